@@ -1,0 +1,75 @@
+"""What every part of the local AWS shares: where it listens, where it may write, and how it stops."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+log = logging.getLogger("localaws")
+
+#: The account that every local resource belongs to (moto's default).
+ACCOUNT = "123456789012"
+#: Credentials that pass every permission check: the person at the keyboard, and localaws itself.
+ADMIN_ACCESS_KEY = "test"
+ADMIN_SECRET_KEY = "test"
+
+_CLIENT_CONFIG = Config(
+    inject_host_prefix=False,
+    retries={"total_max_attempts": 1},
+    read_timeout=960,
+    max_pool_connections=50,
+    s3={"addressing_style": "path"},
+)
+
+
+@dataclass
+class Context:
+    """One running local AWS.
+
+    ``endpoint`` is the base URL (``http://127.0.0.1:4566``) that serves all APIs; ``scratch`` the only directory
+    written to; ``region`` the one that the assembly deploys to.
+    """
+
+    endpoint: str
+    scratch: Path
+    region: str = "us-east-1"
+    account: str = ACCOUNT
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _closers: list[Callable[[], None]] = field(default_factory=list)
+    _clients: dict[str, Any] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def client(self, service: str) -> Any:
+        """Return an administrator's boto3 client for ``service`` at this endpoint; cached and thread-safe."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = boto3.client(
+                    service,
+                    region_name=self.region,
+                    endpoint_url=self.endpoint,
+                    aws_access_key_id=ADMIN_ACCESS_KEY,
+                    aws_secret_access_key=ADMIN_SECRET_KEY,
+                    config=_CLIENT_CONFIG,
+                )
+            return self._clients[service]
+
+    def on_close(self, closer: Callable[[], None]) -> None:
+        """Run ``closer`` when the local AWS stops; the last registered runs first."""
+        self._closers.append(closer)
+
+    def close(self) -> None:
+        """Stop everything that was started, in reverse order; a closer that fails is logged and the rest still run."""
+        self.stopping.set()
+        while self._closers:
+            closer = self._closers.pop()
+            try:
+                closer()
+            except Exception:
+                log.exception("closing %r failed", closer)
