@@ -1,0 +1,1 @@
+"""How data arrives and is served: one folder per function, each a thin handler."""

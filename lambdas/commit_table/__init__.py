@@ -1,0 +1,1 @@
+"""Commits what is staged: one committer per table, woken by its message group."""

@@ -1,0 +1,86 @@
+"""FIFO batch of wake-ups → one commit per dataset named; a sweep wakes every dataset that has something staged."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from sluice.contracts import Contract
+from sluice.ingestion.commit import Lake, drain
+from sluice.ingestion.stage import staging_prefix
+from sluice.ingestion.wake import wake
+from sluice.ledger import Ledger
+from sluice.project import deployed_project
+from sluice.settings import Settings, settings_from_environment
+from sluice.storage import S3Store, client
+from sluice.tables.catalog import glue_catalog
+
+logging.getLogger().setLevel(logging.INFO)
+log = logging.getLogger(__name__)
+_SLOWEST_PACE = 5.0
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Drain each dataset that the batch names; a dataset that fails takes only its own messages back."""
+    settings = settings_from_environment()
+    failed: list[str] = []
+    messages: dict[str, list[str]] = {}
+    for record in event["Records"]:
+        dataset = json.loads(record["body"])["dataset"]
+        messages.setdefault(dataset, []).append(record["messageId"])
+    for dataset, references in messages.items():
+        try:
+            if dataset == "*":
+                _sweep(settings, occasion=references[0])
+            else:
+                _drain(settings, dataset)
+        except Exception:
+            log.exception("%s could not be committed; what is staged stays", dataset)
+            failed += references
+    return {"batchItemFailures": [{"itemIdentifier": reference} for reference in failed]}
+
+
+def _drain(settings: Settings, dataset: str) -> None:
+    contract = deployed_project().landing(dataset)
+    if contract is None:
+        raise LookupError(f"{dataset!r} names no dataset")
+    drained = drain(
+        contract,
+        Lake(glue_catalog(), S3Store(), settings),
+        record=Ledger(settings.ledger_table).record,
+        announce=lambda changed: _announce(settings, changed),
+        pace=_pace(contract),
+    )
+    log.info("%s: %d deliveries, changed %s", dataset, len(drained.deliveries), dict(drained.changed))
+
+
+def _pace(contract: Contract) -> float:
+    """Return the least seconds between commits: what must be fresh is committed often, what need not be seldom."""
+    return min(_SLOWEST_PACE, max(1.0, contract.freshness_seconds / 3600))
+
+
+def _announce(settings: Settings, changed: Mapping[str, int]) -> None:
+    """Say which tables changed; the refresh workflow listens."""
+    if changed:
+        entries = [
+            {
+                "Source": "sluice",
+                "DetailType": "TableChanged",
+                "EventBusName": settings.event_bus,
+                "Detail": json.dumps({"table": table, "snapshot": str(snapshot)}),
+            }
+            for table, snapshot in changed.items()
+        ]
+        answer = client("events").put_events(Entries=entries)
+        if answer["FailedEntryCount"]:
+            raise OSError(f"EventBridge refused {answer['FailedEntryCount']} events: {answer['Entries']}")
+
+
+def _sweep(settings: Settings, *, occasion: str) -> None:
+    """Wake each dataset that has something staged: a wake-up may have been lost."""
+    store = S3Store()
+    for contract in deployed_project().contracts:
+        if not contract.derived and store.list(staging_prefix(settings.lake, contract.name)):
+            wake(settings, contract.name, occasion)

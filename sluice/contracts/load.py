@@ -1,0 +1,341 @@
+"""Reads contract files; a broken one is refused with file, line, field and what is allowed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, NoReturn, TypeAlias, cast
+
+import msgspec
+import yaml
+from open_data_contract_standard.model import (
+    CustomProperty,
+    DataQuality,
+    OpenDataContractStandard,
+    SchemaObject,
+    SchemaProperty,
+)
+from pydantic import ValidationError
+
+from sluice.contracts.model import FILE_FORMATS, Arrival, Check, Column, Contract, PartitionField, Rules
+from sluice.contracts.types import ColumnType, parse_type
+from sluice.contracts.yaml_lines import line_of
+from sluice.errors import ContractError
+
+DATABASES = ("bronze", "silver", "gold")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_TRANSFORM = re.compile(r"identity|year|month|day|hour|bucket\[\d+\]|truncate\[\d+\]")
+_ARRIVAL_KEYS = {
+    "header": "header",
+    "encoding": "encoding",
+    "compression": "compression",
+    "nullValues": "null_values",
+    "extraColumns": "extra_columns",
+    "nullKeys": "null_keys",
+    "repeatedKeys": "repeated_keys",
+    "expectedFilesPerDay": "expected_files_per_day",
+    "expectedRowsPerDay": "expected_rows_per_day",
+}
+_LOGICAL_DEFAULTS = {
+    "string": "string",
+    "integer": "bigint",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp": "timestamp",
+}
+_SECONDS = {"s": 1, "second": 1, "m": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86_400, "day": 86_400}
+_OPERATORS = (
+    "mustBe",
+    "mustNotBe",
+    "mustBeGreaterThan",
+    "mustBeGreaterOrEqualTo",
+    "mustBeLessThan",
+    "mustBeLessOrEqualTo",
+    "mustBeBetween",
+    "mustNotBeBetween",
+)
+_METRICS = ("rowCount", "nullValues", "duplicateValues")
+
+Path_: TypeAlias = tuple[str | int, ...]
+
+
+def load_contract(path: Path) -> Contract:
+    """Return the contract in ``path``; ``ContractError`` names file, line, field and what is allowed."""
+    return _Reader(path).contract()
+
+
+def load_contracts(folders: Iterable[Path]) -> tuple[Contract, ...]:
+    """Return all contracts below ``folders``, ordered by table name; a table declared twice is refused."""
+    found: dict[str, Contract] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise ContractError(f"There is no contracts folder {folder}.", next_step="Check the --contracts path.")
+        for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
+            contract = load_contract(path)
+            if other := found.get(contract.table):
+                raise ContractError(
+                    f"{path}: {contract.table} is already declared in {other.file}.",
+                    next_step="Rename one of the two, or delete it.",
+                )
+            found[contract.table] = contract
+    return tuple(found[table] for table in sorted(found))
+
+
+class _Reader:
+    """Reads one file; keeps the YAML nodes so that every refusal can name its line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        text = path.read_text(encoding="utf-8")
+        try:
+            self.root = yaml.compose(text, Loader=yaml.SafeLoader)
+            self.raw: Any = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = mark.line + 1 if mark else 1
+            raise self._error(f"{path}:{line}: not YAML: {getattr(error, 'problem', error)}.") from error
+
+    @staticmethod
+    def _error(what: str) -> ContractError:
+        return ContractError(
+            what,
+            safe="nothing was deployed or changed.",
+            next_step="mend the file, then run `sluice check`.",
+        )
+
+    def refuse(self, at: Path_, problem: str) -> NoReturn:
+        """Raise the error for the value at ``at``."""
+        field = ".".join(str(step) for step in at) or "contract"
+        raise self._error(f"{self.path}:{line_of(self.root, at)}: {field}: {problem}.")
+
+    def one_of(self, value: Any, allowed: Iterable[str], at: Path_) -> str:
+        """Return ``value`` when it is one of ``allowed``."""
+        options = tuple(allowed)
+        if value not in options:
+            self.refuse(at, f"{value!r} is not allowed; allowed: {', '.join(options)}")
+        return cast(str, value)
+
+    def contract(self) -> Contract:
+        """Return the whole file as a contract."""
+        if not isinstance(self.raw, dict):
+            self.refuse((), "a contract is a YAML mapping")
+        try:
+            odcs = OpenDataContractStandard(**self.raw)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = tuple(step for step in first["loc"] if step != "schema_")
+            allowed = ""
+            if first["type"] == "extra_forbidden":
+                allowed = "; no such field in the Open Data Contract Standard"
+            self.refuse(where, f"{first['msg']}{allowed}")
+        self.one_of(odcs.kind, ("DataContract",), ("kind",))
+        if not (odcs.apiVersion or "").startswith("v3."):
+            self.refuse(("apiVersion",), f"{odcs.apiVersion!r} is not allowed; allowed: v3.0.0 to v3.2.0")
+        if not odcs.schema_ or len(odcs.schema_) != 1:
+            self.refuse(("schema",), "a contract describes exactly one table")
+        table = odcs.schema_[0]
+        at: Path_ = ("schema", 0)
+        database, name = self._table_name(table, at)
+        columns = tuple(
+            self._column(prop, (*at, "properties", index)) for index, prop in enumerate(table.properties or [])
+        )
+        if not columns:
+            self.refuse((*at, "properties"), "a table needs at least one column")
+        names = [column.name for column in columns]
+        for index, column in enumerate(names):
+            if column in names[:index]:
+                self.refuse((*at, "properties", index, "name"), f"column {column!r} is declared twice")
+        custom = self._custom(odcs.customProperties, ("customProperties",), ("arrival",))
+        sla = {item.property: item for item in odcs.slaProperties or []}
+        table_custom = self._custom(table.customProperties, (*at, "customProperties"), ("sortOrder",))
+        contract = Contract(
+            name=name,
+            database=database,
+            columns=columns,
+            description=table.description or "",
+            version=odcs.version or "",
+            owner=odcs.domain or "",
+            key=self._key(table),
+            arrival=self._arrival(odcs, custom, derived=database != "bronze"),
+            partitioning=self._partitioning(table, at),
+            sort_order=self._sort_order(table_custom, names, at),
+            checks=self._checks(table, at),
+            freshness_seconds=self._duration(sla, "freshness", 86_400),
+            retention_days=self._retention(sla),
+            file=str(self.path),
+        )
+        return contract
+
+    def _table_name(self, table: SchemaObject, at: Path_) -> tuple[str, str]:
+        physical = table.physicalName or ""
+        database, _, name = physical.partition(".")
+        if database not in DATABASES or not _NAME.fullmatch(name):
+            self.refuse(
+                (*at, "physicalName"),
+                f"{physical!r} is not allowed; it is <database>.<table>, database one of {', '.join(DATABASES)}, "
+                "table in lower case letters, digits and underscores",
+            )
+        if table.name != name:
+            self.refuse((*at, "name"), f"{table.name!r} must be the table's own name, {name!r}")
+        return database, name
+
+    def _custom(self, items: list[CustomProperty] | None, at: Path_, allowed: tuple[str, ...]) -> dict[str, Any]:
+        found = {}
+        for index, item in enumerate(items or []):
+            self.one_of(item.property, allowed, (*at, index, "property"))
+            found[cast(str, item.property)] = item.value
+        return found
+
+    def _column(self, prop: SchemaProperty, at: Path_) -> Column:
+        if not prop.name or not _NAME.fullmatch(prop.name):
+            self.refuse((*at, "name"), f"{prop.name!r} is not a column name; lower case letters, digits, underscores")
+        if prop.name.startswith("_"):
+            self.refuse((*at, "name"), "names that begin with _ are Sluice's own")
+        spelled = prop.physicalType or _LOGICAL_DEFAULTS.get(prop.logicalType or "", "")
+        if not spelled:
+            self.refuse((*at, "physicalType"), "needed: logicalType alone does not decide the type")
+        try:
+            kind = parse_type(spelled)
+        except ValueError as error:
+            self.refuse((*at, "physicalType" if prop.physicalType else "logicalType"), str(error))
+        self._custom(prop.customProperties, (*at, "customProperties"), ("partitionTransform",))
+        options = dict(prop.logicalTypeOptions or {})
+        return Column(
+            name=prop.name,
+            type=kind,
+            description=prop.description or "",
+            required=bool(prop.required),
+            unique=bool(prop.unique),
+            header=prop.physicalName or prop.name,
+            format=options.pop("format", None),
+            classification=prop.classification,
+            rules=self._rules(prop, options, kind, at),
+        )
+
+    def _rules(self, prop: SchemaProperty, options: dict[str, Any], kind: ColumnType, at: Path_) -> Rules:
+        fields = {
+            "pattern": "pattern",
+            "minimum": "minimum",
+            "maximum": "maximum",
+            "exclusiveMinimum": "exclusive_minimum",
+            "exclusiveMaximum": "exclusive_maximum",
+            "minLength": "min_length",
+            "maxLength": "max_length",
+        }
+        values: dict[str, Any] = {}
+        for option, value in options.items():
+            here = (*at, "logicalTypeOptions", option)
+            self.one_of(option, ("format", *fields), here)
+            values[fields[option]] = value if option.endswith("Length") else str(value)
+        if "pattern" in values:
+            try:
+                re.compile(values["pattern"])
+            except re.error as error:
+                self.refuse((*at, "logicalTypeOptions", "pattern"), f"not a regular expression: {error}")
+        textual = {"pattern", "min_length", "max_length"} & values.keys()
+        if textual and kind.name != "string":
+            self.refuse((*at, "logicalTypeOptions"), f"pattern and length are for string columns, not {kind}")
+        if kind.name in ("string", "boolean", "binary") and {k for k in values if "imum" in k}:
+            self.refuse((*at, "logicalTypeOptions"), f"minimum and maximum are not for {kind} columns")
+        if prop.enum:
+            values["allowed"] = tuple(str(item.value) for item in prop.enum)
+        return Rules(**values)
+
+    @staticmethod
+    def _key(table: SchemaObject) -> tuple[str, ...]:
+        keys = [p for p in table.properties or [] if p.primaryKey]
+        return tuple(cast(str, p.name) for p in sorted(keys, key=lambda p: p.primaryKeyPosition or 0))
+
+    def _arrival(self, odcs: OpenDataContractStandard, custom: dict[str, Any], *, derived: bool) -> Arrival | None:
+        servers = odcs.servers or []
+        if derived:
+            if servers or "arrival" in custom:
+                self.refuse(("servers",), "a silver or gold table is made by a transform; it has no server and arrival")
+            return None
+        if len(servers) != 1 or servers[0].type != "s3":
+            self.refuse(("servers",), "a bronze dataset has one server, of type s3, the landing bucket")
+        server = servers[0]
+        file_format = self.one_of(server.format, FILE_FORMATS, ("servers", 0, "format"))
+        values: dict[str, Any] = {"format": file_format, "delimiter": server.delimiter or ","}
+        index = next((i for i, c in enumerate(odcs.customProperties or []) if c.property == "arrival"), 0)
+        at = ("customProperties", index, "value")
+        given = custom.get("arrival") or {}
+        if not isinstance(given, dict):
+            self.refuse(at, "arrival is a mapping")
+        for key, value in given.items():
+            self.one_of(key, _ARRIVAL_KEYS, (*at, key))
+            values[_ARRIVAL_KEYS[key]] = value
+        try:
+            "".encode(values.get("encoding", "utf-8"))
+        except LookupError:
+            self.refuse((*at, "encoding"), f"{values['encoding']!r} is not an encoding that Python knows")
+        try:
+            return msgspec.convert(values, Arrival)
+        except msgspec.ValidationError as error:
+            self.refuse(at, str(error))
+
+    def _partitioning(self, table: SchemaObject, at: Path_) -> tuple[PartitionField, ...]:
+        fields = []
+        for index, prop in enumerate(table.properties or []):
+            if not prop.partitioned:
+                continue
+            here = (*at, "properties", index)
+            custom = self._custom(prop.customProperties, (*here, "customProperties"), ("partitionTransform",))
+            transform = custom.get("partitionTransform", "identity")
+            if not _TRANSFORM.fullmatch(transform):
+                self.refuse(
+                    (*here, "customProperties"),
+                    f"{transform!r} is not a partition transform; allowed: identity, year, month, day, hour, "
+                    "bucket[n], truncate[n]",
+                )
+            field = PartitionField(column=cast(str, prop.name), transform=transform)
+            fields.append((prop.partitionKeyPosition or 0, field))
+        return tuple(field for _, field in sorted(fields, key=lambda pair: pair[0]))
+
+    def _sort_order(self, custom: dict[str, Any], names: list[str], at: Path_) -> tuple[str, ...]:
+        order = custom.get("sortOrder") or []
+        for column in order:
+            self.one_of(column, names, (*at, "customProperties"))
+        return tuple(order)
+
+    def _checks(self, table: SchemaObject, at: Path_) -> tuple[Check, ...]:
+        checks = [self._check(q, (*at, "quality", i), ()) for i, q in enumerate(table.quality or [])]
+        for index, prop in enumerate(table.properties or []):
+            for number, quality in enumerate(prop.quality or []):
+                here = (*at, "properties", index, "quality", number)
+                checks.append(self._check(quality, here, (cast(str, prop.name),)))
+        return tuple(checks)
+
+    def _check(self, quality: DataQuality, at: Path_, columns: tuple[str, ...]) -> Check:
+        must = [(op, getattr(quality, op)) for op in _OPERATORS if getattr(quality, op) is not None]
+        if len(must) != 1:
+            self.refuse(at, f"a check has exactly one operator; allowed: {', '.join(_OPERATORS)}")
+        if quality.type == "sql":
+            if not quality.query:
+                self.refuse((*at, "query"), "a check of type sql needs a query")
+            metric = "sql"
+        else:
+            metric = self.one_of(quality.metric, _METRICS, (*at, "metric"))
+            columns = tuple((quality.arguments or {}).get("properties", columns))
+        severity = self.one_of(quality.severity or "error", ("error", "warning"), (*at, "severity"))
+        return Check(
+            name=quality.name or " ".join([metric, *columns]),
+            metric=metric,
+            must=must[0],
+            columns=columns,
+            query=quality.query,
+            severity=cast(Literal["error", "warning"], severity),
+        )
+
+    def _duration(self, sla: dict[str | None, Any], name: str, default: int) -> int:
+        if name not in sla:
+            return default
+        item = sla[name]
+        index = list(sla).index(name)
+        self.one_of(item.unit, _SECONDS, ("slaProperties", index, "unit"))
+        return int(float(item.value) * _SECONDS[item.unit])
+
+    def _retention(self, sla: dict[str | None, Any]) -> int | None:
+        seconds = self._duration(sla, "retention", 0)
+        return max(1, seconds // 86_400) if seconds else None

@@ -1,0 +1,119 @@
+"""A contract as the rest of Sluice uses it: small, immutable, and the same after a trip through JSON."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from sluice.contracts.types import ColumnType
+
+#: Formats that a file may arrive in; each has a reader of the same name in ``sluice.ingestion.readers``.
+FileFormat = Literal["csv", "json", "ndjson", "parquet", "access_log"]
+FILE_FORMATS: tuple[str, ...] = ("csv", "json", "ndjson", "parquet", "access_log")
+
+
+class Rules(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What each value of a column must satisfy, beside its type."""
+
+    allowed: tuple[str, ...] | None = None
+    pattern: str | None = None
+    minimum: str | None = None
+    maximum: str | None = None
+    exclusive_minimum: str | None = None
+    exclusive_maximum: str | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+
+
+class Column(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One column: ``header`` is its name in the delivered file, ``format`` how a date or timestamp is spelled there."""
+
+    name: str
+    type: ColumnType
+    description: str = ""
+    required: bool = False
+    unique: bool = False
+    header: str = ""
+    format: str | None = None
+    classification: str | None = None
+    rules: Rules = Rules()
+
+
+class Check(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One audit of a whole derived table, run before it is published.
+
+    ``metric`` is an ODCS library metric (``rowCount``, ``nullValues``, ``duplicateValues``) or ``sql``; ``must`` holds
+    the ODCS operator (``mustBe``, ``mustBeGreaterThan``, …) and its operand.
+    """
+
+    name: str
+    metric: str
+    must: tuple[str, Any]
+    columns: tuple[str, ...] = ()
+    query: str | None = None
+    severity: Literal["error", "warning"] = "error"
+
+
+class Arrival(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How files of a dataset arrive in the landing bucket."""
+
+    format: FileFormat
+    delimiter: str = ","
+    header: bool = True
+    encoding: str = "utf-8"
+    compression: Literal["auto", "none", "gzip", "zstd"] = "auto"
+    null_values: tuple[str, ...] = ("",)
+    extra_columns: Literal["ignore", "reject"] = "ignore"
+    null_keys: Literal["quarantine", "keep"] = "quarantine"
+    repeated_keys: Literal["keep"] = "keep"
+    expected_files_per_day: float | None = None
+    expected_rows_per_day: float | None = None
+
+
+class PartitionField(msgspec.Struct, frozen=True):
+    """One partition field: an Iceberg ``transform`` (``identity``, ``day``, ``month``, ``year``, ``bucket[n]``)."""
+
+    column: str
+    transform: str
+
+
+class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One dataset. ``database`` and ``name`` are the table's in Athena; ``arrival`` is none for a derived table."""
+
+    name: str
+    database: str
+    columns: tuple[Column, ...]
+    description: str = ""
+    version: str = ""
+    owner: str = ""
+    key: tuple[str, ...] = ()
+    arrival: Arrival | None = None
+    partitioning: tuple[PartitionField, ...] = ()
+    sort_order: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    freshness_seconds: int = 86_400
+    retention_days: int | None = None
+    file: str = ""
+
+    @property
+    def table(self) -> str:
+        """Return ``database.name``, without the environment's prefix."""
+        return f"{self.database}.{self.name}"
+
+    @property
+    def derived(self) -> bool:
+        """Tell whether a transform makes this table."""
+        return self.arrival is None
+
+    def column(self, name: str) -> Column:
+        """Return the column of that name; ``KeyError`` when there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    def must_be_present(self, column: Column) -> bool:
+        """Tell whether a null in ``column`` breaks the contract."""
+        keeps_null_keys = self.arrival is not None and self.arrival.null_keys == "keep"
+        return column.required or (column.name in self.key and not keeps_null_keys)

@@ -1,0 +1,87 @@
+"""Every error that Sluice raises on purpose.
+
+SluiceError
+├── ContractError            a contract file breaks the standard or asks for what Sluice does not have
+├── TransformError           a derived table's function does not fit its contract
+├── DeliveryError            one delivery cannot be ingested; nothing of it was committed
+│   ├── UnreadableFile       the bytes are not what the contract says (truncated, wrong header, wrong format)
+│   ├── UnknownDataset       the key's first part names no contracted dataset
+│   └── FileTooLarge         the file needs more time than a function has
+├── TableError               an Iceberg table is not as its contract says
+│   └── CommitConflict       another writer committed first; looking again is safe
+├── CheckFailed              a derived table's new snapshot breaks its contract; readers keep the old one
+└── CommandError             the command line cannot do what was asked
+
+Each says what happened, what is safe now and the next command.
+"""
+
+from __future__ import annotations
+
+
+class SluiceError(Exception):
+    """Base of all: ``what`` happened, what is ``safe`` now, and the ``next_step`` to take."""
+
+    def __init__(self, what: str, *, safe: str = "", next_step: str = "") -> None:
+        self.what = what
+        self.safe = safe
+        self.next_step = next_step
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        parts = [self.what]
+        if self.safe:
+            parts.append(f"Safe: {self.safe}")
+        if self.next_step:
+            parts.append(f"Next: {self.next_step}")
+        return "\n".join(parts)
+
+
+class ContractError(SluiceError):
+    """A contract file breaks the standard or asks for what Sluice does not have."""
+
+
+class TransformError(SluiceError):
+    """A derived table's function does not fit its contract."""
+
+
+class DeliveryError(SluiceError):
+    """One delivery cannot be ingested; nothing of it was committed. ``code`` is the reason kept in quarantine."""
+
+    code = "unreadable"
+
+    def __init__(self, what: str, *, code: str | None = None, safe: str = "", next_step: str = "") -> None:
+        super().__init__(what, safe=safe, next_step=next_step)
+        if code is not None:
+            self.code = code
+
+
+class UnreadableFile(DeliveryError):
+    """The bytes are not what the contract says: truncated, wrong header, wrong format, empty."""
+
+
+class UnknownDataset(DeliveryError):
+    """The key's first part names no contracted dataset."""
+
+    code = "unknown_dataset"
+
+
+class FileTooLarge(DeliveryError):
+    """The file needs more time than a function has."""
+
+    code = "file_too_large"
+
+
+class TableError(SluiceError):
+    """An Iceberg table is not as its contract says."""
+
+
+class CommitConflict(TableError):
+    """Another writer committed first; looking again is safe."""
+
+
+class CheckFailed(SluiceError):
+    """A derived table's new snapshot breaks its contract; readers keep the old one."""
+
+
+class CommandError(SluiceError):
+    """The command line cannot do what was asked."""

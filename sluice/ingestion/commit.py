@@ -1,0 +1,248 @@
+"""The committer: brings everything staged for one dataset into bronze and quarantine, exactly once.
+
+It reads the manifests, leaves out deliveries whose token the table already holds, commits the rest with their tokens,
+writes the ledger and only then deletes what was staged. Killed at any point, the next call goes on from the tables.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyiceberg.catalog import Catalog
+from pyiceberg.manifest import DataFile
+from pyiceberg.table import Table
+
+from sluice.contracts import Contract
+from sluice.errors import CommitConflict
+from sluice.ingestion.stage import StagedDelivery, StagedUnit, staging_prefix
+from sluice.ledger import Delivery
+from sluice.settings import Settings
+from sluice.storage import Store
+from sluice.tables.commit import adopt_data_files, append, discard, write_data_files
+from sluice.tables.tokens import Token, read_tokens, with_tokens
+
+log = logging.getLogger(__name__)
+_ATTEMPTS = 20
+_SEGMENT = "sluice.token-segment"
+_READS_AT_ONCE = 16
+#: Rows held in memory for one data file.
+_CHUNK_BYTES = 192 << 20
+#: A commit takes at most so many units, so that one call stays within its memory and time.
+_UNITS_AT_ONCE = 2000
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Where tables and staged objects are."""
+
+    catalog: Catalog
+    store: Store
+    settings: Settings
+
+    def table(self, database: str, name: str) -> Table:
+        """Return the table as it is now."""
+        return self.catalog.load_table((self.settings.database(database), name))
+
+
+@dataclass(frozen=True)
+class Drained:
+    """What one drain brought in: deliveries whose end is now known, and the tables that changed with their snapshot."""
+
+    deliveries: tuple[Delivery, ...]
+    changed: Mapping[str, int]
+
+
+def drain(
+    contract: Contract,
+    lake: Lake,
+    *,
+    record: Callable[[Iterable[Delivery]], None],
+    announce: Callable[[Mapping[str, int]], None],
+    pace: float = 0.0,
+) -> Drained:
+    """Commit all that is staged for ``contract``; ``record`` writes the ledger, ``announce`` says what changed.
+
+    ``pace`` is the least time in seconds between two commits of a table: it is waited for, so that what is staged
+    meanwhile comes along and tables get few snapshots.
+    """
+    store = lake.store
+    prefix = staging_prefix(lake.settings.lake, contract.name)
+    if not _manifests(store, prefix):
+        return Drained((), {})
+    _wait_for_turn(lake.table(contract.database, contract.name), pace)
+    manifests = _manifests(store, prefix)[:_UNITS_AT_ONCE]
+    with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
+        units = list(pool.map(lambda path: msgspec.json.decode(store.get(path), type=StagedUnit), manifests))
+    chosen = _first_of_each(units)
+    changed: dict[str, int] = {}
+    for database, part in ((contract.database, _bronze_part), ("quarantine", _quarantine_part)):
+        table = _commit(lake, contract, database, chosen, part)
+        if table is not None and (snapshot := table.current_snapshot()):
+            changed[f"{database}.{contract.name}"] = snapshot.snapshot_id
+    deliveries = tuple(_ended(contract, delivery) for delivery, _ in chosen.values())
+    record(deliveries)
+    announce(changed)
+    bronze = lake.table(contract.database, contract.name) if any(u.adopted for u in units) else None
+    store.delete(_leftovers(units, bronze, prefix))
+    store.delete(manifests)
+    return Drained(deliveries, changed)
+
+
+#: A delivery and the unit it was first staged in.
+Chosen = dict[str, tuple[StagedDelivery, StagedUnit]]
+#: Returns the rows of some deliveries that belong into one table, in pieces, and the files to adopt.
+Part = Callable[[Store, list[tuple[StagedDelivery, StagedUnit]]], tuple[Iterator[pa.Table], list[str]]]
+
+
+def _manifests(store: Store, prefix: str) -> list[str]:
+    return [path for path in store.list(prefix) if path.endswith(".json")]
+
+
+def _wait_for_turn(table: Table, pace: float) -> None:
+    snapshot = table.current_snapshot()
+    if snapshot is not None and pace > 0:
+        time.sleep(min(pace, max(0.0, pace - (time.time() - snapshot.timestamp_ms / 1000))))
+
+
+def _first_of_each(units: list[StagedUnit]) -> Chosen:
+    """Return each delivery once, in the unit with the smallest attempt: the same choice whoever makes it."""
+    chosen: Chosen = {}
+    for unit in sorted(units, key=lambda unit: unit.attempt):
+        for delivery in unit.deliveries:
+            chosen.setdefault(delivery.delivery_id, (delivery, unit))
+    return chosen
+
+
+def _commit(lake: Lake, contract: Contract, database: str, chosen: Chosen, part: Part) -> Table | None:
+    """Commit the deliveries that the table does not hold yet; none when it holds them all."""
+    for _ in range(_ATTEMPTS):
+        table = lake.table(database, contract.name)
+        held = read_tokens(table)
+        todo = [pair for delivery_id, pair in chosen.items() if delivery_id not in held]
+        if not todo:
+            return None
+        pieces, adopted = part(lake.store, todo)
+        written: list[DataFile] = []
+        for piece in pieces:
+            written += write_data_files(table, piece)
+        now = time.time()
+        tokens = [Token(delivery.delivery_id, _rows(delivery, database), now) for delivery, _ in todo]
+        properties, segment = with_tokens(table, held, tokens)
+        summary = {
+            "sluice.deliveries": str(len(todo)),
+            "sluice.rows": str(sum(token.rows for token in tokens)),
+            _SEGMENT: segment,
+        }
+        files = [*written, *adopt_data_files(table, adopted)]
+        try:
+            return append(table, files, summary=summary, properties=properties)
+        except CommitConflict as conflict:
+            log.info("%s", conflict)
+            now_there = lake.table(database, contract.name)
+            if _landed(now_there, segment):
+                return now_there
+            discard(table, [*written, segment])
+    raise CommitConflict(
+        f"{database}.{contract.name}: {_ATTEMPTS} commits in a row met another writer.",
+        safe="what was staged stays.",
+        next_step="the wake-up comes again by itself; look for a second writer on this table.",
+    )
+
+
+def _rows(delivery: StagedDelivery, database: str) -> int:
+    return delivery.quarantined if database == "quarantine" else delivery.accepted
+
+
+def _landed(table: Table, segment: str) -> bool:
+    """Tell whether a commit that was reported as failed is in the table: an answer may be lost and the call repeated."""
+    return any(s.summary is not None and s.summary.get(_SEGMENT) == segment for s in table.snapshots())
+
+
+def _bronze_part(store: Store, todo: list[tuple[StagedDelivery, StagedUnit]]) -> tuple[Iterator[pa.Table], list[str]]:
+    readable = [(delivery, unit) for delivery, unit in todo if delivery.readable and delivery.accepted]
+    adopted = [path for _, unit in readable if unit.adopted for path in unit.rows]
+    staged = [(delivery, unit) for delivery, unit in readable if not unit.adopted]
+    ids = {delivery.delivery_id for delivery, _ in staged}
+    paths = [path for unit in _units(staged) for path in unit.rows]
+    return _pieces(store, paths, lambda rows: _only(rows, ids)), adopted
+
+
+def _quarantine_part(
+    store: Store, todo: list[tuple[StagedDelivery, StagedUnit]]
+) -> tuple[Iterator[pa.Table], list[str]]:
+    broken = [(delivery, unit) for delivery, unit in todo if delivery.quarantined]
+    readable = {delivery.delivery_id for delivery, _ in broken if delivery.readable}
+    whole = {delivery.delivery_id for delivery, _ in broken if not delivery.readable}
+
+    def keep(rows: pa.Table) -> pa.Table:
+        """Of a file quarantined whole only the row for the file counts; it has no position."""
+        parts = [_only(rows, readable)]
+        if whole:
+            files = _only(rows, whole)
+            parts.append(files.filter(pc.is_null(files["_position"])))
+        return pa.concat_tables(parts)
+
+    paths = [path for unit in _units(broken) for path in unit.quarantine]
+    return _pieces(store, paths, keep), []
+
+
+def _units(todo: list[tuple[StagedDelivery, StagedUnit]]) -> list[StagedUnit]:
+    return list({unit.attempt: unit for _, unit in todo}.values())
+
+
+def _only(rows: pa.Table, delivery_ids: set[str]) -> pa.Table:
+    return rows.filter(pc.is_in(rows["_delivery_id"], pa.array(sorted(delivery_ids), pa.string())))
+
+
+def _pieces(store: Store, paths: list[str], keep: Callable[[pa.Table], pa.Table]) -> Iterator[pa.Table]:
+    """Yield the kept rows of all files, gathered to pieces that fit in memory."""
+    gathered: list[pa.Table] = []
+    size = 0
+    with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
+        for start in range(0, len(paths), _READS_AT_ONCE):
+            for body in pool.map(store.get, paths[start : start + _READS_AT_ONCE]):
+                file = pq.ParquetFile(io.BytesIO(body))
+                for batch in file.iter_batches(131_072):
+                    rows = keep(pa.Table.from_batches([batch]))
+                    gathered.append(rows)
+                    size += rows.nbytes
+                    if size >= _CHUNK_BYTES:
+                        yield pa.concat_tables(gathered)
+                        gathered, size = [], 0
+    if gathered:
+        yield pa.concat_tables(gathered)
+
+
+def _ended(contract: Contract, delivery: StagedDelivery) -> Delivery:
+    return Delivery(
+        dataset=contract.name,
+        delivery_id=delivery.delivery_id,
+        status="committed" if delivery.readable else "rejected",
+        uri=delivery.uri,
+        version_id=delivery.version_id,
+        size=delivery.size,
+        accepted=delivery.accepted,
+        quarantined=delivery.quarantined if delivery.readable else None,
+        reasons=delivery.reasons,
+        error=delivery.error,
+        at=datetime.now(UTC).timestamp(),
+    )
+
+
+def _leftovers(units: list[StagedUnit], bronze: Table | None, prefix: str) -> list[str]:
+    """Return staged files that are no table's: all but the adopted ones that the table now holds."""
+    paths = [path for unit in units for path in (*unit.rows, *unit.quarantine)]
+    if bronze is None:
+        return paths
+    held = {task.file.file_path for task in bronze.scan().plan_files()}
+    return [path for path in paths if path.startswith(prefix) or path not in held]

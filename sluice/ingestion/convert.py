@@ -1,0 +1,175 @@
+"""Turns delivered values into the contract's types, a whole column at a time.
+
+A column that converts as a whole costs one cast. Only when that fails are the values that cannot be meant by the type
+set aside, first by a regular expression over the column, then by halving.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sluice.contracts import Column, ColumnType
+
+_SIMPLE = {
+    "string": pa.string(),
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    "float": pa.float32(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us"),
+    "binary": pa.binary(),
+}
+_DAY_OF_YEAR = r"((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9]))"
+_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?"
+_NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+#: What a value of a type can look like; the few that look right and are not (29 February) are found by halving.
+_SHAPES = {
+    "int": r"^-?0*[0-9]{1,10}$",
+    "bigint": r"^-?0*[0-9]{1,19}$",
+    "float": _NUMBER,
+    "double": _NUMBER,
+    "boolean": r"^(?i:true|false|0|1)$",
+    "date": rf"^[0-9]{{4}}-{_DAY_OF_YEAR}$",
+    "timestamp": rf"^[0-9]{{4}}-{_DAY_OF_YEAR}([T ]{_TIME}(Z|[+-][0-9]{{2}}:?[0-9]{{2}})?)?$",
+}
+_ZONED = r"(Z|[+-][0-9]{2}:?[0-9]{2})$"
+_PATTERN_LETTERS = {
+    "yyyy": "%Y",
+    "MMM": "%b",
+    "MM": "%m",
+    "dd": "%d",
+    "HH": "%H",
+    "mm": "%M",
+    "ss": "%S",
+}
+Cast = Callable[[pa.Array], pa.Array]
+
+
+def arrow_type(kind: ColumnType) -> pa.DataType:
+    """Return the Arrow type that carries ``kind``."""
+    return pa.decimal128(kind.precision, kind.scale) if kind.name == "decimal" else _SIMPLE[kind.name]
+
+
+def strptime_format(pattern: str) -> str:
+    """Return ``pattern`` (``dd/MM/yyyy HH:mm:ss``) as strptime spells it; ``ValueError`` names unknown letters."""
+    spelled = re.sub("|".join(_PATTERN_LETTERS), lambda m: _PATTERN_LETTERS[m[0]], pattern.replace("'", ""))
+    leftover = re.sub(r"%[YbmdHMS]|T", "", spelled)
+    if re.search(r"[A-Za-z]", leftover):
+        raise ValueError(f"{pattern!r} is not a date format; allowed letters: {', '.join(_PATTERN_LETTERS)}")
+    return spelled
+
+
+def convert(values: pa.Array, column: Column) -> tuple[pa.Array, pa.Array | None]:
+    """Return ``values`` in the column's type, and a mask of those that could not be converted (none: all could).
+
+    A value that could not be converted is null in the result.
+    """
+    target = arrow_type(column.type)
+    if values.type == target:
+        return _finite(values, column)
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        cast = _text_cast(column, target)
+        shape = None if column.format else _shape(column.type)
+    else:
+        cast = _typed_cast(target)
+        shape = None
+    try:
+        converted = cast(values)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        converted = _cast_what_can_be(values, cast, shape, target)
+    bad = pc.and_(pc.is_valid(values), pc.is_null(converted))
+    if not pc.any(bad).as_py():
+        return _finite(converted, column)
+    return converted, bad
+
+
+def _shape(kind: ColumnType) -> str | None:
+    if kind.name != "decimal":
+        return _SHAPES.get(kind.name)
+    whole = rf"0*[0-9]{{0,{kind.precision - kind.scale}}}"
+    plain = rf"{whole}(\.[0-9]{{0,{kind.scale}}}0*)?"
+    return rf"^[+-]?({plain}|[0-9.]+[eE][+-]?[0-9]+)$"
+
+
+def _finite(values: pa.Array, column: Column) -> tuple[pa.Array, pa.Array | None]:
+    """Refuse NaN and infinities: engines disagree on what they equal and how they sort."""
+    if column.type.name not in ("float", "double"):
+        return values, None
+    odd = pc.invert(pc.fill_null(pc.is_finite(values), True))
+    if not pc.any(odd).as_py():
+        return values, None
+    return pc.if_else(odd, pa.scalar(None, values.type), values), odd
+
+
+def _typed_cast(target: pa.DataType) -> Cast:
+    def cast(values: pa.Array) -> pa.Array:
+        if pa.types.is_timestamp(values.type) and values.type.tz and pa.types.is_timestamp(target):
+            values = values.cast(pa.timestamp(values.type.unit, "UTC")).cast(pa.timestamp(values.type.unit))
+        return values.cast(target)
+
+    return cast
+
+
+def _text_cast(column: Column, target: pa.DataType) -> Cast:
+    if column.format is not None:
+        spelled = strptime_format(column.format)
+        return lambda values: pc.strptime(values, format=spelled, unit="us", error_is_null=True).cast(target)
+    if column.type.name == "timestamp":
+        return _cast_timestamps
+    if column.type.name in ("int", "bigint"):
+        return lambda values: _cast_integers(values, target)
+    return lambda values: values.cast(target)
+
+
+def _cast_integers(values: pa.Array, target: pa.DataType) -> pa.Array:
+    """Cast to integers; Arrow would also take hexadecimal, which no contract means."""
+    if pc.any(pc.match_substring(values, "x", ignore_case=True)).as_py():
+        raise pa.ArrowInvalid("hexadecimal")
+    return values.cast(target)
+
+
+def _cast_timestamps(values: pa.Array) -> pa.Array:
+    """Cast ISO 8601 text to UTC; values without a zone are taken as UTC."""
+    naive, zoned = pa.timestamp("us"), pa.timestamp("us", "UTC")
+    sample = values.drop_null()[:1].to_pylist()
+    if sample and re.search(_ZONED, sample[0][10:]):
+        try:
+            return values.cast(zoned).cast(naive)
+        except pa.ArrowInvalid:
+            pass  # mixed spellings: the two kinds are cast apart below
+    else:
+        try:
+            return values.cast(naive)
+        except pa.ArrowInvalid:
+            pass
+    with_zone = pc.fill_null(pc.match_substring_regex(values, r"[0-9]" + _ZONED), False)
+    dates = pc.fill_null(pc.equal(pc.utf8_length(values), 10), False)
+    with_zone = pc.and_(with_zone, pc.invert(dates))
+    none = pa.scalar(None, values.type)
+    return pc.coalesce(
+        pc.if_else(with_zone, values, none).cast(zoned).cast(naive),
+        pc.if_else(with_zone, none, values).cast(naive),
+    )
+
+
+def _cast_what_can_be(values: pa.Array, cast: Cast, shape: str | None, target: pa.DataType) -> pa.Array:
+    if shape is not None:
+        fits = pc.match_substring_regex(values, shape)
+        values = pc.if_else(pc.fill_null(fits, True), values, pa.scalar(None, values.type))
+    return pa.concat_arrays(_halves(values, cast, target))
+
+
+def _halves(values: pa.Array, cast: Cast, target: pa.DataType) -> list[pa.Array]:
+    try:
+        return [cast(values)]
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        if len(values) == 1:
+            return [pa.nulls(1, target)]
+    middle = len(values) // 2
+    return [*_halves(values[:middle], cast, target), *_halves(values[middle:], cast, target)]

@@ -1,0 +1,325 @@
+"""From notices of uploaded files to staged units: what is known is left alone, what is new is read and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, BinaryIO
+
+import msgspec
+
+from sluice.contracts import Contract
+from sluice.errors import DeliveryError, FileTooLarge, UnknownDataset
+from sluice.ingestion.check import check_block
+from sluice.ingestion.readers import reader_for
+from sluice.ingestion.records import Reason
+from sluice.ingestion.source import Source, Spool
+from sluice.ingestion.stage import DeliveryWriter, StagedUnit, UnitWriter
+from sluice.ledger import FINAL, UNKNOWN, Delivery, Ledger
+from sluice.project import Project
+from sluice.settings import Settings
+from sluice.storage import S3Store, Store, client
+
+log = logging.getLogger(__name__)
+#: From this size on a file's rows are written straight to the table's data folder.
+ADOPT_BYTES = 32 << 20
+_SEEK_BUFFER = 4 << 20
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Word of one object version in the landing bucket. ``reference`` is what the caller knows the message by."""
+
+    bucket: str
+    key: str
+    version_id: str
+    size: int
+    reference: str = ""
+
+    @property
+    def dataset(self) -> str:
+        """Return the first part of the key."""
+        return self.key.split("/", 1)[0]
+
+    @property
+    def uri(self) -> str:
+        """Return the object's S3 address."""
+        return f"s3://{self.bucket}/{self.key}"
+
+    @property
+    def delivery_id(self) -> str:
+        """Return the identity of this object version, the same however often it is told of."""
+        identity = "\n".join((self.bucket, self.key, self.version_id))
+        return hashlib.sha256(identity.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one call staged, and the references of notices that must come again."""
+
+    units: tuple[StagedUnit, ...]
+    failed: tuple[str, ...]
+
+
+def ingest_files(
+    notices: Iterable[Notice],
+    project: Project,
+    settings: Settings,
+    *,
+    data_folder: Callable[[Contract], tuple[str, Any]],
+    time_left: Callable[[], float] = lambda: 900.0,
+) -> Outcome:
+    """Stage every notice that is new; record those that are known, equal to their predecessor or of no dataset.
+
+    ``data_folder`` returns a dataset's data folder and Arrow schema with field ids, for files whose rows are adopted.
+    A notice that fails for a reason outside the file is returned as failed; the others go on.
+    """
+    ledger = Ledger(settings.ledger_table)
+    store = S3Store()
+    todo = list(dict.fromkeys(notices))
+    known = ledger.known((notice.dataset, notice.delivery_id) for notice in todo)
+    failed: list[str] = []
+    writers: dict[str, UnitWriter] = {}
+    units: list[StagedUnit] = []
+    staged: list[Delivery] = []
+    for notice in todo:
+        if time_left() < _seconds_for(notice.size):
+            log.warning("%s is left for another call: %.0f s are too few", notice.uri, time_left())
+            failed.append(notice.reference)
+            continue
+        try:
+            if (earlier := known.get(notice.delivery_id)) and earlier.status in FINAL:
+                ledger.redelivered(notice.dataset, notice.delivery_id)
+                continue
+            contract = project.landing(notice.dataset)
+            if contract is None:
+                ledger.record([_unknown(notice, project)])
+                continue
+            if twin := _equal_predecessor(notice, ledger):
+                ledger.record([_entry(notice, status="duplicate", duplicate_of=twin)])
+                continue
+            if notice.size >= ADOPT_BYTES and not contract.partitioning:
+                folder, schema = data_folder(contract)
+                writer = UnitWriter(
+                    contract, store, settings.lake, now=datetime.now(UTC), data_folder=folder, data_schema=schema
+                )
+                _stage(notice, contract, writer, store, settings)
+                units.append(writer.finish())
+                staged.append(_entry(notice, status="staged"))
+                continue
+            if contract.name not in writers:
+                writers[contract.name] = UnitWriter(contract, store, settings.lake, now=datetime.now(UTC))
+            _stage(notice, contract, writers[contract.name], store, settings)
+            staged.append(_entry(notice, status="staged"))
+        except Exception:
+            log.exception("%s could not be staged; it will come again", notice.uri)
+            failed.append(notice.reference)
+    units += [writer.finish() for writer in writers.values() if writer.has_deliveries]
+    for delivery in staged:
+        ledger.record_staged(delivery)
+    return Outcome(tuple(units), tuple(failed))
+
+
+def stage_source(source: Source, contract: Contract, delivery: DeliveryWriter) -> None:
+    """Read and check a whole file into ``delivery``; a file that cannot be read ends as unreadable."""
+    assert contract.arrival is not None
+    try:
+        for block in reader_for(contract.arrival.format)(source, contract):
+            delivery.add(check_block(block, contract))
+    except DeliveryError as error:
+        log.warning("%s", error)
+        delivery.unreadable(Reason(error.code, str(error)))
+    else:
+        delivery.done()
+
+
+def _seconds_for(size: int) -> float:
+    """Return how long a file may take to read, with room to spare; the smallest functions read 10 MB/s."""
+    return 10.0 + size / 10e6
+
+
+def _stage(notice: Notice, contract: Contract, writer: UnitWriter, store: Store, settings: Settings) -> None:
+    delivery = writer.delivery(notice.delivery_id, notice.uri, version_id=notice.version_id, size=notice.size)
+    if notice.size > settings.max_file_bytes:
+        error = FileTooLarge(
+            f"{notice.uri} has {notice.size:,} bytes; one function call reads {settings.max_file_bytes:,} at most.",
+            safe="nothing of it was committed.",
+            next_step="split the file, or compress it, and upload the parts.",
+        )
+        delivery.unreadable(Reason(error.code, str(error)))
+        return
+    stage_source(_source(notice, contract, store, settings), contract, delivery)
+
+
+def _unknown(notice: Notice, project: Project) -> Delivery:
+    names = ", ".join(sorted(c.name for c in project.contracts if not c.derived))
+    error = UnknownDataset(
+        f"{notice.uri}: {notice.dataset!r} names no dataset.",
+        safe="the file stays in the landing bucket.",
+        next_step=f"upload it under one of: {names}; or add contracts/{notice.dataset}.yaml and deploy.",
+    )
+    log.warning("%s", error)
+    return msgspec.structs.replace(
+        _entry(notice, status="rejected"), dataset=UNKNOWN, quarantined=None, error=str(error), reasons={error.code: 1}
+    )
+
+
+def _entry(notice: Notice, *, status: Any, duplicate_of: str = "") -> Delivery:
+    return Delivery(
+        dataset=notice.dataset,
+        delivery_id=notice.delivery_id,
+        status=status,
+        uri=notice.uri,
+        version_id=notice.version_id,
+        size=notice.size,
+        duplicate_of=duplicate_of,
+        at=datetime.now(UTC).timestamp(),
+    )
+
+
+def _equal_predecessor(notice: Notice, ledger: Ledger) -> str | None:
+    """Return the version just before this one when its bytes are equal and it was not refused; A, B, A is no repeat."""
+    if not notice.version_id or notice.version_id == "null":
+        return None
+    answer = client("s3").list_object_versions(
+        Bucket=notice.bucket,
+        Prefix=notice.key,
+        KeyMarker=notice.key,
+        VersionIdMarker=notice.version_id,
+        MaxKeys=1,
+    )
+    older = [version for version in answer.get("Versions", []) if version["Key"] == notice.key]
+    if not older or older[0]["Size"] != notice.size:
+        return None
+    before = Notice(notice.bucket, notice.key, older[0]["VersionId"], notice.size)
+    entry = ledger.known([(before.dataset, before.delivery_id)]).get(before.delivery_id)
+    if entry is not None and entry.status == "rejected":
+        return None
+    same = all(a == b for a, b in zip(_pieces(before), _pieces(notice), strict=True))
+    return before.version_id if same else None
+
+
+def _pieces(notice: Notice) -> Iterator[bytes]:
+    body = _open(notice)
+    return iter(lambda: body.read(1 << 20), b"")
+
+
+def _open(notice: Notice) -> BinaryIO:
+    version = {"VersionId": notice.version_id} if notice.version_id else {}
+    answer = client("s3").get_object(Bucket=notice.bucket, Key=notice.key, **version)
+    body: BinaryIO = io.BufferedReader(_Body(answer["Body"]), 1 << 20)
+    return body
+
+
+def _source(notice: Notice, contract: Contract, store: Store, settings: Settings) -> Source:
+    assert contract.arrival is not None
+
+    @contextmanager
+    def spool(sequence: int) -> Iterator[Spool]:
+        pointer = f"{settings.lake}/records/{contract.name}/{notice.delivery_id}/long-{sequence}"
+        upload = _Upload(pointer)
+        yield upload
+        upload.close()
+
+    return Source(
+        uri=notice.uri,
+        size=notice.size,
+        compression=contract.arrival.compression,
+        open_stream=lambda: _open(notice),
+        open_seekable=lambda: io.BufferedReader(_Ranges(notice), _SEEK_BUFFER),
+        spool=spool,
+    )
+
+
+class _Body(io.RawIOBase):
+    """An S3 answer's body as a plain stream; a connection cut short is an error, not an end."""
+
+    def __init__(self, body: Any) -> None:
+        self.body = body
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.body.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self.body.close()
+        super().close()
+
+
+class _Ranges(io.RawIOBase):
+    """An object version read at any place by ranges."""
+
+    def __init__(self, notice: Notice) -> None:
+        self.notice, self.position = notice, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.notice.size}[whence]
+        self.position = base + offset
+        return self.position
+
+    def tell(self) -> int:
+        return self.position
+
+    def readinto(self, buffer: Any) -> int:
+        end = min(self.position + len(buffer), self.notice.size)
+        if end <= self.position:
+            return 0
+        version = {"VersionId": self.notice.version_id} if self.notice.version_id else {}
+        answer = client("s3").get_object(
+            Bucket=self.notice.bucket, Key=self.notice.key, Range=f"bytes={self.position}-{end - 1}", **version
+        )
+        data = answer["Body"].read()
+        buffer[: len(data)] = data
+        self.position += len(data)
+        return len(data)
+
+
+class _Upload:
+    """A record on its way to S3 in parts of ``_PART`` bytes."""
+
+    _PART = 8 << 20
+
+    def __init__(self, pointer: str) -> None:
+        self.pointer = pointer
+        bucket, _, key = pointer.removeprefix("s3://").partition("/")
+        self.where = {"Bucket": bucket, "Key": key}
+        self.upload = client("s3").create_multipart_upload(**self.where)["UploadId"]
+        self.parts: list[dict[str, Any]] = []
+        self.pending = bytearray()
+
+    def write(self, data: bytes) -> None:
+        """Add ``data``."""
+        self.pending += data
+        while len(self.pending) >= self._PART:
+            self._send(self._PART)
+
+    def _send(self, size: int) -> None:
+        number = len(self.parts) + 1
+        answer = client("s3").upload_part(
+            **self.where, UploadId=self.upload, PartNumber=number, Body=bytes(self.pending[:size])
+        )
+        del self.pending[:size]
+        self.parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+
+    def close(self) -> None:
+        """Complete the object."""
+        if self.pending:
+            self._send(len(self.pending))
+        client("s3").complete_multipart_upload(
+            **self.where, UploadId=self.upload, MultipartUpload={"Parts": self.parts}
+        )

@@ -1,0 +1,70 @@
+"""What the readers of line-based formats share: encoding, and records that no parser should see."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+
+from sluice.contracts import Arrival
+from sluice.errors import UnreadableFile
+from sluice.ingestion.lines import Oversized
+from sluice.ingestion.records import Reason, Rejected
+from sluice.ingestion.source import Source
+
+_BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+
+
+def utf8_chunks(source: Source, arrival: Arrival) -> Iterator[bytes]:
+    """Yield the file's text as UTF-8, without a byte order mark."""
+    encoding = codecs.lookup(arrival.encoding).name
+    pieces = source.chunks()
+    first = next(pieces, b"")
+    for mark, name in _BOMS.items():
+        if first.startswith(mark) and not encoding.startswith("utf-16"):
+            raise UnreadableFile(
+                f"{source.uri} begins with the byte order mark of {name}; the contract says {arrival.encoding}.",
+                code="wrong_encoding",
+                next_step=f"send the file as {arrival.encoding}, or declare encoding: {name} in the contract.",
+            )
+    if encoding == "utf-8":
+        yield first.removeprefix(codecs.BOM_UTF8)
+        yield from pieces
+        return
+    decoder = codecs.getincrementaldecoder(encoding)(errors="strict")
+    try:
+        yield decoder.decode(first).removeprefix("\ufeff").encode()
+        for piece in pieces:
+            yield decoder.decode(piece).encode()
+        yield decoder.decode(b"", final=True).encode()
+    except UnicodeDecodeError as error:
+        raise UnreadableFile(f"{source.uri} is not {arrival.encoding}: {error}.", code="wrong_encoding") from error
+
+
+def too_long(oversized: Oversized, position: int) -> Rejected:
+    """Return the rejection of a record that is too long to parse."""
+    message = f"the record has {oversized.size:,} bytes or more; a record may have 8,388,608"
+    return Rejected(position, (Reason("record_too_long", message),), pointer=oversized.pointer)
+
+
+def undecodable(raw: bytes) -> Reason | None:
+    """Return why the record is no text, or none when it is."""
+    if b"\x00" in raw:
+        return Reason("nul_byte", f"the record holds a NUL byte at its byte {raw.index(0)}")
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        return Reason("wrong_encoding", f"the record is not UTF-8: byte {error.start} is 0x{raw[error.start]:02x}")
+    return None
+
+
+def is_clean(data: bytes) -> bool:
+    """Tell whether a whole block is text without NUL bytes."""
+    if b"\x00" in data:
+        return False
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

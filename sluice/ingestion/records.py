@@ -1,0 +1,63 @@
+"""What readers hand on: blocks of records as columns, and records they could not split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+#: A value longer than this is cut in a reason; the whole record is kept beside it.
+REASON_VALUE_LENGTH = 200
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a record was rejected: a stable ``code``, the ``column`` and ``value`` if one is to blame, and a sentence."""
+
+    code: str
+    message: str
+    column: str | None = None
+    value: str | None = None
+
+    def as_dict(self) -> dict[str, str | None]:
+        """Return the reason as the quarantine table stores it."""
+        value = self.value if self.value is None else self.value[:REASON_VALUE_LENGTH]
+        return {"code": self.code, "column": self.column, "value": value, "message": self.message}
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """One record that broke its contract.
+
+    ``position`` counts records in the file from 1; ``raw`` holds its bytes, or ``pointer`` the S3 address of them when
+    they are over ``MAX_INLINE_RECORD``.
+    """
+
+    position: int
+    reasons: tuple[Reason, ...]
+    raw: bytes | None = None
+    pointer: str | None = None
+
+
+@dataclass(frozen=True)
+class Block:
+    """A run of records: ``columns`` by contract name, as text or already typed, all of one length.
+
+    ``positions`` are the records' numbers in the file, from 1; none stands for consecutive ones from ``first``.
+    ``raw`` returns the original bytes of the rows asked for (indexes into the columns).
+    """
+
+    first: int
+    rows: int
+    columns: dict[str, pa.Array]
+    raw: Callable[[Sequence[int]], list[bytes]]
+    positions: pa.Array | None = None
+    rejected: list[Rejected] = field(default_factory=list)
+
+    def position_array(self) -> pa.Array:
+        """Return every row's position as int64."""
+        if self.positions is not None:
+            return self.positions
+        return pa.array(np.arange(self.first, self.first + self.rows, dtype=np.int64))

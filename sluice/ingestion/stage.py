@@ -1,0 +1,249 @@
+"""Staging: accepted and rejected records as Parquet under names that no other attempt uses, then one manifest.
+
+A unit (one function call's share of one dataset) exists once its manifest does. Only the committer makes rows visible.
+Small files' rows are staged together and rewritten by the committer into one data file; a large file's rows are
+written where the table keeps its data, and the committer adopts them as they are.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sluice.contracts import Contract
+from sluice.ingestion.check import Checked
+from sluice.ingestion.lines import MAX_INLINE_RECORD
+from sluice.ingestion.records import Reason, Rejected
+from sluice.storage import Store
+from sluice.tables.schema import ORIGIN_ARROW, QUARANTINE_ARROW, data_arrow
+
+#: Rows are gathered to row groups of at least this many.
+_ROW_GROUP_ROWS = 100_000
+#: A data file that is adopted ends when it has this size.
+_DATA_FILE_BYTES = 256 << 20
+_IN_MEMORY_BYTES = 8 << 20
+
+
+class StagedDelivery(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One delivery in a unit. ``readable`` is false for a file that was quarantined whole."""
+
+    delivery_id: str
+    uri: str
+    version_id: str
+    size: int
+    accepted: int = 0
+    quarantined: int = 0
+    reasons: dict[str, int] = {}
+    readable: bool = True
+    error: str = ""
+
+
+class StagedUnit(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one attempt staged for one dataset. ``adopted`` files already lie where the table keeps its data."""
+
+    dataset: str
+    attempt: str
+    deliveries: tuple[StagedDelivery, ...]
+    rows: tuple[str, ...] = ()
+    quarantine: tuple[str, ...] = ()
+    adopted: bool = False
+
+
+def staging_prefix(lake: str, dataset: str) -> str:
+    """Return where the dataset's units are staged."""
+    return f"{lake}/staging/{dataset}/"
+
+
+class _ParquetFiles:
+    """Writes rows to Parquet objects: held on disk, put when complete."""
+
+    def __init__(self, store: Store, address: Callable[[int], str], schema: pa.Schema, *, limit: int | None) -> None:
+        self.store, self.address, self.schema, self.limit = store, address, schema, limit
+        self.written: list[str] = []
+        self._gathered: list[pa.Table] = []
+        self._rows = 0
+        self._file: Any = None
+        self._writer: pq.ParquetWriter | None = None
+
+    def add(self, rows: pa.Table) -> None:
+        """Add rows; they are written in row groups of a sensible size."""
+        if rows.num_rows:
+            self._gathered.append(rows)
+            self._rows += rows.num_rows
+            if self._rows >= _ROW_GROUP_ROWS:
+                self._flush()
+
+    def _flush(self) -> None:
+        if not self._gathered:
+            return
+        rows = pa.concat_tables(self._gathered)
+        self._gathered, self._rows = [], 0
+        if self._writer is None:
+            self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed in _put
+            self._writer = pq.ParquetWriter(self._file, self.schema, compression="zstd", store_schema=False)
+        self._writer.write_table(rows, row_group_size=rows.num_rows)
+        if self.limit is not None and self._file.tell() >= self.limit:
+            self._put()
+
+    def _put(self) -> None:
+        if self._writer is None:
+            return
+        self._writer.close()
+        self._file.seek(0)
+        address = self.address(len(self.written))
+        self.store.put(address, self._file)
+        self._file.close()
+        self.written.append(address)
+        self._writer = None
+
+    def finish(self) -> tuple[str, ...]:
+        """Write what is left; return the addresses of all objects."""
+        self._flush()
+        self._put()
+        return tuple(self.written)
+
+
+class UnitWriter:
+    """Gathers deliveries of one dataset into one staged unit.
+
+    ``data_folder`` and ``data_schema`` (with Iceberg field ids) are given for a large file whose data files are
+    to be adopted.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        store: Store,
+        lake: str,
+        *,
+        now: datetime,
+        data_folder: str | None = None,
+        data_schema: pa.Schema | None = None,
+    ) -> None:
+        self.contract, self.store, self.lake, self.now = contract, store, lake, now
+        self.attempt = uuid.uuid4().hex
+        self.adopted = data_folder is not None
+        staged = f"{staging_prefix(lake, contract.name)}{self.attempt}"
+        folder = data_folder or staged
+        self.schema = data_schema or data_arrow(contract)
+        limit = _DATA_FILE_BYTES if self.adopted else None
+        self._accepted = _ParquetFiles(store, lambda n: f"{folder}-{n}.parquet", self.schema, limit=limit)
+        self._rejected = _ParquetFiles(
+            store, lambda n: f"{staged}-quarantine-{n}.parquet", QUARANTINE_ARROW, limit=None
+        )
+        self._manifest = f"{staged}.json"
+        self._deliveries: list[StagedDelivery] = []
+        self._pointers = 0
+
+    def delivery(self, delivery_id: str, uri: str, *, version_id: str, size: int) -> DeliveryWriter:
+        """Return the writer of one delivery's records; ``done`` or ``unreadable`` ends it."""
+        return DeliveryWriter(self, StagedDelivery(delivery_id, uri, version_id, size))
+
+    @property
+    def has_deliveries(self) -> bool:
+        """Tell whether any delivery has ended."""
+        return bool(self._deliveries)
+
+    def finish(self) -> StagedUnit:
+        """Put the files, then the manifest that makes the unit exist; return it."""
+        unit = StagedUnit(
+            dataset=self.contract.name,
+            attempt=self.attempt,
+            deliveries=tuple(self._deliveries),
+            rows=self._accepted.finish(),
+            quarantine=self._rejected.finish(),
+            adopted=self.adopted,
+        )
+        self.store.put(self._manifest, msgspec.json.encode(unit))
+        return unit
+
+    def keep_large(self, delivery_id: str, raw: bytes) -> str:
+        """Put a rejected record that is too long for the table as an object; return its address."""
+        self._pointers += 1
+        address = f"{self.lake}/records/{self.contract.name}/{delivery_id}/{self.attempt}-{self._pointers}"
+        self.store.put(address, raw)
+        return address
+
+
+class DeliveryWriter:
+    """Takes one delivery's checked blocks."""
+
+    def __init__(self, unit: UnitWriter, delivery: StagedDelivery) -> None:
+        self.unit, self.staged = unit, delivery
+        self.accepted = 0
+        self.reasons: Counter[str] = Counter()
+        self._source = f"{delivery.uri}?versionId={delivery.version_id}" if delivery.version_id else delivery.uri
+
+    def add(self, checked: Checked) -> None:
+        """Add one block's accepted and rejected records."""
+        rows = checked.accepted.num_rows
+        self.accepted += rows
+        origin = self._origin(checked.positions)
+        columns = [*checked.accepted.columns, *origin]
+        self.unit._accepted.add(pa.table(columns, names=[*checked.accepted.column_names, *ORIGIN_ARROW.names]))
+        self._reject(checked.rejected)
+
+    def done(self) -> None:
+        """End a delivery that could be read to its end."""
+        self._end(readable=True)
+
+    def unreadable(self, reason: Reason) -> None:
+        """End a delivery that could not be read: its rows, if any were staged, will not be committed."""
+        self.accepted = 0
+        self.reasons = Counter()
+        whole = Rejected(0, (reason,), pointer=self._source)
+        self._reject([whole], position=None)
+        self._end(readable=False, error=reason.message)
+
+    def _end(self, *, readable: bool, error: str = "") -> None:
+        self.unit._deliveries.append(
+            msgspec.structs.replace(
+                self.staged,
+                accepted=self.accepted,
+                quarantined=sum(self.reasons.values()),
+                reasons=dict(self.reasons),
+                readable=readable,
+                error=error,
+            )
+        )
+
+    def _origin(self, positions: pa.Array) -> list[pa.Array]:
+        rows = len(positions)
+        return [
+            pa.repeat(self.staged.delivery_id, rows),
+            pa.repeat(self._source, rows),
+            positions,
+            pa.repeat(pa.scalar(self.unit.now.replace(tzinfo=None), pa.timestamp("us")), rows),
+        ]
+
+    def _reject(self, rejected: list[Rejected], *, position: int | None = 0) -> None:
+        if not rejected:
+            return
+        self.reasons.update(record.reasons[0].code for record in rejected)
+        raws, pointers = [], []
+        for record in rejected:
+            raw, pointer = record.raw, record.pointer
+            if raw is not None and len(raw) > MAX_INLINE_RECORD:
+                pointer = self.unit.keep_large(self.staged.delivery_id, raw)
+                raw = None
+            raws.append(raw)
+            pointers.append(pointer)
+        positions = pa.array([r.position if position is not None else None for r in rejected], pa.int64())
+        columns = [
+            *self._origin(positions),
+            pa.array([r.reasons[0].code for r in rejected], pa.string()),
+            pa.array(
+                [[reason.as_dict() for reason in r.reasons] for r in rejected], QUARANTINE_ARROW.field("reasons").type
+            ),
+            pa.array(raws, pa.binary()),
+            pa.array(pointers, pa.string()),
+        ]
+        self.unit._rejected.add(pa.table(columns, schema=QUARANTINE_ARROW))

@@ -1,0 +1,158 @@
+"""The ledger: one DynamoDB item per delivery and per refresh run, for people and for ``sluice status``.
+
+It says what happened; the tables' own tokens decide what may happen, and it can be rebuilt from them.
+Key: ``dataset`` (a dataset's name, or ``refresh``) and ``entry`` (``delivery#<id>`` or ``run#<time>#<table>``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any, Literal
+
+import msgspec
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from sluice.storage import client
+
+Status = Literal["staged", "committed", "duplicate", "rejected"]
+#: States that a delivery does not leave.
+FINAL: tuple[Status, ...] = ("committed", "duplicate", "rejected")
+#: Dataset under which deliveries are kept whose key names no contracted dataset.
+UNKNOWN = "(unknown)"
+_GET_BATCH, _WRITE_BATCH = 100, 25
+_to_item, _from_item = TypeSerializer().serialize, TypeDeserializer().deserialize
+
+
+class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one delivery.
+
+    ``quarantined`` is none when a file could not be read: how many records it held is unknown. ``reasons`` counts
+    rejected records by the code of their first reason.
+    """
+
+    dataset: str
+    delivery_id: str
+    status: Status
+    uri: str = ""
+    version_id: str = ""
+    size: int = 0
+    accepted: int = 0
+    quarantined: int | None = 0
+    reasons: dict[str, int] = {}
+    duplicate_of: str = ""
+    error: str = ""
+    at: float = 0.0
+
+
+class Ledger:
+    """The deliveries and runs in one DynamoDB table."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+
+    def known(self, keys: Iterable[tuple[str, str]]) -> dict[str, Delivery]:
+        """Return what is recorded of these (dataset, delivery id) pairs, by delivery id."""
+        wanted = [{"dataset": _to_item(d), "entry": _to_item(f"delivery#{i}")} for d, i in dict.fromkeys(keys)]
+        found: dict[str, Delivery] = {}
+        for start in range(0, len(wanted), _GET_BATCH):
+            request: dict[str, Any] = {self.table: {"Keys": wanted[start : start + _GET_BATCH], "ConsistentRead": True}}
+            while request:
+                answer = client("dynamodb").batch_get_item(RequestItems=request)
+                for item in answer["Responses"].get(self.table, []):
+                    delivery = _delivery(item)
+                    found[delivery.delivery_id] = delivery
+                request = answer.get("UnprocessedKeys") or {}
+        return found
+
+    def record(self, deliveries: Iterable[Delivery]) -> None:
+        """Write deliveries whose state is final, or staged ones that nobody else handles."""
+        requests = [{"PutRequest": {"Item": _item(delivery)}} for delivery in deliveries]
+        for start in range(0, len(requests), _WRITE_BATCH):
+            request = {self.table: requests[start : start + _WRITE_BATCH]}
+            pause = 0.05
+            while request:
+                request = client("dynamodb").batch_write_item(RequestItems=request).get("UnprocessedItems") or {}
+                if request:
+                    time.sleep(pause)
+                    pause = min(pause * 2, 2.0)
+
+    def record_staged(self, delivery: Delivery) -> None:
+        """Write that a delivery is staged, unless the ledger already knows its end."""
+        errors = client("dynamodb").exceptions
+        try:
+            client("dynamodb").put_item(
+                TableName=self.table,
+                Item=_item(delivery),
+                ConditionExpression="attribute_not_exists(#status) OR #status = :staged",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={":staged": {"S": "staged"}},
+            )
+        except errors.ConditionalCheckFailedException:
+            return  # a committer was faster: the delivery's end stands, and is the better news
+
+    def redelivered(self, dataset: str, delivery_id: str) -> None:
+        """Count that an event came again for a delivery whose end is known."""
+        client("dynamodb").update_item(
+            TableName=self.table,
+            Key={"dataset": {"S": dataset}, "entry": {"S": f"delivery#{delivery_id}"}},
+            UpdateExpression="ADD redeliveries :one",
+            ExpressionAttributeValues={":one": {"N": "1"}},
+        )
+
+    def deliveries(self, dataset: str) -> Iterator[Delivery]:
+        """Yield every recorded delivery of ``dataset``."""
+        for item in self._query(dataset, "delivery#"):
+            yield _delivery(item)
+
+    def record_run(self, run: dict[str, Any], *, started: str, table: str) -> None:
+        """Write what one refresh of one table did: engine, inputs, rows, cost, or its error."""
+        item = {"dataset": "refresh", "entry": f"run#{started}#{table}", "table": table, **run}
+        plain = msgspec.json.decode(msgspec.json.encode(item))
+        client("dynamodb").put_item(TableName=self.table, Item={k: _to_item(_numbers(v)) for k, v in plain.items()})
+
+    def runs(self) -> Iterator[dict[str, Any]]:
+        """Yield every recorded run of a derived table, oldest first."""
+        for item in self._query("refresh", "run#"):
+            yield {key: _from_item(value) for key, value in item.items()}
+
+    def _query(self, dataset: str, prefix: str) -> Iterator[dict[str, Any]]:
+        pages = (
+            client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self.table,
+                KeyConditionExpression="dataset = :dataset AND begins_with(entry, :prefix)",
+                ExpressionAttributeValues={":dataset": {"S": dataset}, ":prefix": {"S": prefix}},
+                ConsistentRead=True,
+            )
+        )
+        for page in pages:
+            yield from page["Items"]
+
+
+def _item(delivery: Delivery) -> dict[str, Any]:
+    """Return the delivery as a DynamoDB item."""
+    plain = msgspec.structs.asdict(delivery) | {"entry": f"delivery#{delivery.delivery_id}"}
+    return {name: _to_item(_numbers(value)) for name, value in plain.items()}
+
+
+def _numbers(value: Any) -> Any:
+    """Turn floats into decimals, at any depth: DynamoDB takes no floats."""
+    if isinstance(value, float):
+        return Decimal(repr(value))
+    if isinstance(value, dict):
+        return {key: _numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_numbers(inner) for inner in value]
+    return value
+
+
+def _delivery(item: dict[str, Any]) -> Delivery:
+    plain = {name: _from_item(value) for name, value in item.items()}
+    plain["reasons"] = {code: int(count) for code, count in plain.get("reasons", {}).items()}
+    for name in ("size", "accepted", "quarantined"):
+        plain[name] = None if plain.get(name) is None else int(plain[name])
+    plain["at"] = float(plain.get("at", 0))
+    return msgspec.convert({k: v for k, v in plain.items() if k in Delivery.__struct_fields__}, Delivery)

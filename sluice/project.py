@@ -1,0 +1,68 @@
+"""Everything declared, as the functions carry it: all contracts and the compiled transforms, in one JSON file."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from pathlib import Path
+
+import msgspec
+
+from sluice.contracts import Contract
+
+#: The file's name beside the functions' code.
+FILE_NAME = "project.json"
+
+
+class CompiledTransform(msgspec.Struct, frozen=True):
+    """A derived table's transform as SQL for DuckDB.
+
+    ``inputs`` maps the function's parameter names to tables; ``fingerprint`` changes when the result may.
+    """
+
+    table: str
+    inputs: dict[str, str]
+    sql: str
+    fingerprint: str
+
+
+class Project(msgspec.Struct, frozen=True):
+    """All contracts, and a compiled transform for each derived one."""
+
+    contracts: tuple[Contract, ...]
+    transforms: tuple[CompiledTransform, ...] = ()
+
+    def to_json(self) -> bytes:
+        """Return the project as JSON, the same bytes for the same declarations."""
+        return msgspec.json.encode(self, order="deterministic")
+
+    @property
+    def fingerprint(self) -> str:
+        """Return a hash of all that is declared."""
+        return hashlib.sha256(self.to_json()).hexdigest()[:32]
+
+    def landing(self, dataset: str) -> Contract | None:
+        """Return the contract of the dataset that lands under that name, if there is one."""
+        return next((c for c in self.contracts if not c.derived and c.name == dataset), None)
+
+    def contract(self, table: str) -> Contract:
+        """Return the contract of ``database.name``; ``KeyError`` when there is none."""
+        for contract in self.contracts:
+            if contract.table == table:
+                return contract
+        raise KeyError(table)
+
+    def transform(self, table: str) -> CompiledTransform:
+        """Return the transform that makes ``table``; ``KeyError`` when there is none."""
+        for transform in self.transforms:
+            if transform.table == table:
+                return transform
+        raise KeyError(table)
+
+
+@functools.cache
+def deployed_project() -> Project:
+    """Return the project that was deployed with this function's code."""
+    root = Path(os.environ.get("LAMBDA_TASK_ROOT", "."))
+    return msgspec.json.decode((root / FILE_NAME).read_bytes(), type=Project)

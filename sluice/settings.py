@@ -1,0 +1,38 @@
+"""What a deployed function is told by its environment variables; the stacks set them."""
+
+from __future__ import annotations
+
+import os
+
+import msgspec
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Names of the deployed resources. ``database_prefix`` stands before every database name."""
+
+    landing_bucket: str = ""
+    lake_bucket: str = ""
+    ledger_table: str = ""
+    commit_queue_url: str = ""
+    database_prefix: str = ""
+    event_bus: str = "default"
+    max_file_bytes: int = 5 << 30
+
+    @property
+    def lake(self) -> str:
+        """Return the lake's S3 address."""
+        return f"s3://{self.lake_bucket}"
+
+    def database(self, name: str) -> str:
+        """Return the database's name in this environment."""
+        return f"{self.database_prefix}{name}"
+
+
+def settings_from_environment() -> Settings:
+    """Return the settings; variables are the field names in capitals with the prefix ``SLUICE_``."""
+    given = {
+        field: os.environ[name]
+        for field in Settings.__struct_fields__
+        if (name := f"SLUICE_{field.upper()}") in os.environ
+    }
+    return msgspec.convert(given, Settings, strict=False)

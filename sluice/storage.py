@@ -1,0 +1,105 @@
+"""Objects by address: ``s3://bucket/key`` in S3, anything else as a local path (tests and benchmarks in process)."""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import boto3
+from botocore.config import Config
+
+_DELETE_BATCH = 1000
+
+
+class Store(Protocol):
+    """Reads and writes whole objects."""
+
+    def put(self, address: str, body: bytes | BinaryIO) -> None:
+        """Write an object."""
+
+    def get(self, address: str) -> bytes:
+        """Return an object's bytes."""
+
+    def list(self, prefix: str) -> list[str]:
+        """Return the addresses under ``prefix``, in order."""
+
+    def delete(self, addresses: Iterable[str]) -> None:
+        """Delete objects; one that is not there is no error."""
+
+
+def split(address: str) -> tuple[str, str]:
+    """Return bucket and key of an S3 address."""
+    bucket, _, key = address.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+@functools.cache
+def client(service: str) -> Any:
+    """Return a boto3 client for ``service``, made once per process."""
+    return boto3.client(service, config=Config(max_pool_connections=32, retries={"mode": "standard"}))
+
+
+class S3Store:
+    """Objects in S3."""
+
+    def put(self, address: str, body: bytes | BinaryIO) -> None:
+        """Write an object; a large body goes in parts."""
+        bucket, key = split(address)
+        if isinstance(body, bytes):
+            client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+        else:
+            client("s3").upload_fileobj(body, bucket, key)
+
+    def get(self, address: str) -> bytes:
+        """Return an object's bytes."""
+        bucket, key = split(address)
+        body: bytes = client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        return body
+
+    def list(self, prefix: str) -> list[str]:
+        """Return the addresses under ``prefix``, in order."""
+        bucket, key = split(prefix)
+        pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
+        return [f"s3://{bucket}/{item['Key']}" for page in pages for item in page.get("Contents", [])]
+
+    def delete(self, addresses: Iterable[str]) -> None:
+        """Delete objects, up to 1,000 a call."""
+        by_bucket: dict[str, list[str]] = {}
+        for address in addresses:
+            bucket, key = split(address)
+            by_bucket.setdefault(bucket, []).append(key)
+        for bucket, keys in by_bucket.items():
+            for start in range(0, len(keys), _DELETE_BATCH):
+                objects = [{"Key": key} for key in keys[start : start + _DELETE_BATCH]]
+                answer = client("s3").delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+                if errors := answer.get("Errors"):
+                    raise OSError(f"could not delete {errors[0]['Key']} in {bucket}: {errors[0]['Message']}")
+
+
+class LocalStore:
+    """Objects as files."""
+
+    def put(self, address: str, body: bytes | BinaryIO) -> None:
+        """Write a file and the folders above it."""
+        path = Path(address)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            source = io.BytesIO(body) if isinstance(body, bytes) else body
+            while piece := source.read(1 << 20):
+                file.write(piece)
+
+    def get(self, address: str) -> bytes:
+        """Return a file's bytes."""
+        return Path(address).read_bytes()
+
+    def list(self, prefix: str) -> list[str]:
+        """Return the files under the folder ``prefix``, in order."""
+        return sorted(str(path) for path in Path(prefix).rglob("*") if path.is_file())
+
+    def delete(self, addresses: Iterable[str]) -> None:
+        """Delete files."""
+        for address in addresses:
+            Path(address).unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Iceberg tables: made and evolved from contracts, committed to exactly once."""

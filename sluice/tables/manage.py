@@ -1,0 +1,125 @@
+"""Makes and evolves every contracted table through the Iceberg API. Nothing is ever dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from pyiceberg.catalog import Catalog
+from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionSpec
+from pyiceberg.schema import Schema
+from pyiceberg.table import Table
+from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortOrder
+from pyiceberg.types import DecimalType, DoubleType, FloatType, IcebergType, IntegerType, LongType, NestedField
+
+from sluice.contracts import Contract
+from sluice.errors import TableError
+from sluice.project import Project
+from sluice.settings import Settings
+from sluice.tables.catalog import TABLE_PROPERTIES
+from sluice.tables.schema import data_schema, partition_spec, quarantine_schema, sort_order
+
+#: Properties of a table that its contract decides.
+_DESCRIPTION = "Description"
+_TABLES_AT_ONCE = 8
+
+
+def ensure_tables(catalog: Catalog, project: Project, settings: Settings) -> list[str]:
+    """Create each contracted table that is missing, evolve each that differs; return what was done, a line each."""
+    wanted = [call for contract in project.contracts for call in _wanted(catalog, contract, settings)]
+    with ThreadPoolExecutor(_TABLES_AT_ONCE) as pool:
+        done = list(pool.map(lambda call: call(), wanted))
+    return [line for line in done if line]
+
+
+def _wanted(catalog: Catalog, contract: Contract, settings: Settings) -> Iterator[Callable[[], str | None]]:
+    schema = data_schema(contract)
+    spec, order = partition_spec(contract, schema), sort_order(contract, schema)
+    name = (settings.database(contract.database), contract.name)
+    yield lambda: _ensure(catalog, name, schema, settings, contract.description, spec=spec, order=order)
+    if not contract.derived:
+        other = (settings.database("quarantine"), contract.name)
+        about = f"Records of {contract.name} that broke their contract, with the reasons."
+        yield lambda: _ensure(catalog, other, quarantine_schema(), settings, about)
+
+
+def _ensure(
+    catalog: Catalog,
+    name: tuple[str, str],
+    schema: Schema,
+    settings: Settings,
+    description: str,
+    *,
+    spec: PartitionSpec = UNPARTITIONED_PARTITION_SPEC,
+    order: SortOrder = UNSORTED_SORT_ORDER,
+) -> str | None:
+    try:
+        table = catalog.load_table(name)
+    except NoSuchTableError:
+        try:
+            catalog.create_table(
+                name,
+                schema,
+                location=f"{settings.lake}/{name[0]}/{name[1]}",
+                partition_spec=spec,
+                sort_order=order,
+                properties={**TABLE_PROPERTIES, _DESCRIPTION: description},
+            )
+        except TableAlreadyExistsError:
+            return _ensure(catalog, name, schema, settings, description, spec=spec, order=order)
+        return f"created {'.'.join(name)}"
+    return _evolve(table, schema, description, spec)
+
+
+def _evolve(table: Table, wanted: Schema, description: str, spec: PartitionSpec) -> str | None:
+    if [(f.name, str(f.transform)) for f in spec.fields] != [(f.name, str(f.transform)) for f in table.spec().fields]:
+        raise TableError(
+            f"{'.'.join(table.name())}: its partitioning cannot change from {table.spec()} to {spec}.",
+            safe="nothing was changed.",
+            next_step="put the partitioning back, or declare a new dataset and load it from the old one.",
+        )
+    changes = []
+    with table.transaction() as transaction:
+        with transaction.update_schema() as update:
+            for field in wanted.fields:
+                changes += _evolve_field(table, field, update)
+        if table.properties.get(_DESCRIPTION) != description:
+            transaction.set_properties({_DESCRIPTION: description})
+            changes.append("description")
+    return f"evolved {'.'.join(table.name())}: {', '.join(changes)}" if changes else None
+
+
+def _evolve_field(table: Table, field: NestedField, update: object) -> list[str]:
+    """Bring one column to what the contract says: added, widened, described anew; refuse what would lose data."""
+    present = next((f for f in table.schema().fields if f.name == field.name), None)
+    if present is None:
+        update.add_column(field.name, field.field_type, doc=field.doc)  # type: ignore[attr-defined]
+        return [f"+{field.name}"]
+    changes = []
+    if (
+        present.field_type != field.field_type
+        and not field.field_type.is_struct
+        and str(field.field_type)[:4] != "list"
+    ):
+        if not _widens(present.field_type, field.field_type):
+            raise TableError(
+                f"{'.'.join(table.name())}: column {field.name} cannot change from {present.field_type} to "
+                f"{field.field_type}; allowed: int to bigint, float to double, decimal to more digits.",
+                safe="the table is as it was.",
+                next_step="put the type back, or add a column with a new name.",
+            )
+        update.update_column(field.name, field_type=field.field_type)  # type: ignore[attr-defined]
+        changes.append(f"{field.name}: {field.field_type}")
+    if present.doc != field.doc:
+        update.update_column(field.name, doc=field.doc)  # type: ignore[attr-defined]
+        changes.append(f"{field.name}: description")
+    return changes
+
+
+def _widens(old: IcebergType, new: IcebergType) -> bool:
+    if isinstance(old, DecimalType) and isinstance(new, DecimalType):
+        return old.scale == new.scale and new.precision >= old.precision
+    return (isinstance(old, IntegerType) and isinstance(new, LongType)) or (
+        isinstance(old, FloatType) and isinstance(new, DoubleType)
+    )

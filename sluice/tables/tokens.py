@@ -1,0 +1,81 @@
+"""Which deliveries a table already holds, kept in the table's own metadata.
+
+A token is a delivery id. Each commit writes the tokens it adds to a small object (a segment) beside the data and names
+it in a table property of that same commit, so that data and token become visible together or not at all. Segments
+outlive snapshot expiry; they are merged when they grow many, and tokens are dropped only after ``KEEP``.
+"""
+
+from __future__ import annotations
+
+import functools
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from pyiceberg.io import FileIO
+from pyiceberg.table import Table
+
+PROPERTY = "sluice.token-segments"
+#: Longer than any redelivery: a queue and then its dead-letter queue keep a message 14 days each.
+KEEP = timedelta(days=35)
+_MERGE_ABOVE = 12
+
+
+class Token(msgspec.Struct, frozen=True):
+    """One delivery in one table: how many ``rows`` it brought and when it was committed (seconds since the epoch)."""
+
+    delivery_id: str
+    rows: int
+    committed_at: float
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """One object of tokens; ``newest`` is the latest ``committed_at`` in it."""
+
+    path: str
+    count: int
+    newest: float
+
+
+@dataclass(frozen=True)
+class TokenLog:
+    """All tokens of a table at one version of it."""
+
+    segments: tuple[Segment, ...]
+    tokens: dict[str, Token]
+
+    def __contains__(self, delivery_id: str) -> bool:
+        """Tell whether the table holds that delivery."""
+        return delivery_id in self.tokens
+
+
+def read_tokens(table: Table) -> TokenLog:
+    """Return the tokens of ``table`` as it was loaded."""
+    segments = tuple(msgspec.json.decode(table.properties.get(PROPERTY, "[]"), type=list[Segment]))
+    tokens = {t.delivery_id: t for segment in segments for t in _read_segment(table.io, segment.path)}
+    return TokenLog(segments, tokens)
+
+
+def with_tokens(table: Table, log: TokenLog, added: Iterable[Token]) -> tuple[dict[str, str], str]:
+    """Write a segment with the ``added`` tokens; return the table property that names it, and the segment's path."""
+    new = list(added)
+    segments = list(log.segments)
+    if len(segments) >= _MERGE_ABOVE:
+        oldest = (datetime.now(UTC) - KEEP).timestamp()
+        new = [token for token in log.tokens.values() if token.committed_at >= oldest] + new
+        segments = []
+    path = f"{table.location()}/tokens/{uuid.uuid4().hex}.json"
+    with table.io.new_output(path).create() as stream:
+        stream.write(msgspec.json.encode(new))
+    newest = max((token.committed_at for token in new), default=0.0)
+    segments.append(Segment(path, len(new), newest))
+    return {PROPERTY: msgspec.json.encode(segments).decode()}, path
+
+
+@functools.lru_cache(maxsize=512)
+def _read_segment(io: FileIO, path: str) -> tuple[Token, ...]:
+    """Read a segment; they never change, so a warm function reads each once."""
+    with io.new_input(path).open() as stream:
+        return tuple(msgspec.json.decode(stream.read(), type=list[Token]))
