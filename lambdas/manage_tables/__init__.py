@@ -1,0 +1,1 @@
+"""Makes and evolves the contracted tables during a deployment."""

@@ -1,0 +1,1 @@
+"""Says which derived tables are behind."""

@@ -1,0 +1,1 @@
+"""Runs one derived table's transform on DuckDB."""

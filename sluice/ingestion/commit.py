@@ -164,7 +164,7 @@ def _rows(delivery: StagedDelivery, database: str) -> int:
 
 
 def _landed(table: Table, segment: str) -> bool:
-    """Tell whether a commit that was reported as failed is in the table: an answer may be lost and the call repeated."""
+    """Tell whether a commit reported as failed is there: its answer may be lost and the call repeated."""
     return any(s.summary is not None and s.summary.get(_SEGMENT) == segment for s in table.snapshots())
 
 

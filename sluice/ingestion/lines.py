@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from sluice.ingestion.source import Source
 
@@ -15,6 +16,7 @@ MAX_RECORD = 8 << 20
 #: A rejected record longer than this is kept as an S3 object, with a pointer in the table.
 MAX_INLINE_RECORD = 1 << 20
 _QUOTE = b'"'
+_LINE_FEED, _CARRIAGE_RETURN = 10, 13
 
 
 @dataclass(frozen=True)
@@ -88,17 +90,43 @@ def _put_away(
     return Oversized(size=size, pointer=spool.pointer), rest
 
 
-def record_spans(data: bytes, *, quoted: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return start and end (without line end) of every record in ``data`` that is not an empty line."""
-    raw = np.frombuffer(data, dtype=np.uint8)
-    ends = np.flatnonzero(raw == ord("\n"))
+@dataclass(frozen=True)
+class Spans:
+    """Where each record of a block begins and ends (without its line end), as int64 arrays."""
+
+    data: bytes
+    starts: pa.Array
+    ends: pa.Array
+
+    def __len__(self) -> int:
+        """Return how many records there are."""
+        return len(self.starts)
+
+    def records(self, rows: Sequence[int] | None = None) -> list[bytes]:
+        """Return the bytes of the records at ``rows`` (none: of all)."""
+        starts, ends = self.starts, self.ends
+        if rows is not None:
+            wanted = pa.array(rows, pa.int64())
+            starts, ends = starts.take(wanted), ends.take(wanted)
+        return [self.data[start:end] for start, end in zip(starts.to_pylist(), ends.to_pylist(), strict=True)]
+
+
+def record_spans(data: bytes, *, quoted: bool) -> Spans:
+    """Return the spans of every record in ``data`` that is not an empty line."""
+    raw = pa.Array.from_buffers(pa.uint8(), len(data), [None, pa.py_buffer(data)])
+    ends = pc.indices_nonzero(pc.equal(raw, _LINE_FEED))
     if quoted and _QUOTE in data:
-        quotes = np.flatnonzero(raw == ord('"'))
-        ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
-    if not len(ends) or ends[-1] != len(raw) - 1:
-        ends = np.append(ends, len(raw))
-    starts = np.concatenate(([0], ends[:-1] + 1))
-    returns = (ends > starts) & (raw[np.maximum(ends - 1, 0)] == ord("\r"))
-    ends = ends - returns
-    some = ends > starts
-    return starts[some], ends[some]
+        quotes = pc.cumulative_sum(pc.cast(pc.equal(raw, _QUOTE[0]), pa.int32()))
+        ends = ends.filter(pc.equal(pc.bit_wise_and(quotes.take(ends), 1), 0))
+    ends = ends.cast(pa.int64())
+    if not len(ends) or ends[-1].as_py() != len(data) - 1:
+        ends = pa.concat_arrays([ends, pa.array([len(data)], pa.int64())])
+    starts = pa.concat_arrays([pa.array([0], pa.int64()), pc.add(ends[:-1], 1)])
+    some = pc.greater(ends, starts)
+    starts, ends = starts.filter(some), ends.filter(some)
+    if b"\r" in data:
+        returns = pc.equal(raw.take(pc.subtract(ends, 1)), _CARRIAGE_RETURN)
+        ends = pc.subtract(ends, returns.cast(pa.int64()))
+        some = pc.greater(ends, starts)
+        starts, ends = starts.filter(some), ends.filter(some)
+    return Spans(data, starts, ends)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 #: A value longer than this is cut in a reason; the whole record is kept beside it.
 REASON_VALUE_LENGTH = 200
@@ -60,4 +60,4 @@ class Block:
         """Return every row's position as int64."""
         if self.positions is not None:
             return self.positions
-        return pa.array(np.arange(self.first, self.first + self.rows, dtype=np.int64))
+        return pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), self.rows), start=self.first - 1)

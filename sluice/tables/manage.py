@@ -117,6 +117,11 @@ def _evolve_field(table: Table, field: NestedField, update: object) -> list[str]
     return changes
 
 
+def _differs(present: IcebergType, wanted: IcebergType) -> bool:
+    """Tell whether a column needs another type; one that is wider than wanted (after a rollback) serves as it is."""
+    return present.is_primitive and present != wanted and not _widens(wanted, present)
+
+
 def _widens(old: IcebergType, new: IcebergType) -> bool:
     if isinstance(old, DecimalType) and isinstance(new, DecimalType):
         return old.scale == new.scale and new.precision >= old.precision

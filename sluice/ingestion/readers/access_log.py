@@ -36,8 +36,7 @@ def read_access_log(source: Source, contract: Contract) -> Iterator[Block]:
             yield Block(first, 0, {}, lambda _: [], rejected=[too_long(block, first)])
             first += 1
             continue
-        starts, ends = record_spans(block.data, quoted=False)
-        raws = [block.data[start:end] for start, end in zip(starts, ends, strict=True)]
+        raws = record_spans(block.data, quoted=False).records()
         yield _block(raws, contract, first)
         first += len(raws)
     if not seen:

@@ -146,25 +146,23 @@ def _parse_at_once(data: bytes, layout: _Layout, first: int, *, quoted: bool) ->
     spans = None
     if quoted or invalid:
         spans = record_spans(data, quoted=quoted)
-        if len(spans[0]) != records:
+        if len(spans) != records:
             return None
     positions, rejected = None, []
     if invalid:
         assert spans is not None
-        starts, ends = spans
         skipped = {number - 1 for number, _ in invalid}
         kept = [index for index in range(records) if index not in skipped]
         positions = pa.array([first + index for index in kept], pa.int64())
-        for number, fields in invalid:
-            record = data[starts[number - 1] : ends[number - 1]]
+        records_of = spans.records([number - 1 for number, _ in invalid])
+        for (number, fields), record in zip(invalid, records_of, strict=True):
             rejected.append(Rejected(first + number - 1, (_field_count(layout, fields),), record))
     else:
         kept = None
 
     def raw(rows: Sequence[int]) -> list[bytes]:
-        starts, ends = spans if spans is not None else record_spans(data, quoted=quoted)
         at = rows if kept is None else [kept[row] for row in rows]
-        return [data[starts[index] : ends[index]] for index in at]
+        return (spans or record_spans(data, quoted=quoted)).records(at)
 
     columns = {layout.wanted[name]: _one(table[name]) for name in layout.wanted}
     return Block(first, table.num_rows, columns, raw, positions, rejected)

@@ -13,7 +13,7 @@ import pyarrow.json
 from sluice.contracts import Column, Contract
 from sluice.errors import UnreadableFile
 from sluice.ingestion.convert import arrow_type
-from sluice.ingestion.lines import BLOCK_SIZE, MAX_RECORD, Oversized, record_blocks, record_spans
+from sluice.ingestion.lines import BLOCK_SIZE, MAX_RECORD, Oversized, Spans, record_blocks, record_spans
 from sluice.ingestion.readers.text import is_clean, too_long, undecodable, utf8_chunks
 from sluice.ingestion.records import Block, Reason, Rejected
 from sluice.ingestion.source import Source
@@ -32,12 +32,11 @@ def read_ndjson(source: Source, contract: Contract) -> Iterator[Block]:
             yield Block(first, 0, {}, lambda _: [], rejected=[too_long(block, first)])
             first += 1
             continue
-        starts, ends = record_spans(block.data, quoted=False)
-        parsed = _parse_at_once(block.data, len(starts), schema, contract, first)
+        spans = record_spans(block.data, quoted=False)
+        parsed = _parse_at_once(spans, schema, contract, first)
         if parsed is None:
-            records = [block.data[start:end] for start, end in zip(starts, ends, strict=True)]
-            parsed = _parse_by_record(records, contract, first)
-        first += len(starts)
+            parsed = _parse_by_record(spans.records(), contract, first)
+        first += len(spans)
         yield parsed
     if not seen:
         raise UnreadableFile(f"{source.uri} holds no record.", code="empty_file")
@@ -60,8 +59,9 @@ def _schema(contract: Contract) -> pa.Schema:
     )
 
 
-def _parse_at_once(data: bytes, records: int, schema: pa.Schema, contract: Contract, first: int) -> Block | None:
+def _parse_at_once(spans: Spans, schema: pa.Schema, contract: Contract, first: int) -> Block | None:
     """Parse a whole block; none when any record is not as the contract says, or holds more than one object a line."""
+    data, records = spans.data, len(spans)
     if not records:
         return Block(first, 0, {}, lambda _: [])
     if not is_clean(data):
@@ -77,15 +77,11 @@ def _parse_at_once(data: bytes, records: int, schema: pa.Schema, contract: Contr
     if table.num_rows != records:
         return None
 
-    def raw(rows: Any) -> list[bytes]:
-        starts, ends = record_spans(data, quoted=False)
-        return [data[starts[row] : ends[row]] for row in rows]
-
     columns = {}
     for column in contract.columns:
         values = table[column.header].combine_chunks()
         columns[column.name] = values if isinstance(values, pa.Array) else pa.concat_arrays(values.chunks)
-    return Block(first, records, _empty_as_null(columns, contract), raw)
+    return Block(first, records, _empty_as_null(columns, contract), spans.records)
 
 
 def _empty_as_null(columns: dict[str, pa.Array], contract: Contract) -> dict[str, pa.Array]:

@@ -1,0 +1,33 @@
+"""``gold.daily_sales``: what was sold each day, where, and of which category."""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from sluice.transforms import transform
+
+
+@transform(orders="silver.orders", order_lines="silver.order_lines", products="silver.products")
+def daily_sales(orders: DataFrame, order_lines: DataFrame, products: DataFrame) -> DataFrame:
+    """Return orders, units and revenue per day, country, category and currency; voided orders do not count."""
+    sold = orders.where(~F.col("status").isin("cancelled", "returned")).select(
+        F.col("order_id").alias("sold_order_id"), "order_date", "country"
+    )
+    lines = order_lines.select("order_id", "product_id", "quantity", "currency", "net_amount")
+    categories = products.select(F.col("product_id").alias("known_product_id"), "category")
+    joined = lines.join(sold, F.col("order_id") == F.col("sold_order_id"), "inner").join(
+        categories, F.col("product_id") == F.col("known_product_id"), "left"
+    )
+    keys = ["order_date", "country", "category", "currency"]
+    totals = (
+        joined.withColumn("category", F.coalesce(F.col("category"), F.lit("unknown")))
+        .groupBy(*keys)
+        .agg(
+            F.countDistinct("order_id").cast("bigint").alias("orders"),
+            F.sum("quantity").cast("bigint").alias("units"),
+            F.sum("net_amount").cast("decimal(28,2)").alias("revenue"),
+        )
+    )
+    per_order = F.col("revenue").cast("decimal(28,2)") / F.col("orders").cast("decimal(10,0)")
+    return totals.select(
+        *keys, "orders", "units", "revenue", F.round(per_order, 2).cast("decimal(28,2)").alias("average_order_value")
+    )

@@ -1,0 +1,1 @@
+"""Clean and conformed: one row per key."""

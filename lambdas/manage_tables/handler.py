@@ -1,0 +1,50 @@
+"""CloudFormation custom resource: right after a deployment every contracted table exists and is as its contract says.
+
+Create and Update ensure all tables; Delete keeps them. A rollback comes as an Update with the old contracts: columns
+that the failed deployment added stay, since nothing is ever dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import urllib.request
+from typing import Any
+
+from sluice.project import deployed_project
+from sluice.settings import settings_from_environment
+from sluice.tables.catalog import glue_catalog
+from sluice.tables.manage import ensure_tables
+
+logging.getLogger().setLevel(logging.INFO)
+log = logging.getLogger(__name__)
+_PHYSICAL_ID = "sluice-tables"
+
+
+def handler(event: dict[str, Any], context: Any) -> None:
+    """Do what CloudFormation asks and answer it, also when it fails: a stack never waits for a dead function."""
+    status, reason = "SUCCESS", ""
+    try:
+        if event["RequestType"] != "Delete":
+            for line in ensure_tables(glue_catalog(), deployed_project(), settings_from_environment()):
+                log.info("%s", line)
+    except Exception as error:
+        log.exception("tables could not be made as their contracts say")
+        status, reason = "FAILED", f"{type(error).__name__}: {error}"
+    _answer(event, status, reason)
+
+
+def _answer(event: dict[str, Any], status: str, reason: str) -> None:
+    body = json.dumps(
+        {
+            "Status": status,
+            "Reason": reason or "done",
+            "PhysicalResourceId": event.get("PhysicalResourceId") or _PHYSICAL_ID,
+            "StackId": event["StackId"],
+            "RequestId": event["RequestId"],
+            "LogicalResourceId": event["LogicalResourceId"],
+        }
+    ).encode()
+    request = urllib.request.Request(event["ResponseURL"], body, {"Content-Type": ""}, method="PUT")
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        log.info("CloudFormation was answered %s: %s", status, answer.status)

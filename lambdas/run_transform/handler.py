@@ -1,0 +1,40 @@
+"""Step of the refresh workflow: rebuild one table, check it, publish it, and say so in the ledger."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from sluice.ledger import Ledger
+from sluice.project import deployed_project
+from sluice.refresh.run import Workshop, run_transform
+from sluice.settings import settings_from_environment
+from sluice.storage import S3Store
+from sluice.tables.catalog import glue_catalog
+
+log = logging.getLogger(__name__)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Return the table and its new snapshot; what goes wrong is recorded and raised, for the workflow to catch."""
+    settings = settings_from_environment()
+    ledger = Ledger(settings.ledger_table)
+    table, started = event["table"], datetime.now(UTC).isoformat(timespec="microseconds")
+
+    def load(name: str) -> Any:
+        database, _, plain = name.partition(".")
+        return glue_catalog().load_table((settings.database(database), plain))
+
+    workshop = Workshop(load, S3Store(), memory_mib=int(context.memory_limit_in_mb))
+    try:
+        run = run_transform(deployed_project(), table, workshop, run_id=event["run"], pinned=event.get("pinned"))
+    except Exception as error:
+        log.exception("%s failed", table)
+        failure = {"run_id": event["run"], "status": "failed", "error": f"{type(error).__name__}: {error}"}
+        ledger.record_run(failure, started=started, table=table)
+        raise
+    ledger.record_run({"status": "published", **msgspec.to_builtins(run)}, started=started, table=table)
+    return {"table": table, "snapshot": run.snapshot, "rows": run.rows}

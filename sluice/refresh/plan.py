@@ -1,0 +1,86 @@
+"""The plan: which derived tables are behind. Events are hints; the plan compares snapshots.
+
+A table is behind when its current snapshot was not made from the present snapshots of its inputs by the present
+transform. It is ready when it is behind and none of its inputs is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+from pyiceberg.table import Table
+
+from sluice.project import Project
+
+#: Snapshot properties that say what a derived snapshot was made from.
+INPUTS, FINGERPRINT = "sluice.inputs", "sluice.fingerprint"
+#: Stands for a table that has no snapshot yet.
+EMPTY = "empty"
+_LOADS_AT_ONCE = 8
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What can run now (``ready``), what waits for it (``waiting``), and the bronze snapshots that the run reads."""
+
+    ready: tuple[str, ...]
+    waiting: tuple[str, ...]
+    failed: tuple[str, ...]
+    pinned: dict[str, str]
+
+
+def snapshot_of(table: Table) -> str:
+    """Return the id of the table's current snapshot, as text."""
+    snapshot = table.current_snapshot()
+    return EMPTY if snapshot is None else str(snapshot.snapshot_id)
+
+
+def plan_refresh(
+    project: Project,
+    load: Callable[[str], Table],
+    *,
+    pinned: Mapping[str, str] | None = None,
+    failed: Collection[str] = (),
+) -> Plan:
+    """Return the plan at this moment; ``load`` returns a table by its name.
+
+    ``pinned`` are the bronze snapshots that an ongoing run decided to read (none: the present ones); tables in
+    ``failed`` and what depends on them are not tried again.
+    """
+    transforms = {transform.table: transform for transform in project.transforms}
+    names = sorted(transforms.keys() | {table for t in transforms.values() for table in t.inputs.values()})
+    with ThreadPoolExecutor(_LOADS_AT_ONCE) as pool:
+        tables = dict(zip(names, pool.map(load, names), strict=True))
+    sources = {name: snapshot_of(table) for name, table in tables.items() if name not in transforms}
+    sources |= {name: snapshot for name, snapshot in (pinned or {}).items() if name in sources}
+    current = sources | {name: snapshot_of(tables[name]) for name in transforms}
+    behind = {
+        name
+        for name, transform in transforms.items()
+        if _made_from(tables[name]) != (transform.fingerprint, {t: current[t] for t in transform.inputs.values()})
+    }
+    behind = _with_dependents(behind, {name: set(t.inputs.values()) for name, t in transforms.items()})
+    ready = {n for n in behind - set(failed) if not set(transforms[n].inputs.values()) & behind}
+    return Plan(
+        ready=tuple(sorted(ready)),
+        waiting=tuple(sorted(behind - ready - set(failed))),
+        failed=tuple(sorted(failed)),
+        pinned=sources,
+    )
+
+
+def _made_from(table: Table) -> tuple[str, dict[str, str]] | None:
+    snapshot = table.current_snapshot()
+    if snapshot is None or snapshot.summary is None:
+        return None
+    properties = snapshot.summary.additional_properties
+    return properties.get(FINGERPRINT, ""), msgspec.json.decode(properties.get(INPUTS, "{}"), type=dict[str, str])
+
+
+def _with_dependents(behind: set[str], inputs: Mapping[str, set[str]]) -> set[str]:
+    """Return ``behind`` and all that is made of it."""
+    found = set(behind)
+    while more := {name for name, needs in inputs.items() if needs & found} - found:
+        found |= more
+    return found

@@ -1,0 +1,147 @@
+"""Compiles transforms to DuckDB SQL with no data, and checks each result's columns and types against its contract.
+
+Runs in a process of its own (``python -m sluice.transforms.compile``): SQLFrame stands in for PySpark there, and
+nowhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sluice.contracts import Contract
+from sluice.errors import TransformError
+from sluice.project import CompiledTransform, Project
+from sluice.transforms.discover import Found, discover
+
+#: DuckDB sums integers to HUGEINT where Spark has BIGINT; the final cast brings them together, or fails on overflow.
+_SAME_IN_SPARK = {("HUGEINT", "BIGINT")}
+_ORIGIN_TYPES = {"_delivery_id": "VARCHAR", "_source": "VARCHAR", "_position": "BIGINT", "_ingested_at": "TIMESTAMP"}
+
+
+def compile_project(contracts: tuple[Contract, ...], folder: Path) -> Project:
+    """Return the project of ``contracts`` and the transforms under ``folder``, compiled; errors name the transform."""
+    done = subprocess.run(
+        [sys.executable, "-m", "sluice.transforms.compile", str(folder)],
+        input=msgspec.json.encode(contracts),
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode == _REFUSED:
+        raise TransformError(
+            done.stderr.decode().strip(), safe="nothing was deployed or changed.", next_step="mend the transform."
+        )
+    if done.returncode:
+        raise TransformError(f"compiling the transforms failed:\n{done.stderr.decode()}")
+    return Project(contracts, msgspec.json.decode(done.stdout, type=tuple[CompiledTransform, ...]))
+
+
+_REFUSED = 3
+
+
+def compile_all(contracts: Iterable[Contract], folder: Path) -> list[CompiledTransform]:
+    """Return every derived contract's transform, compiled; a contract without one, or one without a contract, fails."""
+    by_table = {contract.table: contract for contract in contracts}
+    found = {item.table: item for item in discover(folder)}
+    derived = {table for table, contract in by_table.items() if contract.derived}
+    for table in sorted(derived - found.keys()):
+        raise TransformError(
+            f"{by_table[table].file}: {table} is derived, but {folder}/{table.replace('.', '/')}.py is missing."
+        )
+    usable = [found[table] for table in sorted(derived & found.keys())]
+    for item in usable:
+        for name, table in item.inputs.items():
+            if table not in by_table:
+                raise TransformError(f"{item.file}: input {name} is {table}, which no contract declares.")
+    _refuse_cycles({item.table: set(item.inputs.values()) for item in usable})
+    tables = _EmptyTables(by_table.values())
+    return [_compile(item, by_table[item.table], tables) for item in usable]
+
+
+def _refuse_cycles(inputs: dict[str, set[str]]) -> None:
+    left = dict(inputs)
+    while left:
+        ready = [table for table, needs in left.items() if not needs & left.keys()]
+        if not ready:
+            raise TransformError(f"the derived tables {', '.join(sorted(left))} are made of each other.")
+        for table in ready:
+            del left[table]
+
+
+class _EmptyTables:
+    """A DuckDB with every contracted table, empty, and the SQLFrame session over it."""
+
+    def __init__(self, contracts: Iterable[Contract]) -> None:
+        import duckdb
+        from sqlframe.duckdb import DuckDBSession
+
+        self.connection = duckdb.connect()
+        self.connection.execute("SET TimeZone = 'UTC'")
+        for contract in contracts:
+            self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {contract.database}")
+            self.connection.execute(f"CREATE TABLE {contract.table} ({_columns(contract)})")
+        self.session: Any = DuckDBSession(conn=self.connection)
+
+
+def _compile(item: Found, contract: Contract, tables: _EmptyTables) -> CompiledTransform:
+    try:
+        frames = {name: tables.session.table(table) for name, table in item.inputs.items()}
+        result: Any = item.function(**frames)
+        sql = result.sql(dialect="duckdb", pretty=True)
+        described = tables.connection.execute(f"DESCRIBE {sql}").fetchall()
+    except Exception as error:
+        raise TransformError(f"{item.file}: {item.table} does not run on DuckDB: {error}") from error
+    _compare([(row[0], row[1]) for row in described], contract, item)
+    sql = _with_casts(sql, contract)
+    fingerprint = hashlib.sha256("\n".join((sql, _columns(contract))).encode()).hexdigest()[:32]
+    return CompiledTransform(item.table, item.inputs, sql, fingerprint)
+
+
+def _columns(contract: Contract) -> str:
+    own = [f"{column.name} {column.type.duckdb}" for column in contract.columns]
+    return ", ".join(own if contract.derived else own + [f"{name} {kind}" for name, kind in _ORIGIN_TYPES.items()])
+
+
+def _with_casts(sql: str, contract: Contract) -> str:
+    """Return ``sql`` with every column cast to the contract's type, in the contract's order."""
+    columns = ",\n".join(f'  CAST("{c.name}" AS {c.type.duckdb}) AS "{c.name}"' for c in contract.columns)
+    return f"SELECT\n{columns}\nFROM (\n{sql}\n)"
+
+
+def _compare(result: list[tuple[str, str]], contract: Contract, item: Found) -> None:
+    """Refuse a result whose columns are not exactly the contract's, in name and type."""
+    declared = {column.name: column.type.duckdb for column in contract.columns}
+    got = dict(result)
+    problems = [f"{name} is missing" for name in declared if name not in got]
+    problems += [f"{name} is not in the contract" for name in got if name not in declared]
+    problems += [
+        f"{name} is {got[name].lower()}, the contract says {declared[name].lower()}"
+        for name in declared
+        if name in got and got[name] != declared[name] and (got[name], declared[name]) not in _SAME_IN_SPARK
+    ]
+    if problems:
+        raise TransformError(f"{item.file}: {item.table} does not fit {contract.file}: {'; '.join(problems)}.")
+
+
+def _main() -> int:
+    from sqlframe import activate
+
+    activate("duckdb")
+    contracts = msgspec.json.decode(sys.stdin.buffer.read(), type=tuple[Contract, ...])
+    try:
+        compiled = compile_all(contracts, Path(sys.argv[1]))
+    except TransformError as error:
+        sys.stderr.write(f"{error}\n")
+        return _REFUSED
+    sys.stdout.buffer.write(msgspec.json.encode(compiled))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

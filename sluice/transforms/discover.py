@@ -1,0 +1,51 @@
+"""Finds the transforms under ``glue_jobs/``; each module is one table's."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+from dataclasses import dataclass
+from pathlib import Path
+
+from sluice.errors import TransformError
+from sluice.transforms import Transform
+
+
+@dataclass(frozen=True)
+class Found:
+    """One transform: the ``table`` it makes, its ``inputs`` by parameter, and a hash of its source."""
+
+    table: str
+    function: Transform
+    inputs: dict[str, str]
+    source_hash: str
+    file: str
+
+
+def discover(folder: Path) -> list[Found]:
+    """Return every transform under ``folder``, ordered by table; a module without its function is refused."""
+    return [_load(path) for path in sorted(folder.glob("*/*.py")) if path.name != "__init__.py"]
+
+
+def _load(path: Path) -> Found:
+    table = f"{path.parent.name}.{path.stem}"
+    spec = importlib.util.spec_from_file_location(f"glue_jobs.{table}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    function = getattr(module, path.stem, None)
+    inputs = getattr(function, "inputs", None)
+    if function is None or inputs is None:
+        raise TransformError(
+            f"{path}: there is no function {path.stem} decorated with @transform.",
+            next_step=f"name the function as its table, {path.stem}, and declare its inputs.",
+        )
+    parameters = list(inspect.signature(function).parameters)
+    if parameters != list(inputs):
+        raise TransformError(
+            f"{path}: @transform declares {', '.join(inputs)}; the function takes {', '.join(parameters)}.",
+            next_step="give both the same names in the same order.",
+        )
+    return Found(table, function, dict(inputs), hashlib.sha256(path.read_bytes()).hexdigest(), str(path))
