@@ -1,0 +1,33 @@
+"""Environments: what differs between them, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: The functions' Python, wheels and processor: one fact, three spellings.
+PYTHON = "3.13"
+WHEEL_PLATFORM = "aarch64-manylinux_2_28"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One deployment of Sluice. Memory in MiB; ``keep_data`` retains what holds data when a stack is deleted."""
+
+    name: str
+    region: str
+    keep_data: bool
+    database_prefix: str = ""
+    ingest_memory: int = 512
+    commit_memory: int = 1769
+    transform_memory: int = 3008
+    ingest_concurrency: int = 10
+    transforms_at_once: int = 4
+    scan_limit_bytes: int = 1 << 40
+    log_days: int = 30
+
+
+DEV = Environment(name="dev", region="us-east-1", keep_data=False, scan_limit_bytes=100 << 30, log_days=7)
+PROD = Environment(
+    name="prod", region="us-east-1", keep_data=True, ingest_memory=1769, ingest_concurrency=50, log_days=90
+)
+ENVIRONMENTS = {environment.name: environment for environment in (DEV, PROD)}

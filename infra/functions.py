@@ -1,0 +1,91 @@
+"""One way to declare a function: own role, own log group, exact permissions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aws_cdk import Duration, RemovalPolicy, Size
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.config import PYTHON, Environment
+
+_RETENTION = {
+    7: logs.RetentionDays.ONE_WEEK,
+    30: logs.RetentionDays.ONE_MONTH,
+    90: logs.RetentionDays.THREE_MONTHS,
+}
+_RUNTIME = {"3.13": lambda_.Runtime.PYTHON_3_13}[PYTHON]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Folders of the functions' code and of their layer."""
+
+    code: Path
+    layer: Path
+
+
+def dependencies(scope: Construct, bundle: Bundle) -> lambda_.LayerVersion:
+    """Return the layer with the functions' dependencies; each stack has its own, of the same asset."""
+    return lambda_.LayerVersion(
+        scope,
+        "Dependencies",
+        code=lambda_.Code.from_asset(str(bundle.layer)),
+        compatible_runtimes=[_RUNTIME],
+        compatible_architectures=[lambda_.Architecture.ARM_64],
+        description="PyArrow, PyIceberg, DuckDB and what they need, as locked",
+    )
+
+
+def python_function(
+    scope: Construct,
+    name: str,
+    *,
+    bundle: Bundle,
+    layer: lambda_.LayerVersion,
+    environment: Environment,
+    variables: dict[str, str],
+    memory: int,
+    timeout: Duration,
+    description: str,
+    scratch_mib: int = 512,
+) -> lambda_.Function:
+    """Return the function whose handler is ``lambdas/<name>/handler.py``; it may write its own log and nothing else."""
+    title = "".join(part.title() for part in name.split("_"))
+    log_group = logs.LogGroup(
+        scope,
+        f"{title}Log",
+        retention=_RETENTION[environment.log_days],
+        removal_policy=RemovalPolicy.RETAIN if environment.keep_data else RemovalPolicy.DESTROY,
+    )
+    role = iam.Role(
+        scope,
+        f"{title}Role",
+        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        description=f"Role of the function {name}",
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[f"{log_group.log_group_arn}"]
+        )
+    )
+    return lambda_.Function(
+        scope,
+        title,
+        runtime=_RUNTIME,
+        architecture=lambda_.Architecture.ARM_64,
+        handler=f"lambdas.{name}.handler.handler",
+        code=lambda_.Code.from_asset(str(bundle.code)),
+        layers=[layer],
+        role=role,
+        log_group=log_group,
+        environment=variables,
+        memory_size=memory,
+        ephemeral_storage_size=Size.mebibytes(scratch_mib),
+        timeout=timeout,
+        description=description,
+    )

@@ -1,0 +1,76 @@
+"""How people read: the Athena workgroup, with a scan limit and enforced results, and queries to begin with."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_athena as athena
+from constructs import Construct
+
+from infra.config import Environment
+from infra.storage import StorageStack
+from sluice.contracts import Contract
+from sluice.project import Project
+
+
+class ServingStack(Stack):
+    """Athena workgroup and named queries."""
+
+    def __init__(
+        self, scope: Construct, name: str, *, environment: Environment, storage: StorageStack, project: Project
+    ) -> None:
+        super().__init__(scope, name, env={"region": environment.region}, description="Sluice: how people read")
+        group = athena.CfnWorkGroup(
+            self,
+            "WorkGroup",
+            name=f"sluice-{environment.name}",
+            description="Queries over the lake, with a scan limit",
+            recursive_delete_option=not environment.keep_data,
+            work_group_configuration=athena.CfnWorkGroup.WorkGroupConfigurationProperty(
+                enforce_work_group_configuration=True,
+                publish_cloud_watch_metrics_enabled=True,
+                bytes_scanned_cutoff_per_query=environment.scan_limit_bytes,
+                engine_version=athena.CfnWorkGroup.EngineVersionProperty(
+                    selected_engine_version="Athena engine version 3"
+                ),
+                result_configuration=athena.CfnWorkGroup.ResultConfigurationProperty(
+                    output_location=f"s3://{storage.results.bucket_name}/athena/",
+                    encryption_configuration=athena.CfnWorkGroup.EncryptionConfigurationProperty(
+                        encryption_option="SSE_KMS", kms_key=storage.key.key_arn
+                    ),
+                ),
+            ),
+        )
+        for title, database, sql in _queries(project, environment):
+            query = athena.CfnNamedQuery(
+                self,
+                f"Query{title}",
+                database=database,
+                name=title,
+                description=title,
+                query_string=sql,
+                work_group=group.name,
+            )
+            query.add_resource_dependency(group)
+        CfnOutput(self, "AthenaWorkGroupName", value=group.name)
+
+
+def _queries(project: Project, environment: Environment) -> list[tuple[str, str, str]]:
+    """Return a few queries that answer what people ask first; how many does not grow with the contracts."""
+    prefix = environment.database_prefix
+    landing = [contract for contract in project.contracts if not contract.derived]
+    return (
+        [("QuarantineByReason", f"{prefix}quarantine", _quarantine_by_reason(landing[:_SHOWN], prefix))]
+        if landing
+        else []
+    )
+
+
+_SHOWN = 25
+
+
+def _quarantine_by_reason(contracts: list[Contract], prefix: str) -> str:
+    parts = [
+        f"SELECT '{c.name}' AS dataset, reason, count(*) AS records FROM {prefix}quarantine.{c.name} GROUP BY reason"
+        for c in contracts
+    ]
+    return "\nUNION ALL\n".join(parts) + "\nORDER BY dataset, records DESC"

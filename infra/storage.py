@@ -1,0 +1,175 @@
+"""What holds data: buckets, key, ledger, catalog databases and the contracted tables themselves."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnOutput, CustomResource, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra import grants
+from infra.config import Environment
+from infra.functions import Bundle, dependencies, python_function
+from sluice.project import Project
+
+DATABASES = {
+    "bronze": "Records as delivered, typed by contract, append-only.",
+    "silver": "Clean and conformed: one row per key.",
+    "gold": "What people ask for.",
+    "quarantine": "Records that broke their contract, with the reasons.",
+}
+
+
+class StorageStack(Stack):
+    """Buckets, key, ledger, databases, tables."""
+
+    def __init__(
+        self, scope: Construct, name: str, *, environment: Environment, project: Project, bundle: Bundle
+    ) -> None:
+        super().__init__(scope, name, env={"region": environment.region}, description="Sluice: what holds data")
+        self.environment_ = environment
+        removal = RemovalPolicy.RETAIN if environment.keep_data else RemovalPolicy.DESTROY
+        self.key = kms.Key(self, "Key", enable_key_rotation=True, removal_policy=removal, description="Sluice's data")
+        self.logs = s3.Bucket(
+            self,
+            "AccessLogs",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            removal_policy=removal,
+            lifecycle_rules=[s3.LifecycleRule(id="expire", expiration=Duration.days(90))],
+        )
+        self.landing = self._bucket("Landing", removal, versioned=True, noncurrent_days=30)
+        self.lake = self._bucket("Lake", removal, versioned=environment.keep_data, noncurrent_days=7)
+        self.results = self._bucket("Results", removal, versioned=False, expire_days=30)
+        landing = self.landing.node.default_child
+        assert isinstance(landing, s3.CfnBucket)
+        # As a property of the bucket; the L2 switch would bring a custom resource of CDK's own.
+        landing.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+        )
+        self.ledger = dynamodb.Table(
+            self,
+            "Ledger",
+            partition_key=dynamodb.Attribute(name="dataset", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="entry", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            removal_policy=removal,
+        )
+        databases = [
+            glue.CfnDatabase(
+                self,
+                f"{name.title()}Database",
+                catalog_id=self.account,
+                database_input=glue.CfnDatabase.DatabaseInputProperty(
+                    name=f"{environment.database_prefix}{name}", description=about
+                ),
+            )
+            for name, about in DATABASES.items()
+        ]
+        for database in databases:
+            database.apply_removal_policy(removal)
+        self._tables(project, bundle, databases)
+        CfnOutput(self, "LandingBucketName", value=self.landing.bucket_name)
+        CfnOutput(self, "LakeBucketName", value=self.lake.bucket_name)
+        CfnOutput(self, "ResultsBucketName", value=self.results.bucket_name)
+        CfnOutput(self, "LedgerTableName", value=self.ledger.table_name)
+        CfnOutput(self, "DatabasePrefix", value=environment.database_prefix or "-")
+
+    def variables(self) -> dict[str, str]:
+        """Return what every function is told of the storage."""
+        return {
+            "SLUICE_LANDING_BUCKET": self.landing.bucket_name,
+            "SLUICE_LAKE_BUCKET": self.lake.bucket_name,
+            "SLUICE_LEDGER_TABLE": self.ledger.table_name,
+            "SLUICE_DATABASE_PREFIX": self.environment_.database_prefix,
+        }
+
+    def folders(self, *databases: str) -> list[str]:
+        """Return the lake's prefixes under which the tables of ``databases`` lie."""
+        return [f"{self.environment_.database_prefix}{database}/" for database in databases]
+
+    def catalog_arns(self, *databases: str) -> list[str]:
+        """Return the Glue resources that a call about tables of ``databases`` is checked against."""
+        names = [f"{self.environment_.database_prefix}{database}" for database in databases]
+        glue_arn = f"arn:{self.partition}:glue:{self.region}:{self.account}"
+        return [
+            f"{glue_arn}:catalog",
+            *(f"{glue_arn}:database/{name}" for name in names),
+            *(f"{glue_arn}:table/{name}/*" for name in names),
+        ]
+
+    def _bucket(
+        self,
+        name: str,
+        removal: RemovalPolicy,
+        *,
+        versioned: bool,
+        noncurrent_days: int | None = None,
+        expire_days: int | None = None,
+    ) -> s3.Bucket:
+        rules = [s3.LifecycleRule(id="unfinished-uploads", abort_incomplete_multipart_upload_after=Duration.days(2))]
+        if noncurrent_days:
+            rules.append(
+                s3.LifecycleRule(id="old-versions", noncurrent_version_expiration=Duration.days(noncurrent_days))
+            )
+        if expire_days:
+            rules.append(s3.LifecycleRule(id="expire", expiration=Duration.days(expire_days)))
+        return s3.Bucket(
+            self,
+            name,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self.key,
+            bucket_key_enabled=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            versioned=versioned,
+            server_access_logs_bucket=self.logs,
+            server_access_logs_prefix=f"{name.lower()}/",
+            removal_policy=removal,
+            lifecycle_rules=rules,
+        )
+
+    def _tables(self, project: Project, bundle: Bundle, databases: list[glue.CfnDatabase]) -> None:
+        """Make the contracted tables through the Iceberg API, as part of the deployment."""
+        function = python_function(
+            self,
+            "manage_tables",
+            bundle=bundle,
+            layer=dependencies(self, bundle),
+            environment=self.environment_,
+            variables=self.variables(),
+            memory=1024,
+            timeout=Duration.minutes(15),
+            description="Creates and evolves the contracted tables",
+        )
+        role = function.role
+        assert role is not None
+        folders = self.folders(*DATABASES)
+        grants.read_objects(role, self.lake, *folders, key=self.key)
+        grants.write_objects(role, self.lake, *folders, key=self.key)
+        grants.delete_objects(role, self.lake, *(f"{folder}*/metadata/" for folder in folders))
+        grants.allow(
+            role,
+            ["glue:GetDatabase", "glue:GetTable", "glue:CreateTable", "glue:UpdateTable"],
+            self.catalog_arns(*DATABASES),
+        )
+        tables = CustomResource(
+            self,
+            "Tables",
+            service_token=function.function_arn,
+            resource_type="Custom::SluiceTables",
+            removal_policy=RemovalPolicy.RETAIN,
+            properties={"Contracts": project.fingerprint},
+        )
+        for database in databases:
+            tables.node.add_dependency(database)
+        tables.node.add_dependency(role)
