@@ -62,6 +62,7 @@ class ProcessingStack(Stack):
         self._grant_functions()
         self.machine = self._workflow()
         self._spark_job()
+        CfnOutput(self, "PlanFunctionName", value=self.plan.function_name)
         CfnOutput(self, "RefreshStateMachineArn", value=self.machine.state_machine_arn)
 
     def _grant_functions(self) -> None:
@@ -77,6 +78,7 @@ class ProcessingStack(Stack):
         grants.read_objects(self.run.role, storage.lake, *storage.folders(*every), key=storage.key)
         grants.write_objects(self.run.role, storage.lake, *storage.folders(*derived), key=storage.key)
         grants.delete_objects(self.run.role, storage.lake, *storage.folders(*derived))
+        grants.list_bucket(self.run.role, storage.lake)
         grants.allow(self.run.role, ["glue:UpdateTable"], storage.catalog_arns(*derived))
         grants.use_ledger(self.run.role, storage.ledger, "PutItem")
 

@@ -157,6 +157,7 @@ class StorageStack(Stack):
         grants.read_objects(role, self.lake, *folders, key=self.key)
         grants.write_objects(role, self.lake, *folders, key=self.key)
         grants.delete_objects(role, self.lake, *(f"{folder}*/metadata/" for folder in folders))
+        grants.list_bucket(role, self.lake)
         grants.allow(
             role,
             ["glue:GetDatabase", "glue:GetTable", "glue:CreateTable", "glue:UpdateTable"],
@@ -167,6 +168,7 @@ class StorageStack(Stack):
             "Tables",
             service_token=function.function_arn,
             resource_type="Custom::SluiceTables",
+            service_timeout=Duration.minutes(16),
             removal_policy=RemovalPolicy.RETAIN,
             properties={"Contracts": project.fingerprint},
         )

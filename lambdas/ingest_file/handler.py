@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from sluice.contracts import Contract
-from sluice.ingestion.ingest import Notice, ingest_files
+from sluice.ingestion.ingest import ingest_files
+from sluice.ingestion.landing import Notice
 from sluice.ingestion.wake import wake_committers
 from sluice.project import deployed_project
 from sluice.settings import settings_from_environment
@@ -47,6 +48,7 @@ def _notice(record: dict[str, Any]) -> Notice:
 def _data_folder(contract: Contract) -> tuple[str, pa.Schema]:
     """Return where the dataset's table keeps its data, and its schema with field ids."""
     from sluice.tables.catalog import glue_catalog
+    from sluice.tables.schema import arrow_with_field_ids
 
     table = glue_catalog().load_table((settings_from_environment().database(contract.database), contract.name))
-    return f"{table.location()}/data/", table.schema().as_arrow()
+    return f"{table.location()}/data/", arrow_with_field_ids(table.schema())

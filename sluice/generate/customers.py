@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -64,14 +65,12 @@ def write_customers(
         rng = np.random.default_rng([seed, 1, week])
         before = 0 if week == 0 else customers.known_on(week * 7 - 1)
         known = customers.known_on(min(days, week * 7 + 7) - 1)
-        changed = np.sort(rng.choice(before, int(before * _CHANGED_PER_WEEK), replace=False)) if before else []
+        changed: Any = np.sort(rng.choice(before, int(before * _CHANGED_PER_WEEK), replace=False)) if before else []
         who = [int(row) for row in changed] + list(range(before, known))
         if not who:
             continue
         end = start + timedelta(days=min(days, week * 7 + 7) - 1)
-        rows = [
-            _record(customers, row, start=start, seed=seed, changed=week if row < before else None) for row in who
-        ]
+        rows = [_record(customers, row, start=start, seed=seed, changed=week if row < before else None) for row in who]
         columns = [list(column) for column in zip(*rows, strict=True)]
         planted = write_file(
             out, LAYOUT, f"customers_{end:%Y-%m-%d}", columns=columns, dirt=dirt, rng=rng, manifest=manifest
@@ -87,7 +86,11 @@ def _record(customers: Customers, row: int, *, start: date, seed: int, changed: 
     country = words.COUNTRIES[customers.country[row]][0]
     born = date(1945, 1, 1) + timedelta(days=int(rng.integers(0, 60 * 365)))
     segment = "business" if rng.random() < _BUSINESS else "consumer"
-    phone = "" if rng.random() < _NO_PHONE else f"+{rng.integers(30, 49)} {rng.integers(100, 999)} {rng.integers(10**5, 10**6)}"
+    phone = (
+        ""
+        if rng.random() < _NO_PHONE
+        else f"+{rng.integers(30, 49)} {rng.integers(100, 999)} {rng.integers(10**5, 10**6)}"
+    )
     clock = timedelta(seconds=int(rng.integers(0, 86400)))
     registered = f"{start + timedelta(days=int(customers.registered_day[row]))}T{_clock(clock)}Z"
     updated = registered

@@ -19,7 +19,8 @@ from sluice.generate.products import Products
 ORDERS = Layout(
     "orders",
     (
-        "order_id", "customer_id", "order_ts", "status", "currency", "country", "channel", "shipping_cost", "updated_at",
+        "order_id", "customer_id", "order_ts", "status", "currency", "country", "channel", "shipping_cost",
+        "updated_at",
     ),
     Rules(
         key=(0,), required=(1, 2, 3, 8), numbers=(7,), moments=(2, 8), sets=(3, 4, 6), is_json=True
@@ -94,7 +95,8 @@ def write_day(
         for c, ch in zip(shipping.tolist(), channel.tolist(), strict=True)
     ]
     columns = [
-        _json(ids), _json(shop.customers.ids[who].tolist()), _json(moments), _json([STATUSES[s] for s in status.tolist()]),
+        _json(ids), _json(shop.customers.ids[who].tolist()), _json(moments),
+        _json([STATUSES[s] for s in status.tolist()]),
         _json(currency.tolist()), _json([words.COUNTRIES[c][0] for c in country.tolist()]),
         _json([CHANNELS[c] for c in channel.tolist()]), costs, _json(moments),
     ]  # fmt: skip
@@ -151,7 +153,8 @@ def _write_lines(
 
 def _buyers(customers: Customers, day: int, count: int, rng: np.random.Generator) -> np.ndarray:
     chances = np.cumsum(customers.loyalty[: customers.known_on(day)])
-    return np.searchsorted(chances, rng.random(count) * chances[-1], side="right").clip(max=len(chances) - 1)
+    drawn: np.ndarray = np.searchsorted(chances, rng.random(count) * chances[-1], side="right")
+    return drawn.clip(max=len(chances) - 1)
 
 
 def _plan_follow_ups(
@@ -163,7 +166,9 @@ def _plan_follow_ups(
     delays = rng.integers(1, _LATEST_FOLLOW_UP + 1, len(chosen))
     outcomes = rng.choice(3, len(chosen), p=[0.88, 0.07, 0.05]) + 2
     clocks = rng.integers(0, 86400, len(chosen))
-    for row, delay, outcome, clock in zip(chosen.tolist(), delays.tolist(), outcomes.tolist(), clocks.tolist(), strict=True):
+    for row, delay, outcome, clock in zip(
+        chosen.tolist(), delays.tolist(), outcomes.tolist(), clocks.tolist(), strict=True
+    ):
         record = [column[row] for column in columns]
         record[3] = f'"{STATUSES[outcome]}"'
         record[8] = f'"{_moments(start + timedelta(days=day + delay), np.array([clock]))[0]}"'

@@ -90,7 +90,10 @@ def write_products(
     units = rng.choice(len(_UNITS), count, p=[0.7, 0.2, 0.1])
     kilos = np.array([kg for _, _, kg in words.CATEGORIES])[products.category] * rng.lognormal(0, 0.4, count)
     weights = [f"{kg * _UNITS[u][1]:.3f}" for kg, u in zip(kilos.tolist(), units.tolist(), strict=True)]
-    skus = [f"{name[:3].upper()}-{code:06d}" for name, code in zip(names, rng.integers(0, 10**6, count).tolist(), strict=True)]
+    skus = [
+        f"{name[:3].upper()}-{code:06d}"
+        for name, code in zip(names, rng.integers(0, 10**6, count).tolist(), strict=True)
+    ]
     delivered: set[int] = set()
     for number, month in enumerate(months):
         since = [date.fromordinal(day) for day in products.valid_from[number].tolist()]

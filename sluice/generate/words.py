@@ -1,4 +1,5 @@
 """Made-up words that a shop's data is put together from; several scripts, accents and quotes on purpose."""
+# ruff: noqa: E501
 
 from __future__ import annotations
 
@@ -12,7 +13,20 @@ LAST_NAMES = (
     "Brandt, jr.", "Ferreira", "MacRae", "Hallström", "Wójcik", "Lefèvre", "Königs", "Petrova", "李", "Ó Briain",
     "Schäfer", "Bianchi", "Smythe-Jones", "Zielińska", "Åkesson", "Okafor", 'Lee "Sunny"', "Dubois", "Haug", "Çelik",
 )  # fmt: skip
-STREETS = ("Linden", "Mill", "Harbour", "Church", "Kirsebær", "Rosen", "Ogrodowa", "Skov", "Station", "Örn", "Vine", "Château")
+STREETS = (
+    "Linden",
+    "Mill",
+    "Harbour",
+    "Church",
+    "Kirsebær",
+    "Rosen",
+    "Ogrodowa",
+    "Skov",
+    "Station",
+    "Örn",
+    "Vine",
+    "Château",
+)
 CITIES = {
     "DE": ("Lindenau", "Köhlbrück", "Neuhafen"),
     "FR": ("Saint-Évrard", "Montclair", "L'Anse"),

@@ -172,48 +172,51 @@ def _bronze_part(store: Store, todo: list[tuple[StagedDelivery, StagedUnit]]) ->
     readable = [(delivery, unit) for delivery, unit in todo if delivery.readable and delivery.accepted]
     adopted = [path for _, unit in readable if unit.adopted for path in unit.rows]
     staged = [(delivery, unit) for delivery, unit in readable if not unit.adopted]
-    ids = {delivery.delivery_id for delivery, _ in staged}
-    paths = [path for unit in _units(staged) for path in unit.rows]
-    return _pieces(store, paths, lambda rows: _only(rows, ids)), adopted
+    files = [(path, ids) for unit, ids in _by_unit(staged) for path in unit.rows]
+    return _pieces(store, files, _only), adopted
 
 
 def _quarantine_part(
     store: Store, todo: list[tuple[StagedDelivery, StagedUnit]]
 ) -> tuple[Iterator[pa.Table], list[str]]:
     broken = [(delivery, unit) for delivery, unit in todo if delivery.quarantined]
-    readable = {delivery.delivery_id for delivery, _ in broken if delivery.readable}
-    whole = {delivery.delivery_id for delivery, _ in broken if not delivery.readable}
+    whole = pa.array([delivery.delivery_id for delivery, _ in broken if not delivery.readable], pa.string())
 
-    def keep(rows: pa.Table) -> pa.Table:
+    def keep(rows: pa.Table, delivery_ids: frozenset[str]) -> pa.Table:
         """Of a file quarantined whole only the row for the file counts; it has no position."""
-        parts = [_only(rows, readable)]
-        if whole:
-            files = _only(rows, whole)
-            parts.append(files.filter(pc.is_null(files["_position"])))
-        return pa.concat_tables(parts)
+        rows = _only(rows, delivery_ids)
+        of_whole_file = pc.is_in(rows["_delivery_id"], whole)
+        return rows.filter(pc.or_(pc.invert(of_whole_file), pc.is_null(rows["_position"])))
 
-    paths = [path for unit in _units(broken) for path in unit.quarantine]
-    return _pieces(store, paths, keep), []
+    files = [(path, ids) for unit, ids in _by_unit(broken) for path in unit.quarantine]
+    return _pieces(store, files, keep), []
 
 
-def _units(todo: list[tuple[StagedDelivery, StagedUnit]]) -> list[StagedUnit]:
-    return list({unit.attempt: unit for _, unit in todo}.values())
+def _by_unit(todo: list[tuple[StagedDelivery, StagedUnit]]) -> list[tuple[StagedUnit, frozenset[str]]]:
+    """Return each unit with the deliveries chosen from it: another unit may hold the same delivery's rows too."""
+    units = {unit.attempt: unit for _, unit in todo}
+    return [
+        (unit, frozenset(delivery.delivery_id for delivery, chosen in todo if chosen.attempt == attempt))
+        for attempt, unit in units.items()
+    ]
 
 
-def _only(rows: pa.Table, delivery_ids: set[str]) -> pa.Table:
+def _only(rows: pa.Table, delivery_ids: frozenset[str]) -> pa.Table:
     return rows.filter(pc.is_in(rows["_delivery_id"], pa.array(sorted(delivery_ids), pa.string())))
 
 
-def _pieces(store: Store, paths: list[str], keep: Callable[[pa.Table], pa.Table]) -> Iterator[pa.Table]:
+def _pieces(
+    store: Store, files: list[tuple[str, frozenset[str]]], keep: Callable[[pa.Table, frozenset[str]], pa.Table]
+) -> Iterator[pa.Table]:
     """Yield the kept rows of all files, gathered to pieces that fit in memory."""
     gathered: list[pa.Table] = []
     size = 0
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
-        for start in range(0, len(paths), _READS_AT_ONCE):
-            for body in pool.map(store.get, paths[start : start + _READS_AT_ONCE]):
-                file = pq.ParquetFile(io.BytesIO(body))
-                for batch in file.iter_batches(131_072):
-                    rows = keep(pa.Table.from_batches([batch]))
+        for start in range(0, len(files), _READS_AT_ONCE):
+            some = files[start : start + _READS_AT_ONCE]
+            for (_, ids), body in zip(some, pool.map(lambda file: store.get(file[0]), some), strict=True):
+                for batch in pq.ParquetFile(io.BytesIO(body)).iter_batches(131_072):
+                    rows = keep(pa.Table.from_batches([batch]), ids)
                     gathered.append(rows)
                     size += rows.nbytes
                     if size >= _CHUNK_BYTES:

@@ -89,7 +89,7 @@ class _ParquetFiles:
         if self._writer is None:
             self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed in _put
             self._writer = pq.ParquetWriter(self._file, self.schema, compression="zstd", store_schema=False)
-        self._writer.write_table(rows, row_group_size=rows.num_rows)
+        self._writer.write_table(rows.cast(self.schema), row_group_size=rows.num_rows)
         if self.limit is not None and self._file.tell() >= self.limit:
             self._put()
 

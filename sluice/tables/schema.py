@@ -94,6 +94,14 @@ def data_arrow(contract: Contract) -> pa.Schema:
     return pa.schema([*fields, *([] if contract.derived else ORIGIN_ARROW)])
 
 
+def arrow_with_field_ids(schema: Schema) -> pa.Schema:
+    """Return ``schema`` as Arrow fields that carry the Iceberg field ids, for data files that a table adopts."""
+    narrow = {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}
+    return pa.schema(
+        pa.field(field.name, narrow.get(field.type, field.type), metadata=field.metadata) for field in schema.as_arrow()
+    )
+
+
 def quarantine_schema() -> Schema:
     """Return the Iceberg schema of every quarantine table."""
     reason = StructType(

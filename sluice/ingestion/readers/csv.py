@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ import pyarrow.csv
 
 from sluice.contracts import Contract
 from sluice.errors import UnreadableFile
-from sluice.ingestion.lines import Lines, Oversized, record_blocks, record_spans
+from sluice.ingestion.lines import Lines, Oversized, Spans, record_blocks, record_spans
 from sluice.ingestion.readers.text import is_clean, too_long, undecodable, utf8_chunks
 from sluice.ingestion.records import Block, Reason, Rejected
 from sluice.ingestion.source import Source
@@ -146,7 +147,7 @@ def _parse_at_once(data: bytes, layout: _Layout, first: int, *, quoted: bool) ->
     spans = None
     if quoted or invalid:
         spans = record_spans(data, quoted=quoted)
-        if len(spans) != records:
+        if len(spans) != records or not _closed(spans, layout.delimiter):
             return None
     positions, rejected = None, []
     if invalid:
@@ -166,6 +167,14 @@ def _parse_at_once(data: bytes, layout: _Layout, first: int, *, quoted: bool) ->
 
     columns = {layout.wanted[name]: _one(table[name]) for name in layout.wanted}
     return Block(first, table.num_rows, columns, raw, positions, rejected)
+
+
+def _closed(spans: Spans, delimiter: str) -> bool:
+    """Tell whether every record over several lines is so by a well-formed quoted field, not by two stray quotes."""
+    lines = spans.data.count(b"\n") + (not spans.data.endswith(b"\n"))
+    if len(spans) == lines:
+        return True
+    return all(_fields(record, delimiter) is not None for record in spans.records() if b"\n" in record)
 
 
 def _one(chunks: pa.ChunkedArray) -> pa.Array:
@@ -236,7 +245,7 @@ def _record_at(lines: list[bytes], at: int, layout: _Layout) -> tuple[bytes, lis
 def _fields(raw: bytes, delimiter: str) -> list[str] | None:
     text = raw.decode(errors="replace").replace("\x00", "\ufffd")
     try:
-        rows = list(csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True))
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except csv.Error:
         return None
     return rows[0] if len(rows) == 1 else None

@@ -1,0 +1,56 @@
+"""``python -m localaws serve`` runs a cloud assembly; ``python -m localaws coverage`` lists what can be deployed."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from localaws.coverage import coverage
+from localaws.deploy_errors import DeployError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    parser = argparse.ArgumentParser(prog="localaws", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="start the local AWS, deploy an assembly, and stay until interrupted")
+    serve.add_argument("--assembly", type=Path, help="a cloud assembly (cdk.out) to deploy")
+    serve.add_argument("--port", type=int, default=4566, help="the loopback port; 0 takes a free one")
+    serve.add_argument("--data", type=Path, help="the only directory written to; a temporary one if left out")
+    serve.add_argument("--region", default="us-east-1")
+    commands.add_parser("coverage", help="list the resource types and properties that can be deployed")
+    given = parser.parse_args(arguments)
+    if given.command == "coverage":
+        sys.stdout.write(coverage())
+        return 0
+    return _serve(given.assembly, port=given.port, data=given.data, region=given.region)
+
+
+def _serve(assembly: Path | None, *, port: int, data: Path | None, region: str) -> int:
+    from localaws.server import LocalAws
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with (
+        tempfile.TemporaryDirectory(prefix="localaws-") as temporary,
+        LocalAws.start(port=port, scratch=data or Path(temporary), region=region) as running,
+    ):
+        if assembly is not None:
+            try:
+                running.deploy(assembly)
+            except DeployError as error:
+                sys.stderr.write(f"{error}\n")
+                return 1
+        sys.stdout.write(f"ready at {running.endpoint}\n")
+        sys.stdout.flush()
+        stop.wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

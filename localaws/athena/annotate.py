@@ -1,0 +1,346 @@
+"""What type Trino gives an expression: the parts that sqlglot leaves out or answers for another engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlglot import exp
+from sqlglot.dialects.athena import Athena
+
+from localaws.athena import typing as types
+from localaws.athena.typing import DType
+
+INT_MAX = 2**31 - 1
+
+
+def rules() -> dict[Any, Any]:
+    """Return sqlglot's annotation table with Trino's result types."""
+    own: dict[Any, Callable[[Any, Any], Any]] = {
+        exp.Literal: _literal,
+        exp.Add: _arithmetic,
+        exp.Sub: _arithmetic,
+        exp.Mul: _arithmetic,
+        exp.Div: _arithmetic,
+        exp.Mod: _arithmetic,
+        exp.Sum: _sum,
+        exp.Avg: _avg,
+        exp.Round: _round,
+        exp.Ceil: _whole,
+        exp.Floor: _whole,
+        exp.Abs: _same,
+        exp.Min: _same,
+        exp.Max: _same,
+        exp.ArgMax: _same,
+        exp.ArgMin: _same,
+        exp.AnyValue: _same,
+        exp.Filter: _same,
+        exp.Window: _same,
+        exp.IgnoreNulls: _same,
+        exp.Lag: _same,
+        exp.Lead: _same,
+        exp.FirstValue: _same,
+        exp.LastValue: _same,
+        exp.NthValue: _same,
+        exp.Nullif: _same,
+        exp.Try: _same,
+        exp.ApproxQuantile: _same,
+        exp.DateAdd: _same,
+        exp.TimestampTrunc: _same,
+        exp.DateTrunc: _same,
+        exp.Distinct: _first,
+        exp.Order: _same,
+        exp.Coalesce: lambda s, e: s._set_type(e, common([e.this, *e.expressions])),
+        exp.Greatest: lambda s, e: s._set_type(e, common([e.this, *e.expressions])),
+        exp.Least: lambda s, e: s._set_type(e, common([e.this, *e.expressions])),
+        exp.If: lambda s, e: s._set_type(e, common([e.args.get("true"), e.args.get("false")])),
+        exp.Case: _case,
+        exp.Array: lambda s, e: s._set_type(e, _array(common(e.expressions))),
+        exp.ArrayAgg: lambda s, e: s._set_type(e, _array(e.this.type)),
+        exp.Bracket: _bracket,
+        exp.Anonymous: _anonymous,
+        exp.AtTimeZone: lambda s, e: s._set_type(e, DType.TIMESTAMPTZ),
+        exp.Length: _returns(DType.BIGINT),
+    }
+    kind: Any
+    for kind in (
+        exp.Year,
+        exp.Month,
+        exp.Day,
+        exp.DayOfMonth,
+        exp.DayOfWeekIso,
+        exp.DayOfYear,
+        exp.WeekOfYear,
+        exp.Quarter,
+    ):
+        own[kind] = _returns(DType.BIGINT)
+    for kind in (exp.DateDiff, exp.StrPosition, exp.ApproxDistinct, exp.CountIf, exp.Count, exp.ArraySize, exp.Extract):
+        own[kind] = _returns(DType.BIGINT)
+    for kind in (exp.Hour, exp.Minute, exp.Second, exp.YearOfWeek, exp.ArrayPosition, exp.RegexpCount, exp.Grouping):
+        own[kind] = _returns(DType.BIGINT)
+    for kind in (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile):
+        own[kind] = _returns(DType.BIGINT)
+    for kind in (exp.JSONExtractScalar, exp.RegexpExtract, exp.RegexpReplace, exp.SplitPart, exp.TimeToStr):
+        own[kind] = _returns(DType.VARCHAR)
+    for kind in (exp.UnixToTime, exp.FromISO8601Timestamp):
+        own[kind] = _returns(DType.TIMESTAMPTZ)
+    for kind in (exp.RegexpLike, exp.ArrayContains, exp.LogicalAnd, exp.LogicalOr):
+        own[kind] = _returns(DType.BOOLEAN)
+    own[exp.Split] = lambda s, e: s._set_type(e, _array(exp.DataType(this=DType.VARCHAR)))
+    own[exp.TimeToUnix] = _returns(DType.DOUBLE)
+    own[exp.StrToTime] = lambda s, e: s._set_type(e, types.timestamp(3))
+    own[exp.CurrentTimestamp] = _returns(DType.TIMESTAMPTZ)
+    own[exp.ArrayDistinct] = own[exp.ArraySlice] = _same
+    own[exp.ArrayFilter] = own[exp.Transform] = _lambda
+    own[exp.ArraySort] = own[exp.ArrayRemove] = _same
+    own[exp.GenerateSeries] = _sequence
+    own[exp.FromISO8601Date] = own[exp.Date] = _returns(DType.DATE)
+    own[exp.Identifier] = lambda s, e: s._set_type(e, e.type)
+    for kind in (exp.GroupConcat, exp.ArrayToString, exp.Lower, exp.Upper, exp.Trim, exp.Substring, exp.Replace):
+        own[kind] = _returns(DType.VARCHAR)
+    for kind in (exp.Pad, exp.Reverse, exp.Chr, exp.ConcatWs, exp.Concat, exp.Translate, exp.Hex, exp.Decode):
+        own[kind] = _returns(DType.VARCHAR)
+    own[exp.DPipe] = _same
+    own[exp.Concat] = lambda s, e: s._set_type(e, common(e.expressions))
+    own[exp.ArrayMax] = own[exp.ArrayMin] = lambda s, e: s._set_type(e, _element(e.this.type))
+    own[exp.JSONExtract] = own[exp.ParseJSON] = _returns(DType.JSON)
+    return {**Athena.EXPRESSION_METADATA, **{kind: {"annotator": rule} for kind, rule in own.items()}}
+
+
+#: The result of functions that sqlglot does not know: a type, or the position of the argument that gives it.
+NAMED: dict[str, DType | int] = {
+    "format_datetime": DType.VARCHAR,
+    "to_iso8601": DType.VARCHAR,
+    "json_format": DType.VARCHAR,
+    "array_join": DType.VARCHAR,
+    "url_extract_host": DType.VARCHAR,
+    "url_extract_path": DType.VARCHAR,
+    "url_extract_query": DType.VARCHAR,
+    "url_extract_protocol": DType.VARCHAR,
+    "url_extract_parameter": DType.VARCHAR,
+    "typeof": DType.VARCHAR,
+    "json_parse": DType.JSON,
+    "json_array_length": DType.BIGINT,
+    "json_size": DType.BIGINT,
+    "cardinality": DType.BIGINT,
+    "array_position": DType.BIGINT,
+    "codepoint": DType.INT,
+    "levenshtein_distance": DType.BIGINT,
+    "millisecond": DType.BIGINT,
+    "year_of_week": DType.BIGINT,
+    "day_of_month": DType.BIGINT,
+    "last_day_of_month": DType.DATE,
+    "truncate": DType.DOUBLE,
+    "bool_and": DType.BOOLEAN,
+    "bool_or": DType.BOOLEAN,
+    "every": DType.BOOLEAN,
+    "is_nan": DType.BOOLEAN,
+    "is_finite": DType.BOOLEAN,
+    "any_match": DType.BOOLEAN,
+    "all_match": DType.BOOLEAN,
+    "none_match": DType.BOOLEAN,
+    "date": DType.DATE,
+    "approx_distinct": DType.BIGINT,
+    "arbitrary": 0,
+    "slice": 0,
+    "shuffle": 0,
+    "array_remove": 0,
+    "array_union": 0,
+    "array_except": 0,
+    "array_intersect": 0,
+}
+
+
+def common(items: list[Any]) -> exp.DataType | None:
+    """Return the type that all of ``items`` become when they meet in one column; None when that is not known."""
+    found: exp.DataType | None = None
+    for item in items:
+        if item is None or isinstance(item, exp.Null):
+            continue
+        kind = item.type
+        if kind is None or kind.this in (DType.UNKNOWN, DType.NULL):
+            if kind is not None and kind.this == DType.NULL:
+                continue
+            return None
+        found = kind if found is None else _wider(found, kind)
+        if found is None:
+            return None
+    return found
+
+
+def _wider(left: exp.DataType, right: exp.DataType) -> exp.DataType | None:  # noqa: PLR0911
+    if left == right:
+        return left
+    if left.this in types.FLOATS or right.this in types.FLOATS:
+        return exp.DataType(this=DType.DOUBLE)
+    if left.this in types.INTEGERS and right.this in types.INTEGERS:
+        return left if types.INTEGERS[left.this] >= types.INTEGERS[right.this] else right
+    a, b = types.as_decimal(left), types.as_decimal(right)
+    if a and b:
+        scale = max(a[1], b[1])
+        return types.decimal(max(a[0] - a[1], b[0] - b[1]) + scale, scale)
+    if left.this in types.TEXT and right.this in types.TEXT:
+        return exp.DataType(this=DType.VARCHAR)
+    if left.this in types.TIMESTAMPS and right.this in types.TIMESTAMPS:
+        return types.timestamp(max((types.parameters(left) or [3])[0], (types.parameters(right) or [3])[0]))
+    if {left.this, right.this} <= {DType.DATE, *types.TIMESTAMPS}:
+        return left if left.this in types.TIMESTAMPS else right
+    return left if left.this == right.this else None
+
+
+def _literal(self: Any, node: Any) -> None:
+    if node.is_string:
+        kind: Any = DType.VARCHAR
+    elif "e" in node.name.lower():
+        kind = DType.DOUBLE
+    elif "." in node.name:
+        whole, _, fraction = node.name.partition(".")
+        kind = types.decimal(max(1, len(whole.lstrip("0")) + len(fraction)), len(fraction))
+    else:
+        kind = DType.INT if int(node.name) <= INT_MAX else DType.BIGINT
+    self._set_type(node, kind)
+
+
+def _arithmetic(self: Any, node: Any) -> None:
+    self._set_type(node, arithmetic_type(type(node), node.left.type, node.right.type))
+
+
+def arithmetic_type(operator: type, left: Any, right: Any) -> Any:  # noqa: PLR0911
+    """Return the type of ``left operator right`` as Trino types it, None when unknown."""
+    if left is None or right is None or DType.UNKNOWN in (left.this, right.this):
+        return None
+    if DType.INTERVAL in (left.this, right.this):
+        return left if right.this == DType.INTERVAL else right
+    if left.this in types.FLOATS or right.this in types.FLOATS:
+        real = left.this == right.this == DType.FLOAT
+        return DType.FLOAT if real else DType.DOUBLE
+    if left.this in types.INTEGERS and right.this in types.INTEGERS:
+        return left if types.INTEGERS[left.this] >= types.INTEGERS[right.this] else right
+    a, b = types.as_decimal(left), types.as_decimal(right)
+    if not a or not b:
+        return DType.INTERVAL if operator is exp.Sub else None
+    (p1, s1), (p2, s2) = a, b
+    if operator is exp.Mul:
+        return types.decimal(p1 + p2, s1 + s2)
+    if operator is exp.Div:
+        scale = max(s1, s2)
+        return types.decimal(p1 + s2 + max(s2 - s1, 0), scale)
+    scale = max(s1, s2)
+    if operator is exp.Mod:
+        return types.decimal(min(p1 - s1, p2 - s2) + scale, scale)
+    return types.decimal(max(p1 - s1, p2 - s2) + scale + 1, scale)
+
+
+def _sum(self: Any, node: Any) -> None:
+    kind = node.this.type
+    if kind is not None and kind.this in types.INTEGERS:
+        kind = DType.BIGINT
+    elif kind is not None and kind.this == DType.DECIMAL:
+        kind = types.decimal(38, (types.as_decimal(kind) or (38, 0))[1])
+    self._set_type(node, kind)
+
+
+def _avg(self: Any, node: Any) -> None:
+    kind = node.this.type
+    self._set_type(node, DType.DOUBLE if kind is not None and kind.this in types.INTEGERS else kind)
+
+
+def _round(self: Any, node: Any) -> None:
+    if node.args.get("decimals") is None:
+        _whole(self, node)
+        return
+    kind = node.this.type
+    if kind is not None and kind.this == DType.DECIMAL:
+        precision, scale = types.as_decimal(kind) or (38, 0)
+        kind = types.decimal(precision + 1, scale)
+    self._set_type(node, kind)
+
+
+def _whole(self: Any, node: Any) -> None:
+    kind = node.this.type
+    if kind is not None and kind.this == DType.DECIMAL:
+        precision, scale = types.as_decimal(kind) or (38, 0)
+        kind = types.decimal(precision - scale + min(scale, 1), 0)
+    self._set_type(node, kind)
+
+
+def _case(self: Any, node: Any) -> None:
+    branches = [branch.args.get("true") for branch in node.args.get("ifs", [])]
+    self._set_type(node, common([*branches, node.args.get("default")]))
+
+
+def _bracket(self: Any, node: Any) -> None:
+    kind = node.this.type
+    result = None
+    if kind is not None and kind.this == DType.ARRAY and kind.expressions:
+        result = kind.expressions[0]
+    elif kind is not None and kind.this == DType.MAP and len(kind.expressions) == 2:
+        result = kind.expressions[1]
+    self._set_type(node, result)
+
+
+def _anonymous(self: Any, node: Any) -> None:
+    name = node.name.lower()
+    result = NAMED.get(name)
+    arguments = [e.type for e in node.expressions]
+    kind: Any = result
+    if isinstance(result, int) and not isinstance(result, DType):
+        kind = arguments[result] if len(arguments) > result else None
+    elif name in ("map_agg",) and all(arguments):
+        kind = types.nested(DType.MAP, [a.copy() for a in arguments])
+    elif name == "map_keys" and arguments[0] is not None and arguments[0].this == DType.MAP:
+        kind = _array(arguments[0].expressions[0])
+    elif name == "map_values" and arguments[0] is not None and arguments[0].this == DType.MAP:
+        kind = _array(arguments[0].expressions[1])
+    elif name == "histogram" and arguments[0] is not None:
+        kind = types.nested(DType.MAP, [arguments[0].copy(), exp.DataType(this=DType.BIGINT)])
+    self._set_type(node, kind)
+
+
+def _lambda(self: Any, node: Any) -> None:
+    """Type the lambda's parameter as the array's element, then the lambda's body again."""
+    function, element = node.expression, _element(node.this.type)
+    result = node.this.type
+    if isinstance(function, exp.Lambda) and element is not None:
+        names = {parameter.name for parameter in function.expressions}
+        for part in reversed(list(function.this.walk())):
+            if isinstance(part, exp.Identifier) and part.name in names and not isinstance(part.parent, exp.Column):
+                self._set_type(part, element.copy())
+            elif not isinstance(part, exp.Column | exp.Identifier | exp.DataType):
+                self._visited.pop(id(part), None)
+        self.annotate_expression(function.this)
+        if isinstance(node, exp.Transform):
+            result = _array(function.this.type)
+    self._set_type(node, result)
+
+
+def _sequence(self: Any, node: Any) -> None:
+    kind = node.args["start"].type
+    if kind is not None and kind.this in types.INTEGERS:
+        kind = exp.DataType(this=DType.BIGINT)
+    self._set_type(node, _array(kind))
+
+
+def _array(kind: Any) -> Any:
+    if kind is None or kind.this == DType.UNKNOWN:
+        return None
+    return types.nested(DType.ARRAY, [kind.copy()])
+
+
+def _element(kind: Any) -> Any:
+    return kind.expressions[0] if kind is not None and kind.this == DType.ARRAY and kind.expressions else None
+
+
+def _same(self: Any, node: Any) -> None:
+    self._set_type(node, node.this.type if isinstance(node.this, exp.Expr) else None)
+
+
+def _first(self: Any, node: Any) -> None:
+    self._set_type(node, node.expressions[0].type if len(node.expressions) == 1 else None)
+
+
+def _returns(kind: DType) -> Callable[[Any, Any], None]:
+    def rule(self: Any, node: Any) -> None:
+        self._set_type(node, kind)
+
+    return rule

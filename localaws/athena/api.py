@@ -1,0 +1,326 @@
+"""Athena's API operations, as methods that take the place of moto's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from moto.athena.models import PreparedStatement, athena_backends
+from moto.glue.models import glue_backends
+
+from localaws.athena import results as answers
+from localaws.athena import statements
+from localaws.athena.errors import InvalidRequest
+from localaws.athena.executions import Execution, Runner
+
+MAX_RESULTS = 1000
+MAX_BATCH = 50
+#: The runner of the local AWS that was installed last; moto's backends are one per process as well.
+_runners: list[Runner] = []
+
+
+def use_runner(runner: Runner) -> None:
+    """Send queries to ``runner`` from now on."""
+    _runners.append(runner)
+
+
+def drop_runner(runner: Runner) -> None:
+    """Stop sending queries to ``runner``, and stop it."""
+    _runners.remove(runner)
+    runner.close()
+
+
+def start_query_execution(self: Any) -> str:
+    """StartQueryExecution: the workgroup's configuration wins where it is enforced."""
+    backend = self.athena_backend
+    workgroup = _workgroup(backend, self._get_param("WorkGroup") or "primary")
+    if workgroup.state == "DISABLED":
+        raise InvalidRequest(f"WorkGroup {workgroup.name} is disabled.")
+    token = self._get_param("ClientRequestToken")
+    tokens: dict[str, tuple[str, str]] = _state(backend, "tokens")
+    query = self._get_param("QueryString") or ""
+    if not statements.clean(query):
+        raise InvalidRequest("Query string must not be empty")
+    if token and token in tokens:
+        first, known = tokens[token]
+        if first != query:
+            raise InvalidRequest("Idempotent parameters do not match")
+        return json.dumps({"QueryExecutionId": known})
+    output, encryption = _result_configuration(workgroup, self._get_param("ResultConfiguration") or {})
+    context = self._get_param("QueryExecutionContext") or {}
+    execution = Execution(
+        query=query,
+        database=(context.get("Database") or "default").lower(),
+        catalog=context.get("Catalog") or "",
+        workgroup=workgroup,
+        output=output,
+        encryption=encryption,
+        parameters=self._get_param("ExecutionParameters"),
+        cutoff=(workgroup.configuration or {}).get("BytesScannedCutoffPerQuery"),
+        account=backend.account_id,
+        region=backend.region_name,
+    )
+    backend.executions[execution.id] = execution
+    if token:
+        tokens[token] = (query, execution.id)
+    _start(backend, execution)
+    return json.dumps({"QueryExecutionId": execution.id})
+
+
+def get_query_execution(self: Any) -> str:
+    """GetQueryExecution."""
+    return json.dumps({"QueryExecution": _execution(self).describe()})
+
+
+def batch_get_query_execution(self: Any) -> str:
+    """BatchGetQueryExecution; unknown ids are listed as unprocessed."""
+    ids = self._get_param("QueryExecutionIds") or []
+    if len(ids) > MAX_BATCH:
+        raise InvalidRequest(f"At most {MAX_BATCH} query execution ids may be given")
+    known = self.athena_backend.executions
+    return json.dumps(
+        {
+            "QueryExecutions": [known[i].describe() for i in ids if i in known],
+            "UnprocessedQueryExecutionIds": [
+                {
+                    "QueryExecutionId": i,
+                    "ErrorCode": "INVALID_INPUT",
+                    "ErrorMessage": f"QueryExecution {i} was not found",
+                }
+                for i in ids
+                if i not in known
+            ],
+        }
+    )
+
+
+def list_query_executions(self: Any) -> str:
+    """ListQueryExecutions of a workgroup, newest first, 50 a page."""
+    name = self._get_param("WorkGroup") or "primary"
+    _workgroup(self.athena_backend, name)
+    found = [e.id for e in reversed(self.athena_backend.executions.values()) if e.workgroup.name == name]
+    return json.dumps(_page(self, found, key="QueryExecutionIds", default=MAX_BATCH, limit=MAX_BATCH))
+
+
+def stop_query_execution(self: Any) -> str:
+    """StopQueryExecution; a query that has ended stays as it is."""
+    _execution(self).stop()
+    return "{}"
+
+
+def get_query_results(self: Any) -> str:
+    """GetQueryResults: at most 1,000 rows a page; the first page of a SELECT starts with the column names."""
+    execution = _execution(self)
+    if execution.status in ("FAILED", "CANCELLED"):
+        raise InvalidRequest(f"Query did not finish successfully. Final query state: {execution.status}")
+    found = execution.results
+    if execution.status != "SUCCEEDED" or found is None:
+        raise InvalidRequest(f"Query has not yet finished. Current state: {execution.status}")
+    start, count = _window(self, default=MAX_RESULTS, limit=MAX_RESULTS)
+    body: dict[str, Any] = {
+        "UpdateCount": found.update_count,
+        "ResultSet": {
+            "Rows": answers.api_rows(found, start=start, count=count),
+            "ResultSetMetadata": {"ColumnInfo": found.columns},
+        },
+    }
+    if start + count < answers.row_count(found):
+        body["NextToken"] = str(start + count)
+    return json.dumps(body)
+
+
+def update_work_group(self: Any) -> str:
+    """UpdateWorkGroup: description, state and configuration updates."""
+    workgroup = _workgroup(self.athena_backend, self._get_param("WorkGroup"))
+    if self._get_param("Description") is not None:
+        workgroup.description = self._get_param("Description")
+    if self._get_param("State"):
+        workgroup.state = self._get_param("State")
+    updates = dict(self._get_param("ConfigurationUpdates") or {})
+    results = dict(updates.pop("ResultConfigurationUpdates", {}))
+    configuration = workgroup.configuration
+    if updates.pop("RemoveBytesScannedCutoffPerQuery", False):
+        configuration.pop("BytesScannedCutoffPerQuery", None)
+    current = configuration.setdefault("ResultConfiguration", {})
+    for name in [key for key in results if key.startswith("Remove")]:
+        if results.pop(name):
+            current.pop(name.removeprefix("Remove"), None)
+    current.update(results)
+    configuration.update(updates)
+    return "{}"
+
+
+def get_prepared_statement(self: Any) -> str:
+    """GetPreparedStatement."""
+    name, group = self._get_param("StatementName"), self._get_param("WorkGroup")
+    found = self.athena_backend.prepared_statements.get(name)
+    if found is None or found.workgroup != group:
+        raise InvalidRequest(f"PreparedStatement {name} was not found in workGroup {group}")
+    statement = {
+        "StatementName": name,
+        "QueryStatement": found.query_statement,
+        "WorkGroupName": group,
+        "Description": found.description or "",
+        "LastModifiedTime": found.last_modified_time.timestamp(),
+    }
+    return json.dumps({"PreparedStatement": statement})
+
+
+def delete_prepared_statement(self: Any) -> str:
+    """DeletePreparedStatement."""
+    name = self._get_param("StatementName")
+    if self.athena_backend.prepared_statements.pop(name, None) is None:
+        raise InvalidRequest(f"PreparedStatement {name} was not found")
+    return "{}"
+
+
+def list_prepared_statements(self: Any) -> str:
+    """ListPreparedStatements of a workgroup."""
+    group = self._get_param("WorkGroup")
+    found = [p for p in self.athena_backend.prepared_statements.values() if p.workgroup == group]
+    items = [{"StatementName": p.statement_name, "LastModifiedTime": p.last_modified_time.timestamp()} for p in found]
+    return json.dumps(_page(self, items, key="PreparedStatements", default=MAX_BATCH, limit=MAX_BATCH))
+
+
+def get_database(self: Any) -> str:
+    """GetDatabase, answered from the Glue catalog."""
+    return json.dumps({"Database": _database(_glue(self).get_database(self._get_param("DatabaseName")))})
+
+
+def list_databases(self: Any) -> str:
+    """ListDatabases, answered from the Glue catalog."""
+    found = [_database(database) for database in _glue(self).get_databases()]
+    return json.dumps(_page(self, found, key="DatabaseList", default=MAX_BATCH, limit=MAX_BATCH))
+
+
+def get_table_metadata(self: Any) -> str:
+    """GetTableMetadata, answered from the Glue catalog."""
+    table = _glue(self).get_table(self._get_param("DatabaseName"), self._get_param("TableName"))
+    return json.dumps({"TableMetadata": _table(table.as_dict())}, default=lambda moment: moment.timestamp())
+
+
+def list_table_metadata(self: Any) -> str:
+    """ListTableMetadata, answered from the Glue catalog."""
+    tables = _glue(self).get_tables(self._get_param("DatabaseName"), self._get_param("Expression"))
+    found = [_table(table.as_dict()) for table in tables]
+    page = _page(self, found, key="TableMetadataList", default=MAX_BATCH, limit=MAX_BATCH)
+    return json.dumps(page, default=lambda moment: moment.timestamp())
+
+
+#: The methods of moto's ``AthenaResponse`` that are replaced or added.
+OPERATIONS = (
+    start_query_execution,
+    get_query_execution,
+    batch_get_query_execution,
+    list_query_executions,
+    stop_query_execution,
+    get_query_results,
+    update_work_group,
+    get_prepared_statement,
+    delete_prepared_statement,
+    list_prepared_statements,
+    get_database,
+    list_databases,
+    get_table_metadata,
+    list_table_metadata,
+)
+
+
+def _start(backend: Any, execution: Execution) -> None:
+    """Queue the query; PREPARE and DEALLOCATE act at once on the workgroup's statements."""
+    prepared = {
+        name: statement.query_statement
+        for name, statement in backend.prepared_statements.items()
+        if statement.workgroup == execution.workgroup.name
+    }
+    sql = statements.clean(execution.query)
+    made, dropped = statements.prepare(sql), statements.deallocate(sql)
+    if made:
+        name, query = made
+        backend.prepared_statements[name] = PreparedStatement(name, execution.workgroup.name, query, "")
+    if dropped:
+        backend.prepared_statements.pop(dropped, None)
+    if made or dropped:
+        execution.results = answers.nothing()
+        execution.finish("SUCCEEDED")
+        return
+    _runners[-1].submit(execution, prepared)
+
+
+def _result_configuration(workgroup: Any, given: dict[str, Any]) -> tuple[str, dict[str, Any] | None]:
+    own = (workgroup.configuration or {}).get("ResultConfiguration") or {}
+    enforced = (workgroup.configuration or {}).get("EnforceWorkGroupConfiguration")
+    chosen = own if enforced and own.get("OutputLocation") else {**own, **given}
+    output = chosen.get("OutputLocation")
+    if not output:
+        raise InvalidRequest(
+            "No output location provided. An output location is required either through the Workgroup result"
+            " configuration setting or as an API input."
+        )
+    if not output.startswith("s3://"):
+        raise InvalidRequest(f"outputLocation is not a valid S3 path: {output}")
+    return output.rstrip("/") + "/", chosen.get("EncryptionConfiguration")
+
+
+def _execution(self: Any) -> Execution:
+    name = self._get_param("QueryExecutionId")
+    found: Execution | None = self.athena_backend.executions.get(name)
+    if found is None:
+        raise InvalidRequest(f"QueryExecution {name} was not found")
+    return found
+
+
+def _workgroup(backend: Any, name: str) -> Any:
+    found = backend.work_groups.get(name)
+    if found is None:
+        raise InvalidRequest(f"WorkGroup {name} is not found.")
+    return found
+
+
+def _state(backend: Any, name: str) -> Any:
+    return backend.__dict__.setdefault(f"_localaws_{name}", {})
+
+
+def _window(self: Any, *, default: int, limit: int) -> tuple[int, int]:
+    count = self._get_param("MaxResults")
+    count = default if count is None else int(count)
+    if not 1 <= count <= limit:
+        raise InvalidRequest(f"MaxResults is more than maximum allowed length {limit}.")
+    token = self._get_param("NextToken")
+    if token is not None and not str(token).isdigit():
+        raise InvalidRequest("Invalid NextToken")
+    return int(token or 0), count
+
+
+def _page(self: Any, items: list[Any], *, key: str, default: int, limit: int) -> dict[str, Any]:
+    start, count = _window(self, default=default, limit=limit)
+    page: dict[str, Any] = {key: items[start : start + count]}
+    if start + count < len(items):
+        page["NextToken"] = str(start + count)
+    return page
+
+
+def _glue(self: Any) -> Any:
+    backend = self.athena_backend
+    assert athena_backends is not None
+    return glue_backends[backend.account_id][backend.region_name]
+
+
+def _database(database: Any) -> dict[str, Any]:
+    declared = database.as_dict()
+    found = {"Name": declared["Name"], "Parameters": declared.get("Parameters") or {}}
+    return found | ({"Description": declared["Description"]} if declared.get("Description") else {})
+
+
+def _table(table: dict[str, Any]) -> dict[str, Any]:
+    def columns(declared: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{key: c[key] for key in ("Name", "Type", "Comment") if c.get(key)} for c in declared]
+
+    return {
+        "Name": table["Name"],
+        "CreateTime": table["CreateTime"],
+        "TableType": table.get("TableType") or "EXTERNAL_TABLE",
+        "Columns": columns((table.get("StorageDescriptor") or {}).get("Columns") or []),
+        "PartitionKeys": columns(table.get("PartitionKeys") or []),
+        "Parameters": table.get("Parameters") or {},
+    }

@@ -1,0 +1,185 @@
+"""Casts and comparisons as strict as Trino's, which DuckDB would let through or round another way."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from sqlglot import exp
+
+from localaws.athena import typing as types
+from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.typing import DType
+from localaws.athena.unnest import call, cast
+
+_INTEGER_TEXT = r"[+-]?\d+"
+_NUMBER_TEXT = r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*"
+_DOUBLE_TEXT = _NUMBER_TEXT + r"|[+-]?(Infinity|NaN)"
+_DATE_TEXT = r"\s*[+-]?\d{4,}-\d{1,2}-\d{1,2}\s*"
+_TIMESTAMP_TEXT = _DATE_TEXT[:-3] + r"( \d{1,2}:\d{1,2}(:\d{1,2}(\.\d+)?)?)?\s*"
+_ANY_TEXT = r"(?s).*"
+_ORDERED = {exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}
+
+
+def in_utc(value: Any) -> exp.Expr:
+    """Return a moment as a plain UTC timestamp; values without a zone are returned as they are."""
+    copied: exp.Expr = value.copy()
+    if value.type is not None and value.type.this == DType.TIMESTAMPTZ:
+        return call("timezone", exp.Literal.string("UTC"), copied)
+    return copied
+
+
+def cast_rule(node: Any) -> exp.Expr:
+    """Return the DuckDB expression that casts as Trino does."""
+    target, source = node.to, node.this.type
+    kind = source.this if source is not None else DType.UNKNOWN
+    attempt = isinstance(node, exp.TryCast) or isinstance(node.parent, exp.Try)
+    if isinstance(node.this, exp.Null) or kind == DType.NULL:
+        return cast(node.this.copy(), _duckdb_type(target))
+    if target.this in types.TEXT:
+        return _to_text(node, kind)
+    if kind in types.TEXT:
+        return _from_text(node, target, attempt=attempt)
+    if DType.JSON in (target.this, kind):
+        raise not_supported(f"a cast of {types.trino_name(source)} to {types.trino_name(target)}")
+    if kind == DType.UNKNOWN and target.this in (*types.INTEGERS, *types.TIMESTAMPS, DType.DATE):
+        raise not_supported(f"a cast to {types.trino_name(target)} of a value whose type cannot be derived")
+    value = node.this.copy()
+    if target.this in types.INTEGERS and (kind in types.FLOATS or kind == DType.DECIMAL):
+        value = call("round", value)  # half up, away from zero
+    if target.this in (DType.DATE, *types.TIMESTAMPS):
+        value = in_utc(node.this)
+        precision = (types.parameters(target) or [3])[0]
+        finer = kind in (DType.TIMESTAMPTZ, *types.TIMESTAMPS) and (types.parameters(source) or [3])[0] > precision
+        if target.this in types.TIMESTAMPS and finer:
+            if precision != 3:
+                raise not_supported(f"a cast to timestamp({precision})")
+            value = call("athena_millis", value)
+    return _cast(value, _duckdb_type(target), attempt=attempt)
+
+
+def comparison_rule(node: Any) -> exp.Expr:
+    """Return ``node`` after refusing a comparison of types that Trino refuses to compare."""
+    if isinstance(node, exp.In):
+        others = list(node.expressions)
+        query = node.args.get("query")
+        if query is not None and isinstance(query.this, exp.Query) and query.this.selects:
+            others.append(query.this.selects[0])
+    elif isinstance(node, exp.Between):
+        others = [node.args["low"], node.args["high"]]
+    else:
+        others = [node.expression]
+    for other in others:
+        left, right = node.this.type, other.type
+        if left is None or right is None:
+            continue
+        if not _comparable(left, right):
+            operator = _ORDERED.get(type(node), "BETWEEN" if isinstance(node, exp.Between) else "IN")
+            raise QueryFailed(
+                "TYPE_MISMATCH",
+                f"line 1:1: Cannot apply operator: {_literal_name(node.this)} {operator} {_literal_name(other)}",
+            )
+    return node  # type: ignore[no-any-return]
+
+
+def branches_rule(node: Any) -> exp.Expr:
+    """Return ``node`` after refusing branches or union columns of types that do not meet in Trino."""
+    if isinstance(node, exp.SetOperation):
+        pairs = [(left.type, right.type) for left, right in zip(node.left.selects, node.right.selects, strict=False)]
+    else:
+        parts = [part.args.get("true") for part in node.args.get("ifs", [])]
+        parts += [node.args.get(key) for key in ("default", "true", "false")]
+        if isinstance(node, exp.Coalesce):
+            parts = [node.this, *node.expressions]
+        kinds = [part.type for part in parts if part is not None]
+        pairs = list(pairwise(kinds))
+    for left, right in pairs:
+        if left is not None and right is not None and not _comparable(left, right):
+            raise QueryFailed(
+                "TYPE_MISMATCH",
+                "line 1:1: All results must be the same type or coercible to a common type. Cannot find common type"
+                f" between {types.trino_name(left)} and {types.trino_name(right)}",
+            )
+    return node  # type: ignore[no-any-return]
+
+
+def _comparable(left: exp.DataType, right: exp.DataType) -> bool:
+    families = (
+        {*types.INTEGERS, *types.FLOATS, DType.DECIMAL},
+        set(types.TEXT),
+        {DType.DATE, DType.TIMESTAMPTZ, *types.TIMESTAMPS},
+        {DType.BOOLEAN},
+    )
+    known = [family for family in families if left.this in family]
+    other = [family for family in families if right.this in family]
+    return not known or not other or known == other
+
+
+def _literal_name(node: exp.Expr) -> str:
+    if isinstance(node, exp.Literal) and node.is_string:
+        return f"varchar({len(node.name)})"
+    return types.trino_name(node.type) if node.type else "unknown"
+
+
+def _to_text(node: Any, kind: DType) -> exp.Expr:
+    value = node.this.copy()
+    if kind == DType.DOUBLE:
+        text = call("athena_double_text", value)
+    elif kind == DType.FLOAT:
+        text = call("athena_real_text", value)
+    elif kind in types.TIMESTAMPS:
+        precision = exp.Literal.number((types.parameters(node.this.type) or [3])[0])
+        text = call("athena_timestamp_text", cast(value, "TIMESTAMP"), precision)
+    elif kind in (*types.TEXT, *types.INTEGERS, DType.DECIMAL, DType.BOOLEAN, DType.DATE, DType.JSON):
+        text = cast(value, DType.VARCHAR)
+    else:
+        raise not_supported(f"a cast of {types.trino_name(node.this.type) if node.this.type else 'this'} to varchar")
+    size = types.parameters(node.to)
+    return call("left", text, exp.Literal.number(size[0])) if size else text
+
+
+def _from_text(node: Any, target: exp.DataType, *, attempt: bool) -> exp.Expr:
+    value = node.this.copy()
+    if target.this == DType.JSON:
+        return call("athena_json_string", value)
+    patterns: dict[Any, str] = {
+        **dict.fromkeys(types.INTEGERS, _INTEGER_TEXT),
+        **dict.fromkeys(types.FLOATS, _DOUBLE_TEXT),
+        **dict.fromkeys(types.TIMESTAMPS, _TIMESTAMP_TEXT),
+        DType.DECIMAL: _NUMBER_TEXT,
+        DType.DATE: _DATE_TEXT,
+        DType.BOOLEAN: "(?i)t|f|true|false|1|0",
+        DType.TIMESTAMPTZ: _ANY_TEXT,
+        DType.VARBINARY: _ANY_TEXT,
+        DType.TIME: _ANY_TEXT,
+    }
+    if target.this not in patterns:
+        raise not_supported(f"a cast of varchar to {types.trino_name(target)}")
+    if target.this == DType.VARBINARY:
+        return call("encode", value)
+    duckdb = _duckdb_type(target)
+    pattern = exp.Literal.string(patterns[target.this])
+    if attempt:
+        return _cast(call("athena_when_matches", value, pattern), duckdb, attempt=True)
+    if not isinstance(node.this, exp.Literal) or target.this in types.INTEGERS:
+        value = call("athena_checked", value, pattern, exp.Literal.string(types.trino_name(target)))
+    return _cast(value, duckdb, attempt=False)
+
+
+def _duckdb_type(target: exp.DataType) -> exp.DataType:
+    if target.this in types.TIMESTAMPS:
+        return exp.DataType(this=DType.TIMESTAMP)
+    if target.this == DType.TIMESTAMPTZ:
+        return exp.DataType(this=DType.TIMESTAMPTZ)
+    if target.this == DType.DECIMAL and not types.parameters(target):
+        return types.decimal(38, 0)
+    return target.copy()
+
+
+def _cast(value: exp.Expr, target: exp.DataType, *, attempt: bool) -> exp.Expr:
+    made = cast(value, target)
+    if not attempt:
+        return made
+    tried = exp.TryCast(this=made.this, to=made.args["to"])
+    tried.meta.update(made.meta)
+    return tried

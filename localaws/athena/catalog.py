@@ -1,0 +1,132 @@
+"""The Glue catalog as a query sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+from moto.core.exceptions import JsonRESTError
+from moto.glue.models import glue_backends
+from sqlglot import exp
+
+from localaws.athena import typing as types
+from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.hive import HiveSource
+from localaws.athena.iceberg import open_table
+from localaws.athena.plan import TableName
+from localaws.athena.sources import FixedSource, Source
+from localaws.context import Context
+
+
+class Catalog:
+    """The tables that one query may read; each is opened once."""
+
+    def __init__(self, ctx: Context, *, account: str, region: str, evaluate: Callable[[str], Any]) -> None:
+        self._ctx = ctx
+        self._glue = glue_backends[account][region]
+        self._evaluate = evaluate
+        self._opened: dict[TableName, Source] = {}
+
+    def columns_of(self, name: TableName, position: str) -> dict[str, exp.DataType]:
+        """Return the columns of a table; TABLE_NOT_FOUND names the place in the query."""
+        return self.open(name, position).columns
+
+    def open(self, name: TableName, position: str = "line 1:1") -> Source:
+        """Return the source of a table's rows."""
+        if name not in self._opened:
+            self._opened[name] = self._open(name, position)
+        return self._opened[name]
+
+    def databases(self) -> list[str]:
+        """Return the names of all databases, sorted."""
+        return sorted(database.name for database in self._glue.get_databases())
+
+    def tables(self, database: str) -> list[dict[str, Any]]:
+        """Return the Glue tables of a database, by name; SCHEMA_NOT_FOUND if there is no such database."""
+        try:
+            found = self._glue.get_tables(database, None)
+        except JsonRESTError:
+            raise QueryFailed("SCHEMA_NOT_FOUND", f"line 1:1: Schema '{database}' does not exist") from None
+        return sorted((table.as_dict() for table in found), key=lambda table: str(table["Name"]))
+
+    def table(self, database: str, name: str, position: str = "line 1:1") -> dict[str, Any]:
+        """Return the Glue table; TABLE_NOT_FOUND or SCHEMA_NOT_FOUND if there is none."""
+        if not database:
+            raise QueryFailed(
+                "MISSING_SCHEMA_NAME", f"{position}: Schema must be specified when session schema is not set"
+            )
+        try:
+            self._glue.get_database(database)
+        except JsonRESTError:
+            raise QueryFailed("SCHEMA_NOT_FOUND", f"{position}: Schema '{database}' does not exist") from None
+        try:
+            found: dict[str, Any] = self._glue.get_table(database, name).as_dict()
+        except JsonRESTError:
+            raise QueryFailed(
+                "TABLE_NOT_FOUND", f"{position}: Table 'awsdatacatalog.{database}.{name}' does not exist"
+            ) from None
+        return found
+
+    def glue_columns(self, table: dict[str, Any]) -> list[tuple[str, str, bool]]:
+        """Return name, Hive type and whether it is a partition key, for every column in the catalog."""
+        columns = [(c["Name"], c["Type"], False) for c in (table.get("StorageDescriptor") or {}).get("Columns", [])]
+        return columns + [(c["Name"], c["Type"], True) for c in table.get("PartitionKeys") or []]
+
+    def partitions(self, database: str, name: str) -> list[dict[str, Any]]:
+        """Return the partitions of a Hive table."""
+        return [p.as_dict() for p in self._glue.get_table(database, name).partitions.values()]
+
+    def _open(self, name: TableName, position: str) -> Source:
+        if name.database == "information_schema":
+            return self._information_schema(name.name, position)
+        table = self.table(name.database, name.name, position)
+        parameters = table.get("Parameters") or {}
+        if "metadata_location" in parameters:
+            version = name.version
+            if version is not None and version[0] == "TIMESTAMP":
+                return open_table(
+                    self._ctx,
+                    parameters["metadata_location"],
+                    suffix=name.suffix,
+                    version=("TIMESTAMP", self._evaluate(version[1])),
+                )
+            return open_table(self._ctx, parameters["metadata_location"], suffix=name.suffix, version=version)
+        if name.suffix or name.version:
+            raise not_supported("a metadata table or time travel on a table that is not Iceberg")
+        if table.get("TableType") == "VIRTUAL_VIEW":
+            raise not_supported(f"the view {name.database}.{name.name}")
+        return HiveSource(self._ctx, table, self.partitions(name.database, name.name))
+
+    def _information_schema(self, name: str, position: str) -> FixedSource:
+        if name == "schemata":
+            rows: list[dict[str, Any]] = [
+                {"catalog_name": "awsdatacatalog", "schema_name": database} for database in self.databases()
+            ]
+            return FixedSource(_table(rows, ("catalog_name", "schema_name")))
+        pairs = [(database, table) for database in self.databases() for table in self.tables(database)]
+        if name == "tables":
+            rows = [{"table_catalog": "awsdatacatalog", "table_schema": database, "table_name": table["Name"],
+                     "table_type": "VIEW" if table.get("TableType") == "VIRTUAL_VIEW" else "BASE TABLE"}
+                    for database, table in pairs]  # fmt: skip
+            return FixedSource(_table(rows, ("table_catalog", "table_schema", "table_name", "table_type")))
+        if name == "columns":
+            rows = [
+                {"table_catalog": "awsdatacatalog", "table_schema": database, "table_name": table["Name"],
+                 "column_name": column.lower(), "ordinal_position": number, "column_default": None,
+                 "is_nullable": "YES", "data_type": types.trino_name(types.hive_type(kind)),
+                 "comment": None, "extra_info": "partition key" if key else None}
+                for database, table in pairs
+                for number, (column, kind, key) in enumerate(self.glue_columns(table), start=1)
+            ]  # fmt: skip
+            names = ("table_catalog", "table_schema", "table_name", "column_name", "ordinal_position",
+                     "column_default", "is_nullable", "data_type", "comment", "extra_info")  # fmt: skip
+            return FixedSource(_table(rows, names))
+        raise QueryFailed(
+            "TABLE_NOT_FOUND", f"{position}: Table 'awsdatacatalog.information_schema.{name}' does not exist"
+        )
+
+
+def _table(rows: list[dict[str, Any]], names: tuple[str, ...]) -> pa.Table:
+    kinds = {"ordinal_position": pa.int64()}
+    return pa.table({name: pa.array([row[name] for row in rows], kinds.get(name, pa.string())) for name in names})

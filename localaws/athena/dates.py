@@ -1,0 +1,103 @@
+"""Dates and timestamps as Trino counts, truncates and formats them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlglot import exp
+
+from localaws.athena import typing as types
+from localaws.athena.arithmetic import kind_of, operand
+from localaws.athena.casts import in_utc
+from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.typing import DType
+from localaws.athena.unnest import call, cast
+
+
+def date_add(node: Any) -> exp.Expr:
+    """Return ``date_add``: a date stays a date."""
+    kind = kind_of(node.this)
+    unit = node.text("unit").lower() or "day"
+    if kind not in (DType.DATE, DType.TIMESTAMPTZ, *types.TIMESTAMPS):
+        raise not_supported("date_add on a value whose type cannot be derived")
+    if kind == DType.DATE and unit in ("hour", "minute", "second", "millisecond"):
+        raise QueryFailed("INVALID_FUNCTION_ARGUMENT", f"'{unit}' is not a valid DATE field")
+    if unit not in ("millisecond", "second", "minute", "hour", "day", "week", "month", "quarter", "year"):
+        raise QueryFailed("INVALID_FUNCTION_ARGUMENT", f"'{unit}' is not a valid TIMESTAMP field")
+    step = {"quarter": "months", "week": "days", "millisecond": "milliseconds"}.get(unit, unit + "s")
+    times = {"quarter": 3, "week": 7}.get(unit, 1)
+    count: exp.Expr = operand(node.expression.copy())
+    if times > 1:
+        count = exp.Mul(this=count, expression=exp.Literal.number(times))
+    moment = exp.Add(this=operand(node.this.copy()), expression=call("to_" + step, cast(count, DType.BIGINT)))
+    return cast(exp.Paren(this=moment), {DType.DATE: "DATE", DType.TIMESTAMPTZ: "TIMESTAMPTZ"}.get(kind, "TIMESTAMP"))
+
+
+def date_diff(node: Any) -> exp.Expr:
+    """Return ``date_diff``: complete units, not boundaries crossed."""
+    unit = exp.Literal.string(node.text("unit").lower() or "day")
+    kinds = {kind_of(node.this), kind_of(node.expression)}
+    wide = "DATE" if kinds == {DType.DATE} else "TIMESTAMP"
+    return call("date_sub", unit, cast(in_utc(node.expression), wide), cast(in_utc(node.this), wide))
+
+
+def date_trunc(node: Any) -> exp.Expr:
+    """Return ``date_trunc``: a date stays a date."""
+    kind = kind_of(node.this)
+    unit = exp.Literal.string(node.text("unit").lower())
+    if kind == DType.UNKNOWN:
+        raise not_supported("date_trunc of a value whose type cannot be derived")
+    target = {DType.DATE: "DATE", DType.TIMESTAMPTZ: "TIMESTAMPTZ"}.get(kind, "TIMESTAMP")
+    return cast(call("date_trunc", unit, node.this.copy()), target)
+
+
+def extract(node: Any) -> exp.Expr:
+    """Return ``extract``, weeks and weekdays by ISO."""
+    unit = node.name.lower()
+    part = {"dow": "isodow", "day_of_week": "isodow", "doy": "doy", "day_of_year": "doy", "yow": "isoyear",
+            "year_of_week": "isoyear"}.get(unit, unit)  # fmt: skip
+    return cast(call("date_part", exp.Literal.string(part), in_utc(node.expression)), DType.BIGINT)
+
+
+def at_time_zone(node: Any) -> exp.Expr:
+    """Return the local time in a zone, where nothing can see that the zone is lost."""
+    moment = node.this.copy()
+    if kind_of(node.this) != DType.TIMESTAMPTZ:
+        moment = cast(moment, "TIMESTAMPTZ")
+    parent = node.parent
+    local = isinstance(parent, exp.Year | exp.Month | exp.Day | exp.Hour | exp.Minute | exp.Extract | exp.TimeToStr)
+    local |= isinstance(parent, exp.Cast) and parent.to.this in (DType.DATE, *types.TIMESTAMPS)
+    local |= (isinstance(parent, exp.Anonymous) and parent.name.lower() == "format_datetime") or isinstance(
+        parent, exp.Date
+    )
+    if not local:
+        # DuckDB's moments carry no zone: one that is shown, grouped or truncated would silently be UTC again.
+        raise not_supported("AT TIME ZONE other than inside a cast to timestamp or date, extract or a format function")
+    result = call("timezone", node.args["zone"].copy(), moment)
+    result._type = types.timestamp(3)
+    return result
+
+
+def mysql_format(name: str) -> Callable[[Any], exp.Expr]:
+    """Return the rule for a function with a MySQL pattern."""
+    return lambda node: call(name, cast(in_utc(node.this), "TIMESTAMP"), mysql_pattern(node.args["format"]))
+
+
+def mysql_pattern(pattern: Any) -> exp.Expr:
+    """Return the MySQL pattern that the query was written with."""
+    # sqlglot has turned MySQL's pattern into Python's: turn it back for our own formatter.
+    if isinstance(pattern, exp.Literal):
+        written = exp.StrToTime(this=exp.null(), format=pattern.copy()).sql("athena")
+        written = written.removeprefix("DATE_PARSE(NULL, '").removesuffix("')")
+        return exp.Literal.string(written.replace("''", "'"))
+    raise not_supported("a date pattern that is not a literal")
+
+
+def sequence(node: Any) -> exp.Expr:
+    """Return ``sequence`` of numbers or dates."""
+    start, end, step = node.args["start"], node.args["end"], node.args.get("step")
+    if kind_of(start) not in types.INTEGERS:
+        moment = "DATE[]" if kind_of(start) == DType.DATE else "TIMESTAMP[]"
+        return cast(call("generate_series", start.copy(), end.copy(), (step or exp.Interval(this=exp.Literal.string("1"), unit=exp.var("DAY"))).copy()), moment)  # fmt: skip  # noqa: E501
+    return call("generate_series", *[cast(part.copy(), DType.BIGINT) for part in (start, end, step) if part])

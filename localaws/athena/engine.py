@@ -1,0 +1,151 @@
+"""Runs one planned query on DuckDB."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from sqlglot import exp
+
+from localaws.athena import functions
+from localaws.athena import typing as types
+from localaws.athena.catalog import Catalog
+from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.plan import Plan, plan
+from localaws.athena.sources import quoted
+from localaws.athena.typing import DType
+from localaws.context import Context
+
+#: A query must leave room for the others and for the functions that run beside it.
+MEMORY_LIMIT = "2GB"
+THREADS = 2
+_CODED = re.compile(r"\b([A-Z][A-Z_]{5,}): (.*?)(?:\n|$)")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a result, as Athena describes it."""
+
+    name: str
+    type: exp.DataType
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A query's rows, its columns, and the bytes of the files that were read."""
+
+    columns: list[Column]
+    table: pa.Table
+    scanned: int
+
+
+class Engine:
+    """One DuckDB in memory for one query; ``interrupt`` stops it from another thread."""
+
+    def __init__(self, ctx: Context, *, account: str, region: str) -> None:
+        self.connection = duckdb.connect(
+            config={
+                "threads": THREADS,
+                "memory_limit": MEMORY_LIMIT,
+                "temp_directory": str(ctx.scratch / "athena"),
+                "python_enable_replacements": "false",
+                "autoload_known_extensions": "false",
+            }
+        )
+        # The temporary directory cannot be set once files are out of reach, so this comes second.
+        self.connection.execute("SET enable_external_access = false")
+        self.connection.execute("SET TimeZone = 'UTC'")
+        functions.register(self.connection, datetime.now(UTC))
+        self.catalog = Catalog(ctx, account=account, region=region, evaluate=self._evaluate)
+
+    def answer(self, sql: str, database: str, *, allow: Callable[[int], None] = lambda scanned: None) -> Answer:
+        """Return what ``sql`` gives; ``allow`` sees the bytes to scan first and may raise."""
+        query = plan(sql, database, self.catalog.columns_of)
+        scanned = 0
+        for relation, name in query.relations.items():
+            rows = self.catalog.open(name).rows(query.columns_read.get(relation, set()))
+            scanned += rows.bytes
+            self.connection.register(f"{relation}_data", rows.data)
+            shown = ", ".join(f"{expression} AS {quoted(column)}" for column, expression in rows.projection.items())
+            self.connection.execute(f"CREATE VIEW {relation} AS SELECT {shown} FROM {relation}_data")
+        allow(scanned)
+        try:
+            result = self.connection.sql(query.sql)
+            kinds = [str(kind) for kind in result.types]
+            table = result.to_arrow_table()
+        except duckdb.Error as error:
+            raise failure(error) from error
+        return Answer(_columns(query, kinds, table.schema), table, scanned)
+
+    def interrupt(self) -> None:
+        """Stop the running query."""
+        self.connection.interrupt()
+
+    def close(self) -> None:
+        """Free the memory."""
+        self.connection.close()
+
+    def _evaluate(self, expression: str) -> Any:
+        try:
+            found = self.connection.sql(f"SELECT CAST({expression} AS TIMESTAMPTZ) AS moment").to_arrow_table()
+        except duckdb.Error as error:
+            raise failure(error) from error
+        return found["moment"][0].as_py()
+
+
+def failure(error: Exception) -> QueryFailed:  # noqa: PLR0911
+    """Return DuckDB's error in Athena's words."""
+    text = str(error)
+    coded = _CODED.search(text)
+    if coded:
+        return QueryFailed(coded[1], coded[2])
+    first = text.split("\n", maxsplit=1)[0].partition(": ")[2] or text
+    if "Division by zero" in text:
+        return QueryFailed("DIVISION_BY_ZERO", "Division by zero")
+    if "must appear in the GROUP BY clause" in text:
+        name = first.split('"')[1] if '"' in first else "?"
+        return QueryFailed(
+            "EXPRESSION_NOT_AGGREGATE",
+            f"line 1:1: '{name}' must be an aggregate expression or appear in GROUP BY clause",
+        )
+    if "volatile function" in text:
+        return not_supported("TRY around this expression")
+    if isinstance(error, duckdb.InterruptException):
+        return QueryFailed("USER_CANCELED", "Query was canceled")
+    if isinstance(error, duckdb.ConversionException):
+        return QueryFailed("INVALID_CAST_ARGUMENT", first)
+    if isinstance(error, duckdb.OutOfRangeException):
+        return QueryFailed("NUMERIC_VALUE_OUT_OF_RANGE", first)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return QueryFailed("EXCEEDED_LOCAL_MEMORY_LIMIT", first)
+    if isinstance(error, duckdb.BinderException | duckdb.ParserException | duckdb.CatalogException):
+        return QueryFailed("NOT_SUPPORTED", f"the local Athena cannot run this query: {first}")
+    return QueryFailed("GENERIC_INTERNAL_ERROR", first, user_error=False)
+
+
+def _columns(query: Plan, kinds: list[str], schema: pa.Schema) -> list[Column]:
+    columns = []
+    for label, derived, kind, field in zip(query.labels, query.types, kinds, schema, strict=True):
+        found = _result_type(derived, kind, field.type)
+        columns.append(Column(label, found))
+    return columns
+
+
+def _result_type(derived: exp.DataType | None, kind: str, arrow: pa.DataType) -> exp.DataType:
+    if kind == "INTERVAL":
+        return exp.DataType(this=DType.INTERVAL)
+    actual = types.from_arrow(arrow)
+    if kind == "HUGEINT" or actual is None:
+        raise not_supported(f"a result column of the type {kind}")
+    if derived is None or derived.this == DType.UNKNOWN:
+        return actual
+    if actual.this == DType.NULL:
+        return derived
+    if derived.this == DType.JSON or (derived.this == actual.this and derived.this not in (DType.DECIMAL,)):
+        return derived
+    return actual

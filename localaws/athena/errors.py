@@ -1,0 +1,31 @@
+"""Why a query failed, in Athena's words.
+
+``QueryFailed`` ends a query as FAILED; its text becomes ``StateChangeReason``.
+``InvalidRequest`` refuses the API call itself.
+"""
+
+from __future__ import annotations
+
+from moto.core.exceptions import JsonRESTError
+
+
+class QueryFailed(Exception):
+    """A query cannot run or did not finish: ``code: message``, as Athena words it."""
+
+    def __init__(self, code: str, message: str, *, user_error: bool = True) -> None:
+        super().__init__(f"{code}: {message}")
+        self.user_error = user_error
+
+
+class InvalidRequest(JsonRESTError):
+    """The request is refused before a query starts (``InvalidRequestException``)."""
+
+    code = 400
+
+    def __init__(self, message: str) -> None:
+        super().__init__("InvalidRequestException", message)
+
+
+def not_supported(what: str) -> QueryFailed:
+    """Return the failure for SQL that Athena may run and the local engine would get wrong or cannot run."""
+    return QueryFailed("NOT_SUPPORTED", f"{what} is not supported by the local Athena yet; nothing was run")

@@ -1,0 +1,244 @@
+"""The life of a query: queued, running, and one of succeeded, failed or cancelled."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from localaws.athena import results as answers
+from localaws.athena import statements
+from localaws.athena.engine import Answer, Engine
+from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.results import Results
+from localaws.athena.write import run_create_table_as, run_unload
+from localaws.context import Context
+
+log = logging.getLogger("localaws.athena")
+
+#: Queries that run at once; the others wait as QUEUED.
+CONCURRENT_QUERIES = 2
+ENGINE_VERSION = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}
+
+
+@dataclass
+class Execution:
+    """One query execution, as ``GetQueryExecution`` shows it."""
+
+    query: str
+    database: str
+    catalog: str
+    workgroup: Any
+    output: str
+    encryption: dict[str, Any] | None
+    parameters: list[str] | None
+    cutoff: int | None
+    account: str
+    region: str
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    status: str = "QUEUED"
+    submitted: float = field(default_factory=time.time)
+    started: float | None = None
+    completed: float | None = None
+    reason: str | None = None
+    user_error: bool = True
+    scanned: int = 0
+    results: Results | None = None
+    manifest: str | None = None
+    location: str = ""
+    engine: Engine | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        """Name the result object as Athena does: ``.csv`` for rows, ``.txt`` for the rest."""
+        suffix = ".csv" if statements.kind_of(self.query) == "DML" else ".txt"
+        if statements.create_table_as(self.query, self.database):
+            suffix = ""
+        target = statements.unload(self.query)
+        base = (target.target.rstrip("/") + "/") if target else self.output
+        self.location = f"{base}{self.id}{'' if target else suffix}"
+
+    def finish(self, status: str, reason: str | None = None) -> None:
+        """Set the final state, unless there is one already."""
+        with self.lock:
+            if self.status in ("QUEUED", "RUNNING"):
+                self.status, self.reason, self.completed = status, reason, time.time()
+
+    def stop(self) -> None:
+        """Cancel the query; a running one is interrupted."""
+        self.finish("CANCELLED", "Query cancelled by user")
+        engine = self.engine
+        if engine is not None:
+            engine.interrupt()
+
+    def describe(self) -> dict[str, Any]:
+        """Return the ``QueryExecution`` structure."""
+        now = self.completed or time.time()
+        started = self.started or now
+        status: dict[str, Any] = {"State": self.status, "SubmissionDateTime": self.submitted}
+        if self.completed:
+            status["CompletionDateTime"] = self.completed
+        if self.reason:
+            status["StateChangeReason"] = self.reason
+        if self.status == "FAILED":
+            status["AthenaError"] = {
+                "ErrorCategory": 2 if self.user_error else 1,
+                "Retryable": False,
+                "ErrorMessage": self.reason,
+            }
+        context = {key: value for key, value in (("Database", self.database), ("Catalog", self.catalog)) if value}
+        configuration: dict[str, Any] = {"OutputLocation": self.location}
+        if self.encryption:
+            configuration["EncryptionConfiguration"] = self.encryption
+        statistics: dict[str, Any] = {
+            "EngineExecutionTimeInMillis": int((now - started) * 1000),
+            "DataScannedInBytes": self.scanned,
+            "TotalExecutionTimeInMillis": int((now - self.submitted) * 1000),
+            "QueryQueueTimeInMillis": int((started - self.submitted) * 1000),
+            "QueryPlanningTimeInMillis": 0,
+            "ServicePreProcessingTimeInMillis": 0,
+            "ServiceProcessingTimeInMillis": 0,
+            "ResultReuseInformation": {"ReusedPreviousResult": False},
+        }
+        if self.manifest:
+            statistics["DataManifestLocation"] = self.manifest
+        found = {
+            "QueryExecutionId": self.id,
+            "Query": self.query,
+            "StatementType": statements.kind_of(self.query),
+            "ResultConfiguration": configuration,
+            "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
+            "QueryExecutionContext": context,
+            "Status": status,
+            "Statistics": statistics,
+            "WorkGroup": self.workgroup.name,
+            "EngineVersion": ENGINE_VERSION,
+        }
+        if self.parameters is not None:
+            found["ExecutionParameters"] = self.parameters
+        return found
+
+
+class Runner:
+    """Runs executions in a bounded pool of threads."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._pool = ThreadPoolExecutor(CONCURRENT_QUERIES, thread_name_prefix="athena")
+        self._running: set[str] = set()
+        self._live: dict[str, Execution] = {}
+
+    def submit(self, execution: Execution, prepared: dict[str, Any]) -> None:
+        """Queue a query."""
+        self._live[execution.id] = execution
+        self._pool.submit(self._run, execution, prepared)
+
+    def close(self) -> None:
+        """Cancel what is queued or running, and wait for the threads."""
+        for execution in list(self._live.values()):
+            execution.stop()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _run(self, execution: Execution, prepared: dict[str, Any]) -> None:
+        with execution.lock:
+            if execution.status != "QUEUED":
+                return
+            execution.status, execution.started = "RUNNING", time.time()
+        try:
+            execution.engine = Engine(self._ctx, account=execution.account, region=execution.region)
+            found = self._results(execution, execution.engine, prepared)
+            if execution.status == "RUNNING":
+                self._store(execution, found)
+                execution.results = found
+                execution.finish("SUCCEEDED")
+        except QueryFailed as error:
+            execution.user_error = error.user_error
+            execution.finish("FAILED", str(error))
+        except Exception as error:  # the query ends as FAILED with the reason, as a defect of the engine does on AWS
+            log.exception("query %s failed inside the local Athena", execution.id)
+            execution.user_error = False
+            execution.finish("FAILED", f"GENERIC_INTERNAL_ERROR: {type(error).__name__}: {error}")
+        finally:
+            engine, execution.engine = execution.engine, None
+            self._live.pop(execution.id, None)
+            if engine is not None:
+                engine.close()
+
+    def _results(self, execution: Execution, engine: Engine, prepared: dict[str, Any]) -> Results:
+        sql, database = _statement(execution, prepared)
+
+        def allow(scanned: int) -> None:
+            execution.scanned = scanned
+            if execution.cutoff is not None and scanned > execution.cutoff:
+                raise QueryFailed(
+                    "EXCEEDED_BYTES_SCANNED_CUTOFF",
+                    f"Bytes scanned limit was exceeded: the query would scan {scanned} bytes, and the workgroup"
+                    f" {execution.workgroup.name!r} allows {execution.cutoff} (BytesScannedCutoffPerQuery)",
+                )
+
+        unload = statements.unload(sql)
+        if unload:
+            answer, paths = run_unload(self._ctx, engine, unload, database=database, query_id=execution.id, allow=allow)
+            return self._written(execution, answer, paths, base=execution.location)
+        created = statements.create_table_as(sql, database)
+        if created:
+            answer, paths = run_create_table_as(
+                self._ctx, engine, created,
+                database=database, query_id=execution.id, default=execution.output, allow=allow,
+            )  # fmt: skip
+            base = f"{execution.output}tables/{execution.id}"
+            return self._written(execution, answer, paths, base=base)
+        if statements.is_query(sql):
+            return answers.of_answer(engine.answer(sql, database, allow=allow))
+        if statements.kind_of(sql) == "UTILITY":
+            return statements.show(sql, database, engine.catalog)
+        raise not_supported(f"the statement {' '.join(sql.split()[:2]).upper()}")
+
+    def _written(self, execution: Execution, answer: Answer, paths: list[str], *, base: str) -> Results:
+        execution.manifest = f"{base}-manifest.csv"
+        self._put(execution, execution.manifest, "".join(f"{path}\n" for path in paths).encode())
+        columns = [answers.column_info(column) for column in answer.columns]
+        found = Results(columns, [], header=False, update_count=answer.table.num_rows)
+        self._put(execution, f"{base}.metadata", answers.metadata_bytes(found))
+        return found
+
+    def _store(self, execution: Execution, found: Results) -> None:
+        if execution.manifest:
+            return
+        body = answers.csv_bytes(found) if found.header else answers.txt_bytes(found)
+        self._put(execution, execution.location, body)
+        self._put(execution, execution.location + ".metadata", answers.metadata_bytes(found))
+
+    def _put(self, execution: Execution, uri: str, body: bytes) -> None:
+        bucket, _, key = uri.partition("://")[2].partition("/")
+        options: dict[str, Any] = {}
+        encryption = execution.encryption or {}
+        if encryption.get("EncryptionOption") == "SSE_S3":
+            options["ServerSideEncryption"] = "AES256"
+        elif encryption.get("EncryptionOption") == "SSE_KMS":
+            options |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": encryption.get("KmsKey", "")}
+        s3 = self._ctx.client("s3")
+        try:
+            s3.put_object(Bucket=bucket, Key=key, Body=body, **options)
+        except s3.exceptions.NoSuchBucket:
+            raise QueryFailed("INVALID_OUTPUT_LOCATION", f"The S3 bucket {bucket!r} does not exist") from None
+
+
+def _statement(execution: Execution, prepared: dict[str, Any]) -> tuple[str, str]:
+    """Return the SQL to run, prepared statements and parameters put in."""
+    sql = statements.clean(execution.query)
+    parameters = execution.parameters
+    named = statements.execute(sql)
+    if named:
+        name, given = named
+        if name not in prepared:
+            raise QueryFailed("NOT_FOUND", f"line 1:1: Prepared statement not found: {name}")
+        sql = statements.clean(prepared[name])
+        parameters = given or parameters or []
+    if parameters is not None:
+        sql = statements.with_parameters(sql, parameters)
+    return sql, execution.database

@@ -1,0 +1,229 @@
+"""Functions that DuckDB lacks or answers differently, added to a connection under ``athena_…`` names."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache, wraps
+from typing import Any
+from urllib.parse import parse_qsl, quote_plus, unquote_plus, urlsplit
+
+from localaws.athena import formats
+
+#: Division of unscaled decimals, rounding half up as Trino does; an overflow is an error, never a wrong number.
+_MACROS = (
+    """CREATE MACRO athena_divide(n, d) AS CASE
+         WHEN d = 0 THEN error('DIVISION_BY_ZERO: Division by zero')
+         ELSE sign(n) * sign(d) * ((2 * abs(n) + abs(d)) // (2 * abs(d))) END""",
+    """CREATE MACRO athena_millis(t) AS
+         make_timestamp(CAST(floor((epoch_us(t) + 500) / CAST(1000 AS DOUBLE)) AS BIGINT) * 1000)""",
+    """CREATE MACRO athena_at(a, i) AS CASE
+         WHEN i = 0 THEN error('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1')
+         WHEN i < 0 THEN error('INVALID_FUNCTION_ARGUMENT: Array subscript is negative: ' || i)
+         WHEN i > len(a) THEN error('INVALID_FUNCTION_ARGUMENT: Array subscript must be less than or equal to array'
+           || ' length: ' || i || ' > ' || len(a))
+         ELSE a[i] END""",
+    """CREATE MACRO athena_key(m, k) AS CASE
+         WHEN m IS NULL OR map_contains(m, k) THEN m[k]
+         ELSE error('INVALID_FUNCTION_ARGUMENT: Key not present in map: ' || CAST(k AS VARCHAR)) END""",
+    """CREATE MACRO athena_slice(a, s, n) AS CASE
+         WHEN s = 0 THEN error('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1')
+         WHEN n < 0 THEN error('INVALID_FUNCTION_ARGUMENT: length must be greater than or equal to 0')
+         WHEN s < 0 AND -s > len(a) THEN a[1:0]
+         WHEN s < 0 THEN a[len(a) + s + 1:len(a) + s + n]
+         ELSE a[s:s + n - 1] END""",
+    """CREATE MACRO athena_substr(s, i) AS CASE
+         WHEN i = 0 OR i > length(s) OR -i > length(s) THEN CASE WHEN s IS NOT NULL AND i IS NOT NULL THEN '' END
+         ELSE substring(s, i) END""",
+    """CREATE MACRO athena_substr3(s, i, n) AS CASE
+         WHEN i = 0 OR i > length(s) OR -i > length(s) OR n <= 0
+         THEN CASE WHEN s IS NOT NULL AND i IS NOT NULL AND n IS NOT NULL THEN '' END
+         ELSE substring(s, CASE WHEN i < 0 THEN length(s) + i + 1 ELSE i END, n) END""",
+    """CREATE MACRO athena_checked(x, pattern, target) AS CASE
+         WHEN x IS NULL OR regexp_full_match(x, pattern) THEN x
+         ELSE error('INVALID_CAST_ARGUMENT: Cannot cast ''' || x || ''' to ' || target) END""",
+    """CREATE MACRO athena_when_matches(x, pattern) AS CASE WHEN regexp_full_match(x, pattern) THEN x END""",
+    """CREATE MACRO athena_round_double(x, n) AS CASE
+         WHEN isnan(x) OR isinf(x) THEN x ELSE round(x, n) END""",
+)
+
+
+def register(connection: Any, now: datetime) -> None:
+    """Add every function to a DuckDB connection; the query's clock is read once, here."""
+    connection.execute(
+        f"CREATE MACRO athena_now() AS TIMESTAMPTZ '{now:%Y-%m-%d %H:%M:%S}.{now.microsecond // 1000:03d}+00'"
+    )
+    for macro in _MACROS:
+        connection.execute(macro)
+    for name, (function, arguments, result) in _PYTHON.items():
+        connection.create_function(
+            f"athena_{name}", _null_in_null_out(function), arguments, result, null_handling="special"
+        )
+
+
+def _null_in_null_out(function: Callable[..., Any]) -> Callable[..., Any]:
+    # DuckDB's own null handling forbids a function of values to answer NULL.
+    @wraps(function)
+    def call(*arguments: Any) -> Any:
+        return None if None in arguments else function(*arguments)
+
+    return call
+
+
+def _json_value(text: str, path: str) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    for step in _json_steps(path):
+        if isinstance(step, int) and isinstance(value, list) and -len(value) <= step < len(value):
+            value = value[step]
+        elif isinstance(value, dict) and str(step) in value:
+            value = value[str(step)]
+        else:
+            return None
+    return value
+
+
+@lru_cache(maxsize=256)
+def _json_steps(path: str) -> tuple[str | int, ...]:
+    if not re.fullmatch(r"\$(\.[\w\-]+|\[\d+\]|\[\"[^\"]*\"\]|\['[^']*'\]|\.\"[^\"]*\")*", path):
+        raise ValueError(f"INVALID_FUNCTION_ARGUMENT: Invalid JSON path: '{path}'")
+    steps: list[str | int] = []
+    for dotted, index, quoted in re.findall(r"\.([\w\-]+)|\[(\d+)\]|(?:\.|\[)[\"']([^\"']*)[\"']\]?", path):
+        steps.append(int(index) if index else dotted or quoted)
+    return tuple(steps)
+
+
+def _json_text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _json_extract_scalar(text: str, path: str) -> str | None:
+    value = _json_value(text, path)
+    if value is None or isinstance(value, dict | list):
+        return None
+    return value if isinstance(value, str) else _json_text(value)
+
+
+def _json_extract(text: str, path: str) -> str | None:
+    value = _json_value(text, path)
+    return None if value is None else _json_text(value)
+
+
+def _json_parse(text: str) -> str:
+    try:
+        return _json_text(json.loads(text))
+    except ValueError:
+        raise ValueError(f"INVALID_FUNCTION_ARGUMENT: Cannot convert value to JSON: '{text}'") from None
+
+
+def _json_array_length(text: str) -> int | None:
+    value = _json_value(text, "$")
+    return len(value) if isinstance(value, list) else None
+
+
+@lru_cache(maxsize=512)
+def _pattern(pattern: str) -> re.Pattern[str]:
+    # Java's \d, \w, \s and \b are ASCII; named groups are written (?<name>…).
+    try:
+        return re.compile(re.sub(r"\(\?<(?=[A-Za-z])", "(?P<", pattern), re.ASCII)
+    except re.error as error:
+        raise ValueError(f"INVALID_FUNCTION_ARGUMENT: {error} in pattern {pattern!r}") from None
+
+
+def _regexp_extract(text: str, pattern: str, group: int) -> str | None:
+    found = _pattern(pattern).search(text)
+    if found and group > found.re.groups:
+        raise ValueError(
+            f"INVALID_FUNCTION_ARGUMENT: Pattern has {found.re.groups} groups. Cannot access group {group}"
+        )
+    return found.group(group) if found else None
+
+
+def _regexp_extract_all(text: str, pattern: str, group: int) -> list[str | None]:
+    return [found.group(group) for found in _pattern(pattern).finditer(text)]
+
+
+def _regexp_replace(text: str, pattern: str, replacement: str) -> str:
+    def groups(found: re.Match[str]) -> str:
+        def one(mark: re.Match[str]) -> str:
+            if mark[1]:
+                return mark[1]
+            return found.group(mark[2] or int(mark[3])) or ""
+
+        return re.sub(r"\\(.)|\$\{(\w+)\}|\$(\d)", one, replacement)
+
+    return _pattern(pattern).sub(groups, text)
+
+
+def _url(part: Callable[[Any], str | None]) -> Callable[[str], str | None]:
+    def extract(url: str) -> str | None:
+        try:
+            return part(urlsplit(url))
+        except ValueError:
+            return None
+
+    return extract
+
+
+def _url_parameter(url: str, name: str) -> str | None:
+    try:
+        query = urlsplit(url).query
+    except ValueError:
+        return None
+    return next((value for key, value in parse_qsl(query, keep_blank_values=True) if key == name), None)
+
+
+def _url_decode(text: str) -> str:
+    return unquote_plus(text)
+
+
+def _split_to_map(text: str, entry: str, pair: str) -> dict[str, str]:
+    result: dict[str, str] = {}
+    for item in text.split(entry):
+        key, found, value = item.partition(pair)
+        if not found:
+            raise ValueError("INVALID_FUNCTION_ARGUMENT: Key-value delimiter must appear exactly once in each entry")
+        if key in result:
+            raise ValueError(f"INVALID_FUNCTION_ARGUMENT: Duplicate keys ({key}) are not allowed")
+        result[key] = value
+    return result
+
+
+def _words(text: str, separator: str) -> list[str]:
+    if not separator:
+        raise ValueError("INVALID_FUNCTION_ARGUMENT: The delimiter may not be the empty string")
+    return text.split(separator)
+
+
+_TEXT, _MOMENT = "VARCHAR", "TIMESTAMP"
+_PYTHON: dict[str, tuple[Callable[..., Any], list[str], str]] = {
+    "double_text": (formats.double_text, ["DOUBLE"], _TEXT),
+    "real_text": (formats.real_text, ["FLOAT"], _TEXT),
+    "timestamp_text": (formats.timestamp_text, [_MOMENT, "INTEGER"], _TEXT),
+    "format_datetime": (formats.format_datetime, [_MOMENT, _TEXT], _TEXT),
+    "date_format": (formats.date_format, [_MOMENT, _TEXT], _TEXT),
+    "date_parse": (formats.date_parse, [_TEXT, _TEXT], _MOMENT),
+    "json_extract_scalar": (_json_extract_scalar, [_TEXT, _TEXT], _TEXT),
+    "json_extract": (_json_extract, [_TEXT, _TEXT], _TEXT),
+    "json_parse": (_json_parse, [_TEXT], _TEXT),
+    "json_array_length": (_json_array_length, [_TEXT], "BIGINT"),
+    "json_string": (_json_text, [_TEXT], _TEXT),
+    "regexp_like": (lambda text, pattern: bool(_pattern(pattern).search(text)), [_TEXT, _TEXT], "BOOLEAN"),
+    "regexp_extract": (_regexp_extract, [_TEXT, _TEXT, "INTEGER"], _TEXT),
+    "regexp_extract_all": (_regexp_extract_all, [_TEXT, _TEXT, "INTEGER"], "VARCHAR[]"),
+    "regexp_replace": (_regexp_replace, [_TEXT, _TEXT, _TEXT], _TEXT),
+    "regexp_count": (lambda text, pattern: len(_pattern(pattern).findall(text)), [_TEXT, _TEXT], "BIGINT"),
+    "url_extract_host": (_url(lambda u: u.hostname), [_TEXT], _TEXT),
+    "url_extract_path": (_url(lambda u: u.path), [_TEXT], _TEXT),
+    "url_extract_query": (_url(lambda u: u.query or None), [_TEXT], _TEXT),
+    "url_extract_protocol": (_url(lambda u: u.scheme), [_TEXT], _TEXT),
+    "url_extract_parameter": (_url_parameter, [_TEXT, _TEXT], _TEXT),
+    "url_decode": (_url_decode, [_TEXT], _TEXT),
+    "url_encode": (lambda text: quote_plus(text, safe="*-._"), [_TEXT], _TEXT),
+    "split": (_words, [_TEXT, _TEXT], "VARCHAR[]"),
+    "split_to_map": (_split_to_map, [_TEXT, _TEXT, _TEXT], "MAP(VARCHAR, VARCHAR)"),
+}

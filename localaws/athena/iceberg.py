@@ -1,0 +1,147 @@
+"""Iceberg tables as a query reads them: one snapshot, deletes applied, columns by field id."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as pads
+from pyiceberg.io.pyarrow import schema_to_pyarrow
+from pyiceberg.schema import index_name_by_id
+from pyiceberg.table import StaticTable
+from sqlglot import exp
+
+from localaws.athena import typing as types
+from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.sources import FixedSource, Rows, Source, iceberg_properties, quoted, s3_filesystem
+from localaws.context import Context
+
+_PARQUET = pads.ParquetFileFormat()
+
+
+class IcebergSource:
+    """The rows of one snapshot of an Iceberg table."""
+
+    def __init__(self, ctx: Context, table: StaticTable, snapshot: Any | None) -> None:
+        self._ctx = ctx
+        self._table = table
+        self._snapshot = snapshot
+        schema = table.schema()
+        if snapshot is not None and snapshot.schema_id is not None and not _is_current(table, snapshot):
+            schema = next(s for s in table.metadata.schemas if s.schema_id == snapshot.schema_id)
+        self._schema = schema
+        self._names = {field.name.lower(): field.name for field in schema.fields}
+        self.columns: dict[str, exp.DataType] = {
+            field.name.lower(): types.iceberg_type(field.field_type) for field in schema.fields
+        }
+
+    def rows(self, wanted: set[str]) -> Rows:
+        """Return the snapshot's rows: a data set that DuckDB reads in part, or a table when deletes must be applied."""
+        arrow = schema_to_pyarrow(self._schema, include_field_ids=False)
+        projection = {shown: quoted(name) for shown, name in self._names.items()}
+        if self._snapshot is None:
+            return Rows(arrow.empty_table(), 0, projection)
+        # Naming the current snapshot would read it with the schema that it was written with, not with the table's.
+        current = _is_current(self._table, self._snapshot)
+        scan = self._table.scan(snapshot_id=None if current else self._snapshot.snapshot_id)
+        tasks = list(scan.plan_files())
+        size = sum(
+            task.file.file_size_in_bytes + sum(d.file_size_in_bytes for d in task.delete_files) for task in tasks
+        )
+        if any(task.delete_files for task in tasks) or not _names_are_ids(self._table.metadata) or not tasks:
+            kept = [name for shown, name in self._names.items() if shown in wanted] or [arrow.names[0]]
+            projection = {shown: quoted(name) for shown, name in self._names.items() if name in kept}
+            return Rows(_without_extensions(scan.select(*kept).to_arrow()), size, projection)
+        filesystem = s3_filesystem(self._ctx)
+        fragments = [
+            _PARQUET.make_fragment(task.file.file_path.partition("://")[2], filesystem=filesystem) for task in tasks
+        ]
+        if any(str(task.file.file_format).upper().rpartition(".")[2] != "PARQUET" for task in tasks):
+            raise not_supported("an Iceberg table with data files that are not Parquet")
+        return Rows(pads.FileSystemDataset(fragments, arrow, _PARQUET, filesystem), size, projection)
+
+
+def open_table(ctx: Context, metadata_location: str, *, suffix: str, version: tuple[str, Any] | None) -> Source:
+    """Return the source for an Iceberg table, one of its metadata tables, or an older version of it."""
+    table = StaticTable.from_metadata(metadata_location, properties=iceberg_properties(ctx))
+    if suffix:
+        return _metadata_table(table, suffix)
+    return IcebergSource(ctx, table, _snapshot(table, version))
+
+
+def _is_current(table: StaticTable, snapshot: Any) -> bool:
+    return bool(snapshot.snapshot_id == table.metadata.current_snapshot_id)
+
+
+def _snapshot(table: StaticTable, version: tuple[str, Any] | None) -> Any | None:
+    if version is None:
+        return table.current_snapshot()
+    kind, value = version
+    if kind == "VERSION":
+        found = table.snapshot_by_id(int(value)) if str(value).isdigit() else table.snapshot_by_name(str(value))
+        if found is None:
+            raise QueryFailed("INVALID_ARGUMENTS", f"Iceberg snapshot ID does not exists: {value}")
+        return found
+    moment: datetime = value
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    at = int(moment.timestamp() * 1000)
+    entries = [entry for entry in table.metadata.snapshot_log if entry.timestamp_ms <= at]
+    if not entries:
+        raise QueryFailed("INVALID_ARGUMENTS", f"No version history table found at or before {moment.isoformat()}")
+    return table.snapshot_by_id(max(entries, key=lambda entry: entry.timestamp_ms).snapshot_id)
+
+
+def _metadata_table(table: StaticTable, suffix: str) -> FixedSource:
+    inspect = table.inspect
+    kinds = {
+        "snapshots": inspect.snapshots,
+        "files": inspect.files,
+        "history": inspect.history,
+        "partitions": inspect.partitions,
+        "manifests": inspect.manifests,
+        "refs": inspect.refs,
+    }
+    if suffix not in kinds:
+        raise not_supported(f"the metadata table ${suffix}")
+    found = kinds[suffix]()
+    renamed = {"total_data_file_size_in_bytes": "total_size"} if suffix == "partitions" else {}
+    found = found.rename_columns([renamed.get(name, name) for name in found.column_names])
+    for name in ("committed_at", "made_current_at"):
+        if name in found.column_names:
+            index = found.column_names.index(name)
+            found = found.set_column(index, name, found[name].cast(pa.timestamp("us", "UTC")))
+    return FixedSource(found)
+
+
+def _names_are_ids(metadata: Any) -> bool:
+    """Tell whether every field kept its name and type through all schemas, so that files may be read by name.
+
+    A renamed, re-added or promoted column, a default or a name mapping needs PyIceberg's own reading.
+    """
+    if "schema.name-mapping.default" in metadata.properties:
+        return False
+    seen: dict[int, tuple[str, str]] = {}
+    ids: dict[str, int] = {}
+    for schema in metadata.schemas:
+        if any(getattr(field, "initial_default", None) is not None for field in schema.fields):
+            return False
+        for field_id, name in index_name_by_id(schema).items():
+            kind = schema.find_type(field_id)
+            if kind.is_struct:
+                continue
+            if seen.setdefault(field_id, (name, str(kind))) != (name, str(kind)):
+                return False
+            if ids.setdefault(name, field_id) != field_id:
+                return False
+    return not any(
+        f.field_type.is_struct or not f.field_type.is_primitive for s in metadata.schemas for f in s.fields
+    ) or (len(metadata.schemas) == 1)
+
+
+def _without_extensions(table: pa.Table) -> pa.Table:
+    for index, field in enumerate(table.schema):
+        if isinstance(field.type, pa.ExtensionType):
+            table = table.set_column(index, field.name, table.column(index).cast(field.type.storage_type))
+    return table

@@ -1,0 +1,264 @@
+"""From a query in Athena's SQL to one that DuckDB answers the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import OptimizeError, ParseError, SqlglotError
+from sqlglot.optimizer.annotate_types import annotate_types
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import traverse_scope
+from sqlglot.schema import MappingSchema
+
+from localaws.athena import annotate
+from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.rewrite import rewrite
+from localaws.athena.unnest import rewrite_unnests
+
+_UNNEST_PASSES = 6
+
+
+@dataclass(frozen=True)
+class TableName:
+    """A table as a query names it: ``suffix`` is ``snapshots`` in ``"t$snapshots"``, ``version`` a time travel."""
+
+    database: str
+    name: str
+    suffix: str = ""
+    version: tuple[str, str] | None = None
+
+    def __str__(self) -> str:
+        return f"awsdatacatalog.{self.database}.{self.name}{'$' + self.suffix if self.suffix else ''}"
+
+
+#: Answers the columns of a table, in order.
+Columns = dict[str, exp.DataType]
+
+
+@dataclass
+class Plan:
+    """What to run: DuckDB's SQL, the relations it reads, and the columns that it gives."""
+
+    sql: str
+    labels: list[str]
+    types: list[exp.DataType | None]
+    relations: dict[str, TableName]
+    columns_read: dict[str, set[str]] = field(default_factory=dict)
+
+
+def parse(sql: str) -> exp.Expr:
+    """Return the one statement in ``sql``; SYNTAX_ERROR names the position otherwise."""
+    try:
+        found = [tree for tree in sqlglot.parse(sql, read="athena") if tree is not None]
+    except ParseError as error:
+        first = error.errors[0] if error.errors else {}
+        line, column = first.get("line", 1), max(1, first.get("col", 1) - len(first.get("highlight") or "x") + 1)
+        raise QueryFailed(
+            "SYNTAX_ERROR", f"line {line}:{column}: mismatched input '{first.get('highlight', '')}'. "
+            f"{first.get('description', error)}"
+        ) from None  # fmt: skip
+    except SqlglotError as error:
+        raise QueryFailed("SYNTAX_ERROR", f"line 1:1: {error}") from None
+    if len(found) != 1:
+        raise QueryFailed("SYNTAX_ERROR", "line 1:1: Only one sql statement is allowed. Got: " + sql)
+    return found[0]
+
+
+def plan(sql: str, database: str, columns_of: Callable[[TableName, str], Columns]) -> Plan:
+    """Return how to run a SELECT; ``columns_of(table, position)`` answers or fails with TABLE_NOT_FOUND."""
+    tree = parse(sql)
+    if isinstance(tree, exp.Values):
+        tree = exp.select("*").from_(exp.alias_(tree, "values", table=True))
+    if not isinstance(tree, exp.Query):
+        raise not_supported(f"the statement {sql.split(maxsplit=1)[0].upper()}")
+    for node in list(tree.find_all(exp.Anonymous)):
+        if node.name.lower() == "at_timezone" and len(node.expressions) == 2:
+            moment, zone = node.expressions
+            node.replace(exp.AtTimeZone(this=moment.copy(), zone=zone.copy()))
+    written = _prepare(tree)
+    relations, schema = _relations(tree, database, columns_of, sql)
+    try:
+        tree = qualify(
+            tree,
+            schema=schema,
+            dialect="athena",
+            validate_qualify_columns=False,
+            expand_alias_refs=False,
+            quote_identifiers=False,
+            identify=False,
+        )
+    except OptimizeError as error:
+        raise QueryFailed("COLUMN_NOT_FOUND", f"line 1:1: {error}") from None
+    _resolve_columns(tree, schema, sql)
+    tree = _typed(tree, schema)
+    labels = [written.get(name, name) for name in _numbered(tree)]
+    kinds = [projection.type for projection in _query(tree).selects]
+    reads = _columns_read(tree, relations)
+    tree = rewrite(tree)
+    for identifier in tree.find_all(exp.Identifier):
+        identifier.set("quoted", True)
+    return Plan(tree.sql("duckdb"), labels, kinds, relations, reads)
+
+
+def position(node: exp.Expr, sql: str) -> str:
+    """Return ``line 1:8`` for the first word of ``node``; ``line 1:1`` when the parser kept no position."""
+    for child in node.walk():
+        start = child.meta.get("start")
+        if start is not None:
+            before = sql[:start]
+            return f"line {before.count(chr(10)) + 1}:{start - before.rfind(chr(10))}"
+    return "line 1:1"
+
+
+def _prepare(tree: exp.Query) -> dict[str, str]:
+    """Lower-case names, name unnamed columns as Trino does; return how the outermost labels were written."""
+    written: dict[str, str] = {}
+    for projection in tree.selects:
+        label = _label(projection)
+        if label:
+            written.setdefault(label.lower(), label)
+    for identifier in tree.find_all(exp.Identifier):
+        identifier.set("this", identifier.name.lower())
+        identifier.set("quoted", False)
+    for select in tree.find_all(exp.Select):
+        starred = any(_is_star(projection) for projection in select.expressions)
+        for index, projection in enumerate(select.expressions):
+            if not _label(projection) and not _is_star(projection):
+                # Behind a star the position is not known yet: ``_numbered`` names those.
+                name = f"_col_{index}" if starred else f"_col{index}"
+                projection.replace(exp.alias_(projection.copy(), name))
+    return written
+
+
+def _label(projection: exp.Expr) -> str:
+    """Return the name that Trino gives a projection by itself; empty for all but names and aliases."""
+    if isinstance(projection, exp.Alias):
+        return str(projection.alias)
+    if isinstance(projection, exp.Dot):
+        return str(projection.expression.name)
+    return str(projection.name) if isinstance(projection, exp.Column) and not _is_star(projection) else ""
+
+
+def _is_star(projection: exp.Expr) -> bool:
+    return isinstance(projection, exp.Star) or (
+        isinstance(projection, exp.Column) and isinstance(projection.this, exp.Star)
+    )
+
+
+def _relations(
+    tree: exp.Expr, database: str, columns_of: Callable[[TableName, str], Columns], sql: str
+) -> tuple[dict[str, TableName], MappingSchema]:
+    relations: dict[str, TableName] = {}
+    schema: dict[str, object] = {}
+    sources = {
+        id(source): source
+        for scope in traverse_scope(tree)
+        for source in scope.sources.values()
+        if isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier)
+    }
+    renamed: dict[tuple[str, str], str] = {}
+    for table in sources.values():
+        base, _, suffix = table.name.partition("$")
+        name = TableName(table.db or database, base, suffix, _version(table))
+        columns = columns_of(name, position(table, sql))
+        relation = next((known for known, value in relations.items() if value == name), f"r{len(relations)}")
+        relations[relation] = name
+        schema[relation] = dict(columns)
+        alias = table.alias or table.name.replace("$", "_")
+        if table.db and not table.alias:
+            renamed[(table.db, table.name)] = alias
+        replacement = exp.Table(this=exp.to_identifier(relation))
+        old = table.args.get("alias")
+        kept = exp.TableAlias(this=exp.to_identifier(alias), columns=old.args.get("columns") if old else None)
+        replacement.set("alias", kept)
+        for key in ("joins", "laterals", "pivots"):
+            if table.args.get(key):
+                replacement.set(key, table.args[key])
+        if table.args.get("sample"):
+            raise not_supported("TABLESAMPLE")
+        table.replace(replacement)
+    for column in tree.find_all(exp.Column):
+        if (column.text("db"), column.table) in renamed:
+            column.set("table", exp.to_identifier(renamed[(column.text("db"), column.table)]))
+            column.set("db", None)
+            column.set("catalog", None)
+    return relations, MappingSchema(schema, dialect="athena", normalize=False)
+
+
+def _version(table: exp.Table) -> tuple[str, str] | None:
+    clause = table.args.get("version") or table.args.get("when")
+    if clause is None:
+        return None
+    value = clause.expression
+    kind = clause.name.upper()
+    if kind == "VERSION" and isinstance(value, exp.Literal):
+        return kind, value.name
+    if kind == "TIMESTAMP":
+        return kind, value.sql("duckdb")
+    raise not_supported(f"the clause {clause.sql('athena')}")
+
+
+def _resolve_columns(tree: exp.Expr, schema: MappingSchema, sql: str) -> None:
+    """Give every column that is still without a table its one source (sqlglot leaves HAVING alone), or fail."""
+    for scope in traverse_scope(tree):
+        for column in list(scope.find_all(exp.Column)):
+            if column.table or _is_star(column) or column.find_ancestor(exp.Lambda):
+                continue
+            order = column.find_ancestor(exp.Order, exp.Select)
+            names = scope.expression.named_selects if isinstance(scope.expression, exp.Query) else []
+            if isinstance(order, exp.Order) and column.name in names:
+                continue
+            holders = [name for name, source in scope.sources.items() if column.name in _source_columns(source, schema)]
+            if len(holders) == 1:
+                column.set("table", exp.to_identifier(holders[0]))
+                continue
+            if holders:
+                raise QueryFailed("AMBIGUOUS_NAME", f"{position(column, sql)}: Column '{column.name}' is ambiguous")
+            raise QueryFailed(
+                "COLUMN_NOT_FOUND",
+                f"{position(column, sql)}: Column '{column.name}' cannot be resolved or requester is not authorized"
+                " to access requested resources",
+            )
+
+
+def _source_columns(source: Any, schema: MappingSchema) -> list[str]:
+    if isinstance(source, exp.Table):
+        return list(schema.column_names(source))
+    expression = getattr(source, "expression", None)
+    return list(expression.named_selects) if isinstance(expression, exp.Query) else []
+
+
+def _query(tree: exp.Expr) -> exp.Query:
+    assert isinstance(tree, exp.Query)
+    return tree
+
+
+def _typed(tree: exp.Expr, schema: MappingSchema) -> exp.Expr:
+    rules = annotate.rules()
+    for _ in range(_UNNEST_PASSES):
+        tree = annotate_types(tree, schema=schema, expression_metadata=rules, dialect="athena")
+        if not rewrite_unnests(tree):
+            return tree
+    raise not_supported("UNNEST nested this deeply")
+
+
+def _numbered(tree: Any) -> list[str]:
+    names = []
+    for index, projection in enumerate(tree.selects):
+        name = projection.alias_or_name
+        names.append(f"_col{index}" if not name or name.startswith("_col_") else name)
+    return names
+
+
+def _columns_read(tree: exp.Expr, relations: dict[str, TableName]) -> dict[str, set[str]]:
+    reads: dict[str, set[str]] = {relation: set() for relation in relations}
+    for scope in traverse_scope(tree):
+        for name, source in scope.sources.items():
+            if isinstance(source, exp.Table) and source.name in reads:
+                aliased = {column.name for column in tree.find_all(exp.Column) if column.table == name}
+                reads[source.name] |= aliased
+    return reads

@@ -1,0 +1,200 @@
+"""Query results as Athena writes them: text per value, a CSV with every value quoted, ``GetQueryResults`` rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+from sqlglot import exp
+
+from localaws.athena import formats
+from localaws.athena import typing as types
+from localaws.athena.engine import Answer, Column
+from localaws.athena.typing import DType
+
+Text = str | None
+_API_NAMES = {
+    DType.ARRAY: "array",
+    DType.MAP: "map",
+    DType.STRUCT: "row",
+    DType.DECIMAL: "decimal",
+    DType.FLOAT: "float",
+}
+
+
+@dataclass(frozen=True)
+class Results:
+    """What ``GetQueryResults`` and the result object hold."""
+
+    columns: list[dict[str, Any]]
+    rows: list[list[Text]]
+    #: SELECTs repeat the column names as the first row; SHOW and DESCRIBE do not.
+    header: bool = True
+    update_count: int = 0
+    labels: list[str] = field(default_factory=list)
+
+
+def of_answer(answer: Answer) -> Results:
+    """Return the results of a SELECT."""
+    writers = [
+        _writer(column.type, arrow.type) for column, arrow in zip(answer.columns, answer.table.schema, strict=True)
+    ]
+    texts = [
+        [None if value is None else write(value) for value in _values(answer.table.column(index))]
+        for index, write in enumerate(writers)
+    ]
+    rows = [list(row) for row in zip(*texts, strict=True)] if texts else []
+    return Results([column_info(c) for c in answer.columns], rows, labels=[c.name for c in answer.columns])
+
+
+def of_lines(name: str, lines: list[str]) -> Results:
+    """Return the results of a SHOW or DESCRIBE: one text column, no header."""
+    info = column_info(Column(name, exp.DataType(this=DType.VARCHAR)))
+    return Results([info], [[line] for line in lines], header=False, labels=[name])
+
+
+def nothing() -> Results:
+    """Return the results of a statement that gives none."""
+    return Results([], [], header=False)
+
+
+def column_info(column: Column) -> dict[str, Any]:
+    """Return the ``ColumnInfo`` of a column."""
+    kind = column.type
+    precision, scale = _precision(kind)
+    return {
+        "CatalogName": "hive",
+        "SchemaName": "",
+        "TableName": "",
+        "Name": column.name,
+        "Label": column.name,
+        "Type": _API_NAMES.get(kind.this) or types.trino_name(kind).partition("(")[0] + _zone(kind),
+        "Precision": precision,
+        "Scale": scale,
+        "Nullable": "UNKNOWN",
+        "CaseSensitive": kind.this in types.TEXT,
+    }
+
+
+def api_rows(results: Results, *, start: int, count: int) -> list[dict[str, Any]]:
+    """Return ``count`` rows from ``start``; the header counts as the first."""
+    rows: list[list[Text]] = results.rows
+    if results.header:
+        rows = [list(results.labels), *rows[max(0, start - 1) : start + count]] if start == 0 else rows[start - 1 :]
+        start = 0
+    else:
+        rows = rows[start:]
+    return [{"Data": [{} if v is None else {"VarCharValue": v} for v in row]} for row in rows[:count]]
+
+
+def row_count(results: Results) -> int:
+    """Return how many rows ``GetQueryResults`` pages through."""
+    return len(results.rows) + int(results.header)
+
+
+def csv_bytes(results: Results) -> bytes:
+    """Return the result object of a SELECT: all values quoted, NULL as nothing at all."""
+    lines = [",".join(_quote(label) for label in results.labels)]
+    lines.extend(",".join("" if v is None else _quote(v) for v in row) for row in results.rows)
+    return ("\n".join(lines) + "\n").encode()
+
+
+def txt_bytes(results: Results) -> bytes:
+    """Return the result object of a SHOW, DESCRIBE or CREATE: tab-separated lines."""
+    return "".join("\t".join(v or "" for v in row) + "\n" for row in results.rows).encode()
+
+
+def metadata_bytes(results: Results) -> bytes:
+    """Return the object beside the result; Athena's own form is not documented, readers only move it."""
+    return json.dumps({"columns": results.columns}).encode()
+
+
+def _quote(value: str) -> str:
+    return '"' + value.replace('"', '""') + '"'
+
+
+def _zone(kind: exp.DataType) -> str:
+    return " with time zone" if kind.this == DType.TIMESTAMPTZ else ""
+
+
+def _precision(kind: exp.DataType) -> tuple[int, int]:
+    if kind.this in types.TEXT:
+        return (types.parameters(kind) or [2147483647])[0], 0
+    if kind.this == DType.DECIMAL:
+        return types.as_decimal(kind) or (38, 0)
+    fixed = {DType.TINYINT: 3, DType.SMALLINT: 5, DType.INT: 10, DType.BIGINT: 19, DType.DOUBLE: 17, DType.FLOAT: 17}
+    if kind.this in types.TIMESTAMPS or kind.this == DType.TIMESTAMPTZ:
+        return 3, 0
+    return fixed.get(kind.this, 0), 0
+
+
+def _values(column: pa.ChunkedArray) -> Iterator[Any]:
+    for chunk in column.chunks:
+        yield from chunk.to_pylist()
+
+
+def _writer(kind: exp.DataType, arrow: pa.DataType) -> Callable[[Any], str]:  # noqa: PLR0911
+    this = kind.this
+    if this == DType.ARRAY:
+        inner = _nested(_writer(kind.expressions[0], arrow.value_type))
+        return lambda value: "[" + ", ".join(inner(item) for item in value) + "]"
+    if this == DType.MAP:
+        key = _nested(_writer(kind.expressions[0], arrow.key_type))
+        item = _nested(_writer(kind.expressions[1], arrow.item_type))
+        return lambda value: "{" + ", ".join(f"{key(k)}={item(v)}" for k, v in value) + "}"
+    if this == DType.STRUCT:
+        parts = [
+            (column.name, arrow.field(position).name, _nested(_writer(column.kind, arrow.field(position).type)))
+            for position, column in enumerate(kind.expressions)
+        ]
+        return lambda value: "{" + ", ".join(f"{shown}={write(value[name])}" for shown, name, write in parts) + "}"
+    if this in types.TIMESTAMPS:
+        precision = (types.parameters(kind) or [3])[0]
+        return lambda value: formats.timestamp_text(value, precision)
+    if this == DType.TIMESTAMPTZ:
+        precision = (types.parameters(kind) or [3])[0]
+        return lambda value: formats.timestamp_text(formats.to_utc(value), precision) + " UTC"
+    if this == DType.FLOAT:
+        return formats.real_text
+    return _scalar
+
+
+def _nested(write: Callable[[Any], str]) -> Callable[[Any], str]:
+    return lambda value: "null" if value is None else write(value)
+
+
+def _scalar(value: Any) -> str:  # noqa: PLR0911
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return formats.double_text(value)
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, bytes):
+        return value.hex(" ")
+    if isinstance(value, datetime):
+        return formats.timestamp_text(formats.to_utc(value), 3)
+    if isinstance(value, time):
+        return value.isoformat("milliseconds")
+    if isinstance(value, int | date):
+        return str(value)
+    return _interval(value)
+
+
+def _interval(value: Any) -> str:
+    """Return ``2 03:04:05.678`` for days and time, ``1-2`` for years and months."""
+    if value.months:
+        return f"{value.months // 12}-{value.months % 12}"
+    micros = value.days * 86_400_000_000 + value.nanoseconds // 1000
+    sign, micros = ("-" if micros < 0 else ""), abs(micros)
+    days, rest = divmod(micros, 86_400_000_000)
+    hours, rest = divmod(rest, 3_600_000_000)
+    minutes, rest = divmod(rest, 60_000_000)
+    return f"{sign}{days} {hours:02d}:{minutes:02d}:{rest // 1_000_000:02d}.{rest % 1_000_000 // 1000:03d}"

@@ -1,0 +1,93 @@
+"""Translations of the functions that sqlglot has no node for, by their Trino name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlglot import exp
+
+from localaws.athena.casts import in_utc
+from localaws.athena.errors import not_supported
+from localaws.athena.typing import DType, trino_name
+from localaws.athena.unnest import call, cast
+
+
+def _same(name: str, result: Any = None) -> Callable[[Any], exp.Expr]:
+    def rule(node: Any) -> exp.Expr:
+        made = call(name, *[argument.copy() for argument in node.expressions])
+        return made if result is None else cast(made, result)
+
+    return rule
+
+
+def text_of(value: Any) -> exp.Expr:
+    """Return a JSON value as the text that the JSON functions work on."""
+    copied: exp.Expr = value.copy()
+    return copied
+
+
+def _map_agg(node: Any) -> exp.Expr:
+    key, value = node.expressions
+    kept = exp.Not(this=exp.Is(this=key.copy(), expression=exp.null()))
+    lists = [
+        exp.Filter(this=call("list", part.copy()), expression=exp.Where(this=kept.copy())) for part in (key, value)
+    ]
+    return call("map", *lists)
+
+
+def _match(aggregate: str) -> Callable[[Any], exp.Expr]:
+    def rule(node: Any) -> exp.Expr:
+        array, function = node.expressions
+        flags = call("list_transform", array.copy(), function.copy())
+        found = call("coalesce", call(aggregate, flags), exp.Boolean(this=aggregate == "list_bool_and"))
+        return exp.Case(ifs=[exp.If(this=exp.Not(this=exp.Is(this=array.copy(), expression=exp.null())), true=found)])
+
+    return rule
+
+
+def _format_datetime(node: Any) -> exp.Expr:
+    moment, pattern = node.expressions
+    return call("athena_format_datetime", cast(in_utc(moment), "TIMESTAMP"), pattern.copy())
+
+
+def _typeof(node: Any) -> exp.Expr:
+    kind = node.expressions[0].type
+    if kind is None or kind.this == DType.UNKNOWN:
+        raise not_supported("typeof of a value whose type cannot be derived")
+    return exp.Literal.string(trino_name(kind))
+
+
+NAMED_FUNCTIONS: dict[str, Callable[[Any], exp.Expr]] = {
+    "every": _same("bool_and"),
+    "map_agg": _map_agg,
+    "map_values": _same("map_values"),
+    "map_concat": _same("map_concat"),
+    "map_from_entries": _same("map_from_entries"),
+    "histogram": _same("histogram"),
+    "format_datetime": _format_datetime,
+    "json_array_length": _same("athena_json_array_length"),
+    "url_extract_host": _same("athena_url_extract_host"),
+    "url_extract_path": _same("athena_url_extract_path"),
+    "url_extract_query": _same("athena_url_extract_query"),
+    "url_extract_protocol": _same("athena_url_extract_protocol"),
+    "url_extract_parameter": _same("athena_url_extract_parameter"),
+    "url_decode": _same("athena_url_decode"),
+    "url_encode": _same("athena_url_encode"),
+    "typeof": _typeof,
+    "codepoint": _same("unicode", "INTEGER"),
+    "any_match": _match("list_bool_or"),
+    "all_match": _match("list_bool_and"),
+    "is_nan": _same("isnan"),
+    "is_finite": _same("isfinite"),
+    "is_infinite": _same("isinf"),
+    "infinity": lambda node: cast(exp.Literal.string("inf"), DType.DOUBLE),
+    "nan": lambda node: cast(exp.Literal.string("nan"), DType.DOUBLE),
+    "millisecond": lambda node: cast(
+        exp.Mod(
+            this=call("date_part", exp.Literal.string("millisecond"), in_utc(node.expressions[0])),
+            expression=exp.Literal.number(1000),
+        ),
+        DType.BIGINT,
+    ),
+}

@@ -1,0 +1,80 @@
+"""What a table's rows are read from, whatever its format: its columns, its bytes, its rows as Arrow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+from sqlglot import exp
+
+from localaws.athena import typing as types
+from localaws.context import ADMIN_ACCESS_KEY, ADMIN_SECRET_KEY, Context
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to register in DuckDB: ``data`` is an Arrow table or data set, ``bytes`` what Athena would bill as scanned.
+
+    ``projection`` maps each column that Athena shows to the DuckDB expression over ``data`` that gives it.
+    """
+
+    data: Any
+    bytes: int
+    projection: dict[str, str]
+
+
+class Source(Protocol):
+    """One table, opened for a query."""
+
+    columns: dict[str, exp.DataType]
+
+    def rows(self, wanted: set[str]) -> Rows:
+        """Return the table's rows with at least the ``wanted`` columns."""
+
+
+@dataclass
+class FixedSource:
+    """A table whose rows are known already: information schema, Iceberg metadata."""
+
+    table: pa.Table
+
+    def __post_init__(self) -> None:
+        """Leave out what Athena has no type for."""
+        kinds = {field.name: types.from_arrow(field.type) for field in self.table.schema}
+        self.columns: dict[str, exp.DataType] = {name: kind for name, kind in kinds.items() if kind is not None}
+
+    def rows(self, wanted: set[str]) -> Rows:
+        """Return all rows; metadata is not billed."""
+        del wanted
+        return Rows(self.table, 0, {name: quoted(name) for name in self.columns})
+
+
+def quoted(name: str) -> str:
+    """Return ``name`` as a DuckDB identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def s3_filesystem(ctx: Context) -> pafs.S3FileSystem:
+    """Return Arrow's file system over the local S3, with path-style addresses."""
+    scheme, _, host = ctx.endpoint.partition("://")
+    return pafs.S3FileSystem(
+        access_key=ADMIN_ACCESS_KEY,
+        secret_key=ADMIN_SECRET_KEY,
+        endpoint_override=host,
+        scheme=scheme,
+        region=ctx.region,
+        allow_bucket_creation=False,
+    )
+
+
+def iceberg_properties(ctx: Context) -> dict[str, str]:
+    """Return what PyIceberg needs to read from the local S3."""
+    return {
+        "s3.endpoint": ctx.endpoint,
+        "s3.access-key-id": ADMIN_ACCESS_KEY,
+        "s3.secret-access-key": ADMIN_SECRET_KEY,
+        "s3.region": ctx.region,
+        "s3.force-virtual-addressing": "false",
+    }

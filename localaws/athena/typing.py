@@ -1,0 +1,221 @@
+"""The types of Athena (Trino): from Hive and Iceberg declarations, to Arrow, and as Athena prints them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+from pyiceberg import types as iceberg
+from sqlglot import exp
+
+DType = exp.DType
+#: Integer types and the decimal precision that Trino gives each when it meets a decimal.
+INTEGERS = {DType.TINYINT: 3, DType.SMALLINT: 5, DType.INT: 10, DType.BIGINT: 19}
+FLOATS = {DType.FLOAT, DType.DOUBLE}
+TEXT = {DType.VARCHAR, DType.TEXT, DType.CHAR}
+TIMESTAMPS = {DType.TIMESTAMP, DType.TIMESTAMPNTZ}
+
+_SIMPLE = {
+    DType.TINYINT: "tinyint",
+    DType.SMALLINT: "smallint",
+    DType.INT: "integer",
+    DType.BIGINT: "bigint",
+    DType.FLOAT: "real",
+    DType.DOUBLE: "double",
+    DType.BOOLEAN: "boolean",
+    DType.DATE: "date",
+    DType.TIME: "time",
+    DType.VARBINARY: "varbinary",
+    DType.BINARY: "varbinary",
+    DType.JSON: "json",
+    DType.UUID: "uuid",
+    DType.NULL: "unknown",
+}
+_ARROW = {
+    DType.TINYINT: pa.int8(),
+    DType.SMALLINT: pa.int16(),
+    DType.INT: pa.int32(),
+    DType.BIGINT: pa.int64(),
+    DType.FLOAT: pa.float32(),
+    DType.DOUBLE: pa.float64(),
+    DType.BOOLEAN: pa.bool_(),
+    DType.DATE: pa.date32(),
+    DType.VARBINARY: pa.binary(),
+    DType.BINARY: pa.binary(),
+}
+
+
+@lru_cache(maxsize=4096)
+def hive_type(declared: str) -> exp.DataType:
+    """Return the type that a Glue column declares (``struct<a:int>``, ``decimal(12,2)``, ``string``)."""
+    if declared.strip().lower() == "decimal":
+        return decimal(10, 0)  # Hive's default, unlike Trino's decimal(38,0)
+    kind = exp.DataType.build(declared, dialect="hive")
+    for node in kind.find_all(exp.DataType):
+        if node.this in TEXT:
+            node.set("this", DType.VARCHAR)
+        elif node.this in (DType.TIMESTAMPTZ, DType.TIMESTAMPLTZ, DType.TIMESTAMP):  # sqlglot's reading of Hive's
+            node.set("this", DType.TIMESTAMP)
+            node.set("expressions", [_param(3)])
+    return kind
+
+
+def iceberg_type(kind: Any) -> exp.DataType:  # noqa: PLR0911
+    """Return the type of an Iceberg field."""
+    if isinstance(kind, iceberg.DecimalType):
+        return decimal(kind.precision, kind.scale)
+    if isinstance(kind, iceberg.ListType):
+        return nested(DType.ARRAY, [iceberg_type(kind.element_type)])
+    if isinstance(kind, iceberg.MapType):
+        return nested(DType.MAP, [iceberg_type(kind.key_type), iceberg_type(kind.value_type)])
+    if isinstance(kind, iceberg.StructType):
+        fields = [
+            exp.ColumnDef(this=exp.to_identifier(f.name.lower()), kind=iceberg_type(f.field_type)) for f in kind.fields
+        ]
+        return nested(DType.STRUCT, fields)
+    if isinstance(kind, iceberg.TimestampType):
+        return timestamp(6)
+    if isinstance(kind, iceberg.TimestamptzType):
+        return exp.DataType(this=DType.TIMESTAMPTZ, expressions=[_param(6)])
+    simple: dict[Any, DType] = {
+        iceberg.BooleanType: DType.BOOLEAN,
+        iceberg.IntegerType: DType.INT,
+        iceberg.LongType: DType.BIGINT,
+        iceberg.FloatType: DType.FLOAT,
+        iceberg.DoubleType: DType.DOUBLE,
+        iceberg.DateType: DType.DATE,
+        iceberg.TimeType: DType.TIME,
+        iceberg.StringType: DType.VARCHAR,
+        iceberg.UUIDType: DType.UUID,
+        iceberg.BinaryType: DType.VARBINARY,
+        iceberg.FixedType: DType.VARBINARY,
+    }
+    found: DType = simple[type(kind)]
+    return exp.DataType(this=found)
+
+
+def decimal(precision: int, scale: int) -> exp.DataType:
+    """Return ``decimal(precision, scale)``, cut to Trino's 38 digits."""
+    return exp.DataType(this=DType.DECIMAL, expressions=[_param(min(38, precision)), _param(scale)])
+
+
+def timestamp(precision: int) -> exp.DataType:
+    """Return ``timestamp(precision)``."""
+    return exp.DataType(this=DType.TIMESTAMP, expressions=[_param(precision)])
+
+
+def nested(kind: DType, inner: list[Any]) -> exp.DataType:
+    """Return an array, map or row type."""
+    return exp.DataType(this=kind, expressions=inner, nested=True)
+
+
+def parameters(kind: exp.DataType) -> list[int]:
+    """Return the numbers in a type's brackets: ``decimal(12,2)`` gives ``[12, 2]``."""
+    return [int(p.name) for p in kind.expressions if isinstance(p, exp.DataTypeParam)]
+
+
+def as_decimal(kind: exp.DataType | None) -> tuple[int, int] | None:
+    """Return the precision and scale that a number takes part in decimal arithmetic with; None if it does not."""
+    if kind is None:
+        return None
+    if kind.this in INTEGERS:
+        return INTEGERS[kind.this], 0
+    if kind.this == DType.DECIMAL:
+        found = parameters(kind)
+        return (found[0], found[1] if len(found) > 1 else 0) if found else (38, 0)
+    return None
+
+
+def trino_name(kind: Any) -> str:  # noqa: PLR0911
+    """Return the type as Trino spells it: ``array(varchar)``, ``row(a integer)``, ``decimal(12,2)``."""
+    this = kind.this
+    if this in TEXT:
+        size = parameters(kind)
+        return f"varchar({size[0]})" if size else "varchar"
+    if this == DType.DECIMAL:
+        precision, scale = as_decimal(kind) or (38, 0)
+        return f"decimal({precision},{scale})"
+    if this in TIMESTAMPS:
+        return f"timestamp({(parameters(kind) or [3])[0]})"
+    if this == DType.TIMESTAMPTZ:
+        return f"timestamp({(parameters(kind) or [3])[0]}) with time zone"
+    if this == DType.ARRAY:
+        return f"array({trino_name(kind.expressions[0])})"
+    if this == DType.MAP:
+        return f"map({trino_name(kind.expressions[0])}, {trino_name(kind.expressions[1])})"
+    if this == DType.STRUCT:
+        inner = (
+            f"{f.name} {trino_name(f.kind)}" if isinstance(f, exp.ColumnDef) else trino_name(f)
+            for f in kind.expressions
+        )
+        return f"row({', '.join(inner)})"
+    return _SIMPLE.get(this, str(this.value).lower())
+
+
+def arrow_type(kind: exp.DataType) -> pa.DataType:  # noqa: PLR0911
+    """Return the Arrow type that holds a value of ``kind``."""
+    this = kind.this
+    if this in TEXT:
+        return pa.string()
+    if this == DType.DECIMAL:
+        return pa.decimal128(*(as_decimal(kind) or (38, 0)))
+    if this in TIMESTAMPS:
+        return pa.timestamp("us")
+    if this == DType.ARRAY:
+        return pa.list_(arrow_type(kind.expressions[0]))
+    if this == DType.MAP:
+        return pa.map_(arrow_type(kind.expressions[0]), arrow_type(kind.expressions[1]))
+    if this == DType.STRUCT:
+        return pa.struct([(f.name.lower(), arrow_type(f.kind)) for f in kind.expressions])
+    if this == DType.TIMESTAMPTZ:
+        return pa.timestamp("us", "UTC")
+    if this == DType.TIME:
+        return pa.time64("us")
+    return _ARROW[this]
+
+
+def from_arrow(kind: pa.DataType) -> exp.DataType | None:  # noqa: PLR0911
+    """Return the Athena type of an Arrow column; None for what Athena has no type for."""
+    if pa.types.is_decimal(kind):
+        return decimal(kind.precision, kind.scale)
+    if pa.types.is_timestamp(kind):
+        return exp.DataType(this=DType.TIMESTAMPTZ, expressions=[_param(3)]) if kind.tz else timestamp(3)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        element = from_arrow(kind.value_type)
+        return nested(DType.ARRAY, [element]) if element else None
+    if pa.types.is_map(kind):
+        inner = [from_arrow(kind.key_type), from_arrow(kind.item_type)]
+        return nested(DType.MAP, inner) if all(inner) else None
+    if pa.types.is_struct(kind):
+        fields = [(f.name, from_arrow(f.type)) for f in kind]
+        if not fields or not all(found for _, found in fields):
+            return None
+        return nested(DType.STRUCT, [exp.ColumnDef(this=exp.to_identifier(n.lower()), kind=k) for n, k in fields])
+    for test, found in _FROM_ARROW:
+        if test(kind):
+            return exp.DataType(this=found)
+    return None
+
+
+_FROM_ARROW = (
+    (pa.types.is_int8, DType.TINYINT),
+    (pa.types.is_int16, DType.SMALLINT),
+    (pa.types.is_int32, DType.INT),
+    (pa.types.is_int64, DType.BIGINT),
+    (pa.types.is_float32, DType.FLOAT),
+    (pa.types.is_float64, DType.DOUBLE),
+    (pa.types.is_boolean, DType.BOOLEAN),
+    (pa.types.is_date, DType.DATE),
+    (pa.types.is_time, DType.TIME),
+    (pa.types.is_string, DType.VARCHAR),
+    (pa.types.is_large_string, DType.VARCHAR),
+    (pa.types.is_binary, DType.VARBINARY),
+    (pa.types.is_large_binary, DType.VARBINARY),
+    (pa.types.is_fixed_size_binary, DType.VARBINARY),
+    (pa.types.is_null, DType.NULL),
+)
+
+
+def _param(value: int) -> exp.DataTypeParam:
+    return exp.DataTypeParam(this=exp.Literal.number(value))

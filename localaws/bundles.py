@@ -1,0 +1,186 @@
+"""What a function may import: its code, its layers and AWS's Python runtime, made runnable on this machine.
+
+A bundle carries native wheels for Lambda's processor and Python. Here each of them gives way to the same version from
+the running interpreter's environment; everything else comes from the bundle. The bundle itself is never written to:
+its files are linked into a mirror under the scratch directory, which is also where bytecode goes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path, PurePosixPath
+
+#: A code zip with only this entry names an unzipped asset directory to use in place.
+ASSET_MARKER = ".localaws-asset"
+
+#: What AWS's managed Python runtimes provide to every function.
+RUNTIME_DISTRIBUTIONS = (
+    "awslambdaric",
+    "snapshot-restore-py",
+    "simplejson",
+    "boto3",
+    "botocore",
+    "s3transfer",
+    "jmespath",
+    "python-dateutil",
+    "six",
+    "urllib3",
+)
+
+_building = threading.Lock()
+
+
+class BundleError(Exception):
+    """A bundle cannot run on this machine; the message names the package and the fix."""
+
+
+@dataclass(frozen=True)
+class _Wheel:
+    """A distribution found in a bundle: its name and version, and which entries beside it are its own."""
+
+    name: str
+    version: str
+    native: bool
+    entries: frozenset[str]
+
+
+def unpack(code: bytes, scratch: Path) -> Path:
+    """Return the directory that holds what ``code`` (a zip) contains, unpacked at most once per content."""
+    with zipfile.ZipFile(io.BytesIO(code)) as archive:
+        if archive.namelist() == [ASSET_MARKER]:
+            asset = Path(archive.read(ASSET_MARKER).decode().strip())
+            if not asset.is_absolute() or not asset.is_dir():
+                raise BundleError(f"The code is to be found in {asset}, which is not an absolute path of a directory")
+            return asset
+        digest = hashlib.sha256(code).hexdigest()[:24]
+        return _built_once(scratch / "code" / digest, archive.extractall)
+
+
+def runnable(bundle: Path, scratch: Path, *, packages: str = "") -> Path:
+    """Return a mirror of ``bundle`` whose native packages are this machine's; ``packages`` is where they lie in it.
+
+    Raises ``BundleError`` if a native package is not installed here at the bundle's version.
+    """
+    source = bundle / packages
+    digest = hashlib.sha256(f"{bundle.resolve()}:{packages}:{bundle.stat().st_mtime_ns}".encode()).hexdigest()[:24]
+
+    def build(target: Path) -> None:
+        wheels = list(_wheels(source))
+        swapped = {entry for wheel in wheels if wheel.native for entry in wheel.entries}
+        kept = {entry for wheel in wheels if not wheel.native for entry in wheel.entries}
+        _link_tree(source, target, skip=swapped - kept)
+        for wheel in wheels:
+            if wheel.native:
+                _link_installed(_same_version_here(wheel, bundle), target)
+
+    return _built_once(scratch / "bundles" / digest, build)
+
+
+def aws_runtime(scratch: Path) -> Path:
+    """Return a directory with what AWS's Python runtime provides, and nothing else."""
+
+    def build(target: Path) -> None:
+        for name in RUNTIME_DISTRIBUTIONS:
+            _link_installed(metadata.distribution(name), target)
+
+    return _built_once(scratch / "aws-runtime", build)
+
+
+def _built_once(target: Path, build: Callable[[Path], None]) -> Path:
+    # Built beside its place and moved there, so that a reader never sees half of it.
+    with _building:
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(dir=target.parent, prefix=".draft-"))
+            try:
+                build(draft)
+                draft.rename(target)
+            except BaseException:
+                shutil.rmtree(draft, ignore_errors=True)
+                raise
+    return target
+
+
+def _wheels(packages: Path) -> Iterator[_Wheel]:
+    for info in sorted(packages.glob("*.dist-info")):
+        distribution = metadata.PathDistribution(info)
+        tags = [line for line in (distribution.read_text("WHEEL") or "").splitlines() if line.startswith("Tag:")]
+        native = any(not tag.endswith("-any") for tag in tags)
+        yield _Wheel(distribution.metadata["Name"], distribution.version, native, frozenset(_entries(distribution)))
+
+
+def _entries(distribution: metadata.Distribution) -> Iterable[str]:
+    """The top-level files and directories that ``distribution`` installed beside its own ``.dist-info``."""
+    paths = (PurePosixPath(str(file)) for file in distribution.files or ())
+    return {path.parts[0] for path in paths if path.parts[0] not in {"..", "bin", "__pycache__"}}
+
+
+def _same_version_here(wheel: _Wheel, bundle: Path) -> metadata.Distribution:
+    try:
+        here = metadata.distribution(wheel.name)
+    except metadata.PackageNotFoundError:
+        found = "is not installed"
+    else:
+        if here.version == wheel.version:
+            return here
+        found = f"is {here.version}"
+    raise BundleError(
+        f"{bundle} bundles {wheel.name} {wheel.version} for Lambda's machine, but in this environment it {found}. "
+        f"Lock both to one version: install {wheel.name}=={wheel.version} here, or build the bundle again"
+    )
+
+
+def _link_installed(distribution: metadata.Distribution, target: Path) -> None:
+    for entry in _entries(distribution):
+        source = Path(str(distribution.locate_file(entry)))
+        if (target / entry).is_dir() and not (target / entry).is_symlink():
+            _link_tree(source, target / entry)  # a namespace that a pure package of the bundle shares
+        elif source.exists() and not (target / entry).exists():
+            (target / entry).symlink_to(source)
+
+
+def _link_tree(source: Path, target: Path, *, skip: Iterable[str] = ()) -> None:
+    """Make ``target`` look like ``source``: real directories (bytecode is written there), links for files."""
+    if not source.is_dir():
+        return
+    left_out = set(skip)
+    for directory, directories, files in os.walk(source):
+        top = directory == str(source)
+        directories[:] = [name for name in directories if name != "__pycache__" and not (top and name in left_out)]
+        here = target / os.path.relpath(directory, source)
+        here.mkdir(exist_ok=True)
+        for name in files:
+            if top and name in left_out:
+                continue
+            if _is_foreign(os.path.join(directory, name)):
+                raise BundleError(
+                    f"{directory}/{name} is built for another machine and belongs to no *.dist-info of the bundle, "
+                    "so this machine's version of it cannot be found. Keep the .dist-info directories in the bundle"
+                )
+            if not (here / name).exists():
+                (here / name).symlink_to(os.path.join(directory, name))
+
+
+def _is_foreign(path: str) -> bool:
+    """Whether a shared library is for another processor or another Python than the running ones."""
+    if not path.endswith(".so"):
+        return False
+    if ".cpython-" in path and not path.endswith(tuple(EXTENSION_SUFFIXES)):
+        return True
+    return sys.platform == "linux" and _processor(path) != _processor(sys.executable)
+
+
+def _processor(path: str) -> bytes:
+    with open(path, "rb") as binary:
+        return binary.read(20)[18:]  # e_machine of the ELF header

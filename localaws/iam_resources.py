@@ -1,0 +1,392 @@
+"""Which IAM permissions an AWS call needs: the action's name in policies, and the resources it is checked against.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+An action that is not listed here is denied to roles, with an error that names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+from localaws.calls import Request
+from localaws.context import Context
+
+
+@dataclass(frozen=True)
+class Need:
+    """One permission: it is granted if every resource is allowed. ``context`` has condition keys in lower case."""
+
+    action: str
+    resources: tuple[str, ...]
+    context: Mapping[str, str | None] = field(default_factory=dict)
+
+
+class UnknownAction(Exception):
+    """The permissions of a call are not known, so nobody but the administrator may make it."""
+
+
+def needs(ctx: Context, request: Request) -> list[Need]:
+    """Return every permission that ``request`` needs; raises `UnknownAction`."""
+    if request.service == "s3":
+        return _s3(request)
+    if request.action in _WITHOUT_RESOURCE.get(request.service, ()):
+        return [Need(f"{request.service}:{request.action}", ("*",))]
+    find = _RESOURCES.get(request.service)
+    resources = tuple(find(_Arns(ctx, request), request.action, request.parameters)) if find else ()
+    if not resources or not request.action:
+        raise UnknownAction(f"{request.service}:{request.action or '(unknown)'}")
+    return _renamed(request, resources)
+
+
+def _renamed(request: Request, resources: tuple[str, ...]) -> list[Need]:
+    """Calls that need a permission of another name, or several."""
+    service, action = request.service, request.action
+    if service == "lambda" and action in {"Invoke", "InvokeAsync"}:
+        return [Need("lambda:InvokeFunction", resources)]
+    if service == "sqs":
+        return [Need("sqs:" + action.removesuffix("Batch"), resources)]
+    if service == "sns" and action == "PublishBatch":
+        return [Need("sns:Publish", resources)]
+    if service == "dynamodb" and action in {"TransactWriteItems", "TransactGetItems"}:
+        return _transaction(request, resources)
+    if service == "dynamodb" and action in {"ExecuteStatement", "BatchExecuteStatement"}:
+        raise UnknownAction(f"{service}:{action}")
+    context = _CONTEXTS[service](request.parameters) if service in _CONTEXTS else {}
+    return [Need(f"{service}:{action}", resources, context)]
+
+
+# ---- S3
+
+_S3_PERMISSIONS = {
+    "ListObjects": "ListBucket",
+    "ListObjectsV2": "ListBucket",
+    "HeadBucket": "ListBucket",
+    "ListObjectVersions": "ListBucketVersions",
+    "ListMultipartUploads": "ListBucketMultipartUploads",
+    "ListBuckets": "ListAllMyBuckets",
+    "ListParts": "ListMultipartUploadParts",
+    "HeadObject": "GetObject",
+    "GetObjectAttributes": "GetObjectAttributes",
+    "CreateMultipartUpload": "PutObject",
+    "UploadPart": "PutObject",
+    "UploadPartCopy": "PutObject",
+    "CompleteMultipartUpload": "PutObject",
+    "CopyObject": "PutObject",
+    "PostObject": "PutObject",
+    "DeleteObjects": "DeleteObject",
+    "GetBucketEncryptionConfiguration": "GetEncryptionConfiguration",
+    "DeleteEncryptionConfiguration": "PutEncryptionConfiguration",
+    "DeleteLifecycleConfiguration": "PutLifecycleConfiguration",
+    "DeleteReplicationConfiguration": "PutReplicationConfiguration",
+    "DeleteBucketTagging": "PutBucketTagging",
+    "DeleteBucketCORS": "PutBucketCORS",
+    "DeleteBucketPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "DeleteBucketOwnershipControls": "PutBucketOwnershipControls",
+}
+_S3_VERSIONED = {
+    "GetObject",
+    "DeleteObject",
+    "GetObjectTagging",
+    "PutObjectTagging",
+    "DeleteObjectTagging",
+    "GetObjectAcl",
+}
+
+
+def _s3(request: Request) -> list[Need]:
+    given = request.parameters
+    bucket = f"arn:aws:s3:::{request.bucket}" if request.bucket else "*"
+    permission = _S3_PERMISSIONS.get(request.action, request.action)
+    if "versionId" in given and permission in _S3_VERSIONED:
+        permission += "VersionTagging" if permission.endswith("Tagging") else "Version"
+        permission = permission.replace("TaggingVersion", "Version")
+    context = {
+        f"s3:{name.lower()}": str(given[name])
+        for name in ("prefix", "delimiter", "max-keys", *(name for name in given if name.startswith("x-amz-")))
+        if name in given
+    }
+    if "versionId" in given:
+        context["s3:versionid"] = str(given["versionId"])
+    if request.action == "DeleteObjects":
+        return [Need(f"s3:{permission}", tuple(f"{bucket}/{key}" for key in given["keys"]) or (bucket,), context)]
+    wanted = [Need(f"s3:{permission}", (f"{bucket}/{request.key}" if request.key else bucket,), context)]
+    if request.action in {"CopyObject", "UploadPartCopy"}:
+        source, _, version = unquote(str(given["x-amz-copy-source"]).lstrip("/")).partition("?")
+        wanted.append(Need("s3:GetObjectVersion" if version else "s3:GetObject", (f"arn:aws:s3:::{source}",)))
+    return wanted
+
+
+# ---- the other services
+
+_WITHOUT_RESOURCE: Mapping[str, frozenset[str]] = {
+    "sqs": frozenset({"ListQueues"}),
+    "sns": frozenset({"ListTopics", "ListSubscriptions", "Unsubscribe", "GetSubscriptionAttributes"}),
+    "dynamodb": frozenset({"ListTables", "DescribeLimits", "DescribeEndpoints", "ListStreams"}),
+    "lambda": frozenset({"ListFunctions", "ListEventSourceMappings", "ListLayers", "GetAccountSettings"}),
+    "states": frozenset({"ListStateMachines", "ListActivities", "SendTaskSuccess", "SendTaskFailure",
+                         "SendTaskHeartbeat", "ValidateStateMachineDefinition"}),
+    "athena": frozenset({"ListWorkGroups", "ListEngineVersions", "ListDataCatalogs"}),
+    "kinesis": frozenset({"ListStreams", "DescribeLimits"}),
+    "events": frozenset({"ListEventBuses", "TestEventPattern", "ListRules"}),
+    "kms": frozenset({"ListKeys", "ListAliases", "CreateKey", "GenerateRandom"}),
+    "logs": frozenset({"DescribeLogGroups"}),
+    "cloudwatch": frozenset({"PutMetricData", "GetMetricData", "GetMetricStatistics", "ListMetrics", "DescribeAlarms"}),
+    "sts": frozenset({"GetAccessKeyInfo", "GetSessionToken", "DecodeAuthorizationMessage"}),
+    "ssm": frozenset({"DescribeParameters"}),
+    "secretsmanager": frozenset({"ListSecrets", "GetRandomPassword"}),
+    "glue": frozenset({"ListJobs", "GetJobs", "GetSecurityConfigurations", "GetTags"}),
+    "lakeformation": frozenset({"GetDataAccess", "GetDataLakeSettings", "ListPermissions", "ListResources"}),
+    "scheduler": frozenset({"ListSchedules", "ListScheduleGroups"}),
+    "cloudformation": frozenset({"ListStacks", "ListExports", "ValidateTemplate"}),
+    "firehose": frozenset({"ListDeliveryStreams"}),
+    "tag": frozenset({"GetResources", "GetTagKeys", "GetTagValues"}),
+}  # fmt: skip
+
+
+class _Arns:
+    """Writes resource names in the account and region of one request."""
+
+    def __init__(self, ctx: Context, request: Request) -> None:
+        self._account, self._region = ctx.account, request.region
+
+    def __call__(self, service: str, resource: str) -> str:
+        return (
+            resource if resource.startswith("arn:") else f"arn:aws:{service}:{self._region}:{self._account}:{resource}"
+        )
+
+
+_Found = Iterable[str]
+_Finder = Callable[[_Arns, str, Mapping[str, Any]], _Found]
+
+
+def _first(given: Mapping[str, Any], *names: str) -> str:
+    return next((str(given[name]) for name in names if given.get(name)), "")
+
+
+def _named(service: str, prefix: str, *names: str) -> _Finder:
+    """A finder for services whose resource stands in one parameter, as a name or as an ARN."""
+
+    def find(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+        del action
+        name = _first(given, *names)
+        return [arn(service, name if name.startswith("arn:") else prefix + name)] if name else []
+
+    return find
+
+
+def _sqs(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    del action
+    name = _first(given, "QueueUrl").rsplit("/", 1)[-1] or _first(given, "QueueName")
+    return [arn("sqs", name)] if name else []
+
+
+def _dynamodb(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    if stream := _first(given, "StreamArn"):
+        return [stream]
+    if action == "GetRecords":
+        return [_first(given, "ShardIterator").split("|")[0]]
+    if action.startswith("Transact"):
+        tables = [next(iter(item.values()))["TableName"] for item in given.get("TransactItems", ())]
+    elif "RequestItems" in given:
+        tables = list(given["RequestItems"])
+    else:
+        tables = [_first(given, "TableName", "ResourceArn", "TableArn")]
+    found = [arn("dynamodb", table if table.startswith("arn:") else f"table/{table}") for table in tables if table]
+    return [f"{table}/index/{given['IndexName']}" for table in found] if given.get("IndexName") else found
+
+
+_TRANSACTION = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Get": "GetItem"}
+
+
+def _transaction(request: Request, resources: tuple[str, ...]) -> list[Need]:
+    """A transaction needs the permission of each of its parts."""
+    parts = (next(iter(item)) for item in request.parameters["TransactItems"])
+    actions = (f"dynamodb:{_TRANSACTION.get(part, 'ConditionCheckItem')}" for part in parts)
+    return [Need(action, (table,)) for action, table in zip(actions, resources, strict=True)]
+
+
+def _glue(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    if "Job" in action or "Bookmark" in action:
+        names = given.get("JobNames") or [_first(given, "JobName", "Name")]
+        return [arn("glue", f"job/{name}") for name in names if name]
+    for thing in ("Crawler", "Trigger", "Workflow", "Connection", "SecurityConfiguration", "Registry", "Schema"):
+        if thing in action:
+            return [arn("glue", f"{thing.lower()}/{_first(given, 'Name')}")] if given.get("Name") else []
+    found = [arn("glue", "catalog")]
+    database = _first(given, "DatabaseName") or (_first(given, "Name") if "Database" in action else "")
+    if "DatabaseInput" in given and not database:
+        database = _first(given["DatabaseInput"], "Name")
+    if database:
+        found.append(arn("glue", f"database/{database}"))
+    elif action in {"GetDatabases", "SearchTables"}:
+        found.append(arn("glue", "database/*"))
+    if database and ("Table" in action or "Partition" in action or "Column" in action):
+        tables = given.get("TablesToDelete") or [
+            _first(given, "TableName")
+            or _first(given.get("TableInput") or {}, "Name")
+            or (_first(given, "Name") if "Table" in action else "")
+            or "*"
+        ]
+        found += [arn("glue", f"table/{database}/{table}") for table in tables]
+    return found
+
+
+def _lambda(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    if uuid := _first(given, "UUID"):
+        return [arn("lambda", f"event-source-mapping:{uuid}")]
+    if layer := _first(given, "LayerName"):
+        return [arn("lambda", layer if layer.startswith("arn:") else f"layer:{layer}")]
+    name = _first(given, "FunctionName", "Resource")
+    if not name:
+        return []
+    if not name.startswith("arn:"):
+        name = f"function:{name}"
+    del action
+    return [arn("lambda", name)]
+
+
+def _states(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    if name := _first(given, "executionArn", "stateMachineArn", "resourceArn", "mapRunArn"):
+        return [name]
+    return [arn("states", f"stateMachine:{given['name']}")] if action == "CreateStateMachine" else []
+
+
+def _athena(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    if catalog := _first(given, "CatalogName") or (_first(given, "Name") if "DataCatalog" in action else ""):
+        return [arn("athena", f"datacatalog/{catalog}")]
+    if action in {"GetWorkGroup", "UpdateWorkGroup", "DeleteWorkGroup"} or given.get("WorkGroup"):
+        return [arn("athena", f"workgroup/{_first(given, 'WorkGroup', 'Name') or 'primary'}")]
+    if action == "CreateWorkGroup":
+        return [arn("athena", f"workgroup/{given['Name']}")]
+    identifiers = given.get("QueryExecutionIds") or [_first(given, "QueryExecutionId")]
+    if identifiers != [""]:
+        return sorted({arn("athena", f"workgroup/{_workgroup(identifier)}") for identifier in identifiers})
+    return [arn("athena", "workgroup/primary")] if action in _ATHENA_PRIMARY else []
+
+
+_ATHENA_PRIMARY = {
+    "StartQueryExecution", "ListQueryExecutions", "CreatePreparedStatement", "GetPreparedStatement",
+    "ListPreparedStatements", "DeletePreparedStatement", "UpdatePreparedStatement", "CreateNamedQuery",
+    "ListNamedQueries",
+}  # fmt: skip
+
+
+def _workgroup(query_execution_id: str) -> str:
+    """A query's permissions are its workgroup's."""
+    from moto.athena.models import athena_backends
+
+    for regions in athena_backends.values():
+        for backend in regions.values():
+            execution = backend.executions.get(query_execution_id)
+            if execution is not None:
+                group = getattr(execution, "workgroup", None)
+                return str(getattr(group, "name", group) or "primary")
+    return "primary"
+
+
+def _events(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    if action == "PutEvents":
+        names = {str(entry.get("EventBusName") or "default") for entry in given.get("Entries", ())}
+        return sorted(arn("events", name if name.startswith("arn:") else f"event-bus/{name}") for name in names)
+    bus = _first(given, "EventBusName")
+    if rule := _first(given, "Rule") or (_first(given, "Name") if "Rule" in action else ""):
+        return [arn("events", f"rule/{bus + '/' if bus and bus != 'default' else ''}{rule}")]
+    if name := _first(given, "Name") or bus:
+        return [arn("events", f"event-bus/{name}")]
+    return [resource] if (resource := _first(given, "ResourceARN")) else []
+
+
+def _kms(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    key = _first(given, "KeyId", "TargetKeyId")
+    if key.startswith("alias/") or ":alias/" in key:
+        from moto.kms.models import kms_backends
+
+        account, region = arn("kms", "x").split(":")[4], arn("kms", "x").split(":")[3]
+        alias = key.rsplit(":", 1)[-1]
+        key = kms_backends[account][region].get_key_id_from_alias(alias) or alias
+    if not key and action == "Decrypt":
+        return [arn("kms", "key/*")]
+    return [arn("kms", key if key.startswith("arn:") else f"key/{key}")] if key else []
+
+
+def _logs(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    group = _first(given, "logGroupName") or _first(given, "logGroupIdentifier", "resourceArn").split(":log-group:")[-1]
+    if not group:
+        groups = given.get("logGroupNames") or ()
+        return [arn("logs", f"log-group:{name}:*") for name in groups] or (["*"] if action == "GetQueryResults" else [])
+    stream = _first(given, "logStreamName")
+    return [arn("logs", f"log-group:{group.removesuffix(':*')}:{f'log-stream:{stream}' if stream else '*'}")]
+
+
+def _cloudwatch(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    del action
+    names = given.get("AlarmNames") or [_first(given, "AlarmName")]
+    return [arn("cloudwatch", f"alarm:{name}") for name in names if name]
+
+
+def _sts(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    del arn, action
+    return [role] if (role := _first(given, "RoleArn")) else []
+
+
+def _iam(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    account = arn("iam", "x").split(":")[4]
+    if policy := _first(given, "PolicyArn"):
+        return [f"arn:aws:iam::{account}:role/{given['RoleName']}"] if "RoleName" in given else [policy]
+    if role := _first(given, "RoleName"):
+        return [f"arn:aws:iam::{account}:role/{role}"]
+    del action
+    return []
+
+
+def _ssm(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    names = given.get("Names") or [_first(given, "Name") or (_first(given, "Path") if "Path" in action else "")]
+    return [arn("ssm", f"parameter/{name.lstrip('/')}") for name in names if name]
+
+
+_RESOURCES: Mapping[str, _Finder] = {
+    "sqs": _sqs,
+    "sns": _named("sns", "", "TopicArn", "TargetArn", "Name", "ResourceArn"),
+    "dynamodb": _dynamodb,
+    "glue": _glue,
+    "lambda": _lambda,
+    "states": _states,
+    "athena": _athena,
+    "kinesis": _named("kinesis", "stream/", "StreamARN", "StreamName"),
+    "events": _events,
+    "kms": _kms,
+    "logs": _logs,
+    "cloudwatch": _cloudwatch,
+    "sts": _sts,
+    "iam": _iam,
+    "ssm": _ssm,
+    "secretsmanager": _named("secretsmanager", "secret:", "SecretId", "Name"),
+    "scheduler": _named("scheduler", "schedule/default/", "Name"),
+    "firehose": _named("firehose", "deliverystream/", "DeliveryStreamName"),
+    "cloudformation": _named("cloudformation", "stack/", "StackName"),
+}
+
+
+def _dynamodb_context(given: Mapping[str, Any]) -> Mapping[str, str | None]:
+    for key in ("Key", "Item"):
+        values = [str(next(iter(value.values()))) for value in (given.get(key) or {}).values()]
+        if values:
+            return {"dynamodb:leadingkeys": values[0]}
+    return {}
+
+
+def _sts_context(given: Mapping[str, Any]) -> Mapping[str, str | None]:
+    return {"sts:externalid": given.get("ExternalId"), "sts:rolesessionname": given.get("RoleSessionName")}
+
+
+def _cloudwatch_context(given: Mapping[str, Any]) -> Mapping[str, str | None]:
+    return {"cloudwatch:namespace": given.get("Namespace")}
+
+
+_CONTEXTS: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, str | None]]] = {
+    "sts": _sts_context,
+    "cloudwatch": _cloudwatch_context,
+}

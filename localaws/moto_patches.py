@@ -1,0 +1,20 @@
+"""Replace parts of moto by name, remembering what was there: a test compares that with the pinned version."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+_originals: dict[str, Any] = {}
+
+
+def replace(owner: Any, name: str, replacement: Any) -> None:
+    """Put ``replacement`` in the place of ``owner.name``; raises AttributeError if moto has no such thing."""
+    symbol = f"{getattr(owner, '__module__', None) or owner.__name__}.{getattr(owner, '__qualname__', '')}".rstrip(".")
+    _originals.setdefault(f"{symbol}.{name}", inspect.getattr_static(owner, name))
+    setattr(owner, name, replacement)
+
+
+def originals() -> dict[str, Any]:
+    """Return what was replaced so far, as moto had it, by its full name."""
+    return dict(_originals)

@@ -1,0 +1,385 @@
+"""One Lambda sandbox: AWS's own runtime client in a process, and the small Runtime API that it polls.
+
+Memory and time are limited as on AWS: by resident memory (address space says nothing about Arrow or DuckDB, which map
+far more than they use) and by the function's timeout. A function that writes to ``/tmp`` by name rather than through
+``tempfile`` shares this machine's ``/tmp``, and only the function's own process counts towards its memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import logging
+import math
+import os
+import queue
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger("localaws.lambda")
+
+#: AWS lets a sandbox initialize for 10 s before the function's own timeout begins to count.
+_INIT_SECONDS = 10.0
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_MAIN = Path(__file__).with_name("sandbox_main.py")
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Everything that starts a sandbox; ``timeout`` in seconds, ``memory`` in MB, ``tmp`` its own scratch directory."""
+
+    function: str
+    version: str
+    arn: str
+    handler: str
+    task_root: Path
+    paths: tuple[Path, ...]
+    environment: Mapping[str, str]
+    timeout: float
+    memory: int
+    tmp: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an invocation ended: what the caller gets, whether that is an error, and the log lines it wrote."""
+
+    request_id: str
+    payload: bytes
+    failed: bool
+    logs: str
+
+
+@dataclass
+class _Invocation:
+    request_id: str
+    payload: bytes
+    deadline: float = 0.0
+    done: threading.Event = field(default_factory=threading.Event)
+    result: bytes = b"null"
+    failed: bool = False
+
+    def finish(self, result: bytes, *, failed: bool) -> None:
+        if not self.done.is_set():
+            self.result, self.failed = result, failed
+            self.done.set()
+
+
+class Sandbox:
+    """A warm process for one function; runs one invocation at a time."""
+
+    def __init__(self, launch: Launch, write_log: Callable[[str], None], *, on_exit: Callable[[], None]) -> None:
+        self.launch = launch
+        self.idle_since = time.monotonic()
+        self._write_log = write_log
+        self._on_exit = on_exit
+        self._pending: queue.SimpleQueue[_Invocation | None] = queue.SimpleQueue()
+        self._current: _Invocation | None = None
+        self._polled = threading.Event()
+        self._init_error: bytes | None = None
+        self._killed_for: str | None = None
+        self._status: int | None = None
+        self._lines: list[str] = []
+        self._partial = b""
+        self._reading = threading.Lock()
+        self._started = time.monotonic()
+        self._init_reported = False
+        self._server = _RuntimeApi(self)
+        self._process = self._start()
+        self._output = self._process.stdout.fileno()  # type: ignore[union-attr]
+        os.set_blocking(self._output, False)
+        for target in (self._server.serve_forever, self._follow_output, self._await_exit):
+            threading.Thread(target=target, daemon=True, name=f"sandbox {launch.function}").start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        launch = self.launch
+        host, port = self._server.server_address[:2]
+        environment = {**launch.environment, "AWS_LAMBDA_RUNTIME_API": f"{host!s}:{port}"}
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_MAIN), launch.handler, *map(str, launch.paths)],
+            cwd=launch.task_root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    @property
+    def alive(self) -> bool:
+        """Whether another invocation can be given to it."""
+        return self._killed_for is None and self._process.poll() is None
+
+    @property
+    def busy(self) -> bool:
+        """Whether it is initializing or running an invocation: only then does memory grow."""
+        return self._current is not None
+
+    def invoke(self, payload: bytes, request_id: str | None = None) -> Outcome:
+        """Run one invocation to its end, be it a result, an error, a timeout or the death of the process."""
+        invocation = _Invocation(request_id or str(uuid.uuid4()), payload)
+        self._current = invocation
+        self._log(f"START RequestId: {invocation.request_id} Version: {self.launch.version}")
+        if self._status is not None:
+            invocation.finish(self._obituary(invocation.request_id, self._status), failed=True)
+        self._pending.put(invocation)
+        began = self._await_start(invocation)
+        if not invocation.done.wait(max(0.0, began + self.launch.timeout - time.monotonic())):
+            self._time_out(invocation)
+        if self._process.poll() is not None:
+            invocation.done.wait()
+        duration = (time.monotonic() - began) * 1000
+        self._drain()
+        self._report(invocation, duration)
+        self._current = None
+        self.idle_since = time.monotonic()
+        with self._reading:
+            lines, self._lines = self._lines, []
+        return Outcome(invocation.request_id, invocation.result, invocation.failed, "\n".join(lines))
+
+    def _await_start(self, invocation: _Invocation) -> float:
+        """When the function's own time began: at once if warm, else when the runtime first asked for work."""
+        if not self._polled.is_set():
+            waited = time.monotonic()
+            while not self._polled.wait(0.005) and not invocation.done.is_set():
+                if time.monotonic() - waited > _INIT_SECONDS:
+                    break  # as on AWS, initialization then goes on at the function's expense
+        return time.monotonic()
+
+    def _time_out(self, invocation: _Invocation) -> None:
+        message = f"Task timed out after {self.launch.timeout:.2f} seconds"
+        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+        self._log(f"{now}Z {invocation.request_id} {message}")
+        text = f"RequestId: {invocation.request_id} Error: {message}"
+        invocation.finish(_error("Sandbox.Timedout", text), failed=True)
+        self.kill("timeout")
+
+    def kill(self, reason: str) -> None:
+        """End the process at once; ``reason`` (``memory``, ``timeout``, ``fault``, ``stop``) is what gets reported."""
+        if self._killed_for is None:
+            self._killed_for = reason
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGKILL)
+
+    def resident_mb(self) -> float:
+        """Resident memory now, in MB; 0 once the process has ended."""
+        try:
+            with open(f"/proc/{self._process.pid}/statm", "rb") as statm:
+                return int(statm.read().split()[1]) * _PAGE / 2**20
+        except (OSError, IndexError):
+            return 0.0
+
+    def _peak_mb(self) -> int:
+        with contextlib.suppress(OSError), open(f"/proc/{self._process.pid}/status", encoding="ascii") as status:
+            for line in status:
+                if line.startswith("VmHWM"):
+                    return -(-int(line.split()[1]) // 1024)
+        return self.launch.memory if self._killed_for == "memory" else 0
+
+    def _report(self, invocation: _Invocation, duration: float) -> None:
+        rid, memory = invocation.request_id, self.launch.memory
+        self._log(f"END RequestId: {rid}")
+        parts = [
+            f"REPORT RequestId: {rid}",
+            f"Duration: {duration:.2f} ms",
+            f"Billed Duration: {math.ceil(duration)} ms",
+        ]
+        parts += [f"Memory Size: {memory} MB", f"Max Memory Used: {min(self._peak_mb(), memory)} MB"]
+        if not self._init_reported:
+            self._init_reported = True
+            parts.append(f"Init Duration: {(time.monotonic() - self._started) * 1000 - duration:.2f} ms")
+        if self._killed_for == "timeout":
+            parts.append("Status: timeout")
+        elif invocation.failed and not self.alive:
+            parts += ["Status: error", f"Error Type: {json.loads(invocation.result).get('errorType')}"]
+        self._log("\t".join(parts))
+
+    # ---- what the process writes
+
+    def _log(self, line: str) -> None:
+        with self._reading:
+            self._lines.append(line)
+            self._write_log(line)
+
+    def _follow_output(self) -> None:
+        with contextlib.suppress(OSError, ValueError):  # the pipe is closed when the process has ended
+            while True:
+                select.select([self._output], [], [])
+                if not self._drain():
+                    return
+
+    def _drain(self) -> bool:
+        """Take over everything written so far, so that it stands before the invocation's END; False at its end."""
+        with self._reading:
+            while True:
+                try:
+                    chunk = os.read(self._output, 65536)
+                except BlockingIOError:
+                    return True
+                except OSError:
+                    return False
+                *lines, self._partial = (self._partial + chunk).split(b"\n")
+                if not chunk and self._partial:
+                    lines, self._partial = [self._partial], b""
+                for line in lines:
+                    text = line.decode(errors="replace")
+                    self._lines.append(text)
+                    self._write_log(text)
+                if not chunk:
+                    return False
+
+    # ---- how it ends
+
+    def _await_exit(self) -> None:
+        self._status = status = self._process.wait()
+        self._drain()
+        self._pending.put(None)
+        self._server.stop()
+        while (invocation := self._current) is not None and not invocation.done.is_set():
+            invocation.finish(self._obituary(invocation.request_id, status), failed=True)
+        with self._reading:
+            self._process.stdout.close()  # type: ignore[union-attr]
+        self._on_exit()
+
+    def _obituary(self, request_id: str, status: int) -> bytes:
+        if self._init_error is not None:
+            return self._init_error
+        kind = "Runtime.OutOfMemory" if self._killed_for == "memory" else "Runtime.ExitError"
+        if status == 0:
+            return _error(kind, f"RequestId: {request_id} Error: Runtime exited without providing a reason")
+        how = f"exit status {status}" if status > 0 else f"signal: {_signal_name(-status)}"
+        return _error(kind, f"RequestId: {request_id} Error: Runtime exited with error: {how}")
+
+    # ---- what the Runtime API calls
+
+    def next_invocation(self) -> _Invocation | None:
+        """Block until there is work; None when the process is to end."""
+        self._polled.set()
+        invocation = self._pending.get()
+        if invocation is not None:
+            invocation.deadline = time.time() + self.launch.timeout
+        return invocation
+
+    def settle(self, request_id: str, body: bytes, *, failed: bool) -> None:
+        """Take the result or the error that the function returned."""
+        if self._current is not None and self._current.request_id == request_id:
+            self._current.finish(body, failed=failed)
+
+    def fail_init(self, body: bytes) -> None:
+        """Remember why the function could not be imported; it is reported when the process has ended."""
+        self._init_error = body
+
+
+class _RuntimeApi(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        super().__init__(("127.0.0.1", 0), _RuntimeApiHandler)
+
+    def stop(self) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class _RuntimeApiHandler(BaseHTTPRequestHandler):
+    """https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html"""
+
+    server: _RuntimeApi
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else every warm call waits 40 ms for a delayed acknowledgement
+    wbufsize = -1
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: the function's log tells what matters."""
+
+    def do_GET(self) -> None:
+        """Serve ``/runtime/invocation/next``."""
+        invocation = self.server.sandbox.next_invocation()
+        if invocation is None:
+            self.close_connection = True
+            return
+        headers = {
+            "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
+            "Lambda-Runtime-Deadline-Ms": str(int(invocation.deadline * 1000)),
+            "Lambda-Runtime-Invoked-Function-Arn": self.server.sandbox.launch.arn,
+            "Lambda-Runtime-Trace-Id": f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Sampled=0",
+            "Content-Type": "application/json",
+        }
+        self._answer(200, invocation.payload, headers)
+
+    def do_POST(self) -> None:
+        """Serve ``/runtime/invocation/<id>/response``, ``…/error`` and ``/runtime/init/error``."""
+        body = self._body()
+        *_, what, kind = self.path.split("/")
+        if (what, kind) == ("init", "error"):
+            self.server.sandbox.fail_init(body)
+        else:
+            self.server.sandbox.settle(what, body, failed=kind == "error")
+        self._answer(202, b'{"status":"OK"}', {})
+
+    def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.wfile.flush()
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        chunks = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(chunks)
+
+
+class MemoryWatch:
+    """Kills the sandboxes that outgrow their function's MemorySize, checking about every 50 ms."""
+
+    def __init__(self, stopping: threading.Event) -> None:
+        self._stopping = stopping
+        self._watched: set[Sandbox] = set()
+        self._lock = threading.Lock()
+        if Path("/proc/self/statm").exists():
+            threading.Thread(target=self._watch, daemon=True, name="lambda memory").start()
+        else:
+            log.warning("Lambda MemorySize is NOT enforced: this system has no /proc to read memory from")
+
+    def add(self, sandbox: Sandbox) -> None:
+        """Watch ``sandbox`` until it has ended."""
+        with self._lock:
+            self._watched.add(sandbox)
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(0.05):
+            with self._lock:
+                self._watched = {sandbox for sandbox in self._watched if sandbox.alive}
+                busy = [sandbox for sandbox in self._watched if sandbox.busy]
+            for sandbox in busy:
+                if sandbox.resident_mb() > sandbox.launch.memory:
+                    sandbox.kill("memory")
+
+
+def _error(kind: str, message: str) -> bytes:
+    return json.dumps({"errorType": kind, "errorMessage": message}).encode()
+
+
+def _signal_name(number: int) -> str:
+    if number == signal.SIGKILL:
+        return "killed"
+    return (signal.strsignal(number) or str(number)).lower()

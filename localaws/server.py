@@ -1,0 +1,202 @@
+"""Starts and stops the local AWS, and deploys cloud assemblies into it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from localaws import cloudformation_api
+from localaws.assembly import bootstrap, publish, read_assembly
+from localaws.cloudformation import Engine
+from localaws.context import ADMIN_ACCESS_KEY, ADMIN_SECRET_KEY, Context
+from localaws.deploy_errors import AssemblyError, DeployError
+from localaws.http_server import App, Listener
+
+log = logging.getLogger("localaws")
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
+_OURS = "/_localaws/"
+_FAULTS = "/_localaws/faults"
+
+
+@dataclass(frozen=True)
+class LocalAws:
+    """One running local AWS; also a context manager that closes it."""
+
+    context: Context
+    engine: Engine
+
+    @classmethod
+    def start(cls, *, port: int = 0, scratch: Path, region: str = "us-east-1") -> Self:
+        """Start an empty local AWS on a loopback port (0: any free one) that writes below ``scratch`` only.
+
+        Only one can run in a process at a time: moto's state belongs to the process, and is emptied here.
+        """
+        scratch = scratch.resolve()
+        scratch.mkdir(parents=True, exist_ok=True)
+        listener = Listener(port)
+        context = Context(endpoint=listener.endpoint, scratch=scratch, region=region)
+        context.on_close(listener.close)
+        try:
+            _log_to(scratch / "localaws.log", context)
+            _set_environment(context)
+            running = cls(context, Engine(context))
+            listener.start(running._app())
+            bootstrap(context)
+        except BaseException:
+            context.close()
+            raise
+        log.info("listening at %s", context.endpoint)
+        return running
+
+    @property
+    def endpoint(self) -> str:
+        """The base URL that serves every API."""
+        return self.context.endpoint
+
+    def deploy(self, assembly_dir: Path) -> dict[str, dict[str, str]]:
+        """Deploy every stack of a cloud assembly, and return each stack's outputs by its name.
+
+        Every template is checked before anything is created. Raises a DeployError; stacks deployed before the
+        failing one stay deployed.
+        """
+        stacks = read_assembly(assembly_dir)
+        for stack in stacks:
+            if stack.region not in (None, self.context.region):
+                raise AssemblyError(
+                    f"the stack {stack.name} belongs to {stack.region}, but this local AWS is {self.context.region}. "
+                    "Nothing was deployed. Start it with that region."
+                )
+        for stack in stacks:
+            self.engine.check(stack.name, stack.text, parameters=stack.parameters)
+        publish(self.context, tuple(asset for stack in stacks for asset in stack.assets))
+        outputs = {}
+        for stack in stacks:
+            done = self.engine.deploy(stack.name, stack.text, parameters=stack.parameters, tags=stack.tags)
+            outputs[stack.name] = {name: output.value for name, output in done.outputs.items()}
+        return outputs
+
+    def close(self) -> None:
+        """Stop everything; the state is gone."""
+        self.context.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _app(self) -> App:
+        from moto.core.base_backend import BackendDict
+        from moto.core.model_instances import reset_model_data
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        BackendDict.reset()
+        reset_model_data()
+        from localaws import (
+            athena,
+            bucket_policies,
+            event_sources,
+            events,
+            faults,
+            glue,
+            iam,
+            lambda_runtime,
+            stepfunctions,
+        )
+
+        for part in (iam, bucket_policies, lambda_runtime, events, event_sources, stepfunctions, glue, athena):
+            part.install(self.context)
+        cloudformation_api.install(self.context, self.engine)
+        app: App = DomainDispatcherApplication(create_backend_app)
+        return self._with_own_routes(faults.middleware(app, self.context))
+
+    def _with_own_routes(self, app: App) -> App:
+        def route(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            path = environ.get("PATH_INFO", "")
+            ours = path.startswith(_OURS) and not path.startswith(_FAULTS)
+            if not ours or environ.get("REMOTE_ADDR") not in _LOOPBACK:
+                return app(environ, start_response)
+            status, answer = self._own_route(environ["REQUEST_METHOD"], path.removeprefix(_OURS), environ)
+            body = json.dumps(answer).encode()
+            start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+            return [body]
+
+        return route
+
+    def _own_route(self, method: str, path: str, environ: dict[str, Any]) -> tuple[str, Any]:
+        if (method, path) == ("GET", "health"):
+            stacks = {name: stack.status for name, stack in self.engine.stacks.items()}
+            return "200 OK", {"status": "ready", "region": self.context.region, "stacks": stacks}
+        if (method, path) == ("POST", "deploy"):
+            try:
+                wanted = json.loads(environ["wsgi.input"].read())
+                return "200 OK", self.deploy(Path(wanted["assembly"]))
+            except DeployError as error:
+                return "400 Bad Request", {"error": type(error).__name__, "message": str(error)}
+            except (ValueError, KeyError, TypeError) as error:
+                message = f'the body must be {{"assembly": "<directory>"}}: {error}'
+                return "400 Bad Request", {"error": "BadRequest", "message": message}
+        return "404 Not Found", {"error": "NotFound", "message": f"{method} {_OURS}{path} is not served"}
+
+
+def _log_to(path: Path, context: Context) -> None:
+    """Send what localaws and werkzeug log to a file, not to the terminal."""
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    loggers = [logging.getLogger(name) for name in ("localaws", "werkzeug")]
+    before = [(logger.level, logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+    loggers[0].setLevel(logging.INFO)
+    loggers[1].setLevel(logging.WARNING)
+    loggers[1].propagate = False
+
+    def undo() -> None:
+        for logger, (level, propagate) in zip(loggers, before, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+            logger.propagate = propagate
+        handler.close()
+
+    context.on_close(undo)
+
+
+def _set_environment(context: Context) -> None:
+    """Point this process's SDKs at the local AWS and away from the user's own account and files, until it closes."""
+    wanted: dict[str, str | None] = {
+        "AWS_ACCESS_KEY_ID": ADMIN_ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": ADMIN_SECRET_KEY,
+        "AWS_SESSION_TOKEN": None,
+        "AWS_PROFILE": None,
+        "AWS_DEFAULT_PROFILE": None,
+        "AWS_ROLE_ARN": None,
+        "AWS_WEB_IDENTITY_TOKEN_FILE": None,
+        "AWS_DEFAULT_REGION": context.region,
+        "AWS_REGION": context.region,
+        "AWS_ENDPOINT_URL": context.endpoint,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "MOTO_PORT": context.endpoint.rsplit(":", 1)[1],
+        "MOTO_LAMBDA_DATA_DIR": str(context.scratch / "moto-lambda"),
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+
+    def apply(values: dict[str, str | None]) -> None:
+        for name, value in values.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+    apply(wanted)
+    context.on_close(lambda: apply(before))

@@ -1,0 +1,106 @@
+"""What commands print: rows of a query, the state of every dataset; and the way back for dead letters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sluice.cli.deployment import client
+from sluice.cli.status import Status, freshness
+from sluice.errors import CommandError
+
+_SHOWN_ERRORS = 5
+
+
+def run_query(sql: str, outputs: dict[str, str]) -> Any:
+    """Return the query's rows as a pandas data frame."""
+    import awswrangler as wr
+
+    prefix = outputs.get("DatabasePrefix", "-")
+    database = f"{'' if prefix == '-' else prefix}gold"
+    try:
+        return wr.athena.read_sql_query(
+            sql, database=database, workgroup=outputs["AthenaWorkGroupName"], ctas_approach=False
+        )
+    except wr.exceptions.QueryFailed as error:
+        raise CommandError(f"Athena: {error}", next_step="mend the query; SHOW TABLES lists what there is.") from error
+
+
+def print_rows(rows: Any, form: str, console: Console) -> None:
+    """Print a data frame as a table, as CSV or as a JSON array of objects."""
+    if form == "csv":
+        typer.echo(rows.to_csv(index=False), nl=False)
+        return
+    if form == "json":
+        typer.echo(rows.to_json(orient="records", date_format="iso", default_handler=str))
+        return
+    table = Table(*(str(name) for name in rows.columns))
+    for row in rows.itertuples(index=False):
+        table.add_row(*("" if _is_null(value) else str(value) for value in row))
+    console.print(table)
+
+
+def _is_null(value: Any) -> bool:
+    import pandas as pd
+
+    return bool(pd.api.types.is_scalar(value) and pd.isna(value))
+
+
+def print_status(status: Status, outputs: dict[str, str], console: Console) -> None:
+    """Print a line per dataset, the reconciliation and what is wrong."""
+    table = Table("dataset", "delivered", "committed", "duplicate", "rejected", "accepted", "quarantined", "last")
+    for name, numbers in status.datasets.items():
+        states = numbers.deliveries
+        quarantined = f"{numbers.quarantined:,}" + (
+            f" + {numbers.unknown_counts} files" if numbers.unknown_counts else ""
+        )
+        table.add_row(
+            name,
+            f"{sum(states.values()):,}",
+            f"{states['committed']:,}",
+            f"{states['duplicate']:,}",
+            f"{states['rejected']:,}",
+            f"{numbers.accepted:,}",
+            quarantined,
+            freshness(numbers.last),
+        )
+    console.print(table)
+    open_count = len(status.open_deliveries)
+    ended = sum(sum(d.deliveries[s] for s in ("committed", "duplicate", "rejected")) for d in status.datasets.values())
+    sign = "=" if ended + open_count == status.delivered else "≠"
+    console.print(f"{ended:,} accounted for + {open_count:,} on their way {sign} {status.delivered:,} delivered")
+    for name, count in status.dead_letters.items():
+        if count:
+            console.print(f"[red]{count:,} dead letters in {outputs[name]}; `sluice redrive` puts them back[/red]")
+    errors = [error for numbers in status.datasets.values() for error in numbers.errors]
+    for error in errors[:_SHOWN_ERRORS]:
+        console.print(f"[yellow]{error}[/yellow]", highlight=False, markup=True)
+    if len(errors) > _SHOWN_ERRORS:
+        console.print(f"… and {len(errors) - _SHOWN_ERRORS:,} more files that could not be read")
+
+
+def redrive_all(outputs: dict[str, str]) -> dict[str, int]:
+    """Move every dead letter back to the queue it came from; return how many by queue."""
+    moved = {}
+    for name in ("Landing", "Commit"):
+        dead, queue = outputs[f"{name}DeadLetterQueueUrl"], outputs[f"{name}QueueUrl"]
+        moved[name.lower()] = _move(dead, queue)
+    return moved
+
+
+def _move(dead: str, queue: str) -> int:
+    sqs, count = client("sqs"), 0
+    while messages := sqs.receive_message(
+        QueueUrl=dead, MaxNumberOfMessages=10, WaitTimeSeconds=1, AttributeNames=["MessageGroupId"]
+    ).get("Messages"):
+        for message in messages:
+            fifo = {}
+            if group := message.get("Attributes", {}).get("MessageGroupId"):
+                fifo = {"MessageGroupId": group, "MessageDeduplicationId": f"redrive-{message['MessageId']}"}
+            sqs.send_message(QueueUrl=queue, MessageBody=message["Body"], **fifo)
+            sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])
+            count += 1
+    return count

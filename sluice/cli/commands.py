@@ -1,0 +1,191 @@
+"""Every command; each is thin and calls the module that does the work."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sluice.errors import CommandError
+
+cli = typer.Typer(
+    name="sluice",
+    help="A serverless lakehouse for AWS that also runs on a laptop.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+
+DEFAULT_CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
+Contracts = Annotated[list[Path] | None, typer.Option("--contracts", help="Contracts folder; may be given repeatedly.")]
+EnvironmentName = Annotated[str, typer.Option("--env", help="Environment: dev or prod.")]
+Data = Annotated[
+    Path | None, typer.Option("--data", help="Directory for logs and scratch; nothing is written outside.")
+]
+
+
+class Format(StrEnum):
+    """How query results are printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+@cli.command()
+def up(
+    port: Annotated[int, typer.Option(help="Loopback port that serves all AWS APIs.")] = 4566,
+    contracts: Contracts = None,
+    data: Data = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Return when ready; `sluice down` ends it.")] = False,
+    env: EnvironmentName = "dev",
+) -> None:
+    """Run the synthesized stacks on this machine and stay in the foreground."""
+    from sluice.cli import local
+
+    folder = data or local.DEFAULT_DATA
+    run = local.start(port, contracts or [DEFAULT_CONTRACTS], data=folder, environment=env, detached=detach)
+    typer.echo("ready")
+    for line in local.environment_lines(run.endpoint):
+        typer.echo(line)
+    if detach:
+        return
+    try:
+        code = run.process.wait()
+    except KeyboardInterrupt:
+        run.process.send_signal(signal.SIGINT)
+        code = run.process.wait()
+    (folder / "pid").unlink(missing_ok=True)
+    raise typer.Exit(0 if code in (0, -signal.SIGINT, -signal.SIGTERM) else code)
+
+
+@cli.command()
+def down(data: Data = None) -> None:
+    """End the local AWS that `sluice up` started; its state ends with it."""
+    from sluice.cli import local
+
+    ended = local.stop(data or local.DEFAULT_DATA)
+    typer.echo("ended" if ended else "nothing was running")
+
+
+@cli.command()
+def outputs(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one flat JSON object.")] = False,
+    env: EnvironmentName = "dev",
+) -> None:
+    """Print the stacks' outputs: names of buckets, queues, workgroup, workflow."""
+    from sluice.cli.deployment import stack_outputs
+
+    found = stack_outputs(env)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    for name, value in sorted(found.items()):
+        typer.echo(f"{name:32} {value}")
+
+
+@cli.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One statement in Athena's SQL.")],
+    output: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.table,
+    env: EnvironmentName = "dev",
+) -> None:
+    """Run a query in Athena and print its rows."""
+    from sluice.cli.answers import print_rows, run_query
+    from sluice.cli.deployment import stack_outputs
+
+    print_rows(run_query(sql, stack_outputs(env)), output.value, console)
+
+
+@cli.command()
+def status(
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Return when all is accounted for and no refresh is due.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait at most.")] = 900.0,
+    env: EnvironmentName = "dev",
+) -> None:
+    """Show where every delivery is; non-zero when something failed."""
+    from sluice.cli import status as state
+    from sluice.cli.answers import print_status
+    from sluice.cli.deployment import stack_outputs
+
+    found = stack_outputs(env)
+    if not wait:
+        now = state.read_status(found)
+        print_status(now, found, console)
+        raise typer.Exit(1 if any(now.dead_letters.values()) else 0)
+    with console.status("waiting", spinner="dots") as spinner:
+
+        def progress(now: state.Status) -> None:
+            ended = now.delivered - len(now.open_deliveries)
+            spinner.update(f"{ended:,} of {now.delivered:,} deliveries accounted for; {now.running} refreshes running")
+
+        now, failures = state.wait(found, timeout=timeout, progress=progress)
+    print_status(now, found, console)
+    if failures:
+        raise CommandError("\n".join(failures), next_step="`sluice status` shows errors; `sluice redrive` tries again.")
+
+
+@cli.command()
+def redrive(env: EnvironmentName = "dev") -> None:
+    """Put dead-lettered messages back on their queues, so that they are tried again."""
+    from sluice.cli.answers import redrive_all
+    from sluice.cli.deployment import stack_outputs
+
+    for queue, count in redrive_all(stack_outputs(env)).items():
+        typer.echo(f"{queue}: {count} messages put back")
+
+
+@cli.command()
+def generate(
+    days: Annotated[int, typer.Option(help="How many days of history.")] = 365,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("shopsphere"),
+    rows_per_day: Annotated[int | None, typer.Option(help="Order lines a day on average.")] = None,
+) -> None:
+    """Write a believable ShopSphere history with planted dirt, and a manifest of what was planted."""
+    from sluice.generate import generate as write
+
+    began = time.perf_counter()
+    manifest = write(days=days, seed=seed, out=out, rows_per_day=rows_per_day)
+    table = Table("dataset", "files", "records", "accepted", "quarantined")
+    for name, numbers in manifest.datasets.items():
+        counts = (numbers.files, numbers.records, numbers.expected_accepted, sum(numbers.expected_quarantined.values()))
+        table.add_row(name, *(f"{count:,}" for count in counts))
+    console.print(table)
+    typer.echo(f"{out}: {time.perf_counter() - began:.1f} s")
+
+
+@cli.command()
+def check(contracts: Contracts = None) -> None:
+    """Check every contract and transform without deploying anything."""
+    from sluice.contracts.load import load_contracts
+    from sluice.transforms.compile import compile_project
+
+    found = load_contracts(contracts or [DEFAULT_CONTRACTS])
+    project = compile_project(found, DEFAULT_CONTRACTS.parent / "glue_jobs")
+    landing = sum(not contract.derived for contract in found)
+    typer.echo(f"{landing} landing datasets and {len(project.transforms)} transforms are sound.")
+
+
+@cli.command()
+def demo(
+    days: Annotated[int, typer.Option(help="Days of history to generate.")] = 365,
+    seed: Annotated[int, typer.Option(help="Seed of the history.")] = 1,
+    port: Annotated[int, typer.Option(help="Loopback port; 0 takes a free one.")] = 0,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the local AWS running afterwards.")] = False,
+) -> None:
+    """Generate a year of ShopSphere, upload it to a local AWS and show what came of it."""
+    from sluice.cli.demo import run_demo
+
+    sys.exit(run_demo(days=days, seed=seed, port=port, keep=keep, console=console))

@@ -1,0 +1,124 @@
+"""``sluice demo``: a year of ShopSphere from files to answers on a local AWS, each step timed."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from sluice.cli import local, status
+from sluice.cli.answers import print_rows, print_status, run_query
+from sluice.cli.commands import DEFAULT_CONTRACTS
+from sluice.cli.deployment import client, stack_outputs
+
+_UPLOADS_AT_ONCE = 8
+_TOP_ROWS = """
+SELECT order_date, country, category, currency, orders, units, revenue, average_order_value
+FROM gold.daily_sales ORDER BY revenue DESC LIMIT 10
+"""
+
+
+def run_demo(*, days: int, seed: int, port: int, keep: bool, console: Console) -> int:
+    """Run the whole way and print what came of it; return 0 when every count is as planted."""
+    from sluice.generate import generate
+
+    seconds: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="sluice-demo-") as scratch:
+        data = local.DEFAULT_DATA if keep else Path(scratch) / "aws"
+        with _step("generate", seconds, console):
+            manifest = generate(days=days, seed=seed, out=Path(scratch) / "files")
+        with _step("start the local AWS and deploy the stacks", seconds, console):
+            run = local.start(port or _free_port(), [DEFAULT_CONTRACTS], data=data, environment="dev", detached=keep)
+        try:
+            local.export(run.endpoint)
+            outputs = stack_outputs("dev")
+            files = sorted(
+                path for path in (Path(scratch) / "files").rglob("*") if path.parent.name in manifest.datasets
+            )
+            with _step("upload, ingest, commit, refresh", seconds, console):
+                failures = _deliver(files, Path(scratch) / "files", outputs, console)
+            console.rule("gold.daily_sales")
+            with _step("query", seconds, console):
+                print_rows(run_query(_TOP_ROWS, outputs), "table", console)
+            console.rule("quarantine by reason")
+            right = _print_quarantine(manifest, outputs, console)
+            console.rule("ledger")
+            print_status(status.read_status(outputs), outputs, console)
+        finally:
+            if not keep:
+                local.stop(data)
+    console.rule("times")
+    for name, spent in seconds.items():
+        console.print(f"{name:48} {spent:6.1f} s")
+    console.print(f"{'together':48} {sum(seconds.values()):6.1f} s")
+    if keep:
+        console.print("The local AWS goes on; `sluice down` ends it. To talk to it:")
+        for line in local.environment_lines(run.endpoint):
+            console.print(line, highlight=False)
+    for failure in failures:
+        console.print(f"[red]{failure}[/red]")
+    return 0 if right and not failures else 1
+
+
+@contextmanager
+def _step(name: str, seconds: dict[str, float], console: Console) -> Iterator[None]:
+    console.print(f"[bold]{name}[/bold] …")
+    began = time.perf_counter()
+    yield
+    seconds[name] = time.perf_counter() - began
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _deliver(files: list[Path], root: Path, outputs: dict[str, str], console: Console) -> list[str]:
+    """Upload all files and wait until each is accounted for and the derived tables are up to date."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress, ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
+        uploaded = progress.add_task("uploaded", total=len(files))
+        accounted = progress.add_task("accounted for", total=len(files))
+        s3 = client("s3")
+
+        def upload(path: Path) -> None:
+            s3.upload_file(str(path), outputs["LandingBucketName"], str(path.relative_to(root)))
+            progress.advance(uploaded)
+
+        list(pool.map(upload, files))
+
+        def show(now: status.Status) -> None:
+            progress.update(accounted, completed=now.delivered - len(now.open_deliveries))
+            if now.accounted:
+                progress.update(accounted, description="accounted for; refreshing")
+
+        _, failures = status.wait(outputs, timeout=600, progress=show)
+    return failures
+
+
+def _print_quarantine(manifest: Any, outputs: dict[str, str], console: Console) -> bool:
+    """Print what is in quarantine beside what was planted; tell whether they are equal."""
+    table = Table("dataset", "reason", "planted", "in quarantine", "")
+    right = True
+    for name, planted in manifest.datasets.items():
+        rows = run_query(f"SELECT reason, count(*) AS n FROM quarantine.{name} GROUP BY reason", outputs)
+        found = Counter({str(row.reason): int(row.n) for row in rows.itertuples()})
+        for reason in sorted(set(found) | set(planted.expected_quarantined)):
+            expected = planted.expected_quarantined.get(reason, 0)
+            equal = expected == found[reason]
+            right &= equal
+            table.add_row(name, reason, f"{expected:,}", f"{found[reason]:,}", "✓" if equal else "✗")
+    console.print(table)
+    return right

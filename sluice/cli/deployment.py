@@ -1,0 +1,52 @@
+"""What is deployed: the stacks' outputs, and clients for the account and endpoint that the environment names."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sluice.errors import CommandError
+from sluice.settings import Settings
+
+STACKS = ("storage", "ingestion", "processing", "serving")
+
+
+@functools.cache
+def client(service: str) -> Any:
+    """Return a client for ``service``."""
+    return boto3.client(service, config=Config(retries={"mode": "standard"}, read_timeout=900))
+
+
+def stack_outputs(environment: str) -> dict[str, str]:
+    """Return all outputs of the environment's stacks as one flat mapping."""
+    found: dict[str, str] = {}
+    for stack in STACKS:
+        name = f"sluice-{environment}-{stack}"
+        try:
+            described = client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+        except (ClientError, BotoCoreError) as error:
+            raise CommandError(
+                f"The stack {name} cannot be read: {error}",
+                next_step="start the local AWS with `sluice up` and export the lines that it prints, or deploy with "
+                "`cdk deploy`.",
+            ) from error
+        for output in described.get("Outputs", []):
+            if not output["OutputKey"].startswith("PublishOutput"):
+                found[output["OutputKey"]] = output["OutputValue"]
+    return found
+
+
+def deployed_settings(outputs: dict[str, str]) -> Settings:
+    """Return the settings that the functions of this deployment have."""
+    prefix = outputs.get("DatabasePrefix", "-")
+    return Settings(
+        landing_bucket=outputs["LandingBucketName"],
+        lake_bucket=outputs["LakeBucketName"],
+        ledger_table=outputs["LedgerTableName"],
+        commit_queue_url=outputs["CommitQueueUrl"],
+        database_prefix="" if prefix == "-" else prefix,
+    )

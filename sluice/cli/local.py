@@ -1,0 +1,180 @@
+"""``sluice up`` and ``sluice down``: synthesizes the stacks and has ``localaws`` run them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sluice.errors import CommandError
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / ".sluice" / "cache"
+DEFAULT_DATA = ROOT / ".sluice" / "run"
+REGION = "us-east-1"
+#: Everything that synthesis reads.
+_DECLARED = ("infra", "lambdas", "glue_jobs", "step_functions", "sluice", "cdk.json", "requirements.lock")
+_KEPT_ASSEMBLIES = 4
+
+
+@dataclass(frozen=True)
+class LocalRun:
+    """One running local AWS and what it took to start, in seconds."""
+
+    endpoint: str
+    process: subprocess.Popen[bytes]
+    seconds: dict[str, float]
+
+
+def environment_lines(endpoint: str) -> list[str]:
+    """Return the lines a shell needs to talk to the local AWS."""
+    return [
+        f"export AWS_ENDPOINT_URL={endpoint}",
+        f"export AWS_REGION={REGION}",
+        f"export AWS_DEFAULT_REGION={REGION}",
+        "export AWS_ACCESS_KEY_ID=test",
+        "export AWS_SECRET_ACCESS_KEY=test",
+    ]
+
+
+def export(endpoint: str) -> None:
+    """Let this process talk to the local AWS."""
+    for line in environment_lines(endpoint):
+        name, _, value = line.removeprefix("export ").partition("=")
+        os.environ[name] = value
+
+
+def synthesize(contracts: list[Path], environment: str) -> Path:
+    """Return the cloud assembly of what is declared now; synthesized only when something changed."""
+    folder = CACHE / f"assembly-{_fingerprint(contracts, environment)}"
+    if not (folder / "manifest.json").is_file():
+        unfinished = folder.with_suffix(f".{os.getpid()}")
+        context = {"env": environment, "contracts": ",".join(str(path.resolve()) for path in contracts)}
+        done = subprocess.run(
+            [sys.executable, "-m", "infra.app"],
+            cwd=ROOT,
+            env={**os.environ, "CDK_OUTDIR": str(unfinished), "CDK_CONTEXT_JSON": json.dumps(context)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise CommandError(f"{done.stdout}{done.stderr}".strip() or "synthesis failed without a word")
+        try:
+            unfinished.rename(folder)
+        except OSError:
+            shutil.rmtree(unfinished)
+    os.utime(folder)
+    for old in sorted(CACHE.glob("assembly-*"), key=lambda path: path.stat().st_mtime)[:-_KEPT_ASSEMBLIES]:
+        shutil.rmtree(old, ignore_errors=True)
+    return folder
+
+
+def start(port: int, contracts: list[Path], *, data: Path, environment: str, detached: bool) -> LocalRun:
+    """Synthesize, start the local AWS at ``port`` and wait until every stack is deployed."""
+    if (running := _read_pid(data)) is not None:
+        raise CommandError(
+            f"A local AWS already runs from {data} (process {running}).", next_step="`sluice down`, then again."
+        )
+    began = time.perf_counter()
+    assembly = synthesize(contracts, environment)
+    synthesized = time.perf_counter()
+    data.mkdir(parents=True, exist_ok=True)
+    log = data / "serve.log"
+    command = [sys.executable, "-m", "localaws", "serve", "--assembly", str(assembly), "--port", str(port)]
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [*command, "--data", str(data), "--region", REGION],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=detached,
+        )
+    (data / "pid").write_text(str(process.pid))
+    endpoint = f"http://127.0.0.1:{port}"
+    _wait_until_ready(process, log, data)
+    done = time.perf_counter()
+    return LocalRun(endpoint, process, {"synthesize": synthesized - began, "deploy": done - synthesized})
+
+
+def deploy_again(endpoint: str, contracts: list[Path], environment: str) -> None:
+    """Synthesize what is declared now and deploy it into the local AWS that runs at ``endpoint``."""
+    assembly = synthesize(contracts, environment)
+    request = urllib.request.Request(
+        f"{endpoint}/_localaws/deploy", json.dumps({"assembly": str(assembly)}).encode(), method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=600) as answer:
+            answer.read()
+    except urllib.error.HTTPError as error:
+        raise CommandError(json.loads(error.read())["message"]) from error
+
+
+def stop(data: Path) -> bool:
+    """End the local AWS that was started from ``data``; tell whether one ran."""
+    pid = _read_pid(data)
+    (data / "pid").unlink(missing_ok=True)
+    if pid is None:
+        return False
+    os.kill(pid, signal.SIGTERM)
+    for _ in range(200):
+        if not _alive(pid):
+            return True
+        time.sleep(0.05)
+    os.kill(pid, signal.SIGKILL)
+    return True
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], log: Path, data: Path) -> None:
+    while process.poll() is None:
+        if any(line.startswith("ready") for line in log.read_text(errors="replace").splitlines()):
+            return
+        time.sleep(0.05)
+    (data / "pid").unlink(missing_ok=True)
+    raise CommandError(f"The local AWS ended before it was ready:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def _read_pid(data: Path) -> int | None:
+    try:
+        pid = int((data / "pid").read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return pid if _alive(pid) else None
+
+
+def _alive(pid: int) -> bool:
+    """Tell whether that process is a local AWS that still runs (a reused number is not)."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        command = b"localaws"
+    return b"localaws" in command
+
+
+def _fingerprint(contracts: list[Path], environment: str) -> str:
+    digest = hashlib.sha256(environment.encode())
+    for path in _files([*(ROOT / name for name in _DECLARED), *contracts]):
+        digest.update(f"{path}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _files(roots: list[Path]) -> Iterator[Path]:
+    for root in roots:
+        if root.is_file():
+            yield root
+        else:
+            yield from sorted(path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)

@@ -1,0 +1,170 @@
+"""Object versions in the landing bucket: told of by events, read in pieces or at any place."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from sluice.contracts import Contract
+from sluice.ingestion.source import Source, Spool
+from sluice.storage import client
+
+_SEEK_BUFFER = 4 << 20
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Word of one object version in the landing bucket. ``reference`` is what the caller knows the message by."""
+
+    bucket: str
+    key: str
+    version_id: str
+    size: int
+    reference: str = ""
+
+    @property
+    def dataset(self) -> str:
+        """Return the first part of the key."""
+        return self.key.split("/", 1)[0]
+
+    @property
+    def uri(self) -> str:
+        """Return the object's S3 address."""
+        return f"s3://{self.bucket}/{self.key}"
+
+    @property
+    def delivery_id(self) -> str:
+        """Return the identity of this object version, the same however often it is told of."""
+        identity = "\n".join((self.bucket, self.key, self.version_id))
+        return hashlib.sha256(identity.encode()).hexdigest()[:32]
+
+
+def same_bytes(one: Notice, other: Notice) -> bool:
+    """Tell whether two object versions of one size hold the same bytes."""
+    return all(a == b for a, b in zip(_pieces(one), _pieces(other), strict=True))
+
+
+def _pieces(notice: Notice) -> Iterator[bytes]:
+    body = _open(notice)
+    return iter(lambda: body.read(1 << 20), b"")
+
+
+def _open(notice: Notice) -> BinaryIO:
+    version = {"VersionId": notice.version_id} if notice.version_id else {}
+    answer = client("s3").get_object(Bucket=notice.bucket, Key=notice.key, **version)
+    body: BinaryIO = io.BufferedReader(_Body(answer["Body"]), 1 << 20)
+    return body
+
+
+def landed_source(notice: Notice, contract: Contract, lake: str) -> Source:
+    """Return the object version as a source; records too long to parse are put under ``lake``."""
+    assert contract.arrival is not None
+
+    @contextmanager
+    def spool(sequence: int) -> Iterator[Spool]:
+        pointer = f"{lake}/records/{contract.name}/{notice.delivery_id}/long-{sequence}"
+        upload = _Upload(pointer)
+        yield upload
+        upload.close()
+
+    return Source(
+        uri=notice.uri,
+        size=notice.size,
+        compression=contract.arrival.compression,
+        open_stream=lambda: _open(notice),
+        open_seekable=lambda: io.BufferedReader(_Ranges(notice), _SEEK_BUFFER),
+        spool=spool,
+    )
+
+
+class _Body(io.RawIOBase):
+    """An S3 answer's body as a plain stream; a connection cut short is an error, not an end."""
+
+    def __init__(self, body: Any) -> None:
+        self.body = body
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.body.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self.body.close()
+        super().close()
+
+
+class _Ranges(io.RawIOBase):
+    """An object version read at any place by ranges."""
+
+    def __init__(self, notice: Notice) -> None:
+        self.notice, self.position = notice, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.notice.size}[whence]
+        self.position = base + offset
+        return self.position
+
+    def tell(self) -> int:
+        return self.position
+
+    def readinto(self, buffer: Any) -> int:
+        end = min(self.position + len(buffer), self.notice.size)
+        if end <= self.position:
+            return 0
+        version = {"VersionId": self.notice.version_id} if self.notice.version_id else {}
+        answer = client("s3").get_object(
+            Bucket=self.notice.bucket, Key=self.notice.key, Range=f"bytes={self.position}-{end - 1}", **version
+        )
+        data = answer["Body"].read()
+        buffer[: len(data)] = data
+        self.position += len(data)
+        return len(data)
+
+
+class _Upload:
+    """A record on its way to S3 in parts of ``_PART`` bytes."""
+
+    _PART = 8 << 20
+
+    def __init__(self, pointer: str) -> None:
+        self.pointer = pointer
+        bucket, _, key = pointer.removeprefix("s3://").partition("/")
+        self.where = {"Bucket": bucket, "Key": key}
+        self.upload = client("s3").create_multipart_upload(**self.where)["UploadId"]
+        self.parts: list[dict[str, Any]] = []
+        self.pending = bytearray()
+
+    def write(self, data: bytes) -> None:
+        """Add ``data``."""
+        self.pending += data
+        while len(self.pending) >= self._PART:
+            self._send(self._PART)
+
+    def _send(self, size: int) -> None:
+        number = len(self.parts) + 1
+        answer = client("s3").upload_part(
+            **self.where, UploadId=self.upload, PartNumber=number, Body=bytes(self.pending[:size])
+        )
+        del self.pending[:size]
+        self.parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+
+    def close(self) -> None:
+        """Complete the object."""
+        if self.pending:
+            self._send(len(self.pending))
+        client("s3").complete_multipart_upload(
+            **self.where, UploadId=self.upload, MultipartUpload={"Parts": self.parts}
+        )

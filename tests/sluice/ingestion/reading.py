@@ -1,0 +1,60 @@
+"""Reads bytes through a contract's reader and checks, as the ingestor does, without S3."""
+
+from __future__ import annotations
+
+import io
+from contextlib import nullcontext
+from typing import Any
+
+import pyarrow as pa
+
+from sluice.contracts import Arrival, Column, Contract, Rules, parse_type
+from sluice.ingestion.check import check_block
+from sluice.ingestion.readers import reader_for
+from sluice.ingestion.records import Rejected
+from sluice.ingestion.source import BytesSpool, Source
+
+
+def contract(*columns: Column, key: tuple[str, ...] = (), **arrival: Any) -> Contract:
+    """Return a landing contract of the given columns."""
+    return Contract(
+        name="things",
+        database="bronze",
+        columns=columns,
+        key=key,
+        arrival=Arrival(**{"format": "csv", **arrival}),
+        file="contracts/things.yaml",
+    )
+
+
+def column(name: str, kind: str = "string", *, required: bool = False, fmt: str | None = None, **rules: Any) -> Column:
+    """Return a column whose header is its name."""
+    return Column(name, parse_type(kind), required=required, header=name, format=fmt, rules=Rules(**rules))
+
+
+def source(data: bytes, *, compression: str = "auto") -> Source:
+    """Return ``data`` as a delivered file."""
+    return Source(
+        uri="s3://landing/things/file",
+        size=len(data),
+        compression=compression,
+        open_stream=lambda: io.BytesIO(data),
+        open_seekable=lambda: io.BytesIO(data),
+        spool=lambda _: nullcontext(BytesSpool()),
+    )
+
+
+def read(data: bytes, declared: Contract) -> tuple[pa.Table, list[Rejected]]:
+    """Return the accepted rows, with ``_position``, and the rejected records."""
+    assert declared.arrival is not None
+    tables, rejected = [], []
+    for block in reader_for(declared.arrival.format)(source(data), declared):
+        checked = check_block(block, declared)
+        tables.append(checked.accepted.append_column("_position", checked.positions))
+        rejected += checked.rejected
+    return pa.concat_tables(tables), sorted(rejected, key=lambda r: r.position)
+
+
+def codes(rejected: list[Rejected]) -> list[tuple[int, tuple[str, ...]]]:
+    """Return position and reason codes of each rejected record."""
+    return [(record.position, tuple(reason.code for reason in record.reasons)) for record in rejected]

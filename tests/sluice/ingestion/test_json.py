@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import orjson
+import pytest
+
+from sluice.errors import UnreadableFile
+from tests.sluice.ingestion.reading import codes, column, contract, read
+
+COLUMNS = (
+    column("id", required=True),
+    column("n", "int"),
+    column("cost", "decimal(12,2)"),
+    column("at", "timestamp"),
+    column("ok", "boolean"),
+)
+NDJSON = contract(*COLUMNS, format="ndjson")
+JSON = contract(*COLUMNS, format="json")
+
+
+def test_numbers_and_text_both_make_decimals() -> None:
+    data = b'{"id":"a","cost":1.50}\n{"id":"b","cost":"2.25"}\n{"id":"c"}\n'
+    rows, rejected = read(data, NDJSON)
+    assert not rejected
+    assert rows["cost"].to_pylist() == [Decimal("1.50"), Decimal("2.25"), None]
+
+
+def test_one_bad_record_costs_itself_only_and_gives_the_same_rows_as_without_it() -> None:
+    good = [b'{"id":"%d","n":%d,"cost":%d.5,"at":"2026-01-01T00:00:0%dZ","ok":true}' % (n, n, n, n) for n in range(9)]
+    clean = read(b"\n".join(good), NDJSON)[0].drop_columns("_position")
+    bad = [b"{broken", b"[1]", b'{"id":5}', b'{"id":"x","n":"y"}', b'{"id":"x","n":1.5}', b'{"n":1}', b'{"id":"\xff"}']
+    mixed = [*good[:5], *bad, *good[5:]]
+    rows, rejected = read(b"\n".join(mixed) + b"\n", NDJSON)
+    assert rows.drop_columns("_position").equals(clean)
+    assert [code for _, code in codes(rejected)] == [
+        ("malformed_record",),
+        ("malformed_record",),
+        ("unparseable",),
+        ("unparseable",),
+        ("unparseable",),
+        ("missing_required",),
+        ("wrong_encoding",),
+    ]
+    assert [r.position for r in rejected] == list(range(6, 13))
+    assert [r.raw for r in rejected] == bad
+
+
+def test_two_objects_on_a_line_are_one_malformed_record() -> None:
+    rows, rejected = read(b'{"id":"a"}{"id":"b"}\n{"id":"c"}\n', NDJSON)
+    assert rows["id"].to_pylist() == ["c"]
+    assert codes(rejected) == [(1, ("malformed_record",))]
+
+
+def test_timestamps_with_and_without_zone_become_utc() -> None:
+    data = b'{"id":"a","at":"2026-01-01T01:00:00+01:00"}\n{"id":"b","at":"2026-01-01 00:00:00"}\n'
+    rows, _ = read(data, NDJSON)
+    assert [str(t) for t in rows["at"].to_pylist()] == ["2026-01-01 00:00:00"] * 2
+
+
+@pytest.mark.parametrize("option", [0, orjson.OPT_INDENT_2])
+def test_an_array_is_read_record_by_record(option: int) -> None:
+    records = [{"id": f"Łódź {n}", "n": n, "ok": n % 2 == 0} for n in range(2000)]
+    rows, rejected = read(orjson.dumps(records, option=option), JSON)
+    assert not rejected
+    assert rows["id"].to_pylist() == [r["id"] for r in records]
+
+
+def test_a_cut_array_is_refused() -> None:
+    with pytest.raises(UnreadableFile, match="broken JSON"):
+        read(orjson.dumps([{"id": "a"}, {"id": "b"}])[:-6], JSON)
