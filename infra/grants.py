@@ -40,8 +40,9 @@ def list_bucket(role: iam.IRole, bucket: s3.IBucket) -> None:
 
 
 def consume(role: iam.IRole, queue: sqs.IQueue) -> None:
-    """Let an event source mapping with ``role`` take messages from ``queue``."""
-    allow(role, ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], [queue.queue_arn])
+    """Let ``role`` take messages from ``queue``, and say when failed ones come again."""
+    actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]
+    allow(role, actions, [queue.queue_arn])
 
 
 def use_ledger(role: iam.IRole, table: dynamodb.ITable, *actions: str) -> None:

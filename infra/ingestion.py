@@ -29,7 +29,11 @@ class IngestionStack(Stack):
         timeout = Duration.minutes(15)
         self.landing_queue, landing_dead = self._queue("Landing", timeout)
         self.commit_queue, commit_dead = self._queue("Commit", timeout, fifo=True)
-        variables = {**storage.variables(), "SLUICE_COMMIT_QUEUE_URL": self.commit_queue.queue_url}
+        variables = {
+            **storage.variables(),
+            "SLUICE_LANDING_QUEUE_URL": self.landing_queue.queue_url,
+            "SLUICE_COMMIT_QUEUE_URL": self.commit_queue.queue_url,
+        }
         ingest = python_function(
             self,
             "ingest_file",
@@ -124,7 +128,11 @@ class IngestionStack(Stack):
         grants.read_objects(role, storage.lake, "staging/", *folders, key=storage.key)
         grants.write_objects(role, storage.lake, *folders, key=storage.key)
         grants.delete_objects(role, storage.lake, "staging/", *folders)
-        grants.allow(role, ["glue:GetTable", "glue:UpdateTable"], storage.catalog_arns("bronze", "quarantine"))
+        grants.allow(
+            role,
+            ["glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"],
+            storage.catalog_arns("bronze", "quarantine"),
+        )
         grants.use_ledger(role, storage.ledger, "BatchWriteItem")
         grants.allow(role, ["sqs:SendMessage"], [self.commit_queue.queue_arn])
         bus = f"arn:{self.partition}:events:{self.region}:{self.account}:event-bus/default"

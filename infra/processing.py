@@ -79,7 +79,7 @@ class ProcessingStack(Stack):
         grants.write_objects(self.run.role, storage.lake, *storage.folders(*derived), key=storage.key)
         grants.delete_objects(self.run.role, storage.lake, *storage.folders(*derived))
         grants.list_bucket(self.run.role, storage.lake)
-        grants.allow(self.run.role, ["glue:UpdateTable"], storage.catalog_arns(*derived))
+        grants.allow(self.run.role, ["glue:GetDatabase", "glue:UpdateTable"], storage.catalog_arns(*derived))
         grants.use_ledger(self.run.role, storage.ledger, "PutItem")
 
     def _workflow(self) -> sfn.StateMachine:

@@ -13,6 +13,7 @@ class Settings(msgspec.Struct, frozen=True):
     landing_bucket: str = ""
     lake_bucket: str = ""
     ledger_table: str = ""
+    landing_queue_url: str = ""
     commit_queue_url: str = ""
     database_prefix: str = ""
     event_bus: str = "default"

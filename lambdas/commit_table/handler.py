@@ -9,6 +9,7 @@ from typing import Any
 
 from sluice.contracts import Contract
 from sluice.ingestion.commit import Lake, drain
+from sluice.ingestion.retry import give_back
 from sluice.ingestion.stage import staging_prefix
 from sluice.ingestion.wake import wake
 from sluice.ledger import Ledger
@@ -17,8 +18,9 @@ from sluice.settings import Settings, settings_from_environment
 from sluice.storage import S3Store, client
 from sluice.tables.catalog import glue_catalog
 
-logging.getLogger().setLevel(logging.INFO)
 log = logging.getLogger(__name__)
+for name in (__name__, "sluice"):
+    logging.getLogger(name).setLevel(logging.INFO)
 _SLOWEST_PACE = 5.0
 
 
@@ -39,7 +41,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         except Exception:
             log.exception("%s could not be committed; what is staged stays", dataset)
             failed += references
-    return {"batchItemFailures": [{"itemIdentifier": reference} for reference in failed]}
+    return give_back(settings.commit_queue_url, event["Records"], failed)
 
 
 def _drain(settings: Settings, dataset: str) -> None:

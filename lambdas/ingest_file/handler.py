@@ -11,11 +11,12 @@ import pyarrow as pa
 from sluice.contracts import Contract
 from sluice.ingestion.ingest import ingest_files
 from sluice.ingestion.landing import Notice
+from sluice.ingestion.retry import give_back
 from sluice.ingestion.wake import wake_committers
 from sluice.project import deployed_project
 from sluice.settings import settings_from_environment
 
-logging.getLogger().setLevel(logging.INFO)
+logging.getLogger("sluice").setLevel(logging.INFO)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         time_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
     wake_committers(settings, outcome.units)
-    return {"batchItemFailures": [{"itemIdentifier": reference} for reference in outcome.failed]}
+    return give_back(settings.landing_queue_url, event["Records"], outcome.failed)
 
 
 def _notice(record: dict[str, Any]) -> Notice:

@@ -16,8 +16,8 @@ from sluice.settings import settings_from_environment
 from sluice.tables.catalog import glue_catalog
 from sluice.tables.manage import ensure_tables
 
-logging.getLogger().setLevel(logging.INFO)
 log = logging.getLogger(__name__)
+log.setLevel(logging.INFO)
 _PHYSICAL_ID = "sluice-tables"
 
 
