@@ -10,9 +10,17 @@ _originals: dict[str, Any] = {}
 
 def replace(owner: Any, name: str, replacement: Any) -> None:
     """Put ``replacement`` in the place of ``owner.name``; raises AttributeError if moto has no such thing."""
-    symbol = f"{getattr(owner, '__module__', None) or owner.__name__}.{getattr(owner, '__qualname__', '')}".rstrip(".")
-    _originals.setdefault(f"{symbol}.{name}", inspect.getattr_static(owner, name))
+    _originals.setdefault(f"{_symbol(owner)}.{name}", inspect.getattr_static(owner, name))
     setattr(owner, name, replacement)
+
+
+def _symbol(owner: Any) -> str:
+    return f"{getattr(owner, '__module__', None) or owner.__name__}.{getattr(owner, '__qualname__', '')}".rstrip(".")
+
+
+def original(owner: Any, name: str) -> Any:
+    """Return what stood at ``owner.name`` before it was replaced."""
+    return _originals[f"{_symbol(owner)}.{name}"]
 
 
 def originals() -> dict[str, Any]:

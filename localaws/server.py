@@ -110,10 +110,21 @@ class LocalAws:
             glue,
             iam,
             lambda_runtime,
+            s3_versions,
             stepfunctions,
         )
 
-        for part in (iam, bucket_policies, lambda_runtime, events, event_sources, stepfunctions, glue, athena):
+        for part in (
+            iam,
+            bucket_policies,
+            s3_versions,
+            lambda_runtime,
+            events,
+            event_sources,
+            stepfunctions,
+            glue,
+            athena,
+        ):
             part.install(self.context)
         cloudformation_api.install(self.context, self.engine)
         app: App = DomainDispatcherApplication(create_backend_app)
