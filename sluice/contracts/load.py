@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeAlias, cast
+from typing import Any, Literal, NoReturn, TypeAlias, cast, get_args, get_type_hints
 
 import msgspec
 import yaml
@@ -16,7 +16,7 @@ from open_data_contract_standard.model import (
     SchemaObject,
     SchemaProperty,
 )
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from sluice.contracts.model import FILE_FORMATS, Arrival, Check, Column, Contract, PartitionField, Rules
 from sluice.contracts.types import ColumnType, parse_type
@@ -129,6 +129,7 @@ class _Reader:
             if first["type"] == "extra_forbidden":
                 allowed = "; no such field in the Open Data Contract Standard"
             self.refuse(where, f"{first['msg']}{allowed}")
+        self._refuse_unknown_fields(odcs, self.raw, ())
         self.one_of(odcs.kind, ("DataContract",), ("kind",))
         if not (odcs.apiVersion or "").startswith("v3."):
             self.refuse(("apiVersion",), f"{odcs.apiVersion!r} is not allowed; allowed: v3.0.0 to v3.2.0")
@@ -166,6 +167,22 @@ class _Reader:
             file=str(self.path),
         )
         return contract
+
+    def _refuse_unknown_fields(self, model: BaseModel, raw: dict[str, Any], at: Path_) -> None:
+        """Refuse what the standard's models would let pass: a misspelt field is not an absent one."""
+        names = {field.alias or name: name for name, field in type(model).model_fields.items()}
+        for key, value in raw.items():
+            if key not in names:
+                self.refuse(
+                    (*at, key), f"no such field in the Open Data Contract Standard; allowed: {', '.join(names)}"
+                )
+            parsed = getattr(model, names[key])
+            if isinstance(parsed, BaseModel) and isinstance(value, dict):
+                self._refuse_unknown_fields(parsed, value, (*at, key))
+            elif isinstance(parsed, list):
+                for index, (item, given) in enumerate(zip(parsed, value, strict=True)):
+                    if isinstance(item, BaseModel) and isinstance(given, dict):
+                        self._refuse_unknown_fields(item, given, (*at, key, index))
 
     def _table_name(self, table: SchemaObject, at: Path_) -> tuple[str, str]:
         physical = table.physicalName or ""
@@ -264,8 +281,11 @@ class _Reader:
         if not isinstance(given, dict):
             self.refuse(at, "arrival is a mapping")
         for key, value in given.items():
-            self.one_of(key, _ARRIVAL_KEYS, (*at, key))
-            values[_ARRIVAL_KEYS[key]] = value
+            field = _ARRIVAL_KEYS[self.one_of(key, _ARRIVAL_KEYS, (*at, key))]
+            if choices := get_args(get_type_hints(Arrival)[field]):
+                if all(isinstance(choice, str) for choice in choices):
+                    self.one_of(value, choices, (*at, key))
+            values[field] = value
         try:
             "".encode(values.get("encoding", "utf-8"))
         except LookupError:

@@ -97,11 +97,7 @@ def _evolve_field(table: Table, field: NestedField, update: object) -> list[str]
         update.add_column(field.name, field.field_type, doc=field.doc)  # type: ignore[attr-defined]
         return [f"+{field.name}"]
     changes = []
-    if (
-        present.field_type != field.field_type
-        and not field.field_type.is_struct
-        and str(field.field_type)[:4] != "list"
-    ):
+    if _differs(present.field_type, field.field_type):
         if not _widens(present.field_type, field.field_type):
             raise TableError(
                 f"{'.'.join(table.name())}: column {field.name} cannot change from {present.field_type} to "

