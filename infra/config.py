@@ -21,6 +21,7 @@ class Environment:
     commit_memory: int = 1769
     transform_memory: int = 3008
     ingest_concurrency: int = 10
+    commit_concurrency: int = 10
     transforms_at_once: int = 4
     scan_limit_bytes: int = 1 << 40
     log_days: int = 30
@@ -28,6 +29,12 @@ class Environment:
 
 DEV = Environment(name="dev", region="us-east-1", keep_data=False, scan_limit_bytes=100 << 30, log_days=7)
 PROD = Environment(
-    name="prod", region="us-east-1", keep_data=True, ingest_memory=1769, ingest_concurrency=50, log_days=90
+    name="prod",
+    region="us-east-1",
+    keep_data=True,
+    ingest_memory=1769,
+    ingest_concurrency=50,
+    commit_concurrency=50,
+    log_days=90,
 )
 ENVIRONMENTS = {environment.name: environment for environment in (DEV, PROD)}

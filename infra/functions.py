@@ -13,7 +13,8 @@ from constructs import Construct
 
 from infra.config import PYTHON, Environment
 
-_RETENTION = {
+#: Days that logs are kept, as CloudWatch offers them.
+RETENTION = {
     7: logs.RetentionDays.ONE_WEEK,
     30: logs.RetentionDays.ONE_MONTH,
     90: logs.RetentionDays.THREE_MONTHS,
@@ -59,7 +60,7 @@ def python_function(
     log_group = logs.LogGroup(
         scope,
         f"{title}Log",
-        retention=_RETENTION[environment.log_days],
+        retention=RETENTION[environment.log_days],
         removal_policy=RemovalPolicy.RETAIN if environment.keep_data else RemovalPolicy.DESTROY,
     )
     role = iam.Role(

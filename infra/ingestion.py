@@ -75,6 +75,7 @@ class IngestionStack(Stack):
             target=commit,
             event_source_arn=self.commit_queue.queue_arn,
             batch_size=10,
+            max_concurrency=environment.commit_concurrency,
             report_batch_item_failures=True,
         )
         self._rules()

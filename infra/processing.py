@@ -19,7 +19,7 @@ from constructs import Construct
 from infra import grants
 from infra.bundle import ROOT
 from infra.config import Environment
-from infra.functions import Bundle, dependencies, python_function
+from infra.functions import RETENTION, Bundle, dependencies, python_function
 from infra.storage import StorageStack
 
 WORKFLOWS = ROOT / "step_functions"
@@ -99,7 +99,7 @@ class ProcessingStack(Stack):
             self,
             "RefreshLog",
             log_group_name=f"/aws/vendedlogs/states/{name}",
-            retention=logs.RetentionDays.ONE_MONTH,
+            retention=RETENTION[self.environment_.log_days],
             removal_policy=RemovalPolicy.RETAIN if self.environment_.keep_data else RemovalPolicy.DESTROY,
         )
         machine = sfn.StateMachine(
@@ -150,6 +150,7 @@ class ProcessingStack(Stack):
         grants.list_bucket(role, storage.lake)
         grants.allow(role, ["glue:GetDatabase", "glue:GetTable"], storage.catalog_arns(*every))
         grants.allow(role, ["glue:UpdateTable"], storage.catalog_arns(*derived))
+        self._grant_glue_logs(role)
         job = glue.CfnJob(
             self,
             "SparkJob",
@@ -172,6 +173,18 @@ class ProcessingStack(Stack):
             description="Rebuilds one derived table on Spark",
         )
         CfnOutput(self, "SparkJobName", value=job.ref)
+
+    def _grant_glue_logs(self, role: iam.Role) -> None:
+        """Let the job write its log and metrics, which Glue does under the job's own role."""
+        groups = f"arn:{self.partition}:logs:{self.region}:{self.account}:log-group:/aws-glue/jobs/*"
+        grants.allow(role, ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], [groups])
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["cloudwatch:PutMetricData"],
+                resources=["*"],
+                conditions={"StringEquals": {"cloudwatch:namespace": "Glue"}},
+            )
+        )
 
 
 def definition(path: Path) -> str:

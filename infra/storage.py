@@ -153,10 +153,10 @@ class StorageStack(Stack):
         )
         role = function.role
         assert role is not None
-        folders = self.folders(*DATABASES)
-        grants.read_objects(role, self.lake, *folders, key=self.key)
-        grants.write_objects(role, self.lake, *folders, key=self.key)
-        grants.delete_objects(role, self.lake, *(f"{folder}*/metadata/" for folder in folders))
+        metadata = [f"{folder}*/metadata/" for folder in self.folders(*DATABASES)]
+        grants.read_objects(role, self.lake, *metadata, key=self.key)
+        grants.write_objects(role, self.lake, *metadata, key=self.key)
+        grants.delete_objects(role, self.lake, *metadata)
         grants.list_bucket(role, self.lake)
         grants.allow(
             role,

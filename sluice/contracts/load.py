@@ -282,9 +282,9 @@ class _Reader:
             self.refuse(at, "arrival is a mapping")
         for key, value in given.items():
             field = _ARRIVAL_KEYS[self.one_of(key, _ARRIVAL_KEYS, (*at, key))]
-            if choices := get_args(get_type_hints(Arrival)[field]):
-                if all(isinstance(choice, str) for choice in choices):
-                    self.one_of(value, choices, (*at, key))
+            choices = get_args(get_type_hints(Arrival)[field])
+            if choices and all(isinstance(choice, str) for choice in choices):
+                self.one_of(value, choices, (*at, key))
             values[field] = value
         try:
             "".encode(values.get("encoding", "utf-8"))

@@ -1,0 +1,138 @@
+"""Findings of cdk-nag that stand, each with its reason. ``tests/infra/test_nag.py`` fails for one that no longer fits.
+
+An acknowledgement names the resolved policy text, so placeholders stand for what CDK makes of the buckets:
+``{lake}`` and ``{landing}`` for their ARNs, ``{tables}`` for the catalog's tables, ``{db}`` for the database prefix.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+
+from aws_cdk import Acknowledgment, Stack, Validations
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.storage import StorageStack
+
+#: By stack, construct and finding (or the resource that a permission with a ``*`` names): why it stands.
+ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    "storage": {
+        "ManageTablesRole": {
+            "{lake}/{db}bronze/*/metadata/*": "A contract may add a bronze table with any deployment; only metadata.",
+            "{lake}/{db}silver/*/metadata/*": "Silver tables are made here empty: their rows are not in reach.",
+            "{lake}/{db}gold/*/metadata/*": "Gold tables evolve by metadata alone; the data folders are left out.",
+            "{lake}/{db}quarantine/*/metadata/*": "Each landing contract brings a quarantine table under its own name.",
+            "{tables}/{db}bronze/*": "Creates the catalog entry of whatever dataset a new contract declares.",
+            "{tables}/{db}silver/*": "Derived names come from the contracts of this very deployment.",
+            "{tables}/{db}gold/*": "A gold contract is one new file; a role per table would grow with the contracts.",
+            "{tables}/{db}quarantine/*": "Evolves beside bronze, table by table, when the reasons' columns change.",
+        },
+    },
+    "ingestion": {
+        "IngestFileRole": {
+            "{landing}/*": "Producers choose the keys; the first part names the dataset, unknown ones are recorded.",
+            "{lake}/staging/*": "Every attempt stages under a name of its own, which no policy can know beforehand.",
+            "{lake}/records/*": "Records too long for a row are kept under delivery and attempt.",
+            "{lake}/{db}bronze/*/metadata/*": "Reads the schema of the table that a large file will be adopted by.",
+            "{lake}/{db}bronze/*/data/*": "A large file's rows are written where its table keeps data: nothing is copied.",
+            "{tables}/{db}bronze/*": "Looks up the table that the delivery belongs to, whichever dataset that is.",
+        },
+        "CommitTableRole": {
+            "{lake}/staging/*": "Reads what any ingestor staged and removes it after the commit.",
+            "{lake}/{db}bronze/*": "One committer serves all bronze tables, one message group each.",
+            "{lake}/{db}quarantine/*": "Rejected records are committed with the accepted ones of the same delivery.",
+            "{tables}/{db}bronze/*": "Moves a bronze table to its next snapshot, the table that the wake-up names.",
+            "{tables}/{db}quarantine/*": "Quarantine moves with bronze, so that no delivery is counted by halves.",
+        },
+    },
+    "processing": {
+        "PlanRefreshRole": {
+            "{lake}/{db}bronze/*/metadata/*": "Compares snapshots of every input; it cannot open a data file.",
+            "{lake}/{db}silver/*/metadata/*": "Silver is both input and output of a plan, by its snapshots only.",
+            "{lake}/{db}gold/*/metadata/*": "Sees what each gold table was last made of, in its snapshot summary.",
+            "{tables}/{db}bronze/*": "A transform may read any bronze table; the plan loads those that are declared.",
+            "{tables}/{db}silver/*": "Which silver tables there are is decided by the contracts, not by the stack.",
+            "{tables}/{db}gold/*": "The plan covers all derived tables; it only reads their entries.",
+        },
+        "RunTransformRole": {
+            "{lake}/{db}bronze/*": "Reads the inputs that a transform declares; bronze is never written here.",
+            "{lake}/{db}silver/*": "One engine rebuilds any silver table: data and metadata, after its checks.",
+            "{lake}/{db}gold/*": "Files of a refused result are deleted again, also in gold.",
+            "{tables}/{db}bronze/*": "Finds where an input's metadata lies.",
+            "{tables}/{db}silver/*": "Publishing a silver table is one update of its catalog entry.",
+            "{tables}/{db}gold/*": "Publishing a gold table asserts the snapshot that the run began with.",
+        },
+        "SparkRole": {
+            "{lake}/{db}bronze/*": "The Spark engine takes over tables that outgrow a function: same inputs, no writes.",
+            "{lake}/{db}silver/*": "Large silver tables are rebuilt by Spark in place of the function.",
+            "{lake}/{db}gold/*": "Large gold tables too; which ones is decided at run time, by size.",
+            "{tables}/{db}bronze/*": "Spark's Iceberg catalog looks its inputs up by name.",
+            "{tables}/{db}silver/*": "Spark commits a silver table through the same catalog entry.",
+            "{tables}/{db}gold/*": "Spark commits a gold table; the job's argument names it.",
+            "{logs}/aws-glue/jobs/*": "Glue names the log streams after its runs; the groups are its own.",
+            "*": "cloudwatch:PutMetricData knows no resources; a condition holds it to Glue's namespace.",
+        },
+        "SparkJob": {
+            "AwsSolutions-GL1": "The job's log holds counts and table names, no rows; CloudWatch encrypts it at rest.",
+            "AwsSolutions-GL3": "The job keeps no bookmarks: which input it reads is the plan's decision, by snapshot.",
+        },
+        "RefreshRole": {
+            "arn:aws:states:{region}:<AWS::AccountId>:execution:{machine}:*": (
+                "An execution asks whether another one of this same workflow still lives; their names are made by AWS."
+            ),
+            "*": "Log delivery and X-Ray segments of a workflow know no resources; AWS documents both with '*'.",
+        },
+    },
+}
+#: Of the whole application, since it is one fact in one place.
+LATEST_RUNTIME = (
+    "Runtime, wheels and processor are one locked fact in infra/config.py; a newer Python is a tested change."
+)
+
+
+def accept_findings(stacks: Mapping[str, Stack], storage: StorageStack) -> None:
+    """Acknowledge what is accepted on the constructs of ``stacks`` (by the last part of their names)."""
+    acknowledge(storage.node.root, "AwsSolutions-L1", LATEST_RUNTIME)
+    for kind, constructs in ACCEPTED.items():
+        stack = stacks[kind]
+        words = _placeholders(stack, storage)
+        for name, findings in constructs.items():
+            for finding, reason in findings.items():
+                plain = re.sub(r"\{(\w+)\}", lambda word: words[word[1]], finding)  # noqa: B023
+                rule = plain if plain.startswith("AwsSolutions-") else f"AwsSolutions-IAM5[Resource::{plain}]"
+                acknowledge(stack.node.find_child(name), rule, reason)
+
+
+def acknowledge(construct: Construct, rule: str, reason: str) -> None:
+    """Accept a finding of ``rule`` on ``construct``."""
+    Validations.of(construct).acknowledge(Acknowledgment(id=f"AwsSolutions::{rule}", reason=reason))
+
+
+def _placeholders(stack: Stack, storage: StorageStack) -> dict[str, str]:
+    environment = storage.environment_
+    where = f"{environment.region}:<AWS::AccountId>"
+    return {
+        "lake": _arn_text(stack, storage, storage.lake),
+        "landing": _arn_text(stack, storage, storage.landing),
+        "tables": f"arn:aws:glue:{where}:table",
+        "logs": f"arn:aws:logs:{where}:log-group:",
+        "region": environment.region,
+        "machine": f"sluice-{environment.name}-refresh",
+        "db": environment.database_prefix,
+    }
+
+
+def _arn_text(stack: Stack, storage: StorageStack, bucket: s3.Bucket) -> str:
+    """Return how cdk-nag spells the bucket's ARN in a policy of ``stack``."""
+    reference = storage.resolve(bucket.bucket_arn)
+    if stack is storage:
+        return f"<{'.'.join(reference['Fn::GetAtt'])}>"
+    # CDK publishes a weak reference as the output Publish/Output<reference>; the name is its path and a hash of it.
+    path = ("Publish", "Output" + json.dumps(reference, separators=(",", ":")))
+    digest = hashlib.md5("/".join(path).encode(), usedforsecurity=False).hexdigest()[:8].upper()
+    output = re.sub("[^A-Za-z0-9]", "", "".join(path)) + digest
+    names = {"StackName": storage.stack_name, "Region": storage.region, "OutputName": output}
+    return json.dumps({"Fn::GetStackOutput": names}, separators=(",", ":"))

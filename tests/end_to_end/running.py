@@ -1,0 +1,256 @@
+"""What these tests share: one deployment on a local AWS of its own, and words for what is done to it and asked of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from botocore.config import Config
+
+from sluice.cli import deployment, status
+from sluice.ingestion.landing import Notice
+from sluice.ledger import Delivery, Ledger
+from sluice.tables.catalog import glue_catalog
+
+ROOT = Path(__file__).resolve().parents[2]
+SLUICE = Path(sys.executable).with_name("sluice")
+CONTRACTS = (ROOT / "contracts", Path(__file__).with_name("contracts"))
+REAL_DATA = Path(os.environ.get("SLUICE_SHARED_DATA", ROOT.parent / "shared" / "data"))
+Found = TypeVar("Found")
+
+
+def real_data(name: str) -> Path:
+    """Return a folder of real data; without it the test is skipped and says so, and under CI it fails."""
+    folder = REAL_DATA / name
+    if not folder.is_dir():
+        reason = f"REAL DATA MISSING: there is no {folder}; set SLUICE_SHARED_DATA. Nothing real was tested."
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+def until(find: Callable[[], Found], what: str, seconds: float = 90.0) -> Found:
+    """Return what ``find`` finds as soon as it is true; fails after ``seconds``, naming ``what`` was waited for."""
+    deadline = time.monotonic() + seconds
+    while not (found := find()):
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.1)
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def run(*command: str | Path, timeout: float = 300.0, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command from the project's root and return what it said."""
+    return subprocess.run(
+        [str(part) for part in command],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def sluice(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the product's command as a user does."""
+    return run(SLUICE, *arguments, **environment)
+
+
+def aws(*arguments: str | Path) -> str:
+    """Run the plain AWS CLI and return its answer; a test fails clearly where there is none."""
+    command = shutil.which("aws")
+    assert command, "these tests talk to the local AWS with the plain AWS CLI, and there is no `aws` on the PATH"
+    done = run(command, *arguments, AWS_PAGER="", AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
+    assert done.returncode == 0, f"aws {' '.join(map(str, arguments))}: {done.stderr}"
+    return done.stdout
+
+
+def as_csv(rows: Iterable[tuple[Any, ...]], header: str = "parcel_id,grams,note") -> bytes:
+    """Return a small file of parcels."""
+    lines = [header, *(",".join(map(str, row)) for row in rows)]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The stacks as they run on one local AWS."""
+
+    endpoint: str
+    data: Path
+    outputs: Mapping[str, str]
+    clients: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        if service not in self.clients:
+            config = Config(max_pool_connections=32, read_timeout=600, retries={"mode": "standard", "max_attempts": 2})
+            self.clients[service] = boto3.client(service, config=config)
+        return self.clients[service]
+
+    @property
+    def landing(self) -> str:
+        return self.outputs["LandingBucketName"]
+
+    def put(self, key: str, body: bytes) -> Notice:
+        """Upload one file; return what identifies its delivery."""
+        answer = self.client("s3").put_object(Bucket=self.landing, Key=key, Body=body)
+        return Notice(self.landing, key, answer["VersionId"], len(body))
+
+    def put_all(self, files: Mapping[str, bytes]) -> list[Notice]:
+        """Upload many files, eight at a time."""
+        with ThreadPoolExecutor(8) as pool:
+            return list(pool.map(lambda item: self.put(*item), files.items()))
+
+    def versions(self, prefix: str) -> list[Notice]:
+        """Return all object versions in landing under ``prefix``."""
+        pages = self.client("s3").get_paginator("list_object_versions").paginate(Bucket=self.landing, Prefix=prefix)
+        found = [version for page in pages for version in page.get("Versions", [])]
+        return [Notice(self.landing, v["Key"], v["VersionId"], v["Size"]) for v in found]
+
+    def announce(self, notices: Iterable[Notice], *, shuffled: int) -> None:
+        """Put S3's event for each notice on the landing queue, as EventBridge does, in an order of that seed."""
+        messages = [json.dumps(_object_created(notice)) for notice in notices]
+        random.Random(shuffled).shuffle(messages)
+        for start in range(0, len(messages), 10):
+            entries = [
+                {"Id": str(number), "MessageBody": body} for number, body in enumerate(messages[start : start + 10])
+            ]
+            answer = self.client("sqs").send_message_batch(QueueUrl=self.outputs["LandingQueueUrl"], Entries=entries)
+            assert not answer.get("Failed")
+
+    def depth(self, name: str) -> int:
+        """Return how many messages a queue holds, seen and unseen ones."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self.client("sqs").get_queue_attributes(QueueUrl=self.outputs[f"{name}QueueUrl"], AttributeNames=names)
+        return sum(int(answer["Attributes"][attribute]) for attribute in names)
+
+    def quiet(self, seconds: float = 90.0) -> None:
+        """Wait until no message is on its way to an ingestor or a committer."""
+        until(lambda: not (self.depth("Landing") or self.depth("Commit")), "both queues are empty", seconds)
+
+    def ended(self, notices: Iterable[Notice], seconds: float = 90.0) -> dict[str, Delivery]:
+        """Wait until the ledger knows the end of each delivery; return what it says, by delivery id."""
+        wanted = {(notice.dataset, notice.delivery_id) for notice in notices}
+        ledger = Ledger(self.outputs["LedgerTableName"])
+
+        def known() -> dict[str, Delivery]:
+            found = {id_: d for id_, d in ledger.known(wanted).items() if d.status in ("committed", "duplicate", "rejected")}
+            return found if len(found) == len(wanted) else {}
+
+        return until(known, f"{len(wanted)} deliveries end", seconds)
+
+    def settle(self, timeout: float = 300.0) -> status.Status:
+        """Wait as ``sluice status --wait`` does; fails when something failed."""
+        state, failures = status.wait(dict(self.outputs), timeout=timeout)
+        assert not failures, failures
+        return state
+
+    def ledger_entries(self, dataset: str) -> list[Delivery]:
+        return list(Ledger(self.outputs["LedgerTableName"]).deliveries(dataset))
+
+    def ledger_item(self, notice: Notice) -> dict[str, Any]:
+        """Return the ledger's raw item of one delivery."""
+        key = {"dataset": {"S": notice.dataset}, "entry": {"S": f"delivery#{notice.delivery_id}"}}
+        answer = self.client("dynamodb").get_item(
+            TableName=self.outputs["LedgerTableName"], Key=key, ConsistentRead=True
+        )
+        return dict(answer.get("Item", {}))
+
+    def table(self, name: str) -> Any:
+        """Return an Iceberg table by ``database.table``, as it is now."""
+        return glue_catalog().load_table(tuple(name.split(".")))
+
+    def rows(self, name: str, prefix: str = "") -> list[dict[str, Any]]:
+        """Return a table's whole content in a fixed order; with ``prefix``, of files under that key only."""
+        rows: pa.Table = self.table(name).scan().to_arrow()
+        if prefix:
+            rows = rows.filter(pc.starts_with(rows["_source"], f"s3://{self.landing}/{prefix}"))
+        listed = rows.drop_columns(["_ingested_at"]).to_pylist()
+        return sorted(listed, key=lambda row: (row["_delivery_id"], row["_position"] or 0, repr(row)))
+
+    def function(self, part: str) -> str:
+        """Return the name of the deployed function that has ``part`` in it."""
+        pages = self.client("lambda").get_paginator("list_functions").paginate()
+        names = [f["FunctionName"] for page in pages for f in page["Functions"] if part in f["FunctionName"]]
+        assert len(names) == 1, names
+        return str(names[0])
+
+    def log_of(self, function: str, since: float) -> str:
+        """Return what a function logged since ``since`` (seconds since the epoch)."""
+        pages = (
+            self.client("logs")
+            .get_paginator("filter_log_events")
+            .paginate(logGroupName=self.log_group(function), startTime=int(since * 1000))
+        )
+        return "\n".join(event["message"] for page in pages for event in page["events"])
+
+    def log_group(self, function: str) -> str:
+        answer = self.client("lambda").get_function_configuration(FunctionName=function)
+        return str(answer.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{function}")
+
+    def localaws(self, method: str, path: str, body: Any = None) -> Any:
+        """Ask the local AWS itself; what it refuses is raised as ``HTTPError``."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.endpoint}/_localaws/{path}", data, method=method)
+        with urllib.request.urlopen(request, timeout=600) as answer:
+            return json.loads(answer.read())
+
+
+def forget_clients() -> None:
+    """Let this process connect anew: clients and catalogs are kept per process, endpoints are not."""
+    from sluice import storage
+
+    for kept in (deployment.client, storage.client, glue_catalog):
+        kept.cache_clear()
+
+
+def _object_created(notice: Notice) -> dict[str, Any]:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html"""
+    return {
+        "version": "0",
+        "id": "17793124-05d4-b198-2fde-7ededc63b103",
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": "123456789012",
+        "time": "2026-01-01T00:00:00Z",
+        "region": "us-east-1",
+        "resources": [f"arn:aws:s3:::{notice.bucket}"],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": notice.bucket},
+            "object": {
+                "key": notice.key,
+                "size": notice.size,
+                "etag": "b1946ac92492d2347c6235b4d2611184",
+                "version-id": notice.version_id,
+                "sequencer": "00617F08299329D189",
+            },
+            "request-id": "N4N7GDK58NMKJ12R",
+            "requester": "123456789012",
+            "source-ip-address": "127.0.0.1",
+            "reason": "PutObject",
+        },
+    }
