@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_s3 as s3
-from constructs import Construct
+from constructs import IConstruct
 
 from infra.storage import StorageStack
 
@@ -37,7 +37,7 @@ ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
             "{lake}/staging/*": "Every attempt stages under a name of its own, which no policy can know beforehand.",
             "{lake}/records/*": "Records too long for a row are kept under delivery and attempt.",
             "{lake}/{db}bronze/*/metadata/*": "Reads the schema of the table that a large file will be adopted by.",
-            "{lake}/{db}bronze/*/data/*": "A large file's rows are written where its table keeps data: nothing is copied.",
+            "{lake}/{db}bronze/*/data/*": "A large file's rows are written where its table keeps data: no copy.",
             "{tables}/{db}bronze/*": "Looks up the table that the delivery belongs to, whichever dataset that is.",
         },
         "CommitTableRole": {
@@ -66,7 +66,7 @@ ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
             "{tables}/{db}gold/*": "Publishing a gold table asserts the snapshot that the run began with.",
         },
         "SparkRole": {
-            "{lake}/{db}bronze/*": "The Spark engine takes over tables that outgrow a function: same inputs, no writes.",
+            "{lake}/{db}bronze/*": "The Spark engine takes over tables that outgrow a function: same inputs.",
             "{lake}/{db}silver/*": "Large silver tables are rebuilt by Spark in place of the function.",
             "{lake}/{db}gold/*": "Large gold tables too; which ones is decided at run time, by size.",
             "{tables}/{db}bronze/*": "Spark's Iceberg catalog looks its inputs up by name.",
@@ -106,7 +106,7 @@ def accept_findings(stacks: Mapping[str, Stack], storage: StorageStack) -> None:
                 acknowledge(stack.node.find_child(name), rule, reason)
 
 
-def acknowledge(construct: Construct, rule: str, reason: str) -> None:
+def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
     """Accept a finding of ``rule`` on ``construct``."""
     Validations.of(construct).acknowledge(Acknowledgment(id=f"AwsSolutions::{rule}", reason=reason))
 

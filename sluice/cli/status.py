@@ -45,6 +45,11 @@ class Status:
     running: int
 
     @property
+    def arrived(self) -> bool:
+        """Tell whether anything came for any dataset: before that no refresh is due."""
+        return any(numbers.deliveries for name, numbers in self.datasets.items() if name != UNKNOWN)
+
+    @property
     def accounted(self) -> bool:
         """Tell whether every object version in landing has an end in the ledger."""
         return not self.open_deliveries
@@ -82,7 +87,7 @@ def wait(
             return status, dead
         behind: list[str] = []
         if status.accounted and not status.running:
-            behind = _behind(outputs)
+            behind = _behind(outputs) if status.arrived else []
             if not behind:
                 return status, []
             idle_since = idle_since or time.monotonic()

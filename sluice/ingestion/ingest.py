@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,10 +14,10 @@ import msgspec
 
 from sluice.contracts import Contract
 from sluice.errors import DeliveryError, FileTooLarge, UnknownDataset
-from sluice.ingestion.check import check_block
+from sluice.ingestion.check import Checked, check_block
 from sluice.ingestion.landing import Notice, landed_source, same_bytes
 from sluice.ingestion.readers import reader_for
-from sluice.ingestion.records import Reason
+from sluice.ingestion.records import Block, Reason
 from sluice.ingestion.source import Source
 from sluice.ingestion.stage import DeliveryWriter, StagedUnit, UnitWriter
 from sluice.ledger import FINAL, UNKNOWN, Delivery, Ledger
@@ -26,6 +28,7 @@ from sluice.storage import S3Store, Store, client
 log = logging.getLogger(__name__)
 #: From this size on a file's rows are written straight to the table's data folder.
 ADOPT_BYTES = 32 << 20
+_CHECKS_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -51,20 +54,26 @@ def ingest_files(
     """
     ledger = Ledger(settings.ledger_table)
     store = S3Store()
-    todo = list(dict.fromkeys(notices))
-    known = ledger.known((notice.dataset, notice.delivery_id) for notice in todo)
+    # One batch may tell of the same object version twice: it is staged once, and its messages share its fate.
+    references: dict[str, list[str]] = {}
+    todo: dict[str, Notice] = {}
+    for notice in notices:
+        references.setdefault(notice.delivery_id, []).append(notice.reference)
+        todo[notice.delivery_id] = notice
+    known = ledger.known((notice.dataset, notice.delivery_id) for notice in todo.values())
     failed: list[str] = []
     writers: dict[str, UnitWriter] = {}
     units: list[StagedUnit] = []
     staged: list[Delivery] = []
-    for notice in todo:
+    for notice in todo.values():
         if time_left() < _seconds_for(notice.size):
             log.warning("%s is left for another call: %.0f s are too few", notice.uri, time_left())
-            failed.append(notice.reference)
+            failed += references[notice.delivery_id]
             continue
         try:
             if (earlier := known.get(notice.delivery_id)) and earlier.status in FINAL:
-                ledger.redelivered(notice.dataset, notice.delivery_id)
+                for _ in references[notice.delivery_id]:
+                    ledger.redelivered(notice.dataset, notice.delivery_id)
                 continue
             contract = project.landing(notice.dataset)
             if contract is None:
@@ -88,7 +97,7 @@ def ingest_files(
             staged.append(_entry(notice, status="staged"))
         except Exception:
             log.exception("%s could not be staged; it will come again", notice.uri)
-            failed.append(notice.reference)
+            failed += references[notice.delivery_id]
     units += [writer.finish() for writer in writers.values() if writer.has_deliveries]
     for delivery in staged:
         ledger.record_staged(delivery)
@@ -99,13 +108,25 @@ def stage_source(source: Source, contract: Contract, delivery: DeliveryWriter) -
     """Read and check a whole file into ``delivery``; a file that cannot be read ends as unreadable."""
     assert contract.arrival is not None
     try:
-        for block in reader_for(contract.arrival.format)(source, contract):
-            delivery.add(check_block(block, contract))
+        for checked in _checked(reader_for(contract.arrival.format)(source, contract), contract):
+            delivery.add(checked)
     except DeliveryError as error:
         log.warning("%s", error)
         delivery.unreadable(Reason(error.code, str(error)))
     else:
         delivery.done()
+
+
+def _checked(blocks: Iterator[Block], contract: Contract) -> Iterator[Checked]:
+    """Check blocks in order while the next ones are parsed: both are native code that runs side by side."""
+    with ThreadPoolExecutor(_CHECKS_AT_ONCE) as pool:
+        waiting: deque[Future[Checked]] = deque()
+        for block in blocks:
+            waiting.append(pool.submit(check_block, block, contract))
+            if len(waiting) > _CHECKS_AT_ONCE:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _seconds_for(size: int) -> float:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from sluice.ingestion.source import Source
 
@@ -16,7 +13,6 @@ MAX_RECORD = 8 << 20
 #: A rejected record longer than this is kept as an S3 object, with a pointer in the table.
 MAX_INLINE_RECORD = 1 << 20
 _QUOTE = b'"'
-_LINE_FEED, _CARRIAGE_RETURN = 10, 13
 
 
 @dataclass(frozen=True)
@@ -90,43 +86,25 @@ def _put_away(
     return Oversized(size=size, pointer=spool.pointer), rest
 
 
-@dataclass(frozen=True)
-class Spans:
-    """Where each record of a block begins and ends (without its line end), as int64 arrays."""
-
-    data: bytes
-    starts: pa.Array
-    ends: pa.Array
-
-    def __len__(self) -> int:
-        """Return how many records there are."""
-        return len(self.starts)
-
-    def records(self, rows: Sequence[int] | None = None) -> list[bytes]:
-        """Return the bytes of the records at ``rows`` (none: of all)."""
-        starts, ends = self.starts, self.ends
-        if rows is not None:
-            wanted = pa.array(rows, pa.int64())
-            starts, ends = starts.take(wanted), ends.take(wanted)
-        return [self.data[start:end] for start, end in zip(starts.to_pylist(), ends.to_pylist(), strict=True)]
-
-
-def record_spans(data: bytes, *, quoted: bool) -> Spans:
-    """Return the spans of every record in ``data`` that is not an empty line."""
-    raw = pa.Array.from_buffers(pa.uint8(), len(data), [None, pa.py_buffer(data)])
-    ends = pc.indices_nonzero(pc.equal(raw, _LINE_FEED))
+def records_of(data: bytes, *, quoted: bool) -> list[bytes]:
+    """Return every record in ``data`` without its line end; empty lines are none."""
+    lines = data.split(b"\n")
     if quoted and _QUOTE in data:
-        quotes = pc.cumulative_sum(pc.cast(pc.equal(raw, _QUOTE[0]), pa.int32()))
-        ends = ends.filter(pc.equal(pc.bit_wise_and(quotes.take(ends), 1), 0))
-    ends = ends.cast(pa.int64())
-    if not len(ends) or ends[-1].as_py() != len(data) - 1:
-        ends = pa.concat_arrays([ends, pa.array([len(data)], pa.int64())])
-    starts = pa.concat_arrays([pa.array([0], pa.int64()), pc.add(ends[:-1], 1)])
-    some = pc.greater(ends, starts)
-    starts, ends = starts.filter(some), ends.filter(some)
+        lines = _joined(lines)
     if b"\r" in data:
-        returns = pc.equal(raw.take(pc.subtract(ends, 1)), _CARRIAGE_RETURN)
-        ends = pc.subtract(ends, returns.cast(pa.int64()))
-        some = pc.greater(ends, starts)
-        starts, ends = starts.filter(some), ends.filter(some)
-    return Spans(data, starts, ends)
+        lines = [line.removesuffix(b"\r") for line in lines]
+    return [line for line in lines if line]
+
+
+def _joined(lines: list[bytes]) -> list[bytes]:
+    """Join lines that a quoted field holds together: from one with an odd number of quotes to the next such one."""
+    odd = [at for at, line in enumerate(lines) if _QUOTE in line and line.count(_QUOTE) % 2]
+    if not odd:
+        return lines
+    records: list[bytes] = []
+    done = 0
+    for first, last in zip(odd[::2], [*odd[1::2], len(lines) - 1], strict=False):
+        records += lines[done:first]
+        records.append(b"\n".join(lines[first : last + 1]))
+        done = last + 1
+    return records + lines[done:]

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from sluice.contracts import Contract
 from sluice.errors import UnreadableFile
-from sluice.ingestion.lines import Oversized, record_blocks, record_spans
+from sluice.ingestion.lines import Oversized, record_blocks, records_of
 from sluice.ingestion.readers.text import too_long, undecodable, utf8_chunks
 from sluice.ingestion.records import Block, Reason, Rejected
 from sluice.ingestion.source import Source
@@ -36,7 +36,7 @@ def read_access_log(source: Source, contract: Contract) -> Iterator[Block]:
             yield Block(first, 0, {}, lambda _: [], rejected=[too_long(block, first)])
             first += 1
             continue
-        raws = record_spans(block.data, quoted=False).records()
+        raws = records_of(block.data, quoted=False)
         yield _block(raws, contract, first)
         first += len(raws)
     if not seen:

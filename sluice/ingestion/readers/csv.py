@@ -12,7 +12,7 @@ import pyarrow.csv
 
 from sluice.contracts import Contract
 from sluice.errors import UnreadableFile
-from sluice.ingestion.lines import Lines, Oversized, Spans, record_blocks, record_spans
+from sluice.ingestion.lines import Lines, Oversized, record_blocks, records_of
 from sluice.ingestion.readers.text import is_clean, too_long, undecodable, utf8_chunks
 from sluice.ingestion.records import Block, Reason, Rejected
 from sluice.ingestion.source import Source
@@ -144,37 +144,33 @@ def _parse_at_once(data: bytes, layout: _Layout, first: int, *, quoted: bool) ->
         ),
     )
     records = table.num_rows + len(invalid)
-    spans = None
+    lines: list[bytes] | None = None
     if quoted or invalid:
-        spans = record_spans(data, quoted=quoted)
-        if len(spans) != records or not _closed(spans, layout.delimiter):
+        lines = records_of(data, quoted=quoted)
+        if len(lines) != records or (len(lines) < data.count(b"\n") and not _closed(lines, layout.delimiter)):
             return None
     positions, rejected = None, []
     if invalid:
-        assert spans is not None
+        assert lines is not None
         skipped = {number - 1 for number, _ in invalid}
         kept = [index for index in range(records) if index not in skipped]
         positions = pa.array([first + index for index in kept], pa.int64())
-        records_of = spans.records([number - 1 for number, _ in invalid])
-        for (number, fields), record in zip(invalid, records_of, strict=True):
-            rejected.append(Rejected(first + number - 1, (_field_count(layout, fields),), record))
+        for number, fields in invalid:
+            rejected.append(Rejected(first + number - 1, (_field_count(layout, fields),), lines[number - 1]))
     else:
         kept = None
 
     def raw(rows: Sequence[int]) -> list[bytes]:
-        at = rows if kept is None else [kept[row] for row in rows]
-        return (spans or record_spans(data, quoted=quoted)).records(at)
+        all_lines = records_of(data, quoted=quoted) if lines is None else lines
+        return [all_lines[row if kept is None else kept[row]] for row in rows]
 
     columns = {layout.wanted[name]: _one(table[name]) for name in layout.wanted}
     return Block(first, table.num_rows, columns, raw, positions, rejected)
 
 
-def _closed(spans: Spans, delimiter: str) -> bool:
+def _closed(records: list[bytes], delimiter: str) -> bool:
     """Tell whether every record over several lines is so by a well-formed quoted field, not by two stray quotes."""
-    lines = spans.data.count(b"\n") + (not spans.data.endswith(b"\n"))
-    if len(spans) == lines:
-        return True
-    return all(_fields(record, delimiter) is not None for record in spans.records() if b"\n" in record)
+    return all(_fields(record, delimiter) is not None for record in records if b"\n" in record)
 
 
 def _one(chunks: pa.ChunkedArray) -> pa.Array:

@@ -13,7 +13,7 @@ import pyarrow.json
 from sluice.contracts import Column, Contract
 from sluice.errors import UnreadableFile
 from sluice.ingestion.convert import arrow_type
-from sluice.ingestion.lines import BLOCK_SIZE, MAX_RECORD, Oversized, Spans, record_blocks, record_spans
+from sluice.ingestion.lines import BLOCK_SIZE, MAX_RECORD, Oversized, record_blocks, records_of
 from sluice.ingestion.readers.text import is_clean, too_long, undecodable, utf8_chunks
 from sluice.ingestion.records import Block, Reason, Rejected
 from sluice.ingestion.source import Source
@@ -32,11 +32,11 @@ def read_ndjson(source: Source, contract: Contract) -> Iterator[Block]:
             yield Block(first, 0, {}, lambda _: [], rejected=[too_long(block, first)])
             first += 1
             continue
-        spans = record_spans(block.data, quoted=False)
-        parsed = _parse_at_once(spans, schema, contract, first)
+        records = records_of(block.data, quoted=False)
+        parsed = _parse_at_once(block.data, records, schema, contract, first)
         if parsed is None:
-            parsed = _parse_by_record(spans.records(), contract, first)
-        first += len(spans)
+            parsed = _parse_by_record(records, contract, first)
+        first += len(records)
         yield parsed
     if not seen:
         raise UnreadableFile(f"{source.uri} holds no record.", code="empty_file")
@@ -59,9 +59,10 @@ def _schema(contract: Contract) -> pa.Schema:
     )
 
 
-def _parse_at_once(spans: Spans, schema: pa.Schema, contract: Contract, first: int) -> Block | None:
+def _parse_at_once(
+    data: bytes, records: list[bytes], schema: pa.Schema, contract: Contract, first: int
+) -> Block | None:
     """Parse a whole block; none when any record is not as the contract says, or holds more than one object a line."""
-    data, records = spans.data, len(spans)
     if not records:
         return Block(first, 0, {}, lambda _: [])
     if not is_clean(data):
@@ -74,14 +75,14 @@ def _parse_at_once(spans: Spans, schema: pa.Schema, contract: Contract, first: i
         )
     except pa.ArrowInvalid:
         return None
-    if table.num_rows != records:
+    if table.num_rows != len(records):
         return None
 
     columns = {}
     for column in contract.columns:
         values = table[column.header].combine_chunks()
         columns[column.name] = values if isinstance(values, pa.Array) else pa.concat_arrays(values.chunks)
-    return Block(first, records, _empty_as_null(columns, contract), spans.records)
+    return Block(first, len(records), _empty_as_null(columns, contract), lambda rows: [records[row] for row in rows])
 
 
 def _empty_as_null(columns: dict[str, pa.Array], contract: Contract) -> dict[str, pa.Array]:

@@ -1,0 +1,56 @@
+"""``make bench``: prints every comparison. ``--rows`` sets the number of order lines, ``--rounds`` how often."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import ingestion, local_aws, refresh
+from sluice.cli.commands import DEFAULT_CONTRACTS
+from sluice.generate import generate
+
+_DAYS = 20
+
+
+def main() -> None:
+    """Generate the data once, then compare."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--rows", type=int, default=5_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--without-local-aws", action="store_true")
+    given = parser.parse_args()
+    console = Console(width=130)
+    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as folder:
+        scratch = Path(folder)
+        console.print("generating …")
+        manifest = generate(days=_DAYS, seed=1, out=scratch / "files", rows_per_day=given.rows // _DAYS)
+        csv, sample = _one_file(scratch)
+        rows = manifest.datasets["order_lines"].records
+        lake = ingestion.compare(csv, rows, scratch, contracts=DEFAULT_CONTRACTS, rounds=given.rounds, console=console)
+        refresh.compare(lake, scratch, rounds=given.rounds, console=console)
+        if not given.without_local_aws:
+            local_aws.report(sample, scratch, console)
+
+
+def _one_file(scratch: Path) -> tuple[Path, Path]:
+    """Return all order lines as one file with one header, and a small file of 600 lines."""
+    target, sample = scratch / "order_lines.csv", scratch / "sample.csv"
+    wanted = b"order_id,line_number,product_id,quantity,unit_price,discount_pct,currency,updated_at"
+    with target.open("wb") as out:
+        out.write(wanted + b"\n")
+        for path in sorted((scratch / "files" / "order_lines").iterdir()):
+            header, _, body = path.read_bytes().partition(b"\n")
+            if header.strip() == wanted:
+                out.write(body)
+            path.unlink()
+    with target.open("rb") as lines, sample.open("wb") as out:
+        for _ in range(600):
+            out.write(next(lines))
+    return target, sample
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Through the local AWS, reported only: start and deployment, and from upload to queryable."""
+
+from __future__ import annotations
+
+import socket
+import statistics
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from sluice.cli import local, status
+from sluice.cli.answers import run_query
+from sluice.cli.commands import DEFAULT_CONTRACTS
+from sluice.cli.deployment import client, stack_outputs
+
+_UPLOADS = 5
+
+
+def report(sample: Path, scratch: Path, console: Console) -> None:
+    """Print seconds for a start with synthesis, a start without, and uploads until gold has them."""
+    assembly = local.synthesize([DEFAULT_CONTRACTS], "dev")
+    kept = assembly.rename(assembly.with_suffix(".kept"))
+    try:
+        for name in ("cold (synthesis and deployment)", "warm (assets cached, all stacks from nothing)"):
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port = probe.getsockname()[1]
+            run = local.start(port, [DEFAULT_CONTRACTS], data=scratch / name[:4], environment="dev", detached=True)
+            console.print(f"sluice up {name}: {sum(run.seconds.values()):.1f} s {run.seconds}")
+            if name.startswith("cold"):
+                local.stop(scratch / name[:4])
+        local.export(run.endpoint)
+        outputs = stack_outputs("dev")
+        times = []
+        for number in range(_UPLOADS):
+            began = time.perf_counter()
+            client("s3").upload_file(str(sample), outputs["LandingBucketName"], f"order_lines/{number}.csv")
+            status.wait(outputs, timeout=120)
+            run_query("SELECT count(*) AS n FROM silver.order_lines", outputs)
+            times.append(time.perf_counter() - began)
+        shown = " ".join(f"{seconds:.1f}" for seconds in times)
+        console.print(
+            f"upload to queryable in silver, median of warm ones: {statistics.median(times[1:]):.1f} s ({shown})"
+        )
+    finally:
+        local.stop(scratch / "warm")
+        if not assembly.exists():
+            kept.rename(assembly)
