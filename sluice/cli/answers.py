@@ -29,6 +29,11 @@ def run_query(sql: str, outputs: dict[str, str]) -> Any:
         raise CommandError(f"Athena: {error}", next_step="mend the query; SHOW TABLES lists what there is.") from error
 
 
+def narrow_table(*columns: str) -> Table:
+    """Return a table without lines, so that eight columns fit into eighty characters."""
+    return Table(*columns, box=None, padding=(0, 1, 0, 0), header_style="bold")
+
+
 def print_rows(rows: Any, form: str, console: Console) -> None:
     """Print a data frame as a table, as CSV or as a JSON array of objects."""
     if form == "csv":
@@ -37,7 +42,7 @@ def print_rows(rows: Any, form: str, console: Console) -> None:
     if form == "json":
         typer.echo(rows.to_json(orient="records", date_format="iso", default_handler=str))
         return
-    table = Table(*(str(name) for name in rows.columns))
+    table = narrow_table(*(str(name) for name in rows.columns))
     for row in rows.itertuples(index=False):
         table.add_row(*("" if _is_null(value) else str(value) for value in row))
     console.print(table)
@@ -51,7 +56,9 @@ def _is_null(value: Any) -> bool:
 
 def print_status(status: Status, outputs: dict[str, str], console: Console) -> None:
     """Print a line per dataset, the reconciliation and what is wrong."""
-    table = Table("dataset", "delivered", "committed", "duplicate", "rejected", "accepted", "quarantined", "last")
+    table = narrow_table(
+        "dataset", "delivered", "committed", "duplicate", "rejected", "accepted", "quarantined", "last"
+    )
     for name, numbers in status.datasets.items():
         states = numbers.deliveries
         quarantined = f"{numbers.quarantined:,}" + (

@@ -12,7 +12,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from sluice.errors import CommandError
 
@@ -154,11 +153,12 @@ def generate(
     rows_per_day: Annotated[int | None, typer.Option(help="Order lines a day on average.")] = None,
 ) -> None:
     """Write a believable ShopSphere history with planted dirt, and a manifest of what was planted."""
+    from sluice.cli.answers import narrow_table
     from sluice.generate import generate as write
 
     began = time.perf_counter()
     manifest = write(days=days, seed=seed, out=out, rows_per_day=rows_per_day)
-    table = Table("dataset", "files", "records", "accepted", "quarantined")
+    table = narrow_table("dataset", "files", "records", "accepted", "quarantined")
     for name, numbers in manifest.datasets.items():
         counts = (numbers.files, numbers.records, numbers.expected_accepted, sum(numbers.expected_quarantined.values()))
         table.add_row(name, *(f"{count:,}" for count in counts))

@@ -14,16 +14,16 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from sluice.cli import local, status
-from sluice.cli.answers import print_rows, print_status, run_query
+from sluice.cli.answers import narrow_table, print_rows, print_status, run_query
 from sluice.cli.commands import DEFAULT_CONTRACTS
 from sluice.cli.deployment import client, stack_outputs
 
 _UPLOADS_AT_ONCE = 8
 _TOP_ROWS = """
-SELECT order_date, country, category, currency, orders, units, revenue, average_order_value
+SELECT order_date, country, category, currency, orders, units, revenue,
+  average_order_value AS per_order
 FROM gold.daily_sales ORDER BY revenue DESC LIMIT 10
 """
 
@@ -110,7 +110,7 @@ def _deliver(files: list[Path], root: Path, outputs: dict[str, str], console: Co
 
 def _print_quarantine(manifest: Any, outputs: dict[str, str], console: Console) -> bool:
     """Print what is in quarantine beside what was planted; tell whether they are equal."""
-    table = Table("dataset", "reason", "planted", "in quarantine", "")
+    table = narrow_table("dataset", "reason", "planted", "in quarantine", "")
     right = True
     for name, planted in manifest.datasets.items():
         rows = run_query(f"SELECT reason, count(*) AS n FROM quarantine.{name} GROUP BY reason", outputs)
