@@ -18,6 +18,8 @@ from sluice.project import FILE_NAME, Project
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "lambdas" / "requirements.lock"
+#: What is expensive to make and changes seldom.
+CACHE = ROOT / ".sluice" / "cache"
 #: Parts of the library that no function runs.
 _NOT_IN_FUNCTIONS = ("cli", "generate", "__pycache__", "load.py", "yaml_lines.py", "compile.py", "discover.py")
 #: Parts of the wheels that no function loads; without them the layer stays under Lambda's 250 MiB.
@@ -73,3 +75,9 @@ def layer_folder(cache: Path) -> Path:
         # Another synthesis made the same layer meanwhile.
         shutil.rmtree(unfinished)
     return folder
+
+
+if __name__ == "__main__":
+    # Part of `make setup`, so that the first synthesis does not wait for wheels.
+    CACHE.mkdir(parents=True, exist_ok=True)
+    layer_folder(CACHE)

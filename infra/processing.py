@@ -113,7 +113,6 @@ class ProcessingStack(Stack):
                 "RunFunction": self.run.function_arn,
             },
             role=role,
-            timeout=Duration.hours(12),
             logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=True),
             tracing_enabled=True,
         )
@@ -128,7 +127,9 @@ class ProcessingStack(Stack):
             self,
             "TableChanged",
             description="New bronze rows were committed",
-            event_pattern=events.EventPattern(source=["sluice"], detail_type=["TableChanged"]),
+            event_pattern=events.EventPattern(
+                source=["sluice"], detail_type=["TableChanged"], detail={"table": [{"prefix": "bronze."}]}
+            ),
             targets=[targets.SfnStateMachine(machine, role=starter)],
         )
         return machine

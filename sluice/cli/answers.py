@@ -11,6 +11,7 @@ from rich.table import Table
 from sluice.cli.deployment import client
 from sluice.cli.status import Status, freshness
 from sluice.errors import CommandError
+from sluice.ledger import FINAL
 
 _SHOWN_ERRORS = 5
 
@@ -60,23 +61,20 @@ def print_status(status: Status, outputs: dict[str, str], console: Console) -> N
         "dataset", "delivered", "committed", "duplicate", "rejected", "accepted", "quarantined", "last"
     )
     for name, numbers in status.datasets.items():
-        states = numbers.deliveries
         quarantined = f"{numbers.quarantined:,}" + (
             f" + {numbers.unknown_counts} files" if numbers.unknown_counts else ""
         )
         table.add_row(
             name,
-            f"{sum(states.values()):,}",
-            f"{states['committed']:,}",
-            f"{states['duplicate']:,}",
-            f"{states['rejected']:,}",
+            f"{sum(numbers.deliveries.values()):,}",
+            *(f"{numbers.deliveries[state]:,}" for state in FINAL),
             f"{numbers.accepted:,}",
             quarantined,
             freshness(numbers.last),
         )
     console.print(table)
     open_count = len(status.open_deliveries)
-    ended = sum(sum(d.deliveries[s] for s in ("committed", "duplicate", "rejected")) for d in status.datasets.values())
+    ended = sum(sum(d.deliveries[s] for s in FINAL) for d in status.datasets.values())
     sign = "=" if ended + open_count == status.delivered else "≠"
     console.print(f"{ended:,} accounted for + {open_count:,} on their way {sign} {status.delivered:,} delivered")
     for name, count in status.dead_letters.items():

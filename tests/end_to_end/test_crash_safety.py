@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 #: Longer than a call of either function takes here, so that a message comes again only because its function died.
 VISIBILITY_SECONDS = 3
-SHARE = 6
+SHARE = 18
 FILES = {
     "sound": as_csv([(f"S{row}", 100 + row, "at the gate") for row in range(5)]),
     "mixed": as_csv([("M1", 7, ""), ("M2", 0, "weighs nothing"), ("M3", "heavy", ""), ("", 9, "no label"), ("M4", 8, "")]),
@@ -39,6 +39,57 @@ class Point:
 
     def __str__(self) -> str:
         return f"{self.when} {self.service}:{self.action} #{self.n} of {self.caller.split('-')[3]}"
+
+
+@pytest.fixture
+def unattended(deployed: Deployment) -> Iterator[None]:
+    """No committer is woken meanwhile."""
+    function = deployed.function("CommitTable")
+    mapping = deployed.client("lambda").list_event_source_mappings(FunctionName=function)["EventSourceMappings"][0]
+    switch = deployed.client("lambda").update_event_source_mapping
+    switch(UUID=mapping["UUID"], Enabled=False)
+    yield
+    switch(UUID=mapping["UUID"], Enabled=True)
+    deployed.quiet()
+
+
+def test_committers_that_overlap_lose_and_double_nothing(deployed: Deployment, unattended: None) -> None:
+    committers = 4
+    bodies = {f"lost_parcels/overlap/{n:02}.csv": as_csv([(f"O{n}", n, "")]) for n in range(12)}
+    notices = deployed.put_all(bodies)
+    until(
+        lambda: all(deployed.ledger_item(n).get("status", {}).get("S") == "staged" for n in notices), "all is staged"
+    )
+
+    with ThreadPoolExecutor(committers) as pool:
+        answers = list(pool.map(lambda n: _wake_by_hand(deployed, f"overlap-{n}"), range(committers)))
+
+    assert all("FunctionError" not in answer for answer in answers), answers
+    ended = deployed.ended(notices)
+    assert {entry.status for entry in ended.values()} == {"committed"}
+    assert sorted(row["parcel_id"] for row in deployed.rows("bronze.lost_parcels", "lost_parcels/overlap/")) == sorted(
+        f"O{n}" for n in range(1, 12)
+    )
+    refused = deployed.rows("quarantine.lost_parcels", "lost_parcels/overlap/")
+    assert [row["record"] for row in refused] == [b"O0,0,"]
+
+
+def _wake_by_hand(deployed: Deployment, name: str) -> dict[str, Any]:
+    record = {
+        "messageId": name,
+        "receiptHandle": name,
+        "body": json.dumps({"dataset": "lost_parcels"}),
+        "attributes": {"ApproximateReceiveCount": "1", "MessageGroupId": "lost_parcels"},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "awsRegion": "us-east-1",
+    }
+    answer = deployed.client("lambda").invoke(
+        FunctionName=deployed.function("CommitTable"), Payload=json.dumps({"Records": [record]})
+    )
+    payload = json.loads(answer["Payload"].read())
+    assert payload == {"batchItemFailures": []}, payload
+    return dict(answer)
 
 
 @pytest.fixture(scope="module")
@@ -128,56 +179,3 @@ def _kill_at(deployed: Deployment, points: list[Point], name: str) -> None:
         warnings.warn(f"never reached: {', '.join(missed)}", stacklevel=1)
     assert len(missed) <= len(points) / 5, missed
     deployed.settle()
-
-
-@pytest.fixture
-def unattended(deployed: Deployment) -> Iterator[None]:
-    """No committer is woken meanwhile."""
-    function = deployed.function("CommitTable")
-    mapping = deployed.client("lambda").list_event_source_mappings(FunctionName=function)["EventSourceMappings"][0]
-    switch = deployed.client("lambda").update_event_source_mapping
-    switch(UUID=mapping["UUID"], Enabled=False)
-    yield
-    switch(UUID=mapping["UUID"], Enabled=True)
-    deployed.quiet()
-
-
-def test_committers_that_overlap_lose_and_double_nothing(
-    deployed: Deployment, points: list[Point], unattended: None
-) -> None:
-    committers = 4
-    bodies = {f"lost_parcels/overlap/{n:02}.csv": as_csv([(f"O{n}", n, "")]) for n in range(12)}
-    notices = deployed.put_all(bodies)
-    until(
-        lambda: all(deployed.ledger_item(n).get("status", {}).get("S") == "staged" for n in notices), "all is staged"
-    )
-
-    with ThreadPoolExecutor(committers) as pool:
-        answers = list(pool.map(lambda n: _wake_by_hand(deployed, f"overlap-{n}"), range(committers)))
-
-    assert all("FunctionError" not in answer for answer in answers), answers
-    ended = deployed.ended(notices)
-    assert {entry.status for entry in ended.values()} == {"committed"}
-    assert sorted(row["parcel_id"] for row in deployed.rows("bronze.lost_parcels", "lost_parcels/overlap/")) == sorted(
-        f"O{n}" for n in range(1, 12)
-    )
-    refused = deployed.rows("quarantine.lost_parcels", "lost_parcels/overlap/")
-    assert [row["record"] for row in refused] == [b"O0,0,"]
-
-
-def _wake_by_hand(deployed: Deployment, name: str) -> dict[str, Any]:
-    record = {
-        "messageId": name,
-        "receiptHandle": name,
-        "body": json.dumps({"dataset": "lost_parcels"}),
-        "attributes": {"ApproximateReceiveCount": "1", "MessageGroupId": "lost_parcels"},
-        "messageAttributes": {},
-        "eventSource": "aws:sqs",
-        "awsRegion": "us-east-1",
-    }
-    answer = deployed.client("lambda").invoke(
-        FunctionName=deployed.function("CommitTable"), Payload=json.dumps({"Records": [record]})
-    )
-    payload = json.loads(answer["Payload"].read())
-    assert payload == {"batchItemFailures": []}, payload
-    return dict(answer)

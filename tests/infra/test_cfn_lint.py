@@ -9,7 +9,7 @@ from tests.infra.templates import Cloud
 
 #: Accepted rules, each with the reason.
 ACCEPTED = {
-    "W3005": "CDK makes a function wait for its role's policies, and names the role, which GetAtt already implies, too.",
+    "W3005": "CDK makes a function wait for its role's policies, and names the role, which GetAtt implies, too.",
 }
 
 

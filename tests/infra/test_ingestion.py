@@ -1,0 +1,84 @@
+"""No message is lost, and no queue brings more work than its consumer may have at once."""
+
+from __future__ import annotations
+
+from tests.infra.templates import Cloud, Resource
+
+#: AWS's advice: six times the consumer's timeout, so that a slow batch is not handed out twice.
+#: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+VISIBILITY_TIMEOUTS = 6
+FOURTEEN_DAYS = 14 * 86_400
+
+
+def is_dead_letter_queue(queue: Resource) -> bool:
+    return queue.name.endswith("DeadLetters")
+
+
+def mapped(cloud: Cloud) -> list[tuple[Resource, Resource, Resource]]:
+    """Return (mapping, queue, function) of every event source."""
+    queues = {cloud.arn(queue): queue for queue in cloud.resources("AWS::SQS::Queue")}
+    functions = {function.name: function for function in cloud.resources("AWS::Lambda::Function")}
+    return [
+        (each, queues[each.properties["EventSourceArn"]], functions[each.properties["FunctionName"]])
+        for each in cloud.resources("AWS::Lambda::EventSourceMapping")
+    ]
+
+
+def test_every_queue_has_a_dead_letter_queue_of_its_own(cloud: Cloud) -> None:
+    queues = {cloud.arn(queue): queue for queue in cloud.resources("AWS::SQS::Queue")}
+    targets = []
+    for queue in queues.values():
+        if is_dead_letter_queue(queue):
+            assert "RedrivePolicy" not in queue.properties
+            continue
+        redrive = queue.properties["RedrivePolicy"]
+        dead = queues[redrive["deadLetterTargetArn"]]
+        assert redrive["maxReceiveCount"] >= 5
+        assert is_dead_letter_queue(dead)
+        assert dead.properties.get("FifoQueue") == queue.properties.get("FifoQueue")
+        targets.append(dead.name)
+    assert sorted(targets) == sorted(queue.name for queue in queues.values() if is_dead_letter_queue(queue))
+
+
+def test_messages_wait_as_long_as_sqs_can_keep_them(cloud: Cloud) -> None:
+    for queue in cloud.resources("AWS::SQS::Queue"):
+        assert queue.properties["MessageRetentionPeriod"] == FOURTEEN_DAYS
+        assert queue.properties["SqsManagedSseEnabled"] is True
+
+
+def test_a_message_stays_hidden_six_times_as_long_as_its_consumer_may_run(cloud: Cloud) -> None:
+    assert len(mapped(cloud)) == 2
+    for _, queue, function in mapped(cloud):
+        assert queue.properties["VisibilityTimeout"] == VISIBILITY_TIMEOUTS * function.properties["Timeout"]
+
+
+def test_every_event_source_has_a_bound(cloud: Cloud) -> None:
+    for mapping, _, _ in mapped(cloud):
+        assert 2 <= mapping.properties["ScalingConfig"]["MaximumConcurrency"] <= 1000
+
+
+def test_one_bad_message_does_not_bring_its_batch_back(cloud: Cloud) -> None:
+    for mapping, _, _ in mapped(cloud):
+        assert mapping.properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_every_queue_but_the_dead_has_a_consumer(cloud: Cloud) -> None:
+    consumed = {queue.name for _, queue, _ in mapped(cloud)}
+    assert consumed == {each.name for each in cloud.resources("AWS::SQS::Queue") if not is_dead_letter_queue(each)}
+
+
+def test_landing_tells_eventbridge_of_every_file(cloud: Cloud) -> None:
+    landing = cloud.resource("AWS::S3::Bucket", "Landing").properties
+    assert landing["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    pattern = cloud.resource("AWS::Events::Rule", "FileLanded").properties["EventPattern"]
+    assert pattern["source"] == ["aws.s3"]
+    assert pattern["detail-type"] == ["Object Created"]
+    assert pattern["detail"]["bucket"]["name"] == ["Landing"]
+
+
+def test_lost_wake_ups_are_swept_up(cloud: Cloud) -> None:
+    sweep = cloud.resource("AWS::Events::Rule", "Sweep").properties
+    assert sweep["ScheduleExpression"] == "rate(15 minutes)"
+    (target,) = sweep["Targets"]
+    assert target["Input"] == '{"dataset":"*"}'
+    assert target["SqsParameters"] == {"MessageGroupId": "*"}

@@ -1,0 +1,61 @@
+"""No policy has a wildcard but those listed, each with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.infra.permissions import listed
+from tests.infra.templates import Cloud
+
+#: Actions that know no resources, by role.
+WITHOUT_RESOURCES = {
+    ("RefreshRole", "logs:CreateLogDelivery"): "Log delivery: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html",
+    ("RefreshRole", "logs:GetLogDelivery"): "Log delivery, as above.",
+    ("RefreshRole", "logs:UpdateLogDelivery"): "Log delivery, as above.",
+    ("RefreshRole", "logs:DeleteLogDelivery"): "Log delivery, as above.",
+    ("RefreshRole", "logs:ListLogDeliveries"): "Log delivery, as above.",
+    ("RefreshRole", "logs:PutResourcePolicy"): "Log delivery, as above.",
+    ("RefreshRole", "logs:DescribeResourcePolicies"): "Log delivery, as above.",
+    ("RefreshRole", "logs:DescribeLogGroups"): "Log delivery, as above.",
+    ("RefreshRole", "xray:PutTraceSegments"): "X-Ray has no resources for segments.",
+    ("RefreshRole", "xray:PutTelemetryRecords"): "X-Ray has no resources for telemetry.",
+    ("RefreshRole", "xray:GetSamplingRules"): "X-Ray has no resources for sampling.",
+    ("RefreshRole", "xray:GetSamplingTargets"): "X-Ray has no resources for sampling.",
+    ("SparkRole", "cloudwatch:PutMetricData"): "Knows no resources; a condition holds it to the namespace Glue.",
+}  # fmt: skip
+
+
+def allowed(cloud: Cloud) -> Iterator[tuple[str, str, str]]:
+    """Yield (role, action, resource) of every identity policy."""
+    for policy in cloud.resources("AWS::IAM::Policy"):
+        for statement in policy.properties["PolicyDocument"]["Statement"]:
+            for action in listed(statement["Action"]):
+                for resource in listed(statement["Resource"]):
+                    yield policy.properties["Roles"][0], action, resource
+
+
+def test_no_action_has_a_wildcard(cloud: Cloud) -> None:
+    assert [each for each in allowed(cloud) if "*" in each[1]] == []
+
+
+def test_no_resource_is_everything_but_where_aws_knows_no_resources(cloud: Cloud) -> None:
+    assert {(role, action) for role, action, resource in allowed(cloud) if resource == "*"} == set(WITHOUT_RESOURCES)
+
+
+def test_no_policy_reaches_a_whole_service(cloud: Cloud) -> None:
+    for role, action, resource in allowed(cloud):
+        if resource != "*":
+            name = resource.split(":", 5)[5]
+            assert not name.startswith("*"), (role, action, resource)
+
+
+def test_no_role_has_a_managed_policy(cloud: Cloud) -> None:
+    assert [role.name for role in cloud.resources("AWS::IAM::Role") if "ManagedPolicyArns" in role.properties] == []
+
+
+def test_roles_are_taken_only_by_the_one_service_they_are_for(cloud: Cloud) -> None:
+    for role in cloud.resources("AWS::IAM::Role"):
+        (statement,) = role.properties["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Action"] == "sts:AssumeRole"
+        assert set(statement["Principal"]) == {"Service"}
+        assert isinstance(statement["Principal"]["Service"], str)

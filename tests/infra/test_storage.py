@@ -1,0 +1,114 @@
+"""What holds data is encrypted, private and kept; tables belong to contracts, never to CloudFormation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.infra.templates import Cloud, Resource
+
+#: Deleting one of these deletes data.
+HOLDS_DATA = (
+    "AWS::S3::Bucket",
+    "AWS::KMS::Key",
+    "AWS::DynamoDB::Table",
+    "AWS::Glue::Database",
+    "AWS::Logs::LogGroup",
+)
+
+
+def encryption(bucket: Resource) -> dict[str, Any]:
+    (rule,) = bucket.properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    return {**rule["ServerSideEncryptionByDefault"], "key_per_bucket": rule.get("BucketKeyEnabled", False)}
+
+
+def test_every_bucket_with_data_is_encrypted_with_the_key_of_the_lake(cloud: Cloud) -> None:
+    (key,) = cloud.resources("AWS::KMS::Key")
+    for bucket in cloud.resources("AWS::S3::Bucket"):
+        if bucket.name == "AccessLogs":  # S3 delivers access logs only to buckets with its own keys
+            assert encryption(bucket)["SSEAlgorithm"] == "AES256"
+            continue
+        assert encryption(bucket) == {
+            "SSEAlgorithm": "aws:kms",
+            "KMSMasterKeyID": cloud.arn(key),
+            "key_per_bucket": True,
+        }
+
+
+def test_every_bucket_is_private(cloud: Cloud) -> None:
+    blocked = dict.fromkeys(("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"), True)
+    for bucket in cloud.resources("AWS::S3::Bucket"):
+        assert bucket.properties["PublicAccessBlockConfiguration"] == blocked
+        assert bucket.properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "policies", "held_by"),
+    [("AWS::S3::Bucket", "AWS::S3::BucketPolicy", "Bucket"), ("AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "Queues")],
+)
+def test_nothing_is_reached_without_tls(cloud: Cloud, kind: str, policies: str, held_by: str) -> None:
+    refused = set()
+    for policy in cloud.resources(policies):
+        holders = policy.properties[held_by]
+        for statement in policy.properties["PolicyDocument"]["Statement"]:
+            if statement["Effect"] == "Deny" and statement["Principal"] == {"AWS": "*"}:
+                assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+                assert statement["Action"] in {"s3:*", "sqs:*"}
+                refused |= {holders} if isinstance(holders, str) else set(holders)
+    assert refused == {each.name for each in cloud.resources(kind)}
+
+
+def test_every_version_of_a_landed_file_can_be_read_for_a_month(cloud: Cloud) -> None:
+    landing = cloud.resource("AWS::S3::Bucket", "Landing").properties
+    assert landing["VersioningConfiguration"] == {"Status": "Enabled"}
+    expiries = [rule["NoncurrentVersionExpiration"] for rule in landing["LifecycleConfiguration"]["Rules"] if
+                "NoncurrentVersionExpiration" in rule]  # fmt: skip
+    assert expiries == [{"NoncurrentDays": 30}]
+    assert not any("ExpirationInDays" in rule for rule in landing["LifecycleConfiguration"]["Rules"])
+
+
+def test_the_lake_never_expires_what_a_table_may_still_name(cloud: Cloud) -> None:
+    rules = cloud.resource("AWS::S3::Bucket", "Lake").properties["LifecycleConfiguration"]["Rules"]
+    assert not any("ExpirationInDays" in rule for rule in rules)
+
+
+def test_production_keeps_everything_that_holds_data(prod: Cloud) -> None:
+    for resource in prod.resources(*HOLDS_DATA):
+        assert resource.body["DeletionPolicy"] == "Retain", resource.logical_id
+        assert resource.body["UpdateReplacePolicy"] == "Retain", resource.logical_id
+
+
+def test_development_leaves_nothing_behind(clouds: dict[str, Cloud]) -> None:
+    for resource in clouds["dev"].resources(*HOLDS_DATA):
+        assert resource.body["DeletionPolicy"] == "Delete", resource.logical_id
+
+
+def test_the_key_turns_every_year(cloud: Cloud) -> None:
+    assert all(key.properties["EnableKeyRotation"] is True for key in cloud.resources("AWS::KMS::Key"))
+
+
+def test_the_ledger_can_be_brought_back_to_any_second(cloud: Cloud) -> None:
+    ledger = cloud.resource("AWS::DynamoDB::Table", "Ledger").properties
+    assert ledger["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert ledger["SSESpecification"]["SSEEnabled"] is True
+
+
+def test_no_table_belongs_to_cloudformation(cloud: Cloud) -> None:
+    assert cloud.resources("AWS::Glue::Table") == []
+
+
+def test_the_only_custom_resource_is_the_one_that_makes_tables(cloud: Cloud) -> None:
+    custom = [each.type for each in cloud.resources() if each.type.startswith(("Custom::", "AWS::CloudFormation::"))]
+    assert custom == ["Custom::SluiceTables"]
+
+
+def test_deleting_the_stack_keeps_the_tables(cloud: Cloud) -> None:
+    (tables,) = cloud.resources("Custom::SluiceTables")
+    assert tables.body["DeletionPolicy"] == "Retain"
+
+
+def test_tables_are_made_after_their_databases(cloud: Cloud) -> None:
+    (tables,) = cloud.resources("Custom::SluiceTables")
+    databases = {each.logical_id for each in cloud.resources("AWS::Glue::Database")}
+    assert databases <= set(tables.body["DependsOn"])
