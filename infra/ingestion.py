@@ -129,11 +129,8 @@ class IngestionStack(Stack):
         grants.read_objects(role, storage.lake, "staging/", *folders, key=storage.key)
         grants.write_objects(role, storage.lake, *folders, key=storage.key)
         grants.delete_objects(role, storage.lake, "staging/", *folders)
-        grants.allow(
-            role,
-            ["glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"],
-            storage.catalog_arns("bronze", "quarantine"),
-        )
+        grants.allow(role, ["glue:GetDatabase"], storage.database_arns("bronze", "quarantine"))
+        grants.allow(role, ["glue:GetTable", "glue:UpdateTable"], storage.catalog_arns("bronze", "quarantine"))
         grants.use_ledger(role, storage.ledger, "BatchWriteItem")
         grants.allow(role, ["sqs:SendMessage"], [self.commit_queue.queue_arn])
         bus = f"arn:{self.partition}:events:{self.region}:{self.account}:event-bus/default"

@@ -79,7 +79,8 @@ class ProcessingStack(Stack):
         grants.write_objects(self.run.role, storage.lake, *storage.folders(*derived), key=storage.key)
         grants.delete_objects(self.run.role, storage.lake, *storage.folders(*derived))
         grants.list_bucket(self.run.role, storage.lake)
-        grants.allow(self.run.role, ["glue:GetDatabase", "glue:UpdateTable"], storage.catalog_arns(*derived))
+        grants.allow(self.run.role, ["glue:GetDatabase"], storage.database_arns(*derived))
+        grants.allow(self.run.role, ["glue:UpdateTable"], storage.catalog_arns(*derived))
         grants.use_ledger(self.run.role, storage.ledger, "PutItem")
 
     def _workflow(self) -> sfn.StateMachine:
@@ -149,7 +150,8 @@ class ProcessingStack(Stack):
         grants.write_objects(role, storage.lake, *storage.folders(*derived), key=storage.key)
         grants.delete_objects(role, storage.lake, *storage.folders(*derived))
         grants.list_bucket(role, storage.lake)
-        grants.allow(role, ["glue:GetDatabase", "glue:GetTable"], storage.catalog_arns(*every))
+        grants.allow(role, ["glue:GetDatabase"], storage.database_arns(*every))
+        grants.allow(role, ["glue:GetTable"], storage.catalog_arns(*every))
         grants.allow(role, ["glue:UpdateTable"], storage.catalog_arns(*derived))
         self._grant_glue_logs(role)
         job = glue.CfnJob(

@@ -98,13 +98,14 @@ class StorageStack(Stack):
 
     def catalog_arns(self, *databases: str) -> list[str]:
         """Return the Glue resources that a call about tables of ``databases`` is checked against."""
+        tables = [arn.replace(":database/", ":table/", 1) + "/*" for arn in self.database_arns(*databases)[1:]]
+        return self.database_arns(*databases) + tables
+
+    def database_arns(self, *databases: str) -> list[str]:
+        """Return the Glue resources that a call about ``databases`` themselves is checked against."""
         names = [f"{self.environment_.database_prefix}{database}" for database in databases]
         glue_arn = f"arn:{self.partition}:glue:{self.region}:{self.account}"
-        return [
-            f"{glue_arn}:catalog",
-            *(f"{glue_arn}:database/{name}" for name in names),
-            *(f"{glue_arn}:table/{name}/*" for name in names),
-        ]
+        return [f"{glue_arn}:catalog", *(f"{glue_arn}:database/{name}" for name in names)]
 
     def _bucket(
         self,
@@ -158,12 +159,10 @@ class StorageStack(Stack):
         grants.write_objects(role, self.lake, *metadata, key=self.key)
         grants.delete_objects(role, self.lake, *metadata)
         grants.list_bucket(role, self.lake)
-        grants.allow(
-            role,
-            ["glue:GetDatabase", "glue:GetTable", "glue:CreateTable", "glue:UpdateTable"],
-            self.catalog_arns(*DATABASES),
-        )
-        tables = CustomResource(
+        grants.allow(role, ["glue:GetDatabase"], self.database_arns(*DATABASES))
+        tables = ["glue:GetTable", "glue:CreateTable", "glue:UpdateTable"]
+        grants.allow(role, tables, self.catalog_arns(*DATABASES))
+        contracted = CustomResource(
             self,
             "Tables",
             service_token=function.function_arn,
@@ -173,5 +172,5 @@ class StorageStack(Stack):
             properties={"Contracts": project.fingerprint},
         )
         for database in databases:
-            tables.node.add_dependency(database)
-        tables.node.add_dependency(role)
+            contracted.node.add_dependency(database)
+        contracted.node.add_dependency(role)

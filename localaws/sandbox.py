@@ -140,6 +140,7 @@ class Sandbox:
             invocation.done.wait()
         duration = (time.monotonic() - began) * 1000
         self._drain()
+        self._end_line()
         self._report(invocation, duration)
         self._current = None
         self.idle_since = time.monotonic()
@@ -237,6 +238,14 @@ class Sandbox:
                     self._write_log(text)
                 if not chunk:
                     return False
+
+    def _end_line(self) -> None:
+        """Log what was written without a line end: the runtime client ends no line after a logged traceback."""
+        with self._reading:
+            if self._partial:
+                text, self._partial = self._partial.decode(errors="replace"), b""
+                self._lines.append(text)
+                self._write_log(text)
 
     # ---- how it ends
 

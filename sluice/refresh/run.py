@@ -86,8 +86,8 @@ def _run_once(project: Project, table: str, workshop: Workshop, *, run_id: str, 
         for name, source in sources.items():
             _register(connection, name, source, inputs[name])
         clock.lap("open")
-        connection.execute(f"CREATE TEMP TABLE {_RESULT} AS {transform.sql}")
-        rows = _count(connection)
+        local = Path(scratch) / f"{uuid4().hex}.parquet"
+        rows = _compute(connection, transform, target, contract, local)
         clock.lap("compute")
         failures = audit(connection, _RESULT, contract)
         if errors := [failure for failure in failures if failure.severity == "error"]:
@@ -97,7 +97,7 @@ def _run_once(project: Project, table: str, workshop: Workshop, *, run_id: str, 
                 next_step=f"mend the input or {contract.file}; the next refresh tries again.",
             )
         clock.lap("check")
-        files = _write(connection, target, contract, workshop.store, scratch)
+        files = _write(connection, target, contract, workshop.store, local) if rows else []
         clock.lap("write")
         summary = _summary(transform, inputs, run_id=run_id, rows=rows, clock=clock, workshop=workshop)
         try:
@@ -171,28 +171,32 @@ def _rows(table: Table, snapshot: str) -> Any:
     return ds.dataset(paths, schema=plain, format="parquet", filesystem=filesystem)
 
 
-def _count(connection: duckdb.DuckDBPyConnection) -> int:
-    row = connection.execute(f"SELECT count(*) FROM {_RESULT}").fetchone()
-    assert row is not None
-    return int(row[0])
+def _compute(
+    connection: duckdb.DuckDBPyConnection,
+    transform: CompiledTransform,
+    target: Table,
+    contract: Contract,
+    local: Path,
+) -> int:
+    """Write the transform's result to ``local`` as a data file of ``target``, readable in SQL; return its rows."""
+    ids = ", ".join(f'"{field.name}": {field.field_id}' for field in target.schema().fields)
+    columns = ", ".join(f'"{field.name}"' for field in target.schema().fields)
+    order = f" ORDER BY {', '.join(contract.sort_order)}" if contract.sort_order else ""
+    copied = connection.execute(
+        f"COPY (SELECT {columns} FROM ({transform.sql}){order}) TO '{local}' "
+        f"(FORMAT parquet, COMPRESSION zstd, FIELD_IDS {{{ids}}})"
+    ).fetchone()
+    connection.execute(f"CREATE VIEW {_RESULT} AS FROM read_parquet('{local}')")
+    assert copied is not None
+    return int(copied[0])
 
 
 def _write(
-    connection: duckdb.DuckDBPyConnection, target: Table, contract: Contract, store: Store, scratch: str
+    connection: duckdb.DuckDBPyConnection, target: Table, contract: Contract, store: Store, local: Path
 ) -> list[DataFile]:
-    """Write the result as data files of ``target``; nothing is committed."""
-    if _count(connection) == 0:
-        return []
-    order = f" ORDER BY {', '.join(contract.sort_order)}" if contract.sort_order else ""
+    """Put the result where ``target`` keeps its data; nothing is committed."""
     if contract.partitioning:
-        return write_data_files(target, connection.execute(f"FROM {_RESULT}{order}").to_arrow_table())
-    ids = ", ".join(f'"{field.name}": {field.field_id}' for field in target.schema().fields)
-    columns = ", ".join(f'"{field.name}"' for field in target.schema().fields)
-    local = Path(scratch) / f"{uuid4().hex}.parquet"
-    connection.execute(
-        f"COPY (SELECT {columns} FROM {_RESULT}{order}) TO '{local}' "
-        f"(FORMAT parquet, COMPRESSION zstd, FIELD_IDS {{{ids}}})"
-    )
+        return write_data_files(target, connection.sql(f"FROM {_RESULT}").to_arrow_table())
     address = f"{target.location()}/data/{local.name}"
     with local.open("rb") as body:
         store.put(address, body)

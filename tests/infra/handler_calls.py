@@ -31,11 +31,12 @@ _NO_CALLS = {"exceptions", "get_paginator"}
 
 @dataclass
 class Part:
-    """One function, method or class body: the names it mentions and the clients' methods it calls."""
+    """One function or method: the names it mentions, and the clients' methods it calls."""
 
     owner: str = ""
     names: set[str] = field(default_factory=set)
     attributes: set[str] = field(default_factory=set)
+    called: set[str] = field(default_factory=set)
     calls: set[str] = field(default_factory=set)
 
 
@@ -46,7 +47,8 @@ def actions_of(handler: Path) -> set[str]:
     reached = {f"{handler}:handler"}
     while True:
         names = {name for key in reached for name in parts[key].names}
-        attributes = {name for key in reached for name in parts[key].attributes}
+        called = {name for key in reached for name in parts[key].called}
+        attributes = {name for key in reached for name in parts[key].attributes} - _fields() | called
         more = {
             key
             for key, part in parts.items()
@@ -63,6 +65,15 @@ def actions_of(handler: Path) -> set[str]:
 def _library() -> dict[str, Part]:
     paths = [path for path in (ROOT / "sluice").rglob("*.py") if path.parent.name not in {"cli", "generate"}]
     return {key: part for path in paths for key, part in _parts(path)}
+
+
+@functools.cache
+def _fields() -> set[str]:
+    """Return the names of all fields: mentioning one without a call is no mention of a method of that name."""
+    paths = [*(ROOT / "sluice").rglob("*.py"), *(ROOT / "lambdas").rglob("*.py")]
+    classes = [node for path in paths for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)]
+    assigned = [node.target for body in classes for node in body.body if isinstance(node, ast.AnnAssign)]
+    return {target.id for target in assigned if isinstance(target, ast.Name)}
 
 
 def _parts(path: Path) -> Iterator[tuple[str, Part]]:
@@ -84,10 +95,12 @@ def _part(body: ast.AST, owner: str = "") -> Part:
             part.attributes.add(node.attr)
             if service := _service(node.value):
                 part.calls |= {f"{service}:{node.attr}"} if node.attr not in _NO_CALLS else set()
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get_paginator":
-            operation = node.args[0]
-            assert isinstance(operation, ast.Constant)
-            part.calls.add(f"{_service(node.func.value)}:{operation.value}")
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            part.called.add(node.func.attr)
+            if node.func.attr == "get_paginator":
+                operation = node.args[0]
+                assert isinstance(operation, ast.Constant)
+                part.calls.add(f"{_service(node.func.value)}:{operation.value}")
     return part
 
 

@@ -123,6 +123,21 @@ def test_the_log_tells_start_end_and_report_and_ends_in_cloudwatch_and_a_file(ct
     assert (ctx.scratch / "logs" / "talks.log").read_text().splitlines() == lines
 
 
+def test_a_logged_traceback_is_whole_when_the_invocation_has_ended(ctx: Context) -> None:
+    source = """import logging
+def handler(event, context):
+    try:
+        raise LookupError("the last line")
+    except LookupError:
+        logging.getLogger().exception("caught")"""
+    function(ctx, "catches", source)
+
+    invoke(ctx, "catches")
+
+    found = ctx.client("logs").filter_log_events(logGroupName="/aws/lambda/catches")["events"]
+    assert [event["message"] for event in found][-3] == "LookupError: the last line"
+
+
 def test_a_log_group_of_the_functions_own_is_used(ctx: Context) -> None:
     function(ctx, "grouped", "def handler(e, c): print('x')", LoggingConfig={"LogGroup": "/mine"})
     invoke(ctx, "grouped")

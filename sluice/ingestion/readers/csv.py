@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from sluice.contracts import Contract
@@ -144,28 +145,42 @@ def _parse_at_once(data: bytes, layout: _Layout, first: int, *, quoted: bool) ->
         ),
     )
     records = table.num_rows + len(invalid)
-    lines: list[bytes] | None = None
-    if quoted or invalid:
-        lines = records_of(data, quoted=quoted)
-        if len(lines) != records or (len(lines) < data.count(b"\n") and not _closed(lines, layout.delimiter)):
-            return None
-    positions, rejected = None, []
-    if invalid:
-        assert lines is not None
-        skipped = {number - 1 for number, _ in invalid}
-        kept = [index for index in range(records) if index not in skipped]
-        positions = pa.array([first + index for index in kept], pa.int64())
-        for number, fields in invalid:
-            rejected.append(Rejected(first + number - 1, (_field_count(layout, fields),), lines[number - 1]))
+    if records == data.count(b"\n") + (not data.endswith(b"\n")) and b"\r" not in data:
+        # Every line is one record: the usual case, told without looking at single lines.
+        lines = _Lazy(lambda: data.split(b"\n"))
     else:
-        kept = None
+        found = records_of(data, quoted=quoted)
+        if len(found) != records or not _closed(found, layout.delimiter):
+            return None
+        lines = _Lazy(lambda: found)
+    positions = pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), records), start=first - 1)
+    rejected = []
+    if invalid:
+        skipped = pa.array([first - 1 + number for number, _ in invalid], pa.int64())
+        positions = positions.filter(pc.invert(pc.is_in(positions, skipped)))
+        for number, fields in invalid:
+            rejected.append(Rejected(first + number - 1, (_field_count(layout, fields),), lines.get()[number - 1]))
 
     def raw(rows: Sequence[int]) -> list[bytes]:
-        all_lines = records_of(data, quoted=quoted) if lines is None else lines
-        return [all_lines[row if kept is None else kept[row]] for row in rows]
+        at = positions.take(pa.array(rows, pa.int64())).to_pylist()
+        return [lines.get()[position - first] for position in at]
 
     columns = {layout.wanted[name]: _one(table[name]) for name in layout.wanted}
     return Block(first, table.num_rows, columns, raw, positions, rejected)
+
+
+class _Lazy:
+    """A block's records as bytes, cut only when one is asked for."""
+
+    def __init__(self, cut: Callable[[], list[bytes]]) -> None:
+        self._cut = cut
+        self._records: list[bytes] | None = None
+
+    def get(self) -> list[bytes]:
+        """Return all records."""
+        if self._records is None:
+            self._records = self._cut()
+        return self._records
 
 
 def _closed(records: list[bytes], delimiter: str) -> bool:

@@ -1,0 +1,73 @@
+"""Five hundred contracts deploy as four do: they are data in one file, not resources."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from infra.bundle import code_folder
+from infra.functions import Bundle
+from sluice.project import FILE_NAME, Project
+from tests.infra.templates import Cloud, synthesize
+
+HOW_MANY = 500
+#: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+MAX_RESOURCES, MAX_TEMPLATE_BYTES = 500, 1_000_000
+#: Every function reads the project when it starts; at 1 GB/s of msgspec this is far below a hundredth of a second.
+MAX_PROJECT_BYTES = 6_000_000
+
+
+@pytest.fixture(scope="module")
+def many(project: Project) -> Project:
+    """The declared contracts and transforms over and over, each under a name of its own."""
+    landing = [contract for contract in project.contracts if not contract.derived]
+    derived = [(project.contract(each.table), each) for each in project.transforms]
+    contracts, transforms = [], []
+    for number in range(HOW_MANY // 2):
+        source = landing[number % len(landing)]
+        contracts.append(msgspec.structs.replace(source, name=f"{source.name}_{number}"))
+        contract, transform = derived[number % len(derived)]
+        copy = msgspec.structs.replace(contract, name=f"{contract.name}_{number}")
+        contracts.append(copy)
+        transforms.append(msgspec.structs.replace(transform, table=copy.table))
+    return Project(tuple(contracts), tuple(transforms))
+
+
+@pytest.fixture(scope="module")
+def large(many: Project, clouds: dict[str, Cloud], bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Cloud:
+    folder = tmp_path_factory.mktemp("many")
+    code = code_folder(many, folder / "code")
+    return synthesize(clouds["dev"].environment, many, replace(bundle, code=code), folder / "out")
+
+
+def test_there_are_five_hundred_contracts(many: Project) -> None:
+    assert len({contract.table for contract in many.contracts}) == HOW_MANY
+
+
+def test_no_stack_comes_near_its_limits(large: Cloud) -> None:
+    for stack in large.templates:
+        text = (large.folder / f"sluice-dev-{stack}.template.json").read_bytes()
+        assert len(text) < MAX_TEMPLATE_BYTES, stack
+        assert len(large.templates[stack]["Resources"]) < MAX_RESOURCES, stack
+
+
+def test_the_number_of_resources_does_not_depend_on_the_number_of_contracts(
+    large: Cloud, clouds: dict[str, Cloud]
+) -> None:
+    few = Counter((each.stack, each.type) for each in clouds["dev"].resources())
+    assert Counter((each.stack, each.type) for each in large.resources()) == few
+
+
+def test_a_change_of_one_contract_makes_the_tables_anew(large: Cloud, clouds: dict[str, Cloud]) -> None:
+    (few,), (many) = clouds["dev"].resources("Custom::SluiceTables"), large.resources("Custom::SluiceTables")
+    assert few.properties["Contracts"] != many[0].properties["Contracts"]
+
+
+def test_the_project_file_stays_small(many: Project, tmp_path: Path) -> None:
+    file = code_folder(many, tmp_path / "code") / FILE_NAME
+    assert file.stat().st_size < MAX_PROJECT_BYTES
+    assert msgspec.json.decode(file.read_bytes(), type=Project) == many

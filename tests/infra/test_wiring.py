@@ -1,0 +1,226 @@
+"""Both ends of every wire: who calls may call, who is called lets itself be called, and nobody may do more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from infra.bundle import ROOT
+from localaws.iam_policies import parse
+from tests.infra.handler_calls import actions_of
+from tests.infra.permissions import granted, listed, may
+from tests.infra.templates import ACCOUNT, Cloud, Resource
+from tests.infra.uses import USES
+from tests.step_functions.test_asl import states
+
+HANDLERS = sorted((ROOT / "lambdas").glob("*/handler.py"))
+FUNCTIONS = {"".join(part.title() for part in path.parent.name.split("_")): path for path in HANDLERS}
+_TASKS = {
+    "lambda:invoke": ("lambda:InvokeFunction", "FunctionName"),
+    "dynamodb:getItem": ("dynamodb:GetItem", "TableName"),
+    "dynamodb:putItem": ("dynamodb:PutItem", "TableName"),
+    "dynamodb:updateItem": ("dynamodb:UpdateItem", "TableName"),
+    "dynamodb:deleteItem": ("dynamodb:DeleteItem", "TableName"),
+    "aws-sdk:sfn:describeExecution": ("states:DescribeExecution", "ExecutionArn"),
+}
+
+
+def conditions(action: str) -> dict[str, str]:
+    return {"cloudwatch:namespace": "Glue"} if action == "cloudwatch:PutMetricData" else {}
+
+
+def tasks(cloud: Cloud, machine: Resource) -> Iterator[tuple[str, str, str]]:
+    """Yield (state, action, resource ARN) of every task, its placeholders filled as the template fills them."""
+    text = machine.properties["DefinitionString"]
+    for name, value in machine.properties["DefinitionSubstitutions"].items():
+        text = text.replace(f"${{{name}}}", value)
+    for name, state in states(json.loads(text)):
+        if state["Type"] != "Task":
+            continue
+        action, argument = _TASKS[state["Resource"].removeprefix("arn:aws:states:::")]
+        target = state["Arguments"][argument]
+        at = f"{cloud.environment.region}:{ACCOUNT}"
+        if argument == "TableName":
+            target = f"arn:aws:dynamodb:{at}:table/{target}"
+        elif argument == "ExecutionArn":  # an execution of this very workflow, whose name is known only at run time
+            target = f"arn:aws:states:{at}:execution:{machine.properties['StateMachineName']}:one"
+        yield name, action, target
+
+
+def unused(cloud: Cloud, role: str, uses: set[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return what a role may do and nobody uses it for; what has no resources is listed in test_policies."""
+    return [
+        (action, pattern)
+        for action, pattern in sorted(granted(cloud, role))
+        if pattern != "*" and not any(used == action and _fits(pattern, resource) for used, resource in uses)
+    ]
+
+
+def _fits(pattern: str, resource: str) -> bool:
+    statement = {"Effect": "Allow", "Action": "any:thing", "Resource": pattern}
+    return parse(json.dumps({"Statement": [statement]}))[0].is_resource(resource)
+
+
+# ---- who calls
+
+
+def test_every_function_is_in_the_list_of_uses() -> None:
+    assert set(USES) == set(FUNCTIONS) | {"Spark"}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_call_in_a_handlers_code_is_in_the_list_of_uses(function: str) -> None:
+    assert actions_of(FUNCTIONS[function]) <= {action for action, _ in USES[function]}
+
+
+@pytest.mark.parametrize("function", USES)
+def test_every_use_is_allowed(cloud: Cloud, function: str) -> None:
+    assert [use for use in sorted(USES[function]) if not may(cloud, f"{function}Role", *use)] == []
+
+
+@pytest.mark.parametrize("function", USES)
+def test_nothing_is_allowed_that_is_not_used(cloud: Cloud, function: str) -> None:
+    script = {("s3:GetObject", pattern) for _, pattern in granted(cloud, f"{function}Role") if "cdk-hnb" in pattern}
+    assert len(script) == (function == "Spark")
+    assert unused(cloud, f"{function}Role", USES[function] | script) == []
+
+
+def test_every_task_of_a_workflow_is_allowed_on_its_very_resource(cloud: Cloud) -> None:
+    (machine,) = cloud.resources("AWS::StepFunctions::StateMachine")
+    role = machine.properties["RoleArn"].rpartition("/")[2]
+    wanted = list(tasks(cloud, machine))
+    assert len(wanted) >= 8
+    assert [each for each in wanted if not may(cloud, role, each[1], each[2])] == []
+    assert unused(cloud, role, {(action, resource) for _, action, resource in wanted}) == []
+
+
+def test_no_role_is_left_out(cloud: Cloud) -> None:
+    checked = {f"{name}Role" for name in USES} | {"RefreshRole", "StartRefreshRole"}
+    assert {role.name for role in cloud.resources("AWS::IAM::Role")} == checked
+
+
+def test_the_spark_job_may_send_metrics_to_glues_namespace_only(cloud: Cloud) -> None:
+    assert may(cloud, "SparkRole", "cloudwatch:PutMetricData", "*", **{"cloudwatch:namespace": "Glue"})
+    assert not may(cloud, "SparkRole", "cloudwatch:PutMetricData", "*", **{"cloudwatch:namespace": "Billing"})
+
+
+# ---- who is called
+
+
+def test_every_rule_reaches_its_target(cloud: Cloud) -> None:
+    queues = {cloud.arn(queue): queue for queue in cloud.resources("AWS::SQS::Queue")}
+    functions = {cloud.arn(function): function for function in cloud.resources("AWS::Lambda::Function")}
+    machines = {cloud.arn(machine): machine for machine in cloud.resources("AWS::StepFunctions::StateMachine")}
+    for rule in cloud.resources("AWS::Events::Rule"):
+        for target in rule.properties["Targets"]:
+            if target["Arn"] in queues:
+                assert queue_lets_in(cloud, queues[target["Arn"]], rule), rule.name
+            elif target["Arn"] in functions:
+                assert function_lets_in(cloud, functions[target["Arn"]], rule), rule.name
+            else:
+                assert target["Arn"] in machines, f"{rule.name}: nobody checks {target['Arn']}"
+                role = target["RoleArn"].rpartition("/")[2]
+                assert may(cloud, role, "states:StartExecution", target["Arn"])
+                assert principal(cloud, role) == "events.amazonaws.com"
+                assert unused(cloud, role, {("states:StartExecution", target["Arn"])}) == []
+
+
+def queue_lets_in(cloud: Cloud, queue: Resource, rule: Resource) -> bool:
+    """Whether the queue's policy lets EventBridge send for this rule, and for no other."""
+    return any(
+        statement["Effect"] == "Allow"
+        and statement["Principal"] == {"Service": "events.amazonaws.com"}
+        and "sqs:SendMessage" in listed(statement["Action"])
+        and statement["Resource"] == cloud.arn(queue)
+        and statement["Condition"] == {"ArnEquals": {"aws:SourceArn": cloud.arn(rule)}}
+        for policy in cloud.resources("AWS::SQS::QueuePolicy")
+        if queue.name in policy.properties["Queues"]
+        for statement in policy.properties["PolicyDocument"]["Statement"]
+    )
+
+
+def function_lets_in(cloud: Cloud, function: Resource, rule: Resource) -> bool:
+    return any(
+        permission.properties["Principal"] == "events.amazonaws.com"
+        and permission.properties["FunctionName"] in {function.name, cloud.arn(function)}
+        and permission.properties.get("SourceArn") == cloud.arn(rule)
+        for permission in cloud.resources("AWS::Lambda::Permission")
+    )
+
+
+def principal(cloud: Cloud, role: str) -> str:
+    (statement,) = cloud.resource("AWS::IAM::Role", role).properties["AssumeRolePolicyDocument"]["Statement"]
+    return str(statement["Principal"]["Service"])
+
+
+def test_nobody_is_let_into_a_queue_but_the_rules_that_send_to_it(cloud: Cloud) -> None:
+    rules = {cloud.arn(rule): rule.properties["Targets"] for rule in cloud.resources("AWS::Events::Rule")}
+    for policy in cloud.resources("AWS::SQS::QueuePolicy"):
+        for statement in policy.properties["PolicyDocument"]["Statement"]:
+            if statement["Effect"] == "Allow":
+                source = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
+                assert statement["Resource"] in [target["Arn"] for target in rules[source]]
+
+
+def test_no_function_lets_in_a_service_that_nobody_connected(cloud: Cloud) -> None:
+    # Event sources poll under the function's role, workflows and CloudFormation call under their own.
+    targets = {target["Arn"] for rule in cloud.resources("AWS::Events::Rule") for target in rule.properties["Targets"]}
+    for permission in cloud.resources("AWS::Lambda::Permission"):
+        assert permission.properties["FunctionName"] in targets
+
+
+def test_every_event_source_is_polled_under_a_role_that_may(cloud: Cloud) -> None:
+    functions = {function.name: function for function in cloud.resources("AWS::Lambda::Function")}
+    mappings = cloud.resources("AWS::Lambda::EventSourceMapping")
+    assert mappings
+    for mapping in mappings:
+        role = functions[mapping.properties["FunctionName"]].properties["Role"].rpartition("/")[2]
+        for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"):
+            assert may(cloud, role, f"sqs:{action}", mapping.properties["EventSourceArn"]), (role, action)
+
+
+@pytest.mark.parametrize(
+    ("type_", "service"),
+    [
+        ("AWS::Lambda::Function", "lambda.amazonaws.com"),
+        ("AWS::Glue::Job", "glue.amazonaws.com"),
+        ("AWS::StepFunctions::StateMachine", "states.amazonaws.com"),
+    ],
+)
+def test_every_role_is_given_to_the_service_it_trusts(cloud: Cloud, type_: str, service: str) -> None:
+    for resource in cloud.resources(type_):
+        role = resource.properties.get("Role") or resource.properties["RoleArn"]
+        assert principal(cloud, role.rpartition("/")[2]) == service
+
+
+# ---- the key
+
+
+def test_who_reads_or_writes_an_encrypted_bucket_may_use_its_key(cloud: Cloud) -> None:
+    (key,) = cloud.resources("AWS::KMS::Key")
+    encrypted = tuple(f"arn:aws:s3:::{name}/" for name in ("Lake", "Landing", "Results"))
+    needs = {"s3:GetObject": ["kms:Decrypt"], "s3:PutObject": ["kms:GenerateDataKey", "kms:Decrypt"]}
+    checked = 0
+    for role in cloud.resources("AWS::IAM::Role"):
+        for action, pattern in granted(cloud, role.name):
+            for wanted in needs.get(action, ()) if pattern.startswith(encrypted) else ():
+                assert may(cloud, role.name, wanted, cloud.arn(key)), (role.name, wanted)
+                checked += 1
+    assert checked > 20
+
+
+def test_the_key_leaves_the_decision_to_the_accounts_policies(cloud: Cloud) -> None:
+    (key,) = cloud.resources("AWS::KMS::Key")
+    (statement,) = key.properties["KeyPolicy"]["Statement"]
+    assert statement["Effect"] == "Allow"
+    assert statement["Action"] == "kms:*"
+    assert statement["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+
+
+def test_only_services_that_come_with_the_callers_rights_use_the_key(cloud: Cloud) -> None:
+    # S3 and Athena ask for the key as their caller. Queues, log groups or topics would need the service in its policy.
+    (key,) = cloud.resources("AWS::KMS::Key")
+    users = {each.type for each in cloud.resources() if cloud.arn(key) in json.dumps(each.properties)}
+    assert users <= {"AWS::S3::Bucket", "AWS::Athena::WorkGroup", "AWS::IAM::Policy"}

@@ -1,0 +1,141 @@
+"""What each role does, on example resources: its own calls, PyIceberg's, and those that AWS makes under the role.
+
+``tests/infra/test_wiring.py`` holds the policies against it, both ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tests.infra.templates import ACCOUNT
+
+Use = tuple[str, str]
+_AT = f"us-east-1:{ACCOUNT}"
+_KEY = f"arn:aws:kms:{_AT}:key/Key"
+
+
+def _each(service: str, actions: Iterable[str], *resources: str) -> set[Use]:
+    return {(f"{service}:{action}", resource) for action in actions for resource in resources}
+
+
+def log(name: str) -> set[Use]:
+    """Lambda writes the function's log under the function's role."""
+    return _each("logs", ["CreateLogStream", "PutLogEvents"], f"arn:aws:logs:{_AT}:log-group:{name}:log-stream:one")
+
+
+def read(*keys: str, bucket: str = "Lake") -> set[Use]:
+    return _each("s3", ["GetObject"], *(f"arn:aws:s3:::{bucket}/{key}" for key in keys)) | {("kms:Decrypt", _KEY)}
+
+
+def write(*keys: str) -> set[Use]:
+    """Uploads in parts read the data key again; one that fails is aborted."""
+    objects = _each("s3", ["PutObject", "AbortMultipartUpload"], *(f"arn:aws:s3:::Lake/{key}" for key in keys))
+    return objects | {("kms:GenerateDataKey", _KEY), ("kms:Decrypt", _KEY)}
+
+
+def delete(*keys: str) -> set[Use]:
+    return _each("s3", ["DeleteObject"], *(f"arn:aws:s3:::Lake/{key}" for key in keys))
+
+
+#: PyArrow asks whether a file is there before it writes one; without the right to list, "no" comes as "forbidden".
+FIND = {("s3:ListBucket", "arn:aws:s3:::Lake")}
+
+
+def tables(databases: Iterable[str], *actions: str) -> set[Use]:
+    """Glue checks a call about a table against catalog, database and table."""
+    glue = f"arn:aws:glue:{_AT}"
+    arns = [f"{glue}:{part}" for name in databases for part in ("catalog", f"database/{name}", f"table/{name}/orders")]
+    return _each("glue", actions, *arns)
+
+
+def databases(names: Iterable[str]) -> set[Use]:
+    """PyIceberg asks before each commit whether the database is one of S3 Tables."""
+    glue = f"arn:aws:glue:{_AT}"
+    return _each("glue", ["GetDatabase"], f"{glue}:catalog", *(f"{glue}:database/{name}" for name in names))
+
+
+def ledger(*actions: str) -> set[Use]:
+    return _each("dynamodb", actions, f"arn:aws:dynamodb:{_AT}:table/Ledger")
+
+
+def queue(name: str, *actions: str) -> set[Use]:
+    return _each("sqs", actions, f"arn:aws:sqs:{_AT}:{name}")
+
+
+#: What Lambda's poller does under the function's role, and a failed message's way back.
+_POLL = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility")
+_ALL = ("bronze", "silver", "gold")
+_DERIVED = ("silver", "gold")
+_BOTH = ("bronze", "quarantine")
+_EVERY = ("bronze", "silver", "gold", "quarantine")
+
+
+def _files(names: Iterable[str], *folders: str) -> list[str]:
+    return [f"{name}/orders/{folder}/file" for name in names for folder in folders]
+
+
+USES: dict[str, set[Use]] = {
+    "IngestFile": {
+        *log("IngestFileLog"),
+        *queue("LandingQueue", *_POLL),
+        *queue("CommitQueue", "SendMessage"),
+        *read("orders/2026/a.csv", bucket="Landing"),
+        ("s3:GetObjectVersion", "arn:aws:s3:::Landing/orders/2026/a.csv"),
+        ("s3:ListBucketVersions", "arn:aws:s3:::Landing"),
+        *read(*_files(["bronze"], "metadata")),
+        *write("staging/orders/one.parquet", "records/orders/one/long-1", *_files(["bronze"], "data")),
+        *tables(["bronze"], "GetTable"),
+        *ledger("BatchGetItem", "BatchWriteItem", "PutItem", "UpdateItem"),
+    },
+    "CommitTable": {
+        *log("CommitTableLog"),
+        *queue("CommitQueue", *_POLL, "SendMessage"),
+        *FIND,
+        *read("staging/orders/one.json", *_files(_BOTH, "metadata", "data")),
+        *write(*_files(_BOTH, "metadata", "data")),
+        *delete("staging/orders/one.json", *_files(_BOTH, "metadata", "data")),
+        *databases(_BOTH),
+        *tables(_BOTH, "GetTable", "UpdateTable"),
+        *ledger("BatchWriteItem"),
+        ("events:PutEvents", f"arn:aws:events:{_AT}:event-bus/default"),
+    },
+    "ManageTables": {
+        *log("ManageTablesLog"),
+        *FIND,
+        *read(*_files(_EVERY, "metadata")),
+        *write(*_files(_EVERY, "metadata")),
+        *delete(*_files(_EVERY, "metadata")),
+        *databases(_EVERY),
+        *tables(_EVERY, "GetTable", "CreateTable", "UpdateTable"),
+    },
+    "PlanRefresh": {
+        *log("PlanRefreshLog"),
+        *read(*_files(_ALL, "metadata")),
+        *tables(_ALL, "GetTable"),
+    },
+    "RunTransform": {
+        *log("RunTransformLog"),
+        *FIND,
+        *read(*_files(_ALL, "metadata", "data")),
+        *write(*_files(_DERIVED, "metadata", "data")),
+        *delete(*_files(_DERIVED, "metadata", "data")),
+        *databases(_DERIVED),
+        *tables(_ALL, "GetTable"),
+        *tables(_DERIVED, "UpdateTable"),
+        *ledger("PutItem"),
+    },
+    "Spark": {
+        *FIND,
+        *read(*_files(_ALL, "metadata", "data")),
+        *write(*_files(_DERIVED, "metadata", "data")),
+        *delete(*_files(_DERIVED, "metadata", "data")),
+        *databases(_ALL),
+        *tables(_ALL, "GetTable"),
+        *tables(_DERIVED, "UpdateTable"),
+        *_each(
+            "logs",
+            ["CreateLogGroup", "CreateLogStream", "PutLogEvents"],
+            f"arn:aws:logs:{_AT}:log-group:/aws-glue/jobs/output:log-stream:one",
+        ),
+    },
+}
