@@ -29,6 +29,7 @@ from sluice.ledger import Delivery
 from sluice.settings import Settings
 from sluice.storage import Store
 from sluice.tables.commit import adopt_data_files, append, discard, write_data_files
+from sluice.tables.maintain import expire_snapshots
 from sluice.tables.tokens import Token, read_tokens, with_tokens
 
 log = logging.getLogger(__name__)
@@ -95,6 +96,8 @@ def drain(
     bronze = lake.table(contract.database, contract.name) if any(u.adopted for u in units) else None
     store.delete(_leftovers(units, bronze, prefix))
     store.delete(manifests)
+    for database in (contract.database, "quarantine"):
+        expire_snapshots(lake.table(database, contract.name))
     return Drained(deliveries, changed)
 
 

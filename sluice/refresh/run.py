@@ -29,6 +29,7 @@ from sluice.refresh.audit import audit
 from sluice.refresh.plan import EMPTY, FINGERPRINT, INPUTS, snapshot_of
 from sluice.storage import Store
 from sluice.tables.commit import adopt_data_files, discard, replace, write_data_files
+from sluice.tables.maintain import expire_snapshots
 
 #: USD for one second of one GB of arm64 Lambda in us-east-1, 2026.
 USD_PER_GB_SECOND = 0.0000133334
@@ -106,6 +107,7 @@ def _run_once(project: Project, table: str, workshop: Workshop, *, run_id: str, 
             discard(target, files)
             raise
         clock.lap("publish")
+        expire_snapshots(published)
     return Run(
         table=table,
         run_id=run_id,

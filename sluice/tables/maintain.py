@@ -1,0 +1,62 @@
+"""Keeps a table's history short, and deletes what only the expired part of it referred to.
+
+PyIceberg expires snapshots but leaves their files behind.
+"""
+
+from __future__ import annotations
+
+import time
+
+from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.table import Table
+from pyiceberg.table.snapshots import Snapshot
+
+#: Time travel reaches this far back …
+_KEEP_SECONDS = 5 * 86_400
+#: … unless a table is committed to so often that its metadata grows; a refresh never reads further back than this.
+_KEEP_SECONDS_WHEN_MANY = 12 * 3600
+_MANY = 500
+#: Expiry itself costs a commit: it is done for so many snapshots at once.
+_WORTH_IT = 50
+
+
+def expire_snapshots(table: Table, *, now: float | None = None) -> int:
+    """Expire old snapshots and delete the files that nothing refers to any more; return how many were expired.
+
+    When another writer commits meanwhile nothing is expired: the next call tries again.
+    """
+    dead = _expirable(table, now or time.time())
+    if len(dead) < _WORTH_IT:
+        return 0
+    ids = {snapshot.snapshot_id for snapshot in dead}
+    unused = _files(table, dead) - _files(table, [s for s in table.snapshots() if s.snapshot_id not in ids])
+    try:
+        table.maintenance.expire_snapshots().by_ids(sorted(ids)).commit()
+    except CommitFailedException:
+        return 0
+    for path in sorted(unused):
+        table.io.delete(path)
+    return len(dead)
+
+
+def _expirable(table: Table, now: float) -> list[Snapshot]:
+    snapshots = table.snapshots()
+    kept = _KEEP_SECONDS_WHEN_MANY if len(snapshots) > _MANY else _KEEP_SECONDS
+    referred = {ref.snapshot_id for ref in table.refs().values()}
+    return [s for s in snapshots if s.timestamp_ms / 1000 < now - kept and s.snapshot_id not in referred]
+
+
+def _files(table: Table, snapshots: list[Snapshot]) -> set[str]:
+    """Return every file that the snapshots refer to: manifest lists, manifests and data files they do not delete."""
+    found: set[str] = set()
+    read: set[str] = set()
+    for snapshot in snapshots:
+        found.add(snapshot.manifest_list)
+        for manifest in snapshot.manifests(table.io):
+            if manifest.manifest_path in read:
+                continue
+            read.add(manifest.manifest_path)
+            found.add(manifest.manifest_path)
+            entries = manifest.fetch_manifest_entry(table.io, discard_deleted=True)
+            found.update(entry.data_file.file_path for entry in entries)
+    return found
