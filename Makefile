@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
 READY := $(VENV)/.ready
+# More of a condition on which tests run, e.g. AND="and not real_data" where the data sets are not beside the project.
+AND ?=
 
 .PHONY: help
 help: ## Say what each target does
@@ -35,12 +37,12 @@ demo: $(READY) ## A year of ShopSphere from files to answers, on this machine
 .PHONY: test
 test: $(READY) node_modules ## Static checks, fast tests, then the slow ones
 	@$(MAKE) --no-print-directory check
-	$(BIN)/pytest -q -n 2 -m "not slow and not spark and not proof"
-	$(BIN)/pytest -q -m "(slow or spark) and not proof" --durations=10
+	$(BIN)/pytest -q -n 2 -m "not slow and not spark and not proof $(AND)"
+	$(BIN)/pytest -q -m "(slow or spark) and not proof $(AND)" --durations=10
 
 .PHONY: fast
 fast: $(READY) ## Fast tests only
-	$(BIN)/pytest -q -n 2 -m "not slow and not spark and not proof"
+	$(BIN)/pytest -q -n 2 -m "not slow and not spark and not proof $(AND)"
 
 .PHONY: proof
 proof: $(READY) node_modules ## Long proofs: every fault point, thousands of files, large files

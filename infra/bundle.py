@@ -21,7 +21,7 @@ LOCK = ROOT / "lambdas" / "requirements.lock"
 #: What is expensive to make and changes seldom.
 CACHE = ROOT / ".sluice" / "cache"
 #: Parts of the library that no function runs.
-_NOT_IN_FUNCTIONS = ("cli", "generate", "__pycache__", "load.py", "yaml_lines.py", "compile.py", "discover.py")
+_NOT_IN_FUNCTIONS = ("cli", "generate", "__pycache__", "transforms", "load.py", "yaml_lines.py")
 #: Parts of the wheels that no function loads; without them the layer stays under Lambda's 250 MiB.
 _NOT_IN_LAYER = (
     "pyarrow/libarrow_flight*",

@@ -25,13 +25,23 @@ def handler(event: dict[str, Any], context: Any) -> None:
     """Do what CloudFormation asks and answer it, also when it fails: a stack never waits for a dead function."""
     status, reason = "SUCCESS", ""
     try:
-        if event["RequestType"] != "Delete":
+        if event["RequestType"] != "Delete" and not _goes_back(event):
             for line in ensure_tables(glue_catalog(), deployed_project(), settings_from_environment()):
                 log.info("%s", line)
     except Exception as error:
         log.exception("tables could not be made as their contracts say")
         status, reason = "FAILED", f"{type(error).__name__}: {error}"
     _answer(event, status, reason)
+
+
+def _goes_back(event: dict[str, Any]) -> bool:
+    """Tell whether a failed update is taken back while this function still carries the contracts that failed.
+
+    Then nothing is to be done: no table lost anything, and the contracts that come back are fulfilled already.
+    """
+    carried = deployed_project().fingerprint
+    failed = event.get("OldResourceProperties", {}).get("Contracts")
+    return failed == carried != event["ResourceProperties"].get("Contracts")
 
 
 def _answer(event: dict[str, Any], status: str, reason: str) -> None:

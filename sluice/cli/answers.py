@@ -14,6 +14,8 @@ from sluice.errors import CommandError
 from sluice.ledger import FINAL
 
 _SHOWN_ERRORS = 5
+#: Athena answers these in text, which awswrangler does not read.
+_TOLD_IN_TEXT = ("SHOW", "DESCRIBE", "DESC", "EXPLAIN")
 
 
 def run_query(sql: str, outputs: dict[str, str]) -> Any:
@@ -22,12 +24,28 @@ def run_query(sql: str, outputs: dict[str, str]) -> Any:
 
     prefix = outputs.get("DatabasePrefix", "-")
     database = f"{'' if prefix == '-' else prefix}gold"
+    workgroup = outputs["AthenaWorkGroupName"]
     try:
-        return wr.athena.read_sql_query(
-            sql, database=database, workgroup=outputs["AthenaWorkGroupName"], ctas_approach=False
-        )
+        if sql.strip().partition(" ")[0].upper() in _TOLD_IN_TEXT:
+            query = wr.athena.start_query_execution(sql, database=database, workgroup=workgroup, wait=True)
+            return _text_rows(query["QueryExecutionId"])
+        return wr.athena.read_sql_query(sql, database=database, workgroup=workgroup, ctas_approach=False)
     except wr.exceptions.QueryFailed as error:
         raise CommandError(f"Athena: {error}", next_step="mend the query; SHOW TABLES lists what there is.") from error
+
+
+def _text_rows(query_id: str) -> Any:
+    """Return the lines that a statement answered, parted at tabs, as a pandas data frame."""
+    import pandas as pd
+
+    pages = client("athena").get_paginator("get_query_results").paginate(QueryExecutionId=query_id)
+    sets = [page["ResultSet"] for page in pages]
+    names = [column["Name"] for column in sets[0]["ResultSetMetadata"]["ColumnInfo"]]
+    lines = ["\t".join(cell.get("VarCharValue", "") for cell in row["Data"]) for found in sets for row in found["Rows"]]
+    rows = [[cell.strip() for cell in line.split("\t")] for line in lines]
+    width = max((len(row) for row in rows), default=len(names))
+    names += [""] * (width - len(names))
+    return pd.DataFrame([row + [""] * (width - len(row)) for row in rows], columns=names[:width])
 
 
 def narrow_table(*columns: str) -> Table:

@@ -53,12 +53,12 @@ def up(
 
     folder = data or local.DEFAULT_DATA
     run = local.start(port, contracts or [DEFAULT_CONTRACTS], data=folder, environment=env, detached=detach)
-    typer.echo("ready")
-    for line in local.environment_lines(run.endpoint):
-        typer.echo(line)
-    if detach:
-        return
     try:
+        typer.echo("ready")
+        for line in local.environment_lines(run.endpoint):
+            typer.echo(line)
+        if detach:
+            return
         code = run.process.wait()
     except KeyboardInterrupt:
         run.process.send_signal(signal.SIGINT)

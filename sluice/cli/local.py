@@ -60,10 +60,16 @@ def synthesize(contracts: list[Path], environment: str) -> Path:
     if not (folder / "manifest.json").is_file():
         unfinished = folder.with_suffix(f".{os.getpid()}")
         context = {"env": environment, "contracts": ",".join(str(path.resolve()) for path in contracts)}
+        # What CDK unpacks (200 MB) goes into the cache, too: nothing is written to the user's home.
+        variables = {
+            "CDK_OUTDIR": str(unfinished),
+            "CDK_CONTEXT_JSON": json.dumps(context),
+            "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(CACHE / "jsii"),
+        }
         done = subprocess.run(
             [sys.executable, "-m", "infra.app"],
             cwd=ROOT,
-            env={**os.environ, "CDK_OUTDIR": str(unfinished), "CDK_CONTEXT_JSON": json.dumps(context)},
+            env={**os.environ, **variables},
             capture_output=True,
             text=True,
             check=False,

@@ -1,4 +1,4 @@
-"""What these tests share: one deployment on a local AWS of its own, and words for what is done to it and asked of it."""
+"""What these tests share: a deployment on a local AWS of its own, and words for what is done to it and asked of it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,7 +27,7 @@ from botocore.config import Config
 
 from sluice.cli import deployment, status
 from sluice.ingestion.landing import Notice
-from sluice.ledger import Delivery, Ledger
+from sluice.ledger import FINAL, Delivery, Ledger
 from sluice.tables.catalog import glue_catalog
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,11 +81,12 @@ def sluice(*arguments: str | Path, **environment: str) -> subprocess.CompletedPr
     return run(SLUICE, *arguments, **environment)
 
 
-def aws(*arguments: str | Path) -> str:
+def aws(*arguments: str | Path, **environment: str) -> str:
     """Run the plain AWS CLI and return its answer; a test fails clearly where there is none."""
     command = shutil.which("aws")
     assert command, "these tests talk to the local AWS with the plain AWS CLI, and there is no `aws` on the PATH"
-    done = run(command, *arguments, AWS_PAGER="", AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
+    nobody = {"AWS_PAGER": "", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    done = run(command, *arguments, **nobody, **environment)
     assert done.returncode == 0, f"aws {' '.join(map(str, arguments))}: {done.stderr}"
     return done.stdout
 
@@ -157,7 +159,7 @@ class Deployment:
         ledger = Ledger(self.outputs["LedgerTableName"])
 
         def known() -> dict[str, Delivery]:
-            found = {id_: d for id_, d in ledger.known(wanted).items() if d.status in ("committed", "duplicate", "rejected")}
+            found = {id_: d for id_, d in ledger.known(wanted).items() if d.status in FINAL}
             return found if len(found) == len(wanted) else {}
 
         return until(known, f"{len(wanted)} deliveries end", seconds)
@@ -217,6 +219,35 @@ class Deployment:
         request = urllib.request.Request(f"{self.endpoint}/_localaws/{path}", data, method=method)
         with urllib.request.urlopen(request, timeout=600) as answer:
             return json.loads(answer.read())
+
+
+@contextmanager
+def started(data: Path, contracts: Iterable[Path]) -> Iterator[Deployment]:
+    """A deployment of its own that this process talks to: ``sluice up`` first, ``sluice down`` at the end."""
+    folders = [part for folder in contracts for part in ("--contracts", folder)]
+    up = sluice("up", "--port", str(free_port()), "--data", data, *folders, "--detach")
+    assert up.returncode == 0, up.stderr
+    exports = exported(up.stdout)
+    before = {name: os.environ.get(name) for name in exports}
+    os.environ.update(exports)
+    forget_clients()
+    try:
+        outputs = json.loads(sluice("outputs", "--json").stdout)
+        yield Deployment(exports["AWS_ENDPOINT_URL"], data, outputs)
+    finally:
+        sluice("down", "--data", data)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        forget_clients()
+
+
+def exported(said: str) -> dict[str, str]:
+    """Return the variables of the ``export`` lines that ``sluice up`` prints."""
+    lines = [line.removeprefix("export ") for line in said.splitlines() if line.startswith("export ")]
+    return dict(line.split("=", 1) for line in lines)
 
 
 def forget_clients() -> None:

@@ -1,9 +1,10 @@
-"""The ingestor and the committer are killed at each AWS call that they make; what comes out is the same as undisturbed."""
+"""Ingestor and committer are killed at each AWS call that they make; what comes out is the same as undisturbed."""
 
 from __future__ import annotations
 
 import json
 import random
+import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -23,7 +24,9 @@ VISIBILITY_SECONDS = 3
 SHARE = 18
 FILES = {
     "sound": as_csv([(f"S{row}", 100 + row, "at the gate") for row in range(5)]),
-    "mixed": as_csv([("M1", 7, ""), ("M2", 0, "weighs nothing"), ("M3", "heavy", ""), ("", 9, "no label"), ("M4", 8, "")]),
+    "mixed": as_csv(
+        [("M1", 7, ""), ("M2", 0, "weighs nothing"), ("M3", "heavy", ""), ("", 9, "no label"), ("M4", 8, "")]
+    ),
 }
 
 
@@ -54,22 +57,24 @@ def unattended(deployed: Deployment) -> Iterator[None]:
 
 
 def test_committers_that_overlap_lose_and_double_nothing(deployed: Deployment, unattended: None) -> None:
-    committers = 4
-    bodies = {f"lost_parcels/overlap/{n:02}.csv": as_csv([(f"O{n}", n, "")]) for n in range(12)}
+    committers, files = 4, 12
+    with ThreadPoolExecutor(committers) as pool:  # so that none has to start its process first
+        list(pool.map(lambda n: _wake_by_hand(deployed, f"warm-up-{n}"), range(committers)))
+    function, began = deployed.function("CommitTable"), time.time()
+    bodies = {f"lost_parcels/overlap/{n:02}.csv": as_csv([(f"O{n}", n, "")]) for n in range(files)}
     notices = deployed.put_all(bodies)
-    until(
-        lambda: all(deployed.ledger_item(n).get("status", {}).get("S") == "staged" for n in notices), "all is staged"
-    )
+    until(lambda: all(deployed.ledger_item(n).get("status", {}).get("S") == "staged" for n in notices), "all is staged")
 
     with ThreadPoolExecutor(committers) as pool:
         answers = list(pool.map(lambda n: _wake_by_hand(deployed, f"overlap-{n}"), range(committers)))
 
     assert all("FunctionError" not in answer for answer in answers), answers
+    log = deployed.log_of(function, began)
+    assert log.count(f"lost_parcels: {files} deliveries") > 1, f"they did not overlap: {log}"
     ended = deployed.ended(notices)
     assert {entry.status for entry in ended.values()} == {"committed"}
-    assert sorted(row["parcel_id"] for row in deployed.rows("bronze.lost_parcels", "lost_parcels/overlap/")) == sorted(
-        f"O{n}" for n in range(1, 12)
-    )
+    accepted = deployed.rows("bronze.lost_parcels", "lost_parcels/overlap/")
+    assert sorted(row["parcel_id"] for row in accepted) == sorted(f"O{n}" for n in range(1, files))
     refused = deployed.rows("quarantine.lost_parcels", "lost_parcels/overlap/")
     assert [row["record"] for row in refused] == [b"O0,0,"]
 
@@ -138,7 +143,10 @@ def points(deployed: Deployment, quick: None) -> list[Point]:
         (call["caller"], call["service"], call["action"]) for call in calls if call["caller"] in ours
     )
     found = [
-        Point(*who, n, when) for who, count in counted.items() for n in range(1, count + 1) for when in ("before", "after")
+        Point(*who, n, when)
+        for who, count in counted.items()
+        for n in range(1, count + 1)
+        for when in ("before", "after")
     ]
     assert {point.caller for point in found} == ours
     assert {"glue:UpdateTable", "s3:PutObject", "dynamodb:BatchWriteItem", "sqs:SendMessage", "events:PutEvents"} <= {

@@ -8,7 +8,7 @@ import json
 import shutil
 import time
 import urllib.error
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,11 +47,15 @@ class Refused:
 WHOLE = {
     "empty.csv": Refused(b"", "empty_file", ("is empty", "not even a header")),
     "folder-marker/": Refused(b"", "empty_file", ("is empty",)),
-    "no-header.csv": Refused(b"P1,10,x\nP2,11,y\n", "header_mismatch", ("lacks parcel_id, grams", "looks like a record")),
+    "no-header.csv": Refused(
+        b"P1,10,x\nP2,11,y\n", "header_mismatch", ("lacks parcel_id, grams", "looks like a record")
+    ),
     "semicolons.csv": Refused(
         GOOD.replace(b",", b";"), "header_mismatch", ("delimiter looks like ';'", "the contract says ','")
     ),
-    "twice.csv": Refused(b"parcel_id,grams,grams\nP1,1,2\n", "header_mismatch", ("names a column twice", "grams,grams")),
+    "twice.csv": Refused(
+        b"parcel_id,grams,grams\nP1,1,2\n", "header_mismatch", ("names a column twice", "grams,grams")
+    ),
     "utf-16.csv": Refused(GOOD.decode().encode("utf-16"), "wrong_encoding", ("utf-16", "the contract says utf-8")),
     "cut.csv.gz": Refused(gzip.compress(GOOD * 50)[:-9], "truncated", ("truncated", "gzip")),
     "broken.csv.gz": Refused(b"\x1f\x8b\x08\x00" + b"\xff" * 60, "corrupt", ("broken gzip",)),
@@ -81,8 +85,12 @@ PARTLY = {
     "latin-1.csv": Partly(
         GOOD + "L1,7,Grüße\n".encode("latin-1") + b"L2,8,\n", ("G1", "G2", "L2"), (("wrong_encoding", "0xfc"),)
     ),
-    "fields.csv": Partly(GOOD + b"F1,7\nF2,8,a,b\n", ("G1", "G2"), (("wrong_field_count", "2 fields"), ("wrong_field_count", "4 fields"))),
-    "stray-quote.csv": Partly(GOOD + b'S1,7,"open\nS2,8,\n', ("G1", "G2", "S2"), (("malformed_record", "quoted field"),)),
+    "fields.csv": Partly(
+        GOOD + b"F1,7\nF2,8,a,b\n", ("G1", "G2"), (("wrong_field_count", "2 fields"), ("wrong_field_count", "4 fields"))
+    ),
+    "stray-quote.csv": Partly(
+        GOOD + b'S1,7,"open\nS2,8,\n', ("G1", "G2", "S2"), (("malformed_record", "quoted field"),)
+    ),
     "long-line.csv": Partly(
         GOOD + b"X1,9," + b"x" * LONG_LINE + b"\nX2,9,after\n", ("G1", "G2", "X2"), (("record_too_long", "bytes"),)
     ),
@@ -265,8 +273,16 @@ def test_bad_sql_is_said_and_fails(deployed: Deployment, sql: str, says: str) ->
     assert "Traceback" not in done.stderr
 
 
+@dataclass(frozen=True)
+class Denied:
+    """A function without one of its permissions, and how to give it back."""
+
+    function: str
+    restore: Callable[[], None]
+
+
 @pytest.fixture
-def denied(deployed: Deployment) -> Iterator[str]:
+def denied(deployed: Deployment) -> Iterator[Denied]:
     """The ingestor without its permission to read landing, and messages that die at their first failure."""
     function = deployed.function("IngestFile")
     role = deployed.client("lambda").get_function_configuration(FunctionName=function)["Role"].rsplit("/", 1)[-1]
@@ -285,17 +301,16 @@ def denied(deployed: Deployment) -> Iterator[str]:
         iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedrivePolicy": redrive})
 
-    deployed.clients["restore"] = restore
-    yield function
+    yield Denied(function, restore)
     restore()
 
 
-def test_a_denied_permission_is_named_dead_lettered_and_recovered(deployed: Deployment, denied: str) -> None:
+def test_a_denied_permission_is_named_dead_lettered_and_recovered(deployed: Deployment, denied: Denied) -> None:
     began = time.time()
     notice = deployed.put("odd_parcels/denied.csv", GOOD)
 
     until(lambda: deployed.depth("LandingDeadLetter"), "the message is dead-lettered")
-    log = deployed.log_of(denied, began)
+    log = deployed.log_of(denied.function, began)
     assert "AccessDenied" in log, log
     assert "s3:GetObjectVersion" in log
     assert f"arn:aws:s3:::{deployed.landing}/odd_parcels/denied.csv" in log
@@ -305,7 +320,7 @@ def test_a_denied_permission_is_named_dead_lettered_and_recovered(deployed: Depl
     assert "sluice redrive" in shown.stdout
     assert sluice("status", "--wait", "--timeout", "30").returncode == 1
 
-    deployed.clients.pop("restore")()
+    denied.restore()
     redriven = sluice("redrive")
 
     assert redriven.returncode == 0

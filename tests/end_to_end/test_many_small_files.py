@@ -28,7 +28,9 @@ def _bring(deployed: Deployment, prefix: str, files: int, record_property: Calla
     before = {name: (_snapshots(deployed, name), _files(deployed, name)) for name in names}
     began = time.perf_counter()
 
-    deployed.put_all({f"{prefix}{n:05}.csv": as_csv([(f"{n}-good", n + 1, ""), (f"{n}-bad", 0, "")]) for n in range(files)})
+    deployed.put_all(
+        {f"{prefix}{n:05}.csv": as_csv([(f"{n}-good", n + 1, ""), (f"{n}-bad", 0, "")]) for n in range(files)}
+    )
     uploaded = time.perf_counter()
     deployed.settle()
 

@@ -90,7 +90,9 @@ def test_nothing_is_in_the_layer_that_the_runtime_brings(layer: Path) -> None:
 
 def test_no_test_or_command_line_is_in_the_code(bundle: Bundle) -> None:
     folders = {path.name for path in bundle.code.rglob("*") if path.is_dir()}
-    assert folders & {"tests", "cli", "generate", "__pycache__", "infra", "localaws", "glue_jobs"} == set()
+    assert (
+        folders & {"tests", "cli", "generate", "transforms", "__pycache__", "infra", "localaws", "glue_jobs"} == set()
+    )
 
 
 def imports(path: Path) -> Iterator[str]:
