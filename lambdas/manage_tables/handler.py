@@ -41,7 +41,7 @@ def _goes_back(event: dict[str, Any]) -> bool:
     """
     carried = deployed_project().fingerprint
     failed = event.get("OldResourceProperties", {}).get("Contracts")
-    return failed == carried != event["ResourceProperties"].get("Contracts")
+    return bool(failed == carried != event["ResourceProperties"].get("Contracts"))
 
 
 def _answer(event: dict[str, Any], status: str, reason: str) -> None:

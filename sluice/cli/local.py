@@ -25,6 +25,8 @@ REGION = "us-east-1"
 #: Everything that synthesis reads.
 _DECLARED = ("infra", "lambdas", "glue_jobs", "step_functions", "sluice", "cdk.json", "requirements.lock")
 _KEPT_ASSEMBLIES = 4
+#: A local AWS runs its functions' code from the assembly; one that was used so lately may be running.
+_KEPT_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,18 @@ def synthesize(contracts: list[Path], environment: str) -> Path:
         except OSError:
             shutil.rmtree(unfinished)
     os.utime(folder)
-    for old in sorted(CACHE.glob("assembly-*"), key=lambda path: path.stat().st_mtime)[:-_KEPT_ASSEMBLIES]:
-        shutil.rmtree(old, ignore_errors=True)
+    _evict()
     return folder
+
+
+def _evict() -> None:
+    """Delete assemblies that nothing used lately; the newest and those of a running local AWS stay."""
+    lately = time.time() - _KEPT_SECONDS
+    used = {path: path.stat().st_mtime for path in CACHE.glob("assembly-*")}
+    for old in sorted(used, key=lambda path: used[path])[:-_KEPT_ASSEMBLIES]:
+        running = any(_alive(int(mark.name)) for mark in (old / "used-by").glob("[0-9]*"))
+        if used[old] < lately and not running:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def start(port: int, contracts: list[Path], *, data: Path, environment: str, detached: bool) -> LocalRun:
@@ -108,6 +119,8 @@ def start(port: int, contracts: list[Path], *, data: Path, environment: str, det
             start_new_session=detached,
         )
     (data / "pid").write_text(str(process.pid))
+    (assembly / "used-by").mkdir(exist_ok=True)
+    (assembly / "used-by" / str(process.pid)).touch()
     endpoint = f"http://127.0.0.1:{port}"
     _wait_until_ready(process, log, data)
     done = time.perf_counter()

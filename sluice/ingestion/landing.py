@@ -68,7 +68,11 @@ def landed_source(notice: Notice, contract: Contract, lake: str) -> Source:
     def spool(sequence: int) -> Iterator[Spool]:
         pointer = f"{lake}/records/{contract.name}/{notice.delivery_id}/long-{sequence}"
         upload = _Upload(pointer)
-        yield upload
+        try:
+            yield upload
+        except BaseException:
+            upload.abort()
+            raise
         upload.close()
 
     return Source(
@@ -160,6 +164,10 @@ class _Upload:
         )
         del self.pending[:size]
         self.parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+
+    def abort(self) -> None:
+        """Give up the object; its parts are deleted."""
+        client("s3").abort_multipart_upload(**self.where, UploadId=self.upload)
 
     def close(self) -> None:
         """Complete the object."""
