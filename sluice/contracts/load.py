@@ -72,7 +72,10 @@ def load_contracts(folders: Iterable[Path]) -> tuple[Contract, ...]:
         if not folder.is_dir():
             raise ContractError(f"There is no contracts folder {folder}.", next_step="Check the --contracts path.")
         for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
-            contract = load_contract(path)
+            # The same text wherever the project lies: it goes into what is deployed.
+            contract = msgspec.structs.replace(
+                load_contract(path), file=f"{folder.name}/{path.relative_to(folder).as_posix()}"
+            )
             if other := found.get(contract.table):
                 raise ContractError(
                     f"{path}: {contract.table} is already declared in {other.file}.",

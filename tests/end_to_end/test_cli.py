@@ -19,7 +19,17 @@ from tests.end_to_end.running import ROOT, SLUICE, aws, exported, free_port, run
 pytestmark = pytest.mark.slow
 
 #: What may appear in the project's folder: the cache of synthesis, and what Python and test tools keep for themselves.
-NOT_OURS = {".sluice", ".venv", ".git", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", "node_modules"}
+NOT_OURS = {
+    ".sluice",
+    ".venv",
+    ".git",
+    "__pycache__",
+    ".pytest_cache",
+    ".mypy_cache",
+    ".ruff_cache",
+    "node_modules",
+    ".hypothesis",
+}
 
 
 @dataclass(frozen=True)

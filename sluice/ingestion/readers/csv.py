@@ -43,6 +43,8 @@ def read_csv(source: Source, contract: Contract) -> Iterator[Block]:
     first = 1
     for block in record_blocks(source, utf8_chunks(source, arrival), quoted=True):
         if isinstance(block, Oversized):
+            if layout is None:
+                raise UnreadableFile(f"{source.uri}: the header line is over 8 MiB long.", code="header_mismatch")
             yield Block(first, 0, _no_rows(layout), lambda _: [], rejected=[too_long(block, first)])
             first += 1
             continue

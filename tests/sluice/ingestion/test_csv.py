@@ -82,6 +82,7 @@ def test_columns_are_found_by_header_in_any_order_and_optional_ones_may_be_missi
         (gzip.compress(b"id,n\n" + b"a,1\n" * 1000)[:-20], "truncated", "truncated"),
         (zstandard.compress(b"id,n\n" + b"a,1\n" * 1000)[:-4], "truncated", "truncated"),
         (b"id,id\na,b\n", "header_mismatch", "twice"),
+        (b"x" * (9 << 20) + b"\na,b\n", "header_mismatch", "over 8 MiB"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_by_name(data: bytes, code: str, word: str) -> None:
