@@ -7,6 +7,8 @@ from cfnlint.api import lint
 
 from tests.infra.templates import Cloud
 
+pytestmark = pytest.mark.slow
+
 #: Accepted rules, each with the reason.
 ACCEPTED = {
     "W3005": "CDK makes a function wait for its role's policies, and names the role, which GetAtt implies, too.",

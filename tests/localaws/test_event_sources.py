@@ -79,6 +79,7 @@ def test_a_batching_window_gathers_more_than_ten(ctx: Context) -> None:
     assert [len(batch) for batch in collect(ctx, seen_url, 25)] == [25]
 
 
+@pytest.mark.slow
 def test_only_the_reported_messages_come_again(ctx: Context) -> None:
     body = "return {'batchItemFailures': [{'itemIdentifier': ids[b]} for b in bodies if b == 'bad']}"
     url, seen_url = consumer(
@@ -90,6 +91,7 @@ def test_only_the_reported_messages_come_again(ctx: Context) -> None:
     assert [record["body"] for record in again] == ["bad"]
 
 
+@pytest.mark.slow
 def test_a_message_that_fails_too_often_ends_in_the_dead_letter_queue(ctx: Context) -> None:
     dead_url, dead = queue(ctx, "poison-dead")
     policy = json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": 1})

@@ -97,6 +97,7 @@ def test_names_are_lower_case(ctx: Context) -> None:
     assert ctx.client("glue").get_table(DatabaseName="RACES", Name="MIXEDCASE")["Table"]["Name"] == "mixedcase"
 
 
+@pytest.mark.slow
 def test_two_iceberg_writers_lose_no_row(ctx: Context) -> None:
     catalog = iceberg_catalog(ctx, "s3://catalog-lake/")
     schema = pa.schema([("n", pa.int64())])

@@ -127,6 +127,7 @@ def test_a_delivery_without_rows_carries_its_token_in_both_tables(world: World) 
     assert world.rows("quarantine") == []
 
 
+@pytest.mark.slow
 def test_a_file_that_breaks_midway_commits_nothing_and_is_quarantined_whole(world: World) -> None:
     import gzip
 
