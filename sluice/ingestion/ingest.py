@@ -28,7 +28,7 @@ from sluice.storage import S3Store, Store, client
 log = logging.getLogger(__name__)
 #: From this size on a file's rows are written straight to the table's data folder.
 ADOPT_BYTES = 32 << 20
-_CHECKS_AT_ONCE = 2
+_CHECKS_AT_ONCE = 1
 
 
 @dataclass(frozen=True)

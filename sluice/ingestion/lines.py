@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sluice.ingestion.source import Source
 
-BLOCK_SIZE = 8 << 20
+BLOCK_SIZE = 4 << 20
 #: A record longer than this is never parsed: it goes to quarantine by pointer, read through in pieces.
 MAX_RECORD = 8 << 20
 #: A rejected record longer than this is kept as an S3 object, with a pointer in the table.

@@ -27,6 +27,8 @@ from sluice.tables.schema import ORIGIN_ARROW, QUARANTINE_ARROW, data_arrow
 
 #: Rows are gathered to row groups of at least this many.
 _ROW_GROUP_ROWS = 100_000
+#: … or of this many bytes in memory: a function of 512 MiB reads files of any size.
+_ROW_GROUP_BYTES = 24 << 20
 #: A data file that is adopted ends when it has this size.
 _DATA_FILE_BYTES = 256 << 20
 _IN_MEMORY_BYTES = 8 << 20
@@ -70,6 +72,7 @@ class _ParquetFiles:
         self.written: list[str] = []
         self._gathered: list[pa.Table] = []
         self._rows = 0
+        self._bytes = 0
         self._file: Any = None
         self._writer: pq.ParquetWriter | None = None
 
@@ -78,18 +81,20 @@ class _ParquetFiles:
         if rows.num_rows:
             self._gathered.append(rows)
             self._rows += rows.num_rows
-            if self._rows >= _ROW_GROUP_ROWS:
+            self._bytes += rows.nbytes
+            if self._rows >= _ROW_GROUP_ROWS or self._bytes >= _ROW_GROUP_BYTES:
                 self._flush()
 
     def _flush(self) -> None:
         if not self._gathered:
             return
         rows = pa.concat_tables(self._gathered)
-        self._gathered, self._rows = [], 0
+        self._gathered, self._rows, self._bytes = [], 0, 0
         if self._writer is None:
             self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed in _put
             self._writer = pq.ParquetWriter(self._file, self.schema, compression="zstd", store_schema=False)
         self._writer.write_table(rows.cast(self.schema), row_group_size=rows.num_rows)
+        pa.default_memory_pool().release_unused()
         if self.limit is not None and self._file.tell() >= self.limit:
             self._put()
 
