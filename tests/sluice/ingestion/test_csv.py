@@ -79,11 +79,22 @@ def test_columns_are_found_by_header_in_any_order_and_optional_ones_may_be_missi
         (b"id;n;price;day\na;1;1;\n", "header_mismatch", "delimiter looks like ';'"),
         (b"a,1,1,2026-01-01\nb,1,1,\n", "header_mismatch", "looks like a record"),
         ("id,n\na,1\n".encode("utf-16"), "wrong_encoding", "utf-16"),
-        (gzip.compress(b"id,n\n" + b"a,1\n" * 1000)[:-20], "truncated", "truncated"),
+        (gzip.compress(b"id,n\n" + b"a,1\n" * 1000, mtime=0)[:-20], "truncated", "truncated"),
         (zstandard.compress(b"id,n\n" + b"a,1\n" * 1000)[:-4], "truncated", "truncated"),
         (b"id,id\na,b\n", "header_mismatch", "twice"),
         (b"x" * (9 << 20) + b"\na,b\n", "header_mismatch", "over 8 MiB"),
     ],
+    ids=[
+        "empty",
+        "no-key",
+        "delimiter",
+        "no-header",
+        "utf-16",
+        "cut-gzip",
+        "cut-zstd",
+        "column-twice",
+        "long-header",
+    ],  # fmt: skip
 )
 def test_a_file_that_cannot_be_read_is_refused_by_name(data: bytes, code: str, word: str) -> None:
     with pytest.raises(UnreadableFile, match=word) as caught:
