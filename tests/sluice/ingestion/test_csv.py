@@ -94,7 +94,7 @@ def test_columns_are_found_by_header_in_any_order_and_optional_ones_may_be_missi
         "cut-zstd",
         "column-twice",
         "long-header",
-    ],  # fmt: skip
+    ],
 )
 def test_a_file_that_cannot_be_read_is_refused_by_name(data: bytes, code: str, word: str) -> None:
     with pytest.raises(UnreadableFile, match=word) as caught:
