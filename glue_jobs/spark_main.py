@@ -1,7 +1,7 @@
 """Entry point of the Glue job: rebuilds one derived table on Spark with Iceberg.
 
-Arguments: ``--table`` (``silver.orders``), ``--lake-bucket``, ``--prefix`` (before database names), ``--module`` (S3
-address of the transform's module is given to Glue as an extra Python file).
+Arguments: ``--table`` (``silver.orders``), ``--lake-bucket``, ``--prefix`` (before database names). The transform's
+module must be given to Glue as an extra Python file.
 """
 
 from __future__ import annotations
