@@ -13,16 +13,21 @@ import pyarrow.compute as pc
 
 from sluice.contracts import Column, Contract
 from sluice.ingestion.convert import arrow_type, convert
-from sluice.ingestion.records import Block, Reason, Rejected
+from sluice.ingestion.records import REASON_VALUE_LENGTH, REJECTED_ARROW, Block, rejected_table
+from sluice.tables.schema import REASON_ARROW
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A block after its checks: ``accepted`` holds the contract's columns, ``positions`` where each row came from."""
+    """A block after its checks.
+
+    ``accepted`` holds the contract's columns, ``positions`` where each of its rows came from; ``rejected`` is of
+    ``REJECTED_ARROW``.
+    """
 
     accepted: pa.Table
     positions: pa.Array
-    rejected: list[Rejected]
+    rejected: pa.Table
 
 
 @dataclass(frozen=True)
@@ -54,13 +59,14 @@ def check_block(block: Block, contract: Contract) -> Checked:
     table = pa.table(typed, names=[column.name for column in contract.columns])
     positions = block.position_array()
     if not findings:
-        return Checked(table, positions, block.rejected)
+        return Checked(table, positions, rejected_table(block.rejected))
     broken = findings[0].mask
     for finding in findings[1:]:
         broken = pc.or_(broken, finding.mask)
     kept = pc.invert(broken)
-    rejected = _explain(block, findings, pc.indices_nonzero(broken).to_pylist(), positions)
-    return Checked(table.filter(kept), positions.filter(kept), [*block.rejected, *rejected])
+    explained = _explain(block, findings, pc.indices_nonzero(broken), positions)
+    rejected = pa.concat_tables([rejected_table(block.rejected), explained])
+    return Checked(table.filter(kept), positions.filter(kept), rejected)
 
 
 def _spelled(column: Column) -> str:
@@ -131,23 +137,40 @@ def _literal(text: str, kind: pa.DataType) -> pa.Scalar:
     return pa.scalar(value, kind)
 
 
-def _explain(block: Block, findings: list[_Finding], rows: list[int], positions: pa.Array) -> list[Rejected]:
-    """Return one rejected record per row, with every rule that it breaks."""
-    reasons: dict[int, list[Reason]] = {row: [] for row in rows}
-    for finding in findings:
-        hit = pc.indices_nonzero(finding.mask)
-        for row, value in zip(hit.to_pylist(), finding.delivered.take(hit).to_pylist(), strict=True):
-            reasons[row].append(
-                Reason(
-                    code=finding.code,
-                    column=finding.column.name,
-                    value=None if value is None else str(value),
-                    message=f"{finding.column.name} {finding.message}",
-                )
-            )
-    raws = block.raw(rows)
-    places = positions.take(pa.array(rows, pa.int64())).to_pylist()
-    return [
-        Rejected(position=place, reasons=tuple(reasons[row]), raw=raw)
-        for row, place, raw in zip(rows, places, raws, strict=True)
-    ]
+def _explain(block: Block, findings: list[_Finding], rows: pa.Array, positions: pa.Array) -> pa.Table:
+    """Return one rejected record for each of ``rows`` (ascending), with every rule that it breaks."""
+    hits = [pc.indices_nonzero(finding.mask) for finding in findings]
+    reasons = pa.concat_arrays([_reasons(finding, hit) for finding, hit in zip(findings, hits, strict=True)])
+    broken_by = pa.concat_arrays(hits)
+    by_row = pc.sort_indices(broken_by)  # stable: a row's reasons stay in the order of the columns
+    reasons = reasons.take(by_row)
+    counts = pc.value_counts(broken_by.take(by_row)).field("counts")
+    ends = pc.cumulative_sum(counts).cast(pa.int32())
+    starts = pc.subtract(ends, counts.cast(pa.int32()))
+    offsets = pa.concat_arrays([starts[:1], ends])
+    return pa.table(
+        [
+            positions.take(rows),
+            reasons.field("code").take(starts),
+            pa.ListArray.from_arrays(offsets, reasons),
+            pa.array(block.raw(rows.to_pylist()), pa.binary()),
+            pa.nulls(len(rows), pa.string()),
+        ],
+        schema=REJECTED_ARROW,
+    )
+
+
+def _reasons(finding: _Finding, hit: pa.Array) -> pa.StructArray:
+    """Return the reason of each of the rows ``hit``."""
+    values = finding.delivered.take(hit)
+    if not pa.types.is_string(values.type):
+        values = pa.array([None if value is None else str(value) for value in values.to_pylist()], pa.string())
+    return pa.StructArray.from_arrays(
+        [
+            pa.repeat(finding.code, len(hit)),
+            pa.repeat(finding.column.name, len(hit)),
+            pc.utf8_slice_codeunits(values, 0, REASON_VALUE_LENGTH),
+            pa.repeat(f"{finding.column.name} {finding.message}", len(hit)),
+        ],
+        fields=list(REASON_ARROW),
+    )

@@ -73,16 +73,12 @@ def convert(values: pa.Array, column: Column) -> tuple[pa.Array, pa.Array | None
     target = arrow_type(column.type)
     if values.type == target:
         return _finite(values, column)
-    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        cast = _text_cast(column, target)
-        shape = None if column.format else _shape(column.type)
-    else:
-        cast = _typed_cast(target)
-        shape = None
+    text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
+    cast = _text_cast(column, target) if text else _typed_cast(target)
     try:
         converted = cast(values)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        converted = _cast_what_can_be(values, cast, shape, target)
+        converted = _cast_dirty_text(values, cast, column, target) if text else _halves(values, cast, target)
     bad = pc.and_(pc.is_valid(values), pc.is_null(converted))
     if not pc.any(bad).as_py():
         return _finite(converted, column)
@@ -129,25 +125,27 @@ def _text_cast(column: Column, target: pa.DataType) -> Cast:
 
 def _cast_integers(values: pa.Array, target: pa.DataType) -> pa.Array:
     """Cast to integers; Arrow would also take hexadecimal, which no contract means."""
-    if pc.any(pc.match_substring(values, "x", ignore_case=True)).as_py():
+    if any(pc.any(pc.match_substring(values, letter)).as_py() for letter in "xX"):
         raise pa.ArrowInvalid("hexadecimal")
     return values.cast(target)
 
 
 def _cast_timestamps(values: pa.Array) -> pa.Array:
-    """Cast ISO 8601 text to UTC; values without a zone are taken as UTC."""
+    """Cast ISO 8601 text of one spelling, all with a zone or all without, to UTC; no zone means UTC."""
     naive, zoned = pa.timestamp("us"), pa.timestamp("us", "UTC")
     sample = values.drop_null()[:1].to_pylist()
     if sample and re.search(_ZONED, sample[0][10:]):
-        try:
-            return values.cast(zoned).cast(naive)
-        except pa.ArrowInvalid:
-            pass  # mixed spellings: the two kinds are cast apart below
-    else:
-        try:
-            return values.cast(naive)
-        except pa.ArrowInvalid:
-            pass
+        return values.cast(zoned).cast(naive)
+    return values.cast(naive)
+
+
+def _cast_mixed_timestamps(values: pa.Array) -> pa.Array:
+    """Cast ISO 8601 text to UTC, whichever values have a zone."""
+    try:
+        return _cast_timestamps(values)
+    except pa.ArrowInvalid:
+        pass  # mixed spellings: the two kinds are cast apart
+    naive, zoned = pa.timestamp("us"), pa.timestamp("us", "UTC")
     with_zone = pc.fill_null(pc.match_substring_regex(values, r"[0-9]" + _ZONED), False)
     dates = pc.fill_null(pc.equal(pc.utf8_length(values), 10), False)
     with_zone = pc.and_(with_zone, pc.invert(dates))
@@ -158,18 +156,26 @@ def _cast_timestamps(values: pa.Array) -> pa.Array:
     )
 
 
-def _cast_what_can_be(values: pa.Array, cast: Cast, shape: str | None, target: pa.DataType) -> pa.Array:
+def _cast_dirty_text(values: pa.Array, cast: Cast, column: Column, target: pa.DataType) -> pa.Array:
+    """Cast what can be cast, null for the rest; a value that repeats is looked at once."""
+    encoded = values.dictionary_encode()
+    repeating = len(encoded.dictionary) * 2 <= len(values)
+    distinct = encoded.dictionary if repeating else values
+    shape = None if column.format else _shape(column.type)
     if shape is not None:
-        fits = pc.match_substring_regex(values, shape)
-        values = pc.if_else(pc.fill_null(fits, True), values, pa.scalar(None, values.type))
-    return pa.concat_arrays(_halves(values, cast, target))
+        fits = pc.fill_null(pc.match_substring_regex(distinct, shape), True)
+        distinct = pc.if_else(fits, distinct, pa.scalar(None, values.type))
+        if column.type.name == "timestamp":
+            cast = _cast_mixed_timestamps
+    converted = _halves(distinct, cast, target)
+    return converted.take(encoded.indices) if repeating else converted
 
 
-def _halves(values: pa.Array, cast: Cast, target: pa.DataType) -> list[pa.Array]:
+def _halves(values: pa.Array, cast: Cast, target: pa.DataType) -> pa.Array:
     try:
-        return [cast(values)]
+        return cast(values)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         if len(values) == 1:
-            return [pa.nulls(1, target)]
+            return pa.nulls(1, target)
     middle = len(values) // 2
-    return [*_halves(values[:middle], cast, target), *_halves(values[middle:], cast, target)]
+    return pa.concat_arrays([_halves(values[:middle], cast, target), _halves(values[middle:], cast, target)])

@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from sluice.contracts import Contract
 from sluice.errors import DeliveryError, FileTooLarge, UnknownDataset
-from sluice.ingestion.check import Checked, check_block
+from sluice.ingestion.check import check_block
 from sluice.ingestion.landing import Notice, landed_source, same_bytes
 from sluice.ingestion.readers import reader_for
-from sluice.ingestion.records import Block, Reason
+from sluice.ingestion.records import Reason
 from sluice.ingestion.source import Source
 from sluice.ingestion.stage import DeliveryWriter, StagedUnit, UnitWriter
 from sluice.ledger import FINAL, UNKNOWN, Delivery, Ledger
@@ -28,7 +28,8 @@ from sluice.storage import S3Store, Store, client
 log = logging.getLogger(__name__)
 #: From this size on a file's rows are written straight to the table's data folder.
 ADOPT_BYTES = 32 << 20
-_CHECKS_AT_ONCE = 1
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
 
 
 @dataclass(frozen=True)
@@ -107,9 +108,11 @@ def ingest_files(
 def stage_source(source: Source, contract: Contract, delivery: DeliveryWriter) -> None:
     """Read and check a whole file into ``delivery``; a file that cannot be read ends as unreadable."""
     assert contract.arrival is not None
+    blocks = reader_for(contract.arrival.format)(source, contract)
     try:
-        for checked in _checked(reader_for(contract.arrival.format)(source, contract), contract):
-            delivery.add(checked)
+        checked = _ahead(lambda block: check_block(block, contract), blocks)
+        for _ in _ahead(delivery.add, checked):
+            pass
     except DeliveryError as error:
         log.warning("%s", error)
         delivery.unreadable(Reason(error.code, str(error)))
@@ -117,13 +120,13 @@ def stage_source(source: Source, contract: Contract, delivery: DeliveryWriter) -
         delivery.done()
 
 
-def _checked(blocks: Iterator[Block], contract: Contract) -> Iterator[Checked]:
-    """Check blocks in order while the next ones are parsed: both are native code that runs side by side."""
-    with ThreadPoolExecutor(_CHECKS_AT_ONCE) as pool:
-        waiting: deque[Future[Checked]] = deque()
-        for block in blocks:
-            waiting.append(pool.submit(check_block, block, contract))
-            if len(waiting) > _CHECKS_AT_ONCE:
+def _ahead(work: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
+    """Apply ``work`` in order, while the next item is made: reading, checking and writing run side by side."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting: deque[Future[_Out]] = deque()
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > 1:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

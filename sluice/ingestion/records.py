@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sluice.tables.schema import ORIGIN_ARROW, QUARANTINE_ARROW
+
+#: Rejected records as the quarantine table keeps them, but for their origin.
+REJECTED_ARROW = pa.schema(
+    [
+        ORIGIN_ARROW.field("_position"),
+        *(field for field in QUARANTINE_ARROW if field.name not in ORIGIN_ARROW.names),
+    ]
+)
 #: A value longer than this is cut in a reason; the whole record is kept beside it.
 REASON_VALUE_LENGTH = 200
 
@@ -31,14 +41,27 @@ class Reason:
 class Rejected:
     """One record that broke its contract.
 
-    ``position`` counts records in the file from 1; ``raw`` holds its bytes, or ``pointer`` the S3 address of them when
-    they are over ``MAX_INLINE_RECORD``.
+    ``position`` counts records in the file from 1 (none: the file as a whole); ``raw`` holds its bytes, or ``pointer``
+    the S3 address of them when they are over ``MAX_INLINE_RECORD``.
     """
 
-    position: int
+    position: int | None
     reasons: tuple[Reason, ...]
     raw: bytes | None = None
     pointer: str | None = None
+
+
+def rejected_table(rejected: Sequence[Rejected]) -> pa.Table:
+    """Return ``rejected`` as a table of ``REJECTED_ARROW``."""
+    columns: list[list[Any]] = [
+        [record.position for record in rejected],
+        [record.reasons[0].code for record in rejected],
+        [[reason.as_dict() for reason in record.reasons] for record in rejected],
+        [record.raw for record in rejected],
+        [record.pointer for record in rejected],
+    ]
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, REJECTED_ARROW, strict=True)]
+    return pa.table(arrays, schema=REJECTED_ARROW)
 
 
 @dataclass(frozen=True)

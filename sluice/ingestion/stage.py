@@ -16,12 +16,13 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sluice.contracts import Contract
 from sluice.ingestion.check import Checked
 from sluice.ingestion.lines import MAX_INLINE_RECORD
-from sluice.ingestion.records import Reason, Rejected
+from sluice.ingestion.records import Reason, Rejected, rejected_table
 from sluice.storage import Store
 from sluice.tables.schema import ORIGIN_ARROW, QUARANTINE_ARROW, data_arrow
 
@@ -29,6 +30,8 @@ from sluice.tables.schema import ORIGIN_ARROW, QUARANTINE_ARROW, data_arrow
 _ROW_GROUP_ROWS = 100_000
 #: … or of this many bytes in memory: a function of 512 MiB reads files of any size.
 _ROW_GROUP_BYTES = 24 << 20
+#: A column's values are written as a dictionary when each comes this often or more.
+_REPEATS = 8
 #: A data file that is adopted ends when it has this size.
 _DATA_FILE_BYTES = 256 << 20
 _IN_MEMORY_BYTES = 8 << 20
@@ -68,7 +71,8 @@ class _ParquetFiles:
     """Writes rows to Parquet objects: held on disk, put when complete."""
 
     def __init__(self, store: Store, address: Callable[[int], str], schema: pa.Schema, *, limit: int | None) -> None:
-        self.store, self.address, self.schema, self.limit = store, address, schema, limit
+        self.store, self.address, self.limit = store, address, limit
+        self.schema = _with_dictionaries(schema)
         self.written: list[str] = []
         self._gathered: list[pa.Table] = []
         self._rows = 0
@@ -88,12 +92,14 @@ class _ParquetFiles:
     def _flush(self) -> None:
         if not self._gathered:
             return
-        rows = pa.concat_tables(self._gathered)
+        rows = pa.concat_tables(self._gathered).unify_dictionaries().cast(self.schema)
         self._gathered, self._rows, self._bytes = [], 0, 0
         if self._writer is None:
             self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed in _put
-            self._writer = pq.ParquetWriter(self._file, self.schema, compression="zstd", store_schema=False)
-        self._writer.write_table(rows.cast(self.schema), row_group_size=rows.num_rows)
+            self._writer = pq.ParquetWriter(
+                self._file, self.schema, compression="zstd", store_schema=False, use_dictionary=_repeating(rows)
+            )
+        self._writer.write_table(rows, row_group_size=rows.num_rows)
         pa.default_memory_pool().release_unused()
         if self.limit is not None and self._file.tell() >= self.limit:
             self._put()
@@ -204,8 +210,7 @@ class DeliveryWriter:
         """End a delivery that could not be read: its rows, if any were staged, will not be committed."""
         self.accepted = 0
         self.reasons = Counter()
-        whole = Rejected(0, (reason,), pointer=self._source)
-        self._reject([whole], position=None)
+        self._reject(rejected_table([Rejected(None, (reason,), pointer=self._source)]))
         self._end(readable=False, error=reason.message)
 
     def _end(self, *, readable: bool, error: str = "") -> None:
@@ -223,32 +228,55 @@ class DeliveryWriter:
     def _origin(self, positions: pa.Array) -> list[pa.Array]:
         rows = len(positions)
         return [
-            pa.repeat(self.staged.delivery_id, rows),
-            pa.repeat(self._source, rows),
+            _repeated(self.staged.delivery_id, rows),
+            _repeated(self._source, rows),
             positions,
             pa.repeat(pa.scalar(self.unit.now.replace(tzinfo=None), pa.timestamp("us")), rows),
         ]
 
-    def _reject(self, rejected: list[Rejected], *, position: int | None = 0) -> None:
-        if not rejected:
+    def _reject(self, rejected: pa.Table) -> None:
+        if not rejected.num_rows:
             return
-        self.reasons.update(record.reasons[0].code for record in rejected)
-        raws, pointers = [], []
-        for record in rejected:
-            raw, pointer = record.raw, record.pointer
-            if raw is not None and len(raw) > MAX_INLINE_RECORD:
-                pointer = self.unit.keep_large(self.staged.delivery_id, raw)
-                raw = None
-            raws.append(raw)
-            pointers.append(pointer)
-        positions = pa.array([r.position if position is not None else None for r in rejected], pa.int64())
-        columns = [
-            *self._origin(positions),
-            pa.array([r.reasons[0].code for r in rejected], pa.string()),
-            pa.array(
-                [[reason.as_dict() for reason in r.reasons] for r in rejected], QUARANTINE_ARROW.field("reasons").type
-            ),
-            pa.array(raws, pa.binary()),
-            pa.array(pointers, pa.string()),
-        ]
-        self.unit._rejected.add(pa.table(columns, schema=QUARANTINE_ARROW))
+        for code in pc.value_counts(rejected["reason"]).to_pylist():
+            self.reasons[code["values"]] += code["counts"]
+        rejected = self._without_large(rejected).combine_chunks()
+        columns = [*self._origin(rejected["_position"]), *rejected.columns[1:]]
+        self.unit._rejected.add(pa.table(columns, names=QUARANTINE_ARROW.names))
+
+    def _without_large(self, rejected: pa.Table) -> pa.Table:
+        """Replace records that are too long for the table by pointers to objects that hold them."""
+        large = pc.fill_null(pc.greater(pc.binary_length(rejected["record"]), MAX_INLINE_RECORD), False)
+        if not pc.any(large).as_py():
+            return rejected
+        records, pointers = rejected["record"].to_pylist(), rejected["record_pointer"].to_pylist()
+        for row in pc.indices_nonzero(large).to_pylist():
+            pointers[row] = self.unit.keep_large(self.staged.delivery_id, records[row])
+            records[row] = None
+        kept = rejected.drop_columns(["record", "record_pointer"])
+        return kept.append_column("record", pa.array(records, pa.binary())).append_column(
+            "record_pointer", pa.array(pointers, pa.string())
+        )
+
+
+def _repeated(text: str, rows: int) -> pa.DictionaryArray:
+    """Return ``text`` for each of ``rows``, held once."""
+    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), rows), pa.array([text]))
+
+
+def _with_dictionaries(schema: pa.Schema) -> pa.Schema:
+    """Return ``schema`` with the columns that ``_repeated`` fills as dictionaries; in Parquet both are the same."""
+    names = ("_delivery_id", "_source")
+    return pa.schema(
+        field.with_type(pa.dictionary(pa.int32(), field.type)) if field.name in names else field for field in schema
+    )
+
+
+def _repeating(rows: pa.Table) -> list[str] | bool:
+    """Return the columns whose values repeat enough for a dictionary to make them smaller and quicker to write."""
+    if any(pa.types.is_nested(field.type) for field in rows.schema):
+        return True
+    return [
+        name
+        for name, column in zip(rows.column_names, rows.columns, strict=True)
+        if pa.types.is_dictionary(column.type) or pc.count_distinct(column).as_py() * _REPEATS < len(column)
+    ]

@@ -56,14 +56,14 @@ ORIGIN_ARROW = pa.schema(
         ("_ingested_at", pa.timestamp("us")),
     ]
 )
-_REASON_ARROW = pa.struct(
+REASON_ARROW = pa.struct(
     [("code", pa.string()), ("column", pa.string()), ("value", pa.string()), ("message", pa.string())]
 )
 QUARANTINE_ARROW = pa.schema(
     [
         *ORIGIN_ARROW,
         ("reason", pa.string()),
-        ("reasons", pa.list_(_REASON_ARROW)),
+        ("reasons", pa.list_(REASON_ARROW)),
         ("record", pa.binary()),
         ("record_pointer", pa.string()),
     ]

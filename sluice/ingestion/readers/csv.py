@@ -149,23 +149,24 @@ def _parse_at_once(data: bytes, layout: _Layout, first: int, *, quoted: bool) ->
     records = table.num_rows + len(invalid)
     if records == data.count(b"\n") + (not data.endswith(b"\n")) and b"\r" not in data:
         # Every line is one record: the usual case, told without looking at single lines.
-        lines = _Lazy(lambda: data.split(b"\n"))
+        lines = _Lazy(lambda: pc.split_pattern(pa.array([data], pa.binary()), b"\n").values)
     else:
         found = records_of(data, quoted=quoted)
         if len(found) != records or not _closed(found, layout.delimiter):
             return None
-        lines = _Lazy(lambda: found)
+        lines = _Lazy(lambda: pa.array(found, pa.binary()))
     positions = pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), records), start=first - 1)
     rejected = []
     if invalid:
-        skipped = pa.array([first - 1 + number for number, _ in invalid], pa.int64())
-        positions = positions.filter(pc.invert(pc.is_in(positions, skipped)))
-        for number, fields in invalid:
-            rejected.append(Rejected(first + number - 1, (_field_count(layout, fields),), lines.get()[number - 1]))
+        skipped = pa.array([number - 1 for number, _ in invalid], pa.int64())
+        raws = lines.get().take(skipped).to_pylist()
+        positions = positions.filter(pc.invert(pc.is_in(positions, pc.add(skipped, first))))
+        for (number, fields), line in zip(invalid, raws, strict=True):
+            rejected.append(Rejected(first + number - 1, (_field_count(layout, fields),), line))
 
     def raw(rows: Sequence[int]) -> list[bytes]:
-        at = positions.take(pa.array(rows, pa.int64())).to_pylist()
-        return [lines.get()[position - first] for position in at]
+        at = pc.subtract(positions.take(pa.array(rows, pa.int64())), first)
+        return list(lines.get().take(at).to_pylist())
 
     columns = {layout.wanted[name]: _one(table[name]) for name in layout.wanted}
     return Block(first, table.num_rows, columns, raw, positions, rejected)
@@ -174,11 +175,11 @@ def _parse_at_once(data: bytes, layout: _Layout, first: int, *, quoted: bool) ->
 class _Lazy:
     """A block's records as bytes, cut only when one is asked for."""
 
-    def __init__(self, cut: Callable[[], list[bytes]]) -> None:
+    def __init__(self, cut: Callable[[], pa.Array]) -> None:
         self._cut = cut
-        self._records: list[bytes] | None = None
+        self._records: pa.Array | None = None
 
-    def get(self) -> list[bytes]:
+    def get(self) -> pa.Array:
         """Return all records."""
         if self._records is None:
             self._records = self._cut()

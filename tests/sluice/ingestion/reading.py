@@ -11,7 +11,7 @@ import pyarrow as pa
 from sluice.contracts import Arrival, Column, Contract, Rules, parse_type
 from sluice.ingestion.check import check_block
 from sluice.ingestion.readers import reader_for
-from sluice.ingestion.records import Rejected
+from sluice.ingestion.records import Reason, Rejected
 from sluice.ingestion.source import BytesSpool, Source
 
 
@@ -51,8 +51,11 @@ def read(data: bytes, declared: Contract) -> tuple[pa.Table, list[Rejected]]:
     for block in reader_for(declared.arrival.format)(source(data), declared):
         checked = check_block(block, declared)
         tables.append(checked.accepted.append_column("_position", checked.positions))
-        rejected += checked.rejected
-    return pa.concat_tables(tables), sorted(rejected, key=lambda r: r.position)
+        rejected += [
+            Rejected(row["_position"], tuple(Reason(**r) for r in row["reasons"]), row["record"], row["record_pointer"])
+            for row in checked.rejected.to_pylist()
+        ]
+    return pa.concat_tables(tables), sorted(rejected, key=lambda r: r.position or 0)
 
 
 def codes(rejected: list[Rejected]) -> list[tuple[int, tuple[str, ...]]]:
