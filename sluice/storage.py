@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -86,10 +87,12 @@ class LocalStore:
         """Write a file and the folders above it."""
         path = Path(address)
         path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(body, io.BufferedReader):
+            shutil.copyfile(body.name, path)
+            return
         with path.open("wb") as file:
             source = io.BytesIO(body) if isinstance(body, bytes) else body
-            while piece := source.read(1 << 20):
-                file.write(piece)
+            shutil.copyfileobj(source, file, 1 << 20)
 
     def get(self, address: str) -> bytes:
         """Return a file's bytes."""

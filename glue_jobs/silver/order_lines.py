@@ -11,7 +11,7 @@ def order_lines(order_lines: DataFrame) -> DataFrame:
     """Return the latest version of each line, with its amount after discount."""
     latest = latest_by_key(order_lines, ["order_id", "line_number"], newest="updated_at")
     kept = F.lit(100).cast("decimal(5,2)") - F.coalesce(F.col("discount_pct"), F.lit(0).cast("decimal(5,2)"))
-    gross = (F.col("quantity").cast("decimal(10,0)") * F.col("unit_price")).cast("decimal(22,2)")
+    pieces = F.col("quantity").cast("decimal(10,0)")
     cents = F.lit("0.01").cast("decimal(3,2)")
     return latest.select(
         "order_id",
@@ -21,6 +21,6 @@ def order_lines(order_lines: DataFrame) -> DataFrame:
         "unit_price",
         "discount_pct",
         "currency",
-        F.round((gross * kept).cast("decimal(30,4)") * cents, 2).cast("decimal(18,2)").alias("net_amount"),
+        F.round(F.col("unit_price") * kept * pieces * cents, 2).cast("decimal(18,2)").alias("net_amount"),
         "updated_at",
     )

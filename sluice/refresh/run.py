@@ -12,13 +12,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import duckdb
 import msgspec
-import pyarrow.dataset as ds
-from pyiceberg.io.pyarrow import PyArrowFileIO, schema_to_pyarrow
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
@@ -26,7 +23,8 @@ from sluice.contracts import Contract
 from sluice.errors import CheckFailed, CommitConflict
 from sluice.project import CompiledTransform, Project
 from sluice.refresh.audit import audit
-from sluice.refresh.plan import EMPTY, FINGERPRINT, INPUTS, snapshot_of
+from sluice.refresh.inputs import register
+from sluice.refresh.plan import FINGERPRINT, INPUTS, snapshot_of
 from sluice.storage import Store
 from sluice.tables.commit import adopt_data_files, discard, replace, write_data_files
 from sluice.tables.maintain import expire_snapshots
@@ -85,7 +83,7 @@ def _run_once(project: Project, table: str, workshop: Workshop, *, run_id: str, 
     with tempfile.TemporaryDirectory() as scratch, duckdb.connect() as connection:
         _prepare(connection, scratch, workshop)
         for name, source in sources.items():
-            _register(connection, name, source, inputs[name])
+            register(connection, name, source, inputs[name])
         clock.lap("open")
         local = Path(scratch) / f"{uuid4().hex}.parquet"
         rows = _compute(connection, transform, target, contract, local)
@@ -142,35 +140,6 @@ def _prepare(connection: duckdb.DuckDBPyConnection, scratch: str, workshop: Work
     if workshop.memory_mib:
         # The rest is for Python, Arrow and the Parquet writer.
         connection.execute(f"SET memory_limit = '{int(workshop.memory_mib * 0.6)}MiB'")
-
-
-def _register(connection: duckdb.DuckDBPyConnection, name: str, table: Table, snapshot: str) -> None:
-    """Make ``table`` at ``snapshot`` readable in SQL under ``name``."""
-    database, _, plain = name.partition(".")
-    connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{database}"')
-    source = f"{database}__{plain}"
-    connection.register(source, _rows(table, snapshot))
-    connection.execute(f'CREATE VIEW "{database}"."{plain}" AS SELECT * FROM "{source}"')
-
-
-def _rows(table: Table, snapshot: str) -> Any:
-    """Return the snapshot's rows in a form into which DuckDB pushes columns and filters, where deletes allow it."""
-    plain = schema_to_pyarrow(table.schema(), include_field_ids=False)
-    if snapshot == EMPTY:
-        return plain.empty_table()
-    scan = table.scan(snapshot_id=int(snapshot))
-    tasks = list(scan.plan_files())
-    if not tasks:
-        return plain.empty_table()
-    if any(task.delete_files for task in tasks):
-        return scan.to_arrow_batch_reader()
-    paths = [task.file.file_path for task in tasks]
-    filesystem = None
-    if "://" in paths[0]:
-        assert isinstance(table.io, PyArrowFileIO)
-        filesystem = table.io.fs_by_scheme("s3", None)
-        paths = [path.partition("://")[2] for path in paths]
-    return ds.dataset(paths, schema=plain, format="parquet", filesystem=filesystem)
 
 
 def _compute(
