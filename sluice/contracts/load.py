@@ -18,7 +18,7 @@ from open_data_contract_standard.model import (
 )
 from pydantic import BaseModel, ValidationError
 
-from sluice.contracts.model import FILE_FORMATS, Arrival, Check, Column, Contract, PartitionField, Rules
+from sluice.contracts.model import FILE_FORMATS, STREAM_FORMATS, Arrival, Check, Column, Contract, PartitionField, Rules
 from sluice.contracts.types import ColumnType, parse_type
 from sluice.contracts.yaml_lines import line_of
 from sluice.errors import ContractError
@@ -35,6 +35,13 @@ _ARRIVAL_KEYS = {
     "nullKeys": "null_keys",
     "repeatedKeys": "repeated_keys",
     "expectedFilesPerDay": "expected_files_per_day",
+    "expectedRowsPerDay": "expected_rows_per_day",
+}
+_STREAM_KEYS = {
+    "nullValues": "null_values",
+    "nullKeys": "null_keys",
+    "repeatedKeys": "repeated_keys",
+    "partitionKey": "partition_key",
     "expectedRowsPerDay": "expected_rows_per_day",
 }
 _LOGICAL_DEFAULTS = {
@@ -161,7 +168,7 @@ class _Reader:
             version=odcs.version or "",
             owner=odcs.domain or "",
             key=self._key(table),
-            arrival=self._arrival(odcs, custom, derived=database != "bronze"),
+            arrival=self._late(self._arrival(odcs, custom, name, names, derived=database != "bronze"), sla, names),
             partitioning=self._partitioning(table, at),
             sort_order=self._sort_order(table_custom, names, at),
             checks=self._checks(table, at),
@@ -267,28 +274,49 @@ class _Reader:
         keys = [p for p in table.properties or [] if p.primaryKey]
         return tuple(cast(str, p.name) for p in sorted(keys, key=lambda p: p.primaryKeyPosition or 0))
 
-    def _arrival(self, odcs: OpenDataContractStandard, custom: dict[str, Any], *, derived: bool) -> Arrival | None:
+    def _arrival(
+        self,
+        odcs: OpenDataContractStandard,
+        custom: dict[str, Any],
+        name: str,
+        columns: list[str],
+        *,
+        derived: bool,
+    ) -> Arrival | None:
         servers = odcs.servers or []
         if derived:
             if servers or "arrival" in custom:
                 self.refuse(("servers",), "a silver or gold table is made by a transform; it has no server and arrival")
             return None
-        if len(servers) != 1 or servers[0].type != "s3":
-            self.refuse(("servers",), "a bronze dataset has one server, of type s3, the landing bucket")
+        if len(servers) != 1 or servers[0].type not in ("s3", "kinesis"):
+            self.refuse(
+                ("servers",), "a bronze dataset has one server, of type s3 (the landing bucket) or kinesis (its stream)"
+            )
         server = servers[0]
-        file_format = self.one_of(server.format, FILE_FORMATS, ("servers", 0, "format"))
-        values: dict[str, Any] = {"format": file_format, "delimiter": server.delimiter or ","}
+        stream = server.type == "kinesis"
+        if stream and server.stream != name:
+            self.refuse(
+                ("servers", 0, "stream"), f"{server.stream!r} is not allowed; a stream has its dataset's name, {name!r}"
+            )
+        formats, keys = (STREAM_FORMATS, _STREAM_KEYS) if stream else (FILE_FORMATS, _ARRIVAL_KEYS)
+        values: dict[str, Any] = {
+            "format": self.one_of(server.format, formats, ("servers", 0, "format")),
+            "stream": stream,
+            "delimiter": server.delimiter or ",",
+        }
         index = next((i for i, c in enumerate(odcs.customProperties or []) if c.property == "arrival"), 0)
         at = ("customProperties", index, "value")
         given = custom.get("arrival") or {}
         if not isinstance(given, dict):
             self.refuse(at, "arrival is a mapping")
         for key, value in given.items():
-            field = _ARRIVAL_KEYS[self.one_of(key, _ARRIVAL_KEYS, (*at, key))]
+            field = keys[self.one_of(key, keys, (*at, key))]
             choices = get_args(get_type_hints(Arrival)[field])
             if choices and all(isinstance(choice, str) for choice in choices):
                 self.one_of(value, choices, (*at, key))
             values[field] = value
+        if "partition_key" in values:
+            self.one_of(values["partition_key"], columns, (*at, "partitionKey"))
         try:
             "".encode(values.get("encoding", "utf-8"))
         except LookupError:
@@ -297,6 +325,17 @@ class _Reader:
             return msgspec.convert(values, Arrival)
         except msgspec.ValidationError as error:
             self.refuse(at, str(error))
+
+    def _late(self, arrival: Arrival | None, sla: dict[str | None, Any], columns: list[str]) -> Arrival | None:
+        """Return ``arrival`` with the column and the seconds that tell a late event, if the contract says them."""
+        if "lateness" not in sla:
+            return arrival
+        at: Path_ = ("slaProperties", list(sla).index("lateness"))
+        if arrival is None or not arrival.stream:
+            self.refuse(at, "lateness is for datasets that arrive by stream")
+        event_time = self.one_of((sla["lateness"].element or "").rpartition(".")[2], columns, (*at, "element"))
+        seconds = self._duration(sla, "lateness", 0)
+        return msgspec.structs.replace(arrival, event_time=event_time, lateness_seconds=seconds)
 
     def _partitioning(self, table: SchemaObject, at: Path_) -> tuple[PartitionField, ...]:
         fields = []

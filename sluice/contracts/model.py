@@ -11,6 +11,9 @@ from sluice.contracts.types import ColumnType
 #: Formats that a file may arrive in; each has a reader of the same name in ``sluice.ingestion.readers``.
 FileFormat = Literal["csv", "json", "ndjson", "parquet", "access_log"]
 FILE_FORMATS: tuple[str, ...] = ("csv", "json", "ndjson", "parquet", "access_log")
+#: What the records of a stream may be: JSON objects, or changes that Debezium or AWS DMS captured.
+StreamFormat = Literal["json", "debezium", "dms"]
+STREAM_FORMATS: tuple[str, ...] = ("json", "debezium", "dms")
 
 
 class Rules(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -56,9 +59,17 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Arrival(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How files of a dataset arrive in the landing bucket."""
+    """How a dataset arrives: as files in the landing bucket, or as records of the Kinesis stream of its name.
 
-    format: FileFormat
+    ``event_time`` names the column that says when an event happened; one that comes more than ``lateness_seconds``
+    after that is late. ``partition_key`` names the column by which ``sluice send`` spreads records over shards.
+    """
+
+    format: FileFormat | StreamFormat
+    stream: bool = False
+    event_time: str | None = None
+    lateness_seconds: int | None = None
+    partition_key: str | None = None
     delimiter: str = ","
     header: bool = True
     encoding: str = "utf-8"
@@ -69,6 +80,11 @@ class Arrival(msgspec.Struct, frozen=True, omit_defaults=True):
     repeated_keys: Literal["keep"] = "keep"
     expected_files_per_day: float | None = None
     expected_rows_per_day: float | None = None
+
+    @property
+    def changes(self) -> bool:
+        """Tell whether the records are captured changes of a source's rows."""
+        return self.stream and self.format in ("debezium", "dms")
 
 
 class PartitionField(msgspec.Struct, frozen=True):

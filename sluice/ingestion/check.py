@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from sluice.contracts import Column, Contract
 from sluice.ingestion.convert import arrow_type, convert
 from sluice.ingestion.records import REASON_VALUE_LENGTH, REJECTED_ARROW, Block, rejected_table
-from sluice.tables.schema import REASON_ARROW
+from sluice.tables.arrow import REASON_ARROW
 
 
 @dataclass(frozen=True)

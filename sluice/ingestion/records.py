@@ -9,15 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sluice.tables.schema import ORIGIN_ARROW, QUARANTINE_ARROW
+from sluice.tables.arrow import ORIGIN, REASONS, as_arrow
 
 #: Rejected records as the quarantine table keeps them, but for their origin.
-REJECTED_ARROW = pa.schema(
-    [
-        ORIGIN_ARROW.field("_position"),
-        *(field for field in QUARANTINE_ARROW if field.name not in ORIGIN_ARROW.names),
-    ]
-)
+REJECTED_ARROW = as_arrow((*(column for column in ORIGIN if column.name == "_position"), *REASONS))
 #: A value longer than this is cut in a reason; the whole record is kept beside it.
 REASON_VALUE_LENGTH = 200
 

@@ -24,7 +24,7 @@ from sluice.ingestion.check import Checked
 from sluice.ingestion.lines import MAX_INLINE_RECORD
 from sluice.ingestion.records import Reason, Rejected, rejected_table
 from sluice.storage import Store
-from sluice.tables.schema import ORIGIN_ARROW, QUARANTINE_ARROW, data_arrow
+from sluice.tables.arrow import ORIGIN, data_arrow, quarantine_arrow
 
 #: Rows are gathered to row groups of at least this many.
 _ROW_GROUP_ROWS = 100_000
@@ -148,7 +148,7 @@ class UnitWriter:
         limit = _DATA_FILE_BYTES if self.adopted else None
         self._accepted = _ParquetFiles(store, lambda n: f"{folder}-{n}.parquet", self.schema, limit=limit)
         self._rejected = _ParquetFiles(
-            store, lambda n: f"{staged}-quarantine-{n}.parquet", QUARANTINE_ARROW, limit=None
+            store, lambda n: f"{staged}-quarantine-{n}.parquet", quarantine_arrow(contract), limit=None
         )
         self._manifest = f"{staged}.json"
         self._deliveries: list[StagedDelivery] = []
@@ -199,7 +199,9 @@ class DeliveryWriter:
         self.accepted += rows
         origin = self._origin(checked.positions)
         columns = [*checked.accepted.columns, *origin]
-        self.unit._accepted.add(pa.table(columns, names=[*checked.accepted.column_names, *ORIGIN_ARROW.names]))
+        self.unit._accepted.add(
+            pa.table(columns, names=[*checked.accepted.column_names, *(column.name for column in ORIGIN)])
+        )
         self._reject(checked.rejected)
 
     def done(self) -> None:
@@ -241,7 +243,7 @@ class DeliveryWriter:
             self.reasons[code["values"]] += code["counts"]
         rejected = self._without_large(rejected).combine_chunks()
         columns = [*self._origin(rejected["_position"]), *rejected.columns[1:]]
-        self.unit._rejected.add(pa.table(columns, names=QUARANTINE_ARROW.names))
+        self.unit._rejected.add(pa.table(columns, names=quarantine_arrow(self.unit.contract).names))
 
     def _without_large(self, rejected: pa.Table) -> pa.Table:
         """Replace records that are too long for the table by pointers to objects that hold them."""

@@ -41,7 +41,7 @@ def _wanted(catalog: Catalog, contract: Contract, settings: Settings) -> Iterato
     if not contract.derived:
         other = (settings.database("quarantine"), contract.name)
         about = f"Records of {contract.name} that broke their contract, with the reasons."
-        yield lambda: _ensure(catalog, other, quarantine_schema(), settings, about)
+        yield lambda: _ensure(catalog, other, quarantine_schema(contract), settings, about)
 
 
 def _ensure(

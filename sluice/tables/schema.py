@@ -28,7 +28,7 @@ from pyiceberg.types import (
 )
 
 from sluice.contracts import ColumnType, Contract
-from sluice.ingestion.convert import arrow_type
+from sluice.tables.arrow import REASON_ARROW, added, quarantine_columns
 
 _ICEBERG: dict[str, IcebergType] = {
     "string": StringType(),
@@ -41,33 +41,20 @@ _ICEBERG: dict[str, IcebergType] = {
     "timestamp": TimestampType(),
     "binary": BinaryType(),
 }
-#: Columns that Sluice adds to every bronze and quarantine table.
-ORIGIN = (
-    ("_delivery_id", StringType(), "Delivery that brought the record."),
-    ("_source", StringType(), "S3 address and version of the file."),
-    ("_position", LongType(), "Number of the record in its file, from 1."),
-    ("_ingested_at", TimestampType(), "When the record was read, UTC."),
+_REASON = StructType(
+    NestedField(20, "code", StringType(), required=False, doc="What was broken, e.g. missing_required."),
+    NestedField(21, "column", StringType(), required=False, doc="The column to blame, if one is."),
+    NestedField(22, "value", StringType(), required=False, doc="Its value, cut at 200 characters."),
+    NestedField(23, "message", StringType(), required=False, doc="The reason as a sentence."),
 )
-ORIGIN_ARROW = pa.schema(
-    [
-        ("_delivery_id", pa.string()),
-        ("_source", pa.string()),
-        ("_position", pa.int64()),
-        ("_ingested_at", pa.timestamp("us")),
-    ]
-)
-REASON_ARROW = pa.struct(
-    [("code", pa.string()), ("column", pa.string()), ("value", pa.string()), ("message", pa.string())]
-)
-QUARANTINE_ARROW = pa.schema(
-    [
-        *ORIGIN_ARROW,
-        ("reason", pa.string()),
-        ("reasons", pa.list_(REASON_ARROW)),
-        ("record", pa.binary()),
-        ("record_pointer", pa.string()),
-    ]
-)
+_OF_ADDED: dict[pa.DataType, IcebergType] = {
+    pa.string(): StringType(),
+    pa.int64(): LongType(),
+    pa.timestamp("us"): TimestampType(),
+    pa.bool_(): BooleanType(),
+    pa.binary(): BinaryType(),
+    pa.list_(REASON_ARROW): ListType(19, _REASON, element_required=False),
+}
 
 
 def iceberg_type(kind: ColumnType) -> IcebergType:
@@ -76,22 +63,15 @@ def iceberg_type(kind: ColumnType) -> IcebergType:
 
 
 def data_schema(contract: Contract) -> Schema:
-    """Return the Iceberg schema of the contract's own table, bronze with its origin columns."""
+    """Return the Iceberg schema of the contract's own table, bronze with the columns that Sluice adds."""
     fields = [(c.name, iceberg_type(c.type), c.description) for c in contract.columns]
-    if not contract.derived:
-        fields += ORIGIN
+    fields += [(column.name, _OF_ADDED[column.type], column.description) for column in added(contract)]
     return Schema(
         *(
             NestedField(field_id=number, name=name, field_type=kind, required=False, doc=doc or None)
             for number, (name, kind, doc) in enumerate(fields, start=1)
         )
     )
-
-
-def data_arrow(contract: Contract) -> pa.Schema:
-    """Return the Arrow schema of the contract's own table, without field ids."""
-    fields = [pa.field(c.name, arrow_type(c.type)) for c in contract.columns]
-    return pa.schema([*fields, *([] if contract.derived else ORIGIN_ARROW)])
 
 
 def arrow_with_field_ids(schema: Schema) -> pa.Schema:
@@ -102,21 +82,13 @@ def arrow_with_field_ids(schema: Schema) -> pa.Schema:
     )
 
 
-def quarantine_schema() -> Schema:
-    """Return the Iceberg schema of every quarantine table."""
-    reason = StructType(
-        NestedField(20, "code", StringType(), required=False, doc="What was broken, e.g. missing_required."),
-        NestedField(21, "column", StringType(), required=False, doc="The column to blame, if one is."),
-        NestedField(22, "value", StringType(), required=False, doc="Its value, cut at 200 characters."),
-        NestedField(23, "message", StringType(), required=False, doc="The reason as a sentence."),
-    )
-    names = [(*column, number) for number, column in enumerate(ORIGIN, start=1)]
+def quarantine_schema(contract: Contract) -> Schema:
+    """Return the Iceberg schema of the contract's quarantine table."""
     return Schema(
-        *(NestedField(number, name, kind, required=False, doc=doc) for name, kind, doc, number in names),
-        NestedField(5, "reason", StringType(), required=False, doc="Code of the first reason."),
-        NestedField(6, "reasons", ListType(19, reason, element_required=False), required=False, doc="Every reason."),
-        NestedField(7, "record", BinaryType(), required=False, doc="The record's bytes as delivered."),
-        NestedField(8, "record_pointer", StringType(), required=False, doc="S3 address of a record too long to keep."),
+        *(
+            NestedField(number, column.name, _OF_ADDED[column.type], required=False, doc=column.description)
+            for number, column in enumerate(quarantine_columns(contract), start=1)
+        )
     )
 
 

@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 
 from sluice.contracts import Contract
 from sluice.errors import TransformError
 from sluice.project import CompiledTransform, Project
+from sluice.tables.arrow import added
 from sluice.transforms.discover import Found, discover
 
 #: DuckDB sums integers to HUGEINT where Spark has BIGINT; the final cast brings them together, or fails on overflow.
 _SAME_IN_SPARK = {("HUGEINT", "BIGINT")}
-_ORIGIN_TYPES = {"_delivery_id": "VARCHAR", "_source": "VARCHAR", "_position": "BIGINT", "_ingested_at": "TIMESTAMP"}
+_ADDED_TYPES = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.timestamp("us"): "TIMESTAMP", pa.bool_(): "BOOLEAN"}
 
 
 def compile_project(contracts: tuple[Contract, ...], folder: Path) -> Project:
@@ -105,7 +107,7 @@ def _compile(item: Found, contract: Contract, tables: _EmptyTables) -> CompiledT
 
 def _columns(contract: Contract) -> str:
     own = [f"{column.name} {column.type.duckdb}" for column in contract.columns]
-    return ", ".join(own if contract.derived else own + [f"{name} {kind}" for name, kind in _ORIGIN_TYPES.items()])
+    return ", ".join(own + [f"{column.name} {_ADDED_TYPES[column.type]}" for column in added(contract)])
 
 
 def _with_casts(sql: str, contract: Contract) -> str:

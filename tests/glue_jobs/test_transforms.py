@@ -17,7 +17,7 @@ from sluice.contracts import Column, Contract
 from sluice.contracts.load import load_contracts
 from sluice.ingestion.convert import arrow_type
 from sluice.project import Project
-from sluice.tables.schema import data_arrow
+from sluice.tables.arrow import data_arrow
 from sluice.transforms.compile import compile_project
 from sluice.transforms.discover import Found, discover
 

@@ -1,0 +1,90 @@
+"""The columns that Sluice adds to what arrives, and the Arrow schemas of bronze and quarantine.
+
+Apart from ``schema``, so that an ingestor does not load PyIceberg.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from sluice.contracts import Contract
+from sluice.ingestion.convert import arrow_type
+
+
+class Added(NamedTuple):
+    """A column that Sluice adds to a table."""
+
+    name: str
+    type: pa.DataType
+    description: str
+
+
+#: Where a record came from: in every bronze and quarantine table.
+ORIGIN = (
+    Added("_delivery_id", pa.string(), "Delivery that brought the record: a file's version, or a stream's shard."),
+    Added("_source", pa.string(), "S3 address and version of the file, or stream and shard."),
+    Added("_position", pa.int64(), "Number of the record in its file, from 1; in a stream, within its Kinesis record."),
+    Added("_ingested_at", pa.timestamp("us"), "When the record was read, UTC."),
+)
+#: … and in a stream.
+STREAM_ORIGIN = (
+    Added("_sequence", pa.string(), "Sequence number of the Kinesis record in its shard."),
+    Added("_arrived_at", pa.timestamp("us"), "When Kinesis took the record, UTC."),
+)
+#: Of records that arrive by stream, in bronze.
+STREAM_FACTS = (Added("_late", pa.bool_(), "Whether the event came later than the contract's lateness allows."),)
+#: Of captured changes, in bronze.
+CHANGE_FACTS = (
+    Added("_operation", pa.string(), "insert, update, delete, read (snapshot), truncate, or a control record's kind."),
+    Added("_log_position", pa.string(), "Position in the source's log, as text that sorts as the log does."),
+    Added("_changed_at", pa.timestamp("us"), "When the source made the change, UTC."),
+    Added("_transaction", pa.string(), "The source's transaction."),
+    Added("_previous_key", pa.string(), "The row's key before the change, as JSON, when the change moved it."),
+    Added("_control", pa.string(), "A control record as it came."),
+)
+REASON_ARROW = pa.struct(
+    [("code", pa.string()), ("column", pa.string()), ("value", pa.string()), ("message", pa.string())]
+)
+REASONS = (
+    Added("reason", pa.string(), "Code of the first reason."),
+    Added("reasons", pa.list_(REASON_ARROW), "Every reason."),
+    Added("record", pa.binary(), "The record's bytes as delivered."),
+    Added("record_pointer", pa.string(), "S3 address of a record too long to keep."),
+)
+
+
+def origin(contract: Contract) -> tuple[Added, ...]:
+    """Return the columns that say where a record of ``contract`` came from."""
+    assert contract.arrival is not None
+    return ORIGIN + (STREAM_ORIGIN if contract.arrival.stream else ())
+
+
+def added(contract: Contract) -> tuple[Added, ...]:
+    """Return the columns that Sluice adds to the contract's own table; none to a derived one."""
+    if contract.arrival is None:
+        return ()
+    facts = STREAM_FACTS if contract.arrival.stream else ()
+    return origin(contract) + facts + (CHANGE_FACTS if contract.arrival.changes else ())
+
+
+def as_arrow(columns: tuple[Added, ...]) -> pa.Schema:
+    """Return added columns as an Arrow schema."""
+    return pa.schema([(column.name, column.type) for column in columns])
+
+
+def data_arrow(contract: Contract) -> pa.Schema:
+    """Return the Arrow schema of the contract's own table, without field ids."""
+    return pa.schema([*((c.name, arrow_type(c.type)) for c in contract.columns), *as_arrow(added(contract))])
+
+
+def quarantine_columns(contract: Contract) -> tuple[Added, ...]:
+    """Return the columns of the contract's quarantine table."""
+    own = origin(contract)
+    return (*own[: len(ORIGIN)], *REASONS, *own[len(ORIGIN) :])
+
+
+def quarantine_arrow(contract: Contract) -> pa.Schema:
+    """Return the Arrow schema of the contract's quarantine table."""
+    return as_arrow(quarantine_columns(contract))
