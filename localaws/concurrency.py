@@ -1,7 +1,7 @@
 """Checks and writes that are one step on AWS, made one step here: moto's backends hold no locks.
 
-Without this, two callers of a conditional DynamoDB write can both win, records put to one Kinesis shard at once get
-the same sequence number and overwrite each other, and two versions of one S3 object become one.
+Without this, two callers of a conditional DynamoDB write can both win, and two versions of one S3 object become one.
+Queues and Kinesis streams have locks of their own (`localaws.queues`, `localaws.kinesis_streams`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 from moto.dynamodb.models import DynamoDBBackend
-from moto.kinesis.models import Shard
 from moto.s3.models import S3Backend
 from moto.s3.responses import S3Response
 
@@ -21,15 +20,14 @@ from localaws.moto_patches import replace
 
 _DYNAMODB_WRITES = ("put_item", "update_item", "delete_item", "transact_write_items")
 
-_table_writes, _shard_puts, _object_writes = ([threading.RLock() for _ in range(256)] for _ in range(3))
+_table_writes, _object_writes = ([threading.RLock() for _ in range(256)] for _ in range(2))
 
 
 def install(ctx: Context) -> None:
-    """Serialize DynamoDB writes by backend, Kinesis puts by shard and S3 writes by object; safe to repeat."""
+    """Serialize DynamoDB writes by backend and S3 writes by object; safe to repeat."""
     del ctx
     for name in _DYNAMODB_WRITES:
         _serialize(DynamoDBBackend, name, _table_writes, lambda self, *_: id(self))
-    _serialize(Shard, "put_record", _shard_puts, lambda self, *_: id(self))
     for name in ("put_object", "delete_object"):
         _serialize(S3Backend, name, _object_writes, lambda _, bucket, key, *rest: (bucket, key))
     # If-Match and If-None-Match are checked by the response, before the backend writes.

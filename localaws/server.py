@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from localaws import cloudformation_api
+from localaws import api_models, cloudformation_api
 from localaws.assembly import bootstrap, publish, read_assembly
 from localaws.cloudformation import Engine
 from localaws.context import ADMIN_ACCESS_KEY, ADMIN_SECRET_KEY, Context
@@ -82,6 +82,17 @@ class LocalAws:
             outputs[stack.name] = {name: output.value for name, output in done.outputs.items()}
         return outputs
 
+    def warm_up(self) -> None:
+        """Import what takes long and no deployment needs, so that whoever asks for it first does not wait.
+
+        These are what runs queries and moto's side of CloudFormation's API. The latter is imported by a call of it:
+        moto's services import each other, and the server imports them one after the other.
+        """
+        from localaws import athena
+
+        athena.warm_up()
+        self.context.client("cloudformation").describe_stacks()
+
     def close(self) -> None:
         """Stop everything; the state is gone."""
         self.context.close()
@@ -101,6 +112,7 @@ class LocalAws:
 
         BackendDict.reset()
         reset_model_data()
+        api_models.share()
         from localaws import (
             athena,
             bucket_policies,
@@ -126,8 +138,14 @@ class LocalAws:
             athena,
         ):
             part.install(self.context)
-        cloudformation_api.install(self.context, self.engine)
-        app: App = DomainDispatcherApplication(create_backend_app)
+
+        def create(service: Any) -> Any:
+            # With the first call of it: moto's CloudFormation imports most other services, and a deployment needs none.
+            if service == "cloudformation":
+                cloudformation_api.install(self.context, self.engine)
+            return create_backend_app(service)
+
+        app: App = DomainDispatcherApplication(create)
         return self._with_own_routes(faults.middleware(app, self.context))
 
     def _with_own_routes(self, app: App) -> App:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
+
 from moto.athena.responses import AthenaResponse
 
 from localaws.athena import api
-from localaws.athena.executions import Runner
+from localaws.athena.runners import LateRunner
 from localaws.context import Context
 
-__all__ = ["install"]
+__all__ = ["install", "warm_up"]
 
 
 def install(ctx: Context) -> None:
     """Make moto's Athena run queries, until the context closes."""
     for operation in api.OPERATIONS:
         setattr(AthenaResponse, operation.__name__, operation)
-    runner = Runner(ctx)
+    runner = LateRunner(ctx)
     api.use_runner(runner)
     ctx.on_close(lambda: api.drop_runner(runner))
+
+
+def warm_up() -> None:
+    """Import what runs a query, so that the first one does not have to wait for it."""
+    importlib.import_module("localaws.athena.executions")

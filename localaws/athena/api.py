@@ -1,30 +1,36 @@
-"""Athena's API operations, as methods that take the place of moto's."""
+"""Athena's API operations, as methods that take the place of moto's.
+
+This module is imported when the local AWS starts; what runs a query is imported with the first query, or by
+``localaws.athena.warm_up``: the engine's libraries take longer to import than a stack takes to deploy.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moto.athena.models import PreparedStatement, athena_backends
 from moto.glue.models import glue_backends
 
-from localaws.athena import results as answers
 from localaws.athena import statements
 from localaws.athena.errors import InvalidRequest
-from localaws.athena.executions import Execution, Runner
+from localaws.athena.runners import LateRunner
+
+if TYPE_CHECKING:
+    from localaws.athena.executions import Execution
 
 MAX_RESULTS = 1000
 MAX_BATCH = 50
 #: The runner of the local AWS that was installed last; moto's backends are one per process as well.
-_runners: list[Runner] = []
+_runners: list[LateRunner] = []
 
 
-def use_runner(runner: Runner) -> None:
+def use_runner(runner: LateRunner) -> None:
     """Send queries to ``runner`` from now on."""
     _runners.append(runner)
 
 
-def drop_runner(runner: Runner) -> None:
+def drop_runner(runner: LateRunner) -> None:
     """Stop sending queries to ``runner``, and stop it."""
     _runners.remove(runner)
     runner.close()
@@ -48,6 +54,8 @@ def start_query_execution(self: Any) -> str:
         return json.dumps({"QueryExecutionId": known})
     output, encryption = _result_configuration(workgroup, self._get_param("ResultConfiguration") or {})
     context = self._get_param("QueryExecutionContext") or {}
+    from localaws.athena.executions import Execution  # not before there is a query: see the module's text
+
     execution = Execution(
         query=query,
         database=(context.get("Database") or "default").lower(),
@@ -110,6 +118,8 @@ def stop_query_execution(self: Any) -> str:
 
 def get_query_results(self: Any) -> str:
     """GetQueryResults: at most 1,000 rows a page; the first page of a SELECT starts with the column names."""
+    from localaws.athena import results as answers  # not before there is a query: see the module's text
+
     execution = _execution(self)
     if execution.status in ("FAILED", "CANCELLED"):
         raise InvalidRequest(f"Query did not finish successfully. Final query state: {execution.status}")
@@ -241,6 +251,8 @@ def _start(backend: Any, execution: Execution) -> None:
     if dropped:
         backend.prepared_statements.pop(dropped, None)
     if made or dropped:
+        from localaws.athena import results as answers  # not before there is a query: see the module's text
+
         execution.results = answers.nothing()
         execution.finish("SUCCEEDED")
         return

@@ -14,7 +14,9 @@ from localaws.athena import results as answers
 from localaws.athena import statements
 from localaws.athena.engine import Answer, Engine
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.parameters import with_parameters
 from localaws.athena.results import Results
+from localaws.athena.show import show
 from localaws.athena.write import run_create_table_as, run_unload
 from localaws.context import Context
 
@@ -195,7 +197,7 @@ class Runner:
         if statements.is_query(sql):
             return answers.of_answer(engine.answer(sql, database, allow=allow))
         if statements.kind_of(sql) == "UTILITY":
-            return statements.show(sql, database, engine.catalog)
+            return show(sql, database, engine.catalog)
         raise not_supported(f"the statement {' '.join(sql.split()[:2]).upper()}")
 
     def _written(self, execution: Execution, answer: Answer, paths: list[str], *, base: str) -> Results:
@@ -240,5 +242,5 @@ def _statement(execution: Execution, prepared: dict[str, Any]) -> tuple[str, str
         sql = statements.clean(prepared[name])
         parameters = given or parameters or []
     if parameters is not None:
-        sql = statements.with_parameters(sql, parameters)
+        sql = with_parameters(sql, parameters)
     return sql, execution.database

@@ -26,7 +26,8 @@ log = logging.getLogger("localaws.cloudformation")
 #: Holds the answers of custom resources; private to localaws.
 BUCKET = "localaws-custom-resource-answers"
 _LONGEST_WAIT_S = 3600
-_POLL_S = 0.02
+#: How often the answer is looked for while the function runs; mostly it is there when the function has ended.
+_POLL_S = 0.1
 
 
 def invoke(ctx: Context, service_token: str, event: Mapping[str, Any]) -> str | None:
@@ -84,27 +85,32 @@ def _ask(
 
 def _answer(ctx: Context, token: str, event: Mapping[str, Any], timeout_s: float) -> Mapping[str, Any]:
     died: list[str] = []
+    ended = threading.Event()
 
     def run() -> None:
         if reason := invoke(ctx, token, event):
             died.append(reason)
+        ended.set()
 
     threading.Thread(target=run, name=f"custom-resource-{event['LogicalResourceId']}", daemon=True).start()
     until = time.monotonic() + timeout_s
     while time.monotonic() < until and not ctx.stopping.is_set():
-        dead = bool(died)
+        over = ended.is_set()
         # Looked for once more after the function died: it may have answered first.
         found = api.find(ctx, "s3", "GetObject", Bucket=BUCKET, Key=event["RequestId"])
         if found is not None:
             answer: dict[str, Any] = json.loads(found["Body"].read() or b"{}")
             api.remove(ctx, "s3", "DeleteObject", Bucket=BUCKET, Key=event["RequestId"])
             return answer
-        if dead:
+        if over and died:
             raise ResourceFailed(
                 f"its function {token} died on {event['RequestType']} without answering: {died[0]}",
                 physical_id=event.get("PhysicalResourceId", event["RequestId"]),
             )
-        time.sleep(_POLL_S)
+        if over:
+            time.sleep(_POLL_S)  # another function may answer later
+        else:
+            ended.wait(_POLL_S)
     raise ResourceFailed(
         f"its function {token} did not answer {event['RequestType']} within {timeout_s:g} s",
         physical_id=event.get("PhysicalResourceId", event["RequestId"]),

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import signal
 import sys
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from sluice.errors import CommandError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 cli = typer.Typer(
     name="sluice",
@@ -22,7 +25,6 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-console = Console()
 
 DEFAULT_CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
 Contracts = Annotated[list[Path] | None, typer.Option("--contracts", help="Contracts folder; may be given repeatedly.")]
@@ -30,6 +32,14 @@ EnvironmentName = Annotated[str, typer.Option("--env", help="Environment: dev or
 Data = Annotated[
     Path | None, typer.Option("--data", help="Directory for logs and scratch; nothing is written outside.")
 ]
+
+
+@functools.cache
+def _console() -> Console:
+    """Where tables go; made when one is printed, because `sluice up` prints none and rich takes long to import."""
+    from rich.console import Console
+
+    return Console()
 
 
 class Format(StrEnum):
@@ -102,7 +112,7 @@ def query(
     from sluice.cli.answers import print_rows, run_query
     from sluice.cli.deployment import stack_outputs
 
-    print_rows(run_query(sql, stack_outputs(env)), output.value, console)
+    print_rows(run_query(sql, stack_outputs(env)), output.value, _console())
 
 
 @cli.command()
@@ -121,16 +131,16 @@ def status(
     found = stack_outputs(env)
     if not wait:
         now = state.read_status(found)
-        print_status(now, found, console)
+        print_status(now, found, _console())
         raise typer.Exit(1 if any(now.dead_letters.values()) else 0)
-    with console.status("waiting", spinner="dots") as spinner:
+    with _console().status("waiting", spinner="dots") as spinner:
 
         def progress(now: state.Status) -> None:
             ended = now.delivered - len(now.open_deliveries)
             spinner.update(f"{ended:,} of {now.delivered:,} deliveries accounted for; {now.running} refreshes running")
 
         now, failures = state.wait(found, timeout=timeout, progress=progress)
-    print_status(now, found, console)
+    print_status(now, found, _console())
     if failures:
         raise CommandError("\n".join(failures), next_step="`sluice status` shows errors; `sluice redrive` tries again.")
 
@@ -162,7 +172,7 @@ def generate(
     for name, numbers in manifest.datasets.items():
         counts = (numbers.files, numbers.records, numbers.expected_accepted, sum(numbers.expected_quarantined.values()))
         table.add_row(name, *(f"{count:,}" for count in counts))
-    console.print(table)
+    _console().print(table)
     typer.echo(f"{out}: {time.perf_counter() - began:.1f} s")
 
 
@@ -188,4 +198,4 @@ def demo(
     """Generate a year of ShopSphere, upload it to a local AWS and show what came of it."""
     from sluice.cli.demo import run_demo
 
-    sys.exit(run_demo(days=days, seed=seed, port=port, keep=keep, console=console))
+    sys.exit(run_demo(days=days, seed=seed, port=port, keep=keep, console=_console()))

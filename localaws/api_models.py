@@ -1,0 +1,39 @@
+"""Has this process read each of botocore's API models once; every session and every service of moto would read its own.
+
+Nothing that reads them changes them: clients of one session share them already.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import botocore.session
+from botocore import loaders
+from botocore.loaders import Loader
+from moto.core import loaders as moto_loaders
+from moto.core import utils
+
+from localaws.moto_patches import replace
+
+_botocore_create_loader = loaders.create_loader
+_moto_create_loader = moto_loaders.create_loader
+#: What loaders have read, by the search path that a session is configured with.
+_read: dict[str | None, dict[Any, Any]] = {}
+
+
+def share() -> None:
+    """Let the loaders of all sessions share what they read, and give moto one loader for all services."""
+    replace(botocore.session, "create_loader", _sharing)
+    replace(utils, "create_loader", _motos_loader)
+
+
+def _sharing(search_path_string: str | None = None) -> Loader:
+    loader = _botocore_create_loader(search_path_string)
+    loader._cache = _read.setdefault(search_path_string, {})
+    return loader
+
+
+@functools.cache
+def _motos_loader() -> Any:
+    return _moto_create_loader()

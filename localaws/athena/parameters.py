@@ -1,0 +1,36 @@
+"""Puts the parameters of a query in the place of its question marks."""
+
+from __future__ import annotations
+
+import sqlglot
+from sqlglot.tokenizer_core import TokenType
+
+from localaws.athena.errors import QueryFailed
+
+
+def with_parameters(sql: str, parameters: list[str]) -> str:
+    """Return ``sql`` with each ``?`` replaced by its parameter, which is an SQL literal as on AWS."""
+    try:
+        tokens = sqlglot.tokenize(sql, read="trino")
+    except sqlglot.errors.SqlglotError as error:
+        raise QueryFailed("SYNTAX_ERROR", f"line 1:1: {error}") from None
+    marks = [token for token in tokens if token.token_type == TokenType.PLACEHOLDER]
+    if len(marks) != len(parameters):
+        raise QueryFailed(
+            "INVALID_PARAMETER_USAGE",
+            f"line 1:1: Incorrect number of parameters: expected {len(marks)} but found {len(parameters)}",
+        )
+    result, end = [], 0
+    for mark, parameter in zip(marks, parameters, strict=True):
+        _check_literal(parameter)
+        result.append(sql[end : mark.start] + f"({parameter}\n)")
+        end = mark.end + 1
+    return "".join(result) + sql[end:]
+
+
+def _check_literal(parameter: str) -> None:
+    """Refuse a parameter that is more than one expression: it would change the statement around it."""
+    try:
+        sqlglot.parse_one(f"SELECT ({parameter}\n)", read="trino")  # the new line ends a comment
+    except sqlglot.errors.SqlglotError:
+        raise QueryFailed("INVALID_PARAMETER_USAGE", f"line 1:1: {parameter!r} is not an SQL literal") from None

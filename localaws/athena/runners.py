@@ -1,0 +1,33 @@
+"""Stands for the runner of queries until there is a query to run."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from localaws.context import Context
+
+if TYPE_CHECKING:
+    from localaws.athena.executions import Execution, Runner
+
+
+class LateRunner:
+    """A runner that is made for the first query, because its engine takes long to import."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._runner: Runner | None = None
+        self._making = threading.Lock()
+
+    def submit(self, execution: Execution, prepared: dict[str, Any]) -> None:
+        """Queue a query."""
+        from localaws.athena.executions import Runner  # not before there is a query
+
+        with self._making:
+            self._runner = self._runner or Runner(self._ctx)
+        self._runner.submit(execution, prepared)
+
+    def close(self) -> None:
+        """Cancel what is queued or running, and wait for the threads."""
+        if self._runner is not None:
+            self._runner.close()
