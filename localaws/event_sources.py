@@ -1,30 +1,35 @@
 """Event source mappings: what Lambda polls for a function, and how it treats what the function answers.
 
-SQS is here. A further kind of source is one entry in ``_SOURCES``: a check of the mapping, and what polls for it.
+SQS queues and Kinesis streams. A further kind of source is one entry in ``_SOURCES``: a check of the mapping, and what
+polls for it.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from moto.awslambda.exceptions import InvalidParameterValueException
+from moto.awslambda.exceptions import InvalidParameterValueException, LambdaClientError
 from moto.awslambda.models import LambdaBackend
 from moto.sqs.models import sqs_backends
 
-from localaws import iam, queues
+from localaws import iam, kinesis_mappings, kinesis_reads, queues
 from localaws.context import Context
 from localaws.moto_patches import replace
 from localaws.sqs_poller import SqsPoller
 
 _moto_create = LambdaBackend.create_event_source_mapping
 _moto_update = LambdaBackend.update_event_source_mapping
+_moto_delete = LambdaBackend.delete_event_source_mapping
 
 log = logging.getLogger("localaws.event_sources")
 _current: Context | None = None
+#: By a mapping's UUID: what to call when it was changed or deleted.
+_wakers: dict[str, Callable[[], None]] = {}
 
 _SQS_FIELDS = {
     "EventSourceArn", "FunctionName", "BatchSize", "Enabled", "MaximumBatchingWindowInSeconds", "ScalingConfig",
@@ -34,19 +39,25 @@ _SQS_FIELDS = {
 
 @dataclass(frozen=True)
 class _Source:
-    """A kind of event source: ``check`` refuses what it does not know, ``start`` polls until the mapping is gone."""
+    """A kind of event source: ``check`` refuses what it does not know, ``start`` polls until the mapping is gone.
+
+    What ``start`` returns is called when the mapping was changed or deleted.
+    """
 
     check: Callable[[Context, Any, Mapping[str, Any]], None]
-    start: Callable[[Context, Any, Any], None]
+    start: Callable[[Context, Any, Any], Callable[[], None]]
 
 
 def install(ctx: Context) -> None:
     """Poll for the event source mappings that this process's moto is given; the newest context wins."""
     global _current  # noqa: PLW0603  moto's classes are process-wide
     _current = ctx
+    _wakers.clear()
     queues.install(ctx)
+    kinesis_reads.install(ctx)
     replace(LambdaBackend, "create_event_source_mapping", _create)
     replace(LambdaBackend, "update_event_source_mapping", _update)
+    replace(LambdaBackend, "delete_event_source_mapping", _delete)
 
 
 def _context() -> Context:
@@ -55,36 +66,75 @@ def _context() -> Context:
     return _current
 
 
+class _AlreadyMapped(LambdaClientError):
+    code = 409
+
+    def __init__(self, other: Any) -> None:
+        super().__init__(
+            "ResourceConflictException",
+            f'The event source arn (" {other.event_source_arn} ") and function (" {other.function_arn} ") provided '
+            f"mapping already exists. Please update or delete the existing mapping with UUID {other.uuid}",
+        )
+
+
 def _create(self: Any, spec: dict[str, Any]) -> Any:
     ctx, source = _context(), _source(spec.get("EventSourceArn", ""))
     function = self.get_function(spec["FunctionName"])
     source.check(ctx, function, spec)
+    function_arn = _function_arn(function, spec["FunctionName"])
+    for other in self._event_source_mappings.values():
+        if (other.event_source_arn, other.function_arn) == (spec["EventSourceArn"], function_arn):
+            raise _AlreadyMapped(other)
     mapping = _moto_create(self, spec)
-    source.start(ctx, self, mapping)
+    mapping.function_arn = function_arn
+    _wakers[mapping.uuid] = source.start(ctx, self, mapping)
     return mapping
 
 
 def _update(self: Any, uuid: str, spec: dict[str, Any]) -> Any:
     mapping = self.get_event_source_mapping(uuid)
-    if mapping is not None:
-        now = {"EventSourceArn": mapping.event_source_arn, "BatchSize": mapping.batch_size, **spec}
-        now.setdefault("MaximumBatchingWindowInSeconds", mapping.max_batch_window)
-        function = self.get_function(spec.get("FunctionName") or mapping.function_arn)
-        _source(mapping.event_source_arn).check(_context(), function, now)
-    updated = _moto_update(self, uuid, spec)
-    if updated is not None:
-        if "FilterCriteria" in spec:
-            updated.filter_criteria = spec["FilterCriteria"]
-        if "MaximumBatchingWindowInSeconds" in spec:
-            updated.max_batch_window = spec["MaximumBatchingWindowInSeconds"]
-    return updated
+    if mapping is None:
+        return None
+    now = {**{name: getattr(mapping, attribute) for name, attribute in _ATTRIBUTES.items()}, **spec}
+    function = self.get_function(spec.get("FunctionName") or mapping.function_arn)
+    _source(mapping.event_source_arn).check(_context(), function, now)
+    _moto_update(self, uuid, spec)
+    if spec.get("FunctionName"):
+        mapping.function_arn = _function_arn(function, spec["FunctionName"])
+    _wakers[uuid]()
+    return mapping
+
+
+def _function_arn(function: Any, name: str) -> str:
+    """Return the ARN that a mapping invokes: an alias stays one, where moto keeps the version it stands for now."""
+    qualifier = re.fullmatch(r"(?:.*function:)?[^:]+(:[^:]+)?", name)
+    plain = f"arn:aws:lambda:{function.region}:{function.account_id}:function:{function.function_name}"
+    return plain + ((qualifier and qualifier[1]) or "")
+
+
+#: What a check sees of a mapping that is being changed, besides the changes.
+_ATTRIBUTES = {
+    "EventSourceArn": "event_source_arn",
+    "BatchSize": "batch_size",
+    "MaximumBatchingWindowInSeconds": "max_batch_window",
+    "StartingPosition": "starting_position",
+    "StartingPositionTimestamp": "starting_position_timestamp",
+    "DestinationConfig": "destination_config",
+}
+
+
+def _delete(self: Any, uuid: str) -> Any:
+    deleted = _moto_delete(self, uuid)
+    if waker := _wakers.pop(uuid, None):
+        waker()
+    return deleted
 
 
 def _source(arn: str) -> _Source:
     service = arn.split(":")[2] if arn.count(":") >= 5 else arn
     if service not in _SOURCES:
         raise InvalidParameterValueException(
-            f"Event source {arn}: localaws does not poll {service} yet (it comes with streams), only {sorted(_SOURCES)}"
+            f"Event source {arn}: localaws does not poll {service}, only {sorted(_SOURCES)}"
         )
     return _SOURCES[service]
 
@@ -116,11 +166,12 @@ def _check_sqs(ctx: Context, function: Any, spec: Mapping[str, Any]) -> None:
         )
 
 
-def _start_sqs(ctx: Context, backend: Any, mapping: Any) -> None:
+def _start_sqs(ctx: Context, backend: Any, mapping: Any) -> Callable[[], None]:
     queue = _queue(mapping.event_source_arn)
     queue.lambda_event_source_mappings.pop(mapping.function_arn, None)  # moto would invoke inside SendMessage
     poller = SqsPoller(ctx, backend, mapping, queue)
     threading.Thread(target=poller.run, daemon=True, name=f"sqs {queue.name}").start()
+    return lambda: None  # it looks at its mapping several times a second
 
 
 def _queue(arn: str) -> Any:
@@ -128,4 +179,7 @@ def _queue(arn: str) -> Any:
     return sqs_backends[account][region].queues.get(name)
 
 
-_SOURCES: Mapping[str, _Source] = {"sqs": _Source(_check_sqs, _start_sqs)}
+_SOURCES: Mapping[str, _Source] = {
+    "kinesis": _Source(kinesis_mappings.check, kinesis_mappings.start),
+    "sqs": _Source(_check_sqs, _start_sqs),
+}

@@ -24,7 +24,7 @@ from moto.events.exceptions import ValidationException
 from moto.s3 import notifications
 from moto.s3.models import S3Backend
 
-from localaws import concurrency, targets, timetables
+from localaws import concurrency, schedule_deliveries, targets, timetables
 from localaws.context import Context
 from localaws.event_input import InputError, target_input
 from localaws.moto_patches import replace
@@ -97,12 +97,14 @@ class EventBus:
                     self.deliver(rule.arn, target, event)
 
     def _attempt(self, delivery: _Delivery) -> None:
-        target = delivery.target
+        target, payload = delivery.target, delivery.payload
+        if schedule_deliveries.is_schedules(delivery.event):
+            payload = schedule_deliveries.payload_of(target, payload, delivery.attempt)
         try:
             targets.send(
                 self._ctx,
                 target["Arn"],
-                delivery.payload,
+                payload,
                 role_arn=target.get("RoleArn"),
                 group_id=(target.get("SqsParameters") or {}).get("MessageGroupId"),
                 partition_key=_partition_key(target, delivery.event),
@@ -128,6 +130,14 @@ class EventBus:
         dead_letters = (delivery.target.get("DeadLetterConfig") or {}).get("Arn")
         if not dead_letters:
             return
+        if schedule_deliveries.is_schedules(delivery.event):
+            attributes = schedule_deliveries.dead_letter(
+                delivery.event, delivery.target, (error.code, error.message), delivery.attempt - 1, exhausted=exhausted
+            )
+            body = schedule_deliveries.payload_of(delivery.target, delivery.payload, delivery.attempt)
+            role_arn = delivery.target["RoleArn"]
+            targets.send(self._ctx, dead_letters, body, attributes=attributes, role_arn=role_arn)
+            return
         attributes = {
             "RULE_ARN": ("String", delivery.rule),
             "TARGET_ARN": ("String", delivery.target["Arn"]),
@@ -140,7 +150,10 @@ class EventBus:
 
 
 def _partition_key(target: Mapping[str, Any], event: Mapping[str, Any]) -> str | None:
-    path = (target.get("KinesisParameters") or {}).get("PartitionKeyPath")
+    given = target.get("KinesisParameters") or {}
+    if "PartitionKey" in given:  # a schedule's
+        return str(given["PartitionKey"])
+    path = given.get("PartitionKeyPath")
     if not path:
         return str(event.get("id", uuid.uuid4()))
     value: Any = event

@@ -3,6 +3,8 @@
 A crash test records the calls of one good run with `record`, then repeats the run once for each of them with
 `arm(FaultPoint(...))`: the n-th such call kills the caller (SIGKILL), before it is carried out or after. Off, this
 costs one look-up a call. A test in another process does the same over HTTP under ``/_localaws/faults``.
+
+`throttle` refuses some of a Kinesis stream's reads or writes for their rate, as a busy shard does.
 """
 
 from __future__ import annotations
@@ -56,12 +58,31 @@ class FaultPoint:
         return all(wanted in {"", given} for wanted, given in pairs)
 
 
+@dataclass(frozen=True)
+class Throttle:
+    """``count`` calls of ``action`` on a stream after the first ``skip``; of PutRecords, each record counts."""
+
+    stream: str
+    action: str
+    count: int = 1
+    skip: int = 0
+
+    def __post_init__(self) -> None:
+        if self.action not in _THROTTLED_ACTIONS or self.count < 1 or self.skip < 0:
+            raise ValueError(f"{self}: `action` is one of {sorted(_THROTTLED_ACTIONS)}, `count` at least 1")
+
+
+_THROTTLED_ACTIONS = {"PutRecord", "PutRecords", "GetRecords"}
+
+
 @dataclass
 class _State:
     recordings: list[list[Call]]
     armed: FaultPoint | None = None
     seen: int = 0
     struck: Call | None = None
+    throttle: Throttle | None = None
+    throttle_seen: int = 0
 
     @property
     def off(self) -> bool:
@@ -108,6 +129,27 @@ def disarm() -> Call | None:
     with _lock:
         _state.armed = None
         return _state.struck
+
+
+def throttle(wanted: Throttle | None) -> int:
+    """Throttle what ``wanted`` says from now on (None: nothing); return how many calls were throttled until now."""
+    with _lock:
+        before = _state.throttle
+        throttled = max(0, min(_state.throttle_seen - before.skip, before.count)) if before else 0
+        _state.throttle, _state.throttle_seen = wanted, 0
+        return throttled
+
+
+def throttles(action: str, stream: str) -> bool:
+    """Whether this call (or record) is refused for its rate; each question counts as a call."""
+    if _state.throttle is None:
+        return False
+    with _lock:
+        wanted = _state.throttle
+        if wanted is None or (wanted.action, wanted.stream) != (action, stream):
+            return False
+        _state.throttle_seen += 1
+        return wanted.skip < _state.throttle_seen <= wanted.skip + wanted.count
 
 
 def middleware(app: App, ctx: Context) -> App:
@@ -162,13 +204,22 @@ def _kill(access_key: str, call: Call) -> None:
 
 
 def _serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """``POST …/arm`` (a fault point as JSON), ``POST …/disarm``, ``POST …/record``, ``GET …/calls`` (ends it)."""
+    """``POST …/arm`` (a fault point as JSON), ``…/disarm``, ``…/throttle`` (a `Throttle` or null), ``…/record``.
+
+    ``GET …/calls`` ends a recording.
+    """
     verb = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO'].removeprefix(_PATH)}"
     status = "200 OK"
     answer: Any = None
     if verb == "POST /arm":
         try:
-            arm(FaultPoint(**json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))))
+            arm(FaultPoint(**_sent(environ)))
+        except (TypeError, ValueError) as error:
+            status, answer = "400 Bad Request", str(error)
+    elif verb == "POST /throttle":
+        try:
+            wanted = _sent(environ)
+            answer = throttle(Throttle(**wanted) if wanted else None)
         except (TypeError, ValueError) as error:
             status, answer = "400 Bad Request", str(error)
     elif verb == "POST /disarm":
@@ -183,7 +234,11 @@ def _serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             _state.recordings = [other for other in _state.recordings if other is not _remote]
             answer = [asdict(call) for call in _remote]
     else:
-        status, answer = "404 Not Found", f"no {verb}; there are POST /arm, /disarm, /record and GET /calls"
+        status, answer = "404 Not Found", f"no {verb}; there are POST /arm, /disarm, /throttle, /record and GET /calls"
     body = json.dumps(answer).encode()
     start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]
+
+
+def _sent(environ: dict[str, Any]) -> Any:
+    return json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))

@@ -342,6 +342,15 @@ def _iam(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
     return []
 
 
+def _kinesis(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    name = _first(given, "StreamARN", "StreamName")
+    if token := _first(given, "ShardIterator", "NextToken"):
+        from localaws.kinesis_reads import stream_of_token
+
+        name = stream_of_token(token) or "*"
+    return [arn("kinesis", name if name.startswith("arn:") else f"stream/{name}")] if name else []
+
+
 def _ssm(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
     names = given.get("Names") or [_first(given, "Name") or (_first(given, "Path") if "Path" in action else "")]
     return [arn("ssm", f"parameter/{name.lstrip('/')}") for name in names if name]
@@ -355,7 +364,7 @@ _RESOURCES: Mapping[str, _Finder] = {
     "lambda": _lambda,
     "states": _states,
     "athena": _athena,
-    "kinesis": _named("kinesis", "stream/", "StreamARN", "StreamName"),
+    "kinesis": _kinesis,
     "events": _events,
     "kms": _kms,
     "logs": _logs,

@@ -15,11 +15,10 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from moto.events.models import EventPattern
-
 from localaws import queues
 from localaws.bundles import BundleError
 from localaws.context import Context
+from localaws.event_filters import matches, patterns_of
 from localaws.lambda_runtime import TooManyRequests, runtime
 
 log = logging.getLogger("localaws.event_sources")
@@ -94,13 +93,12 @@ class SqsPoller:
         return [copy.copy(message) for message in taken]  # as they are now: another receiver may have them later
 
     def _without_filtered(self, batch: list[Any]) -> list[Any]:
-        filters = (self._mapping.filter_criteria or {}).get("Filters")
-        if not filters:
+        patterns = patterns_of(self._mapping)
+        if not patterns:
             return batch
-        patterns = [EventPattern.load(each["Pattern"]) for each in filters]
         kept = []
         for message in batch:
-            if _matches(patterns, self._record(message)):
+            if matches(patterns, self._record(message), "body"):
                 kept.append(message)
             else:
                 queues.delete(self._queue, message)
@@ -189,8 +187,8 @@ def reported_failures(payload: bytes, known: set[str]) -> set[str]:
     reported = set()
     for failure in failures:
         identifier = failure.get("itemIdentifier") if isinstance(failure, dict) else None
-        if identifier not in known:
-            raise MalformedAnswer(f"{failure!r} names no message of the batch as itemIdentifier")
+        if not isinstance(identifier, str) or identifier not in known:
+            raise MalformedAnswer(f"{failure!r} names nothing of the batch as itemIdentifier")
         reported.add(identifier)
     return reported
 
@@ -203,17 +201,3 @@ def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:
         raw = value["BinaryValue"]
         shown["binaryValue"] = base64.b64encode(raw).decode() if isinstance(raw, bytes) else raw
     return shown
-
-
-def _matches(patterns: list[Any], record: Mapping[str, Any]) -> bool:
-    """Whether any filter lets the record through; a JSON body is matched by its fields, else as text."""
-    try:
-        body = json.loads(record["body"])
-    except ValueError:
-        body = record["body"]
-    by_fields = {**record, "body": body if isinstance(body, dict) else record["body"]}
-    for pattern in patterns:
-        wants_fields = isinstance(pattern.get_pattern().get("body"), dict)
-        if pattern.matches_event(by_fields if wants_fields else record):
-            return True
-    return False

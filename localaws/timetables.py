@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import logging
 import threading
 import time
@@ -19,8 +18,9 @@ from moto.scheduler.models import EventBridgeSchedulerBackend, scheduler_backend
 
 from localaws import targets
 from localaws.context import Context
-from localaws.cron import Expression, ExpressionError, parse
+from localaws.cron import At, Expression, ExpressionError, Rate, parse
 from localaws.moto_patches import replace
+from localaws.schedule_deliveries import SOURCE, what_is_wrong, with_context
 
 log = logging.getLogger("localaws.events")
 
@@ -43,6 +43,7 @@ class _Entry:
     timezone: str
     targets: tuple[Mapping[str, Any], ...]
     source: str
+    since: float | None = None
     start: float | None = None
     end: float | None = None
     remove: Any = None
@@ -56,6 +57,7 @@ class Timetable:
         self._deliverer = deliverer
         self._next: dict[tuple[str, str, str], float | None] = {}
         self._lock = threading.Lock()
+        self._looked = 0.0
 
     def run(self) -> None:
         """Tick until the local AWS stops."""
@@ -73,14 +75,22 @@ class Timetable:
             for key, entry in entries.items():
                 expression = parse(entry.expression, ZoneInfo(entry.timezone))
                 if key not in self._next:
-                    self._next[key] = expression.after(now, since=now)
+                    self._next[key] = self._first(entry, expression, now)
                 due = self._next[key]
                 if due is not None and due <= now:
                     self._next[key] = expression.after(now, since=due)
                     self._fire(entry, expression, due)
+            self._looked = now
+
+    def _first(self, entry: _Entry, expression: Expression, now: float) -> float | None:
+        """When an entry that is seen for the first time is due: a schedule's rate starts at once, or at its start."""
+        if entry.since is None or not isinstance(expression, Rate):
+            return expression.after(entry.since or now, since=now)
+        begins = entry.start or entry.since
+        return begins if begins > self._looked else expression.after(now, since=begins)
 
     def _fire(self, entry: _Entry, expression: Expression, due: float) -> None:
-        if (entry.start and due < entry.start) or (entry.end and due > entry.end):
+        if not isinstance(expression, At) and ((entry.start and due < entry.start) or (entry.end and due > entry.end)):
             return
         moment = datetime.datetime.fromtimestamp(due, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         event = {
@@ -95,7 +105,7 @@ class Timetable:
             "detail": {} if entry.source == "aws.events" else "{}",
         }
         for target in entry.targets:
-            self._deliverer.deliver(entry.arn, _with_context(target, entry.arn, event), event)
+            self._deliverer.deliver(entry.arn, with_context(target, entry.arn, event), event)
         if entry.remove is not None and expression.after(due, since=due) is None:
             entry.remove()
 
@@ -119,7 +129,8 @@ def _from_schedule(group: Any, schedule: Any) -> _Entry:
         schedule.schedule_expression,
         schedule.schedule_expression_timezone,
         (schedule.target,),
-        "aws.scheduler",
+        SOURCE,
+        since=schedule.last_modified_date,
         start=_timestamp(schedule.start_date),
         end=_timestamp(schedule.end_date),
         remove=remove if schedule.action_after_completion == "DELETE" else None,
@@ -128,21 +139,6 @@ def _from_schedule(group: Any, schedule: Any) -> _Entry:
 
 def _timestamp(value: Any) -> float | None:
     return float(value) if value is not None else None
-
-
-def _with_context(target: Mapping[str, Any], arn: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Fill the Scheduler's context attributes into a constant input."""
-    if "<aws.scheduler." not in str(target.get("Input")):
-        return target
-    text = target["Input"]
-    for name, value in {
-        "schedule-arn": arn,
-        "scheduled-time": event["time"],
-        "execution-id": event["id"],
-        "attempt-number": "1",
-    }.items():
-        text = text.replace(f"<aws.scheduler.{name}>", json.dumps(value)[1:-1])
-    return {**target, "Input": text}
 
 
 _moto_create = EventBridgeSchedulerBackend.create_schedule
@@ -176,6 +172,8 @@ def _check(schedule: Mapping[str, Any]) -> None:
         )
     if targets.kind_of(target["Arn"]) is None:
         raise ValidationException(f"Schedule {name}: localaws delivers nothing to {target['Arn']}")
+    if problem := what_is_wrong(target):
+        raise ValidationException(f"Schedule {name}: {problem}")
     try:
         parse(schedule["schedule_expression"], ZoneInfo(schedule["schedule_expression_timezone"] or "UTC"))
     except (ExpressionError, KeyError) as error:

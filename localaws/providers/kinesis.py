@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from localaws.context import Context
 from localaws.providers import api
 from localaws.providers.provider import Outcome, Provider, Request
@@ -45,6 +48,16 @@ def _delete(ctx: Context, request: Request, outcome: Outcome) -> None:
     api.remove(ctx, "kinesis", "DeleteStream", StreamName=outcome.physical_id, EnforceConsumerDeletion=True)
 
 
+def _refuse(properties: Mapping[str, Any]) -> str | None:
+    mode, count = properties.get("StreamModeDetails"), properties.get("ShardCount")
+    on_demand = isinstance(mode, Mapping) and mode.get("StreamMode") == "ON_DEMAND"
+    if on_demand and count is not None:
+        return "ShardCount: a stream in ON_DEMAND mode has no shard count of its own"
+    if not on_demand and count is None:
+        return "ShardCount is required unless StreamModeDetails.StreamMode is ON_DEMAND"
+    return None
+
+
 PROVIDERS = (
     Provider(
         "AWS::Kinesis::Stream",
@@ -57,5 +70,6 @@ PROVIDERS = (
         delete=_delete,
         immutable=frozenset({"Name"}),
         name_property="Name",
+        refuse=_refuse,
     ),
 )

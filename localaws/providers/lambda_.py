@@ -27,9 +27,21 @@ _DEFAULTS: Mapping[str, Any] = {
 }
 _MAPPING = (
     "BatchSize BisectBatchOnFunctionError DestinationConfig Enabled FilterCriteria FunctionName FunctionResponseTypes "
-    "KmsKeyArn MaximumBatchingWindowInSeconds MaximumRecordAgeInSeconds MaximumRetryAttempts ParallelizationFactor "
-    "ScalingConfig TumblingWindowInSeconds"
+    "MaximumBatchingWindowInSeconds MaximumRecordAgeInSeconds MaximumRetryAttempts ParallelizationFactor ScalingConfig"
 )
+#: What a mapping goes back to when a template no longer sets it.
+_MAPPING_DEFAULTS: Mapping[str, Any] = {
+    "BisectBatchOnFunctionError": False,
+    "DestinationConfig": {"OnFailure": {}},
+    "Enabled": True,
+    "FilterCriteria": {"Filters": []},
+    "FunctionResponseTypes": [],
+    "MaximumBatchingWindowInSeconds": 0,
+    "MaximumRecordAgeInSeconds": -1,
+    "MaximumRetryAttempts": -1,
+    "ParallelizationFactor": 1,
+    "ScalingConfig": {},
+}
 _MAPPING_START = "EventSourceArn StartingPosition StartingPositionTimestamp"
 
 
@@ -184,7 +196,9 @@ def _map_source(ctx: Context, request: Request) -> Outcome:
 
 
 def _update_mapping(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
-    given = {k: v for k, v in api.pick(new.properties, _MAPPING).items() if v != old.get(k) or k == "FunctionName"}
+    defaults = {**_MAPPING_DEFAULTS, "BatchSize": 10 if ":sqs:" in new["EventSourceArn"] else 100}
+    wanted = {name: new.get(name, defaults.get(name)) for name in _MAPPING.split()}
+    given = {k: v for k, v in wanted.items() if new.get(k) != old.get(k) or k == "FunctionName"}
     api.call(ctx, "lambda", "UpdateEventSourceMapping", UUID=outcome.physical_id, **given)
     return outcome
 
@@ -274,10 +288,9 @@ PROVIDERS = (
     Provider(
         "AWS::Lambda::EventSourceMapping",
         honoured="""BatchSize BisectBatchOnFunctionError DestinationConfig.OnFailure.Destination Enabled
-            EventSourceArn FilterCriteria.Filters.Pattern FunctionName FunctionResponseTypes KmsKeyArn
+            EventSourceArn FilterCriteria.Filters.Pattern FunctionName FunctionResponseTypes
             MaximumBatchingWindowInSeconds MaximumRecordAgeInSeconds MaximumRetryAttempts ParallelizationFactor
-            ScalingConfig.MaximumConcurrency StartingPosition StartingPositionTimestamp
-            TumblingWindowInSeconds""",
+            ScalingConfig.MaximumConcurrency StartingPosition StartingPositionTimestamp""",
         accepted={
             "MetricsConfig": "no event source metrics are emitted locally",
             "Tags": "moto's event source mappings carry no tags",

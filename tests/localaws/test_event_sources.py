@@ -194,10 +194,10 @@ def test_what_sqs_does_not_allow_is_refused(ctx: Context, name: str, options: di
         ctx.client("lambda").create_event_source_mapping(FunctionName="limited", EventSourceArn=arn, **options)
 
 
-def test_streams_are_refused_by_name(ctx: Context) -> None:
+def test_sources_that_are_not_polled_are_refused_by_name(ctx: Context) -> None:
     function(ctx, "streamed", "def handler(e, c): pass")
-    arn = f"arn:aws:kinesis:us-east-1:{ctx.account}:stream/s"
-    with pytest.raises(ClientError, match="kinesis"):
+    arn = f"arn:aws:dynamodb:us-east-1:{ctx.account}:table/t/stream/2026-01-01T00:00:00.000"
+    with pytest.raises(ClientError, match="does not poll dynamodb"):
         ctx.client("lambda").create_event_source_mapping(FunctionName="streamed", EventSourceArn=arn)
 
 
