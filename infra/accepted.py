@@ -48,6 +48,13 @@ ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
             "{tables}/{db}quarantine/*": "Quarantine moves with bronze, so that no delivery is counted by halves.",
         },
     },
+    "streams": {
+        "IngestStreamRole": {
+            "{lake}/staging/*": "A batch stages under a name of its own, so that no attempt meets another.",
+            "{lake}/records/*": "Records too long for a row are kept under the hash of their bytes.",
+            "{lake}/aws/lambda/*": "Lambda itself names what it keeps of a batch that failed to the end.",
+        },
+    },
     "processing": {
         "PlanRefreshRole": {
             "{lake}/{db}bronze/*/metadata/*": "Compares snapshots of every input; it cannot open a data file.",
@@ -96,8 +103,8 @@ LATEST_RUNTIME = (
 def accept_findings(stacks: Mapping[str, Stack], storage: StorageStack) -> None:
     """Acknowledge what is accepted on the constructs of ``stacks`` (by the last part of their names)."""
     acknowledge(storage.node.root, "AwsSolutions-L1", LATEST_RUNTIME)
-    for kind, constructs in ACCEPTED.items():
-        stack = stacks[kind]
+    for kind, stack in stacks.items():
+        constructs = ACCEPTED[kind]
         words = _placeholders(stack, storage)
         for name, findings in constructs.items():
             for finding, reason in findings.items():

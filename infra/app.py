@@ -26,6 +26,7 @@ from infra.ingestion import IngestionStack
 from infra.processing import ProcessingStack
 from infra.serving import ServingStack
 from infra.storage import StorageStack
+from infra.streams import add_streams
 from sluice.contracts.load import load_contracts
 from sluice.errors import SluiceError
 from sluice.project import Project
@@ -43,8 +44,12 @@ def add_stacks(app: App, environment: Environment, project: Project, bundle: Bun
     storage = StorageStack(app, f"{name}-storage", environment=environment, project=project, bundle=bundle)
     ingestion = IngestionStack(app, f"{name}-ingestion", environment=environment, storage=storage, bundle=bundle)
     processing = ProcessingStack(app, f"{name}-processing", environment=environment, storage=storage, bundle=bundle)
+    streams = list(add_streams(app, name, environment=environment, project=project, ingestion=ingestion, bundle=bundle))
     ServingStack(app, f"{name}-serving", environment=environment, storage=storage, project=project)
-    accept_findings({"storage": storage, "ingestion": ingestion, "processing": processing}, storage)
+    named = {"storage": storage, "ingestion": ingestion, "processing": processing}
+    accept_findings(named, storage)
+    for stack in streams:
+        accept_findings({"streams": stack}, storage)
 
 
 def main() -> int:

@@ -11,7 +11,10 @@ WHEEL_PLATFORM = "aarch64-manylinux_2_28"
 
 @dataclass(frozen=True)
 class Environment:
-    """One deployment of Sluice. Memory in MiB; ``keep_data`` retains what holds data when a stack is deleted."""
+    """One deployment of Sluice. Memory in MiB; ``keep_data`` retains what holds data when a stack is deleted.
+
+    ``stream_shards`` is the number of shards of each stream; 0 lets Kinesis scale them (on demand).
+    """
 
     name: str
     region: str
@@ -20,6 +23,12 @@ class Environment:
     ingest_memory: int = 512
     commit_memory: int = 1769
     transform_memory: int = 3008
+    stream_memory: int = 512
+    stream_shards: int = 1
+    stream_batch: int = 5000
+    stream_window_seconds: int = 1
+    stream_parallelization: int = 1
+    stream_retention_hours: int = 24
     ingest_concurrency: int = 10
     commit_concurrency: int = 10
     transforms_at_once: int = 4
@@ -33,6 +42,12 @@ PROD = Environment(
     region="us-east-1",
     keep_data=True,
     ingest_memory=1769,
+    stream_memory=1024,
+    stream_shards=0,
+    stream_batch=10_000,
+    stream_window_seconds=5,
+    stream_parallelization=2,
+    stream_retention_hours=168,
     ingest_concurrency=50,
     commit_concurrency=50,
     log_days=90,

@@ -1,7 +1,8 @@
 """The ledger: one DynamoDB item per delivery and per refresh run, for people and for ``sluice status``.
 
 It says what happened; the tables' own tokens decide what may happen, and it can be rebuilt from them.
-Key: ``dataset`` (a dataset's name, or ``refresh``) and ``entry`` (``delivery#<id>`` or ``run#<time>#<table>``).
+Key: ``dataset`` (a dataset's name, or ``refresh``) and ``entry`` (``delivery#<id>``, ``shard#<stream>/<shard>`` or
+``run#<time>#<table>``).
 """
 
 from __future__ import annotations
@@ -46,6 +47,21 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     at: float = 0.0
 
 
+class ShardCounts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one shard's records: counts, and the furthest record that is in a table.
+
+    ``shard`` is stream and shard (``clicks/shardId-000000000000``), ``arrived`` when Kinesis took that record.
+    """
+
+    shard: str
+    accepted: int = 0
+    quarantined: int = 0
+    reasons: dict[str, int] = {}
+    sequence: str = ""
+    arrived: float = 0.0
+    at: float = 0.0
+
+
 class Ledger:
     """The deliveries and runs in one DynamoDB table."""
 
@@ -68,7 +84,10 @@ class Ledger:
 
     def record(self, deliveries: Iterable[Delivery]) -> None:
         """Write deliveries whose state is final, or staged ones that nobody else handles."""
-        requests = [{"PutRequest": {"Item": _item(delivery)}} for delivery in deliveries]
+        self._put(_item(delivery) for delivery in deliveries)
+
+    def _put(self, items: Iterable[dict[str, Any]]) -> None:
+        requests = [{"PutRequest": {"Item": item}} for item in items]
         for start in range(0, len(requests), _WRITE_BATCH):
             request = {self.table: requests[start : start + _WRITE_BATCH]}
             pause = 0.05
@@ -105,6 +124,19 @@ class Ledger:
         """Yield every recorded delivery of ``dataset``."""
         for item in self._query(dataset, "delivery#"):
             yield _delivery(item)
+
+    def record_shards(self, dataset: str, shards: Iterable[ShardCounts]) -> None:
+        """Write each shard's counts in the place of the earlier ones."""
+        plain = [
+            msgspec.structs.asdict(counts) | {"dataset": dataset, "entry": f"shard#{counts.shard}"} for counts in shards
+        ]
+        self._put({name: _to_item(_numbers(value)) for name, value in item.items()} for item in plain)
+
+    def shards(self, dataset: str) -> Iterator[ShardCounts]:
+        """Yield the counts of every shard of the dataset's stream."""
+        for item in self._query(dataset, "shard#"):
+            plain = {name: _plain(_from_item(value)) for name, value in item.items()}
+            yield msgspec.convert({k: v for k, v in plain.items() if k in ShardCounts.__struct_fields__}, ShardCounts)
 
     def record_run(self, run: dict[str, Any], *, started: str, table: str) -> None:
         """Write what one refresh of one table did: engine, inputs, rows, cost, or its error."""
@@ -146,6 +178,15 @@ def _numbers(value: Any) -> Any:
         return {key: _numbers(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_numbers(inner) for inner in value]
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Turn DynamoDB's decimals into numbers, at any depth."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
     return value
 
 

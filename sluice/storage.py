@@ -21,7 +21,7 @@ class Store(Protocol):
     def put(self, address: str, body: bytes | BinaryIO) -> None:
         """Write an object."""
 
-    def get(self, address: str) -> bytes:
+    def get_bytes(self, address: str) -> bytes:
         """Return an object's bytes."""
 
     def list(self, prefix: str) -> list[str]:
@@ -54,7 +54,7 @@ class S3Store:
         else:
             client("s3").upload_fileobj(body, bucket, key)
 
-    def get(self, address: str) -> bytes:
+    def get_bytes(self, address: str) -> bytes:
         """Return an object's bytes."""
         bucket, key = split(address)
         body: bytes = client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -94,7 +94,7 @@ class LocalStore:
             source = io.BytesIO(body) if isinstance(body, bytes) else body
             shutil.copyfileobj(source, file, 1 << 20)
 
-    def get(self, address: str) -> bytes:
+    def get_bytes(self, address: str) -> bytes:
         """Return a file's bytes."""
         return Path(address).read_bytes()
 

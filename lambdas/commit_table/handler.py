@@ -9,6 +9,7 @@ from typing import Any
 
 from sluice.contracts import Contract
 from sluice.ingestion.commit import Lake, drain
+from sluice.ingestion.commit_stream import drain_stream
 from sluice.ingestion.retry import give_back
 from sluice.ingestion.stage import staging_prefix
 from sluice.ingestion.wake import wake
@@ -48,13 +49,16 @@ def _drain(settings: Settings, dataset: str) -> None:
     contract = deployed_project().landing(dataset)
     if contract is None:
         raise LookupError(f"{dataset!r} names no dataset")
-    drained = drain(
-        contract,
-        Lake(glue_catalog(), S3Store(), settings),
-        record=Ledger(settings.ledger_table).record,
-        announce=lambda changed: _announce(settings, changed),
-        pace=_pace(contract),
-    )
+    assert contract.arrival is not None
+    lake, ledger, pace = Lake(glue_catalog(), S3Store(), settings), Ledger(settings.ledger_table), _pace(contract)
+
+    def announce(changed: Mapping[str, int]) -> None:
+        _announce(settings, changed)
+
+    if contract.arrival.stream:
+        drained = drain_stream(contract, lake, record=ledger.record_shards, announce=announce, pace=pace)
+    else:
+        drained = drain(contract, lake, record=ledger.record, announce=announce, pace=pace)
     log.info("%s: %d deliveries, changed %s", dataset, len(drained.deliveries), dict(drained.changed))
 
 

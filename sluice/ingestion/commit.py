@@ -35,7 +35,7 @@ from sluice.tables.tokens import Token, read_tokens, with_tokens
 log = logging.getLogger(__name__)
 _ATTEMPTS = 20
 _SEGMENT = "sluice.token-segment"
-_READS_AT_ONCE = 16
+READS_AT_ONCE = 16
 #: Rows held in memory for one data file.
 _CHUNK_BYTES = 192 << 20
 #: A commit takes at most so many units, so that one call stays within its memory and time.
@@ -78,12 +78,11 @@ def drain(
     """
     store = lake.store
     prefix = staging_prefix(lake.settings.lake, contract.name)
-    if not _manifests(store, prefix):
+    if not manifests_under(store, prefix):
         return Drained((), {})
-    _wait_for_turn(lake.table(contract.database, contract.name), pace)
-    manifests = _manifests(store, prefix)[:_UNITS_AT_ONCE]
-    with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
-        units = list(pool.map(lambda path: msgspec.json.decode(store.get(path), type=StagedUnit), manifests))
+    wait_for_turn(lake.table(contract.database, contract.name), pace)
+    manifests = manifests_under(store, prefix)[:_UNITS_AT_ONCE]
+    units = read_units(store, manifests)
     chosen = _first_of_each(units)
     changed: dict[str, int] = {}
     for database, part in ((contract.database, _bronze_part), ("quarantine", _quarantine_part)):
@@ -101,17 +100,25 @@ def drain(
     return Drained(deliveries, changed)
 
 
+def read_units(store: Store, manifests: Iterable[str]) -> list[StagedUnit]:
+    """Return the units that the manifests describe, in their order."""
+    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        return list(pool.map(lambda path: msgspec.json.decode(store.get_bytes(path), type=StagedUnit), manifests))
+
+
 #: A delivery and the unit it was first staged in.
 Chosen = dict[str, tuple[StagedDelivery, StagedUnit]]
 #: Returns the rows of some deliveries that belong into one table, in pieces, and the files to adopt.
 Part = Callable[[Store, list[tuple[StagedDelivery, StagedUnit]]], tuple[Iterator[pa.Table], list[str]]]
 
 
-def _manifests(store: Store, prefix: str) -> list[str]:
+def manifests_under(store: Store, prefix: str) -> list[str]:
+    """Return the manifests of the units that are staged under ``prefix``, in order of their attempts."""
     return [path for path in store.list(prefix) if path.endswith(".json")]
 
 
-def _wait_for_turn(table: Table, pace: float) -> None:
+def wait_for_turn(table: Table, pace: float) -> None:
+    """Wait until ``pace`` seconds have passed since the table's last commit."""
     snapshot = table.current_snapshot()
     if snapshot is not None and pace > 0:
         time.sleep(min(pace, max(0.0, pace - (time.time() - snapshot.timestamp_ms / 1000))))
@@ -214,10 +221,10 @@ def _pieces(
     """Yield the kept rows of all files, gathered to pieces that fit in memory."""
     gathered: list[pa.Table] = []
     size = 0
-    with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
-        for start in range(0, len(files), _READS_AT_ONCE):
-            some = files[start : start + _READS_AT_ONCE]
-            for (_, ids), body in zip(some, pool.map(lambda file: store.get(file[0]), some), strict=True):
+    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        for start in range(0, len(files), READS_AT_ONCE):
+            some = files[start : start + READS_AT_ONCE]
+            for (_, ids), body in zip(some, pool.map(lambda file: store.get_bytes(file[0]), some), strict=True):
                 for batch in pq.ParquetFile(io.BytesIO(body)).iter_batches(131_072):
                     rows = keep(pa.Table.from_batches([batch]), ids)
                     gathered.append(rows)

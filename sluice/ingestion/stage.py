@@ -56,10 +56,11 @@ class StagedUnit(msgspec.Struct, frozen=True, omit_defaults=True):
 
     dataset: str
     attempt: str
-    deliveries: tuple[StagedDelivery, ...]
+    deliveries: tuple[StagedDelivery, ...] = ()
     rows: tuple[str, ...] = ()
     quarantine: tuple[str, ...] = ()
     adopted: bool = False
+    records: int = 0
 
 
 def staging_prefix(lake: str, dataset: str) -> str:
@@ -241,23 +242,25 @@ class DeliveryWriter:
             return
         for code in pc.value_counts(rejected["reason"]).to_pylist():
             self.reasons[code["values"]] += code["counts"]
-        rejected = self._without_large(rejected).combine_chunks()
+        rejected = without_large(rejected, lambda raw: self.unit.keep_large(self.staged.delivery_id, raw))
+        rejected = rejected.combine_chunks()
         columns = [*self._origin(rejected["_position"]), *rejected.columns[1:]]
         self.unit._rejected.add(pa.table(columns, names=quarantine_arrow(self.unit.contract).names))
 
-    def _without_large(self, rejected: pa.Table) -> pa.Table:
-        """Replace records that are too long for the table by pointers to objects that hold them."""
-        large = pc.fill_null(pc.greater(pc.binary_length(rejected["record"]), MAX_INLINE_RECORD), False)
-        if not pc.any(large).as_py():
-            return rejected
-        records, pointers = rejected["record"].to_pylist(), rejected["record_pointer"].to_pylist()
-        for row in pc.indices_nonzero(large).to_pylist():
-            pointers[row] = self.unit.keep_large(self.staged.delivery_id, records[row])
-            records[row] = None
-        kept = rejected.drop_columns(["record", "record_pointer"])
-        return kept.append_column("record", pa.array(records, pa.binary())).append_column(
-            "record_pointer", pa.array(pointers, pa.string())
-        )
+
+def without_large(rejected: pa.Table, keep: Callable[[bytes], str]) -> pa.Table:
+    """Replace records that are too long for the table by pointers to what ``keep`` made of them."""
+    large = pc.fill_null(pc.greater(pc.binary_length(rejected["record"]), MAX_INLINE_RECORD), False)
+    if not pc.any(large).as_py():
+        return rejected
+    records, pointers = rejected["record"].to_pylist(), rejected["record_pointer"].to_pylist()
+    for row in pc.indices_nonzero(large).to_pylist():
+        pointers[row] = keep(records[row])
+        records[row] = None
+    kept = rejected.drop_columns(["record", "record_pointer"])
+    return kept.append_column("record", pa.array(records, pa.binary())).append_column(
+        "record_pointer", pa.array(pointers, pa.string())
+    )
 
 
 def _repeated(text: str, rows: int) -> pa.DictionaryArray:

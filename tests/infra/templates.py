@@ -28,6 +28,7 @@ _ARNS: dict[str, Callable[[str, str], str]] = {
     "AWS::IAM::Role": lambda name, at: f"arn:aws:iam::{ACCOUNT}:role/{name}",
     "AWS::Events::Rule": lambda name, at: f"arn:aws:events:{at}:rule/{name}",
     "AWS::StepFunctions::StateMachine": lambda name, at: f"arn:aws:states:{at}:stateMachine:{name}",
+    "AWS::Kinesis::Stream": lambda name, at: f"arn:aws:kinesis:{at}:stream/{name}",
 }
 #: Types whose Ref is an ARN.
 _REF_IS_ARN = {"AWS::StepFunctions::StateMachine"}
@@ -114,7 +115,10 @@ class Cloud:
         return _ARNS[kind](self._physical(stack, name), f"{self.environment.region}:{ACCOUNT}")
 
     def _physical(self, stack: str, name: str) -> str:
-        properties = self.templates[stack]["Resources"][name].get("Properties", {})
+        body = self.templates[stack]["Resources"][name]
+        properties = body.get("Properties", {})
+        if body["Type"] == "AWS::Kinesis::Stream":
+            return str(properties["Name"])
         for key in ("StateMachineName", "LogGroupName"):
             if key in properties:
                 return str(properties[key])

@@ -21,6 +21,7 @@ def mapped(cloud: Cloud) -> list[tuple[Resource, Resource, Resource]]:
     return [
         (each, queues[each.properties["EventSourceArn"]], functions[each.properties["FunctionName"]])
         for each in cloud.resources("AWS::Lambda::EventSourceMapping")
+        if each.properties["EventSourceArn"] in queues
     ]
 
 

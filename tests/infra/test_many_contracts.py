@@ -11,6 +11,7 @@ import pytest
 
 from infra.bundle import code_folder
 from infra.functions import Bundle
+from sluice.contracts import Contract
 from sluice.project import FILE_NAME, Project
 from tests.infra.templates import Cloud, synthesize
 
@@ -55,11 +56,35 @@ def test_no_stack_comes_near_its_limits(large: Cloud) -> None:
         assert len(large.templates[stack]["Resources"]) < MAX_RESOURCES, stack
 
 
-def test_the_number_of_resources_does_not_depend_on_the_number_of_contracts(
-    large: Cloud, clouds: dict[str, Cloud]
+def test_the_number_of_resources_does_not_depend_on_the_number_of_contracts_but_for_streams(
+    large: Cloud, many: Project, clouds: dict[str, Cloud]
 ) -> None:
-    few = Counter((each.stack, each.type) for each in clouds["dev"].resources())
-    assert Counter((each.stack, each.type) for each in large.resources()) == few
+    def counted(cloud: Cloud) -> Counter[tuple[str, str]]:
+        return Counter((each.stack, each.type) for each in cloud.resources() if not each.stack.startswith("streams"))
+
+    assert counted(large) == counted(clouds["dev"])
+    streams = sum(_is_stream(each) for each in many.contracts)
+    assert streams > 100
+    assert len(large.resources("AWS::Kinesis::Stream")) == streams
+
+
+def test_streams_that_one_stack_cannot_hold_go_into_several(
+    many: Project, clouds: dict[str, Cloud], bundle: Bundle, tmp_path: Path
+) -> None:
+    (stream, *_) = [each for each in many.contracts if _is_stream(each)]
+    streams = tuple(msgspec.structs.replace(stream, name=f"stream_{number}") for number in range(160))
+    cloud = synthesize(clouds["dev"].environment, Project(streams), bundle, tmp_path)
+    per_stack = Counter(each.stack for each in cloud.resources("AWS::Kinesis::Stream"))
+    assert per_stack == {"streams": 75, "streams1": 75, "streams2": 10}
+    assert all(len(template["Resources"]) < MAX_RESOURCES for template in cloud.templates.values())
+    named = [name for template in cloud.templates.values() for name in template["Outputs"]]
+    assert [name for name in named if name.startswith("IngestStream")] == [
+        "IngestStreamFunctionName", "IngestStreamFunctionName1", "IngestStreamFunctionName2",
+    ]  # fmt: skip
+
+
+def _is_stream(contract: Contract) -> bool:
+    return contract.arrival is not None and contract.arrival.stream
 
 
 def test_a_change_of_one_contract_makes_the_tables_anew(large: Cloud, clouds: dict[str, Cloud]) -> None:

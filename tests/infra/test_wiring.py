@@ -26,6 +26,12 @@ _TASKS = {
     "aws-sdk:sfn:describeExecution": ("states:DescribeExecution", "ExecutionArn"),
 }
 
+#: https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html
+_POLLS = {
+    "sqs": ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
+    "kinesis": ("DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"),
+}
+
 
 def conditions(action: str) -> dict[str, str]:
     return {"cloudwatch:namespace": "Glue"} if action == "cloudwatch:PutMetricData" else {}
@@ -177,8 +183,14 @@ def test_every_event_source_is_polled_under_a_role_that_may(cloud: Cloud) -> Non
     assert mappings
     for mapping in mappings:
         role = functions[mapping.properties["FunctionName"]].properties["Role"].rpartition("/")[2]
-        for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"):
-            assert may(cloud, role, f"sqs:{action}", mapping.properties["EventSourceArn"]), (role, action)
+        source = mapping.properties["EventSourceArn"]
+        service = source.split(":")[2]
+        for action in _POLLS[service]:
+            assert may(cloud, role, f"{service}:{action}", source), (role, action)
+        if service == "kinesis":
+            kept = mapping.properties["DestinationConfig"]["OnFailure"]["Destination"]
+            assert may(cloud, role, "s3:PutObject", f"{kept}/aws/lambda/one/shard/batch")
+            assert may(cloud, role, "s3:ListBucket", kept)
 
 
 @pytest.mark.parametrize(

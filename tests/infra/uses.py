@@ -62,6 +62,15 @@ def queue(name: str, *actions: str) -> set[Use]:
     return _each("sqs", actions, f"arn:aws:sqs:{_AT}:{name}")
 
 
+#: The streams that the contracts declare.
+STREAMS = ("clickstream", "customer_changes", "stock_changes", "stock_sensors")
+_READ_STREAM = ("DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards")
+
+
+def streams(*actions: str) -> set[Use]:
+    return _each("kinesis", actions, *(f"arn:aws:kinesis:{_AT}:stream/{name}" for name in STREAMS))
+
+
 #: What Lambda's poller does under the function's role, and a failed message's way back.
 _POLL = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility")
 _ALL = ("bronze", "silver", "gold")
@@ -86,6 +95,14 @@ USES: dict[str, set[Use]] = {
         *write("staging/orders/one.parquet", "records/orders/one/long-1", *_files(["bronze"], "data")),
         *tables(["bronze"], "GetTable"),
         *ledger("BatchGetItem", "BatchWriteItem", "PutItem", "UpdateItem"),
+    },
+    "IngestStream": {
+        *log("IngestStreamLog"),
+        *streams(*_READ_STREAM),
+        *queue("CommitQueue", "SendMessage"),
+        *FIND,
+        # The last is Lambda's own: a batch that failed to the end, under the function's role.
+        *write("staging/clickstream/one.parquet", "records/clickstream/one", "aws/lambda/one/shard/batch"),
     },
     "CommitTable": {
         *log("CommitTableLog"),

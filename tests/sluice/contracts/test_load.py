@@ -15,7 +15,7 @@ SOUND = (ROOT / "contracts" / "order_lines.yaml").read_text()
 
 def test_every_contract_of_the_project_survives_a_trip_through_json() -> None:
     contracts = load_contracts([ROOT / "contracts"])
-    assert len(contracts) == 9
+    assert len(contracts) >= 13
     again = msgspec.json.decode(msgspec.json.encode(contracts), type=tuple[Contract, ...])
     assert again == contracts
 
@@ -72,6 +72,45 @@ def test_a_broken_contract_is_refused_with_file_line_field_and_what_is_allowed(
     for word in said:
         assert word in text
     assert "sluice check" in text
+
+
+def test_a_stream_contract_says_which_events_are_late() -> None:
+    arrival = load_contract(ROOT / "contracts" / "clickstream.yaml").arrival
+    assert arrival is not None
+    assert (arrival.stream, arrival.format, arrival.partition_key) == (True, "json", "session_id")
+    assert (arrival.event_time, arrival.lateness_seconds) == ("event_time", 7200)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "stream: clickstream",
+            "stream: clicks",
+            ["servers.0.stream", "'clicks'", "its dataset's name, 'clickstream'"],
+        ),
+        ("format: json", "format: csv", ["servers.0.format", "'csv'", "json, debezium, dms"]),
+        ("partitionKey: session_id", "partitionKey: session", ["partitionKey", "'session'", "session_id"]),
+        ("element: clickstream.event_time", "element: clickstream.time", ["slaProperties", "'time'", "event_time"]),
+        ("partitionKey: session_id", "delimiter: ;", ["delimiter", "allowed", "nullKeys"]),
+    ],
+)
+def test_a_broken_stream_contract_is_refused(tmp_path: Path, old: str, new: str, said: list[str]) -> None:
+    sound = (ROOT / "contracts" / "clickstream.yaml").read_text()
+    assert old in sound
+    file = tmp_path / "clickstream.yaml"
+    file.write_text(sound.replace(old, new, 1))
+    with pytest.raises(ContractError) as caught:
+        load_contract(file)
+    for word in said:
+        assert word in str(caught.value)
+
+
+def test_lateness_is_for_streams_only(tmp_path: Path) -> None:
+    file = tmp_path / "order_lines.yaml"
+    file.write_text(SOUND.replace("property: freshness", "property: lateness", 1))
+    with pytest.raises(ContractError, match="lateness is for datasets that arrive by stream"):
+        load_contract(file)
 
 
 def test_a_table_declared_twice_is_refused(tmp_path: Path) -> None:

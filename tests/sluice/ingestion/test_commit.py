@@ -188,9 +188,9 @@ def test_killed_anywhere_and_run_again_the_tables_are_as_if_undisturbed(world: W
             store.put(address, body)
             self._count()
 
-        def get(self, address: str) -> bytes:
+        def get_bytes(self, address: str) -> bytes:
             self._count()
-            return store.get(address)
+            return store.get_bytes(address)
 
         def delete(self, addresses: Iterable[str]) -> None:
             for address in addresses:

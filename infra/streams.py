@@ -1,0 +1,136 @@
+"""How streams arrive: a Kinesis stream per dataset, and one ingestor that reads them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import jsii
+from aws_cdk import App, CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra import grants
+from infra.config import Environment
+from infra.functions import Bundle, dependencies, python_function
+from infra.ingestion import IngestionStack
+from infra.storage import StorageStack
+from sluice.contracts import Contract
+from sluice.project import Project
+
+#: A stack holds at most 500 resources, of which a stream takes two, and a role as many ARNs as 10,240 characters hold.
+_STREAMS_IN_A_STACK = 75
+#: Batches that fail to the end are kept under this prefix, payload and all: Lambda names them so.
+FAILED_BATCHES = "aws/lambda/"
+
+
+def add_streams(
+    app: App, name: str, *, environment: Environment, project: Project, ingestion: IngestionStack, bundle: Bundle
+) -> Iterator[StreamsStack]:
+    """Add as many stacks as the project's streams need; yield them."""
+    streams = [c for c in project.contracts if c.arrival is not None and c.arrival.stream]
+    for number, start in enumerate(range(0, len(streams), _STREAMS_IN_A_STACK)):
+        yield StreamsStack(
+            app,
+            f"{name}-streams{number or ''}",
+            environment=environment,
+            contracts=streams[start : start + _STREAMS_IN_A_STACK],
+            ingestion=ingestion,
+            bundle=bundle,
+            suffix=str(number or ""),
+        )
+
+
+class StreamsStack(Stack):
+    """Streams, their ingestor, and what Lambda does with batches that fail."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        environment: Environment,
+        contracts: Sequence[Contract],
+        ingestion: IngestionStack,
+        bundle: Bundle,
+        suffix: str,
+    ) -> None:
+        super().__init__(scope, name, env={"region": environment.region}, description="Sluice: how streams arrive")
+        storage = ingestion.storage
+        ingest = python_function(
+            self,
+            "ingest_stream",
+            bundle=bundle,
+            layer=dependencies(self, bundle),
+            environment=environment,
+            variables={**storage.variables(), "SLUICE_COMMIT_QUEUE_URL": ingestion.commit_queue.queue_url},
+            memory=environment.stream_memory,
+            timeout=Duration.minutes(5),
+            description="Checks stream records and stages them",
+        )
+        self._grant(ingest, storage, ingestion)
+        streams = [self._stream(contract, environment) for contract in contracts]
+        role = ingest.role
+        assert role is not None
+        actions = ["DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"]
+        grants.allow(role, [f"kinesis:{action}" for action in actions], [stream.stream_arn for stream in streams])
+        failed = _KeptInBucket(storage.lake)
+        for contract, stream in zip(contracts, streams, strict=True):
+            mapping = lambda_.EventSourceMapping(
+                self,
+                f"{_title(contract.name)}Records",
+                target=ingest,
+                event_source_arn=stream.stream_arn,
+                starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+                batch_size=environment.stream_batch,
+                max_batching_window=Duration.seconds(environment.stream_window_seconds),
+                parallelization_factor=environment.stream_parallelization,
+                retry_attempts=8,
+                max_record_age=Duration.hours(environment.stream_retention_hours - 4),
+                bisect_batch_on_error=True,
+                report_batch_item_failures=True,
+                on_failure=failed,
+            )
+            mapping.node.add_dependency(role)
+        CfnOutput(self, f"IngestStreamFunctionName{suffix}", value=ingest.function_name)
+
+    def _stream(self, contract: Contract, environment: Environment) -> kinesis.Stream:
+        """Return the dataset's stream, under the dataset's name: producers write it into their programs."""
+        provisioned = environment.stream_shards
+        return kinesis.Stream(
+            self,
+            f"{_title(contract.name)}Stream",
+            stream_name=f"{environment.database_prefix}{contract.name}",
+            stream_mode=kinesis.StreamMode.PROVISIONED if provisioned else kinesis.StreamMode.ON_DEMAND,
+            shard_count=provisioned or None,
+            retention_period=Duration.hours(environment.stream_retention_hours),
+            encryption=kinesis.StreamEncryption.MANAGED,
+            removal_policy=RemovalPolicy.RETAIN if environment.keep_data else RemovalPolicy.DESTROY,
+        )
+
+    def _grant(self, function: lambda_.Function, storage: StorageStack, ingestion: IngestionStack) -> None:
+        role = function.role
+        assert role is not None
+        grants.write_objects(role, storage.lake, "staging/", "records/", FAILED_BATCHES, key=storage.key)
+        grants.list_bucket(role, storage.lake)
+        grants.allow(role, ["sqs:SendMessage"], [ingestion.commit_queue.queue_arn])
+
+
+def _title(name: str) -> str:
+    return "".join(part.title() for part in name.split("_"))
+
+
+@jsii.implements(lambda_.IEventSourceDlq)
+class _KeptInBucket:
+    """Failed batches go to a bucket with their payload; to a queue Lambda would send their positions only."""
+
+    def __init__(self, bucket: s3.Bucket) -> None:
+        self.bucket = bucket
+
+    def bind(
+        self, target: lambda_.IEventSourceMapping, target_handler: lambda_.IFunction
+    ) -> lambda_.DlqDestinationConfig:
+        """Return where Lambda sends them; the permission is granted with the others."""
+        del target, target_handler
+        return lambda_.DlqDestinationConfig(destination=self.bucket.bucket_arn)

@@ -1,0 +1,1 @@
+"""Reads uploaded files and stages their records."""

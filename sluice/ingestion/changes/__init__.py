@@ -1,0 +1,47 @@
+"""Captured changes: the records of Debezium and of AWS DMS, decoded into one kind of change.
+
+``decode`` takes one record's bytes and never raises on them: what cannot be decoded comes back as the reason why.
+
+What whoever applies changes must know:
+
+- Changes of equal ``position`` keep the order in which the stream delivered them.
+- A delete's ``row`` is sure of its key columns only; sources send null, or nothing, for the others.
+- An update's ``unavailable`` columns were not sent because they did not change: their null in ``row`` must not replace
+  the value that the table holds.
+- ``previous_key`` names a row that the change moved away: it is to be removed, at the change's own position.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from sluice.contracts import Contract
+from sluice.ingestion.changes.change import CHANGE_FORMATS, Change, Operation, Refused
+from sluice.ingestion.changes.debezium import decode_debezium
+from sluice.ingestion.changes.dms import decode_dms
+from sluice.ingestion.readers.text import undecodable
+from sluice.ingestion.records import Reason
+
+__all__ = ["CHANGE_FORMATS", "Change", "Operation", "decode"]
+
+_DECODERS = {"debezium": decode_debezium, "dms": decode_dms}
+
+
+def decode(raw: bytes, change_format: str, contract: Contract) -> Change | Reason:
+    """Return the change that ``raw`` holds, or why it holds none.
+
+    Codes: ``nul_byte``, ``wrong_encoding``, ``malformed_record`` (not JSON, or not the format's shape),
+    ``flattened_record`` (only the row is left of a Debezium change), ``unknown_operation``, ``missing_row`` (an
+    operation on a row, without the row), ``unparseable`` (a position, a time or a column's value).
+    """
+    decoder = _DECODERS[change_format]
+    if reason := undecodable(raw):
+        return reason
+    try:
+        return decoder(raw, contract)
+    except Refused as refused:
+        return refused.reason
+    except msgspec.DecodeError as error:
+        return Reason("malformed_record", f"not JSON that can be read: {error}")
+    except RecursionError:
+        return Reason("malformed_record", "the JSON is nested too deeply")

@@ -1,0 +1,48 @@
+"""A change of a source's row, whichever tool captured it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sluice.ingestion.records import Reason
+
+#: Formats of captured changes, as a contract names them.
+CHANGE_FORMATS = ("debezium", "dms")
+Operation = Literal["insert", "update", "delete", "truncate", "read", "tombstone", "transaction", "schema", "heartbeat"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change.
+
+    ``position`` is where it stands in the source's log, as text that sorts as the log does (``changes.position``);
+    ``changed_at`` is naive UTC. ``table`` is ``schema.table`` or ``database.schema.table``, as the source names it.
+
+    ``row`` is a JSON object under the source's column names: the row after the change; of a delete, the row before it.
+    ``control`` is the text of a record that changes no single row: truncate, transaction, schema, heartbeat (a
+    message in the log counts as one: both only show how far it has been read), and empty for a tombstone.
+
+    ``unavailable`` names the contract's columns whose value the source did not send because it did not change; they
+    are null in ``row``. ``previous_key`` is a JSON object of the key columns as they were, when the change moved the
+    row to another key.
+    """
+
+    operation: Operation
+    position: str | None
+    changed_at: datetime | None
+    transaction: str | None
+    table: str | None
+    row: bytes | None
+    control: str | None
+    unavailable: tuple[str, ...] = ()
+    previous_key: bytes | None = None
+
+
+class Refused(Exception):
+    """A record that holds no change; raised inside this package only."""
+
+    def __init__(self, code: str, message: str, column: str | None = None, value: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = Reason(code, message, column, value)

@@ -1,0 +1,148 @@
+"""Rows of changes: their values converted, values that were not sent told apart, and keys that moved.
+
+A source may leave out a large value that did not change (PostgreSQL's TOAST); Debezium then sends a placeholder. The
+value is taken from the image before the change where that has it. Else the column is null and named ``unavailable``.
+The placeholder is Debezium's default; a connector with another ``unavailable.value.placeholder`` is not recognized.
+"""
+
+from __future__ import annotations
+
+import base64
+from decimal import Decimal
+from functools import lru_cache
+
+import msgspec
+from msgspec import Raw
+
+from sluice.contracts import Contract
+from sluice.ingestion.changes.change import Refused
+from sluice.ingestion.changes.columns import Field, converter
+from sluice.ingestion.changes.values import Convert
+
+Row = dict[str, Raw]
+
+_PLACEHOLDER = b"__debezium_unavailable_value"
+_ENCODED = base64.b64encode(_PLACEHOLDER)
+_UNAVAILABLE = frozenset(
+    form.replace(b"%", text)
+    for text in (_PLACEHOLDER, _ENCODED)
+    for form in (b'"%"', b'["%"]', b'[ "%" ]', b'{"%":"%"}', b'{"%": "%"}')
+)
+_NULL = Raw(b"null")
+_decode_row = msgspec.json.Decoder(Row).decode
+_exact = msgspec.json.Decoder(float_hook=Decimal).decode
+#: Plans by the contract's identity; the contract is kept with its plan, so that the identity stays its own.
+_plans: dict[int, Plan] = {}
+_MAX_PLANS = 1_000
+
+
+class Plan:
+    """What a contract asks of its rows: names, key, and what converts the values under each schema."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+        self.columns = {column.header or column.name: column for column in contract.columns}
+        headers = {column.name: header for header, column in self.columns.items()}
+        self.key = tuple(headers[name] for name in contract.key if name in headers)
+        self.converters = lru_cache(maxsize=256)(self._converters)
+
+    def _converters(self, schema: bytes) -> tuple[tuple[str, Convert], ...]:
+        """Return the columns to convert under an envelope's schema; empty stands for none."""
+        fields = _fields(schema)
+        found = ((header, converter(column, fields.get(header))) for header, column in self.columns.items())
+        return tuple((header, convert) for header, convert in found if convert is not None)
+
+    def convert(self, row: Row, schema: bytes) -> None:
+        """Convert the row's values in place."""
+        for header, convert in self.converters(schema):
+            value = row.get(header)
+            if value is None:
+                continue
+            text = bytes(value)
+            if text == b"null":
+                continue
+            try:
+                converted = convert(text)
+            except ValueError as error:
+                name = self.columns[header].name
+                raise Refused("unparseable", f"{name} {error}", name, text.decode()) from error
+            if converted is not text:
+                row[header] = Raw(converted)
+
+    def fill(self, row: Row, before: Row | None) -> tuple[str, ...]:
+        """Take what was not sent from the image before the change; return the columns that it does not have either."""
+        missing = []
+        for header, value in row.items():
+            if bytes(value) not in _UNAVAILABLE:
+                continue
+            earlier = before.get(header) if before is not None else None
+            if earlier is not None and bytes(earlier) not in _UNAVAILABLE:
+                row[header] = earlier
+                continue
+            row[header] = _NULL
+            if header in self.columns:
+                missing.append(self.columns[header].name)
+        return tuple(missing)
+
+    def previous_key(self, row: Row, before: Row, schema: bytes) -> bytes | None:
+        """Return the key before the change, when it is another one; neither row is converted yet.
+
+        A key column that the earlier image does not have is as it was.
+        """
+        old = {header: _known(before, header) or row.get(header, _NULL) for header in self.key}
+        new = {header: row.get(header, _NULL) for header in self.key}
+        if all(bytes(old[header]) == bytes(new[header]) for header in self.key):
+            return None
+        self.convert(old, schema)
+        self.convert(new, schema)
+        same = all(_exact(old[header]) == _exact(new[header]) for header in self.key)
+        return None if same else one_line(old)
+
+
+def plan_of(contract: Contract) -> Plan:
+    """Return the contract's plan, made once."""
+    plan = _plans.get(id(contract))
+    if plan is None or plan.contract is not contract:
+        if len(_plans) >= _MAX_PLANS:
+            _plans.clear()
+        plan = _plans[id(contract)] = Plan(contract)
+    return plan
+
+
+def has_placeholder(raw: bytes) -> bool:
+    """Tell whether the record may leave a value out."""
+    return _PLACEHOLDER in raw or _ENCODED in raw
+
+
+def read_row(image: Raw, what: str) -> Row | None:
+    """Return a row image, or none when there is none; MongoDB's is JSON inside a string."""
+    text = bytes(image)
+    if text in (b"", b"null"):
+        return None
+    try:
+        return _decode_row(msgspec.json.decode(text, type=str) if text[:1] == b'"' else text)
+    except msgspec.DecodeError as error:
+        raise Refused("malformed_record", f"{what} is no row: {error}") from error
+
+
+def one_line(row: Row) -> bytes:
+    """Return the row as JSON without a line break."""
+    text = msgspec.json.encode(row)
+    return msgspec.json.format(text, indent=-1) if b"\n" in text or b"\r" in text else text
+
+
+def _known(row: Row, header: str) -> Raw | None:
+    value = row.get(header)
+    return None if value is None or bytes(value) in _UNAVAILABLE or bytes(value) == b"null" else value
+
+
+def _fields(schema: bytes) -> dict[str, Field]:
+    """Return the fields of the row that a Kafka Connect schema describes."""
+    if schema in (b"", b"null"):
+        return {}
+    try:
+        envelope = msgspec.json.decode(schema, type=Field)
+    except msgspec.DecodeError as error:
+        raise Refused("malformed_record", f"schema is no Kafka Connect schema: {error}") from error
+    images = {field.field: field.fields for field in envelope.fields or ()}
+    return {field.field: field for field in images.get("after") or images.get("before") or () if field.field}

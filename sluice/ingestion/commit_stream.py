@@ -1,0 +1,201 @@
+"""The committer of a stream: every record that is not in a table yet goes in, by its own identity.
+
+Batches of a stream have no identity, so no token of them would help: a record is known by stream, shard, sequence
+number and subsequence, which stand in its row. The committer looks for them in the rows that arrived in the same span
+of time (Iceberg's column bounds leave other files unread), and the commit asserts the snapshot in which it looked.
+Counts by shard are a property of the table, set in the same commit.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyiceberg.table import Table
+
+from sluice.contracts import Contract
+from sluice.errors import CommitConflict
+from sluice.ingestion.commit import READS_AT_ONCE, Drained, Lake, manifests_under, read_units, wait_for_turn
+from sluice.ingestion.stage import StagedUnit, staging_prefix
+from sluice.ledger import ShardCounts
+from sluice.tables.arrow import data_arrow, quarantine_arrow
+from sluice.tables.commit import append, discard, write_data_files
+from sluice.tables.maintain import expire_snapshots
+
+log = logging.getLogger(__name__)
+#: Table property: what the table holds of each shard.
+SHARDS = "sluice.shards"
+_ATTEMPTS = 20
+#: One commit takes units until they hold so many records; the others' wake-ups follow.
+_RECORDS_AT_ONCE = 400_000
+_IDENTITY = ("_source", "_sequence", "_position")
+
+
+class Held(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one table holds of one shard: ``rows``, by reason in quarantine, and the furthest record."""
+
+    rows: int = 0
+    sequence: str = ""
+    arrived: float = 0.0
+    reasons: dict[str, int] = {}
+
+
+@dataclass(frozen=True)
+class _Staged:
+    """All staged records: ``accepted`` for bronze, ``rejected`` for quarantine, both of which may repeat some."""
+
+    accepted: pa.Table
+    rejected: pa.Table
+
+
+def drain_stream(
+    contract: Contract,
+    lake: Lake,
+    *,
+    record: Callable[[str, Iterable[ShardCounts]], None],
+    announce: Callable[[Mapping[str, int]], None],
+    pace: float = 0.0,
+) -> Drained:
+    """Commit what is staged for ``contract``; ``record`` writes the shards' counts, ``announce`` says what changed."""
+    prefix = staging_prefix(lake.settings.lake, contract.name)
+    if not manifests_under(lake.store, prefix):
+        return Drained((), {})
+    wait_for_turn(lake.table(contract.database, contract.name), pace)
+    manifests, units = _some(lake, prefix)
+    staged = _read(lake, units, contract)
+    changed: dict[str, int] = {}
+    for database, rows in ((contract.database, staged.accepted), ("quarantine", staged.rejected)):
+        table = _commit(lake, contract, database, rows)
+        if table is not None and (snapshot := table.current_snapshot()):
+            changed[f"{database}.{contract.name}"] = snapshot.snapshot_id
+    record(contract.name, _counts(lake, contract))
+    announce(changed)
+    lake.store.delete(path for unit in units for path in (*unit.rows, *unit.quarantine))
+    lake.store.delete(manifests)
+    for database in (contract.database, "quarantine"):
+        expire_snapshots(lake.table(database, contract.name))
+    return Drained((), changed)
+
+
+def _some(lake: Lake, prefix: str) -> tuple[list[str], list[StagedUnit]]:
+    """Return the manifests and units that one commit takes."""
+    manifests = manifests_under(lake.store, prefix)
+    units = read_units(lake.store, manifests)
+    taken = records = 0
+    while taken < len(units) and records < _RECORDS_AT_ONCE:
+        records += units[taken].records
+        taken += 1
+    return manifests[:taken], units[:taken]
+
+
+def _read(lake: Lake, units: list[StagedUnit], contract: Contract) -> _Staged:
+    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        tables = [
+            list(pool.map(lambda path: pq.read_table(io.BytesIO(lake.store.get_bytes(path))), paths))
+            for paths in ([p for unit in units for p in unit.rows], [p for unit in units for p in unit.quarantine])
+        ]
+    accepted = pa.concat_tables([data_arrow(contract).empty_table(), *tables[0]], promote_options="default")
+    rejected = pa.concat_tables([quarantine_arrow(contract).empty_table(), *tables[1]], promote_options="default")
+    return _Staged(_once(accepted), _once(rejected))
+
+
+def _keys(rows: pa.Table) -> pa.ChunkedArray:
+    parts = [rows[name].cast(pa.string()) for name in _IDENTITY]
+    return pc.binary_join_element_wise(*parts, "/")
+
+
+def _once(rows: pa.Table) -> pa.Table:
+    """Return each record once, in the order of the log."""
+    keys = pa.table({"key": _keys(rows), "at": pa.array(range(rows.num_rows), pa.int64())})
+    first = keys.group_by("key").aggregate([("at", "min")])["at_min"]
+    return rows.take(first.sort() if rows.num_rows else first.cast(pa.int64()))
+
+
+def _commit(lake: Lake, contract: Contract, database: str, rows: pa.Table) -> Table | None:
+    """Commit the rows whose records neither bronze nor quarantine holds; none when there are none."""
+    if not rows.num_rows:
+        return None
+    for _ in range(_ATTEMPTS):
+        tables = {name: lake.table(name, contract.name) for name in (contract.database, "quarantine")}
+        held = pa.chunked_array(
+            [chunk for table in tables.values() for chunk in _held(table, rows).chunks], pa.string()
+        )
+        new = rows.filter(pc.invert(pc.is_in(_keys(rows), held)))
+        if not new.num_rows:
+            return None
+        table = tables[database]
+        files = write_data_files(table, new)
+        summary = {"sluice.rows": str(new.num_rows), "sluice.shards": str(pc.count_distinct(new["_source"]).as_py())}
+        try:
+            return append(table, files, summary=summary, properties={SHARDS: _with(held_by(table), new)})
+        except CommitConflict as conflict:
+            log.info("%s", conflict)
+            discard(table, files)
+    raise CommitConflict(
+        f"{database}.{contract.name}: {_ATTEMPTS} commits in a row met another writer.",
+        safe="what was staged stays.",
+        next_step="the wake-up comes again by itself; look for a second writer on this table.",
+    )
+
+
+def _held(table: Table, rows: pa.Table) -> pa.ChunkedArray:
+    """Return the identities that ``table`` holds among those that arrived when ``rows`` did."""
+    if table.current_snapshot() is None:
+        return pa.chunked_array([], pa.string())
+    span = pc.min_max(rows["_arrived_at"]).as_py()
+    arrived = f"_arrived_at >= '{span['min'].isoformat()}' and _arrived_at <= '{span['max'].isoformat()}'"
+    return _keys(table.scan(row_filter=arrived, selected_fields=_IDENTITY).to_arrow()).cast(pa.string())
+
+
+def held_by(table: Table) -> dict[str, Held]:
+    """Return what ``table`` holds, by stream and shard."""
+    return msgspec.json.decode(table.properties.get(SHARDS, "{}"), type=dict[str, Held])
+
+
+def _with(held: dict[str, Held], rows: pa.Table) -> str:
+    """Return the table property for ``held`` and ``rows`` together."""
+    for part in rows.group_by("_delivery_id").aggregate([("_arrived_at", "max"), ("_position", "count")]).to_pylist():
+        name = part["_delivery_id"]
+        before = held.get(name, Held())
+        own = rows.filter(pc.equal(rows["_delivery_id"], name))
+        reasons = dict(before.reasons)
+        if "reason" in own.column_names:
+            for found in pc.value_counts(own["reason"]).to_pylist():
+                reasons[found["values"]] = reasons.get(found["values"], 0) + found["counts"]
+        held[name] = Held(
+            rows=before.rows + part["_position_count"],
+            sequence=str(max(int(before.sequence or 0), *map(int, pc.unique(own["_sequence"]).to_pylist()))),
+            arrived=max(before.arrived, part["_arrived_at_max"].replace(tzinfo=None).timestamp()),
+            reasons=reasons,
+        )
+    return msgspec.json.encode(held, order="sorted").decode()
+
+
+def _counts(lake: Lake, contract: Contract) -> list[ShardCounts]:
+    """Return every shard's counts as the two tables hold them."""
+    good = held_by(lake.table(contract.database, contract.name))
+    bad = held_by(lake.table("quarantine", contract.name))
+    counts = []
+    for name in sorted({*good, *bad}):
+        accepted, quarantined = good.get(name, Held()), bad.get(name, Held())
+        furthest = max(accepted, quarantined, key=lambda held: int(held.sequence or 0))
+        counts.append(
+            ShardCounts(
+                shard=name,
+                accepted=accepted.rows,
+                quarantined=quarantined.rows,
+                reasons=quarantined.reasons,
+                sequence=furthest.sequence,
+                arrived=furthest.arrived,
+                at=time.time(),
+            )
+        )
+    return counts

@@ -1,0 +1,129 @@
+"""From a batch of stream records to staged units: checked by column, each with its identity.
+
+A broken record is quarantined by itself and never holds its batch; what fails here is the batch's surroundings (S3,
+the queue), and then the whole batch comes again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import uuid
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from sluice.contracts import Contract
+from sluice.errors import UnknownDataset
+from sluice.ingestion.check import Checked, check_block
+from sluice.ingestion.kinesis import ShardRecords, by_shard
+from sluice.ingestion.readers.json_records import parse_records
+from sluice.ingestion.stage import StagedUnit, staging_prefix, without_large
+from sluice.project import Project
+from sluice.settings import Settings
+from sluice.storage import Store
+from sluice.tables.arrow import data_arrow, quarantine_arrow
+
+
+def ingest_records(
+    records: Iterable[dict[str, Any]], project: Project, settings: Settings, store: Store
+) -> list[StagedUnit]:
+    """Stage the records of a Lambda event of a Kinesis source; return the units, one a shard."""
+    return [
+        stage_shard(shard, _contract(shard, project, settings), settings.lake, store) for shard in by_shard(records)
+    ]
+
+
+def _contract(shard: ShardRecords, project: Project, settings: Settings) -> Contract:
+    name = shard.stream.removeprefix(settings.database_prefix)
+    contract = project.landing(name)
+    if contract is None or contract.arrival is None or not contract.arrival.stream:
+        raise UnknownDataset(
+            f"{shard.stream_arn} is no dataset's stream.",
+            safe="its records stay in the stream.",
+            next_step=f"declare contracts/{name}.yaml with a kinesis server and deploy, or remove the event source.",
+        )
+    return contract
+
+
+def stage_shard(shard: ShardRecords, contract: Contract, lake: str, store: Store) -> StagedUnit:
+    """Check one shard's records and put what is accepted and what is rejected, then the manifest."""
+    attempt = uuid.uuid4().hex
+    folder = f"{staging_prefix(lake, contract.name)}{attempt}"
+    origin = _origin(shard, datetime.now(UTC))
+    blocks = [check_block(block, contract) for block in parse_records(shard.data, contract, 0)]
+    accepted = pa.concat_tables([_accepted(checked, origin, contract) for checked in blocks])
+    rejected = without_large(
+        pa.concat_tables([checked.rejected for checked in blocks]), lambda raw: _keep(store, lake, contract, raw)
+    )
+    unit = StagedUnit(
+        dataset=contract.name,
+        attempt=attempt,
+        rows=tuple(_put(store, f"{folder}-0.parquet", accepted)),
+        quarantine=tuple(_put(store, f"{folder}-quarantine-0.parquet", _rejected(rejected, origin, contract))),
+        records=len(shard.data),
+    )
+    store.put(f"{folder}.json", msgspec.json.encode(unit))
+    return unit
+
+
+def _origin(shard: ShardRecords, now: datetime) -> pa.Table:
+    """Return every record's origin, in their order."""
+    count = len(shard.data)
+    arrived = pa.array([round(seconds * 1_000_000) for seconds in shard.arrived], pa.int64())
+    return pa.table(
+        {
+            "_delivery_id": pa.repeat(shard.source, count),
+            "_source": pa.repeat(f"{shard.stream_arn}/{shard.shard}", count),
+            "_position": pa.array(shard.subsequence, pa.int64()),
+            "_ingested_at": pa.repeat(pa.scalar(now.replace(tzinfo=None), pa.timestamp("us")), count),
+            "_sequence": pa.array(shard.sequence, pa.string()),
+            "_arrived_at": arrived.cast(pa.timestamp("us")),
+        }
+    )
+
+
+def _accepted(checked: Checked, origin: pa.Table, contract: Contract) -> pa.Table:
+    rows = checked.accepted
+    for name, column in zip(origin.column_names, origin.take(checked.positions).columns, strict=True):
+        rows = rows.append_column(name, column)
+    rows = rows.append_column("_late", _late(rows, contract))
+    return rows.select(data_arrow(contract).names)
+
+
+def _late(rows: pa.Table, contract: Contract) -> pa.Array | pa.ChunkedArray:
+    """Tell which events came later than the contract allows."""
+    assert contract.arrival is not None
+    column, seconds = contract.arrival.event_time, contract.arrival.lateness_seconds
+    if column is None or seconds is None:
+        return pa.nulls(rows.num_rows, pa.bool_())
+    allowed = pa.scalar(seconds * 1_000_000, pa.duration("us"))
+    return pc.greater(pc.subtract(rows["_arrived_at"], rows[column].cast(pa.timestamp("us"))), allowed)
+
+
+def _rejected(rejected: pa.Table, origin: pa.Table, contract: Contract) -> pa.Table:
+    rows = rejected.drop_columns(["_position"])
+    for name, column in zip(origin.column_names, origin.take(rejected["_position"]).columns, strict=True):
+        rows = rows.append_column(name, column)
+    return rows.select(quarantine_arrow(contract).names)
+
+
+def _keep(store: Store, lake: str, contract: Contract, raw: bytes) -> str:
+    """Put a long record under a name made of its bytes, the same whenever it comes again; return its address."""
+    address = f"{lake}/records/{contract.name}/{hashlib.sha256(raw).hexdigest()}"
+    store.put(address, raw)
+    return address
+
+
+def _put(store: Store, address: str, rows: pa.Table) -> Iterator[str]:
+    """Put ``rows`` as Parquet, unless there are none; yield its address."""
+    if rows.num_rows:
+        body = io.BytesIO()
+        pq.write_table(rows, body, compression="zstd", store_schema=False)
+        store.put(address, body.getvalue())
+        yield address

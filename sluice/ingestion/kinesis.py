@@ -1,0 +1,104 @@
+"""Kinesis records as Lambda hands them over: by shard, aggregated records of the producer library taken apart.
+
+A record's identity is its stream, shard, sequence number and, within an aggregated record, its place there. Batches
+have none: retries and bisecting move their edges.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+#: The producer library's layout: this, then a protobuf message, then the message's MD5.
+_AGGREGATED = b"\xf3\x89\x9a\xc2"
+_MD5_BYTES = 16
+_RECORDS_FIELD, _DATA_FIELD = 3, 3
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+
+@dataclass
+class ShardRecords:
+    """The records of one shard in one batch, as columns: ``arrived`` in seconds since the epoch."""
+
+    stream_arn: str
+    shard: str
+    data: list[bytes] = field(default_factory=list)
+    sequence: list[str] = field(default_factory=list)
+    subsequence: list[int] = field(default_factory=list)
+    arrived: list[float] = field(default_factory=list)
+
+    @property
+    def stream(self) -> str:
+        """Return the stream's name."""
+        return self.stream_arn.rpartition("/")[2]
+
+    @property
+    def source(self) -> str:
+        """Return stream and shard as one text."""
+        return f"{self.stream}/{self.shard}"
+
+
+def by_shard(records: Iterable[dict[str, Any]]) -> list[ShardRecords]:
+    """Return the records of a Lambda event by shard, in their order."""
+    shards: dict[tuple[str, str], ShardRecords] = {}
+    for record in records:
+        key = (record["eventSourceARN"], record["eventID"].partition(":")[0])
+        if key not in shards:
+            shards[key] = ShardRecords(*key)
+        shard = shards[key]
+        kinesis = record["kinesis"]
+        data = base64.b64decode(kinesis["data"])
+        for number, inner in enumerate(_user_records(data)):
+            shard.data.append(inner)
+            shard.sequence.append(kinesis["sequenceNumber"])
+            shard.subsequence.append(number)
+            shard.arrived.append(kinesis["approximateArrivalTimestamp"])
+    return list(shards.values())
+
+
+def _user_records(data: bytes) -> list[bytes]:
+    """Return the records in an aggregated one, or the record itself when it is not whole or not aggregated."""
+    if not data.startswith(_AGGREGATED) or len(data) < len(_AGGREGATED) + _MD5_BYTES:
+        return [data]
+    message, digest = data[len(_AGGREGATED) : -_MD5_BYTES], data[-_MD5_BYTES:]
+    if hashlib.md5(message, usedforsecurity=False).digest() != digest:
+        return [data]
+    try:
+        inner = [value for number, value in _fields(message) if number == _RECORDS_FIELD]
+        return [next(value for number, value in _fields(record) if number == _DATA_FIELD) for record in inner]
+    except (IndexError, ValueError, StopIteration):
+        return [data]
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield number and bytes of each length-delimited field of a protobuf message."""
+    at = 0
+    while at < len(message):
+        tag, at = _varint(message, at)
+        number, kind = tag >> 3, tag & 7
+        if kind == _VARINT:
+            _, at = _varint(message, at)
+        elif kind == _BYTES:
+            size, at = _varint(message, at)
+            if at + size > len(message):
+                raise ValueError("a field ends after its message")
+            yield number, message[at : at + size]
+            at += size
+        elif kind in (_FIXED64, _FIXED32):
+            at += 8 if kind == _FIXED64 else 4
+        else:
+            raise ValueError(f"no protobuf field has wire type {kind}")
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[at]
+        value |= (byte & 0x7F) << shift
+        at += 1
+        if byte < 0x80:
+            return value, at
+        shift += 7

@@ -1,0 +1,36 @@
+"""Streams: named as their datasets, encrypted, and read with an end to every retry."""
+
+from __future__ import annotations
+
+from tests.infra.templates import Cloud
+from tests.infra.uses import STREAMS
+
+
+def test_every_stream_dataset_has_a_stream_of_its_name_and_one_consumer(cloud: Cloud) -> None:
+    streams = {cloud.arn(each): each for each in cloud.resources("AWS::Kinesis::Stream")}
+    assert sorted(each.properties["Name"] for each in streams.values()) == sorted(
+        f"{cloud.environment.database_prefix}{name}" for name in STREAMS
+    )
+    sources = [each.properties["EventSourceArn"] for each in cloud.resources("AWS::Lambda::EventSourceMapping")]
+    assert sorted(source for source in sources if source in streams) == sorted(streams)
+
+
+def test_streams_are_encrypted_and_kept_in_prod(cloud: Cloud) -> None:
+    for stream in cloud.resources("AWS::Kinesis::Stream"):
+        assert stream.properties["StreamEncryption"] == {"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}
+        assert stream.body["DeletionPolicy"] == ("Retain" if cloud.environment.keep_data else "Delete")
+
+
+def test_nothing_is_tried_for_ever_and_a_batch_that_fails_to_the_end_is_kept_with_its_payload(cloud: Cloud) -> None:
+    lake = cloud.arn(cloud.resource("AWS::S3::Bucket", "Lake"))
+    hours = {each.properties["RetentionPeriodHours"] for each in cloud.resources("AWS::Kinesis::Stream")}
+    for mapping in cloud.resources("AWS::Lambda::EventSourceMapping"):
+        given = mapping.properties
+        if ":kinesis:" not in given["EventSourceArn"]:
+            continue
+        assert given["StartingPosition"] == "TRIM_HORIZON"
+        assert 0 < given["MaximumRetryAttempts"] < 100
+        assert 3600 <= given["MaximumRecordAgeInSeconds"] < min(hours) * 3600, "given up before the stream forgets it"
+        assert given["BisectBatchOnFunctionError"] is True
+        assert given["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert given["DestinationConfig"]["OnFailure"]["Destination"] == lake
