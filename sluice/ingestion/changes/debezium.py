@@ -20,6 +20,7 @@ from sluice.ingestion.changes.rows import has_placeholder, one_line, plan_of, re
 _ROWS: dict[str, Operation] = {"c": "insert", "u": "update", "d": "delete", "r": "read"}
 _CONTROLS: dict[str, Operation] = {"t": "truncate", "m": "heartbeat"}
 _TRANSACTION = frozenset(("status", "id", "event_count", "data_collections", "ts_ms", "ts_us", "ts_ns"))
+_BOUNDARIES = (b'"BEGIN"', b'"END"')
 _HEARTBEAT = frozenset(("ts_ms", "ts_us", "ts_ns"))
 _NONE = Raw()
 
@@ -38,7 +39,7 @@ class Source(msgspec.Struct):
     ts_ns: int | None = None
     sequence: Any = None
     lsn: Any = None
-    txId: Any = None  # noqa: N815
+    transaction: Any = msgspec.field(default=None, name="txId")
     gtid: Any = None
     file: Any = None
     pos: Any = None
@@ -132,11 +133,12 @@ def _row_change(operation: Operation, event: Event, raw: bytes, schema: bytes, c
 
 def _without_operation(event: Event, body: bytes | Raw, raw: bytes) -> Change:
     """Tell the kinds of control records apart; each by every one of its fields, so that no row passes for one."""
-    names = _decode_object(body).keys()
+    fields = _decode_object(body)
+    names = fields.keys()
     if names <= _HEARTBEAT and event.ts_ms is not None:
         return _control("heartbeat", event, raw)
-    if names <= _TRANSACTION and {"status", "id"} <= names:
-        return _control("transaction", event, raw, transaction=_decode_object(body)["id"])
+    if names <= _TRANSACTION and {"id", "event_count"} <= names and bytes(fields.get("status", _NONE)) in _BOUNDARIES:
+        return _control("transaction", event, raw, transaction=fields["id"])
     if {"source", "ddl"} <= names or {"source", "tableChanges"} <= names:
         return _control("schema", event, raw)
     raise Refused(
@@ -186,7 +188,9 @@ def _transaction(event: Event) -> str | None:
     if event.transaction is not None and event.transaction.id is not None:
         return _identity(event.transaction.id)
     source = event.source
-    return _identity(source.txId if source.txId is not None else source.gtid) if source is not None else None
+    return (
+        _identity(source.transaction if source.transaction is not None else source.gtid) if source is not None else None
+    )
 
 
 def _identity(value: Any) -> str | None:

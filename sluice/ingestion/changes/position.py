@@ -73,7 +73,7 @@ def padded(value: Any, what: str) -> str:
 
 
 def postgres(source: Any) -> str | None:
-    """https://debezium.io/documentation/reference/stable/connectors/postgresql.html#postgresql-events"""
+    """Return the later of the last commit and the change's own LSN, and that; ``sequence`` may know no commit yet."""
     if source.lsn is None:
         return None
     lsn = number(source.lsn, "source.lsn")

@@ -95,8 +95,18 @@ class Plan:
             return None
         self.convert(old, schema)
         self.convert(new, schema)
-        same = all(_exact(old[header]) == _exact(new[header]) for header in self.key)
+        same = all(self._value(header, old) == self._value(header, new) for header in self.key)
         return None if same else one_line(old)
+
+    def _value(self, header: str, row: Row) -> object:
+        """Return a key column's value, so that two spellings of one number are equal."""
+        value = _exact(row[header])
+        if self.columns[header].type.name != "decimal" or not isinstance(value, str):
+            return value
+        try:
+            return Decimal(value)
+        except ArithmeticError:
+            return value
 
 
 def plan_of(contract: Contract) -> Plan:
