@@ -1,7 +1,7 @@
 """Entry point of the Glue job: rebuilds one derived table on Spark with Iceberg.
 
-Arguments: ``--table`` (``silver.orders``), ``--lake-bucket``, ``--prefix`` (before database names). The transform's
-module must be given to Glue as an extra Python file.
+Arguments: ``--table`` (``silver.orders``), ``--lake-bucket``, ``--prefix`` (before database names). The project's
+code must be given to Glue as extra Python files.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ import sys
 from typing import Any
 
 from pyspark.sql import SparkSession
+
+from sluice.project import deployed_project
+from sluice.transforms import apply
 
 
 def session(lake_bucket: str) -> SparkSession:
@@ -33,10 +36,12 @@ def rebuild(spark: SparkSession, table: str, prefix: str) -> None:
     """Replace all rows of ``table`` by what its transform makes of its inputs."""
     database, _, name = table.partition(".")
     function: Any = getattr(importlib.import_module(f"glue_jobs.{database}.{name}"), name)
+    project = deployed_project()
     inputs = {parameter: spark.table(f"lake.{prefix}{source}") for parameter, source in function.inputs.items()}
     target = f"lake.{prefix}{table}"
     columns = spark.table(target).columns
-    function(**inputs).select(*columns).writeTo(target).overwritePartitions()
+    keys = {parameter: project.contract(source).key for parameter, source in function.inputs.items()}
+    apply(function, inputs, keys).select(*columns).writeTo(target).overwritePartitions()
 
 
 def main(arguments: list[str]) -> None:

@@ -71,6 +71,8 @@ ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
             "{tables}/{db}bronze/*": "Finds where an input's metadata lies.",
             "{tables}/{db}silver/*": "Publishing a silver table is one update of its catalog entry.",
             "{tables}/{db}gold/*": "Publishing a gold table asserts the snapshot that the run began with.",
+            "{lake}/{db}quarantine/*": "Records that contradict each other are found here, and join the others there.",
+            "{tables}/{db}quarantine/*": "The quarantine of whichever input a transform wants unique by key.",
         },
         "SparkRole": {
             "{lake}/{db}bronze/*": "The Spark engine takes over tables that outgrow a function: same inputs.",

@@ -68,19 +68,20 @@ class ProcessingStack(Stack):
     def _grant_functions(self) -> None:
         storage = self.storage
         every, derived = ("bronze", "silver", "gold"), ("silver", "gold")
-        for function in (self.plan, self.run):
-            assert function.role is not None
-            grants.allow(function.role, ["glue:GetTable"], storage.catalog_arns(*every))
+        # A run also puts records that contradict each other into quarantine.
+        written = (*derived, "quarantine")
         assert self.plan.role is not None
         assert self.run.role is not None
+        grants.allow(self.plan.role, ["glue:GetTable"], storage.catalog_arns(*every))
+        grants.allow(self.run.role, ["glue:GetTable"], storage.catalog_arns(*every, "quarantine"))
         metadata = [f"{folder}*/metadata/" for folder in storage.folders(*every)]
         grants.read_objects(self.plan.role, storage.lake, *metadata, key=storage.key)
-        grants.read_objects(self.run.role, storage.lake, *storage.folders(*every), key=storage.key)
-        grants.write_objects(self.run.role, storage.lake, *storage.folders(*derived), key=storage.key)
-        grants.delete_objects(self.run.role, storage.lake, *storage.folders(*derived))
+        grants.read_objects(self.run.role, storage.lake, *storage.folders(*every, "quarantine"), key=storage.key)
+        grants.write_objects(self.run.role, storage.lake, *storage.folders(*written), key=storage.key)
+        grants.delete_objects(self.run.role, storage.lake, *storage.folders(*written))
         grants.list_bucket(self.run.role, storage.lake)
-        grants.allow(self.run.role, ["glue:GetDatabase"], storage.database_arns(*derived))
-        grants.allow(self.run.role, ["glue:UpdateTable"], storage.catalog_arns(*derived))
+        grants.allow(self.run.role, ["glue:GetDatabase"], storage.database_arns(*written))
+        grants.allow(self.run.role, ["glue:UpdateTable"], storage.catalog_arns(*written))
         grants.use_ledger(self.run.role, storage.ledger, "PutItem")
 
     def _workflow(self) -> sfn.StateMachine:

@@ -18,13 +18,15 @@ FILE_NAME = "project.json"
 class CompiledTransform(msgspec.Struct, frozen=True):
     """A derived table's transform as SQL for DuckDB.
 
-    ``inputs`` maps the function's parameter names to tables; ``fingerprint`` changes when the result may.
+    ``inputs`` maps the function's parameter names to tables; ``fingerprint`` changes when the result may. ``conflicts``
+    is, by input, the SQL for its rows that contradict the one picked for their key.
     """
 
     table: str
     inputs: dict[str, str]
     sql: str
     fingerprint: str
+    conflicts: dict[str, str] = {}
 
 
 class Project(msgspec.Struct, frozen=True):

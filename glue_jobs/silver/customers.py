@@ -2,20 +2,38 @@
 
 from string import ascii_lowercase, ascii_uppercase
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from sluice.transforms import latest_by_key, transform
+from sluice.transforms.changes import current_rows
 
 
-@transform(customers="bronze.customers")
-def customers(customers: DataFrame) -> DataFrame:
+@transform(exported="bronze.customers", changes="bronze.customer_changes")
+def customers(exported: DataFrame, changes: DataFrame) -> DataFrame:
     """Return the latest version of each customer, e-mail in lower case, telephone as digits.
 
-    Only ASCII letters are lowered: engines differ on the others (İ), and mail addresses do not need them.
+    The weekly export and the captured changes tell of the same customers: what was written last counts, also when
+    that is a deletion. Only ASCII letters are lowered: engines differ on the others (İ), and mail addresses do not
+    need them.
     """
-    latest = latest_by_key(customers, ["customer_id"], newest="updated_at")
-    return latest.select(
+    from_export = latest_by_key(exported, ["customer_id"], newest="updated_at")
+    from_changes = current_rows(changes, ["customer_id"], deleted=True)
+    own = from_export.columns
+    versions = from_changes.select(
+        *own,
+        "_deleted",
+        F.when(F.col("_deleted"), F.col("_changed_at")).otherwise(F.col("updated_at")).alias("written_at"),
+        F.lit(1).alias("captured"),
+    ).unionByName(
+        from_export.select(
+            *own, F.lit(False).alias("_deleted"), F.col("updated_at").alias("written_at"), F.lit(0).alias("captured")
+        )
+    )
+    # Of versions written at the same time the captured one counts: the export may have been made before.
+    last = Window.partitionBy("customer_id").orderBy(F.col("written_at").desc_nulls_last(), F.col("captured").desc())
+    latest = versions.withColumn("_place", F.row_number().over(last)).where(F.col("_place") == 1)
+    return latest.where(~F.col("_deleted")).select(
         "customer_id",
         F.translate(F.trim(F.col("email")), ascii_uppercase, ascii_lowercase).alias("email"),
         F.trim(F.col("first_name")).alias("first_name"),

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from sluice.cli.deployment import client
 from sluice.cli.status import Status, freshness
+from sluice.cli.streams import StreamsStatus, redrive_batches
 from sluice.errors import CommandError
 from sluice.ledger import FINAL
 
@@ -78,7 +79,10 @@ def print_status(status: Status, outputs: dict[str, str], console: Console) -> N
     table = narrow_table(
         "dataset", "delivered", "committed", "duplicate", "rejected", "accepted", "quarantined", "last"
     )
+    by_stream = {shard.dataset for shard in status.streams.shards}
     for name, numbers in status.datasets.items():
+        if name in by_stream and not numbers.deliveries:
+            continue
         quarantined = f"{numbers.quarantined:,}" + (
             f" + {numbers.unknown_counts} files" if numbers.unknown_counts else ""
         )
@@ -91,10 +95,17 @@ def print_status(status: Status, outputs: dict[str, str], console: Console) -> N
             freshness(numbers.last),
         )
     console.print(table)
+    if status.streams.shards:
+        console.print(_shards_table(status.streams))
     open_count = len(status.open_deliveries)
     ended = sum(sum(d.deliveries[s] for s in FINAL) for d in status.datasets.values())
     sign = "=" if ended + open_count == status.delivered else "≠"
     console.print(f"{ended:,} accounted for + {open_count:,} on their way {sign} {status.delivered:,} delivered")
+    if status.streams.shards:
+        waiting = ", ".join(status.streams.on_their_way) or "nothing"
+        console.print(f"{status.streams.records:,} stream records in tables; on their way: {waiting}")
+    if failed := status.streams.failed_batches:
+        console.print(f"[red]{len(failed):,} batches of streams failed to the end; `sluice redrive` tries again[/red]")
     for name, count in status.dead_letters.items():
         if count:
             console.print(f"[red]{count:,} dead letters in {outputs[name]}; `sluice redrive` puts them back[/red]")
@@ -105,12 +116,28 @@ def print_status(status: Status, outputs: dict[str, str], console: Console) -> N
         console.print(f"… and {len(errors) - _SHOWN_ERRORS:,} more files that could not be read")
 
 
+def _shards_table(streams: StreamsStatus) -> Table:
+    table = narrow_table("stream and shard", "accepted", "quarantined", "last", "lag")
+    for shard in streams.shards:
+        counts = shard.counts
+        lag = f"{shard.lag:.0f} s" if shard.behind else "0 s"
+        table.add_row(
+            counts.shard.replace("shardId-", "").replace("/0000000", "/…"),
+            f"{counts.accepted:,}",
+            f"{counts.quarantined:,}",
+            freshness(counts.arrived),
+            lag,
+        )
+    return table
+
+
 def redrive_all(outputs: dict[str, str]) -> dict[str, int]:
-    """Move every dead letter back to the queue it came from; return how many by queue."""
+    """Move every dead letter back to where it came from; return how many by queue, and batches of streams."""
     moved = {}
     for name in ("Landing", "Commit"):
         dead, queue = outputs[f"{name}DeadLetterQueueUrl"], outputs[f"{name}QueueUrl"]
         moved[name.lower()] = _move(dead, queue)
+    moved["streams"] = redrive_batches(outputs)
     return moved
 
 

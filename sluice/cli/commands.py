@@ -6,7 +6,6 @@ import functools
 import json
 import signal
 import sys
-import time
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -157,23 +156,63 @@ def redrive(env: EnvironmentName = "dev") -> None:
 
 @cli.command()
 def generate(
+    *,
     days: Annotated[int, typer.Option(help="How many days of history.")] = 365,
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 1,
-    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("shopsphere"),
+    out: Annotated[Path | None, typer.Option(help="Folder to write to; default shopsphere.")] = None,
     rows_per_day: Annotated[int | None, typer.Option(help="Order lines a day on average.")] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Clicks onto their Kinesis stream; with --out, all that streams as files.")
+    ] = False,
+    events: Annotated[int, typer.Option(help="With --stream: how many clicks.")] = 100_000,
+    rate: Annotated[float | None, typer.Option(help="With --stream: clicks a second at most.", min=0.01)] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(help="With --stream: time of the first event, UTC, or `now`; files begin in 2025 by default."),
+    ] = None,
+    manifest: Annotated[Path, typer.Option(help="With --stream and no --out: file that tells what was sent.")] = Path(
+        "clickstream.manifest.json"
+    ),
+    env: EnvironmentName = "dev",
 ) -> None:
     """Write a believable ShopSphere history with planted dirt, and a manifest of what was planted."""
-    from sluice.cli.answers import narrow_table
-    from sluice.generate import generate as write
+    from sluice.cli import generating
 
-    began = time.perf_counter()
-    manifest = write(days=days, seed=seed, out=out, rows_per_day=rows_per_day)
-    table = narrow_table("dataset", "files", "records", "accepted", "quarantined")
-    for name, numbers in manifest.datasets.items():
-        counts = (numbers.files, numbers.records, numbers.expected_accepted, sum(numbers.expected_quarantined.values()))
-        table.add_row(name, *(f"{count:,}" for count in counts))
-    _console().print(table)
-    typer.echo(f"{out}: {time.perf_counter() - began:.1f} s")
+    if stream and out is None:
+        generating.live(
+            events=events, seed=seed, rate=rate, start=start, manifest=manifest, environment=env, console=_console()
+        )
+    elif stream and out is not None:
+        generating.stream_files(events=events, seed=seed, rate=rate, start=start, out=out, console=_console())
+    else:
+        folder = out or Path("shopsphere")
+        generating.history(days=days, seed=seed, out=folder, rows_per_day=rows_per_day, console=_console())
+
+
+@cli.command()
+def send(
+    dataset: Annotated[str, typer.Argument(help="Dataset that arrives by stream.")],
+    file: Annotated[Path, typer.Argument(help="NDJSON, JSON, CSV or TSV, gzipped or not.")],
+    rate: Annotated[float | None, typer.Option(help="Records a second at most.", min=0.01)] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Column whose value spreads records over shards; default the first there is.")
+    ] = None,
+    env: EnvironmentName = "dev",
+) -> None:
+    """Put a file's records on a dataset's Kinesis stream; non-zero when one was refused."""
+    from sluice.cli.deployment import client, stack_outputs
+    from sluice.cli.send import send_file, shown
+
+    outputs = stack_outputs(env)
+    with shown(_console(), dataset) as bar:
+        sent = send_file(
+            client("kinesis"), client("glue"), outputs, dataset=dataset, path=file, key=key, rate=rate,
+            refuse=lambda why: typer.echo(why, err=True), watch=lambda at, count: bar(count, at.position, at.size),
+        )  # fmt: skip
+    typer.echo(sent.line(dataset))
+    if sent.refused:
+        typer.echo(f"{len(sent.refused):,} records were refused and not sent", err=True)
+        raise typer.Exit(1)
 
 
 @cli.command()

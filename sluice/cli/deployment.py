@@ -23,21 +23,22 @@ def client(service: str) -> Any:
 
 def stack_outputs(environment: str) -> dict[str, str]:
     """Return all outputs of the environment's stacks as one flat mapping."""
-    found: dict[str, str] = {}
-    for stack in STACKS:
-        name = f"sluice-{environment}-{stack}"
-        try:
-            described = client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
-        except (ClientError, BotoCoreError) as error:
-            raise CommandError(
-                f"The stack {name} cannot be read: {error}",
-                next_step="start the local AWS with `sluice up` and export the lines that it prints, or deploy with "
-                "`cdk deploy`.",
-            ) from error
-        for output in described.get("Outputs", []):
-            if not output["OutputKey"].startswith("PublishOutput"):
-                found[output["OutputKey"]] = output["OutputValue"]
-    return found
+    prefix = f"sluice-{environment}-"
+    how = "start the local AWS with `sluice up` and export the lines that it prints, or deploy with `cdk deploy`."
+    try:
+        pages = list(client("cloudformation").get_paginator("describe_stacks").paginate())
+    except (ClientError, BotoCoreError) as error:
+        raise CommandError(f"The stacks {prefix}… cannot be read: {error}", next_step=how) from error
+    stacks = {stack["StackName"]: stack for page in pages for stack in page["Stacks"]}
+    if missing := [name for part in STACKS if (name := f"{prefix}{part}") not in stacks]:
+        raise CommandError(f"There is no stack {', '.join(missing)}.", next_step=how)
+    return {
+        output["OutputKey"]: output["OutputValue"]
+        for name, stack in stacks.items()
+        if name.startswith(prefix)
+        for output in stack.get("Outputs", [])
+        if not output["OutputKey"].startswith("PublishOutput")
+    }
 
 
 def deployed_settings(outputs: dict[str, str]) -> Settings:

@@ -1,4 +1,4 @@
-"""Where every delivery is, from the AWS APIs: the landing bucket's versions, the ledger, the queues, the workflow."""
+"""Where every delivery is, from the AWS APIs: landing's versions, streams, the ledger, the queues, the workflow."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sluice.cli.deployment import client, deployed_settings
+from sluice.cli.streams import StreamsStatus, read_streams
 from sluice.ingestion.landing import Notice
 from sluice.ledger import FINAL, UNKNOWN, Delivery, Ledger
 
@@ -43,16 +44,18 @@ class Status:
     open_deliveries: tuple[str, ...]
     dead_letters: dict[str, int]
     running: int
+    streams: StreamsStatus = field(default_factory=StreamsStatus)
 
     @property
     def arrived(self) -> bool:
         """Tell whether anything came for any dataset: before that no refresh is due."""
-        return any(numbers.deliveries for name, numbers in self.datasets.items() if name != UNKNOWN)
+        files = any(numbers.deliveries for name, numbers in self.datasets.items() if name != UNKNOWN)
+        return files or bool(self.streams.records)
 
     @property
     def accounted(self) -> bool:
-        """Tell whether every object version in landing has an end in the ledger."""
-        return not self.open_deliveries
+        """Tell whether every object version in landing and every record of a stream has an end in the ledger."""
+        return not self.open_deliveries and self.streams.accounted
 
 
 def read_status(outputs: dict[str, str]) -> Status:
@@ -70,6 +73,7 @@ def read_status(outputs: dict[str, str]) -> Status:
         open_deliveries=tuple(notice.uri for notice in versions if notice.delivery_id not in ended),
         dead_letters={name: _depth(outputs[name]) for name in outputs if name.endswith("DeadLetterQueueUrl")},
         running=_running(outputs),
+        streams=read_streams(outputs),
     )
 
 
@@ -83,6 +87,8 @@ def wait(
         status = read_status(outputs)
         progress(status)
         dead = [f"{count} dead letters in {name}" for name, count in status.dead_letters.items() if count]
+        if status.streams.failed_batches:
+            dead.append(f"{len(status.streams.failed_batches)} failed batches of streams")
         if dead:
             return status, dead
         behind: list[str] = []
@@ -96,7 +102,9 @@ def wait(
         else:
             idle_since = None
         if time.monotonic() > deadline:
-            what = [*status.open_deliveries[:5], *behind] or ["a refresh is still running"]
+            what = [*status.open_deliveries[:5], *status.streams.on_their_way[:5], *behind] or [
+                "a refresh is still running"
+            ]
             return status, [f"not done after {timeout:.0f} s: {', '.join(what)}"]
         time.sleep(_POLL_SECONDS)
 

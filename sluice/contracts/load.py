@@ -22,6 +22,7 @@ from sluice.contracts.model import FILE_FORMATS, STREAM_FORMATS, Arrival, Check,
 from sluice.contracts.types import ColumnType, parse_type
 from sluice.contracts.yaml_lines import line_of
 from sluice.errors import ContractError
+from sluice.ingestion.convert import EPOCH_FORMATS, strptime_format
 
 DATABASES = ("bronze", "silver", "gold")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -228,6 +229,7 @@ class _Reader:
             self.refuse((*at, "physicalType" if prop.physicalType else "logicalType"), str(error))
         self._custom(prop.customProperties, (*at, "customProperties"), ("partitionTransform",))
         options = dict(prop.logicalTypeOptions or {})
+        self._format(options.get("format"), kind, (*at, "logicalTypeOptions", "format"))
         return Column(
             name=prop.name,
             type=kind,
@@ -239,6 +241,17 @@ class _Reader:
             classification=prop.classification,
             rules=self._rules(prop, options, kind, at),
         )
+
+    def _format(self, spelled: str | None, kind: ColumnType, at: Path_) -> None:
+        """Refuse a format that no value could have."""
+        if spelled is None or (kind.name == "timestamp" and spelled in EPOCH_FORMATS):
+            return
+        if kind.name not in ("date", "timestamp"):
+            self.refuse(at, f"a format is for date and timestamp columns, not {kind}")
+        try:
+            strptime_format(spelled)
+        except ValueError as error:
+            self.refuse(at, f"{error}; or, for a timestamp, {', '.join(EPOCH_FORMATS)}")
 
     def _rules(self, prop: SchemaProperty, options: dict[str, Any], kind: ColumnType, at: Path_) -> Rules:
         fields = {

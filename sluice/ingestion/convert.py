@@ -38,6 +38,13 @@ _SHAPES = {
     "date": rf"^[0-9]{{4}}-{_DAY_OF_YEAR}$",
     "timestamp": rf"^[0-9]{{4}}-{_DAY_OF_YEAR}([T ]{_TIME}(Z|[+-][0-9]{{2}}:?[0-9]{{2}})?)?$",
 }
+#: How many units of a numeric timestamp make a second, by a column's ``format``; text is ISO 8601 beside it.
+EPOCH_FORMATS = {
+    "epoch_seconds": 1,
+    "epoch_millis": 1_000,
+    "epoch_micros": 1_000_000,
+    "epoch_nanos": 1_000_000_000,
+}
 _ZONED = r"(Z|[+-][0-9]{2}:?[0-9]{2})$"
 _PATTERN_LETTERS = {
     "yyyy": "%Y",
@@ -113,6 +120,8 @@ def _typed_cast(target: pa.DataType) -> Cast:
 
 
 def _text_cast(column: Column, target: pa.DataType) -> Cast:
+    if column.format in EPOCH_FORMATS:
+        return lambda values: _cast_epochs(values, EPOCH_FORMATS[str(column.format)])
     if column.format is not None:
         spelled = strptime_format(column.format)
         return lambda values: pc.strptime(values, format=spelled, unit="us", error_is_null=True).cast(target)
@@ -154,6 +163,15 @@ def _cast_mixed_timestamps(values: pa.Array) -> pa.Array:
         pc.if_else(with_zone, values, none).cast(zoned).cast(naive),
         pc.if_else(with_zone, none, values).cast(naive),
     )
+
+
+def _cast_epochs(values: pa.Array, units: int) -> pa.Array:
+    """Cast numbers of ``units`` a second since 1970, and ISO 8601 text, to UTC."""
+    numeric = pc.fill_null(pc.match_substring_regex(values, r"^-?[0-9]{1,19}$"), False)
+    none = pa.scalar(None, values.type)
+    numbers = pc.if_else(numeric, values, none).cast(pa.int64())
+    scaled = pc.divide(numbers, units // 10**6) if units > 10**6 else pc.multiply_checked(numbers, 10**6 // units)
+    return pc.coalesce(scaled.cast(pa.timestamp("us")), _cast_mixed_timestamps(pc.if_else(numeric, none, values)))
 
 
 def _cast_dirty_text(values: pa.Array, cast: Cast, column: Column, target: pa.DataType) -> pa.Array:

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from sluice.contracts import Contract
 from sluice.errors import UnknownDataset
+from sluice.ingestion.changes.read import check_changes
 from sluice.ingestion.check import Checked, check_block
 from sluice.ingestion.kinesis import ShardRecords, by_shard
 from sluice.ingestion.readers.json_records import parse_records
@@ -55,9 +56,15 @@ def stage_shard(shard: ShardRecords, contract: Contract, lake: str, store: Store
     """Check one shard's records and put what is accepted and what is rejected, then the manifest."""
     attempt = uuid.uuid4().hex
     folder = f"{staging_prefix(lake, contract.name)}{attempt}"
-    origin = _origin(shard, datetime.now(UTC))
-    blocks = [check_block(block, contract) for block in parse_records(shard.data, contract, 0)]
-    accepted = pa.concat_tables([_accepted(checked, origin, contract) for checked in blocks])
+    assert contract.arrival is not None
+    origin = facts = _origin(shard, datetime.now(UTC))
+    if contract.arrival.changes:
+        blocks, of_changes = check_changes(shard.data, contract)
+        for name, column in zip(of_changes.column_names, of_changes.columns, strict=True):
+            facts = facts.append_column(name, column)
+    else:
+        blocks = [check_block(block, contract) for block in parse_records(shard.data, contract, 0)]
+    accepted = pa.concat_tables([_accepted(checked, facts, contract) for checked in blocks])
     rejected = without_large(
         pa.concat_tables([checked.rejected for checked in blocks]), lambda raw: _keep(store, lake, contract, raw)
     )
@@ -88,9 +95,9 @@ def _origin(shard: ShardRecords, now: datetime) -> pa.Table:
     )
 
 
-def _accepted(checked: Checked, origin: pa.Table, contract: Contract) -> pa.Table:
+def _accepted(checked: Checked, facts: pa.Table, contract: Contract) -> pa.Table:
     rows = checked.accepted
-    for name, column in zip(origin.column_names, origin.take(checked.positions).columns, strict=True):
+    for name, column in zip(facts.column_names, facts.take(checked.positions).columns, strict=True):
         rows = rows.append_column(name, column)
     rows = rows.append_column("_late", _late(rows, contract))
     return rows.select(data_arrow(contract).names)

@@ -23,6 +23,7 @@ from sluice.contracts import Contract
 from sluice.errors import CheckFailed, CommitConflict
 from sluice.project import CompiledTransform, Project
 from sluice.refresh.audit import audit
+from sluice.refresh.conflicts import quarantine_conflicts
 from sluice.refresh.inputs import register
 from sluice.refresh.plan import FINGERPRINT, INPUTS, snapshot_of
 from sluice.storage import Store
@@ -35,7 +36,7 @@ _RESULT = "sluice_result"
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What one run did: rows in the result, seconds by step, cost in USD, warnings of its checks."""
+    """What one run did: rows in the result, seconds by step, cost in USD, new conflicts, warnings of its checks."""
 
     table: str
     run_id: str
@@ -45,6 +46,7 @@ class Run(msgspec.Struct, frozen=True):
     snapshot: str
     seconds: dict[str, float]
     cost_usd: float
+    conflicts: int = 0
     warnings: tuple[str, ...] = ()
 
 
@@ -96,6 +98,11 @@ def _run_once(project: Project, table: str, workshop: Workshop, *, run_id: str, 
                 next_step=f"mend the input or {contract.file}; the next refresh tries again.",
             )
         clock.lap("check")
+        conflicts = sum(
+            quarantine_conflicts(connection, sql, project.contract(name), workshop.load, run_id=run_id)
+            for name, sql in transform.conflicts.items()
+        )
+        clock.lap("conflicts")
         files = _write(connection, target, contract, workshop.store, local) if rows else []
         clock.lap("write")
         summary = _summary(transform, inputs, run_id=run_id, rows=rows, clock=clock, workshop=workshop)
@@ -115,6 +122,7 @@ def _run_once(project: Project, table: str, workshop: Workshop, *, run_id: str, 
         snapshot=snapshot_of(published),
         seconds=clock.laps,
         cost_usd=_cost(clock, workshop),
+        conflicts=conflicts,
         warnings=tuple(str(failure) for failure in failures),
     )
 

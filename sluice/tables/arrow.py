@@ -41,9 +41,14 @@ CHANGE_FACTS = (
     Added("_log_position", pa.string(), "Position in the source's log, as text that sorts as the log does."),
     Added("_changed_at", pa.timestamp("us"), "When the source made the change, UTC."),
     Added("_transaction", pa.string(), "The source's transaction."),
-    Added("_previous_key", pa.string(), "The row's key before the change, as JSON, when the change moved it."),
+    Added(
+        "_previous_key", pa.string(), "Key that the change moved the row from: its values in order, parted by U+001F."
+    ),
+    Added("_unavailable", pa.string(), "Columns that the source left out since they did not change, by commas."),
     Added("_control", pa.string(), "A control record as it came."),
 )
+#: Parts the values in ``_previous_key``.
+KEY_SEPARATOR = "\x1f"
 REASON_ARROW = pa.struct(
     [("code", pa.string()), ("column", pa.string()), ("value", pa.string()), ("message", pa.string())]
 )

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -14,26 +14,76 @@ if TYPE_CHECKING:
 Transform = Callable[..., "DataFrame"]
 
 
-def transform(**inputs: str) -> Callable[[Transform], Transform]:
+class Unique(NamedTuple):
+    """An input with one row per key of its contract."""
+
+    table: str
+    newest: str
+
+
+def unique(table: str, *, newest: str) -> Unique:
+    """Declare an input that the function sees with one row per key of its contract, as ``latest_by_key`` picks them.
+
+    Records that say something else under the same key go to the dataset's quarantine, with the reason ``conflict``.
+    """
+    return Unique(table, newest)
+
+
+def transform(**inputs: str | Unique) -> Callable[[Transform], Transform]:
     """Declare which table each parameter of the function is, e.g. ``@transform(orders="bronze.orders")``."""
 
     def declare(function: Transform) -> Transform:
-        function.inputs = inputs  # type: ignore[attr-defined]
+        tables = {name: given.table if isinstance(given, Unique) else given for name, given in inputs.items()}
+        function.inputs = tables  # type: ignore[attr-defined]
+        function.newest = {n: given.newest for n, given in inputs.items() if isinstance(given, Unique)}  # type: ignore[attr-defined]
         return function
 
     return declare
 
 
+def apply(function: Transform, frames: Mapping[str, DataFrame], keys: Mapping[str, Iterable[str]]) -> DataFrame:
+    """Return the function's result for ``frames``; ``keys`` are the contracts' keys of the inputs, by parameter."""
+    newest: Mapping[str, str] = function.newest  # type: ignore[attr-defined]
+    given = {
+        name: latest_by_key(frame, keys[name], newest=newest[name]) if name in newest else frame
+        for name, frame in frames.items()
+    }
+    return function(**given)
+
+
 def latest_by_key(rows: DataFrame, key: Iterable[str], *, newest: str) -> DataFrame:
     """Return one row per key, the one with the latest ``newest``; equal ones are decided by the rows' own values.
 
-    The winner never depends on the order in which records arrived.
+    The winner never depends on the order in which records arrived. ``_late``, of a stream, is true when every record of
+    the key was late.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
     keys = list(key)
-    own = [name for name in rows.columns if not name.startswith("_") and name not in (*keys, newest)]
-    order: list[Any] = [F.col(newest).desc_nulls_last(), *(F.col(name).desc_nulls_last() for name in own)]
+    own, order = _ranking(rows, keys, newest)
     ranked = rows.withColumn("_rank", F.row_number().over(Window.partitionBy(*keys).orderBy(*order)))
-    return ranked.where(F.col("_rank") == 1).select(*keys, newest, *own)
+    late = ["_late"] if "_late" in rows.columns else []
+    for name in late:
+        ranked = ranked.withColumn(name, F.min(name).over(Window.partitionBy(*keys)))
+    return ranked.where(F.col("_rank") == 1).select(*keys, newest, *own, *late)
+
+
+def conflicting(rows: DataFrame, key: Iterable[str], *, newest: str) -> DataFrame:
+    """Return the rows whose content differs from the one that ``latest_by_key`` picks for their key."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    keys = list(key)
+    _, order = _ranking(rows, keys, newest)
+    # The order covers all of a record's own columns: rank 1 has every row that says the same as the winner.
+    ranked = rows.withColumn("_rank", F.dense_rank().over(Window.partitionBy(*keys).orderBy(*order)))
+    return ranked.where(F.col("_rank") > 1).drop("_rank")
+
+
+def _ranking(rows: DataFrame, keys: list[str], newest: str) -> tuple[list[str], list[Any]]:
+    """Return the columns beside key and ``newest``, and the order in which rows of one key compete."""
+    from pyspark.sql import functions as F
+
+    own = [name for name in rows.columns if not name.startswith("_") and name not in (*keys, newest)]
+    return own, [F.col(newest).desc_nulls_last(), *(F.col(name).desc_nulls_last() for name in own)]

@@ -20,6 +20,7 @@ from sluice.contracts import Contract
 from sluice.errors import TransformError
 from sluice.project import CompiledTransform, Project
 from sluice.tables.arrow import added
+from sluice.transforms import apply, conflicting
 from sluice.transforms.discover import Found, discover
 
 #: DuckDB sums integers to HUGEINT where Spark has BIGINT; the final cast brings them together, or fails on overflow.
@@ -85,7 +86,8 @@ class _EmptyTables:
 
         self.connection = duckdb.connect()
         self.connection.execute("SET TimeZone = 'UTC'")
-        for contract in contracts:
+        self.contracts = {contract.table: contract for contract in contracts}
+        for contract in self.contracts.values():
             self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {contract.database}")
             self.connection.execute(f"CREATE TABLE {contract.table} ({_columns(contract)})")
         self.session: Any = DuckDBSession(conn=self.connection)
@@ -94,7 +96,11 @@ class _EmptyTables:
 def _compile(item: Found, contract: Contract, tables: _EmptyTables) -> CompiledTransform:
     try:
         frames = {name: tables.session.table(table) for name, table in item.inputs.items()}
-        result: Any = item.function(**frames)
+        keys = {name: tables.contracts[table].key for name, table in item.inputs.items()}
+        result: Any = apply(item.function, frames, keys)
+        newest: dict[str, str] = item.function.newest  # type: ignore[attr-defined]
+        losers: dict[str, Any] = {name: conflicting(frames[name], keys[name], newest=newest[name]) for name in newest}
+        conflicts = {item.inputs[name]: rows.sql(dialect="duckdb", pretty=True) for name, rows in losers.items()}
         sql = result.sql(dialect="duckdb", pretty=True)
         described = tables.connection.execute(f"DESCRIBE {sql}").fetchall()
     except Exception as error:
@@ -102,7 +108,7 @@ def _compile(item: Found, contract: Contract, tables: _EmptyTables) -> CompiledT
     _compare([(row[0], row[1]) for row in described], contract, item)
     sql = _with_casts(sql, contract)
     fingerprint = hashlib.sha256("\n".join((sql, _columns(contract))).encode()).hexdigest()[:32]
-    return CompiledTransform(item.table, item.inputs, sql, fingerprint)
+    return CompiledTransform(item.table, item.inputs, sql, fingerprint, conflicts)
 
 
 def _columns(contract: Contract) -> str:

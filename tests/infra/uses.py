@@ -77,6 +77,8 @@ _ALL = ("bronze", "silver", "gold")
 _DERIVED = ("silver", "gold")
 _BOTH = ("bronze", "quarantine")
 _EVERY = ("bronze", "silver", "gold", "quarantine")
+#: By a run: what it derives, and records that contradict each other.
+_WRITTEN = ("silver", "gold", "quarantine")
 
 
 def _files(names: Iterable[str], *folders: str) -> list[str]:
@@ -133,12 +135,12 @@ USES: dict[str, set[Use]] = {
     "RunTransform": {
         *log("RunTransformLog"),
         *FIND,
-        *read(*_files(_ALL, "metadata", "data")),
-        *write(*_files(_DERIVED, "metadata", "data")),
-        *delete(*_files(_DERIVED, "metadata", "data")),
-        *databases(_DERIVED),
-        *tables(_ALL, "GetTable"),
-        *tables(_DERIVED, "UpdateTable"),
+        *read(*_files(_EVERY, "metadata", "data")),
+        *write(*_files(_WRITTEN, "metadata", "data")),
+        *delete(*_files(_WRITTEN, "metadata", "data")),
+        *databases(_WRITTEN),
+        *tables(_EVERY, "GetTable"),
+        *tables(_WRITTEN, "UpdateTable"),
         *ledger("PutItem"),
     },
     "Spark": {

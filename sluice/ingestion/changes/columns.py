@@ -14,14 +14,8 @@ import msgspec
 from sluice.contracts import Column
 from sluice.ingestion.changes import values
 from sluice.ingestion.changes.values import Convert
+from sluice.ingestion.convert import EPOCH_FORMATS
 
-#: How many units of an integer timestamp make a second, by a column's ``format``.
-EPOCH_FORMATS = {
-    "epoch_seconds": 1,
-    "epoch_millis": 1_000,
-    "epoch_micros": 1_000_000,
-    "epoch_nanos": 1_000_000_000,
-}
 _DAYS = ("io.debezium.time.Date", "org.apache.kafka.connect.data.Date")
 _INSTANTS = {
     "io.debezium.time.Timestamp": 1_000,

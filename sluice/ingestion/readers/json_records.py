@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from sluice.contracts import Column, Contract
-from sluice.ingestion.convert import arrow_type
+from sluice.ingestion.convert import EPOCH_FORMATS, arrow_type
 from sluice.ingestion.readers.text import is_clean, undecodable
 from sluice.ingestion.records import Block, Reason, Rejected
 
@@ -197,5 +197,7 @@ def _as_text(value: Any, column: Column) -> str | None:
     if isinstance(value, bool):
         return str(value).lower() if column.type.name == "boolean" else None
     if isinstance(value, int | float) and column.type.name in ("int", "bigint", "float", "double", "decimal"):
+        return repr(value)
+    if isinstance(value, int) and column.format in EPOCH_FORMATS:
         return repr(value)
     return None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import orjson
@@ -69,3 +70,14 @@ def test_an_array_is_read_record_by_record(option: int) -> None:
 def test_a_cut_array_is_refused() -> None:
     with pytest.raises(UnreadableFile, match="broken JSON"):
         read(orjson.dumps([{"id": "a"}, {"id": "b"}])[:-6], JSON)
+
+
+def test_a_timestamp_with_an_epoch_format_comes_as_number_or_as_text() -> None:
+    for unit, number in (("seconds", 1_733_788_889), ("millis", 1_733_788_889_378), ("nanos", -1_000)):
+        declared = contract(column("id"), column("at", "timestamp", fmt=f"epoch_{unit}"), format="ndjson")
+        data = b'{"id":"a","at":%d}\n{"id":"b","at":"2024-12-10T00:01:29.378Z"}\n{"id":"c","at":"soon"}\n' % number
+        rows, rejected = read(data, declared)
+        divisor = {"seconds": 1, "millis": 1e3, "nanos": 1e9}[unit]
+        epoch = datetime(1970, 1, 1) + timedelta(seconds=number / divisor)
+        assert rows.sort_by("_position")["at"].to_pylist() == [epoch, datetime(2024, 12, 10, 0, 1, 29, 378_000)]
+        assert codes(rejected) == [(3, ("unparseable",))]

@@ -1,0 +1,255 @@
+"""Records onto Kinesis streams: those of a file, or of the generated clickstream."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sluice.cli.record_files import RecordFile
+from sluice.errors import CommandError
+from sluice.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+MAX_RECORD_BYTES = 1 << 20
+_CALL_RECORDS, _CALL_BYTES = 500, 5 << 20
+_LONGEST_KEY = 256
+#: Seconds: the first and the longest wait before another try, and how long nothing may get through before it ends.
+_FIRST_WAIT, _LONGEST_WAIT, PATIENCE = 0.05, 5.0, 120.0
+#: How many calls a second are made when a rate is kept, so that records come evenly.
+_CALLS_A_SECOND = 10
+_TRY_AGAIN = ("ProvisionedThroughputExceededException", "InternalFailure", "LimitExceededException")
+
+Put = tuple[str, bytes]
+Progress = Callable[[int], None]
+
+
+@dataclass
+class Sent:
+    """What was put on a stream; ``refused`` records were not."""
+
+    records: int = 0
+    bytes: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+    refused: list[str] = field(default_factory=list)
+
+    def line(self, stream: str) -> str:
+        """Return this as one line."""
+        speed = self.records / self.seconds if self.seconds else 0.0
+        return (
+            f"{stream}: {self.records:,} records, {self.bytes / 1e6:,.1f} MB, {self.seconds:.1f} s, "
+            f"{speed:,.0f} records/s, {self.retries:,} retries"
+        )
+
+
+def put_records(
+    client: Any, stream: str, records: Iterable[Put], rate: float | None = None, progress: Progress | None = None,
+    *, sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic,
+) -> Sent:  # fmt: skip
+    """Put ``records`` (partition key, bytes) on ``stream`` in their order, ``rate`` a second at most.
+
+    Only what a call refuses is tried again, before anything that comes later; ``progress`` is told how many are put.
+    """
+    sent, began = Sent(), clock()
+    at_once = _CALL_RECORDS if rate is None else max(1, min(_CALL_RECORDS, int(rate / _CALLS_A_SECOND)))
+    for call in _calls(records, at_once):
+        if rate is not None and (early := began + sent.records / rate - clock()) > 0:
+            sleep(early)
+        _put_all(client, stream, call, sent, sleep=sleep, clock=clock)
+        if progress is not None:
+            progress(len(call))
+    sent.seconds = clock() - began
+    return sent
+
+
+def _calls(records: Iterable[Put], at_once: int) -> Iterator[list[Put]]:
+    call: list[Put] = []
+    size = 0
+    for key, data in records:
+        more = len(key.encode()) + len(data)
+        if call and (len(call) == at_once or size + more > _CALL_BYTES):
+            yield call
+            call, size = [], 0
+        call.append((key, data))
+        size += more
+    if call:
+        yield call
+
+
+def _put_all(
+    client: Any, stream: str, call: list[Put], sent: Sent, *, sleep: Callable[[float], None],
+    clock: Callable[[], float],
+) -> None:  # fmt: skip
+    """Put all records of one call; what is refused for want of capacity is tried again with growing waits."""
+    wait, moved = _FIRST_WAIT, clock()
+    while call:
+        refused, why = _put(client, stream, call, sent)
+        done = len(call) - len(refused)
+        sent.records += done
+        sent.bytes += sum(len(data) for _, data in call) - sum(len(data) for _, data in refused)
+        if done:
+            wait, moved = _FIRST_WAIT, clock()
+        elif clock() - moved > PATIENCE:
+            raise CommandError(
+                f"The stream {stream} has taken no record for {PATIENCE:.0f} s: {why}",
+                safe=f"{sent.records:,} records are on the stream.",
+                next_step="give it more shards or send with a lower --rate.",
+            )
+        call = refused
+        if call:
+            sent.retries += len(call)
+            sleep(wait * random.uniform(0.5, 1.0))
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+
+def _put(client: Any, stream: str, call: list[Put], sent: Sent) -> tuple[list[Put], str]:
+    """Put the records and return those that may be tried again, and why they were refused."""
+    entries = [{"Data": data, "PartitionKey": key} for key, data in call]
+    try:
+        answers = client.put_records(StreamName=stream, Records=entries)["Records"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _TRY_AGAIN:
+            return call, str(error)
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            raise missing_stream(client, stream) from error
+        raise _failed(stream, sent, str(error)) from error
+    except BotoCoreError as error:
+        raise _failed(stream, sent, str(error)) from error
+    errors = [(at, answer) for at, answer in enumerate(answers) if answer.get("ErrorCode")]
+    for _, answer in errors:
+        if answer["ErrorCode"] not in _TRY_AGAIN:
+            raise _failed(stream, sent, f"{answer['ErrorCode']}: {answer.get('ErrorMessage', '')}")
+    return [call[at] for at, _ in errors], str(errors[0][1].get("ErrorMessage", "")) if errors else ""
+
+
+def _failed(stream: str, sent: Sent, why: str) -> CommandError:
+    return CommandError(
+        f"Kinesis refuses records of the stream {stream}: {why}",
+        safe=f"{sent.records:,} records are on the stream, and perhaps some of the next {_CALL_RECORDS}.",
+        next_step="mend the cause and send again; records that come twice are told apart by their keys in silver.",
+    )
+
+
+def missing_stream(client: Any, stream: str) -> CommandError:
+    """Return the error for a stream that is not there; it names those that are."""
+    pages = client.get_paginator("list_streams").paginate()
+    there = sorted(name for page in pages for name in page["StreamNames"])
+    return CommandError(
+        f"There is no stream {stream}; there are: {', '.join(there) or 'none'}.",
+        safe="nothing was sent.",
+        next_step="a contract with a kinesis server declares a stream; deploy it, or name one that is there.",
+    )
+
+
+def require_stream(client: Any, stream: str) -> None:
+    """Refuse to go on when the stream is not there."""
+    try:
+        client.describe_stream_summary(StreamName=stream)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            raise missing_stream(client, stream) from error
+        raise CommandError(f"The stream {stream} cannot be read: {error}", safe="nothing was sent.") from error
+    except BotoCoreError as error:
+        raise CommandError(f"Kinesis cannot be reached: {error}", safe="nothing was sent.") from error
+
+
+def column_types(glue: Any, database: str, dataset: str) -> dict[str, str]:
+    """Return names and types of the columns that records of ``dataset`` have."""
+    try:
+        table = glue.get_table(DatabaseName=database, Name=dataset)["Table"]
+    except (ClientError, BotoCoreError) as error:
+        raise CommandError(
+            f"The table {database}.{dataset} cannot be read: {error}",
+            safe="nothing was sent.",
+            next_step="`sluice status` lists the datasets that are deployed.",
+        ) from error
+    columns = table["StorageDescriptor"]["Columns"]
+    return {column["Name"]: column["Type"] for column in columns if not column["Name"].startswith("_")}
+
+
+def partition_key(data: bytes, columns: Iterable[str]) -> str:
+    """Return the first of ``columns`` that the record has, itself or in the row that a change is about.
+
+    A record without one gets a hash of its bytes.
+    """
+    try:
+        found = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        found = None
+    if isinstance(found, dict):
+        rows = [found, *(found.get(name) for name in ("after", "before", "data"))]
+        for row in rows:
+            if not isinstance(row, dict):
+                continue
+            for column in columns:
+                value = row.get(column)
+                if isinstance(value, str | int | float) and 0 < len(str(value)) <= _LONGEST_KEY:
+                    return str(value)
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def prefix_of(outputs: dict[str, str]) -> str:
+    """Return what stands before the names of streams and databases of a deployment."""
+    prefix = outputs.get("DatabasePrefix", "-")
+    return "" if prefix == "-" else prefix
+
+
+def send_file(
+    kinesis: Any, glue: Any, outputs: dict[str, str], *, dataset: str, path: Path, key: str | None = None,
+    rate: float | None = None, refuse: Callable[[str], None], watch: Callable[[RecordFile, int], None],
+) -> Sent:  # fmt: skip
+    """Put the file's records on the dataset's stream; ``refuse`` is told of each that is not sent, ``watch`` how far.
+
+    The partition key is the column ``key``, or the first of the table's columns that the record has.
+    """
+    prefix = prefix_of(outputs)
+    stream = f"{prefix}{dataset}"
+    require_stream(kinesis, stream)
+    types = column_types(glue, Settings(database_prefix=prefix).database("bronze"), dataset)
+    file = RecordFile(path, types)
+    columns = [key] if key else list(types)
+    refused: list[str] = []
+
+    def wanted() -> Iterator[Put]:
+        for record in file.records():
+            found = (partition_key(record.data, columns), record.data)
+            size = len(found[0].encode()) + len(record.data)
+            wrong = record.wrong or (f"has {size:,} bytes, key included" if size > MAX_RECORD_BYTES else "")
+            if wrong:
+                refused.append(f"{path}:{record.line} {wrong}")
+                refuse(f"{refused[-1]}; a record has at most {MAX_RECORD_BYTES:,}" if not record.wrong else refused[-1])
+                continue
+            yield found
+
+    sent = put_records(kinesis, stream, wanted(), rate, lambda count: watch(file, count))
+    sent.refused = refused
+    return sent
+
+
+@contextmanager
+def shown(console: Console, name: str) -> Iterator[Callable[[int, int, int], None]]:
+    """Show how far sending is: the function given is told how many more records, and how much of how much."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    records = 0
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(name, total=None)
+
+        def move(more: int, done: int, total: int) -> None:
+            nonlocal records
+            records += more
+            bar.update(task, completed=done, total=total, description=f"{name}: {records:,} records")
+
+        yield move

@@ -1,0 +1,140 @@
+"""Where every stream is, from the AWS APIs: its shards, what the ledger says of them, and batches that failed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from sluice.cli.deployment import client, deployed_settings
+from sluice.errors import CommandError
+from sluice.ingestion.stage import staging_prefix
+from sluice.ledger import Ledger, ShardCounts
+from sluice.storage import split
+
+#: Where Lambda keeps batches that failed to the end.
+FAILED_BATCHES = "aws/lambda/"
+#: Kinesis may answer with no records although more follow: so often it is asked again.
+_READS = 20
+_FORBIDDEN_PAUSE = 0.2  # a shard allows five reads a second, the ingestor's among them
+
+
+@dataclass(frozen=True)
+class ShardStatus:
+    """One shard: its counts, and how many seconds of records after the last committed one are not in a table yet."""
+
+    dataset: str
+    counts: ShardCounts
+    behind: bool
+    lag: float
+
+
+@dataclass(frozen=True)
+class StreamsStatus:
+    """All streams: their shards, units staged by dataset, and batches that failed to the end."""
+
+    shards: tuple[ShardStatus, ...] = ()
+    staged: int = 0
+    failed_batches: tuple[str, ...] = ()
+
+    @property
+    def records(self) -> int:
+        """Return how many records are in a table."""
+        return sum(shard.counts.accepted + shard.counts.quarantined for shard in self.shards)
+
+    @property
+    def accounted(self) -> bool:
+        """Tell whether every record of every stream is in a table."""
+        return not self.staged and not any(shard.behind for shard in self.shards)
+
+    @property
+    def on_their_way(self) -> list[str]:
+        """Return what is not in a table yet."""
+        waiting = [f"{shard.counts.shard} ({shard.lag:.0f} s behind)" for shard in self.shards if shard.behind]
+        return waiting + ([f"{self.staged} staged units of streams"] if self.staged else [])
+
+
+def read_streams(outputs: dict[str, str]) -> StreamsStatus:
+    """Return the state of all streams at this moment."""
+    settings = deployed_settings(outputs)
+    names = {arn.rpartition("/")[2] for arn in _sources(outputs)}
+    if not names:
+        return StreamsStatus()
+    datasets = {name: name.removeprefix(settings.database_prefix) for name in sorted(names)}
+    ledger = Ledger(settings.ledger_table)
+    with ThreadPoolExecutor(8) as pool:
+        per_stream = pool.map(lambda name: list(_shards(name, datasets[name], ledger)), datasets)
+        staged = pool.map(lambda dataset: _staged(settings.lake, dataset), datasets.values())
+        return StreamsStatus(
+            shards=tuple(shard for shards in per_stream for shard in shards),
+            staged=sum(staged),
+            failed_batches=tuple(_objects(settings.lake_bucket, FAILED_BATCHES)),
+        )
+
+
+def redrive_batches(outputs: dict[str, str]) -> int:
+    """Hand every failed batch to its function again; return how many arrived. Each record is still committed once."""
+    bucket, redriven = outputs["LakeBucketName"], 0
+    for key in list(_objects(bucket, FAILED_BATCHES)):
+        kept = json.loads(client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+        answer = client("lambda").invoke(FunctionName=kept["requestContext"]["functionArn"], Payload=kept["payload"])
+        if "FunctionError" in answer:
+            raise CommandError(
+                f"The batch s3://{bucket}/{key} failed again: {answer['Payload'].read().decode()[:500]}",
+                safe="it stays there; those before it arrived.",
+                next_step="mend the cause, which the function's log names, and run `sluice redrive` again.",
+            )
+        client("s3").delete_object(Bucket=bucket, Key=key)
+        redriven += 1
+    return redriven
+
+
+def _sources(outputs: dict[str, str]) -> Iterator[str]:
+    """Yield the ARN of every stream that an ingestor reads."""
+    for output, function in outputs.items():
+        if output.startswith("IngestStreamFunctionName"):
+            pages = client("lambda").get_paginator("list_event_source_mappings").paginate(FunctionName=function)
+            yield from (mapping["EventSourceArn"] for page in pages for mapping in page["EventSourceMappings"])
+
+
+def _shards(stream: str, dataset: str, ledger: Ledger) -> Iterator[ShardStatus]:
+    known = {counts.shard: counts for counts in ledger.shards(dataset)}
+    pages = client("kinesis").get_paginator("list_shards").paginate(StreamName=stream)
+    for shard in (shard["ShardId"] for page in pages for shard in page["Shards"]):
+        counts = known.pop(f"{stream}/{shard}", ShardCounts(f"{stream}/{shard}"))
+        behind, lag = _behind(stream, shard, counts.sequence)
+        yield ShardStatus(dataset, counts, behind, lag)
+    for counts in known.values():  # shards that the stream no longer has: all they held is counted
+        yield ShardStatus(dataset, counts, behind=False, lag=0.0)
+
+
+def _behind(stream: str, shard: str, sequence: str) -> tuple[bool, float]:
+    """Tell whether records follow the one of that number, and how many seconds behind the newest one it is."""
+    kinesis = client("kinesis")
+    start: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
+    if sequence:
+        start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": sequence}
+    iterator = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, **start)["ShardIterator"]
+    for attempt in range(_READS):
+        answer = kinesis.get_records(ShardIterator=iterator, Limit=1)
+        if answer["Records"]:
+            arrived: float = answer["Records"][0]["ApproximateArrivalTimestamp"].timestamp()
+            return True, max(0.0, time.time() - arrived)
+        iterator = answer.get("NextShardIterator")
+        if not answer["MillisBehindLatest"] or not iterator:
+            return False, 0.0
+        time.sleep(_FORBIDDEN_PAUSE * (attempt > 0))
+    return True, answer["MillisBehindLatest"] / 1000
+
+
+def _staged(lake: str, dataset: str) -> int:
+    bucket, prefix = split(staging_prefix(lake, dataset))
+    return sum(key.endswith(".json") for key in _objects(bucket, prefix))
+
+
+def _objects(bucket: str, prefix: str) -> Iterable[str]:
+    pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return (item["Key"] for page in pages for item in page.get("Contents", []))

@@ -1,0 +1,116 @@
+"""A batch of captured changes as columns: rows are checked against the contract, control records are kept beside them.
+
+A delete, and an update that leaves out unchanged columns, must have its key; the contract's other demands are for whole
+rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import pyarrow as pa
+
+from sluice.contracts import Contract, Rules
+from sluice.ingestion.changes import decode
+from sluice.ingestion.changes.change import Change
+from sluice.ingestion.check import Checked, check_block
+from sluice.ingestion.convert import EPOCH_FORMATS, arrow_type
+from sluice.ingestion.readers.json_records import parse_records
+from sluice.ingestion.records import Reason, Rejected, rejected_table
+from sluice.tables.arrow import CHANGE_FACTS, KEY_SEPARATOR, as_arrow
+
+
+@dataclass
+class _Rows:
+    """Rows to be checked alike: their JSON, and the places of their records in the batch."""
+
+    contract: Contract
+    json: list[bytes] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+
+    def add(self, row: bytes, place: int) -> None:
+        self.json.append(row)
+        self.places.append(place)
+
+
+def check_changes(records: Sequence[bytes], contract: Contract) -> tuple[list[Checked], pa.Table]:
+    """Return the checked rows, whose positions are places in ``records``, and each record's ``CHANGE_FACTS``."""
+    assert contract.arrival is not None
+    whole, partial = _Rows(_for_rows(contract)), _Rows(_for_keys(contract))
+    control: list[int] = []
+    refused: list[Rejected] = []
+    facts: list[tuple[object, ...]] = []
+    for place, raw in enumerate(records):
+        change = decode(raw, contract.arrival.format, contract)
+        if isinstance(change, Reason):
+            refused.append(Rejected(place, (change,), raw))
+            facts.append((None,) * len(CHANGE_FACTS))
+            continue
+        facts.append(_facts(change, contract))
+        if change.row is None:
+            control.append(place)
+        elif change.operation == "delete" or change.unavailable:
+            partial.add(change.row, place)
+        else:
+            whole.add(change.row, place)
+    checked = [part for rows in (whole, partial) for part in _checked(rows, records)]
+    checked.append(_control(control, contract, refused))
+    return checked, _as_table(facts)
+
+
+def _facts(change: Change, contract: Contract) -> tuple[object, ...]:
+    """Return the values of ``CHANGE_FACTS``, in their order."""
+    previous = None
+    if change.previous_key is not None:
+        values = msgspec.json.decode(change.previous_key)
+        previous = KEY_SEPARATOR.join(str(values[contract.column(name).header]) for name in contract.key)
+    unavailable = ",".join(change.unavailable) or None
+    return (
+        change.operation, change.position, change.changed_at, change.transaction, previous, unavailable, change.control
+    )  # fmt: skip
+
+
+def _as_table(facts: list[tuple[object, ...]]) -> pa.Table:
+    schema = as_arrow(CHANGE_FACTS)
+    columns = [pa.array([row[at] for row in facts], kind.type) for at, kind in enumerate(schema)]
+    return pa.table(columns, schema=schema)
+
+
+def _checked(rows: _Rows, records: Sequence[bytes]) -> list[Checked]:
+    """Check rows; what is rejected is kept as its whole record."""
+    places = pa.array(rows.places, pa.int64())
+    found = []
+    for block in parse_records(rows.json, rows.contract, 0):
+        checked = check_block(block, rows.contract)
+        at = places.take(checked.rejected["_position"].combine_chunks())
+        raws = pa.array([records[place] for place in at.to_pylist()], pa.binary())
+        rejected = checked.rejected.set_column(0, "_position", at)
+        rejected = rejected.set_column(rejected.column_names.index("record"), "record", raws)
+        found.append(Checked(checked.accepted, places.take(checked.positions), rejected))
+    return found
+
+
+def _control(places: list[int], contract: Contract, refused: list[Rejected]) -> Checked:
+    """Return records that carry no row: in bronze their columns are empty."""
+    empty = {c.name: pa.nulls(len(places), arrow_type(c.type)) for c in contract.columns}
+    return Checked(pa.table(empty), pa.array(places, pa.int64()), rejected_table(refused))
+
+
+def _for_rows(contract: Contract) -> Contract:
+    """Return the contract for decoded rows, whose numbers of seconds are text already."""
+    columns = tuple(
+        msgspec.structs.replace(c, format=None) if c.format in EPOCH_FORMATS else c for c in contract.columns
+    )
+    return msgspec.structs.replace(contract, columns=columns)
+
+
+def _for_keys(contract: Contract) -> Contract:
+    """Return the contract for rows that are sure of their key only."""
+    plain = _for_rows(contract)
+    columns = tuple(
+        c if c.name in contract.key else msgspec.structs.replace(c, required=False, rules=Rules())
+        for c in plain.columns
+    )
+    return msgspec.structs.replace(plain, columns=columns)

@@ -1,0 +1,86 @@
+"""Records that contradict another one of the same key: into quarantine, each once.
+
+A record that lost stays one that lost, whatever comes later, so what is in quarantine only grows, and in the end it is
+the same in whichever order the records came.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyiceberg.table import Table
+
+from sluice.contracts import Contract
+from sluice.errors import CommitConflict
+from sluice.tables.arrow import origin, quarantine_arrow
+from sluice.tables.commit import append, discard, write_data_files
+
+log = logging.getLogger(__name__)
+CODE = "conflict"
+_ATTEMPTS = 20
+
+
+def quarantine_conflicts(
+    connection: duckdb.DuckDBPyConnection, sql: str, contract: Contract, load: Callable[[str], Table], *, run_id: str
+) -> int:
+    """Append the rows that ``sql`` finds in the contract's table to its quarantine; return how many were new."""
+    found: pa.Table = connection.execute(_as_rejected(sql, contract)).to_arrow_table()
+    found = found.cast(quarantine_arrow(contract))
+    if not found.num_rows:
+        return 0
+    for _ in range(_ATTEMPTS):
+        table = load(f"quarantine.{contract.name}")
+        new = found.filter(pc.invert(pc.is_in(_identity(found, contract), _held(table, contract))))
+        if not new.num_rows:
+            return 0
+        files = write_data_files(table, new)
+        try:
+            append(table, files, summary={"sluice.run-id": run_id, "sluice.rows": str(new.num_rows)}, properties={})
+        except CommitConflict as conflict:
+            log.info("%s", conflict)
+            discard(table, files)
+        else:
+            return int(new.num_rows)
+    raise CommitConflict(
+        f"quarantine.{contract.name}: {_ATTEMPTS} commits in a row met another writer.",
+        safe="nothing was published; readers still see the previous snapshot.",
+        next_step="the next refresh tries again.",
+    )
+
+
+def _as_rejected(sql: str, contract: Contract) -> str:
+    """Return ``sql`` as rows of the quarantine table."""
+    key = ", ".join(contract.key)
+    value = " || ', ' || ".join(f'CAST("{name}" AS VARCHAR)' for name in contract.key)
+    message = f"({key}) names another record too, with other content; that one was picked"
+    own = ", ".join(f'"{c.name}" := "{c.name}"' for c in contract.columns)
+    columns = {
+        "reason": f"'{CODE}'",
+        "reasons": f"[struct_pack(code := '{CODE}', \"column\" := '{key}', value := left({value}, 200), "
+        f"message := '{message}')]",
+        "record": f"CAST(to_json(struct_pack({own})) AS VARCHAR)::BLOB",
+        "record_pointer": "CAST(NULL AS VARCHAR)",
+    }
+    names = quarantine_arrow(contract).names
+    return f"SELECT {', '.join(f'{columns.get(name, name)} AS {name}' for name in names)} FROM ({sql})"
+
+
+def _identity(rows: pa.Table, contract: Contract) -> pa.ChunkedArray:
+    parts = [rows[name].cast(pa.string()) for name in _identifying(contract)]
+    return pc.binary_join_element_wise(*parts, "\n", null_handling="replace", null_replacement="")
+
+
+def _identifying(contract: Contract) -> list[str]:
+    return [column.name for column in origin(contract) if column.type in (pa.string(), pa.int64())]
+
+
+def _held(table: Table, contract: Contract) -> pa.ChunkedArray:
+    """Return the identities of the conflicts that are in quarantine already."""
+    if table.current_snapshot() is None:
+        return pa.chunked_array([], pa.string())
+    rows = table.scan(row_filter=f"reason = '{CODE}'", selected_fields=tuple(_identifying(contract))).to_arrow()
+    return _identity(rows, contract).cast(pa.string())
