@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from infra.app import declared_project
 from infra.bundle import ROOT, code_folder
 from infra.functions import Bundle
 from tests.infra.templates import Cloud, synthesize
 
 
+@pytest.mark.slow
 def test_two_syntheses_of_the_same_declarations_are_byte_identical(
     clouds: dict[str, Cloud], bundle: Bundle, tmp_path: Path
 ) -> None:

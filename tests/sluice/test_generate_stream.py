@@ -56,6 +56,7 @@ def checked(records: list[bytes], contract: Contract) -> tuple[list[dict[str, An
     return rows, reasons, positions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: str(shape["events"]))
 def test_the_manifest_counts_what_the_pipeline_checks(shape: dict[str, Any]) -> None:
     batches, manifest = made(**shape)
@@ -119,6 +120,7 @@ def test_the_partition_key_is_the_session_and_sessions_are_believable() -> None:
     assert manifest.start == "2025-03-01T08:00:00Z"
 
 
+@pytest.mark.slow
 def test_rules_over_valid_events_find_the_planted_incidents_and_no_others() -> None:
     batches, manifest = made(events=100_000, incidents_per_rule=20)
     records = [data for batch in batches for data in batch.data]
