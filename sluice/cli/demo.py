@@ -1,16 +1,14 @@
-"""``sluice demo``: a year of ShopSphere from files to answers on a local AWS, each step timed."""
+"""``sluice demo``: a year of ShopSphere from files and streams to answers on a local AWS, each step timed."""
 
 from __future__ import annotations
 
 import socket
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -18,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sluice.cli import local, status
 from sluice.cli.answers import narrow_table, print_rows, print_status, run_query
 from sluice.cli.commands import DEFAULT_CONTRACTS
+from sluice.cli.demo_streams import Streamed, generate_streams, print_streams, quarantined, send_streams
 from sluice.cli.deployment import client, stack_outputs
 
 _UPLOADS_AT_ONCE = 8
@@ -37,6 +36,7 @@ def run_demo(*, days: int, seed: int, port: int, keep: bool, console: Console) -
         data = local.DEFAULT_DATA if keep else Path(scratch) / "aws"
         with _step("generate", seconds, console):
             manifest = generate(days=days, seed=seed, out=Path(scratch) / "files")
+            streamed = generate_streams(seed)
         with _step("start the local AWS and deploy the stacks", seconds, console):
             run = local.start(port or _free_port(), [DEFAULT_CONTRACTS], data=data, environment="dev", detached=keep)
         try:
@@ -45,13 +45,16 @@ def run_demo(*, days: int, seed: int, port: int, keep: bool, console: Console) -
             files = sorted(
                 path for path in (Path(scratch) / "files").rglob("*") if path.parent.name in manifest.datasets
             )
-            with _step("upload, ingest, commit, refresh", seconds, console):
-                failures = _deliver(files, Path(scratch) / "files", outputs, console)
+            with _step("upload and stream, ingest, commit, refresh", seconds, console):
+                failures = _deliver(files, Path(scratch) / "files", streamed, outputs, console)
             console.rule("gold.daily_sales")
             with _step("query", seconds, console):
                 print_rows(run_query(_TOP_ROWS, outputs), "table", console)
-            console.rule("quarantine by reason")
-            right = _print_quarantine(manifest, outputs, console)
+                console.rule("streams")
+                right = print_streams(streamed, outputs, console)
+                console.rule("quarantine by reason")
+                planted = {name: dataset.expected_quarantined for name, dataset in manifest.datasets.items()}
+                right &= _print_quarantine(planted | streamed.expected_quarantined, outputs, console)
             console.rule("ledger")
             print_status(status.read_status(outputs), outputs, console)
         finally:
@@ -85,11 +88,12 @@ def _free_port() -> int:
         return port
 
 
-def _deliver(files: list[Path], root: Path, outputs: dict[str, str], console: Console) -> list[str]:
-    """Upload all files and wait until each is accounted for and the derived tables are up to date."""
+def _deliver(files: list[Path], root: Path, streamed: Streamed, outputs: dict[str, str], console: Console) -> list[str]:
+    """Upload all files, put all records, and wait until each is accounted for and the derived tables are up to date."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress, ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
         uploaded = progress.add_task("uploaded", total=len(files))
+        put = progress.add_task("put on streams", total=streamed.count)
         accounted = progress.add_task("accounted for", total=len(files))
         s3 = client("s3")
 
@@ -97,7 +101,9 @@ def _deliver(files: list[Path], root: Path, outputs: dict[str, str], console: Co
             s3.upload_file(str(path), outputs["LandingBucketName"], str(path.relative_to(root)))
             progress.advance(uploaded)
 
+        streams = pool.submit(send_streams, streamed, outputs, lambda count: progress.advance(put, count))
         list(pool.map(upload, files))
+        streams.result()
 
         def show(now: status.Status) -> None:
             progress.update(accounted, completed=now.delivered - len(now.open_deliveries))
@@ -108,15 +114,13 @@ def _deliver(files: list[Path], root: Path, outputs: dict[str, str], console: Co
     return failures
 
 
-def _print_quarantine(manifest: Any, outputs: dict[str, str], console: Console) -> bool:
+def _print_quarantine(planted: dict[str, dict[str, int]], outputs: dict[str, str], console: Console) -> bool:
     """Print what is in quarantine beside what was planted; tell whether they are equal."""
     table = narrow_table("dataset", "reason", "planted", "in quarantine", "")
     right = True
-    for name, planted in manifest.datasets.items():
-        rows = run_query(f"SELECT reason, count(*) AS n FROM quarantine.{name} GROUP BY reason", outputs)
-        found = Counter({str(row.reason): int(row.n) for row in rows.itertuples()})
-        for reason in sorted(set(found) | set(planted.expected_quarantined)):
-            expected = planted.expected_quarantined.get(reason, 0)
+    for name, found in quarantined(outputs, planted).items():
+        for reason in sorted(set(found) | set(planted[name])):
+            expected = planted[name].get(reason, 0)
             equal = expected == found[reason]
             right &= equal
             table.add_row(name, reason, f"{expected:,}", f"{found[reason]:,}", "✓" if equal else "✗")
