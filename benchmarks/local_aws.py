@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks import stream_latency
 from sluice.cli import local, status
 from sluice.cli.answers import run_query
 from sluice.cli.commands import DEFAULT_CONTRACTS
@@ -43,6 +44,7 @@ def report(sample: Path, scratch: Path, console: Console) -> None:
         console.print(
             f"upload to queryable in silver, median of warm ones: {statistics.median(times[1:]):.1f} s ({shown})"
         )
+        stream_latency.report(console)
     finally:
         local.stop(scratch / "warm")
         if not assembly.exists():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -23,7 +23,7 @@ class Result:
         return statistics.median(self.seconds)
 
 
-def take_turns(contestants: dict[str, Callable[[], object]], rounds: int) -> list[Result]:
+def take_turns(contestants: Mapping[str, Callable[[], object]], rounds: int) -> list[Result]:
     """Return each contestant's times over ``rounds``, one after the other in each round."""
     times: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):

@@ -82,7 +82,7 @@ def stage_shard(shard: ShardRecords, contract: Contract, lake: str, store: Store
 def _origin(shard: ShardRecords, now: datetime) -> pa.Table:
     """Return every record's origin, in their order."""
     count = len(shard.data)
-    arrived = pa.array([round(seconds * 1_000_000) for seconds in shard.arrived], pa.int64())
+    arrived = pc.round(pc.multiply(pa.array(shard.arrived, pa.float64()), 1e6)).cast(pa.int64())
     return pa.table(
         {
             "_delivery_id": pa.repeat(shard.source, count),
@@ -131,6 +131,10 @@ def _put(store: Store, address: str, rows: pa.Table) -> Iterator[str]:
     """Put ``rows`` as Parquet, unless there are none; yield its address."""
     if rows.num_rows:
         body = io.BytesIO()
-        pq.write_table(rows, body, compression="zstd", store_schema=False)
+        # The committer reads all of it once: bounds and dictionaries of columns would be made for nobody.
+        repeated = ["_delivery_id", "_source"]
+        pq.write_table(
+            rows, body, compression="zstd", store_schema=False, use_dictionary=repeated, write_statistics=False
+        )
         store.put(address, body.getvalue())
         yield address

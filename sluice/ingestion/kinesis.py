@@ -6,11 +6,12 @@ have none: retries and bisecting move their edges.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 #: The producer library's layout: this, then a protobuf message, then the message's MD5.
 _AGGREGATED = b"\xf3\x89\x9a\xc2"
@@ -41,27 +42,58 @@ class ShardRecords:
         return f"{self.stream}/{self.shard}"
 
 
+class _Kinesis(msgspec.Struct, rename="camel", gc=False):
+    data: bytes
+    sequence_number: str
+    approximate_arrival_timestamp: float
+
+
+class _Record(msgspec.Struct, rename={"source": "eventSourceARN", "event_id": "eventID"}, gc=False):
+    """What of a Lambda event's record is used; ``event_id`` is shard and sequence number."""
+
+    kinesis: _Kinesis
+    source: str
+    event_id: str
+
+
 def by_shard(records: Iterable[dict[str, Any]]) -> list[ShardRecords]:
     """Return the records of a Lambda event by shard, in their order."""
-    shards: dict[tuple[str, str], ShardRecords] = {}
-    for record in records:
-        key = (record["eventSourceARN"], record["eventID"].partition(":")[0])
-        if key not in shards:
-            shards[key] = ShardRecords(*key)
-        shard = shards[key]
-        kinesis = record["kinesis"]
-        data = base64.b64decode(kinesis["data"])
-        for number, inner in enumerate(_user_records(data)):
-            shard.data.append(inner)
-            shard.sequence.append(kinesis["sequenceNumber"])
-            shard.subsequence.append(number)
-            shard.arrived.append(kinesis["approximateArrivalTimestamp"])
-    return list(shards.values())
+    # One pass in native code, base64 and all.
+    typed = msgspec.convert(records, list[_Record])
+    shards: dict[tuple[str, str], list[_Kinesis]] = {}
+    for record in typed:
+        key = (record.source, record.event_id.partition(":")[0])
+        if key in shards:
+            shards[key].append(record.kinesis)
+        else:
+            shards[key] = [record.kinesis]
+    return [_shard(*key, taken) for key, taken in shards.items()]
+
+
+def _shard(arn: str, shard: str, records: list[_Kinesis]) -> ShardRecords:
+    parts = [_user_records(record.data) if record.data.startswith(_AGGREGATED) else None for record in records]
+    if not any(parts):
+        return ShardRecords(
+            arn,
+            shard,
+            [record.data for record in records],
+            [record.sequence_number for record in records],
+            [0] * len(records),
+            [record.approximate_arrival_timestamp for record in records],
+        )
+    taken = ShardRecords(arn, shard)
+    for record, inner in zip(records, parts, strict=True):
+        for number, data in enumerate([record.data] if inner is None else inner):
+            taken.data.append(data)
+            taken.sequence.append(record.sequence_number)
+            taken.subsequence.append(number)
+            taken.arrived.append(record.approximate_arrival_timestamp)
+    return taken
 
 
 def _user_records(data: bytes) -> list[bytes]:
-    """Return the records in an aggregated one, or the record itself when it is not whole or not aggregated."""
-    if not data.startswith(_AGGREGATED) or len(data) < len(_AGGREGATED) + _MD5_BYTES:
+    """Return the records in an aggregated one, or the record itself when it is not whole."""
+    if len(data) < len(_AGGREGATED) + _MD5_BYTES:
         return [data]
     message, digest = data[len(_AGGREGATED) : -_MD5_BYTES], data[-_MD5_BYTES:]
     if hashlib.md5(message, usedforsecurity=False).digest() != digest:

@@ -15,7 +15,7 @@ import pyarrow.json
 
 from sluice.contracts import Column, Contract
 from sluice.ingestion.convert import EPOCH_FORMATS, arrow_type
-from sluice.ingestion.readers.text import is_clean, undecodable
+from sluice.ingestion.readers.text import undecodable
 from sluice.ingestion.records import Block, Reason, Rejected
 
 #: So many records that do not parse together are looked at one by one.
@@ -60,7 +60,7 @@ def _parse_halves(records: Sequence[bytes], indexes: list[int], contract: Contra
 
 
 def _apart(records: Sequence[bytes], contract: Contract) -> tuple[list[int], list[int]]:
-    """Return the indexes of records whose JSON has the contract's types, and of the others."""
+    """Return the indexes of records that are one JSON object with the contract's types, and of the others."""
     decode = _decoder(contract.columns).decode
     sound: list[int] = []
     odd: list[int] = []
@@ -90,16 +90,11 @@ def _schema(columns: tuple[Column, ...]) -> pa.Schema:
 
 
 def _parse_at_once(records: Sequence[bytes], indexes: Sequence[int], contract: Contract, first: int) -> Block | None:
-    """Parse all records as one text; none when that may not give one row for each of them.
+    """Parse records, each one object, as one text; none when a number in them does not fit its column.
 
     ``indexes`` are the records' places in their batch.
     """
     data = b"\n".join(records)
-    # Each record one line that begins an object: an empty one beside one with two would shift the rows between them.
-    if not data.startswith(b"{") or not data.count(b"\n") == data.count(b"\n{") == len(records) - 1:
-        return None
-    if not is_clean(data):
-        return None
     try:
         table = pyarrow.json.read_json(
             pa.BufferReader(data),

@@ -1,0 +1,43 @@
+"""Conditions on single records, for a whole table at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from functools import lru_cache
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sluice.contracts.model import Condition
+
+OPERATORS = {
+    "=": pc.equal,
+    "!=": pc.not_equal,
+    "<": pc.less,
+    "<=": pc.less_equal,
+    ">": pc.greater,
+    ">=": pc.greater_equal,
+}
+
+
+def fulfilled(rows: pa.Table, conditions: Iterable[Condition]) -> pa.Table:
+    """Return the rows that fulfil all ``conditions``; what is null fulfils none."""
+    mask = None
+    for condition in conditions:
+        column = rows[condition.column]
+        if condition.other is not None:
+            against = rows[condition.other]
+        else:
+            assert condition.value is not None
+            against = _literal(condition.value, column.type)
+        found = OPERATORS[condition.operator](column, against)
+        mask = found if mask is None else pc.and_(mask, found)
+    return rows if mask is None else rows.filter(mask)
+
+
+@lru_cache(maxsize=1024)
+def _literal(text: str, kind: pa.DataType) -> pa.Scalar:
+    if pa.types.is_decimal(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return pa.scalar(Decimal(text))  # as exact as it is written
+    return pa.scalar(text).cast(kind)

@@ -1,0 +1,68 @@
+"""What the kinds of rules share: which columns they look at, what they found, and the memory that they leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sluice.contracts import Contract, StreamRule
+
+#: Where a record stands in its stream: in the events as in bronze.
+PLACE = ("_source", "_sequence", "_position")
+#: The most that one rule remembers: what arrived first is forgotten first.
+MOST_ROWS, MOST_BYTES = 10_000, 8 << 20
+
+
+@dataclass(frozen=True)
+class Found:
+    """One thing that a rule found.
+
+    ``rows`` are some of its records in the order of their event time, ``count`` is how many there are. ``anchor`` is
+    the record that names the event: whoever finds it again finds the same one.
+    """
+
+    anchor: dict[str, object]
+    rows: pa.Table
+    count: int
+    measured: dict[str, float] = field(default_factory=dict)
+
+
+def columns_of(rule: StreamRule, contract: Contract) -> list[str]:
+    """Return the contract's columns that the rule looks at, with those that identify a record and its time."""
+    names: list[str | None] = [*contract.key]
+    for condition in (*rule.where, *(rule.burst.where if rule.burst else ())):
+        names += [condition.column, condition.other]
+    if rule.burst:
+        names += [rule.burst.key, rule.burst.time, rule.burst.distinct]
+    if rule.travel:
+        names += [rule.travel.key, rule.travel.time, rule.travel.latitude, rule.travel.longitude]
+    if contract.arrival is not None:
+        names.append(contract.arrival.event_time)
+    return list(dict.fromkeys(name for name in names if name is not None))
+
+
+def identified(rows: pa.Table, contract: Contract) -> pa.Table:
+    """Return the rows with ``_identity``: equal where two are one event, sent twice or read twice."""
+    keys = [rows[name].cast(pa.string()) for name in contract.key]
+    key = keys[0] if len(keys) == 1 else pc.binary_join_element_wise(*keys, "\x1f") if keys else None
+    if key is None or key.null_count:
+        place = pc.binary_join_element_wise(*(rows[name].cast(pa.string()) for name in PLACE), "\x1f")
+        key = place if key is None else pc.coalesce(key, place)
+    return rows.append_column("_identity", key)
+
+
+def bounded(rows: pa.Table, seconds: float) -> pa.Table:
+    """Return a copy of the rows that arrived in the last ``seconds`` before the newest, but no more than is allowed."""
+    if not rows.num_rows:
+        return rows
+    arrived = rows["_arrived_at"].cast(pa.int64())
+    kept = pc.indices_nonzero(pc.greater_equal(arrived, pc.max(arrived).as_py() - round(seconds * 1_000_000)))
+    if len(kept) > MOST_ROWS:
+        newest = pc.sort_indices(arrived.take(kept), sort_keys=[("", "descending")])[:MOST_ROWS]
+        kept = kept.take(pc.array_sort_indices(newest)) if False else kept.take(newest)
+    while (memory := rows.take(kept).combine_chunks()).nbytes > MOST_BYTES:
+        newest = pc.sort_indices(arrived.take(kept), sort_keys=[("", "descending")])
+        kept = kept.take(newest[: len(kept) // 2])
+    return memory
