@@ -22,7 +22,7 @@ from sluice.tables.catalog import glue_catalog
 log = logging.getLogger(__name__)
 for name in (__name__, "sluice"):
     logging.getLogger(name).setLevel(logging.INFO)
-_SLOWEST_PACE = 5.0
+_SLOWEST_PACE, _SLOWEST_STREAM_PACE = 5.0, 60.0
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -63,7 +63,13 @@ def _drain(settings: Settings, dataset: str) -> None:
 
 
 def _pace(contract: Contract) -> float:
-    """Return the least seconds between commits: what must be fresh is committed often, what need not be seldom."""
+    """Return the least seconds between commits: what must be fresh is committed often, what need not be seldom.
+
+    A stream never pauses, so each of its tables gets a snapshot that often, day and night.
+    """
+    assert contract.arrival is not None
+    if contract.arrival.stream:
+        return min(_SLOWEST_STREAM_PACE, max(1.0, contract.freshness_seconds / 60))
     return min(_SLOWEST_PACE, max(1.0, contract.freshness_seconds / 3600))
 
 

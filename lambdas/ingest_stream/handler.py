@@ -1,4 +1,4 @@
-"""Kinesis batch → staged units, and a wake-up for each dataset's committer."""
+"""Kinesis batch → staged units, a wake-up for each dataset's committer, and events for what the rules find."""
 
 from __future__ import annotations
 
@@ -6,18 +6,26 @@ import logging
 from typing import Any
 
 from sluice.ingestion.ingest_stream import ingest_records
+from sluice.ingestion.rules.watch import Memory, Watch
 from sluice.ingestion.wake import wake_committers
 from sluice.project import deployed_project
 from sluice.settings import settings_from_environment
 from sluice.storage import S3Store
 
 logging.getLogger("sluice").setLevel(logging.INFO)
+#: Lives as long as this warm function does.
+_MEMORY: Memory = {}
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Stage the batch; a broken record is no failure, and what is one fails the whole batch."""
+    """Stage the batch; a broken record is no failure, and what is one fails the whole batch.
+
+    Events come last: a topic that is down holds no record back from bronze, and the batch comes again for its events.
+    """
     del context
     settings = settings_from_environment()
-    units = ingest_records(event["Records"], deployed_project(), settings, S3Store())
+    watch = Watch(_MEMORY)
+    units = ingest_records(event["Records"], deployed_project(), settings, S3Store(), watch.add)
     wake_committers(settings, units)
+    watch.tell(settings)
     return {"batchItemFailures": []}

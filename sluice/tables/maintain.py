@@ -14,7 +14,7 @@ from pyiceberg.table.snapshots import Snapshot
 #: Time travel reaches this far back …
 _KEEP_SECONDS = 5 * 86_400
 #: … unless a table is committed to so often that its metadata grows; a refresh never reads further back than this.
-_KEEP_SECONDS_WHEN_MANY = 12 * 3600
+_KEEP_SECONDS_WHEN_MANY = 2 * 3600
 _MANY = 500
 #: Expiry itself costs a commit: it is done for so many snapshots at once.
 _WORTH_IT = 50
@@ -29,7 +29,7 @@ def expire_snapshots(table: Table, *, now: float | None = None) -> int:
     if len(dead) < _WORTH_IT:
         return 0
     ids = {snapshot.snapshot_id for snapshot in dead}
-    unused = _files(table, dead) - _files(table, [s for s in table.snapshots() if s.snapshot_id not in ids])
+    unused = _files(table, dead) - _files(table, _witnesses([s for s in table.snapshots() if s.snapshot_id not in ids]))
     try:
         table.maintenance.expire_snapshots().by_ids(sorted(ids)).commit()
     except CommitFailedException:
@@ -44,6 +44,17 @@ def _expirable(table: Table, now: float) -> list[Snapshot]:
     kept = _KEEP_SECONDS_WHEN_MANY if len(snapshots) > _MANY else _KEEP_SECONDS
     referred = {ref.snapshot_id for ref in table.refs().values()}
     return [s for s in snapshots if s.timestamp_ms / 1000 < now - kept and s.snapshot_id not in referred]
+
+
+def _witnesses(kept: list[Snapshot]) -> list[Snapshot]:
+    """Return those of the ``kept`` snapshots that refer to whatever any of them shares with an older one.
+
+    When each was made from the one before, a file that left the table never came back: the oldest has them all.
+    """
+    in_order = sorted(kept, key=lambda snapshot: snapshot.sequence_number or 0)
+    made_from = [snapshot.parent_snapshot_id for snapshot in in_order[1:]]
+    line = made_from == [snapshot.snapshot_id for snapshot in in_order[:-1]]
+    return in_order[:1] if line else kept
 
 
 def _files(table: Table, snapshots: list[Snapshot]) -> set[str]:
