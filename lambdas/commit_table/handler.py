@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sluice.contracts import Contract
-from sluice.ingestion.commit import Lake, drain
+from sluice.ingestion.commit import Lake, TooEarly, drain
 from sluice.ingestion.commit_stream import drain_stream
-from sluice.ingestion.retry import give_back
+from sluice.ingestion.retry import give_back, postpone
 from sluice.ingestion.stage import staging_prefix
 from sluice.ingestion.wake import wake
 from sluice.ledger import Ledger
@@ -26,9 +26,10 @@ _SLOWEST_PACE, _SLOWEST_STREAM_PACE = 5.0, 60.0
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Drain each dataset that the batch names; a dataset that fails takes only its own messages back."""
+    """Drain each dataset that the batch names; one that fails, or whose turn is later, takes its own messages back."""
     settings = settings_from_environment()
     failed: list[str] = []
+    early: dict[str, float] = {}
     messages: dict[str, list[str]] = {}
     for record in event["Records"]:
         dataset = json.loads(record["body"])["dataset"]
@@ -39,10 +40,16 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
                 _sweep(settings, occasion=references[0])
             else:
                 _drain(settings, dataset)
+        except TooEarly as wait:
+            log.info("%s: %s", dataset, wait)
+            early |= dict.fromkeys(references, wait.seconds)
         except Exception:
             log.exception("%s could not be committed; what is staged stays", dataset)
             failed += references
-    return give_back(settings.commit_queue_url, event["Records"], failed)
+    postpone(settings.commit_queue_url, event["Records"], early)
+    answer = give_back(settings.commit_queue_url, event["Records"], failed)
+    answer["batchItemFailures"] += [{"itemIdentifier": reference} for reference in early]
+    return answer
 
 
 def _drain(settings: Settings, dataset: str) -> None:

@@ -42,6 +42,14 @@ _CHUNK_BYTES = 192 << 20
 _UNITS_AT_ONCE = 2000
 
 
+class TooEarly(Exception):
+    """The table was committed to a moment ago; ``seconds`` say when its turn is."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"its turn comes in {seconds:.1f} s")
+        self.seconds = seconds
+
+
 @dataclass(frozen=True)
 class Lake:
     """Where tables and staged objects are."""
@@ -73,14 +81,14 @@ def drain(
 ) -> Drained:
     """Commit all that is staged for ``contract``; ``record`` writes the ledger, ``announce`` says what changed.
 
-    ``pace`` is the least time in seconds between two commits of a table: it is waited for, so that what is staged
-    meanwhile comes along and tables get few snapshots.
+    ``pace`` is the least time in seconds between two commits of a table: before it has passed ``TooEarly`` is raised,
+    so that what is staged meanwhile comes along and tables get few snapshots.
     """
     store = lake.store
     prefix = staging_prefix(lake.settings.lake, contract.name)
     if not manifests_under(store, prefix):
         return Drained((), {})
-    wait_for_turn(lake.table(contract.database, contract.name), pace)
+    await_turn(lake.table(contract.database, contract.name), pace)
     manifests = manifests_under(store, prefix)[:_UNITS_AT_ONCE]
     units = read_units(store, manifests)
     chosen = _first_of_each(units)
@@ -117,11 +125,11 @@ def manifests_under(store: Store, prefix: str) -> list[str]:
     return [path for path in store.list(prefix) if path.endswith(".json")]
 
 
-def wait_for_turn(table: Table, pace: float) -> None:
-    """Wait until ``pace`` seconds have passed since the table's last commit."""
+def await_turn(table: Table, pace: float) -> None:
+    """Raise ``TooEarly`` until ``pace`` seconds have passed since the table's last commit."""
     snapshot = table.current_snapshot()
-    if snapshot is not None and pace > 0:
-        time.sleep(min(pace, max(0.0, pace - (time.time() - snapshot.timestamp_ms / 1000))))
+    if snapshot is not None and (left := pace - (time.time() - snapshot.timestamp_ms / 1000)) > 0:
+        raise TooEarly(min(pace, left))
 
 
 def _first_of_each(units: list[StagedUnit]) -> Chosen:

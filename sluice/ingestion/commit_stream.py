@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 
 import msgspec
 import pyarrow as pa
@@ -23,7 +24,7 @@ from pyiceberg.table import Table
 
 from sluice.contracts import Contract
 from sluice.errors import CommitConflict
-from sluice.ingestion.commit import READS_AT_ONCE, Drained, Lake, manifests_under, read_units, wait_for_turn
+from sluice.ingestion.commit import READS_AT_ONCE, Drained, Lake, await_turn, manifests_under, read_units
 from sluice.ingestion.stage import StagedUnit, staging_prefix
 from sluice.ledger import ShardCounts
 from sluice.tables.arrow import data_arrow, quarantine_arrow
@@ -37,6 +38,8 @@ _ATTEMPTS = 20
 #: One commit takes units until they hold so many records; the others' wake-ups follow.
 _RECORDS_AT_ONCE = 400_000
 _IDENTITY = ("_source", "_sequence", "_position")
+#: Kinesis calls a record's time of arrival approximate: it is no part of the identity, only where to look for it.
+_APPROXIMATELY = timedelta(seconds=1)
 
 
 class Held(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -68,7 +71,7 @@ def drain_stream(
     prefix = staging_prefix(lake.settings.lake, contract.name)
     if not manifests_under(lake.store, prefix):
         return Drained((), {})
-    wait_for_turn(lake.table(contract.database, contract.name), pace)
+    await_turn(lake.table(contract.database, contract.name), pace)
     manifests, units = _some(lake, prefix)
     staged = _read(lake, units, contract)
     changed: dict[str, int] = {}
@@ -147,11 +150,12 @@ def _commit(lake: Lake, contract: Contract, database: str, rows: pa.Table) -> Ta
 
 
 def _held(table: Table, rows: pa.Table) -> pa.ChunkedArray:
-    """Return the identities that ``table`` holds among those that arrived when ``rows`` did."""
+    """Return the identities that ``table`` holds among those that arrived about when ``rows`` did."""
     if table.current_snapshot() is None:
         return pa.chunked_array([], pa.string())
     span = pc.min_max(rows["_arrived_at"]).as_py()
-    arrived = f"_arrived_at >= '{span['min'].isoformat()}' and _arrived_at <= '{span['max'].isoformat()}'"
+    first, last = span["min"] - _APPROXIMATELY, span["max"] + _APPROXIMATELY
+    arrived = f"_arrived_at >= '{first.isoformat()}' and _arrived_at <= '{last.isoformat()}'"
     return _keys(table.scan(row_filter=arrived, selected_fields=_IDENTITY).to_arrow()).cast(pa.string())
 
 

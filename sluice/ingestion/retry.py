@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import math
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from sluice.storage import client
 
 _FIRST_SECONDS, _LONGEST_SECONDS = 5, 900
+
+
+def postpone(queue_url: str, records: Iterable[dict[str, Any]], seconds: Mapping[str, float]) -> None:
+    """Let messages (by their ids) come again after so many ``seconds``; nobody is paid for waiting meanwhile."""
+    for record in records:
+        if record["messageId"] in seconds:
+            client("sqs").change_message_visibility(
+                QueueUrl=queue_url,
+                ReceiptHandle=record["receiptHandle"],
+                VisibilityTimeout=math.ceil(seconds[record["messageId"]]),
+            )
 
 
 def give_back(queue_url: str, records: Iterable[dict[str, Any]], failed: Collection[str]) -> dict[str, Any]:
