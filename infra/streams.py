@@ -1,4 +1,4 @@
-"""How streams arrive: a Kinesis stream per dataset, and one ingestor that reads them all."""
+"""How streams arrive: a Kinesis stream per dataset, one ingestor that reads them all, and a topic for its findings."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 import jsii
 from aws_cdk import App, CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from infra import grants
@@ -58,18 +60,23 @@ class StreamsStack(Stack):
     ) -> None:
         super().__init__(scope, name, env={"region": environment.region}, description="Sluice: how streams arrive")
         storage = ingestion.storage
+        alerts = self._alerts()
         ingest = python_function(
             self,
             "ingest_stream",
             bundle=bundle,
             layer=dependencies(self, bundle),
             environment=environment,
-            variables={**storage.variables(), "SLUICE_COMMIT_QUEUE_URL": ingestion.commit_queue.queue_url},
+            variables={
+                **storage.variables(),
+                "SLUICE_COMMIT_QUEUE_URL": ingestion.commit_queue.queue_url,
+                "SLUICE_ALERT_TOPIC": alerts.topic_arn,
+            },
             memory=environment.stream_memory,
             timeout=Duration.minutes(5),
             description="Checks stream records and stages them",
         )
-        self._grant(ingest, storage, ingestion)
+        self._grant(ingest, storage, ingestion, alerts)
         streams = [self._stream(contract, environment) for contract in contracts]
         role = ingest.role
         assert role is not None
@@ -94,6 +101,13 @@ class StreamsStack(Stack):
             )
             mapping.node.add_dependency(role)
         CfnOutput(self, f"IngestStreamFunctionName{suffix}", value=ingest.function_name)
+        CfnOutput(self, f"OperationalEventsTopicArn{suffix}", value=alerts.topic_arn)
+
+    def _alerts(self) -> sns.Topic:
+        """Return the topic of what the rules find; only the account's own roles reach it, and only over TLS."""
+        # The managed key lets in whoever may publish; the lake's own key would have to name the services.
+        key = kms.Alias.from_alias_name(self, "TopicKey", "alias/aws/sns")
+        return sns.Topic(self, "OperationalEvents", master_key=key, enforce_ssl=True)
 
     def _stream(self, contract: Contract, environment: Environment) -> kinesis.Stream:
         """Return the dataset's stream, under the dataset's name: producers write it into their programs."""
@@ -109,12 +123,17 @@ class StreamsStack(Stack):
             removal_policy=RemovalPolicy.RETAIN if environment.keep_data else RemovalPolicy.DESTROY,
         )
 
-    def _grant(self, function: lambda_.Function, storage: StorageStack, ingestion: IngestionStack) -> None:
+    def _grant(
+        self, function: lambda_.Function, storage: StorageStack, ingestion: IngestionStack, alerts: sns.Topic
+    ) -> None:
         role = function.role
         assert role is not None
         grants.write_objects(role, storage.lake, "staging/", "records/", FAILED_BATCHES, key=storage.key)
         grants.list_bucket(role, storage.lake)
         grants.allow(role, ["sqs:SendMessage"], [ingestion.commit_queue.queue_arn])
+        grants.allow(role, ["sns:Publish"], [alerts.topic_arn])
+        bus = f"arn:{self.partition}:events:{self.region}:{self.account}:event-bus/default"
+        grants.allow(role, ["events:PutEvents"], [bus])
 
 
 def _title(name: str) -> str:

@@ -8,13 +8,17 @@ import msgspec
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """Names of the deployed resources. ``database_prefix`` stands before every database name."""
+    """Names of the deployed resources. ``database_prefix`` stands before every database name.
+
+    ``alert_topic`` is the ARN of the topic of operational events.
+    """
 
     landing_bucket: str = ""
     lake_bucket: str = ""
     ledger_table: str = ""
     landing_queue_url: str = ""
     commit_queue_url: str = ""
+    alert_topic: str = ""
     database_prefix: str = ""
     event_bus: str = "default"
     max_file_bytes: int = 5 << 30

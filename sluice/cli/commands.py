@@ -131,7 +131,7 @@ def status(
     if not wait:
         now = state.read_status(found)
         print_status(now, found, _console())
-        raise typer.Exit(1 if any(now.dead_letters.values()) else 0)
+        raise typer.Exit(1 if any(now.dead_letters.values()) or now.streams.failed_batches else 0)
     with _console().status("waiting", spinner="dots") as spinner:
 
         def progress(now: state.Status) -> None:

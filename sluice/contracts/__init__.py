@@ -1,6 +1,30 @@
 """Data contracts: one Open Data Contract Standard file per dataset, the only place where its facts stand."""
 
-from sluice.contracts.model import Arrival, Check, Column, Contract, PartitionField, Rules
+from sluice.contracts.model import (
+    Arrival,
+    Burst,
+    Check,
+    Column,
+    Condition,
+    Contract,
+    PartitionField,
+    Rules,
+    StreamRule,
+    Travel,
+)
 from sluice.contracts.types import ColumnType, parse_type
 
-__all__ = ["Arrival", "Check", "Column", "ColumnType", "Contract", "PartitionField", "Rules", "parse_type"]
+__all__ = [
+    "Arrival",
+    "Burst",
+    "Check",
+    "Column",
+    "ColumnType",
+    "Condition",
+    "Contract",
+    "PartitionField",
+    "Rules",
+    "StreamRule",
+    "Travel",
+    "parse_type",
+]

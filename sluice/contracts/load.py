@@ -19,6 +19,7 @@ from open_data_contract_standard.model import (
 from pydantic import BaseModel, ValidationError
 
 from sluice.contracts.model import FILE_FORMATS, STREAM_FORMATS, Arrival, Check, Column, Contract, PartitionField, Rules
+from sluice.contracts.rules import Refuse, read_rules
 from sluice.contracts.types import ColumnType, parse_type
 from sluice.contracts.yaml_lines import line_of
 from sluice.errors import ContractError
@@ -158,9 +159,10 @@ class _Reader:
         for index, column in enumerate(names):
             if column in names[:index]:
                 self.refuse((*at, "properties", index, "name"), f"column {column!r} is declared twice")
-        custom = self._custom(odcs.customProperties, ("customProperties",), ("arrival",))
+        custom = self._custom(odcs.customProperties, ("customProperties",), ("arrival", "rules"))
         sla = {item.property: item for item in odcs.slaProperties or []}
         table_custom = self._custom(table.customProperties, (*at, "customProperties"), ("sortOrder",))
+        arrival = self._late(self._arrival(odcs, custom, name, names, derived=database != "bronze"), sla, names)
         contract = Contract(
             name=name,
             database=database,
@@ -169,10 +171,11 @@ class _Reader:
             version=odcs.version or "",
             owner=odcs.domain or "",
             key=self._key(table),
-            arrival=self._late(self._arrival(odcs, custom, name, names, derived=database != "bronze"), sla, names),
+            arrival=arrival,
             partitioning=self._partitioning(table, at),
             sort_order=self._sort_order(table_custom, names, at),
             checks=self._checks(table, at),
+            rules=read_rules(custom["rules"], columns, arrival, self._at_rules(odcs)) if "rules" in custom else (),
             freshness_seconds=self._duration(sla, "freshness", 86_400),
             retention_days=self._retention(sla),
             file=str(self.path),
@@ -349,6 +352,15 @@ class _Reader:
         event_time = self.one_of((sla["lateness"].element or "").rpartition(".")[2], columns, (*at, "element"))
         seconds = self._duration(sla, "lateness", 0)
         return msgspec.structs.replace(arrival, event_time=event_time, lateness_seconds=seconds)
+
+    def _at_rules(self, odcs: OpenDataContractStandard) -> Refuse:
+        """Return how a rule is refused: with its place below the custom property ``rules``."""
+        index = next(i for i, c in enumerate(odcs.customProperties or []) if c.property == "rules")
+
+        def refuse(below: Path_, problem: str) -> NoReturn:
+            self.refuse(("customProperties", index, "value", *below), problem)
+
+        return refuse
 
     def _partitioning(self, table: SchemaObject, at: Path_) -> tuple[PartitionField, ...]:
         fields = []

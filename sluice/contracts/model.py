@@ -14,6 +14,8 @@ FILE_FORMATS: tuple[str, ...] = ("csv", "json", "ndjson", "parquet", "access_log
 #: What the records of a stream may be: JSON objects, or changes that Debezium or AWS DMS captured.
 StreamFormat = Literal["json", "debezium", "dms"]
 STREAM_FORMATS: tuple[str, ...] = ("json", "debezium", "dms")
+#: How bad it is when a stream rule finds something.
+Severity = Literal["info", "warning", "critical"]
 
 
 class Rules(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -87,6 +89,52 @@ class Arrival(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.stream and self.format in ("debezium", "dms")
 
 
+class Condition(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A comparison of one record's ``column`` with its ``other`` column, or with ``value``; null fulfils none."""
+
+    column: str
+    operator: str
+    other: str | None = None
+    value: str | None = None
+
+
+class Burst(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Records of one ``key`` that fulfil ``where``, ``at_least`` so many within so many seconds of ``time``.
+
+    With ``distinct``, at least ``distinct_at_least`` values of that column must be among them.
+    """
+
+    key: str
+    time: str
+    at_least: int
+    within_seconds: int
+    where: tuple[Condition, ...] = ()
+    distinct: str | None = None
+    distinct_at_least: int = 0
+
+
+class Travel(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Two records of one ``key``, one after the other, so far apart that nobody travels so fast."""
+
+    key: str
+    time: str
+    latitude: str
+    longitude: str
+    faster_than_kmh: float
+    farther_than_km: float = 0.0
+
+
+class StreamRule(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What in a stream is worth an operational event: ``where`` (of one record), ``burst`` or ``travel``."""
+
+    name: str
+    description: str
+    severity: Severity
+    where: tuple[Condition, ...] = ()
+    burst: Burst | None = None
+    travel: Travel | None = None
+
+
 class PartitionField(msgspec.Struct, frozen=True):
     """One partition field: an Iceberg ``transform`` (``identity``, ``day``, ``month``, ``year``, ``bucket[n]``)."""
 
@@ -108,6 +156,7 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
     partitioning: tuple[PartitionField, ...] = ()
     sort_order: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
+    rules: tuple[StreamRule, ...] = ()
     freshness_seconds: int = 86_400
     retention_days: int | None = None
     file: str = ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,11 +32,19 @@ from sluice.tables.arrow import data_arrow, quarantine_arrow
 
 
 def ingest_records(
-    records: Iterable[dict[str, Any]], project: Project, settings: Settings, store: Store
+    records: Iterable[dict[str, Any]],
+    project: Project,
+    settings: Settings,
+    store: Store,
+    watch: Callable[[Contract, pa.Table], None] = lambda contract, accepted: None,
 ) -> list[StagedUnit]:
-    """Stage the records of a Lambda event of a Kinesis source; return the units, one a shard."""
+    """Stage the records of a Lambda event of a Kinesis source; return the units, one a shard.
+
+    ``watch`` is shown what is accepted, as bronze will have it.
+    """
     return [
-        stage_shard(shard, _contract(shard, project, settings), settings.lake, store) for shard in by_shard(records)
+        stage_shard(shard, _contract(shard, project, settings), settings.lake, store, watch)
+        for shard in by_shard(records)
     ]
 
 
@@ -52,7 +60,9 @@ def _contract(shard: ShardRecords, project: Project, settings: Settings) -> Cont
     return contract
 
 
-def stage_shard(shard: ShardRecords, contract: Contract, lake: str, store: Store) -> StagedUnit:
+def stage_shard(
+    shard: ShardRecords, contract: Contract, lake: str, store: Store, watch: Callable[[Contract, pa.Table], None]
+) -> StagedUnit:
     """Check one shard's records and put what is accepted and what is rejected, then the manifest."""
     attempt = uuid.uuid4().hex
     folder = f"{staging_prefix(lake, contract.name)}{attempt}"
@@ -76,6 +86,7 @@ def stage_shard(shard: ShardRecords, contract: Contract, lake: str, store: Store
         records=len(shard.data),
     )
     store.put(f"{folder}.json", msgspec.json.encode(unit))
+    watch(contract, accepted)
     return unit
 
 

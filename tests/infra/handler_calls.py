@@ -24,6 +24,7 @@ _OTHER_ACTIONS = {
     "s3:CreateMultipartUpload": {"s3:PutObject"},
     "s3:UploadPart": {"s3:PutObject"},
     "s3:CompleteMultipartUpload": {"s3:PutObject"},
+    "sns:PublishBatch": {"sns:Publish"},
     "s3:upload_fileobj": {"s3:PutObject", "s3:AbortMultipartUpload"},
 }
 _NO_CALLS = {"exceptions", "get_paginator"}

@@ -29,9 +29,10 @@ _ARNS: dict[str, Callable[[str, str], str]] = {
     "AWS::Events::Rule": lambda name, at: f"arn:aws:events:{at}:rule/{name}",
     "AWS::StepFunctions::StateMachine": lambda name, at: f"arn:aws:states:{at}:stateMachine:{name}",
     "AWS::Kinesis::Stream": lambda name, at: f"arn:aws:kinesis:{at}:stream/{name}",
+    "AWS::SNS::Topic": lambda name, at: f"arn:aws:sns:{at}:{name}",
 }
 #: Types whose Ref is an ARN.
-_REF_IS_ARN = {"AWS::StepFunctions::StateMachine"}
+_REF_IS_ARN = {"AWS::StepFunctions::StateMachine", "AWS::SNS::Topic"}
 
 
 @dataclass(frozen=True)

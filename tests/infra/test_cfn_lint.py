@@ -13,9 +13,10 @@ pytestmark = pytest.mark.slow
 ACCEPTED = {
     "W3005": "CDK makes a function wait for its role's policies, and names the role, which GetAtt implies, too.",
 }
+STACKS = ("storage", "ingestion", "streams", "processing", "serving")
 
 
-@pytest.mark.parametrize("stack", ["storage", "ingestion", "processing", "serving"])
+@pytest.mark.parametrize("stack", STACKS)
 def test_cfn_lint_finds_nothing(cloud: Cloud, stack: str) -> None:
     text = (cloud.folder / f"sluice-{cloud.environment.name}-{stack}.template.json").read_text()
     matches = lint(text, regions=[cloud.environment.region])
@@ -29,7 +30,7 @@ def test_every_listed_rule_is_still_found(clouds: dict[str, Cloud]) -> None:
 
 
 def test_every_template_is_linted(cloud: Cloud) -> None:
-    assert set(cloud.templates) == {"storage", "ingestion", "processing", "serving"}
+    assert set(cloud.templates) == set(STACKS)
 
 
 def test_the_validation_of_cdk_finds_nothing(cloud: Cloud) -> None:

@@ -81,6 +81,9 @@ def test_streams_that_one_stack_cannot_hold_go_into_several(
     assert [name for name in named if name.startswith("IngestStream")] == [
         "IngestStreamFunctionName", "IngestStreamFunctionName1", "IngestStreamFunctionName2",
     ]  # fmt: skip
+    assert [name for name in named if name.startswith("OperationalEvents")] == [
+        "OperationalEventsTopicArn", "OperationalEventsTopicArn1", "OperationalEventsTopicArn2",
+    ]  # fmt: skip
 
 
 def _is_stream(contract: Contract) -> bool:

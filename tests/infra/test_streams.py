@@ -34,3 +34,17 @@ def test_nothing_is_tried_for_ever_and_a_batch_that_fails_to_the_end_is_kept_wit
         assert given["BisectBatchOnFunctionError"] is True
         assert given["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert given["DestinationConfig"]["OnFailure"]["Destination"] == lake
+
+
+def test_findings_go_to_an_encrypted_topic_over_tls(cloud: Cloud) -> None:
+    (topic,) = cloud.resources("AWS::SNS::Topic")
+    assert topic.properties["KmsMasterKeyId"].endswith(":alias/aws/sns")
+    (policy,) = cloud.resources("AWS::SNS::TopicPolicy")
+    assert policy.properties["Topics"] == [cloud.arn(topic)]
+    (statement,) = policy.properties["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Action"]) == ("Deny", "sns:Publish")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    (function,) = [each for each in cloud.resources("AWS::Lambda::Function") if each.name == "IngestStream"]
+    assert function.properties["Environment"]["Variables"]["SLUICE_ALERT_TOPIC"] == cloud.arn(topic)
+    outputs = cloud.templates["streams"]["Outputs"]
+    assert cloud.resolve("streams", outputs["OperationalEventsTopicArn"]["Value"]) == cloud.arn(topic)

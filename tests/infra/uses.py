@@ -105,6 +105,8 @@ USES: dict[str, set[Use]] = {
         *FIND,
         # The last is Lambda's own: a batch that failed to the end, under the function's role.
         *write("staging/clickstream/one.parquet", "records/clickstream/one", "aws/lambda/one/shard/batch"),
+        ("sns:Publish", f"arn:aws:sns:{_AT}:OperationalEvents"),
+        ("events:PutEvents", f"arn:aws:events:{_AT}:event-bus/default"),
     },
     "CommitTable": {
         *log("CommitTableLog"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,21 +13,24 @@ from sluice.contracts import Contract, StreamRule
 
 #: Where a record stands in its stream: in the events as in bronze.
 PLACE = ("_source", "_sequence", "_position")
+#: How many of its records an event shows.
+SHOWN = 10
 #: The most that one rule remembers: what arrived first is forgotten first.
 MOST_ROWS, MOST_BYTES = 10_000, 8 << 20
 
 
 @dataclass(frozen=True)
 class Found:
-    """One thing that a rule found.
+    """One thing that a rule found: some of its ``records`` in the order of their event time, and how many there are.
 
-    ``rows`` are some of its records in the order of their event time, ``count`` is how many there are. ``anchor`` is
-    the record that names the event: whoever finds it again finds the same one.
+    ``anchor`` is the place of the record that names the event: whoever finds it again finds the same one.
     """
 
-    anchor: dict[str, object]
-    rows: pa.Table
-    count: int
+    records: list[dict[str, Any]]
+    first: datetime | None
+    last: datetime | None
+    count: int = 1
+    anchor: int = 0
     measured: dict[str, float] = field(default_factory=dict)
 
 
@@ -60,9 +65,12 @@ def bounded(rows: pa.Table, seconds: float) -> pa.Table:
     arrived = rows["_arrived_at"].cast(pa.int64())
     kept = pc.indices_nonzero(pc.greater_equal(arrived, pc.max(arrived).as_py() - round(seconds * 1_000_000)))
     if len(kept) > MOST_ROWS:
-        newest = pc.sort_indices(arrived.take(kept), sort_keys=[("", "descending")])[:MOST_ROWS]
-        kept = kept.take(pc.array_sort_indices(newest)) if False else kept.take(newest)
+        kept = _newest(arrived, kept, MOST_ROWS)
     while (memory := rows.take(kept).combine_chunks()).nbytes > MOST_BYTES:
-        newest = pc.sort_indices(arrived.take(kept), sort_keys=[("", "descending")])
-        kept = kept.take(newest[: len(kept) // 2])
+        kept = _newest(arrived, kept, len(kept) // 2)
     return memory
+
+
+def _newest(arrived: pa.ChunkedArray, rows: pa.Array, most: int) -> pa.Array:
+    by_arrival = pa.table({"arrived": arrived.take(rows)})
+    return rows.take(pc.sort_indices(by_arrival, sort_keys=[("arrived", "descending")])[:most])

@@ -172,6 +172,15 @@ def test_the_same_bytes_sent_twice_are_two_records_and_a_record_read_twice_is_on
     assert stream.staged() == []
 
 
+def test_a_record_is_known_again_though_its_time_of_arrival_is_told_otherwise(stream: Stream) -> None:
+    stream.batch(record(click(1), 1, arrived=NOON + 0.1239), record(b"{broken", 2, arrived=NOON + 0.1239))
+    stream.commit()
+    before = stream.rows(), stream.rows("quarantine")
+    stream.batch(record(click(1), 1, arrived=NOON + 0.123), record(b"{broken", 2, arrived=NOON + 0.124))
+    stream.commit()
+    assert (stream.rows(), stream.rows("quarantine")) == before
+
+
 def test_shards_do_not_share_identities(stream: Stream) -> None:
     stream.batch(record(click(1), 1, shard=0), record(click(2), 1, shard=1))
     stream.commit()

@@ -1,0 +1,145 @@
+"""Operational events: what they say, and their way to EventBridge and SNS."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from sluice.contracts import Contract, StreamRule
+from sluice.ingestion.rules.found import PLACE, SHOWN, Found
+from sluice.settings import Settings
+from sluice.storage import client
+
+#: Of each batch a rule has so many events of its own; what it finds beyond that is told of in one more.
+MOST_EVENTS = 100
+_LONGEST_TEXT = 200
+#: Both services take ten entries and 256 KB a call.
+_ENTRIES, _CALL_BYTES = 10, 200_000
+
+
+class OperationalEvent(msgspec.Struct, frozen=True, rename="camel"):
+    """What a rule found. ``event_id`` is the same whenever the same is found again, so that consumers drop repeats."""
+
+    event_id: str
+    rule: str
+    description: str
+    severity: str
+    dataset: str
+    key: dict[str, Any]
+    first_event_time: datetime | None
+    last_event_time: datetime | None
+    count: int
+    measured: dict[str, float]
+    records: list[dict[str, Any]]
+
+
+def operational_events(found: Sequence[Found], rule: StreamRule, contract: Contract) -> list[OperationalEvent]:
+    """Return an event for each thing found, or for the last ones together when there are too many."""
+    one_by_one = found if len(found) <= MOST_EVENTS else found[: MOST_EVENTS - 1]
+    events = [_event(each, rule, contract) for each in one_by_one]
+    if more := found[len(one_by_one) :]:
+        together = Found(
+            records=[record for each in more[:SHOWN] for record in each.records],
+            first=min((each.first for each in more if each.first), default=None),
+            last=max((each.last for each in more if each.last), default=None),
+            count=sum(each.count for each in more),
+            measured={"found": float(len(more))},
+        )
+        name = _event(more[0], rule, contract).event_id
+        event = _event(together, rule, contract)
+        events.append(msgspec.structs.replace(event, event_id=_hash("more", name), key={}))
+    return events
+
+
+def _event(found: Found, rule: StreamRule, contract: Contract) -> OperationalEvent:
+    shown = [column.name for column in contract.columns if column.classification != "personal"]
+    kind = rule.burst or rule.travel
+    anchor = found.records[found.anchor]
+    key = [name for name in ([kind.key] if kind else contract.key) if name in shown]
+    return OperationalEvent(
+        event_id=_hash(contract.name, rule.name, *_identity(anchor, contract)),
+        rule=rule.name,
+        description=rule.description,
+        severity=rule.severity,
+        dataset=contract.name,
+        key={name: _plain(anchor[name]) for name in key},
+        first_event_time=_plain(found.first),
+        last_event_time=_plain(found.last),
+        count=found.count,
+        measured=found.measured,
+        records=[
+            {name: _plain(record[name]) for name in (*shown, *PLACE) if name in record}
+            for record in found.records[:SHOWN]
+        ],
+    )
+
+
+def _identity(record: Mapping[str, Any], contract: Contract) -> list[str]:
+    """Return what identifies the record: its key, or its place in the stream where there is none or it is personal."""
+    key = [record[name] for name in contract.key if contract.column(name).classification != "personal"]
+    if len(key) != len(contract.key) or None in key or not key:
+        key = [record[name] for name in PLACE]
+    return [str(value) for value in key]
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as it may stand in an event: times in UTC, long texts cut."""
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC)
+    return value[:_LONGEST_TEXT] if isinstance(value, str | bytes) else value
+
+
+def send(settings: Settings, events: Iterable[OperationalEvent]) -> None:
+    """Put each event on the bus and publish it to the topic; ``OSError`` when one of them is refused."""
+    for calls in _calls([(event, msgspec.json.encode(event).decode()) for event in events]):
+        answer = client("events").put_events(
+            Entries=[
+                {
+                    "Source": "sluice",
+                    "DetailType": "OperationalEvent",
+                    "EventBusName": settings.event_bus,
+                    "Detail": text,
+                }
+                for _, text in calls
+            ]
+        )
+        if answer["FailedEntryCount"]:
+            raise OSError(f"EventBridge refused {answer['FailedEntryCount']} events: {answer['Entries']}")
+        answer = client("sns").publish_batch(
+            TopicArn=settings.alert_topic,
+            PublishBatchRequestEntries=[
+                {"Id": str(number), "Message": text, "MessageAttributes": _attributes(event)}
+                for number, (event, text) in enumerate(calls)
+            ],
+        )
+        if failed := answer.get("Failed"):
+            raise OSError(f"SNS refused {len(failed)} events: {failed}")
+
+
+def _calls(texts: Sequence[tuple[OperationalEvent, str]]) -> Iterator[list[tuple[OperationalEvent, str]]]:
+    """Yield as many events as one call takes."""
+    call: list[tuple[OperationalEvent, str]] = []
+    size = 0
+    for event, text in texts:
+        length = len(text.encode())
+        if call and (len(call) == _ENTRIES or size + length > _CALL_BYTES):
+            yield call
+            call, size = [], 0
+        call.append((event, text))
+        size += length
+    if call:
+        yield call
+
+
+def _attributes(event: OperationalEvent) -> dict[str, dict[str, str]]:
+    """Return what subscribers may filter by."""
+    given = {"rule": event.rule, "dataset": event.dataset, "severity": event.severity}
+    return {name: {"DataType": "String", "StringValue": value} for name, value in given.items()}
