@@ -161,10 +161,10 @@ class Stream(models.Stream):
 
     def put_record(self, partition_key: str, explicit_hash_key: str, data: str) -> tuple[str, str]:
         """Append a record; returns its sequence number and its shard."""
-        key = _hash_key(partition_key, explicit_hash_key)
         with self.lock:
-            shard = self._shard_of(key)
+            shard = self._shard_of(_hash_key(partition_key, explicit_hash_key))
             record = models.Record(partition_key, data, next(_sequence), explicit_hash_key)
+            record.created_at = round(record.created_at * 1e6) // 1000 / 1000  # the milliseconds that GetRecords tells
             shard.append(record)
         return str(record.sequence_number), shard.shard_id
 

@@ -81,8 +81,8 @@ def drain_stream(
             changed[f"{database}.{contract.name}"] = snapshot.snapshot_id
     record(contract.name, _counts(lake, contract))
     announce(changed)
+    lake.store.delete(manifests)  # first: one whose files are gone could never be committed, and hold up all others
     lake.store.delete(path for unit in units for path in (*unit.rows, *unit.quarantine))
-    lake.store.delete(manifests)
     for database in (contract.database, "quarantine"):
         expire_snapshots(lake.table(database, contract.name))
     return Drained((), changed)

@@ -35,6 +35,8 @@ def test_a_record_arrives_as_aws_writes_it(ctx: Context, source: Source, consume
     arrival = record["kinesis"].pop("approximateArrivalTimestamp")
     assert abs(arrival - time.time()) < 60
     assert arrival == round(arrival, 3)
+    (read,) = source.kinesis.get_records(ShardIterator=source.iterator())["Records"]
+    assert round(read["ApproximateArrivalTimestamp"].timestamp(), 6) == arrival  # whoever reads it is told the same
     assert record == {
         "kinesis": {
             "kinesisSchemaVersion": "1.0",

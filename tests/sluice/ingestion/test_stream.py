@@ -236,6 +236,31 @@ def test_a_crash_between_the_tables_or_before_the_ledger_is_made_good(
     assert (counts.accepted, counts.quarantined) == (1, 1)
 
 
+@pytest.mark.parametrize("calls", [0, 1])
+def test_a_crash_while_staged_objects_are_deleted_holds_up_nothing(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    stream.batch(record(click(1), 1), record(b"{", 2))
+    real, done = stream.lake.store.delete, []
+
+    def dies(addresses: Any) -> None:
+        if len(done) == calls:
+            raise OSError("killed")
+        done.append(1)
+        real(addresses)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stream.lake.store, "delete", dies)
+        with pytest.raises(OSError, match="killed"):
+            stream.commit()
+    stream.batch(record(click(3), 3))
+    stream.commit()
+
+    assert [row["id"] for row in stream.rows()] == ["c1", "c3"]
+    assert len(stream.rows("quarantine")) == 1
+    assert not [path for path in stream.staged() if path.endswith(".json")]
+
+
 def test_two_committers_that_overlap_commit_each_record_once(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
     from sluice.ingestion import commit_stream
 
