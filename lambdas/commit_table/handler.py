@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
-from sluice.contracts import Contract
 from sluice.ingestion.commit import Lake, TooEarly, drain
 from sluice.ingestion.commit_stream import drain_stream
 from sluice.ingestion.retry import give_back, postpone
 from sluice.ingestion.stage import staging_prefix
-from sluice.ingestion.wake import wake
+from sluice.ingestion.wake import commit_pace, wake
 from sluice.ledger import Ledger
 from sluice.project import deployed_project
 from sluice.settings import Settings, settings_from_environment
@@ -22,7 +22,6 @@ from sluice.tables.catalog import glue_catalog
 log = logging.getLogger(__name__)
 for name in (__name__, "sluice"):
     logging.getLogger(name).setLevel(logging.INFO)
-_SLOWEST_PACE, _SLOWEST_STREAM_PACE = 5.0, 60.0
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -32,8 +31,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     early: dict[str, float] = {}
     messages: dict[str, list[str]] = {}
     for record in event["Records"]:
-        dataset = json.loads(record["body"])["dataset"]
-        messages.setdefault(dataset, []).append(record["messageId"])
+        body = json.loads(record["body"])
+        if (seconds := body.get("notBefore", 0.0) - time.time()) > 0:
+            early[record["messageId"]] = seconds
+        else:
+            messages.setdefault(body["dataset"], []).append(record["messageId"])
     for dataset, references in messages.items():
         try:
             if dataset == "*":
@@ -57,27 +59,16 @@ def _drain(settings: Settings, dataset: str) -> None:
     if contract is None:
         raise LookupError(f"{dataset!r} names no dataset")
     assert contract.arrival is not None
-    lake, ledger, pace = Lake(glue_catalog(), S3Store(), settings), Ledger(settings.ledger_table), _pace(contract)
+    lake, ledger = Lake(glue_catalog(), S3Store(), settings), Ledger(settings.ledger_table)
 
     def announce(changed: Mapping[str, int]) -> None:
         _announce(settings, changed)
 
     if contract.arrival.stream:
-        drained = drain_stream(contract, lake, record=ledger.record_shards, announce=announce, pace=pace)
+        drained = drain_stream(contract, lake, record=ledger.record_shards, announce=announce)
     else:
-        drained = drain(contract, lake, record=ledger.record, announce=announce, pace=pace)
+        drained = drain(contract, lake, record=ledger.record, announce=announce, pace=commit_pace(contract))
     log.info("%s: %d deliveries, changed %s", dataset, len(drained.deliveries), dict(drained.changed))
-
-
-def _pace(contract: Contract) -> float:
-    """Return the least seconds between commits: what must be fresh is committed often, what need not be seldom.
-
-    A stream never pauses, so each of its tables gets a snapshot that often, day and night.
-    """
-    assert contract.arrival is not None
-    if contract.arrival.stream:
-        return min(_SLOWEST_STREAM_PACE, max(1.0, contract.freshness_seconds / 60))
-    return min(_SLOWEST_PACE, max(1.0, contract.freshness_seconds / 3600))
 
 
 def _announce(settings: Settings, changed: Mapping[str, int]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sluice.ingestion.ingest_stream import ingest_records
 from sluice.ingestion.rules.watch import Memory, Watch
-from sluice.ingestion.wake import wake_committers
+from sluice.ingestion.wake import wake_at_intervals
 from sluice.project import deployed_project
 from sluice.settings import settings_from_environment
 from sluice.storage import S3Store
@@ -25,7 +25,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     del context
     settings = settings_from_environment()
     watch = Watch(_MEMORY)
-    units = ingest_records(event["Records"], deployed_project(), settings, S3Store(), watch.add)
-    wake_committers(settings, units)
+    project = deployed_project()
+    units = ingest_records(event["Records"], project, settings, S3Store(), watch.add)
+    for dataset in dict.fromkeys(unit.dataset for unit in units):
+        contract = project.landing(dataset)
+        assert contract is not None
+        wake_at_intervals(settings, contract)
     watch.tell(settings)
     return {"batchItemFailures": []}

@@ -151,7 +151,8 @@ def redrive(env: EnvironmentName = "dev") -> None:
     from sluice.cli.deployment import stack_outputs
 
     for queue, count in redrive_all(stack_outputs(env)).items():
-        typer.echo(f"{queue}: {count} messages put back")
+        what = "batches handed on again" if queue == "streams" else "messages put back"
+        typer.echo(f"{queue}: {count} {what}")
 
 
 @cli.command()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,7 +24,7 @@ from pyiceberg.table import Table
 
 from sluice.contracts import Contract
 from sluice.errors import CommitConflict
-from sluice.ingestion.commit import READS_AT_ONCE, Drained, Lake, await_turn, manifests_under, read_units
+from sluice.ingestion.commit import READS_AT_ONCE, Drained, Lake, manifests_under, read_units
 from sluice.ingestion.stage import StagedUnit, staging_prefix
 from sluice.ledger import ShardCounts
 from sluice.tables.arrow import data_arrow, quarantine_arrow
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 #: Table property: what the table holds of each shard.
 SHARDS = "sluice.shards"
 _ATTEMPTS = 20
-#: One commit takes units until they hold so many records; the others' wake-ups follow.
+#: One commit takes units until they hold so many records.
 _RECORDS_AT_ONCE = 400_000
 _IDENTITY = ("_source", "_sequence", "_position")
 #: Kinesis calls a record's time of arrival approximate: it is no part of the identity, only where to look for it.
@@ -65,38 +65,34 @@ def drain_stream(
     *,
     record: Callable[[str, Iterable[ShardCounts]], None],
     announce: Callable[[Mapping[str, int]], None],
-    pace: float = 0.0,
 ) -> Drained:
     """Commit what is staged for ``contract``; ``record`` writes the shards' counts, ``announce`` says what changed."""
-    prefix = staging_prefix(lake.settings.lake, contract.name)
-    if not manifests_under(lake.store, prefix):
-        return Drained((), {})
-    await_turn(lake.table(contract.database, contract.name), pace)
-    manifests, units = _some(lake, prefix)
-    staged = _read(lake, units, contract)
     changed: dict[str, int] = {}
-    for database, rows in ((contract.database, staged.accepted), ("quarantine", staged.rejected)):
-        table = _commit(lake, contract, database, rows)
-        if table is not None and (snapshot := table.current_snapshot()):
-            changed[f"{database}.{contract.name}"] = snapshot.snapshot_id
-    record(contract.name, _counts(lake, contract))
-    announce(changed)
-    lake.store.delete(manifests)  # first: one whose files are gone could never be committed, and hold up all others
-    lake.store.delete(path for unit in units for path in (*unit.rows, *unit.quarantine))
-    for database in (contract.database, "quarantine"):
-        expire_snapshots(lake.table(database, contract.name))
+    for manifests, units in _portions(lake, staging_prefix(lake.settings.lake, contract.name)):
+        staged = _read(lake, units, contract)
+        for database, rows in ((contract.database, staged.accepted), ("quarantine", staged.rejected)):
+            table = _commit(lake, contract, database, rows)
+            if table is not None and (snapshot := table.current_snapshot()):
+                changed[f"{database}.{contract.name}"] = snapshot.snapshot_id
+        record(contract.name, _counts(lake, contract))
+        announce(changed)
+        lake.store.delete(manifests)  # first: one whose files are gone could never be committed, and hold up all others
+        lake.store.delete(path for unit in units for path in (*unit.rows, *unit.quarantine))
+        for database in (contract.database, "quarantine"):
+            expire_snapshots(lake.table(database, contract.name))
     return Drained((), changed)
 
 
-def _some(lake: Lake, prefix: str) -> tuple[list[str], list[StagedUnit]]:
-    """Return the manifests and units that one commit takes."""
+def _portions(lake: Lake, prefix: str) -> Iterator[tuple[list[str], list[StagedUnit]]]:
+    """Yield manifests and units of what is staged by now, as much as one commit takes at a time."""
     manifests = manifests_under(lake.store, prefix)
     units = read_units(lake.store, manifests)
-    taken = records = 0
-    while taken < len(units) and records < _RECORDS_AT_ONCE:
-        records += units[taken].records
-        taken += 1
-    return manifests[:taken], units[:taken]
+    start = records = 0
+    for end, unit in enumerate(units, start=1):
+        records += unit.records
+        if records >= _RECORDS_AT_ONCE or end == len(units):
+            yield manifests[start:end], units[start:end]
+            start, records = end, 0
 
 
 def _read(lake: Lake, units: list[StagedUnit], contract: Contract) -> _Staged:

@@ -9,7 +9,6 @@ from typing import Any, BinaryIO
 import pytest
 
 from lambdas.ingest_stream import handler as module
-from sluice.ingestion.stage import StagedUnit
 from sluice.project import Project
 from tests.sluice.ingestion.test_stream import CLICKS, click, record
 
@@ -30,16 +29,17 @@ class Store:
 
 
 @pytest.fixture
-def woken(monkeypatch: pytest.MonkeyPatch) -> list[StagedUnit]:
-    units: list[StagedUnit] = []
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The datasets whose committers were woken."""
+    woken: list[str] = []
     monkeypatch.setenv("SLUICE_LAKE_BUCKET", "lake")
     monkeypatch.setattr(module, "deployed_project", lambda: Project((CLICKS,)))
-    monkeypatch.setattr(module, "wake_committers", lambda settings, staged: units.extend(staged))
-    return units
+    monkeypatch.setattr(module, "wake_at_intervals", lambda settings, contract: woken.append(contract.name))
+    return woken
 
 
-def test_broken_records_are_no_failures_and_each_shard_wakes_its_committer(
-    woken: list[StagedUnit], monkeypatch: pytest.MonkeyPatch
+def test_broken_records_are_no_failures_and_the_committer_is_woken_once(
+    woken: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store()
     monkeypatch.setattr(module, "S3Store", lambda: store)
@@ -47,14 +47,13 @@ def test_broken_records_are_no_failures_and_each_shard_wakes_its_committer(
 
     assert module.handler(event, None) == {"batchItemFailures": []}
 
-    assert [(unit.dataset, unit.records, len(unit.rows), len(unit.quarantine)) for unit in woken] == [
-        ("things", 2, 1, 1), ("things", 1, 1, 0),
-    ]  # fmt: skip
-    assert store.addresses[-1].endswith(".json"), "the manifest comes last: before it nothing is staged"
+    assert woken == ["things"]
+    kinds = [address.rpartition("-")[2] if "-" in address else "manifest" for address in store.addresses]
+    assert kinds == ["0.parquet", "0.parquet", "manifest", "0.parquet", "manifest"], "a manifest comes last in its unit"
 
 
 def test_a_batch_whose_surroundings_fail_comes_again_as_a_whole(
-    woken: list[StagedUnit], monkeypatch: pytest.MonkeyPatch
+    woken: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "S3Store", lambda: Store(down=True))
     with pytest.raises(OSError, match="503"):

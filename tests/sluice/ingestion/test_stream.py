@@ -181,6 +181,18 @@ def test_a_record_is_known_again_though_its_time_of_arrival_is_told_otherwise(st
     assert (stream.rows(), stream.rows("quarantine")) == before
 
 
+def test_a_backlog_goes_in_by_portions_with_one_wake_up(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sluice.ingestion import commit_stream
+
+    monkeypatch.setattr(commit_stream, "_RECORDS_AT_ONCE", 5)
+    for start in range(0, 21, 3):
+        stream.batch(*(record(click(n), n) for n in range(start, start + 3)))
+    stream.commit()
+    assert len(stream.rows()) == 21
+    assert len(stream.lake.table("bronze", "things").snapshots()) == 4
+    assert stream.staged() == []
+
+
 def test_shards_do_not_share_identities(stream: Stream) -> None:
     stream.batch(record(click(1), 1, shard=0), record(click(2), 1, shard=1))
     stream.commit()
