@@ -200,7 +200,8 @@ def test_shards_do_not_share_identities(stream: Stream) -> None:
     assert {name[-1]: counts.accepted for name, counts in stream.shards.items()} == {"0": 1, "1": 1}
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
 def test_overlapping_batches_with_other_edges_in_any_order_give_the_same_tables(stream: Stream, seed: int) -> None:
     chance = random.Random(seed)
     broken = {n for n in range(200) if chance.random() < 0.1}

@@ -13,6 +13,8 @@ from sluice.ingestion.changes import CHANGE_FORMATS, Change, decode
 from sluice.ingestion.records import Reason
 from tests.sluice.ingestion.changes.changing import PARCELS, debezium, dms, enveloped
 
+pytestmark = pytest.mark.slow
+
 ROW = {"id": 1, "label": "x", "weight": 1.5, "sent_on": 1, "seen_at": 5}
 WHOLE: list[Any] = [
     debezium("u", before=ROW, after=ROW, transaction={"id": "1", "total_order": 1}),

@@ -19,6 +19,8 @@ from sluice.ingestion.rules.watch import Memory, Watch
 from sluice.project import Project
 from sluice.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 CLICKS = load_contract(Path(__file__).parents[4] / "contracts" / "clickstream.yaml")
 START = datetime(2025, 3, 1, 8, tzinfo=UTC)
 ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/clickstream"
