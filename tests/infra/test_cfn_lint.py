@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from cfnlint.api import lint
 
 from tests.infra.templates import Cloud
 
@@ -18,12 +17,16 @@ STACKS = ("storage", "ingestion", "streams", "processing", "serving")
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_cfn_lint_finds_nothing(cloud: Cloud, stack: str) -> None:
+    from cfnlint.api import lint  # here: it takes seconds to import, and the fast tests are collected with these
+
     text = (cloud.folder / f"sluice-{cloud.environment.name}-{stack}.template.json").read_text()
     matches = lint(text, regions=[cloud.environment.region])
     assert [f"{each.rule.id} {each.message}" for each in matches if each.rule.id not in ACCEPTED] == []
 
 
 def test_every_listed_rule_is_still_found(clouds: dict[str, Cloud]) -> None:
+    from cfnlint.api import lint
+
     cloud = clouds["dev"]
     text = (cloud.folder / "sluice-dev-ingestion.template.json").read_text()
     assert {each.rule.id for each in lint(text, regions=[cloud.environment.region])} == set(ACCEPTED)

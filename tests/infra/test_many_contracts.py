@@ -15,6 +15,8 @@ from sluice.contracts import Contract
 from sluice.project import FILE_NAME, Project
 from tests.infra.templates import Cloud, synthesize
 
+pytestmark = pytest.mark.slow
+
 HOW_MANY = 500
 #: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 MAX_RESOURCES, MAX_TEMPLATE_BYTES = 500, 1_000_000

@@ -175,6 +175,7 @@ def test_time_travel_reads_the_older_snapshot(ctx: Context) -> None:
     )
 
 
+@pytest.mark.slow
 def test_evolved_renamed_and_deleted_are_respected(ctx: Context) -> None:
     catalog = iceberg_catalog(ctx, "s3://lake/warehouse")
     table = catalog.create_table("shop.evolving", pa.schema([("a", pa.int32()), ("b", pa.string())]))
@@ -297,6 +298,7 @@ def test_hive_tables_in_three_formats(ctx: Context) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mode", [{"ctas_approach": True}, {"ctas_approach": False, "unload_approach": True}, {"ctas_approach": False}]
 )

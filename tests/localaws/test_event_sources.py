@@ -101,6 +101,7 @@ def test_a_message_that_fails_too_often_ends_in_the_dead_letter_queue(ctx: Conte
     assert is_empty(ctx, url)
 
 
+@pytest.mark.slow
 def test_a_group_keeps_its_order_and_another_group_does_not_wait_for_it(ctx: Context) -> None:
     url, seen_url = consumer(ctx, "ordered", "time.sleep(0.3 if bodies[0][0] == 'a' else 0)", fifo=True, BatchSize=2)
     for number in range(6):

@@ -65,6 +65,7 @@ def test_an_exception_is_an_unhandled_error_with_its_type_and_trace(ctx: Context
     assert answer["stackTrace"]
 
 
+@pytest.mark.slow
 def test_a_function_that_takes_too_long_is_killed(ctx: Context) -> None:
     function(ctx, "slow", "import time\ndef handler(e, c): time.sleep(30)", Timeout=1)
     error, answer = invoke(ctx, "slow")
@@ -97,6 +98,7 @@ def test_invocations_at_once_run_side_by_side(ctx: Context) -> None:
     assert len(streams) == 4
 
 
+@pytest.mark.slow
 def test_reserved_concurrency_throttles(ctx: Context) -> None:
     function(ctx, "reserved", "import time\ndef handler(e, c): time.sleep(1)")
     ctx.client("lambda").put_function_concurrency(FunctionName="reserved", ReservedConcurrentExecutions=1)

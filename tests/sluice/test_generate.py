@@ -133,6 +133,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(tmp_path: P
     assert digest(tmp_path / "a") == digest(tmp_path / "b") != digest(tmp_path / "c")
 
 
+@pytest.mark.slow
 def test_a_year_is_large_fast_and_seasonal(year: tuple[Manifest, Path, float]) -> None:
     manifest, out, seconds = year
     assert manifest.files >= 400
