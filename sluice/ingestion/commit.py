@@ -86,10 +86,10 @@ def drain(
     """
     store = lake.store
     prefix = staging_prefix(lake.settings.lake, contract.name)
-    if not manifests_under(store, prefix):
+    manifests = manifests_under(store, prefix)[:_UNITS_AT_ONCE]
+    if not manifests:
         return Drained((), {})
     await_turn(lake.table(contract.database, contract.name), pace)
-    manifests = manifests_under(store, prefix)[:_UNITS_AT_ONCE]
     units = read_units(store, manifests)
     chosen = _first_of_each(units)
     changed: dict[str, int] = {}

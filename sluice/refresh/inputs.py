@@ -16,33 +16,13 @@ from pyiceberg.io import FileIO, InputStream
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
-from pyiceberg.types import (
-    BinaryType,
-    BooleanType,
-    DateType,
-    DecimalType,
-    DoubleType,
-    FloatType,
-    IcebergType,
-    IntegerType,
-    LongType,
-    StringType,
-    TimestampType,
-)
+from pyiceberg.types import DecimalType, IcebergType
 
+from sluice.contracts.types import DUCKDB_NAMES
 from sluice.refresh.plan import EMPTY
+from sluice.tables.schema import ICEBERG_TYPES
 
-_DUCKDB_TYPES: dict[type[IcebergType], str] = {
-    StringType: "VARCHAR",
-    IntegerType: "INTEGER",
-    LongType: "BIGINT",
-    FloatType: "FLOAT",
-    DoubleType: "DOUBLE",
-    BooleanType: "BOOLEAN",
-    DateType: "DATE",
-    TimestampType: "TIMESTAMP",
-    BinaryType: "BLOB",
-}
+_DUCKDB_TYPES = {type(kind): DUCKDB_NAMES[name] for name, kind in ICEBERG_TYPES.items()}
 #: Iceberg's files never change under one name.
 _WRITTEN = datetime(2000, 1, 1, tzinfo=UTC)
 

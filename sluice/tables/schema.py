@@ -30,7 +30,8 @@ from pyiceberg.types import (
 from sluice.contracts import ColumnType, Contract
 from sluice.tables.arrow import REASON_ARROW, added, quarantine_columns
 
-_ICEBERG: dict[str, IcebergType] = {
+#: The Iceberg type of each simple column type.
+ICEBERG_TYPES: dict[str, IcebergType] = {
     "string": StringType(),
     "int": IntegerType(),
     "bigint": LongType(),
@@ -59,7 +60,7 @@ _OF_ADDED: dict[pa.DataType, IcebergType] = {
 
 def iceberg_type(kind: ColumnType) -> IcebergType:
     """Return the Iceberg type that carries ``kind``."""
-    return DecimalType(kind.precision, kind.scale) if kind.name == "decimal" else _ICEBERG[kind.name]
+    return DecimalType(kind.precision, kind.scale) if kind.name == "decimal" else ICEBERG_TYPES[kind.name]
 
 
 def data_schema(contract: Contract) -> Schema:
