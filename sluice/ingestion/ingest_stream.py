@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,7 +32,7 @@ from sluice.tables.arrow import data_arrow, quarantine_arrow
 
 
 def ingest_records(
-    records: Iterable[dict[str, Any]],
+    records: Sequence[dict[str, Any]],
     project: Project,
     settings: Settings,
     store: Store,

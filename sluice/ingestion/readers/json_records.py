@@ -1,118 +1,146 @@
-"""Parses JSON records, whole batches at a time; only those that are not as the contract says are looked at singly."""
+"""Parses JSON records into columns in native code; only what is not as the contract says is looked at singly."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from operator import attrgetter
+from typing import Annotated, Any
 
 import msgspec
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.json
 
 from sluice.contracts import Column, Contract
 from sluice.ingestion.convert import EPOCH_FORMATS, arrow_type
 from sluice.ingestion.readers.text import undecodable
 from sluice.ingestion.records import Block, Reason, Rejected
 
-#: So many records that do not parse together are looked at one by one.
-_FEW = 32
-_LOOSE: dict[str, Any] = {
-    "int": int | None,
-    "bigint": int | None,
+_Decode = Callable[[bytes], Any]
+#: JSON types whose values go into an Arrow column as they are.
+_TYPED: dict[str, Any] = {
+    "int": Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)] | None,
+    "bigint": Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None,
     "float": float | None,
     "double": float | None,
-    "decimal": float | str | None,
     "boolean": bool | None,
 }
+#: So many records are decoded before their values go into columns: what is made stays in the processor's cache.
+_TOGETHER = 1_000
+_NUMERIC = ("int", "bigint", "float", "double", "decimal")
+_NUMBER_STARTS = frozenset("-0123456789")
+_KINDS = {"{": "object", "[": "array", "t": "boolean", "f": "boolean"}
 
 
 def parse_records(records: Sequence[bytes], contract: Contract, first: int) -> Iterator[Block]:
     """Yield blocks that hold each record once; ``first`` is the position of the first one.
 
-    Those with the right JSON types are told apart, which costs little, and parsed by Arrow in one go; the others are
-    looked at one by one.
+    Those with the right JSON types become columns together; the others are looked at one by one, and every value of
+    theirs becomes text, which the column's conversion then reads.
     """
     if not records:
         return
-    sound, odd = _apart(records, contract)
-    yield from _parse_halves(records, sound, contract, first)
+    sound, columns, odd = _apart(records, contract)
+    if sound:
+        yield Block(
+            first,
+            len(sound),
+            _empty_as_null(columns, contract),
+            lambda rows: [records[sound[row]] for row in rows],
+            pc.add(pa.array(sound, pa.int64()), first),
+        )
     if odd:
         yield _parse_by_record(records, odd, contract, first)
 
 
-def _parse_halves(records: Sequence[bytes], indexes: list[int], contract: Contract, first: int) -> Iterator[Block]:
-    """Parse those records together; when one of them has a number that does not fit its column, by halves."""
-    if not indexes:
-        return
-    picked = records if len(indexes) == len(records) else [records[index] for index in indexes]
-    if (block := _parse_at_once(picked, indexes, contract, first)) is not None:
-        yield block
-    elif len(indexes) <= _FEW:
-        yield _parse_by_record(records, indexes, contract, first)
-    else:
-        middle = len(indexes) // 2
-        yield from _parse_halves(records, indexes[:middle], contract, first)
-        yield from _parse_halves(records, indexes[middle:], contract, first)
-
-
-def _apart(records: Sequence[bytes], contract: Contract) -> tuple[list[int], list[int]]:
-    """Return the indexes of records that are one JSON object with the contract's types, and of the others."""
-    decode = _decoder(contract.columns).decode
+def _apart(records: Sequence[bytes], contract: Contract) -> tuple[list[int], dict[str, pa.Array], list[int]]:
+    """Return the indexes of records with the contract's JSON types, their columns, and the indexes of the others."""
     sound: list[int] = []
     odd: list[int] = []
-    for index, record in enumerate(records):
+    chunks: list[list[pa.Array]] = []
+    decode = _decoder(contract.columns).decode
+    for start in range(0, len(records), _TOGETHER):
+        rows, columns, others = _decode(records[start : start + _TOGETHER], contract, decode)
+        sound += [start + row for row in rows]
+        odd += [start + row for row in others]
+        chunks.append(columns)
+    joined = {
+        column.name: pa.concat_arrays([chunk[number] for chunk in chunks])
+        for number, column in enumerate(contract.columns)
+    }
+    return sound, joined, odd
+
+
+def _decode(
+    records: Sequence[bytes], contract: Contract, decode: _Decode
+) -> tuple[Sequence[int], list[pa.Array], list[int]]:
+    """Do ``_apart`` for a few records."""
+    rows: list[Any] = []
+    odd: list[int] = []
+    left = iter(records)
+    while True:
         try:
-            decode(record)
+            rows.extend(map(decode, left))  # what came before an error stays in the list
+            break
         except (msgspec.DecodeError, UnicodeDecodeError):
-            odd.append(index)
-        else:
-            sound.append(index)
-    return sound, odd
+            odd.append(len(rows) + len(odd))
+    columns: list[pa.Array] = []
+    mistyped: set[int] = set()
+    for number, column in enumerate(contract.columns):
+        values = list(map(attrgetter(f"f{number}"), rows))
+        if _as_written(column):
+            values, other = _number_texts(values)
+            mistyped.update(other)
+        columns.append(pa.array(values, arrow_type(column.type) if column.type.name in _TYPED else pa.string()))
+    others = set(odd)
+    sound = [index for index in range(len(records)) if index not in others] if odd else range(len(records))
+    if mistyped:
+        kept = [row for row in range(len(rows)) if row not in mistyped]
+        columns = [values.take(pa.array(kept, pa.int64())) for values in columns]
+        odd = sorted([*odd, *(sound[row] for row in mistyped)])
+        sound = [sound[row] for row in kept]
+    return sound, columns, odd
+
+
+def _as_written(column: Column) -> bool:
+    """Tell whether the column's JSON numbers are kept as their text: a decimal loses nothing so."""
+    return column.type.name == "decimal" or column.format in EPOCH_FORMATS
 
 
 @lru_cache(maxsize=256)
 def _decoder(columns: tuple[Column, ...]) -> msgspec.json.Decoder[Any]:
-    """Return a decoder that takes what Arrow's parser takes for these columns."""
-    fields = [(f"f{number}", _LOOSE.get(c.type.name, str | None), None) for number, c in enumerate(columns)]
-    names = {f"f{number}": c.header for number, c in enumerate(columns)}
-    return msgspec.json.Decoder(msgspec.defstruct("Record", fields, rename=names, gc=False))
+    """Return a decoder into a struct of the columns' JSON types; dates and times are text in JSON."""
+    kinds = [msgspec.Raw if _as_written(c) else _TYPED.get(c.type.name, str | None) for c in columns]
+    return msgspec.json.Decoder(_struct(columns, kinds))
 
 
 @lru_cache(maxsize=256)
-def _schema(columns: tuple[Column, ...]) -> pa.Schema:
-    """Return what JSON may hold: dates and times are text there."""
-    textual = ("string", "date", "timestamp", "binary")
-    return pa.schema((c.header, pa.string() if c.type.name in textual else arrow_type(c.type)) for c in columns)
+def _raw_decoder(columns: tuple[Column, ...]) -> msgspec.json.Decoder[Any]:
+    """Return a decoder into a struct of the columns' values as they are written."""
+    return msgspec.json.Decoder(_struct(columns, [msgspec.Raw] * len(columns)))
 
 
-def _parse_at_once(records: Sequence[bytes], indexes: Sequence[int], contract: Contract, first: int) -> Block | None:
-    """Parse records, each one object, as one text; none when a number in them does not fit its column.
+def _struct(columns: tuple[Column, ...], kinds: list[Any]) -> type[msgspec.Struct]:
+    fields = [(f"f{number}", kind, None) for number, kind in enumerate(kinds)]
+    names = {f"f{number}": column.header for number, column in enumerate(columns)}
+    return msgspec.defstruct("Record", fields, rename=names, gc=False)
 
-    ``indexes`` are the records' places in their batch.
-    """
-    data = b"\n".join(records)
-    try:
-        table = pyarrow.json.read_json(
-            pa.BufferReader(data),
-            pyarrow.json.ReadOptions(use_threads=False, block_size=len(data) + 1),
-            pyarrow.json.ParseOptions(explicit_schema=_schema(contract.columns), unexpected_field_behavior="ignore"),
-        )
-    except pa.ArrowInvalid:
-        return None
-    if table.num_rows != len(records):
-        return None
-    columns = {}
-    for column in contract.columns:
-        values = table[column.header].combine_chunks()
-        columns[column.name] = values if isinstance(values, pa.Array) else pa.concat_arrays(values.chunks)
-    positions = pc.add(pa.array(indexes, pa.int64()), first)
-    return Block(
-        first, len(records), _empty_as_null(columns, contract), lambda rows: [records[row] for row in rows], positions
-    )
+
+def _number_texts(values: Sequence[msgspec.Raw | None]) -> tuple[list[str | None], list[int]]:
+    """Return JSON numbers, and plain strings that may hold one, as text; and which of ``values`` are something else."""
+    texts = [None if value is None else str(value, "utf-8", "replace") for value in values]
+    if {text[0] for text in texts if text is not None} <= _NUMBER_STARTS:
+        return texts, []
+    other = []
+    for row, text in enumerate(texts):
+        if text is None or text[0] in _NUMBER_STARTS:
+            continue
+        texts[row] = None
+        if text[0] == '"' and text.isascii() and "\\" not in text:
+            texts[row] = text[1:-1]
+        elif text != "null":
+            other.append(row)
+    return texts, other
 
 
 def _empty_as_null(columns: dict[str, pa.Array], contract: Contract) -> dict[str, pa.Array]:
@@ -130,26 +158,22 @@ def _empty_as_null(columns: dict[str, pa.Array], contract: Contract) -> dict[str
 
 
 def _parse_by_record(records: Sequence[bytes], indexes: Sequence[int], contract: Contract, first: int) -> Block:
-    """Parse one record at a time; every value becomes text, which the column's conversion then reads."""
+    """Parse one record at a time."""
     rejected: list[Rejected] = []
     kept: list[int] = []
-    values: dict[str, list[str | None]] = {column.name: [] for column in contract.columns}
+    values: list[list[str | None]] = []
+    decode = _raw_decoder(contract.columns).decode
     for index in indexes:
-        raw = records[index]
-        found = _object(raw)
-        reasons: tuple[Reason, ...]
-        row: dict[str, str | None] = {}
-        if isinstance(found, Reason):
-            reasons = (found,)
+        found = _row(records[index], contract, decode)
+        if isinstance(found, tuple):
+            rejected.append(Rejected(first + index, found, records[index]))
         else:
-            row, reasons = _row(found, contract)
-        if reasons:
-            rejected.append(Rejected(first + index, reasons, raw))
-            continue
-        kept.append(index)
-        for name, value in row.items():
-            values[name].append(value)
-    columns = {name: pa.array(column, pa.string()) for name, column in values.items()}
+            kept.append(index)
+            values.append(found)
+    columns = {
+        column.name: pa.array([row[number] for row in values], pa.string())
+        for number, column in enumerate(contract.columns)
+    }
     return Block(
         first,
         len(kept),
@@ -160,39 +184,40 @@ def _parse_by_record(records: Sequence[bytes], indexes: Sequence[int], contract:
     )
 
 
-def _object(raw: bytes) -> dict[str, Any] | Reason:
+def _row(raw: bytes, contract: Contract, decode: _Decode) -> list[str | None] | tuple[Reason, ...]:
+    """Return the record's values as text, or why it has none."""
     if reason := undecodable(raw):
-        return reason
+        return (reason,)
     try:
-        found = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        return Reason("malformed_record", f"not JSON: {error}")
-    if not isinstance(found, dict):
-        return Reason("malformed_record", f"a {type(found).__name__} where an object is due")
-    return found
-
-
-def _row(found: dict[str, Any], contract: Contract) -> tuple[dict[str, str | None], tuple[Reason, ...]]:
-    row: dict[str, str | None] = {}
+        found = decode(raw)
+    except msgspec.DecodeError as error:
+        return (Reason("malformed_record", f"not a JSON object: {error}"),)
+    row: list[str | None] = []
     reasons = []
-    for column in contract.columns:
-        value = found.get(column.header)
-        text = _as_text(value, column)
-        if text is None and value is not None:
-            message = f"{column.name} is a JSON {type(value).__name__}, not a {column.type}"
-            reasons.append(Reason("unparseable", message, column.name, json.dumps(value, default=str)))
-        row[column.name] = text
-    return row, tuple(reasons)
+    for value, column in zip(msgspec.structs.astuple(found), contract.columns, strict=True):
+        written = None if value is None else str(value, "utf-8")
+        try:
+            row.append(_as_text(written, column))
+        except ValueError as error:
+            reasons.append(
+                Reason("unparseable", f"{column.name} is {error}, not a {column.type}", column.name, written)
+            )
+    return tuple(reasons) or row
 
 
-def _as_text(value: Any, column: Column) -> str | None:
-    """Return the value as the text a delimited file would hold; none when its JSON type cannot be meant."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return str(value).lower() if column.type.name == "boolean" else None
-    if isinstance(value, int | float) and column.type.name in ("int", "bigint", "float", "double", "decimal"):
-        return repr(value)
-    if isinstance(value, int) and column.format in EPOCH_FORMATS:
-        return repr(value)
-    return None
+def _as_text(written: str | None, column: Column) -> str | None:
+    """Return a JSON value as the text that a delimited file would hold; ``ValueError`` when it cannot be meant."""
+    if written is None or written == "null":
+        return None
+    start = written[0]
+    if start == '"':
+        return written[1:-1] if "\\" not in written else msgspec.json.decode(written, type=str)
+    if start in "tf" and column.type.name == "boolean":
+        return written
+    if start in _NUMBER_STARTS and (column.type.name in _NUMERIC or _is_epoch(written, column)):
+        return written
+    raise ValueError(f"a JSON {_KINDS.get(start, 'number')}")
+
+
+def _is_epoch(written: str, column: Column) -> bool:
+    return column.format in EPOCH_FORMATS and written.removeprefix("-").isdigit()

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sluice.errors import UnreadableFile
+from sluice.ingestion.check import check_block
+from sluice.ingestion.readers.json_records import parse_records
 from tests.sluice.ingestion.reading import codes, column, contract, read
 
 COLUMNS = (
@@ -45,6 +50,73 @@ def test_one_bad_record_costs_itself_only_and_gives_the_same_rows_as_without_it(
     ]
     assert [r.position for r in rejected] == list(range(6, 13))
     assert [r.raw for r in rejected] == bad
+
+
+_VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.text(max_size=5),
+    st.sampled_from(["1.5", "7", "007", "true", "2026-01-01T00:00:00Z", "", "0x1F", "1e3"]),
+    st.lists(st.integers(), max_size=2),
+    st.dictionaries(st.text(max_size=2), st.text(max_size=2), max_size=1),
+).map(lambda value: json.dumps(value).encode())
+_WRITTEN = st.one_of(
+    _VALUES,
+    st.sampled_from(
+        [
+            b"12345678901234567890123.45",
+            b"1E400",
+            b"1.0",
+            b"-0",
+            b'"\\ud800"',
+            b'"\\udc00\\ud800x"',
+            b'"\xff"',
+            b'"\\u0031"',
+            b"01",
+        ]
+    ),
+)
+_OBJECTS = st.dictionaries(st.sampled_from([c.header for c in COLUMNS] + ["more"]), _WRITTEN).map(
+    lambda fields: b"{" + b",".join(b'"%s":%s' % (name.encode(), value) for name, value in fields.items()) + b"}"
+)
+_RECORDS = st.lists(
+    st.one_of(_OBJECTS, _OBJECTS.map(lambda raw: raw[: len(raw) // 2]), st.binary(max_size=8)), max_size=8
+)
+
+
+@pytest.mark.slow
+@settings(max_examples=1_000, deadline=None)
+@given(_RECORDS)
+def test_whatever_a_record_holds_it_is_accepted_or_rejected_as_if_it_came_alone(records: list[bytes]) -> None:
+    def outcome(given: list[bytes], first: int) -> dict[int, object]:
+        found: dict[int, object] = {}
+        for block in parse_records(given, NDJSON, first):
+            checked = check_block(block, NDJSON)
+            rows = checked.accepted.to_pylist()
+            for place, row in [
+                *zip(checked.positions.to_pylist(), rows, strict=True),
+                *((row["_position"], row) for row in checked.rejected.to_pylist()),
+            ]:
+                assert place not in found
+                found[place] = row
+        return found
+
+    alone: dict[int, object] = {}
+    for place, record in enumerate(records):
+        alone |= outcome([record], place)
+    together = outcome(records, 0)
+    assert together == alone
+    assert sorted(together) == list(range(len(records)))
+
+
+def test_digits_survive_also_in_a_record_that_is_looked_at_singly() -> None:
+    wide = contract(column("id", required=True), column("n", "int"), column("cost", "decimal(38,18)"), format="ndjson")
+    cost = "12345678901234567890.123456789012345678"
+    rows, rejected = read(b'{"id":"a","n":1,"cost":%b}\n{"id":"b","n":"1","cost":%b}\n' % ((cost.encode(),) * 2), wide)
+    assert not rejected
+    assert rows["cost"].to_pylist() == [Decimal(cost)] * 2
 
 
 def test_two_objects_on_a_line_are_one_malformed_record() -> None:
