@@ -20,6 +20,10 @@ DATABASES = {
     "gold": "What people ask for.",
     "quarantine": "Records that broke their contract, with the reasons.",
 }
+#: What a killed ingestor staged belongs to no unit and stays. S3 cannot tell it from a unit that still waits for its
+#: committer, so days go by in which that could happen: four weeks of redelivery (a queue, then its dead-letter queue),
+#: and two months to mend what keeps a committer from its work; a unit of a stream is the last copy of its records.
+STAGING_DAYS = 90
 
 
 class StorageStack(Stack):
@@ -43,7 +47,14 @@ class StorageStack(Stack):
             lifecycle_rules=[s3.LifecycleRule(id="expire", expiration=Duration.days(90))],
         )
         self.landing = self._bucket("Landing", removal, versioned=True, noncurrent_days=30)
-        self.lake = self._bucket("Lake", removal, versioned=environment.keep_data, noncurrent_days=7)
+        self.lake = self._bucket(
+            "Lake",
+            removal,
+            versioned=environment.keep_data,
+            noncurrent_days=7,
+            expire_days=STAGING_DAYS,
+            expire_below="staging/",
+        )
         self.results = self._bucket("Results", removal, versioned=False, expire_days=30)
         landing = self.landing.node.default_child
         assert isinstance(landing, s3.CfnBucket)
@@ -115,6 +126,7 @@ class StorageStack(Stack):
         versioned: bool,
         noncurrent_days: int | None = None,
         expire_days: int | None = None,
+        expire_below: str | None = None,
     ) -> s3.Bucket:
         rules = [s3.LifecycleRule(id="unfinished-uploads", abort_incomplete_multipart_upload_after=Duration.days(2))]
         if noncurrent_days:
@@ -122,7 +134,7 @@ class StorageStack(Stack):
                 s3.LifecycleRule(id="old-versions", noncurrent_version_expiration=Duration.days(noncurrent_days))
             )
         if expire_days:
-            rules.append(s3.LifecycleRule(id="expire", expiration=Duration.days(expire_days)))
+            rules.append(s3.LifecycleRule(id="expire", prefix=expire_below, expiration=Duration.days(expire_days)))
         return s3.Bucket(
             self,
             name,

@@ -196,7 +196,7 @@ def send(
     file: Annotated[Path, typer.Argument(help="NDJSON, JSON, CSV or TSV, gzipped or not.")],
     rate: Annotated[float | None, typer.Option(help="Records a second at most.", min=0.01)] = None,
     key: Annotated[
-        str | None, typer.Option(help="Column whose value spreads records over shards; default the first there is.")
+        str | None, typer.Option(help="Column whose value spreads records over shards; default the contract's.")
     ] = None,
     env: EnvironmentName = "dev",
 ) -> None:

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sluice.cli.record_files import RecordFile
 from sluice.errors import CommandError
 from sluice.settings import Settings
+from sluice.tables.properties import PARTITION_KEY, headers_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -164,8 +165,25 @@ def require_stream(client: Any, stream: str) -> None:
         raise CommandError(f"Kinesis cannot be reached: {error}", safe="nothing was sent.") from error
 
 
-def column_types(glue: Any, database: str, dataset: str) -> dict[str, str]:
-    """Return names and types of the columns that records of ``dataset`` have."""
+@dataclass(frozen=True)
+class StreamColumns:
+    """The columns of a dataset that streams, as records have them: types by header, headers by column."""
+
+    types: dict[str, str]
+    headers: dict[str, str]
+    partition_key: str = ""
+
+    def keys(self, wanted: str | None) -> list[str]:
+        """Return the headers whose first value in a record is its partition key: of one column, or else of all.
+
+        The one is ``wanted``, by its name or its header, or what the contract names.
+        """
+        column = wanted or self.partition_key
+        return [self.headers.get(column, column)] if column else list(self.types)
+
+
+def stream_columns(glue: Any, database: str, dataset: str) -> StreamColumns:
+    """Return the columns of ``dataset`` as its table in the catalog tells them."""
     try:
         table = glue.get_table(DatabaseName=database, Name=dataset)["Table"]
     except (ClientError, BotoCoreError) as error:
@@ -174,12 +192,16 @@ def column_types(glue: Any, database: str, dataset: str) -> dict[str, str]:
             safe="nothing was sent.",
             next_step="`sluice status` lists the datasets that are deployed.",
         ) from error
-    columns = table["StorageDescriptor"]["Columns"]
-    return {column["Name"]: column["Type"] for column in columns if not column["Name"].startswith("_")}
+    properties = table.get("Parameters", {})
+    renamed = headers_of(properties)
+    columns = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
+    headers = {name: renamed.get(name, name) for name in columns if not name.startswith("_")}
+    types = {header: columns[name] for name, header in headers.items()}
+    return StreamColumns(types, headers, properties.get(PARTITION_KEY, ""))
 
 
-def partition_key(data: bytes, columns: Iterable[str]) -> str:
-    """Return the first of ``columns`` that the record has, itself or in the row that a change is about.
+def partition_key(data: bytes, headers: Iterable[str]) -> str:
+    """Return the first of ``headers`` that the record has, itself or in the row that a change is about.
 
     A record without one gets a hash of its bytes.
     """
@@ -192,8 +214,8 @@ def partition_key(data: bytes, columns: Iterable[str]) -> str:
         for row in rows:
             if not isinstance(row, dict):
                 continue
-            for column in columns:
-                value = row.get(column)
+            for header in headers:
+                value = row.get(header)
                 if isinstance(value, str | int | float) and 0 < len(str(value)) <= _LONGEST_KEY:
                     return str(value)
     return hashlib.blake2b(data, digest_size=16).hexdigest()
@@ -211,19 +233,19 @@ def send_file(
 ) -> Sent:  # fmt: skip
     """Put the file's records on the dataset's stream; ``refuse`` is told of each that is not sent, ``watch`` how far.
 
-    The partition key is the column ``key``, or the first of the table's columns that the record has.
+    The partition key is the column ``key``, else the one that the contract names, else the first that the record has.
     """
     prefix = prefix_of(outputs)
     stream = f"{prefix}{dataset}"
     require_stream(kinesis, stream)
-    types = column_types(glue, Settings(database_prefix=prefix).database("bronze"), dataset)
-    file = RecordFile(path, types)
-    columns = [key] if key else list(types)
+    columns = stream_columns(glue, Settings(database_prefix=prefix).database("bronze"), dataset)
+    file = RecordFile(path, columns.types)
+    keys = columns.keys(key)
     refused: list[str] = []
 
     def wanted() -> Iterator[Put]:
         for record in file.records():
-            found = (partition_key(record.data, columns), record.data)
+            found = (partition_key(record.data, keys), record.data)
             size = len(found[0].encode()) + len(record.data)
             wrong = record.wrong or (f"has {size:,} bytes, key included" if size > MAX_RECORD_BYTES else "")
             if wrong:

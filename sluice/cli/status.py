@@ -9,12 +9,16 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sluice.cli.deployment import client, deployed_settings
+from sluice.cli.lanes import LaneCheck
 from sluice.cli.streams import StreamsStatus, read_streams
 from sluice.ingestion.landing import Notice
 from sluice.ledger import FINAL, UNKNOWN, Delivery, Ledger
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
 
 _POLL_SECONDS = 0.5
 #: Without a running execution for so long, with tables still behind, the refresh did not start or gave up.
@@ -58,8 +62,8 @@ class Status:
         return not self.open_deliveries and self.streams.accounted
 
 
-def read_status(outputs: dict[str, str]) -> Status:
-    """Return the state at this moment."""
+def read_status(outputs: dict[str, str], lanes: LaneCheck | None = None) -> Status:
+    """Return the state at this moment; with ``lanes`` of a stream's lanes as well, as who waits must know it."""
     settings = deployed_settings(outputs)
     versions = list(_landed(settings.landing_bucket))
     names = sorted({notice.dataset for notice in versions} | set(_datasets(settings.database("bronze"))) | {UNKNOWN})
@@ -73,7 +77,7 @@ def read_status(outputs: dict[str, str]) -> Status:
         open_deliveries=tuple(notice.uri for notice in versions if notice.delivery_id not in ended),
         dead_letters={name: _depth(outputs[name]) for name in outputs if name.endswith("DeadLetterQueueUrl")},
         running=_running(outputs),
-        streams=read_streams(outputs),
+        streams=read_streams(outputs, lanes),
     )
 
 
@@ -83,8 +87,9 @@ def wait(
     """Wait until all is accounted for and no refresh is due; return the state and what failed (empty: nothing)."""
     deadline = time.monotonic() + timeout
     idle_since: float | None = None
+    lanes = LaneCheck(lambda dataset: _tables(outputs, dataset))
     while True:
-        status = read_status(outputs)
+        status = read_status(outputs, lanes)
         progress(status)
         dead = [f"{count} dead letters in {name}" for name, count in status.dead_letters.items() if count]
         if status.streams.failed_batches:
@@ -125,6 +130,14 @@ def _landed(bucket: str) -> Iterable[Notice]:
     for page in pages:
         for version in page.get("Versions", []):
             yield Notice(bucket, version["Key"], version["VersionId"], version["Size"])
+
+
+def _tables(outputs: dict[str, str], dataset: str) -> tuple[Table, ...]:
+    """Return the two tables that hold a landing dataset's records."""
+    from sluice.tables.catalog import glue_catalog
+
+    settings = deployed_settings(outputs)
+    return tuple(glue_catalog().load_table((settings.database(name), dataset)) for name in ("bronze", "quarantine"))
 
 
 def _datasets(database: str) -> list[str]:

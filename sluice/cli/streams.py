@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sluice.cli.deployment import client, deployed_settings
+from sluice.cli.lanes import LaneCheck, Look, Reading, readings
 from sluice.errors import CommandError
 from sluice.ingestion.stage import staging_prefix
 from sluice.ledger import Ledger, ShardCounts
@@ -24,12 +25,16 @@ _FORBIDDEN_PAUSE = 0.2  # a shard allows five reads a second, the ingestor's amo
 
 @dataclass(frozen=True)
 class ShardStatus:
-    """One shard: its counts, and how many seconds of records after the last committed one are not in a table yet."""
+    """One shard: its counts, and how many seconds of records after the last committed one are not in a table yet.
+
+    ``in_flight`` counts the records before that one which a lane still has; only who waits asks for them.
+    """
 
     dataset: str
     counts: ShardCounts
     behind: bool
     lag: float
+    in_flight: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,31 +53,33 @@ class StreamsStatus:
     @property
     def accounted(self) -> bool:
         """Tell whether every record of every stream is in a table."""
-        return not self.staged and not any(shard.behind for shard in self.shards)
+        return not self.staged and not any(shard.behind or shard.in_flight for shard in self.shards)
 
     @property
     def on_their_way(self) -> list[str]:
         """Return what is not in a table yet."""
         waiting = [f"{shard.counts.shard} ({shard.lag:.0f} s behind)" for shard in self.shards if shard.behind]
+        waiting += [f"{shard.in_flight} records of {shard.counts.shard}" for shard in self.shards if shard.in_flight]
         return waiting + ([f"{self.staged} staged units of streams"] if self.staged else [])
 
 
-def read_streams(outputs: dict[str, str]) -> StreamsStatus:
-    """Return the state of all streams at this moment."""
+def read_streams(outputs: dict[str, str], lanes: LaneCheck | None = None) -> StreamsStatus:
+    """Return the state of all streams at this moment; ``lanes`` looks for records that a lane still has."""
     settings = deployed_settings(outputs)
-    names = {arn.rpartition("/")[2] for arn in _sources(outputs)}
-    if not names:
+    streams = sorted(_readings(outputs), key=lambda reading: reading.stream)
+    if not streams:
         return StreamsStatus()
-    datasets = {name: name.removeprefix(settings.database_prefix) for name in sorted(names)}
+    datasets = {reading: reading.stream.removeprefix(settings.database_prefix) for reading in streams}
     ledger = Ledger(settings.ledger_table)
     with ThreadPoolExecutor(8) as pool:
-        per_stream = pool.map(lambda name: list(_shards(name, datasets[name], ledger)), datasets)
-        staged = pool.map(lambda dataset: _staged(settings.lake, dataset), datasets.values())
-        return StreamsStatus(
-            shards=tuple(shard for shards in per_stream for shard in shards),
-            staged=sum(staged),
-            failed_batches=tuple(_objects(settings.lake_bucket, FAILED_BATCHES)),
-        )
+        # In this order: what leaves a lane is staged, and what leaves staging is in a table; so nothing is overlooked.
+        per_stream = list(pool.map(lambda reading: list(_shards(reading, datasets[reading], ledger, lanes)), streams))
+        staged = list(pool.map(lambda dataset: _staged(settings.lake, dataset), datasets.values()))
+    return StreamsStatus(
+        shards=tuple(shard for shards in per_stream for shard in shards),
+        staged=sum(staged),
+        failed_batches=tuple(_objects(settings.lake_bucket, FAILED_BATCHES)),
+    )
 
 
 def redrive_batches(outputs: dict[str, str]) -> int:
@@ -92,21 +99,22 @@ def redrive_batches(outputs: dict[str, str]) -> int:
     return redriven
 
 
-def _sources(outputs: dict[str, str]) -> Iterator[str]:
-    """Yield the ARN of every stream that an ingestor reads."""
+def _readings(outputs: dict[str, str]) -> Iterator[Reading]:
+    """Yield how every stream is read that an ingestor reads."""
     for output, function in outputs.items():
         if output.startswith("IngestStreamFunctionName"):
-            pages = client("lambda").get_paginator("list_event_source_mappings").paginate(FunctionName=function)
-            yield from (mapping["EventSourceArn"] for page in pages for mapping in page["EventSourceMappings"])
+            yield from readings(function)
 
 
-def _shards(stream: str, dataset: str, ledger: Ledger) -> Iterator[ShardStatus]:
+def _shards(reading: Reading, dataset: str, ledger: Ledger, lanes: LaneCheck | None) -> Iterator[ShardStatus]:
+    stream = reading.stream
     known = {counts.shard: counts for counts in ledger.shards(dataset)}
     pages = client("kinesis").get_paginator("list_shards").paginate(StreamName=stream)
     for shard in (shard["ShardId"] for page in pages for shard in page["Shards"]):
         counts = known.pop(f"{stream}/{shard}", ShardCounts(f"{stream}/{shard}"))
         behind, lag = _behind(stream, shard, counts.sequence)
-        yield ShardStatus(dataset, counts, behind, lag)
+        look = lanes.look(reading, shard, dataset, behind=lag if behind else None) if lanes else Look()
+        yield ShardStatus(dataset, counts, behind or look.unread > 0, max(lag, look.unread), look.missing)
     for counts in known.values():  # shards that the stream no longer has: all they held is counted
         yield ShardStatus(dataset, counts, behind=False, lag=0.0)
 

@@ -1,6 +1,7 @@
 """Data contracts: one Open Data Contract Standard file per dataset, the only place where its facts stand."""
 
 from sluice.contracts.model import (
+    JSON_TEXT,
     Arrival,
     Burst,
     Check,
@@ -15,6 +16,7 @@ from sluice.contracts.model import (
 from sluice.contracts.types import ColumnType, parse_type
 
 __all__ = [
+    "JSON_TEXT",
     "Arrival",
     "Burst",
     "Check",

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeAlias, cast, get_args, get_type_hints
+from typing import Any, Literal, NoReturn, cast
 
 import msgspec
-import yaml
 from open_data_contract_standard.model import (
     CustomProperty,
     DataQuality,
@@ -18,34 +17,17 @@ from open_data_contract_standard.model import (
 )
 from pydantic import BaseModel, ValidationError
 
-from sluice.contracts.model import FILE_FORMATS, STREAM_FORMATS, Arrival, Check, Column, Contract, PartitionField, Rules
+from sluice.contracts.arrival import read_arrival
+from sluice.contracts.contract_file import ContractFile, Place
+from sluice.contracts.model import JSON_TEXT, Check, Column, Contract, PartitionField, Rules
 from sluice.contracts.rules import Refuse, read_rules
 from sluice.contracts.types import ColumnType, parse_type
-from sluice.contracts.yaml_lines import line_of
 from sluice.errors import ContractError
 from sluice.ingestion.convert import EPOCH_FORMATS, strptime_format
 
 DATABASES = ("bronze", "silver", "gold")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _TRANSFORM = re.compile(r"identity|year|month|day|hour|bucket\[\d+\]|truncate\[\d+\]")
-_ARRIVAL_KEYS = {
-    "header": "header",
-    "encoding": "encoding",
-    "compression": "compression",
-    "nullValues": "null_values",
-    "extraColumns": "extra_columns",
-    "nullKeys": "null_keys",
-    "repeatedKeys": "repeated_keys",
-    "expectedFilesPerDay": "expected_files_per_day",
-    "expectedRowsPerDay": "expected_rows_per_day",
-}
-_STREAM_KEYS = {
-    "nullValues": "null_values",
-    "nullKeys": "null_keys",
-    "repeatedKeys": "repeated_keys",
-    "partitionKey": "partition_key",
-    "expectedRowsPerDay": "expected_rows_per_day",
-}
 _LOGICAL_DEFAULTS = {
     "string": "string",
     "integer": "bigint",
@@ -53,7 +35,6 @@ _LOGICAL_DEFAULTS = {
     "date": "date",
     "timestamp": "timestamp",
 }
-_SECONDS = {"s": 1, "second": 1, "m": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86_400, "day": 86_400}
 _OPERATORS = (
     "mustBe",
     "mustNotBe",
@@ -65,8 +46,6 @@ _OPERATORS = (
     "mustNotBeBetween",
 )
 _METRICS = ("rowCount", "nullValues", "duplicateValues")
-
-Path_: TypeAlias = tuple[str | int, ...]
 
 
 def load_contract(path: Path) -> Contract:
@@ -94,39 +73,8 @@ def load_contracts(folders: Iterable[Path]) -> tuple[Contract, ...]:
     return tuple(found[table] for table in sorted(found))
 
 
-class _Reader:
-    """Reads one file; keeps the YAML nodes so that every refusal can name its line."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        text = path.read_text(encoding="utf-8")
-        try:
-            self.root = yaml.compose(text, Loader=yaml.SafeLoader)
-            self.raw: Any = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = mark.line + 1 if mark else 1
-            raise self._error(f"{path}:{line}: not YAML: {getattr(error, 'problem', error)}.") from error
-
-    @staticmethod
-    def _error(what: str) -> ContractError:
-        return ContractError(
-            what,
-            safe="nothing was deployed or changed.",
-            next_step="mend the file, then run `sluice check`.",
-        )
-
-    def refuse(self, at: Path_, problem: str) -> NoReturn:
-        """Raise the error for the value at ``at``."""
-        field = ".".join(str(step) for step in at) or "contract"
-        raise self._error(f"{self.path}:{line_of(self.root, at)}: {field}: {problem}.")
-
-    def one_of(self, value: Any, allowed: Iterable[str], at: Path_) -> str:
-        """Return ``value`` when it is one of ``allowed``."""
-        options = tuple(allowed)
-        if value not in options:
-            self.refuse(at, f"{value!r} is not allowed; allowed: {', '.join(options)}")
-        return cast(str, value)
+class _Reader(ContractFile):
+    """Reads one file."""
 
     def contract(self) -> Contract:
         """Return the whole file as a contract."""
@@ -148,7 +96,7 @@ class _Reader:
         if not odcs.schema_ or len(odcs.schema_) != 1:
             self.refuse(("schema",), "a contract describes exactly one table")
         table = odcs.schema_[0]
-        at: Path_ = ("schema", 0)
+        at: Place = ("schema", 0)
         database, name = self._table_name(table, at)
         columns = tuple(
             self._column(prop, (*at, "properties", index)) for index, prop in enumerate(table.properties or [])
@@ -162,7 +110,7 @@ class _Reader:
         custom = self._custom(odcs.customProperties, ("customProperties",), ("arrival", "rules"))
         sla = {item.property: item for item in odcs.slaProperties or []}
         table_custom = self._custom(table.customProperties, (*at, "customProperties"), ("sortOrder",))
-        arrival = self._late(self._arrival(odcs, custom, name, names, derived=database != "bronze"), sla, names)
+        arrival = read_arrival(self, odcs, custom, sla, name=name, columns=names, derived=database != "bronze")
         contract = Contract(
             name=name,
             database=database,
@@ -176,13 +124,13 @@ class _Reader:
             sort_order=self._sort_order(table_custom, names, at),
             checks=self._checks(table, at),
             rules=read_rules(custom["rules"], columns, arrival, self._at_rules(odcs)) if "rules" in custom else (),
-            freshness_seconds=self._duration(sla, "freshness", 86_400),
+            freshness_seconds=self.duration(sla, "freshness", 86_400),
             retention_days=self._retention(sla),
             file=str(self.path),
         )
         return contract
 
-    def _refuse_unknown_fields(self, model: BaseModel, raw: dict[str, Any], at: Path_) -> None:
+    def _refuse_unknown_fields(self, model: BaseModel, raw: dict[str, Any], at: Place) -> None:
         """Refuse what the standard's models would let pass: a misspelt field is not an absent one."""
         names = {field.alias or name: name for name, field in type(model).model_fields.items()}
         for key, value in raw.items():
@@ -198,7 +146,7 @@ class _Reader:
                     if isinstance(item, BaseModel) and isinstance(given, dict):
                         self._refuse_unknown_fields(item, given, (*at, key, index))
 
-    def _table_name(self, table: SchemaObject, at: Path_) -> tuple[str, str]:
+    def _table_name(self, table: SchemaObject, at: Place) -> tuple[str, str]:
         physical = table.physicalName or ""
         database, _, name = physical.partition(".")
         if database not in DATABASES or not _NAME.fullmatch(name):
@@ -211,14 +159,14 @@ class _Reader:
             self.refuse((*at, "name"), f"{table.name!r} must be the table's own name, {name!r}")
         return database, name
 
-    def _custom(self, items: list[CustomProperty] | None, at: Path_, allowed: tuple[str, ...]) -> dict[str, Any]:
+    def _custom(self, items: list[CustomProperty] | None, at: Place, allowed: tuple[str, ...]) -> dict[str, Any]:
         found = {}
         for index, item in enumerate(items or []):
             self.one_of(item.property, allowed, (*at, index, "property"))
             found[cast(str, item.property)] = item.value
         return found
 
-    def _column(self, prop: SchemaProperty, at: Path_) -> Column:
+    def _column(self, prop: SchemaProperty, at: Place) -> Column:
         if not prop.name or not _NAME.fullmatch(prop.name):
             self.refuse((*at, "name"), f"{prop.name!r} is not a column name; lower case letters, digits, underscores")
         if prop.name.startswith("_"):
@@ -232,7 +180,15 @@ class _Reader:
             self.refuse((*at, "physicalType" if prop.physicalType else "logicalType"), str(error))
         self._custom(prop.customProperties, (*at, "customProperties"), ("partitionTransform",))
         options = dict(prop.logicalTypeOptions or {})
-        self._format(options.get("format"), kind, (*at, "logicalTypeOptions", "format"))
+        if prop.logicalType in ("object", "array"):
+            if kind.name != "string" or prop.properties or prop.items:
+                self.refuse(
+                    (*at, "logicalType"),
+                    f"an {prop.logicalType} is kept as its JSON text: physicalType string, without properties or items",
+                )
+            options["format"] = JSON_TEXT
+        else:
+            self._format(options.get("format"), kind, (*at, "logicalTypeOptions", "format"))
         return Column(
             name=prop.name,
             type=kind,
@@ -245,7 +201,7 @@ class _Reader:
             rules=self._rules(prop, options, kind, at),
         )
 
-    def _format(self, spelled: str | None, kind: ColumnType, at: Path_) -> None:
+    def _format(self, spelled: str | None, kind: ColumnType, at: Place) -> None:
         """Refuse a format that no value could have."""
         if spelled is None or (kind.name == "timestamp" and spelled in EPOCH_FORMATS):
             return
@@ -256,7 +212,7 @@ class _Reader:
         except ValueError as error:
             self.refuse(at, f"{error}; or, for a timestamp, {', '.join(EPOCH_FORMATS)}")
 
-    def _rules(self, prop: SchemaProperty, options: dict[str, Any], kind: ColumnType, at: Path_) -> Rules:
+    def _rules(self, prop: SchemaProperty, options: dict[str, Any], kind: ColumnType, at: Place) -> Rules:
         fields = {
             "pattern": "pattern",
             "minimum": "minimum",
@@ -290,79 +246,16 @@ class _Reader:
         keys = [p for p in table.properties or [] if p.primaryKey]
         return tuple(cast(str, p.name) for p in sorted(keys, key=lambda p: p.primaryKeyPosition or 0))
 
-    def _arrival(
-        self,
-        odcs: OpenDataContractStandard,
-        custom: dict[str, Any],
-        name: str,
-        columns: list[str],
-        *,
-        derived: bool,
-    ) -> Arrival | None:
-        servers = odcs.servers or []
-        if derived:
-            if servers or "arrival" in custom:
-                self.refuse(("servers",), "a silver or gold table is made by a transform; it has no server and arrival")
-            return None
-        if len(servers) != 1 or servers[0].type not in ("s3", "kinesis"):
-            self.refuse(
-                ("servers",), "a bronze dataset has one server, of type s3 (the landing bucket) or kinesis (its stream)"
-            )
-        server = servers[0]
-        stream = server.type == "kinesis"
-        if stream and server.stream != name:
-            self.refuse(
-                ("servers", 0, "stream"), f"{server.stream!r} is not allowed; a stream has its dataset's name, {name!r}"
-            )
-        formats, keys = (STREAM_FORMATS, _STREAM_KEYS) if stream else (FILE_FORMATS, _ARRIVAL_KEYS)
-        values: dict[str, Any] = {
-            "format": self.one_of(server.format, formats, ("servers", 0, "format")),
-            "stream": stream,
-            "delimiter": server.delimiter or ",",
-        }
-        index = next((i for i, c in enumerate(odcs.customProperties or []) if c.property == "arrival"), 0)
-        at = ("customProperties", index, "value")
-        given = custom.get("arrival") or {}
-        if not isinstance(given, dict):
-            self.refuse(at, "arrival is a mapping")
-        for key, value in given.items():
-            field = keys[self.one_of(key, keys, (*at, key))]
-            choices = get_args(get_type_hints(Arrival)[field])
-            if choices and all(isinstance(choice, str) for choice in choices):
-                self.one_of(value, choices, (*at, key))
-            values[field] = value
-        if "partition_key" in values:
-            self.one_of(values["partition_key"], columns, (*at, "partitionKey"))
-        try:
-            "".encode(values.get("encoding", "utf-8"))
-        except LookupError:
-            self.refuse((*at, "encoding"), f"{values['encoding']!r} is not an encoding that Python knows")
-        try:
-            return msgspec.convert(values, Arrival)
-        except msgspec.ValidationError as error:
-            self.refuse(at, str(error))
-
-    def _late(self, arrival: Arrival | None, sla: dict[str | None, Any], columns: list[str]) -> Arrival | None:
-        """Return ``arrival`` with the column and the seconds that tell a late event, if the contract says them."""
-        if "lateness" not in sla:
-            return arrival
-        at: Path_ = ("slaProperties", list(sla).index("lateness"))
-        if arrival is None or not arrival.stream:
-            self.refuse(at, "lateness is for datasets that arrive by stream")
-        event_time = self.one_of((sla["lateness"].element or "").rpartition(".")[2], columns, (*at, "element"))
-        seconds = self._duration(sla, "lateness", 0)
-        return msgspec.structs.replace(arrival, event_time=event_time, lateness_seconds=seconds)
-
     def _at_rules(self, odcs: OpenDataContractStandard) -> Refuse:
         """Return how a rule is refused: with its place below the custom property ``rules``."""
         index = next(i for i, c in enumerate(odcs.customProperties or []) if c.property == "rules")
 
-        def refuse(below: Path_, problem: str) -> NoReturn:
+        def refuse(below: Place, problem: str) -> NoReturn:
             self.refuse(("customProperties", index, "value", *below), problem)
 
         return refuse
 
-    def _partitioning(self, table: SchemaObject, at: Path_) -> tuple[PartitionField, ...]:
+    def _partitioning(self, table: SchemaObject, at: Place) -> tuple[PartitionField, ...]:
         fields = []
         for index, prop in enumerate(table.properties or []):
             if not prop.partitioned:
@@ -380,13 +273,13 @@ class _Reader:
             fields.append((prop.partitionKeyPosition or 0, field))
         return tuple(field for _, field in sorted(fields, key=lambda pair: pair[0]))
 
-    def _sort_order(self, custom: dict[str, Any], names: list[str], at: Path_) -> tuple[str, ...]:
+    def _sort_order(self, custom: dict[str, Any], names: list[str], at: Place) -> tuple[str, ...]:
         order = custom.get("sortOrder") or []
         for column in order:
             self.one_of(column, names, (*at, "customProperties"))
         return tuple(order)
 
-    def _checks(self, table: SchemaObject, at: Path_) -> tuple[Check, ...]:
+    def _checks(self, table: SchemaObject, at: Place) -> tuple[Check, ...]:
         checks = [self._check(q, (*at, "quality", i), ()) for i, q in enumerate(table.quality or [])]
         for index, prop in enumerate(table.properties or []):
             for number, quality in enumerate(prop.quality or []):
@@ -394,7 +287,7 @@ class _Reader:
                 checks.append(self._check(quality, here, (cast(str, prop.name),)))
         return tuple(checks)
 
-    def _check(self, quality: DataQuality, at: Path_, columns: tuple[str, ...]) -> Check:
+    def _check(self, quality: DataQuality, at: Place, columns: tuple[str, ...]) -> Check:
         must = [(op, getattr(quality, op)) for op in _OPERATORS if getattr(quality, op) is not None]
         if len(must) != 1:
             self.refuse(at, f"a check has exactly one operator; allowed: {', '.join(_OPERATORS)}")
@@ -415,14 +308,6 @@ class _Reader:
             severity=cast(Literal["error", "warning"], severity),
         )
 
-    def _duration(self, sla: dict[str | None, Any], name: str, default: int) -> int:
-        if name not in sla:
-            return default
-        item = sla[name]
-        index = list(sla).index(name)
-        self.one_of(item.unit, _SECONDS, ("slaProperties", index, "unit"))
-        return int(float(item.value) * _SECONDS[item.unit])
-
     def _retention(self, sla: dict[str | None, Any]) -> int | None:
-        seconds = self._duration(sla, "retention", 0)
+        seconds = self.duration(sla, "retention", 0)
         return max(1, seconds // 86_400) if seconds else None

@@ -14,6 +14,8 @@ FILE_FORMATS: tuple[str, ...] = ("csv", "json", "ndjson", "parquet", "access_log
 #: What the records of a stream may be: JSON objects, or changes that Debezium or AWS DMS captured.
 StreamFormat = Literal["json", "debezium", "dms"]
 STREAM_FORMATS: tuple[str, ...] = ("json", "debezium", "dms")
+#: The ``format`` of a text column whose values are JSON objects or arrays.
+JSON_TEXT = "json"
 #: How bad it is when a stream rule finds something.
 Severity = Literal["info", "warning", "critical"]
 
@@ -32,7 +34,10 @@ class Rules(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Column(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One column: ``header`` is its name in the delivered file, ``format`` how a date or timestamp is spelled there."""
+    """One column: ``header`` is its name in the delivered file.
+
+    ``format`` is how a date or timestamp is spelled there, or ``JSON_TEXT``.
+    """
 
     name: str
     type: ColumnType

@@ -81,9 +81,11 @@ def _user_records(data: bytes) -> list[bytes]:
         return [data]
     try:
         inner = [value for number, value in _fields(message) if number == _RECORDS_FIELD]
-        return [next(value for number, value in _fields(record) if number == _DATA_FIELD) for record in inner]
+        datas = [next(value for number, value in _fields(record) if number == _DATA_FIELD) for record in inner]
     except (IndexError, ValueError, StopIteration):
         return [data]
+    # One that holds no record is kept as it is: nothing that was put may vanish.
+    return datas or [data]
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 
+import boto3
 from pyiceberg.catalog import Catalog
 
 #: What every table is created with. Sluice looks again itself after a conflict: PyIceberg's retry would commit twice.
@@ -24,7 +25,7 @@ def glue_catalog() -> Catalog:
     """Return the Glue catalog of this account and region; locally the endpoint differs, nothing else."""
     from pyiceberg.catalog.glue import GlueCatalog
 
-    region = os.environ.get("AWS_REGION") or os.environ["AWS_DEFAULT_REGION"]
+    region = os.environ.get("AWS_REGION") or boto3.Session().region_name
     properties = {"glue.region": region, "s3.region": region, "glue.skip-archive": "true"}
     if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
         properties |= {"glue.endpoint": endpoint, "s3.endpoint": endpoint}

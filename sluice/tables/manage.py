@@ -18,9 +18,10 @@ from sluice.errors import TableError
 from sluice.project import Project
 from sluice.settings import Settings
 from sluice.tables.catalog import TABLE_PROPERTIES
+from sluice.tables.properties import stream_properties
 from sluice.tables.schema import data_schema, partition_spec, quarantine_schema, sort_order
 
-#: Properties of a table that its contract decides.
+#: The property that Glue shows as the table's description.
 _DESCRIPTION = "Description"
 _TABLES_AT_ONCE = 8
 
@@ -37,10 +38,11 @@ def _wanted(catalog: Catalog, contract: Contract, settings: Settings) -> Iterato
     schema = data_schema(contract)
     spec, order = partition_spec(contract, schema), sort_order(contract, schema)
     name = (settings.database(contract.database), contract.name)
-    yield lambda: _ensure(catalog, name, schema, settings, contract.description, spec=spec, order=order)
+    properties = {_DESCRIPTION: contract.description, **stream_properties(contract)}
+    yield lambda: _ensure(catalog, name, schema, settings, properties, spec=spec, order=order)
     if not contract.derived:
         other = (settings.database("quarantine"), contract.name)
-        about = f"Records of {contract.name} that broke their contract, with the reasons."
+        about = {_DESCRIPTION: f"Records of {contract.name} that broke their contract, with the reasons."}
         yield lambda: _ensure(catalog, other, quarantine_schema(contract), settings, about)
 
 
@@ -49,7 +51,7 @@ def _ensure(
     name: tuple[str, str],
     schema: Schema,
     settings: Settings,
-    description: str,
+    properties: dict[str, str],
     *,
     spec: PartitionSpec = UNPARTITIONED_PARTITION_SPEC,
     order: SortOrder = UNSORTED_SORT_ORDER,
@@ -64,15 +66,15 @@ def _ensure(
                 location=f"{settings.lake}/{name[0]}/{name[1]}",
                 partition_spec=spec,
                 sort_order=order,
-                properties={**TABLE_PROPERTIES, _DESCRIPTION: description},
+                properties=TABLE_PROPERTIES | {key: value for key, value in properties.items() if value},
             )
         except TableAlreadyExistsError:
-            return _ensure(catalog, name, schema, settings, description, spec=spec, order=order)
+            return _ensure(catalog, name, schema, settings, properties, spec=spec, order=order)
         return f"created {'.'.join(name)}"
-    return _evolve(table, schema, description, spec)
+    return _evolve(table, schema, properties, spec)
 
 
-def _evolve(table: Table, wanted: Schema, description: str, spec: PartitionSpec) -> str | None:
+def _evolve(table: Table, wanted: Schema, properties: dict[str, str], spec: PartitionSpec) -> str | None:
     if [(f.name, str(f.transform)) for f in spec.fields] != [(f.name, str(f.transform)) for f in table.spec().fields]:
         raise TableError(
             f"{'.'.join(table.name())}: its partitioning cannot change from {table.spec()} to {spec}.",
@@ -84,9 +86,9 @@ def _evolve(table: Table, wanted: Schema, description: str, spec: PartitionSpec)
         with transaction.update_schema() as update:
             for field in wanted.fields:
                 changes += _evolve_field(table, field, update)
-        if table.properties.get(_DESCRIPTION) != description:
-            transaction.set_properties({_DESCRIPTION: description})
-            changes.append("description")
+        if other := {key: value for key, value in properties.items() if table.properties.get(key, "") != value}:
+            transaction.set_properties(other)
+            changes += [key.lower() for key in other]
     return f"evolved {'.'.join(table.name())}: {', '.join(changes)}" if changes else None
 
 

@@ -30,7 +30,7 @@ def asked(sql: str) -> list[tuple[Any, ...]]:
 def clicks(deployed: Deployment) -> Path:
     """The raw file, after `sluice send` put it on its stream and all of it is in a table."""
     raw = real_data("uci-eshop-clickstream-2008") / "e-shop clothing 2008.csv"
-    sent = sluice("send", "eshop_clicks", raw, "--key", "session ID")
+    sent = sluice("send", "eshop_clicks", raw)
     assert sent.returncode == 0, sent.stderr
     assert f"eshop_clicks: {CLICKS:,} records" in sent.stdout
     until(lambda: records_in(deployed, "eshop_clicks") >= CLICKS, "all clicks are in a table", 180)

@@ -78,13 +78,18 @@ def _all_are_in_once(deployed: Deployment, sent: dict[str, Placed]) -> None:
     assert bad == Counter(name for name in sent if name.endswith("0"))
 
 
-def test_four_lanes_in_a_shard_lose_and_double_nothing(deployed: Deployment) -> None:
+def test_four_lanes_in_a_shard_lose_and_double_nothing_and_are_waited_for(deployed: Deployment) -> None:
+    before = records_in(deployed, STREAM)
     names = [f"lane-{number}" for number in range(3_000)]
     data = [scan(name, int(name[-1])) for name in names]
 
     with read_with(deployed, STREAM, ParallelizationFactor=4, BatchSize=100, MaximumBatchingWindowInSeconds=0):
-        placed = bring(deployed, STREAM, data, [f"key-{number % 97}" for number in range(len(names))])
+        placed = put(deployed, STREAM, data, [f"key-{number % 97}" for number in range(len(names))])
+        waited = sluice("status", "--wait", "--timeout", "120")
+        at_its_end = records_in(deployed, STREAM)
 
+    assert waited.returncode == 0, waited.stderr
+    assert at_its_end - before == len(names)
     _all_are_in_once(deployed, dict(zip(names, placed, strict=True)))
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from sluice.ingestion.stage import staging_prefix
+from sluice.tables.tokens import KEEP
 from tests.infra.templates import Cloud, Resource
 
 #: Deleting one of these deletes data.
@@ -68,9 +71,14 @@ def test_every_version_of_a_landed_file_can_be_read_for_a_month(cloud: Cloud) ->
     assert not any("ExpirationInDays" in rule for rule in landing["LifecycleConfiguration"]["Rules"])
 
 
-def test_the_lake_never_expires_what_a_table_may_still_name(cloud: Cloud) -> None:
+def test_of_the_lake_only_what_was_left_in_staging_expires_long_after_any_redelivery(cloud: Cloud) -> None:
     rules = cloud.resource("AWS::S3::Bucket", "Lake").properties["LifecycleConfiguration"]["Rules"]
-    assert not any("ExpirationInDays" in rule for rule in rules)
+    (expiring,) = [rule for rule in rules if "ExpirationInDays" in rule]
+    assert (expiring["Prefix"], expiring["Status"]) == ("staging/", "Enabled")
+    assert staging_prefix("s3://lake", "orders").startswith(f"s3://lake/{expiring['Prefix']}")
+    queues = cloud.resources("AWS::SQS::Queue")
+    redelivery = 2 * max(queue.properties["MessageRetentionPeriod"] for queue in queues)
+    assert timedelta(days=expiring["ExpirationInDays"]) > max(timedelta(seconds=redelivery), KEEP)
 
 
 def test_production_keeps_everything_that_holds_data(prod: Cloud) -> None:

@@ -17,9 +17,16 @@ from localaws.lambda_runtime import TooManyRequests
 from localaws.sandbox import Outcome
 from tests.localaws.running import function, until
 
+#: The shard of a stream that has one.
+FIRST = "shardId-000000000000"
 WAIT = float(os.environ.get("LOCALAWS_TEST_WAIT", "15"))
 
 Handler = Callable[[list[dict[str, Any]]], Any]
+
+
+def numbers(count: int, start: int = 0) -> list[str]:
+    """Return so many texts that are told apart, in order."""
+    return [str(n) for n in range(start, start + count)]
 
 
 class Throttle(Exception):

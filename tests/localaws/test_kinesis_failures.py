@@ -14,9 +14,7 @@ from localaws import kinesis_batches
 from localaws.context import Context
 from localaws.kinesis_batches import Batch, after_failure
 from tests.localaws.running import ctx, function, messages, queue, role, until  # noqa: F401
-from tests.localaws.streaming import Consume, Source, Throttle, consume, source, text  # noqa: F401
-
-FIRST = "shardId-000000000000"
+from tests.localaws.streaming import FIRST, Consume, Source, Throttle, consume, source, text  # noqa: F401
 
 
 @pytest.fixture(autouse=True)

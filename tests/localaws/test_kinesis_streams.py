@@ -16,9 +16,7 @@ from localaws import faults
 from localaws.context import Context
 from localaws.faults import Throttle
 from tests.localaws.running import ctx, role  # noqa: F401
-from tests.localaws.streaming import Source, source  # noqa: F401
-
-FIRST = "shardId-000000000000"
+from tests.localaws.streaming import FIRST, Source, source  # noqa: F401
 
 
 def numbers(source: Source, shard: str) -> list[int]:

@@ -11,7 +11,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sluice.contracts import Column, Contract
+from sluice.contracts import JSON_TEXT, Column, Contract
 from sluice.ingestion.convert import EPOCH_FORMATS, arrow_type
 from sluice.ingestion.readers.text import undecodable
 from sluice.ingestion.records import Block, Reason, Rejected
@@ -29,6 +29,8 @@ _TYPED: dict[str, Any] = {
 _TOGETHER = 1_000
 _NUMERIC = ("int", "bigint", "float", "double", "decimal")
 _NUMBER_STARTS = frozenset("-0123456789")
+_NESTED_STARTS = frozenset("{[")
+_REPLACED = "\ufffd"  # where bytes were no text
 _KINDS = {"{": "object", "[": "array", "t": "boolean", "f": "boolean"}
 
 
@@ -89,7 +91,7 @@ def _decode(
     for number, column in enumerate(contract.columns):
         values = list(map(attrgetter(f"f{number}"), rows))
         if _as_written(column):
-            values, other = _number_texts(values)
+            values, other = _written(values, _NESTED_STARTS if column.format == JSON_TEXT else _NUMBER_STARTS)
             mistyped.update(other)
         columns.append(pa.array(values, arrow_type(column.type) if column.type.name in _TYPED else pa.string()))
     others = set(odd)
@@ -103,8 +105,8 @@ def _decode(
 
 
 def _as_written(column: Column) -> bool:
-    """Tell whether the column's JSON numbers are kept as their text: a decimal loses nothing so."""
-    return column.type.name == "decimal" or column.format in EPOCH_FORMATS
+    """Tell whether the column's JSON values are kept as they are written: a decimal loses nothing so."""
+    return column.type.name == "decimal" or column.format in EPOCH_FORMATS or column.format == JSON_TEXT
 
 
 @lru_cache(maxsize=256)
@@ -126,14 +128,14 @@ def _struct(columns: tuple[Column, ...], kinds: list[Any]) -> type[msgspec.Struc
     return msgspec.defstruct("Record", fields, rename=names, gc=False)
 
 
-def _number_texts(values: Sequence[msgspec.Raw | None]) -> tuple[list[str | None], list[int]]:
-    """Return JSON numbers, and plain strings that may hold one, as text; and which of ``values`` are something else."""
+def _written(values: Sequence[msgspec.Raw | None], starts: frozenset[str]) -> tuple[list[str | None], list[int]]:
+    """Return JSON values that start as they should, and plain strings, as text; and which are something else."""
     texts = [None if value is None else str(value, "utf-8", "replace") for value in values]
-    if {text[0] for text in texts if text is not None} <= _NUMBER_STARTS:
+    if starts is _NUMBER_STARTS and {text[0] for text in texts if text is not None} <= starts:
         return texts, []
     other = []
     for row, text in enumerate(texts):
-        if text is None or text[0] in _NUMBER_STARTS:
+        if text is None or (text[0] in starts and _REPLACED not in text):
             continue
         texts[row] = None
         if text[0] == '"' and text.isascii() and "\\" not in text:
@@ -215,6 +217,8 @@ def _as_text(written: str | None, column: Column) -> str | None:
     if start in "tf" and column.type.name == "boolean":
         return written
     if start in _NUMBER_STARTS and (column.type.name in _NUMERIC or _is_epoch(written, column)):
+        return written
+    if start in _NESTED_STARTS and column.format == JSON_TEXT:
         return written
     raise ValueError(f"a JSON {_KINDS.get(start, 'number')}")
 

@@ -19,6 +19,7 @@ from sluice.cli.commands import cli
 from sluice.cli.record_files import RecordFile
 from sluice.cli.send import MAX_RECORD_BYTES, partition_key, put_records
 from sluice.errors import CommandError
+from sluice.tables.properties import HEADERS, PARTITION_KEY
 
 COLUMNS = [("event_id", "string"), ("quantity", "int"), ("price", "decimal(12,2)"), ("note", "string")]
 THROTTLED = {"ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": "slow down"}
@@ -222,6 +223,33 @@ def test_rows_of_csv_are_numbers_where_the_table_says_so_and_a_key_can_be_chosen
     (tmp_path / "a.csv").write_text("event_id,price,note\n1,2.50,3\n")
     assert run("send", "orders", tmp_path / "a.csv", "--key", "note").exit_code == 0
     assert arrived(aws, "dev_orders") == [("3", b'{"event_id":"1","price":2.50,"note":"3"}')]
+
+
+@pytest.fixture
+def renamed(aws: Any) -> Any:
+    """Return the stream of orders after its contract gave two columns other names in records, one to spread them by."""
+    table = boto3.client("glue").get_table(DatabaseName="dev_bronze", Name="orders")["Table"]
+    told = {HEADERS: json.dumps({"quantity": "Number of items", "note": "Note"}), PARTITION_KEY: "note"}
+    boto3.client("glue").update_table(
+        DatabaseName="dev_bronze",
+        TableInput={"Name": "orders", "StorageDescriptor": table["StorageDescriptor"], "Parameters": told},
+    )
+    return aws
+
+
+def test_the_contract_s_own_headers_give_the_numbers_and_the_key(renamed: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("event_id,Number of items,Note\n1,2,gift\n2,3,\n")
+    assert run("send", "orders", tmp_path / "a.csv").exit_code == 0
+    (given, first), (hashed, second) = arrived(renamed, "dev_orders")
+    assert (given, first) == ("gift", b'{"event_id":"1","Number of items":2,"Note":"gift"}')
+    assert (len(hashed), second) == (32, b'{"event_id":"2","Number of items":3,"Note":null}')
+
+
+@pytest.mark.parametrize("key", ["quantity", "Number of items"])
+def test_a_key_is_chosen_by_the_column_s_name_or_its_header(renamed: Any, tmp_path: Path, key: str) -> None:
+    (tmp_path / "a.ndjson").write_text('{"event_id":"1","Number of items":2}\n')
+    assert run("send", "orders", tmp_path / "a.ndjson", "--key", key).exit_code == 0
+    assert [found for found, _ in arrived(renamed, "dev_orders")] == ["2"]
 
 
 def test_what_is_too_long_is_refused_by_its_line_and_the_rest_goes_on(aws: Any, tmp_path: Path) -> None:

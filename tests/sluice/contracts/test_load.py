@@ -53,6 +53,7 @@ def test_what_a_contract_says_is_what_the_code_sees() -> None:
         ("physicalName: bronze.order_lines", "physicalName: brass.order_lines", ["brass", "bronze, silver, gold"]),
         ("unit: d", "unit: fortnight", ["unit", "fortnight"]),
         ("minimum: 1", "minimun: 1", ["minimun", "minimum"]),
+        ("logicalType: string", "logicalType: object\n        items: {logicalType: string}", ["JSON text", "items"]),
         ("schema:", "schema: [", ["not YAML"]),
     ],
 )

@@ -52,6 +52,19 @@ def test_one_bad_record_costs_itself_only_and_gives_the_same_rows_as_without_it(
     assert [r.raw for r in rejected] == bad
 
 
+def test_an_object_stays_the_json_text_it_came_as() -> None:
+    declared = contract(column("id"), column("n", "int"), column("tags", fmt="json"), format="ndjson")
+    tags = '{"a": [1, 2.50], "b": "Łódź"}'
+    data = (
+        f'{{"id":"a","tags":{tags}}}\n{{"id":"b","n":"1","tags":{tags}}}\n{{"id":"c","tags":null}}\n'
+        '{"id":"d","tags":[]}\n{"id":"e","tags":7}\n{"id":"f","tags":"{}"}\n'
+    ).encode() + b'{"id":"g","tags":{"a":"\xff"}}\n'
+    rows, rejected = read(data, declared)
+    kept = {row["id"]: row["tags"] for row in rows.to_pylist()}
+    assert kept == {"a": tags, "b": tags, "c": None, "d": "[]", "f": "{}"}
+    assert codes(rejected) == [(5, ("unparseable",)), (7, ("wrong_encoding",))]
+
+
 _VALUES = st.one_of(
     st.none(),
     st.booleans(),

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from pyiceberg.catalog import Catalog
 
-from sluice.contracts import Column, Contract
+from sluice.contracts import Column, Contract, parse_type
 from sluice.errors import TableError
 from sluice.project import Project
 from sluice.tables.manage import ensure_tables
+from sluice.tables.properties import headers_of
 from tests.sluice.ingestion.reading import column, contract
 from tests.sluice.ingestion.test_commit import LocalSettings
 
@@ -40,9 +41,30 @@ def test_a_type_that_would_lose_data_is_refused_by_name(catalog: Catalog, tmp_pa
 
 
 def test_descriptions_reach_the_table(catalog: Catalog, tmp_path: Path) -> None:
-    from sluice.contracts import parse_type
-
     ensure(catalog, tmp_path, Column("id", parse_type("string"), description="Who.", header="id"))
     assert catalog.load_table("bronze.things").schema().find_field("id").doc == "Who."
     ensure(catalog, tmp_path, Column("id", parse_type("string"), description="Who it is.", header="id"))
     assert catalog.load_table("bronze.things").schema().find_field("id").doc == "Who it is."
+
+
+def test_a_stream_s_table_says_how_columns_are_called_in_records(catalog: Catalog, tmp_path: Path) -> None:
+    def ensured(*columns: Column, **arrival: str) -> list[str]:
+        declared = contract(*columns, **{"format": "json", "stream": True, **arrival})
+        return ensure_tables(catalog, Project((declared,)), LocalSettings(folder=str(tmp_path / "lake")))
+
+    def properties(name: str = "bronze.things") -> dict[str, str]:
+        found: dict[str, str] = catalog.load_table(name).properties
+        return {key: value for key, value in found.items() if key.startswith("sluice.")}
+
+    session = Column("session_id", parse_type("int"), header="session ID")
+    ensured(column("day"), session, partition_key="session_id")
+    expected = {"sluice.headers": '{"session_id":"session ID"}', "sluice.partition-key": "session_id"}
+    assert properties() == expected
+    assert headers_of(properties()) == {"session_id": "session ID"}
+    assert ensured(column("day"), session, partition_key="session_id") == []
+    assert properties("quarantine.things") == {}
+
+    renamed = column("session_id", "int")
+    assert ensured(column("day"), renamed) == ["evolved bronze.things: sluice.headers, sluice.partition-key"]
+    assert (headers_of(properties()), properties()["sluice.partition-key"]) == ({}, "")
+    assert ensured(column("day"), renamed) == []

@@ -1,0 +1,59 @@
+"""One contract file as YAML: what is wrong in it is refused with file, line, field and what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias, cast
+
+import yaml
+
+from sluice.contracts.yaml_lines import line_of
+from sluice.errors import ContractError
+
+Place: TypeAlias = tuple[str | int, ...]
+_SECONDS = {"s": 1, "second": 1, "m": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86_400, "day": 86_400}
+
+
+class ContractFile:
+    """Keeps the YAML nodes so that every refusal can name its line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        text = path.read_text(encoding="utf-8")
+        try:
+            self.root = yaml.compose(text, Loader=yaml.SafeLoader)
+            self.raw: Any = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = mark.line + 1 if mark else 1
+            raise self._error(f"{path}:{line}: not YAML: {getattr(error, 'problem', error)}.") from error
+
+    @staticmethod
+    def _error(what: str) -> ContractError:
+        return ContractError(
+            what,
+            safe="nothing was deployed or changed.",
+            next_step="mend the file, then run `sluice check`.",
+        )
+
+    def refuse(self, at: Place, problem: str) -> NoReturn:
+        """Raise the error for the value at ``at``."""
+        field = ".".join(str(step) for step in at) or "contract"
+        raise self._error(f"{self.path}:{line_of(self.root, at)}: {field}: {problem}.")
+
+    def one_of(self, value: Any, allowed: Iterable[str], at: Place) -> str:
+        """Return ``value`` when it is one of ``allowed``."""
+        options = tuple(allowed)
+        if value not in options:
+            self.refuse(at, f"{value!r} is not allowed; allowed: {', '.join(options)}")
+        return cast(str, value)
+
+    def duration(self, sla: Mapping[str | None, Any], name: str, default: int) -> int:
+        """Return the seconds of the service-level property ``name``."""
+        if name not in sla:
+            return default
+        item = sla[name]
+        index = list(sla).index(name)
+        self.one_of(item.unit, _SECONDS, ("slaProperties", index, "unit"))
+        return int(float(item.value) * _SECONDS[item.unit])

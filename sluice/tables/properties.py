@@ -1,0 +1,28 @@
+"""What a stream's bronze table says of its contract beside columns and types, for who reads only the catalog."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sluice.contracts import Contract
+
+#: Property: the name that a column has in a record, by column; columns that are called the same there are left out.
+HEADERS = "sluice.headers"
+#: Property: the column by which records are spread over shards, if the contract names one.
+PARTITION_KEY = "sluice.partition-key"
+
+
+def stream_properties(contract: Contract) -> dict[str, str]:
+    """Return the properties that the contract's table is given; an empty one stands for none."""
+    if contract.arrival is None or not contract.arrival.stream:
+        return {}
+    headers = {column.name: column.header for column in contract.columns if column.header not in ("", column.name)}
+    return {
+        HEADERS: msgspec.json.encode(headers).decode() if headers else "",
+        PARTITION_KEY: contract.arrival.partition_key or "",
+    }
+
+
+def headers_of(properties: dict[str, str]) -> dict[str, str]:
+    """Return the name in a record by column, of those columns that are called otherwise there."""
+    return msgspec.json.decode(properties.get(HEADERS) or "{}", type=dict[str, str])

@@ -1,0 +1,189 @@
+"""Who waits for a stream waits for every lane of its shards."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import boto3
+import pytest
+from moto import mock_aws
+from pyiceberg.catalog import Catalog
+
+from sluice import storage
+from sluice.cli import deployment
+from sluice.cli.lanes import LaneCheck, Look, readings
+from sluice.cli.streams import StreamsStatus, read_streams
+from sluice.ledger import Ledger
+from tests.sluice.ingestion.test_stream import ARN, Stream, click
+
+STREAM, SHARD = "things", "shardId-000000000000"
+SETTINGS = {"BatchSize": 100, "MaximumRetryAttempts": 2, "MaximumRecordAgeInSeconds": 3600}
+#: Three tries that end at the function's timeout.
+LONGEST = 3 * 60.0
+
+
+class Deployed:
+    """A stream, its ingestor and its ledger in a mocked AWS, and its tables on this machine's disk."""
+
+    outputs: ClassVar = {
+        "LandingBucketName": "landing", "LakeBucketName": "lake", "LedgerTableName": "ledger", "CommitQueueUrl": "",
+        "IngestStreamFunctionName": "ingest",
+    }  # fmt: skip
+
+    def __init__(self, local: Stream) -> None:
+        self.local = local
+        boto3.client("s3").create_bucket(Bucket="lake")
+        boto3.client("kinesis").create_stream(StreamName=STREAM, ShardCount=1)
+        boto3.client("dynamodb").create_table(
+            TableName="ledger",
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "dataset", "KeyType": "HASH"}, {"AttributeName": "entry", "KeyType": "RANGE"}],
+            AttributeDefinitions=[
+                {"AttributeName": "dataset", "AttributeType": "S"},
+                {"AttributeName": "entry", "AttributeType": "S"},
+            ],
+        )
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("app.py", "")
+        role = boto3.client("iam").create_role(RoleName="ingest", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        boto3.client("lambda").create_function(
+            FunctionName="ingest", Runtime="python3.13", Role=role, Handler="app.handler", Timeout=60,
+            Code={"ZipFile": code.getvalue()},
+        )  # fmt: skip
+
+    def read_by(self, lanes: int, **settings: Any) -> None:
+        """Have the ingestor read the stream, but not by itself."""
+        boto3.client("lambda").create_event_source_mapping(
+            FunctionName="ingest", EventSourceArn=ARN, StartingPosition="TRIM_HORIZON", Enabled=False,
+            ParallelizationFactor=lanes, **SETTINGS | settings,
+        )  # fmt: skip
+
+    def put(self, *records: bytes) -> list[dict[str, Any]]:
+        """Put records on the stream; return them as Lambda hands them over."""
+        entries = [{"Data": data, "PartitionKey": "k"} for data in records]
+        placed = boto3.client("kinesis").put_records(StreamName=STREAM, Records=entries)["Records"]
+        return [
+            {
+                "kinesis": {
+                    "sequenceNumber": place["SequenceNumber"],
+                    "data": base64.b64encode(data).decode(),
+                    "approximateArrivalTimestamp": time.time(),
+                },
+                "eventID": f"{SHARD}:{place['SequenceNumber']}",
+                "eventSourceARN": ARN,
+            }
+            for data, place in zip(records, placed, strict=True)
+        ]
+
+    def commit(self, records: list[dict[str, Any]]) -> None:
+        """Do with the records of one lane what the functions do, the ledger's counts among it."""
+        self.local.batch(*records)
+        self.local.commit()
+        Ledger("ledger").record_shards("things", self.local.shards.values())
+
+    def lanes(self, **how: Any) -> LaneCheck:
+        return LaneCheck(
+            lambda dataset: tuple(self.local.lake.table(name, dataset) for name in ("bronze", "quarantine")), **how
+        )
+
+    def look(self, lanes: LaneCheck | None) -> StreamsStatus:
+        return read_streams(self.outputs, lanes)
+
+
+@pytest.fixture
+def deployed(catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        deployment.client.cache_clear()
+        storage.client.cache_clear()
+        yield Deployed(Stream(catalog, tmp_path))
+        deployment.client.cache_clear()
+        storage.client.cache_clear()
+
+
+def test_records_that_another_lane_still_has_are_waited_for(deployed: Deployed) -> None:
+    deployed.read_by(2)
+    records = deployed.put(click(0), click(1), b"{broken", click(3), click(4), b"[]")
+    deployed.commit(records[1::2])  # the faster lane, whose last record is the furthest of the shard
+    lanes = deployed.lanes()
+
+    assert not deployed.look(lanes).accounted
+    assert deployed.look(lanes).on_their_way == [f"3 records of {STREAM}/{SHARD}"]
+
+    deployed.commit(records[:3:2])
+    assert deployed.look(lanes).on_their_way == [f"1 records of {STREAM}/{SHARD}"]
+    deployed.commit(records[4:5])
+    assert deployed.look(lanes).accounted
+
+
+def test_records_after_the_furthest_one_are_behind_whatever_the_lanes(deployed: Deployed) -> None:
+    deployed.read_by(2)
+    first, second = deployed.put(click(0), click(1))
+    lanes = deployed.lanes()
+    deployed.commit([first])
+    (shard,) = deployed.look(lanes).shards
+    assert (shard.behind, shard.in_flight) == (True, 0)
+    deployed.commit([second])
+    assert deployed.look(lanes).accounted
+
+
+def test_a_shard_that_one_lane_reads_is_not_read_a_second_time(deployed: Deployed) -> None:
+    deployed.read_by(1)
+    deployed.commit(deployed.put(click(0), click(1))[1:])
+    assert deployed.look(deployed.lanes()).accounted
+
+
+def test_what_cannot_be_read_in_one_look_is_behind_until_the_next(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sluice.cli.lanes._READS", 2)
+    monkeypatch.setattr("sluice.cli.lanes._RECORDS", 1)
+    deployed.read_by(2)
+    deployed.commit(deployed.put(*(click(number) for number in range(4))))
+    lanes = deployed.lanes(sleep=lambda _: None)
+    looks = [deployed.look(lanes) for _ in range(2)]
+    assert [look.accounted for look in looks] == [False, True]
+    assert "s behind" in looks[0].on_their_way[0]
+
+
+def test_reading_begins_as_long_before_the_wait_as_a_batch_can_be_in_flight(deployed: Deployed) -> None:
+    deployed.read_by(2)
+    (reading,) = readings("ingest")
+    assert (reading.stream, reading.lanes, reading.longest) == (STREAM, 2, LONGEST)
+    deployed.put(click(0))
+    now = time.time()
+
+    def missing(seconds: float, behind: float = 0.0) -> int:
+        lanes = deployed.lanes(clock=lambda: now + seconds)
+        if behind:
+            assert lanes.look(reading, SHARD, "things", behind=behind) == Look()
+        return lanes.look(reading, SHARD, "things", behind=None).missing
+
+    assert missing(LONGEST - 5) == 1
+    assert missing(LONGEST + 5) == 0
+    assert missing(LONGEST + 5, behind=20) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "longest"),
+    [
+        ({"BisectBatchOnFunctionError": True}, (3 + 7) * 60),
+        ({"MaximumRecordAgeInSeconds": 60}, 60 + 60),
+        ({"MaximumBatchingWindowInSeconds": 30}, LONGEST + 30),
+        ({"MaximumRetryAttempts": -1, "MaximumRecordAgeInSeconds": -1}, math.inf),
+    ],
+)
+def test_how_long_a_batch_can_be_in_flight(deployed: Deployed, settings: dict[str, Any], longest: float) -> None:
+    deployed.read_by(2, **settings)
+    assert [reading.longest for reading in readings("ingest")] == [longest]
