@@ -65,7 +65,7 @@ synth: $(READY) ## Write the CloudFormation templates to cdk.out
 
 .PHONY: lock
 lock: ## Resolve dependencies anew, with hashes and without index addresses
-	$(BIN)/uv pip compile --quiet --python-version 3.11 --group dev pyproject.toml --no-emit-index-url --no-annotate \
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --group dev pyproject.toml --no-emit-index-url --no-annotate --no-strip-markers \
 	  --generate-hashes --upgrade -o requirements.lock --custom-compile-command "make lock"
 	grep -v '^ *--hash' requirements.lock | sed 's/ *\\$$//' > $(VENV)/constraints.txt
 	$(BIN)/uv pip compile --quiet lambdas/requirements.in --constraint $(VENV)/constraints.txt --python-version 3.13 \

@@ -1,19 +1,21 @@
 """Entry point of the Glue job: rebuilds one derived table on Spark with Iceberg.
 
-Arguments: ``--table`` (``silver.orders``), ``--lake-bucket``, ``--prefix`` (before database names). The project's
-code must be given to Glue as extra Python files.
+Arguments: ``--table`` (``silver.orders``), ``--lake-bucket``, ``--prefix`` (before database names). What it imports of
+the project, and the declared project itself, come as extra Python files (``infra.bundle.spark_folder``).
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import json
+import pkgutil
 import sys
 from typing import Any
 
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
-from sluice.project import deployed_project
 from sluice.transforms import apply
 
 
@@ -36,12 +38,22 @@ def rebuild(spark: SparkSession, table: str, prefix: str) -> None:
     """Replace all rows of ``table`` by what its transform makes of its inputs."""
     database, _, name = table.partition(".")
     function: Any = getattr(importlib.import_module(f"glue_jobs.{database}.{name}"), name)
-    project = deployed_project()
+    declared = declared_keys()
     inputs = {parameter: spark.table(f"lake.{prefix}{source}") for parameter, source in function.inputs.items()}
     target = f"lake.{prefix}{table}"
     columns = spark.table(target).columns
-    keys = {parameter: project.contract(source).key for parameter, source in function.inputs.items()}
-    apply(function, inputs, keys).select(*columns).writeTo(target).overwritePartitions()
+    keys = {parameter: declared[source] for parameter, source in function.inputs.items()}
+    # Not by partitions: one that the result no longer has would keep its rows.
+    apply(function, inputs, keys).select(*columns).writeTo(target).overwrite(F.lit(True))
+
+
+def declared_keys() -> dict[str, list[str]]:
+    """Return the key columns of every contracted table, from the project that was shipped with the code."""
+    shipped = pkgutil.get_data("glue_jobs", "project.json")
+    if shipped is None:
+        raise FileNotFoundError("glue_jobs/project.json was not shipped: deploy again, infra/bundle.py puts it there")
+    contracts = json.loads(shipped)["contracts"]
+    return {f"{contract['database']}.{contract['name']}": contract.get("key", []) for contract in contracts}
 
 
 def main(arguments: list[str]) -> None:

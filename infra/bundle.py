@@ -20,8 +20,12 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "lambdas" / "requirements.lock"
 #: What is expensive to make and changes seldom.
 CACHE = ROOT / ".sluice" / "cache"
+#: What reads contracts: a function is given what was read.
+_NOT_IN_CONTRACTS = ("arrival.py", "contract_file.py", "load.py", "yaml_lines.py")
 #: Parts of the library that no function runs.
-_NOT_IN_FUNCTIONS = ("cli", "generate", "__pycache__", "transforms", "load.py", "yaml_lines.py")
+_NOT_IN_FUNCTIONS = ("cli", "generate", "__pycache__", "transforms", *_NOT_IN_CONTRACTS)
+#: What stands beside the transforms for synthesis only, and the job's script, which is shipped by itself.
+_NOT_IN_SPARK = ("compile.py", "discover.py", "declared.py", "spark_main.py", "__pycache__")
 #: Parts of the wheels that no function loads; without them the layer stays under Lambda's 250 MiB.
 _NOT_IN_LAYER = (
     "pyarrow/libarrow_flight*",
@@ -47,6 +51,21 @@ def code_folder(project: Project, out: Path) -> Path:
         )
     (out / "sluice" / "contracts" / "__init__.py").write_text((ROOT / "sluice/contracts/__init__.py").read_text())
     (out / FILE_NAME).write_bytes(project.to_json())
+    return out
+
+
+def spark_folder(code: Path) -> Path:
+    """Write the code that the Spark job imports beside ``code``, the functions' own, and return its folder.
+
+    It needs nothing but PySpark and the standard library: a job that had packages installed at its start would need a
+    way to the internet, take longer, and fail with the index.
+    """
+    out = code.with_name("spark")
+    shutil.rmtree(out, ignore_errors=True)
+    for package in ("sluice/transforms", "glue_jobs"):
+        shutil.copytree(ROOT / package, out / package, ignore=shutil.ignore_patterns(*_NOT_IN_SPARK))
+    shutil.copyfile(ROOT / "sluice/__init__.py", out / "sluice/__init__.py")
+    shutil.copyfile(code / FILE_NAME, out / "glue_jobs" / FILE_NAME)
     return out
 
 

@@ -17,7 +17,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra import grants
-from infra.bundle import ROOT
+from infra.bundle import ROOT, spark_folder
 from infra.config import Environment
 from infra.functions import RETENTION, Bundle, dependencies, python_function
 from infra.storage import StorageStack
@@ -61,7 +61,7 @@ class ProcessingStack(Stack):
         )
         self._grant_functions()
         self.machine = self._workflow()
-        self._spark_job()
+        self._spark_job(bundle)
         CfnOutput(self, "PlanFunctionName", value=self.plan.function_name)
         CfnOutput(self, "RefreshStateMachineArn", value=self.machine.state_machine_arn)
 
@@ -136,9 +136,10 @@ class ProcessingStack(Stack):
         )
         return machine
 
-    def _spark_job(self) -> None:
-        storage = self.storage
+    def _spark_job(self, bundle: Bundle) -> None:
+        storage, prefix = self.storage, self.environment_.database_prefix
         script = assets.Asset(self, "SparkScript", path=str(ROOT / "glue_jobs" / "spark_main.py"))
+        code = assets.Asset(self, "SparkCode", path=str(spark_folder(bundle.code)))
         role = iam.Role(
             self,
             "SparkRole",
@@ -146,7 +147,8 @@ class ProcessingStack(Stack):
             description="Role of the Spark job",
         )
         every, derived = ("bronze", "silver", "gold"), ("silver", "gold")
-        grants.allow(role, ["s3:GetObject"], [f"{script.bucket.bucket_arn}/{script.s3_object_key}"])
+        shipped = [f"{asset.bucket.bucket_arn}/{asset.s3_object_key}" for asset in (script, code)]
+        grants.allow(role, ["s3:GetObject"], shipped)
         grants.read_objects(role, storage.lake, *storage.folders(*every), key=storage.key)
         grants.write_objects(role, storage.lake, *storage.folders(*derived), key=storage.key)
         grants.delete_objects(role, storage.lake, *storage.folders(*derived))
@@ -172,7 +174,9 @@ class ProcessingStack(Stack):
                 "--datalake-formats": "iceberg",
                 "--enable-metrics": "true",
                 "--enable-continuous-cloudwatch-log": "true",
+                "--extra-py-files": code.s3_object_url,
                 "--lake-bucket": storage.lake.bucket_name,
+                **({"--prefix": prefix} if prefix else {}),
             },
             description="Rebuilds one derived table on Spark",
         )

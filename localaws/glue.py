@@ -1,4 +1,4 @@
-"""The Glue Data Catalog with AWS's optimistic locking, added to moto."""
+"""The Glue Data Catalog with AWS's optimistic locking, added to moto; jobs are in ``glue_jobs``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from moto.core.responses import ActionResult
 from moto.glue.models import GlueBackend
 from moto.glue.responses import GlueResponse
 
+from localaws import glue_jobs
 from localaws.context import Context
 
 #: One lock for every catalog write: moto checks and then writes, and the server runs a thread per request.
@@ -28,21 +29,9 @@ class ConcurrentModificationException(JsonRESTError):
         super().__init__("ConcurrentModificationException", "Update table failed due to concurrent modifications.")
 
 
-class JobRunsNotSupported(JsonRESTError):
-    """A Glue job was started, and no local engine would run it."""
-
-    code = 400
-
-    def __init__(self, job: str) -> None:
-        super().__init__(
-            "InvalidInputException",
-            f"AWS::Glue::Job runs are not supported locally yet: job {job!r} was not started and has written nothing.",
-        )
-
-
 def install(ctx: Context) -> None:
-    """Give moto's Glue compare-and-set table updates, atomic creates, lower-case names and no pretended job runs."""
-    del ctx  # the catalog needs nothing of the running server
+    """Give moto's Glue compare-and-set table updates, atomic creates, lower-case names and jobs that run."""
+    glue_jobs.install(ctx)
     if getattr(GlueBackend, _PATCHED, False):
         return
     backend: Any = GlueBackend
@@ -55,7 +44,6 @@ def install(ctx: Context) -> None:
     backend.create_table = _serial(_create_table(backend.create_table))
     backend.delete_table = _serial(_named(backend.delete_table))
     backend.create_partition = _serial(backend.create_partition)
-    backend.start_job_run = _start_job_run
     setattr(GlueBackend, _PATCHED, True)
 
 
@@ -82,11 +70,6 @@ def _create_table(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(self, database_name.lower(), table_name.lower(), table_input, *args)
 
     return create
-
-
-def _start_job_run(self: Any, name: str, *_: Any, **__: Any) -> str:
-    self.get_job(name)  # an unknown job is EntityNotFoundException, as on AWS
-    raise JobRunsNotSupported(name)
 
 
 def _named(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from botocore.exceptions import ClientError
-from moto.glue import models, responses
+from moto.glue import responses
 from moto.glue.models import FakeTable, GlueBackend
 from moto.glue.responses import GlueResponse
 from pyiceberg.exceptions import CommitFailedException
@@ -117,17 +117,6 @@ def test_two_iceberg_writers_lose_no_row(ctx: Context) -> None:
     assert sorted(catalog.load_table("races.rows").scan().to_arrow()["n"].to_pylist()) == [0, 1, 2, 3, 10, 11, 12, 13]
 
 
-def test_a_job_run_is_refused_by_name(ctx: Context) -> None:
-    glue = ctx.client("glue")
-    glue.create_job(Name="nightly", Role="r", Command={"Name": "glueetl", "ScriptLocation": "s3://x/y.py"})
-    with pytest.raises(
-        ClientError, match=r"AWS::Glue::Job runs are not supported locally yet.*'nightly' was not started"
-    ):
-        glue.start_job_run(JobName="nightly")
-    with pytest.raises(ClientError, match="Job nope not found"):
-        glue.start_job_run(JobName="nope")
-
-
 def test_get_table_answers_in_milliseconds(ctx: Context) -> None:
     create(ctx, "fast")
     started = time.perf_counter()
@@ -145,7 +134,6 @@ def test_installing_twice_patches_once(ctx: Context) -> None:
 def test_every_patched_symbol_is_still_what_the_patch_expects() -> None:
     assert GlueResponse.update_table.__module__ == "localaws.glue"
     assert "    def update_table(self) -> ActionResult:" in inspect.getsource(responses)
-    assert "        return job.start_job_run(" in inspect.getsource(models)
     for name in ("get_database", "get_table", "create_table", "delete_table", "create_database", "delete_database"):
         assert getattr(GlueBackend, name).__wrapped__ is not None
     table = FakeTable("d", "t", {"Name": "t"}, catalog_id="1")
