@@ -15,11 +15,29 @@ from sluice.contracts import Contract
 FILE_NAME = "project.json"
 
 
+class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a changed row of an input leads to rows of the result: see ``sluice.transforms.Source``.
+
+    ``key`` are the columns by which the function sees one row each (none: it sees every row).
+    """
+
+    on: tuple[str, ...] = ()
+    through: str | None = None
+    matching: tuple[tuple[str, str], ...] = ()
+    key: tuple[str, ...] = ()
+
+    @property
+    def leads(self) -> bool:
+        """Tell whether a change can be followed to the rows that it touches."""
+        return bool(self.on) or self.through is not None
+
+
 class CompiledTransform(msgspec.Struct, frozen=True):
     """A derived table's transform as SQL for DuckDB.
 
     ``inputs`` maps the function's parameter names to tables; ``fingerprint`` changes when the result may. ``conflicts``
-    is, by input, the SQL for its rows that contradict the one picked for their key.
+    is, by input, the SQL for its rows that contradict the one picked for their key. ``write``, ``by`` and ``leads`` (by
+    parameter) say how much of the table a change of its inputs re-opens: see ``sluice.transforms.transform``.
     """
 
     table: str
@@ -27,6 +45,9 @@ class CompiledTransform(msgspec.Struct, frozen=True):
     sql: str
     fingerprint: str
     conflicts: dict[str, str] = {}
+    write: str = "replace"
+    by: tuple[str, ...] = ()
+    leads: dict[str, Lead] = {}
 
 
 class Project(msgspec.Struct, frozen=True):

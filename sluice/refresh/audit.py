@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -35,21 +35,26 @@ class Failure:
         return f"{self.check}: {self.found}{shown}"
 
 
-def audit(connection: duckdb.DuckDBPyConnection, table: str, contract: Contract) -> list[Failure]:
-    """Return every check of ``contract`` that ``table`` breaks; all row rules are counted in one pass."""
+def audit(
+    connection: duckdb.DuckDBPyConnection, rows: str, table: str, contract: Contract, *, by: Sequence[str] = ()
+) -> list[Failure]:
+    """Return every check of ``contract`` that ``table`` breaks, of which ``rows`` are new; the others held it before.
+
+    All row rules are counted in one pass. ``by`` are the columns whose values all rows of a value are new together.
+    """
     rules = list(_row_rules(contract))
     failures = []
     if rules:
         counts = connection.execute(
-            f"SELECT {', '.join(f'count(*) FILTER (WHERE {condition})' for _, condition, _ in rules)} FROM {table}"
-        ).fetchone()
-        assert counts is not None
+            f"SELECT {', '.join(f'count(*) FILTER (WHERE {condition})' for _, condition, _ in rules)} FROM {rows}"
+        ).fetchall()[0]
         for (name, condition, column), count in zip(rules, counts, strict=True):
             if count:
-                examples = _values(connection, f'SELECT DISTINCT "{column}" FROM {table} WHERE {condition}')
+                examples = _values(connection, f'SELECT DISTINCT "{column}" FROM {rows} WHERE {condition}')
                 failures.append(Failure(name, f"{count:,} rows", examples, "error"))
     for columns in _unique_sets(contract):
-        failures += _duplicates(connection, table, columns)
+        # Rows that share a key share those columns, so both are new, or neither.
+        failures += _duplicates(connection, rows if by and set(by) <= set(columns) else table, columns)
     for check in contract.checks:
         failures += _stated(connection, table, check)
     return failures
@@ -99,9 +104,9 @@ def _unique_sets(contract: Contract) -> Iterator[tuple[str, ...]]:
 def _duplicates(connection: duckdb.DuckDBPyConnection, table: str, columns: tuple[str, ...]) -> Iterator[Failure]:
     keys = ", ".join(f'"{column}"' for column in columns)
     repeated = f"SELECT {keys} FROM {table} GROUP BY ALL HAVING count(*) > 1"
-    row = connection.execute(f"SELECT count(*) FROM ({repeated})").fetchone()
-    if row and row[0]:
-        yield Failure(f"({', '.join(columns)}) is unique", f"{row[0]:,} keys", _values(connection, repeated), "error")
+    count = connection.execute(f"SELECT count(*) FROM ({repeated})").fetchall()[0][0]
+    if count:
+        yield Failure(f"({', '.join(columns)}) is unique", f"{count:,} keys", _values(connection, repeated), "error")
 
 
 def _stated(connection: duckdb.DuckDBPyConnection, table: str, check: Check) -> Iterator[Failure]:
@@ -112,8 +117,8 @@ def _stated(connection: duckdb.DuckDBPyConnection, table: str, check: Check) -> 
         "duplicateValues": f"SELECT count(*) FROM (SELECT 1 FROM {table} GROUP BY {columns} HAVING count(*) > 1)",
         "sql": (check.query or "").replace("{table}", table),
     }[check.metric]
-    row = connection.execute(query).fetchone()
-    found = row[0] if row else None
+    rows = connection.execute(query).fetchall()
+    found = rows[0][0] if rows else None
     operator, operand = check.must
     if found is None or not _holds(connection, found, operator, operand):
         yield Failure(check.name, f"found {found}, {operator} {operand}", (), check.severity)
@@ -121,11 +126,9 @@ def _stated(connection: duckdb.DuckDBPyConnection, table: str, check: Check) -> 
 
 def _holds(connection: duckdb.DuckDBPyConnection, found: Any, operator: str, operand: Any) -> bool:
     if operator in ("mustBeBetween", "mustNotBeBetween"):
-        row = connection.execute("SELECT ? BETWEEN ? AND ?", [found, *operand]).fetchone()
-        inside = bool(row and row[0])
+        inside = bool(connection.execute("SELECT ? BETWEEN ? AND ?", [found, *operand]).fetchall()[0][0])
         return inside if operator == "mustBeBetween" else not inside
-    row = connection.execute(f"SELECT ? {_COMPARISONS[operator]} ?", [found, operand]).fetchone()
-    return bool(row and row[0])
+    return bool(connection.execute(f"SELECT ? {_COMPARISONS[operator]} ?", [found, operand]).fetchall()[0][0])
 
 
 def _values(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[str, ...]:

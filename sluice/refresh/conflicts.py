@@ -28,7 +28,7 @@ def quarantine_conflicts(
     connection: duckdb.DuckDBPyConnection, sql: str, contract: Contract, load: Callable[[str], Table], *, run_id: str
 ) -> int:
     """Append the rows that ``sql`` finds in the contract's table to its quarantine; return how many were new."""
-    found: pa.Table = connection.execute(_as_rejected(sql, contract)).to_arrow_table()
+    found: pa.Table = connection.cursor().sql(_as_rejected(sql, contract)).to_arrow_table()
     found = found.cast(quarantine_arrow(contract))
     if not found.num_rows:
         return 0

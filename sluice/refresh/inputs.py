@@ -7,6 +7,7 @@ ids, so renamed and added columns read as the table's schema says. A snapshot wi
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,12 +15,13 @@ import duckdb
 import fsspec
 from pyiceberg.io import FileIO, InputStream
 from pyiceberg.io.pyarrow import schema_to_pyarrow
+from pyiceberg.manifest import DataFile
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.types import DecimalType, IcebergType
 
 from sluice.contracts.types import DUCKDB_NAMES
-from sluice.refresh.plan import EMPTY
+from sluice.tables.files import EMPTY, data_files
 from sluice.tables.schema import ICEBERG_TYPES
 
 _DUCKDB_TYPES = {type(kind): DUCKDB_NAMES[name] for name, kind in ICEBERG_TYPES.items()}
@@ -31,28 +33,47 @@ def register(connection: duckdb.DuckDBPyConnection, name: str, table: Table, sna
     """Make ``table`` at ``snapshot`` readable in SQL under ``name`` (``database.table``)."""
     database, _, plain = name.partition(".")
     connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{database}"')
-    protocol = f"lake-{database}-{plain}".replace("_", "-")
-    paths = _native_paths(table, snapshot)
-    if paths is None:
+    files = data_files(table, snapshot) if is_native(table) else None
+    if files is None:
         source = f'"{database}__{plain}"'
         connection.register(f"{database}__{plain}", _by_iceberg(table, snapshot))
     else:
-        connection.register_filesystem(LakeFiles(table.io, protocol))
-        # Whole column chunks are fetched ahead in few large reads, as S3 wants them.
-        connection.execute("SET prefetch_all_parquet_files = true")
-        addresses = ", ".join(_quoted(f"{protocol}://{path}") for path in paths)
-        source = f"read_parquet([{addresses}], schema={_columns(table.schema())})"
+        lend(connection, name, table)
+        source = rows_of(name, table.schema(), files)
     connection.execute(f'CREATE VIEW "{database}"."{plain}" AS FROM {source}')
 
 
-def _native_paths(table: Table, snapshot: str) -> list[str] | None:
-    """Return the snapshot's data files; none when DuckDB cannot read it by itself."""
-    if snapshot == EMPTY or any(_duckdb_type(field.field_type) is None for field in table.schema().fields):
-        return None
-    tasks = list(table.scan(snapshot_id=int(snapshot)).plan_files())
-    if not tasks or any(task.delete_files for task in tasks):
-        return None
-    return [task.file.file_path for task in tasks]
+def is_native(table: Table) -> bool:
+    """Tell whether DuckDB has a type for each of the table's columns."""
+    return all(_duckdb_type(field.field_type) is not None for field in table.schema().fields)
+
+
+def lend(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
+    """Let DuckDB read the files of ``table`` through PyIceberg's client."""
+    if _protocol(name) not in connection.list_filesystems():
+        connection.register_filesystem(LakeFiles(table.io, _protocol(name)))
+    # Whole column chunks are fetched ahead in few large reads, as S3 wants them.
+    connection.execute("SET prefetch_all_parquet_files = true")
+
+
+def rows_of(name: str, schema: Schema, files: Sequence[DataFile], *, options: str = "") -> str:
+    """Return SQL for the rows of some of a table's files, which ``lend`` made readable."""
+    if not files:
+        empty = (
+            f"CAST(NULL AS {_duckdb_type(field.field_type)}) AS {_quoted_name(field.name)}" for field in schema.fields
+        )
+        return f"(SELECT {', '.join(empty)} WHERE false)"
+    addresses = ", ".join(_quoted(address(name, file)) for file in files)
+    return f"read_parquet([{addresses}], schema={_columns(schema)}{options})"
+
+
+def address(name: str, file: DataFile) -> str:
+    """Return under which name DuckDB reads a file of the table ``name``."""
+    return f"{_protocol(name)}://{file.file_path}"
+
+
+def _protocol(name: str) -> str:
+    return f"lake-{name}".replace("_", "-").replace(".", "-")
 
 
 def _by_iceberg(table: Table, snapshot: str) -> Any:
@@ -79,6 +100,10 @@ def _duckdb_type(kind: IcebergType) -> str | None:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+def _quoted_name(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
 
 
 class LakeFiles(fsspec.AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types

@@ -13,11 +13,9 @@ import msgspec
 from pyiceberg.table import Table
 
 from sluice.project import Project
+from sluice.refresh.course import made_from
+from sluice.tables.files import snapshot_of
 
-#: Snapshot properties that say what a derived snapshot was made from.
-INPUTS, FINGERPRINT = "sluice.inputs", "sluice.fingerprint"
-#: Stands for a table that has no snapshot yet.
-EMPTY = "empty"
 _LOADS_AT_ONCE = 8
 
 
@@ -28,12 +26,6 @@ class Plan(msgspec.Struct, frozen=True):
     waiting: tuple[str, ...]
     failed: tuple[str, ...]
     pinned: dict[str, str]
-
-
-def snapshot_of(table: Table) -> str:
-    """Return the id of the table's current snapshot, as text."""
-    snapshot = table.current_snapshot()
-    return EMPTY if snapshot is None else str(snapshot.snapshot_id)
 
 
 def plan_refresh(
@@ -58,7 +50,7 @@ def plan_refresh(
     behind = {
         name
         for name, transform in transforms.items()
-        if _made_from(tables[name]) != (transform.fingerprint, {t: current[t] for t in transform.inputs.values()})
+        if made_from(tables[name]) != (transform.fingerprint, {t: current[t] for t in transform.inputs.values()})
     }
     behind = _with_dependents(behind, {name: set(t.inputs.values()) for name, t in transforms.items()})
     ready = {n for n in behind - set(failed) if not set(transforms[n].inputs.values()) & behind}
@@ -68,14 +60,6 @@ def plan_refresh(
         failed=tuple(sorted(failed)),
         pinned=sources,
     )
-
-
-def _made_from(table: Table) -> tuple[str, dict[str, str]] | None:
-    snapshot = table.current_snapshot()
-    if snapshot is None or snapshot.summary is None:
-        return None
-    properties = snapshot.summary.additional_properties
-    return properties.get(FINGERPRINT, ""), msgspec.json.decode(properties.get(INPUTS, "{}"), type=dict[str, str])
 
 
 def _with_dependents(behind: set[str], inputs: Mapping[str, set[str]]) -> set[str]:

@@ -12,31 +12,31 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import duckdb
 import msgspec
-from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
-from sluice.contracts import Contract
 from sluice.errors import CheckFailed, CommitConflict
 from sluice.project import CompiledTransform, Project
 from sluice.refresh.audit import audit
+from sluice.refresh.build import ROWS, TABLE, Build
 from sluice.refresh.conflicts import quarantine_conflicts
-from sluice.refresh.inputs import register
-from sluice.refresh.plan import FINGERPRINT, INPUTS, snapshot_of
+from sluice.refresh.course import FINGERPRINT, INPUTS, Course, choose_course
 from sluice.storage import Store
-from sluice.tables.commit import adopt_data_files, discard, replace, write_data_files
+from sluice.tables.commit import discard, replace
+from sluice.tables.files import snapshot_of
 from sluice.tables.maintain import expire_snapshots
 
 #: USD for one second of one GB of arm64 Lambda in us-east-1, 2026.
 USD_PER_GB_SECOND = 0.0000133334
-_RESULT = "sluice_result"
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What one run did: rows in the result, seconds by step, cost in USD, new conflicts, warnings of its checks."""
+    """What one run did: rows in the table, seconds by step, cost in USD, new conflicts, warnings of its checks.
+
+    ``rows_written`` are those in new files: what was computed, and its neighbours in the files that it came to.
+    """
 
     table: str
     run_id: str
@@ -46,6 +46,9 @@ class Run(msgspec.Struct, frozen=True):
     snapshot: str
     seconds: dict[str, float]
     cost_usd: float
+    incremental: bool = False
+    reason: str = ""
+    rows_written: int = 0
     conflicts: int = 0
     warnings: tuple[str, ...] = ()
 
@@ -63,7 +66,7 @@ class Workshop:
 def run_transform(
     project: Project, table: str, workshop: Workshop, *, run_id: str, pinned: Mapping[str, str] | None = None
 ) -> Run:
-    """Rebuild ``table`` from the ``pinned`` snapshots of its inputs (those not named: the current ones).
+    """Bring ``table`` up to the ``pinned`` snapshots of its inputs (those not named: the current ones).
 
     ``CheckFailed`` when the result breaks the contract; ``CommitConflict`` when other writers were faster each time.
     """
@@ -82,15 +85,16 @@ def _run_once(project: Project, table: str, workshop: Workshop, *, run_id: str, 
     target = workshop.load(table)
     sources = {name: workshop.load(name) for name in transform.inputs.values()}
     inputs = {name: pinned.get(name, snapshot_of(source)) for name, source in sources.items()}
+    course = choose_course(transform, target, sources, inputs)
+    clock.lap("open")
     with tempfile.TemporaryDirectory() as scratch, duckdb.connect() as connection:
         _prepare(connection, scratch, workshop)
-        for name, source in sources.items():
-            register(connection, name, source, inputs[name])
-        clock.lap("open")
-        local = Path(scratch) / f"{uuid4().hex}.parquet"
-        rows = _compute(connection, transform, target, contract, local)
+        folder = Path(scratch) / "result"
+        folder.mkdir()
+        build = Build(connection, transform, contract, target, folder)
+        build.compute(course, sources, inputs)
         clock.lap("compute")
-        failures = audit(connection, _RESULT, contract)
+        failures = [] if build.nothing_to_do else audit(connection, ROWS, TABLE, contract, by=transform.by)
         if errors := [failure for failure in failures if failure.severity == "error"]:
             raise CheckFailed(
                 f"{table}: {len(errors)} of its checks fail:\n" + "\n".join(f"- {failure}" for failure in errors),
@@ -98,16 +102,19 @@ def _run_once(project: Project, table: str, workshop: Workshop, *, run_id: str, 
                 next_step=f"mend the input or {contract.file}; the next refresh tries again.",
             )
         clock.lap("check")
-        conflicts = sum(
-            quarantine_conflicts(connection, sql, project.contract(name), workshop.load, run_id=run_id)
-            for name, sql in transform.conflicts.items()
-        )
+        conflicts = 0
+        if not build.nothing_to_do:
+            conflicts = sum(
+                quarantine_conflicts(connection, sql, project.contract(name), workshop.load, run_id=run_id)
+                for name, sql in transform.conflicts.items()
+            )
         clock.lap("conflicts")
-        files = _write(connection, target, contract, workshop.store, local) if rows else []
+        files = build.write(workshop.store)
         clock.lap("write")
-        summary = _summary(transform, inputs, run_id=run_id, rows=rows, clock=clock, workshop=workshop)
+        rows = sum(file.record_count for file in (*files, *build.untouched))
+        summary = _summary(transform, inputs, course, run_id=run_id, rows=rows, clock=clock, workshop=workshop)
         try:
-            published = replace(target, files, summary=summary)
+            published = replace(target, files, removed=build.removed, summary=summary)
         except CommitConflict:
             discard(target, files)
             raise
@@ -122,6 +129,9 @@ def _run_once(project: Project, table: str, workshop: Workshop, *, run_id: str, 
         snapshot=snapshot_of(published),
         seconds=clock.laps,
         cost_usd=_cost(clock, workshop),
+        incremental=course.incremental,
+        reason=course.reason,
+        rows_written=build.rows,
         conflicts=conflicts,
         warnings=tuple(str(failure) for failure in failures),
     )
@@ -150,41 +160,10 @@ def _prepare(connection: duckdb.DuckDBPyConnection, scratch: str, workshop: Work
         connection.execute(f"SET memory_limit = '{int(workshop.memory_mib * 0.6)}MiB'")
 
 
-def _compute(
-    connection: duckdb.DuckDBPyConnection,
-    transform: CompiledTransform,
-    target: Table,
-    contract: Contract,
-    local: Path,
-) -> int:
-    """Write the transform's result to ``local`` as a data file of ``target``, readable in SQL; return its rows."""
-    ids = ", ".join(f'"{field.name}": {field.field_id}' for field in target.schema().fields)
-    columns = ", ".join(f'"{field.name}"' for field in target.schema().fields)
-    order = f" ORDER BY {', '.join(contract.sort_order)}" if contract.sort_order else ""
-    copied = connection.execute(
-        f"COPY (SELECT {columns} FROM ({transform.sql}){order}) TO '{local}' "
-        f"(FORMAT parquet, COMPRESSION zstd, FIELD_IDS {{{ids}}})"
-    ).fetchone()
-    connection.execute(f"CREATE VIEW {_RESULT} AS FROM read_parquet('{local}')")
-    assert copied is not None
-    return int(copied[0])
-
-
-def _write(
-    connection: duckdb.DuckDBPyConnection, target: Table, contract: Contract, store: Store, local: Path
-) -> list[DataFile]:
-    """Put the result where ``target`` keeps its data; nothing is committed."""
-    if contract.partitioning:
-        return write_data_files(target, connection.sql(f"FROM {_RESULT}").to_arrow_table())
-    address = f"{target.location()}/data/{local.name}"
-    with local.open("rb") as body:
-        store.put(address, body)
-    return adopt_data_files(target, [address])
-
-
 def _summary(
     transform: CompiledTransform,
     inputs: Mapping[str, str],
+    course: Course,
     *,
     run_id: str,
     rows: int,
@@ -198,6 +177,7 @@ def _summary(
         "sluice.run-id": run_id,
         "sluice.rows": str(rows),
         "sluice.engine": "duckdb",
+        "sluice.course": f"{'incremental' if course.incremental else 'full'}: {course.reason}",
         "sluice.cost-usd": f"{_cost(clock, workshop):.8f}",
     }
 

@@ -38,10 +38,13 @@ def append(
     return _commit(table, lambda update: update.merge_append(), added=files, summary=summary, properties=properties)
 
 
-def replace(table: Table, files: Sequence[DataFile], *, summary: Mapping[str, str]) -> Table:
-    """Put ``files`` in the place of everything the table holds."""
-    old = [task.file for task in table.scan().plan_files()] if table.current_snapshot() else []
-    return _commit(table, lambda update: update.overwrite(), added=files, removed=old, summary=summary)
+def replace(
+    table: Table, files: Sequence[DataFile], *, removed: Iterable[DataFile] | None = None, summary: Mapping[str, str]
+) -> Table:
+    """Put ``files`` in the place of the ``removed`` ones (none: of everything the table holds)."""
+    if removed is None:
+        removed = [task.file for task in table.scan().plan_files()] if table.current_snapshot() else []
+    return _commit(table, lambda update: update.overwrite(), added=files, removed=removed, summary=summary)
 
 
 def discard(table: Table, files: Iterable[DataFile | str]) -> None:

@@ -6,84 +6,95 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+from sluice.transforms.history import history
+from sluice.transforms.latest import conflicting, latest_by_key
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+__all__ = ["Source", "Write", "apply", "conflicting", "history", "latest_by_key", "source", "transform", "unique"]
+
 Transform = Callable[..., "DataFrame"]
+#: How a table is written: whole (``replace``); the rows of the keys or partitions that a change touches (``merge``,
+#: ``replace_partitions``); what new input rows give, beside what is there (``append``); every version of each key with
+#: the time it held (``scd2``).
+Write = Literal["replace", "merge", "replace_partitions", "append", "scd2"]
+WRITES: tuple[str, ...] = get_args(Write)
 
 
-class Unique(NamedTuple):
-    """An input with one row per key of its contract."""
+class Source(NamedTuple):
+    """An input: which table, and how a change of one of its rows leads to rows of the result.
+
+    ``on`` are its columns that equal the result's ``by`` columns; else ``through`` names another parameter, and
+    ``matching`` (own column → the other's column) which of the other's rows its own belong to. With neither, a change
+    rebuilds the whole table. With ``newest`` the function sees one row per key.
+    """
 
     table: str
-    newest: str
+    newest: str | None = None
+    on: tuple[str, ...] = ()
+    through: str | None = None
+    matching: tuple[tuple[str, str], ...] = ()
 
 
-def unique(table: str, *, newest: str) -> Unique:
+def source(
+    table: str,
+    *,
+    on: str | Iterable[str] = (),
+    through: str | None = None,
+    matching: str | Mapping[str, str] | None = None,
+    newest: str | None = None,
+) -> Source:
+    """Declare an input and which rows of the result a change of it touches (see ``Source``)."""
+    pairs = {matching: matching} if isinstance(matching, str) else matching or {}
+    return Source(table, newest, (on,) if isinstance(on, str) else tuple(on), through, tuple(pairs.items()))
+
+
+def unique(
+    table: str,
+    *,
+    newest: str,
+    on: str | Iterable[str] = (),
+    through: str | None = None,
+    matching: str | Mapping[str, str] | None = None,
+) -> Source:
     """Declare an input that the function sees with one row per key of its contract, as ``latest_by_key`` picks them.
 
     Records that say something else under the same key go to the dataset's quarantine, with the reason ``conflict``.
     """
-    return Unique(table, newest)
+    return source(table, on=on, through=through, matching=matching, newest=newest)
 
 
-def transform(**inputs: str | Unique) -> Callable[[Transform], Transform]:
-    """Declare which table each parameter of the function is, e.g. ``@transform(orders="bronze.orders")``."""
+def transform(
+    *, write: Write = "replace", by: str | Iterable[str] = (), **inputs: str | Source
+) -> Callable[[Transform], Transform]:
+    """Declare which table each parameter of the function is, e.g. ``@transform(orders="bronze.orders")``.
+
+    ``by`` are the columns of the result whose values a change re-opens: rows that share them are computed together and
+    from nothing but the input rows that lead to them (see ``Source``). With ``write="scd2"`` the function returns
+    versions with ``valid_from``, and ``history`` makes the table of them.
+    """
 
     def declare(function: Transform) -> Transform:
-        tables = {name: given.table if isinstance(given, Unique) else given for name, given in inputs.items()}
-        function.inputs = tables  # type: ignore[attr-defined]
-        function.newest = {n: given.newest for n, given in inputs.items() if isinstance(given, Unique)}  # type: ignore[attr-defined]
+        sources = {name: given if isinstance(given, Source) else Source(given) for name, given in inputs.items()}
+        function.sources = sources  # type: ignore[attr-defined]
+        function.write = write  # type: ignore[attr-defined]
+        function.by = (by,) if isinstance(by, str) else tuple(by)  # type: ignore[attr-defined]
+        function.inputs = {name: given.table for name, given in sources.items()}  # type: ignore[attr-defined]
         return function
 
     return declare
 
 
 def apply(function: Transform, frames: Mapping[str, DataFrame], keys: Mapping[str, Iterable[str]]) -> DataFrame:
-    """Return the function's result for ``frames``; ``keys`` are the contracts' keys of the inputs, by parameter."""
-    newest: Mapping[str, str] = function.newest  # type: ignore[attr-defined]
-    given = {
-        name: latest_by_key(frame, keys[name], newest=newest[name]) if name in newest else frame
-        for name, frame in frames.items()
-    }
-    return function(**given)
+    """Return the table's rows for ``frames``; ``keys`` are the contracts' keys of the inputs, by parameter."""
+    sources: Mapping[str, Source] = function.sources  # type: ignore[attr-defined]
+    given = {name: _seen(frame, sources[name].newest, keys[name]) for name, frame in frames.items()}
+    result = function(**given)
+    return history(result, function.by) if function.write == "scd2" else result  # type: ignore[attr-defined]
 
 
-def latest_by_key(rows: DataFrame, key: Iterable[str], *, newest: str) -> DataFrame:
-    """Return one row per key, the one with the latest ``newest``; equal ones are decided by the rows' own values.
-
-    The winner never depends on the order in which records arrived. ``_late``, of a stream, is true when every record of
-    the key was late.
-    """
-    from pyspark.sql import Window
-    from pyspark.sql import functions as F
-
-    keys = list(key)
-    own, order = _ranking(rows, keys, newest)
-    ranked = rows.withColumn("_rank", F.row_number().over(Window.partitionBy(*keys).orderBy(*order)))
-    late = ["_late"] if "_late" in rows.columns else []
-    for name in late:
-        ranked = ranked.withColumn(name, F.min(name).over(Window.partitionBy(*keys)))
-    return ranked.where(F.col("_rank") == 1).select(*keys, newest, *own, *late)
-
-
-def conflicting(rows: DataFrame, key: Iterable[str], *, newest: str) -> DataFrame:
-    """Return the rows whose content differs from the one that ``latest_by_key`` picks for their key."""
-    from pyspark.sql import Window
-    from pyspark.sql import functions as F
-
-    keys = list(key)
-    _, order = _ranking(rows, keys, newest)
-    # The order covers all of a record's own columns: rank 1 has every row that says the same as the winner.
-    ranked = rows.withColumn("_rank", F.dense_rank().over(Window.partitionBy(*keys).orderBy(*order)))
-    return ranked.where(F.col("_rank") > 1).drop("_rank")
-
-
-def _ranking(rows: DataFrame, keys: list[str], newest: str) -> tuple[list[str], list[Any]]:
-    """Return the columns beside key and ``newest``, and the order in which rows of one key compete."""
-    from pyspark.sql import functions as F
-
-    own = [name for name in rows.columns if not name.startswith("_") and name not in (*keys, newest)]
-    return own, [F.col(newest).desc_nulls_last(), *(F.col(name).desc_nulls_last() for name in own)]
+def _seen(frame: DataFrame, newest: str | None, key: Iterable[str]) -> DataFrame:
+    return frame if newest is None else latest_by_key(frame, key, newest=newest)

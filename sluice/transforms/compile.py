@@ -21,6 +21,7 @@ from sluice.errors import TransformError
 from sluice.project import CompiledTransform, Project
 from sluice.tables.arrow import added
 from sluice.transforms import apply, conflicting
+from sluice.transforms.declared import check_declaration, lead_of
 from sluice.transforms.discover import Found, discover
 
 #: DuckDB sums integers to HUGEINT where Spark has BIGINT; the final cast brings them together, or fails on overflow.
@@ -63,6 +64,8 @@ def compile_all(contracts: Iterable[Contract], folder: Path) -> list[CompiledTra
             if table not in by_table:
                 raise TransformError(f"{item.file}: input {name} is {table}, which no contract declares.")
     _refuse_cycles({item.table: set(item.inputs.values()) for item in usable})
+    for item in usable:
+        check_declaration(item, by_table)
     tables = _EmptyTables(by_table.values())
     return [_compile(item, by_table[item.table], tables) for item in usable]
 
@@ -98,7 +101,7 @@ def _compile(item: Found, contract: Contract, tables: _EmptyTables) -> CompiledT
         frames = {name: tables.session.table(table) for name, table in item.inputs.items()}
         keys = {name: tables.contracts[table].key for name, table in item.inputs.items()}
         result: Any = apply(item.function, frames, keys)
-        newest: dict[str, str] = item.function.newest  # type: ignore[attr-defined]
+        newest = {name: given.newest for name, given in item.sources.items() if given.newest is not None}
         losers: dict[str, Any] = {name: conflicting(frames[name], keys[name], newest=newest[name]) for name in newest}
         conflicts = {item.inputs[name]: rows.sql(dialect="duckdb", pretty=True) for name, rows in losers.items()}
         sql = result.sql(dialect="duckdb", pretty=True)
@@ -108,7 +111,16 @@ def _compile(item: Found, contract: Contract, tables: _EmptyTables) -> CompiledT
     _compare([(row[0], row[1]) for row in described], contract, item)
     sql = _with_casts(sql, contract)
     fingerprint = hashlib.sha256("\n".join((sql, _columns(contract))).encode()).hexdigest()[:32]
-    return CompiledTransform(item.table, item.inputs, sql, fingerprint, conflicts)
+    return CompiledTransform(
+        item.table,
+        item.inputs,
+        sql,
+        fingerprint,
+        conflicts,
+        write=item.write,
+        by=item.by,
+        leads={name: lead_of(given, keys[name]) for name, given in item.sources.items()},
+    )
 
 
 def _columns(contract: Contract) -> str:

@@ -9,18 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.errors import TransformError
-from sluice.transforms import Transform
+from sluice.transforms import Source, Transform
 
 
 @dataclass(frozen=True)
 class Found:
-    """One transform: the ``table`` it makes, its ``inputs`` by parameter, and a hash of its source."""
+    """One transform: the ``table`` it makes, its ``sources`` by parameter, how it is written, a hash of its code."""
 
     table: str
     function: Transform
-    inputs: dict[str, str]
+    sources: dict[str, Source]
+    write: str
+    by: tuple[str, ...]
     source_hash: str
     file: str
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Return the tables by parameter."""
+        return {name: given.table for name, given in self.sources.items()}
 
 
 def discover(folder: Path) -> list[Found]:
@@ -36,16 +43,17 @@ def _load(path: Path) -> Found:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     function = getattr(module, path.stem, None)
-    inputs = getattr(function, "inputs", None)
-    if function is None or inputs is None:
+    sources = getattr(function, "sources", None)
+    if function is None or sources is None:
         raise TransformError(
             f"{path}: there is no function {path.stem} decorated with @transform.",
             next_step=f"name the function as its table, {path.stem}, and declare its inputs.",
         )
     parameters = list(inspect.signature(function).parameters)
-    if parameters != list(inputs):
+    if parameters != list(sources):
         raise TransformError(
-            f"{path}: @transform declares {', '.join(inputs)}; the function takes {', '.join(parameters)}.",
+            f"{path}: @transform declares {', '.join(sources)}; the function takes {', '.join(parameters)}.",
             next_step="give both the same names in the same order.",
         )
-    return Found(table, function, dict(inputs), hashlib.sha256(path.read_bytes()).hexdigest(), str(path))
+    code = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Found(table, function, dict(sources), function.write, function.by, code, str(path))

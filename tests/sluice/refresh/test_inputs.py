@@ -15,7 +15,7 @@ from pyiceberg.table import Table
 from pyiceberg.types import LongType, StringType
 
 from sluice.refresh.inputs import LakeFiles, register
-from sluice.refresh.plan import EMPTY, snapshot_of
+from sluice.tables.files import EMPTY, snapshot_of
 
 _ROWS = pa.table(
     {

@@ -1,0 +1,209 @@
+"""Narrows a run to what changed: from the changed rows of its inputs to the values of ``by`` that they lead to.
+
+Rows of the result that share those values are computed together, from nothing but the input rows that lead to them;
+so the same SQL runs over less. Rows that a change moved lead to both places, since what was removed is followed too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import duckdb
+import pyarrow as pa
+from pyiceberg.manifest import DataFile
+from pyiceberg.table import Table
+
+from sluice.project import CompiledTransform, Lead
+from sluice.refresh.inputs import address, lend, rows_of
+from sluice.tables.files import Difference, bounds
+
+#: The values of ``by`` that are computed anew.
+AFFECTED = "sluice.affected"
+#: Beyond so many values, only their least and greatest choose files.
+_MANY_VALUES = 50_000
+#: Files this small are written anew with their neighbours once there are so many of them.
+_SMALL_FILE, _SMALL_FILES = 8 << 20, 16
+
+
+class Narrowing:
+    """One run's inputs, by parameter, and what changed in them."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        transform: CompiledTransform,
+        sources: Mapping[str, Table],
+        differences: Mapping[str, Difference],
+    ) -> None:
+        self._connection, self._transform, self._differences = connection, transform, differences
+        self._sources = {parameter: sources[name] for parameter, name in transform.inputs.items()}
+        connection.execute("CREATE SCHEMA IF NOT EXISTS sluice")
+        for parameter, name in transform.inputs.items():
+            lend(connection, name, self._sources[parameter])
+
+    def find_affected(self) -> int:
+        """Make ``AFFECTED`` if anything changed; return how many values it has."""
+        for parameter, difference in self._differences.items():
+            if difference.changed:
+                self._connection.execute(f"CREATE TABLE {_changed(parameter)} AS {self._changed_rows(parameter)}")
+        parts = [
+            self._scope_of(parameter, self._with_other_versions(parameter))
+            for parameter, difference in self._differences.items()
+            if difference.changed
+        ]
+        if not parts:
+            return 0
+        self._connection.execute(f"CREATE TABLE {AFFECTED} AS SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)})")
+        return int(self._connection.execute(f"SELECT count(*) FROM {AFFECTED}").fetchall()[0][0])
+
+    def narrow_inputs(self) -> None:
+        """Make each input readable under its name, with the rows that lead to ``AFFECTED`` only."""
+        done: set[str] = set()
+        for parameter in self._transform.inputs:
+            self._narrow(parameter, done)
+
+    def only_added(self) -> None:
+        """Make each input readable under its name, with the rows of its new files only."""
+        for parameter, name in self._transform.inputs.items():
+            schema = self._sources[parameter].schema()
+            _create(self._connection, "VIEW", name, f"FROM {rows_of(name, schema, self._differences[parameter].added)}")
+
+    def _changed_rows(self, parameter: str) -> str:
+        """Return SQL for the rows that came or went; one that was only written to another file is neither."""
+        difference, name = self._differences[parameter], self._transform.inputs[parameter]
+        schema = self._sources[parameter].schema()
+        added, removed = (rows_of(name, schema, files) for files in (difference.added, difference.removed))
+        if not difference.removed:
+            return f"FROM {added}"
+        if not difference.added:
+            return f"FROM {removed}"
+        return f"(FROM {added} EXCEPT ALL FROM {removed}) UNION ALL (FROM {removed} EXCEPT ALL FROM {added})"
+
+    def _whole(self, parameter: str, files: Sequence[DataFile] | None = None) -> str:
+        name = self._transform.inputs[parameter]
+        now = self._differences[parameter].now if files is None else files
+        return rows_of(name, self._sources[parameter].schema(), now)
+
+    def _with_other_versions(self, parameter: str) -> str:
+        """Return SQL for the changed rows, and rows with their key where the function sees one of each key."""
+        lead, changed = self._transform.leads[parameter], f"FROM {_changed(parameter)}"
+        if not _needs_versions(lead):
+            return changed
+        same = _same("w", lead.key, "c", lead.key)
+        others = f"SELECT w.* FROM {self._whole(parameter)} w SEMI JOIN {_changed(parameter)} c ON {same}"
+        return f"{changed} UNION ALL {others}"
+
+    def _scope_of(self, parameter: str, rows: str) -> str:
+        """Return SQL for the values of ``by`` that ``rows`` of an input lead to."""
+        lead = self._transform.leads[parameter]
+        if lead.on:
+            named = (f'"{own}" AS "{by}"' for own, by in zip(lead.on, self._transform.by, strict=True))
+            return f"SELECT {', '.join(named)} FROM ({rows})"
+        assert lead.through is not None
+        own, theirs = zip(*lead.matching, strict=True)
+        same = _same("w", theirs, "c", own)
+        return self._scope_of(
+            lead.through, f"SELECT w.* FROM {self._whole(lead.through)} w SEMI JOIN ({rows}) c ON {same}"
+        )
+
+    def _narrow(self, parameter: str, done: set[str]) -> None:
+        if parameter in done:
+            return
+        done.add(parameter)
+        lead, name = self._transform.leads[parameter], self._transform.inputs[parameter]
+        if lead.on:
+            own, theirs, wanted = lead.on, self._transform.by, AFFECTED
+        elif lead.through is not None:
+            self._narrow(lead.through, done)
+            own, theirs = zip(*lead.matching, strict=True)
+            wanted = _quoted(self._transform.inputs[lead.through])
+        else:
+            _create(self._connection, "VIEW", name, f"FROM {self._whole(parameter)}")
+            return
+        table, files = self._sources[parameter], self._differences[parameter].now
+        near = files_with(self._connection, table, files, own[0], f'SELECT "{theirs[0]}" FROM {wanted}')
+        rows = (
+            f"SELECT w.* FROM {self._whole(parameter, near)} w SEMI JOIN {wanted} a ON {_same('w', own, 'a', theirs)}"
+        )
+        if _needs_versions(lead):
+            same = _same("v", lead.key, "n", lead.key)
+            rows = f"SELECT v.* FROM {self._whole(parameter)} v SEMI JOIN ({rows}) n ON {same}"
+        _create(self._connection, "TABLE", name, rows)
+
+
+def files_with(
+    connection: duckdb.DuckDBPyConnection, table: Table, files: Sequence[DataFile], column: str, values: str
+) -> list[DataFile]:
+    """Return those of the table's ``files`` that may hold one of ``values`` (SQL, one column) in ``column``."""
+    known: pa.Table = bounds(table.schema(), files, column)
+    connection.register("sluice_bounds", known)
+    counted = connection.execute(f"SELECT count(*), count(v), min(v), max(v) FROM ({values}) AS t(v)").fetchall()
+    rows, present, least, greatest = counted[0]
+    if rows != present:  # a null among them: bounds say nothing of nulls
+        return list(files)
+    if present > _MANY_VALUES:
+        found = connection.execute(
+            "SELECT path FROM sluice_bounds WHERE lower IS NULL OR upper IS NULL OR NOT (upper < ? OR lower > ?)",
+            [least, greatest],
+        )
+    else:
+        found = connection.execute(
+            "SELECT path FROM sluice_bounds b WHERE lower IS NULL OR upper IS NULL "
+            f"OR EXISTS (SELECT 1 FROM ({values}) AS t(v) WHERE v BETWEEN b.lower AND b.upper)"
+        )
+    paths = {row[0] for row in found.fetchall()}
+    return [file for file in files if file.file_path in paths]
+
+
+def files_touched(
+    connection: duckdb.DuckDBPyConnection, name: str, target: Table, files: Sequence[DataFile], by: Sequence[str]
+) -> list[DataFile]:
+    """Return the table's files that hold a row of ``AFFECTED``, and small ones that are better joined."""
+    lend(connection, name, target)
+    near = files_with(connection, target, files, by[0], f'SELECT "{by[0]}" FROM {AFFECTED}')
+    held: set[str] = set()
+    if near:
+        rows = rows_of(name, target.schema(), near, options=", filename=true")
+        found = connection.execute(
+            f"SELECT DISTINCT filename FROM {rows} w SEMI JOIN {AFFECTED} a ON {_same('w', by, 'a', by)}"
+        )
+        held = {row[0] for row in found.fetchall()}
+    small = [file for file in files if file.file_size_in_bytes < _SMALL_FILE]
+    if len(small) >= _SMALL_FILES and not target.spec().fields:
+        held |= {address(name, file) for file in small}
+    return [file for file in files if address(name, file) in held]
+
+
+def not_affected(rows: str, by: Sequence[str]) -> str:
+    """Return SQL for ``rows`` whose values of ``by`` stay as they are."""
+    return f"SELECT k.* FROM {rows} k ANTI JOIN {AFFECTED} a ON {_same('k', by, 'a', by)}"
+
+
+def affected_only(rows: str, by: Sequence[str]) -> str:
+    """Return SQL for ``rows`` whose values of ``by`` are computed anew."""
+    return f"SELECT k.* FROM {rows} k SEMI JOIN {AFFECTED} a ON {_same('k', by, 'a', by)}"
+
+
+def _needs_versions(lead: Lead) -> bool:
+    """Tell whether rows of one key may lead to several places, so that all of them count wherever one does."""
+    columns = lead.on or tuple(own for own, _ in lead.matching)
+    return bool(lead.key) and not set(columns) <= set(lead.key)
+
+
+def _same(left: str, lefts: Sequence[str], right: str, rights: Sequence[str]) -> str:
+    pairs = zip(lefts, rights, strict=True)
+    return " AND ".join(f'{left}."{mine}" IS NOT DISTINCT FROM {right}."{theirs}"' for mine, theirs in pairs)
+
+
+def _changed(parameter: str) -> str:
+    return f'sluice."changed_{parameter}"'
+
+
+def _create(connection: duckdb.DuckDBPyConnection, kind: str, name: str, rows: str) -> None:
+    database = name.partition(".")[0]
+    connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{database}"')
+    connection.execute(f"CREATE {kind} {_quoted(name)} AS {rows}")
+
+
+def _quoted(name: str) -> str:
+    return ".".join(f'"{part}"' for part in name.split("."))

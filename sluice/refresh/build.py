@@ -1,0 +1,116 @@
+"""Computes a table's new data files on DuckDB, whole or only what its course says; nothing is committed here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from uuid import uuid4
+
+import duckdb
+from pyiceberg.manifest import DataFile
+from pyiceberg.table import Table
+
+from sluice.contracts import Contract
+from sluice.project import CompiledTransform
+from sluice.refresh.affected import Narrowing, affected_only, files_touched, not_affected
+from sluice.refresh.course import Course
+from sluice.refresh.inputs import lend, register, rows_of
+from sluice.storage import Store
+from sluice.tables.commit import adopt_data_files, write_data_files
+from sluice.tables.files import data_files, snapshot_of
+
+#: Views of what was computed, and of the table as it will be.
+ROWS, TABLE = "sluice_rows", "sluice_table"
+#: A data file ends when it has this size: a change rewrites the files that it touches, so they are not large.
+_FILE_SIZE = "32MB"
+
+
+class Build:
+    """One run's result: ``rows`` computed or kept in new files, files ``removed`` for them (none: all)."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        transform: CompiledTransform,
+        contract: Contract,
+        target: Table,
+        folder: Path,
+    ) -> None:
+        self._connection, self._transform, self._contract, self._target = connection, transform, contract, target
+        self._folder = folder
+        self.rows = 0
+        self.affected: int | None = None
+        self.removed: list[DataFile] | None = None
+        self.untouched: list[DataFile] = []
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Tell whether the table stays as it is."""
+        return self.removed == [] and self.rows == 0
+
+    def compute(self, course: Course, sources: Mapping[str, Table], inputs: Mapping[str, str]) -> None:
+        """Compute the result into local files and make ``ROWS`` and ``TABLE`` readable."""
+        query = self._select(course, sources, inputs)
+        self._copy(query)
+        name = self._transform.table
+        kept = rows_of(name, self._target.schema(), self.untouched)
+        if self.untouched:
+            lend(self._connection, name, self._target)
+        self._connection.execute(f"CREATE VIEW {TABLE} AS FROM {ROWS} UNION ALL FROM {kept}")
+
+    def write(self, store: Store) -> list[DataFile]:
+        """Put the result where the table keeps its data and return its files."""
+        if not self.rows:
+            return []
+        if self._contract.partitioning:
+            return write_data_files(self._target, self._connection.cursor().sql(f"FROM {ROWS}").to_arrow_table())
+        addresses = []
+        for file in sorted(self._folder.iterdir()):
+            address = f"{self._target.location()}/data/{file.name}"
+            with file.open("rb") as body:
+                store.put(address, body)
+            addresses.append(address)
+        return adopt_data_files(self._target, addresses)
+
+    def _select(self, course: Course, sources: Mapping[str, Table], inputs: Mapping[str, str]) -> str:
+        """Make the inputs readable and return SQL for the rows of the new files."""
+        transform = self._transform
+        columns = ", ".join(f'"{field.name}"' for field in self._target.schema().fields)
+        computed = f"SELECT {columns} FROM ({transform.sql})"
+        if course.differences is None:
+            for name, table in sources.items():
+                register(self._connection, name, table, inputs[name])
+            return computed
+        present = list(data_files(self._target, snapshot_of(self._target)) or ())
+        narrowing = Narrowing(self._connection, transform, sources, course.differences)
+        if transform.write == "append":
+            narrowing.only_added()
+            self.removed, self.untouched = [], present
+            return computed
+        self.affected = narrowing.find_affected()
+        if not self.affected:
+            self.removed, self.untouched = [], present
+            return f"SELECT {columns} FROM {rows_of(transform.table, self._target.schema(), [])}"
+        narrowing.narrow_inputs()
+        self.removed = files_touched(self._connection, transform.table, self._target, present, transform.by)
+        self.untouched = [file for file in present if file not in self.removed]
+        survivors = rows_of(transform.table, self._target.schema(), self.removed)
+        return (
+            f"{affected_only(f'({computed})', transform.by)} UNION ALL "
+            f"SELECT {columns} FROM ({not_affected(survivors, transform.by)})"
+        )
+
+    def _copy(self, query: str) -> None:
+        """Write the rows of ``query`` as data files of the table to the local folder."""
+        fields = self._target.schema().fields
+        ids = ", ".join(f'"{field.name}": {field.field_id}' for field in fields)
+        order = f" ORDER BY {', '.join(self._contract.sort_order)}" if self._contract.sort_order else ""
+        copied = self._connection.execute(
+            f"COPY (FROM ({query}){order}) TO '{self._folder}' (FORMAT parquet, COMPRESSION zstd, "
+            f"FILE_SIZE_BYTES '{_FILE_SIZE}', FILENAME_PATTERN '{uuid4().hex}-{{i}}', FIELD_IDS {{{ids}}})"
+        ).fetchall()
+        self.rows = int(copied[0][0])
+        source = f"read_parquet('{self._folder}/*.parquet')"
+        if not self.rows:
+            source = rows_of(self._transform.table, self._target.schema(), [])
+        self._connection.execute(f"CREATE VIEW {ROWS} AS FROM {source}")

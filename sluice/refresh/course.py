@@ -1,0 +1,91 @@
+"""How a run goes: whole, or only what the changes of its inputs touch; and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+from pyiceberg.table import Table
+
+from sluice.project import CompiledTransform
+from sluice.refresh.inputs import is_native
+from sluice.tables.files import EMPTY, Difference, data_files, difference, snapshot_of
+
+#: Snapshot properties that say what a derived snapshot was made from.
+INPUTS, FINGERPRINT = "sluice.inputs", "sluice.fingerprint"
+#: When more than this share of an input changed, following each change costs more than computing all.
+_MOST_CHANGED = 0.5
+#: … but inputs of so few bytes are followed whatever their share.
+_SMALL = 1 << 20
+
+
+@dataclass(frozen=True)
+class Course:
+    """``differences`` are the inputs' changes by parameter, none when the whole table is computed; with the reason."""
+
+    differences: dict[str, Difference] | None
+    reason: str
+
+    @property
+    def incremental(self) -> bool:
+        """Tell whether only what changes touch is computed."""
+        return self.differences is not None
+
+
+def made_from(table: Table) -> tuple[str, dict[str, str]] | None:
+    """Return the fingerprint and the input snapshots that the table's current snapshot was made from."""
+    snapshot = table.current_snapshot()
+    if snapshot is None or snapshot.summary is None:
+        return None
+    properties = snapshot.summary.additional_properties
+    return properties.get(FINGERPRINT, ""), msgspec.json.decode(properties.get(INPUTS, "{}"), type=dict[str, str])
+
+
+def choose_course(
+    transform: CompiledTransform, target: Table, sources: Mapping[str, Table], inputs: Mapping[str, str]
+) -> Course:
+    """Return how a run goes that reads the snapshots ``inputs`` of ``sources`` (both by table name)."""
+    if why := _must_be_whole(transform, target):
+        return Course(None, why)
+    _, read = made_from(target) or ("", {})
+    found: dict[str, Difference] = {}
+    for parameter, name in transform.inputs.items():
+        table = sources[name]
+        change = difference(table, read.get(name, EMPTY), inputs[name])
+        if change is None or not is_native(table):
+            return Course(None, f"what changed in {name} cannot be told: its earlier snapshot expired or has deletes")
+        if why := _too_wide(transform, parameter, name, change):
+            return Course(None, why)
+        found[parameter] = change
+    changed = [transform.inputs[parameter] for parameter, change in found.items() if change.changed]
+    return Course(found, f"changes of {', '.join(changed) or 'nothing'}")
+
+
+def _must_be_whole(transform: CompiledTransform, target: Table) -> str:
+    """Return why the table cannot be brought up to date from what it holds; nothing when it can."""
+    if transform.write == "replace":
+        return "declared to be written whole"
+    before = made_from(target)
+    if before is None:
+        return "first run"
+    if before[0] != transform.fingerprint:
+        return "the transform or a contract changed"
+    if data_files(target, snapshot_of(target)) is None or not is_native(target):
+        return "the table has deletes of single rows"
+    return ""
+
+
+def _too_wide(transform: CompiledTransform, parameter: str, name: str, change: Difference) -> str:
+    """Return why this change makes the whole table be computed; nothing when it does not."""
+    if not change.changed:
+        return ""
+    if transform.write == "append":
+        return f"rows of {name} were removed or replaced" if change.removed else ""
+    if not transform.leads[parameter].leads:
+        return f"{name} changed, and nothing declares what that touches"
+    size = sum(file.file_size_in_bytes for file in (*change.added, *change.removed))
+    whole = sum(file.file_size_in_bytes for file in change.now)
+    if size > max(_MOST_CHANGED * whole, _SMALL):
+        return f"most of {name} changed"
+    return ""

@@ -1,0 +1,89 @@
+"""The data files that a snapshot consists of, what changed between two snapshots, and which values a file can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from pyiceberg.conversions import from_bytes
+from pyiceberg.io.pyarrow import schema_to_pyarrow
+from pyiceberg.manifest import DataFile
+from pyiceberg.schema import Schema
+from pyiceberg.table import Table
+from pyiceberg.types import PrimitiveType
+
+#: Stands for a table that has no snapshot yet.
+EMPTY = "empty"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Data files that came and that went between two snapshots, and those of the later one."""
+
+    added: tuple[DataFile, ...]
+    removed: tuple[DataFile, ...]
+    now: tuple[DataFile, ...]
+
+    @property
+    def changed(self) -> bool:
+        """Tell whether the two snapshots consist of different files."""
+        return bool(self.added or self.removed)
+
+
+def snapshot_of(table: Table) -> str:
+    """Return the id of the table's current snapshot, as text."""
+    snapshot = table.current_snapshot()
+    return EMPTY if snapshot is None else str(snapshot.snapshot_id)
+
+
+def data_files(table: Table, snapshot: str) -> tuple[DataFile, ...] | None:
+    """Return the files of ``snapshot``; none when it has deletes of single rows, which Iceberg's readers apply."""
+    if snapshot == EMPTY:
+        return ()
+    tasks = list(table.scan(snapshot_id=int(snapshot)).plan_files())
+    if any(task.delete_files for task in tasks):
+        return None
+    return tuple(task.file for task in tasks)
+
+
+def difference(table: Table, before: str, now: str) -> Difference | None:
+    """Return what changed from one snapshot to another; none when it cannot be told from files.
+
+    That is when the earlier one has expired, or one of them has deletes of single rows.
+    """
+    if before != EMPTY and table.snapshot_by_id(int(before)) is None:
+        return None
+    earlier, later = data_files(table, before), data_files(table, now)
+    if earlier is None or later is None:
+        return None
+    had, has = {file.file_path for file in earlier}, {file.file_path for file in later}
+    return Difference(
+        tuple(file for file in later if file.file_path not in had),
+        tuple(file for file in earlier if file.file_path not in has),
+        later,
+    )
+
+
+def bounds(schema: Schema, files: Iterable[DataFile], column: str) -> pa.Table:
+    """Return ``path``, ``lower`` and ``upper`` of each file: what ``column`` lies between (null: not known).
+
+    Text is cut to its first characters, the upper bound upwards.
+    """
+    field = schema.find_field(column)
+    kind = field.field_type
+    assert isinstance(kind, PrimitiveType)
+
+    def value(of: dict[int, bytes] | None) -> Any:
+        raw = (of or {}).get(field.field_id)
+        return None if raw is None else from_bytes(kind, raw)
+
+    rows = [(file.file_path, value(file.lower_bounds), value(file.upper_bounds)) for file in files]
+    arrow = schema_to_pyarrow(Schema(field), include_field_ids=False).field(column).type
+    if pa.types.is_date(arrow) or pa.types.is_timestamp(arrow):
+        storage = pa.int32() if pa.types.is_date(arrow) else pa.int64()
+        lower, upper = (pa.array([row[at] for row in rows], storage).cast(arrow) for at in (1, 2))
+    else:
+        lower, upper = (pa.array([row[at] for row in rows], arrow) for at in (1, 2))
+    return pa.table({"path": pa.array([row[0] for row in rows], pa.string()), "lower": lower, "upper": upper})

@@ -1,0 +1,97 @@
+"""What incremental runs leave is what one full build makes, whatever came, in whichever order, killed wherever."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+from pyiceberg.table import Table
+
+import sluice.refresh.run as run_module
+from sluice.storage import LocalStore
+from tests.sluice.refresh.small_shop import DERIVED, SmallShop, random_delivery
+
+pytestmark = pytest.mark.slow
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing may catch it."""
+
+
+class Mortal(LocalStore):
+    """Kills the run before or after a put, once."""
+
+    def __init__(self) -> None:
+        self.left: int | None = None
+
+    def step(self) -> None:
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                self.left = None
+                raise Killed
+
+    def put(self, address: str, body: bytes | BinaryIO) -> None:
+        self.step()
+        super().put(address, body)
+        self.step()
+
+
+def history(seed: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Live through random deliveries and refreshes, kills among them; compare with one build of all; return courses."""
+    chance = random.Random(seed)
+    store = Mortal()
+    shop = SmallShop(folder / "lived", store)
+    real = run_module.replace
+
+    def replace(*args: Any, **given: Any) -> Table:
+        store.step()
+        done = real(*args, **given)
+        store.step()
+        return done
+
+    monkeypatch.setattr(run_module, "replace", replace)
+    courses = []
+    for _ in range(chance.randint(8, 14)):
+        for _ in range(chance.randint(1, 4)):
+            shop.deliver(*random_delivery(chance))
+        if chance.random() < 0.15:
+            _erase(shop, chance)
+        if chance.random() < 0.3:
+            store.left = chance.randint(0, 12)
+        try:
+            courses += [f"{r.table}: {'incremental' if r.incremental else r.reason}" for r in shop.refresh()]
+        except Killed:
+            courses.append("killed")
+        store.left = None
+    shop.refresh()
+    monkeypatch.setattr(run_module, "replace", real)
+    fresh = SmallShop(folder / "fresh")
+    for dataset in ("orders", "lines", "products", "clicks"):
+        fresh.deliver(dataset, shop.load(f"bronze.{dataset}").scan().to_arrow().to_pylist())
+    assert not any(run.incremental for run in fresh.refresh())
+    for table in DERIVED:
+        assert shop.rows(table) == fresh.rows(table), f"{table} differs; seed {seed}"
+    return courses
+
+
+def _erase(shop: SmallShop, chance: random.Random) -> None:
+    """Remove rows from a bronze table, as erasure of a person's data does."""
+    dataset, column = chance.choice([("orders", "order_id"), ("lines", "order_id"), ("clicks", "session_id")])
+    shop.load(f"bronze.{dataset}").delete(f"{column} = '{column[0]}{chance.randint(1, 12)}'")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_random_history_ends_as_one_full_build(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    courses = history(seed, tmp_path, monkeypatch)
+    assert any(course.endswith(": incremental") for course in courses)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("seed", range(1000, 1200))
+def test_many_random_histories_end_as_one_full_build(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history(seed, tmp_path, monkeypatch)
