@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 from pathlib import Path
+from typing import Any, Literal
 
 import msgspec
 
@@ -32,12 +33,34 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
         return bool(self.on) or self.through is not None
 
 
+class CompiledCheck(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One check of a derived table, as SQL of each engine.
+
+    By ``kind``: ``rows`` (a condition that breaking rows fulfil), ``unique`` (no two rows share ``columns``),
+    ``foreign_key`` (``columns`` are null or in the ``referenced`` columns of the table ``references``), or ``measure``
+    (a query of ``{table}``, and ``{previous}``, its snapshot before, for one value, compared by ``operator`` and
+    ``operand``).
+    """
+
+    name: str
+    kind: Literal["rows", "unique", "foreign_key", "measure"]
+    columns: tuple[str, ...] = ()
+    severity: Literal["error", "warning"] = "error"
+    duckdb: str = ""
+    spark: str = ""
+    operator: str = ""
+    operand: Any = None
+    references: str = ""
+    referenced: tuple[str, ...] = ()
+
+
 class CompiledTransform(msgspec.Struct, frozen=True):
     """A derived table's transform as SQL for DuckDB.
 
     ``inputs`` maps the function's parameter names to tables; ``fingerprint`` changes when the result may. ``conflicts``
     is, by input, the SQL for its rows that contradict the one picked for their key. ``write``, ``by`` and ``leads`` (by
-    parameter) say how much of the table a change of its inputs re-opens: see ``sluice.transforms.transform``.
+    parameter) say how much of the table a change of its inputs re-opens: see ``sluice.transforms.transform``. ``audit``
+    is what the table must fulfil before it is published.
     """
 
     table: str
@@ -48,6 +71,12 @@ class CompiledTransform(msgspec.Struct, frozen=True):
     write: str = "replace"
     by: tuple[str, ...] = ()
     leads: dict[str, Lead] = {}
+    audit: tuple[CompiledCheck, ...] = ()
+
+    @property
+    def needs(self) -> set[str]:
+        """Return the tables that must be up to date before this one: its inputs, and what its foreign keys refer to."""
+        return {*self.inputs.values(), *(check.references for check in self.audit if check.references)}
 
 
 class Project(msgspec.Struct, frozen=True):

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, NoReturn, cast
+from typing import Any, NoReturn, cast
 
 import msgspec
 from open_data_contract_standard.model import (
     CustomProperty,
-    DataQuality,
     OpenDataContractStandard,
     SchemaObject,
     SchemaProperty,
@@ -18,8 +17,9 @@ from open_data_contract_standard.model import (
 from pydantic import BaseModel, ValidationError
 
 from sluice.contracts.arrival import read_arrival
+from sluice.contracts.checks import read_checks
 from sluice.contracts.contract_file import ContractFile, Place
-from sluice.contracts.model import JSON_TEXT, Check, Column, Contract, PartitionField, Rules
+from sluice.contracts.model import JSON_TEXT, Column, Contract, PartitionField, Rules
 from sluice.contracts.rules import Refuse, read_rules
 from sluice.contracts.types import ColumnType, parse_type
 from sluice.errors import ContractError
@@ -35,17 +35,6 @@ _LOGICAL_DEFAULTS = {
     "date": "date",
     "timestamp": "timestamp",
 }
-_OPERATORS = (
-    "mustBe",
-    "mustNotBe",
-    "mustBeGreaterThan",
-    "mustBeGreaterOrEqualTo",
-    "mustBeLessThan",
-    "mustBeLessOrEqualTo",
-    "mustBeBetween",
-    "mustNotBeBetween",
-)
-_METRICS = ("rowCount", "nullValues", "duplicateValues")
 
 
 def load_contract(path: Path) -> Contract:
@@ -111,6 +100,11 @@ class _Reader(ContractFile):
         sla = {item.property: item for item in odcs.slaProperties or []}
         table_custom = self._custom(table.customProperties, (*at, "customProperties"), ("sortOrder",))
         arrival = read_arrival(self, odcs, custom, sla, name=name, columns=names, derived=database != "bronze")
+        checks = read_checks(self, table, at)
+        if arrival is not None and checks:
+            self.refuse(
+                at, "quality and relationships are checks of a derived table; of what arrives each record is checked"
+            )
         contract = Contract(
             name=name,
             database=database,
@@ -122,7 +116,7 @@ class _Reader(ContractFile):
             arrival=arrival,
             partitioning=self._partitioning(table, at),
             sort_order=self._sort_order(table_custom, names, at),
-            checks=self._checks(table, at),
+            checks=checks,
             rules=read_rules(custom["rules"], columns, arrival, self._at_rules(odcs)) if "rules" in custom else (),
             freshness_seconds=self.duration(sla, "freshness", 86_400),
             retention_days=self._retention(sla),
@@ -278,35 +272,6 @@ class _Reader(ContractFile):
         for column in order:
             self.one_of(column, names, (*at, "customProperties"))
         return tuple(order)
-
-    def _checks(self, table: SchemaObject, at: Place) -> tuple[Check, ...]:
-        checks = [self._check(q, (*at, "quality", i), ()) for i, q in enumerate(table.quality or [])]
-        for index, prop in enumerate(table.properties or []):
-            for number, quality in enumerate(prop.quality or []):
-                here = (*at, "properties", index, "quality", number)
-                checks.append(self._check(quality, here, (cast(str, prop.name),)))
-        return tuple(checks)
-
-    def _check(self, quality: DataQuality, at: Place, columns: tuple[str, ...]) -> Check:
-        must = [(op, getattr(quality, op)) for op in _OPERATORS if getattr(quality, op) is not None]
-        if len(must) != 1:
-            self.refuse(at, f"a check has exactly one operator; allowed: {', '.join(_OPERATORS)}")
-        if quality.type == "sql":
-            if not quality.query:
-                self.refuse((*at, "query"), "a check of type sql needs a query")
-            metric = "sql"
-        else:
-            metric = self.one_of(quality.metric, _METRICS, (*at, "metric"))
-            columns = tuple((quality.arguments or {}).get("properties", columns))
-        severity = self.one_of(quality.severity or "error", ("error", "warning"), (*at, "severity"))
-        return Check(
-            name=quality.name or " ".join([metric, *columns]),
-            metric=metric,
-            must=must[0],
-            columns=columns,
-            query=quality.query,
-            severity=cast(Literal["error", "warning"], severity),
-        )
 
     def _retention(self, sla: dict[str | None, Any]) -> int | None:
         seconds = self.duration(sla, "retention", 0)

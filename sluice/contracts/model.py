@@ -50,11 +50,19 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     rules: Rules = Rules()
 
 
+class Reference(msgspec.Struct, frozen=True):
+    """Columns of another table (``database.name``) whose values a foreign key takes."""
+
+    table: str
+    columns: tuple[str, ...]
+
+
 class Check(msgspec.Struct, frozen=True, omit_defaults=True):
     """One audit of a whole derived table, run before it is published.
 
-    ``metric`` is an ODCS library metric (``rowCount``, ``nullValues``, ``duplicateValues``) or ``sql``; ``must`` holds
-    the ODCS operator (``mustBe``, ``mustBeGreaterThan``, …) and its operand.
+    ``metric`` is an ODCS library metric (``rowCount``, ``nullValues``, ``duplicateValues``), ``sql`` (a query in
+    Athena's SQL), ``rowCountChange`` (percent of the snapshot before), ``freshness`` (seconds since the column's newest
+    value) or ``foreignKey``; ``must`` holds the ODCS operator (``mustBe``, ``mustBeGreaterThan``, …) and its operand.
     """
 
     name: str
@@ -63,6 +71,7 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True):
     columns: tuple[str, ...] = ()
     query: str | None = None
     severity: Literal["error", "warning"] = "error"
+    references: Reference | None = None
 
 
 class Arrival(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,4 +1,4 @@
-"""The contract's checks over a whole result: what its columns promise, its key, and the checks it states."""
+"""Runs a table's checks on what a run computed, before anybody sees it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import duckdb
 
-from sluice.contracts import Check, Column, Contract
+from sluice.project import CompiledCheck
 
 _EXAMPLES = 3
 _COMPARISONS = {
@@ -35,93 +35,74 @@ class Failure:
         return f"{self.check}: {self.found}{shown}"
 
 
-def audit(
-    connection: duckdb.DuckDBPyConnection, rows: str, table: str, contract: Contract, *, by: Sequence[str] = ()
-) -> list[Failure]:
-    """Return every check of ``contract`` that ``table`` breaks, of which ``rows`` are new; the others held it before.
+@dataclass(frozen=True)
+class Audited:
+    """What is checked, as names in SQL: the new ``rows``, the ``table`` as it will be, and as it is (``previous``).
 
-    All row rules are counted in one pass. ``by`` are the columns whose values all rows of a value are new together.
+    ``by`` are the columns whose values all rows of a value are new together; ``references`` the tables referred to.
     """
-    rules = list(_row_rules(contract))
+
+    rows: str
+    table: str
+    previous: str
+    by: tuple[str, ...]
+    references: dict[str, str]
+
+
+def audit(connection: duckdb.DuckDBPyConnection, checks: Sequence[CompiledCheck], audited: Audited) -> list[Failure]:
+    """Return every check that does not hold; rows that are not new held theirs before.
+
+    All row rules are counted in one pass.
+    """
+    rules = [check for check in checks if check.kind == "rows"]
     failures = []
     if rules:
-        counts = connection.execute(
-            f"SELECT {', '.join(f'count(*) FILTER (WHERE {condition})' for _, condition, _ in rules)} FROM {rows}"
-        ).fetchall()[0]
-        for (name, condition, column), count in zip(rules, counts, strict=True):
+        counted = ", ".join(f"count(*) FILTER (WHERE {check.duckdb})" for check in rules)
+        counts = connection.execute(f"SELECT {counted} FROM {audited.rows}").fetchall()[0]
+        for check, count in zip(rules, counts, strict=True):
             if count:
-                examples = _values(connection, f'SELECT DISTINCT "{column}" FROM {rows} WHERE {condition}')
-                failures.append(Failure(name, f"{count:,} rows", examples, "error"))
-    for columns in _unique_sets(contract):
-        # Rows that share a key share those columns, so both are new, or neither.
-        failures += _duplicates(connection, rows if by and set(by) <= set(columns) else table, columns)
-    for check in contract.checks:
-        failures += _stated(connection, table, check)
+                broken = f'SELECT DISTINCT "{check.columns[0]}" FROM {audited.rows} WHERE {check.duckdb}'
+                failures.append(Failure(check.name, f"{count:,} rows", _values(connection, broken), check.severity))
+    for check in checks:
+        if check.kind == "unique":
+            failures += _duplicates(connection, audited, check)
+        elif check.kind == "foreign_key":
+            failures += _orphans(connection, audited, check)
+        elif check.kind == "measure":
+            failures += _measured(connection, audited, check)
     return failures
 
 
-def _row_rules(contract: Contract) -> Iterator[tuple[str, str, str]]:
-    """Yield each row rule's name, the SQL condition that a breaking row fulfils, and its column."""
-    for column in contract.columns:
-        name = column.name
-        if contract.must_be_present(column):
-            yield f"{name} is never null", f'"{name}" IS NULL', name
-        rules = column.rules
-        if rules.allowed is not None:
-            allowed = ", ".join(_quoted(value) for value in rules.allowed)
-            yield f"{name} is one of {', '.join(rules.allowed)}", f'CAST("{name}" AS VARCHAR) NOT IN ({allowed})', name
-        if rules.pattern is not None:
-            pattern = _quoted(rules.pattern)
-            yield f"{name} matches {rules.pattern}", f'NOT regexp_matches("{name}", {pattern})', name
-        yield from _bounds(column)
-
-
-def _bounds(column: Column) -> Iterator[tuple[str, str, str]]:
-    rules, name = column.rules, column.name
-    for bound, breaks, words in (
-        (rules.minimum, "<", "is at least"),
-        (rules.exclusive_minimum, "<=", "is more than"),
-        (rules.maximum, ">", "is at most"),
-        (rules.exclusive_maximum, ">=", "is less than"),
-    ):
-        if bound is not None:
-            literal = f"{_quoted(bound)}::{column.type.duckdb}" if column.type.name in ("date", "timestamp") else bound
-            yield f"{name} {words} {bound}", f'"{name}" {breaks} {literal}', name
-    if rules.min_length is not None:
-        yield f"{name} has at least {rules.min_length} characters", f'length("{name}") < {rules.min_length}', name
-    if rules.max_length is not None:
-        yield f"{name} has at most {rules.max_length} characters", f'length("{name}") > {rules.max_length}', name
-
-
-def _unique_sets(contract: Contract) -> Iterator[tuple[str, ...]]:
-    if contract.key:
-        yield contract.key
-    for column in contract.columns:
-        if column.unique and contract.key != (column.name,):
-            yield (column.name,)
-
-
-def _duplicates(connection: duckdb.DuckDBPyConnection, table: str, columns: tuple[str, ...]) -> Iterator[Failure]:
-    keys = ", ".join(f'"{column}"' for column in columns)
-    repeated = f"SELECT {keys} FROM {table} GROUP BY ALL HAVING count(*) > 1"
+def _duplicates(connection: duckdb.DuckDBPyConnection, audited: Audited, check: CompiledCheck) -> Iterator[Failure]:
+    # Rows that share a key share those of its columns too, so both are new, or neither.
+    only_new = audited.by and set(audited.by) <= set(check.columns)
+    repeated = (
+        f"SELECT {_listed(check.columns)} FROM {audited.rows if only_new else audited.table} "
+        "GROUP BY ALL HAVING count(*) > 1"
+    )
     count = connection.execute(f"SELECT count(*) FROM ({repeated})").fetchall()[0][0]
     if count:
-        yield Failure(f"({', '.join(columns)}) is unique", f"{count:,} keys", _values(connection, repeated), "error")
+        yield Failure(check.name, f"{count:,} keys", _values(connection, repeated), check.severity)
 
 
-def _stated(connection: duckdb.DuckDBPyConnection, table: str, check: Check) -> Iterator[Failure]:
-    columns = ", ".join(f'"{column}"' for column in check.columns)
-    query = {
-        "rowCount": f"SELECT count(*) FROM {table}",
-        "nullValues": f"SELECT count(*) FROM {table} WHERE {' OR '.join(f'{c} IS NULL' for c in check.columns)}",
-        "duplicateValues": f"SELECT count(*) FROM (SELECT 1 FROM {table} GROUP BY {columns} HAVING count(*) > 1)",
-        "sql": (check.query or "").replace("{table}", table),
-    }[check.metric]
+def _orphans(connection: duckdb.DuckDBPyConnection, audited: Audited, check: CompiledCheck) -> Iterator[Failure]:
+    pairs = zip(check.columns, check.referenced, strict=True)
+    same = " AND ".join(f't."{own}" = r."{theirs}"' for own, theirs in pairs)
+    present = " AND ".join(f't."{own}" IS NOT NULL' for own in check.columns)
+    other = audited.references[check.references]
+    orphans = f"SELECT t.* FROM {audited.rows} t ANTI JOIN {other} r ON {same} WHERE {present}"
+    count = connection.execute(f"SELECT count(*) FROM ({orphans})").fetchall()[0][0]
+    if count:
+        examples = _values(connection, f"SELECT DISTINCT {_listed(check.columns)} FROM ({orphans})")
+        yield Failure(check.name, f"{count:,} rows", examples, check.severity)
+
+
+def _measured(connection: duckdb.DuckDBPyConnection, audited: Audited, check: CompiledCheck) -> Iterator[Failure]:
+    query = check.duckdb.replace("{table}", audited.table).replace("{previous}", audited.previous)
     rows = connection.execute(query).fetchall()
     found = rows[0][0] if rows else None
-    operator, operand = check.must
-    if found is None or not _holds(connection, found, operator, operand):
-        yield Failure(check.name, f"found {found}, {operator} {operand}", (), check.severity)
+    if found is None or not _holds(connection, found, check.operator, check.operand):
+        yield Failure(check.name, f"found {found}, {check.operator} {check.operand}", (), check.severity)
 
 
 def _holds(connection: duckdb.DuckDBPyConnection, found: Any, operator: str, operand: Any) -> bool:
@@ -136,5 +117,5 @@ def _values(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[str, ...
     return tuple(repr(row[0]) if len(row) == 1 else repr(row) for row in rows)
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(f'"{column}"' for column in columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,14 +13,15 @@ from pyiceberg.table import Table
 from sluice.contracts import Contract
 from sluice.project import CompiledTransform
 from sluice.refresh.affected import Narrowing, affected_only, files_touched, not_affected
+from sluice.refresh.audit import Audited
 from sluice.refresh.course import Course
 from sluice.refresh.inputs import lend, register, rows_of
 from sluice.storage import Store
 from sluice.tables.commit import adopt_data_files, write_data_files
 from sluice.tables.files import data_files, snapshot_of
 
-#: Views of what was computed, and of the table as it will be.
-ROWS, TABLE = "sluice_rows", "sluice_table"
+#: Views of what was computed, of the table as it will be, and as it is.
+_ROWS, _TABLE, _PREVIOUS = "sluice_rows", "sluice_table", "sluice_previous"
 #: A data file ends when it has this size: a change rewrites the files that it touches, so they are not large.
 _FILE_SIZE = "32MB"
 
@@ -38,6 +39,7 @@ class Build:
     ) -> None:
         self._connection, self._transform, self._contract, self._target = connection, transform, contract, target
         self._folder = folder
+        self._present = list(data_files(target, snapshot_of(target)) or ())
         self.rows = 0
         self.affected: int | None = None
         self.removed: list[DataFile] | None = None
@@ -49,21 +51,31 @@ class Build:
         return self.removed == [] and self.rows == 0
 
     def compute(self, course: Course, sources: Mapping[str, Table], inputs: Mapping[str, str]) -> None:
-        """Compute the result into local files and make ``ROWS`` and ``TABLE`` readable."""
-        query = self._select(course, sources, inputs)
-        self._copy(query)
-        name = self._transform.table
-        kept = rows_of(name, self._target.schema(), self.untouched)
-        if self.untouched:
+        """Compute the result into local files."""
+        self._copy(self._select(course, sources, inputs))
+
+    def audited(self, load: Callable[[str], Table]) -> Audited:
+        """Make readable what the checks look at; ``load`` returns a table that a foreign key refers to."""
+        name, schema = self._transform.table, self._target.schema()
+        if self._present:
             lend(self._connection, name, self._target)
-        self._connection.execute(f"CREATE VIEW {TABLE} AS FROM {ROWS} UNION ALL FROM {kept}")
+        kept = rows_of(name, schema, self.untouched)
+        self._connection.execute(f"CREATE VIEW {_TABLE} AS FROM {_ROWS} UNION ALL FROM {kept}")
+        self._connection.execute(f"CREATE VIEW {_PREVIOUS} AS FROM {rows_of(name, schema, self._present)}")
+        references = {name: _TABLE}
+        for other in sorted({check.references for check in self._transform.audit} - {"", name}):
+            # Not under its own name: as an input it may be narrowed.
+            references[other] = f"reference.{other.replace('.', '_')}"
+            table = load(other)
+            register(self._connection, references[other], table, snapshot_of(table))
+        return Audited(_ROWS, _TABLE, _PREVIOUS, self._transform.by if self.affected else (), references)
 
     def write(self, store: Store) -> list[DataFile]:
         """Put the result where the table keeps its data and return its files."""
         if not self.rows:
             return []
         if self._contract.partitioning:
-            return write_data_files(self._target, self._connection.cursor().sql(f"FROM {ROWS}").to_arrow_table())
+            return write_data_files(self._target, self._connection.cursor().sql(f"FROM {_ROWS}").to_arrow_table())
         addresses = []
         for file in sorted(self._folder.iterdir()):
             address = f"{self._target.location()}/data/{file.name}"
@@ -81,7 +93,7 @@ class Build:
             for name, table in sources.items():
                 register(self._connection, name, table, inputs[name])
             return computed
-        present = list(data_files(self._target, snapshot_of(self._target)) or ())
+        present = self._present
         narrowing = Narrowing(self._connection, transform, sources, course.differences)
         if transform.write == "append":
             narrowing.only_added()
@@ -113,4 +125,4 @@ class Build:
         source = f"read_parquet('{self._folder}/*.parquet')"
         if not self.rows:
             source = rows_of(self._transform.table, self._target.schema(), [])
-        self._connection.execute(f"CREATE VIEW {ROWS} AS FROM {source}")
+        self._connection.execute(f"CREATE VIEW {_ROWS} AS FROM {source}")

@@ -53,7 +53,7 @@ def plan_refresh(
         if made_from(tables[name]) != (transform.fingerprint, {t: current[t] for t in transform.inputs.values()})
     }
     behind = _with_dependents(behind, {name: set(t.inputs.values()) for name, t in transforms.items()})
-    ready = {n for n in behind - set(failed) if not set(transforms[n].inputs.values()) & behind}
+    ready = {name for name in behind - set(failed) if not (transforms[name].needs - {name}) & behind}
     return Plan(
         ready=tuple(sorted(ready)),
         waiting=tuple(sorted(behind - ready - set(failed))),

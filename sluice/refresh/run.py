@@ -20,7 +20,7 @@ from pyiceberg.table import Table
 from sluice.errors import CheckFailed, CommitConflict
 from sluice.project import CompiledTransform, Project
 from sluice.refresh.audit import audit
-from sluice.refresh.build import ROWS, TABLE, Build
+from sluice.refresh.build import Build
 from sluice.refresh.conflicts import quarantine_conflicts
 from sluice.refresh.course import FINGERPRINT, INPUTS, Course, choose_course
 from sluice.storage import Store
@@ -94,7 +94,9 @@ def _run_once(project: Project, table: str, workshop: Workshop, *, run_id: str, 
         build = Build(connection, transform, contract, target, folder)
         build.compute(course, sources, inputs)
         clock.lap("compute")
-        failures = [] if build.nothing_to_do else audit(connection, ROWS, TABLE, contract, by=transform.by)
+        failures = []
+        if not build.nothing_to_do:
+            failures = audit(connection, transform.audit, build.audited(workshop.load))
         if errors := [failure for failure in failures if failure.severity == "error"]:
             raise CheckFailed(
                 f"{table}: {len(errors)} of its checks fail:\n" + "\n".join(f"- {failure}" for failure in errors),

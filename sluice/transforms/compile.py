@@ -21,6 +21,7 @@ from sluice.errors import TransformError
 from sluice.project import CompiledTransform, Project
 from sluice.tables.arrow import added
 from sluice.transforms import apply, conflicting
+from sluice.transforms.checks import compile_checks
 from sluice.transforms.declared import check_declaration, lead_of
 from sluice.transforms.discover import Found, discover
 
@@ -63,11 +64,20 @@ def compile_all(contracts: Iterable[Contract], folder: Path) -> list[CompiledTra
         for name, table in item.inputs.items():
             if table not in by_table:
                 raise TransformError(f"{item.file}: input {name} is {table}, which no contract declares.")
-    _refuse_cycles({item.table: set(item.inputs.values()) for item in usable})
+    for item in usable:
+        for check in by_table[item.table].checks:
+            if check.references is not None and check.references.table not in by_table:
+                file = by_table[item.table].file
+                raise TransformError(f"{file}: {check.references.table} is referred to, but no contract declares it.")
+    _refuse_cycles({i.table: set(i.inputs.values()) | _referred(by_table[i.table]) - {i.table} for i in usable})
     for item in usable:
         check_declaration(item, by_table)
     tables = _EmptyTables(by_table.values())
     return [_compile(item, by_table[item.table], tables) for item in usable]
+
+
+def _referred(contract: Contract) -> set[str]:
+    return {check.references.table for check in contract.checks if check.references is not None}
 
 
 def _refuse_cycles(inputs: dict[str, set[str]]) -> None:
@@ -120,6 +130,7 @@ def _compile(item: Found, contract: Contract, tables: _EmptyTables) -> CompiledT
         write=item.write,
         by=item.by,
         leads={name: lead_of(given, keys[name]) for name, given in item.sources.items()},
+        audit=compile_checks(contract),
     )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pytest
 from pyiceberg.catalog import Catalog
 from pyiceberg.table import Table
 
-from sluice.contracts import Check, Column, Contract, Rules, parse_type
+from sluice.contracts import Arrival, Check, Column, Contract, Reference, Rules, parse_type
 from sluice.errors import CheckFailed
 from sluice.project import CompiledTransform, Project
 from sluice.refresh.plan import plan_refresh
@@ -18,10 +19,12 @@ from sluice.refresh.run import Workshop, run_transform
 from sluice.storage import LocalStore
 from sluice.tables.commit import append, write_data_files
 from sluice.tables.manage import ensure_tables
+from sluice.transforms.checks import compile_checks
 from tests.sluice.ingestion.reading import column, contract
 from tests.sluice.ingestion.test_commit import LocalSettings
 
 THINGS = contract(column("id"), column("n", "int"))
+OTHERS = Contract("others", "bronze", (column("id"),), arrival=Arrival("csv"))
 
 
 def derived(name: str, database: str, **more: Any) -> Contract:
@@ -39,11 +42,16 @@ def sums(table: str, source: str, column_: str = "n") -> CompiledTransform:
 
 class World:
     def __init__(self, catalog: Catalog, tmp_path: Path, *checks: Check) -> None:
-        contracts = (THINGS, derived("per_id", "silver", checks=checks), derived("again", "gold"))
+        contracts = (THINGS, OTHERS, derived("per_id", "silver", checks=checks), derived("again", "gold"))
         transforms = (sums("silver.per_id", "bronze.things"), sums("gold.again", "silver.per_id", "total"))
-        self.project = Project(contracts, transforms)
+        audited = [
+            msgspec.structs.replace(t, audit=compile_checks(c)) for t, c in zip(transforms, contracts[2:], strict=True)
+        ]
+        self.project = Project(contracts, tuple(audited))
         self.catalog = catalog
         ensure_tables(catalog, self.project, LocalSettings(folder=str(tmp_path / "lake")))
+        others = self.load("bronze.others")
+        append(others, write_data_files(others, pa.table({"id": ["a", "b"]})), summary={}, properties={})
 
     def load(self, name: str) -> Table:
         return self.catalog.load_table(tuple(name.split(".")))
@@ -133,6 +141,47 @@ def test_rows_that_break_the_contract_are_never_published(
     assert said in str(caught.value)
     assert "previous snapshot" in str(caught.value)
     assert world.load("silver.per_id").metadata_location == before
+
+
+@pytest.mark.parametrize(
+    ("check", "rows", "said"),
+    [
+        (
+            Check("known", "foreignKey", ("mustBe", 0), ("id",), references=Reference("bronze.others", ("id",))),
+            [("a", 1), ("z", 2), ("z", 3)],
+            "known: 1 rows; for example 'z'",
+        ),
+        (
+            Check("known", "foreignKey", ("mustBe", 0), ("total",), references=Reference("silver.per_id", ("id",))),
+            [("1", 1), ("2", 3)],
+            "known: 1 rows; for example 3",
+        ),
+        (Check("steady", "rowCountChange", ("mustBeBetween", [-10, 50])), [("a", 1), ("b", 1)], "steady: found 100.0"),
+        (
+            Check("few", "sql", ("mustBeLessThan", 3), query="SELECT approx_distinct(id) + 1 FROM {table}"),
+            [("a", 1), ("b", 1)],
+            "few: found 3, mustBeLessThan 3",
+        ),
+    ],
+)  # fmt: skip
+def test_a_check_that_does_not_hold_is_explained(
+    catalog: Catalog, tmp_path: Path, check: Check, rows: list[tuple[str | None, int]], said: str
+) -> None:
+    world = World(catalog, tmp_path, check)
+    first = ("1", 1) if check.columns == ("total",) else ("a", 1)
+    world.add(first)
+    world.run("silver.per_id")
+    world.add(*rows)
+    with pytest.raises(CheckFailed) as caught:
+        world.run("silver.per_id")
+    assert said in str(caught.value)
+    assert world.rows("silver.per_id") == {first[0]: 1}
+
+
+def test_a_table_waits_for_what_its_foreign_keys_refer_to(catalog: Catalog, tmp_path: Path) -> None:
+    check = Check("known", "foreignKey", ("mustBe", 0), ("id",), references=Reference("bronze.others", ("id",)))
+    world = World(catalog, tmp_path, check)
+    assert world.project.transform("silver.per_id").needs == {"bronze.things", "bronze.others"}
 
 
 def test_a_warning_is_reported_and_published(catalog: Catalog, tmp_path: Path) -> None:

@@ -1,0 +1,99 @@
+"""Reads the checks of a table from its contract: the standard's ``quality`` and ``relationships``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, cast
+
+from open_data_contract_standard.model import DataQuality, Relationship, SchemaObject
+
+from sluice.contracts.contract_file import ContractFile, Place
+from sluice.contracts.model import Check, Reference
+
+_OPERATORS = (
+    "mustBe",
+    "mustNotBe",
+    "mustBeGreaterThan",
+    "mustBeGreaterOrEqualTo",
+    "mustBeLessThan",
+    "mustBeLessOrEqualTo",
+    "mustBeBetween",
+    "mustNotBeBetween",
+)
+_METRICS = ("rowCount", "nullValues", "duplicateValues")
+#: Checks of Sluice's own (``type: custom``, ``engine: sluice``): the change of the row count in percent of the snapshot
+#: before; the age of the newest value of a timestamp.
+_CUSTOM = ("rowCountChange", "freshness")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def read_checks(file: ContractFile, table: SchemaObject, at: Place) -> tuple[Check, ...]:
+    """Return the table's checks; what cannot be meant is refused at its place."""
+    checks = [_check(file, quality, (*at, "quality", i), ()) for i, quality in enumerate(table.quality or [])]
+    for index, prop in enumerate(table.properties or []):
+        here = (*at, "properties", index)
+        for number, quality in enumerate(prop.quality or []):
+            checks.append(_check(file, quality, (*here, "quality", number), (cast(str, prop.name),)))
+        for number, relation in enumerate(prop.relationships or []):
+            checks.append(_foreign_key(file, relation, (*here, "relationships", number), (cast(str, prop.name),)))
+    names = [cast(str, prop.name) for prop in table.properties or []]
+    for number, relation in enumerate(table.relationships or []):
+        here = (*at, "relationships", number)
+        columns = tuple(name.rpartition(".")[2] for name in _listed(relation.from_))
+        for name in columns:
+            file.one_of(name, names, (*here, "from"))
+        checks.append(_foreign_key(file, relation, here, columns))
+    return tuple(checks)
+
+
+def _check(file: ContractFile, quality: DataQuality, at: Place, columns: tuple[str, ...]) -> Check:
+    must = [(op, getattr(quality, op)) for op in _OPERATORS if getattr(quality, op) is not None]
+    if len(must) != 1:
+        file.refuse(at, f"a check has exactly one operator; allowed: {', '.join(_OPERATORS)}")
+    operator, operand = must[0]
+    if quality.type == "sql":
+        if not quality.query:
+            file.refuse((*at, "query"), "a check of type sql needs a query")
+        metric = "sql"
+    elif quality.type == "custom":
+        file.one_of(quality.engine, ("sluice",), (*at, "engine"))
+        metric = file.one_of(quality.implementation, _CUSTOM, (*at, "implementation"))
+        if metric == "freshness":
+            if len(columns) != 1:
+                file.refuse(at, "freshness is a check of one property, a timestamp")
+            operand = _scaled(operand, _SECONDS[file.one_of(quality.unit or "s", _SECONDS, (*at, "unit"))])
+    else:
+        metric = file.one_of(quality.metric, _METRICS, (*at, "metric"))
+        columns = tuple((quality.arguments or {}).get("properties", columns))
+    severity = file.one_of(quality.severity or "error", ("error", "warning"), (*at, "severity"))
+    return Check(
+        name=quality.name or " ".join([metric, *columns]),
+        metric=metric,
+        must=(operator, operand),
+        columns=columns,
+        query=quality.query,
+        severity=cast(Literal["error", "warning"], severity),
+    )
+
+
+def _scaled(operand: Any, factor: int) -> Any:
+    return [value * factor for value in operand] if isinstance(operand, list) else operand * factor
+
+
+def _foreign_key(file: ContractFile, relation: Relationship, at: Place, columns: tuple[str, ...]) -> Check:
+    targets = [target.rpartition(".") for target in _listed(relation.to)]
+    tables = {table for table, _, _ in targets}
+    if len(tables) != 1 or len(targets) != len(columns) or "." not in next(iter(tables)):
+        file.refuse((*at, "to"), f"<database>.<table>.<column> is due for each of {', '.join(columns) or 'from'}")
+    (table,) = tables
+    return Check(
+        name=f"({', '.join(columns)}) is in {table}",
+        metric="foreignKey",
+        must=("mustBe", 0),
+        columns=columns,
+        references=Reference(table, tuple(column for _, _, column in targets)),
+    )
+
+
+def _listed(names: str | list[str] | None) -> Iterator[str]:
+    yield from [names] if isinstance(names, str) else names or []

@@ -1,0 +1,144 @@
+"""What a derived table must fulfil before it is published, as SQL for both engines: compiled from its contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import sqlglot
+
+from sluice.contracts import Check, Column, ColumnType, Contract
+from sluice.project import CompiledCheck
+
+_TABLE, _PREVIOUS = "sluice_audited", "sluice_previous"
+
+
+@dataclass(frozen=True)
+class _Dialect:
+    """How an engine spells what its SQL and the other's do not share."""
+
+    name: str
+    quote: str
+    backslash: str
+    text_type: str
+    matches: str
+    timestamp: str
+    seconds_since: str
+
+    def column(self, name: str) -> str:
+        return f"{self.quote}{name}{self.quote}"
+
+    def text(self, value: str) -> str:
+        return "'" + value.replace("\\", self.backslash).replace("'", "''" if self.name == "duckdb" else "\\'") + "'"
+
+    def literal(self, value: str, kind: ColumnType) -> str:
+        if kind.name == "date":
+            return f"DATE '{value}'"
+        if kind.name == "timestamp":
+            return f"CAST('{value.removesuffix('Z')}' AS {self.timestamp})"
+        return value
+
+
+_DUCKDB = _Dialect(
+    "duckdb", '"', "\\", "VARCHAR", "regexp_matches({column}, {pattern})", "TIMESTAMP",
+    "epoch(CAST(now() AS TIMESTAMP) - max({column}))",
+)  # fmt: skip
+_SPARK = _Dialect(
+    "spark", "`", "\\\\", "STRING", "({column} RLIKE {pattern})", "TIMESTAMP_NTZ",
+    "unix_timestamp() - unix_timestamp(CAST(max({column}) AS TIMESTAMP))",
+)  # fmt: skip
+_Spelled = Callable[[_Dialect], str]
+
+
+def compile_checks(contract: Contract) -> tuple[CompiledCheck, ...]:
+    """Return every check of ``contract``: what its columns promise, its keys, and the checks it states."""
+    return (
+        *(
+            CompiledCheck(name, "rows", (column.name,), duckdb=spelled(_DUCKDB), spark=spelled(_SPARK))
+            for column in contract.columns
+            for name, spelled in _row_rules(column, present=contract.must_be_present(column))
+        ),
+        *(CompiledCheck(f"({', '.join(columns)}) is unique", "unique", columns) for columns in _unique_sets(contract)),
+        *(_stated(check) for check in contract.checks),
+    )
+
+
+def _row_rules(column: Column, *, present: bool) -> Iterator[tuple[str, _Spelled]]:
+    """Yield each rule's name, and the condition that a breaking row fulfils."""
+    name, rules = column.name, column.rules
+    if present:
+        yield f"{name} is never null", lambda d: f"{d.column(name)} IS NULL"
+    if (allowed := rules.allowed) is not None:
+        yield (
+            f"{name} is one of {', '.join(allowed)}",
+            lambda d: f"CAST({d.column(name)} AS {d.text_type}) NOT IN ({', '.join(map(d.text, allowed))})",
+        )
+    if (pattern := rules.pattern) is not None:
+        yield (
+            f"{name} matches {pattern}",
+            lambda d: f"NOT {d.matches.format(column=d.column(name), pattern=d.text(pattern))}",
+        )
+    for bound, breaks, words in (
+        (rules.minimum, "<", "is at least"),
+        (rules.exclusive_minimum, "<=", "is more than"),
+        (rules.maximum, ">", "is at most"),
+        (rules.exclusive_maximum, ">=", "is less than"),
+    ):
+        if bound is not None:
+            yield f"{name} {words} {bound}", _bounded(column, breaks, bound)
+    if rules.min_length is not None:
+        shortest = rules.min_length
+        yield f"{name} has at least {shortest} characters", lambda d: f"length({d.column(name)}) < {shortest}"
+    if rules.max_length is not None:
+        longest = rules.max_length
+        yield f"{name} has at most {longest} characters", lambda d: f"length({d.column(name)}) > {longest}"
+
+
+def _bounded(column: Column, breaks: str, bound: str) -> _Spelled:
+    return lambda d: f"{d.column(column.name)} {breaks} {d.literal(bound, column.type)}"
+
+
+def _unique_sets(contract: Contract) -> Iterator[tuple[str, ...]]:
+    if contract.key:
+        yield contract.key
+    for column in contract.columns:
+        if column.unique and contract.key != (column.name,):
+            yield (column.name,)
+
+
+def _stated(check: Check) -> CompiledCheck:
+    if check.metric == "foreignKey":
+        assert check.references is not None
+        return CompiledCheck(
+            check.name, "foreign_key", check.columns, check.severity,
+            references=check.references.table, referenced=check.references.columns,
+        )  # fmt: skip
+    operator, operand = check.must
+    queries: dict[str, _Spelled] = {
+        "rowCount": lambda d: "SELECT count(*) FROM {table}",
+        "nullValues": lambda d: (
+            f"SELECT count(*) FROM {{table}} WHERE {' OR '.join(f'{d.column(c)} IS NULL' for c in check.columns)}"
+        ),
+        "duplicateValues": lambda d: (
+            f"SELECT count(*) FROM (SELECT 1 FROM {{table}} GROUP BY {', '.join(map(d.column, check.columns))} "
+            "HAVING count(*) > 1)"
+        ),
+        "rowCountChange": lambda d: (
+            "SELECT CASE WHEN p.n = 0 THEN 0 ELSE 100.0 * (t.n - p.n) / p.n END "
+            "FROM (SELECT count(*) AS n FROM {table}) t CROSS JOIN (SELECT count(*) AS n FROM {previous}) p"
+        ),
+        "freshness": lambda d: f"SELECT {d.seconds_since.format(column=d.column(check.columns[0]))} FROM {{table}}",
+        "sql": lambda d: _transpiled(check.query or "", d),
+    }
+    spelled = queries[check.metric]
+    return CompiledCheck(
+        check.name, "measure", check.columns, check.severity,
+        duckdb=spelled(_DUCKDB), spark=spelled(_SPARK), operator=operator, operand=operand,
+    )  # fmt: skip
+
+
+def _transpiled(query: str, dialect: _Dialect) -> str:
+    """Return a query in Athena's SQL as the engine spells it, ``{table}`` and ``{previous}`` kept."""
+    named = query.replace("{table}", _TABLE).replace("{previous}", _PREVIOUS)
+    spelled = sqlglot.transpile(named, read="athena", write=dialect.name)[0]
+    return spelled.replace(_TABLE, "{table}").replace(_PREVIOUS, "{previous}")

@@ -1,0 +1,55 @@
+"""A contract's checks as SQL of both engines."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+import sqlglot
+
+from sluice.contracts import Check, Column, Contract, Rules, parse_type
+from sluice.project import CompiledCheck
+from sluice.transforms.checks import compile_checks
+
+
+def compiled(*columns: Column, checks: tuple[Check, ...] = (), key: tuple[str, ...] = ()) -> dict[str, CompiledCheck]:
+    found = compile_checks(Contract("things", "silver", columns, key=key, checks=checks))
+    return {check.name: check for check in found}
+
+
+def test_the_age_of_the_newest_value_is_measured_in_seconds() -> None:
+    check = Check("fresh", "freshness", ("mustBeLessThan", 3600), ("at",))
+    found = compiled(Column("at", parse_type("timestamp")), checks=(check,))["fresh"]
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("CREATE TABLE t AS SELECT CAST(now() AS TIMESTAMP) - INTERVAL 2 HOUR AS at")
+        (age,) = connection.execute(found.duckdb.format(table="t")).fetchall()[0]
+    assert age == pytest.approx(7200, abs=60)
+
+
+@pytest.mark.parametrize(
+    ("rules", "kind", "breaks", "holds"),
+    [
+        (Rules(pattern=r"^it's \d+\.$"), "string", "it's 1x", "it's 12."),
+        (Rules(allowed=("a\\b", "o'c")), "string", "ab", "a\\b"),
+        (Rules(maximum="2026-01-01"), "date", "2026-01-02", "2026-01-01"),
+        (Rules(minimum="2026-01-01T00:00:00Z"), "timestamp", "2025-12-31 23:59:59", "2026-01-01 00:00:00"),
+        (Rules(exclusive_minimum="0.5"), "decimal(4,2)", "0.50", "0.51"),
+        (Rules(max_length=2), "string", "abc", "ab"),
+    ],
+)
+def test_a_rule_finds_the_value_that_breaks_it(rules: Rules, kind: str, breaks: str, holds: str) -> None:
+    (check,) = compiled(Column("x", parse_type(kind), rules=rules)).values()
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE t (x {parse_type(kind).duckdb})")
+        connection.executemany("INSERT INTO t VALUES (?)", [[breaks], [holds], [None]])
+        broken = connection.execute(f"SELECT CAST(x AS VARCHAR) FROM t WHERE {check.duckdb}").fetchall()
+    assert broken == [(breaks,)]
+    sqlglot.parse_one(check.spark, read="spark")
+
+
+def test_a_query_in_athenas_sql_is_spelled_for_each_engine() -> None:
+    check = Check("late", "sql", ("mustBe", 0), query="SELECT date_diff('day', min(d), max(d)) FROM {table}")
+    found = compiled(Column("d", parse_type("date")), checks=(check,))["late"]
+    assert "{table}" in found.spark
+    assert "DATEDIFF(DAY, " in found.spark
+    assert found.duckdb.startswith("SELECT DATE_DIFF('DAY', ")
