@@ -3,6 +3,7 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from glue_jobs.money import with_average
 from sluice.transforms import transform
 
 
@@ -27,7 +28,5 @@ def daily_sales(orders: DataFrame, order_lines: DataFrame, products: DataFrame) 
             F.sum("net_amount").cast("decimal(28,2)").alias("revenue"),
         )
     )
-    per_order = F.col("revenue").cast("decimal(28,2)") / F.col("orders").cast("decimal(10,0)")
-    return totals.select(
-        *keys, "orders", "units", "revenue", F.round(per_order, 2).cast("decimal(28,2)").alias("average_order_value")
-    )
+    averaged = with_average(totals, "average_order_value", total="revenue", count="orders")
+    return averaged.select(*keys, "orders", "units", "revenue", "average_order_value")

@@ -1,21 +1,82 @@
 """``silver.customers``: one row per customer."""
 
-from string import ascii_lowercase, ascii_uppercase
-
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from glue_jobs.places import with_city, with_country
+from glue_jobs.spelling import lower
 from sluice.transforms import latest_by_key, transform
 from sluice.transforms.changes import current_rows
 
+_EMAIL = r"^[a-z0-9_%+-]+(\.[a-z0-9_%+-]+)*@([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$"
+_PHONE = r"^\+[1-9][0-9]{7,14}$"
+#: Also what systems write when they know no date.
+_LONG_AGO = "1900-01-01"
 
-@transform(exported="bronze.customers", changes="bronze.customer_changes")
-def customers(exported: DataFrame, changes: DataFrame) -> DataFrame:
-    """Return the latest version of each customer, e-mail in lower case, telephone as digits.
+
+@transform(
+    exported="bronze.customers",
+    changes="bronze.customer_changes",
+    countries="silver.countries",
+    cities="silver.cities",
+)
+def customers(exported: DataFrame, changes: DataFrame, countries: DataFrame, cities: DataFrame) -> DataFrame:
+    """Return the latest version of each customer, cleansed; what cannot be mended is kept and named in ``issues``."""
+    mended = (
+        _latest(exported, changes)
+        .withColumn("email", _given(lower(F.trim(F.col("email")))))
+        .withColumn("phone", _phone(F.col("phone")))
+        .withColumn("city", _given(F.trim(F.col("city"))))
+        .withColumn("country_as_given", _given(F.trim(F.col("country"))))
+        .withColumn("registered_at", F.coalesce(F.col("registered_at"), F.col("updated_at")))
+    )
+    placed = with_city(with_country(mended.drop("country"), countries), cities)
+    born = F.col("birth_date")
+    possible = (born > F.lit(_LONG_AGO).cast("date")) & (born < F.col("registered_at").cast("date"))
+    email_valid = F.coalesce(F.col("email").rlike(_EMAIL), F.lit(False))
+    phone_valid = F.coalesce(F.col("phone").rlike(_PHONE), F.lit(False))
+    country_known, city_known = F.col("country_code").isNotNull(), F.col("known_city_id").isNotNull()
+    issues = (
+        (F.col("email").isNull(), "email_missing"),
+        (F.col("email").isNotNull() & ~email_valid, "email_invalid"),
+        (F.col("phone").isNotNull() & ~phone_valid, "phone_invalid"),
+        (~country_known, "country_unknown"),
+        (F.col("city").isNull(), "city_missing"),
+        (F.col("city").isNotNull() & ~city_known, "city_unknown"),
+        (born.isNotNull() & ~possible, "birth_date_impossible"),
+    )
+    return placed.select(
+        "customer_id",
+        "email",
+        email_valid.alias("email_valid"),
+        _given(F.trim(F.col("first_name"))).alias("first_name"),
+        F.coalesce(_given(F.trim(F.col("last_name"))), F.lit("unknown")).alias("last_name"),
+        "phone",
+        phone_valid.alias("phone_valid"),
+        "street",
+        F.coalesce(F.col("known_city"), F.col("city"), F.lit("unknown")).alias("city"),
+        F.col("known_city_id").alias("city_id"),
+        city_known.alias("city_known"),
+        F.coalesce(F.col("city_region"), F.lit("unknown")).alias("region"),
+        F.col("city_latitude").alias("latitude"),
+        F.col("city_longitude").alias("longitude"),
+        "postal_code",
+        F.coalesce(F.col("country_code"), F.lit("ZZ")).alias("country"),
+        country_known.alias("country_known"),
+        "country_as_given",
+        F.when(possible, born).alias("birth_date"),
+        F.coalesce(F.col("segment"), F.lit("consumer")).alias("segment"),
+        "registered_at",
+        F.concat_ws(",", *(F.when(found, code) for found, code in issues)).alias("issues"),
+        "updated_at",
+    )
+
+
+def _latest(exported: DataFrame, changes: DataFrame) -> DataFrame:
+    """Return the latest version of each customer that was not deleted.
 
     The weekly export and the captured changes tell of the same customers: what was written last counts, also when
-    that is a deletion. Only ASCII letters are lowered: engines differ on the others (İ), and mail addresses do not
-    need them.
+    that is a deletion.
     """
     from_export = latest_by_key(exported, ["customer_id"], newest="updated_at")
     from_changes = current_rows(changes, ["customer_id"], deleted=True)
@@ -33,18 +94,18 @@ def customers(exported: DataFrame, changes: DataFrame) -> DataFrame:
     # Of versions written at the same time the captured one counts: the export may have been made before.
     last = Window.partitionBy("customer_id").orderBy(F.col("written_at").desc_nulls_last(), F.col("captured").desc())
     latest = versions.withColumn("_place", F.row_number().over(last)).where(F.col("_place") == 1)
-    return latest.where(~F.col("_deleted")).select(
-        "customer_id",
-        F.translate(F.trim(F.col("email")), ascii_uppercase, ascii_lowercase).alias("email"),
-        F.trim(F.col("first_name")).alias("first_name"),
-        F.trim(F.col("last_name")).alias("last_name"),
-        F.regexp_replace(F.col("phone"), "[^0-9+]", "").alias("phone"),
-        "street",
-        "city",
-        "postal_code",
-        "country",
-        "birth_date",
-        "segment",
-        "registered_at",
-        "updated_at",
-    )
+    return latest.where(~F.col("_deleted")).select(*own)
+
+
+def _given(text: Column) -> Column:
+    return F.nullif(text, F.lit(""))
+
+
+def _phone(text: Column) -> Column:
+    """Return a telephone number's digits, with a plus where it was written with the country's code (+49, 0049)."""
+    # (0) is dialled within the country only.
+    compact = F.regexp_replace(F.regexp_replace(text, r"\(0\)", ""), "[^0-9+]", "")
+    international = F.regexp_replace(F.regexp_replace(compact, r"^(\+|00)", ""), r"\+", "")
+    national = F.regexp_replace(compact, r"\+", "")
+    digits = F.when(compact.rlike(r"^(\+|00)"), F.concat(F.lit("+"), international)).otherwise(national)
+    return F.when(digits.rlike("[0-9]"), digits)

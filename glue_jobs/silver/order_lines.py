@@ -3,17 +3,31 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from glue_jobs.money import in_eur, with_eur_rate
 from sluice.transforms import latest_by_key, transform
 
 
-@transform(order_lines="bronze.order_lines")
-def order_lines(order_lines: DataFrame) -> DataFrame:
-    """Return the latest version of each line, with its amount after discount."""
+@transform(
+    order_lines="bronze.order_lines",
+    orders="silver.orders",
+    products="silver.products",
+    rates="silver.exchange_rates",
+)
+def order_lines(order_lines: DataFrame, orders: DataFrame, products: DataFrame, rates: DataFrame) -> DataFrame:
+    """Return the latest version of each line, with its amount after discount, in euros too at its order's day."""
     latest = latest_by_key(order_lines, ["order_id", "line_number"], newest="updated_at")
+    placed = orders.select(F.col("order_id").alias("known_order_id"), F.col("order_date").alias("placed_on"))
+    known = products.select(F.col("product_id").alias("known_product_id"))
     kept = F.lit(100).cast("decimal(5,2)") - F.coalesce(F.col("discount_pct"), F.lit(0).cast("decimal(5,2)"))
     pieces = F.col("quantity").cast("decimal(10,0)")
     cents = F.lit("0.01").cast("decimal(3,2)")
-    return latest.select(
+    joined = (
+        latest.withColumn("net_amount", F.round(F.col("unit_price") * kept * pieces * cents, 2).cast("decimal(18,2)"))
+        .join(placed, F.col("order_id") == F.col("known_order_id"), "left")
+        .join(known, F.col("product_id") == F.col("known_product_id"), "left")
+        .withColumn("order_date", F.coalesce(F.col("placed_on"), F.col("updated_at").cast("date")))
+    )
+    return with_eur_rate(joined, rates, currency="currency", day="order_date").select(
         "order_id",
         "line_number",
         "product_id",
@@ -21,6 +35,10 @@ def order_lines(order_lines: DataFrame) -> DataFrame:
         "unit_price",
         "discount_pct",
         "currency",
-        F.round(F.col("unit_price") * kept * pieces * cents, 2).cast("decimal(18,2)").alias("net_amount"),
+        "net_amount",
+        in_eur("net_amount").alias("net_amount_eur"),
+        "order_date",
+        F.col("known_order_id").isNotNull().alias("order_known"),
+        F.col("known_product_id").isNotNull().alias("product_known"),
         "updated_at",
     )

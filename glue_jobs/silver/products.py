@@ -3,12 +3,13 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from glue_jobs.money import in_eur, with_eur_rate
 from sluice.transforms import latest_by_key, transform
 
 
-@transform(products="bronze.products")
-def products(products: DataFrame) -> DataFrame:
-    """Return the latest version of each product, weights in kilograms."""
+@transform(products="bronze.products", rates="silver.exchange_rates")
+def products(products: DataFrame, rates: DataFrame) -> DataFrame:
+    """Return the latest version of each product, weights in kilograms, the price in euros too."""
     latest = latest_by_key(products, ["product_id"], newest="updated_at")
     factor = (
         F.when(F.col("weight_unit") == "g", F.lit("0.001"))
@@ -16,15 +17,18 @@ def products(products: DataFrame) -> DataFrame:
         .when(F.col("weight_unit") == "kg", F.lit("1"))
         .cast("decimal(9,8)")
     )
-    return latest.select(
+    # DuckDB multiplies decimals of up to 18 digits in 64 bits, and fails when the product does not fit.
+    weight = F.col("weight").cast("decimal(20,3)")
+    return with_eur_rate(latest, rates, currency="currency", day="valid_from").select(
         "product_id",
         "sku",
         "name",
         "category",
         "brand",
-        F.round(F.col("weight") * factor, 3).cast("decimal(12,3)").alias("weight_kg"),
+        F.round(weight * factor, 3).cast("decimal(12,3)").alias("weight_kg"),
         "list_price",
         "currency",
+        in_eur("list_price").alias("list_price_eur"),
         "valid_from",
         "updated_at",
     )

@@ -14,11 +14,18 @@ from sluice.generate.customers import make_customers, write_customers
 from sluice.generate.demand import lines_per_day
 from sluice.generate.dirt import Dirt
 from sluice.generate.manifest import DatasetManifest, Manifest, Totals
+from sluice.generate.marketing import make_campaigns, write_ad_spend, write_campaigns
 from sluice.generate.orders import History, Shop, write_day
 from sluice.generate.products import make_products, months_of, write_products
+from sluice.generate.rates import write_rates
+from sluice.generate.reference_files import write_reference
 
 __all__ = ["DatasetManifest", "Dirt", "Manifest", "Totals", "generate"]
 
+DATASETS = (
+    "countries", "cities", "demographics", "exchange_rates", "campaigns", "ad_spend", "customers", "products", "orders",
+    "order_lines",
+)  # fmt: skip
 ROWS_PER_DAY = 640
 START = date(2025, 1, 1)
 _LINES_PER_CUSTOMER = 46
@@ -45,8 +52,13 @@ def generate(
     customers = make_customers(max(50, total // _LINES_PER_CUSTOMER), days, rng)
     products = make_products(min(_MOST_PRODUCTS, max(60, total // _LINES_PER_PRODUCT)), months, rng)
     manifest = Manifest(seed=seed, days=days, start=start.isoformat())
-    manifest.datasets = {name: DatasetManifest() for name in ("customers", "products", "orders", "order_lines")}
+    manifest.datasets = {name: DatasetManifest() for name in DATASETS}
     out.mkdir(parents=True, exist_ok=True)
+    write_reference(out, start, manifest.datasets)
+    write_rates(out, start=start, days=days, seed=seed, dirt=dirt, manifest=manifest.datasets["exchange_rates"])
+    campaigns = make_campaigns(start, days, seed)
+    write_campaigns(out, campaigns, months=months, seed=seed, dirt=dirt, manifest=manifest.datasets["campaigns"])
+    write_ad_spend(out, campaigns, start=start, days=days, seed=seed, dirt=dirt, manifest=manifest.datasets["ad_spend"])
     manifest.totals.customers = write_customers(
         out, customers, start=start, days=days, seed=seed, dirt=dirt, manifest=manifest.datasets["customers"]
     )

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from sluice.generate import words
-from sluice.generate.dirt import Dirt, Rules
+from sluice.generate import blemishes, words
+from sluice.generate.dirt import Blemish, Dirt, Rules
 from sluice.generate.files import Layout, csv_text, write_file
 from sluice.generate.manifest import DatasetManifest
 
@@ -20,7 +20,19 @@ LAYOUT = Layout(
         "customer_id", "email", "first_name", "last_name", "phone", "street", "city", "postal_code", "country",
         "birth_date", "segment", "registered_at", "updated_at",
     ),
-    Rules(key=(0,), required=(3, 8, 11, 12), moments=(9, 11, 12), sets=(8, 10), email=1),
+    Rules(
+        key=(0,), required=(3, 8, 11, 12), moments=(9, 11, 12), sets=(10,), email=1,
+        blemishes=(
+            Blemish("misspelt_country", 8, blemishes.misspelt_country),
+            Blemish("unknown_country", 8, blemishes.unknown_country),
+            Blemish("misspelt_city", 6, blemishes.misspelt_city),
+            Blemish("unknown_city", 6, blemishes.unknown_city),
+            Blemish("missing_city", 6, lambda record, pick: ""),
+            Blemish("invalid_email", 1, blemishes.invalid_email),
+            Blemish("invalid_phone", 4, blemishes.invalid_phone),
+            Blemish("impossible_birth_date", 9, blemishes.impossible_birth_date),
+        ),
+    ),
 )  # fmt: skip
 _KNOWN_AT_START = 0.35
 _CHANGED_PER_WEEK = 0.015

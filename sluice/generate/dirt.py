@@ -1,7 +1,11 @@
-"""Which records are broken on purpose, and how: each broken record breaks exactly one rule."""
+"""Which records are broken on purpose, and how: each broken record breaks exactly one rule.
+
+A blemished record breaks none: bronze takes it, and silver has to mend or to flag it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -40,6 +44,19 @@ class Dirt:
     trailing_garbage: float = 0.002
     duplicate: float = 0.005
     extra_column: float = 0.01
+    # Blemishes.
+    misspelt_country: float = 0.02
+    unknown_country: float = 0.004
+    misspelt_city: float = 0.03
+    unknown_city: float = 0.005
+    missing_city: float = 0.005
+    invalid_email: float = 0.01
+    invalid_phone: float = 0.015
+    impossible_birth_date: float = 0.006
+    missing_rate: float = 0.02
+    unknown_campaign: float = 0.02
+    missing_figure: float = 0.01
+    dates_reversed: float = 0.02
 
     def __post_init__(self) -> None:
         """Refuse shares that cannot be planted together."""
@@ -57,6 +74,18 @@ class Dirt:
 
 
 @dataclass(frozen=True)
+class Blemish:
+    """A kind of dirt that breaks no rule: the ``column`` it is in, and what ``spell`` makes of a record's value there.
+
+    ``spell`` gets the record's values and a number to choose by, and returns the value as the file has it.
+    """
+
+    kind: str
+    column: int
+    spell: Callable[[list[str], int], str]
+
+
+@dataclass(frozen=True)
 class Rules:
     """Where a dataset can be broken: column positions by the rule that each is under."""
 
@@ -68,6 +97,7 @@ class Rules:
     quantity: int | None = None
     email: int | None = None
     is_json: bool = False
+    blemishes: tuple[Blemish, ...] = ()
 
     def kinds(self) -> list[str]:
         """Return the kinds of dirt that this dataset can carry, in a fixed order."""
@@ -88,9 +118,10 @@ class Rules:
 
 @dataclass
 class Planted:
-    """What was planted into one file: the kind per broken row, and the rows that are repeated."""
+    """What was planted into one file: the kind per broken and per blemished row, and the rows that are repeated."""
 
     kinds: dict[int, str] = field(default_factory=dict)
+    blemishes: dict[int, str] = field(default_factory=dict)
     repeated: list[int] = field(default_factory=list)
     extra_column: bool = False
 
@@ -107,13 +138,19 @@ def plant(columns: list[list[str]], rules: Rules, dirt: Dirt, rng: np.random.Gen
     count = len(columns[0]) if columns else 0
     planted = Planted(extra_column=bool(rng.random() < dirt.extra_column) and not rules.is_json)
     kinds = rules.kinds()
-    edges = np.cumsum([getattr(dirt, kind) for kind in kinds] + [dirt.duplicate])
+    shares = [*kinds, "duplicate", *(blemish.kind for blemish in rules.blemishes)]
+    edges = np.cumsum([getattr(dirt, kind) for kind in shares])
     drawn = np.searchsorted(edges, rng.random(count), side="right")
     picks = rng.integers(0, 1 << 30, count)
     for row in np.flatnonzero(drawn < len(edges)).tolist():
-        kind = kinds[drawn[row]] if drawn[row] < len(kinds) else "duplicate"
+        kind = shares[drawn[row]]
         if kind == "duplicate":
             planted.repeated.append(row)
+            continue
+        if drawn[row] > len(kinds):
+            blemish = rules.blemishes[drawn[row] - len(kinds) - 1]
+            planted.blemishes[row] = kind
+            columns[blemish.column][row] = blemish.spell([column[row] for column in columns], int(picks[row]))
             continue
         planted.kinds[row] = kind
         _break(columns, row, kind, rules=rules, pick=int(picks[row]))

@@ -35,9 +35,9 @@ def write_file(
     else:
         name, body = f"{stem}.csv", _csv_lines(layout, columns, planted)
     (folder / name).write_bytes(body)
-    kinds = Counter(planted.kinds.values())
+    kinds = Counter([*planted.kinds.values(), *planted.blemishes.values()])
     quarantined: Counter[str] = Counter()
-    for kind, count in kinds.items():
+    for kind, count in Counter(planted.kinds.values()).items():
         quarantined[reason(kind, layout.rules)] += count
     if planted.repeated:
         kinds["duplicate"] += len(planted.repeated)

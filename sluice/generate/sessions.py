@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from sluice.generate import words
+from sluice.generate.marketing import CODES, UNKNOWN_CODES
 from sluice.generate.places import PLACES
 
 #: Signed-in visitors and what they look at; the last customers are kept for planted incidents.
@@ -22,6 +23,8 @@ _SIGNED_IN = 0.55
 _BROWSES, _LEAVES_CART = 0.62, 0.25  # the others buy
 _DECLINED = 0.06
 _MEAN_GAP_SECONDS = 18.0
+#: The share of visits that a campaign's link led to, and of those with a code that no campaign has.
+_LED, _UNKNOWN_CODE = 0.3, 0.03
 
 
 class Event(msgspec.Struct, gc=False, omit_defaults=True):
@@ -44,6 +47,7 @@ class Event(msgspec.Struct, gc=False, omit_defaults=True):
     latitude: float | None = None
     longitude: float | None = None
     device: str | None = None
+    utm_code: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ def visit(count: int, who: Visitors, rng: np.random.Generator, *, begins: int, l
     product = np.where((kind >= CART) | (rng.random(count) < 0.25), wanted, product)
     pieces = (rng.geometric(0.7, visits).clip(max=9))[session]
     cards = np.where(known, who.card[customer], _hex(rng, visits, 8))
+    landing = np.append(True, session[1:] != session[:-1])
     return columns(
         rng, who,
         session=_hex(rng, visits, 8)[session],
@@ -101,19 +106,22 @@ def visit(count: int, who: Visitors, rng: np.random.Generator, *, begins: int, l
         kind=kind, outcome=outcome, place=place[session], product=product, quantity=pieces,
         card=cards[session], device=rng.choice(3, visits, p=[0.55, 0.1, 0.35])[session],
         happened=begins + _moments(session, visits, lasts, rng),
+        code=np.where(landing, _led_by(visits, rng.spawn(1)[0])[session], -1),
     )  # fmt: skip
 
 
 def columns(
     rng: np.random.Generator, who: Visitors, *, session: np.ndarray, customer: np.ndarray, kind: np.ndarray,
     outcome: np.ndarray, place: np.ndarray, product: np.ndarray, quantity: np.ndarray, card: np.ndarray,
-    device: np.ndarray, happened: np.ndarray, cents: np.ndarray | None = None,
+    device: np.ndarray, happened: np.ndarray, cents: np.ndarray | None = None, code: np.ndarray | None = None,
 ) -> Columns:  # fmt: skip
     """Return events as the columns of ``Event``, plus ``happened`` (milliseconds); what an event has not is none.
 
-    ``customer`` is -1 for a stranger; ``outcome`` is 1 for a declined payment; ``cents`` overrides the euro prices.
+    ``customer`` is -1 for a stranger; ``outcome`` is 1 for a declined payment; ``cents`` overrides the euro prices;
+    ``code`` is the campaign code, -1 for none.
     """
     count = len(kind)
+    code = np.full(count, -1) if code is None else code
     bought, sold, paid = kind >= CART, kind == PURCHASE, kind == PAYMENT
     seen = bought | ((kind == VIEW) & (rng.random(count) < 0.8))
     rates = np.array([words.RATES[_CURRENCY[code]] for code, _, _ in PLACES])[place]
@@ -139,6 +147,7 @@ def columns(
         "latitude": _PLACE_LATITUDE[place],
         "longitude": _PLACE_LONGITUDE[place],
         "device": _DEVICE_NAMES[device],
+        "utm_code": _pick(_UTM_CODES, code, code >= 0),
     }
 
 
@@ -176,6 +185,14 @@ def _kinds(
     kind[again] = PAYMENT
     kind[buys & (to_end == np.where(refused, 3, 2))] = CART
     return kind, (gives_up | again).astype(np.int64)
+
+
+def _led_by(visits: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the campaign code that led to each visit, -1 for none."""
+    code = rng.integers(0, len(CODES), visits)
+    unknown = rng.integers(len(CODES), len(_UTM_CODES), visits)
+    code = np.where(rng.random(visits) < _UNKNOWN_CODE, unknown, code)
+    return np.where(rng.random(visits) < _LED, code, -1)
 
 
 def _moments(session: np.ndarray, visits: int, lasts: int, rng: np.random.Generator) -> np.ndarray:
@@ -224,6 +241,7 @@ _CURRENCY = {country: currency for country, currency, _ in words.COUNTRIES}
 _CUSTOMER_IDS = texts([f"C{number:07d}" for number in range(1, CUSTOMERS + 1)])
 _PRODUCT_IDS = texts([f"P{number:05d}" for number in range(1, PRODUCTS + 1)])
 _TERMS = texts([f"{adjective} {noun}" for adjective in words.ADJECTIVES for noun in words.NOUNS.values()])
+_UTM_CODES = texts(CODES + UNKNOWN_CODES)
 _TYPE_NAMES, _DEVICE_NAMES, _OUTCOMES = texts(TYPES), texts(DEVICES), texts(("approved", "declined"))
 _PLACE_COUNTRY = texts([country for country, _, _ in PLACES])
 _PLACE_CURRENCY = texts([_CURRENCY[country] for country, _, _ in PLACES])

@@ -15,6 +15,7 @@ import numpy as np
 from sluice.generate.broken_events import broken as break_event
 from sluice.generate.broken_events import reason
 from sluice.generate.incidents import MOST_EVENTS, MOST_INCIDENTS, incidents
+from sluice.generate.marketing import UNKNOWN_CODES
 from sluice.generate.sessions import DEVICES, Columns, encode, join, take, texts, visit, visitors
 from sluice.generate.stream_manifest import StreamManifest
 
@@ -175,6 +176,9 @@ def _batch(
     picks = np.split(rng.permutation(normal), np.cumsum([len(breaking), late, len(conflicting)]))
     broken_rows, late_rows, conflict_rows = picks[:3]
     _make_late(events, late_rows, rng)
+    codes = np.delete(events["utm_code"], broken_rows).tolist()
+    counted.coded_events = sum(code is not None for code in codes)
+    counted.unknown_codes = sum(code in UNKNOWN_CODES for code in codes)
     if len(copies):
         rows = conflict_rows[copies - conflicting[0]]
         events = join(events, _conflicts(events, rows, copies))

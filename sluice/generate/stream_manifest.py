@@ -33,6 +33,9 @@ class StreamManifest:
     #: Distinct events that are late when each record is sent at its time, and the accepted records that hold them.
     late_events: int = 0
     expected_late: int = 0
+    #: Distinct valid events with a campaign code, and those whose code no campaign has.
+    coded_events: int = 0
+    unknown_codes: int = 0
     #: Planted incidents by rule, each with the ids involved.
     incidents: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -44,7 +47,7 @@ class StreamManifest:
     def add(self, batch: StreamManifest) -> None:
         """Count another batch."""
         for name in ("records", "expected_accepted", "distinct_events", "duplicates", "conflict_losers",
-                     "late_events", "expected_late"):  # fmt: skip
+                     "late_events", "expected_late", "coded_events", "unknown_codes"):  # fmt: skip
             setattr(self, name, getattr(self, name) + getattr(batch, name))
         for name in ("expected_quarantined", "conflicting_ids"):
             together = Counter(getattr(self, name)) + Counter(getattr(batch, name))

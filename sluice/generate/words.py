@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from sluice.generate.reference import cities_of
+
 FIRST_NAMES = (
     "Zoë", "Łukasz", "Anja", "Björn", "Chloé", "Søren", "María", "Tomás", "Ingrid", "Oisín", "Żaneta", "Émile", "Mia",
     "Noah", "Astrid", "Kazimierz", "Leonor", "Günther", "Siobhán", "Ewa", "Axel", "Freya", "Jürgen", "Nadia", "李娜",
@@ -27,21 +29,13 @@ STREETS = (
     "Vine",
     "Château",
 )
-CITIES = {
-    "DE": ("Lindenau", "Köhlbrück", "Neuhafen"),
-    "FR": ("Saint-Évrard", "Montclair", "L'Anse"),
-    "NL": ("Oudewaard", "Zuiderdam", "'s-Veldhoven"),
-    "GB": ("Ashcombe", "Kingsmere", "Stoke Barrow"),
-    "SE": ("Björkvik", "Åsele Strand", "Norrhamn"),
-    "PL": ("Zielona Dolina", "Łęgowo", "Nowa Wieś"),
-    "US": ("Fairhaven", "Cedar Bluff", "Port Lowell"),
-}
 #: Country, its currency, and its share of the customers.
 COUNTRIES = (
     ("DE", "EUR", 0.27), ("FR", "EUR", 0.15), ("NL", "EUR", 0.10), ("GB", "GBP", 0.18), ("SE", "SEK", 0.10),
     ("PL", "PLN", 0.10), ("US", "USD", 0.10),
 )  # fmt: skip
-#: What one euro costs: constant, so that prices are a matter of the seed alone.
+CITIES = {country: cities_of(country) for country, _, _ in COUNTRIES}
+#: What one euro costs in the shop: constant, so that prices are a matter of the seed alone.
 RATES = {"EUR": 1.0, "USD": 1.08, "GBP": 0.85, "SEK": 11.3, "PLN": 4.3}
 CURRENCIES = tuple(sorted(RATES))
 

@@ -15,6 +15,7 @@ import pytest
 from sluice.contracts import Contract
 from sluice.contracts.load import load_contracts
 from sluice.generate.changes import generate_customer_changes
+from sluice.generate.marketing import CODES
 from sluice.generate.places import PLACES, kilometres
 from sluice.generate.sensors import generate_readings
 from sluice.generate.stock_changes import generate_stock_changes
@@ -77,6 +78,10 @@ def test_the_manifest_counts_what_the_pipeline_checks(shape: dict[str, Any]) -> 
     assert sum(len(found) - 1 for found in payloads.values()) == manifest.conflict_losers
     assert len(valid) - len(set(valid)) == manifest.duplicates
     assert manifest.duplicates == round(shape["events"] * shape.get("duplicates", 0.01))
+
+    events = {event["event_id"]: event for event in map(json.loads, valid)}
+    codes = [event["utm_code"] for event in events.values() if "utm_code" in event]
+    assert (len(codes), sum(code not in CODES for code in codes)) == (manifest.coded_events, manifest.unknown_codes)
 
     # Each record is sent at its place in the stream: what is late then is what is planted as late.
     seconds = shape.get("duration_seconds", 3_600.0)
@@ -157,6 +162,19 @@ def test_rules_over_valid_events_find_the_planted_incidents_and_no_others() -> N
     assert below == {incident["event_ids"][0] for incident in planted["price_below_cost"]}
     ids = {row["event_id"] for row in rows}
     assert all(set(incident["event_ids"]) <= ids for found in planted.values() for incident in found)
+
+
+def test_a_share_of_the_visits_begins_with_a_campaign_code_and_some_codes_are_unknown() -> None:
+    batches, manifest = made(events=30_000, broken=0.0, conflicts=0.0, duplicates=0.0, late=0.0)
+    visits: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for batch in batches:
+        for key, data in batch.pairs():
+            visits[key].append(json.loads(data))
+    first = [min(events, key=lambda event: event["event_time"]) for events in visits.values()]
+    assert sum("utm_code" in event for event in first) == manifest.coded_events
+    assert 0.25 < manifest.coded_events / len(visits) < 0.35
+    assert 0 < manifest.unknown_codes < 0.1 * manifest.coded_events
+    assert len({event["utm_code"] for event in first if event.get("utm_code") in CODES}) == len(CODES)
 
 
 def test_the_same_arguments_give_the_same_records() -> None:

@@ -314,7 +314,13 @@ def test_generate_writes_the_files_of_a_history_as_before(tmp_path: Path) -> Non
     ended = run("generate", "--days", "2", "--out", tmp_path / "shop", "--rows-per-day", "20")
     assert ended.exit_code == 0, ended.output
     assert {path.name for path in (tmp_path / "shop").iterdir()} == {
+        "ad_spend",
+        "campaigns",
+        "cities",
+        "countries",
         "customers",
+        "demographics",
+        "exchange_rates",
         "manifest.json",
         "order_lines",
         "orders",

@@ -1,0 +1,60 @@
+"""Money in one currency: euros at a day's rate."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+
+def with_eur_rate(rows: DataFrame, rates: DataFrame, *, currency: str, day: str) -> DataFrame:
+    """Return ``rows`` with ``eur_rate``, the euros for one unit of their ``currency`` on ``day``; null when unknown.
+
+    ``rates`` is ``silver.exchange_rates``. A day after the last of them has the last one's rate, until its own arrives.
+    Every row stays.
+    """
+    last = rates.agg(F.max("rate_date").alias("_last_day"))
+    known = rates.select(
+        F.col("rate_date").alias("_rate_date"),
+        F.col("currency").alias("_rate_currency"),
+        F.col("eur_per_unit").alias("eur_rate"),
+    )
+    dated = rows.crossJoin(last).withColumn("_rate_day", F.least(F.col(day), F.col("_last_day")))
+    return dated.join(
+        known, (F.col("_rate_day") == F.col("_rate_date")) & (F.col(currency) == F.col("_rate_currency")), "left"
+    ).drop("_rate_date", "_rate_currency", "_rate_day", "_last_day")
+
+
+def in_eur(amount: str) -> Column:
+    """Return the column ``amount`` in euros, to the cent, at the row's ``eur_rate``."""
+    # DuckDB multiplies decimals of up to 18 digits in 64 bits, and fails when the product does not fit.
+    wide = F.col(amount).cast("decimal(20,2)")
+    return F.round(wide * F.col("eur_rate"), 2).cast("decimal(18,2)")
+
+
+def with_average(rows: DataFrame, name: str, *, total: str, count: str) -> DataFrame:
+    """Return ``rows`` with ``name``: ``total``, a decimal(28,2), per ``count``, to the cent and rounded half up.
+
+    DuckDB divides decimals as doubles, Spark exactly. So both divide doubles, and what is left over, which is exact,
+    then mends the quotient.
+    """
+    number = F.col(count).cast("decimal(10,0)")
+
+    def left(quotient: str) -> Column:
+        return F.col(total) - F.col(quotient) * number
+
+    def quotient(of: Column) -> Column:
+        return F.round(of.cast("double") / F.col(count).cast("double"), 2).cast("decimal(28,2)")
+
+    cent, two = F.lit("0.01").cast("decimal(3,2)"), F.lit("2").cast("decimal(1,0)")
+    guessed = rows.withColumn("_guess", quotient(F.col(total))).withColumn("_left", left("_guess"))
+    nearer = guessed.withColumn("_near", (F.col("_guess") + quotient(F.col("_left"))).cast("decimal(28,2)"))
+    rest = nearer.withColumn("_rest", left("_near") * two)
+    return rest.withColumn(
+        name,
+        F.round(
+            F.when(F.col("_rest") >= cent * number, F.col("_near") + cent)
+            .when(F.col("_rest") < -(cent * number), F.col("_near") - cent)
+            .otherwise(F.col("_near")),
+            2,
+        ).cast("decimal(28,2)"),
+    ).drop("_guess", "_left", "_near", "_rest")

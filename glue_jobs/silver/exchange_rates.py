@@ -1,0 +1,85 @@
+"""``silver.exchange_rates``: a rate for each day and currency."""
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from sluice.transforms import latest_by_key, transform
+
+
+@transform(rates="bronze.exchange_rates")
+def exchange_rates(rates: DataFrame) -> DataFrame:
+    """Return each day's rates, those of the last day that had some carried over days without; the euro's is 1.
+
+    A currency begins with its first rate; all end with the last day of any.
+    """
+    latest = latest_by_key(rates, ["rate_date", "currency"], newest="updated_at")
+    published = latest.where((F.col("per_eur") > 0) & (F.col("currency") != "EUR"))
+    span = published.agg(F.min("rate_date").alias("first_day"), F.max("rate_date").alias("last_day"))
+    following = F.lead("rate_date").over(Window.partitionBy("currency").orderBy("rate_date"))
+    each = published.select("currency", "per_eur", "rate_date", following.alias("next_day")).crossJoin(
+        span.select("last_day")
+    )
+    # A rate holds to the eve of the next one, the last to the last day of all.
+    held = each.select(
+        "currency",
+        "per_eur",
+        F.col("rate_date").alias("published_on"),
+        F.coalesce(
+            F.datediff("next_day", "rate_date").cast("int") - F.lit(1), F.datediff("last_day", "rate_date").cast("int")
+        )
+        .cast("int")
+        .alias("more_days"),
+    )
+    days = held.select(
+        "currency", "per_eur", "published_on", F.explode(F.sequence(F.lit(0), F.col("more_days"))).alias("later")
+    ).select(
+        _days_later("published_on").alias("rate_date"),
+        "currency",
+        "per_eur",
+        (F.col("later") > 0).alias("carried"),
+        "published_on",
+    )
+    length = F.datediff("last_day", "first_day").cast("int")
+    own = span.where(F.col("first_day").isNotNull()).select(
+        "first_day", F.explode(F.sequence(F.lit(0), length)).alias("later")
+    )
+    euro_day = _days_later("first_day")
+    euro = own.select(
+        euro_day.alias("rate_date"),
+        F.lit("EUR").alias("currency"),
+        F.lit("1").cast("decimal(18,8)").alias("per_eur"),
+        F.lit(False).alias("carried"),
+        euro_day.alias("published_on"),
+    )
+    return _with_inverse(days.unionByName(euro)).select(
+        "rate_date", "currency", "per_eur", "eur_per_unit", "carried", "published_on"
+    )
+
+
+def _days_later(first: str) -> Column:
+    # DuckDB's result is a timestamp, which SQLFrame does not know: it would leave out a plain cast to date.
+    return F.date_add(F.col(first), F.col("later").cast("int")).cast("timestamp").cast("date")
+
+
+def _with_inverse(rates: DataFrame) -> DataFrame:
+    """Add 1 / per_eur to ten places, rounded half up.
+
+    DuckDB divides decimals as doubles, Spark exactly. So both divide doubles, and an exact product then moves the
+    quotient by a unit of its last place where the double was on the wrong side.
+    """
+    guess = (F.lit(1).cast("double") / F.col("per_eur").cast("double")).cast("decimal(13,10)")
+    one, unit = F.lit("1").cast("decimal(1,0)"), F.lit("0.0000000001").cast("decimal(11,10)")
+    half = F.lit("0.00000000005").cast("decimal(11,11)")
+
+    def times(quotient: Column) -> Column:
+        return quotient * F.col("per_eur")
+
+    return rates.withColumn("guess", guess).withColumn(
+        "eur_per_unit",
+        F.round(
+            F.when(times(F.col("guess") + half) <= one, F.col("guess") + unit)
+            .when(times(F.col("guess") - half) > one, F.col("guess") - unit)
+            .otherwise(F.col("guess")),
+            10,
+        ).cast("decimal(13,10)"),
+    )

@@ -1,0 +1,22 @@
+"""``silver.stock_readings``: what the shelves' sensors measured."""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from sluice.transforms import transform, unique
+
+
+@transform(readings=unique("bronze.stock_sensors", newest="quantity"))
+def stock_readings(readings: DataFrame) -> DataFrame:
+    """Return each reading once; of those that contradict one another, the one that counted the most pieces."""
+    return readings.select(
+        "sensor_id",
+        "measured_at",
+        F.to_date("measured_at").alias("measured_on"),
+        "warehouse",
+        "product_id",
+        "quantity",
+        "temperature_c",
+        "battery_pct",
+        F.coalesce(F.col("_late"), F.lit(False)).alias("late"),
+    )
