@@ -141,7 +141,7 @@ def status(
         now, failures = state.wait(found, timeout=timeout, progress=progress)
     print_status(now, found, _console())
     if failures:
-        raise CommandError("\n".join(failures), next_step="`sluice status` shows errors; `sluice redrive` tries again.")
+        raise CommandError("\n".join(failures), next_step="mend the cause; `sluice redrive` tries dead letters again.")
 
 
 @cli.command()

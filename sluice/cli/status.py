@@ -103,7 +103,10 @@ def wait(
                 return status, []
             idle_since = idle_since or time.monotonic()
             if time.monotonic() - idle_since > _REFRESH_GRACE_SECONDS or _last_execution(outputs) == "FAILED":
-                return status, [f"{table} is behind, and no refresh is running" for table in behind]
+                errors = _last_errors(outputs)
+                return status, [
+                    f"{table} is behind, and no refresh is running{errors.get(table, '')}" for table in behind
+                ]
         else:
             idle_since = None
         if time.monotonic() > deadline:
@@ -138,6 +141,12 @@ def _tables(outputs: dict[str, str], dataset: str) -> tuple[Table, ...]:
 
     settings = deployed_settings(outputs)
     return tuple(glue_catalog().load_table((settings.database(name), dataset)) for name in ("bronze", "quarantine"))
+
+
+def _last_errors(outputs: dict[str, str]) -> dict[str, str]:
+    """Return why each table's last run failed, of those whose last run did."""
+    last = {run["table"]: run for run in Ledger(deployed_settings(outputs).ledger_table).runs()}
+    return {table: f"; its last run failed: {run['error']}" for table, run in last.items() if run["status"] == "failed"}
 
 
 def _datasets(database: str) -> list[str]:
@@ -185,4 +194,4 @@ def _behind(outputs: dict[str, str]) -> list[str]:
     plan: dict[str, Any] = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
         return [f"(the planner failed: {plan.get('errorMessage', plan)})"]
-    return [*plan["ready"], *plan["waiting"]]
+    return [*(choice["table"] for choice in plan["ready"]), *plan["waiting"]]

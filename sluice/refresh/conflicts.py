@@ -62,7 +62,7 @@ def _as_rejected(sql: str, contract: Contract) -> str:
         "reason": f"'{CODE}'",
         "reasons": f"[struct_pack(code := '{CODE}', \"column\" := '{key}', value := left({value}, 200), "
         f"message := '{message}')]",
-        "record": f"CAST(to_json(struct_pack({own})) AS VARCHAR)::BLOB",
+        "record": f"encode(CAST(to_json(struct_pack({own})) AS VARCHAR))",
         "record_pointer": "CAST(NULL AS VARCHAR)",
     }
     names = quarantine_arrow(contract).names

@@ -106,7 +106,7 @@ class SmallShop:
         """Bring all tables up to date, as the workflow does."""
         runs = []
         while ready := plan_refresh(self.project, self.load).ready:
-            runs += [self.run(table) for table in ready]
+            runs += [self.run(choice.table) for choice in ready]
         return runs
 
     def rows(self, table: str) -> list[tuple[Any, ...]]:
@@ -138,6 +138,7 @@ def _row(dataset: str, chance: random.Random) -> Row:
             "product_id": product or "p5", "category": chance.choice(["toys", "books", "gone"]), "updated_at": at,
         },
         "clicks": lambda: {
-            "event_id": f"e{chance.randint(1, 15)}", "session_id": f"s{chance.randint(1, 5)}", "happened_at": at,
+            "event_id": f"e{chance.randint(1, 15)}", "session_id": chance.choice(["s1", "s2", "s3", "été", "back\\xslash"]),
+            "happened_at": at,
         },
     }[dataset]()  # fmt: skip
