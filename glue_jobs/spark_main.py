@@ -1,7 +1,10 @@
-"""Entry point of the Glue job: rebuilds one derived table on Spark with Iceberg.
+"""Entry point of the Glue job: brings one derived table up to date on Spark with Iceberg.
 
-Arguments: ``--table`` (``silver.orders``), ``--lake-bucket``, ``--prefix`` (before database names). What it imports of
-the project, and the declared project itself, come as extra Python files (``infra.bundle.spark_folder``).
+Arguments: ``--table`` (``silver.orders``), ``--run`` (the refresh's id), ``--pinned`` (JSON: the snapshots to read, by
+input table; those not named: the present ones), ``--lake-bucket``, ``--prefix`` (before database names), ``--dpus``,
+``--backfill`` (JSON: the request that the run does, or null).
+The last line of its output is the run as JSON. What it imports of the project, and the declared project itself, come
+as extra Python files (``infra.bundle.spark_folder``).
 """
 
 from __future__ import annotations
@@ -11,12 +14,13 @@ import importlib
 import json
 import pkgutil
 import sys
-from typing import Any
 
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
-from sluice.transforms import apply
+from sluice.spark.lake import Lake
+from sluice.spark.run import Workshop, run_transform
+from sluice.spark.shipped import ShippedProject
+from sluice.transforms import Transform
 
 
 def session(lake_bucket: str) -> SparkSession:
@@ -28,42 +32,46 @@ def session(lake_bucket: str) -> SparkSession:
         .config("spark.sql.catalog.lake.type", "glue")
         .config("spark.sql.catalog.lake.warehouse", f"s3://{lake_bucket}/")
         .config("spark.sql.catalog.lake.io-impl", "org.apache.iceberg.aws.s3.S3FileIO")
+        # A table is what it is now, not what it was when this job first looked.
+        .config("spark.sql.catalog.lake.cache-enabled", "false")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.timestampType", "TIMESTAMP_NTZ")
         .getOrCreate()
     )
 
 
-def rebuild(spark: SparkSession, table: str, prefix: str) -> None:
-    """Replace all rows of ``table`` by what its transform makes of its inputs."""
-    database, _, name = table.partition(".")
-    function: Any = getattr(importlib.import_module(f"glue_jobs.{database}.{name}"), name)
-    declared = declared_keys()
-    inputs = {parameter: spark.table(f"lake.{prefix}{source}") for parameter, source in function.inputs.items()}
-    target = f"lake.{prefix}{table}"
-    columns = spark.table(target).columns
-    keys = {parameter: declared[source] for parameter, source in function.inputs.items()}
-    # Not by partitions: one that the result no longer has would keep its rows.
-    apply(function, inputs, keys).select(*columns).writeTo(target).overwrite(F.lit(True))
-
-
-def declared_keys() -> dict[str, list[str]]:
-    """Return the key columns of every contracted table, from the project that was shipped with the code."""
+def shipped_project() -> ShippedProject:
+    """Return the declared project that was shipped with the code."""
     shipped = pkgutil.get_data("glue_jobs", "project.json")
     if shipped is None:
         raise FileNotFoundError("glue_jobs/project.json was not shipped: deploy again, infra/bundle.py puts it there")
-    contracts = json.loads(shipped)["contracts"]
-    return {f"{contract['database']}.{contract['name']}": contract.get("key", []) for contract in contracts}
+    return ShippedProject(shipped)
+
+
+def shipped_function(table: str) -> Transform:
+    """Return the function that makes ``table``."""
+    database, _, name = table.partition(".")
+    function: Transform = getattr(importlib.import_module(f"glue_jobs.{database}.{name}"), name)
+    return function
 
 
 def main(arguments: list[str]) -> None:
     """Run the job with Glue's arguments."""
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--table", required=True)
+    parser.add_argument("--run", required=True)
+    parser.add_argument("--pinned", type=json.loads, default={})
     parser.add_argument("--lake-bucket", required=True)
     parser.add_argument("--prefix", default="")
+    parser.add_argument("--dpus", type=float, default=0.0)
+    parser.add_argument("--backfill", type=json.loads)
     known, _ = parser.parse_known_args(arguments)
-    rebuild(session(known.lake_bucket), known.table, known.prefix)
+    lake = Lake(session(known.lake_bucket), known.prefix)
+    # What outgrew the functions is computed as a whole: that holds the interval, too, and readers see it at once.
+    whole = "backfill, on Spark of the whole table" if known.backfill else ""
+    workshop = Workshop(lake, shipped_project(), shipped_function, dpus=known.dpus, whole=whole)
+    run = run_transform(workshop, known.table, run_id=known.run, pinned=known.pinned)
+    sys.stdout.write(f"{run.to_json()}\n")
 
 
 if __name__ == "__main__":

@@ -31,11 +31,12 @@ from sluice.contracts.load import load_contracts
 from sluice.errors import SluiceError
 from sluice.project import Project
 from sluice.transforms.compile import compile_project
+from sluice.transforms.discover import transform_folders
 
 
 def declared_project(folders: list[Path]) -> Project:
-    """Return the project that the contract folders and ``glue_jobs/`` declare."""
-    return compile_project(load_contracts(folders), ROOT / "glue_jobs")
+    """Return the project that the contract folders, ``glue_jobs/`` and those beside the folders declare."""
+    return compile_project(load_contracts(folders), *transform_folders(folders))
 
 
 def add_stacks(app: App, environment: Environment, project: Project, bundle: Bundle) -> None:

@@ -23,7 +23,7 @@ CACHE = ROOT / ".sluice" / "cache"
 #: What reads contracts: a function is given what was read.
 _NOT_IN_CONTRACTS = ("arrival.py", "checks.py", "contract_file.py", "load.py", "yaml_lines.py")
 #: Parts of the library that no function runs.
-_NOT_IN_FUNCTIONS = ("cli", "generate", "__pycache__", "transforms", *_NOT_IN_CONTRACTS)
+_NOT_IN_FUNCTIONS = ("cli", "generate", "__pycache__", "spark", "transforms", *_NOT_IN_CONTRACTS)
 #: What stands beside the transforms for synthesis only, and the job's script, which is shipped by itself.
 _NOT_IN_SPARK = ("checks.py", "compile.py", "discover.py", "declared.py", "spark_main.py", "__pycache__")
 #: Parts of the wheels that no function loads; without them the layer stays under Lambda's 250 MiB.
@@ -62,9 +62,10 @@ def spark_folder(code: Path) -> Path:
     """
     out = code.with_name("spark")
     shutil.rmtree(out, ignore_errors=True)
-    for package in ("sluice/transforms", "glue_jobs"):
+    for package in ("sluice/transforms", "sluice/spark", "glue_jobs"):
         shutil.copytree(ROOT / package, out / package, ignore=shutil.ignore_patterns(*_NOT_IN_SPARK))
-    shutil.copyfile(ROOT / "sluice/__init__.py", out / "sluice/__init__.py")
+    for module in ("sluice/__init__.py", "sluice/errors.py"):
+        shutil.copyfile(ROOT / module, out / module)
     shutil.copyfile(code / FILE_NAME, out / "glue_jobs" / FILE_NAME)
     return out
 

@@ -11,9 +11,10 @@ WHEEL_PLATFORM = "aarch64-manylinux_2_28"
 
 @dataclass(frozen=True)
 class Environment:
-    """One deployment of Sluice. Memory in MiB; ``keep_data`` retains what holds data when a stack is deleted.
+    """One deployment of Sluice. Memory in MiB (a new account may have no function above 3008).
 
-    ``stream_shards`` is the number of shards of each stream; 0 lets Kinesis scale them (on demand).
+    ``keep_data`` retains what holds data when a stack is deleted. ``stream_shards`` is the number of shards of each
+    stream; 0 lets Kinesis scale them (on demand).
     """
 
     name: str
@@ -22,7 +23,8 @@ class Environment:
     database_prefix: str = ""
     ingest_memory: int = 512
     commit_memory: int = 1769
-    transform_memory: int = 3008
+    transform_memory: int = 1769
+    transform_memory_large: int = 3008
     stream_memory: int = 512
     stream_shards: int = 1
     stream_batch: int = 5000
@@ -43,6 +45,7 @@ PROD = Environment(
     keep_data=True,
     ingest_memory=1769,
     stream_memory=1024,
+    transform_memory_large=10_240,
     stream_shards=0,
     stream_batch=10_000,
     stream_window_seconds=5,

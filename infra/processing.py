@@ -23,6 +23,8 @@ from infra.functions import RETENTION, Bundle, dependencies, python_function
 from infra.storage import StorageStack
 
 WORKFLOWS = ROOT / "step_functions"
+#: Workers of a Spark run, unless the workflow says otherwise.
+_SPARK_WORKERS = 2
 
 
 class ProcessingStack(Stack):
@@ -36,53 +38,66 @@ class ProcessingStack(Stack):
         )
         self.storage, self.environment_ = storage, environment
         layer = dependencies(self, bundle)
+        memory = {
+            "SLUICE_TRANSFORM_MEMORY": str(environment.transform_memory),
+            "SLUICE_TRANSFORM_MEMORY_LARGE": str(environment.transform_memory_large),
+        }
         self.plan = python_function(
             self,
             "plan_refresh",
             bundle=bundle,
             layer=layer,
             environment=environment,
-            variables=storage.variables(),
+            variables=storage.variables() | memory,
             memory=1024,
             timeout=Duration.minutes(5),
-            description="Says which derived tables are behind",
+            description="Says which derived tables are behind, and what shall make them",
         )
-        self.run = python_function(
-            self,
-            "run_transform",
-            bundle=bundle,
-            layer=layer,
-            environment=environment,
-            variables=storage.variables(),
-            memory=environment.transform_memory,
-            timeout=Duration.minutes(15),
-            description="Rebuilds one derived table on DuckDB",
-            scratch_mib=10_240,
-        )
+        self.runners = {
+            name: python_function(
+                self,
+                name,
+                bundle=bundle,
+                layer=layer,
+                environment=environment,
+                variables=storage.variables(),
+                memory=size,
+                timeout=Duration.minutes(15),
+                description="Brings one derived table up to date on DuckDB",
+                scratch_mib=10_240,
+            )
+            for name, size in (
+                ("run_transform", environment.transform_memory),
+                ("run_transform_large", environment.transform_memory_large),
+            )
+        }
         self._grant_functions()
+        self.spark_job = self._spark_job(bundle)
         self.machine = self._workflow()
-        self._spark_job(bundle)
         CfnOutput(self, "PlanFunctionName", value=self.plan.function_name)
         CfnOutput(self, "RefreshStateMachineArn", value=self.machine.state_machine_arn)
 
     def _grant_functions(self) -> None:
         storage = self.storage
-        every, derived = ("bronze", "silver", "gold"), ("silver", "gold")
+        every = ("bronze", "silver", "gold")
         # A run also puts records that contradict each other into quarantine.
-        written = (*derived, "quarantine")
+        written = ("silver", "gold", "quarantine")
         assert self.plan.role is not None
-        assert self.run.role is not None
+        # Backfills that wait, that somebody asks for, or takes back.
+        grants.use_ledger(self.plan.role, storage.ledger, "Query", "PutItem", "DeleteItem")
         grants.allow(self.plan.role, ["glue:GetTable"], storage.catalog_arns(*every))
-        grants.allow(self.run.role, ["glue:GetTable"], storage.catalog_arns(*every, "quarantine"))
         metadata = [f"{folder}*/metadata/" for folder in storage.folders(*every)]
         grants.read_objects(self.plan.role, storage.lake, *metadata, key=storage.key)
-        grants.read_objects(self.run.role, storage.lake, *storage.folders(*every, "quarantine"), key=storage.key)
-        grants.write_objects(self.run.role, storage.lake, *storage.folders(*written), key=storage.key)
-        grants.delete_objects(self.run.role, storage.lake, *storage.folders(*written))
-        grants.list_bucket(self.run.role, storage.lake)
-        grants.allow(self.run.role, ["glue:GetDatabase"], storage.database_arns(*written))
-        grants.allow(self.run.role, ["glue:UpdateTable"], storage.catalog_arns(*written))
-        grants.use_ledger(self.run.role, storage.ledger, "PutItem")
+        for runner in self.runners.values():
+            assert runner.role is not None
+            grants.allow(runner.role, ["glue:GetTable"], storage.catalog_arns(*every, "quarantine"))
+            grants.read_objects(runner.role, storage.lake, *storage.folders(*every, "quarantine"), key=storage.key)
+            grants.write_objects(runner.role, storage.lake, *storage.folders(*written), key=storage.key)
+            grants.delete_objects(runner.role, storage.lake, *storage.folders(*written))
+            grants.list_bucket(runner.role, storage.lake)
+            grants.allow(runner.role, ["glue:GetDatabase"], storage.database_arns(*written))
+            grants.allow(runner.role, ["glue:UpdateTable"], storage.catalog_arns(*written))
+            grants.use_ledger(runner.role, storage.ledger, "PutItem", "DeleteItem")
 
     def _workflow(self) -> sfn.StateMachine:
         role = iam.Role(
@@ -91,12 +106,18 @@ class ProcessingStack(Stack):
             assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
             description="Role of the refresh workflow",
         )
-        grants.allow(role, ["lambda:InvokeFunction"], [self.plan.function_arn, self.run.function_arn])
+        functions = [self.plan, *self.runners.values()]
+        grants.allow(role, ["lambda:InvokeFunction"], [function.function_arn for function in functions])
         grants.use_ledger(role, self.storage.ledger, "PutItem", "UpdateItem", "DeleteItem")
         # A name of its own: the role must name the executions before the machine exists.
         name = f"sluice-{self.environment_.name}-refresh"
         executions = f"arn:{self.partition}:states:{self.region}:{self.account}:execution:{name}:*"
         grants.allow(role, ["states:DescribeExecution"], [executions])
+        # An execution that did much hands over to the next.
+        machine_arn = f"arn:{self.partition}:states:{self.region}:{self.account}:stateMachine:{name}"
+        grants.allow(role, ["states:StartExecution"], [machine_arn])
+        job = f"arn:{self.partition}:glue:{self.region}:{self.account}:job/{self.spark_job.ref}"
+        grants.allow(role, ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"], [job])
         log_group = logs.LogGroup(
             self,
             "RefreshLog",
@@ -112,7 +133,9 @@ class ProcessingStack(Stack):
             definition_substitutions={
                 "LedgerTable": self.storage.ledger.table_name,
                 "PlanFunction": self.plan.function_arn,
-                "RunFunction": self.run.function_arn,
+                "RunFunction": self.runners["run_transform"].function_arn,
+                "SparkJob": self.spark_job.ref,
+                "RunLargeFunction": self.runners["run_transform_large"].function_arn,
             },
             role=role,
             logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=True),
@@ -136,7 +159,7 @@ class ProcessingStack(Stack):
         )
         return machine
 
-    def _spark_job(self, bundle: Bundle) -> None:
+    def _spark_job(self, bundle: Bundle) -> glue.CfnJob:
         storage, prefix = self.storage, self.environment_.database_prefix
         script = assets.Asset(self, "SparkScript", path=str(ROOT / "glue_jobs" / "spark_main.py"))
         code = assets.Asset(self, "SparkCode", path=str(spark_folder(bundle.code)))
@@ -146,16 +169,17 @@ class ProcessingStack(Stack):
             assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
             description="Role of the Spark job",
         )
-        every, derived = ("bronze", "silver", "gold"), ("silver", "gold")
+        # A run also puts records that contradict each other into quarantine.
+        every, written = ("bronze", "silver", "gold", "quarantine"), ("silver", "gold", "quarantine")
         shipped = [f"{asset.bucket.bucket_arn}/{asset.s3_object_key}" for asset in (script, code)]
         grants.allow(role, ["s3:GetObject"], shipped)
         grants.read_objects(role, storage.lake, *storage.folders(*every), key=storage.key)
-        grants.write_objects(role, storage.lake, *storage.folders(*derived), key=storage.key)
-        grants.delete_objects(role, storage.lake, *storage.folders(*derived))
+        grants.write_objects(role, storage.lake, *storage.folders(*written), key=storage.key)
+        grants.delete_objects(role, storage.lake, *storage.folders(*written))
         grants.list_bucket(role, storage.lake)
         grants.allow(role, ["glue:GetDatabase"], storage.database_arns(*every))
         grants.allow(role, ["glue:GetTable"], storage.catalog_arns(*every))
-        grants.allow(role, ["glue:UpdateTable"], storage.catalog_arns(*derived))
+        grants.allow(role, ["glue:UpdateTable"], storage.catalog_arns(*written))
         self._grant_glue_logs(role)
         job = glue.CfnJob(
             self,
@@ -166,7 +190,7 @@ class ProcessingStack(Stack):
             ),
             glue_version="5.1",
             worker_type="G.1X",
-            number_of_workers=2,
+            number_of_workers=_SPARK_WORKERS,
             timeout=120,
             max_retries=0,
             execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=10),
@@ -176,11 +200,13 @@ class ProcessingStack(Stack):
                 "--enable-continuous-cloudwatch-log": "true",
                 "--extra-py-files": code.s3_object_url,
                 "--lake-bucket": storage.lake.bucket_name,
+                "--dpus": str(_SPARK_WORKERS),  # a G.1X worker is one
                 **({"--prefix": prefix} if prefix else {}),
             },
-            description="Rebuilds one derived table on Spark",
+            description="Brings one derived table up to date on Spark",
         )
         CfnOutput(self, "SparkJobName", value=job.ref)
+        return job
 
     def _grant_glue_logs(self, role: iam.Role) -> None:
         """Let the job write its log and metrics, which Glue does under the job's own role."""

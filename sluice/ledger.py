@@ -1,8 +1,8 @@
 """The ledger: one DynamoDB item per delivery and per refresh run, for people and for ``sluice status``.
 
 It says what happened; the tables' own tokens decide what may happen, and it can be rebuilt from them.
-Key: ``dataset`` (a dataset's name, or ``refresh``) and ``entry`` (``delivery#<id>``, ``shard#<stream>/<shard>`` or
-``run#<time>#<table>``).
+Key: ``dataset`` (a dataset's name, or ``refresh``) and ``entry`` (``delivery#<id>``, ``shard#<stream>/<shard>``,
+``run#<time>#<table>`` or ``backfill#<table>``).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from sluice.refresh.backfill import Backfill
 from sluice.storage import client
 
 Status = Literal["staged", "committed", "duplicate", "rejected"]
@@ -148,6 +149,29 @@ class Ledger:
         """Yield every recorded run of a derived table, oldest first."""
         for item in self._query("refresh", "run#"):
             yield {key: _from_item(value) for key, value in item.items()}
+
+    def request_backfill(self, request: Backfill) -> None:
+        """Note a request; it takes the place of an earlier one for the same table."""
+        item = {"dataset": "refresh", "entry": f"backfill#{request.table}", **msgspec.to_builtins(request)}
+        client("dynamodb").put_item(TableName=self.table, Item={k: _to_item(v) for k, v in item.items()})
+
+    def backfills(self) -> Iterator[Backfill]:
+        """Yield every request that no run has done yet."""
+        for item in self._query("refresh", "backfill#"):
+            yield msgspec.convert({key: _from_item(value) for key, value in item.items()}, Backfill)
+
+    def finish_backfill(self, request: Backfill) -> None:
+        """Remove a request, unless another one took its place meanwhile."""
+        dynamodb = client("dynamodb")
+        try:
+            dynamodb.delete_item(
+                TableName=self.table,
+                Key={"dataset": {"S": "refresh"}, "entry": {"S": f"backfill#{request.table}"}},
+                ConditionExpression="requested = :requested",
+                ExpressionAttributeValues={":requested": {"S": request.requested}},
+            )
+        except dynamodb.exceptions.ConditionalCheckFailedException:
+            return
 
     def _query(self, dataset: str, prefix: str) -> Iterator[dict[str, Any]]:
         pages = (

@@ -60,7 +60,7 @@ class CompiledTransform(msgspec.Struct, frozen=True):
     ``inputs`` maps the function's parameter names to tables; ``fingerprint`` changes when the result may. ``conflicts``
     is, by input, the SQL for its rows that contradict the one picked for their key. ``write``, ``by`` and ``leads`` (by
     parameter) say how much of the table a change of its inputs re-opens: see ``sluice.transforms.transform``. ``audit``
-    is what the table must fulfil before it is published.
+    is what the table must fulfil before it is published. ``weight`` is how much work a row is, 1 when it is only read.
     """
 
     table: str
@@ -71,6 +71,8 @@ class CompiledTransform(msgspec.Struct, frozen=True):
     write: str = "replace"
     by: tuple[str, ...] = ()
     leads: dict[str, Lead] = {}
+    weight: float = 1.0
+    engine: Literal["any", "duckdb", "spark"] = "any"
     audit: tuple[CompiledCheck, ...] = ()
 
     @property

@@ -10,7 +10,8 @@ import msgspec
 class Settings(msgspec.Struct, frozen=True):
     """Names of the deployed resources. ``database_prefix`` stands before every database name.
 
-    ``alert_topic`` is the ARN of the topic of operational events.
+    ``alert_topic`` is the ARN of the topic of operational events. ``transform_memory`` and ``transform_memory_large``
+    are the MiB of the two functions that run transforms.
     """
 
     landing_bucket: str = ""
@@ -22,6 +23,8 @@ class Settings(msgspec.Struct, frozen=True):
     database_prefix: str = ""
     event_bus: str = "default"
     max_file_bytes: int = 5 << 30
+    transform_memory: int = 1769
+    transform_memory_large: int = 10_240
 
     @property
     def lake(self) -> str:

@@ -1,12 +1,21 @@
-"""Step of the refresh workflow: what can run now, given what already failed in this execution."""
+"""Step of the refresh workflow: what can run now, given what already failed in this execution.
+
+People ask it too: to ``explain`` the whole plan, and to note a ``request`` for a backfill, or take it back.
+"""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from sluice.errors import CommandError
+from sluice.ledger import Ledger
 from sluice.project import deployed_project
+from sluice.refresh.backfill import Backfill, checked_backfill
+from sluice.refresh.engine import Memory
+from sluice.refresh.explain import explain
 from sluice.refresh.plan import plan_refresh
 from sluice.settings import settings_from_environment
 from sluice.tables.catalog import glue_catalog
@@ -15,12 +24,38 @@ from sluice.tables.catalog import glue_catalog
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Return the plan; ``event`` holds the ``pinned`` snapshots, ``failed`` tables and the last wave's ``results``."""
     settings = settings_from_environment()
+    project, ledger = deployed_project(), Ledger(settings.ledger_table)
+    if "request" in event:
+        return _request(event, ledger)
     failed = {*event.get("failed", ()), *(r["table"] for r in event.get("results", ()) if "error" in r)}
 
     def load(name: str) -> Any:
         database, _, table = name.partition(".")
         return glue_catalog().load_table((settings.database(database), table))
 
-    plan = plan_refresh(deployed_project(), load, pinned=event.get("pinned"), failed=failed)
+    memory = Memory(settings.transform_memory, settings.transform_memory_large)
+    backfills = tuple(ledger.backfills())
+    if event.get("explain"):
+        return {"steps": msgspec.to_builtins(explain(project, load, memory, backfills))}
+    plan = plan_refresh(
+        project, load, pinned=event.get("pinned"), failed=failed, memory=memory, backfills=backfills
+    )  # fmt: skip
     answer: dict[str, Any] = msgspec.to_builtins(plan)
     return answer
+
+
+def _request(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
+    """Note a backfill, or take one back; answer with what was noted, or why not."""
+    request = msgspec.convert(event["request"], Backfill)
+    if event.get("cancel"):
+        pending = [noted for noted in ledger.backfills() if noted.table == request.table]
+        for noted in pending:
+            ledger.finish_backfill(noted)
+        return {"cancelled": len(pending)}
+    now = datetime.now(UTC).isoformat(timespec="microseconds")
+    try:
+        checked = checked_backfill(deployed_project(), msgspec.structs.replace(request, requested=now))
+    except CommandError as error:
+        return {"refused": error.what, "next": error.next_step}
+    ledger.request_backfill(checked)
+    return {"noted": msgspec.to_builtins(checked)}

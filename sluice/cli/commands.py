@@ -145,6 +145,36 @@ def status(
 
 
 @cli.command()
+def plan(env: EnvironmentName = "dev") -> None:
+    """Show what a refresh would do: which tables, how much of each, on which engine, why, and at what cost."""
+    from sluice.cli.deployment import stack_outputs
+    from sluice.cli.planning import print_plan
+
+    print_plan(stack_outputs(env), _console())
+
+
+@cli.command()
+def backfill(
+    *,
+    table: Annotated[str, typer.Argument(help="Derived table, e.g. gold.daily_sales.")],
+    first: Annotated[str, typer.Option("--from", help="First day, as 2026-01-31; without days the whole table.")] = "",
+    last: Annotated[str, typer.Option("--to", help="Last day, included.")] = "",
+    column: Annotated[str, typer.Option(help="Date or timestamp that the days are of; default the table's own.")] = "",
+    cancel: Annotated[bool, typer.Option("--cancel", help="Take back a backfill that waits.")] = False,
+    env: EnvironmentName = "dev",
+) -> None:
+    """Compute an interval of a derived table anew; readers see the old rows until all of it is published."""
+    from sluice.cli.deployment import stack_outputs
+    from sluice.cli.planning import cancel_backfill, request_backfill
+
+    outputs = stack_outputs(env)
+    if cancel:
+        typer.echo(cancel_backfill(outputs, table))
+    else:
+        typer.echo(request_backfill(outputs, table, first=first, last=last, column=column))
+
+
+@cli.command()
 def redrive(env: EnvironmentName = "dev") -> None:
     """Put dead-lettered messages back on their queues, so that they are tried again."""
     from sluice.cli.answers import redrive_all
@@ -221,9 +251,11 @@ def check(contracts: Contracts = None) -> None:
     """Check every contract and transform without deploying anything."""
     from sluice.contracts.load import load_contracts
     from sluice.transforms.compile import compile_project
+    from sluice.transforms.discover import transform_folders
 
-    found = load_contracts(contracts or [DEFAULT_CONTRACTS])
-    project = compile_project(found, DEFAULT_CONTRACTS.parent / "glue_jobs")
+    folders = contracts or [DEFAULT_CONTRACTS]
+    found = load_contracts(folders)
+    project = compile_project(found, *transform_folders(folders))
     landing = sum(not contract.derived for contract in found)
     typer.echo(f"{landing} landing datasets and {len(project.transforms)} transforms are sound.")
 

@@ -185,7 +185,8 @@ def _alive(pid: int) -> bool:
 
 def _fingerprint(contracts: list[Path], environment: str) -> str:
     digest = hashlib.sha256(environment.encode())
-    for path in _files([*(ROOT / name for name in _DECLARED), *contracts]):
+    beside = [folder for path in contracts if (folder := path.resolve().parent / "glue_jobs").is_dir()]
+    for path in _files([*(ROOT / name for name in _DECLARED), *contracts, *beside]):
         digest.update(f"{path}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

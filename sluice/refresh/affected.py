@@ -6,7 +6,7 @@ so the same SQL runs over less. Rows that a change moved lead to both places, si
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import duckdb
 import pyarrow as pa
@@ -14,6 +14,7 @@ from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
 from sluice.project import CompiledTransform, Lead
+from sluice.refresh.backfill import Backfill
 from sluice.refresh.inputs import address, lend, rows_of
 from sluice.tables.files import Difference, bounds
 
@@ -41,8 +42,11 @@ class Narrowing:
         for parameter, name in transform.inputs.items():
             lend(connection, name, self._sources[parameter])
 
-    def find_affected(self) -> int:
-        """Make ``AFFECTED`` if anything changed; return how many values it has."""
+    def find_affected(self, backfill: Backfill | None = None, target: str = "") -> int:
+        """Make ``AFFECTED`` of what changed and of ``backfill``; return how many values it has.
+
+        ``target`` is SQL for the rows that the table has now.
+        """
         for parameter, difference in self._differences.items():
             if difference.changed:
                 self._connection.execute(f"CREATE TABLE {_changed(parameter)} AS {self._changed_rows(parameter)}")
@@ -51,10 +55,21 @@ class Narrowing:
             for parameter, difference in self._differences.items()
             if difference.changed
         ]
+        if backfill is not None:
+            parts += self._scope_of_backfill(backfill, target)
         if not parts:
             return 0
         self._connection.execute(f"CREATE TABLE {AFFECTED} AS SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)})")
         return int(self._connection.execute(f"SELECT count(*) FROM {AFFECTED}").fetchall()[0][0])
+
+    def _scope_of_backfill(self, backfill: Backfill, target: str) -> Iterator[str]:
+        """Yield SQL for the values of ``by`` in an interval: of the table's rows, and of inputs with that column."""
+        wanted = backfill.condition(f'w."{backfill.column}"')
+        named = ", ".join(f'"{name}"' for name in self._transform.by)
+        yield f"SELECT {named} FROM {target} w WHERE {wanted}"
+        for parameter, lead in self._transform.leads.items():
+            if lead.on and backfill.column in self._sources[parameter].schema().column_names:
+                yield self._scope_of(parameter, f"SELECT w.* FROM {self._whole(parameter)} w WHERE {wanted}")
 
     def narrow_inputs(self) -> None:
         """Make each input readable under its name, with the rows that lead to ``AFFECTED`` only."""

@@ -99,7 +99,9 @@ class Build:
             narrowing.only_added()
             self.removed, self.untouched = [], present
             return computed
-        self.affected = narrowing.find_affected()
+        lend(self._connection, transform.table, self._target)
+        held = rows_of(transform.table, self._target.schema(), present)
+        self.affected = narrowing.find_affected(course.backfill, held)
         if not self.affected:
             self.removed, self.untouched = [], present
             return f"SELECT {columns} FROM {rows_of(transform.table, self._target.schema(), [])}"

@@ -9,6 +9,7 @@ import msgspec
 from pyiceberg.table import Table
 
 from sluice.project import CompiledTransform
+from sluice.refresh.backfill import Backfill
 from sluice.refresh.inputs import is_native
 from sluice.tables.files import EMPTY, Difference, data_files, difference, snapshot_of
 
@@ -22,10 +23,14 @@ _SMALL = 1 << 20
 
 @dataclass(frozen=True)
 class Course:
-    """``differences`` are the inputs' changes by parameter, none when the whole table is computed; with the reason."""
+    """``differences`` are the inputs' changes by parameter, none when the whole table is computed; with the reason.
+
+    ``backfill`` is computed too, whatever changed.
+    """
 
     differences: dict[str, Difference] | None
     reason: str
+    backfill: Backfill | None = None
 
     @property
     def incremental(self) -> bool:
@@ -43,11 +48,17 @@ def made_from(table: Table) -> tuple[str, dict[str, str]] | None:
 
 
 def choose_course(
-    transform: CompiledTransform, target: Table, sources: Mapping[str, Table], inputs: Mapping[str, str]
+    transform: CompiledTransform,
+    target: Table,
+    sources: Mapping[str, Table],
+    inputs: Mapping[str, str],
+    backfill: Backfill | None = None,
 ) -> Course:
     """Return how a run goes that reads the snapshots ``inputs`` of ``sources`` (both by table name)."""
+    if backfill is not None and (not backfill.column or transform.write in ("replace", "append")):
+        return Course(None, f"backfill of {backfill}", backfill)
     if why := _must_be_whole(transform, target):
-        return Course(None, why)
+        return Course(None, why, backfill)
     _, read = made_from(target) or ("", {})
     found: dict[str, Difference] = {}
     for parameter, name in transform.inputs.items():
@@ -59,13 +70,14 @@ def choose_course(
             return Course(None, why)
         found[parameter] = change
     changed = [transform.inputs[parameter] for parameter, change in found.items() if change.changed]
-    return Course(found, f"changes of {', '.join(changed) or 'nothing'}")
+    reason = f"changes of {', '.join(changed) or 'nothing'}"
+    return Course(found, f"{reason}; backfill of {backfill}" if backfill else reason, backfill)
 
 
 def _must_be_whole(transform: CompiledTransform, target: Table) -> str:
     """Return why the table cannot be brought up to date from what it holds; nothing when it can."""
     if transform.write == "replace":
-        return "declared to be written whole"
+        return "written whole"
     before = made_from(target)
     if before is None:
         return "first run"

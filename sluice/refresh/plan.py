@@ -8,24 +8,62 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import msgspec
 from pyiceberg.table import Table
 
-from sluice.project import Project
+from sluice.project import CompiledTransform, Project
+from sluice.refresh.backfill import Backfill
 from sluice.refresh.course import made_from
+from sluice.refresh.engine import Choice, Memory, choose_engine, input_rows
 from sluice.tables.files import snapshot_of
 
 _LOADS_AT_ONCE = 8
+#: So many tables are named at once: a state of the workflow holds at most 256 KiB. The others come next.
+_MOST_AT_ONCE = 200
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What can run now (``ready``), what waits for it (``waiting``), and the bronze snapshots that the run reads."""
+    """What can run now and on what (``ready``), what waits for it, and the bronze snapshots that the run reads."""
 
-    ready: tuple[str, ...]
+    ready: tuple[Choice, ...]
     waiting: tuple[str, ...]
     failed: tuple[str, ...]
     pinned: dict[str, str]
+
+
+@dataclass(frozen=True)
+class State:
+    """What a plan is made from: tables, their ``current`` snapshots, and who is ``behind`` or ``requested`` anew."""
+
+    transforms: dict[str, CompiledTransform]
+    tables: dict[str, Table]
+    sources: dict[str, str]
+    current: dict[str, str]
+    behind: set[str]
+    requested: dict[str, Backfill]
+
+
+def look(
+    project: Project, load: Callable[[str], Table], pinned: Mapping[str, str], backfills: Collection[Backfill]
+) -> State:
+    """Return the state at this moment, bronze tables at their ``pinned`` snapshots."""
+    transforms = {transform.table: transform for transform in project.transforms}
+    names = sorted(transforms.keys() | {table for t in transforms.values() for table in t.inputs.values()})
+    with ThreadPoolExecutor(_LOADS_AT_ONCE) as pool:
+        tables = dict(zip(names, pool.map(load, names), strict=True))
+    sources = {name: snapshot_of(table) for name, table in tables.items() if name not in transforms}
+    sources |= {name: snapshot for name, snapshot in pinned.items() if name in sources}
+    current = sources | {name: snapshot_of(tables[name]) for name in transforms}
+    requested = {backfill.table: backfill for backfill in backfills if backfill.table in transforms}
+    behind = requested.keys() | {
+        name
+        for name, transform in transforms.items()
+        if made_from(tables[name]) != (transform.fingerprint, {t: current[t] for t in transform.inputs.values()})
+    }
+    behind = _with_dependents(behind, {name: set(t.inputs.values()) for name, t in transforms.items()})
+    return State(transforms, tables, sources, current, behind, requested)
 
 
 def plan_refresh(
@@ -34,32 +72,35 @@ def plan_refresh(
     *,
     pinned: Mapping[str, str] | None = None,
     failed: Collection[str] = (),
+    memory: Memory | None = None,
+    backfills: Collection[Backfill] = (),
 ) -> Plan:
     """Return the plan at this moment; ``load`` returns a table by its name.
 
     ``pinned`` are the bronze snapshots that an ongoing run decided to read (none: the present ones); tables in
-    ``failed`` and what depends on them are not tried again.
+    ``failed`` and what depends on them are not tried again; a table with a backfill counts as behind.
     """
-    transforms = {transform.table: transform for transform in project.transforms}
-    names = sorted(transforms.keys() | {table for t in transforms.values() for table in t.inputs.values()})
-    with ThreadPoolExecutor(_LOADS_AT_ONCE) as pool:
-        tables = dict(zip(names, pool.map(load, names), strict=True))
-    sources = {name: snapshot_of(table) for name, table in tables.items() if name not in transforms}
-    sources |= {name: snapshot for name, snapshot in (pinned or {}).items() if name in sources}
-    current = sources | {name: snapshot_of(tables[name]) for name in transforms}
-    behind = {
-        name
-        for name, transform in transforms.items()
-        if made_from(tables[name]) != (transform.fingerprint, {t: current[t] for t in transform.inputs.values()})
-    }
-    behind = _with_dependents(behind, {name: set(t.inputs.values()) for name, t in transforms.items()})
-    ready = {name for name in behind - set(failed) if not (transforms[name].needs - {name}) & behind}
+    state = look(project, load, pinned or {}, backfills)
+    behind = state.behind
+    ready = {name for name in behind - set(failed) if not (state.transforms[name].needs - {name}) & behind}
+    first = sorted(ready)[:_MOST_AT_ONCE]
     return Plan(
-        ready=tuple(sorted(ready)),
-        waiting=tuple(sorted(behind - ready - set(failed))),
+        ready=tuple(choose(state, name, memory or Memory()) for name in first),
+        waiting=tuple(sorted(behind - set(first) - set(failed))),
         failed=tuple(sorted(failed)),
-        pinned=sources,
+        pinned=state.sources,
     )
+
+
+def choose(state: State, table: str, memory: Memory) -> Choice:
+    """Return what shall make a table's run."""
+    backfill = state.requested.get(table)
+    transform = state.transforms[table]
+    rows, incremental = input_rows(
+        transform, state.tables[table], state.tables, state.current, whole=backfill is not None
+    )
+    choice = choose_engine(transform, rows, memory, incremental=incremental)
+    return msgspec.structs.replace(choice, backfill=backfill)
 
 
 def _with_dependents(behind: set[str], inputs: Mapping[str, set[str]]) -> set[str]:

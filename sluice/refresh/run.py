@@ -17,9 +17,10 @@ import duckdb
 import msgspec
 from pyiceberg.table import Table
 
-from sluice.errors import CheckFailed, CommitConflict
+from sluice.errors import CheckFailed, CommitConflict, TableError
 from sluice.project import CompiledTransform, Project
 from sluice.refresh.audit import audit
+from sluice.refresh.backfill import Backfill
 from sluice.refresh.build import Build
 from sluice.refresh.conflicts import quarantine_conflicts
 from sluice.refresh.course import FINGERPRINT, INPUTS, Course, choose_course
@@ -46,6 +47,7 @@ class Run(msgspec.Struct, frozen=True):
     snapshot: str
     seconds: dict[str, float]
     cost_usd: float
+    memory_mib: int = 0
     incremental: bool = False
     reason: str = ""
     rows_written: int = 0
@@ -64,28 +66,65 @@ class Workshop:
 
 
 def run_transform(
-    project: Project, table: str, workshop: Workshop, *, run_id: str, pinned: Mapping[str, str] | None = None
+    project: Project,
+    table: str,
+    workshop: Workshop,
+    *,
+    run_id: str,
+    pinned: Mapping[str, str] | None = None,
+    backfill: Backfill | None = None,
 ) -> Run:
     """Bring ``table`` up to the ``pinned`` snapshots of its inputs (those not named: the current ones).
+
+    Rows of ``backfill`` are computed anew, whatever changed.
 
     ``CheckFailed`` when the result breaks the contract; ``CommitConflict`` when other writers were faster each time.
     """
     for attempt in range(workshop.attempts):
         try:
-            return _run_once(project, table, workshop, run_id=run_id, pinned=pinned or {})
+            return _run_once(project, table, workshop, run_id=run_id, pinned=pinned or {}, backfill=backfill)
         except CommitConflict:
             if attempt + 1 == workshop.attempts:
                 raise
     raise AssertionError("unreachable: attempts is at least 1")
 
 
-def _run_once(project: Project, table: str, workshop: Workshop, *, run_id: str, pinned: Mapping[str, str]) -> Run:
+def described_run(table: Table, name: str) -> Run:
+    """Return the run that made the table's current snapshot, as its commit describes it."""
+    snapshot = table.current_snapshot()
+    if snapshot is None or snapshot.summary is None:
+        raise TableError(f"{name} has no snapshot.", next_step="look at the log of the job that should have made it.")
+    said = snapshot.summary.additional_properties
+    course = said.get("sluice.course", "")
+    return Run(
+        table=name,
+        run_id=said["sluice.run-id"],
+        engine=said["sluice.engine"],
+        inputs=msgspec.json.decode(said[INPUTS], type=dict[str, str]),
+        rows=int(said["sluice.rows"]),
+        snapshot=snapshot_of(table),
+        seconds={"all": float(said.get("sluice.seconds", "0"))},
+        cost_usd=float(said["sluice.cost-usd"]),
+        incremental=course.startswith("incremental"),
+        reason=course.partition(": ")[2],
+    )
+
+
+def _run_once(
+    project: Project,
+    table: str,
+    workshop: Workshop,
+    *,
+    run_id: str,
+    pinned: Mapping[str, str],
+    backfill: Backfill | None,
+) -> Run:
     contract, transform = project.contract(table), project.transform(table)
     clock = _Clock()
     target = workshop.load(table)
     sources = {name: workshop.load(name) for name in transform.inputs.values()}
     inputs = {name: pinned.get(name, snapshot_of(source)) for name, source in sources.items()}
-    course = choose_course(transform, target, sources, inputs)
+    course = choose_course(transform, target, sources, inputs, backfill)
     clock.lap("open")
     with tempfile.TemporaryDirectory() as scratch, duckdb.connect() as connection:
         _prepare(connection, scratch, workshop)
@@ -131,6 +170,7 @@ def _run_once(project: Project, table: str, workshop: Workshop, *, run_id: str, 
         snapshot=snapshot_of(published),
         seconds=clock.laps,
         cost_usd=_cost(clock, workshop),
+        memory_mib=workshop.memory_mib,
         incremental=course.incremental,
         reason=course.reason,
         rows_written=build.rows,

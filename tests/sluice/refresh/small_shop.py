@@ -27,6 +27,7 @@ from tests.sluice.ingestion.test_commit import LocalSettings
 _FOLDER = Path(__file__).parent / "shop"
 _DAY = date(2026, 1, 1)
 _NOON = datetime(2026, 1, 1, 12)
+_SESSIONS = ("s1", "s2", "s3", "été", "back\\xslash")
 Row = dict[str, Any]
 
 
@@ -138,7 +139,7 @@ def _row(dataset: str, chance: random.Random) -> Row:
             "product_id": product or "p5", "category": chance.choice(["toys", "books", "gone"]), "updated_at": at,
         },
         "clicks": lambda: {
-            "event_id": f"e{chance.randint(1, 15)}", "session_id": chance.choice(["s1", "s2", "s3", "été", "back\\xslash"]),
+            "event_id": f"e{chance.randint(1, 15)}", "session_id": chance.choice(_SESSIONS),
             "happened_at": at,
         },
     }[dataset]()  # fmt: skip

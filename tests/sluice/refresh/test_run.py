@@ -72,7 +72,7 @@ class World:
 
     def plan(self, **given: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
         plan = plan_refresh(self.project, self.load, **given)
-        return plan.ready, plan.waiting
+        return tuple(choice.table for choice in plan.ready), plan.waiting
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Runs transforms that are too large for `run_transform`."""

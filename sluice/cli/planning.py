@@ -1,0 +1,57 @@
+"""What `sluice plan` and `sluice backfill` ask the planner, and how it is shown."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from sluice.cli.deployment import client
+from sluice.errors import CommandError
+
+_ENGINES = {"small": "Lambda", "large": "Lambda, large", "spark": "Spark on Glue"}
+
+
+def print_plan(outputs: dict[str, str], console: Console) -> None:
+    """Print what a refresh would do now: in which order, how much of each table, on what, why, and at what cost."""
+    steps = _ask(outputs, {"explain": True})["steps"]
+    if not steps:
+        console.print("Every derived table is up to date; a refresh would do nothing.")
+        return
+    table = Table("wave", "table", "what", "engine", "input rows", "s", "USD", box=None, padding=(0, 1, 0, 0))
+    for step in steps:
+        table.add_row(
+            str(step["wave"]), step["table"], step["course"], _ENGINES[step["engine"]], f"{step['rows']:,}",
+            f"{step['seconds']:.0f}", f"{step['cost_usd']:.6f}",
+        )  # fmt: skip
+    console.print(table)
+    console.print(f"{len(steps)} tables, about {sum(step['cost_usd'] for step in steps):.6f} USD (estimated)")
+    dearest = max(steps, key=lambda step: step["cost_usd"])
+    console.print(f"{dearest['table']}, the dearest: {dearest['engine_reason']}")
+
+
+def request_backfill(outputs: dict[str, str], table: str, *, first: str, last: str, column: str) -> str:
+    """Note a backfill and start a refresh that does it; return what was noted."""
+    answer = _ask(outputs, {"request": {"table": table, "first": first, "last": last, "column": column}})
+    if "refused" in answer:
+        raise CommandError(answer["refused"], safe="nothing was requested.", next_step=answer["next"])
+    client("stepfunctions").start_execution(stateMachineArn=outputs["RefreshStateMachineArn"])
+    noted = answer["noted"]
+    what = f"{noted['column']} from {noted['first']} to {noted['last']}" if noted["column"] else "the whole table"
+    return f"{table}: {what} will be computed anew; readers see the present rows until it is published."
+
+
+def cancel_backfill(outputs: dict[str, str], table: str) -> str:
+    """Take back a backfill that has not been done; return what happened."""
+    count = _ask(outputs, {"request": {"table": table}, "cancel": True})["cancelled"]
+    return f"{table}: {'the backfill was taken back' if count else 'no backfill was waiting'}."
+
+
+def _ask(outputs: dict[str, str], question: dict[str, Any]) -> dict[str, Any]:
+    answer = client("lambda").invoke(FunctionName=outputs["PlanFunctionName"], Payload=json.dumps(question).encode())
+    said: dict[str, Any] = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise CommandError(f"The planner failed: {said.get('errorMessage', said)}", safe="nothing was changed.")
+    return said

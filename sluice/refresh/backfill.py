@@ -1,0 +1,68 @@
+"""Requests to compute a part of a table anew, whatever changed: kept in the ledger until a run has done it."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import msgspec
+
+from sluice.contracts import Contract
+from sluice.errors import CommandError
+from sluice.project import Project
+
+_TIMES = ("date", "timestamp")
+
+
+class Backfill(msgspec.Struct, frozen=True):
+    """Which rows of ``table``: those with ``column`` from the day ``first`` to ``last``, both included.
+
+    Without a column it is all of them. ``requested`` is when, and tells one request from the next.
+    """
+
+    table: str
+    column: str = ""
+    first: str = ""
+    last: str = ""
+    requested: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.column} {self.first} to {self.last}" if self.column else "the whole table"
+
+    def condition(self, name: str) -> str:
+        """Return the SQL condition that the rows fulfil; ``name`` is the column as the query calls it."""
+        return f"CAST({name} AS DATE) BETWEEN DATE '{self.first}' AND DATE '{self.last}'"
+
+
+def checked_backfill(project: Project, request: Backfill) -> Backfill:
+    """Return the request with its column; one that no run could do is refused."""
+    known = {transform.table: transform for transform in project.transforms}
+    if request.table not in known:
+        raise CommandError(
+            f"{request.table} is no derived table.", safe="nothing was requested.",
+            next_step=f"name one of {', '.join(sorted(known))}.",
+        )  # fmt: skip
+    if not request.first and not request.last:
+        return msgspec.structs.replace(request, column="")
+    try:
+        first, last = (date.fromisoformat(text) for text in (request.first, request.last))
+    except ValueError as error:
+        raise CommandError(
+            f"--from and --to are two days, as 2026-01-31: {error}.", safe="nothing was requested."
+        ) from error
+    if first > last:
+        raise CommandError(f"--from {first} is after --to {last}.", safe="nothing was requested.")
+    contract = project.contract(request.table)
+    return msgspec.structs.replace(request, column=_column(contract, known[request.table].by, request.column))
+
+
+def _column(contract: Contract, by: tuple[str, ...], wanted: str) -> str:
+    """Return the column that says when a row was: the one wanted, else of ``by``, of the partitions, else the first."""
+    times = [column.name for column in contract.columns if column.type.name in _TIMES]
+    if (wanted and wanted not in times) or not times:
+        raise CommandError(
+            f"{contract.table} has no date or timestamp {wanted or 'column'}.", safe="nothing was requested.",
+            next_step=f"name one of {', '.join(times)} with --column." if times else "leave out --from and --to.",
+        )  # fmt: skip
+    partitions = [field.column for field in contract.partitioning]
+    first = [name for name in (wanted, *by, *partitions, *times) if name in times]
+    return first[0]

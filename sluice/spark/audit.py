@@ -1,0 +1,118 @@
+"""Runs a table's checks on what a run wrote, before anybody sees it. As ``sluice.refresh.audit`` does on DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_
+from typing import Any, Literal
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from sluice.spark.shipped import Check
+
+_EXAMPLES = 3
+_COMPARISONS = {
+    "mustBe": "=",
+    "mustNotBe": "<>",
+    "mustBeGreaterThan": ">",
+    "mustBeGreaterOrEqualTo": ">=",
+    "mustBeLessThan": "<",
+    "mustBeLessOrEqualTo": "<=",
+}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A check that does not hold: how many rows break it (or what was measured), with examples."""
+
+    check: str
+    found: str
+    examples: tuple[str, ...]
+    severity: Literal["error", "warning"]
+
+    def __str__(self) -> str:
+        shown = f"; for example {', '.join(self.examples)}" if self.examples else ""
+        return f"{self.check}: {self.found}{shown}"
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What is checked: the new ``rows``; the ``table`` as it will be, and as it is (``previous``), by name in SQL.
+
+    ``by`` are the columns whose values all rows of a value are new together; ``references`` the tables referred to.
+    """
+
+    spark: SparkSession
+    rows: DataFrame
+    table: str
+    previous: str
+    by: tuple[str, ...]
+    references: Mapping[str, str]
+
+
+def audit(checks: Sequence[Check], audited: Audited) -> list[Failure]:
+    """Return every check that does not hold; rows that are not new held theirs before.
+
+    All row rules are counted in one pass.
+    """
+    rules = [check for check in checks if check.kind == "rows"]
+    failures = []
+    if rules:
+        counts = audited.rows.agg(*(F.count(F.when(F.expr(check.sql), 1)) for check in rules)).collect()[0]
+        for check, count in zip(rules, counts, strict=True):
+            if count:
+                broken = audited.rows.where(check.sql).select(check.columns[0]).distinct()
+                failures.append(Failure(check.name, f"{count:,} rows", _values(broken), check.severity))
+    for check in checks:
+        if check.kind == "unique":
+            failures += _duplicates(audited, check)
+        elif check.kind == "foreign_key":
+            failures += _orphans(audited, check)
+        elif check.kind == "measure":
+            failures += _measured(audited, check)
+    return failures
+
+
+def _duplicates(audited: Audited, check: Check) -> Iterator[Failure]:
+    # Rows that share a key share those of its columns too, so both are new, or neither.
+    only_new = audited.by and set(audited.by) <= set(check.columns)
+    rows = audited.rows if only_new else audited.spark.table(audited.table)
+    repeated = rows.groupBy(*check.columns).count().where("count > 1").select(*check.columns)
+    if count := repeated.count():
+        yield Failure(check.name, f"{count:,} keys", _values(repeated), check.severity)
+
+
+def _orphans(audited: Audited, check: Check) -> Iterator[Failure]:
+    theirs = [f"_sluice_{place}" for place, _ in enumerate(check.referenced)]
+    named = (F.col(name).alias(other) for name, other in zip(check.referenced, theirs, strict=True))
+    others = audited.spark.table(audited.references[check.references]).select(*named)
+    same = reduce(and_, (F.col(own) == F.col(other) for own, other in zip(check.columns, theirs, strict=True)))
+    present = reduce(and_, (F.col(own).isNotNull() for own in check.columns))
+    orphans = audited.rows.where(present).join(others, same, "left_anti")
+    if count := orphans.count():
+        examples = _values(orphans.select(*check.columns).distinct())
+        yield Failure(check.name, f"{count:,} rows", examples, check.severity)
+
+
+def _measured(audited: Audited, check: Check) -> Iterator[Failure]:
+    query = check.sql.replace("{table}", audited.table).replace("{previous}", audited.previous)
+    rows = audited.spark.sql(query).collect()
+    found = rows[0][0] if rows else None
+    if found is None or not _holds(audited.spark, found, check.operator, check.operand):
+        yield Failure(check.name, f"found {found}, {check.operator} {check.operand}", (), check.severity)
+
+
+def _holds(spark: SparkSession, found: Any, operator: str, operand: Any) -> bool:
+    if operator in ("mustBeBetween", "mustNotBeBetween"):
+        given = {"found": found, "least": operand[0], "most": operand[1]}
+        inside = bool(spark.sql("SELECT :found BETWEEN :least AND :most", given).collect()[0][0])
+        return inside if operator == "mustBeBetween" else not inside
+    query = f"SELECT :found {_COMPARISONS[operator]} :operand"
+    return bool(spark.sql(query, {"found": found, "operand": operand}).collect()[0][0])
+
+
+def _values(rows: DataFrame) -> tuple[str, ...]:
+    return tuple(repr(row[0]) if len(row) == 1 else repr(tuple(row)) for row in rows.limit(_EXAMPLES).collect())

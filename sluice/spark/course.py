@@ -1,0 +1,76 @@
+"""How a run goes: whole, or only what the changes of its inputs touch; and why. As ``sluice.refresh.course`` has it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sluice.spark.lake import EMPTY, Difference, Head, Lake
+from sluice.spark.shipped import Shipped
+
+#: Snapshot properties that say what a derived snapshot was made from.
+INPUTS, FINGERPRINT = "sluice.inputs", "sluice.fingerprint"
+#: When more than this share of an input changed, following each change costs more than computing all.
+_MOST_CHANGED = 0.5
+#: … but inputs of so few bytes are followed whatever their share.
+_SMALL = 1 << 20
+
+
+@dataclass(frozen=True)
+class Course:
+    """``differences`` are the inputs' changes by parameter, none when the whole table is computed; with the reason."""
+
+    differences: Mapping[str, Difference] | None
+    reason: str
+
+    @property
+    def incremental(self) -> bool:
+        """Tell whether only what changes touch is computed."""
+        return self.differences is not None
+
+    def __str__(self) -> str:
+        return f"{'incremental' if self.incremental else 'full'}: {self.reason}"
+
+
+def choose_course(lake: Lake, transform: Shipped, head: Head, inputs: Mapping[str, str]) -> Course:
+    """Return how a run goes from the table's ``head`` to the input snapshots ``inputs`` (by table)."""
+    if why := _must_be_whole(lake, transform, head):
+        return Course(None, why)
+    read: Mapping[str, str] = json.loads(head.summaries[head.main].get(INPUTS, "{}"))
+    found: dict[str, Difference] = {}
+    for parameter, name in transform.inputs.items():
+        change = lake.difference(name, read.get(name, EMPTY), inputs[name])
+        if change is None:
+            return Course(None, f"what changed in {name} cannot be told: its earlier snapshot expired or has deletes")
+        if why := _too_wide(transform, parameter, name, change):
+            return Course(None, why)
+        found[parameter] = change
+    changed = [transform.inputs[parameter] for parameter, change in found.items() if change.changed]
+    return Course(found, f"changes of {', '.join(changed) or 'nothing'}")
+
+
+def _must_be_whole(lake: Lake, transform: Shipped, head: Head) -> str:
+    """Return why the table cannot be brought up to date from what it holds; nothing when it can."""
+    if transform.write == "replace":
+        return "written whole"
+    if head.main == EMPTY:
+        return "first run"
+    if head.summaries[head.main].get(FINGERPRINT) != transform.fingerprint:
+        return "the transform or a contract changed"
+    if lake.has_deletes(transform.table, head.main):
+        return "the table has deletes of single rows"
+    return ""
+
+
+def _too_wide(transform: Shipped, parameter: str, name: str, change: Difference) -> str:
+    """Return why this change makes the whole table be computed; nothing when it does not."""
+    if not change.changed:
+        return ""
+    if transform.write == "append":
+        return f"rows of {name} were removed or replaced" if change.removed else ""
+    if not transform.leads[parameter].leads:
+        return f"{name} changed, and nothing declares what that touches"
+    if change.changed_bytes > max(_MOST_CHANGED * change.whole_bytes, _SMALL):
+        return f"most of {name} changed"
+    return ""

@@ -1,0 +1,164 @@
+"""The lake's Iceberg tables as Spark sees them: their snapshots, their rows at one, what changed between two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+#: Stands for a table that has no snapshot yet.
+EMPTY = "empty"
+MAIN = "main"
+#: Columns that Iceberg adds to the rows that came and went.
+_OF_CHANGES = ("_change_type", "_change_ordinal", "_commit_snapshot_id")
+_TIMES = "_sluice_times"
+
+
+@dataclass(frozen=True)
+class Head:
+    """A table at one moment: its ``main`` snapshot, all ``branches``, and of each snapshot its parent and summary."""
+
+    main: str
+    branches: Mapping[str, str]
+    parents: Mapping[str, str]
+    summaries: Mapping[str, Mapping[str, str]]
+
+    def ancestors(self, snapshot: str) -> Iterator[str]:
+        """Yield ``snapshot`` and what it was made from, back to the oldest one that is kept."""
+        place = snapshot
+        while place in self.parents:
+            yield place
+            place = self.parents[place]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What changed from the snapshot ``before`` to ``now``: how many files came and went, and the bytes of both."""
+
+    before: str
+    now: str
+    added: int = 0
+    removed: int = 0
+    changed_bytes: int = 0
+    whole_bytes: int = 0
+
+    @property
+    def changed(self) -> bool:
+        """Tell whether the two snapshots consist of different files."""
+        return bool(self.added or self.removed)
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The catalog ``lake``; ``prefix`` stands before its databases' names."""
+
+    spark: SparkSession
+    prefix: str = ""
+
+    def name(self, table: str, part: str = "") -> str:
+        """Return ``database.table`` (or one of its metadata tables or branches) as Spark's SQL names it."""
+        database, _, plain = table.partition(".")
+        names = (f"{self.prefix}{database}", plain, *([part] if part else []))
+        return ".".join(("lake", *(f"`{name}`" for name in names)))
+
+    def head(self, table: str) -> Head:
+        """Return the table as it is now."""
+        # In this order: what a branch refers to was there before.
+        refs = self.spark.sql(f"SELECT name, type, snapshot_id FROM {self.name(table, 'refs')}").collect()
+        branches = {row["name"]: str(row["snapshot_id"]) for row in refs if row["type"] == "BRANCH"}
+        snapshots = self.spark.sql(
+            f"SELECT snapshot_id, parent_id, summary FROM {self.name(table, 'snapshots')}"
+        ).collect()
+        return Head(
+            branches.pop(MAIN, EMPTY),
+            branches,
+            {str(row["snapshot_id"]): str(row["parent_id"] or "") for row in snapshots},
+            {str(row["snapshot_id"]): row["summary"] or {} for row in snapshots},
+        )
+
+    def rows(self, table: str, snapshot: str) -> DataFrame:
+        """Return the table's rows at ``snapshot``, in the table's present columns: those added later are null."""
+        present = self.spark.table(self.name(table))
+        if snapshot == EMPTY:
+            return present.where(F.lit(False))
+        then = self.spark.read.option("snapshot-id", snapshot).table(self.name(table))
+        if then.schema == present.schema:
+            return then
+        known = set(then.columns)
+        return then.select(
+            *(
+                (F.col(field.name) if field.name in known else F.lit(None)).cast(field.dataType).alias(field.name)
+                for field in present.schema.fields
+            )
+        )
+
+    def difference(self, table: str, before: str, now: str) -> Difference | None:
+        """Return what changed from one snapshot to another; none when it cannot be told.
+
+        That is when the earlier one has expired or the later was not made from it, or deletes of single rows are in
+        one of them.
+        """
+        if before == now:
+            return Difference(before, now)
+        if before != EMPTY and before not in set(self.head(table).ancestors(now)):
+            return None
+        files = self._files(table, before).alias("before").join(self._files(table, now).alias("now"), "path", "full")
+        came, went = F.col("before.size").isNull(), F.col("now.size").isNull()
+        size = F.coalesce("now.size", "before.size")
+        found = files.agg(
+            F.count(F.when(F.coalesce(F.col("before.content"), F.lit(0)) != 0, 1)).alias("deletes_before"),
+            F.count(F.when(F.coalesce(F.col("now.content"), F.lit(0)) != 0, 1)).alias("deletes_now"),
+            F.count(F.when(came, 1)).alias("added"),
+            F.count(F.when(went, 1)).alias("removed"),
+            F.coalesce(F.sum(F.when(came | went, size)), F.lit(0)).alias("changed"),
+            F.coalesce(F.sum("now.size"), F.lit(0)).alias("whole"),
+        ).collect()[0]
+        if found["deletes_before"] or found["deletes_now"]:
+            return None
+        return Difference(before, now, found["added"], found["removed"], found["changed"], found["whole"])
+
+    def has_deletes(self, table: str, snapshot: str) -> bool:
+        """Tell whether deletes of single rows belong to ``snapshot``."""
+        return snapshot != EMPTY and bool(self._files(table, snapshot).where("content <> 0").limit(1).collect())
+
+    def came(self, table: str, before: str, now: str) -> DataFrame:
+        """Return the rows of the files that came after ``before`` up to ``now``, those written anew among them."""
+        # By way of a function: Iceberg 1.10 takes a plain comparison for one with a column of the data, and fails.
+        return self._log(table, before, now).where("lower(_change_type) = 'insert'").drop(*_OF_CHANGES)
+
+    def changed_rows(self, table: str, difference: Difference) -> DataFrame:
+        """Return the rows that came or went; one that was only written to another file is neither."""
+        if difference.before == EMPTY:
+            return self.rows(table, difference.now)
+        return self._net(table, difference).drop(_TIMES)
+
+    def added_rows(self, table: str, difference: Difference) -> DataFrame:
+        """Return the rows that came, each as often as it came."""
+        if difference.before == EMPTY:
+            return self.rows(table, difference.now)
+        net = self._net(table, difference).where(F.col(_TIMES) > 0)
+        return net.withColumn(_TIMES, F.explode(F.sequence(F.lit(1), F.col(_TIMES).cast("int")))).drop(_TIMES)
+
+    def _net(self, table: str, difference: Difference) -> DataFrame:
+        """Return each row whose number changed, with by how much (``_TIMES``)."""
+        if not difference.changed:
+            return self.rows(table, EMPTY).withColumn(_TIMES, F.lit(0))
+        log = self._log(table, difference.before, difference.now)
+        own = [name for name in log.columns if name not in _OF_CHANGES]
+        once = F.when(F.col("_change_type") == "INSERT", 1).otherwise(-1)
+        return log.groupBy(*own).agg(F.sum(once).alias(_TIMES)).where(F.col(_TIMES) != 0)
+
+    def _log(self, table: str, before: str, now: str) -> DataFrame:
+        reader = self.spark.read.option("start-snapshot-id", before).option("end-snapshot-id", now)
+        return reader.table(self.name(table, "changes"))
+
+    def _files(self, table: str, snapshot: str) -> DataFrame:
+        files = self.name(table, "files")
+        read = (
+            self.spark.table(files).where(F.lit(False))
+            if snapshot == EMPTY
+            else self.spark.read.option("snapshot-id", snapshot).table(files)
+        )
+        return read.select("content", F.col("file_path").alias("path"), F.col("file_size_in_bytes").alias("size"))

@@ -1,0 +1,152 @@
+"""Narrows a run to what changed: from the changed rows of its inputs to the values of ``by`` that they lead to.
+
+The same steps as ``sluice.refresh.affected`` takes in SQL. Nulls are values like others in every comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import reduce
+from operator import and_
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from sluice.spark.lake import Difference, Lake
+from sluice.spark.shipped import Shipped
+
+#: Up to so many values choose files one by one (Iceberg looks at no more), else their least and greatest do.
+_FEW_VALUES = 200
+
+
+class Narrowing:
+    """One run's inputs, by parameter, and what changed in them. ``close`` lets go of what was kept in memory."""
+
+    def __init__(
+        self, lake: Lake, transform: Shipped, inputs: Mapping[str, str], differences: Mapping[str, Difference]
+    ) -> None:
+        self._lake, self._transform, self._differences = lake, transform, differences
+        self._whole = {parameter: lake.rows(name, inputs[name]) for parameter, name in transform.inputs.items()}
+        self._kept: list[DataFrame] = []
+
+    def keep(self, rows: DataFrame) -> DataFrame:
+        """Return ``rows`` so that they are computed once, until ``close``."""
+        self._kept.append(rows.persist())
+        return rows
+
+    def close(self) -> None:
+        """Free what was kept."""
+        for rows in self._kept:
+            rows.unpersist()
+
+    def affected(self) -> DataFrame | None:
+        """Return the values of ``by`` that are computed anew, each once; none when nothing changed."""
+        parts = [
+            self._scope_of(parameter, self._with_other_versions(parameter, difference))
+            for parameter, difference in self._differences.items()
+            if difference.changed
+        ]
+        if not parts:
+            return None
+        found = self.keep(reduce(DataFrame.unionByName, parts).distinct())
+        return found if found.limit(1).count() else None
+
+    def narrowed(self, affected: DataFrame) -> dict[str, DataFrame]:
+        """Return each input with the rows that lead to ``affected`` only."""
+        done: dict[str, DataFrame] = {}
+        for parameter in self._transform.inputs:
+            self._narrow(parameter, affected, done)
+        return done
+
+    def added(self) -> dict[str, DataFrame]:
+        """Return each input with the rows only that came."""
+        return {
+            parameter: self._lake.added_rows(name, self._differences[parameter])
+            for parameter, name in self._transform.inputs.items()
+        }
+
+    def _with_other_versions(self, parameter: str, difference: Difference) -> DataFrame:
+        """Return the changed rows, and rows with their key where the function sees one of each key."""
+        lead = self._transform.leads[parameter]
+        changed = self.keep(self._lake.changed_rows(self._transform.inputs[parameter], difference))
+        if not lead.needs_versions:
+            return changed
+        return changed.unionByName(with_values(self._whole[parameter], lead.key, changed, lead.key))
+
+    def _scope_of(self, parameter: str, rows: DataFrame) -> DataFrame:
+        """Return the values of ``by`` that ``rows`` of an input lead to."""
+        lead = self._transform.leads[parameter]
+        if lead.on:
+            named = zip(lead.on, self._transform.by, strict=True)
+            return rows.select(*(F.col(own).alias(by) for own, by in named)).distinct()
+        assert lead.through is not None
+        own, theirs = _sides(lead.matching)
+        return self._scope_of(lead.through, with_values(self._whole[lead.through], theirs, rows, own))
+
+    def _narrow(self, parameter: str, affected: DataFrame, done: dict[str, DataFrame]) -> DataFrame:
+        if parameter in done:
+            return done[parameter]
+        lead, whole = self._transform.leads[parameter], self._whole[parameter]
+        if lead.on:
+            rows = with_values(whole, lead.on, affected, self._transform.by)
+        elif lead.through is not None:
+            own, theirs = _sides(lead.matching)
+            rows = with_values(whole, own, self._narrow(lead.through, affected, done), theirs)
+        else:
+            done[parameter] = whole
+            return whole
+        if lead.needs_versions:
+            rows = with_values(whole, lead.key, self.keep(rows), lead.key)
+        done[parameter] = self.keep(rows)
+        return rows
+
+
+def with_values(rows: DataFrame, columns: Sequence[str], values: DataFrame, named: Sequence[str]) -> DataFrame:
+    """Return the ``rows`` whose ``columns`` hold what some row of ``values`` holds in the columns ``named``."""
+    near = rows.where(may_hold(rows, columns[0], values, named[0]))
+    return _joined(near, columns, values, named, "left_semi")
+
+
+def without_values(rows: DataFrame, columns: Sequence[str], values: DataFrame, named: Sequence[str]) -> DataFrame:
+    """Return the other ``rows``."""
+    return _joined(rows, columns, values, named, "left_anti")
+
+
+def may_hold(rows: DataFrame, column: str, values: DataFrame, named: str) -> Column:
+    """Return a condition that Iceberg can tell files by, and that holds wherever ``column`` is one of ``values``."""
+    kind = rows.schema[column].dataType
+    some = [row[0] for row in values.select(named).distinct().limit(_FEW_VALUES + 1).collect()]
+    null = F.lit(False)
+    if None in some:
+        null = F.col(column).isNull()
+    present = [_literal(value, kind) for value in some if value is not None]
+    if len(some) <= _FEW_VALUES:
+        return F.col(column).isin(present) | null if present else null
+    least, greatest, nulls = values.agg(
+        F.min(named), F.max(named), F.count(F.when(F.col(named).isNull(), 1))
+    ).collect()[0]
+    between = F.col(column).between(_literal(least, kind), _literal(greatest, kind))
+    return between | F.col(column).isNull() if nulls else between
+
+
+def _literal(value: Any, kind: Any) -> Column:
+    # A datetime on its way to Java would be taken as one of this machine's time zone.
+    return F.lit(str(value)).cast(kind) if isinstance(value, datetime) else F.lit(value)
+
+
+def _joined(rows: DataFrame, columns: Sequence[str], values: DataFrame, named: Sequence[str], how: str) -> DataFrame:
+    # Under names of their own: both sides may come from the same table.
+    other = values.select(*(F.col(name).alias(_other(place)) for place, name in enumerate(named))).distinct()
+    same: Iterable[Column] = (F.col(name).eqNullSafe(F.col(_other(place))) for place, name in enumerate(columns))
+    return rows.join(other, reduce(and_, same), how)
+
+
+def _other(place: int) -> str:
+    return f"_sluice_{place}"
+
+
+def _sides(matching: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    own, theirs = zip(*matching, strict=True)
+    return own, theirs

@@ -1,0 +1,230 @@
+"""Runs one transform on Spark: read its inputs' snapshots, write to a branch, check there, and only then publish.
+
+A run reads what the one before left, whichever engine made it, and leaves what the next one needs to know.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pyspark.sql import DataFrame
+
+from sluice.errors import CheckFailed, CommitConflict
+from sluice.spark.audit import Audited, Failure, audit
+from sluice.spark.branch import Branch, drop_leftovers
+from sluice.spark.conflicts import quarantine_conflicts
+from sluice.spark.course import FINGERPRINT, INPUTS, Course, choose_course
+from sluice.spark.lake import Head, Lake
+from sluice.spark.narrow import Narrowing, with_values
+from sluice.spark.shipped import Shipped, ShippedProject
+from sluice.transforms import Source, Transform, apply, conflicting
+
+#: USD for one hour of one data processing unit of Glue in us-east-1, 2026; a run is billed for a minute at least.
+USD_PER_DPU_HOUR = 0.44
+_LEAST_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run did, as ``sluice.refresh.run.Run`` says it."""
+
+    table: str
+    run_id: str
+    engine: str
+    inputs: dict[str, str]
+    rows: int
+    snapshot: str
+    seconds: dict[str, float]
+    cost_usd: float
+    incremental: bool
+    reason: str
+    rows_written: int
+    conflicts: int
+    warnings: tuple[str, ...]
+
+    def to_json(self) -> str:
+        """Return the run in one line."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where a run works: the lake, what is declared, the function of a table by name, and what an hour costs.
+
+    ``whole`` is why the whole table is computed, whatever changed; empty: only if it must be.
+    """
+
+    lake: Lake
+    project: ShippedProject
+    function: Callable[[str], Transform]
+    dpus: float = 0.0
+    whole: str = ""
+    attempts: int = 3
+    began: float = field(default_factory=time.monotonic)
+
+    def cost(self) -> float:
+        """Return what this process has cost so far, in USD."""
+        seconds = max(time.monotonic() - self.began, _LEAST_SECONDS)
+        return round(seconds / 3600 * self.dpus * USD_PER_DPU_HOUR, 8)
+
+
+def run_transform(workshop: Workshop, table: str, *, run_id: str, pinned: Mapping[str, str] | None = None) -> Run:
+    """Bring ``table`` up to the ``pinned`` snapshots of its inputs (those not named: the current ones).
+
+    ``CheckFailed`` when the result breaks the contract; ``CommitConflict`` when other writers were faster each time.
+    """
+    for attempt in range(workshop.attempts):
+        try:
+            return _Attempt(workshop, table, run_id, pinned or {}).run()
+        except CommitConflict:
+            if attempt + 1 == workshop.attempts:
+                raise
+    raise AssertionError("unreachable: attempts is at least 1")
+
+
+class _Attempt:
+    """One attempt of a run, from looking at the table to publishing it."""
+
+    def __init__(self, workshop: Workshop, table: str, run_id: str, pinned: Mapping[str, str]) -> None:
+        self._workshop, self._lake, self._table, self._run_id = workshop, workshop.lake, table, run_id
+        self._clock = _Clock()
+        self._transform: Shipped = workshop.project.transform(table)
+        self._function = workshop.function(table)
+        self._head: Head = self._lake.head(table)
+        drop_leftovers(self._lake, table, self._head, maker=table)
+        names = self._transform.inputs.values()
+        self._inputs = {name: pinned.get(name) or self._lake.head(name).main for name in names}
+        self._course = (
+            Course(None, workshop.whole)
+            if workshop.whole
+            else choose_course(self._lake, self._transform, self._head, self._inputs)
+        )
+        self._clock.lap("open")
+
+    def run(self) -> Run:
+        """Do all of it; whatever goes wrong, the branch is gone and main is as it was."""
+        differences = self._course.differences or {}
+        narrowing = Narrowing(self._lake, self._transform, self._inputs, differences)
+        branch = Branch(self._lake, self._table, maker=self._table, at=self._head.main)
+        try:
+            return self._finish(branch, self._write(branch, narrowing))
+        finally:
+            branch.drop()
+            narrowing.close()
+
+    def _write(self, branch: Branch, narrowing: Narrowing) -> Mapping[str, DataFrame] | None:
+        """Write the result to ``branch``; return the inputs that it was made of, none when nothing was written."""
+        if not self._course.incremental:
+            frames = {parameter: self._lake.rows(n, self._inputs[n]) for parameter, n in self._transform.inputs.items()}
+            branch.replace(self._computed(frames))
+        elif self._transform.write == "append":
+            frames = narrowing.added()
+            branch.append(self._computed(frames))
+        else:
+            affected = narrowing.affected()
+            if affected is None:
+                return None
+            frames = narrowing.narrowed(affected)
+            by = self._transform.by
+            rows = narrowing.keep(with_values(self._computed(frames), by, affected, by))
+            branch.merge(affected, rows, by)
+        self._clock.lap("write")
+        return frames
+
+    def _computed(self, frames: Mapping[str, DataFrame]) -> DataFrame:
+        """Return what the function makes of ``frames``, in the table's columns; as it is written, types are cast."""
+        keys = {name: self._workshop.project.dataset(table).key for name, table in self._transform.inputs.items()}
+        columns = self._lake.spark.table(self._lake.name(self._table)).columns
+        return apply(self._function, frames, keys).select(*columns)
+
+    def _finish(self, branch: Branch, frames: Mapping[str, DataFrame] | None) -> Run:
+        """Check what was written, put conflicts into quarantine, publish."""
+        written, made = branch.head()
+        failures: list[Failure] = []
+        conflicts = 0
+        if frames is not None:
+            failures = audit(self._transform.audit, self._audited(branch, written))
+            self._refuse([failure for failure in failures if failure.severity == "error"])
+            self._clock.lap("check")
+            conflicts = self._quarantine(frames)
+            self._clock.lap("conflicts")
+        rows, cost = branch.rows().count(), self._workshop.cost()
+        branch.stamp(self._summary(rows, cost))
+        snapshot = branch.publish()
+        self._clock.lap("publish")
+        return Run(
+            table=self._table,
+            run_id=self._run_id,
+            engine="spark",
+            inputs=self._inputs,
+            rows=rows,
+            snapshot=snapshot,
+            seconds=self._clock.laps,
+            cost_usd=cost,
+            incremental=self._course.incremental,
+            reason=self._course.reason,
+            rows_written=0 if frames is None else int(made.get("added-records", "0")),
+            conflicts=conflicts,
+            warnings=tuple(str(failure) for failure in failures),
+        )
+
+    def _audited(self, branch: Branch, written: str) -> Audited:
+        lake, merged = self._lake, self._course.incremental and self._transform.write != "append"
+        rows = lake.came(self._table, self._head.main, written) if self._course.incremental else branch.rows()
+        references = {
+            check.references: lake.name(check.references) for check in self._transform.audit if check.references
+        }
+        references[self._table] = branch.address
+        by = self._transform.by if merged else ()
+        return Audited(lake.spark, rows, branch.address, lake.name(self._table), by, references)
+
+    def _refuse(self, errors: list[Failure]) -> None:
+        if errors:
+            raise CheckFailed(
+                f"{self._table}: {len(errors)} of its checks fail:\n" + "\n".join(f"- {failure}" for failure in errors),
+                safe="readers still see the previous snapshot; nothing was published.",
+                next_step=f"mend the input or {self._workshop.project.dataset(self._table).file}; "
+                "the next refresh tries again.",
+            )
+
+    def _quarantine(self, frames: Mapping[str, DataFrame]) -> int:
+        """Put the records that lost against another of their key into quarantine; return how many were new there."""
+        sources: Mapping[str, Source] = self._function.sources  # type: ignore[attr-defined]
+        found = 0
+        for parameter, given in sources.items():
+            if given.newest is not None:
+                dataset = self._workshop.project.dataset(given.table)
+                losers = conflicting(frames[parameter], dataset.key, newest=given.newest)
+                found += quarantine_conflicts(self._lake, losers, dataset, maker=self._table, run_id=self._run_id)
+        return found
+
+    def _summary(self, rows: int, cost: float) -> dict[str, Any]:
+        """Return what the snapshot says of its making."""
+        return {
+            INPUTS: json.dumps(self._inputs, separators=(",", ":")),
+            FINGERPRINT: self._transform.fingerprint,
+            "sluice.run-id": self._run_id,
+            "sluice.rows": str(rows),
+            "sluice.engine": "spark",
+            "sluice.course": str(self._course),
+            "sluice.seconds": f"{sum(self._clock.laps.values()):.3f}",
+            "sluice.cost-usd": f"{cost:.8f}",
+        }
+
+
+class _Clock:
+    """Measures the steps of a run, in seconds."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """End the step ``name``."""
+        now = time.perf_counter()
+        self.laps[name] = round(now - self._last, 4)
+        self._last = now

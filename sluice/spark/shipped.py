@@ -1,0 +1,126 @@
+"""What is declared, as a run on Spark needs it: read from the project that was shipped with the code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Lead:
+    """How a changed row of an input leads to rows of the result: see ``sluice.transforms.Source``.
+
+    ``key`` are the columns by which the function sees one row each (none: it sees every row).
+    """
+
+    on: tuple[str, ...]
+    through: str | None
+    matching: tuple[tuple[str, str], ...]
+    key: tuple[str, ...]
+
+    @property
+    def leads(self) -> bool:
+        """Tell whether a change can be followed to the rows that it touches."""
+        return bool(self.on) or self.through is not None
+
+    @property
+    def needs_versions(self) -> bool:
+        """Tell whether rows of one key may lead to several places, so that all of them count wherever one does."""
+        columns = self.on or tuple(own for own, _ in self.matching)
+        return bool(self.key) and not set(columns) <= set(self.key)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One compiled check of a table: see ``sluice.project.CompiledCheck``; ``sql`` is Spark's."""
+
+    name: str
+    severity: Literal["error", "warning"]
+    kind: Literal["rows", "unique", "foreign_key", "measure"]
+    columns: tuple[str, ...]
+    sql: str
+    operator: str
+    operand: Any
+    references: str
+    referenced: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A derived table: how it is written, from which ``inputs`` (by parameter), and what must hold of it."""
+
+    table: str
+    inputs: Mapping[str, str]
+    fingerprint: str
+    write: str
+    by: tuple[str, ...]
+    leads: Mapping[str, Lead]
+    audit: tuple[Check, ...]
+    conflicts: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a run needs of a contract: ``columns`` are its own, without those that Sluice adds."""
+
+    name: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    file: str
+
+
+class ShippedProject:
+    """The declared project, from its JSON."""
+
+    def __init__(self, shipped: bytes) -> None:
+        project = json.loads(shipped)
+        self._datasets = {f"{each['database']}.{each['name']}": _dataset(each) for each in project["contracts"]}
+        self._transforms = {each["table"]: _transform(each) for each in project["transforms"]}
+
+    def dataset(self, table: str) -> Dataset:
+        """Return the contract of ``database.name``; ``KeyError`` when there is none."""
+        return self._datasets[table]
+
+    def transform(self, table: str) -> Shipped:
+        """Return the transform that makes ``table``; ``KeyError`` when there is none."""
+        return self._transforms[table]
+
+
+def _dataset(given: Mapping[str, Any]) -> Dataset:
+    columns = tuple(column["name"] for column in given["columns"])
+    return Dataset(given["name"], columns, tuple(given.get("key", ())), given.get("file", ""))
+
+
+def _transform(given: Mapping[str, Any]) -> Shipped:
+    leads = given.get("leads", {})
+    return Shipped(
+        given["table"],
+        given["inputs"],
+        given["fingerprint"],
+        given.get("write", "replace"),
+        tuple(given.get("by", ())),
+        {name: _lead(leads.get(name, {})) for name in given["inputs"]},
+        tuple(_check(each) for each in given.get("audit", ())),
+        frozenset(given.get("conflicts", ())),
+    )
+
+
+def _lead(given: Mapping[str, Any]) -> Lead:
+    matching = tuple((own, theirs) for own, theirs in given.get("matching", ()))
+    return Lead(tuple(given.get("on", ())), given.get("through"), matching, tuple(given.get("key", ())))
+
+
+def _check(given: Mapping[str, Any]) -> Check:
+    return Check(
+        given["name"],
+        given.get("severity", "error"),
+        given["kind"],
+        tuple(given.get("columns", ())),
+        given.get("spark") or "",
+        given.get("operator") or "",
+        given.get("operand"),
+        given.get("references", ""),
+        tuple(given.get("referenced", ())),
+    )

@@ -1,0 +1,210 @@
+"""Single runs on Spark: checks before publishing, other writers, what a killed run leaves, what inputs may be like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from localaws.server import LocalAws
+from sluice.errors import CheckFailed, CommitConflict
+from sluice.refresh.run import described_run
+from sluice.spark.branch import Branch
+from sluice.tables.files import snapshot_of
+from tests.sluice.refresh.small_shop import project
+from tests.sluice.spark.conftest import BUCKET
+from tests.sluice.spark.records import FRIDAY, MONDAY, click, order, product
+from tests.sluice.spark.shop import SharedShop
+from tests.sluice.spark.test_shipped import with_checks
+
+pytestmark = pytest.mark.spark
+
+
+@pytest.fixture
+def shop(aws: LocalAws, spark: SparkSession) -> SharedShop:
+    return SharedShop(aws, spark, BUCKET)
+
+
+@pytest.fixture
+def checked(aws: LocalAws, spark: SparkSession) -> SharedShop:
+    return SharedShop(aws, spark, BUCKET, declared=with_checks(project()))
+
+
+def test_what_breaks_a_check_is_never_published_and_both_engines_say_why(checked: SharedShop) -> None:
+    checked.deliver("orders", [order(1, FRIDAY), order(2, FRIDAY, state="lost", customer_id="c1")])
+    said = []
+    for run in (checked.run, checked.run_spark):
+        with pytest.raises(CheckFailed) as caught:
+            run("silver.orders")
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+    assert "- state is one of placed, paid: 1 rows; for example 'lost'" in said[1]
+    assert "- (customer_id) is unique: 1 keys; for example 'c1'" in said[1]
+    assert "- known products: 2 rows; for example 'c1'" in said[1]
+    assert "many" not in said[1]
+    assert checked.load("silver.orders").refs() == {}
+    assert checked.rows("silver.orders") == []
+
+
+def test_a_measure_sees_the_table_before_and_as_it_will_be(checked: SharedShop) -> None:
+    checked.deliver("products", [product(f"c{number}", "toys") for number in (1, 2, 3)])
+    checked.run("silver.products")
+    checked.deliver("orders", [order(1, FRIDAY), order(2, FRIDAY)])
+    assert checked.run_spark("silver.orders").warnings == ("many: found 2, mustBeGreaterThan 99",)
+    before = snapshot_of(checked.load("silver.orders"))
+    checked.deliver("orders", [order(3, MONDAY)])
+    with pytest.raises(CheckFailed, match=r"silver\.orders: 1 of its checks fail:\n- stays: found 50"):
+        checked.run_spark("silver.orders")
+    assert snapshot_of(checked.load("silver.orders")) == before
+    assert list(checked.load("silver.orders").refs()) == ["main"]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_run_that_another_overtakes_begins_again(
+    shop: SharedShop, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    shop.deliver("orders", [order(1, FRIDAY)])
+    if not first:
+        shop.run("silver.orders")
+        shop.deliver("orders", [order(2, FRIDAY)])
+    real, raced = Branch.publish, []
+
+    def publish(branch: Branch) -> str:
+        if not raced:
+            raced.append(True)
+            shop.deliver("orders", [order(3, FRIDAY)])
+            shop.run("silver.orders")
+        return real(branch)
+
+    monkeypatch.setattr(Branch, "publish", publish)
+    run = shop.run_spark("silver.orders")
+    assert run.reason == "changes of nothing"
+    assert len(shop.rows("silver.orders")) == (2 if first else 3)
+    assert list(shop.load("silver.orders").refs()) == ["main"]
+    assert run.snapshot == snapshot_of(shop.load("silver.orders"))
+
+
+def test_a_run_that_is_always_overtaken_ends_with_nothing_published(
+    shop: SharedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.deliver("orders", [order(1, FRIDAY)])
+    real, raced = Branch.publish, []
+
+    def publish(branch: Branch) -> str:
+        raced.append(True)
+        shop.run("silver.orders")
+        return real(branch)
+
+    monkeypatch.setattr(Branch, "publish", publish)
+    with pytest.raises(CommitConflict, match=r"silver\.orders: another writer committed first"):
+        shop.run_spark("silver.orders")
+    assert len(raced) == 3
+    table = shop.load("silver.orders")
+    assert described_run(table, "silver.orders").engine == "duckdb"
+    assert list(table.refs()) == ["main"]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_run_whose_branch_a_later_one_removed_begins_again(
+    shop: SharedShop, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    """Else it would go on from what the later one published, and add its rows to those."""
+    shop.deliver("clicks", [click(1, "s1")])
+    if not first:
+        shop.run_spark("gold.click_log")
+        shop.deliver("clicks", [click(2, "s1")])
+    step = "replace" if first else "append"
+    real, raced = getattr(Branch, step), []
+
+    def write(branch: Branch, *given: Any) -> None:
+        if not raced:
+            raced.append(True)
+            assert shop.run_spark("gold.click_log").rows == (1 if first else 2)
+        real(branch, *given)
+
+    monkeypatch.setattr(Branch, step, write)
+    assert shop.run_spark("gold.click_log").rows == (1 if first else 2)
+    assert len(shop.rows("gold.click_log")) == (1 if first else 2)
+    assert list(shop.load("gold.click_log").refs()) == ["main"]
+
+
+def test_files_in_which_nothing_changes_stay_as_they_are(shop: SharedShop) -> None:
+    shop.deliver("orders", [order(1, FRIDAY), order(2, FRIDAY)])
+    shop.run_spark("silver.orders")
+    before = {task.file.file_path for task in shop.load("silver.orders").scan().plan_files()}
+    shop.deliver("orders", [order(9, FRIDAY)])
+    run = shop.run_spark("silver.orders")
+    assert (run.incremental, run.rows, run.rows_written) == (True, 3, 1)
+    after = {task.file.file_path for task in shop.load("silver.orders").scan().plan_files()}
+    assert before < after
+    assert len(after) == len(before) + 1
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_a_killed_run_wrote_is_never_read_and_the_next_run_removes_it(
+    shop: SharedShop, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    if not first:
+        shop.deliver("orders", [order(1, FRIDAY)])
+        shop.run_spark("silver.orders")
+    before = shop.rows("silver.orders")
+    shop.deliver("orders", [order(2, FRIDAY)])
+
+    def dies(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Branch, "stamp", dies)
+        patch.setattr(Branch, "drop", lambda _: None)
+        with pytest.raises(Killed):
+            shop.run_spark("silver.orders")
+    (left,) = set(shop.load("silver.orders").refs()) - {"main"}
+    assert left.startswith("sluice-silver-orders-")
+    assert shop.rows("silver.orders") == before
+    shop.deliver("orders", [order(3, FRIDAY)])
+    shop.run("silver.orders")
+    assert len(shop.rows("silver.orders")) == len(before) + 2
+    shop.run_spark("silver.orders")
+    assert list(shop.load("silver.orders").refs()) == ["main"]
+    assert len(shop.rows("silver.orders")) == len(before) + 2
+
+
+def test_a_run_reads_the_pinned_snapshots_in_the_tables_present_columns(shop: SharedShop) -> None:
+    nothing = shop.run_spark("silver.orders", pinned={"bronze.orders": "empty"})
+    assert (nothing.rows, nothing.inputs) == (0, {"bronze.orders": "empty"})
+    shop.deliver("orders", [order(1, FRIDAY)])
+    pinned = {"bronze.orders": snapshot_of(shop.load("bronze.orders"))}
+    bronze = shop.load("bronze.orders")
+    with bronze.transaction() as transaction, transaction.update_schema() as update:
+        update.add_column("note", bronze.schema().find_field("state").field_type)
+    shop.deliver("orders", [order(2, FRIDAY)])
+    assert shop.lake.rows("bronze.orders", pinned["bronze.orders"]).select("note").collect() == [(None,)]
+    assert shop.run_spark("silver.orders", pinned=pinned).rows == 1
+    assert shop.run_spark("silver.orders").rows == 2
+
+
+def test_an_input_with_deletes_of_single_rows_is_read_whole(shop: SharedShop) -> None:
+    shop.deliver("orders", [order(1, FRIDAY), order(2, FRIDAY)])
+    shop.run_spark("silver.orders")
+    name = shop.lake.name("bronze.orders")
+    shop.lake.spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ('write.delete.mode' = 'merge-on-read')")
+    shop.lake.spark.sql(f"DELETE FROM {name} WHERE order_id = 'o1'")
+    run = shop.run_spark("silver.orders")
+    assert (run.incremental, run.rows) == (False, 1)
+    assert "cannot be told" in run.reason
+
+
+def test_an_earlier_snapshot_that_expired_means_a_whole_run(shop: SharedShop) -> None:
+    shop.deliver("orders", [order(1, FRIDAY)])
+    shop.run_spark("silver.orders")
+    read = shop.load("bronze.orders").current_snapshot().snapshot_id
+    shop.deliver("orders", [order(2, FRIDAY)])
+    shop.load("bronze.orders").maintenance.expire_snapshots().by_id(read).commit()
+    run = shop.run_spark("silver.orders")
+    assert (run.incremental, run.rows) == (False, 2)
+    assert "bronze.orders cannot be told" in run.reason

@@ -1,0 +1,54 @@
+"""What a run on Spark knows of the declared project."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import msgspec
+
+from sluice.contracts import Check, Column, Reference, Rules, parse_type
+from sluice.project import Project
+from sluice.spark.shipped import ShippedProject
+from sluice.transforms.checks import compile_checks
+from tests.sluice.refresh.small_shop import project
+
+
+def test_a_run_on_spark_knows_what_one_on_duckdb_does() -> None:
+    shop = with_checks(project())
+    shipped = ShippedProject(shop.to_json())
+    checks, leads = 0, set()
+    for transform in shop.transforms:
+        told = shipped.transform(transform.table)
+        assert (told.fingerprint, told.inputs) == (transform.fingerprint, transform.inputs)
+        assert (told.write, told.by) == (transform.write, transform.by)
+        for name, lead in transform.leads.items():
+            assert asdict(told.leads[name]) == msgspec.structs.asdict(lead), (transform.table, name)
+            leads.add((bool(lead.on), bool(lead.matching), bool(lead.key)))
+        for check, compiled in zip(told.audit, transform.audit, strict=True):
+            same = {name: v for name, v in msgspec.structs.asdict(compiled).items() if name not in ("duckdb", "spark")}
+            assert asdict(check) == {**same, "sql": compiled.spark}
+            checks += 1
+    assert checks > 3
+    assert leads == {(True, False, False), (True, False, True), (False, True, False), (False, False, False)}
+
+
+def with_checks(shop: Project) -> Project:
+    """The shop, with a check of each kind on ``silver.orders``."""
+    contract = shop.contract("silver.orders")
+    columns = tuple(
+        msgspec.structs.replace(column, rules=Rules(allowed=("placed", "paid"))) if column.name == "state" else column
+        for column in contract.columns
+    )
+    columns = (*columns[:1], Column("customer_id", parse_type("string"), unique=True), *columns[2:])
+    products = Reference("silver.products", ("product_id",))
+    checks = (
+        Check("known products", "foreignKey", ("", None), ("customer_id",), references=products),
+        Check("many", "rowCount", ("mustBeGreaterThan", 99), severity="warning"),
+        Check("stays", "rowCountChange", ("mustBeBetween", [-1, 1])),
+    )
+    checked = msgspec.structs.replace(contract, columns=columns, checks=checks)
+    transforms = tuple(
+        msgspec.structs.replace(each, audit=compile_checks(checked)) if each.table == checked.table else each
+        for each in shop.transforms
+    )
+    return Project(tuple(checked if each is contract else each for each in shop.contracts), transforms)
