@@ -3,10 +3,10 @@
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from sluice.transforms import transform
+from sluice.transforms import source, transform
 
 
-@transform(clicks="silver.clickstream")
+@transform(write="merge", by="event_date", clicks=source("silver.clickstream", on="event_date"))
 def daily_funnel(clicks: DataFrame) -> DataFrame:
     """Count events and visits by day and device; events that came too late count only as such."""
     in_time = ~F.col("late")

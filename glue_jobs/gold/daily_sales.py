@@ -4,10 +4,16 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from glue_jobs.money import with_average
-from sluice.transforms import transform
+from sluice.transforms import source, transform
 
 
-@transform(orders="silver.orders", order_lines="silver.order_lines", products="silver.products")
+@transform(
+    write="merge",
+    by="order_date",
+    orders=source("silver.orders", on="order_date"),
+    order_lines=source("silver.order_lines", through="orders", matching="order_id"),
+    products=source("silver.products", through="order_lines", matching="product_id"),
+)
 def daily_sales(orders: DataFrame, order_lines: DataFrame, products: DataFrame) -> DataFrame:
     """Return orders, units and revenue per day, country, category and currency; voided orders do not count."""
     sold = orders.where(~F.col("status").isin("cancelled", "returned")).select(

@@ -4,10 +4,16 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from glue_jobs.money import in_eur, with_eur_rate
-from sluice.transforms import latest_by_key, transform
+from sluice.transforms import latest_by_key, source, transform
 
 
-@transform(spend="bronze.ad_spend", campaigns="silver.campaigns", rates="silver.exchange_rates")
+@transform(
+    write="merge",
+    by="spend_date",
+    spend=source("bronze.ad_spend", on="spend_date"),
+    campaigns=source("silver.campaigns", through="spend", matching="campaign_id"),
+    rates="silver.exchange_rates",
+)
 def ad_spend(spend: DataFrame, campaigns: DataFrame, rates: DataFrame) -> DataFrame:
     """Return the latest figures of each day, campaign and platform, in euros too; an unknown campaign is flagged."""
     latest = latest_by_key(spend, ["spend_date", "campaign_id", "platform"], newest="updated_at")

@@ -7,7 +7,12 @@ from glue_jobs.spelling import lower
 from sluice.transforms import transform, unique
 
 
-@transform(clicks=unique("bronze.clickstream", newest="event_time"), campaigns="silver.campaigns")
+@transform(
+    write="merge",
+    by="session_id",
+    clicks=unique("bronze.clickstream", newest="event_time", on="session_id"),
+    campaigns="silver.campaigns",
+)
 def clickstream(clicks: DataFrame, campaigns: DataFrame) -> DataFrame:
     """Return each event once, however often it was sent, with its day, its visit, and the campaign that led to it."""
     events = _with_campaign_code(_with_visits(clicks))

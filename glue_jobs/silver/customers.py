@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 
 from glue_jobs.places import with_city, with_country
 from glue_jobs.spelling import lower
-from sluice.transforms import latest_by_key, transform
+from sluice.transforms import latest_by_key, source, transform
 from sluice.transforms.changes import current_rows
 
 _EMAIL = r"^[a-z0-9_%+-]+(\.[a-z0-9_%+-]+)*@([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$"
@@ -15,7 +15,10 @@ _LONG_AGO = "1900-01-01"
 
 
 @transform(
-    exported="bronze.customers",
+    write="merge",
+    by="customer_id",
+    exported=source("bronze.customers", on="customer_id"),
+    # A truncate ends every customer: what a change touches is not told by its key.
     changes="bronze.customer_changes",
     countries="silver.countries",
     cities="silver.cities",

@@ -4,13 +4,15 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from glue_jobs.money import in_eur, with_eur_rate
-from sluice.transforms import latest_by_key, transform
+from sluice.transforms import latest_by_key, source, transform
 
 
 @transform(
-    order_lines="bronze.order_lines",
-    orders="silver.orders",
-    products="silver.products",
+    write="merge",
+    by="order_id",
+    order_lines=source("bronze.order_lines", on="order_id"),
+    orders=source("silver.orders", on="order_id"),
+    products=source("silver.products", through="order_lines", matching="product_id"),
     rates="silver.exchange_rates",
 )
 def order_lines(order_lines: DataFrame, orders: DataFrame, products: DataFrame, rates: DataFrame) -> DataFrame:

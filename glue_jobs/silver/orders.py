@@ -4,10 +4,16 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from glue_jobs.money import in_eur, with_eur_rate
-from sluice.transforms import latest_by_key, transform
+from sluice.transforms import latest_by_key, source, transform
 
 
-@transform(orders="bronze.orders", customers="silver.customers", rates="silver.exchange_rates")
+@transform(
+    write="merge",
+    by="order_id",
+    orders=source("bronze.orders", on="order_id"),
+    customers=source("silver.customers", through="orders", matching="customer_id"),
+    rates="silver.exchange_rates",
+)
 def orders(orders: DataFrame, customers: DataFrame, rates: DataFrame) -> DataFrame:
     """Return each order in its latest state, with the day of each earlier one and the rate of its own day."""
     latest = latest_by_key(orders, ["order_id"], newest="updated_at").withColumn(

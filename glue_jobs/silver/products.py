@@ -4,10 +4,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from glue_jobs.money import in_eur, with_eur_rate
-from sluice.transforms import latest_by_key, transform
+from sluice.transforms import latest_by_key, source, transform
 
 
-@transform(products="bronze.products", rates="silver.exchange_rates")
+@transform(
+    write="merge", by="product_id", products=source("bronze.products", on="product_id"), rates="silver.exchange_rates"
+)
 def products(products: DataFrame, rates: DataFrame) -> DataFrame:
     """Return the latest version of each product, weights in kilograms, the price in euros too."""
     latest = latest_by_key(products, ["product_id"], newest="updated_at")

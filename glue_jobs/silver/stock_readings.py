@@ -6,7 +6,11 @@ from pyspark.sql import functions as F
 from sluice.transforms import transform, unique
 
 
-@transform(readings=unique("bronze.stock_sensors", newest="quantity"))
+@transform(
+    write="merge",
+    by="measured_at",
+    readings=unique("bronze.stock_sensors", newest="quantity", on="measured_at"),
+)
 def stock_readings(readings: DataFrame) -> DataFrame:
     """Return each reading once; of those that contradict one another, the one that counted the most pieces."""
     return readings.select(

@@ -1,0 +1,93 @@
+"""``gold.customer_features``: what was known of each customer at the end of each month, to learn from."""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from glue_jobs.days import days_between, days_later, every_day, first_of_month
+from glue_jobs.money import with_average
+from glue_jobs.sales import euros
+from glue_jobs.versions import UNKNOWN, with_version
+from sluice.transforms import transform
+
+_CHURN_DAYS = 90
+
+
+@transform(orders="silver.orders", order_lines="silver.order_lines", customers="gold.dim_customer")
+def customer_features(orders: DataFrame, order_lines: DataFrame, customers: DataFrame) -> DataFrame:
+    """Return features of who had ordered by the end of a month, from nothing later, and whether they then stayed away.
+
+    An order counts until the day on which it was cancelled or returned, with the amounts of its lines' latest versions.
+    ``churned`` looks ahead, so it is null where the 90 days after are not over in the data.
+    """
+    amounts = order_lines.groupBy(F.col("order_id").alias("summed_order")).agg(
+        F.sum("quantity").cast("bigint").alias("order_units"), euros(F.col("net_amount_eur")).alias("order_eur")
+    )
+    placed = orders.join(amounts, F.col("order_id") == F.col("summed_order"), "left").select(
+        "customer_id",
+        F.col("order_date").alias("placed_on"),
+        F.coalesce(F.least("cancelled_on", "returned_on"), "cancelled_on", "returned_on").alias("ended_on"),
+        F.coalesce(F.col("order_units"), F.lit(0).cast("bigint")).alias("order_units"),
+        F.coalesce(F.col("order_eur"), F.lit("0").cast("decimal(28,2)")).alias("order_eur"),
+    )
+    span = orders.agg(F.min("order_date").alias("first_order"), F.max("order_date").alias("newest_order"))
+    months = every_day(span, "first_order", "newest_order").groupBy(first_of_month("day").alias("month"))
+    ends = months.agg(F.max("day").alias("as_of")).where(F.dayofmonth(days_later("as_of", F.lit(1))) == 1)
+    dated = ends.crossJoin(span).select(
+        "as_of", days_later("as_of", F.lit(_CHURN_DAYS)).alias("label_known_on"), "newest_order"
+    )
+    paired = dated.crossJoin(placed).where(F.col("placed_on") <= F.col("label_known_on"))
+    seen = (
+        paired.withColumn("known", F.col("placed_on") <= F.col("as_of"))
+        .withColumn("counts", F.col("known") & (F.col("ended_on").isNull() | (F.col("ended_on") > F.col("as_of"))))
+        .withColumn("recent", F.col("counts") & (F.datediff("as_of", "placed_on") < _CHURN_DAYS))
+    )
+    summed = seen.groupBy("as_of", "label_known_on", "newest_order", "customer_id").agg(
+        F.min(F.when(F.col("known"), F.col("placed_on"))).alias("first_order_on"),
+        F.max(F.when(F.col("known"), F.col("placed_on"))).alias("last_order_on"),
+        _count(F.col("counts")).alias("orders"),
+        _count(F.col("known") & ~F.col("counts")).alias("voided_orders"),
+        _count(F.col("recent")).alias("orders_90d"),
+        F.sum(F.when(F.col("counts"), F.col("order_units")).otherwise(0)).cast("bigint").alias("units"),
+        euros(F.when(F.col("counts"), F.col("order_eur"))).alias("revenue_eur"),
+        euros(F.when(F.col("recent"), F.col("order_eur"))).alias("revenue_90d_eur"),
+        _count(~F.col("known")).alias("later_orders"),
+    )
+    past = summed.where(F.col("first_order_on").isNotNull()).withColumn(
+        "last_moment", F.col("as_of").cast("timestamp_ntz") + F.expr("INTERVAL 86399 SECONDS")
+    )
+    versioned = with_version(
+        _averaged(past),
+        customers,
+        of="customer_id",
+        key="customer_key",
+        at="last_moment",
+        told=("segment", "country"),
+        before_first=False,
+    )
+    return versioned.select(
+        "customer_id",
+        "as_of",
+        "customer_key",
+        F.coalesce(F.col("segment"), F.lit(UNKNOWN)).alias("segment"),
+        F.coalesce(F.col("country"), F.lit(UNKNOWN)).alias("country"),
+        days_between("first_order_on", "as_of").alias("tenure_days"),
+        days_between("last_order_on", "as_of").alias("recency_days"),
+        "orders",
+        "voided_orders",
+        "orders_90d",
+        "units",
+        "revenue_eur",
+        "revenue_90d_eur",
+        "average_order_eur",
+        F.when(F.col("label_known_on") <= F.col("newest_order"), F.col("later_orders") == 0).alias("churned"),
+    )
+
+
+def _count(condition: Column) -> Column:
+    return F.sum(F.when(condition, 1).otherwise(0)).cast("bigint")
+
+
+def _averaged(rows: DataFrame) -> DataFrame:
+    """Add the average order, null where none counts."""
+    dividing = rows.withColumn("divisor", F.when(F.col("orders") > 0, F.col("orders")))
+    return with_average(dividing, "average_order_eur", total="revenue_eur", count="divisor")
