@@ -66,7 +66,9 @@ def main() -> int:
     try:
         project = declared_project([ROOT / folder for folder in folders])
         with tempfile.TemporaryDirectory() as scratch:
-            bundle = Bundle(code_folder(project, Path(scratch) / "code"), layer_folder(CACHE))
+            code = code_folder(project, Path(scratch) / "code")
+            _, *beside = transform_folders([ROOT / folder for folder in folders])
+            bundle = Bundle(code, layer_folder(CACHE), tuple(beside))
             add_stacks(app, ENVIRONMENTS[wanted], project, bundle)
             app.synth()
     except SluiceError as error:

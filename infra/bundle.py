@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from infra.config import PYTHON, WHEEL_PLATFORM
@@ -54,7 +55,7 @@ def code_folder(project: Project, out: Path) -> Path:
     return out
 
 
-def spark_folder(code: Path) -> Path:
+def spark_folder(code: Path, transforms: Iterable[Path] = ()) -> Path:
     """Write the code that the Spark job imports beside ``code``, the functions' own, and return its folder.
 
     It needs nothing but PySpark and the standard library: a job that had packages installed at its start would need a
@@ -66,6 +67,9 @@ def spark_folder(code: Path) -> Path:
         shutil.copytree(ROOT / package, out / package, ignore=shutil.ignore_patterns(*_NOT_IN_SPARK))
     for module in ("sluice/__init__.py", "sluice/errors.py"):
         shutil.copyfile(ROOT / module, out / module)
+    for folder in transforms:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(folder, out / "glue_jobs", ignore=ignored, dirs_exist_ok=True)
     shutil.copyfile(code / FILE_NAME, out / "glue_jobs" / FILE_NAME)
     return out
 

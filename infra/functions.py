@@ -24,10 +24,11 @@ _RUNTIME = {"3.13": lambda_.Runtime.PYTHON_3_13}[PYTHON]
 
 @dataclass(frozen=True)
 class Bundle:
-    """Folders of the functions' code and of their layer."""
+    """Folders of the functions' code, of their layer, and of the transforms that stand beside further contracts."""
 
     code: Path
     layer: Path
+    transforms: tuple[Path, ...] = ()
 
 
 def dependencies(scope: Construct, bundle: Bundle) -> lambda_.LayerVersion:

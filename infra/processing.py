@@ -162,7 +162,7 @@ class ProcessingStack(Stack):
     def _spark_job(self, bundle: Bundle) -> glue.CfnJob:
         storage, prefix = self.storage, self.environment_.database_prefix
         script = assets.Asset(self, "SparkScript", path=str(ROOT / "glue_jobs" / "spark_main.py"))
-        code = assets.Asset(self, "SparkCode", path=str(spark_folder(bundle.code)))
+        code = assets.Asset(self, "SparkCode", path=str(spark_folder(bundle.code, bundle.transforms)))
         role = iam.Role(
             self,
             "SparkRole",

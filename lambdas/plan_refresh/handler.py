@@ -1,6 +1,7 @@
 """Step of the refresh workflow: what can run now, given what already failed in this execution.
 
-People ask it too: to ``explain`` the whole plan, and to note a ``request`` for a backfill, or take it back.
+It also tells the ledger of what Spark made (``record``). People ask it, too: to ``explain`` the whole plan, and to note
+a ``request`` for a backfill, or take it back.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sluice.refresh.backfill import Backfill, checked_backfill
 from sluice.refresh.engine import Memory
 from sluice.refresh.explain import explain
 from sluice.refresh.plan import plan_refresh
+from sluice.refresh.run import described_run
 from sluice.settings import settings_from_environment
 from sluice.tables.catalog import glue_catalog
 
@@ -33,6 +35,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         database, _, table = name.partition(".")
         return glue_catalog().load_table((settings.database(database), table))
 
+    if "record" in event:
+        return _record(event, ledger, load(event["table"]))
     memory = Memory(settings.transform_memory, settings.transform_memory_large)
     backfills = tuple(ledger.backfills())
     if event.get("explain"):
@@ -59,3 +63,17 @@ def _request(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
         return {"refused": error.what, "next": error.next_step}
     ledger.request_backfill(checked)
     return {"noted": msgspec.to_builtins(checked)}
+
+
+def _record(event: dict[str, Any], ledger: Ledger, table: Any) -> dict[str, Any]:
+    """Tell the ledger of a run that Spark made, or why it failed; the run's commit says what it did."""
+    name, started = event["table"], datetime.now(UTC).isoformat(timespec="microseconds")
+    if event["record"] != "published":
+        failure = {"run_id": event["run"], "status": "failed", "engine": "spark", "error": event["record"]}
+        ledger.record_run(failure, started=started, table=name)
+        return {"table": name, "error": event["record"]}
+    run = described_run(table, name)
+    ledger.record_run({"status": "published", **msgspec.to_builtins(run)}, started=started, table=name)
+    if event.get("backfill"):
+        ledger.finish_backfill(msgspec.convert(event["backfill"], Backfill))
+    return {"table": name, "snapshot": run.snapshot, "rows": run.rows}

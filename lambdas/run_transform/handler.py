@@ -11,7 +11,7 @@ import msgspec
 from sluice.ledger import Ledger
 from sluice.project import deployed_project
 from sluice.refresh.backfill import Backfill
-from sluice.refresh.run import Workshop, described_run, run_transform
+from sluice.refresh.run import Workshop, run_transform
 from sluice.settings import settings_from_environment
 from sluice.storage import S3Store
 from sluice.tables.catalog import glue_catalog
@@ -20,10 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Return the table and its new snapshot; what goes wrong is recorded and raised, for the workflow to catch.
-
-    With ``record`` nothing runs: Spark did (``published``), or failed for the reason given, and the ledger is told so.
-    """
+    """Return the table and its new snapshot; what goes wrong is recorded and raised, for the workflow to catch."""
     settings = settings_from_environment()
     ledger = Ledger(settings.ledger_table)
     table, started = event["table"], datetime.now(UTC).isoformat(timespec="microseconds")
@@ -33,8 +30,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return glue_catalog().load_table((settings.database(database), plain))
 
     backfill = event.get("backfill") and msgspec.convert(event["backfill"], Backfill)
-    if "record" in event:
-        return _record(event, ledger, load(table), started, backfill)
     workshop = Workshop(load, S3Store(), memory_mib=int(context.memory_limit_in_mb))
     try:
         run = run_transform(
@@ -49,19 +44,3 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if backfill:
         ledger.finish_backfill(backfill)
     return {"table": table, "snapshot": run.snapshot, "rows": run.rows}
-
-
-def _record(
-    event: dict[str, Any], ledger: Ledger, table: Any, started: str, backfill: Backfill | None
-) -> dict[str, Any]:
-    """Tell the ledger of a run that Spark made; its commit says what it did."""
-    name = event["table"]
-    if event["record"] != "published":
-        failure = {"run_id": event["run"], "status": "failed", "engine": "spark", "error": event["record"]}
-        ledger.record_run(failure, started=started, table=name)
-        return {"table": name, "error": event["record"]}
-    run = described_run(table, name)
-    ledger.record_run({"status": "published", **msgspec.to_builtins(run)}, started=started, table=name)
-    if backfill:
-        ledger.finish_backfill(backfill)
-    return {"table": name, "snapshot": run.snapshot, "rows": run.rows}

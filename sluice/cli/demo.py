@@ -14,17 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sluice.cli import local, status
-from sluice.cli.answers import narrow_table, print_rows, print_status, run_query
+from sluice.cli.answers import narrow_table, print_status
 from sluice.cli.commands import DEFAULT_CONTRACTS
+from sluice.cli.demo_answers import print_answers, print_runs
 from sluice.cli.demo_streams import Streamed, generate_streams, print_streams, quarantined, send_streams
 from sluice.cli.deployment import client, stack_outputs
 
 _UPLOADS_AT_ONCE = 8
-_TOP_ROWS = """
-SELECT order_date, country, category, currency, orders, units, revenue,
-  average_order_value AS per_order
-FROM gold.daily_sales ORDER BY revenue DESC LIMIT 10
-"""
 
 
 def run_demo(*, days: int, seed: int, port: int, keep: bool, console: Console) -> int:
@@ -47,14 +43,16 @@ def run_demo(*, days: int, seed: int, port: int, keep: bool, console: Console) -
             )
             with _step("upload and stream, ingest, commit, refresh", seconds, console):
                 failures = _deliver(files, Path(scratch) / "files", streamed, outputs, console)
-            console.rule("gold.daily_sales")
+            console.rule("answers")
             with _step("query", seconds, console):
-                print_rows(run_query(_TOP_ROWS, outputs), "table", console)
+                print_answers(outputs, console)
                 console.rule("streams")
                 right = print_streams(streamed, outputs, console)
                 console.rule("quarantine by reason")
                 planted = {name: dataset.expected_quarantined for name, dataset in manifest.datasets.items()}
                 right &= _print_quarantine(planted | streamed.expected_quarantined, outputs, console)
+            console.rule("derived tables")
+            print_runs(outputs, console)
             console.rule("ledger")
             print_status(status.read_status(outputs), outputs, console)
         finally:

@@ -15,6 +15,7 @@ from pyiceberg.table import Table
 
 from sluice.project import CompiledTransform, Lead
 from sluice.refresh.backfill import Backfill
+from sluice.refresh.course import undeclared
 from sluice.refresh.inputs import address, lend, rows_of
 from sluice.tables.files import Difference, bounds
 
@@ -24,6 +25,10 @@ AFFECTED = "sluice.affected"
 _MANY_VALUES = 50_000
 #: Files this small are written anew with their neighbours once there are so many of them.
 _SMALL_FILE, _SMALL_FILES = 8 << 20, 16
+
+
+class TooWide(Exception):
+    """The changes touch more than can be told; the message says which."""
 
 
 class Narrowing:
@@ -45,16 +50,18 @@ class Narrowing:
     def find_affected(self, backfill: Backfill | None = None, target: str = "") -> int:
         """Make ``AFFECTED`` of what changed and of ``backfill``; return how many values it has.
 
-        ``target`` is SQL for the rows that the table has now.
+        ``target`` is SQL for the rows that the table has now. ``TooWide`` when something changed of which nothing says
+        what it touches.
         """
+        parts = []
         for parameter, difference in self._differences.items():
-            if difference.changed:
-                self._connection.execute(f"CREATE TABLE {_changed(parameter)} AS {self._changed_rows(parameter)}")
-        parts = [
-            self._scope_of(parameter, self._with_other_versions(parameter))
-            for parameter, difference in self._differences.items()
-            if difference.changed
-        ]
+            if not difference.changed:
+                continue
+            self._connection.execute(f"CREATE TABLE {_changed(parameter)} AS {self._changed_rows(parameter)}")
+            if self._transform.leads[parameter].leads:
+                parts.append(self._scope_of(parameter, self._with_other_versions(parameter)))
+            elif self._connection.execute(f"SELECT 1 FROM {_changed(parameter)} LIMIT 1").fetchall():
+                raise TooWide(undeclared(self._transform.inputs[parameter]))
         if backfill is not None:
             parts += self._scope_of_backfill(backfill, target)
         if not parts:

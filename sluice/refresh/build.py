@@ -12,7 +12,7 @@ from pyiceberg.table import Table
 
 from sluice.contracts import Contract
 from sluice.project import CompiledTransform
-from sluice.refresh.affected import Narrowing, affected_only, files_touched, not_affected
+from sluice.refresh.affected import Narrowing, TooWide, affected_only, files_touched, not_affected
 from sluice.refresh.audit import Audited
 from sluice.refresh.course import Course
 from sluice.refresh.inputs import lend, register, rows_of
@@ -42,6 +42,7 @@ class Build:
         self._present = list(data_files(target, snapshot_of(target)) or ())
         self.rows = 0
         self.affected: int | None = None
+        self.course = Course(None, "")
         self.removed: list[DataFile] | None = None
         self.untouched: list[DataFile] = []
 
@@ -89,10 +90,9 @@ class Build:
         transform = self._transform
         columns = ", ".join(f'"{field.name}"' for field in self._target.schema().fields)
         computed = f"SELECT {columns} FROM ({transform.sql})"
+        self.course = course
         if course.differences is None:
-            for name, table in sources.items():
-                register(self._connection, name, table, inputs[name])
-            return computed
+            return self._whole(computed, sources, inputs)
         present = self._present
         narrowing = Narrowing(self._connection, transform, sources, course.differences)
         if transform.write == "append":
@@ -101,7 +101,11 @@ class Build:
             return computed
         lend(self._connection, transform.table, self._target)
         held = rows_of(transform.table, self._target.schema(), present)
-        self.affected = narrowing.find_affected(course.backfill, held)
+        try:
+            self.affected = narrowing.find_affected(course.backfill, held)
+        except TooWide as why:
+            self.course = Course(None, str(why), course.backfill)
+            return self._whole(computed, sources, inputs)
         if not self.affected:
             self.removed, self.untouched = [], present
             return f"SELECT {columns} FROM {rows_of(transform.table, self._target.schema(), [])}"
@@ -113,6 +117,11 @@ class Build:
             f"{affected_only(f'({computed})', transform.by)} UNION ALL "
             f"SELECT {columns} FROM ({not_affected(survivors, transform.by)})"
         )
+
+    def _whole(self, computed: str, sources: Mapping[str, Table], inputs: Mapping[str, str]) -> str:
+        for name, table in sources.items():
+            register(self._connection, name, table, inputs[name])
+        return computed
 
     def _copy(self, query: str) -> None:
         """Write the rows of ``query`` as data files of the table to the local folder."""

@@ -88,14 +88,21 @@ def _must_be_whole(transform: CompiledTransform, target: Table) -> str:
     return ""
 
 
+def undeclared(name: str) -> str:
+    """Return why a change of ``name`` makes the whole table be computed."""
+    return f"{name} changed, and nothing declares what that touches"
+
+
 def _too_wide(transform: CompiledTransform, parameter: str, name: str, change: Difference) -> str:
     """Return why this change makes the whole table be computed; nothing when it does not."""
     if not change.changed:
         return ""
     if transform.write == "append":
         return f"rows of {name} were removed or replaced" if change.removed else ""
+    if change.added and change.removed:
+        return ""  # rows that were only written anew are no change: the run looks at them
     if not transform.leads[parameter].leads:
-        return f"{name} changed, and nothing declares what that touches"
+        return undeclared(name)
     size = sum(file.file_size_in_bytes for file in (*change.added, *change.removed))
     whole = sum(file.file_size_in_bytes for file in change.now)
     if size > max(_MOST_CHANGED * whole, _SMALL):

@@ -132,6 +132,7 @@ def _run_once(
         folder.mkdir()
         build = Build(connection, transform, contract, target, folder)
         build.compute(course, sources, inputs)
+        course = build.course
         clock.lap("compute")
         failures = []
         if not build.nothing_to_do:
