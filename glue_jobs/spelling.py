@@ -10,12 +10,18 @@ from pyspark.sql import functions as F
 # Engines differ in what they lower beyond ASCII (İ), so every letter is named.
 _ACCENTED = "ÀÁÂÃÄÅĄÇĆČĎÈÉÊËĘĚĞÌÍÎÏİŁÑŃŇÒÓÔÕÖØŐŘŚŠŞŤÙÚÛÜŮŰÝŹŻŽàáâãäåąçćčďèéêëęěğìíîïıłñńňòóôõöøőřśšşťùúûüůűýÿźżž"
 _PLAIN = "aaaaaaacccdeeeeeegiiiiilnnnooooooorssstuuuuuuyzzzaaaaaaacccdeeeeeegiiiiilnnnooooooorssstuuuuuuyyzzz"
+_EMAIL = r"^[a-z0-9_%+-]+(\.[a-z0-9_%+-]+)*@([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$"
 _MARKS = "[ .,;'\u2019`\u00b4()/_-]+"
 
 
 def lower(text: Column) -> Column:
     """Return ``text`` with its ASCII letters in lower case."""
     return F.translate(text, ascii_uppercase, ascii_lowercase)
+
+
+def is_email(text: Column) -> Column:
+    """Tell whether ``text``, in lower case, is an address that mail can be sent to; null is none."""
+    return F.coalesce(text.rlike(_EMAIL), F.lit(False))
 
 
 def folded(text: Column) -> Column:

@@ -109,6 +109,8 @@ class JobRuns:
 
     def close(self) -> None:
         """End every run, and wait for their processes to be gone."""
+        if self in _open:
+            _open.remove(self)
         with self._lock:
             active = list(self._active)
         for run in active:
@@ -120,13 +122,13 @@ class JobRuns:
 
 # ---- moto's Glue
 
-_current: JobRuns | None = None
+#: moto's classes are process-wide, and so is who runs their jobs: the newest context that is not closed.
+_open: list[JobRuns] = []
 
 
 def install(ctx: Context) -> None:
-    """Let the jobs of this process's moto run in ``ctx``; the newest context wins."""
-    global _current  # noqa: PLW0603  moto's classes are process-wide, and so is who runs their jobs
-    _current = JobRuns(ctx)
+    """Let the jobs of this process's moto run in ``ctx``, until it is closed."""
+    _open.append(JobRuns(ctx))
     replace(FakeJob, "start_job_run", _start_job_run)
     replace(FakeJob, "get_job_runs", _get_job_runs)
     added: Any = GlueResponse  # moto has no BatchStopJobRun
@@ -134,9 +136,9 @@ def install(ctx: Context) -> None:
 
 
 def _runs() -> JobRuns:
-    if _current is None:
+    if not _open:
         raise RuntimeError("localaws.glue_jobs.install(ctx) was not called")
-    return _current
+    return _open[-1]
 
 
 def _start_job_run(self: Any, *, arguments: dict[str, str] | None, previous_run_id: str | None, **given: Any) -> str:

@@ -5,11 +5,9 @@ from pyspark.sql import functions as F
 
 from glue_jobs.customer_versions import captured_versions, exported_versions
 from glue_jobs.places import with_city, with_country
-from glue_jobs.spelling import lower
+from glue_jobs.spelling import is_email, lower
 from glue_jobs.versions import UNKNOWN, keyed, one_row
 from sluice.transforms import source, transform
-
-_EMAIL = r"^[a-z0-9_%+-]+(\.[a-z0-9_%+-]+)*@([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$"
 
 
 @transform(
@@ -31,7 +29,7 @@ def dim_customer(exported: DataFrame, changes: DataFrame, countries: DataFrame, 
     single = told.withColumn("place", F.row_number().over(first)).where(F.col("place") == 1).drop("place")
     written = single.withColumn("city", _given("city")).withColumn("country_as_given", _given("country"))
     placed = with_city(with_country(written.drop("country"), countries), cities)
-    email_valid = F.coalesce(lower(F.trim(F.col("email"))).rlike(_EMAIL), F.lit(False))
+    email_valid = is_email(lower(F.trim(F.col("email"))))
     name = F.nullif(F.trim(F.concat_ws(" ", _given("first_name"), _given("last_name"))), F.lit(""))
     versions = placed.select(
         "customer_id",

@@ -4,11 +4,10 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from glue_jobs.places import with_city, with_country
-from glue_jobs.spelling import lower
+from glue_jobs.spelling import is_email, lower
 from sluice.transforms import latest_by_key, source, transform
 from sluice.transforms.changes import current_rows
 
-_EMAIL = r"^[a-z0-9_%+-]+(\.[a-z0-9_%+-]+)*@([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$"
 _PHONE = r"^\+[1-9][0-9]{7,14}$"
 #: Also what systems write when they know no date.
 _LONG_AGO = "1900-01-01"
@@ -36,7 +35,7 @@ def customers(exported: DataFrame, changes: DataFrame, countries: DataFrame, cit
     placed = with_city(with_country(mended.drop("country"), countries), cities)
     born = F.col("birth_date")
     possible = (born > F.lit(_LONG_AGO).cast("date")) & (born < F.col("registered_at").cast("date"))
-    email_valid = F.coalesce(F.col("email").rlike(_EMAIL), F.lit(False))
+    email_valid = is_email(F.col("email"))
     phone_valid = F.coalesce(F.col("phone").rlike(_PHONE), F.lit(False))
     country_known, city_known = F.col("country_code").isNotNull(), F.col("known_city_id").isNotNull()
     issues = (

@@ -4,35 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import duckdb
 
 from sluice.project import CompiledCheck
-
-_EXAMPLES = 3
-_COMPARISONS = {
-    "mustBe": "=",
-    "mustNotBe": "<>",
-    "mustBeGreaterThan": ">",
-    "mustBeGreaterOrEqualTo": ">=",
-    "mustBeLessThan": "<",
-    "mustBeLessOrEqualTo": "<=",
-}
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A check that does not hold: how many rows break it (or what was measured), with examples."""
-
-    check: str
-    found: str
-    examples: tuple[str, ...]
-    severity: Literal["error", "warning"]
-
-    def __str__(self) -> str:
-        shown = f"; for example {', '.join(self.examples)}" if self.examples else ""
-        return f"{self.check}: {self.found}{shown}"
+from sluice.runs import COMPARISONS, EXAMPLES, Failure
 
 
 @dataclass(frozen=True)
@@ -109,11 +86,11 @@ def _holds(connection: duckdb.DuckDBPyConnection, found: Any, operator: str, ope
     if operator in ("mustBeBetween", "mustNotBeBetween"):
         inside = bool(connection.execute("SELECT ? BETWEEN ? AND ?", [found, *operand]).fetchall()[0][0])
         return inside if operator == "mustBeBetween" else not inside
-    return bool(connection.execute(f"SELECT ? {_COMPARISONS[operator]} ?", [found, operand]).fetchall()[0][0])
+    return bool(connection.execute(f"SELECT ? {COMPARISONS[operator]} ?", [found, operand]).fetchall()[0][0])
 
 
 def _values(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[str, ...]:
-    rows = connection.execute(f"SELECT * FROM ({query}) LIMIT {_EXAMPLES}").fetchall()
+    rows = connection.execute(f"SELECT * FROM ({query}) LIMIT {EXAMPLES}").fetchall()
     return tuple(repr(row[0]) if len(row) == 1 else repr(row) for row in rows)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from sluice.refresh.backfill import Backfill
 from sluice.refresh.build import Build
 from sluice.refresh.conflicts import quarantine_conflicts
 from sluice.refresh.course import FINGERPRINT, INPUTS, Course, choose_course
+from sluice.runs import Clock
 from sluice.storage import Store
 from sluice.tables.commit import discard, replace
 from sluice.tables.files import snapshot_of
@@ -120,7 +120,7 @@ def _run_once(
     backfill: Backfill | None,
 ) -> Run:
     contract, transform = project.contract(table), project.transform(table)
-    clock = _Clock()
+    clock = Clock()
     target = workshop.load(table)
     sources = {name: workshop.load(name) for name in transform.inputs.values()}
     inputs = {name: pinned.get(name, snapshot_of(source)) for name, source in sources.items()}
@@ -180,20 +180,6 @@ def _run_once(
     )
 
 
-class _Clock:
-    """Measures the steps of a run, in seconds."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        """End the step ``name``."""
-        now = time.perf_counter()
-        self.laps[name] = round(now - self._last, 4)
-        self._last = now
-
-
 def _prepare(connection: duckdb.DuckDBPyConnection, scratch: str, workshop: Workshop) -> None:
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = false")
@@ -210,7 +196,7 @@ def _summary(
     *,
     run_id: str,
     rows: int,
-    clock: _Clock,
+    clock: Clock,
     workshop: Workshop,
 ) -> dict[str, str]:
     """Return what the snapshot says of its making."""
@@ -225,6 +211,6 @@ def _summary(
     }
 
 
-def _cost(clock: _Clock, workshop: Workshop) -> float:
+def _cost(clock: Clock, workshop: Workshop) -> float:
     memory = workshop.memory_mib or int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0"))
     return round(sum(clock.laps.values()) * memory / 1024 * USD_PER_GB_SECOND, 8)

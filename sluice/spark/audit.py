@@ -6,36 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
-from typing import Any, Literal
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from sluice.runs import COMPARISONS, EXAMPLES, Failure
 from sluice.spark.shipped import Check
-
-_EXAMPLES = 3
-_COMPARISONS = {
-    "mustBe": "=",
-    "mustNotBe": "<>",
-    "mustBeGreaterThan": ">",
-    "mustBeGreaterOrEqualTo": ">=",
-    "mustBeLessThan": "<",
-    "mustBeLessOrEqualTo": "<=",
-}
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A check that does not hold: how many rows break it (or what was measured), with examples."""
-
-    check: str
-    found: str
-    examples: tuple[str, ...]
-    severity: Literal["error", "warning"]
-
-    def __str__(self) -> str:
-        shown = f"; for example {', '.join(self.examples)}" if self.examples else ""
-        return f"{self.check}: {self.found}{shown}"
 
 
 @dataclass(frozen=True)
@@ -110,9 +87,9 @@ def _holds(spark: SparkSession, found: Any, operator: str, operand: Any) -> bool
         given = {"found": found, "least": operand[0], "most": operand[1]}
         inside = bool(spark.sql("SELECT :found BETWEEN :least AND :most", given).collect()[0][0])
         return inside if operator == "mustBeBetween" else not inside
-    query = f"SELECT :found {_COMPARISONS[operator]} :operand"
+    query = f"SELECT :found {COMPARISONS[operator]} :operand"
     return bool(spark.sql(query, {"found": found, "operand": operand}).collect()[0][0])
 
 
 def _values(rows: DataFrame) -> tuple[str, ...]:
-    return tuple(repr(row[0]) if len(row) == 1 else repr(tuple(row)) for row in rows.limit(_EXAMPLES).collect())
+    return tuple(repr(row[0]) if len(row) == 1 else repr(tuple(row)) for row in rows.limit(EXAMPLES).collect())

@@ -14,7 +14,8 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from sluice.errors import CheckFailed, CommitConflict
-from sluice.spark.audit import Audited, Failure, audit
+from sluice.runs import Clock, Failure
+from sluice.spark.audit import Audited, audit
 from sluice.spark.branch import Branch, drop_leftovers
 from sluice.spark.conflicts import quarantine_conflicts
 from sluice.spark.course import FINGERPRINT, INPUTS, Course, choose_course
@@ -91,7 +92,7 @@ class _Attempt:
 
     def __init__(self, workshop: Workshop, table: str, run_id: str, pinned: Mapping[str, str]) -> None:
         self._workshop, self._lake, self._table, self._run_id = workshop, workshop.lake, table, run_id
-        self._clock = _Clock()
+        self._clock = Clock()
         self._transform: Shipped = workshop.project.transform(table)
         self._function = workshop.function(table)
         self._head: Head = self._lake.head(table)
@@ -214,17 +215,3 @@ class _Attempt:
             "sluice.seconds": f"{sum(self._clock.laps.values()):.3f}",
             "sluice.cost-usd": f"{cost:.8f}",
         }
-
-
-class _Clock:
-    """Measures the steps of a run, in seconds."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        """End the step ``name``."""
-        now = time.perf_counter()
-        self.laps[name] = round(now - self._last, 4)
-        self._last = now

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import io
 import math
 import time
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -50,21 +48,24 @@ class Deployed:
                 {"AttributeName": "entry", "AttributeType": "S"},
             ],
         )
-        code = io.BytesIO()
-        with zipfile.ZipFile(code, "w") as archive:
-            archive.writestr("app.py", "")
-        role = boto3.client("iam").create_role(RoleName="ingest", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-        boto3.client("lambda").create_function(
-            FunctionName="ingest", Runtime="python3.13", Role=role, Handler="app.handler", Timeout=60,
-            Code={"ZipFile": code.getvalue()},
-        )  # fmt: skip
 
     def read_by(self, lanes: int, **settings: Any) -> None:
         """Have the ingestor read the stream, but not by itself."""
-        boto3.client("lambda").create_event_source_mapping(
-            FunctionName="ingest", EventSourceArn=ARN, StartingPosition="TRIM_HORIZON", Enabled=False,
-            ParallelizationFactor=lanes, **SETTINGS | settings,
-        )  # fmt: skip
+        self.mapping = {"EventSourceArn": ARN, "ParallelizationFactor": lanes, **SETTINGS, **settings}
+
+    def client(self, service: str) -> Any:
+        """Return a client; Lambda, which the local AWS may have replaced in this process, is this object itself."""
+        return self if service == "lambda" else boto3.client(service)
+
+    def get_function_configuration(self, **_: Any) -> dict[str, Any]:
+        return {"Timeout": 60}
+
+    def get_paginator(self, name: str) -> Deployed:
+        assert name == "list_event_source_mappings"
+        return self
+
+    def paginate(self, **_: Any) -> Iterator[dict[str, Any]]:
+        yield {"EventSourceMappings": [self.mapping]}
 
     def put(self, *records: bytes) -> list[dict[str, Any]]:
         """Put records on the stream; return them as Lambda hands them over."""
@@ -107,7 +108,9 @@ def deployed(catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with mock_aws():
         deployment.client.cache_clear()
         storage.client.cache_clear()
-        yield Deployed(Stream(catalog, tmp_path))
+        made = Deployed(Stream(catalog, tmp_path))
+        monkeypatch.setattr("sluice.cli.lanes.client", made.client)
+        yield made
         deployment.client.cache_clear()
         storage.client.cache_clear()
 
@@ -150,7 +153,11 @@ def test_what_cannot_be_read_in_one_look_is_behind_until_the_next(
     monkeypatch.setattr("sluice.cli.lanes._READS", 2)
     monkeypatch.setattr("sluice.cli.lanes._RECORDS", 1)
     deployed.read_by(2)
-    deployed.commit(deployed.put(*(click(number) for number in range(4))))
+    records = []
+    for number in range(4):
+        records += deployed.put(click(number))
+        time.sleep(0.005)  # the stream counts what follows in milliseconds
+    deployed.commit(records)
     lanes = deployed.lanes(sleep=lambda _: None)
     looks = [deployed.look(lanes) for _ in range(2)]
     assert [look.accounted for look in looks] == [False, True]
