@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import ingestion, local_aws, refresh, streaming
+from benchmarks import cost_model, ingestion, local_aws, refresh, streaming
 from sluice.cli.commands import DEFAULT_CONTRACTS
 from sluice.generate import generate
 
@@ -30,7 +30,8 @@ def main() -> None:
         csv, sample = _one_file(scratch)
         rows = manifest.datasets["order_lines"].records
         lake = ingestion.compare(csv, rows, scratch, contracts=DEFAULT_CONTRACTS, rounds=given.rounds, console=console)
-        refresh.compare(lake, scratch, rounds=given.rounds, console=console)
+        refresh.compare(lake, csv, scratch, rounds=given.rounds, console=console)
+        cost_model.show(console)
         streaming.compare(rounds=given.rounds, console=console)
         if not given.without_local_aws:
             local_aws.report(sample, scratch, console)

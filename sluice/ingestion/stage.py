@@ -144,7 +144,8 @@ class UnitWriter:
         self.attempt = uuid.uuid4().hex
         self.adopted = data_folder is not None
         staged = f"{staging_prefix(lake, contract.name)}{self.attempt}"
-        folder = data_folder or staged
+        # A name of its own there, too: what another attempt or another file put must stay.
+        folder = staged if data_folder is None else f"{data_folder}{self.attempt}"
         self.schema = data_schema or data_arrow(contract)
         limit = _DATA_FILE_BYTES if self.adopted else None
         self._accepted = _ParquetFiles(store, lambda n: f"{folder}-{n}.parquet", self.schema, limit=limit)

@@ -142,6 +142,18 @@ def test_a_file_that_breaks_midway_commits_nothing_and_is_quarantined_whole(worl
     ]
 
 
+def test_large_files_of_one_dataset_do_not_take_each_others_place(world: World) -> None:
+    world.stage({"big": csv("a", "b")}, adopt=True)
+    world.drain()
+    world.stage({"bigger": csv("c", "d", "e")}, adopt=True)
+    world.drain()
+    assert world.ids() == ["a", "b", "c", "d", "e"]
+    world.stage({"one": csv("f")}, adopt=True)
+    world.stage({"other": csv("g")}, adopt=True)
+    world.drain()
+    assert sorted(world.ids()) == ["a", "b", "c", "d", "e", "f", "g"]
+
+
 def test_adopted_files_are_not_copied_and_not_deleted(world: World) -> None:
     world.stage({"big": csv("a", "b")}, adopt=True)
     world.stage({"big": csv("a", "b")}, adopt=True)
