@@ -85,7 +85,7 @@ class Choice(msgspec.Struct, frozen=True):
 @functools.cache
 def prices() -> Prices:
     """Return the price file."""
-    return msgspec.json.decode((Path(__file__).with_name("prices.json")).read_bytes(), type=Prices)
+    return msgspec.json.decode((Path(__file__).parents[1] / "prices.json").read_bytes(), type=Prices)
 
 
 def choose_engine(transform: CompiledTransform, rows: float, memory: Memory, *, incremental: bool = False) -> Choice:

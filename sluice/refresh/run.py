@@ -23,14 +23,12 @@ from sluice.refresh.backfill import Backfill
 from sluice.refresh.build import Build
 from sluice.refresh.conflicts import quarantine_conflicts
 from sluice.refresh.course import FINGERPRINT, INPUTS, Course, choose_course
+from sluice.refresh.engine import prices
 from sluice.runs import Clock
 from sluice.storage import Store
 from sluice.tables.commit import discard, replace
 from sluice.tables.files import snapshot_of
 from sluice.tables.maintain import expire_snapshots
-
-#: USD for one second of one GB of arm64 Lambda in us-east-1, 2026.
-USD_PER_GB_SECOND = 0.0000133334
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -213,4 +211,4 @@ def _summary(
 
 def _cost(clock: Clock, workshop: Workshop) -> float:
     memory = workshop.memory_mib or int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0"))
-    return round(sum(clock.laps.values()) * memory / 1024 * USD_PER_GB_SECOND, 8)
+    return round(sum(clock.laps.values()) * memory / 1024 * prices().lambda_gb_second, 8)

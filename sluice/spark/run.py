@@ -6,6 +6,7 @@ A run reads what the one before left, whichever engine made it, and leaves what 
 from __future__ import annotations
 
 import json
+import pkgutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -24,9 +25,8 @@ from sluice.spark.narrow import Narrowing, with_values
 from sluice.spark.shipped import Shipped, ShippedProject
 from sluice.transforms import Source, Transform, apply, conflicting
 
-#: USD for one hour of one data processing unit of Glue in us-east-1, 2026; a run is billed for a minute at least.
-USD_PER_DPU_HOUR = 0.44
-_LEAST_SECONDS = 60.0
+#: The price file, as it is shipped; a run is billed for a minute at least.
+_PRICES: dict[str, Any] = json.loads(pkgutil.get_data("sluice", "prices.json") or b"")
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,9 @@ class Workshop:
 
     def cost(self) -> float:
         """Return what this process has cost so far, in USD."""
-        seconds = max(time.monotonic() - self.began, _LEAST_SECONDS)
-        return round(seconds / 3600 * self.dpus * USD_PER_DPU_HOUR, 8)
+        seconds = max(time.monotonic() - self.began, _PRICES["glue_least_seconds"])
+        usd: float = seconds / 3600 * self.dpus * _PRICES["glue_dpu_hour"]
+        return round(usd, 8)
 
 
 def run_transform(workshop: Workshop, table: str, *, run_id: str, pinned: Mapping[str, str] | None = None) -> Run:
