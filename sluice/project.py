@@ -55,12 +55,13 @@ class CompiledCheck(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class CompiledTransform(msgspec.Struct, frozen=True):
-    """A derived table's transform as SQL for DuckDB.
+    """A derived table's transform as SQL for DuckDB (empty when its ``engine`` is Spark alone).
 
     ``inputs`` maps the function's parameter names to tables; ``fingerprint`` changes when the result may. ``conflicts``
     is, by input, the SQL for its rows that contradict the one picked for their key. ``write``, ``by`` and ``leads`` (by
     parameter) say how much of the table a change of its inputs re-opens: see ``sluice.transforms.transform``. ``audit``
-    is what the table must fulfil before it is published. ``weight`` is how much work a row is, 1 when it is only read.
+    is what the table must fulfil before it is published, ``checks`` changes when that does. ``weight`` is how much
+    work a row is, 1 when it is only read.
     """
 
     table: str
@@ -74,6 +75,7 @@ class CompiledTransform(msgspec.Struct, frozen=True):
     weight: float = 1.0
     engine: Literal["any", "duckdb", "spark"] = "any"
     audit: tuple[CompiledCheck, ...] = ()
+    checks: str = ""
 
     @property
     def needs(self) -> set[str]:

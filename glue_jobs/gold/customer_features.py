@@ -5,29 +5,31 @@ from pyspark.sql import functions as F
 
 from glue_jobs.days import days_between, days_later, every_day, first_of_month
 from glue_jobs.money import with_average
-from glue_jobs.sales import euros
+from glue_jobs.sales import amounts_by_day_told, euros
 from glue_jobs.versions import UNKNOWN, with_version
 from sluice.transforms import transform
 
 _CHURN_DAYS = 90
 
 
-@transform(orders="silver.orders", order_lines="silver.order_lines", customers="gold.dim_customer")
-def customer_features(orders: DataFrame, order_lines: DataFrame, customers: DataFrame) -> DataFrame:
+@transform(
+    orders="silver.orders",
+    order_lines="bronze.order_lines",
+    rates="silver.exchange_rates",
+    customers="gold.dim_customer",
+)
+def customer_features(orders: DataFrame, order_lines: DataFrame, rates: DataFrame, customers: DataFrame) -> DataFrame:
     """Return features of who had ordered by the end of a month, from nothing later, and whether they then stayed away.
 
-    An order counts until the day on which it was cancelled or returned, with the amounts of its lines' latest versions.
-    ``churned`` looks ahead, so it is null where the 90 days after are not over in the data.
+    An order counts until the day on which it was cancelled or returned, with its lines' amounts as they had been told
+    by then: a later correction is no part of it. ``churned`` looks ahead, so it is null where the 90 days after are not
+    over in the data.
     """
-    amounts = order_lines.groupBy(F.col("order_id").alias("summed_order")).agg(
-        F.sum("quantity").cast("bigint").alias("order_units"), euros(F.col("net_amount_eur")).alias("order_eur")
-    )
-    placed = orders.join(amounts, F.col("order_id") == F.col("summed_order"), "left").select(
+    placed = orders.select(
+        "order_id",
         "customer_id",
         F.col("order_date").alias("placed_on"),
         F.coalesce(F.least("cancelled_on", "returned_on"), "cancelled_on", "returned_on").alias("ended_on"),
-        F.coalesce(F.col("order_units"), F.lit(0).cast("bigint")).alias("order_units"),
-        F.coalesce(F.col("order_eur"), F.lit("0").cast("decimal(28,2)")).alias("order_eur"),
     )
     span = orders.agg(F.min("order_date").alias("first_order"), F.max("order_date").alias("newest_order"))
     months = every_day(span, "first_order", "newest_order").groupBy(first_of_month("day").alias("month"))
@@ -35,22 +37,26 @@ def customer_features(orders: DataFrame, order_lines: DataFrame, customers: Data
     dated = ends.crossJoin(span).select(
         "as_of", days_later("as_of", F.lit(_CHURN_DAYS)).alias("label_known_on"), "newest_order"
     )
-    paired = dated.crossJoin(placed).where(F.col("placed_on") <= F.col("label_known_on"))
+    paired = dated.crossJoin(_told(placed, amounts_by_day_told(order_lines, orders, rates))).where(
+        F.col("placed_on") <= F.col("label_known_on")
+    )
     seen = (
         paired.withColumn("known", F.col("placed_on") <= F.col("as_of"))
         .withColumn("counts", F.col("known") & (F.col("ended_on").isNull() | (F.col("ended_on") > F.col("as_of"))))
         .withColumn("recent", F.col("counts") & (F.datediff("as_of", "placed_on") < _CHURN_DAYS))
+        .withColumn("told", F.col("told_on") <= F.col("as_of"))
     )
+    one = F.col("is_order")
     summed = seen.groupBy("as_of", "label_known_on", "newest_order", "customer_id").agg(
         F.min(F.when(F.col("known"), F.col("placed_on"))).alias("first_order_on"),
         F.max(F.when(F.col("known"), F.col("placed_on"))).alias("last_order_on"),
-        _count(F.col("counts")).alias("orders"),
-        _count(F.col("known") & ~F.col("counts")).alias("voided_orders"),
-        _count(F.col("recent")).alias("orders_90d"),
-        F.sum(F.when(F.col("counts"), F.col("order_units")).otherwise(0)).cast("bigint").alias("units"),
-        euros(F.when(F.col("counts"), F.col("order_eur"))).alias("revenue_eur"),
-        euros(F.when(F.col("recent"), F.col("order_eur"))).alias("revenue_90d_eur"),
-        _count(~F.col("known")).alias("later_orders"),
+        _count(one & F.col("counts")).alias("orders"),
+        _count(one & F.col("known") & ~F.col("counts")).alias("voided_orders"),
+        _count(one & F.col("recent")).alias("orders_90d"),
+        F.sum(F.when(F.col("counts") & F.col("told"), F.col("more_units")).otherwise(0)).cast("bigint").alias("units"),
+        euros(F.when(F.col("counts") & F.col("told"), F.col("more_eur"))).alias("revenue_eur"),
+        euros(F.when(F.col("recent") & F.col("told"), F.col("more_eur"))).alias("revenue_90d_eur"),
+        _count(one & ~F.col("known")).alias("later_orders"),
     )
     past = summed.where(F.col("first_order_on").isNotNull()).withColumn(
         "last_moment", F.col("as_of").cast("timestamp_ntz") + F.expr("INTERVAL 86399 SECONDS")
@@ -81,6 +87,23 @@ def customer_features(orders: DataFrame, order_lines: DataFrame, customers: Data
         "average_order_eur",
         F.when(F.col("label_known_on") <= F.col("newest_order"), F.col("later_orders") == 0).alias("churned"),
     )
+
+
+def _told(placed: DataFrame, amounts: DataFrame) -> DataFrame:
+    """Return a row for each order (``is_order``), and one for each day on which something of its amount was told."""
+    order = placed.select(
+        "customer_id",
+        "placed_on",
+        "ended_on",
+        F.lit(True).alias("is_order"),
+        F.col("placed_on").alias("told_on"),
+        F.lit(0).cast("bigint").alias("more_units"),
+        F.lit("0").cast("decimal(28,2)").alias("more_eur"),
+    )
+    day = placed.join(amounts, F.col("order_id") == F.col("told_order")).select(
+        "customer_id", "placed_on", "ended_on", F.lit(False).alias("is_order"), "told_on", "more_units", "more_eur"
+    )
+    return order.unionByName(day)
 
 
 def _count(condition: Column) -> Column:

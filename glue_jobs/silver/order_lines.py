@@ -4,6 +4,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from glue_jobs.money import in_eur, with_eur_rate
+from glue_jobs.sales import net_amount
 from sluice.transforms import latest_by_key, source, transform
 
 
@@ -20,11 +21,8 @@ def order_lines(order_lines: DataFrame, orders: DataFrame, products: DataFrame, 
     latest = latest_by_key(order_lines, ["order_id", "line_number"], newest="updated_at")
     placed = orders.select(F.col("order_id").alias("known_order_id"), F.col("order_date").alias("placed_on"))
     known = products.select(F.col("product_id").alias("known_product_id"))
-    kept = F.lit(100).cast("decimal(5,2)") - F.coalesce(F.col("discount_pct"), F.lit(0).cast("decimal(5,2)"))
-    pieces = F.col("quantity").cast("decimal(10,0)")
-    cents = F.lit("0.01").cast("decimal(3,2)")
     joined = (
-        latest.withColumn("net_amount", F.round(F.col("unit_price") * kept * pieces * cents, 2).cast("decimal(18,2)"))
+        latest.withColumn("net_amount", net_amount())
         .join(placed, F.col("order_id") == F.col("known_order_id"), "left")
         .join(known, F.col("product_id") == F.col("known_product_id"), "left")
         .withColumn("order_date", F.coalesce(F.col("placed_on"), F.col("updated_at").cast("date")))

@@ -14,7 +14,7 @@ from sluice.refresh.inputs import is_native
 from sluice.tables.files import EMPTY, Difference, data_files, difference, snapshot_of
 
 #: Snapshot properties that say what a derived snapshot was made from.
-INPUTS, FINGERPRINT = "sluice.inputs", "sluice.fingerprint"
+INPUTS, FINGERPRINT, CHECKS = "sluice.inputs", "sluice.fingerprint", "sluice.checks"
 #: When more than this share of an input changed, following each change costs more than computing all.
 _MOST_CHANGED = 0.5
 #: … but inputs of so few bytes are followed whatever their share.
@@ -25,12 +25,13 @@ _SMALL = 1 << 20
 class Course:
     """``differences`` are the inputs' changes by parameter, none when the whole table is computed; with the reason.
 
-    ``backfill`` is computed too, whatever changed.
+    ``backfill`` is computed too, whatever changed. With ``audit_all`` rows that stay are checked like new ones.
     """
 
     differences: dict[str, Difference] | None
     reason: str
     backfill: Backfill | None = None
+    audit_all: bool = False
 
     @property
     def incremental(self) -> bool:
@@ -45,6 +46,13 @@ def made_from(table: Table) -> tuple[str, dict[str, str]] | None:
         return None
     properties = snapshot.summary.additional_properties
     return properties.get(FINGERPRINT, ""), msgspec.json.decode(properties.get(INPUTS, "{}"), type=dict[str, str])
+
+
+def checked_by(table: Table) -> str:
+    """Return by which checks the table's current snapshot was audited; nothing when it does not say."""
+    snapshot = table.current_snapshot()
+    summary = None if snapshot is None else snapshot.summary
+    return "" if summary is None else summary.additional_properties.get(CHECKS, "")
 
 
 def choose_course(
@@ -70,8 +78,12 @@ def choose_course(
             return Course(None, why)
         found[parameter] = change
     changed = [transform.inputs[parameter] for parameter, change in found.items() if change.changed]
-    reason = f"changes of {', '.join(changed) or 'nothing'}"
-    return Course(found, f"{reason}; backfill of {backfill}" if backfill else reason, backfill)
+    reasons = [f"changes of {', '.join(changed) or 'nothing'}"]
+    if backfill:
+        reasons.append(f"backfill of {backfill}")
+    if audit_all := checked_by(target) != transform.checks:
+        reasons.append("its checks changed")
+    return Course(found, "; ".join(reasons), backfill, audit_all)
 
 
 def _must_be_whole(transform: CompiledTransform, target: Table) -> str:

@@ -1,7 +1,7 @@
 """The plan: which derived tables are behind. Events are hints; the plan compares snapshots.
 
 A table is behind when its current snapshot was not made from the present snapshots of its inputs by the present
-transform. It is ready when it is behind and none of its inputs is.
+transform, or not audited by its present checks. It is ready when it is behind and none of its inputs is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pyiceberg.table import Table
 
 from sluice.project import CompiledTransform, Project
 from sluice.refresh.backfill import Backfill
-from sluice.refresh.course import made_from
+from sluice.refresh.course import checked_by, made_from
 from sluice.refresh.engine import Choice, Memory, choose_engine, input_rows
 from sluice.tables.files import snapshot_of
 
@@ -61,6 +61,7 @@ def look(
         name
         for name, transform in transforms.items()
         if made_from(tables[name]) != (transform.fingerprint, {t: current[t] for t in transform.inputs.values()})
+        or checked_by(tables[name]) != transform.checks
     }
     behind = _with_dependents(behind, {name: set(t.inputs.values()) for name, t in transforms.items()})
     return State(transforms, tables, sources, current, behind, requested)

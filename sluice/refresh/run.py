@@ -16,13 +16,13 @@ import duckdb
 import msgspec
 from pyiceberg.table import Table
 
-from sluice.errors import CheckFailed, CommitConflict, TableError
+from sluice.errors import CheckFailed, CommitConflict, TableError, TransformError
 from sluice.project import CompiledTransform, Project
 from sluice.refresh.audit import audit
 from sluice.refresh.backfill import Backfill
 from sluice.refresh.build import Build
 from sluice.refresh.conflicts import quarantine_conflicts
-from sluice.refresh.course import FINGERPRINT, INPUTS, Course, choose_course
+from sluice.refresh.course import CHECKS, FINGERPRINT, INPUTS, Course, choose_course
 from sluice.refresh.engine import prices
 from sluice.runs import Clock
 from sluice.storage import Store
@@ -76,8 +76,15 @@ def run_transform(
 
     Rows of ``backfill`` are computed anew, whatever changed.
 
-    ``CheckFailed`` when the result breaks the contract; ``CommitConflict`` when other writers were faster each time.
+    ``CheckFailed`` when the result breaks the contract; ``CommitConflict`` when other writers were faster each time;
+    ``TransformError`` when it runs on Spark alone.
     """
+    if project.transform(table).engine == "spark":
+        raise TransformError(
+            f'{table} is declared with engine="spark", and this is DuckDB.',
+            safe="nothing was computed.",
+            next_step="let the refresh workflow choose, or start the Glue job.",
+        )
     for attempt in range(workshop.attempts):
         try:
             return _run_once(project, table, workshop, run_id=run_id, pinned=pinned or {}, backfill=backfill)
@@ -201,6 +208,7 @@ def _summary(
     return {
         INPUTS: msgspec.json.encode(dict(inputs)).decode(),
         FINGERPRINT: transform.fingerprint,
+        CHECKS: transform.checks,
         "sluice.run-id": run_id,
         "sluice.rows": str(rows),
         "sluice.engine": "duckdb",

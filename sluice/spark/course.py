@@ -10,7 +10,7 @@ from sluice.spark.lake import EMPTY, Difference, Head, Lake
 from sluice.spark.shipped import Shipped
 
 #: Snapshot properties that say what a derived snapshot was made from.
-INPUTS, FINGERPRINT = "sluice.inputs", "sluice.fingerprint"
+INPUTS, FINGERPRINT, CHECKS = "sluice.inputs", "sluice.fingerprint", "sluice.checks"
 #: When more than this share of an input changed, following each change costs more than computing all.
 _MOST_CHANGED = 0.5
 #: … but inputs of so few bytes are followed whatever their share.
@@ -19,10 +19,14 @@ _SMALL = 1 << 20
 
 @dataclass(frozen=True)
 class Course:
-    """``differences`` are the inputs' changes by parameter, none when the whole table is computed; with the reason."""
+    """``differences`` are the inputs' changes by parameter, none when the whole table is computed; with the reason.
+
+    With ``audit_all`` rows that stay are checked like new ones.
+    """
 
     differences: Mapping[str, Difference] | None
     reason: str
+    audit_all: bool = False
 
     @property
     def incremental(self) -> bool:
@@ -47,7 +51,9 @@ def choose_course(lake: Lake, transform: Shipped, head: Head, inputs: Mapping[st
             return Course(None, why)
         found[parameter] = change
     changed = [transform.inputs[parameter] for parameter, change in found.items() if change.changed]
-    return Course(found, f"changes of {', '.join(changed) or 'nothing'}")
+    audit_all = head.summaries[head.main].get(CHECKS, "") != transform.checks
+    reason = f"changes of {', '.join(changed) or 'nothing'}"
+    return Course(found, f"{reason}; its checks changed" if audit_all else reason, audit_all)
 
 
 def _must_be_whole(lake: Lake, transform: Shipped, head: Head) -> str:

@@ -14,12 +14,12 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from sluice.errors import CheckFailed, CommitConflict
+from sluice.errors import CheckFailed, CommitConflict, TransformError
 from sluice.runs import Clock, Failure
 from sluice.spark.audit import Audited, audit
 from sluice.spark.branch import Branch, drop_leftovers
 from sluice.spark.conflicts import quarantine_conflicts
-from sluice.spark.course import FINGERPRINT, INPUTS, Course, choose_course
+from sluice.spark.course import CHECKS, FINGERPRINT, INPUTS, Course, choose_course
 from sluice.spark.lake import Head, Lake
 from sluice.spark.narrow import Narrowing, with_values
 from sluice.spark.shipped import Shipped, ShippedProject
@@ -77,8 +77,15 @@ class Workshop:
 def run_transform(workshop: Workshop, table: str, *, run_id: str, pinned: Mapping[str, str] | None = None) -> Run:
     """Bring ``table`` up to the ``pinned`` snapshots of its inputs (those not named: the current ones).
 
-    ``CheckFailed`` when the result breaks the contract; ``CommitConflict`` when other writers were faster each time.
+    ``CheckFailed`` when the result breaks the contract; ``CommitConflict`` when other writers were faster each time;
+    ``TransformError`` when it runs on DuckDB alone.
     """
+    if workshop.project.transform(table).engine == "duckdb":
+        raise TransformError(
+            f'{table} is declared with engine="duckdb", and this is Spark.',
+            safe="nothing was computed.",
+            next_step="raise transform_memory_large (infra/config.py), or rewrite it for both engines.",
+        )
     for attempt in range(workshop.attempts):
         try:
             return _Attempt(workshop, table, run_id, pinned or {}).run()
@@ -148,10 +155,11 @@ class _Attempt:
         written, made = branch.head()
         failures: list[Failure] = []
         conflicts = 0
-        if frames is not None:
+        if frames is not None or self._course.audit_all:
             failures = audit(self._transform.audit, self._audited(branch, written))
             self._refuse([failure for failure in failures if failure.severity == "error"])
             self._clock.lap("check")
+        if frames is not None:
             conflicts = self._quarantine(frames)
             self._clock.lap("conflicts")
         rows, cost = branch.rows().count(), self._workshop.cost()
@@ -175,13 +183,14 @@ class _Attempt:
         )
 
     def _audited(self, branch: Branch, written: str) -> Audited:
-        lake, merged = self._lake, self._course.incremental and self._transform.write != "append"
-        rows = lake.came(self._table, self._head.main, written) if self._course.incremental else branch.rows()
+        lake = self._lake
+        only_new = self._course.incremental and not self._course.audit_all
+        rows = lake.came(self._table, self._head.main, written) if only_new else branch.rows()
         references = {
             check.references: lake.name(check.references) for check in self._transform.audit if check.references
         }
         references[self._table] = branch.address
-        by = self._transform.by if merged else ()
+        by = self._transform.by if only_new and self._transform.write != "append" else ()
         return Audited(lake.spark, rows, branch.address, lake.name(self._table), by, references)
 
     def _refuse(self, errors: list[Failure]) -> None:
@@ -209,6 +218,7 @@ class _Attempt:
         return {
             INPUTS: json.dumps(self._inputs, separators=(",", ":")),
             FINGERPRINT: self._transform.fingerprint,
+            CHECKS: self._transform.checks,
             "sluice.run-id": self._run_id,
             "sluice.rows": str(rows),
             "sluice.engine": "spark",

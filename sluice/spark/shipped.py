@@ -58,7 +58,8 @@ class Shipped:
     by: tuple[str, ...]
     leads: Mapping[str, Lead]
     audit: tuple[Check, ...]
-    conflicts: frozenset[str]
+    checks: str
+    engine: Literal["any", "duckdb", "spark"]
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ def _transform(given: Mapping[str, Any]) -> Shipped:
         tuple(given.get("by", ())),
         {name: _lead(leads.get(name, {})) for name in given["inputs"]},
         tuple(_check(each) for each in given.get("audit", ())),
-        frozenset(given.get("conflicts", ())),
+        given["checks"],
+        given["engine"],
     )
 
 

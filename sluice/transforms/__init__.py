@@ -14,7 +14,18 @@ from sluice.transforms.latest import conflicting, latest_by_key
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-__all__ = ["Source", "Write", "apply", "conflicting", "history", "latest_by_key", "source", "transform", "unique"]
+__all__ = [
+    "Engine",
+    "Source",
+    "Write",
+    "apply",
+    "conflicting",
+    "history",
+    "latest_by_key",
+    "source",
+    "transform",
+    "unique",
+]
 
 Transform = Callable[..., "DataFrame"]
 #: How a table is written: whole (``replace``); the rows of the keys or partitions that a change touches (``merge``,
@@ -22,6 +33,9 @@ Transform = Callable[..., "DataFrame"]
 #: the time it held (``scd2``).
 Write = Literal["replace", "merge", "replace_partitions", "append", "scd2"]
 WRITES: tuple[str, ...] = get_args(Write)
+#: What a transform runs on: the cheapest for each run (``any``), or the only one that can.
+Engine = Literal["any", "duckdb", "spark"]
+ENGINES: tuple[str, ...] = get_args(Engine)
 
 
 class Source(NamedTuple):
@@ -68,19 +82,21 @@ def unique(
 
 
 def transform(
-    *, write: Write = "replace", by: str | Iterable[str] = (), **inputs: str | Source
+    *, write: Write = "replace", by: str | Iterable[str] = (), engine: Engine = "any", **inputs: str | Source
 ) -> Callable[[Transform], Transform]:
     """Declare which table each parameter of the function is, e.g. ``@transform(orders="bronze.orders")``.
 
     ``by`` are the columns of the result whose values a change re-opens: rows that share them are computed together and
     from nothing but the input rows that lead to them (see ``Source``). With ``write="scd2"`` the function returns
-    versions with ``valid_from``, and ``history`` makes the table of them.
+    versions with ``valid_from``, and ``history`` makes the table of them. ``engine`` names the only one that can run
+    the function, where it uses what the other does not have.
     """
 
     def declare(function: Transform) -> Transform:
         sources = {name: given if isinstance(given, Source) else Source(given) for name, given in inputs.items()}
         function.sources = sources  # type: ignore[attr-defined]
         function.write = write  # type: ignore[attr-defined]
+        function.engine = engine  # type: ignore[attr-defined]
         function.by = (by,) if isinstance(by, str) else tuple(by)  # type: ignore[attr-defined]
         function.inputs = {name: given.table for name, given in sources.items()}  # type: ignore[attr-defined]
         return function

@@ -6,10 +6,14 @@ nowhere else.
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import multiprocessing
+import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +30,12 @@ from sluice.transforms import apply, conflicting
 from sluice.transforms.checks import compile_checks
 from sluice.transforms.declared import check_declaration, lead_of
 from sluice.transforms.discover import Found, discover
+from sluice.transforms.kept import Kept
 
 #: DuckDB sums integers to HUGEINT where Spark has BIGINT; the final cast brings them together, or fails on overflow.
 _SAME_IN_SPARK = {("HUGEINT", "BIGINT")}
+#: How much work a row is where there is no SQL to tell it from: a join, a window and a grouping.
+_UNSEEN_WEIGHT = 3.0
 _ADDED_TYPES = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.timestamp("us"): "TIMESTAMP", pa.bool_(): "BOOLEAN"}
 
 
@@ -75,8 +82,55 @@ def compile_all(contracts: Iterable[Contract], folders: Iterable[Path]) -> list[
     _refuse_cycles({i.table: set(i.inputs.values()) | _referred(by_table[i.table]) - {i.table} for i in usable})
     for item in usable:
         check_declaration(item, by_table)
-    tables = _EmptyTables(by_table.values())
-    return [_compile(item, by_table[item.table], tables) for item in usable]
+    return _compiled(usable, by_table, Kept())
+
+
+def _compiled(items: list[Found], by_table: Mapping[str, Contract], kept: Kept) -> list[CompiledTransform]:
+    """Return the compiled transforms: those kept from before, and the others from one process for each processor."""
+    names = [kept.name(item, [by_table[table] for table in _read_for(item, by_table[item.table])]) for item in items]
+    found = [kept.get(name) for name in names]
+    missing = [place for place, compiled in enumerate(found) if compiled is None]
+    if missing:
+        kept.evict()
+        # Forked, so that functions which no module is named after need not be pickled.
+        with ProcessPoolExecutor(
+            min(os.cpu_count() or 1, len(missing)),
+            mp_context=multiprocessing.get_context("fork"),
+            initializer=_begin_worker,
+            initargs=(items, by_table),
+        ) as pool:
+            for place, compiled in zip(missing, pool.map(_compile_nth, missing), strict=True):
+                if isinstance(compiled, str):
+                    pool.shutdown(cancel_futures=True)
+                    raise TransformError(compiled)
+                found[place] = compiled
+                kept.put(names[place], compiled)
+    return [compiled for compiled in found if compiled is not None]
+
+
+_work: list[tuple[Found, Contract]] = []
+_tables: list[_EmptyTables] = []
+
+
+def _begin_worker(items: list[Found], by_table: Mapping[str, Contract]) -> None:
+    # Expression trees are full of cycles; looking for them over and over takes a quarter of the time.
+    gc.set_threshold(2_000_000, 3, 100)
+    _work[:] = [(item, by_table[item.table]) for item in items]
+    _tables[:] = [_EmptyTables(by_table.values())]
+
+
+def _compile_nth(place: int) -> CompiledTransform | str:
+    """Return one of the worker's transforms, or why it cannot be compiled."""
+    item, contract = _work[place]
+    try:
+        return _compile(item, contract, _tables[0])
+    except TransformError as error:
+        return str(error)
+
+
+def _read_for(item: Found, contract: Contract) -> list[str]:
+    """Return the tables whose contracts say something of how ``item`` is compiled."""
+    return sorted({item.table, *item.inputs.values(), *_referred(contract)})
 
 
 def _referred(contract: Contract) -> set[str]:
@@ -110,9 +164,35 @@ class _EmptyTables:
 
 
 def _compile(item: Found, contract: Contract, tables: _EmptyTables) -> CompiledTransform:
+    keys = {name: tables.contracts[table].key for name, table in item.inputs.items()}
+    audit = compile_checks(contract)
+    sql, made_of = "", item.source_hash
+    conflicts: dict[str, str] = {}
+    if item.engine != "spark":
+        sql, conflicts = _on_duckdb(item, contract, keys, tables)
+        made_of = sql
+    return CompiledTransform(
+        item.table,
+        item.inputs,
+        sql,
+        _hash(made_of, _columns(contract)),
+        conflicts,
+        write=item.write,
+        by=item.by,
+        leads={name: lead_of(given, keys[name]) for name, given in item.sources.items()},
+        engine=item.engine,
+        audit=audit,
+        checks=_hash(msgspec.json.encode(audit, order="deterministic").decode()),
+        weight=weight_of(sql) if sql else _UNSEEN_WEIGHT,
+    )
+
+
+def _on_duckdb(
+    item: Found, contract: Contract, keys: Mapping[str, tuple[str, ...]], tables: _EmptyTables
+) -> tuple[str, dict[str, str]]:
+    """Return the transform's SQL, and by input that of its conflicts."""
     try:
         frames = {name: tables.session.table(table) for name, table in item.inputs.items()}
-        keys = {name: tables.contracts[table].key for name, table in item.inputs.items()}
         result: Any = apply(item.function, frames, keys)
         newest = {name: given.newest for name, given in item.sources.items() if given.newest is not None}
         losers: dict[str, Any] = {name: conflicting(frames[name], keys[name], newest=newest[name]) for name in newest}
@@ -120,22 +200,16 @@ def _compile(item: Found, contract: Contract, tables: _EmptyTables) -> CompiledT
         sql = result.sql(dialect="duckdb", pretty=True)
         described = tables.connection.execute(f"DESCRIBE {sql}").fetchall()
     except Exception as error:
-        raise TransformError(f"{item.file}: {item.table} does not run on DuckDB: {error}") from error
+        raise TransformError(
+            f"{item.file}: {item.table} does not run on DuckDB: {error}",
+            next_step='write it with what both engines know, or declare @transform(engine="spark").',
+        ) from error
     _compare([(row[0], row[1]) for row in described], contract, item)
-    sql = _with_casts(sql, contract)
-    fingerprint = hashlib.sha256("\n".join((sql, _columns(contract))).encode()).hexdigest()[:32]
-    return CompiledTransform(
-        item.table,
-        item.inputs,
-        sql,
-        fingerprint,
-        conflicts,
-        write=item.write,
-        by=item.by,
-        leads={name: lead_of(given, keys[name]) for name, given in item.sources.items()},
-        audit=compile_checks(contract),
-        weight=weight_of(sql),
-    )
+    return _with_casts(sql, contract), conflicts
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 def weight_of(sql: str) -> float:

@@ -8,7 +8,7 @@ from sluice.contracts import Contract
 from sluice.errors import TransformError
 from sluice.project import Lead
 from sluice.tables.arrow import data_arrow
-from sluice.transforms import WRITES, Source
+from sluice.transforms import ENGINES, WRITES, Source
 from sluice.transforms.discover import Found
 from sluice.transforms.history import IS_CURRENT, VALID_FROM, VALID_TO
 
@@ -34,6 +34,8 @@ def _of_write(item: Found, contract: Contract) -> Iterator[str]:
         yield f"write={item.write!r} takes no `by`"
     if item.write in ("merge", "replace_partitions", "scd2") and not item.by:
         yield f"write={item.write!r} needs `by`, the columns of the result that a change re-opens"
+    if item.engine not in ENGINES:
+        yield f"engine is {item.engine!r}, not one of {', '.join(ENGINES)}"
     for name in item.by:
         if name not in columns:
             yield f"by={name!r} is no column of {contract.file}"

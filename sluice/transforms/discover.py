@@ -10,20 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.errors import TransformError
-from sluice.transforms import Source, Transform
+from sluice.transforms import Engine, Source, Transform
 
 _OWN = Path(__file__).resolve().parents[2] / "glue_jobs"
 
 
 @dataclass(frozen=True)
 class Found:
-    """One transform: the ``table`` it makes, its ``sources`` by parameter, how it is written, a hash of its code."""
+    """One transform: the ``table`` it makes, its ``sources`` by parameter, how it is written, what it runs on.
+
+    ``source_hash`` changes with its module and with those that stand beside the folders of transforms, its helpers.
+    """
 
     table: str
     function: Transform
     sources: dict[str, Source]
     write: str
     by: tuple[str, ...]
+    engine: Engine
     source_hash: str
     file: str
 
@@ -66,5 +70,9 @@ def _load(path: Path) -> Found:
             f"{path}: @transform declares {', '.join(sources)}; the function takes {', '.join(parameters)}.",
             next_step="give both the same names in the same order.",
         )
-    code = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Found(table, function, dict(sources), function.write, function.by, code, str(path))
+    code = hashlib.sha256()
+    for part in (path, *sorted(path.parents[1].glob("*.py"))):
+        code.update(f"{part.name}\0".encode() + part.read_bytes())
+    return Found(
+        table, function, dict(sources), function.write, function.by, function.engine, code.hexdigest(), str(path)
+    )

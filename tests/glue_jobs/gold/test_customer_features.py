@@ -27,7 +27,12 @@ def version(day: datetime, segment: str) -> dict[str, Any]:
     }
 
 
-def features(project: Project) -> list[dict[str, Any]]:
+def line(order: int, number: int, updated_at: datetime = datetime(2025, 1, 1), **more: Any) -> dict[str, Any]:
+    told = {"order_id": f"O{order}", "line_number": number, "updated_at": updated_at}
+    return told | {"quantity": 1, "unit_price": D(order), "currency": "EUR"} | more
+
+
+def features(project: Project, lines: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
     return run(
         project,
         "gold.customer_features",
@@ -39,11 +44,8 @@ def features(project: Project) -> list[dict[str, Any]]:
             order(5, "C2", date(2025, 1, 30)),
             order(6, "C3", date(2025, 5, 1)),
         ],
-        order_lines=[
-            {"order_id": f"O{n}", "line_number": k, "quantity": 1, "net_amount_eur": D(n)}
-            for n in range(1, 7)
-            for k in (1, 2)
-        ],
+        order_lines=lines or [line(n, k) for n in range(1, 7) for k in (1, 2)],
+        rates=[{"rate_date": date(2025, 1, 1), "currency": "EUR", "eur_per_unit": D(1)}],
         customers=[version(datetime(2025, 2, 1), "consumer"), version(datetime(2025, 3, 31, 12), "business")],
     )
 
@@ -78,3 +80,20 @@ def test_churn_is_known_once_90_days_are_over_in_the_data(project: Project) -> N
         ("C1", JANUARY, False), ("C1", FEBRUARY, None), ("C1", MARCH, None), ("C1", APRIL, None),
         ("C2", JANUARY, True), ("C2", FEBRUARY, None), ("C2", MARCH, None), ("C2", APRIL, None),
     ]  # fmt: skip
+
+
+def test_a_correction_counts_from_the_day_on_which_it_was_told(project: Project) -> None:
+    lines = [
+        line(4, 1, datetime(2025, 4, 30, 9)),
+        line(1, 1, datetime(2025, 1, 10, 9), quantity=2),
+        line(1, 1, datetime(2025, 2, 28, 23), quantity=5),
+        line(1, 1, datetime(2025, 2, 28, 23), quantity=5),  # the same once more
+        line(1, 2, datetime(2025, 4, 2), unit_price=D("0.50")),
+    ]
+    found = [row for row in features(project, lines) if row["customer_id"] == "C1"]
+    assert pick(found, "as_of", "units", "revenue_eur") == [
+        (JANUARY, 2, D(2)),
+        (FEBRUARY, 5, D(5)),
+        (MARCH, 5, D(5)),
+        (APRIL, 7, D("9.50")),
+    ]

@@ -6,13 +6,18 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from sluice.errors import CommandError
+from sluice.contracts import Rules
+from sluice.errors import CheckFailed, CommandError, TransformError
+from sluice.project import Project
 from sluice.refresh.backfill import Backfill, checked_backfill
 from sluice.refresh.engine import Memory, choose_engine, estimates
 from sluice.refresh.explain import explain
+from sluice.refresh.plan import plan_refresh
 from sluice.refresh.run import Workshop, run_transform
+from sluice.transforms.checks import compile_checks
 from tests.sluice.refresh.small_shop import Row, SmallShop, project
 
 DAY = date(2026, 1, 1)
@@ -33,6 +38,26 @@ def shop(tmp_path: Path) -> SmallShop:
     )
     made.refresh()
     return made
+
+
+def with_transform(table: str, **changed: Any) -> Project:
+    """The shop, with one transform declared in another way."""
+    of_shop = project()
+    transforms = (
+        msgspec.structs.replace(each, **changed) if each.table == table else each for each in of_shop.transforms
+    )
+    return Project(of_shop.contracts, tuple(transforms))
+
+
+def in_states(*states: str) -> Project:
+    """The shop, whose orders must be in one of ``states``."""
+    contract = project().contract("silver.orders")
+    columns = (
+        msgspec.structs.replace(column, rules=Rules(allowed=states)) if column.name == "state" else column
+        for column in contract.columns
+    )
+    audit = compile_checks(msgspec.structs.replace(contract, columns=tuple(columns)))
+    return with_transform("silver.orders", audit=audit, checks=str(states))
 
 
 def files(shop: SmallShop, table: str) -> set[str]:
@@ -67,6 +92,26 @@ def test_a_delivery_that_says_nothing_new_writes_nothing(shop: SmallShop) -> Non
     runs = {run.table: run for run in shop.refresh()}
     assert runs["gold.order_days"].rows_written == 0
     assert files(shop, "gold.order_days") == before["gold.order_days"]
+
+
+def test_changed_checks_look_at_every_row_and_compute_none(shop: SmallShop) -> None:
+    before = files(shop, "silver.orders")
+    shop.project = in_states("placed")
+    assert [choice.table for choice in plan_refresh(shop.project, shop.load).ready] == ["silver.orders"]
+    with pytest.raises(CheckFailed, match="state is one of placed: 6 rows; for example 'paid'"):
+        shop.run("silver.orders")
+    shop.project = in_states("placed", "paid")
+    run = shop.run("silver.orders")
+    assert (run.incremental, run.rows_written, run.rows) == (True, 0, 6)
+    assert run.reason == "changes of nothing; its checks changed"
+    assert files(shop, "silver.orders") == before
+    assert "silver.orders" not in [choice.table for choice in plan_refresh(shop.project, shop.load).ready]
+
+
+def test_a_transform_of_the_other_engine_is_refused(shop: SmallShop) -> None:
+    shop.project = with_transform("silver.orders", engine="spark")
+    with pytest.raises(TransformError, match=r'silver\.orders is declared with engine="spark", and this is DuckDB'):
+        shop.run("silver.orders")
 
 
 def test_a_backfill_computes_its_interval_and_leaves_the_rest(shop: SmallShop) -> None:

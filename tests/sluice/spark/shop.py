@@ -38,11 +38,15 @@ class SharedShop(SmallShop):
         settings = Settings(lake_bucket=f"{bucket}/{self.prefix}", database_prefix=self.prefix)
         ensure_tables(self.catalog, self.project, settings)
         self.lake = Lake(spark, self.prefix)
-        self.workshop = Workshop(self.lake, ShippedProject(self.project.to_json()), shop_function)
+        self.workshop = self.workshop_for(self.project)
 
     def load(self, name: str) -> Any:
         database, _, plain = name.partition(".")
         return self.catalog.load_table((f"{self.prefix}{database}", plain))
+
+    def workshop_for(self, declared: Project) -> Workshop:
+        """Return where Spark works on what is declared."""
+        return Workshop(self.lake, ShippedProject(declared.to_json()), shop_function)
 
     def run_spark(self, table: str, **given: Any) -> Run:
         """Bring one table up to date on Spark."""

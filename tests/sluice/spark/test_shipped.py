@@ -20,6 +20,7 @@ def test_a_run_on_spark_knows_what_one_on_duckdb_does() -> None:
     for transform in shop.transforms:
         told = shipped.transform(transform.table)
         assert (told.fingerprint, told.inputs) == (transform.fingerprint, transform.inputs)
+        assert (told.checks, told.engine) == (transform.checks, transform.engine)
         assert (told.write, told.by) == (transform.write, transform.by)
         for name, lead in transform.leads.items():
             assert asdict(told.leads[name]) == msgspec.structs.asdict(lead), (transform.table, name)
@@ -48,7 +49,9 @@ def with_checks(shop: Project) -> Project:
     )
     checked = msgspec.structs.replace(contract, columns=columns, checks=checks)
     transforms = tuple(
-        msgspec.structs.replace(each, audit=compile_checks(checked)) if each.table == checked.table else each
+        msgspec.structs.replace(each, audit=compile_checks(checked), checks="of each kind")
+        if each.table == checked.table
+        else each
         for each in shop.transforms
     )
     return Project(tuple(checked if each is contract else each for each in shop.contracts), transforms)

@@ -1,0 +1,70 @@
+"""Keeps what transforms compiled to: compiling all of them takes many seconds, and most of the time one changed."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from sluice.contracts import Contract
+from sluice.project import CompiledTransform
+from sluice.transforms.discover import Found
+
+_ROOT = Path(__file__).resolve().parents[2]
+FOLDER = _ROOT / ".sluice" / "cache" / "compiled"
+#: The compiler's own code, and the libraries whose other version may compile to other SQL.
+_COMPILER = ("sluice/transforms", "sluice/contracts", "sluice/tables/arrow.py", "sluice/project.py")
+_LIBRARIES = ("duckdb", "sqlframe", "sqlglot", "msgspec")
+_KEPT_SECONDS = 14 * 86_400
+
+
+class Kept:
+    """Compiled transforms by everything that they are compiled from: code, contracts and the compiler."""
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self._folder = folder
+        digest = hashlib.sha256()
+        for name in _LIBRARIES:
+            digest.update(f"{name} {version(name)}\0".encode())
+        for path in _files(_ROOT / name for name in _COMPILER):
+            digest.update(path.read_bytes())
+        self._common = digest.digest()
+
+    def name(self, item: Found, contracts: Iterable[Contract]) -> str:
+        """Return what ``item`` is kept under; ``contracts`` are its own, its inputs' and those that it refers to."""
+        digest = hashlib.sha256(self._common)
+        digest.update(f"{item.file}\0{item.source_hash}\0".encode())
+        digest.update(msgspec.json.encode(list(contracts), order="deterministic"))
+        return digest.hexdigest()[:32]
+
+    def get(self, name: str) -> CompiledTransform | None:
+        """Return what is kept under ``name``, if it is."""
+        path = self._folder / name
+        try:
+            found = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        path.touch()
+        return msgspec.json.decode(found, type=CompiledTransform)
+
+    def put(self, name: str, compiled: CompiledTransform) -> None:
+        """Keep ``compiled`` under ``name``."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        unfinished = self._folder / f"{name}.{time.monotonic_ns()}"
+        unfinished.write_bytes(msgspec.json.encode(compiled))
+        unfinished.replace(self._folder / name)
+
+    def evict(self) -> None:
+        """Delete what nobody asked for in two weeks."""
+        for path in self._folder.glob("*"):
+            if path.stat().st_mtime < time.time() - _KEPT_SECONDS:
+                path.unlink(missing_ok=True)
+
+
+def _files(roots: Iterable[Path]) -> Iterable[Path]:
+    for root in roots:
+        yield from [root] if root.is_file() else sorted(root.rglob("*.py"))

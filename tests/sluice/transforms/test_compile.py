@@ -1,0 +1,101 @@
+"""What transforms compile to, which engines they are declared for, and that compiling them again is cheap and right."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sluice.contracts import Arrival, Column, Contract, parse_type
+from sluice.errors import TransformError
+from sluice.project import CompiledTransform, Project
+from sluice.refresh.engine import Memory, choose_engine
+from sluice.transforms.compile import compile_project
+from sluice.transforms.discover import discover
+from sluice.transforms.kept import Kept
+
+HEADER = "from pyspark.sql import functions as F\nfrom sluice.transforms import transform\n"
+PLAIN = 'def things(things):\n    return things.select("id")\n'
+#: Spark alone can run a Python function over batches of rows.
+IN_PYTHON = 'def things(things):\n    return things.mapInPandas(lambda batches: batches, "id string")\n'
+CONTRACTS = (
+    Contract("things", "bronze", (Column("id", parse_type("string"), header="id"),), arrival=Arrival("csv")),
+    Contract("things", "silver", (Column("id", parse_type("string")),), file="things.yaml"),
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "jobs" / "silver").mkdir(parents=True)
+    return tmp_path / "jobs"
+
+
+def write(folder: Path, declared: str, code: str = PLAIN) -> None:
+    (folder / "silver" / "things.py").write_text(f'{HEADER}@transform({declared}things="bronze.things")\n{code}')
+
+
+def compiled(folder: Path) -> CompiledTransform:
+    project: Project = compile_project(CONTRACTS, folder)
+    return project.transform("silver.things")
+
+
+def test_what_duckdb_cannot_run_is_refused_unless_it_is_declared_for_spark(folder: Path) -> None:
+    write(folder, "", IN_PYTHON)
+    with pytest.raises(TransformError, match=r'does not run on DuckDB: .*\n.*declare @transform\(engine="spark"\)'):
+        compiled(folder)
+    write(folder, 'engine="spark", ', IN_PYTHON)
+    found = compiled(folder)
+    assert (found.engine, found.sql, found.conflicts) == ("spark", "", {})
+    assert choose_engine(found, 10, Memory()).engine == "spark"
+
+
+def test_a_transform_for_spark_alone_is_rebuilt_when_its_code_changes_or_its_helpers(folder: Path) -> None:
+    write(folder, 'engine="spark", ', IN_PYTHON)
+    first = compiled(folder).fingerprint
+    write(folder, 'engine="spark", ', IN_PYTHON + "\n# another\n")
+    second = compiled(folder).fingerprint
+    (folder / "helper.py").write_text("ONE = 1\n")
+    assert len({first, second, compiled(folder).fingerprint}) == 3
+
+
+def test_one_for_duckdb_alone_never_goes_to_spark(folder: Path) -> None:
+    write(folder, 'engine="duckdb", ')
+    found = compiled(folder)
+    assert found.sql
+    assert choose_engine(found, 1e12, Memory()).engine == "large"
+
+
+def test_an_engine_that_does_not_exist_is_refused(folder: Path) -> None:
+    write(folder, 'engine="flink", ')
+    with pytest.raises(TransformError, match="engine is 'flink', not one of any, duckdb, spark"):
+        compiled(folder)
+
+
+def test_what_is_kept_is_found_by_code_helpers_and_contracts(folder: Path, tmp_path: Path) -> None:
+    write(folder, "")
+    kept = Kept(tmp_path / "kept")
+
+    def name(contracts: tuple[Contract, ...] = CONTRACTS) -> str:
+        return kept.name(discover(folder)[0], contracts)
+
+    names = [name()]
+    write(folder, "", PLAIN + "\n# another\n")
+    names.append(name())
+    (folder / "helper.py").write_text("ONE = 1\n")
+    names.append(name())
+    names.append(name((CONTRACTS[0], msgspec.structs.replace(CONTRACTS[1], key=("id",)))))
+    assert len(set(names)) == 4
+
+    made = CompiledTransform("silver.things", {"things": "bronze.things"}, "SELECT 1", "f")
+    assert kept.get(names[0]) is None
+    kept.put(names[0], made)
+    assert kept.get(names[0]) == made
+    kept.put(names[1], made)
+    long_ago = time.time() - 15 * 86_400
+    os.utime(tmp_path / "kept" / names[1], (long_ago, long_ago))
+    kept.evict()
+    assert kept.get(names[0]) == made
+    assert kept.get(names[1]) is None
