@@ -181,4 +181,4 @@ def first_of_key(table: pa.Table, key: tuple[str, ...]) -> pa.Table:
     seen: dict[tuple[Any, ...], int] = {}
     for index, row in enumerate(table.select(list(key)).to_pylist()):
         seen.setdefault(tuple(row.values()), index)
-    return table.take(pa.array(sorted(seen.values())))
+    return table.take(pa.array(sorted(seen.values()), pa.int64()))
