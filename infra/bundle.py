@@ -26,7 +26,16 @@ _NOT_IN_CONTRACTS = ("arrival.py", "checks.py", "contract_file.py", "load.py", "
 #: Parts of the library that no function runs.
 _NOT_IN_FUNCTIONS = ("cli", "generate", "__pycache__", "spark", "transforms", *_NOT_IN_CONTRACTS)
 #: What stands beside the transforms for synthesis only, and the job's script, which is shipped by itself.
-_NOT_IN_SPARK = ("checks.py", "compile.py", "discover.py", "declared.py", "kept.py", "spark_main.py", "__pycache__")
+_NOT_IN_SPARK = (
+    "checks.py",
+    "compile.py",
+    "discover.py",
+    "declared.py",
+    "kept.py",
+    "lint.py",
+    "spark_main.py",
+    "__pycache__",
+)
 #: Parts of the wheels that no function loads; without them the layer stays under Lambda's 250 MiB.
 _NOT_IN_LAYER = (
     "pyarrow/libarrow_flight*",

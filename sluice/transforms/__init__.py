@@ -82,20 +82,27 @@ def unique(
 
 
 def transform(
-    *, write: Write = "replace", by: str | Iterable[str] = (), engine: Engine = "any", **inputs: str | Source
+    *,
+    write: Write = "replace",
+    by: str | Iterable[str] = (),
+    engine: Engine = "any",
+    accept: Mapping[str, str] | None = None,
+    **inputs: str | Source,
 ) -> Callable[[Transform], Transform]:
     """Declare which table each parameter of the function is, e.g. ``@transform(orders="bronze.orders")``.
 
     ``by`` are the columns of the result whose values a change re-opens: rows that share them are computed together and
     from nothing but the input rows that lead to them (see ``Source``). With ``write="scd2"`` the function returns
     versions with ``valid_from``, and ``history`` makes the table of them. ``engine`` names the only one that can run
-    the function, where it uses what the other does not have.
+    the function, where it uses what the other does not have. ``accept`` are findings of ``sluice check`` that are right
+    here, by rule, with the reason.
     """
 
     def declare(function: Transform) -> Transform:
         sources = {name: given if isinstance(given, Source) else Source(given) for name, given in inputs.items()}
         function.sources = sources  # type: ignore[attr-defined]
         function.write = write  # type: ignore[attr-defined]
+        function.accept = dict(accept or {})  # type: ignore[attr-defined]
         function.engine = engine  # type: ignore[attr-defined]
         function.by = (by,) if isinstance(by, str) else tuple(by)  # type: ignore[attr-defined]
         function.inputs = {name: given.table for name, given in sources.items()}  # type: ignore[attr-defined]

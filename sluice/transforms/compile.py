@@ -27,10 +27,12 @@ from sluice.errors import TransformError
 from sluice.project import CompiledTransform, Project
 from sluice.tables.arrow import added
 from sluice.transforms import apply, conflicting
+from sluice.transforms.alike import alike
 from sluice.transforms.checks import compile_checks
 from sluice.transforms.declared import check_declaration, lead_of
 from sluice.transforms.discover import Found, discover
 from sluice.transforms.kept import Kept
+from sluice.transforms.lint import accepted, lint
 
 #: DuckDB sums integers to HUGEINT where Spark has BIGINT; the final cast brings them together, or fails on overflow.
 _SAME_IN_SPARK = {("HUGEINT", "BIGINT")}
@@ -196,8 +198,8 @@ def _on_duckdb(
         result: Any = apply(item.function, frames, keys)
         newest = {name: given.newest for name, given in item.sources.items() if given.newest is not None}
         losers: dict[str, Any] = {name: conflicting(frames[name], keys[name], newest=newest[name]) for name in newest}
-        conflicts = {item.inputs[name]: rows.sql(dialect="duckdb", pretty=True) for name, rows in losers.items()}
-        sql = result.sql(dialect="duckdb", pretty=True)
+        conflicts = {item.inputs[name]: alike(rows.sql(dialect="duckdb", pretty=True)) for name, rows in losers.items()}
+        sql = alike(result.sql(dialect="duckdb", pretty=True))
         described = tables.connection.execute(f"DESCRIBE {sql}").fetchall()
     except Exception as error:
         raise TransformError(
@@ -205,6 +207,12 @@ def _on_duckdb(
             next_step='write it with what both engines know, or declare @transform(engine="spark").',
         ) from error
     _compare([(row[0], row[1]) for row in described], contract, item)
+    types = {table: _types(tables.contracts[table]) for table in item.inputs.values()}
+    if problems := list(accepted(lint(sql, types, item.engine), item.accept)):
+        raise TransformError(
+            f"{item.file}: {item.table} may not give the same rows each time:\n- " + "\n- ".join(problems),
+            next_step='mend it, or say why it is right: @transform(accept={"rule": "reason"}).',
+        )
     return _with_casts(sql, contract), conflicts
 
 
@@ -222,8 +230,13 @@ def weight_of(sql: str) -> float:
 
 
 def _columns(contract: Contract) -> str:
-    own = [f"{column.name} {column.type.duckdb}" for column in contract.columns]
-    return ", ".join(own + [f"{column.name} {_ADDED_TYPES[column.type]}" for column in added(contract)])
+    return ", ".join(f"{name} {kind}" for name, kind in _types(contract).items())
+
+
+def _types(contract: Contract) -> dict[str, str]:
+    """Return DuckDB's type of each column, those that Sluice adds included."""
+    own = {column.name: column.type.duckdb for column in contract.columns}
+    return own | {column.name: _ADDED_TYPES[column.type] for column in added(contract)}
 
 
 def _with_casts(sql: str, contract: Contract) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,8 @@ _OWN = Path(__file__).resolve().parents[2] / "glue_jobs"
 class Found:
     """One transform: the ``table`` it makes, its ``sources`` by parameter, how it is written, what it runs on.
 
+    ``accept`` is what the lint shall accept, and why.
+
     ``source_hash`` changes with its module and with those that stand beside the folders of transforms, its helpers.
     """
 
@@ -28,6 +30,7 @@ class Found:
     write: str
     by: tuple[str, ...]
     engine: Engine
+    accept: Mapping[str, str]
     source_hash: str
     file: str
 
@@ -74,5 +77,13 @@ def _load(path: Path) -> Found:
     for part in (path, *sorted(path.parents[1].glob("*.py"))):
         code.update(f"{part.name}\0".encode() + part.read_bytes())
     return Found(
-        table, function, dict(sources), function.write, function.by, function.engine, code.hexdigest(), str(path)
+        table,
+        function,
+        dict(sources),
+        function.write,
+        function.by,
+        function.engine,
+        function.accept,
+        code.hexdigest(),
+        str(path),
     )
