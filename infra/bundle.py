@@ -27,6 +27,7 @@ _NOT_IN_CONTRACTS = ("arrival.py", "checks.py", "contract_file.py", "load.py", "
 _NOT_IN_FUNCTIONS = ("cli", "generate", "__pycache__", "spark", "transforms", *_NOT_IN_CONTRACTS)
 #: What stands beside the transforms for synthesis only, and the job's script, which is shipped by itself.
 _NOT_IN_SPARK = (
+    "alike.py",
     "checks.py",
     "compile.py",
     "discover.py",

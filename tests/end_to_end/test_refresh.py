@@ -134,3 +134,40 @@ def test_a_backfill_is_done_once_and_leaves_the_rows_as_they_are(deployed: Deplo
     assert rows(deployed) == before
     time.sleep(1)
     assert len(runs(deployed)) == count + 1
+
+
+@contextmanager
+def handing_over_after(deployed: Deployment, most: int) -> Iterator[None]:
+    """Let an execution of the refresh workflow hand over after so many runs, for a while."""
+    client, arn = deployed.client("stepfunctions"), deployed.outputs["RefreshStateMachineArn"]
+    own = client.describe_state_machine(stateMachineArn=arn)["definition"]
+    changed = own.replace("$started > 1500", f"$started > {most}")
+    assert changed != own
+    client.update_state_machine(stateMachineArn=arn, definition=changed)
+    try:
+        yield
+    finally:
+        client.update_state_machine(stateMachineArn=arn, definition=own)
+
+
+def test_an_execution_that_did_much_hands_over_to_another(deployed: Deployment) -> None:
+    client, arn = deployed.client("stepfunctions"), deployed.outputs["RefreshStateMachineArn"]
+
+    def executions() -> list[dict[str, Any]]:
+        return list(client.list_executions(stateMachineArn=arn, maxResults=1000)["executions"])
+
+    def quiet() -> bool:
+        return not any(execution["status"] == "RUNNING" for execution in executions())
+
+    until(quiet, "earlier refreshes end", 120)
+    before = {execution["executionArn"] for execution in executions()}
+    with handing_over_after(deployed, 2):
+        # What is made of these tables is behind once they are: silver, then gold, in several waves.
+        asked_for = sluice("backfill", "silver.countries")
+        assert asked_for.returncode == 0, asked_for.stderr
+        until(lambda: quiet() and not list(Ledger(deployed.outputs["LedgerTableName"]).backfills()), "all is done", 240)
+    new = [execution for execution in executions() if execution["executionArn"] not in before]
+    assert len(new) > 1
+    assert {execution["status"] for execution in new} == {"SUCCEEDED"}
+    planned = sluice("plan")
+    assert "Every derived table is up to date" in planned.stdout, planned.stdout

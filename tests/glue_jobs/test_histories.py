@@ -15,10 +15,8 @@ from pyiceberg.catalog.sql import SqlCatalog
 
 from sluice.generate import generate
 from sluice.generate.stream_files import write_streams
-from sluice.ingestion.changes.read import check_changes
 from sluice.project import Project
 from sluice.storage import LocalStore
-from sluice.tables.arrow import data_arrow
 from sluice.tables.manage import ensure_tables
 from tests.glue_jobs.generated import DIRT, bronze
 from tests.sluice.ingestion.test_commit import LocalSettings
@@ -92,22 +90,6 @@ def _bronze(project: Project, out: Path, seed: int) -> dict[str, pa.Table]:
     write_streams(events=300, seed=seed, out=out / "streams")
     arriving = [contract for contract in project.contracts if contract.arrival is not None]
     tables = {contract.name: bronze(contract, out) for contract in arriving}
-    for contract in arriving:
-        if contract.arrival is not None and contract.arrival.changes:
-            records = (out / "streams" / f"{contract.name}.ndjson").read_bytes().splitlines()
-            checked, facts = check_changes(records, contract)
-            for part in checked:
-                rows = part.accepted
-                for name in facts.column_names:
-                    rows = rows.append_column(name, facts[name].take(part.positions))
-                places = part.positions.to_pylist()
-                rows = rows.append_column("_sequence", pa.array([f"{place:056d}" for place in places], pa.string()))
-                rows = rows.append_column("_position", pa.array([0] * len(places), pa.int64()))
-                whole = data_arrow(contract)
-                missing = [field for field in whole if field.name not in rows.column_names]
-                for field in missing:
-                    rows = rows.append_column(field, pa.nulls(len(rows), field.type))
-                tables[contract.name] = pa.concat_tables([tables[contract.name], rows.select(whole.names).cast(whole)])
     return {name: rows for name, rows in tables.items() if len(rows)}
 
 

@@ -14,6 +14,8 @@ from localaws import spark as local_spark
 from localaws.server import LocalAws
 
 BUCKET = "shop-lake"
+#: Tables of a few rows: it does not pay to compile hot code twice.
+QUICK = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
 
 
 def _end_java() -> None:
@@ -39,7 +41,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
 def spark(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     folder = tmp_path_factory.mktemp("spark")
     (folder / "tmp").mkdir()
-    settings = local_spark.configuration(folder, local_spark.iceberg(print), cores=2, memory_gib=2, more={})
+    settings = local_spark.configuration(folder, local_spark.iceberg(print), cores=2, memory_gib=2, more=QUICK)
     _end_java()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**local_spark.environment(folder, settings), "TZ": "UTC"}.items():
