@@ -8,6 +8,8 @@ UV_VERSION := 0.13.8
 READY := $(VENV)/.ready
 # More of a condition on which tests run, e.g. AND="and not real_data" where the data sets are not beside the project.
 AND ?=
+# Options of the benchmarks, e.g. BENCH="--model-rows 30000000" for a larger model.
+BENCH ?=
 
 .PHONY: help
 help: ## Say what each target does
@@ -57,7 +59,7 @@ check: $(READY) ## Lint, formatting, types, contracts and transforms
 
 .PHONY: bench
 bench: $(READY) ## Speed beside named peers and the physical limit, as ratios
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(BENCH)
 
 .PHONY: synth
 synth: $(READY) ## Write the CloudFormation templates to cdk.out

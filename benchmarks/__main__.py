@@ -1,25 +1,31 @@
-"""``make bench``: prints every comparison. ``--rows`` sets the number of order lines, ``--rounds`` how often."""
+"""``make bench``: prints every comparison. ``--rows`` sets the number of order lines, ``--rounds`` how often.
+
+``--model-rows`` are those of the silver and gold model (``benchmarks/model``); 30000000 is a size to ask for.
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
 from rich.console import Console
 
 from benchmarks import cost_model, ingestion, local_aws, refresh, streaming
+from benchmarks.model import compare as model
 from sluice.cli.commands import DEFAULT_CONTRACTS
 from sluice.generate import generate
 
 _DAYS = 20
 
 
-def main() -> None:
-    """Generate the data once, then compare."""
+def main() -> int:
+    """Generate the data once, then compare; return the exit status."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--model-rows", type=int, nargs="*", default=model.ROWS)
     parser.add_argument("--without-local-aws", action="store_true")
     given = parser.parse_args()
     console = Console(width=130)
@@ -35,6 +41,7 @@ def main() -> None:
         streaming.compare(rounds=given.rounds, console=console)
         if not given.without_local_aws:
             local_aws.report(sample, scratch, console)
+    return 1 if model.compare(given.model_rows, rounds=given.rounds, console=console) else 0
 
 
 def _one_file(scratch: Path) -> tuple[Path, Path]:
@@ -55,4 +62,4 @@ def _one_file(scratch: Path) -> tuple[Path, Path]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -18,6 +18,17 @@ COMPARISONS = {
     "mustBeLessOrEqualTo": "<=",
 }
 
+#: Bytes of a data file at least and at most, and how many files a table has in between.
+_LEAST_FILE, _MOST_FILE, _FILES = 1 << 20, 128 << 20, 64
+
+
+def file_size(table_bytes: int) -> int:
+    """Return how large a table's data files shall be, bytes.
+
+    A change rewrites the files that it touches, so even a small table has several; readers of large ones want few.
+    """
+    return min(max(table_bytes // _FILES, _LEAST_FILE), _MOST_FILE)
+
 
 @dataclass(frozen=True)
 class Failure:

@@ -16,14 +16,13 @@ from sluice.refresh.affected import Narrowing, TooWide, affected_only, files_tou
 from sluice.refresh.audit import Audited
 from sluice.refresh.course import Course
 from sluice.refresh.inputs import lend, register, rows_of
+from sluice.runs import file_size
 from sluice.storage import Store
 from sluice.tables.commit import adopt_data_files, write_data_files
-from sluice.tables.files import data_files, snapshot_of
+from sluice.tables.files import data_files, snapshot_of, total_bytes
 
-#: Views of what was computed, of the table as it will be, and as it is.
-_ROWS, _TABLE, _PREVIOUS = "sluice_rows", "sluice_table", "sluice_previous"
-#: A data file ends when it has this size: a change rewrites the files that it touches, so they are not large.
-_FILE_SIZE = "32MB"
+#: What a run that follows changes computed anew, all rows of the new files, the table as it will be, and as it is.
+_NEW, _ROWS, _TABLE, _PREVIOUS = "sluice_new", "sluice_rows", "sluice_table", "sluice_previous"
 
 
 class Build:
@@ -40,6 +39,7 @@ class Build:
         self._connection, self._transform, self._contract, self._target = connection, transform, contract, target
         self._folder = folder
         self._present = list(data_files(target, snapshot_of(target)) or ())
+        self._file_size = 0
         self.rows = 0
         self.affected: int | None = None
         self.course = Course(None, "")
@@ -53,6 +53,9 @@ class Build:
 
     def compute(self, course: Course, sources: Mapping[str, Table], inputs: Mapping[str, str]) -> None:
         """Compute the result into local files."""
+        present = sum(file.file_size_in_bytes for file in self._present)
+        read = sum(total_bytes(source, inputs[name]) for name, source in sources.items())
+        self._file_size = file_size(present or read)
         self._copy(self._select(course, sources, inputs))
 
     def audited(self, load: Callable[[str], Table]) -> Audited:
@@ -71,7 +74,9 @@ class Build:
             register(self._connection, references[other], table, snapshot_of(table))
         if self.course.audit_all:
             return Audited(_TABLE, _TABLE, _PREVIOUS, (), references)
-        return Audited(_ROWS, _TABLE, _PREVIOUS, self._transform.by if self.affected else (), references)
+        if self.affected:
+            return Audited(_NEW, _TABLE, _PREVIOUS, self._transform.by, references)
+        return Audited(_ROWS, _TABLE, _PREVIOUS, (), references)
 
     def write(self, store: Store) -> list[DataFile]:
         """Put the result where the table keeps its data and return its files."""
@@ -112,13 +117,13 @@ class Build:
             self.removed, self.untouched = [], present
             return f"SELECT {columns} FROM {rows_of(transform.table, self._target.schema(), [])}"
         narrowing.narrow_inputs()
-        self.removed = files_touched(self._connection, transform.table, self._target, present, transform.by)
+        self._connection.execute(f"CREATE TABLE {_NEW} AS {affected_only(f'({computed})', transform.by)}")
+        self.removed = files_touched(
+            self._connection, transform.table, self._target, present, transform.by, small_file=self._file_size // 4
+        )
         self.untouched = [file for file in present if file not in self.removed]
         survivors = rows_of(transform.table, self._target.schema(), self.removed)
-        return (
-            f"{affected_only(f'({computed})', transform.by)} UNION ALL "
-            f"SELECT {columns} FROM ({not_affected(survivors, transform.by)})"
-        )
+        return f"SELECT {columns} FROM {_NEW} UNION ALL SELECT {columns} FROM ({not_affected(survivors, transform.by)})"
 
     def _whole(self, computed: str, sources: Mapping[str, Table], inputs: Mapping[str, str]) -> str:
         for name, table in sources.items():
@@ -132,7 +137,7 @@ class Build:
         order = f" ORDER BY {', '.join(self._contract.sort_order)}" if self._contract.sort_order else ""
         copied = self._connection.execute(
             f"COPY (FROM ({query}){order}) TO '{self._folder}' (FORMAT parquet, COMPRESSION zstd, "
-            f"FILE_SIZE_BYTES '{_FILE_SIZE}', FILENAME_PATTERN '{uuid4().hex}-{{i}}', FIELD_IDS {{{ids}}})"
+            f"FILE_SIZE_BYTES {self._file_size}, FILENAME_PATTERN '{uuid4().hex}-{{i}}', FIELD_IDS {{{ids}}})"
         ).fetchall()
         self.rows = int(copied[0][0])
         source = f"read_parquet('{self._folder}/*.parquet')"

@@ -16,7 +16,7 @@ from sluice.tables.files import EMPTY, Difference, data_files, difference, snaps
 #: Snapshot properties that say what a derived snapshot was made from.
 INPUTS, FINGERPRINT, CHECKS = "sluice.inputs", "sluice.fingerprint", "sluice.checks"
 #: When more than this share of an input changed, following each change costs more than computing all.
-_MOST_CHANGED = 0.5
+MOST_CHANGED = 0.5
 #: … but inputs of so few bytes are followed whatever their share.
 _SMALL = 1 << 20
 
@@ -117,6 +117,6 @@ def _too_wide(transform: CompiledTransform, parameter: str, name: str, change: D
         return undeclared(name)
     size = sum(file.file_size_in_bytes for file in (*change.added, *change.removed))
     whole = sum(file.file_size_in_bytes for file in change.now)
-    if size > max(_MOST_CHANGED * whole, _SMALL):
+    if size > max(MOST_CHANGED * whole, _SMALL):
         return f"most of {name} changed"
     return ""

@@ -38,6 +38,14 @@ def snapshot_of(table: Table) -> str:
     return EMPTY if snapshot is None else str(snapshot.snapshot_id)
 
 
+def total_bytes(table: Table, snapshot: str) -> int:
+    """Return the bytes of the snapshot's data files, as its summary tells; 0 when it does not."""
+    found = None if snapshot == EMPTY else table.snapshot_by_id(int(snapshot))
+    if found is None or found.summary is None:
+        return 0
+    return int(found.summary.additional_properties.get("total-files-size", "0"))
+
+
 def data_files(table: Table, snapshot: str) -> tuple[DataFile, ...] | None:
     """Return the files of ``snapshot``; none when it has deletes of single rows, which Iceberg's readers apply."""
     if snapshot == EMPTY:

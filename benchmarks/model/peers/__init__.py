@@ -1,0 +1,1 @@
+"""One module per contender; each builds the model in a process of its own."""
