@@ -18,6 +18,8 @@ COMPARISONS = {
     "mustBeLessOrEqualTo": "<=",
 }
 
+#: Time travel reaches this far back; expiring costs a commit, so it is done for so many snapshots at once.
+KEEP_SECONDS, WORTH_EXPIRING = 5 * 86_400, 50
 #: Bytes of a data file at least and at most, and how many files a table has in between.
 _LEAST_FILE, _MOST_FILE, _FILES = 1 << 20, 128 << 20, 64
 

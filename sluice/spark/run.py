@@ -21,6 +21,7 @@ from sluice.spark.branch import Branch, drop_leftovers
 from sluice.spark.conflicts import quarantine_conflicts
 from sluice.spark.course import CHECKS, FINGERPRINT, INPUTS, Course, choose_course
 from sluice.spark.lake import Head, Lake
+from sluice.spark.maintain import expire_snapshots
 from sluice.spark.narrow import Narrowing, with_values
 from sluice.spark.shipped import Shipped, ShippedProject
 from sluice.transforms import Source, Transform, apply, conflicting
@@ -166,6 +167,7 @@ class _Attempt:
         branch.stamp(self._summary(rows, cost))
         snapshot = branch.publish()
         self._clock.lap("publish")
+        expire_snapshots(self._lake, self._table)
         return Run(
             table=self._table,
             run_id=self._run_id,

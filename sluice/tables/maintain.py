@@ -11,13 +11,12 @@ from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
-#: Time travel reaches this far back …
-_KEEP_SECONDS = 5 * 86_400
-#: … unless a table is committed to so often that its metadata grows; a refresh never reads further back than this.
+from sluice.runs import KEEP_SECONDS, WORTH_EXPIRING
+
+#: Time travel reaches not so far back when a table is committed to so often that its metadata grows; a refresh never
+#: reads further back than this.
 _KEEP_SECONDS_WHEN_MANY = 2 * 3600
 _MANY = 500
-#: Expiry itself costs a commit: it is done for so many snapshots at once.
-_WORTH_IT = 50
 
 
 def expire_snapshots(table: Table, *, now: float | None = None) -> int:
@@ -26,7 +25,7 @@ def expire_snapshots(table: Table, *, now: float | None = None) -> int:
     When another writer commits meanwhile nothing is expired: the next call tries again.
     """
     dead = _expirable(table, now or time.time())
-    if len(dead) < _WORTH_IT:
+    if len(dead) < WORTH_EXPIRING:
         return 0
     ids = {snapshot.snapshot_id for snapshot in dead}
     unused = _files(table, dead) - _files(table, _witnesses([s for s in table.snapshots() if s.snapshot_id not in ids]))
@@ -41,7 +40,7 @@ def expire_snapshots(table: Table, *, now: float | None = None) -> int:
 
 def _expirable(table: Table, now: float) -> list[Snapshot]:
     snapshots = table.snapshots()
-    kept = _KEEP_SECONDS_WHEN_MANY if len(snapshots) > _MANY else _KEEP_SECONDS
+    kept = _KEEP_SECONDS_WHEN_MANY if len(snapshots) > _MANY else KEEP_SECONDS
     referred = {ref.snapshot_id for ref in table.refs().values()}
     return [s for s in snapshots if s.timestamp_ms / 1000 < now - kept and s.snapshot_id not in referred]
 

@@ -11,6 +11,7 @@ from localaws.server import LocalAws
 from sluice.errors import CheckFailed, CommitConflict, TransformError
 from sluice.refresh.run import described_run
 from sluice.spark.branch import Branch
+from sluice.spark.maintain import expire_snapshots
 from sluice.tables.files import snapshot_of
 from tests.sluice.refresh.small_shop import project
 from tests.sluice.refresh.test_courses import in_states, with_transform
@@ -217,6 +218,27 @@ def test_an_input_with_deletes_of_single_rows_is_read_whole(shop: SharedShop) ->
     run = shop.run_spark("silver.orders")
     assert (run.incremental, run.rows) == (False, 1)
     assert "cannot be told" in run.reason
+
+
+def test_old_snapshots_expire_with_the_files_that_only_they_had(shop: SharedShop) -> None:
+    for number in range(1, 4):
+        shop.deliver("orders", [order(1, FRIDAY, number)])
+        shop.run_spark("silver.orders")
+    table, rows = shop.load("silver.orders"), shop.rows("silver.orders")
+    many = len(table.snapshots())
+    files = {
+        task.file.file_path
+        for each in table.snapshots()
+        for task in table.scan(snapshot_id=each.snapshot_id).plan_files()
+    }
+    assert expire_snapshots(shop.lake, "silver.orders", keep_seconds=0, worth=many) == 0
+    assert expire_snapshots(shop.lake, "silver.orders", keep_seconds=0, worth=many - 1) == many - 1
+    kept = shop.load("silver.orders")
+    assert [each.snapshot_id for each in kept.snapshots()] == [kept.current_snapshot().snapshot_id]
+    assert shop.rows("silver.orders") == rows
+    left = {task.file.file_path for task in kept.scan().plan_files()}
+    assert left < files
+    assert all(kept.io.new_input(path).exists() == (path in left) for path in files)
 
 
 def test_an_earlier_snapshot_that_expired_means_a_whole_run(shop: SharedShop) -> None:

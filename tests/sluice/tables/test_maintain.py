@@ -30,7 +30,7 @@ def test_old_snapshots_go_with_what_only_they_referred_to(
 ) -> None:
     import time
 
-    monkeypatch.setattr(maintain, "_WORTH_IT", 3)
+    monkeypatch.setattr(maintain, "WORTH_EXPIRING", 3)
     ensure(catalog, tmp_path, column("id"))
     for number in range(4):
         table = catalog.load_table("bronze.things")
@@ -52,7 +52,7 @@ def test_old_snapshots_go_with_what_only_they_referred_to(
 def test_what_is_kept_reads_as_before_and_nothing_else_lies_about(
     catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, rolls_back: bool
 ) -> None:
-    monkeypatch.setattr(maintain, "_WORTH_IT", 2)
+    monkeypatch.setattr(maintain, "WORTH_EXPIRING", 2)
     chance = random.Random(seed)
     ensure(catalog, tmp_path, column("id"))
     for number in range(8):

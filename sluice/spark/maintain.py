@@ -1,0 +1,37 @@
+"""Keeps a table's history short and its storage small, as ``sluice.tables.maintain`` does after runs on DuckDB."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+from sluice.errors import CommitConflict
+from sluice.runs import KEEP_SECONDS, WORTH_EXPIRING
+from sluice.spark.branch import conflicts
+from sluice.spark.lake import Lake
+
+log = logging.getLogger(__name__)
+
+
+def expire_snapshots(lake: Lake, table: str, *, keep_seconds: float = KEEP_SECONDS, worth: int = WORTH_EXPIRING) -> int:
+    """Expire snapshots older than ``keep_seconds`` and delete what only they refer to; return how many were expired.
+
+    Nothing is done for fewer than ``worth``, nor when another writer commits meanwhile: the next run tries again.
+    """
+    oldest = datetime.now(UTC) - timedelta(seconds=keep_seconds)
+    moment = f"TIMESTAMP_LTZ '{oldest:%Y-%m-%d %H:%M:%S.%f}+00:00'"
+    snapshots = lake.spark.table(lake.name(table, "snapshots"))
+    kept = [row[0] for row in lake.spark.sql(f"SELECT snapshot_id FROM {lake.name(table, 'refs')}").collect()]
+    old = snapshots.where(f"committed_at < {moment}").where(~snapshots["snapshot_id"].isin(kept)).count()
+    if old < worth:
+        return 0
+    name = lake.name(table).removeprefix("lake.")
+    try:
+        with conflicts(table):
+            lake.spark.sql(
+                f"CALL lake.system.expire_snapshots(table => '{name}', older_than => {moment}, retain_last => 1)"
+            )
+    except CommitConflict as conflict:
+        log.info("%s keeps its old snapshots until the next run: %s", table, conflict)
+        return 0
+    return int(old)
