@@ -134,7 +134,9 @@ class Build:
         """Write the rows of ``query`` as data files of the table to the local folder."""
         fields = self._target.schema().fields
         ids = ", ".join(f'"{field.name}": {field.field_id}' for field in fields)
-        order = f" ORDER BY {', '.join(self._contract.sort_order)}" if self._contract.sort_order else ""
+        # Rows of one value of `by` beside each other: a change then touches few files.
+        sorted_by = self._contract.sort_order or self._transform.by
+        order = f" ORDER BY {', '.join(sorted_by)}" if sorted_by else ""
         copied = self._connection.execute(
             f"COPY (FROM ({query}){order}) TO '{self._folder}' (FORMAT parquet, COMPRESSION zstd, "
             f"FILE_SIZE_BYTES {self._file_size}, FILENAME_PATTERN '{uuid4().hex}-{{i}}', FIELD_IDS {{{ids}}})"
