@@ -29,8 +29,8 @@ AND currency IN ('EUR','USD','GBP','SEK','PLN') AND updated_at IS NOT NULL
 """
 
 
-def compare(csv: Path, rows: int, scratch: Path, *, contracts: Path, rounds: int, console: Console) -> LocalLake:
-    """Print the comparison; return a lake that holds the file."""
+def compare(csv: Path, rows: int, scratch: Path, *, contracts: Path, rounds: int, console: Console) -> None:
+    """Print the comparison."""
     # An empty lake for each round, made before the clock runs.
     fresh = [LocalLake(scratch / f"lake{number}", contracts) for number in range(rounds)]
     lakes: list[LocalLake] = []
@@ -80,6 +80,5 @@ def compare(csv: Path, rows: int, scratch: Path, *, contracts: Path, rounds: int
         f"accepted {delivery.accepted:,}, quarantined {delivery.quarantined:,}: {delivery.reasons}; "
         f"DuckDB kept {found[0] if found else None:,}"
     )
-    for number in range(len(lakes) - 1):
+    for number in range(len(lakes)):
         shutil.rmtree(scratch / f"lake{number}")
-    return lakes[-1]

@@ -23,9 +23,6 @@ from sluice.storage import LocalStore
 from sluice.tables.manage import ensure_tables
 from sluice.tables.schema import arrow_with_field_ids
 
-#: What only benchmarks make.
-_DECLARED = Path(__file__).with_name("declared") / "contracts"
-
 
 class LocalSettings(Settings, frozen=True):
     """Settings whose lake is a folder."""
@@ -42,7 +39,7 @@ class LocalLake:
 
     def __init__(self, folder: Path, contracts: Path) -> None:
         folder.mkdir(parents=True)
-        self.project: Project = declared_project([contracts, _DECLARED])
+        self.project: Project = declared_project([contracts])
         self.settings = LocalSettings(folder=str(folder / "lake"))
         catalog = SqlCatalog("bench", uri=f"sqlite:///{folder}/catalog.db", warehouse=f"file://{folder}/lake")
         for database in ("bronze", "silver", "gold", "quarantine"):

@@ -23,7 +23,8 @@ from sluice.tables.files import EMPTY
 Engine = Literal["small", "large", "spark"]
 #: MiB of Lambda memory that come with one processor.
 _MIB_PER_CPU = 1769
-#: Weighed rows a second: DuckDB on one processor of a Lambda, Spark on one of a Glue worker (benchmarks/refresh.py).
+#: Weighed rows a second: DuckDB on one processor of a Lambda, Spark on one of a Glue worker. At ten million order lines
+#: ``python -m benchmarks.model`` had 2.4 and 0.5 million on a core; AWS's are taken for six tenths of that one.
 _DUCKDB_ROWS, _SPARK_ROWS = 1_500_000.0, 300_000.0
 #: Seconds before the first row: loading the function and reading metadata; starting Glue's workers.
 _LAMBDA_START, _GLUE_START = 2.0, 50.0
