@@ -50,8 +50,9 @@ def compile_project(contracts: tuple[Contract, ...], *folders: Path) -> Project:
         check=False,
     )
     if done.returncode == _REFUSED:
+        what, next_step = msgspec.json.decode(done.stdout, type=tuple[str, str])
         raise TransformError(
-            done.stderr.decode().strip(), safe="nothing was deployed or changed.", next_step="mend the transform."
+            what, safe="nothing was deployed or changed.", next_step=next_step or "mend the transform."
         )
     if done.returncode:
         raise TransformError(f"compiling the transforms failed:\n{done.stderr.decode()}")
@@ -102,9 +103,9 @@ def _compiled(items: list[Found], by_table: Mapping[str, Contract], kept: Kept) 
             initargs=(items, by_table),
         ) as pool:
             for place, compiled in zip(missing, pool.map(_compile_nth, missing), strict=True):
-                if isinstance(compiled, str):
+                if isinstance(compiled, TransformError):
                     pool.shutdown(cancel_futures=True)
-                    raise TransformError(compiled)
+                    raise compiled
                 found[place] = compiled
                 kept.put(names[place], compiled)
     return [compiled for compiled in found if compiled is not None]
@@ -121,13 +122,13 @@ def _begin_worker(items: list[Found], by_table: Mapping[str, Contract]) -> None:
     _tables[:] = [_EmptyTables(by_table.values())]
 
 
-def _compile_nth(place: int) -> CompiledTransform | str:
+def _compile_nth(place: int) -> CompiledTransform | TransformError:
     """Return one of the worker's transforms, or why it cannot be compiled."""
     item, contract = _work[place]
     try:
         return _compile(item, contract, _tables[0])
     except TransformError as error:
-        return str(error)
+        return error
 
 
 def _read_for(item: Found, contract: Contract) -> list[str]:
@@ -268,7 +269,7 @@ def _main() -> int:
     try:
         compiled = compile_all(contracts, map(Path, sys.argv[1:]))
     except TransformError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stdout.buffer.write(msgspec.json.encode((error.what, error.next_step)))
         return _REFUSED
     sys.stdout.buffer.write(msgspec.json.encode(compiled))
     return 0

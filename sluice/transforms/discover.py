@@ -21,7 +21,7 @@ class Found:
 
     ``accept`` is what the lint shall accept, and why.
 
-    ``source_hash`` changes with its module and with those that stand beside the folders of transforms, its helpers.
+    ``source_hash`` changes with its module and with the helpers that stand beside the folders of transforms.
     """
 
     table: str
@@ -74,7 +74,9 @@ def _load(path: Path) -> Found:
             next_step="give both the same names in the same order.",
         )
     code = hashlib.sha256()
-    for part in (path, *sorted(path.parents[1].glob("*.py"))):
+    # A transform of another folder may use the project's own helpers, too.
+    helpers = {*path.parents[1].glob("*.py"), *_OWN.glob("*.py")}
+    for part in (path, *sorted(helpers)):
         code.update(f"{part.name}\0".encode() + part.read_bytes())
     return Found(
         table,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -46,9 +47,9 @@ class Kept:
         path = self._folder / name
         try:
             found = path.read_bytes()
+            os.utime(path)
         except FileNotFoundError:
             return None
-        path.touch()
         return msgspec.json.decode(found, type=CompiledTransform)
 
     def put(self, name: str, compiled: CompiledTransform) -> None:

@@ -44,8 +44,10 @@ def compiled(folder: Path) -> CompiledTransform:
 
 def test_what_duckdb_cannot_run_is_refused_unless_it_is_declared_for_spark(folder: Path) -> None:
     write(folder, "", IN_PYTHON)
-    with pytest.raises(TransformError, match=r'does not run on DuckDB: .*\n.*declare @transform\(engine="spark"\)'):
+    with pytest.raises(TransformError, match=r"silver\.things does not run on DuckDB: ") as caught:
         compiled(folder)
+    assert str(caught.value).count("Next: ") == 1
+    assert 'declare @transform(engine="spark")' in caught.value.next_step
     write(folder, 'engine="spark", ', IN_PYTHON)
     found = compiled(folder)
     assert (found.engine, found.sql, found.conflicts) == ("spark", "", {})
