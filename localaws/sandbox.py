@@ -31,6 +31,8 @@ log = logging.getLogger("localaws.lambda")
 
 #: AWS lets a sandbox initialize for 10 s before the function's own timeout begins to count.
 _INIT_SECONDS = 10.0
+#: How long a process that has ended may have children that still write.
+_LAST_WORDS_SECONDS = 1.0
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MAIN = Path(__file__).with_name("sandbox_main.py")
 
@@ -99,8 +101,14 @@ class Sandbox:
         self._process = self._start()
         self._output = self._process.stdout.fileno()  # type: ignore[union-attr]
         os.set_blocking(self._output, False)
-        for target in (self._server.serve_forever, self._follow_output, self._await_exit):
-            threading.Thread(target=target, daemon=True, name=f"sandbox {launch.function}").start()
+        self._following = self._thread(self._follow_output)
+        for target in (self._server.serve_forever, self._await_exit):
+            self._thread(target)
+
+    def _thread(self, target: Callable[[], None]) -> threading.Thread:
+        thread = threading.Thread(target=target, daemon=True, name=f"sandbox {self.launch.function}")
+        thread.start()
+        return thread
 
     def _start(self) -> subprocess.Popen[bytes]:
         launch = self.launch
@@ -213,22 +221,24 @@ class Sandbox:
             self._write_log(line)
 
     def _follow_output(self) -> None:
-        with contextlib.suppress(OSError, ValueError):  # the pipe is closed when the process has ended
-            while True:
-                select.select([self._output], [], [])
-                if not self._drain():
-                    return
+        """Log what is written until nobody can write any more; only this closes the pipe, so its number stays ours."""
+        waiting = select.poll()
+        waiting.register(self._output, select.POLLIN)
+        while True:
+            waiting.poll()
+            if not self._drain():
+                break
+        with self._reading:
+            self._process.stdout.close()  # type: ignore[union-attr]
 
     def _drain(self) -> bool:
         """Take over everything written so far, so that it stands before the invocation's END; False at its end."""
         with self._reading:
-            while True:
+            while not self._process.stdout.closed:  # type: ignore[union-attr]
                 try:
                     chunk = os.read(self._output, 65536)
                 except BlockingIOError:
                     return True
-                except OSError:
-                    return False
                 *lines, self._partial = (self._partial + chunk).split(b"\n")
                 if not chunk and self._partial:
                     lines, self._partial = [self._partial], b""
@@ -238,6 +248,7 @@ class Sandbox:
                     self._write_log(text)
                 if not chunk:
                     return False
+            return False
 
     def _end_line(self) -> None:
         """Log what was written without a line end: the runtime client ends no line after a logged traceback."""
@@ -251,13 +262,11 @@ class Sandbox:
 
     def _await_exit(self) -> None:
         self._status = status = self._process.wait()
-        self._drain()
+        self._following.join(_LAST_WORDS_SECONDS)
         self._pending.put(None)
         self._server.stop()
         while (invocation := self._current) is not None and not invocation.done.is_set():
             invocation.finish(self._obituary(invocation.request_id, status), failed=True)
-        with self._reading:
-            self._process.stdout.close()  # type: ignore[union-attr]
         self._on_exit()
 
     def _obituary(self, request_id: str, status: int) -> bytes:

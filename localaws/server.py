@@ -23,6 +23,8 @@ log = logging.getLogger("localaws")
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _OURS = "/_localaws/"
 _FAULTS = "/_localaws/faults"
+#: The local AWS that was last started in this process.
+_running: list[Context] = []
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,16 @@ class LocalAws:
     def start(cls, *, port: int = 0, scratch: Path, region: str = "us-east-1") -> Self:
         """Start an empty local AWS on a loopback port (0: any free one) that writes below ``scratch`` only.
 
-        Only one can run in a process at a time: moto's state belongs to the process, and is emptied here.
+        Only one can run in a process at a time: moto's state belongs to the process, and is emptied here. Raises a
+        RuntimeError while another runs.
         """
+        if _running and not _running[-1].stopping.is_set():
+            raise RuntimeError(f"a local AWS runs in this process at {_running[-1].endpoint}: close it first")
         scratch = scratch.resolve()
         scratch.mkdir(parents=True, exist_ok=True)
         listener = Listener(port)
         context = Context(endpoint=listener.endpoint, scratch=scratch, region=region)
+        _running[:] = [context]
         context.on_close(listener.close)
         try:
             _log_to(scratch / "localaws.log", context)

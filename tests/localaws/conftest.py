@@ -10,7 +10,7 @@ import pytest
 from localaws.server import LocalAws
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     with LocalAws.start(scratch=tmp_path_factory.mktemp("localaws")) as running:
         yield running

@@ -16,7 +16,7 @@ Found = TypeVar("Found")
 ANY_PRINCIPAL = json.dumps({"Version": "2012-10-17", "Statement": []})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ctx(local_aws: LocalAws) -> Context:
     """What the running local AWS is made of."""
     return local_aws.context

@@ -48,7 +48,7 @@ def code(call: Any, **arguments: Any) -> str:
     return "ok"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def data(ctx: Context) -> Context:
     s3 = ctx.client("s3")
     for name in ("mine", "other"):

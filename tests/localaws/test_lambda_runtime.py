@@ -90,6 +90,15 @@ def test_a_process_that_exits_fails_its_invocation_and_the_next_gets_a_new_one(c
     assert invoke(ctx, "exits") == (None, "fine")
 
 
+def test_a_process_that_leaves_a_child_behind_ends_its_invocation_all_the_same(ctx: Context) -> None:
+    child = "subprocess.Popen(['sh', '-c', 'sleep 3; echo late'])"
+    function(ctx, "parent", f"import os, subprocess\ndef handler(e, c):\n  {child}\n  os._exit(3)")
+    began = time.monotonic()
+    error, answer = invoke(ctx, "parent")
+    assert (error, answer["errorType"]) == ("Unhandled", "Runtime.ExitError")
+    assert time.monotonic() - began < 3
+
+
 def test_invocations_at_once_run_side_by_side(ctx: Context) -> None:
     meet = "import time\ndef handler(e, c):\n  time.sleep(0.4)\n  return c.log_stream_name"
     function(ctx, "parallel", meet)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import subprocess
 import sys
 import urllib.error
@@ -70,6 +71,11 @@ def test_the_environment_points_at_the_local_aws_and_not_at_the_users_account(lo
     assert os.environ["AWS_ENDPOINT_URL"] == local_aws.endpoint
     assert os.environ["AWS_SHARED_CREDENTIALS_FILE"] == os.environ["AWS_CONFIG_FILE"] == os.devnull
     assert "AWS_PROFILE" not in os.environ
+
+
+def test_a_second_one_in_this_process_is_refused(local_aws: LocalAws, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=re.escape(local_aws.endpoint)):
+        LocalAws.start(scratch=tmp_path)
 
 
 _TWICE = """
