@@ -10,10 +10,11 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import stream_latency
-from sluice.cli import local, status
+from sluice.cli import local
 from sluice.cli.answers import run_query
 from sluice.cli.commands import DEFAULT_CONTRACTS
 from sluice.cli.deployment import client, stack_outputs
+from sluice.cli.wait import wait
 
 _UPLOADS = 5
 
@@ -37,7 +38,7 @@ def report(sample: Path, scratch: Path, console: Console) -> None:
         for number in range(_UPLOADS):
             began = time.perf_counter()
             client("s3").upload_file(str(sample), outputs["LandingBucketName"], f"order_lines/{number}.csv")
-            status.wait(outputs, timeout=120)
+            wait(outputs, timeout=120)
             run_query("SELECT count(*) AS n FROM silver.order_lines", outputs)
             times.append(time.perf_counter() - began)
         shown = " ".join(f"{seconds:.1f}" for seconds in times)

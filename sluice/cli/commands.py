@@ -123,22 +123,23 @@ def status(
     env: EnvironmentName = "dev",
 ) -> None:
     """Show where every delivery is; non-zero when something failed."""
-    from sluice.cli import status as state
     from sluice.cli.answers import print_status
     from sluice.cli.deployment import stack_outputs
+    from sluice.cli.status import Status, read_status
+    from sluice.cli.wait import wait as wait_for
 
     found = stack_outputs(env)
     if not wait:
-        now = state.read_status(found)
+        now = read_status(found)
         print_status(now, found, _console())
         raise typer.Exit(1 if any(now.dead_letters.values()) or now.streams.failed_batches else 0)
     with _console().status("waiting", spinner="dots") as spinner:
 
-        def progress(now: state.Status) -> None:
+        def progress(now: Status) -> None:
             ended = now.delivered - len(now.open_deliveries)
             spinner.update(f"{ended:,} of {now.delivered:,} deliveries accounted for; {now.running} refreshes running")
 
-        now, failures = state.wait(found, timeout=timeout, progress=progress)
+        now, failures = wait_for(found, timeout=timeout, progress=progress)
     print_status(now, found, _console())
     if failures:
         raise CommandError("\n".join(failures), next_step="mend the cause; `sluice redrive` tries dead letters again.")

@@ -13,12 +13,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from sluice.cli import local, status
+from sluice.cli import local
 from sluice.cli.answers import narrow_table, print_status
 from sluice.cli.commands import DEFAULT_CONTRACTS
 from sluice.cli.demo_answers import print_answers, print_runs
 from sluice.cli.demo_streams import Streamed, generate_streams, print_streams, quarantined, send_streams
 from sluice.cli.deployment import client, stack_outputs
+from sluice.cli.status import Status, read_status
+from sluice.cli.wait import wait
 
 _UPLOADS_AT_ONCE = 8
 
@@ -54,7 +56,7 @@ def run_demo(*, days: int, seed: int, port: int, keep: bool, console: Console) -
             console.rule("derived tables")
             print_runs(outputs, console)
             console.rule("ledger")
-            print_status(status.read_status(outputs), outputs, console)
+            print_status(read_status(outputs), outputs, console)
         finally:
             if not keep:
                 local.stop(data)
@@ -103,12 +105,12 @@ def _deliver(files: list[Path], root: Path, streamed: Streamed, outputs: dict[st
         list(pool.map(upload, files))
         streams.result()
 
-        def show(now: status.Status) -> None:
+        def show(now: Status) -> None:
             progress.update(accounted, completed=now.delivered - len(now.open_deliveries))
             if now.accounted:
                 progress.update(accounted, description="accounted for; refreshing")
 
-        _, failures = status.wait(outputs, timeout=600, progress=show)
+        _, failures = wait(outputs, timeout=600, progress=show)
     return failures
 
 

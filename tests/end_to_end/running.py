@@ -25,7 +25,9 @@ import pyarrow.compute as pc
 import pytest
 from botocore.config import Config
 
-from sluice.cli import deployment, status
+from sluice.cli import deployment
+from sluice.cli.status import Status
+from sluice.cli.wait import wait
 from sluice.ingestion.landing import Notice
 from sluice.ledger import FINAL, Delivery, Ledger
 from sluice.tables.catalog import glue_catalog
@@ -164,9 +166,9 @@ class Deployment:
 
         return until(known, f"{len(wanted)} deliveries end", seconds)
 
-    def settle(self, timeout: float = 300.0) -> status.Status:
+    def settle(self, timeout: float = 300.0) -> Status:
         """Wait as ``sluice status --wait`` does; fails when something failed."""
-        state, failures = status.wait(dict(self.outputs), timeout=timeout)
+        state, failures = wait(dict(self.outputs), timeout=timeout)
         assert not failures, failures
         return state
 

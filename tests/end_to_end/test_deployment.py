@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from sluice.cli import local, status
+from sluice.cli import local
+from sluice.cli.wait import wait
 from sluice.contracts.load import load_contracts
 from sluice.errors import CommandError
 from sluice.ledger import Ledger
@@ -156,7 +157,7 @@ def test_a_transform_that_raises_is_named_and_readers_keep_the_old_snapshot(
     broken = with_transform(whole, tmp_path / "broken", "silver.products", "SELECT error('the price list is gone')")
     deployed.localaws("POST", "deploy", {"assembly": str(broken)})
     deployed.put("products/two.csv", (PRODUCTS + PRODUCT.format("P00002", "20.00")).encode())
-    _, failures = status.wait(dict(deployed.outputs), timeout=120)
+    _, failures = wait(dict(deployed.outputs), timeout=120)
 
     assert [row["product_id"] for row in before] == ["P00001"]
     assert any("silver.products" in failure for failure in failures)
