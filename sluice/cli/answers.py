@@ -15,6 +15,8 @@ from sluice.errors import CommandError
 from sluice.ledger import FINAL
 
 _SHOWN_ERRORS = 5
+#: Most answers take less than the second that awswrangler waits between two looks.
+_POLL_SECONDS = 0.2
 #: Athena answers these in text, which awswrangler does not read.
 _TOLD_IN_TEXT = ("SHOW", "DESCRIBE", "DESC", "EXPLAIN")
 
@@ -25,12 +27,16 @@ def run_query(sql: str, outputs: dict[str, str]) -> Any:
 
     prefix = outputs.get("DatabasePrefix", "-")
     database = f"{'' if prefix == '-' else prefix}gold"
-    workgroup = outputs["AthenaWorkGroupName"]
+    where: dict[str, Any] = {
+        "database": database,
+        "workgroup": outputs["AthenaWorkGroupName"],
+        "athena_query_wait_polling_delay": _POLL_SECONDS,
+    }
     try:
         if sql.strip().partition(" ")[0].upper() in _TOLD_IN_TEXT:
-            query = wr.athena.start_query_execution(sql, database=database, workgroup=workgroup, wait=True)
+            query = wr.athena.start_query_execution(sql, wait=True, **where)
             return _text_rows(query["QueryExecutionId"])
-        return wr.athena.read_sql_query(sql, database=database, workgroup=workgroup, ctas_approach=False)
+        return wr.athena.read_sql_query(sql, ctas_approach=False, **where)
     except wr.exceptions.QueryFailed as error:
         raise CommandError(f"Athena: {error}", next_step="mend the query; SHOW TABLES lists what there is.") from error
 
