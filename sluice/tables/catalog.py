@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import functools
 import os
+from typing import Any
 
 import boto3
-from pyiceberg.catalog import Catalog
+from pyiceberg.catalog import METADATA_LOCATION, Catalog
+from pyiceberg.catalog.glue import GlueCatalog
+from pyiceberg.io import FileIO, load_file_io
+from pyiceberg.table import Table
+from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.typedef import EMPTY_DICT, Properties
 
 #: What every table is created with. Sluice looks again itself after a conflict: PyIceberg's retry would commit twice.
 TABLE_PROPERTIES = {
@@ -21,13 +27,36 @@ TABLE_PROPERTIES = {
 }
 
 
+class LakeCatalog(GlueCatalog):
+    """Glue's tables: one client reaches the files of all of them, and a metadata file is read once.
+
+    Such a file never changes under its name, and a process that stays warm loads the same tables again and again.
+    """
+
+    def __init__(self, name: str, **properties: str) -> None:
+        super().__init__(name, **properties)
+        self._files = load_file_io(self.properties)
+        #: By database and table: where its metadata was when last loaded, and what it said.
+        self._known: dict[tuple[str, str], tuple[str, TableMetadata]] = {}
+
+    def _load_file_io(self, properties: Properties = EMPTY_DICT, location: str | None = None) -> FileIO:
+        return self._files
+
+    def _convert_glue_to_iceberg(self, glue_table: dict[str, Any]) -> Table:
+        identifier = (glue_table["DatabaseName"], glue_table["Name"])
+        location, metadata = self._known.get(identifier, ("", None))
+        if metadata and location == glue_table.get("Parameters", {}).get(METADATA_LOCATION):
+            return Table(identifier, metadata, location, self._files, self)
+        table = super()._convert_glue_to_iceberg(glue_table)
+        self._known[identifier] = (table.metadata_location, table.metadata)
+        return table
+
+
 @functools.cache
 def glue_catalog() -> Catalog:
     """Return the Glue catalog of this account and region; locally the endpoint differs, nothing else."""
-    from pyiceberg.catalog.glue import GlueCatalog
-
     region = os.environ.get("AWS_REGION") or boto3.Session().region_name
     properties = {"glue.region": region, "s3.region": region, "glue.skip-archive": "true"}
     if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
         properties |= {"glue.endpoint": endpoint, "s3.endpoint": endpoint}
-    return GlueCatalog("sluice", **properties)
+    return LakeCatalog("sluice", **properties)
