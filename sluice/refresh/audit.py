@@ -27,19 +27,8 @@ class Audited:
 
 
 def audit(connection: duckdb.DuckDBPyConnection, checks: Sequence[CompiledCheck], audited: Audited) -> list[Failure]:
-    """Return every check that does not hold; rows that are not new held theirs before.
-
-    All row rules are counted in one pass.
-    """
-    rules = [check for check in checks if check.kind == "rows"]
-    failures = []
-    if rules:
-        counted = ", ".join(f"count(*) FILTER (WHERE {check.duckdb})" for check in rules)
-        counts = connection.execute(f"SELECT {counted} FROM {audited.rows}").fetchall()[0]
-        for check, count in zip(rules, counts, strict=True):
-            if count:
-                broken = f'SELECT DISTINCT "{check.columns[0]}" FROM {audited.rows} WHERE {check.duckdb}'
-                failures.append(Failure(check.name, f"{count:,} rows", _values(connection, broken), check.severity))
+    """Return every check that does not hold; rows that are not new held theirs before."""
+    failures = list(_broken_rules(connection, [check for check in checks if check.kind == "rows"], audited.rows))
     for check in checks:
         if check.kind == "unique":
             failures += _duplicates(connection, audited, check)
@@ -48,6 +37,18 @@ def audit(connection: duckdb.DuckDBPyConnection, checks: Sequence[CompiledCheck]
         elif check.kind == "measure":
             failures += _measured(connection, audited, check)
     return failures
+
+
+def _broken_rules(
+    connection: duckdb.DuckDBPyConnection, rules: Sequence[CompiledCheck], rows: str
+) -> Iterator[Failure]:
+    # Each rule by itself, all in one statement: the files' statistics answer most of them without a look at a row.
+    counted = [f"SELECT {number}, count(*) FROM {rows} WHERE {check.duckdb}" for number, check in enumerate(rules)]
+    counts = dict(connection.execute(" UNION ALL ".join(counted)).fetchall()) if rules else {}
+    for number, check in enumerate(rules):
+        if count := counts[number]:
+            broken = f'SELECT DISTINCT "{check.columns[0]}" FROM {rows} WHERE {check.duckdb}'
+            yield Failure(check.name, f"{count:,} rows", _values(connection, broken), check.severity)
 
 
 def _duplicates(connection: duckdb.DuckDBPyConnection, audited: Audited, check: CompiledCheck) -> Iterator[Failure]:

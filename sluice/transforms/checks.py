@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from sluice.contracts import Check, Column, ColumnType, Contract
 from sluice.project import CompiledCheck
 
 _TABLE, _PREVIOUS = "sluice_audited", "sluice_previous"
+#: One character or one of a class, and how many of it: of such parts alone a pattern says the same as a GLOB.
+_PART = re.compile(r"([A-Za-z0-9_ :/-]|\[(?:[A-Za-z0-9](?:-[A-Za-z0-9])?)+\])(?:\{([0-9]{1,2})\})?")
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class _Dialect:
     quote: str
     backslash: str
     text_type: str
-    matches: str
+    matches: Callable[[str, str], str]
     timestamp: str
     seconds_since: str
 
@@ -39,12 +42,27 @@ class _Dialect:
         return value
 
 
+def _duckdb_matches(column: str, pattern: str) -> str:
+    """Return a GLOB where it says the same: it is matched once for each word of a Parquet dictionary."""
+    inner = pattern.removeprefix("^").removesuffix("$")
+    if len(inner) == len(pattern) - 2 and re.fullmatch(f"(?:{_PART.pattern})+", inner):
+        glob = "".join(part * int(count or 1) for part, count in _PART.findall(inner))
+        return f"({column} GLOB '{glob}')"
+    return f"regexp_matches({column}, {_DUCKDB.text(pattern)})"
+
+
 _DUCKDB = _Dialect(
-    "duckdb", '"', "\\", "VARCHAR", "regexp_matches({column}, {pattern})", "TIMESTAMP",
+    "duckdb", '"', "\\", "VARCHAR", _duckdb_matches, "TIMESTAMP",
     "epoch(CAST(now() AS TIMESTAMP) - max({column}))",
 )  # fmt: skip
+
+
+def _spark_matches(column: str, pattern: str) -> str:
+    return f"({column} RLIKE {_SPARK.text(pattern)})"
+
+
 _SPARK = _Dialect(
-    "spark", "`", "\\\\", "STRING", "({column} RLIKE {pattern})", "TIMESTAMP_NTZ",
+    "spark", "`", "\\\\", "STRING", _spark_matches, "TIMESTAMP_NTZ",
     "unix_timestamp() - unix_timestamp(CAST(max({column}) AS TIMESTAMP))",
 )  # fmt: skip
 _Spelled = Callable[[_Dialect], str]
@@ -76,7 +94,7 @@ def _row_rules(column: Column, *, present: bool) -> Iterator[tuple[str, _Spelled
     if (pattern := rules.pattern) is not None:
         yield (
             f"{name} matches {pattern}",
-            lambda d: f"NOT {d.matches.format(column=d.column(name), pattern=d.text(pattern))}",
+            lambda d: f"NOT {d.matches(d.column(name), pattern)}",
         )
     for bound, breaks, words in (
         (rules.minimum, "<", "is at least"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import duckdb
 import pytest
 import sqlglot
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sluice.contracts import Check, Column, Contract, Rules, parse_type
 from sluice.project import CompiledCheck
@@ -45,6 +47,35 @@ def test_a_rule_finds_the_value_that_breaks_it(rules: Rules, kind: str, breaks: 
         broken = connection.execute(f"SELECT CAST(x AS VARCHAR) FROM t WHERE {check.duckdb}").fetchall()
     assert broken == [(breaks,)]
     sqlglot.parse_one(check.spark, read="spark")
+
+
+def broken(condition: str, values: list[str]) -> list[str]:
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE t AS SELECT unnest(?::VARCHAR[]) AS x", [values])
+        return [value for (value,) in connection.execute(f"SELECT x FROM t WHERE {condition}").fetchall()]
+
+
+PARTS = st.sampled_from(["O", "-", " ", "_", "[0-9]", "[A-Z]", "[a-f0-9]", "[xyz]", "[A-Z0-9]{2}", "7{3}", "[0-9]{5}"])
+NEAR = st.text(st.sampled_from("O-_ 0123456789AZafxyz\n*?[]^é٣"), max_size=12)
+
+
+@given(st.lists(PARTS, min_size=1, max_size=4).map("".join), st.lists(NEAR, max_size=20), st.data())
+def test_a_pattern_of_single_characters_becomes_a_glob_that_says_the_same(
+    parts: str, near: list[str], data: st.DataObject
+) -> None:
+    pattern = f"^{parts}$"
+    values = [*near, *data.draw(st.lists(st.from_regex(pattern, fullmatch=True), max_size=5))]
+    (check,) = compiled(Column("x", parse_type("string"), rules=Rules(pattern=pattern))).values()
+    assert "GLOB" in check.duckdb
+    assert sorted(broken(check.duckdb, values)) == sorted(broken(f"NOT regexp_matches(x, '{pattern}')", values))
+
+
+@pytest.mark.parametrize(
+    "pattern", ["[0-9]", "^[0-9]", "^a|b$", "^a+$", "^[^a]$", "^a.$", "^$", r"^\d$", "^[]a]$", "^a{2,3}$"]
+)
+def test_any_other_pattern_stays_a_regular_expression(pattern: str) -> None:
+    (check,) = compiled(Column("x", parse_type("string"), rules=Rules(pattern=pattern))).values()
+    assert check.duckdb == f"""NOT regexp_matches("x", '{pattern}')"""
 
 
 def test_a_query_in_athenas_sql_is_spelled_for_each_engine() -> None:
