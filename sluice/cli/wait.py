@@ -55,7 +55,7 @@ def wait(
                 "a refresh is still running"
             ]
             return status, [f"not done after {timeout:.0f} s: {', '.join(what)}"]
-        time.sleep(pause)
+        time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
         began = time.monotonic()
         status, whole = glance(status, outputs, lanes), False
         pause = max(_POLL_SECONDS, (time.monotonic() - began) * (1 / _SHARE - 1))

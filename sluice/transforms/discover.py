@@ -74,9 +74,9 @@ def _load(path: Path) -> Found:
             next_step="give both the same names in the same order.",
         )
     code = hashlib.sha256()
-    # A transform of another folder may use the project's own helpers, too.
-    helpers = {*path.parents[1].glob("*.py"), *_OWN.glob("*.py")}
-    for part in (path, *sorted(helpers)):
+    # A transform of another folder may use the project's own helpers, too. Where the folders lie changes no hash.
+    folders = dict.fromkeys((path.resolve().parents[1], _OWN))
+    for part in (path, *(helper for folder in folders for helper in sorted(folder.glob("*.py")))):
         code.update(f"{part.name}\0".encode() + part.read_bytes())
     return Found(
         table,
