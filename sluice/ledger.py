@@ -15,7 +15,8 @@ from typing import Any, Literal
 import msgspec
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from sluice.refresh.backfill import Backfill
+from sluice.decoding import converter
+from sluice.refresh.backfill import Backfill, to_backfill
 from sluice.storage import client
 
 Status = Literal["staged", "committed", "duplicate", "rejected"]
@@ -61,6 +62,9 @@ class ShardCounts(msgspec.Struct, frozen=True, omit_defaults=True):
     sequence: str = ""
     arrived: float = 0.0
     at: float = 0.0
+
+
+_to_delivery, _to_counts = converter(Delivery), converter(ShardCounts)
 
 
 class Ledger:
@@ -137,7 +141,7 @@ class Ledger:
         """Yield the counts of every shard of the dataset's stream."""
         for item in self._query(dataset, "shard#"):
             plain = {name: _plain(_from_item(value)) for name, value in item.items()}
-            yield msgspec.convert({k: v for k, v in plain.items() if k in ShardCounts.__struct_fields__}, ShardCounts)
+            yield _to_counts({k: v for k, v in plain.items() if k in ShardCounts.__struct_fields__})
 
     def record_run(self, run: dict[str, Any], *, started: str, table: str) -> None:
         """Write what one refresh of one table did: engine, inputs, rows, cost, or its error."""
@@ -158,7 +162,7 @@ class Ledger:
     def backfills(self) -> Iterator[Backfill]:
         """Yield every request that no run has done yet."""
         for item in self._query("refresh", "backfill#"):
-            yield msgspec.convert({key: _from_item(value) for key, value in item.items()}, Backfill)
+            yield to_backfill({key: _from_item(value) for key, value in item.items()})
 
     def finish_backfill(self, request: Backfill) -> None:
         """Remove a request, unless another one took its place meanwhile."""
@@ -220,4 +224,4 @@ def _delivery(item: dict[str, Any]) -> Delivery:
     for name in ("size", "accepted", "quarantined"):
         plain[name] = None if plain.get(name) is None else int(plain[name])
     plain["at"] = float(plain.get("at", 0))
-    return msgspec.convert({k: v for k, v in plain.items() if k in Delivery.__struct_fields__}, Delivery)
+    return _to_delivery({k: v for k, v in plain.items() if k in Delivery.__struct_fields__})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any, Literal
 import msgspec
 
 from sluice.contracts import Contract
+from sluice.decoding import json_decoder
+from sluice.once import once
 
 #: The file's name beside the functions' code.
 FILE_NAME = "project.json"
@@ -117,8 +118,11 @@ class Project(msgspec.Struct, frozen=True):
         raise KeyError(table)
 
 
-@functools.cache
+_decode = json_decoder(Project)
+
+
+@once
 def deployed_project() -> Project:
     """Return the project that was deployed with this function's code."""
     root = Path(os.environ.get("LAMBDA_TASK_ROOT", "."))
-    return msgspec.json.decode((root / FILE_NAME).read_bytes(), type=Project)
+    return _decode((root / FILE_NAME).read_bytes())

@@ -6,6 +6,8 @@ import os
 
 import msgspec
 
+from sluice.decoding import converter
+
 
 class Settings(msgspec.Struct, frozen=True):
     """Names of the deployed resources. ``database_prefix`` stands before every database name.
@@ -36,6 +38,9 @@ class Settings(msgspec.Struct, frozen=True):
         return f"{self.database_prefix}{name}"
 
 
+_to_settings = converter(Settings, strict=False)
+
+
 def settings_from_environment() -> Settings:
     """Return the settings; variables are the field names in capitals with the prefix ``SLUICE_``."""
     given = {
@@ -43,4 +48,4 @@ def settings_from_environment() -> Settings:
         for field in Settings.__struct_fields__
         if (name := f"SLUICE_{field.upper()}") in os.environ
     }
-    return msgspec.convert(given, Settings, strict=False)
+    return _to_settings(given)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import shutil
 from collections.abc import Iterable
@@ -11,6 +10,8 @@ from typing import Any, BinaryIO, Protocol
 
 import boto3
 from botocore.config import Config
+
+from sluice.once import once
 
 _DELETE_BATCH = 1000
 
@@ -37,7 +38,7 @@ def split(address: str) -> tuple[str, str]:
     return bucket, key
 
 
-@functools.cache
+@once
 def client(service: str) -> Any:
     """Return a boto3 client for ``service``, made once per process."""
     return boto3.client(service, config=Config(max_pool_connections=32, retries={"mode": "standard"}))

@@ -14,7 +14,7 @@ import msgspec
 from sluice.errors import CommandError
 from sluice.ledger import Ledger
 from sluice.project import deployed_project
-from sluice.refresh.backfill import Backfill, checked_backfill
+from sluice.refresh.backfill import checked_backfill, to_backfill
 from sluice.refresh.engine import Memory
 from sluice.refresh.explain import explain
 from sluice.refresh.plan import plan_refresh
@@ -50,7 +50,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _request(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
     """Note a backfill, or take one back; answer with what was noted, or why not."""
-    request = msgspec.convert(event["request"], Backfill)
+    request = to_backfill(event["request"])
     if event.get("cancel"):
         pending = [noted for noted in ledger.backfills() if noted.table == request.table]
         for noted in pending:
@@ -75,5 +75,5 @@ def _record(event: dict[str, Any], ledger: Ledger, table: Any) -> dict[str, Any]
     run = described_run(table, name)
     ledger.record_run({"status": "published", **msgspec.to_builtins(run)}, started=started, table=name)
     if event.get("backfill"):
-        ledger.finish_backfill(msgspec.convert(event["backfill"], Backfill))
+        ledger.finish_backfill(to_backfill(event["backfill"]))
     return {"table": name, "snapshot": run.snapshot, "rows": run.rows}

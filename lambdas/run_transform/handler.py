@@ -10,7 +10,7 @@ import msgspec
 
 from sluice.ledger import Ledger
 from sluice.project import deployed_project
-from sluice.refresh.backfill import Backfill
+from sluice.refresh.backfill import to_backfill
 from sluice.refresh.run import Workshop, run_transform
 from sluice.settings import settings_from_environment
 from sluice.storage import S3Store
@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         database, _, plain = name.partition(".")
         return glue_catalog().load_table((settings.database(database), plain))
 
-    backfill = event.get("backfill") and msgspec.convert(event["backfill"], Backfill)
+    backfill = event.get("backfill") and to_backfill(event["backfill"])
     workshop = Workshop(load, S3Store(), memory_mib=int(context.memory_limit_in_mb))
     try:
         run = run_transform(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import boto3
@@ -10,12 +9,13 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sluice.errors import CommandError
+from sluice.once import once
 from sluice.settings import Settings
 
 STACKS = ("storage", "ingestion", "processing", "serving")
 
 
-@functools.cache
+@once
 def client(service: str) -> Any:
     """Return a client for ``service``."""
     return boto3.client(service, config=Config(retries={"mode": "standard"}, read_timeout=900))

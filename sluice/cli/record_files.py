@@ -14,6 +14,7 @@ from typing import IO, NamedTuple
 
 import msgspec
 
+from sluice.decoding import json_decoder
 from sluice.errors import CommandError
 
 _DELIMITED, _LINES = (".csv", ".tsv"), (".ndjson", ".jsonl")
@@ -22,6 +23,7 @@ FORMATS = (*_LINES, ".json", *_DELIMITED)
 _NUMERIC = re.compile(r"^(tinyint|smallint|int|integer|bigint|float|double|decimal(\(.*\))?)$")
 #: Text that is a JSON number as it stands; 007 and 1e5x are not.
 _PLAIN_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_decode_elements = json_decoder(list[msgspec.Raw])
 _BOM = b"\xef\xbb\xbf"
 #: Longer than any record: one that is too long is refused as such, not as a field that csv does not take.
 _LONGEST_FIELD = 1 << 30
@@ -112,7 +114,7 @@ def _json(source: IO[bytes] | gzip.GzipFile) -> Iterator[Record]:
     at, end, number = _skip(text, 0), len(text), 0
     if text.startswith("[", at):
         try:
-            elements = msgspec.json.decode(text.encode(), type=list[msgspec.Raw])
+            elements = _decode_elements(text.encode())
         except msgspec.DecodeError as error:
             raise json.JSONDecodeError(str(error), text, 0) from error
         for number, element in enumerate(elements, 1):

@@ -10,6 +10,7 @@ from open_data_contract_standard.model import OpenDataContractStandard, Server
 
 from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.model import FILE_FORMATS, STREAM_FORMATS, Arrival
+from sluice.decoding import converter
 
 _FILE_KEYS = {
     "header": "header",
@@ -30,6 +31,9 @@ _STREAM_KEYS = {
     "expectedRowsPerDay": "expected_rows_per_day",
 }
 _NOT_LATE = "lateness is for datasets that arrive by stream"
+
+
+_to_arrival = converter(Arrival)
 
 
 def read_arrival(
@@ -58,7 +62,7 @@ def read_arrival(
     at: Place = ("customProperties", index, "value")
     values |= _properties(file, custom.get("arrival") or {}, keys, columns, at)
     try:
-        arrival = msgspec.convert(values, Arrival)
+        arrival = _to_arrival(values)
     except msgspec.ValidationError as error:
         file.refuse(at, str(error))
     return _with_lateness(file, arrival, sla, columns)

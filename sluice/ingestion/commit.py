@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -24,7 +23,7 @@ from pyiceberg.table import Table
 
 from sluice.contracts import Contract
 from sluice.errors import CommitConflict
-from sluice.ingestion.stage import StagedDelivery, StagedUnit, staging_prefix
+from sluice.ingestion.stage import StagedDelivery, StagedUnit, decode_unit, staging_prefix
 from sluice.ledger import Delivery
 from sluice.settings import Settings
 from sluice.storage import Store
@@ -111,7 +110,7 @@ def drain(
 def read_units(store: Store, manifests: Iterable[str]) -> list[StagedUnit]:
     """Return the units that the manifests describe, in their order."""
     with ThreadPoolExecutor(READS_AT_ONCE) as pool:
-        return list(pool.map(lambda path: msgspec.json.decode(store.get_bytes(path), type=StagedUnit), manifests))
+        return list(pool.map(lambda path: decode_unit(store.get_bytes(path)), manifests))
 
 
 #: A delivery and the unit it was first staged in.

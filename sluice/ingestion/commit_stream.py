@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from pyiceberg.table import Table
 
 from sluice.contracts import Contract
+from sluice.decoding import json_decoder
 from sluice.errors import CommitConflict
 from sluice.ingestion.commit import READS_AT_ONCE, Drained, Lake, manifests_under, read_units
 from sluice.ingestion.stage import StagedUnit, staging_prefix
@@ -49,6 +50,9 @@ class Held(msgspec.Struct, frozen=True, omit_defaults=True):
     sequence: str = ""
     arrived: float = 0.0
     reasons: dict[str, int] = {}
+
+
+_decode_held = json_decoder(dict[str, Held])
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,7 @@ def _held(table: Table, rows: pa.Table) -> pa.ChunkedArray:
 
 def held_by(table: Table) -> dict[str, Held]:
     """Return what ``table`` holds, by stream and shard."""
-    return msgspec.json.decode(table.properties.get(SHARDS, "{}"), type=dict[str, Held])
+    return _decode_held(table.properties.get(SHARDS, "{}"))
 
 
 def _with(held: dict[str, Held], rows: pa.Table) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
+from sluice.decoding import converter
 
 #: The producer library's layout: this, then a protobuf message, then the message's MD5.
 _AGGREGATED = b"\xf3\x89\x9a\xc2"
@@ -42,6 +42,9 @@ class ShardRecords:
         return f"{self.stream}/{self.shard}"
 
 
+_to_bytes = converter(list[bytes])
+
+
 def by_shard(records: Sequence[dict[str, Any]]) -> list[ShardRecords]:
     """Return the records of a Lambda event by shard, in their order."""
     # One event comes of one stream, and nearly always of one shard.
@@ -57,7 +60,7 @@ def by_shard(records: Sequence[dict[str, Any]]) -> list[ShardRecords]:
 
 def _shard(arn: str, shard: str, records: list[dict[str, Any]]) -> ShardRecords:
     # Base64 is decoded in one pass in native code.
-    datas = msgspec.convert([record["data"] for record in records], list[bytes])
+    datas = _to_bytes([record["data"] for record in records])
     sequence = [record["sequenceNumber"] for record in records]
     arrived = [record["approximateArrivalTimestamp"] for record in records]
     if _AGGREGATED not in {data[: len(_AGGREGATED)] for data in datas}:

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sluice.contracts import Contract
+from sluice.decoding import json_decoder
 from sluice.ingestion.check import Checked
 from sluice.ingestion.lines import MAX_INLINE_RECORD
 from sluice.ingestion.records import Reason, Rejected, rejected_table
@@ -61,6 +62,10 @@ class StagedUnit(msgspec.Struct, frozen=True, omit_defaults=True):
     quarantine: tuple[str, ...] = ()
     adopted: bool = False
     records: int = 0
+
+
+#: Makes a unit of its manifest.
+decode_unit = json_decoder(StagedUnit)
 
 
 def staging_prefix(lake: str, dataset: str) -> str:

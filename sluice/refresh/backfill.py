@@ -7,6 +7,7 @@ from datetime import date
 import msgspec
 
 from sluice.contracts import Contract
+from sluice.decoding import converter
 from sluice.errors import CommandError
 from sluice.project import Project
 
@@ -31,6 +32,10 @@ class Backfill(msgspec.Struct, frozen=True):
     def condition(self, name: str) -> str:
         """Return the SQL condition that the rows fulfil; ``name`` is the column as the query calls it."""
         return f"CAST({name} AS DATE) BETWEEN DATE '{self.first}' AND DATE '{self.last}'"
+
+
+#: Makes a request of the plain values that an event or the ledger holds.
+to_backfill = converter(Backfill)
 
 
 def checked_backfill(project: Project, request: Backfill) -> Backfill:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import msgspec
 from pyiceberg.table import Table
 
+from sluice.decoding import json_decoder
 from sluice.project import CompiledTransform
 from sluice.refresh.backfill import Backfill
 from sluice.refresh.inputs import is_native
@@ -15,6 +15,8 @@ from sluice.tables.files import EMPTY, Difference, data_files, difference, snaps
 
 #: Snapshot properties that say what a derived snapshot was made from.
 INPUTS, FINGERPRINT, CHECKS = "sluice.inputs", "sluice.fingerprint", "sluice.checks"
+#: Reads the property ``INPUTS``: snapshot by table.
+decode_inputs = json_decoder(dict[str, str])
 #: When more than this share of an input changed, following each change costs more than computing all.
 MOST_CHANGED = 0.5
 #: … but inputs of so few bytes are followed whatever their share.
@@ -45,7 +47,7 @@ def made_from(table: Table) -> tuple[str, dict[str, str]] | None:
     if snapshot is None or snapshot.summary is None:
         return None
     properties = snapshot.summary.additional_properties
-    return properties.get(FINGERPRINT, ""), msgspec.json.decode(properties.get(INPUTS, "{}"), type=dict[str, str])
+    return properties.get(FINGERPRINT, ""), decode_inputs(properties.get(INPUTS, "{}"))
 
 
 def checked_by(table: Table) -> str:

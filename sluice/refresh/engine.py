@@ -6,7 +6,6 @@ does in a second. It is made from snapshot summaries, so planning reads no data 
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import Literal
 import msgspec
 from pyiceberg.table import Table
 
+from sluice.decoding import json_decoder
+from sluice.once import once
 from sluice.project import CompiledTransform
 from sluice.refresh.backfill import Backfill
 from sluice.refresh.course import made_from
@@ -83,10 +84,13 @@ class Choice(msgspec.Struct, frozen=True):
     backfill: Backfill | None = None
 
 
-@functools.cache
+_decode_prices = json_decoder(Prices)
+
+
+@once
 def prices() -> Prices:
     """Return the price file."""
-    return msgspec.json.decode((Path(__file__).parents[1] / "prices.json").read_bytes(), type=Prices)
+    return _decode_prices((Path(__file__).parents[1] / "prices.json").read_bytes())
 
 
 def choose_engine(transform: CompiledTransform, rows: float, memory: Memory, *, incremental: bool = False) -> Choice:

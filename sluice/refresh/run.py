@@ -22,7 +22,7 @@ from sluice.refresh.audit import audit
 from sluice.refresh.backfill import Backfill
 from sluice.refresh.build import Build
 from sluice.refresh.conflicts import quarantine_conflicts
-from sluice.refresh.course import CHECKS, FINGERPRINT, INPUTS, Course, choose_course
+from sluice.refresh.course import CHECKS, FINGERPRINT, INPUTS, Course, choose_course, decode_inputs
 from sluice.refresh.engine import prices
 from sluice.runs import Clock
 from sluice.storage import Store
@@ -105,7 +105,7 @@ def described_run(table: Table, name: str) -> Run:
         table=name,
         run_id=said["sluice.run-id"],
         engine=said["sluice.engine"],
-        inputs=msgspec.json.decode(said[INPUTS], type=dict[str, str]),
+        inputs=decode_inputs(said[INPUTS]),
         rows=int(said["sluice.rows"]),
         snapshot=snapshot_of(table),
         seconds={"all": float(said.get("sluice.seconds", "0"))},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from typing import Any
 
@@ -13,6 +12,8 @@ from pyiceberg.io import FileIO, load_file_io
 from pyiceberg.table import Table
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.typedef import EMPTY_DICT, Properties
+
+from sluice.once import once
 
 #: What every table is created with. Sluice looks again itself after a conflict: PyIceberg's retry would commit twice.
 TABLE_PROPERTIES = {
@@ -52,7 +53,7 @@ class LakeCatalog(GlueCatalog):
         return table
 
 
-@functools.cache
+@once
 def glue_catalog() -> Catalog:
     """Return the Glue catalog of this account and region; locally the endpoint differs, nothing else."""
     region = os.environ.get("AWS_REGION") or boto3.Session().region_name

@@ -5,11 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from sluice.contracts import Contract
+from sluice.decoding import json_decoder
 
 #: Property: the name that a column has in a record, by column; columns that are called the same there are left out.
 HEADERS = "sluice.headers"
 #: Property: the column by which records are spread over shards, if the contract names one.
 PARTITION_KEY = "sluice.partition-key"
+
+_decode_headers = json_decoder(dict[str, str])
 
 
 def stream_properties(contract: Contract) -> dict[str, str]:
@@ -25,4 +28,4 @@ def stream_properties(contract: Contract) -> dict[str, str]:
 
 def headers_of(properties: dict[str, str]) -> dict[str, str]:
     """Return the name in a record by column, of those columns that are called otherwise there."""
-    return msgspec.json.decode(properties.get(HEADERS) or "{}", type=dict[str, str])
+    return _decode_headers(properties.get(HEADERS) or "{}")

@@ -17,6 +17,8 @@ import msgspec
 from pyiceberg.io import FileIO
 from pyiceberg.table import Table
 
+from sluice.decoding import json_decoder
+
 PROPERTY = "sluice.token-segments"
 #: Longer than any redelivery: a queue and then its dead-letter queue keep a message 14 days each.
 KEEP = timedelta(days=35)
@@ -39,6 +41,9 @@ class Segment(msgspec.Struct, frozen=True):
     newest: float
 
 
+_decode_tokens, _decode_segments = json_decoder(list[Token]), json_decoder(list[Segment])
+
+
 @dataclass(frozen=True)
 class TokenLog:
     """All tokens of a table at one version of it."""
@@ -53,7 +58,7 @@ class TokenLog:
 
 def read_tokens(table: Table) -> TokenLog:
     """Return the tokens of ``table`` as it was loaded."""
-    segments = tuple(msgspec.json.decode(table.properties.get(PROPERTY, "[]"), type=list[Segment]))
+    segments = tuple(_decode_segments(table.properties.get(PROPERTY, "[]")))
     tokens = {t.delivery_id: t for segment in segments for t in _read_segment(table.io, segment.path)}
     return TokenLog(segments, tokens)
 
@@ -78,4 +83,4 @@ def with_tokens(table: Table, log: TokenLog, added: Iterable[Token]) -> tuple[di
 def _read_segment(io: FileIO, path: str) -> tuple[Token, ...]:
     """Read a segment; they never change, so a warm function reads each once."""
     with io.new_input(path).open() as stream:
-        return tuple(msgspec.json.decode(stream.read(), type=list[Token]))
+        return tuple(_decode_tokens(stream.read()))

@@ -23,6 +23,7 @@ import sqlglot
 from sqlglot import exp
 
 from sluice.contracts import Contract
+from sluice.decoding import json_decoder
 from sluice.errors import TransformError
 from sluice.project import CompiledTransform, Project
 from sluice.tables.arrow import added
@@ -40,6 +41,10 @@ _SAME_IN_SPARK = {("HUGEINT", "BIGINT")}
 _UNSEEN_WEIGHT = 3.0
 _ADDED_TYPES = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.timestamp("us"): "TIMESTAMP", pa.bool_(): "BOOLEAN"}
 
+_decode_refusal = json_decoder(tuple[str, str])
+_decode_contracts = json_decoder(tuple[Contract, ...])
+_decode_compiled = json_decoder(tuple[CompiledTransform, ...])
+
 
 def compile_project(contracts: tuple[Contract, ...], *folders: Path) -> Project:
     """Return the project of ``contracts`` and the transforms under ``folders``, compiled; errors name the transform."""
@@ -50,13 +55,13 @@ def compile_project(contracts: tuple[Contract, ...], *folders: Path) -> Project:
         check=False,
     )
     if done.returncode == _REFUSED:
-        what, next_step = msgspec.json.decode(done.stdout, type=tuple[str, str])
+        what, next_step = _decode_refusal(done.stdout)
         raise TransformError(
             what, safe="nothing was deployed or changed.", next_step=next_step or "mend the transform."
         )
     if done.returncode:
         raise TransformError(f"compiling the transforms failed:\n{done.stderr.decode()}")
-    return Project(contracts, msgspec.json.decode(done.stdout, type=tuple[CompiledTransform, ...]))
+    return Project(contracts, _decode_compiled(done.stdout))
 
 
 _REFUSED = 3
@@ -265,7 +270,7 @@ def _main() -> int:
     from sqlframe import activate
 
     activate("duckdb")
-    contracts = msgspec.json.decode(sys.stdin.buffer.read(), type=tuple[Contract, ...])
+    contracts = _decode_contracts(sys.stdin.buffer.read())
     try:
         compiled = compile_all(contracts, map(Path, sys.argv[1:]))
     except TransformError as error:

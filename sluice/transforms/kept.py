@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from sluice.contracts import Contract
+from sluice.decoding import json_decoder
 from sluice.project import CompiledTransform
 from sluice.transforms.discover import Found
 
@@ -21,6 +22,8 @@ FOLDER = _ROOT / ".sluice" / "cache" / "compiled"
 _COMPILER = ("sluice/transforms", "sluice/contracts", "sluice/tables/arrow.py", "sluice/project.py")
 _LIBRARIES = ("duckdb", "sqlframe", "sqlglot", "msgspec")
 _KEPT_SECONDS = 14 * 86_400
+
+_decode = json_decoder(CompiledTransform)
 
 
 class Kept:
@@ -50,7 +53,7 @@ class Kept:
             os.utime(path)
         except FileNotFoundError:
             return None
-        return msgspec.json.decode(found, type=CompiledTransform)
+        return _decode(found)
 
     def put(self, name: str, compiled: CompiledTransform) -> None:
         """Keep ``compiled`` under ``name``."""

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from sluice.contracts import Contract
+from sluice.decoding import json_decoder
 from sluice.ingestion.changes.change import Change, Operation, Refused
 from sluice.ingestion.changes.position import LAYOUTS, by_log, by_time, moment, number
 from sluice.ingestion.changes.rows import has_placeholder, one_line, plan_of, read_row
@@ -78,8 +79,8 @@ class Event(msgspec.Struct):
     envelope: Raw = msgspec.field(default=_NONE, name="schema")
 
 
-_decode_event = msgspec.json.Decoder(Event).decode
-_decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_event = json_decoder(Event)
+_decode_object = json_decoder(dict[str, Raw])
 
 
 def decode_debezium(raw: bytes, contract: Contract) -> Change:

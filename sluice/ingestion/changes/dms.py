@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Raw
 
 from sluice.contracts import Contract
+from sluice.decoding import json_decoder
 from sluice.ingestion.changes.change import Change, Operation, Refused
 from sluice.ingestion.changes.position import EPOCH, by_log, by_time, number, padded
 from sluice.ingestion.changes.rows import Plan, Row, one_line, plan_of, read_row
@@ -64,7 +65,7 @@ class Record(msgspec.Struct, rename="kebab"):
     before_image: Raw = _NONE
 
 
-_decode_record = msgspec.json.Decoder(Record).decode
+_decode_record = json_decoder(Record)
 
 
 def decode_dms(raw: bytes, contract: Contract) -> Change:

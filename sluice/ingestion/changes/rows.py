@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Raw
 
 from sluice.contracts import Contract
+from sluice.decoding import decode_text, json_decoder
 from sluice.ingestion.changes.change import Refused
 from sluice.ingestion.changes.columns import Field, converter
 from sluice.ingestion.changes.values import Convert
@@ -29,7 +30,8 @@ _UNAVAILABLE = frozenset(
     for form in (b'"%"', b'["%"]', b'[ "%" ]', b'{"%":"%"}', b'{"%": "%"}')
 )
 _NULL = Raw(b"null")
-_decode_row = msgspec.json.Decoder(Row).decode
+_decode_row = json_decoder(Row)
+_decode_field = json_decoder(Field)
 _exact = msgspec.json.Decoder(float_hook=Decimal).decode
 #: Plans by the contract's identity; the contract is kept with its plan, so that the identity stays its own.
 _plans: dict[int, Plan] = {}
@@ -130,7 +132,7 @@ def read_row(image: Raw, what: str) -> Row | None:
     if text in (b"", b"null"):
         return None
     try:
-        return _decode_row(msgspec.json.decode(text, type=str) if text[:1] == b'"' else text)
+        return _decode_row(decode_text(text) if text[:1] == b'"' else text)
     except msgspec.DecodeError as error:
         raise Refused("malformed_record", f"{what} is no row: {error}") from error
 
@@ -151,7 +153,7 @@ def _fields(schema: bytes) -> dict[str, Field]:
     if schema in (b"", b"null"):
         return {}
     try:
-        envelope = msgspec.json.decode(schema, type=Field)
+        envelope = _decode_field(schema)
     except msgspec.DecodeError as error:
         raise Refused("malformed_record", f"schema is no Kafka Connect schema: {error}") from error
     images = {field.field: field.fields for field in envelope.fields or ()}

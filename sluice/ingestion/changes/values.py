@@ -15,6 +15,7 @@ from decimal import Decimal
 
 import msgspec
 
+from sluice.decoding import decode_text, json_decoder
 from sluice.ingestion.changes.position import EPOCH
 
 #: From the JSON of a value as it came to the JSON that the column reads; ``ValueError`` says what is wrong with it.
@@ -43,9 +44,12 @@ def integer(value: bytes) -> int | None:
         return None
 
 
+_decode_scaled = json_decoder(ScaledValue)
+
+
 def text_of(value: bytes) -> str:
     """Return what a JSON string says."""
-    return str(msgspec.json.decode(value, type=str)) if b"\\" in value else value[1:-1].decode()
+    return decode_text(value) if b"\\" in value else value[1:-1].decode()
 
 
 def quoted(text: str) -> bytes:
@@ -152,7 +156,7 @@ def as_scaled(quote: Convert) -> Convert:
         if value[:1] != b"{":
             return quote(value)
         try:
-            found = msgspec.json.decode(value, type=ScaledValue)
+            found = _decode_scaled(value)
         except msgspec.ValidationError as error:
             raise ValueError("is not a decimal with a scale") from error
         return quote(unscaled(found.value, found.scale).encode())

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sluice.contracts import JSON_TEXT, Column, Contract
+from sluice.decoding import decode_text
 from sluice.ingestion.convert import EPOCH_FORMATS, arrow_type
 from sluice.ingestion.readers.text import undecodable
 from sluice.ingestion.records import Block, Reason, Rejected
@@ -213,7 +214,7 @@ def _as_text(written: str | None, column: Column) -> str | None:
         return None
     start = written[0]
     if start == '"':
-        return written[1:-1] if "\\" not in written else msgspec.json.decode(written, type=str)
+        return written[1:-1] if "\\" not in written else decode_text(written)
     if start in "tf" and column.type.name == "boolean":
         return written
     if start in _NUMBER_STARTS and (column.type.name in _NUMERIC or _is_epoch(written, column)):
