@@ -11,6 +11,7 @@ import logging
 import urllib.request
 from typing import Any
 
+from sluice.bounded import ANSWER_BYTES, Messages
 from sluice.project import deployed_project
 from sluice.settings import settings_from_environment
 from sluice.tables.catalog import glue_catalog
@@ -24,13 +25,15 @@ _PHYSICAL_ID = "sluice-tables"
 def handler(event: dict[str, Any], context: Any) -> None:
     """Do what CloudFormation asks and answer it, also when it fails: a stack never waits for a dead function."""
     status, reason = "SUCCESS", ""
+    settings = settings_from_environment()
     try:
         if event["RequestType"] != "Delete" and not _goes_back(event):
-            for line in ensure_tables(glue_catalog(), deployed_project(), settings_from_environment()):
+            for line in ensure_tables(glue_catalog(), deployed_project(), settings):
                 log.info("%s", line)
     except Exception as error:
         log.exception("tables could not be made as their contracts say")
-        status, reason = "FAILED", f"{type(error).__name__}: {error}"
+        whole = f"{type(error).__name__}: {error}"
+        status, reason = "FAILED", Messages(settings.lake).bounded(whole, ANSWER_BYTES)
     _answer(event, status, reason)
 
 

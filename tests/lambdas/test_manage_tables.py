@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -110,3 +111,35 @@ def test_a_failure_is_answered_with_its_reason(
     module.handler(cloudformation.event("Create", PRESENT.fingerprint), None)
     (answer,) = cloudformation.answers
     assert (answer["Status"], answer["Reason"]) == ("FAILED", "ValueError: bronze.things: column id cannot change")
+
+
+def test_an_error_of_any_length_reaches_cloudformation(
+    cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """CloudFormation takes 4,096 bytes of answer, and reports the cause of a longer one as lost."""
+    columns = ", ".join(f"column_{number}" for number in range(2500))
+
+    def fail(*_: Any) -> list[str]:
+        raise ValueError(columns)
+
+    monkeypatch.setattr(module, "ensure_tables", fail)
+    monkeypatch.setattr(module, "deployed_project", lambda: PRESENT)
+    monkeypatch.setattr(module, "glue_catalog", lambda: None)
+    monkeypatch.setattr("sluice.bounded.S3Store", lambda: Kept(tmp_path))
+    module.handler(cloudformation.event("Create", EARLIER), None)
+    (answer,) = cloudformation.answers
+    assert answer["Status"] == "FAILED"
+    assert answer["Reason"].startswith("ValueError: column_0, ")
+    assert len(json.dumps(answer)) <= 4096
+    assert (tmp_path / "whole").read_text() == f"ValueError: {columns}"
+
+
+class Kept:
+    """An S3 that keeps one object."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put(self, address: str, body: bytes) -> None:
+        assert address.startswith("s3://")
+        (self.folder / "whole").write_bytes(body)
