@@ -21,6 +21,7 @@ from infra.storage import StorageStack
 ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
     "storage": {
         "ManageTablesRole": {
+            "{lake}/messages/*": "CloudFormation takes 4,096 bytes; the whole of a longer reason is kept here.",
             "{lake}/{db}bronze/*/metadata/*": "A contract may add a bronze table with any deployment; only metadata.",
             "{lake}/{db}silver/*/metadata/*": "Silver tables are made here empty: their rows are not in reach.",
             "{lake}/{db}gold/*/metadata/*": "Gold tables evolve by metadata alone; the data folders are left out.",
@@ -32,15 +33,28 @@ ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
         },
     },
     "ingestion": {
+        "IngestFileAloneRole": {
+            "{landing}/*": "The same files as the function that hands them on; which one is large, nobody can know.",
+            "{lake}/staging/*": "Each attempt at a large file has names of its own, too.",
+            "{lake}/records/*": "A record of a large file may be too long for a row.",
+            "{lake}/messages/*": "A message is named by its content, which nobody knows beforehand.",
+            "{lake}/{db}bronze/*/metadata/*": "The schema of the table that adopts the file's rows.",
+            "{lake}/{db}bronze/*/data/*": "Rows of a large file are written where the table keeps its data.",
+            "{tables}/{db}bronze/*": "Where that table is; the file's key names it.",
+        },
         "IngestFileRole": {
             "{landing}/*": "Producers choose the keys; the first part names the dataset, unknown ones are recorded.",
             "{lake}/staging/*": "Every attempt stages under a name of its own, which no policy can know beforehand.",
             "{lake}/records/*": "Records too long for a row are kept under delivery and attempt.",
+            "{lake}/messages/*": "What is too long for the ledger is kept whole, under a name made of its content.",
             "{lake}/{db}bronze/*/metadata/*": "Reads the schema of the table that a large file will be adopted by.",
             "{lake}/{db}bronze/*/data/*": "A large file's rows are written where its table keeps data: no copy.",
             "{tables}/{db}bronze/*": "Looks up the table that the delivery belongs to, whichever dataset that is.",
         },
         "CommitTableRole": {
+            "{lake}/commit-marks/*": "One mark for each dataset, which names the units that are being committed.",
+            "{lake}/set-aside/*": "A unit that cannot be committed is set aside under its own name.",
+            "{lake}/messages/*": "Why a unit was set aside may take more room than the ledger has.",
             "{lake}/staging/*": "Reads what any ingestor staged and removes it after the commit.",
             "{lake}/{db}bronze/*": "One committer serves all bronze tables, one message group each.",
             "{lake}/{db}quarantine/*": "Rejected records are committed with the accepted ones of the same delivery.",
@@ -55,8 +69,17 @@ ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
             "{lake}/aws/lambda/*": "Lambda itself names what it keeps of a batch that failed to the end.",
         },
     },
+    "recovery": {
+        "SweepRole": {
+            "{lake}/aws/lambda/*": "Hands failed batches in again, and halves them, under the names that Lambda gave.",
+            "arn:aws:states:{region}:<AWS::AccountId>:execution:{machine}:*": (
+                "Asks how the workflow's last execution ended; AWS makes their names."
+            ),
+        },
+    },
     "processing": {
         "PlanRefreshRole": {
+            "{lake}/messages/*": "A Spark run's error may be longer than the ledger takes; it is kept whole.",
             "{lake}/{db}bronze/*/metadata/*": "Compares snapshots of every input; it cannot open a data file.",
             "{lake}/{db}silver/*/metadata/*": "Silver is both input and output of a plan, by its snapshots only.",
             "{lake}/{db}gold/*/metadata/*": "Sees what each gold table was last made of, in its snapshot summary.",
@@ -65,6 +88,7 @@ ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
             "{tables}/{db}gold/*": "The plan covers all derived tables; it only reads their entries.",
         },
         "RunTransformRole": {
+            "{lake}/messages/*": "A failed check may name more than the ledger takes; its message is kept whole.",
             "{lake}/{db}bronze/*": "Reads the inputs that a transform declares; bronze is never written here.",
             "{lake}/{db}silver/*": "One engine rebuilds any silver table: data and metadata, after its checks.",
             "{lake}/{db}gold/*": "Files of a refused result are deleted again, also in gold.",
@@ -75,6 +99,7 @@ ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
             "{tables}/{db}quarantine/*": "The quarantine of whichever input a transform wants unique by key.",
         },
         "RunTransformLargeRole": {
+            "{lake}/messages/*": "Failed checks of large tables have messages as long.",
             "{lake}/{db}bronze/*": "The same work as the smaller function's, on tables that outgrow it.",
             "{lake}/{db}silver/*": "Any silver table may be too large for the smaller function, today or tomorrow.",
             "{lake}/{db}gold/*": "Which gold tables come here is decided by the planner, from their inputs' rows.",

@@ -24,6 +24,7 @@ from infra.config import ENVIRONMENTS, Environment
 from infra.functions import Bundle
 from infra.ingestion import IngestionStack
 from infra.processing import ProcessingStack
+from infra.recovery import RecoveryStack
 from infra.serving import ServingStack
 from infra.storage import StorageStack
 from infra.streams import add_streams
@@ -46,8 +47,17 @@ def add_stacks(app: App, environment: Environment, project: Project, bundle: Bun
     ingestion = IngestionStack(app, f"{name}-ingestion", environment=environment, storage=storage, bundle=bundle)
     processing = ProcessingStack(app, f"{name}-processing", environment=environment, storage=storage, bundle=bundle)
     streams = list(add_streams(app, name, environment=environment, project=project, ingestion=ingestion, bundle=bundle))
+    recovery = RecoveryStack(
+        app,
+        f"{name}-recovery",
+        environment=environment,
+        ingestion=ingestion,
+        processing=processing,
+        streams=streams,
+        bundle=bundle,
+    )
     ServingStack(app, f"{name}-serving", environment=environment, storage=storage, project=project)
-    named = {"storage": storage, "ingestion": ingestion, "processing": processing}
+    named = {"storage": storage, "ingestion": ingestion, "processing": processing, "recovery": recovery}
     accept_findings(named, storage)
     for stack in streams:
         accept_findings({"streams": stack}, storage)

@@ -15,6 +15,11 @@ from infra.functions import Bundle, dependencies, python_function
 from infra.storage import StorageStack
 
 _RECEIVES = 5
+#: A killed function's messages come again when their visibility ends, which AWS wants to be no shorter than the
+#: function's timeout. So both are short, and what takes longer has another way: docs/decisions/0015.
+#: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+_INGEST, _COMMIT = Duration.seconds(60), Duration.seconds(90)
+_SLACK_SECONDS = 10
 
 
 class IngestionStack(Stack):
@@ -26,23 +31,34 @@ class IngestionStack(Stack):
         super().__init__(scope, name, env={"region": environment.region}, description="Sluice: how data arrives")
         self.storage = storage
         layer = dependencies(self, bundle)
-        timeout = Duration.minutes(15)
-        self.landing_queue, landing_dead = self._queue("Landing", timeout)
-        self.commit_queue, commit_dead = self._queue("Commit", timeout, fifo=True)
+        self.landing_queue, self.landing_dead = self._queue("Landing", _INGEST)
+        self.commit_queue, self.commit_dead = self._queue("Commit", _COMMIT, fifo=True)
         variables = {
             **storage.variables(),
             "SLUICE_LANDING_QUEUE_URL": self.landing_queue.queue_url,
             "SLUICE_COMMIT_QUEUE_URL": self.commit_queue.queue_url,
         }
+        self.alone = python_function(
+            self,
+            "ingest_file_alone",
+            bundle=bundle,
+            layer=layer,
+            environment=environment,
+            variables=variables,
+            memory=environment.ingest_memory,
+            timeout=Duration.minutes(15),
+            description="Reads one file: a large one, or one whose reader may have died",
+            scratch_mib=2048,
+        )
         ingest = python_function(
             self,
             "ingest_file",
             bundle=bundle,
             layer=layer,
             environment=environment,
-            variables=variables,
+            variables={**variables, "SLUICE_INGEST_ALONE_FUNCTION": self.alone.function_name},
             memory=environment.ingest_memory,
-            timeout=timeout,
+            timeout=_INGEST,
             description="Reads uploaded files and stages their records",
             scratch_mib=2048,
         )
@@ -54,11 +70,16 @@ class IngestionStack(Stack):
             environment=environment,
             variables=variables,
             memory=environment.commit_memory,
-            timeout=timeout,
+            timeout=_COMMIT,
             description="Commits what is staged: one committer per table",
         )
         self._grant_ingest(ingest)
+        self._grant_ingest(self.alone)
         self._grant_commit(commit)
+        assert ingest.role is not None
+        grants.consume(ingest.role, self.landing_queue)
+        grants.allow(ingest.role, ["lambda:InvokeFunction"], [self.alone.function_arn])
+        self._keep_what_fails(self.alone)
         lambda_.EventSourceMapping(
             self,
             "LandingEvents",
@@ -80,9 +101,9 @@ class IngestionStack(Stack):
         )
         self._rules()
         CfnOutput(self, "LandingQueueUrl", value=self.landing_queue.queue_url)
-        CfnOutput(self, "LandingDeadLetterQueueUrl", value=landing_dead.queue_url)
+        CfnOutput(self, "LandingDeadLetterQueueUrl", value=self.landing_dead.queue_url)
         CfnOutput(self, "CommitQueueUrl", value=self.commit_queue.queue_url)
-        CfnOutput(self, "CommitDeadLetterQueueUrl", value=commit_dead.queue_url)
+        CfnOutput(self, "CommitDeadLetterQueueUrl", value=self.commit_dead.queue_url)
 
     def _queue(self, name: str, timeout: Duration, *, fifo: bool = False) -> tuple[sqs.Queue, sqs.Queue]:
         """Return a queue for a function with ``timeout``, and its dead-letter queue."""
@@ -101,7 +122,7 @@ class IngestionStack(Stack):
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             retention_period=Duration.days(14),
-            visibility_timeout=Duration.seconds(6 * timeout.to_seconds()),
+            visibility_timeout=Duration.seconds(timeout.to_seconds() + _SLACK_SECONDS),
             dead_letter_queue=sqs.DeadLetterQueue(queue=dead, max_receive_count=_RECEIVES),
             **({"content_based_deduplication": True, **kind} if fifo else {}),  # type: ignore[arg-type]
         )
@@ -110,15 +131,34 @@ class IngestionStack(Stack):
     def _grant_ingest(self, function: lambda_.Function) -> None:
         storage, role = self.storage, function.role
         assert role is not None
-        grants.consume(role, self.landing_queue)
         grants.allow(role, ["s3:GetObject", "s3:GetObjectVersion"], [storage.landing.arn_for_objects("*")])
         grants.allow(role, ["s3:ListBucketVersions"], [storage.landing.bucket_arn])
         bronze = storage.folders("bronze")[0]
         grants.read_objects(role, storage.lake, f"{bronze}*/metadata/", key=storage.key)
-        grants.write_objects(role, storage.lake, "staging/", "records/", f"{bronze}*/data/", key=storage.key)
+        grants.write_objects(
+            role, storage.lake, "staging/", "records/", "messages/", f"{bronze}*/data/", key=storage.key
+        )
         grants.allow(role, ["glue:GetTable"], storage.catalog_arns("bronze"))
         grants.use_ledger(role, storage.ledger, "BatchGetItem", "BatchWriteItem", "PutItem", "UpdateItem")
         grants.allow(role, ["sqs:SendMessage"], [self.commit_queue.queue_arn])
+
+    def _keep_what_fails(self, function: lambda_.Function) -> None:
+        """Send the record of an asynchronous call that failed three times to landing's dead letters."""
+        role = function.role
+        assert role is not None
+        grants.allow(role, ["sqs:SendMessage"], [self.landing_dead.queue_arn])
+        kept = lambda_.CfnEventInvokeConfig(
+            self,
+            "IngestFileAloneCalls",
+            function_name=function.function_name,
+            qualifier="$LATEST",
+            maximum_retry_attempts=2,
+            maximum_event_age_in_seconds=6 * 3600,
+            destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
+                on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=self.landing_dead.queue_arn)
+            ),
+        )
+        kept.node.add_dependency(role)
 
     def _grant_commit(self, function: lambda_.Function) -> None:
         storage, role = self.storage, function.role
@@ -126,9 +166,10 @@ class IngestionStack(Stack):
         grants.consume(role, self.commit_queue)
         folders = storage.folders("bronze", "quarantine")
         grants.list_bucket(role, storage.lake)
-        grants.read_objects(role, storage.lake, "staging/", *folders, key=storage.key)
-        grants.write_objects(role, storage.lake, *folders, key=storage.key)
-        grants.delete_objects(role, storage.lake, "staging/", *folders)
+        grants.read_objects(role, storage.lake, "staging/", "commit-marks/", *folders, key=storage.key)
+        kept = ("commit-marks/", "set-aside/", "messages/")
+        grants.write_objects(role, storage.lake, *kept, *folders, key=storage.key)
+        grants.delete_objects(role, storage.lake, "staging/", "commit-marks/", *folders)
         grants.allow(role, ["glue:GetDatabase"], storage.database_arns("bronze", "quarantine"))
         grants.allow(role, ["glue:GetTable", "glue:UpdateTable"], storage.catalog_arns("bronze", "quarantine"))
         grants.use_ledger(role, storage.ledger, "BatchWriteItem")
@@ -147,17 +188,4 @@ class IngestionStack(Stack):
                 detail={"bucket": {"name": [self.storage.landing.bucket_name]}},
             ),
             targets=[targets.SqsQueue(self.landing_queue)],
-        )
-        events.Rule(
-            self,
-            "Sweep",
-            description="Wakes committers whose wake-up was lost",
-            schedule=events.Schedule.rate(Duration.minutes(15)),
-            targets=[
-                targets.SqsQueue(
-                    self.commit_queue,
-                    message=events.RuleTargetInput.from_object({"dataset": "*"}),
-                    message_group_id="*",
-                )
-            ],
         )

@@ -86,13 +86,14 @@ class ProcessingStack(Stack):
         # Backfills that wait, that somebody asks for, or takes back.
         grants.use_ledger(self.plan.role, storage.ledger, "Query", "PutItem", "DeleteItem")
         grants.allow(self.plan.role, ["glue:GetTable"], storage.catalog_arns(*every))
+        grants.write_objects(self.plan.role, storage.lake, "messages/", key=storage.key)
         metadata = [f"{folder}*/metadata/" for folder in storage.folders(*every)]
         grants.read_objects(self.plan.role, storage.lake, *metadata, key=storage.key)
         for runner in self.runners.values():
             assert runner.role is not None
             grants.allow(runner.role, ["glue:GetTable"], storage.catalog_arns(*every, "quarantine"))
             grants.read_objects(runner.role, storage.lake, *storage.folders(*every, "quarantine"), key=storage.key)
-            grants.write_objects(runner.role, storage.lake, *storage.folders(*written), key=storage.key)
+            grants.write_objects(runner.role, storage.lake, "messages/", *storage.folders(*written), key=storage.key)
             grants.delete_objects(runner.role, storage.lake, *storage.folders(*written))
             grants.list_bucket(runner.role, storage.lake)
             grants.allow(runner.role, ["glue:GetDatabase"], storage.database_arns(*written))
@@ -111,8 +112,8 @@ class ProcessingStack(Stack):
         grants.use_ledger(role, self.storage.ledger, "PutItem", "UpdateItem", "DeleteItem")
         # A name of its own: the role must name the executions before the machine exists.
         name = f"sluice-{self.environment_.name}-refresh"
-        executions = f"arn:{self.partition}:states:{self.region}:{self.account}:execution:{name}:*"
-        grants.allow(role, ["states:DescribeExecution"], [executions])
+        self.executions_arn = f"arn:{self.partition}:states:{self.region}:{self.account}:execution:{name}:*"
+        grants.allow(role, ["states:DescribeExecution"], [self.executions_arn])
         # An execution that did much hands over to the next.
         machine_arn = f"arn:{self.partition}:states:{self.region}:{self.account}:stateMachine:{name}"
         grants.allow(role, ["states:StartExecution"], [machine_arn])

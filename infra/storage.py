@@ -168,7 +168,7 @@ class StorageStack(Stack):
         assert role is not None
         metadata = [f"{folder}*/metadata/" for folder in self.folders(*DATABASES)]
         grants.read_objects(role, self.lake, *metadata, key=self.key)
-        grants.write_objects(role, self.lake, *metadata, key=self.key)
+        grants.write_objects(role, self.lake, "messages/", *metadata, key=self.key)
         grants.delete_objects(role, self.lake, *metadata)
         grants.list_bucket(role, self.lake)
         grants.allow(role, ["glue:GetDatabase"], self.database_arns(*DATABASES))

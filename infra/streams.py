@@ -19,12 +19,11 @@ from infra.functions import Bundle, dependencies, python_function
 from infra.ingestion import IngestionStack
 from infra.storage import StorageStack
 from sluice.contracts import Contract
+from sluice.ingestion.failed_batches import FAILED_BATCHES
 from sluice.project import Project
 
 #: A stack holds at most 500 resources, of which a stream takes two, and a role as many ARNs as 10,240 characters hold.
 _STREAMS_IN_A_STACK = 75
-#: Batches that fail to the end are kept under this prefix, payload and all: Lambda names them so.
-FAILED_BATCHES = "aws/lambda/"
 
 
 def add_streams(
@@ -73,9 +72,10 @@ class StreamsStack(Stack):
                 "SLUICE_ALERT_TOPIC": alerts.topic_arn,
             },
             memory=environment.stream_memory,
-            timeout=Duration.minutes(5),
+            timeout=Duration.minutes(1),
             description="Checks stream records and stages them",
         )
+        self.ingest = ingest
         self._grant(ingest, storage, ingestion, alerts)
         streams = [self._stream(contract, environment) for contract in contracts]
         role = ingest.role

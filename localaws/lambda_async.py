@@ -20,7 +20,7 @@ from localaws.sandbox import Outcome
 log = logging.getLogger("localaws.lambda")
 
 #: AWS waits one minute before the first retry and two before the second.
-_RETRY_SECONDS = (0.2, 0.4)
+RETRY_SECONDS = (60.0, 120.0)
 _MAX_AGE_SECONDS = 21600
 _WORKERS = max(8, 4 * (os.cpu_count() or 1))
 
@@ -75,7 +75,7 @@ class AsyncInvocations:
             if attempt > retries:
                 self._failed(function, payload, outcome, attempt, "RetriesExhausted")
                 return
-            self._ctx.stopping.wait(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS)) - 1])
+            self._ctx.stopping.wait(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS)) - 1])
 
     def _invoke_unthrottled(self, function: Any, payload: bytes, request_id: str, expires: float) -> Outcome | None:
         """The outcome, waiting while the function is throttled; None when the event became too old."""

@@ -15,13 +15,14 @@ from typing import Any, Literal
 import msgspec
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from sluice.bounded import MESSAGE_BYTES, Messages, bounded_counts, cut
 from sluice.decoding import converter
 from sluice.refresh.backfill import Backfill, to_backfill
 from sluice.storage import client
 
-Status = Literal["staged", "committed", "duplicate", "rejected"]
+Status = Literal["failing", "staged", "set_aside", "committed", "duplicate", "rejected", "ignored"]
 #: States that a delivery does not leave.
-FINAL: tuple[Status, ...] = ("committed", "duplicate", "rejected")
+FINAL: tuple[Status, ...] = ("committed", "duplicate", "rejected", "ignored")
 #: Dataset under which deliveries are kept whose key names no contracted dataset.
 UNKNOWN = "(unknown)"
 _GET_BATCH, _WRITE_BATCH = 100, 25
@@ -31,6 +32,8 @@ _to_item, _from_item = TypeSerializer().serialize, TypeDeserializer().deserializ
 class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     """What became of one delivery.
 
+    ``failing`` and ``staged`` are on their way, ``set_aside`` waits for people; the other states are ends. ``ignored``
+    is a mark that is no data, such as a folder's. ``error`` says why a file could not be read, or why it still fails.
     ``quarantined`` is none when a file could not be read: how many records it held is unknown. ``reasons`` counts
     rejected records by the code of their first reason.
     """
@@ -70,8 +73,8 @@ _to_delivery, _to_counts = converter(Delivery), converter(ShardCounts)
 class Ledger:
     """The deliveries and runs in one DynamoDB table."""
 
-    def __init__(self, table: str) -> None:
-        self.table = table
+    def __init__(self, table: str, messages: Messages | None = None) -> None:
+        self.table, self._messages = table, messages
 
     def known(self, keys: Iterable[tuple[str, str]]) -> dict[str, Delivery]:
         """Return what is recorded of these (dataset, delivery id) pairs, by delivery id."""
@@ -89,7 +92,7 @@ class Ledger:
 
     def record(self, deliveries: Iterable[Delivery]) -> None:
         """Write deliveries whose state is final, or staged ones that nobody else handles."""
-        self._put(_item(delivery) for delivery in deliveries)
+        self._put(_item(self._bounded(delivery)) for delivery in deliveries)
 
     def _put(self, items: Iterable[dict[str, Any]]) -> None:
         requests = [{"PutRequest": {"Item": item}} for item in items]
@@ -104,17 +107,33 @@ class Ledger:
 
     def record_staged(self, delivery: Delivery) -> None:
         """Write that a delivery is staged, unless the ledger already knows its end."""
+        self._record_unless_later(delivery, ("failing", "staged", "set_aside"))
+
+    def record_failing(self, delivery: Delivery) -> None:
+        """Write why a delivery could not be staged this time, unless another call got further meanwhile."""
+        self._record_unless_later(delivery, ("failing",))
+
+    def _record_unless_later(self, delivery: Delivery, states: tuple[Status, ...]) -> None:
         errors = client("dynamodb").exceptions
+        names = {f":state{number}": {"S": state} for number, state in enumerate(states)}
         try:
             client("dynamodb").put_item(
                 TableName=self.table,
-                Item=_item(delivery),
-                ConditionExpression="attribute_not_exists(#status) OR #status = :staged",
+                Item=_item(self._bounded(delivery)),
+                ConditionExpression=f"attribute_not_exists(#status) OR #status IN ({', '.join(names)})",
                 ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues={":staged": {"S": "staged"}},
+                ExpressionAttributeValues=names,
             )
         except errors.ConditionalCheckFailedException:
-            return  # a committer was faster: the delivery's end stands, and is the better news
+            return  # another call was faster: what it wrote stands, and is the better news
+
+    def _bounded(self, delivery: Delivery) -> Delivery:
+        """Return the delivery as an item can hold it, however long its error and however many its reasons."""
+        error, reasons = self._message(delivery.error), bounded_counts(delivery.reasons)
+        return msgspec.structs.replace(delivery, error=error, reasons=reasons)
+
+    def _message(self, text: str) -> str:
+        return self._messages.bounded(text) if self._messages else cut(text, MESSAGE_BYTES)
 
     def redelivered(self, dataset: str, delivery_id: str) -> None:
         """Count that an event came again for a delivery whose end is known."""
@@ -133,7 +152,9 @@ class Ledger:
     def record_shards(self, dataset: str, shards: Iterable[ShardCounts]) -> None:
         """Write each shard's counts in the place of the earlier ones."""
         plain = [
-            msgspec.structs.asdict(counts) | {"dataset": dataset, "entry": f"shard#{counts.shard}"} for counts in shards
+            msgspec.structs.asdict(counts)
+            | {"dataset": dataset, "entry": f"shard#{counts.shard}", "reasons": bounded_counts(counts.reasons)}
+            for counts in shards
         ]
         self._put({name: _to_item(_numbers(value)) for name, value in item.items()} for item in plain)
 
@@ -147,6 +168,7 @@ class Ledger:
         """Write what one refresh of one table did: engine, inputs, rows, cost, or its error."""
         item = {"dataset": "refresh", "entry": f"run#{started}#{table}", "table": table, **run}
         plain = msgspec.json.decode(msgspec.json.encode(item))
+        plain = {key: self._message(value) if isinstance(value, str) else value for key, value in plain.items()}
         client("dynamodb").put_item(TableName=self.table, Item={k: _to_item(_numbers(v)) for k, v in plain.items()})
 
     def runs(self) -> Iterator[dict[str, Any]]:

@@ -12,8 +12,8 @@ from sluice.decoding import converter
 class Settings(msgspec.Struct, frozen=True):
     """Names of the deployed resources. ``database_prefix`` stands before every database name.
 
-    ``alert_topic`` is the ARN of the topic of operational events. ``transform_memory`` and ``transform_memory_large``
-    are the MiB of the two functions that run transforms.
+    ``alert_topic`` and ``refresh_machine`` are ARNs, of the topic of operational events and of the refresh workflow.
+    ``transform_memory`` and ``transform_memory_large`` are the MiB of the two functions that run transforms.
     """
 
     landing_bucket: str = ""
@@ -21,6 +21,10 @@ class Settings(msgspec.Struct, frozen=True):
     ledger_table: str = ""
     landing_queue_url: str = ""
     commit_queue_url: str = ""
+    landing_dead_letters_url: str = ""
+    commit_dead_letters_url: str = ""
+    ingest_alone_function: str = ""
+    refresh_machine: str = ""
     alert_topic: str = ""
     database_prefix: str = ""
     event_bus: str = "default"

@@ -1,4 +1,4 @@
-"""FIFO batch of wake-ups → one commit per dataset named; a sweep wakes every dataset that has something staged."""
+"""FIFO batch of wake-ups → everything staged for each dataset named is committed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import json
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from sluice.ingestion.commit import Lake, TooEarly, drain
+from sluice.bounded import Messages
+from sluice.ingestion.commit import Call, Drained, Lake, TooEarly, drain
 from sluice.ingestion.commit_stream import drain_stream
 from sluice.ingestion.retry import give_back, postpone
-from sluice.ingestion.stage import staging_prefix
 from sluice.ingestion.wake import commit_pace, wake
 from sluice.ledger import Ledger
 from sluice.project import deployed_project
@@ -29,19 +30,21 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     settings = settings_from_environment()
     failed: list[str] = []
     early: dict[str, float] = {}
-    messages: dict[str, list[str]] = {}
+    messages: dict[str, list[dict[str, Any]]] = {}
     for record in event["Records"]:
         body = json.loads(record["body"])
         if (seconds := body.get("notBefore", 0.0) - time.time()) > 0:
             early[record["messageId"]] = seconds
         else:
-            messages.setdefault(body["dataset"], []).append(record["messageId"])
-    for dataset, references in messages.items():
+            messages.setdefault(body["dataset"], []).append(record)
+    for dataset, records in messages.items():
+        references = [record["messageId"] for record in records]
+        # A message that comes again may do so because the function died of what is staged.
+        again = any(int(record["attributes"]["ApproximateReceiveCount"]) > 1 for record in records)
+        call = Call(time_left=lambda: context.get_remaining_time_in_millis() / 1000, again=again)
         try:
-            if dataset == "*":
-                _sweep(settings, occasion=references[0])
-            else:
-                _drain(settings, dataset)
+            if not _drain(settings, dataset, call).finished:
+                wake(settings, dataset, f"goes on after {context.aws_request_id}")
         except TooEarly as wait:
             log.info("%s: %s", dataset, wait)
             early |= dict.fromkeys(references, wait.seconds)
@@ -54,21 +57,24 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return answer
 
 
-def _drain(settings: Settings, dataset: str) -> None:
+def _drain(settings: Settings, dataset: str, call: Call) -> Drained:
     contract = deployed_project().landing(dataset)
     if contract is None:
         raise LookupError(f"{dataset!r} names no dataset")
     assert contract.arrival is not None
-    lake, ledger = Lake(glue_catalog(), S3Store(), settings), Ledger(settings.ledger_table)
+    lake = Lake(glue_catalog(), S3Store(), settings)
+    ledger = Ledger(settings.ledger_table, Messages(settings.lake))
 
     def announce(changed: Mapping[str, int]) -> None:
         _announce(settings, changed)
 
     if contract.arrival.stream:
-        drained = drain_stream(contract, lake, record=ledger.record_shards, announce=announce)
+        drained = drain_stream(contract, lake, record=ledger.record_shards, announce=announce, call=call)
     else:
-        drained = drain(contract, lake, record=ledger.record, announce=announce, pace=commit_pace(contract))
+        call = replace(call, pace=commit_pace(contract))
+        drained = drain(contract, lake, record=ledger.record, announce=announce, call=call)
     log.info("%s: %d deliveries, changed %s", dataset, len(drained.deliveries), dict(drained.changed))
+    return drained
 
 
 def _announce(settings: Settings, changed: Mapping[str, int]) -> None:
@@ -86,11 +92,3 @@ def _announce(settings: Settings, changed: Mapping[str, int]) -> None:
         answer = client("events").put_events(Entries=entries)
         if answer["FailedEntryCount"]:
             raise OSError(f"EventBridge refused {answer['FailedEntryCount']} events: {answer['Entries']}")
-
-
-def _sweep(settings: Settings, *, occasion: str) -> None:
-    """Wake each dataset that has something staged: a wake-up may have been lost."""
-    store = S3Store()
-    for contract in deployed_project().contracts:
-        if not contract.derived and store.list(staging_prefix(settings.lake, contract.name)):
-            wake(settings, contract.name, occasion)

@@ -2,54 +2,59 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import Any
 
-import pyarrow as pa
-
-from sluice.contracts import Contract
-from sluice.ingestion.ingest import ingest_files
+from sluice.bounded import Messages
+from sluice.errors import DeliveryError
+from sluice.ingestion.adopt import data_folder
+from sluice.ingestion.dead_letters import event_for, read_notice
+from sluice.ingestion.ingest import Surroundings, ingest_files
 from sluice.ingestion.landing import Notice
 from sluice.ingestion.retry import give_back
 from sluice.ingestion.wake import wake_committers
+from sluice.ledger import Ledger
 from sluice.project import deployed_project
-from sluice.settings import settings_from_environment
+from sluice.settings import Settings, settings_from_environment
+from sluice.storage import client
 
-logging.getLogger("sluice").setLevel(logging.INFO)
+log = logging.getLogger("sluice")
+log.setLevel(logging.INFO)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Stage every file of the batch; messages that must come again are returned as item failures."""
     settings = settings_from_environment()
-    notices = [_notice(record) for record in event["Records"]]
-    outcome = ingest_files(
-        notices,
-        deployed_project(),
-        settings,
-        data_folder=_data_folder,
+    notices, failed = _notices(event["Records"])
+    around = Surroundings(
+        project=deployed_project(),
+        settings=settings,
+        ledger=Ledger(settings.ledger_table, Messages(settings.lake)),
+        data_folder=lambda contract: data_folder(settings, contract),
         time_left=lambda: context.get_remaining_time_in_millis() / 1000,
+        hand_on=lambda notice: _hand_on(settings, notice),
     )
+    outcome = ingest_files(notices, around)
     wake_committers(settings, outcome.units)
-    return give_back(settings.landing_queue_url, event["Records"], outcome.failed)
+    return give_back(settings.landing_queue_url, event["Records"], [*failed, *outcome.failed])
 
 
-def _notice(record: dict[str, Any]) -> Notice:
-    detail = json.loads(record["body"])["detail"]
-    item = detail["object"]
-    return Notice(
-        bucket=detail["bucket"]["name"],
-        key=item["key"],
-        version_id=item.get("version-id", ""),
-        size=int(item["size"]),
-        reference=record["messageId"],
+def _notices(records: list[dict[str, Any]]) -> tuple[list[Notice], list[str]]:
+    """Return the notices, and the ids of messages that are none."""
+    notices, failed = [], []
+    for record in records:
+        try:
+            received = int(record["attributes"]["ApproximateReceiveCount"])
+            notices.append(read_notice(record["body"], reference=record["messageId"], received=received))
+        except DeliveryError as error:
+            log.error("%s", error)
+            failed.append(record["messageId"])
+    return notices, failed
+
+
+def _hand_on(settings: Settings, notice: Notice) -> None:
+    """Let a call of its own read the file; Lambda keeps the event until that has ended."""
+    log.info("%s is read by a call of its own", notice.uri)
+    client("lambda").invoke(
+        FunctionName=settings.ingest_alone_function, InvocationType="Event", Payload=event_for(notice)
     )
-
-
-def _data_folder(contract: Contract) -> tuple[str, pa.Schema]:
-    """Return where the dataset's table keeps its data, and its schema with field ids."""
-    from sluice.tables.catalog import glue_catalog
-    from sluice.tables.schema import arrow_with_field_ids
-
-    table = glue_catalog().load_table((settings_from_environment().database(contract.database), contract.name))
-    return f"{table.location()}/data/", arrow_with_field_ids(table.schema())

@@ -20,13 +20,16 @@ _MEMORY: Memory = {}
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Stage the batch; a broken record is no failure, and what is one fails the whole batch.
 
+    With ``event["unread"]`` its records are quarantined for that reason and none is read: each ended this function.
+
     Events come last: a topic that is down holds no record back from bronze, and the batch comes again for its events.
     """
     del context
     settings = settings_from_environment()
     watch = Watch(_MEMORY)
     project = deployed_project()
-    units = ingest_records(event["Records"], project, settings, S3Store(), watch.add)
+    unread = event.get("unread", "")
+    units = ingest_records(event["Records"], project, settings, S3Store(), watch.add, unread=unread)
     for dataset in dict.fromkeys(unit.dataset for unit in units):
         contract = project.landing(dataset)
         assert contract is not None

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from sluice.bounded import Messages, bounds_errors
 from sluice.errors import CommandError
 from sluice.ledger import Ledger
 from sluice.project import deployed_project
@@ -23,10 +24,11 @@ from sluice.settings import settings_from_environment
 from sluice.tables.catalog import glue_catalog
 
 
+@bounds_errors(lambda: settings_from_environment().lake)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Return the plan; ``event`` holds the ``pinned`` snapshots, ``failed`` tables and the last wave's ``results``."""
     settings = settings_from_environment()
-    project, ledger = deployed_project(), Ledger(settings.ledger_table)
+    project, ledger = deployed_project(), Ledger(settings.ledger_table, Messages(settings.lake))
     if "request" in event:
         return _request(event, ledger)
     failed = {*event.get("failed", ()), *(r["table"] for r in event.get("results", ()) if "error" in r)}

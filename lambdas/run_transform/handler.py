@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from sluice.bounded import Messages, bounds_errors
 from sluice.ledger import Ledger
 from sluice.project import deployed_project
 from sluice.refresh.backfill import to_backfill
@@ -19,10 +20,11 @@ from sluice.tables.catalog import glue_catalog
 log = logging.getLogger(__name__)
 
 
+@bounds_errors(lambda: settings_from_environment().lake)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Return the table and its new snapshot; what goes wrong is recorded and raised, for the workflow to catch."""
     settings = settings_from_environment()
-    ledger = Ledger(settings.ledger_table)
+    ledger = Ledger(settings.ledger_table, Messages(settings.lake))
     table, started = event["table"], datetime.now(UTC).isoformat(timespec="microseconds")
 
     def load(name: str) -> Any:

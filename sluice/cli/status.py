@@ -67,7 +67,7 @@ def read_status(outputs: dict[str, str], lanes: LaneCheck | None = None) -> Stat
     settings = deployed_settings(outputs)
     versions = list(_landed(settings.landing_bucket))
     contracted = frozenset(_datasets(settings.database("bronze")))
-    names = sorted({notice.dataset for notice in versions} | contracted | {UNKNOWN})
+    names = sorted({notice.dataset for notice in versions if notice.dataset} | contracted | {UNKNOWN})
     ledger = Ledger(settings.ledger_table)
     with ThreadPoolExecutor(8) as pool:
         recorded = dict(zip(names, pool.map(lambda name: list(ledger.deliveries(name)), names), strict=True))
@@ -89,7 +89,11 @@ def glance(before: Status, outputs: dict[str, str], lanes: LaneCheck | None = No
     It costs as much as is open, however much landing and the ledger hold. What came since is not seen.
     """
     ledger = Ledger(deployed_settings(outputs).ledger_table)
-    keys = [(n.dataset if n.dataset in before.contracted else UNKNOWN, n.delivery_id) for n in before.open_notices]
+    keys = [
+        (dataset, notice.delivery_id)
+        for notice in before.open_notices
+        for dataset in {UNKNOWN, *before.contracted & {notice.dataset}}
+    ]
     ended = {known.delivery_id for known in ledger.known(keys).values() if known.status in FINAL}
     return replace(
         before,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +11,11 @@ from typing import Any
 from sluice.cli.deployment import client, deployed_settings
 from sluice.cli.lanes import LaneCheck, Look, Reading, readings
 from sluice.errors import CommandError
+from sluice.ingestion.failed_batches import FAILED_BATCHES, retry_batch
 from sluice.ingestion.stage import staging_prefix
 from sluice.ledger import Ledger, ShardCounts
 from sluice.storage import split
 
-#: Where Lambda keeps batches that failed to the end.
-FAILED_BATCHES = "aws/lambda/"
 #: Kinesis may answer with no records although more follow: so often it is asked again.
 _READS = 20
 _FORBIDDEN_PAUSE = 0.2  # a shard allows five reads a second, the ingestor's among them
@@ -86,15 +84,12 @@ def redrive_batches(outputs: dict[str, str]) -> int:
     """Hand every failed batch to its function again; return how many arrived. Each record is still committed once."""
     bucket, redriven = outputs["LakeBucketName"], 0
     for key in list(_objects(bucket, FAILED_BATCHES)):
-        kept = json.loads(client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
-        answer = client("lambda").invoke(FunctionName=kept["requestContext"]["functionArn"], Payload=kept["payload"])
-        if "FunctionError" in answer:
+        if not retry_batch(bucket, key):
             raise CommandError(
-                f"The batch s3://{bucket}/{key} failed again: {answer['Payload'].read().decode()[:500]}",
+                f"The batch s3://{bucket}/{key} failed again.",
                 safe="it stays there; those before it arrived.",
-                next_step="mend the cause, which the function's log names, and run `sluice redrive` again.",
+                next_step="mend the cause, which the object and the function's log name; it is tried again by itself.",
             )
-        client("s3").delete_object(Bucket=bucket, Key=key)
         redriven += 1
     return redriven
 

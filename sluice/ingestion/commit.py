@@ -9,11 +9,12 @@ from __future__ import annotations
 import io
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -23,7 +24,8 @@ from pyiceberg.table import Table
 
 from sluice.contracts import Contract
 from sluice.errors import CommitConflict
-from sluice.ingestion.stage import StagedDelivery, StagedUnit, decode_unit, staging_prefix
+from sluice.ingestion.portions import READS_AT_ONCE, Portions, Staged, read_staged
+from sluice.ingestion.stage import StagedDelivery, StagedUnit, staging_prefix
 from sluice.ledger import Delivery
 from sluice.settings import Settings
 from sluice.storage import Store
@@ -34,11 +36,8 @@ from sluice.tables.tokens import Token, read_tokens, with_tokens
 log = logging.getLogger(__name__)
 _ATTEMPTS = 20
 _SEGMENT = "sluice.token-segment"
-READS_AT_ONCE = 16
 #: Rows held in memory for one data file.
 _CHUNK_BYTES = 192 << 20
-#: A commit takes at most so many units, so that one call stays within its memory and time.
-_UNITS_AT_ONCE = 2000
 
 
 class TooEarly(Exception):
@@ -68,6 +67,23 @@ class Drained:
 
     deliveries: tuple[Delivery, ...]
     changed: Mapping[str, int]
+    #: False when there was no time for all: the committer must be woken again.
+    finished: bool = True
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the committer: the seconds that are left, and whether its message came before (a call may have died).
+
+    ``pace`` is the least time in seconds between two commits of a table.
+    """
+
+    time_left: Callable[[], float] = lambda: 900.0
+    again: bool = False
+    pace: float = 0.0
+
+
+ONLY_CALL = Call()
 
 
 def drain(
@@ -76,52 +92,64 @@ def drain(
     *,
     record: Callable[[Iterable[Delivery]], None],
     announce: Callable[[Mapping[str, int]], None],
-    pace: float = 0.0,
+    call: Call = ONLY_CALL,
 ) -> Drained:
     """Commit all that is staged for ``contract``; ``record`` writes the ledger, ``announce`` says what changed.
 
-    ``pace`` is the least time in seconds between two commits of a table: before it has passed ``TooEarly`` is raised,
-    so that what is staged meanwhile comes along and tables get few snapshots.
+    Before the pace has passed ``TooEarly`` is raised, so that what is staged meanwhile comes along and tables get few
+    snapshots.
     """
-    store = lake.store
-    prefix = staging_prefix(lake.settings.lake, contract.name)
-    manifests = manifests_under(store, prefix)[:_UNITS_AT_ONCE]
-    if not manifests:
+    staged = read_staged(lake.store, lake.settings.lake, contract.name)
+    if not staged:
         return Drained((), {})
-    await_turn(lake.table(contract.database, contract.name), pace)
-    units = read_units(store, manifests)
-    chosen = _first_of_each(units)
+    await_turn(lake.table(contract.database, contract.name), call.pace)
+    ended: list[Delivery] = []
     changed: dict[str, int] = {}
-    for database, part in ((contract.database, _bronze_part), ("quarantine", _quarantine_part)):
-        table = _commit(lake, contract, database, chosen, part)
-        if table is not None and (snapshot := table.current_snapshot()):
-            changed[f"{database}.{contract.name}"] = snapshot.snapshot_id
-    deliveries = tuple(_ended(contract, delivery) for delivery, _ in chosen.values())
-    record(deliveries)
-    announce(changed)
-    bronze = lake.table(contract.database, contract.name) if any(u.adopted for u in units) else None
-    store.delete(_leftovers(units, bronze, prefix))
-    store.delete(manifests)
+
+    def commit(portion: Sequence[Staged]) -> None:
+        deliveries = _commit_portion(contract, lake, portion, changed)
+        record(deliveries)
+        # Also when this call committed nothing: the one that did may have died before it said so.
+        announce(changed)
+        _clear(contract, lake, portion)
+        ended.extend(deliveries)
+
+    def aside(one: Staged, error: str) -> None:
+        record(
+            msgspec.structs.replace(_ended(contract, d), status="set_aside", error=error) for d in one.unit.deliveries
+        )
+
+    portions = Portions(lake.store, lake.settings.lake, contract.name, call.again, call.time_left, aside)
+    portions.commit(staged, commit)
     for database in (contract.database, "quarantine"):
         expire_snapshots(lake.table(database, contract.name))
-    return Drained(deliveries, changed)
+    return Drained(tuple(ended), changed, finished=portions.finished)
 
 
-def read_units(store: Store, manifests: Iterable[str]) -> list[StagedUnit]:
-    """Return the units that the manifests describe, in their order."""
-    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
-        return list(pool.map(lambda path: decode_unit(store.get_bytes(path)), manifests))
+def _commit_portion(
+    contract: Contract, lake: Lake, portion: Sequence[Staged], changed: dict[str, int]
+) -> tuple[Delivery, ...]:
+    """Commit the units to both tables; note their snapshots in ``changed`` and return the deliveries that ended."""
+    chosen = _first_of_each([each.unit for each in portion])
+    for database, part in ((contract.database, _bronze_part), ("quarantine", _quarantine_part)):
+        table = _commit(lake, contract, database, chosen, part)
+        if snapshot := table.current_snapshot():
+            changed[f"{database}.{contract.name}"] = snapshot.snapshot_id
+    return tuple(_ended(contract, delivery) for delivery, _ in chosen.values())
+
+
+def _clear(contract: Contract, lake: Lake, portion: Sequence[Staged]) -> None:
+    """Delete what was staged for committed units: files first, so that none is left that no manifest names."""
+    units = [each.unit for each in portion]
+    bronze = lake.table(contract.database, contract.name) if any(unit.adopted for unit in units) else None
+    lake.store.delete(_leftovers(units, bronze, staging_prefix(lake.settings.lake, contract.name)))
+    lake.store.delete(each.manifest for each in portion)
 
 
 #: A delivery and the unit it was first staged in.
 Chosen = dict[str, tuple[StagedDelivery, StagedUnit]]
 #: Returns the rows of some deliveries that belong into one table, in pieces, and the files to adopt.
 Part = Callable[[Store, list[tuple[StagedDelivery, StagedUnit]]], tuple[Iterator[pa.Table], list[str]]]
-
-
-def manifests_under(store: Store, prefix: str) -> list[str]:
-    """Return the manifests of the units that are staged under ``prefix``, in order of their attempts."""
-    return [path for path in store.list(prefix) if path.endswith(".json")]
 
 
 def await_turn(table: Table, pace: float) -> None:
@@ -140,18 +168,16 @@ def _first_of_each(units: list[StagedUnit]) -> Chosen:
     return chosen
 
 
-def _commit(lake: Lake, contract: Contract, database: str, chosen: Chosen, part: Part) -> Table | None:
-    """Commit the deliveries that the table does not hold yet; none when it holds them all."""
+def _commit(lake: Lake, contract: Contract, database: str, chosen: Chosen, part: Part) -> Table:
+    """Commit the deliveries that the table does not hold yet; return the table as it is then."""
     for _ in range(_ATTEMPTS):
         table = lake.table(database, contract.name)
         held = read_tokens(table)
         todo = [pair for delivery_id, pair in chosen.items() if delivery_id not in held]
         if not todo:
-            return None
+            return table
         pieces, adopted = part(lake.store, todo)
-        written: list[DataFile] = []
-        for piece in pieces:
-            written += write_data_files(table, piece)
+        written = _write(table, pieces)
         now = time.time()
         tokens = [Token(delivery.delivery_id, _rows(delivery, database), now) for delivery, _ in todo]
         properties, segment = with_tokens(table, held, tokens)
@@ -174,6 +200,18 @@ def _commit(lake: Lake, contract: Contract, database: str, chosen: Chosen, part:
         safe="what was staged stays.",
         next_step="the wake-up comes again by itself; look for a second writer on this table.",
     )
+
+
+def _write(table: Table, pieces: Iterable[pa.Table]) -> list[DataFile]:
+    """Write the rows as data files; when that fails none of them stays."""
+    written: list[DataFile] = []
+    try:
+        for piece in pieces:
+            written += write_data_files(table, piece)
+    except BaseException:
+        discard(table, written)
+        raise
+    return written
 
 
 def _rows(delivery: StagedDelivery, database: str) -> int:

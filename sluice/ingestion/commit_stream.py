@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,8 +25,9 @@ from pyiceberg.table import Table
 from sluice.contracts import Contract
 from sluice.decoding import json_decoder
 from sluice.errors import CommitConflict
-from sluice.ingestion.commit import READS_AT_ONCE, Drained, Lake, manifests_under, read_units
-from sluice.ingestion.stage import StagedUnit, staging_prefix
+from sluice.ingestion.commit import ONLY_CALL, Call, Drained, Lake
+from sluice.ingestion.portions import READS_AT_ONCE, Portions, Staged, read_staged
+from sluice.ingestion.stage import StagedUnit
 from sluice.ledger import ShardCounts
 from sluice.tables.arrow import data_arrow, quarantine_arrow
 from sluice.tables.commit import append, discard, write_data_files
@@ -36,8 +37,6 @@ log = logging.getLogger(__name__)
 #: Table property: what the table holds of each shard.
 SHARDS = "sluice.shards"
 _ATTEMPTS = 20
-#: One commit takes units until they hold so many records.
-_RECORDS_AT_ONCE = 400_000
 _IDENTITY = ("_source", "_sequence", "_position")
 #: Kinesis calls a record's time of arrival approximate: it is no part of the identity, only where to look for it.
 _APPROXIMATELY = timedelta(seconds=1)
@@ -69,10 +68,13 @@ def drain_stream(
     *,
     record: Callable[[str, Iterable[ShardCounts]], None],
     announce: Callable[[Mapping[str, int]], None],
+    call: Call = ONLY_CALL,
 ) -> Drained:
     """Commit what is staged for ``contract``; ``record`` writes the shards' counts, ``announce`` says what changed."""
     changed: dict[str, int] = {}
-    for manifests, units in _portions(lake, staging_prefix(lake.settings.lake, contract.name)):
+
+    def commit(portion: Sequence[Staged]) -> None:
+        units = [each.unit for each in portion]
         staged = _read(lake, units, contract)
         for database, rows in ((contract.database, staged.accepted), ("quarantine", staged.rejected)):
             table = _commit(lake, contract, database, rows)
@@ -80,23 +82,20 @@ def drain_stream(
                 changed[f"{database}.{contract.name}"] = snapshot.snapshot_id
         record(contract.name, _counts(lake, contract))
         announce(changed)
-        lake.store.delete(manifests)  # first: one whose files are gone could never be committed, and hold up all others
+        # Manifests first: one whose files are gone could never be committed.
+        lake.store.delete(each.manifest for each in portion)
         lake.store.delete(path for unit in units for path in (*unit.rows, *unit.quarantine))
+
+    def aside(one: Staged, error: str) -> None:
+        log.error("%s: %d records are set aside: %s", contract.name, one.unit.records, error)
+
+    staged = read_staged(lake.store, lake.settings.lake, contract.name)
+    portions = Portions(lake.store, lake.settings.lake, contract.name, call.again, call.time_left, aside)
+    if staged:
+        portions.commit(staged, commit)
         for database in (contract.database, "quarantine"):
             expire_snapshots(lake.table(database, contract.name))
-    return Drained((), changed)
-
-
-def _portions(lake: Lake, prefix: str) -> Iterator[tuple[list[str], list[StagedUnit]]]:
-    """Yield manifests and units of what is staged by now, as much as one commit takes at a time."""
-    manifests = manifests_under(lake.store, prefix)
-    units = read_units(lake.store, manifests)
-    start = records = 0
-    for end, unit in enumerate(units, start=1):
-        records += unit.records
-        if records >= _RECORDS_AT_ONCE or end == len(units):
-            yield manifests[start:end], units[start:end]
-            start, records = end, 0
+    return Drained((), changed, finished=portions.finished)
 
 
 def _read(lake: Lake, units: list[StagedUnit], contract: Contract) -> _Staged:
@@ -123,7 +122,11 @@ def _once(rows: pa.Table) -> pa.Table:
 
 
 def _commit(lake: Lake, contract: Contract, database: str, rows: pa.Table) -> Table | None:
-    """Commit the rows whose records neither bronze nor quarantine holds; none when there are none."""
+    """Commit the rows whose records neither bronze nor quarantine holds; return the table as it is then.
+
+    None when there are no rows. One that holds them all already is returned too: who committed them may have died
+    before it said so.
+    """
     if not rows.num_rows:
         return None
     for _ in range(_ATTEMPTS):
@@ -132,9 +135,9 @@ def _commit(lake: Lake, contract: Contract, database: str, rows: pa.Table) -> Ta
             [chunk for table in tables.values() for chunk in _held(table, rows).chunks], pa.string()
         )
         new = rows.filter(pc.invert(pc.is_in(_keys(rows), held)))
-        if not new.num_rows:
-            return None
         table = tables[database]
+        if not new.num_rows:
+            return table
         files = write_data_files(table, new)
         summary = {"sluice.rows": str(new.num_rows), "sluice.shards": str(pc.count_distinct(new["_source"]).as_py())}
         try:

@@ -1,4 +1,8 @@
-"""From notices of uploaded files to staged units: what is known is left alone, what is new is read and checked."""
+"""From notices of uploaded files to staged units: what is known is left alone, what is new is read and checked.
+
+A call takes many small files at once. What is large, or what came before without an end (its reader may have died), is
+handed on to a call of its own, so that no file takes others with it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -23,11 +27,21 @@ from sluice.ingestion.stage import DeliveryWriter, StagedUnit, UnitWriter
 from sluice.ledger import FINAL, UNKNOWN, Delivery, Ledger
 from sluice.project import Project
 from sluice.settings import Settings
-from sluice.storage import S3Store, Store, client
+from sluice.storage import S3Store, client
 
 log = logging.getLogger(__name__)
 #: From this size on a file's rows are written straight to the table's data folder.
 ADOPT_BYTES = 32 << 20
+#: A file that may take longer has a call of its own.
+_SHORT_SECONDS = 15.0
+#: Bytes a second that the smallest function reads and checks, and how many bytes a compressed one may stand for.
+_READ_BYTES, _COMPRESSED = 10e6, 10
+#: Left at a call's end for what follows the reading: the last files, the manifest, the ledger.
+_RESERVE_SECONDS = 10.0
+#: A second upload waits until its message came so often for the end of the first, whose copy it may be.
+_PATIENCE = 4
+#: A version in one of these states is, or will be, in its table.
+_INGESTED = ("staged", "committed", "duplicate")
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
@@ -40,84 +54,181 @@ class Outcome:
     failed: tuple[str, ...]
 
 
-def ingest_files(
-    notices: Iterable[Notice],
-    project: Project,
-    settings: Settings,
-    *,
-    data_folder: Callable[[Contract], tuple[str, Any]],
-    time_left: Callable[[], float] = lambda: 900.0,
-) -> Outcome:
-    """Stage every notice that is new; record those that are known, equal to their predecessor or of no dataset.
+@dataclass(frozen=True)
+class Surroundings:
+    """What a call works with.
 
     ``data_folder`` returns a dataset's data folder and Arrow schema with field ids, for files whose rows are adopted.
+    ``time_left`` returns seconds. ``hand_on`` gives a file to a call of its own; a call that has but one file has none.
+    """
+
+    project: Project
+    settings: Settings
+    ledger: Ledger
+    data_folder: Callable[[Contract], tuple[str, Any]]
+    time_left: Callable[[], float] = lambda: 900.0
+    hand_on: Callable[[Notice], None] | None = None
+
+
+def ingest_files(notices: Iterable[Notice], around: Surroundings) -> Outcome:
+    """Stage every notice that is new; record those that are known, equal to their predecessor or of no dataset.
+
     A notice that fails for a reason outside the file is returned as failed; the others go on.
     """
-    ledger = Ledger(settings.ledger_table)
-    store = S3Store()
     # One batch may tell of the same object version twice: it is staged once, and its messages share its fate.
-    references: dict[str, list[str]] = {}
-    todo: dict[str, Notice] = {}
+    told: dict[str, list[Notice]] = {}
     for notice in notices:
-        references.setdefault(notice.delivery_id, []).append(notice.reference)
-        todo[notice.delivery_id] = notice
-    known = ledger.known((notice.dataset, notice.delivery_id) for notice in todo.values())
+        told.setdefault(notice.delivery_id, []).append(notice)
+    firsts = [same[0] for same in told.values()]
+    known = around.ledger.known((_kept_under(notice, around.project), notice.delivery_id) for notice in firsts)
+    work = _Work(around)
     failed: list[str] = []
-    writers: dict[str, UnitWriter] = {}
-    units: list[StagedUnit] = []
-    staged: list[Delivery] = []
-    for notice in todo.values():
-        if time_left() < _seconds_for(notice.size):
-            log.warning("%s is left for another call: %.0f s are too few", notice.uri, time_left())
-            failed += references[notice.delivery_id]
-            continue
+    for notice in firsts:
         try:
-            if (earlier := known.get(notice.delivery_id)) and earlier.status in FINAL:
-                for _ in references[notice.delivery_id]:
-                    ledger.redelivered(notice.dataset, notice.delivery_id)
-                continue
-            contract = project.landing(notice.dataset)
-            if contract is None:
-                ledger.record([_unknown(notice, project)])
-                continue
-            if twin := _equal_predecessor(notice, ledger):
-                ledger.record([_entry(notice, status="duplicate", duplicate_of=twin)])
-                continue
-            if notice.size >= ADOPT_BYTES and not contract.partitioning:
-                folder, schema = data_folder(contract)
-                writer = UnitWriter(
-                    contract, store, settings.lake, now=datetime.now(UTC), data_folder=folder, data_schema=schema
-                )
-                _stage(notice, contract, writer, store, settings)
-                units.append(writer.finish())
-                staged.append(_entry(notice, status="staged"))
-                continue
-            if contract.name not in writers:
-                writers[contract.name] = UnitWriter(contract, store, settings.lake, now=datetime.now(UTC))
-            _stage(notice, contract, writers[contract.name], store, settings)
-            staged.append(_entry(notice, status="staged"))
-        except Exception:
+            done = work.take(notice, known.get(notice.delivery_id), times=len(told[notice.delivery_id]))
+        except Exception as error:
             log.exception("%s could not be staged; it will come again", notice.uri)
-            failed += references[notice.delivery_id]
-    units += [writer.finish() for writer in writers.values() if writer.has_deliveries]
-    for delivery in staged:
-        ledger.record_staged(delivery)
-    return Outcome(tuple(units), tuple(failed))
+            kept_under = _kept_under(notice, around.project)
+            problem = f"{type(error).__name__}: {error}"
+            around.ledger.record_failing(_entry(notice, status="failing", error=problem, dataset=kept_under))
+            done = False
+        if not done:
+            failed += [same.reference for same in told[notice.delivery_id]]
+    return Outcome(work.finish(), tuple(failed))
 
 
-def stage_source(source: Source, contract: Contract, delivery: DeliveryWriter) -> None:
-    """Read and check a whole file into ``delivery``; a file that cannot be read ends as unreadable."""
+@dataclass
+class _Work:
+    """One call's units, and what the ledger is to say of their deliveries."""
+
+    around: Surroundings
+    store: S3Store = field(default_factory=S3Store)
+    writers: dict[str, UnitWriter] = field(default_factory=dict)
+    units: list[StagedUnit] = field(default_factory=list)
+    staged: dict[str, Delivery] = field(default_factory=dict)
+
+    def take(self, notice: Notice, earlier: Delivery | None, *, times: int) -> bool:
+        """Bring a notice to its end in this call, or hand it on; false when its message must come again."""
+        if earlier is not None and earlier.status in FINAL:
+            for _ in range(times):
+                self.around.ledger.redelivered(earlier.dataset, notice.delivery_id)
+            return True
+        project = self.around.project
+        contract = _contract(notice, project)
+        if contract is None or notice.marker:
+            ignored = _entry(notice, status="ignored", dataset=_kept_under(notice, project))
+            self.around.ledger.record([ignored if notice.marker else _unknown(notice, project)])
+            return True
+        if twin := self._twin(notice):
+            if twin != _NOT_YET:
+                self.around.ledger.record([_entry(notice, status="duplicate", duplicate_of=twin)])
+            return twin != _NOT_YET
+        return self._read(notice, contract)
+
+    def _read(self, notice: Notice, contract: Contract) -> bool:
+        around, seconds = self.around, _seconds_for(notice, contract)
+        if around.hand_on is not None and (notice.received > 1 or seconds > _SHORT_SECONDS):
+            around.hand_on(notice)
+            return True
+        if around.hand_on is not None and around.time_left() < seconds + _RESERVE_SECONDS:
+            log.warning("%s is left for another call: %.0f s are too few", notice.uri, around.time_left())
+            return False
+        self._stage(notice, contract)
+        return True
+
+    def _twin(self, notice: Notice) -> str:
+        """Return the version just before this one if this is its copy; A, B, A is no repeat.
+
+        A version that never was ingested has no copies. ``_NOT_YET`` while its end is not known.
+        """
+        before = _predecessor(notice)
+        if before is None:
+            return ""
+        found = self.around.ledger.known([(before.dataset, before.delivery_id)])
+        entry = self.staged.get(before.delivery_id) or found.get(before.delivery_id)
+        if entry is None or entry.status == "failing":
+            waits = self.around.hand_on is not None and notice.received < _PATIENCE
+            return _NOT_YET if waits and same_bytes(before, notice) else ""
+        nothing_of_it = entry.error or (entry.quarantined and not entry.accepted)
+        if entry.status not in _INGESTED or nothing_of_it:
+            return ""
+        return before.version_id if same_bytes(before, notice) else ""
+
+    def _stage(self, notice: Notice, contract: Contract) -> None:
+        adopt = notice.size >= ADOPT_BYTES and not contract.partitioning
+        writer = self._writer(contract, adopt=adopt)
+        error = _stage(notice, contract, writer, self.around)
+        if adopt:
+            self.units.append(writer.finish())
+        self.staged[notice.delivery_id] = _entry(notice, status="staged", error=error)
+
+    def _writer(self, contract: Contract, *, adopt: bool) -> UnitWriter:
+        lake, now = self.around.settings.lake, datetime.now(UTC)
+        if adopt:
+            folder, schema = self.around.data_folder(contract)
+            return UnitWriter(contract, self.store, lake, now=now, data_folder=folder, data_schema=schema)
+        if contract.name not in self.writers:
+            self.writers[contract.name] = UnitWriter(contract, self.store, lake, now=now)
+        return self.writers[contract.name]
+
+    def finish(self) -> tuple[StagedUnit, ...]:
+        """Put the manifests, and only then tell the ledger."""
+        self.units += [writer.finish() for writer in self.writers.values() if writer.has_deliveries]
+        for delivery in self.staged.values():
+            self.around.ledger.record_staged(delivery)
+        return tuple(self.units)
+
+
+#: No version id is empty or this.
+_NOT_YET = "(not yet)"
+
+
+def reject_unread(notice: Notice, reason: str, around: Surroundings) -> Outcome:
+    """Quarantine a file whole that ends every function that reads it; nothing of it is read."""
+    contract = _contract(notice, around.project)
+    if contract is None:
+        around.ledger.record([_unknown(notice, around.project)])
+        return Outcome((), ())
+    error = DeliveryError(
+        f"{notice.uri} cannot be read: {reason}",
+        code="reader_died",
+        safe="nothing of it was committed; it stays in the landing bucket.",
+        next_step="split or mend the file and upload it again; the log of the function ingest_file_alone has more.",
+    )
+    writer = UnitWriter(contract, S3Store(), around.settings.lake, now=datetime.now(UTC))
+    delivery = writer.delivery(notice.delivery_id, notice.uri, version_id=notice.version_id, size=notice.size)
+    delivery.unreadable(Reason(error.code, str(error)))
+    unit = writer.finish()
+    around.ledger.record_staged(_entry(notice, status="staged", error=str(error)))
+    return Outcome((unit,), ())
+
+
+def stage_source(
+    source: Source, contract: Contract, delivery: DeliveryWriter, *, time_left: Callable[[], float] = lambda: 900.0
+) -> str:
+    """Read and check a whole file into ``delivery``; one that cannot be read ends as unreadable: then return why."""
     assert contract.arrival is not None
     blocks = reader_for(contract.arrival.format)(source, contract)
     try:
         checked = _ahead(lambda block: check_block(block, contract), blocks)
         for _ in _ahead(delivery.add, checked):
-            pass
+            _refuse_slow(source, time_left())
     except DeliveryError as error:
         log.warning("%s", error)
         delivery.unreadable(Reason(error.code, str(error)))
-    else:
-        delivery.done()
+        return str(error)
+    delivery.done()
+    return ""
+
+
+def _refuse_slow(source: Source, seconds: float) -> None:
+    """Give up a file before its function's time is over: no later call would have more."""
+    if seconds < _RESERVE_SECONDS:
+        raise FileTooLarge(
+            f"{source.uri} takes longer to read than a function has.",
+            safe="nothing of it was committed.",
+            next_step="split the file and upload the parts.",
+        )
 
 
 def _ahead(work: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
@@ -132,12 +243,17 @@ def _ahead(work: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
             yield waiting.popleft().result()
 
 
-def _seconds_for(size: int) -> float:
-    """Return how long a file may take to read, with room to spare; the smallest functions read 10 MB/s."""
-    return 10.0 + size / 10e6
+def _seconds_for(notice: Notice, contract: Contract) -> float:
+    """Return how long a file may take to read, with room to spare."""
+    assert contract.arrival is not None
+    packed = contract.arrival.format == "parquet" or notice.key.endswith((".gz", ".zst", ".zstd"))
+    packed = packed or contract.arrival.compression in ("gzip", "zstd")
+    return notice.size * (_COMPRESSED if packed else 1) / _READ_BYTES
 
 
-def _stage(notice: Notice, contract: Contract, writer: UnitWriter, store: Store, settings: Settings) -> None:
+def _stage(notice: Notice, contract: Contract, writer: UnitWriter, around: Surroundings) -> str:
+    """Stage one file; return why it cannot be read, if so."""
+    settings = around.settings
     delivery = writer.delivery(notice.delivery_id, notice.uri, version_id=notice.version_id, size=notice.size)
     if notice.size > settings.max_file_bytes:
         error = FileTooLarge(
@@ -146,38 +262,56 @@ def _stage(notice: Notice, contract: Contract, writer: UnitWriter, store: Store,
             next_step="split the file, or compress it, and upload the parts.",
         )
         delivery.unreadable(Reason(error.code, str(error)))
-        return
-    stage_source(landed_source(notice, contract, settings.lake), contract, delivery)
+        return str(error)
+    return stage_source(landed_source(notice, contract, settings.lake), contract, delivery, time_left=around.time_left)
+
+
+def _contract(notice: Notice, project: Project) -> Contract | None:
+    """Return the contract of the files under the key's first part; none when there is none, or it streams."""
+    contract = project.landing(notice.dataset)
+    return contract if contract and contract.arrival and not contract.arrival.stream else None
+
+
+def _kept_under(notice: Notice, project: Project) -> str:
+    """Return under which dataset the ledger keeps a notice; its key may not be empty, as an object's first part may."""
+    return notice.dataset if _contract(notice, project) else UNKNOWN
 
 
 def _unknown(notice: Notice, project: Project) -> Delivery:
-    names = ", ".join(sorted(c.name for c in project.contracts if not c.derived))
-    error = UnknownDataset(
-        f"{notice.uri}: {notice.dataset!r} names no dataset.",
-        safe="the file stays in the landing bucket.",
-        next_step=f"upload it under one of: {names}; or add contracts/{notice.dataset}.yaml and deploy.",
+    files = [c.name for c in project.contracts if c.arrival is not None and not c.arrival.stream]
+    contract = project.landing(notice.dataset)
+    what = f"{notice.uri}: {notice.dataset!r} names no dataset."
+    next_step = (
+        f"upload it under one of: {', '.join(sorted(files))}; or add contracts/{notice.dataset}.yaml and deploy, then "
+        "upload it again."
     )
+    if contract is not None:
+        what = f"{notice.uri}: {notice.dataset!r} arrives by stream, not as files."
+        next_step = f"send its records with `sluice send {notice.dataset} FILE`."
+    error = UnknownDataset(what, safe="the file stays in the landing bucket.", next_step=next_step)
     log.warning("%s", error)
-    return msgspec.structs.replace(
-        _entry(notice, status="rejected"), dataset=UNKNOWN, quarantined=None, error=str(error), reasons={error.code: 1}
-    )
+    entry = _entry(notice, status="rejected", error=str(error), dataset=UNKNOWN)
+    return msgspec.structs.replace(entry, quarantined=None, reasons={error.code: 1})
 
 
-def _entry(notice: Notice, *, status: Any, duplicate_of: str = "") -> Delivery:
+def _entry(
+    notice: Notice, *, status: Any, duplicate_of: str = "", error: str = "", dataset: str | None = None
+) -> Delivery:
     return Delivery(
-        dataset=notice.dataset,
+        dataset=notice.dataset if dataset is None else dataset,
         delivery_id=notice.delivery_id,
         status=status,
         uri=notice.uri,
         version_id=notice.version_id,
         size=notice.size,
         duplicate_of=duplicate_of,
+        error=error,
         at=datetime.now(UTC).timestamp(),
     )
 
 
-def _equal_predecessor(notice: Notice, ledger: Ledger) -> str | None:
-    """Return the version just before this one when its bytes are equal and it was not refused; A, B, A is no repeat."""
+def _predecessor(notice: Notice) -> Notice | None:
+    """Return the version of the object just before this one, if it has the same size."""
     if not notice.version_id or notice.version_id == "null":
         return None
     answer = client("s3").list_object_versions(
@@ -190,8 +324,4 @@ def _equal_predecessor(notice: Notice, ledger: Ledger) -> str | None:
     older = [version for version in answer.get("Versions", []) if version["Key"] == notice.key]
     if not older or older[0]["Size"] != notice.size:
         return None
-    before = Notice(notice.bucket, notice.key, older[0]["VersionId"], notice.size)
-    entry = ledger.known([(before.dataset, before.delivery_id)]).get(before.delivery_id)
-    if entry is not None and entry.status == "rejected":
-        return None
-    return before.version_id if same_bytes(before, notice) else None
+    return Notice(notice.bucket, notice.key, older[0]["VersionId"], notice.size)

@@ -24,6 +24,7 @@ from sluice.ingestion.changes.read import check_changes
 from sluice.ingestion.check import Checked, check_block
 from sluice.ingestion.kinesis import ShardRecords, by_shard
 from sluice.ingestion.readers.json_records import parse_records
+from sluice.ingestion.records import Reason, Rejected, rejected_table
 from sluice.ingestion.stage import StagedUnit, staging_prefix, without_large
 from sluice.project import Project
 from sluice.settings import Settings
@@ -37,15 +38,29 @@ def ingest_records(
     settings: Settings,
     store: Store,
     watch: Callable[[Contract, pa.Table], None] = lambda contract, accepted: None,
+    *,
+    unread: str = "",
 ) -> list[StagedUnit]:
     """Stage the records of a Lambda event of a Kinesis source; return the units, one a shard.
 
-    ``watch`` is shown what is accepted, as bronze will have it.
+    ``watch`` is shown what is accepted, as bronze will have it. With ``unread`` all records are quarantined for that
+    reason, and nothing of them is read: reading them ended the function.
     """
-    return [
-        stage_shard(shard, _contract(shard, project, settings), settings.lake, store, watch)
-        for shard in by_shard(records)
-    ]
+    units = []
+    for shard in by_shard(records, unopened=bool(unread)):
+        contract = _contract(shard, project, settings)
+        read = (lambda data: [_unread(data, contract, unread)]) if unread else None  # noqa: B023 - called at once
+        units.append(stage_shard(shard, contract, settings.lake, store, watch, read=read))
+    return units
+
+
+def _unread(data: Sequence[bytes], contract: Contract, why: str) -> Checked:
+    """Return the records as rejected ones, whatever they hold."""
+    reason = Reason("reader_died", why)
+    rejected = [Rejected(place, (reason,), raw) for place, raw in enumerate(data)]
+    names = [column.name for column in contract.columns]
+    empty = data_arrow(contract).empty_table().select(names)
+    return Checked(empty, pa.array([], pa.int64()), rejected_table(rejected))
 
 
 def _contract(shard: ShardRecords, project: Project, settings: Settings) -> Contract:
@@ -61,14 +76,25 @@ def _contract(shard: ShardRecords, project: Project, settings: Settings) -> Cont
 
 
 def stage_shard(
-    shard: ShardRecords, contract: Contract, lake: str, store: Store, watch: Callable[[Contract, pa.Table], None]
+    shard: ShardRecords,
+    contract: Contract,
+    lake: str,
+    store: Store,
+    watch: Callable[[Contract, pa.Table], None],
+    *,
+    read: Callable[[Sequence[bytes]], list[Checked]] | None = None,
 ) -> StagedUnit:
-    """Check one shard's records and put what is accepted and what is rejected, then the manifest."""
+    """Check one shard's records and put what is accepted and what is rejected, then the manifest.
+
+    ``read`` takes the place of the contract's own way to read records.
+    """
     attempt = uuid.uuid4().hex
     folder = f"{staging_prefix(lake, contract.name)}{attempt}"
     assert contract.arrival is not None
     origin = facts = _origin(shard, datetime.now(UTC))
-    if contract.arrival.changes:
+    if read is not None:
+        blocks, facts = read(shard.data), _with_nulls(facts, contract)
+    elif contract.arrival.changes:
         blocks, of_changes = check_changes(shard.data, contract)
         for name, column in zip(of_changes.column_names, of_changes.columns, strict=True):
             facts = facts.append_column(name, column)
@@ -104,6 +130,15 @@ def _origin(shard: ShardRecords, now: datetime) -> pa.Table:
             "_arrived_at": arrived.cast(pa.timestamp("us")),
         }
     )
+
+
+def _with_nulls(facts: pa.Table, contract: Contract) -> pa.Table:
+    """Add what a table of changes says of each row, as null: nothing is known of records that nobody read."""
+    own = {column.name for column in contract.columns} | {"_late", *facts.column_names}
+    for field in data_arrow(contract):
+        if field.name not in own:
+            facts = facts.append_column(field, pa.nulls(facts.num_rows, field.type))
+    return facts
 
 
 def _accepted(checked: Checked, facts: pa.Table, contract: Contract) -> pa.Table:

@@ -45,25 +45,25 @@ class ShardRecords:
 _to_bytes = converter(list[bytes])
 
 
-def by_shard(records: Sequence[dict[str, Any]]) -> list[ShardRecords]:
-    """Return the records of a Lambda event by shard, in their order."""
+def by_shard(records: Sequence[dict[str, Any]], *, unopened: bool = False) -> list[ShardRecords]:
+    """Return the records of a Lambda event by shard, in their order; aggregated ones as they are if ``unopened``."""
     # One event comes of one stream, and nearly always of one shard.
     arn = records[0]["eventSourceARN"] if records else ""
     shards = {record["eventID"].partition(":")[0] for record in records}
     if len(shards) == 1:
-        return [_shard(arn, shards.pop(), [record["kinesis"] for record in records])]
+        return [_shard(arn, shards.pop(), [record["kinesis"] for record in records], unopened)]
     parted: dict[str, list[dict[str, Any]]] = {}
     for record in records:
         parted.setdefault(record["eventID"].partition(":")[0], []).append(record["kinesis"])
-    return [_shard(arn, shard, taken) for shard, taken in parted.items()]
+    return [_shard(arn, shard, taken, unopened) for shard, taken in parted.items()]
 
 
-def _shard(arn: str, shard: str, records: list[dict[str, Any]]) -> ShardRecords:
+def _shard(arn: str, shard: str, records: list[dict[str, Any]], unopened: bool) -> ShardRecords:
     # Base64 is decoded in one pass in native code.
     datas = _to_bytes([record["data"] for record in records])
     sequence = [record["sequenceNumber"] for record in records]
     arrived = [record["approximateArrivalTimestamp"] for record in records]
-    if _AGGREGATED not in {data[: len(_AGGREGATED)] for data in datas}:
+    if unopened or _AGGREGATED not in {data[: len(_AGGREGATED)] for data in datas}:
         return ShardRecords(arn, shard, datas, sequence, [0] * len(records), arrived)
     taken = ShardRecords(arn, shard)
     for number, data in enumerate(datas):

@@ -6,25 +6,30 @@ import hashlib
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+import msgspec
+
 from sluice.contracts import Contract
+from sluice.decoding import converter
 from sluice.ingestion.source import Source, Spool
 from sluice.storage import client
 
 _SEEK_BUFFER = 4 << 20
 
 
-@dataclass(frozen=True)
-class Notice:
-    """Word of one object version in the landing bucket. ``reference`` is what the caller knows the message by."""
+class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Word of one object version in the landing bucket.
+
+    ``reference`` is what the caller knows the message by, and ``received`` how often it came.
+    """
 
     bucket: str
     key: str
     version_id: str
     size: int
     reference: str = ""
+    received: int = 1
 
     @property
     def dataset(self) -> str:
@@ -41,6 +46,19 @@ class Notice:
         """Return the identity of this object version, the same however often it is told of."""
         identity = "\n".join((self.bucket, self.key, self.version_id))
         return hashlib.sha256(identity.encode()).hexdigest()[:32]
+
+    @property
+    def marker(self) -> bool:
+        """Tell whether the object is no data but a mark: a folder's, or one that Spark, Hive and their kin leave.
+
+        Readers of files on S3 leave out names that begin with a dot or an underscore, ``_SUCCESS`` among them.
+        """
+        name = self.key.rsplit("/", 1)[-1]
+        return (not name and not self.size) or name.startswith(("_", "."))
+
+
+#: Makes a notice of the plain values that an event holds.
+to_notice = converter(Notice)
 
 
 def same_bytes(one: Notice, other: Notice) -> bool:

@@ -25,8 +25,11 @@ _OTHER_ACTIONS = {
     "s3:UploadPart": {"s3:PutObject"},
     "s3:CompleteMultipartUpload": {"s3:PutObject"},
     "sns:PublishBatch": {"sns:Publish"},
+    "lambda:Invoke": {"lambda:InvokeFunction"},
     "s3:upload_fileobj": {"s3:PutObject", "s3:AbortMultipartUpload"},
 }
+#: Services whose prefix in IAM differs from their name in boto3.
+_PREFIXES = {"stepfunctions": "states"}
 _NO_CALLS = {"exceptions", "get_paginator"}
 
 
@@ -120,4 +123,4 @@ def _actions(call: str) -> set[str]:
         return _OTHER_ACTIONS[call]
     operations = get_session().get_service_model(service).operation_names
     (operation,) = [name for name in operations if name.lower() == method.replace("_", "").lower()]
-    return _OTHER_ACTIONS.get(f"{service}:{operation}", {f"{service}:{operation}"})
+    return _OTHER_ACTIONS.get(f"{service}:{operation}", {f"{_PREFIXES.get(service, service)}:{operation}"})

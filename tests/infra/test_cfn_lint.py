@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 ACCEPTED = {
     "W3005": "CDK makes a function wait for its role's policies, and names the role, which GetAtt implies, too.",
 }
-STACKS = ("storage", "ingestion", "streams", "processing", "serving")
+STACKS = ("storage", "ingestion", "streams", "processing", "recovery", "serving")
 
 
 @pytest.mark.parametrize("stack", STACKS)

@@ -22,7 +22,7 @@ def test_two_syntheses_of_the_same_declarations_are_byte_identical(
     again = Bundle(code_folder(project, tmp_path / "code"), bundle.layer)
     second = synthesize(first.environment, project, again, tmp_path / "out")
     names = sorted(path.name for path in first.folder.glob("*.template.json"))
-    assert len(names) == 5
+    assert len(names) == 6
     for name in names:
         assert (first.folder / name).read_bytes() == (second.folder / name).read_bytes(), name
         assets = name.replace(".template.json", ".assets.json")

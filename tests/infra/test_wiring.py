@@ -12,7 +12,7 @@ from localaws.iam_policies import parse
 from tests.infra.handler_calls import actions_of
 from tests.infra.permissions import granted, listed, may
 from tests.infra.templates import ACCOUNT, Cloud, Resource
-from tests.infra.uses import USES
+from tests.infra.uses import USES, uses_in
 from tests.step_functions.test_asl import states
 
 HANDLERS = sorted((ROOT / "lambdas").glob("*/handler.py"))
@@ -93,14 +93,16 @@ def test_every_call_in_a_handlers_code_is_in_the_list_of_uses(function: str) -> 
 
 @pytest.mark.parametrize("function", USES)
 def test_every_use_is_allowed(cloud: Cloud, function: str) -> None:
-    assert [use for use in sorted(USES[function]) if not may(cloud, f"{function}Role", *use)] == []
+    assert [
+        use for use in sorted(uses_in(cloud.environment.name, function)) if not may(cloud, f"{function}Role", *use)
+    ] == []
 
 
 @pytest.mark.parametrize("function", USES)
 def test_nothing_is_allowed_that_is_not_used(cloud: Cloud, function: str) -> None:
     shipped = {("s3:GetObject", pattern) for _, pattern in granted(cloud, f"{function}Role") if "cdk-hnb" in pattern}
     assert len(shipped) == (2 if function == "Spark" else 0)  # its script, and the code that it imports
-    assert unused(cloud, f"{function}Role", USES[function] | shipped) == []
+    assert unused(cloud, f"{function}Role", uses_in(cloud.environment.name, function) | shipped) == []
 
 
 def test_every_task_of_a_workflow_is_allowed_on_its_very_resource(cloud: Cloud) -> None:

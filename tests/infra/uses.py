@@ -84,18 +84,50 @@ def _files(names: Iterable[str], *folders: str) -> list[str]:
     return [f"{name}/orders/{folder}/file" for name in names for folder in folders]
 
 
+def invoke(*functions: str) -> set[Use]:
+    return _each("lambda", ["InvokeFunction"], *(f"arn:aws:lambda:{_AT}:function:{name}" for name in functions))
+
+
+#: What reading a landed file takes.
+_INGEST = {
+    *queue("CommitQueue", "SendMessage"),
+    *read("orders/2026/a.csv", bucket="Landing"),
+    ("s3:GetObjectVersion", "arn:aws:s3:::Landing/orders/2026/a.csv"),
+    ("s3:ListBucketVersions", "arn:aws:s3:::Landing"),
+    *read(*_files(["bronze"], "metadata")),
+    *write("staging/orders/one.parquet", "records/orders/one/long-1", "messages/one.txt", *_files(["bronze"], "data")),
+    *tables(["bronze"], "GetTable"),
+    *ledger("BatchGetItem", "BatchWriteItem", "PutItem", "UpdateItem"),
+}
+#: The workflow's name has the environment's in it.
+_REFRESH = "sluice-{environment}-refresh"
+_MACHINE = f"arn:aws:states:{_AT}:stateMachine:{_REFRESH}"
 USES: dict[str, set[Use]] = {
     "IngestFile": {
         *log("IngestFileLog"),
         *queue("LandingQueue", *_POLL),
+        *invoke("IngestFileAlone"),
+        *_INGEST,
+    },
+    "IngestFileAlone": {
+        *log("IngestFileAloneLog"),
+        # Lambda's own: the record of a call that failed three times, under the function's role.
+        *queue("LandingDeadLetters", "SendMessage"),
+        *_INGEST,
+    },
+    "Sweep": {
+        *log("SweepLog"),
         *queue("CommitQueue", "SendMessage"),
-        *read("orders/2026/a.csv", bucket="Landing"),
-        ("s3:GetObjectVersion", "arn:aws:s3:::Landing/orders/2026/a.csv"),
-        ("s3:ListBucketVersions", "arn:aws:s3:::Landing"),
-        *read(*_files(["bronze"], "metadata")),
-        *write("staging/orders/one.parquet", "records/orders/one/long-1", *_files(["bronze"], "data")),
-        *tables(["bronze"], "GetTable"),
-        *ledger("BatchGetItem", "BatchWriteItem", "PutItem", "UpdateItem"),
+        *queue("LandingDeadLetters", "ReceiveMessage", "DeleteMessage"),
+        *queue("CommitDeadLetters", "ReceiveMessage", "DeleteMessage"),
+        *invoke("IngestFileAlone", "IngestStream"),
+        *FIND,
+        *read("aws/lambda/one/shard/batch"),
+        *write("aws/lambda/one/shard/batch"),
+        *delete("aws/lambda/one/shard/batch"),
+        ("states:ListExecutions", _MACHINE),
+        ("states:StartExecution", _MACHINE),
+        ("states:DescribeExecution", f"arn:aws:states:{_AT}:execution:{_REFRESH}:one"),
     },
     "IngestStream": {
         *log("IngestStreamLog"),
@@ -111,9 +143,10 @@ USES: dict[str, set[Use]] = {
         *log("CommitTableLog"),
         *queue("CommitQueue", *_POLL, "SendMessage"),
         *FIND,
-        *read("staging/orders/one.json", *_files(_BOTH, "metadata", "data")),
+        *read("staging/orders/one.json", "commit-marks/orders/mark.json", *_files(_BOTH, "metadata", "data")),
+        *write("commit-marks/orders/mark.json", "set-aside/orders/one.json", "messages/one.txt"),
         *write(*_files(_BOTH, "metadata", "data")),
-        *delete("staging/orders/one.json", *_files(_BOTH, "metadata", "data")),
+        *delete("staging/orders/one.json", "commit-marks/orders/mark.json", *_files(_BOTH, "metadata", "data")),
         *databases(_BOTH),
         *tables(_BOTH, "GetTable", "UpdateTable"),
         *ledger("BatchWriteItem"),
@@ -123,7 +156,7 @@ USES: dict[str, set[Use]] = {
         *log("ManageTablesLog"),
         *FIND,
         *read(*_files(_EVERY, "metadata")),
-        *write(*_files(_EVERY, "metadata")),
+        *write("messages/one.txt", *_files(_EVERY, "metadata")),
         *delete(*_files(_EVERY, "metadata")),
         *databases(_EVERY),
         *tables(_EVERY, "GetTable", "CreateTable", "UpdateTable"),
@@ -131,6 +164,7 @@ USES: dict[str, set[Use]] = {
     "PlanRefresh": {
         *log("PlanRefreshLog"),
         *ledger("Query", "PutItem", "DeleteItem"),
+        *write("messages/one.txt"),
         *read(*_files(_ALL, "metadata")),
         *tables(_ALL, "GetTable"),
     },
@@ -138,7 +172,7 @@ USES: dict[str, set[Use]] = {
         *log("RunTransformLog"),
         *FIND,
         *read(*_files(_EVERY, "metadata", "data")),
-        *write(*_files(_WRITTEN, "metadata", "data")),
+        *write("messages/one.txt", *_files(_WRITTEN, "metadata", "data")),
         *delete(*_files(_WRITTEN, "metadata", "data")),
         *databases(_WRITTEN),
         *tables(_EVERY, "GetTable"),
@@ -149,7 +183,7 @@ USES: dict[str, set[Use]] = {
         *log("RunTransformLargeLog"),
         *FIND,
         *read(*_files(_EVERY, "metadata", "data")),
-        *write(*_files(_WRITTEN, "metadata", "data")),
+        *write("messages/one.txt", *_files(_WRITTEN, "metadata", "data")),
         *delete(*_files(_WRITTEN, "metadata", "data")),
         *databases(_WRITTEN),
         *tables(_EVERY, "GetTable"),
@@ -171,3 +205,8 @@ USES: dict[str, set[Use]] = {
         ),
     },
 }
+
+
+def uses_in(environment: str, function: str) -> set[Use]:
+    """Return what a function's role does in an environment."""
+    return {(action, resource.replace("{environment}", environment)) for action, resource in USES[function]}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws import bundles
+from localaws import bundles, lambda_async
 from localaws.context import Context
 from tests.localaws.running import ctx, function, invoke, messages, queue, role, until, zipped  # noqa: F401
 
@@ -155,7 +155,10 @@ def test_a_log_group_of_the_functions_own_is_used(ctx: Context) -> None:
     assert ctx.client("logs").filter_log_events(logGroupName="/mine")["events"]
 
 
-def test_an_event_invocation_is_tried_three_times_then_goes_to_the_failure_destination(ctx: Context) -> None:
+def test_an_event_invocation_is_tried_three_times_then_goes_to_the_failure_destination(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lambda_async, "RETRY_SECONDS", (0.1, 0.2))
     url, arn = queue(ctx, "failures")
     function(ctx, "fails", "def handler(e, c): raise ValueError('no')")
     ctx.client("lambda").put_function_event_invoke_config(

@@ -13,7 +13,8 @@ import pytest
 from pyiceberg.catalog import Catalog
 
 from sluice.contracts import Contract
-from sluice.ingestion.commit import Lake, drain
+from sluice.ingestion.aside import units_aside
+from sluice.ingestion.commit import Call, Lake, drain
 from sluice.ingestion.ingest import stage_source
 from sluice.ingestion.stage import UnitWriter
 from sluice.ledger import Delivery
@@ -178,6 +179,45 @@ def test_two_committers_that_overlap_lose_and_double_nothing(world: World, monke
     monkeypatch.setattr(module, "append", append)
     world.drain()
     assert world.ids() == [f"k{n}" for n in range(5)]
+
+
+def test_a_change_is_told_of_though_who_committed_it_died_before_it_said_so(world: World) -> None:
+    world.stage({"d1": csv("a")})
+
+    def die(changed: Mapping[str, int]) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        drain(THINGS, world.lake, record=world._record, announce=die)
+    assert world.ids() == ["a"]
+    world.drain()
+    assert set(world.announced[0]) == {"bronze.things", "quarantine.things"}
+    assert world.ids() == ["a"]
+
+
+@pytest.mark.parametrize("broken", ["rows", "quarantine"])
+def test_a_unit_whose_files_are_no_parquet_holds_up_no_other(world: World, broken: str) -> None:
+    world.stage({"d1": b"id,n\na,1\n,1\n"})
+    (path,) = [
+        each for each in world.staged() if ("quarantine" in each) == (broken == "quarantine") and ".parq" in each
+    ]
+    world.lake.store.put(path, b"PAR1 no more")
+    world.stage({"d2": csv("b")})
+    world.drain()
+    assert "b" in world.ids()
+    assert {d.delivery_id: d.status for d in world.ledger} == {"d1": "set_aside", "d2": "committed"}
+    (error,) = {d.error for d in world.ledger if d.error}
+    assert "Parquet" in error
+    assert [aside.files for aside in units_aside(world.lake.store, world.lake.settings.lake)] == [("s3://x/d1",)]
+
+
+def test_a_drain_without_time_says_that_it_has_not_finished(world: World) -> None:
+    world.stage({"d1": csv("a")})
+    drained = drain(
+        THINGS, world.lake, record=world._record, announce=world.announced.append, call=Call(time_left=lambda: 20.0)
+    )
+    assert not drained.finished
+    assert world.ids() == []
 
 
 class Killed(BaseException):

@@ -10,6 +10,7 @@ import pytest
 
 from lambdas.commit_table import handler as committer
 from sluice.ingestion import retry, wake
+from sluice.ingestion.commit import Call, Drained
 from sluice.settings import Settings
 from tests.sluice.ingestion.test_stream import CLICKS
 
@@ -59,9 +60,15 @@ def test_batches_of_one_interval_share_one_wake_up_that_is_due_at_its_end(
 
 def test_a_wake_up_that_is_not_due_comes_again_when_it_is(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
     drained: list[str] = []
-    monkeypatch.setattr(committer, "_drain", lambda settings, dataset: drained.append(dataset))
+
+    def drain(settings: Settings, dataset: str, call: Call) -> Drained:
+        drained.append(dataset)
+        return Drained((), {})
+
+    monkeypatch.setattr(committer, "_drain", drain)
     body = json.dumps({"dataset": "things", "notBefore": 1010.0})
-    event = {"Records": [{"messageId": "m", "receiptHandle": "r", "body": body, "attributes": {}}]}
+    received = {"ApproximateReceiveCount": "1"}
+    event = {"Records": [{"messageId": "m", "receiptHandle": "r", "body": body, "attributes": received}]}
 
     at(monkeypatch, 1003.5)
     assert committer.handler(event, None) == {"batchItemFailures": [{"itemIdentifier": "m"}]}

@@ -1,0 +1,85 @@
+"""What takes up work that stands still after a death: one function, once a minute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra import grants
+from infra.config import Environment
+from infra.functions import Bundle, dependencies, python_function
+from infra.ingestion import IngestionStack
+from infra.processing import ProcessingStack
+from infra.streams import StreamsStack
+from sluice.ingestion.failed_batches import FAILED_BATCHES
+
+
+class RecoveryStack(Stack):
+    """The sweep and its schedule."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        environment: Environment,
+        ingestion: IngestionStack,
+        processing: ProcessingStack,
+        streams: Sequence[StreamsStack],
+        bundle: Bundle,
+    ) -> None:
+        super().__init__(
+            scope, name, env={"region": environment.region}, description="Sluice: what takes up what stands still"
+        )
+        storage = ingestion.storage
+        sweep = python_function(
+            self,
+            "sweep",
+            bundle=bundle,
+            layer=dependencies(self, bundle),
+            environment=environment,
+            variables={
+                **storage.variables(),
+                "SLUICE_COMMIT_QUEUE_URL": ingestion.commit_queue.queue_url,
+                "SLUICE_LANDING_DEAD_LETTERS_URL": ingestion.landing_dead.queue_url,
+                "SLUICE_COMMIT_DEAD_LETTERS_URL": ingestion.commit_dead.queue_url,
+                "SLUICE_INGEST_ALONE_FUNCTION": ingestion.alone.function_name,
+                "SLUICE_REFRESH_MACHINE": processing.machine.state_machine_arn,
+            },
+            memory=256,
+            timeout=Duration.minutes(2),
+            description="Takes up what stands still: staged units, dead letters, failed batches, a dead refresh",
+        )
+        role = sweep.role
+        assert role is not None
+        grants.allow(role, ["sqs:SendMessage"], [ingestion.commit_queue.queue_arn])
+        dead = [queue.queue_arn for queue in (ingestion.landing_dead, ingestion.commit_dead)]
+        grants.allow(role, ["sqs:ReceiveMessage", "sqs:DeleteMessage"], dead)
+        functions: list[lambda_.Function] = [ingestion.alone, *(stack.ingest for stack in streams)]
+        grants.allow(role, ["lambda:InvokeFunction"], [function.function_arn for function in functions])
+        grants.list_bucket(role, storage.lake)
+        if streams:
+            grants.read_objects(role, storage.lake, FAILED_BATCHES, key=storage.key)
+            grants.write_objects(role, storage.lake, FAILED_BATCHES, key=storage.key)
+            grants.delete_objects(role, storage.lake, FAILED_BATCHES)
+        self._grant_refresh(sweep, processing)
+        events.Rule(
+            self,
+            "EachMinute",
+            description="Takes up what stands still",
+            schedule=events.Schedule.rate(Duration.minutes(1)),
+            targets=[targets.LambdaFunction(sweep, retry_attempts=0)],
+        )
+
+        CfnOutput(self, "SweepFunctionName", value=sweep.function_name)
+
+    def _grant_refresh(self, sweep: lambda_.Function, processing: ProcessingStack) -> None:
+        role, machine = sweep.role, processing.machine
+        assert role is not None
+        grants.allow(role, ["states:ListExecutions", "states:StartExecution"], [machine.state_machine_arn])
+        grants.allow(role, ["states:DescribeExecution"], [processing.executions_arn])

@@ -1,0 +1,25 @@
+"""Once a minute → whatever stands still is taken up again."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from sluice.ingestion.sweep import Sweep
+from sluice.settings import settings_from_environment
+
+log = logging.getLogger("sluice")
+log.setLevel(logging.INFO)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
+    """Sweep once; return how much was taken up, by kind."""
+    sweep = Sweep(
+        settings_from_environment(),
+        occasion=str(event.get("id") or context.aws_request_id),
+        time_left=lambda: context.get_remaining_time_in_millis() / 1000,
+    )
+    done = sweep.run()
+    if done:
+        log.info("taken up: %s", done)
+    return done

@@ -1,0 +1,205 @@
+"""In which portions a committer brings in what is staged, so that no unit holds up another for good.
+
+A portion that fails for what it holds is halved until the unit to blame is alone, and that one is set aside. One that
+ends the function with it (out of memory, a crash in native code) leaves a mark: the next call takes everything else
+first, then a tenth of it at a time, and what ended the function three times by itself is set aside, too.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+from pyiceberg import exceptions as iceberg
+
+from sluice.decoding import json_decoder
+from sluice.errors import TableError
+from sluice.ingestion.aside import set_aside
+from sluice.ingestion.stage import StagedUnit, decode_unit, staging_prefix
+from sluice.storage import Store
+
+log = logging.getLogger(__name__)
+#: So many deaths of the function by one unit alone, and it is set aside.
+DEATHS = 3
+_PARTS = 10
+#: A portion holds at most so many units, and bytes as delivered: one call stays within its memory and its time.
+_UNITS, _BYTES, _RECORDS = 2000, 512 << 20, 400_000
+READS_AT_ONCE = 16
+#: No portion is begun with fewer seconds left.
+RESERVE_SECONDS = 45.0
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A unit and the address of its manifest."""
+
+    manifest: str
+    unit: StagedUnit
+
+
+class _Group(msgspec.Struct, frozen=True):
+    """Units (by attempt) of which one or more ended the function, and how often they did together."""
+
+    units: tuple[str, ...]
+    deaths: int = 0
+
+
+class _Mark(msgspec.Struct, frozen=True):
+    """All groups in doubt, and the units that were being committed when this was written."""
+
+    groups: tuple[_Group, ...] = ()
+    trying: tuple[str, ...] = ()
+
+
+_decode_mark = json_decoder(_Mark)
+
+
+def _after_death(mark: _Mark) -> list[_Group]:
+    """Return the groups in doubt once the call that left ``mark`` has died; those with several units in tenths."""
+    others = [group for group in mark.groups if group.units != mark.trying]
+    tried = next((group for group in mark.groups if group.units == mark.trying), _Group(mark.trying))
+    if len(tried.units) == 1:
+        return [*others, _Group(tried.units, tried.deaths + 1)]
+    size = -(-len(tried.units) // _PARTS)
+    return [*others, *(_Group(tried.units[start : start + size]) for start in range(0, len(tried.units), size))]
+
+
+@dataclass
+class Portions:
+    """What is staged for one dataset, portion by portion.
+
+    ``marked`` leaves a mark before each portion; it costs two requests, and is for calls whose messages came before.
+    ``time_left`` returns seconds. ``aside`` is told of a unit and the error when one was set aside.
+    """
+
+    store: Store
+    lake: str
+    dataset: str
+    marked: bool
+    time_left: Callable[[], float]
+    aside: Callable[[Staged, str], None]
+    finished: bool = True
+
+    def commit(self, staged: Sequence[Staged], commit: Callable[[Sequence[Staged]], None]) -> None:
+        """Hand all of ``staged`` to ``commit``; ``finished`` is false when there was no time for all.
+
+        What fails for a reason outside the units (a store, another writer, a table behind its contract) is raised.
+        """
+        groups = self._read_groups() if self.marked else []
+        for portion, deaths in _plan(staged, groups):
+            if self.time_left() < RESERVE_SECONDS:
+                self.finished = False
+                return
+            if len(portion) == 1 and deaths >= DEATHS:
+                self._set_aside(portion[0], f"committing it ended the function {deaths} times (memory or a crash).")
+                continue
+            if self.marked:
+                trying = tuple(each.unit.attempt for each in portion)
+                self.store.put(self._mark_address, msgspec.json.encode(_Mark(tuple(groups), trying)))
+            self._try(portion, commit)
+        if self.marked:
+            self.store.delete([self._mark_address])
+
+    def _try(self, portion: Sequence[Staged], commit: Callable[[Sequence[Staged]], None]) -> None:
+        try:
+            commit(portion)
+        except Exception as error:
+            if _outside(error):
+                raise
+            if len(portion) == 1:
+                log.exception("%s: a unit cannot be committed and is set aside", self.dataset)
+                self._set_aside(portion[0], f"{type(error).__name__}: {error}")
+                return
+            log.warning("%s: %d units fail together (%s); by halves", self.dataset, len(portion), error)
+            half = len(portion) // 2
+            for part in (portion[:half], portion[half:]):
+                self._try(part, commit)
+
+    def _set_aside(self, staged: Staged, error: str) -> None:
+        set_aside(
+            self.store,
+            self.lake,
+            dataset=self.dataset,
+            manifest=staged.manifest,
+            error=error,
+            unit=staged.unit,
+        )
+        self.aside(staged, error)
+
+    @property
+    def _mark_address(self) -> str:
+        return f"{self._marks}/mark.json"
+
+    @property
+    def _marks(self) -> str:
+        return f"{self.lake}/commit-marks/{self.dataset}"
+
+    def _read_groups(self) -> list[_Group]:
+        addresses = self.store.list(f"{self._marks}/")
+        return _after_death(_decode_mark(self.store.get_bytes(addresses[0]))) if addresses else []
+
+
+def _plan(staged: Sequence[Staged], groups: Sequence[_Group]) -> Iterator[tuple[Sequence[Staged], int]]:
+    """Yield portions with the deaths that each is blamed for: first what is not in doubt, then what is least so."""
+    by_attempt = {each.unit.attempt: each for each in staged}
+    doubted = {attempt for group in groups for attempt in group.units}
+    for portion in _sized([each for each in staged if each.unit.attempt not in doubted]):
+        yield portion, 0
+    for group in sorted(groups, key=lambda group: group.deaths):
+        if left := [by_attempt[attempt] for attempt in group.units if attempt in by_attempt]:
+            yield left, group.deaths
+
+
+def read_staged(store: Store, lake: str, dataset: str) -> list[Staged]:
+    """Return what is staged for ``dataset`` in order of the attempts; a manifest that is none is set aside."""
+    manifests = [path for path in store.list(staging_prefix(lake, dataset)) if path.endswith(".json")]
+    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        bodies = list(pool.map(lambda path: _read(store, path), manifests))
+    found = []
+    for manifest, body in zip(manifests, bodies, strict=True):
+        if body is None:
+            continue
+        try:
+            found.append(Staged(manifest, decode_unit(body)))
+        except msgspec.DecodeError as error:
+            log.error("%s is no manifest and is set aside: %s", manifest, error)
+            problem = f"its manifest cannot be read: {error}"
+            set_aside(store, lake, dataset=dataset, manifest=manifest, error=problem, unit=None)
+    return found
+
+
+def _read(store: Store, address: str) -> bytes | None:
+    """Return an object's bytes; none when another committer has finished with it meanwhile."""
+    try:
+        return store.get_bytes(address)
+    except (ClientError, FileNotFoundError) as error:
+        if _outside(error):
+            raise
+        return None
+
+
+def _sized(staged: Sequence[Staged]) -> Iterator[Sequence[Staged]]:
+    portion: list[Staged] = []
+    size = records = 0
+    for each in staged:
+        portion.append(each)
+        size += 0 if each.unit.adopted else sum(delivery.size for delivery in each.unit.deliveries)
+        records += each.unit.records
+        if len(portion) >= _UNITS or size >= _BYTES or records >= _RECORDS:
+            yield portion
+            portion, size, records = [], 0, 0
+    if portion:
+        yield portion
+
+
+def _outside(error: Exception) -> bool:
+    """Tell whether an error is not the units' own; a staged file that is gone is."""
+    if isinstance(error, ClientError):
+        return error.response.get("Error", {}).get("Code") not in ("NoSuchKey", "404")
+    environment = (BotoCoreError, OSError, TableError, iceberg.RESTError, iceberg.CommitFailedException)
+    missing = (iceberg.NoSuchTableError, iceberg.NoSuchNamespaceError, iceberg.CommitStateUnknownException)
+    return isinstance(error, environment + missing) and not isinstance(error, FileNotFoundError)
