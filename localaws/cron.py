@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_UNITS = {"minute": 60, "hour": 3600, "day": 86400}
 _MONTHS = {
     name: number
     for number, name in enumerate(
@@ -99,8 +99,13 @@ def parse(expression: str, zone: ZoneInfo) -> Expression:
 
 def _rate(inner: str, zone: ZoneInfo) -> Expression:
     del zone
-    count, unit = inner.split()
-    return Rate(int(count) * _UNITS[unit.removesuffix("s")])
+    match = re.fullmatch(r"\s*([0-9]{1,9})\s+(minute|hour|day)(s?)\s*", inner)
+    if match is None:
+        raise ExpressionError("a rate is a whole number and minute, hour or day, in the plural above one")
+    count = int(match[1])
+    if count < 1 or (count == 1) != (not match[3]):
+        raise ExpressionError("a rate is at least 1, its unit singular for 1 and plural above")
+    return Rate(count * _UNITS[match[2]])
 
 
 def _at(inner: str, zone: ZoneInfo) -> Expression:

@@ -6,15 +6,26 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from moto.events.models import EventPattern
+from moto.awslambda.exceptions import InvalidParameterValueException
+
+from localaws.event_patterns import InvalidPattern, Pattern, parse
 
 
-def patterns_of(mapping: Any) -> list[Any]:
+def check(criteria: Mapping[str, Any] | None) -> None:
+    """Refuse FilterCriteria that Lambda would refuse."""
+    for each in (criteria or {}).get("Filters") or ():
+        try:
+            parse(each.get("Pattern") or "")
+        except InvalidPattern as error:
+            raise InvalidParameterValueException(f"Invalid filter pattern definition. ({error})") from error
+
+
+def patterns_of(mapping: Any) -> list[Pattern]:
     """Return the parsed patterns of a mapping's FilterCriteria; without any, everything passes."""
-    return [EventPattern.load(each["Pattern"]) for each in (mapping.filter_criteria or {}).get("Filters") or ()]
+    return [parse(each["Pattern"]) for each in (mapping.filter_criteria or {}).get("Filters") or ()]
 
 
-def matches(patterns: list[Any], record: Mapping[str, Any], body: str) -> bool:
+def matches(patterns: list[Pattern], record: Mapping[str, Any], body: str) -> bool:
     """Whether any filter lets ``record`` through; its field ``body`` is matched by its fields if JSON, else as text."""
     try:
         content = json.loads(record[body])
@@ -22,7 +33,7 @@ def matches(patterns: list[Any], record: Mapping[str, Any], body: str) -> bool:
         content = record[body]
     by_fields = {**record, body: content if isinstance(content, dict) else record[body]}
     for pattern in patterns:
-        wants_fields = isinstance(pattern.get_pattern().get(body), dict)
-        if pattern.matches_event(by_fields if wants_fields else record):
+        wants_fields = isinstance(pattern.fields.get(body), dict)
+        if pattern.matches(by_fields if wants_fields else record):
             return True
     return False

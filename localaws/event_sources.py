@@ -17,7 +17,7 @@ from moto.awslambda.exceptions import InvalidParameterValueException, LambdaClie
 from moto.awslambda.models import LambdaBackend
 from moto.sqs.models import sqs_backends
 
-from localaws import iam, kinesis_mappings, kinesis_reads, queues
+from localaws import event_filters, iam, kinesis_mappings, kinesis_reads, queues
 from localaws.context import Context
 from localaws.moto_patches import replace
 from localaws.sqs_poller import SqsPoller
@@ -81,6 +81,7 @@ def _create(self: Any, spec: dict[str, Any]) -> Any:
     ctx, source = _context(), _source(spec.get("EventSourceArn", ""))
     function = self.get_function(spec["FunctionName"])
     source.check(ctx, function, spec)
+    event_filters.check(spec.get("FilterCriteria"))
     function_arn = _function_arn(function, spec["FunctionName"])
     for other in self._event_source_mappings.values():
         if (other.event_source_arn, other.function_arn) == (spec["EventSourceArn"], function_arn):
@@ -98,6 +99,7 @@ def _update(self: Any, uuid: str, spec: dict[str, Any]) -> Any:
     now = {**{name: getattr(mapping, attribute) for name, attribute in _ATTRIBUTES.items()}, **spec}
     function = self.get_function(spec.get("FunctionName") or mapping.function_arn)
     _source(mapping.event_source_arn).check(_context(), function, now)
+    event_filters.check(spec.get("FilterCriteria"))
     _moto_update(self, uuid, spec)
     if spec.get("FunctionName"):
         mapping.function_arn = _function_arn(function, spec["FunctionName"])

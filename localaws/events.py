@@ -1,8 +1,9 @@
 """EventBridge: events from PutEvents and from S3 reach the targets of the rules that match, as on AWS.
 
 An event is queued by the call that causes it and delivered from another thread, so no caller ever waits for a target.
-Matching is moto's own. A failed delivery is tried again by its RetryPolicy and then goes to its dead-letter queue;
-what cannot succeed (no such target, no permission) goes there at once.
+Each rule is looked at for itself: what fails in one is counted and logged, and the next is looked at. A failed delivery
+is tried again by its RetryPolicy and then goes to its dead-letter queue; what cannot succeed (no such target, no
+permission) goes there at once.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from moto.events import models
-from moto.events.exceptions import ValidationException
+from moto.events import models, responses
+from moto.events.exceptions import InvalidEventPatternException, ValidationException
 from moto.s3 import notifications
 from moto.s3.models import S3Backend
 
-from localaws import concurrency, schedule_deliveries, targets, timetables
+from localaws import concurrency, event_patterns, metrics, schedule_deliveries, targets, timetables
 from localaws.context import Context
+from localaws.cron import ExpressionError
 from localaws.event_input import InputError, target_input
 from localaws.moto_patches import replace
 from localaws.timers import Timers
@@ -74,6 +76,7 @@ class EventBus:
             payload = target_input(target, event, rule)
         except InputError as error:
             log.error("rule %s, target %s: %s", rule, target["Arn"], error)
+            self._count(rule)
             return
         self._queue.put(_Delivery(rule, target, event, payload, 1, expires))
 
@@ -90,11 +93,22 @@ class EventBus:
     def _match(self, account: str, region: str, bus: str, event: dict[str, Any]) -> None:
         event_bus = models.events_backends[account][region].event_buses.get(bus)
         for rule in list(event_bus.rules.values()) if event_bus else ():
-            if rule.state == "DISABLED" or not rule.event_pattern.get_pattern():
-                continue
-            if rule.event_pattern.matches_event(cast(Any, event)):
-                for target in list(rule.targets):
-                    self.deliver(rule.arn, target, event)
+            try:
+                self._look_at(rule, event)
+            except Exception:
+                log.exception("rule %s could not be applied to an event from %s", rule.arn, event.get("source"))
+                self._count(rule.arn)
+
+    def _look_at(self, rule: Any, event: dict[str, Any]) -> None:
+        if rule.state == "DISABLED" or not rule.event_pattern.get_pattern():
+            return
+        if rule.event_pattern.matches_event(cast(Any, event)):
+            for target in list(rule.targets):
+                self.deliver(rule.arn, target, event)
+
+    def _count(self, rule_arn: str) -> None:
+        """Count a failure where AWS counts it: by the rule's name."""
+        metrics.count_failure(self._ctx, "AWS/Events", "FailedInvocations", RuleName=rule_arn.rsplit("/", 1)[-1])
 
     def _attempt(self, delivery: _Delivery) -> None:
         target, payload = delivery.target, delivery.payload
@@ -127,6 +141,7 @@ class EventBus:
 
     def _give_up(self, delivery: _Delivery, error: targets.DeliveryError, *, exhausted: bool) -> None:
         log.warning("an event of rule %s did not reach %s: %s", delivery.rule, delivery.target["Arn"], error)
+        self._count(delivery.rule)
         dead_letters = (delivery.target.get("DeadLetterConfig") or {}).get("Arn")
         if not dead_letters:
             return
@@ -166,6 +181,7 @@ def _partition_key(target: Mapping[str, Any], event: Mapping[str, Any]) -> str |
 
 _bus: EventBus | None = None
 _moto_put_events = models.EventsBackend.put_events
+_moto_put_rule = models.EventsBackend.put_rule
 _moto_put_targets = models.EventsBackend.put_targets
 _moto_delete_object = S3Backend.delete_object
 _moto_send_event = notifications.send_event
@@ -176,6 +192,10 @@ def install(ctx: Context) -> None:
     """Deliver the events and schedules of this process's moto in ``ctx``; the newest context wins."""
     global _bus  # noqa: PLW0603  moto's classes are process-wide
     _bus = EventBus(ctx)
+    replace(models.EventPatternParser, "parse", _parse_pattern)
+    replace(models.EventPattern, "matches_event", _matches_event)
+    replace(responses.EventsHandler, "test_event_pattern", _test_event_pattern)
+    replace(models.EventsBackend, "put_rule", _put_rule)
     replace(models.Rule, "send_to_targets", _send_to_targets)
     replace(models.EventsBackend, "put_targets", _put_targets)
     replace(models.EventsBackend, "put_events", _put_events)
@@ -234,6 +254,40 @@ def _send_to_targets(self: Any, original_event: Any, transform_input: bool = Tru
     if not isinstance(event.get("time"), str):
         event["time"] = _iso(event.get("time"))
     publish(self.account_id, self.region_name, self.event_bus_name, event)
+
+
+def _parse_pattern(self: Any) -> dict[str, Any]:
+    if not self.pattern:
+        return {}
+    try:
+        return dict(event_patterns.parse(self.pattern).fields)
+    except event_patterns.InvalidPattern as error:
+        raise InvalidEventPatternException(reason=str(error)) from error
+
+
+def _matches_event(self: Any, event: Any) -> bool:
+    return not self._raw_pattern or event_patterns.parse(self._raw_pattern).matches(json.loads(json.dumps(event)))
+
+
+def _test_event_pattern(self: Any) -> str:
+    """TestEventPattern, which moto answers with nothing."""
+    try:
+        event = json.loads(self._get_param("Event"))
+    except ValueError as error:
+        raise ValidationException(f"Parameter Event is not valid. Reason: {error}") from error
+    pattern = models.EventPattern.load(self._get_param("EventPattern"))
+    return json.dumps({"Result": pattern.matches_event(event)})
+
+
+def _put_rule(self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+    """As moto does it, but a schedule that could never be evaluated is refused here, not found out at each tick."""
+    expression = kwargs.get("scheduled_expression") or (args[4] if len(args) > 4 else None)
+    if expression:
+        try:
+            timetables.check_rule(expression)
+        except ExpressionError as error:
+            raise ValidationException(f"Parameter ScheduleExpression is not valid. ({error})") from error
+    return _moto_put_rule(self, name, *args, **kwargs)
 
 
 def _put_targets(self: Any, name: str, event_bus_arn: str | None, new_targets: list[dict[str, Any]]) -> None:

@@ -7,6 +7,7 @@ partition keys and has one invocation at a time. A lane remembers how far it has
 from __future__ import annotations
 
 import base64
+import logging
 import threading
 import time
 import zlib
@@ -20,6 +21,7 @@ from localaws.kinesis_reads import start_of
 #: The most that a function can be sent, less what stands around the records.
 _PAYLOAD_BYTES = 6 * 2**20 - 20
 _READ_RECORDS = 1000
+log = logging.getLogger("localaws.event_sources")
 #: Puts, updates and deletions wake who waits; this is for what does not.
 _FALLBACK_SECONDS = 1.0
 
@@ -150,11 +152,22 @@ class Lane:
 
     def run(self) -> None:
         """Deliver batch after batch until there can be no further one."""
-        while (batch := self._gather()) is not None:
-            if not self._delivery.run(batch):
+        while (batch := self._gather_safely()) is not None:
+            if batch and not self._delivery.run(batch):
                 return
         if self._poller.ready():
             self._reader.ended()
+
+    def _gather_safely(self) -> list[Any] | None:
+        """The next batch; an empty one, and the same records again later, when they could not be gathered."""
+        position = self.position
+        try:
+            return self._gather()
+        except Exception:
+            log.exception("shard %s could not be read", self._shard.shard_id)
+            self.position = position
+            self._poller.ctx.stopping.wait(_FALLBACK_SECONDS)
+            return []
 
     def _gather(self) -> list[Any] | None:
         """The next batch, when it is full or its window has closed; None if there is none to come."""

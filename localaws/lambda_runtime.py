@@ -25,7 +25,7 @@ from moto.awslambda.utils import get_backend
 from moto.logs.models import logs_backends
 from moto.sts.models import sts_backends
 
-from localaws import bundles, faults
+from localaws import bundles, faults, metrics
 from localaws.context import Context
 from localaws.lambda_async import AsyncInvocations
 from localaws.moto_patches import replace
@@ -148,7 +148,10 @@ class LambdaRuntime:
         """Run one invocation of moto's ``function`` to its end."""
         with self._lock:
             pool = self._pools.setdefault(function.function_arn, FunctionPool(self, function.function_arn))
-        return pool.invoke(function, payload, request_id)
+        outcome = pool.invoke(function, payload, request_id)
+        if outcome.failed:
+            metrics.count_failure(self._ctx, "AWS/Lambda", "Errors", FunctionName=function.function_name)
+        return outcome
 
     def start_sandbox(self, function: Any) -> Sandbox:
         """Start a sandbox with the function's code, environment and role."""

@@ -149,6 +149,11 @@ class Sandbox:
         duration = (time.monotonic() - began) * 1000
         self._drain()
         self._end_line()
+        if self._process.poll() is not None and invocation.failed:
+            # As on AWS: what ended the process stands in the log, with its signal or status.
+            ended = json.loads(invocation.result)
+            self._log(str(ended.get("errorMessage", "")))
+            self._log(str(ended.get("errorType", "")))
         self._report(invocation, duration)
         self._current = None
         self.idle_since = time.monotonic()

@@ -53,7 +53,12 @@ class SqsPoller:
                     continue
                 if not self._has_room():
                     continue
-                batch = self._collect()
+                try:
+                    batch = self._collect()
+                except Exception:  # what was received is visible again when its time is over
+                    log.exception("queue %s could not be polled", self._queue.name)
+                    self._ctx.stopping.wait(_IDLE_SECONDS)
+                    continue
                 if batch:
                     with self._landed:
                         self._in_flight += 1

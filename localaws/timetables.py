@@ -16,7 +16,7 @@ from moto.events.models import events_backends
 from moto.scheduler.exceptions import ValidationException
 from moto.scheduler.models import EventBridgeSchedulerBackend, scheduler_backends
 
-from localaws import targets
+from localaws import metrics, targets
 from localaws.context import Context
 from localaws.cron import At, Expression, ExpressionError, Rate, parse
 from localaws.moto_patches import replace
@@ -73,14 +73,26 @@ class Timetable:
             entries = {(entry.arn, entry.expression, entry.timezone): entry for entry in self._entries()}
             self._next = {key: due for key, due in self._next.items() if key in entries}
             for key, entry in entries.items():
-                expression = parse(entry.expression, ZoneInfo(entry.timezone))
-                if key not in self._next:
-                    self._next[key] = self._first(entry, expression, now)
-                due = self._next[key]
-                if due is not None and due <= now:
-                    self._next[key] = expression.after(now, since=due)
-                    self._fire(entry, expression, due)
+                try:
+                    self._look_at(key, entry, now)
+                except Exception:
+                    log.exception("%s could not be looked at and fires no more until it is changed", entry.arn)
+                    namespace = "AWS/Events" if entry.source == "aws.events" else "AWS/Scheduler"
+                    metrics.count_failure(self._ctx, namespace, "FailedInvocations", Arn=entry.arn)
+                    self._next[key] = None
             self._looked = now
+
+    def _look_at(self, key: tuple[str, str, str], entry: _Entry, now: float) -> None:
+        """Fire one entry if it is due."""
+        if key in self._next and self._next[key] is None:
+            return
+        expression = parse(entry.expression, ZoneInfo(entry.timezone))
+        if key not in self._next:
+            self._next[key] = self._first(entry, expression, now)
+        due = self._next[key]
+        if due is not None and due <= now:
+            self._next[key] = expression.after(now, since=due)
+            self._fire(entry, expression, due)
 
     def _first(self, entry: _Entry, expression: Expression, now: float) -> float | None:
         """When an entry that is seen for the first time is due: a schedule's rate starts at once, or at its start."""
@@ -152,6 +164,12 @@ def install(ctx: Context, deliverer: Deliverer) -> Timetable:
     replace(EventBridgeSchedulerBackend, "create_schedule", _create_schedule)
     replace(EventBridgeSchedulerBackend, "update_schedule", _update_schedule)
     return timetable
+
+
+def check_rule(expression: str) -> None:
+    """Refuse, as ``ExpressionError``, what the schedule of a rule cannot be; ``at`` is the Scheduler's alone."""
+    if isinstance(parse(expression, ZoneInfo("UTC")), At):
+        raise ExpressionError(f"{expression!r}: a rule's schedule is a rate or a cron")
 
 
 def _create_schedule(self: Any, **kwargs: Any) -> Any:

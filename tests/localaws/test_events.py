@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.events.models import events_backends
 
 from localaws.context import Context
 from localaws.cron import ExpressionError, parse
@@ -215,7 +216,11 @@ def test_a_schedule_is_due(expression: str, zone: str, now: str, due: str) -> No
     assert parse(expression, ZoneInfo(zone)).after(at(now), since=at(now)) == at(due)
 
 
-@pytest.mark.parametrize("expression", ["cron(* * * * * *)", "cron(0 3 W * ? *)", "rate(x minutes)", "every day"])
+@pytest.mark.parametrize("expression", [
+        "cron(* * * * * *)", "cron(0 3 W * ? *)", "cron(*/0 * * * ? *)", "cron(61 * * * ? *)", "cron()",
+        "rate(x minutes)", "rate(0 minutes)", "rate(-1 minutes)", "rate(1 minutes)", "rate(5 minute)", "rate(5 seconds)",
+        "rate(1.5 hours)", "rate()", "at(tomorrow)", "every day", "",
+    ])  # fmt: skip
 def test_a_schedule_that_is_not_understood_is_refused(expression: str) -> None:
     with pytest.raises(ExpressionError):
         parse(expression, ZoneInfo("UTC"))
@@ -225,6 +230,76 @@ class Collected(list[tuple[str, str]]):
     def deliver(self, rule: str, target: Any, event: dict[str, Any]) -> None:
         if target["Arn"].endswith(":ticks"):
             self.append(("ticks", event["detail-type"]))
+
+
+@pytest.mark.parametrize(
+    "expression", ["rate(0 minutes)", "rate(1 minutes)", "cron(* * * * * *)", "at(2030-01-01T00:00:00)"]
+)
+def test_a_rule_whose_schedule_cannot_be_is_refused(ctx: Context, expression: str) -> None:
+    with pytest.raises(ClientError, match="ScheduleExpression is not valid"):
+        ctx.client("events").put_rule(Name="never", ScheduleExpression=expression)
+
+
+@pytest.mark.parametrize(
+    "pattern", [{"source": [{"prefix": 5}]}, {"source": "shop"}, {"source": []}, {"a": [{"b": 1}]}]
+)
+def test_a_rule_whose_pattern_cannot_be_is_refused(ctx: Context, pattern: dict[str, Any]) -> None:
+    with pytest.raises(ClientError, match="InvalidEventPatternException"):
+        ctx.client("events").put_rule(Name="broken", EventPattern=json.dumps(pattern))
+
+
+def test_a_pattern_can_be_tried(ctx: Context) -> None:
+    event = {
+        "id": "1",
+        "account": "1",
+        "source": "shop",
+        "time": "2026-01-01T00:00:00Z",
+        "region": "r",
+        "resources": [],
+    }
+    for source, result in (("shop", True), ("other", False)):
+        pattern = json.dumps({"source": [source]})
+        answer = ctx.client("events").test_event_pattern(EventPattern=pattern, Event=json.dumps(event))
+        assert answer["Result"] is result
+
+
+def test_a_rule_that_cannot_be_applied_stops_no_other_and_is_counted(ctx: Context) -> None:
+    url, arn = queue(ctx, "after")
+    rule(ctx, "a-broken", {"source": ["shop"]}, {"Arn": arn})
+    rule(ctx, "b-sound", {"source": ["shop"]}, {"Arn": arn})
+    broken = events_backends[ctx.account][ctx.region].event_buses["default"].rules["a-broken"]
+    broken.event_pattern._raw_pattern = '{"source": [{"prefix": 5}]}'  # as an older version may have let it in
+    put(ctx, "shop", {})
+    (message,) = until(lambda: messages(ctx, url))
+    assert json.loads(message["Body"])["source"] == "shop"
+    assert failures(ctx, "AWS/Events", "FailedInvocations", RuleName="a-broken") == 1
+
+
+def test_a_schedule_that_cannot_be_looked_at_stops_no_other(ctx: Context) -> None:
+    _, arn = queue(ctx, "ticks")
+    for name in ("a-broken", "b-sound"):
+        ctx.client("events").put_rule(Name=name, ScheduleExpression="rate(1 minute)")
+        ctx.client("events").put_targets(Rule=name, Targets=[{"Id": "1", "Arn": arn}])
+    rules = events_backends[ctx.account][ctx.region].event_buses["default"].rules
+    rules["a-broken"].scheduled_expression = "rate(0 minutes)"
+    fired = Collected()
+    timetable, now = Timetable(ctx, fired), time.time()
+    for seconds in (0, 61, 122):
+        timetable.tick(now + seconds)
+    assert len(fired) == 2
+    assert failures(ctx, "AWS/Events", "FailedInvocations", Arn=rules["a-broken"].arn) == 1
+    for name in ("a-broken", "b-sound"):
+        rules.pop(name)
+
+
+def failures(ctx: Context, namespace: str, name: str, **dimensions: str) -> float:
+    """Return how often CloudWatch counted a failure within the hour."""
+    end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=1)
+    points = ctx.client("cloudwatch").get_metric_statistics(
+        Namespace=namespace, MetricName=name, StartTime=end - datetime.timedelta(hours=1), EndTime=end, Period=3600,
+        Statistics=["Sum"], Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
+    )["Datapoints"]  # fmt: skip
+    return sum(point["Sum"] for point in points)
 
 
 def test_rules_and_schedules_fire_when_due_and_not_before(ctx: Context) -> None:

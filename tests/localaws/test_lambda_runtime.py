@@ -3,6 +3,7 @@
 # ruff: noqa: F811  `ctx` is a fixture
 
 import base64
+import datetime
 import json
 import sys
 import time
@@ -88,6 +89,23 @@ def test_a_process_that_exits_fails_its_invocation_and_the_next_gets_a_new_one(c
     assert (error, answer["errorType"]) == ("Unhandled", "Runtime.ExitError")
     assert answer["errorMessage"].endswith("Runtime exited with error: exit status 3")
     assert invoke(ctx, "exits") == (None, "fine")
+
+
+def test_a_process_that_a_signal_ends_says_so_in_its_log_and_is_counted(ctx: Context) -> None:
+    """AWS names the signal; without it a crash in native code looks like any other end."""
+    function(ctx, "crashes", "import os, signal\ndef handler(e, c): os.kill(os.getpid(), signal.SIGSEGV)")
+    error, answer = invoke(ctx, "crashes")
+    assert (error, answer["errorType"]) == ("Unhandled", "Runtime.ExitError")
+    assert answer["errorMessage"].endswith("Runtime exited with error: signal: segmentation fault")
+    events = ctx.client("logs").filter_log_events(logGroupName="/aws/lambda/crashes")["events"]
+    lines = [event["message"] for event in events]
+    assert any(line.endswith("Error: Runtime exited with error: signal: segmentation fault") for line in lines), lines
+    end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=1)
+    (point,) = ctx.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/Lambda", MetricName="Errors", StartTime=end - datetime.timedelta(hours=1), EndTime=end,
+        Period=3600, Statistics=["Sum"], Dimensions=[{"Name": "FunctionName", "Value": "crashes"}],
+    )["Datapoints"]  # fmt: skip
+    assert point["Sum"] == 1
 
 
 def test_a_process_that_leaves_a_child_behind_ends_its_invocation_all_the_same(ctx: Context) -> None:
