@@ -218,7 +218,8 @@ def test_a_schedule_is_due(expression: str, zone: str, now: str, due: str) -> No
 
 @pytest.mark.parametrize("expression", [
         "cron(* * * * * *)", "cron(0 3 W * ? *)", "cron(*/0 * * * ? *)", "cron(61 * * * ? *)", "cron()",
-        "rate(x minutes)", "rate(0 minutes)", "rate(-1 minutes)", "rate(1 minutes)", "rate(5 minute)", "rate(5 seconds)",
+        "rate(x minutes)", "rate(0 minutes)", "rate(-1 minutes)", "rate(1 minutes)", "rate(5 minute)",
+        "rate(5 seconds)",
         "rate(1.5 hours)", "rate()", "at(tomorrow)", "every day", "",
     ])  # fmt: skip
 def test_a_schedule_that_is_not_understood_is_refused(expression: str) -> None:
