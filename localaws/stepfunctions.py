@@ -26,7 +26,7 @@ from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.responses import StepFunctionResponse
 from moto.sts.models import sts_backends
 
-from localaws import stepfunctions_jsonata, stepfunctions_tasks
+from localaws import stepfunctions_executions, stepfunctions_jsonata, stepfunctions_tasks
 from localaws.context import ADMIN_ACCESS_KEY, ADMIN_SECRET_KEY, Context
 from localaws.moto_patches import replace
 from localaws.stepfunctions_definition import problems
@@ -69,6 +69,7 @@ def install(ctx: Context) -> None:
     replace(backend, "_validate_definition", staticmethod(_validate_definition))
     replace(backend, "start_execution", _start_execution)
     replace(StepFunctionResponse, "describe_execution", _describe_execution)
+    stepfunctions_executions.install()
     stepfunctions_tasks.install()
     stepfunctions_jsonata.install()
     _replace_everywhere("boto_client_for", _moto_client_for, client_for)
@@ -165,6 +166,7 @@ def _describe_execution(self: Any) -> Any:
     execution = self.stepfunction_backend.describe_execution(described["executionArn"])
     if isinstance(execution.output, str) and "output" in described:
         described["output"] = json.dumps(execution.output)
+    stepfunctions_executions.describe_end(described, execution)
     return answer
 
 
