@@ -40,6 +40,8 @@ class StackOperation:
     _now: dict[str, Deployed] = field(init=False)
     _undo: list[_Undo] = field(default_factory=list)
     _replaced: list[Deployed] = field(default_factory=list)
+    #: What a rollback left because its DeletionPolicy says so: logical and physical id.
+    _retained: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._before = dict(self.stack.resources)
@@ -133,6 +135,7 @@ class StackOperation:
         kind, physical_id = planned.type, outcome.physical_id
         if planned.deletion_policy == "Retain" and before is None:
             self.stack.note(planned.logical_id, kind, "DELETE_SKIPPED", physical_id=physical_id)
+            self._retained.append(f"{planned.logical_id} ({kind} {physical_id})")
         else:
             planned.provider.delete(self.ctx, request, outcome)
             self.stack.note(planned.logical_id, kind, "DELETE_COMPLETE", physical_id=physical_id)
@@ -219,6 +222,8 @@ class StackOperation:
         status = f"{prefix}_{'FAILED' if stuck else 'COMPLETE'}"
         self.stack.becomes(status, reason)
         safe = "everything it had made is removed" if verb == "CREATE" else "it is as it was before the update"
+        if self._retained:
+            safe += f", but for what its DeletionPolicy retains, which stays: {', '.join(sorted(self._retained))}"
         if stuck:
             safe = "it could not be put back everywhere: " + "; ".join(stuck)
         raise StackFailed(

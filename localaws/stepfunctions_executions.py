@@ -20,7 +20,7 @@ from localaws.moto_patches import replace
 
 _MOST_EVENTS = 1000
 _moto_environment = execution_worker.ExecutionWorker._get_evaluation_environment
-_moto_state_data = state.StateData
+_moto_state_data: Any = vars(state)["StateData"]
 _moto_list_executions = StepFunctionResponse.list_executions
 
 

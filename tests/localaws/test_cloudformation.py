@@ -266,6 +266,14 @@ def test_a_custom_resource_that_fails_gives_its_reason_and_is_deleted(
     assert [(e["RequestType"], e.get("PhysicalResourceId")) for e in function] == [("Create", None), ("Delete", "half")]
 
 
+def test_a_rolled_back_creation_says_what_it_retains(deploy: Deploy) -> None:
+    kept = parameter("b", DeletionPolicy="Retain")
+    with pytest.raises(
+        StackFailed, match=r"everything it had made is removed, but for .* stays: Kept \(AWS::SSM::Param"
+    ):
+        deploy(Gone=parameter("a"), Kept=kept, Bad=failing("Kept"))
+
+
 def test_a_custom_resource_gets_its_old_properties_back_on_rollback(
     deploy: Deploy, function: list[dict[str, Any]]
 ) -> None:
