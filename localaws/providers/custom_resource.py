@@ -25,6 +25,8 @@ log = logging.getLogger("localaws.cloudformation")
 
 #: Holds the answers of custom resources; private to localaws.
 BUCKET = "localaws-custom-resource-answers"
+#: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
+_LONGEST_ANSWER = 4096
 _LONGEST_WAIT_S = 3600
 #: How often the answer is looked for while the function runs; mostly it is there when the function has ended.
 _POLL_S = 0.1
@@ -99,8 +101,15 @@ def _answer(ctx: Context, token: str, event: Mapping[str, Any], timeout_s: float
         # Looked for once more after the function died: it may have answered first.
         found = api.find(ctx, "s3", "GetObject", Bucket=BUCKET, Key=event["RequestId"])
         if found is not None:
-            answer: dict[str, Any] = json.loads(found["Body"].read() or b"{}")
+            body = found["Body"].read()
             api.remove(ctx, "s3", "DeleteObject", Bucket=BUCKET, Key=event["RequestId"])
+            if len(body) > _LONGEST_ANSWER:
+                raise ResourceFailed(
+                    f"Response object is too long: its function {token} answered {len(body):,} bytes to "
+                    f"{event['RequestType']}, CloudFormation takes {_LONGEST_ANSWER:,}",
+                    physical_id=event.get("PhysicalResourceId", event["RequestId"]),
+                )
+            answer: dict[str, Any] = json.loads(body or b"{}")
             return answer
         if over and died:
             raise ResourceFailed(

@@ -220,6 +220,8 @@ def function(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> list[dict[
             "PhysicalResourceId": given.get("Id", "thing"),
             "Data": {"N": given.get("n")},
         }
+        if given.get("Long"):
+            answer["Reason"] = "x" * 5000
         if given.get("Fails") and event["RequestType"] != "Delete":
             answer = {"Status": "FAILED", "Reason": "no room", "PhysicalResourceId": "half"}
         put = urllib.request.Request(
@@ -286,6 +288,13 @@ def test_a_custom_resource_gets_its_old_properties_back_on_rollback(
         "1",
         "2",
     )
+
+
+def test_an_answer_longer_than_cloudformation_takes_is_a_failure(
+    deploy: Deploy, function: list[dict[str, Any]]
+) -> None:
+    with pytest.raises(StackFailed, match=r"Response object is too long.*4,096"):
+        deploy(C=custom(Long="yes"))
 
 
 def test_a_function_that_dies_without_answering_is_noticed_at_once(

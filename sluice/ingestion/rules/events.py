@@ -99,7 +99,7 @@ def _plain(value: Any) -> Any:
 
 def send(settings: Settings, events: Iterable[OperationalEvent]) -> None:
     """Put each event on the bus and publish it to the topic; ``OSError`` when one of them is refused."""
-    for calls in _calls([(event, msgspec.json.encode(event).decode()) for event in events]):
+    for calls in _calls([(event, _text_of(event)) for event in events]):
         answer = client("events").put_events(
             Entries=[
                 {
@@ -122,6 +122,15 @@ def send(settings: Settings, events: Iterable[OperationalEvent]) -> None:
         )
         if failed := answer.get("Failed"):
             raise OSError(f"SNS refused {len(failed)} events: {failed}")
+
+
+def _text_of(event: OperationalEvent) -> str:
+    """Return the event as JSON, with as many of its records as fit: they show the find, and bronze has them all."""
+    text = msgspec.json.encode(event)
+    while len(text) > _CALL_BYTES and event.records:
+        event = msgspec.structs.replace(event, records=event.records[: len(event.records) // 2])
+        text = msgspec.json.encode(event)
+    return text.decode()
 
 
 def _calls(texts: Sequence[tuple[OperationalEvent, str]]) -> Iterator[list[tuple[OperationalEvent, str]]]:

@@ -75,6 +75,17 @@ def test_a_call_is_no_larger_than_the_services_take(services: Services, monkeypa
     assert all(sum(len(each["Detail"]) for each in call) <= 2_500 for call in services.bus)
 
 
+def test_an_event_whose_records_are_large_fits_with_fewer_of_them(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_CALL_BYTES", 700)
+    function().watch(*bursts(1)).tell(SETTINGS)
+    ((entry,),) = services.bus
+    detail = json.loads(entry["Detail"])
+    assert len(entry["Detail"].encode()) <= 700
+    assert len(detail["records"]) < detail["count"] == 3
+
+
 def test_nothing_found_is_no_call(services: Services) -> None:
     function().watch(*bursts(1)[:2]).tell(SETTINGS)
     assert services.bus == services.topic == []
