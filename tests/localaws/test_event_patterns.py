@@ -106,7 +106,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(JSON, JSON)
 def test_any_pattern_is_refused_or_can_be_evaluated_on_any_event(pattern: Any, event: Any) -> None:
     try:

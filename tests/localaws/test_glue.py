@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -115,14 +114,6 @@ def test_two_iceberg_writers_lose_no_row(ctx: Context) -> None:
 
     assert in_parallel(2, append) == [4, 4]
     assert sorted(catalog.load_table("races.rows").scan().to_arrow()["n"].to_pylist()) == [0, 1, 2, 3, 10, 11, 12, 13]
-
-
-def test_get_table_answers_in_milliseconds(ctx: Context) -> None:
-    create(ctx, "fast")
-    started = time.perf_counter()
-    for _ in range(20):
-        version(ctx, "fast")
-    assert (time.perf_counter() - started) / 20 < 0.05
 
 
 def test_installing_twice_patches_once(ctx: Context) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice.bounded import MOST_REASONS, Messages, bounded_counts, bounds_errors, cut
@@ -20,7 +20,6 @@ class Broken(LocalStore):
 
 
 @given(st.text(max_size=400), st.integers(40, 300))
-@settings(deadline=None)
 def test_a_cut_text_fits_and_begins_as_the_whole(text: str, limit: int) -> None:
     short = cut(text, limit)
     assert len(short.encode(errors="replace")) <= limit
