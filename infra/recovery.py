@@ -60,6 +60,7 @@ class RecoveryStack(Stack):
         grants.allow(role, ["sqs:SendMessage"], [ingestion.commit_queue.queue_arn])
         dead = [queue.queue_arn for queue in (ingestion.landing_dead, ingestion.commit_dead)]
         grants.allow(role, ["sqs:ReceiveMessage", "sqs:DeleteMessage"], dead)
+        grants.allow(role, ["sqs:ChangeMessageVisibility"], [ingestion.landing_dead.queue_arn])
         functions: list[lambda_.Function] = [ingestion.alone, *(stack.ingest for stack in streams)]
         grants.allow(role, ["lambda:InvokeFunction"], [function.function_arn for function in functions])
         grants.list_bucket(role, storage.lake)

@@ -20,9 +20,9 @@ from sluice.decoding import converter
 from sluice.refresh.backfill import Backfill, to_backfill
 from sluice.storage import client
 
-Status = Literal["failing", "staged", "set_aside", "committed", "duplicate", "rejected", "ignored"]
+Status = Literal["failing", "staged", "set_aside", "committed", "duplicate", "rejected", "ignored", "discarded"]
 #: States that a delivery does not leave.
-FINAL: tuple[Status, ...] = ("committed", "duplicate", "rejected", "ignored")
+FINAL: tuple[Status, ...] = ("committed", "duplicate", "rejected", "ignored", "discarded")
 #: Dataset under which deliveries are kept whose key names no contracted dataset.
 UNKNOWN = "(unknown)"
 _GET_BATCH, _WRITE_BATCH = 100, 25
@@ -33,7 +33,9 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     """What became of one delivery.
 
     ``failing`` and ``staged`` are on their way, ``set_aside`` waits for people; the other states are ends. ``ignored``
-    is a mark that is no data, such as a folder's. ``error`` says why a file could not be read, or why it still fails.
+    is a mark that is no data, such as a folder's, ``discarded`` a dead letter that somebody gave up. ``error`` says why
+    a file could not be read, or why it still fails.
+
     ``quarantined`` is none when a file could not be read: how many records it held is unknown. ``reasons`` counts
     rejected records by the code of their first reason.
     """
@@ -176,6 +178,11 @@ class Ledger:
         for item in self._query("refresh", "run#"):
             yield {key: _from_item(value) for key, value in item.items()}
 
+    def newest_runs(self) -> Iterator[dict[str, Any]]:
+        """Yield recorded runs of derived tables, newest first; who has seen enough reads no further."""
+        for item in self._query("refresh", "run#", newest_first=True):
+            yield {key: _from_item(value) for key, value in item.items()}
+
     def request_backfill(self, request: Backfill) -> None:
         """Note a request; it takes the place of an earlier one for the same table."""
         item = {"dataset": "refresh", "entry": f"backfill#{request.table}", **msgspec.to_builtins(request)}
@@ -199,7 +206,7 @@ class Ledger:
         except dynamodb.exceptions.ConditionalCheckFailedException:
             return
 
-    def _query(self, dataset: str, prefix: str) -> Iterator[dict[str, Any]]:
+    def _query(self, dataset: str, prefix: str, *, newest_first: bool = False) -> Iterator[dict[str, Any]]:
         pages = (
             client("dynamodb")
             .get_paginator("query")
@@ -208,6 +215,7 @@ class Ledger:
                 KeyConditionExpression="dataset = :dataset AND begins_with(entry, :prefix)",
                 ExpressionAttributeValues={":dataset": {"S": dataset}, ":prefix": {"S": prefix}},
                 ConsistentRead=True,
+                ScanIndexForward=not newest_first,
             )
         )
         for page in pages:

@@ -1,7 +1,7 @@
 """Step of the refresh workflow: what can run now, given what already failed in this execution.
 
-It also tells the ledger of what Spark made (``record``). People ask it, too: to ``explain`` the whole plan, and to note
-a ``request`` for a backfill, or take it back.
+It also tells the ledger of what Spark made (``record``). People ask it, too: to ``explain`` the whole plan, where
+tables stand (``standings``), and to note a ``request`` for a backfill, or take it back.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sluice.ledger import Ledger
 from sluice.project import deployed_project
 from sluice.refresh.backfill import checked_backfill, to_backfill
 from sluice.refresh.engine import Memory
-from sluice.refresh.explain import explain
+from sluice.refresh.explain import explain, standings
 from sluice.refresh.plan import plan_refresh
 from sluice.refresh.run import described_run
 from sluice.settings import settings_from_environment
@@ -43,6 +43,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     backfills = tuple(ledger.backfills())
     if event.get("explain"):
         return {"steps": msgspec.to_builtins(explain(project, load, memory, backfills))}
+    if event.get("standings"):
+        return {"tables": msgspec.to_builtins(standings(project, load, backfills))}
     plan = plan_refresh(
         project, load, pinned=event.get("pinned"), failed=failed, memory=memory, backfills=backfills
     )  # fmt: skip

@@ -1,20 +1,22 @@
-"""What commands print: rows of a query, the state of every dataset; and the way back for dead letters."""
+"""What commands print of a query's rows, and the way back for what failed to the end."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from sluice.cli.deployment import client
-from sluice.cli.status import Status, freshness
-from sluice.cli.streams import StreamsStatus, redrive_batches
+from sluice.cli.dead_letters import hand_on
+from sluice.cli.deployment import client, deployed_settings
+from sluice.cli.streams import redrive_batches
 from sluice.errors import CommandError
-from sluice.ledger import FINAL
+from sluice.ingestion.aside import put_back, units_aside
+from sluice.ingestion.wake import wake
+from sluice.storage import S3Store
 
-_SHOWN_ERRORS = 5
 #: Most answers take less than the second that awswrangler waits between two looks.
 _POLL_SECONDS = 0.2
 #: Athena answers these in text, which awswrangler does not read.
@@ -80,71 +82,18 @@ def _is_null(value: Any) -> bool:
     return bool(pd.api.types.is_scalar(value) and pd.isna(value))
 
 
-def print_status(status: Status, outputs: dict[str, str], console: Console) -> None:
-    """Print a line per dataset, the reconciliation and what is wrong."""
-    table = narrow_table(
-        "dataset", "delivered", "committed", "duplicate", "rejected", "accepted", "quarantined", "last"
-    )
-    by_stream = {shard.dataset for shard in status.streams.shards}
-    for name, numbers in status.datasets.items():
-        if name in by_stream and not numbers.deliveries:
-            continue
-        quarantined = f"{numbers.quarantined:,}" + (
-            f" + {numbers.unknown_counts} files" if numbers.unknown_counts else ""
-        )
-        table.add_row(
-            name,
-            f"{sum(numbers.deliveries.values()):,}",
-            *(f"{numbers.deliveries[state]:,}" for state in FINAL),
-            f"{numbers.accepted:,}",
-            quarantined,
-            freshness(numbers.last),
-        )
-    console.print(table)
-    if status.streams.shards:
-        console.print(_shards_table(status.streams))
-    open_count = len(status.open_deliveries)
-    ended = sum(sum(d.deliveries[s] for s in FINAL) for d in status.datasets.values())
-    sign = "=" if ended + open_count == status.delivered else "≠"
-    console.print(f"{ended:,} accounted for + {open_count:,} on their way {sign} {status.delivered:,} delivered")
-    if status.streams.shards:
-        waiting = ", ".join(status.streams.on_their_way) or "nothing"
-        console.print(f"{status.streams.records:,} stream records in tables; on their way: {waiting}")
-    if failed := status.streams.failed_batches:
-        console.print(f"[red]{len(failed):,} batches of streams failed to the end; `sluice redrive` tries again[/red]")
-    for name, count in status.dead_letters.items():
-        if count:
-            console.print(f"[red]{count:,} dead letters in {outputs[name]}; `sluice redrive` puts them back[/red]")
-    errors = [error for numbers in status.datasets.values() for error in numbers.errors]
-    for error in errors[:_SHOWN_ERRORS]:
-        console.print(f"[yellow]{error}[/yellow]", highlight=False, markup=True)
-    if len(errors) > _SHOWN_ERRORS:
-        console.print(f"… and {len(errors) - _SHOWN_ERRORS:,} more files that could not be read")
-
-
-def _shards_table(streams: StreamsStatus) -> Table:
-    table = narrow_table("stream and shard", "accepted", "quarantined", "last", "lag")
-    for shard in streams.shards:
-        counts = shard.counts
-        lag = f"{shard.lag:.0f} s" if shard.behind else "0 s"
-        table.add_row(
-            counts.shard.replace("shardId-", "").replace("/0000000", "/…"),
-            f"{counts.accepted:,}",
-            f"{counts.quarantined:,}",
-            freshness(counts.arrived),
-            lag,
-        )
-    return table
-
-
 def redrive_all(outputs: dict[str, str]) -> dict[str, int]:
-    """Move every dead letter back to where it came from; return how many by queue, and batches of streams."""
-    moved = {}
-    for name in ("Landing", "Commit"):
-        dead, queue = outputs[f"{name}DeadLetterQueueUrl"], outputs[f"{name}QueueUrl"]
-        moved[name.lower()] = _move(dead, queue)
-    moved["streams"] = redrive_batches(outputs)
-    return moved
+    """Have everything tried again that failed to the end; return how many by kind."""
+    settings, store = deployed_settings(outputs), S3Store()
+    moved = {
+        "landing": hand_on(outputs),
+        "commit": _move(outputs["CommitDeadLetterQueueUrl"], outputs["CommitQueueUrl"]),
+    }
+    aside = list(units_aside(store, settings.lake))
+    for unit in aside:
+        put_back(store, settings.lake, unit)
+        wake(settings, unit.dataset, f"put back {unit.attempt} {time.time()}")
+    return moved | {"set aside": len(aside), "streams": redrive_batches(outputs)}
 
 
 def _move(dead: str, queue: str) -> int:

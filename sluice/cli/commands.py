@@ -17,6 +17,8 @@ from sluice.errors import CommandError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sluice.cli.status import Status
+
 cli = typer.Typer(
     name="sluice",
     help="A serverless lakehouse for AWS that also runs on a laptop.",
@@ -116,33 +118,48 @@ def query(
 
 @cli.command()
 def status(
+    dataset: Annotated[
+        str, typer.Argument(help="Show all of one dataset, or of a derived table (silver.orders).")
+    ] = "",
+    *,
     wait: Annotated[
         bool, typer.Option("--wait", help="Return when all is accounted for and no refresh is due.")
     ] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait at most.")] = 900.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object; docs/status.md has its keys.")
+    ] = False,
     env: EnvironmentName = "dev",
 ) -> None:
-    """Show where every delivery is; non-zero when something failed."""
-    from sluice.cli.answers import print_status
+    """Show where every delivery and derived table is; 1 when something failed."""
+    from sluice.cli import status_shown
     from sluice.cli.deployment import stack_outputs
-    from sluice.cli.status import Status, read_status
-    from sluice.cli.wait import wait as wait_for
+    from sluice.cli.status import read_status
 
     found = stack_outputs(env)
-    if not wait:
-        now = read_status(found)
-        print_status(now, found, _console())
-        raise typer.Exit(1 if any(now.dead_letters.values()) or now.streams.failed_batches else 0)
-    with _console().status("waiting", spinner="dots") as spinner:
+    now, problems = _wait(found, timeout) if wait else ((seen := read_status(found)), seen.problems)
+    if dataset and dataset not in {*now.datasets, *(table.table for table in now.derived)}:
+        raise typer.BadParameter(f"There is no dataset or derived table {dataset!r}; `sluice status` lists them.")
+    if as_json:
+        typer.echo(json.dumps({**status_shown.as_json(now), "problems": problems, "healthy": not problems}, indent=2))
+    elif dataset:
+        status_shown.print_dataset(now, dataset, _console())
+    else:
+        status_shown.print_status(now, found, _console())
+    if problems and wait and not as_json:
+        raise CommandError("\n".join(problems), next_step="mend the cause; `sluice redrive` tries again what is dead.")
+    raise typer.Exit(1 if problems else 0)
 
-        def progress(now: Status) -> None:
-            ended = now.delivered - len(now.open_deliveries)
-            spinner.update(f"{ended:,} of {now.delivered:,} deliveries accounted for; {now.running} refreshes running")
 
-        now, failures = wait_for(found, timeout=timeout, progress=progress)
-    print_status(now, found, _console())
-    if failures:
-        raise CommandError("\n".join(failures), next_step="mend the cause; `sluice redrive` tries dead letters again.")
+def _wait(outputs: dict[str, str], timeout: float) -> tuple[Status, list[str]]:
+    """Wait, and say on the terminal's error side what for; on one that is none a line each half minute."""
+    from rich.console import Console
+
+    from sluice.cli.wait import Progress, wait
+
+    progress = Progress(Console(stderr=True))
+    with progress:
+        return wait(outputs, timeout=timeout, progress=progress.show)
 
 
 @cli.command()
@@ -181,9 +198,22 @@ def redrive(env: EnvironmentName = "dev") -> None:
     from sluice.cli.answers import redrive_all
     from sluice.cli.deployment import stack_outputs
 
-    for queue, count in redrive_all(stack_outputs(env)).items():
-        what = "batches handed on again" if queue == "streams" else "messages put back"
-        typer.echo(f"{queue}: {count} {what}")
+    words = {"streams": "batches handed on again", "set aside": "units staged again"}
+    for kind, count in redrive_all(stack_outputs(env)).items():
+        typer.echo(f"{kind}: {count} {words.get(kind, 'messages put back')}")
+
+
+@cli.command()
+def discard(
+    what: Annotated[str, typer.Argument(help="Address of a file (s3://…) that is a dead letter, or a message's id.")],
+    env: EnvironmentName = "dev",
+) -> None:
+    """Give up a dead letter: the ledger says so, the file stays in landing."""
+    from sluice.cli.dead_letters import discard as give_up
+    from sluice.cli.deployment import stack_outputs
+
+    for letter in give_up(stack_outputs(env), what):
+        typer.echo(f"discarded {letter.file or letter.message_id}: {letter.reason}")
 
 
 @cli.command()

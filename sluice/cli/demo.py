@@ -14,13 +14,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sluice.cli import local
-from sluice.cli.answers import narrow_table, print_status
+from sluice.cli.answers import narrow_table
 from sluice.cli.commands import DEFAULT_CONTRACTS
 from sluice.cli.demo_answers import print_answers, print_runs
 from sluice.cli.demo_streams import Streamed, generate_streams, print_streams, quarantined, send_streams
 from sluice.cli.deployment import client, stack_outputs
 from sluice.cli.status import Status, read_status
-from sluice.cli.wait import wait
+from sluice.cli.status_shown import print_status
+from sluice.cli.wait import wait, waited_for
 
 _UPLOADS_AT_ONCE = 8
 
@@ -107,8 +108,8 @@ def _deliver(files: list[Path], root: Path, streamed: Streamed, outputs: dict[st
 
         def show(now: Status) -> None:
             progress.update(accounted, completed=now.delivered - len(now.open_deliveries))
-            if now.accounted:
-                progress.update(accounted, description="accounted for; refreshing")
+            waiting = "accounted for; refreshing" if now.accounted else f"accounted for; next {waited_for(now)[0]}"
+            progress.update(accounted, description=waiting)
 
         _, failures = wait(outputs, timeout=600, progress=show)
     return failures

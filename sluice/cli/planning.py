@@ -16,7 +16,7 @@ _ENGINES = {"small": "Lambda", "large": "Lambda, large", "spark": "Spark on Glue
 
 def print_plan(outputs: dict[str, str], console: Console) -> None:
     """Print what a refresh would do now: in which order, how much of each table, on what, why, and at what cost."""
-    steps = _ask(outputs, {"explain": True})["steps"]
+    steps = ask_planner(outputs, {"explain": True})["steps"]
     if not steps:
         console.print("Every derived table is up to date; a refresh would do nothing.")
         return
@@ -34,7 +34,7 @@ def print_plan(outputs: dict[str, str], console: Console) -> None:
 
 def request_backfill(outputs: dict[str, str], table: str, *, first: str, last: str, column: str) -> str:
     """Note a backfill and start a refresh that does it; return what was noted."""
-    answer = _ask(outputs, {"request": {"table": table, "first": first, "last": last, "column": column}})
+    answer = ask_planner(outputs, {"request": {"table": table, "first": first, "last": last, "column": column}})
     if "refused" in answer:
         raise CommandError(answer["refused"], safe="nothing was requested.", next_step=answer["next"])
     client("stepfunctions").start_execution(stateMachineArn=outputs["RefreshStateMachineArn"])
@@ -45,11 +45,12 @@ def request_backfill(outputs: dict[str, str], table: str, *, first: str, last: s
 
 def cancel_backfill(outputs: dict[str, str], table: str) -> str:
     """Take back a backfill that has not been done; return what happened."""
-    count = _ask(outputs, {"request": {"table": table}, "cancel": True})["cancelled"]
+    count = ask_planner(outputs, {"request": {"table": table}, "cancel": True})["cancelled"]
     return f"{table}: {'the backfill was taken back' if count else 'no backfill was waiting'}."
 
 
-def _ask(outputs: dict[str, str], question: dict[str, Any]) -> dict[str, Any]:
+def ask_planner(outputs: dict[str, str], question: dict[str, Any]) -> dict[str, Any]:
+    """Return the planner's answer to ``question``."""
     answer = client("lambda").invoke(FunctionName=outputs["PlanFunctionName"], Payload=json.dumps(question).encode())
     said: dict[str, Any] = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:

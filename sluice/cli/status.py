@@ -8,11 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from sluice.cli.dead_letters import DeadLetter, read_dead_letters
 from sluice.cli.deployment import client, deployed_settings
+from sluice.cli.derived import DerivedStatus, read_derived
+from sluice.cli.functions import read_function_errors
 from sluice.cli.lanes import LaneCheck
 from sluice.cli.streams import StreamsStatus, read_streams
+from sluice.ingestion.aside import SetAside, units_aside
 from sluice.ingestion.landing import Notice
 from sluice.ledger import FINAL, UNKNOWN, Delivery, Ledger
+from sluice.storage import S3Store
 
 
 @dataclass
@@ -26,7 +31,8 @@ class DatasetStatus:
     unknown_counts: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     last: float = 0.0
-    errors: list[str] = field(default_factory=list)
+    #: Files that could not be read, or that still fail: address and reason, newest first.
+    refused: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,8 @@ class Status:
     """The whole deployment's state.
 
     ``open_notices`` are the object versions of landing that the ledger has no end for, ``contracted`` the names of
-    the landing datasets, ``running`` how many refreshes run.
+    the landing datasets, ``running`` how many refreshes run, ``letters`` the dead letters of landing, ``aside`` units
+    that could not be committed, ``function_errors`` how often each function failed or died in the last hour.
     """
 
     datasets: dict[str, DatasetStatus]
@@ -44,6 +51,38 @@ class Status:
     dead_letters: dict[str, int]
     running: int
     streams: StreamsStatus
+    derived: tuple[DerivedStatus, ...] = ()
+    letters: tuple[DeadLetter, ...] = ()
+    aside: tuple[SetAside, ...] = ()
+    function_errors: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def given_up(self) -> frozenset[str]:
+        """Return the deliveries that wait for people: dead letters that are tried no more, units set aside."""
+        letters = {each.letter.notice.delivery_id for each in self.letters if each.letter and each.due is None}
+        return frozenset(letters.union(*(unit.deliveries for unit in self.aside)))
+
+    @property
+    def pending(self) -> tuple[Notice, ...]:
+        """Return the object versions that have no end yet and are worked on."""
+        given_up = self.given_up
+        return tuple(notice for notice in self.open_notices if notice.delivery_id not in given_up)
+
+    @property
+    def problems(self) -> list[str]:
+        """Return what people must know of, a sentence each; nothing when all is well."""
+        found = [f"{each.file or each.message_id} is a dead letter: {each.reason}" for each in self.letters]
+        found += [f"a unit of {unit.dataset} is set aside: {unit.error}" for unit in self.aside]
+        if (unseen := self.dead_letters.get("LandingDeadLetterQueueUrl", 0) - len(self.letters)) > 0:
+            found.append(f"{unseen} more dead letters, which are being looked at")
+        if commits := self.dead_letters.get("CommitDeadLetterQueueUrl"):
+            found.append(f"{commits} wake-ups of committers are dead letters; the sweep takes them up within a minute")
+        if failed := self.streams.failed_batches:
+            found.append(f"{len(failed)} failed batches of streams; the sweep hands them in again")
+        for table in self.derived:
+            if table.state == "failed":
+                found.append(f"{table.table} failed {table.failures} times since {table.failing_since}: {table.error}")
+        return found
 
     @property
     def open_deliveries(self) -> tuple[str, ...]:
@@ -80,6 +119,10 @@ def read_status(outputs: dict[str, str], lanes: LaneCheck | None = None) -> Stat
         dead_letters=_dead_letters(outputs),
         running=_running(outputs),
         streams=read_streams(outputs, lanes),
+        derived=tuple(read_derived(outputs)),
+        letters=tuple(read_dead_letters(outputs)),
+        aside=tuple(units_aside(S3Store(), settings.lake)),
+        function_errors=read_function_errors(outputs),
     )
 
 
@@ -98,7 +141,9 @@ def glance(before: Status, outputs: dict[str, str], lanes: LaneCheck | None = No
     return replace(
         before,
         open_notices=tuple(notice for notice in before.open_notices if notice.delivery_id not in ended),
-        dead_letters=_dead_letters(outputs),
+        dead_letters=(dead := _dead_letters(outputs)),
+        letters=tuple(read_dead_letters(outputs)) if any(dead.values()) else (),
+        aside=tuple(units_aside(S3Store(), deployed_settings(outputs).lake)),
         running=_running(outputs),
         streams=before.streams if before.streams.accounted else read_streams(outputs, lanes),
     )
@@ -129,7 +174,7 @@ def _datasets(database: str) -> list[str]:
 
 def _summarize(name: str, entries: list[Delivery]) -> DatasetStatus:
     found = DatasetStatus(name)
-    for entry in entries:
+    for entry in sorted(entries, key=lambda entry: -entry.at):
         found.deliveries[entry.status] += 1
         found.accepted += entry.accepted
         if entry.quarantined is None:
@@ -139,7 +184,7 @@ def _summarize(name: str, entries: list[Delivery]) -> DatasetStatus:
         found.reasons.update(entry.reasons)
         found.last = max(found.last, entry.at)
         if entry.error:
-            found.errors.append(entry.error)
+            found.refused.append((entry.uri, entry.error))
     return found
 
 

@@ -2,70 +2,122 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from sluice.cli.deployment import client, deployed_settings
 from sluice.cli.lanes import LaneCheck
 from sluice.cli.status import Status, glance, read_status
-from sluice.ledger import Ledger
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
+    from rich.console import Console
 
 _POLL_SECONDS = 0.5
 #: Looking takes at most this share of the time, for it may cost the waited-for work its own.
 _SHARE = 0.2
 #: Without a running execution for so long, with tables still behind, the refresh did not start or gave up.
 _REFRESH_GRACE_SECONDS = 20.0
+#: So long it takes at most from a commit to the refresh that it starts.
+_START_SECONDS = 3.0
+#: Within so many seconds the sweep starts a refresh that died again.
+_SWEEP_SECONDS = 90.0
+_SAY_SECONDS = 30.0
+#: So many things of a kind are named.
+_NAMED = 5
 
 
 def wait(
     outputs: dict[str, str], *, timeout: float, progress: Callable[[Status], None] = lambda _: None
 ) -> tuple[Status, list[str]]:
-    """Wait until all is accounted for and no refresh is due; return the state and what failed (empty: nothing)."""
+    """Wait until all that is worked on has its end and no refresh is due; return the state and what is wrong with it.
+
+    What only people can bring on (a dead letter that is tried no more, a unit set aside, a table that fails) is not
+    waited for; it is in the list, with all else that was found at the end.
+    """
     deadline = time.monotonic() + timeout
     idle_since: float | None = None
     lanes = LaneCheck(lambda dataset: _tables(outputs, dataset))
     status, whole, pause = read_status(outputs, lanes), True, _POLL_SECONDS
     while True:
         progress(status)
-        if dead := _dead(status):
-            return status, dead
         behind: list[str] = []
-        if not status.accounted or status.running:
+        if working(status):
             idle_since = None
         elif not whole:  # whatever came meanwhile is to be waited for, too
             status, whole = read_status(outputs, lanes), True
             continue
         else:
-            behind = _behind(outputs) if status.arrived else []
+            behind = _behind(status)
             if not behind:
-                return status, []
+                return status, status.problems
             idle_since = idle_since or time.monotonic()
-            if time.monotonic() - idle_since > _REFRESH_GRACE_SECONDS or _last_execution(outputs) == "FAILED":
-                errors = _last_errors(outputs)
-                return status, [
-                    f"{table} is behind, and no refresh is running{errors.get(table, '')}" for table in behind
+            if time.monotonic() - idle_since > _grace(outputs):
+                return read_status(outputs, lanes), status.problems or [
+                    f"{t} is behind, and no refresh runs" for t in behind
                 ]
         if time.monotonic() > deadline:
-            what = [*status.open_deliveries[:5], *status.streams.on_their_way[:5], *behind] or [
-                "a refresh is still running"
+            status = read_status(outputs, lanes)
+            return status, [
+                f"not done after {timeout:.0f} s: {', '.join(waited_for(status, behind))}",
+                *status.problems,
             ]
-            return status, [f"not done after {timeout:.0f} s: {', '.join(what)}"]
         time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
         began = time.monotonic()
         status, whole = glance(status, outputs, lanes), False
         pause = max(_POLL_SECONDS, (time.monotonic() - began) * (1 / _SHARE - 1))
 
 
-def _dead(status: Status) -> list[str]:
-    dead = [f"{count} dead letters in {name}" for name, count in status.dead_letters.items() if count]
-    if status.streams.failed_batches:
-        dead.append(f"{len(status.streams.failed_batches)} failed batches of streams")
-    return dead
+class Progress:
+    """Shows what is waited for: on a terminal in one line that changes, elsewhere a line each half minute."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._spinner = console.status("waiting", spinner="dots")
+        self._began = self._said = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        if self._console.is_terminal:
+            self._spinner.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._spinner.stop()
+
+    def show(self, status: Status) -> None:
+        """Show one look."""
+        now = time.monotonic()
+        ended = status.delivered - len(status.open_notices)
+        text = (
+            f"{now - self._began:.0f} s: {ended:,} of {status.delivered:,} deliveries accounted for; "
+            f"waiting for {', '.join(waited_for(status))}"
+        )
+        if self._console.is_terminal:
+            self._spinner.update(text[: self._console.width - 4])
+        elif now - self._said >= _SAY_SECONDS:
+            self._said = now
+            self._console.print(text, highlight=False, soft_wrap=True)
+
+
+def working(status: Status) -> bool:
+    """Tell whether anything is on its way that needs nobody's help."""
+    return bool(status.pending or status.running or not status.streams.accounted or status.streams.failed_batches)
+
+
+def waited_for(status: Status, behind: Sequence[str] = ()) -> list[str]:
+    """Return what is still waited for, the first of each kind by name."""
+    what = [notice.uri for notice in status.pending[:_NAMED]]
+    what += [f"{len(status.pending) - _NAMED:,} more files"] if len(status.pending) > _NAMED else []
+    what += status.streams.on_their_way[:_NAMED]
+    what += [f"{len(status.streams.failed_batches)} failed batches"] if status.streams.failed_batches else []
+    what += [f"{status.running} refreshes that run"] if status.running else []
+    return what + list(behind[:_NAMED]) or ["nothing"]
+
+
+def _behind(status: Status) -> list[str]:
+    """Return the derived tables that a refresh should bring up to date: not those that await their first rows."""
+    return [table.table for table in status.derived if table.state in ("behind", "never made", "failed")]
 
 
 def _tables(outputs: dict[str, str], dataset: str) -> tuple[Table, ...]:
@@ -76,22 +128,12 @@ def _tables(outputs: dict[str, str], dataset: str) -> tuple[Table, ...]:
     return tuple(glue_catalog().load_table((settings.database(name), dataset)) for name in ("bronze", "quarantine"))
 
 
-def _last_execution(outputs: dict[str, str]) -> str:
-    answer = client("stepfunctions").list_executions(stateMachineArn=outputs["RefreshStateMachineArn"], maxResults=100)
-    newest = max(answer["executions"], key=lambda e: e["startDate"], default=None)
-    return newest["status"] if newest else ""
-
-
-def _last_errors(outputs: dict[str, str]) -> dict[str, str]:
-    """Return why each table's last run failed, of those whose last run did."""
-    last = {run["table"]: run for run in Ledger(deployed_settings(outputs).ledger_table).runs()}
-    return {table: f"; its last run failed: {run['error']}" for table, run in last.items() if run["status"] == "failed"}
-
-
-def _behind(outputs: dict[str, str]) -> list[str]:
-    """Ask the planner which tables a refresh would rebuild."""
-    answer = client("lambda").invoke(FunctionName=outputs["PlanFunctionName"], Payload=b"{}")
-    plan: dict[str, Any] = json.loads(answer["Payload"].read())
-    if "FunctionError" in answer:
-        return [f"(the planner failed: {plan.get('errorMessage', plan)})"]
-    return [*(choice["table"] for choice in plan["ready"]), *plan["waiting"]]
+def _grace(outputs: dict[str, str]) -> float:
+    """Return how long no refresh may run, with tables behind, before that is an end."""
+    workflow = client("stepfunctions")
+    answer = workflow.list_executions(stateMachineArn=outputs["RefreshStateMachineArn"], maxResults=1)
+    if not answer["executions"] or answer["executions"][0]["status"] != "FAILED":
+        return _REFRESH_GRACE_SECONDS
+    last = workflow.describe_execution(executionArn=answer["executions"][0]["executionArn"])
+    # What failed of itself is not repeated; what died is, by the sweep.
+    return _START_SECONDS if last.get("error") == "RefreshFailed" else _SWEEP_SECONDS

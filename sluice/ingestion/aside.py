@@ -17,17 +17,23 @@ from sluice.storage import Store
 
 
 class SetAside(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One unit that was set aside: ``manifest`` is its text as it was staged, ``at`` seconds since the epoch."""
+    """One unit that was set aside: ``manifest`` is its text as it was staged, ``at`` seconds since the epoch.
+
+    ``deliveries`` are the ids of its files, ``files`` the addresses of the first of them.
+    """
 
     dataset: str
     attempt: str
     manifest: str
     error: str
     files: tuple[str, ...] = ()
+    deliveries: tuple[str, ...] = ()
     records: int = 0
     at: float = 0.0
 
 
+#: So many files of a unit are named.
+_FILES = 100
 _decode = json_decoder(SetAside)
 
 
@@ -44,7 +50,8 @@ def set_aside(store: Store, lake: str, *, dataset: str, manifest: str, error: st
         attempt=attempt,
         manifest=store.get_bytes(manifest).decode(errors="replace"),
         error=error,
-        files=tuple(delivery.uri for delivery in deliveries[:100]),
+        files=tuple(delivery.uri for delivery in deliveries[:_FILES]),
+        deliveries=tuple(delivery.delivery_id for delivery in deliveries),
         records=unit.records if unit else 0,
         at=datetime.now(UTC).timestamp(),
     )

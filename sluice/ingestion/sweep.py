@@ -74,7 +74,9 @@ class Sweep:
     def retry_files(self) -> None:
         """Try dead letters of landing again; a file that ended three functions by itself is quarantined whole."""
         queue = self.settings.landing_dead_letters_url
+        left: list[str] = []
         for message in self._messages(queue):
+            left.append(message["ReceiptHandle"])
             try:
                 sent = float(message["Attributes"]["SentTimestamp"]) / 1000
                 letter = read_letter(message["Body"], sent)
@@ -91,8 +93,10 @@ class Sweep:
             client("lambda").invoke(
                 FunctionName=self.settings.ingest_alone_function, InvocationType="Event", Payload=event
             )
-            client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=left.pop())
             self._count(kind)
+        for receipt in left:  # people look at them, too
+            client("sqs").change_message_visibility(QueueUrl=queue, ReceiptHandle=receipt, VisibilityTimeout=0)
 
     def drop_wake_ups(self) -> None:
         """Remove wake-ups that died: what they told of is woken by looking."""
@@ -135,7 +139,7 @@ class Sweep:
         self._count("refreshes")
 
     def _messages(self, queue: str) -> Iterable[dict[str, Any]]:
-        """Yield messages of ``queue``, each once; those that stay are visible again before the next sweep."""
+        """Yield messages of ``queue``, each once."""
         seen: set[str] = set()
         while len(seen) < _MOST_LETTERS:
             answer = client("sqs").receive_message(

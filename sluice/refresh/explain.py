@@ -1,7 +1,11 @@
-"""The whole plan for people: every table that a refresh would bring up to date, in which wave, on what, and why."""
+"""The whole plan for people: every table that a refresh would bring up to date, in which wave, on what, and why.
+
+And where each derived table stands: since when it is behind what it is made of.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection
 
 import msgspec
@@ -9,9 +13,9 @@ from pyiceberg.table import Table
 
 from sluice.project import Project
 from sluice.refresh.backfill import Backfill
-from sluice.refresh.course import choose_course
+from sluice.refresh.course import choose_course, made_from
 from sluice.refresh.engine import Memory
-from sluice.refresh.plan import choose, look
+from sluice.refresh.plan import State, choose, look
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -25,6 +29,76 @@ class Step(msgspec.Struct, frozen=True):
     rows: int
     seconds: float
     cost_usd: float
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Where one derived table stands; times are seconds since the epoch.
+
+    ``made`` is when its rows were published (none: never), ``behind_since`` when the first change came that they do not
+    have (none: they have all). ``awaits_rows`` tells that nothing it is made of ever held a row: nothing is due then.
+    """
+
+    table: str
+    made: float | None
+    behind_since: float | None
+    awaits_rows: bool
+
+
+def standings(project: Project, load: Callable[[str], Table], backfills: Collection[Backfill] = ()) -> list[Standing]:
+    """Return where every derived table stands now, by name."""
+    state = look(project, load, {}, backfills)
+    since: dict[str, float] = {}
+    for name in _in_order(state):
+        if name in state.behind:
+            inputs = state.transforms[name].inputs.values()
+            changes = [change for table in inputs if (change := _first_unread(state, name, table)) is not None]
+            since[name] = min([*changes, *(since[table] for table in inputs if table in since)], default=time.time())
+    filled = {name for name, table in state.tables.items() if table.snapshots() and _ever_held_rows(table)}
+    return [
+        Standing(name, _published(table), since.get(name), _awaits_rows(state, name, filled))
+        for name, table in sorted(state.tables.items())
+        if name in state.transforms
+    ]
+
+
+def _in_order(state: State) -> list[str]:
+    """Return the derived tables so that each comes after those it is made of."""
+    done: list[str] = []
+    left = set(state.transforms)
+    while ready := sorted(name for name in left if not (state.transforms[name].needs - {name}) & left):
+        done += ready
+        left -= set(ready)
+    return done
+
+
+def _first_unread(state: State, name: str, source: str) -> float | None:
+    """Return when the first snapshot of ``source`` came that ``name`` was not made from."""
+    _, read = made_from(state.tables[name]) or ("", {})
+    if read.get(source) == state.current[source]:
+        return None
+    snapshots = sorted(state.tables[source].snapshots(), key=lambda snapshot: snapshot.timestamp_ms)
+    ids = [str(snapshot.snapshot_id) for snapshot in snapshots]
+    unread = snapshots[ids.index(read[source]) + 1 :] if read.get(source) in ids else snapshots
+    return unread[0].timestamp_ms / 1000 if unread else None
+
+
+def _published(table: Table) -> float | None:
+    snapshot = table.current_snapshot()
+    return snapshot.timestamp_ms / 1000 if snapshot is not None and made_from(table) else None
+
+
+def _ever_held_rows(table: Table) -> bool:
+    """Tell whether a snapshot that is still known holds rows."""
+    totals = [s.summary.additional_properties.get("total-records", "0") for s in table.snapshots() if s.summary]
+    return any(int(total) for total in totals)
+
+
+def _awaits_rows(state: State, name: str, filled: set[str]) -> bool:
+    """Tell whether neither the table nor anything it is made of, however far up, ever held a row."""
+    above = {name}
+    while more := {t for table in above & set(state.transforms) for t in state.transforms[table].needs} - above:
+        above |= more
+    return not above & filled
 
 
 def explain(

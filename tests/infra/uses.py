@@ -118,7 +118,7 @@ USES: dict[str, set[Use]] = {
     "Sweep": {
         *log("SweepLog"),
         *queue("CommitQueue", "SendMessage"),
-        *queue("LandingDeadLetters", "ReceiveMessage", "DeleteMessage"),
+        *queue("LandingDeadLetters", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"),
         *queue("CommitDeadLetters", "ReceiveMessage", "DeleteMessage"),
         *invoke("IngestFileAlone", "IngestStream"),
         *FIND,

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from sluice.cli import wait as waiting
+from sluice.cli.dead_letters import DeadLetter
+from sluice.cli.derived import DerivedStatus
 from sluice.cli.status import DatasetStatus, Status
 from sluice.cli.streams import StreamsStatus
+from sluice.ingestion.dead_letters import FileLetter
 from sluice.ingestion.landing import Notice
 
 
-def seen(*open_keys: str, delivered: int = 0, running: int = 0, dead: int = 0) -> Status:
+def seen(*open_keys: str, delivered: int = 0, running: int = 0) -> Status:
     """A state with deliveries of these keys open."""
     return Status(
         datasets={"orders": DatasetStatus("orders")},
         contracted=frozenset({"orders"}),
         delivered=delivered or len(open_keys),
         open_notices=tuple(Notice("landing", key, "1", 1) for key in open_keys),
-        dead_letters={"CommitDeadLetterQueueUrl": dead},
+        dead_letters={},
         running=running,
         streams=StreamsStatus(),
     )
@@ -65,21 +69,49 @@ def test_a_running_refresh_is_waited_for_with_glances(watch: Watch) -> None:
     assert watch(("whole", running), ("glance", running), ("glance", done), ("whole", done)) == (done, [])
 
 
-def test_a_dead_letter_ends_the_wait(watch: Watch) -> None:
-    dead = seen("a", dead=2)
-    assert watch(("whole", seen("a")), ("glance", dead)) == (dead, ["2 dead letters in CommitDeadLetterQueueUrl"])
+def letter(key: str, due: float | None) -> DeadLetter:
+    notice = Notice("landing", key, "1", 1)
+    return DeadLetter("m", notice.uri, "1", "AccessDenied", due, FileLetter(notice, 1, "", died=False, at=0.0))
 
 
-def test_what_is_still_open_at_the_end_is_named(watch: Watch) -> None:
-    assert watch(("whole", seen("orders/a.csv")), timeout=0)[1] == ["not done after 0 s: s3://landing/orders/a.csv"]
+def test_a_dead_letter_that_waits_for_people_is_told_at_the_end_and_what_else_is_open_is_waited_for(
+    watch: Watch,
+) -> None:
+    dead = replace(seen("a", "b"), letters=(letter("a", None),))
+    done = replace(seen("a"), letters=(letter("a", None),))
+    answer = watch(("whole", dead), ("glance", dead), ("glance", done), ("whole", done))
+    assert answer == (done, ["s3://landing/a is a dead letter: AccessDenied"])
 
 
-def test_a_table_that_stays_behind_without_a_refresh_is_named(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
-    state = seen(delivered=1)
-    state.datasets["orders"].deliveries["committed"] = 1
-    monkeypatch.setattr(waiting, "_behind", lambda _: ["silver.orders"])
-    monkeypatch.setattr(waiting, "_last_execution", lambda _: "FAILED")
-    monkeypatch.setattr(waiting, "_last_errors", lambda _: {"silver.orders": "; its last run failed: why"})
-    assert watch(("whole", state))[1] == [
-        "silver.orders is behind, and no refresh is running; its last run failed: why"
-    ]
+def test_a_dead_letter_that_is_tried_again_is_waited_for(watch: Watch) -> None:
+    dead, done = replace(seen("a"), letters=(letter("a", 1.0),)), seen(delivered=1)
+    assert watch(("whole", dead), ("glance", dead), ("glance", done), ("whole", done)) == (done, [])
+
+
+def test_what_is_still_open_at_the_end_is_named_from_a_fresh_look(watch: Watch) -> None:
+    states = ("whole", seen("orders/a.csv", "orders/b.csv")), ("whole", seen("orders/b.csv"))
+    assert watch(*states, timeout=0)[1] == ["not done after 0 s: s3://landing/orders/b.csv"]
+
+
+def behind(state: str, error: str = "") -> DerivedStatus:
+    return DerivedStatus("silver.orders", state, 1.0, 2.0, error=error, failures=int(bool(error)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("state", ["behind", "never made"])
+def test_a_table_that_stays_behind_without_a_refresh_is_named(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    monkeypatch.setattr(waiting, "_grace", lambda _: -1.0)
+    stays = replace(seen(delivered=1), derived=(behind(state),))
+    assert watch(("whole", stays), ("whole", stays))[1] == ["silver.orders is behind, and no refresh runs"]
+
+
+def test_a_table_that_fails_is_an_end_with_its_reason(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "_grace", lambda _: -1.0)
+    fails = replace(seen(delivered=1), derived=(behind("failed", "CheckFailed: why"),))
+    assert watch(("whole", fails), ("whole", fails))[1] == ["silver.orders failed 1 times since : CheckFailed: why"]
+
+
+def test_a_table_that_awaits_its_first_rows_is_not_behind(watch: Watch) -> None:
+    waits = replace(seen(delivered=1), derived=(behind("no rows yet"),))
+    assert watch(("whole", waits)) == (waits, [])

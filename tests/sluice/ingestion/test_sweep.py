@@ -52,6 +52,7 @@ class Cloud:
         self.executions: list[dict[str, Any]] = []
         self.invoked: list[tuple[str, str, dict[str, Any]]] = []
         self.woken: list[str] = []
+        self.released: list[str] = []
         self.started = 0
         self.answer: dict[str, Any] | None = None
         self.broken: set[str] = set()
@@ -79,6 +80,10 @@ class Cloud:
 
     def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> None:  # noqa: N803
         del self.queues[QueueUrl][ReceiptHandle]
+
+    def change_message_visibility(self, *, ReceiptHandle: str, VisibilityTimeout: int, **_: Any) -> None:  # noqa: N803
+        assert VisibilityTimeout == 0
+        self.released.append(ReceiptHandle)
 
     def send_message(self, *, MessageGroupId: str, **_: Any) -> None:  # noqa: N803
         self.woken.append(MessageGroupId)
@@ -197,6 +202,7 @@ def test_a_letter_of_no_file_stays_and_stops_no_other(
     cloud.put("landing-dead", S3_EVENT)
     assert run() == {"files": 1}
     assert [left for left, _ in cloud.queues["landing-dead"].values()] == [body]
+    assert cloud.released == ["m0"], "people look at it, too"
 
 
 def test_dead_wake_ups_go(cloud: Cloud, run: Callable[[], dict[str, int]]) -> None:

@@ -1,0 +1,129 @@
+"""Dead letters of landing as people see them: by file, with the reason and when they are tried again; and their end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sluice.cli.deployment import client, deployed_settings
+from sluice.errors import CommandError, DeliveryError
+from sluice.ingestion.dead_letters import FileLetter, event_for, read_letter
+from sluice.ledger import UNKNOWN, Delivery, Ledger
+
+_AT_ONCE = 10
+_SHOWN_BODY = 200
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """One message: of a ``file`` (its address; nothing when the message is of none), and why it is here.
+
+    ``due`` is when it is tried again by itself, in seconds since the epoch; none when it waits for people.
+    """
+
+    message_id: str
+    file: str
+    version_id: str
+    reason: str
+    due: float | None
+    letter: FileLetter | None = None
+    receipt: str = ""
+
+
+def read_dead_letters(outputs: dict[str, str], *, hide_seconds: int = 0) -> list[DeadLetter]:
+    """Return the dead letters of landing; with ``hide_seconds`` nobody else sees them for so long."""
+    found = [_read(message) for message in _messages(outputs["LandingDeadLetterQueueUrl"], hide_seconds)]
+    told = _reasons(outputs, [each.letter for each in found if each.letter])
+    return [_with_reason(each, told) for each in found]
+
+
+def discard(outputs: dict[str, str], what: str) -> list[DeadLetter]:
+    """Give up the dead letters of a file (by its address) or a message (by its id); return those that were there.
+
+    The file stays in landing; the ledger says ``discarded``, with the reason that it had.
+    """
+    given_up = [each for each in read_dead_letters(outputs, hide_seconds=30) if what in (each.file, each.message_id)]
+    ledger = Ledger(outputs["LedgerTableName"])
+    for each in given_up:
+        if each.letter:
+            ledger.record([_discarded(each, each.letter)])
+        client("sqs").delete_message(QueueUrl=outputs["LandingDeadLetterQueueUrl"], ReceiptHandle=each.receipt)
+    if not given_up:
+        raise CommandError(
+            f"There is no dead letter of {what}.",
+            safe="nothing was discarded.",
+            next_step="`sluice status` lists them.",
+        )
+    return given_up
+
+
+def hand_on(outputs: dict[str, str]) -> int:
+    """Have every file that has a dead letter read again, by a call of its own; return how many."""
+    letters = [each for each in read_dead_letters(outputs, hide_seconds=30) if each.letter]
+    for each in letters:
+        assert each.letter is not None
+        client("lambda").invoke(
+            FunctionName=outputs["IngestFileAloneFunctionName"],
+            InvocationType="Event",
+            Payload=event_for(each.letter.notice),
+        )
+        client("sqs").delete_message(QueueUrl=outputs["LandingDeadLetterQueueUrl"], ReceiptHandle=each.receipt)
+    return len(letters)
+
+
+def _messages(queue: str, hide_seconds: int) -> Iterator[dict[str, Any]]:
+    seen: set[str] = set()
+    while True:
+        answer = client("sqs").receive_message(
+            QueueUrl=queue,
+            MaxNumberOfMessages=_AT_ONCE,
+            VisibilityTimeout=max(hide_seconds, 2),  # else the same ones come over and over
+            AttributeNames=["SentTimestamp"],
+        )
+        new = [message for message in answer.get("Messages", []) if message["MessageId"] not in seen]
+        if not new:
+            return
+        seen |= {message["MessageId"] for message in new}
+        yield from new
+
+
+def _read(message: dict[str, Any]) -> DeadLetter:
+    name, receipt = message["MessageId"], message["ReceiptHandle"]
+    try:
+        letter = read_letter(message["Body"], float(message["Attributes"]["SentTimestamp"]) / 1000)
+    except DeliveryError:
+        shown = message["Body"][:_SHOWN_BODY]
+        return DeadLetter(name, "", "", f"no event of a file: {shown}", None, receipt=receipt)
+    reason = letter.error or "its functions died, or could not be started"
+    due = letter.at if letter.kills else letter.due
+    return DeadLetter(name, letter.notice.uri, letter.notice.version_id, reason, due, letter, receipt)
+
+
+def _reasons(outputs: dict[str, str], letters: list[FileLetter]) -> dict[str, str]:
+    """Return the reasons that the ledger keeps, by delivery: a message that SQS moved has none of its own."""
+    keys = [(name, each.notice.delivery_id) for each in letters for name in {each.notice.dataset, UNKNOWN} if name]
+    known = Ledger(deployed_settings(outputs).ledger_table).known(keys)
+    return {delivery_id: entry.error for delivery_id, entry in known.items() if entry.error}
+
+
+def _with_reason(each: DeadLetter, told: dict[str, str]) -> DeadLetter:
+    if each.letter is None or each.letter.notice.delivery_id not in told:
+        return each
+    reason = told[each.letter.notice.delivery_id]
+    return DeadLetter(each.message_id, each.file, each.version_id, reason, each.due, each.letter, each.receipt)
+
+
+def _discarded(each: DeadLetter, letter: FileLetter) -> Delivery:
+    return Delivery(
+        dataset=letter.notice.dataset or UNKNOWN,
+        delivery_id=letter.notice.delivery_id,
+        status="discarded",
+        uri=each.file,
+        version_id=each.version_id,
+        size=letter.notice.size,
+        quarantined=None,
+        error=each.reason,
+        at=datetime.now(UTC).timestamp(),
+    )

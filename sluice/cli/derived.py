@@ -1,0 +1,88 @@
+"""Where every derived table stands: what the planner says of it, and what the ledger says of its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sluice.cli.deployment import deployed_settings
+from sluice.cli.planning import ask_planner
+from sluice.ledger import Ledger
+
+State = Literal["up to date", "behind", "failed", "never made", "no rows yet"]
+#: How many runs are looked at for the last one of each table.
+_MOST_RUNS = 5000
+
+
+@dataclass(frozen=True)
+class DerivedStatus:
+    """One derived table. Times are seconds since the epoch.
+
+    ``made`` is when its rows were published, ``behind_since`` when the first change came that they do not have.
+    ``failing_since`` is the first of the runs in a row that failed, ``error`` why the last one did.
+    """
+
+    table: str
+    state: State
+    made: float | None
+    behind_since: float | None = None
+    engine: str = ""
+    rows: int | None = None
+    failing_since: str = ""
+    failures: int = 0
+    error: str = ""
+
+
+def read_derived(outputs: dict[str, str]) -> list[DerivedStatus]:
+    """Return the state of every derived table, by name."""
+    standings = ask_planner(outputs, {"standings": True})["tables"]
+    names = {standing["table"] for standing in standings}
+    runs = _last_runs(Ledger(deployed_settings(outputs).ledger_table).newest_runs(), names)
+    return [_status(standing, runs.get(standing["table"], [])) for standing in standings]
+
+
+def _last_runs(runs: Iterable[dict[str, Any]], names: set[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return each table's runs back to the last one that published, newest first."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    left = set(names)
+    for number, run in enumerate(runs):
+        if not left or number >= _MOST_RUNS:
+            break
+        if run["table"] in left:
+            found.setdefault(run["table"], []).append(run)
+            if run["status"] == "published":
+                left.discard(run["table"])
+    return found
+
+
+def _status(standing: dict[str, Any], runs: list[dict[str, Any]]) -> DerivedStatus:
+    failed = [run for run in runs if run["status"] == "failed"]
+    published = next((run for run in runs if run["status"] == "published"), {})
+    last_failed = bool(runs) and runs[0]["status"] == "failed" and standing["behind_since"] is not None
+    return DerivedStatus(
+        table=standing["table"],
+        state=_state(standing, last_failed=last_failed),
+        made=standing["made"],
+        behind_since=None if standing["awaits_rows"] else standing["behind_since"],
+        engine=str(published.get("engine", "")),
+        rows=int(published["rows"]) if "rows" in published else None,
+        failing_since=_started(failed[-1]) if last_failed else "",
+        failures=len(failed) if last_failed else 0,
+        error=str(failed[0].get("error", "")) if last_failed else "",
+    )
+
+
+def _state(standing: dict[str, Any], *, last_failed: bool) -> State:
+    if last_failed:
+        return "failed"
+    if standing["awaits_rows"]:
+        return "no rows yet"
+    if standing["behind_since"] is None:
+        return "up to date"
+    return "never made" if standing["made"] is None else "behind"
+
+
+def _started(run: dict[str, Any]) -> str:
+    """Return when a run started, as its ledger entry has it: ``run#<time>#<table>``."""
+    return str(run["entry"]).split("#")[1]

@@ -1,0 +1,42 @@
+"""How often functions failed or died lately, as CloudWatch counts it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sluice.cli.deployment import client
+
+_WINDOW = timedelta(hours=1)
+#: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
+_QUERIES_A_CALL = 500
+
+
+def read_function_errors(outputs: dict[str, str]) -> dict[str, int]:
+    """Return how many calls of each of the deployment's functions ended in an error or a death within the hour."""
+    stack = outputs["PlanFunctionName"].partition("processing")[0]
+    pages = client("lambda").get_paginator("list_functions").paginate()
+    names = [found["FunctionName"] for page in pages for found in page["Functions"]]
+    ours = [name for name in names if name.startswith(stack)]
+    # Metrics carry the start of their minute; one that is being counted ends later.
+    now = datetime.now(UTC) + timedelta(minutes=1)
+    found: dict[str, int] = {}
+    for start in range(0, len(ours), _QUERIES_A_CALL):
+        some = ours[start : start + _QUERIES_A_CALL]
+        answer = client("cloudwatch").get_metric_data(
+            MetricDataQueries=[_query(f"f{number}", name) for number, name in enumerate(some)],
+            StartTime=now - _WINDOW,
+            EndTime=now,
+        )
+        for result in answer["MetricDataResults"]:
+            if count := int(sum(result["Values"])):
+                found[some[int(result["Id"][1:])]] = count
+    return found
+
+
+def _query(name: str, function: str) -> dict[str, object]:
+    metric = {
+        "Namespace": "AWS/Lambda",
+        "MetricName": "Errors",
+        "Dimensions": [{"Name": "FunctionName", "Value": function}],
+    }
+    return {"Id": name, "MetricStat": {"Metric": metric, "Period": 3600, "Stat": "Sum"}, "ReturnData": True}

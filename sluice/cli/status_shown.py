@@ -1,0 +1,197 @@
+"""How `sluice status` shows the state: for people as tables, for programs as JSON with stable keys (docs/status.md)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from sluice.cli.answers import narrow_table
+from sluice.cli.dead_letters import DeadLetter
+from sluice.cli.derived import DerivedStatus
+from sluice.cli.status import DatasetStatus, Status, freshness
+from sluice.cli.streams import StreamsStatus
+from sluice.ledger import FINAL
+
+#: So many refused files, failed tables and dead letters are shown of each kind; ``sluice status DATASET`` shows all.
+_SHOWN = 5
+
+
+def print_status(status: Status, outputs: dict[str, str], console: Console) -> None:
+    """Print a line per dataset and derived table, the reconciliation and what is wrong."""
+    console.print(_datasets_table(status))
+    if status.streams.shards:
+        console.print(_shards_table(status.streams))
+    if status.derived:
+        console.print(_derived_table(status.derived))
+    _print_reconciliation(status, console)
+    _print_refused(status, console)
+    _print_problems(status, console)
+
+
+def print_dataset(status: Status, name: str, console: Console) -> None:
+    """Print all that is known of one dataset or derived table: every refused file, every failure."""
+    for table in status.derived:
+        if table.table == name:
+            console.print(_derived_table([table]))
+            _line(console, table.error or "its last run published", "red" if table.error else "green")
+            return
+    numbers = status.datasets[name]
+    for state, count in sorted(numbers.deliveries.items()):
+        console.print(f"{count:>9,} {state}")
+    console.print(f"{numbers.accepted:>9,} records accepted, {numbers.quarantined:,} quarantined")
+    for reason, count in numbers.reasons.most_common():
+        console.print(f"{count:>9,} {reason}")
+    for file, error in numbers.refused:
+        _line(console, error if file in error else f"{file}: {error}", "yellow")
+    for each in status.letters:
+        if each.letter and each.letter.notice.dataset == name:
+            _line(console, _letter(each), "red")
+
+
+def as_json(status: Status) -> dict[str, Any]:
+    """Return the state as plain values; keys are added, never renamed."""
+    return {
+        "healthy": not status.problems,
+        "problems": status.problems,
+        "delivered": status.delivered,
+        "open": [notice.uri for notice in status.open_notices],
+        "refreshes_running": status.running,
+        "datasets": [_dataset(numbers) for numbers in status.datasets.values()],
+        "tables": [
+            {
+                "table": table.table, "state": table.state, "made": table.made, "behind_since": table.behind_since,
+                "engine": table.engine, "rows": table.rows, "failing_since": table.failing_since,
+                "failures": table.failures, "error": table.error,
+            }
+            for table in status.derived
+        ],
+        "streams": [
+            {
+                "shard": shard.counts.shard, "dataset": shard.dataset, "accepted": shard.counts.accepted,
+                "quarantined": shard.counts.quarantined, "lag_seconds": shard.lag if shard.behind else 0.0,
+            }
+            for shard in status.streams.shards
+        ],
+        "dead_letters": [
+            {"message_id": each.message_id, "file": each.file, "reason": each.reason, "tried_again_at": each.due}
+            for each in status.letters
+        ],
+        "failed_batches": list(status.streams.failed_batches),
+        "set_aside": [
+            {"dataset": unit.dataset, "attempt": unit.attempt, "files": list(unit.files), "error": unit.error}
+            for unit in status.aside
+        ],
+        "function_errors_last_hour": status.function_errors,
+    }  # fmt: skip
+
+
+def _dataset(numbers: DatasetStatus) -> dict[str, Any]:
+    return {
+        "dataset": numbers.name, "deliveries": dict(numbers.deliveries), "accepted": numbers.accepted,
+        "quarantined": numbers.quarantined, "files_of_unknown_count": numbers.unknown_counts,
+        "reasons": dict(numbers.reasons), "last": numbers.last or None,
+        "refused": [{"file": file, "error": error} for file, error in numbers.refused],
+    }  # fmt: skip
+
+
+def _datasets_table(status: Status) -> Table:
+    table = narrow_table(
+        "dataset", "delivered", "committed", "duplicate", "rejected", "ignored", "accepted", "quarantined", "last"
+    )
+    by_stream = {shard.dataset for shard in status.streams.shards}
+    for name, numbers in status.datasets.items():
+        if name in by_stream and not numbers.deliveries:
+            continue
+        unknown = f" + {numbers.unknown_counts} files" if numbers.unknown_counts else ""
+        states = ("committed", "duplicate", "rejected", "ignored")
+        table.add_row(
+            name,
+            f"{sum(numbers.deliveries.values()):,}",
+            *(f"{numbers.deliveries[state]:,}" for state in states),
+            f"{numbers.accepted:,}",
+            f"{numbers.quarantined:,}{unknown}",
+            freshness(numbers.last),
+        )
+    return table
+
+
+def _shards_table(streams: StreamsStatus) -> Table:
+    table = narrow_table("stream and shard", "accepted", "quarantined", "last", "lag")
+    for shard in streams.shards:
+        counts = shard.counts
+        table.add_row(
+            counts.shard.replace("shardId-", "").replace("/0000000", "/…"),
+            f"{counts.accepted:,}",
+            f"{counts.quarantined:,}",
+            freshness(counts.arrived),
+            f"{shard.lag:.0f} s" if shard.behind else "0 s",
+        )
+    return table
+
+
+def _derived_table(tables: list[DerivedStatus] | tuple[DerivedStatus, ...]) -> Table:
+    shown = narrow_table("table", "state", "rows", "engine", "made", "behind for")
+    colours = {"failed": "red", "up to date": "green", "behind": "yellow", "never made": "yellow"}
+    for table in tables:
+        state = f"[{colour}]{table.state}[/{colour}]" if (colour := colours.get(table.state)) else table.state
+        shown.add_row(
+            table.table,
+            state,
+            "" if table.rows is None else f"{table.rows:,}",
+            table.engine,
+            f"{freshness(table.made)} ago" if table.made else "never",
+            freshness(table.behind_since) if table.behind_since else "",
+        )
+    return shown
+
+
+def _print_reconciliation(status: Status, console: Console) -> None:
+    open_count = len(status.open_deliveries)
+    ended = sum(sum(d.deliveries[s] for s in FINAL) for d in status.datasets.values())
+    sign = "=" if ended + open_count == status.delivered else "≠"
+    console.print(f"{ended:,} accounted for + {open_count:,} on their way {sign} {status.delivered:,} delivered")
+    if status.streams.shards:
+        waiting = ", ".join(status.streams.on_their_way) or "nothing"
+        console.print(f"{status.streams.records:,} stream records in tables; on their way: {waiting}")
+    for name, count in sorted(status.function_errors.items()):
+        console.print(f"{name} failed or died {count:,} times within the hour; its log says why")
+
+
+def _print_refused(status: Status, console: Console) -> None:
+    for name, numbers in status.datasets.items():
+        for file, error in numbers.refused[:_SHOWN]:
+            _line(console, error if file in error else f"{file}: {error}", "yellow")
+        if (more := len(numbers.refused) - _SHOWN) > 0:
+            console.print(f"… and {more:,} more files of {name}; `sluice status '{name}'` shows all")
+
+
+def _print_problems(status: Status, console: Console) -> None:
+    for each in status.letters[:_SHOWN]:
+        _line(console, _letter(each), "red")
+    if (more := len(status.letters) - _SHOWN) > 0:
+        console.print(f"… and {more:,} more dead letters; `sluice status --json` has all")
+    if failed := status.streams.failed_batches:
+        text = f"{len(failed):,} batches of streams failed to the end; the sweep and `sluice redrive` try them again"
+        _line(console, text, "red")
+    for unit in status.aside[:_SHOWN]:
+        what = ", ".join(unit.files[:3]) or f"{unit.records:,} records"
+        _line(console, f"{unit.dataset}: {what} cannot be committed and is set aside: {unit.error}", "red")
+    for table in [table for table in status.derived if table.state == "failed"]:
+        _line(console, f"{table.table} failed {table.failures} times since {table.failing_since}: {table.error}", "red")
+
+
+def _letter(each: DeadLetter) -> str:
+    what = f"{each.file or each.message_id} is a dead letter: {each.reason}"
+    if each.due is None:
+        name = each.file or each.message_id
+        return f"{what}\nNext: `sluice redrive` reads it once more, `sluice discard {name}` gives it up."
+    when = max(0.0, each.due - datetime.now(UTC).timestamp())
+    return f"{what} (tried again by itself in {when:.0f} s)"
+
+
+def _line(console: Console, text: str, colour: str) -> None:
+    console.print(f"[{colour}]{escape(text)}[/{colour}]", highlight=False)
