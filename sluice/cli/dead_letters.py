@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,7 @@ from sluice.errors import CommandError, DeliveryError
 from sluice.ingestion.dead_letters import FileLetter, event_for, read_letter
 from sluice.ledger import UNKNOWN, Delivery, Ledger
 
-_AT_ONCE = 10
+_AT_ONCE, _LOOKING_SECONDS = 10, 20
 _SHOWN_BODY = 200
 
 
@@ -29,14 +30,12 @@ class DeadLetter:
     reason: str
     due: float | None
     letter: FileLetter | None = None
-    receipt: str = ""
 
 
-def read_dead_letters(outputs: dict[str, str], *, hide_seconds: int = 0) -> list[DeadLetter]:
-    """Return the dead letters of landing; with ``hide_seconds`` nobody else sees them for so long."""
-    found = [_read(message) for message in _messages(outputs["LandingDeadLetterQueueUrl"], hide_seconds)]
-    told = _reasons(outputs, [each.letter for each in found if each.letter])
-    return [_with_reason(each, told) for each in found]
+def read_dead_letters(outputs: dict[str, str]) -> list[DeadLetter]:
+    """Return the dead letters of landing."""
+    with _letters(outputs) as (found, _):
+        return found
 
 
 def discard(outputs: dict[str, str], what: str) -> list[DeadLetter]:
@@ -44,12 +43,13 @@ def discard(outputs: dict[str, str], what: str) -> list[DeadLetter]:
 
     The file stays in landing; the ledger says ``discarded``, with the reason that it had.
     """
-    given_up = [each for each in read_dead_letters(outputs, hide_seconds=30) if what in (each.file, each.message_id)]
-    ledger = Ledger(outputs["LedgerTableName"])
-    for each in given_up:
-        if each.letter:
-            ledger.record([_discarded(each, each.letter)])
-        client("sqs").delete_message(QueueUrl=outputs["LandingDeadLetterQueueUrl"], ReceiptHandle=each.receipt)
+    with _letters(outputs) as (found, remove):
+        given_up = [each for each in found if what in (each.file, each.message_id)]
+        ledger = Ledger(outputs["LedgerTableName"])
+        for each in given_up:
+            if each.letter:
+                ledger.record([_discarded(each, each.letter)])
+            remove(each)
     if not given_up:
         raise CommandError(
             f"There is no dead letter of {what}.",
@@ -61,25 +61,45 @@ def discard(outputs: dict[str, str], what: str) -> list[DeadLetter]:
 
 def hand_on(outputs: dict[str, str]) -> int:
     """Have every file that has a dead letter read again, by a call of its own; return how many."""
-    letters = [each for each in read_dead_letters(outputs, hide_seconds=30) if each.letter]
-    for each in letters:
-        assert each.letter is not None
-        client("lambda").invoke(
-            FunctionName=outputs["IngestFileAloneFunctionName"],
-            InvocationType="Event",
-            Payload=event_for(each.letter.notice),
-        )
-        client("sqs").delete_message(QueueUrl=outputs["LandingDeadLetterQueueUrl"], ReceiptHandle=each.receipt)
-    return len(letters)
+    count = 0
+    with _letters(outputs) as (found, remove):
+        for each in found:
+            if each.letter is None:
+                continue
+            function, event = outputs["IngestFileAloneFunctionName"], event_for(each.letter.notice)
+            client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=event)
+            remove(each)
+            count += 1
+    return count
 
 
-def _messages(queue: str, hide_seconds: int) -> Iterator[dict[str, Any]]:
+@contextmanager
+def _letters(outputs: dict[str, str]) -> Iterator[tuple[list[DeadLetter], Callable[[DeadLetter], None]]]:
+    """Yield all dead letters, and what removes one; those that stay are there for the next who looks."""
+    queue, kept = outputs["LandingDeadLetterQueueUrl"], dict[str, str]()
+
+    def remove(letter: DeadLetter) -> None:
+        client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=kept.pop(letter.message_id))
+
+    found = []
+    try:
+        for message in _messages(queue):
+            kept[message["MessageId"]] = message["ReceiptHandle"]
+            found.append(_read(message))
+        told = _reasons(outputs, [each.letter for each in found if each.letter])
+        yield [_with_reason(each, told) for each in found], remove
+    finally:
+        for receipt in kept.values():
+            client("sqs").change_message_visibility(QueueUrl=queue, ReceiptHandle=receipt, VisibilityTimeout=0)
+
+
+def _messages(queue: str) -> Iterator[dict[str, Any]]:
     seen: set[str] = set()
     while True:
         answer = client("sqs").receive_message(
             QueueUrl=queue,
             MaxNumberOfMessages=_AT_ONCE,
-            VisibilityTimeout=max(hide_seconds, 2),  # else the same ones come over and over
+            VisibilityTimeout=_LOOKING_SECONDS,  # else the same ones come over and over
             AttributeNames=["SentTimestamp"],
         )
         new = [message for message in answer.get("Messages", []) if message["MessageId"] not in seen]
@@ -90,15 +110,15 @@ def _messages(queue: str, hide_seconds: int) -> Iterator[dict[str, Any]]:
 
 
 def _read(message: dict[str, Any]) -> DeadLetter:
-    name, receipt = message["MessageId"], message["ReceiptHandle"]
+    name = message["MessageId"]
     try:
         letter = read_letter(message["Body"], float(message["Attributes"]["SentTimestamp"]) / 1000)
     except DeliveryError:
         shown = message["Body"][:_SHOWN_BODY]
-        return DeadLetter(name, "", "", f"no event of a file: {shown}", None, receipt=receipt)
+        return DeadLetter(name, "", "", f"no event of a file: {shown}", None)
     reason = letter.error or "its functions died, or could not be started"
     due = letter.at if letter.kills else letter.due
-    return DeadLetter(name, letter.notice.uri, letter.notice.version_id, reason, due, letter, receipt)
+    return DeadLetter(name, letter.notice.uri, letter.notice.version_id, reason, due, letter)
 
 
 def _reasons(outputs: dict[str, str], letters: list[FileLetter]) -> dict[str, str]:
@@ -112,7 +132,7 @@ def _with_reason(each: DeadLetter, told: dict[str, str]) -> DeadLetter:
     if each.letter is None or each.letter.notice.delivery_id not in told:
         return each
     reason = told[each.letter.notice.delivery_id]
-    return DeadLetter(each.message_id, each.file, each.version_id, reason, each.due, each.letter, each.receipt)
+    return DeadLetter(each.message_id, each.file, each.version_id, reason, each.due, each.letter)
 
 
 def _discarded(each: DeadLetter, letter: FileLetter) -> Delivery:

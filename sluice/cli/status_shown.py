@@ -188,7 +188,8 @@ def _letter(each: DeadLetter) -> str:
     what = f"{each.file or each.message_id} is a dead letter: {each.reason}"
     if each.due is None:
         name = each.file or each.message_id
-        return f"{what}\nNext: `sluice redrive` reads it once more, `sluice discard {name}` gives it up."
+        again = "`sluice redrive` reads it once more, " if each.file else ""
+        return f"{what}\nNext: {again}`sluice discard {name}` gives it up."
     when = max(0.0, each.due - datetime.now(UTC).timestamp())
     return f"{what} (tried again by itself in {when:.0f} s)"
 
