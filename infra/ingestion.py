@@ -100,6 +100,7 @@ class IngestionStack(Stack):
             report_batch_item_failures=True,
         )
         self._rules()
+        CfnOutput(self, "IngestFileFunctionName", value=ingest.function_name)
         CfnOutput(self, "IngestFileAloneFunctionName", value=self.alone.function_name)
         CfnOutput(self, "LandingQueueUrl", value=self.landing_queue.queue_url)
         CfnOutput(self, "LandingDeadLetterQueueUrl", value=self.landing_dead.queue_url)

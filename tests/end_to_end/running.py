@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import socket
 import subprocess
@@ -196,9 +197,10 @@ class Deployment:
         return sorted(listed, key=lambda row: (row["_delivery_id"], row["_position"] or 0, repr(row)))
 
     def function(self, part: str) -> str:
-        """Return the name of the deployed function that has ``part`` in it."""
+        """Return the name of the deployed function whose construct is called ``part``; CDK adds a hash to it."""
         pages = self.client("lambda").get_paginator("list_functions").paginate()
-        names = [f["FunctionName"] for page in pages for f in page["Functions"] if part in f["FunctionName"]]
+        names = [f["FunctionName"] for page in pages for f in page["Functions"]]
+        names = [name for name in names if re.search(f"-{part}[0-9A-F]{{8}}", name)]
         assert len(names) == 1, names
         return str(names[0])
 

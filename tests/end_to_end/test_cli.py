@@ -168,12 +168,28 @@ def test_redrive_with_no_dead_letters_puts_nothing_back(session: Session) -> Non
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
-        "landing: 0 messages put back", "commit: 0 messages put back", "streams: 0 batches handed on again",
+        "landing: 0 messages put back", "commit: 0 messages put back", "set aside: 0 units staged again",
+        "streams: 0 batches handed on again",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "command", ["up", "down", "outputs", "query", "status", "redrive", "generate", "send", "check", "demo"]
+    "command",
+    [
+        "up",
+        "down",
+        "outputs",
+        "query",
+        "status",
+        "plan",
+        "backfill",
+        "redrive",
+        "discard",
+        "generate",
+        "send",
+        "check",
+        "demo",
+    ],
 )
 def test_every_command_has_help(command: str) -> None:
     done = sluice(command, "--help")

@@ -19,7 +19,7 @@ import pytest
 
 from sluice.cli import local
 from sluice.ingestion.landing import Notice
-from sluice.ledger import UNKNOWN, Delivery
+from sluice.ledger import UNKNOWN, Delivery, Ledger
 from tests.end_to_end.running import CONTRACTS, Deployment, as_csv, sluice, until
 
 pytestmark = pytest.mark.slow
@@ -273,6 +273,17 @@ def test_bad_sql_is_said_and_fails(deployed: Deployment, sql: str, says: str) ->
     assert "Traceback" not in done.stderr
 
 
+#: Objects that are no data: folders' marks, and what Spark, Hive and a Mac leave beside it.
+MARKS = {
+    "": b"",
+    "folder/": b"",
+    "_SUCCESS": b"",
+    "year=2026/_committed_1": b"{}",
+    ".part-0.crc": b"crc",
+    ".DS_Store": b"x",
+}
+
+
 @dataclass(frozen=True)
 class Denied:
     """A function without one of its permissions, and how to give it back."""
@@ -283,8 +294,11 @@ class Denied:
 
 @pytest.fixture
 def denied(deployed: Deployment) -> Iterator[Denied]:
-    """The ingestor without its permission to read landing, and messages that die at their first failure."""
-    function = deployed.function("IngestFile")
+    """The ingestor without its permission to read landing, messages that die at their first failure, and no sweep."""
+    function = deployed.outputs["IngestFileFunctionName"]
+    events = deployed.client("events")
+    (sweep,) = [rule["Name"] for rule in events.list_rules()["Rules"] if "EachMinute" in rule["Name"]]
+    events.disable_rule(Name=sweep)
     role = deployed.client("lambda").get_function_configuration(FunctionName=function)["Role"].rsplit("/", 1)[-1]
     iam, sqs, queue = deployed.client("iam"), deployed.client("sqs"), deployed.outputs["LandingQueueUrl"]
     (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
@@ -298,6 +312,7 @@ def denied(deployed: Deployment) -> Iterator[Denied]:
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedrivePolicy": once})
 
     def restore() -> None:
+        events.enable_rule(Name=sweep)
         iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedrivePolicy": redrive})
 
@@ -316,9 +331,13 @@ def test_a_denied_permission_is_named_dead_lettered_and_recovered(deployed: Depl
     assert f"arn:aws:s3:::{deployed.landing}/odd_parcels/denied.csv" in log
     shown = sluice("status", COLUMNS="200")
     assert shown.returncode == 1
-    assert "1 dead letters" in shown.stdout
-    assert "sluice redrive" in shown.stdout
-    assert sluice("status", "--wait", "--timeout", "30").returncode == 1
+    assert "odd_parcels/denied.csv is a dead letter: ClientError" in shown.stdout
+    assert "AccessDenied" in shown.stdout
+    told = json.loads(sluice("status", "--json").stdout)
+    assert [letter["file"] for letter in told["dead_letters"]] == [notice.uri]
+    waited = sluice("status", "--wait", "--timeout", "5", COLUMNS="200")
+    assert waited.returncode == 1
+    assert f"not done after 5 s: {notice.uri}" in waited.stderr
 
     denied.restore()
     redriven = sluice("redrive")
@@ -327,6 +346,43 @@ def test_a_denied_permission_is_named_dead_lettered_and_recovered(deployed: Depl
     assert "landing: 1 messages put back" in redriven.stdout
     assert deployed.ended([notice])[notice.delivery_id].status == "committed"
     assert sluice("status", "--wait", "--timeout", "120").returncode == 0
+
+
+def test_a_dead_letter_can_be_given_up_and_is_then_accounted_for(deployed: Deployment, denied: Denied) -> None:
+    notice = deployed.put("odd_parcels/given-up.csv", GOOD)
+    until(lambda: deployed.depth("LandingDeadLetter"), "the message is dead-lettered")
+
+    given_up = sluice("discard", notice.uri, COLUMNS="200")
+
+    assert given_up.returncode == 0, given_up.stderr
+    assert "AccessDenied" in given_up.stdout
+    entry = deployed.ended([notice])[notice.delivery_id]
+    assert (entry.status, entry.quarantined) == ("discarded", None)
+    denied.restore()
+    assert sluice("status", "--wait", "--timeout", "120").returncode == 0
+    again = sluice("discard", notice.uri)
+    assert again.returncode == 1
+    assert "sluice status" in again.stderr
+
+
+def test_marks_that_are_no_data_are_counted_and_no_errors(deployed: Deployment) -> None:
+    notices = [deployed.put(f"odd_parcels/{name}", body) for name, body in MARKS.items()]
+    assert {entry.status for entry in deployed.ended(notices).values()} == {"ignored"}
+    assert sluice("status").returncode == 0
+
+
+def test_the_same_bytes_again_after_a_contract_came_are_no_duplicate(deployed: Deployment) -> None:
+    """What was rejected, quarantined to the last record or never read was not ingested: it has no duplicate."""
+    broken = as_csv([("", 1, "")])
+    for _ in range(2):
+        notice = deployed.put("odd_parcels/again.csv", broken)
+        assert deployed.ended([notice])[notice.delivery_id].status == "committed"
+    unread = [deployed.put("odd_parcels/unread.csv", b"no header of ours\n1\n") for _ in range(2)]
+    assert {entry.status for entry in deployed.ended(unread).values()} == {"rejected"}
+    unknown = [deployed.put("no_such_dataset/a.csv", GOOD) for _ in range(2)]
+    ledger = Ledger(deployed.outputs["LedgerTableName"])
+    keys = [(UNKNOWN, notice.delivery_id) for notice in unknown]
+    until(lambda: [d.status for d in ledger.known(keys).values()] == ["rejected"] * 2, "both are rejected")
 
 
 def test_after_all_of_them_a_good_file_arrives(deployed: Deployment, thrown: Thrown) -> None:

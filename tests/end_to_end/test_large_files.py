@@ -74,7 +74,7 @@ def test_two_gigabytes_go_through_a_function_of_512_mb(deployed: Deployment, tmp
     assert notice.size > _TWO_GB
     assert (entry.status, entry.accepted, entry.quarantined) == ("committed", 400_000 * times, 8_000 * times)
     assert _rows_of(deployed, notice) == 400_000 * times
-    log = deployed.log_of(deployed.function("IngestFile"), began)
+    log = deployed.log_of(deployed.function("IngestFileAlone"), began)
     peaks = [int(peak) for peak in re.findall(r"Max Memory Used: (\d+) MB", log)]
     assert max(peaks) < 450, f"{max(peaks)} MB of 512 leave too little room"
 
