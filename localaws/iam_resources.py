@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from localaws import iam_dynamodb
 from localaws.calls import Request
 from localaws.context import Context
+from localaws.iam_conditions import Given
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Need:
 
     action: str
     resources: tuple[str, ...]
-    context: Mapping[str, str | None] = field(default_factory=dict)
+    context: Mapping[str, Given] = field(default_factory=dict)
 
 
 class UnknownAction(Exception):
@@ -34,14 +36,16 @@ def needs(ctx: Context, request: Request) -> list[Need]:
         return _s3(request)
     if request.action in _WITHOUT_RESOURCE.get(request.service, ()):
         return [Need(f"{request.service}:{request.action}", ("*",))]
+    if request.service == "dynamodb":
+        return _dynamodb_needs(ctx, request)
     find = _RESOURCES.get(request.service)
     resources = tuple(find(_Arns(ctx, request), request.action, request.parameters)) if find else ()
     if not resources or not request.action:
         raise UnknownAction(f"{request.service}:{request.action or '(unknown)'}")
-    return _renamed(request, resources)
+    return _renamed(ctx, request, resources)
 
 
-def _renamed(request: Request, resources: tuple[str, ...]) -> list[Need]:
+def _renamed(ctx: Context, request: Request, resources: tuple[str, ...]) -> list[Need]:
     """Calls that need a permission of another name, or several."""
     service, action = request.service, request.action
     if service == "lambda" and action in {"Invoke", "InvokeAsync"}:
@@ -50,12 +54,62 @@ def _renamed(request: Request, resources: tuple[str, ...]) -> list[Need]:
         return [Need("sqs:" + action.removesuffix("Batch"), resources)]
     if service == "sns" and action == "PublishBatch":
         return [Need("sns:Publish", resources)]
-    if service == "dynamodb" and action in {"TransactWriteItems", "TransactGetItems"}:
-        return _transaction(request, resources)
-    if service == "dynamodb" and action in {"ExecuteStatement", "BatchExecuteStatement"}:
-        raise UnknownAction(f"{service}:{action}")
     context = _CONTEXTS[service](request.parameters) if service in _CONTEXTS else {}
-    return [Need(f"{service}:{action}", resources, context)]
+    return [Need(f"{service}:{action}", resources, context), *_passed(ctx, request)]
+
+
+def _passed(ctx: Context, request: Request) -> list[Need]:
+    """Who hands a role to a service needs leave to: else whoever may create a function may do all that any role may.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
+    """
+    found = [
+        role if role.startswith("arn:") else f"arn:aws:iam::{ctx.account}:role/{role}"
+        for path in _PASSED.get((request.service, request.action), ())
+        for role in _at(request.parameters, path.split("."))
+    ]
+    context: dict[str, Given] = {"iam:passedtoservice": f"{request.service}.amazonaws.com"}
+    return [Need("iam:PassRole", tuple(dict.fromkeys(found)), context)] if found else []
+
+
+def _at(given: Any, path: list[str]) -> list[str]:
+    """Return the texts at ``path``, through lists as well."""
+    if isinstance(given, list):
+        return [text for each in given for text in _at(each, path)]
+    if not path:
+        return [given] if isinstance(given, str) and given else []
+    return _at(given.get(path[0]), path[1:]) if isinstance(given, Mapping) else []
+
+
+#: Where calls name roles that a service is to act in.
+_PASSED: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("lambda", "CreateFunction"): ("Role",),
+    ("lambda", "UpdateFunctionConfiguration"): ("Role",),
+    ("glue", "CreateJob"): ("Role",),
+    ("glue", "UpdateJob"): ("JobUpdate.Role",),
+    ("glue", "CreateCrawler"): ("Role",),
+    ("glue", "UpdateCrawler"): ("Role",),
+    ("states", "CreateStateMachine"): ("roleArn",),
+    ("states", "UpdateStateMachine"): ("roleArn",),
+    ("scheduler", "CreateSchedule"): ("Target.RoleArn",),
+    ("scheduler", "UpdateSchedule"): ("Target.RoleArn",),
+    ("events", "PutRule"): ("RoleArn",),
+    ("events", "PutTargets"): ("Targets.RoleArn",),
+}
+
+
+def _dynamodb_needs(ctx: Context, request: Request) -> list[Need]:
+    """Statements of PartiQL are not read here, so nobody but the administrator may make them."""
+    arn, action = _Arns(ctx, request), request.action
+    if action.endswith("Statement") or action == "ExecuteTransaction":
+        raise UnknownAction(f"dynamodb:{action}")
+    if action == "GetRecords" or request.parameters.get("StreamArn"):
+        found = tuple(_dynamodb(arn, action, request.parameters))
+        return [Need(f"dynamodb:{action}", found)]
+    wanted = iam_dynamodb.wanted(ctx, request)
+    if not wanted:
+        raise UnknownAction(f"dynamodb:{action}")
+    return [Need(f"dynamodb:{name}", (_dynamodb_arn(arn, table),), context) for name, table, context in wanted]
 
 
 # ---- S3
@@ -96,6 +150,13 @@ _S3_VERSIONED = {
 }
 
 
+#: Condition keys of S3 by what they stand in; of its other keys nothing is known.
+_S3_CONDITIONS = (
+    "prefix", "delimiter", "max-keys", "versionId", "x-amz-acl", "x-amz-copy-source", "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-aws-kms-key-id", "x-amz-storage-class",
+)  # fmt: skip
+
+
 def _s3(request: Request) -> list[Need]:
     given = request.parameters
     bucket = f"arn:aws:s3:::{request.bucket}" if request.bucket else "*"
@@ -103,13 +164,9 @@ def _s3(request: Request) -> list[Need]:
     if "versionId" in given and permission in _S3_VERSIONED:
         permission += "VersionTagging" if permission.endswith("Tagging") else "Version"
         permission = permission.replace("TaggingVersion", "Version")
-    context = {
-        f"s3:{name.lower()}": str(given[name])
-        for name in ("prefix", "delimiter", "max-keys", *(name for name in given if name.startswith("x-amz-")))
-        if name in given
+    context: dict[str, Given] = {
+        f"s3:{name.lower()}": str(given[name]) if name in given else None for name in _S3_CONDITIONS
     }
-    if "versionId" in given:
-        context["s3:versionid"] = str(given["versionId"])
     if request.action == "DeleteObjects":
         return [Need(f"s3:{permission}", tuple(f"{bucket}/{key}" for key in given["keys"]) or (bucket,), context)]
     wanted = [Need(f"s3:{permission}", (f"{bucket}/{request.key}" if request.key else bucket,), context)]
@@ -188,24 +245,13 @@ def _dynamodb(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
         return [stream]
     if action == "GetRecords":
         return [_first(given, "ShardIterator").split("|")[0]]
-    if action.startswith("Transact"):
-        tables = [next(iter(item.values()))["TableName"] for item in given.get("TransactItems", ())]
-    elif "RequestItems" in given:
-        tables = list(given["RequestItems"])
-    else:
-        tables = [_first(given, "TableName", "ResourceArn", "TableArn")]
-    found = [arn("dynamodb", table if table.startswith("arn:") else f"table/{table}") for table in tables if table]
-    return [f"{table}/index/{given['IndexName']}" for table in found] if given.get("IndexName") else found
+    table = _first(given, "TableName", "ResourceArn", "TableArn", "SourceTableName", "TargetTableName")
+    return [_dynamodb_arn(arn, table)] if table else []
 
 
-_TRANSACTION = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Get": "GetItem"}
-
-
-def _transaction(request: Request, resources: tuple[str, ...]) -> list[Need]:
-    """A transaction needs the permission of each of its parts."""
-    parts = (next(iter(item)) for item in request.parameters["TransactItems"])
-    actions = (f"dynamodb:{_TRANSACTION.get(part, 'ConditionCheckItem')}" for part in parts)
-    return [Need(action, (table,)) for action, table in zip(actions, resources, strict=True)]
+def _dynamodb_arn(arn: _Arns, table: str) -> str:
+    """Of ``name``, ``name/index/its-name`` or either's ARN."""
+    return arn("dynamodb", table if table.startswith("arn:") else f"table/{table}")
 
 
 def _glue(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
@@ -379,23 +425,10 @@ _RESOURCES: Mapping[str, _Finder] = {
 }
 
 
-def _dynamodb_context(given: Mapping[str, Any]) -> Mapping[str, str | None]:
-    for key in ("Key", "Item"):
-        values = [str(next(iter(value.values()))) for value in (given.get(key) or {}).values()]
-        if values:
-            return {"dynamodb:leadingkeys": values[0]}
-    return {}
-
-
-def _sts_context(given: Mapping[str, Any]) -> Mapping[str, str | None]:
-    return {"sts:externalid": given.get("ExternalId"), "sts:rolesessionname": given.get("RoleSessionName")}
-
-
-def _cloudwatch_context(given: Mapping[str, Any]) -> Mapping[str, str | None]:
+def _cloudwatch_context(given: Mapping[str, Any]) -> Mapping[str, Given]:
     return {"cloudwatch:namespace": given.get("Namespace")}
 
 
-_CONTEXTS: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, str | None]]] = {
-    "sts": _sts_context,
+_CONTEXTS: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Given]]] = {
     "cloudwatch": _cloudwatch_context,
 }
