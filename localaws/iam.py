@@ -1,9 +1,8 @@
 """Identity policies enforced on every call: a role may do what its policies say, and nothing else.
 
-Not simulated: resource policies, permission boundaries, session and trust policies, and the use of KMS keys that
-encrypted buckets, queues and tables imply. The access keys ``test`` and ``ak`` are the administrator's and pass;
-other keys that STS did not give out are refused, as are requests that are not signed. An action whose resources are
-not known is denied to roles by name.
+Who calls has been verified by then (`localaws.admission`); the administrator's key passes. Not simulated: resource
+policies, permission boundaries, and the use of KMS keys that encrypted buckets, queues and tables imply. An action whose
+resources are not known is denied to roles by name, and a condition whose key is not known allows nothing.
 """
 
 from __future__ import annotations
@@ -12,20 +11,20 @@ import collections
 import datetime
 import json
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from moto.iam.models import iam_backends
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
 from localaws import callers, calls, iam_policies, trust
 from localaws.callers import Session, session_of
 from localaws.context import ADMIN_ACCESS_KEY, Context
 from localaws.iam_conditions import Given, Supplied
 from localaws.iam_resources import UnknownAction, needs
-from localaws.moto_patches import replace
 from localaws.refusals import Refused, answer
+
+App = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 _LOG_LENGTH = 200_000
 #: Condition keys that no request here has: there are no networks, organizations, users, devices or forwarded calls.
@@ -59,17 +58,15 @@ _decisions: collections.deque[AccessDecision] = collections.deque(maxlen=_LOG_LE
 _policies: dict[str, tuple[tuple[Any, ...], tuple[iam_policies.Statement, ...]]] = {}
 _lock = threading.Lock()
 _current: Context | None = None
-_moto_call = DomainDispatcherApplication.__call__
 
 
 def install(ctx: Context) -> None:
-    """Check every call that this process's moto answers; the newest context wins."""
+    """Forget what was decided before; the newest context wins."""
     global _current  # noqa: PLW0603  moto's classes are process-wide
     _current = ctx
     _decisions.clear()
     trust.install(ctx)
     _policies.clear()
-    replace(DomainDispatcherApplication, "__call__", _call)
 
 
 def decisions() -> list[AccessDecision]:
@@ -88,15 +85,19 @@ def is_allowed(ctx: Context, role_arn: str, action: str, resource: str) -> bool:
 # ---- on every call
 
 
-def _call(self: Any, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    ctx, request = _current, calls.read(environ)
-    if ctx is None or request is None:
-        raise RuntimeError("a request came here that nobody has verified: localaws.admission stands before moto")
-    if refused := _refusal(ctx, request):
-        method = environ["REQUEST_METHOD"]
-        return answer(start_response, refused, protocol=request.protocol, method=method, service=request.service)
-    answered: Iterable[bytes] = _moto_call(self, environ, start_response)
-    return answered
+def middleware(app: App, ctx: Context) -> App:
+    """Let through to ``app`` the calls that their callers may make; they have been verified by `localaws.admission`."""
+
+    def checked(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        request = calls.read(environ)
+        if request is None:
+            raise RuntimeError("a request came here that nobody has verified: localaws.admission stands before this")
+        if refused := _refusal(ctx, request):
+            method = environ["REQUEST_METHOD"]
+            return answer(start_response, refused, protocol=request.protocol, method=method, service=request.service)
+        return app(environ, start_response)
+
+    return checked
 
 
 def _refusal(ctx: Context, request: calls.Request) -> Refused | None:

@@ -7,13 +7,14 @@ An action that is not listed here is denied to roles, with an error that names i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote
 
 from localaws import iam_dynamodb
 from localaws.calls import Request
 from localaws.context import Context
+from localaws.iam_actions import kinds
 from localaws.iam_conditions import Given
 
 
@@ -33,29 +34,36 @@ class UnknownAction(Exception):
 def needs(ctx: Context, request: Request) -> list[Need]:
     """Return every permission that ``request`` needs; raises `UnknownAction`."""
     if request.service == "s3":
-        return _s3(request)
-    if request.action in _WITHOUT_RESOURCE.get(request.service, ()):
-        return [Need(f"{request.service}:{request.action}", ("*",))]
-    if request.service == "dynamodb":
-        return _dynamodb_needs(ctx, request)
-    find = _RESOURCES.get(request.service)
-    resources = tuple(find(_Arns(ctx, request), request.action, request.parameters)) if find else ()
-    if not resources or not request.action:
-        raise UnknownAction(f"{request.service}:{request.action or '(unknown)'}")
-    return _renamed(ctx, request, resources)
+        wanted = _s3(request)
+    elif request.service == "dynamodb":
+        wanted = _dynamodb_needs(ctx, request)
+    else:
+        service, find = request.service, _RESOURCES.get(request.service)
+        resources = tuple(find(_Arns(ctx, request), request.action, request.parameters)) if find else ()
+        context = _CONTEXTS[service](request.parameters) if service in _CONTEXTS else {}
+        wanted = [Need(f"{service}:{_permission(service, request.action)}", resources, context)]
+    return [_as_documented(ctx, request, need) for need in (*wanted, *_passed(ctx, request))]
 
 
-def _renamed(ctx: Context, request: Request, resources: tuple[str, ...]) -> list[Need]:
-    """Calls that need a permission of another name, or several."""
-    service, action = request.service, request.action
-    if service == "lambda" and action in {"Invoke", "InvokeAsync"}:
-        return [Need("lambda:InvokeFunction", resources)]
-    if service == "sqs":
-        return [Need("sqs:" + action.removesuffix("Batch"), resources)]
-    if service == "sns" and action == "PublishBatch":
-        return [Need("sns:Publish", resources)]
-    context = _CONTEXTS[service](request.parameters) if service in _CONTEXTS else {}
-    return [Need(f"{service}:{action}", resources, context), *_passed(ctx, request)]
+def _as_documented(ctx: Context, request: Request, need: Need) -> Need:
+    """Return ``need`` against the kinds of resources that AWS checks its action against, and against no other."""
+    known = kinds(*need.action.split(":"))
+    if known is None:
+        raise UnknownAction(need.action)
+    if not known:
+        return replace(need, resources=("*",))
+    if not need.resources:
+        return replace(need, resources=(known[0].all_of(ctx.account, request.region),))
+    if not all(any(kind.pattern.fullmatch(resource) for kind in known) for resource in need.resources):
+        raise UnknownAction(need.action)
+    return need
+
+
+def _permission(service: str, action: str) -> str:
+    """Return the permission's name where it is not the call's."""
+    if service == "lambda" and action in {"Invoke", "InvokeAsync", "InvokeWithResponseStream"}:
+        return "InvokeFunction"
+    return action.removesuffix("Batch") if service == "sqs" or (service, action) == ("sns", "PublishBatch") else action
 
 
 def _passed(ctx: Context, request: Request) -> list[Need]:
@@ -106,6 +114,8 @@ def _dynamodb_needs(ctx: Context, request: Request) -> list[Need]:
     if action == "GetRecords" or request.parameters.get("StreamArn"):
         found = tuple(_dynamodb(arn, action, request.parameters))
         return [Need(f"dynamodb:{action}", found)]
+    if kinds("dynamodb", action) == ():
+        return [Need(f"dynamodb:{action}", ())]
     wanted = iam_dynamodb.wanted(ctx, request)
     if not wanted:
         raise UnknownAction(f"dynamodb:{action}")
@@ -131,6 +141,11 @@ _S3_PERMISSIONS = {
     "CopyObject": "PutObject",
     "PostObject": "PutObject",
     "DeleteObjects": "DeleteObject",
+    "SelectObjectContent": "GetObject",
+    "DeleteAnalyticsConfiguration": "PutAnalyticsConfiguration",
+    "DeleteIntelligentTieringConfiguration": "PutIntelligentTieringConfiguration",
+    "DeleteInventoryConfiguration": "PutInventoryConfiguration",
+    "DeleteMetricsConfiguration": "PutMetricsConfiguration",
     "GetBucketEncryptionConfiguration": "GetEncryptionConfiguration",
     "DeleteEncryptionConfiguration": "PutEncryptionConfiguration",
     "DeleteLifecycleConfiguration": "PutLifecycleConfiguration",
@@ -177,30 +192,6 @@ def _s3(request: Request) -> list[Need]:
 
 
 # ---- the other services
-
-_WITHOUT_RESOURCE: Mapping[str, frozenset[str]] = {
-    "sqs": frozenset({"ListQueues"}),
-    "sns": frozenset({"ListTopics", "ListSubscriptions", "Unsubscribe", "GetSubscriptionAttributes"}),
-    "dynamodb": frozenset({"ListTables", "DescribeLimits", "DescribeEndpoints", "ListStreams"}),
-    "lambda": frozenset({"ListFunctions", "ListEventSourceMappings", "ListLayers", "GetAccountSettings"}),
-    "states": frozenset({"ListStateMachines", "ListActivities", "SendTaskSuccess", "SendTaskFailure",
-                         "SendTaskHeartbeat", "ValidateStateMachineDefinition"}),
-    "athena": frozenset({"ListWorkGroups", "ListEngineVersions", "ListDataCatalogs"}),
-    "kinesis": frozenset({"ListStreams", "DescribeLimits"}),
-    "events": frozenset({"ListEventBuses", "TestEventPattern", "ListRules"}),
-    "kms": frozenset({"ListKeys", "ListAliases", "CreateKey", "GenerateRandom"}),
-    "logs": frozenset({"DescribeLogGroups"}),
-    "cloudwatch": frozenset({"PutMetricData", "GetMetricData", "GetMetricStatistics", "ListMetrics", "DescribeAlarms"}),
-    "sts": frozenset({"GetAccessKeyInfo", "GetSessionToken", "DecodeAuthorizationMessage"}),
-    "ssm": frozenset({"DescribeParameters"}),
-    "secretsmanager": frozenset({"ListSecrets", "GetRandomPassword"}),
-    "glue": frozenset({"ListJobs", "GetJobs", "GetSecurityConfigurations", "GetTags"}),
-    "lakeformation": frozenset({"GetDataAccess", "GetDataLakeSettings", "ListPermissions", "ListResources"}),
-    "scheduler": frozenset({"ListSchedules", "ListScheduleGroups"}),
-    "cloudformation": frozenset({"ListStacks", "ListExports", "ValidateTemplate"}),
-    "firehose": frozenset({"ListDeliveryStreams"}),
-    "tag": frozenset({"GetResources", "GetTagKeys", "GetTagValues"}),
-}  # fmt: skip
 
 
 class _Arns:
@@ -255,6 +246,8 @@ def _dynamodb_arn(arn: _Arns, table: str) -> str:
 
 
 def _glue(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    if tagged := _first(given, "ResourceArn"):
+        return [tagged]
     if "Job" in action or "Bookmark" in action:
         names = given.get("JobNames") or [_first(given, "JobName", "Name")]
         return [arn("glue", f"job/{name}") for name in names if name]
@@ -284,7 +277,12 @@ def _lambda(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
     if uuid := _first(given, "UUID"):
         return [arn("lambda", f"event-source-mapping:{uuid}")]
     if layer := _first(given, "LayerName"):
-        return [arn("lambda", layer if layer.startswith("arn:") else f"layer:{layer}")]
+        version = _first(given, "VersionNumber")
+        return [
+            arn(
+                "lambda", f"{layer if layer.startswith('arn:') else f'layer:{layer}'}{f':{version}' if version else ''}"
+            )
+        ]
     name = _first(given, "FunctionName", "Resource")
     if not name:
         return []
@@ -359,10 +357,11 @@ def _kms(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
 
 
 def _logs(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    del action
     group = _first(given, "logGroupName") or _first(given, "logGroupIdentifier", "resourceArn").split(":log-group:")[-1]
     if not group:
         groups = given.get("logGroupNames") or ()
-        return [arn("logs", f"log-group:{name}:*") for name in groups] or (["*"] if action == "GetQueryResults" else [])
+        return [arn("logs", f"log-group:{name}:*") for name in groups]
     stream = _first(given, "logStreamName")
     return [arn("logs", f"log-group:{group.removesuffix(':*')}:{f'log-stream:{stream}' if stream else '*'}")]
 
@@ -397,6 +396,20 @@ def _kinesis(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
     return [arn("kinesis", name if name.startswith("arn:") else f"stream/{name}")] if name else []
 
 
+def _scheduler(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    name = _first(given, "Name", "ResourceArn")
+    if "ScheduleGroup" in action or name.startswith("arn:"):
+        return [arn("scheduler", name if name.startswith("arn:") else f"schedule-group/{name}")] if name else []
+    return [arn("scheduler", f"schedule/{_first(given, 'GroupName') or 'default'}/{name}")] if name else []
+
+
+def _cloudformation(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    """A stack is named in policies with the id behind its name, which changes with each that has this name."""
+    del action
+    name = _first(given, "StackName")
+    return [arn("cloudformation", name if name.startswith("arn:") else f"stack/{name}/*")] if name else []
+
+
 def _ssm(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
     names = given.get("Names") or [_first(given, "Name") or (_first(given, "Path") if "Path" in action else "")]
     return [arn("ssm", f"parameter/{name.lstrip('/')}") for name in names if name]
@@ -419,9 +432,9 @@ _RESOURCES: Mapping[str, _Finder] = {
     "iam": _iam,
     "ssm": _ssm,
     "secretsmanager": _named("secretsmanager", "secret:", "SecretId", "Name"),
-    "scheduler": _named("scheduler", "schedule/default/", "Name"),
+    "scheduler": _scheduler,
     "firehose": _named("firehose", "deliverystream/", "DeliveryStreamName"),
-    "cloudformation": _named("cloudformation", "stack/", "StackName"),
+    "cloudformation": _cloudformation,
 }
 
 

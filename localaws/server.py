@@ -159,7 +159,9 @@ class LocalAws:
             return werkzeug_app.create_backend_app(service)
 
         app: App = werkzeug_app.DomainDispatcherApplication(create)
-        verified = admission.middleware(faults.middleware(app, self.context), self.context)
+        verified = admission.middleware(
+            faults.middleware(iam.middleware(app, self.context), self.context), self.context
+        )
         return gate.guard(self._with_own_routes(verified), self.context)
 
     def _with_own_routes(self, app: App) -> App:
