@@ -1,8 +1,8 @@
 """Identity policies enforced on every call: a role may do what its policies say, and nothing else.
 
 Who calls has been verified by then (`localaws.admission`); the administrator's key passes. Not simulated: resource
-policies, permission boundaries, and the use of KMS keys that encrypted buckets, queues and tables imply. An action whose
-resources are not known is denied to roles by name, and a condition whose key is not known allows nothing.
+policies, permission boundaries, and the use of KMS keys that encrypted buckets, queues and tables imply. An action
+whose resources are not known is denied to roles by name, and a condition whose key is not known allows nothing.
 """
 
 from __future__ import annotations

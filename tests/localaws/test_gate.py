@@ -150,7 +150,8 @@ STRANGE = [
     "[::1].evil.example", "169.254.169.254", "192.168.0.7:4566", "amazonaws.com", "evilamazonaws.com",
     "s3.amazonaws.com.evil.example", "ec2-1-2-3-4.compute-1.amazonaws.com", "x.us-east-1.elb.amazonaws.com",
     "d.x.us-east-1.rds.amazonaws.com", "user@localhost", "localhost:80:80", "localhost:", "localhost:99999", "a b",
-    "localhost,evil.example", "localhost/evil", "..localhost", ".localhost", "l\u043ecalhost", "localhost%00.evil.example",
+    "localhost,evil.example", "localhost/evil", "..localhost", ".localhost", "l\u043ecalhost",
+    "localhost%00.evil.example",
 ]  # fmt: skip
 
 
