@@ -195,6 +195,8 @@ _S3_HEADERS = {
 
 
 def _s3(environ: dict[str, Any], access_key: str, region: str) -> Request:
+    if environ["PATH_INFO"].startswith("/v20180820/"):  # S3 Control, which moto tells by this path: no bucket's
+        return Request("s3", "", access_key, region, protocol="s3")
     bucket, _, key = environ["PATH_INFO"].lstrip("/").encode("latin-1").decode("utf-8", "replace").partition("/")
     query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
     parameters: dict[str, Any] = {**query, **{name: environ[it] for it, name in _S3_HEADERS.items() if it in environ}}

@@ -138,9 +138,22 @@ def _sts_refusal(ctx: Context, request: calls.Request, session: Session | None) 
         )
     if request.action != "AssumeRole":
         return _identity_refusal(ctx, request, session) if session else None
-    given = request.parameters
+    return _unread(request.parameters) or _trust_refusal(ctx, request, session)
+
+
+def _unread(given: Mapping[str, Any]) -> Refused | None:
+    """Refuse what would narrow or mark a session, and is not read here: it would give more than was asked for."""
     if unread := sorted({name.split(".")[0] for name in given} & {"PolicyArns", "Tags", "TransitiveTagKeys"}):
         return Refused("AccessDenied", f"localaws does not simulate {', '.join(unread)} of a session: leave it out.")
+    try:
+        iam_policies.parse(str(given.get("Policy") or '{"Statement": []}'))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return Refused("MalformedPolicyDocument", f"The session's policy cannot be read: {error}")
+    return None
+
+
+def _trust_refusal(ctx: Context, request: calls.Request, session: Session | None) -> Refused | None:
+    given = request.parameters
     who = session.arn if session else f"arn:aws:iam::{ctx.account}:root"
     role_arn = str(given.get("RoleArn", ""))
     refused = Refused(

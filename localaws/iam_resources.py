@@ -174,6 +174,8 @@ _S3_CONDITIONS = (
 
 def _s3(request: Request) -> list[Need]:
     given = request.parameters
+    if not request.action:
+        raise UnknownAction("s3:(unknown)")
     bucket = f"arn:aws:s3:::{request.bucket}" if request.bucket else "*"
     permission = _S3_PERMISSIONS.get(request.action, request.action)
     if "versionId" in given and permission in _S3_VERSIONED:

@@ -41,7 +41,8 @@ _S3 = {
 }
 _BAD_REQUESTS = {
     "AuthorizationQueryParametersError", "EntityTooLarge", "EntityTooSmall", "IncompleteBody", "IncompleteSignature",
-    "InvalidArgument", "InvalidPolicyDocument", "InvalidRequest", "InvalidToken", "MalformedPOSTRequest",
+    "InvalidArgument", "InvalidPolicyDocument", "InvalidRequest", "InvalidToken",
+    "MalformedPolicyDocument", "MalformedPOSTRequest",
     "XAmzContentSHA256Mismatch",
 }  # fmt: skip
 

@@ -76,7 +76,7 @@ def adopt() -> None:
     Only where the environment brings none of its own, or the well-known one.
     """
     given = os.environ.get("AWS_ACCESS_KEY_ID", "test"), os.environ.get("AWS_SECRET_ACCESS_KEY", WELL_KNOWN_SECRET)
-    if given == ("test", WELL_KNOWN_SECRET) and (found := _access(os.environ.get("AWS_ENDPOINT_URL", ""))):
+    if given == ("test", WELL_KNOWN_SECRET) and (found := _access(os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/"))):
         export(found["endpoint"], found["secret"])
 
 
@@ -203,6 +203,9 @@ def stop(data: Path) -> bool:
     """End the local AWS that was started from ``data``; tell whether one ran."""
     pid = _read_pid(data)
     (data / "pid").unlink(missing_ok=True)
+    for mark in (CACHE / "running").glob("*"):
+        if mark.read_text() == str(data.resolve()):
+            mark.unlink(missing_ok=True)
     if pid is None:
         return False
     os.kill(pid, signal.SIGTERM)

@@ -10,6 +10,7 @@ import uuid
 from typing import Any
 
 import pytest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from localaws import callers
 from localaws.context import Context
 from localaws.iam_conditions import UNKNOWN, Supplied, holds
 from localaws.iam_policies import decide, parse
-from tests.localaws.requests import send
+from tests.localaws.requests import send, signed
 from tests.localaws.running import ctx, function, invoke, role  # noqa: F401
 from tests.localaws.test_iam import Caller, code
 
@@ -430,6 +431,21 @@ def test_what_is_described_and_tagged_is_checked_where_it_is(ctx: Context) -> No
     tags = Caller(ctx, {"Action": "glue:GetTags", "Resource": f"{job}mine"})("glue")
     assert code(tags.get_tags, ResourceArn=f"{job}other") == "AccessDeniedException"
     assert code(tags.get_tags, ResourceArn=f"{job}mine") == "ok"
+
+
+def test_a_sessions_policy_that_cannot_be_read_is_refused(ctx: Context) -> None:
+    arn = role(ctx, f"wide-{uuid.uuid4().hex[:6]}", {"Action": "s3:*", "Resource": "*"})
+    for policy in ("x", "[]", "{}", '{"Statement": [{"Effect": "Allow"}]}', '{"Statement": ["x"]}'):
+        assert assumes(ctx.client("sts"), arn, Policy=policy) == "MalformedPolicyDocument"
+
+
+def test_what_moto_takes_for_s3_control_is_no_object_of_a_bucket(ctx: Context) -> None:
+    keys = Caller(ctx, {"Action": "s3:*Object", "Resource": "arn:aws:s3:::*"}).keys
+    credentials = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+    target = "/v20180820/configuration/publicAccessBlock"
+    answer = send(ctx, "GET", target, signed(ctx, "s3", "GET", target, credentials=credentials))
+    assert answer.status == 403
+    assert "does not know which resources s3:" in answer.said
 
 
 def test_a_session_that_was_forgotten_is_nobodys(ctx: Context) -> None:
