@@ -90,6 +90,17 @@ def _access(endpoint: str) -> dict[str, str] | None:
     return found if found["endpoint"] == endpoint else None
 
 
+def _remember(endpoint: str, data: Path) -> str:
+    """Note where the local AWS at ``endpoint`` keeps how to reach it; return its secret."""
+    mark = _folder_mark(endpoint)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.write_text(str(data.resolve()))
+    found = _access(endpoint)
+    if found is None:
+        raise CommandError(f"The local AWS is ready, but {data / 'access.json'} does not tell how to reach it.")
+    return found["secret"]
+
+
 def _folder_mark(endpoint: str) -> Path:
     """Return the file that names the data folder of the local AWS at ``endpoint``."""
     return CACHE / "running" / re.sub(r"[^a-z0-9.]+", "-", endpoint)
@@ -168,16 +179,9 @@ def start(
     (assembly / "used-by" / str(process.pid)).touch()
     endpoint = f"http://127.0.0.1:{port}"
     _wait_until_ready(process, log, data)
-    mark = _folder_mark(endpoint)
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    mark.write_text(str(data.resolve()))
-    found = _access(endpoint)
-    if found is None:
-        raise CommandError(f"The local AWS is ready, but {data / 'access.json'} does not tell how to reach it.")
+    secret_of_run = _remember(endpoint, data)
     done = time.perf_counter()
-    return LocalRun(
-        endpoint, found["secret"], process, {"synthesize": synthesized - began, "deploy": done - synthesized}
-    )
+    return LocalRun(endpoint, secret_of_run, process, {"synthesize": synthesized - began, "deploy": done - synthesized})
 
 
 def deploy_again(endpoint: str, contracts: list[Path], environment: str) -> None:
