@@ -32,7 +32,7 @@ def report(sample: Path, scratch: Path, console: Console) -> None:
             console.print(f"sluice up {name}: {sum(run.seconds.values()):.1f} s {run.seconds}")
             if name.startswith("cold"):
                 local.stop(scratch / name[:4])
-        local.export(run.endpoint)
+        local.export(run.endpoint, run.secret)
         outputs = stack_outputs("dev")
         times = []
         for number in range(_UPLOADS):

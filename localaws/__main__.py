@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import gc
+import secrets
 import signal
 import sys
 import tempfile
 import threading
 from pathlib import Path
 
+from localaws.context import WELL_KNOWN_SECRET
 from localaws.coverage import coverage
 from localaws.deploy_errors import DeployError
 
@@ -22,16 +24,23 @@ def main(arguments: list[str] | None = None) -> int:
     serve.add_argument("--assembly", type=Path, help="a cloud assembly (cdk.out) to deploy")
     serve.add_argument("--port", type=int, default=4566, help="the loopback port; 0 takes a free one")
     serve.add_argument("--data", type=Path, help="the only directory written to; a temporary one if left out")
+    serve.add_argument(
+        "--secret",
+        action="store_true",
+        help="sign with a secret of this run alone instead of `test`: keeps other users of this machine out. "
+        "It stands in access.json in the data folder, which only you can read",
+    )
     serve.add_argument("--region", default="us-east-1")
     commands.add_parser("coverage", help="list the resource types and properties that can be deployed")
     given = parser.parse_args(arguments)
     if given.command == "coverage":
         sys.stdout.write(coverage())
         return 0
-    return _serve(given.assembly, port=given.port, data=given.data, region=given.region)
+    secret = secrets.token_urlsafe(30) if given.secret else WELL_KNOWN_SECRET
+    return _serve(given.assembly, port=given.port, data=given.data, region=given.region, secret=secret)
 
 
-def _serve(assembly: Path | None, *, port: int, data: Path | None, region: str) -> int:
+def _serve(assembly: Path | None, *, port: int, data: Path | None, region: str, secret: str) -> int:
     # Nearly all that a start makes (modules, API models, resources) stays: looking through it for garbage again and
     # again would take a fifth of the start. What little is garbage (some 30 MB) is kept, rather than halt all threads.
     gc.disable()
@@ -42,7 +51,7 @@ def _serve(assembly: Path | None, *, port: int, data: Path | None, region: str) 
         signal.signal(number, lambda *_: stop.set())
     with (
         tempfile.TemporaryDirectory(prefix="localaws-") as temporary,
-        LocalAws.start(port=port, scratch=data or Path(temporary), region=region) as running,
+        LocalAws.start(port=port, scratch=data or Path(temporary), region=region, secret=secret) as running,
     ):
         if assembly is not None:
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,9 +17,10 @@ log = logging.getLogger("localaws")
 
 #: The account that every local resource belongs to (moto's default).
 ACCOUNT = "123456789012"
-#: Credentials that pass every permission check: the person at the keyboard, and localaws itself.
+#: The key that passes every permission check: the person at the keyboard, and localaws itself.
 ADMIN_ACCESS_KEY = "test"
-ADMIN_SECRET_KEY = "test"
+#: What it signs with where nobody asks for a secret of one run alone.
+WELL_KNOWN_SECRET = "test"
 
 _CLIENT_CONFIG = Config(
     inject_host_prefix=False,
@@ -34,13 +36,16 @@ class Context:
     """One running local AWS.
 
     ``endpoint`` is the base URL (``http://127.0.0.1:4566``) that serves all APIs; ``scratch`` the only directory
-    written to; ``region`` the one that the assembly deploys to.
+    written to; ``region`` the one that the assembly deploys to; ``secret`` what the administrator's key signs with;
+    ``token`` what opens the server's own routes.
     """
 
     endpoint: str
     scratch: Path
     region: str = "us-east-1"
     account: str = ACCOUNT
+    secret: str = WELL_KNOWN_SECRET
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     stopping: threading.Event = field(default_factory=threading.Event)
     _closers: list[Callable[[], None]] = field(default_factory=list)
     _clients: dict[str, Any] = field(default_factory=dict)
@@ -55,7 +60,7 @@ class Context:
                     region_name=self.region,
                     endpoint_url=self.endpoint,
                     aws_access_key_id=ADMIN_ACCESS_KEY,
-                    aws_secret_access_key=ADMIN_SECRET_KEY,
+                    aws_secret_access_key=self.secret,
                     config=_CLIENT_CONFIG,
                 )
             return self._clients[service]

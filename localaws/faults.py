@@ -153,12 +153,10 @@ def throttles(action: str, stream: str) -> bool:
 
 
 def middleware(app: App, ctx: Context) -> App:
-    """Wrap the WSGI ``app`` so that its calls are seen, and ``/_localaws/faults`` is served."""
+    """Wrap the WSGI ``app`` so that its calls are seen."""
     del ctx
 
     def observed(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if environ.get("PATH_INFO", "").startswith(_PATH):
-            return _serve(environ, start_response)
         if _state.off:
             return app(environ, start_response)
         request = calls.read(environ)
@@ -203,8 +201,8 @@ def _kill(access_key: str, call: Call) -> None:
         kill()
 
 
-def _serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """``POST …/arm`` (a fault point as JSON), ``…/disarm``, ``…/throttle`` (a `Throttle` or null), ``…/record``.
+def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """Serve ``POST …/arm`` (a fault point as JSON), ``…/disarm``, ``…/throttle`` (a `Throttle` or null), ``…/record``.
 
     ``GET …/calls`` ends a recording.
     """

@@ -17,9 +17,8 @@ from moto.glue.exceptions import ConcurrentRunsExceededException, JobRunNotFound
 from moto.glue.models import FakeJob
 from moto.glue.responses import GlueResponse
 from moto.iam.models import iam_backends
-from moto.sts.models import sts_backends
 
-from localaws import glue_arguments
+from localaws import glue_arguments, trust
 from localaws.context import Context
 from localaws.glue_arguments import JobArguments, UnsupportedArgument
 from localaws.glue_process import WORKERS, Launch
@@ -83,14 +82,7 @@ class JobRuns:
 
     def _launch(self, run: JobRun, arguments: JobArguments) -> tuple[Launch, str]:
         ctx, wanted = self.ctx, run.wanted
-        role = sts_backends[ctx.account]["aws"].assume_role(
-            region_name=ctx.region,
-            role_session_name=_SESSION_NAME,
-            role_arn=wanted.role_arn,
-            policy="",
-            duration=43200,
-            external_id="",
-        )
+        role = trust.assume_as_service(ctx, wanted.role_arn, "glue.amazonaws.com", _SESSION_NAME)
         launch = Launch(
             script=wanted.script,
             arguments=arguments,

@@ -14,6 +14,8 @@ from typing import Any
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
+from localaws.gate import HEADERS, TARGET
+
 log = logging.getLogger("localaws.http")
 
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -74,8 +76,14 @@ class RequestHandler(MotoRequestHandler):
     def run_wsgi(self) -> None:
         """Answer one request. Replaces werkzeug's, which closes the connection after every answer."""
         environ = self.make_environ()
-        chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
+        environ[HEADERS] = self.headers.items()
+        environ[TARGET] = self.requestline.split()[1]
+        chunked = "Transfer-Encoding" in self.headers
         body = None
+        if not self._is_framed():
+            self.send_error(400, "The body's length is not said, or said twice")
+            self.close_connection = True
+            return
         if not chunked:
             body = environ["wsgi.input"] = _Body(self.rfile, int(self.headers.get("Content-Length") or 0))
         try:
@@ -91,6 +99,16 @@ class RequestHandler(MotoRequestHandler):
             self.close_connection = True
         if chunked:
             self.close_connection = True
+
+    def _is_framed(self) -> bool:
+        """Whether the body's end is told in one way: what two readers understand differently hides a second request.
+
+        https://www.rfc-editor.org/rfc/rfc9112#section-6.3
+        """
+        lengths, codings = self.headers.get_all("Content-Length", []), self.headers.get_all("Transfer-Encoding", [])
+        if codings:
+            return not lengths and [coding.strip().lower() for coding in codings] == ["chunked"]
+        return len(lengths) < 2 and all(length.isascii() and length.isdigit() for length in lengths)
 
     def _call(self, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], Iterable[bytes]]:
         answer: dict[str, Any] = {}
@@ -118,7 +136,7 @@ class RequestHandler(MotoRequestHandler):
             rest = iter(()) if bodiless else parts
             chunk = not bodiless and "content-length" not in names
             for name, value in headers:
-                self.send_header(name, value)
+                self.send_header(name, value)  # "Connection: close" ends the connection after this answer
             if chunk:
                 self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()

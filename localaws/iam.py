@@ -1,9 +1,8 @@
 """Identity policies enforced on every call: a role may do what its policies say, and nothing else.
 
-Not simulated: resource policies, permission boundaries, session and trust policies, and the use of KMS keys that
-encrypted buckets, queues and tables imply. The access keys ``test`` and ``ak`` are the administrator's and pass;
-other keys that STS did not give out are refused, as are requests that are not signed. An action whose resources are
-not known is denied to roles by name.
+Who calls has been verified by then (`localaws.admission`); the administrator's key passes. Not simulated: resource
+policies, permission boundaries, and the use of KMS keys that encrypted buckets, queues and tables imply. An action
+whose resources are not known is denied to roles by name, and a condition whose key is not known allows nothing.
 """
 
 from __future__ import annotations
@@ -12,24 +11,37 @@ import collections
 import datetime
 import json
 import threading
-import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from xml.sax.saxutils import escape
 
 from moto.iam.models import iam_backends
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication
-from moto.sts.models import sts_backends
 
-from localaws import calls, iam_policies
-from localaws.context import Context
-from localaws.iam_resources import UnknownAction, needs
-from localaws.moto_patches import replace
+from localaws import callers, calls, iam_policies, trust
+from localaws.callers import Session, session_of
+from localaws.context import ADMIN_ACCESS_KEY, Context
+from localaws.iam_actions import UnknownAction
+from localaws.iam_conditions import Given, Supplied
+from localaws.iam_resources import needs
+from localaws.refusals import Refused, answer
 
-ADMIN_KEYS = frozenset({"test", "ak"})
+App = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
 _LOG_LENGTH = 200_000
-_ALWAYS_ALLOWED = {"sts:GetCallerIdentity"}
+#: Condition keys that no request here has: there are no networks, organizations, users, devices or forwarded calls.
+_ABSENT = (
+    "aws:calledvia", "aws:calledviafirst", "aws:calledvialast", "aws:federatedprovider", "aws:multifactorauthage",
+    "aws:multifactorauthpresent", "aws:principalorgid", "aws:principalorgpaths", "aws:principalservicename",
+    "aws:principalservicenameslist", "aws:referer", "aws:resourceorgid", "aws:resourceorgpaths", "aws:sourceaccount",
+    "aws:sourcearn", "aws:sourceidentity", "aws:sourceorgid", "aws:sourcevpc", "aws:sourcevpcarn", "aws:sourcevpce",
+    "aws:username", "aws:vpcsourceip",
+)  # fmt: skip
+_ALWAYS_ALLOWED = {"GetCallerIdentity"}
+#: Ways to credentials that rest on what is not simulated (users, identity providers): they would be given to anybody.
+_NO_CREDENTIALS = {
+    "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "AssumeRoot", "GetDelegatedAccessToken", "GetFederationToken",
+    "GetSessionToken", "GetWebIdentityToken",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,40 +55,19 @@ class AccessDecision:
     allowed: bool
 
 
-@dataclass(frozen=True)
-class Session:
-    """Who calls with temporary credentials."""
-
-    role_arn: str
-    session_name: str
-
-    @property
-    def role(self) -> str:
-        """The role's name, without its path."""
-        return self.role_arn.rsplit("/", 1)[-1]
-
-    @property
-    def arn(self) -> str:
-        """The caller's ARN as AWS writes it in errors."""
-        return f"arn:aws:sts::{self.role_arn.split(':')[4]}:assumed-role/{self.role}/{self.session_name}"
-
-
 _decisions: collections.deque[AccessDecision] = collections.deque(maxlen=_LOG_LENGTH)
-_sessions: dict[str, Session] = {}
 _policies: dict[str, tuple[tuple[Any, ...], tuple[iam_policies.Statement, ...]]] = {}
 _lock = threading.Lock()
 _current: Context | None = None
-_moto_call = DomainDispatcherApplication.__call__
 
 
 def install(ctx: Context) -> None:
-    """Check every call that this process's moto answers; the newest context wins."""
+    """Forget what was decided before; the newest context wins."""
     global _current  # noqa: PLW0603  moto's classes are process-wide
     _current = ctx
     _decisions.clear()
-    _sessions.clear()
+    trust.install(ctx)
     _policies.clear()
-    replace(DomainDispatcherApplication, "__call__", _call)
 
 
 def decisions() -> list[AccessDecision]:
@@ -92,56 +83,99 @@ def is_allowed(ctx: Context, role_arn: str, action: str, resource: str) -> bool:
     return _decide(ctx, session, action, resource, {}).allowed
 
 
-def session_of(access_key: str) -> Session | None:
-    """Return who was given ``access_key`` by STS, or None."""
-    if access_key in ADMIN_KEYS:
-        return None
-    session = _sessions.get(access_key)
-    if session is None and _current is not None:
-        for assumed in reversed(sts_backends[_current.account]["aws"].assumed_roles):
-            if assumed.access_key_id == access_key:
-                session = _sessions[access_key] = Session(assumed.role_arn, assumed.session_name)
-                break
-    return session
-
-
 # ---- on every call
 
 
-def _call(self: Any, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    ctx = _current
-    if ctx is not None and not calls.is_own_page(environ):
+def middleware(app: App, ctx: Context) -> App:
+    """Let through to ``app`` the calls that their callers may make; they have been verified by `localaws.admission`."""
+
+    def checked(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = calls.read(environ)
         if request is None:
-            unsigned = calls.Request("", "", "", ctx.region, protocol="s3")
-            return _answer(environ, start_response, unsigned, "AccessDenied", "The request is not signed.")
-        if request.access_key not in ADMIN_KEYS and (refusal := _refusal(ctx, request)):
-            return _answer(environ, start_response, request, *refusal)
-    answer: Iterable[bytes] = _moto_call(self, environ, start_response)
-    return answer
+            raise RuntimeError("a request came here that nobody has verified: localaws.admission stands before this")
+        if refused := _refusal(ctx, request):
+            method = environ["REQUEST_METHOD"]
+            return answer(start_response, refused, protocol=request.protocol, method=method, service=request.service)
+        return app(environ, start_response)
+
+    return checked
 
 
-def _refusal(ctx: Context, request: calls.Request) -> tuple[str, str] | None:
-    """Why ``request`` is refused (error code and message), or None."""
+def _refusal(ctx: Context, request: calls.Request) -> Refused | None:
+    """Why ``request`` is refused, or None."""
     session = session_of(request.access_key)
-    if session is None:
-        return "InvalidClientTokenId", "The security token included in the request is invalid."
-    if f"{request.service}:{request.action}" in _ALWAYS_ALLOWED:
+    if session is None and request.access_key != ADMIN_ACCESS_KEY:  # forgotten since its signature was verified
+        return Refused("InvalidClientTokenId", "The security token included in the request is invalid.")
+    if request.service == "sts" and request.action not in _ALWAYS_ALLOWED:
+        return _sts_refusal(ctx, request, session)
+    if session is None or request.service == "sts":
         return None
+    return _identity_refusal(ctx, request, session)
+
+
+def _identity_refusal(ctx: Context, request: calls.Request, session: Session) -> Refused | None:
     try:
         wanted = needs(ctx, request)
     except UnknownAction as action:
         _decisions.append(AccessDecision(session.role, session.session_name, str(action), "?", allowed=False))
-        return "AccessDenied", (
+        return Refused(
+            "AccessDenied",
             f"localaws does not know which resources {action} needs permission for, so it denies it to {session.arn}. "
-            "Add it to localaws/iam_resources.py"
+            "Add it to localaws/iam_resources.py",
         )
     for need in wanted:
         for resource in need.resources:
             decision = _decide(ctx, session, need.action, resource, need.context)
             if not decision.allowed:
-                return "AccessDenied", _denial(session, need.action, resource, decision)
+                return Refused("AccessDenied", _denial(session, need.action, resource, decision))
     return None
+
+
+def _sts_refusal(ctx: Context, request: calls.Request, session: Session | None) -> Refused | None:
+    if request.action in _NO_CREDENTIALS:
+        return Refused(
+            "AccessDenied",
+            f"localaws gives out credentials of roles only: {request.action} is not simulated. Use AssumeRole.",
+        )
+    if request.action != "AssumeRole":
+        return _identity_refusal(ctx, request, session) if session else None
+    return _unread(request.parameters) or _trust_refusal(ctx, request, session)
+
+
+def _unread(given: Mapping[str, Any]) -> Refused | None:
+    """Refuse what would narrow or mark a session, and is not read here: it would give more than was asked for."""
+    if unread := sorted({name.split(".")[0] for name in given} & {"PolicyArns", "Tags", "TransitiveTagKeys"}):
+        return Refused("AccessDenied", f"localaws does not simulate {', '.join(unread)} of a session: leave it out.")
+    try:
+        iam_policies.parse(str(given.get("Policy") or '{"Statement": []}'))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return Refused("MalformedPolicyDocument", f"The session's policy cannot be read: {error}")
+    return None
+
+
+def _trust_refusal(ctx: Context, request: calls.Request, session: Session | None) -> Refused | None:
+    given = request.parameters
+    who = session.arn if session else f"arn:aws:iam::{ctx.account}:root"
+    role_arn = str(given.get("RoleArn", ""))
+    refused = Refused(
+        "AccessDenied", f"User: {who} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
+    )
+    role = callers.role_of(ctx, role_arn)
+    if role is None:
+        return refused
+    context = Supplied(
+        {
+            **_global_context(ctx, session),
+            "sts:externalid": given.get("ExternalId"),
+            "sts:rolesessionname": given.get("RoleSessionName"),
+            "sts:sourceidentity": given.get("SourceIdentity"),
+        }
+    )
+    trusted = trust.trusts(ctx, role, trust.Principal(session=session), context)
+    if not trusted.allowed or session is None:
+        return None if trusted.allowed else refused
+    decision = _decide(ctx, session, "sts:AssumeRole", role_arn, context)
+    return None if decision.allowed or (trusted.named and not decision.explicit) else refused
 
 
 def _denial(session: Session, action: str, resource: str, decision: iam_policies.Decision) -> str:
@@ -154,27 +188,47 @@ def _denial(session: Session, action: str, resource: str, decision: iam_policies
 
 
 def _decide(
-    ctx: Context, session: Session, action: str, resource: str, context: Mapping[str, str | None]
+    ctx: Context, session: Session, action: str, resource: str, context: Mapping[str, Given]
 ) -> iam_policies.Decision:
-    given = {
-        "aws:securetransport": "true",
-        "aws:principalarn": session.role_arn,
-        "aws:principalaccount": ctx.account,
-        "aws:requestedregion": ctx.region,
-        "aws:resourceaccount": ctx.account,
-        "aws:sourceip": "127.0.0.1",
-        "aws:currenttime": datetime.datetime.now(datetime.UTC).isoformat(),
-        **context,
-    }
+    given = Supplied({**_global_context(ctx, session), **context})
     decision = iam_policies.decide(_statements(ctx, session.role), action, resource, given)
+    if decision.allowed and session.policy:  # it narrows what the role may, and grants nothing
+        decision = iam_policies.decide(iam_policies.parse(session.policy), action, resource, given)
     _decisions.append(AccessDecision(session.role, session.session_name, action, resource, decision.allowed))
     return decision
+
+
+def _global_context(ctx: Context, session: Session | None) -> Supplied:
+    """The keys that every request has, as far as localaws knows them; None is what no request here has."""
+    role = callers.role_of(ctx, session.role_arn) if session else None
+    listed = (role.tags or []) if role is not None else []
+    tags = {f"aws:principaltag/{tag['Key'].lower()}": str(tag["Value"]) for tag in listed}
+    absent = dict.fromkeys(_ABSENT)
+    now = datetime.datetime.now(datetime.UTC)
+    return Supplied(
+        {
+            **absent,
+            **tags,
+            "aws:securetransport": "true",
+            "aws:principalarn": session.role_arn if session else f"arn:aws:iam::{ctx.account}:root",
+            "aws:principalaccount": ctx.account,
+            "aws:principaltype": "AssumedRole" if session else "Account",
+            "aws:principalisawsservice": "false",
+            "aws:viaawsservice": "false",
+            "aws:userid": f"{session.role_id}:{session.session_name}" if session else ctx.account,
+            "aws:requestedregion": ctx.region,
+            "aws:resourceaccount": ctx.account,
+            "aws:sourceip": "127.0.0.1",
+            "aws:currenttime": now.isoformat(),
+            "aws:epochtime": str(int(now.timestamp())),
+        }
+    )
 
 
 def _statements(ctx: Context, role_name: str) -> tuple[iam_policies.Statement, ...]:
     """The role's policies, parsed again only when one of them has changed."""
     backend = iam_backends[ctx.account]["aws"]
-    role = next((role for role in backend.roles.values() if role.name == role_name), None)
+    role = next((role for role in list(backend.roles.values()) if role.name == role_name), None)
     if role is None:
         return ()
     documents = (*role.policies.values(), *(_managed_document(policy) for policy in role.managed_policies.values()))
@@ -191,57 +245,3 @@ def _managed_document(policy: Any) -> Any:
 
 def _text(document: Any) -> str:
     return document if isinstance(document, str) else json.dumps(document)
-
-
-# ---- how each protocol says no
-
-
-def _answer(
-    environ: dict[str, Any], start_response: Any, request: calls.Request, code: str, message: str
-) -> Iterable[bytes]:
-    request_id = str(uuid.uuid4())
-    headers = [("x-amzn-RequestId", request_id)]
-    status = "403 Forbidden"
-    if request.protocol in {"s3", "query"}:
-        if request.protocol == "s3":
-            code = "InvalidAccessKeyId" if code == "InvalidClientTokenId" else code
-            body = (
-                f"<Error><Code>{code}</Code><Message>{escape(message)}</Message>"
-                f"<RequestId>{request_id}</RequestId></Error>"
-            )
-        else:
-            code = "AuthorizationError" if request.service == "sns" and code == "AccessDenied" else code
-            body = (
-                f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
-                f"<RequestId>{request_id}</RequestId></ErrorResponse>"
-            )
-        headers.append(("Content-Type", "application/xml"))
-        payload = f'<?xml version="1.0" encoding="UTF-8"?>\n{body}'.encode()
-    else:
-        code = "UnrecognizedClientException" if code == "InvalidClientTokenId" else "AccessDeniedException"
-        if request.protocol != "rest":
-            status = "400 Bad Request"
-        headers.append(("x-amzn-ErrorType", code))
-        payload, content_type = _json_or_cbor(
-            request.protocol, {"__type": code, "message": message, "Message": message}
-        )
-        headers.append(("Content-Type", content_type))
-        if request.protocol == "cbor":
-            headers.append(("smithy-protocol", "rpc-v2-cbor"))
-    if environ["REQUEST_METHOD"] == "HEAD":
-        payload = b""
-    headers.append(("Content-Length", str(len(payload))))
-    start_response(status, headers)
-    return [payload]
-
-
-def _json_or_cbor(protocol: str, error: Mapping[str, str]) -> tuple[bytes, str]:
-    if protocol != "cbor":
-        return json.dumps(error).encode(), "application/x-amz-json-1.1"
-    pairs = b"".join(_cbor_text(name) + _cbor_text(value) for name, value in error.items())
-    return bytes([0xA0 + len(error)]) + pairs, "application/cbor"
-
-
-def _cbor_text(text: str) -> bytes:
-    raw = text.encode()
-    return b"\x79" + len(raw).to_bytes(2, "big") + raw

@@ -5,36 +5,42 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 
 from __future__ import annotations
 
-import datetime
-import fnmatch
 import functools
-import ipaddress
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from localaws.iam_conditions import Conditions, filled_in, holds, wildcard
+
 Matcher = Callable[[str], bool]
-#: Condition keys in lower case.
-Conditions = Mapping[str, str | None]
+_Conditions = tuple[tuple[str, str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One parsed statement; ``conditions`` are (operator, key, wanted values)."""
+    """One parsed statement; ``conditions`` are (operator, key, wanted values).
+
+    ``variable`` is its text where that has policy variables: what it means then depends on who asks.
+    """
 
     allows: bool
     is_action: Matcher
     is_resource: Matcher
-    conditions: tuple[tuple[str, str, tuple[str, ...]], ...]
+    conditions: _Conditions
+    variable: str = ""
 
     def applies(self, action: str, resource: str, context: Conditions) -> bool:
         """Whether the statement speaks about this request."""
-        return (
-            self.is_action(action.lower())
-            and self.is_resource(resource)
-            and all(_holds(operator, context.get(key), wanted) for operator, key, wanted in self.conditions)
+        if not self.is_action(action.lower()):
+            return False
+        statement = _resolved(self, context) if self.variable else self
+        if statement is None:  # who asks has no value for a variable, or none that is known
+            return not self.allows
+        return statement.is_resource(resource) and all(
+            holds(operator, context.get(key), wanted, allows=self.allows)
+            for operator, key, wanted in statement.conditions
         )
 
 
@@ -60,21 +66,63 @@ def decide(statements: Iterable[Statement], action: str, resource: str, context:
 @functools.lru_cache(maxsize=512)
 def parse(document: str) -> tuple[Statement, ...]:
     """Parse a policy document (JSON); equal texts share one result."""
-    statements = json.loads(document)["Statement"]
-    return tuple(_statement(raw) for raw in ([statements] if isinstance(statements, dict) else statements))
+    parsed = json.loads(document)
+    statements = parsed["Statement"]
+    # Before that version of the language, `${` was text like any other.
+    variables = parsed.get("Version") == "2012-10-17"
+    listed = [statements] if isinstance(statements, dict) else statements
+    return tuple(_statement(raw, variables=variables) for raw in listed)
 
 
-def _statement(raw: Mapping[str, Any]) -> Statement:
+def parse_trust(raw: Mapping[str, Any]) -> Statement:
+    """Parse one statement of a role's trust policy: it names no resource, the role is its resource."""
+    return _statement({**raw, "Resource": "*"}, variables=True)
+
+
+def _statement(raw: Mapping[str, Any], *, variables: bool) -> Statement:
+    used = {name: raw[name] for name in ("Resource", "NotResource", "Condition") if name in raw}
+    text = json.dumps(used) if variables else ""
     return Statement(
         allows=raw["Effect"] == "Allow",
         is_action=_matcher(raw, "Action", lower=True),
         is_resource=_matcher(raw, "Resource"),
-        conditions=tuple(
-            (operator, key.lower(), tuple(str(value) for value in _listed(wanted)))
-            for operator, pairs in (raw.get("Condition") or {}).items()
-            for key, wanted in pairs.items()
-        ),
+        conditions=_conditions(raw),
+        variable=text if "${" in text else "",
     )
+
+
+def _conditions(raw: Mapping[str, Any]) -> _Conditions:
+    return tuple(
+        (operator, key.lower(), tuple(_text(value) for value in _listed(wanted)))
+        for operator, pairs in (raw.get("Condition") or {}).items()
+        for key, wanted in pairs.items()
+    )
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _resolved(statement: Statement, context: Conditions) -> Statement | None:
+    """Return the statement for who asks in ``context``; None if a variable in it has no known value."""
+    complete = True
+
+    def fill(value: Any) -> Any:
+        nonlocal complete
+        if isinstance(value, dict):
+            return {name: fill(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [fill(inner) for inner in value]
+        if not isinstance(value, str) or "${" not in value:
+            return value
+        filled = filled_in(value, context)
+        complete = complete and filled is not None
+        return filled
+
+    raw = fill(json.loads(statement.variable))
+    if not complete:
+        return None
+    return Statement(statement.allows, statement.is_action, _matcher(raw, "Resource"), _conditions(raw))
 
 
 def _matcher(raw: Mapping[str, Any], element: str, *, lower: bool = False) -> Matcher:
@@ -90,68 +138,9 @@ def _any_pattern(patterns: Iterable[str], *, lower: bool) -> Matcher:
     folded = [pattern.lower() if lower else pattern for pattern in patterns]
     if "*" in folded:
         return lambda text: True
-    compiled = re.compile("|".join(f"(?:{_wildcard(pattern)})" for pattern in folded), re.DOTALL)
+    compiled = re.compile("|".join(f"(?:{wildcard(pattern)})" for pattern in folded), re.DOTALL)
     return lambda text: compiled.fullmatch(text) is not None
-
-
-@functools.lru_cache(maxsize=2048)
-def _wildcard(pattern: str) -> str:
-    return re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
 
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
-
-
-# ---- conditions
-
-_COMPARISONS: dict[str, Callable[[str, str], bool]] = {
-    "StringEquals": lambda given, wanted: given == wanted,
-    "StringEqualsIgnoreCase": lambda given, wanted: given.lower() == wanted.lower(),
-    "StringLike": lambda given, wanted: re.fullmatch(_wildcard(wanted), given, re.DOTALL) is not None,
-    "ArnEquals": fnmatch.fnmatchcase,
-    "ArnLike": fnmatch.fnmatchcase,
-    "Bool": lambda given, wanted: given.lower() == wanted.lower(),
-    "NumericEquals": lambda given, wanted: float(given) == float(wanted),
-    "NumericLessThan": lambda given, wanted: float(given) < float(wanted),
-    "NumericLessThanEquals": lambda given, wanted: float(given) <= float(wanted),
-    "NumericGreaterThan": lambda given, wanted: float(given) > float(wanted),
-    "NumericGreaterThanEquals": lambda given, wanted: float(given) >= float(wanted),
-    "DateEquals": lambda given, wanted: _date(given) == _date(wanted),
-    "DateLessThan": lambda given, wanted: _date(given) < _date(wanted),
-    "DateLessThanEquals": lambda given, wanted: _date(given) <= _date(wanted),
-    "DateGreaterThan": lambda given, wanted: _date(given) > _date(wanted),
-    "DateGreaterThanEquals": lambda given, wanted: _date(given) >= _date(wanted),
-    "IpAddress": lambda given, wanted: ipaddress.ip_address(given) in ipaddress.ip_network(wanted, strict=False),
-}
-_NEGATIONS = {
-    "StringNotEquals": "StringEquals",
-    "StringNotEqualsIgnoreCase": "StringEqualsIgnoreCase",
-    "StringNotLike": "StringLike",
-    "ArnNotEquals": "ArnEquals",
-    "ArnNotLike": "ArnLike",
-    "NumericNotEquals": "NumericEquals",
-    "DateNotEquals": "DateEquals",
-    "NotIpAddress": "IpAddress",
-}
-
-
-def _holds(operator: str, given: str | None, wanted: tuple[str, ...]) -> bool:
-    if operator == "Null":
-        return (given is None) == (wanted[0].lower() == "true")
-    base, _, rest = operator.rpartition(":")
-    every = base == "ForAllValues"
-    if_exists = rest.endswith("IfExists")
-    name = rest.removesuffix("IfExists")
-    negated = name in _NEGATIONS
-    compare = _COMPARISONS.get(_NEGATIONS.get(name, name))
-    if compare is None:
-        raise ValueError(f"IAM condition operator {operator} is unknown")
-    if given is None:
-        return if_exists or negated or every
-    return any(compare(given, value) for value in wanted) != negated
-
-
-def _date(text: str) -> datetime.datetime:
-    moment = datetime.datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)

@@ -7,143 +7,66 @@ An action that is not listed here is denied to roles, with an error that names i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
-from urllib.parse import unquote
 
+from localaws import iam_dynamodb, iam_s3
 from localaws.calls import Request
 from localaws.context import Context
-
-
-@dataclass(frozen=True)
-class Need:
-    """One permission: it is granted if every resource is allowed. ``context`` has condition keys in lower case."""
-
-    action: str
-    resources: tuple[str, ...]
-    context: Mapping[str, str | None] = field(default_factory=dict)
-
-
-class UnknownAction(Exception):
-    """The permissions of a call are not known, so nobody but the administrator may make it."""
+from localaws.iam_actions import Need, UnknownAction, kinds
+from localaws.iam_conditions import Given
+from localaws.iam_passed import passed
 
 
 def needs(ctx: Context, request: Request) -> list[Need]:
     """Return every permission that ``request`` needs; raises `UnknownAction`."""
     if request.service == "s3":
-        return _s3(request)
-    if request.action in _WITHOUT_RESOURCE.get(request.service, ()):
-        return [Need(f"{request.service}:{request.action}", ("*",))]
-    find = _RESOURCES.get(request.service)
-    resources = tuple(find(_Arns(ctx, request), request.action, request.parameters)) if find else ()
-    if not resources or not request.action:
-        raise UnknownAction(f"{request.service}:{request.action or '(unknown)'}")
-    return _renamed(request, resources)
+        wanted = iam_s3.needs(request)
+    elif request.service == "dynamodb":
+        wanted = _dynamodb_needs(ctx, request)
+    else:
+        service, find = request.service, _RESOURCES.get(request.service)
+        resources = tuple(find(_Arns(ctx, request), request.action, request.parameters)) if find else ()
+        context = _CONTEXTS[service](request.parameters) if service in _CONTEXTS else {}
+        wanted = [Need(f"{service}:{_permission(service, request.action)}", resources, context)]
+    return [_as_documented(ctx, request, need) for need in (*wanted, *passed(ctx, request))]
 
 
-def _renamed(request: Request, resources: tuple[str, ...]) -> list[Need]:
-    """Calls that need a permission of another name, or several."""
-    service, action = request.service, request.action
-    if service == "lambda" and action in {"Invoke", "InvokeAsync"}:
-        return [Need("lambda:InvokeFunction", resources)]
-    if service == "sqs":
-        return [Need("sqs:" + action.removesuffix("Batch"), resources)]
-    if service == "sns" and action == "PublishBatch":
-        return [Need("sns:Publish", resources)]
-    if service == "dynamodb" and action in {"TransactWriteItems", "TransactGetItems"}:
-        return _transaction(request, resources)
-    if service == "dynamodb" and action in {"ExecuteStatement", "BatchExecuteStatement"}:
-        raise UnknownAction(f"{service}:{action}")
-    context = _CONTEXTS[service](request.parameters) if service in _CONTEXTS else {}
-    return [Need(f"{service}:{action}", resources, context)]
+def _as_documented(ctx: Context, request: Request, need: Need) -> Need:
+    """Return ``need`` against the kinds of resources that AWS checks its action against, and against no other."""
+    known = kinds(*need.action.split(":"))
+    if known is None:
+        raise UnknownAction(need.action)
+    if not known:
+        return replace(need, resources=("*",))
+    if not need.resources:
+        return replace(need, resources=(known[0].all_of(ctx.account, request.region),))
+    if not all(any(kind.pattern.fullmatch(resource) for kind in known) for resource in need.resources):
+        raise UnknownAction(need.action)
+    return need
 
 
-# ---- S3
-
-_S3_PERMISSIONS = {
-    "ListObjects": "ListBucket",
-    "ListObjectsV2": "ListBucket",
-    "HeadBucket": "ListBucket",
-    "ListObjectVersions": "ListBucketVersions",
-    "ListMultipartUploads": "ListBucketMultipartUploads",
-    "ListBuckets": "ListAllMyBuckets",
-    "ListParts": "ListMultipartUploadParts",
-    "HeadObject": "GetObject",
-    "GetObjectAttributes": "GetObjectAttributes",
-    "CreateMultipartUpload": "PutObject",
-    "UploadPart": "PutObject",
-    "UploadPartCopy": "PutObject",
-    "CompleteMultipartUpload": "PutObject",
-    "CopyObject": "PutObject",
-    "PostObject": "PutObject",
-    "DeleteObjects": "DeleteObject",
-    "GetBucketEncryptionConfiguration": "GetEncryptionConfiguration",
-    "DeleteEncryptionConfiguration": "PutEncryptionConfiguration",
-    "DeleteLifecycleConfiguration": "PutLifecycleConfiguration",
-    "DeleteReplicationConfiguration": "PutReplicationConfiguration",
-    "DeleteBucketTagging": "PutBucketTagging",
-    "DeleteBucketCORS": "PutBucketCORS",
-    "DeleteBucketPublicAccessBlock": "PutBucketPublicAccessBlock",
-    "DeleteBucketOwnershipControls": "PutBucketOwnershipControls",
-}
-_S3_VERSIONED = {
-    "GetObject",
-    "DeleteObject",
-    "GetObjectTagging",
-    "PutObjectTagging",
-    "DeleteObjectTagging",
-    "GetObjectAcl",
-}
+def _permission(service: str, action: str) -> str:
+    """Return the permission's name where it is not the call's."""
+    if service == "lambda" and action in {"Invoke", "InvokeAsync", "InvokeWithResponseStream"}:
+        return "InvokeFunction"
+    return action.removesuffix("Batch") if service == "sqs" or (service, action) == ("sns", "PublishBatch") else action
 
 
-def _s3(request: Request) -> list[Need]:
-    given = request.parameters
-    bucket = f"arn:aws:s3:::{request.bucket}" if request.bucket else "*"
-    permission = _S3_PERMISSIONS.get(request.action, request.action)
-    if "versionId" in given and permission in _S3_VERSIONED:
-        permission += "VersionTagging" if permission.endswith("Tagging") else "Version"
-        permission = permission.replace("TaggingVersion", "Version")
-    context = {
-        f"s3:{name.lower()}": str(given[name])
-        for name in ("prefix", "delimiter", "max-keys", *(name for name in given if name.startswith("x-amz-")))
-        if name in given
-    }
-    if "versionId" in given:
-        context["s3:versionid"] = str(given["versionId"])
-    if request.action == "DeleteObjects":
-        return [Need(f"s3:{permission}", tuple(f"{bucket}/{key}" for key in given["keys"]) or (bucket,), context)]
-    wanted = [Need(f"s3:{permission}", (f"{bucket}/{request.key}" if request.key else bucket,), context)]
-    if request.action in {"CopyObject", "UploadPartCopy"}:
-        source, _, version = unquote(str(given["x-amz-copy-source"]).lstrip("/")).partition("?")
-        wanted.append(Need("s3:GetObjectVersion" if version else "s3:GetObject", (f"arn:aws:s3:::{source}",)))
-    return wanted
-
-
-# ---- the other services
-
-_WITHOUT_RESOURCE: Mapping[str, frozenset[str]] = {
-    "sqs": frozenset({"ListQueues"}),
-    "sns": frozenset({"ListTopics", "ListSubscriptions", "Unsubscribe", "GetSubscriptionAttributes"}),
-    "dynamodb": frozenset({"ListTables", "DescribeLimits", "DescribeEndpoints", "ListStreams"}),
-    "lambda": frozenset({"ListFunctions", "ListEventSourceMappings", "ListLayers", "GetAccountSettings"}),
-    "states": frozenset({"ListStateMachines", "ListActivities", "SendTaskSuccess", "SendTaskFailure",
-                         "SendTaskHeartbeat", "ValidateStateMachineDefinition"}),
-    "athena": frozenset({"ListWorkGroups", "ListEngineVersions", "ListDataCatalogs"}),
-    "kinesis": frozenset({"ListStreams", "DescribeLimits"}),
-    "events": frozenset({"ListEventBuses", "TestEventPattern", "ListRules"}),
-    "kms": frozenset({"ListKeys", "ListAliases", "CreateKey", "GenerateRandom"}),
-    "logs": frozenset({"DescribeLogGroups"}),
-    "cloudwatch": frozenset({"PutMetricData", "GetMetricData", "GetMetricStatistics", "ListMetrics", "DescribeAlarms"}),
-    "sts": frozenset({"GetAccessKeyInfo", "GetSessionToken", "DecodeAuthorizationMessage"}),
-    "ssm": frozenset({"DescribeParameters"}),
-    "secretsmanager": frozenset({"ListSecrets", "GetRandomPassword"}),
-    "glue": frozenset({"ListJobs", "GetJobs", "GetSecurityConfigurations", "GetTags"}),
-    "lakeformation": frozenset({"GetDataAccess", "GetDataLakeSettings", "ListPermissions", "ListResources"}),
-    "scheduler": frozenset({"ListSchedules", "ListScheduleGroups"}),
-    "cloudformation": frozenset({"ListStacks", "ListExports", "ValidateTemplate"}),
-    "firehose": frozenset({"ListDeliveryStreams"}),
-    "tag": frozenset({"GetResources", "GetTagKeys", "GetTagValues"}),
-}  # fmt: skip
+def _dynamodb_needs(ctx: Context, request: Request) -> list[Need]:
+    """Statements of PartiQL are not read here, so nobody but the administrator may make them."""
+    arn, action = _Arns(ctx, request), request.action
+    if action.endswith("Statement") or action == "ExecuteTransaction":
+        raise UnknownAction(f"dynamodb:{action}")
+    if action == "GetRecords" or request.parameters.get("StreamArn"):
+        found = tuple(_dynamodb(arn, action, request.parameters))
+        return [Need(f"dynamodb:{action}", found)]
+    if kinds("dynamodb", action) == ():
+        return [Need(f"dynamodb:{action}", ())]
+    wanted = iam_dynamodb.wanted(ctx, request)
+    if not wanted:
+        raise UnknownAction(f"dynamodb:{action}")
+    return [Need(f"dynamodb:{name}", (_dynamodb_arn(arn, table),), context) for name, table, context in wanted]
 
 
 class _Arns:
@@ -188,27 +111,18 @@ def _dynamodb(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
         return [stream]
     if action == "GetRecords":
         return [_first(given, "ShardIterator").split("|")[0]]
-    if action.startswith("Transact"):
-        tables = [next(iter(item.values()))["TableName"] for item in given.get("TransactItems", ())]
-    elif "RequestItems" in given:
-        tables = list(given["RequestItems"])
-    else:
-        tables = [_first(given, "TableName", "ResourceArn", "TableArn")]
-    found = [arn("dynamodb", table if table.startswith("arn:") else f"table/{table}") for table in tables if table]
-    return [f"{table}/index/{given['IndexName']}" for table in found] if given.get("IndexName") else found
+    table = _first(given, "TableName", "ResourceArn", "TableArn", "SourceTableName", "TargetTableName")
+    return [_dynamodb_arn(arn, table)] if table else []
 
 
-_TRANSACTION = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Get": "GetItem"}
-
-
-def _transaction(request: Request, resources: tuple[str, ...]) -> list[Need]:
-    """A transaction needs the permission of each of its parts."""
-    parts = (next(iter(item)) for item in request.parameters["TransactItems"])
-    actions = (f"dynamodb:{_TRANSACTION.get(part, 'ConditionCheckItem')}" for part in parts)
-    return [Need(action, (table,)) for action, table in zip(actions, resources, strict=True)]
+def _dynamodb_arn(arn: _Arns, table: str) -> str:
+    """Of ``name``, ``name/index/its-name`` or either's ARN."""
+    return arn("dynamodb", table if table.startswith("arn:") else f"table/{table}")
 
 
 def _glue(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    if tagged := _first(given, "ResourceArn"):
+        return [tagged]
     if "Job" in action or "Bookmark" in action:
         names = given.get("JobNames") or [_first(given, "JobName", "Name")]
         return [arn("glue", f"job/{name}") for name in names if name]
@@ -238,7 +152,12 @@ def _lambda(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
     if uuid := _first(given, "UUID"):
         return [arn("lambda", f"event-source-mapping:{uuid}")]
     if layer := _first(given, "LayerName"):
-        return [arn("lambda", layer if layer.startswith("arn:") else f"layer:{layer}")]
+        version = _first(given, "VersionNumber")
+        return [
+            arn(
+                "lambda", f"{layer if layer.startswith('arn:') else f'layer:{layer}'}{f':{version}' if version else ''}"
+            )
+        ]
     name = _first(given, "FunctionName", "Resource")
     if not name:
         return []
@@ -313,10 +232,11 @@ def _kms(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
 
 
 def _logs(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    del action
     group = _first(given, "logGroupName") or _first(given, "logGroupIdentifier", "resourceArn").split(":log-group:")[-1]
     if not group:
         groups = given.get("logGroupNames") or ()
-        return [arn("logs", f"log-group:{name}:*") for name in groups] or (["*"] if action == "GetQueryResults" else [])
+        return [arn("logs", f"log-group:{name}:*") for name in groups]
     stream = _first(given, "logStreamName")
     return [arn("logs", f"log-group:{group.removesuffix(':*')}:{f'log-stream:{stream}' if stream else '*'}")]
 
@@ -351,6 +271,20 @@ def _kinesis(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
     return [arn("kinesis", name if name.startswith("arn:") else f"stream/{name}")] if name else []
 
 
+def _scheduler(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    name = _first(given, "Name", "ResourceArn")
+    if "ScheduleGroup" in action or name.startswith("arn:"):
+        return [arn("scheduler", name if name.startswith("arn:") else f"schedule-group/{name}")] if name else []
+    return [arn("scheduler", f"schedule/{_first(given, 'GroupName') or 'default'}/{name}")] if name else []
+
+
+def _cloudformation(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
+    """A stack is named in policies with the id behind its name, which changes with each that has this name."""
+    del action
+    name = _first(given, "StackName")
+    return [arn("cloudformation", name if name.startswith("arn:") else f"stack/{name}/*")] if name else []
+
+
 def _ssm(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
     names = given.get("Names") or [_first(given, "Name") or (_first(given, "Path") if "Path" in action else "")]
     return [arn("ssm", f"parameter/{name.lstrip('/')}") for name in names if name]
@@ -373,29 +307,16 @@ _RESOURCES: Mapping[str, _Finder] = {
     "iam": _iam,
     "ssm": _ssm,
     "secretsmanager": _named("secretsmanager", "secret:", "SecretId", "Name"),
-    "scheduler": _named("scheduler", "schedule/default/", "Name"),
+    "scheduler": _scheduler,
     "firehose": _named("firehose", "deliverystream/", "DeliveryStreamName"),
-    "cloudformation": _named("cloudformation", "stack/", "StackName"),
+    "cloudformation": _cloudformation,
 }
 
 
-def _dynamodb_context(given: Mapping[str, Any]) -> Mapping[str, str | None]:
-    for key in ("Key", "Item"):
-        values = [str(next(iter(value.values()))) for value in (given.get(key) or {}).values()]
-        if values:
-            return {"dynamodb:leadingkeys": values[0]}
-    return {}
-
-
-def _sts_context(given: Mapping[str, Any]) -> Mapping[str, str | None]:
-    return {"sts:externalid": given.get("ExternalId"), "sts:rolesessionname": given.get("RoleSessionName")}
-
-
-def _cloudwatch_context(given: Mapping[str, Any]) -> Mapping[str, str | None]:
+def _cloudwatch_context(given: Mapping[str, Any]) -> Mapping[str, Given]:
     return {"cloudwatch:namespace": given.get("Namespace")}
 
 
-_CONTEXTS: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, str | None]]] = {
-    "sts": _sts_context,
+_CONTEXTS: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Given]]] = {
     "cloudwatch": _cloudwatch_context,
 }

@@ -23,9 +23,8 @@ from moto.awslambda.exceptions import InvalidParameterValueException, LambdaClie
 from moto.awslambda.models import LambdaFunction
 from moto.awslambda.utils import get_backend
 from moto.logs.models import logs_backends
-from moto.sts.models import sts_backends
 
-from localaws import bundles, faults, metrics
+from localaws import bundles, callers, faults, metrics, trust
 from localaws.context import Context
 from localaws.lambda_async import AsyncInvocations
 from localaws.moto_patches import replace
@@ -81,7 +80,7 @@ class FunctionPool:
                 self._wanted -= 1
                 raise
             self._busy += 1
-            self._retire_other_generations(_generation(function))
+            self._retire_other_generations(_generation(self._runtime.ctx, function))
             while self._idle:
                 sandbox = self._idle.pop()
                 if sandbox.alive:
@@ -135,7 +134,7 @@ class LambdaRuntime:
     """Runs the functions of one local AWS."""
 
     def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
+        self.ctx = ctx
         self._pools: dict[str, FunctionPool] = {}
         self._lock = threading.Lock()
         self._started = 0
@@ -148,14 +147,19 @@ class LambdaRuntime:
         """Run one invocation of moto's ``function`` to its end."""
         with self._lock:
             pool = self._pools.setdefault(function.function_arn, FunctionPool(self, function.function_arn))
-        outcome = pool.invoke(function, payload, request_id)
+        try:
+            outcome = pool.invoke(function, payload, request_id)
+        except trust.NotTrusted as error:
+            log.error("%s cannot run: %s", function.function_name, error)
+            answer = json.dumps({"errorType": "AccessDeniedException", "errorMessage": str(error)}).encode()
+            outcome = Outcome(request_id or "", answer, True, "")
         if outcome.failed:
-            metrics.count_failure(self._ctx, "AWS/Lambda", "Errors", FunctionName=function.function_name)
+            metrics.count_failure(self.ctx, "AWS/Lambda", "Errors", FunctionName=function.function_name)
         return outcome
 
     def start_sandbox(self, function: Any) -> Sandbox:
         """Start a sandbox with the function's code, environment and role."""
-        scratch = self._ctx.scratch / "lambda"
+        scratch = self.ctx.scratch / "lambda"
         with self._lock:
             self._started += 1
             number = self._started
@@ -164,7 +168,9 @@ class LambdaRuntime:
         code = bundles.unpack(function.code_bytes, scratch)
         task_root = bundles.runnable(code, scratch)
         layers = [bundles.runnable(content, scratch, packages="python") for content in self._layers(function, scratch)]
-        role = _assume(function)
+        role = trust.assume_as_service(
+            self.ctx, function.role, "lambda.amazonaws.com", function.function_name, function.function_arn
+        )
         stream = f"{time.strftime('%Y/%m/%d')}/[{function.version}]{number:032x}"
         launch = Launch(
             function=function.function_name,
@@ -178,7 +184,7 @@ class LambdaRuntime:
             memory=int(function.memory_size),
             tmp=tmp,
         )
-        sandbox = Sandbox(launch, _LogWriter(self._ctx, function, stream), on_exit=lambda: _clean_up(role, tmp))
+        sandbox = Sandbox(launch, _LogWriter(self.ctx, function, stream), on_exit=lambda: _clean_up(role, tmp))
         faults.register_caller(role.access_key_id, lambda: sandbox.kill("fault"))
         self._memory.add(sandbox)
         return sandbox
@@ -210,7 +216,7 @@ class LambdaRuntime:
             "AWS_ACCESS_KEY_ID": role.access_key_id,
             "AWS_SECRET_ACCESS_KEY": role.secret_access_key,
             "AWS_SESSION_TOKEN": role.session_token,
-            "AWS_ENDPOINT_URL": self._ctx.endpoint,
+            "AWS_ENDPOINT_URL": self.ctx.endpoint,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
         if logging_config.get("LogFormat"):
@@ -220,7 +226,7 @@ class LambdaRuntime:
         return {**{name: str(value) for name, value in function.environment_vars.items()}, **standard}
 
     def _retire(self) -> None:
-        while not self._ctx.stopping.wait(5):
+        while not self.ctx.stopping.wait(5):
             with self._lock:
                 pools = list(self._pools.values())
             for pool in pools:
@@ -253,27 +259,19 @@ class _LogWriter:
             self._backend.put_log_events(self._group, self._stream, [event])
 
 
-def _assume(function: Any) -> Any:
-    return sts_backends[function.account_id][function.partition].assume_role(
-        region_name=function.region,
-        role_session_name=function.function_name,
-        role_arn=function.role,
-        policy="",
-        duration=43200,
-        external_id="",
-    )
-
-
 def _clean_up(role: Any, tmp: Path) -> None:
     faults.forget_caller(role.access_key_id)
     shutil.rmtree(tmp, ignore_errors=True)
 
 
-def _generation(function: Any) -> str:
+def _generation(ctx: Context, function: Any) -> str:
+    # Of a role that was deleted and made again, what the old one's sandboxes hold is worth nothing.
+    role_id = getattr(callers.role_of(ctx, function.role), "id", None)
     configuration = (
         function.code_sha_256,
         function.handler,
         function.role,
+        role_id,
         function.timeout,
         function.memory_size,
         sorted(function.environment_vars.items()),

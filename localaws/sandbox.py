@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import hmac
 import json
 import logging
 import math
 import os
 import queue
+import secrets
 import select
 import signal
 import subprocess
@@ -113,7 +115,7 @@ class Sandbox:
     def _start(self) -> subprocess.Popen[bytes]:
         launch = self.launch
         host, port = self._server.server_address[:2]
-        environment = {**launch.environment, "AWS_LAMBDA_RUNTIME_API": f"{host!s}:{port}"}
+        environment = {**launch.environment, "AWS_LAMBDA_RUNTIME_API": f"{host!s}:{port}/{self._server.secret}"}
         return subprocess.Popen(
             [sys.executable, "-I", "-S", str(_MAIN), launch.handler, *map(str, launch.paths)],
             cwd=launch.task_root,
@@ -308,6 +310,8 @@ class _RuntimeApi(ThreadingHTTPServer):
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
+        #: Stands in the path of every call: others on this machine, and pages in a browser, reach the port, too.
+        self.secret = secrets.token_urlsafe(24)
         super().__init__(("127.0.0.1", 0), _RuntimeApiHandler)
 
     def stop(self) -> None:
@@ -326,8 +330,18 @@ class _RuntimeApiHandler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: the function's log tells what matters."""
 
+    def _is_ours(self) -> bool:
+        if hmac.compare_digest(f"{self.path}/".split("/")[1].encode("utf-8", "replace"), self.server.secret.encode()):
+            return True
+        log.warning("refused %s %s at the runtime API", self.command, ascii(self.path)[1:100])
+        self.close_connection = True
+        self._answer(403, b"", {})
+        return False
+
     def do_GET(self) -> None:
         """Serve ``/runtime/invocation/next``."""
+        if not self._is_ours():
+            return
         invocation = self.server.sandbox.next_invocation()
         if invocation is None:
             self.close_connection = True
@@ -343,6 +357,8 @@ class _RuntimeApiHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Serve ``/runtime/invocation/<id>/response``, ``…/error`` and ``/runtime/init/error``."""
+        if not self._is_ours():
+            return
         body = self._body()
         *_, what, kind = self.path.split("/")
         if (what, kind) == ("init", "error"):

@@ -17,7 +17,22 @@ def main(handler: str, paths: list[str]) -> None:
     site.setquit()  # `exit` is there on AWS; -S leaves it out
     from awslambdaric.__main__ import main as serve
 
+    _keep_the_path_of_the_runtime_api()
     serve(["awslambdaric", handler])
+
+
+def _keep_the_path_of_the_runtime_api() -> None:
+    """The native client takes an address with a path, where the secret stands; its Python half only host and port."""
+    from awslambdaric.lambda_runtime_client import BaseLambdaRuntimeClient as Client
+
+    call = Client.call_rapid
+
+    def call_below(self: object, method: str, endpoint: str, *rest: object, **named: object) -> object:
+        address, _, path = os.environ["AWS_LAMBDA_RUNTIME_API"].partition("/")
+        self.lambda_runtime_address = address  # type: ignore[attr-defined]
+        return call(self, method, f"/{path}{endpoint}", *rest, **named)
+
+    Client.call_rapid = call_below
 
 
 if __name__ == "__main__":

@@ -11,17 +11,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from localaws import api_models, cloudformation_api
+import werkzeug.exceptions
+
+from localaws import access, admission, api_models, cloudformation_api, faults, gate
 from localaws.assembly import bootstrap, publish, read_assembly
 from localaws.cloudformation import Engine
-from localaws.context import ADMIN_ACCESS_KEY, ADMIN_SECRET_KEY, Context
+from localaws.context import ADMIN_ACCESS_KEY, WELL_KNOWN_SECRET, Context
 from localaws.deploy_errors import AssemblyError, DeployError
 from localaws.http_server import App, Listener
+from localaws.moto_patches import replace
 
 log = logging.getLogger("localaws")
 
-_LOOPBACK = frozenset({"127.0.0.1", "::1"})
-_OURS = "/_localaws/"
 _FAULTS = "/_localaws/faults"
 #: The local AWS that was last started in this process.
 _running: list[Context] = []
@@ -35,8 +36,10 @@ class LocalAws:
     engine: Engine
 
     @classmethod
-    def start(cls, *, port: int = 0, scratch: Path, region: str = "us-east-1") -> Self:
+    def start(cls, *, port: int = 0, scratch: Path, region: str = "us-east-1", secret: str = WELL_KNOWN_SECRET) -> Self:
         """Start an empty local AWS on a loopback port (0: any free one) that writes below ``scratch`` only.
+
+        ``secret`` is what the administrator's key signs with; `access` tells where clients of this user find it.
 
         Only one can run in a process at a time: moto's state belongs to the process, and is emptied here. Raises a
         RuntimeError while another runs.
@@ -46,13 +49,14 @@ class LocalAws:
         scratch = scratch.resolve()
         scratch.mkdir(parents=True, exist_ok=True)
         listener = Listener(port)
-        context = Context(endpoint=listener.endpoint, scratch=scratch, region=region)
+        context = Context(endpoint=listener.endpoint, scratch=scratch, region=region, secret=secret)
         _running[:] = [context]
         context.on_close(listener.close)
         try:
             _log_to(scratch / "localaws.log", context)
             _set_environment(context)
             running = cls(context, Engine(context))
+            access.write(context)
             listener.start(running._app())
             bootstrap(context)
         except BaseException:
@@ -114,17 +118,31 @@ class LocalAws:
     def _app(self) -> App:
         from moto.core.base_backend import BackendDict
         from moto.core.model_instances import reset_model_data
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+        from moto.moto_server import werkzeug_app
 
+        # moto's default reflects every origin; what a bucket's CORS rules allow, `localaws.cors` says.
+        replace(werkzeug_app, "DISABLE_GLOBAL_CORS", True)
         BackendDict.reset()
         reset_model_data()
         api_models.share()
+        self._install_services()
+
+        def create(service: Any) -> Any:
+            if service == "moto_api":
+                return werkzeug.exceptions.NotFound()  # unsigned, it empties everything and hands out what it likes
+            # With the first call of it: moto's CloudFormation imports most other services, and a deployment needs none.
+            if service == "cloudformation":
+                cloudformation_api.install(self.context, self.engine)
+            return werkzeug_app.create_backend_app(service)
+
+        return self._guarded(werkzeug_app.DomainDispatcherApplication(create))
+
+    def _install_services(self) -> None:
         from localaws import (
             athena,
             bucket_policies,
             event_sources,
             events,
-            faults,
             glue,
             iam,
             lambda_runtime,
@@ -145,22 +163,23 @@ class LocalAws:
         ):
             part.install(self.context)
 
-        def create(service: Any) -> Any:
-            # With the first call of it: moto's CloudFormation imports most other services, and a deployment needs none.
-            if service == "cloudformation":
-                cloudformation_api.install(self.context, self.engine)
-            return create_backend_app(service)
+    def _guarded(self, app: App) -> App:
+        """Who may ask, who has signed, whom a test wants to see or kill, and what their role may do: in this order."""
+        from localaws import iam
 
-        app: App = DomainDispatcherApplication(create)
-        return self._with_own_routes(faults.middleware(app, self.context))
+        ctx = self.context
+        verified = admission.middleware(faults.middleware(iam.middleware(app, ctx), ctx), ctx)
+        return gate.guard(self._with_own_routes(verified), ctx)
 
     def _with_own_routes(self, app: App) -> App:
         def route(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             path = environ.get("PATH_INFO", "")
-            ours = path.startswith(_OURS) and not path.startswith(_FAULTS)
-            if not ours or environ.get("REMOTE_ADDR") not in _LOOPBACK:
+            if not path.startswith(gate.OWN):
                 return app(environ, start_response)
-            status, answer = self._own_route(environ["REQUEST_METHOD"], path.removeprefix(_OURS), environ)
+            if path.startswith(_FAULTS):
+                served: Iterable[bytes] = faults.serve(environ, start_response)
+                return served
+            status, answer = self._own_route(environ["REQUEST_METHOD"], path.removeprefix(gate.OWN), environ)
             body = json.dumps(answer).encode()
             start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
             return [body]
@@ -180,7 +199,7 @@ class LocalAws:
             except (ValueError, KeyError, TypeError) as error:
                 message = f'the body must be {{"assembly": "<directory>"}}: {error}'
                 return "400 Bad Request", {"error": "BadRequest", "message": message}
-        return "404 Not Found", {"error": "NotFound", "message": f"{method} {_OURS}{path} is not served"}
+        return "404 Not Found", {"error": "NotFound", "message": f"{method} {gate.OWN}{path} is not served"}
 
 
 def _log_to(path: Path, context: Context) -> None:
@@ -209,7 +228,7 @@ def _set_environment(context: Context) -> None:
     """Point this process's SDKs at the local AWS and away from the user's own account and files, until it closes."""
     wanted: dict[str, str | None] = {
         "AWS_ACCESS_KEY_ID": ADMIN_ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": ADMIN_SECRET_KEY,
+        "AWS_SECRET_ACCESS_KEY": context.secret,
         "AWS_SESSION_TOKEN": None,
         "AWS_PROFILE": None,
         "AWS_DEFAULT_PROFILE": None,

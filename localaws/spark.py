@@ -146,6 +146,8 @@ def configuration(
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": str(2 * threads(cores)),
+        # Spark's own ports are open to whoever is on this machine: it speaks to its own parts only.
+        "spark.authenticate": "true",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }

@@ -24,10 +24,9 @@ from moto.stepfunctions.parser.asl.parse import preprocessor
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.responses import StepFunctionResponse
-from moto.sts.models import sts_backends
 
-from localaws import stepfunctions_executions, stepfunctions_jsonata, stepfunctions_tasks
-from localaws.context import ADMIN_ACCESS_KEY, ADMIN_SECRET_KEY, Context
+from localaws import callers, stepfunctions_executions, stepfunctions_jsonata, stepfunctions_tasks, trust
+from localaws.context import ADMIN_ACCESS_KEY, Context
 from localaws.moto_patches import replace
 from localaws.stepfunctions_definition import problems
 
@@ -41,7 +40,7 @@ _CLIENT_CONFIG = Config(
 )
 
 _current: Context | None = None
-_clients: dict[tuple[str, str, str | None], Any] = {}
+_clients: dict[tuple[str | None, ...], Any] = {}
 _clients_lock = threading.Lock()
 _moto_describe = StepFunctionResponse.describe_execution
 _moto_validate = parser_models.StepFunctionsParserBackend._validate_definition
@@ -83,7 +82,8 @@ def client_for(region: str, service: str, state_credentials: Any = None) -> Any:
     if ctx is None:
         raise RuntimeError("localaws.stepfunctions.install(ctx) was not called")
     role = getattr(state_credentials, "role_arn", None)
-    key = (region, service, role)
+    # Of a role that was deleted and made again, what the old one's clients hold is worth nothing.
+    key = (region, service, role, getattr(callers.role_of(ctx, role), "id", None) if role else None)
     with _clients_lock:
         if key not in _clients:
             _clients[key] = boto3.client(
@@ -91,22 +91,15 @@ def client_for(region: str, service: str, state_credentials: Any = None) -> Any:
                 region_name=region,
                 endpoint_url=ctx.endpoint,
                 config=_CLIENT_CONFIG,
-                **_credentials(ctx, region, role),
+                **_credentials(ctx, role),
             )
         return _clients[key]
 
 
-def _credentials(ctx: Context, region: str, role: str | None) -> dict[str, str]:
+def _credentials(ctx: Context, role: str | None) -> dict[str, str]:
     if role is None:
-        return {"aws_access_key_id": ADMIN_ACCESS_KEY, "aws_secret_access_key": ADMIN_SECRET_KEY}
-    assumed = sts_backends[ctx.account]["aws"].assume_role(
-        region_name=region,
-        role_session_name="states",
-        role_arn=role,
-        policy="",
-        duration=43200,
-        external_id="",
-    )
+        return {"aws_access_key_id": ADMIN_ACCESS_KEY, "aws_secret_access_key": ctx.secret}
+    assumed = trust.assume_as_service(ctx, role, "states.amazonaws.com", "states")
     return {
         "aws_access_key_id": assumed.access_key_id,
         "aws_secret_access_key": assumed.secret_access_key,

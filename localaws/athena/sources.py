@@ -10,7 +10,7 @@ import pyarrow.fs as pafs
 from sqlglot import exp
 
 from localaws.athena import typing as types
-from localaws.context import ADMIN_ACCESS_KEY, ADMIN_SECRET_KEY, Context
+from localaws.context import ADMIN_ACCESS_KEY, Context
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def s3_filesystem(ctx: Context) -> pafs.S3FileSystem:
     scheme, _, host = ctx.endpoint.partition("://")
     return pafs.S3FileSystem(
         access_key=ADMIN_ACCESS_KEY,
-        secret_key=ADMIN_SECRET_KEY,
+        secret_key=ctx.secret,
         endpoint_override=host,
         scheme=scheme,
         region=ctx.region,
@@ -74,7 +74,7 @@ def iceberg_properties(ctx: Context) -> dict[str, str]:
     return {
         "s3.endpoint": ctx.endpoint,
         "s3.access-key-id": ADMIN_ACCESS_KEY,
-        "s3.secret-access-key": ADMIN_SECRET_KEY,
+        "s3.secret-access-key": ctx.secret,
         "s3.region": ctx.region,
         "s3.force-virtual-addressing": "false",
     }

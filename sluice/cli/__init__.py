@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 
+from sluice.cli import local
 from sluice.cli.commands import cli
 from sluice.errors import SluiceError
 
 
 def app() -> None:
     """Run the command line; what goes wrong is said in plain words on standard error."""
+    local.adopt()
     try:
         cli()
     except SluiceError as error:

@@ -52,21 +52,27 @@ class Format(StrEnum):
 
 
 @cli.command()
-def up(
+def up(  # noqa: PLR0917  options of a command
     port: Annotated[int, typer.Option(help="Loopback port that serves all AWS APIs.")] = 4566,
     contracts: Contracts = None,
     data: Data = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when ready; `sluice down` ends it.")] = False,
     env: EnvironmentName = "dev",
+    secret: Annotated[
+        bool, typer.Option("--secret", help="A secret of this run alone: keeps other users of this machine out.")
+    ] = False,
 ) -> None:
     """Run the synthesized stacks on this machine and stay in the foreground."""
     from sluice.cli import local
 
     folder = data or local.DEFAULT_DATA
-    run = local.start(port, contracts or [DEFAULT_CONTRACTS], data=folder, environment=env, detached=detach)
+    run = local.start(
+        port, contracts or [DEFAULT_CONTRACTS], data=folder, environment=env, detached=detach, secret=secret
+    )
     try:
         typer.echo("ready")
-        for line in local.environment_lines(run.endpoint):
+        typer.echo(local.who_may(run.secret))
+        for line in local.environment_lines(run.endpoint, run.secret):
             typer.echo(line)
         if detach:
             return

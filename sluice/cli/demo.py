@@ -39,7 +39,7 @@ def run_demo(*, days: int, seed: int, port: int, keep: bool, console: Console) -
         with _step("start the local AWS and deploy the stacks", seconds, console):
             run = local.start(port or _free_port(), [DEFAULT_CONTRACTS], data=data, environment="dev", detached=keep)
         try:
-            local.export(run.endpoint)
+            local.export(run.endpoint, run.secret)
             outputs = stack_outputs("dev")
             files = sorted(
                 path for path in (Path(scratch) / "files").rglob("*") if path.parent.name in manifest.datasets
@@ -67,7 +67,7 @@ def run_demo(*, days: int, seed: int, port: int, keep: bool, console: Console) -
     console.print(f"{'together':48} {sum(seconds.values()):6.1f} s")
     if keep:
         console.print("The local AWS goes on; `sluice down` ends it. To talk to it:")
-        for line in local.environment_lines(run.endpoint):
+        for line in local.environment_lines(run.endpoint, run.secret):
             console.print(line, highlight=False)
     for failure in failures:
         console.print(f"[red]{failure}[/red]")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".sluice" / "cache"
 DEFAULT_DATA = ROOT / ".sluice" / "run"
 REGION = "us-east-1"
+WELL_KNOWN_SECRET = "test"
 #: Everything that synthesis reads.
 _DECLARED = ("infra", "lambdas", "glue_jobs", "step_functions", "sluice", "cdk.json", "requirements.lock")
 _KEPT_ASSEMBLIES = 4
@@ -31,29 +33,77 @@ _KEPT_SECONDS = 3600
 
 @dataclass(frozen=True)
 class LocalRun:
-    """One running local AWS and what it took to start, in seconds."""
+    """One running local AWS, what its key signs with, and what it took to start, in seconds."""
 
     endpoint: str
+    secret: str
     process: subprocess.Popen[bytes]
     seconds: dict[str, float]
 
 
-def environment_lines(endpoint: str) -> list[str]:
+def environment_lines(endpoint: str, secret: str = WELL_KNOWN_SECRET) -> list[str]:
     """Return the lines a shell needs to talk to the local AWS."""
     return [
         f"export AWS_ENDPOINT_URL={endpoint}",
         f"export AWS_REGION={REGION}",
         f"export AWS_DEFAULT_REGION={REGION}",
         "export AWS_ACCESS_KEY_ID=test",
-        "export AWS_SECRET_ACCESS_KEY=test",
+        f"export AWS_SECRET_ACCESS_KEY={secret}",
     ]
 
 
-def export(endpoint: str) -> None:
-    """Let this process talk to the local AWS."""
-    for line in environment_lines(endpoint):
+def export(endpoint: str, secret: str = WELL_KNOWN_SECRET) -> None:
+    """Let this process talk to the local AWS, and to no account that the shell still has a token of."""
+    for line in environment_lines(endpoint, secret):
         name, _, value = line.removeprefix("export ").partition("=")
         os.environ[name] = value
+    os.environ.pop("AWS_SESSION_TOKEN", None)
+
+
+def who_may(secret: str) -> str:
+    """Say in one sentence who can use a local AWS that signs with ``secret``."""
+    if secret == WELL_KNOWN_SECRET:
+        return (
+            "The secret is `test`, as everywhere: other users of this machine can use this AWS, web pages cannot; "
+            "`sluice up --secret` keeps other users out, too."
+        )
+    return "The secret is this run's own: only you can use this AWS, not other users of this machine, not web pages."
+
+
+def adopt() -> None:
+    """Take the secret of the local AWS that the environment names from its file, if this user started it.
+
+    Only where the environment brings none of its own, or the well-known one.
+    """
+    given = os.environ.get("AWS_ACCESS_KEY_ID", "test"), os.environ.get("AWS_SECRET_ACCESS_KEY", WELL_KNOWN_SECRET)
+    if given == ("test", WELL_KNOWN_SECRET) and (found := _access(os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/"))):
+        export(found["endpoint"], found["secret"])
+
+
+def _access(endpoint: str) -> dict[str, str] | None:
+    """Return what the file of the local AWS at ``endpoint`` says, or None if this user started none there."""
+    where = _folder_mark(endpoint)
+    try:
+        found: dict[str, str] = json.loads((Path(where.read_text()) / "access.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return found if found["endpoint"] == endpoint else None
+
+
+def _remember(endpoint: str, data: Path) -> str:
+    """Note where the local AWS at ``endpoint`` keeps how to reach it; return its secret."""
+    mark = _folder_mark(endpoint)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.write_text(str(data.resolve()))
+    found = _access(endpoint)
+    if found is None:
+        raise CommandError(f"The local AWS is ready, but {data / 'access.json'} does not tell how to reach it.")
+    return found["secret"]
+
+
+def _folder_mark(endpoint: str) -> Path:
+    """Return the file that names the data folder of the local AWS at ``endpoint``."""
+    return CACHE / "running" / re.sub(r"[^a-z0-9.]+", "-", endpoint)
 
 
 def synthesize(contracts: list[Path], environment: str) -> Path:
@@ -97,8 +147,13 @@ def _evict() -> None:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def start(port: int, contracts: list[Path], *, data: Path, environment: str, detached: bool) -> LocalRun:
-    """Synthesize, start the local AWS at ``port`` and wait until every stack is deployed."""
+def start(
+    port: int, contracts: list[Path], *, data: Path, environment: str, detached: bool, secret: bool = False
+) -> LocalRun:
+    """Synthesize, start the local AWS at ``port`` and wait until every stack is deployed.
+
+    ``secret``: with a secret of its own, which other users of this machine cannot know.
+    """
     if (running := _read_pid(data)) is not None:
         raise CommandError(
             f"A local AWS already runs from {data} (process {running}).", next_step="`sluice down`, then again."
@@ -109,6 +164,7 @@ def start(port: int, contracts: list[Path], *, data: Path, environment: str, det
     data.mkdir(parents=True, exist_ok=True)
     log = data / "serve.log"
     command = [sys.executable, "-m", "localaws", "serve", "--assembly", str(assembly), "--port", str(port)]
+    command += ["--secret"] if secret else []
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [*command, "--data", str(data), "--region", REGION],
@@ -123,15 +179,22 @@ def start(port: int, contracts: list[Path], *, data: Path, environment: str, det
     (assembly / "used-by" / str(process.pid)).touch()
     endpoint = f"http://127.0.0.1:{port}"
     _wait_until_ready(process, log, data)
+    secret_of_run = _remember(endpoint, data)
     done = time.perf_counter()
-    return LocalRun(endpoint, process, {"synthesize": synthesized - began, "deploy": done - synthesized})
+    return LocalRun(endpoint, secret_of_run, process, {"synthesize": synthesized - began, "deploy": done - synthesized})
 
 
 def deploy_again(endpoint: str, contracts: list[Path], environment: str) -> None:
     """Synthesize what is declared now and deploy it into the local AWS that runs at ``endpoint``."""
     assembly = synthesize(contracts, environment)
+    found = _access(endpoint)
+    if found is None:
+        raise CommandError(f"No local AWS that you started runs at {endpoint}.", next_step="`sluice up`")
     request = urllib.request.Request(
-        f"{endpoint}/_localaws/deploy", json.dumps({"assembly": str(assembly)}).encode(), method="POST"
+        f"{endpoint}/_localaws/deploy",
+        json.dumps({"assembly": str(assembly)}).encode(),
+        {"X-Localaws-Token": found["token"]},
+        method="POST",
     )
     try:
         with urllib.request.urlopen(request, timeout=600) as answer:
@@ -144,6 +207,9 @@ def stop(data: Path) -> bool:
     """End the local AWS that was started from ``data``; tell whether one ran."""
     pid = _read_pid(data)
     (data / "pid").unlink(missing_ok=True)
+    for mark in (CACHE / "running").glob("*"):
+        if mark.read_text() == str(data.resolve()):
+            mark.unlink(missing_ok=True)
     if pid is None:
         return False
     os.kill(pid, signal.SIGTERM)

@@ -220,7 +220,9 @@ class Deployment:
     def localaws(self, method: str, path: str, body: Any = None) -> Any:
         """Ask the local AWS itself; what it refuses is raised as ``HTTPError``."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.endpoint}/_localaws/{path}", data, method=method)
+        token = json.loads((self.data / "access.json").read_text())["token"]
+        headers = {"X-Localaws-Token": token}
+        request = urllib.request.Request(f"{self.endpoint}/_localaws/{path}", data, headers, method=method)
         with urllib.request.urlopen(request, timeout=600) as answer:
             return json.loads(answer.read())
 

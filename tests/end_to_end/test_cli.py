@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ class Session:
     home: Path
     files_before: frozenset[Path]
     environment: dict[str, str]
+    said: str
 
     def sluice(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         return sluice(*arguments, **self.environment)
@@ -60,7 +62,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     up = sluice("up", "--port", str(free_port()), "--data", data, "--detach", HOME=str(home))
     assert up.returncode == 0, up.stderr
     assert up.stdout.splitlines()[0] == "ready"
-    yield Session(data, home, before, {**exported(up.stdout), "HOME": str(home), "COLUMNS": "80"})
+    yield Session(data, home, before, {**exported(up.stdout), "HOME": str(home), "COLUMNS": "80"}, up.stdout)
     sluice("down", "--data", data)
 
 
@@ -72,6 +74,12 @@ def test_up_prints_what_a_shell_needs(session: Session) -> None:
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
     }
+
+
+def test_up_says_that_its_secret_is_known_to_all(session: Session) -> None:
+    assert session.environment["AWS_SECRET_ACCESS_KEY"] == "test"
+    assert "The secret is `test`" in session.said
+    assert "`sluice up --secret` keeps other users out" in session.said
 
 
 def test_up_refuses_a_data_directory_in_use(session: Session) -> None:
@@ -223,6 +231,35 @@ def test_down_ends_it_and_says_so(session: Session, delivered: Path) -> None:
     assert after.returncode == 1
     assert "sluice up" in after.stderr
     assert "Traceback" not in after.stderr
+
+
+def test_a_secret_of_its_own_is_known_to_this_user_alone(tmp_path: Path) -> None:
+    data = tmp_path / "aws"
+    up = sluice("up", "--port", str(free_port()), "--data", data, "--detach", "--secret")
+    try:
+        assert up.returncode == 0, up.stderr
+        assert "The secret is this run's own: only you can use this AWS" in up.stdout
+        exports = exported(up.stdout)
+        secret = exports["AWS_SECRET_ACCESS_KEY"]
+        assert json.loads((data / "access.json").read_text())["secret"] == secret
+        assert (data / "access.json").stat().st_mode & 0o777 == 0o600
+        assert data.stat().st_mode & 0o777 == 0o700
+        endpoint = {"AWS_ENDPOINT_URL": exports["AWS_ENDPOINT_URL"], "AWS_REGION": "us-east-1"}
+        assert sluice("outputs", **exports).returncode == 0
+        # Whose shell names the endpoint only, or still has the well-known secret: found in the file.
+        known = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+        assert sluice("outputs", **endpoint, **known).returncode == 0
+        # Who has no access to the file (here: another copy of the project's cache) is refused.
+        listed = run(
+            sys.executable, "-c", "import boto3; boto3.client('s3').list_buckets()", **endpoint, **known
+        )  # fmt: skip
+        assert "SignatureDoesNotMatch" in listed.stderr
+        for path in data.rglob("*"):
+            if path.is_file() and path.name != "access.json":
+                assert secret.encode() not in path.read_bytes(), path
+    finally:
+        sluice("down", "--data", data)
+    assert not (data / "access.json").exists()
 
 
 def test_up_in_the_foreground_ends_cleanly_when_interrupted(tmp_path: Path) -> None:

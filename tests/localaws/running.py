@@ -13,7 +13,19 @@ from localaws.context import Context
 from localaws.server import LocalAws
 
 Found = TypeVar("Found")
-ANY_PRINCIPAL = json.dumps({"Version": "2012-10-17", "Statement": []})
+ANY_PRINCIPAL = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": {
+                "AWS": ["123456789012"],
+                "Service": ["lambda.amazonaws.com", "glue.amazonaws.com", "states.amazonaws.com"],
+            },
+            "Action": "sts:AssumeRole",
+        },
+    }
+)
 
 
 @pytest.fixture(scope="package")

@@ -55,7 +55,7 @@ def test_the_calls_of_others_do_not_count(ctx: Context, writer: str) -> None:
     assert faults.disarm() is None
 
 
-def served(ctx: Context, method: str, path: str, body: Any = None) -> tuple[str, Any]:
+def served(method: str, path: str, body: Any = None) -> tuple[str, Any]:
     """What the HTTP interface answers, called as the server calls it."""
     import io
 
@@ -67,15 +67,14 @@ def served(ctx: Context, method: str, path: str, body: Any = None) -> tuple[str,
         "CONTENT_LENGTH": str(len(raw)),
         "wsgi.input": io.BytesIO(raw),
     }
-    app = faults.middleware(lambda environ, start_response: [], ctx)
-    content = b"".join(app(environ, lambda status, headers: answer.append(status)))
+    content = b"".join(faults.serve(environ, lambda status, headers: answer.append(status)))
     return answer[0], json.loads(content)
 
 
 def test_another_process_records_and_arms_over_http(ctx: Context, writer: str) -> None:
-    served(ctx, "POST", "record")
-    assert served(ctx, "POST", "arm", {"caller": writer, "n": 1})[0] == "200 OK"
+    served("POST", "record")
+    assert served("POST", "arm", {"caller": writer, "n": 1})[0] == "200 OK"
     assert invoke(ctx, writer, ["remote"])[0] == "Unhandled"
-    assert served(ctx, "POST", "disarm")[1]["caller"] == writer
-    assert [call["detail"] for call in served(ctx, "GET", "calls")[1] if call["caller"] == writer] == ["faults/remote"]
-    assert served(ctx, "POST", "arm", {"n": 0})[0] == "400 Bad Request"
+    assert served("POST", "disarm")[1]["caller"] == writer
+    assert [call["detail"] for call in served("GET", "calls")[1] if call["caller"] == writer] == ["faults/remote"]
+    assert served("POST", "arm", {"n": 0})[0] == "400 Bad Request"

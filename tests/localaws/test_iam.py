@@ -27,7 +27,7 @@ class Caller:
         arn = role(ctx, self.role, *statements)
         self.keys = ctx.client("sts").assume_role(RoleArn=arn, RoleSessionName="me")["Credentials"]
 
-    def __call__(self, service: str) -> Any:
+    def __call__(self, service: str, **config: Any) -> Any:
         return boto3.client(
             service,
             endpoint_url=self.ctx.endpoint,
@@ -35,7 +35,9 @@ class Caller:
             aws_access_key_id=self.keys["AccessKeyId"],
             aws_secret_access_key=self.keys["SecretAccessKey"],
             aws_session_token=self.keys["SessionToken"],
-            config=Config(inject_host_prefix=False, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
+            config=Config(
+                inject_host_prefix=False, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, **config
+            ),
         )
 
 

@@ -290,7 +290,9 @@ def test_throttling_is_asked_for_over_http(ctx: Context, source: Source) -> None
 
     def post(body: Any) -> Any:
         url = f"{ctx.endpoint}/_localaws/faults/throttle"
-        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), method="POST")) as answer:
+        headers = {"X-Localaws-Token": ctx.token}
+        request = urllib.request.Request(url, json.dumps(body).encode(), headers, method="POST")
+        with urllib.request.urlopen(request) as answer:
             return json.loads(answer.read())
 
     assert post({"stream": source.name, "action": "GetRecords"}) == 0

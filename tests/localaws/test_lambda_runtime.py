@@ -277,3 +277,20 @@ def test_a_changed_zip_is_unpacked_beside_the_old_one(tmp_path: Path) -> None:
     first, second = (bundles.unpack(zipped(source), tmp_path) for source in ("a = 1", "a = 2"))
     assert first != second
     assert (first / "index.py").read_text() == "a = 1"
+
+
+def test_the_runtime_api_answers_its_own_function_alone(ctx: Context) -> None:
+    """Its port is open to everybody on this machine, and to pages in a browser; the secret in its path is not."""
+    import urllib.error
+    import urllib.request
+
+    source = "import os\ndef handler(event, context): return os.environ['AWS_LAMBDA_RUNTIME_API']"
+    function(ctx, "runtime-api", source)
+    _, answer = invoke(ctx, "runtime-api")
+    address = answer.partition("/")[0]
+    for path in ("runtime/invocation/next", "runtime/init/error", "runtime/invocation/x/response"):
+        for prefix in ("", "/wrong", "//"):
+            for body in (None, b"{}"):
+                with pytest.raises(urllib.error.HTTPError, match="403"):
+                    urllib.request.urlopen(f"http://{address}{prefix}/2018-06-01/{path}", body, timeout=10)
+    assert invoke(ctx, "runtime-api") == (None, answer)

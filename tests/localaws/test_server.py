@@ -16,10 +16,14 @@ import pytest
 from localaws.server import LocalAws
 
 
+def token(local_aws: LocalAws) -> dict[str, str]:
+    return {"X-Localaws-Token": local_aws.context.token}
+
+
 def test_many_requests_share_one_connection(local_aws: LocalAws) -> None:
     connection = http.client.HTTPConnection(urlparse(local_aws.endpoint).netloc)
     for _ in range(3):
-        connection.request("GET", "/_localaws/health")
+        connection.request("GET", "/_localaws/health", headers=token(local_aws))
         answer = connection.getresponse()
         assert json.loads(answer.read())["status"] == "ready"
         assert not answer.will_close
@@ -28,9 +32,9 @@ def test_many_requests_share_one_connection(local_aws: LocalAws) -> None:
 
 def test_a_body_that_is_not_read_does_not_spoil_the_next_request(local_aws: LocalAws) -> None:
     connection = http.client.HTTPConnection(urlparse(local_aws.endpoint).netloc)
-    connection.request("POST", "/_localaws/nothing", body=b"x" * 100_000)
+    connection.request("POST", "/_localaws/nothing", body=b"x" * 100_000, headers=token(local_aws))
     assert connection.getresponse().read()
-    connection.request("GET", "/_localaws/health")
+    connection.request("GET", "/_localaws/health", headers=token(local_aws))
     assert connection.getresponse().status == 200
     connection.close()
 
@@ -44,8 +48,9 @@ def test_large_and_empty_objects_come_back_as_they_went(local_aws: LocalAws) -> 
         assert s3.head_object(Bucket="round-trip", Key="k")["ContentLength"] == len(body)
 
 
-def post(endpoint: str, body: object) -> tuple[int, dict[str, object]]:
-    request = urllib.request.Request(f"{endpoint}/_localaws/deploy", json.dumps(body).encode(), method="POST")
+def post(local_aws: LocalAws, body: object) -> tuple[int, dict[str, object]]:
+    url = f"{local_aws.endpoint}/_localaws/deploy"
+    request = urllib.request.Request(url, json.dumps(body).encode(), token(local_aws), method="POST")
     try:
         with urllib.request.urlopen(request) as answer:
             return answer.status, json.load(answer)
@@ -57,14 +62,14 @@ def test_an_assembly_is_deployed_over_http(local_aws: LocalAws, tmp_path: Path, 
     stack = {"type": "aws:cloudformation:stack", "properties": {"templateFile": "t.json", "stackName": stack_name}}
     (tmp_path / "manifest.json").write_text(json.dumps({"artifacts": {"S": stack}}))
     (tmp_path / "t.json").write_text('{"Resources": {}, "Outputs": {"O": {"Value": "v"}}}')
-    assert post(local_aws.endpoint, {"assembly": str(tmp_path)}) == (200, {stack_name: {"O": "v"}})
+    assert post(local_aws, {"assembly": str(tmp_path)}) == (200, {stack_name: {"O": "v"}})
 
 
 def test_a_refused_deployment_is_a_400_with_the_message(local_aws: LocalAws, tmp_path: Path) -> None:
-    status, answer = post(local_aws.endpoint, {"assembly": str(tmp_path)})
+    status, answer = post(local_aws, {"assembly": str(tmp_path)})
     assert (status, answer["error"]) == (400, "AssemblyError")
     assert "manifest.json does not exist" in str(answer["message"])
-    assert post(local_aws.endpoint, {"wrong": 1})[0] == 400
+    assert post(local_aws, {"wrong": 1})[0] == 400
 
 
 def test_the_environment_points_at_the_local_aws_and_not_at_the_users_account(local_aws: LocalAws) -> None:
@@ -110,7 +115,10 @@ def test_serve_prints_when_it_is_ready_and_names_what_it_cannot_deploy(tmp_path:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         endpoint = process.stdout.readline().removeprefix("ready at ").strip()
-        with urllib.request.urlopen(f"{endpoint}/_localaws/health") as answer:
+        access = json.loads((tmp_path / "data" / "access.json").read_text())
+        assert access["endpoint"] == endpoint
+        health = urllib.request.Request(f"{endpoint}/_localaws/health", headers={"X-Localaws-Token": access["token"]})
+        with urllib.request.urlopen(health) as answer:
             assert answer.status == 200
         process.terminate()
         assert process.wait(timeout=20) == 0

@@ -14,7 +14,11 @@ LOCK = json.loads((ROOT / "package-lock.json").read_text())
 
 
 def test_every_tool_has_an_exact_version() -> None:
-    assert PACKAGE["devDependencies"] == {"asl-validator": "4.0.0", "aws-cdk": "2.1148.1"}
+    assert PACKAGE["devDependencies"] == {
+        "@sparticuz/chromium": "153.0.0",
+        "asl-validator": "4.0.0",
+        "aws-cdk": "2.1148.1",
+    }
     for name, version in PACKAGE["devDependencies"].items():
         assert LOCK["packages"][f"node_modules/{name}"]["version"] == version
 

