@@ -78,4 +78,9 @@ class Block:
         """Return every row's position as int64."""
         if self.positions is not None:
             return self.positions
-        return pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), self.rows), start=self.first - 1)
+        return consecutive(self.first, self.rows)
+
+
+def consecutive(first: int, count: int) -> pa.Array:
+    """Return ``count`` numbers from ``first`` on as int64."""
+    return pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), count), start=first - 1)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from sluice.contracts import Contract
 from sluice.errors import UnreadableFile
-from sluice.ingestion.lines import Oversized, record_blocks, records_of
+from sluice.ingestion.lines import Oversized, line_blocks, lines_of
 from sluice.ingestion.readers.text import too_long, undecodable, utf8_chunks
 from sluice.ingestion.records import Block, Reason, Rejected
 from sluice.ingestion.source import Source
@@ -30,13 +30,13 @@ def read_access_log(source: Source, contract: Contract) -> Iterator[Block]:
     """Yield the log's lines as records."""
     assert contract.arrival is not None
     first, seen = 1, False
-    for block in record_blocks(source, utf8_chunks(source, contract.arrival), quoted=False):
+    for block in line_blocks(source, utf8_chunks(source, contract.arrival)):
         seen = True
         if isinstance(block, Oversized):
             yield Block(first, 0, {}, lambda _: [], rejected=[too_long(block, first)])
             first += 1
             continue
-        raws = records_of(block.data, quoted=False)
+        raws = lines_of(block)
         yield _block(raws, contract, first)
         first += len(raws)
     if not seen:

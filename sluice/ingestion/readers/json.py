@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sluice.contracts import Contract
 from sluice.errors import UnreadableFile
-from sluice.ingestion.lines import BLOCK_SIZE, MAX_RECORD, Oversized, record_blocks, records_of
+from sluice.ingestion.lines import BLOCK_SIZE, MAX_RECORD, Oversized, line_blocks, lines_of
 from sluice.ingestion.readers.json_records import parse_records
 from sluice.ingestion.readers.text import too_long, utf8_chunks
 from sluice.ingestion.records import Block
@@ -20,13 +20,13 @@ def read_ndjson(source: Source, contract: Contract) -> Iterator[Block]:
     """Yield the file's records, one JSON object a line."""
     assert contract.arrival is not None
     first, seen = 1, False
-    for block in record_blocks(source, utf8_chunks(source, contract.arrival), quoted=False):
+    for block in line_blocks(source, utf8_chunks(source, contract.arrival)):
         seen = True
         if isinstance(block, Oversized):
             yield Block(first, 0, {}, lambda _: [], rejected=[too_long(block, first)])
             first += 1
             continue
-        records = records_of(block.data, quoted=False)
+        records = lines_of(block)
         yield from parse_records(records, contract, first)
         first += len(records)
     if not seen:
