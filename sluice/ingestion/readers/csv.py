@@ -269,6 +269,7 @@ def _parse_conforming(
 def _columns(data: bytes, layout: _Layout) -> tuple[pa.Table, list[tuple[int, int]]]:
     """Return the wanted columns as text, and place and number of fields of each record that has not as many."""
     invalid: list[tuple[int, int]] = []
+    included = list(layout.wanted) or list(layout.fields[:1])  # Arrow takes none for all
 
     def skip(row: pyarrow.csv.InvalidRow) -> str:
         invalid.append((row.number - 1, row.actual_columns))
@@ -285,8 +286,8 @@ def _columns(data: bytes, layout: _Layout) -> tuple[pa.Table, list[tuple[int, in
         ),
         pyarrow.csv.ConvertOptions(
             check_utf8=False,
-            column_types=dict.fromkeys(layout.wanted, pa.string()),
-            include_columns=list(layout.wanted),
+            column_types=dict.fromkeys(included, pa.string()),
+            include_columns=included,
             null_values=list(layout.null_values),
             strings_can_be_null=True,
         ),

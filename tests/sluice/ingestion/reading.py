@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from sluice.contracts import Arrival, Column, Contract, Rules, parse_type
 from sluice.ingestion.check import check_block
+from sluice.ingestion.convert import arrow_type
 from sluice.ingestion.readers import reader_for
 from sluice.ingestion.records import Reason, Rejected
 from sluice.ingestion.source import BytesSpool, Source
@@ -47,7 +48,11 @@ def source(data: bytes, *, compression: str = "auto") -> Source:
 def read(data: bytes, declared: Contract) -> tuple[pa.Table, list[Rejected]]:
     """Return the accepted rows, with ``_position``, and the rejected records."""
     assert declared.arrival is not None
-    tables, rejected = [], []
+    empty = {
+        **{c.name: pa.array([], arrow_type(c.type)) for c in declared.columns},
+        "_position": pa.array([], pa.int64()),
+    }
+    tables, rejected = [pa.table(empty)], []
     for block in reader_for(declared.arrival.format)(source(data), declared):
         checked = check_block(block, declared)
         tables.append(checked.accepted.append_column("_position", checked.positions))
