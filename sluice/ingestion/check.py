@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from sluice.contracts import Column, Contract
 from sluice.ingestion.convert import arrow_type, convert
+from sluice.ingestion.readers.text import some_of
 from sluice.ingestion.records import REASON_VALUE_LENGTH, REJECTED_ARROW, Block, rejected_table
 from sluice.tables.arrow import REASON_ARROW
 
@@ -93,7 +94,7 @@ def _broken_rules(
         add(
             pc.and_(pc.is_valid(values), pc.invert(pc.is_in(values, _allowed(rules.allowed, values.type)))),
             "not_in_set",
-            f"is not one of {', '.join(rules.allowed)}",
+            f"is not one of {some_of(rules.allowed)}",
         )
     if rules.pattern is not None:
         add(

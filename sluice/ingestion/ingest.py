@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from sluice.contracts import Contract
 from sluice.errors import DeliveryError, FileTooLarge, UnknownDataset
-from sluice.ingestion.check import check_block
 from sluice.ingestion.landing import Notice, landed_source, same_bytes
-from sluice.ingestion.readers import reader_for
+from sluice.ingestion.read import ahead, read_checked
 from sluice.ingestion.records import Reason
 from sluice.ingestion.source import Source
 from sluice.ingestion.stage import DeliveryWriter, StagedUnit, UnitWriter
@@ -28,8 +25,6 @@ from sluice.storage import S3Store, Store, client
 log = logging.getLogger(__name__)
 #: From this size on a file's rows are written straight to the table's data folder.
 ADOPT_BYTES = 32 << 20
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
 
 
 @dataclass(frozen=True)
@@ -107,29 +102,14 @@ def ingest_files(
 
 def stage_source(source: Source, contract: Contract, delivery: DeliveryWriter) -> None:
     """Read and check a whole file into ``delivery``; a file that cannot be read ends as unreadable."""
-    assert contract.arrival is not None
-    blocks = reader_for(contract.arrival.format)(source, contract)
     try:
-        checked = _ahead(lambda block: check_block(block, contract), blocks)
-        for _ in _ahead(delivery.add, checked):
+        for _ in ahead(delivery.add, read_checked(source, contract)):
             pass
     except DeliveryError as error:
-        log.warning("%s", error)
+        log.warning("%s", error, exc_info=error.__cause__)
         delivery.unreadable(Reason(error.code, str(error)))
     else:
         delivery.done()
-
-
-def _ahead(work: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
-    """Apply ``work`` in order, while the next item is made: reading, checking and writing run side by side."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting: deque[Future[_Out]] = deque()
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > 1:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def _seconds_for(size: int) -> float:

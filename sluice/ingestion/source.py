@@ -127,6 +127,8 @@ class _Watched(io.RawIOBase):
         return len(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_SET and offset < 0:
+            raise ValueError("a place before the file's beginning")  # what a corrupt footer may point to
         return self.file.seek(offset, whence)
 
     def tell(self) -> int:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-OPEN = "a quoted field has no end"
-
 
 @dataclass
 class Found:
@@ -103,9 +101,8 @@ def _written(raw: bytes, delimiter: bytes) -> list[bytes]:
     parts, part, inside = [], b"", False
     for place, letter in enumerate(raw):
         char = bytes([letter])
-        if char == b'"' and (inside or part == b""):
-            inside = not inside
-        elif char == b'"' and part.startswith(b'"') and raw[place - 1 : place] == b'"':
+        doubled = part.startswith(b'"') and raw[place - 1 : place] == b'"'
+        if char == b'"' and (inside or part == b"" or doubled):
             inside = not inside
         if char == delimiter and not inside:
             parts.append(part)

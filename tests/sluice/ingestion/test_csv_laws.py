@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import random
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +24,9 @@ THINGS = contract(column("a"), column("b"), null_values=())
 HEADER = b"a,b\n"
 #: What records are made of, the awkward oftener than in life.
 PIECES = (
-    *(b"a", b"b", b",", b",", b"\n", b"\n", b'"', b'"', b'""', b'","', b'",\n', b'\n"', b"1,2\n", b'1,"x"\n', b'"a\nb",c\n'),
-    *(b"\r\n", b"\r", b"\\", b'\\"', b'\\",', b"\x00", b"\xff", "é".encode(), b" ", b"\n\n", b"5\" pipe,x\n", b'"open,1\n'),
+    *(b"a", b"b", b",", b",", b"\n", b"\n", b'"', b'"', b'""', b'","', b'",\n', b'\n"', b"1,2\n", b'1,"x"\n'),
+    *(b'"a\nb",c\n', b'5" pipe,x\n', b'"open,1\n'),
+    *(b"\r\n", b"\r", b"\\", b'\\"', b'\\",', b"\x00", b"\xff", "é".encode(), b" ", b"\n\n"),
 )  # fmt: skip
 
 
@@ -122,7 +124,7 @@ def test_a_million_texts_are_read_as_by_the_reference() -> None:
         data = b"".join(chance.choices(PIECES, k=chance.randrange(1, 16)))
         problem = differing(data, *edges[number % len(edges)])
         assert problem is None, f"seed {seed}, text {number}: {problem}"
-    print(f"1,000,000 texts, seed {seed}, {time.monotonic() - began:,.0f} s")
+    sys.stderr.write(f"1,000,000 texts, seed {seed}, {time.monotonic() - began:,.0f} s\n")
 
 
 @settings(max_examples=200, deadline=None)
@@ -132,6 +134,8 @@ def test_a_million_texts_are_read_as_by_the_reference() -> None:
 def test_what_the_standard_library_writes_is_read_back_at_every_edge(
     records: list[list[str]], end: str, quoting: int
 ) -> None:
+    if quoting == csv.QUOTE_MINIMAL:  # the writer leaves a carriage return bare, and so makes a line end of it
+        records = [[value.replace("\r", "") for value in record] for record in records]
     text = io.StringIO()
     csv.writer(text, lineterminator=end, quoting=quoting).writerows(records)  # type: ignore[arg-type]
     with sizes(3, 8, 4_000):
