@@ -208,6 +208,9 @@ def _decodable(lines: Lines, runs: Sequence[Run]) -> Iterator[Run]:
         yield from runs
         return
     for run in runs:
+        if run.reason is not None and run.reason.code == "record_too_long":
+            yield run  # one that is put away in pieces is not decoded either
+            continue
         if run.joined or run.reason is not None:
             reason = undecodable(lines.bytes_of(run.first, run.end)) or run.reason
             yield Run(run.first, run.end, run.joined, reason)
