@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sluice.contracts import JSON_TEXT, Column, Contract
-from sluice.ingestion.convert import EPOCH_FORMATS, arrow_type
-from sluice.ingestion.readers.text import undecodable
+from sluice.ingestion.convert import EPOCH_FORMATS
+from sluice.ingestion.readers.json_keys import TOO_DEEP, key_problem
+from sluice.ingestion.readers.text import is_clean, undecodable
 from sluice.ingestion.records import Block, Reason, Rejected
 
 _Decode = Callable[[bytes], Any]
@@ -25,6 +26,7 @@ _TYPED: dict[str, Any] = {
     "double": float | None,
     "boolean": bool | None,
 }
+_ARROW = {"int": pa.int32(), "bigint": pa.int64(), "float": pa.float32(), "double": pa.float64(), "boolean": pa.bool_()}
 #: So many records are decoded before their values go into columns: what is made stays in the processor's cache.
 _TOGETHER = 1_000
 _NUMERIC = ("int", "bigint", "float", "double", "decimal")
@@ -84,24 +86,48 @@ def _decode(
         try:
             rows.extend(map(decode, left))  # what came before an error stays in the list
             break
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             odd.append(len(rows) + len(odd))
     columns: list[pa.Array] = []
     mistyped: set[int] = set()
+    quotes = 0
     for number, column in enumerate(contract.columns):
         values = list(map(attrgetter(f"f{number}"), rows))
         if _as_written(column):
+            quotes += _quotes_written(values)
             values, other = _written(values, _NESTED_STARTS if column.format == JSON_TEXT else _NUMBER_STARTS)
             mistyped.update(other)
-        columns.append(pa.array(values, arrow_type(column.type) if column.type.name in _TYPED else pa.string()))
+            columns.append(pa.array(values, pa.string()))
+            continue
+        typed = pa.array(values, _ARROW.get(column.type.name, pa.string()))
+        quotes += (len(rows) - typed.null_count) * (2 if column.type.name in _TYPED else 4)
+        columns.append(typed)
     others = set(odd)
     sound = [index for index in range(len(records)) if index not in others] if odd else range(len(records))
+    mistyped |= _doubtful(records, sound, quotes)
     if mistyped:
         kept = [row for row in range(len(rows)) if row not in mistyped]
         columns = [values.take(pa.array(kept, pa.int64())) for values in columns]
         odd = sorted([*odd, *(sound[row] for row in mistyped)])
         sound = [sound[row] for row in kept]
     return sound, columns, odd
+
+
+def _doubtful(records: Sequence[bytes], sound: Sequence[int], quotes: int) -> set[int]:
+    """Return which of the records that could be decoded are no text, or have a key twice.
+
+    ``quotes`` are those that their keys and values in the contract's columns take. A record with a key twice has more,
+    and none has less: when all of them together have no more, none has. (``json_keys``)
+    """
+    together = b"\n".join(records if len(sound) == len(records) else [records[index] for index in sound])
+    if is_clean(together) and together.count(b'"') == quotes:
+        return set()
+    return {row for row, index in enumerate(sound) if undecodable(records[index]) or key_problem(records[index])}
+
+
+def _quotes_written(values: Sequence[msgspec.Raw | None]) -> int:
+    """Return how many quotes the keys and values of a column take that are kept as they are written."""
+    return sum(2 + bytes(value).count(b'"') for value in values if value is not None)
 
 
 def _as_written(column: Column) -> bool:
@@ -194,6 +220,10 @@ def _row(raw: bytes, contract: Contract, decode: _Decode) -> list[str | None] | 
         found = decode(raw)
     except msgspec.DecodeError as error:
         return (Reason("malformed_record", f"not a JSON object: {error}"),)
+    except RecursionError:
+        return (TOO_DEEP,)
+    if reason := key_problem(raw):
+        return (reason,)
     row: list[str | None] = []
     reasons = []
     for value, column in zip(msgspec.structs.astuple(found), contract.columns, strict=True):
