@@ -37,7 +37,7 @@ def read_ndjson(source: Source, contract: Contract) -> Iterator[Block]:
 def read_json(source: Source, contract: Contract) -> Iterator[Block]:
     """Yield the records of a JSON array, or of objects one after another.
 
-    A file that is not JSON from its first byte to its last is refused whole: where one record ends is not sure any more.
+    A file that is not JSON from its first byte to its last is refused whole: where a record ends is not sure any more.
     """
     assert contract.arrival is not None
     first = 1

@@ -7,13 +7,17 @@ two too many. Only where the count does not add up is a record read pair by pair
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import orjson
 
 from sluice.ingestion.records import Reason
 
-TOO_DEEP = Reason("malformed_record", "the JSON is nested too deeply")
+#: Deeper JSON is refused here, so that it does not depend on who calls how far a parser gets.
+MAX_DEPTH = 500
+TOO_DEEP = Reason("malformed_record", f"the JSON is nested over {MAX_DEPTH} deep")
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|([{\[])|[}\]]', re.DOTALL)
 
 
 class _Repeated(Exception):
@@ -22,6 +26,8 @@ class _Repeated(Exception):
 
 def key_problem(raw: bytes) -> Reason | None:
     """Return why ``raw``, UTF-8, has no one meaning: a key twice in one object, at any depth; none when it has."""
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
+        return TOO_DEEP
     try:
         if b"\\" not in raw and raw.count(b'"') == _quotes(orjson.loads(raw)):
             return None
@@ -37,6 +43,20 @@ def key_problem(raw: bytes) -> Reason | None:
     except ValueError as error:
         return Reason("malformed_record", f"not JSON that can be read: {error}")
     return None
+
+
+def _depth(raw: bytes) -> int:
+    """Return how deep objects and arrays are nested, as far as ``MAX_DEPTH`` and one more."""
+    depth = deepest = 0
+    for token in _TOKEN.finditer(raw):
+        if token[1]:
+            depth += 1
+            deepest = max(deepest, depth)
+            if deepest > MAX_DEPTH:
+                break
+        elif token[0] in (b"}", b"]"):
+            depth -= 1
+    return deepest
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> None:

@@ -32,6 +32,7 @@ _TOGETHER = 1_000
 _NUMERIC = ("int", "bigint", "float", "double", "decimal")
 _NUMBER_STARTS = frozenset("-0123456789")
 _NESTED_STARTS = frozenset("{[")
+_NEVER = -(2**40)
 _REPLACED = "\ufffd"  # where bytes were no text
 _KINDS = {"{": "object", "[": "array", "t": "boolean", "f": "boolean"}
 
@@ -94,14 +95,15 @@ def _decode(
     for number, column in enumerate(contract.columns):
         values = list(map(attrgetter(f"f{number}"), rows))
         if _as_written(column):
-            quotes += _quotes_written(values)
-            values, other = _written(values, _NESTED_STARTS if column.format == JSON_TEXT else _NUMBER_STARTS)
+            values, other, taken = _written(values, _NESTED_STARTS if column.format == JSON_TEXT else _NUMBER_STARTS)
             mistyped.update(other)
             columns.append(pa.array(values, pa.string()))
-            continue
-        typed = pa.array(values, _ARROW.get(column.type.name, pa.string()))
-        quotes += (len(rows) - typed.null_count) * (2 if column.type.name in _TYPED else 4)
-        columns.append(typed)
+        else:
+            kind = _ARROW.get(column.type.name, pa.string())
+            typed, present = _typed(values, kind)
+            taken = 2 * present + (0 if column.type.name in _TYPED else 2 * (len(rows) - typed.null_count))
+            columns.append(typed)
+        quotes += taken
     others = set(odd)
     sound = [index for index in range(len(records)) if index not in others] if odd else range(len(records))
     mistyped |= _doubtful(records, sound, quotes)
@@ -125,9 +127,13 @@ def _doubtful(records: Sequence[bytes], sound: Sequence[int], quotes: int) -> se
     return {row for row, index in enumerate(sound) if undecodable(records[index]) or key_problem(records[index])}
 
 
-def _quotes_written(values: Sequence[msgspec.Raw | None]) -> int:
-    """Return how many quotes the keys and values of a column take that are kept as they are written."""
-    return sum(2 + bytes(value).count(b'"') for value in values if value is not None)
+def _typed(values: list[Any], kind: pa.DataType) -> tuple[pa.Array, int]:
+    """Return values as an array, null where a key was missing, and how many keys were there."""
+    try:
+        return pa.array(values, kind), len(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        there = [None if value is msgspec.UNSET else value for value in values]
+    return pa.array(there, kind), len(values) - sum(value is msgspec.UNSET for value in values)
 
 
 def _as_written(column: Column) -> bool:
@@ -138,7 +144,9 @@ def _as_written(column: Column) -> bool:
 @lru_cache(maxsize=256)
 def _decoder(columns: tuple[Column, ...]) -> msgspec.json.Decoder[Any]:
     """Return a decoder into a struct of the columns' JSON types; dates and times are text in JSON."""
-    kinds = [msgspec.Raw if _as_written(c) else _TYPED.get(c.type.name, str | None) for c in columns]
+    kinds = [
+        msgspec.Raw if _as_written(c) else _TYPED.get(c.type.name, str | None) | msgspec.UnsetType for c in columns
+    ]
     return msgspec.json.Decoder(_struct(columns, kinds))
 
 
@@ -149,16 +157,23 @@ def _raw_decoder(columns: tuple[Column, ...]) -> msgspec.json.Decoder[Any]:
 
 
 def _struct(columns: tuple[Column, ...], kinds: list[Any]) -> type[msgspec.Struct]:
-    fields = [(f"f{number}", kind, None) for number, kind in enumerate(kinds)]
+    fields = [(f"f{number}", kind, None if kind is msgspec.Raw else msgspec.UNSET) for number, kind in enumerate(kinds)]
     names = {f"f{number}": column.header for number, column in enumerate(columns)}
     return msgspec.defstruct("Record", fields, rename=names, gc=False)
 
 
-def _written(values: Sequence[msgspec.Raw | None], starts: frozenset[str]) -> tuple[list[str | None], list[int]]:
-    """Return JSON values that start as they should, and plain strings, as text; and which are something else."""
+def _written(values: Sequence[msgspec.Raw | None], starts: frozenset[str]) -> tuple[list[str | None], list[int], int]:
+    """Return JSON values that start as they should, and plain strings, as text; and which are something else.
+
+    And how many quotes their keys and they take. An object or an array takes more than can be told here: then it is a
+    number that no text has, so that each record is looked into.
+    """
     texts = [None if value is None else str(value, "utf-8", "replace") for value in values]
-    if starts is _NUMBER_STARTS and {text[0] for text in texts if text is not None} <= starts:
-        return texts, []
+    first = [text[0] for text in texts if text is not None]
+    found = set(first)
+    quotes = 2 * len(first) + 2 * first.count('"') if found.isdisjoint(_NESTED_STARTS) else _NEVER
+    if starts is _NUMBER_STARTS and found <= starts:
+        return texts, [], quotes
     other = []
     for row, text in enumerate(texts):
         if text is None or (text[0] in starts and _REPLACED not in text):
@@ -168,7 +183,7 @@ def _written(values: Sequence[msgspec.Raw | None], starts: frozenset[str]) -> tu
             texts[row] = text[1:-1]
         elif text != "null":
             other.append(row)
-    return texts, other
+    return texts, other, quotes
 
 
 def _empty_as_null(columns: dict[str, pa.Array], contract: Contract) -> dict[str, pa.Array]:
