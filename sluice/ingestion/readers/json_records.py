@@ -237,19 +237,23 @@ def _row(raw: bytes, contract: Contract, decode: _Decode) -> list[str | None] | 
         return (Reason("malformed_record", f"not a JSON object: {error}"),)
     except RecursionError:
         return (TOO_DEEP,)
-    if reason := key_problem(raw):
-        return (reason,)
     row: list[str | None] = []
     reasons = []
+    quotes = 0
     for value, column in zip(msgspec.structs.astuple(found), contract.columns, strict=True):
         written = None if value is None else str(value, "utf-8")
+        if written is not None:
+            quotes += 4 if written[0] == '"' else 2 if written[0] not in _NESTED_STARTS else _NEVER
         try:
             row.append(_as_text(written, column))
         except ValueError as error:
             reasons.append(
                 Reason("unparseable", f"{column.name} is {error}, not a {column.type}", column.name, written)
             )
-    return tuple(reasons) or row
+    if reasons:
+        return tuple(reasons)
+    doubt = key_problem(raw) if raw.count(b'"') != quotes else None
+    return row if doubt is None else (doubt,)
 
 
 def _as_text(written: str | None, column: Column) -> str | None:
