@@ -14,9 +14,11 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 
 import pyarrow as pa
 
-from sluice.errors import UnreadableFile
+from sluice.errors import FileTooLarge, UnreadableFile
 
 READ_SIZE = 1 << 20
+#: What one call reads of a file, unpacked: what it has time for, at the pace of the smallest function.
+MOST_READ = 16 << 30
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _T = TypeVar("_T")
@@ -47,6 +49,7 @@ class Source:
     open_seekable: Callable[[], BinaryIO]
     spool: Callable[[int], AbstractContextManager[Spool]]
     failures: list[Exception] = field(default_factory=list, compare=False)
+    read: list[int] = field(default_factory=lambda: [0], compare=False)
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the decompressed bytes, ``READ_SIZE`` at a time however well they were compressed.
@@ -61,8 +64,24 @@ class Source:
             if kind == "none":
                 yield first
                 yield from iter(lambda: stream.read(READ_SIZE), b"")
-            else:
-                yield from self._inflated(_Again(first, stream), kind)
+                return
+            for piece in self._inflated(_Again(first, stream), kind):
+                self.counted(len(piece))
+                yield piece
+
+    def counted(self, size: int) -> None:
+        """Count bytes (or values) that came of the file; ``FileTooLarge`` when they are more than a call has time for.
+
+        A few bytes can stand for any number of records.
+        """
+        self.read[0] += size
+        if self.read[0] > MOST_READ:
+            raise FileTooLarge(
+                f"{self.uri} holds more than {MOST_READ:,} bytes once it is unpacked, of {self.size:,} as it is; one"
+                " function call reads no more.",
+                safe="nothing of the file was committed.",
+                next_step="split the file and upload the parts.",
+            )
 
     def seekable(self, buffer_size: int = READ_SIZE) -> BinaryIO:
         """Return the file as it is, readable at any place."""
