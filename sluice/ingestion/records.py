@@ -19,6 +19,8 @@ REJECTED_ARROW = as_arrow((*(column for column in ORIGIN if column.name == "_pos
 REASON_VALUE_LENGTH = 200
 #: So many values are checked together: each may be bad, and a reason takes more room than a value.
 _CELLS_AT_ONCE = 500_000
+#: … and so many records: a rejected one takes far more room than its bytes may have.
+ROWS_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class Block:
 
 def rows_at_once(contract: Contract) -> int:
     """Return how many records of the contract are checked together."""
-    return max(1, _CELLS_AT_ONCE // max(1, len(contract.columns)))
+    return max(1, min(ROWS_AT_ONCE, _CELLS_AT_ONCE // max(1, len(contract.columns))))
 
 
 def consecutive(first: int, count: int) -> pa.Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,9 +18,9 @@ from sluice.contracts import Contract
 from sluice.errors import UnreadableFile
 from sluice.ingestion.lines import BLOCK_SIZE, MAX_RECORD, Oversized, begins_oversized, put_away
 from sluice.ingestion.readers.csv_grammar import AMBIGUOUS, Grammar, grammar_of
-from sluice.ingestion.readers.csv_split import Lines, Run, split
+from sluice.ingestion.readers.csv_split import Lines, Run, Search
 from sluice.ingestion.readers.text import is_clean, some_of, too_long, undecodable, utf8_chunks
-from sluice.ingestion.records import Block, Reason, Rejected, consecutive
+from sluice.ingestion.records import ROWS_AT_ONCE, Block, Reason, Rejected, consecutive
 from sluice.ingestion.source import Source
 
 _MAX_HEADER = 1 << 20
@@ -40,11 +40,11 @@ class _Layout:
 
 @dataclass(frozen=True)
 class _Text:
-    """Whole records: ``runs`` of ``lines``, or none when all of ``data`` is known to keep to the grammar."""
+    """Whole records: ``runs`` of ``lines``, each with its number of records, or ``data`` that keeps to the grammar."""
 
     data: bytes
     lines: Lines | None = None
-    runs: tuple[Run, ...] = ()
+    runs: tuple[tuple[Run, int], ...] = ()
 
 
 def read_csv(source: Source, contract: Contract) -> Iterator[Block]:
@@ -151,28 +151,36 @@ def _texts(source: Source, chunks: Iterator[bytes], grammar: Grammar) -> Iterato
             sequence += 1
             oversized, pending = put_away(source, pending, chunks, sequence)
             yield oversized
-        text = _whole(pending, grammar)
-        if text.data:
-            yield text
-        del pending[: len(text.data)]
+        yield from _whole(pending, grammar, final=False)
         enough = len(pending) + BLOCK_SIZE
-    if pending:
-        yield _whole(pending, grammar, final=True)
+    yield from _whole(pending, grammar, final=True)
 
 
-def _whole(pending: bytearray, grammar: Grammar, *, final: bool = False) -> _Text:
-    """Return the whole records at the beginning of ``pending``."""
-    data = bytes(pending if final else memoryview(pending)[: _likely_boundary(pending)])
-    # The guess may be wrong; what keeps to the grammar from end to end is whole records all the same.
-    if len(data) <= MAX_RECORD and is_clean(data) and grammar.conforms(data):
-        return _Text(data)
-    data = bytes(pending)
-    lines, runs, used = split(data, grammar, final=final)
-    return _Text(data[:used], lines, tuple(runs))
+def _whole(pending: bytearray, grammar: Grammar, *, final: bool) -> Iterator[_Text]:
+    """Take the whole records from the beginning of ``pending``, not more at a time than there is room for."""
+    while pending and (final or len(pending) >= BLOCK_SIZE):
+        data = bytes(memoryview(pending)[: _likely_boundary(pending, final=final)])
+        # The guess may be wrong; what keeps to the grammar from end to end is whole records all the same.
+        if data and len(data) <= MAX_RECORD and is_clean(data) and grammar.conforms(data):
+            yield _Text(data)
+            del pending[: len(data)]
+            continue
+        search = Search(bytes(pending), grammar, final=final)
+        runs = _decodable(search.lines, search.runs())
+        counted = _counted(search.lines, runs)
+        while part := tuple(islice(counted, ROWS_AT_ONCE)):
+            yield _Text(b"", search.lines, part)
+        del pending[: search.used]
+        return
 
 
-def _likely_boundary(data: bytearray) -> int:
+def _likely_boundary(pending: bytearray, *, final: bool) -> int:
     """Return where the last whole record seems to end (0: nowhere), by counting quotes."""
+    data, most = pending, ROWS_AT_ONCE
+    if (lines := pending.count(b"\n")) > most:
+        data = pending[: len(pending) * most // lines]
+    elif final:
+        return len(pending)
     end = data.rfind(b"\n")
     if b'"' not in data:
         return end + 1
@@ -191,7 +199,7 @@ def _parse(text: _Text, layout: _Layout, first: int) -> Block:
     numbers: list[range] = []
     rejected: list[Rejected] = []
     number = first
-    for run, records in _counted(text.lines, _decodable(text.lines, text.runs)):
+    for run, records in text.runs:
         if run.reason is not None:
             rejected.append(Rejected(number, (run.reason,), text.lines.bytes_of(run.first, run.end)))
         elif records:
@@ -202,7 +210,7 @@ def _parse(text: _Text, layout: _Layout, first: int) -> Block:
     return _parse_conforming(b"\n".join(pieces), layout, first, positions, rejected)
 
 
-def _decodable(lines: Lines, runs: Sequence[Run]) -> Iterator[Run]:
+def _decodable(lines: Lines, runs: Iterator[Run]) -> Iterator[Run]:
     """Yield the runs, records that are no text apart and refused."""
     if is_clean(lines.data):
         yield from runs
@@ -300,7 +308,8 @@ def _columns(data: bytes, layout: _Layout) -> tuple[pa.Table, list[tuple[int, in
 
 def _records(data: bytes, grammar: Grammar) -> pa.Array:
     """Return the records of a text that keeps to the grammar, each without its line end."""
-    lines, runs, _ = split(data, grammar, final=True)
+    search = Search(data, grammar, final=True)
+    lines, runs = search.lines, list(search.runs())
     if not any(run.joined for run in runs):
         kept = lines.array.filter(pc.invert(pc.is_in(lines.array, _BLANK)))
         return pc.replace_substring_regex(kept, r"\r\z", "") if b"\r" in data else kept

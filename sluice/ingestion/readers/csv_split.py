@@ -7,7 +7,7 @@ every line that it swallows: where a search ended is kept, so that each line is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -56,22 +56,12 @@ class Lines:
         return self.data[self.start(first) : self.end(end - 1)].removesuffix(b"\r")
 
 
-def split(data: bytes, grammar: Grammar, *, final: bool) -> tuple[Lines, list[Run], int]:
-    """Return the lines of ``data``, runs of them, and how many bytes those make up.
+class Search:
+    """One pass over the lines of a text. ``final``: nothing comes after it."""
 
-    The rest is a record that goes on after ``data``; when ``final``, nothing does.
-    """
-    lines = Lines(data)
-    found = _Search(lines, grammar, final=final)
-    runs = list(found.runs())
-    return lines, runs, len(data) if found.unfinished is None else lines.start(found.unfinished)
-
-
-class _Search:
-    """One pass over lines."""
-
-    def __init__(self, lines: Lines, grammar: Grammar, *, final: bool) -> None:
-        self.lines, self.grammar, self.final = lines, grammar, final
+    def __init__(self, data: bytes, grammar: Grammar, *, final: bool) -> None:
+        self.lines = lines = Lines(data)
+        self.grammar, self.final = grammar, final
         self.count = len(lines.array) - (not final or lines.data.endswith(b"\n"))
         #: The line that a record begins which goes on after the text.
         self.unfinished = None if final else self.count
@@ -79,6 +69,11 @@ class _Search:
         # at which that quote turned out to be stray.
         self._inside = 0
         self._dead = -1
+
+    @property
+    def used(self) -> int:
+        """Return how many bytes all runs make up; the rest is a record that goes on after the text."""
+        return len(self.lines.data) if self.unfinished is None else self.lines.start(self.unfinished)
 
     def runs(self) -> Iterator[Run]:
         """Yield the runs in order."""
@@ -97,15 +92,16 @@ class _Search:
         if at < self.count:
             yield Run(at, self.count)
 
-    def _suspects(self) -> list[int]:
+    def _suspects(self) -> Sequence[int]:
+        """Return the lines that may be no whole record."""
         array = self.lines.array[: self.count]
         odd = pc.invert(pc.match_substring_regex(array, self.grammar.line))
         if b'\\"' in self.lines.data:
             odd = pc.or_(odd, pc.match_substring(array, '\\"'))
         if len(self.lines.data) > MAX_RECORD:
             odd = pc.or_(odd, pc.greater(pc.binary_length(array), MAX_RECORD))
-        found: list[int] = pc.indices_nonzero(odd).to_pylist()
-        return found
+        found = pc.indices_nonzero(odd)  # not as a list: there may be millions
+        return memoryview(found.buffers()[1]).cast("Q")[: len(found)] if len(found) else ()
 
     def _record(self, first: int) -> Run | None:
         """Return the record that begins with line ``first``; none when more of the text must come to tell."""

@@ -43,9 +43,9 @@ def read_parquet(source: Source, contract: Contract) -> Iterator[Block]:
         wanted = _wanted(names, source, contract)
         first = 1
         for batch in _batches(stream, file.metadata, source):
-            source.counted(batch.num_rows * len(contract.columns))
-            for part in _parts(batch):
-                source.counted(part.nbytes)
+            sizes = _text_sizes(batch)
+            source.counted(batch.num_rows * len(contract.columns) + (pc.sum(sizes).as_py() or 0))
+            for part in _parts(batch, sizes):
                 yield _block(part, wanted, first)
                 first += part.num_rows
 
@@ -95,13 +95,16 @@ def _batches(stream: BinaryIO, metadata: Any, source: Source) -> Iterator[pa.Rec
 
 def _open(stream: BinaryIO, metadata: Any, plan: Plan) -> pq.ParquetFile:
     return pq.ParquetFile(
-        stream, metadata=metadata, read_dictionary=list(plan.dictionaries), buffer_size=plan.buffer_size
+        stream,
+        metadata=metadata,
+        read_dictionary=list(plan.dictionaries),
+        buffer_size=plan.buffer_size,
+        pre_buffer=False,
     )
 
 
-def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+def _parts(batch: pa.RecordBatch, sizes: pa.Array) -> Iterator[pa.RecordBatch]:
     """Yield the batch in parts whose text has room in memory once it is written out."""
-    sizes = _text_sizes(batch)
     ends = memoryview(pc.cumulative_sum(sizes).buffers()[1]).cast("q") if batch.num_rows else ()
     start = 0
     while start < batch.num_rows:
