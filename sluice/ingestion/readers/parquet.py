@@ -36,6 +36,7 @@ def read_parquet(source: Source, contract: Contract) -> Iterator[Block]:
         try:
             file = pq.ParquetFile(stream)
             names = file.schema_arrow.names
+            kinds = dict(zip(names, file.schema_arrow.types, strict=True))
         except Exception as error:
             if source.failures:
                 raise
@@ -46,7 +47,7 @@ def read_parquet(source: Source, contract: Contract) -> Iterator[Block]:
             sizes = _text_sizes(batch)
             source.counted(batch.num_rows * len(contract.columns) + (pc.sum(sizes).as_py() or 0))
             for part in _parts(batch, sizes):
-                yield _block(part, wanted, first)
+                yield _block(part, kinds, wanted, first)
                 first += part.num_rows
 
 
@@ -131,9 +132,9 @@ def _text_sizes(batch: pa.RecordBatch) -> pa.Array:
     return sizes
 
 
-def _block(batch: pa.RecordBatch, wanted: dict[str, str], first: int) -> Block:
-    """Return the rows as a block; those that no column could hold are refused here."""
-    columns = dict(zip(batch.schema.names, map(_plain, batch.columns), strict=True))
+def _block(batch: pa.RecordBatch, kinds: dict[str, pa.DataType], wanted: dict[str, str], first: int) -> Block:
+    """Return the rows as a block, of the types that the file says; those that no column could hold are refused here."""
+    columns = {name: _plain(batch.column(name), kind) for name, kind in kinds.items()}
     reasons = {row: _NOT_TEXT for values in columns.values() for row in _undecodable(values)}
     sizes = _text_sizes(batch)
     for row in pc.indices_nonzero(pc.greater(sizes, MAX_RECORD)).to_pylist():
@@ -159,8 +160,11 @@ def _block(batch: pa.RecordBatch, wanted: dict[str, str], first: int) -> Block:
     )
 
 
-def _plain(values: pa.Array) -> pa.Array:
-    return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
+def _plain(values: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return values without the dictionaries that they were read as, at any depth."""
+    if pa.types.is_dictionary(values.type):
+        return values.dictionary_decode()
+    return values if values.type == kind else values.cast(kind)
 
 
 def _undecodable(values: pa.Array) -> list[int]:
