@@ -32,6 +32,14 @@ _MARK = re.compile(rb'["{}\[\]]')
 _IN_STRING = re.compile(rb'["\\]')
 
 
+#: No value is so deep; what is, is no value.
+_MOST_DEPTH = 10_000
+
+
+class _TooDeep(Exception):
+    """More brackets are open than any value has."""
+
+
 class _Scan:
     """Looks for the end of one value, piece by piece."""
 
@@ -56,6 +64,8 @@ class _Scan:
                 self.in_string = not self.in_string
             else:
                 self.depth += 1 if mark in b"{[" else -1
+                if self.depth > _MOST_DEPTH:
+                    raise _TooDeep
             if self.depth <= 0 and not self.in_string:
                 return at
         return -1
@@ -142,6 +152,13 @@ class Elements:
         if found is not None:
             self.at = found.end()
             return self._taken(found[0])
+        try:
+            return self._searched()
+        except _TooDeep:
+            raise self._broken(f"a value less than {_MOST_DEPTH:,} deep") from None
+
+    def _searched(self) -> bytes | Oversized:
+        """Return the value that begins here, whose end must be looked for bracket by bracket."""
         scan, looked = _Scan(), self.at
         while (end := scan.end(self.data, looked)) < 0:
             if len(self.data) - self.at > MAX_RECORD:

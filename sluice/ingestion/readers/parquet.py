@@ -15,7 +15,9 @@ from sluice.contracts import Contract
 from sluice.errors import UnreadableFile
 from sluice.ingestion.lines import MAX_RECORD
 from sluice.ingestion.lossless import is_bytes, is_text, rows_as_json
+from sluice.ingestion.readers.parquet_footer import RowGroup, row_groups
 from sluice.ingestion.readers.parquet_plan import Plan, plan_of
+from sluice.ingestion.readers.parquet_thrift import BrokenThrift
 from sluice.ingestion.readers.text import some_of, too_long_reason
 from sluice.ingestion.records import Block, Reason, Rejected, consecutive
 from sluice.ingestion.source import Source
@@ -51,6 +53,14 @@ def read_parquet(source: Source, contract: Contract) -> Iterator[Block]:
                 first += part.num_rows
 
 
+def _footer(stream: BinaryIO, source: Source) -> bytes:
+    """Return the footer's bytes; Arrow has looked whether it is one."""
+    stream.seek(source.size - 8)
+    size = int.from_bytes(stream.read(4), "little")
+    stream.seek(max(0, source.size - 8 - size))
+    return stream.read(size)
+
+
 def _refuse_long_footer(stream: BinaryIO, source: Source) -> None:
     if source.size < 12:
         return  # what Arrow says of it is enough
@@ -80,18 +90,25 @@ def _batches(stream: BinaryIO, metadata: Any, source: Source) -> Iterator[pa.Rec
     """Yield the rows, as many at a time as memory has room for."""
     rows = 0
     known: tuple[Plan, pq.ParquetFile] | None = None
-    for group in range(metadata.num_row_groups):
-        plan = plan_of(metadata.row_group(group), metadata.schema, stream, uri=source.uri, number=group)
+    for number, group in enumerate(_row_groups(stream, source)):
+        plan = plan_of(group, stream, uri=source.uri, number=number)
         if known is None or not known[0].reads_as(plan):
             known = plan, _open(stream, metadata, plan)
         try:
-            for batch in known[1].iter_batches(plan.rows_at_once, row_groups=[group]):
+            for batch in known[1].iter_batches(plan.rows_at_once, row_groups=[number]):
                 yield batch
                 rows += batch.num_rows
         except OSError as error:
             if source.failures:
                 raise
             raise UnreadableFile(f"{source.uri} is broken after row {rows:,}: {error}", code="corrupt") from error
+
+
+def _row_groups(stream: BinaryIO, source: Source) -> Iterator[RowGroup]:
+    try:
+        yield from row_groups(_footer(stream, source))
+    except BrokenThrift as error:
+        raise UnreadableFile(f"{source.uri} has a broken footer: {error}.", code="corrupt") from error
 
 
 def _open(stream: BinaryIO, metadata: Any, plan: Plan) -> pq.ParquetFile:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from sluice.errors import FileTooLarge, UnreadableFile
-from sluice.ingestion.readers.parquet_pages import BrokenPage, Page, pages_of
+from sluice.ingestion.readers.parquet_footer import Chunk, RowGroup
+from sluice.ingestion.readers.parquet_pages import Page, pages_of
+from sluice.ingestion.readers.parquet_thrift import BrokenThrift
 
 #: A function has at least 512 MB, of which so much is for pages, for the values of a batch, and for what is read ahead.
 _SCALE = max(1.0, int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")) / 512)
@@ -35,14 +37,14 @@ class Plan:
         return (self.dictionaries, self.buffer_size) == (other.dictionaries, other.buffer_size)
 
 
-def plan_of(group: Any, schema: Any, file: BinaryIO, *, uri: str, number: int) -> Plan:
+def plan_of(group: RowGroup, file: BinaryIO, *, uri: str, number: int) -> Plan:
     """Return how to read a row group; ``FileTooLarge`` when its pages alone are more than memory has room for."""
-    chunks = [_Chunk(group.column(at), schema.column(at), group.num_rows) for at in range(group.num_columns)]
+    chunks = [_Reckoned(chunk, group.rows) for chunk in group.chunks]
     held = 0
     for chunk in chunks:
         try:
             chunk.look(pages_of(file, chunk.start, chunk.length))
-        except BrokenPage as error:
+        except BrokenThrift as error:
             raise UnreadableFile(
                 f"{uri} is broken in row group {number}, column {chunk.path[:100]}: {error}.", code="corrupt"
             ) from error
@@ -62,20 +64,12 @@ def plan_of(group: Any, schema: Any, file: BinaryIO, *, uri: str, number: int) -
     return Plan(tuple(chunk.path for chunk in chunks if chunk.stays_dictionary), max(1, rows), buffer)
 
 
-class _Chunk:
-    """One column of one row group."""
+class _Reckoned:
+    """One column of one row group, and what its pages take."""
 
-    def __init__(self, chunk: Any, column: Any, rows: int) -> None:
-        self.path, self.rows = chunk.path_in_schema, rows
-        offsets = [chunk.data_page_offset]
-        if chunk.has_dictionary_page and chunk.dictionary_page_offset:
-            offsets.append(chunk.dictionary_page_offset)
-        self.start, self.length = min(offsets), chunk.total_compressed_size
-        self.values = max(1, chunk.num_values)
-        self.bytes_a_value = 8
-        if chunk.physical_type == "FIXED_LEN_BYTE_ARRAY":
-            self.bytes_a_value = max(1, column.length)
-        self.text = chunk.physical_type == "BYTE_ARRAY" and column.logical_type.type != "DECIMAL"
+    def __init__(self, chunk: Chunk, rows: int) -> None:
+        self.path, self.rows, self.values = chunk.path, rows, chunk.values
+        self.start, self.length, self.leaf = chunk.start, chunk.length, chunk.leaf
         self.largest = self.dictionary = 0
         self.pages: Sequence[tuple[int, int]] = ()
         self.shared = False
@@ -98,14 +92,14 @@ class _Chunk:
     @property
     def stays_dictionary(self) -> bool:
         """Tell whether the column's values are left in their dictionary."""
-        return self.text and self.dictionary > 0
+        return self.leaf.text and self.dictionary > 0
 
     def most_bytes(self, rows: int) -> int:
         """Return what ``rows`` rows that follow each other take at most, about."""
         share = rows * self.values / max(1, self.rows)
         if self.shared:
             return int(share * self.largest)
-        at_least = int(share * (4 if self.stays_dictionary else self.bytes_a_value))
+        at_least = int(share * (4 if self.stays_dictionary else self.leaf.width))
         return max(at_least, self._most_written(share))
 
     def _most_written(self, values: float) -> int:
