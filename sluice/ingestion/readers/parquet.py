@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -25,6 +26,7 @@ from sluice.ingestion.source import Source
 _BUFFER = 4 << 20
 #: Text that dictionaries hold once is written out for so many bytes of rows at a time.
 _TEXT_AT_ONCE = 16 << 20
+_PROBE = 1 << 18
 _MAX_FOOTER = 32 << 20
 _NOT_TEXT = Reason("wrong_encoding", "the row holds text that is not UTF-8")
 
@@ -92,6 +94,7 @@ def _batches(stream: BinaryIO, metadata: Any, source: Source) -> Iterator[pa.Rec
     known: tuple[Plan, pq.ParquetFile] | None = None
     for number, group in enumerate(_row_groups(stream, source)):
         plan = plan_of(group, stream, uri=source.uri, number=number)
+        plan = _without_short(plan, stream, metadata, number)
         if known is None or not known[0].reads_as(plan):
             known = plan, _open(stream, metadata, plan)
         try:
@@ -109,6 +112,28 @@ def _row_groups(stream: BinaryIO, source: Source) -> Iterator[RowGroup]:
         yield from row_groups(_footer(stream, source))
     except BrokenThrift as error:
         raise UnreadableFile(f"{source.uri} has a broken footer: {error}.", code="corrupt") from error
+
+
+def _without_short(plan: Plan, stream: BinaryIO, metadata: Any, group: int) -> Plan:
+    """Return the plan without dictionaries of short text: written out at once it has room, and is read faster."""
+    flat = [path for path in plan.dictionaries if "." not in path]
+    if not flat:
+        return plan
+    probe = _open(stream, metadata, replace(plan, buffer_size=_PROBE))
+    batch = next(probe.iter_batches(1, row_groups=[group], columns=flat), None)
+    if batch is None:
+        return plan
+    kept, room = dict(plan.dictionaries), _TEXT_AT_ONCE
+    for path in flat:
+        values = batch.column(path)
+        # A dictionary that is not yet whole here may hold longer text.
+        if not pa.types.is_dictionary(values.type) or len(values.dictionary) != kept[path]:
+            continue
+        longest = pc.max(pc.binary_length(values.dictionary)).as_py() or 0
+        if longest * plan.rows_at_once <= room:
+            room -= longest * plan.rows_at_once
+            del kept[path]
+    return replace(plan, dictionaries=kept)
 
 
 def _open(stream: BinaryIO, metadata: Any, plan: Plan) -> pq.ParquetFile:

@@ -15,7 +15,7 @@ from sluice.ingestion.readers.parquet_thrift import BrokenThrift, Compact
 _MOST_HEADER = 16 << 20
 _DICTIONARY_PAGE = 2
 _DELTA_BYTE_ARRAY = 7
-_TYPE, _UNCOMPRESSED, _COMPRESSED, _V1, _V2 = 1, 2, 3, 5, 8
+_TYPE, _UNCOMPRESSED, _COMPRESSED, _V1, _DICTIONARY, _V2 = 1, 2, 3, 5, 7, 8
 _VALUES, _ENCODING_V1, _ENCODING_V2 = 1, 2, 4
 
 
@@ -39,7 +39,7 @@ def pages_of(file: BinaryIO, start: int, length: int) -> Iterator[Page]:
         compressed, uncompressed = fields.get(_COMPRESSED), fields.get(_UNCOMPRESSED)
         if not isinstance(compressed, int) or not isinstance(uncompressed, int) or min(compressed, uncompressed) < 0:
             raise BrokenThrift(f"the page at byte {at:,} has no size")
-        data = fields.get(_V1, fields.get(_V2, {}))
+        data = fields.get(_V1, fields.get(_V2, fields.get(_DICTIONARY, {})))
         if not isinstance(data, dict):
             raise BrokenThrift(f"the page at byte {at:,} is of no kind")
         encoding = data.get(_ENCODING_V1 if _V1 in fields else _ENCODING_V2)

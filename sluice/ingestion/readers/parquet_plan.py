@@ -26,15 +26,18 @@ _MOST_ROWS = 65_536
 
 @dataclass(frozen=True)
 class Plan:
-    """How to read one row group. ``buffer_size`` 0 reads each column chunk at once."""
+    """How to read one row group. ``buffer_size`` 0 reads each column chunk at once.
 
-    dictionaries: tuple[str, ...]
+    ``dictionaries`` are the columns whose text stays in a dictionary, each with the number of its values.
+    """
+
+    dictionaries: dict[str, int]
     rows_at_once: int
     buffer_size: int
 
     def reads_as(self, other: Plan) -> bool:
         """Tell whether a file opened for one plan is open for the other."""
-        return (self.dictionaries, self.buffer_size) == (other.dictionaries, other.buffer_size)
+        return (self.dictionaries.keys(), self.buffer_size) == (other.dictionaries.keys(), other.buffer_size)
 
 
 def plan_of(group: RowGroup, file: BinaryIO, *, uri: str, number: int) -> Plan:
@@ -61,7 +64,7 @@ def plan_of(group: RowGroup, file: BinaryIO, *, uri: str, number: int) -> Plan:
         rows //= 4
     compressed = sum(chunk.length for chunk in chunks)
     buffer = 0 if compressed <= _READ_AHEAD else max(1 << 16, min(4 << 20, _READ_AHEAD // max(1, len(chunks))))
-    return Plan(tuple(chunk.path for chunk in chunks if chunk.stays_dictionary), max(1, rows), buffer)
+    return Plan({chunk.path: chunk.entries for chunk in chunks if chunk.stays_dictionary}, max(1, rows), buffer)
 
 
 class _Reckoned:
@@ -70,7 +73,7 @@ class _Reckoned:
     def __init__(self, chunk: Chunk, rows: int) -> None:
         self.path, self.rows, self.values = chunk.path, rows, chunk.values
         self.start, self.length, self.leaf = chunk.start, chunk.length, chunk.leaf
-        self.largest = self.dictionary = 0
+        self.largest = self.dictionary = self.entries = 0
         self.pages: Sequence[tuple[int, int]] = ()
         self.shared = False
 
@@ -80,6 +83,7 @@ class _Reckoned:
         for page in pages:
             if page.dictionary:
                 self.dictionary += page.size
+                self.entries += page.values
                 continue
             self.largest = max(self.largest, page.size)
             self.shared = self.shared or page.shared_prefixes
