@@ -8,11 +8,14 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sluice.contracts import Column, Contract
 from sluice.ingestion.convert import arrow_type, convert
+from sluice.ingestion.lossless import as_json
+from sluice.ingestion.readers.text import some_of
 from sluice.ingestion.records import REASON_VALUE_LENGTH, REJECTED_ARROW, Block, rejected_table
 from sluice.tables.arrow import REASON_ARROW
 
@@ -93,7 +96,7 @@ def _broken_rules(
         add(
             pc.and_(pc.is_valid(values), pc.invert(pc.is_in(values, _allowed(rules.allowed, values.type)))),
             "not_in_set",
-            f"is not one of {', '.join(rules.allowed)}",
+            f"is not one of {some_of(rules.allowed)}",
         )
     if rules.pattern is not None:
         add(
@@ -160,11 +163,18 @@ def _explain(block: Block, findings: list[_Finding], rows: pa.Array, positions: 
     )
 
 
+def _shown(value: Any) -> str | None:
+    """Return a value that is no text as a reason shows it."""
+    if value is None or isinstance(value, str):
+        return value
+    return orjson.dumps(value).decode()
+
+
 def _reasons(finding: _Finding, hit: pa.Array) -> pa.StructArray:
     """Return the reason of each of the rows ``hit``."""
     values = finding.delivered.take(hit)
     if not pa.types.is_string(values.type):
-        values = pa.array([None if value is None else str(value) for value in values.to_pylist()], pa.string())
+        values = pa.array(list(map(_shown, as_json(values))), pa.string())
     return pa.StructArray.from_arrays(
         [
             pa.repeat(finding.code, len(hit)),

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sluice.contracts import Column, ColumnType
+from sluice.contracts import JSON_TEXT, Column, ColumnType
+from sluice.ingestion.lossless import as_bytes, as_json, is_bytes, is_text
+from sluice.ingestion.typed import as_plain, by_digits, cast_typed
 
 _SIMPLE = {
     "string": pa.string(),
@@ -78,13 +82,24 @@ def convert(values: pa.Array, column: Column) -> tuple[pa.Array, pa.Array | None
     A value that could not be converted is null in the result.
     """
     target = arrow_type(column.type)
-    if values.type == target:
+    if values.type == target and not pa.types.is_string(target):
         return _finite(values, column)
-    text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
-    cast = _text_cast(column, target) if text else _typed_cast(target)
+    delivered, values = values, _as_text(as_plain(values), column, target)
+    text = pa.types.is_string(values.type)
+    if text and not pa.types.is_string(delivered.type):
+        # What is no text (bytes that are not UTF-8) is null by now, and stays the value that was delivered.
+        converted, wrong = convert(values, column)
+        lost = pc.and_(pc.is_valid(delivered), pc.is_null(values))
+        wrong = lost if wrong is None else pc.or_(wrong, lost)
+        return converted, wrong if pc.any(wrong).as_py() else None
+    if values.type == target:
+        return values, None
+    cast = _text_cast(column, target) if text else partial(cast_typed, target=target)
     try:
         converted = cast(values)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    except pa.ArrowNotImplementedError:
+        converted = pa.nulls(len(values), target)
+    except pa.ArrowInvalid:
         converted = _cast_dirty_text(values, cast, column, target) if text else _halves(values, cast, target)
     bad = pc.and_(pc.is_valid(values), pc.is_null(converted))
     if not pc.any(bad).as_py():
@@ -110,13 +125,19 @@ def _finite(values: pa.Array, column: Column) -> tuple[pa.Array, pa.Array | None
     return pc.if_else(odd, pa.scalar(None, values.type), values), odd
 
 
-def _typed_cast(target: pa.DataType) -> Cast:
-    def cast(values: pa.Array) -> pa.Array:
-        if pa.types.is_timestamp(values.type) and values.type.tz and pa.types.is_timestamp(target):
-            values = values.cast(pa.timestamp(values.type.unit, "UTC")).cast(pa.timestamp(values.type.unit))
-        return values.cast(target)
-
-    return cast
+def _as_text(values: pa.Array, column: Column, target: pa.DataType) -> pa.Array:
+    """Return values as text when they are, or are read by way of, text; null for what is none. Else as they are."""
+    kind = values.type
+    if pa.types.is_string(kind):
+        return values
+    if is_text(kind) or (is_bytes(kind) and not pa.types.is_binary(target)):
+        return _halves(as_bytes(values), lambda some: some.cast(pa.large_string()).cast(pa.string()), pa.string())
+    if pa.types.is_nested(kind) and column.format == JSON_TEXT:
+        texts = [None if value is None else orjson.dumps(value).decode() for value in as_json(values)]
+        return pa.array(texts, pa.string())
+    if by_digits(kind, target) or (pa.types.is_integer(kind) and column.format in EPOCH_FORMATS):
+        return (values.cast(pa.float32()) if pa.types.is_float16(kind) else values).cast(pa.string())
+    return values
 
 
 def _text_cast(column: Column, target: pa.DataType) -> Cast:

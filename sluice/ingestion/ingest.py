@@ -7,20 +7,18 @@ handed on to a call of its own, so that no file takes others with it.
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
 
 from sluice.contracts import Contract
 from sluice.errors import DeliveryError, FileTooLarge, UnknownDataset
-from sluice.ingestion.check import check_block
 from sluice.ingestion.landing import Notice, landed_source, same_bytes
-from sluice.ingestion.readers import reader_for
+from sluice.ingestion.read import ahead, read_checked
 from sluice.ingestion.records import Reason
 from sluice.ingestion.source import Source
 from sluice.ingestion.stage import DeliveryWriter, StagedUnit, UnitWriter
@@ -42,8 +40,6 @@ _RESERVE_SECONDS = 10.0
 _PATIENCE = 4
 #: A version in one of these states is, or will be, in its table.
 _INGESTED = ("staged", "committed", "duplicate")
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
 
 
 @dataclass(frozen=True)
@@ -88,13 +84,20 @@ def ingest_files(notices: Iterable[Notice], around: Surroundings) -> Outcome:
             done = work.take(notice, known.get(notice.delivery_id), times=len(told[notice.delivery_id]))
         except Exception as error:
             log.exception("%s could not be staged; it will come again", notice.uri)
-            kept_under = _kept_under(notice, around.project)
-            problem = f"{type(error).__name__}: {error}"
-            around.ledger.record_failing(_entry(notice, status="failing", error=problem, dataset=kept_under))
+            _note_failure(notice, error, around)
             done = False
         if not done:
             failed += [same.reference for same in told[notice.delivery_id]]
     return Outcome(work.finish(), tuple(failed))
+
+
+def _note_failure(notice: Notice, failure: Exception, around: Surroundings) -> None:
+    """Have the ledger say why a notice comes again; where it cannot, the log says so."""
+    problem, kept_under = f"{type(failure).__name__}: {failure}", _kept_under(notice, around.project)
+    try:
+        around.ledger.record_failing(_entry(notice, status="failing", error=problem, dataset=kept_under))
+    except (ClientError, BotoCoreError):
+        log.exception("the ledger does not know why %s failed", notice.uri)
 
 
 @dataclass
@@ -133,7 +136,11 @@ class _Work:
         if around.hand_on is not None and around.time_left() < seconds + _RESERVE_SECONDS:
             log.warning("%s is left for another call: %.0f s are too few", notice.uri, around.time_left())
             return False
-        self._stage(notice, contract)
+        try:
+            self._stage(notice, contract)
+        except _TakesLonger:
+            assert around.hand_on is not None
+            around.hand_on(notice)
         return True
 
     def _twin(self, notice: Notice) -> str:
@@ -204,43 +211,42 @@ def reject_unread(notice: Notice, reason: str, around: Surroundings) -> Outcome:
 
 
 def stage_source(
-    source: Source, contract: Contract, delivery: DeliveryWriter, *, time_left: Callable[[], float] = lambda: 900.0
+    source: Source, contract: Contract, delivery: DeliveryWriter, *, look: Callable[[], None] = lambda: None
 ) -> str:
-    """Read and check a whole file into ``delivery``; one that cannot be read ends as unreadable: then return why."""
-    assert contract.arrival is not None
-    blocks = reader_for(contract.arrival.format)(source, contract)
+    """Read and check a whole file into ``delivery``; one that cannot be read ends as unreadable: then return why.
+
+    ``look`` is called after each block; what it raises ends the reading.
+    """
     try:
-        checked = _ahead(lambda block: check_block(block, contract), blocks)
-        for _ in _ahead(delivery.add, checked):
-            _refuse_slow(source, time_left())
+        for _ in ahead(delivery.add, read_checked(source, contract)):
+            look()
     except DeliveryError as error:
-        log.warning("%s", error)
+        log.warning("%s", error, exc_info=error.__cause__)
         delivery.unreadable(Reason(error.code, str(error)))
         return str(error)
     delivery.done()
     return ""
 
 
-def _refuse_slow(source: Source, seconds: float) -> None:
-    """Give up a file before its function's time is over: no later call would have more."""
-    if seconds < _RESERVE_SECONDS:
-        raise FileTooLarge(
-            f"{source.uri} takes longer to read than a function has.",
+class _TakesLonger(Exception):
+    """A file takes longer than a call that has other files has for it."""
+
+
+def _watch(notice: Notice, around: Surroundings) -> Callable[[], None]:
+    """Return what ends the reading of a file before its function's time is over."""
+
+    def look() -> None:
+        if around.time_left() >= _RESERVE_SECONDS:
+            return
+        if around.hand_on is not None:
+            raise _TakesLonger
+        raise FileTooLarge(  # no later call would have more time
+            f"{notice.uri} takes longer to read than a function has.",
             safe="nothing of it was committed.",
             next_step="split the file and upload the parts.",
         )
 
-
-def _ahead(work: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
-    """Apply ``work`` in order, while the next item is made: reading, checking and writing run side by side."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting: deque[Future[_Out]] = deque()
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > 1:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    return look
 
 
 def _seconds_for(notice: Notice, contract: Contract) -> float:
@@ -263,7 +269,7 @@ def _stage(notice: Notice, contract: Contract, writer: UnitWriter, around: Surro
         )
         delivery.unreadable(Reason(error.code, str(error)))
         return str(error)
-    return stage_source(landed_source(notice, contract, settings.lake), contract, delivery, time_left=around.time_left)
+    return stage_source(landed_source(notice, contract, settings.lake), contract, delivery, look=_watch(notice, around))
 
 
 def _contract(notice: Notice, project: Project) -> Contract | None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sluice.contracts import Contract
 from sluice.tables.arrow import ORIGIN, REASONS, as_arrow
 
 #: Rejected records as the quarantine table keeps them, but for their origin.
 REJECTED_ARROW = as_arrow((*(column for column in ORIGIN if column.name == "_position"), *REASONS))
 #: A value longer than this is cut in a reason; the whole record is kept beside it.
 REASON_VALUE_LENGTH = 200
+#: So many values are checked together: each may be bad, and a reason takes more room than a value.
+_CELLS_AT_ONCE = 500_000
+#: … and so many records: a rejected one takes far more room than its bytes may have.
+ROWS_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True)
@@ -74,8 +80,40 @@ class Block:
     positions: pa.Array | None = None
     rejected: list[Rejected] = field(default_factory=list)
 
+    def parts(self, contract: Contract) -> Iterator[Block]:
+        """Yield the block in parts that have no more cells than memory has room for, reasons included."""
+        most = rows_at_once(contract)
+        if self.rows <= most:
+            yield self
+            return
+        positions = self.position_array()
+        for start in range(0, self.rows, most):
+            rows = min(most, self.rows - start)
+            columns = {name: values.slice(start, rows) for name, values in self.columns.items()}
+            yield Block(
+                self.first + start,
+                rows,
+                columns,
+                partial(self._raw_from, start),
+                positions.slice(start, rows),
+                [] if start else self.rejected,
+            )
+
+    def _raw_from(self, start: int, rows: Sequence[int]) -> list[bytes]:
+        return self.raw([start + row for row in rows])
+
     def position_array(self) -> pa.Array:
         """Return every row's position as int64."""
         if self.positions is not None:
             return self.positions
-        return pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), self.rows), start=self.first - 1)
+        return consecutive(self.first, self.rows)
+
+
+def rows_at_once(contract: Contract) -> int:
+    """Return how many records of the contract are checked together."""
+    return max(1, min(ROWS_AT_ONCE, _CELLS_AT_ONCE // max(1, len(contract.columns))))
+
+
+def consecutive(first: int, count: int) -> pa.Array:
+    """Return ``count`` numbers from ``first`` on as int64."""
+    return pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), count), start=first - 1)

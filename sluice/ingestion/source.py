@@ -1,21 +1,27 @@
-"""One delivered file as bytes: opened, decompressed and never held whole in memory."""
+"""One delivered file as bytes: opened, decompressed and never held whole in memory.
+
+What storage raises is remembered, so that whoever reads can tell it from what the bytes themselves bring about: the
+first may be gone at the next try, the second never.
+"""
 
 from __future__ import annotations
 
 import io
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any, BinaryIO, Protocol
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Protocol, TypeVar
 
-import zstandard
+import pyarrow as pa
 
-from sluice.errors import UnreadableFile
+from sluice.errors import FileTooLarge, UnreadableFile
 
 READ_SIZE = 1 << 20
+#: What one call reads of a file, unpacked: what it has time for, at the pace of the smallest function.
+MOST_READ = 16 << 30
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_T = TypeVar("_T")
 
 
 class Spool(Protocol):
@@ -32,7 +38,8 @@ class Source:
     """A delivered file.
 
     ``open_stream`` reads it from the start, ``open_seekable`` at any place (Parquet needs that); ``spool`` opens a
-    place for a record at a position that is over ``MAX_INLINE_RECORD``.
+    place for a record at a position that is over ``MAX_INLINE_RECORD``. Readers use ``chunks``, ``seekable`` and
+    ``put_away``, which keep in ``failures`` what storage raised.
     """
 
     uri: str
@@ -41,22 +48,52 @@ class Source:
     open_stream: Callable[[], BinaryIO]
     open_seekable: Callable[[], BinaryIO]
     spool: Callable[[int], AbstractContextManager[Spool]]
+    failures: list[Exception] = field(default_factory=list, compare=False)
+    read: list[int] = field(default_factory=lambda: [0], compare=False)
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the decompressed bytes in pieces; ``UnreadableFile`` when the compressed data is cut or broken."""
+        """Yield the decompressed bytes, ``READ_SIZE`` at a time however well they were compressed.
+
+        ``UnreadableFile`` when the compressed data is cut or broken.
+        """
         if self.size == 0:
             raise UnreadableFile(f"{self.uri} is empty: not even a header.", code="empty_file")
-        with self.open_stream() as stream:
-            pieces = iter(lambda: stream.read(READ_SIZE), b"")
-            first = next(pieces, b"")
+        with self._watched(self.open_stream, READ_SIZE) as stream:
+            first = stream.read(READ_SIZE)
             kind = self._kind(first)
-            whole = _chain(first, pieces)
             if kind == "none":
-                yield from whole
-            elif kind == "gzip":
-                yield from self._inflate(whole, lambda: zlib.decompressobj(wbits=31), "gzip")
-            else:
-                yield from self._inflate(whole, zstandard.ZstdDecompressor().decompressobj, "zstd")
+                yield first
+                yield from iter(lambda: stream.read(READ_SIZE), b"")
+                return
+            for piece in self._inflated(_Again(first, stream), kind):
+                self.counted(len(piece))
+                yield piece
+
+    def counted(self, size: int) -> None:
+        """Count bytes (or values) that came of the file; ``FileTooLarge`` when they are more than a call has time for.
+
+        A few bytes can stand for any number of records.
+        """
+        self.read[0] += size
+        if self.read[0] > MOST_READ:
+            raise FileTooLarge(
+                f"{self.uri} holds more than {MOST_READ:,} bytes once it is unpacked, of {self.size:,} as it is; one"
+                " function call reads no more.",
+                safe="nothing of the file was committed.",
+                next_step="split the file and upload the parts.",
+            )
+
+    def seekable(self, buffer_size: int = READ_SIZE) -> BinaryIO:
+        """Return the file as it is, readable at any place."""
+        return self._watched(self.open_seekable, buffer_size)
+
+    def put_away(self, sequence: int) -> AbstractContextManager[Spool]:
+        """Open a place for a long record; ``sequence`` numbers them."""
+        return _WatchedSpool(self.spool, sequence, self.failures)
+
+    def _watched(self, opened: Callable[[], BinaryIO], buffer_size: int) -> BinaryIO:
+        watched: Any = _Watched(_watch(opened, self.failures), self.failures)
+        return io.BufferedReader(watched, buffer_size)
 
     def _kind(self, first: bytes) -> str:
         """Return the compression that the bytes have; the contract's word stands where the bytes do not tell."""
@@ -67,27 +104,101 @@ class Source:
             )
         return found
 
-    def _inflate(self, pieces: Iterator[bytes], new: Callable[[], Any], name: str) -> Iterator[bytes]:
+    def _inflated(self, compressed: Any, kind: str) -> Iterator[bytes]:
         """Decompress one frame after another; the last one must be complete."""
-        inflater = new()
-        for piece in pieces:
-            data = piece
-            while data:
-                if inflater.eof:
-                    inflater = new()
-                try:
-                    yield inflater.decompress(data)
-                except (zlib.error, zstandard.ZstdError) as error:
-                    raise UnreadableFile(f"{self.uri} is broken {name} data: {error}.", code="corrupt") from error
-                data = inflater.unused_data if inflater.eof else b""
-        if not inflater.eof:
-            raise UnreadableFile(f"{self.uri} is truncated: its {name} data has no end.", code="truncated")
+        try:
+            with pa.CompressedInputStream(pa.PythonFile(compressed, mode="r"), kind) as stream:
+                yield from iter(lambda: stream.read(READ_SIZE), b"")
+        except OSError as error:
+            if self.failures:
+                raise
+            if "runcated" in str(error):
+                raise UnreadableFile(
+                    f"{self.uri} is truncated: its {kind} data has no end.", code="truncated"
+                ) from error
+            raise UnreadableFile(f"{self.uri} is broken {kind} data: {error}.", code="corrupt") from error
 
 
-def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    if first:
-        yield first
-    yield from rest
+def _watch(work: Callable[[], _T], failures: list[Exception]) -> _T:
+    """Return what ``work`` returns; what it raises is remembered, whatever a library makes of it on its way up."""
+    try:
+        return work()
+    except Exception as error:
+        failures.append(error)
+        raise
+
+
+class _Watched(io.RawIOBase):
+    """A file whose failures are remembered."""
+
+    def __init__(self, file: BinaryIO, failures: list[Exception]) -> None:
+        self.file, self.failures = file, failures
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return self.file.seekable()
+
+    def readinto(self, buffer: Any) -> int:
+        data = _watch(lambda: self.file.read(len(buffer)), self.failures)
+        buffer[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_SET and offset < 0:
+            raise ValueError("a place before the file's beginning")  # what a corrupt footer may point to
+        return self.file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+    def close(self) -> None:
+        self.file.close()
+        super().close()
+
+
+class _WatchedSpool:
+    """A spool whose failures are remembered."""
+
+    pointer = ""
+
+    def __init__(
+        self, spool: Callable[[int], AbstractContextManager[Spool]], sequence: int, failures: list[Exception]
+    ) -> None:
+        self.opened, self.sequence, self.failures = spool, sequence, failures
+
+    def __enter__(self) -> _WatchedSpool:
+        self.within = _watch(lambda: self.opened(self.sequence), self.failures)
+        self.inner = _watch(self.within.__enter__, self.failures)
+        self.pointer = self.inner.pointer
+        return self
+
+    def write(self, data: bytes) -> None:
+        _watch(lambda: self.inner.write(data), self.failures)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        try:
+            self.within.__exit__(kind, error, trace)
+        except Exception as other:
+            if other is not error:
+                self.failures.append(other)
+            raise
+
+
+class _Again(io.RawIOBase):
+    """A stream whose first bytes were read already."""
+
+    def __init__(self, first: bytes, rest: BinaryIO) -> None:
+        self.first, self.rest = io.BytesIO(first), rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.first.read(len(buffer)) or self.rest.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
 
 class BytesSpool(io.BytesIO):

@@ -19,6 +19,7 @@ from sluice.decoding import decode_text, json_decoder
 from sluice.ingestion.changes.change import Refused
 from sluice.ingestion.changes.columns import Field, converter
 from sluice.ingestion.changes.values import Convert
+from sluice.ingestion.readers.json_keys import key_problem
 
 Row = dict[str, Raw]
 
@@ -132,7 +133,11 @@ def read_row(image: Raw, what: str) -> Row | None:
     if text in (b"", b"null"):
         return None
     try:
-        return _decode_row(decode_text(text) if text[:1] == b'"' else text)
+        if text[:1] == b'"':
+            text = decode_text(text).encode()
+            if problem := key_problem(text):
+                raise Refused(problem.code, f"{what}: {problem.message}")
+        return _decode_row(text)
     except msgspec.DecodeError as error:
         raise Refused("malformed_record", f"{what} is no row: {error}") from error
 

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 
 from sluice.contracts import Contract
 from sluice.errors import UnreadableFile
-from sluice.ingestion.lines import Oversized, record_blocks, records_of
+from sluice.ingestion.lines import Oversized, line_blocks, lines_of
 from sluice.ingestion.readers.text import too_long, undecodable, utf8_chunks
-from sluice.ingestion.records import Block, Reason, Rejected
+from sluice.ingestion.records import Block, Reason, Rejected, rows_at_once
 from sluice.ingestion.source import Source
 
 _LINE = (
@@ -29,15 +29,16 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 def read_access_log(source: Source, contract: Contract) -> Iterator[Block]:
     """Yield the log's lines as records."""
     assert contract.arrival is not None
-    first, seen = 1, False
-    for block in record_blocks(source, utf8_chunks(source, contract.arrival), quoted=False):
+    first, seen, most = 1, False, rows_at_once(contract)
+    for block in line_blocks(source, utf8_chunks(source, contract.arrival)):
         seen = True
         if isinstance(block, Oversized):
             yield Block(first, 0, {}, lambda _: [], rejected=[too_long(block, first)])
             first += 1
             continue
-        raws = records_of(block.data, quoted=False)
-        yield _block(raws, contract, first)
+        raws = lines_of(block)
+        for start in range(0, len(raws), most):
+            yield _block(raws[start : start + most], contract, first + start)
         first += len(raws)
     if not seen:
         raise UnreadableFile(f"{source.uri} holds no line.", code="empty_file")

@@ -1,11 +1,14 @@
-"""Delimited text: RFC 4180 with any delimiter, with or without a header."""
+"""Delimited text: RFC 4180 with any delimiter, with or without a header.
+
+One grammar (``csv_grammar``) decides what is a record; Arrow's parser is shown nothing but records that keep to it, on
+which there are no two opinions, and makes columns of them.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,13 +16,15 @@ import pyarrow.csv
 
 from sluice.contracts import Contract
 from sluice.errors import UnreadableFile
-from sluice.ingestion.lines import Lines, Oversized, record_blocks, records_of
-from sluice.ingestion.readers.text import is_clean, too_long, undecodable, utf8_chunks
-from sluice.ingestion.records import Block, Reason, Rejected
+from sluice.ingestion.lines import BLOCK_SIZE, MAX_RECORD, Oversized, begins_oversized, put_away
+from sluice.ingestion.readers.csv_grammar import AMBIGUOUS, Grammar, grammar_of
+from sluice.ingestion.readers.csv_split import Lines, Run, Search
+from sluice.ingestion.readers.text import is_clean, some_of, too_long, undecodable, utf8_chunks
+from sluice.ingestion.records import ROWS_AT_ONCE, Block, Reason, Rejected, consecutive
 from sluice.ingestion.source import Source
 
-#: A quoted field may go on over this many lines; after that its quote is taken as stray.
-_MAX_LINES_IN_A_FIELD = 1000
+_MAX_HEADER = 1 << 20
+_BLANK = pa.array([b"", b"\r"], pa.binary())
 
 
 @dataclass(frozen=True)
@@ -28,51 +33,72 @@ class _Layout:
 
     fields: tuple[str, ...]
     wanted: dict[str, str]
+    grammar: Grammar
     delimiter: str
     null_values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Text:
+    """Whole records: ``runs`` of ``lines``, each with its number of records, or ``data`` that keeps to the grammar."""
+
+    data: bytes
+    lines: Lines | None = None
+    runs: tuple[tuple[Run, int], ...] = ()
 
 
 def read_csv(source: Source, contract: Contract) -> Iterator[Block]:
     """Yield the file's records; ``UnreadableFile`` when its header is not the contract's."""
     arrival = contract.arrival
     assert arrival is not None
-    layout = None
-    if not arrival.header:
-        names = tuple(column.header for column in contract.columns)
-        layout = _layout(names, contract)
+    chunks = utf8_chunks(source, arrival)
+    if arrival.header:
+        layout, chunks = _read_header(chunks, source, contract)
+    else:
+        layout = _layout(tuple(column.header for column in contract.columns), contract)
     first = 1
-    for block in record_blocks(source, utf8_chunks(source, arrival), quoted=True):
-        if isinstance(block, Oversized):
-            if layout is None:
-                raise UnreadableFile(f"{source.uri}: the header line is over 8 MiB long.", code="header_mismatch")
-            yield Block(first, 0, _no_rows(layout), lambda _: [], rejected=[too_long(block, first)])
+    for text in _texts(source, chunks, layout.grammar):
+        if isinstance(text, Oversized):
+            yield Block(first, 0, _no_rows(layout), lambda _: [], rejected=[too_long(text, first)])
             first += 1
             continue
-        if layout is None:
-            layout, block = _read_header(block, source, contract)  # noqa: PLW2901
-        parsed = _parse(block, layout, first)
+        parsed = _parse(text, layout, first)
         first += parsed.rows + len(parsed.rejected)
         yield parsed
-    if layout is None:
-        raise UnreadableFile(f"{source.uri} holds no header and no record.", code="empty_file")
 
 
-def _no_rows(layout: _Layout | None) -> dict[str, pa.Array]:
-    return {} if layout is None else {name: pa.array([], pa.string()) for name in layout.wanted.values()}
+def _no_rows(layout: _Layout) -> dict[str, pa.Array]:
+    return {name: pa.array([], pa.string()) for name in layout.wanted.values()}
 
 
-def _read_header(block: Lines, source: Source, contract: Contract) -> tuple[_Layout, Lines]:
-    data = block.data
-    end = data.find(b"\n")
-    line, rest = (data, b"") if end < 0 else (data[:end], data[end + 1 :])
+def _read_header(chunks: Iterator[bytes], source: Source, contract: Contract) -> tuple[_Layout, Iterator[bytes]]:
+    """Return what the first record says, and what comes after it."""
     assert contract.arrival is not None
-    try:
-        text = line.decode()
-    except UnicodeDecodeError as error:
-        raise UnreadableFile(f"{source.uri}: the header is not UTF-8: {error}.", code="wrong_encoding") from error
-    names = tuple(name.strip() for name in next(csv.reader([text], delimiter=contract.arrival.delimiter), []))
-    _refuse_other_header(names, text, source, contract)
-    return _layout(names, contract), Lines(rest, block.suspect)
+    grammar = grammar_of(contract.arrival.delimiter)
+    begun = b""
+    for chunk in chunks:
+        begun += chunk
+        if len(begun) > 2 * _MAX_HEADER:
+            break
+    found = grammar.first.match(begun)
+    if found is not None and not found[1]:
+        raise UnreadableFile(f"{source.uri} holds no header and no record.", code="empty_file")
+    header = begun.split(b"\n", 1)[0] if found is None else found[1]
+    if len(header) > _MAX_HEADER:
+        raise UnreadableFile(f"{source.uri}: the header line is over 1 MiB long.", code="header_mismatch")
+    if reason := undecodable(header):
+        raise UnreadableFile(f"{source.uri}: the header is not UTF-8: {reason.message}.", code="wrong_encoding")
+    if found is None or grammar.two_meanings(header):
+        why = grammar.wrong_with(header) if found is None else AMBIGUOUS
+        raise UnreadableFile(
+            f"{source.uri}: the header {header[:200].decode(errors='replace')!r} is no record: {why.message}.",
+            code="header_mismatch",
+            safe="nothing of the file was committed.",
+            next_step="mend the header; lines end with a line feed, or a carriage return and a line feed.",
+        )
+    names = tuple(name.strip() for name in grammar.fields(header))
+    _refuse_other_header(names, header.decode(), source, contract)
+    return _layout(names, contract), chain((begun[found.end() :],), chunks)
 
 
 def _refuse_other_header(names: Sequence[str], text: str, source: Source, contract: Contract) -> None:
@@ -82,7 +108,9 @@ def _refuse_other_header(names: Sequence[str], text: str, source: Source, contra
     extra = [name for name in names if name not in known]
     if not missing and not (extra and contract.arrival.extra_columns == "reject"):
         if len(set(names)) < len(names):
-            raise UnreadableFile(f"{source.uri}: the header names a column twice: {text!r}.", code="header_mismatch")
+            raise UnreadableFile(
+                f"{source.uri}: the header names a column twice: {text[:200]!r}.", code="header_mismatch"
+            )
         return
     hint = ""
     for other in ",;\t|":
@@ -90,7 +118,7 @@ def _refuse_other_header(names: Sequence[str], text: str, source: Source, contra
             hint = f" The delimiter looks like {other!r}; the contract says {contract.arrival.delimiter!r}."
     if not set(names) & set(known) and not hint:
         hint = " The first line looks like a record, not a header."
-    blame = f"lacks {', '.join(missing)}" if missing else f"has {', '.join(extra)}, which the contract rejects"
+    blame = f"lacks {some_of(missing)}" if missing else f"has {some_of(extra)}, which the contract rejects"
     raise UnreadableFile(
         f"{source.uri}: the header {text[:200]!r} {blame}.{hint}",
         code="header_mismatch",
@@ -105,71 +133,193 @@ def _layout(names: tuple[str, ...], contract: Contract) -> _Layout:
     return _Layout(
         fields=names,
         wanted={name: by_header[name] for name in names if name in by_header},
+        grammar=grammar_of(contract.arrival.delimiter),
         delimiter=contract.arrival.delimiter,
         null_values=contract.arrival.null_values,
     )
 
 
-def _parse(block: Lines, layout: _Layout, first: int) -> Block:
-    """Parse a whole block at once; line by line only when that does not add up."""
-    quoted = b'"' in block.data
-    if not block.suspect and is_clean(block.data):
-        try:
-            parsed = _parse_at_once(block.data, layout, first, quoted=quoted)
-        except pa.ArrowInvalid:
-            parsed = None  # a quote that does not close, or a row over Arrow's limits: look at single lines
-        if parsed is not None:
-            return parsed
-    return _parse_by_line(block.data, layout, first)
+def _texts(source: Source, chunks: Iterator[bytes], grammar: Grammar) -> Iterator[_Text | Oversized]:
+    """Yield the file as whole records; where the chunks were cut changes nothing but the texts."""
+    pending = bytearray()
+    enough, sequence = BLOCK_SIZE, 0
+    for chunk in chunks:
+        pending += chunk
+        if len(pending) < enough:
+            continue
+        if begins_oversized(pending):
+            sequence += 1
+            oversized, pending = put_away(source, pending, chunks, sequence)
+            yield oversized
+        yield from _whole(pending, grammar, final=False)
+        enough = len(pending) + BLOCK_SIZE
+    yield from _whole(pending, grammar, final=True)
 
 
-def _parse_at_once(data: bytes, layout: _Layout, first: int, *, quoted: bool) -> Block | None:
+def _whole(pending: bytearray, grammar: Grammar, *, final: bool) -> Iterator[_Text]:
+    """Take the whole records from the beginning of ``pending``, not more at a time than there is room for."""
+    while pending and (final or len(pending) >= BLOCK_SIZE):
+        data = bytes(memoryview(pending)[: _likely_boundary(pending, final=final)])
+        # The guess may be wrong; what keeps to the grammar from end to end is whole records all the same.
+        if data and len(data) <= MAX_RECORD and is_clean(data) and grammar.conforms(data):
+            yield _Text(data)
+            del pending[: len(data)]
+            continue
+        search = Search(bytes(pending), grammar, final=final)
+        runs = _decodable(search.lines, search.runs())
+        counted = _counted(search.lines, runs)
+        while part := tuple(islice(counted, ROWS_AT_ONCE)):
+            yield _Text(b"", search.lines, part)
+        del pending[: search.used]
+        return
+
+
+def _likely_boundary(pending: bytearray, *, final: bool) -> int:
+    """Return where the last whole record seems to end (0: nowhere), by counting quotes."""
+    data, most = pending, ROWS_AT_ONCE
+    if (lines := pending.count(b"\n")) > most:
+        data = pending[: len(pending) * most // lines]
+    elif final:
+        return len(pending)
+    end = data.rfind(b"\n")
+    if b'"' not in data:
+        return end + 1
+    inside = data.count(b'"', 0, end) % 2 == 1 if end >= 0 else False
+    while end >= 0 and inside:
+        previous = data.rfind(b"\n", 0, end)
+        inside ^= data.count(b'"', max(previous, 0), end) % 2 == 1
+        end = previous
+    return end + 1
+
+
+def _parse(text: _Text, layout: _Layout, first: int) -> Block:
+    if text.lines is None:
+        return _parse_conforming(text.data, layout, first, None, [])
+    pieces: list[bytes] = []
+    numbers: list[range] = []
+    rejected: list[Rejected] = []
+    number = first
+    for run, records in text.runs:
+        if run.reason is not None:
+            rejected.append(Rejected(number, (run.reason,), text.lines.bytes_of(run.first, run.end)))
+        elif records:
+            pieces.append(text.lines.bytes_of(run.first, run.end))
+            numbers.append(range(number, number + records))
+        number += records
+    positions = pa.array(chain.from_iterable(numbers), pa.int64())
+    return _parse_conforming(b"\n".join(pieces), layout, first, positions, rejected)
+
+
+def _decodable(lines: Lines, runs: Iterator[Run]) -> Iterator[Run]:
+    """Yield the runs, records that are no text apart and refused."""
+    if is_clean(lines.data):
+        yield from runs
+        return
+    for run in runs:
+        if run.reason is not None and run.reason.code == "record_too_long":
+            yield run  # one that is put away in pieces is not decoded either
+            continue
+        if run.joined or run.reason is not None:
+            reason = undecodable(lines.bytes_of(run.first, run.end)) or run.reason
+            yield Run(run.first, run.end, run.joined, reason)
+            continue
+        at = run.first
+        for line in range(run.first, run.end):
+            if reason := undecodable(lines[line]):
+                if line > at:
+                    yield Run(at, line)
+                yield Run(line, line + 1, reason=reason)
+                at = line + 1
+        if at < run.end:
+            yield Run(at, run.end)
+
+
+def _counted(lines: Lines, runs: Iterator[Run]) -> Iterator[tuple[Run, int]]:
+    """Yield each run and how many records it holds: blank lines are none."""
+    blank = pc.is_in(lines.array, _BLANK)
+    before = None
+    if pc.any(blank).as_py():
+        before = memoryview(pc.cumulative_sum(blank.cast(pa.int32())).buffers()[1]).cast("i")
+    for run in runs:
+        if run.joined or run.reason is not None:
+            yield run, 1
+        elif before is None:
+            yield run, run.end - run.first
+        else:
+            yield run, run.end - run.first - before[run.end - 1] + (before[run.first - 1] if run.first else 0)
+
+
+def _parse_conforming(
+    data: bytes, layout: _Layout, first: int, positions: pa.Array | None, rejected: list[Rejected]
+) -> Block:
+    """Make columns of records that keep to the grammar; those with another number of fields are refused."""
     if not data.strip(b"\r\n"):
-        return Block(first, 0, _no_rows(layout), lambda _: [])
+        return Block(first, 0, _no_rows(layout), lambda _: [], pa.array([], pa.int64()), rejected)
+    table, invalid = _columns(data, layout)
+    records = table.num_rows + len(invalid)
+    if positions is None:
+        positions = consecutive(first, records)
+    elif len(positions) != records:
+        raise AssertionError(f"{len(positions)} records by the grammar are {records} to the parser")
+    originals = _Lazy(lambda: _records(data, layout.grammar))
+    places = consecutive(0, records)
+    if invalid:
+        skipped = pa.array([place for place, _ in invalid], pa.int64())
+        raws, numbers = originals.get().take(skipped).to_pylist(), positions.take(skipped).to_pylist()
+        for (_, fields), raw, number in zip(invalid, raws, numbers, strict=True):
+            rejected.append(Rejected(number, (_field_count(layout, fields),), raw))
+        places = places.filter(pc.invert(pc.is_in(places, skipped)))
+
+    def raw_of(rows: Sequence[int]) -> list[bytes]:
+        return list(originals.get().take(places.take(pa.array(rows, pa.int64()))).to_pylist())
+
+    columns = {layout.wanted[name]: _one(table[name]) for name in layout.wanted}
+    return Block(first, table.num_rows, columns, raw_of, positions.take(places), rejected)
+
+
+def _columns(data: bytes, layout: _Layout) -> tuple[pa.Table, list[tuple[int, int]]]:
+    """Return the wanted columns as text, and place and number of fields of each record that has not as many."""
     invalid: list[tuple[int, int]] = []
+    included = list(layout.wanted) or list(layout.fields[:1])  # Arrow takes none for all
 
     def skip(row: pyarrow.csv.InvalidRow) -> str:
-        invalid.append((row.number, row.actual_columns))
+        invalid.append((row.number - 1, row.actual_columns))
         return "skip"
 
     table = pyarrow.csv.read_csv(
         pa.BufferReader(data),
         pyarrow.csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=list(layout.fields)),
         pyarrow.csv.ParseOptions(
-            delimiter=layout.delimiter, newlines_in_values=quoted, invalid_row_handler=skip, ignore_empty_lines=True
+            delimiter=layout.delimiter,
+            newlines_in_values=b'"' in data,
+            invalid_row_handler=skip,
+            ignore_empty_lines=True,
         ),
         pyarrow.csv.ConvertOptions(
             check_utf8=False,
-            column_types=dict.fromkeys(layout.wanted, pa.string()),
-            include_columns=list(layout.wanted),
+            column_types=dict.fromkeys(included, pa.string()),
+            include_columns=included,
             null_values=list(layout.null_values),
             strings_can_be_null=True,
         ),
     )
-    records = table.num_rows + len(invalid)
-    if records == data.count(b"\n") + (not data.endswith(b"\n")) and b"\r" not in data:
-        # Every line is one record: the usual case, told without looking at single lines.
-        lines = _Lazy(lambda: pc.split_pattern(pa.array([data], pa.binary()), b"\n").values)
-    else:
-        found = records_of(data, quoted=quoted)
-        if len(found) != records or not _closed(found, layout.delimiter):
-            return None
-        lines = _Lazy(lambda: pa.array(found, pa.binary()))
-    positions = pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), records), start=first - 1)
-    rejected = []
-    if invalid:
-        skipped = pa.array([number - 1 for number, _ in invalid], pa.int64())
-        raws = lines.get().take(skipped).to_pylist()
-        positions = positions.filter(pc.invert(pc.is_in(positions, pc.add(skipped, first))))
-        for (number, fields), line in zip(invalid, raws, strict=True):
-            rejected.append(Rejected(first + number - 1, (_field_count(layout, fields),), line))
+    return table, invalid
 
-    def raw(rows: Sequence[int]) -> list[bytes]:
-        at = pc.subtract(positions.take(pa.array(rows, pa.int64())), first)
-        return list(lines.get().take(at).to_pylist())
 
-    columns = {layout.wanted[name]: _one(table[name]) for name in layout.wanted}
-    return Block(first, table.num_rows, columns, raw, positions, rejected)
+def _records(data: bytes, grammar: Grammar) -> pa.Array:
+    """Return the records of a text that keeps to the grammar, each without its line end."""
+    search = Search(data, grammar, final=True)
+    lines, runs = search.lines, list(search.runs())
+    if not any(run.joined for run in runs):
+        kept = lines.array.filter(pc.invert(pc.is_in(lines.array, _BLANK)))
+        return pc.replace_substring_regex(kept, r"\r\z", "") if b"\r" in data else kept
+    found: list[bytes] = []
+    for run in runs:
+        if run.joined:
+            found.append(lines.bytes_of(run.first, run.end))
+        else:
+            found += (lines.bytes_of(line, line + 1) for line in range(run.first, run.end))
+    return pa.array([record for record in found if record], pa.binary())
 
 
 class _Lazy:
@@ -186,80 +336,9 @@ class _Lazy:
         return self._records
 
 
-def _closed(records: list[bytes], delimiter: str) -> bool:
-    """Tell whether every record over several lines is so by a well-formed quoted field, not by two stray quotes."""
-    return all(_fields(record, delimiter) is not None for record in records if b"\n" in record)
-
-
 def _one(chunks: pa.ChunkedArray) -> pa.Array:
     return chunks.chunk(0) if chunks.num_chunks == 1 else pa.concat_arrays(chunks.chunks)
 
 
 def _field_count(layout: _Layout, found: int) -> Reason:
     return Reason("wrong_field_count", f"the record has {found} fields; the header has {len(layout.fields)}")
-
-
-def _parse_by_line(data: bytes, layout: _Layout, first: int) -> Block:
-    """Parse one line at a time; a stray quote costs its own line and no other."""
-    lines = [line.removesuffix(b"\r") for line in data.split(b"\n")]
-    rows: list[list[str]] = []
-    raws: list[bytes] = []
-    positions: list[int] = []
-    rejected: list[Rejected] = []
-    at, position = 0, first - 1
-    while at < len(lines):
-        if not lines[at]:
-            at += 1
-            continue
-        position += 1
-        raw, fields, used = _record_at(lines, at, layout)
-        at += used
-        if reason := undecodable(raw):
-            rejected.append(Rejected(position, (reason,), raw))
-        elif fields is None:
-            reason = Reason("malformed_record", "a quoted field has no end")
-            rejected.append(Rejected(position, (reason,), raw))
-        elif len(fields) != len(layout.fields):
-            rejected.append(Rejected(position, (_field_count(layout, len(fields)),), raw))
-        else:
-            rows.append(fields)
-            raws.append(raw)
-            positions.append(position)
-    columns = {}
-    for index, name in enumerate(layout.fields):
-        if name in layout.wanted:
-            values = [None if row[index] in layout.null_values else row[index] for row in rows]
-            columns[layout.wanted[name]] = pa.array(values, pa.string())
-    return Block(
-        first,
-        len(rows),
-        columns,
-        lambda wanted: [raws[row] for row in wanted],
-        pa.array(positions, pa.int64()),
-        rejected,
-    )
-
-
-def _record_at(lines: list[bytes], at: int, layout: _Layout) -> tuple[bytes, list[str] | None, int]:
-    """Return the record that begins at line ``at``, its fields (none: unreadable) and how many lines it takes."""
-    raw = lines[at]
-    fields = _fields(raw, layout.delimiter)
-    if fields is not None:
-        return raw, fields, 1
-    for used in range(2, min(_MAX_LINES_IN_A_FIELD, len(lines) - at) + 1):
-        if b'"' not in lines[at + used - 1]:
-            continue
-        longer = b"\n".join(lines[at : at + used])
-        fields = _fields(longer, layout.delimiter)
-        if fields is not None and len(fields) == len(layout.fields):
-            return longer, fields, used
-    return raw, None, 1
-
-
-def _fields(raw: bytes, delimiter: str) -> list[str] | None:
-    text = raw.decode(errors="replace").replace("\x00", "\ufffd")
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-    except csv.Error:
-        return None
-    return rows[0] if len(rows) == 1 else None

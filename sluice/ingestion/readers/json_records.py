@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 
 from sluice.contracts import JSON_TEXT, Column, Contract
 from sluice.decoding import decode_text
-from sluice.ingestion.convert import EPOCH_FORMATS, arrow_type
-from sluice.ingestion.readers.text import undecodable
+from sluice.ingestion.convert import EPOCH_FORMATS
+from sluice.ingestion.readers.json_keys import TOO_DEEP, key_problem
+from sluice.ingestion.readers.text import is_clean, undecodable
 from sluice.ingestion.records import Block, Reason, Rejected
 
 _Decode = Callable[[bytes], Any]
@@ -26,11 +27,13 @@ _TYPED: dict[str, Any] = {
     "double": float | None,
     "boolean": bool | None,
 }
+_ARROW = {"int": pa.int32(), "bigint": pa.int64(), "float": pa.float32(), "double": pa.float64(), "boolean": pa.bool_()}
 #: So many records are decoded before their values go into columns: what is made stays in the processor's cache.
 _TOGETHER = 1_000
 _NUMERIC = ("int", "bigint", "float", "double", "decimal")
 _NUMBER_STARTS = frozenset("-0123456789")
 _NESTED_STARTS = frozenset("{[")
+_NEVER = -(2**40)
 _REPLACED = "\ufffd"  # where bytes were no text
 _KINDS = {"{": "object", "[": "array", "t": "boolean", "f": "boolean"}
 
@@ -85,24 +88,53 @@ def _decode(
         try:
             rows.extend(map(decode, left))  # what came before an error stays in the list
             break
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             odd.append(len(rows) + len(odd))
     columns: list[pa.Array] = []
     mistyped: set[int] = set()
+    quotes = 0
     for number, column in enumerate(contract.columns):
         values = list(map(attrgetter(f"f{number}"), rows))
         if _as_written(column):
-            values, other = _written(values, _NESTED_STARTS if column.format == JSON_TEXT else _NUMBER_STARTS)
+            values, other, taken = _written(values, _NESTED_STARTS if column.format == JSON_TEXT else _NUMBER_STARTS)
             mistyped.update(other)
-        columns.append(pa.array(values, arrow_type(column.type) if column.type.name in _TYPED else pa.string()))
+            columns.append(pa.array(values, pa.string()))
+        else:
+            kind = _ARROW.get(column.type.name, pa.string())
+            typed, present = _typed(values, kind)
+            taken = 2 * present + (0 if column.type.name in _TYPED else 2 * (len(rows) - typed.null_count))
+            columns.append(typed)
+        quotes += taken
     others = set(odd)
     sound = [index for index in range(len(records)) if index not in others] if odd else range(len(records))
+    mistyped |= _doubtful(records, sound, quotes)
     if mistyped:
         kept = [row for row in range(len(rows)) if row not in mistyped]
         columns = [values.take(pa.array(kept, pa.int64())) for values in columns]
         odd = sorted([*odd, *(sound[row] for row in mistyped)])
         sound = [sound[row] for row in kept]
     return sound, columns, odd
+
+
+def _doubtful(records: Sequence[bytes], sound: Sequence[int], quotes: int) -> set[int]:
+    """Return which of the records that could be decoded are no text, or have a key twice.
+
+    ``quotes`` are those that their keys and values in the contract's columns take. A record with a key twice has more,
+    and none has less: when all of them together have no more, none has. (``json_keys``)
+    """
+    together = b"\n".join(records if len(sound) == len(records) else [records[index] for index in sound])
+    if is_clean(together) and together.count(b'"') == quotes:
+        return set()
+    return {row for row, index in enumerate(sound) if undecodable(records[index]) or key_problem(records[index])}
+
+
+def _typed(values: list[Any], kind: pa.DataType) -> tuple[pa.Array, int]:
+    """Return values as an array, null where a key was missing, and how many keys were there."""
+    try:
+        return pa.array(values, kind), len(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        there = [None if value is msgspec.UNSET else value for value in values]
+    return pa.array(there, kind), len(values) - sum(value is msgspec.UNSET for value in values)
 
 
 def _as_written(column: Column) -> bool:
@@ -113,7 +145,9 @@ def _as_written(column: Column) -> bool:
 @lru_cache(maxsize=256)
 def _decoder(columns: tuple[Column, ...]) -> msgspec.json.Decoder[Any]:
     """Return a decoder into a struct of the columns' JSON types; dates and times are text in JSON."""
-    kinds = [msgspec.Raw if _as_written(c) else _TYPED.get(c.type.name, str | None) for c in columns]
+    kinds = [
+        msgspec.Raw if _as_written(c) else _TYPED.get(c.type.name, str | None) | msgspec.UnsetType for c in columns
+    ]
     return msgspec.json.Decoder(_struct(columns, kinds))
 
 
@@ -124,16 +158,23 @@ def _raw_decoder(columns: tuple[Column, ...]) -> msgspec.json.Decoder[Any]:
 
 
 def _struct(columns: tuple[Column, ...], kinds: list[Any]) -> type[msgspec.Struct]:
-    fields = [(f"f{number}", kind, None) for number, kind in enumerate(kinds)]
+    fields = [(f"f{number}", kind, None if kind is msgspec.Raw else msgspec.UNSET) for number, kind in enumerate(kinds)]
     names = {f"f{number}": column.header for number, column in enumerate(columns)}
     return msgspec.defstruct("Record", fields, rename=names, gc=False)
 
 
-def _written(values: Sequence[msgspec.Raw | None], starts: frozenset[str]) -> tuple[list[str | None], list[int]]:
-    """Return JSON values that start as they should, and plain strings, as text; and which are something else."""
+def _written(values: Sequence[msgspec.Raw | None], starts: frozenset[str]) -> tuple[list[str | None], list[int], int]:
+    """Return JSON values that start as they should, and plain strings, as text; and which are something else.
+
+    And how many quotes their keys and they take. An object or an array takes more than can be told here: then it is a
+    number that no text has, so that each record is looked into.
+    """
     texts = [None if value is None else str(value, "utf-8", "replace") for value in values]
-    if starts is _NUMBER_STARTS and {text[0] for text in texts if text is not None} <= starts:
-        return texts, []
+    first = [text[0] for text in texts if text is not None]
+    found = set(first)
+    quotes = 2 * len(first) + 2 * first.count('"') if found.isdisjoint(_NESTED_STARTS) else _NEVER
+    if starts is _NUMBER_STARTS and found <= starts:
+        return texts, [], quotes
     other = []
     for row, text in enumerate(texts):
         if text is None or (text[0] in starts and _REPLACED not in text):
@@ -143,7 +184,7 @@ def _written(values: Sequence[msgspec.Raw | None], starts: frozenset[str]) -> tu
             texts[row] = text[1:-1]
         elif text != "null":
             other.append(row)
-    return texts, other
+    return texts, other, quotes
 
 
 def _empty_as_null(columns: dict[str, pa.Array], contract: Contract) -> dict[str, pa.Array]:
@@ -195,17 +236,25 @@ def _row(raw: bytes, contract: Contract, decode: _Decode) -> list[str | None] | 
         found = decode(raw)
     except msgspec.DecodeError as error:
         return (Reason("malformed_record", f"not a JSON object: {error}"),)
+    except RecursionError:
+        return (TOO_DEEP,)
     row: list[str | None] = []
     reasons = []
+    quotes = 0
     for value, column in zip(msgspec.structs.astuple(found), contract.columns, strict=True):
         written = None if value is None else str(value, "utf-8")
+        if written is not None:
+            quotes += 4 if written[0] == '"' else 2 if written[0] not in _NESTED_STARTS else _NEVER
         try:
             row.append(_as_text(written, column))
         except ValueError as error:
             reasons.append(
                 Reason("unparseable", f"{column.name} is {error}, not a {column.type}", column.name, written)
             )
-    return tuple(reasons) or row
+    if reasons:
+        return tuple(reasons)
+    doubt = key_problem(raw) if raw.count(b'"') != quotes else None
+    return row if doubt is None else (doubt,)
 
 
 def _as_text(written: str | None, column: Column) -> str | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sluice.contracts import Arrival
 from sluice.errors import UnreadableFile
-from sluice.ingestion.lines import Oversized
+from sluice.ingestion.lines import MAX_RECORD, Oversized
 from sluice.ingestion.records import Reason, Rejected
 from sluice.ingestion.source import Source
 
@@ -42,8 +42,18 @@ def utf8_chunks(source: Source, arrival: Arrival) -> Iterator[bytes]:
 
 def too_long(oversized: Oversized, position: int) -> Rejected:
     """Return the rejection of a record that is too long to parse."""
-    message = f"the record has {oversized.size:,} bytes or more; a record may have 8,388,608"
-    return Rejected(position, (Reason("record_too_long", message),), pointer=oversized.pointer)
+    return Rejected(position, (too_long_reason(oversized.size),), pointer=oversized.pointer)
+
+
+def too_long_reason(size: int) -> Reason:
+    """Return why a record of ``size`` bytes is not parsed."""
+    return Reason("record_too_long", f"the record has {size:,} bytes; a record may have {MAX_RECORD:,}")
+
+
+def some_of(names: Sequence[str], most: int = 20) -> str:
+    """Return names as a list of bounded length."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(name[:100] for name in names[:most]) + more
 
 
 def undecodable(raw: bytes) -> Reason | None:

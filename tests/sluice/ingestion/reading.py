@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from sluice.contracts import Arrival, Column, Contract, Rules, parse_type
-from sluice.ingestion.check import check_block
-from sluice.ingestion.readers import reader_for
+from sluice.ingestion.convert import arrow_type
+from sluice.ingestion.read import read_checked
 from sluice.ingestion.records import Reason, Rejected
 from sluice.ingestion.source import BytesSpool, Source
 
@@ -46,10 +46,12 @@ def source(data: bytes, *, compression: str = "auto") -> Source:
 
 def read(data: bytes, declared: Contract) -> tuple[pa.Table, list[Rejected]]:
     """Return the accepted rows, with ``_position``, and the rejected records."""
-    assert declared.arrival is not None
-    tables, rejected = [], []
-    for block in reader_for(declared.arrival.format)(source(data), declared):
-        checked = check_block(block, declared)
+    empty = {
+        **{c.name: pa.array([], arrow_type(c.type)) for c in declared.columns},
+        "_position": pa.array([], pa.int64()),
+    }
+    tables, rejected = [pa.table(empty)], []
+    for checked in read_checked(source(data), declared):
         tables.append(checked.accepted.append_column("_position", checked.positions))
         rejected += [
             Rejected(row["_position"], tuple(Reason(**r) for r in row["reasons"]), row["record"], row["record_pointer"])

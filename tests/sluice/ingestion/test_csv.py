@@ -82,7 +82,7 @@ def test_columns_are_found_by_header_in_any_order_and_optional_ones_may_be_missi
         (gzip.compress(b"id,n\n" + b"a,1\n" * 1000, mtime=0)[:-20], "truncated", "truncated"),
         (zstandard.compress(b"id,n\n" + b"a,1\n" * 1000)[:-4], "truncated", "truncated"),
         (b"id,id\na,b\n", "header_mismatch", "twice"),
-        (b"x" * (9 << 20) + b"\na,b\n", "header_mismatch", "over 8 MiB"),
+        (b"x" * (9 << 20) + b"\na,b\n", "header_mismatch", "over 1 MiB"),
     ],
     ids=[
         "empty",

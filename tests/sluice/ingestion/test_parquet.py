@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import io
+import json
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from sluice.errors import UnreadableFile
+from sluice.errors import FileTooLarge, UnreadableFile
+from sluice.ingestion.readers import parquet_plan
 from tests.sluice.ingestion.reading import codes, column, contract, read
 
 THINGS = contract(column("id", required=True), column("n", "int"), column("cost", "decimal(12,2)"), format="parquet")
@@ -37,3 +43,150 @@ def test_a_file_cut_short_is_refused() -> None:
 def test_a_missing_required_column_is_refused() -> None:
     with pytest.raises(UnreadableFile, match="lacks the columns id"):
         read(parquet(pa.table({"n": [1]})), THINGS)
+
+
+def accepted(values: pa.Array, kind: str) -> list[Any]:
+    """Return what a column of ``values`` becomes in a contract's type; ``REFUSED`` for each that is refused."""
+    declared = contract(column("v", kind), format="parquet")
+    rows, rejected = read(parquet(pa.table({"v": values})), declared)
+    found = dict(zip(rows["_position"].to_pylist(), rows["v"].to_pylist(), strict=True))
+    assert len(found) + len(rejected) == len(values)
+    return [found.get(place, REFUSED) for place in range(1, len(values) + 1)]
+
+
+REFUSED = "refused"
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "wanted"),
+    [
+        (pa.array([1.239, 1.5, 2.0, None]), "decimal(10,2)", [REFUSED, Decimal("1.50"), Decimal("2.00"), None]),
+        (pa.array([0.1 + 0.2], pa.float64()), "decimal(10,2)", [REFUSED]),
+        (pa.array([1.1], pa.float32()), "decimal(10,2)", [Decimal("1.10")]),
+        (pa.array([float("nan"), float("inf")]), "decimal(10,2)", [REFUSED, REFUSED]),
+        (pa.array([7, 10**9]), "decimal(10,2)", [Decimal("7.00"), REFUSED]),
+        (pa.array([Decimal("1.239"), Decimal("1.230")]), "decimal(10,2)", [REFUSED, Decimal("1.23")]),
+        (pa.array([Decimal("7.5"), Decimal("7.0")]), "int", [REFUSED, 7]),
+        (pa.array([3.0, 3.5, 2.0**40]), "int", [3, REFUSED, REFUSED]),
+        (pa.array([2, 1, 0]), "boolean", [REFUSED, True, False]),
+        (pa.array([True]), "int", [REFUSED]),
+        (pa.array([True]), "double", [REFUSED]),
+        (pa.array([5], pa.time32("s")), "int", [REFUSED]),
+        (pa.array([5], pa.time64("us")), "bigint", [REFUSED]),
+        (pa.array([5], pa.duration("us")), "bigint", [REFUSED]),
+        (pa.array([5], pa.duration("us")), "string", [REFUSED]),
+        (pa.array([5], pa.int32()), "date", [REFUSED]),
+        (pa.array([5]), "timestamp", [REFUSED]),
+        (pa.array([0], pa.date32()), "int", [REFUSED]),
+        (pa.array([1], pa.timestamp("us")), "bigint", [REFUSED]),
+        (pa.array([1, 1_000], pa.timestamp("ns")), "timestamp", [REFUSED, datetime(1970, 1, 1, 0, 0, 0, 1)]),
+        (pa.array([0, 1], pa.timestamp("s")), "date", [date(1970, 1, 1), REFUSED]),
+        (pa.array([0], pa.date32()), "timestamp", [datetime(1970, 1, 1)]),
+        (pa.array([0], pa.timestamp("us", "Europe/Berlin")), "timestamp", [datetime(1970, 1, 1)]),
+        (pa.array([2**53 + 1]), "double", [REFUSED]),
+        (pa.array([b"\xff", b"ok"]), "string", [REFUSED, "ok"]),
+        (pa.array([b"17", b"x"]), "int", [17, REFUSED]),
+        (pa.array([[1]]), "string", [REFUSED]),
+        (pa.array([{"a": 1}]), "int", [REFUSED]),
+    ],
+)
+def test_a_value_is_what_it_was_or_refused(values: pa.Array, kind: str, wanted: list[Any]) -> None:
+    assert accepted(values, kind) == wanted
+
+
+DOUBLES = st.floats(-1e7, 1e7) | st.decimals(min_value=-1_000, max_value=1_000, places=2).map(float)
+
+
+@settings(max_examples=200, deadline=None)
+@given(DOUBLES, st.sampled_from(["decimal(10,2)", "decimal(38,18)"]))
+def test_a_double_has_the_verdict_of_its_digits_in_a_csv(value: float, kind: str) -> None:
+    rows, _ = read(f"v\n{value!r}\n".encode(), contract(column("v", kind)))
+    assert accepted(pa.array([value]), kind) == (rows["v"].to_pylist() or [REFUSED])
+
+
+def test_a_refused_row_loses_nothing_on_its_way_to_json() -> None:
+    table = pa.table(
+        {
+            "id": pa.array([None], pa.string()),
+            "bytes": [b"\xff\x00"],
+            "nan": [float("nan")],
+            "low": [float("-inf")],
+            "cost": [Decimal("1.50")],
+            "nano": pa.array([1], pa.timestamp("ns")),
+            "zoned": pa.array([1], pa.timestamp("us", "Europe/Berlin")),
+            "took": pa.array([5], pa.duration("ns")),
+            "clock": pa.array([5], pa.time32("s")),
+            "deep": [[{"a": b"\xff", "b": None}]],
+            "pairs": pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int64())),
+            "large": pa.array([2**64 - 1], pa.uint64()),
+            "far": pa.array([2**62], pa.timestamp("us")),
+            "n": pa.array([1], pa.int32()),
+        }
+    )
+    _, (record,) = read(parquet(table), THINGS)
+    assert record.raw is not None
+    assert json.loads(record.raw) == {
+        "id": None,
+        "bytes": {"$base64": "/wA="},
+        "nan": {"$float": "NaN"},
+        "low": {"$float": "-Infinity"},
+        "cost": "1.50",
+        "nano": "1970-01-01 00:00:00.000000001",
+        "zoned": "1970-01-01 00:00:00.000001Z",
+        "took": {"$type": "duration[ns]", "$value": 5},
+        "clock": "00:00:05.000",
+        "deep": [{"a": {"$base64": "/w=="}, "b": None}],
+        "pairs": [["k", 1]],
+        "large": 2**64 - 1,
+        "far": {"$type": "timestamp[us]", "$value": 2**62},
+        "n": 1,
+    }
+
+
+def test_text_that_is_not_utf8_refuses_its_row_at_any_depth_and_keeps_its_bytes() -> None:
+    broken = pa.array([b"a", b"\xff", b"c"], pa.binary()).view(pa.string())
+    deep = pa.ListArray.from_arrays(pa.array([0, 0, 1, 1, 1], pa.int32()), broken[1:2])
+    for options in ({}, {"use_dictionary": False}):
+        out = io.BytesIO()
+        pq.write_table(pa.table({"id": broken, "n": [1, 2, 3]}), out, **options)
+        rows, rejected = read(out.getvalue(), THINGS)
+        assert rows["id"].to_pylist() == ["a", "c"]
+        assert codes(rejected) == [(2, ("wrong_encoding",))]
+        assert rejected[0].raw == b'{"id":{"$base64":"/w=="},"n":2}'
+    rows, rejected = read(parquet(pa.table({"id": list("abcd"), "more": deep})), THINGS)
+    assert rows["id"].to_pylist() == ["a", "c", "d"]
+    assert codes(rejected) == [(2, ("wrong_encoding",))]
+
+
+def test_a_file_that_names_a_column_twice_is_refused() -> None:
+    table = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["id", "id"])
+    with pytest.raises(UnreadableFile, match="names a column twice: id"):
+        read(parquet(table), THINGS)
+
+
+def test_a_page_that_has_no_room_is_refused_before_it_is_read() -> None:
+    out = io.BytesIO()
+    pq.write_table(pa.table({"id": ["x" * 1_000_000] * 200}), out, use_dictionary=False, compression="zstd")
+    assert len(out.getvalue()) < 20_000
+    with pytest.raises(FileTooLarge, match="row group 0"):
+        read(out.getvalue(), THINGS)
+
+
+def test_a_row_whose_text_is_longer_than_a_record_may_be_is_refused_alone() -> None:
+    table = pa.table({"id": ["a", "x" * (9 << 20), "c"]})
+    rows, rejected = read(parquet(table), THINGS)
+    assert rows["id"].to_pylist() == ["a", "c"]
+    assert codes(rejected) == [(2, ("record_too_long",))]
+
+
+def test_rows_are_the_same_however_few_come_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = pa.table(
+        {"id": [f"k{n % 50}" for n in range(2_000)], "n": list(range(2_000)), "l": [[n] for n in range(2_000)]}
+    )
+    wanted = read(parquet(table), THINGS)
+    monkeypatch.setattr(parquet_plan, "BATCH_BYTES", 500)
+    monkeypatch.setattr(parquet_plan, "_READ_AHEAD", 0)
+    monkeypatch.setattr("sluice.ingestion.readers.parquet._TEXT_AT_ONCE", 20)
+    found = read(parquet(table), THINGS)
+    assert found[0].equals(wanted[0])
+    assert found[1] == wanted[1]

@@ -1,0 +1,150 @@
+"""Arrow values as JSON that loses nothing: how a rejected Parquet row is kept, and nested values become text.
+
+``true``, integers, finite numbers, text and null are what they are in JSON; a list is an array, a struct an object, a
+map an array of pairs. Decimals, dates, times and timestamps are strings, with all their digits. What JSON has no word
+for is an object with one key or two: ``{"$base64": "/w=="}`` for bytes and for text that is not UTF-8,
+``{"$float": "NaN"}`` for NaN and infinities, ``{"$type": "duration[ns]", "$value": 5}`` for the rest, a value being the
+number that stands in the file.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31
+_PER_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+
+
+def rows_as_json(columns: dict[str, pa.Array]) -> list[bytes]:
+    """Return each row as a JSON object of its columns."""
+    values = [as_json(column) for column in columns.values()]
+    names = list(columns)
+    return [orjson.dumps(dict(zip(names, row, strict=True))) for row in zip(*values, strict=True)]
+
+
+def as_json(values: pa.Array) -> list[Any]:
+    """Return the values as what ``orjson`` writes."""
+    kind = values.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return as_json(values.storage)
+    if pa.types.is_dictionary(kind):
+        return as_json(values.dictionary_decode())
+    if pa.types.is_temporal(kind):
+        return _temporal(values)
+    if pa.types.is_nested(kind):
+        return [_nested(value) for value in values]
+    return _plain(values)
+
+
+def _plain(values: pa.Array) -> list[Any]:
+    kind = values.type
+    if pa.types.is_floating(kind):
+        return [_number(value) for value in values.cast(pa.float64()).to_pylist()]
+    if is_bytes(kind) or is_text(kind):
+        return [_text(value, text=is_text(kind)) for value in as_bytes(values).to_pylist()]
+    if pa.types.is_decimal(kind):
+        return [None if value is None else format(value, "f") for value in values.to_pylist()]
+    return list(values.to_pylist())
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Tell whether values are text."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def is_bytes(kind: pa.DataType) -> bool:
+    """Tell whether values are bytes, of any length or of one."""
+    return bool(
+        pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+        or pa.types.is_binary_view(kind)
+    )
+
+
+def as_bytes(values: pa.Array) -> pa.Array:
+    """Return text or bytes as bytes, unlooked at."""
+    return values.cast(pa.large_binary())
+
+
+def _number(value: float | None) -> Any:
+    if value is None or math.isfinite(value):
+        return value
+    return {"$float": "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"}
+
+
+def _text(value: bytes | None, *, text: bool) -> Any:
+    if value is None:
+        return None
+    if text:
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            pass  # kept as bytes
+    return {"$base64": base64.b64encode(value).decode()}
+
+
+def _temporal(values: pa.Array) -> list[Any]:
+    """Return ISO 8601 for what is of the years 1 to 9999; the number and its type for the rest."""
+    kind = values.type
+    width = pa.int32() if kind.bit_width == 32 else pa.int64()
+    spelled: Iterable[Any]
+    if pa.types.is_interval(kind):
+        return [None if value is None else {"$type": str(kind), "$value": list(value)} for value in values.to_pylist()]
+    numbers = values.view(width)
+    if pa.types.is_duration(kind):
+        inside = pc.is_null(numbers)
+        spelled = [None] * len(values)
+    else:
+        per_day = 1 if pa.types.is_date32(kind) else _PER_DAY[kind.unit] if hasattr(kind, "unit") else _PER_DAY["ms"]
+        first, end = (0, per_day) if pa.types.is_time(kind) else (_FIRST_DAY * per_day, (_LAST_DAY + 1) * per_day)
+        if width == pa.int64():
+            first, end = max(first, -(2**63)), min(end, 2**63 - 1)
+        inside = pc.and_(pc.greater_equal(numbers, first), pc.less(numbers, end))
+        if pa.types.is_date64(kind):
+            whole = pc.equal(pc.multiply(pc.divide(numbers, _PER_DAY["ms"]), _PER_DAY["ms"]), numbers)
+            inside = pc.and_(inside, whole)
+        none = pa.scalar(None, kind)
+        spelled = _spelled(pc.if_else(pc.fill_null(inside, False), values, none))
+    return [
+        text if text is not None or number is None else {"$type": str(kind), "$value": number}
+        for text, number in zip(spelled, numbers.to_pylist(), strict=True)
+    ]
+
+
+def _spelled(values: pa.Array) -> list[str | None]:
+    if pa.types.is_timestamp(values.type) and values.type.tz:
+        # The zone's name is the column's, not the value's: the instant is what is kept.
+        utc = values.cast(pa.timestamp(values.type.unit, "UTC")).cast(pa.timestamp(values.type.unit))
+        return [None if text is None else f"{text}Z" for text in utc.cast(pa.string()).to_pylist()]
+    return list(values.cast(pa.string()).to_pylist())
+
+
+def _nested(value: pa.Scalar) -> Any:
+    if not value.is_valid:
+        return None
+    kind = value.type
+    if pa.types.is_map(kind):
+        entries = value.values
+        return [list(pair) for pair in zip(as_json(entries.field(0)), as_json(entries.field(1)), strict=True)]
+    if pa.types.is_struct(kind):
+        names = [field.name for field in kind]
+        found = [as_json(_alone(value, number))[0] for number in range(len(names))]
+        # Two fields of one name are pairs: an object would lose one.
+        pairs = list(zip(names, found, strict=True))
+        return dict(pairs) if len(set(names)) == len(names) else [list(pair) for pair in pairs]
+    if isinstance(value, pa.UnionScalar):
+        return {"$type": str(kind), "$value": str(value)}
+    return as_json(value.values)
+
+
+def _alone(value: pa.StructScalar, number: int) -> pa.Array:
+    field = value[number]
+    return pa.repeat(field, 1)

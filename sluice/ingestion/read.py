@@ -1,0 +1,72 @@
+"""A file through its reader and its checks: whatever its bytes bring about is a ``DeliveryError``, at the first try.
+
+What storage raised is raised as it was: it may be gone at the next try, the bytes stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from sluice.contracts import Contract
+from sluice.errors import DeliveryError, UnreadableFile
+from sluice.ingestion.check import Checked, check_block
+from sluice.ingestion.readers import reader_for
+from sluice.ingestion.source import Source
+
+_SAFE = "nothing of the file was committed."
+_MOST_WORDS = 500
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+def read_checked(source: Source, contract: Contract) -> Iterator[Checked]:
+    """Yield the file's records, checked; ``DeliveryError`` when its bytes cannot be read to their end."""
+    assert contract.arrival is not None
+    kind = contract.arrival.format
+    try:
+        blocks = reader_for(kind)(source, contract)
+        parts = (part for block in blocks for part in block.parts(contract))
+        yield from ahead(lambda part: check_block(part, contract), parts)
+    except DeliveryError:
+        _raise_of_storage(source)
+        raise
+    except MemoryError as error:
+        _raise_of_storage(source)
+        raise UnreadableFile(
+            f"{source.uri} needs more memory than the function has: {_words(error)}",
+            code="too_much_memory",
+            safe=_SAFE,
+            next_step="split the file, or write it in smaller row groups and pages, and upload it again.",
+        ) from error
+    except Exception as error:
+        _raise_of_storage(source)
+        raise UnreadableFile(
+            f"{source.uri} cannot be read as {kind}: {type(error).__name__}: {_words(error)}",
+            code="corrupt",
+            safe=_SAFE,
+            next_step="mend the file and upload it again.",
+        ) from error
+
+
+def _raise_of_storage(source: Source) -> None:
+    if source.failures:
+        raise source.failures[0]
+
+
+def _words(error: Exception) -> str:
+    return str(error)[:_MOST_WORDS]
+
+
+def ahead(work: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
+    """Apply ``work`` in order, while the next item is made: reading, checking and writing run side by side."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting: deque[Future[_Out]] = deque()
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > 1:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

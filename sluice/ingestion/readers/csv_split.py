@@ -1,0 +1,150 @@
+"""Cuts delimited text into records, whatever stands in it; how it comes in pieces changes nothing.
+
+A record begins outside quotes. Whether a line is one, opens a field that goes on, or neither, is told of all lines at
+once; only lines that are no whole record are looked at singly. A field that is never closed would be looked for from
+every line that it swallows: where a search ended is kept, so that each line is passed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sluice.ingestion.lines import MAX_RECORD
+from sluice.ingestion.readers.csv_grammar import AMBIGUOUS, OPEN, Grammar
+from sluice.ingestion.readers.text import too_long_reason
+from sluice.ingestion.records import Reason
+
+
+@dataclass(frozen=True)
+class Run:
+    """Lines ``first`` to before ``end``: each one record, or (``joined``) all together one.
+
+    ``reason`` says why they are refused; a refused run is one record.
+    """
+
+    first: int
+    end: int
+    joined: bool = False
+    reason: Reason | None = None
+
+
+class Lines:
+    """The lines of a text, and where each stands in it."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.array = pc.split_pattern(pa.array([data], pa.binary()), b"\n").values
+        self._offsets = memoryview(self.array.buffers()[1]).cast("i")
+
+    def start(self, line: int) -> int:
+        """Return where the line begins."""
+        return self._offsets[line] + line
+
+    def end(self, line: int) -> int:
+        """Return where the line ends, before its line feed."""
+        return self._offsets[line + 1] + line
+
+    def __getitem__(self, line: int) -> bytes:
+        return self.data[self.start(line) : self.end(line)]
+
+    def bytes_of(self, first: int, end: int) -> bytes:
+        """Return lines ``first`` to before ``end`` as one record, without its line end."""
+        return self.data[self.start(first) : self.end(end - 1)].removesuffix(b"\r")
+
+
+class Search:
+    """One pass over the lines of a text. ``final``: nothing comes after it."""
+
+    def __init__(self, data: bytes, grammar: Grammar, *, final: bool) -> None:
+        self.lines = lines = Lines(data)
+        self.grammar, self.final = grammar, final
+        self.count = len(lines.array) - (not final or lines.data.endswith(b"\n"))
+        #: The line that a record begins which goes on after the text.
+        self.unfinished = None if final else self.count
+        # Every line up to ``_inside`` that a search began with an open quote goes on inside it; ``_dead`` is the line
+        # at which that quote turned out to be stray.
+        self._inside = 0
+        self._dead = -1
+
+    @property
+    def used(self) -> int:
+        """Return how many bytes all runs make up; the rest is a record that goes on after the text."""
+        return len(self.lines.data) if self.unfinished is None else self.lines.start(self.unfinished)
+
+    def runs(self) -> Iterator[Run]:
+        """Yield the runs in order."""
+        at = 0
+        for line in self._suspects():
+            if line < at:
+                continue
+            if line > at:
+                yield Run(at, line)
+            run = self._record(line)
+            if run is None:
+                self.unfinished = line
+                return
+            yield run
+            at = run.end
+        if at < self.count:
+            yield Run(at, self.count)
+
+    def _suspects(self) -> Sequence[int]:
+        """Return the lines that may be no whole record."""
+        array = self.lines.array[: self.count]
+        odd = pc.invert(pc.match_substring_regex(array, self.grammar.line))
+        if b'\\"' in self.lines.data:
+            odd = pc.or_(odd, pc.match_substring(array, '\\"'))
+        if len(self.lines.data) > MAX_RECORD:
+            odd = pc.or_(odd, pc.greater(pc.binary_length(array), MAX_RECORD))
+        found = pc.indices_nonzero(odd)  # not as a list: there may be millions
+        return memoryview(found.buffers()[1]).cast("Q")[: len(found)] if len(found) else ()
+
+    def _record(self, first: int) -> Run | None:
+        """Return the record that begins with line ``first``; none when more of the text must come to tell."""
+        line = self.lines[first]
+        if len(line) > MAX_RECORD:
+            return Run(first, first + 1, reason=too_long_reason(len(line)))
+        whole = line.removesuffix(b"\r")
+        if not self.grammar.opening.match(line):
+            reason = None
+            if self.grammar.two_meanings(whole):
+                reason = AMBIGUOUS
+            elif self.grammar.first.fullmatch(line) is None:
+                reason = self.grammar.wrong_with(line)
+            return Run(first, first + 1, reason=reason)
+        if self.grammar.two_meanings(whole):
+            return Run(first, first + 1, reason=AMBIGUOUS)
+        if first + 1 <= self._dead:
+            return Run(first, first + 1, reason=OPEN)
+        return self._joined(first)
+
+    def _joined(self, first: int) -> Run | None:
+        """Return the record whose first line ends inside quotes."""
+        start = self.lines.start(first)
+        line = max(first + 1, self._inside)
+        while line < self.count:
+            if self.lines.end(line) - start > MAX_RECORD:
+                self._inside = line
+                return Run(first, first + 1, reason=OPEN)
+            text = self.lines[line]
+            if not (self.grammar.staying.match(text) or self.grammar.reopening.match(text)):
+                if self.grammar.closing.match(text):
+                    return self._closed(first, line + 1)
+                self._dead = line
+                return Run(first, first + 1, reason=OPEN)
+            line += 1
+        self._inside = line
+        if self.final:
+            self._dead = line
+        elif len(self.lines.data) - start <= MAX_RECORD:
+            return None
+        return Run(first, first + 1, reason=OPEN)
+
+    def _closed(self, first: int, end: int) -> Run:
+        if self.grammar.two_meanings(self.lines.bytes_of(first, end)):
+            return Run(first, end, joined=True, reason=AMBIGUOUS)
+        return Run(first, end, joined=True)

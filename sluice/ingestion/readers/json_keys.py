@@ -1,0 +1,78 @@
+"""Finds an object that has a key twice: parsers keep the last of the two and lose the other without a word.
+
+Most records are cleared by counting: each key and each string value takes two quotes, and a key that was dropped leaves
+two too many. Only where the count does not add up is a record read pair by pair.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+from sluice.ingestion.records import Reason
+
+#: Deeper JSON is refused here, so that it does not depend on who calls how far a parser gets.
+MAX_DEPTH = 500
+TOO_DEEP = Reason("malformed_record", f"the JSON is nested over {MAX_DEPTH} deep")
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|([{\[])|[}\]]', re.DOTALL)
+
+
+class _Repeated(Exception):
+    """A key that came before."""
+
+
+def key_problem(raw: bytes) -> Reason | None:
+    """Return why ``raw``, UTF-8, has no one meaning: a key twice in one object, at any depth; none when it has."""
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
+        return TOO_DEEP
+    try:
+        if b"\\" not in raw and raw.count(b'"') == _quotes(orjson.loads(raw)):
+            return None
+    except (orjson.JSONDecodeError, RecursionError):
+        pass  # deeper or stranger than orjson goes
+    try:
+        # Numbers stay text: how many digits one has is not the question here.
+        json.loads(raw.decode(), object_pairs_hook=_pairs, parse_int=str, parse_float=str)
+    except _Repeated as error:
+        return Reason("duplicate_key", f"a JSON object has the key {str(error)[:200]!r} twice")
+    except RecursionError:
+        return TOO_DEEP
+    except ValueError as error:
+        return Reason("malformed_record", f"not JSON that can be read: {error}")
+    return None
+
+
+def _depth(raw: bytes) -> int:
+    """Return how deep objects and arrays are nested, as far as ``MAX_DEPTH`` and one more."""
+    depth = deepest = 0
+    for token in _TOKEN.finditer(raw):
+        if token[1]:
+            depth += 1
+            deepest = max(deepest, depth)
+            if deepest > MAX_DEPTH:
+                break
+        elif token[0] in (b"}", b"]"):
+            depth -= 1
+    return deepest
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> None:
+    """Refuse a key that comes twice."""
+    if len({key for key, _ in pairs}) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _Repeated(key)
+            seen.add(key)
+
+
+def _quotes(value: Any) -> int:
+    """Return how many quotes the value takes when nothing in it is escaped."""
+    if value.__class__ is str:
+        return 2
+    if value.__class__ is dict:
+        return 2 * len(value) + sum(map(_quotes, value.values()))
+    return sum(map(_quotes, value)) if value.__class__ is list else 0

@@ -1,0 +1,94 @@
+"""What a Parquet file's footer says of its column chunks: where their pages lie and what their values are.
+
+(https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sluice.ingestion.readers.parquet_thrift import BrokenThrift, Compact, Fields
+
+_SCHEMA, _ROW_GROUPS = 2, 4
+_BYTE_ARRAY, _FIXED = 6, 7
+_DECIMAL = 5
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A column of values. ``text``: of any length, and no number; ``width``: what one takes, of those of one length."""
+
+    text: bool
+    width: int
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One column of one row group: ``length`` bytes of pages from ``start`` on."""
+
+    path: str
+    leaf: Leaf
+    start: int
+    length: int
+    values: int
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """One row group."""
+
+    rows: int
+    chunks: tuple[Chunk, ...]
+
+
+def row_groups(footer: bytes) -> Iterator[RowGroup]:
+    """Yield the row groups one by one; ``BrokenThrift`` when the footer is none."""
+    reader = Compact(footer)
+    leaves: list[Leaf] = []
+    try:
+        for number, kind in reader.fields():
+            if number == _SCHEMA:
+                leaves = [_leaf(element) for element in reader.items() if not _of(element, 5, int, 0)]
+            elif number == _ROW_GROUPS:
+                for group in reader.items():
+                    yield _row_group(group, leaves)
+            else:
+                reader.value(kind)
+    except IndexError:
+        raise BrokenThrift("the footer has no end") from None
+
+
+def _leaf(element: Any) -> Leaf:
+    kind = _of(element, 1, int, 0)
+    decimal = _of(element, 6, int, -1) == _DECIMAL or 5 in _of(element, 10, dict, {})
+    width = max(1, _of(element, 2, int, 1)) if kind == _FIXED else 8
+    return Leaf(text=kind == _BYTE_ARRAY and not decimal, width=width)
+
+
+def _row_group(group: Any, leaves: list[Leaf]) -> RowGroup:
+    columns = _of(group, 1, list, [])
+    if len(columns) != len(leaves):
+        raise BrokenThrift("a row group has not as many columns as the schema")
+    chunks = tuple(_chunk(_of(column, 3, dict), leaf) for column, leaf in zip(columns, leaves, strict=True))
+    return RowGroup(_of(group, 3, int), chunks)
+
+
+def _chunk(facts: Fields, leaf: Leaf) -> Chunk:
+    path = b".".join(part for part in _of(facts, 3, list) if isinstance(part, bytes))
+    starts = [_of(facts, 9, int)]
+    if dictionary := _of(facts, 11, int, 0):
+        starts.append(dictionary)
+    start, length = min(starts), _of(facts, 7, int)
+    if min(start, length) < 0:
+        raise BrokenThrift("a column lies before the file's beginning")
+    return Chunk(path.decode(errors="replace"), leaf, start, length, max(1, _of(facts, 5, int)))
+
+
+def _of(fields: Any, number: int, kind: type, default: Any = None) -> Any:
+    """Return a field of a structure, of its type."""
+    found = fields.get(number, default) if isinstance(fields, dict) else None
+    if not isinstance(found, kind):
+        raise BrokenThrift(f"field {number} is not what it should be")
+    return found

@@ -1,0 +1,122 @@
+"""How a row group is read in bounded memory: which columns stay dictionaries, and how many rows come at a time.
+
+What a page takes is what its header says. A value that a dictionary holds once may stand in every row, and one that
+shares its beginning with the last may be far longer than what is written of it; both are reckoned with at their worst.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from sluice.errors import FileTooLarge, UnreadableFile
+from sluice.ingestion.readers.parquet_footer import Chunk, RowGroup
+from sluice.ingestion.readers.parquet_pages import Page, pages_of
+from sluice.ingestion.readers.parquet_thrift import BrokenThrift
+
+#: A function has at least 512 MB, of which so much is for pages, for the values of a batch, and for what is read ahead.
+_SCALE = max(1.0, int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")) / 512)
+PAGE_BYTES = int((96 << 20) * _SCALE)
+BATCH_BYTES = 32 << 20
+_READ_AHEAD = 48 << 20
+_MOST_ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to read one row group. ``buffer_size`` 0 reads each column chunk at once.
+
+    ``dictionaries`` are the columns whose text stays in a dictionary, each with the number of its values.
+    """
+
+    dictionaries: dict[str, int]
+    rows_at_once: int
+    buffer_size: int
+
+    def reads_as(self, other: Plan) -> bool:
+        """Tell whether a file opened for one plan is open for the other."""
+        return (self.dictionaries.keys(), self.buffer_size) == (other.dictionaries.keys(), other.buffer_size)
+
+
+def plan_of(group: RowGroup, file: BinaryIO, *, uri: str, number: int) -> Plan:
+    """Return how to read a row group; ``FileTooLarge`` when its pages alone are more than memory has room for."""
+    chunks = [_Reckoned(chunk, group.rows) for chunk in group.chunks]
+    held = 0
+    for chunk in chunks:
+        try:
+            chunk.look(pages_of(file, chunk.start, chunk.length))
+        except BrokenThrift as error:
+            raise UnreadableFile(
+                f"{uri} is broken in row group {number}, column {chunk.path[:100]}: {error}.", code="corrupt"
+            ) from error
+        held += chunk.largest + chunk.dictionary
+        if held > PAGE_BYTES:
+            raise FileTooLarge(
+                f"{uri}: the pages of row group {number} take {held:,} bytes and more at once, by column"
+                f" {chunk.path[:100]}; one function call has room for {PAGE_BYTES:,}.",
+                safe="nothing of the file was committed.",
+                next_step="write the file with smaller pages (data_page_size) or fewer columns, and upload it again.",
+            )
+    rows = _MOST_ROWS
+    while rows > 1 and sum(chunk.most_bytes(rows) for chunk in chunks) > BATCH_BYTES:
+        rows //= 4
+    compressed = sum(chunk.length for chunk in chunks)
+    buffer = 0 if compressed <= _READ_AHEAD else max(1 << 16, min(4 << 20, _READ_AHEAD // max(1, len(chunks))))
+    return Plan({chunk.path: chunk.entries for chunk in chunks if chunk.stays_dictionary}, max(1, rows), buffer)
+
+
+class _Reckoned:
+    """One column of one row group, and what its pages take."""
+
+    def __init__(self, chunk: Chunk, rows: int) -> None:
+        self.path, self.rows, self.values = chunk.path, rows, chunk.values
+        self.start, self.length, self.leaf = chunk.start, chunk.length, chunk.leaf
+        self.largest = self.dictionary = self.entries = 0
+        self.pages: Sequence[tuple[int, int]] = ()
+        self.shared = False
+
+    def look(self, pages: Iterable[Page]) -> None:
+        """Take note of the chunk's pages."""
+        found = []
+        for page in pages:
+            if page.dictionary:
+                self.dictionary += page.size
+                self.entries += page.values
+                continue
+            self.largest = max(self.largest, page.size)
+            self.shared = self.shared or page.shared_prefixes
+            found.append((page.size, page.values))
+            # A page that is larger than all of memory is told of before the next is looked for.
+            if self.largest > PAGE_BYTES:
+                break
+        self.pages = found
+
+    @property
+    def stays_dictionary(self) -> bool:
+        """Tell whether the column's values are left in their dictionary."""
+        return self.leaf.text and self.dictionary > 0
+
+    def most_bytes(self, rows: int) -> int:
+        """Return what ``rows`` rows that follow each other take at most, about."""
+        share = rows * self.values / max(1, self.rows)
+        if self.shared:
+            return int(share * self.largest)
+        at_least = int(share * (4 if self.stays_dictionary else self.leaf.width))
+        return max(at_least, self._most_written(share))
+
+    def _most_written(self, values: float) -> int:
+        """Return how many bytes of pages so many values that follow each other touch at most."""
+        most = 0
+        first = size = count = 0
+        for last, (page_size, page_values) in enumerate(self.pages):
+            if page_values > values:
+                most = max(most, int(page_size * values / page_values) + min(page_size, 1 << 20))
+            size, count = size + page_size, count + page_values
+            while count - self.pages[first][1] >= values and first < last:
+                size, count = size - self.pages[first][0], count - self.pages[first][1]
+                first += 1
+            if page_values <= values:
+                most = max(most, size)
+        return most

@@ -1,0 +1,101 @@
+"""Whatever a small file unpacks to, a function of 512 MB reads or refuses it; each case in a process of its own."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+pytestmark = pytest.mark.slow
+
+#: What a function of 512 MB has left beside boto3 and its runtime.
+MOST_MEGABYTES = 400
+_READ = """
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from sluice.errors import DeliveryError
+from sluice.ingestion.read import read_checked
+from sluice.ingestion.source import Source
+from tests.sluice.ingestion.reading import column, contract
+
+class Nowhere:
+    pointer = "nowhere:"
+    def write(self, data): pass
+
+file, kind, columns = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+opened = lambda: file.open("rb")
+source = Source("s3://f", file.stat().st_size, "auto", opened, opened, lambda _: nullcontext(Nowhere()))
+declared = contract(*(column(f"c{n}", "double" if n > 1 else "string") for n in range(columns)), format=kind)
+accepted = rejected = 0
+try:
+    for part in read_checked(source, declared):
+        accepted, rejected = accepted + part.accepted.num_rows, rejected + part.rejected.num_rows
+except DeliveryError as error:
+    print(error.code, end=" ")
+# Of this program alone: getrusage also tells what the process was before it became this program.
+(peak,) = (line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+print(accepted, rejected, int(peak) // 1024)
+"""
+
+
+def _parquet(column: pa.Array, **options: object) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.table({"c0": column}), out, **options)
+    return out.getvalue()
+
+
+def _same(times: int, text: str) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), times), pa.array([text]))
+
+
+BOMBS: dict[str, tuple[str, int, Callable[[], bytes], str]] = {
+    "one line of 400 MB in 2 MB": ("csv", 2, lambda: gzip.compress(b"c0,c1\n" + b"x" * (400 << 20), 1), "0 1"),
+    "a quote that is never closed": ("csv", 2, lambda: b'c0,c1\n"' + b"x,1\n" * 500_000, "499999 1"),
+    "short lines that are wrong": ("csv", 2, lambda: zstandard.compress(b"c0,c1\n" + b"x\n" * 500_000), "0 500000"),
+    "short lines of a wide contract": ("csv", 300, lambda: b"c0\n" + b"1\n" * 200_000, "200000 0"),
+    "objects of nothing": ("json", 300, lambda: b"[" + b"{}," * 50_000 + b"{}]", "50001 0"),
+    "a value of 100 MB in an array": ("json", 1, lambda: b'[{"c0":"' + b"x" * (100 << 20) + b'"},{"c0":"z"}]', "1 1"),
+    "brackets": ("json", 1, lambda: b"[" * (30 << 20), "corrupt 0 0"),
+    "a dictionary of one long text": ("parquet", 1, lambda: _parquet(_same(3_000, "x" * 1_000_000)), "3000 0"),
+    "a dictionary that is 100 GB of rows": (
+        "parquet", 1, lambda: _parquet(_same(100_000, "x" * 1_000_000)), "file_too_large 0 0",
+    ),
+    "one page of 200 MB": (
+        "parquet", 1, lambda: _parquet(pa.array(["x" * 1_000_000] * 200), use_dictionary=False, compression="zstd"),
+        "file_too_large 0 0",
+    ),
+    "beginnings that are shared": (
+        "parquet", 1, lambda: _parquet(pa.array(["x" * 100_000] * 3_000), use_dictionary=False,
+                                       column_encoding={"c0": "DELTA_BYTE_ARRAY"}), "3000 0",
+    ),
+    "one row group of 300 MB": (
+        "parquet", 1, lambda: _parquet(pa.array([f"{n:0200}" for n in range(1_500_000)]), use_dictionary=False,
+                                       compression="none", row_group_size=1_500_000), "1500000 0",
+    ),
+    "nulls without end": ("parquet", 30, lambda: _parquet(pa.nulls(500_000, pa.string())), "500000 0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_memory_is_bounded_whatever_a_file_unpacks_to(name: str, tmp_path: Path) -> None:
+    kind, columns, make, wanted = BOMBS[name]
+    file = tmp_path / "bomb"
+    file.write_bytes(make())
+
+    command = [sys.executable, "-c", _READ, str(file), kind, str(columns)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+
+    found, _, megabytes = done.stdout.strip().rpartition(" ")
+    assert found.endswith(wanted) if "file_too_large" not in wanted else found.startswith("file_too_large"), (
+        done.stdout, done.stderr[-2000:]
+    )  # fmt: skip
+    assert int(megabytes) < MOST_MEGABYTES
