@@ -45,7 +45,7 @@ def connect(
 
 
 #: Kinds of relations in DuckDB's own parse tree that are no tables.
-_NO_TABLES = {"TABLE_FUNCTION", "SHOW_REF", "PIVOT", "COLUMN_DATA", "DELIM_GET"}
+_NO_TABLES = {"TABLE_FUNCTION", "SHOW_REF", "PIVOT", "COLUMN_DATA", "DELIM_GET", "RECURSIVE_CTE_NODE"}
 #: Functions that tell of the engine, not of their arguments.
 _TELLING = ("current_setting", "getvariable", "getenv", "current_query", "write_log", "nextval", "setval", "sleep_ms")
 

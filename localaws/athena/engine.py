@@ -15,6 +15,7 @@ from sqlglot import exp
 from localaws.athena import functions
 from localaws.athena import typing as types
 from localaws.athena.catalog import Catalog
+from localaws.athena.confined import connect
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.plan import Plan, plan
 from localaws.athena.sources import quoted
@@ -48,18 +49,9 @@ class Engine:
     """One DuckDB in memory for one query; ``interrupt`` stops it from another thread."""
 
     def __init__(self, ctx: Context, *, account: str, region: str) -> None:
-        self.connection = duckdb.connect(
-            config={
-                "threads": THREADS,
-                "memory_limit": MEMORY_LIMIT,
-                "temp_directory": str(ctx.scratch / "athena"),
-                "python_enable_replacements": "false",
-                "autoload_known_extensions": "false",
-            }
+        self.connection = connect(
+            {"threads": THREADS, "memory_limit": MEMORY_LIMIT, "temp_directory": str(ctx.scratch / "athena")}
         )
-        # The temporary directory cannot be set once files are out of reach, so this comes second.
-        self.connection.execute("SET enable_external_access = false")
-        self.connection.execute("SET TimeZone = 'UTC'")
         functions.register(self.connection, datetime.now(UTC))
         self.catalog = Catalog(ctx, account=account, region=region, evaluate=self._evaluate)
 

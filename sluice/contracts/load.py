@@ -17,6 +17,7 @@ from open_data_contract_standard.model import (
 from pydantic import BaseModel, ValidationError
 
 from sluice.contracts.arrival import read_arrival
+from sluice.contracts.bounds import read_bound, refuse_pattern, refuse_values
 from sluice.contracts.checks import read_checks
 from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.model import JSON_TEXT, Column, Contract, PartitionField, Rules
@@ -238,15 +239,28 @@ class _Reader(ContractFile):
         if "pattern" in values:
             try:
                 re.compile(values["pattern"])
-            except re.error as error:
+                refuse_pattern(values["pattern"])
+            except (re.error, ValueError) as error:
                 self.refuse((*at, "logicalTypeOptions", "pattern"), f"not a regular expression: {error}")
         textual = {"pattern", "min_length", "max_length"} & values.keys()
         if textual and kind.name != "string":
             self.refuse((*at, "logicalTypeOptions"), f"pattern and length are for string columns, not {kind}")
         if kind.name in ("string", "boolean", "binary") and {k for k in values if "imum" in k}:
             self.refuse((*at, "logicalTypeOptions"), f"minimum and maximum are not for {kind} columns")
+        for option, name in fields.items():
+            try:
+                if name in values and "imum" in name:
+                    values[name] = read_bound(values[name], kind)
+                elif name in ("min_length", "max_length") and (int(values.get(name, 0)) != values.get(name, 0)):
+                    raise ValueError(f"{values[name]!r} is not a whole number")
+            except (ValueError, TypeError) as error:
+                self.refuse((*at, "logicalTypeOptions", option), str(error))
         if prop.enum:
             values["allowed"] = tuple(str(item.value) for item in prop.enum)
+            try:
+                refuse_values(values["allowed"], kind)
+            except ValueError as error:
+                self.refuse((*at, "enum"), str(error))
         return Rules(**values)
 
     @staticmethod

@@ -26,14 +26,15 @@ _PLANS = {
 }  # fmt: skip
 #: What the functions that ``sluice.transforms.queries`` allows are called on Spark, and those of Sluice's own metrics.
 FUNCTIONS = frozenset({
-    "abs", "any_value", "avg", "bool_and", "bool_or", "case", "ceil", "ceiling", "char_length", "coalesce", "concat",
-    "count", "count_if", "current_date", "current_timestamp", "date", "date_add", "date_diff", "date_trunc", "datediff",
-    "day", "dayofmonth", "dense_rank", "exp", "first_value", "floor", "greatest", "hour", "if", "lag", "last_value",
-    "lead", "least", "length", "ln", "locate", "lower", "max", "min", "minute", "month", "nullif", "pow", "power",
-    "quarter", "rank", "regexp_like", "replace", "reverse", "round", "row_number", "second", "sign", "signum", "sqrt",
-    "startswith", "stddev", "stddev_pop", "stddev_samp", "strpos", "substr", "substring", "sum", "timestampadd",
-    "timestampdiff", "trim", "trunc", "unix_timestamp", "upper", "var_pop", "var_samp", "variance", "year", "extract",
-    "add_months", "approx_count_distinct", "max_by", "min_by", "corr", "split_part", "concat_ws", "try_cast", "char", "bigint", "instr", "position", "every", "some", "mod",
+    "abs", "add_months", "any_value", "approx_count_distinct", "avg", "bigint", "bool_and", "bool_or", "case", "ceil",
+    "ceiling", "char", "char_length", "coalesce", "concat", "concat_ws", "corr", "count", "count_if", "current_date",
+    "current_timestamp", "date", "date_add", "date_diff", "date_trunc", "datediff", "day", "dayofmonth", "dense_rank",
+    "every", "exp", "extract", "first_value", "floor", "greatest", "hour", "if", "instr", "lag", "last_value", "lead",
+    "least", "length", "ln", "locate", "lower", "max", "max_by", "min", "min_by", "minute", "mod", "month", "nullif",
+    "position", "pow", "power", "quarter", "rank", "regexp_like", "replace", "reverse", "round", "row_number",
+    "second", "sign", "signum", "some", "split_part", "sqrt", "startswith", "stddev", "stddev_pop", "stddev_samp",
+    "strpos", "substr", "substring", "sum", "timestampadd", "timestampdiff", "trim", "trunc", "try_cast",
+    "unix_timestamp", "upper", "var_pop", "var_samp", "variance", "year",
 })  # fmt: skip
 
 

@@ -66,7 +66,7 @@ def unbound_checks(contracts: Iterable[Contract]) -> Iterator[Unbound]:
                 try:
                     (compiled,) = stated_checks(alone, by_table)
                 except ContractError as error:
-                    yield Unbound(table, place, "query", error.what.removeprefix(f": the check {check.name!r}: "))
+                    yield Unbound(table, place, "query", error.what.removeprefix(f": the check {check.name!r}: ").rstrip("."))
                     continue
                 if problem := _problem(connection, contract, compiled, by_table):
                     yield Unbound(table, place, *problem)
