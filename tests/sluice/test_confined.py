@@ -35,7 +35,7 @@ schema:
     quality:
       - name: hostile
         type: sql
-        query: {query!r}
+        query: '{query}'
         mustBe: 0
 """
 THINGS = Contract("things", "silver", (Column("id", parse_type("string")),), file="things.yaml")
@@ -53,9 +53,7 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.DuckDBPyConne
 def test_the_check_refuses_it_with_file_line_field_and_next_step(text: str, tmp_path: Path) -> None:
     contracts = tmp_path / "contracts"
     contracts.mkdir()
-    # As a YAML string that holds the text as it is.
-    quoted = "'" + filled(text, tmp_path).replace("'", "''") + "'"
-    (contracts / "things.yaml").write_text(CONTRACT.replace("{query!r}", quoted).replace("{{", "{").replace("}}", "}"))
+    (contracts / "things.yaml").write_text(CONTRACT.format(query=filled(text, tmp_path).replace("'", "''")))
     done = CliRunner().invoke(cli, ["check", "--contracts", str(contracts)])
     assert isinstance(done.exception, ContractError)
     assert f"{contracts}/things.yaml:15: schema.0.quality.0.query: " in done.exception.what
