@@ -25,7 +25,8 @@ from localaws.context import Context
 #: A query must leave room for the others and for the functions that run beside it.
 MEMORY_LIMIT = "2GB"
 THREADS = 2
-_CODED = re.compile(r"\b([A-Z][A-Z_]{5,}): (.*?)(?:\n|$)")
+#: A cast that fails on purpose repeats its text: see ``localaws.athena.macros``.
+_CODED = re.compile(r"\b([A-Z][A-Z_]{5,}): (.*?)(?:' (?:to|when casting from)\b[^']*)?(?:\n|$)")
 
 
 @dataclass(frozen=True)
