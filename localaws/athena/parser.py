@@ -89,4 +89,10 @@ def _places(node: exp.Expr, arguments: list[Any] | None) -> list[tuple[str, int 
             where.update({id(part): (key, index) for index, part in enumerate(value) if isinstance(part, exp.Expr)})
     if arguments is None:  # a form of its own grammar: what it has is what was given
         return list(where.values())
-    return [where.get(id(argument)) for argument in arguments]
+    return [where.get(id(argument)) or _literal_place(argument) for argument in arguments]
+
+
+def _literal_place(argument: Any) -> tuple[str, int | None] | None:
+    if isinstance(argument, exp.Literal):
+        return ("'text'" if argument.is_string else "'number'"), None
+    return None

@@ -76,7 +76,6 @@ NAMED_FUNCTIONS: dict[str, Callable[[Any], exp.Expr]] = {
     "map_agg": _map_agg,
     "map_values": _same("map_values"),
     "map_concat": _same("map_concat"),
-    "map_from_entries": _same("map_from_entries"),
     "histogram": _histogram,
     "format_datetime": _format_datetime,
     "json_array_length": _same("athena_json_array_length"),

@@ -16,6 +16,8 @@ from localaws.athena.typing import DType
 
 #: Where the parser notes on a node which call it was: the function's name, and where its arguments stand in the node.
 CALL = "athena_call"
+#: Where an argument stands that the parser has made something else of: a literal's kind is all that is left of it.
+LITERALS = {"'text'": DType.VARCHAR, "'number'": DType.INT}
 
 _NUMBERS = {*types.INTEGERS, *types.FLOATS, DType.DECIMAL}
 _KINDS: dict[str, tuple[str, frozenset[DType] | None]] = {
@@ -72,7 +74,7 @@ SIGNATURES: dict[str, str] = {
     # dates and times
     **dict.fromkeys((
         "year", "quarter", "month", "week", "week_of_year", "day", "day_of_month", "day_of_week", "dow", "day_of_year",
-        "doy", "year_of_week", "yow",
+        "doy", "year_of_week",
     ), _MOMENT),
     **dict.fromkeys(("hour", "minute", "second", "millisecond"), _TIME),
     "extract": "XD|XS|XZ", "date": "D|S|Z|T", "date_add": "TID|TIS|TIZ",
@@ -84,7 +86,7 @@ SIGNATURES: dict[str, str] = {
     "cardinality": "A|M", "contains": "AX", "element_at": "AI|MX", "array_distinct": "A", "array_sort": "A",
     "array_max": "A", "array_min": "A", "array_position": "AX", "array_remove": "AX", "array_join": "AT|ATT",
     "slice": "AII", "filter": "AL", "transform": "AL", "reduce": "AXLL", "any_match": "AL", "all_match": "AL",
-    "flatten": "A", "map": "|AA", "map_keys": "M", "map_values": "M", "map_concat": "MM+", "map_from_entries": "A",
+    "flatten": "A", "map": "|AA", "map_keys": "M", "map_values": "M", "map_concat": "MM+",
     "sequence": "II|III|DD|DDU|SSU", "row": "X+",
 }  # fmt: skip
 
@@ -154,6 +156,8 @@ def _kind(node: exp.Expr, place: tuple[str, int | None] | None) -> tuple[DType, 
     if place is None:
         return None
     key, index = place
+    if key in LITERALS:
+        return LITERALS[key], exp.DataType(this=LITERALS[key])
     found = node.args.get(key)
     argument = found[index] if index is not None and isinstance(found, list) and index < len(found) else found
     if not isinstance(argument, exp.Expr) or isinstance(argument, exp.Var | exp.Star | exp.JSONPath):
