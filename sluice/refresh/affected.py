@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
-from sluice.confined import quoted
+from sluice.confined import literal, quoted
 from sluice.project import CompiledTransform, Lead
 from sluice.refresh.backfill import Backfill
 from sluice.refresh.course import MOST_CHANGED, undeclared
@@ -24,6 +24,8 @@ from sluice.tables.files import Difference, bounds
 AFFECTED = "sluice.affected"
 #: How many more of a row came than went.
 _TIMES = "_sluice_times"
+#: The file that a row was read from.
+_FILE = "_sluice_file"
 #: Beyond so many values, only their least and greatest choose files.
 _MANY_VALUES = 50_000
 #: Small files are written anew with their neighbours once there are so many of them.
@@ -205,9 +207,9 @@ def files_touched(
     near = files_with(connection, target, files, by[0], f"SELECT {quoted(by[0])} FROM {AFFECTED}")
     held: set[str] = set()
     if near:
-        rows = rows_of(name, target.schema(), near, options=", filename=true")
+        rows = rows_of(name, target.schema(), near, options=f", filename={literal(_FILE)}")
         found = connection.execute(
-            f"SELECT DISTINCT filename FROM {rows} w SEMI JOIN {AFFECTED} a ON {_same('w', by, 'a', by)}"
+            f"SELECT DISTINCT {_FILE} FROM {rows} w SEMI JOIN {AFFECTED} a ON {_same('w', by, 'a', by)}"
         )
         held = {row[0] for row in found.fetchall()}
     small = [file for file in files if file.file_size_in_bytes < small_file]

@@ -35,6 +35,7 @@ from sluice.transforms.declared import check_declaration, lead_of
 from sluice.transforms.discover import Found, discover
 from sluice.transforms.kept import Kept
 from sluice.transforms.lint import accepted, lint
+from sluice.transforms.named import read_as_names
 
 #: DuckDB sums integers to HUGEINT where Spark has BIGINT; the final cast brings them together, or fails on overflow.
 _SAME_IN_SPARK = {("HUGEINT", "BIGINT")}
@@ -186,6 +187,7 @@ class _EmptyTables:
 
         self.contracts = {contract.table: contract for contract in contracts}
         self.connection = empty_tables(self.contracts.values())
+        read_as_names(name for contract in self.contracts.values() for name in (contract.name, *column_types(contract)))
         self.session: Any = DuckDBSession(conn=self.connection)
 
 
