@@ -26,6 +26,8 @@ from sluice.tables.files import EMPTY, data_files
 from sluice.tables.schema import ICEBERG_TYPES
 
 _DUCKDB_TYPES = {type(kind): DUCKDB_NAMES[name] for name, kind in ICEBERG_TYPES.items()}
+#: Ends a protocol. A folder that DuckDB is allowed to read ends with a slash: so all addresses lie in this one.
+_ROOT = ":///"
 #: Iceberg's files never change under one name.
 _WRITTEN = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -52,7 +54,7 @@ def is_native(table: Table) -> bool:
 
 def lend(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
     """Let DuckDB read the files of ``table`` through PyIceberg's client."""
-    known = protocol(name).removesuffix("://")
+    known = protocol(name).removesuffix(_ROOT)
     if known not in connection.list_filesystems():
         connection.register_filesystem(LakeFiles(table.io, known, within=table.location()))
 
@@ -73,7 +75,7 @@ def address(name: str, file: DataFile) -> str:
 
 def protocol(name: str) -> str:
     """Return what DuckDB's addresses of the files of the table ``name`` begin with."""
-    return "lake-" + name.replace("_", "-").replace(".", "-") + "://"
+    return "lake-" + name.replace("_", "-").replace(".", "-") + _ROOT
 
 
 def _by_iceberg(table: Table, snapshot: str) -> Any:
@@ -99,7 +101,7 @@ def _duckdb_type(kind: IcebergType) -> str | None:
 
 
 class LakeFiles(fsspec.AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
-    """A table's files as DuckDB asks for them: under ``protocol://`` and the file's own address.
+    """A table's files as DuckDB asks for them: under ``protocol:///`` and the file's own address.
 
     Nothing is opened that does not lie ``within`` the table's own place.
     """
@@ -131,7 +133,7 @@ class LakeFiles(fsspec.AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
         return _WRITTEN
 
     def _address(self, path: str) -> str:
-        address = path.removeprefix(f"{self.protocol}://")
+        address = path.removeprefix(f"{self.protocol}{_ROOT}")
         if not address.startswith(self._within) or "/../" in address:
             raise PermissionError(f"{address}: not a file of this table, which lies in {self._within}")
         return address
