@@ -13,6 +13,7 @@ from sqlglot import exp
 from localaws.athena import typing as types
 from localaws.athena.aggregates import average, cast_after, sum_type, wrapped
 from localaws.athena.arithmetic import arithmetic, kind_of, operand
+from localaws.athena.arrays import bracket, join_array, reduce, sort_array, without
 from localaws.athena.casts import branches_rule, cast_rule, comparison_rule, in_utc
 from localaws.athena.dates import (
     at_time_zone,
@@ -94,24 +95,6 @@ def _reverse(node: Any) -> exp.Expr:
     return call("list_reverse" if kind_of(node.this) == DType.ARRAY else "reverse", node.this.copy())
 
 
-def _bracket(node: Any) -> exp.Expr:
-    kind = kind_of(node.this)
-    if kind not in (DType.ARRAY, DType.MAP):
-        raise not_supported("a subscript on a value whose type cannot be derived")
-    index = node.expressions[0].copy()
-    safe = bool(node.args.get("safe"))
-    if kind == DType.MAP:
-        if safe:
-            return exp.Bracket(this=node.this.copy(), expressions=[index], meta={DONE: True})
-        return call("athena_key", node.this.copy(), index)
-    if node.args.get("offset") is None:
-        # sqlglot counts from zero once a literal subscript is parsed; Trino counts from one.
-        index = exp.Literal.number(int(index.name) + 1) if isinstance(index, exp.Literal) else index + 1
-    if safe:
-        return call("athena_element", node.this.copy(), index)
-    return call("athena_at", node.this.copy(), index)
-
-
 def _round(node: Any) -> exp.Expr:
     decimals = node.args.get("decimals")
     kind = node.type
@@ -172,30 +155,6 @@ def _by(name: str) -> Rule:
         return call(name, node.this.copy(), node.expression.copy())
 
     return rule
-
-
-def _join_array(node: Any) -> exp.Expr:
-    values: exp.Expr = node.this.copy()
-    element = node.this.type.expressions[0] if kind_of(node.this) == DType.ARRAY else None
-    if element is None or element.this not in (*types.TEXT, *types.INTEGERS):
-        raise not_supported("array_join of this type of array")
-    if node.args.get("null"):
-        body = call("coalesce", cast(exp.column("x"), DType.VARCHAR), node.args["null"].copy())
-        values = call("list_transform", values, exp.Lambda(this=body, expressions=[exp.to_identifier("x")]))
-    return call("array_to_string", values, node.expression.copy())
-
-
-def _reduce(node: Any) -> exp.Expr:
-    finish = node.args.get("finish")
-    if not (isinstance(finish, exp.Lambda) and finish.this.sql() == finish.expressions[0].sql()):
-        raise not_supported("reduce with an output function other than s -> s")
-    return call("list_reduce", node.this.copy(), node.args["merge"].copy(), node.args["initial"].copy())
-
-
-def _sort_array(node: Any) -> exp.Expr:
-    if node.expression:
-        raise not_supported("array_sort with a comparator")
-    return call("list_sort", node.this.copy(), exp.Literal.string("ASC"), exp.Literal.string("NULLS LAST"))
 
 
 def _python(name: str, *extra: str) -> Rule:
@@ -268,11 +227,6 @@ def _sha(node: Any) -> exp.Expr:
     return _digest("sha256")(node)
 
 
-def _without(node: Any) -> exp.Expr:
-    body = exp.NullSafeNEQ(this=exp.column("x"), expression=node.expression.copy())
-    return call("list_filter", node.this.copy(), exp.Lambda(this=body, expressions=[exp.to_identifier("x")]))
-
-
 def _truncate(node: Any) -> exp.Expr:
     if node.args.get("decimals") is not None or kind_of(node.this) not in types.FLOATS:
         raise not_supported("truncate other than of a double to a whole number")
@@ -304,7 +258,7 @@ _RULES: dict[type, Rule] = {
     exp.TimestampTrunc: date_trunc,
     exp.DateTrunc: date_trunc,
     exp.Extract: extract,
-    exp.Bracket: _bracket,
+    exp.Bracket: bracket,
     exp.Round: _round,
     exp.Ceil: _whole("ceil"),
     exp.Floor: _whole("floor"),
@@ -315,16 +269,16 @@ _RULES: dict[type, Rule] = {
     exp.ApproxQuantile: _quantile,
     exp.ArgMax: _by("arg_max_null"),
     exp.ArgMin: _by("arg_min_null"),
-    exp.ArrayToString: _join_array,
+    exp.ArrayToString: join_array,
     exp.ArraySize: lambda n: cast(
         call("cardinality" if kind_of(n.this) == DType.MAP else "len", n.this.copy()), DType.BIGINT
     ),
     exp.ArraySlice: lambda n: call("athena_slice", n.this.copy(), n.args["start"].copy(), n.args["end"].copy()),
-    exp.ArraySort: _sort_array,
+    exp.ArraySort: sort_array,
     exp.ArrayPosition: lambda n: cast(
         call("coalesce", call("list_position", *_pair(n)), exp.Literal.number(0)), "BIGINT"
     ),
-    exp.Reduce: _reduce,
+    exp.Reduce: reduce,
     exp.JSONExtractScalar: _json("athena_json_extract_scalar"),
     exp.JSONExtract: _json("athena_json_extract"),
     exp.ParseJSON: _python("json_parse"),
@@ -355,7 +309,7 @@ _RULES: dict[type, Rule] = {
     exp.MD5Digest: _digest("md5"),
     exp.SHA2Digest: _sha,
     exp.FromISO8601Date: lambda node: cast(node.this.copy(), "DATE"),
-    exp.ArrayRemove: _without,
+    exp.ArrayRemove: without,
     exp.Trunc: _truncate,
     exp.Try: lambda node: call("try", node.this.copy()),
 }
