@@ -34,6 +34,8 @@ def session(lake_bucket: str) -> SparkSession:
         .config("spark.sql.catalog.lake.io-impl", "org.apache.iceberg.aws.s3.S3FileIO")
         # A table is what it is now, not what it was when this job first looked.
         .config("spark.sql.catalog.lake.cache-enabled", "false")
+        # A name in SQL is a table, never a file.
+        .config("spark.sql.runSQLOnFiles", "false")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.timestampType", "TIMESTAMP_NTZ")
         .getOrCreate()

@@ -8,6 +8,7 @@ from constructs import Construct
 
 from infra.config import Environment
 from infra.storage import StorageStack
+from sluice.confined import quoted
 from sluice.contracts import Contract
 from sluice.project import Project
 
@@ -70,7 +71,8 @@ _SHOWN = 25
 
 def _quarantine_by_reason(contracts: list[Contract], prefix: str) -> str:
     parts = [
-        f"SELECT '{c.name}' AS dataset, reason, count(*) AS records FROM {prefix}quarantine.{c.name} GROUP BY reason"
+        f"SELECT '{c.name}' AS dataset, reason, count(*) AS records "
+        f"FROM {quoted(f'{prefix}quarantine.{c.name}')} GROUP BY reason"
         for c in contracts
     ]
     return "\nUNION ALL\n".join(parts) + "\nORDER BY dataset, records DESC"

@@ -39,8 +39,8 @@ class CompiledCheck(msgspec.Struct, frozen=True, omit_defaults=True):
 
     By ``kind``: ``rows`` (a condition that breaking rows fulfil), ``unique`` (no two rows share ``columns``),
     ``foreign_key`` (``columns`` are null or in the ``referenced`` columns of the table ``references``), or ``measure``
-    (a query of ``{table}``, and ``{previous}``, its snapshot before, for one value, compared by ``operator`` and
-    ``operand``).
+    (a query of ``{table}``, of ``{previous}``, its snapshot before, and of the tables that it ``reads``, as
+    ``{database.table}``, for one value, compared by ``operator`` and ``operand``).
     """
 
     name: str
@@ -53,6 +53,12 @@ class CompiledCheck(msgspec.Struct, frozen=True, omit_defaults=True):
     operand: Any = None
     references: str = ""
     referenced: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+
+    @property
+    def needs(self) -> set[str]:
+        """Return the other tables that it looks at."""
+        return {*self.reads, *([self.references] if self.references else ())}
 
 
 class CompiledTransform(msgspec.Struct, frozen=True):
@@ -80,8 +86,8 @@ class CompiledTransform(msgspec.Struct, frozen=True):
 
     @property
     def needs(self) -> set[str]:
-        """Return the tables that must be up to date before this one: its inputs, and what its foreign keys refer to."""
-        return {*self.inputs.values(), *(check.references for check in self.audit if check.references)}
+        """Return the tables that must be up to date before this one: its inputs, and what its checks look at."""
+        return {*self.inputs.values(), *(name for check in self.audit for name in check.needs)}
 
 
 class Project(msgspec.Struct, frozen=True):

@@ -32,6 +32,15 @@ def file_size(table_bytes: int) -> int:
     return min(max(table_bytes // _FILES, _LEAST_FILE), _MOST_FILE)
 
 
+#: Characters at most of what a check found or an engine said: it goes into the ledger and to whoever asks for it.
+MOST_SAID = 300
+
+
+def shortened(text: str, most: int = MOST_SAID) -> str:
+    """Return ``text``, cut to ``most`` characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 @dataclass(frozen=True)
 class Failure:
     """A check that does not hold: how many rows break it (or what was measured), with examples."""
@@ -42,8 +51,8 @@ class Failure:
     severity: Literal["error", "warning"]
 
     def __str__(self) -> str:
-        shown = f"; for example {', '.join(self.examples)}" if self.examples else ""
-        return f"{self.check}: {self.found}{shown}"
+        shown = f"; for example {', '.join(map(shortened, self.examples))}" if self.examples else ""
+        return f"{shortened(self.check)}: {shortened(self.found)}{shown}"
 
 
 class Clock:

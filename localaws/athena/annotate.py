@@ -44,7 +44,6 @@ def rules() -> dict[Any, Any]:
         exp.NthValue: _same,
         exp.Nullif: _same,
         exp.Try: _same,
-        exp.ApproxQuantile: _same,
         exp.DateAdd: _same,
         exp.TimestampTrunc: _same,
         exp.DateTrunc: _same,
@@ -92,62 +91,42 @@ def rules() -> dict[Any, Any]:
     own[exp.CurrentTimestamp] = _returns(DType.TIMESTAMPTZ)
     own[exp.ArrayDistinct] = own[exp.ArraySlice] = _same
     own[exp.ArrayFilter] = own[exp.Transform] = _lambda
-    own[exp.ArraySort] = own[exp.ArrayRemove] = _same
+    own[exp.ArraySort] = own[exp.ArrayRemove] = own[exp.Reverse] = _same
     own[exp.GenerateSeries] = _sequence
     own[exp.FromISO8601Date] = own[exp.Date] = _returns(DType.DATE)
     own[exp.Identifier] = lambda s, e: s._set_type(e, e.type)
     for kind in (exp.GroupConcat, exp.ArrayToString, exp.Lower, exp.Upper, exp.Trim, exp.Substring, exp.Replace):
         own[kind] = _returns(DType.VARCHAR)
-    for kind in (exp.Pad, exp.Reverse, exp.Chr, exp.ConcatWs, exp.Concat, exp.Translate, exp.Hex, exp.Decode):
+    for kind in (exp.Pad, exp.Chr, exp.ConcatWs, exp.Concat, exp.Translate, exp.Hex, exp.Decode):
         own[kind] = _returns(DType.VARCHAR)
     own[exp.DPipe] = _same
     own[exp.Concat] = lambda s, e: s._set_type(e, common(e.expressions))
     own[exp.ArrayMax] = own[exp.ArrayMin] = lambda s, e: s._set_type(e, _element(e.this.type))
     own[exp.JSONExtract] = own[exp.ParseJSON] = _returns(DType.JSON)
+    for kind in (exp.Encode, exp.Unhex, exp.MD5Digest, exp.SHA2Digest):
+        own[kind] = _returns(DType.VARBINARY)
+    own[exp.Typeof] = own[exp.JSONFormat] = _returns(DType.VARCHAR)
+    own[exp.Sign] = _sign
+    own[exp.ApproxQuantile] = _percentile
     return {**Athena.EXPRESSION_METADATA, **{kind: {"annotator": rule} for kind, rule in own.items()}}
 
 
 #: The result of functions that sqlglot does not know: a type, or the position of the argument that gives it.
 NAMED: dict[str, DType | int] = {
     "format_datetime": DType.VARCHAR,
-    "to_iso8601": DType.VARCHAR,
-    "json_format": DType.VARCHAR,
-    "array_join": DType.VARCHAR,
     "url_extract_host": DType.VARCHAR,
     "url_extract_path": DType.VARCHAR,
     "url_extract_query": DType.VARCHAR,
     "url_extract_protocol": DType.VARCHAR,
     "url_extract_parameter": DType.VARCHAR,
-    "typeof": DType.VARCHAR,
-    "json_parse": DType.JSON,
     "json_array_length": DType.BIGINT,
-    "json_size": DType.BIGINT,
-    "cardinality": DType.BIGINT,
-    "array_position": DType.BIGINT,
     "codepoint": DType.INT,
-    "levenshtein_distance": DType.BIGINT,
     "millisecond": DType.BIGINT,
-    "year_of_week": DType.BIGINT,
-    "day_of_month": DType.BIGINT,
-    "last_day_of_month": DType.DATE,
-    "truncate": DType.DOUBLE,
-    "bool_and": DType.BOOLEAN,
-    "bool_or": DType.BOOLEAN,
     "every": DType.BOOLEAN,
     "is_nan": DType.BOOLEAN,
     "is_finite": DType.BOOLEAN,
     "any_match": DType.BOOLEAN,
     "all_match": DType.BOOLEAN,
-    "none_match": DType.BOOLEAN,
-    "date": DType.DATE,
-    "approx_distinct": DType.BIGINT,
-    "arbitrary": 0,
-    "slice": 0,
-    "shuffle": 0,
-    "array_remove": 0,
-    "array_union": 0,
-    "array_except": 0,
-    "array_intersect": 0,
 }
 
 
@@ -191,13 +170,12 @@ def _wider(left: exp.DataType, right: exp.DataType) -> exp.DataType | None:  # n
 def _literal(self: Any, node: Any) -> None:
     if node.is_string:
         kind: Any = DType.VARCHAR
-    elif "e" in node.name.lower():
+    elif "." in node.name or "e" in node.name.lower():
+        # Unlike in Trino, a number with a point is a double in Athena.
+        # https://docs.aws.amazon.com/athena/latest/ug/data-types.html
         kind = DType.DOUBLE
-    elif "." in node.name:
-        whole, _, fraction = node.name.partition(".")
-        kind = types.decimal(max(1, len(whole.lstrip("0")) + len(fraction)), len(fraction))
     else:
-        kind = DType.INT if int(node.name) <= INT_MAX else DType.BIGINT
+        kind = DType.INT if int(node.name.replace("_", "")) <= INT_MAX else DType.BIGINT
     self._set_type(node, kind)
 
 
@@ -253,6 +231,20 @@ def _round(self: Any, node: Any) -> None:
     if kind is not None and kind.this == DType.DECIMAL:
         precision, scale = types.as_decimal(kind) or (38, 0)
         kind = types.decimal(precision + 1, scale)
+    self._set_type(node, kind)
+
+
+def _sign(self: Any, node: Any) -> None:
+    kind = node.this.type
+    self._set_type(node, types.decimal(1, 0) if kind is not None and kind.this == DType.DECIMAL else kind)
+
+
+def _percentile(self: Any, node: Any) -> None:
+    kind = node.this.type
+    if kind is not None and kind.this in types.INTEGERS:
+        kind = DType.BIGINT
+    elif kind is not None and kind.this == DType.DECIMAL:
+        kind = DType.DOUBLE
     self._set_type(node, kind)
 
 

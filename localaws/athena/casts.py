@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -18,6 +19,10 @@ _DOUBLE_TEXT = _NUMBER_TEXT + r"|[+-]?(Infinity|NaN)"
 _DATE_TEXT = r"\s*[+-]?\d{4,}-\d{1,2}-\d{1,2}\s*"
 _TIMESTAMP_TEXT = _DATE_TEXT[:-3] + r"( \d{1,2}:\d{1,2}(:\d{1,2}(\.\d+)?)?)?\s*"
 _ANY_TEXT = r"(?s).*"
+#: Text whose moment is one in UTC.
+_UTC_TEXT = re.compile(
+    r"\s*[+-]?\d{4,}-\d{1,2}-\d{1,2}( \d{1,2}:\d{1,2}(:\d{1,2}(\.\d+)?)?)?\s*(UTC|Etc/UTC|Z|\+00:00)?\s*"
+)
 _ORDERED = {exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}
 
 
@@ -149,12 +154,18 @@ def _from_text(node: Any, target: exp.DataType, *, attempt: bool) -> exp.Expr:
         DType.DECIMAL: _NUMBER_TEXT,
         DType.DATE: _DATE_TEXT,
         DType.BOOLEAN: "(?i)t|f|true|false|1|0",
-        DType.TIMESTAMPTZ: _ANY_TEXT,
+        DType.TIMESTAMPTZ: _ANY_TEXT,  # a literal in UTC, see below
         DType.VARBINARY: _ANY_TEXT,
         DType.TIME: _ANY_TEXT,
     }
     if target.this not in patterns:
         raise not_supported(f"a cast of varchar to {types.trino_name(target)}")
+    if target.this == DType.TIMESTAMPTZ and not (
+        isinstance(node.this, exp.Literal) and _UTC_TEXT.fullmatch(node.this.name)
+    ):
+        # DuckDB's moments keep no zone: hour(), date_trunc and what is shown would silently be those of UTC.
+        what = f"the time zone of '{node.this.name}'" if isinstance(node.this, exp.Literal) else "a zone read from text"
+        raise not_supported(what, allowed="UTC")
     if target.this == DType.VARBINARY:
         return call("encode", value)
     duckdb = _duckdb_type(target)

@@ -12,7 +12,7 @@ from localaws.athena.arithmetic import kind_of, operand
 from localaws.athena.casts import in_utc
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.typing import DType
-from localaws.athena.unnest import call, cast
+from localaws.athena.unnest import DONE, call, cast
 
 
 def date_add(node: Any) -> exp.Expr:
@@ -95,9 +95,23 @@ def mysql_pattern(pattern: Any) -> exp.Expr:
 
 
 def sequence(node: Any) -> exp.Expr:
-    """Return ``sequence`` of numbers or dates."""
+    """Return ``sequence`` of numbers, dates or timestamps; without a step it goes by one, up or down."""
     start, end, step = node.args["start"], node.args["end"], node.args.get("step")
-    if kind_of(start) not in types.INTEGERS:
-        moment = "DATE[]" if kind_of(start) == DType.DATE else "TIMESTAMP[]"
-        return cast(call("generate_series", start.copy(), end.copy(), (step or exp.Interval(this=exp.Literal.string("1"), unit=exp.var("DAY"))).copy()), moment)  # fmt: skip  # noqa: E501
-    return call("generate_series", *[cast(part.copy(), DType.BIGINT) for part in (start, end, step) if part])
+    up = exp.LTE(this=operand(start.copy()), expression=operand(end.copy()), meta={DONE: True})
+    if kind_of(start) in types.INTEGERS:
+        by = step.copy() if step else _either(up, exp.Literal.number(1), exp.Literal.number(-1))
+        return call("athena_sequence", *[cast(part, DType.BIGINT) for part in (start.copy(), end.copy(), by)])
+    if step is not None and (
+        not isinstance(step, exp.Interval) or step.text("unit").upper() not in ("DAY", "HOUR", "MINUTE", "SECOND")
+    ):
+        # Trino counts months from the start, DuckDB from the value before: 31 January leads to other days.
+        raise not_supported("sequence by this step", allowed="an interval of days, hours, minutes or seconds")
+    if step is None and kind_of(start) != DType.DATE:
+        raise not_supported("sequence of timestamps without a step")
+    day, back = (exp.Interval(this=exp.Literal.string(n), unit=exp.var("DAY")) for n in ("1", "-1"))
+    moments = call("generate_series", start.copy(), end.copy(), step.copy() if step else _either(up, day, back))
+    return cast(moments, "DATE[]" if kind_of(start) == DType.DATE else "TIMESTAMP[]")
+
+
+def _either(condition: exp.Expr, one: exp.Expr, other: exp.Expr) -> exp.Expr:
+    return exp.Case(ifs=[exp.If(this=condition, true=one)], default=other)

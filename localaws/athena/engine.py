@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from sqlglot import exp
 from localaws.athena import functions
 from localaws.athena import typing as types
 from localaws.athena.catalog import Catalog
+from localaws.athena.confined import connect
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.plan import Plan, plan
 from localaws.athena.sources import quoted
@@ -24,7 +26,9 @@ from localaws.context import Context
 #: A query must leave room for the others and for the functions that run beside it.
 MEMORY_LIMIT = "2GB"
 THREADS = 2
-_CODED = re.compile(r"\b([A-Z][A-Z_]{5,}): (.*?)(?:\n|$)")
+_INTERRUPT_SECONDS = 0.05
+#: A cast that fails on purpose repeats its text: see ``localaws.athena.macros``.
+_CODED = re.compile(r"\b([A-Z][A-Z_]{5,}): (.*?)(?:' (?:to|when casting from)\b[^']*)?(?:\n|$)")
 
 
 @dataclass(frozen=True)
@@ -48,18 +52,11 @@ class Engine:
     """One DuckDB in memory for one query; ``interrupt`` stops it from another thread."""
 
     def __init__(self, ctx: Context, *, account: str, region: str) -> None:
-        self.connection = duckdb.connect(
-            config={
-                "threads": THREADS,
-                "memory_limit": MEMORY_LIMIT,
-                "temp_directory": str(ctx.scratch / "athena"),
-                "python_enable_replacements": "false",
-                "autoload_known_extensions": "false",
-            }
+        self.connection = connect(
+            {"threads": THREADS, "memory_limit": MEMORY_LIMIT, "temp_directory": str(ctx.scratch / "athena")}
         )
-        # The temporary directory cannot be set once files are out of reach, so this comes second.
-        self.connection.execute("SET enable_external_access = false")
-        self.connection.execute("SET TimeZone = 'UTC'")
+        self._stopped, self._closed = threading.Event(), threading.Event()
+        self._open = threading.Lock()
         functions.register(self.connection, datetime.now(UTC))
         self.catalog = Catalog(ctx, account=account, region=region, evaluate=self._evaluate)
 
@@ -74,6 +71,8 @@ class Engine:
             shown = ", ".join(f"{expression} AS {quoted(column)}" for column, expression in rows.projection.items())
             self.connection.execute(f"CREATE VIEW {relation} AS SELECT {shown} FROM {relation}_data")
         allow(scanned)
+        if self._stopped.is_set():
+            raise _cancelled()
         try:
             result = self.connection.sql(query.sql)
             kinds = [str(kind) for kind in result.types]
@@ -83,12 +82,24 @@ class Engine:
         return Answer(_columns(query, kinds, table.schema), table, scanned)
 
     def interrupt(self) -> None:
-        """Stop the running query."""
-        self.connection.interrupt()
+        """Stop the query: the one that runs, or is about to."""
+        if not self._stopped.is_set():
+            self._stopped.set()
+            threading.Thread(target=self._keep_interrupting, name="athena-interrupt", daemon=True).start()
 
     def close(self) -> None:
         """Free the memory."""
-        self.connection.close()
+        self._closed.set()
+        with self._open:
+            self.connection.close()
+
+    def _keep_interrupting(self) -> None:
+        # DuckDB forgets an interruption that comes before a query begins.
+        while not self._closed.is_set():
+            with self._open:
+                if not self._closed.is_set():
+                    self.connection.interrupt()
+            self._closed.wait(_INTERRUPT_SECONDS)
 
     def _evaluate(self, expression: str) -> Any:
         try:
@@ -116,7 +127,7 @@ def failure(error: Exception) -> QueryFailed:  # noqa: PLR0911
     if "volatile function" in text:
         return not_supported("TRY around this expression")
     if isinstance(error, duckdb.InterruptException):
-        return QueryFailed("USER_CANCELED", "Query was canceled")
+        return _cancelled()
     if isinstance(error, duckdb.ConversionException):
         return QueryFailed("INVALID_CAST_ARGUMENT", first)
     if isinstance(error, duckdb.OutOfRangeException):
@@ -126,6 +137,10 @@ def failure(error: Exception) -> QueryFailed:  # noqa: PLR0911
     if isinstance(error, duckdb.BinderException | duckdb.ParserException | duckdb.CatalogException):
         return QueryFailed("NOT_SUPPORTED", f"the local Athena cannot run this query: {first}")
     return QueryFailed("GENERIC_INTERNAL_ERROR", first, user_error=False)
+
+
+def _cancelled() -> QueryFailed:
+    return QueryFailed("USER_CANCELED", "Query was canceled")
 
 
 def _columns(query: Plan, kinds: list[str], schema: pa.Schema) -> list[Column]:

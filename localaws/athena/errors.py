@@ -26,6 +26,7 @@ class InvalidRequest(JsonRESTError):
         super().__init__("InvalidRequestException", message)
 
 
-def not_supported(what: str) -> QueryFailed:
+def not_supported(what: str, *, allowed: str = "") -> QueryFailed:
     """Return the failure for SQL that Athena may run and the local engine would get wrong or cannot run."""
-    return QueryFailed("NOT_SUPPORTED", f"{what} is not supported by the local Athena yet; nothing was run")
+    instead = f"; allowed: {allowed}" if allowed else ""
+    return QueryFailed("NOT_SUPPORTED", f"{what} is not supported by the local Athena yet{instead}; nothing was run")

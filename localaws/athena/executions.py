@@ -152,6 +152,8 @@ class Runner:
             execution.status, execution.started = "RUNNING", time.time()
         try:
             execution.engine = Engine(self._ctx, account=execution.account, region=execution.region)
+            if execution.status != "RUNNING":
+                return  # stopped while the engine was made
             found = self._results(execution, execution.engine, prepared)
             if execution.status == "RUNNING":
                 self._store(execution, found)

@@ -11,43 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote_plus, unquote_plus, urlsplit
 
 from localaws.athena import formats
-
-#: Division of unscaled decimals, rounding half up as Trino does; an overflow is an error, never a wrong number.
-_MACROS = (
-    """CREATE MACRO athena_divide(n, d) AS CASE
-         WHEN d = 0 THEN error('DIVISION_BY_ZERO: Division by zero')
-         ELSE sign(n) * sign(d) * ((2 * abs(n) + abs(d)) // (2 * abs(d))) END""",
-    """CREATE MACRO athena_millis(t) AS
-         make_timestamp(CAST(floor((epoch_us(t) + 500) / CAST(1000 AS DOUBLE)) AS BIGINT) * 1000)""",
-    """CREATE MACRO athena_at(a, i) AS CASE
-         WHEN i = 0 THEN error('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1')
-         WHEN i < 0 THEN error('INVALID_FUNCTION_ARGUMENT: Array subscript is negative: ' || i)
-         WHEN i > len(a) THEN error('INVALID_FUNCTION_ARGUMENT: Array subscript must be less than or equal to array'
-           || ' length: ' || i || ' > ' || len(a))
-         ELSE a[i] END""",
-    """CREATE MACRO athena_key(m, k) AS CASE
-         WHEN m IS NULL OR map_contains(m, k) THEN m[k]
-         ELSE error('INVALID_FUNCTION_ARGUMENT: Key not present in map: ' || CAST(k AS VARCHAR)) END""",
-    """CREATE MACRO athena_slice(a, s, n) AS CASE
-         WHEN s = 0 THEN error('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1')
-         WHEN n < 0 THEN error('INVALID_FUNCTION_ARGUMENT: length must be greater than or equal to 0')
-         WHEN s < 0 AND -s > len(a) THEN a[1:0]
-         WHEN s < 0 THEN a[len(a) + s + 1:len(a) + s + n]
-         ELSE a[s:s + n - 1] END""",
-    """CREATE MACRO athena_substr(s, i) AS CASE
-         WHEN i = 0 OR i > length(s) OR -i > length(s) THEN CASE WHEN s IS NOT NULL AND i IS NOT NULL THEN '' END
-         ELSE substring(s, i) END""",
-    """CREATE MACRO athena_substr3(s, i, n) AS CASE
-         WHEN i = 0 OR i > length(s) OR -i > length(s) OR n <= 0
-         THEN CASE WHEN s IS NOT NULL AND i IS NOT NULL AND n IS NOT NULL THEN '' END
-         ELSE substring(s, CASE WHEN i < 0 THEN length(s) + i + 1 ELSE i END, n) END""",
-    """CREATE MACRO athena_checked(x, pattern, target) AS CASE
-         WHEN x IS NULL OR regexp_full_match(x, pattern) THEN x
-         ELSE error('INVALID_CAST_ARGUMENT: Cannot cast ''' || x || ''' to ' || target) END""",
-    """CREATE MACRO athena_when_matches(x, pattern) AS CASE WHEN regexp_full_match(x, pattern) THEN x END""",
-    """CREATE MACRO athena_round_double(x, n) AS CASE
-         WHEN isnan(x) OR isinf(x) THEN x ELSE round(x, n) END""",
-)
+from localaws.athena.macros import MACROS
 
 
 def register(connection: Any, now: datetime) -> None:
@@ -55,7 +19,7 @@ def register(connection: Any, now: datetime) -> None:
     connection.execute(
         f"CREATE MACRO athena_now() AS TIMESTAMPTZ '{now:%Y-%m-%d %H:%M:%S}.{now.microsecond // 1000:03d}+00'"
     )
-    for macro in _MACROS:
+    for macro in MACROS:
         connection.execute(macro)
     for name, (function, arguments, result) in _PYTHON.items():
         connection.create_function(

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.errors import OptimizeError, ParseError, SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
@@ -16,7 +15,9 @@ from sqlglot.schema import MappingSchema
 
 from localaws.athena import annotate
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.parser import parse_statements
 from localaws.athena.rewrite import rewrite
+from localaws.athena.signatures import check_names, check_types
 from localaws.athena.unnest import rewrite_unnests
 
 _UNNEST_PASSES = 6
@@ -53,7 +54,7 @@ class Plan:
 def parse(sql: str) -> exp.Expr:
     """Return the one statement in ``sql``; SYNTAX_ERROR names the position otherwise."""
     try:
-        found = [tree for tree in sqlglot.parse(sql, read="athena") if tree is not None]
+        found = parse_statements(sql)
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
         line, column = first.get("line", 1), max(1, first.get("col", 1) - len(first.get("highlight") or "x") + 1)
@@ -75,6 +76,7 @@ def plan(sql: str, database: str, columns_of: Callable[[TableName, str], Columns
         tree = exp.select("*").from_(exp.alias_(tree, "values", table=True))
     if not isinstance(tree, exp.Query):
         raise not_supported(f"the statement {sql.split(maxsplit=1)[0].upper()}")
+    check_names(tree)
     for node in list(tree.find_all(exp.Anonymous)):
         if node.name.lower() == "at_timezone" and len(node.expressions) == 2:
             moment, zone = node.expressions
@@ -95,6 +97,7 @@ def plan(sql: str, database: str, columns_of: Callable[[TableName, str], Columns
         raise QueryFailed("COLUMN_NOT_FOUND", f"line 1:1: {error}") from None
     _resolve_columns(tree, schema, sql)
     tree = _typed(tree, schema)
+    check_types(tree)
     labels = [written.get(name, name) for name in _numbered(tree)]
     kinds = [projection.type for projection in _query(tree).selects]
     reads = _columns_read(tree, relations)

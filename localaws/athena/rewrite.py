@@ -13,6 +13,7 @@ from sqlglot import exp
 from localaws.athena import typing as types
 from localaws.athena.aggregates import average, cast_after, sum_type, wrapped
 from localaws.athena.arithmetic import arithmetic, kind_of, operand
+from localaws.athena.arrays import bracket, join_array, reduce, sort_array, without
 from localaws.athena.casts import branches_rule, cast_rule, comparison_rule, in_utc
 from localaws.athena.dates import (
     at_time_zone,
@@ -33,8 +34,8 @@ Rule = Callable[[Any], exp.Expr]
 
 #: Functions whose plain translation by sqlglot was checked to mean the same.
 _SAME = (
-    exp.Connector, exp.Count, exp.Lower, exp.Upper, exp.Trim, exp.Length, exp.Replace, exp.Reverse, exp.Coalesce,
-    exp.Nullif, exp.If, exp.Case, exp.Array, exp.ArrayDistinct, exp.ArrayContains, exp.ArrayMax, exp.ArrayMin,
+    exp.Connector, exp.Count, exp.Lower, exp.Trim, exp.Replace, exp.Coalesce,
+    exp.Nullif, exp.If, exp.Case, exp.Array,
     exp.ArrayFilter, exp.Transform, exp.Year, exp.Month, exp.Day, exp.DayOfMonth, exp.Hour, exp.Minute, exp.Second,
     exp.Quarter, exp.DayOfYear, exp.DayOfWeekIso, exp.WeekOfYear, exp.YearOfWeek, exp.CurrentDate, exp.RowNumber,
     exp.Rank, exp.DenseRank, exp.Ntile, exp.PercentRank, exp.CumeDist, exp.Lag, exp.Lead, exp.FirstValue,
@@ -81,22 +82,17 @@ def _turn(node: exp.Expr) -> exp.Expr:
     return node
 
 
-def _bracket(node: Any) -> exp.Expr:
-    kind = kind_of(node.this)
-    if kind not in (DType.ARRAY, DType.MAP):
-        raise not_supported("a subscript on a value whose type cannot be derived")
-    index = node.expressions[0].copy()
-    safe = bool(node.args.get("safe"))
-    if kind == DType.MAP:
-        if safe:
-            return exp.Bracket(this=node.this.copy(), expressions=[index], meta={DONE: True})
-        return call("athena_key", node.this.copy(), index)
-    if node.args.get("offset") is None:
-        # sqlglot counts from zero once a literal subscript is parsed; Trino counts from one.
-        index = exp.Literal.number(int(index.name) + 1) if isinstance(index, exp.Literal) else index + 1
-    if safe:
-        return call("list_extract", node.this.copy(), index)
-    return call("athena_at", node.this.copy(), index)
+def _literal(node: Any) -> exp.Expr:
+    if node.is_string or not ("." in node.name or "e" in node.name.lower()):
+        return node  # type: ignore[no-any-return]
+    if isinstance(node.parent, exp.DataTypeParam | exp.Interval | exp.TableSample):
+        return node  # type: ignore[no-any-return]
+    # DuckDB takes a number with a point for a decimal.
+    return cast(exp.Literal.string(node.name), DType.DOUBLE)
+
+
+def _reverse(node: Any) -> exp.Expr:
+    return call("list_reverse" if kind_of(node.this) == DType.ARRAY else "reverse", node.this.copy())
 
 
 def _round(node: Any) -> exp.Expr:
@@ -117,12 +113,14 @@ def _whole(name: str) -> Rule:
 
 def _concat(node: Any) -> exp.Expr:
     parts = [node.left, node.right] if isinstance(node, exp.DPipe) else node.expressions
+    if any(kind_of(part) == DType.ARRAY for part in parts):
+        if any(kind_of(part) not in (DType.ARRAY, DType.NULL) for part in parts):
+            raise not_supported("concat of an array with one element", allowed="concat(array, array, …)")
+        return call("list_concat", *[part.copy() for part in parts])
     for part in parts:
-        if kind_of(part) not in (DType.UNKNOWN, DType.NULL, DType.ARRAY, *types.TEXT):
+        if kind_of(part) not in (DType.UNKNOWN, DType.NULL, *types.TEXT):
             name = types.trino_name(part.type)
             raise QueryFailed("TYPE_MISMATCH", f"line 1:1: Unexpected parameters ({name}) for function concat")
-    if any(kind_of(part) == DType.ARRAY for part in parts):
-        return call("list_concat", *[part.copy() for part in parts])
     result = parts[0].copy()
     for part in parts[1:]:
         result = exp.DPipe(this=result, expression=operand(part.copy()))
@@ -130,8 +128,24 @@ def _concat(node: Any) -> exp.Expr:
     return exp.Paren(this=result)
 
 
+def _length(node: Any) -> exp.Expr:
+    if kind_of(node.this) in (DType.VARBINARY, DType.BINARY):
+        return cast(call("octet_length", node.this.copy()), DType.BIGINT)
+    return call("length", node.this.copy())
+
+
 def _quantile(node: Any) -> exp.Expr:
-    return call("quantile_disc", node.this.copy(), node.args["quantile"].copy())
+    value = cast(node.this.copy(), node.type) if kind_of(node) != DType.UNKNOWN else node.this.copy()
+    return call("quantile_disc", value, node.args["quantile"].copy())
+
+
+def _typeof(node: Any) -> exp.Expr:
+    # Of text, only a column's length is known.
+    if kind_of(node.this) == DType.UNKNOWN or (
+        kind_of(node.this) in types.TEXT and not isinstance(node.this, exp.Column)
+    ):
+        raise not_supported("typeof of a value whose type cannot be derived")
+    return exp.Literal.string(types.trino_name(node.this.type))
 
 
 def _by(name: str) -> Rule:
@@ -141,30 +155,6 @@ def _by(name: str) -> Rule:
         return call(name, node.this.copy(), node.expression.copy())
 
     return rule
-
-
-def _join_array(node: Any) -> exp.Expr:
-    values: exp.Expr = node.this.copy()
-    element = node.this.type.expressions[0] if kind_of(node.this) == DType.ARRAY else None
-    if element is None or element.this not in (*types.TEXT, *types.INTEGERS):
-        raise not_supported("array_join of this type of array")
-    if node.args.get("null"):
-        body = call("coalesce", cast(exp.column("x"), DType.VARCHAR), node.args["null"].copy())
-        values = call("list_transform", values, exp.Lambda(this=body, expressions=[exp.to_identifier("x")]))
-    return call("array_to_string", values, node.expression.copy())
-
-
-def _reduce(node: Any) -> exp.Expr:
-    finish = node.args.get("finish")
-    if not (isinstance(finish, exp.Lambda) and finish.this.sql() == finish.expressions[0].sql()):
-        raise not_supported("reduce with an output function other than s -> s")
-    return call("list_reduce", node.this.copy(), node.args["merge"].copy(), node.args["initial"].copy())
-
-
-def _sort_array(node: Any) -> exp.Expr:
-    if node.expression:
-        raise not_supported("array_sort with a comparator")
-    return call("list_sort", node.this.copy(), exp.Literal.string("ASC"), exp.Literal.string("NULLS LAST"))
 
 
 def _python(name: str, *extra: str) -> Rule:
@@ -237,11 +227,6 @@ def _sha(node: Any) -> exp.Expr:
     return _digest("sha256")(node)
 
 
-def _without(node: Any) -> exp.Expr:
-    body = exp.NullSafeNEQ(this=exp.column("x"), expression=node.expression.copy())
-    return call("list_filter", node.this.copy(), exp.Lambda(this=body, expressions=[exp.to_identifier("x")]))
-
-
 def _truncate(node: Any) -> exp.Expr:
     if node.args.get("decimals") is not None or kind_of(node.this) not in types.FLOATS:
         raise not_supported("truncate other than of a double to a whole number")
@@ -253,6 +238,15 @@ _RULES: dict[type, Rule] = {
     **dict.fromkeys((exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In), comparison_rule),
     **dict.fromkeys((exp.Cast, exp.TryCast), cast_rule),
     **dict.fromkeys((exp.Case, exp.If, exp.Coalesce, exp.Union, exp.Except, exp.Intersect), branches_rule),
+    exp.Literal: _literal,
+    exp.Reverse: _reverse,
+    exp.Length: _length,
+    exp.Typeof: _typeof,
+    exp.Upper: lambda node: call("athena_upper", node.this.copy()),
+    exp.ArrayContains: lambda node: call("athena_contains", *_pair(node)),
+    exp.ArrayMax: lambda node: call("athena_array_max", node.this.copy()),
+    exp.ArrayMin: lambda node: call("athena_array_min", node.this.copy()),
+    exp.ArrayDistinct: lambda node: call("athena_array_distinct", node.this.copy()),
     exp.Trim: _trim,
     **dict.fromkeys((exp.Concat, exp.DPipe), _concat),
     **dict.fromkeys((exp.Filter, exp.Window), wrapped),
@@ -264,27 +258,27 @@ _RULES: dict[type, Rule] = {
     exp.TimestampTrunc: date_trunc,
     exp.DateTrunc: date_trunc,
     exp.Extract: extract,
-    exp.Bracket: _bracket,
+    exp.Bracket: bracket,
     exp.Round: _round,
     exp.Ceil: _whole("ceil"),
     exp.Floor: _whole("floor"),
-    exp.Sign: lambda node: cast(call("sign", node.this.copy()), node.this.type),
+    exp.Sign: lambda node: cast(call("sign", node.this.copy()), node.type),
     exp.Log: lambda n: call("log", *[cast(part.copy(), DType.DOUBLE) for part in (n.this, n.expression) if part]),
     exp.AtTimeZone: at_time_zone,
     exp.ApproxDistinct: lambda node: exp.Count(this=exp.Distinct(expressions=[node.this.copy()]), meta={DONE: True}),
     exp.ApproxQuantile: _quantile,
     exp.ArgMax: _by("arg_max_null"),
     exp.ArgMin: _by("arg_min_null"),
-    exp.ArrayToString: _join_array,
+    exp.ArrayToString: join_array,
     exp.ArraySize: lambda n: cast(
         call("cardinality" if kind_of(n.this) == DType.MAP else "len", n.this.copy()), DType.BIGINT
     ),
     exp.ArraySlice: lambda n: call("athena_slice", n.this.copy(), n.args["start"].copy(), n.args["end"].copy()),
-    exp.ArraySort: _sort_array,
+    exp.ArraySort: sort_array,
     exp.ArrayPosition: lambda n: cast(
         call("coalesce", call("list_position", *_pair(n)), exp.Literal.number(0)), "BIGINT"
     ),
-    exp.Reduce: _reduce,
+    exp.Reduce: reduce,
     exp.JSONExtractScalar: _json("athena_json_extract_scalar"),
     exp.JSONExtract: _json("athena_json_extract"),
     exp.ParseJSON: _python("json_parse"),
@@ -300,9 +294,9 @@ _RULES: dict[type, Rule] = {
     exp.TimeToStr: mysql_format("athena_date_format"),
     exp.StrToTime: lambda node: call("athena_date_parse", node.this.copy(), mysql_pattern(node.args["format"])),
     exp.TimeToUnix: lambda node: call("epoch", in_utc(node.this)),
-    exp.UnixToTime: lambda n: call("to_timestamp", cast(n.this.copy(), DType.DOUBLE)) if not n.args.get("zone") else n,
+    exp.UnixToTime: lambda n: call("to_timestamp", cast(n.this.copy(), DType.DOUBLE)),
     exp.Date: lambda node: cast(in_utc(node.this), "DATE"),
-    exp.FromISO8601Timestamp: lambda node: cast(node.this.copy(), "TIMESTAMPTZ"),
+    exp.FromISO8601Timestamp: lambda node: cast(call("athena_moment", node.this.copy()), "TIMESTAMPTZ"),
     exp.CurrentTimestamp: lambda node: call("athena_now"),
     exp.Localtimestamp: lambda node: call("timezone", exp.Literal.string("UTC"), call("athena_now")),
     exp.GenerateSeries: sequence,
@@ -315,7 +309,7 @@ _RULES: dict[type, Rule] = {
     exp.MD5Digest: _digest("md5"),
     exp.SHA2Digest: _sha,
     exp.FromISO8601Date: lambda node: cast(node.this.copy(), "DATE"),
-    exp.ArrayRemove: _without,
+    exp.ArrayRemove: without,
     exp.Trunc: _truncate,
     exp.Try: lambda node: call("try", node.this.copy()),
 }

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from sqlglot import exp
 
 from localaws.athena.casts import in_utc
-from localaws.athena.errors import not_supported
-from localaws.athena.typing import DType, trino_name
+from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.typing import DType
 from localaws.athena.unnest import call, cast
+
+_QUOTED, _ZONE_LETTER = re.compile("'[^']*'"), re.compile("[zZ]")
 
 
 def _same(name: str, result: Any = None) -> Callable[[Any], exp.Expr]:
@@ -48,14 +51,24 @@ def _match(aggregate: str) -> Callable[[Any], exp.Expr]:
 
 def _format_datetime(node: Any) -> exp.Expr:
     moment, pattern = node.expressions
+    if not (isinstance(pattern, exp.Literal) and pattern.is_string):
+        raise not_supported("a date pattern that is not a literal")
+    zoned = moment.type is not None and moment.type.this == DType.TIMESTAMPTZ
+    if not zoned and _ZONE_LETTER.search(_QUOTED.sub("", pattern.name)):
+        if moment.name == "timezone":
+            raise not_supported("the zone (z, Z) in a pattern of format_datetime of AT TIME ZONE")
+        raise QueryFailed(
+            "INVALID_FUNCTION_ARGUMENT",
+            "format_datetime for TIMESTAMP type, cannot use 'Z' nor 'z' in format, as this type does not contain TZ "
+            "information",
+        )
     return call("athena_format_datetime", cast(in_utc(moment), "TIMESTAMP"), pattern.copy())
 
 
-def _typeof(node: Any) -> exp.Expr:
-    kind = node.expressions[0].type
-    if kind is None or kind.this == DType.UNKNOWN:
-        raise not_supported("typeof of a value whose type cannot be derived")
-    return exp.Literal.string(trino_name(kind))
+def _histogram(node: Any) -> exp.Expr:
+    if node.type is None or node.type.this != DType.MAP:
+        raise not_supported("histogram of a value whose type cannot be derived")
+    return cast(call("histogram", node.expressions[0].copy()), node.type)
 
 
 NAMED_FUNCTIONS: dict[str, Callable[[Any], exp.Expr]] = {
@@ -63,8 +76,7 @@ NAMED_FUNCTIONS: dict[str, Callable[[Any], exp.Expr]] = {
     "map_agg": _map_agg,
     "map_values": _same("map_values"),
     "map_concat": _same("map_concat"),
-    "map_from_entries": _same("map_from_entries"),
-    "histogram": _same("histogram"),
+    "histogram": _histogram,
     "format_datetime": _format_datetime,
     "json_array_length": _same("athena_json_array_length"),
     "url_extract_host": _same("athena_url_extract_host"),
@@ -74,7 +86,6 @@ NAMED_FUNCTIONS: dict[str, Callable[[Any], exp.Expr]] = {
     "url_extract_parameter": _same("athena_url_extract_parameter"),
     "url_decode": _same("athena_url_decode"),
     "url_encode": _same("athena_url_encode"),
-    "typeof": _typeof,
     "codepoint": _same("unicode", "INTEGER"),
     "any_match": _match("list_bool_or"),
     "all_match": _match("list_bool_and"),

@@ -13,6 +13,7 @@ from rich.console import Console
 from sluice.cli.answers import narrow_table, run_query
 from sluice.cli.deployment import client
 from sluice.cli.send import prefix_of, put_records
+from sluice.confined import quoted
 
 CLICKS = 30_000
 _ROWS = 300
@@ -93,7 +94,8 @@ def print_streams(made: Streamed, outputs: dict[str, str], console: Console) -> 
 def quarantined(outputs: dict[str, str], datasets: Iterable[str]) -> dict[str, Counter[str]]:
     """Return the counts by reason of each dataset's quarantine, in one query."""
     parts = (
-        f"SELECT '{name}' AS dataset, reason, count(*) AS n FROM quarantine.{name} GROUP BY 2" for name in datasets
+        f"SELECT '{name}' AS dataset, reason, count(*) AS n FROM {quoted(f'quarantine.{name}')} GROUP BY 2"
+        for name in datasets
     )
     rows: Any = run_query(" UNION ALL ".join(parts), outputs)
     found: dict[str, Counter[str]] = {name: Counter() for name in datasets}

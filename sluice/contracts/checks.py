@@ -27,23 +27,28 @@ _CUSTOM = ("rowCountChange", "freshness")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
-def read_checks(file: ContractFile, table: SchemaObject, at: Place) -> tuple[Check, ...]:
-    """Return the table's checks; what cannot be meant is refused at its place."""
-    checks = [_check(file, quality, (*at, "quality", i), ()) for i, quality in enumerate(table.quality or [])]
+def read_checks(file: ContractFile, table: SchemaObject, at: Place) -> list[tuple[Check, Place]]:
+    """Return the table's checks, each with its place; what cannot be meant is refused at its place."""
+    found: list[tuple[Check, Place]] = []
+    for number, quality in enumerate(table.quality or []):
+        here = (*at, "quality", number)
+        found.append((_check(file, quality, here, ()), here))
     for index, prop in enumerate(table.properties or []):
         here = (*at, "properties", index)
         for number, quality in enumerate(prop.quality or []):
-            checks.append(_check(file, quality, (*here, "quality", number), (cast(str, prop.name),)))
+            place = (*here, "quality", number)
+            found.append((_check(file, quality, place, (cast(str, prop.name),)), place))
         for number, relation in enumerate(prop.relationships or []):
-            checks.append(_foreign_key(file, relation, (*here, "relationships", number), (cast(str, prop.name),)))
+            place = (*here, "relationships", number)
+            found.append((_foreign_key(file, relation, place, (cast(str, prop.name),)), place))
     names = [cast(str, prop.name) for prop in table.properties or []]
     for number, relation in enumerate(table.relationships or []):
         here = (*at, "relationships", number)
         columns = tuple(name.rpartition(".")[2] for name in _listed(relation.from_))
         for name in columns:
             file.one_of(name, names, (*here, "from"))
-        checks.append(_foreign_key(file, relation, here, columns))
-    return tuple(checks)
+        found.append((_foreign_key(file, relation, here, columns), here))
+    return found
 
 
 def _check(file: ContractFile, quality: DataQuality, at: Place, columns: tuple[str, ...]) -> Check:

@@ -17,6 +17,7 @@ from open_data_contract_standard.model import (
 from pydantic import BaseModel, ValidationError
 
 from sluice.contracts.arrival import read_arrival
+from sluice.contracts.bounds import read_bound, refuse_pattern, refuse_values
 from sluice.contracts.checks import read_checks
 from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.model import JSON_TEXT, Column, Contract, PartitionField, Rules
@@ -24,6 +25,7 @@ from sluice.contracts.rules import Refuse, read_rules
 from sluice.contracts.types import ColumnType, parse_type
 from sluice.errors import ContractError
 from sluice.ingestion.convert import EPOCH_FORMATS, strptime_format
+from sluice.transforms.bound import unbound_checks
 
 DATABASES = ("bronze", "silver", "gold")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -43,27 +45,38 @@ def load_contract(path: Path) -> Contract:
 
 
 def load_contracts(folders: Iterable[Path]) -> tuple[Contract, ...]:
-    """Return all contracts below ``folders``, ordered by table name; a table declared twice is refused."""
+    """Return all contracts below ``folders``, ordered by table name.
+
+    Refused with its place: a table declared twice, and a check that does not bind on the contracted tables.
+    """
     found: dict[str, Contract] = {}
+    readers: dict[str, _Reader] = {}
     for folder in folders:
         if not folder.is_dir():
             raise ContractError(f"There is no contracts folder {folder}.", next_step="Check the --contracts path.")
         for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
             # The same text wherever the project lies: it goes into what is deployed.
+            reader = _Reader(path)
             contract = msgspec.structs.replace(
-                load_contract(path), file=f"{folder.name}/{path.relative_to(folder).as_posix()}"
+                reader.contract(), file=f"{folder.name}/{path.relative_to(folder).as_posix()}"
             )
             if other := found.get(contract.table):
                 raise ContractError(
                     f"{path}: {contract.table} is already declared in {other.file}.",
                     next_step="Rename one of the two, or delete it.",
                 )
-            found[contract.table] = contract
+            found[contract.table], readers[contract.table] = contract, reader
+    for unbound in unbound_checks(found.values()):
+        reader = readers[unbound.table]
+        reader.refuse((*reader.check_places[unbound.place], unbound.field), unbound.why)
     return tuple(found[table] for table in sorted(found))
 
 
 class _Reader(ContractFile):
     """Reads one file."""
+
+    #: Where each of the contract's checks stands, in their order.
+    check_places: tuple[Place, ...] = ()
 
     def contract(self) -> Contract:
         """Return the whole file as a contract."""
@@ -100,7 +113,9 @@ class _Reader(ContractFile):
         sla = {item.property: item for item in odcs.slaProperties or []}
         table_custom = self._custom(table.customProperties, (*at, "customProperties"), ("sortOrder",))
         arrival = read_arrival(self, odcs, custom, sla, name=name, columns=names, derived=database != "bronze")
-        checks = read_checks(self, table, at)
+        stated = read_checks(self, table, at)
+        checks = tuple(check for check, _ in stated)
+        self.check_places = tuple(place for _, place in stated)
         if arrival is not None and checks:
             self.refuse(
                 at, "quality and relationships are checks of a derived table; of what arrives each record is checked"
@@ -224,15 +239,28 @@ class _Reader(ContractFile):
         if "pattern" in values:
             try:
                 re.compile(values["pattern"])
-            except re.error as error:
+                refuse_pattern(values["pattern"])
+            except (re.error, ValueError) as error:
                 self.refuse((*at, "logicalTypeOptions", "pattern"), f"not a regular expression: {error}")
         textual = {"pattern", "min_length", "max_length"} & values.keys()
         if textual and kind.name != "string":
             self.refuse((*at, "logicalTypeOptions"), f"pattern and length are for string columns, not {kind}")
         if kind.name in ("string", "boolean", "binary") and {k for k in values if "imum" in k}:
             self.refuse((*at, "logicalTypeOptions"), f"minimum and maximum are not for {kind} columns")
+        for option, name in fields.items():
+            try:
+                if name in values and "imum" in name:
+                    values[name] = read_bound(values[name], kind)
+                elif name in ("min_length", "max_length") and (int(values.get(name, 0)) != values.get(name, 0)):
+                    raise ValueError(f"{values[name]!r} is not a whole number")
+            except (ValueError, TypeError) as error:
+                self.refuse((*at, "logicalTypeOptions", option), str(error))
         if prop.enum:
             values["allowed"] = tuple(str(item.value) for item in prop.enum)
+            try:
+                refuse_values(values["allowed"], kind)
+            except ValueError as error:
+                self.refuse((*at, "enum"), str(error))
         return Rules(**values)
 
     @staticmethod

@@ -13,6 +13,7 @@ import pyarrow as pa
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
+from sluice.confined import literal, quoted
 from sluice.project import CompiledTransform, Lead
 from sluice.refresh.backfill import Backfill
 from sluice.refresh.course import MOST_CHANGED, undeclared
@@ -23,6 +24,8 @@ from sluice.tables.files import Difference, bounds
 AFFECTED = "sluice.affected"
 #: How many more of a row came than went.
 _TIMES = "_sluice_times"
+#: The file that a row was read from.
+_FILE = "_sluice_file"
 #: Beyond so many values, only their least and greatest choose files.
 _MANY_VALUES = 50_000
 #: Small files are written anew with their neighbours once there are so many of them.
@@ -82,8 +85,8 @@ class Narrowing:
 
     def _scope_of_backfill(self, backfill: Backfill, target: str) -> Iterator[str]:
         """Yield SQL for the values of ``by`` in an interval: of the table's rows, and of inputs with that column."""
-        wanted = backfill.condition(f'w."{backfill.column}"')
-        named = ", ".join(f'"{name}"' for name in self._transform.by)
+        wanted = backfill.condition(f"w.{quoted(backfill.column)}")
+        named = ", ".join(quoted(name) for name in self._transform.by)
         yield f"SELECT {named} FROM {target} w WHERE {wanted}"
         for parameter, lead in self._transform.leads.items():
             if lead.on and backfill.column in self._sources[parameter].schema().column_names:
@@ -132,7 +135,7 @@ class Narrowing:
         """Return SQL for the values of ``by`` that ``rows`` of an input lead to."""
         lead = self._transform.leads[parameter]
         if lead.on:
-            named = (f'"{own}" AS "{by}"' for own, by in zip(lead.on, self._transform.by, strict=True))
+            named = (f"{quoted(own)} AS {quoted(by)}" for own, by in zip(lead.on, self._transform.by, strict=True))
             return f"SELECT {', '.join(named)} FROM ({rows})"
         assert lead.through is not None
         own, theirs = zip(*lead.matching, strict=True)
@@ -151,12 +154,12 @@ class Narrowing:
         elif lead.through is not None:
             self._narrow(lead.through, done)
             own, theirs = zip(*lead.matching, strict=True)
-            wanted = _quoted(self._transform.inputs[lead.through])
+            wanted = quoted(self._transform.inputs[lead.through])
         else:
             _create(self._connection, "VIEW", name, f"FROM {self._whole(parameter)}")
             return
         table, files = self._sources[parameter], self._differences[parameter].now
-        near = files_with(self._connection, table, files, own[0], f'SELECT "{theirs[0]}" FROM {wanted}')
+        near = files_with(self._connection, table, files, own[0], f"SELECT {quoted(theirs[0])} FROM {wanted}")
         rows = (
             f"SELECT w.* FROM {self._whole(parameter, near)} w SEMI JOIN {wanted} a ON {_same('w', own, 'a', theirs)}"
         )
@@ -201,12 +204,12 @@ def files_touched(
 ) -> list[DataFile]:
     """Return the table's files that hold a row of ``AFFECTED``, and those below ``small_file`` bytes when many."""
     lend(connection, name, target)
-    near = files_with(connection, target, files, by[0], f'SELECT "{by[0]}" FROM {AFFECTED}')
+    near = files_with(connection, target, files, by[0], f"SELECT {quoted(by[0])} FROM {AFFECTED}")
     held: set[str] = set()
     if near:
-        rows = rows_of(name, target.schema(), near, options=", filename=true")
+        rows = rows_of(name, target.schema(), near, options=f", filename={literal(_FILE)}")
         found = connection.execute(
-            f"SELECT DISTINCT filename FROM {rows} w SEMI JOIN {AFFECTED} a ON {_same('w', by, 'a', by)}"
+            f"SELECT DISTINCT {_FILE} FROM {rows} w SEMI JOIN {AFFECTED} a ON {_same('w', by, 'a', by)}"
         )
         held = {row[0] for row in found.fetchall()}
     small = [file for file in files if file.file_size_in_bytes < small_file]
@@ -233,7 +236,9 @@ def _needs_versions(lead: Lead) -> bool:
 
 def _same(left: str, lefts: Sequence[str], right: str, rights: Sequence[str]) -> str:
     pairs = zip(lefts, rights, strict=True)
-    return " AND ".join(f'{left}."{mine}" IS NOT DISTINCT FROM {right}."{theirs}"' for mine, theirs in pairs)
+    return " AND ".join(
+        f"{left}.{quoted(mine)} IS NOT DISTINCT FROM {right}.{quoted(theirs)}" for mine, theirs in pairs
+    )
 
 
 def _changed(parameter: str) -> str:
@@ -242,9 +247,5 @@ def _changed(parameter: str) -> str:
 
 def _create(connection: duckdb.DuckDBPyConnection, kind: str, name: str, rows: str) -> None:
     database = name.partition(".")[0]
-    connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{database}"')
-    connection.execute(f"CREATE {kind} {_quoted(name)} AS {rows}")
-
-
-def _quoted(name: str) -> str:
-    return ".".join(f'"{part}"' for part in name.split("."))
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(database)}")
+    connection.execute(f"CREATE {kind} {quoted(name)} AS {rows}")

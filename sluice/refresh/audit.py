@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from sluice.confined import only_query, quoted, said
 from sluice.project import CompiledCheck
 from sluice.runs import COMPARISONS, EXAMPLES, Failure
 
@@ -47,7 +48,7 @@ def _broken_rules(
     counts = dict(connection.execute(" UNION ALL ".join(counted)).fetchall()) if rules else {}
     for number, check in enumerate(rules):
         if count := counts[number]:
-            broken = f'SELECT DISTINCT "{check.columns[0]}" FROM {rows} WHERE {check.duckdb}'
+            broken = f"SELECT DISTINCT {quoted(check.columns[0])} FROM {rows} WHERE {check.duckdb}"
             yield Failure(check.name, f"{count:,} rows", _values(connection, broken), check.severity)
 
 
@@ -67,8 +68,8 @@ def _duplicates(connection: duckdb.DuckDBPyConnection, audited: Audited, check: 
 
 def _orphans(connection: duckdb.DuckDBPyConnection, audited: Audited, check: CompiledCheck) -> Iterator[Failure]:
     pairs = zip(check.columns, check.referenced, strict=True)
-    same = " AND ".join(f't."{own}" = r."{theirs}"' for own, theirs in pairs)
-    present = " AND ".join(f't."{own}" IS NOT NULL' for own in check.columns)
+    same = " AND ".join(f"t.{quoted(own)} = r.{quoted(theirs)}" for own, theirs in pairs)
+    present = " AND ".join(f"t.{quoted(own)} IS NOT NULL" for own in check.columns)
     other = audited.references[check.references]
     orphans = f"SELECT t.* FROM {audited.rows} t ANTI JOIN {other} r ON {same} WHERE {present}"
     count = connection.execute(f"SELECT count(*) FROM ({orphans})").fetchall()[0][0]
@@ -78,8 +79,17 @@ def _orphans(connection: duckdb.DuckDBPyConnection, audited: Audited, check: Com
 
 
 def _measured(connection: duckdb.DuckDBPyConnection, audited: Audited, check: CompiledCheck) -> Iterator[Failure]:
-    query = check.duckdb.replace("{table}", audited.table).replace("{previous}", audited.previous)
-    rows = connection.execute(query).fetchall()
+    relations = {"table": audited.table, "previous": audited.previous}
+    relations |= {name: audited.references[name] for name in check.reads}
+    query = check.duckdb
+    for placeholder, relation in relations.items():
+        query = query.replace(f"{{{placeholder}}}", quoted(relation))
+    try:
+        only_query(connection, query, relations.values())
+        rows = connection.execute(query).fetchall()
+    except (duckdb.Error, PermissionError) as error:
+        yield Failure(check.name, f"cannot be computed: {said(error)}", (), check.severity)
+        return
     found = rows[0][0] if rows else None
     if found is None or not _holds(connection, found, check.operator, check.operand):
         yield Failure(check.name, f"found {found}, {check.operator} {check.operand}", (), check.severity)
@@ -98,4 +108,4 @@ def _values(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[str, ...
 
 
 def _listed(columns: Sequence[str]) -> str:
-    return ", ".join(f'"{column}"' for column in columns)
+    return ", ".join(map(quoted, columns))

@@ -10,6 +10,7 @@ import duckdb
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
+from sluice.confined import quoted
 from sluice.contracts import Contract
 from sluice.project import CompiledTransform
 from sluice.refresh.affected import Narrowing, TooWide, affected_only, files_touched, not_affected
@@ -67,11 +68,11 @@ class Build:
         self._connection.execute(f"CREATE VIEW {_TABLE} AS FROM {_ROWS} UNION ALL FROM {kept}")
         self._connection.execute(f"CREATE VIEW {_PREVIOUS} AS FROM {rows_of(name, schema, self._present)}")
         references = {name: _TABLE}
-        for other in sorted({check.references for check in self._transform.audit} - {"", name}):
+        for other in sorted({other for check in self._transform.audit for other in check.needs} - {name}):
             # Not under its own name: as an input it may be narrowed.
             references[other] = f"reference.{other.replace('.', '_')}"
             table = load(other)
-            register(self._connection, references[other], table, snapshot_of(table))
+            register(self._connection, other, table, snapshot_of(table), under=references[other])
         if self.course.audit_all:
             return Audited(_TABLE, _TABLE, _PREVIOUS, (), references)
         if self.affected:
@@ -95,7 +96,7 @@ class Build:
     def _select(self, course: Course, sources: Mapping[str, Table], inputs: Mapping[str, str]) -> str:
         """Make the inputs readable and return SQL for the rows of the new files."""
         transform = self._transform
-        columns = ", ".join(f'"{field.name}"' for field in self._target.schema().fields)
+        columns = ", ".join(quoted(field.name) for field in self._target.schema().fields)
         computed = f"SELECT {columns} FROM ({transform.sql})"
         self.course = course
         if course.differences is None:
@@ -133,10 +134,10 @@ class Build:
     def _copy(self, query: str) -> None:
         """Write the rows of ``query`` as data files of the table to the local folder."""
         fields = self._target.schema().fields
-        ids = ", ".join(f'"{field.name}": {field.field_id}' for field in fields)
+        ids = ", ".join(f"{quoted(field.name)}: {field.field_id}" for field in fields)
         # Rows of one value of `by` beside each other: a change then touches few files.
         sorted_by = self._contract.sort_order or self._transform.by
-        order = f" ORDER BY {', '.join(sorted_by)}" if sorted_by else ""
+        order = f" ORDER BY {', '.join(map(quoted, sorted_by))}" if sorted_by else ""
         copied = self._connection.execute(
             f"COPY (FROM ({query}){order}) TO '{self._folder}' (FORMAT parquet, COMPRESSION zstd, "
             f"FILE_SIZE_BYTES {self._file_size}, FILENAME_PATTERN '{uuid4().hex}-{{i}}', FIELD_IDS {{{ids}}})"

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyiceberg.table import Table
 
+from sluice.confined import quoted
 from sluice.contracts import Contract
 from sluice.errors import CommitConflict
 from sluice.tables.arrow import origin, quarantine_arrow
@@ -55,9 +56,9 @@ def quarantine_conflicts(
 def _as_rejected(sql: str, contract: Contract) -> str:
     """Return ``sql`` as rows of the quarantine table."""
     key = ", ".join(contract.key)
-    value = " || ', ' || ".join(f'CAST("{name}" AS VARCHAR)' for name in contract.key)
+    value = " || ', ' || ".join(f"CAST({quoted(name)} AS VARCHAR)" for name in contract.key)
     message = f"({key}) names another record too, with other content; that one was picked"
-    own = ", ".join(f'"{c.name}" := "{c.name}"' for c in contract.columns)
+    own = ", ".join(f"{quoted(c.name)} := {quoted(c.name)}" for c in contract.columns)
     columns = {
         "reason": f"'{CODE}'",
         "reasons": f"[struct_pack(code := '{CODE}', \"column\" := '{key}', value := left({value}, 200), "
@@ -66,7 +67,7 @@ def _as_rejected(sql: str, contract: Contract) -> str:
         "record_pointer": "CAST(NULL AS VARCHAR)",
     }
     names = quarantine_arrow(contract).names
-    return f"SELECT {', '.join(f'{columns.get(name, name)} AS {name}' for name in names)} FROM ({sql})"
+    return f"SELECT {', '.join(f'{columns.get(name, quoted(name))} AS {quoted(name)}' for name in names)} FROM ({sql})"
 
 
 def _identity(rows: pa.Table, contract: Contract) -> pa.ChunkedArray:

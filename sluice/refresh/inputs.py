@@ -20,27 +20,31 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.types import DecimalType, IcebergType
 
+from sluice.confined import literal, quoted
 from sluice.contracts.types import DUCKDB_NAMES
 from sluice.tables.files import EMPTY, data_files
 from sluice.tables.schema import ICEBERG_TYPES
 
 _DUCKDB_TYPES = {type(kind): DUCKDB_NAMES[name] for name, kind in ICEBERG_TYPES.items()}
+#: Ends a protocol. A folder that DuckDB is allowed to read ends with a slash: so all addresses lie in this one.
+_ROOT = ":///"
 #: Iceberg's files never change under one name.
 _WRITTEN = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def register(connection: duckdb.DuckDBPyConnection, name: str, table: Table, snapshot: str) -> None:
-    """Make ``table`` at ``snapshot`` readable in SQL under ``name`` (``database.table``)."""
-    database, _, plain = name.partition(".")
-    connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{database}"')
+def register(connection: duckdb.DuckDBPyConnection, name: str, table: Table, snapshot: str, *, under: str = "") -> None:
+    """Make the table ``name`` at ``snapshot`` readable in SQL, as ``under`` (``database.table``) or its own name."""
+    view = under or name
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(view.partition('.')[0])}")
     files = data_files(table, snapshot) if is_native(table) else None
     if files is None:
-        source = f'"{database}__{plain}"'
-        connection.register(f"{database}__{plain}", _by_iceberg(table, snapshot))
+        registered = view.replace(".", "__")
+        source = quoted(registered)
+        connection.register(registered, _by_iceberg(table, snapshot))
     else:
         lend(connection, name, table)
         source = rows_of(name, table.schema(), files)
-    connection.execute(f'CREATE VIEW "{database}"."{plain}" AS FROM {source}')
+    connection.execute(f"CREATE VIEW {quoted(view)} AS FROM {source}")
 
 
 def is_native(table: Table) -> bool:
@@ -50,30 +54,28 @@ def is_native(table: Table) -> bool:
 
 def lend(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
     """Let DuckDB read the files of ``table`` through PyIceberg's client."""
-    if _protocol(name) not in connection.list_filesystems():
-        connection.register_filesystem(LakeFiles(table.io, _protocol(name)))
-    # Whole column chunks are fetched ahead in few large reads, as S3 wants them.
-    connection.execute("SET prefetch_all_parquet_files = true")
+    known = protocol(name).removesuffix(_ROOT)
+    if known not in connection.list_filesystems():
+        connection.register_filesystem(LakeFiles(table.io, known, within=table.location()))
 
 
 def rows_of(name: str, schema: Schema, files: Sequence[DataFile], *, options: str = "") -> str:
     """Return SQL for the rows of some of a table's files, which ``lend`` made readable."""
     if not files:
-        empty = (
-            f"CAST(NULL AS {_duckdb_type(field.field_type)}) AS {_quoted_name(field.name)}" for field in schema.fields
-        )
+        empty = (f"CAST(NULL AS {_duckdb_type(field.field_type)}) AS {quoted(field.name)}" for field in schema.fields)
         return f"(SELECT {', '.join(empty)} WHERE false)"
-    addresses = ", ".join(_quoted(address(name, file)) for file in files)
+    addresses = ", ".join(literal(address(name, file)) for file in files)
     return f"read_parquet([{addresses}], schema={_columns(schema)}{options})"
 
 
 def address(name: str, file: DataFile) -> str:
     """Return under which name DuckDB reads a file of the table ``name``."""
-    return f"{_protocol(name)}://{file.file_path}"
+    return f"{protocol(name)}{file.file_path}"
 
 
-def _protocol(name: str) -> str:
-    return f"lake-{name}".replace("_", "-").replace(".", "-")
+def protocol(name: str) -> str:
+    """Return what DuckDB's addresses of the files of the table ``name`` begin with."""
+    return "lake-" + name.replace("_", "-").replace(".", "-") + _ROOT
 
 
 def _by_iceberg(table: Table, snapshot: str) -> Any:
@@ -85,7 +87,7 @@ def _by_iceberg(table: Table, snapshot: str) -> Any:
 def _columns(schema: Schema) -> str:
     """Return the table's columns by field id, as ``read_parquet`` takes them."""
     columns = (
-        f"{field.field_id}: {{name: {_quoted(field.name)}, type: {_quoted(_duckdb_type(field.field_type) or '')}, "
+        f"{field.field_id}: {{name: {literal(field.name)}, type: {literal(_duckdb_type(field.field_type) or '')}, "
         "default_value: NULL}"
         for field in schema.fields
     )
@@ -98,23 +100,18 @@ def _duckdb_type(kind: IcebergType) -> str | None:
     return _DUCKDB_TYPES.get(type(kind))
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _quoted_name(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'
-
-
 class LakeFiles(fsspec.AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
-    """A table's files as DuckDB asks for them: under ``protocol://`` and the file's own address."""
+    """A table's files as DuckDB asks for them: under ``protocol:///`` and the file's own address.
+
+    Nothing is opened that does not lie ``within`` the table's own place.
+    """
 
     cachable = False
 
-    def __init__(self, io: FileIO, protocol: str) -> None:
+    def __init__(self, io: FileIO, protocol: str, *, within: str) -> None:
         super().__init__()
         self.protocol = protocol
-        self._io = io
+        self._io, self._within = io, within.rstrip("/") + "/"
 
     def open(self, path: str, mode: str = "rb", **_: Any) -> _SharedFile:
         """Open a file for reading."""
@@ -136,7 +133,10 @@ class LakeFiles(fsspec.AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
         return _WRITTEN
 
     def _address(self, path: str) -> str:
-        return path.removeprefix(f"{self.protocol}://")
+        address = path.removeprefix(f"{self.protocol}{_ROOT}")
+        if not address.startswith(self._within) or "/../" in address:
+            raise PermissionError(f"{address}: not a file of this table, which lies in {self._within}")
+        return address
 
 
 class _SharedFile:

@@ -16,6 +16,7 @@ import duckdb
 import msgspec
 from pyiceberg.table import Table
 
+from sluice.confined import connect
 from sluice.errors import CheckFailed, CommitConflict, TableError, TransformError
 from sluice.project import CompiledTransform, Project
 from sluice.refresh.audit import audit
@@ -24,6 +25,7 @@ from sluice.refresh.build import Build
 from sluice.refresh.conflicts import quarantine_conflicts
 from sluice.refresh.course import CHECKS, FINGERPRINT, INPUTS, Course, choose_course, decode_inputs
 from sluice.refresh.engine import prices
+from sluice.refresh.inputs import protocol
 from sluice.runs import Clock
 from sluice.storage import Store
 from sluice.tables.commit import discard, replace
@@ -131,8 +133,7 @@ def _run_once(
     inputs = {name: pinned.get(name, snapshot_of(source)) for name, source in sources.items()}
     course = choose_course(transform, target, sources, inputs, backfill)
     clock.lap("open")
-    with tempfile.TemporaryDirectory() as scratch, duckdb.connect() as connection:
-        _prepare(connection, scratch, workshop)
+    with tempfile.TemporaryDirectory() as scratch, _connection(scratch, transform, workshop) as connection:
         folder = Path(scratch) / "result"
         folder.mkdir()
         build = Build(connection, transform, contract, target, folder)
@@ -185,15 +186,21 @@ def _run_once(
     )
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, scratch: str, workshop: Workshop) -> None:
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET preserve_insertion_order = false")
-    connection.execute(f"SET temp_directory = '{scratch}'")
-    # Each check asks the same files, which never change; their footers are read once.
-    connection.execute("SET parquet_metadata_cache = true")
+def _connection(scratch: str, transform: CompiledTransform, workshop: Workshop) -> duckdb.DuckDBPyConnection:
+    """Return a DuckDB that reaches the tables of the run and the folder ``scratch`` only."""
+    settings: dict[str, str | bool] = {
+        "preserve_insertion_order": False,
+        "temp_directory": scratch,
+        # Each check asks the same files, which never change; their footers are read once.
+        "parquet_metadata_cache": True,
+        # Whole column chunks are fetched ahead in few large reads, as S3 wants them.
+        "prefetch_all_parquet_files": True,
+    }
     if workshop.memory_mib:
         # The rest is for Python, Arrow and the Parquet writer.
-        connection.execute(f"SET memory_limit = '{int(workshop.memory_mib * 0.6)}MiB'")
+        settings["memory_limit"] = f"{int(workshop.memory_mib * 0.6)}MiB"
+    tables = {transform.table, *transform.needs}
+    return connect(settings=settings, readable=[scratch, *(protocol(name) for name in sorted(tables))])
 
 
 def _summary(

@@ -8,10 +8,13 @@ from functools import reduce
 from operator import and_
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from sluice.runs import COMPARISONS, EXAMPLES, Failure
+from sluice.runs import COMPARISONS, EXAMPLES, Failure, shortened
+from sluice.spark.confined import declared
 from sluice.spark.shipped import Check
 
 
@@ -75,8 +78,17 @@ def _orphans(audited: Audited, check: Check) -> Iterator[Failure]:
 
 
 def _measured(audited: Audited, check: Check) -> Iterator[Failure]:
-    query = check.sql.replace("{table}", audited.table).replace("{previous}", audited.previous)
-    rows = audited.spark.sql(query).collect()
+    relations = {"table": audited.table, "previous": audited.previous}
+    relations |= {name: audited.references[name] for name in check.reads}
+    query = check.sql
+    for placeholder, relation in relations.items():
+        query = query.replace(f"{{{placeholder}}}", relation)
+    try:
+        rows = declared(audited.spark, query, relations.values()).collect()
+    except (PySparkException, Py4JJavaError, PermissionError) as error:
+        why = shortened(str(error).strip().partition("\n")[0])
+        yield Failure(check.name, f"cannot be computed: {why}", (), check.severity)
+        return
     found = rows[0][0] if rows else None
     if found is None or not _holds(audited.spark, found, check.operator, check.operand):
         yield Failure(check.name, f"found {found}, {check.operator} {check.operand}", (), check.severity)

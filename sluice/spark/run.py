@@ -188,9 +188,8 @@ class _Attempt:
         lake = self._lake
         only_new = self._course.incremental and not self._course.audit_all
         rows = lake.came(self._table, self._head.main, written) if only_new else branch.rows()
-        references = {
-            check.references: lake.name(check.references) for check in self._transform.audit if check.references
-        }
+        looked_at = {name for check in self._transform.audit for name in (check.references, *check.reads) if name}
+        references = {name: lake.name(name) for name in looked_at}
         references[self._table] = branch.address
         by = self._transform.by if only_new and self._transform.write != "append" else ()
         return Audited(lake.spark, rows, branch.address, lake.name(self._table), by, references)

@@ -45,6 +45,7 @@ class Check:
     operand: Any
     references: str
     referenced: tuple[str, ...]
+    reads: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -125,4 +126,5 @@ def _check(given: Mapping[str, Any]) -> Check:
         given.get("operand"),
         given.get("references", ""),
         tuple(given.get("referenced", ())),
+        tuple(given.get("reads", ())),
     )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-import sqlglot
-
 from sluice.contracts import Check, Column, ColumnType, Contract
+from sluice.errors import ContractError
 from sluice.project import CompiledCheck
+from sluice.transforms.queries import RefusedQuery, declared_query
 
-_TABLE, _PREVIOUS = "sluice_audited", "sluice_previous"
 #: One character or one of a class, and how many of it: of such parts alone a pattern says the same as a GLOB.
 _PART = re.compile(r"([A-Za-z0-9_ :/-]|\[(?:[A-Za-z0-9](?:-[A-Za-z0-9])?)+\])(?:\{([0-9]{1,2})\})?")
 
@@ -29,7 +28,7 @@ class _Dialect:
     seconds_since: str
 
     def column(self, name: str) -> str:
-        return f"{self.quote}{name}{self.quote}"
+        return f"{self.quote}{name.replace(self.quote, self.quote * 2)}{self.quote}"
 
     def text(self, value: str) -> str:
         return "'" + value.replace("\\", self.backslash).replace("'", "''" if self.name == "duckdb" else "\\'") + "'"
@@ -39,7 +38,7 @@ class _Dialect:
             return f"DATE '{value}'"
         if kind.name == "timestamp":
             return f"CAST('{value.removesuffix('Z')}' AS {self.timestamp})"
-        return value
+        return value  # a number: the contract was read, and refused otherwise
 
 
 def _duckdb_matches(column: str, pattern: str) -> str:
@@ -68,8 +67,11 @@ _SPARK = _Dialect(
 _Spelled = Callable[[_Dialect], str]
 
 
-def compile_checks(contract: Contract) -> tuple[CompiledCheck, ...]:
-    """Return every check of ``contract``: what its columns promise, its keys, and the checks it states."""
+def compile_checks(contract: Contract, contracted: Collection[str] = ()) -> tuple[CompiledCheck, ...]:
+    """Return every check of ``contract``: what its columns promise, its keys, and the checks it states.
+
+    ``contracted`` are the tables that its queries may name; ``ContractError`` when one says more than it may.
+    """
     return (
         *(
             CompiledCheck(name, "rows", (column.name,), duckdb=spelled(_DUCKDB), spark=spelled(_SPARK))
@@ -77,7 +79,7 @@ def compile_checks(contract: Contract) -> tuple[CompiledCheck, ...]:
             for name, spelled in _row_rules(column, present=contract.must_be_present(column))
         ),
         *(CompiledCheck(f"({', '.join(columns)}) is unique", "unique", columns) for columns in _unique_sets(contract)),
-        *(_stated(check) for check in contract.checks),
+        *stated_checks(contract, contracted),
     )
 
 
@@ -124,7 +126,20 @@ def _unique_sets(contract: Contract) -> Iterator[tuple[str, ...]]:
             yield (column.name,)
 
 
-def _stated(check: Check) -> CompiledCheck:
+def stated_checks(contract: Contract, contracted: Collection[str]) -> Iterator[CompiledCheck]:
+    """Yield the checks that ``contract`` states, in its order."""
+    for check in contract.checks:
+        try:
+            yield _stated(check, {*contracted, contract.table}, contract.table)
+        except RefusedQuery as refused:
+            raise ContractError(
+                f"{contract.file}: the check {check.name!r}: {refused}.",
+                safe="nothing was deployed or changed.",
+                next_step="mend the query, then run `sluice check`.",
+            ) from None
+
+
+def _stated(check: Check, contracted: Collection[str], own: str) -> CompiledCheck:
     if check.metric == "foreignKey":
         assert check.references is not None
         return CompiledCheck(
@@ -132,6 +147,7 @@ def _stated(check: Check) -> CompiledCheck:
             references=check.references.table, referenced=check.references.columns,
         )  # fmt: skip
     operator, operand = check.must
+    query = declared_query(check.query or "", contracted) if check.metric == "sql" else None
     queries: dict[str, _Spelled] = {
         "rowCount": lambda d: "SELECT count(*) FROM {table}",
         "nullValues": lambda d: (
@@ -146,17 +162,11 @@ def _stated(check: Check) -> CompiledCheck:
             "FROM (SELECT count(*) AS n FROM {table}) t CROSS JOIN (SELECT count(*) AS n FROM {previous}) p"
         ),
         "freshness": lambda d: f"SELECT {d.seconds_since.format(column=d.column(check.columns[0]))} FROM {{table}}",
-        "sql": lambda d: _transpiled(check.query or "", d),
+        "sql": lambda d: query.spelled(d.name).replace(f"{{{own}}}", "{table}") if query else "",
     }
     spelled = queries[check.metric]
     return CompiledCheck(
         check.name, "measure", check.columns, check.severity,
         duckdb=spelled(_DUCKDB), spark=spelled(_SPARK), operator=operator, operand=operand,
+        reads=tuple(table for table in query.tables if table != own) if query else (),
     )  # fmt: skip
-
-
-def _transpiled(query: str, dialect: _Dialect) -> str:
-    """Return a query in Athena's SQL as the engine spells it, ``{table}`` and ``{previous}`` kept."""
-    named = query.replace("{table}", _TABLE).replace("{previous}", _PREVIOUS)
-    spelled = sqlglot.transpile(named, read="athena", write=dialect.name)[0]
-    return spelled.replace(_TABLE, "{table}").replace(_PREVIOUS, "{previous}")

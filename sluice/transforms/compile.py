@@ -13,33 +13,35 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import pyarrow as pa
 import sqlglot
 from sqlglot import exp
 
+from sluice.confined import quoted
 from sluice.contracts import Contract
 from sluice.decoding import json_decoder
-from sluice.errors import TransformError
+from sluice.errors import SluiceError, TransformError
 from sluice.project import CompiledTransform, Project
-from sluice.tables.arrow import added
+from sluice.runs import shortened
 from sluice.transforms import apply, conflicting
 from sluice.transforms.alike import alike
-from sluice.transforms.checks import compile_checks
+from sluice.transforms.bound import column_types, empty_tables
+from sluice.transforms.checks import compile_checks, stated_checks
 from sluice.transforms.declared import check_declaration, lead_of
 from sluice.transforms.discover import Found, discover
 from sluice.transforms.kept import Kept
 from sluice.transforms.lint import accepted, lint
+from sluice.transforms.named import read_as_names
 
 #: DuckDB sums integers to HUGEINT where Spark has BIGINT; the final cast brings them together, or fails on overflow.
 _SAME_IN_SPARK = {("HUGEINT", "BIGINT")}
 #: How much work a row is where there is no SQL to tell it from: a join, a window and a grouping.
 _UNSEEN_WEIGHT = 3.0
-_ADDED_TYPES = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.timestamp("us"): "TIMESTAMP", pa.bool_(): "BOOLEAN"}
 
 _decode_refusal = json_decoder(tuple[str, str])
 _decode_contracts = json_decoder(tuple[Contract, ...])
@@ -83,11 +85,11 @@ def compile_all(contracts: Iterable[Contract], folders: Iterable[Path]) -> list[
             if table not in by_table:
                 raise TransformError(f"{item.file}: input {name} is {table}, which no contract declares.")
     for item in usable:
-        for check in by_table[item.table].checks:
-            if check.references is not None and check.references.table not in by_table:
-                file = by_table[item.table].file
-                raise TransformError(f"{file}: {check.references.table} is referred to, but no contract declares it.")
-    _refuse_cycles({i.table: set(i.inputs.values()) | _referred(by_table[i.table]) - {i.table} for i in usable})
+        for table in sorted(_looked_at(by_table[item.table], by_table) - by_table.keys()):
+            raise TransformError(f"{by_table[item.table].file}: {table} is referred to, but no contract declares it.")
+    _refuse_cycles(
+        {i.table: set(i.inputs.values()) | _looked_at(by_table[i.table], by_table) - {i.table} for i in usable}
+    )
     for item in usable:
         check_declaration(item, by_table)
     return _compiled(usable, by_table, Kept())
@@ -95,7 +97,7 @@ def compile_all(contracts: Iterable[Contract], folders: Iterable[Path]) -> list[
 
 def _compiled(items: list[Found], by_table: Mapping[str, Contract], kept: Kept) -> list[CompiledTransform]:
     """Return the compiled transforms: those kept from before, and the others from one process for each processor."""
-    names = [kept.name(item, [by_table[table] for table in _read_for(item, by_table[item.table])]) for item in items]
+    names = [kept.name(item, [by_table[table] for table in _read_for(item, by_table)]) for item in items]
     found = [kept.get(name) for name in names]
     missing = [place for place, compiled in enumerate(found) if compiled is None]
     if missing:
@@ -107,8 +109,9 @@ def _compiled(items: list[Found], by_table: Mapping[str, Contract], kept: Kept) 
             initializer=_begin_worker,
             initargs=(items, by_table),
         ) as pool:
-            for place, compiled in zip(missing, pool.map(_compile_nth, missing), strict=True):
-                if isinstance(compiled, TransformError):
+            for place, task in [(place, pool.submit(_compile_nth, place)) for place in missing]:
+                compiled = _outcome(task, items[place])
+                if isinstance(compiled, SluiceError):
                     pool.shutdown(cancel_futures=True)
                     raise compiled
                 found[place] = compiled
@@ -116,33 +119,59 @@ def _compiled(items: list[Found], by_table: Mapping[str, Contract], kept: Kept) 
     return [compiled for compiled in found if compiled is not None]
 
 
-_work: list[tuple[Found, Contract]] = []
+def _outcome(task: Future[CompiledTransform | SluiceError], item: Found) -> CompiledTransform | SluiceError:
+    """Return what a worker made of ``item``; a worker that died says nothing but that."""
+    try:
+        return task.result()
+    except BrokenProcessPool:
+        return TransformError(
+            f"{item.file}: a process died while it compiled {item.table}, or a transform beside it.",
+            next_step="look for what ends the process in these transforms, or how little memory is free; try again.",
+        )
+
+
+_work: list[Found] = []
+_contracts: dict[str, Contract] = {}
 _tables: list[_EmptyTables] = []
 
 
 def _begin_worker(items: list[Found], by_table: Mapping[str, Contract]) -> None:
     # Expression trees are full of cycles; looking for them over and over takes a quarter of the time.
     gc.set_threshold(2_000_000, 3, 100)
-    _work[:] = [(item, by_table[item.table]) for item in items]
-    _tables[:] = [_EmptyTables(by_table.values())]
+    # Nothing here may fail: the pool would say of the reason only that it is broken.
+    _work[:] = items
+    _contracts.update(by_table)
 
 
-def _compile_nth(place: int) -> CompiledTransform | TransformError:
+def _compile_nth(place: int) -> CompiledTransform | SluiceError:
     """Return one of the worker's transforms, or why it cannot be compiled."""
-    item, contract = _work[place]
     try:
-        return _compile(item, contract, _tables[0])
-    except TransformError as error:
+        if not _tables:
+            _tables.append(_EmptyTables(_contracts.values()))
+        return _compile_named(_work[place])
+    except SluiceError as error:
         return error
 
 
-def _read_for(item: Found, contract: Contract) -> list[str]:
+def _compile_named(item: Found) -> CompiledTransform:
+    """Compile ``item``; whatever goes wrong is said with its file and table."""
+    try:
+        return _compile(item, _contracts[item.table], _tables[0])
+    except SluiceError:
+        raise
+    except Exception as error:
+        why = shortened(f"{type(error).__name__}: {error}")
+        raise TransformError(f"{item.file}: {item.table} cannot be compiled: {why}") from error
+
+
+def _read_for(item: Found, by_table: Mapping[str, Contract]) -> list[str]:
     """Return the tables whose contracts say something of how ``item`` is compiled."""
-    return sorted({item.table, *item.inputs.values(), *_referred(contract)})
+    return sorted({item.table, *item.inputs.values(), *_looked_at(by_table[item.table], by_table)})
 
 
-def _referred(contract: Contract) -> set[str]:
-    return {check.references.table for check in contract.checks if check.references is not None}
+def _looked_at(contract: Contract, by_table: Mapping[str, Contract]) -> set[str]:
+    """Return the tables that the contract's checks look at."""
+    return {table for check in stated_checks(contract, by_table) for table in check.needs}
 
 
 def _refuse_cycles(inputs: dict[str, set[str]]) -> None:
@@ -159,21 +188,17 @@ class _EmptyTables:
     """A DuckDB with every contracted table, empty, and the SQLFrame session over it."""
 
     def __init__(self, contracts: Iterable[Contract]) -> None:
-        import duckdb
         from sqlframe.duckdb import DuckDBSession
 
-        self.connection = duckdb.connect()
-        self.connection.execute("SET TimeZone = 'UTC'")
         self.contracts = {contract.table: contract for contract in contracts}
-        for contract in self.contracts.values():
-            self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {contract.database}")
-            self.connection.execute(f"CREATE TABLE {contract.table} ({_columns(contract)})")
+        self.connection = empty_tables(self.contracts.values())
+        read_as_names(name for contract in self.contracts.values() for name in (contract.name, *column_types(contract)))
         self.session: Any = DuckDBSession(conn=self.connection)
 
 
 def _compile(item: Found, contract: Contract, tables: _EmptyTables) -> CompiledTransform:
     keys = {name: tables.contracts[table].key for name, table in item.inputs.items()}
-    audit = compile_checks(contract)
+    audit = compile_checks(contract, tables.contracts)
     sql, made_of = "", item.source_hash
     conflicts: dict[str, str] = {}
     if item.engine != "spark":
@@ -213,7 +238,7 @@ def _on_duckdb(
             next_step='write it with what both engines know, or declare @transform(engine="spark").',
         ) from error
     _compare([(row[0], row[1]) for row in described], contract, item)
-    types = {table: _types(tables.contracts[table]) for table in item.inputs.values()}
+    types = {table: column_types(tables.contracts[table]) for table in item.inputs.values()}
     if problems := list(accepted(lint(sql, types, item.engine), item.accept)):
         raise TransformError(
             f"{item.file}: {item.table} may not give the same rows each time:\n- " + "\n- ".join(problems),
@@ -236,18 +261,12 @@ def weight_of(sql: str) -> float:
 
 
 def _columns(contract: Contract) -> str:
-    return ", ".join(f"{name} {kind}" for name, kind in _types(contract).items())
-
-
-def _types(contract: Contract) -> dict[str, str]:
-    """Return DuckDB's type of each column, those that Sluice adds included."""
-    own = {column.name: column.type.duckdb for column in contract.columns}
-    return own | {column.name: _ADDED_TYPES[column.type] for column in added(contract)}
+    return ", ".join(f"{name} {kind}" for name, kind in column_types(contract).items())
 
 
 def _with_casts(sql: str, contract: Contract) -> str:
     """Return ``sql`` with every column cast to the contract's type, in the contract's order."""
-    columns = ",\n".join(f'  CAST("{c.name}" AS {c.type.duckdb}) AS "{c.name}"' for c in contract.columns)
+    columns = ",\n".join(f"  CAST({quoted(c.name)} AS {c.type.duckdb}) AS {quoted(c.name)}" for c in contract.columns)
     return f"SELECT\n{columns}\nFROM (\n{sql}\n)"
 
 
@@ -273,7 +292,7 @@ def _main() -> int:
     contracts = _decode_contracts(sys.stdin.buffer.read())
     try:
         compiled = compile_all(contracts, map(Path, sys.argv[1:]))
-    except TransformError as error:
+    except SluiceError as error:
         sys.stdout.buffer.write(msgspec.json.encode((error.what, error.next_step)))
         return _REFUSED
     sys.stdout.buffer.write(msgspec.json.encode(compiled))

@@ -18,7 +18,7 @@ from tests.infra.templates import Cloud
 from tests.infra.test_bundle import imports
 
 #: Glue brings PySpark; what else it brings changes with its version, so nothing else is imported.
-IN_GLUE = {"pyspark"}
+IN_GLUE = {"py4j", "pyspark"}  # PySpark itself speaks to Java by py4j
 SCRIPT = ROOT / "glue_jobs" / "spark_main.py"
 
 

@@ -259,6 +259,24 @@ def test_a_stopped_query_is_cancelled(ctx: Context) -> None:
         athena.get_query_results(QueryExecutionId=query_id)
 
 
+def test_stopped_queries_really_stop_whenever_it_comes(ctx: Context) -> None:
+    athena = ctx.client("athena")
+    sql = (
+        "SELECT count(*) FROM UNNEST(sequence(1, 900000)) a(x) CROSS JOIN UNNEST(sequence(1, 900000)) b(y) WHERE x<y-y"
+    )
+    for pause in (0.0, 0.01, 0.05, 0.1, 0.3, 0.0):
+        query_id = athena.start_query_execution(QueryString=sql, WorkGroup="analysts")["QueryExecutionId"]
+        time.sleep(pause)
+        athena.stop_query_execution(QueryExecutionId=query_id)
+        status = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"]
+        assert status["State"] == "CANCELLED"
+        assert status["CompletionDateTime"]
+    # Each would have taken minutes of the two that run at once: the next gets its turn.
+    query_id = athena.start_query_execution(QueryString="SELECT 1", WorkGroup="analysts")["QueryExecutionId"]
+    assert wait(ctx, query_id)["Status"]["State"] == "SUCCEEDED"
+    assert athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"]["State"] == "SUCCEEDED"
+
+
 def test_hive_tables_in_three_formats(ctx: Context) -> None:
     s3, glue = ctx.client("s3"), ctx.client("glue")
     s3.put_object(Bucket="lake", Key="csv/a.csv", Body=b'id,name,at\n1,"x, y",2024-01-01\n2,"",bad\n')

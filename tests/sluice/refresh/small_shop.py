@@ -79,6 +79,8 @@ def project() -> Project:
 class SmallShop:
     """The shop's tables in a catalog of their own."""
 
+    declared = staticmethod(project)
+
     def __init__(self, folder: Path, store: Store | None = None) -> None:
         folder.mkdir(parents=True)
         self.catalog: Catalog = SqlCatalog(
@@ -86,7 +88,7 @@ class SmallShop:
         )
         for database in ("bronze", "silver", "gold", "quarantine"):
             self.catalog.create_namespace(database)
-        self.project = project()
+        self.project = self.declared()
         self.store = store or LocalStore()
         ensure_tables(self.catalog, self.project, LocalSettings(folder=str(folder / "lake")))
 

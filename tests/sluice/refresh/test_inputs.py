@@ -6,6 +6,7 @@ import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
+from typing import NoReturn
 
 import duckdb
 import pyarrow as pa
@@ -14,7 +15,8 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.table import Table
 from pyiceberg.types import LongType, StringType
 
-from sluice.refresh.inputs import LakeFiles, register
+from sluice.confined import connect
+from sluice.refresh.inputs import LakeFiles, address, protocol, register
 from sluice.tables.files import EMPTY, snapshot_of
 
 _ROWS = pa.table(
@@ -69,10 +71,32 @@ def test_an_earlier_snapshot_an_empty_table_and_deleted_rows(table: Table) -> No
 def test_threads_that_share_a_file_read_their_own_parts(table: Table, tmp_path: Path) -> None:
     file = tmp_path / "letters"
     file.write_bytes(b"abcdefgh")
-    shared = LakeFiles(table.io, "lake").open(f"lake://{file}")
+    shared = LakeFiles(table.io, "lake", within=str(file.parent)).open(f"lake:///{file}")
     shared.seek(0)
     with ThreadPoolExecutor(1) as other:
         other.submit(shared.seek, 4).result()
         assert shared.read(2) == b"ab"
         assert other.submit(shared.read, 2).result() == b"ef"
     assert shared.read(2) == b"cd"
+
+
+@pytest.mark.parametrize("scheme", ["s3://bucket", "file:///folder", "/folder"])
+def test_addresses_of_every_kind_lie_in_what_the_connection_may_read(scheme: str) -> None:
+    class File:
+        file_path = f"{scheme}/silver/things/data/a.parquet"
+
+    class Nothing(LakeFiles):
+        def open(self, path: str, mode: str = "rb", **_: object) -> NoReturn:
+            raise FileNotFoundError(f"looked for {self._address(path)}")
+
+        def info(self, path: str, **_: object) -> dict[str, object]:
+            return {"name": path, "type": "file", "size": 100}
+
+    place = address("silver.things", File())  # type: ignore[arg-type]
+    with connect(readable=[protocol("silver.things")]) as connection:
+        known = protocol("silver.things").partition(":")[0]
+        connection.register_filesystem(Nothing(None, known, within=f"{scheme}/silver/things"))
+        with pytest.raises(Exception, match=f"looked for {File.file_path}"):
+            connection.execute(f"SELECT * FROM read_parquet('{place}')")
+        with pytest.raises(PermissionError, match="not a file of this table"):
+            Nothing(None, known, within=f"{scheme}/silver/things").open(f"{known}:///{scheme}/silver/other/a")

@@ -1,0 +1,65 @@
+"""Arrays and maps as Trino counts, joins and sorts them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlglot import exp
+
+from localaws.athena import typing as types
+from localaws.athena.arithmetic import kind_of
+from localaws.athena.errors import not_supported
+from localaws.athena.typing import DType
+from localaws.athena.unnest import DONE, call, cast
+
+
+def bracket(node: Any) -> exp.Expr:
+    """Return a subscript: of an array from one, of a map by its key."""
+    kind = kind_of(node.this)
+    if kind not in (DType.ARRAY, DType.MAP):
+        raise not_supported("a subscript on a value whose type cannot be derived")
+    index = node.expressions[0].copy()
+    safe = bool(node.args.get("safe"))
+    if kind == DType.MAP:
+        if safe:
+            return exp.Bracket(this=node.this.copy(), expressions=[index], meta={DONE: True})
+        return call("athena_key", node.this.copy(), index)
+    if node.args.get("offset") is None:
+        # sqlglot counts from zero once a literal subscript is parsed; Trino counts from one.
+        index = exp.Literal.number(int(index.name) + 1) if isinstance(index, exp.Literal) else index + 1
+    if safe:
+        return call("athena_element", node.this.copy(), index)
+    return call("athena_at", node.this.copy(), index)
+
+
+def join_array(node: Any) -> exp.Expr:
+    """Return ``array_join``."""
+    values: exp.Expr = node.this.copy()
+    element = node.this.type.expressions[0] if kind_of(node.this) == DType.ARRAY else None
+    if element is None or element.this not in (*types.TEXT, *types.INTEGERS):
+        raise not_supported("array_join of this type of array")
+    if node.args.get("null"):
+        body = call("coalesce", cast(exp.column("x"), DType.VARCHAR), node.args["null"].copy())
+        values = call("list_transform", values, exp.Lambda(this=body, expressions=[exp.to_identifier("x")]))
+    return call("array_to_string", values, node.expression.copy())
+
+
+def reduce(node: Any) -> exp.Expr:
+    """Return ``reduce`` whose output is its state."""
+    finish = node.args.get("finish")
+    if not (isinstance(finish, exp.Lambda) and finish.this.sql() == finish.expressions[0].sql()):
+        raise not_supported("reduce with an output function other than s -> s")
+    return call("list_reduce", node.this.copy(), node.args["merge"].copy(), node.args["initial"].copy())
+
+
+def sort_array(node: Any) -> exp.Expr:
+    """Return ``array_sort``, nulls last."""
+    if node.expression:
+        raise not_supported("array_sort with a comparator")
+    return call("list_sort", node.this.copy(), exp.Literal.string("ASC"), exp.Literal.string("NULLS LAST"))
+
+
+def without(node: Any) -> exp.Expr:
+    """Return ``array_remove``."""
+    body = exp.NullSafeNEQ(this=exp.column("x"), expression=node.expression.copy())
+    return call("list_filter", node.this.copy(), exp.Lambda(this=body, expressions=[exp.to_identifier("x")]))

@@ -1,0 +1,70 @@
+"""What DuckDB answers otherwise than Trino, where SQL of DuckDB's own can say it right.
+
+What fails does so by a cast: ``error()`` is volatile, and a macro that has it keeps DuckDB from taking a correlated
+subquery apart, from filtering early and from trying (``TRY``).
+"""
+
+from __future__ import annotations
+
+MACROS = (
+    # Division of unscaled decimals, rounding half up as Trino does; an overflow is an error, never a wrong number.
+    """CREATE MACRO athena_divide(n, d) AS CASE
+         WHEN d = 0 THEN CAST('DIVISION_BY_ZERO: Division by zero' AS HUGEINT)
+         ELSE sign(n) * sign(d) * ((2 * abs(n) + abs(d)) // (2 * abs(d))) END""",
+    """CREATE MACRO athena_millis(t) AS
+         make_timestamp(CAST(floor((epoch_us(t) + 500) / CAST(1000 AS DOUBLE)) AS BIGINT) * 1000)""",
+    """CREATE MACRO athena_at(a, i) AS a[CASE
+         WHEN i = 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1' AS BIGINT)
+         WHEN i < 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: Array subscript is negative: ' || i AS BIGINT)
+         WHEN i > len(a) THEN CAST('INVALID_FUNCTION_ARGUMENT: Array subscript must be less than or equal to array'
+           || ' length: ' || i || ' > ' || len(a) AS BIGINT)
+         ELSE i END]""",
+    """CREATE MACRO athena_key(m, k) AS list_extract(map_extract(m, k), CASE
+         WHEN m IS NULL OR map_contains(m, k) THEN 1
+         ELSE CAST('INVALID_FUNCTION_ARGUMENT: Key not present in map: ' || CAST(k AS VARCHAR) AS BIGINT) END)""",
+    """CREATE MACRO athena_slice(a, s, n) AS a[CASE
+         WHEN s = 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1' AS BIGINT)
+         WHEN n < 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: length must be greater than or equal to 0' AS BIGINT)
+         WHEN s < 0 AND -s > len(a) THEN 1
+         WHEN s < 0 THEN len(a) + s + 1 ELSE s END:CASE
+         WHEN s < 0 AND -s > len(a) THEN 0
+         WHEN s < 0 THEN len(a) + s + n ELSE s + n - 1 END]""",
+    """CREATE MACRO athena_substr(s, i) AS CASE
+         WHEN i = 0 OR i > length(s) OR -i > length(s) THEN CASE WHEN s IS NOT NULL AND i IS NOT NULL THEN '' END
+         ELSE substring(s, i) END""",
+    """CREATE MACRO athena_substr3(s, i, n) AS CASE
+         WHEN i = 0 OR i > length(s) OR -i > length(s) OR n <= 0
+         THEN CASE WHEN s IS NOT NULL AND i IS NOT NULL AND n IS NOT NULL THEN '' END
+         ELSE substring(s, CASE WHEN i < 0 THEN length(s) + i + 1 ELSE i END, n) END""",
+    """CREATE MACRO athena_checked(x, pattern, target) AS CASE
+         WHEN x IS NULL OR regexp_full_match(x, pattern) THEN x
+         ELSE left(x, CAST('INVALID_CAST_ARGUMENT: Cannot cast ''' || x || ''' to ' || target AS BIGINT)) END""",
+    # A moment keeps no zone here: one that is not UTC would silently be shown, and cut into days, as UTC.
+    r"""CREATE MACRO athena_moment(x) AS CASE
+         WHEN x IS NULL OR NOT regexp_matches(x, 'T.*[+-]\d\d(:?\d\d)?$') OR regexp_matches(x, '[+-]00(:?00)?$') THEN x
+         ELSE left(x, CAST('NOT_SUPPORTED: the zone of ' || x || ' is not supported by the local Athena yet' AS BIGINT))
+         END""",
+    """CREATE MACRO athena_element(a, i) AS list_extract(a, CASE
+         WHEN i = 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1' AS BIGINT) ELSE i END)""",
+    # A NULL in the array might have been the value that is looked for.
+    """CREATE MACRO athena_contains(a, x) AS CASE
+         WHEN list_contains(a, x) THEN true
+         WHEN list_count(a) < len(a) OR x IS NULL THEN NULL ELSE list_contains(a, x) END""",
+    """CREATE MACRO athena_array_max(a) AS CASE WHEN list_count(a) = len(a) THEN list_max(a) END""",
+    """CREATE MACRO athena_array_min(a) AS CASE WHEN list_count(a) = len(a) THEN list_min(a) END""",
+    """CREATE MACRO athena_array_distinct(a) AS list_filter(a, lambda x, i: list_position(a, x) = i)""",
+    """CREATE MACRO athena_sequence(first, last, step) AS generate_series(first, last, CASE
+         WHEN step = 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: step must not be zero' AS BIGINT)
+         WHEN step > 0 AND first > last THEN CAST('INVALID_FUNCTION_ARGUMENT: sequence stop value should be greater'
+           || ' than or equal to start value if step is greater than zero otherwise stop should be less than or equal'
+           || ' to start' AS BIGINT)
+         WHEN step < 0 AND first < last THEN CAST('INVALID_FUNCTION_ARGUMENT: sequence stop value should be greater'
+           || ' than or equal to start value if step is greater than zero otherwise stop should be less than or equal'
+           || ' to start' AS BIGINT)
+         ELSE step END)""",
+    # Java has no capital for it.
+    """CREATE MACRO athena_upper(x) AS replace(upper(replace(x, 'ß', chr(57344))), chr(57344), 'ß')""",
+    """CREATE MACRO athena_when_matches(x, pattern) AS CASE WHEN regexp_full_match(x, pattern) THEN x END""",
+    """CREATE MACRO athena_round_double(x, n) AS CASE
+         WHEN isnan(x) OR isinf(x) THEN x ELSE round(x, n) END""",
+)

@@ -1,0 +1,98 @@
+"""Athena's parser, as sqlglot's, but that it keeps what was written: each call's name and arguments, and literals."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+from sqlglot import exp
+from sqlglot.dialects.athena import Athena
+from sqlglot.dialects.trino import Trino
+from sqlglot.parsers.athena import AthenaTrinoParser
+from sqlglot.tokenizer_core import TokenType
+
+from localaws.athena import typing as types
+from localaws.athena.errors import QueryFailed
+from localaws.athena.signatures import CALL
+from localaws.athena.typing import DType
+
+_DECIMAL = re.compile(r"[+-]?(?P<whole>\d[\d_]*)?(?:\.(?P<fraction>\d[\d_]*)?)?")
+_MOST_DIGITS = 38
+_AROUND = (exp.Window, exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)
+
+
+def decimal_literal(self: Any, this: exp.Literal, to: exp.DataType) -> exp.Expr:
+    """Return ``DECIMAL '…'`` with the precision and scale that its digits have."""
+    found = _DECIMAL.fullmatch(this.name)
+    whole, fraction = ((found["whole"] or "").replace("_", ""), (found["fraction"] or "")) if found else ("", "")
+    fraction = fraction.replace("_", "")
+    precision = max(1, len(whole.lstrip("0")) + len(fraction))
+    if not (whole or fraction) or to.expressions or precision > _MOST_DIGITS:
+        raise QueryFailed("INVALID_LITERAL", f"line 1:1: '{this.name}' is not a valid DECIMAL literal")
+    sign = "-" if this.name.startswith("-") else ""
+    return exp.Cast(
+        this=exp.Literal.string(f"{sign}{whole or '0'}.{fraction}".removesuffix(".")),
+        to=types.decimal(precision, len(fraction)),
+    )
+
+
+class AthenaParser(AthenaTrinoParser):
+    """Notes on every node that a function's call became which call it was (``CALL``)."""
+
+    TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Any]] = {
+        **AthenaTrinoParser.TYPE_LITERAL_PARSERS,
+        DType.DECIMAL: decimal_literal,
+    }
+
+    def __init__(self) -> None:
+        super().__init__(dialect=Trino())
+        self._calls: list[list[Any] | None] = []
+
+    def _parse_function_call(self, *args: Any, **kwargs: Any) -> exp.Expr | None:
+        name, following, before = self._curr, self._next, self._index
+        called = bool(name and following and following.token_type == TokenType.L_PAREN)
+        self._calls.append(None)
+        try:
+            found: exp.Expr | None = super()._parse_function_call(*args, **kwargs)
+        finally:
+            arguments = self._calls.pop()
+        if called and found is not None and self._index > before + 1:
+            node = found
+            while isinstance(node, _AROUND):
+                node = node.this
+            own_grammar = name.text.upper() in self.FUNCTION_PARSERS
+            node.meta[CALL] = (name.text.lower(), _places(node, None if own_grammar else arguments))
+        return found
+
+    def _parse_function_args(self, alias: bool = False) -> list[exp.Expr]:
+        found: list[exp.Expr] = super()._parse_function_args(alias)
+        if self._calls and self._calls[-1] is None:
+            self._calls[-1] = list(found)
+        return found
+
+
+def parse_statements(sql: str) -> list[exp.Expr]:
+    """Return the statements in ``sql``; errors are sqlglot's."""
+    tokens = Athena().tokenize(sql)
+    if tokens and tokens[0].token_type == TokenType.HIVE_TOKEN_STREAM:
+        return [tree for tree in Athena().parser().parse(tokens, sql) if tree is not None]
+    return [tree for tree in AthenaParser().parse(tokens, sql) if tree is not None]
+
+
+def _places(node: exp.Expr, arguments: list[Any] | None) -> list[tuple[str, int | None] | None]:
+    """Return where each argument of a call stands in the node that it became; None for what was turned around."""
+    where: dict[int, tuple[str, int | None]] = {}
+    for key, value in node.args.items():
+        if isinstance(value, exp.Expr):
+            where[id(value)] = (key, None)
+        elif isinstance(value, list):
+            where.update({id(part): (key, index) for index, part in enumerate(value) if isinstance(part, exp.Expr)})
+    if arguments is None:  # a form of its own grammar: what it has is what was given
+        return list(where.values())
+    return [where.get(id(argument)) or _literal_place(argument) for argument in arguments]
+
+
+def _literal_place(argument: Any) -> tuple[str, int | None] | None:
+    if isinstance(argument, exp.Literal):
+        return ("'text'" if argument.is_string else "'number'"), None
+    return None

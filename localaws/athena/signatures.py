@@ -1,0 +1,186 @@
+"""Every function that the local Athena has: how many arguments of which types. A call of anything else is refused.
+
+One letter is one argument's type (``_KINDS``); ``+`` after the last one: one or more of it. ``|`` stands between
+overloads. An overload is here only if each of its arguments is used by the function's rule.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlglot import exp
+
+from localaws.athena import typing as types
+from localaws.athena.errors import not_supported
+from localaws.athena.typing import DType
+
+#: Where the parser notes on a node which call it was: the function's name, and where its arguments stand in the node.
+CALL = "athena_call"
+#: Where an argument stands that the parser has made something else of: a literal's kind is all that is left of it.
+LITERALS = {"'text'": DType.VARCHAR, "'number'": DType.INT}
+
+_NUMBERS = {*types.INTEGERS, *types.FLOATS, DType.DECIMAL}
+_KINDS: dict[str, tuple[str, frozenset[DType] | None]] = {
+    "X": ("any", None),
+    "T": ("varchar", frozenset(types.TEXT)),
+    "N": ("number", frozenset(_NUMBERS)),
+    "I": ("integer", frozenset(types.INTEGERS)),
+    "F": ("double", frozenset(types.FLOATS)),
+    "B": ("boolean", frozenset({DType.BOOLEAN})),
+    "D": ("date", frozenset({DType.DATE})),
+    "S": ("timestamp", frozenset(types.TIMESTAMPS)),
+    "Z": ("timestamp with time zone", frozenset({DType.TIMESTAMPTZ})),
+    "U": ("interval", frozenset({DType.INTERVAL})),
+    "A": ("array", frozenset({DType.ARRAY})),
+    "M": ("map", frozenset({DType.MAP})),
+    "J": ("json", frozenset({DType.JSON})),
+    "V": ("varbinary", frozenset({DType.VARBINARY, DType.BINARY})),
+    "L": ("function", frozenset()),
+}
+_MOMENT = "D|S|Z"
+_TIME = "S|Z"
+
+SIGNATURES: dict[str, str] = {
+    # aggregates
+    "count": "|X", "count_if": "B", "sum": "X", "avg": "X", "min": "X", "max": "X", "arbitrary": "X", "any_value": "X",
+    "approx_distinct": "X", "approx_percentile": "NF", "max_by": "XX", "min_by": "XX", "bool_and": "B", "bool_or": "B",
+    "every": "B", "array_agg": "X", "map_agg": "XX", "histogram": "X", "listagg": "T|TT", "stddev": "N",
+    "stddev_samp": "N", "stddev_pop": "N", "variance": "N", "var_samp": "N", "var_pop": "N", "corr": "FF",
+    "covar_pop": "FF", "covar_samp": "FF", "grouping": "X+",
+    # windows
+    "row_number": "", "rank": "", "dense_rank": "", "percent_rank": "", "cume_dist": "", "ntile": "I",
+    "lag": "X|XI|XIX", "lead": "X|XI|XIX", "first_value": "X", "last_value": "X", "nth_value": "XI",
+    # conditions
+    "coalesce": "XX+", "nullif": "XX", "if": "BX|BXX", "try": "X", "greatest": "X+", "least": "X+", "typeof": "X",
+    # numbers
+    "abs": "N", "sign": "N", "ceil": "N", "ceiling": "N", "floor": "N", "round": "N|NI", "truncate": "F", "mod": "NN",
+    "power": "NN", "pow": "NN", "sqrt": "N", "cbrt": "N", "ln": "N", "exp": "N", "log": "NN", "log2": "N",
+    "log10": "N", "degrees": "N", "radians": "N", "sin": "N", "cos": "N", "tan": "N", "acos": "N", "asin": "N",
+    "atan": "N", "atan2": "NN", "pi": "", "rand": "", "random": "", "is_nan": "F", "is_finite": "F",
+    "is_infinite": "F", "infinity": "", "nan": "",
+    # text
+    "lower": "T", "upper": "T", "length": "T|V", "trim": "T|TT", "ltrim": "T", "rtrim": "T", "substr": "TI|TII",
+    "substring": "TI|TII", "strpos": "TT", "position": "TT", "replace": "TT|TTT", "reverse": "T|A", "concat": "XX+",
+    "concat_ws": "TT+", "split": "TT", "split_part": "TTI", "lpad": "TIT", "rpad": "TIT", "chr": "I",
+    "codepoint": "T", "starts_with": "TT", "levenshtein_distance": "TT", "translate": "TTT", "regexp_like": "TT",
+    "regexp_extract": "TT|TTI", "regexp_replace": "TT|TTT", "regexp_count": "TT", "url_extract_host": "T",
+    "url_extract_path": "T", "url_extract_query": "T", "url_extract_protocol": "T", "url_extract_parameter": "TT",
+    "url_decode": "T", "url_encode": "T", "split_to_map": "TTT", "uuid": "",
+    # bytes
+    "to_utf8": "T", "from_utf8": "V", "to_hex": "V", "from_hex": "T", "md5": "V", "sha256": "V",
+    # json
+    "json_extract": "TT|JT", "json_extract_scalar": "TT|JT", "json_parse": "T", "json_format": "J",
+    "json_array_length": "T|J",
+    # dates and times
+    **dict.fromkeys((
+        "year", "quarter", "month", "week", "week_of_year", "day", "day_of_month", "day_of_week", "dow", "day_of_year",
+        "doy", "year_of_week",
+    ), _MOMENT),
+    **dict.fromkeys(("hour", "minute", "second", "millisecond"), _TIME),
+    "extract": "XD|XS|XZ", "date": "D|S|Z|T", "date_add": "TID|TIS|TIZ",
+    "date_diff": "TDD|TSS|TZZ|TDS|TSD|TSZ|TZS|TDZ|TZD",
+    "date_trunc": "TD|TS|TZ", "date_format": "DT|ST|ZT", "date_parse": "TT", "format_datetime": "DT|ST|ZT",
+    "from_unixtime": "N", "to_unixtime": _MOMENT, "from_iso8601_date": "T", "from_iso8601_timestamp": "T", "now": "",
+    "at_timezone": "ST|ZT",
+    # arrays, maps, rows
+    "cardinality": "A|M", "contains": "AX", "element_at": "AI|MX", "array_distinct": "A", "array_sort": "A",
+    "array_max": "A", "array_min": "A", "array_position": "AX", "array_remove": "AX", "array_join": "AT|ATT",
+    "slice": "AII", "filter": "AL", "transform": "AL", "reduce": "AXLL", "any_match": "AL", "all_match": "AL",
+    "flatten": "A", "map": "|AA", "map_keys": "M", "map_values": "M", "map_concat": "MM+",
+    "sequence": "II|III|DD|DDU|SSU", "row": "X+",
+}  # fmt: skip
+
+#: Forms of their own grammar, whose nodes have rules of their own.
+SPECIAL = frozenset({"cast", "try_cast", "exists", "unnest", "any", "all", "some"})
+
+
+def check_names(tree: exp.Expr) -> None:
+    """Refuse by name a call of a function that is not in the table, or with another number of arguments."""
+    for node in tree.walk():
+        if (noted := node.meta.get(CALL)) is None:
+            continue
+        name, places = noted
+        if name in SPECIAL:
+            continue
+        if name not in SIGNATURES:
+            raise not_supported(f"the function '{name}'")
+        if isinstance(node, exp.Count) and isinstance(node.this, exp.Distinct) and len(node.this.expressions) > 1:
+            raise not_supported("count(DISTINCT …) of several columns")
+        if not any(_fits_number(overload, len(places)) for overload in overloads(name)):
+            given = f"{len(places)} argument{'s' * (len(places) != 1)}"
+            raise not_supported(f"{name} with {given}", allowed=allowed(name))
+
+
+def check_types(tree: exp.Expr) -> None:
+    """Refuse by name a call whose arguments have types that no rule of the function is made for."""
+    for node in tree.walk():
+        if (noted := node.meta.get(CALL)) is None or noted[0] in SPECIAL:
+            continue
+        name, places = noted
+        kinds = [_kind(node, place) for place in places]
+        possible = [o for o in overloads(name) if _fits_number(o, len(kinds))]
+        if not any(all(_fits(letter, kind) for letter, kind in _pairs(overload, kinds)) for overload in possible):
+            raise not_supported(f"{name}({', '.join(map(_shown, kinds))})", allowed=allowed(name))
+        if unknown := [place for place, kind in enumerate(kinds) if kind is not None and kind[0] == DType.UNKNOWN]:
+            meant = {tuple(letter for letter, _ in _pairs(overload, kinds))[unknown[0]] for overload in possible}
+            if not (len(meant) == 1 or meant <= set("DSZ")):
+                raise not_supported(f"{name} of a value whose type cannot be derived", allowed=allowed(name))
+
+
+def overloads(name: str) -> list[str]:
+    """Return the argument letters of each overload."""
+    return SIGNATURES[name].split("|")
+
+
+def allowed(name: str) -> str:
+    """Return every form of a function that is carried, in words."""
+    forms = []
+    for overload in overloads(name):
+        words = [_KINDS[letter][0] for letter in overload.removesuffix("+")]
+        forms.append(f"{name}({', '.join(words)}{', …' * overload.endswith('+')})")
+    return " or ".join(forms)
+
+
+def _fits_number(overload: str, count: int) -> bool:
+    letters = overload.removesuffix("+")
+    return count >= len(letters) if overload.endswith("+") else count == len(letters)
+
+
+def _pairs(overload: str, kinds: list[Any]) -> list[tuple[str, Any]]:
+    letters = overload.removesuffix("+")
+    return list(zip(letters + letters[-1:] * (len(kinds) - len(letters)), kinds, strict=True))
+
+
+def _kind(node: exp.Expr, place: tuple[str, int | None] | None) -> tuple[DType, Any] | None:
+    """Return an argument's kind; None where the parser has made something else of it."""
+    if place is None:
+        return None
+    key, index = place
+    if key in LITERALS:
+        return LITERALS[key], exp.DataType(this=LITERALS[key])
+    found = node.args.get(key)
+    argument = found[index] if index is not None and isinstance(found, list) and index < len(found) else found
+    if not isinstance(argument, exp.Expr) or isinstance(argument, exp.Var | exp.Star | exp.JSONPath):
+        return None
+    if isinstance(argument, exp.Lambda):
+        return DType.USERDEFINED, argument
+    if argument.type is None:
+        return DType.UNKNOWN, None
+    return argument.type.this, argument.type
+
+
+def _fits(letter: str, kind: tuple[DType, Any] | None) -> bool:
+    if kind is None:
+        return letter != "L"
+    if letter == "L" or kind[0] == DType.USERDEFINED:
+        return letter == "L" and kind[0] == DType.USERDEFINED
+    wanted = _KINDS[letter][1]
+    return wanted is None or kind[0] in wanted or kind[0] in (DType.NULL, DType.UNKNOWN)
+
+
+def _shown(kind: tuple[DType, Any] | None) -> str:
+    if kind is None:
+        return "…"
+    if kind[0] == DType.USERDEFINED:
+        return "function"
+    return "unknown" if kind[1] is None or kind[0] == DType.UNKNOWN else types.trino_name(kind[1])

@@ -1,0 +1,48 @@
+"""What a column's rules may be: each is read as the column's type before anything is made of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sluice.contracts.types import ColumnType
+from sluice.ingestion.convert import arrow_type
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,38}")
+_NUMBER = re.compile(r"[+-]?([0-9]{1,38}(\.[0-9]{0,38})?|\.[0-9]{1,38})([eE][+-]?[0-9]{1,3})?")
+
+
+def read_bound(text: str, kind: ColumnType) -> str:
+    """Return a least or greatest value as it is compared with; ``ValueError`` says what is allowed."""
+    if kind.name == "date":
+        return date.fromisoformat(text).isoformat()
+    if kind.name == "timestamp":
+        moment = datetime.fromisoformat(text.removesuffix("Z"))
+        if moment.tzinfo is not None:
+            raise ValueError(f"{text!r} has a time zone; timestamps are UTC")
+        return moment.isoformat(sep=" ")
+    whole = kind.name in ("int", "bigint")
+    if not (_WHOLE if whole else _NUMBER).fullmatch(text):
+        raise ValueError(f"{text!r} is not a {'whole ' if whole else ''}number, and the column is {kind}")
+    return text
+
+
+def refuse_pattern(pattern: str) -> None:
+    """Raise ``ValueError`` for a pattern that the engines (RE2) do not read, though Python does."""
+    try:
+        pc.match_substring_regex(pa.array([""]), pattern)
+    except pa.ArrowInvalid as error:
+        raise ValueError(str(error).rpartition(": ")[2]) from error
+
+
+def refuse_values(values: Sequence[str], kind: ColumnType) -> None:
+    """Raise ``ValueError`` for allowed values that no value of the column could be."""
+    for value in values:
+        try:
+            pa.array([value]).cast(arrow_type(kind))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise ValueError(f"{value!r} is not a {kind}") from error

@@ -1,0 +1,141 @@
+"""Binds what contracts declare in SQL on empty tables: what is not there, or does not fit, is found with no data."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import duckdb
+import pyarrow as pa
+
+from sluice.confined import connect, literal, only_query, quoted, said
+from sluice.contracts import Contract
+from sluice.errors import ContractError
+from sluice.project import CompiledCheck
+from sluice.runs import COMPARISONS
+from sluice.tables.arrow import added
+from sluice.transforms.checks import stated_checks
+
+_ADDED_TYPES = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.timestamp("us"): "TIMESTAMP", pa.bool_(): "BOOLEAN"}
+_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
+
+
+class Unbound(NamedTuple):
+    """A check that does not bind: the ``place``-th that the contract of ``table`` states, the ``field``, and why."""
+
+    table: str
+    place: int
+    field: str
+    why: str
+
+
+def empty_tables(contracts: Iterable[Contract]) -> duckdb.DuckDBPyConnection:
+    """Return a confined DuckDB with every contracted table, empty."""
+    connection = connect()
+    for contract in contracts:
+        columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in column_types(contract).items())
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(contract.database)}")
+        try:
+            connection.execute(f"CREATE TABLE {quoted(contract.table)} ({columns})")
+        except duckdb.Error as error:
+            raise ContractError(
+                f"{contract.file}: {contract.table} cannot be a table on DuckDB: {said(error)}.",
+                safe="nothing was deployed or changed.",
+                next_step="mend the contract's columns, then run `sluice check`.",
+            ) from error
+    return connection
+
+
+def column_types(contract: Contract) -> dict[str, str]:
+    """Return DuckDB's type of each column, those that Sluice adds included."""
+    own = {column.name: column.type.duckdb for column in contract.columns}
+    return own | {column.name: _ADDED_TYPES[column.type] for column in added(contract)}
+
+
+def unbound_checks(contracts: Iterable[Contract]) -> Iterator[Unbound]:
+    """Yield each stated check that would fail for what it says, not for what it finds."""
+    by_table = {contract.table: contract for contract in contracts}
+    if not any(contract.checks for contract in by_table.values()):
+        return
+    with empty_tables(by_table.values()) as connection:
+        for table, contract in by_table.items():
+            for place, check in enumerate(contract.checks):
+                # One by one, so that each is told with its own place.
+                alone = Contract(contract.name, contract.database, contract.columns, checks=(check,), file="")
+                try:
+                    (compiled,) = stated_checks(alone, by_table)
+                except ContractError as error:
+                    yield Unbound(
+                        table, place, "query", error.what.removeprefix(f": the check {check.name!r}: ").rstrip(".")
+                    )
+                    continue
+                if problem := _problem(connection, contract, compiled, by_table):
+                    yield Unbound(table, place, *problem)
+
+
+def _problem(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, check: CompiledCheck, others: Mapping[str, Contract]
+) -> tuple[str, str] | None:
+    own = column_types(contract)
+    if missing := [name for name in check.columns if name not in own]:
+        return "arguments", f"{contract.table} has no column {missing[0]}; allowed: {', '.join(own)}"
+    if check.kind == "foreign_key":
+        return _foreign_key_problem(contract, check, others)
+    relations = {"table": contract.table, "previous": contract.table, **{name: name for name in check.reads}}
+    query = check.duckdb
+    for placeholder, name in relations.items():
+        query = query.replace(f"{{{placeholder}}}", quoted(name))
+    try:
+        only_query(connection, query, relations.values())
+        ((_, kind, *_),) = connection.execute(f"DESCRIBE SELECT * FROM ({query})").fetchall()
+    except (duckdb.Error, PermissionError) as error:
+        return "query", said(error)
+    return _operand_problem(connection, check, kind)
+
+
+def _foreign_key_problem(
+    contract: Contract, check: CompiledCheck, others: Mapping[str, Contract]
+) -> tuple[str, str] | None:
+    if check.references not in others:
+        return "to", f"{check.references} is referred to, but no contract declares it"
+    theirs = column_types(others[check.references])
+    if missing := [name for name in check.referenced if name not in theirs]:
+        return "to", f"{check.references} has no column {missing[0]}; allowed: {', '.join(theirs)}"
+    mine = column_types(contract)
+    for own, other in zip(check.columns, check.referenced, strict=True):
+        # DuckDB would compare more than that, by casts that Spark does not know.
+        if mine[own] != theirs[other] and not (_is_number(mine[own]) and _is_number(theirs[other])):
+            return "to", f"{own} is {mine[own].lower()} and {other} is {theirs[other].lower()}: they cannot be compared"
+    return None
+
+
+def _operand_problem(connection: duckdb.DuckDBPyConnection, check: CompiledCheck, kind: str) -> tuple[str, str] | None:
+    """Refuse a value that cannot be compared with what the contract compares it with."""
+    operands = check.operand if isinstance(check.operand, list) else [check.operand]
+    if (check.operator in COMPARISONS) == isinstance(check.operand, list) or len(operands) not in (1, 2):
+        return check.operator, f"{check.operand!r} is not allowed; {check.operator} takes " + (
+            "one value" if check.operator in COMPARISONS else "a list of the least and the greatest"
+        )
+    for operand in operands:
+        if not _comparable(connection, operand, kind):
+            return check.operator, f"the query gives {kind.lower()}, which cannot be compared with {operand!r}"
+    return None
+
+
+def _comparable(connection: duckdb.DuckDBPyConnection, operand: Any, kind: str) -> bool:
+    if isinstance(operand, bool):
+        return kind == "BOOLEAN"
+    if isinstance(operand, int | float):
+        return _is_number(kind)
+    if isinstance(operand, dt.date):
+        return kind == "DATE" or kind.startswith("TIMESTAMP")
+    try:
+        connection.execute(f"SELECT CAST({literal(str(operand))} AS {kind})")
+    except duckdb.Error:
+        return False
+    return not _is_number(kind)
+
+
+def _is_number(kind: str) -> bool:
+    return kind.partition("(")[0] in _NUMBERS

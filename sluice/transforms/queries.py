@@ -1,0 +1,148 @@
+"""What a declared query may say: one SELECT of contracted tables, with functions that only look at their arguments.
+
+An allow-list over the parsed tree: what is not named here is refused by name. It is the first of two walls; the second
+is the engine's own confinement (``sluice.confined``, ``sluice.spark.lake``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+#: Stand for ``{table}`` and ``{previous}`` while the text is parsed.
+_STAND_INS = {"{table}": "sluice_audited", "{previous}": "sluice_previous"}
+_LONGEST_SHOWN = 60
+_OWN = frozenset(_STAND_INS.values())
+
+_SHAPE: tuple[type, ...] = (
+    exp.Select, exp.From, exp.Join, exp.Where, exp.Group, exp.Cube, exp.Rollup, exp.GroupingSets, exp.Having,
+    exp.Order, exp.Ordered, exp.Limit, exp.Offset, exp.Subquery, exp.With, exp.CTE, exp.Union, exp.Intersect,
+    exp.Except, exp.Table, exp.TableAlias, exp.Column, exp.Identifier, exp.Alias, exp.Star, exp.Literal, exp.Null,
+    exp.Boolean, exp.Paren, exp.Tuple, exp.Not, exp.Neg, exp.Is, exp.Between, exp.In, exp.Exists, exp.Like,
+    exp.Escape, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.And, exp.Or,
+    exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.DPipe, exp.Interval, exp.Var, exp.DataType, exp.DataTypeParam,
+    exp.Distinct, exp.Filter, exp.Window, exp.WindowSpec, exp.Cast, exp.TryCast, exp.Case, exp.If,
+)  # fmt: skip
+_FUNCTIONS: dict[type, str] = {
+    exp.Count: "count", exp.CountIf: "count_if", exp.Sum: "sum", exp.Avg: "avg", exp.Min: "min", exp.Max: "max",
+    exp.LogicalAnd: "bool_and", exp.LogicalOr: "bool_or", exp.StddevSamp: "stddev_samp", exp.StddevPop: "stddev_pop",
+    exp.ApproxDistinct: "approx_distinct", exp.ArgMax: "max_by", exp.ArgMin: "min_by", exp.Corr: "corr",
+    exp.Stddev: "stddev", exp.Variance: "variance", exp.VariancePop: "var_pop",
+    exp.RowNumber: "row_number", exp.Rank: "rank", exp.DenseRank: "dense_rank", exp.Lag: "lag", exp.Lead: "lead",
+    exp.FirstValue: "first_value", exp.LastValue: "last_value",
+    exp.Coalesce: "coalesce", exp.Nullif: "nullif", exp.Greatest: "greatest", exp.Least: "least",
+    exp.Abs: "abs", exp.Round: "round", exp.Floor: "floor", exp.Ceil: "ceil", exp.Sign: "sign", exp.Sqrt: "sqrt",
+    exp.Pow: "power", exp.Exp: "exp", exp.Ln: "ln",
+    exp.Lower: "lower", exp.Upper: "upper", exp.Length: "length", exp.Trim: "trim", exp.Substring: "substr",
+    exp.Replace: "replace", exp.Concat: "concat", exp.StrPosition: "strpos", exp.StartsWith: "starts_with",
+    exp.SplitPart: "split_part", exp.ConcatWs: "concat_ws", exp.Reverse: "reverse", exp.RegexpLike: "regexp_like",
+    exp.Year: "year", exp.Month: "month", exp.Day: "day", exp.DayOfMonth: "day", exp.Hour: "hour",
+    exp.Minute: "minute", exp.Second: "second", exp.Quarter: "quarter", exp.DateAdd: "date_add",
+    exp.DateDiff: "date_diff", exp.DateTrunc: "date_trunc", exp.TimestampTrunc: "date_trunc", exp.Extract: "extract",
+    exp.Date: "date", exp.CurrentDate: "current_date", exp.CurrentTimestamp: "current_timestamp",
+}  # fmt: skip
+_TYPES = {
+    exp.DType.BOOLEAN, exp.DType.TINYINT, exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT, exp.DType.FLOAT,
+    exp.DType.DOUBLE, exp.DType.DECIMAL, exp.DType.VARCHAR, exp.DType.TEXT, exp.DType.CHAR, exp.DType.DATE,
+    exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ, exp.DType.INTERVAL,
+}  # fmt: skip
+ALLOWED_FUNCTIONS: tuple[str, ...] = tuple(sorted({*_FUNCTIONS.values(), "cast", "try_cast", "case", "if"}))
+
+
+class RefusedQuery(ValueError):
+    """A declared query is more than it may be; the message says what and what is allowed."""
+
+
+@dataclass(frozen=True)
+class DeclaredQuery:
+    """A query that may run: its ``tree``, and the contracted tables that it names beside its own."""
+
+    tree: exp.Expr
+    tables: tuple[str, ...]
+
+    def spelled(self, dialect: str) -> str:
+        """Return the query for an engine: ``{table}``, ``{previous}`` and ``{database.table}`` stand for relations."""
+        tree = self.tree.copy()
+        for identifier in tree.find_all(exp.Identifier):
+            # A name that is a word of one engine's language is none of the other's.
+            identifier.set("quoted", True)
+        text = tree.sql(dialect=dialect, comments=False)
+        mark = "`" if dialect == "spark" else '"'
+        for placeholder, stand_in in _STAND_INS.items():
+            text = text.replace(f"{mark}{stand_in}{mark}", placeholder)
+        for table in self.tables:
+            text = text.replace(".".join(f"{mark}{part}{mark}" for part in table.split(".")), f"{{{table}}}")
+        return text
+
+
+def declared_query(text: str, contracted: Collection[str]) -> DeclaredQuery:
+    """Return the query in Athena's SQL that ``text`` is; ``RefusedQuery`` when it is anything else."""
+    for placeholder, stand_in in _STAND_INS.items():
+        text = text.replace(placeholder, stand_in)
+    try:
+        found = [tree for tree in sqlglot.parse(text, read="athena") if tree is not None]
+    except (SqlglotError, RecursionError) as error:
+        raise RefusedQuery(f"it is not a query in Athena's SQL: {str(error).splitlines()[0]}") from None
+    if len(found) != 1:
+        raise RefusedQuery(f"it holds {len(found)} statements; a check is one SELECT")
+    tree = found[0]
+    if not isinstance(tree, exp.Query):
+        raise RefusedQuery(f"{_shown(tree)!r} is no query; a check is one SELECT")
+    for node in tree.walk():
+        _refuse_unknown(node)
+    tables = _tables(tree, contracted)
+    for text_value in (node.name for node in tree.find_all(exp.Literal) if node.is_string):
+        if any(name in text_value for name in (*_OWN, *(f"{{{table}}}" for table in tables))):
+            raise RefusedQuery("a placeholder stands for a table, and is not allowed inside a text")
+    if len(tree.selects) != 1 or isinstance(tree.selects[0], exp.Star) or tree.selects[0].is_star:
+        raise RefusedQuery("a check selects exactly one value: one column, by expression")
+    return DeclaredQuery(tree, tables)
+
+
+def _refuse_unknown(node: exp.Expr) -> None:
+    """Refuse a node that is not on the list, or that carries more than its like may."""
+    if isinstance(node, exp.Func) and type(node) not in _FUNCTIONS and type(node) not in _SHAPE:
+        name = node.name if isinstance(node, exp.Anonymous | exp.AnonymousAggFunc) else node.sql_name()
+        raise RefusedQuery(f"the function {name.lower()!r} is not allowed; allowed: {', '.join(ALLOWED_FUNCTIONS)}")
+    if type(node) not in _SHAPE and type(node) not in _FUNCTIONS:
+        raise RefusedQuery(
+            f"{_shown(node)!r} ({type(node).__name__.lower()}) is not allowed; a check is one plain SELECT of "
+            "contracted tables"
+        )
+    if isinstance(node, exp.DataType) and (node.this not in _TYPES or node.args.get("nested")):
+        raise RefusedQuery(f"a cast to {_shown(node)!r} is not allowed")
+    if isinstance(node, exp.With) and node.args.get("recursive"):
+        raise RefusedQuery("WITH RECURSIVE is not allowed: it may never end")
+
+
+def _tables(tree: exp.Expr, contracted: Collection[str]) -> tuple[str, ...]:
+    """Return the contracted tables that are named; refuse every other relation."""
+    named = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+    if taken := named & _OWN:
+        raise RefusedQuery(f"WITH {taken.pop()} is not allowed: the name stands for the table that is checked")
+    others = set()
+    for table in tree.find_all(exp.Table):
+        if not isinstance(table.this, exp.Identifier) or table.catalog:
+            raise RefusedQuery(f"{_shown(table)!r} is no contracted table")
+        extra = {key for key, value in table.args.items() if value} - {"this", "db", "alias", "joins"}
+        if extra:
+            raise RefusedQuery(f"{_shown(table)!r} is more than a table: {', '.join(sorted(extra))} is not allowed")
+        name = f"{table.db}.{table.name}".lower() if table.db else table.name.lower()
+        if table.db and name in contracted:
+            table.set("db", exp.to_identifier(table.db.lower()))
+            table.set("this", exp.to_identifier(table.name.lower()))
+            others.add(name)
+        elif table.db or name not in named | _OWN:
+            raise RefusedQuery(
+                f"{name!r} is no contracted table; allowed: {{table}}, {{previous}}, <database>.<table> of a contract"
+            )
+    return tuple(sorted(others))
+
+
+def _shown(node: exp.Expr) -> str:
+    text = node.sql(dialect="athena")
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"

@@ -1,0 +1,23 @@
+"""Synthesis refuses what `sluice check` refuses: nothing is deployed that was not bound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infra.app import declared_project
+from sluice.errors import ContractError
+from tests.sluice.hostile import HOSTILE, filled
+from tests.sluice.test_confined import CONTRACT
+
+
+@pytest.mark.parametrize(
+    "text", [*HOSTILE, "SELECT count(*) FROM {table} WHERE nothing = 1", "SELECT 1 FROM silver.no"]
+)
+def test_synthesis_refuses_it_with_its_place(text: str, tmp_path: Path) -> None:
+    contracts = tmp_path / "contracts"
+    contracts.mkdir()
+    (contracts / "things.yaml").write_text(CONTRACT.format(query=filled(text, tmp_path).replace("'", "''")))
+    with pytest.raises(ContractError, match=r"things\.yaml:15: schema\.0\.quality\.0\.query: "):
+        declared_project([contracts])
