@@ -51,13 +51,15 @@ def actions_of(handler: Path) -> set[str]:
     reached = {f"{handler}:handler"}
     while True:
         names = {name for key in reached for name in parts[key].names}
+        # A private function is called in its own module alone, and many modules have a ``_commit`` or a ``_read``.
+        named_in = {(key.partition(":")[0], name) for key in reached for name in parts[key].names}
         called = {name for key in reached for name in parts[key].called}
         attributes = {name for key in reached for name in parts[key].attributes} - _fields() | called
         more = {
             key
             for key, part in parts.items()
             if (name := key.rpartition(":")[2])
-            and (name in attributes or name.startswith("__") if part.owner else name in names)
+            and (name in attributes or name.startswith("__") if part.owner else _is_named(key, name, names, named_in))
             and (not part.owner or part.owner in names & classes)
         }
         if more <= reached:
@@ -106,6 +108,11 @@ def _part(body: ast.AST, owner: str = "") -> Part:
                 assert isinstance(operation, ast.Constant)
                 part.calls.add(f"{_service(node.func.value)}:{operation.value}")
     return part
+
+
+def _is_named(key: str, name: str, names: set[str], named_in: set[tuple[str, str]]) -> bool:
+    """Tell whether a function is mentioned where its name can mean it."""
+    return (key.partition(":")[0], name) in named_in if name.startswith("_") else name in names
 
 
 def _service(node: ast.expr) -> str | None:

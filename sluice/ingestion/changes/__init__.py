@@ -19,7 +19,7 @@ from sluice.contracts import Contract
 from sluice.ingestion.changes.change import CHANGE_FORMATS, Change, Operation, Refused
 from sluice.ingestion.changes.debezium import decode_debezium
 from sluice.ingestion.changes.dms import decode_dms
-from sluice.ingestion.readers.json_keys import TOO_DEEP, key_problem
+from sluice.ingestion.readers.json_keys import TOO_DEEP, key_problem, too_deep
 from sluice.ingestion.readers.text import undecodable
 from sluice.ingestion.records import Reason
 
@@ -38,6 +38,8 @@ def decode(raw: bytes, change_format: str, contract: Contract) -> Change | Reaso
     decoder = _DECODERS[change_format]
     if reason := undecodable(raw):
         return reason
+    if too_deep(raw):
+        return TOO_DEEP
     try:
         change = decoder(raw, contract)
         return (key_problem(raw) if raw.strip() else None) or change
@@ -45,5 +47,3 @@ def decode(raw: bytes, change_format: str, contract: Contract) -> Change | Reaso
         return refused.reason
     except msgspec.DecodeError as error:
         return Reason("malformed_record", f"not JSON that can be read: {error}")
-    except RecursionError:
-        return TOO_DEEP

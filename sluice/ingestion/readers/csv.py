@@ -44,7 +44,7 @@ class _Text:
 
     data: bytes
     lines: Lines | None = None
-    runs: tuple[tuple[Run, int], ...] = ()
+    spans: tuple[tuple[Run, int], ...] = ()
 
 
 def read_csv(source: Source, contract: Contract) -> Iterator[Block]:
@@ -166,7 +166,7 @@ def _whole(pending: bytearray, grammar: Grammar, *, final: bool) -> Iterator[_Te
             del pending[: len(data)]
             continue
         search = Search(bytes(pending), grammar, final=final)
-        runs = _decodable(search.lines, search.runs())
+        runs = _decodable(search.lines, search.spans())
         counted = _counted(search.lines, runs)
         while part := tuple(islice(counted, ROWS_AT_ONCE)):
             yield _Text(b"", search.lines, part)
@@ -199,7 +199,7 @@ def _parse(text: _Text, layout: _Layout, first: int) -> Block:
     numbers: list[range] = []
     rejected: list[Rejected] = []
     number = first
-    for run, records in text.runs:
+    for run, records in text.spans:
         if run.reason is not None:
             rejected.append(Rejected(number, (run.reason,), text.lines.bytes_of(run.first, run.end)))
         elif records:
@@ -309,7 +309,7 @@ def _columns(data: bytes, layout: _Layout) -> tuple[pa.Table, list[tuple[int, in
 def _records(data: bytes, grammar: Grammar) -> pa.Array:
     """Return the records of a text that keeps to the grammar, each without its line end."""
     search = Search(data, grammar, final=True)
-    lines, runs = search.lines, list(search.runs())
+    lines, runs = search.lines, list(search.spans())
     if not any(run.joined for run in runs):
         kept = lines.array.filter(pc.invert(pc.is_in(lines.array, _BLANK)))
         return pc.replace_substring_regex(kept, r"\r\z", "") if b"\r" in data else kept

@@ -75,7 +75,7 @@ class Search:
         """Return how many bytes all runs make up; the rest is a record that goes on after the text."""
         return len(self.lines.data) if self.unfinished is None else self.lines.start(self.unfinished)
 
-    def runs(self) -> Iterator[Run]:
+    def spans(self) -> Iterator[Run]:
         """Yield the runs in order."""
         at = 0
         for line in self._suspects():

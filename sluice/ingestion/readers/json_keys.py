@@ -26,7 +26,7 @@ class _Repeated(Exception):
 
 def key_problem(raw: bytes) -> Reason | None:
     """Return why ``raw``, UTF-8, has no one meaning: a key twice in one object, at any depth; none when it has."""
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
+    if too_deep(raw):
         return TOO_DEEP
     try:
         if b"\\" not in raw and raw.count(b'"') == _quotes(orjson.loads(raw)):
@@ -43,6 +43,11 @@ def key_problem(raw: bytes) -> Reason | None:
     except ValueError as error:
         return Reason("malformed_record", f"not JSON that can be read: {error}")
     return None
+
+
+def too_deep(raw: bytes) -> bool:
+    """Tell whether ``raw`` is nested deeper than is read; how far a parser would get depends on who calls it."""
+    return raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(raw) > MAX_DEPTH
 
 
 def _depth(raw: bytes) -> int:
