@@ -31,24 +31,39 @@ def main(arguments: list[str] | None = None) -> int:
         "It stands in access.json in the data folder, which only you can read",
     )
     serve.add_argument("--region", default="us-east-1")
+    serve.add_argument(
+        "--with-stdin",
+        action="store_true",
+        help="end when standard input does: whoever holds its other end may die in any way, and this ends too",
+    )
     commands.add_parser("coverage", help="list the resource types and properties that can be deployed")
     given = parser.parse_args(arguments)
     if given.command == "coverage":
         sys.stdout.write(coverage())
         return 0
     secret = secrets.token_urlsafe(30) if given.secret else WELL_KNOWN_SECRET
-    return _serve(given.assembly, port=given.port, data=given.data, region=given.region, secret=secret)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    if given.with_stdin:
+        threading.Thread(target=_until_stdin_ends, args=(stop,), daemon=True, name="stdin").start()
+    return _serve(given.assembly, stop, port=given.port, data=given.data, region=given.region, secret=secret)
 
 
-def _serve(assembly: Path | None, *, port: int, data: Path | None, region: str, secret: str) -> int:
+def _until_stdin_ends(stop: threading.Event) -> None:
+    while sys.stdin.buffer.read(4096):
+        pass  # nobody has anything to say here
+    stop.set()
+
+
+def _serve(
+    assembly: Path | None, stop: threading.Event, *, port: int, data: Path | None, region: str, secret: str
+) -> int:
     # Nearly all that a start makes (modules, API models, resources) stays: looking through it for garbage again and
     # again would take a fifth of the start. What little is garbage (some 30 MB) is kept, rather than halt all threads.
     gc.disable()
     from localaws.server import LocalAws
 
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     with (
         tempfile.TemporaryDirectory(prefix="localaws-") as temporary,
         LocalAws.start(port=port, scratch=data or Path(temporary), region=region, secret=secret) as running,

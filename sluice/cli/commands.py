@@ -66,6 +66,9 @@ def up(  # noqa: PLR0917  options of a command
     from sluice.cli import local
 
     folder = data or local.DEFAULT_DATA
+    # An end by SIGTERM or by a closed terminal is as orderly as one by Ctrl+C.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     run = local.start(
         port, contracts or [DEFAULT_CONTRACTS], data=folder, environment=env, detached=detach, secret=secret
     )

@@ -24,6 +24,7 @@ CACHE = ROOT / ".sluice" / "cache"
 DEFAULT_DATA = ROOT / ".sluice" / "run"
 REGION = "us-east-1"
 WELL_KNOWN_SECRET = "test"
+_PROCESSES = Path("/proc")
 #: Everything that synthesis reads.
 _DECLARED = ("infra", "lambdas", "glue_jobs", "step_functions", "sluice", "cdk.json", "requirements.lock")
 _KEPT_ASSEMBLIES = 4
@@ -165,11 +166,13 @@ def start(
     log = data / "serve.log"
     command = [sys.executable, "-m", "localaws", "serve", "--assembly", str(assembly), "--port", str(port)]
     command += ["--secret"] if secret else []
+    # One that stays in the foreground ends with this process, whatever ends this process.
+    command += [] if detached else ["--with-stdin"]
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [*command, "--data", str(data), "--region", REGION],
             cwd=ROOT,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
             stdout=stream,
             stderr=stream,
             start_new_session=detached,
@@ -240,13 +243,13 @@ def _read_pid(data: Path) -> int | None:
 
 def _alive(pid: int) -> bool:
     """Tell whether that process is a local AWS that still runs (a reused number is not)."""
+    if not (_PROCESSES / "self").exists():  # as on a Mac
+        done = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, check=False)
+        return b"localaws" in done.stdout
     try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
+        return b"localaws" in (_PROCESSES / str(pid) / "cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    except OSError:
-        command = b"localaws"
-    return b"localaws" in command
 
 
 def _fingerprint(contracts: list[Path], environment: str) -> str:

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.running import ROOT, SLUICE, aws, exported, free_port, run, sluice
+from sluice.cli import local
+from tests.end_to_end.running import ROOT, SLUICE, aws, exported, free_port, run, sluice, until
 
 pytestmark = pytest.mark.slow
 
@@ -270,3 +272,34 @@ def test_up_in_the_foreground_ends_cleanly_when_interrupted(tmp_path: Path) -> N
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(timeout=30) == 0
     assert run(SLUICE, "down", "--data", tmp_path / "aws").stdout.strip() == "nothing was running"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_whatever_ends_up_ends_the_local_aws(tmp_path: Path, number: signal.Signals) -> None:
+    port = free_port()
+    up = subprocess.Popen(
+        [SLUICE, "up", "--port", str(port), "--data", tmp_path], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert up.stdout is not None
+    assert up.stdout.readline() == "ready\n"
+    server = int((tmp_path / "pid").read_text())
+
+    up.send_signal(number)
+
+    up.wait(60)
+    until(lambda: not local._alive(server), "the local AWS ends", 60)
+    with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+        pass
+    assert sluice("down", "--data", tmp_path).stdout.strip() == "nothing was running"
+
+
+def test_down_works_where_there_is_no_proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    up = sluice("up", "--port", str(free_port()), "--data", tmp_path, "--detach")
+    assert up.returncode == 0, up.stderr
+    server = int((tmp_path / "pid").read_text())
+    monkeypatch.setattr(local, "_PROCESSES", tmp_path / "no-such-folder")
+    assert local._alive(server)
+    assert local.stop(tmp_path)
+    assert not local._alive(server)
+    monkeypatch.undo()
+    assert not local._alive(server)
