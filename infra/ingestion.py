@@ -174,7 +174,7 @@ class IngestionStack(Stack):
         grants.delete_objects(role, storage.lake, "staging/", "commit-marks/", *folders)
         grants.allow(role, ["glue:GetDatabase"], storage.database_arns("bronze", "quarantine"))
         grants.allow(role, ["glue:GetTable", "glue:UpdateTable"], storage.catalog_arns("bronze", "quarantine"))
-        grants.use_ledger(role, storage.ledger, "BatchWriteItem")
+        grants.use_ledger(role, storage.ledger, "BatchWriteItem", "PutItem")
         grants.allow(role, ["sqs:SendMessage"], [self.commit_queue.queue_arn])
         bus = f"arn:{self.partition}:events:{self.region}:{self.account}:event-bus/default"
         grants.allow(role, ["events:PutEvents"], [bus])

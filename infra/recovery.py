@@ -69,6 +69,15 @@ class RecoveryStack(Stack):
             grants.write_objects(role, storage.lake, FAILED_BATCHES, key=storage.key)
             grants.delete_objects(role, storage.lake, FAILED_BATCHES)
         self._grant_refresh(sweep, processing)
+        # The next minute's sweep is the repetition of one that failed.
+        lambda_.CfnEventInvokeConfig(
+            self,
+            "SweepCalls",
+            function_name=sweep.function_name,
+            qualifier="$LATEST",
+            maximum_retry_attempts=0,
+            maximum_event_age_in_seconds=60,
+        )
         events.Rule(
             self,
             "EachMinute",

@@ -161,7 +161,9 @@ def _number(text: str, names: dict[str, int]) -> int:
 def _numbers(field: str, lowest: int, highest: int, names: dict[str, int]) -> list[int]:
     found: set[int] = set()
     for part in field.split(","):
-        span, _, step = part.partition("/")
+        span, slash, step = part.partition("/")
+        if slash and not re.fullmatch(r"[1-9][0-9]{0,3}", step):
+            raise ExpressionError(f"{part}: a step is a whole number from 1")
         if span in {"*", "?"}:
             first, last = lowest, highest
         elif "-" in span:

@@ -188,15 +188,29 @@ def _wildcard(operand: Any, where: str) -> Test:
         raise InvalidPattern(f"{where}: Consecutive wildcard characters")
     if re.search(r"\\[^*\\]|(?<!\\)(\\\\)*\\$", text):
         raise InvalidPattern(f"{where}: Invalid escape character")
-    parts = re.findall(r"\\.|[^\\]", text, re.S)
-    pattern = re.compile(
-        "".join(
-            ".*" if part == "*" else re.escape(part.removeprefix("\\")) if len(part) > 1 else re.escape(part)
-            for part in parts
-        ),
-        re.S,
-    )
-    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+    pieces = [""]
+    for part in re.findall(r"\\.|[^\\]", text, re.S):
+        if part == "*":
+            pieces.append("")
+        else:
+            pieces[-1] += part[-1]
+    return lambda value: isinstance(value, str) and _has_in_order(value, pieces)
+
+
+def _has_in_order(value: str, pieces: list[str]) -> bool:
+    """Tell whether a text is these pieces with anything between them, in time that is linear for each piece."""
+    if len(pieces) == 1:
+        return value == pieces[0]
+    first, *middle, last = pieces
+    if len(value) < len(first) + len(last) or not value.startswith(first) or not value.endswith(last):
+        return False
+    at, end = len(first), len(value) - len(last)
+    for piece in middle:
+        found = value.find(piece, at, end)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return True
 
 
 _TEXT: Mapping[str, Callable[[Any, str], Test]] = {

@@ -11,11 +11,13 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from localaws import bundles, targets
 from localaws.context import Context
 from localaws.sandbox import Outcome
+from localaws.timers import Timers
 
 log = logging.getLogger("localaws.lambda")
 
@@ -31,11 +33,15 @@ class AsyncInvocations:
     def __init__(self, ctx: Context, invoke: Callable[[Any, bytes, str | None], Outcome]) -> None:
         self._ctx = ctx
         self._invoke = invoke
+        self._timers = Timers(ctx)
         self._executors: dict[str, ThreadPoolExecutor] = {}
         self._lock = threading.Lock()
 
     def submit(self, function: Any, payload: bytes) -> None:
         """Queue one invocation of ``function`` and return at once."""
+        self._submit(function, partial(self._run, function, payload))
+
+    def _submit(self, function: Any, work: Callable[[], None]) -> None:
         with self._lock:
             if self._ctx.stopping.is_set():
                 return
@@ -43,7 +49,7 @@ class AsyncInvocations:
             if executor is None:
                 executor = ThreadPoolExecutor(_WORKERS, thread_name_prefix=f"async {function.function_name}")
                 self._executors[function.function_arn] = executor
-            executor.submit(self._run, function, payload)
+            executor.submit(work)
 
     def close(self) -> None:
         """Drop what is still queued."""
@@ -52,30 +58,31 @@ class AsyncInvocations:
                 executor.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, function: Any, payload: bytes) -> None:
+        config = _config(function)
+        expires = time.monotonic() + config.get("MaximumEventAgeInSeconds", _MAX_AGE_SECONDS)
+        self._try(function, payload, str(uuid.uuid4()), expires, attempt=1)
+
+    def _try(self, function: Any, payload: bytes, request_id: str, expires: float, *, attempt: int) -> None:
         try:
-            self._attempt(function, payload)
+            self._attempt(function, payload, request_id, expires, attempt=attempt)
         except Exception:
             log.exception("an asynchronous invocation of %s was lost", function.function_name)
 
-    def _attempt(self, function: Any, payload: bytes) -> None:
-        config = _config(function)
-        retries = config.get("MaximumRetryAttempts", 2)
-        expires = time.monotonic() + config.get("MaximumEventAgeInSeconds", _MAX_AGE_SECONDS)
-        request_id = str(uuid.uuid4())
-        attempt = 0
-        while not self._ctx.stopping.is_set():
-            outcome = self._invoke_unthrottled(function, payload, request_id, expires)
-            if outcome is None:
-                self._failed(function, payload, Outcome(request_id, b"null", True, ""), attempt, "EventAgeExceeded")
-                return
-            attempt += 1
-            if not outcome.failed:
-                self._report(function, payload, outcome, attempts=attempt, condition="Success")
-                return
-            if attempt > retries:
-                self._failed(function, payload, outcome, attempt, "RetriesExhausted")
-                return
-            self._ctx.stopping.wait(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS)) - 1])
+    def _attempt(self, function: Any, payload: bytes, request_id: str, expires: float, *, attempt: int) -> None:
+        """Make one attempt; a further one waits for its time in no thread, so that none is held up by it."""
+        if self._ctx.stopping.is_set():
+            return
+        outcome = self._invoke_unthrottled(function, payload, request_id, expires)
+        if outcome is None:
+            self._failed(function, payload, Outcome(request_id, b"null", True, ""), attempt - 1, "EventAgeExceeded")
+        elif not outcome.failed:
+            self._report(function, payload, outcome, attempts=attempt, condition="Success")
+        elif attempt > _config(function).get("MaximumRetryAttempts", 2):
+            self._failed(function, payload, outcome, attempt, "RetriesExhausted")
+        else:
+            again = partial(self._try, function, payload, request_id, expires, attempt=attempt + 1)
+            pause = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS)) - 1]
+            self._timers.after(pause, lambda: self._submit(function, again))
 
     def _invoke_unthrottled(self, function: Any, payload: bytes, request_id: str, expires: float) -> Outcome | None:
         """The outcome, waiting while the function is throttled; None when the event became too old."""

@@ -93,8 +93,14 @@ class Ledger:
         return found
 
     def record(self, deliveries: Iterable[Delivery]) -> None:
-        """Write deliveries whose state is final, or staged ones that nobody else handles."""
-        self._put(_item(self._bounded(delivery)) for delivery in deliveries)
+        """Write deliveries whose state is final; others only where nobody got further meanwhile."""
+        ended = []
+        for delivery in deliveries:
+            if delivery.status in FINAL:
+                ended.append(delivery)
+            else:
+                self._record_unless_later(delivery, ("failing", "staged", "set_aside"))
+        self._put(_item(self._bounded(delivery)) for delivery in ended)
 
     def _put(self, items: Iterable[dict[str, Any]]) -> None:
         requests = [{"PutRequest": {"Item": item}} for item in items]
@@ -114,6 +120,10 @@ class Ledger:
     def record_failing(self, delivery: Delivery) -> None:
         """Write why a delivery could not be staged this time, unless another call got further meanwhile."""
         self._record_unless_later(delivery, ("failing",))
+
+    def record_given_up(self, delivery: Delivery) -> None:
+        """Write that somebody gave up a delivery, unless it is staged or has another end by now."""
+        self._record_unless_later(delivery, ("failing", "set_aside"))
 
     def _record_unless_later(self, delivery: Delivery, states: tuple[Status, ...]) -> None:
         errors = client("dynamodb").exceptions

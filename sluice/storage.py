@@ -14,6 +14,8 @@ from botocore.config import Config
 from sluice.once import once
 
 _DELETE_BATCH = 1000
+#: Longer than a function that is waited for may run.
+PATIENT_SECONDS = 80
 
 
 class Store(Protocol):
@@ -39,9 +41,14 @@ def split(address: str) -> tuple[str, str]:
 
 
 @once
-def client(service: str) -> Any:
-    """Return a boto3 client for ``service``, made once per process."""
-    return boto3.client(service, config=Config(max_pool_connections=32, retries={"mode": "standard"}))
+def client(service: str, *, patient: bool = False) -> Any:
+    """Return a boto3 client for ``service``, made once per process.
+
+    A ``patient`` one waits ``PATIENT_SECONDS`` for an answer and asks only once: for calls that must not be made twice.
+    """
+    again = {"total_max_attempts": 1} if patient else {"mode": "standard"}
+    timeout = PATIENT_SECONDS if patient else 60
+    return boto3.client(service, config=Config(max_pool_connections=32, retries=again, read_timeout=timeout))
 
 
 class S3Store:

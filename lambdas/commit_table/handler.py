@@ -37,10 +37,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             early[record["messageId"]] = seconds
         else:
             messages.setdefault(body["dataset"], []).append(record)
-    for dataset, records in messages.items():
+    # A message that comes again may do so because the function died of what is staged: it goes after the others.
+    for dataset, records in sorted(messages.items(), key=lambda item: _comes_again(item[1])):
         references = [record["messageId"] for record in records]
-        # A message that comes again may do so because the function died of what is staged.
-        again = any(int(record["attributes"]["ApproximateReceiveCount"]) > 1 for record in records)
+        again = _comes_again(records)
         call = Call(time_left=lambda: context.get_remaining_time_in_millis() / 1000, again=again)
         try:
             if not _drain(settings, dataset, call).finished:
@@ -55,6 +55,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     answer = give_back(settings.commit_queue_url, event["Records"], failed)
     answer["batchItemFailures"] += [{"itemIdentifier": reference} for reference in early]
     return answer
+
+
+def _comes_again(records: list[dict[str, Any]]) -> bool:
+    return any(int(record["attributes"]["ApproximateReceiveCount"]) > 1 for record in records)
 
 
 def _drain(settings: Settings, dataset: str, call: Call) -> Drained:

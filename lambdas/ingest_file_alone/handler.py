@@ -26,6 +26,8 @@ logging.getLogger("sluice").setLevel(logging.INFO)
 @bounds_errors(lambda: settings_from_environment().lake)
 def handler(event: dict[str, Any], context: Any) -> None:
     """Stage the file of ``event["notice"]``; with ``event["unread"]`` quarantine it whole for that reason."""
+    if event.get("are_you_well"):  # asked before a file is blamed for the deaths of this function
+        return
     settings = settings_from_environment()
     notice = to_notice(event["notice"])
     around = Surroundings(

@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from sluice.ingestion.sweep import Sweep
+from sluice.project import deployed_project
 from sluice.settings import settings_from_environment
 
 log = logging.getLogger("sluice")
@@ -17,6 +18,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     sweep = Sweep(
         settings_from_environment(),
         occasion=str(event.get("id") or context.aws_request_id),
+        datasets=frozenset(contract.name for contract in deployed_project().contracts if not contract.derived),
         time_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
     done = sweep.run()

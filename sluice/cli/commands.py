@@ -214,15 +214,18 @@ def redrive(env: EnvironmentName = "dev") -> None:
 
 @cli.command()
 def discard(
-    what: Annotated[str, typer.Argument(help="Address of a file (s3://…) that is a dead letter, or a message's id.")],
+    what: Annotated[
+        str,
+        typer.Argument(help="Address of a file (s3://…) that is a dead letter, a message's id, or a unit set aside."),
+    ],
     env: EnvironmentName = "dev",
 ) -> None:
-    """Give up a dead letter: the ledger says so, the file stays in landing."""
+    """Give up a dead letter or a unit set aside: the ledger says so, files stay in landing."""
     from sluice.cli.dead_letters import discard as give_up
     from sluice.cli.deployment import stack_outputs
 
-    for letter in give_up(stack_outputs(env), what):
-        typer.echo(f"discarded {letter.file or letter.message_id}: {letter.reason}")
+    for sentence in give_up(stack_outputs(env), what):
+        typer.echo(f"discarded {sentence}")
 
 
 @cli.command()

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from sluice.cli.deployment import client, deployed_settings
 from sluice.errors import CommandError, DeliveryError
+from sluice.ingestion.aside import drop, units_aside
 from sluice.ingestion.dead_letters import FileLetter, event_for, read_letter
 from sluice.ledger import UNKNOWN, Delivery, Ledger
+from sluice.storage import S3Store
 
 _AT_ONCE, _LOOKING_SECONDS = 10, 20
 _SHOWN_BODY = 200
@@ -38,25 +42,38 @@ def read_dead_letters(outputs: dict[str, str]) -> list[DeadLetter]:
         return found
 
 
-def discard(outputs: dict[str, str], what: str) -> list[DeadLetter]:
-    """Give up the dead letters of a file (by its address) or a message (by its id); return those that were there.
+def discard(outputs: dict[str, str], what: str) -> list[str]:
+    """Give up dead letters of a file (by its address), a message (by its id), or a unit set aside (by its attempt).
 
-    The file stays in landing; the ledger says ``discarded``, with the reason that it had.
+    Return a sentence for each. Files stay in landing; the ledger says ``discarded``, with the reason that it had.
     """
     with _letters(outputs) as (found, remove):
         given_up = [each for each in found if what in (each.file, each.message_id)]
         ledger = Ledger(outputs["LedgerTableName"])
         for each in given_up:
             if each.letter:
-                ledger.record([_discarded(each, each.letter)])
+                ledger.record_given_up(_discarded(each, each.letter))
             remove(each)
-    if not given_up:
+    said = [f"{each.file or each.message_id}: {each.reason}" for each in given_up]
+    said += _discard_unit(outputs, what, ledger)
+    if not said:
         raise CommandError(
-            f"There is no dead letter of {what}.",
+            f"Nothing called {what} is a dead letter or set aside.",
             safe="nothing was discarded.",
-            next_step="`sluice status` lists them.",
+            next_step="`sluice status` lists what is.",
         )
-    return given_up
+    return said
+
+
+def _discard_unit(outputs: dict[str, str], attempt: str, ledger: Ledger) -> list[str]:
+    store, lake = S3Store(), deployed_settings(outputs).lake
+    said = []
+    for unit in [unit for unit in units_aside(store, lake) if unit.attempt == attempt]:
+        for known in ledger.known((unit.dataset, delivery) for delivery in unit.deliveries).values():
+            ledger.record_given_up(msgspec.structs.replace(known, status="discarded", error=unit.error))
+        drop(store, lake, unit)
+        said.append(f"a unit of {unit.dataset}: {unit.error}")
+    return said
 
 
 def hand_on(outputs: dict[str, str]) -> int:

@@ -50,6 +50,8 @@ def print_dataset(status: Status, name: str, console: Console) -> None:
     for each in status.letters:
         if each.letter and each.letter.notice.dataset == name:
             _line(console, _letter(each), "red")
+    for unit in (unit for unit in status.aside if unit.dataset == name):
+        _line(console, f"{', '.join(unit.files)} set aside as {unit.attempt}: {unit.error}", "red")
 
 
 def as_json(status: Status) -> dict[str, Any]:
@@ -180,6 +182,7 @@ def _print_problems(status: Status, console: Console) -> None:
     for unit in status.aside[:_SHOWN]:
         what = ", ".join(unit.files[:3]) or f"{unit.records:,} records"
         _line(console, f"{unit.dataset}: {what} cannot be committed and is set aside: {unit.error}", "red")
+        _line(console, f"Next: `sluice redrive` stages it again, `sluice discard {unit.attempt}` gives it up.", "red")
     for table in [table for table in status.derived if table.state == "failed"]:
         _line(console, f"{table.table} failed {table.failures} times since {table.failing_since}: {table.error}", "red")
 

@@ -18,6 +18,7 @@ from sluice.storage import split
 
 #: Kinesis may answer with no records although more follow: so often it is asked again.
 _READS = 20
+_NAMED = 5
 _FORBIDDEN_PAUSE = 0.2  # a shard allows five reads a second, the ingestor's among them
 
 
@@ -82,15 +83,18 @@ def read_streams(outputs: dict[str, str], lanes: LaneCheck | None = None) -> Str
 
 def redrive_batches(outputs: dict[str, str]) -> int:
     """Hand every failed batch to its function again; return how many arrived. Each record is still committed once."""
-    bucket, redriven = outputs["LakeBucketName"], 0
+    bucket, redriven, failed = outputs["LakeBucketName"], 0, list[str]()
     for key in list(_objects(bucket, FAILED_BATCHES)):
-        if not retry_batch(bucket, key):
-            raise CommandError(
-                f"The batch s3://{bucket}/{key} failed again.",
-                safe="it stays there; those before it arrived.",
-                next_step="mend the cause, which the object and the function's log name; it is tried again by itself.",
-            )
-        redriven += 1
+        fate = retry_batch(bucket, key)
+        redriven += fate == "arrived"
+        if fate == "failed":
+            failed.append(f"s3://{bucket}/{key}")
+    if failed:
+        raise CommandError(
+            f"{len(failed)} batches failed again: {', '.join(failed[:_NAMED])}.",
+            safe=f"they stay there; {redriven} others arrived.",
+            next_step="mend the cause, which the objects and the log name; they are tried again by themselves.",
+        )
     return redriven
 
 

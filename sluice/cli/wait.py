@@ -131,9 +131,11 @@ def _tables(outputs: dict[str, str], dataset: str) -> tuple[Table, ...]:
 def _grace(outputs: dict[str, str]) -> float:
     """Return how long no refresh may run, with tables behind, before that is an end."""
     workflow = client("stepfunctions")
-    answer = workflow.list_executions(stateMachineArn=outputs["RefreshStateMachineArn"], maxResults=1)
-    if not answer["executions"] or answer["executions"][0]["status"] != "FAILED":
+    answer = workflow.list_executions(stateMachineArn=outputs["RefreshStateMachineArn"], maxResults=20)
+    ended = [execution for execution in answer["executions"] if "stopDate" in execution]
+    newest = max(ended, key=lambda execution: execution["stopDate"], default=None)
+    if newest is None or newest["status"] != "FAILED":
         return _REFRESH_GRACE_SECONDS
-    last = workflow.describe_execution(executionArn=answer["executions"][0]["executionArn"])
+    last = workflow.describe_execution(executionArn=newest["executionArn"])
     # What failed of itself is not repeated; what died is, by the sweep.
     return _START_SECONDS if last.get("error") == "RefreshFailed" else _SWEEP_SECONDS

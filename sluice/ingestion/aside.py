@@ -6,14 +6,17 @@ it back.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from sluice.decoding import json_decoder
+from sluice.errors import CommandError
 from sluice.ingestion.stage import StagedUnit, staging_prefix
 from sluice.storage import Store
+from sluice.tables.tokens import KEEP
 
 
 class SetAside(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -26,6 +29,7 @@ class SetAside(msgspec.Struct, frozen=True, omit_defaults=True):
     attempt: str
     manifest: str
     error: str
+    name: str = ""
     files: tuple[str, ...] = ()
     deliveries: tuple[str, ...] = ()
     records: int = 0
@@ -34,6 +38,8 @@ class SetAside(msgspec.Struct, frozen=True, omit_defaults=True):
 
 #: So many files of a unit are named.
 _FILES = 100
+#: Younger than this, a unit's tokens are still known, if a part of it was committed.
+_YOUNG = KEEP - timedelta(days=5)
 _decode = json_decoder(SetAside)
 
 
@@ -50,12 +56,13 @@ def set_aside(store: Store, lake: str, *, dataset: str, manifest: str, error: st
         attempt=attempt,
         manifest=store.get_bytes(manifest).decode(errors="replace"),
         error=error,
+        name=f"{attempt}-{uuid.uuid4().hex[:8]}",
         files=tuple(delivery.uri for delivery in deliveries[:_FILES]),
         deliveries=tuple(delivery.delivery_id for delivery in deliveries),
         records=unit.records if unit else 0,
         at=datetime.now(UTC).timestamp(),
     )
-    store.put(f"{_prefix(lake)}{dataset}/{attempt}.json", msgspec.json.encode(aside))
+    store.put(f"{_prefix(lake)}{dataset}/{aside.name}.json", msgspec.json.encode(aside))
     store.delete([manifest])
     return aside
 
@@ -67,9 +74,23 @@ def units_aside(store: Store, lake: str) -> Iterator[SetAside]:
 
 
 def put_back(store: Store, lake: str, aside: SetAside) -> None:
-    """Stage a unit again that was set aside; its committer must be woken, or the sweep does it."""
+    """Stage a unit again that was set aside; its committer must be woken, or the sweep does it.
+
+    ``CommandError`` when it is too old: a part of it may be in a table whose token has gone, and would be there twice.
+    """
+    if aside.deliveries and datetime.now(UTC).timestamp() - aside.at > _YOUNG.total_seconds():
+        raise CommandError(
+            f"A unit of {aside.dataset} was set aside more than {_YOUNG.days} days ago.",
+            safe="it stays where it is, and its files in landing.",
+            next_step=f"upload its files again ({', '.join(aside.files[:3])} …) and `sluice discard {aside.attempt}`.",
+        )
     store.put(f"{staging_prefix(lake, aside.dataset)}{aside.attempt}.json", aside.manifest.encode())
-    store.delete([f"{_prefix(lake)}{aside.dataset}/{aside.attempt}.json"])
+    drop(store, lake, aside)
+
+
+def drop(store: Store, lake: str, aside: SetAside) -> None:
+    """Forget what was set aside; one that was set aside anew meanwhile has another name and stays."""
+    store.delete([f"{_prefix(lake)}{aside.dataset}/{aside.name or aside.attempt}.json"])
 
 
 def _prefix(lake: str) -> str:

@@ -6,7 +6,6 @@ writes the ledger and only then deletes what was staged. Killed at any point, th
 
 from __future__ import annotations
 
-import io
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,14 +16,13 @@ from datetime import UTC, datetime
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pyiceberg.catalog import Catalog
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
 from sluice.contracts import Contract
 from sluice.errors import CommitConflict
-from sluice.ingestion.portions import READS_AT_ONCE, Portions, Staged, read_staged
+from sluice.ingestion.portions import Portions, Staged, manifests_of, read_parquet
 from sluice.ingestion.stage import StagedDelivery, StagedUnit, staging_prefix
 from sluice.ledger import Delivery
 from sluice.settings import Settings
@@ -36,6 +34,8 @@ from sluice.tables.tokens import Token, read_tokens, with_tokens
 log = logging.getLogger(__name__)
 _ATTEMPTS = 20
 _SEGMENT = "sluice.token-segment"
+#: Staged files held in memory at once; each has at most ``STAGED_FILE_BYTES``.
+_FILES_AT_ONCE = 8
 #: Rows held in memory for one data file.
 _CHUNK_BYTES = 192 << 20
 
@@ -99,8 +99,8 @@ def drain(
     Before the pace has passed ``TooEarly`` is raised, so that what is staged meanwhile comes along and tables get few
     snapshots.
     """
-    staged = read_staged(lake.store, lake.settings.lake, contract.name)
-    if not staged:
+    manifests = manifests_of(lake.store, lake.settings.lake, contract.name)
+    if not manifests:
         return Drained((), {})
     await_turn(lake.table(contract.database, contract.name), call.pace)
     ended: list[Delivery] = []
@@ -116,11 +116,12 @@ def drain(
 
     def aside(one: Staged, error: str) -> None:
         record(
-            msgspec.structs.replace(_ended(contract, d), status="set_aside", error=error) for d in one.unit.deliveries
+            msgspec.structs.replace(_ended(contract, d), status="set_aside", error=error, accepted=0, quarantined=None)
+            for d in one.unit.deliveries
         )
 
     portions = Portions(lake.store, lake.settings.lake, contract.name, call.again, call.time_left, aside)
-    portions.commit(staged, commit)
+    portions.commit(manifests, commit)
     for database in (contract.database, "quarantine"):
         expire_snapshots(lake.table(database, contract.name))
     return Drained(tuple(ended), changed, finished=portions.finished)
@@ -139,11 +140,15 @@ def _commit_portion(
 
 
 def _clear(contract: Contract, lake: Lake, portion: Sequence[Staged]) -> None:
-    """Delete what was staged for committed units: files first, so that none is left that no manifest names."""
+    """Delete what was staged for committed units.
+
+    Manifests first: a committer that overlaps must not find one whose files are gone. Files that a death leaves expire.
+    """
     units = [each.unit for each in portion]
     bronze = lake.table(contract.database, contract.name) if any(unit.adopted for unit in units) else None
-    lake.store.delete(_leftovers(units, bronze, staging_prefix(lake.settings.lake, contract.name)))
+    leftovers = _leftovers(units, bronze, staging_prefix(lake.settings.lake, contract.name))
     lake.store.delete(each.manifest for each in portion)
+    lake.store.delete(leftovers)
 
 
 #: A delivery and the unit it was first staged in.
@@ -160,11 +165,16 @@ def await_turn(table: Table, pace: float) -> None:
 
 
 def _first_of_each(units: list[StagedUnit]) -> Chosen:
-    """Return each delivery once, in the unit with the smallest attempt: the same choice whoever makes it."""
+    """Return each delivery once, in the unit with the smallest attempt: the same choice whoever makes it.
+
+    One that was read comes before one that was given up unread.
+    """
     chosen: Chosen = {}
     for unit in sorted(units, key=lambda unit: unit.attempt):
         for delivery in unit.deliveries:
-            chosen.setdefault(delivery.delivery_id, (delivery, unit))
+            other = chosen.get(delivery.delivery_id)
+            if other is None or (delivery.readable and not other[0].readable):
+                chosen[delivery.delivery_id] = (delivery, unit)
     return chosen
 
 
@@ -266,11 +276,11 @@ def _pieces(
     """Yield the kept rows of all files, gathered to pieces that fit in memory."""
     gathered: list[pa.Table] = []
     size = 0
-    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
-        for start in range(0, len(files), READS_AT_ONCE):
-            some = files[start : start + READS_AT_ONCE]
+    with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
+        for start in range(0, len(files), _FILES_AT_ONCE):
+            some = files[start : start + _FILES_AT_ONCE]
             for (_, ids), body in zip(some, pool.map(lambda file: store.get_bytes(file[0]), some), strict=True):
-                for batch in pq.ParquetFile(io.BytesIO(body)).iter_batches(131_072):
+                for batch in read_parquet(body):
                     rows = keep(pa.Table.from_batches([batch]), ids)
                     gathered.append(rows)
                     size += rows.nbytes

@@ -8,7 +8,6 @@ Counts by shard are a property of the table, set in the same commit.
 
 from __future__ import annotations
 
-import io
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,14 +18,13 @@ from datetime import timedelta
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pyiceberg.table import Table
 
 from sluice.contracts import Contract
 from sluice.decoding import json_decoder
 from sluice.errors import CommitConflict
 from sluice.ingestion.commit import ONLY_CALL, Call, Drained, Lake
-from sluice.ingestion.portions import READS_AT_ONCE, Portions, Staged, read_staged
+from sluice.ingestion.portions import READS_AT_ONCE, Portions, Staged, manifests_of, read_parquet
 from sluice.ingestion.stage import StagedUnit
 from sluice.ledger import ShardCounts
 from sluice.tables.arrow import data_arrow, quarantine_arrow
@@ -89,10 +87,10 @@ def drain_stream(
     def aside(one: Staged, error: str) -> None:
         log.error("%s: %d records are set aside: %s", contract.name, one.unit.records, error)
 
-    staged = read_staged(lake.store, lake.settings.lake, contract.name)
+    manifests = manifests_of(lake.store, lake.settings.lake, contract.name)
     portions = Portions(lake.store, lake.settings.lake, contract.name, call.again, call.time_left, aside)
-    if staged:
-        portions.commit(staged, commit)
+    if manifests:
+        portions.commit(manifests, commit)
         for database in (contract.database, "quarantine"):
             expire_snapshots(lake.table(database, contract.name))
     return Drained((), changed, finished=portions.finished)
@@ -101,7 +99,7 @@ def drain_stream(
 def _read(lake: Lake, units: list[StagedUnit], contract: Contract) -> _Staged:
     with ThreadPoolExecutor(READS_AT_ONCE) as pool:
         tables = [
-            list(pool.map(lambda path: pq.read_table(io.BytesIO(lake.store.get_bytes(path))), paths))
+            [pa.Table.from_batches(read_parquet(body)) for body in pool.map(lake.store.get_bytes, paths)]
             for paths in ([p for unit in units for p in unit.rows], [p for unit in units for p in unit.quarantine])
         ]
     accepted = pa.concat_tables([data_arrow(contract).empty_table(), *tables[0]], promote_options="default")

@@ -21,6 +21,7 @@ DEATHS = frozenset(
     {"Runtime.ExitError", "Runtime.OutOfMemory", "Sandbox.Timedout", "Sandbox.Failure", "Lambda.Unknown", "Unhandled"}
 )
 #: After so many rounds of three tries by itself a file waits for people. Seconds before each round.
+_ROUNDS_OF_DEATH = 2
 _PAUSES = (0.0, 120.0, 600.0, 3600.0, 4 * 3600.0, 12 * 3600.0)
 
 
@@ -39,12 +40,17 @@ class FileLetter(msgspec.Struct, frozen=True):
     @property
     def due(self) -> float | None:
         """Return when it is tried again by itself, in seconds since the epoch; none when it waits for people."""
+        if self.died and self.rounds < len(_PAUSES):
+            return self.at
         return self.at + _PAUSES[self.rounds] if self.rounds < len(_PAUSES) else None
 
     @property
     def kills(self) -> bool:
-        """Tell whether reading the file, and nothing beside it, ended its function each of three times."""
-        return self.died and self.rounds > 0
+        """Tell whether reading the file, and nothing beside it, ended its function in round after round.
+
+        Lambda tells how the last of a round's three calls ended: one death may be chance.
+        """
+        return self.died and self.rounds >= _ROUNDS_OF_DEATH
 
 
 def read_notice(body: str, *, reference: str = "", received: int = 1) -> Notice:

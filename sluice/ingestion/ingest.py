@@ -7,6 +7,7 @@ handed on to a call of its own, so that no file takes others with it.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -36,8 +37,10 @@ _SHORT_SECONDS = 15.0
 _READ_BYTES, _COMPRESSED = 10e6, 10
 #: Left at a call's end for what follows the reading: the last files, the manifest, the ledger.
 _RESERVE_SECONDS = 10.0
-#: A second upload waits until its message came so often for the end of the first, whose copy it may be.
-_PATIENCE = 4
+#: So often a message that fails is tried beside others.
+_TRIES_TOGETHER = 3
+#: How often the end of the version before is looked for.
+_LOOK_SECONDS = 2.0
 #: A version in one of these states is, or will be, in its table.
 _INGESTED = ("staged", "committed", "duplicate")
 
@@ -55,7 +58,8 @@ class Surroundings:
     """What a call works with.
 
     ``data_folder`` returns a dataset's data folder and Arrow schema with field ids, for files whose rows are adopted.
-    ``time_left`` returns seconds. ``hand_on`` gives a file to a call of its own; a call that has but one file has none.
+    ``time_left`` returns seconds. ``hand_on`` gives a file to a call of its own; a call that has but one file has none,
+    and waits ``patience`` seconds for the end of the version before it.
     """
 
     project: Project
@@ -64,6 +68,7 @@ class Surroundings:
     data_folder: Callable[[Contract], tuple[str, Any]]
     time_left: Callable[[], float] = lambda: 900.0
     hand_on: Callable[[Notice], None] | None = None
+    patience: float = 60.0
 
 
 def ingest_files(notices: Iterable[Notice], around: Surroundings) -> Outcome:
@@ -122,6 +127,10 @@ class _Work:
             ignored = _entry(notice, status="ignored", dataset=_kept_under(notice, project))
             self.around.ledger.record([ignored if notice.marker else _unknown(notice, project)])
             return True
+        # First: comparing a large file with the version before it takes as long as reading it.
+        if self.around.hand_on is not None and _is_for_itself(notice, contract, earlier):
+            self.around.hand_on(notice)
+            return True
         if twin := self._twin(notice):
             if twin != _NOT_YET:
                 self.around.ledger.record([_entry(notice, status="duplicate", duplicate_of=twin)])
@@ -130,9 +139,6 @@ class _Work:
 
     def _read(self, notice: Notice, contract: Contract) -> bool:
         around, seconds = self.around, _seconds_for(notice, contract)
-        if around.hand_on is not None and (notice.received > 1 or seconds > _SHORT_SECONDS):
-            around.hand_on(notice)
-            return True
         if around.hand_on is not None and around.time_left() < seconds + _RESERVE_SECONDS:
             log.warning("%s is left for another call: %.0f s are too few", notice.uri, around.time_left())
             return False
@@ -151,18 +157,26 @@ class _Work:
         before = _predecessor(notice)
         if before is None:
             return ""
-        found = self.around.ledger.known([(before.dataset, before.delivery_id)])
-        entry = self.staged.get(before.delivery_id) or found.get(before.delivery_id)
+        entry = self._state_of(before)
         if entry is None or entry.status == "failing":
-            waits = self.around.hand_on is not None and notice.received < _PATIENCE
-            return _NOT_YET if waits and same_bytes(before, notice) else ""
+            return _NOT_YET if self.around.hand_on is not None and same_bytes(before, notice) else ""
         nothing_of_it = entry.error or (entry.quarantined and not entry.accepted)
         if entry.status not in _INGESTED or nothing_of_it:
             return ""
         return before.version_id if same_bytes(before, notice) else ""
 
+    def _state_of(self, before: Notice) -> Delivery | None:
+        """Return what is known of a version; a call that has but one file waits a while for its end."""
+        until = time.monotonic() + (0.0 if self.around.hand_on is not None else self.around.patience)
+        while True:
+            found = self.around.ledger.known([(before.dataset, before.delivery_id)])
+            entry = self.staged.get(before.delivery_id) or found.get(before.delivery_id)
+            if (entry is not None and entry.status != "failing") or time.monotonic() >= until:
+                return entry
+            time.sleep(_LOOK_SECONDS)
+
     def _stage(self, notice: Notice, contract: Contract) -> None:
-        adopt = notice.size >= ADOPT_BYTES and not contract.partitioning
+        adopt = _bytes_of(notice, contract) >= ADOPT_BYTES and not contract.partitioning
         writer = self._writer(contract, adopt=adopt)
         error = _stage(notice, contract, writer, self.around)
         if adopt:
@@ -196,6 +210,9 @@ def reject_unread(notice: Notice, reason: str, around: Surroundings) -> Outcome:
     if contract is None:
         around.ledger.record([_unknown(notice, around.project)])
         return Outcome((), ())
+    known = around.ledger.known([(notice.dataset, notice.delivery_id)]).get(notice.delivery_id)
+    if known is not None and known.status in (*FINAL, "staged", "set_aside"):
+        return Outcome((), ())  # another call did read it
     error = DeliveryError(
         f"{notice.uri} cannot be read: {reason}",
         code="reader_died",
@@ -249,12 +266,27 @@ def _watch(notice: Notice, around: Surroundings) -> Callable[[], None]:
     return look
 
 
-def _seconds_for(notice: Notice, contract: Contract) -> float:
-    """Return how long a file may take to read, with room to spare."""
+def _is_for_itself(notice: Notice, contract: Contract, earlier: Delivery | None) -> bool:
+    """Tell whether a file gets a call of its own: a large one, or one whose reader may have died.
+
+    One that came again because something failed, and the ledger says what, is no such one, unless it does so for long.
+    """
+    failed = earlier is not None and earlier.status == "failing"
+    doubtful = notice.received > (_TRIES_TOGETHER if failed else 1)
+    return doubtful or _seconds_for(notice, contract) > _SHORT_SECONDS
+
+
+def _bytes_of(notice: Notice, contract: Contract) -> int:
+    """Return how many bytes a file may be unpacked."""
     assert contract.arrival is not None
     packed = contract.arrival.format == "parquet" or notice.key.endswith((".gz", ".zst", ".zstd"))
     packed = packed or contract.arrival.compression in ("gzip", "zstd")
-    return notice.size * (_COMPRESSED if packed else 1) / _READ_BYTES
+    return notice.size * (_COMPRESSED if packed else 1)
+
+
+def _seconds_for(notice: Notice, contract: Contract) -> float:
+    """Return how long a file may take to read, with room to spare."""
+    return _bytes_of(notice, contract) / _READ_BYTES
 
 
 def _stage(notice: Notice, contract: Contract, writer: UnitWriter, around: Surroundings) -> str:

@@ -7,12 +7,15 @@ first, then a tenth of it at a time, and what ended the function three times by 
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
 from pyiceberg import exceptions as iceberg
 
@@ -29,6 +32,7 @@ _PARTS = 10
 #: A portion holds at most so many units, and bytes as delivered: one call stays within its memory and its time.
 _UNITS, _BYTES, _RECORDS = 2000, 512 << 20, 400_000
 READS_AT_ONCE = 16
+_BATCH_ROWS = 131_072
 #: No portion is begun with fewer seconds left.
 RESERVE_SECONDS = 45.0
 
@@ -39,6 +43,10 @@ class Staged:
 
     manifest: str
     unit: StagedUnit
+
+
+class BrokenUnit(Exception):
+    """What a unit staged cannot be read."""
 
 
 class _Group(msgspec.Struct, frozen=True):
@@ -60,6 +68,8 @@ _decode_mark = json_decoder(_Mark)
 
 def _after_death(mark: _Mark) -> list[_Group]:
     """Return the groups in doubt once the call that left ``mark`` has died; those with several units in tenths."""
+    if not mark.trying:  # that call did not die of a portion: what it raised was no unit's fault
+        return list(mark.groups)
     others = [group for group in mark.groups if group.units != mark.trying]
     tried = next((group for group in mark.groups if group.units == mark.trying), _Group(mark.trying))
     if len(tried.units) == 1:
@@ -72,8 +82,9 @@ def _after_death(mark: _Mark) -> list[_Group]:
 class Portions:
     """What is staged for one dataset, portion by portion.
 
-    ``marked`` leaves a mark before each portion; it costs two requests, and is for calls whose messages came before.
-    ``time_left`` returns seconds. ``aside`` is told of a unit and the error when one was set aside.
+    ``marked`` leaves a mark before each portion; it costs two requests, and is for calls whose messages came before. A
+    mark that is there is looked at in any case. ``time_left`` returns seconds. ``aside`` is told of a unit and the
+    error when one was set aside.
     """
 
     store: Store
@@ -83,26 +94,55 @@ class Portions:
     time_left: Callable[[], float]
     aside: Callable[[Staged, str], None]
     finished: bool = True
+    _groups: list[_Group] = field(default_factory=list)
 
-    def commit(self, staged: Sequence[Staged], commit: Callable[[Sequence[Staged]], None]) -> None:
-        """Hand all of ``staged`` to ``commit``; ``finished`` is false when there was no time for all.
+    def commit(self, manifests: Sequence[str], commit: Callable[[Sequence[Staged]], None]) -> None:
+        """Hand all units of ``manifests`` to ``commit``; ``finished`` is false when there was no time for all.
 
         What fails for a reason outside the units (a store, another writer, a table behind its contract) is raised.
         """
-        groups = self._read_groups() if self.marked else []
-        for portion, deaths in _plan(staged, groups):
+        self._groups = self._read_groups()
+        self.marked |= bool(self._groups)
+        try:
+            self._commit(manifests, commit)
+        except Exception:
+            self._mark(())  # this call did not die of what it tried
+            raise
+        if not self.finished:
+            self._mark(())
+        elif self.marked:
+            self.store.delete([self._mark_address])
+
+    def _commit(self, manifests: Sequence[str], commit: Callable[[Sequence[Staged]], None]) -> None:
+        for portion, deaths in self._plan(manifests):
             if self.time_left() < RESERVE_SECONDS:
                 self.finished = False
                 return
             if len(portion) == 1 and deaths >= DEATHS:
                 self._set_aside(portion[0], f"committing it ended the function {deaths} times (memory or a crash).")
                 continue
-            if self.marked:
-                trying = tuple(each.unit.attempt for each in portion)
-                self.store.put(self._mark_address, msgspec.json.encode(_Mark(tuple(groups), trying)))
+            self._mark(tuple(each.unit.attempt for each in portion))
             self._try(portion, commit)
+
+    def _plan(self, manifests: Sequence[str]) -> Iterator[tuple[Sequence[Staged], int]]:
+        """Yield portions with the deaths that each is blamed for: first what is not in doubt, then what is least so.
+
+        Manifests are read as portions are made of them: a backlog may have more than one call can read.
+        """
+        by_attempt = {manifest.rsplit("/", 1)[-1].removesuffix(".json"): manifest for manifest in manifests}
+        doubted = {attempt for group in self._groups for attempt in group.units}
+        sound = [manifest for attempt, manifest in by_attempt.items() if attempt not in doubted]
+        for start in range(0, len(sound), _UNITS):
+            for portion in _sized(read_staged(self.store, self.lake, self.dataset, sound[start : start + _UNITS])):
+                yield portion, 0
+        for group in sorted(self._groups, key=lambda group: group.deaths):
+            named = [by_attempt[attempt] for attempt in group.units if attempt in by_attempt]
+            if left := read_staged(self.store, self.lake, self.dataset, named):
+                yield left, group.deaths
+
+    def _mark(self, trying: tuple[str, ...]) -> None:
         if self.marked:
-            self.store.delete([self._mark_address])
+            self.store.put(self._mark_address, msgspec.json.encode(_Mark(tuple(self._groups), trying)))
 
     def _try(self, portion: Sequence[Staged], commit: Callable[[Sequence[Staged]], None]) -> None:
         try:
@@ -143,20 +183,13 @@ class Portions:
         return _after_death(_decode_mark(self.store.get_bytes(addresses[0]))) if addresses else []
 
 
-def _plan(staged: Sequence[Staged], groups: Sequence[_Group]) -> Iterator[tuple[Sequence[Staged], int]]:
-    """Yield portions with the deaths that each is blamed for: first what is not in doubt, then what is least so."""
-    by_attempt = {each.unit.attempt: each for each in staged}
-    doubted = {attempt for group in groups for attempt in group.units}
-    for portion in _sized([each for each in staged if each.unit.attempt not in doubted]):
-        yield portion, 0
-    for group in sorted(groups, key=lambda group: group.deaths):
-        if left := [by_attempt[attempt] for attempt in group.units if attempt in by_attempt]:
-            yield left, group.deaths
+def manifests_of(store: Store, lake: str, dataset: str) -> list[str]:
+    """Return the addresses of the manifests that are staged for ``dataset``, in order of the attempts."""
+    return [path for path in store.list(staging_prefix(lake, dataset)) if path.endswith(".json")]
 
 
-def read_staged(store: Store, lake: str, dataset: str) -> list[Staged]:
-    """Return what is staged for ``dataset`` in order of the attempts; a manifest that is none is set aside."""
-    manifests = [path for path in store.list(staging_prefix(lake, dataset)) if path.endswith(".json")]
+def read_staged(store: Store, lake: str, dataset: str, manifests: Sequence[str]) -> list[Staged]:
+    """Return the units of the manifests; a manifest that is none is set aside."""
     with ThreadPoolExecutor(READS_AT_ONCE) as pool:
         bodies = list(pool.map(lambda path: _read(store, path), manifests))
     found = []
@@ -187,7 +220,8 @@ def _sized(staged: Sequence[Staged]) -> Iterator[Sequence[Staged]]:
     size = records = 0
     for each in staged:
         portion.append(each)
-        size += 0 if each.unit.adopted else sum(delivery.size for delivery in each.unit.deliveries)
+        delivered = sum(delivery.size for delivery in each.unit.deliveries)
+        size += 0 if each.unit.adopted else max(each.unit.bytes, delivered)
         records += each.unit.records
         if len(portion) >= _UNITS or size >= _BYTES or records >= _RECORDS:
             yield portion
@@ -196,10 +230,22 @@ def _sized(staged: Sequence[Staged]) -> Iterator[Sequence[Staged]]:
         yield portion
 
 
+def read_parquet(body: bytes) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a staged file; ``BrokenUnit`` when it cannot be read: that is the unit's fault."""
+    try:
+        yield from pq.ParquetFile(io.BytesIO(body)).iter_batches(_BATCH_ROWS)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise BrokenUnit(f"a staged file cannot be read: {type(error).__name__}: {error}") from error
+
+
+#: Faults of the code or of what it is deployed with: they would strike every unit, and none is to blame.
+_CODE = (ImportError, AttributeError, NameError, NotImplementedError, iceberg.NotInstalledError)
+
+
 def _outside(error: Exception) -> bool:
     """Tell whether an error is not the units' own; a staged file that is gone is."""
     if isinstance(error, ClientError):
         return error.response.get("Error", {}).get("Code") not in ("NoSuchKey", "404")
     environment = (BotoCoreError, OSError, TableError, iceberg.RESTError, iceberg.CommitFailedException)
     missing = (iceberg.NoSuchTableError, iceberg.NoSuchNamespaceError, iceberg.CommitStateUnknownException)
-    return isinstance(error, environment + missing) and not isinstance(error, FileNotFoundError)
+    return isinstance(error, environment + missing + _CODE) and not isinstance(error, FileNotFoundError)

@@ -25,7 +25,7 @@ def postpone(queue_url: str, records: Iterable[dict[str, Any]], seconds: Mapping
 def give_back(queue_url: str, records: Iterable[dict[str, Any]], failed: Collection[str]) -> dict[str, Any]:
     """Return the answer that gives the ``failed`` messages of a batch back to the queue, and bring them back soon.
 
-    The visibility timeout is six times the function's; without this a passing fault would cost that long.
+    Without this a passing fault would cost the whole visibility timeout, which is as long as the function may run.
     """
     for record in records:
         if record["messageId"] in failed:

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from sluice.contracts import Contract
 from sluice.decoding import json_decoder
+from sluice.errors import FileTooLarge
 from sluice.ingestion.check import Checked
 from sluice.ingestion.lines import MAX_INLINE_RECORD
 from sluice.ingestion.records import Reason, Rejected, rejected_table
@@ -35,6 +36,10 @@ _ROW_GROUP_BYTES = 24 << 20
 _REPEATS = 8
 #: A data file that is adopted ends when it has this size.
 _DATA_FILE_BYTES = 256 << 20
+#: A staged file that is to be rewritten ends when it has this size: the committer holds several in memory.
+STAGED_FILE_BYTES = 32 << 20
+#: What one delivery may stage to be rewritten; a commit of more takes longer than a committer has.
+_MOST_STAGED_BYTES = 320 << 20
 _IN_MEMORY_BYTES = 8 << 20
 
 
@@ -53,7 +58,10 @@ class StagedDelivery(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class StagedUnit(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one attempt staged for one dataset. ``adopted`` files already lie where the table keeps its data."""
+    """What one attempt staged for one dataset. ``adopted`` files already lie where the table keeps its data.
+
+    ``records`` and ``bytes`` (of Parquet) are what a committer has to go through.
+    """
 
     dataset: str
     attempt: str
@@ -62,6 +70,7 @@ class StagedUnit(msgspec.Struct, frozen=True, omit_defaults=True):
     quarantine: tuple[str, ...] = ()
     adopted: bool = False
     records: int = 0
+    bytes: int = 0
 
 
 #: Makes a unit of its manifest.
@@ -83,6 +92,7 @@ class _ParquetFiles:
         self._gathered: list[pa.Table] = []
         self._rows = 0
         self._bytes = 0
+        self.put_bytes = 0
         self._file: Any = None
         self._writer: pq.ParquetWriter | None = None
 
@@ -114,6 +124,7 @@ class _ParquetFiles:
         if self._writer is None:
             return
         self._writer.close()
+        self.put_bytes += self._file.tell()
         self._file.seek(0)
         address = self.address(len(self.written))
         self.store.put(address, self._file)
@@ -152,10 +163,10 @@ class UnitWriter:
         # A name of its own there, too: what another attempt or another file put must stay.
         folder = staged if data_folder is None else f"{data_folder}{self.attempt}"
         self.schema = data_schema or data_arrow(contract)
-        limit = _DATA_FILE_BYTES if self.adopted else None
+        limit = _DATA_FILE_BYTES if self.adopted else STAGED_FILE_BYTES
         self._accepted = _ParquetFiles(store, lambda n: f"{folder}-{n}.parquet", self.schema, limit=limit)
         self._rejected = _ParquetFiles(
-            store, lambda n: f"{staged}-quarantine-{n}.parquet", quarantine_arrow(contract), limit=None
+            store, lambda n: f"{staged}-quarantine-{n}.parquet", quarantine_arrow(contract), limit=STAGED_FILE_BYTES
         )
         self._manifest = f"{staged}.json"
         self._deliveries: list[StagedDelivery] = []
@@ -164,6 +175,11 @@ class UnitWriter:
     def delivery(self, delivery_id: str, uri: str, *, version_id: str, size: int) -> DeliveryWriter:
         """Return the writer of one delivery's records; ``done`` or ``unreadable`` ends it."""
         return DeliveryWriter(self, StagedDelivery(delivery_id, uri, version_id, size))
+
+    @property
+    def staged_bytes(self) -> int:
+        """Return how many bytes of Parquet are put that the committer has to rewrite."""
+        return self._rejected.put_bytes + (0 if self.adopted else self._accepted.put_bytes)
 
     @property
     def has_deliveries(self) -> bool:
@@ -179,6 +195,8 @@ class UnitWriter:
             rows=self._accepted.finish(),
             quarantine=self._rejected.finish(),
             adopted=self.adopted,
+            records=sum(delivery.accepted + delivery.quarantined for delivery in self._deliveries),
+            bytes=self.staged_bytes,
         )
         self.store.put(self._manifest, msgspec.json.encode(unit))
         return unit
@@ -198,10 +216,17 @@ class DeliveryWriter:
         self.unit, self.staged = unit, delivery
         self.accepted = 0
         self.reasons: Counter[str] = Counter()
+        self._began = unit.staged_bytes
         self._source = f"{delivery.uri}?versionId={delivery.version_id}" if delivery.version_id else delivery.uri
 
     def add(self, checked: Checked) -> None:
         """Add one block's accepted and rejected records."""
+        if self.unit.staged_bytes - self._began > _MOST_STAGED_BYTES:
+            raise FileTooLarge(
+                f"{self.staged.uri} holds more than one commit brings into a partitioned or unusually dense table.",
+                safe="nothing of it was committed.",
+                next_step="split the file and upload the parts.",
+            )
         rows = checked.accepted.num_rows
         self.accepted += rows
         origin = self._origin(checked.positions)

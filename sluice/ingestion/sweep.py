@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import takewhile
 from typing import Any
 
@@ -20,25 +21,30 @@ from sluice.ingestion.failed_batches import FAILED_BATCHES, retry_batch
 from sluice.ingestion.stage import staging_prefix
 from sluice.ingestion.wake import wake
 from sluice.settings import Settings
-from sluice.storage import client, split
+from sluice.storage import PATIENT_SECONDS, client, split
 
 log = logging.getLogger(__name__)
 #: A dead letter that is looked at is hidden from other sweeps for so many seconds.
 _LOOKED_AT_SECONDS = 50
 _AT_ONCE = 10
 _MOST_LETTERS = 500
+_RESERVE_SECONDS = 5
 _BROKEN_OFF = ("FAILED", "TIMED_OUT")
 #: So many refreshes in a row that died are followed by another at once, further ones ever later.
 _QUICK_STARTS = 3
 _LONGEST_PAUSE_SECONDS = 3600.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sweep:
-    """One sweep: where things are, the ``occasion`` that tells it from the next, and the seconds that are left."""
+    """One sweep: where things are, the ``occasion`` that tells it from the next, and the seconds that are left.
+
+    ``datasets`` are the names of the contracted landing datasets.
+    """
 
     settings: Settings
     occasion: str
+    datasets: frozenset[str]
     time_left: Callable[[], float] = lambda: 60.0
     now: Callable[[], float] = time.time
     done: dict[str, int] = field(default_factory=dict)
@@ -46,7 +52,8 @@ class Sweep:
     def run(self) -> dict[str, int]:
         """Take up everything that stands still; return how much by kind. One kind's failure is raised at the end."""
         problems = []
-        parts = (self.wake_staged, self.retry_files, self.drop_wake_ups, self.retry_batches, self.start_refresh)
+        # Batches last: each of them may take as long as its function has.
+        parts = (self.wake_staged, self.retry_files, self.drop_wake_ups, self.start_refresh, self.retry_batches)
         for part in parts:
             try:
                 part()
@@ -62,14 +69,18 @@ class Sweep:
         return self.done
 
     def wake_staged(self) -> None:
-        """Wake the committer of each dataset that has something staged."""
+        """Wake the committer of each contracted dataset that has a unit staged; files alone are none."""
         bucket, prefix = split(staging_prefix(self.settings.lake, ""))
         prefix = prefix.rstrip("/") + "/"
-        pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+        waiting: set[str] = set()
+        pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         for page in pages:
-            for found in page.get("CommonPrefixes", []):
-                wake(self.settings, found["Prefix"].removeprefix(prefix).rstrip("/"), self.occasion)
-                self._count("woken")
+            for name in (item["Key"].removeprefix(prefix) for item in page.get("Contents", [])):
+                if name.endswith(".json"):
+                    waiting.add(name.partition("/")[0])
+        for dataset in sorted(waiting & self.datasets):
+            wake(self.settings, dataset, self.occasion)
+            self._count("woken")
 
     def retry_files(self) -> None:
         """Try dead letters of landing again; a file that ended three functions by itself is quarantined whole."""
@@ -83,10 +94,10 @@ class Sweep:
             except DeliveryError as error:
                 log.warning("%s", error)
                 continue
-            if letter.kills:
+            if letter.kills and self._reader_starts:
                 unread = f"the function that read it ended three times, with nothing else to read: {letter.error}"
                 event, kind = event_for(letter.notice, rounds=letter.rounds, unread=unread), "quarantined"
-            elif letter.due is not None and letter.due <= self.now():
+            elif not letter.kills and letter.due is not None and letter.due <= self.now():
                 event, kind = event_for(letter.notice, rounds=letter.rounds), "files"
             else:
                 continue
@@ -97,6 +108,14 @@ class Sweep:
             self._count(kind)
         for receipt in left:  # people look at them, too
             client("sqs").change_message_visibility(QueueUrl=queue, ReceiptHandle=receipt, VisibilityTimeout=0)
+
+    @cached_property
+    def _reader_starts(self) -> bool:
+        """Tell whether the function that reads files runs at all: if not, its deaths are no file's fault."""
+        answer = client("lambda", patient=True).invoke(
+            FunctionName=self.settings.ingest_alone_function, Payload=b'{"are_you_well": true}'
+        )
+        return "FunctionError" not in answer
 
     def drop_wake_ups(self) -> None:
         """Remove wake-ups that died: what they told of is woken by looking."""
@@ -111,17 +130,20 @@ class Sweep:
             Bucket=self.settings.lake_bucket, Prefix=FAILED_BATCHES
         )  # fmt: skip
         for item in (item for page in pages for item in page.get("Contents", [])):
-            if self.time_left() < _LOOKED_AT_SECONDS:
+            if self.time_left() < PATIENT_SECONDS + _RESERVE_SECONDS:
                 return
             age = self.now() - item["LastModified"].timestamp()
-            if retry_batch(self.settings.lake_bucket, item["Key"], age=age):
+            if retry_batch(self.settings.lake_bucket, item["Key"], age=age) == "arrived":
                 self._count("batches")
 
     def start_refresh(self) -> None:
         """Start the refresh again when the last one died, later each time; not when a table failed by itself."""
         machine = self.settings.refresh_machine
         executions = client("stepfunctions").list_executions(stateMachineArn=machine, maxResults=20)["executions"]
-        executions.sort(key=lambda execution: execution["startDate"], reverse=True)
+        if any(execution["status"] == "RUNNING" for execution in executions):
+            return
+        # By their ends: one that only left its mark began later than the one that works, and ended long before it.
+        executions.sort(key=lambda execution: execution["stopDate"], reverse=True)
         in_a_row = list(takewhile(lambda execution: execution["status"] in _BROKEN_OFF, executions))
         if not in_a_row:
             return

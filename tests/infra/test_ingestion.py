@@ -54,8 +54,9 @@ def test_a_killed_consumers_messages_come_again_soon_and_a_living_ones_do_not(cl
 
 
 def test_what_takes_longer_is_invoked_by_itself_and_kept_when_it_fails(cloud: Cloud) -> None:
-    (config,) = cloud.resources("AWS::Lambda::EventInvokeConfig")
-    assert config.properties["FunctionName"] == "IngestFileAlone"
+    configs = {each.properties["FunctionName"]: each for each in cloud.resources("AWS::Lambda::EventInvokeConfig")}
+    assert configs["Sweep"].properties["MaximumRetryAttempts"] == 0
+    config = configs["IngestFileAlone"]
     assert config.properties["MaximumRetryAttempts"] == 2
     dead = config.properties["DestinationConfig"]["OnFailure"]["Destination"]
     assert dead == cloud.arn(cloud.resource("AWS::SQS::Queue", "LandingDeadLetters"))

@@ -149,7 +149,7 @@ USES: dict[str, set[Use]] = {
         *delete("staging/orders/one.json", "commit-marks/orders/mark.json", *_files(_BOTH, "metadata", "data")),
         *databases(_BOTH),
         *tables(_BOTH, "GetTable", "UpdateTable"),
-        *ledger("BatchWriteItem"),
+        *ledger("BatchWriteItem", "PutItem"),
         ("events:PutEvents", f"arn:aws:events:{_AT}:event-bus/default"),
     },
     "ManageTables": {

@@ -10,9 +10,10 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from sluice.errors import CommitConflict, TableError
-from sluice.ingestion.aside import put_back, units_aside
-from sluice.ingestion.portions import Portions, Staged, read_staged
+from sluice.errors import CommandError, CommitConflict, TableError
+from sluice.ingestion import portions as module
+from sluice.ingestion.aside import drop, put_back, units_aside
+from sluice.ingestion.portions import Portions, Staged, manifests_of
 from sluice.ingestion.stage import StagedDelivery, StagedUnit, staging_prefix
 from sluice.storage import LocalStore
 
@@ -21,17 +22,28 @@ class Killed(BaseException):
     """Stands for the process's end."""
 
 
+class Slow(LocalStore):
+    """A store whose reads take the committer's time."""
+
+    def __init__(self, committer: Committer) -> None:
+        self.committer = committer
+
+    def get_bytes(self, address: str) -> bytes:
+        self.committer.seconds -= self.committer.seconds_a_read
+        return super().get_bytes(address)
+
+
 class Committer:
     """Commits units but for those that it is told to fail with, or to die of; each call is a new life."""
 
     def __init__(self, lake: Path) -> None:
-        self.store, self.lake = LocalStore(), str(lake)
+        self.store, self.lake = Slow(self), str(lake)
         self.committed: list[str] = []
         self.calls: list[list[str]] = []
         self.aside: list[str] = []
         self.fails: dict[str, Exception] = {}
         self.kills: set[str] = set()
-        self.seconds = 900.0
+        self.seconds, self.seconds_a_read = 900.0, 0.0
 
     def stage(self, *attempts: str) -> None:
         for attempt in attempts:
@@ -49,10 +61,14 @@ class Committer:
             lambda one, _: self.aside.append(one.unit.attempt),
         )
         try:
-            portions.commit(read_staged(self.store, self.lake, "things"), self._commit)
+            portions.commit(self.left(), self._commit)
         except Killed:
             return False
         return portions.finished
+
+    def left(self) -> list[str]:
+        """Return what is still staged."""
+        return manifests_of(self.store, self.lake, "things")
 
     def _commit(self, portion: Sequence[Staged]) -> None:
         attempts = [each.unit.attempt for each in portion]
@@ -99,7 +115,7 @@ def test_whatever_units_kill_exactly_they_are_set_aside(committer: Committer, se
     while not committer.live(again=again):
         lives, again = lives + 1, True
         assert lives < 30
-    while read_staged(committer.store, committer.lake, "things"):
+    while committer.left():
         lives += not committer.live(again=True)
         assert lives < 30
     assert sorted(committer.committed) == sorted(set(staged) - committer.kills)
@@ -134,6 +150,8 @@ def test_units_beside_a_deadly_one_wait_for_four_deaths_at_most(committer: Commi
         CommitConflict("another writer"),
         TableError("the contract is ahead of the table"),
         ConnectionResetError(),
+        ImportError("a broken bundle"),
+        AttributeError("a defect of the code"),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -142,8 +160,15 @@ def test_a_fault_of_the_surroundings_sets_nothing_aside(committer: Committer, er
     committer.fails = dict.fromkeys(names(3), error)
     with pytest.raises(type(error)):
         committer.live()
+    # However often: nobody died of a unit.
+    for _ in range(6):
+        with pytest.raises(type(error)):
+            committer.live(again=True)
     assert not committer.aside
-    assert len(read_staged(committer.store, committer.lake, "things")) == 3
+    assert len(committer.left()) == 3
+    committer.fails = {}
+    assert committer.live(again=True)
+    assert committer.committed == names(3)
 
 
 def test_a_unit_whose_staged_file_is_gone_holds_up_no_other(committer: Committer) -> None:
@@ -185,6 +210,53 @@ def test_no_portion_is_begun_without_the_time_for_it(committer: Committer) -> No
     committer.seconds = 30.0
     assert not committer.live()
     assert not committer.calls
+
+
+def test_a_backlog_is_begun_though_its_manifests_take_all_the_time(
+    committer: Committer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_UNITS", 10)
+    committer.stage(*names(95))
+    committer.seconds_a_read = 2.0
+    calls = 0
+    while committer.left():
+        committer.seconds, calls = 90.0, calls + 1
+        committer.live()
+        assert calls < 20
+    assert sorted(committer.committed) == names(95)
+
+
+def test_a_mark_is_heeded_though_the_message_is_new(committer: Committer) -> None:
+    committer.stage(*names(30))
+    committer.kills = {"u007"}
+    assert not committer.live()
+    assert not committer.live(again=True)
+    assert not committer.live()  # a new message: the old one went to the dead letters
+    assert len(committer.calls[-1]) == 3
+
+
+def test_a_unit_set_aside_anew_while_it_is_put_back_stays(committer: Committer) -> None:
+    committer.stage("u0", "u1")
+    committer.fails = {"u0": ValueError("a bug")}
+    assert committer.live()
+    (first,) = units_aside(committer.store, committer.lake)
+    committer.stage("u0")  # what putting it back begins with
+    assert committer.live()
+    drop(committer.store, committer.lake, first)  # and ends with
+    (left,) = units_aside(committer.store, committer.lake)
+    assert (left.attempt, left.name != first.name) == ("u0", True)
+
+
+def test_an_old_unit_of_files_is_not_staged_again(committer: Committer) -> None:
+    """A part of it may be in a table that no longer knows its token."""
+    committer.stage("u0")
+    committer.fails = {"u0": ValueError("a bug")}
+    assert committer.live()
+    (aside,) = units_aside(committer.store, committer.lake)
+    old = msgspec.structs.replace(aside, at=aside.at - 40 * 86_400)
+    with pytest.raises(CommandError, match="more than 30 days"):
+        put_back(committer.store, committer.lake, old)
+    assert not committer.left()
 
 
 def test_no_mark_is_left_after_a_good_end(committer: Committer) -> None:

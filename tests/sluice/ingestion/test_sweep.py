@@ -25,6 +25,7 @@ SETTINGS = Settings(
     ingest_alone_function="alone",
     refresh_machine="machine",
 )
+DATASETS = frozenset({"orders", "clicks"})
 NOTICE = Notice("landing", "orders/a b+ü.csv", "v1", 10)
 S3_EVENT = json.dumps(
     {"detail": {"bucket": {"name": "landing"}, "object": {"key": NOTICE.key, "size": 10, "version-id": "v1"}}}
@@ -57,7 +58,7 @@ class Cloud:
         self.answer: dict[str, Any] | None = None
         self.broken: set[str] = set()
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, *, patient: bool = False) -> Any:
         if service in self.broken:
             raise OSError(f"{service} is down")
         return self
@@ -126,7 +127,9 @@ class Cloud:
 
     def ran(self, status: str, error: str = "", *, ago: float = 0.0) -> None:
         ended = datetime.fromtimestamp(NOW, UTC) - timedelta(seconds=ago)
-        execution = {"status": status, "error": error, "startDate": ended, "stopDate": ended}
+        # Started the other way round: who began last ended first.
+        began = datetime.fromtimestamp(NOW - 10_000 + len(self.executions), UTC)
+        execution = {"status": status, "error": error, "startDate": began, "stopDate": ended}
         self.executions.append({**execution, "executionArn": len(self.executions)})
 
 
@@ -140,7 +143,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
 @pytest.fixture
 def run(cloud: Cloud) -> Callable[[], dict[str, int]]:
-    return lambda: sweep.Sweep(SETTINGS, "minute 1", now=lambda: NOW).run()
+    return lambda: sweep.Sweep(SETTINGS, "minute 1", DATASETS, time_left=lambda: 120.0, now=lambda: NOW).run()
 
 
 def test_with_nothing_to_do_nothing_is_done(cloud: Cloud, run: Callable[[], dict[str, int]]) -> None:
@@ -149,7 +152,7 @@ def test_with_nothing_to_do_nothing_is_done(cloud: Cloud, run: Callable[[], dict
 
 
 def test_what_is_staged_is_woken_once_a_dataset(cloud: Cloud, run: Callable[[], dict[str, int]]) -> None:
-    for name in ("orders/a.json", "orders/b.parquet", "clicks/c.json"):
+    for name in ("orders/a.json", "orders/b.parquet", "clicks/c.json", "orphans/d.parquet", "removed/e.json"):
         cloud.objects[f"staging/{name}"] = (b"", NOW)
     assert run() == {"woken": 2}
     assert cloud.woken == ["clicks", "orders"]
@@ -171,8 +174,22 @@ def test_a_file_that_kills_every_reader_is_quarantined_unread(
     cloud: Cloud, run: Callable[[], dict[str, int]], kind: str
 ) -> None:
     cloud.put("landing-dead", record(kind, "signal: killed"))
+    assert run() == {"files": 1}, "one death of which Lambda tells may be chance"
+    assert cloud.invoked[-1][2]["round"] == 1
+    cloud.put("landing-dead", record(kind, "signal: killed", rounds=1))
     assert run() == {"quarantined": 1}
-    assert "signal: killed" in cloud.invoked[0][2]["unread"]
+    assert "signal: killed" in cloud.invoked[-1][2]["unread"]
+
+
+def test_no_file_is_blamed_while_its_reader_does_not_even_start(
+    cloud: Cloud, run: Callable[[], dict[str, int]]
+) -> None:
+    cloud.answer = {"errorType": "Runtime.ExitError", "errorMessage": "exit status 1"}
+    for number in range(3):
+        cloud.put("landing-dead", record("Runtime.ExitError", f"{number}", rounds=5))
+    assert run() == {}
+    assert len(cloud.queues["landing-dead"]) == 3
+    assert [event for _, _, event in cloud.invoked] == [{"are_you_well": True}]
 
 
 def test_a_file_that_fails_for_another_reason_is_tried_later_each_time_and_then_waits_for_people(
@@ -253,6 +270,20 @@ def test_a_batch_that_kills_is_halved_until_the_record_to_blame_is_alone_and_kep
     assert unread == [5]
 
 
+def test_a_try_is_noted_before_it_is_made(cloud: Cloud, run: Callable[[], dict[str, int]]) -> None:
+    """The sweep may die of waiting for its answer; the next one must know of the try."""
+    kept(cloud, 2)
+
+    def invoke(**_: Any) -> dict[str, Any]:
+        (body, _at) = cloud.objects["aws/lambda/m/shard/one"]
+        assert json.loads(body)["deaths"] == 1
+        raise TimeoutError
+
+    cloud.invoke = invoke  # type: ignore[method-assign]
+    with pytest.raises(SluiceError, match="TimeoutError"):
+        run()
+
+
 def test_a_batch_that_fails_for_another_reason_waits_longer_each_time(
     cloud: Cloud, run: Callable[[], dict[str, int]]
 ) -> None:
@@ -278,6 +309,8 @@ def test_a_batch_that_fails_for_another_reason_waits_longer_each_time(
         ([("FAILED", "States.Runtime")], 1),
         ([("ABORTED", "")], 0),
         ([("RUNNING", ""), ("FAILED", "RefreshDied")], 0),
+        # One that began later, left its mark and ended at once says nothing of the one that works.
+        ([("FAILED", "RefreshDied"), ("SUCCEEDED", "")], 1),
         ([("SUCCEEDED", ""), ("FAILED", "RefreshDied")], 0),
         ([("FAILED", "RefreshDied")] * 3, 1),
         ([("FAILED", "RefreshDied")] * 4, 0),
