@@ -73,6 +73,11 @@ class IngestionStack(Stack):
             timeout=_COMMIT,
             description="Commits what is staged: one committer per table",
         )
+        # It wakes itself when its time runs short. Lambda would take that for a loop and stop it after 16 rounds.
+        # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+        made = commit.node.default_child
+        assert isinstance(made, lambda_.CfnFunction)
+        made.recursive_loop = "Allow"
         self._grant_ingest(ingest)
         self._grant_ingest(self.alone)
         self._grant_commit(commit)
