@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sluice.contracts import JSON_TEXT, Column, ColumnType
+from sluice.ingestion.held import held
 from sluice.ingestion.lossless import as_bytes, as_json, is_bytes, is_text
 from sluice.ingestion.typed import as_plain, by_digits, cast_typed
 
@@ -83,7 +84,7 @@ def convert(values: pa.Array, column: Column) -> tuple[pa.Array, pa.Array | None
     """
     target = arrow_type(column.type)
     if values.type == target and not pa.types.is_string(target):
-        return _finite(values, column)
+        return held(values)
     delivered, values = values, _as_text(as_plain(values), column, target)
     text = pa.types.is_string(values.type)
     if text and not pa.types.is_string(delivered.type):
@@ -102,9 +103,10 @@ def convert(values: pa.Array, column: Column) -> tuple[pa.Array, pa.Array | None
     except pa.ArrowInvalid:
         converted = _cast_dirty_text(values, cast, column, target) if text else _halves(values, cast, target)
     bad = pc.and_(pc.is_valid(values), pc.is_null(converted))
-    if not pc.any(bad).as_py():
-        return _finite(converted, column)
-    return converted, bad
+    converted, unheld = held(converted)
+    if unheld is not None:
+        bad = pc.or_(bad, unheld)
+    return converted, bad if pc.any(bad).as_py() else None
 
 
 def _shape(kind: ColumnType) -> str | None:
@@ -113,16 +115,6 @@ def _shape(kind: ColumnType) -> str | None:
     whole = rf"0*[0-9]{{0,{kind.precision - kind.scale}}}"
     plain = rf"{whole}(\.[0-9]{{0,{kind.scale}}}0*)?"
     return rf"^[+-]?({plain}|[0-9.]+[eE][+-]?[0-9]+)$"
-
-
-def _finite(values: pa.Array, column: Column) -> tuple[pa.Array, pa.Array | None]:
-    """Refuse NaN and infinities: engines disagree on what they equal and how they sort."""
-    if column.type.name not in ("float", "double"):
-        return values, None
-    odd = pc.invert(pc.fill_null(pc.is_finite(values), True))
-    if not pc.any(odd).as_py():
-        return values, None
-    return pc.if_else(odd, pa.scalar(None, values.type), values), odd
 
 
 def _as_text(values: pa.Array, column: Column, target: pa.DataType) -> pa.Array:
