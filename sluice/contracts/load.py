@@ -19,7 +19,8 @@ from pydantic import BaseModel, ValidationError
 from sluice.contracts.arrival import read_arrival
 from sluice.contracts.checks import read_checks
 from sluice.contracts.contract_file import ContractFile, Place
-from sluice.contracts.model import JSON_TEXT, Column, Contract, PartitionField, Rules
+from sluice.contracts.model import JSON_TEXT, Column, Contract, Rules
+from sluice.contracts.partitions import read_partitioning
 from sluice.contracts.rules import Refuse, read_rules
 from sluice.contracts.types import ColumnType, parse_type
 from sluice.errors import ContractError
@@ -27,7 +28,7 @@ from sluice.ingestion.convert import EPOCH_FORMATS, strptime_format
 
 DATABASES = ("bronze", "silver", "gold")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_TRANSFORM = re.compile(r"identity|year|month|day|hour|bucket\[\d+\]|truncate\[\d+\]")
+_COLUMN_CUSTOM = ("partitionTransform",)
 _LOGICAL_DEFAULTS = {
     "string": "string",
     "integer": "bigint",
@@ -93,6 +94,11 @@ class _Reader(ContractFile):
         if not columns:
             self.refuse((*at, "properties"), "a table needs at least one column")
         names = [column.name for column in columns]
+        by_name = {column.name: column for column in columns}
+        column_custom = [
+            self._custom(prop.customProperties, (*at, "properties", index, "customProperties"), _COLUMN_CUSTOM)
+            for index, prop in enumerate(table.properties or [])
+        ]
         for index, column in enumerate(names):
             if column in names[:index]:
                 self.refuse((*at, "properties", index, "name"), f"column {column!r} is declared twice")
@@ -114,7 +120,7 @@ class _Reader(ContractFile):
             owner=odcs.domain or "",
             key=self._key(table),
             arrival=arrival,
-            partitioning=self._partitioning(table, at),
+            partitioning=read_partitioning(self, table.properties or [], column_custom, by_name, at),
             sort_order=self._sort_order(table_custom, names, at),
             checks=checks,
             rules=read_rules(custom["rules"], columns, arrival, self._at_rules(odcs)) if "rules" in custom else (),
@@ -157,6 +163,8 @@ class _Reader(ContractFile):
         found = {}
         for index, item in enumerate(items or []):
             self.one_of(item.property, allowed, (*at, index, "property"))
+            if item.property in found:
+                self.refuse((*at, index, "property"), f"{item.property} is declared twice")
             found[cast(str, item.property)] = item.value
         return found
 
@@ -172,7 +180,6 @@ class _Reader(ContractFile):
             kind = parse_type(spelled)
         except ValueError as error:
             self.refuse((*at, "physicalType" if prop.physicalType else "logicalType"), str(error))
-        self._custom(prop.customProperties, (*at, "customProperties"), ("partitionTransform",))
         options = dict(prop.logicalTypeOptions or {})
         if prop.logicalType in ("object", "array"):
             if kind.name != "string" or prop.properties or prop.items:
@@ -249,28 +256,15 @@ class _Reader(ContractFile):
 
         return refuse
 
-    def _partitioning(self, table: SchemaObject, at: Place) -> tuple[PartitionField, ...]:
-        fields = []
-        for index, prop in enumerate(table.properties or []):
-            if not prop.partitioned:
-                continue
-            here = (*at, "properties", index)
-            custom = self._custom(prop.customProperties, (*here, "customProperties"), ("partitionTransform",))
-            transform = custom.get("partitionTransform", "identity")
-            if not _TRANSFORM.fullmatch(transform):
-                self.refuse(
-                    (*here, "customProperties"),
-                    f"{transform!r} is not a partition transform; allowed: identity, year, month, day, hour, "
-                    "bucket[n], truncate[n]",
-                )
-            field = PartitionField(column=cast(str, prop.name), transform=transform)
-            fields.append((prop.partitionKeyPosition or 0, field))
-        return tuple(field for _, field in sorted(fields, key=lambda pair: pair[0]))
-
     def _sort_order(self, custom: dict[str, Any], names: list[str], at: Place) -> tuple[str, ...]:
         order = custom.get("sortOrder") or []
+        here = (*at, "customProperties")
+        if not isinstance(order, list):
+            self.refuse(here, f"{order!r} is not allowed; sortOrder is a list of columns")
         for column in order:
-            self.one_of(column, names, (*at, "customProperties"))
+            self.one_of(column, names, here)
+        if len(set(order)) < len(order):
+            self.refuse(here, "sortOrder names a column twice")
         return tuple(order)
 
     def _retention(self, sla: dict[str | None, Any]) -> int | None:

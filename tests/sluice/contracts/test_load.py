@@ -114,6 +114,64 @@ def test_lateness_is_for_streams_only(tmp_path: Path) -> None:
         load_contract(file)
 
 
+@pytest.mark.parametrize(
+    ("kind", "transform", "said"),
+    [
+        ("int", "day", ["'day' is not a partition transform of a int", "identity, bucket[n]"]),
+        ("date", "hour", ["identity, year, month, day, bucket[n]"]),
+        ("double", "identity", ["allowed: none"]),
+        ("double", "bucket[4]", ["allowed: none"]),
+        ("boolean", "bucket[4]", ["allowed: identity"]),
+        ("bigint", "truncate[4]", ["allowed: identity, bucket[n]"]),
+        ("string", "bucket[0]", ["n is 1 to"]),
+        ("string", "truncate[2147483648]", ["n is 1 to"]),
+        ("string", "bucket", ["identity, bucket[n], truncate[n]"]),
+        ("string", "bucket[-1]", ["identity, bucket[n], truncate[n]"]),
+        ("string", "identity[3]", ["identity, bucket[n], truncate[n]"]),
+        ("timestamp", "days", ["identity, year, month, day, hour, bucket[n]"]),
+        ("timestamp", "5", ["identity, year, month, day, hour, bucket[n]"]),
+    ],
+)
+def test_a_partition_transform_that_cannot_act_is_refused(
+    tmp_path: Path, kind: str, transform: str, said: list[str]
+) -> None:
+    new = f"""name: p
+        logicalType: string
+        physicalType: {kind}
+        partitioned: true
+        customProperties:
+          - property: partitionTransform
+            value: {transform}
+      - name: order_id"""
+    refused = refusal(tmp_path, SOUND.replace("name: order_id", new, 1))
+    for word in ["properties.0.customProperties", *said]:
+        assert word in refused
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        ("customProperties: [{property: partitionTransform, value: day}]", "order_id is not partitioned"),
+        ("partitionKeyPosition: 2", "order_id is not partitioned"),
+        (
+            "customProperties: [{property: partitionTransform, value: 'bucket[2]'}, "
+            "{property: partitionTransform, value: 'bucket[3]'}]",
+            "partitionTransform is declared twice",
+        ),
+    ],
+)
+def test_a_partitioning_that_would_not_act_is_refused(tmp_path: Path, new: str, said: str) -> None:
+    assert said in refusal(tmp_path, SOUND.replace("name: order_id", f"name: order_id\n        {new}", 1))
+
+
+def refusal(tmp_path: Path, text: str) -> str:
+    file = tmp_path / "order_lines.yaml"
+    file.write_text(text)
+    with pytest.raises(ContractError) as caught:
+        load_contract(file)
+    return str(caught.value)
+
+
 def test_a_table_declared_twice_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(SOUND)
     (tmp_path / "b.yaml").write_text(SOUND)
