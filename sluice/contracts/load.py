@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
 from open_data_contract_standard.model import (
     CustomProperty,
     OpenDataContractStandard,
     SchemaObject,
     SchemaProperty,
+    ServiceLevelAgreementProperty,
 )
 from pydantic import BaseModel, ValidationError
 
@@ -24,7 +27,8 @@ from sluice.contracts.partitions import read_partitioning
 from sluice.contracts.rules import Refuse, read_rules
 from sluice.contracts.types import ColumnType, parse_type
 from sluice.errors import ContractError
-from sluice.ingestion.convert import EPOCH_FORMATS, strptime_format
+from sluice.ingestion.check import literal
+from sluice.ingestion.convert import EPOCH_FORMATS, arrow_type, convert, strptime_format
 
 DATABASES = ("bronze", "silver", "gold")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -103,7 +107,8 @@ class _Reader(ContractFile):
             if column in names[:index]:
                 self.refuse((*at, "properties", index, "name"), f"column {column!r} is declared twice")
         custom = self._custom(odcs.customProperties, ("customProperties",), ("arrival", "rules"))
-        sla = {item.property: item for item in odcs.slaProperties or []}
+        sla = self._service_levels(odcs)
+        self._refuse_shared_headers(columns, at)
         table_custom = self._custom(table.customProperties, (*at, "customProperties"), ("sortOrder",))
         arrival = read_arrival(self, odcs, custom, sla, name=name, columns=names, derived=database != "bronze")
         checks = read_checks(self, table, at)
@@ -129,6 +134,25 @@ class _Reader(ContractFile):
             file=str(self.path),
         )
         return contract
+
+    def _service_levels(self, odcs: OpenDataContractStandard) -> dict[str | None, ServiceLevelAgreementProperty]:
+        found: dict[str | None, ServiceLevelAgreementProperty] = {}
+        for index, item in enumerate(odcs.slaProperties or []):
+            if item.property in found:
+                self.refuse(("slaProperties", index, "property"), f"{item.property} is declared twice")
+            found[item.property] = item
+        return found
+
+    def _refuse_shared_headers(self, columns: tuple[Column, ...], at: Place) -> None:
+        """Refuse two columns that are called alike in what arrives: one of them would stay empty."""
+        by_header: dict[str, str] = {}
+        for index, column in enumerate(columns):
+            other = by_header.setdefault(column.header, column.name)
+            if other != column.name:
+                self.refuse(
+                    (*at, "properties", index),
+                    f"{column.name} and {other} are both called {column.header!r} in what arrives",
+                )
 
     def _refuse_unknown_fields(self, model: BaseModel, raw: dict[str, Any], at: Place) -> None:
         """Refuse what the standard's models would let pass: a misspelt field is not an absent one."""
@@ -227,20 +251,41 @@ class _Reader(ContractFile):
         for option, value in options.items():
             here = (*at, "logicalTypeOptions", option)
             self.one_of(option, ("format", *fields), here)
-            values[fields[option]] = value if option.endswith("Length") else str(value)
+            if option.endswith("Length"):
+                if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                    self.refuse(here, f"{value!r} is not allowed; a whole number of at least 0 is wanted")
+                values[fields[option]] = value
+            else:
+                values[fields[option]] = self.written(here)
         if "pattern" in values:
             try:
-                re.compile(values["pattern"])
-            except re.error as error:
-                self.refuse((*at, "logicalTypeOptions", "pattern"), f"not a regular expression: {error}")
+                # By the engine that will match it: RE2 has no look-ahead.
+                pc.match_substring_regex(pa.array([""]), values["pattern"])
+            except pa.ArrowInvalid as error:
+                self.refuse((*at, "logicalTypeOptions", "pattern"), f"not a regular expression of RE2: {error}")
         textual = {"pattern", "min_length", "max_length"} & values.keys()
         if textual and kind.name != "string":
             self.refuse((*at, "logicalTypeOptions"), f"pattern and length are for string columns, not {kind}")
         if kind.name in ("string", "boolean", "binary") and {k for k in values if "imum" in k}:
             self.refuse((*at, "logicalTypeOptions"), f"minimum and maximum are not for {kind} columns")
         if prop.enum:
-            values["allowed"] = tuple(str(item.value) for item in prop.enum)
+            values["allowed"] = tuple(self.written((*at, "enum", n, "value")) for n in range(len(prop.enum)))
+        self._refuse_unlike(values, kind, at)
         return Rules(**values)
+
+    def _refuse_unlike(self, rules: Mapping[str, Any], kind: ColumnType, at: Place) -> None:
+        """Refuse values that a rule compares with and that are none of the column's type."""
+        for number, text in enumerate(rules.get("allowed", ())):
+            _, bad = convert(pa.array([text], pa.string()), Column("enum", kind))
+            if bad is not None:
+                self.refuse((*at, "enum", number, "value"), f"{text!r} is not a {kind}")
+        for option, text in rules.items():
+            if "imum" not in option:
+                continue
+            try:
+                literal(text, arrow_type(kind))
+            except (ValueError, ArithmeticError, pa.ArrowInvalid):
+                self.refuse((*at, "logicalTypeOptions"), f"{option.replace('_', ' ')}: {text!r} is not a {kind}")
 
     @staticmethod
     def _key(table: SchemaObject) -> tuple[str, ...]:

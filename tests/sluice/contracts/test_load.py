@@ -164,6 +164,53 @@ def test_a_partitioning_that_would_not_act_is_refused(tmp_path: Path, new: str, 
     assert said in refusal(tmp_path, SOUND.replace("name: order_id", f"name: order_id\n        {new}", 1))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("delimiter: ','", "delimiter: ';;'", ["servers.0.delimiter", "';;'", "one ASCII character"]),
+        ("delimiter: ','", "delimiter: ''", ["servers.0.delimiter", "one ASCII character"]),
+        ("delimiter: ','", "delimiter: '\"'", ["servers.0.delimiter", "no quote"]),
+        ("delimiter: ','", "delimiter: §", ["servers.0.delimiter", "one ASCII character"]),
+        ("format: csv", "format: ndjson", ["servers.0.delimiter", "a delimiter is for csv"]),
+        ("encoding: utf-8", "encoding: rot13", ["encoding", "'rot13'"]),
+        ("encoding: utf-8", "encoding: undefined", ["encoding", "'undefined'"]),
+        ("encoding: utf-8", "encoding: 8", ["encoding", "8 is not"]),
+        ("minimum: 1\n", "minimum: one\n", ["'one' is not a int"]),
+        ("minimum: 1\n", "minimum: [1]\n", ["minimum", "a text or a number is wanted"]),
+        ("value: EUR", "value:", ["enum.0.value", "a text or a number is wanted"]),
+        ("pattern: '^O[0-9]{9}$'", "pattern: '^O(?=[0-9])'", ["pattern", "RE2"]),
+        ("pattern: '^O[0-9]{9}$'", "maxLength: long", ["maxLength", "'long'"]),
+        ("name: line_number", "name: line_number\n        physicalName: order_id", ["both called 'order_id'"]),
+        ("- property: retention", "- property: freshness", ["freshness is declared twice"]),
+        ("expectedFilesPerDay: 1", "expectedFilesPerDay: -1", ["expected_files_per_day", "-1"]),
+    ],
+)
+def test_what_cannot_act_is_refused(tmp_path: Path, old: str, new: str, said: list[str]) -> None:
+    assert old in SOUND
+    refused = refusal(tmp_path, SOUND.replace(old, new, 1))
+    for word in said:
+        assert word in refused, refused
+
+
+@pytest.mark.parametrize(
+    ("form", "option"),
+    [
+        ("ndjson", "header: false"),
+        ("parquet", "encoding: utf-8"),
+        ("parquet", "compression: gzip"),
+        ("parquet", "nullValues: ['']"),
+        ("access_log", "nullValues: ['']"),
+        ("json", "extraColumns: reject"),
+    ],
+)
+def test_an_option_that_does_nothing_in_its_format_is_refused(tmp_path: Path, form: str, option: str) -> None:
+    text = SOUND.replace("    delimiter: ','\n", "").replace("format: csv", f"format: {form}")
+    start = text.index("      encoding: utf-8")
+    refused = refusal(tmp_path, f"{text[:start]}      {option}\n")
+    assert option.split(":", maxsplit=1)[0] in refused
+    assert form in refused
+
+
 def refusal(tmp_path: Path, text: str) -> str:
     file = tmp_path / "order_lines.yaml"
     file.write_text(text)
