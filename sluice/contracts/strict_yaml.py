@@ -1,7 +1,7 @@
 """YAML in which nothing that was written is dropped or read as something else.
 
-A key may stand once in a mapping and is text; what looks like a number to YAML 1.1 alone (``007``, ``1_000``,
-``12:30``), a date, and ``yes``, ``no``, ``on``, ``off`` are text.
+A key may stand once in a mapping and is text. What is a number to one version of YAML alone (``007``, ``1_000``,
+``12:30``, ``1e3``), a date, and ``yes``, ``no``, ``on``, ``off`` are text.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import yaml
 
 
 class _Loader(yaml.SafeLoader):
-    """Knows the scalars of YAML 1.2's core schema, without its other spellings of integers."""
+    """Knows the scalars that YAML 1.1 and the core schema of 1.2 read alike."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own name
 
@@ -21,11 +21,7 @@ class _Loader(yaml.SafeLoader):
 _CORE = (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("int", r"[-+]?(?:0|[1-9][0-9]*)", "-+0123456789"),
-    (
-        "float",
-        r"[-+]?(?:(?:0|[1-9][0-9]*)\.[0-9]*(?:[eE][-+]?[0-9]+)?|(?:0|[1-9][0-9]*)[eE][-+]?[0-9]+)",
-        "-+0123456789",
-    ),
+    ("float", r"[-+]?(?:0|[1-9][0-9]*)\.[0-9]*(?:[eE][-+][0-9]+)?", "-+0123456789"),
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("merge", r"<<", "<"),
 )
