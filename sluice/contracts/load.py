@@ -28,7 +28,8 @@ from sluice.contracts.rules import Refuse, read_rules
 from sluice.contracts.types import ColumnType, parse_type
 from sluice.errors import ContractError
 from sluice.ingestion.check import literal
-from sluice.ingestion.convert import EPOCH_FORMATS, arrow_type, convert, strptime_format
+from sluice.ingestion.convert import EPOCH_FORMATS, arrow_type, convert
+from sluice.ingestion.patterns import has_time, pattern_of
 
 DATABASES = ("bronze", "silver", "gold")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -211,9 +212,9 @@ class _Reader(ContractFile):
                     (*at, "logicalType"),
                     f"an {prop.logicalType} is kept as its JSON text: physicalType string, without properties or items",
                 )
-            options["format"] = JSON_TEXT
+            spelled_as: str | tuple[str, ...] | None = JSON_TEXT
         else:
-            self._format(options.get("format"), kind, (*at, "logicalTypeOptions", "format"))
+            spelled_as = self._format(options, kind, (*at, "logicalTypeOptions", "format"))
         return Column(
             name=prop.name,
             type=kind,
@@ -221,21 +222,33 @@ class _Reader(ContractFile):
             required=bool(prop.required),
             unique=bool(prop.unique),
             header=prop.physicalName or prop.name,
-            format=options.pop("format", None),
+            format=spelled_as,
             classification=prop.classification,
             rules=self._rules(prop, options, kind, at),
         )
 
-    def _format(self, spelled: str | None, kind: ColumnType, at: Place) -> None:
-        """Refuse a format that no value could have."""
-        if spelled is None or (kind.name == "timestamp" and spelled in EPOCH_FORMATS):
-            return
+    def _format(self, options: dict[str, Any], kind: ColumnType, at: Place) -> str | tuple[str, ...] | None:
+        """Take the format out of ``options``; one that no value could have, or that could not act, is refused."""
+        spelled = options.pop("format", None)
+        if spelled is None:
+            return None
         if kind.name not in ("date", "timestamp"):
             self.refuse(at, f"a format is for date and timestamp columns, not {kind}")
-        try:
-            strptime_format(spelled)
-        except ValueError as error:
-            self.refuse(at, f"{error}; or, for a timestamp, {', '.join(EPOCH_FORMATS)}")
+        if kind.name == "timestamp" and isinstance(spelled, str) and spelled in EPOCH_FORMATS:
+            return spelled
+        given = [spelled] if isinstance(spelled, str) else spelled
+        if not isinstance(given, list) or not given or not all(isinstance(each, str) for each in given):
+            self.refuse(at, f"{spelled!r} is not allowed; a pattern or a list of patterns is wanted")
+        if len(set(given)) < len(given):
+            self.refuse(at, "a pattern stands twice in the list")
+        for each in given:
+            try:
+                pattern = pattern_of(each)
+            except ValueError as error:
+                self.refuse(at, f"{error}; or, for a timestamp, one of {', '.join(EPOCH_FORMATS)} alone")
+            if kind.name == "date" and has_time(pattern):
+                self.refuse(at, f"{each!r} says a time, and a date has none")
+        return spelled if isinstance(spelled, str) else tuple(given)
 
     def _rules(self, prop: SchemaProperty, options: dict[str, Any], kind: ColumnType, at: Place) -> Rules:
         fields = {

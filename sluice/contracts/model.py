@@ -36,7 +36,8 @@ class Rules(msgspec.Struct, frozen=True, omit_defaults=True):
 class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     """One column: ``header`` is its name in the delivered file.
 
-    ``format`` is how a date or timestamp is spelled there, or ``JSON_TEXT``.
+    ``format`` is how a date or timestamp is spelled there (one pattern, or several that are tried in order), or
+    ``JSON_TEXT``.
     """
 
     name: str
@@ -45,7 +46,7 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     required: bool = False
     unique: bool = False
     header: str = ""
-    format: str | None = None
+    format: str | tuple[str, ...] | None = None
     classification: str | None = None
     rules: Rules = Rules()
 

@@ -73,7 +73,10 @@ def check_block(block: Block, contract: Contract) -> Checked:
 
 
 def _spelled(column: Column) -> str:
-    return f"{column.type} of format {column.format}" if column.format else str(column.type)
+    if not column.format:
+        return str(column.type)
+    formats = (column.format,) if isinstance(column.format, str) else column.format
+    return f"{column.type} of format {' or '.join(formats)}"
 
 
 def _broken_rules(

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from sluice.contracts import JSON_TEXT, Column, ColumnType
 from sluice.ingestion.held import held
 from sluice.ingestion.lossless import as_bytes, as_json, is_bytes, is_text
+from sluice.ingestion.patterns import cast_by_patterns, patterns_of
 from sluice.ingestion.typed import as_plain, by_digits, cast_typed
 
 _SIMPLE = {
@@ -51,30 +52,12 @@ EPOCH_FORMATS = {
     "epoch_nanos": 1_000_000_000,
 }
 _ZONED = r"(Z|[+-][0-9]{2}:?[0-9]{2})$"
-_PATTERN_LETTERS = {
-    "yyyy": "%Y",
-    "MMM": "%b",
-    "MM": "%m",
-    "dd": "%d",
-    "HH": "%H",
-    "mm": "%M",
-    "ss": "%S",
-}
 Cast = Callable[[pa.Array], pa.Array]
 
 
 def arrow_type(kind: ColumnType) -> pa.DataType:
     """Return the Arrow type that carries ``kind``."""
     return pa.decimal128(kind.precision, kind.scale) if kind.name == "decimal" else _SIMPLE[kind.name]
-
-
-def strptime_format(pattern: str) -> str:
-    """Return ``pattern`` (``dd/MM/yyyy HH:mm:ss``) as strptime spells it; ``ValueError`` names unknown letters."""
-    spelled = re.sub("|".join(_PATTERN_LETTERS), lambda m: _PATTERN_LETTERS[m[0]], pattern.replace("'", ""))
-    leftover = re.sub(r"%[YbmdHMS]|T", "", spelled)
-    if re.search(r"[A-Za-z]", leftover):
-        raise ValueError(f"{pattern!r} is not a date format; allowed letters: {', '.join(_PATTERN_LETTERS)}")
-    return spelled
 
 
 def convert(values: pa.Array, column: Column) -> tuple[pa.Array, pa.Array | None]:
@@ -136,8 +119,7 @@ def _text_cast(column: Column, target: pa.DataType) -> Cast:
     if column.format in EPOCH_FORMATS:
         return lambda values: _cast_epochs(values, EPOCH_FORMATS[str(column.format)])
     if column.format is not None:
-        spelled = strptime_format(column.format)
-        return lambda values: pc.strptime(values, format=spelled, unit="us", error_is_null=True).cast(target)
+        return partial(cast_by_patterns, patterns=patterns_of(column.format), target=target)
     if column.type.name == "timestamp":
         return _cast_timestamps
     if column.type.name in ("int", "bigint"):
