@@ -28,6 +28,7 @@ _NOT_IN_CONTRACTS = (
     "contract_file.py",
     "load.py",
     "partitions.py",
+    "spellings.py",
     "strict_yaml.py",
     "yaml_lines.py",
 )

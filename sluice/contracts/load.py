@@ -25,6 +25,7 @@ from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.model import JSON_TEXT, Column, Contract, Rules
 from sluice.contracts.partitions import read_partitioning
 from sluice.contracts.rules import Refuse, read_rules
+from sluice.contracts.spellings import SPELLINGS, read_spelling
 from sluice.contracts.types import ColumnType, parse_type
 from sluice.errors import ContractError
 from sluice.ingestion.check import literal
@@ -33,7 +34,7 @@ from sluice.ingestion.patterns import has_time, pattern_of
 
 DATABASES = ("bronze", "silver", "gold")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_COLUMN_CUSTOM = ("partitionTransform",)
+_COLUMN_CUSTOM = ("partitionTransform", *SPELLINGS)
 _LOGICAL_DEFAULTS = {
     "string": "string",
     "integer": "bigint",
@@ -93,25 +94,29 @@ class _Reader(ContractFile):
         table = odcs.schema_[0]
         at: Place = ("schema", 0)
         database, name = self._table_name(table, at)
-        columns = tuple(
-            self._column(prop, (*at, "properties", index)) for index, prop in enumerate(table.properties or [])
-        )
-        if not columns:
-            self.refuse((*at, "properties"), "a table needs at least one column")
-        names = [column.name for column in columns]
-        by_name = {column.name: column for column in columns}
         column_custom = [
             self._custom(prop.customProperties, (*at, "properties", index, "customProperties"), _COLUMN_CUSTOM)
             for index, prop in enumerate(table.properties or [])
         ]
+        columns = tuple(
+            self._column(prop, column_custom[index], (*at, "properties", index))
+            for index, prop in enumerate(table.properties or [])
+        )
+        if not columns:
+            self.refuse((*at, "properties"), "a table needs at least one column")
+        names = [column.name for column in columns]
         for index, column in enumerate(names):
             if column in names[:index]:
                 self.refuse((*at, "properties", index, "name"), f"column {column!r} is declared twice")
+        by_name = {column.name: column for column in columns}
         custom = self._custom(odcs.customProperties, ("customProperties",), ("arrival", "rules"))
         sla = self._service_levels(odcs)
         self._refuse_shared_headers(columns, at)
         table_custom = self._custom(table.customProperties, (*at, "customProperties"), ("sortOrder",))
         arrival = read_arrival(self, odcs, custom, sla, name=name, columns=names, derived=database != "bronze")
+        for index, declared in enumerate(columns):
+            if declared.spelling is not None and (arrival is None or arrival.format != "csv"):
+                self.refuse((*at, "properties", index, "customProperties"), f"{', '.join(SPELLINGS)} are for csv")
         checks = read_checks(self, table, at)
         if arrival is not None and checks:
             self.refuse(
@@ -193,7 +198,7 @@ class _Reader(ContractFile):
             found[cast(str, item.property)] = item.value
         return found
 
-    def _column(self, prop: SchemaProperty, at: Place) -> Column:
+    def _column(self, prop: SchemaProperty, custom: Mapping[str, Any], at: Place) -> Column:
         if not prop.name or not _NAME.fullmatch(prop.name):
             self.refuse((*at, "name"), f"{prop.name!r} is not a column name; lower case letters, digits, underscores")
         if prop.name.startswith("_"):
@@ -215,7 +220,7 @@ class _Reader(ContractFile):
             spelled_as: str | tuple[str, ...] | None = JSON_TEXT
         else:
             spelled_as = self._format(options, kind, (*at, "logicalTypeOptions", "format"))
-        return Column(
+        column = Column(
             name=prop.name,
             type=kind,
             description=prop.description or "",
@@ -226,6 +231,8 @@ class _Reader(ContractFile):
             classification=prop.classification,
             rules=self._rules(prop, options, kind, at),
         )
+        spelling = read_spelling(self, column, custom, (*at, "customProperties"))
+        return msgspec.structs.replace(column, spelling=spelling)
 
     def _format(self, options: dict[str, Any], kind: ColumnType, at: Place) -> str | tuple[str, ...] | None:
         """Take the format out of ``options``; one that no value could have, or that could not act, is refused."""

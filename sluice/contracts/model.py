@@ -33,6 +33,16 @@ class Rules(msgspec.Struct, frozen=True, omit_defaults=True):
     max_length: int | None = None
 
 
+class Spelling(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a delimited file spells a column's values, where not as everybody does."""
+
+    decimal: str = "."
+    group: str = ""
+    true: tuple[str, ...] = ()
+    false: tuple[str, ...] = ()
+    trim: bool = False
+
+
 class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     """One column: ``header`` is its name in the delivered file.
 
@@ -49,6 +59,7 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     format: str | tuple[str, ...] | None = None
     classification: str | None = None
     rules: Rules = Rules()
+    spelling: Spelling | None = None
 
 
 class Reference(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 
+import msgspec
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +19,7 @@ from sluice.contracts import JSON_TEXT, Column, ColumnType
 from sluice.ingestion.held import held
 from sluice.ingestion.lossless import as_bytes, as_json, is_bytes, is_text
 from sluice.ingestion.patterns import cast_by_patterns, patterns_of
+from sluice.ingestion.spelling import as_declared
 from sluice.ingestion.typed import as_plain, by_digits, cast_typed
 
 _SIMPLE = {
@@ -65,6 +67,10 @@ def convert(values: pa.Array, column: Column) -> tuple[pa.Array, pa.Array | None
 
     A value that could not be converted is null in the result.
     """
+    if column.spelling is not None and pa.types.is_string(values.type):
+        respelled, wrong = as_declared(values, column.spelling)
+        converted, bad = convert(respelled, msgspec.structs.replace(column, spelling=None))
+        return converted, wrong if bad is None else bad if wrong is None else pc.or_(bad, wrong)
     target = arrow_type(column.type)
     if values.type == target and not pa.types.is_string(target):
         return held(values)

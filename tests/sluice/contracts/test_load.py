@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import msgspec
@@ -229,3 +230,41 @@ def test_a_table_declared_twice_is_refused(tmp_path: Path) -> None:
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match="no contracts folder"):
         load_contracts([tmp_path / "nothing"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "said"),
+    [
+        ("decimal(5,2)", {"decimalSeparator": ",", "groupSeparator": ","}, "are both ','"),
+        ("decimal(5,2)", {"groupSeparator": "."}, "are both '.'"),
+        ("int", {"decimalSeparator": ","}, "decimalSeparator is for decimal, float, double, not int"),
+        ("decimal(5,2)", {"decimalSeparator": ",,"}, "',,' is not allowed; allowed"),
+        ("boolean", {"trueValues": ["J"]}, "said together"),
+        ("boolean", {"trueValues": ["J"], "falseValues": ["J"]}, "both true and false"),
+        ("boolean", {"trueValues": [1], "falseValues": [0]}, "numbers between quotes"),
+        ("string", {"trueValues": ["J"], "falseValues": ["N"]}, "trueValues is for boolean"),
+        ("string", {"trim": "yes"}, "allowed: true, false"),
+        ("binary", {"trim": True}, "not binary"),
+    ],
+)
+def test_a_spelling_that_cannot_act_is_refused(tmp_path: Path, kind: str, given: dict[str, object], said: str) -> None:
+    assert said in refusal(tmp_path, spelled(kind, given))
+
+
+def test_spellings_are_read_and_are_for_csv_alone(tmp_path: Path) -> None:
+    text = spelled("decimal(5,2)", {"decimalSeparator": ",", "groupSeparator": ".", "trim": True})
+    file = tmp_path / "sound.yaml"
+    file.write_text(text)
+    spelling = load_contract(file).column("p").spelling
+    assert spelling is not None
+    assert (spelling.decimal, spelling.group, spelling.trim) == (",", ".", True)
+    other = text.replace("    delimiter: ','\n", "").replace("format: csv", "format: ndjson")
+    assert "are for csv" in refusal(tmp_path, other)
+
+
+def spelled(kind: str, given: dict[str, object]) -> str:
+    custom = [{"property": name, "value": value} for name, value in given.items()]
+    new = (
+        f"name: p\n        physicalType: {kind}\n        customProperties: {json.dumps(custom)}\n      - name: order_id"
+    )
+    return SOUND.replace("name: order_id", new, 1)
