@@ -264,7 +264,5 @@ def test_spellings_are_read_and_are_for_csv_alone(tmp_path: Path) -> None:
 
 def spelled(kind: str, given: dict[str, object]) -> str:
     custom = [{"property": name, "value": value} for name, value in given.items()]
-    new = (
-        f"name: p\n        physicalType: {kind}\n        customProperties: {json.dumps(custom)}\n      - name: order_id"
-    )
-    return SOUND.replace("name: order_id", new, 1)
+    column = f"name: p\n        physicalType: {kind}\n        customProperties: {json.dumps(custom)}"
+    return SOUND.replace("name: order_id", f"{column}\n      - name: order_id", 1)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -321,7 +320,7 @@ def test_what_is_accepted_is_committed_and_read_back_equal(kind: str) -> None:
 @pytest.mark.proof
 @pytest.mark.parametrize("kind", [*FORMATS, "parquet", *STREAMS])
 def test_what_is_accepted_is_committed_and_read_back_equal_many_times(kind: str) -> None:
-    law(int(os.environ.get("SLUICE_EXAMPLES", "1000")), kind)
+    law(200, kind)
 
 
 def every_awkward_value() -> list[dict[str, str]]:
