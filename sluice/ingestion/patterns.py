@@ -39,6 +39,8 @@ _STRPTIME = {"yyyy": "%Y", "MMM": "%b", "MM": "%m", "dd": "%d", "HH": "%H", "mm"
 _TOKEN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']|'", re.DOTALL)
 _DATE = ("year", "month", "day")
 _LAST_OF_1900S = 69
+#: So many values tell whether a column's repeat.
+_SAMPLE = 4096
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Pattern:
 
     def read(self, values: pa.Array) -> pa.Array:
         """Return the times, UTC; null for what does not fit or is no day of a calendar."""
-        fits = pc.match_substring_regex(values, self.shape)
+        # Groups that are not named cost nothing.
+        fits = pc.match_substring_regex(values, re.sub(r"\?P<\w+>", "?:", self.shape))
         if not pc.all(fits).as_py():
             values = pc.if_else(pc.fill_null(fits, False), values, pa.scalar(None, values.type))
         if self.strptime is None:
@@ -105,9 +108,9 @@ def cast_by_patterns(values: pa.Array, patterns: tuple[Pattern, ...], target: pa
 
     A value that repeats, as days do, is read once.
     """
-    encoded = values.dictionary_encode()
-    repeating = len(encoded.dictionary) * 2 <= len(values)
-    left = encoded.dictionary if repeating else values
+    repeating = len(values[:_SAMPLE].unique()) * 2 <= min(_SAMPLE, len(values))
+    encoded = values.dictionary_encode() if repeating else None
+    left = values if encoded is None else encoded.dictionary
     found = pa.nulls(len(left), pa.timestamp("us"))
     for pattern in patterns:
         read = pattern.read(left)
@@ -116,7 +119,7 @@ def cast_by_patterns(values: pa.Array, patterns: tuple[Pattern, ...], target: pa
             break
         left = pc.if_else(pc.is_null(found), left, pa.scalar(None, left.type))
     found = found.cast(target)
-    return found.take(encoded.indices) if repeating else found
+    return found if encoded is None else found.take(encoded.indices)
 
 
 def has_time(pattern: Pattern) -> bool:
