@@ -38,6 +38,7 @@ LETTERS: dict[str, tuple[str, str]] = {
 _STRPTIME = {"yyyy": "%Y", "MMM": "%b", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
 _TOKEN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']|'", re.DOTALL)
 _DATE = ("year", "month", "day")
+_AFTER_THIRTY_DAYS = pa.array([5, 7, 10, 12], pa.int64())
 _LAST_OF_1900S = 69
 #: So many values tell whether a column's repeat.
 _SAMPLE = 4096
@@ -60,8 +61,11 @@ class Pattern:
         if self.strptime is None:
             return self._by_parts(values)
         found = pc.strptime(values, format=self.strptime, unit="us", error_is_null=True)
-        # It makes 1 March of 30 February: what it puts on the first days of a month is counted by ourselves.
-        doubtful = pc.fill_null(pc.less_equal(pc.day(found), 3), False)
+        # It makes 1 March of 30 February: days that one of no calendar can become are counted by ourselves.
+        day, month = pc.day(found), pc.month(found)
+        after_february = pc.and_(pc.less_equal(day, 3), pc.equal(month, 3))
+        after_thirty = pc.and_(pc.equal(day, 1), pc.is_in(month, _AFTER_THIRTY_DAYS))
+        doubtful = pc.fill_null(pc.or_(after_february, after_thirty), False)
         if not pc.any(doubtful).as_py():
             return found
         return pc.replace_with_mask(found, doubtful, self._by_parts(values.filter(doubtful)))

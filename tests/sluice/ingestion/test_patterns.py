@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import date, datetime
+from itertools import product
 from typing import Any
 
 import hypothesis.strategies as st
@@ -84,6 +86,15 @@ def test_a_value_is_read_exactly_as_the_pattern_says_or_refused(fmt: str, text: 
     moment = None if wanted is None else datetime.fromisoformat(wanted)
     assert read([text], fmt) == [moment]
     assert read([text, None, "x", text, text, text], fmt) == [moment, None, None, moment, moment, moment]
+
+
+@pytest.mark.parametrize("fmt", ["yyyy-MM-dd", "yyyy-M-dd"])
+def test_no_day_that_its_month_has_not_becomes_another(fmt: str) -> None:
+    texts, wanted = [], []
+    for year, month, day in product((1900, 2000, 2023, 2024), range(1, 13), range(1, 32)):
+        texts.append(f"{year}-{month:02}-{day:02}" if "MM" in fmt else f"{year}-{month}-{day:02}")
+        wanted.append(datetime(year, month, day) if day <= monthrange(year, month)[1] else None)
+    assert read(texts, fmt) == wanted
 
 
 def test_the_first_pattern_that_fits_reads_a_value() -> None:
