@@ -22,7 +22,17 @@ LOCK = ROOT / "lambdas" / "requirements.lock"
 #: What is expensive to make and changes seldom.
 CACHE = ROOT / ".sluice" / "cache"
 #: What reads contracts: a function is given what was read.
-_NOT_IN_CONTRACTS = ("arrival.py", "bounds.py", "checks.py", "contract_file.py", "load.py", "yaml_lines.py")
+_NOT_IN_CONTRACTS = (
+    "arrival.py",
+    "bounds.py",
+    "checks.py",
+    "contract_file.py",
+    "load.py",
+    "partitions.py",
+    "spellings.py",
+    "strict_yaml.py",
+    "yaml_lines.py",
+)
 #: Parts of the library that no function runs.
 _NOT_IN_FUNCTIONS = ("cli", "generate", "__pycache__", "spark", "transforms", *_NOT_IN_CONTRACTS)
 #: What stands beside the transforms for synthesis only, and the job's script, which is shipped by itself.
@@ -50,6 +60,10 @@ _NOT_IN_LAYER = (
     "pyarrow/src",
     "pyarrow/*.pyx",
     "pyarrow/*.pxi",
+    # CPython uses the other of its two back ends.
+    "zstandard/_cffi.*",
+    "zstandard/backend_cffi.py",
+    "pyiceberg_core-*/sboms",
     "hive_metastore",
     "bin",
     "**/__pycache__",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import yaml
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -21,6 +20,7 @@ from infra.bundle import ROOT, spark_folder
 from infra.config import Environment
 from infra.functions import RETENTION, Bundle, dependencies, python_function
 from infra.storage import StorageStack
+from sluice.contracts.strict_yaml import load_yaml
 
 WORKFLOWS = ROOT / "step_functions"
 #: Workers of a Spark run, unless the workflow says otherwise.
@@ -224,4 +224,4 @@ class ProcessingStack(Stack):
 
 def definition(path: Path) -> str:
     """Return a workflow file as the JSON that Step Functions takes, the same text for the same file."""
-    return json.dumps(yaml.safe_load(path.read_text(encoding="utf-8")), sort_keys=False)
+    return json.dumps(load_yaml(path.read_text(encoding="utf-8"))[1], sort_keys=False)

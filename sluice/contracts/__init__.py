@@ -11,6 +11,7 @@ from sluice.contracts.model import (
     PartitionField,
     Reference,
     Rules,
+    Spelling,
     StreamRule,
     Travel,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "PartitionField",
     "Reference",
     "Rules",
+    "Spelling",
     "StreamRule",
     "Travel",
     "parse_type",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 from typing import Any, get_args, get_type_hints
 
@@ -30,6 +31,17 @@ _STREAM_KEYS = {
     "partitionKey": "partition_key",
     "expectedRowsPerDay": "expected_rows_per_day",
 }
+#: The formats in which an option acts; those that are not here act in all.
+ACTS_IN: dict[str, tuple[str, ...]] = {
+    "header": ("csv",),
+    "encoding": ("csv", "json", "ndjson", "access_log"),
+    "compression": ("csv", "json", "ndjson", "access_log"),
+    "nullValues": ("csv", "json", "ndjson"),
+}
+#: Formats whose readers see columns that the contract does not have, and can refuse them.
+_SEES_EXTRA = ("csv", "parquet")
+#: What Python calls an encoding and is none of a file's text.
+_NO_ENCODINGS = ("idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape")
 _NOT_LATE = "lateness is for datasets that arrive by stream"
 
 
@@ -56,11 +68,13 @@ def read_arrival(
     values: dict[str, Any] = {
         "format": file.one_of(server.format, formats, ("servers", 0, "format")),
         "stream": stream,
-        "delimiter": server.delimiter or ",",
+        "delimiter": _delimiter(file, server),
     }
     index = next((i for i, c in enumerate(odcs.customProperties or []) if c.property == "arrival"), 0)
     at: Place = ("customProperties", index, "value")
-    values |= _properties(file, custom.get("arrival") or {}, keys, columns, at)
+    given = custom.get("arrival") or {}
+    values |= _properties(file, given, keys, columns, at)
+    _refuse_idle(file, server, given, at)
     try:
         arrival = _to_arrival(values)
     except msgspec.ValidationError as error:
@@ -106,11 +120,48 @@ def _properties(
         values[field] = value
     if "partition_key" in values:
         file.one_of(values["partition_key"], columns, (*at, "partitionKey"))
-    try:
-        "".encode(values.get("encoding", "utf-8"))
-    except LookupError:
+    if not _is_encoding(values.get("encoding", "utf-8")):
         file.refuse((*at, "encoding"), f"{values['encoding']!r} is not an encoding that Python knows")
+    for key in ("expected_files_per_day", "expected_rows_per_day"):
+        if not isinstance(values.get(key, 0), int | float) or values.get(key, 0) < 0:
+            file.refuse(at, f"{key}: {values[key]!r} is not a number of at least 0")
     return values
+
+
+def _is_encoding(name: Any) -> bool:
+    try:
+        "".encode(name)
+        return codecs.lookup(name).name.replace("-", "_") not in _NO_ENCODINGS
+    except (LookupError, TypeError, UnicodeError, ValueError):
+        return False
+
+
+def _delimiter(file: ContractFile, server: Server) -> str:
+    """Return the one character that parts fields: ASCII, and none that means something else."""
+    given = "," if server.delimiter is None else server.delimiter
+    if server.delimiter is not None and server.format != "csv":
+        file.refuse(("servers", 0, "delimiter"), f"a delimiter is for csv, not {server.format}")
+    if len(given) != 1 or not given.isascii() or given in '"\r\n\0':
+        file.refuse(
+            ("servers", 0, "delimiter"),
+            f"{given!r} is not allowed; allowed: one ASCII character, and no quote, line end or NUL",
+        )
+    return given
+
+
+def _refuse_idle(file: ContractFile, server: Server, given: Mapping[str, Any], at: Place) -> None:
+    """Refuse an option that does nothing in the server's format."""
+    if server.type != "s3":
+        return
+    for key in given:
+        formats = ACTS_IN.get(key)
+        if formats is not None and server.format not in formats:
+            file.refuse((*at, key), f"{key} does nothing for {server.format}; it is for {', '.join(formats)}")
+    if given.get("extraColumns") == "reject" and server.format not in _SEES_EXTRA:
+        file.refuse(
+            (*at, "extraColumns"),
+            f"'reject' is for {', '.join(_SEES_EXTRA)}; other columns are ignored in {server.format}",
+        )
 
 
 def _with_lateness(file: ContractFile, arrival: Arrival, sla: Mapping[str | None, Any], columns: list[str]) -> Arrival:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import date, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sluice.contracts.types import ColumnType
-from sluice.ingestion.convert import arrow_type
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,38}")
 _NUMBER = re.compile(r"[+-]?([0-9]{1,38}(\.[0-9]{0,38})?|\.[0-9]{1,38})([eE][+-]?[0-9]{1,3})?")
@@ -37,12 +35,3 @@ def refuse_pattern(pattern: str) -> None:
         pc.match_substring_regex(pa.array([""]), pattern)
     except pa.ArrowInvalid as error:
         raise ValueError(str(error).rpartition(": ")[2]) from error
-
-
-def refuse_values(values: Sequence[str], kind: ColumnType) -> None:
-    """Raise ``ValueError`` for allowed values that no value of the column could be."""
-    for value in values:
-        try:
-            pa.array([value]).cast(arrow_type(kind))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise ValueError(f"{value!r} is not a {kind}") from error

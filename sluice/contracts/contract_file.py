@@ -8,7 +8,8 @@ from typing import Any, NoReturn, TypeAlias, cast
 
 import yaml
 
-from sluice.contracts.yaml_lines import line_of
+from sluice.contracts.strict_yaml import load_yaml
+from sluice.contracts.yaml_lines import line_of, written_at
 from sluice.errors import ContractError
 
 Place: TypeAlias = tuple[str | int, ...]
@@ -20,10 +21,12 @@ class ContractFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        text = path.read_text(encoding="utf-8")
+        self.root: yaml.Node | None
+        self.raw: Any
         try:
-            self.root = yaml.compose(text, Loader=yaml.SafeLoader)
-            self.raw: Any = yaml.safe_load(text)
+            self.root, self.raw = load_yaml(path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            raise self._error(f"{path}: not UTF-8: {error}.") from error
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = mark.line + 1 if mark else 1
@@ -42,6 +45,13 @@ class ContractFile:
         field = ".".join(str(step) for step in at) or "contract"
         raise self._error(f"{self.path}:{line_of(self.root, at)}: {field}: {problem}.")
 
+    def written(self, at: Place) -> str:
+        """Return the value at ``at`` as it is written; a list or a mapping, and nothing, are refused."""
+        text = written_at(self.root, at)
+        if text is None:
+            self.refuse(at, "a text or a number is wanted")
+        return text
+
     def one_of(self, value: Any, allowed: Iterable[str], at: Place) -> str:
         """Return ``value`` when it is one of ``allowed``."""
         options = tuple(allowed)
@@ -56,4 +66,8 @@ class ContractFile:
         item = sla[name]
         index = list(sla).index(name)
         self.one_of(item.unit, _SECONDS, ("slaProperties", index, "unit"))
-        return int(float(item.value) * _SECONDS[item.unit])
+        try:
+            seconds = float(item.value) * _SECONDS[item.unit]
+            return int(seconds)
+        except (TypeError, ValueError, OverflowError):
+            self.refuse(("slaProperties", index, "value"), f"{item.value!r} is not a number")

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import msgspec
+import pyarrow as pa
 from open_data_contract_standard.model import (
     CustomProperty,
     OpenDataContractStandard,
     SchemaObject,
     SchemaProperty,
+    ServiceLevelAgreementProperty,
 )
 from pydantic import BaseModel, ValidationError
 
 from sluice.contracts.arrival import read_arrival
-from sluice.contracts.bounds import read_bound, refuse_pattern, refuse_values
+from sluice.contracts.bounds import read_bound, refuse_pattern
 from sluice.contracts.checks import read_checks
 from sluice.contracts.contract_file import ContractFile, Place
-from sluice.contracts.model import JSON_TEXT, Column, Contract, PartitionField, Rules
+from sluice.contracts.model import JSON_TEXT, Column, Contract, Rules
+from sluice.contracts.partitions import read_partitioning
 from sluice.contracts.rules import Refuse, read_rules
+from sluice.contracts.spellings import SPELLINGS, read_spelling
 from sluice.contracts.types import ColumnType, parse_type
 from sluice.errors import ContractError
-from sluice.ingestion.convert import EPOCH_FORMATS, strptime_format
+from sluice.ingestion.check import literal
+from sluice.ingestion.convert import EPOCH_FORMATS, arrow_type, convert
+from sluice.ingestion.patterns import has_time, pattern_of
 from sluice.transforms.bound import unbound_checks
 
 DATABASES = ("bronze", "silver", "gold")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_TRANSFORM = re.compile(r"identity|year|month|day|hour|bucket\[\d+\]|truncate\[\d+\]")
+_COLUMN_CUSTOM = ("partitionTransform", *SPELLINGS)
 _LOGICAL_DEFAULTS = {
     "string": "string",
     "integer": "bigint",
@@ -100,8 +106,13 @@ class _Reader(ContractFile):
         table = odcs.schema_[0]
         at: Place = ("schema", 0)
         database, name = self._table_name(table, at)
+        column_custom = [
+            self._custom(prop.customProperties, (*at, "properties", index, "customProperties"), _COLUMN_CUSTOM)
+            for index, prop in enumerate(table.properties or [])
+        ]
         columns = tuple(
-            self._column(prop, (*at, "properties", index)) for index, prop in enumerate(table.properties or [])
+            self._column(prop, column_custom[index], (*at, "properties", index))
+            for index, prop in enumerate(table.properties or [])
         )
         if not columns:
             self.refuse((*at, "properties"), "a table needs at least one column")
@@ -109,10 +120,15 @@ class _Reader(ContractFile):
         for index, column in enumerate(names):
             if column in names[:index]:
                 self.refuse((*at, "properties", index, "name"), f"column {column!r} is declared twice")
+        by_name = {column.name: column for column in columns}
         custom = self._custom(odcs.customProperties, ("customProperties",), ("arrival", "rules"))
-        sla = {item.property: item for item in odcs.slaProperties or []}
+        sla = self._service_levels(odcs)
+        self._refuse_shared_headers(columns, at)
         table_custom = self._custom(table.customProperties, (*at, "customProperties"), ("sortOrder",))
         arrival = read_arrival(self, odcs, custom, sla, name=name, columns=names, derived=database != "bronze")
+        for index, declared in enumerate(columns):
+            if declared.spelling is not None and (arrival is None or arrival.format != "csv"):
+                self.refuse((*at, "properties", index, "customProperties"), f"{', '.join(SPELLINGS)} are for csv")
         stated = read_checks(self, table, at)
         checks = tuple(check for check, _ in stated)
         self.check_places = tuple(place for _, place in stated)
@@ -129,7 +145,7 @@ class _Reader(ContractFile):
             owner=odcs.domain or "",
             key=self._key(table),
             arrival=arrival,
-            partitioning=self._partitioning(table, at),
+            partitioning=read_partitioning(self, table.properties or [], column_custom, by_name, at),
             sort_order=self._sort_order(table_custom, names, at),
             checks=checks,
             rules=read_rules(custom["rules"], columns, arrival, self._at_rules(odcs)) if "rules" in custom else (),
@@ -138,6 +154,25 @@ class _Reader(ContractFile):
             file=str(self.path),
         )
         return contract
+
+    def _service_levels(self, odcs: OpenDataContractStandard) -> dict[str | None, ServiceLevelAgreementProperty]:
+        found: dict[str | None, ServiceLevelAgreementProperty] = {}
+        for index, item in enumerate(odcs.slaProperties or []):
+            if item.property in found:
+                self.refuse(("slaProperties", index, "property"), f"{item.property} is declared twice")
+            found[item.property] = item
+        return found
+
+    def _refuse_shared_headers(self, columns: tuple[Column, ...], at: Place) -> None:
+        """Refuse two columns that are called alike in what arrives: one of them would stay empty."""
+        by_header: dict[str, str] = {}
+        for index, column in enumerate(columns):
+            other = by_header.setdefault(column.header, column.name)
+            if other != column.name:
+                self.refuse(
+                    (*at, "properties", index),
+                    f"{column.name} and {other} are both called {column.header!r} in what arrives",
+                )
 
     def _refuse_unknown_fields(self, model: BaseModel, raw: dict[str, Any], at: Place) -> None:
         """Refuse what the standard's models would let pass: a misspelt field is not an absent one."""
@@ -172,10 +207,12 @@ class _Reader(ContractFile):
         found = {}
         for index, item in enumerate(items or []):
             self.one_of(item.property, allowed, (*at, index, "property"))
+            if item.property in found:
+                self.refuse((*at, index, "property"), f"{item.property} is declared twice")
             found[cast(str, item.property)] = item.value
         return found
 
-    def _column(self, prop: SchemaProperty, at: Place) -> Column:
+    def _column(self, prop: SchemaProperty, custom: Mapping[str, Any], at: Place) -> Column:
         if not prop.name or not _NAME.fullmatch(prop.name):
             self.refuse((*at, "name"), f"{prop.name!r} is not a column name; lower case letters, digits, underscores")
         if prop.name.startswith("_"):
@@ -187,7 +224,6 @@ class _Reader(ContractFile):
             kind = parse_type(spelled)
         except ValueError as error:
             self.refuse((*at, "physicalType" if prop.physicalType else "logicalType"), str(error))
-        self._custom(prop.customProperties, (*at, "customProperties"), ("partitionTransform",))
         options = dict(prop.logicalTypeOptions or {})
         if prop.logicalType in ("object", "array"):
             if kind.name != "string" or prop.properties or prop.items:
@@ -195,31 +231,45 @@ class _Reader(ContractFile):
                     (*at, "logicalType"),
                     f"an {prop.logicalType} is kept as its JSON text: physicalType string, without properties or items",
                 )
-            options["format"] = JSON_TEXT
+            spelled_as: str | tuple[str, ...] | None = JSON_TEXT
         else:
-            self._format(options.get("format"), kind, (*at, "logicalTypeOptions", "format"))
-        return Column(
+            spelled_as = self._format(options, kind, (*at, "logicalTypeOptions", "format"))
+        column = Column(
             name=prop.name,
             type=kind,
             description=prop.description or "",
             required=bool(prop.required),
             unique=bool(prop.unique),
             header=prop.physicalName or prop.name,
-            format=options.pop("format", None),
+            format=spelled_as,
             classification=prop.classification,
             rules=self._rules(prop, options, kind, at),
         )
+        spelling = read_spelling(self, column, custom, (*at, "customProperties"))
+        return msgspec.structs.replace(column, spelling=spelling)
 
-    def _format(self, spelled: str | None, kind: ColumnType, at: Place) -> None:
-        """Refuse a format that no value could have."""
-        if spelled is None or (kind.name == "timestamp" and spelled in EPOCH_FORMATS):
-            return
+    def _format(self, options: dict[str, Any], kind: ColumnType, at: Place) -> str | tuple[str, ...] | None:
+        """Take the format out of ``options``; one that no value could have, or that could not act, is refused."""
+        spelled = options.pop("format", None)
+        if spelled is None:
+            return None
         if kind.name not in ("date", "timestamp"):
             self.refuse(at, f"a format is for date and timestamp columns, not {kind}")
-        try:
-            strptime_format(spelled)
-        except ValueError as error:
-            self.refuse(at, f"{error}; or, for a timestamp, {', '.join(EPOCH_FORMATS)}")
+        if kind.name == "timestamp" and isinstance(spelled, str) and spelled in EPOCH_FORMATS:
+            return spelled
+        given = [spelled] if isinstance(spelled, str) else spelled
+        if not isinstance(given, list) or not given or not all(isinstance(each, str) for each in given):
+            self.refuse(at, f"{spelled!r} is not allowed; a pattern or a list of patterns is wanted")
+        if len(set(given)) < len(given):
+            self.refuse(at, "a pattern stands twice in the list")
+        for each in given:
+            try:
+                pattern = pattern_of(each)
+            except ValueError as error:
+                self.refuse(at, f"{error}; or, for a timestamp, one of {', '.join(EPOCH_FORMATS)} alone")
+            if kind.name == "date" and has_time(pattern):
+                self.refuse(at, f"{each!r} says a time, and a date has none")
+        return spelled if isinstance(spelled, str) else tuple(given)
 
     def _rules(self, prop: SchemaProperty, options: dict[str, Any], kind: ColumnType, at: Place) -> Rules:
         fields = {
@@ -235,13 +285,17 @@ class _Reader(ContractFile):
         for option, value in options.items():
             here = (*at, "logicalTypeOptions", option)
             self.one_of(option, ("format", *fields), here)
-            values[fields[option]] = value if option.endswith("Length") else str(value)
+            if option.endswith("Length"):
+                if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                    self.refuse(here, f"{value!r} is not allowed; a whole number of at least 0 is wanted")
+                values[fields[option]] = value
+            else:
+                values[fields[option]] = self.written(here)
         if "pattern" in values:
             try:
-                re.compile(values["pattern"])
                 refuse_pattern(values["pattern"])
-            except (re.error, ValueError) as error:
-                self.refuse((*at, "logicalTypeOptions", "pattern"), f"not a regular expression: {error}")
+            except ValueError as error:
+                self.refuse((*at, "logicalTypeOptions", "pattern"), f"not a regular expression of RE2: {error}")
         textual = {"pattern", "min_length", "max_length"} & values.keys()
         if textual and kind.name != "string":
             self.refuse((*at, "logicalTypeOptions"), f"pattern and length are for string columns, not {kind}")
@@ -251,17 +305,26 @@ class _Reader(ContractFile):
             try:
                 if name in values and "imum" in name:
                     values[name] = read_bound(values[name], kind)
-                elif name in ("min_length", "max_length") and (int(values.get(name, 0)) != values.get(name, 0)):
-                    raise ValueError(f"{values[name]!r} is not a whole number")
             except (ValueError, TypeError) as error:
                 self.refuse((*at, "logicalTypeOptions", option), str(error))
         if prop.enum:
-            values["allowed"] = tuple(str(item.value) for item in prop.enum)
-            try:
-                refuse_values(values["allowed"], kind)
-            except ValueError as error:
-                self.refuse((*at, "enum"), str(error))
+            values["allowed"] = tuple(self.written((*at, "enum", n, "value")) for n in range(len(prop.enum)))
+        self._refuse_unlike(values, kind, at)
         return Rules(**values)
+
+    def _refuse_unlike(self, rules: Mapping[str, Any], kind: ColumnType, at: Place) -> None:
+        """Refuse values that a rule compares with and that are none of the column's type."""
+        for number, text in enumerate(rules.get("allowed", ())):
+            _, bad = convert(pa.array([text], pa.string()), Column("enum", kind))
+            if bad is not None:
+                self.refuse((*at, "enum", number, "value"), f"{text!r} is not a {kind}")
+        for option, text in rules.items():
+            if "imum" not in option:
+                continue
+            try:
+                literal(text, arrow_type(kind))
+            except (ValueError, ArithmeticError, pa.ArrowInvalid):
+                self.refuse((*at, "logicalTypeOptions"), f"{option.replace('_', ' ')}: {text!r} is not a {kind}")
 
     @staticmethod
     def _key(table: SchemaObject) -> tuple[str, ...]:
@@ -277,28 +340,15 @@ class _Reader(ContractFile):
 
         return refuse
 
-    def _partitioning(self, table: SchemaObject, at: Place) -> tuple[PartitionField, ...]:
-        fields = []
-        for index, prop in enumerate(table.properties or []):
-            if not prop.partitioned:
-                continue
-            here = (*at, "properties", index)
-            custom = self._custom(prop.customProperties, (*here, "customProperties"), ("partitionTransform",))
-            transform = custom.get("partitionTransform", "identity")
-            if not _TRANSFORM.fullmatch(transform):
-                self.refuse(
-                    (*here, "customProperties"),
-                    f"{transform!r} is not a partition transform; allowed: identity, year, month, day, hour, "
-                    "bucket[n], truncate[n]",
-                )
-            field = PartitionField(column=cast(str, prop.name), transform=transform)
-            fields.append((prop.partitionKeyPosition or 0, field))
-        return tuple(field for _, field in sorted(fields, key=lambda pair: pair[0]))
-
     def _sort_order(self, custom: dict[str, Any], names: list[str], at: Place) -> tuple[str, ...]:
         order = custom.get("sortOrder") or []
+        here = (*at, "customProperties")
+        if not isinstance(order, list):
+            self.refuse(here, f"{order!r} is not allowed; sortOrder is a list of columns")
         for column in order:
-            self.one_of(column, names, (*at, "customProperties"))
+            self.one_of(column, names, here)
+        if len(set(order)) < len(order):
+            self.refuse(here, "sortOrder names a column twice")
         return tuple(order)
 
     def _retention(self, sla: dict[str | None, Any]) -> int | None:

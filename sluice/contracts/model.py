@@ -33,10 +33,21 @@ class Rules(msgspec.Struct, frozen=True, omit_defaults=True):
     max_length: int | None = None
 
 
+class Spelling(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a delimited file spells a column's values, where not as everybody does."""
+
+    decimal: str = "."
+    group: str = ""
+    true: tuple[str, ...] = ()
+    false: tuple[str, ...] = ()
+    trim: bool = False
+
+
 class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     """One column: ``header`` is its name in the delivered file.
 
-    ``format`` is how a date or timestamp is spelled there, or ``JSON_TEXT``.
+    ``format`` is how a date or timestamp is spelled there (one pattern, or several that are tried in order), or
+    ``JSON_TEXT``.
     """
 
     name: str
@@ -45,9 +56,10 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     required: bool = False
     unique: bool = False
     header: str = ""
-    format: str | None = None
+    format: str | tuple[str, ...] | None = None
     classification: str | None = None
     rules: Rules = Rules()
+    spelling: Spelling | None = None
 
 
 class Reference(msgspec.Struct, frozen=True):

@@ -73,7 +73,10 @@ def check_block(block: Block, contract: Contract) -> Checked:
 
 
 def _spelled(column: Column) -> str:
-    return f"{column.type} of format {column.format}" if column.format else str(column.type)
+    if not column.format:
+        return str(column.type)
+    formats = (column.format,) if isinstance(column.format, str) else column.format
+    return f"{column.type} of format {' or '.join(formats)}"
 
 
 def _broken_rules(
@@ -111,7 +114,7 @@ def _broken_rules(
         (rules.exclusive_maximum, pc.greater_equal, "is not less than"),
     ):
         if bound is not None:
-            add(compare(values, _literal(bound, values.type)), "out_of_range", f"{words} {bound}")
+            add(compare(values, literal(bound, values.type)), "out_of_range", f"{words} {bound}")
     if rules.min_length is not None:
         add(pc.less(pc.utf8_length(values), rules.min_length), "out_of_range", f"is shorter than {rules.min_length}")
     if rules.max_length is not None:
@@ -125,7 +128,8 @@ def _allowed(texts: tuple[str, ...], kind: pa.DataType) -> pa.Array:
 
 
 @lru_cache(maxsize=4096)
-def _literal(text: str, kind: pa.DataType) -> pa.Scalar:
+def literal(text: str, kind: pa.DataType) -> pa.Scalar:
+    """Return a bound of a contract as what the column's values are compared with; ``ValueError`` when it is none."""
     value: Any = Decimal(text) if pa.types.is_decimal(kind) else text
     if pa.types.is_date(kind):
         value = date.fromisoformat(text)

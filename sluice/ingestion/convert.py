@@ -10,12 +10,16 @@ import re
 from collections.abc import Callable
 from functools import partial
 
+import msgspec
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sluice.contracts import JSON_TEXT, Column, ColumnType
+from sluice.ingestion.held import held
 from sluice.ingestion.lossless import as_bytes, as_json, is_bytes, is_text
+from sluice.ingestion.patterns import cast_by_patterns, patterns_of
+from sluice.ingestion.spelling import as_declared
 from sluice.ingestion.typed import as_plain, by_digits, cast_typed
 
 _SIMPLE = {
@@ -50,15 +54,6 @@ EPOCH_FORMATS = {
     "epoch_nanos": 1_000_000_000,
 }
 _ZONED = r"(Z|[+-][0-9]{2}:?[0-9]{2})$"
-_PATTERN_LETTERS = {
-    "yyyy": "%Y",
-    "MMM": "%b",
-    "MM": "%m",
-    "dd": "%d",
-    "HH": "%H",
-    "mm": "%M",
-    "ss": "%S",
-}
 Cast = Callable[[pa.Array], pa.Array]
 
 
@@ -67,23 +62,18 @@ def arrow_type(kind: ColumnType) -> pa.DataType:
     return pa.decimal128(kind.precision, kind.scale) if kind.name == "decimal" else _SIMPLE[kind.name]
 
 
-def strptime_format(pattern: str) -> str:
-    """Return ``pattern`` (``dd/MM/yyyy HH:mm:ss``) as strptime spells it; ``ValueError`` names unknown letters."""
-    spelled = re.sub("|".join(_PATTERN_LETTERS), lambda m: _PATTERN_LETTERS[m[0]], pattern.replace("'", ""))
-    leftover = re.sub(r"%[YbmdHMS]|T", "", spelled)
-    if re.search(r"[A-Za-z]", leftover):
-        raise ValueError(f"{pattern!r} is not a date format; allowed letters: {', '.join(_PATTERN_LETTERS)}")
-    return spelled
-
-
 def convert(values: pa.Array, column: Column) -> tuple[pa.Array, pa.Array | None]:
     """Return ``values`` in the column's type, and a mask of those that could not be converted (none: all could).
 
     A value that could not be converted is null in the result.
     """
+    if column.spelling is not None and pa.types.is_string(values.type):
+        respelled, wrong = as_declared(values, column.spelling)
+        converted, bad = convert(respelled, msgspec.structs.replace(column, spelling=None))
+        return converted, wrong if bad is None else bad if wrong is None else pc.or_(bad, wrong)
     target = arrow_type(column.type)
     if values.type == target and not pa.types.is_string(target):
-        return _finite(values, column)
+        return held(values)
     delivered, values = values, _as_text(as_plain(values), column, target)
     text = pa.types.is_string(values.type)
     if text and not pa.types.is_string(delivered.type):
@@ -102,9 +92,10 @@ def convert(values: pa.Array, column: Column) -> tuple[pa.Array, pa.Array | None
     except pa.ArrowInvalid:
         converted = _cast_dirty_text(values, cast, column, target) if text else _halves(values, cast, target)
     bad = pc.and_(pc.is_valid(values), pc.is_null(converted))
-    if not pc.any(bad).as_py():
-        return _finite(converted, column)
-    return converted, bad
+    converted, unheld = held(converted)
+    if unheld is not None:
+        bad = pc.or_(bad, unheld)
+    return converted, bad if pc.any(bad).as_py() else None
 
 
 def _shape(kind: ColumnType) -> str | None:
@@ -113,16 +104,6 @@ def _shape(kind: ColumnType) -> str | None:
     whole = rf"0*[0-9]{{0,{kind.precision - kind.scale}}}"
     plain = rf"{whole}(\.[0-9]{{0,{kind.scale}}}0*)?"
     return rf"^[+-]?({plain}|[0-9.]+[eE][+-]?[0-9]+)$"
-
-
-def _finite(values: pa.Array, column: Column) -> tuple[pa.Array, pa.Array | None]:
-    """Refuse NaN and infinities: engines disagree on what they equal and how they sort."""
-    if column.type.name not in ("float", "double"):
-        return values, None
-    odd = pc.invert(pc.fill_null(pc.is_finite(values), True))
-    if not pc.any(odd).as_py():
-        return values, None
-    return pc.if_else(odd, pa.scalar(None, values.type), values), odd
 
 
 def _as_text(values: pa.Array, column: Column, target: pa.DataType) -> pa.Array:
@@ -144,8 +125,7 @@ def _text_cast(column: Column, target: pa.DataType) -> Cast:
     if column.format in EPOCH_FORMATS:
         return lambda values: _cast_epochs(values, EPOCH_FORMATS[str(column.format)])
     if column.format is not None:
-        spelled = strptime_format(column.format)
-        return lambda values: pc.strptime(values, format=spelled, unit="us", error_is_null=True).cast(target)
+        return partial(cast_by_patterns, patterns=patterns_of(column.format), target=target)
     if column.type.name == "timestamp":
         return _cast_timestamps
     if column.type.name in ("int", "bigint"):

@@ -18,7 +18,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31
+#: 0001-01-01 and 9999-12-31, in days since 1970: what every engine can hold.
+FIRST_DAY, LAST_DAY = -719_162, 2_932_896
 _PER_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 
 
@@ -104,7 +105,7 @@ def _temporal(values: pa.Array) -> list[Any]:
         spelled = [None] * len(values)
     else:
         per_day = 1 if pa.types.is_date32(kind) else _PER_DAY[kind.unit] if hasattr(kind, "unit") else _PER_DAY["ms"]
-        first, end = (0, per_day) if pa.types.is_time(kind) else (_FIRST_DAY * per_day, (_LAST_DAY + 1) * per_day)
+        first, end = (0, per_day) if pa.types.is_time(kind) else (FIRST_DAY * per_day, (LAST_DAY + 1) * per_day)
         if width == pa.int64():
             first, end = max(first, -(2**63)), min(end, 2**63 - 1)
         inside = pc.and_(pc.greater_equal(numbers, first), pc.less(numbers, end))

@@ -17,6 +17,9 @@ from pyiceberg.table import Table
 from pyiceberg.table.update.snapshot import _SnapshotProducer
 
 from sluice.errors import CommitConflict, TableError
+from sluice.tables.text_bounds import mend
+
+mend()
 
 
 def write_data_files(table: Table, rows: pa.Table | pa.RecordBatchReader) -> list[DataFile]:

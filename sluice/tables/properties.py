@@ -1,4 +1,4 @@
-"""What a stream's bronze table says of its contract beside columns and types, for who reads only the catalog."""
+"""What a table's properties say beside columns and types: of its stream, and where its files lie."""
 
 from __future__ import annotations
 
@@ -24,6 +24,22 @@ def stream_properties(contract: Contract) -> dict[str, str]:
         HEADERS: msgspec.json.encode(headers).decode() if headers else "",
         PARTITION_KEY: contract.arrival.partition_key or "",
     }
+
+
+def path_properties(contract: Contract) -> dict[str, str]:
+    """Return where the table's data files lie when partitioned by text: not in folders that are called as the values.
+
+    An S3 key has at most 1,024 bytes, and a value of a partition may have more.
+    """
+    whole = {"identity", "truncate"}
+    kinds = {
+        contract.column(field.column).type.name
+        for field in contract.partitioning
+        if field.transform.split("[")[0] in whole
+    }
+    if not kinds & {"string", "binary"}:
+        return {}
+    return {"write.object-storage.enabled": "true", "write.object-storage.partitioned-paths": "false"}
 
 
 def headers_of(properties: dict[str, str]) -> dict[str, str]:

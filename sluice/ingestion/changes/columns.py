@@ -56,7 +56,7 @@ def converter(column: Column, field: Field | None) -> Convert | None:
     if logical is not None:
         return logical
     if column.type.name == "timestamp":
-        return values.as_instant(EPOCH_FORMATS.get(column.format or "", 1_000))
+        return values.as_instant(EPOCH_FORMATS.get(str(column.format), 1_000))
     return _BY_TYPE.get(column.type.name)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import msgspec
@@ -114,6 +115,111 @@ def test_lateness_is_for_streams_only(tmp_path: Path) -> None:
         load_contract(file)
 
 
+@pytest.mark.parametrize(
+    ("kind", "transform", "said"),
+    [
+        ("int", "day", ["'day' is not a partition transform of a int", "identity, bucket[n]"]),
+        ("date", "hour", ["identity, year, month, day, bucket[n]"]),
+        ("double", "identity", ["allowed: none"]),
+        ("double", "bucket[4]", ["allowed: none"]),
+        ("boolean", "bucket[4]", ["allowed: identity"]),
+        ("bigint", "truncate[4]", ["allowed: identity, bucket[n]"]),
+        ("string", "bucket[0]", ["n is 1 to"]),
+        ("string", "truncate[2147483648]", ["n is 1 to"]),
+        ("string", "bucket", ["identity, bucket[n], truncate[n]"]),
+        ("string", "bucket[-1]", ["identity, bucket[n], truncate[n]"]),
+        ("string", "identity[3]", ["identity, bucket[n], truncate[n]"]),
+        ("timestamp", "days", ["identity, year, month, day, hour, bucket[n]"]),
+        ("timestamp", "5", ["identity, year, month, day, hour, bucket[n]"]),
+    ],
+)
+def test_a_partition_transform_that_cannot_act_is_refused(
+    tmp_path: Path, kind: str, transform: str, said: list[str]
+) -> None:
+    new = f"""name: p
+        logicalType: string
+        physicalType: {kind}
+        partitioned: true
+        customProperties:
+          - property: partitionTransform
+            value: {transform}
+      - name: order_id"""
+    refused = refusal(tmp_path, SOUND.replace("name: order_id", new, 1))
+    for word in ["properties.0.customProperties", *said]:
+        assert word in refused
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        ("customProperties: [{property: partitionTransform, value: day}]", "order_id is not partitioned"),
+        ("partitionKeyPosition: 2", "order_id is not partitioned"),
+        (
+            "customProperties: [{property: partitionTransform, value: 'bucket[2]'}, "
+            "{property: partitionTransform, value: 'bucket[3]'}]",
+            "partitionTransform is declared twice",
+        ),
+    ],
+)
+def test_a_partitioning_that_would_not_act_is_refused(tmp_path: Path, new: str, said: str) -> None:
+    assert said in refusal(tmp_path, SOUND.replace("name: order_id", f"name: order_id\n        {new}", 1))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("delimiter: ','", "delimiter: ';;'", ["servers.0.delimiter", "';;'", "one ASCII character"]),
+        ("delimiter: ','", "delimiter: ''", ["servers.0.delimiter", "one ASCII character"]),
+        ("delimiter: ','", "delimiter: '\"'", ["servers.0.delimiter", "no quote"]),
+        ("delimiter: ','", "delimiter: §", ["servers.0.delimiter", "one ASCII character"]),
+        ("format: csv", "format: ndjson", ["servers.0.delimiter", "a delimiter is for csv"]),
+        ("encoding: utf-8", "encoding: rot13", ["encoding", "'rot13'"]),
+        ("encoding: utf-8", "encoding: undefined", ["encoding", "'undefined'"]),
+        ("encoding: utf-8", "encoding: 8", ["encoding", "8 is not"]),
+        ("minimum: 1\n", "minimum: one\n", ["'one' is not a whole number"]),
+        ("minimum: 1\n", "minimum: [1]\n", ["minimum", "a text or a number is wanted"]),
+        ("value: EUR", "value:", ["enum.0.value", "a text or a number is wanted"]),
+        ("pattern: '^O[0-9]{9}$'", "pattern: '^O(?=[0-9])'", ["pattern", "RE2"]),
+        ("pattern: '^O[0-9]{9}$'", "maxLength: long", ["maxLength", "'long'"]),
+        ("name: line_number", "name: line_number\n        physicalName: order_id", ["both called 'order_id'"]),
+        ("- property: retention", "- property: freshness", ["freshness is declared twice"]),
+        ("expectedFilesPerDay: 1", "expectedFilesPerDay: -1", ["expected_files_per_day", "-1"]),
+    ],
+)
+def test_what_cannot_act_is_refused(tmp_path: Path, old: str, new: str, said: list[str]) -> None:
+    assert old in SOUND
+    refused = refusal(tmp_path, SOUND.replace(old, new, 1))
+    for word in said:
+        assert word in refused, refused
+
+
+@pytest.mark.parametrize(
+    ("form", "option"),
+    [
+        ("ndjson", "header: false"),
+        ("parquet", "encoding: utf-8"),
+        ("parquet", "compression: gzip"),
+        ("parquet", "nullValues: ['']"),
+        ("access_log", "nullValues: ['']"),
+        ("json", "extraColumns: reject"),
+    ],
+)
+def test_an_option_that_does_nothing_in_its_format_is_refused(tmp_path: Path, form: str, option: str) -> None:
+    text = SOUND.replace("    delimiter: ','\n", "").replace("format: csv", f"format: {form}")
+    start = text.index("      encoding: utf-8")
+    refused = refusal(tmp_path, f"{text[:start]}      {option}\n")
+    assert option.split(":", maxsplit=1)[0] in refused
+    assert form in refused
+
+
+def refusal(tmp_path: Path, text: str) -> str:
+    file = tmp_path / "order_lines.yaml"
+    file.write_text(text)
+    with pytest.raises(ContractError) as caught:
+        load_contract(file)
+    return str(caught.value)
+
+
 def test_a_table_declared_twice_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(SOUND)
     (tmp_path / "b.yaml").write_text(SOUND)
@@ -124,3 +230,39 @@ def test_a_table_declared_twice_is_refused(tmp_path: Path) -> None:
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match="no contracts folder"):
         load_contracts([tmp_path / "nothing"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "said"),
+    [
+        ("decimal(5,2)", {"decimalSeparator": ",", "groupSeparator": ","}, "are both ','"),
+        ("decimal(5,2)", {"groupSeparator": "."}, "are both '.'"),
+        ("int", {"decimalSeparator": ","}, "decimalSeparator is for decimal, float, double, not int"),
+        ("decimal(5,2)", {"decimalSeparator": ",,"}, "',,' is not allowed; allowed"),
+        ("boolean", {"trueValues": ["J"]}, "said together"),
+        ("boolean", {"trueValues": ["J"], "falseValues": ["J"]}, "both true and false"),
+        ("boolean", {"trueValues": [1], "falseValues": [0]}, "numbers between quotes"),
+        ("string", {"trueValues": ["J"], "falseValues": ["N"]}, "trueValues is for boolean"),
+        ("string", {"trim": "yes"}, "allowed: true, false"),
+        ("binary", {"trim": True}, "not binary"),
+    ],
+)
+def test_a_spelling_that_cannot_act_is_refused(tmp_path: Path, kind: str, given: dict[str, object], said: str) -> None:
+    assert said in refusal(tmp_path, spelled(kind, given))
+
+
+def test_spellings_are_read_and_are_for_csv_alone(tmp_path: Path) -> None:
+    text = spelled("decimal(5,2)", {"decimalSeparator": ",", "groupSeparator": ".", "trim": True})
+    file = tmp_path / "sound.yaml"
+    file.write_text(text)
+    spelling = load_contract(file).column("p").spelling
+    assert spelling is not None
+    assert (spelling.decimal, spelling.group, spelling.trim) == (",", ".", True)
+    other = text.replace("    delimiter: ','\n", "").replace("format: csv", "format: ndjson")
+    assert "are for csv" in refusal(tmp_path, other)
+
+
+def spelled(kind: str, given: dict[str, object]) -> str:
+    custom = [{"property": name, "value": value} for name, value in given.items()]
+    column = f"name: p\n        physicalType: {kind}\n        customProperties: {json.dumps(custom)}"
+    return SOUND.replace("name: order_id", f"{column}\n      - name: order_id", 1)

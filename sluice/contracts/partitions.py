@@ -1,0 +1,81 @@
+"""Reads a table's partitioning; a transform that Iceberg has not for a column's type is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from open_data_contract_standard.model import SchemaProperty
+
+from sluice.contracts.contract_file import ContractFile, Place
+from sluice.contracts.model import Column, PartitionField
+from sluice.contracts.types import DUCKDB_NAMES
+
+_EXACT = (*(name for name in DUCKDB_NAMES if name not in ("float", "double")), "decimal")
+#: The types that each transform takes, of those that it may: https://iceberg.apache.org/spec/#partition-transforms
+#: Without those that PyIceberg writes wrongly: -0.0 would be written with 0.0 twice, the least integers are cut to the
+#: greatest, a decimal to one of too many digits, bytes not at all.
+TRANSFORMS: dict[str, tuple[str, ...]] = {
+    "identity": _EXACT,
+    "year": ("date", "timestamp"),
+    "month": ("date", "timestamp"),
+    "day": ("date", "timestamp"),
+    "hour": ("timestamp",),
+    "bucket[n]": ("int", "bigint", "decimal", "date", "timestamp", "string", "binary"),
+    "truncate[n]": ("string",),
+}
+_SPELLED = re.compile(r"(\w+)(?:\[(\d{1,10})\])?")
+_MOST = 2**31 - 1
+
+
+def read_partitioning(
+    file: ContractFile,
+    properties: Sequence[SchemaProperty],
+    custom: Sequence[Mapping[str, Any]],
+    columns: Mapping[str, Column],
+    at: Place,
+) -> tuple[PartitionField, ...]:
+    """Return the partition fields in their order; ``custom`` are the custom properties of each of ``properties``."""
+    fields: list[tuple[int, PartitionField]] = []
+    for index, (prop, own) in enumerate(zip(properties, custom, strict=True)):
+        here = (*at, "properties", index)
+        if not prop.partitioned:
+            for field, given in (
+                ("customProperties", "partitionTransform" in own),
+                ("partitionKeyPosition", (prop.partitionKeyPosition or -1) != -1),
+            ):
+                if given:
+                    file.refuse((*here, field), f"{prop.name} is not partitioned: true")
+            continue
+        column = columns[cast(str, prop.name)]
+        transform = own.get("partitionTransform", "identity")
+        _refuse_unfit(file, column, transform, (*here, "customProperties"))
+        name = partition_name(column.name, transform)
+        if name != column.name and name in columns:
+            file.refuse(here, f"the partition of {column.name} by {transform} would be called as the column {name}")
+        fields.append((prop.partitionKeyPosition or 0, PartitionField(column=column.name, transform=transform)))
+    return tuple(field for _, field in sorted(fields, key=lambda pair: pair[0]))
+
+
+def partition_name(column: str, transform: str) -> str:
+    """Return what Iceberg calls the partition field."""
+    return column if transform == "identity" else f"{column}_{transform.split('[', maxsplit=1)[0]}"
+
+
+def allowed_for(type_name: str) -> list[str]:
+    """Return the transforms that a column of that type may have."""
+    return [transform for transform, types in TRANSFORMS.items() if type_name in types]
+
+
+def _refuse_unfit(file: ContractFile, column: Column, transform: Any, at: Place) -> None:
+    match = _SPELLED.fullmatch(transform) if isinstance(transform, str) else None
+    general = None if match is None else match[1] if match[2] is None else f"{match[1]}[n]"
+    if match is None or general not in allowed_for(column.type.name):
+        file.refuse(
+            at,
+            f"{transform!r} is not a partition transform of a {column.type}; allowed: "
+            f"{', '.join(allowed_for(column.type.name)) or 'none'}",
+        )
+    if match[2] is not None and not 1 <= int(match[2]) <= _MOST:
+        file.refuse(at, f"{transform!r} is not allowed; n is 1 to {_MOST:,}")

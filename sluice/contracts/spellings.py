@@ -1,0 +1,46 @@
+"""Reads how a column's values are spelled in a delimited file; what cannot act, or has two meanings, is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sluice.contracts.contract_file import ContractFile, Place
+from sluice.contracts.model import Column, Spelling
+
+#: The custom properties of a column that say how a delimited file spells its values, and the types that they are for.
+SPELLINGS: dict[str, tuple[str, ...]] = {
+    "decimalSeparator": ("decimal", "float", "double"),
+    "groupSeparator": ("decimal", "float", "double", "int", "bigint"),
+    "trueValues": ("boolean",),
+    "falseValues": ("boolean",),
+    "trim": ("string", "int", "bigint", "float", "double", "boolean", "date", "timestamp", "decimal"),
+}
+#: Marks between digits: of decimals, and of groups of three.
+MARKS = {"decimalSeparator": (".", ","), "groupSeparator": (",", ".", " ", "'", "_", "\u00a0", "\u202f")}
+
+
+def read_spelling(file: ContractFile, column: Column, custom: Mapping[str, Any], at: Place) -> Spelling | None:
+    """Return how the column's values are spelled; none when its ``custom`` properties do not say."""
+    given = {name: value for name, value in custom.items() if name in SPELLINGS}
+    if not given:
+        return None
+    for name, value in given.items():
+        if column.type.name not in SPELLINGS[name]:
+            file.refuse(at, f"{name} is for {', '.join(SPELLINGS[name])}, not {column.type}")
+        if name in MARKS:
+            file.one_of(value, MARKS[name], at)
+        elif name == "trim":
+            if not isinstance(value, bool):
+                file.refuse(at, f"trim: {value!r} is not allowed; allowed: true, false")
+        elif not isinstance(value, list) or not value or not all(isinstance(each, str) for each in value):
+            file.refuse(at, f"{name}: {value!r} is not allowed; a list of texts is wanted (numbers between quotes)")
+    decimal, group = given.get("decimalSeparator", "."), given.get("groupSeparator", "")
+    if decimal == group:
+        file.refuse(at, f"decimalSeparator and groupSeparator are both {group!r}")
+    true, false = given.get("trueValues", []), given.get("falseValues", [])
+    if bool(true) != bool(false):
+        file.refuse(at, "trueValues and falseValues are said together")
+    if both := set(true) & set(false):
+        file.refuse(at, f"{sorted(both)[0]!r} is both true and false")
+    return Spelling(decimal=decimal, group=group, true=tuple(true), false=tuple(false), trim=given.get("trim", False))

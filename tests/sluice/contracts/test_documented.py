@@ -1,0 +1,54 @@
+"""``docs/contracts.md`` says what the code allows, neither less nor more."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+
+from sluice.contracts.arrival import _FILE_KEYS, ACTS_IN
+from sluice.contracts.model import FILE_FORMATS, STREAM_FORMATS, Arrival
+from sluice.contracts.partitions import TRANSFORMS
+from sluice.contracts.spellings import SPELLINGS
+from sluice.ingestion.convert import EPOCH_FORMATS
+from sluice.ingestion.patterns import LETTERS
+
+TEXT = (Path(__file__).resolve().parents[3] / "docs" / "contracts.md").read_text()
+
+
+def rows(title: str) -> dict[str, list[str]]:
+    """Return the other cells of each name in the first column of the section's table."""
+    section = TEXT.split(f"## {title}")[1].split("\n## ")[0]
+    cells = [[c.strip() for c in line.strip("|").split("|")] for line in section.splitlines() if line.startswith("|")]
+    return {name: row[1:] for row in cells[2:] for name in re.findall(r"`([^`]+)`", row[0])}
+
+
+def test_the_options_of_an_arrival_are_those_of_the_code() -> None:
+    said = rows("How files arrive")
+    assert set(said) == {"format", "delimiter", *_FILE_KEYS}
+    assert {name: tuple(said[name][0].split(", ")) for name in ACTS_IN} == ACTS_IN
+    for field, name in (("compression", "compression"), ("null_keys", "nullKeys"), ("repeated_keys", "repeatedKeys")):
+        assert set(re.findall(r"`(\w+)`", said[name][1])) == set(get_args(get_type_hints(Arrival)[field]))
+    assert set(re.findall(r"`(\w+)`", said["format"][1])) == {*FILE_FORMATS, *STREAM_FORMATS}
+
+
+def test_the_letters_of_a_pattern_are_those_of_the_code() -> None:
+    said = set(rows("How dates and times are written"))
+    assert (said - {"S", "SSSSSS"}) | {"S" * n for n in range(1, 7)} == set(LETTERS)
+    assert all(f"`{name}`" in TEXT for name in EPOCH_FORMATS)
+
+
+@pytest.mark.parametrize(("title", "allowed"), [("How a table is partitioned", TRANSFORMS)])
+def test_the_transforms_are_those_of_the_code(title: str, allowed: dict[str, tuple[str, ...]]) -> None:
+    assert {name: set(row[0].split(", ")) for name, row in rows(title).items()} == {
+        name: set(types) for name, types in allowed.items()
+    }
+
+
+def test_the_spellings_are_those_of_the_code() -> None:
+    said = rows("How other values are written")
+    assert set(said) == set(SPELLINGS)
+    for name, types in SPELLINGS.items():
+        assert said[name][0] == "all but binary" if name == "trim" else set(said[name][0].split(", ")) == set(types)
