@@ -46,7 +46,6 @@ class Refused:
 
 WHOLE = {
     "empty.csv": Refused(b"", "empty_file", ("is empty", "not even a header")),
-    "folder-marker/": Refused(b"", "empty_file", ("is empty",)),
     "no-header.csv": Refused(
         b"P1,10,x\nP2,11,y\n", "header_mismatch", ("lacks parcel_id, grams", "looks like a record")
     ),
@@ -331,7 +330,7 @@ def test_a_denied_permission_is_named_dead_lettered_and_recovered(deployed: Depl
     assert f"arn:aws:s3:::{deployed.landing}/odd_parcels/denied.csv" in log
     shown = sluice("status", COLUMNS="200")
     assert shown.returncode == 1
-    assert "odd_parcels/denied.csv is a dead letter: ClientError" in shown.stdout
+    assert "odd_parcels/denied.csv is a dead letter: " in shown.stdout
     assert "AccessDenied" in shown.stdout
     told = json.loads(sluice("status", "--json").stdout)
     assert [letter["file"] for letter in told["dead_letters"]] == [notice.uri]
