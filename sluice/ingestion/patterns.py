@@ -38,7 +38,7 @@ LETTERS: dict[str, tuple[str, str]] = {
 _STRPTIME = {"yyyy": "%Y", "MMM": "%b", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
 _TOKEN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']|'", re.DOTALL)
 _DATE = ("year", "month", "day")
-_AFTER_THIRTY_DAYS = pa.array([5, 7, 10, 12], pa.int64())
+_AFTER_THIRTY_DAYS = (5, 7, 10, 12)
 _LAST_OF_1900S = 69
 #: So many values tell whether a column's repeat.
 _SAMPLE = 4096
@@ -64,7 +64,7 @@ class Pattern:
         # It makes 1 March of 30 February: days that one of no calendar can become are counted by ourselves.
         day, month = pc.day(found), pc.month(found)
         after_february = pc.and_(pc.less_equal(day, 3), pc.equal(month, 3))
-        after_thirty = pc.and_(pc.equal(day, 1), pc.is_in(month, _AFTER_THIRTY_DAYS))
+        after_thirty = pc.and_(pc.equal(day, 1), pc.is_in(month, pa.array(_AFTER_THIRTY_DAYS, pa.int64())))
         doubtful = pc.fill_null(pc.or_(after_february, after_thirty), False)
         if not pc.any(doubtful).as_py():
             return found
