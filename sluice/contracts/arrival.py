@@ -108,7 +108,7 @@ def _properties(
         file.one_of(values["partition_key"], columns, (*at, "partitionKey"))
     try:
         "".encode(values.get("encoding", "utf-8"))
-    except LookupError:
+    except (LookupError, TypeError, ValueError):
         file.refuse((*at, "encoding"), f"{values['encoding']!r} is not an encoding that Python knows")
     return values
 

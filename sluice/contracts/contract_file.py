@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias, cast
@@ -10,9 +11,34 @@ import yaml
 
 from sluice.contracts.yaml_lines import line_of
 from sluice.errors import ContractError
+from sluice.runs import shortened
 
+#: Bytes of a file and levels of its YAML: a contract has some tens of thousands, and eight.
+LARGEST, DEEPEST = 1_000_000, 40
 Place: TypeAlias = tuple[str | int, ...]
 _SECONDS = {"s": 1, "second": 1, "m": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86_400, "day": 86_400}
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_LONGEST = 100 * 366 * 86_400
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes plain values, bounded in depth, each at one place: an alias may stand for exponentially many."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Return the next node."""
+        event = self.peek_event()
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.composer.ComposerError(None, None, "an alias is not allowed", event.start_mark)
+        if self.depth == DEEPEST:
+            raise yaml.composer.ComposerError(
+                None, None, f"it is nested more than {DEEPEST} levels deep", event.start_mark
+            )
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 class ContractFile:
@@ -20,14 +46,22 @@ class ContractFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        text = path.read_text(encoding="utf-8")
+        if path.stat().st_size > LARGEST:
+            raise self._error(f"{path}:1: contract: it has more than {LARGEST:,} bytes.")
+        loader = None
         try:
-            self.root = yaml.compose(text, Loader=yaml.SafeLoader)
-            self.raw: Any = yaml.safe_load(text)
+            loader = _Loader(path.read_text(encoding="utf-8"))
+            self.root = loader.get_single_node()
+            self.raw: Any = loader.construct_document(self.root) if self.root else None
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = mark.line + 1 if mark else 1
-            raise self._error(f"{path}:{line}: not YAML: {getattr(error, 'problem', error)}.") from error
+            raise self._error(f"{path}:{line}: contract: not YAML: {getattr(error, 'problem', error)}.") from error
+        except ValueError as error:  # no UTF-8; a date or a number that is none
+            raise self._error(f"{path}:1: contract: not YAML: {error}.") from error
+        finally:
+            if loader is not None:
+                loader.dispose()
 
     @staticmethod
     def _error(what: str) -> ContractError:
@@ -56,4 +90,12 @@ class ContractFile:
         item = sla[name]
         index = list(sla).index(name)
         self.one_of(item.unit, _SECONDS, ("slaProperties", index, "unit"))
-        return int(float(item.value) * _SECONDS[item.unit])
+        value = item.value
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
+            value = float(value)
+        longest = _LONGEST / _SECONDS[item.unit]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= longest:
+            self.refuse(
+                ("slaProperties", index, "value"), f"{shortened(repr(item.value))} is no number from 0 to {longest:g}"
+            )
+        return int(value * _SECONDS[item.unit])

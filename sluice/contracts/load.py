@@ -17,10 +17,11 @@ from open_data_contract_standard.model import (
 from pydantic import BaseModel, ValidationError
 
 from sluice.contracts.arrival import read_arrival
-from sluice.contracts.bounds import read_bound, refuse_pattern, refuse_values
+from sluice.contracts.bounds import read_bound, refuse_values
 from sluice.contracts.checks import read_checks
 from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.model import JSON_TEXT, Column, Contract, PartitionField, Rules
+from sluice.contracts.patterns import common_pattern
 from sluice.contracts.rules import Refuse, read_rules
 from sluice.contracts.types import ColumnType, parse_type
 from sluice.errors import ContractError
@@ -210,12 +211,14 @@ class _Reader(ContractFile):
             rules=self._rules(prop, options, kind, at),
         )
 
-    def _format(self, spelled: str | None, kind: ColumnType, at: Place) -> None:
+    def _format(self, spelled: Any, kind: ColumnType, at: Place) -> None:
         """Refuse a format that no value could have."""
         if spelled is None or (kind.name == "timestamp" and spelled in EPOCH_FORMATS):
             return
         if kind.name not in ("date", "timestamp"):
             self.refuse(at, f"a format is for date and timestamp columns, not {kind}")
+        if not isinstance(spelled, str):
+            self.refuse(at, f"{spelled!r} is not a text")
         try:
             strptime_format(spelled)
         except ValueError as error:
@@ -238,10 +241,12 @@ class _Reader(ContractFile):
             values[fields[option]] = value if option.endswith("Length") else str(value)
         if "pattern" in values:
             try:
-                re.compile(values["pattern"])
-                refuse_pattern(values["pattern"])
-            except (re.error, ValueError) as error:
-                self.refuse((*at, "logicalTypeOptions", "pattern"), f"not a regular expression: {error}")
+                common_pattern(values["pattern"])
+            except ValueError as error:
+                self.refuse(
+                    (*at, "logicalTypeOptions", "pattern"),
+                    f"not a regular expression that every engine reads alike: {error}",
+                )
         textual = {"pattern", "min_length", "max_length"} & values.keys()
         if textual and kind.name != "string":
             self.refuse((*at, "logicalTypeOptions"), f"pattern and length are for string columns, not {kind}")
@@ -253,7 +258,7 @@ class _Reader(ContractFile):
                     values[name] = read_bound(values[name], kind)
                 elif name in ("min_length", "max_length") and (int(values.get(name, 0)) != values.get(name, 0)):
                     raise ValueError(f"{values[name]!r} is not a whole number")
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, OverflowError) as error:
                 self.refuse((*at, "logicalTypeOptions", option), str(error))
         if prop.enum:
             values["allowed"] = tuple(str(item.value) for item in prop.enum)
@@ -285,7 +290,7 @@ class _Reader(ContractFile):
             here = (*at, "properties", index)
             custom = self._custom(prop.customProperties, (*here, "customProperties"), ("partitionTransform",))
             transform = custom.get("partitionTransform", "identity")
-            if not _TRANSFORM.fullmatch(transform):
+            if not isinstance(transform, str) or not _TRANSFORM.fullmatch(transform):
                 self.refuse(
                     (*here, "customProperties"),
                     f"{transform!r} is not a partition transform; allowed: identity, year, month, day, hour, "
@@ -297,6 +302,8 @@ class _Reader(ContractFile):
 
     def _sort_order(self, custom: dict[str, Any], names: list[str], at: Place) -> tuple[str, ...]:
         order = custom.get("sortOrder") or []
+        if not isinstance(order, list):
+            self.refuse((*at, "customProperties"), f"{order!r} is not allowed; sortOrder is a list of columns")
         for column in order:
             self.one_of(column, names, (*at, "customProperties"))
         return tuple(order)
