@@ -1,8 +1,8 @@
 r"""The regular expressions that Arrow, DuckDB and Spark all read, and read alike: a small grammar, nothing beyond it.
 
 RE2 (Arrow, DuckDB) and Java (Spark) share most of their spelling and not all of its meaning: ``$`` is before a last
-line break in Java, ``\s`` has one character more, ``.`` four fewer, ``[a&&b]`` and ``[[:alpha:]]`` are other classes. And
-Java tries one way after the other, so that ``^(a+)+$`` takes exponential time where RE2 takes linear.
+line break in Java, ``\s`` has one character more, ``.`` four fewer, ``[a&&b]`` and ``[[:alpha:]]`` are other classes.
+And Java tries one way after the other: ``^(a+)+$`` takes exponential time where RE2 takes linear.
 """
 
 from __future__ import annotations
