@@ -147,7 +147,7 @@ def _regexp_replace(text: str, pattern: str, replacement: str) -> str:
 
         return re.sub(r"\\(.)|\$\{(\w+)\}|\$(\d)", one, replacement)
 
-    return _pattern(pattern).sub(groups, text)
+    return str(_pattern(pattern).sub(groups, text))
 
 
 def _url(part: Callable[[Any], str | None]) -> Callable[[str], str | None]:

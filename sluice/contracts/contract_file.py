@@ -28,13 +28,14 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Return the next node."""
-        event = self.peek_event()
+        event = cast(Any, self).peek_event()  # the stubs do not type it
+        problem = None
         if isinstance(event, yaml.AliasEvent):
-            raise yaml.composer.ComposerError(None, None, "an alias is not allowed", event.start_mark)
-        if self.depth == DEEPEST:
-            raise yaml.composer.ComposerError(
-                None, None, f"it is nested more than {DEEPEST} levels deep", event.start_mark
-            )
+            problem = "an alias is not allowed"
+        elif self.depth == DEEPEST:
+            problem = f"it is nested more than {DEEPEST} levels deep"
+        if problem:
+            raise yaml.composer.ComposerError(None, None, problem, cast(Any, event).start_mark)
         self.depth += 1
         node = super().compose_node(parent, index)
         self.depth -= 1

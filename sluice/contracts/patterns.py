@@ -38,7 +38,7 @@ def common_pattern(pattern: str) -> str:
     try:
         pc.match_substring_regex(pa.array([""]), spelled)
     except pa.ArrowInvalid as error:
-        raise ValueError(str(error).rpartition(": ")[2]) from error
+        raise ValueError(f"RE2 refuses it: {str(error).partition(': ')[2] or error}") from error
     return spelled
 
 

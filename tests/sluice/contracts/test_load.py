@@ -47,6 +47,7 @@ def test_what_a_contract_says_is_what_the_code_sees() -> None:
         ("nullKeys: quarantine", "nullKeys: drop", ["nullKeys", "quarantine, keep"]),
         ("nullKeys: quarantine", "nulKeys: quarantine", ["nulKeys", "allowed", "nullKeys"]),
         ("encoding: utf-8", "encoding: utf-9", ["encoding", "utf-9"]),
+        ("pattern: '^O[0-9]{9}$'", "pattern: '^(O+)+$'", ["pattern", "'(O+)+' at character 2 is not allowed"]),
         ("pattern: '^O[0-9]{9}$'", "pattern: '^O[0-9{9}$'", ["pattern", "regular expression"]),
         ("name: line_number", "name: order_id", ["declared twice"]),
         ("name: line_number", "name: _line", ["name", "'_line'"]),
