@@ -83,6 +83,8 @@ class _Reader(ContractFile):
         """Return the whole file as a contract."""
         if not isinstance(self.raw, dict):
             self.refuse((), "a contract is a YAML mapping")
+        if other := [key for key in self.raw if not isinstance(key, str)]:
+            self.refuse((), f"{other[0]!r} is no such field in the Open Data Contract Standard")
         try:
             odcs = OpenDataContractStandard(**self.raw)
         except ValidationError as error:

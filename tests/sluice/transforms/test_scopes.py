@@ -44,7 +44,7 @@ def queries(draw: st.DrawFn, scope: frozenset[str] = frozenset(), depth: int = 0
 
 
 @given(queries())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_name_out_of_the_scope_of_its_with_is_refused_by_the_text_and_by_the_plan(
     found: tuple[str, bool, bool],
 ) -> None:
