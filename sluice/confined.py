@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from sluice.runs import shortened
+from sluice.telling import TELLING
 
 #: Known at opening: no variable of a caller is a table, and nothing is fetched or loaded.
 _CLOSED: dict[str, str | bool | int | float | list[str]] = {
@@ -44,44 +45,92 @@ def connect(
     return connection
 
 
-#: Kinds of relations in DuckDB's own parse tree that are no tables.
-_NO_TABLES = {"TABLE_FUNCTION", "SHOW_REF", "PIVOT", "COLUMN_DATA", "DELIM_GET", "RECURSIVE_CTE_NODE"}
-#: Functions that tell of the engine, not of their arguments.
-_TELLING = ("current_setting", "getvariable", "getenv", "current_query", "write_log", "nextval", "setval", "sleep_ms")
+#: The kinds of nodes of DuckDB's own parse tree of which a check is made; any other is refused.
+_KINDS = frozenset({
+    "SELECT_NODE", "SET_OPERATION_NODE", "BASE_TABLE", "SUBQUERY", "JOIN", "EMPTY", "DISTINCT_MODIFIER",
+    "LIMIT_MODIFIER", "ORDER_MODIFIER", "ORDER_DEFAULT", "ASCENDING", "DESCENDING", "BETWEEN", "CASE_EXPR",
+    "OPERATOR_CAST", "COLUMN_REF", "COMPARE_DISTINCT_FROM", "COMPARE_EQUAL", "COMPARE_GREATERTHAN",
+    "COMPARE_GREATERTHANOREQUALTO", "COMPARE_LESSTHAN", "COMPARE_LESSTHANOREQUALTO", "COMPARE_NOTEQUAL",
+    "COMPARE_NOT_DISTINCT_FROM", "COMPARE_BETWEEN", "COMPARE_NOT_BETWEEN", "COMPARE_IN", "COMPARE_NOT_IN",
+    "CONJUNCTION_AND", "CONJUNCTION_OR", "VALUE_CONSTANT", "FUNCTION", "OPERATOR_COALESCE", "OPERATOR_IS_NULL",
+    "OPERATOR_IS_NOT_NULL", "OPERATOR_NOT", "STAR", "TYPE", "WINDOW_AGGREGATE", "WINDOW_FIRST_VALUE", "WINDOW_LAG",
+    "WINDOW_LAST_VALUE", "WINDOW_LEAD", "WINDOW_RANK", "WINDOW_RANK_DENSE", "WINDOW_ROW_NUMBER",
+})  # fmt: skip
+#: What the functions that ``sluice.transforms.queries`` allows are called on DuckDB, and those of Sluice's own metrics.
+FUNCTIONS = frozenset({
+    "%", "*", "+", "-", "/", "||", "~~", "!~~", "like_escape", "not_like_escape", "abs", "approx_count_distinct",
+    "arg_max", "arg_min", "avg", "bool_and", "bool_or", "ceil", "concat", "concat_ws", "corr", "count", "count_if",
+    "count_star", "date_diff", "date_part", "date_trunc", "day", "dense_rank", "epoch", "exp", "first_value", "floor",
+    "greatest", "hour", "lag", "last_value", "lead", "least", "length", "ln", "lower", "max", "min", "minute", "month",
+    "now", "nullif", "power", "quarter", "rank", "regexp_matches", "replace", "reverse", "round", "row", "row_number",
+    "second", "sign", "split_part", "sqrt", "starts_with", "stddev", "stddev_pop", "stddev_samp", "strpos",
+    "substring", "sum", "to_days", "to_hours", "to_microseconds", "to_milliseconds", "to_minutes", "to_months",
+    "to_seconds", "to_weeks", "to_years", "trim", "trunc", "upper", "var_pop", "variance", "year",
+})  # fmt: skip
 
 
 def only_query(connection: duckdb.DuckDBPyConnection, text: str, relations: Iterable[str]) -> None:
     """Raise ``PermissionError`` unless DuckDB reads ``text`` as one SELECT of ``relations`` and nothing else.
 
-    The last look before a declared text runs, at what the engine makes of it: no table function, no other table, view
-    or file, no function that tells of settings.
+    The last look before a declared text runs, at what the engine makes of it: relations that are lent to it or that its
+    own WITH defined before, and kinds of nodes and functions that are on a list.
     """
     parsed = json.loads(connection.execute("SELECT json_serialize_sql(?)", [text]).fetchall()[0][0])
     if parsed["error"] or len(parsed["statements"]) != 1:
         raise PermissionError(f"not one SELECT: {parsed.get('error_message', 'several statements')}")
-    nodes = list(_nodes(parsed))
-    named = {entry["key"] for node in nodes for entry in (node.get("cte_map") or {}).get("map", ())}
-    allowed = {relation.lower() for relation in relations}
-    for node in nodes:
+    lent = {tuple(relation.lower().split(".")) for relation in relations}
+    top = parsed["statements"][0]["node"]
+    # A WITH is allowed at the top alone, where its names hold from there to the end of the text.
+    defined = (top.pop("cte_map", None) or {}).get("map", ())
+    for entry in defined:
+        _refuse_more(connection, entry["value"], lent)
+        lent = {*lent, (entry["key"].lower(),)}
+    _refuse_more(connection, top, lent)
+
+
+def _refuse_more(connection: duckdb.DuckDBPyConnection, tree: Any, lent: set[tuple[str, ...]]) -> None:
+    columns: set[str] | None = None
+    for node in _nodes(tree):
         kind = node.get("type")
-        if kind in _NO_TABLES:
-            raise PermissionError(f"{kind.lower().replace('_', ' ')} is no table that a check may look at")
+        if isinstance(kind, str) and kind not in _KINDS:
+            raise PermissionError(f"{kind.lower().replace('_', ' ')} is nothing that a check may do")
+        if (node.get("cte_map") or {}).get("map"):
+            raise PermissionError("WITH is allowed at the top of the query alone")
         if kind == "BASE_TABLE":
-            path = ".".join(part for part in (node["catalog_name"], node["schema_name"], node["table_name"]) if part)
-            if path.lower() not in allowed and path not in named:
-                raise PermissionError(f"{path} is no table that a check may look at")
-        if kind == "FUNCTION" and node.get("function_name", "").lower().startswith(_TELLING):
-            raise PermissionError(f"{node['function_name']} is no function that a check may call")
+            path = [part for part in (node["catalog_name"], node["schema_name"], node["table_name"]) if part]
+            if tuple(part.lower() for part in path) not in lent:
+                raise PermissionError(f"{'.'.join(path)} is no table that a check may look at")
+        function = node.get("function_name")
+        if function is not None and (function.lower() not in FUNCTIONS or node.get("schema") or node.get("catalog")):
+            raise PermissionError(f"{function} is no function that a check may call")
+        if kind == "COLUMN_REF" and len(node["column_names"]) == 1 and node["column_names"][0].lower() in TELLING:
+            columns = _columns(connection, lent) if columns is None else columns
+            if node["column_names"][0].lower() not in columns:
+                raise PermissionError(f"{node['column_names'][0]} is no column that a check may look at")
 
 
-def _nodes(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        yield value
-        for part in value.values():
-            yield from _nodes(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _nodes(part)
+def _columns(connection: duckdb.DuckDBPyConnection, relations: Iterable[tuple[str, ...]]) -> set[str]:
+    """Return the names of the columns of those of ``relations`` that are there."""
+    found = set()
+    for relation in relations:
+        try:
+            rows = connection.execute(f"DESCRIBE {'.'.join(map(quoted, relation))}").fetchall()
+        except duckdb.CatalogException:  # a name of the query's own WITH
+            continue
+        found |= {name.lower() for name, *_ in rows}
+    return found
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Yield every node of a tree of dicts and lists, however deep it is."""
+    waiting = [tree]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            yield value
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
 
 
 def said(error: Exception) -> str:

@@ -10,6 +10,8 @@ from functools import lru_cache, wraps
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus, unquote_plus, urlsplit
 
+import re2
+
 from localaws.athena import formats
 from localaws.athena.macros import MACROS
 
@@ -89,13 +91,38 @@ def _json_array_length(text: str) -> int | None:
     return len(value) if isinstance(value, list) else None
 
 
+#: What Java has and RE2 has not, as it is written, and what it is called.
+_ONLY_JAVA = (
+    (re.compile(r"\\[1-9]|\\k<"), "a backreference"),
+    (re.compile(r"\(\?(<?[=!])"), "a look around"),
+    (re.compile(r"\(\?>"), "an atomic group"),
+    (re.compile(r"(?:[*+?]|\{[0-9]+(?:,[0-9]*)?\})\+"), "a possessive quantifier"),
+    (re.compile(r"\\[GhHRXZ]"), "an escape that only Java knows"),
+)
+_CLASS = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+_QUIET = re2.Options()
+_QUIET.log_errors = False
+
+
 @lru_cache(maxsize=512)
-def _pattern(pattern: str) -> re.Pattern[str]:
-    # Java's \d, \w, \s and \b are ASCII; named groups are written (?<name>…).
+def _pattern(pattern: str) -> Any:
+    """Return a pattern that takes time by the length of the text, and no lock of the process while it is matched."""
+    if refused := _only_java(pattern):
+        raise ValueError(f"INVALID_FUNCTION_ARGUMENT: {refused} is not supported by the local Athena: {pattern!r}")
     try:
-        return re.compile(re.sub(r"\(\?<(?=[A-Za-z])", "(?P<", pattern), re.ASCII)
-    except re.error as error:
-        raise ValueError(f"INVALID_FUNCTION_ARGUMENT: {error} in pattern {pattern!r}") from None
+        return re2.compile(pattern, _QUIET)
+    except re2.error as error:
+        why = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else error.args[0]
+        raise ValueError(f"INVALID_FUNCTION_ARGUMENT: {why} in pattern {pattern!r}") from None
+
+
+def _only_java(pattern: str) -> str | None:
+    classes = _CLASS.findall(pattern)
+    if any("&&" in each or "[" in each[1:].replace("\\[", "") for each in classes):
+        return "a class within a class"
+    # What is escaped, or in a class, is a character.
+    plain = re.sub(r"\\[^1-9kGhHRXZ]", "_", _CLASS.sub("_", pattern))
+    return next((name for written, name in _ONLY_JAVA if written.search(plain)), None)
 
 
 def _regexp_extract(text: str, pattern: str, group: int) -> str | None:
@@ -112,7 +139,7 @@ def _regexp_extract_all(text: str, pattern: str, group: int) -> list[str | None]
 
 
 def _regexp_replace(text: str, pattern: str, replacement: str) -> str:
-    def groups(found: re.Match[str]) -> str:
+    def groups(found: Any) -> str:
         def one(mark: re.Match[str]) -> str:
             if mark[1]:
                 return mark[1]
@@ -120,7 +147,7 @@ def _regexp_replace(text: str, pattern: str, replacement: str) -> str:
 
         return re.sub(r"\\(.)|\$\{(\w+)\}|\$(\d)", one, replacement)
 
-    return _pattern(pattern).sub(groups, text)
+    return str(_pattern(pattern).sub(groups, text))
 
 
 def _url(part: Callable[[Any], str | None]) -> Callable[[str], str | None]:

@@ -9,6 +9,7 @@ from open_data_contract_standard.model import DataQuality, Relationship, SchemaO
 
 from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.model import Check, Reference
+from sluice.runs import shortened
 
 _OPERATORS = (
     "mustBe",
@@ -66,10 +67,15 @@ def _check(file: ContractFile, quality: DataQuality, at: Place, columns: tuple[s
         if metric == "freshness":
             if len(columns) != 1:
                 file.refuse(at, "freshness is a check of one property, a timestamp")
+            if not all(isinstance(each, int | float) for each in (operand if isinstance(operand, list) else [operand])):
+                file.refuse((*at, operator), f"{shortened(repr(operand))} is not allowed; an age is a number")
             operand = _scaled(operand, _SECONDS[file.one_of(quality.unit or "s", _SECONDS, (*at, "unit"))])
     else:
         metric = file.one_of(quality.metric, _METRICS, (*at, "metric"))
-        columns = tuple((quality.arguments or {}).get("properties", columns))
+        named = (quality.arguments or {}).get("properties", list(columns))
+        if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+            file.refuse((*at, "arguments"), f"{shortened(repr(named))} is not allowed; properties is a list of columns")
+        columns = tuple(named)
     severity = file.one_of(quality.severity or "error", ("error", "warning"), (*at, "severity"))
     return Check(
         name=quality.name or " ".join([metric, *columns]),

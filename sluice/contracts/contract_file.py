@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias, cast
@@ -11,9 +12,14 @@ import yaml
 from sluice.contracts.strict_yaml import load_yaml
 from sluice.contracts.yaml_lines import line_of, written_at
 from sluice.errors import ContractError
+from sluice.runs import shortened
 
+#: Bytes of a file: a contract has some tens of thousands.
+LARGEST = 1_000_000
 Place: TypeAlias = tuple[str | int, ...]
 _SECONDS = {"s": 1, "second": 1, "m": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86_400, "day": 86_400}
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_LONGEST = 100 * 366 * 86_400
 
 
 class ContractFile:
@@ -21,16 +27,20 @@ class ContractFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if path.stat().st_size > LARGEST:
+            raise self._error(f"{path}:1: contract: it has more than {LARGEST:,} bytes.")
         self.root: yaml.Node | None
         self.raw: Any
         try:
             self.root, self.raw = load_yaml(path.read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
-            raise self._error(f"{path}: not UTF-8: {error}.") from error
+            raise self._error(f"{path}:1: contract: not UTF-8: {error}.") from error
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = mark.line + 1 if mark else 1
-            raise self._error(f"{path}:{line}: not YAML: {getattr(error, 'problem', error)}.") from error
+            raise self._error(f"{path}:{line}: contract: not YAML: {getattr(error, 'problem', error)}.") from error
+        except ValueError as error:  # a number that is none
+            raise self._error(f"{path}:1: contract: not YAML: {error}.") from error
 
     @staticmethod
     def _error(what: str) -> ContractError:
@@ -66,8 +76,12 @@ class ContractFile:
         item = sla[name]
         index = list(sla).index(name)
         self.one_of(item.unit, _SECONDS, ("slaProperties", index, "unit"))
-        try:
-            seconds = float(item.value) * _SECONDS[item.unit]
-            return int(seconds)
-        except (TypeError, ValueError, OverflowError):
-            self.refuse(("slaProperties", index, "value"), f"{item.value!r} is not a number")
+        value = item.value
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
+            value = float(value)
+        longest = _LONGEST / _SECONDS[item.unit]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= longest:
+            self.refuse(
+                ("slaProperties", index, "value"), f"{shortened(repr(item.value))} is no number from 0 to {longest:g}"
+            )
+        return int(value * _SECONDS[item.unit])

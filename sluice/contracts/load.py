@@ -19,11 +19,12 @@ from open_data_contract_standard.model import (
 from pydantic import BaseModel, ValidationError
 
 from sluice.contracts.arrival import read_arrival
-from sluice.contracts.bounds import read_bound, refuse_pattern
+from sluice.contracts.bounds import read_bound
 from sluice.contracts.checks import read_checks
 from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.model import JSON_TEXT, Column, Contract, Rules
 from sluice.contracts.partitions import read_partitioning
+from sluice.contracts.patterns import common_pattern
 from sluice.contracts.rules import Refuse, read_rules
 from sluice.contracts.spellings import SPELLINGS, read_spelling
 from sluice.contracts.types import ColumnType, parse_type
@@ -88,6 +89,8 @@ class _Reader(ContractFile):
         """Return the whole file as a contract."""
         if not isinstance(self.raw, dict):
             self.refuse((), "a contract is a YAML mapping")
+        if other := [key for key in self.raw if not isinstance(key, str)]:
+            self.refuse((), f"{other[0]!r} is no such field in the Open Data Contract Standard")
         try:
             odcs = OpenDataContractStandard(**self.raw)
         except ValidationError as error:
@@ -293,9 +296,12 @@ class _Reader(ContractFile):
                 values[fields[option]] = self.written(here)
         if "pattern" in values:
             try:
-                refuse_pattern(values["pattern"])
+                common_pattern(values["pattern"])
             except ValueError as error:
-                self.refuse((*at, "logicalTypeOptions", "pattern"), f"not a regular expression of RE2: {error}")
+                self.refuse(
+                    (*at, "logicalTypeOptions", "pattern"),
+                    f"not a regular expression that every engine reads alike: {error}",
+                )
         textual = {"pattern", "min_length", "max_length"} & values.keys()
         if textual and kind.name != "string":
             self.refuse((*at, "logicalTypeOptions"), f"pattern and length are for string columns, not {kind}")
@@ -305,7 +311,7 @@ class _Reader(ContractFile):
             try:
                 if name in values and "imum" in name:
                     values[name] = read_bound(values[name], kind)
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, OverflowError) as error:
                 self.refuse((*at, "logicalTypeOptions", option), str(error))
         if prop.enum:
             values["allowed"] = tuple(self.written((*at, "enum", n, "value")) for n in range(len(prop.enum)))

@@ -7,15 +7,30 @@ A key may stand once in a mapping and is text. What is a number to one version o
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
 import yaml
+
+#: Levels of YAML, and nodes with every alias written out: a contract has eight, and some thousands.
+DEEPEST, _MOST_NODES = 40, 200_000
 
 
 class _Loader(yaml.SafeLoader):
     """Knows the scalars that YAML 1.1 and the core schema of 1.2 read alike."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own name
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Return the next node; what is nested too deep for who walks it is refused."""
+        if self.depth == DEEPEST:
+            mark = cast(Any, self).peek_event().start_mark  # the stubs do not type it
+            problem = f"it is nested more than {DEEPEST} levels deep"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 _CORE = (
@@ -40,6 +55,8 @@ def load_yaml(text: str) -> tuple[yaml.Node | None, Any]:
     if root is None:
         return None, None
     _refuse_dropped(root, [], set())
+    if _written_out(root, {}) > _MOST_NODES:
+        raise _error(root, f"its aliases stand for more than {_MOST_NODES:,} values")
     return root, yaml.load(text, Loader=_Loader)
 
 
@@ -61,6 +78,15 @@ def _refuse_dropped(node: yaml.Node, above: list[yaml.Node], seen: set[int]) -> 
         for key, value in node.value:
             _refuse_dropped(key, inside, seen)
             _refuse_dropped(value, inside, seen)
+
+
+def _written_out(node: yaml.Node, known: dict[int, int]) -> int:
+    """Return how many nodes there are below ``node`` with each alias written out."""
+    if id(node) not in known:
+        inside = [each for pair in node.value for each in pair] if isinstance(node, yaml.MappingNode) else node.value
+        inside = [] if isinstance(node, yaml.ScalarNode) else inside
+        known[id(node)] = 1 + sum(_written_out(each, known) for each in inside)
+    return known[id(node)]
 
 
 def _refuse_repeated(node: yaml.MappingNode) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +13,9 @@ import duckdb
 from sluice.confined import only_query, quoted, said
 from sluice.project import CompiledCheck
 from sluice.runs import COMPARISONS, EXAMPLES, Failure
+
+#: Seconds after which a declared query is interrupted, and fails.
+LONGEST_CHECK = 120.0
 
 
 @dataclass(frozen=True)
@@ -86,13 +91,30 @@ def _measured(connection: duckdb.DuckDBPyConnection, audited: Audited, check: Co
         query = query.replace(f"{{{placeholder}}}", quoted(relation))
     try:
         only_query(connection, query, relations.values())
-        rows = connection.execute(query).fetchall()
+        with _interrupted_after(connection, LONGEST_CHECK):
+            rows = connection.execute(query).fetchall()
+    except duckdb.InterruptException:
+        yield Failure(check.name, f"cannot be computed: it took longer than {LONGEST_CHECK:g} s", (), check.severity)
+        return
     except (duckdb.Error, PermissionError) as error:
         yield Failure(check.name, f"cannot be computed: {said(error)}", (), check.severity)
         return
     found = rows[0][0] if rows else None
     if found is None or not _holds(connection, found, check.operator, check.operand):
         yield Failure(check.name, f"found {found}, {check.operator} {check.operand}", (), check.severity)
+
+
+@contextmanager
+def _interrupted_after(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+    timer = threading.Timer(seconds, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        # A late interrupt must not hit what runs next.
+        timer.join()
 
 
 def _holds(connection: duckdb.DuckDBPyConnection, found: Any, operator: str, operand: Any) -> bool:

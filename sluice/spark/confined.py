@@ -12,11 +12,13 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
+from sluice.telling import TELLING
+
 _LOGICAL, _ANALYSIS = "org.apache.spark.sql.catalyst.plans.logical.", "org.apache.spark.sql.catalyst.analysis."
 _PLANS = {
     *(_LOGICAL + name for name in (
         "Project", "Filter", "Aggregate", "Join", "JoinHint", "Sort", "GlobalLimit", "LocalLimit", "Offset", "Distinct",
-        "Union", "Except", "Intersect", "SubqueryAlias", "UnresolvedWith", "OneRowRelation", "Cube", "Rollup",
+        "Union", "Except", "Intersect", "SubqueryAlias", "OneRowRelation", "Cube", "Rollup",
         "WithWindowDefinition", "UnresolvedHint",
     )),
     *(_ANALYSIS + name for name in (
@@ -24,6 +26,7 @@ _PLANS = {
         "UnresolvedAttribute", "UnresolvedAlias", "UnresolvedStar", "UnresolvedExtractValue", "UnresolvedOrdinal",
     )),
 }  # fmt: skip
+_CLOCKS = ("CurrentDate", "CurrentTimestamp", "CurrentRow$")
 #: What the functions that ``sluice.transforms.queries`` allows are called on Spark, and those of Sluice's own metrics.
 FUNCTIONS = frozenset({
     "abs", "add_months", "any_value", "approx_count_distinct", "avg", "bigint", "bool_and", "bool_or", "case", "ceil",
@@ -50,30 +53,58 @@ def declared(spark: SparkSession, query: str, relations: Collection[str]) -> Dat
 
 def _refuse_more(spark: SparkSession, query: str, relations: Collection[str]) -> None:
     parser = spark._jsparkSession.sessionState().sqlParser()
-    nodes = list(_nodes(json.loads(parser.parsePlan(query).toJSON())))
-    named = {each["_1"].lower() for node in nodes for each in node.get("cteRelations", ())}
-    allowed = {relation.replace("`", "").lower() for relation in relations}
-    for node in nodes:
-        kind = node["class"]
+    plan = json.loads(parser.parsePlan(query).toJSON())
+    lent = {tuple(relation.replace("`", "").lower().split(".")) for relation in relations}
+    columns = _columns(spark, relations) if any(_telling(node) for node in _nodes(plan)) else set()
+    # A WITH is allowed at the top of the declared query alone, below the star and the name that were put around it.
+    if len(plan) > 2 and plan[2].get("class") == f"{_LOGICAL}UnresolvedWith":
+        for entry in plan[2].pop("cteRelations"):
+            _refuse_nodes(entry["_2"], lent, columns)
+            lent = {*lent, (entry["_1"].lower(),)}
+        plan.pop(2)
+    _refuse_nodes(plan, lent, columns)
+
+
+def _refuse_nodes(tree: Any, lent: Collection[tuple[str, ...]], columns: Collection[str]) -> None:
+    for node in _nodes(tree):
+        kind, name = node["class"], node["class"].rpartition(".")[2]
         if kind.startswith((_LOGICAL, _ANALYSIS)) and kind not in _PLANS and not kind.endswith("$"):
-            raise PermissionError(f"{kind.rpartition('.')[2]} is nothing that a check may do")
+            raise PermissionError(f"{name} is nothing that a check may do")
+        if name.startswith("Current") and name not in _CLOCKS:
+            raise PermissionError(f"{name} is no function that a check may call")
         if kind == f"{_ANALYSIS}UnresolvedRelation":
-            name = ".".join(_parts(node["multipartIdentifier"])).lower()
-            if name not in allowed and name not in named:
-                raise PermissionError(f"{name} is no table that a check may look at")
+            path = _parts(node["multipartIdentifier"])
+            if tuple(part.lower() for part in path) not in lent:
+                raise PermissionError(f"{'.'.join(path)} is no table that a check may look at")
         if kind == f"{_ANALYSIS}UnresolvedFunction" and _parts(node["nameParts"])[-1].lower() not in FUNCTIONS:
             raise PermissionError(f"{_parts(node['nameParts'])[-1]} is no function that a check may call")
+        if (telling := _telling(node)) and telling not in columns:
+            raise PermissionError(f"{telling} is no column that a check may look at")
 
 
-def _nodes(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        if isinstance(value.get("class"), str):
-            yield value
-        for part in value.values():
-            yield from _nodes(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _nodes(part)
+def _telling(node: dict[str, Any]) -> str | None:
+    """Return the name of a column that is a function, which tells of the engine, where no column is called so."""
+    if node["class"] != f"{_ANALYSIS}UnresolvedAttribute":
+        return None
+    path = _parts(node["nameParts"])
+    return path[0].lower() if len(path) == 1 and path[0].lower() in TELLING else None
+
+
+def _columns(spark: SparkSession, relations: Collection[str]) -> set[str]:
+    return {name.lower() for relation in relations for name in spark.table(relation).columns}
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Yield every node of a plan, however deep it is."""
+    waiting = [tree]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if isinstance(value.get("class"), str):
+                yield value
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
 
 
 def _parts(listed: Any) -> list[str]:

@@ -19,6 +19,8 @@ from sluice.transforms.checks import stated_checks
 
 _ADDED_TYPES = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.timestamp("us"): "TIMESTAMP", pa.bool_(): "BOOLEAN"}
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
+#: Nothing is computed while a query is bound but what is constant in it.
+_BOUNDED = {"memory_limit": "512MiB", "threads": "2"}
 
 
 class Unbound(NamedTuple):
@@ -32,7 +34,7 @@ class Unbound(NamedTuple):
 
 def empty_tables(contracts: Iterable[Contract]) -> duckdb.DuckDBPyConnection:
     """Return a confined DuckDB with every contracted table, empty."""
-    connection = connect()
+    connection = connect(settings=_BOUNDED)
     for contract in contracts:
         columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in column_types(contract).items())
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(contract.database)}")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from sluice.contracts import Check, Column, ColumnType, Contract
+from sluice.contracts.patterns import common_pattern
 from sluice.errors import ContractError
 from sluice.project import CompiledCheck
 from sluice.transforms.queries import RefusedQuery, declared_query
@@ -47,7 +48,7 @@ def _duckdb_matches(column: str, pattern: str) -> str:
     if len(inner) == len(pattern) - 2 and re.fullmatch(f"(?:{_PART.pattern})+", inner):
         glob = "".join(part * int(count or 1) for part, count in _PART.findall(inner))
         return f"({column} GLOB '{glob}')"
-    return f"regexp_matches({column}, {_DUCKDB.text(pattern)})"
+    return f"regexp_matches({column}, {_DUCKDB.text(common_pattern(pattern))})"
 
 
 _DUCKDB = _Dialect(
@@ -57,7 +58,7 @@ _DUCKDB = _Dialect(
 
 
 def _spark_matches(column: str, pattern: str) -> str:
-    return f"({column} RLIKE {_SPARK.text(pattern)})"
+    return f"({column} RLIKE {_SPARK.text(common_pattern(pattern))})"
 
 
 _SPARK = _Dialect(

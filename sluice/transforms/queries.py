@@ -1,18 +1,27 @@
 """What a declared query may say: one SELECT of contracted tables, with functions that only look at their arguments.
 
-An allow-list over the parsed tree: what is not named here is refused by name. It is the first of two walls; the second
-is the engine's own confinement (``sluice.confined``, ``sluice.spark.lake``).
+An allow-list over the parsed tree: what is not named here is refused by name. It is the first wall; behind it stand the
+engine's own parser and its confinement (``sluice.confined``, ``sluice.spark.confined``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from sluice.contracts.patterns import common_pattern
+from sluice.telling import TELLING
+
+#: Characters of a query, levels of its tree, relations that it reads (each WITH written out where it is used).
+LONGEST, DEEPEST, MOST_RELATIONS = 20_000, 100, 200
+#: How many times longer than the longest text that it is given a text may become.
+MOST_GROWTH = 1_000
+_CTE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 #: Stand for ``{table}`` and ``{previous}`` while the text is parsed.
 _STAND_INS = {"{table}": "sluice_audited", "{previous}": "sluice_previous"}
 _LONGEST_SHOWN = 60
@@ -81,6 +90,8 @@ class DeclaredQuery:
 
 def declared_query(text: str, contracted: Collection[str]) -> DeclaredQuery:
     """Return the query in Athena's SQL that ``text`` is; ``RefusedQuery`` when it is anything else."""
+    if len(text) > LONGEST:
+        raise RefusedQuery(f"it has {len(text):,} characters; at most {LONGEST:,} are allowed")
     for placeholder, stand_in in _STAND_INS.items():
         text = text.replace(placeholder, stand_in)
     try:
@@ -90,10 +101,13 @@ def declared_query(text: str, contracted: Collection[str]) -> DeclaredQuery:
     if len(found) != 1:
         raise RefusedQuery(f"it holds {len(found)} statements; a check is one SELECT")
     tree = found[0]
+    _refuse_deep(tree)
     if not isinstance(tree, exp.Query):
         raise RefusedQuery(f"{_shown(tree)!r} is no query; a check is one SELECT")
     for node in tree.walk():
         _refuse_unknown(node)
+        _refuse_open_argument(node)
+    _refuse_growth(tree)
     tables = _tables(tree, contracted)
     for text_value in (node.name for node in tree.find_all(exp.Literal) if node.is_string):
         if any(name in text_value for name in (*_OWN, *(f"{{{table}}}" for table in tables))):
@@ -119,13 +133,97 @@ def _refuse_unknown(node: exp.Expr) -> None:
         raise RefusedQuery("WITH RECURSIVE is not allowed: it may never end")
 
 
+def _refuse_deep(tree: exp.Expr) -> None:
+    """Refuse a tree that engines, and the walks over it, would need too deep a stack for."""
+    waiting = [(tree, 1)]
+    while waiting:
+        node, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise RefusedQuery(f"it is nested more than {DEEPEST} levels deep")
+        waiting.extend((child, depth + 1) for child in node.iter_expressions())
+
+
+def _refuse_open_argument(node: exp.Expr) -> None:
+    """Refuse an expression where engines compute a value while they bind, and a pattern that they read differently."""
+    if isinstance(node, exp.Limit | exp.Offset) and not _whole(node.expression):
+        raise RefusedQuery(f"{_shown(node)!r} is not allowed: LIMIT and OFFSET take a whole number")
+    if isinstance(node, exp.Column) and not node.table and node.name.lower() in TELLING - {"user"}:
+        raise RefusedQuery(f"{node.name!r} is not allowed: it tells of the engine where no column is called so")
+    if isinstance(node, exp.RegexpLike):
+        pattern = node.expression
+        if not isinstance(pattern, exp.Literal) or not pattern.is_string:
+            raise RefusedQuery(f"{_shown(node)!r} is not allowed: the pattern of regexp_like is a text")
+        try:
+            pattern.set("this", common_pattern(pattern.name))
+        except ValueError as error:
+            raise RefusedQuery(f"the pattern {pattern.name!r} is not allowed: {error}") from None
+
+
+def _whole(node: exp.Expr | None) -> bool:
+    return isinstance(node, exp.Literal) and not node.is_string and node.name.isdigit()
+
+
+def _refuse_growth(tree: exp.Expr) -> None:
+    """Refuse texts that grow with each call: engines compute them in memory, and constant ones while they bind."""
+    growth = 1
+    for node in tree.find_all(exp.Replace, exp.Concat, exp.ConcatWs, exp.DPipe):
+        if isinstance(node, exp.Replace):
+            new = node.args.get("replacement")
+            if new is not None and not (isinstance(new, exp.Literal) and new.is_string):
+                raise RefusedQuery(f"{_shown(node)!r} is not allowed: what replace puts in is a text")
+            growth *= max(1, len(new.name) if new is not None else 0)
+        elif not isinstance(node, exp.DPipe) or not isinstance(node.parent, exp.DPipe):
+            growth *= max(1, sum(not isinstance(part, exp.Literal) for part in _joined(node)))
+    if growth > MOST_GROWTH:
+        raise RefusedQuery(
+            f"its replace, concat and || may make a text {growth:,} times longer; at most {MOST_GROWTH:,} are allowed"
+        )
+
+
+def _joined(node: exp.Expr) -> Iterator[exp.Expr]:
+    """Yield what a concatenation puts one after the other; a separator stands once for each."""
+    if isinstance(node, exp.DPipe):
+        waiting: list[exp.Expr] = [node]
+        while waiting:
+            part = waiting.pop()
+            if isinstance(part, exp.DPipe):
+                waiting += [part.left, part.right]
+            else:
+                yield part
+    else:
+        yield from node.expressions
+        if isinstance(node, exp.ConcatWs):
+            yield from node.expressions
+
+
+def _defined(tree: exp.Expr) -> dict[str, exp.CTE]:
+    """Return what a WITH at the top defines, in its order; refuse a WITH elsewhere, where names would hold in part."""
+    for each in tree.find_all(exp.With):
+        if each.parent is not tree:
+            raise RefusedQuery("WITH is allowed at the top of the query alone")
+    defined: dict[str, exp.CTE] = {}
+    for cte in tree.ctes if isinstance(tree, exp.Query) else ():
+        name = cte.alias.lower()
+        if name in _OWN:
+            raise RefusedQuery(f"WITH {name} is not allowed: the name stands for the table that is checked")
+        if not _CTE_NAME.fullmatch(name) or name in defined:
+            raise RefusedQuery(
+                f"WITH {name} is not allowed: each is a name of its own, in letters, digits, underscores"
+            )
+        defined[name] = cte
+    return defined
+
+
 def _tables(tree: exp.Expr, contracted: Collection[str]) -> tuple[str, ...]:
-    """Return the contracted tables that are named; refuse every other relation."""
-    named = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
-    if taken := named & _OWN:
-        raise RefusedQuery(f"WITH {taken.pop()} is not allowed: the name stands for the table that is checked")
+    """Return the contracted tables that are named; refuse every other relation, and too many of them."""
+    defined = _defined(tree)
+    places = {id(cte): place for place, cte in enumerate(defined.values())}
+    # How many relations each name stands for, once it is written out.
+    counts = [0] * (len(defined) + 1)
     others = set()
-    for table in tree.find_all(exp.Table):
+    for table in sorted(tree.find_all(exp.Table), key=lambda found: _place(found, places)):
+        place = _place(table, places)
+        named = list(defined)[:place]
         if not isinstance(table.this, exp.Identifier) or table.catalog:
             raise RefusedQuery(f"{_shown(table)!r} is no contracted table")
         extra = {key for key, value in table.args.items() if value} - {"this", "db", "alias", "joins"}
@@ -136,11 +234,22 @@ def _tables(tree: exp.Expr, contracted: Collection[str]) -> tuple[str, ...]:
             table.set("db", exp.to_identifier(table.db.lower()))
             table.set("this", exp.to_identifier(table.name.lower()))
             others.add(name)
-        elif table.db or name not in named | _OWN:
+        elif table.db or name not in {*named, *_OWN}:
             raise RefusedQuery(
                 f"{name!r} is no contracted table; allowed: {{table}}, {{previous}}, <database>.<table> of a contract"
             )
+        counts[place] += 1 + (counts[named.index(name)] if name in named and not table.db else 0)
+        if counts[place] > MOST_RELATIONS:
+            raise RefusedQuery(f"it reads more than {MOST_RELATIONS} relations, each WITH counted where it is used")
     return tuple(sorted(others))
+
+
+def _place(table: exp.Table, places: dict[int, int]) -> int:
+    """Return the place of the WITH that a table is named in: only names defined before it hold there."""
+    node: exp.Expr | None = table
+    while node is not None and id(node) not in places:
+        node = node.parent
+    return places[id(node)] if node is not None else len(places)
 
 
 def _shown(node: exp.Expr) -> str:

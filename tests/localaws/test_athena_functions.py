@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -241,3 +242,29 @@ def test_a_macro_that_fails_does_not_keep_duckdb_from_planning(engine: Engine) -
 def test_what_fails_inside_of_try_is_null(engine: Engine) -> None:
     sql = "SELECT try(1 / 0), try(DECIMAL '1' / DECIMAL '0'), try(ARRAY[1][5]), try(CAST('x' AS integer))"
     assert comparable(answer(engine, sql))[1] == [None, None, None, None]
+
+
+@pytest.mark.parametrize("call", ["regexp_like", "regexp_count", "regexp_extract", "regexp_replace"])
+def test_a_pattern_takes_time_by_the_length_of_the_text(call: str, engine: Engine) -> None:
+    started = time.monotonic()
+    answer(engine, f"SELECT {call}('{'a' * 5_000}!', '^(a+)+$')")
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        (r"(a)\1", "a backreference"), (r"(?<x>a)\k<x>", "a backreference"), ("a(?=b)", "a look around"),
+        ("(?<!a)b", "a look around"), ("(?>a)b", "an atomic group"), ("a*+b", "a possessive quantifier"),
+        ("a{1,2}+", "a possessive quantifier"), ("[a&&[b]]", "a class within a class"),
+        ("[[:alpha:]]", "a class within a class"), (r"\Ga", "an escape that only Java knows"),
+    ],
+)  # fmt: skip
+def test_what_only_java_reads_in_a_pattern_is_refused_by_name(pattern: str, name: str, engine: Engine) -> None:
+    with pytest.raises(QueryFailed, match=f"{name} is not supported by the local Athena"):
+        answer(engine, f"SELECT regexp_like('abc', '{pattern}')")
+
+
+@pytest.mark.parametrize("pattern", [r"\\1", "[(?=]", r"\(\?=", r"a\++", "[+]+", "(?<n>a)", r"\[\["])
+def test_what_only_looks_like_it_is_not(pattern: str, engine: Engine) -> None:
+    answer(engine, f"SELECT regexp_like('abc', '{pattern}')")

@@ -65,6 +65,23 @@ HOSTILE = (
     # variables of the process that runs it
     "SELECT count(*) FROM canary",
     "SELECT count(*) FROM sluice_bounds",
+    # names that a WITH defines elsewhere
+    "SELECT max(setting) FROM pg_settings WHERE EXISTS (WITH pg_settings AS (SELECT 1 AS a) SELECT 1 FROM pg_settings)",
+    "SELECT (WITH sqlite_master AS (SELECT 1 AS a) SELECT max(a) FROM sqlite_master) FROM sqlite_master",
+    "WITH a AS (SELECT max(name) AS n FROM sqlite_master), sqlite_master AS (SELECT 1 AS a) SELECT max(n) FROM a",
+    "WITH sqlite_master AS (SELECT max(name) AS n FROM sqlite_master) SELECT max(n) FROM sqlite_master",
+    "SELECT count(*) FROM (WITH pg_tables AS (SELECT 1 AS a) SELECT a FROM pg_tables) q JOIN pg_tables ON true",
+    "(WITH pg_tables AS (SELECT 1 AS a) SELECT max(a) FROM pg_tables) UNION SELECT count(*) FROM pg_tables",
+    # names of the engine that stand where no column is called so
+    "SELECT current_user",
+    "SELECT max(current_catalog) FROM {table}",
+    "SELECT max(session_user) FROM {table}",
+    "SELECT current_database()",
+    "SELECT version()",
+    "SELECT max(stats(id)) FROM {table}",
+    "SELECT txid_current()",
+    "SELECT max(in_search_path('a', id)) FROM {table}",
+    "SELECT max(x) FROM (VALUES (1)) v(x)",
     # Spark
     "SELECT java_method('java.lang.System', 'getenv', 'SLUICE_CANARY')",
     "SELECT reflect('java.lang.System', 'getenv', 'SLUICE_CANARY')",

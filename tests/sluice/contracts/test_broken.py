@@ -1,0 +1,97 @@
+"""Whatever a contract's file holds, reading it gives contracts or an error of the project's own, never a traceback."""
+
+from __future__ import annotations
+
+import copy
+import random
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sluice.contracts.load import load_contracts
+from sluice.errors import ContractError
+
+ROOT = Path(__file__).resolve().parents[3]
+TEXTS = [
+    (ROOT / "contracts" / name).read_text()
+    for name in ("gold/customer_sales.yaml", "orders.yaml", "clickstream.yaml", "silver/orders.yaml")
+]
+ODD: tuple[Any, ...] = (
+    None, True, -1, 0, 1.5, float("inf"), float("nan"), 10**400, "", "x", "1e999", "\x00", "{table}", [], {}, [[]],
+    [None], ["a", "a"], {"a": None}, {1: 2}, {None: 1}, {"property": "rules", "value": 1}, "(" * 200, "9" * 50,
+)  # fmt: skip
+
+
+def places(value: Any, found: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """Return every place of a document, as what holds it and its key there."""
+    for key in list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        found.append((value, key))
+        places(value[key], found)
+    return found
+
+
+def load(text: str | bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "it.yaml").write_bytes(text.encode() if isinstance(text, str) else text)
+        with suppress(ContractError):
+            load_contracts([Path(folder)])
+
+
+@given(st.integers(0, len(TEXTS) - 1), st.integers(0, 2**32), st.integers(1, 2))
+@settings(max_examples=30, deadline=None)
+def test_a_contract_with_other_values_is_read_or_refused(which: int, seed: int, changes: int) -> None:
+    chosen, document = random.Random(seed), yaml.safe_load(TEXTS[which])
+    for _ in range(changes):
+        holder, key = chosen.choice(places(document, []))
+        change = chosen.random()
+        if change < 0.2:
+            del holder[key]
+        elif change < 0.4:
+            holder[key] = copy.deepcopy(chosen.choice(places(document, []))[0])
+        else:
+            holder[key] = copy.deepcopy(chosen.choice(ODD))
+    load(yaml.safe_dump(document, sort_keys=False))
+
+
+@given(st.integers(0, len(TEXTS) - 1), st.integers(0, 2**32))
+@settings(max_examples=20, deadline=None)
+def test_a_contract_with_other_characters_is_read_or_refused(which: int, seed: int) -> None:
+    chosen, text = random.Random(seed), TEXTS[which]
+    at = chosen.randrange(len(text))
+    load(text[:at] + chosen.choice("[]{}:&*!|>'\"%@`,-?#\x00\t\n\u2028é") + text[at + chosen.randrange(5) :])
+
+
+#: Twenty lines whose aliases stand for a million values.
+LAUGHS = "a0: &a0 [1, 1]\n" + "".join(f"a{n + 1}: &a{n + 1} [*a{n}, *a{n}]\n" for n in range(20))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a: " + "[" * 3_000 + "]" * 3_000, ":1: contract: not YAML: it is nested more than 40 levels deep"),
+        ("a: 1\nb: " + "{a: " * 3_000 + "}" * 3_000, ":2: contract: not YAML: it is nested more than 40 levels deep"),
+        ("\n".join(" " * depth + "- " for depth in range(300)), "it is nested more than 40 levels deep"),
+        ("a: &a [1]\nb: *a", "no such field"),
+        ("a: &a [*a]", "an anchor stands inside itself"),
+        (LAUGHS, "its aliases stand for more than"),
+        ("a: 2026-13-45", "no such field"),
+        ("a: " + "9" * 5_000, "not YAML"),
+        (b"a: \xff", "not UTF-8"),
+        ("- " * 10, "not YAML|a YAML mapping"),
+        ("", "a contract is a YAML mapping"),
+        ("1: 2", "a key is text"),
+        ("? [a]\n: 2", "not YAML"),
+        ("#" * 1_000_001, "more than 1,000,000 bytes"),
+        ("a: !!python/object/apply:os.system ['true']", "not YAML"),
+    ],
+)
+def test_a_file_that_is_no_contract_is_refused_with_its_line(text: str | bytes, why: str, tmp_path: Path) -> None:
+    (tmp_path / "it.yaml").write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(ContractError, match=why):
+        load_contracts([tmp_path])
