@@ -114,6 +114,9 @@ def _refusal(ctx: Context, request: calls.Request) -> Refused | None:
 
 
 def _identity_refusal(ctx: Context, request: calls.Request, session: Session) -> Refused | None:
+    if request.foreign:
+        names = ascii(", ".join(request.foreign))[:200]
+        return Refused("ValidationException", f"{request.service}:{request.action} has no parameter {names}.")
     try:
         wanted = needs(ctx, request)
     except UnknownAction as action:

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import werkzeug.exceptions
 
-from localaws import access, admission, api_models, cloudformation_api, faults, gate
+from localaws import access, admission, api_models, cloudformation_api, faults, gate, one_reading
 from localaws.assembly import bootstrap, publish, read_assembly
 from localaws.cloudformation import Engine
 from localaws.context import ADMIN_ACCESS_KEY, WELL_KNOWN_SECRET, Context
@@ -125,11 +125,12 @@ class LocalAws:
         BackendDict.reset()
         reset_model_data()
         api_models.share()
+        one_reading.install()
         self._install_services()
 
         def create(service: Any) -> Any:
-            if service == "moto_api":
-                return werkzeug.exceptions.NotFound()  # unsigned, it empties everything and hands out what it likes
+            if service in {None, "moto_api", "instance_metadata"}:
+                return werkzeug.exceptions.NotFound()  # moto's own empties everything and hands out what it likes
             # With the first call of it: moto's CloudFormation imports most other services, and a deployment needs none.
             if service == "cloudformation":
                 cloudformation_api.install(self.context, self.engine)
