@@ -83,6 +83,11 @@ def is_allowed(ctx: Context, role_arn: str, action: str, resource: str) -> bool:
     return _decide(ctx, session, action, resource, {}).allowed
 
 
+def session_may(ctx: Context, session: Session, action: str, resource: str, context: Mapping[str, Given]) -> bool:
+    """Whether who calls in ``session`` may; for services that act with their caller's permissions."""
+    return _current is not ctx or _decide(ctx, session, action, resource, context).allowed
+
+
 # ---- on every call
 
 

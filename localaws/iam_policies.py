@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from localaws.iam_conditions import Conditions, filled_in, holds, wildcard
+from localaws import wildcards
+from localaws.iam_conditions import Conditions, filled_in, holds
 
 Matcher = Callable[[str], bool]
 _Conditions = tuple[tuple[str, str, tuple[str, ...]], ...]
@@ -138,8 +138,7 @@ def _any_pattern(patterns: Iterable[str], *, lower: bool) -> Matcher:
     folded = [pattern.lower() if lower else pattern for pattern in patterns]
     if "*" in folded:
         return lambda text: True
-    compiled = re.compile("|".join(f"(?:{wildcard(pattern)})" for pattern in folded), re.DOTALL)
-    return lambda text: compiled.fullmatch(text) is not None
+    return lambda text: any(wildcards.matches(pattern, text) for pattern in folded)
 
 
 def _listed(value: Any) -> list[Any]:
