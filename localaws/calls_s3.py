@@ -43,6 +43,8 @@ def read(environ: dict[str, Any], query: Mapping[str, str]) -> tuple[str, str, s
     parameters: dict[str, Any] = {**arguments, **headers}
     if action == "DeleteObjects":
         parameters["keys"] = _deleted(body.whole(environ))
+    if action == "PutBucketReplication":
+        parameters |= _parsed(body.whole(environ))
     return action, bucket, key, parameters
 
 
@@ -67,10 +69,18 @@ def _in_environ(header: str) -> str:
 def _deleted(content: bytes) -> list[tuple[str, str]]:
     """Return (key, version or nothing) of each object in a bulk deletion, with the parser that moto reads it with."""
     try:
-        listed = xmltodict.parse(content, strip_whitespace=False, disable_entities=True)["Delete"]["Object"]
+        listed = _parsed(content)["Delete"]["Object"]
         found = [_object(each) for each in (listed if isinstance(listed, list) else [listed])]
-    except (ExpatError, ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise Refused("MalformedXML", f"The list of objects to delete cannot be read: {error}", service="s3") from error
+    return found
+
+
+def _parsed(content: bytes) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = xmltodict.parse(content, strip_whitespace=False, disable_entities=True)
+    except (ExpatError, ValueError) as error:
+        raise Refused("MalformedXML", f"The body cannot be read: {error}", service="s3") from error
     return found
 
 

@@ -131,12 +131,43 @@ def _identity_refusal(ctx: Context, request: calls.Request, session: Session) ->
             f"localaws does not know which resources {action} needs permission for, so it denies it to {session.arn}. "
             "Add it to localaws/iam_resources.py",
         )
+    if request.service == "cloudformation" and (refused := _stack_refusal(ctx, request, session)):
+        return refused
     for need in wanted:
         for resource in need.resources:
             decision = _decide(ctx, session, need.action, resource, need.context)
             if not decision.allowed:
                 return Refused("AccessDenied", _denial(session, need.action, resource, decision))
     return None
+
+
+#: What changes no stack, or carries out what somebody prepared who had leave to.
+_NO_STACK_CHANGE = ("Describe", "Detect", "Estimate", "ExecuteChangeSet", "DeleteChangeSet", "Get", "List", "Validate")
+
+
+def _stack_refusal(ctx: Context, request: calls.Request, session: Session) -> Refused | None:
+    """Refuse stacks to who may not do everything: here the administrator makes what a template says.
+
+    On AWS a stack acts with its caller's permissions, or with those of the role that is passed to it: where either may
+    do everything, it comes to the same.
+    """
+    if request.action.startswith(_NO_STACK_CHANGE):
+        return None
+    passed = request.parameters.get("RoleARN")
+    role = callers.role_of(ctx, str(passed)) if passed else callers.role_of(ctx, session.role_arn)
+    limited = iam_policies.parse(session.policy) if session.policy and not passed else None
+    everything = role is not None and iam_policies.allow_everything(_statements(ctx, role.name))
+    if everything and (limited is None or iam_policies.allow_everything(limited)):
+        return None
+    resource = str(request.parameters.get("StackName", "*"))
+    _decisions.append(
+        AccessDecision(session.role, session.session_name, f"cloudformation:{request.action}", resource, allowed=False)
+    )
+    return Refused(
+        "AccessDenied",
+        f"User: {session.arn} is not authorized to perform: cloudformation:{request.action}: localaws makes stacks as "
+        "the administrator, so only a role that may do everything (or passes one that may, as RoleARN) may change them",
+    )
 
 
 def _sts_refusal(ctx: Context, request: calls.Request, session: Session | None) -> Refused | None:

@@ -23,6 +23,7 @@ class Statement:
     """One parsed statement; ``conditions`` are (operator, key, wanted values).
 
     ``variable`` is its text where that has policy variables: what it means then depends on who asks.
+    ``everything``: it is about every action on every resource, on no condition.
     """
 
     allows: bool
@@ -30,6 +31,7 @@ class Statement:
     is_resource: Matcher
     conditions: _Conditions
     variable: str = ""
+    everything: bool = False
 
     def applies(self, action: str, resource: str, context: Conditions) -> bool:
         """Whether the statement speaks about this request."""
@@ -63,6 +65,12 @@ def decide(statements: Iterable[Statement], action: str, resource: str, context:
     return Decision(allowed=allowed)
 
 
+def allow_everything(statements: Iterable[Statement]) -> bool:
+    """Whether these policies allow all there is, and deny nothing."""
+    listed = list(statements)
+    return all(each.allows for each in listed) and any(each.everything for each in listed)
+
+
 @functools.lru_cache(maxsize=512)
 def parse(document: str) -> tuple[Statement, ...]:
     """Parse a policy document (JSON); equal texts share one result."""
@@ -88,6 +96,7 @@ def _statement(raw: Mapping[str, Any], *, variables: bool) -> Statement:
         is_resource=_matcher(raw, "Resource"),
         conditions=_conditions(raw),
         variable=text if "${" in text else "",
+        everything=all("*" in _listed(raw.get(n, [])) for n in ("Action", "Resource")) and not raw.get("Condition"),
     )
 
 

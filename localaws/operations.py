@@ -76,6 +76,34 @@ def _names(name: str, member: Any) -> Iterator[str]:
         yield inner
 
 
+@functools.cache
+def roles(model: str, action: str) -> tuple[tuple[str, ...], ...]:
+    """Return where, in its parameters, an operation names roles; ``*`` stands for each key of a map."""
+    service = _service(model)
+    if action not in service.operation_names:
+        return ()
+    return tuple(_roles(service.operation_model(action).input_shape, (), frozenset()))
+
+
+def _roles(shape: Any, path: tuple[str, ...], above: frozenset[str]) -> Iterator[tuple[str, ...]]:
+    if shape is None or shape.name in above:
+        return
+    inside = above | {shape.name}
+    if shape.type_name == "structure":
+        for name, member in shape.members.items():
+            yield from _roles(member, (*path, member.serialization.get("name", name)), inside)
+    elif shape.type_name == "list":
+        yield from _roles(shape.member, path, inside)
+    elif shape.type_name == "map":
+        yield from _roles(shape.value, (*path, "*"), inside)
+    elif shape.type_name == "string" and path and _ends_as_role(path[-1]):
+        yield path
+
+
+def _ends_as_role(name: str) -> bool:
+    return re.search(r"role(arn)?s?$", name, re.IGNORECASE) is not None
+
+
 @dataclass(frozen=True)
 class Place:
     """How an operation of S3 is asked for: its method, whether on a key, and what its address must and may hold."""
