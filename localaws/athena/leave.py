@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyiceberg.io import InputFile, OutputFile
-from pyiceberg.io.pyarrow import PyArrowFileIO
+from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
 
 from localaws import iam
 from localaws.athena.errors import QueryFailed
@@ -79,12 +79,12 @@ class ReadableIO(PyArrowFileIO):
         super().__init__(properties)
         self._leave = leave
 
-    def new_input(self, location: str) -> InputFile:
+    def new_input(self, location: str) -> PyArrowFile:
         """Return a file to read; raises QueryFailed if it is not in S3 or the caller may not read it."""
         self._leave.read(location)
         return super().new_input(location)
 
-    def new_output(self, location: str) -> OutputFile:
+    def new_output(self, location: str) -> PyArrowFile:
         """Refuse: queries here write no table of this kind."""
         raise QueryFailed("NOT_SUPPORTED", f"{location[:200]!r} cannot be written by a query")
 
