@@ -14,6 +14,7 @@ from pathlib import Path
 from localaws.context import WELL_KNOWN_SECRET
 from localaws.coverage import coverage
 from localaws.deploy_errors import DeployError
+from localaws.folders import NotOurs
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,7 +48,11 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: stop.set())
     if given.with_stdin:
         threading.Thread(target=_until_stdin_ends, args=(stop,), daemon=True, name="stdin").start()
-    return _serve(given.assembly, stop, port=given.port, data=given.data, region=given.region, secret=secret)
+    try:
+        return _serve(given.assembly, stop, port=given.port, data=given.data, region=given.region, secret=secret)
+    except NotOurs as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
 
 
 def _until_stdin_ends(stop: threading.Event) -> None:

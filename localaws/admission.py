@@ -8,9 +8,9 @@ leaves here with its signature's scope in its headers and its bucket in its path
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 from werkzeug.exceptions import HTTPException
 
@@ -34,7 +34,8 @@ def middleware(app: App, ctx: Context) -> App:
             else:
                 caller = signatures.verify(ctx, environ)
             _one_spelling(ctx, environ, caller)
-            _only_the_granted_bucket(environ, caller)
+            environ[calls.CALLER] = caller
+            _only_what_a_page_may(environ, calls.read(environ))
         except (Refused, HTTPException) as error:
             refused = error if isinstance(error, Refused) else Refused("MalformedPOSTRequest", str(error), service="s3")
             log.warning(
@@ -42,7 +43,6 @@ def middleware(app: App, ctx: Context) -> App:
             )
             protocol = calls.protocol_of(environ, refused.service)
             return refusals.answer(start_response, refused, protocol=protocol, method=method)
-        environ[calls.CALLER] = caller
         return app(environ, start_response)
 
     return admit
@@ -62,11 +62,28 @@ def _one_spelling(ctx: Context, environ: dict[str, Any], caller: signatures.Call
     environ["HTTP_HOST"] = ctx.endpoint.partition("://")[2]
 
 
-def _only_the_granted_bucket(environ: dict[str, Any], caller: signatures.Caller) -> None:
-    """A page that a bucket's CORS rules let in is let into that bucket, not into the service of another header."""
+#: What a page may do that the CORS rules of a bucket let in, and what a browser may that was sent to an address.
+_OF_PAGES = {
+    "GetObject", "HeadObject", "PutObject", "CopyObject", "DeleteObject", "CreateMultipartUpload", "UploadPart",
+    "UploadPartCopy", "CompleteMultipartUpload", "AbortMultipartUpload", "ListParts",
+}  # fmt: skip
+_OPENED = {"GetObject", "HeadObject"}
+
+
+def _only_what_a_page_may(environ: Mapping[str, Any], request: calls.Request | None) -> None:
+    """A rule opens the objects of its bucket: not the service of another header, nor the rules, nor another's objects.
+
+    A browser that nobody's rule lets in gets to open an object by its address, and no more: whatever else a GET does,
+    somebody may have been sent to it by a link or a redirect.
+    """
     granted = environ.get(gate.CORS_BUCKET)
+    if request is None or (granted is None and gate.BROWSER not in environ):
+        return
+    service, action = request.service, request.action
+    if granted is None and not (service == "s3" and action in _OPENED):
+        raise Refused("AccessDenied", "A browser may open objects of S3 here, and nothing else.", service=service)
     if granted is None:
         return
-    bucket = str(environ["PATH_INFO"]).lstrip("/").partition("/")[0]
-    if caller.service != "s3" or bucket != granted:
-        raise Refused("AccessDenied", "CORSResponse: This CORS request is not allowed.", service=caller.service)
+    source = unquote(str(request.parameters.get("x-amz-copy-source", ""))).lstrip("/").partition("/")[0]
+    if service != "s3" or request.bucket != granted or action not in _OF_PAGES or source not in {"", granted}:
+        raise Refused("AccessDenied", "CORSResponse: This CORS request is not allowed.", service=service)

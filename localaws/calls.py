@@ -1,30 +1,44 @@
 """Which AWS call an HTTP request is: its service, action, caller and parameters, read before anything answers it.
 
-The body is read only where it names the action or the resource, and is put back for the application.
+What is checked and what moto carries out are two readings of one request. So there is one: a request that could be read
+in two ways is refused here, and `localaws.one_reading` has moto carry out what was read here.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote
+
+from localaws import body, calls_s3, operations
+from localaws.refusals import Refused
 
 #: Where the verified caller of a request stands (a `localaws.signatures.Caller`).
 CALLER = "localaws.caller"
 _ENVIRON_KEY = "localaws.call"
 #: Services whose signing name is not the one that IAM policies use.
 _IAM_NAMES = {"monitoring": "cloudwatch", "eventbridge": "events", "tagging": "tag"}
-_REST_SERVICES = {"lambda": "lambda", "scheduler": "scheduler", "lakeformation": "lakeformation", "pipes": "pipes"}
-_LARGEST_BODY = 16 * 2**20
+_REST_SERVICES = {"lambda", "scheduler", "lakeformation", "pipes"}
+#: Arguments of an address that sign it.
+_SIGNING = {
+    "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-security-token", "x-amz-signature",
+    "x-amz-signedheaders", "x-amz-content-sha256",
+}  # fmt: skip
+_CBOR = re.compile(r"/service/[A-Za-z0-9_.]+/operation/([A-Za-z0-9]+)")
+_INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
+_QUEUE_PATH = re.compile(r"/(?:\d{12}|queue)/([\w.-]+)")
 
 
 @dataclass(frozen=True)
 class Request:
-    """One AWS call; ``service`` as in IAM actions, ``parameters`` as the API names them (for S3: query and headers)."""
+    """One AWS call; ``service`` as in IAM actions, ``parameters`` as the API names them (for S3: query and headers).
+
+    ``foreign`` are names that were sent and that the operation does not have. ``form`` is all that moto may read
+    besides the body, None where the call is of no service that is read here.
+    """
 
     service: str
     action: str
@@ -34,6 +48,8 @@ class Request:
     bucket: str = ""
     key: str = ""
     protocol: str = "json"
+    foreign: tuple[str, ...] = ()
+    form: Mapping[str, list[str]] | None = None
 
     @property
     def detail(self) -> str:
@@ -63,7 +79,10 @@ _TELLING = {
 
 
 def read(environ: dict[str, Any]) -> Request | None:
-    """Return the AWS call in a WSGI ``environ`` whose signature was verified; None of any other."""
+    """Return the AWS call in a WSGI ``environ`` whose signature was verified; None of any other.
+
+    Raises `Refused` of a request that says two things; `localaws.admission` asks first.
+    """
     if CALLER not in environ:
         return None
     if _ENVIRON_KEY not in environ:
@@ -96,154 +115,171 @@ def session_name(access_key: str) -> str:
 
 
 def _read(environ: dict[str, Any]) -> Request:
-    path = environ.get("PATH_INFO", "")
-    query = environ.get("QUERY_STRING", "")
     caller = environ[CALLER]
-    access_key, region, signed_for = caller.access_key, caller.region, caller.service
-    service = _IAM_NAMES.get(signed_for, signed_for)
+    service = _IAM_NAMES.get(caller.service, caller.service)
+    who = (caller.access_key, caller.region)
+    query = _once(str(environ.get("QUERY_STRING", "")), service)
     if service == "s3":
-        return _s3(environ, access_key, region)
+        action, bucket, key, parameters = calls_s3.read(environ, query)
+        return Request(service, action, *who, parameters, bucket, key, protocol="s3", form=_form(query))
+    body.unpack(environ)
+    asked = {name: value for name, value in query.items() if name.lower() not in _SIGNING}
+    model = operations.MODELS.get(service)
+    if model is None:
+        return _of_an_unknown_service(environ, service, who, asked)
     if target := environ.get("HTTP_X_AMZ_TARGET"):
-        prefix, _, action = target.partition(".")
-        if prefix.startswith("DynamoDBStreams"):
-            service = "dynamodb"
-        return Request(service, action, access_key, region, _json_body(environ))
-    if "/operation/" in path:  # Smithy RPC: /service/<name>/operation/<action>, its body in CBOR
-        return Request(service, path.rsplit("/", 1)[-1], access_key, region, protocol="cbor")
-    if service in _REST_SERVICES:
-        return _rest(environ, service, access_key, region)
-    form = {name: values[0] for name, values in parse_qs(_body(environ).decode("utf-8", "replace")).items()}
-    form |= dict(parse_qsl(query))
-    return Request(service, form.pop("Action", ""), access_key, region, form, protocol="query")
+        return _json(environ, service, who, asked, str(target))
+    known = operations.protocols(model)
+    if "smithy-rpc-v2-cbor" in known and (found := _CBOR.fullmatch(environ["PATH_INFO"])):
+        return _cbor(environ, service, who, asked, found[1])
+    if "rest-json" in known:
+        return _rest(environ, service, who, asked)
+    if "query" in known:
+        return _query(environ, service, who, asked)
+    raise _refused(service, "it has no X-Amz-Target, which alone says what this service is asked for")
 
 
-def _body(environ: dict[str, Any]) -> bytes:
-    length = int(environ.get("CONTENT_LENGTH") or 0)
-    if not 0 < length <= _LARGEST_BODY:
-        return b""
-    body: bytes = environ["wsgi.input"].read(length)
-    environ["wsgi.input"] = io.BytesIO(body)
-    return body
+def _of_an_unknown_service(
+    environ: dict[str, Any], service: str, who: tuple[str, str], asked: Mapping[str, str]
+) -> Request:
+    """No role may call it, so only its action is told, for the refusal; moto reads the administrator's as it likes."""
+    target = str(environ.get("HTTP_X_AMZ_TARGET", ""))
+    action = target.rpartition(".")[2] or asked.get("Action", "")
+    return Request(service, action, *who, protocol=protocol_of(environ, service))
 
 
-def _json_body(environ: dict[str, Any]) -> Mapping[str, Any]:
-    try:
-        body = json.loads(_body(environ) or b"{}")
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
+def _json(
+    environ: dict[str, Any], service: str, who: tuple[str, str], asked: Mapping[str, str], target: str
+) -> Request:
+    prefix, _, action = target.rpartition(".")
+    model = operations.MODELS[service]
+    if service == "dynamodb" and prefix == operations.target_prefix(operations.STREAMS):
+        model = operations.STREAMS
+    if not prefix or prefix != operations.target_prefix(model):
+        raise _refused(service, f"X-Amz-Target {ascii(target)[:80]} is not this service's")
+    if asked:
+        raise _refused(service, f"{_listed(asked)} in its address stands beside X-Amz-Target, which says what is asked")
+    if body.is_form(environ):
+        raise _refused(service, "its body is a form, and X-Amz-Target says that it is JSON")
+    operation = _operation(service, model, action)
+    given = _json_object(environ, service)
+    foreign = _foreign(given, operation.body, operation.texts)
+    given |= _named_by_path(environ, service, given)
+    kept = {name: value for name, value in given.items() if name not in foreign}
+    return Request(service, action, *who, kept, foreign=foreign, form={})
 
 
-def _rest(environ: dict[str, Any], service: str, access_key: str, region: str) -> Request:
+def _query(environ: dict[str, Any], service: str, who: tuple[str, str], asked: Mapping[str, str]) -> Request:
+    content = body.whole(environ)
+    if content and asked:
+        raise _refused(service, f"{_listed(asked)} in its address stands beside a body: one place says what is asked")
+    if content and not str(environ.get("CONTENT_TYPE", "")).startswith("application/x-www-form-urlencoded"):
+        raise _refused(service, "its body is not application/x-www-form-urlencoded")
+    form = _once(_text(content, service), service) if content else dict(asked)
+    given = {name: value for name, value in form.items() if name not in {"Action", "Version"}}
+    action = form.get("Action", "")
+    operation = _operation(service, operations.MODELS[service], action)
+    foreign = tuple(name for name in given if name.split(".")[0] not in operation.body)
+    given |= _named_by_path(environ, service, given)
+    kept = {name: value for name, value in given.items() if name not in foreign}
+    return Request(service, action, *who, kept, protocol="query", foreign=foreign, form=_form(form))
+
+
+def _cbor(
+    environ: dict[str, Any], service: str, who: tuple[str, str], asked: Mapping[str, str], action: str
+) -> Request:
+    """Smithy RPC: ``/service/<name>/operation/<action>``. Its body is not read: nothing here depends on it."""
+    if asked or body.is_form(environ):
+        raise _refused(service, "an address of an operation stands beside arguments or a form")
+    _operation(service, operations.MODELS[service], action)
+    return Request(service, action, *who, protocol="cbor", form={})
+
+
+def _rest(environ: dict[str, Any], service: str, who: tuple[str, str], asked: Mapping[str, str]) -> Request:
     """Services with an action per method and path: found with the router that moto itself uses."""
     from moto.core.request import Request as HttpRequest
     from moto.core.routing import get_service_router
     from werkzeug.exceptions import NotFound
 
-    if service == "lambda" and (
-        invoked := re.fullmatch(r"/2015-03-31/functions/([^/]+)/invocations", environ["PATH_INFO"])
-    ):
-        return Request(service, "Invoke", access_key, region, {"FunctionName": unquote(invoked[1])}, protocol="rest")
-    try:
-        operation, path_parameters = get_service_router(_REST_SERVICES[service]).match(HttpRequest(dict(environ)))
-    except NotFound:
-        return Request(service, "", access_key, region, protocol="rest")
-    parameters = {**dict(parse_qsl(environ.get("QUERY_STRING", ""))), **_json_body(environ), **path_parameters}
-    return Request(service, str(operation.name), access_key, region, parameters, protocol="rest")
-
-
-# ---- S3: the action is in the method, in the kind of path and in one query argument
-
-_S3_BUCKET_SUBRESOURCES = {
-    "acl": "BucketAcl",
-    "cors": "BucketCORS",
-    "encryption": "EncryptionConfiguration",
-    "lifecycle": "LifecycleConfiguration",
-    "location": "BucketLocation",
-    "logging": "BucketLogging",
-    "notification": "BucketNotification",
-    "object-lock": "BucketObjectLockConfiguration",
-    "ownershipControls": "BucketOwnershipControls",
-    "policy": "BucketPolicy",
-    "policyStatus": "BucketPolicyStatus",
-    "publicAccessBlock": "BucketPublicAccessBlock",
-    "replication": "ReplicationConfiguration",
-    "requestPayment": "BucketRequestPayment",
-    "tagging": "BucketTagging",
-    "versioning": "BucketVersioning",
-    "website": "BucketWebsite",
-    "inventory": "InventoryConfiguration",
-    "metrics": "MetricsConfiguration",
-    "accelerate": "AccelerateConfiguration",
-    "intelligent-tiering": "IntelligentTieringConfiguration",
-    "analytics": "AnalyticsConfiguration",
-}
-_S3_OBJECT_SUBRESOURCES = {
-    "acl": "ObjectAcl",
-    "tagging": "ObjectTagging",
-    "retention": "ObjectRetention",
-    "legal-hold": "ObjectLegalHold",
-    "attributes": "ObjectAttributes",
-}
-_S3_HEADERS = {
-    "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION": "x-amz-server-side-encryption",
-    "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID": "x-amz-server-side-encryption-aws-kms-key-id",
-    "HTTP_X_AMZ_COPY_SOURCE": "x-amz-copy-source",
-    "HTTP_X_AMZ_ACL": "x-amz-acl",
-    "HTTP_X_AMZ_STORAGE_CLASS": "x-amz-storage-class",
-}
-
-
-def _s3(environ: dict[str, Any], access_key: str, region: str) -> Request:
-    if environ["PATH_INFO"].startswith("/v20180820/"):  # S3 Control, which moto tells by this path: no bucket's
-        return Request("s3", "", access_key, region, protocol="s3")
-    bucket, _, key = environ["PATH_INFO"].lstrip("/").encode("latin-1").decode("utf-8", "replace").partition("/")
-    query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
-    parameters: dict[str, Any] = {**query, **{name: environ[it] for it, name in _S3_HEADERS.items() if it in environ}}
-    method = environ["REQUEST_METHOD"]
-    if not bucket:
-        action = "ListBuckets"
-    elif key:
-        action = _s3_object_action(method, query, parameters)
+    if body.is_form(environ):
+        raise _refused(service, "its body is a form")
+    if environ["REQUEST_METHOD"] == "POST" and (invoked := _INVOKE.fullmatch(environ["PATH_INFO"])):
+        action, path_parameters = "Invoke", {"FunctionName": unquote(invoked[1])}
     else:
-        action = _s3_bucket_action(method, query)
-        if action == "DeleteObjects":
-            parameters["keys"] = re.findall(r"<Key>(.*?)</Key>", _body(environ).decode("utf-8", "replace"), re.DOTALL)
-    return Request("s3", action, access_key, region, parameters, bucket, key, protocol="s3")
+        try:
+            matched, path_parameters = get_service_router(operations.MODELS[service]).match(HttpRequest(dict(environ)))
+        except NotFound:
+            return Request(service, "", *who, protocol="rest", form=_form(asked))
+        action = str(matched.name)
+    operation = _operation(service, operations.MODELS[service], action)
+    given = {} if operation.raw else _json_object(environ, service)
+    foreign = (*_foreign(given, operation.body, operation.texts), *sorted(set(asked) - operation.query))
+    kept = {name: value for name, value in {**asked, **given}.items() if name not in foreign}
+    parameters = {**kept, **path_parameters}
+    return Request(service, action, *who, parameters, protocol="rest", foreign=foreign, form=_form(asked))
 
 
-def _s3_bucket_action(method: str, query: Mapping[str, str]) -> str:
-    if "delete" in query:
-        return "DeleteObjects"
-    if "uploads" in query:
-        return "ListMultipartUploads"
-    if "versions" in query:
-        return "ListObjectVersions"
-    for argument, name in _S3_BUCKET_SUBRESOURCES.items():
-        if argument in query:
-            return f"{'Delete' if method == 'DELETE' else 'Put' if method == 'PUT' else 'Get'}{name}"
-    return {"PUT": "CreateBucket", "DELETE": "DeleteBucket", "HEAD": "HeadBucket", "POST": "PostObject"}.get(
-        method, "ListObjectsV2" if query.get("list-type") == "2" else "ListObjects"
-    )
+def _operation(service: str, model: str, action: str) -> operations.Operation:
+    found = operations.operation(model, action)
+    if found is None:
+        raise Refused("InvalidAction", f"{service} has no operation {ascii(action)[:80]}", service=service)
+    return found
 
 
-def _s3_object_action(  # noqa: PLR0911  as many as S3 has ways to say it
-    method: str, query: Mapping[str, str], parameters: Mapping[str, Any]
-) -> str:
-    if "uploads" in query:
-        return "CreateMultipartUpload"
-    if "uploadId" in query:
-        part = "UploadPartCopy" if "x-amz-copy-source" in parameters else "UploadPart"
-        return {"PUT": part, "POST": "CompleteMultipartUpload", "DELETE": "AbortMultipartUpload"}.get(
-            method, "ListParts"
-        )
-    for argument, name in _S3_OBJECT_SUBRESOURCES.items():
-        if argument in query:
-            return f"{'Delete' if method == 'DELETE' else 'Put' if method == 'PUT' else 'Get'}{name}"
-    if method == "PUT":
-        return "CopyObject" if "x-amz-copy-source" in parameters else "PutObject"
-    if "select" in query:
-        return "SelectObjectContent"
-    if "restore" in query:
-        return "RestoreObject"
-    return {"GET": "GetObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}.get(method, "PostObject")
+def _foreign(given: Mapping[str, Any], known: frozenset[str], texts: frozenset[str]) -> tuple[str, ...]:
+    """Return the names that are no parameters, and those of texts that are given as something else."""
+    wrong = [n for n, v in given.items() if n not in known or (n in texts and not isinstance(v, str | None))]
+    return tuple(sorted(wrong))
+
+
+def _named_by_path(environ: Mapping[str, Any], service: str, given: Mapping[str, Any]) -> dict[str, str]:
+    """Queues have addresses that older clients send their calls to; no other service of these protocols has a path."""
+    path = str(environ["PATH_INFO"])
+    if path in {"", "/"}:
+        return {}
+    queue = _QUEUE_PATH.fullmatch(path) if service == "sqs" else None
+    if queue is None:
+        raise _refused(service, f"its path is {ascii(path)[:80]}, and not /")
+    if str(given.get("QueueUrl", path)).rsplit("/", 1)[-1] != queue[1]:
+        raise _refused(service, f"it is sent to the queue {queue[1]}, and QueueUrl names another")
+    return {"QueueUrl": path}
+
+
+def _json_object(environ: dict[str, Any], service: str) -> dict[str, Any]:
+    try:
+        found = json.loads(_text(body.whole(environ), service) or "{}")
+    except (ValueError, RecursionError) as error:
+        raise Refused("SerializationException", f"the body is not JSON: {error}", service=service) from error
+    if not isinstance(found, dict):
+        raise Refused("SerializationException", "the body is not a JSON object", service=service)
+    return found
+
+
+def _once(text: str, service: str) -> dict[str, str]:
+    """Return the arguments of an address or a form, each of which stands there once."""
+    pairs = parse_qsl(text, keep_blank_values=True)
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _refused(service, f"{ascii(twice)[:80]} is given more than once")
+    return found
+
+
+def _text(content: bytes, service: str) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise Refused("SerializationException", f"the body is not UTF-8: {error.reason}", service=service) from error
+
+
+def _form(pairs: Mapping[str, str]) -> dict[str, list[str]]:
+    return {name: [value] for name, value in pairs.items()}
+
+
+def _listed(names: Mapping[str, str]) -> str:
+    return ascii(", ".join(sorted(names)))[:80]
+
+
+def _refused(service: str, why: str) -> Refused:
+    return Refused("ValidationException", f"The request can be read in more ways than one: {why}.", service=service)

@@ -5,14 +5,13 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from moto.s3.models import s3_backends
 
-from localaws import hosts
+from localaws import hosts, wildcards
 from localaws.context import Context
 
 
@@ -66,8 +65,8 @@ def _headers(rule: Any, origin: str, method: str, names: list[str], *, preflight
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """Compare as S3 does: one ``*`` stands for anything."""
-    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), text, re.DOTALL) is not None
+    """Compare as S3 does: a ``*`` stands for anything, a ``?`` for itself."""
+    return wildcards.matches(pattern, text, marks=False)
 
 
 def _listed(value: Iterable[str] | str | None) -> list[str]:

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import hmac
 import logging
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from localaws import cors, hosts
 from localaws.context import Context
@@ -28,6 +27,8 @@ HEADERS = "localaws.headers"
 TARGET = "localaws.target"
 #: The bucket whose CORS rules let a page's request in: it may be about nothing else.
 CORS_BUCKET = "localaws.cors_bucket"
+#: Set for what a browser sends by itself, by no page that a rule lets in: `localaws.admission` lets it open objects.
+BROWSER = "localaws.browser"
 #: Own routes are answered to whoever has read the run's token from its file.
 TOKEN_HEADER = "X-Localaws-Token"
 OWN = "/_localaws/"
@@ -36,6 +37,8 @@ _ONCE = frozenset(
     {"host", "origin", "authorization", "content-length", "transfer-encoding", "content-type", "sec-fetch-site",
      "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-target", "x-localaws-token"}
 )  # fmt: skip
+_OF_BROWSERS = ("sec-fetch-", "sec-ch-", "upgrade-insecure-requests")
+_MOTOS_OWN = ("moto-api", "latest/meta-data/", "latest/api/", "latest/dynamic/")
 _BAD = "400 Bad Request"
 #: What is sent with every answer: an object that a browser shows is no page of this server and runs nothing as it.
 _SANDBOXED = (("Content-Security-Policy", "sandbox allow-scripts"), ("X-Content-Type-Options", "nosniff"))
@@ -73,6 +76,8 @@ def guard(app: App, ctx: Context) -> App:
             return _refuse(environ, headers, start_response, refusal)
         if grant is not None:
             environ[CORS_BUCKET] = grant.bucket
+        elif _is_browser(asked.headers):
+            environ[BROWSER] = True
         if grant is not None and asked.method == "OPTIONS":
             start_response("200 OK", [*grant.headers, ("Content-Length", "0")])
             return [b""]
@@ -101,8 +106,10 @@ def _read(environ: Mapping[str, Any], headers: list[tuple[str, str]]) -> Asked |
 
 
 def _refusal(ctx: Context, asked: Asked, grant: cors.Grant | None) -> Refusal | None:
-    if asked.path.lstrip("/").startswith("moto-api"):
+    if asked.path.lower().lstrip("/").startswith(_MOTOS_OWN):
         return Refusal("moto's own pages are closed")
+    if any(name.startswith("x-moto-") for name in asked.headers):
+        return Refusal("moto's own headers say who asks, which only a signature may")
     if asked.path.startswith(OWN):
         page = _page(asked, None)
         given = asked.headers.get(TOKEN_HEADER.lower(), "")
@@ -125,21 +132,15 @@ def _page(asked: Asked, grant: cors.Grant | None) -> Refusal | None:
         return Refusal("a page in a browser asks without saying which")
     if asked.method == "OPTIONS":
         return Refusal("only pages ask for OPTIONS, and this one does not say which it is")
-    if site is None and _is_browser(asked.headers) and not _reads_an_object(asked):
+    if _is_browser(asked.headers) and asked.method not in {"GET", "HEAD"}:
         return Refusal("a browser asks that does not say which page it asks for")
     return None
 
 
 def _is_browser(headers: Mapping[str, str]) -> bool:
-    """Browsers that are too old for ``Sec-Fetch-Site``; pages cannot change the agent's first word in those."""
-    return headers.get("user-agent", "").startswith("Mozilla/")
-
-
-def _reads_an_object(asked: Asked) -> bool:
-    """A presigned address that somebody opens: no page gets to see what it answers."""
-    query = unquote(asked.query)
-    signed = "AWSAccessKeyId=" in query or re.search(r"X-Amz-Credential=[^&]*/s3/aws4_request", query) is not None
-    return asked.method in {"GET", "HEAD"} and signed
+    """By what browsers add and pages cannot take away; those too old for ``Sec-Fetch-*`` by the agent's first word."""
+    agent = headers.get("user-agent", "").strip().lower()
+    return agent.startswith("mozilla/") or any(name.startswith(_OF_BROWSERS) for name in headers)
 
 
 def _with_headers(start_response: Callable[..., Any], ours: list[tuple[str, str]]) -> Callable[..., Any]:

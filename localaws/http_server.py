@@ -6,6 +6,7 @@ import contextlib
 import http
 import io
 import logging
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterable
@@ -17,6 +18,8 @@ from werkzeug.serving import make_server
 from localaws.gate import HEADERS, TARGET
 
 log = logging.getLogger("localaws.http")
+#: No body is longer than 18 digits say, and Python refuses to read numbers of thousands.
+_LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -108,7 +111,7 @@ class RequestHandler(MotoRequestHandler):
         lengths, codings = self.headers.get_all("Content-Length", []), self.headers.get_all("Transfer-Encoding", [])
         if codings:
             return not lengths and [coding.strip().lower() for coding in codings] == ["chunked"]
-        return len(lengths) < 2 and all(length.isascii() and length.isdigit() for length in lengths)
+        return len(lengths) < 2 and all(_LENGTH.fullmatch(length) for length in lengths)
 
     def _call(self, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], Iterable[bytes]]:
         answer: dict[str, Any] = {}

@@ -83,6 +83,11 @@ def is_allowed(ctx: Context, role_arn: str, action: str, resource: str) -> bool:
     return _decide(ctx, session, action, resource, {}).allowed
 
 
+def session_may(ctx: Context, session: Session, action: str, resource: str, context: Mapping[str, Given]) -> bool:
+    """Whether who calls in ``session`` may; for services that act with their caller's permissions."""
+    return _current is not ctx or _decide(ctx, session, action, resource, context).allowed
+
+
 # ---- on every call
 
 
@@ -114,6 +119,9 @@ def _refusal(ctx: Context, request: calls.Request) -> Refused | None:
 
 
 def _identity_refusal(ctx: Context, request: calls.Request, session: Session) -> Refused | None:
+    if request.foreign:
+        names = ascii(", ".join(request.foreign))[:200]
+        return Refused("ValidationException", f"{request.service}:{request.action} has no parameter {names}.")
     try:
         wanted = needs(ctx, request)
     except UnknownAction as action:
@@ -123,12 +131,43 @@ def _identity_refusal(ctx: Context, request: calls.Request, session: Session) ->
             f"localaws does not know which resources {action} needs permission for, so it denies it to {session.arn}. "
             "Add it to localaws/iam_resources.py",
         )
+    if request.service == "cloudformation" and (refused := _stack_refusal(ctx, request, session)):
+        return refused
     for need in wanted:
         for resource in need.resources:
             decision = _decide(ctx, session, need.action, resource, need.context)
             if not decision.allowed:
                 return Refused("AccessDenied", _denial(session, need.action, resource, decision))
     return None
+
+
+#: What changes no stack, or carries out what somebody prepared who had leave to.
+_NO_STACK_CHANGE = ("Describe", "Detect", "Estimate", "ExecuteChangeSet", "DeleteChangeSet", "Get", "List", "Validate")
+
+
+def _stack_refusal(ctx: Context, request: calls.Request, session: Session) -> Refused | None:
+    """Refuse stacks to who may not do everything: here the administrator makes what a template says.
+
+    On AWS a stack acts with its caller's permissions, or with those of the role that is passed to it: where either may
+    do everything, it comes to the same.
+    """
+    if request.action.startswith(_NO_STACK_CHANGE):
+        return None
+    passed = request.parameters.get("RoleARN")
+    role = callers.role_of(ctx, str(passed)) if passed else callers.role_of(ctx, session.role_arn)
+    limited = iam_policies.parse(session.policy) if session.policy and not passed else None
+    everything = role is not None and iam_policies.allow_everything(_statements(ctx, role.name))
+    if everything and (limited is None or iam_policies.allow_everything(limited)):
+        return None
+    resource = str(request.parameters.get("StackName", "*"))
+    _decisions.append(
+        AccessDecision(session.role, session.session_name, f"cloudformation:{request.action}", resource, allowed=False)
+    )
+    return Refused(
+        "AccessDenied",
+        f"User: {session.arn} is not authorized to perform: cloudformation:{request.action}: localaws makes stacks as "
+        "the administrator, so only a role that may do everything (or passes one that may, as RoleARN) may change them",
+    )
 
 
 def _sts_refusal(ctx: Context, request: calls.Request, session: Session | None) -> Refused | None:

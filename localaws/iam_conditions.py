@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime
 import enum
-import functools
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
+
+from localaws import wildcards
 
 
 class Unknown(enum.Enum):
@@ -62,10 +63,6 @@ def _one(name: str, value: str, wanted: tuple[str, ...]) -> bool:
     return any(compare(value, candidate) for candidate in wanted) != (name in _NEGATIONS)
 
 
-#: Stand for `*` and `?` that are meant as themselves.
-_STAR, _MARK = "\ue000", "\ue001"
-
-
 def filled_in(pattern: str, context: Conditions) -> str | None:
     """Return ``pattern`` with its policy variables replaced; None if one has no value that is known.
 
@@ -77,31 +74,20 @@ def filled_in(pattern: str, context: Conditions) -> str | None:
         nonlocal missing
         name, default = found[1].strip(), found[2]
         if name in {"*", "?", "$"}:
-            return {"*": _STAR, "?": _MARK, "$": "$"}[name]
+            return wildcards.literal(name)
         given = context.get(name.lower())
         if given is None and default is not None:
             given = default
         if not isinstance(given, str):
             missing = True
             return ""
-        return given.replace("*", _STAR).replace("?", _MARK)
+        return wildcards.literal(given)
 
     filled = _VARIABLE.sub(value, pattern)
     return None if missing else filled
 
 
 _VARIABLE = re.compile(r"\$\{([^,}]+)(?:,\s*'([^']*)'\s*)?\}")
-
-
-@functools.lru_cache(maxsize=2048)
-def wildcard(pattern: str) -> str:
-    """Return ``pattern``, in which ``*`` and ``?`` stand for any characters, as a regular expression."""
-    expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
-    return expression.replace(_STAR, r"\*").replace(_MARK, r"\?")
-
-
-def _plain(text: str) -> str:
-    return text.replace(_STAR, "*").replace(_MARK, "?")
 
 
 def _date(text: str) -> datetime.datetime:
@@ -112,7 +98,7 @@ def _date(text: str) -> datetime.datetime:
 
 
 def _is_like(given: str, wanted: str) -> bool:
-    return re.fullmatch(wildcard(wanted), given, re.DOTALL) is not None
+    return wildcards.matches(wanted, given)
 
 
 def _is_arn_like(given: str, wanted: str) -> bool:
@@ -122,8 +108,8 @@ def _is_arn_like(given: str, wanted: str) -> bool:
 
 
 _COMPARISONS: dict[str, Callable[[str, str], bool]] = {
-    "StringEquals": lambda given, wanted: given == _plain(wanted),
-    "StringEqualsIgnoreCase": lambda given, wanted: given.lower() == _plain(wanted).lower(),
+    "StringEquals": lambda given, wanted: given == wildcards.plain(wanted),
+    "StringEqualsIgnoreCase": lambda given, wanted: given.lower() == wildcards.plain(wanted).lower(),
     "StringLike": _is_like,
     "ArnEquals": _is_arn_like,
     "ArnLike": _is_arn_like,

@@ -32,13 +32,13 @@ def wanted(ctx: Context, request: Request) -> list[Wanted]:
     given, action = request.parameters, request.action
     try:
         if action.startswith("Transact"):
-            return [_part(ctx, request, *next(iter(item.items()))) for item in given["TransactItems"]]
+            return [_part(ctx, request, item) for item in given["TransactItems"]]
         if action in {"BatchGetItem", "BatchWriteItem"}:
             return [
                 (action, table, _context(_leading(ctx, request, table, _batch_keys(parts)), given))
                 for table, parts in given["RequestItems"].items()
             ]
-    except (KeyError, TypeError, AttributeError, StopIteration):
+    except (KeyError, TypeError, AttributeError, ValueError):
         return []
     name = str(next((given[key] for key in ("TableName", "ResourceArn", "TableArn") if given.get(key)), ""))
     if not name:
@@ -52,8 +52,9 @@ def wanted(ctx: Context, request: Request) -> list[Wanted]:
     return [(action, f"{_plain(name)}/index/{index}" if index else name, _context(leading, given))]
 
 
-def _part(ctx: Context, request: Request, kind: str, part: Mapping[str, Any]) -> Wanted:
-    """A transaction needs the permission of each of its parts."""
+def _part(ctx: Context, request: Request, item: Mapping[str, Any]) -> Wanted:
+    """A transaction needs the permission of each of its parts, each of which does one thing."""
+    ((kind, part),) = item.items()
     leading = _leading(ctx, request, part["TableName"], [part.get("Item") if kind == "Put" else part.get("Key")])
     context = {**_context(leading, part), "dynamodb:enclosingoperation": request.action}
     return _PARTS.get(kind, "ConditionCheckItem"), part["TableName"], context

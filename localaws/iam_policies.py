@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from localaws.iam_conditions import Conditions, filled_in, holds, wildcard
+from localaws import wildcards
+from localaws.iam_conditions import Conditions, filled_in, holds
 
 Matcher = Callable[[str], bool]
 _Conditions = tuple[tuple[str, str, tuple[str, ...]], ...]
@@ -23,6 +23,7 @@ class Statement:
     """One parsed statement; ``conditions`` are (operator, key, wanted values).
 
     ``variable`` is its text where that has policy variables: what it means then depends on who asks.
+    ``everything``: it is about every action on every resource, on no condition.
     """
 
     allows: bool
@@ -30,6 +31,7 @@ class Statement:
     is_resource: Matcher
     conditions: _Conditions
     variable: str = ""
+    everything: bool = False
 
     def applies(self, action: str, resource: str, context: Conditions) -> bool:
         """Whether the statement speaks about this request."""
@@ -63,6 +65,12 @@ def decide(statements: Iterable[Statement], action: str, resource: str, context:
     return Decision(allowed=allowed)
 
 
+def allow_everything(statements: Iterable[Statement]) -> bool:
+    """Whether these policies allow all there is, and deny nothing."""
+    listed = list(statements)
+    return all(each.allows for each in listed) and any(each.everything for each in listed)
+
+
 @functools.lru_cache(maxsize=512)
 def parse(document: str) -> tuple[Statement, ...]:
     """Parse a policy document (JSON); equal texts share one result."""
@@ -88,6 +96,7 @@ def _statement(raw: Mapping[str, Any], *, variables: bool) -> Statement:
         is_resource=_matcher(raw, "Resource"),
         conditions=_conditions(raw),
         variable=text if "${" in text else "",
+        everything=all("*" in _listed(raw.get(n, [])) for n in ("Action", "Resource")) and not raw.get("Condition"),
     )
 
 
@@ -138,8 +147,7 @@ def _any_pattern(patterns: Iterable[str], *, lower: bool) -> Matcher:
     folded = [pattern.lower() if lower else pattern for pattern in patterns]
     if "*" in folded:
         return lambda text: True
-    compiled = re.compile("|".join(f"(?:{wildcard(pattern)})" for pattern in folded), re.DOTALL)
-    return lambda text: compiled.fullmatch(text) is not None
+    return lambda text: any(wildcards.matches(pattern, text) for pattern in folded)
 
 
 def _listed(value: Any) -> list[Any]:

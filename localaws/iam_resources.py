@@ -27,7 +27,8 @@ def needs(ctx: Context, request: Request) -> list[Need]:
     else:
         service, find = request.service, _RESOURCES.get(request.service)
         resources = tuple(find(_Arns(ctx, request), request.action, request.parameters)) if find else ()
-        context = _CONTEXTS[service](request.parameters) if service in _CONTEXTS else {}
+        read = service in _CONTEXTS and request.protocol != "cbor"  # whose body is not read here: nothing is known
+        context = _CONTEXTS[service](request.parameters) if read else {}
         wanted = [Need(f"{service}:{_permission(service, request.action)}", resources, context)]
     return [_as_documented(ctx, request, need) for need in (*wanted, *passed(ctx, request))]
 
@@ -89,13 +90,18 @@ def _first(given: Mapping[str, Any], *names: str) -> str:
     return next((str(given[name]) for name in names if given.get(name)), "")
 
 
+def _every(given: Mapping[str, Any], *names: str) -> list[str]:
+    """Return what all of these names say: where one thing has two names, both must be allowed."""
+    return list(dict.fromkeys(str(given[name]) for name in names if given.get(name)))
+
+
 def _named(service: str, prefix: str, *names: str) -> _Finder:
     """A finder for services whose resource stands in one parameter, as a name or as an ARN."""
 
     def find(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
         del action
-        name = _first(given, *names)
-        return [arn(service, name if name.startswith("arn:") else prefix + name)] if name else []
+        found = _every(given, *names)
+        return [arn(service, name if name.startswith("arn:") else prefix + name) for name in found]
 
     return find
 
@@ -130,20 +136,25 @@ def _glue(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
         if thing in action:
             return [arn("glue", f"{thing.lower()}/{_first(given, 'Name')}")] if given.get("Name") else []
     found = [arn("glue", "catalog")]
-    database = _first(given, "DatabaseName") or (_first(given, "Name") if "Database" in action else "")
-    if "DatabaseInput" in given and not database:
-        database = _first(given["DatabaseInput"], "Name")
+    inside = {"Name": _first(given.get("DatabaseInput") or {}, "Name")}
+    databases = _every(given, "DatabaseName") or [
+        *(_every(given, "Name") if "Database" in action else []), *_every(inside, "Name")
+    ]  # fmt: skip
+    database = databases[0] if databases else ""
     if database:
-        found.append(arn("glue", f"database/{database}"))
+        found += [arn("glue", f"database/{name}") for name in databases]
     elif action in {"GetDatabases", "SearchTables"}:
         found.append(arn("glue", "database/*"))
     if database and ("Table" in action or "Partition" in action or "Column" in action):
-        tables = given.get("TablesToDelete") or [
-            _first(given, "TableName")
-            or _first(given.get("TableInput") or {}, "Name")
-            or (_first(given, "Name") if "Table" in action else "")
-            or "*"
-        ]
+        tables = (
+            given.get("TablesToDelete")
+            or [
+                *_every(given, "TableName"),
+                *_every(given.get("TableInput") or {}, "Name"),
+                *(_every(given, "Name") if "Table" in action else []),
+            ]
+            or ["*"]
+        )
         found += [arn("glue", f"table/{database}/{table}") for table in tables]
     return found
 
@@ -168,8 +179,8 @@ def _lambda(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
 
 
 def _states(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
-    if name := _first(given, "executionArn", "stateMachineArn", "resourceArn", "mapRunArn"):
-        return [name]
+    if names := _every(given, "executionArn", "stateMachineArn", "resourceArn", "mapRunArn"):
+        return names
     return [arn("states", f"stateMachine:{given['name']}")] if action == "CreateStateMachine" else []
 
 
@@ -233,12 +244,11 @@ def _kms(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
 
 def _logs(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
     del action
-    group = _first(given, "logGroupName") or _first(given, "logGroupIdentifier", "resourceArn").split(":log-group:")[-1]
-    if not group:
-        groups = given.get("logGroupNames") or ()
-        return [arn("logs", f"log-group:{name}:*") for name in groups]
+    listed = [*(given.get("logGroupNames") or ()), *(given.get("logGroupIdentifiers") or ())]
+    named = [*_every(given, "logGroupName", "logGroupIdentifier", "resourceArn"), *map(str, listed)]
+    groups = [name.split(":log-group:")[-1].removesuffix(":*") for name in named]
     stream = _first(given, "logStreamName")
-    return [arn("logs", f"log-group:{group.removesuffix(':*')}:{f'log-stream:{stream}' if stream else '*'}")]
+    return [arn("logs", f"log-group:{group}:{f'log-stream:{stream}' if stream else '*'}") for group in groups]
 
 
 def _cloudwatch(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
@@ -263,12 +273,12 @@ def _iam(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
 
 
 def _kinesis(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
-    name = _first(given, "StreamARN", "StreamName")
+    names = _every(given, "StreamARN", "StreamName", "ResourceARN")
     if token := _first(given, "ShardIterator", "NextToken"):
         from localaws.kinesis_reads import stream_of_token
 
-        name = stream_of_token(token) or "*"
-    return [arn("kinesis", name if name.startswith("arn:") else f"stream/{name}")] if name else []
+        names.append(stream_of_token(token) or "*")
+    return [arn("kinesis", name if name.startswith("arn:") else f"stream/{name}") for name in names]
 
 
 def _scheduler(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:

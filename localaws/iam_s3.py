@@ -2,50 +2,80 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import unquote
 
 from localaws.calls import Request
 from localaws.iam_actions import Need, UnknownAction
 from localaws.iam_conditions import Given
 
-_S3_PERMISSIONS = {
-    "ListObjects": "ListBucket",
-    "ListObjectsV2": "ListBucket",
-    "HeadBucket": "ListBucket",
-    "ListObjectVersions": "ListBucketVersions",
-    "ListMultipartUploads": "ListBucketMultipartUploads",
-    "ListBuckets": "ListAllMyBuckets",
-    "ListParts": "ListMultipartUploadParts",
-    "HeadObject": "GetObject",
-    "GetObjectAttributes": "GetObjectAttributes",
-    "CreateMultipartUpload": "PutObject",
-    "UploadPart": "PutObject",
-    "UploadPartCopy": "PutObject",
+#: The permission of each operation that is not called as its permission is.
+_PERMISSIONS = {
+    "AbortMultipartUpload": "AbortMultipartUpload",
     "CompleteMultipartUpload": "PutObject",
     "CopyObject": "PutObject",
-    "PostObject": "PutObject",
-    "DeleteObjects": "DeleteObject",
-    "SelectObjectContent": "GetObject",
-    "DeleteAnalyticsConfiguration": "PutAnalyticsConfiguration",
-    "DeleteIntelligentTieringConfiguration": "PutIntelligentTieringConfiguration",
-    "DeleteInventoryConfiguration": "PutInventoryConfiguration",
-    "DeleteMetricsConfiguration": "PutMetricsConfiguration",
-    "GetBucketEncryptionConfiguration": "GetEncryptionConfiguration",
-    "DeleteEncryptionConfiguration": "PutEncryptionConfiguration",
-    "DeleteLifecycleConfiguration": "PutLifecycleConfiguration",
-    "DeleteReplicationConfiguration": "PutReplicationConfiguration",
-    "DeleteBucketTagging": "PutBucketTagging",
-    "DeleteBucketCORS": "PutBucketCORS",
-    "DeleteBucketPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "CreateMultipartUpload": "PutObject",
+    "DeleteBucketAnalyticsConfiguration": "PutAnalyticsConfiguration",
+    "DeleteBucketCors": "PutBucketCORS",
+    "DeleteBucketEncryption": "PutEncryptionConfiguration",
+    "DeleteBucketIntelligentTieringConfiguration": "PutIntelligentTieringConfiguration",
+    "DeleteBucketInventoryConfiguration": "PutInventoryConfiguration",
+    "DeleteBucketLifecycle": "PutLifecycleConfiguration",
+    "DeleteBucketMetricsConfiguration": "PutMetricsConfiguration",
     "DeleteBucketOwnershipControls": "PutBucketOwnershipControls",
+    "DeleteBucketReplication": "PutReplicationConfiguration",
+    "DeleteBucketTagging": "PutBucketTagging",
+    "DeleteObjects": "DeleteObject",
+    "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
+    "GetBucketAccelerateConfiguration": "GetAccelerateConfiguration",
+    "GetBucketAnalyticsConfiguration": "GetAnalyticsConfiguration",
+    "GetBucketCors": "GetBucketCORS",
+    "GetBucketEncryption": "GetEncryptionConfiguration",
+    "GetBucketIntelligentTieringConfiguration": "GetIntelligentTieringConfiguration",
+    "GetBucketInventoryConfiguration": "GetInventoryConfiguration",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "GetBucketMetricsConfiguration": "GetMetricsConfiguration",
+    "GetBucketNotificationConfiguration": "GetBucketNotification",
+    "GetBucketReplication": "GetReplicationConfiguration",
+    "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "HeadBucket": "ListBucket",
+    "HeadObject": "GetObject",
+    "ListBucketAnalyticsConfigurations": "GetAnalyticsConfiguration",
+    "ListBucketIntelligentTieringConfigurations": "GetIntelligentTieringConfiguration",
+    "ListBucketInventoryConfigurations": "GetInventoryConfiguration",
+    "ListBucketMetricsConfigurations": "GetMetricsConfiguration",
+    "ListBuckets": "ListAllMyBuckets",
+    "ListMultipartUploads": "ListBucketMultipartUploads",
+    "ListObjectVersions": "ListBucketVersions",
+    "ListObjects": "ListBucket",
+    "ListObjectsV2": "ListBucket",
+    "ListParts": "ListMultipartUploadParts",
+    "PutBucketAccelerateConfiguration": "PutAccelerateConfiguration",
+    "PutBucketAnalyticsConfiguration": "PutAnalyticsConfiguration",
+    "PutBucketCors": "PutBucketCORS",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
+    "PutBucketIntelligentTieringConfiguration": "PutIntelligentTieringConfiguration",
+    "PutBucketInventoryConfiguration": "PutInventoryConfiguration",
+    "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+    "PutBucketMetricsConfiguration": "PutMetricsConfiguration",
+    "PutBucketNotificationConfiguration": "PutBucketNotification",
+    "PutBucketReplication": "PutReplicationConfiguration",
+    "PutObjectLockConfiguration": "PutBucketObjectLockConfiguration",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "SelectObjectContent": "GetObject",
+    "UploadPart": "PutObject",
+    "UploadPartCopy": "PutObject",
 }
-_S3_VERSIONED = {
-    "GetObject",
-    "DeleteObject",
-    "GetObjectTagging",
-    "PutObjectTagging",
-    "DeleteObjectTagging",
-    "GetObjectAcl",
+_VERSIONED = {
+    "GetObject": "GetObjectVersion",
+    "DeleteObject": "DeleteObjectVersion",
+    "GetObjectTagging": "GetObjectVersionTagging",
+    "PutObjectTagging": "PutObjectVersionTagging",
+    "DeleteObjectTagging": "DeleteObjectVersionTagging",
+    "GetObjectAcl": "GetObjectVersionAcl",
+    "PutObjectAcl": "PutObjectVersionAcl",
+    "GetObjectAttributes": "GetObjectVersionAttributes",
 }
 
 
@@ -62,17 +92,23 @@ def needs(request: Request) -> list[Need]:
     if not request.action:
         raise UnknownAction("s3:(unknown)")
     bucket = f"arn:aws:s3:::{request.bucket}" if request.bucket else "*"
-    permission = _S3_PERMISSIONS.get(request.action, request.action)
-    if "versionId" in given and permission in _S3_VERSIONED:
-        permission += "VersionTagging" if permission.endswith("Tagging") else "Version"
-        permission = permission.replace("TaggingVersion", "Version")
+    permission = _PERMISSIONS.get(request.action, request.action)
     context: dict[str, Given] = {
         f"s3:{name.lower()}": str(given[name]) if name in given else None for name in _S3_CONDITIONS
     }
     if request.action == "DeleteObjects":
-        return [Need(f"s3:{permission}", tuple(f"{bucket}/{key}" for key in given["keys"]) or (bucket,), context)]
+        return [_deletion(bucket, key, version, context) for key, version in given["keys"]]
+    if "versionId" in given:
+        permission = _VERSIONED.get(permission, permission)
     wanted = [Need(f"s3:{permission}", (f"{bucket}/{request.key}" if request.key else bucket,), context)]
+    if request.action == "GetObjectAttributes":
+        read = "GetObjectVersion" if "versionId" in given else "GetObject"
+        wanted.append(Need(f"s3:{read}", wanted[0].resources, context))
     if request.action in {"CopyObject", "UploadPartCopy"}:
         source, _, version = unquote(str(given["x-amz-copy-source"]).lstrip("/")).partition("?")
         wanted.append(Need("s3:GetObjectVersion" if version else "s3:GetObject", (f"arn:aws:s3:::{source}",)))
     return wanted
+
+
+def _deletion(bucket: str, key: str, version: str, context: Mapping[str, Given]) -> Need:
+    return Need("s3:DeleteObjectVersion" if version else "s3:DeleteObject", (f"{bucket}/{key}",), context)

@@ -29,7 +29,7 @@ _SCOPE = re.compile(r"([^\s,/]+)/(\d{8})/([a-z0-9-]+)/s3/aws4_request")
 _FREE = {"file", "policy", "signature", "x-amz-signature", "awsaccesskeyid"}
 #: Fields that become headers of the object; the rest only say how to answer.
 _HEADERS = re.compile(
-    r"acl|cache-control|content-type|content-disposition|content-encoding|expires|x-amz-(?!signature).*"
+    r"acl|cache-control|content-type|content-disposition|content-encoding|expires|x-amz-(?!signature|copy-source).*"
 )
 _OF_SIGNATURE = {"x-amz-algorithm", "x-amz-credential", "x-amz-date"}
 

@@ -41,8 +41,8 @@ _S3 = {
 }
 _BAD_REQUESTS = {
     "AuthorizationQueryParametersError", "EntityTooLarge", "EntityTooSmall", "IncompleteBody", "IncompleteSignature",
-    "InvalidArgument", "InvalidPolicyDocument", "InvalidRequest", "InvalidToken",
-    "MalformedPolicyDocument", "MalformedPOSTRequest",
+    "InvalidAction", "InvalidArgument", "InvalidPolicyDocument", "InvalidRequest", "InvalidToken",
+    "MalformedPolicyDocument", "MalformedPOSTRequest", "MalformedXML", "SerializationException", "ValidationException",
     "XAmzContentSHA256Mismatch",
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import werkzeug.exceptions
 
-from localaws import access, admission, api_models, cloudformation_api, faults, gate
+from localaws import access, admission, api_models, cloudformation_api, faults, folders, gate, one_reading
 from localaws.assembly import bootstrap, publish, read_assembly
 from localaws.cloudformation import Engine
 from localaws.context import ADMIN_ACCESS_KEY, WELL_KNOWN_SECRET, Context
@@ -42,12 +42,11 @@ class LocalAws:
         ``secret`` is what the administrator's key signs with; `access` tells where clients of this user find it.
 
         Only one can run in a process at a time: moto's state belongs to the process, and is emptied here. Raises a
-        RuntimeError while another runs.
+        RuntimeError while another runs, and `folders.NotOurs` where other users could write to ``scratch``.
         """
         if _running and not _running[-1].stopping.is_set():
             raise RuntimeError(f"a local AWS runs in this process at {_running[-1].endpoint}: close it first")
-        scratch = scratch.resolve()
-        scratch.mkdir(parents=True, exist_ok=True)
+        scratch = folders.own(scratch)
         listener = Listener(port)
         context = Context(endpoint=listener.endpoint, scratch=scratch, region=region, secret=secret)
         _running[:] = [context]
@@ -125,11 +124,12 @@ class LocalAws:
         BackendDict.reset()
         reset_model_data()
         api_models.share()
+        one_reading.install()
         self._install_services()
 
         def create(service: Any) -> Any:
-            if service == "moto_api":
-                return werkzeug.exceptions.NotFound()  # unsigned, it empties everything and hands out what it likes
+            if service in {None, "moto_api", "instance_metadata"}:
+                return werkzeug.exceptions.NotFound()  # moto's own empties everything and hands out what it likes
             # With the first call of it: moto's CloudFormation imports most other services, and a deployment needs none.
             if service == "cloudformation":
                 cloudformation_api.install(self.context, self.engine)
@@ -202,9 +202,16 @@ class LocalAws:
         return "404 Not Found", {"error": "NotFound", "message": f"{method} {gate.OWN}{path} is not served"}
 
 
+class _OwnFile(logging.FileHandler):
+    """A log that is never written through a link."""
+
+    def _open(self) -> Any:
+        return os.fdopen(folders.open_for_writing(Path(self.baseFilename), append=True), "a", encoding="utf-8")
+
+
 def _log_to(path: Path, context: Context) -> None:
     """Send what localaws and werkzeug log to a file, not to the terminal."""
-    handler = logging.FileHandler(path)
+    handler = _OwnFile(path, delay=False)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     loggers = [logging.getLogger(name) for name in ("localaws", "werkzeug")]
     before = [(logger.level, logger.propagate) for logger in loggers]

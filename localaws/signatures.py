@@ -10,7 +10,6 @@ import email.utils
 import functools
 import hashlib
 import hmac
-import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlsplit
 from botocore.auth import HmacV1Auth
 from botocore.credentials import Credentials
 
-from localaws import hosts, signed_chunks
+from localaws import body, hosts, signed_chunks
 from localaws.callers import Key, key_of
 from localaws.context import Context
 from localaws.gate import HEADERS, TARGET
@@ -95,7 +94,7 @@ def verify(ctx: Context, environ: dict[str, Any]) -> Caller:
         )
     if payload in signed_chunks.KINDS:
         chain = signed_chunks.Chain(secret, claim.time, claim.scope, claim.signature)
-        signed_chunks.check(_body(environ), payload, headers.get("x-amz-decoded-content-length"), chain)
+        signed_chunks.check(body.whole(environ), payload, headers.get("x-amz-decoded-content-length"), chain)
     return Caller(claim.access_key, claim.service, claim.region)
 
 
@@ -225,23 +224,12 @@ def _payload(claim: _Claim, environ: dict[str, Any], headers: Mapping[str, str],
                 f"{', '.join(signed_chunks.KINDS)} or a valid sha256 value."
             )
             raise Refused("InvalidArgument", message, service="s3")
-    hashed = hashlib.sha256(_body(environ)).hexdigest()
+    hashed = hashlib.sha256(body.whole(environ)).hexdigest()
     if given is not None and given != hashed:
         code = "XAmzContentSHA256Mismatch" if claim.service == "s3" else "SignatureDoesNotMatch"
         message = "The provided 'x-amz-content-sha256' header does not match what was computed."
         raise Refused(code, message, service=claim.service)
     return hashed
-
-
-def _body(environ: dict[str, Any]) -> bytes:
-    """Read the whole body and put it back; it is kept, so that who reads it next shares the same bytes."""
-    if "localaws.body" not in environ:
-        length = environ.get("CONTENT_LENGTH")
-        chunked = bool(environ.get("wsgi.input_terminated"))
-        environ["localaws.body"] = environ["wsgi.input"].read() if chunked or length else b""
-    body: bytes = environ["localaws.body"]
-    environ["wsgi.input"] = io.BytesIO(body)
-    return body
 
 
 # ---- what is signed

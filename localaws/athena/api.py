@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from moto.athena.models import PreparedStatement, athena_backends
 from moto.glue.models import glue_backends
 
+from localaws import iam
 from localaws.athena import statements
 from localaws.athena.errors import InvalidRequest
 from localaws.athena.runners import LateRunner
+from localaws.callers import Session, session_of
 
 if TYPE_CHECKING:
     from localaws.athena.executions import Execution
@@ -67,6 +69,7 @@ def start_query_execution(self: Any) -> str:
         cutoff=(workgroup.configuration or {}).get("BytesScannedCutoffPerQuery"),
         account=backend.account_id,
         region=backend.region_name,
+        session=_session(self),
     )
     backend.executions[execution.id] = execution
     if token:
@@ -126,6 +129,7 @@ def get_query_results(self: Any) -> str:
     found = execution.results
     if execution.status != "SUCCEEDED" or found is None:
         raise InvalidRequest(f"Query has not yet finished. Current state: {execution.status}")
+    _may(self, "s3:GetObject", f"arn:aws:s3:::{execution.location.partition('://')[2]}")
     start, count = _window(self, default=MAX_RESULTS, limit=MAX_RESULTS)
     body: dict[str, Any] = {
         "UpdateCount": found.update_count,
@@ -194,23 +198,28 @@ def list_prepared_statements(self: Any) -> str:
 
 def get_database(self: Any) -> str:
     """GetDatabase, answered from the Glue catalog."""
+    _may(self, "glue:GetDatabase", *_arns(self, "catalog", f"database/{self._get_param('DatabaseName')}"))
     return json.dumps({"Database": _database(_glue(self).get_database(self._get_param("DatabaseName")))})
 
 
 def list_databases(self: Any) -> str:
     """ListDatabases, answered from the Glue catalog."""
+    _may(self, "glue:GetDatabases", *_arns(self, "catalog"))
     found = [_database(database) for database in _glue(self).get_databases()]
     return json.dumps(_page(self, found, key="DatabaseList", default=MAX_BATCH, limit=MAX_BATCH))
 
 
 def get_table_metadata(self: Any) -> str:
     """GetTableMetadata, answered from the Glue catalog."""
-    table = _glue(self).get_table(self._get_param("DatabaseName"), self._get_param("TableName"))
+    database, name = self._get_param("DatabaseName"), self._get_param("TableName")
+    _may(self, "glue:GetTable", *_arns(self, "catalog", f"database/{database}", f"table/{database}/{name}"))
+    table = _glue(self).get_table(database, name)
     return json.dumps({"TableMetadata": _table(table.as_dict())}, default=lambda moment: moment.timestamp())
 
 
 def list_table_metadata(self: Any) -> str:
     """ListTableMetadata, answered from the Glue catalog."""
+    _may(self, "glue:GetTables", *_arns(self, "catalog", f"database/{self._get_param('DatabaseName')}"))
     tables = _glue(self).get_tables(self._get_param("DatabaseName"), self._get_param("Expression"))
     found = [_table(table.as_dict()) for table in tables]
     page = _page(self, found, key="TableMetadataList", default=MAX_BATCH, limit=MAX_BATCH)
@@ -272,6 +281,28 @@ def _result_configuration(workgroup: Any, given: dict[str, Any]) -> tuple[str, d
     if not output.startswith("s3://"):
         raise InvalidRequest(f"outputLocation is not a valid S3 path: {output}")
     return output.rstrip("/") + "/", chosen.get("EncryptionConfiguration")
+
+
+def _session(self: Any) -> Session | None:
+    """Who calls; None for the administrator, and where nothing reads who does."""
+    call = getattr(self, "localaws_call", None)
+    return session_of(call.access_key) if call is not None else None
+
+
+def _may(self: Any, action: str, *resources: str) -> None:
+    """Refuse what the caller may not do without Athena: it acts with its caller's permissions."""
+    session = _session(self)
+    if session is None:
+        return
+    for resource in resources:
+        if not iam.session_may(_runners[-1].ctx, session, action, resource, {}):
+            message = f"User: {session.arn} is not authorized to perform: {action} on resource: {resource}"
+            raise InvalidRequest(f"Insufficient permissions: {message}")
+
+
+def _arns(self: Any, *names: str) -> list[str]:
+    backend = self.athena_backend
+    return [f"arn:aws:glue:{backend.region_name}:{backend.account_id}:{name}" for name in names]
 
 
 def _execution(self: Any) -> Execution:

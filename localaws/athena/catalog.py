@@ -14,6 +14,7 @@ from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.hive import HiveSource
 from localaws.athena.iceberg import open_table
+from localaws.athena.leave import Leave
 from localaws.athena.plan import TableName
 from localaws.athena.sources import FixedSource, Source
 from localaws.context import Context
@@ -22,8 +23,10 @@ from localaws.context import Context
 class Catalog:
     """The tables that one query may read; each is opened once."""
 
-    def __init__(self, ctx: Context, *, account: str, region: str, evaluate: Callable[[str], Any]) -> None:
-        self._ctx = ctx
+    def __init__(
+        self, ctx: Context, *, account: str, region: str, evaluate: Callable[[str], Any], leave: Leave | None = None
+    ) -> None:
+        self._ctx, self._leave = ctx, leave or Leave(ctx)
         self._glue = glue_backends[account][region]
         self._evaluate = evaluate
         self._opened: dict[TableName, Source] = {}
@@ -40,10 +43,12 @@ class Catalog:
 
     def databases(self) -> list[str]:
         """Return the names of all databases, sorted."""
+        self._leave.glue("GetDatabases")
         return sorted(database.name for database in self._glue.get_databases())
 
     def tables(self, database: str) -> list[dict[str, Any]]:
         """Return the Glue tables of a database, by name; SCHEMA_NOT_FOUND if there is no such database."""
+        self._leave.glue("GetTables", database)
         try:
             found = self._glue.get_tables(database, None)
         except JsonRESTError:
@@ -56,6 +61,8 @@ class Catalog:
             raise QueryFailed(
                 "MISSING_SCHEMA_NAME", f"{position}: Schema must be specified when session schema is not set"
             )
+        self._leave.glue("GetDatabase", database)
+        self._leave.glue("GetTable", database, name)
         try:
             self._glue.get_database(database)
         except JsonRESTError:
@@ -75,6 +82,7 @@ class Catalog:
 
     def partitions(self, database: str, name: str) -> list[dict[str, Any]]:
         """Return the partitions of a Hive table."""
+        self._leave.glue("GetPartitions", database, name)
         return [p.as_dict() for p in self._glue.get_table(database, name).partitions.values()]
 
     def _open(self, name: TableName, position: str) -> Source:
@@ -87,16 +95,20 @@ class Catalog:
             if version is not None and version[0] == "TIMESTAMP":
                 return open_table(
                     self._ctx,
+                    self._leave,
                     parameters["metadata_location"],
                     suffix=name.suffix,
                     version=("TIMESTAMP", self._evaluate(version[1])),
                 )
-            return open_table(self._ctx, parameters["metadata_location"], suffix=name.suffix, version=version)
+            return open_table(
+                self._ctx, self._leave, parameters["metadata_location"], suffix=name.suffix, version=version
+            )
         if name.suffix or name.version:
             raise not_supported("a metadata table or time travel on a table that is not Iceberg")
         if table.get("TableType") == "VIRTUAL_VIEW":
             raise not_supported(f"the view {name.database}.{name.name}")
-        return HiveSource(self._ctx, table, self.partitions(name.database, name.name))
+        partitions = self.partitions(name.database, name.name) if table.get("PartitionKeys") else []
+        return HiveSource(self._ctx, self._leave, table, partitions)
 
     def _information_schema(self, name: str, position: str) -> FixedSource:
         if name == "schemata":

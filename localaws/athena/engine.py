@@ -18,6 +18,7 @@ from localaws.athena import typing as types
 from localaws.athena.catalog import Catalog
 from localaws.athena.confined import connect
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.leave import Leave
 from localaws.athena.plan import Plan, plan
 from localaws.athena.sources import quoted
 from localaws.athena.typing import DType
@@ -51,14 +52,14 @@ class Answer:
 class Engine:
     """One DuckDB in memory for one query; ``interrupt`` stops it from another thread."""
 
-    def __init__(self, ctx: Context, *, account: str, region: str) -> None:
+    def __init__(self, ctx: Context, *, account: str, region: str, leave: Leave | None = None) -> None:
         self.connection = connect(
             {"threads": THREADS, "memory_limit": MEMORY_LIMIT, "temp_directory": str(ctx.scratch / "athena")}
         )
         self._stopped, self._closed = threading.Event(), threading.Event()
         self._open = threading.Lock()
         functions.register(self.connection, datetime.now(UTC))
-        self.catalog = Catalog(ctx, account=account, region=region, evaluate=self._evaluate)
+        self.catalog = Catalog(ctx, account=account, region=region, evaluate=self._evaluate, leave=leave)
 
     def answer(self, sql: str, database: str, *, allow: Callable[[int], None] = lambda scanned: None) -> Answer:
         """Return what ``sql`` gives; ``allow`` sees the bytes to scan first and may raise."""

@@ -14,10 +14,12 @@ from localaws.athena import results as answers
 from localaws.athena import statements
 from localaws.athena.engine import Answer, Engine
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.leave import Leave
 from localaws.athena.parameters import with_parameters
 from localaws.athena.results import Results
 from localaws.athena.show import show
 from localaws.athena.write import run_create_table_as, run_unload
+from localaws.callers import Session
 from localaws.context import Context
 
 log = logging.getLogger("localaws.athena")
@@ -41,6 +43,7 @@ class Execution:
     cutoff: int | None
     account: str
     region: str
+    session: Session | None = None
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     status: str = "QUEUED"
     submitted: float = field(default_factory=time.time)
@@ -151,7 +154,9 @@ class Runner:
                 return
             execution.status, execution.started = "RUNNING", time.time()
         try:
-            execution.engine = Engine(self._ctx, account=execution.account, region=execution.region)
+            execution.engine = Engine(
+                self._ctx, account=execution.account, region=execution.region, leave=self._leave(execution)
+            )
             if execution.status != "RUNNING":
                 return  # stopped while the engine was made
             found = self._results(execution, execution.engine, prepared)
@@ -186,12 +191,15 @@ class Runner:
 
         unload = statements.unload(sql)
         if unload:
-            answer, paths = run_unload(self._ctx, engine, unload, database=database, query_id=execution.id, allow=allow)
+            answer, paths = run_unload(
+                self._ctx, self._leave(execution), engine, unload,
+                database=database, query_id=execution.id, allow=allow,
+            )  # fmt: skip
             return self._written(execution, answer, paths, base=execution.location)
         created = statements.create_table_as(sql, database)
         if created:
             answer, paths = run_create_table_as(
-                self._ctx, engine, created,
+                self._ctx, self._leave(execution), engine, created,
                 database=database, query_id=execution.id, default=execution.output, allow=allow,
             )  # fmt: skip
             base = f"{execution.output}tables/{execution.id}"
@@ -201,6 +209,9 @@ class Runner:
         if statements.kind_of(sql) == "UTILITY":
             return show(sql, database, engine.catalog)
         raise not_supported(f"the statement {' '.join(sql.split()[:2]).upper()}")
+
+    def _leave(self, execution: Execution) -> Leave:
+        return Leave(self._ctx, execution.session)
 
     def _written(self, execution: Execution, answer: Answer, paths: list[str], *, base: str) -> Results:
         execution.manifest = f"{base}-manifest.csv"
@@ -218,6 +229,7 @@ class Runner:
         self._put(execution, execution.location + ".metadata", answers.metadata_bytes(found))
 
     def _put(self, execution: Execution, uri: str, body: bytes) -> None:
+        self._leave(execution).write(uri)
         bucket, _, key = uri.partition("://")[2].partition("/")
         options: dict[str, Any] = {}
         encryption = execution.encryption or {}

@@ -17,6 +17,7 @@ from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.leave import Leave, path_of
 from localaws.athena.sources import Rows, quoted, s3_filesystem
 from localaws.athena.typing import DType
 from localaws.context import Context
@@ -42,9 +43,9 @@ class _Location:
 class HiveSource:
     """The objects of one Hive table."""
 
-    def __init__(self, ctx: Context, table: dict[str, Any], partitions: list[dict[str, Any]]) -> None:
+    def __init__(self, ctx: Context, leave: Leave, table: dict[str, Any], partitions: list[dict[str, Any]]) -> None:
         self._storage = table.get("StorageDescriptor") or {}
-        self._table = table
+        self._table, self._leave = table, leave
         self._filesystem = s3_filesystem(ctx)
         own = {c["Name"].lower(): types.hive_type(c["Type"]) for c in self._storage.get("Columns", [])}
         self._keys = {c["Name"].lower(): types.hive_type(c["Type"]) for c in table.get("PartitionKeys") or []}
@@ -61,7 +62,13 @@ class HiveSource:
         if (self._table.get("Parameters") or {}).get("projection.enabled", "").lower() == "true":
             raise not_supported("partition projection")
         serde = (self._storage.get("SerdeInfo") or {}).get("SerializationLibrary", "")
-        files = [(info, location) for location in self._locations for info in _objects(self._filesystem, location.path)]
+        files = []
+        for location in self._locations:
+            if location.path:
+                self._leave.listing(f"s3://{location.path}/")
+            files += [(info, location) for info in _objects(self._filesystem, location.path)]
+        for info, _ in files:
+            self._leave.read(f"s3://{info.path}")
         size = sum(info.size for info, _ in files)
         if "parquet" in serde.lower():
             return self._parquet(files, size)
@@ -170,7 +177,7 @@ def _strict_cast(name: str, kind: exp.DataType) -> str:
 
 
 def _path(location: str) -> str:
-    return location.partition("://")[2].rstrip("/")
+    return path_of(location).rstrip("/") if location else ""
 
 
 def _objects(filesystem: Any, path: str) -> list[Any]:

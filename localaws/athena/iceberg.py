@@ -7,13 +7,16 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as pads
+from pyiceberg.catalog.noop import NoopCatalog
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.schema import index_name_by_id
+from pyiceberg.serializers import FromInputFile
 from pyiceberg.table import StaticTable
 from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.leave import Leave, ReadableIO, path_of
 from localaws.athena.sources import FixedSource, Rows, Source, iceberg_properties, quoted, s3_filesystem
 from localaws.context import Context
 
@@ -23,8 +26,8 @@ _PARQUET = pads.ParquetFileFormat()
 class IcebergSource:
     """The rows of one snapshot of an Iceberg table."""
 
-    def __init__(self, ctx: Context, table: StaticTable, snapshot: Any | None) -> None:
-        self._ctx = ctx
+    def __init__(self, ctx: Context, leave: Leave, table: StaticTable, snapshot: Any | None) -> None:
+        self._ctx, self._leave = ctx, leave
         self._table = table
         self._snapshot = snapshot
         schema = table.schema()
@@ -54,20 +57,28 @@ class IcebergSource:
             projection = {shown: quoted(name) for shown, name in self._names.items() if name in kept}
             return Rows(_without_extensions(scan.select(*kept).to_arrow()), size, projection)
         filesystem = s3_filesystem(self._ctx)
-        fragments = [
-            _PARQUET.make_fragment(task.file.file_path.partition("://")[2], filesystem=filesystem) for task in tasks
-        ]
+        for task in tasks:
+            self._leave.read(task.file.file_path)
+        fragments = [_PARQUET.make_fragment(path_of(task.file.file_path), filesystem=filesystem) for task in tasks]
         if any(str(task.file.file_format).upper().rpartition(".")[2] != "PARQUET" for task in tasks):
             raise not_supported("an Iceberg table with data files that are not Parquet")
         return Rows(pads.FileSystemDataset(fragments, arrow, _PARQUET, filesystem), size, projection)
 
 
-def open_table(ctx: Context, metadata_location: str, *, suffix: str, version: tuple[str, Any] | None) -> Source:
-    """Return the source for an Iceberg table, one of its metadata tables, or an older version of it."""
-    table = StaticTable.from_metadata(metadata_location, properties=iceberg_properties(ctx))
+def open_table(
+    ctx: Context, leave: Leave, metadata_location: str, *, suffix: str, version: tuple[str, Any] | None
+) -> Source:
+    """Return the source for an Iceberg table, one of its metadata tables, or an older version of it.
+
+    PyIceberg's own ``StaticTable.from_metadata`` lets the metadata say with what its files are read.
+    """
+    io = ReadableIO(iceberg_properties(ctx), leave)
+    metadata = FromInputFile.table_metadata(io.new_input(metadata_location))
+    name = ("static-table", metadata_location)
+    table = StaticTable(name, metadata, metadata_location, io, NoopCatalog("static-table"))
     if suffix:
         return _metadata_table(table, suffix)
-    return IcebergSource(ctx, table, _snapshot(table, version))
+    return IcebergSource(ctx, leave, table, _snapshot(table, version))
 
 
 def _is_current(table: StaticTable, snapshot: Any) -> bool:

@@ -15,7 +15,7 @@ class LateRunner:
     """A runner that is made for the first query, because its engine takes long to import."""
 
     def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
+        self.ctx = ctx
         self._runner: Runner | None = None
         self._making = threading.Lock()
 
@@ -24,7 +24,7 @@ class LateRunner:
         from localaws.athena.executions import Runner  # not before there is a query
 
         with self._making:
-            self._runner = self._runner or Runner(self._ctx)
+            self._runner = self._runner or Runner(self.ctx)
         self._runner.submit(execution, prepared)
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from sqlglot import exp
 from localaws.athena import typing as types
 from localaws.athena.engine import Answer, Engine
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.leave import Leave, path_of
 from localaws.athena.statements import CreateTableAs, Unload
 from localaws.athena.typing import DType
 from localaws.context import Context
@@ -22,25 +23,34 @@ _PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
 
 
 def run_unload(
-    ctx: Context, engine: Engine, statement: Unload, *, database: str, query_id: str, allow: Any
+    ctx: Context, leave: Leave, engine: Engine, statement: Unload, *, database: str, query_id: str, allow: Any
 ) -> tuple[Answer, list[str]]:
     """Write the query's rows below the target, which must be empty; return them and the objects' URIs."""
     _only_parquet(statement.properties, {"format", "compression"})
-    _must_be_empty(ctx, statement.target)
+    _must_be_empty(ctx, leave, statement.target)
     answer = engine.answer(statement.query, database, allow=allow)
     return answer, _write(
-        ctx, answer, statement.target, query_id=query_id, codec=statement.properties.get("compression")
+        ctx, leave, answer, statement.target, query_id=query_id, codec=statement.properties.get("compression")
     )
 
 
 def run_create_table_as(
-    ctx: Context, engine: Engine, statement: CreateTableAs, *, database: str, query_id: str, default: str, allow: Any
+    ctx: Context,
+    leave: Leave,
+    engine: Engine,
+    statement: CreateTableAs,
+    *,
+    database: str,
+    query_id: str,
+    default: str,
+    allow: Any,
 ) -> tuple[Answer, list[str]]:
     """Write the query's rows and register the table over them in the Glue catalog."""
     allowed = {"format", "external_location", "write_compression", "parquet_compression", "is_external", "table_type"}
     _only_parquet(statement.properties, allowed)
     if statement.properties.get("table_type", "hive").lower() != "hive":
         raise not_supported(f"CREATE TABLE AS with table_type {statement.properties['table_type']}")
+    leave.glue("CreateTable", statement.database, statement.name)
     glue = ctx.client("glue")
     if _exists(glue, statement.database, statement.name):
         raise QueryFailed(
@@ -49,10 +59,10 @@ def run_create_table_as(
         )
     location = statement.properties.get("external_location") or f"{default}tables/{query_id}"
     location = location.rstrip("/") + "/"
-    _must_be_empty(ctx, location)
+    _must_be_empty(ctx, leave, location)
     answer = engine.answer(statement.query, database, allow=allow)
     codec = statement.properties.get("write_compression") or statement.properties.get("parquet_compression")
-    paths = _write(ctx, answer, location, query_id=query_id, codec=codec)
+    paths = _write(ctx, leave, answer, location, query_id=query_id, codec=codec)
     glue.create_table(
         DatabaseName=statement.database,
         TableInput={
@@ -91,7 +101,7 @@ def hive_name(kind: exp.DataType) -> str:
     return simple.get(kind.this, types.trino_name(kind))
 
 
-def _write(ctx: Context, answer: Answer, target: str, *, query_id: str, codec: str | None) -> list[str]:
+def _write(ctx: Context, leave: Leave, answer: Answer, target: str, *, query_id: str, codec: str | None) -> list[str]:
     names = [column.name.lower() for column in answer.columns]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -111,12 +121,14 @@ def _write(ctx: Context, answer: Answer, target: str, *, query_id: str, codec: s
     pq.write_table(table, body, compression=_CODECS[(codec or "gzip").lower()], coerce_timestamps="us")
     bucket, _, prefix = target.partition("://")[2].partition("/")
     key = f"{prefix.rstrip('/')}/{query_id}_0".lstrip("/")
+    leave.write(f"s3://{bucket}/{key}")
     ctx.client("s3").put_object(Bucket=bucket, Key=key, Body=body.getvalue())
     return [f"s3://{bucket}/{key}"]
 
 
-def _must_be_empty(ctx: Context, target: str) -> None:
-    bucket, _, prefix = target.partition("://")[2].partition("/")
+def _must_be_empty(ctx: Context, leave: Leave, target: str) -> None:
+    bucket, _, prefix = path_of(target).partition("/")
+    leave.listing(f"s3://{bucket}/{prefix.rstrip('/')}/")
     found = ctx.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix.rstrip("/") + "/", MaxKeys=1)
     if found.get("KeyCount"):
         raise QueryFailed("HIVE_PATH_ALREADY_EXISTS", f"Target directory for table already exists: {target}")

