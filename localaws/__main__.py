@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import secrets
 import signal
 import sys
@@ -56,7 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _until_stdin_ends(stop: threading.Event) -> None:
-    while sys.stdin.buffer.read(4096):
+    # Not through sys.stdin: a thread that holds its lock when Python ends makes that an abort.
+    while os.read(sys.stdin.fileno(), 4096):
         pass  # nobody has anything to say here
     stop.set()
 
