@@ -92,7 +92,13 @@ def spark_folder(code: Path, transforms: Iterable[Path] = ()) -> Path:
     shutil.rmtree(out, ignore_errors=True)
     for package in ("sluice/transforms", "sluice/spark", "glue_jobs"):
         shutil.copytree(ROOT / package, out / package, ignore=shutil.ignore_patterns(*_NOT_IN_SPARK))
-    for module in ("sluice/__init__.py", "sluice/errors.py", "sluice/prices.json", "sluice/runs.py"):
+    for module in (
+        "sluice/__init__.py",
+        "sluice/errors.py",
+        "sluice/prices.json",
+        "sluice/runs.py",
+        "sluice/telling.py",
+    ):
         shutil.copyfile(ROOT / module, out / module)
     for folder in transforms:
         ignored = shutil.ignore_patterns("__pycache__")

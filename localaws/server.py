@@ -44,9 +44,9 @@ class LocalAws:
         Only one can run in a process at a time: moto's state belongs to the process, and is emptied here. Raises a
         RuntimeError while another runs, and `folders.NotOurs` where other users could write to ``scratch``.
         """
+        scratch = folders.own(scratch)
         if _running and not _running[-1].stopping.is_set():
             raise RuntimeError(f"a local AWS runs in this process at {_running[-1].endpoint}: close it first")
-        scratch = folders.own(scratch)
         listener = Listener(port)
         context = Context(endpoint=listener.endpoint, scratch=scratch, region=region, secret=secret)
         _running[:] = [context]
