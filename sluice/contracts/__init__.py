@@ -2,6 +2,7 @@
 
 from sluice.contracts.model import (
     JSON_TEXT,
+    TWO_DIGIT_YEAR_START,
     Arrival,
     Burst,
     Check,
@@ -19,6 +20,7 @@ from sluice.contracts.types import ColumnType, parse_type
 
 __all__ = [
     "JSON_TEXT",
+    "TWO_DIGIT_YEAR_START",
     "Arrival",
     "Burst",
     "Check",

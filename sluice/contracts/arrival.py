@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
+from string import punctuation
 from typing import Any, get_args, get_type_hints
 
 import msgspec
@@ -15,6 +16,8 @@ from sluice.decoding import converter
 
 _FILE_KEYS = {
     "header": "header",
+    "quoteChar": "quote",
+    "escapeChar": "escape",
     "encoding": "encoding",
     "compression": "compression",
     "nullValues": "null_values",
@@ -34,6 +37,8 @@ _STREAM_KEYS = {
 #: The formats in which an option acts; those that are not here act in all.
 ACTS_IN: dict[str, tuple[str, ...]] = {
     "header": ("csv",),
+    "quoteChar": ("csv",),
+    "escapeChar": ("csv",),
     "encoding": ("csv", "json", "ndjson", "access_log"),
     "compression": ("csv", "json", "ndjson", "access_log"),
     "nullValues": ("csv", "json", "ndjson"),
@@ -42,6 +47,8 @@ ACTS_IN: dict[str, tuple[str, ...]] = {
 _SEES_EXTRA = ("csv", "parquet")
 #: What Python calls an encoding and is none of a file's text.
 _NO_ENCODINGS = ("idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape")
+#: What a contract says for no quote or escape character.
+_NO_MARK = "none"
 _NOT_LATE = "lateness is for datasets that arrive by stream"
 
 
@@ -79,6 +86,7 @@ def read_arrival(
         arrival = _to_arrival(values)
     except msgspec.ValidationError as error:
         file.refuse(at, str(error))
+    _refuse_marks(file, arrival, given, at)
     return _with_lateness(file, arrival, sla, columns)
 
 
@@ -118,6 +126,11 @@ def _properties(
         if choices and all(isinstance(choice, str) for choice in choices):
             file.one_of(value, choices, (*at, key))
         values[field] = value
+    for key, name in (("quoteChar", "quote"), ("escapeChar", "escape")):
+        if not isinstance(values.get(name, ""), str):
+            file.refuse((*at, key), f"{values[name]!r} is not allowed; allowed: {_NO_MARK}, and one of {punctuation}")
+        if values.get(name) == _NO_MARK:
+            values[name] = ""
     if "partition_key" in values:
         file.one_of(values["partition_key"], columns, (*at, "partitionKey"))
     if not _is_encoding(values.get("encoding", "utf-8")):
@@ -162,6 +175,27 @@ def _refuse_idle(file: ContractFile, server: Server, given: Mapping[str, Any], a
             (*at, "extraColumns"),
             f"'reject' is for {', '.join(_SEES_EXTRA)}; other columns are ignored in {server.format}",
         )
+
+
+def _refuse_marks(file: ContractFile, arrival: Arrival, given: Mapping[str, Any], at: Place) -> None:
+    """Refuse characters of delimited text that could not be told apart."""
+    for key, mark in (("quoteChar", arrival.quote), ("escapeChar", arrival.escape)):
+        if key in given and mark and (len(mark) != 1 or mark not in punctuation):
+            file.refuse((*at, key), f"{mark!r} is not allowed; allowed: {_NO_MARK}, and one of {punctuation}")
+        if key in given and mark == arrival.delimiter:
+            file.refuse((*at, key), f"{mark!r} is the delimiter")
+    if arrival.quote == "\\":
+        file.refuse((*at, "quoteChar"), "a backslash is no quote; it is what escapes in other files")
+    if not arrival.escape:
+        return
+    if arrival.escape == arrival.quote:
+        file.refuse((*at, "escapeChar"), f"{arrival.quote!r} is the quote; where none is said, quotes are doubled")
+    for number, null in enumerate(arrival.null_values):
+        if arrival.escape in null and not (null.startswith(arrival.escape) and null[1:].isalnum() and null.isascii()):
+            file.refuse(
+                (*at, "nullValues", number),
+                f"{null!r} cannot come; with the escape character in it, it is that and letters, such as \\N",
+            )
 
 
 def _with_lateness(file: ContractFile, arrival: Arrival, sla: Mapping[str | None, Any], columns: list[str]) -> Arrival:

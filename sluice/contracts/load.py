@@ -26,7 +26,7 @@ from sluice.contracts.model import JSON_TEXT, Column, Contract, Rules
 from sluice.contracts.partitions import read_partitioning
 from sluice.contracts.patterns import common_pattern
 from sluice.contracts.rules import Refuse, read_rules
-from sluice.contracts.spellings import SPELLINGS, read_spelling
+from sluice.contracts.spellings import SPELLINGS, TWO_DIGIT_YEARS, read_spelling, read_two_digit_years
 from sluice.contracts.types import ColumnType, parse_type
 from sluice.errors import ContractError
 from sluice.ingestion.check import literal
@@ -36,7 +36,7 @@ from sluice.transforms.bound import unbound_checks
 
 DATABASES = ("bronze", "silver", "gold")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_COLUMN_CUSTOM = ("partitionTransform", *SPELLINGS)
+_COLUMN_CUSTOM = ("partitionTransform", TWO_DIGIT_YEARS, *SPELLINGS)
 _LOGICAL_DEFAULTS = {
     "string": "string",
     "integer": "bigint",
@@ -248,8 +248,12 @@ class _Reader(ContractFile):
             classification=prop.classification,
             rules=self._rules(prop, options, kind, at),
         )
-        spelling = read_spelling(self, column, custom, (*at, "customProperties"))
-        return msgspec.structs.replace(column, spelling=spelling)
+        here = (*at, "customProperties")
+        return msgspec.structs.replace(
+            column,
+            spelling=read_spelling(self, column, custom, here),
+            two_digit_year_start=read_two_digit_years(self, column, custom, here),
+        )
 
     def _format(self, options: dict[str, Any], kind: ColumnType, at: Place) -> str | tuple[str, ...] | None:
         """Take the format out of ``options``; one that no value could have, or that could not act, is refused."""

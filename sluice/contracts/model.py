@@ -33,6 +33,10 @@ class Rules(msgspec.Struct, frozen=True, omit_defaults=True):
     max_length: int | None = None
 
 
+#: Years of two digits are of 1969 to 2068 where nothing else is said, as POSIX has it.
+TWO_DIGIT_YEAR_START = 1969
+
+
 class Spelling(msgspec.Struct, frozen=True, omit_defaults=True):
     """How a delimited file spells a column's values, where not as everybody does."""
 
@@ -47,7 +51,7 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     """One column: ``header`` is its name in the delivered file.
 
     ``format`` is how a date or timestamp is spelled there (one pattern, or several that are tried in order), or
-    ``JSON_TEXT``.
+    ``JSON_TEXT``. Years of two digits in it are of the hundred years from ``two_digit_year_start`` on.
     """
 
     name: str
@@ -60,6 +64,7 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     classification: str | None = None
     rules: Rules = Rules()
     spelling: Spelling | None = None
+    two_digit_year_start: int = TWO_DIGIT_YEAR_START
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -91,6 +96,7 @@ class Arrival(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``event_time`` names the column that says when an event happened; one that comes more than ``lateness_seconds``
     after that is late. ``partition_key`` names the column by which ``sluice send`` spreads records over shards.
+    ``quote`` and ``escape`` are characters of delimited text, empty for none; without an escape quotes are doubled.
     """
 
     format: FileFormat | StreamFormat
@@ -99,6 +105,8 @@ class Arrival(msgspec.Struct, frozen=True, omit_defaults=True):
     lateness_seconds: int | None = None
     partition_key: str | None = None
     delimiter: str = ","
+    quote: str = '"'
+    escape: str = ""
     header: bool = True
     encoding: str = "utf-8"
     compression: Literal["auto", "none", "gzip", "zstd"] = "auto"

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sluice.contracts.contract_file import ContractFile, Place
-from sluice.contracts.model import Column, Spelling
+from sluice.contracts.model import JSON_TEXT, TWO_DIGIT_YEAR_START, Column, Spelling
+from sluice.ingestion.convert import EPOCH_FORMATS
+from sluice.ingestion.patterns import has_two_digit_year, patterns_of
 
 #: The custom properties of a column that say how a delimited file spells its values, and the types that they are for.
 SPELLINGS: dict[str, tuple[str, ...]] = {
@@ -16,6 +18,9 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "falseValues": ("boolean",),
     "trim": ("string", "int", "bigint", "float", "double", "boolean", "date", "timestamp", "decimal"),
 }
+#: The custom property that says of which hundred years a year of two digits is, by the first of them.
+TWO_DIGIT_YEARS = "twoDigitYearStart"
+_LAST_START = 9900
 #: Marks between digits: of decimals, and of groups of three.
 MARKS = {"decimalSeparator": (".", ","), "groupSeparator": (",", ".", " ", "'", "_", "\u00a0", "\u202f")}
 
@@ -44,3 +49,16 @@ def read_spelling(file: ContractFile, column: Column, custom: Mapping[str, Any],
     if both := set(true) & set(false):
         file.refuse(at, f"{sorted(both)[0]!r} is both true and false")
     return Spelling(decimal=decimal, group=group, true=tuple(true), false=tuple(false), trim=given.get("trim", False))
+
+
+def read_two_digit_years(file: ContractFile, column: Column, custom: Mapping[str, Any], at: Place) -> int:
+    """Return the first of the hundred years that the column's years of two digits are of."""
+    if TWO_DIGIT_YEARS not in custom:
+        return TWO_DIGIT_YEAR_START
+    start = custom[TWO_DIGIT_YEARS]
+    if not isinstance(start, int) or isinstance(start, bool) or not 1 <= start <= _LAST_START:
+        file.refuse(at, f"{TWO_DIGIT_YEARS}: {start!r} is not allowed; a year of 1 to {_LAST_START} is wanted")
+    known = column.format is None or column.format == JSON_TEXT or column.format in EPOCH_FORMATS
+    if known or not any(map(has_two_digit_year, patterns_of(column))):
+        file.refuse(at, f"{TWO_DIGIT_YEARS} does nothing: no pattern of the column's format has yy")
+    return start

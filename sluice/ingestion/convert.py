@@ -125,7 +125,7 @@ def _text_cast(column: Column, target: pa.DataType) -> Cast:
     if column.format in EPOCH_FORMATS:
         return lambda values: _cast_epochs(values, EPOCH_FORMATS[str(column.format)])
     if column.format is not None:
-        return partial(cast_by_patterns, patterns=patterns_of(column.format), target=target)
+        return partial(cast_by_patterns, patterns=patterns_of(column), target=target)
     if column.type.name == "timestamp":
         return _cast_timestamps
     if column.type.name in ("int", "bigint"):

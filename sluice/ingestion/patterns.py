@@ -1,7 +1,7 @@
 """Dates and times by a pattern of the contract (``dd/MM/yyyy HH:mm``): digits exactly as it says, or refused.
 
 What each letter takes stands in ``LETTERS``; text between quotes and what is no letter stand for themselves. A column
-may have several patterns: the first that a value fits reads it. ``yy`` is of 1969 to 2068, as POSIX has it.
+may have several patterns: the first that a value fits reads it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from sluice.contracts import TWO_DIGIT_YEAR_START, Column
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 #: What a letter takes, as an expression of RE2, and which part of a time it is.
@@ -39,18 +41,21 @@ _STRPTIME = {"yyyy": "%Y", "MMM": "%b", "MM": "%m", "dd": "%d", "HH": "%H", "mm"
 _TOKEN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']|'", re.DOTALL)
 _DATE = ("year", "month", "day")
 _AFTER_THIRTY_DAYS = (5, 7, 10, 12)
-_LAST_OF_1900S = 69
 #: So many values tell whether a column's repeat.
 _SAMPLE = 4096
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern: ``shape`` is what values look like, with a group for each part; ``strptime`` is none for some."""
+    """A pattern: ``shape`` is what values look like, with a group for each part; ``strptime`` is none for some.
+
+    Years of two digits are of the hundred years from ``years_from`` on.
+    """
 
     shape: str
     parts: tuple[str, ...]
     strptime: str | None
+    years_from: int = TWO_DIGIT_YEAR_START
 
     def read(self, values: pa.Array) -> pa.Array:
         """Return the times, UTC; null for what does not fit or is no day of a calendar."""
@@ -73,11 +78,11 @@ class Pattern:
     def _by_parts(self, values: pa.Array) -> pa.Array:
         groups = pc.extract_regex(values, self.shape)
         parts = {name: groups.field(name) for name in self.parts}
-        return _time(parts)
+        return _time(parts, self.years_from)
 
 
 @lru_cache(maxsize=1024)
-def pattern_of(text: str) -> Pattern:
+def pattern_of(text: str, years_from: int = TWO_DIGIT_YEAR_START) -> Pattern:
     """Return the pattern that ``text`` spells; ``ValueError`` says what is wrong with it."""
     shape, quick, parts = [], [], []
     for token in _TOKEN.finditer(text):
@@ -99,12 +104,13 @@ def pattern_of(text: str) -> Pattern:
         quick.append(_STRPTIME.get(spelled, ""))
     _refuse_incomplete(text, parts)
     fast = all(quick) and not any(literal.isspace() and literal != " " for literal in quick)
-    return Pattern(rf"\A{''.join(shape)}\z", tuple(parts), "".join(quick) if fast else None)
+    return Pattern(rf"\A{''.join(shape)}\z", tuple(parts), "".join(quick) if fast else None, years_from)
 
 
-def patterns_of(spelled: str | tuple[str, ...]) -> tuple[Pattern, ...]:
-    """Return the patterns of a column's ``format``."""
-    return tuple(map(pattern_of, (spelled,) if isinstance(spelled, str) else spelled))
+def patterns_of(column: Column) -> tuple[Pattern, ...]:
+    """Return the patterns of a column's ``format``; none of a column without one."""
+    spelled = (column.format,) if isinstance(column.format, str) else column.format or ()
+    return tuple(pattern_of(each, column.two_digit_year_start) for each in spelled)
 
 
 def cast_by_patterns(values: pa.Array, patterns: tuple[Pattern, ...], target: pa.DataType) -> pa.Array:
@@ -131,6 +137,11 @@ def has_time(pattern: Pattern) -> bool:
     return bool(set(pattern.parts) - set(_DATE))
 
 
+def has_two_digit_year(pattern: Pattern) -> bool:
+    """Tell whether the pattern leaves the century to be known."""
+    return f"(?P<year>{LETTERS['yy'][0]})" in pattern.shape
+
+
 def _literal(text: str) -> str:
     return "".join(f"\\x{{{ord(letter):x}}}" for letter in text)
 
@@ -148,12 +159,13 @@ def _refuse_incomplete(text: str, parts: list[str]) -> None:
         raise ValueError(f"{text!r} says the hour twice")
 
 
-def _time(parts: dict[str, pa.Array]) -> pa.Array:
+def _time(parts: dict[str, pa.Array], years_from: int) -> pa.Array:
     """Return times of parts that are text of the right shape; null for a day that its month has not."""
     number = {name: values.cast(pa.int64()) for name, values in parts.items() if name not in ("month", "noon", "zone")}
     year = number["year"]
     if pc.max(pc.utf8_length(parts["year"])).as_py() == 2:
-        year = pc.add(year, pc.if_else(pc.less(year, _LAST_OF_1900S), 2000, 1900))
+        century = years_from - years_from % 100
+        year = pc.add(year, pc.if_else(pc.less(year, years_from % 100), century + 100, century))
     month = pc.utf8_lower(parts["month"])
     named = pc.index_in(month, pa.array(_MONTHS))
     digits = pc.if_else(pc.is_valid(named), pa.scalar(None, pa.string()), month)

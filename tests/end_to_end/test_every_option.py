@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, get_args, get_type_hints
 
 import pyarrow as pa
@@ -20,7 +21,7 @@ import zstandard
 from sluice.contracts.arrival import _FILE_KEYS, ACTS_IN
 from sluice.contracts.model import FILE_FORMATS, Arrival
 from sluice.contracts.partitions import TRANSFORMS
-from sluice.contracts.spellings import MARKS, SPELLINGS
+from sluice.contracts.spellings import MARKS, SPELLINGS, TWO_DIGIT_YEARS
 from sluice.ingestion.convert import EPOCH_FORMATS
 from sluice.ingestion.patterns import LETTERS
 from tests.end_to_end.running import Deployment, sluice, started
@@ -95,6 +96,12 @@ def cases() -> Iterator[Case]:
     for mark in (";", "\t", "|", "\x01", "^", "]", "-", " ", "\\"):
         body = plain.replace(",", mark).encode()
         yield Case(f"delimiter {mark!r}", body, back, server={"format": "csv", "delimiter": mark})
+    quoted = b"id,v\nr0,'a,\x27\x27b\x27\x27'\n"
+    yield Case("quoteChar '", quoted, [("r0", "a,'b'")], arrival={"quoteChar": "'"})
+    yield Case("quoteChar none", b'id,v\nr0,"a\n', [("r0", '"a')], arrival={"quoteChar": "none"})
+    slashes = {"escapeChar": "\\", "nullValues": ["\\N"]}
+    escaped = b'id,v\nr0,"a\\"\\\\,\\\nb"\nr1,\\N\nr2,"a""b"\n'
+    yield Case("escapeChar", escaped, [("r0", 'a"\\,\nb'), ("r1", None)], arrival=slashes, rejected=1)
     yield Case("header", "r0,é\n".encode(), back, arrival={"header": False})
     yield Case("nullValues", b"id,v\nr0,NA\nr1,-\n", [("r0", None), ("r1", None)], arrival={"nullValues": ["NA", "-"]})
     extra = b"id,v,more\nr0,a,b\n"
@@ -154,6 +161,9 @@ def _spelled() -> Iterator[Case]:
         yield spelled("double", good, bad, groupSeparator=mark, decimalSeparator=point)
     yield spelled("boolean", "Ja", "yes", trueValues=["Ja"], falseValues=["Nein"])
     yield spelled("int", " 1 ", "1 1", trim=True)
+    years = {"customProperties": [{"property": TWO_DIGIT_YEARS, "value": 1900}]}
+    column = {"logicalTypeOptions": {"format": "dd/MM/yy"}, **years}
+    yield Case(TWO_DIGIT_YEARS, b"id,v\nr0,31/12/00\n", [("r0", date(1900, 12, 31))], "date", column)
 
 
 #: Patterns in which every letter stands.
@@ -218,4 +228,4 @@ def test_athena_reads_what_was_accepted(every: tuple[Deployment, dict[str, Case]
 def test_every_option_of_an_arrival_is_among_them() -> None:
     said = {case.option.split()[0] for case in cases()}
     assert set(_FILE_KEYS) | set(ACTS_IN) <= said
-    assert set(SPELLINGS) <= {word for case in cases() for word in case.option.split()}
+    assert {TWO_DIGIT_YEARS, *SPELLINGS} <= {word for case in cases() for word in case.option.split()}

@@ -34,7 +34,6 @@ class _Layout:
     fields: tuple[str, ...]
     wanted: dict[str, str]
     grammar: Grammar
-    delimiter: str
     null_values: tuple[str, ...]
 
 
@@ -74,7 +73,7 @@ def _no_rows(layout: _Layout) -> dict[str, pa.Array]:
 def _read_header(chunks: Iterator[bytes], source: Source, contract: Contract) -> tuple[_Layout, Iterator[bytes]]:
     """Return what the first record says, and what comes after it."""
     assert contract.arrival is not None
-    grammar = grammar_of(contract.arrival.delimiter)
+    grammar = grammar_of(contract.arrival)
     begun = b""
     for chunk in chunks:
         begun += chunk
@@ -112,9 +111,9 @@ def _refuse_other_header(names: Sequence[str], text: str, source: Source, contra
                 f"{source.uri}: the header names a column twice: {text[:200]!r}.", code="header_mismatch"
             )
         return
-    hint = ""
+    hint, around = "", f" {contract.arrival.quote}\r"
     for other in ",;\t|":
-        if other != contract.arrival.delimiter and set(known) & {part.strip(' "\r') for part in text.split(other)}:
+        if other != contract.arrival.delimiter and set(known) & {part.strip(around) for part in text.split(other)}:
             hint = f" The delimiter looks like {other!r}; the contract says {contract.arrival.delimiter!r}."
     if not set(names) & set(known) and not hint:
         hint = " The first line looks like a record, not a header."
@@ -133,8 +132,7 @@ def _layout(names: tuple[str, ...], contract: Contract) -> _Layout:
     return _Layout(
         fields=names,
         wanted={name: by_header[name] for name in names if name in by_header},
-        grammar=grammar_of(contract.arrival.delimiter),
-        delimiter=contract.arrival.delimiter,
+        grammar=grammar_of(contract.arrival),
         null_values=contract.arrival.null_values,
     )
 
@@ -159,7 +157,7 @@ def _texts(source: Source, chunks: Iterator[bytes], grammar: Grammar) -> Iterato
 def _whole(pending: bytearray, grammar: Grammar, *, final: bool) -> Iterator[_Text]:
     """Take the whole records from the beginning of ``pending``, not more at a time than there is room for."""
     while pending and (final or len(pending) >= BLOCK_SIZE):
-        data = bytes(memoryview(pending)[: _likely_boundary(pending, final=final)])
+        data = bytes(memoryview(pending)[: _likely_boundary(pending, grammar.quote, final=final)])
         # The guess may be wrong; what keeps to the grammar from end to end is whole records all the same.
         if data and len(data) <= MAX_RECORD and is_clean(data) and grammar.conforms(data):
             yield _Text(data)
@@ -174,7 +172,7 @@ def _whole(pending: bytearray, grammar: Grammar, *, final: bool) -> Iterator[_Te
         return
 
 
-def _likely_boundary(pending: bytearray, *, final: bool) -> int:
+def _likely_boundary(pending: bytearray, quote: bytes, *, final: bool) -> int:
     """Return where the last whole record seems to end (0: nowhere), by counting quotes."""
     data, most = pending, ROWS_AT_ONCE
     if (lines := pending.count(b"\n")) > most:
@@ -182,12 +180,12 @@ def _likely_boundary(pending: bytearray, *, final: bool) -> int:
     elif final:
         return len(pending)
     end = data.rfind(b"\n")
-    if b'"' not in data:
+    if not quote or quote not in data:
         return end + 1
-    inside = data.count(b'"', 0, end) % 2 == 1 if end >= 0 else False
+    inside = data.count(quote, 0, end) % 2 == 1 if end >= 0 else False
     while end >= 0 and inside:
         previous = data.rfind(b"\n", 0, end)
-        inside ^= data.count(b'"', max(previous, 0), end) % 2 == 1
+        inside ^= data.count(quote, max(previous, 0), end) % 2 == 1
         end = previous
     return end + 1
 
@@ -286,12 +284,18 @@ def _columns(data: bytes, layout: _Layout) -> tuple[pa.Table, list[tuple[int, in
         invalid.append((row.number - 1, row.actual_columns))
         return "skip"
 
+    grammar = layout.grammar
+    marks = [mark for mark in (grammar.quote, grammar.escape) if mark]
+    data = grammar.for_arrow(data)
     table = pyarrow.csv.read_csv(
         pa.BufferReader(data),
         pyarrow.csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=list(layout.fields)),
         pyarrow.csv.ParseOptions(
-            delimiter=layout.delimiter,
-            newlines_in_values=b'"' in data,
+            delimiter=grammar.delimiter,
+            quote_char=grammar.quote.decode() or False,
+            double_quote=not grammar.escape,
+            escape_char=grammar.escape.decode() or False,
+            newlines_in_values=any(mark in data for mark in marks),
             invalid_row_handler=skip,
             ignore_empty_lines=True,
         ),

@@ -4,65 +4,108 @@ A field is either quoted (a quote, anything with each quote doubled, a quote, an
 begins with no quote; a quote further on in it is a letter like others. A record that keeps to this has one meaning. One
 that does not is refused with its first line and no other: a stray quote costs its own line.
 
-Where a backslash escapes, ``\"`` is a letter; where both grammars see a whole record and part it differently, neither
-is taken.
+A contract may name another quote character or none, and an escape character, which then stands before a quote, a
+delimiter or itself, in a quoted field also before a line end, and before nothing else; quotes are not doubled then.
+Where none is named, ``\"`` is a letter; where both grammars see a whole record and part it differently, neither is
+taken.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sluice.contracts import Arrival
 from sluice.ingestion.records import Reason
 
 CARRIAGE_RETURN = Reason("malformed_record", "a carriage return stands outside quotes and ends no line")
 AFTER_QUOTE = Reason("malformed_record", "a quoted field goes on after its closing quote")
 OPEN = Reason("malformed_record", "a quoted field has no end")
+ESCAPE = Reason("malformed_record", "an escape character stands before what needs no escape")
+CARRIED = Reason("malformed_record", "an escape character stands before the end of a line outside quotes")
 AMBIGUOUS = Reason(
     "malformed_record",
     'a quoted field holds \\", which means one thing where a backslash escapes and another by RFC 4180',
 )
 
 
-class Grammar:
-    """The expressions of one delimiter: RE2's for many lines at once, Python's for single ones."""
+class _Parts:
+    """The expressions of a field's letters; ``more`` ends a class that Python need not enter twice, RE2 never does."""
 
-    def __init__(self, delimiter: str) -> None:
-        d = f"\\x{ord(delimiter):02x}"
-        field = rf'(?:"(?:[^"]|"")*"|(?:[^"{d}\r\n][^{d}\r\n]*)?)'
-        record = rf"{field}(?:{d}{field})*"
+    def __init__(self, delimiter: str, quote: str, escape: str, nulls: Sequence[str], more: str) -> None:
+        d, q, e = (f"\\x{ord(each):02x}" if each else "" for each in (delimiter, quote, escape))
+        escaped = f"|{e}[{q}{e}{d}]" if e else ""
+        #: What a field without quotes may begin with, go on with, and be as a whole.
+        self.first = rf"[^{q}{d}\r\n{e}]{escaped}"
+        self.letter = rf"[^{d}\r\n{e}]{more}{escaped}"
+        self.whole = "".join(f"|{re.escape(null)}" for null in nulls)
+        #: What may stand between quotes.
+        self.inner = rf"[^{q}{e}]{more}|{e}[{q}{e}{d}\r\n]" if e else f"[^{q}]{more}|{q}{q}"
+        self.d, self.q, self.e = d, q, e
+
+
+def _record_of_re2(delimiter: str, quote: str, escape: str, nulls: Sequence[str]) -> str:
+    """Return the expression of one record, its line end left out."""
+    part = _Parts(delimiter, quote, escape, nulls, "")
+    bare = f"(?:(?:{part.first})(?:{part.letter})*{part.whole})?"
+    field = f"(?:{part.q}(?:{part.inner})*{part.q}|{bare})" if quote else bare
+    return f"{field}(?:{part.d}{field})*"
+
+
+class Grammar:
+    """The expressions of one dialect: RE2's for many lines at once, Python's for single ones.
+
+    ``quote`` and ``escape`` are empty where there is none; ``nulls`` are the texts for no value which begin with the
+    escape character, such as ``\\N``: only as a whole field they mean anything.
+    """
+
+    def __init__(self, delimiter: str, quote: str = '"', escape: str = "", nulls: Sequence[str] = ()) -> None:
+        self.delimiter, self.quote, self.escape = delimiter, quote.encode(), escape.encode()
+        record = _record_of_re2(delimiter, quote, escape, nulls)
         #: A whole text of whole records.
         self.text = rf"\A(?:{record}\r?\n)*(?:{record}\r?)?\z"
         #: A line that is a whole record.
         self.line = rf"\A{record}\r?\z"
-        quoted = r'"[^"]*+(?:""[^"]*+)*+"'
-        escaped = r'"[^"\\]*+(?:(?:\\.|"")[^"\\]*+)*+"'
-        bare = rf'[^"{d}\r\n][^{d}\r\n]*+|(?={d}|\r?\n|\r?\Z)'
-        inside = r'[^"]*+(?:""[^"]*+)*+'
-        fields = rf"(?:(?:{quoted}|{bare}){d})*+"
-        self.opening = _compiled(rf'{fields}"{inside}\Z')
-        self.staying = _compiled(rf"{inside}\Z")
-        self.closing = _compiled(rf'{inside}"(?:{d}(?:{quoted}|{bare}))*+\r?\Z')
-        self.reopening = _compiled(rf'{inside}"{d}{fields}"{inside}\Z')
-        self.stray = _compiled(rf"{fields}{quoted}[^{d}\r]")
-        self.first = _compiled(rf"(?:\r?\n)*+({fields}(?:{quoted}|{bare}))\r?(?:\n|\Z)")
-        self.strict_field = _compiled(rf"({quoted}|{bare})({d}|\Z)")
-        self.escaped_field = _compiled(rf"({escaped}|{bare})({d}|\Z)")
+        #: What may mean that a quote is a letter, where no escape character is named.
+        self.doubtful = b"\\" + self.quote if quote and not escape else b""
+        part = _Parts(delimiter, quote, escape, nulls, "+" * 2)
+        d, q, e = part.d, part.q, part.e
+        # An empty field is followed by what ends it.
+        bare = rf"(?:{part.first})(?:{part.letter})*+{part.whole}|(?={d}|\r?\n|\r?\Z)"
+        quoted = f"{q}(?:{part.inner})*+{q}"
+        inside = f"(?:{part.inner}{f'|{e}' + chr(92) + 'Z' if escape else ''})*+"
+        field = f"(?:{quoted}|{bare})" if quote else f"(?:{bare})"
+        fields = f"(?:{field}{d})*+"
+        self.first = _compiled(rf"(?:\r?\n)*+({fields}{field})\r?(?:\n|\Z)")
+        self.strict_field = _compiled(rf"({field})({d}|\Z)")
+        escaped = rf"{q}[^{q}\\]*+(?:(?:\\.|{q}{q})[^{q}\\]*+)*+{q}"
+        self.escaped_field = _compiled(rf"({escaped}|{bare})({d}|\Z)", quote)
+        self.opening = _compiled(rf"{fields}{q}{inside}\Z", quote)
+        self.staying = _compiled(rf"{inside}\Z", quote)
+        self.closing = _compiled(rf"{inside}{q}(?:{d}{field})*+\r?\Z", quote)
+        self.reopening = _compiled(rf"{inside}{q}{d}{fields}{q}{inside}\Z", quote)
+        self.stray = _compiled(rf"{fields}{quoted}[^{d}\r]", quote)
+        #: A line that an escape character keeps from ending.
+        self.carried = _compiled(rf"(?:[^{e}]|{e}(?!\r?\Z).)*+{e}\r?\Z", escape)
+        self._misplaced = _compiled(rf"(?:[^{e}]|{e}[{q}{e}{d}])*+{e}", escape)
+        self._escapes = _compiled(f"{e}(.)", escape)
+        self._nulls = _compiled(rf"(?<![^{d}\n])(?={'|'.join(map(re.escape, nulls))})", nulls)
 
     def conforms(self, data: bytes) -> bool:
         """Tell whether ``data`` is whole records by the strict grammar, and by no other."""
-        if b'"' not in data and b"\r" not in data:
+        if not any(mark in data for mark in (self.quote, b"\r", self.escape) if mark):
             return True
-        return b'\\"' not in data and bool(
-            pc.match_substring_regex(pa.array([data], pa.binary()), self.text)[0].as_py()
-        )
+        if self.doubtful and self.doubtful in data:
+            return False
+        return bool(pc.match_substring_regex(pa.array([data], pa.binary()), self.text)[0].as_py())
 
     def two_meanings(self, record: bytes) -> bool:
         r"""Tell whether ``\"`` as an escape would part the record differently."""
-        if b'\\"' not in record:
+        if not self.doubtful or self.doubtful not in record:
             return False
         other = _ends(record, self.escaped_field)
         return other is not None and other != _ends(record, self.strict_field)
@@ -71,18 +114,28 @@ class Grammar:
         """Return the fields of one record of this grammar; ``UnicodeDecodeError`` when it is no text."""
         found, at = [], 0
         while match := self.strict_field.match(record, at):
-            text = match[1].decode()
-            found.append(text[1:-1].replace('""', '"') if text.startswith('"') else text)
+            found.append(self._value(match[1]).decode())
             at = match.end()
             if not match[2]:
                 break
         return found
 
+    def _value(self, field: bytes) -> bytes:
+        if self.quote and field.startswith(self.quote):
+            field = field[1:-1] if self.escape else field[1:-1].replace(self.quote * 2, self.quote)
+        return self._escapes.sub(rb"\1", field) if self.escape else field
+
+    def for_arrow(self, data: bytes) -> bytes:
+        r"""Return records of this grammar as Arrow's parser reads them: ``\N`` is to it an escaped N."""
+        return self._nulls.sub(lambda _: self.escape, data)
+
     def wrong_with(self, line: bytes) -> Reason:
         """Return why a line that is no whole record is none."""
         if self.opening.match(line):
             return OPEN
-        return AFTER_QUOTE if self.stray.match(line) else CARRIAGE_RETURN
+        if self.stray.match(line):
+            return AFTER_QUOTE
+        return ESCAPE if self._misplaced.match(line) else CARRIAGE_RETURN
 
 
 def _ends(record: bytes, field: re.Pattern[bytes]) -> list[int] | None:
@@ -96,11 +149,16 @@ def _ends(record: bytes, field: re.Pattern[bytes]) -> list[int] | None:
     return None
 
 
-def _compiled(pattern: str) -> re.Pattern[bytes]:
-    return re.compile(pattern.encode("latin-1"), re.DOTALL)
+def _compiled(pattern: str, when: Sequence[str] = "always") -> re.Pattern[bytes]:
+    """Return the expression, or one that matches nothing where the dialect has not what it is of."""
+    return re.compile(pattern.encode("latin-1") if when else b"(?!)", re.DOTALL)
 
 
-@lru_cache(maxsize=64)
-def grammar_of(delimiter: str) -> Grammar:
-    """Return the delimiter's grammar."""
-    return Grammar(delimiter)
+_grammar = lru_cache(maxsize=64)(Grammar)
+
+
+def grammar_of(arrival: Arrival) -> Grammar:
+    """Return the grammar of the files of a dataset."""
+    escape = arrival.escape
+    nulls = tuple(null for null in arrival.null_values if escape and null.startswith(escape))
+    return _grammar(arrival.delimiter, arrival.quote, escape, nulls)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sluice.ingestion.lines import MAX_RECORD
-from sluice.ingestion.readers.csv_grammar import AMBIGUOUS, OPEN, Grammar
+from sluice.ingestion.readers.csv_grammar import AMBIGUOUS, CARRIED, OPEN, Grammar
 from sluice.ingestion.readers.text import too_long_reason
 from sluice.ingestion.records import Reason
 
@@ -96,8 +96,8 @@ class Search:
         """Return the lines that may be no whole record."""
         array = self.lines.array[: self.count]
         odd = pc.invert(pc.match_substring_regex(array, self.grammar.line))
-        if b'\\"' in self.lines.data:
-            odd = pc.or_(odd, pc.match_substring(array, '\\"'))
+        if self.grammar.doubtful and self.grammar.doubtful in self.lines.data:
+            odd = pc.or_(odd, pc.match_substring(array, self.grammar.doubtful.decode()))
         if len(self.lines.data) > MAX_RECORD:
             odd = pc.or_(odd, pc.greater(pc.binary_length(array), MAX_RECORD))
         found = pc.indices_nonzero(odd)  # not as a list: there may be millions
@@ -108,18 +108,15 @@ class Search:
         line = self.lines[first]
         if len(line) > MAX_RECORD:
             return Run(first, first + 1, reason=too_long_reason(len(line)))
-        whole = line.removesuffix(b"\r")
-        if not self.grammar.opening.match(line):
-            reason = None
-            if self.grammar.two_meanings(whole):
-                reason = AMBIGUOUS
-            elif self.grammar.first.fullmatch(line) is None:
-                reason = self.grammar.wrong_with(line)
-            return Run(first, first + 1, reason=reason)
-        if self.grammar.two_meanings(whole):
-            return Run(first, first + 1, reason=AMBIGUOUS)
-        if first + 1 <= self._dead:
-            return Run(first, first + 1, reason=OPEN)
+        doubtful = self.grammar.two_meanings(line.removesuffix(b"\r"))
+        opens = self.grammar.opening.match(line) is not None
+        whole = not opens and self.grammar.first.fullmatch(line) is not None
+        if not (doubtful or opens or whole) and self.grammar.carried.match(line):
+            return self._carried(first)
+        if not opens or doubtful or first + 1 <= self._dead:
+            return Run(
+                first, first + 1, reason=AMBIGUOUS if doubtful else None if whole else self.grammar.wrong_with(line)
+            )
         return self._joined(first)
 
     def _joined(self, first: int) -> Run | None:
@@ -143,6 +140,19 @@ class Search:
         elif len(self.lines.data) - start <= MAX_RECORD:
             return None
         return Run(first, first + 1, reason=OPEN)
+
+    def _carried(self, first: int) -> Run | None:
+        """Return the lines that no end divides, which are refused together; none when more of the text must come."""
+        start, line = self.lines.start(first), first + 1
+        while line < self.count:
+            if self.lines.end(line) - start > MAX_RECORD:
+                return Run(first, line, joined=True, reason=CARRIED)
+            if not self.grammar.carried.match(self.lines[line]):
+                return Run(first, line + 1, joined=True, reason=CARRIED)
+            line += 1
+        if not self.final and len(self.lines.data) - start <= MAX_RECORD:
+            return None
+        return Run(first, line, joined=True, reason=CARRIED)
 
     def _closed(self, first: int, end: int) -> Run:
         if self.grammar.two_meanings(self.lines.bytes_of(first, end)):

@@ -14,18 +14,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sluice.contracts import Contract
 from sluice.ingestion import lines, source
 from sluice.ingestion.readers import csv as reader
 from sluice.ingestion.readers import csv_split
-from tests.sluice.ingestion.csv_reference import read_reference
+from tests.sluice.ingestion.csv_reference import RFC_4180, Dialect, read_reference
 from tests.sluice.ingestion.reading import column, contract, read
 
-THINGS = contract(column("a"), column("b"), null_values=())
 HEADER = b"a,b\n"
+#: How files are written in which other characters than RFC 4180's have a meaning.
+DIALECTS = {
+    "RFC 4180": Dialect(),
+    "escaped": Dialect(escape=b"\\"),
+    "escaped, with nulls": Dialect(escape=b"\\", nulls=(b"\\N",)),
+    "other quotes": Dialect(quote=b"'"),
+    "other quotes and escapes": Dialect(b";", b"'", b"^", (b"^a",)),
+    "no quotes": Dialect(quote=b""),
+    "no quotes, escaped": Dialect(quote=b"", escape=b"\\", nulls=(b"\\N",)),
+}
 #: What records are made of, the awkward oftener than in life.
 PIECES = (
     *(b"a", b"b", b",", b",", b"\n", b"\n", b'"', b'"', b'""', b'","', b'",\n', b'\n"', b"1,2\n", b'1,"x"\n'),
-    *(b'"a\nb",c\n', b'5" pipe,x\n', b'"open,1\n'),
+    *(b"\\N", b"\\\n", b"\\a", b'"a\nb",c\n', b'5" pipe,x\n', b'"open,1\n'),
     *(b"\r\n", b"\r", b"\\", b'\\"', b'\\",', b"\x00", b"\xff", "é".encode(), b" ", b"\n\n"),
 )  # fmt: skip
 
@@ -41,9 +51,18 @@ def sizes(piece: int, block: int, record: int) -> Iterator[None]:
         yield
 
 
-def outcome(data: bytes) -> list[tuple[int, object]]:
+def declared(dialect: Dialect) -> Contract:
+    """Return a contract of the dialect."""
+    given = {"delimiter": dialect.delimiter, "quote": dialect.quote, "escape": dialect.escape}
+    nulls = tuple(null.decode() for null in dialect.nulls)
+    return contract(
+        column("a"), column("b"), null_values=nulls, **{name: mark.decode() for name, mark in given.items()}
+    )
+
+
+def outcome(data: bytes, dialect: Dialect = RFC_4180) -> list[tuple[int, object]]:
     """Return each record's position and what became of it: its values, or code and bytes."""
-    rows, rejected = read(HEADER + data, THINGS)
+    rows, rejected = read(HEADER.replace(b",", dialect.delimiter) + data, declared(dialect))
     kept = [
         (row["_position"], ("" if row["a"] is None else row["a"], "" if row["b"] is None else row["b"]))
         for row in rows.to_pylist()
@@ -55,21 +74,25 @@ def outcome(data: bytes) -> list[tuple[int, object]]:
     return sorted([*kept, *refused], key=lambda entry: entry[0] or 0)
 
 
-def expected(data: bytes, longest: int) -> list[tuple[int, object]]:
+def expected(data: bytes, longest: int, dialect: Dialect) -> list[tuple[int, object]]:
+    def values(fields: list[bytes]) -> tuple[str, ...]:
+        return tuple("" if field in dialect.nulls else field.decode() for field in fields)
+
     return [
-        (number, tuple(f.decode() for f in found.fields) if found.fields is not None else (found.code, found.raw))
-        for number, found in enumerate(read_reference(data, 2, longest), 1)
+        (number, values(found.fields) if found.fields is not None else (found.code, found.raw))
+        for number, found in enumerate(read_reference(data, 2, longest, dialect), 1)
     ]
 
 
-def differing(data: bytes, piece: int, block: int, record: int) -> str | None:
+def differing(data: bytes, edges: tuple[int, int, int], dialect: Dialect) -> str | None:
     """Return how the reader differs from the reference; none when it does not."""
-    with sizes(piece, block, record):
-        found = [
-            (at, (what[0], "long") if what[0] == "record_too_long" else what) for at, what in outcome(data)
-        ]  # fmt: skip
-    wanted = [(at, (what[0], "long") if what[0] == "record_too_long" else what) for at, what in expected(data, record)]
-    return None if found == wanted else f"{data!r} {piece=} {block=} {record=}:\n{found}\n{wanted}"
+    with sizes(*edges):
+        found = outcome(data, dialect)
+    each = (found, expected(data, edges[2], dialect))
+    found, wanted = (
+        [(at, (what[0], "long") if what[0] == "record_too_long" else what) for at, what in some] for some in each
+    )
+    return None if found == wanted else f"{data!r} {edges=} {dialect=}:\n{found}\n{wanted}"
 
 
 def test_a_quote_inside_a_quoted_field_is_refused_whatever_stands_beside_it() -> None:
@@ -106,23 +129,35 @@ def test_carriage_returns_are_line_ends_before_line_feeds_only() -> None:
     ]
 
 
-@settings(max_examples=300, deadline=None)
+def spoken(data: bytes, dialect: Dialect) -> bytes:
+    """Return a text of RFC 4180's characters with the dialect's in their places."""
+    for usual, own in ((b'"', dialect.quote), (b"\\", dialect.escape), (b",", dialect.delimiter)):
+        data = data.replace(usual, own or usual)
+    return data
+
+
+@settings(max_examples=500, deadline=None)
 @given(
     st.lists(st.sampled_from(PIECES), max_size=24).map(b"".join),
     st.sampled_from([(3, 8, 40), (5, 16, 24), (1 << 20, 4 << 20, 8 << 20)]),
+    st.sampled_from(list(DIALECTS)),
 )
-def test_the_reader_agrees_with_one_that_reads_a_character_at_a_time(data: bytes, sizes: tuple[int, int, int]) -> None:
-    assert differing(data, *sizes) is None
+def test_the_reader_agrees_with_one_that_reads_a_character_at_a_time(
+    data: bytes, edges: tuple[int, int, int], dialect: str
+) -> None:
+    assert differing(spoken(data, DIALECTS[dialect]), edges, DIALECTS[dialect]) is None
 
 
 @pytest.mark.proof
 def test_a_million_texts_are_read_as_by_the_reference() -> None:
     began, seed = time.monotonic(), random.randrange(2**32)
     chance = random.Random(seed)
+    names = ["RFC 4180"] * 4 + list(DIALECTS)[1:]
     edges = [(3, 8, 40), (5, 16, 24), (7, 30, 60), (1 << 20, 4 << 20, 8 << 20)]
     for number in range(1_000_000):
         data = b"".join(chance.choices(PIECES, k=chance.randrange(1, 16)))
-        problem = differing(data, *edges[number % len(edges)])
+        dialect = DIALECTS[chance.choice(names)]
+        problem = differing(spoken(data, dialect), edges[number % len(edges)], dialect)
         assert problem is None, f"seed {seed}, text {number}: {problem}"
     sys.stderr.write(f"1,000,000 texts, seed {seed}, {time.monotonic() - began:,.0f} s\n")
 
@@ -140,6 +175,32 @@ def test_what_the_standard_library_writes_is_read_back_at_every_edge(
     csv.writer(text, lineterminator=end, quoting=quoting).writerows(records)  # type: ignore[arg-type]
     with sizes(3, 8, 4_000):
         assert [what for _, what in outcome(text.getvalue().encode())] == [tuple(record) for record in records]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\x00\r\n"), max_size=8),
+                      min_size=2, max_size=2), min_size=1, max_size=20),
+    st.sampled_from(["escaped", "other quotes", "no quotes, escaped"]),
+)  # fmt: skip
+def test_what_the_standard_library_writes_in_another_dialect_is_read_back(records: list[list[str]], name: str) -> None:
+    dialect, text = DIALECTS[name], io.StringIO()
+    if not dialect.escape:
+        records = [[value.replace("\\", "") for value in record] for record in records]
+    csv.writer(
+        text, lineterminator="\n", delimiter=dialect.delimiter.decode(), quotechar=dialect.quote.decode() or None,
+        escapechar=dialect.escape.decode() or None, doublequote=not dialect.escape,
+        quoting=csv.QUOTE_ALL if dialect.quote else csv.QUOTE_NONE,
+    ).writerows(records)  # fmt: skip
+    with sizes(3, 8, 4_000):
+        assert [what for _, what in outcome(text.getvalue().encode(), dialect)] == [tuple(record) for record in records]
+
+
+def test_lines_that_an_escape_carries_on_outside_quotes_are_refused_together() -> None:
+    assert outcome(b"a\\\nb,c\nx,y\n", DIALECTS["no quotes, escaped"]) == [
+        (1, ("malformed_record", b"a\\\nb,c")),
+        (2, ("x", "y")),
+    ]
 
 
 def test_forty_thousand_bad_lines_of_a_hundred_thousand_cost_no_more_than_a_few_seconds() -> None:

@@ -19,8 +19,11 @@ from sluice.ingestion.patterns import LETTERS, pattern_of
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def read(texts: list[str | None], fmt: str | tuple[str, ...], kind: str = "timestamp") -> list[Any]:
-    values, bad = convert(pa.array(texts, pa.string()), Column("at", parse_type(kind), format=fmt))
+def read(
+    texts: list[str | None], fmt: str | tuple[str, ...], kind: str = "timestamp", years_from: int = 1969
+) -> list[Any]:
+    column = Column("at", parse_type(kind), format=fmt, two_digit_year_start=years_from)
+    values, bad = convert(pa.array(texts, pa.string()), column)
     listed = values.to_pylist()
     flags = [False] * len(texts) if bad is None else bad.to_pylist()
     assert [value is None for value in listed] == [
@@ -162,3 +165,10 @@ def test_a_pattern_that_cannot_act_is_refused(fmt: str, said: str) -> None:
 
 def test_every_letter_is_used_by_these_tests() -> None:
     assert {*_WRITE, "yy", "XXX", "Z", *("S" * n for n in range(1, 7))} == set(LETTERS)
+
+
+@given(st.integers(1, 9900))
+def test_years_of_two_digits_are_of_the_hundred_from_the_declared_one_on(start: int) -> None:
+    years = range(start, start + 100)
+    texts: list[str | None] = [f"28/02/{year % 100:02}" for year in years]
+    assert read(texts, "dd/MM/yy", "date", start) == [date(year, 2, 28) for year in years]
