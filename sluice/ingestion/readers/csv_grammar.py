@@ -64,7 +64,7 @@ class Grammar:
     """
 
     def __init__(self, delimiter: str, quote: str = '"', escape: str = "", nulls: Sequence[str] = ()) -> None:
-        self.delimiter, self.quote, self.escape = delimiter, quote.encode(), escape.encode()
+        self.delimiter, self.quote, self.escape, self.nulls = delimiter, quote.encode(), escape.encode(), nulls
         record = _record_of_re2(delimiter, quote, escape, nulls)
         #: A whole text of whole records.
         self.text = rf"\A(?:{record}\r?\n)*(?:{record}\r?)?\z"
@@ -127,7 +127,7 @@ class Grammar:
 
     def for_arrow(self, data: bytes) -> bytes:
         r"""Return records of this grammar as Arrow's parser reads them: ``\N`` is to it an escaped N."""
-        return self._nulls.sub(lambda _: self.escape, data)
+        return self._nulls.sub(lambda _: self.escape, data) if self.nulls else data
 
     def wrong_with(self, line: bytes) -> Reason:
         """Return why a line that is no whole record is none."""
