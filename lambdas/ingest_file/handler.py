@@ -5,17 +5,14 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from sluice.bounded import Messages
 from sluice.errors import DeliveryError
-from sluice.ingestion.adopt import data_folder
 from sluice.ingestion.dead_letters import event_for, read_notice
-from sluice.ingestion.ingest import Surroundings, ingest_files
+from sluice.ingestion.ingest import ingest_files
 from sluice.ingestion.landing import Notice
 from sluice.ingestion.retry import give_back
+from sluice.ingestion.surroundings import of_call
 from sluice.ingestion.wake import wake_committers
-from sluice.ledger import Ledger
-from sluice.project import deployed_project
-from sluice.settings import Settings, settings_from_environment
+from sluice.settings import Settings
 from sluice.storage import client
 
 log = logging.getLogger("sluice")
@@ -24,19 +21,11 @@ log.setLevel(logging.INFO)
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Stage every file of the batch; messages that must come again are returned as item failures."""
-    settings = settings_from_environment()
+    around = of_call(context, _hand_on)
     notices, failed = _notices(event["Records"])
-    around = Surroundings(
-        project=deployed_project(),
-        settings=settings,
-        ledger=Ledger(settings.ledger_table, Messages(settings.lake)),
-        data_folder=lambda contract: data_folder(settings, contract),
-        time_left=lambda: context.get_remaining_time_in_millis() / 1000,
-        hand_on=lambda notice: _hand_on(settings, notice),
-    )
     outcome = ingest_files(notices, around)
-    wake_committers(settings, outcome.units)
-    return give_back(settings.landing_queue_url, event["Records"], [*failed, *outcome.failed])
+    wake_committers(around.settings, outcome.units)
+    return give_back(around.settings.landing_queue_url, event["Records"], [*failed, *outcome.failed])
 
 
 def _notices(records: list[dict[str, Any]]) -> tuple[list[Notice], list[str]]:

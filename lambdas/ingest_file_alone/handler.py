@@ -10,14 +10,12 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from sluice.bounded import Messages, bounds_errors
+from sluice.bounded import bounds_errors
 from sluice.errors import DeliveryError
-from sluice.ingestion.adopt import data_folder
-from sluice.ingestion.ingest import Surroundings, ingest_files, reject_unread
+from sluice.ingestion.ingest import ingest_files, reject_unread
 from sluice.ingestion.landing import to_notice
+from sluice.ingestion.surroundings import of_call
 from sluice.ingestion.wake import wake_committers
-from sluice.ledger import Ledger
-from sluice.project import deployed_project
 from sluice.settings import settings_from_environment
 
 logging.getLogger("sluice").setLevel(logging.INFO)
@@ -28,18 +26,10 @@ def handler(event: dict[str, Any], context: Any) -> None:
     """Stage the file of ``event["notice"]``; with ``event["unread"]`` quarantine it whole for that reason."""
     if event.get("are_you_well"):  # asked before a file is blamed for the deaths of this function
         return
-    settings = settings_from_environment()
-    notice = to_notice(event["notice"])
-    around = Surroundings(
-        project=deployed_project(),
-        settings=settings,
-        ledger=Ledger(settings.ledger_table, Messages(settings.lake)),
-        data_folder=lambda contract: data_folder(settings, contract),
-        time_left=lambda: context.get_remaining_time_in_millis() / 1000,
-    )
+    notice, around = to_notice(event["notice"]), of_call(context)
     unread = event.get("unread")
     outcome = reject_unread(notice, unread, around) if unread else ingest_files([notice], around)
-    wake_committers(settings, outcome.units)
+    wake_committers(around.settings, outcome.units)
     if outcome.failed:
         entry = around.ledger.known([(notice.dataset, notice.delivery_id)]).get(notice.delivery_id)
         raise DeliveryError(

@@ -40,9 +40,9 @@ class FileLetter(msgspec.Struct, frozen=True):
     @property
     def due(self) -> float | None:
         """Return when it is tried again by itself, in seconds since the epoch; none when it waits for people."""
-        if self.died and self.rounds < len(_PAUSES):
-            return self.at
-        return self.at + _PAUSES[self.rounds] if self.rounds < len(_PAUSES) else None
+        if self.rounds >= len(_PAUSES):
+            return None
+        return self.at if self.died else self.at + _PAUSES[self.rounds]
 
     @property
     def kills(self) -> bool:

@@ -12,6 +12,7 @@ import uuid
 from typing import Any, Literal
 
 from sluice.ingestion.dead_letters import DEATHS
+from sluice.ingestion.retry import doubled
 from sluice.storage import client
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ def retry_batch(bucket: str, key: str, *, age: float | None = None) -> Fate:
     """
     kept = json.loads(client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
     failures, deaths = int(kept.get("failures", 0)), int(kept.get("deaths", 0))
-    if age is not None and age < min(_LONGEST_PAUSE_SECONDS, _PAUSE_SECONDS * 2 ** max(0, failures - deaths)):
+    if age is not None and age < doubled(_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, failures - deaths):
         return "waits"
     payload = json.loads(kept["payload"])
     if deaths >= _DEATHS and len(payload["Records"]) > 1:

@@ -23,9 +23,9 @@ from sluice.ingestion.read import ahead, read_checked
 from sluice.ingestion.records import Reason
 from sluice.ingestion.source import Source
 from sluice.ingestion.stage import DeliveryWriter, StagedUnit, UnitWriter
-from sluice.ledger import FINAL, UNKNOWN, Delivery, Ledger
+from sluice.ingestion.surroundings import Surroundings
+from sluice.ledger import FINAL, UNKNOWN, Delivery
 from sluice.project import Project
-from sluice.settings import Settings
 from sluice.storage import S3Store, client
 
 log = logging.getLogger(__name__)
@@ -51,24 +51,6 @@ class Outcome:
 
     units: tuple[StagedUnit, ...]
     failed: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What a call works with.
-
-    ``data_folder`` returns a dataset's data folder and Arrow schema with field ids, for files whose rows are adopted.
-    ``time_left`` returns seconds. ``hand_on`` gives a file to a call of its own; a call that has but one file has none,
-    and waits ``patience`` seconds for the end of the version before it.
-    """
-
-    project: Project
-    settings: Settings
-    ledger: Ledger
-    data_folder: Callable[[Contract], tuple[str, Any]]
-    time_left: Callable[[], float] = lambda: 900.0
-    hand_on: Callable[[Notice], None] | None = None
-    patience: float = 60.0
 
 
 def ingest_files(notices: Iterable[Notice], around: Surroundings) -> Outcome:

@@ -11,6 +11,11 @@ from sluice.storage import client
 _FIRST_SECONDS, _LONGEST_SECONDS = 5, 900
 
 
+def doubled(first: float, longest: float, times: int) -> float:
+    """Return the pause of ``first`` seconds after it was doubled so many ``times``, and ``longest`` at most."""
+    return float(min(longest, first * 2 ** min(max(times, 0), 30)))
+
+
 def postpone(queue_url: str, records: Iterable[dict[str, Any]], seconds: Mapping[str, float]) -> None:
     """Let messages (by their ids) come again after so many ``seconds``; nobody is paid for waiting meanwhile."""
     for record in records:
@@ -33,6 +38,6 @@ def give_back(queue_url: str, records: Iterable[dict[str, Any]], failed: Collect
             client("sqs").change_message_visibility(
                 QueueUrl=queue_url,
                 ReceiptHandle=record["receiptHandle"],
-                VisibilityTimeout=min(_LONGEST_SECONDS, _FIRST_SECONDS * 2 ** (received - 1)),
+                VisibilityTimeout=int(doubled(_FIRST_SECONDS, _LONGEST_SECONDS, received - 1)),
             )
     return {"batchItemFailures": [{"itemIdentifier": reference} for reference in failed]}

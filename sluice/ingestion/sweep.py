@@ -18,6 +18,7 @@ from typing import Any
 from sluice.errors import DeliveryError, SluiceError
 from sluice.ingestion.dead_letters import event_for, read_letter
 from sluice.ingestion.failed_batches import FAILED_BATCHES, retry_batch
+from sluice.ingestion.retry import doubled
 from sluice.ingestion.stage import staging_prefix
 from sluice.ingestion.wake import wake
 from sluice.settings import Settings
@@ -32,6 +33,7 @@ _RESERVE_SECONDS = 5
 _BROKEN_OFF = ("FAILED", "TIMED_OUT")
 #: So many refreshes in a row that died are followed by another at once, further ones ever later.
 _QUICK_STARTS = 3
+_FIRST_PAUSE_SECONDS = 120.0
 _LONGEST_PAUSE_SECONDS = 3600.0
 
 
@@ -150,11 +152,8 @@ class Sweep:
         last = client("stepfunctions").describe_execution(executionArn=in_a_row[0]["executionArn"])
         if last["status"] == "FAILED" and last.get("error") == "RefreshFailed":
             return
-        pause = (
-            min(_LONGEST_PAUSE_SECONDS, 60.0 * 2 ** (len(in_a_row) - _QUICK_STARTS))
-            if len(in_a_row) > _QUICK_STARTS
-            else 0.0
-        )
+        slow = len(in_a_row) - _QUICK_STARTS
+        pause = doubled(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, slow - 1) if slow > 0 else 0.0
         if self.now() - last["stopDate"].timestamp() < pause:
             return
         client("stepfunctions").start_execution(stateMachineArn=machine, input=json.dumps({"sweep": self.occasion}))
