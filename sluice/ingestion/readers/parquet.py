@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 from sluice.contracts import Contract
 from sluice.errors import UnreadableFile
 from sluice.ingestion.lines import MAX_RECORD
-from sluice.ingestion.lossless import is_bytes, is_text, rows_as_json
+from sluice.ingestion.lossless import rows_as_json
 from sluice.ingestion.readers.parquet_footer import RowGroup, row_groups
 from sluice.ingestion.readers.parquet_plan import Plan, plan_of
+from sluice.ingestion.readers.parquet_sizes import text_sizes
 from sluice.ingestion.readers.parquet_thrift import BrokenThrift
 from sluice.ingestion.readers.text import some_of, too_long_reason
 from sluice.ingestion.records import Block, Reason, Rejected, consecutive
@@ -48,7 +49,7 @@ def read_parquet(source: Source, contract: Contract) -> Iterator[Block]:
         wanted = _wanted(names, source, contract)
         first = 1
         for batch in _batches(stream, file.metadata, source):
-            sizes = _text_sizes(batch)
+            sizes = text_sizes(batch)
             source.counted(batch.num_rows * len(contract.columns) + (pc.sum(sizes).as_py() or 0))
             for part in _parts(batch, sizes):
                 yield _block(part, kinds, wanted, first)
@@ -157,28 +158,11 @@ def _parts(batch: pa.RecordBatch, sizes: pa.Array) -> Iterator[pa.RecordBatch]:
         start = end
 
 
-def _text_sizes(batch: pa.RecordBatch) -> pa.Array:
-    """Return how many bytes the text and bytes of each row's columns have, as int64."""
-    sizes = pa.repeat(pa.scalar(0, pa.int64()), batch.num_rows)
-    for column in batch.columns:
-        values = column.storage if isinstance(column.type, pa.BaseExtensionType) else column
-        if pa.types.is_dictionary(values.type):
-            if not (is_text(values.type.value_type) or is_bytes(values.type.value_type)):
-                continue
-            lengths = pc.binary_length(values.dictionary).cast(pa.int64()).take(values.indices)
-        elif is_text(values.type) or is_bytes(values.type):
-            lengths = pc.binary_length(values).cast(pa.int64())
-        else:
-            continue
-        sizes = pc.add(sizes, pc.fill_null(lengths, 0))
-    return sizes
-
-
 def _block(batch: pa.RecordBatch, kinds: dict[str, pa.DataType], wanted: dict[str, str], first: int) -> Block:
     """Return the rows as a block, of the types that the file says; those that no column could hold are refused here."""
     columns = {name: _plain(batch.column(name), kind) for name, kind in kinds.items()}
     reasons = {row: _NOT_TEXT for values in columns.values() for row in _undecodable(values)}
-    sizes = _text_sizes(batch)
+    sizes = text_sizes(batch)
     for row in pc.indices_nonzero(pc.greater(sizes, MAX_RECORD)).to_pylist():
         reasons[row] = too_long_reason(sizes[row].as_py())
 

@@ -69,6 +69,9 @@ BOMBS: dict[str, tuple[str, int, Callable[[], bytes], str]] = {
     "a dictionary that is 100 GB of rows": (
         "parquet", 1, lambda: _parquet(_same(100_000, "x" * 1_000_000)), "file_too_large 0 0",
     ),
+    "a dictionary in lists of one long text": (
+        "parquet", 1, lambda: _parquet(pa.ListArray.from_arrays(range(1_501), _same(1_500, "x" * 1_000_000))), "0 1500",
+    ),
     "one page of 200 MB": (
         "parquet", 1, lambda: _parquet(pa.array(["x" * 1_000_000] * 200), use_dictionary=False, compression="zstd"),
         "file_too_large 0 0",
