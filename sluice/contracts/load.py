@@ -30,8 +30,9 @@ from sluice.contracts.spellings import SPELLINGS, TWO_DIGIT_YEARS, read_spelling
 from sluice.contracts.types import ColumnType, parse_type
 from sluice.errors import ContractError
 from sluice.ingestion.check import literal
-from sluice.ingestion.convert import EPOCH_FORMATS, arrow_type, convert
+from sluice.ingestion.convert import arrow_type, convert
 from sluice.ingestion.patterns import has_time, pattern_of
+from sluice.ingestion.texts import EPOCH_FORMATS
 from sluice.transforms.bound import unbound_checks
 
 DATABASES = ("bronze", "silver", "gold")

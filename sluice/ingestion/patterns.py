@@ -76,8 +76,9 @@ class Pattern:
         return pc.replace_with_mask(found, doubtful, self._by_parts(values.filter(doubtful)))
 
     def _by_parts(self, values: pa.Array) -> pa.Array:
+        # Not the struct's own field: that is an empty text where nothing matched.
         groups = pc.extract_regex(values, self.shape)
-        parts = {name: groups.field(name) for name in self.parts}
+        parts = {name: pc.struct_field(groups, name) for name in self.parts}
         return _time(parts, self.years_from)
 
 

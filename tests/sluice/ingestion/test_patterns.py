@@ -172,3 +172,20 @@ def test_years_of_two_digits_are_of_the_hundred_from_the_declared_one_on(start: 
     years = range(start, start + 100)
     texts: list[str | None] = [f"28/02/{year % 100:02}" for year in years]
     assert read(texts, "dd/MM/yy", "date", start) == [date(year, 2, 28) for year in years]
+
+
+@given(
+    st.permutations(["d/M/yyyy", "yyyy-MM-dd", "MM.dd.yy", "dd MMM yyyy", "h a yyyyMMdd"]), st.dates(date(1970, 1, 1))
+)
+def test_a_value_of_any_pattern_of_a_list_is_read_at_any_place(patterns: list[str], day: date) -> None:
+    written: list[str | None] = [
+        f"{day.day}/{day.month}/{day.year:04}",
+        day.isoformat(),
+        f"{day:%m.%d.}{day.year % 100:02}",
+        f"{day.day:02} {MONTHS[day.month - 1]} {day.year:04}",
+        f"12 AM {day:%Y%m%d}",
+        "31/31/31",
+    ]
+    midnight = datetime(day.year, day.month, day.day)
+    short = midnight.replace(year=(day.year - 1969) % 100 + 1969)
+    assert read(written, tuple(patterns)) == [midnight, midnight, short, midnight, midnight, None]

@@ -1,0 +1,191 @@
+"""Reads text as each of the contract's types: every value by itself, exactly, and null where it is none.
+
+Arrow's casts are used where they have the same opinion for every value; where they have not (a decimal of too many
+digits becomes another number, one value that is none fails all), what a value looks like is told before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sluice.contracts import Column
+from sluice.ingestion.lossless import FIRST_DAY, LAST_DAY
+from sluice.ingestion.patterns import cast_by_patterns, patterns_of
+
+#: How many units of a numeric timestamp make a second, by a column's ``format``; text is ISO 8601 beside it.
+EPOCH_FORMATS = {
+    "epoch_seconds": 1,
+    "epoch_millis": 1_000,
+    "epoch_micros": 1_000_000,
+    "epoch_nanos": 1_000_000_000,
+}
+#: Digits that 64 bits always hold.
+_SAFE_DIGITS = 18
+_MOST_DIGITS = 38
+_NUMBER = r"\A[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\z"
+_EXPONENT = r"\A[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][+-]?[0-9]{1,6}\z"
+_BOOLEAN = r"\A(?i:true|false|0|1)\z"
+_DAY = (
+    r"(?:[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
+    r"|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+    r"|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29)"
+)
+_ZONE = r"(?:Z|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)"
+_TIME = r"(?:[01][0-9]|2[0-3])(?::[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?)?"
+_DATE = rf"\A{_DAY}\z"
+_LOCAL = rf"\A{_DAY}(?:[T ]{_TIME})?\z"
+_ZONED = rf"\A{_DAY}[T ]{_TIME}{_ZONE}\z"
+_ENDS_IN_ZONE = re.compile(_ZONE + r"\Z")
+#: From so many digits on a whole number may not be one of a float's.
+_WHOLE_DIGITS = {pa.float32(): 8, pa.float64(): 16}
+_NAIVE, _UTC = pa.timestamp("us"), pa.timestamp("us", "UTC")
+
+
+def text_cast(column: Column, target: pa.DataType) -> Callable[[pa.Array], pa.Array]:
+    """Return what reads text as the column's values, of Arrow's type ``target``; null for what is none."""
+    if column.format in EPOCH_FORMATS:
+        return partial(_epochs, units=EPOCH_FORMATS[str(column.format)])
+    if column.format is not None and column.type.name in ("date", "timestamp"):
+        return partial(cast_by_patterns, patterns=patterns_of(column), target=target)
+    casts: dict[str, Callable[[pa.Array], pa.Array]] = {
+        "int": partial(_integers, target=target),
+        "bigint": partial(_integers, target=target),
+        "float": partial(_floats, target=target),
+        "double": partial(_floats, target=target),
+        "decimal": partial(_decimals, target=target),
+        "boolean": partial(_fitting, shape=_BOOLEAN, target=target),
+        "date": partial(_fitting, shape=_DATE, target=target),
+        "timestamp": _timestamps,
+    }
+    return casts.get(column.type.name, lambda values: values.cast(target))
+
+
+def _only(values: pa.Array, mask: pa.Array) -> pa.Array:
+    """Return the values where ``mask`` is true, null elsewhere."""
+    return pc.if_else(pc.fill_null(mask, False), values, pa.scalar(None, values.type))
+
+
+def _like(values: pa.Array, shape: str) -> pa.Array:
+    return pc.fill_null(pc.match_substring_regex(values, shape), False)
+
+
+def _fitting(values: pa.Array, shape: str, target: pa.DataType) -> pa.Array:
+    try:
+        return values.cast(target)
+    except pa.ArrowInvalid:
+        return _only(values, _like(values, shape)).cast(target)
+
+
+def _each(values: pa.Array, mask: pa.Array, read: Callable[[str], object], target: pa.DataType) -> pa.Array:
+    """Return what ``read`` makes of the few values where ``mask`` is true, null elsewhere."""
+    places = pc.indices_nonzero(mask)
+    found = pa.array([read(text) for text in values.take(places).to_pylist()], target)
+    return pc.replace_with_mask(pa.nulls(len(values), target), mask, found)
+
+
+def _integers(values: pa.Array, target: pa.DataType) -> pa.Array:
+    # Arrow takes hexadecimal, too, which no contract means.
+    if not any(pc.any(pc.match_substring(values, letter)).as_py() for letter in "xX"):
+        try:
+            return values.cast(target)
+        except pa.ArrowInvalid:
+            pass
+    short = _like(values, rf"\A-?0*[0-9]{{1,{_SAFE_DIGITS}}}\z")
+    found = _only(values, short).cast(pa.int64())
+    long = pc.and_(_like(values, r"\A-?[0-9]+\z"), pc.invert(short))
+    if pc.any(long).as_py():
+        found = pc.coalesce(found, _each(values, long, _int64, pa.int64()))
+    if pa.types.is_int32(target):
+        found = _only(found, pc.and_(pc.greater_equal(found, -(2**31)), pc.less(found, 2**31)))
+    return found.cast(target)
+
+
+def _int64(text: str) -> int | None:
+    digits = text.lstrip("-").lstrip("0")
+    number = int(text) if len(digits) <= _SAFE_DIGITS + 1 else 2**64
+    return number if -(2**63) <= number < 2**63 else None
+
+
+def _floats(values: pa.Array, target: pa.DataType) -> pa.Array:
+    found = _fitting(values, _NUMBER, target)
+    digits = _WHOLE_DIGITS[target]
+    if (pc.max(pc.binary_length(values)).as_py() or 0) < digits:
+        return found
+    whole = pc.and_(_like(values, rf"\A[+-]?[0-9]{{{digits},}}\z"), pc.fill_null(pc.is_finite(found), False))
+    if not pc.any(whole).as_py():
+        return found
+    places = pc.indices_nonzero(whole)
+    pairs = zip(values.take(places).to_pylist(), found.take(places).to_pylist(), strict=True)
+    same = pa.array([len(text) <= _MOST_TEXT and int(text) == int(number) for text, number in pairs])
+    return _only(found, pc.replace_with_mask(pc.is_valid(found), whole, same))
+
+
+#: A number that a float holds has no more digits.
+_MOST_TEXT = 400
+
+
+def _decimals(values: pa.Array, target: pa.DataType) -> pa.Array:
+    scale = target.scale
+    longest = pc.max(pc.binary_length(values)).as_py() or 0
+    # Beyond 38 digits in all, and with exponents, Arrow stores other numbers without a word.
+    if longest + scale <= _MOST_DIGITS and not any(pc.any(pc.match_substring(values, e)).as_py() for e in "eE"):
+        try:
+            return values.cast(target)
+        except pa.ArrowInvalid:
+            pass
+    whole = target.precision - scale
+    plain = pc.and_(_like(values, rf"\A[+-]?0*[0-9]{{0,{whole}}}(?:\.[0-9]{{0,{scale}}}0*)?\z"), _like(values, "[0-9]"))
+    short = pc.and_(plain, pc.less_equal(pc.fill_null(pc.binary_length(values), 0), _MOST_DIGITS))
+    found = _only(values, short).cast(target)
+    others = pc.or_(pc.and_(plain, pc.invert(short)), _like(values, _EXPONENT))
+    if not pc.any(others).as_py():
+        return found
+    return pc.coalesce(found, _each(values, others, partial(_decimal, target=target), target))
+
+
+def _decimal(text: str, target: pa.DataType) -> Decimal | None:
+    """Return the decimal that ``text`` is, if it has no more digits before and after the point than ``target``."""
+    sign, digits, exponent = Decimal(text).as_tuple()
+    number = "".join(map(str, digits)).lstrip("0")
+    kept = number.rstrip("0")
+    exponent = int(exponent) + len(number) - len(kept)
+    if not kept:
+        return Decimal((0, (0,), -target.scale))
+    if exponent < -target.scale or len(kept) + exponent > target.precision - target.scale:
+        return None
+    unscaled = kept + "0" * (exponent + target.scale)
+    return Decimal((sign, tuple(map(int, unscaled)), -target.scale))
+
+
+def _timestamps(values: pa.Array) -> pa.Array:
+    """Read ISO 8601 text as UTC, whichever values have a zone; none means UTC."""
+    sample = values.drop_null()[:1].to_pylist()
+    try:
+        if sample and _ENDS_IN_ZONE.search(sample[0][10:]):
+            return values.cast(_UTC).cast(_NAIVE)
+        return values.cast(_NAIVE)
+    except pa.ArrowInvalid:
+        pass  # mixed spellings, or some that are none
+    zoned = _only(values, _like(values, _ZONED)).cast(_UTC).cast(_NAIVE)
+    return pc.coalesce(zoned, _only(values, _like(values, _LOCAL)).cast(_NAIVE))
+
+
+def _epochs(values: pa.Array, units: int) -> pa.Array:
+    """Read whole numbers of ``units`` a second since 1970, and ISO 8601 text, as UTC; nothing is cut off."""
+    numeric = _like(values, r"\A-?[0-9]+\z")
+    numbers = _integers(_only(values, numeric), pa.int64())
+    first, end = FIRST_DAY * 86_400, (LAST_DAY + 1) * 86_400
+    least, most = max(first * units, -(2**63)), min(end * units - 1, 2**63 - 1)
+    numbers = _only(numbers, pc.and_(pc.greater_equal(numbers, least), pc.less_equal(numbers, most)))
+    if units > 10**6:
+        scaled = pc.divide(numbers, units // 10**6)
+        scaled = _only(scaled, pc.equal(pc.multiply(scaled, units // 10**6), numbers))
+    else:
+        scaled = pc.multiply(numbers, 10**6 // units)
+    return pc.coalesce(scaled.cast(_NAIVE), _timestamps(_only(values, pc.invert(numeric))))
