@@ -20,9 +20,11 @@ from sluice.ingestion.source import Source
 
 _LINE = (
     r"^(?P<host>\S+) (?P<ident>\S+) (?P<user>\S+) \[(?P<time>[^\]]+)\] "
-    r'"(?P<method>[A-Z]+) (?P<path>[^"]*?)(?: (?P<protocol>HTTP/[0-9.]+))?" '
-    r'(?P<status>[0-9]{3}) (?P<bytes>[0-9]+|-)(?: "(?P<referrer>[^"]*)" "(?P<user_agent>(?:[^"\\]|\\.)*)")?\s*$'
+    r'"(?:-|(?P<method>[A-Z]+) (?P<path>(?:[^"\\]|\\.)*?)(?: (?P<protocol>HTTP/[0-9.]+))?)" '
+    r"(?P<status>[0-9]{3}) (?P<bytes>[0-9]+|-)"
+    r'(?: "(?P<referrer>(?:[^"\\]|\\.)*)" "(?P<user_agent>(?:[^"\\]|\\.)*)")?\s*$'
 )
+_TIME = r"\A[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}(?::[0-9]{2}){3} [+-][0-9]{4}\z"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -80,4 +82,5 @@ def _iso_times(times: pa.Array) -> pa.Array:
     part = pc.utf8_slice_codeunits
     date = pc.binary_join_element_wise(part(times, 7, 11), number, part(times, 0, 2), "-")
     spelled = pc.binary_join_element_wise(date, part(times, 12, 20), "T")
-    return pc.coalesce(pc.binary_join_element_wise(spelled, part(times, 21), ""), times)
+    whole = pc.binary_join_element_wise(spelled, part(times, 21), "")
+    return pc.if_else(pc.match_substring_regex(times, _TIME), pc.coalesce(whole, times), times)

@@ -13,6 +13,7 @@ taken.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -126,7 +127,12 @@ class Grammar:
         return self._escapes.sub(rb"\1", field) if self.escape else field
 
     def for_arrow(self, data: bytes) -> bytes:
-        r"""Return records of this grammar as Arrow's parser reads them: ``\N`` is to it an escaped N."""
+        r"""Return records of this grammar as Arrow's parser reads them.
+
+        ``\N`` is to it an escaped N; and it takes what begins its text like a byte order mark for one.
+        """
+        if data.startswith(BOM_UTF8):
+            data = BOM_UTF8 + data
         return self._nulls.sub(lambda _: self.escape, data) if self.nulls else data
 
     def wrong_with(self, line: bytes) -> Reason:

@@ -15,6 +15,9 @@ from sluice.ingestion.readers.text import too_long, utf8_chunks
 from sluice.ingestion.records import Block, Rejected, rows_at_once
 from sluice.ingestion.source import Source
 
+#: Why a record is refused that may not even be JSON.
+_NO_JSON = ("malformed_record", "nul_byte", "wrong_encoding")
+
 
 def read_ndjson(source: Source, contract: Contract) -> Iterator[Block]:
     """Yield the file's records, one JSON object a line."""
@@ -55,13 +58,16 @@ def read_json(source: Source, contract: Contract) -> Iterator[Block]:
 def _refuse_broken(rejected: Sequence[Rejected], source: Source) -> None:
     """Refuse the file when one of its elements is no JSON at all."""
     for record in rejected:
-        if record.reasons[0].code != "malformed_record" or record.raw is None:
+        code, raw = record.reasons[0].code, record.raw
+        if code not in _NO_JSON or raw is None:
             continue
+        if code != "malformed_record":  # in a string it costs that record, elsewhere it is no JSON
+            raw = raw.decode(errors="replace").replace("\0", "\ufffd").encode()
         try:
-            msgspec.json.decode(record.raw)
+            msgspec.json.decode(raw)
         except msgspec.DecodeError as error:
             raise UnreadableFile(
-                f"{source.uri} is broken JSON in record {record.position:,}: {error}: {record.raw[:80]!r}.",
+                f"{source.uri} is broken JSON in record {record.position:,}: {error}: {raw[:80]!r}.",
                 code="corrupt",
                 safe="nothing of the file was committed.",
                 next_step="mend the file and upload it again.",

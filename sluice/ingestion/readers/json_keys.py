@@ -20,6 +20,10 @@ TOO_DEEP = Reason("malformed_record", f"the JSON is nested over {MAX_DEPTH} deep
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|([{\[])|[}\]]', re.DOTALL)
 
 
+#: A record that is larger is not read into objects.
+_SMALL = 1 << 20
+
+
 class _Repeated(Exception):
     """A key that came before."""
 
@@ -29,13 +33,13 @@ def key_problem(raw: bytes) -> Reason | None:
     if too_deep(raw):
         return TOO_DEEP
     try:
-        if b"\\" not in raw and raw.count(b'"') == _quotes(orjson.loads(raw)):
+        if len(raw) <= _SMALL and b"\\" not in raw and raw.count(b'"') == _quotes(orjson.loads(raw)):
             return None
     except (orjson.JSONDecodeError, RecursionError):
         pass  # deeper or stranger than orjson goes
     try:
-        # Numbers stay text: how many digits one has is not the question here.
-        json.loads(raw.decode(), object_pairs_hook=_pairs, parse_int=str, parse_float=str)
+        # Neither objects nor numbers are kept: what a record of many small ones takes is more than its bytes.
+        json.loads(raw.decode(), object_pairs_hook=_pairs, parse_int=_nothing, parse_float=_nothing)
     except _Repeated as error:
         return Reason("duplicate_key", f"a JSON object has the key {str(error)[:200]!r} twice")
     except RecursionError:
@@ -72,6 +76,10 @@ def _pairs(pairs: list[tuple[str, Any]]) -> None:
             if key in seen:
                 raise _Repeated(key)
             seen.add(key)
+
+
+def _nothing(_: str) -> None:
+    """Stand for a number: how many digits it has is not the question here."""
 
 
 def _quotes(value: Any) -> int:

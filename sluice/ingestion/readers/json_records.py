@@ -23,13 +23,14 @@ _Decode = Callable[[bytes], Any]
 _TYPED: dict[str, Any] = {
     "int": Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)] | None,
     "bigint": Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None,
-    "float": float | None,
     "double": float | None,
     "boolean": bool | None,
 }
-_ARROW = {"int": pa.int32(), "bigint": pa.int64(), "float": pa.float32(), "double": pa.float64(), "boolean": pa.bool_()}
+_ARROW = {"int": pa.int32(), "bigint": pa.int64(), "double": pa.float64(), "boolean": pa.bool_()}
 #: So many records are decoded before their values go into columns: what is made stays in the processor's cache.
 _TOGETHER = 1_000
+#: From here on a whole number may be none of a double's, which is told by its digits.
+_WHOLE = float(2**53)
 _NUMERIC = ("int", "bigint", "float", "double", "decimal")
 _NUMBER_STARTS = frozenset("-0123456789")
 _NESTED_STARTS = frozenset("{[")
@@ -102,6 +103,8 @@ def _decode(
         else:
             kind = _ARROW.get(column.type.name, pa.string())
             typed, present = _typed(values, kind)
+            if column.type.name == "double":
+                mistyped.update(pc.indices_nonzero(pc.greater_equal(pc.abs(typed), _WHOLE)).to_pylist())
             taken = 2 * present + (0 if column.type.name in _TYPED else 2 * (len(rows) - typed.null_count))
             columns.append(typed)
         quotes += taken
@@ -138,8 +141,8 @@ def _typed(values: list[Any], kind: pa.DataType) -> tuple[pa.Array, int]:
 
 
 def _as_written(column: Column) -> bool:
-    """Tell whether the column's JSON values are kept as they are written: a decimal loses nothing so."""
-    return column.type.name == "decimal" or column.format in EPOCH_FORMATS or column.format == JSON_TEXT
+    """Tell whether the column's JSON values are kept as they are written: numbers lose nothing so."""
+    return column.type.name in ("decimal", "float") or column.format in EPOCH_FORMATS or column.format == JSON_TEXT
 
 
 @lru_cache(maxsize=256)

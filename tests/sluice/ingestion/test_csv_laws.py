@@ -35,7 +35,7 @@ DIALECTS = {
 #: What records are made of, the awkward oftener than in life.
 PIECES = (
     *(b"a", b"b", b",", b",", b"\n", b"\n", b'"', b'"', b'""', b'","', b'",\n', b'\n"', b"1,2\n", b'1,"x"\n'),
-    *(b"\\N", b"\\\n", b"\\a", b'"a\nb",c\n', b'5" pipe,x\n', b'"open,1\n'),
+    *(b"\xef\xbb\xbf", b"\\N", b"\\\n", b"\\a", b'"a\nb",c\n', b'5" pipe,x\n', b'"open,1\n'),
     *(b"\r\n", b"\r", b"\\", b'\\"', b'\\",', b"\x00", b"\xff", "é".encode(), b" ", b"\n\n"),
 )  # fmt: skip
 

@@ -64,6 +64,9 @@ BOMBS: dict[str, tuple[str, int, Callable[[], bytes], str]] = {
     "short lines of a wide contract": ("csv", 300, lambda: b"c0\n" + b"1\n" * 200_000, "200000 0"),
     "objects of nothing": ("json", 300, lambda: b"[" + b"{}," * 50_000 + b"{}]", "50001 0"),
     "a value of 100 MB in an array": ("json", 1, lambda: b'[{"c0":"' + b"x" * (100 << 20) + b'"},{"c0":"z"}]', "1 1"),
+    "objects of nothing in one record": (
+        "ndjson", 1, lambda: b'{"c0":"a","u":[' + b'{"":0},' * 1_150_000 + b"0]}", "1 0",
+    ),
     "brackets": ("json", 1, lambda: b"[" * (30 << 20), "corrupt 0 0"),
     "a dictionary of one long text": ("parquet", 1, lambda: _parquet(_same(3_000, "x" * 1_000_000)), "3000 0"),
     "a dictionary that is 100 GB of rows": (
