@@ -14,6 +14,7 @@ from sluice.contracts import Contract
 from sluice.errors import DeliveryError, UnreadableFile
 from sluice.ingestion.check import Checked, check_block
 from sluice.ingestion.readers import reader_for
+from sluice.ingestion.readers.text import as_sent
 from sluice.ingestion.source import Source
 
 _SAFE = "nothing of the file was committed."
@@ -27,7 +28,7 @@ def read_checked(source: Source, contract: Contract) -> Iterator[Checked]:
     assert contract.arrival is not None
     kind = contract.arrival.format
     try:
-        blocks = reader_for(kind)(source, contract)
+        blocks = as_sent(reader_for(kind)(source, contract), contract.arrival)
         parts = (part for block in blocks for part in block.parts(contract))
         yield from ahead(lambda part: check_block(part, contract), parts)
     except DeliveryError:

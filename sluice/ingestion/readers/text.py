@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from sluice.contracts import Arrival
 from sluice.errors import UnreadableFile
 from sluice.ingestion.lines import MAX_RECORD, Oversized
-from sluice.ingestion.records import Reason, Rejected
+from sluice.ingestion.records import Block, Reason, Rejected
 from sluice.ingestion.source import Source
 
+_AS_UTF8 = ("utf-8", "utf-8-sig", "utf-16", "utf-32")
 _BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -38,6 +40,25 @@ def utf8_chunks(source: Source, arrival: Arrival) -> Iterator[bytes]:
         yield decoder.decode(b"", final=True).encode()
     except UnicodeDecodeError as error:
         raise UnreadableFile(f"{source.uri} is not {arrival.encoding}: {error}.", code="wrong_encoding") from error
+
+
+def as_sent(blocks: Iterator[Block], arrival: Arrival) -> Iterator[Block]:
+    """Yield the blocks with their records' bytes in the file's own encoding, for they were read as UTF-8.
+
+    Where a mark at its beginning says in which order a file has its bytes, they stay UTF-8.
+    """
+    encoding = codecs.lookup(arrival.encoding).name
+    if encoding in _AS_UTF8:
+        return blocks
+
+    def sent(raw: bytes) -> bytes:
+        return raw.decode().encode(encoding)
+
+    def again(block: Block) -> Block:
+        rejected = [one if one.raw is None else replace(one, raw=sent(one.raw)) for one in block.rejected]
+        return replace(block, raw=lambda rows: list(map(sent, block.raw(rows))), rejected=rejected)
+
+    return map(again, blocks)
 
 
 def too_long(oversized: Oversized, position: int) -> Rejected:
