@@ -15,41 +15,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from infra.config import PYTHON, WHEEL_PLATFORM
+from infra.imports import imported_by
 from sluice.project import FILE_NAME, Project
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "lambdas" / "requirements.lock"
 #: What is expensive to make and changes seldom.
 CACHE = ROOT / ".sluice" / "cache"
-#: What reads contracts: a function is given what was read.
-_NOT_IN_CONTRACTS = (
-    "arrival.py",
-    "bounds.py",
-    "checks.py",
-    "contract_file.py",
-    "load.py",
-    "partitions.py",
-    "spellings.py",
-    "strict_yaml.py",
-    "yaml_lines.py",
-)
-#: Parts of the library that no function runs.
-_NOT_IN_FUNCTIONS = ("cli", "generate", "__pycache__", "spark", "transforms", *_NOT_IN_CONTRACTS)
-#: What stands beside the transforms for synthesis only, and the job's script, which is shipped by itself.
-_NOT_IN_SPARK = (
-    "alike.py",
-    "bound.py",
-    "checks.py",
-    "compile.py",
-    "discover.py",
-    "declared.py",
-    "kept.py",
-    "lint.py",
-    "named.py",
-    "queries.py",
-    "spark_main.py",
-    "__pycache__",
-)
+#: What the library reads beside its modules.
+_DATA = (Path("sluice/prices.json"),)
 #: Parts of the wheels that no function loads; without them the layer stays under Lambda's 250 MiB.
 _NOT_IN_LAYER = (
     "pyarrow/libarrow_flight*",
@@ -72,12 +46,8 @@ _NOT_IN_LAYER = (
 
 def code_folder(project: Project, out: Path) -> Path:
     """Write the code that all functions share to ``out`` and return it."""
-    shutil.rmtree(out, ignore_errors=True)
-    for package in ("sluice", "lambdas"):
-        shutil.copytree(
-            ROOT / package, out / package, ignore=shutil.ignore_patterns(*_NOT_IN_FUNCTIONS, "requirements.*")
-        )
-    (out / "sluice" / "contracts" / "__init__.py").write_text((ROOT / "sluice/contracts/__init__.py").read_text())
+    handlers = list((ROOT / "lambdas").rglob("*.py"))
+    _ship(imported_by(handlers, ROOT) | {file.relative_to(ROOT) for file in handlers}, out)
     (out / FILE_NAME).write_bytes(project.to_json())
     return out
 
@@ -89,22 +59,23 @@ def spark_folder(code: Path, transforms: Iterable[Path] = ()) -> Path:
     way to the internet, take longer, and fail with the index.
     """
     out = code.with_name("spark")
-    shutil.rmtree(out, ignore_errors=True)
-    for package in ("sluice/transforms", "sluice/spark", "glue_jobs"):
-        shutil.copytree(ROOT / package, out / package, ignore=shutil.ignore_patterns(*_NOT_IN_SPARK))
-    for module in (
-        "sluice/__init__.py",
-        "sluice/errors.py",
-        "sluice/prices.json",
-        "sluice/runs.py",
-        "sluice/telling.py",
-    ):
-        shutil.copyfile(ROOT / module, out / module)
+    script = ROOT / "glue_jobs" / "spark_main.py"
+    ours = [file for file in (ROOT / "glue_jobs").rglob("*.py") if file != script]
+    declared = [file for folder in transforms for file in folder.rglob("*.py")]
+    _ship(imported_by([script, *ours, *declared], ROOT) | {file.relative_to(ROOT) for file in ours}, out)
     for folder in transforms:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(folder, out / "glue_jobs", ignore=ignored, dirs_exist_ok=True)
     shutil.copyfile(code / FILE_NAME, out / "glue_jobs" / FILE_NAME)
     return out
+
+
+def _ship(files: Iterable[Path], out: Path) -> None:
+    """Copy files of the repository, and what the library reads beside them, to ``out``, which is made anew."""
+    shutil.rmtree(out, ignore_errors=True)
+    for file in {*files, *_DATA}:
+        (out / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / file, out / file)
 
 
 def layer_folder(cache: Path) -> Path:
