@@ -77,6 +77,7 @@ def up(  # noqa: PLR0917  options of a command
         typer.echo(local.who_may(run.secret))
         for line in local.environment_lines(run.endpoint, run.secret):
             typer.echo(line)
+        typer.echo("# Contracts were read once, and buckets and tables last until it ends.")
         if detach:
             return
         code = run.process.wait()
@@ -84,16 +85,18 @@ def up(  # noqa: PLR0917  options of a command
         run.process.send_signal(signal.SIGINT)
         code = run.process.wait()
     (folder / "pid").unlink(missing_ok=True)
+    if code not in (0, -signal.SIGINT, -signal.SIGTERM):
+        typer.echo(f"The local AWS ended with {code}; its log is {folder / 'serve.log'}.", err=True)
     raise typer.Exit(0 if code in (0, -signal.SIGINT, -signal.SIGTERM) else code)
 
 
 @cli.command()
 def down(data: Data = None) -> None:
-    """End the local AWS that `sluice up` started; its state ends with it."""
+    """End the local AWS that `sluice up` started; its buckets and tables end with it."""
     from sluice.cli import local
 
     ended = local.stop(data or local.DEFAULT_DATA)
-    typer.echo("ended" if ended else "nothing was running")
+    typer.echo("ended" if ended else f"nothing was running from {(data or local.DEFAULT_DATA).resolve()}")
 
 
 @cli.command()
@@ -135,6 +138,9 @@ def status(
         bool, typer.Option("--wait", help="Return when all is accounted for and no refresh is due.")
     ] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait at most.")] = 900.0,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="1 also when a dataset's newest file brought nothing into its table.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object; docs/status.md has its keys.")
     ] = False,
@@ -149,14 +155,21 @@ def status(
     now, problems = _wait(found, timeout) if wait else ((seen := read_status(found)), seen.problems)
     if dataset and dataset not in {*now.datasets, *(table.table for table in now.derived)}:
         raise typer.BadParameter(f"There is no dataset or derived table {dataset!r}; `sluice status` lists them.")
+    if dataset:  # but for what the wait itself found
+        problems = [*(each for each in problems if each not in now.problems), *now.problems_of(dataset)]
+    if strict:
+        problems += [now.datasets[dataset].refusal] if dataset in now.datasets else [] if dataset else now.refusals
+    problems = [each for each in problems if each]
     if as_json:
-        typer.echo(json.dumps({**status_shown.as_json(now), "problems": problems, "healthy": not problems}, indent=2))
+        shown = status_shown.one_as_json(now, dataset) if dataset else status_shown.as_json(now)
+        typer.echo(json.dumps({**shown, "problems": problems, "healthy": not problems}, indent=2))
     elif dataset:
         status_shown.print_dataset(now, dataset, _console())
     else:
         status_shown.print_status(now, found, _console())
-    if problems and wait and not as_json:
-        raise CommandError("\n".join(problems), next_step="mend the cause; `sluice redrive` tries again what is dead.")
+    unsaid = [each for each in problems if each not in now.problems]
+    if unsaid and not as_json:
+        raise CommandError("\n".join(unsaid), next_step="mend the cause; `sluice redrive` tries again what is dead.")
     raise typer.Exit(1 if problems else 0)
 
 

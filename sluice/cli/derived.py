@@ -33,6 +33,13 @@ class DerivedStatus:
     failures: int = 0
     error: str = ""
 
+    @property
+    def failure(self) -> str:
+        """Return since when and why the table fails; nothing when it does not."""
+        if self.state != "failed":
+            return ""
+        return f"{self.table} failed {self.failures} times since {self.failing_since}: {self.error}"
+
 
 def read_derived(outputs: dict[str, str]) -> list[DerivedStatus]:
     """Return the state of every derived table, by name."""

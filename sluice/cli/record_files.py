@@ -41,6 +41,8 @@ class RecordFile:
     """A file that is read record by record; ``position`` says how many of its ``size`` bytes are read."""
 
     def __init__(self, path: Path, types: dict[str, str]) -> None:
+        if not path.is_file():
+            raise CommandError(f"There is no file {path}.", safe="nothing was sent.", next_step="check the path.")
         suffixes = [suffix.lower() for suffix in path.suffixes]
         self.packed = suffixes[-1:] == [".gz"]
         self.format = next(iter(suffixes[-2:-1] if self.packed else suffixes[-1:]), "")
@@ -50,8 +52,6 @@ class RecordFile:
                 safe="nothing was sent.",
                 next_step=f"give the file one of these endings, with or without .gz: {', '.join(FORMATS)}.",
             )
-        if not path.is_file():
-            raise CommandError(f"There is no file {path}.", safe="nothing was sent.", next_step="check the path.")
         self.path, self.size, self._types = path, path.stat().st_size, types
         self._raw: IO[bytes] | None = None
 

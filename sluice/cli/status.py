@@ -33,6 +33,8 @@ class DatasetStatus:
     last: float = 0.0
     #: Files that could not be read, or that still fail: address and reason, newest first.
     refused: list[tuple[str, str]] = field(default_factory=list)
+    #: Why the newest delivery that was read brought nothing into the table; nothing when it did.
+    refusal: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,18 @@ class Status:
         given_up = self.given_up
         return tuple(notice for notice in self.open_notices if notice.delivery_id not in given_up)
 
+    def problems_of(self, name: str) -> list[str]:
+        """Return what people must know of one dataset or derived table, a sentence each."""
+        letters = [each for each in self.letters if each.letter and each.letter.notice.dataset == name]
+        found = [f"{each.file} is a dead letter: {each.reason}" for each in letters]
+        found += [f"a unit of {unit.dataset} is set aside: {unit.error}" for unit in self.aside if unit.dataset == name]
+        return found + [table.failure for table in self.derived if table.table == name and table.failure]
+
+    @property
+    def refusals(self) -> list[str]:
+        """Return the datasets whose newest delivery brought nothing into its table, with why, a sentence each."""
+        return [numbers.refusal for numbers in self.datasets.values() if numbers.refusal]
+
     @property
     def problems(self) -> list[str]:
         """Return what people must know of, a sentence each; nothing when all is well."""
@@ -79,10 +93,7 @@ class Status:
             found.append(f"{commits} wake-ups of committers are dead letters; the sweep takes them up within a minute")
         if failed := self.streams.failed_batches:
             found.append(f"{len(failed)} failed batches of streams; the sweep hands them in again")
-        for table in self.derived:
-            if table.state == "failed":
-                found.append(f"{table.table} failed {table.failures} times since {table.failing_since}: {table.error}")
-        return found
+        return found + [table.failure for table in self.derived if table.failure]
 
     @property
     def open_deliveries(self) -> tuple[str, ...]:
@@ -106,19 +117,22 @@ def read_status(outputs: dict[str, str], lanes: LaneCheck | None = None) -> Stat
     settings = deployed_settings(outputs)
     versions = list(_landed(settings.landing_bucket))
     contracted = frozenset(_datasets(settings.database("bronze")))
-    names = sorted({notice.dataset for notice in versions if notice.dataset} | contracted | {UNKNOWN})
+    names = sorted(contracted | {UNKNOWN})
     ledger = Ledger(settings.ledger_table)
     with ThreadPoolExecutor(8) as pool:
         recorded = dict(zip(names, pool.map(lambda name: list(ledger.deliveries(name)), names), strict=True))
     ended = {d.delivery_id for entries in recorded.values() for d in entries if d.status in FINAL}
+    streams = read_streams(outputs, lanes)
     return Status(
-        datasets={name: _summarize(name, entries) for name, entries in recorded.items() if name != UNKNOWN or entries},
+        datasets={
+            name: _summarize(name, entries, streams) for name, entries in recorded.items() if name != UNKNOWN or entries
+        },
         contracted=contracted,
         delivered=len(versions),
         open_notices=tuple(notice for notice in versions if notice.delivery_id not in ended),
         dead_letters=_dead_letters(outputs),
         running=_running(outputs),
-        streams=read_streams(outputs, lanes),
+        streams=streams,
         derived=tuple(read_derived(outputs)),
         letters=tuple(read_dead_letters(outputs)),
         aside=tuple(units_aside(S3Store(), settings.lake)),
@@ -172,8 +186,13 @@ def _datasets(database: str) -> list[str]:
     return [table["Name"] for page in pages for table in page["TableList"]]
 
 
-def _summarize(name: str, entries: list[Delivery]) -> DatasetStatus:
+def _summarize(name: str, entries: list[Delivery], streams: StreamsStatus) -> DatasetStatus:
     found = DatasetStatus(name)
+    for shard in (shard for shard in streams.shards if shard.dataset == name):
+        found.accepted += shard.counts.accepted
+        found.quarantined += shard.counts.quarantined
+        found.reasons.update(shard.counts.reasons)
+        found.last = max(found.last, shard.counts.arrived)
     for entry in sorted(entries, key=lambda entry: -entry.at):
         found.deliveries[entry.status] += 1
         found.accepted += entry.accepted
@@ -185,6 +204,11 @@ def _summarize(name: str, entries: list[Delivery]) -> DatasetStatus:
         found.last = max(found.last, entry.at)
         if entry.error:
             found.refused.append((entry.uri, entry.error))
+    read = [entry for entry in entries if entry.status in ("committed", "rejected")]
+    newest = max(read, key=lambda entry: entry.at, default=None)
+    if newest is not None and not newest.accepted and (newest.error or newest.quarantined):
+        why = newest.error or ", ".join(f"{count:,} {reason}" for reason, count in newest.reasons.items())
+        found.refusal = f"nothing of {newest.uri}, the newest file of {name}, is in its table: {why}"
     return found
 
 

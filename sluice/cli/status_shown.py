@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,13 @@ from sluice.ledger import FINAL
 
 #: So many refused files, failed tables and dead letters are shown of each kind; ``sluice status DATASET`` shows all.
 _SHOWN = 5
+
+
+#: Why records are in quarantine, by column, with one value of each.
+_REASONS = (
+    'SELECT r.code, r."column", min(r.value) AS example, count(*) AS records FROM quarantine.{name}'
+    ' CROSS JOIN UNNEST(reasons) AS r (code, "column", value, message) GROUP BY 1, 2 ORDER BY records DESC'
+)
 
 
 def print_status(status: Status, outputs: dict[str, str], console: Console) -> None:
@@ -45,6 +53,9 @@ def print_dataset(status: Status, name: str, console: Console) -> None:
     console.print(f"{numbers.accepted:>9,} records accepted, {numbers.quarantined:,} quarantined")
     for reason, count in numbers.reasons.most_common():
         console.print(f"{count:>9,} {reason}")
+    if numbers.quarantined and name in status.contracted:
+        console.print("By column and value:")
+        console.print(f"sluice query {shlex.quote(_REASONS.format(name=name))}", highlight=False, soft_wrap=True)
     for file, error in numbers.refused:
         _line(console, error if file in error else f"{file}: {error}", "yellow")
     for each in status.letters:
@@ -52,6 +63,14 @@ def print_dataset(status: Status, name: str, console: Console) -> None:
             _line(console, _letter(each), "red")
     for unit in (unit for unit in status.aside if unit.dataset == name):
         _line(console, f"{', '.join(unit.files)} set aside as {unit.attempt}: {unit.error}", "red")
+
+
+def one_as_json(status: Status, name: str) -> dict[str, Any]:
+    """Return the state as ``as_json`` does, of one dataset or derived table where a key's entries are of one."""
+    whole = as_json(status)
+    for key, names in (("datasets", "dataset"), ("tables", "table"), ("streams", "dataset"), ("set_aside", "dataset")):
+        whole[key] = [entry for entry in whole[key] if entry[names] == name]
+    return whole
 
 
 def as_json(status: Status) -> dict[str, Any]:
@@ -96,6 +115,7 @@ def _dataset(numbers: DatasetStatus) -> dict[str, Any]:
         "dataset": numbers.name, "deliveries": dict(numbers.deliveries), "accepted": numbers.accepted,
         "quarantined": numbers.quarantined, "files_of_unknown_count": numbers.unknown_counts,
         "reasons": dict(numbers.reasons), "last": numbers.last or None,
+        "refusal": numbers.refusal or None,
         "refused": [{"file": file, "error": error} for file, error in numbers.refused],
     }  # fmt: skip
 
@@ -154,8 +174,9 @@ def _derived_table(tables: list[DerivedStatus] | tuple[DerivedStatus, ...]) -> T
 def _print_reconciliation(status: Status, console: Console) -> None:
     open_count = len(status.open_deliveries)
     ended = sum(sum(d.deliveries[s] for s in FINAL) for d in status.datasets.values())
-    sign = "=" if ended + open_count == status.delivered else "≠"
-    console.print(f"{ended:,} accounted for + {open_count:,} on their way {sign} {status.delivered:,} delivered")
+    gone = ended + open_count - status.delivered
+    sign, more = ("≠", "") if gone < 0 else ("=", f" + {gone:,} that landing no longer has" if gone else "")
+    console.print(f"{ended:,} accounted for + {open_count:,} on their way {sign} {status.delivered:,} delivered{more}")
     if status.streams.shards:
         waiting = ", ".join(status.streams.on_their_way) or "nothing"
         console.print(f"{status.streams.records:,} stream records in tables; on their way: {waiting}")
@@ -183,8 +204,8 @@ def _print_problems(status: Status, console: Console) -> None:
         what = ", ".join(unit.files[:3]) or f"{unit.records:,} records"
         _line(console, f"{unit.dataset}: {what} cannot be committed and is set aside: {unit.error}", "red")
         _line(console, f"Next: `sluice redrive` stages it again, `sluice discard {unit.attempt}` gives it up.", "red")
-    for table in [table for table in status.derived if table.state == "failed"]:
-        _line(console, f"{table.table} failed {table.failures} times since {table.failing_since}: {table.error}", "red")
+    for table in [table for table in status.derived if table.failure]:
+        _line(console, table.failure, "red")
 
 
 def _letter(each: DeadLetter) -> str:

@@ -39,7 +39,10 @@ def read_spelling(file: ContractFile, column: Column, custom: Mapping[str, Any],
             if not isinstance(value, bool):
                 file.refuse(at, f"trim: {value!r} is not allowed; allowed: true, false")
         elif not isinstance(value, list) or not value or not all(isinstance(each, str) for each in value):
-            file.refuse(at, f"{name}: {value!r} is not allowed; a list of texts is wanted (numbers between quotes)")
+            file.refuse(
+                at,
+                f"{name}: {value!r} is not allowed; a list of texts is wanted, between quotes such as 'TRUE', '1'",
+            )
     decimal, group = given.get("decimalSeparator", "."), given.get("groupSeparator", "")
     if decimal == group:
         file.refuse(at, f"decimalSeparator and groupSeparator are both {group!r}")

@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import msgspec
+from botocore.exceptions import ClientError
 
 from sluice.contracts import Contract
 from sluice.decoding import converter
+from sluice.errors import UnreadableFile
 from sluice.ingestion.source import Source, Spool
 from sluice.storage import client
 
@@ -57,6 +59,7 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
         return (not name and not self.size) or name.startswith(("_", "."))
 
 
+_GONE = ("NoSuchVersion", "NoSuchKey")
 #: Makes a notice of the plain values that an event holds.
 to_notice = converter(Notice)
 
@@ -71,10 +74,24 @@ def _pieces(notice: Notice) -> Iterator[bytes]:
     return iter(lambda: body.read(1 << 20), b"")
 
 
-def _open(notice: Notice) -> BinaryIO:
+def _get(notice: Notice, **part: str) -> Any:
+    """Return S3's answer for an object version; ``UnreadableFile`` when that is no longer there, and never will be."""
     version = {"VersionId": notice.version_id} if notice.version_id else {}
-    answer = client("s3").get_object(Bucket=notice.bucket, Key=notice.key, **version)
-    body: BinaryIO = io.BufferedReader(_Body(answer["Body"]), 1 << 20)
+    try:
+        return client("s3").get_object(Bucket=notice.bucket, Key=notice.key, **version, **part)
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") not in _GONE:
+            raise
+        raise UnreadableFile(
+            f"{notice.uri} was deleted before it was read.",
+            code="deleted",
+            safe="nothing of it was committed.",
+            next_step="upload it again, and leave it in landing: its lifecycle rule takes it away.",
+        ) from error
+
+
+def _open(notice: Notice) -> BinaryIO:
+    body: BinaryIO = io.BufferedReader(_Body(_get(notice)["Body"]), 1 << 20)
     return body
 
 
@@ -146,11 +163,7 @@ class _Ranges(io.RawIOBase):
         end = min(self.position + len(buffer), self.notice.size)
         if end <= self.position:
             return 0
-        version = {"VersionId": self.notice.version_id} if self.notice.version_id else {}
-        answer = client("s3").get_object(
-            Bucket=self.notice.bucket, Key=self.notice.key, Range=f"bytes={self.position}-{end - 1}", **version
-        )
-        data = answer["Body"].read()
+        data = _get(self.notice, Range=f"bytes={self.position}-{end - 1}")["Body"].read()
         buffer[: len(data)] = data
         self.position += len(data)
         return len(data)

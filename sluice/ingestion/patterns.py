@@ -40,6 +40,10 @@ LETTERS: dict[str, tuple[str, str]] = {
 _STRPTIME = {"yyyy": "%Y", "MMM": "%b", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
 _TOKEN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']|'", re.DOTALL)
 _DATE = ("year", "month", "day")
+_WORDS = {
+    "hour": "the hour (HH, or hh with a)", "half": "an hour of twelve (hh, h)", "noon": "AM or PM (a)",
+    "minute": "the minute (mm)", "second": "the second (ss)", "fraction": "a fraction (S)", "zone": "a zone (XXX, Z)",
+}  # fmt: skip
 _AFTER_THIRTY_DAYS = (5, 7, 10, 12)
 #: So many values tell whether a column's repeat.
 _SAMPLE = 4096
@@ -155,7 +159,7 @@ def _refuse_incomplete(text: str, parts: list[str]) -> None:
              "noon": ("half",), "zone": ("hour", "half")}  # fmt: skip
     for part, others in needs.items():
         if part in parts and not set(others) & set(parts):
-            raise ValueError(f"{text!r} is not a date format: it says the {part} and not the {others[0]}")
+            raise ValueError(f"{text!r} is not a date format: it says {_WORDS[part]} and not {_WORDS[others[0]]}")
     if {"hour", "half"} <= set(parts):
         raise ValueError(f"{text!r} says the hour twice")
 

@@ -203,6 +203,7 @@ def test_a_file_that_ends_in_the_middle_is_named(tmp_path: Path, name: str, cont
 
 
 def test_a_file_of_another_kind_and_a_missing_one_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").touch()
     with pytest.raises(CommandError, match="no format that can be sent"):
         RecordFile(tmp_path / "a.parquet", {})
     with pytest.raises(CommandError, match="There is no file"):

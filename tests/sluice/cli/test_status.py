@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -12,13 +13,14 @@ from rich.console import Console
 from sluice.cli import derived
 from sluice.cli.dead_letters import DeadLetter
 from sluice.cli.derived import DerivedStatus
-from sluice.cli.status import DatasetStatus, Status
-from sluice.cli.status_shown import as_json, print_dataset, print_status
-from sluice.cli.streams import StreamsStatus
+from sluice.cli.status import DatasetStatus, Status, _summarize
+from sluice.cli.status_shown import as_json, one_as_json, print_dataset, print_status
+from sluice.cli.streams import ShardStatus, StreamsStatus
 from sluice.cli.wait import waited_for, working
 from sluice.ingestion.aside import SetAside
 from sluice.ingestion.dead_letters import FileLetter
 from sluice.ingestion.landing import Notice
+from sluice.ledger import Delivery, ShardCounts
 
 NOTICE = Notice("landing", "orders/a[b].csv", "v1", 10)
 
@@ -155,3 +157,51 @@ def test_the_state_of_a_derived_table(
     assert found.state == expected
     if expected == "failed":
         assert (found.failing_since, found.failures, found.error) == ("2026-01-02", 1, "x")
+
+
+def delivery(at: float, status: Any, **more: Any) -> Delivery:
+    return Delivery("orders", f"d{at}", status, f"s3://landing/orders/{at:.0f}.csv", at=at, **more)
+
+
+def test_a_newest_file_that_brought_nothing_is_told_until_one_does() -> None:
+    good = delivery(1, "committed", accepted=5)
+    nothing = delivery(2, "committed", quarantined=3, reasons={"unparseable": 3})
+    broken = delivery(3, "rejected", quarantined=None, error="it is cut short")
+    assert _summarize("orders", [good], StreamsStatus()).refusal == ""
+    assert "orders/2.csv, the newest file of orders, is in its table: 3 unparseable" in (
+        _summarize("orders", [nothing, good], StreamsStatus()).refusal
+    )
+    told = _summarize("orders", [broken, nothing, good], StreamsStatus())
+    assert told.refusal.endswith("it is cut short")
+    assert state(datasets={"orders": told}).refusals == [told.refusal]
+    assert state(datasets={"orders": told}).problems == []
+    later = [delivery(4, "duplicate"), delivery(3.5, "committed", accepted=1), broken]
+    assert _summarize("orders", later, StreamsStatus()).refusal == ""
+
+
+def test_the_records_of_a_stream_are_its_datasets() -> None:
+    counts = [
+        ShardCounts("clicks/shardId-0", accepted=5, quarantined=2, arrived=9.0),
+        ShardCounts("other/shardId-0", 7),
+    ]
+    shards = tuple(ShardStatus(each.shard.partition("/")[0], each, behind=False, lag=0.0) for each in counts)
+    found = _summarize("clicks", [], StreamsStatus(shards))
+    assert (found.accepted, found.quarantined, found.last) == (5, 2, 9.0)
+    assert found.reasons == {"late": 2}
+
+
+def test_one_dataset_is_shown_alone_and_blamed_for_itself_alone() -> None:
+    both = state(letters=(letter(None),), derived=(failed(), DerivedStatus("silver.other", "up to date", 1.0)))
+    assert both.problems_of("silver.other") == []
+    assert both.problems_of("silver.orders") == [failed().failure]
+    assert both.problems_of("orders") == [f"{NOTICE.uri} is a dead letter: AccessDenied"]
+    shown = one_as_json(both, "silver.orders")
+    assert [entry["table"] for entry in shown["tables"]] == ["silver.orders"]
+    assert shown["datasets"] == []
+
+
+def test_files_that_landing_no_longer_has_are_accounted_for_apart() -> None:
+    ended = DatasetStatus("orders", Counter({"committed": 3}))
+    shown = io.StringIO()
+    print_status(state(datasets={"orders": ended}), {}, Console(file=shown, width=200))
+    assert "3 accounted for + 0 on their way = 1 delivered + 2 that landing no longer has" in shown.getvalue()

@@ -252,7 +252,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         ("decimal(5,2)", {"decimalSeparator": ",,"}, "',,' is not allowed; allowed"),
         ("boolean", {"trueValues": ["J"]}, "said together"),
         ("boolean", {"trueValues": ["J"], "falseValues": ["J"]}, "both true and false"),
-        ("boolean", {"trueValues": [1], "falseValues": [0]}, "numbers between quotes"),
+        ("boolean", {"trueValues": [1], "falseValues": [0]}, "between quotes"),
         ("string", {"trueValues": ["J"], "falseValues": ["N"]}, "trueValues is for boolean"),
         ("string", {"trim": "yes"}, "allowed: true, false"),
         ("binary", {"trim": True}, "not binary"),

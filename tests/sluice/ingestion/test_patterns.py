@@ -152,8 +152,9 @@ def test_a_date_is_what_python_strictly_reads(text: str) -> None:
     ("fmt", "said"),
     [
         ("dd/MM/yyyyy", "'yyyyy'"), ("DD/MM/YYYY", "'DD'"), ("dd/mm/yyyy", "month"), ("HH:mm", "year"),
-        ("yyyy-MM-dd 'x", "quote"), ("yyyy-MM-dd yyyy", "year twice"), ("yyyy-MM-dd hh:mm", "noon"),
-        ("yyyy-MM-dd HH:mm a", "half"), ("yyyy-MM-dd mm", "hour"), ("yyyy-MM-dd HH:ss", "minute"), ("", "year"),
+        ("yyyy-MM-dd 'x", "quote"), ("yyyy-MM-dd yyyy", "year twice"), ("yyyy-MM-dd hh:mm", "AM or PM"),
+        ("yyyy-MM-dd HH:mm a", "an hour of twelve"), ("yyyy-MM-dd mm", "hour"), ("yyyy-MM-dd HH:ss", "minute"),
+        ("", "year"),
         ("yyyy-MM-dd XXX", "hour"), ("yyyy-MM-dd HH h a", "hour twice"), ("EEE yyyy-MM-dd", "'EEE'"),
         ("yyyy-MM-dd HH:mm:ss.SSSSSSS", "'SSSSSSS'"),
     ],
