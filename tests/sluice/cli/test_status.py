@@ -181,7 +181,7 @@ def test_a_newest_file_that_brought_nothing_is_told_until_one_does() -> None:
 
 def test_the_records_of_a_stream_are_its_datasets() -> None:
     counts = [
-        ShardCounts("clicks/shardId-0", accepted=5, quarantined=2, arrived=9.0),
+        ShardCounts("clicks/shardId-0", accepted=5, quarantined=2, reasons={"late": 2}, arrived=9.0),
         ShardCounts("other/shardId-0", 7),
     ]
     shards = tuple(ShardStatus(each.shard.partition("/")[0], each, behind=False, lag=0.0) for each in counts)
