@@ -15,14 +15,26 @@ _KEPT = "localaws.body"
 _LARGEST_UNPACKED = 64 * 2**20
 
 
-def whole(environ: dict[str, Any]) -> bytes:
-    """Read the whole body and put it back; it is kept, so that who reads it next shares the same bytes."""
+def whole(environ: dict[str, Any], *, most: int | None = None) -> bytes:
+    """Read the whole body and put it back; it is kept, so that who reads it next shares the same bytes.
+
+    Raises `Refused` when it has more than ``most`` bytes.
+    """
     if _KEPT not in environ:
-        chunked = bool(environ.get("wsgi.input_terminated"))
-        environ[_KEPT] = environ["wsgi.input"].read() if chunked or environ.get("CONTENT_LENGTH") else b""
+        chunked, length = bool(environ.get("wsgi.input_terminated")), int(environ.get("CONTENT_LENGTH") or 0)
+        if most is not None and length > most:
+            raise _too_large(most)
+        read = (most + 1,) if most is not None else ()
+        environ[_KEPT] = environ["wsgi.input"].read(*read) if chunked or length else b""
+        if most is not None and len(environ[_KEPT]) > most:
+            raise _too_large(most)
     body: bytes = environ[_KEPT]
     environ["wsgi.input"] = io.BytesIO(body)
     return body
+
+
+def _too_large(most: int) -> Refused:
+    return Refused("RequestEntityTooLargeException", f"the body has more than {most} bytes")
 
 
 def unpack(environ: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -260,8 +261,7 @@ def _once(text: str, service: str) -> dict[str, str]:
     pairs = parse_qsl(text, keep_blank_values=True)
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise _refused(service, f"{ascii(twice)[:80]} is given more than once")
     return found
 

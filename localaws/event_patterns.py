@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -58,8 +59,7 @@ def parse(text: str) -> Pattern:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise InvalidPattern(f"{next(n for n in names if names.count(n) > 1)} stands twice")
+        raise InvalidPattern(f"{Counter(name for name, _ in pairs).most_common(1)[0][0]} stands twice")
     return found
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import parse_form_data
 
 from localaws.context import Context
@@ -25,6 +26,8 @@ from localaws.refusals import Refused
 from localaws.signatures import Caller, known_key, path_style, signing_key
 
 _SCOPE = re.compile(r"([^\s,/]+)/(\d{8})/([a-z0-9-]+)/s3/aws4_request")
+#: What a form may hold before it is known whose policy it brings.
+_MOST_BYTES, _MOST_FIELDS_BYTES, _MOST_PARTS = 256 * 2**20, 2**20, 100
 #: Fields that no condition of the policy has to name.
 _FREE = {"file", "policy", "signature", "x-amz-signature", "awsaccesskeyid"}
 #: Fields that become headers of the object; the rest only say how to answer.
@@ -49,7 +52,14 @@ def admit(
     Returns who signed the policy, and how to answer. Raises `Refused`.
     """
     bucket = path_style(environ).lstrip("/").partition("/")[0]
-    _, form, files = parse_form_data(environ, silent=False)
+    try:
+        _, form, files = parse_form_data(
+            environ, silent=False, max_content_length=_MOST_BYTES, max_form_memory_size=_MOST_FIELDS_BYTES,
+            max_form_parts=_MOST_PARTS,
+        )  # fmt: skip
+    except (RequestEntityTooLarge, ValueError) as error:
+        what = f"{_MOST_BYTES} bytes, {_MOST_PARTS} fields and {_MOST_FIELDS_BYTES} bytes in these"
+        raise Refused("EntityTooLarge", f"The form is broken, or has more than {what}.", service="s3") from error
     fields = {name.lower(): value for name, value in form.items()}
     if len(fields) != len(list(form.items(multi=True))) or len(list(files.items(multi=True))) > 1:
         _refuse("InvalidArgument", "A form field is given more than once.")

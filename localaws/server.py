@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -202,8 +203,12 @@ class LocalAws:
         return "404 Not Found", {"error": "NotFound", "message": f"{method} {gate.OWN}{path} is not served"}
 
 
-class _OwnFile(logging.FileHandler):
-    """A log that is never written through a link."""
+#: Whoever is refused writes a line: so much of them is kept, and once as much from before.
+_LOG_BYTES = 32 * 2**20
+
+
+class _OwnFile(RotatingFileHandler):
+    """A log that is never written through a link, and of which not more than two pieces are kept."""
 
     def _open(self) -> Any:
         return os.fdopen(folders.open_for_writing(Path(self.baseFilename), append=True), "a", encoding="utf-8")
@@ -211,7 +216,7 @@ class _OwnFile(logging.FileHandler):
 
 def _log_to(path: Path, context: Context) -> None:
     """Send what localaws and werkzeug log to a file, not to the terminal."""
-    handler = _OwnFile(path, delay=False)
+    handler = _OwnFile(path, maxBytes=_LOG_BYTES, backupCount=1)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     loggers = [logging.getLogger(name) for name in ("localaws", "werkzeug")]
     before = [(logger.level, logger.propagate) for logger in loggers]

@@ -11,6 +11,7 @@ import functools
 import hashlib
 import hmac
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,9 @@ from localaws.refusals import Refused
 #: How far a client's clock may be off, in seconds.
 _SKEW = 15 * 60
 _LONGEST_PRESIGNED = 7 * 24 * 3600
+_HASH = re.compile("[0-9a-f]{64}")
+#: So many bytes of a body are read before it is known who sends it: no service but S3 takes more at once.
+_UNHASHED = 64 * 2**20
 _UNSIGNED = "UNSIGNED-PAYLOAD"
 _UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 _AUTH_PARAMETERS = ("X-Amz-", "AWSAccessKeyId", "Expires", "Signature")
@@ -69,11 +73,11 @@ def verify(ctx: Context, environ: dict[str, Any]) -> Caller:
     """Return who signed the request in ``environ``; its body is read, and put back. Raises `Refused`."""
     headers = {name.lower(): value for name, value in environ[HEADERS]}
     query = urlsplit(environ[TARGET]).query
-    names = [name for name, _ in parse_qsl(query, keep_blank_values=True)]
+    names = Counter(name for name, _ in parse_qsl(query, keep_blank_values=True))
     presigned = [name for name in ("X-Amz-Signature", "Signature") if name in names]
     if ("authorization" in headers) + len(presigned) > 1:
         raise Refused("InvalidArgument", "Only one auth mechanism is allowed in a request.")
-    if doubled := sorted({name for name in names if name.startswith(_AUTH_PARAMETERS) and names.count(name) > 1}):
+    if doubled := sorted({name for name in names if name.startswith(_AUTH_PARAMETERS) and names[name] > 1}):
         raise Refused("AuthorizationQueryParametersError", f"{doubled[0]} is given more than once.")
     if presigned == ["Signature"] and "AWSAccessKeyId" in names:
         return _verify_v2(ctx, environ, headers, query)
@@ -92,6 +96,8 @@ def verify(ctx: Context, environ: dict[str, Any]) -> Caller:
             "Check your AWS Secret Access Key and signing method.",
             service=claim.service,
         )
+    if _HASH.fullmatch(payload):  # only now: who has signed nothing is not worth the memory
+        _check_hash(claim, payload, environ)
     if payload in signed_chunks.KINDS:
         chain = signed_chunks.Chain(secret, claim.time, claim.scope, claim.signature)
         signed_chunks.check(body.whole(environ), payload, headers.get("x-amz-decoded-content-length"), chain)
@@ -207,7 +213,7 @@ def _check_signed(claim: _Claim, headers: Mapping[str, str]) -> None:
 
 
 def _payload(claim: _Claim, environ: dict[str, Any], headers: Mapping[str, str], query: Mapping[str, str]) -> str:
-    """Return what stands for the body in what is signed, compared with the body itself where it is its hash."""
+    """Return what stands for the body in what is signed: what the request says of it, or the hash of a small one."""
     given = headers.get("x-amz-content-sha256")
     if claim.service == "s3":
         if claim.expires is not None:
@@ -218,18 +224,24 @@ def _payload(claim: _Claim, environ: dict[str, Any], headers: Mapping[str, str],
             )
         if given in {_UNSIGNED, _UNSIGNED_TRAILER, *signed_chunks.KINDS}:
             return given
-        if re.fullmatch("[0-9a-f]{64}", given) is None:
+        if _HASH.fullmatch(given) is None:
             message = (
                 "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
                 f"{', '.join(signed_chunks.KINDS)} or a valid sha256 value."
             )
             raise Refused("InvalidArgument", message, service="s3")
-    hashed = hashlib.sha256(body.whole(environ)).hexdigest()
-    if given is not None and given != hashed:
+    elif given is not None and _HASH.fullmatch(given) is None:
+        message = "The x-amz-content-sha256 header is not the hash of the body."
+        raise Refused("SignatureDoesNotMatch", message, service=claim.service)
+    return given or hashlib.sha256(body.whole(environ, most=_UNHASHED)).hexdigest()
+
+
+def _check_hash(claim: _Claim, given: str, environ: dict[str, Any]) -> None:
+    """Refuse a body that is not the one whose hash was signed."""
+    if hashlib.sha256(body.whole(environ)).hexdigest() != given:
         code = "XAmzContentSHA256Mismatch" if claim.service == "s3" else "SignatureDoesNotMatch"
         message = "The provided 'x-amz-content-sha256' header does not match what was computed."
         raise Refused(code, message, service=claim.service)
-    return hashed
 
 
 # ---- what is signed

@@ -6,6 +6,7 @@ import sqlglot
 from sqlglot.tokenizer_core import TokenType
 
 from localaws.athena.errors import QueryFailed
+from localaws.athena.parser import parse_statements
 
 
 def with_parameters(sql: str, parameters: list[str]) -> str:
@@ -31,6 +32,6 @@ def with_parameters(sql: str, parameters: list[str]) -> str:
 def _check_literal(parameter: str) -> None:
     """Refuse a parameter that is more than one expression: it would change the statement around it."""
     try:
-        sqlglot.parse_one(f"SELECT ({parameter}\n)", read="trino")  # the new line ends a comment
+        parse_statements(f"SELECT ({parameter}\n)")  # the new line ends a comment
     except sqlglot.errors.SqlglotError:
         raise QueryFailed("INVALID_PARAMETER_USAGE", f"line 1:1: {parameter!r} is not an SQL literal") from None

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from sqlglot import exp
 from sqlglot.dialects.athena import Athena
 from sqlglot.dialects.trino import Trino
+from sqlglot.errors import ParseError
 from sqlglot.parsers.athena import AthenaTrinoParser
 from sqlglot.tokenizer_core import TokenType
 
@@ -36,8 +37,13 @@ def decimal_literal(self: Any, this: exp.Literal, to: exp.DataType) -> exp.Expr:
     )
 
 
+#: The parser tries one way after the other, and each level of ROW(…), ARRAY[…] or DATE(…) doubles them: so often it may
+#: step from one token to another, and so often more for each token. Statements of people take about one step a token.
+_STEPS, _STEPS_PER_TOKEN = 20_000, 20
+
+
 class AthenaParser(AthenaTrinoParser):
-    """Notes on every node that a function's call became which call it was (``CALL``)."""
+    """Notes on every node that a function's call became which call it was (``CALL``); ends with what has no end."""
 
     TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Any]] = {
         **AthenaTrinoParser.TYPE_LITERAL_PARSERS,
@@ -47,6 +53,18 @@ class AthenaParser(AthenaTrinoParser):
     def __init__(self) -> None:
         super().__init__(dialect=Trino())
         self._calls: list[list[Any] | None] = []
+        self._steps_left = 0
+
+    def parse(self, raw_tokens: list[Any], sql: str) -> list[exp.Expr | None]:
+        """Parse as sqlglot does; ``ParseError`` also when it takes too many steps."""
+        self._steps_left = _STEPS + _STEPS_PER_TOKEN * len(raw_tokens)
+        return super().parse(raw_tokens, sql)
+
+    def _advance(self, times: int = 1) -> None:
+        self._steps_left -= 1
+        if self._steps_left < 0:
+            raise ParseError("the statement is nested in more ways than can be read")
+        super()._advance(times)
 
     def _parse_function_call(self, *args: Any, **kwargs: Any) -> exp.Expr | None:
         name, following, before = self._curr, self._next, self._index

@@ -100,6 +100,9 @@ def _measured(connection: duckdb.DuckDBPyConnection, audited: Audited, check: Co
         yield Failure(check.name, f"cannot be computed: {said(error)}", (), check.severity)
         return
     found = rows[0][0] if rows else None
+    if isinstance(found, list | dict | tuple):
+        yield Failure(check.name, "cannot be computed: it gives more than one value", (), check.severity)
+        return
     if found is None or not _holds(connection, found, check.operator, check.operand):
         yield Failure(check.name, f"found {found}, {check.operator} {check.operand}", (), check.severity)
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
+from sqlglot.dialects.athena import Athena
+from sqlglot.errors import ParseError, SqlglotError
+from sqlglot.parsers.athena import AthenaTrinoParser
 
 from sluice.contracts.patterns import common_pattern
 from sluice.telling import TELLING
@@ -21,6 +23,8 @@ from sluice.telling import TELLING
 LONGEST, DEEPEST, MOST_RELATIONS = 20_000, 100, 200
 #: How many times longer than the longest text that it is given a text may become.
 MOST_GROWTH = 1_000
+#: Queries of people take about one step a token.
+_STEPS, _STEPS_PER_TOKEN = 20_000, 20
 _CTE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 #: Stand for ``{table}`` and ``{previous}`` while the text is parsed.
 _STAND_INS = {"{table}": "sluice_audited", "{previous}": "sluice_previous"}
@@ -62,6 +66,21 @@ _TYPES = {
 ALLOWED_FUNCTIONS: tuple[str, ...] = tuple(sorted({*_FUNCTIONS.values(), "cast", "try_cast", "case", "if"}))
 
 
+class _Parser(AthenaTrinoParser):
+    """Athena's parser that ends: each level of ROW(…) or DATE(…) doubles the ways that it tries one after the other."""
+
+    def parse(self, raw_tokens: list[Any], sql: str) -> list[exp.Expr | None]:
+        """Parse as sqlglot does; ``ParseError`` also when it takes too many steps from token to token."""
+        self._steps_left = _STEPS + _STEPS_PER_TOKEN * len(raw_tokens)
+        return super().parse(raw_tokens, sql)
+
+    def _advance(self, times: int = 1) -> None:
+        self._steps_left -= 1
+        if self._steps_left < 0:
+            raise ParseError("it is nested in more ways than can be read")
+        super()._advance(times)
+
+
 class RefusedQuery(ValueError):
     """A declared query is more than it may be; the message says what and what is allowed."""
 
@@ -95,7 +114,7 @@ def declared_query(text: str, contracted: Collection[str]) -> DeclaredQuery:
     for placeholder, stand_in in _STAND_INS.items():
         text = text.replace(placeholder, stand_in)
     try:
-        found = [tree for tree in sqlglot.parse(text, read="athena") if tree is not None]
+        found = [tree for tree in _Parser(dialect="trino").parse(Athena().tokenize(text), text) if tree is not None]
     except (SqlglotError, RecursionError) as error:
         raise RefusedQuery(f"it is not a query in Athena's SQL: {str(error).splitlines()[0]}") from None
     if len(found) != 1:

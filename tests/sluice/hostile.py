@@ -92,6 +92,9 @@ HOSTILE = (
     "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n FROM r) SELECT count(*) FROM r",
     "SELECT count(*) FROM range(1000000000000)",
     "SELECT sleep_ms(100)",
+    "SELECT " + "DATE(" * 16 + "1" + ")" * 16,
+    "SELECT " + "ROW(" * 40 + "1" + ")" * 40,
+    "SELECT " + "ARRAY[" * 40 + "1" + "]" * 40,
 )  # fmt: skip
 SECRET = "the-canary-sings"
 
