@@ -198,6 +198,7 @@ _PYTHON: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     "format_datetime": (formats.format_datetime, [_MOMENT, _TEXT], _TEXT),
     "date_format": (formats.date_format, [_MOMENT, _TEXT], _TEXT),
     "date_parse": (formats.date_parse, [_TEXT, _TEXT], _MOMENT),
+    "from_utf8": (lambda data: data.decode("utf-8", "replace"), ["BLOB"], _TEXT),
     "json_extract_scalar": (_json_extract_scalar, [_TEXT, _TEXT], _TEXT),
     "json_extract": (_json_extract, [_TEXT, _TEXT], _TEXT),
     "json_parse": (_json_parse, [_TEXT], _TEXT),

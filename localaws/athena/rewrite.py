@@ -305,7 +305,7 @@ _RULES: dict[type, Rule] = {
     exp.Hex: lambda node: call("hex", node.this.copy()),
     exp.Unhex: lambda node: call("unhex", node.this.copy()),
     exp.Encode: lambda node: call("encode", node.this.copy()),
-    exp.Decode: lambda node: call("decode", node.this.copy()),
+    exp.Decode: lambda node: call("athena_from_utf8", node.this.copy()),
     exp.MD5Digest: _digest("md5"),
     exp.SHA2Digest: _sha,
     exp.FromISO8601Date: lambda node: cast(node.this.copy(), "DATE"),

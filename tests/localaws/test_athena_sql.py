@@ -104,6 +104,7 @@ CASES = [
     ("SELECT regexp_replace('a-b-c', '-'), regexp_replace('ab', '(a)(b)', '$2$1'), regexp_like('abc', 'a(?:b)')", "varchar, varchar, boolean", "abc, ba, true"),
     ("SELECT substr('hello', 0), substr('hello', -3), substr('hello', 2, 3), strpos('hello', 'l'), length('Zoë')", "varchar, varchar, varchar, bigint, bigint", ", llo, ell, 3, 3"),
     ("SELECT 'a' || NULL, concat('a', NULL), split('a,b', ',')[2], split_part('a,b', ',', 3)", "varchar, varchar, varchar, varchar", "NULL, NULL, b, NULL"),
+    ("SELECT from_utf8(from_hex('61FF62')), from_utf8(from_hex('C3A9')), from_utf8(NULL)", "varchar, varchar, varchar", "a\ufffdb, é, NULL"),
     ("SELECT lpad('7', 3, '0'), upper('ä'), trim(' a '), reverse('ab'), replace('aba', 'a', 'x'), to_hex(md5(to_utf8('a')))", "varchar, varchar, varchar, varchar, varchar, varchar", "007, Ä, a, ba, xbx, 0CC175B9C0F1B6A831C399E269772661"),
     ("SELECT to_utf8('ab'), true, url_extract_host('https://x.org/a?b=1'), url_extract_parameter('https://x.org/a?b=1&c=%20', 'b')", "varbinary, boolean, varchar, varchar", "61 62, true, x.org, 1"),
     ("SELECT trim('\t a \n'), ltrim(' a'), rtrim('a '), trim(BOTH 'x' FROM 'xax')", "varchar, varchar, varchar, varchar", "a, a, a, a"),
