@@ -234,6 +234,8 @@ class _Reader(ContractFile):
                     (*at, "logicalType"),
                     f"an {prop.logicalType} is kept as its JSON text: physicalType string, without properties or items",
                 )
+            if "format" in options:
+                self.refuse((*at, "logicalTypeOptions", "format"), "a format is for date and timestamp columns")
             spelled_as: str | tuple[str, ...] | None = JSON_TEXT
         else:
             spelled_as = self._format(options, kind, (*at, "logicalTypeOptions", "format"))
@@ -257,9 +259,9 @@ class _Reader(ContractFile):
 
     def _format(self, options: dict[str, Any], kind: ColumnType, at: Place) -> str | tuple[str, ...] | None:
         """Take the format out of ``options``; one that no value could have, or that could not act, is refused."""
-        spelled = options.pop("format", None)
-        if spelled is None:
+        if "format" not in options:
             return None
+        spelled = options.pop("format")
         if kind.name not in ("date", "timestamp"):
             self.refuse(at, f"a format is for date and timestamp columns, not {kind}")
         if kind.name == "timestamp" and isinstance(spelled, str) and spelled in EPOCH_FORMATS:
@@ -317,6 +319,8 @@ class _Reader(ContractFile):
                     values[name] = read_bound(values[name], kind)
             except (ValueError, TypeError, OverflowError) as error:
                 self.refuse((*at, "logicalTypeOptions", option), str(error))
+        if prop.enum == []:
+            self.refuse((*at, "enum"), "an enum lists no value")
         if prop.enum:
             values["allowed"] = tuple(self.written((*at, "enum", n, "value")) for n in range(len(prop.enum)))
         self._refuse_unlike(values, kind, at)
@@ -351,7 +355,7 @@ class _Reader(ContractFile):
         return refuse
 
     def _sort_order(self, custom: dict[str, Any], names: list[str], at: Place) -> tuple[str, ...]:
-        order = custom.get("sortOrder") or []
+        order = custom.get("sortOrder", [])
         here = (*at, "customProperties")
         if not isinstance(order, list):
             self.refuse(here, f"{order!r} is not allowed; sortOrder is a list of columns")

@@ -11,7 +11,8 @@ from sluice.errors import CommandError, DeliveryError
 
 def test_one_batch_that_cannot_be_handed_in_again_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "no such function"}}, "Invoke")
-    fates = {"a": gone, "b": DeliveryError("s3://lake/b is no failed batch of a stream"), "c": "failed", "d": "arrived"}
+    other = DeliveryError("s3://lake/b is no failed batch of a stream")
+    fates: dict[str, str | Exception] = {"a": gone, "b": other, "c": "failed", "d": "arrived"}
     asked: list[str] = []
 
     def retry(_: str, key: str) -> str:
