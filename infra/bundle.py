@@ -24,13 +24,13 @@ CACHE = ROOT / ".sluice" / "cache"
 #: What reads contracts: a function is given what was read.
 _NOT_IN_CONTRACTS = (
     "arrival.py",
-    "bounds.py",
     "checks.py",
     "contract_file.py",
     "load.py",
     "partitions.py",
     "spellings.py",
     "strict_yaml.py",
+    "value_rules.py",
     "yaml_lines.py",
 )
 #: Parts of the library that no function runs.

@@ -39,11 +39,12 @@ def places(value: Any, found: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
 def load(text: str | bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "it.yaml").write_bytes(text.encode() if isinstance(text, str) else text)
+        said = ""
         try:
             load_contracts([Path(folder)])
         except ContractError as error:
-            # One file alone: no other can declare its table, and only a derived table's columns meet DuckDB.
-            assert re.match(r".+/it\.yaml:[0-9]+: .+: .", error.what, re.DOTALL), error.what
+            said = error.what
+    assert not said or re.match(r".+/it\.yaml:[0-9]+: .+: .", said, re.DOTALL), said
 
 
 @given(st.integers(0, len(TEXTS) - 1), st.integers(0, 2**32), st.integers(1, 2))
@@ -72,11 +73,12 @@ def test_a_contract_with_other_characters_is_read_or_refused(which: int, seed: i
 
 #: What YAML has beside plain values, and what stands for no value.
 PIECES = (
-    "!!bool maybe", '!!int ""', "!!float ''", "!!null x", "!!int 0x1F", "!!str", "!x y", "! 1", "!<a b> c", "!%ff", "<<",
-    "{<<: [{a: 1}, {a: 2}]}", "{<<: 1}", "[<<]", "&a", "*a", "&a [*a]", "{a: &b {}, <<: [*b, *b]}", '"\\ud800"', '"\\0"',
-    '"\\UFFFFFFFF"', '"\\x"', "1.0e+400", "-1.0e+999", "9" * 5_000, "-0", "0.", "1.", ".nan", ".inf", "~", "'", '"', "|",
-    ">-9", "? a", "- a", "%YAML 1.1", "---", "...", "\x01", "\ufeff", "\u2028", "\t", "[", "}", "{}", "[]", "0", '""', "true",
-    "{? [a] : b}", "@", "`", "#", ": :", "{a, b}", "[a: b]", "2**63", "9223372036854775808", "1.0e+38",
+    "!!bool maybe", '!!int ""', "!!float ''", "!!null x", "!!int 0x1F", "!!str", "!x y", "! 1", "!<a b> c", "!%ff",
+    "<<", "{<<: [{a: 1}, {a: 2}]}", "{<<: 1}", "[<<]", "&a", "*a", "&a [*a]", "{a: &b {}, <<: [*b, *b]}",
+    '"\\ud800"', '"\\0"', '"\\UFFFFFFFF"', '"\\x"', "1.0e+400", "-1.0e+999", "9" * 5_000, "-0", "0.", "1.", ".nan",
+    ".inf", "~", "'", '"', "|", ">-9", "? a", "- a", "%YAML 1.1", "---", "...", "\x01", "\ufeff", "\u2028", "\t",
+    "[", "}", "{}", "[]", "0", '""', "true", "{? [a] : b}", "@", "`", "#", ": :", "{a, b}", "[a: b]", "2**63",
+    "9223372036854775808", "1.0e+38",
 )  # fmt: skip
 
 

@@ -98,7 +98,7 @@ def test_what_would_be_dropped_or_changed_is_refused_with_file_and_line(
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "things.yaml"
     file.write_bytes(b"a: 1\nb: \xff\n")
-    with pytest.raises(ContractError, match="things.yaml:2: contract: not UTF-8"):
+    with pytest.raises(ContractError, match=r"things\.yaml:2: contract: not UTF-8"):
         load_contract(file)
 
 
