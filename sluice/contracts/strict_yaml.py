@@ -28,7 +28,8 @@ class _Loader(yaml.SafeLoader):
         event = cast(Any, self).peek_event()  # the stubs do not type it
         problem = ""
         if getattr(event, "tag", None) is not None:
-            problem = f"the tag {event.tag!r} is not allowed; a value is what it looks like, and text between quotes"
+            spelled = event.tag.replace("tag:yaml.org,2002:", "!!")
+            problem = f"the tag {spelled!r} is not allowed; a value is what it looks like, and text between quotes"
         if self.depth == DEEPEST:
             problem = f"it is nested more than {DEEPEST} levels deep"
         if problem:

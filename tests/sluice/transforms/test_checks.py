@@ -42,7 +42,7 @@ def test_the_age_of_the_newest_value_is_measured_in_seconds() -> None:
         (Rules(exclusive_maximum="0.1"), "double", "0.1", "0.09"),
         (Rules(minimum="9007199254740993"), "bigint", "9007199254740992", "9007199254740993"),
         (Rules(maximum="1e37"), "decimal(38,0)", f"{10**37 + 1}", f"{10**37}"),
-        (Rules(maximum="1.0e-60"), "decimal(38,38)", "0." + "0" * 37 + "1", "0." + "0" * 38),
+        (Rules(maximum="1.0e-60"), "decimal(38,20)", "0." + "0" * 19 + "1", "0." + "0" * 20),
         (Rules(minimum="0.005"), "decimal(4,2)", "0.00", "0.01"),
         (Rules(allowed=("1.5",)), "decimal(4,2)", "1.51", "1.50"),
         (Rules(allowed=("1e2", "007")), "double", "8.0", "7.0"),
