@@ -8,12 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from sluice.cli.deployment import client, deployed_settings
 from sluice.cli.lanes import LaneCheck, Look, Reading, readings
-from sluice.errors import CommandError
+from sluice.errors import CommandError, DeliveryError
 from sluice.ingestion.failed_batches import FAILED_BATCHES, retry_batch
 from sluice.ingestion.stage import staging_prefix
 from sluice.ledger import Ledger, ShardCounts
+from sluice.runs import shortened
 from sluice.storage import split
 
 #: Kinesis may answer with no records although more follow: so often it is asked again.
@@ -85,7 +88,15 @@ def redrive_batches(outputs: dict[str, str]) -> int:
     """Hand every failed batch to its function again; return how many arrived. Each record is still committed once."""
     bucket, redriven, failed = outputs["LakeBucketName"], 0, list[str]()
     for key in list(_objects(bucket, FAILED_BATCHES)):
-        fate = retry_batch(bucket, key)
+        try:
+            fate = retry_batch(bucket, key)
+        except (
+            ClientError,
+            BotoCoreError,
+            DeliveryError,
+        ) as error:  # of this batch, or of its function: the others do not wait for it
+            failed.append(f"s3://{bucket}/{key} ({shortened(f'{type(error).__name__}: {error}')})")
+            continue
         redriven += fate == "arrived"
         if fate == "failed":
             failed.append(f"s3://{bucket}/{key}")

@@ -13,6 +13,7 @@ from open_data_contract_standard.model import OpenDataContractStandard, Server
 from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.model import FILE_FORMATS, STREAM_FORMATS, Arrival
 from sluice.decoding import converter
+from sluice.runs import shortened
 
 _FILE_KEYS = {
     "header": "header",
@@ -49,6 +50,8 @@ _SEES_EXTRA = ("csv", "parquet")
 _NO_ENCODINGS = ("idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape")
 #: What a contract says for no quote or escape character.
 _NO_MARK = "none"
+#: More than any dataset has in a day; the cost of what is expected is told before it comes.
+_MOST_PER_DAY = 1e15
 _NOT_LATE = "lateness is for datasets that arrive by stream"
 
 
@@ -79,7 +82,7 @@ def read_arrival(
     }
     index = next((i for i, c in enumerate(odcs.customProperties or []) if c.property == "arrival"), 0)
     at: Place = ("customProperties", index, "value")
-    given = custom.get("arrival") or {}
+    given = custom.get("arrival", {})
     values |= _properties(file, given, keys, columns, at)
     _refuse_idle(file, server, given, at)
     try:
@@ -136,8 +139,9 @@ def _properties(
     if not _is_encoding(values.get("encoding", "utf-8")):
         file.refuse((*at, "encoding"), f"{values['encoding']!r} is not an encoding that Python knows")
     for key in ("expected_files_per_day", "expected_rows_per_day"):
-        if not isinstance(values.get(key, 0), int | float) or values.get(key, 0) < 0:
-            file.refuse(at, f"{key}: {values[key]!r} is not a number of at least 0")
+        value = values.get(key, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST_PER_DAY:
+            file.refuse(at, f"{key}: {shortened(repr(value))} is not a number from 0 to {_MOST_PER_DAY:g}")
     return values
 
 

@@ -32,15 +32,19 @@ class ContractFile:
         self.root: yaml.Node | None
         self.raw: Any
         try:
-            self.root, self.raw = load_yaml(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            self.root, self.raw = load_yaml(text)
         except UnicodeDecodeError as error:
-            raise self._error(f"{path}:1: contract: not UTF-8: {error}.") from error
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise self._error(f"{path}:{line}: contract: not UTF-8: {error}.") from error
+        except yaml.reader.ReaderError as error:  # a character that no YAML has
+            line = text.count("\n", 0, error.position) + 1
+            what = f"the character {error.character:#x} is not allowed"
+            raise self._error(f"{path}:{line}: contract: not YAML: {what}.") from error
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = mark.line + 1 if mark else 1
             raise self._error(f"{path}:{line}: contract: not YAML: {getattr(error, 'problem', error)}.") from error
-        except ValueError as error:  # a number that is none
-            raise self._error(f"{path}:1: contract: not YAML: {error}.") from error
 
     @staticmethod
     def _error(what: str) -> ContractError:

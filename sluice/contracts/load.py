@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import msgspec
-import pyarrow as pa
 from open_data_contract_standard.model import (
     CustomProperty,
     OpenDataContractStandard,
@@ -19,20 +18,18 @@ from open_data_contract_standard.model import (
 from pydantic import BaseModel, ValidationError
 
 from sluice.contracts.arrival import read_arrival
-from sluice.contracts.bounds import read_bound
 from sluice.contracts.checks import read_checks
 from sluice.contracts.contract_file import ContractFile, Place
-from sluice.contracts.model import JSON_TEXT, Column, Contract, Rules
+from sluice.contracts.model import JSON_TEXT, Column, Contract
 from sluice.contracts.partitions import read_partitioning
-from sluice.contracts.patterns import common_pattern
 from sluice.contracts.rules import Refuse, read_rules
 from sluice.contracts.spellings import SPELLINGS, TWO_DIGIT_YEARS, read_spelling, read_two_digit_years
 from sluice.contracts.types import ColumnType, parse_type
+from sluice.contracts.value_rules import PLACES, read_value_rules
 from sluice.errors import ContractError
-from sluice.ingestion.check import literal
-from sluice.ingestion.convert import arrow_type, convert
 from sluice.ingestion.patterns import has_time, pattern_of
 from sluice.ingestion.texts import EPOCH_FORMATS
+from sluice.ingestion.trial import cannot_run
 from sluice.transforms.bound import unbound_checks
 
 DATABASES = ("bronze", "silver", "gold")
@@ -157,7 +154,16 @@ class _Reader(ContractFile):
             retention_days=self._retention(sla),
             file=str(self.path),
         )
+        self._refuse_idle_rules(contract, at)
         return contract
+
+    def _refuse_idle_rules(self, contract: Contract, at: Place) -> None:
+        """Refuse rules that cannot run: they would reject every file, whatever is in it."""
+        if (failing := cannot_run(contract)) is None:
+            return
+        column, rule, error = failing
+        here = (*at, "properties", contract.columns.index(contract.column(column.name)), *PLACES.get(rule, ()))
+        self.refuse(here, f"it cannot be checked of a {column.type}: {type(error).__name__}: {error}")
 
     def _service_levels(self, odcs: OpenDataContractStandard) -> dict[str | None, ServiceLevelAgreementProperty]:
         found: dict[str | None, ServiceLevelAgreementProperty] = {}
@@ -235,6 +241,8 @@ class _Reader(ContractFile):
                     (*at, "logicalType"),
                     f"an {prop.logicalType} is kept as its JSON text: physicalType string, without properties or items",
                 )
+            if "format" in options:
+                self.refuse((*at, "logicalTypeOptions", "format"), "a format is for date and timestamp columns")
             spelled_as: str | tuple[str, ...] | None = JSON_TEXT
         else:
             spelled_as = self._format(options, kind, (*at, "logicalTypeOptions", "format"))
@@ -247,7 +255,7 @@ class _Reader(ContractFile):
             header=prop.physicalName or prop.name,
             format=spelled_as,
             classification=prop.classification,
-            rules=self._rules(prop, options, kind, at),
+            rules=read_value_rules(self, prop, options, kind, at),
         )
         here = (*at, "customProperties")
         return msgspec.structs.replace(
@@ -258,9 +266,9 @@ class _Reader(ContractFile):
 
     def _format(self, options: dict[str, Any], kind: ColumnType, at: Place) -> str | tuple[str, ...] | None:
         """Take the format out of ``options``; one that no value could have, or that could not act, is refused."""
-        spelled = options.pop("format", None)
-        if spelled is None:
+        if "format" not in options:
             return None
+        spelled = options.pop("format")
         if kind.name not in ("date", "timestamp"):
             self.refuse(at, f"a format is for date and timestamp columns, not {kind}")
         if kind.name == "timestamp" and isinstance(spelled, str) and spelled in EPOCH_FORMATS:
@@ -279,64 +287,6 @@ class _Reader(ContractFile):
                 self.refuse(at, f"{each!r} says a time, and a date has none")
         return spelled if isinstance(spelled, str) else tuple(given)
 
-    def _rules(self, prop: SchemaProperty, options: dict[str, Any], kind: ColumnType, at: Place) -> Rules:
-        fields = {
-            "pattern": "pattern",
-            "minimum": "minimum",
-            "maximum": "maximum",
-            "exclusiveMinimum": "exclusive_minimum",
-            "exclusiveMaximum": "exclusive_maximum",
-            "minLength": "min_length",
-            "maxLength": "max_length",
-        }
-        values: dict[str, Any] = {}
-        for option, value in options.items():
-            here = (*at, "logicalTypeOptions", option)
-            self.one_of(option, ("format", *fields), here)
-            if option.endswith("Length"):
-                if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-                    self.refuse(here, f"{value!r} is not allowed; a whole number of at least 0 is wanted")
-                values[fields[option]] = value
-            else:
-                values[fields[option]] = self.written(here)
-        if "pattern" in values:
-            try:
-                common_pattern(values["pattern"])
-            except ValueError as error:
-                self.refuse(
-                    (*at, "logicalTypeOptions", "pattern"),
-                    f"not a regular expression that every engine reads alike: {error}",
-                )
-        textual = {"pattern", "min_length", "max_length"} & values.keys()
-        if textual and kind.name != "string":
-            self.refuse((*at, "logicalTypeOptions"), f"pattern and length are for string columns, not {kind}")
-        if kind.name in ("string", "boolean", "binary") and {k for k in values if "imum" in k}:
-            self.refuse((*at, "logicalTypeOptions"), f"minimum and maximum are not for {kind} columns")
-        for option, name in fields.items():
-            try:
-                if name in values and "imum" in name:
-                    values[name] = read_bound(values[name], kind)
-            except (ValueError, TypeError, OverflowError) as error:
-                self.refuse((*at, "logicalTypeOptions", option), str(error))
-        if prop.enum:
-            values["allowed"] = tuple(self.written((*at, "enum", n, "value")) for n in range(len(prop.enum)))
-        self._refuse_unlike(values, kind, at)
-        return Rules(**values)
-
-    def _refuse_unlike(self, rules: Mapping[str, Any], kind: ColumnType, at: Place) -> None:
-        """Refuse values that a rule compares with and that are none of the column's type."""
-        for number, text in enumerate(rules.get("allowed", ())):
-            _, bad = convert(pa.array([text], pa.string()), Column("enum", kind))
-            if bad is not None:
-                self.refuse((*at, "enum", number, "value"), f"{text!r} is not a {kind}")
-        for option, text in rules.items():
-            if "imum" not in option:
-                continue
-            try:
-                literal(text, arrow_type(kind))
-            except (ValueError, ArithmeticError, pa.ArrowInvalid):
-                self.refuse((*at, "logicalTypeOptions"), f"{option.replace('_', ' ')}: {text!r} is not a {kind}")
-
     @staticmethod
     def _key(table: SchemaObject) -> tuple[str, ...]:
         keys = [p for p in table.properties or [] if p.primaryKey]
@@ -352,7 +302,7 @@ class _Reader(ContractFile):
         return refuse
 
     def _sort_order(self, custom: dict[str, Any], names: list[str], at: Place) -> tuple[str, ...]:
-        order = custom.get("sortOrder") or []
+        order = custom.get("sortOrder", [])
         here = (*at, "customProperties")
         if not isinstance(order, list):
             self.refuse(here, f"{order!r} is not allowed; sortOrder is a list of columns")

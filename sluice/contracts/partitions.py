@@ -43,7 +43,7 @@ def read_partitioning(
         if not prop.partitioned:
             for field, given in (
                 ("customProperties", "partitionTransform" in own),
-                ("partitionKeyPosition", (prop.partitionKeyPosition or -1) != -1),
+                ("partitionKeyPosition", prop.partitionKeyPosition not in (None, -1)),
             ):
                 if given:
                     file.refuse((*here, field), f"{prop.name} is not partitioned: true")

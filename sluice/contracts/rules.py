@@ -137,7 +137,7 @@ class _Reader:
         empty = pa.table({name: pa.array([], arrow_type(self.columns[name].type)) for name in names})
         try:
             fulfilled(empty, conditions)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        except (ValueError, pa.ArrowNotImplementedError) as error:  # Arrow's own invalid values among them
             self.refuse(at, f"{given!r} cannot be compared: {error}")
         return tuple(conditions)
 

@@ -1,11 +1,13 @@
 """YAML in which nothing that was written is dropped or read as something else.
 
-A key may stand once in a mapping and is text. What is a number to one version of YAML alone (``007``, ``1_000``,
+A key may stand once in a mapping, and once in a list of mappings that are merged, and is text. A value is what it looks
+like: no tag says otherwise. What is a number to one version of YAML alone (``007``, ``1_000``,
 ``12:30``, ``1e3``), a date, and ``yes``, ``no``, ``on``, ``off`` are text.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, cast
 
@@ -22,11 +24,16 @@ class _Loader(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Return the next node; what is nested too deep for who walks it is refused."""
+        """Return the next node; a tag, and what is nested too deep for who walks it, are refused."""
+        event = cast(Any, self).peek_event()  # the stubs do not type it
+        problem = ""
+        if getattr(event, "tag", None) is not None:
+            spelled = event.tag.replace("tag:yaml.org,2002:", "!!")
+            problem = f"the tag {spelled!r} is not allowed; a value is what it looks like, and text between quotes"
         if self.depth == DEEPEST:
-            mark = cast(Any, self).peek_event().start_mark  # the stubs do not type it
             problem = f"it is nested more than {DEEPEST} levels deep"
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+        if problem:
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
         self.depth += 1
         node = super().compose_node(parent, index)
         self.depth -= 1
@@ -42,21 +49,24 @@ _CORE = (
 )
 for _name, _pattern, _first in _CORE:
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(rf"^(?:{_pattern})$"), list(_first))
-_ALLOWED = frozenset(
-    f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "null", "merge", "str", "seq", "map")
-)
+_INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
 _TEXT = "tag:yaml.org,2002:str"
 _MERGE = "tag:yaml.org,2002:merge"
 
 
 def load_yaml(text: str) -> tuple[yaml.Node | None, Any]:
     """Return the one document of ``text`` as nodes and as values; ``yaml.MarkedYAMLError`` names place and problem."""
-    root = yaml.compose(text, Loader=_Loader)
+    loader: Any = _Loader(text)
+    try:
+        root = loader.get_single_node()
+    except (ValueError, OverflowError) as error:  # PyYAML makes numbers of a version and of \U escapes unlooked
+        raise yaml.MarkedYAMLError(problem=str(error), problem_mark=loader.get_mark()) from error
     if root is None:
         return None, None
     _refuse_dropped(root, [], set())
     if _written_out(root, {}) > _MOST_NODES:
         raise _error(root, f"its aliases stand for more than {_MOST_NODES:,} values")
+    _keys_with_merged(root, {})
     return root, yaml.load(text, Loader=_Loader)
 
 
@@ -67,8 +77,8 @@ def _refuse_dropped(node: yaml.Node, above: list[yaml.Node], seen: set[int]) -> 
     if id(node) in seen:
         return
     seen.add(id(node))
-    if node.tag not in _ALLOWED:
-        raise _error(node, f"the tag {node.tag!r} is not allowed; a contract holds text, numbers, lists and mappings")
+    if isinstance(node, yaml.ScalarNode):
+        _refuse_changed(node)
     inside = [*above, node]
     if isinstance(node, yaml.SequenceNode):
         for item in node.value:
@@ -78,6 +88,19 @@ def _refuse_dropped(node: yaml.Node, above: list[yaml.Node], seen: set[int]) -> 
         for key, value in node.value:
             _refuse_dropped(key, inside, seen)
             _refuse_dropped(value, inside, seen)
+
+
+def _refuse_changed(node: yaml.ScalarNode) -> None:
+    """Raise for a number that would be read as infinity or not at all, and for text that is none."""
+    if node.tag in (_INT, _FLOAT):
+        try:
+            finite = math.isfinite(float(node.value)) if node.tag == _FLOAT else int(node.value) is not None
+        except ValueError:
+            finite = False
+        if not finite:
+            raise _error(node, "a number of so many digits cannot be held; put it between quotes if it is text")
+    if not node.value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in node.value):
+        raise _error(node, "half of a surrogate pair is no text")
 
 
 def _written_out(node: yaml.Node, known: dict[int, int]) -> int:
@@ -101,6 +124,32 @@ def _refuse_repeated(node: yaml.MappingNode) -> None:
                 key, f"the key {key.value!r} stands twice in one mapping, in lines {first[key.value]} and {line}"
             )
         first[key.value] = line
+
+
+def _keys_with_merged(node: yaml.Node, known: dict[int, set[str]]) -> set[str]:
+    """Return the keys of a mapping, merged ones among them (none for anything else).
+
+    Raise for a key that a list of merged mappings repeats: one of the values would be dropped.
+    """
+    if id(node) in known or isinstance(node, yaml.ScalarNode):
+        return known.get(id(node), set())
+    keys: set[str] = set()
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ((None, item) for item in node.value):
+        inside = _keys_with_merged(value, known)
+        if key is None:
+            continue
+        if key.tag != _MERGE:
+            keys.add(key.value)
+            continue
+        merged: set[str] = set()
+        for each in value.value if isinstance(value, yaml.SequenceNode) else []:
+            theirs = known.get(id(each), set())
+            if both := merged & theirs:
+                raise _error(each, f"the key {min(both)!r} stands in two of the mappings that are merged")
+            merged |= theirs
+        keys |= merged or inside
+    known[id(node)] = keys
+    return keys
 
 
 def _error(node: yaml.Node, problem: str) -> yaml.MarkedYAMLError:

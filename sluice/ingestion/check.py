@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -14,10 +11,19 @@ import pyarrow.compute as pc
 
 from sluice.contracts import Column, Contract
 from sluice.ingestion.convert import arrow_type, convert
+from sluice.ingestion.limits import bounds, own_values
 from sluice.ingestion.lossless import as_json
 from sluice.ingestion.readers.text import some_of
 from sluice.ingestion.records import REASON_VALUE_LENGTH, REJECTED_ARROW, Block, rejected_table
 from sluice.tables.arrow import REASON_ARROW
+
+_COMPARE = {"<": pc.less, "<=": pc.less_equal, ">": pc.greater, ">=": pc.greater_equal}
+_WORDS = {
+    "minimum": "is less than",
+    "exclusive_minimum": "is not greater than",
+    "maximum": "is greater than",
+    "exclusive_maximum": "is not less than",
+}
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ def _broken_rules(
     rules = column.rules
     if rules.allowed is not None:
         add(
-            pc.and_(pc.is_valid(values), pc.invert(pc.is_in(values, _allowed(rules.allowed, values.type)))),
+            pc.and_(pc.is_valid(values), pc.invert(pc.is_in(values, own_values(rules.allowed, column.type)))),
             "not_in_set",
             f"is not one of {some_of(rules.allowed)}",
         )
@@ -107,41 +113,14 @@ def _broken_rules(
             "pattern_mismatch",
             f"does not match {rules.pattern}",
         )
-    for bound, compare, words in (
-        (rules.minimum, pc.less, "is less than"),
-        (rules.exclusive_minimum, pc.less_equal, "is not greater than"),
-        (rules.maximum, pc.greater, "is greater than"),
-        (rules.exclusive_maximum, pc.greater_equal, "is not less than"),
-    ):
-        if bound is not None:
-            add(compare(values, literal(bound, values.type)), "out_of_range", f"{words} {bound}")
+    for bound in bounds(rules, column.type):
+        words = _WORDS[bound.rule]
+        add(_COMPARE[bound.breaks](values, bound.value), "out_of_range", f"{words} {bound.written}")
     if rules.min_length is not None:
         add(pc.less(pc.utf8_length(values), rules.min_length), "out_of_range", f"is shorter than {rules.min_length}")
     if rules.max_length is not None:
         add(pc.greater(pc.utf8_length(values), rules.max_length), "out_of_range", f"is longer than {rules.max_length}")
     return findings
-
-
-@lru_cache(maxsize=4096)
-def _allowed(texts: tuple[str, ...], kind: pa.DataType) -> pa.Array:
-    return pa.array(texts).cast(kind)
-
-
-@lru_cache(maxsize=4096)
-def literal(text: str, kind: pa.DataType) -> pa.Scalar:
-    """Return a bound of a contract as what the column's values are compared with; ``ValueError`` when it is none."""
-    value: Any = Decimal(text) if pa.types.is_decimal(kind) else text
-    if pa.types.is_date(kind):
-        value = date.fromisoformat(text)
-    elif pa.types.is_timestamp(kind):
-        value = datetime.fromisoformat(text.removesuffix("Z"))
-    elif pa.types.is_decimal(kind):
-        # As wide as it needs to be: a bound may have more digits than the column.
-        return pa.scalar(value)
-    elif not pa.types.is_string(kind):
-        value = float(text) if pa.types.is_floating(kind) else int(float(text))
-        return pa.scalar(value)
-    return pa.scalar(value, kind)
 
 
 def _explain(block: Block, findings: list[_Finding], rows: pa.Array, positions: pa.Array) -> pa.Table:

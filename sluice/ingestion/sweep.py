@@ -1,7 +1,7 @@
 """The sweep: once a minute it takes up whatever stands still because its function, or its message, died.
 
 It looks at what is staged, at dead letters, at batches of streams that failed to the end, and at the refresh. Each of
-these is looked at for itself; what cannot be mended now is left for the next minute.
+these is looked at for itself, and so is each thing among them; what cannot be mended now is left for the next minute.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import takewhile
@@ -30,6 +31,8 @@ _LOOKED_AT_SECONDS = 50
 _AT_ONCE = 10
 _MOST_LETTERS = 500
 _RESERVE_SECONDS = 5
+#: So many problems are told in a sweep's error, in so many characters each.
+_MOST_TOLD, _MOST_WORDS = 5, 300
 _BROKEN_OFF = ("FAILED", "TIMED_OUT")
 #: So many refreshes in a row that died are followed by another at once, further ones ever later.
 _QUICK_STARTS = 3
@@ -50,25 +53,34 @@ class Sweep:
     time_left: Callable[[], float] = lambda: 60.0
     now: Callable[[], float] = time.time
     done: dict[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
 
     def run(self) -> dict[str, int]:
-        """Take up everything that stands still; return how much by kind. One kind's failure is raised at the end."""
-        problems = []
+        """Take up everything that stands still; return how much by kind. What failed is raised at the end."""
         # Batches last: each of them may take as long as its function has.
         parts = (self.wake_staged, self.retry_files, self.drop_wake_ups, self.start_refresh, self.retry_batches)
         for part in parts:
-            try:
+            with self._guard(part.__name__):
                 part()
-            except Exception as error:
-                log.exception("the sweep could not %s", part.__name__)
-                problems.append(f"{part.__name__}: {type(error).__name__}: {error}")
-        if problems:
+        if self.problems:
+            more = len(self.problems) - _MOST_TOLD
             raise SluiceError(
-                f"the sweep failed in part: {'; '.join(problems)}",
+                f"the sweep failed in part: {'; '.join(self.problems[:_MOST_TOLD])}"
+                f"{f'; and {more} more, which its log has' if more > 0 else ''}",
                 safe="what it could not take up stays where it is.",
                 next_step="the next sweep, in a minute, tries again.",
             )
         return self.done
+
+    @contextmanager
+    def _guard(self, what: str) -> Iterator[None]:
+        """Note what fails inside: nothing else that stands still waits for it."""
+        try:
+            yield
+        except Exception as error:
+            log.exception("the sweep could not take up %s", what)
+            told = error.what if isinstance(error, SluiceError) else str(error)
+            self.problems.append(f"{what}: {type(error).__name__}: {told[:_MOST_WORDS]}")
 
     def wake_staged(self) -> None:
         """Wake the committer of each contracted dataset that has a unit staged; files alone are none."""
@@ -81,8 +93,9 @@ class Sweep:
                 if name.endswith(".json"):
                     waiting.add(name.partition("/")[0])
         for dataset in sorted(waiting & self.datasets):
-            wake(self.settings, dataset, self.occasion)
-            self._count("woken")
+            with self._guard(f"wake_staged {dataset}"):
+                wake(self.settings, dataset, self.occasion)
+                self._count("woken")
 
     def retry_files(self) -> None:
         """Try dead letters of landing again; a file that ended three functions by itself is quarantined whole."""
@@ -90,53 +103,64 @@ class Sweep:
         left: list[str] = []
         for message in self._messages(queue):
             left.append(message["ReceiptHandle"])
-            try:
-                sent = float(message["Attributes"]["SentTimestamp"]) / 1000
-                letter = read_letter(message["Body"], sent)
-            except DeliveryError as error:
-                log.warning("%s", error)
-                continue
-            if letter.kills and self._reader_starts:
-                unread = f"the function that read it ended three times, with nothing else to read: {letter.error}"
-                event, kind = event_for(letter.notice, rounds=letter.rounds, unread=unread), "quarantined"
-            elif not letter.kills and letter.due is not None and letter.due <= self.now():
-                event, kind = event_for(letter.notice, rounds=letter.rounds), "files"
-            else:
-                continue
-            client("lambda").invoke(
-                FunctionName=self.settings.ingest_alone_function, InvocationType="Event", Payload=event
-            )
-            client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=left.pop())
-            self._count(kind)
+            with self._guard(f"retry_files {message['MessageId']}"):
+                if taken := self._letter(message):
+                    event, kind = taken
+                    client("lambda").invoke(
+                        FunctionName=self.settings.ingest_alone_function, InvocationType="Event", Payload=event
+                    )
+                    client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=left.pop())
+                    self._count(kind)
         for receipt in left:  # people look at them, too
-            client("sqs").change_message_visibility(QueueUrl=queue, ReceiptHandle=receipt, VisibilityTimeout=0)
+            with self._guard("retry_files"):
+                client("sqs").change_message_visibility(QueueUrl=queue, ReceiptHandle=receipt, VisibilityTimeout=0)
+
+    def _letter(self, message: dict[str, Any]) -> tuple[bytes, str] | None:
+        """Return the event by which a dead letter is taken up, and what is counted; none when it is to wait."""
+        try:
+            letter = read_letter(message["Body"], float(message["Attributes"]["SentTimestamp"]) / 1000)
+        except DeliveryError as error:
+            log.warning("%s", error)
+            return None
+        if letter.kills and self._reader_starts:
+            unread = f"the function that read it ended three times, with nothing else to read: {letter.error}"
+            return event_for(letter.notice, rounds=letter.rounds, unread=unread), "quarantined"
+        if not letter.kills and letter.due is not None and letter.due <= self.now():
+            return event_for(letter.notice, rounds=letter.rounds), "files"
+        return None
 
     @cached_property
     def _reader_starts(self) -> bool:
         """Tell whether the function that reads files runs at all: if not, its deaths are no file's fault."""
-        answer = client("lambda", patient=True).invoke(
-            FunctionName=self.settings.ingest_alone_function, Payload=b'{"are_you_well": true}'
-        )
+        answer = {"FunctionError": "nobody answered"}
+        with self._guard("retry_files"):  # asked once a sweep, whatever comes of it
+            answer = client("lambda", patient=True).invoke(
+                FunctionName=self.settings.ingest_alone_function, Payload=b'{"are_you_well": true}'
+            )
         return "FunctionError" not in answer
 
     def drop_wake_ups(self) -> None:
         """Remove wake-ups that died: what they told of is woken by looking."""
         queue = self.settings.commit_dead_letters_url
         for message in self._messages(queue):
-            client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            self._count("wake_ups")
+            with self._guard(f"drop_wake_ups {message['MessageId']}"):
+                client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+                self._count("wake_ups")
 
     def retry_batches(self) -> None:
         """Hand batches of streams that failed to the end to their function again."""
         pages = client("s3").get_paginator("list_objects_v2").paginate(
             Bucket=self.settings.lake_bucket, Prefix=FAILED_BATCHES
         )  # fmt: skip
-        for item in (item for page in pages for item in page.get("Contents", [])):
+        kept = (item for page in pages for item in page.get("Contents", []))
+        # What waited longest first: a few that take all the time there is do not keep the others from their turn.
+        for item in sorted(kept, key=lambda item: item["LastModified"]):
             if self.time_left() < PATIENT_SECONDS + _RESERVE_SECONDS:
                 return
             age = self.now() - item["LastModified"].timestamp()
-            if retry_batch(self.settings.lake_bucket, item["Key"], age=age) == "arrived":
-                self._count("batches")
+            with self._guard(f"retry_batches {item['Key']}"):
+                if retry_batch(self.settings.lake_bucket, item["Key"], age=age) == "arrived":
+                    self._count("batches")
 
     def start_refresh(self) -> None:
         """Start the refresh again when the last one died, later each time; not when a table failed by itself."""

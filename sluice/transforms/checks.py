@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from sluice.contracts import Check, Column, ColumnType, Contract
 from sluice.contracts.patterns import common_pattern
 from sluice.errors import ContractError
+from sluice.ingestion.limits import Bound, bounds, own_values
 from sluice.project import CompiledCheck
 from sluice.transforms.queries import RefusedQuery, declared_query
 
@@ -23,7 +25,6 @@ class _Dialect:
     name: str
     quote: str
     backslash: str
-    text_type: str
     matches: Callable[[str, str], str]
     timestamp: str
     seconds_since: str
@@ -34,12 +35,19 @@ class _Dialect:
     def text(self, value: str) -> str:
         return "'" + value.replace("\\", self.backslash).replace("'", "''" if self.name == "duckdb" else "\\'") + "'"
 
-    def literal(self, value: str, kind: ColumnType) -> str:
+    def literal(self, value: Any, kind: ColumnType) -> str:
+        """Return a value of a column as SQL of that very type: else the engines would compare numbers as doubles."""
         if kind.name == "date":
             return f"DATE '{value}'"
         if kind.name == "timestamp":
-            return f"CAST('{value.removesuffix('Z')}' AS {self.timestamp})"
-        return value  # a number: the contract was read, and refused otherwise
+            return f"CAST('{value.isoformat(' ')}' AS {self.timestamp})"
+        if kind.name == "decimal":
+            return f"CAST('{value:f}' AS {str(kind).upper()})"
+        if kind.name in ("float", "double"):
+            return f"CAST('{value!r}' AS {str(kind).upper()})"
+        if kind.name == "binary":
+            return f"unhex('{value.hex()}')"
+        return self.text(value) if kind.name == "string" else str(value).lower()
 
 
 def _duckdb_matches(column: str, pattern: str) -> str:
@@ -52,7 +60,7 @@ def _duckdb_matches(column: str, pattern: str) -> str:
 
 
 _DUCKDB = _Dialect(
-    "duckdb", '"', "\\", "VARCHAR", _duckdb_matches, "TIMESTAMP",
+    "duckdb", '"', "\\", _duckdb_matches, "TIMESTAMP",
     "epoch(CAST(now() AS TIMESTAMP) - max({column}))",
 )  # fmt: skip
 
@@ -62,9 +70,15 @@ def _spark_matches(column: str, pattern: str) -> str:
 
 
 _SPARK = _Dialect(
-    "spark", "`", "\\\\", "STRING", _spark_matches, "TIMESTAMP_NTZ",
+    "spark", "`", "\\\\", _spark_matches, "TIMESTAMP_NTZ",
     "unix_timestamp() - unix_timestamp(CAST(max({column}) AS TIMESTAMP))",
 )  # fmt: skip
+_WORDS = {
+    "minimum": "is at least",
+    "exclusive_minimum": "is more than",
+    "maximum": "is at most",
+    "exclusive_maximum": "is less than",
+}
 _Spelled = Callable[[_Dialect], str]
 
 
@@ -90,23 +104,14 @@ def _row_rules(column: Column, *, present: bool) -> Iterator[tuple[str, _Spelled
     if present:
         yield f"{name} is never null", lambda d: f"{d.column(name)} IS NULL"
     if (allowed := rules.allowed) is not None:
-        yield (
-            f"{name} is one of {', '.join(allowed)}",
-            lambda d: f"CAST({d.column(name)} AS {d.text_type}) NOT IN ({', '.join(map(d.text, allowed))})",
-        )
+        yield f"{name} is one of {', '.join(allowed)}", _listed(column, allowed)
     if (pattern := rules.pattern) is not None:
         yield (
             f"{name} matches {pattern}",
             lambda d: f"NOT {d.matches(d.column(name), pattern)}",
         )
-    for bound, breaks, words in (
-        (rules.minimum, "<", "is at least"),
-        (rules.exclusive_minimum, "<=", "is more than"),
-        (rules.maximum, ">", "is at most"),
-        (rules.exclusive_maximum, ">=", "is less than"),
-    ):
-        if bound is not None:
-            yield f"{name} {words} {bound}", _bounded(column, breaks, bound)
+    for bound in bounds(rules, column.type):
+        yield f"{name} {_WORDS[bound.rule]} {bound.written}", _bounded(column, bound)
     if rules.min_length is not None:
         shortest = rules.min_length
         yield f"{name} has at least {shortest} characters", lambda d: f"length({d.column(name)}) < {shortest}"
@@ -115,8 +120,13 @@ def _row_rules(column: Column, *, present: bool) -> Iterator[tuple[str, _Spelled
         yield f"{name} has at most {longest} characters", lambda d: f"length({d.column(name)}) > {longest}"
 
 
-def _bounded(column: Column, breaks: str, bound: str) -> _Spelled:
-    return lambda d: f"{d.column(column.name)} {breaks} {d.literal(bound, column.type)}"
+def _listed(column: Column, allowed: tuple[str, ...]) -> _Spelled:
+    values = own_values(allowed, column.type).to_pylist()
+    return lambda d: f"{d.column(column.name)} NOT IN ({', '.join(d.literal(value, column.type) for value in values)})"
+
+
+def _bounded(column: Column, bound: Bound) -> _Spelled:
+    return lambda d: f"{d.column(column.name)} {bound.breaks} {d.literal(bound.value.as_py(), column.type)}"
 
 
 def _unique_sets(contract: Contract) -> Iterator[tuple[str, ...]]:

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sluice.contracts.model import Condition
+from sluice.contracts.types import ColumnType
+from sluice.ingestion.limits import own_values
 
 OPERATORS = {
     "=": pc.equal,
@@ -38,6 +40,8 @@ def fulfilled(rows: pa.Table, conditions: Iterable[Condition]) -> pa.Table:
 
 @lru_cache(maxsize=1024)
 def _literal(text: str, kind: pa.DataType) -> pa.Scalar:
-    if pa.types.is_decimal(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+    if pa.types.is_floating(kind):
+        return own_values((text,), ColumnType(str(kind)))[0]  # Arrow calls the two as contracts do
+    if pa.types.is_decimal(kind) or pa.types.is_integer(kind):
         return pa.scalar(Decimal(text))  # as exact as it is written
     return pa.scalar(text).cast(kind)

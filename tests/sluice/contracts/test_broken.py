@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import random
+import re
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,12 @@ def places(value: Any, found: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
 def load(text: str | bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "it.yaml").write_bytes(text.encode() if isinstance(text, str) else text)
-        with suppress(ContractError):
+        said = ""
+        try:
             load_contracts([Path(folder)])
+        except ContractError as error:
+            said = error.what
+    assert not said or re.match(r".+/it\.yaml:[0-9]+: .+: .", said, re.DOTALL), said
 
 
 @given(st.integers(0, len(TEXTS) - 1), st.integers(0, 2**32), st.integers(1, 2))
@@ -65,6 +69,36 @@ def test_a_contract_with_other_characters_is_read_or_refused(which: int, seed: i
     chosen, text = random.Random(seed), TEXTS[which]
     at = chosen.randrange(len(text))
     load(text[:at] + chosen.choice("[]{}:&*!|>'\"%@`,-?#\x00\t\n\u2028é") + text[at + chosen.randrange(5) :])
+
+
+#: What YAML has beside plain values, and what stands for no value.
+PIECES = (
+    "!!bool maybe", '!!int ""', "!!float ''", "!!null x", "!!int 0x1F", "!!str", "!x y", "! 1", "!<a b> c", "!%ff",
+    "<<", "{<<: [{a: 1}, {a: 2}]}", "{<<: 1}", "[<<]", "&a", "*a", "&a [*a]", "{a: &b {}, <<: [*b, *b]}",
+    '"\\ud800"', '"\\0"', '"\\UFFFFFFFF"', '"\\x"', "1.0e+400", "-1.0e+999", "9" * 5_000, "-0", "0.", "1.", ".nan",
+    ".inf", "~", "'", '"', "|", ">-9", "? a", "- a", "%YAML 1.1", "---", "...", "\x01", "\ufeff", "\u2028", "\t",
+    "[", "}", "{}", "[]", "0", '""', "true", "{? [a] : b}", "@", "`", "#", ": :", "{a, b}", "[a: b]", "2**63",
+    "9223372036854775808", "1.0e+38",
+)  # fmt: skip
+
+
+@given(st.integers(0, len(TEXTS) - 1), st.lists(st.tuples(st.integers(0, 10**6), st.sampled_from(PIECES)), max_size=3))
+@settings(max_examples=60, deadline=None)
+def test_a_contract_with_anything_in_the_place_of_values_is_read_or_refused(
+    which: int, changes: list[tuple[int, str]]
+) -> None:
+    lines = TEXTS[which].splitlines()
+    for place, piece in changes:
+        at = place % len(lines)
+        key, colon, _ = lines[at].partition(":")
+        lines[at] = f"{key}{colon} {piece}" if place % 5 else f"{piece}{lines[at]}"
+    load("\n".join(lines))
+
+
+@given(st.lists(st.sampled_from((*PIECES, "a", ":", ",", "\n", "  ", " "))).map("".join) | st.text() | st.binary())
+@settings(max_examples=100, deadline=None)
+def test_any_text_is_read_or_refused(text: str | bytes) -> None:
+    load(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
 
 
 #: Twenty lines whose aliases stand for a million values.

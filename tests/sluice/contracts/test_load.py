@@ -278,3 +278,50 @@ def spelled(kind: str, given: dict[str, object]) -> str:
     custom = [{"property": name, "value": value} for name, value in given.items()]
     column = f"name: p\n        physicalType: {kind}\n        customProperties: {json.dumps(custom)}"
     return SOUND.replace("name: order_id", f"{column}\n      - name: order_id", 1)
+
+
+OWN = "  - property: arrival\n    value:\n"
+
+
+@pytest.mark.parametrize("given", ["[]", "0", "''", "false", "null", "", "[nullKeys]", "text"])
+def test_an_arrival_that_is_no_mapping_is_refused(tmp_path: Path, given: str) -> None:
+    before, found, _ = SOUND.partition(OWN)
+    assert found
+    file = tmp_path / "order_lines.yaml"
+    file.write_text(f"{before}  - property: arrival\n    value: {given}\n")
+    with pytest.raises(ContractError, match=r"order_lines.yaml:\d+: customProperties.0.value: arrival is a mapping"):
+        load_contract(file)
+
+
+@pytest.mark.parametrize(
+    "given", ["1.0e+400", "-1.0e+400", ".nan", ".inf", "true", "false", "-1", "[]", "''", "null", "1" + "0" * 400]
+)
+@pytest.mark.parametrize("key", ["expectedFilesPerDay", "expectedRowsPerDay"])
+def test_what_is_expected_a_day_is_a_number_that_can_be(tmp_path: Path, key: str, given: str) -> None:
+    file = tmp_path / "order_lines.yaml"
+    file.write_text(f"{SOUND.partition(OWN)[0]}{OWN}      {key}: {given}\n")
+    with pytest.raises(ContractError, match=r"order_lines.yaml:\d+: .*(not a number from 0|cannot be held)"):
+        load_contract(file)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("description: Price", "partitionKeyPosition: 0\n        description: Price", "is not partitioned: true"),
+        ("minimum: 1\n", "minimum: 1\n          format: null\n", "format is for date"),
+        ("logicalType: string", "logicalType: array", "format is for date"),
+        *(
+            ("    properties:\n", f"    customProperties: [{{property: sortOrder, value: {empty}}}]\n    properties:\n",
+             "sortOrder is a list")
+            for empty in ("0", "''", "{}", "null")
+        ),
+        (SOUND[SOUND.index("enum:") : SOUND.index("      - name: updated_at")], "enum: []\n", "enum lists no value"),
+    ],
+)  # fmt: skip
+def test_what_is_empty_is_not_taken_as_absent(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert old in SOUND
+    file = tmp_path / "order_lines.yaml"
+    text = SOUND.replace(old, new, 1)
+    file.write_text(text.replace("pattern: '^O", "format: '^O", 1) if "array" in new else text)
+    with pytest.raises(ContractError, match=said):
+        load_contract(file)

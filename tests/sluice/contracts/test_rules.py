@@ -61,6 +61,7 @@ def test_conditions_are_read(tmp_path: Path, condition: str, expected: Condition
         (WHERE, "where: unit_price = 'cheap'", ["unit_price is of type decimal"]),
         (WHERE, "where: quantity = true", ["quantity is of type int"]),
         (WHERE, "where: event_time > 'noon'", ["cannot be compared"]),
+        (WHERE, f"where: latitude > {'9' * 400}", ["cannot be compared"]),
         (WHERE, "where: 7", ["is not a condition"]),
         (WHERE, "were: x", ["value.0.were", "'were'", "where, burst, travel"]),
         (WHERE, "burst: {key: session_id}", ["value.0.burst", "atLeast is missing"]),

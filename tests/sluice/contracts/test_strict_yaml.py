@@ -42,6 +42,44 @@ VALUES = st.recursive(
         ("a: !!set {b}\n", ["tag", "not allowed"]),
         ("a: !!timestamp 2024-01-01\n", ["tag", "not allowed"]),
         ("a: !include other.yaml\n", ["tag", "not allowed"]),
+        *(
+            (f"a:\n  - !!{tag} {value}\n", ["2:", f"{tag}' is not allowed"])
+            for tag, value in (
+                ("bool", "maybe"),
+                ("int", '""'),
+                ("float", '""'),
+                ("null", "hello"),
+                ("int", "0x1F"),
+                ("int", "1:30"),
+                ("float", ".inf"),
+                ("str", "5"),
+                ("str", "{a: b}"),
+                ("map", "[a]"),
+                ("seq", "{a: b}"),
+                ("merge", "a"),
+                ("timestamp", "x"),
+                ("omap", "[a: b]"),
+                ("bool", "true"),
+            )
+        ),
+        ("a: ! 12\n", ["1:", "the tag '!' is not allowed"]),
+        ("%TAG ! tag:yaml.org,2002:\n---\na: !int 0x1F\n", ["3:", "is not allowed"]),
+        ("!!str a: b\n", ["1:", "is not allowed"]),
+        ("a: 1\nb: 1.0e+400\n", ["2:", "cannot be held"]),
+        ("a: 1\nb: -1.0e+400\n", ["2:", "cannot be held"]),
+        ("a: 1\nb: " + "9" * 5_000, ["2:", "cannot be held"]),
+        ('a: 1\nb: "\\ud800"\n', ["2:", "surrogate"]),
+        ('"\\udfff": 1\n', ["1:", "surrogate"]),
+        ('a: 1\nb: "\\UFFFFFFFF"\n', ["2:", "not YAML"]),
+        ('a: 1\nb: "\\U00110000"\n', ["2:", "not YAML"]),
+        (f"%YAML 1.{'9' * 5_000}\n---\na: 1\n", ["1:", "not YAML"]),
+        ("a: 1\nb: \x01\n", ["2:", "character 0x1"]),
+        ("a: 1\nb:\n  <<: [{x: 1}, {x: 2}]\n", ["3:", "'x' stands in two"]),
+        ("a: &a {x: 1}\nb: {<<: [*a, *a]}\n", ["'x' stands in two"]),
+        ("a: &a {x: 1}\nb: &b {<<: *a, y: 1}\nc:\n  <<: [*a, *b]\n", ["'x' stands in two"]),
+        ("a: &a {x: 1}\nb: &b {<<: [*a], y: 1}\nc:\n  - <<: [*b, *a]\n", ["'x' stands in two"]),
+        ("a: {<<: [1]}\n", ["1:", "expected a mapping"]),
+        ("a: <<\n", ["1:", "merge"]),
         ("a: &a [*a]\n", ["inside itself"]),
         ("a: *nowhere\n", ["undefined alias"]),
     ],
@@ -59,8 +97,8 @@ def test_what_would_be_dropped_or_changed_is_refused_with_file_and_line(
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "things.yaml"
-    file.write_bytes(b"a: \xff\n")
-    with pytest.raises(ContractError, match="not UTF-8"):
+    file.write_bytes(b"a: 1\nb: \xff\n")
+    with pytest.raises(ContractError, match=r"things\.yaml:2: contract: not UTF-8"):
         load_contract(file)
 
 
@@ -96,6 +134,17 @@ def test_a_key_repeated_anywhere_at_any_depth_is_refused(value: dict[str, int], 
         text = f"- k{level}:\n    - l:\n{''.join(f'      {line}' + chr(10) for line in indented.splitlines())}"
     with pytest.raises(yaml.YAMLError, match="stands twice"):
         load_yaml(text)
+
+
+def test_mappings_with_other_keys_are_merged() -> None:
+    text = "a: &a {x: 1}\nb: &b {y: 2}\nc: {<<: [*a, *b], z: 3}\nd: {<<: *a, x: 4}\n"
+    _, found = load_yaml(text)
+    assert (found["c"], found["d"]) == ({"x": 1, "y": 2, "z": 3}, {"x": 4})
+
+
+def test_merges_in_merges_are_looked_at_once() -> None:
+    text = "a0: &a0 {}\n" + "".join(f"a{n + 1}: &a{n + 1} {{<<: [*a{n}, *a{n}]}}\n" for n in range(12))
+    assert load_yaml(text)[1]["a12"] == {}
 
 
 def loaded(tmp_path: Path, text: str) -> Contract:

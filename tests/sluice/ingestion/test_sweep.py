@@ -5,15 +5,24 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 
 from sluice.errors import DeliveryError, SluiceError
 from sluice.ingestion import failed_batches, sweep, wake
 from sluice.ingestion.dead_letters import event_for, read_letter
 from sluice.ingestion.landing import Notice
+from sluice.ingestion.retry import doubled
 from sluice.settings import Settings
 
 NOW = 1_800_000_000.0
@@ -57,6 +66,9 @@ class Cloud:
         self.started = 0
         self.answer: dict[str, Any] | None = None
         self.broken: set[str] = set()
+        #: Errors by the function that is called, and by the key of the file that it is called for.
+        self.refused: dict[str, Exception] = {}
+        self.refused_keys: dict[str, Exception] = {}
 
     def client(self, service: str, *, patient: bool = False) -> Any:
         if service in self.broken:
@@ -111,6 +123,9 @@ class Cloud:
         del self.objects[Key]
 
     def invoke(self, *, FunctionName: str, Payload: bytes, InvocationType: str = "") -> dict[str, Any]:  # noqa: N803
+        key = json.loads(Payload).get("notice", {}).get("key", "")
+        if error := self.refused.get(FunctionName) or self.refused_keys.get(key):
+            raise error
         self.invoked.append((FunctionName, InvocationType, json.loads(Payload)))
         if self.answer is None:
             return {}
@@ -277,11 +292,157 @@ def test_a_try_is_noted_before_it_is_made(cloud: Cloud, run: Callable[[], dict[s
     def invoke(**_: Any) -> dict[str, Any]:
         (body, _at) = cloud.objects["aws/lambda/m/shard/one"]
         assert json.loads(body)["deaths"] == 1
-        raise TimeoutError
+        raise ReadTimeoutError(endpoint_url="lambda")
 
     cloud.invoke = invoke  # type: ignore[method-assign]
-    with pytest.raises(SluiceError, match="TimeoutError"):
+    with pytest.raises(SluiceError, match="ReadTimeoutError"):
         run()
+    assert noted(cloud) == (1, 1), "it may have died of the batch"
+
+
+def noted(cloud: Cloud, key: str = "aws/lambda/m/shard/one") -> tuple[int, int]:
+    """Return failures and deaths that are noted of a batch."""
+    body = json.loads(cloud.objects[key][0])
+    return body["failures"], body["deaths"]
+
+
+def refusal(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "Invoke")
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        *map(refusal, ("TooManyRequestsException", "AccessDeniedException", "ResourceNotFoundException")),
+        *map(refusal, ("ServiceException", "RequestEntityTooLargeException", "KMSDisabledException")),
+        ConnectTimeoutError(endpoint_url="lambda"),
+        EndpointConnectionError(endpoint_url="lambda"),
+        ConnectionClosedError(endpoint_url="lambda"),
+    ],
+    ids=str,
+)
+def test_a_call_that_was_never_taken_is_no_death_however_often_it_is_made(
+    cloud: Cloud, run: Callable[[], dict[str, int]], refused: Exception
+) -> None:
+    kept(cloud, 1)
+    pauses = [doubled(45.0, 3600.0, failures) for failures in range(8)]
+    asked: list[dict[str, Any]] = []
+
+    def invoke(*, Payload: bytes, **_: Any) -> dict[str, Any]:  # noqa: N803
+        asked.append(json.loads(Payload))
+        raise refused
+
+    cloud.invoke = invoke  # type: ignore[method-assign]
+    for tries, pause in enumerate(pauses):
+        for age, called in ((pause - 1, tries), (pause, tries + 1)):
+            cloud.objects["aws/lambda/m/shard/one"] = (cloud.objects["aws/lambda/m/shard/one"][0], NOW - age)
+            with suppress(SluiceError):
+                run()
+            assert len(asked) == called, "pauses grow"
+        assert noted(cloud) == (tries + 1, 0)
+    assert not any("unread" in event for event in asked)
+
+
+@pytest.mark.parametrize("deaths", [1, 2, 4])
+def test_a_call_that_was_never_taken_leaves_the_deaths_before_it(
+    cloud: Cloud, run: Callable[[], dict[str, int]], deaths: int
+) -> None:
+    kept(cloud, 1, failures=deaths, deaths=deaths)
+    cloud.refused = {"ingest": refusal("TooManyRequestsException")}
+    with pytest.raises(SluiceError, match="TooManyRequestsException"):
+        run()
+    assert noted(cloud) == (deaths + 1, deaths)
+
+
+def test_one_batch_that_cannot_be_handed_in_stops_no_other(cloud: Cloud, run: Callable[[], dict[str, int]]) -> None:
+    kept(cloud, 1)
+    sound, _ = cloud.objects.pop("aws/lambda/m/shard/one")
+    removed = sound.replace(b'"ingest"', b'"removed"')
+    broken = (b"", b"no json", b"[]", b"{}", b"1", b'{"payload": "{}"}', b'{"payload": 1}', b"\xff", removed, removed)
+    cloud.refused = {"removed": refusal("ResourceNotFoundException")}
+    for number, body in enumerate((*broken, sound, sound)):
+        cloud.objects[f"aws/lambda/{number:02}"] = (body, NOW - 100 + number)
+    with pytest.raises(SluiceError) as caught:
+        run()
+    assert sorted(cloud.objects) == [f"aws/lambda/{number:02}" for number in range(len(broken))]
+    assert [function for function, _, _ in cloud.invoked].count("ingest") == 2
+    said = str(caught.value)
+    assert "aws/lambda/00" in said
+    assert f"and {len(broken) - 5} more" in said
+    assert len(said) < 3000, "however many there are"
+
+
+def test_a_batch_that_waited_longer_comes_first(cloud: Cloud, run: Callable[[], dict[str, int]]) -> None:
+    kept(cloud, 1)
+    sound, _ = cloud.objects.pop("aws/lambda/m/shard/one")
+    for number, age in enumerate((50, 70, 60)):
+        cloud.objects[f"aws/lambda/{number}"] = (sound.replace(b"ingest", f"ingest{number}".encode()), NOW - age)
+    run()
+    assert [function for function, _, _ in cloud.invoked] == ["ingest1", "ingest2", "ingest0"]
+
+
+@pytest.mark.parametrize("deaths", [0, 5])
+def test_a_batch_is_not_larger_than_lambda_made_it(
+    cloud: Cloud, run: Callable[[], dict[str, int]], deaths: int
+) -> None:
+    payload = json.dumps({"Records": [{"n": "é" * 100, "data": [1] * 500}]}, separators=(",", ":"), ensure_ascii=False)
+    kept(cloud, 1, deaths=deaths, failures=deaths)
+    body = json.loads(cloud.objects["aws/lambda/m/shard/one"][0]) | {"payload": payload, "error": ""}
+    cloud.objects["aws/lambda/m/shard/one"] = (json.dumps(body).encode(), NOW - 60)
+    sizes: list[int] = []
+
+    def invoke(*, Payload: bytes, **_: Any) -> dict[str, Any]:  # noqa: N803
+        sizes.append(len(Payload))
+        return {}
+
+    cloud.invoke = invoke  # type: ignore[method-assign]
+    assert run() == {"batches": 1}
+    assert sizes[0] <= len(payload.encode()) + (100 if deaths else 0)
+
+
+def test_one_letter_whose_call_fails_stops_no_other(cloud: Cloud, run: Callable[[], dict[str, int]]) -> None:
+    first = json.loads(S3_EVENT)
+    first["detail"]["object"]["key"] = "orders/first.csv"
+    cloud.put("landing-dead", json.dumps(first))
+    cloud.put("landing-dead", S3_EVENT)
+    cloud.refused_keys = {"orders/first.csv": refusal("TooManyRequestsException")}
+    with pytest.raises(SluiceError, match=r"retry_files m0: ClientError: .*TooManyRequestsException"):
+        run()
+    assert [event["notice"]["key"] for _, _, event in cloud.invoked] == [NOTICE.key]
+    assert list(cloud.queues["landing-dead"]) == ["m0"]
+    assert cloud.released == ["m0"]
+
+
+def test_no_letter_waits_for_a_reader_of_which_nobody_knows_whether_it_starts(
+    cloud: Cloud, run: Callable[[], dict[str, int]]
+) -> None:
+    for number in range(3):
+        cloud.put("landing-dead", record("Runtime.ExitError", f"{number}", rounds=5))
+    cloud.put("landing-dead", S3_EVENT)
+    cloud.refused_keys = {"": ReadTimeoutError(endpoint_url="lambda")}
+    with pytest.raises(SluiceError, match="ReadTimeoutError") as caught:
+        run()
+    assert str(caught.value).count("ReadTimeoutError") == 1, "it is asked once"
+    assert len(cloud.queues["landing-dead"]) == 3
+    assert len(cloud.invoked) == 1
+
+
+def test_one_dataset_that_cannot_be_woken_stops_no_other(
+    cloud: Cloud, run: Callable[[], dict[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("orders/a.json", "clicks/c.json"):
+        cloud.objects[f"staging/{name}"] = (b"", NOW)
+    sent = cloud.send_message
+
+    def send(*, MessageGroupId: str, **more: Any) -> None:  # noqa: N803
+        if MessageGroupId == "clicks":
+            raise refusal("KmsThrottled")
+        sent(MessageGroupId=MessageGroupId, **more)
+
+    monkeypatch.setattr(cloud, "send_message", send)
+    with pytest.raises(SluiceError, match=r"wake_staged clicks: ClientError: .*KmsThrottled"):
+        run()
+    assert cloud.woken == ["orders"]
 
 
 def test_a_batch_that_fails_for_another_reason_waits_longer_each_time(

@@ -38,6 +38,18 @@ def test_the_age_of_the_newest_value_is_measured_in_seconds() -> None:
         (Rules(minimum="2026-01-01T00:00:00Z"), "timestamp", "2025-12-31 23:59:59", "2026-01-01 00:00:00"),
         (Rules(exclusive_minimum="0.5"), "decimal(4,2)", "0.50", "0.51"),
         (Rules(max_length=2), "string", "abc", "ab"),
+        (Rules(maximum="0.1"), "float", "0.2", "0.1"),
+        (Rules(exclusive_maximum="0.1"), "double", "0.1", "0.09"),
+        (Rules(minimum="9007199254740993"), "bigint", "9007199254740992", "9007199254740993"),
+        (Rules(maximum="1e37"), "decimal(38,0)", f"{10**37 + 1}", f"{10**37}"),
+        (Rules(maximum="1.0e-60"), "decimal(38,20)", "0." + "0" * 19 + "1", "0." + "0" * 20),
+        (Rules(minimum="0.005"), "decimal(4,2)", "0.00", "0.01"),
+        (Rules(allowed=("1.5",)), "decimal(4,2)", "1.51", "1.50"),
+        (Rules(allowed=("1e2", "007")), "double", "8.0", "7.0"),
+        (Rules(allowed=("0.1",)), "float", "0.2", "0.1"),
+        (Rules(allowed=("1",)), "boolean", "false", "true"),
+        (Rules(allowed=("2024-01-01T00:00:00+01:00",)), "timestamp", "2024-01-01 00:00:00", "2023-12-31 23:00:00"),
+        (Rules(allowed=("2024-01-01",)), "date", "2024-01-02", "2024-01-01"),
     ],
 )
 def test_a_rule_finds_the_value_that_breaks_it(rules: Rules, kind: str, breaks: str, holds: str) -> None:

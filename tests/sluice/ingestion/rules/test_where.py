@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
 
 from sluice.contracts import Condition
+from sluice.ingestion.rules.conditions import fulfilled
 from sluice.ingestion.rules.events import MOST_EVENTS
 from tests.sluice.ingestion.rules.watching import Function, event, ids, rule, visits
 
@@ -54,6 +56,16 @@ def test_a_column_is_compared_with_a_value(column: str, operator: str, value: st
         event("null", None),
     )
     assert [each.key["id"] for each in found] == hits
+
+
+@pytest.mark.parametrize(("operator", "hits"), [("=", 1), ("<=", 1), (">=", 1), ("<", 0), (">", 0), ("!=", 0)])
+@pytest.mark.parametrize("kind", [pa.float32(), pa.float64()])
+@pytest.mark.parametrize("text", ["0.1", "+0.1", "16777217.3", "-0.30000000000000004"])
+def test_a_fraction_is_equal_to_the_value_of_the_same_text(
+    kind: pa.DataType, text: str, operator: str, hits: int
+) -> None:
+    rows = pa.table({"weight": pa.array([float(text)], kind)})
+    assert fulfilled(rows, [Condition("weight", operator, value=text)]).num_rows == hits
 
 
 def test_all_conditions_must_be_fulfilled() -> None:

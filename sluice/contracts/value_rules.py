@@ -1,0 +1,108 @@
+"""What a column's values must satisfy, as a contract says it; what no value could keep is refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from open_data_contract_standard.model import SchemaProperty
+
+from sluice.contracts.contract_file import ContractFile, Place
+from sluice.contracts.model import Rules
+from sluice.contracts.patterns import common_pattern
+from sluice.contracts.types import ColumnType
+from sluice.ingestion.limits import Bound, bound, own_values
+from sluice.runs import shortened
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,38}")
+_NUMBER = re.compile(r"[+-]?([0-9]{1,38}(\.[0-9]{0,38})?|\.[0-9]{1,38})([eE][+-]?[0-9]{1,3})?")
+_BOUNDS = {
+    "minimum": "minimum",
+    "exclusiveMinimum": "exclusive_minimum",
+    "maximum": "maximum",
+    "exclusiveMaximum": "exclusive_maximum",
+}
+_LENGTHS = {"minLength": "min_length", "maxLength": "max_length"}
+#: Where each field of ``Rules`` is said, below its column.
+PLACES: dict[str, Place] = {
+    "allowed": ("enum",),
+    **{
+        field: ("logicalTypeOptions", option) for option, field in {"pattern": "pattern", **_BOUNDS, **_LENGTHS}.items()
+    },
+}
+#: Characters of the longest text that Arrow holds.
+_LONGEST = 2**31 - 1
+
+
+def read_value_rules(
+    file: ContractFile, prop: SchemaProperty, options: dict[str, Any], kind: ColumnType, at: Place
+) -> Rules:
+    """Return the rules of a column of that type; ``options`` are its ``logicalTypeOptions`` without the format."""
+    here = (*at, "logicalTypeOptions")
+    values: dict[str, Any] = {}
+    for option, value in options.items():
+        file.one_of(option, ("format", "pattern", *_BOUNDS, *_LENGTHS), (*here, option))
+        if option in _LENGTHS:
+            values[_LENGTHS[option]] = _length(file, value, (*here, option))
+        else:
+            values[_BOUNDS.get(option, option)] = file.written((*here, option))
+    if "pattern" in values:
+        try:
+            common_pattern(values["pattern"])
+        except ValueError as error:
+            file.refuse((*here, "pattern"), f"not a regular expression that every engine reads alike: {error}")
+    if {"pattern", *_LENGTHS.values()} & values.keys() and kind.name != "string":
+        file.refuse(here, f"pattern and length are for string columns, not {kind}")
+    if values.get("min_length", 0) > values.get("max_length", _LONGEST):
+        file.refuse((*here, "minLength"), "no text is as long as minLength and as short as maxLength")
+    _refuse_bounds(file, values, kind, here)
+    if prop.enum is not None:
+        values["allowed"] = _allowed(file, len(prop.enum), kind, (*at, "enum"))
+    return Rules(**values)
+
+
+def _length(file: ContractFile, value: Any, at: Place) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LONGEST:
+        said = shortened(repr(value))
+        file.refuse(at, f"{said} is not allowed; a whole number of at least 0 is wanted, {_LONGEST:,} at most")
+    return value
+
+
+def _allowed(file: ContractFile, count: int, kind: ColumnType, at: Place) -> tuple[str, ...]:
+    if not count:
+        file.refuse(at, "an enum lists no value")
+    texts = tuple(file.written((*at, number, "value")) for number in range(count))
+    for number, text in enumerate(texts):
+        try:
+            own_values((text,), kind)
+        except ValueError as error:
+            file.refuse((*at, number, "value"), str(error))
+    return texts
+
+
+def _refuse_bounds(file: ContractFile, values: dict[str, Any], kind: ColumnType, at: Place) -> None:
+    """Refuse a least or greatest value that is none of the column's, and two that leave nothing between them."""
+    found: list[tuple[str, Bound]] = []
+    for option, rule in _BOUNDS.items():
+        if rule not in values:
+            continue
+        if kind.name in ("string", "boolean", "binary"):
+            file.refuse(at, f"minimum and maximum are not for {kind} columns")
+        try:
+            found.append((option, _bound(rule, values[rule], kind)))
+        except ValueError as error:
+            file.refuse((*at, option), str(error))
+    for option, low in found:
+        for other, high in found:
+            if not low.lower or high.lower:
+                continue
+            least, most = low.value.as_py(), high.value.as_py()
+            if least > most or (least == most and "=" in low.breaks + high.breaks):
+                file.refuse((*at, option), f"no {kind} keeps both {option} {low.written} and {other} {high.written}")
+
+
+def _bound(rule: str, text: str, kind: ColumnType) -> Bound:
+    whole = kind.name in ("int", "bigint")
+    if kind.name not in ("date", "timestamp") and not (_WHOLE if whole else _NUMBER).fullmatch(text):
+        raise ValueError(f"{shortened(text)!r} is not a {'whole ' if whole else ''}number, and the column is {kind}")
+    return bound(rule, text, kind)
