@@ -186,7 +186,7 @@ def test_rows_are_the_same_however_few_come_at_a_time(monkeypatch: pytest.Monkey
     wanted = read(parquet(table), THINGS)
     monkeypatch.setattr(parquet_plan, "BATCH_BYTES", 500)
     monkeypatch.setattr(parquet_plan, "_READ_AHEAD", 0)
-    monkeypatch.setattr("sluice.ingestion.readers.parquet._TEXT_AT_ONCE", 20)
+    monkeypatch.setattr("sluice.ingestion.readers.parquet.TEXT_AT_ONCE", 20)
     found = read(parquet(table), THINGS)
     assert found[0].equals(wanted[0])
     assert found[1] == wanted[1]
