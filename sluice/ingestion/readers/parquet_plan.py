@@ -88,7 +88,7 @@ class _Reckoned:
     """One column of one row group, and what its pages take."""
 
     def __init__(self, chunk: Chunk, column: Column, rows: int) -> None:
-        self.path, self.column, self.rows, self.values = column.path, column, rows, chunk.values
+        self.path, self.column, self.rows, self.values = chunk.path, column, rows, chunk.values
         self.start, self.length, self.leaf = chunk.start, chunk.length, chunk.leaf
         self.largest = self.dictionary = self.entries = 0
         self.pages: Sequence[tuple[int, int]] = ()
@@ -113,7 +113,9 @@ class _Reckoned:
         self.pages = found
 
     def count(self) -> None:
-        """Refuse what would be read as other rows than the group has: ``BrokenThrift``."""
+        """Refuse what would be read as other rows than the group has, or by another name: ``BrokenThrift``."""
+        if self.path != self.column.path:
+            raise BrokenThrift(f"the schema calls it {self.column.path[:100]}")
         there = sum(values for _, values in self.pages)
         if there != self.values:
             raise BrokenThrift(f"its pages have {there:,} values; {self.values:,} is what the footer says")

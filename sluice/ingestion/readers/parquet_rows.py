@@ -14,7 +14,7 @@ from sluice.errors import UnreadableFile
 from sluice.ingestion.readers.parquet_footer import RowGroup, row_groups
 from sluice.ingestion.readers.parquet_plan import Column, Plan, plan_of
 from sluice.ingestion.readers.parquet_thrift import BrokenThrift
-from sluice.ingestion.readers.parquet_types import leaves_of, unviewed
+from sluice.ingestion.readers.parquet_types import leaves_of, without_views
 from sluice.ingestion.source import Source
 
 #: Text that dictionaries hold once is written out for so many bytes of rows at a time.
@@ -121,8 +121,7 @@ class Rows:
 
     def _whole(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the batch without views, and with a word in place of each value that is left out."""
-        columns = {name: values.cast(unviewed(values.type)) for name, values in zip(
-            batch.schema.names, batch.columns, strict=True)}  # fmt: skip
+        columns = dict(zip(batch.schema.names, map(without_views, batch.columns), strict=True))
         for name, why in self.left_out.items():
             columns[name] = pa.repeat(pa.scalar({"$unreadable": why}), batch.num_rows)
         return pa.record_batch({name: columns[name] for name in self.names})

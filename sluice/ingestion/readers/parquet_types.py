@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 types = pa.types
 
@@ -21,6 +22,33 @@ def unviewed(kind: pa.DataType) -> pa.DataType:
     if types.is_large_list_view(kind):
         return pa.large_list(_inner(kind.value_field, unviewed))
     return _within(kind, unviewed)
+
+
+def without_views(values: pa.Array) -> pa.Array:
+    """Return the values in their ``unviewed`` type.
+
+    Arrow casts a list view to a list whose offsets lack the last one, and writes past their end (25.0.1).
+    """
+    kind, target = values.type, unviewed(values.type)
+    if kind == target:
+        return values
+    if not types.is_nested(kind):
+        return values.cast(target)
+    if types.is_struct(kind):
+        parts = [without_views(values.field(index)) for index in range(kind.num_fields)]
+        return pa.StructArray.from_arrays(parts, fields=list(target), mask=values.is_null())
+    if types.is_fixed_size_list(kind):
+        return pa.FixedSizeListArray.from_arrays(without_views(values.flatten()), type=target)
+    if types.is_map(kind):
+        start, end = values.offsets[0].as_py(), values.offsets[-1].as_py()
+        parts = [without_views(part.slice(start, end - start)) for part in (values.keys, values.items)]
+        offsets = pc.subtract(values.offsets, pa.scalar(start, pa.int32()))
+        return pa.MapArray.from_arrays(offsets, *parts, type=target, mask=values.is_null())
+    ends = pc.cumulative_sum(pc.fill_null(pc.list_value_length(values), 0).cast(pa.int64()))
+    offsets = pa.concat_arrays([pa.array([0], pa.int64()), ends])
+    made, width = (pa.LargeListArray, pa.int64()) if types.is_large_list(target) else (pa.ListArray, pa.int32())
+    elements = without_views(values.flatten())
+    return made.from_arrays(offsets.cast(width), elements, type=target, mask=values.is_null())
 
 
 def undictionaried(kind: pa.DataType) -> pa.DataType:
