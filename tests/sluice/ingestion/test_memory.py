@@ -72,6 +72,14 @@ def _json(text: str, times: int) -> bytes:
     return _parquet(pa.ExtensionArray.from_storage(pa.json_(), _same(times, text).dictionary_decode()))
 
 
+def _one_path_twice() -> bytes:
+    """Return a file of two columns of one path: Arrow writes one of them out of its dictionary, whatever it is told."""
+    out, long = io.BytesIO(), _same(1_500, "x" * 500_000)
+    table = {"c0": ["a"] * 1_500, "a": pa.StructArray.from_arrays([long], ["b"]), "a.b": long}
+    pq.write_table(pa.table(table), out, store_schema=False)
+    return out.getvalue()
+
+
 def _not_text(rows: int, columns: int) -> bytes:
     out = io.BytesIO()
     bad = pa.array([b"\xff%d" % n for n in range(rows)]).view(pa.string())
@@ -107,6 +115,7 @@ BOMBS: dict[str, tuple[str, int, Callable[[], bytes], str]] = {
                                        compression="none", row_group_size=1_500_000), "1500000 0",
     ),
     "JSON of a dictionary": ("parquet", 1, lambda: _json('"' + "x" * 500_000 + '"', 600), "600 0"),
+    "two columns of one path": ("parquet", 1, _one_path_twice, "1500 0"),
     "text that is not UTF-8": ("parquet", 1, lambda: _not_text(60_000, 20), "0 60000"),
     "nulls without end": ("parquet", 30, lambda: _parquet(pa.nulls(500_000, pa.string())), "500000 0"),
 }  # fmt: skip
