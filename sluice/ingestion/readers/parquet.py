@@ -5,31 +5,26 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from sluice.contracts import Contract
 from sluice.errors import UnreadableFile
-from sluice.ingestion.lines import MAX_RECORD
 from sluice.ingestion.lossless import rows_as_json
-from sluice.ingestion.readers.parquet_footer import RowGroup, row_groups
-from sluice.ingestion.readers.parquet_plan import Plan, plan_of
+from sluice.ingestion.readers.parquet_refused import refused_rows
+from sluice.ingestion.readers.parquet_rows import TEXT_AT_ONCE, Rows, opened
 from sluice.ingestion.readers.parquet_sizes import text_sizes
-from sluice.ingestion.readers.parquet_thrift import BrokenThrift
-from sluice.ingestion.readers.text import some_of, too_long_reason
-from sluice.ingestion.records import Block, Reason, Rejected, consecutive
+from sluice.ingestion.readers.parquet_types import undictionaried
+from sluice.ingestion.readers.text import some_of
+from sluice.ingestion.records import Block, Rejected, consecutive
 from sluice.ingestion.source import Source
 
 _BUFFER = 4 << 20
-#: Text that dictionaries hold once is written out for so many bytes of rows at a time.
-_TEXT_AT_ONCE = 16 << 20
-_PROBE = 1 << 18
 _MAX_FOOTER = 32 << 20
-_NOT_TEXT = Reason("wrong_encoding", "the row holds text that is not UTF-8")
+#: What a value that is no text takes in JSON, beside its name, about.
+_JSON_VALUE = 12
 
 
 def read_parquet(source: Source, contract: Contract) -> Iterator[Block]:
@@ -37,40 +32,36 @@ def read_parquet(source: Source, contract: Contract) -> Iterator[Block]:
     if source.size == 0:
         raise UnreadableFile(f"{source.uri} is empty.", code="empty_file")
     with source.seekable(_BUFFER) as stream:
-        _refuse_long_footer(stream, source)
+        footer = _footer(stream, source)
         try:
-            file = pq.ParquetFile(stream)
-            names = file.schema_arrow.names
-            kinds = dict(zip(names, file.schema_arrow.types, strict=True))
+            file = opened(stream)
+            wanted = _wanted(file.schema_arrow.names, source, contract)
+            rows = Rows(stream, file, footer, source, set(wanted))
+        except UnreadableFile:
+            raise
         except Exception as error:
             if source.failures:
                 raise
             raise UnreadableFile(f"{source.uri} is no whole Parquet file: {error}", code="corrupt") from error
-        wanted = _wanted(names, source, contract)
         first = 1
-        for batch in _batches(stream, file.metadata, source):
+        for batch in rows.batches():
             sizes = text_sizes(batch)
             source.counted(batch.num_rows * len(contract.columns) + (pc.sum(sizes).as_py() or 0))
             for part in _parts(batch, sizes):
-                yield _block(part, kinds, wanted, first)
+                yield _block(part, wanted, first)
                 first += part.num_rows
 
 
 def _footer(stream: BinaryIO, source: Source) -> bytes:
-    """Return the footer's bytes; Arrow has looked whether it is one."""
-    stream.seek(source.size - 8)
+    """Return the footer's bytes, or those that stand in its place: Arrow tells whether they are one."""
+    stream.seek(max(0, source.size - 8))
     size = int.from_bytes(stream.read(4), "little")
+    if size >= source.size:
+        return b""
+    if size > _MAX_FOOTER:
+        raise UnreadableFile(f"{source.uri}: the footer has {size:,} bytes, more than {_MAX_FOOTER:,}.", code="corrupt")
     stream.seek(max(0, source.size - 8 - size))
     return stream.read(size)
-
-
-def _refuse_long_footer(stream: BinaryIO, source: Source) -> None:
-    if source.size < 12:
-        return  # what Arrow says of it is enough
-    stream.seek(source.size - 8)
-    size = int.from_bytes(stream.read(4), "little")
-    if _MAX_FOOTER < size < source.size:
-        raise UnreadableFile(f"{source.uri}: the footer has {size:,} bytes, more than {_MAX_FOOTER:,}.", code="corrupt")
 
 
 def _wanted(names: Sequence[str], source: Source, contract: Contract) -> dict[str, str]:
@@ -89,82 +80,22 @@ def _wanted(names: Sequence[str], source: Source, contract: Contract) -> dict[st
     return {column.header: column.name for column in contract.columns if column.header in there}
 
 
-def _batches(stream: BinaryIO, metadata: Any, source: Source) -> Iterator[pa.RecordBatch]:
-    """Yield the rows, as many at a time as memory has room for."""
-    rows = 0
-    known: tuple[Plan, pq.ParquetFile] | None = None
-    for number, group in enumerate(_row_groups(stream, source)):
-        plan = plan_of(group, stream, uri=source.uri, number=number)
-        plan = _without_short(plan, stream, metadata, number)
-        if known is None or not known[0].reads_as(plan):
-            known = plan, _open(stream, metadata, plan)
-        try:
-            for batch in known[1].iter_batches(plan.rows_at_once, row_groups=[number]):
-                yield batch
-                rows += batch.num_rows
-        except OSError as error:
-            if source.failures:
-                raise
-            raise UnreadableFile(f"{source.uri} is broken after row {rows:,}: {error}", code="corrupt") from error
-
-
-def _row_groups(stream: BinaryIO, source: Source) -> Iterator[RowGroup]:
-    try:
-        yield from row_groups(_footer(stream, source))
-    except BrokenThrift as error:
-        raise UnreadableFile(f"{source.uri} has a broken footer: {error}.", code="corrupt") from error
-
-
-def _without_short(plan: Plan, stream: BinaryIO, metadata: Any, group: int) -> Plan:
-    """Return the plan without dictionaries of short text: written out at once it has room, and is read faster."""
-    flat = [path for path in plan.dictionaries if "." not in path]
-    if not flat:
-        return plan
-    probe = _open(stream, metadata, replace(plan, buffer_size=_PROBE))
-    batch = next(probe.iter_batches(1, row_groups=[group], columns=flat), None)
-    if batch is None:
-        return plan
-    kept, room = dict(plan.dictionaries), _TEXT_AT_ONCE
-    for path in flat:
-        values = batch.column(path)
-        # A dictionary that is not yet whole here may hold longer text.
-        if not pa.types.is_dictionary(values.type) or len(values.dictionary) != kept[path]:
-            continue
-        longest = pc.max(pc.binary_length(values.dictionary)).as_py() or 0
-        if longest * plan.rows_at_once <= room:
-            room -= longest * plan.rows_at_once
-            del kept[path]
-    return replace(plan, dictionaries=kept)
-
-
-def _open(stream: BinaryIO, metadata: Any, plan: Plan) -> pq.ParquetFile:
-    return pq.ParquetFile(
-        stream,
-        metadata=metadata,
-        read_dictionary=list(plan.dictionaries),
-        buffer_size=plan.buffer_size,
-        pre_buffer=False,
-    )
-
-
 def _parts(batch: pa.RecordBatch, sizes: pa.Array) -> Iterator[pa.RecordBatch]:
-    """Yield the batch in parts whose text has room in memory once it is written out."""
-    ends = memoryview(pc.cumulative_sum(sizes).buffers()[1]).cast("q") if batch.num_rows else ()
+    """Yield the batch in parts that have room in memory once their text, or all of them as JSON, is written out."""
+    named = sum(len(name) + _JSON_VALUE for name in batch.schema.names)
+    ends = memoryview(pc.cumulative_sum(pc.add(sizes, named)).buffers()[1]).cast("q") if batch.num_rows else ()
     start = 0
     while start < batch.num_rows:
         before = ends[start - 1] if start else 0
-        end = max(start + 1, bisect_right(ends, before + _TEXT_AT_ONCE, start))
+        end = max(start + 1, bisect_right(ends, before + TEXT_AT_ONCE, start))
         yield batch.slice(start, end - start)
         start = end
 
 
-def _block(batch: pa.RecordBatch, kinds: dict[str, pa.DataType], wanted: dict[str, str], first: int) -> Block:
-    """Return the rows as a block, of the types that the file says; those that no column could hold are refused here."""
-    columns = {name: _plain(batch.column(name), kind) for name, kind in kinds.items()}
-    reasons = {row: _NOT_TEXT for values in columns.values() for row in _undecodable(values)}
-    sizes = text_sizes(batch)
-    for row in pc.indices_nonzero(pc.greater(sizes, MAX_RECORD)).to_pylist():
-        reasons[row] = too_long_reason(sizes[row].as_py())
+def _block(batch: pa.RecordBatch, wanted: dict[str, str], first: int) -> Block:
+    """Return the rows as a block; those that no column could hold are refused here."""
+    columns = {name: _plain(batch.column(name)) for name in batch.schema.names}
+    reasons = refused_rows(columns, text_sizes(batch))
 
     def raw(rows: Sequence[int]) -> list[bytes]:
         places = pa.array(rows, pa.int64())
@@ -175,7 +106,9 @@ def _block(batch: pa.RecordBatch, kinds: dict[str, pa.DataType], wanted: dict[st
     refused = sorted(reasons)
     places = consecutive(0, batch.num_rows)
     kept = places.filter(pc.invert(pc.is_in(places, pa.array(refused, pa.int64()))))
-    rejected = [Rejected(first + row, (reasons[row],), raw([row])[0]) for row in refused]
+    rejected = [
+        Rejected(first + row, (reasons[row],), record) for row, record in zip(refused, raw(refused), strict=True)
+    ]
     return Block(
         first,
         len(kept),
@@ -186,26 +119,12 @@ def _block(batch: pa.RecordBatch, kinds: dict[str, pa.DataType], wanted: dict[st
     )
 
 
-def _plain(values: pa.Array, kind: pa.DataType) -> pa.Array:
+def _plain(values: pa.Array) -> pa.Array:
     """Return values without the dictionaries that they were read as, at any depth."""
+    kind = undictionaried(values.type)
+    if kind == values.type:
+        return values
     if pa.types.is_dictionary(values.type):
         return values.dictionary_decode()
-    return values if values.type == kind else values.cast(kind)
-
-
-def _undecodable(values: pa.Array) -> list[int]:
-    """Return the rows whose text, at any depth, is not UTF-8."""
-    try:
-        values.validate(full=True)
-    except pa.ArrowInvalid:
-        rows = (pa.array([row], pa.int64()) for row in range(len(values)))
-        return [row for row, place in enumerate(rows) if not _is_valid(values.take(place))]
-    return []
-
-
-def _is_valid(values: pa.Array) -> bool:
-    try:
-        values.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
+    # Of a slice Arrow would write out all that it was cut from, of which there may be any number of gigabytes.
+    return values.take(consecutive(0, len(values))).cast(kind)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sluice.ingestion.readers.parquet_thrift import BrokenThrift, Compact, Fields
 
-_SCHEMA, _ROW_GROUPS = 2, 4
+_SCHEMA, _ROWS, _ROW_GROUPS = 2, 3, 4
 _BYTE_ARRAY, _FIXED = 6, 7
 _DECIMAL = 5
 
@@ -44,20 +44,28 @@ class RowGroup:
 
 
 def row_groups(footer: bytes) -> Iterator[RowGroup]:
-    """Yield the row groups one by one; ``BrokenThrift`` when the footer is none."""
+    """Yield the row groups one by one; ``BrokenThrift`` when the footer is none, or its counts do not add up."""
     reader = Compact(footer)
     leaves: list[Leaf] = []
+    said: Any = None
+    there = 0
     try:
         for number, kind in reader.fields():
             if number == _SCHEMA:
                 leaves = [_leaf(element) for element in reader.items() if not _of(element, 5, int, 0)]
             elif number == _ROW_GROUPS:
                 for group in reader.items():
-                    yield _row_group(group, leaves)
+                    found = _row_group(group, leaves)
+                    there += found.rows
+                    yield found
+            elif number == _ROWS:
+                said = reader.value(kind)
             else:
                 reader.value(kind)
     except IndexError:
         raise BrokenThrift("the footer has no end") from None
+    if said != there:
+        raise BrokenThrift(f"it says that the file has {said} rows; its row groups have {there}")
 
 
 def _leaf(element: Any) -> Leaf:
@@ -72,7 +80,10 @@ def _row_group(group: Any, leaves: list[Leaf]) -> RowGroup:
     if len(columns) != len(leaves):
         raise BrokenThrift("a row group has not as many columns as the schema")
     chunks = tuple(_chunk(_of(column, 3, dict), leaf) for column, leaf in zip(columns, leaves, strict=True))
-    return RowGroup(_of(group, 3, int), chunks)
+    rows = _of(group, 3, int)
+    if rows < 0:
+        raise BrokenThrift(f"a row group has {rows} rows")
+    return RowGroup(rows, chunks)
 
 
 def _chunk(facts: Fields, leaf: Leaf) -> Chunk:
@@ -80,10 +91,7 @@ def _chunk(facts: Fields, leaf: Leaf) -> Chunk:
     starts = [_of(facts, 9, int)]
     if dictionary := _of(facts, 11, int, 0):
         starts.append(dictionary)
-    start, length = min(starts), _of(facts, 7, int)
-    if min(start, length) < 0:
-        raise BrokenThrift("a column lies before the file's beginning")
-    return Chunk(path.decode(errors="replace"), leaf, start, length, max(1, _of(facts, 5, int)))
+    return Chunk(path.decode(errors="replace"), leaf, min(starts), _of(facts, 7, int), _of(facts, 5, int))
 
 
 def _of(fields: Any, number: int, kind: type, default: Any = None) -> Any:

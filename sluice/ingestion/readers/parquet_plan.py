@@ -25,6 +25,18 @@ _MOST_ROWS = 65_536
 
 
 @dataclass(frozen=True)
+class Column:
+    """What Arrow makes of a column of values.
+
+    ``dictionary``: it leaves text in its dictionary where it is asked to; ``repeated``: a row may have several values.
+    """
+
+    path: str
+    dictionary: bool
+    repeated: bool
+
+
+@dataclass(frozen=True)
 class Plan:
     """How to read one row group. ``buffer_size`` 0 reads each column chunk at once.
 
@@ -40,18 +52,23 @@ class Plan:
         return (self.dictionaries.keys(), self.buffer_size) == (other.dictionaries.keys(), other.buffer_size)
 
 
-def plan_of(group: RowGroup, file: BinaryIO, *, uri: str, number: int) -> Plan:
-    """Return how to read a row group; ``FileTooLarge`` when its pages alone are more than memory has room for."""
-    chunks = [_Reckoned(chunk, group.rows) for chunk in group.chunks]
+def plan_of(group: RowGroup, file: BinaryIO, columns: Sequence[Column], *, uri: str, number: int) -> Plan:
+    """Return how to read a row group.
+
+    ``FileTooLarge`` when its pages alone are more than memory has room for, ``UnreadableFile`` when they are broken or
+    are not of as many rows as the group says.
+    """
+    chunks = [_Reckoned(*both, group.rows) for both in zip(group.chunks, columns, strict=True)]
     held = 0
     for chunk in chunks:
+        where = f"row group {number}, column {chunk.path[:100]}"
         try:
             chunk.look(pages_of(file, chunk.start, chunk.length))
+            held += chunk.largest + chunk.dictionary
+            if held <= PAGE_BYTES:
+                chunk.count()
         except BrokenThrift as error:
-            raise UnreadableFile(
-                f"{uri} is broken in row group {number}, column {chunk.path[:100]}: {error}.", code="corrupt"
-            ) from error
-        held += chunk.largest + chunk.dictionary
+            raise UnreadableFile(f"{uri} is broken in {where}: {error}.", code="corrupt") from error
         if held > PAGE_BYTES:
             raise FileTooLarge(
                 f"{uri}: the pages of row group {number} take {held:,} bytes and more at once, by column"
@@ -70,8 +87,8 @@ def plan_of(group: RowGroup, file: BinaryIO, *, uri: str, number: int) -> Plan:
 class _Reckoned:
     """One column of one row group, and what its pages take."""
 
-    def __init__(self, chunk: Chunk, rows: int) -> None:
-        self.path, self.rows, self.values = chunk.path, rows, chunk.values
+    def __init__(self, chunk: Chunk, column: Column, rows: int) -> None:
+        self.path, self.column, self.rows, self.values = chunk.path, column, rows, chunk.values
         self.start, self.length, self.leaf = chunk.start, chunk.length, chunk.leaf
         self.largest = self.dictionary = self.entries = 0
         self.pages: Sequence[tuple[int, int]] = ()
@@ -79,6 +96,8 @@ class _Reckoned:
 
     def look(self, pages: Iterable[Page]) -> None:
         """Take note of the chunk's pages."""
+        if min(self.start, self.length) < 0:
+            raise BrokenThrift("it lies before the file's beginning")
         found = []
         for page in pages:
             if page.dictionary:
@@ -93,18 +112,30 @@ class _Reckoned:
                 break
         self.pages = found
 
+    def count(self) -> None:
+        """Refuse what would be read as other rows than the group has, or by another name: ``BrokenThrift``."""
+        if self.path != self.column.path:
+            raise BrokenThrift(f"the schema calls it {self.column.path[:100]}")
+        there = sum(values for _, values in self.pages)
+        if there != self.values:
+            raise BrokenThrift(f"its pages have {there:,} values; {self.values:,} is what the footer says")
+        if self.values < self.rows or (self.values > self.rows and not self.column.repeated):
+            raise BrokenThrift(f"it has {self.values:,} values for {self.rows:,} rows")
+
     @property
     def stays_dictionary(self) -> bool:
         """Tell whether the column's values are left in their dictionary."""
-        return self.leaf.text and self.dictionary > 0
+        return self.leaf.text and self.dictionary > 0 and self.column.dictionary
 
     def most_bytes(self, rows: int) -> int:
         """Return what ``rows`` rows that follow each other take at most, about."""
         share = rows * self.values / max(1, self.rows)
         if self.shared:
             return int(share * self.largest)
-        at_least = int(share * (4 if self.stays_dictionary else self.leaf.width))
-        return max(at_least, self._most_written(share))
+        # What Arrow writes out of its dictionary at once may be the longest text each time.
+        longest = self.dictionary if self.leaf.text and not self.stays_dictionary else 0
+        width = 4 if self.stays_dictionary else max(longest, self.leaf.width)
+        return max(int(share * width), self._most_written(share))
 
     def _most_written(self, values: float) -> int:
         """Return how many bytes of pages so many values that follow each other touch at most."""

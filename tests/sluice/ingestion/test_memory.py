@@ -57,6 +57,36 @@ def _same(times: int, text: str) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), times), pa.array([text]))
 
 
+def _nested(kind: str, values: pa.Array) -> pa.Array:
+    """Return one value in each list, struct or map."""
+    ends = range(len(values) + 1)
+    if kind == "list":
+        return pa.ListArray.from_arrays(ends, values)
+    if kind == "struct":
+        return pa.StructArray.from_arrays([values], ["d"])
+    return pa.MapArray.from_arrays(ends, pa.array(["k"] * len(values)), values)
+
+
+def _json(text: str, times: int) -> bytes:
+    """Return JSON, which Arrow writes out of its dictionary unless it is told that it is text."""
+    return _parquet(pa.ExtensionArray.from_storage(pa.json_(), _same(times, text).dictionary_decode()))
+
+
+def _one_path_twice() -> bytes:
+    """Return a file of two columns of one path: Arrow writes one of them out of its dictionary, whatever it is told."""
+    out, long = io.BytesIO(), _same(1_500, "x" * 500_000)
+    table = {"c0": ["a"] * 1_500, "a": pa.StructArray.from_arrays([long], ["b"]), "a.b": long}
+    pq.write_table(pa.table(table), out, store_schema=False)
+    return out.getvalue()
+
+
+def _not_text(rows: int, columns: int) -> bytes:
+    out = io.BytesIO()
+    bad = pa.array([b"\xff%d" % n for n in range(rows)]).view(pa.string())
+    pq.write_table(pa.table({f"c{n}": bad for n in range(columns)}), out)
+    return out.getvalue()
+
+
 BOMBS: dict[str, tuple[str, int, Callable[[], bytes], str]] = {
     "one line of 400 MB in 2 MB": ("csv", 2, lambda: gzip.compress(b"c0,c1\n" + b"x" * (400 << 20), 1), "0 1"),
     "a quote that is never closed": ("csv", 2, lambda: b'c0,c1\n"' + b"x,1\n" * 500_000, "499999 1"),
@@ -87,6 +117,9 @@ BOMBS: dict[str, tuple[str, int, Callable[[], bytes], str]] = {
         "parquet", 1, lambda: _parquet(pa.array([f"{n:0200}" for n in range(1_500_000)]), use_dictionary=False,
                                        compression="none", row_group_size=1_500_000), "1500000 0",
     ),
+    "JSON of a dictionary": ("parquet", 1, lambda: _json('"' + "x" * 500_000 + '"', 600), "600 0"),
+    "two columns of one path": ("parquet", 1, _one_path_twice, "1500 0"),
+    "text that is not UTF-8": ("parquet", 1, lambda: _not_text(60_000, 20), "0 60000"),
     "nulls without end": ("parquet", 30, lambda: _parquet(pa.nulls(500_000, pa.string())), "500000 0"),
 }  # fmt: skip
 
@@ -94,8 +127,27 @@ BOMBS: dict[str, tuple[str, int, Callable[[], bytes], str]] = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_memory_is_bounded_whatever_a_file_unpacks_to(name: str, tmp_path: Path) -> None:
     kind, columns, make, wanted = BOMBS[name]
-    file = tmp_path / "bomb"
-    file.write_bytes(make())
+    _assert_bounded(tmp_path / "bomb", make(), kind, columns, wanted)
+
+
+@pytest.mark.parametrize("wanted", ["3000 0", "0 1000"], ids=["extra", "of the contract"])
+@pytest.mark.parametrize("store_schema", [True, False])
+@pytest.mark.parametrize("kind", ["list", "struct", "map"])
+def test_memory_is_bounded_whatever_holds_a_long_text(
+    kind: str, store_schema: bool, wanted: str, tmp_path: Path
+) -> None:
+    # 3,000 of them are more than a column of text can hold in Arrow; refusing so many takes long.
+    rows = 1_000 if wanted == "0 1000" else 3_000
+    long = _nested(kind, _same(rows, "x" * 900_000))
+    columns = {"c0": long} if wanted == "0 1000" else {"c0": ["a"] * rows, "x": long}
+    out = io.BytesIO()
+    pq.write_table(pa.table(columns), out, store_schema=store_schema, row_group_size=rows)
+    _assert_bounded(tmp_path / "bomb", out.getvalue(), "parquet", 1, wanted)
+
+
+def _assert_bounded(file: Path, data: bytes, kind: str, columns: int, wanted: str) -> None:
+    """Read a file in a process of its own: the rows accepted and rejected are as ``wanted``, and so is its memory."""
+    file.write_bytes(data)
 
     command = [sys.executable, "-c", _READ, str(file), kind, str(columns)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
