@@ -35,6 +35,18 @@ from sluice.transforms.bound import unbound_checks
 DATABASES = ("bronze", "silver", "gold")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _COLUMN_CUSTOM = ("partitionTransform", TWO_DIGIT_YEARS, *SPELLINGS)
+#: The logical types of the Open Data Contract Standard, with the physical ones that mean no other; none: any.
+_LOGICAL_TYPES: dict[str, tuple[str, ...]] = {
+    "string": (),
+    "date": ("date", "timestamp"),
+    "timestamp": ("timestamp", "date"),
+    "time": ("string",),
+    "number": ("decimal", "float", "double", "int", "bigint"),
+    "integer": ("int", "bigint", "decimal"),
+    "boolean": ("boolean",),
+    "object": ("string",),
+    "array": ("string",),
+}
 _LOGICAL_DEFAULTS = {
     "string": "string",
     "integer": "bigint",
@@ -234,6 +246,13 @@ class _Reader(ContractFile):
             kind = parse_type(spelled)
         except ValueError as error:
             self.refuse((*at, "physicalType" if prop.physicalType else "logicalType"), str(error))
+        if prop.logicalType is not None:
+            self.one_of(prop.logicalType, tuple(_LOGICAL_TYPES), (*at, "logicalType"))
+            meant = _LOGICAL_TYPES[prop.logicalType]
+            if meant and kind.name not in meant:
+                self.refuse(
+                    (*at, "physicalType"), f"{kind} is no {prop.logicalType}, which is one of {', '.join(meant)}"
+                )
         options = dict(prop.logicalTypeOptions or {})
         if prop.logicalType in ("object", "array"):
             if kind.name != "string" or prop.properties or prop.items:
