@@ -52,7 +52,7 @@ class Rows:
         self.needed = needed
         self.columns = _columns(stream, file)
         self.left_out: dict[str, str] = {}
-        self.known: tuple[Plan, pq.ParquetFile] | None = None
+        self.reader: tuple[Plan, pq.ParquetFile] | None = None
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows; ``UnreadableFile`` when the file has not as many as it says."""
@@ -97,10 +97,10 @@ class Rows:
 
     def _read(self, plan: Plan, number: int, *, skip: int = 0) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a group after the first ``skip``, without the columns that are left out."""
-        if self.known is None or not self.known[0].reads_as(plan):
-            self.known = plan, opened(self.stream, self.metadata, plan)
+        if self.reader is None or not self.reader[0].reads_as(plan):
+            self.reader = plan, opened(self.stream, self.metadata, plan)
         kept = [name for name in self.names if name not in self.left_out] if self.left_out else None
-        for batch in self.known[1].iter_batches(plan.rows_at_once, row_groups=[number], columns=kept):
+        for batch in self.reader[1].iter_batches(plan.rows_at_once, row_groups=[number], columns=kept):
             if skip < batch.num_rows:
                 yield batch.slice(skip)
             skip = max(0, skip - batch.num_rows)
