@@ -57,12 +57,25 @@ def discard(outputs: dict[str, str], what: str) -> list[str]:
     said = [f"{each.file or each.message_id}: {each.reason}" for each in given_up]
     said += _discard_unit(outputs, what, ledger)
     if not said:
+        if _still_tried(ledger, what):
+            raise CommandError(
+                f"{what} fails and is still tried; there is no dead letter of it yet.",
+                safe="nothing was discarded.",
+                next_step="discard it once `sluice status` shows it among the dead letters.",
+            )
         raise CommandError(
             f"Nothing called {what} is a dead letter or set aside.",
             safe="nothing was discarded.",
             next_step="`sluice status` lists what is.",
         )
     return said
+
+
+def _still_tried(ledger: Ledger, file: str) -> bool:
+    """Tell whether the newest that the ledger knows of a file is that it fails."""
+    dataset = file.removeprefix("s3://").partition("/")[2].partition("/")[0]
+    known = [entry for name in {dataset, UNKNOWN} if name for entry in ledger.deliveries(name) if entry.uri == file]
+    return bool(known) and max(known, key=lambda entry: entry.at).status == "failing"
 
 
 def _discard_unit(outputs: dict[str, str], attempt: str, ledger: Ledger) -> list[str]:
