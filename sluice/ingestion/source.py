@@ -108,7 +108,10 @@ class Source:
         """Decompress one frame after another; the last one must be complete."""
         try:
             with pa.CompressedInputStream(pa.PythonFile(compressed, mode="r"), kind) as stream:
-                yield from iter(lambda: stream.read(READ_SIZE), b"")
+                # Into a buffer of our own: the one that read() makes is never freed when it fails (pyarrow 25.0.1).
+                piece = bytearray(READ_SIZE)
+                while size := stream.readinto(piece):
+                    yield bytes(memoryview(piece)[:size])
         except OSError as error:
             if self.failures:
                 raise
