@@ -139,7 +139,8 @@ class IngestionStack(Stack):
         storage, role = self.storage, function.role
         assert role is not None
         grants.allow(role, ["s3:GetObject", "s3:GetObjectVersion"], [storage.landing.arn_for_objects("*")])
-        grants.allow(role, ["s3:ListBucketVersions"], [storage.landing.bucket_arn])
+        # Without ListBucket, S3 says of what was deleted that it may not be read.
+        grants.allow(role, ["s3:ListBucketVersions", "s3:ListBucket"], [storage.landing.bucket_arn])
         bronze = storage.folders("bronze")[0]
         grants.read_objects(role, storage.lake, f"{bronze}*/metadata/", key=storage.key)
         grants.write_objects(

@@ -57,20 +57,23 @@ def admit(
             environ, silent=False, max_content_length=_MOST_BYTES, max_form_memory_size=_MOST_FIELDS_BYTES,
             max_form_parts=_MOST_PARTS,
         )  # fmt: skip
-    except (RequestEntityTooLarge, ValueError) as error:
+    except ValueError as error:
+        raise Refused("MalformedPOSTRequest", f"The form is broken: {error}", service="s3") from error
+    except RequestEntityTooLarge as error:
         what = f"{_MOST_BYTES} bytes, {_MOST_PARTS} fields and {_MOST_FIELDS_BYTES} bytes in these"
-        raise Refused("EntityTooLarge", f"The form is broken, or has more than {what}.", service="s3") from error
+        raise Refused("EntityTooLarge", f"The form has more than {what}.", service="s3") from error
     fields = {name.lower(): value for name, value in form.items()}
     if len(fields) != len(list(form.items(multi=True))) or len(list(files.items(multi=True))) > 1:
         _refuse("InvalidArgument", "A form field is given more than once.")
-    content = files["file"].read() if "file" in files else fields.pop("file", "").encode()
+    file = files["file"].stream if "file" in files else io.BytesIO(fields.pop("file", "").encode())
     if "file" in files:
         fields["key"] = fields.get("key", "").replace("${filename}", files["file"].filename or "")
     if not fields.get("key") or "policy" not in fields:
         _refuse("AccessDenied", "The form has no key or no policy.")
     caller = _signer(ctx, fields)
-    _check_policy(fields["policy"], {**fields, "bucket": bucket}, len(content))
-    _become_put(environ, bucket, fields, content)
+    _check_policy(fields["policy"], {**fields, "bucket": bucket}, file.seek(0, io.SEEK_END))
+    file.seek(0)
+    _become_put(environ, bucket, fields, file.read())
     return caller, _answered(start_response, bucket, fields)
 
 

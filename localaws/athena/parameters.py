@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlglot
+from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
 from localaws.athena.errors import QueryFailed
@@ -32,6 +33,9 @@ def with_parameters(sql: str, parameters: list[str]) -> str:
 def _check_literal(parameter: str) -> None:
     """Refuse a parameter that is more than one expression: it would change the statement around it."""
     try:
-        parse_statements(f"SELECT ({parameter}\n)")  # the new line ends a comment
+        found = parse_statements(f"SELECT ({parameter}\n)")  # the new line ends a comment
+        alone = len(found) == 1 and isinstance(found[0], exp.Select) and len(found[0].expressions) == 1
+        if not alone or not isinstance(found[0].expressions[0], exp.Paren):
+            raise sqlglot.errors.ParseError("more than one expression")
     except sqlglot.errors.SqlglotError:
         raise QueryFailed("INVALID_PARAMETER_USAGE", f"line 1:1: {parameter!r} is not an SQL literal") from None

@@ -7,9 +7,11 @@ from typing import Any, ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.athena import Athena
+from sqlglot.dialects.hive import Hive
 from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ParseError
 from sqlglot.parsers.athena import AthenaTrinoParser
+from sqlglot.parsers.hive import HiveParser
 from sqlglot.tokenizer_core import TokenType
 
 from localaws.athena import typing as types
@@ -39,11 +41,36 @@ def decimal_literal(self: Any, this: exp.Literal, to: exp.DataType) -> exp.Expr:
 
 #: The parser tries one way after the other, and each level of ROW(…), ARRAY[…] or DATE(…) doubles them: so often it may
 #: step from one token to another, and so often more for each token. Statements of people take about one step a token.
-_STEPS, _STEPS_PER_TOKEN = 20_000, 20
+_STEPS, _STEPS_PER_TOKEN = 200_000, 20
 
 
-class AthenaParser(AthenaTrinoParser):
-    """Notes on every node that a function's call became which call it was (``CALL``); ends with what has no end."""
+class _Counted:
+    """What both parsers have: ``ParseError`` also when a statement takes too many steps.
+
+    ``sluice.transforms.queries`` counts so, too; neither package may know the other.
+    """
+
+    _steps_left = 0
+
+    def parse(self, raw_tokens: list[Any], sql: str) -> list[exp.Expr | None]:
+        """Parse as sqlglot does."""
+        self._steps_left = _STEPS + _STEPS_PER_TOKEN * len(raw_tokens)
+        found: list[exp.Expr | None] = super().parse(raw_tokens, sql)  # type: ignore[misc]
+        return found
+
+    def _advance(self, times: int = 1) -> None:
+        self._steps_left -= 1
+        if self._steps_left < 0:
+            raise ParseError("the statement is nested in more ways than can be read")
+        super()._advance(times)  # type: ignore[misc]
+
+
+class _HiveParser(_Counted, HiveParser):
+    """The parser of Athena's DDL."""
+
+
+class AthenaParser(_Counted, AthenaTrinoParser):
+    """Notes on every node that a function's call became which call it was (``CALL``)."""
 
     TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Any]] = {
         **AthenaTrinoParser.TYPE_LITERAL_PARSERS,
@@ -53,18 +80,6 @@ class AthenaParser(AthenaTrinoParser):
     def __init__(self) -> None:
         super().__init__(dialect=Trino())
         self._calls: list[list[Any] | None] = []
-        self._steps_left = 0
-
-    def parse(self, raw_tokens: list[Any], sql: str) -> list[exp.Expr | None]:
-        """Parse as sqlglot does; ``ParseError`` also when it takes too many steps."""
-        self._steps_left = _STEPS + _STEPS_PER_TOKEN * len(raw_tokens)
-        return super().parse(raw_tokens, sql)
-
-    def _advance(self, times: int = 1) -> None:
-        self._steps_left -= 1
-        if self._steps_left < 0:
-            raise ParseError("the statement is nested in more ways than can be read")
-        super()._advance(times)
 
     def _parse_function_call(self, *args: Any, **kwargs: Any) -> exp.Expr | None:
         name, following, before = self._curr, self._next, self._index
@@ -93,7 +108,7 @@ def parse_statements(sql: str) -> list[exp.Expr]:
     """Return the statements in ``sql``; errors are sqlglot's."""
     tokens = Athena().tokenize(sql)
     if tokens and tokens[0].token_type == TokenType.HIVE_TOKEN_STREAM:
-        return [tree for tree in Athena().parser().parse(tokens, sql) if tree is not None]
+        return [tree for tree in _HiveParser(dialect=Hive()).parse(tokens[1:], sql) if tree is not None]
     return [tree for tree in AthenaParser().parse(tokens, sql) if tree is not None]
 
 

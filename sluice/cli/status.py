@@ -43,7 +43,8 @@ class Status:
 
     ``open_notices`` are the object versions of landing that the ledger has no end for, ``contracted`` the names of
     the landing datasets, ``running`` how many refreshes run, ``letters`` the dead letters of landing, ``aside`` units
-    that could not be committed, ``function_errors`` how often each function failed or died in the last hour.
+    that could not be committed, ``function_errors`` how often each function failed or died in the last hour, ``gone``
+    how many versions have an end and are no longer in landing.
     """
 
     datasets: dict[str, DatasetStatus]
@@ -57,6 +58,7 @@ class Status:
     letters: tuple[DeadLetter, ...] = ()
     aside: tuple[SetAside, ...] = ()
     function_errors: dict[str, int] = field(default_factory=dict)
+    gone: int = 0
 
     @property
     def given_up(self) -> frozenset[str]:
@@ -80,7 +82,8 @@ class Status:
     @property
     def refusals(self) -> list[str]:
         """Return the datasets whose newest delivery brought nothing into its table, with why, a sentence each."""
-        return [numbers.refusal for numbers in self.datasets.values() if numbers.refusal]
+        named = (numbers for numbers in self.datasets.values() if numbers.name != UNKNOWN)
+        return [numbers.refusal for numbers in named if numbers.refusal]
 
     @property
     def problems(self) -> list[str]:
@@ -137,6 +140,7 @@ def read_status(outputs: dict[str, str], lanes: LaneCheck | None = None) -> Stat
         letters=tuple(read_dead_letters(outputs)),
         aside=tuple(units_aside(S3Store(), settings.lake)),
         function_errors=read_function_errors(outputs),
+        gone=len(ended - {notice.delivery_id for notice in versions}),
     )
 
 

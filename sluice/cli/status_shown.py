@@ -174,8 +174,8 @@ def _derived_table(tables: list[DerivedStatus] | tuple[DerivedStatus, ...]) -> T
 def _print_reconciliation(status: Status, console: Console) -> None:
     open_count = len(status.open_deliveries)
     ended = sum(sum(d.deliveries[s] for s in FINAL) for d in status.datasets.values())
-    gone = ended + open_count - status.delivered
-    sign, more = ("≠", "") if gone < 0 else ("=", f" + {gone:,} that landing no longer has" if gone else "")
+    sign = "=" if ended + open_count == status.delivered + status.gone else "≠"  # an end that came twice is told
+    more = f" + {status.gone:,} that landing no longer has" if status.gone else ""
     console.print(f"{ended:,} accounted for + {open_count:,} on their way {sign} {status.delivered:,} delivered{more}")
     if status.streams.shards:
         waiting = ", ".join(status.streams.on_their_way) or "nothing"

@@ -195,7 +195,8 @@ def _refuse_marks(file: ContractFile, arrival: Arrival, given: Mapping[str, Any]
     if arrival.escape == arrival.quote:
         file.refuse((*at, "escapeChar"), f"{arrival.quote!r} is the quote; where none is said, quotes are doubled")
     for number, null in enumerate(arrival.null_values):
-        if arrival.escape in null and not (null.startswith(arrival.escape) and null[1:].isalnum() and null.isascii()):
+        named = null[1:].isalnum() and null.isascii() and arrival.delimiter not in null
+        if arrival.escape in null and not (null.startswith(arrival.escape) and named):
             file.refuse(
                 (*at, "nullValues", number),
                 f"{null!r} cannot come; with the escape character in it, it is that and letters, such as \\N",

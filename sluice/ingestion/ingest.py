@@ -17,7 +17,7 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sluice.contracts import Contract
-from sluice.errors import DeliveryError, FileTooLarge, UnknownDataset
+from sluice.errors import DeliveryError, FileTooLarge, UnknownDataset, UnreadableFile
 from sluice.ingestion.landing import Notice, landed_source, same_bytes
 from sluice.ingestion.read import ahead, read_checked
 from sluice.ingestion.records import Reason
@@ -145,7 +145,10 @@ class _Work:
         nothing_of_it = entry.error or (entry.quarantined and not entry.accepted)
         if entry.status not in _INGESTED or nothing_of_it:
             return ""
-        return before.version_id if same_bytes(before, notice) else ""
+        try:
+            return before.version_id if same_bytes(before, notice) else ""
+        except UnreadableFile:  # one of the two is no longer there; reading tells if it is this one
+            return ""
 
     def _state_of(self, before: Notice) -> Delivery | None:
         """Return what is known of a version; a call that has but one file waits a while for its end."""

@@ -42,8 +42,8 @@ _DATE = rf"\A{_DAY}\z"
 _LOCAL = rf"\A{_DAY}(?:[T ]{_TIME})?\z"
 _ZONED = rf"\A{_DAY}[T ]{_TIME}{_ZONE}\z"
 _ENDS_IN_ZONE = re.compile(_ZONE + r"\Z")
-#: From so many digits on a whole number may not be one of a float's.
-_WHOLE_DIGITS = {pa.float32(): 8, pa.float64(): 16}
+#: Every whole number below is one of the float's.
+_EXACT_BELOW = {pa.float32(): 2.0**24, pa.float64(): 2.0**53}
 _NAIVE, _UTC = pa.timestamp("us"), pa.timestamp("us", "UTC")
 
 
@@ -107,27 +107,31 @@ def _integers(values: pa.Array, target: pa.DataType) -> pa.Array:
 
 
 def _int64(text: str) -> int | None:
+    # Of digits without zeros before them: Python reads no number of thousands.
     digits = text.lstrip("-").lstrip("0")
-    number = int(text) if len(digits) <= _SAFE_DIGITS + 1 else 2**64
+    number = int(digits or "0") if len(digits) <= _SAFE_DIGITS + 1 else 2**64
+    number = -number if text.startswith("-") else number
     return number if -(2**63) <= number < 2**63 else None
 
 
 def _floats(values: pa.Array, target: pa.DataType) -> pa.Array:
     found = _fitting(values, _NUMBER, target)
-    digits = _WHOLE_DIGITS[target]
-    if (pc.max(pc.binary_length(values)).as_py() or 0) < digits:
-        return found
-    whole = pc.and_(_like(values, rf"\A[+-]?[0-9]{{{digits},}}\z"), pc.fill_null(pc.is_finite(found), False))
-    if not pc.any(whole).as_py():
-        return found
-    places = pc.indices_nonzero(whole)
-    pairs = zip(values.take(places).to_pylist(), found.take(places).to_pylist(), strict=True)
-    same = pa.array([len(text) <= _MOST_TEXT and int(text) == int(number) for text, number in pairs])
-    return _only(found, pc.replace_with_mask(pc.is_valid(found), whole, same))
+    lost = pc.and_(pc.equal(found, 0), _like(values, r"\A[+-]?[0.]*[1-9]"))  # less than the least above zero
+    large = pc.and_(pc.greater_equal(pc.abs(found), _EXACT_BELOW[target]), pc.is_finite(found))
+    whole = pc.fill_null(large, False)
+    if pc.any(whole).as_py():
+        whole = pc.and_(whole, _like(values, r"\A[+-]?[0-9]+(?:\.0*)?\z"))
+        another = _each(values, whole, partial(_is_another, target=target), pa.bool_())
+        lost = pc.or_(lost, pc.fill_null(another, False))
+    return _only(found, pc.invert(pc.fill_null(lost, False))) if pc.any(lost).as_py() else found
 
 
-#: A number that a float holds has no more digits.
-_MOST_TEXT = 400
+def _is_another(text: str, target: pa.DataType) -> bool:
+    """Tell whether a whole number is not what the float is, nor the shortest digits that tell it from others."""
+    number = pa.array([text]).cast(target)
+    kept, exponent = _digits(text)
+    shortest = _digits(number.cast(pa.string())[0].as_py())
+    return (kept, exponent) != shortest and int(kept) * 10**exponent != abs(int(number[0].as_py()))
 
 
 def _decimals(values: pa.Array, target: pa.DataType) -> pa.Array:
@@ -151,16 +155,25 @@ def _decimals(values: pa.Array, target: pa.DataType) -> pa.Array:
 
 def _decimal(text: str, target: pa.DataType) -> Decimal | None:
     """Return the decimal that ``text`` is, if it has no more digits before and after the point than ``target``."""
-    sign, digits, exponent = Decimal(text).as_tuple()
-    number = "".join(map(str, digits)).lstrip("0")
-    kept = number.rstrip("0")
-    exponent = int(exponent) + len(number) - len(kept)
+    kept, exponent = _digits(text)
     if not kept:
         return Decimal((0, (0,), -target.scale))
     if exponent < -target.scale or len(kept) + exponent > target.precision - target.scale:
         return None
     unscaled = kept + "0" * (exponent + target.scale)
-    return Decimal((sign, tuple(map(int, unscaled)), -target.scale))
+    return Decimal((int(text.startswith("-")), tuple(map(int, unscaled)), -target.scale))
+
+
+def _digits(text: str) -> tuple[str, int]:
+    """Return the digits of a number without zeros around them (none of zero), and the power of ten that they count.
+
+    As text: a number of megabytes takes a hundred times as much as a ``Decimal``.
+    """
+    mantissa, _, power = text.lower().partition("e")
+    whole, _, fraction = mantissa.lstrip("+-").partition(".")
+    digits = (whole + fraction).lstrip("0")
+    kept = digits.rstrip("0")
+    return kept, int(power or "0") - len(fraction) + len(digits) - len(kept)
 
 
 def _timestamps(values: pa.Array) -> pa.Array:

@@ -57,7 +57,8 @@ def checked_backfill(project: Project, request: Backfill) -> Backfill:
     if first > last:
         raise CommandError(f"--from {first} is after --to {last}.", safe="nothing was requested.")
     contract = project.contract(request.table)
-    return msgspec.structs.replace(request, column=_column(contract, known[request.table].by, request.column))
+    column = _column(contract, known[request.table].by, request.column)
+    return msgspec.structs.replace(request, column=column, first=first.isoformat(), last=last.isoformat())
 
 
 def _column(contract: Contract, by: tuple[str, ...], wanted: str) -> str:

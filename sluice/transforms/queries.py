@@ -23,8 +23,8 @@ from sluice.telling import TELLING
 LONGEST, DEEPEST, MOST_RELATIONS = 20_000, 100, 200
 #: How many times longer than the longest text that it is given a text may become.
 MOST_GROWTH = 1_000
-#: Queries of people take about one step a token.
-_STEPS, _STEPS_PER_TOKEN = 20_000, 20
+#: Queries of people take about one step a token. (``localaws.athena.parser`` counts so, too.)
+_STEPS, _STEPS_PER_TOKEN = 200_000, 20
 _CTE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 #: Stand for ``{table}`` and ``{previous}`` while the text is parsed.
 _STAND_INS = {"{table}": "sluice_audited", "{previous}": "sluice_previous"}

@@ -64,8 +64,18 @@ def test_a_form_of_many_fields_or_bytes_is_refused_before_its_policy_is_read(ctx
 def test_a_statement_whose_reading_has_no_end_is_refused(opening: str) -> None:
     closing = "]" if opening.endswith("[") else ")"
     with pytest.raises(ParseError, match="more ways than can be read"):
-        parse_statements("SELECT " + opening * 15 + "1" + closing * 15)
+        parse_statements("SELECT " + opening * 22 + "1" + closing * 22)
+    with pytest.raises(ParseError):
+        parse_statements("ALTER TABLE t ADD COLUMNS (a " + opening * 22 + "1" + closing * 22 + ")")
     assert parse_statements("SELECT " + opening * 5 + "1" + closing * 5)
+
+
+def test_statements_of_people_are_read(tmp_path: Path) -> None:
+    row = "ROW(1, 'a', DATE '2024-01-01', ARRAY[1, 2])"
+    nested = f"ARRAY[{row}, {row}]"
+    for _ in range(2):
+        nested = f"ARRAY[ROW({nested}), ROW({nested})]"
+    assert len(parse_statements(f"SELECT {nested}")) == 1
 
 
 def test_a_log_that_is_written_to_without_end_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

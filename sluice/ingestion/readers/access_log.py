@@ -20,7 +20,7 @@ from sluice.ingestion.source import Source
 
 _LINE = (
     r"^(?P<host>\S+) (?P<ident>\S+) (?P<user>\S+) \[(?P<time>[^\]]+)\] "
-    r'"(?:-|(?P<method>[A-Z]+) (?P<path>(?:[^"\\]|\\.)*?)(?: (?P<protocol>HTTP/[0-9.]+))?)" '
+    r'"(?:-?|(?P<method>[A-Z][A-Z-]*) (?P<path>(?:[^"\\]|\\.)*?)(?: (?P<protocol>HTTP/[0-9.]+))?)" '
     r"(?P<status>[0-9]{3}) (?P<bytes>[0-9]+|-)"
     r'(?: "(?P<referrer>(?:[^"\\]|\\.)*)" "(?P<user_agent>(?:[^"\\]|\\.)*)")?\s*$'
 )

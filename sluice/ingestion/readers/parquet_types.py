@@ -38,7 +38,9 @@ def without_views(values: pa.Array) -> pa.Array:
         parts = [without_views(values.field(index)) for index in range(kind.num_fields)]
         return pa.StructArray.from_arrays(parts, fields=list(target), mask=values.is_null())
     if types.is_fixed_size_list(kind):
-        return pa.FixedSizeListArray.from_arrays(without_views(values.flatten()), type=target)
+        width = kind.list_size
+        elements = values.values.slice(values.offset * width, len(values) * width)
+        return pa.FixedSizeListArray.from_arrays(without_views(elements), type=target, mask=values.is_null())
     if types.is_map(kind):
         start, end = values.offsets[0].as_py(), values.offsets[-1].as_py()
         parts = [without_views(part.slice(start, end - start)) for part in (values.keys, values.items)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from sluice.contracts import Arrival
 from sluice.errors import UnreadableFile
@@ -12,7 +13,7 @@ from sluice.ingestion.lines import MAX_RECORD, Oversized
 from sluice.ingestion.records import Block, Reason, Rejected
 from sluice.ingestion.source import Source
 
-_AS_UTF8 = ("utf-8", "utf-8-sig", "utf-16", "utf-32")
+_FIXED_WIDTH = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 _BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -45,10 +46,11 @@ def utf8_chunks(source: Source, arrival: Arrival) -> Iterator[bytes]:
 def as_sent(blocks: Iterator[Block], arrival: Arrival) -> Iterator[Block]:
     """Yield the blocks with their records' bytes in the file's own encoding, for they were read as UTF-8.
 
-    Where a mark at its beginning says in which order a file has its bytes, they stay UTF-8.
+    They stay UTF-8 where a letter may have been sent in several ways, and where a mark at the file's beginning says in
+    which order it has its bytes.
     """
     encoding = codecs.lookup(arrival.encoding).name
-    if encoding in _AS_UTF8:
+    if not _tells_bytes(encoding):
         return blocks
 
     def sent(raw: bytes) -> bytes:
@@ -59,6 +61,22 @@ def as_sent(blocks: Iterator[Block], arrival: Arrival) -> Iterator[Block]:
         return replace(block, raw=lambda rows: list(map(sent, block.raw(rows))), rejected=rejected)
 
     return map(again, blocks)
+
+
+@lru_cache(maxsize=64)
+def _tells_bytes(encoding: str) -> bool:
+    """Tell whether each text is written in one way that is known: with one byte a letter, or of fixed width."""
+    if encoding in _FIXED_WIDTH:
+        return True
+    decoder = codecs.getincrementaldecoder(encoding)
+    for byte in (bytes([number]) for number in range(256)):
+        try:
+            letter = decoder().decode(byte)
+        except UnicodeDecodeError:
+            continue  # no letter's
+        if len(letter) != 1 or letter.encode(encoding) != byte:
+            return False
+    return True
 
 
 def too_long(oversized: Oversized, position: int) -> Rejected:

@@ -174,6 +174,8 @@ def test_a_newest_file_that_brought_nothing_is_told_until_one_does() -> None:
     told = _summarize("orders", [broken, nothing, good], StreamsStatus())
     assert told.refusal.endswith("it is cut short")
     assert state(datasets={"orders": told}).refusals == [told.refusal]
+    stray = _summarize("(unknown)", [broken], StreamsStatus())
+    assert state(datasets={"(unknown)": stray}).refusals == []
     assert state(datasets={"orders": told}).problems == []
     later = [delivery(4, "duplicate"), delivery(3.5, "committed", accepted=1), broken]
     assert _summarize("orders", later, StreamsStatus()).refusal == ""
@@ -203,5 +205,7 @@ def test_one_dataset_is_shown_alone_and_blamed_for_itself_alone() -> None:
 def test_files_that_landing_no_longer_has_are_accounted_for_apart() -> None:
     ended = DatasetStatus("orders", Counter({"committed": 3}))
     shown = io.StringIO()
-    print_status(state(datasets={"orders": ended}), {}, Console(file=shown, width=200))
+    print_status(state(datasets={"orders": ended}, gone=2), {}, Console(file=shown, width=200))
     assert "3 accounted for + 0 on their way = 1 delivered + 2 that landing no longer has" in shown.getvalue()
+    print_status(state(datasets={"orders": ended}, gone=1), {}, Console(file=shown, width=200))
+    assert "3 accounted for + 0 on their way ≠ 1 delivered + 1 that landing no longer has" in shown.getvalue()

@@ -33,10 +33,12 @@ def test_common_and_combined_lines_are_read_and_others_rejected() -> None:
 def test_requests_that_never_came_and_escaped_quotes_are_lines_and_an_odd_time_is_none() -> None:
     data = (
         b'10.0.0.1 - - [10/Oct/2026:13:55:36 -0700] "-" 408 -\n'
+        b'10.0.0.1 - - [10/Oct/2026:13:55:36 -0700] "" 400 0\n'
+        b'10.0.0.1 - - [10/Oct/2026:13:55:36 -0700] "M-SEARCH * HTTP/1.1" 200 1\n'
         b'10.0.0.2 - - [10/Oct/2026:13:55:36 -0700] "GET /\\"a HTTP/1.1" 200 1 "http://x/\\"" "x"\n'
         b'10.0.0.3 - - [10xOctx2026x13:55:36x-0700] "GET / HTTP/1.1" 200 1\n'
     )
     rows, rejected = read(data, LOG)
-    assert rows["path"].to_pylist() == [None, '/\\"a']
-    assert rows["method"].to_pylist() == [None, "GET"]
-    assert codes(rejected) == [(3, ("unparseable",))]
+    assert rows["path"].to_pylist() == [None, None, "*", '/\\"a']
+    assert rows["method"].to_pylist() == [None, None, "M-SEARCH", "GET"]
+    assert codes(rejected) == [(5, ("unparseable",))]

@@ -31,10 +31,11 @@ class Nowhere:
     pointer = "nowhere:"
     def write(self, data): pass
 
-file, kind, columns = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+file, (kind, _, typed), columns = Path(sys.argv[1]), sys.argv[2].partition(":"), int(sys.argv[3])
 opened = lambda: file.open("rb")
 source = Source("s3://f", file.stat().st_size, "auto", opened, opened, lambda _: nullcontext(Nowhere()))
-declared = contract(*(column(f"c{n}", "double" if n > 1 else "string") for n in range(columns)), format=kind)
+types = ("string", typed or "string", *(["double"] * columns))
+declared = contract(*(column(f"c{n}", types[n]) for n in range(columns)), format=kind)
 accepted = rejected = 0
 try:
     for part in read_checked(source, declared):
@@ -94,6 +95,9 @@ BOMBS: dict[str, tuple[str, int, Callable[[], bytes], str]] = {
     "short lines of a wide contract": ("csv", 300, lambda: b"c0\n" + b"1\n" * 200_000, "200000 0"),
     "objects of nothing": ("json", 300, lambda: b"[" + b"{}," * 50_000 + b"{}]", "50001 0"),
     "a value of 100 MB in an array": ("json", 1, lambda: b'[{"c0":"' + b"x" * (100 << 20) + b'"},{"c0":"z"}]', "1 1"),
+    "a decimal of eight million zeros": (
+        "csv:decimal(10,2)", 2, lambda: b"c0,c1\na,1." + b"0" * 8_000_000 + b"\nb," + b"9" * 8_000_000 + b"e5\n", "1 1",
+    ),
     "objects of nothing in one record": (
         "ndjson", 1, lambda: b'{"c0":"a","u":[' + b'{"":0},' * 1_150_000 + b"0]}", "1 0",
     ),

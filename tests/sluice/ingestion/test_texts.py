@@ -34,13 +34,18 @@ def read(texts: list[str], kind: str, fmt: str | None = None) -> list[Any]:
     return list(values.to_pylist())
 
 
+def plain(text: str) -> str:
+    """Return the text without zeros that say nothing: Python reads no number of thousands of digits."""
+    return re.sub(r"\A([+-]?)0+(?=[0-9])", r"\1", text)
+
+
 def of_decimal(text: str, precision: int, scale: int) -> Decimal | None:
     if not (found := _NUMBER.fullmatch(text)) or len(found[3] or "") > 7:
         return None
     number = Decimal(text)
     if number and abs(number.adjusted()) > 100:
         return None
-    unscaled = Fraction(text) * 10**scale
+    unscaled = Fraction(number) * 10**scale
     if unscaled.denominator != 1 or abs(unscaled) >= 10**precision:
         return None
     return Decimal((int(unscaled < 0), tuple(map(int, str(abs(unscaled)))), -scale))
@@ -49,14 +54,24 @@ def of_decimal(text: str, precision: int, scale: int) -> Decimal | None:
 def of_int(text: str, bits: int) -> int | None:
     if not re.fullmatch(r"-?[0-9]+", text, re.ASCII):
         return None
-    return int(text) if -(2 ** (bits - 1)) <= int(text) < 2 ** (bits - 1) else None
+    number = int(plain(text)) if len(plain(text)) < 100 else 2**99
+    return number if -(2 ** (bits - 1)) <= number < 2 ** (bits - 1) else None
+
+
+def digits_of(text: str) -> str:
+    return re.sub(r"[eE].*|[+.-]", "", text).strip("0")
 
 
 def of_double(text: str) -> float | None:
     if not _NUMBER.fullmatch(text) or math.isinf(float(text)):
         return None
-    whole = re.fullmatch(r"[+-]?[0-9]+", text, re.ASCII)
-    return None if whole and int(text) != int(float(text)) else float(text)
+    number = float(text)
+    if not number and Decimal(text):
+        return None
+    whole = re.fullmatch(r"[+-]?([0-9]+)(\.0*)?", text, re.ASCII)
+    if not whole or digits_of(text) == digits_of(repr(number)):
+        return number
+    return number if Decimal(whole[1]) == abs(int(number)) else None
 
 
 def of_moment(text: str) -> datetime | None:
@@ -95,7 +110,8 @@ READERS = {
 
 def awkward() -> st.SearchStrategy[str]:
     """Values, some of them with a letter changed, added or left out."""
-    digits = st.text("0123456789", min_size=1, max_size=45)
+    zeros = st.sampled_from(["", "", "", "0", "0" * 20, "0" * 4_300, "0" * 5_000])
+    digits = st.builds(str.__add__, zeros, st.text("0123456789", min_size=1, max_size=45))
     numbers = st.builds(
         lambda sign, whole, rest, more: f"{sign}{whole}{rest}{more}",
         st.sampled_from(["", "-", "+"]), digits, st.sampled_from(["", ".", ".5", ".000", ".05", "." + "0" * 40]),
@@ -150,10 +166,36 @@ def test_a_decimal_is_exactly_what_is_written_whatever_stands_beside_it(
         ("decimal(38,0)", "3.4028235e38"),
         ("float", "16777217"),
         ("double", "9007199254740993"),
+        ("double", "9007199254740993.0"),
+        ("float", "16777217.0"),
+        ("double", "1e-400"),
+        ("float", "1e-46"),
+        ("int", "0" * 4_300 + "1234567890123456789"),
     ],
 )
 def test_a_number_that_does_not_fit_is_refused(kind: str, text: str) -> None:
     assert read([text], kind) == [None]
+
+
+@settings(max_examples=200, deadline=None)
+@given(texts=TEXTS)
+def test_a_float_is_the_nearest_one_whatever_stands_beside_it(texts: list[str]) -> None:
+    found = read(texts, "float")
+    assert [read([text], "float")[0] for text in texts] == found
+    for text, value in zip(texts, found, strict=True):
+        if not _NUMBER.fullmatch(text):
+            assert value is None
+        elif value is not None:
+            assert math.isclose(value, float(text), rel_tol=2**-23, abs_tol=2**-149)
+            assert value or not Decimal(text)
+        else:
+            size = abs(float(text))
+            assert size > 3.4e38 or size < 1e-45 or size >= 2**24
+
+
+@pytest.mark.parametrize("text", ["12345678901234567000", "100000000000000000000000", "9007199254740994", "1e300"])
+def test_what_other_programs_write_of_a_double_is_that_double(text: str) -> None:
+    assert read([text], "double") == [float(text)]
 
 
 @pytest.mark.parametrize("fmt", EPOCH_FORMATS)
