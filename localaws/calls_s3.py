@@ -12,12 +12,12 @@ from xml.parsers.expat import ExpatError
 
 import xmltodict  # type: ignore[import-untyped]  # it has no types of its own
 
-from localaws import body, operations
+from localaws import body, operations, s3_copies
 from localaws.refusals import Refused
 
 #: Headers that policies speak about, or that make another operation of the request; as parameters, by this name.
 _HEADERS = (
-    "x-amz-acl", "x-amz-copy-source", "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id",
+    "x-amz-acl", "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id",
     "x-amz-storage-class",
 )  # fmt: skip
 #: Arguments that are no parameter of an operation: what signs an address, and what older signers move there.
@@ -26,7 +26,8 @@ _BESIDE = {
     "x-amz-date", "x-amz-expires", "x-amz-security-token", "x-amz-signature", "x-amz-signedheaders", "content-md5",
     "content-type",
 }  # fmt: skip
-_COPY = "x-amz-copy-source"
+#: The parameter that says, as a `localaws.s3_copies.CopySource`, what is copied.
+COPIED = "copied"
 
 
 def read(environ: dict[str, Any], query: Mapping[str, str]) -> tuple[str, str, str, dict[str, Any]]:
@@ -37,10 +38,14 @@ def read(environ: dict[str, Any], query: Mapping[str, str]) -> tuple[str, str, s
     bucket, _, key = path.lstrip("/").encode("latin-1").decode("utf-8", "replace").partition("/")
     arguments = {n: v for n, v in query.items() if n.lower() not in _BESIDE and not n.lower().startswith("x-amz-meta-")}
     headers = {name: environ[it] for name in _HEADERS if (it := _in_environ(name)) in environ}
-    action = action_of(environ["REQUEST_METHOD"], f"{'B' * bool(bucket)}{'K' * bool(key)}", arguments, _COPY in headers)
+    copied = s3_copies.read(environ)
+    level = f"{'B' * bool(bucket)}{'K' * bool(key)}"
+    action = action_of(environ["REQUEST_METHOD"], level, arguments, copied is not None)
     if environ["REQUEST_METHOD"] == "POST" and body.is_form(environ) and body.whole(environ):
         action = ""  # moto would read the form, not the address
     parameters: dict[str, Any] = {**arguments, **headers}
+    if copied is not None:
+        parameters |= {COPIED: copied, s3_copies.HEADER: f"{copied.bucket}/{copied.key}"}
     if action == "DeleteObjects":
         parameters["keys"] = _deleted(body.whole(environ))
     if action == "PutBucketReplication":

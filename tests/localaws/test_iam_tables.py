@@ -19,6 +19,7 @@ from localaws.context import Context
 from localaws.iam_actions import UnknownAction
 from localaws.iam_resources import needs
 from localaws.operations import MODELS
+from localaws.s3_copies import CopySource
 from localaws.signatures import Caller
 from tests.localaws.iam_reference import FILE, text
 
@@ -109,7 +110,7 @@ def test_every_permission_of_s3_is_one_of_awss_and_checked_where_aws_checks_it()
     wrong, checked = [], 0
     for place in operations.places():
         key = "key" if place.level == "BK" else ""
-        given = {"keys": [("k", "")], "x-amz-copy-source": "b/k"}
+        given = {"keys": [("k", "")], calls_s3.COPIED: CopySource("b", "k", "")}
         request = Request(
             "s3", place.name, "x", "us-east-1", given, "bucket" if place.level else "", key, protocol="s3"
         )
