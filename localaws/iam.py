@@ -20,7 +20,7 @@ from moto.iam.models import iam_backends
 from localaws import callers, calls, iam_policies, trust
 from localaws.callers import Session, session_of
 from localaws.context import ADMIN_ACCESS_KEY, Context
-from localaws.iam_actions import UnknownAction
+from localaws.iam_actions import NoSuchName, UnknownAction
 from localaws.iam_conditions import Given, Supplied
 from localaws.iam_resources import needs
 from localaws.refusals import Refused, answer
@@ -131,6 +131,9 @@ def _identity_refusal(ctx: Context, request: calls.Request, session: Session) ->
             f"localaws does not know which resources {action} needs permission for, so it denies it to {session.arn}. "
             "Add it to localaws/iam_resources.py",
         )
+    except NoSuchName as name:
+        _decisions.append(AccessDecision(session.role, session.session_name, request.action, "?", allowed=False))
+        return Refused("ValidationException", f"{name}.")
     if request.service == "cloudformation" and (refused := _stack_refusal(ctx, request, session)):
         return refused
     for need in wanted:
