@@ -20,6 +20,17 @@ _HEADERS = (
     "x-amz-acl", "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id",
     "x-amz-storage-class",
 )  # fmt: skip
+_GRANTS = ("read", "write", "read-acp", "write-acp", "full-control")
+#: Headers that do beside writing an object what is an operation with a permission of its own, which they need, too.
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
+ALSO = {
+    "x-amz-acl": "PutObjectAcl",
+    **{f"x-amz-grant-{name}": "PutObjectAcl" for name in _GRANTS},
+    "x-amz-tagging": "PutObjectTagging",
+    "x-amz-object-lock-mode": "PutObjectRetention",
+    "x-amz-object-lock-retain-until-date": "PutObjectRetention",
+    "x-amz-object-lock-legal-hold": "PutObjectLegalHold",
+}
 #: Arguments that are no parameter of an operation: what signs an address, and what older signers move there.
 _BESIDE = {
     "x-id", "awsaccesskeyid", "expires", "signature", "x-amz-algorithm", "x-amz-content-sha256", "x-amz-credential",
@@ -37,7 +48,7 @@ def read(environ: dict[str, Any], query: Mapping[str, str]) -> tuple[str, str, s
         return "", "", "", {}
     bucket, _, key = path.lstrip("/").encode("latin-1").decode("utf-8", "replace").partition("/")
     arguments = {n: v for n, v in query.items() if n.lower() not in _BESIDE and not n.lower().startswith("x-amz-meta-")}
-    headers = {name: environ[it] for name in _HEADERS if (it := _in_environ(name)) in environ}
+    headers = {name: environ[it] for name in (*_HEADERS, *ALSO) if (it := _in_environ(name)) in environ}
     copied = s3_copies.read(environ)
     level = f"{'B' * bool(bucket)}{'K' * bool(key)}"
     action = action_of(environ["REQUEST_METHOD"], level, arguments, copied is not None)

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/athena/latest/ug/security-iam-athena.html
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,11 +44,20 @@ class Leave:
 
     def glue(self, action: str, database: str = "", table: str = "") -> None:
         """Ask for an action of the Glue catalog on a database or a table, and on all that contains it."""
+        self.ask(f"glue:{action}", *self._catalogued(database, table))
+
+    def shows(self, actions: Sequence[str], database: str, table: str = "") -> bool:
+        """Whether a list shows this to the caller: what no action of the catalog may name to him, it leaves out."""
+        if self.session is None:
+            return True
+        *_, resource = self._catalogued(database, table)
+        return any(iam.would_allow(self.ctx, self.session, f"glue:{action}", resource) for action in actions)
+
+    def _catalogued(self, database: str, table: str) -> list[str]:
         names = ["catalog"]
         names += [f"database/{database}"] if database else []
         names += [f"table/{database}/{table}"] if table else []
-        arn = f"arn:aws:glue:{self.ctx.region}:{self.ctx.account}:"
-        self.ask(f"glue:{action}", *(arn + name for name in names))
+        return [f"arn:aws:glue:{self.ctx.region}:{self.ctx.account}:{name}" for name in names]
 
     def read(self, path: str) -> None:
         """Ask to read the object ``bucket/key``, which is opened by that very path."""
