@@ -16,6 +16,7 @@ from localaws.context import Context
 from localaws.iam_actions import Need, NoSuchName, UnknownAction, kinds
 from localaws.iam_conditions import Given
 from localaws.iam_finders import RESOURCES, Arns, dynamodb, dynamodb_arn
+from localaws.iam_objects import objects
 from localaws.iam_passed import passed
 
 
@@ -31,7 +32,7 @@ def needs(ctx: Context, request: Request) -> list[Need]:
         read = service in _CONTEXTS and request.protocol != "cbor"  # whose body is not read here: nothing is known
         context = _CONTEXTS[service](request.parameters) if read else {}
         wanted = [Need(f"{service}:{_permission(service, request.action)}", resources, context)]
-    return [_as_documented(ctx, request, need) for need in (*wanted, *passed(ctx, request))]
+    return [_as_documented(ctx, request, need) for need in (*wanted, *passed(ctx, request), *objects(request))]
 
 
 def _as_documented(ctx: Context, request: Request, need: Need) -> Need:
