@@ -36,6 +36,8 @@ def session(lake_bucket: str) -> SparkSession:
         .config("spark.sql.catalog.lake.cache-enabled", "false")
         # A name in SQL is a table, never a file.
         .config("spark.sql.runSQLOnFiles", "false")
+        # Text is what it says: nothing of the process is written into it (``sluice.spark.confined`` insists).
+        .config("spark.sql.variable.substitute", "false")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.timestampType", "TIMESTAMP_NTZ")
         .getOrCreate()

@@ -10,11 +10,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import unquote, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from werkzeug.exceptions import HTTPException
 
-from localaws import calls, gate, hosts, post_forms, refusals, signatures
+from localaws import calls, calls_s3, gate, hosts, post_forms, refusals, signatures
 from localaws.context import Context
 from localaws.refusals import Refused
 
@@ -84,6 +84,7 @@ def _only_what_a_page_may(environ: Mapping[str, Any], request: calls.Request | N
         raise Refused("AccessDenied", "A browser may open objects of S3 here, and nothing else.", service=service)
     if granted is None:
         return
-    source = unquote(str(request.parameters.get("x-amz-copy-source", ""))).lstrip("/").partition("/")[0]
-    if service != "s3" or request.bucket != granted or action not in _OF_PAGES or source not in {"", granted}:
+    copied = request.parameters.get(calls_s3.COPIED)
+    elsewhere = request.bucket != granted or (copied is not None and copied.bucket != granted)
+    if service != "s3" or action not in _OF_PAGES or elsewhere:
         raise Refused("AccessDenied", "CORSResponse: This CORS request is not allowed.", service=service)

@@ -12,21 +12,33 @@ from xml.parsers.expat import ExpatError
 
 import xmltodict  # type: ignore[import-untyped]  # it has no types of its own
 
-from localaws import body, operations
+from localaws import body, operations, s3_copies
 from localaws.refusals import Refused
 
 #: Headers that policies speak about, or that make another operation of the request; as parameters, by this name.
 _HEADERS = (
-    "x-amz-acl", "x-amz-copy-source", "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id",
+    "x-amz-acl", "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id",
     "x-amz-storage-class",
 )  # fmt: skip
+_GRANTS = ("read", "write", "read-acp", "write-acp", "full-control")
+#: Headers that do beside writing an object what is an operation with a permission of its own, which they need, too.
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
+ALSO = {
+    "x-amz-acl": "PutObjectAcl",
+    **{f"x-amz-grant-{name}": "PutObjectAcl" for name in _GRANTS},
+    "x-amz-tagging": "PutObjectTagging",
+    "x-amz-object-lock-mode": "PutObjectRetention",
+    "x-amz-object-lock-retain-until-date": "PutObjectRetention",
+    "x-amz-object-lock-legal-hold": "PutObjectLegalHold",
+}
 #: Arguments that are no parameter of an operation: what signs an address, and what older signers move there.
 _BESIDE = {
     "x-id", "awsaccesskeyid", "expires", "signature", "x-amz-algorithm", "x-amz-content-sha256", "x-amz-credential",
     "x-amz-date", "x-amz-expires", "x-amz-security-token", "x-amz-signature", "x-amz-signedheaders", "content-md5",
     "content-type",
 }  # fmt: skip
-_COPY = "x-amz-copy-source"
+#: The parameter that says, as a `localaws.s3_copies.CopySource`, what is copied.
+COPIED = "copied"
 
 
 def read(environ: dict[str, Any], query: Mapping[str, str]) -> tuple[str, str, str, dict[str, Any]]:
@@ -36,11 +48,15 @@ def read(environ: dict[str, Any], query: Mapping[str, str]) -> tuple[str, str, s
         return "", "", "", {}
     bucket, _, key = path.lstrip("/").encode("latin-1").decode("utf-8", "replace").partition("/")
     arguments = {n: v for n, v in query.items() if n.lower() not in _BESIDE and not n.lower().startswith("x-amz-meta-")}
-    headers = {name: environ[it] for name in _HEADERS if (it := _in_environ(name)) in environ}
-    action = action_of(environ["REQUEST_METHOD"], f"{'B' * bool(bucket)}{'K' * bool(key)}", arguments, _COPY in headers)
+    headers = {name: environ[it] for name in (*_HEADERS, *ALSO) if (it := _in_environ(name)) in environ}
+    copied = s3_copies.read(environ)
+    level = f"{'B' * bool(bucket)}{'K' * bool(key)}"
+    action = action_of(environ["REQUEST_METHOD"], level, arguments, copied is not None)
     if environ["REQUEST_METHOD"] == "POST" and body.is_form(environ) and body.whole(environ):
         action = ""  # moto would read the form, not the address
     parameters: dict[str, Any] = {**arguments, **headers}
+    if copied is not None:
+        parameters |= {COPIED: copied, s3_copies.HEADER: f"{copied.bucket}/{copied.key}"}
     if action == "DeleteObjects":
         parameters["keys"] = _deleted(body.whole(environ))
     if action == "PutBucketReplication":

@@ -25,7 +25,7 @@ from moto.events.exceptions import InvalidEventPatternException, ValidationExcep
 from moto.s3 import notifications
 from moto.s3.models import S3Backend
 
-from localaws import concurrency, event_patterns, metrics, schedule_deliveries, targets, timetables
+from localaws import concurrency, dynamodb_keys, event_patterns, metrics, schedule_deliveries, targets, timetables
 from localaws.context import Context
 from localaws.cron import ExpressionError
 from localaws.event_input import InputError, target_input
@@ -204,6 +204,7 @@ def install(ctx: Context) -> None:
     replace(notifications, "_invoke_awslambda", _invoke_asynchronously)
     replace(S3Backend, "delete_object", _delete_object)
     timetables.install(ctx, _bus)
+    dynamodb_keys.install()
     concurrency.install(ctx)  # last: it wraps what was put in place above, too
 
 

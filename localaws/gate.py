@@ -38,6 +38,7 @@ _ONCE = frozenset(
      "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-target", "x-localaws-token"}
 )  # fmt: skip
 _OF_BROWSERS = ("sec-fetch-", "sec-ch-", "upgrade-insecure-requests")
+_BROWSERS = ("mozilla/", "opera/", "lynx/", "links ", "elinks/", "w3m/", "dillo/", "netsurf/")
 _MOTOS_OWN = ("moto-api", "latest/meta-data/", "latest/api/", "latest/dynamic/")
 _BAD = "400 Bad Request"
 #: What is sent with every answer: an object that a browser shows is no page of this server and runs nothing as it.
@@ -140,7 +141,7 @@ def _page(asked: Asked, grant: cors.Grant | None) -> Refusal | None:
 def _is_browser(headers: Mapping[str, str]) -> bool:
     """By what browsers add and pages cannot take away; those too old for ``Sec-Fetch-*`` by the agent's first word."""
     agent = headers.get("user-agent", "").strip().lower()
-    return agent.startswith("mozilla/") or any(name.startswith(_OF_BROWSERS) for name in headers)
+    return agent.startswith(_BROWSERS) or any(name.startswith(_OF_BROWSERS) for name in headers)
 
 
 def _with_headers(start_response: Callable[..., Any], ours: list[tuple[str, str]]) -> Callable[..., Any]:

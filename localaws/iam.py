@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import datetime
 import json
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -18,9 +19,10 @@ from typing import Any
 from moto.iam.models import iam_backends
 
 from localaws import callers, calls, iam_policies, trust
+from localaws.bounded_log import BoundedLog
 from localaws.callers import Session, session_of
 from localaws.context import ADMIN_ACCESS_KEY, Context
-from localaws.iam_actions import UnknownAction
+from localaws.iam_actions import NoSuchName, UnknownAction
 from localaws.iam_conditions import Given, Supplied
 from localaws.iam_resources import needs
 from localaws.refusals import Refused, answer
@@ -55,6 +57,7 @@ class AccessDecision:
     allowed: bool
 
 
+_denials = BoundedLog(logging.getLogger("localaws.iam"), lines=20, seconds=10)
 _decisions: collections.deque[AccessDecision] = collections.deque(maxlen=_LOG_LENGTH)
 _policies: dict[str, tuple[tuple[Any, ...], tuple[iam_policies.Statement, ...]]] = {}
 _lock = threading.Lock()
@@ -86,6 +89,11 @@ def is_allowed(ctx: Context, role_arn: str, action: str, resource: str) -> bool:
 def session_may(ctx: Context, session: Session, action: str, resource: str, context: Mapping[str, Given]) -> bool:
     """Whether who calls in ``session`` may; for services that act with their caller's permissions."""
     return _current is not ctx or _decide(ctx, session, action, resource, context).allowed
+
+
+def would_allow(ctx: Context, session: Session, action: str, resource: str) -> bool:
+    """Whether who calls in ``session`` may, where that is no denial but decides what a list shows."""
+    return _current is not ctx or _judged(ctx, session, action, resource, {}).allowed
 
 
 # ---- on every call
@@ -126,11 +134,16 @@ def _identity_refusal(ctx: Context, request: calls.Request, session: Session) ->
         wanted = needs(ctx, request)
     except UnknownAction as action:
         _decisions.append(AccessDecision(session.role, session.session_name, str(action), "?", allowed=False))
+        _denials.warn("denied %s to %s: its resources are not known", action, session.arn)
         return Refused(
             "AccessDenied",
             f"localaws does not know which resources {action} needs permission for, so it denies it to {session.arn}. "
             "Add it to localaws/iam_resources.py",
         )
+    except NoSuchName as name:
+        _decisions.append(AccessDecision(session.role, session.session_name, request.action, "?", allowed=False))
+        _denials.warn("denied %s:%s to %s: %s", request.service, request.action, session.arn, name)
+        return Refused("ValidationException", f"{name}.")
     if request.service == "cloudformation" and (refused := _stack_refusal(ctx, request, session)):
         return refused
     for need in wanted:
@@ -229,11 +242,20 @@ def _denial(session: Session, action: str, resource: str, decision: iam_policies
 def _decide(
     ctx: Context, session: Session, action: str, resource: str, context: Mapping[str, Given]
 ) -> iam_policies.Decision:
+    decision = _judged(ctx, session, action, resource, context)
+    _decisions.append(AccessDecision(session.role, session.session_name, action, resource, decision.allowed))
+    if not decision.allowed:
+        _denials.warn("denied %s to %s on %s", action, session.arn, ascii(resource)[1:-1][:300])
+    return decision
+
+
+def _judged(
+    ctx: Context, session: Session, action: str, resource: str, context: Mapping[str, Given]
+) -> iam_policies.Decision:
     given = Supplied({**_global_context(ctx, session), **context})
     decision = iam_policies.decide(_statements(ctx, session.role), action, resource, given)
     if decision.allowed and session.policy:  # it narrows what the role may, and grants nothing
-        decision = iam_policies.decide(iam_policies.parse(session.policy), action, resource, given)
-    _decisions.append(AccessDecision(session.role, session.session_name, action, resource, decision.allowed))
+        return iam_policies.decide(iam_policies.parse(session.policy), action, resource, given)
     return decision
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 
 from localaws.iam_conditions import Given
+from localaws.iam_names import QUALIFIER, characters
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,19 @@ class UnknownAction(Exception):
     """The permissions of a call are not known, so nobody but the administrator may make it."""
 
 
+class NoSuchName(Exception):
+    """A call names something that nothing of its kind can be called; the message says what."""
+
+
 @dataclass(frozen=True)
 class Kind:
-    """A kind of resource: whether an ARN is of it, and the ARN (with ``*`` for names) of all there are."""
+    """A kind of resource: whether an ARN is of it, and the ARN (with ``*`` for names) of all there are.
+
+    ``shape`` matches what would be of it if names were of any characters.
+    """
 
     pattern: re.Pattern[str]
+    shape: re.Pattern[str]
     template: str
 
     def all_of(self, account: str, region: str) -> str:
@@ -55,17 +64,22 @@ def _table() -> dict[str, dict[str, tuple[Kind, ...]]]:
     raw = json.loads(resources.files("localaws").joinpath("iam_actions.json").read_text())
     table = {}
     for service, parts in raw.items():
-        known = {name: Kind(_pattern(arn), arn) for name, arn in parts["resources"].items()}
+        known = {
+            name: Kind(_pattern(arn), _with_places(arn, lambda _: ".*"), arn)
+            for name, arn in parts["resources"].items()
+        }
         table[service] = {name: tuple(known[kind] for kind in used) for name, used in parts["actions"].items()}
     return table
 
 
 def _pattern(arn: str) -> re.Pattern[str]:
-    """A bucket's name has no slash, else every object would be a bucket; other names may."""
+    service = arn.split(":")[2]
+    plain = _with_places(arn, lambda place: characters(service, place))
+    # Of a function, each action may be asked for a version or an alias; only some list it as a kind of its own.
+    return re.compile(plain.pattern + QUALIFIER, re.DOTALL) if arn.endswith(":function:${FunctionName}") else plain
+
+
+def _with_places(arn: str, spell: Callable[[str], str]) -> re.Pattern[str]:
     parts = _PLACE.split(arn)
-    places = ["[^/]+" if name == "BucketName" else "[^:]*" if name in _FIELDS else ".+" for name in parts[1::2]]
-    texts = [re.escape(text) for text in parts[::2]]
+    texts, places = [re.escape(text) for text in parts[::2]], [spell(place) for place in parts[1::2]]
     return re.compile("".join(text + place for text, place in zip(texts, [*places, ""], strict=True)), re.DOTALL)
-
-
-_FIELDS = {"Partition", "Account", "Region"}

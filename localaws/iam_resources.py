@@ -6,15 +6,17 @@ An action that is not listed here is denied to roles, with an error that names i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from localaws import iam_dynamodb, iam_s3
 from localaws.calls import Request
 from localaws.context import Context
-from localaws.iam_actions import Need, UnknownAction, kinds
+from localaws.iam_actions import Need, NoSuchName, UnknownAction, kinds
 from localaws.iam_conditions import Given
+from localaws.iam_finders import RESOURCES, Arns, dynamodb, dynamodb_arn
+from localaws.iam_objects import objects
 from localaws.iam_passed import passed
 
 
@@ -25,12 +27,12 @@ def needs(ctx: Context, request: Request) -> list[Need]:
     elif request.service == "dynamodb":
         wanted = _dynamodb_needs(ctx, request)
     else:
-        service, find = request.service, _RESOURCES.get(request.service)
-        resources = tuple(find(_Arns(ctx, request), request.action, request.parameters)) if find else ()
+        service, find = request.service, RESOURCES.get(request.service)
+        resources = tuple(find(Arns(ctx, request), request.action, request.parameters)) if find else ()
         read = service in _CONTEXTS and request.protocol != "cbor"  # whose body is not read here: nothing is known
         context = _CONTEXTS[service](request.parameters) if read else {}
         wanted = [Need(f"{service}:{_permission(service, request.action)}", resources, context)]
-    return [_as_documented(ctx, request, need) for need in (*wanted, *passed(ctx, request))]
+    return [_as_documented(ctx, request, need) for need in (*wanted, *passed(ctx, request), *objects(request))]
 
 
 def _as_documented(ctx: Context, request: Request, need: Need) -> Need:
@@ -42,9 +44,25 @@ def _as_documented(ctx: Context, request: Request, need: Need) -> Need:
         return replace(need, resources=("*",))
     if not need.resources:
         return replace(need, resources=(known[0].all_of(ctx.account, request.region),))
-    if not all(any(kind.pattern.fullmatch(resource) for kind in known) for resource in need.resources):
-        raise UnknownAction(need.action)
+    for resource in need.resources:
+        if not any(kind.shape.fullmatch(resource) for kind in known):
+            raise UnknownAction(need.action)
+        if not any(kind.pattern.fullmatch(resource) for kind in known):
+            names = " or ".join(kind.all_of(ctx.account, request.region) for kind in known)
+            raise NoSuchName(f"{_shown(resource)} is no name of what {need.action} is done to: {names}")
+        _refuse_elsewhere(ctx, request, resource)
     return need
+
+
+def _refuse_elsewhere(ctx: Context, request: Request, resource: str) -> None:
+    """A call is carried out in its own region: an ARN of another one would be decided on and not acted on."""
+    _, _, _, region, account, *_ = resource.split(":", 5)
+    if region not in {"", "*", request.region} or account not in {"", "*", ctx.account}:
+        raise NoSuchName(f"{_shown(resource)} is not in {request.region} of {ctx.account}, where the call is made")
+
+
+def _shown(resource: str) -> str:
+    return ascii(resource)[1:-1][:300]
 
 
 def _permission(service: str, action: str) -> str:
@@ -56,271 +74,18 @@ def _permission(service: str, action: str) -> str:
 
 def _dynamodb_needs(ctx: Context, request: Request) -> list[Need]:
     """Statements of PartiQL are not read here, so nobody but the administrator may make them."""
-    arn, action = _Arns(ctx, request), request.action
+    arn, action = Arns(ctx, request), request.action
     if action.endswith("Statement") or action == "ExecuteTransaction":
         raise UnknownAction(f"dynamodb:{action}")
     if action == "GetRecords" or request.parameters.get("StreamArn"):
-        found = tuple(_dynamodb(arn, action, request.parameters))
+        found = tuple(dynamodb(arn, action, request.parameters))
         return [Need(f"dynamodb:{action}", found)]
     if kinds("dynamodb", action) == ():
         return [Need(f"dynamodb:{action}", ())]
     wanted = iam_dynamodb.wanted(ctx, request)
     if not wanted:
         raise UnknownAction(f"dynamodb:{action}")
-    return [Need(f"dynamodb:{name}", (_dynamodb_arn(arn, table),), context) for name, table, context in wanted]
-
-
-class _Arns:
-    """Writes resource names in the account and region of one request."""
-
-    def __init__(self, ctx: Context, request: Request) -> None:
-        self._account, self._region = ctx.account, request.region
-
-    def __call__(self, service: str, resource: str) -> str:
-        return (
-            resource if resource.startswith("arn:") else f"arn:aws:{service}:{self._region}:{self._account}:{resource}"
-        )
-
-
-_Found = Iterable[str]
-_Finder = Callable[[_Arns, str, Mapping[str, Any]], _Found]
-
-
-def _first(given: Mapping[str, Any], *names: str) -> str:
-    return next((str(given[name]) for name in names if given.get(name)), "")
-
-
-def _every(given: Mapping[str, Any], *names: str) -> list[str]:
-    """Return what all of these names say: where one thing has two names, both must be allowed."""
-    return list(dict.fromkeys(str(given[name]) for name in names if given.get(name)))
-
-
-def _named(service: str, prefix: str, *names: str) -> _Finder:
-    """A finder for services whose resource stands in one parameter, as a name or as an ARN."""
-
-    def find(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
-        del action
-        found = _every(given, *names)
-        return [arn(service, name if name.startswith("arn:") else prefix + name) for name in found]
-
-    return find
-
-
-def _sqs(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
-    del action
-    name = _first(given, "QueueUrl").rsplit("/", 1)[-1] or _first(given, "QueueName")
-    return [arn("sqs", name)] if name else []
-
-
-def _dynamodb(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
-    if stream := _first(given, "StreamArn"):
-        return [stream]
-    if action == "GetRecords":
-        return [_first(given, "ShardIterator").split("|")[0]]
-    table = _first(given, "TableName", "ResourceArn", "TableArn", "SourceTableName", "TargetTableName")
-    return [_dynamodb_arn(arn, table)] if table else []
-
-
-def _dynamodb_arn(arn: _Arns, table: str) -> str:
-    """Of ``name``, ``name/index/its-name`` or either's ARN."""
-    return arn("dynamodb", table if table.startswith("arn:") else f"table/{table}")
-
-
-def _glue(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
-    if tagged := _first(given, "ResourceArn"):
-        return [tagged]
-    if "Job" in action or "Bookmark" in action:
-        names = given.get("JobNames") or [_first(given, "JobName", "Name")]
-        return [arn("glue", f"job/{name}") for name in names if name]
-    for thing in ("Crawler", "Trigger", "Workflow", "Connection", "SecurityConfiguration", "Registry", "Schema"):
-        if thing in action:
-            return [arn("glue", f"{thing.lower()}/{_first(given, 'Name')}")] if given.get("Name") else []
-    found = [arn("glue", "catalog")]
-    inside = {"Name": _first(given.get("DatabaseInput") or {}, "Name")}
-    databases = _every(given, "DatabaseName") or [
-        *(_every(given, "Name") if "Database" in action else []), *_every(inside, "Name")
-    ]  # fmt: skip
-    database = databases[0] if databases else ""
-    if database:
-        found += [arn("glue", f"database/{name}") for name in databases]
-    elif action in {"GetDatabases", "SearchTables"}:
-        found.append(arn("glue", "database/*"))
-    if database and ("Table" in action or "Partition" in action or "Column" in action):
-        tables = (
-            given.get("TablesToDelete")
-            or [
-                *_every(given, "TableName"),
-                *_every(given.get("TableInput") or {}, "Name"),
-                *(_every(given, "Name") if "Table" in action else []),
-            ]
-            or ["*"]
-        )
-        found += [arn("glue", f"table/{database}/{table}") for table in tables]
-    return found
-
-
-def _lambda(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
-    if uuid := _first(given, "UUID"):
-        return [arn("lambda", f"event-source-mapping:{uuid}")]
-    if layer := _first(given, "LayerName"):
-        version = _first(given, "VersionNumber")
-        return [
-            arn(
-                "lambda", f"{layer if layer.startswith('arn:') else f'layer:{layer}'}{f':{version}' if version else ''}"
-            )
-        ]
-    name = _first(given, "FunctionName", "Resource")
-    if not name:
-        return []
-    if not name.startswith("arn:"):
-        name = f"function:{name}"
-    del action
-    return [arn("lambda", name)]
-
-
-def _states(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
-    if names := _every(given, "executionArn", "stateMachineArn", "resourceArn", "mapRunArn"):
-        return names
-    return [arn("states", f"stateMachine:{given['name']}")] if action == "CreateStateMachine" else []
-
-
-def _athena(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
-    if catalog := _first(given, "CatalogName") or (_first(given, "Name") if "DataCatalog" in action else ""):
-        return [arn("athena", f"datacatalog/{catalog}")]
-    if action in {"GetWorkGroup", "UpdateWorkGroup", "DeleteWorkGroup"} or given.get("WorkGroup"):
-        return [arn("athena", f"workgroup/{_first(given, 'WorkGroup', 'Name') or 'primary'}")]
-    if action == "CreateWorkGroup":
-        return [arn("athena", f"workgroup/{given['Name']}")]
-    identifiers = given.get("QueryExecutionIds") or [_first(given, "QueryExecutionId")]
-    if identifiers != [""]:
-        return sorted({arn("athena", f"workgroup/{_workgroup(identifier)}") for identifier in identifiers})
-    return [arn("athena", "workgroup/primary")] if action in _ATHENA_PRIMARY else []
-
-
-_ATHENA_PRIMARY = {
-    "StartQueryExecution", "ListQueryExecutions", "CreatePreparedStatement", "GetPreparedStatement",
-    "ListPreparedStatements", "DeletePreparedStatement", "UpdatePreparedStatement", "CreateNamedQuery",
-    "ListNamedQueries",
-}  # fmt: skip
-
-
-def _workgroup(query_execution_id: str) -> str:
-    """A query's permissions are its workgroup's."""
-    from moto.athena.models import athena_backends
-
-    for regions in athena_backends.values():
-        for backend in regions.values():
-            execution = backend.executions.get(query_execution_id)
-            if execution is not None:
-                group = getattr(execution, "workgroup", None)
-                return str(getattr(group, "name", group) or "primary")
-    return "primary"
-
-
-def _events(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
-    if action == "PutEvents":
-        names = {str(entry.get("EventBusName") or "default") for entry in given.get("Entries", ())}
-        return sorted(arn("events", name if name.startswith("arn:") else f"event-bus/{name}") for name in names)
-    bus = _first(given, "EventBusName")
-    if rule := _first(given, "Rule") or (_first(given, "Name") if "Rule" in action else ""):
-        return [arn("events", f"rule/{bus + '/' if bus and bus != 'default' else ''}{rule}")]
-    if name := _first(given, "Name") or bus:
-        return [arn("events", f"event-bus/{name}")]
-    return [resource] if (resource := _first(given, "ResourceARN")) else []
-
-
-def _kms(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
-    key = _first(given, "KeyId", "TargetKeyId")
-    if key.startswith("alias/") or ":alias/" in key:
-        from moto.kms.models import kms_backends
-
-        account, region = arn("kms", "x").split(":")[4], arn("kms", "x").split(":")[3]
-        alias = key.rsplit(":", 1)[-1]
-        key = kms_backends[account][region].get_key_id_from_alias(alias) or alias
-    if not key and action == "Decrypt":
-        return [arn("kms", "key/*")]
-    return [arn("kms", key if key.startswith("arn:") else f"key/{key}")] if key else []
-
-
-def _logs(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
-    del action
-    listed = [*(given.get("logGroupNames") or ()), *(given.get("logGroupIdentifiers") or ())]
-    named = [*_every(given, "logGroupName", "logGroupIdentifier", "resourceArn"), *map(str, listed)]
-    groups = [name.split(":log-group:")[-1].removesuffix(":*") for name in named]
-    stream = _first(given, "logStreamName")
-    return [arn("logs", f"log-group:{group}:{f'log-stream:{stream}' if stream else '*'}") for group in groups]
-
-
-def _cloudwatch(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
-    del action
-    names = given.get("AlarmNames") or [_first(given, "AlarmName")]
-    return [arn("cloudwatch", f"alarm:{name}") for name in names if name]
-
-
-def _sts(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
-    del arn, action
-    return [role] if (role := _first(given, "RoleArn")) else []
-
-
-def _iam(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
-    account = arn("iam", "x").split(":")[4]
-    if policy := _first(given, "PolicyArn"):
-        return [f"arn:aws:iam::{account}:role/{given['RoleName']}"] if "RoleName" in given else [policy]
-    if role := _first(given, "RoleName"):
-        return [f"arn:aws:iam::{account}:role/{role}"]
-    del action
-    return []
-
-
-def _kinesis(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
-    names = _every(given, "StreamARN", "StreamName", "ResourceARN")
-    if token := _first(given, "ShardIterator", "NextToken"):
-        from localaws.kinesis_reads import stream_of_token
-
-        names.append(stream_of_token(token) or "*")
-    return [arn("kinesis", name if name.startswith("arn:") else f"stream/{name}") for name in names]
-
-
-def _scheduler(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
-    name = _first(given, "Name", "ResourceArn")
-    if "ScheduleGroup" in action or name.startswith("arn:"):
-        return [arn("scheduler", name if name.startswith("arn:") else f"schedule-group/{name}")] if name else []
-    return [arn("scheduler", f"schedule/{_first(given, 'GroupName') or 'default'}/{name}")] if name else []
-
-
-def _cloudformation(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
-    """A stack is named in policies with the id behind its name, which changes with each that has this name."""
-    del action
-    name = _first(given, "StackName")
-    return [arn("cloudformation", name if name.startswith("arn:") else f"stack/{name}/*")] if name else []
-
-
-def _ssm(arn: _Arns, action: str, given: Mapping[str, Any]) -> _Found:
-    names = given.get("Names") or [_first(given, "Name") or (_first(given, "Path") if "Path" in action else "")]
-    return [arn("ssm", f"parameter/{name.lstrip('/')}") for name in names if name]
-
-
-_RESOURCES: Mapping[str, _Finder] = {
-    "sqs": _sqs,
-    "sns": _named("sns", "", "TopicArn", "TargetArn", "Name", "ResourceArn"),
-    "dynamodb": _dynamodb,
-    "glue": _glue,
-    "lambda": _lambda,
-    "states": _states,
-    "athena": _athena,
-    "kinesis": _kinesis,
-    "events": _events,
-    "kms": _kms,
-    "logs": _logs,
-    "cloudwatch": _cloudwatch,
-    "sts": _sts,
-    "iam": _iam,
-    "ssm": _ssm,
-    "secretsmanager": _named("secretsmanager", "secret:", "SecretId", "Name"),
-    "scheduler": _scheduler,
-    "firehose": _named("firehose", "deliverystream/", "DeliveryStreamName"),
-    "cloudformation": _cloudformation,
-}
+    return [Need(f"dynamodb:{name}", (dynamodb_arn(arn, table),), context) for name, table, context in wanted]
 
 
 def _cloudwatch_context(given: Mapping[str, Any]) -> Mapping[str, Given]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import unquote
 
 from localaws.calls import Request
+from localaws.calls_s3 import ALSO, COPIED
 from localaws.iam_actions import Need, UnknownAction
 from localaws.iam_conditions import Given
 
@@ -104,9 +104,15 @@ def needs(request: Request) -> list[Need]:
     if request.action == "GetObjectAttributes":
         read = "GetObjectVersion" if "versionId" in given else "GetObject"
         wanted.append(Need(f"s3:{read}", wanted[0].resources, context))
+    if request.action in {"PutObject", "CopyObject", "CreateMultipartUpload"}:
+        also = dict.fromkeys(permission for header, permission in ALSO.items() if header in given)
+        wanted += [Need(f"s3:{permission}", wanted[0].resources, context) for permission in also]
+    if request.action == "CreateBucket" and any(ALSO.get(name) == "PutObjectAcl" for name in given):
+        wanted.append(Need("s3:PutBucketAcl", (bucket,), context))
     if request.action in {"CopyObject", "UploadPartCopy"}:
-        source, _, version = unquote(str(given["x-amz-copy-source"]).lstrip("/")).partition("?")
-        wanted.append(Need("s3:GetObjectVersion" if version else "s3:GetObject", (f"arn:aws:s3:::{source}",)))
+        source = given[COPIED]
+        read = "s3:GetObjectVersion" if source.version else "s3:GetObject"
+        wanted.append(Need(read, (f"arn:aws:s3:::{source.bucket}/{source.key}",)))
     return wanted
 
 

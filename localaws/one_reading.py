@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from moto.core.responses import BaseResponse
+from moto.logs.exceptions import ResourceNotFoundException
+from moto.logs.models import LogsBackend
 
 from localaws import calls
 from localaws.moto_patches import original, replace
@@ -19,6 +21,7 @@ def install() -> None:
     replace(BaseResponse, "setup_class", _setup_class)
     replace(BaseResponse, "_get_action", _get_action)
     replace(BaseResponse, "get_region_from_url", _get_region)
+    replace(LogsBackend, "_find_log_group", _find_log_group)
 
 
 def _call_of(request: Any) -> calls.Request | None:
@@ -45,3 +48,12 @@ def _get_action(self: Any) -> Any:
 def _get_region(self: Any, request: Any, full_url: str) -> Any:
     call = _call_of(request)
     return call.region if call is not None else original(BaseResponse, "get_region_from_url")(self, request, full_url)
+
+
+def _find_log_group(self: Any, log_group_id: str | None = None, log_group_name: str | None = None) -> Any:
+    """Of an identifier (a name or an ARN), moto takes whichever group was made last."""
+    named = log_group_name or log_group_id or ""
+    found = next((group for group in self.groups.values() if named in {group.name, group.arn}), None)
+    if found is None:
+        raise ResourceNotFoundException()
+    return found

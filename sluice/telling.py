@@ -1,4 +1,4 @@
-"""Names that engines take for functions which tell of themselves, where no column is called so."""
+"""What engines take in a text for something of their own: names that tell of themselves, and variables."""
 
 from __future__ import annotations
 
@@ -7,3 +7,6 @@ TELLING = frozenset({
     "current_catalog", "current_database", "current_role", "current_schema", "current_time", "current_user",
     "localtime", "localtimestamp", "session_user", "user",
 })  # fmt: skip
+
+#: Where Spark writes a variable of the process into a text, before it reads it as SQL.
+VARIABLE = "${"

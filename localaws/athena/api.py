@@ -205,7 +205,8 @@ def get_database(self: Any) -> str:
 def list_databases(self: Any) -> str:
     """ListDatabases, answered from the Glue catalog."""
     _may(self, "glue:GetDatabases", *_arns(self, "catalog"))
-    found = [_database(database) for database in _glue(self).get_databases()]
+    actions = ("glue:GetDatabases", "glue:GetDatabase")
+    found = [_database(d) for d in _glue(self).get_databases() if _shown(self, actions, f"database/{d.name}")]
     return json.dumps(_page(self, found, key="DatabaseList", default=MAX_BATCH, limit=MAX_BATCH))
 
 
@@ -221,7 +222,8 @@ def list_table_metadata(self: Any) -> str:
     """ListTableMetadata, answered from the Glue catalog."""
     _may(self, "glue:GetTables", *_arns(self, "catalog", f"database/{self._get_param('DatabaseName')}"))
     tables = _glue(self).get_tables(self._get_param("DatabaseName"), self._get_param("Expression"))
-    found = [_table(table.as_dict()) for table in tables]
+    actions, database = ("glue:GetTables", "glue:GetTable"), self._get_param("DatabaseName")
+    found = [_table(t.as_dict()) for t in tables if _shown(self, actions, f"table/{database}/{t.name}")]
     page = _page(self, found, key="TableMetadataList", default=MAX_BATCH, limit=MAX_BATCH)
     return json.dumps(page, default=lambda moment: moment.timestamp())
 
@@ -298,6 +300,12 @@ def _may(self: Any, action: str, *resources: str) -> None:
         if not iam.session_may(_runners[-1].ctx, session, action, resource, {}):
             message = f"User: {session.arn} is not authorized to perform: {action} on resource: {resource}"
             raise InvalidRequest(f"Insufficient permissions: {message}")
+
+
+def _shown(self: Any, actions: tuple[str, ...], name: str) -> bool:
+    """Whether a list shows its caller what the catalog calls ``name``."""
+    session, (arn,) = _session(self), _arns(self, name)
+    return session is None or any(iam.would_allow(_runners[-1].ctx, session, action, arn) for action in actions)
 
 
 def _arns(self: Any, *names: str) -> list[str]:

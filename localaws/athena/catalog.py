@@ -42,18 +42,23 @@ class Catalog:
         return self._opened[name]
 
     def databases(self) -> list[str]:
-        """Return the names of all databases, sorted."""
+        """Return the names of the databases that the caller may see, sorted."""
         self._leave.glue("GetDatabases")
-        return sorted(database.name for database in self._glue.get_databases())
+        return sorted(
+            database.name
+            for database in self._glue.get_databases()
+            if self._leave.shows(("GetDatabases", "GetDatabase"), database.name)
+        )
 
     def tables(self, database: str) -> list[dict[str, Any]]:
-        """Return the Glue tables of a database, by name; SCHEMA_NOT_FOUND if there is no such database."""
+        """Return the Glue tables of a database that the caller may see, by name; SCHEMA_NOT_FOUND if there is none."""
         self._leave.glue("GetTables", database)
         try:
             found = self._glue.get_tables(database, None)
         except JsonRESTError:
             raise QueryFailed("SCHEMA_NOT_FOUND", f"line 1:1: Schema '{database}' does not exist") from None
-        return sorted((table.as_dict() for table in found), key=lambda table: str(table["Name"]))
+        shown = [table for table in found if self._leave.shows(("GetTables", "GetTable"), database, table.name)]
+        return sorted((table.as_dict() for table in shown), key=lambda table: str(table["Name"]))
 
     def table(self, database: str, name: str, position: str = "line 1:1") -> dict[str, Any]:
         """Return the Glue table; TABLE_NOT_FOUND or SCHEMA_NOT_FOUND if there is none."""
@@ -116,7 +121,12 @@ class Catalog:
                 {"catalog_name": "awsdatacatalog", "schema_name": database} for database in self.databases()
             ]
             return FixedSource(_table(rows, ("catalog_name", "schema_name")))
-        pairs = [(database, table) for database in self.databases() for table in self.tables(database)]
+        pairs = [
+            (database, table)
+            for database in self.databases()
+            if self._leave.shows(("GetTables",), database)
+            for table in self.tables(database)
+        ]
         if name == "tables":
             rows = [{"table_catalog": "awsdatacatalog", "table_schema": database, "table_name": table["Name"],
                      "table_type": "VIEW" if table.get("TableType") == "VIRTUAL_VIEW" else "BASE TABLE"}

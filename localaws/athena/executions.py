@@ -14,7 +14,7 @@ from localaws.athena import results as answers
 from localaws.athena import statements
 from localaws.athena.engine import Answer, Engine
 from localaws.athena.errors import QueryFailed, not_supported
-from localaws.athena.leave import Leave
+from localaws.athena.leave import Leave, path_of
 from localaws.athena.parameters import with_parameters
 from localaws.athena.results import Results
 from localaws.athena.show import show
@@ -229,7 +229,7 @@ class Runner:
         self._put(execution, execution.location + ".metadata", answers.metadata_bytes(found))
 
     def _put(self, execution: Execution, uri: str, body: bytes) -> None:
-        self._leave(execution).write(uri)
+        self._leave(execution).write(path_of(uri))
         bucket, _, key = uri.partition("://")[2].partition("/")
         options: dict[str, Any] = {}
         encryption = execution.encryption or {}

@@ -68,7 +68,7 @@ class HiveSource:
                 self._leave.listing(f"s3://{location.path}/")
             files += [(info, location) for info in _objects(self._filesystem, location.path)]
         for info, _ in files:
-            self._leave.read(f"s3://{info.path}")
+            self._leave.read(info.path)
         size = sum(info.size for info, _ in files)
         if "parquet" in serde.lower():
             return self._parquet(files, size)

@@ -58,7 +58,7 @@ class IcebergSource:
             return Rows(_without_extensions(scan.select(*kept).to_arrow()), size, projection)
         filesystem = s3_filesystem(self._ctx)
         for task in tasks:
-            self._leave.read(task.file.file_path)
+            self._leave.read(path_of(task.file.file_path))
         fragments = [_PARQUET.make_fragment(path_of(task.file.file_path), filesystem=filesystem) for task in tasks]
         if any(str(task.file.file_format).upper().rpartition(".")[2] != "PARQUET" for task in tasks):
             raise not_supported("an Iceberg table with data files that are not Parquet")

@@ -5,7 +5,8 @@ https://docs.aws.amazon.com/athena/latest/ug/security-iam-athena.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ from localaws.callers import Session
 from localaws.context import Context
 
 _S3 = ("s3://", "s3a://", "s3n://")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_READ_OTHERWISE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029?#]")
 
 
 @dataclass(frozen=True)
@@ -41,19 +44,28 @@ class Leave:
 
     def glue(self, action: str, database: str = "", table: str = "") -> None:
         """Ask for an action of the Glue catalog on a database or a table, and on all that contains it."""
+        self.ask(f"glue:{action}", *self._catalogued(database, table))
+
+    def shows(self, actions: Sequence[str], database: str, table: str = "") -> bool:
+        """Whether a list shows this to the caller: what no action of the catalog may name to him, it leaves out."""
+        if self.session is None:
+            return True
+        *_, resource = self._catalogued(database, table)
+        return any(iam.would_allow(self.ctx, self.session, f"glue:{action}", resource) for action in actions)
+
+    def _catalogued(self, database: str, table: str) -> list[str]:
         names = ["catalog"]
         names += [f"database/{database}"] if database else []
         names += [f"table/{database}/{table}"] if table else []
-        arn = f"arn:aws:glue:{self.ctx.region}:{self.ctx.account}:"
-        self.ask(f"glue:{action}", *(arn + name for name in names))
+        return [f"arn:aws:glue:{self.ctx.region}:{self.ctx.account}:{name}" for name in names]
 
-    def read(self, uri: str) -> None:
-        """Ask to read an object."""
-        self.ask("s3:GetObject", f"arn:aws:s3:::{path_of(uri)}")
+    def read(self, path: str) -> None:
+        """Ask to read the object ``bucket/key``, which is opened by that very path."""
+        self.ask("s3:GetObject", f"arn:aws:s3:::{path}")
 
-    def write(self, uri: str) -> None:
-        """Ask to write an object."""
-        self.ask("s3:PutObject", f"arn:aws:s3:::{path_of(uri)}")
+    def write(self, path: str) -> None:
+        """Ask to write the object ``bucket/key``."""
+        self.ask("s3:PutObject", f"arn:aws:s3:::{path}")
 
     def listing(self, uri: str) -> None:
         """Ask to list what is below a location."""
@@ -62,10 +74,22 @@ class Leave:
 
 
 def path_of(uri: str) -> str:
-    """Return ``bucket/key`` of an address in S3; a query reads and writes nothing that is elsewhere."""
+    """Return ``bucket/key`` of an address in S3; a query reads and writes nothing that is elsewhere.
+
+    What readers of addresses drop (tabs, what follows a ? or a #) or go back by (..) no address may have: the path that
+    is asked about would not be the one that is opened.
+    """
     if not uri.startswith(_S3):
         raise QueryFailed("INVALID_TABLE_PROPERTY", f"{uri[:200]!r} is no location in S3, and Athena reads no other")
-    return uri.partition("://")[2]
+    path = uri.partition("://")[2]
+    bucket, _, key = path.partition("/")
+    if not _BUCKET.fullmatch(bucket) or _READ_OTHERWISE.search(key) or {".", ".."} & {*key.split("/")}:
+        raise QueryFailed(
+            "INVALID_TABLE_PROPERTY",
+            f"{uri[:200]!r} can be read in more ways than one: a location has a bucket's name, and no control "
+            "character, ?, #, nor . or .. between its slashes",
+        )
+    return path
 
 
 class ReadableIO(PyArrowFileIO):
@@ -81,8 +105,10 @@ class ReadableIO(PyArrowFileIO):
 
     def new_input(self, location: str) -> PyArrowFile:
         """Return a file to read; raises QueryFailed if it is not in S3 or the caller may not read it."""
-        self._leave.read(location)
-        return super().new_input(location)
+        path = path_of(location)
+        self._leave.read(path)
+        # PyIceberg would take the address apart once more, as urllib does: what is opened is what was asked about.
+        return PyArrowFile(location, path, self.fs_by_scheme("s3", path.partition("/")[0]))
 
     def new_output(self, location: str) -> PyArrowFile:
         """Refuse: queries here write no table of this kind."""

@@ -15,6 +15,7 @@ from sqlglot.schema import MappingSchema
 
 from localaws.athena import annotate
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.foreign import refuse_foreign
 from localaws.athena.parser import parse_statements
 from localaws.athena.rewrite import rewrite
 from localaws.athena.signatures import check_names, check_types
@@ -76,6 +77,7 @@ def plan(sql: str, database: str, columns_of: Callable[[TableName, str], Columns
         tree = exp.select("*").from_(exp.alias_(tree, "values", table=True))
     if not isinstance(tree, exp.Query):
         raise not_supported(f"the statement {sql.split(maxsplit=1)[0].upper()}")
+    refuse_foreign(tree, sql)
     check_names(tree)
     for node in list(tree.find_all(exp.Anonymous)):
         if node.name.lower() == "at_timezone" and len(node.expressions) == 2:

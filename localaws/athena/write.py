@@ -121,7 +121,7 @@ def _write(ctx: Context, leave: Leave, answer: Answer, target: str, *, query_id:
     pq.write_table(table, body, compression=_CODECS[(codec or "gzip").lower()], coerce_timestamps="us")
     bucket, _, prefix = target.partition("://")[2].partition("/")
     key = f"{prefix.rstrip('/')}/{query_id}_0".lstrip("/")
-    leave.write(f"s3://{bucket}/{key}")
+    leave.write(f"{bucket}/{key}")
     ctx.client("s3").put_object(Bucket=bucket, Key=key, Body=body.getvalue())
     return [f"s3://{bucket}/{key}"]
 

@@ -44,6 +44,8 @@ ACTS_IN: dict[str, tuple[str, ...]] = {
     "compression": ("csv", "json", "ndjson", "access_log"),
     "nullValues": ("csv", "json", "ndjson"),
 }
+#: What a contract calls the landing bucket, whatever its name is where it is deployed.
+LANDING = "landing"
 #: Formats whose readers see columns that the contract does not have, and can refuse them.
 _SEES_EXTRA = ("csv", "parquet")
 #: What Python calls an encoding and is none of a file's text.
@@ -112,6 +114,13 @@ def _server(file: ContractFile, odcs: OpenDataContractStandard, name: str) -> Se
     if server.type == "kinesis" and server.stream != name:
         file.refuse(
             ("servers", 0, "stream"), f"{server.stream!r} is not allowed; a stream has its dataset's name, {name!r}"
+        )
+    own = f"s3://{LANDING}/{name}/"
+    if server.location is not None and (server.type != "s3" or server.location.removesuffix("/") != own[:-1]):
+        file.refuse(
+            ("servers", 0, "location"),
+            f"{server.location!r} is not allowed; "
+            + (f"what is dropped for {name} lands in {own}" if server.type == "s3" else "a stream has no location"),
         )
     return server
 

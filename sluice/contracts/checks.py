@@ -21,6 +21,8 @@ _OPERATORS = (
     "mustBeBetween",
     "mustNotBeBetween",
 )
+#: Characters of a check's name, which stands in ledgers, alarms and reports.
+LONGEST_NAME = 128
 _METRICS = ("rowCount", "nullValues", "duplicateValues")
 #: Checks of Sluice's own (``type: custom``, ``engine: sluice``): the change of the row count in percent of the snapshot
 #: before; the age of the newest value of a timestamp.
@@ -77,6 +79,8 @@ def _check(file: ContractFile, quality: DataQuality, at: Place, columns: tuple[s
             file.refuse((*at, "arguments"), f"{shortened(repr(named))} is not allowed; properties is a list of columns")
         columns = tuple(named)
     severity = file.one_of(quality.severity or "error", ("error", "warning"), (*at, "severity"))
+    if len(quality.name or "") > LONGEST_NAME:
+        file.refuse((*at, "name"), f"it has {len(quality.name or ''):,} characters; at most {LONGEST_NAME} are allowed")
     return Check(
         name=quality.name or " ".join([metric, *columns]),
         metric=metric,

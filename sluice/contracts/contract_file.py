@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias, cast
@@ -18,6 +19,13 @@ from sluice.runs import shortened
 LARGEST = 1_000_000
 Place: TypeAlias = tuple[str | int, ...]
 _SECONDS = {"s": 1, "second": 1, "m": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86_400, "day": 86_400}
+_NAMES = frozenset(
+    {"name", "id", "version", "status", "domain", "dataProduct", "tenant", "businessName", "physicalName"}
+)
+#: Fields that people are shown; the names among them in one line.
+_SHOWN = _NAMES | {"description", "purpose", "limitations", "usage"}
+#: Control characters, those that turn or hide what stands beside them, and ends of lines and paragraphs.
+_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp"})
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _LONGEST = 100 * 366 * 86_400
 
@@ -45,6 +53,7 @@ class ContractFile:
             mark = getattr(error, "problem_mark", None)
             line = mark.line + 1 if mark else 1
             raise self._error(f"{path}:{line}: contract: not YAML: {getattr(error, 'problem', error)}.") from error
+        self._refuse_unseen()
 
     @staticmethod
     def _error(what: str) -> ContractError:
@@ -56,8 +65,26 @@ class ContractFile:
 
     def refuse(self, at: Place, problem: str) -> NoReturn:
         """Raise the error for the value at ``at``."""
-        field = ".".join(str(step) for step in at) or "contract"
+        field = "".join(s if s.isprintable() else ascii(s)[1:-1] for s in ".".join(map(str, at))) or "contract"
         raise self._error(f"{self.path}:{line_of(self.root, at)}: {field}: {problem}.")
+
+    def _refuse_unseen(self) -> None:
+        """Refuse what people are shown, where a terminal would take characters in it as commands.
+
+        Texts that are data (values, delimiters) may have any.
+        """
+        waiting: list[tuple[Any, Place]] = [(self.raw, ())]
+        while waiting:
+            value, at = waiting.pop()
+            if isinstance(value, dict):
+                waiting += [(inside, (*at, key)) for key, inside in value.items() if isinstance(key, str | int)]
+            elif isinstance(value, list):
+                waiting += [(inside, (*at, number)) for number, inside in enumerate(value)]
+            elif isinstance(value, str) and at and at[-1] in _SHOWN:
+                lines = "" if at[-1] in _NAMES else "\n\r\t"
+                odd = next((s for s in value if s not in lines and unicodedata.category(s) in _UNSEEN), None)
+                if odd is not None:
+                    self.refuse(at, f"it holds {odd!a}, a character that is not seen; it is shown to people")
 
     def written(self, at: Place) -> str:
         """Return the value at ``at`` as it is written; a list or a mapping, and nothing, are refused."""

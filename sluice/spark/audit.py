@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from sluice.runs import COMPARISONS, EXAMPLES, Failure, shortened
-from sluice.spark.confined import declared
+from sluice.spark.confined import as_written, declared
 from sluice.spark.shipped import Check
 
 
@@ -38,6 +38,7 @@ def audit(checks: Sequence[Check], audited: Audited) -> list[Failure]:
 
     All row rules are counted in one pass.
     """
+    as_written(audited.spark)  # the rules hold texts of the contract: allowed values, patterns
     rules = [check for check in checks if check.kind == "rows"]
     failures = []
     if rules:

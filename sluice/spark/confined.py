@@ -12,7 +12,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from sluice.telling import TELLING
+from sluice.telling import TELLING, VARIABLE
 
 _LOGICAL, _ANALYSIS = "org.apache.spark.sql.catalyst.plans.logical.", "org.apache.spark.sql.catalyst.analysis."
 _PLANS = {
@@ -26,6 +26,7 @@ _PLANS = {
         "UnresolvedAttribute", "UnresolvedAlias", "UnresolvedStar", "UnresolvedExtractValue", "UnresolvedOrdinal",
     )),
 }  # fmt: skip
+_SUBSTITUTE = "spark.sql.variable.substitute"
 _CLOCKS = ("CurrentDate", "CurrentTimestamp", "CurrentRow$")
 #: What the functions that ``sluice.transforms.queries`` allows are called on Spark, and those of Sluice's own metrics.
 FUNCTIONS = frozenset({
@@ -41,11 +42,28 @@ FUNCTIONS = frozenset({
 })  # fmt: skip
 
 
+def as_written(spark: SparkSession) -> None:
+    """Raise ``PermissionError`` unless this session takes SQL as it is written.
+
+    Spark otherwise fills ``${env:…}``, ``${system:…}`` and ``${spark.…}`` into a text, a literal included, before its
+    parser sees it: no plan would show that a check reads the job's credentials.
+    https://spark.apache.org/docs/3.5.6/configuration.html (spark.sql.variable.substitute)
+    """
+    if spark.conf.get(_SUBSTITUTE) != "false":
+        raise PermissionError(
+            f"{_SUBSTITUTE} is not false, so Spark would write variables of this process into declared SQL; nothing "
+            f"was run. Make the session as glue_jobs/spark_main.py does, without --conf {_SUBSTITUTE}"
+        )
+
+
 def declared(spark: SparkSession, query: str, relations: Collection[str]) -> DataFrame:
     """Return the rows of a declared query that may read ``relations`` (as SQL names them); ``PermissionError`` if more.
 
     Nothing but a query can stand where it is put.
     """
+    as_written(spark)
+    if VARIABLE in query:
+        raise PermissionError(f"{VARIABLE} is nothing that a check may say")
     whole = f"SELECT * FROM ({query})"
     _refuse_more(spark, whole, relations)
     return spark.sql(whole)

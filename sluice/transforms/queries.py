@@ -17,7 +17,7 @@ from sqlglot.errors import ParseError, SqlglotError
 from sqlglot.parsers.athena import AthenaTrinoParser
 
 from sluice.contracts.patterns import common_pattern
-from sluice.telling import TELLING
+from sluice.telling import TELLING, VARIABLE
 
 #: Characters of a query, levels of its tree, relations that it reads (each WITH written out where it is used).
 LONGEST, DEEPEST, MOST_RELATIONS = 20_000, 100, 200
@@ -111,6 +111,8 @@ def declared_query(text: str, contracted: Collection[str]) -> DeclaredQuery:
     """Return the query in Athena's SQL that ``text`` is; ``RefusedQuery`` when it is anything else."""
     if len(text) > LONGEST:
         raise RefusedQuery(f"it has {len(text):,} characters; at most {LONGEST:,} are allowed")
+    if VARIABLE in text:
+        raise RefusedQuery(f"{VARIABLE} is not allowed: Spark writes variables of its process there")
     for placeholder, stand_in in _STAND_INS.items():
         text = text.replace(placeholder, stand_in)
     try:

@@ -30,7 +30,11 @@ _NAMES = {
     "timestamp[us]": "timestamp_ntz",
 }
 #: As the Glue job sets them (glue_jobs/spark_main.py).
-_SHIPPED = {"spark.sql.session.timeZone": "UTC", "spark.sql.timestampType": "TIMESTAMP_NTZ"}
+_SHIPPED = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.timestampType": "TIMESTAMP_NTZ",
+    "spark.sql.variable.substitute": "false",
+}
 _LOCAL = {
     "spark.sql.shuffle.partitions": "1",
     "spark.ui.enabled": "false",

@@ -8,12 +8,12 @@ import pytest
 
 from infra.app import declared_project
 from sluice.errors import ContractError
-from tests.sluice.hostile import HOSTILE, filled
+from tests.sluice.hostile import HOSTILE, SUBSTITUTED, filled
 from tests.sluice.test_confined import CONTRACT
 
 
 @pytest.mark.parametrize(
-    "text", [*HOSTILE, "SELECT count(*) FROM {table} WHERE nothing = 1", "SELECT 1 FROM silver.no"]
+    "text", [*HOSTILE, *SUBSTITUTED, "SELECT count(*) FROM {table} WHERE nothing = 1", "SELECT 1 FROM silver.no"]
 )
 def test_synthesis_refuses_it_with_its_place(text: str, tmp_path: Path) -> None:
     contracts = tmp_path / "contracts"

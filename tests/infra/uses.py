@@ -94,6 +94,8 @@ _INGEST = {
     *read("orders/2026/a.csv", bucket="Landing"),
     ("s3:GetObjectVersion", "arn:aws:s3:::Landing/orders/2026/a.csv"),
     ("s3:ListBucketVersions", "arn:aws:s3:::Landing"),
+    # So that S3 says of a version that it is gone, and not that it may not be read.
+    ("s3:ListBucket", "arn:aws:s3:::Landing"),
     *read(*_files(["bronze"], "metadata")),
     *write("staging/orders/one.parquet", "records/orders/one/long-1", "messages/one.txt", *_files(["bronze"], "data")),
     *tables(["bronze"], "GetTable"),

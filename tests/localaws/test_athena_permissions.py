@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from botocore.exceptions import ClientError
 from pyiceberg.catalog.sql import SqlCatalog
 
 from localaws.context import Context
@@ -159,3 +160,36 @@ def test_a_table_reads_no_file_of_the_host(lake: Context, tmp_path: Path) -> Non
     for number, location in enumerate(["file:///etc/", "/etc/", "http://127.0.0.1/x"]):
         hive(lake, f"hostly{number}", location)
         assert run(lake.client("athena"), f"SELECT * FROM hostly{number}").startswith("INVALID_TABLE_PROPERTY: ")
+
+
+def test_lists_show_what_the_callers_rights_on_the_catalog_show(lake: Context) -> None:
+    glue = lake.client("glue")
+    glue.create_database(DatabaseInput={"Name": "leave_not"})
+    glue.create_table(DatabaseName="leave_not", TableInput={"Name": "hidden_one", "TableType": "EXTERNAL_TABLE",
+                      "StorageDescriptor": {"Columns": [{"Name": "secret", "Type": "string"}]}})  # fmt: skip
+    arn = "arn:aws:glue:us-east-1:123456789012:"
+    own = [f"{arn}catalog", f"{arn}database/leave", f"{arn}table/leave/own*"]
+    athena = Caller(lake, ATHENA, OUT, {"Action": "glue:*", "Resource": own})("athena")
+    listed = {
+        "SHOW DATABASES": "leave", "SHOW SCHEMAS": "leave", "SELECT * FROM information_schema.schemata": "leave",
+        "SELECT * FROM information_schema.tables": "own_i", "SELECT * FROM information_schema.columns": "own_i",
+        "SHOW TABLES": "own_i", "SHOW TABLES IN leave": "own_i",
+    }  # fmt: skip
+    for sql, seen in listed.items():
+        said = run(athena, sql)
+        assert f'"{seen}"' in said, (sql, said)
+        assert "leave_not" not in said, sql
+        assert "hidden_one" not in said, sql
+        assert '"private' not in said, sql
+        assert "private" in run(lake.client("athena"), sql) or "leave_not" in run(lake.client("athena"), sql)
+    assert run(athena, "SHOW TABLES IN leave_not").startswith("PERMISSION_DENIED: ")
+    for call in ("list_databases", "list_table_metadata"):
+        if hasattr(athena, call):
+            given: dict[str, str] = {"CatalogName": "AwsDataCatalog"}
+            given |= {"DatabaseName": "leave"} if call == "list_table_metadata" else {}
+            try:
+                said = json.dumps(getattr(athena, call)(**given), default=str)
+            except ClientError as error:
+                said = str(error)
+            assert "leave_not" not in said
+            assert '"private' not in said

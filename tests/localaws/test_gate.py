@@ -92,6 +92,14 @@ def test_a_page_is_refused_and_changes_nothing_even_if_it_signs(
     assert all(value in line for name, value in MARKS[who].items() if name in {"Origin", "Sec-Fetch-Site"})
 
 
+@pytest.mark.parametrize("agent", ["Mozilla/5.0 (X11)", "Opera/9.8", "opera/9.80 (J2ME)", "Lynx/2.9", "w3m/0.5"])
+def test_a_browser_too_old_to_say_so_is_known_by_its_name(ctx: Context, bucket: str, agent: str) -> None:
+    before = state(ctx, bucket)
+    headers = signed(ctx, "s3", "PUT", f"/{bucket}/x", b"y")
+    assert send(ctx, "PUT", f"/{bucket}/x", {**headers, "User-Agent": agent}, b"y").status == 403
+    assert state(ctx, bucket) == before
+
+
 def test_the_same_requests_of_a_client_are_answered(ctx: Context, bucket: str) -> None:
     """Else the refusals above would prove nothing."""
     assert send(ctx, "PUT", f"/{bucket}/x", signed(ctx, "s3", "PUT", f"/{bucket}/x", b"y"), b"y").status == 200

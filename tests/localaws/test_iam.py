@@ -96,6 +96,28 @@ def test_a_copy_needs_both_ends_and_a_bulk_delete_each_key(data: Context) -> Non
     assert code(Caller(data, write, reads)("s3").copy_object, **copy) == "ok"
 
 
+@pytest.mark.parametrize(
+    ("more", "permission"),
+    [({"Tagging": "a=b"}, "PutObjectTagging"), ({"ACL": "public-read"}, "PutObjectAcl"),
+     ({"GrantRead": 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'}, "PutObjectAcl"),
+     ({"GrantFullControl": 'id="x"'}, "PutObjectAcl"), ({"GrantReadACP": 'id="x"'}, "PutObjectAcl"),
+     ({"ObjectLockLegalHoldStatus": "ON"}, "PutObjectLegalHold"),
+     ({"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": "2040-01-01"}, "PutObjectRetention")],
+)  # fmt: skip
+def test_what_is_done_beside_writing_an_object_needs_its_own_permission(
+    data: Context, more: dict[str, str], permission: str
+) -> None:
+    write = {"Action": ["s3:PutObject", "s3:GetObject"], "Resource": "arn:aws:s3:::iam-mine/*"}
+    also = {"Action": f"s3:{permission}", "Resource": "arn:aws:s3:::iam-mine/*"}
+    with_it, without = Caller(data, write, also), Caller(data, write)
+    for call, given in (
+        ("put_object", {}), ("create_multipart_upload", {}), ("copy_object", {"CopySource": "iam-mine/in/a"}),
+    ):  # fmt: skip
+        where = {"Bucket": "iam-mine", "Key": "tagged", **given, **more}
+        assert code(getattr(without("s3"), call), **where) == "AccessDenied", call
+        assert code(getattr(with_it("s3"), call), **where) != "AccessDenied", call
+
+
 def test_an_explicit_deny_wins(data: Context) -> None:
     deny = {"Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::iam-mine/in/*"}
     s3 = Caller(data, {"Action": "*", "Resource": "*"}, deny)("s3")

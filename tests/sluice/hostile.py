@@ -96,6 +96,26 @@ HOSTILE = (
     "SELECT " + "ROW(" * 40 + "1" + ")" * 40,
     "SELECT " + "ARRAY[" * 40 + "1" + "]" * 40,
 )  # fmt: skip
+#: What Spark would write variables into, before it reads a text as SQL; to DuckDB these are texts like others.
+SUBSTITUTED = (
+    "SELECT max('${env:SLUICE_CANARY}') FROM {table}",
+    "SELECT length(reverse('${env:SLUICE_CANARY}')) FROM {table}",
+    "SELECT count(*) FROM {table} WHERE id = '${env:SLUICE_CANARY}'",
+    "SELECT strpos('abc', substr('${env:SLUICE_CANARY}', 2, 1)) FROM {table}",
+    "SELECT count(*) FROM {table} WHERE regexp_like('${env:SLUICE_CANARY}', '^the')",
+    "SELECT max('${env:NOT_THERE:-${env:SLUICE_CANARY}}') FROM {table}",
+    "SELECT max('${system:user.home}') FROM {table}",
+    "SELECT max('${spark.app.id}') FROM {table}",
+    "SELECT max('${spark:spark.app.id}') FROM {table}",
+    "SELECT max('${sparkconf:spark.app.id}') FROM {table}",
+    "SELECT max('${hiveconf:spark.app.id}') FROM {table}",
+    "SELECT max('${hivevar:spark.app.id}') FROM {table}",
+    'SELECT count(*) AS "${env:SLUICE_CANARY}" FROM {table}',
+    "SELECT count(*) FROM ${env:SLUICE_CANARY}",
+    "${env:SLUICE_CANARY}",
+    "SELECT count(*) FROM {table} /* ${env:SLUICE_CANARY} */",
+    "SELECT count(*) FROM ${table}",
+)
 SECRET = "the-canary-sings"
 
 

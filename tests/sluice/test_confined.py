@@ -18,7 +18,7 @@ from sluice.errors import ContractError
 from sluice.project import CompiledCheck
 from sluice.refresh.audit import Audited, audit
 from sluice.transforms.checks import compile_checks
-from tests.sluice.hostile import HOSTILE, SECRET, filled
+from tests.sluice.hostile import HOSTILE, SECRET, SUBSTITUTED, filled
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACT = """apiVersion: v3.1.0
@@ -49,7 +49,7 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.DuckDBPyConne
         yield found
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", [*HOSTILE, *SUBSTITUTED])
 def test_the_check_refuses_it_with_file_line_field_and_next_step(text: str, tmp_path: Path) -> None:
     contracts = tmp_path / "contracts"
     contracts.mkdir()
@@ -61,7 +61,7 @@ def test_the_check_refuses_it_with_file_line_field_and_next_step(text: str, tmp_
     assert SECRET not in str(done.exception)
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", [*HOSTILE, *SUBSTITUTED])
 def test_it_does_not_compile_however_the_contract_came_to_be(text: str, tmp_path: Path) -> None:
     check = Check("hostile", "sql", ("mustBe", 0), query=filled(text, tmp_path))
     declared = Contract("things", "silver", THINGS.columns, checks=(check,), file="things.yaml")

@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 from glue_jobs.spark_main import session
 from localaws import spark as local_spark
 from localaws.server import LocalAws
+from tests.sluice.hostile import SECRET
 
 BUCKET = "shop-lake"
 #: Tables of a few rows: it does not pay to compile hot code twice.
@@ -44,7 +45,7 @@ def spark(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     settings = local_spark.configuration(folder, local_spark.iceberg(print), cores=2, memory_gib=2, more=QUICK)
     _end_java()
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**local_spark.environment(folder, settings), "TZ": "UTC"}.items():
+        for name, value in {**local_spark.environment(folder, settings), "TZ": "UTC", "SLUICE_CANARY": SECRET}.items():
             patch.setitem(os.environ, name, value)
         found = session(BUCKET)
         found.sparkContext.setLogLevel("ERROR")

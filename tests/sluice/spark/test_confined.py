@@ -9,9 +9,14 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from sluice.confined import connect
+from sluice.contracts import Column, Contract, Rules, parse_type
+from sluice.spark.audit import Audited, audit
 from sluice.spark.confined import declared
+from sluice.spark.shipped import Check
+from sluice.transforms.checks import compile_checks
 from sluice.transforms.queries import ALLOWED_FUNCTIONS, declared_query
-from tests.sluice.hostile import HOSTILE, SECRET, filled
+from tests.sluice.hostile import HOSTILE, SECRET, SUBSTITUTED, filled
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
@@ -50,7 +55,7 @@ def things(spark: SparkSession) -> str:
     return "sluice_things"
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", [*HOSTILE, *SUBSTITUTED])
 def test_it_is_refused_where_it_gets_past_the_check(
     text: str, tmp_path: Path, spark: SparkSession, things: str
 ) -> None:
@@ -76,3 +81,61 @@ def test_a_name_in_sql_is_no_file(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "rows.json").write_text('{"a": 1}')
     with pytest.raises(PySparkException, match="TABLE_OR_VIEW_NOT_FOUND"):
         spark.sql(f"SELECT * FROM json.`{tmp_path}/rows.json`").collect()
+
+
+VARIABLES = (
+    "${env:SLUICE_CANARY}",
+    "${system:user.home}",
+    "${spark.app.id}",
+    "${spark:spark.app.id}",
+    "${sparkconf:spark.app.id}",
+)
+
+
+def _row_rule(column: str, sql: str) -> Check:
+    return Check("a rule", "error", "rows", (column,), sql, "", None, "", (), ())
+
+
+@pytest.mark.parametrize("text", SUBSTITUTED)
+def test_spark_writes_no_variable_into_a_text_that_gets_past_every_look(
+    text: str, spark: SparkSession, things: str
+) -> None:
+    """The session itself: without any look at the text."""
+    try:
+        parser = spark._jsparkSession.sessionState().sqlParser()
+        read = parser.parsePlan(text.replace("{table}", things)).toString()
+        assert "${" in read or "/*" in text, read
+    except (PySparkException, Py4JJavaError) as error:
+        read = str(error)  # no SQL, as it is written
+    assert SECRET not in read
+    assert str(spark.conf.get("spark.app.id")) not in read
+
+
+def test_nothing_declared_runs_where_spark_would_write_variables_into_it(spark: SparkSession, things: str) -> None:
+    check = _row_rule("s", "s = 'x'")
+    spark.conf.set("spark.sql.variable.substitute", "true")
+    try:
+        with pytest.raises(PermissionError, match=r"spark\.sql\.variable\.substitute"):
+            declared(spark, f"SELECT count(*) FROM {things}", [things])
+        with pytest.raises(PermissionError, match=r"spark\.sql\.variable\.substitute"):
+            audit([check], Audited(spark, spark.table(things), things, things, (), {}))
+    finally:
+        spark.conf.set("spark.sql.variable.substitute", "false")
+
+
+def test_an_allowed_value_that_looks_like_a_variable_is_a_value(spark: SparkSession) -> None:
+    """On Spark as on DuckDB: the value is held to its own characters, and to none of the process's."""
+    rules = Rules(allowed=VARIABLES)
+    contract = Contract("things", "silver", (Column("id", parse_type("string"), rules=rules),), file="things.yaml")
+    (compiled,) = (check for check in compile_checks(contract) if check.kind == "rows")
+    check = _row_rule("id", compiled.spark)
+    filled_in = SECRET, str(spark.conf.get("spark.app.id"))
+    right = spark.createDataFrame([(value,) for value in VARIABLES], ["id"])
+    wrong = spark.createDataFrame([(value,) for value in filled_in], ["id"])
+    assert audit([check], Audited(spark, right, "", "", (), {})) == []
+    assert [failure.found for failure in audit([check], Audited(spark, wrong, "", "", (), {}))] == ["2 rows"]
+    with connect() as connection:
+        connection.execute("CREATE TABLE things (id VARCHAR)")
+        connection.executemany("INSERT INTO things VALUES (?)", [[value] for value in (*VARIABLES, *filled_in)])
+        found = connection.execute(f"SELECT id FROM things WHERE {compiled.duckdb}").fetchall()
+    assert {value for (value,) in found} == set(filled_in)

@@ -1,0 +1,77 @@
+"""Clauses that Athena does not have: sqlglot parses those of every dialect, and DuckDB would run many of them.
+
+A list of what Athena has, part by part of a query; what is not on it is refused by its name.
+https://docs.aws.amazon.com/athena/latest/ug/select.html
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+from sqlglot.dialects.trino import Trino
+from sqlglot.tokenizer_core import TokenType
+
+from localaws.athena.errors import QueryFailed
+
+#: What each part of a query may have beside itself (sqlglot writes an underscore behind words of Python's).
+_PARTS: dict[type[exp.Expr], frozenset[str]] = {
+    exp.Select: frozenset(
+        {"expressions", "from", "joins", "laterals", "where", "group", "having", "windows", "order", "limit", "offset",
+         "distinct", "with"}
+    ),
+    exp.Table: frozenset({"this", "db", "catalog", "alias", "joins", "laterals", "version", "when", "sample"}),
+    exp.Subquery: frozenset({"this", "alias", "joins", "laterals", "with", "order", "limit", "offset", "sample"}),
+    exp.Join: frozenset({"this", "side", "kind", "method", "on", "using"}),
+    exp.Star: frozenset(),
+    exp.Distinct: frozenset({"expressions"}),
+    exp.Limit: frozenset({"expression"}),
+    **dict.fromkeys(
+        (exp.Union, exp.Intersect, exp.Except),
+        frozenset({"this", "expression", "distinct", "with", "order", "limit", "offset"}),
+    ),
+}  # fmt: skip
+_JOINS = {"side": {"LEFT", "RIGHT", "FULL"}, "kind": {"INNER", "OUTER", "CROSS"}, "method": {"NATURAL"}}
+#: Behind these a bracket is no subscript, nor an array's that begins with ARRAY.
+_BEFORE_A_VALUE = {
+    TokenType.SELECT, TokenType.COMMA, TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.DISTINCT, TokenType.EQ,
+}  # fmt: skip
+_NODES = (exp.TableSample, exp.Pivot, exp.Glob, exp.ILike, exp.SimilarTo, exp.Qualify, exp.Hint)
+
+
+def refuse_foreign(tree: exp.Expr, sql: str) -> None:
+    """Raise SYNTAX_ERROR for what no query of Athena has, with its name."""
+    for node in tree.walk():
+        if isinstance(node, _NODES) and not (isinstance(node, exp.TableSample) and _is_athenas(node)):
+            raise _refused(type(node).__name__)
+        parts = _PARTS.get(type(node))
+        if parts is not None:
+            for name, value in node.args.items():
+                if value and name.rstrip("_") not in parts:
+                    raise _refused(f"{type(node).__name__} with {name.rstrip('_')}")
+        if isinstance(node, exp.Join):
+            for name, known in _JOINS.items():
+                if (given := str(node.args.get(name) or "").upper()) and given not in known:
+                    raise _refused(f"{given} JOIN")
+        if isinstance(node, exp.Group) and node.args.get("all") and not node.expressions:
+            raise _refused("GROUP BY ALL")
+    _refuse_tokens(sql)
+
+
+def _is_athenas(sample: exp.TableSample) -> bool:
+    """``TABLESAMPLE BERNOULLI (n)``, which is Athena's, is refused later, as not simulated."""
+    return str(sample.args.get("method") or "").upper() in {"BERNOULLI", "SYSTEM"}
+
+
+def _refuse_tokens(sql: str) -> None:
+    """What a tree does not tell from Athena's own way to write it."""
+    tokens = Trino().tokenize(sql)
+    for before, token in zip([None, *tokens], tokens, strict=False):
+        if token.token_type == TokenType.DCOLON:
+            raise _refused(":: for a cast")
+        if token.token_type == TokenType.FROM and before is None:
+            raise _refused("FROM without SELECT")
+        if token.token_type == TokenType.L_BRACKET and before is not None and before.token_type in _BEFORE_A_VALUE:
+            raise _refused("[…] for an array")
+
+
+def _refused(what: str) -> QueryFailed:
+    return QueryFailed("SYNTAX_ERROR", f"line 1:1: {what} is no syntax of Athena's, though other engines have it")
