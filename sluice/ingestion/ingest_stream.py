@@ -20,8 +20,9 @@ import pyarrow.parquet as pq
 
 from sluice.contracts import Contract
 from sluice.errors import UnknownDataset
+from sluice.ingestion.alone import check_records
 from sluice.ingestion.changes.read import check_changes
-from sluice.ingestion.check import Checked, check_block
+from sluice.ingestion.check import Checked
 from sluice.ingestion.kinesis import ShardRecords, by_shard
 from sluice.ingestion.readers.json_records import parse_records
 from sluice.ingestion.records import Reason, Rejected, rejected_table
@@ -99,7 +100,8 @@ def stage_shard(
         for name, column in zip(of_changes.column_names, of_changes.columns, strict=True):
             facts = facts.append_column(name, column)
     else:
-        blocks = [check_block(block, contract) for block in parse_records(shard.data, contract, 0)]
+        parsed = parse_records(shard.data, contract, 0)
+        blocks = [checked for block in parsed for checked in check_records(block, contract)]
     accepted = pa.concat_tables([_accepted(checked, facts, contract) for checked in blocks])
     rejected = without_large(
         pa.concat_tables([checked.rejected for checked in blocks]), lambda raw: _keep(store, lake, contract, raw)

@@ -12,13 +12,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from sluice.contracts import Contract
-from sluice.errors import ContractError, DeliveryError, SluiceError, UnreadableFile
-from sluice.ingestion.check import Checked, check_block
+from sluice.errors import ContractError, DeliveryError, UnreadableFile
+from sluice.ingestion.alone import check_records
+from sluice.ingestion.check import Checked
 from sluice.ingestion.readers import reader_for
 from sluice.ingestion.readers.text import as_sent
-from sluice.ingestion.records import Block
 from sluice.ingestion.source import Source
-from sluice.ingestion.trial import cannot_run
 
 _SAFE = "nothing of the file was committed."
 _MOST_WORDS = 500
@@ -33,11 +32,9 @@ def read_checked(source: Source, contract: Contract) -> Iterator[Checked]:
     try:
         blocks = as_sent(reader_for(kind)(source, contract), contract.arrival)
         parts = (part for block in blocks for part in block.parts(contract))
-        yield from ahead(lambda part: _check(part, contract), parts)
-    except _Unchecked as error:
-        _raise_of_storage(source)
-        raise _of_checks(source, contract, error.cause) from error.cause
-    except DeliveryError:
+        for checked in ahead(lambda part: check_records(part, contract), parts):
+            yield from checked
+    except (DeliveryError, ContractError):
         _raise_of_storage(source)
         raise
     except MemoryError as error:
@@ -56,45 +53,6 @@ def read_checked(source: Source, contract: Contract) -> Iterator[Checked]:
             safe=_SAFE,
             next_step="mend the file and upload it again.",
         ) from error
-
-
-class _Unchecked(Exception):
-    """The checks of some records raised ``cause``."""
-
-    def __init__(self, cause: Exception) -> None:
-        self.cause = cause
-        super().__init__(str(cause))
-
-
-def _check(part: Block, contract: Contract) -> Checked:
-    try:
-        return check_block(part, contract)
-    except (DeliveryError, MemoryError):
-        raise  # of the file's bytes, which the checks ask for again
-    except Exception as error:
-        raise _Unchecked(error) from error
-
-
-def _of_checks(source: Source, contract: Contract, error: Exception) -> SluiceError:
-    """Return what to raise for checks that failed: a fault of ours when they fail on records of our own, too.
-
-    If they do not, it takes this file's values to make them fail, and it would at every try.
-    """
-    words = f"{type(error).__name__}: {_words(error)}"
-    if (failing := cannot_run(contract)) is not None:
-        column, rule, _ = failing
-        return ContractError(
-            f"{contract.file}: the checks of {contract.table} cannot run, for {column.name} ({rule or 'its type'}): "
-            f"{words}",
-            safe=f"{source.uri} stays in the landing bucket and is tried again; nothing of it was committed.",
-            next_step="mend the contract (`sluice check` names the line), or the code, and deploy.",
-        )
-    return UnreadableFile(
-        f"{source.uri} holds values that cannot be checked: {words}",
-        code="uncheckable",
-        safe=_SAFE,
-        next_step="the function's log says where; mend the file, or the code, and upload the file again.",
-    )
 
 
 def _raise_of_storage(source: Source) -> None:

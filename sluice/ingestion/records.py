@@ -86,18 +86,19 @@ class Block:
         if self.rows <= most:
             yield self
             return
-        positions = self.position_array()
         for start in range(0, self.rows, most):
-            rows = min(most, self.rows - start)
-            columns = {name: values.slice(start, rows) for name, values in self.columns.items()}
-            yield Block(
-                self.first + start,
-                rows,
-                columns,
-                partial(self._raw_from, start),
-                positions.slice(start, rows),
-                [] if start else self.rejected,
-            )
+            yield self.slice(start, min(most, self.rows - start))
+
+    def slice(self, start: int, rows: int) -> Block:
+        """Return ``rows`` of its rows; what is rejected already goes with the first."""
+        return Block(
+            self.first + start,
+            rows,
+            {name: values.slice(start, rows) for name, values in self.columns.items()},
+            partial(self._raw_from, start),
+            self.position_array().slice(start, rows),
+            [] if start else self.rejected,
+        )
 
     def _raw_from(self, start: int, rows: Sequence[int]) -> list[bytes]:
         return self.raw([start + row for row in rows])

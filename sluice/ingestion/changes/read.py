@@ -13,9 +13,10 @@ import msgspec
 import pyarrow as pa
 
 from sluice.contracts import Contract, Rules
+from sluice.ingestion.alone import check_records
 from sluice.ingestion.changes import decode
 from sluice.ingestion.changes.change import Change
-from sluice.ingestion.check import Checked, check_block
+from sluice.ingestion.check import Checked
 from sluice.ingestion.convert import arrow_type
 from sluice.ingestion.readers.json_records import parse_records
 from sluice.ingestion.records import Reason, Rejected, rejected_table
@@ -83,8 +84,8 @@ def _checked(rows: _Rows, records: Sequence[bytes]) -> list[Checked]:
     """Check rows; what is rejected is kept as its whole record."""
     places = pa.array(rows.places, pa.int64())
     found = []
-    for block in parse_records(rows.json, rows.contract, 0):
-        checked = check_block(block, rows.contract)
+    parsed = parse_records(rows.json, rows.contract, 0)
+    for checked in (checked for block in parsed for checked in check_records(block, rows.contract)):
         at = places.take(checked.rejected["_position"].combine_chunks())
         raws = pa.array([records[place] for place in at.to_pylist()], pa.binary())
         rejected = checked.rejected.set_column(0, "_position", at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,16 @@ import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 
-from sluice.contracts import Rules, parse_type
+from sluice.contracts import Contract, Rules, parse_type
 from sluice.contracts.load import load_contract
 from sluice.errors import ContractError, DeliveryError, UnreadableFile
-from sluice.ingestion import check, trial
-from sluice.ingestion import read as reading
+from sluice.ingestion import alone, check, trial
+from sluice.ingestion.changes.read import check_changes
+from sluice.ingestion.check import Checked
 from sluice.ingestion.convert import convert
 from sluice.ingestion.limits import bound
+from sluice.ingestion.readers.json_records import parse_records
+from tests.sluice.ingestion.changes.changing import dms
 from tests.sluice.ingestion.reading import codes, column, contract, read
 
 HEAD = """kind: DataContract
@@ -49,6 +53,18 @@ TEXTS = (
 )  # fmt: skip
 OPTIONS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "pattern", "enum")
 LENGTHS = ("0", "5", "2147483647", "2147483648", "99999999999999999999999", "-1", "1.0")
+
+
+def dms_of(row: dict[str, Any]) -> bytes:
+    return json.dumps(dms("insert", row)).encode()
+
+
+def checked_of(sent: list[bytes], declared: Contract) -> list[Checked]:
+    """Return the records of a stream, checked."""
+    assert declared.arrival is not None
+    if declared.arrival.changes:
+        return check_changes(sent, declared)[0]
+    return [found for block in parse_records(sent, declared, 0) for found in alone.check_records(block, declared)]
 
 
 def declared(folder: Path, kind: str, rules: dict[str, str]) -> Path:
@@ -140,18 +156,35 @@ def test_a_fault_of_the_checks_is_not_blamed_on_the_file(monkeypatch: pytest.Mon
     assert not isinstance(caught.value, DeliveryError), "it comes again, and nothing is quarantined"
 
 
-def test_what_only_a_files_own_values_bring_about_is_quarantined(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["csv", "ndjson", "stream", "dms"])
+def test_a_record_whose_values_cannot_be_checked_costs_no_other(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def odd(values: pa.Array, declared: Any) -> Any:
         if "odd" in values.to_pylist():
             raise OverflowError("odd")
         return convert(values, declared)
 
     monkeypatch.setattr(check, "convert", odd)
-    declared = contract(column("id"))
-    assert read(b"id\neven\n", declared)[0].num_rows == 1
-    with pytest.raises(UnreadableFile, match="OverflowError: odd") as caught:
-        read(b"id\nodd\n", declared)
-    assert caught.value.code == "uncheckable"
+    values = ["a", "odd", "b", "odd", "c"]
+    if kind == "csv":
+        accepted, rejected = read(b"id\n" + "\n".join(values).encode(), contract(column("id")))
+    elif kind == "ndjson":
+        data = "\n".join(f'{{"id":"{value}"}}' for value in values).encode()
+        accepted, rejected = read(data, contract(column("id"), format="ndjson"))
+    else:
+        fmt = "json" if kind == "stream" else "dms"
+        declared = contract(column("id"), format=fmt, stream=True)
+        sent = [f'{{"id":"{v}"}}'.encode() if kind == "stream" else dms_of({"id": v}) for v in values]
+        blocks = checked_of(sent, declared)
+        accepted = pa.concat_tables([block.accepted.select(["id"]) for block in blocks])
+        kept = [row for block in blocks for row in block.rejected.to_pylist()]
+        assert sorted(row["_position"] for row in kept) == [1, 3]
+        assert {row["record"] for row in kept} == {sent[1]}
+        assert {row["reasons"][0]["code"] for row in kept} == {"uncheckable"}
+        assert sorted(accepted["id"].to_pylist()) == ["a", "b", "c"]
+        return
+    assert accepted["id"].to_pylist() == ["a", "b", "c"]
+    assert codes(rejected) == [(2, ("uncheckable",)), (4, ("uncheckable",))]
+    assert "OverflowError: odd" in rejected[0].reasons[0].message
 
 
 def test_memory_and_what_the_bytes_bring_about_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +193,7 @@ def test_memory_and_what_the_bytes_bring_about_stay_what_they_are(monkeypatch: p
         def raises(*_: Any, error: Exception = raised) -> Any:
             raise error
 
-        monkeypatch.setattr(reading, "check_block", raises)
+        monkeypatch.setattr(alone, "check_block", raises)
         with pytest.raises(UnreadableFile) as caught:
             read(b"id\na\n", contract(column("id")))
         assert caught.value.code == code

@@ -1,0 +1,71 @@
+"""Checks records together, and alone when their checks raise: one that cannot be checked costs no other."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from sluice.contracts import Contract
+from sluice.errors import ContractError, DeliveryError
+from sluice.ingestion.check import Checked, check_block
+from sluice.ingestion.convert import arrow_type
+from sluice.ingestion.records import Block, Reason, Rejected, rejected_table
+from sluice.ingestion.trial import cannot_run
+
+log = logging.getLogger(__name__)
+_MOST_WORDS = 500
+
+
+def check_records(block: Block, contract: Contract) -> list[Checked]:
+    """Return the block's records, checked; a record whose values make the checks raise is rejected as ``uncheckable``.
+
+    ``ContractError`` when the checks fail on records of our own, too: that is a fault of the contract, or of ours.
+    """
+    try:
+        return [check_block(block, contract)]
+    except (DeliveryError, MemoryError):
+        raise  # of the delivered bytes, which the checks ask for again
+    except Exception as error:
+        if (failing := cannot_run(contract)) is not None:
+            column, rule, _ = failing
+            raise ContractError(
+                f"{contract.file}: the checks of {contract.table} cannot run, for {column.name} ({rule or 'its type'}):"
+                f" {_words(error)}",
+                safe="what is checked stays where it is and is tried again; nothing of it was committed.",
+                next_step="mend the contract (`sluice check` names the line), or the code, and deploy.",
+            ) from error
+        log.exception("records of %s cannot be checked together", contract.table)
+    return list(_apart(block, contract))
+
+
+def _apart(block: Block, contract: Contract) -> Iterator[Checked]:
+    waiting = [block]
+    while waiting:
+        some = waiting.pop()
+        try:
+            yield check_block(some, contract)
+        except (DeliveryError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the record says what it was
+            if some.rows > 1:
+                half = some.rows // 2
+                waiting += [some.slice(half, some.rows - half), some.slice(0, half)]
+            else:
+                yield _refused(some, contract, error)
+
+
+def _refused(block: Block, contract: Contract, error: Exception) -> Checked:
+    """Return a block of one record that cannot be checked as a rejected one, beside those that it has already."""
+    reason = Reason("uncheckable", f"its values cannot be checked: {_words(error)}")
+    rejected = list(block.rejected)
+    if block.rows:
+        rejected.append(Rejected(block.position_array()[0].as_py(), (reason,), block.raw([0])[0]))
+    empty = pa.table({column.name: pa.array([], arrow_type(column.type)) for column in contract.columns})
+    rejected.sort(key=lambda record: record.position or 0)
+    return Checked(empty, pa.array([], pa.int64()), rejected_table(rejected))
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:_MOST_WORDS]
