@@ -26,6 +26,10 @@ _ITEMS = {"GetItem", "PutItem", "UpdateItem", "DeleteItem"}
 #: An action, the table or index as it is named in the call, and the condition keys.
 Wanted = tuple[str, str, Mapping[str, Given]]
 
+#: What a number of DynamoDB may have.
+_MOST_DIGITS, _MOST_POWER = 38, 130
+_EXACT = decimal.Context(prec=60)
+
 
 def wanted(ctx: Context, request: Request) -> list[Wanted]:
     """Return each permission that a call on tables needs; what the keys of a malformed call are, is `UNKNOWN`."""
@@ -136,7 +140,10 @@ def _value(attribute: Mapping[str, Any]) -> str:
             raise ValueError(f"{value!r} is no number") from error
         if not number.is_finite():
             raise ValueError(f"{value!r} is no number")
-        return format(number.normalize() + 0, "f")
+        if len(number.as_tuple().digits) > _MOST_DIGITS or abs(number.adjusted()) > _MOST_POWER:
+            raise ValueError(f"{value[:50]!r} has more digits than a number has")
+        # Of its own digits alone: the usual context would round to 28 of them, and make two keys one.
+        return format(_EXACT.plus(number.normalize(_EXACT)), "f")
     if kind == "B":
         try:
             return base64.b64encode(base64.b64decode(value, validate=True)).decode()

@@ -1,7 +1,7 @@
 """Which objects of S3 a call has a service read or write for its caller: he needs leave to do so himself.
 
-Lambda reads code, CloudFormation templates, DynamoDB exports; else who may create a function could read, as its code,
-any object that there is.
+Lambda reads code, CloudFormation templates, DynamoDB and Logs export; else who may create a function could read, as
+its code, any object that there is.
 https://docs.aws.amazon.com/lambda/latest/api/API_FunctionCode.html and each API's page
 """
 
@@ -32,6 +32,8 @@ def objects(request: Request) -> list[Need]:
         # There the role that is passed writes, on AWS; here nothing asks for that one, so its giver is asked.
         found = tuple(dict.fromkeys(f"{bucket}/*" for bucket in _named(given, "BucketARN")))
         return [Need("s3:PutObject", found)] if found else []
+    if request.service == "logs" and given.get("destination"):
+        return [Need("s3:PutObject", (f"arn:aws:s3:::{given['destination']}/*",))]
     return []
 
 

@@ -167,6 +167,9 @@ class Runner:
         except QueryFailed as error:
             execution.user_error = error.user_error
             execution.finish("FAILED", str(error))
+        except RecursionError:
+            reason = "the statement is nested deeper than the local Athena reads"
+            execution.finish("FAILED", f"NOT_SUPPORTED: {reason}")
         except Exception as error:  # the query ends as FAILED with the reason, as a defect of the engine does on AWS
             log.exception("query %s failed inside the local Athena", execution.id)
             execution.user_error = False

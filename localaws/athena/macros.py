@@ -6,7 +6,14 @@ subquery apart, from filtering early and from trying (``TRY``).
 
 from __future__ import annotations
 
+#: Longer texts are not made here: a query has 2 GB, and a text is not let go of half made.
+_PADDED = """CREATE MACRO athena_{side}pad(s, n, f) AS {side}pad(s, CAST(CASE
+         WHEN n > 10000000 THEN CAST('NOT_SUPPORTED: a text of ' || n || ' characters is not made by the local Athena'
+           AS BIGINT) ELSE n END AS INTEGER), f)"""
+
 MACROS = (
+    _PADDED.format(side="l"),
+    _PADDED.format(side="r"),
     # Division of unscaled decimals, rounding half up as Trino does; an overflow is an error, never a wrong number.
     """CREATE MACRO athena_divide(n, d) AS CASE
          WHEN d = 0 THEN CAST('DIVISION_BY_ZERO: Division by zero' AS HUGEINT)

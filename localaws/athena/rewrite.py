@@ -44,7 +44,7 @@ _SAME = (
     exp.Exists, exp.StrPosition, exp.StartsWith, exp.Levenshtein, exp.Chr, exp.Sqrt, exp.Ln, exp.Exp, exp.Abs,
     exp.Pow, exp.Pi, exp.Greatest, exp.Least, exp.Map, exp.MapKeys, exp.Grouping, exp.Cbrt, exp.Translate,
     exp.Degrees, exp.Radians, exp.Rand, exp.Uuid, exp.Cube, exp.Rollup, exp.Sin, exp.Cos, exp.Tan, exp.Cast, exp.Acos,
-    exp.Asin, exp.Atan, exp.Atan2, exp.Flatten, exp.Pad, exp.ConcatWs, exp.IsNan, exp.IsInf,
+    exp.Asin, exp.Atan, exp.Atan2, exp.Flatten, exp.ConcatWs, exp.IsNan, exp.IsInf,
 )  # fmt: skip
 
 #: What Trino trims; DuckDB by itself trims spaces only.
@@ -126,6 +126,11 @@ def _concat(node: Any) -> exp.Expr:
         result = exp.DPipe(this=result, expression=operand(part.copy()))
     result.meta[DONE] = True
     return exp.Paren(this=result)
+
+
+def _pad(node: Any) -> exp.Expr:
+    name = "athena_lpad" if node.args.get("is_left") else "athena_rpad"
+    return call(name, node.this.copy(), node.expression.copy(), node.args["fill_pattern"].copy())
 
 
 def _length(node: Any) -> exp.Expr:
@@ -304,6 +309,7 @@ _RULES: dict[type, Rule] = {
     exp.Struct: _row,
     exp.Hex: lambda node: call("hex", node.this.copy()),
     exp.Unhex: lambda node: call("unhex", node.this.copy()),
+    exp.Pad: _pad,
     exp.Encode: lambda node: call("encode", node.this.copy()),
     exp.Decode: lambda node: call("athena_from_utf8", node.this.copy()),
     exp.MD5Digest: _digest("md5"),

@@ -9,6 +9,7 @@ from localaws.athena.catalog import Catalog
 from localaws.athena.errors import not_supported
 from localaws.athena.results import Results, of_lines
 from localaws.athena.statements import NAME
+from localaws.wildcards import matches
 
 
 def show(sql: str, database: str, catalog: Catalog) -> Results:
@@ -99,5 +100,5 @@ def _like(names: list[str], pattern: str | None) -> list[str]:
     """Return the names that a Hive pattern selects (``*`` any text, ``|`` or)."""
     if pattern is None:
         return names
-    choices = [re.escape(part).replace(r"\*", ".*").replace("%", ".*") for part in pattern.lower().split("|")]
-    return [name for name in names if re.fullmatch("|".join(choices), name)]
+    choices = [part.replace("%", "*") for part in pattern.lower().split("|")]
+    return [name for name in names if any(matches(choice, name, marks=False) for choice in choices)]

@@ -65,8 +65,8 @@ class ContractFile:
 
     def refuse(self, at: Place, problem: str) -> NoReturn:
         """Raise the error for the value at ``at``."""
-        field = "".join(s if s.isprintable() else ascii(s)[1:-1] for s in ".".join(map(str, at))) or "contract"
-        raise self._error(f"{self.path}:{line_of(self.root, at)}: {field}: {problem}.")
+        field = _seen(".".join(map(str, at))) or "contract"
+        raise self._error(f"{self.path}:{line_of(self.root, at)}: {field}: {_seen(problem)}.")
 
     def _refuse_unseen(self) -> None:
         """Refuse what people are shown, where a terminal would take characters in it as commands.
@@ -116,3 +116,8 @@ class ContractFile:
                 ("slaProperties", index, "value"), f"{shortened(repr(item.value))} is no number from 0 to {longest:g}"
             )
         return int(value * _SECONDS[item.unit])
+
+
+def _seen(text: str) -> str:
+    """Return ``text`` with what a terminal would take as commands spelled out."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text)

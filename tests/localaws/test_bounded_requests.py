@@ -7,15 +7,19 @@ from __future__ import annotations
 import hashlib
 import http.client
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlparse
 
+import duckdb
 import pytest
 from botocore.credentials import Credentials
 from sqlglot.errors import ParseError
 
 from localaws import server
+from localaws.athena import functions
 from localaws.athena.parser import parse_statements
+from localaws.athena.show import _like
 from localaws.context import Context
 from tests.localaws.requests import send, signed
 from tests.localaws.running import ctx  # noqa: F401
@@ -88,3 +92,18 @@ def test_a_log_that_is_written_to_without_end_is_cut(tmp_path: Path, monkeypatch
     assert set(sizes) == {"log", "log.1"}
     assert max(sizes.values()) <= 10_000
     assert "refused 999" in (tmp_path / "log").read_text()
+
+
+def test_names_are_selected_in_time_that_grows_with_them_alone() -> None:
+    assert _like(["ab", "abx"], "*" * 3_000 + "x") == ["abx"]
+    assert _like(["orders", "order_lines", "a?"], "ord*s|a?") == ["orders", "order_lines", "a?"]
+    assert _like(["orders"], "ord%") == ["orders"]
+
+
+@pytest.mark.parametrize("side", ["l", "r"])
+def test_a_text_is_not_padded_beyond_what_memory_has_room_for(side: str) -> None:
+    connection = duckdb.connect()
+    functions.register(connection, datetime.now(UTC))
+    assert connection.sql(f"SELECT length(athena_{side}pad('a', 1000, 'b'))").fetchall() == [(1000,)]
+    with pytest.raises(duckdb.ConversionException, match="NOT_SUPPORTED: a text of 1000000000 characters"):
+        connection.sql(f"SELECT athena_{side}pad('a', 1000000000, 'b')").fetchall()

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from localaws import callers
 from localaws.context import Context
 from localaws.iam_conditions import UNKNOWN, Supplied, holds
+from localaws.iam_dynamodb import _value
 from localaws.iam_policies import decide, parse
 from tests.localaws.requests import send, signed
 from tests.localaws.running import ctx, function, invoke, role  # noqa: F401
@@ -453,3 +454,12 @@ def test_a_session_that_was_forgotten_is_nobodys(ctx: Context) -> None:
     callers._keys.pop(caller.keys["AccessKeyId"])
     with pytest.raises(ClientError, match="InvalidClientTokenId"):
         caller("sts").get_caller_identity()
+
+
+def test_two_numbers_of_many_digits_are_two_keys() -> None:
+    one, other = str(10**30), str(10**30 + 1)
+    assert _value({"N": one}) == _value({"N": "1e30"}) != _value({"N": other})
+    assert _value({"N": "-0"}) == _value({"N": "0.0"})
+    for odd in ("1" * 39, "1e999", "NaN"):
+        with pytest.raises(ValueError, match="number"):
+            _value({"N": odd})

@@ -328,3 +328,10 @@ def test_what_is_empty_is_not_taken_as_absent(tmp_path: Path, old: str, new: str
     file.write_text(text.replace("pattern: '^O", "format: '^O", 1) if "array" in new else text)
     with pytest.raises(ContractError, match=said):
         load_contract(file)
+
+
+def test_no_message_commands_a_terminal(tmp_path: Path) -> None:
+    refused = refusal(tmp_path, SOUND.replace("physicalType: string", 'physicalType: "st\\e[31mr\\u202eing"', 1))
+    assert "\\x1b[31m" in refused
+    assert "\\u202e" in refused
+    assert all(letter.isprintable() or letter == "\n" for letter in refused)
