@@ -126,7 +126,11 @@ def test_a_changed_contract_evolves_the_table_and_old_rows_read_null(deployed: D
 
 
 def test_a_deployment_that_cannot_be_rolls_back_and_says_why(deployed: Deployment, own: Path) -> None:
-    change(own, "        physicalType: int\n", "        physicalType: boolean\n")
+    change(
+        own,
+        "        logicalType: integer\n        physicalType: int\n",
+        "        logicalType: boolean\n        physicalType: boolean\n",
+    )
     change(own, "        logicalTypeOptions:\n          minimum: 1\n", "")
     with pytest.raises(CommandError) as caught:
         redeploy(deployed, own)
