@@ -21,6 +21,8 @@ QUALIFIER = r"(?::(?:\$LATEST|[A-Za-z0-9_-]+))?"
 _CHARACTERS = {
     "Partition": "aws",
     "Account": "[0-9]*",
+    "iam:Account": "[0-9]*|aws",  # of AWS's own policies
+    "cloudwatch:AlarmName": r"[^\x00-\x1f\x7f]+",  # which nobody takes apart
     "Region": "[a-z0-9-]*",
     "ActivityName": _STATES,
     "Alias": "[A-Za-z0-9/_-]+",

@@ -27,7 +27,9 @@ def objects(request: Request) -> list[Need]:
     if request.service == "cloudformation":
         return _template(request)
     if request.service == "dynamodb" and given.get("S3Bucket"):
-        return [Need("s3:PutObject", (f"arn:aws:s3:::{given['S3Bucket']}/{given.get('S3Prefix') or ''}*",))]
+        prefix = str(given.get("S3Prefix") or "").rstrip("/")
+        within = f"{prefix}/AWSDynamoDB/*" if prefix else "*"
+        return [Need("s3:PutObject", (f"arn:aws:s3:::{given['S3Bucket']}/{within}",))]
     if request.service == "firehose":
         # There the role that is passed writes, on AWS; here nothing asks for that one, so its giver is asked.
         found = tuple(dict.fromkeys(f"{bucket}/*" for bucket in _named(given, "BucketARN")))

@@ -57,7 +57,7 @@ def _as_documented(ctx: Context, request: Request, need: Need) -> Need:
 def _refuse_elsewhere(ctx: Context, request: Request, resource: str) -> None:
     """A call is carried out in its own region: an ARN of another one would be decided on and not acted on."""
     _, _, _, region, account, *_ = resource.split(":", 5)
-    if region not in {"", "*", request.region} or account not in {"", "*", ctx.account}:
+    if region not in {"", "*", request.region} or account not in {"", "*", "aws", ctx.account}:
         raise NoSuchName(f"{_shown(resource)} is not in {request.region} of {ctx.account}, where the call is made")
 
 

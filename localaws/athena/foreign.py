@@ -33,7 +33,10 @@ _JOINS = {"side": {"LEFT", "RIGHT", "FULL"}, "kind": {"INNER", "OUTER", "CROSS"}
 #: Behind these a bracket is no subscript, nor an array's that begins with ARRAY.
 _BEFORE_A_VALUE = {
     TokenType.SELECT, TokenType.COMMA, TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.DISTINCT, TokenType.EQ,
+    TokenType.THEN, TokenType.ELSE, TokenType.WHEN, TokenType.DPIPE, TokenType.IN,
 }  # fmt: skip
+#: Operators that Athena has as functions, or not at all: bitwise_xor(a, b), regexp_like(a, b), IS NOT DISTINCT FROM.
+_OPERATORS = {TokenType.CARET, TokenType.AMP, TokenType.PIPE, TokenType.RLIKE, TokenType.NULLSAFE_EQ}
 _NODES = (exp.TableSample, exp.Pivot, exp.Glob, exp.ILike, exp.SimilarTo, exp.Qualify, exp.Hint)
 
 
@@ -67,8 +70,12 @@ def _refuse_tokens(sql: str) -> None:
     for before, token in zip([None, *tokens], tokens, strict=False):
         if token.token_type == TokenType.DCOLON:
             raise _refused(":: for a cast")
-        if token.token_type == TokenType.FROM and before is None:
+        if token.token_type == TokenType.FROM and (before is None or before.token_type == TokenType.L_PAREN):
             raise _refused("FROM without SELECT")
+        if token.token_type == TokenType.FROM and before is not None and before.token_type == TokenType.COMMA:
+            raise _refused("a comma before FROM")
+        if token.token_type in _OPERATORS or (token.token_type == TokenType.EQ and token.text == "=="):
+            raise _refused(token.text)
         if token.token_type == TokenType.L_BRACKET and before is not None and before.token_type in _BEFORE_A_VALUE:
             raise _refused("[…] for an array")
 

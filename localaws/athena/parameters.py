@@ -35,6 +35,8 @@ def _check_literal(parameter: str) -> None:
     try:
         found = parse_statements(f"SELECT ({parameter}\n)")  # the new line ends a comment
         alone = len(found) == 1 and isinstance(found[0], exp.Select) and len(found[0].expressions) == 1
+        # A clause behind it would be one of the statement around it.
+        alone = alone and {name for name, value in found[0].args.items() if value} == {"expressions"}
         if not alone or not isinstance(found[0].expressions[0], exp.Paren):
             raise sqlglot.errors.ParseError("more than one expression")
     except sqlglot.errors.SqlglotError:

@@ -28,6 +28,8 @@ _SHOWN = _NAMES | {"description", "purpose", "limitations", "usage"}
 _UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp"})
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _LONGEST = 100 * 366 * 86_400
+#: Letters of Persian and Hindi, and pictures, are joined by these; they command nothing.
+_JOINERS = "\u200c\u200d\u00ad"
 
 
 class ContractFile:
@@ -65,7 +67,7 @@ class ContractFile:
 
     def refuse(self, at: Place, problem: str) -> NoReturn:
         """Raise the error for the value at ``at``."""
-        field = _seen(".".join(map(str, at))) or "contract"
+        field = _seen(".".join(map(str, at))).replace("\n", "\\n") or "contract"
         raise self._error(f"{self.path}:{line_of(self.root, at)}: {field}: {_seen(problem)}.")
 
     def _refuse_unseen(self) -> None:
@@ -82,7 +84,8 @@ class ContractFile:
                 waiting += [(inside, (*at, number)) for number, inside in enumerate(value)]
             elif isinstance(value, str) and at and at[-1] in _SHOWN:
                 lines = "" if at[-1] in _NAMES else "\n\r\t"
-                odd = next((s for s in value if s not in lines and unicodedata.category(s) in _UNSEEN), None)
+                allowed = lines + _JOINERS
+                odd = next((s for s in value if s not in allowed and unicodedata.category(s) in _UNSEEN), None)
                 if odd is not None:
                     self.refuse(at, f"it holds {odd!a}, a character that is not seen; it is shown to people")
 

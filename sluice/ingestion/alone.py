@@ -16,6 +16,8 @@ from sluice.ingestion.trial import cannot_run
 
 log = logging.getLogger(__name__)
 _MOST_WORDS = 500
+#: Looking for one costs milliseconds; where so many are, it is no fault of single records.
+_MOST_ALONE = 256
 
 
 def check_records(block: Block, contract: Contract) -> list[Checked]:
@@ -41,7 +43,8 @@ def check_records(block: Block, contract: Contract) -> list[Checked]:
 
 
 def _apart(block: Block, contract: Contract) -> Iterator[Checked]:
-    waiting = [block]
+    """Yield the block in parts that can be checked, and records that cannot: alone, after many of these together."""
+    waiting, refused = [block], 0
     while waiting:
         some = waiting.pop()
         try:
@@ -49,19 +52,19 @@ def _apart(block: Block, contract: Contract) -> Iterator[Checked]:
         except (DeliveryError, MemoryError):
             raise
         except Exception as error:  # noqa: BLE001 - the record says what it was
-            if some.rows > 1:
+            if some.rows > 1 and refused < _MOST_ALONE:
                 half = some.rows // 2
                 waiting += [some.slice(half, some.rows - half), some.slice(0, half)]
             else:
+                refused += 1
                 yield _refused(some, contract, error)
 
 
 def _refused(block: Block, contract: Contract, error: Exception) -> Checked:
-    """Return a block of one record that cannot be checked as a rejected one, beside those that it has already."""
+    """Return a block that cannot be checked as rejected records, beside those that it has already."""
     reason = Reason("uncheckable", f"its values cannot be checked: {_words(error)}")
-    rejected = list(block.rejected)
-    if block.rows:
-        rejected.append(Rejected(block.position_array()[0].as_py(), (reason,), block.raw([0])[0]))
+    raws, positions = block.raw(range(block.rows)), block.position_array().to_pylist()
+    rejected = [*block.rejected, *(Rejected(at, (reason,), raw) for at, raw in zip(positions, raws, strict=True))]
     empty = pa.table({column.name: pa.array([], arrow_type(column.type)) for column in contract.columns})
     rejected.sort(key=lambda record: record.position or 0)
     return Checked(empty, pa.array([], pa.int64()), rejected_table(rejected))

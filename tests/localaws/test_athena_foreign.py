@@ -24,6 +24,10 @@ FOREIGN = {
     "SELECT a FROM t CLUSTER BY a": "cluster", "SELECT a FROM t SORT BY a": "sort",
     "SELECT a FROM t DISTRIBUTE BY a": "distribute", "SELECT a FROM t FOR UPDATE": "locks",
     "SELECT AS STRUCT a FROM t": "kind", "SELECT a INTO x FROM t": "into",
+    "SELECT 2 ^ 3": r"\^", "SELECT 2 & 3": "&", "SELECT 2 | 3": r"\|", "SELECT a FROM t WHERE a RLIKE 'x'": "RLIKE",
+    "SELECT a FROM t WHERE a == 'x'": "==", "SELECT a FROM t WHERE a <=> 'x'": "<=>",
+    "SELECT CASE WHEN true THEN [1] END": r"\[…\]", "SELECT ARRAY[1] || [2]": r"\[…\]",
+    "SELECT * FROM (FROM t)": "FROM without SELECT", "SELECT a, FROM t": "a comma before FROM",
     "SELECT a FROM t UNPIVOT (x FOR y IN (a))": "Pivot|pivots",
 }  # fmt: skip
 ATHENAS = [
@@ -33,6 +37,8 @@ ATHENAS = [
     "SELECT a FROM t UNION ALL SELECT a FROM t",
     "WITH q AS (SELECT a FROM t) SELECT a FROM q", "SELECT a, count(*) FROM t GROUP BY 1 HAVING count(*) > 1",
     "SELECT sum(1) OVER w FROM t WINDOW w AS (ORDER BY a)", "SELECT a FROM t GROUP BY ROLLUP (a)",
+    "SELECT regexp_like(a, 'x') FROM t WHERE a = 'x' AND a IS NOT DISTINCT FROM 'x'",
+    "SELECT trim(BOTH 'a' FROM a), a || 'x' FROM t", "SELECT ARRAY[1][1]",
     "SELECT CAST(a AS varchar) FROM t", "SELECT a FROM t OFFSET 1 LIMIT 2",
     "SELECT extract(year FROM date '2026-01-01')",
     "SELECT a FROM t EXCEPT SELECT a FROM t", "SELECT x FROM UNNEST(ARRAY[1, 2]) AS u(x)",

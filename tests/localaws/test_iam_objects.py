@@ -57,7 +57,8 @@ def test_a_template_is_an_object_that_its_caller_may_read(made: Context, action:
     ("service", "action", "given", "resource"),
     [
         ("dynamodb", "ExportTableToPointInTime",
-         {"TableArn": "arn:aws:dynamodb:us-east-1:123456789012:table/t", "S3Bucket": "b", "S3Prefix": "p/"}, "b/p/*"),
+         {"TableArn": "arn:aws:dynamodb:us-east-1:123456789012:table/t", "S3Bucket": "b", "S3Prefix": "p/"},
+         "b/p/AWSDynamoDB/*"),
         ("firehose", "CreateDeliveryStream",
          {"DeliveryStreamName": "d", "S3DestinationConfiguration": {"BucketARN": "arn:aws:s3:::b"}}, "b/*"),
         ("cloudformation", "GetTemplateSummary", {"TemplateURL": "https://b.s3.amazonaws.com/k"}, "b/k"),

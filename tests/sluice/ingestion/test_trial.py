@@ -286,3 +286,21 @@ def test_bounds_at_the_ends_of_a_type(kind: str, rules: dict[str, Any], kept: st
     declared = contract(column("id"), msgspec.structs.replace(column("n", kind), rules=Rules(**rules)))
     accepted, _ = read(f"id,n\na,{kept}\nb,{kept if refused is None else refused}\n".encode(), declared)
     assert accepted["id"].to_pylist() == (["a", "b"] if refused is None else ["a"])
+
+
+def test_looking_for_records_that_cannot_be_checked_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = 0
+
+    def odd(values: pa.Array, declared: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if "odd" in values.to_pylist():
+            raise OverflowError("odd")
+        return convert(values, declared)
+
+    monkeypatch.setattr(check, "convert", odd)
+    monkeypatch.setattr(alone, "_MOST_ALONE", 8)
+    accepted, rejected = read(b"id\n" + b"odd\n" * 1_000, contract(column("id")))
+    assert accepted.num_rows == 0
+    assert [record.position for record in rejected] == list(range(1, 1_001))
+    assert calls < 100
