@@ -11,7 +11,6 @@ import collections
 import datetime
 import json
 import logging
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -60,7 +59,6 @@ class AccessDecision:
 _denials = BoundedLog(logging.getLogger("localaws.iam"), lines=20, seconds=10)
 _decisions: collections.deque[AccessDecision] = collections.deque(maxlen=_LOG_LENGTH)
 _policies: dict[str, tuple[tuple[Any, ...], tuple[iam_policies.Statement, ...]]] = {}
-_lock = threading.Lock()
 _current: Context | None = None
 
 

@@ -116,14 +116,16 @@ def _int64(text: str) -> int | None:
 
 def _floats(values: pa.Array, target: pa.DataType) -> pa.Array:
     found = _fitting(values, _NUMBER, target)
-    lost = pc.and_(pc.equal(found, 0), _like(values, r"\A[+-]?[0.]*[1-9]"))  # less than the least above zero
+    lost = pc.fill_null(pc.equal(found, 0), False)
+    if pc.any(lost).as_py():  # less than the least above zero
+        lost = pc.and_(lost, _like(values, r"\A[+-]?[0.]*[1-9]"))
     large = pc.and_(pc.greater_equal(pc.abs(found), _EXACT_BELOW[target]), pc.is_finite(found))
     whole = pc.fill_null(large, False)
     if pc.any(whole).as_py():
         whole = pc.and_(whole, _like(values, r"\A[+-]?[0-9]+(?:\.0*)?\z"))
         another = _each(values, whole, partial(_is_another, target=target), pa.bool_())
         lost = pc.or_(lost, pc.fill_null(another, False))
-    return _only(found, pc.invert(pc.fill_null(lost, False))) if pc.any(lost).as_py() else found
+    return _only(found, pc.invert(lost)) if pc.any(lost).as_py() else found
 
 
 def _is_another(text: str, target: pa.DataType) -> bool:
