@@ -12,9 +12,9 @@ import tempfile
 import threading
 from pathlib import Path
 
+from localaws.cloudformation.coverage import coverage
+from localaws.cloudformation.errors import DeployError
 from localaws.context import WELL_KNOWN_SECRET
-from localaws.coverage import coverage
-from localaws.deploy_errors import DeployError
 from localaws.folders import NotOurs
 
 

@@ -14,12 +14,14 @@ from typing import Any, Self
 
 import werkzeug.exceptions
 
-from localaws import access, admission, api_models, cloudformation_api, faults, folders, gate, one_reading
-from localaws.assembly import bootstrap, publish, read_assembly
-from localaws.cloudformation import Engine
+from localaws import api_models, folders
+from localaws.cloudformation import api
+from localaws.cloudformation.assembly import bootstrap, publish, read_assembly
+from localaws.cloudformation.engine import Engine
+from localaws.cloudformation.errors import AssemblyError, DeployError
 from localaws.context import ADMIN_ACCESS_KEY, WELL_KNOWN_SECRET, Context
-from localaws.deploy_errors import AssemblyError, DeployError
-from localaws.http_server import App, Listener
+from localaws.gateway import access, admission, faults, gate, one_reading
+from localaws.gateway.http import App, Listener
 from localaws.moto_patches import replace
 
 log = logging.getLogger("localaws")
@@ -120,7 +122,7 @@ class LocalAws:
         from moto.core.model_instances import reset_model_data
         from moto.moto_server import werkzeug_app
 
-        # moto's default reflects every origin; what a bucket's CORS rules allow, `localaws.cors` says.
+        # moto's default reflects every origin; what a bucket's CORS rules allow, `localaws.gateway.cors` says.
         replace(werkzeug_app, "DISABLE_GLOBAL_CORS", True)
         BackendDict.reset()
         reset_model_data()
@@ -133,43 +135,39 @@ class LocalAws:
                 return werkzeug.exceptions.NotFound()  # moto's own empties everything and hands out what it likes
             # With the first call of it: moto's CloudFormation imports most other services, and a deployment needs none.
             if service == "cloudformation":
-                cloudformation_api.install(self.context, self.engine)
+                api.install(self.context, self.engine)
             return werkzeug_app.create_backend_app(service)
 
         return self._guarded(werkzeug_app.DomainDispatcherApplication(create))
 
     def _install_services(self) -> None:
-        from localaws import (
-            athena,
-            bucket_policies,
-            event_sources,
-            events,
-            glue,
-            iam,
-            lambda_runtime,
-            s3_versions,
-            stepfunctions,
-        )
+        from localaws import athena
+        from localaws.events import bus
+        from localaws.functions import mappings, runtime
+        from localaws.glue import catalog
+        from localaws.iam import enforcement
+        from localaws.s3 import policies, versions
+        from localaws.stepfunctions import machines
 
         for part in (
-            iam,
-            bucket_policies,
-            s3_versions,
-            lambda_runtime,
-            events,
-            event_sources,
-            stepfunctions,
-            glue,
+            enforcement,
+            policies,
+            versions,
+            runtime,
+            bus,
+            mappings,
+            machines,
+            catalog,
             athena,
         ):
             part.install(self.context)
 
     def _guarded(self, app: App) -> App:
         """Who may ask, who has signed, whom a test wants to see or kill, and what their role may do: in this order."""
-        from localaws import iam
+        from localaws.iam import enforcement
 
         ctx = self.context
-        verified = admission.middleware(faults.middleware(iam.middleware(app, ctx), ctx), ctx)
+        verified = admission.middleware(faults.middleware(enforcement.middleware(app, ctx), ctx), ctx)
         return gate.guard(self._with_own_routes(verified), ctx)
 
     def _with_own_routes(self, app: App) -> App:

@@ -18,10 +18,10 @@ from benchmarks.model.check import Facts, differences, facts_of
 from benchmarks.model.lakes import Files, ModelLake
 from benchmarks.model.project import FUNCTIONS, create_lake, declared
 from benchmarks.model.sql import TABLES
-from localaws import spark as local_spark
-from localaws.maven import JarError
+from localaws.glue import spark as local_spark
+from localaws.glue.maven import JarError
+from localaws.glue.spark import SparkMissing
 from localaws.server import LocalAws
-from localaws.spark import SparkMissing
 
 DUCKDB, SLUICE, SLUICE_SPARK = "DuckDB SQL by hand", "Sluice on DuckDB", "Sluice on local Spark"
 SPARK, PANDAS, DBT = "plain PySpark", "pandas + pyarrow", "dbt-duckdb, same SQL"

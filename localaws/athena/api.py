@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from moto.athena.models import PreparedStatement, athena_backends
 from moto.glue.models import glue_backends
 
-from localaws import iam
 from localaws.athena import statements
 from localaws.athena.errors import InvalidRequest
 from localaws.athena.runners import LateRunner
-from localaws.callers import Session, session_of
+from localaws.gateway.callers import Session, session_of
+from localaws.iam import enforcement
 
 if TYPE_CHECKING:
     from localaws.athena.executions import Execution
@@ -297,7 +297,7 @@ def _may(self: Any, action: str, *resources: str) -> None:
     if session is None:
         return
     for resource in resources:
-        if not iam.session_may(_runners[-1].ctx, session, action, resource, {}):
+        if not enforcement.session_may(_runners[-1].ctx, session, action, resource, {}):
             message = f"User: {session.arn} is not authorized to perform: {action} on resource: {resource}"
             raise InvalidRequest(f"Insufficient permissions: {message}")
 
@@ -305,7 +305,7 @@ def _may(self: Any, action: str, *resources: str) -> None:
 def _shown(self: Any, actions: tuple[str, ...], name: str) -> bool:
     """Whether a list shows its caller what the catalog calls ``name``."""
     session, (arn,) = _session(self), _arns(self, name)
-    return session is None or any(iam.would_allow(_runners[-1].ctx, session, action, arn) for action in actions)
+    return session is None or any(enforcement.would_allow(_runners[-1].ctx, session, action, arn) for action in actions)
 
 
 def _arns(self: Any, *names: str) -> list[str]:

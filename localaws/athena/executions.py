@@ -19,8 +19,8 @@ from localaws.athena.parameters import with_parameters
 from localaws.athena.results import Results
 from localaws.athena.show import show
 from localaws.athena.write import run_create_table_as, run_unload
-from localaws.callers import Session
 from localaws.context import Context
+from localaws.gateway.callers import Session
 
 log = logging.getLogger("localaws.athena")
 

@@ -13,10 +13,10 @@ from typing import Any
 from pyiceberg.io import InputFile, OutputFile
 from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
 
-from localaws import iam
 from localaws.athena.errors import QueryFailed
-from localaws.callers import Session
 from localaws.context import Context
+from localaws.gateway.callers import Session
+from localaws.iam import enforcement
 
 _S3 = ("s3://", "s3a://", "s3n://")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -35,7 +35,7 @@ class Leave:
         if self.session is None:
             return
         for resource in resources:
-            if not iam.session_may(self.ctx, self.session, action, resource, context or {}):
+            if not enforcement.session_may(self.ctx, self.session, action, resource, context or {}):
                 raise QueryFailed(
                     "PERMISSION_DENIED",
                     f"Insufficient permissions to execute the query: User: {self.session.arn} is not authorized to "
@@ -51,7 +51,7 @@ class Leave:
         if self.session is None:
             return True
         *_, resource = self._catalogued(database, table)
-        return any(iam.would_allow(self.ctx, self.session, f"glue:{action}", resource) for action in actions)
+        return any(enforcement.would_allow(self.ctx, self.session, f"glue:{action}", resource) for action in actions)
 
     def _catalogued(self, database: str, table: str) -> list[str]:
         names = ["catalog"]

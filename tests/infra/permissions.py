@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from localaws.iam_policies import decide, parse
+from localaws.iam.policies import decide, parse
 from tests.infra.templates import Cloud
 
 

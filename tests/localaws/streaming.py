@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from moto.kinesis.models import kinesis_backends
 
-from localaws import kinesis_batches, lambda_runtime
 from localaws.context import Context
-from localaws.lambda_runtime import TooManyRequests
-from localaws.sandbox import Outcome
+from localaws.functions import kinesis_batches
+from localaws.functions import runtime as lambda_runtime
+from localaws.functions.runtime import TooManyRequests
+from localaws.functions.sandbox import Outcome
 from tests.localaws.running import function, until
 
 #: The shard of a stream that has one.

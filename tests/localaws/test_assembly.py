@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from localaws.assembly import BOOTSTRAP_PARAMETER, POINTER_ENTRY, publish, read_assembly
-from localaws.deploy_errors import AssemblyError, UnknownProperty
+from localaws.cloudformation.assembly import BOOTSTRAP_PARAMETER, POINTER_ENTRY, publish, read_assembly
+from localaws.cloudformation.errors import AssemblyError, UnknownProperty
 from localaws.server import LocalAws
 
 

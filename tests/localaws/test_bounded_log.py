@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localaws import iam
 from localaws.bounded_log import BoundedLog
 from localaws.context import Context
+from localaws.iam import enforcement
 from tests.localaws.running import ctx  # noqa: F401
 from tests.localaws.test_iam import Caller, code
 
@@ -46,7 +46,7 @@ def test_every_line_is_written_or_counted(times: list[float]) -> None:
 def test_a_denial_says_who_what_and_on_what(
     ctx: Context, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(iam, "_denials", BoundedLog(logging.getLogger("localaws.iam"), lines=5, seconds=3600))
+    monkeypatch.setattr(enforcement, "_denials", BoundedLog(logging.getLogger("localaws.iam"), lines=5, seconds=3600))
     s3 = Caller(ctx, {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::iam-mine/*"})("s3")
     bucket = f"denied-{uuid.uuid4().hex[:8]}"
     with caplog.at_level(logging.WARNING, logger="localaws.iam"):

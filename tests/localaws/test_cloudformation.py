@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from localaws.deploy_errors import (
+from localaws.cloudformation.errors import (
     DependencyCycle,
     ResourceFailed,
     StackFailed,
@@ -16,7 +16,7 @@ from localaws.deploy_errors import (
     UnknownResourceType,
     UnresolvedReference,
 )
-from localaws.providers import custom_resource
+from localaws.cloudformation.providers import custom_resource
 from localaws.server import LocalAws
 
 Deploy = Callable[..., Any]
@@ -376,7 +376,7 @@ def test_a_change_set_creates_and_then_finds_nothing_to_change(local_aws: LocalA
 def test_moto_still_has_the_operations_that_the_engine_replaces() -> None:
     from moto.cloudformation.responses import CloudFormationResponse
 
-    from localaws.cloudformation_api import Answers
+    from localaws.cloudformation.api import Answers
 
     # list_imports is the one operation that moto lacks.
     ours = {name for name in vars(Answers) if not name.startswith("_")} - {"list_imports"}

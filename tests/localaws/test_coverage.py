@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from localaws.__main__ import main
-from localaws.coverage import coverage
-from localaws.providers import PROVIDERS
+from localaws.cloudformation.coverage import coverage
+from localaws.cloudformation.providers import PROVIDERS
 
 
 def test_every_type_and_every_ignored_property_is_listed_with_its_reason() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localaws.event_patterns import InvalidPattern, Pattern
+from localaws.events.patterns import InvalidPattern, Pattern
 
 EVENT = {
     "source": "shop",

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.context import Context
-from localaws.sqs_poller import MalformedAnswer, reported_failures
+from localaws.functions.sqs_poller import MalformedAnswer, reported_failures
 from tests.localaws.running import ctx, function, messages, queue, role, until  # noqa: F401
 
 

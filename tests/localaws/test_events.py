@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 from moto.events.models import events_backends
 
 from localaws.context import Context
-from localaws.cron import ExpressionError, parse
-from localaws.event_input import target_input
-from localaws.timetables import Timetable
+from localaws.events.inputs import target_input
+from localaws.events.schedule_expressions import ExpressionError, parse
+from localaws.events.timetables import Timetable
 from tests.localaws.running import EVERYTHING, ctx, function, messages, queue, role, until  # noqa: F401
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from localaws import faults
 from localaws.context import Context
-from localaws.faults import Call, FaultPoint
+from localaws.gateway import faults
+from localaws.gateway.faults import Call, FaultPoint
 from tests.localaws.running import ctx, function, invoke  # noqa: F401
 
 

@@ -14,8 +14,8 @@ from urllib.parse import urlparse
 
 import pytest
 
-from localaws import hosts
 from localaws.context import Context
+from localaws.gateway import hosts
 from tests.localaws.requests import Answer, send, signed
 from tests.localaws.running import ctx  # noqa: F401
 

@@ -15,8 +15,8 @@ from moto.glue.models import FakeTable, GlueBackend
 from moto.glue.responses import GlueResponse
 from pyiceberg.exceptions import CommitFailedException
 
-from localaws import glue as local_glue
 from localaws.context import Context
+from localaws.glue import catalog as local_glue
 from tests.localaws.athena_server import iceberg_catalog, running
 
 

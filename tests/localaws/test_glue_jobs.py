@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws import glue_runs
-from localaws.assembly import pointer
+from localaws.cloudformation.assembly import pointer
 from localaws.context import Context
-from localaws.glue_process import failure
+from localaws.glue import runs as glue_runs
+from localaws.glue.process import failure
 from tests.localaws.glue_scripts import BUCKET, job, put, signals
 from tests.localaws.running import ctx, role, until  # noqa: F401
 

@@ -13,9 +13,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from localaws import iam
 from localaws.context import Context
-from localaws.iam_policies import decide, parse
+from localaws.iam import enforcement
+from localaws.iam.policies import decide, parse
 from tests.localaws.running import ctx, queue, role  # noqa: F401
 
 
@@ -225,7 +225,7 @@ def test_decisions_tell_what_was_asked_for_and_granted(data: Context) -> None:
     caller = Caller(data, {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::iam-mine/*"})
     for bucket in ("iam-mine", "iam-other"):
         code(caller("s3").get_object, Bucket=bucket, Key="in/a")
-    made = [decision for decision in iam.decisions() if decision.role == caller.role]
+    made = [decision for decision in enforcement.decisions() if decision.role == caller.role]
     assert [(decision.session, decision.action, decision.resource, decision.allowed) for decision in made] == [
         ("me", "s3:GetObject", "arn:aws:s3:::iam-mine/in/a", True),
         ("me", "s3:GetObject", "arn:aws:s3:::iam-other/in/a", False),

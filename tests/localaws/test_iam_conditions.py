@@ -15,11 +15,11 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localaws import callers
 from localaws.context import Context
-from localaws.iam_conditions import UNKNOWN, Supplied, holds
-from localaws.iam_dynamodb import _value
-from localaws.iam_policies import decide, parse
+from localaws.gateway import callers
+from localaws.iam.conditions import UNKNOWN, Supplied, holds
+from localaws.iam.dynamodb import _value
+from localaws.iam.policies import decide, parse
 from tests.localaws.requests import send, signed
 from tests.localaws.running import ctx, function, invoke, role  # noqa: F401
 from tests.localaws.test_iam import Caller, code

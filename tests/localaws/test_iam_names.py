@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localaws.context import Context
-from localaws.iam_actions import Kind, _table
-from localaws.iam_names import characters
+from localaws.iam.actions import Kind, _table
+from localaws.iam.names import characters
 from tests.localaws.running import ctx, function  # noqa: F401
 from tests.localaws.test_iam import Caller
 from tests.localaws.test_iam_tables import PLACES

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from localaws.calls import Request
 from localaws.context import Context
-from localaws.iam_actions import UnknownAction
-from localaws.iam_resources import needs
+from localaws.gateway.calls import Request
+from localaws.iam.actions import UnknownAction
+from localaws.iam.resources import needs
 from tests.localaws.running import ctx, role, zipped  # noqa: F401
 from tests.localaws.test_iam import Caller, code
 

@@ -12,13 +12,13 @@ from typing import Any
 import botocore.session
 import pytest
 
-from localaws import operations
-from localaws.calls import Request
 from localaws.context import Context
-from localaws.iam_actions import UnknownAction
-from localaws.iam_passed import passed
-from localaws.iam_policies import allow_everything, parse
-from localaws.operations import MODELS
+from localaws.gateway import operations
+from localaws.gateway.calls import Request
+from localaws.gateway.operations import MODELS
+from localaws.iam.actions import UnknownAction
+from localaws.iam.passed import passed
+from localaws.iam.policies import allow_everything, parse
 from tests.localaws.running import ctx, role  # noqa: F401
 from tests.localaws.test_iam import Caller, code
 

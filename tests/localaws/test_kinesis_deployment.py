@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from localaws.coverage import coverage
-from localaws.deploy_errors import DeployError
+from localaws.cloudformation.coverage import coverage
+from localaws.cloudformation.errors import DeployError
 from localaws.server import LocalAws
 from tests.localaws.test_providers import FUNCTION, TRUST, physical
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws import kinesis_batches
 from localaws.context import Context
-from localaws.kinesis_batches import Batch, after_failure
+from localaws.functions import kinesis_batches
+from localaws.functions.kinesis_batches import Batch, after_failure
 from tests.localaws.running import ctx, function, messages, queue, role, until  # noqa: F401
 from tests.localaws.streaming import FIRST, Consume, Source, Throttle, consume, source, text  # noqa: F401
 

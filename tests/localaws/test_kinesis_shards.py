@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from localaws import kinesis_batches, kinesis_poller
 from localaws.context import Context
+from localaws.functions import kinesis_batches, kinesis_poller
 from tests.localaws.running import ctx, function, messages, queue, role, until  # noqa: F401
 from tests.localaws.streaming import FIRST, Consume, Source, consume, numbers, source, text  # noqa: F401
 

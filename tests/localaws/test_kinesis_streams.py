@@ -12,9 +12,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws import faults
 from localaws.context import Context
-from localaws.faults import Throttle
+from localaws.gateway import faults
+from localaws.gateway.faults import Throttle
 from tests.localaws.running import ctx, role  # noqa: F401
 from tests.localaws.streaming import FIRST, Source, source  # noqa: F401
 

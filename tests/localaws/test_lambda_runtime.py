@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws import bundles, lambda_async
 from localaws.context import Context
+from localaws.functions import asynchronous, bundles
 from tests.localaws.running import ctx, function, invoke, messages, queue, role, until, zipped  # noqa: F401
 
 WHO = "import boto3\ndef handler(e, c): return boto3.client('sts').get_caller_identity()['Arn']"
@@ -174,7 +174,7 @@ def test_a_log_group_of_the_functions_own_is_used(ctx: Context) -> None:
 def test_an_event_invocation_is_tried_three_times_then_goes_to_the_failure_destination(
     ctx: Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(lambda_async, "RETRY_SECONDS", (0.1, 0.2))
+    monkeypatch.setattr(asynchronous, "RETRY_SECONDS", (0.1, 0.2))
     url, arn = queue(ctx, "failures")
     go = tmp_path / "go"
     waits = f"import os, time\ndef handler(e, c):\n  while not os.path.exists({str(go)!r}): time.sleep(0.05)\n"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from localaws import maven
-from localaws.maven import Jar, JarError, Resolver
+from localaws.glue import maven
+from localaws.glue.maven import Jar, JarError, Resolver
 
 CONTENT = b"java archive"
 JAR = Jar("org.example", "thing", "1.0", hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))

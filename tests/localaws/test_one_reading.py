@@ -18,7 +18,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from localaws.context import Context
-from localaws.operations import MODELS
+from localaws.gateway.operations import MODELS
 from tests.localaws.requests import USER, Answer, send, signed
 from tests.localaws.running import ctx, queue, role  # noqa: F401
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from localaws.deploy_errors import StackFailed, UnknownProperty
-from localaws.providers import PROVIDERS
-from localaws.providers.api import camel, shaped
-from localaws.providers.provider import Request
+from localaws.cloudformation.errors import StackFailed, UnknownProperty
+from localaws.cloudformation.providers import PROVIDERS
+from localaws.cloudformation.providers.api import camel, shaped
+from localaws.cloudformation.providers.provider import Request
 from localaws.server import LocalAws
 
 Deploy = Callable[..., Any]

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from localaws import iam
 from localaws.context import Context
-from localaws.refusals import Refused
-from localaws.s3_copies import CopySource, parse
+from localaws.gateway.refusals import Refused
+from localaws.iam import enforcement
+from localaws.s3.copies import CopySource, parse
 from tests.localaws.requests import Answer
 from tests.localaws.running import ctx  # noqa: F401
 from tests.localaws.test_one_reading import Credentials, become, call
@@ -114,7 +114,7 @@ def test_what_is_copied_is_what_was_decided_on_or_the_call_is_refused(
         source = read(ctx, key)
         assert source.startswith("copies-mine/")
         assert source != "copies-mine/private/secret"
-        reads = [each for each in iam.decisions() if each.action.startswith("s3:GetObject") and each.allowed]
+        reads = [each for each in enforcement.decisions() if each.action.startswith("s3:GetObject") and each.allowed]
         assert reads[-1].resource == f"arn:aws:s3:::{source}"
 
 

@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws import events, targets
 from localaws.context import Context
-from localaws.timetables import Timetable
+from localaws.events import bus as events
+from localaws.events import targets
+from localaws.events.timetables import Timetable
 from tests.localaws.running import EVERYTHING, ctx, function, messages, queue, role, until  # noqa: F401
 from tests.localaws.streaming import Source
 

@@ -344,7 +344,7 @@ def test_a_session_needs_its_own_token_and_secret(ctx: Context, service: str, de
 
 
 def test_a_session_ends(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    from localaws import callers
+    from localaws.gateway import callers
 
     given = session(ctx, "ending")
     key = callers._keys[given["AccessKeyId"]]

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 from pyiceberg.catalog import Catalog, load_catalog
 
-from localaws import spark
 from localaws.context import Context
-from localaws.spark import SparkMissing
+from localaws.glue import spark
+from localaws.glue.spark import SparkMissing
 from tests.localaws.glue_scripts import job
 from tests.localaws.running import ctx, role  # noqa: F401
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from localaws.context import Context
-from localaws.stepfunctions_definition import problems
+from localaws.stepfunctions.definition import problems
 from tests.localaws.running import EVERYTHING, ctx, function, role, until  # noqa: F401
 
 LAMBDA = "arn:aws:states:::lambda:invoke"

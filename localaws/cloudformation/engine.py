@@ -1,0 +1,164 @@
+"""CloudFormation's engine: brings stacks to what their templates say, and remembers them."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from localaws.cloudformation.errors import DeployError, ResourceFailed, StackFailed, UnresolvedReference
+from localaws.cloudformation.operation import StackOperation, delete_resource, deletion_order
+from localaws.cloudformation.plan import StackPlan, plan_stack
+from localaws.cloudformation.providers import api
+from localaws.cloudformation.stacks import RETAIN, Stack
+from localaws.cloudformation.template import Scope
+from localaws.context import Context
+
+
+@dataclass
+class Engine:
+    """All stacks of one running local AWS."""
+
+    ctx: Context
+    stacks: dict[str, Stack] = field(default_factory=dict)
+    #: Deleted stacks, the last one last.
+    deleted: list[Stack] = field(default_factory=list)
+    _locks: defaultdict[str, threading.RLock] = field(default_factory=lambda: defaultdict(threading.RLock))
+    _generations: defaultdict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
+
+    def check(self, name: str, text: str, *, parameters: Mapping[str, str] | None = None) -> StackPlan:
+        """Check a template without creating anything; raise the DeployError that deploying it would raise first."""
+        stack = self.stacks.get(name)
+        return self._plan(name, stack.id if stack else self._new_id(name), text, parameters or {})
+
+    def deploy(
+        self,
+        name: str,
+        text: str,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> Stack:
+        """Create the stack ``name`` from a template's text, or update it to that template.
+
+        Raises StackFailed once the rollback is done. A stack that a failed creation left behind is deleted first.
+        """
+        with self._locks[name]:
+            if name in self.stacks and self.stacks[name].status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED"):
+                self.delete(name)
+            stack = self.stacks.get(name) or Stack(name, self._new_id(name), generations=self._generations[name])
+            plan = self._plan(name, stack.id, text, parameters or {})
+            self.stacks[name] = stack
+            imports: set[str] = set()
+
+            def import_value(export: str) -> str:
+                imports.add(export)
+                return self.export(export)
+
+            scope = replace(plan.scope, import_value=import_value, stack_output=self.output)
+            StackOperation(
+                self.ctx,
+                stack,
+                plan,
+                scope,
+                dict(tags or {}),
+                check_exports=lambda exports: self._check_exports(stack, exports),
+            ).run()
+            stack.imports = frozenset(imports)
+            stack.updated = datetime.now(UTC)
+            return stack
+
+    def reserve(self, name: str) -> Stack:
+        """Return a new, empty stack in REVIEW_IN_PROGRESS, as a change set that creates a stack makes it."""
+        stack = Stack(name, self._new_id(name), generations=self._generations[name])
+        self.stacks[name] = stack
+        return stack
+
+    def delete(self, name: str) -> None:
+        """Delete a stack and its resources, except those it retains; an unknown name is no error, as in AWS."""
+        with self._locks[name]:
+            stack = self.stacks.get(name)
+            if stack is None:
+                return
+            self._check_exports(stack, {})
+            stack.becomes("DELETE_IN_PROGRESS")
+            for deployed in deletion_order(stack.resources, stack=name):
+                request = deployed.request
+                if deployed.deletion_policy in RETAIN:
+                    stack.note(request.logical_id, request.type, "DELETE_SKIPPED", reason="DeletionPolicy")
+                else:
+                    try:
+                        delete_resource(self.ctx, stack, deployed)
+                    except DeployError as error:
+                        raise self._delete_failed(stack, request.logical_id, error) from error
+                del stack.resources[request.logical_id]
+            stack.becomes("DELETE_COMPLETE")
+            stack.deleted = datetime.now(UTC)
+            self.deleted.append(self.stacks.pop(name))
+
+    def find(self, name_or_id: str) -> Stack:
+        """Return a stack by name, or by id also when it is deleted; UnresolvedReference if there is none."""
+        by_id = [s for s in (*self.stacks.values(), *reversed(self.deleted)) if s.id == name_or_id]
+        stack = self.stacks.get(name_or_id) or (by_id[0] if by_id else None)
+        if stack is None:
+            raise UnresolvedReference(f"Stack with id {name_or_id} does not exist")
+        return stack
+
+    def output(self, stack: str, output: str) -> str:
+        """Return what ``Fn::GetStackOutput`` gives; UnresolvedReference names what is missing."""
+        found = self.find(stack)
+        if output not in found.outputs:
+            raise UnresolvedReference(f"the stack {stack} has no output {output!r}; it has {sorted(found.outputs)}")
+        return found.outputs[output].value
+
+    def export(self, name: str) -> str:
+        """Return what ``Fn::ImportValue`` gives; UnresolvedReference if no stack exports ``name``."""
+        for stack in self.stacks.values():
+            if name in stack.exports:
+                return stack.exports[name]
+        raise UnresolvedReference(f"no stack exports {name!r}")
+
+    def importers(self, export: str) -> list[str]:
+        """Return the names of the stacks that import ``export``."""
+        return [stack.name for stack in self.stacks.values() if export in stack.imports]
+
+    def _check_exports(self, stack: Stack, exports: Mapping[str, str]) -> None:
+        for name, value in stack.exports.items():
+            users = [user for user in self.importers(name) if user != stack.name]
+            if users and exports.get(name) != value:
+                raise ResourceFailed(
+                    f"Export {name} cannot be changed or deleted as it is in use by {', '.join(users)}"
+                )
+        for other in self.stacks.values():
+            if other is not stack and (shared := set(other.exports) & set(exports)):
+                raise ResourceFailed(f"Export {sorted(shared)[0]} is already exported by stack {other.name}")
+
+    def _delete_failed(self, stack: Stack, logical_id: str, error: DeployError) -> StackFailed:
+        reason = error.reason if isinstance(error, ResourceFailed) else str(error)
+        stack.becomes("DELETE_FAILED", f"The following resource failed to delete: {logical_id}")
+        return StackFailed(
+            f"{stack.name}/{logical_id} could not be deleted: {reason}\n"
+            "What was deleted before it stays deleted, the rest is untouched. "
+            "Remove the cause and delete the stack again.",
+            stack=stack.name,
+            status=stack.status,
+            logical_id=logical_id,
+            reason=reason,
+        )
+
+    def _plan(self, name: str, stack_id: str, text: str, parameters: Mapping[str, str]) -> StackPlan:
+        scope = Scope(stack=name, stack_id=stack_id, account=self.ctx.account, region=self.ctx.region)
+        return plan_stack(text, scope, parameters=parameters, ssm=self._ssm)
+
+    def _ssm(self, name: str) -> str:
+        answer: Any = api.find(self.ctx, "ssm", "GetParameter", Name=name)
+        if answer is None:
+            raise UnresolvedReference(f"the SSM parameter {name!r} does not exist")
+        return str(answer["Parameter"]["Value"])
+
+    def _new_id(self, name: str) -> str:
+        return f"arn:aws:cloudformation:{self.ctx.region}:{self.ctx.account}:stack/{name}/{uuid.uuid4()}"

@@ -1,0 +1,30 @@
+"""AWS::CDK::Metadata: a note from the CDK to AWS, of no effect anywhere."""
+
+from __future__ import annotations
+
+from localaws.cloudformation.providers.provider import Outcome, Provider, Request
+from localaws.context import Context
+
+
+def _create(ctx: Context, request: Request) -> Outcome:
+    return Outcome(request.name())
+
+
+def _update(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+    return outcome
+
+
+def _delete(ctx: Context, request: Request, outcome: Outcome) -> None:
+    """There is nothing to delete."""
+
+
+PROVIDERS = (
+    Provider(
+        "AWS::CDK::Metadata",
+        honoured="",
+        accepted={"Analytics": "usage statistics of the CDK"},
+        create=_create,
+        update=_update,
+        delete=_delete,
+    ),
+)

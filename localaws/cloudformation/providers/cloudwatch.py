@@ -1,0 +1,50 @@
+"""AWS::CloudWatch::Alarm."""
+
+from __future__ import annotations
+
+from localaws.cloudformation.providers import api
+from localaws.cloudformation.providers.provider import Outcome, Provider, Request
+from localaws.context import Context
+
+_ALARM = (
+    "ActionsEnabled AlarmActions AlarmDescription ComparisonOperator DatapointsToAlarm Dimensions "
+    "EvaluateLowSampleCountPercentile EvaluationPeriods ExtendedStatistic InsufficientDataActions MetricName Metrics "
+    "Namespace OKActions Period Statistic Threshold ThresholdMetricId TreatMissingData Unit"
+)
+
+
+def _put(ctx: Context, request: Request, name: str) -> Outcome:
+    tags = api.pairs(request.tags) or None
+    api.call(ctx, "cloudwatch", "PutMetricAlarm", AlarmName=name, Tags=tags, **api.pick(request.properties, _ALARM))
+    return Outcome(name, {"Arn": f"arn:aws:cloudwatch:{ctx.region}:{ctx.account}:alarm:{name}"})
+
+
+def _create(ctx: Context, request: Request) -> Outcome:
+    name = request.get("AlarmName") or request.name(255)
+    found = api.call(ctx, "cloudwatch", "DescribeAlarms", AlarmNames=[name])["MetricAlarms"]
+    api.must_be_new(found, f"the alarm {name}")
+    return _put(ctx, request, name)
+
+
+def _update(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+    api.retag(ctx, "monitoring", outcome.attributes["Arn"], old.tags, new.tags)
+    return _put(ctx, new, outcome.physical_id)
+
+
+def _delete(ctx: Context, request: Request, outcome: Outcome) -> None:
+    api.remove(ctx, "cloudwatch", "DeleteAlarms", AlarmNames=[outcome.physical_id])
+
+
+PROVIDERS = (
+    Provider(
+        "AWS::CloudWatch::Alarm",
+        honoured=f"AlarmName Tags {_ALARM}",
+        required=frozenset({"ComparisonOperator", "EvaluationPeriods"}),
+        attributes=frozenset({"Arn"}),
+        create=_create,
+        update=_update,
+        delete=_delete,
+        immutable=frozenset({"AlarmName"}),
+        name_property="AlarmName",
+    ),
+)

@@ -1,0 +1,203 @@
+"""AWS::IAM: roles and policies, with the managed policies that AWS owns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from localaws.cloudformation.errors import ResourceFailed
+from localaws.cloudformation.providers import api
+from localaws.cloudformation.providers.provider import Outcome, Provider, Request
+from localaws.context import Context
+
+_AWS_OWNED = "arn:aws:iam::aws:policy"
+
+
+@cache
+def _aws_policies() -> dict[str, tuple[str, Any]]:
+    from moto.iam.aws_managed_policies import aws_managed_policies_data
+
+    policies: dict[str, Any] = json.loads(aws_managed_policies_data)
+    return {f"{_AWS_OWNED}{data['Path']}{name}": (name, data) for name, data in policies.items()}
+
+
+def _ensure_aws_policy(ctx: Context, arn: str) -> None:
+    """Make one of AWS's own policies known to moto, which loads either none of them or all 1,400."""
+    from moto.iam.models import AWSManagedPolicy, iam_backends
+
+    backend = iam_backends[ctx.account]["aws"]
+    if not arn.startswith(_AWS_OWNED) or arn in backend.managed_policies:
+        return
+    if arn not in _aws_policies():
+        raise ResourceFailed(f"ManagedPolicyArns: AWS has no managed policy {arn}")
+    name, data = _aws_policies()[arn]
+    backend.managed_policies[arn] = AWSManagedPolicy.from_data(name, ctx.account, backend.region_name, data)
+
+
+def _attach(ctx: Context, role: str, arns: Iterable[str]) -> None:
+    for arn in arns:
+        _ensure_aws_policy(ctx, arn)
+        api.call(ctx, "iam", "AttachRolePolicy", RoleName=role, PolicyArn=arn)
+
+
+def _detach(ctx: Context, role: str, arns: Iterable[str]) -> None:
+    for arn in arns:
+        api.remove(ctx, "iam", "DetachRolePolicy", RoleName=role, PolicyArn=arn)
+
+
+def _create_role(ctx: Context, request: Request) -> Outcome:
+    role = api.call(
+        ctx,
+        "iam",
+        "CreateRole",
+        RoleName=request.get("RoleName") or request.name(64),
+        AssumeRolePolicyDocument=api.json_text(request["AssumeRolePolicyDocument"]),
+        Tags=api.pairs(request.tags),
+        **api.pick(request.properties, "Path Description MaxSessionDuration PermissionsBoundary"),
+    )["Role"]
+    return Outcome(role["RoleName"], {"Arn": role["Arn"], "RoleId": role["RoleId"]})
+
+
+def _configure_role(ctx: Context, new: Request, old: Request | None, outcome: Outcome) -> None:
+    role = outcome.physical_id
+    if old is not None:
+        _change_role(ctx, new, old, role)
+    wanted, had = new.get("ManagedPolicyArns", []), old.get("ManagedPolicyArns", []) if old else []
+    _detach(ctx, role, [arn for arn in had if arn not in wanted])
+    _attach(ctx, role, [arn for arn in wanted if arn not in had])
+    policies = {p["PolicyName"]: p["PolicyDocument"] for p in new.get("Policies", [])}
+    before = {p["PolicyName"]: p["PolicyDocument"] for p in (old.get("Policies", []) if old else [])}
+    for name in before.keys() - policies.keys():
+        api.remove(ctx, "iam", "DeleteRolePolicy", RoleName=role, PolicyName=name)
+    for name, document in policies.items():
+        if before.get(name) != document:
+            _put_inline(ctx, role, name, document)
+
+
+def _change_role(ctx: Context, new: Request, old: Request, role: str) -> None:
+    if new["AssumeRolePolicyDocument"] != old["AssumeRolePolicyDocument"]:
+        document = api.json_text(new["AssumeRolePolicyDocument"])
+        api.call(ctx, "iam", "UpdateAssumeRolePolicy", RoleName=role, PolicyDocument=document)
+    settings = {k: new.get(k) for k in ("Description", "MaxSessionDuration") if new.get(k) != old.get(k)}
+    if settings:
+        api.call(ctx, "iam", "UpdateRole", RoleName=role, **settings)
+    if new.get("PermissionsBoundary") != old.get("PermissionsBoundary"):
+        if boundary := new.get("PermissionsBoundary"):
+            api.call(ctx, "iam", "PutRolePermissionsBoundary", RoleName=role, PermissionsBoundary=boundary)
+        else:
+            api.call(ctx, "iam", "DeleteRolePermissionsBoundary", RoleName=role)
+    api.retag(ctx, "iam", role, old.tags, new.tags)
+
+
+def _put_inline(ctx: Context, role: str, name: str, document: Any) -> None:
+    api.call(ctx, "iam", "PutRolePolicy", RoleName=role, PolicyName=name, PolicyDocument=api.json_text(document))
+
+
+def _delete_role(ctx: Context, request: Request, outcome: Outcome) -> None:
+    role = outcome.physical_id
+    _detach(ctx, role, request.get("ManagedPolicyArns", []))
+    for policy in request.get("Policies", []):
+        api.remove(ctx, "iam", "DeleteRolePolicy", RoleName=role, PolicyName=policy["PolicyName"])
+    api.remove(ctx, "iam", "DeleteRole", RoleName=role)
+
+
+def _create_policy(ctx: Context, request: Request) -> Outcome:
+    for role in request["Roles"]:
+        _put_inline(ctx, role, request["PolicyName"], request["PolicyDocument"])
+    return Outcome(request["PolicyName"], {"Id": request.name()})
+
+
+def _update_policy(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+    for role in old["Roles"]:
+        if role not in new["Roles"]:
+            api.remove(ctx, "iam", "DeleteRolePolicy", RoleName=role, PolicyName=outcome.physical_id)
+    return _create_policy(ctx, new)
+
+
+def _delete_policy(ctx: Context, request: Request, outcome: Outcome) -> None:
+    for role in request["Roles"]:
+        api.remove(ctx, "iam", "DeleteRolePolicy", RoleName=role, PolicyName=outcome.physical_id)
+
+
+def _refuse_policy(properties: Mapping[str, Any]) -> str | None:
+    return None if properties.get("Roles") else "Roles must name at least one role"
+
+
+def _create_managed(ctx: Context, request: Request) -> Outcome:
+    arn = api.call(
+        ctx,
+        "iam",
+        "CreatePolicy",
+        PolicyName=request.get("ManagedPolicyName") or request.name(128),
+        PolicyDocument=api.json_text(request["PolicyDocument"]),
+        **api.pick(request.properties, "Description Path"),
+    )["Policy"]["Arn"]
+    return Outcome(arn, {"PolicyArn": arn})
+
+
+def _configure_managed(ctx: Context, new: Request, old: Request | None, outcome: Outcome) -> None:
+    arn = outcome.physical_id
+    if old is not None and new["PolicyDocument"] != old["PolicyDocument"]:
+        for version in api.call(ctx, "iam", "ListPolicyVersions", PolicyArn=arn)["Versions"]:
+            if not version["IsDefaultVersion"]:
+                api.remove(ctx, "iam", "DeletePolicyVersion", PolicyArn=arn, VersionId=version["VersionId"])
+        document = api.json_text(new["PolicyDocument"])
+        api.call(ctx, "iam", "CreatePolicyVersion", PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)
+    had = old.get("Roles", []) if old else []
+    for role in had:
+        if role not in new.get("Roles", []):
+            _detach(ctx, role, [arn])
+    for role in new.get("Roles", []):
+        if role not in had:
+            _attach(ctx, role, [arn])
+
+
+def _delete_managed(ctx: Context, request: Request, outcome: Outcome) -> None:
+    for role in request.get("Roles", []):
+        _detach(ctx, role, [outcome.physical_id])
+    for version in (api.find(ctx, "iam", "ListPolicyVersions", PolicyArn=outcome.physical_id) or {}).get(
+        "Versions", []
+    ):
+        if not version["IsDefaultVersion"]:
+            api.remove(ctx, "iam", "DeletePolicyVersion", PolicyArn=outcome.physical_id, VersionId=version["VersionId"])
+    api.remove(ctx, "iam", "DeletePolicy", PolicyArn=outcome.physical_id)
+
+
+PROVIDERS = (
+    Provider(
+        "AWS::IAM::Role",
+        honoured="""RoleName Path Description AssumeRolePolicyDocument ManagedPolicyArns MaxSessionDuration
+            PermissionsBoundary Policies.{PolicyName,PolicyDocument} Tags""",
+        required=frozenset({"AssumeRolePolicyDocument"}),
+        attributes=frozenset({"Arn", "RoleId"}),
+        create=_create_role,
+        configure=_configure_role,
+        delete=_delete_role,
+        immutable=frozenset({"RoleName", "Path"}),
+        name_property="RoleName",
+    ),
+    Provider(
+        "AWS::IAM::Policy",
+        honoured="PolicyName PolicyDocument Roles",
+        required=frozenset({"PolicyName", "PolicyDocument"}),
+        attributes=frozenset({"Id"}),
+        create=_create_policy,
+        update=_update_policy,
+        delete=_delete_policy,
+        immutable=frozenset({"PolicyName"}),
+        refuse=_refuse_policy,
+    ),
+    Provider(
+        "AWS::IAM::ManagedPolicy",
+        honoured="ManagedPolicyName PolicyDocument Description Path Roles",
+        required=frozenset({"PolicyDocument"}),
+        attributes=frozenset({"PolicyArn"}),
+        create=_create_managed,
+        configure=_configure_managed,
+        delete=_delete_managed,
+        immutable=frozenset({"ManagedPolicyName", "Description", "Path"}),
+        name_property="ManagedPolicyName",
+    ),
+)

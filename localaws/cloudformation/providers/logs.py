@@ -1,0 +1,55 @@
+"""AWS::Logs::LogGroup."""
+
+from __future__ import annotations
+
+from localaws.cloudformation.providers import api
+from localaws.cloudformation.providers.provider import Outcome, Provider, Request
+from localaws.context import Context
+
+
+def _create(ctx: Context, request: Request) -> Outcome:
+    name = request.get("LogGroupName") or request.name(512)
+    api.call(
+        ctx,
+        "logs",
+        "CreateLogGroup",
+        logGroupName=name,
+        kmsKeyId=request.get("KmsKeyId"),
+        logGroupClass=request.get("LogGroupClass"),
+        tags=request.tags or None,
+    )
+    return Outcome(name, {"Arn": f"arn:aws:logs:{ctx.region}:{ctx.account}:log-group:{name}:*"})
+
+
+def _configure(ctx: Context, new: Request, old: Request | None, outcome: Outcome) -> None:
+    name = outcome.physical_id
+    days, had = new.get("RetentionInDays"), old.get("RetentionInDays") if old else None
+    if days is None and had is not None:
+        api.call(ctx, "logs", "DeleteRetentionPolicy", logGroupName=name)
+    elif days != had:
+        api.call(ctx, "logs", "PutRetentionPolicy", logGroupName=name, retentionInDays=days)
+    if old is not None:
+        if new.get("KmsKeyId") != old.get("KmsKeyId"):
+            if key := new.get("KmsKeyId"):
+                api.call(ctx, "logs", "AssociateKmsKey", logGroupName=name, kmsKeyId=key)
+            else:
+                api.call(ctx, "logs", "DisassociateKmsKey", logGroupName=name)
+        api.retag(ctx, "logs", str(outcome.attributes["Arn"]).removesuffix(":*"), old.tags, new.tags)
+
+
+def _delete(ctx: Context, request: Request, outcome: Outcome) -> None:
+    api.remove(ctx, "logs", "DeleteLogGroup", logGroupName=outcome.physical_id)
+
+
+PROVIDERS = (
+    Provider(
+        "AWS::Logs::LogGroup",
+        honoured="LogGroupName LogGroupClass RetentionInDays KmsKeyId Tags",
+        attributes=frozenset({"Arn"}),
+        create=_create,
+        configure=_configure,
+        delete=_delete,
+        immutable=frozenset({"LogGroupName", "LogGroupClass"}),
+        name_property="LogGroupName",
+    ),
+)

@@ -1,0 +1,89 @@
+"""What is known of a deployed stack: its resources, outputs, status and history."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from localaws.cloudformation.providers.provider import Outcome, Request
+
+RETAIN = frozenset({"Retain", "RetainExceptOnCreate"})
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """One resource as it stands: what was asked for and what came of it."""
+
+    request: Request
+    outcome: Outcome
+    deletion_policy: str
+    replace_policy: str
+    depends_on: frozenset[str]
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        """The resolved properties that it was last made from."""
+        return self.request.properties
+
+
+@dataclass(frozen=True)
+class StackOutput:
+    """One output of a stack, and the name it is exported by."""
+
+    value: str
+    export: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True)
+class StackEvent:
+    """One line of a stack's history."""
+
+    logical_id: str
+    type: str
+    status: str
+    physical_id: str = ""
+    reason: str | None = None
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass
+class Stack:
+    """One stack; only :mod:`localaws.cloudformation.engine` changes it."""
+
+    name: str
+    id: str
+    text: str = ""
+    status: str = "REVIEW_IN_PROGRESS"
+    reason: str | None = None
+    description: str | None = None
+    parameters: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    resources: dict[str, Deployed] = field(default_factory=dict)
+    outputs: dict[str, StackOutput] = field(default_factory=dict)
+    imports: frozenset[str] = frozenset()
+    generations: dict[str, int] = field(default_factory=dict)
+    events: list[StackEvent] = field(default_factory=list)
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    updated: datetime | None = None
+    deleted: datetime | None = None
+
+    def becomes(self, status: str, reason: str | None = None) -> None:
+        """Enter ``status`` and note it in the history."""
+        self.status, self.reason = status, reason
+        self.note(self.name, "AWS::CloudFormation::Stack", status, physical_id=self.id, reason=reason)
+
+    def note(
+        self, logical_id: str, kind: str, status: str, *, physical_id: str = "", reason: str | None = None
+    ) -> None:
+        """Add one event to the history."""
+        self.events.append(StackEvent(logical_id, kind, status, physical_id=physical_id, reason=reason))
+
+    @property
+    def exports(self) -> dict[str, str]:
+        """The values that other stacks may import, by export name."""
+        return {o.export: o.value for o in self.outputs.values() if o.export}

@@ -1,0 +1,376 @@
+"""EventBridge: events from PutEvents and from S3 reach the targets of the rules that match, as on AWS.
+
+An event is queued by the call that causes it and delivered from another thread, so no caller ever waits for a target.
+Each rule is looked at for itself: what fails in one is counted and logged, and the next is looked at. A failed delivery
+is tried again by its RetryPolicy and then goes to its dead-letter queue; what cannot succeed (no such target, no
+permission) goes there at once.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import json
+import logging
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from moto.events import models, responses
+from moto.events.exceptions import InvalidEventPatternException, ValidationException
+from moto.s3 import notifications
+from moto.s3.models import S3Backend
+
+from localaws import metrics
+from localaws.context import Context
+from localaws.dynamodb import keys
+from localaws.events import patterns, schedule_deliveries, targets, timetables
+from localaws.events.inputs import InputError, target_input
+from localaws.events.schedule_expressions import ExpressionError
+from localaws.glue import concurrency
+from localaws.moto_patches import replace
+from localaws.timers import Timers
+
+log = logging.getLogger("localaws.events")
+
+_MAX_ATTEMPTS = 185
+_MAX_AGE_SECONDS = 86400
+#: Local retries come sooner than AWS's, which spread over a day.
+_FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 0.1, 5.0
+_TARGET_FIELDS = {
+    "Id", "Arn", "RoleArn", "Input", "InputPath", "InputTransformer",
+    "SqsParameters", "KinesisParameters", "RetryPolicy", "DeadLetterConfig",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Delivery:
+    rule: str
+    target: Mapping[str, Any]
+    event: Mapping[str, Any]
+    payload: str
+    attempt: int
+    expires: float
+
+
+class EventBus:
+    """Matches queued events to rules and carries them to targets."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._queue: queue.SimpleQueue[tuple[str, str, str, dict[str, Any]] | _Delivery | None] = queue.SimpleQueue()
+        self.timers = Timers(ctx)
+        threading.Thread(target=self._run, daemon=True, name="events").start()
+        ctx.on_close(lambda: self._queue.put(None))
+
+    def publish(self, account: str, region: str, bus: str, event: dict[str, Any]) -> None:
+        """Queue ``event`` for the rules of one event bus."""
+        self._queue.put((account, region, bus, event))
+
+    def deliver(self, rule: str, target: Mapping[str, Any], event: dict[str, Any]) -> None:
+        """Queue ``event`` for one target, as a schedule does."""
+        policy = target.get("RetryPolicy") or {}
+        expires = time.monotonic() + policy.get("MaximumEventAgeInSeconds", _MAX_AGE_SECONDS)
+        try:
+            payload = target_input(target, event, rule)
+        except InputError as error:
+            log.error("rule %s, target %s: %s", rule, target["Arn"], error)
+            self._count(rule)
+            return
+        self._queue.put(_Delivery(rule, target, event, payload, 1, expires))
+
+    def _run(self) -> None:
+        while (item := self._queue.get()) is not None and not self._ctx.stopping.is_set():
+            try:
+                if isinstance(item, _Delivery):
+                    self._attempt(item)
+                else:
+                    self._match(*item)
+            except Exception:
+                log.exception("an event was lost: %s", item)
+
+    def _match(self, account: str, region: str, bus: str, event: dict[str, Any]) -> None:
+        event_bus = models.events_backends[account][region].event_buses.get(bus)
+        for rule in list(event_bus.rules.values()) if event_bus else ():
+            try:
+                self._look_at(rule, event)
+            except Exception:
+                log.exception("rule %s could not be applied to an event from %s", rule.arn, event.get("source"))
+                self._count(rule.arn)
+
+    def _look_at(self, rule: Any, event: dict[str, Any]) -> None:
+        if rule.state == "DISABLED" or not rule.event_pattern.get_pattern():
+            return
+        if rule.event_pattern.matches_event(cast(Any, event)):
+            for target in list(rule.targets):
+                self.deliver(rule.arn, target, event)
+
+    def _count(self, rule_arn: str) -> None:
+        """Count a failure where AWS counts it: by the rule's name."""
+        metrics.count_failure(self._ctx, "AWS/Events", "FailedInvocations", RuleName=rule_arn.rsplit("/", 1)[-1])
+
+    def _attempt(self, delivery: _Delivery) -> None:
+        target, payload = delivery.target, delivery.payload
+        if schedule_deliveries.is_schedules(delivery.event):
+            payload = schedule_deliveries.payload_of(target, payload, delivery.attempt)
+        try:
+            targets.send(
+                self._ctx,
+                target["Arn"],
+                payload,
+                role_arn=target.get("RoleArn"),
+                group_id=(target.get("SqsParameters") or {}).get("MessageGroupId"),
+                partition_key=_partition_key(target, delivery.event),
+            )
+        except targets.DeliveryError as error:
+            self._failed(delivery, error)
+        except Exception as error:
+            log.exception("delivering to %s failed", target["Arn"])
+            self._failed(delivery, targets.DeliveryError("INTERNAL_ERROR", str(error), permanent=False))
+
+    def _failed(self, delivery: _Delivery, error: targets.DeliveryError) -> None:
+        policy = delivery.target.get("RetryPolicy") or {}
+        retries = policy.get("MaximumRetryAttempts", _MAX_ATTEMPTS)
+        if error.permanent or delivery.attempt > retries or time.monotonic() >= delivery.expires:
+            self._give_up(delivery, error, exhausted=not error.permanent)
+            return
+        again = _Delivery(**{**delivery.__dict__, "attempt": delivery.attempt + 1})
+        delay = min(_LAST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2 ** (delivery.attempt - 1))
+        self.timers.after(delay, lambda: self._queue.put(again))
+
+    def _give_up(self, delivery: _Delivery, error: targets.DeliveryError, *, exhausted: bool) -> None:
+        log.warning("an event of rule %s did not reach %s: %s", delivery.rule, delivery.target["Arn"], error)
+        self._count(delivery.rule)
+        dead_letters = (delivery.target.get("DeadLetterConfig") or {}).get("Arn")
+        if not dead_letters:
+            return
+        if schedule_deliveries.is_schedules(delivery.event):
+            attributes = schedule_deliveries.dead_letter(
+                delivery.event, delivery.target, (error.code, error.message), delivery.attempt - 1, exhausted=exhausted
+            )
+            body = schedule_deliveries.payload_of(delivery.target, delivery.payload, delivery.attempt)
+            role_arn = delivery.target["RoleArn"]
+            targets.send(self._ctx, dead_letters, body, attributes=attributes, role_arn=role_arn)
+            return
+        attributes = {
+            "RULE_ARN": ("String", delivery.rule),
+            "TARGET_ARN": ("String", delivery.target["Arn"]),
+            "ERROR_CODE": ("String", error.code),
+            "ERROR_MESSAGE": ("String", error.message or error.code),
+            "RETRY_ATTEMPTS": ("String", str(delivery.attempt - 1)),
+            "EXHAUSTED_RETRY_CONDITION": ("String", "MaximumRetryAttempts" if exhausted else "None"),
+        }
+        targets.send(self._ctx, dead_letters, json.dumps(delivery.event), attributes=attributes)
+
+
+def _partition_key(target: Mapping[str, Any], event: Mapping[str, Any]) -> str | None:
+    given = target.get("KinesisParameters") or {}
+    if "PartitionKey" in given:  # a schedule's
+        return str(given["PartitionKey"])
+    path = given.get("PartitionKeyPath")
+    if not path:
+        return str(event.get("id", uuid.uuid4()))
+    value: Any = event
+    for part in path.removeprefix("$.").split("."):
+        value = value[part]
+    return str(value)
+
+
+# ---- where events come from
+
+_bus: EventBus | None = None
+_moto_put_events = models.EventsBackend.put_events
+_moto_put_rule = models.EventsBackend.put_rule
+_moto_put_targets = models.EventsBackend.put_targets
+_moto_delete_object = S3Backend.delete_object
+_moto_send_event = notifications.send_event
+_sequence = itertools.count(time.time_ns())
+
+
+def install(ctx: Context) -> None:
+    """Deliver the events and schedules of this process's moto in ``ctx``; the newest context wins."""
+    global _bus  # noqa: PLW0603  moto's classes are process-wide
+    _bus = EventBus(ctx)
+    replace(models.EventPatternParser, "parse", _parse_pattern)
+    replace(models.EventPattern, "matches_event", _matches_event)
+    replace(responses.EventsHandler, "test_event_pattern", _test_event_pattern)
+    replace(models.EventsBackend, "put_rule", _put_rule)
+    replace(models.Rule, "send_to_targets", _send_to_targets)
+    replace(models.EventsBackend, "put_targets", _put_targets)
+    replace(models.EventsBackend, "put_events", _put_events)
+    replace(notifications, "send_event", _send_event)
+    replace(notifications, "_send_event_bridge_message", lambda *_: None)  # announced by _send_event and _delete_object
+    replace(notifications, "_invoke_awslambda", _invoke_asynchronously)
+    replace(S3Backend, "delete_object", _delete_object)
+    timetables.install(ctx, _bus)
+    keys.install()
+    concurrency.install(ctx)  # last: it wraps what was put in place above, too
+
+
+def publish(account: str, region: str, bus: str, event: dict[str, Any]) -> None:
+    """Queue ``event`` (``source``, ``detail-type`` and ``detail`` at least) for the rules of one event bus."""
+    if _bus is None:
+        raise RuntimeError("localaws.events.install(ctx) was not called")
+    envelope = {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "account": account,
+        "time": _iso(),
+        "region": region,
+        "resources": [],
+    }
+    _bus.publish(account, region, bus, {**envelope, **event})
+
+
+def _iso(moment: float | None = None) -> str:
+    return datetime.datetime.fromtimestamp(moment or time.time(), datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _put_events(self: Any, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """PutEvents as moto answers it, but without ``aws.`` sources, and each event matched once, not once a rule."""
+    if len(events) > 10:
+        return list(_moto_put_events(self, events))  # refused
+    answers = []
+    for event in events:
+        if str(event.get("Source", "")).startswith("aws."):
+            code, message = "NotAuthorizedForSourceException", "Not authorized for the source."
+            answers.append({"ErrorCode": code, "ErrorMessage": message})
+        else:
+            _collecting.seen = False
+            answers += _moto_put_events(self, [event])
+    return answers
+
+
+_collecting = threading.local()
+
+
+def _send_to_targets(self: Any, original_event: Any, transform_input: bool = True) -> None:
+    """Called by moto's PutEvents for each rule of the bus: the first call queues the event for all of them."""
+    del transform_input
+    if getattr(_collecting, "seen", False):
+        return
+    _collecting.seen = True
+    event = {name: value for name, value in original_event.items() if name != "ingestion-time"}
+    if not isinstance(event.get("time"), str):
+        event["time"] = _iso(event.get("time"))
+    publish(self.account_id, self.region_name, self.event_bus_name, event)
+
+
+def _parse_pattern(self: Any) -> dict[str, Any]:
+    if not self.pattern:
+        return {}
+    try:
+        return dict(patterns.parse(self.pattern).fields)
+    except patterns.InvalidPattern as error:
+        raise InvalidEventPatternException(reason=str(error)) from error
+
+
+def _matches_event(self: Any, event: Any) -> bool:
+    return not self._raw_pattern or patterns.parse(self._raw_pattern).matches(json.loads(json.dumps(event)))
+
+
+def _test_event_pattern(self: Any) -> str:
+    """TestEventPattern, which moto answers with nothing."""
+    try:
+        event = json.loads(self._get_param("Event"))
+    except ValueError as error:
+        raise ValidationException(f"Parameter Event is not valid. Reason: {error}") from error
+    pattern = models.EventPattern.load(self._get_param("EventPattern"))
+    return json.dumps({"Result": pattern.matches_event(event)})
+
+
+def _put_rule(self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+    """As moto does it, but a schedule that could never be evaluated is refused here, not found out at each tick."""
+    expression = kwargs.get("scheduled_expression") or (args[4] if len(args) > 4 else None)
+    if expression:
+        try:
+            timetables.check_rule(expression)
+        except ExpressionError as error:
+            raise ValidationException(f"Parameter ScheduleExpression is not valid. ({error})") from error
+    return _moto_put_rule(self, name, *args, **kwargs)
+
+
+def _put_targets(self: Any, name: str, event_bus_arn: str | None, new_targets: list[dict[str, Any]]) -> None:
+    for target in new_targets:
+        if targets.kind_of(target["Arn"]) is None:
+            raise ValidationException(
+                f"Rule {name}, target {target['Id']}: localaws delivers nothing to {target['Arn']}"
+            )
+        if unknown := set(target) - _TARGET_FIELDS:
+            raise ValidationException(f"Rule {name}, target {target['Id']}: localaws does not know {sorted(unknown)}")
+        if target["Arn"].split(":")[2] in {"states", "kinesis", "events"} and not target.get("RoleArn"):
+            raise ValidationException(f"Rule {name}, target {target['Id']}: RoleArn is required for {target['Arn']}")
+    _moto_put_targets(self, name, event_bus_arn, new_targets)
+
+
+# ---- S3
+
+_REASONS = {
+    notifications.S3NotificationEvent.OBJECT_CREATED_PUT_EVENT: "PutObject",
+    notifications.S3NotificationEvent.OBJECT_CREATED_POST_EVENT: "POST Object",
+    notifications.S3NotificationEvent.OBJECT_CREATED_COPY_EVENT: "CopyObject",
+    notifications.S3NotificationEvent.OBJECT_CREATED_COMPLETE_MULTIPART_UPLOAD_EVENT: "CompleteMultipartUpload",
+}
+
+
+def _send_event(account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
+    """Announce what moto did to ``key``: to queues, topics and functions as moto does, to EventBridge as AWS does."""
+    complete = notifications.S3NotificationEvent.OBJECT_CREATED_COMPLETE_MULTIPART_UPLOAD_EVENT
+    if event_name in _REASONS and event_name != notifications.S3NotificationEvent.OBJECT_CREATED_COPY_EVENT:
+        # moto announces a multipart upload twice: as a put of the very version, then of whatever is newest by then.
+        if event_name == complete:
+            return
+        if key.multipart is not None:
+            event_name = complete
+    _moto_send_event(account_id, event_name, bucket, key)
+    configuration = bucket.notification_configuration
+    if configuration is not None and configuration.event_bridge is not None and event_name in _REASONS:
+        etag = key.etag.strip('"')
+        thing = {"key": key.name, "size": key.size, "etag": etag, "version-id": key.version_id}
+        _announce(account_id, bucket, "Object Created", thing, reason=_REASONS[event_name])
+
+
+def _delete_object(self: Any, bucket_name: str, key_name: str, *args: Any, **kwargs: Any) -> Any:
+    bucket = self.get_bucket(bucket_name)
+    before = bucket.keys.get(key_name)
+    done, meta = _moto_delete_object(self, bucket_name, key_name, *args, **kwargs)
+    configuration = bucket.notification_configuration
+    if done and configuration is not None and configuration.event_bridge is not None:
+        marked = meta.get("delete-marker") == "true" and not (args[0] if args else kwargs.get("version_id"))
+        version = meta.get("version-id")
+        if before is not None or version:
+            _announce(
+                self.account_id,
+                bucket,
+                "Object Deleted",
+                {"key": key_name, "version-id": version},
+                reason="DeleteObject",
+                deletion_type="Delete Marker Created" if marked else "Permanently Deleted",
+            )
+    return done, meta
+
+
+def _announce(account: str, bucket: Any, detail_type: str, thing: Mapping[str, Any], **extra: str) -> None:
+    known = {name: value for name, value in thing.items() if name != "version-id" or value not in {None, "null"}}
+    detail = {
+        "version": "0",
+        "bucket": {"name": bucket.name},
+        "object": {**known, "sequencer": f"{next(_sequence):018X}"},
+        "request-id": uuid.uuid4().hex[:16].upper(),
+        "requester": account,
+        "source-ip-address": "127.0.0.1",
+        **{name.replace("_", "-"): value for name, value in extra.items()},
+    }
+    event = {"source": "aws.s3", "detail-type": detail_type, "detail": detail, "resources": [bucket.arn]}
+    publish(account, bucket.region_name, "default", event)
+
+
+def _invoke_asynchronously(account_id: str, event_body: Any, fn_arn: str, region_name: str) -> None:
+    """S3 → Lambda notifications: moto would run the function inside the caller's PUT."""
+    del account_id, region_name
+    if _bus is not None:
+        _bus.deliver("S3 notification", {"Arn": fn_arn, "Input": json.dumps(event_body)}, {})

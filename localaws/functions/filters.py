@@ -1,0 +1,39 @@
+"""An event source mapping's filters: which records reach the function."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from moto.awslambda.exceptions import InvalidParameterValueException
+
+from localaws.events.patterns import InvalidPattern, Pattern, parse
+
+
+def check(criteria: Mapping[str, Any] | None) -> None:
+    """Refuse FilterCriteria that Lambda would refuse."""
+    for each in (criteria or {}).get("Filters") or ():
+        try:
+            parse(each.get("Pattern") or "")
+        except InvalidPattern as error:
+            raise InvalidParameterValueException(f"Invalid filter pattern definition. ({error})") from error
+
+
+def patterns_of(mapping: Any) -> list[Pattern]:
+    """Return the parsed patterns of a mapping's FilterCriteria; without any, everything passes."""
+    return [parse(each["Pattern"]) for each in (mapping.filter_criteria or {}).get("Filters") or ()]
+
+
+def matches(patterns: list[Pattern], record: Mapping[str, Any], body: str) -> bool:
+    """Whether any filter lets ``record`` through; its field ``body`` is matched by its fields if JSON, else as text."""
+    try:
+        content = json.loads(record[body])
+    except ValueError:
+        content = record[body]
+    by_fields = {**record, body: content if isinstance(content, dict) else record[body]}
+    for pattern in patterns:
+        wants_fields = isinstance(pattern.fields.get(body), dict)
+        if pattern.matches(by_fields if wants_fields else record):
+            return True
+    return False

@@ -1,0 +1,178 @@
+"""The gate before everything: who may not even ask is refused here, by the request's first lines alone.
+
+A page in a browser reaches every port of the machine that it is shown on. What betrays it is what browsers add and
+scripts cannot take away: ``Origin`` and ``Sec-Fetch-Site`` name who asks, ``Host`` the name that was asked for. Nothing
+here serves pages, so no origin is trusted, this server's own included (an object that is opened in a browser would have
+it); a bucket's own CORS rules are the one exception. The body is not read, and nothing is looked up but those rules.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from localaws.context import Context
+from localaws.gateway import cors, hosts
+
+log = logging.getLogger("localaws.gate")
+
+App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+#: The request's headers as they came, in order: a list of (name, value). WSGI's own form merges and drops some.
+HEADERS = "localaws.headers"
+#: The request's target as it came: Python's server drops a second slash at its beginning, which S3's signers sign.
+TARGET = "localaws.target"
+#: The bucket whose CORS rules let a page's request in: it may be about nothing else.
+CORS_BUCKET = "localaws.cors_bucket"
+#: Set for what a browser sends by itself, by no page that a rule lets in: `gateway.admission` lets it open objects.
+BROWSER = "localaws.browser"
+#: Own routes are answered to whoever has read the run's token from its file.
+TOKEN_HEADER = "X-Localaws-Token"
+OWN = "/_localaws/"
+#: Headers that decide who asks what: a second one could be read by one part and overlooked by another.
+_ONCE = frozenset(
+    {"host", "origin", "authorization", "content-length", "transfer-encoding", "content-type", "sec-fetch-site",
+     "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-target", "x-localaws-token"}
+)  # fmt: skip
+_OF_BROWSERS = ("sec-fetch-", "sec-ch-", "upgrade-insecure-requests")
+_BROWSERS = ("mozilla/", "opera/", "lynx/", "links ", "elinks/", "w3m/", "dillo/", "netsurf/")
+_MOTOS_OWN = ("moto-api", "latest/meta-data/", "latest/api/", "latest/dynamic/")
+_BAD = "400 Bad Request"
+#: What is sent with every answer: an object that a browser shows is no page of this server and runs nothing as it.
+_SANDBOXED = (("Content-Security-Policy", "sandbox allow-scripts"), ("X-Content-Type-Options", "nosniff"))
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a request is refused, in one sentence."""
+
+    reason: str
+    status: str = "403 Forbidden"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request's first lines: ``headers`` by lower-case name, ``host`` without its port."""
+
+    method: str
+    path: str
+    query: str
+    host: str
+    headers: Mapping[str, str]
+
+
+def guard(app: App, ctx: Context) -> App:
+    """Let through to ``app`` what may ask; say to others, and to the log, why they may not."""
+
+    def gate(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        headers: list[tuple[str, str]] = environ[HEADERS]
+        asked = _read(environ, headers)
+        if isinstance(asked, Refusal):
+            return _refuse(environ, headers, start_response, asked)
+        grant = cors.grant_for(ctx, asked.method, asked.host, asked.path, asked.headers)
+        if refusal := _refusal(ctx, asked, grant):
+            return _refuse(environ, headers, start_response, refusal)
+        if grant is not None:
+            environ[CORS_BUCKET] = grant.bucket
+        elif _is_browser(asked.headers):
+            environ[BROWSER] = True
+        if grant is not None and asked.method == "OPTIONS":
+            start_response("200 OK", [*grant.headers, ("Content-Length", "0")])
+            return [b""]
+        return app(environ, _with_headers(start_response, grant.headers if grant else []))
+
+    return gate
+
+
+def _read(environ: Mapping[str, Any], headers: list[tuple[str, str]]) -> Asked | Refusal:
+    lower = [name.lower() for name, _ in headers]
+    if twice := sorted(name for name in _ONCE if lower.count(name) > 1):
+        return Refusal(f"it has {', '.join(twice)} more than once", _BAD)
+    if any(mark in value for _, value in headers for mark in "\r\n\0"):
+        return Refusal("a header goes on in a second line", _BAD)
+    named = dict(zip(lower, (value for _, value in headers), strict=True))
+    raw, host = str(environ["RAW_URI"]), named.get("host", "").strip()
+    if not host:
+        return Refusal("it does not say which host it asks", _BAD)
+    target, name = urlsplit(raw), hosts.name_of(host)
+    elsewhere = (target.scheme, target.netloc.lower()) != ("http", host.lower())
+    if "#" in raw or (not raw.startswith("/") and elsewhere):
+        return Refusal("its target is no path, nor an address of the host that it asks", _BAD)
+    if name is None or not hosts.is_ours(name):
+        return Refusal("its Host is neither this machine nor a name of AWS (a page that rebinds its name sends such)")
+    return Asked(str(environ["REQUEST_METHOD"]), str(environ["PATH_INFO"]), target.query, name, named)
+
+
+def _refusal(ctx: Context, asked: Asked, grant: cors.Grant | None) -> Refusal | None:
+    if asked.path.lower().lstrip("/").startswith(_MOTOS_OWN):
+        return Refusal("moto's own pages are closed")
+    if any(name.startswith("x-moto-") for name in asked.headers):
+        return Refusal("moto's own headers say who asks, which only a signature may")
+    if asked.path.startswith(OWN):
+        page = _page(asked, None)
+        given = asked.headers.get(TOKEN_HEADER.lower(), "")
+        if page is None and not hmac.compare_digest(given.encode("latin-1", "replace"), ctx.token.encode()):
+            return Refusal(f"own routes are answered to who sends this run's token in {TOKEN_HEADER}")
+        return page
+    if "upgrade" in asked.headers and asked.headers["upgrade"].lower() != "h2c":
+        return Refusal("it asks for another protocol than HTTP")
+    return _page(asked, grant)
+
+
+def _page(asked: Asked, grant: cors.Grant | None) -> Refusal | None:
+    """Refuse what a page in a browser asks for, unless the addressed bucket's CORS rules grant it."""
+    if grant is not None:
+        return None
+    origin, site = asked.headers.get("origin"), asked.headers.get("sec-fetch-site")
+    if origin is not None:
+        return Refusal("a page of that origin asks, and no CORS rule of an addressed bucket names it")
+    if site is not None and site.strip().lower() != "none":
+        return Refusal("a page in a browser asks without saying which")
+    if asked.method == "OPTIONS":
+        return Refusal("only pages ask for OPTIONS, and this one does not say which it is")
+    if _is_browser(asked.headers) and asked.method not in {"GET", "HEAD"}:
+        return Refusal("a browser asks that does not say which page it asks for")
+    return None
+
+
+def _is_browser(headers: Mapping[str, str]) -> bool:
+    """By what browsers add and pages cannot take away; those too old for ``Sec-Fetch-*`` by the agent's first word."""
+    agent = headers.get("user-agent", "").strip().lower()
+    return agent.startswith(_BROWSERS) or any(name.startswith(_OF_BROWSERS) for name in headers)
+
+
+def _with_headers(start_response: Callable[..., Any], ours: list[tuple[str, str]]) -> Callable[..., Any]:
+    """Answer with our CORS headers in place of any that the application sets."""
+
+    def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        kept = [pair for pair in headers if not pair[0].lower().startswith("access-control-")]
+        return start_response(status, [*kept, *ours, *_SANDBOXED], *([exc_info] if exc_info else []))
+
+    return start
+
+
+def _refuse(
+    environ: Mapping[str, Any], headers: list[tuple[str, str]], start_response: Callable[..., Any], refusal: Refusal
+) -> list[bytes]:
+    told = {"host", "origin", "sec-fetch-site", "user-agent", "upgrade"}
+    who = ", ".join(f"{name}: {_short(value)}" for name, value in headers if name.lower() in told)
+    what = f"{_short(environ['REQUEST_METHOD'])} {_short(target_of(environ))}"
+    log.warning("refused %s (%s): %s", what, who, refusal.reason)
+    body = f"The local AWS refused this request: {refusal.reason}. Nothing was done.\n".encode()
+    plain = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
+    start_response(refusal.status, [*plain, *_SANDBOXED, ("Connection", "close")])
+    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
+
+
+def target_of(environ: Mapping[str, Any]) -> str:
+    """Return what was asked for, fit for a log: without the query, in which signatures stand."""
+    path, asked, _ = str(environ["RAW_URI"]).partition("?")
+    return f"{path}{'?…' if asked else ''}"
+
+
+def _short(text: object) -> str:
+    """What strangers send, fit for one line of a log."""
+    return ascii(str(text))[1:-1][:200]

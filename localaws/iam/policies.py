@@ -1,0 +1,154 @@
+"""What IAM policy documents say: parsed once, then asked many times.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from localaws.iam import wildcards
+from localaws.iam.conditions import Conditions, filled_in, holds
+
+Matcher = Callable[[str], bool]
+_Conditions = tuple[tuple[str, str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One parsed statement; ``conditions`` are (operator, key, wanted values).
+
+    ``variable`` is its text where that has policy variables: what it means then depends on who asks.
+    ``everything``: it is about every action on every resource, on no condition.
+    """
+
+    allows: bool
+    is_action: Matcher
+    is_resource: Matcher
+    conditions: _Conditions
+    variable: str = ""
+    everything: bool = False
+
+    def applies(self, action: str, resource: str, context: Conditions) -> bool:
+        """Whether the statement speaks about this request."""
+        if not self.is_action(action.lower()):
+            return False
+        statement = _resolved(self, context) if self.variable else self
+        if statement is None:  # who asks has no value for a variable, or none that is known
+            return not self.allows
+        return statement.is_resource(resource) and all(
+            holds(operator, context.get(key), wanted, allows=self.allows)
+            for operator, key, wanted in statement.conditions
+        )
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a request is allowed, and if not, whether a statement denied it (else none allowed it)."""
+
+    allowed: bool
+    explicit: bool = False
+
+
+def decide(statements: Iterable[Statement], action: str, resource: str, context: Conditions) -> Decision:
+    """Evaluate identity policies: a denial wins, and what nobody allows is denied."""
+    allowed = False
+    for statement in statements:
+        if statement.applies(action, resource, context):
+            if not statement.allows:
+                return Decision(allowed=False, explicit=True)
+            allowed = True
+    return Decision(allowed=allowed)
+
+
+def allow_everything(statements: Iterable[Statement]) -> bool:
+    """Whether these policies allow all there is, and deny nothing."""
+    listed = list(statements)
+    return all(each.allows for each in listed) and any(each.everything for each in listed)
+
+
+@functools.lru_cache(maxsize=512)
+def parse(document: str) -> tuple[Statement, ...]:
+    """Parse a policy document (JSON); equal texts share one result."""
+    parsed = json.loads(document)
+    statements = parsed["Statement"]
+    # Before that version of the language, `${` was text like any other.
+    variables = parsed.get("Version") == "2012-10-17"
+    listed = [statements] if isinstance(statements, dict) else statements
+    return tuple(_statement(raw, variables=variables) for raw in listed)
+
+
+def parse_trust(raw: Mapping[str, Any]) -> Statement:
+    """Parse one statement of a role's trust policy: it names no resource, the role is its resource."""
+    return _statement({**raw, "Resource": "*"}, variables=True)
+
+
+def _statement(raw: Mapping[str, Any], *, variables: bool) -> Statement:
+    used = {name: raw[name] for name in ("Resource", "NotResource", "Condition") if name in raw}
+    text = json.dumps(used) if variables else ""
+    return Statement(
+        allows=raw["Effect"] == "Allow",
+        is_action=_matcher(raw, "Action", lower=True),
+        is_resource=_matcher(raw, "Resource"),
+        conditions=_conditions(raw),
+        variable=text if "${" in text else "",
+        everything=all("*" in _listed(raw.get(n, [])) for n in ("Action", "Resource")) and not raw.get("Condition"),
+    )
+
+
+def _conditions(raw: Mapping[str, Any]) -> _Conditions:
+    return tuple(
+        (operator, key.lower(), tuple(_text(value) for value in _listed(wanted)))
+        for operator, pairs in (raw.get("Condition") or {}).items()
+        for key, wanted in pairs.items()
+    )
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _resolved(statement: Statement, context: Conditions) -> Statement | None:
+    """Return the statement for who asks in ``context``; None if a variable in it has no known value."""
+    complete = True
+
+    def fill(value: Any) -> Any:
+        nonlocal complete
+        if isinstance(value, dict):
+            return {name: fill(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [fill(inner) for inner in value]
+        if not isinstance(value, str) or "${" not in value:
+            return value
+        filled = filled_in(value, context)
+        complete = complete and filled is not None
+        return filled
+
+    raw = fill(json.loads(statement.variable))
+    if not complete:
+        return None
+    return Statement(statement.allows, statement.is_action, _matcher(raw, "Resource"), _conditions(raw))
+
+
+def _matcher(raw: Mapping[str, Any], element: str, *, lower: bool = False) -> Matcher:
+    if element in raw:
+        return _any_pattern(_listed(raw[element]), lower=lower)
+    if f"Not{element}" in raw:
+        matches = _any_pattern(_listed(raw[f"Not{element}"]), lower=lower)
+        return lambda text: not matches(text)
+    raise ValueError(f"a policy statement has neither {element} nor Not{element}: {raw}")
+
+
+def _any_pattern(patterns: Iterable[str], *, lower: bool) -> Matcher:
+    folded = [pattern.lower() if lower else pattern for pattern in patterns]
+    if "*" in folded:
+        return lambda text: True
+    return lambda text: any(wildcards.matches(pattern, text) for pattern in folded)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,1 @@
+"""Kinesis streams as AWS keeps them: shards, sequence numbers, resharding, reads."""

@@ -1,0 +1,183 @@
+"""Workflows that run: moto's interpreter of the Amazon States Language, switched on and put right.
+
+What is put right: JSONata and variables (moto's evaluation is an unfinished stub), calls made with the state machine's
+own role, clients kept from task to task, the Athena, Glue and nested-workflow integrations, answers with dates in them,
+and the size limit of 256 KiB. What a definition uses that is not carried out here is refused when it is created.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import uuid
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from moto.core.config import default_user_config
+from moto.core.exceptions import AWSError
+from moto.stepfunctions.parser import api, quotas
+from moto.stepfunctions.parser import models as parser_models
+from moto.stepfunctions.parser.api import ExecutionStatus, InvalidDefinition, InvalidExecutionInput
+from moto.stepfunctions.parser.asl.parse import preprocessor
+from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
+from moto.stepfunctions.parser.asl.utils import boto_client
+from moto.stepfunctions.responses import StepFunctionResponse
+
+from localaws.context import ADMIN_ACCESS_KEY, Context
+from localaws.gateway import callers
+from localaws.iam import trust
+from localaws.moto_patches import replace
+from localaws.stepfunctions import executions, jsonata, tasks
+from localaws.stepfunctions.definition import problems
+
+_CLIENT_CONFIG = Config(
+    parameter_validation=False,
+    inject_host_prefix=False,
+    retries={"total_max_attempts": 1},
+    read_timeout=960,
+    max_pool_connections=50,
+    s3={"addressing_style": "path"},
+)
+
+_current: Context | None = None
+_clients: dict[tuple[str | None, ...], Any] = {}
+_clients_lock = threading.Lock()
+_moto_describe = StepFunctionResponse.describe_execution
+_moto_validate = parser_models.StepFunctionsParserBackend._validate_definition
+_moto_start = parser_models.StepFunctionsParserBackend.start_execution
+_moto_preprocessor_init = Preprocessor.__init__
+_moto_client_for = boto_client.boto_client_for
+_moto_is_within_size_quota = quotas.is_within_size_quota
+_starting = threading.Lock()
+
+
+def install(ctx: Context) -> None:
+    """Execute the state machines of this process's moto in ``ctx``; the newest context wins."""
+    global _current  # noqa: PLW0603  moto's classes are process-wide
+    _current = ctx
+    with _clients_lock:
+        _clients.clear()
+    default_user_config["stepfunctions"] = {"execute_state_machine": True}
+    replace(Preprocessor, "__init__", _own_query_languages)
+    replace(Preprocessor, "_inner_string_of", staticmethod(_unquoted))
+    replace(preprocessor, "from_string_literal", _unquoted)
+    for error in vars(api).values():
+        if isinstance(error, type) and issubclass(error, AWSError) and error is not AWSError and not error.TYPE:
+            error.TYPE = error.__name__  # else clients get an error without a code
+    backend = parser_models.StepFunctionsParserBackend
+    replace(backend, "_validate_definition", staticmethod(_validate_definition))
+    replace(backend, "start_execution", _start_execution)
+    replace(StepFunctionResponse, "describe_execution", _describe_execution)
+    executions.install()
+    tasks.install()
+    jsonata.install()
+    _replace_everywhere("boto_client_for", _moto_client_for, client_for)
+    _replace_everywhere("is_within_size_quota", _moto_is_within_size_quota, _is_within_size_quota)
+    ctx.on_close(_abort_executions)
+
+
+def client_for(region: str, service: str, state_credentials: Any = None) -> Any:
+    """Return a boto3 client that calls ``service`` as the state machine's role; kept for the next task."""
+    ctx = _current
+    if ctx is None:
+        raise RuntimeError("localaws.stepfunctions.install(ctx) was not called")
+    role = getattr(state_credentials, "role_arn", None)
+    # Of a role that was deleted and made again, what the old one's clients hold is worth nothing.
+    key = (region, service, role, getattr(callers.role_of(ctx, role), "id", None) if role else None)
+    with _clients_lock:
+        if key not in _clients:
+            _clients[key] = boto3.client(
+                service,
+                region_name=region,
+                endpoint_url=ctx.endpoint,
+                config=_CLIENT_CONFIG,
+                **_credentials(ctx, role),
+            )
+        return _clients[key]
+
+
+def _credentials(ctx: Context, role: str | None) -> dict[str, str]:
+    if role is None:
+        return {"aws_access_key_id": ADMIN_ACCESS_KEY, "aws_secret_access_key": ctx.secret}
+    assumed = trust.assume_as_service(ctx, role, "states.amazonaws.com", "states")
+    return {
+        "aws_access_key_id": assumed.access_key_id,
+        "aws_secret_access_key": assumed.secret_access_key,
+        "aws_session_token": assumed.session_token,
+    }
+
+
+def _replace_everywhere(name: str, old: Any, new: Any) -> None:
+    """Put ``new`` where moto's modules have imported ``old`` by name."""
+    for module_name, module in list(sys.modules.items()):
+        if module_name.startswith("moto.stepfunctions") and getattr(module, name, None) is old:
+            setattr(module, name, new)
+
+
+def _own_query_languages(self: Any, *args: Any, **kwargs: Any) -> None:
+    """Each parse has its own scopes: moto shares one list, so one bad definition spoils all that follow."""
+    _moto_preprocessor_init(self, *args, **kwargs)
+    self._query_language_per_scope = []
+
+
+def _unquoted(parser_rule_context: Any) -> str | None:
+    """The text of a JSON string in a definition; moto leaves its escapes in, or reads them as Python's."""
+    text = parser_rule_context.getText()
+    if text == "null":
+        return None
+    return str(json.loads(text)) if text.startswith('"') else str(text)
+
+
+def _validate_definition(definition: str) -> None:
+    found = problems(definition)
+    if not found:
+        try:
+            _moto_validate(definition=definition)
+        except InvalidDefinition as error:
+            found = [str(error.message)]
+    if found:
+        raise InvalidDefinition("Invalid State Machine Definition: " + "; ".join(found))
+
+
+def _start_execution(
+    self: Any,
+    state_machine_arn: str,
+    name: str | None = None,
+    execution_input: str | None = None,
+    trace_header: Any = None,
+) -> Any:
+    if not _is_within_size_quota(execution_input or ""):
+        raise InvalidExecutionInput(f"The input is larger than {quotas.MAX_STATE_SIZE_UTF8_BYTES} bytes")
+    with _starting:  # else two starts of one name both begin
+        return _moto_start(self, state_machine_arn, name or str(uuid.uuid4()), execution_input or "{}", trace_header)
+
+
+def _describe_execution(self: Any) -> Any:
+    """As moto does it, but an output that is a string is JSON like any other."""
+    answer = _moto_describe(self)
+    described: Any = answer.result
+    execution = self.stepfunction_backend.describe_execution(described["executionArn"])
+    if isinstance(execution.output, str) and "output" in described:
+        described["output"] = json.dumps(execution.output)
+    executions.describe_end(described, execution)
+    return answer
+
+
+def _is_within_size_quota(value: Any) -> bool:
+    """Whether ``value`` is within 256 KiB as compact UTF-8 JSON; moto counts blanks and escapes, too."""
+    text = (
+        value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
+    )
+    return len(text.encode()) <= int(quotas.MAX_STATE_SIZE_UTF8_BYTES)
+
+
+def _abort_executions() -> None:
+    """Stop what still runs, so that no thread calls a server that is gone."""
+    ctx = _current
+    if ctx is None:
+        return
+    backend = parser_models.stepfunctions_parser_backends[ctx.account][ctx.region]
+    for execution in backend._get_executions(ExecutionStatus.RUNNING):
+        backend.stop_execution(execution.execution_arn)
