@@ -1,1 +1,1 @@
-"""CloudFormation: brings the stacks of a cloud assembly to what their templates say, one small provider a resource type."""
+"""CloudFormation: brings the stacks of a cloud assembly to what their templates say, a small provider a type."""

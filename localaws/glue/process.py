@@ -26,7 +26,7 @@ from localaws.functions.bundles import ASSET_MARKER
 from localaws.glue import spark
 from localaws.glue.arguments import JobArguments
 
-_MAIN = Path(__file__).with_name("glue_main.py")
+_MAIN = Path(__file__).with_name("job_main.py")
 
 Write = Callable[[str], None]
 

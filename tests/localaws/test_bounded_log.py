@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from localaws.bounded_log import BoundedLog
 from localaws.context import Context
 from localaws.iam import enforcement
+from tests.localaws.iam.test_enforcement import Caller, code
 from tests.localaws.running import ctx  # noqa: F401
-from tests.localaws.test_iam import Caller, code
 
 
 class Lines(logging.Handler):

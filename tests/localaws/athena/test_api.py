@@ -1,0 +1,375 @@
+"""Athena as its clients see it: states, results, workgroups, awswrangler."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import awswrangler as wr
+import boto3
+import pyarrow as pa
+import pytest
+from botocore.exceptions import ClientError
+from moto.athena import responses
+from moto.athena.models import AthenaBackend, athena_backends
+from moto.athena.responses import AthenaResponse
+from pyiceberg.expressions import EqualTo
+from pyiceberg.types import LongType, StringType
+
+from localaws.athena import api
+from localaws.context import Context
+from tests.localaws.athena.server import iceberg_catalog, running
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.int64()),
+        ("name", pa.string()),
+        ("price", pa.decimal128(12, 2)),
+        ("at", pa.timestamp("us")),
+        ("tags", pa.list_(pa.string())),
+    ]
+)
+ROWS = [
+    {
+        "id": 1,
+        "name": 'a "quoted", name',
+        "price": Decimal("1.50"),
+        "at": datetime(2024, 1, 31, 10, 0, 0, 123456),
+        "tags": ["x", None],
+    },
+    {"id": 2, "name": None, "price": Decimal("2.25"), "at": datetime(2024, 2, 29), "tags": []},
+    {"id": 3, "name": "Zoë 李", "price": None, "at": None, "tags": None},
+]
+
+
+@pytest.fixture(scope="module")
+def ctx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
+    with running(tmp_path_factory.mktemp("aws")) as ctx:
+        s3, glue = ctx.client("s3"), ctx.client("glue")
+        for bucket in ("lake", "out"):
+            s3.create_bucket(Bucket=bucket)
+        glue.create_database(DatabaseInput={"Name": "shop"})
+        catalog = iceberg_catalog(ctx, "s3://lake/warehouse")
+        items = catalog.create_table("shop.items", SCHEMA)
+        items.append(pa.Table.from_pylist(ROWS[:2], SCHEMA))
+        items.append(pa.Table.from_pylist(ROWS[2:], SCHEMA))
+        catalog.create_table("shop.empty", SCHEMA)
+        ctx.client("athena").create_work_group(
+            Name="analysts",
+            Configuration={
+                "ResultConfiguration": {"OutputLocation": "s3://out/analysts/"},
+                "EnforceWorkGroupConfiguration": True,
+            },
+        )
+        yield ctx
+
+
+def run(ctx: Context, sql: str, **options: Any) -> dict[str, Any]:
+    athena = ctx.client("athena")
+    options = {"WorkGroup": "analysts", "QueryExecutionContext": {"Database": "shop"}, **options}
+    query_id = athena.start_query_execution(QueryString=sql, **options)["QueryExecutionId"]
+    return wait(ctx, query_id)
+
+
+def wait(ctx: Context, query_id: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        found = ctx.client("athena").get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+        if found["Status"]["State"] not in ("QUEUED", "RUNNING"):
+            return found
+        time.sleep(0.02)
+    raise AssertionError("the query did not end")
+
+
+def rows(ctx: Context, sql: str, **options: Any) -> list[list[str | None]]:
+    found = run(ctx, sql, **options)
+    assert found["Status"]["State"] == "SUCCEEDED", found["Status"]
+    result = ctx.client("athena").get_query_results(QueryExecutionId=found["QueryExecutionId"])
+    return [[value.get("VarCharValue") for value in row["Data"]] for row in result["ResultSet"]["Rows"]]
+
+
+def failure(ctx: Context, sql: str, **options: Any) -> str:
+    found = run(ctx, sql, **options)
+    assert found["Status"]["State"] == "FAILED", found["Status"]
+    assert found["Status"]["AthenaError"]["ErrorMessage"] == found["Status"]["StateChangeReason"]
+    return str(found["Status"]["StateChangeReason"])
+
+
+def test_results_are_written_as_athena_writes_them(ctx: Context) -> None:
+    found = run(ctx, "SELECT * FROM items ORDER BY id", ResultConfiguration={"OutputLocation": "s3://lake/elsewhere/"})
+    location = found["ResultConfiguration"]["OutputLocation"]
+    assert location == f"s3://out/analysts/{found['QueryExecutionId']}.csv"
+    key = location.removeprefix("s3://out/")
+    assert ctx.client("s3").get_object(Bucket="out", Key=key)["Body"].read().decode() == (
+        '"id","name","price","at","tags"\n'
+        '"1","a ""quoted"", name","1.50","2024-01-31 10:00:00.123456","[x, null]"\n'
+        '"2",,"2.25","2024-02-29 00:00:00.000000","[]"\n'
+        '"3","Zoë 李",,,\n'
+    )
+    assert ctx.client("s3").get_object(Bucket="out", Key=key + ".metadata")["Body"].read()
+    assert found["Statistics"]["DataScannedInBytes"] > 1000
+    assert found["StatementType"] == "DML"
+    assert found["Status"]["CompletionDateTime"] >= found["Status"]["SubmissionDateTime"]
+
+
+def test_column_types_carry_precision(ctx: Context) -> None:
+    found = run(ctx, "SELECT id, price, at, tags, 1e0 d, true b, map(array['k'],array[1]) m FROM items")
+    info = ctx.client("athena").get_query_results(QueryExecutionId=found["QueryExecutionId"])["ResultSet"]
+    kinds = [(c["Name"], c["Type"]) for c in info["ResultSetMetadata"]["ColumnInfo"]]
+    assert kinds == [
+        ("id", "bigint"), ("price", "decimal"), ("at", "timestamp"), ("tags", "array"), ("d", "double"),
+        ("b", "boolean"), ("m", "map"),
+    ]  # fmt: skip
+    assert (
+        info["ResultSetMetadata"]["ColumnInfo"][1]["Precision"],
+        info["ResultSetMetadata"]["ColumnInfo"][1]["Scale"],
+    ) == (12, 2)
+
+
+def test_pages_hold_every_row_once_after_one_header(ctx: Context) -> None:
+    found = run(ctx, "SELECT x FROM UNNEST(sequence(1, 2500)) AS t(x) ORDER BY x")
+    pages = ctx.client("athena").get_paginator("get_query_results").paginate(QueryExecutionId=found["QueryExecutionId"])
+    got = [row["Data"][0]["VarCharValue"] for page in pages for row in page["ResultSet"]["Rows"]]
+    assert got == ["x", *map(str, range(1, 2501))]
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("SELECT nope FROM items", "COLUMN_NOT_FOUND: line 1:8: Column 'nope' cannot be resolved"),
+        ("SELECT * FROM nope", "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.shop.nope' does not exist"),
+        ("SELECT * FROM nodb.t", "SCHEMA_NOT_FOUND"),
+        ("SELEC 1", "NOT_SUPPORTED"),
+        ("SELECT FROM WHERE", "SYNTAX_ERROR"),
+        ("SELECT 1; SELECT 2", "SYNTAX_ERROR"),
+        ("INSERT INTO items VALUES (1)", "the statement INSERT INTO is not supported"),
+        ("DELETE FROM items", "the statement DELETE FROM is not supported"),
+        ("SELECT * FROM read_csv('/etc/passwd')", "NOT_SUPPORTED"),
+        ("SELECT frobnicate(id) FROM items", "the function 'frobnicate'"),
+        ("SELECT 1/0", "DIVISION_BY_ZERO"),
+        ("SELECT id FROM items GROUP BY name", "EXPRESSION_NOT_AGGREGATE"),
+    ],
+)
+def test_a_failed_query_says_why(ctx: Context, sql: str, reason: str) -> None:
+    assert reason in failure(ctx, sql)
+
+
+def test_an_empty_table_and_metadata_tables(ctx: Context) -> None:
+    assert rows(ctx, "SELECT * FROM empty") == [["id", "name", "price", "at", "tags"]]
+    assert rows(ctx, 'SELECT operation FROM "items$snapshots" ORDER BY committed_at')[1:] == [["append"], ["append"]]
+    assert rows(ctx, 'SELECT sum(record_count) FROM "items$files"')[1:] == [["3"]]
+    assert len(rows(ctx, 'SELECT * FROM "items$history"')) == 3
+    assert rows(ctx, 'SELECT record_count FROM "items$partitions"')[1:] == [["3"]]
+
+
+def test_time_travel_reads_the_older_snapshot(ctx: Context) -> None:
+    first = rows(ctx, 'SELECT snapshot_id FROM "items$snapshots" ORDER BY committed_at')[1][0]
+    assert rows(ctx, f"SELECT count(*) FROM items FOR VERSION AS OF {first}")[1:] == [["2"]]
+    assert rows(ctx, "SELECT count(*) FROM items FOR TIMESTAMP AS OF current_timestamp")[1:] == [["3"]]
+    assert "No version history" in failure(
+        ctx, "SELECT * FROM items FOR TIMESTAMP AS OF TIMESTAMP '2001-01-01 00:00:00 UTC'"
+    )
+
+
+@pytest.mark.slow
+def test_evolved_renamed_and_deleted_are_respected(ctx: Context) -> None:
+    catalog = iceberg_catalog(ctx, "s3://lake/warehouse")
+    table = catalog.create_table("shop.evolving", pa.schema([("a", pa.int32()), ("b", pa.string())]))
+    table.append(pa.table({"a": pa.array([1, 2], pa.int32()), "b": ["x", "y"]}))
+    with table.update_schema() as update:
+        update.add_column("c", LongType())
+    assert rows(ctx, "SELECT a, c FROM evolving ORDER BY a")[1:] == [["1", None], ["2", None]]
+    with table.update_schema(allow_incompatible_changes=True) as update:
+        update.rename_column("b", "was_b")
+    with table.update_schema() as update:
+        update.add_column("b", StringType())
+    assert rows(ctx, "SELECT a, b, was_b FROM evolving ORDER BY a")[1:] == [["1", None, "x"], ["2", None, "y"]]
+    table.delete(EqualTo("a", 1))
+    assert rows(ctx, "SELECT count(*), min(a) FROM evolving")[1:] == [["1", "2"]]
+
+
+def test_show_and_describe(ctx: Context) -> None:
+    assert ["shop"] in rows(ctx, "SHOW DATABASES")
+    assert ["items"] in rows(ctx, "SHOW TABLES IN shop 'it*'")
+    assert [r[0].strip() for r in rows(ctx, "SHOW COLUMNS IN items")] == ["id", "name", "price", "at", "tags"]
+    assert rows(ctx, "DESCRIBE shop.items")[0] == ["id                  \tbigint              \t" + " " * 20]
+    assert rows(ctx, "SHOW CREATE TABLE items")[0] == ["CREATE TABLE shop.items("]
+    assert ["items"] in rows(ctx, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'shop'")
+    found = rows(ctx, "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'items'")
+    assert ["price", "decimal(12,2)"] in found
+
+
+def test_parameters_and_prepared_statements(ctx: Context) -> None:
+    sql = "SELECT id FROM items WHERE name = ? OR id = ? ORDER BY id"
+    assert rows(ctx, sql, ExecutionParameters=["'Zoë 李'", "1"])[1:] == [["1"], ["3"]]
+    assert "Incorrect number of parameters" in failure(ctx, sql, ExecutionParameters=["1"])
+    for more in ("1) FROM items --", "0) ORDER BY (true", "1) LIMIT (1", "1) FROM items WHERE (true", "1) OR (1=1"):
+        assert "not an SQL literal" in failure(ctx, "SELECT ?", ExecutionParameters=[more])
+    run(ctx, "PREPARE one FROM SELECT id FROM items WHERE id = ?")
+    assert rows(ctx, "EXECUTE one USING 2")[1:] == [["2"]]
+    run(ctx, "DEALLOCATE PREPARE one")
+    assert "Prepared statement not found" in failure(ctx, "EXECUTE one USING 2")
+
+
+def test_a_workgroup_limits_scans_and_can_be_disabled(ctx: Context) -> None:
+    athena = ctx.client("athena")
+    athena.create_work_group(
+        Name="small",
+        Configuration={
+            "ResultConfiguration": {"OutputLocation": "s3://out/small"},
+            "BytesScannedCutoffPerQuery": 10_000_000,
+        },
+    )
+    # The API takes no limit below 10 MB, which no table of this test reaches.
+    athena_backends[ctx.account][ctx.region].work_groups["small"].configuration["BytesScannedCutoffPerQuery"] = 10
+    reason = failure(ctx, "SELECT * FROM items", WorkGroup="small")
+    assert "Bytes scanned limit was exceeded" in reason
+    assert "allows 10" in reason
+    athena.update_work_group(WorkGroup="small", State="DISABLED")
+    with pytest.raises(ClientError, match="disabled"):
+        athena.start_query_execution(QueryString="SELECT 1", WorkGroup="small")
+    with pytest.raises(ClientError, match="No output location"):
+        athena.start_query_execution(QueryString="SELECT 1")
+
+
+def test_a_request_token_starts_one_query(ctx: Context) -> None:
+    athena = ctx.client("athena")
+    options = {"QueryString": "SELECT 1", "WorkGroup": "analysts", "ClientRequestToken": "t" * 40}
+    first = athena.start_query_execution(**options)["QueryExecutionId"]
+    assert athena.start_query_execution(**options)["QueryExecutionId"] == first
+    wait(ctx, first)
+    assert first in athena.list_query_executions(WorkGroup="analysts")["QueryExecutionIds"]
+    batch = athena.batch_get_query_execution(QueryExecutionIds=[first, "unknown"])
+    assert (len(batch["QueryExecutions"]), len(batch["UnprocessedQueryExecutionIds"])) == (1, 1)
+
+
+def test_a_stopped_query_is_cancelled(ctx: Context) -> None:
+    athena = ctx.client("athena")
+    sql = (
+        "SELECT count(*) FROM UNNEST(sequence(1, 100000)) a(x) CROSS JOIN UNNEST(sequence(1, 999999)) b(y) WHERE x<y-y"
+    )
+    query_id = athena.start_query_execution(QueryString=sql, WorkGroup="analysts")["QueryExecutionId"]
+    time.sleep(0.2)
+    athena.stop_query_execution(QueryExecutionId=query_id)
+    assert wait(ctx, query_id)["Status"]["State"] == "CANCELLED"
+    with pytest.raises(ClientError, match="CANCELLED"):
+        athena.get_query_results(QueryExecutionId=query_id)
+
+
+def test_stopped_queries_really_stop_whenever_it_comes(ctx: Context) -> None:
+    athena = ctx.client("athena")
+    sql = (
+        "SELECT count(*) FROM UNNEST(sequence(1, 900000)) a(x) CROSS JOIN UNNEST(sequence(1, 900000)) b(y) WHERE x<y-y"
+    )
+    for pause in (0.0, 0.01, 0.05, 0.1, 0.3, 0.0):
+        query_id = athena.start_query_execution(QueryString=sql, WorkGroup="analysts")["QueryExecutionId"]
+        time.sleep(pause)
+        athena.stop_query_execution(QueryExecutionId=query_id)
+        status = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"]
+        assert status["State"] == "CANCELLED"
+        assert status["CompletionDateTime"]
+    # Each would have taken minutes of the two that run at once: the next gets its turn.
+    query_id = athena.start_query_execution(QueryString="SELECT 1", WorkGroup="analysts")["QueryExecutionId"]
+    assert wait(ctx, query_id)["Status"]["State"] == "SUCCEEDED"
+    assert athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"]["State"] == "SUCCEEDED"
+
+
+def test_hive_tables_in_three_formats(ctx: Context) -> None:
+    s3, glue = ctx.client("s3"), ctx.client("glue")
+    s3.put_object(Bucket="lake", Key="csv/a.csv", Body=b'id,name,at\n1,"x, y",2024-01-01\n2,"",bad\n')
+    s3.put_object(Bucket="lake", Key="json/dt=2024-01-01/a.json", Body=b'{"ID": 1, "n": {"a": 1}}\n{"id": "x"}\n')
+    columns = [{"Name": "id", "Type": "int"}, {"Name": "name", "Type": "string"}, {"Name": "at", "Type": "date"}]
+    csv_serde = {
+        "SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde",
+        "Parameters": {"separatorChar": ","},
+    }
+    glue.create_table(
+        DatabaseName="shop",
+        TableInput={
+            "Name": "plain",
+            "Parameters": {"skip.header.line.count": "1"},
+            "StorageDescriptor": {"Columns": columns, "Location": "s3://lake/csv/", "SerdeInfo": csv_serde},
+        },
+    )
+    assert rows(ctx, "SELECT * FROM plain ORDER BY id")[1:] == [["1", "x, y", "2024-01-01"], ["2", "", None]]
+    json_serde = {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe"}
+    storage = {"Columns": [{"Name": "id", "Type": "int"}, {"Name": "n", "Type": "string"}], "SerdeInfo": json_serde}
+    glue.create_table(
+        DatabaseName="shop",
+        TableInput={
+            "Name": "lines",
+            "PartitionKeys": [{"Name": "dt", "Type": "date"}],
+            "StorageDescriptor": {**storage, "Location": "s3://lake/json/"},
+        },
+    )
+    assert rows(ctx, "SELECT * FROM lines")[1:] == []
+    partition = {
+        "Values": ["2024-01-01"],
+        "StorageDescriptor": {**storage, "Location": "s3://lake/json/dt=2024-01-01/"},
+    }
+    glue.create_partition(DatabaseName="shop", TableName="lines", PartitionInput=partition)
+    assert rows(ctx, "SELECT * FROM lines WHERE dt = DATE '2024-01-01'")[1:] == [
+        ["1", '{"a":1}', "2024-01-01"], [None, None, "2024-01-01"],
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "mode", [{"ctas_approach": True}, {"ctas_approach": False, "unload_approach": True}, {"ctas_approach": False}]
+)
+def test_awswrangler_reads_in_all_three_modes(ctx: Context, mode: dict[str, bool]) -> None:
+    session = boto3.Session(region_name=ctx.region, aws_access_key_id="test", aws_secret_access_key="test")
+    for service in ("athena", "s3", "glue", "sts"):
+        setattr(wr.config, f"{service}_endpoint_url", ctx.endpoint)
+    where = {"s3_output": "s3://out/unloaded/"} if "unload_approach" in mode else {}
+    frame = wr.athena.read_sql_query(
+        "SELECT id, name, price, at FROM items ORDER BY id",
+        database="shop",
+        workgroup="analysts",
+        boto3_session=session,
+        **mode,
+        **where,
+    )
+    frame = frame.sort_values("id")
+    assert frame["id"].tolist() == [1, 2, 3]
+    assert frame["price"].tolist()[:2] == [Decimal("1.50"), Decimal("2.25")]
+    assert frame["name"].tolist()[2] == "Zoë 李"
+    assert str(frame["at"].tolist()[0]) == "2024-01-31 10:00:00.123456"
+
+
+def test_every_replaced_symbol_is_still_where_it_was() -> None:
+    moto = {"start_query_execution", "get_query_execution", "list_query_executions", "stop_query_execution",
+            "get_query_results", "get_prepared_statement", "get_database", "list_databases"}  # fmt: skip
+    source = inspect.getsource(responses)
+    assert {name for name in moto if f"    def {name}(self)" in source} == moto
+    names = {operation.__name__ for operation in api.OPERATIONS}
+    assert moto <= names
+    for name in names:
+        assert getattr(AthenaResponse, name).__module__ == "localaws.athena.api"
+    for attribute in ("executions", "work_groups", "prepared_statements"):
+        assert attribute in AthenaBackend("us-east-1", "123456789012").__dict__
+
+
+def test_a_query_of_a_time_travelled_schema_reads_the_schema_of_then(ctx: Context) -> None:
+    catalog = iceberg_catalog(ctx, "s3://lake/warehouse")
+    table = catalog.create_table("shop.travelling", pa.schema([("a", pa.int32())]))
+    table.append(pa.table({"a": pa.array([1], pa.int32())}))
+    first = table.current_snapshot().snapshot_id
+    with table.update_schema() as update:
+        update.add_column("b", LongType())
+    table.append(pa.table({"a": pa.array([2], pa.int32()), "b": pa.array([7], pa.int64())}))
+    assert rows(ctx, f"SELECT * FROM travelling FOR VERSION AS OF {first}") == [["a"], ["1"]]
+    assert rows(ctx, "SELECT * FROM travelling ORDER BY a") == [["a", "b"], ["1", None], ["2", "7"]]
+
+
+def test_many_queries_at_once_wait_their_turn_and_all_succeed(ctx: Context) -> None:
+    athena = ctx.client("athena")
+    started = [
+        athena.start_query_execution(QueryString=f"SELECT {n}, count(*) FROM shop.items", WorkGroup="analysts")
+        for n in range(8)
+    ]
+    assert {wait(ctx, one["QueryExecutionId"])["Status"]["State"] for one in started} == {"SUCCEEDED"}
