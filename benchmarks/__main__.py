@@ -14,8 +14,8 @@ from rich.console import Console
 
 from benchmarks import cost_model, ingestion, local_aws, streaming
 from benchmarks.model import compare as model
-from sluice.cli.commands import DEFAULT_CONTRACTS
-from sluice.generate import generate
+from shopsphere.generate import generate
+from sluice.folders import CONTRACTS
 
 _DAYS = 20
 
@@ -35,7 +35,7 @@ def main() -> int:
         manifest = generate(days=_DAYS, seed=1, out=scratch / "files", rows_per_day=given.rows // _DAYS)
         csv, sample = _one_file(scratch)
         rows = manifest.datasets["order_lines"].records
-        ingestion.compare(csv, rows, scratch, contracts=DEFAULT_CONTRACTS, rounds=given.rounds, console=console)
+        ingestion.compare(csv, rows, scratch, contracts=CONTRACTS, rounds=given.rounds, console=console)
         cost_model.show(console)
         streaming.compare(rounds=given.rounds, console=console)
         if not given.without_local_aws:

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from sqlglot import exp
 
-from sluice.cli.commands import DEFAULT_CONTRACTS
 from sluice.contracts.load import load_contracts
+from sluice.folders import CONTRACTS
 from sluice.project import CompiledTransform, Project
 from sluice.refresh.engine import LOOKED_AT, Memory, choose_engine, estimates, prices
 from sluice.transforms.compile import compile_project
@@ -82,7 +82,7 @@ def _rows_a_day(project: Project, arrives: float) -> dict[str, float]:
 
 def show(console: Console) -> None:
     """Print the table and draw it."""
-    folders = [DEFAULT_CONTRACTS]
+    folders = [CONTRACTS]
     project = compile_project(load_contracts(folders), *transform_folders(folders))
     days = [a_day(project, gigabytes) for gigabytes in GIGABYTES_A_DAY]
     table = Table(

@@ -12,23 +12,23 @@ from rich.console import Console
 from benchmarks import stream_latency
 from sluice.cli import local
 from sluice.cli.answers import run_query
-from sluice.cli.commands import DEFAULT_CONTRACTS
 from sluice.cli.deployment import client, stack_outputs
 from sluice.cli.wait import wait
+from sluice.folders import CONTRACTS
 
 _UPLOADS = 5
 
 
 def report(sample: Path, scratch: Path, console: Console) -> None:
     """Print seconds for a start with synthesis, a start without, and uploads until gold has them."""
-    assembly = local.synthesize([DEFAULT_CONTRACTS], "dev")
+    assembly = local.synthesize([CONTRACTS], "dev")
     kept = assembly.rename(assembly.with_suffix(".kept"))
     try:
         for name in ("cold (synthesis and deployment)", "warm (assets cached, all stacks from nothing)"):
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 port = probe.getsockname()[1]
-            run = local.start(port, [DEFAULT_CONTRACTS], data=scratch / name[:4], environment="dev", detached=True)
+            run = local.start(port, [CONTRACTS], data=scratch / name[:4], environment="dev", detached=True)
             console.print(f"sluice up {name}: {sum(run.seconds.values()):.1f} s {run.seconds}")
             if name.startswith("cold"):
                 local.stop(scratch / name[:4])

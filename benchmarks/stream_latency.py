@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
+from shopsphere.generate.stream import generate_stream
 from sluice.cli.deployment import client
 from sluice.cli.send import put_records
-from sluice.generate.stream import generate_stream
 from sluice.tables.catalog import glue_catalog
 
 _STREAM = "clickstream"

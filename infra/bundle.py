@@ -16,9 +16,9 @@ from pathlib import Path
 
 from infra.config import PYTHON, WHEEL_PLATFORM
 from infra.imports import imported_by
+from sluice.folders import ROOT
 from sluice.project import FILE_NAME, Project
 
-ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "lambdas" / "requirements.lock"
 #: What is expensive to make and changes seldom.
 CACHE = ROOT / ".sluice" / "cache"
@@ -59,8 +59,8 @@ def spark_folder(code: Path, transforms: Iterable[Path] = ()) -> Path:
     way to the internet, take longer, and fail with the index.
     """
     out = code.with_name("spark")
-    script = ROOT / "glue_jobs" / "spark_main.py"
-    ours = [file for file in (ROOT / "glue_jobs").rglob("*.py") if file != script]
+    script = ROOT / "sluice" / "spark" / "main.py"
+    ours = list((ROOT / "glue_jobs").rglob("*.py"))
     declared = [file for folder in transforms for file in folder.rglob("*.py")]
     _ship(imported_by([script, *ours, *declared], ROOT) | {file.relative_to(ROOT) for file in ours}, out)
     for folder in transforms:

@@ -16,11 +16,12 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra import grants
-from infra.bundle import ROOT, spark_folder
+from infra.bundle import spark_folder
 from infra.config import Environment
 from infra.functions import RETENTION, Bundle, dependencies, python_function
 from infra.storage import StorageStack
 from sluice.contracts.strict_yaml import load_yaml
+from sluice.folders import ROOT
 
 WORKFLOWS = ROOT / "step_functions"
 #: Workers of a Spark run, unless the workflow says otherwise.
@@ -162,7 +163,7 @@ class ProcessingStack(Stack):
 
     def _spark_job(self, bundle: Bundle) -> glue.CfnJob:
         storage, prefix = self.storage, self.environment_.database_prefix
-        script = assets.Asset(self, "SparkScript", path=str(ROOT / "glue_jobs" / "spark_main.py"))
+        script = assets.Asset(self, "SparkScript", path=str(ROOT / "sluice" / "spark" / "main.py"))
         code = assets.Asset(self, "SparkCode", path=str(spark_folder(bundle.code, bundle.transforms)))
         role = iam.Role(
             self,

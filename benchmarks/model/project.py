@@ -8,8 +8,8 @@ from pathlib import Path
 
 from benchmarks.lake import LocalSettings
 from benchmarks.model.lakes import Files, ModelLake
-from sluice.cli.commands import DEFAULT_CONTRACTS
 from sluice.contracts.load import load_contracts
+from sluice.folders import CONTRACTS
 from sluice.project import Project
 from sluice.tables.manage import ensure_tables
 from sluice.transforms.compile import compile_project
@@ -23,7 +23,7 @@ FUNCTIONS = _DECLARED / "glue_jobs"
 @functools.cache
 def declared() -> Project:
     """Return the contracts of the bronze tables, of the model's own, and its compiled transforms."""
-    landing = [contract for contract in load_contracts([DEFAULT_CONTRACTS]) if contract.table in BRONZE]
+    landing = [contract for contract in load_contracts([CONTRACTS]) if contract.table in BRONZE]
     return compile_project((*landing, *load_contracts([_DECLARED / "contracts"])), FUNCTIONS)
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import signal
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sluice.cli.console import console
 from sluice.errors import CommandError
+from sluice.folders import CONTRACTS
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from sluice.cli.status import Status
 
 cli = typer.Typer(
@@ -27,20 +25,11 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-DEFAULT_CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
 Contracts = Annotated[list[Path] | None, typer.Option("--contracts", help="Contracts folder; may be given repeatedly.")]
-EnvironmentName = Annotated[str, typer.Option("--env", help="Environment: dev or prod.")]
+Environment = Annotated[str, typer.Option("--env", help="Environment: dev or prod.")]
 Data = Annotated[
     Path | None, typer.Option("--data", help="Directory for logs and scratch; nothing is written outside.")
 ]
-
-
-@functools.cache
-def _console() -> Console:
-    """Where tables go; made when one is printed, because `sluice up` prints none and rich takes long to import."""
-    from rich.console import Console
-
-    return Console()
 
 
 class Format(StrEnum):
@@ -57,7 +46,7 @@ def up(  # noqa: PLR0917  options of a command
     contracts: Contracts = None,
     data: Data = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when ready; `sluice down` ends it.")] = False,
-    env: EnvironmentName = "dev",
+    env: Environment = "dev",
     secret: Annotated[
         bool, typer.Option("--secret", help="A secret of this run alone: keeps other users of this machine out.")
     ] = False,
@@ -69,9 +58,7 @@ def up(  # noqa: PLR0917  options of a command
     # An end by SIGTERM or by a closed terminal is as orderly as one by Ctrl+C.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    run = local.start(
-        port, contracts or [DEFAULT_CONTRACTS], data=folder, environment=env, detached=detach, secret=secret
-    )
+    run = local.start(port, contracts or [CONTRACTS], data=folder, environment=env, detached=detach, secret=secret)
     try:
         typer.echo("ready")
         typer.echo(local.who_may(run.secret))
@@ -102,7 +89,7 @@ def down(data: Data = None) -> None:
 @cli.command()
 def outputs(
     as_json: Annotated[bool, typer.Option("--json", help="Print one flat JSON object.")] = False,
-    env: EnvironmentName = "dev",
+    env: Environment = "dev",
 ) -> None:
     """Print the stacks' outputs: names of buckets, queues, workgroup, workflow."""
     from sluice.cli.deployment import stack_outputs
@@ -119,13 +106,13 @@ def outputs(
 def query(
     sql: Annotated[str, typer.Argument(help="One statement in Athena's SQL.")],
     output: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.table,
-    env: EnvironmentName = "dev",
+    env: Environment = "dev",
 ) -> None:
     """Run a query in Athena and print its rows."""
     from sluice.cli.answers import print_rows, run_query
     from sluice.cli.deployment import stack_outputs
 
-    print_rows(run_query(sql, stack_outputs(env)), output.value, _console())
+    print_rows(run_query(sql, stack_outputs(env)), output.value, console())
 
 
 @cli.command()
@@ -144,7 +131,7 @@ def status(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object; docs/status.md has its keys.")
     ] = False,
-    env: EnvironmentName = "dev",
+    env: Environment = "dev",
 ) -> None:
     """Show where every delivery and derived table is; 1 when something failed."""
     from sluice.cli import status_shown
@@ -164,9 +151,9 @@ def status(
         shown = status_shown.one_as_json(now, dataset) if dataset else status_shown.as_json(now)
         typer.echo(json.dumps({**shown, "problems": problems, "healthy": not problems}, indent=2))
     elif dataset:
-        status_shown.print_dataset(now, dataset, _console())
+        status_shown.print_dataset(now, dataset, console())
     else:
-        status_shown.print_status(now, found, _console())
+        status_shown.print_status(now, found, console())
     unsaid = [each for each in problems if each not in now.problems]
     if unsaid and not as_json:
         raise CommandError("\n".join(unsaid), next_step="mend the cause; `sluice redrive` tries again what is dead.")
@@ -185,12 +172,12 @@ def _wait(outputs: dict[str, str], timeout: float) -> tuple[Status, list[str]]:
 
 
 @cli.command()
-def plan(env: EnvironmentName = "dev") -> None:
+def plan(env: Environment = "dev") -> None:
     """Show what a refresh would do: which tables, how much of each, on which engine, why, and at what cost."""
     from sluice.cli.deployment import stack_outputs
     from sluice.cli.planning import print_plan
 
-    print_plan(stack_outputs(env), _console())
+    print_plan(stack_outputs(env), console())
 
 
 @cli.command()
@@ -201,7 +188,7 @@ def backfill(
     last: Annotated[str, typer.Option("--to", help="Last day, included.")] = "",
     column: Annotated[str, typer.Option(help="Date or timestamp that the days are of; default the table's own.")] = "",
     cancel: Annotated[bool, typer.Option("--cancel", help="Take back a backfill that waits.")] = False,
-    env: EnvironmentName = "dev",
+    env: Environment = "dev",
 ) -> None:
     """Compute an interval of a derived table anew; readers see the old rows until all of it is published."""
     from sluice.cli.deployment import stack_outputs
@@ -215,7 +202,7 @@ def backfill(
 
 
 @cli.command()
-def redrive(env: EnvironmentName = "dev") -> None:
+def redrive(env: Environment = "dev") -> None:
     """Put dead-lettered messages back on their queues, so that they are tried again."""
     from sluice.cli.answers import redrive_all
     from sluice.cli.deployment import stack_outputs
@@ -231,7 +218,7 @@ def discard(
         str,
         typer.Argument(help="Address of a file (s3://…) that is a dead letter, a message's id, or a unit set aside."),
     ],
-    env: EnvironmentName = "dev",
+    env: Environment = "dev",
 ) -> None:
     """Give up a dead letter or a unit set aside: the ledger says so, files stay in landing."""
     from sluice.cli.dead_letters import discard as give_up
@@ -242,41 +229,6 @@ def discard(
 
 
 @cli.command()
-def generate(
-    *,
-    days: Annotated[int, typer.Option(help="How many days of history.")] = 365,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="Folder to write to; default shopsphere.")] = None,
-    rows_per_day: Annotated[int | None, typer.Option(help="Order lines a day on average.")] = None,
-    stream: Annotated[
-        bool, typer.Option("--stream", help="Clicks onto their Kinesis stream; with --out, all that streams as files.")
-    ] = False,
-    events: Annotated[int, typer.Option(help="With --stream: how many clicks.")] = 100_000,
-    rate: Annotated[float | None, typer.Option(help="With --stream: clicks a second at most.", min=0.01)] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(help="With --stream: time of the first event, UTC, or `now`; files begin in 2025 by default."),
-    ] = None,
-    manifest: Annotated[Path, typer.Option(help="With --stream and no --out: file that tells what was sent.")] = Path(
-        "clickstream.manifest.json"
-    ),
-    env: EnvironmentName = "dev",
-) -> None:
-    """Write a believable ShopSphere history with planted dirt, and a manifest of what was planted."""
-    from sluice.cli import generating
-
-    if stream and out is None:
-        generating.live(
-            events=events, seed=seed, rate=rate, start=start, manifest=manifest, environment=env, console=_console()
-        )
-    elif stream and out is not None:
-        generating.stream_files(events=events, seed=seed, rate=rate, start=start, out=out, console=_console())
-    else:
-        folder = out or Path("shopsphere")
-        generating.history(days=days, seed=seed, out=folder, rows_per_day=rows_per_day, console=_console())
-
-
-@cli.command()
 def send(
     dataset: Annotated[str, typer.Argument(help="Dataset that arrives by stream.")],
     file: Annotated[Path, typer.Argument(help="NDJSON, JSON, CSV or TSV, gzipped or not.")],
@@ -284,14 +236,14 @@ def send(
     key: Annotated[
         str | None, typer.Option(help="Column whose value spreads records over shards; default the contract's.")
     ] = None,
-    env: EnvironmentName = "dev",
+    env: Environment = "dev",
 ) -> None:
     """Put a file's records on a dataset's Kinesis stream; non-zero when one was refused."""
     from sluice.cli.deployment import client, stack_outputs
     from sluice.cli.send import send_file, shown
 
     outputs = stack_outputs(env)
-    with shown(_console(), dataset) as bar:
+    with shown(console(), dataset) as bar:
         sent = send_file(
             client("kinesis"), client("glue"), outputs, dataset=dataset, path=file, key=key, rate=rate,
             refuse=lambda why: typer.echo(why, err=True), watch=lambda at, count: bar(count, at.position, at.size),
@@ -309,21 +261,8 @@ def check(contracts: Contracts = None) -> None:
     from sluice.transforms.compile import compile_project
     from sluice.transforms.discover import transform_folders
 
-    folders = contracts or [DEFAULT_CONTRACTS]
+    folders = contracts or [CONTRACTS]
     found = load_contracts(folders)
     project = compile_project(found, *transform_folders(folders))
     landing = sum(not contract.derived for contract in found)
     typer.echo(f"{landing} landing datasets and {len(project.transforms)} transforms are sound.")
-
-
-@cli.command()
-def demo(
-    days: Annotated[int, typer.Option(help="Days of history to generate.")] = 365,
-    seed: Annotated[int, typer.Option(help="Seed of the history.")] = 1,
-    port: Annotated[int, typer.Option(help="Loopback port; 0 takes a free one.")] = 0,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the local AWS running afterwards.")] = False,
-) -> None:
-    """Generate a year of ShopSphere, upload it to a local AWS and show what came of it."""
-    from sluice.cli.demo import run_demo
-
-    sys.exit(run_demo(days=days, seed=seed, port=port, keep=keep, console=_console()))

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from localaws import folders
 from sluice.errors import CommandError
+from sluice.folders import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".sluice" / "cache"
 DEFAULT_DATA = ROOT / ".sluice" / "run"
 REGION = "us-east-1"

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.errors import TransformError
+from sluice.folders import TRANSFORMS
 from sluice.transforms import Engine, Source, Transform
-
-_OWN = Path(__file__).resolve().parents[2] / "glue_jobs"
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def transform_folders(contracts: Iterable[Path]) -> list[Path]:
     contracts.
     """
     beside = [folder.resolve().parent / "glue_jobs" for folder in contracts]
-    return list(dict.fromkeys([_OWN, *(folder for folder in beside if folder.is_dir())]))
+    return list(dict.fromkeys([TRANSFORMS, *(folder for folder in beside if folder.is_dir())]))
 
 
 def discover(folder: Path) -> list[Found]:
@@ -75,7 +74,7 @@ def _load(path: Path) -> Found:
         )
     code = hashlib.sha256()
     # A transform of another folder may use the project's own helpers, too. Where the folders lie changes no hash.
-    folders = dict.fromkeys((path.resolve().parents[1], _OWN))
+    folders = dict.fromkeys((path.resolve().parents[1], TRANSFORMS))
     for part in (path, *(helper for folder in folders for helper in sorted(folder.glob("*.py")))):
         code.update(f"{part.name}\0".encode() + part.read_bytes())
     return Found(

@@ -13,11 +13,11 @@ import msgspec
 
 from sluice.contracts import Contract
 from sluice.decoding import json_decoder
+from sluice.folders import ROOT
 from sluice.project import CompiledTransform
 from sluice.transforms.discover import Found
 
-_ROOT = Path(__file__).resolve().parents[2]
-FOLDER = _ROOT / ".sluice" / "cache" / "compiled"
+FOLDER = ROOT / ".sluice" / "cache" / "compiled"
 #: The compiler's own code, and the libraries whose other version may compile to other SQL.
 _COMPILER = ("sluice/transforms", "sluice/contracts", "sluice/tables/arrow.py", "sluice/project.py")
 _LIBRARIES = ("duckdb", "sqlframe", "sqlglot", "msgspec")
@@ -34,7 +34,7 @@ class Kept:
         digest = hashlib.sha256()
         for name in _LIBRARIES:
             digest.update(f"{name} {version(name)}\0".encode())
-        for path in _files(_ROOT / name for name in _COMPILER):
+        for path in _files(ROOT / name for name in _COMPILER):
             digest.update(path.read_bytes())
         self._common = digest.digest()
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from sluice.generate.stream import generate_stream
-from sluice.generate.stream_manifest import StreamManifest
+from shopsphere.generate.stream import generate_stream
+from shopsphere.generate.stream_manifest import StreamManifest
 from tests.end_to_end.running import Deployment, until
 from tests.end_to_end.streaming import bring, tables
 

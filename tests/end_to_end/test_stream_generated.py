@@ -16,7 +16,7 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from sluice.generate.stream import generate_stream
+from shopsphere.generate.stream import generate_stream
 from tests.end_to_end.running import CONTRACTS, Deployment, sluice, started, until
 from tests.end_to_end.streaming import put, records_in
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from shopsphere.generate import Dirt, generate
+from shopsphere.generate.stream_files import write_streams
 from sluice.contracts import Contract
-from sluice.generate import Dirt, generate
-from sluice.generate.stream_files import write_streams
 from sluice.ingestion.changes.read import check_changes
 from sluice.ingestion.check import check_block
 from sluice.ingestion.readers.json_records import parse_records

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 
-from sluice.generate import generate
-from sluice.generate.stream_files import write_streams
+from shopsphere.generate import generate
+from shopsphere.generate.stream_files import write_streams
 from sluice.project import Project
 from sluice.storage import LocalStore
 from sluice.tables.manage import ensure_tables

@@ -7,8 +7,8 @@ from pathlib import Path
 from benchmarks.model.child import Work
 from benchmarks.model.peers.spark_settings import start_java
 from benchmarks.model.sql import TABLES
-from glue_jobs.spark_main import session
 from sluice.spark.lake import Lake
+from sluice.spark.main import session
 from sluice.spark.run import Workshop, run_transform
 from sluice.spark.shipped import ShippedProject
 from sluice.transforms.discover import discover

@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from sluice.generate import blemishes, generate
-from sluice.generate.marketing import CODES
+from shopsphere.generate import blemishes, generate
+from shopsphere.generate.marketing import CODES
 from sluice.project import Project
 from tests.glue_jobs.generated import DIRT, bronze, generated_tables
 from tests.glue_jobs.transforming import TRANSFORMS, on_duckdb

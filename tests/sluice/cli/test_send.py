@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from sluice.cli import deployment
 from sluice.cli import send as sending
-from sluice.cli.commands import cli
+from sluice.cli import commands
 from sluice.cli.record_files import RecordFile
 from sluice.cli.send import MAX_RECORD_BYTES, partition_key, put_records
 from sluice.errors import CommandError
@@ -91,7 +91,7 @@ def arrived(kinesis: Any, stream: str) -> list[tuple[str, bytes]]:
 
 
 def run(*arguments: str | Path) -> Any:
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+    return CliRunner().invoke(commands(), [str(argument) for argument in arguments])
 
 
 def test_calls_hold_500_records_or_5_mebibytes(clock: Clock) -> None:

@@ -9,9 +9,9 @@ import pytest
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
-from glue_jobs.spark_main import session
 from localaws.glue import spark as local_spark
 from localaws.server import LocalAws
+from sluice.spark.main import session
 from tests.sluice.hostile import SECRET
 
 BUCKET = "shop-lake"

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from shopsphere.generate.stream import generate_stream
+from shopsphere.generate.stream_manifest import StreamManifest
 from sluice.contracts.load import load_contract
-from sluice.generate.stream import generate_stream
-from sluice.generate.stream_manifest import StreamManifest
 from sluice.ingestion.ingest_stream import ingest_records
 from sluice.ingestion.rules.events import OperationalEvent
 from sluice.ingestion.rules.watch import Memory, Watch

@@ -13,22 +13,22 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from shopsphere.demo.answers import print_answers, print_runs
+from shopsphere.demo.streams import Streamed, generate_streams, print_streams, quarantined, send_streams
 from sluice.cli import local
 from sluice.cli.answers import narrow_table
-from sluice.cli.commands import DEFAULT_CONTRACTS
-from sluice.cli.demo_answers import print_answers, print_runs
-from sluice.cli.demo_streams import Streamed, generate_streams, print_streams, quarantined, send_streams
 from sluice.cli.deployment import client, stack_outputs
 from sluice.cli.status import Status, read_status
 from sluice.cli.status_shown import print_status
 from sluice.cli.wait import wait, waited_for
+from sluice.folders import CONTRACTS
 
 _UPLOADS_AT_ONCE = 8
 
 
 def run_demo(*, days: int, seed: int, port: int, keep: bool, console: Console) -> int:
     """Run the whole way and print what came of it; return 0 when every count is as planted."""
-    from sluice.generate import generate
+    from shopsphere.generate import generate
 
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="sluice-demo-") as scratch:
@@ -37,7 +37,7 @@ def run_demo(*, days: int, seed: int, port: int, keep: bool, console: Console) -
             manifest = generate(days=days, seed=seed, out=Path(scratch) / "files")
             streamed = generate_streams(seed)
         with _step("start the local AWS and deploy the stacks", seconds, console):
-            run = local.start(port or _free_port(), [DEFAULT_CONTRACTS], data=data, environment="dev", detached=keep)
+            run = local.start(port or _free_port(), [CONTRACTS], data=data, environment="dev", detached=keep)
         try:
             local.export(run.endpoint, run.secret)
             outputs = stack_outputs("dev")

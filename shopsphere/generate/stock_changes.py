@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from sluice.generate.changes import ChangeManifest, Record, Row
+from shopsphere.generate.changes import ChangeManifest, Record, Row
 
 WAREHOUSES = ("Hamburg", "Lyon", "Gdańsk")
 _FIRST_POSITION = 0x16B37480

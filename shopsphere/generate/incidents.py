@@ -7,8 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from sluice.generate.places import PLACES, kilometres
-from sluice.generate.sessions import CUSTOMERS, PAYMENT, PRODUCTS, PURCHASE, RESERVED, VIEW, Columns, Visitors, columns
+from shopsphere.generate.places import PLACES, kilometres
+from shopsphere.generate.sessions import (
+    CUSTOMERS,
+    PAYMENT,
+    PRODUCTS,
+    PURCHASE,
+    RESERVED,
+    VIEW,
+    Columns,
+    Visitors,
+    columns,
+)
 
 #: The most events that one incident of each kind takes, together.
 MOST_EVENTS = 12 + 3 + 1

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sluice.generate.dirt import Blemish, Dirt, Rules
-from sluice.generate.files import Layout, csv_text, write_file
-from sluice.generate.manifest import DatasetManifest
+from shopsphere.generate.dirt import Blemish, Dirt, Rules
+from shopsphere.generate.files import Layout, csv_text, write_file
+from shopsphere.generate.manifest import DatasetManifest
 
 CAMPAIGN_COUNT = 36
 CHANNELS = ("search", "social", "display", "email", "affiliate")

@@ -38,11 +38,11 @@ class Streamed:
 
 def generate_streams(seed: int) -> Streamed:
     """Return an hour of clicks up to now, and the changes and readings of that hour."""
-    from sluice.generate.changes import generate_customer_changes
-    from sluice.generate.sensors import generate_readings
-    from sluice.generate.stock_changes import generate_stock_changes
-    from sluice.generate.stream import generate_stream
-    from sluice.generate.stream_manifest import StreamManifest
+    from shopsphere.generate.changes import generate_customer_changes
+    from shopsphere.generate.sensors import generate_readings
+    from shopsphere.generate.stock_changes import generate_stock_changes
+    from shopsphere.generate.stream import generate_stream
+    from shopsphere.generate.stream_manifest import StreamManifest
 
     start = datetime.now(UTC).replace(microsecond=0) - _SPREAD
     clicks = StreamManifest()

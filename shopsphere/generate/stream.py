@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from sluice.generate.broken_events import broken as break_event
-from sluice.generate.broken_events import reason
-from sluice.generate.incidents import MOST_EVENTS, MOST_INCIDENTS, incidents
-from sluice.generate.marketing import UNKNOWN_CODES
-from sluice.generate.sessions import DEVICES, Columns, encode, join, take, texts, visit, visitors
-from sluice.generate.stream_manifest import StreamManifest
+from shopsphere.generate.broken_events import broken as break_event
+from shopsphere.generate.broken_events import reason
+from shopsphere.generate.incidents import MOST_EVENTS, MOST_INCIDENTS, incidents
+from shopsphere.generate.marketing import UNKNOWN_CODES
+from shopsphere.generate.sessions import DEVICES, Columns, encode, join, take, texts, visit, visitors
+from shopsphere.generate.stream_manifest import StreamManifest
 
 #: What the contract of ``clickstream`` allows, and how much later than that late events are at least.
 LATENESS_SECONDS, _SURELY_LATE_SECONDS = 7_200, 600

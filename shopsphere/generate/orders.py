@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from sluice.generate import words
-from sluice.generate.customers import Customers
-from sluice.generate.dirt import Dirt, Rules
-from sluice.generate.files import Layout, write_file
-from sluice.generate.manifest import DatasetManifest
-from sluice.generate.products import Products
+from shopsphere.generate import words
+from shopsphere.generate.customers import Customers
+from shopsphere.generate.dirt import Dirt, Rules
+from shopsphere.generate.files import Layout, write_file
+from shopsphere.generate.manifest import DatasetManifest
+from shopsphere.generate.products import Products
 
 ORDERS = Layout(
     "orders",

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sluice.generate import words
-from sluice.generate.dirt import Blemish, Dirt, Rules
-from sluice.generate.files import Layout, write_file
-from sluice.generate.manifest import DatasetManifest
+from shopsphere.generate import words
+from shopsphere.generate.dirt import Blemish, Dirt, Rules
+from shopsphere.generate.files import Layout, write_file
+from shopsphere.generate.manifest import DatasetManifest
 
 LAYOUT = Layout(
     "exchange_rates",

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sluice.generate.dirt import Dirt, Rules
-from sluice.generate.files import Layout, csv_text, write_file
-from sluice.generate.manifest import DatasetManifest
-from sluice.generate.reference import CITIES, COUNTRIES, DEMOGRAPHICS
+from shopsphere.generate.dirt import Dirt, Rules
+from shopsphere.generate.files import Layout, csv_text, write_file
+from shopsphere.generate.manifest import DatasetManifest
+from shopsphere.generate.reference import CITIES, COUNTRIES, DEMOGRAPHICS
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "countries": ("country_code", "name", "region", "subregion", "currency", "also_known_as"),

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from sluice.generate import Dirt, Manifest, generate
-from sluice.generate.dirt import REASONS as HARD
-from sluice.generate.rates import is_published
-from sluice.generate.reference import CITIES, COUNTRIES, DEMOGRAPHICS
+from shopsphere.generate import Dirt, Manifest, generate
+from shopsphere.generate.dirt import REASONS as HARD
+from shopsphere.generate.rates import is_published
+from shopsphere.generate.reference import CITIES, COUNTRIES, DEMOGRAPHICS
 
 REQUIRED = {
     "countries": {"country_code", "name", "region", "updated_at"},

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sluice.generate.files import csv_text
-from sluice.generate.reference import CITIES, COUNTRIES, spellings_of
+from shopsphere.generate.files import csv_text
+from shopsphere.generate.reference import CITIES, COUNTRIES, spellings_of
 
 #: What there is not.
 INVENTED_COUNTRIES = ("Atlantis", "??", "Ruritania", "XX", "n/a")

@@ -21,7 +21,7 @@ _SPREAD, _EVENTS_A_SECOND = 3_600.0, 10_000
 
 def history(*, days: int, seed: int, out: Path, rows_per_day: int | None, console: Console) -> None:
     """Write the files of a history and show their counts."""
-    from sluice.generate import generate
+    from shopsphere.generate import generate
 
     began = time.perf_counter()
     manifest = generate(days=days, seed=seed, out=out, rows_per_day=rows_per_day)
@@ -37,10 +37,10 @@ def live(
     *, events: int, seed: int, rate: float | None, start: str | None, manifest: Path, environment: str, console: Console
 ) -> None:
     """Put a clickstream on its Kinesis stream, with event times of now (without a rate: of the past hour)."""
+    from shopsphere.generate.stream import generate_stream
+    from shopsphere.generate.stream_manifest import StreamManifest
     from sluice.cli.deployment import client, stack_outputs
     from sluice.cli.send import prefix_of, put_records, require_stream, shown
-    from sluice.generate.stream import generate_stream
-    from sluice.generate.stream_manifest import StreamManifest
 
     stream = f"{prefix_of(stack_outputs(environment))}clickstream"
     require_stream(client("kinesis"), stream)
@@ -69,7 +69,7 @@ def live(
 
 def stream_files(*, events: int, seed: int, rate: float | None, start: str | None, out: Path, console: Console) -> None:
     """Write all that streams as files and show the counts."""
-    from sluice.generate.stream_files import START, write_streams
+    from shopsphere.generate.stream_files import START, write_streams
 
     began = time.perf_counter()
     seconds = _seconds(events, rate)

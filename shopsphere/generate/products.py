@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sluice.generate import words
-from sluice.generate.dirt import Dirt, Rules
-from sluice.generate.files import Layout, csv_text, write_file
-from sluice.generate.manifest import DatasetManifest
+from shopsphere.generate import words
+from shopsphere.generate.dirt import Dirt, Rules
+from shopsphere.generate.files import Layout, csv_text, write_file
+from shopsphere.generate.manifest import DatasetManifest
 
 LAYOUT = Layout(
     "products",

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from sluice.generate.reference import cities_of
+from shopsphere.generate.reference import cities_of
 
 FIRST_NAMES = (
     "Zoë", "Łukasz", "Anja", "Björn", "Chloé", "Søren", "María", "Tomás", "Ingrid", "Oisín", "Żaneta", "Émile", "Mia",

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from sluice.generate import blemishes, words
-from sluice.generate.dirt import Blemish, Dirt, Rules
-from sluice.generate.files import Layout, csv_text, write_file
-from sluice.generate.manifest import DatasetManifest
+from shopsphere.generate import blemishes, words
+from shopsphere.generate.dirt import Blemish, Dirt, Rules
+from shopsphere.generate.files import Layout, csv_text, write_file
+from shopsphere.generate.manifest import DatasetManifest
 
 LAYOUT = Layout(
     "customers",

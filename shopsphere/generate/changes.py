@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from sluice.generate import words
-from sluice.generate.stream_manifest import write_json
+from shopsphere.generate import words
+from shopsphere.generate.stream_manifest import write_json
 
 Row = dict[str, Any]
 Record = tuple[str, bytes]

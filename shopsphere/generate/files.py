@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sluice.generate.dirt import Dirt, Planted, Rules, plant, reason
-from sluice.generate.manifest import DatasetManifest
+from shopsphere.generate.dirt import Dirt, Planted, Rules, plant, reason
+from shopsphere.generate.manifest import DatasetManifest
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from sluice.generate import words
-from sluice.generate.marketing import CODES, UNKNOWN_CODES
-from sluice.generate.places import PLACES
+from shopsphere.generate import words
+from shopsphere.generate.marketing import CODES, UNKNOWN_CODES
+from shopsphere.generate.places import PLACES
 
 #: Signed-in visitors and what they look at; the last customers are kept for planted incidents.
 CUSTOMERS, RESERVED, PRODUCTS = 5_000, 200, 800

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
+from shopsphere.generate.changes import generate_customer_changes
+from shopsphere.generate.marketing import CODES
+from shopsphere.generate.places import PLACES, kilometres
+from shopsphere.generate.sensors import generate_readings
+from shopsphere.generate.stock_changes import generate_stock_changes
+from shopsphere.generate.stream import Batch, generate_stream
+from shopsphere.generate.stream_files import write_streams
+from shopsphere.generate.stream_manifest import StreamManifest
 from sluice.contracts import Contract
 from sluice.contracts.load import load_contracts
-from sluice.generate.changes import generate_customer_changes
-from sluice.generate.marketing import CODES
-from sluice.generate.places import PLACES, kilometres
-from sluice.generate.sensors import generate_readings
-from sluice.generate.stock_changes import generate_stock_changes
-from sluice.generate.stream import Batch, generate_stream
-from sluice.generate.stream_files import write_streams
-from sluice.generate.stream_manifest import StreamManifest
 from sluice.ingestion.changes import Change, decode
 from sluice.ingestion.check import check_block
 from sluice.ingestion.readers.json_records import parse_records

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sluice.generate.changes import ChangeManifest, generate_customer_changes
-from sluice.generate.sensors import generate_readings
-from sluice.generate.stock_changes import generate_stock_changes
-from sluice.generate.stream import generate_stream
-from sluice.generate.stream_manifest import StreamManifest, write_json
+from shopsphere.generate.changes import ChangeManifest, generate_customer_changes
+from shopsphere.generate.sensors import generate_readings
+from shopsphere.generate.stock_changes import generate_stock_changes
+from shopsphere.generate.stream import generate_stream
+from shopsphere.generate.stream_manifest import StreamManifest, write_json
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 #: A stream's record without bytes (a tombstone) cannot be a line; this is its JSON.

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from sluice.generate.customers import make_customers, write_customers
-from sluice.generate.demand import lines_per_day
-from sluice.generate.dirt import Dirt
-from sluice.generate.manifest import DatasetManifest, Manifest, Totals
-from sluice.generate.marketing import make_campaigns, write_ad_spend, write_campaigns
-from sluice.generate.orders import History, Shop, write_day
-from sluice.generate.products import make_products, months_of, write_products
-from sluice.generate.rates import write_rates
-from sluice.generate.reference_files import write_reference
+from shopsphere.generate.customers import make_customers, write_customers
+from shopsphere.generate.demand import lines_per_day
+from shopsphere.generate.dirt import Dirt
+from shopsphere.generate.manifest import DatasetManifest, Manifest, Totals
+from shopsphere.generate.marketing import make_campaigns, write_ad_spend, write_campaigns
+from shopsphere.generate.orders import History, Shop, write_day
+from shopsphere.generate.products import make_products, months_of, write_products
+from shopsphere.generate.rates import write_rates
+from shopsphere.generate.reference_files import write_reference
 
 __all__ = ["DatasetManifest", "Dirt", "Manifest", "Totals", "generate"]
 

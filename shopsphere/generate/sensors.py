@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from sluice.generate.changes import Record
-from sluice.generate.stock_changes import WAREHOUSES
-from sluice.generate.stream_manifest import StreamManifest
+from shopsphere.generate.changes import Record
+from shopsphere.generate.stock_changes import WAREHOUSES
+from shopsphere.generate.stream_manifest import StreamManifest
 
 SENSORS, EVERY_SECONDS = 200, 60
 _BROKEN: tuple[tuple[str, str, Any], ...] = (
