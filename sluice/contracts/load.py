@@ -26,9 +26,9 @@ from sluice.contracts.rules import Refuse, read_rules
 from sluice.contracts.spellings import SPELLINGS, TWO_DIGIT_YEARS, read_spelling, read_two_digit_years
 from sluice.contracts.types import ColumnType, parse_type
 from sluice.contracts.value_rules import PLACES, read_value_rules
+from sluice.contracts.values.patterns import has_time, pattern_of
+from sluice.contracts.values.texts import EPOCH_FORMATS
 from sluice.errors import ContractError
-from sluice.ingestion.patterns import has_time, pattern_of
-from sluice.ingestion.texts import EPOCH_FORMATS
 from sluice.ingestion.trial import cannot_run
 from sluice.transforms.bound import unbound_checks
 

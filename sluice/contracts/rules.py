@@ -8,9 +8,9 @@ from typing import Any, NoReturn, Protocol, get_args
 
 import pyarrow as pa
 
+from sluice.contracts.conditions import OPERATORS, fulfilled
 from sluice.contracts.model import Arrival, Burst, Column, Condition, Severity, StreamRule, Travel
-from sluice.ingestion.convert import arrow_type
-from sluice.ingestion.rules.conditions import OPERATORS, fulfilled
+from sluice.contracts.values.convert import arrow_type
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _KINDS = ("where", "burst", "travel")

@@ -7,8 +7,8 @@ from typing import Any
 
 from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.model import JSON_TEXT, TWO_DIGIT_YEAR_START, Column, Spelling
-from sluice.ingestion.patterns import has_two_digit_year, patterns_of
-from sluice.ingestion.texts import EPOCH_FORMATS
+from sluice.contracts.values.patterns import has_two_digit_year, patterns_of
+from sluice.contracts.values.texts import EPOCH_FORMATS
 
 #: The custom properties of a column that say how a delimited file spells its values, and the types that they are for.
 SPELLINGS: dict[str, tuple[str, ...]] = {

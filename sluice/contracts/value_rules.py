@@ -11,7 +11,7 @@ from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.model import Rules
 from sluice.contracts.patterns import common_pattern
 from sluice.contracts.types import ColumnType
-from sluice.ingestion.limits import Bound, bound, own_values
+from sluice.contracts.values.limits import Bound, bound, own_values
 from sluice.runs import shortened
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,38}")

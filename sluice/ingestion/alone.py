@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from sluice.contracts import Contract
+from sluice.contracts.values.convert import arrow_type
 from sluice.errors import ContractError, DeliveryError
 from sluice.ingestion.check import Checked, check_block
-from sluice.ingestion.convert import arrow_type
 from sluice.ingestion.records import Block, Reason, Rejected, rejected_table
 from sluice.ingestion.trial import cannot_run
 

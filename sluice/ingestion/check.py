@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sluice.contracts import Column, Contract
-from sluice.ingestion.convert import arrow_type, convert
-from sluice.ingestion.limits import bounds, own_values
-from sluice.ingestion.lossless import as_json
+from sluice.contracts.values.convert import arrow_type, convert
+from sluice.contracts.values.limits import bounds, own_values
+from sluice.contracts.values.lossless import as_json
 from sluice.ingestion.readers.text import some_of
 from sluice.ingestion.records import REASON_VALUE_LENGTH, REJECTED_ARROW, Block, rejected_table
 from sluice.tables.arrow import REASON_ARROW

@@ -11,8 +11,8 @@ import msgspec
 import pyarrow as pa
 
 from sluice.contracts import Column, ColumnType, Contract, Rules
+from sluice.contracts.values.convert import arrow_type
 from sluice.ingestion.check import check_block
-from sluice.ingestion.convert import arrow_type
 from sluice.ingestion.records import Block
 
 _SAMPLES: dict[str, tuple[Any, Any]] = {

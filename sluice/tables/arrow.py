@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from sluice.contracts import Contract
-from sluice.ingestion.convert import arrow_type
+from sluice.contracts.values.convert import arrow_type
 
 
 class Added(NamedTuple):

@@ -9,8 +9,8 @@ from typing import Any
 
 from sluice.contracts import Check, Column, ColumnType, Contract
 from sluice.contracts.patterns import common_pattern
+from sluice.contracts.values.limits import Bound, bounds, own_values
 from sluice.errors import ContractError
-from sluice.ingestion.limits import Bound, bounds, own_values
 from sluice.project import CompiledCheck
 from sluice.transforms.queries import RefusedQuery, declared_query
 

@@ -22,8 +22,8 @@ from sluice.contracts.arrival import _FILE_KEYS, ACTS_IN
 from sluice.contracts.model import FILE_FORMATS, Arrival
 from sluice.contracts.partitions import TRANSFORMS
 from sluice.contracts.spellings import MARKS, SPELLINGS, TWO_DIGIT_YEARS
-from sluice.ingestion.patterns import LETTERS
-from sluice.ingestion.texts import EPOCH_FORMATS
+from sluice.contracts.values.patterns import LETTERS
+from sluice.contracts.values.texts import EPOCH_FORMATS
 from tests.end_to_end.running import Deployment, sluice, started
 
 pytestmark = pytest.mark.slow

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sluice.contracts import Contract
-from sluice.ingestion.convert import arrow_type
+from sluice.contracts.values.convert import arrow_type
 from sluice.project import Project
 from sluice.transforms import apply
 from sluice.transforms.discover import Found

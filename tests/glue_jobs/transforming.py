@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from sluice.contracts import Column, Contract
-from sluice.ingestion.convert import arrow_type
+from sluice.contracts.values.convert import arrow_type
 from sluice.project import Project
 from sluice.tables.arrow import KEY_SEPARATOR, data_arrow
 from sluice.transforms.discover import Found, discover

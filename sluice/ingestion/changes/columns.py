@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from sluice.contracts import Column
+from sluice.contracts.values.texts import EPOCH_FORMATS
 from sluice.ingestion.changes import values
 from sluice.ingestion.changes.values import Convert
-from sluice.ingestion.texts import EPOCH_FORMATS
 
 _DAYS = ("io.debezium.time.Date", "org.apache.kafka.connect.data.Date")
 _INSTANTS = {

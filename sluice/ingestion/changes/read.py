@@ -13,14 +13,14 @@ import msgspec
 import pyarrow as pa
 
 from sluice.contracts import Contract, Rules
+from sluice.contracts.values.convert import arrow_type
+from sluice.contracts.values.texts import EPOCH_FORMATS
 from sluice.ingestion.alone import check_records
 from sluice.ingestion.changes import decode
 from sluice.ingestion.changes.change import Change
 from sluice.ingestion.check import Checked
-from sluice.ingestion.convert import arrow_type
 from sluice.ingestion.readers.json_records import parse_records
 from sluice.ingestion.records import Reason, Rejected, rejected_table
-from sluice.ingestion.texts import EPOCH_FORMATS
 from sluice.tables.arrow import CHANGE_FACTS, KEY_SEPARATOR, as_arrow
 
 

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sluice.contracts import JSON_TEXT, Column, Contract
+from sluice.contracts.values.texts import EPOCH_FORMATS
 from sluice.decoding import decode_text
 from sluice.ingestion.readers.json_keys import TOO_DEEP, key_problem
 from sluice.ingestion.readers.text import is_clean, undecodable
 from sluice.ingestion.records import Block, Reason, Rejected
-from sluice.ingestion.texts import EPOCH_FORMATS
 
 _Decode = Callable[[bytes], Any]
 #: JSON types whose values go into an Arrow column as they are.

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sluice.contracts import Contract
+from sluice.contracts.values.lossless import rows_as_json
 from sluice.errors import UnreadableFile
-from sluice.ingestion.lossless import rows_as_json
 from sluice.ingestion.readers.parquet_refused import refused_rows
 from sluice.ingestion.readers.parquet_rows import TEXT_AT_ONCE, Rows, opened
 from sluice.ingestion.readers.parquet_sizes import text_sizes

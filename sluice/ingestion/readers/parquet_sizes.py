@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sluice.ingestion.lossless import as_bytes, is_bytes, is_text
+from sluice.contracts.values.lossless import as_bytes, is_bytes, is_text
 
 #: Returns a number for each value of an array of text or bytes; none when the array is of no interest.
 _Measure = Callable[[pa.Array], pa.Array | None]

@@ -11,8 +11,8 @@ from collections import Counter
 import pyarrow as pa
 
 from sluice.contracts import Contract, StreamRule
+from sluice.contracts.conditions import fulfilled
 from sluice.ingestion.rules.burst import find_bursts
-from sluice.ingestion.rules.conditions import fulfilled
 from sluice.ingestion.rules.events import OperationalEvent, operational_events, send
 from sluice.ingestion.rules.found import PLACE, Found, columns_of, identified
 from sluice.ingestion.rules.travel import find_travels

@@ -13,9 +13,8 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner
 
-from sluice.cli import deployment
+from sluice.cli import commands, deployment
 from sluice.cli import send as sending
-from sluice.cli import commands
 from sluice.cli.record_files import RecordFile
 from sluice.cli.send import MAX_RECORD_BYTES, partition_key, put_records
 from sluice.errors import CommandError

@@ -12,8 +12,8 @@ from sluice.contracts.arrival import _FILE_KEYS, ACTS_IN
 from sluice.contracts.model import FILE_FORMATS, STREAM_FORMATS, Arrival
 from sluice.contracts.partitions import TRANSFORMS
 from sluice.contracts.spellings import SPELLINGS
-from sluice.ingestion.patterns import LETTERS
-from sluice.ingestion.texts import EPOCH_FORMATS
+from sluice.contracts.values.patterns import LETTERS
+from sluice.contracts.values.texts import EPOCH_FORMATS
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs" / "contracts.md").read_text()
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from sluice.contracts import Arrival, Column, Contract, Rules, parse_type
-from sluice.ingestion.convert import arrow_type
+from sluice.contracts.values.convert import arrow_type
 from sluice.ingestion.read import read_checked
 from sluice.ingestion.records import Reason, Rejected
 from sluice.ingestion.source import BytesSpool, Source

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from sluice.contracts import Condition
-from sluice.ingestion.rules.conditions import fulfilled
+from sluice.contracts.conditions import fulfilled
 from sluice.ingestion.rules.events import MOST_EVENTS
 from tests.sluice.ingestion.rules.watching import Function, event, ids, rule, visits
 

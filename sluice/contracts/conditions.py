@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from sluice.contracts.model import Condition
 from sluice.contracts.types import ColumnType
-from sluice.ingestion.limits import own_values
+from sluice.contracts.values.limits import own_values
 
 OPERATORS = {
     "=": pc.equal,

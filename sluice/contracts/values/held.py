@@ -10,7 +10,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sluice.ingestion.lossless import FIRST_DAY, LAST_DAY
+from sluice.contracts.values.lossless import FIRST_DAY, LAST_DAY
 
 _US_PER_DAY = 86_400_000_000
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sluice.ingestion.lossless import is_bytes
+from sluice.contracts.values.lossless import is_bytes
 
 
 def as_plain(values: pa.Array) -> pa.Array:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 
 from sluice.contracts import Column, Spelling, parse_type
-from sluice.ingestion.convert import convert
+from sluice.contracts.values.convert import convert
 
 EUROPEAN = Spelling(decimal=",", group=".")
 

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sluice.contracts import JSON_TEXT, Column, ColumnType
-from sluice.ingestion.held import held
-from sluice.ingestion.lossless import as_bytes, as_json, is_bytes, is_text
-from sluice.ingestion.spelling import as_declared
-from sluice.ingestion.texts import EPOCH_FORMATS, text_cast
-from sluice.ingestion.typed import as_plain, by_digits, cast_typed
+from sluice.contracts.values.held import held
+from sluice.contracts.values.lossless import as_bytes, as_json, is_bytes, is_text
+from sluice.contracts.values.spelling import as_declared
+from sluice.contracts.values.texts import EPOCH_FORMATS, text_cast
+from sluice.contracts.values.typed import as_plain, by_digits, cast_typed
 
 _SIMPLE = {
     "string": pa.string(),

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sluice.contracts import Column
-from sluice.ingestion.lossless import FIRST_DAY, LAST_DAY
-from sluice.ingestion.patterns import cast_by_patterns, patterns_of
+from sluice.contracts.values.lossless import FIRST_DAY, LAST_DAY
+from sluice.contracts.values.patterns import cast_by_patterns, patterns_of
 
 #: How many units of a numeric timestamp make a second, by a column's ``format``; text is ISO 8601 beside it.
 EPOCH_FORMATS = {

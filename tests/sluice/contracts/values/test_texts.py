@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 
 from sluice.contracts import Column, parse_type
-from sluice.ingestion.convert import convert
-from sluice.ingestion.texts import EPOCH_FORMATS
+from sluice.contracts.values.convert import convert
+from sluice.contracts.values.texts import EPOCH_FORMATS
 from tests.sluice.ingestion.test_accepted_commits import DATES, NUMBERS, spelled
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)

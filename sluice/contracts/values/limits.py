@@ -11,7 +11,7 @@ from math import ceil, floor
 import pyarrow as pa
 
 from sluice.contracts import Column, ColumnType, Rules
-from sluice.ingestion.convert import arrow_type, convert
+from sluice.contracts.values.convert import arrow_type, convert
 
 #: How a value compares with a bound that it breaks.
 BREAKS = {"minimum": "<", "exclusive_minimum": "<=", "maximum": ">", "exclusive_maximum": ">="}

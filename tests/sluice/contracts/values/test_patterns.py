@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 
 from sluice.contracts import Column, parse_type
-from sluice.ingestion.convert import convert
-from sluice.ingestion.patterns import LETTERS, pattern_of
+from sluice.contracts.values.convert import convert
+from sluice.contracts.values.patterns import LETTERS, pattern_of
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
