@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from sqlglot import exp
 
-from sluice.contracts.load import load_contracts
 from sluice.folders import CONTRACTS
+from sluice.load import load_contracts
 from sluice.project import CompiledTransform, Project
 from sluice.refresh.engine import LOOKED_AT, Memory, choose_engine, estimates, prices
 from sluice.transforms.compile import compile_project

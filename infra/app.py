@@ -28,9 +28,9 @@ from infra.recovery import RecoveryStack
 from infra.serving import ServingStack
 from infra.storage import StorageStack
 from infra.streams import add_streams
-from sluice.contracts.load import load_contracts
 from sluice.errors import SluiceError
 from sluice.folders import ROOT
+from sluice.load import load_contracts
 from sluice.project import Project
 from sluice.transforms.compile import compile_project
 from sluice.transforms.discover import transform_folders

@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from sluice.runs import shortened
+from sluice.shortened import shortened
 from sluice.telling import TELLING
 
 #: Known at opening: no variable of a caller is a table, and nothing is fetched or loaded.

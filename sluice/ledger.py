@@ -17,7 +17,6 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from sluice.bounded import MESSAGE_BYTES, Messages, bounded_counts, cut
 from sluice.decoding import converter
-from sluice.refresh.backfill import Backfill, to_backfill
 from sluice.storage import client
 
 Status = Literal["failing", "staged", "set_aside", "committed", "duplicate", "rejected", "ignored", "discarded"]
@@ -69,7 +68,29 @@ class ShardCounts(msgspec.Struct, frozen=True, omit_defaults=True):
     at: float = 0.0
 
 
+class Backfill(msgspec.Struct, frozen=True):
+    """A request to compute rows of ``table`` anew: those with ``column`` from day ``first`` to ``last``, both included.
+
+    Without a column it is all of them. ``requested`` is when, and tells one request from the next.
+    """
+
+    table: str
+    column: str = ""
+    first: str = ""
+    last: str = ""
+    requested: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.column} {self.first} to {self.last}" if self.column else "the whole table"
+
+    def condition(self, name: str) -> str:
+        """Return the SQL condition that the rows fulfil; ``name`` is the column as the query calls it."""
+        return f"CAST({name} AS DATE) BETWEEN DATE '{self.first}' AND DATE '{self.last}'"
+
+
 _to_delivery, _to_counts = converter(Delivery), converter(ShardCounts)
+#: Makes a request of the plain values that an event or the ledger holds.
+to_backfill = converter(Backfill)
 
 
 class Ledger:

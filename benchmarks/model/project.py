@@ -8,8 +8,8 @@ from pathlib import Path
 
 from benchmarks.lake import LocalSettings
 from benchmarks.model.lakes import Files, ModelLake
-from sluice.contracts.load import load_contracts
 from sluice.folders import CONTRACTS
+from sluice.load import load_contracts
 from sluice.project import Project
 from sluice.tables.manage import ensure_tables
 from sluice.transforms.compile import compile_project

@@ -13,9 +13,9 @@ import msgspec
 
 from sluice.bounded import Messages, bounds_errors
 from sluice.errors import CommandError
-from sluice.ledger import Ledger
+from sluice.ledger import Ledger, to_backfill
 from sluice.project import deployed_project
-from sluice.refresh.backfill import checked_backfill, to_backfill
+from sluice.refresh.backfill import checked_backfill
 from sluice.refresh.engine import Memory
 from sluice.refresh.explain import explain, standings
 from sluice.refresh.plan import plan_refresh

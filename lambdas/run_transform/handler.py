@@ -9,9 +9,8 @@ from typing import Any
 import msgspec
 
 from sluice.bounded import Messages, bounds_errors
-from sluice.ledger import Ledger
+from sluice.ledger import Ledger, to_backfill
 from sluice.project import deployed_project
-from sluice.refresh.backfill import to_backfill
 from sluice.refresh.run import Workshop, run_transform
 from sluice.settings import settings_from_environment
 from sluice.storage import S3Store

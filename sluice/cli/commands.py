@@ -257,7 +257,7 @@ def send(
 @cli.command()
 def check(contracts: Contracts = None) -> None:
     """Check every contract and transform without deploying anything."""
-    from sluice.contracts.load import load_contracts
+    from sluice.load import load_contracts
     from sluice.transforms.compile import compile_project
     from sluice.transforms.discover import transform_folders
 

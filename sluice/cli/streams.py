@@ -16,7 +16,7 @@ from sluice.errors import CommandError, DeliveryError
 from sluice.ingestion.failed_batches import FAILED_BATCHES, retry_batch
 from sluice.ingestion.stage import staging_prefix
 from sluice.ledger import Ledger, ShardCounts
-from sluice.runs import shortened
+from sluice.shortened import shortened
 from sluice.storage import split
 
 #: Kinesis may answer with no records although more follow: so often it is asked again.

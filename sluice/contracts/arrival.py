@@ -13,7 +13,7 @@ from open_data_contract_standard.model import OpenDataContractStandard, Server
 from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.model import FILE_FORMATS, STREAM_FORMATS, Arrival
 from sluice.decoding import converter
-from sluice.runs import shortened
+from sluice.shortened import shortened
 
 _FILE_KEYS = {
     "header": "header",

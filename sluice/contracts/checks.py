@@ -9,7 +9,7 @@ from open_data_contract_standard.model import DataQuality, Relationship, SchemaO
 
 from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.model import Check, Reference
-from sluice.runs import shortened
+from sluice.shortened import shortened
 
 _OPERATORS = (
     "mustBe",

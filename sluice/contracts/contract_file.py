@@ -13,7 +13,7 @@ import yaml
 from sluice.contracts.strict_yaml import load_yaml
 from sluice.contracts.yaml_lines import line_of, written_at
 from sluice.errors import ContractError
-from sluice.runs import shortened
+from sluice.shortened import shortened
 
 #: Bytes of a file: a contract has some tens of thousands.
 LARGEST = 1_000_000

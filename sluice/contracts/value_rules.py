@@ -12,7 +12,7 @@ from sluice.contracts.model import Rules
 from sluice.contracts.patterns import common_pattern
 from sluice.contracts.types import ColumnType
 from sluice.contracts.values.limits import Bound, bound, own_values
-from sluice.runs import shortened
+from sluice.shortened import shortened
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,38}")
 _NUMBER = re.compile(r"[+-]?([0-9]{1,38}(\.[0-9]{0,38})?|\.[0-9]{1,38})([eE][+-]?[0-9]{1,3})?")

@@ -14,8 +14,8 @@ from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
 from sluice.confined import literal, quoted
+from sluice.ledger import Backfill
 from sluice.project import CompiledTransform, Lead
-from sluice.refresh.backfill import Backfill
 from sluice.refresh.course import MOST_CHANGED, undeclared
 from sluice.refresh.inputs import address, lend, rows_of
 from sluice.tables.files import Difference, bounds

@@ -10,9 +10,10 @@ from typing import Any
 
 import duckdb
 
+from sluice.comparisons import COMPARISONS
 from sluice.confined import only_query, quoted, said
 from sluice.project import CompiledCheck
-from sluice.runs import COMPARISONS, EXAMPLES, Failure
+from sluice.refresh.failures import EXAMPLES, Failure
 
 #: Seconds after which a declared query is interrupted, and fails.
 LONGEST_CHECK = 120.0

@@ -1,4 +1,4 @@
-"""Requests to compute a part of a table anew, whatever changed: kept in the ledger until a run has done it."""
+"""Requests to compute a part of a table anew, whatever changed: checked before the ledger takes them."""
 
 from __future__ import annotations
 
@@ -7,35 +7,11 @@ from datetime import date
 import msgspec
 
 from sluice.contracts import Contract
-from sluice.decoding import converter
 from sluice.errors import CommandError
+from sluice.ledger import Backfill
 from sluice.project import Project
 
 _TIMES = ("date", "timestamp")
-
-
-class Backfill(msgspec.Struct, frozen=True):
-    """Which rows of ``table``: those with ``column`` from the day ``first`` to ``last``, both included.
-
-    Without a column it is all of them. ``requested`` is when, and tells one request from the next.
-    """
-
-    table: str
-    column: str = ""
-    first: str = ""
-    last: str = ""
-    requested: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.column} {self.first} to {self.last}" if self.column else "the whole table"
-
-    def condition(self, name: str) -> str:
-        """Return the SQL condition that the rows fulfil; ``name`` is the column as the query calls it."""
-        return f"CAST({name} AS DATE) BETWEEN DATE '{self.first}' AND DATE '{self.last}'"
-
-
-#: Makes a request of the plain values that an event or the ledger holds.
-to_backfill = converter(Backfill)
 
 
 def checked_backfill(project: Project, request: Backfill) -> Backfill:

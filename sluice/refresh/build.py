@@ -17,10 +17,10 @@ from sluice.refresh.affected import Narrowing, TooWide, affected_only, files_tou
 from sluice.refresh.audit import Audited
 from sluice.refresh.course import Course
 from sluice.refresh.inputs import lend, register, rows_of
-from sluice.runs import file_size
 from sluice.storage import Store
 from sluice.tables.commit import adopt_data_files, write_data_files
 from sluice.tables.files import data_files, snapshot_of, total_bytes
+from sluice.tables.upkeep import file_size
 
 #: What a run that follows changes computed anew, all rows of the new files, the table as it will be, and as it is.
 _NEW, _ROWS, _TABLE, _PREVIOUS = "sluice_new", "sluice_rows", "sluice_table", "sluice_previous"

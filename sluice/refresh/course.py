@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pyiceberg.table import Table
 
 from sluice.decoding import json_decoder
+from sluice.ledger import Backfill
 from sluice.project import CompiledTransform
-from sluice.refresh.backfill import Backfill
 from sluice.refresh.inputs import is_native
 from sluice.tables.files import EMPTY, Difference, data_files, difference, snapshot_of
 

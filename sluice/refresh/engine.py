@@ -15,9 +15,9 @@ import msgspec
 from pyiceberg.table import Table
 
 from sluice.decoding import json_decoder
+from sluice.ledger import Backfill
 from sluice.once import once
 from sluice.project import CompiledTransform
-from sluice.refresh.backfill import Backfill
 from sluice.refresh.course import made_from
 from sluice.tables.files import EMPTY
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection
 import msgspec
 from pyiceberg.table import Table
 
+from sluice.ledger import Backfill
 from sluice.project import Project
-from sluice.refresh.backfill import Backfill
 from sluice.refresh.course import choose_course, made_from
 from sluice.refresh.engine import Memory
 from sluice.refresh.plan import State, choose, look

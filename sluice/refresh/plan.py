@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import msgspec
 from pyiceberg.table import Table
 
+from sluice.ledger import Backfill
 from sluice.project import CompiledTransform, Project
-from sluice.refresh.backfill import Backfill
 from sluice.refresh.course import checked_by, made_from
 from sluice.refresh.engine import Choice, Memory, choose_engine, input_rows
 from sluice.tables.files import snapshot_of

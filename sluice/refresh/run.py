@@ -18,15 +18,15 @@ from pyiceberg.table import Table
 
 from sluice.confined import connect
 from sluice.errors import CheckFailed, CommitConflict, TableError, TransformError
+from sluice.ledger import Backfill
 from sluice.project import CompiledTransform, Project
 from sluice.refresh.audit import audit
-from sluice.refresh.backfill import Backfill
 from sluice.refresh.build import Build
+from sluice.refresh.clock import Clock
 from sluice.refresh.conflicts import quarantine_conflicts
 from sluice.refresh.course import CHECKS, FINGERPRINT, INPUTS, Course, choose_course, decode_inputs
 from sluice.refresh.engine import prices
 from sluice.refresh.inputs import protocol
-from sluice.runs import Clock
 from sluice.storage import Store
 from sluice.tables.commit import discard, replace
 from sluice.tables.files import snapshot_of

@@ -13,7 +13,9 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from sluice.runs import COMPARISONS, EXAMPLES, Failure, shortened
+from sluice.comparisons import COMPARISONS
+from sluice.refresh.failures import EXAMPLES, Failure
+from sluice.shortened import shortened
 from sluice.spark.confined import as_written, declared
 from sluice.spark.shipped import Check
 

@@ -6,9 +6,9 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from sluice.errors import CommitConflict
-from sluice.runs import KEEP_SECONDS, WORTH_EXPIRING
 from sluice.spark.branch import conflicts
 from sluice.spark.lake import Lake
+from sluice.tables.upkeep import KEEP_SECONDS, WORTH_EXPIRING
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,8 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from sluice.errors import CheckFailed, CommitConflict, TransformError
-from sluice.runs import Clock, Failure
+from sluice.refresh.clock import Clock
+from sluice.refresh.failures import Failure
 from sluice.spark.audit import Audited, audit
 from sluice.spark.branch import Branch, drop_leftovers
 from sluice.spark.conflicts import quarantine_conflicts

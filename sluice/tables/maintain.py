@@ -11,7 +11,7 @@ from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
-from sluice.runs import KEEP_SECONDS, WORTH_EXPIRING
+from sluice.tables.upkeep import KEEP_SECONDS, WORTH_EXPIRING
 
 #: Time travel reaches not so far back when a table is committed to so often that its metadata grows; a refresh never
 #: reads further back than this.

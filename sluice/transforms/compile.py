@@ -27,7 +27,7 @@ from sluice.contracts import Contract
 from sluice.decoding import json_decoder
 from sluice.errors import SluiceError, TransformError
 from sluice.project import CompiledTransform, Project
-from sluice.runs import shortened
+from sluice.shortened import shortened
 from sluice.transforms import apply, conflicting
 from sluice.transforms.alike import alike
 from sluice.transforms.bound import column_types, empty_tables

@@ -13,9 +13,9 @@ import pytest
 
 from sluice.cli import local
 from sluice.cli.wait import wait
-from sluice.contracts.load import load_contracts
 from sluice.errors import CommandError
 from sluice.ledger import Ledger
+from sluice.load import load_contracts
 from tests.end_to_end.running import CONTRACTS, Deployment, as_csv, sluice, started
 
 pytestmark = pytest.mark.slow

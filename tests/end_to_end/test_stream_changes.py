@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pytest
 
 from sluice.contracts import ColumnType, Contract
-from sluice.contracts.load import load_contracts
+from sluice.load import load_contracts
 from sluice.project import Project
 from sluice.transforms.compile import compile_project
 from tests.end_to_end.running import CONTRACTS, Deployment, real_data

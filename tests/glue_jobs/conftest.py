@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sluice.contracts.load import load_contracts
+from sluice.load import load_contracts
 from sluice.project import Project
 from sluice.transforms.compile import compile_project
 from tests.glue_jobs.transforming import ROOT

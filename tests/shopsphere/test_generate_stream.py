@@ -21,10 +21,10 @@ from shopsphere.generate.stream import Batch, generate_stream
 from shopsphere.generate.stream_files import write_streams
 from shopsphere.generate.stream_manifest import StreamManifest
 from sluice.contracts import Contract
-from sluice.contracts.load import load_contracts
 from sluice.ingestion.changes import Change, decode
 from sluice.ingestion.check import check_block
 from sluice.ingestion.readers.json_records import parse_records
+from sluice.load import load_contracts
 
 START = datetime(2025, 3, 1, 8, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]

@@ -12,8 +12,8 @@ from benchmarks.model.child import Work
 from benchmarks.model.lakes import ModelLake
 from benchmarks.model.peers.sluice_duckdb import LAMBDA_MIB
 from benchmarks.model.sql import TABLES
+from sluice.ledger import Backfill
 from sluice.project import Project
-from sluice.refresh.backfill import Backfill
 from sluice.refresh.plan import plan_refresh
 from sluice.refresh.run import Run, Workshop, run_transform
 from sluice.storage import LocalStore

@@ -14,8 +14,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.contracts.load import load_contracts
 from sluice.errors import ContractError
+from sluice.load import load_contracts
 
 ROOT = Path(__file__).resolve().parents[3]
 TEXTS = [

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sluice.contracts import Burst, Condition, Travel
-from sluice.contracts.load import load_contract
 from sluice.errors import ContractError
+from sluice.load import load_contract
 
 ROOT = Path(__file__).resolve().parents[3]
 FILE = ROOT / "contracts" / "clickstream.yaml"

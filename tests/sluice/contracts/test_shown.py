@@ -10,8 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.contracts.load import load_contracts
 from sluice.errors import ContractError
+from sluice.load import load_contracts
 
 ROOT = Path(__file__).resolve().parents[3]
 ORDERS = (ROOT / "contracts" / "orders.yaml").read_text()

@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given
 
 from sluice.contracts import Contract
-from sluice.contracts.load import load_contract
 from sluice.contracts.strict_yaml import load_yaml
 from sluice.errors import ContractError
+from sluice.load import load_contract
 
 SOUND = (Path(__file__).resolve().parents[3] / "contracts" / "order_lines.yaml").read_text()
 VALUES = st.recursive(

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import example, given, settings
 
 from sluice.contracts import Contract, Rules, parse_type
-from sluice.contracts.load import load_contract
 from sluice.contracts.values.convert import convert
 from sluice.contracts.values.limits import bound
 from sluice.errors import ContractError, DeliveryError, UnreadableFile
@@ -23,6 +22,7 @@ from sluice.ingestion import alone, check, trial
 from sluice.ingestion.changes.read import check_changes
 from sluice.ingestion.check import Checked
 from sluice.ingestion.readers.json_records import parse_records
+from sluice.load import load_contract
 from tests.sluice.ingestion.changes.changing import dms
 from tests.sluice.ingestion.reading import codes, column, contract, read
 

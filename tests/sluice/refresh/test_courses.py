@@ -11,8 +11,9 @@ import pytest
 
 from sluice.contracts import Rules
 from sluice.errors import CheckFailed, CommandError, TransformError
+from sluice.ledger import Backfill
 from sluice.project import Project
-from sluice.refresh.backfill import Backfill, checked_backfill
+from sluice.refresh.backfill import checked_backfill
 from sluice.refresh.engine import Memory, choose_engine, estimates
 from sluice.refresh.explain import explain
 from sluice.refresh.plan import plan_refresh

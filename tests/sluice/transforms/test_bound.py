@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sluice.contracts import Check, Column, Contract, Reference, parse_type
-from sluice.contracts.load import load_contracts
 from sluice.errors import ContractError
+from sluice.load import load_contracts
 from sluice.transforms.bound import unbound_checks
 from sluice.transforms.checks import compile_checks
 from sluice.transforms.queries import declared_query

@@ -12,10 +12,10 @@ import pytest
 
 from shopsphere.generate.stream import generate_stream
 from shopsphere.generate.stream_manifest import StreamManifest
-from sluice.contracts.load import load_contract
 from sluice.ingestion.ingest_stream import ingest_records
 from sluice.ingestion.rules.events import OperationalEvent
 from sluice.ingestion.rules.watch import Memory, Watch
+from sluice.load import load_contract
 from sluice.project import Project
 from sluice.settings import Settings
 

@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from sluice.contracts import Contract
-from sluice.contracts.load import load_contract, load_contracts
 from sluice.errors import ContractError
+from sluice.load import load_contract, load_contracts
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 SOUND = (ROOT / "contracts" / "order_lines.yaml").read_text()
 
 

@@ -1,10 +1,9 @@
-"""Reads contract files; a broken one is refused with file, line, field and what is allowed."""
+"""Reads one contract file; a broken one is refused with file, line, field and what is allowed."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, NoReturn, cast
 
 import msgspec
@@ -25,12 +24,9 @@ from sluice.contracts.partitions import read_partitioning
 from sluice.contracts.rules import Refuse, read_rules
 from sluice.contracts.spellings import SPELLINGS, TWO_DIGIT_YEARS, read_spelling, read_two_digit_years
 from sluice.contracts.types import ColumnType, parse_type
-from sluice.contracts.value_rules import PLACES, read_value_rules
+from sluice.contracts.value_rules import read_value_rules
 from sluice.contracts.values.patterns import has_time, pattern_of
 from sluice.contracts.values.texts import EPOCH_FORMATS
-from sluice.errors import ContractError
-from sluice.ingestion.trial import cannot_run
-from sluice.transforms.bound import unbound_checks
 
 DATABASES = ("bronze", "silver", "gold")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -56,40 +52,7 @@ _LOGICAL_DEFAULTS = {
 }
 
 
-def load_contract(path: Path) -> Contract:
-    """Return the contract in ``path``; ``ContractError`` names file, line, field and what is allowed."""
-    return _Reader(path).contract()
-
-
-def load_contracts(folders: Iterable[Path]) -> tuple[Contract, ...]:
-    """Return all contracts below ``folders``, ordered by table name.
-
-    Refused with its place: a table declared twice, and a check that does not bind on the contracted tables.
-    """
-    found: dict[str, Contract] = {}
-    readers: dict[str, _Reader] = {}
-    for folder in folders:
-        if not folder.is_dir():
-            raise ContractError(f"There is no contracts folder {folder}.", next_step="Check the --contracts path.")
-        for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
-            # The same text wherever the project lies: it goes into what is deployed.
-            reader = _Reader(path)
-            contract = msgspec.structs.replace(
-                reader.contract(), file=f"{folder.name}/{path.relative_to(folder).as_posix()}"
-            )
-            if other := found.get(contract.table):
-                raise ContractError(
-                    f"{path}: {contract.table} is already declared in {other.file}.",
-                    next_step="Rename one of the two, or delete it.",
-                )
-            found[contract.table], readers[contract.table] = contract, reader
-    for unbound in unbound_checks(found.values()):
-        reader = readers[unbound.table]
-        reader.refuse((*reader.check_places[unbound.place], unbound.field), unbound.why)
-    return tuple(found[table] for table in sorted(found))
-
-
-class _Reader(ContractFile):
+class ContractReader(ContractFile):
     """Reads one file."""
 
     #: Where each of the contract's checks stands, in their order.
@@ -149,7 +112,7 @@ class _Reader(ContractFile):
             self.refuse(
                 at, "quality and relationships are checks of a derived table; of what arrives each record is checked"
             )
-        contract = Contract(
+        return Contract(
             name=name,
             database=database,
             columns=columns,
@@ -166,16 +129,6 @@ class _Reader(ContractFile):
             retention_days=self._retention(sla),
             file=str(self.path),
         )
-        self._refuse_idle_rules(contract, at)
-        return contract
-
-    def _refuse_idle_rules(self, contract: Contract, at: Place) -> None:
-        """Refuse rules that cannot run: they would reject every file, whatever is in it."""
-        if (failing := cannot_run(contract)) is None:
-            return
-        column, rule, error = failing
-        here = (*at, "properties", contract.columns.index(contract.column(column.name)), *PLACES.get(rule, ()))
-        self.refuse(here, f"it cannot be checked of a {column.type}: {type(error).__name__}: {error}")
 
     def _service_levels(self, odcs: OpenDataContractStandard) -> dict[str | None, ServiceLevelAgreementProperty]:
         found: dict[str | None, ServiceLevelAgreementProperty] = {}

@@ -1,0 +1,62 @@
+"""Loads a project's contracts: each file is read, its rules are run on samples, its checks are bound on empty tables.
+
+What is refused is refused with file, line, field and what is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from sluice.contracts import Contract
+from sluice.contracts.reader import ContractReader
+from sluice.contracts.value_rules import PLACES
+from sluice.errors import ContractError
+from sluice.ingestion.trial import cannot_run
+from sluice.transforms.bound import unbound_checks
+
+
+def load_contract(path: Path) -> Contract:
+    """Return the contract in ``path``; ``ContractError`` names file, line, field and what is allowed."""
+    return _tried(ContractReader(path))
+
+
+def load_contracts(folders: Iterable[Path]) -> tuple[Contract, ...]:
+    """Return all contracts below ``folders``, ordered by table name.
+
+    Refused with its place: a table declared twice, and a check that does not bind on the contracted tables.
+    """
+    found: dict[str, Contract] = {}
+    readers: dict[str, ContractReader] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise ContractError(f"There is no contracts folder {folder}.", next_step="Check the --contracts path.")
+        for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
+            reader = ContractReader(path)
+            # The same text wherever the project lies: it goes into what is deployed.
+            contract = msgspec.structs.replace(
+                _tried(reader), file=f"{folder.name}/{path.relative_to(folder).as_posix()}"
+            )
+            if other := found.get(contract.table):
+                raise ContractError(
+                    f"{path}: {contract.table} is already declared in {other.file}.",
+                    next_step="Rename one of the two, or delete it.",
+                )
+            found[contract.table], readers[contract.table] = contract, reader
+    for unbound in unbound_checks(found.values()):
+        reader = readers[unbound.table]
+        reader.refuse((*reader.check_places[unbound.place], unbound.field), unbound.why)
+    return tuple(found[table] for table in sorted(found))
+
+
+def _tried(reader: ContractReader) -> Contract:
+    """Return the contract; rules that cannot run are refused, since they would reject every file."""
+    contract = reader.contract()
+    if (failing := cannot_run(contract)) is not None:
+        column, rule, error = failing
+        index = contract.columns.index(contract.column(column.name))
+        at = ("schema", 0, "properties", index, *PLACES.get(rule, ()))
+        reader.refuse(at, f"it cannot be checked of a {column.type}: {type(error).__name__}: {error}")
+    return contract
