@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import werkzeug.exceptions
 
-from localaws import api_models, folders
+from localaws import api_models, concurrency, folders
 from localaws.cloudformation import api
 from localaws.cloudformation.assembly import bootstrap, publish, read_assembly
 from localaws.cloudformation.engine import Engine
@@ -141,26 +141,11 @@ class LocalAws:
         return self._guarded(werkzeug_app.DomainDispatcherApplication(create))
 
     def _install_services(self) -> None:
-        from localaws import athena
-        from localaws.events import bus
-        from localaws.functions import mappings, runtime
-        from localaws.glue import catalog
-        from localaws.iam import enforcement
-        from localaws.s3 import policies, versions
-        from localaws.stepfunctions import machines
+        from localaws import athena, dynamodb, events, functions, glue, iam, kinesis, s3, sns, sqs, stepfunctions
 
-        for part in (
-            enforcement,
-            policies,
-            versions,
-            runtime,
-            bus,
-            mappings,
-            machines,
-            catalog,
-            athena,
-        ):
-            part.install(self.context)
+        for service in (iam, s3, sqs, sns, kinesis, dynamodb, functions, events, stepfunctions, glue, athena):
+            service.install(self.context)
+        concurrency.install(self.context)  # last: it wraps what was put in place before, too
 
     def _guarded(self, app: App) -> App:
         """Who may ask, who has signed, whom a test wants to see or kill, and what their role may do: in this order."""

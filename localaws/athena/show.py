@@ -9,7 +9,7 @@ from localaws.athena.catalog import Catalog
 from localaws.athena.errors import not_supported
 from localaws.athena.results import Results, of_lines
 from localaws.athena.statements import NAME
-from localaws.iam.wildcards import matches
+from localaws.wildcards import matches
 
 
 def show(sql: str, database: str, catalog: Catalog) -> Results:

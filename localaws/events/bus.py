@@ -27,11 +27,9 @@ from moto.s3.models import S3Backend
 
 from localaws import metrics
 from localaws.context import Context
-from localaws.dynamodb import keys
 from localaws.events import patterns, schedule_deliveries, targets, timetables
 from localaws.events.inputs import InputError, target_input
 from localaws.events.schedule_expressions import ExpressionError
-from localaws.glue import concurrency
 from localaws.moto_patches import replace
 from localaws.timers import Timers
 
@@ -195,6 +193,7 @@ def install(ctx: Context) -> None:
     """Deliver the events and schedules of this process's moto in ``ctx``; the newest context wins."""
     global _bus  # noqa: PLW0603  moto's classes are process-wide
     _bus = EventBus(ctx)
+    targets.register("events", "events:PutEvents", _to_bus)
     replace(models.EventPatternParser, "parse", _parse_pattern)
     replace(models.EventPattern, "matches_event", _matches_event)
     replace(responses.EventsHandler, "test_event_pattern", _test_event_pattern)
@@ -207,8 +206,13 @@ def install(ctx: Context) -> None:
     replace(notifications, "_invoke_awslambda", _invoke_asynchronously)
     replace(S3Backend, "delete_object", _delete_object)
     timetables.install(ctx, _bus)
-    keys.install()
-    concurrency.install(ctx)  # last: it wraps what was put in place above, too
+
+
+def _to_bus(account: str, region: str, arn: str, payload: str, options: Mapping[str, Any]) -> None:
+    event = json.loads(payload)
+    if not ("source" in event and "detail-type" in event and "detail" in event):
+        event = {"source": options["source"], "detail-type": options["detail_type"], "detail": event}
+    publish(account, region, arn.split("event-bus/")[1], event)
 
 
 def publish(account: str, region: str, bus: str, event: dict[str, Any]) -> None:

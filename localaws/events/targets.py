@@ -1,24 +1,39 @@
 """Where events can go: one function that puts a payload into a queue, topic, function, workflow, stream or event bus.
 
-Deliveries call moto's backends in this process rather than over HTTP, but through the same methods that the API
-calls end in, so that FIFO deduplication, filter policies and the rest hold.
+Each service registers how something is put into what it keeps, and IAM how permission is asked. Deliveries call moto's
+backends in this process rather than over HTTP, but through the same methods that the API calls end in, so that FIFO
+deduplication, filter policies and the rest hold.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError, ServiceException
 
 from localaws.context import Context
-from localaws.iam import enforcement
 
 #: Message attributes by name: (data type, value).
 Attributes = Mapping[str, tuple[str, str]]
+
+#: Puts a payload into a target: account, region, ARN, payload, and what else the delivery says.
+Send = Callable[[str, str, str, str, Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One kind of target: the action that its sender's role needs, and what puts a payload into it."""
+
+    action: str
+    send: Send
+
+
+_targets: dict[str, Target] = {}
+#: Whether a role may do an action on a resource; nothing is sent for a role before IAM has said how to ask.
+_is_allowed: Callable[[Context, str, str, str], bool] = lambda *_: False  # noqa: E731
 
 
 class DeliveryError(Exception):
@@ -29,6 +44,17 @@ class DeliveryError(Exception):
         self.code = code
         self.message = message
         self.permanent = permanent
+
+
+def register(kind: str, action: str, send: Send) -> None:
+    """Let what is of this ``kind`` (see `kind_of`) be sent to; safe to repeat."""
+    _targets[kind] = Target(action, send)
+
+
+def ask_permission_of(is_allowed: Callable[[Context, str, str, str], bool]) -> None:
+    """Have ``is_allowed(ctx, role_arn, action, arn)`` decide what roles may send to."""
+    global _is_allowed  # noqa: PLW0603  as moto's classes are, process-wide
+    _is_allowed = is_allowed
 
 
 def kind_of(arn: str) -> str | None:
@@ -63,7 +89,10 @@ def send(
     kind = kind_of(arn)
     if kind is None:
         raise DeliveryError("INVALID_TARGET", f"localaws delivers nothing to {arn}", permanent=True)
-    _check_permission(ctx, kind, role_arn, arn)
+    target = _targets[kind]
+    # Without a role, queues, topics and functions grant access by their own policies, which are not simulated.
+    if role_arn and not _is_allowed(ctx, role_arn, target.action, arn):
+        raise DeliveryError("NO_PERMISSIONS", f"{role_arn} may not {target.action} on {arn}", permanent=True)
     account, region = arn.split(":")[4], arn.split(":")[3]
     options = {
         "attributes": attributes or {},
@@ -73,84 +102,7 @@ def send(
         "source": source,
     }
     try:
-        _SENDERS[kind](account, region, arn, payload, options)
+        target.send(account, region, arn, payload, options)
     except (ServiceException, JsonRESTError) as error:
         code = error.error_type if isinstance(error, JsonRESTError) else error.code
         raise DeliveryError(str(code), str(error.message), permanent=True) from error
-
-
-_ACTIONS = {
-    "events": "events:PutEvents",
-    "kinesis": "kinesis:PutRecord",
-    "lambda": "lambda:InvokeFunction",
-    "sns": "sns:Publish",
-    "sqs": "sqs:SendMessage",
-    "states": "states:StartExecution",
-}
-
-
-def _check_permission(ctx: Context, kind: str, role_arn: str | None, arn: str) -> None:
-    # Without a role, queues, topics and functions grant access by their own policies, which are not simulated.
-    if role_arn and not enforcement.is_allowed(ctx, role_arn, _ACTIONS[kind], arn):
-        raise DeliveryError("NO_PERMISSIONS", f"{role_arn} may not {_ACTIONS[kind]} on {arn}", permanent=True)
-
-
-def _to_queue(account: str, region: str, arn: str, payload: str, options: Mapping[str, Any]) -> None:
-    from moto.sqs.models import sqs_backends
-
-    attributes = {
-        name: {"DataType": kind, "StringValue": value} for name, (kind, value) in options["attributes"].items()
-    }
-    backend = sqs_backends[account][region]
-    backend.send_message(arn.split(":")[5], payload, message_attributes=attributes, group_id=options["group_id"])
-
-
-def _to_topic(account: str, region: str, arn: str, payload: str, options: Mapping[str, Any]) -> None:
-    from moto.sns.models import sns_backends
-
-    attributes = {name: {"Type": kind, "Value": value} for name, (kind, value) in options["attributes"].items()}
-    sns_backends[account][region].publish(payload, arn=arn, message_attributes=attributes, group_id=options["group_id"])
-
-
-def _to_function(account: str, region: str, arn: str, payload: str, options: Mapping[str, Any]) -> None:
-    del options
-    from moto.awslambda.utils import get_backend
-
-    from localaws.functions.runtime import runtime
-
-    runtime().asynchronous.submit(get_backend(account, region).get_function(arn), payload.encode())
-
-
-def _to_workflow(account: str, region: str, arn: str, payload: str, options: Mapping[str, Any]) -> None:
-    del options
-    from moto.stepfunctions.responses import get_backend
-
-    get_backend(account, region).start_execution(arn, str(uuid.uuid4()), payload)
-
-
-def _to_stream(account: str, region: str, arn: str, payload: str, options: Mapping[str, Any]) -> None:
-    from moto.kinesis.models import kinesis_backends
-
-    data = base64.b64encode(payload.encode()).decode()
-    kinesis_backends[account][region].put_record(
-        stream_arn=arn, stream_name="", partition_key=options["partition_key"], explicit_hash_key="", data=data
-    )
-
-
-def _to_bus(account: str, region: str, arn: str, payload: str, options: Mapping[str, Any]) -> None:
-    from localaws.events import bus
-
-    event = json.loads(payload)
-    if not ("source" in event and "detail-type" in event and "detail" in event):
-        event = {"source": options["source"], "detail-type": options["detail_type"], "detail": event}
-    bus.publish(account, region, arn.split("event-bus/")[1], event)
-
-
-_SENDERS: dict[str, Callable[[str, str, str, str, Mapping[str, Any]], None]] = {
-    "sqs": _to_queue,
-    "sns": _to_topic,
-    "lambda": _to_function,
-    "states": _to_workflow,
-    "kinesis": _to_stream,
-    "events": _to_bus,
-}

@@ -18,6 +18,7 @@ from localaws.context import Context
 from localaws.events import targets
 from localaws.functions import bundles
 from localaws.functions.sandbox import Outcome
+from localaws.functions.throttled import TooManyRequests
 from localaws.timers import Timers
 
 log = logging.getLogger("localaws.lambda")
@@ -87,8 +88,6 @@ class AsyncInvocations:
 
     def _invoke_unthrottled(self, function: Any, payload: bytes, request_id: str, expires: float) -> Outcome | None:
         """The outcome, waiting while the function is throttled; None when the event became too old."""
-        from localaws.functions.runtime import TooManyRequests
-
         delay = 0.02
         while time.monotonic() < expires and not self._ctx.stopping.is_set():
             try:

@@ -22,9 +22,10 @@ from moto.awslambda.exceptions import UnknownFunctionException
 from localaws.context import Context
 from localaws.functions import failure_destinations
 from localaws.functions.bundles import BundleError
-from localaws.functions.runtime import TooManyRequests, runtime
+from localaws.functions.runtime import runtime
 from localaws.functions.sandbox import Outcome
 from localaws.functions.sqs_poller import MalformedAnswer, reported_failures
+from localaws.functions.throttled import TooManyRequests
 
 log = logging.getLogger("localaws.event_sources")
 

@@ -21,9 +21,7 @@ from localaws.context import Context
 from localaws.functions import filters, kinesis_mappings
 from localaws.functions.sqs_poller import SqsPoller
 from localaws.iam import enforcement
-from localaws.kinesis import reads
 from localaws.moto_patches import replace
-from localaws.sqs import queues
 
 _moto_create = LambdaBackend.create_event_source_mapping
 _moto_update = LambdaBackend.update_event_source_mapping
@@ -56,8 +54,6 @@ def install(ctx: Context) -> None:
     global _current  # noqa: PLW0603  moto's classes are process-wide
     _current = ctx
     _wakers.clear()
-    queues.install(ctx)
-    reads.install(ctx)
     replace(LambdaBackend, "create_event_source_mapping", _create)
     replace(LambdaBackend, "update_event_source_mapping", _update)
     replace(LambdaBackend, "delete_event_source_mapping", _delete)
@@ -65,7 +61,7 @@ def install(ctx: Context) -> None:
 
 def _context() -> Context:
     if _current is None:
-        raise RuntimeError("localaws.event_sources.install(ctx) was not called")
+        raise RuntimeError("localaws.functions.install(ctx) was not called")
     return _current
 
 

@@ -26,9 +26,11 @@ from moto.logs.models import logs_backends
 
 from localaws import metrics
 from localaws.context import Context
+from localaws.events import targets
 from localaws.functions import bundles
 from localaws.functions.asynchronous import AsyncInvocations
 from localaws.functions.sandbox import Launch, MemoryWatch, Outcome, Sandbox
+from localaws.functions.throttled import TooManyRequests
 from localaws.gateway import callers, faults
 from localaws.iam import trust
 from localaws.moto_patches import replace
@@ -39,15 +41,6 @@ log = logging.getLogger("localaws.lambda")
 MACHINE_CONCURRENCY = max(8, 4 * (os.cpu_count() or 1))
 _IDLE_SECONDS = 60.0
 _TAIL_BYTES = 4096
-
-
-class TooManyRequests(LambdaClientError):
-    """The function's reserved concurrency is in use."""
-
-    code = 429
-
-    def __init__(self) -> None:
-        super().__init__("TooManyRequestsException", "Rate Exceeded.")
 
 
 class FunctionPool:
@@ -300,16 +293,22 @@ def install(ctx: Context) -> None:
     """Let the functions of this process's moto run in ``ctx``; the newest context wins."""
     global _current  # noqa: PLW0603  moto's classes are process-wide, and so is who runs their functions
     _current = LambdaRuntime(ctx)
+    targets.register("lambda", "lambda:InvokeFunction", _send_event)
     replace(LambdaFunction, "__init__", _init)
     replace(LambdaFunction, "update_configuration", _update_configuration)
     replace(LambdaFunction, "get_configuration", _get_configuration)
     replace(LambdaFunction, "invoke", _invoke)
 
 
+def _send_event(account: str, region: str, arn: str, payload: str, options: Mapping[str, Any]) -> None:
+    del options
+    runtime().asynchronous.submit(get_backend(account, region).get_function(arn), payload.encode())
+
+
 def runtime() -> LambdaRuntime:
     """What runs the functions of this process's moto."""
     if _current is None:
-        raise RuntimeError("localaws.lambda_runtime.install(ctx) was not called")
+        raise RuntimeError("localaws.functions.install(ctx) was not called")
     return _current
 
 

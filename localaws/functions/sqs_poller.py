@@ -18,7 +18,8 @@ from typing import Any
 from localaws.context import Context
 from localaws.functions.bundles import BundleError
 from localaws.functions.filters import matches, patterns_of
-from localaws.functions.runtime import TooManyRequests, runtime
+from localaws.functions.runtime import runtime
+from localaws.functions.throttled import TooManyRequests
 from localaws.sqs import queues
 
 log = logging.getLogger("localaws.event_sources")

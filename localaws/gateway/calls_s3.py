@@ -12,9 +12,8 @@ from xml.parsers.expat import ExpatError
 
 import xmltodict  # type: ignore[import-untyped]  # it has no types of its own
 
-from localaws.gateway import body, operations
+from localaws.gateway import body, operations, s3_copies
 from localaws.gateway.refusals import Refused
-from localaws.s3 import copies as s3_copies
 
 #: Headers that policies speak about, or that make another operation of the request; as parameters, by this name.
 _HEADERS = (
@@ -38,7 +37,7 @@ _BESIDE = {
     "x-amz-date", "x-amz-expires", "x-amz-security-token", "x-amz-signature", "x-amz-signedheaders", "content-md5",
     "content-type",
 }  # fmt: skip
-#: The parameter that says, as a `localaws.s3.copies.CopySource`, what is copied.
+#: The parameter that says, as a `localaws.gateway.s3_copies.CopySource`, what is copied.
 COPIED = "copied"
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from moto.s3.models import s3_backends
 
+from localaws import wildcards
 from localaws.context import Context
 from localaws.gateway import hosts
-from localaws.iam import wildcards
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The Glue Data Catalog with AWS's optimistic locking, added to moto; jobs are in ``glue_jobs``."""
+"""The Glue Data Catalog with AWS's optimistic locking, added to moto; jobs are in ``jobs``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from moto.glue.models import GlueBackend
 from moto.glue.responses import GlueResponse
 
 from localaws.context import Context
-from localaws.glue import jobs
 
 #: One lock for every catalog write: moto checks and then writes, and the server runs a thread per request.
 _WRITES = threading.RLock()
@@ -30,8 +29,7 @@ class ConcurrentModificationException(JsonRESTError):
 
 
 def install(ctx: Context) -> None:
-    """Give moto's Glue compare-and-set table updates, atomic creates, lower-case names and jobs that run."""
-    jobs.install(ctx)
+    """Give moto's Glue compare-and-set table updates, atomic creates and lower-case names."""
     if getattr(GlueBackend, _PATCHED, False):
         return
     backend: Any = GlueBackend

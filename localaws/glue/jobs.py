@@ -130,7 +130,7 @@ def install(ctx: Context) -> None:
 
 def _runs() -> JobRuns:
     if not _open:
-        raise RuntimeError("localaws.glue_jobs.install(ctx) was not called")
+        raise RuntimeError("localaws.glue.install(ctx) was not called")
     return _open[-1]
 
 

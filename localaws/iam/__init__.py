@@ -1,1 +1,16 @@
 """IAM: who may do what, asked on every call."""
+
+from __future__ import annotations
+
+from localaws.context import Context
+
+__all__ = ["install"]
+
+
+def install(ctx: Context) -> None:
+    """Enforce identity policies on every call, and on what services send as a role."""
+    from localaws.events import targets
+    from localaws.iam import enforcement
+
+    enforcement.install(ctx)
+    targets.ask_permission_of(enforcement.is_allowed)

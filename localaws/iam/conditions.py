@@ -12,7 +12,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 
-from localaws.iam import wildcards
+from localaws import wildcards
 
 
 class Unknown(enum.Enum):

@@ -220,7 +220,7 @@ def _iam(arn: Arns, action: str, given: Mapping[str, Any]) -> _Found:
 def _kinesis(arn: Arns, action: str, given: Mapping[str, Any]) -> _Found:
     names = _every(given, "StreamARN", "StreamName", "ResourceARN")
     if token := _first(given, "ShardIterator", "NextToken"):
-        from localaws.kinesis.reads import stream_of_token
+        from localaws.kinesis.tokens import stream_of_token
 
         names.append(stream_of_token(token) or "*")
     return [arn("kinesis", _prefixed("stream/", name)) for name in names]

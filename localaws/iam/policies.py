@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from localaws.iam import wildcards
+from localaws import wildcards
 from localaws.iam.conditions import Conditions, filled_in, holds
 
 Matcher = Callable[[str], bool]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import datetime
-import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +16,7 @@ from moto.kinesis.responses import KinesisResponse
 from localaws.context import Context
 from localaws.gateway import faults
 from localaws.kinesis import streams
+from localaws.kinesis.tokens import make_token, read_token
 from localaws.moto_patches import replace
 
 _MOST_RECORDS = 10_000
@@ -32,14 +30,6 @@ def install(ctx: Context) -> None:
     replace(KinesisBackend, "get_shard_iterator", _get_shard_iterator)
     replace(KinesisResponse, "get_records", _get_records)
     replace(KinesisResponse, "list_shards", _list_shards)
-
-
-def stream_of_token(token: str) -> str | None:
-    """Return the name of the stream that a shard iterator or a page of shards belongs to; None if it is neither."""
-    try:
-        return str(_read_token(token)[0])
-    except InvalidArgumentError:
-        return None
 
 
 def start_of(stream: Any, shard: Any, position: str, moment: Any = None) -> int:
@@ -61,20 +51,6 @@ def seconds(moment: Any) -> float:
     if isinstance(moment, str) and not moment.replace(".", "", 1).isdigit():
         moment = datetime.datetime.fromisoformat(moment)
     return moment.timestamp() if isinstance(moment, datetime.datetime) else float(moment)
-
-
-def _token(*parts: Any) -> str:
-    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
-
-
-def _read_token(token: str) -> list[Any]:
-    try:
-        found = json.loads(base64.urlsafe_b64decode(token.encode()))
-    except (ValueError, binascii.Error) as error:
-        raise InvalidArgumentError("Invalid ShardIterator.") from error
-    if not isinstance(found, list) or len(found) != 3:
-        raise InvalidArgumentError("Invalid ShardIterator.")
-    return found
 
 
 def _get_shard_iterator(  # noqa: PLR0917  moto's signature
@@ -103,11 +79,11 @@ def _get_shard_iterator(  # noqa: PLR0917  moto's signature
         after = int(number) - (shard_iterator_type == "AT_SEQUENCE_NUMBER")
     else:
         after = start_of(stream, shard, shard_iterator_type, at_timestamp)
-    return _token(stream.stream_name, shard_id, str(after))
+    return make_token(stream.stream_name, shard_id, str(after))
 
 
 def _get_records(self: Any) -> ActionResult:
-    name, shard_id, number = _read_token(self._get_param("ShardIterator"))
+    name, shard_id, number = read_token(self._get_param("ShardIterator"))
     limit = self._get_param("Limit") or _MOST_RECORDS
     if not 1 <= limit <= _MOST_RECORDS:
         raise JsonRESTError(
@@ -131,7 +107,7 @@ def _get_records(self: Any) -> ActionResult:
             children = [other for other in stream.shards.values() if shard_id in other.parents]
             answer["ChildShards"] = [_child(child) for child in children]
         else:
-            answer["NextShardIterator"] = _token(name, shard_id, str(last))
+            answer["NextShardIterator"] = make_token(name, shard_id, str(last))
     return ActionResult(answer)
 
 
@@ -157,7 +133,7 @@ def _list_shards(self: Any) -> ActionResult:
     wanted = self._get_param("ShardFilter") or {}
     most = self._get_param("MaxResults") or _MOST_SHARDS
     if token:
-        name, after, wanted = _read_token(token)
+        name, after, wanted = read_token(token)
         stream = self.kinesis_backend.describe_stream(stream_arn=None, stream_name=name)
     else:
         after = self._get_param("ExclusiveStartShardId") or ""
@@ -168,7 +144,7 @@ def _list_shards(self: Any) -> ActionResult:
         found = [shard for shard in stream.shards.values() if shard.shard_id > after and _passes(stream, shard, wanted)]
         answer: dict[str, Any] = {"Shards": [shard.to_json() for shard in found[:most]]}
     if len(found) > most:
-        answer["NextToken"] = _token(stream.stream_name, found[most - 1].shard_id, wanted)
+        answer["NextToken"] = make_token(stream.stream_name, found[most - 1].shard_id, wanted)
     return ActionResult(answer)
 
 

@@ -6,10 +6,12 @@ writing to closed shards, and look at every record kept on each read.
 
 from __future__ import annotations
 
+import base64
 import bisect
 import itertools
 import threading
 import time
+from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -19,6 +21,7 @@ from moto.kinesis.exceptions import InvalidArgumentError, RecordSizeExceedsLimit
 from moto.utilities.utils import md5_hash
 
 from localaws.context import Context
+from localaws.events import targets
 from localaws.gateway import faults
 from localaws.moto_patches import replace
 
@@ -38,11 +41,19 @@ _moto_delete_stream = models.KinesisBackend.delete_stream
 def install(ctx: Context) -> None:
     """Replace how this process's moto keeps streams; ``ctx`` is not needed yet."""
     del ctx
+    targets.register("kinesis", "kinesis:PutRecord", _send_event)
     replace(models, "Shard", Shard)
     replace(models, "Stream", Stream)
     replace(models.KinesisBackend, "put_record", _put_record)
     replace(models.KinesisBackend, "put_records", _put_records)
     replace(models.KinesisBackend, "delete_stream", _delete_stream)
+
+
+def _send_event(account: str, region: str, arn: str, payload: str, options: Mapping[str, Any]) -> None:
+    data = base64.b64encode(payload.encode()).decode()
+    models.kinesis_backends[account][region].put_record(
+        stream_arn=arn, stream_name="", partition_key=options["partition_key"], explicit_hash_key="", data=data
+    )
 
 
 class Throttled(JsonRESTError):

@@ -12,6 +12,7 @@ import itertools
 import threading
 import time
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from moto.sqs.exceptions import InvalidParameterValue, MissingParameter, ReceiptHandleIsInvalid
@@ -22,9 +23,11 @@ from moto.sqs.models import (
     Queue,
     SQSBackend,
     _filter_message_attributes,
+    sqs_backends,
 )
 
 from localaws.context import Context
+from localaws.events import targets
 from localaws.moto_patches import replace
 
 _moto_init = Queue.__init__
@@ -35,6 +38,7 @@ def install(ctx: Context) -> None:
     """Replace how this process's moto queues keep their messages; ``ctx`` ends every waiting receiver."""
     global _stopping  # noqa: PLW0603  moto's classes are process-wide
     _stopping = ctx.stopping
+    targets.register("sqs", "sqs:SendMessage", _send_event)
     replace(Queue, "__init__", _init)
     replace(Queue, "add_message", _add_message)
     replace(Queue, "delete_message", _delete_message)
@@ -43,6 +47,14 @@ def install(ctx: Context) -> None:
     replace(SQSBackend, "_validate_message", _validate_message)
     replace(SQSBackend, "receive_message", _receive_message)
     replace(SQSBackend, "change_message_visibility", _change_message_visibility)
+
+
+def _send_event(account: str, region: str, arn: str, payload: str, options: Mapping[str, Any]) -> None:
+    attributes = {
+        name: {"DataType": kind, "StringValue": value} for name, (kind, value) in options["attributes"].items()
+    }
+    backend = sqs_backends[account][region]
+    backend.send_message(arn.split(":")[5], payload, message_attributes=attributes, group_id=options["group_id"])
 
 
 _stopping = threading.Event()

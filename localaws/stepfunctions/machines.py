@@ -11,10 +11,9 @@ import json
 import sys
 import threading
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from moto.core.config import default_user_config
 from moto.core.exceptions import AWSError
 from moto.stepfunctions.parser import api, quotas
@@ -23,27 +22,15 @@ from moto.stepfunctions.parser.api import ExecutionStatus, InvalidDefinition, In
 from moto.stepfunctions.parser.asl.parse import preprocessor
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils import boto_client
-from moto.stepfunctions.responses import StepFunctionResponse
+from moto.stepfunctions.responses import StepFunctionResponse, get_backend
 
-from localaws.context import ADMIN_ACCESS_KEY, Context
-from localaws.gateway import callers
-from localaws.iam import trust
+from localaws.context import Context
+from localaws.events import targets
 from localaws.moto_patches import replace
-from localaws.stepfunctions import executions, jsonata, tasks
+from localaws.stepfunctions import clients, executions, jsonata, tasks
 from localaws.stepfunctions.definition import problems
 
-_CLIENT_CONFIG = Config(
-    parameter_validation=False,
-    inject_host_prefix=False,
-    retries={"total_max_attempts": 1},
-    read_timeout=960,
-    max_pool_connections=50,
-    s3={"addressing_style": "path"},
-)
-
 _current: Context | None = None
-_clients: dict[tuple[str | None, ...], Any] = {}
-_clients_lock = threading.Lock()
 _moto_describe = StepFunctionResponse.describe_execution
 _moto_validate = parser_models.StepFunctionsParserBackend._validate_definition
 _moto_start = parser_models.StepFunctionsParserBackend.start_execution
@@ -57,8 +44,8 @@ def install(ctx: Context) -> None:
     """Execute the state machines of this process's moto in ``ctx``; the newest context wins."""
     global _current  # noqa: PLW0603  moto's classes are process-wide
     _current = ctx
-    with _clients_lock:
-        _clients.clear()
+    clients.install(ctx)
+    targets.register("states", "states:StartExecution", _send_event)
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     replace(Preprocessor, "__init__", _own_query_languages)
     replace(Preprocessor, "_inner_string_of", staticmethod(_unquoted))
@@ -73,40 +60,14 @@ def install(ctx: Context) -> None:
     executions.install()
     tasks.install()
     jsonata.install()
-    _replace_everywhere("boto_client_for", _moto_client_for, client_for)
+    _replace_everywhere("boto_client_for", _moto_client_for, clients.client_for)
     _replace_everywhere("is_within_size_quota", _moto_is_within_size_quota, _is_within_size_quota)
     ctx.on_close(_abort_executions)
 
 
-def client_for(region: str, service: str, state_credentials: Any = None) -> Any:
-    """Return a boto3 client that calls ``service`` as the state machine's role; kept for the next task."""
-    ctx = _current
-    if ctx is None:
-        raise RuntimeError("localaws.stepfunctions.install(ctx) was not called")
-    role = getattr(state_credentials, "role_arn", None)
-    # Of a role that was deleted and made again, what the old one's clients hold is worth nothing.
-    key = (region, service, role, getattr(callers.role_of(ctx, role), "id", None) if role else None)
-    with _clients_lock:
-        if key not in _clients:
-            _clients[key] = boto3.client(
-                service,
-                region_name=region,
-                endpoint_url=ctx.endpoint,
-                config=_CLIENT_CONFIG,
-                **_credentials(ctx, role),
-            )
-        return _clients[key]
-
-
-def _credentials(ctx: Context, role: str | None) -> dict[str, str]:
-    if role is None:
-        return {"aws_access_key_id": ADMIN_ACCESS_KEY, "aws_secret_access_key": ctx.secret}
-    assumed = trust.assume_as_service(ctx, role, "states.amazonaws.com", "states")
-    return {
-        "aws_access_key_id": assumed.access_key_id,
-        "aws_secret_access_key": assumed.secret_access_key,
-        "aws_session_token": assumed.session_token,
-    }
+def _send_event(account: str, region: str, arn: str, payload: str, options: Mapping[str, Any]) -> None:
+    del options
+    get_backend(account, region).start_execution(arn, str(uuid.uuid4()), payload)
 
 
 def _replace_everywhere(name: str, old: Any, new: Any) -> None:

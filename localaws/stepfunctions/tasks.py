@@ -29,6 +29,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.resou
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import StateTaskService
 
 from localaws.moto_patches import replace
+from localaws.stepfunctions.clients import client_for
 
 #: How often a ``.sync`` task looks whether its work is done.
 _POLL_SECONDS = 0.05
@@ -147,7 +148,7 @@ class AthenaTask(state_task_service_callback.StateTaskServiceCallback):
     def _eval_service_task(
         self, env: Any, resource_runtime_part: Any, normalised_parameters: dict[str, Any], state_credentials: Any
     ) -> None:
-        client = _client(resource_runtime_part.region, state_credentials)
+        client = client_for(resource_runtime_part.region, "athena", state_credentials)
         answer = getattr(client, self._get_boto_service_action())(**normalised_parameters)
         answer.pop("ResponseMetadata", None)
         env.stack.append(to_plain(answer))
@@ -157,7 +158,7 @@ class AthenaTask(state_task_service_callback.StateTaskServiceCallback):
     ) -> Callable[[], Any]:
         del normalised_parameters
         query = env.stack.pop()["QueryExecutionId"]
-        client = _client(resource_runtime_part.region, state_credentials)
+        client = client_for(resource_runtime_part.region, "athena", state_credentials)
 
         def resolve() -> Any:
             execution = to_plain(client.get_query_execution(QueryExecutionId=query)["QueryExecution"])
@@ -170,9 +171,3 @@ class AthenaTask(state_task_service_callback.StateTaskServiceCallback):
             raise FailureEventException(self._failed(env, name, json.dumps({"QueryExecution": execution})))
 
         return resolve
-
-
-def _client(region: str, credentials: Any) -> Any:
-    from localaws.stepfunctions.machines import client_for
-
-    return client_for(region, "athena", credentials)

@@ -1,57 +1,23 @@
-"""The resource types that localaws deploys: one module per service, one small provider per type."""
+"""The resource types that localaws deploys: one module per service, one small provider per type, found by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from localaws.cloudformation.errors import UnknownResourceType
-from localaws.cloudformation.providers import (
-    athena,
-    cdk,
-    cloudwatch,
-    custom_resource,
-    dynamodb,
-    events,
-    glue,
-    iam,
-    kinesis,
-    kms,
-    lambda_,
-    logs,
-    s3,
-    scheduler,
-    sns,
-    sqs,
-    ssm,
-    stepfunctions,
-)
 from localaws.cloudformation.providers.provider import Provider
 
-PROVIDERS: Final[Mapping[str, Provider]] = {
-    provider.type: provider
-    for module in (
-        athena,
-        cdk,
-        cloudwatch,
-        custom_resource,
-        dynamodb,
-        events,
-        glue,
-        iam,
-        kinesis,
-        kms,
-        lambda_,
-        logs,
-        s3,
-        scheduler,
-        sns,
-        sqs,
-        ssm,
-        stepfunctions,
-    )
-    for provider in module.PROVIDERS
-}
+
+def _found() -> Iterator[Provider]:
+    """Yield what each module of this folder lists as its ``PROVIDERS``."""
+    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
+        yield from getattr(importlib.import_module(module.name), "PROVIDERS", ())
+
+
+PROVIDERS: Final[Mapping[str, Provider]] = {provider.type: provider for provider in _found()}
 
 
 def provider_for(resource_type: str, *, at: str) -> Provider:

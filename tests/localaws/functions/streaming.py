@@ -14,8 +14,8 @@ from moto.kinesis.models import kinesis_backends
 from localaws.context import Context
 from localaws.functions import kinesis_batches
 from localaws.functions import runtime as lambda_runtime
-from localaws.functions.runtime import TooManyRequests
 from localaws.functions.sandbox import Outcome
+from localaws.functions.throttled import TooManyRequests
 from tests.localaws.running import function, until
 
 #: The shard of a stream that has one.

@@ -17,11 +17,11 @@ from localaws.context import Context
 from localaws.gateway import calls, calls_s3, operations
 from localaws.gateway.calls import Request
 from localaws.gateway.operations import MODELS
+from localaws.gateway.s3_copies import CopySource
 from localaws.gateway.signatures import Caller
 from localaws.iam import finders
 from localaws.iam.actions import UnknownAction
 from localaws.iam.resources import needs
-from localaws.s3.copies import CopySource
 from tests.localaws.iam.reference import FILE, text
 
 CTX = Context(endpoint="http://127.0.0.1:1", scratch=Path("/nowhere"))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localaws.iam import wildcards
+from localaws import wildcards
 from localaws.iam.policies import decide, parse
 
 TEXTS = st.text("ab*?", max_size=10)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from localaws.context import Context
 from localaws.gateway.refusals import Refused
+from localaws.gateway.s3_copies import CopySource, parse
 from localaws.iam import enforcement
-from localaws.s3.copies import CopySource, parse
 from tests.localaws.gateway.test_one_reading import Credentials, become, call
 from tests.localaws.requests import Answer
 from tests.localaws.running import ctx  # noqa: F401
