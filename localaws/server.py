@@ -22,6 +22,8 @@ from localaws.deploy_errors import AssemblyError, DeployError
 from localaws.http_server import App, Listener
 from localaws.moto_patches import replace
 
+__all__ = ["LocalAws"]
+
 log = logging.getLogger("localaws")
 
 _FAULTS = "/_localaws/faults"
