@@ -73,7 +73,7 @@ class Package:
 
 def locked(lock: str) -> dict[str, Locked]:
     """Return the packages of a lock with hashes, by normalized name."""
-    packages = {}
+    packages: dict[str, Locked] = {}
     for entry in re.sub(r"\\\n", " ", lock).splitlines():
         requirement, *options = entry.split("#")[0].split() or [""]
         if requirement:
@@ -98,12 +98,13 @@ def _package(folder: Path, layer: Path) -> Package:
         found = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
         return tuple(sorted(str(path.relative_to(layer)) for path in found))
 
+    def stated(field: str) -> str:
+        return "".join(metadata.get_all(field) or ())
+
     return Package(
         name=metadata["Name"],
         version=metadata["Version"],
-        licences=licences(
-            metadata.get("License-Expression", ""), metadata.get("License", ""), metadata.get_all("Classifier") or []
-        ),
+        licences=licences(stated("License-Expression"), stated("License"), metadata.get_all("Classifier") or ()),
         requires=tuple(map(Requirement, distribution.requires or [])),
         # In a folder of its own since metadata 2.4, beside the metadata before.
         licence_files=files("licenses/**/*", "LICEN[CS]E*", "COPYING*", "NOTICE*"),
