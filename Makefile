@@ -10,6 +10,8 @@ READY := $(VENV)/.ready
 AND ?=
 # Options of the benchmarks, e.g. BENCH="--model-rows 30000000" for a larger model.
 BENCH ?=
+# Which part of the proofs, e.g. PART=2/4.
+PART ?= 1/1
 
 .PHONY: help
 help: ## Say what each target does
@@ -47,8 +49,8 @@ fast: $(READY) ## Fast tests only
 	$(BIN)/pytest -q -n 2 --dist worksteal --ignore tests/end_to_end -m "not slow and not spark and not proof $(AND)"
 
 .PHONY: proof
-proof: $(READY) node_modules ## Long proofs: every fault point, thousands of files, large files
-	$(BIN)/pytest -q -m proof --durations=0
+proof: $(READY) node_modules ## Long proofs: every fault point, thousands of files, large files; PART=2/4 runs a part
+	$(BIN)/pytest -q -p tests.parts --part $(PART) -m "proof $(AND)" --durations=0
 
 .PHONY: check
 check: $(READY) ## Lint, formatting, types, contracts and transforms
@@ -64,6 +66,10 @@ bench: $(READY) ## Speed beside named peers and the physical limit, as ratios
 .PHONY: synth
 synth: $(READY) ## Write the CloudFormation templates to cdk.out
 	CDK_OUTDIR=cdk.out $(BIN)/python -m infra.app
+
+.PHONY: sbom
+sbom: $(READY) ## Write what the functions' layer is made of, and its licences, to build/
+	@$(BIN)/python -m infra.sbom
 
 .PHONY: lock
 lock: ## Resolve dependencies anew, with hashes and without index addresses

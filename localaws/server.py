@@ -24,6 +24,8 @@ from localaws.gateway import access, admission, faults, gate, one_reading
 from localaws.gateway.http import App, Listener
 from localaws.moto_patches import replace
 
+__all__ = ["LocalAws"]
+
 log = logging.getLogger("localaws")
 
 _FAULTS = "/_localaws/faults"

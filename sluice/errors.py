@@ -17,6 +17,20 @@ Each says what happened, what is safe now and the next command.
 
 from __future__ import annotations
 
+__all__ = [
+    "CheckFailed",
+    "CommandError",
+    "CommitConflict",
+    "ContractError",
+    "DeliveryError",
+    "FileTooLarge",
+    "SluiceError",
+    "TableError",
+    "TransformError",
+    "UnknownDataset",
+    "UnreadableFile",
+]
+
 
 class SluiceError(Exception):
     """Base of all: ``what`` happened, what is ``safe`` now, and the ``next_step`` to take."""

@@ -5,8 +5,7 @@ from pyspark.sql import functions as F
 
 from glue_jobs.places import with_city, with_country
 from glue_jobs.spelling import is_email, lower
-from sluice.transforms import latest_by_key, source, transform
-from sluice.transforms.changes import current_rows
+from sluice.transforms import current_rows, latest_by_key, source, transform
 
 _PHONE = r"^\+[1-9][0-9]{7,14}$"
 #: Also what systems write when they know no date.

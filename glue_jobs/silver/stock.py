@@ -3,8 +3,7 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from sluice.transforms import transform
-from sluice.transforms.changes import current_rows
+from sluice.transforms import current_rows, transform
 
 
 @transform(changes="bronze.stock_changes")

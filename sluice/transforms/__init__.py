@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
+from sluice.transforms.changes import current_rows
 from sluice.transforms.history import history
 from sluice.transforms.latest import conflicting, latest_by_key
 
@@ -15,11 +16,15 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 __all__ = [
+    "ENGINES",
+    "WRITES",
     "Engine",
     "Source",
+    "Transform",
     "Write",
     "apply",
     "conflicting",
+    "current_rows",
     "history",
     "latest_by_key",
     "source",
@@ -27,14 +32,17 @@ __all__ = [
     "unique",
 ]
 
+#: What ``transform`` decorates: a function from DataFrames, one per input, to the table's.
 Transform = Callable[..., "DataFrame"]
 #: How a table is written: whole (``replace``); the rows of the keys or partitions that a change touches (``merge``,
 #: ``replace_partitions``); what new input rows give, beside what is there (``append``); every version of each key with
 #: the time it held (``scd2``).
 Write = Literal["replace", "merge", "replace_partitions", "append", "scd2"]
+#: All ways of writing, as ``Write`` names them.
 WRITES: tuple[str, ...] = get_args(Write)
 #: What a transform runs on: the cheapest for each run (``any``), or the only one that can.
 Engine = Literal["any", "duckdb", "spark"]
+#: All that a transform can name as its engine.
 ENGINES: tuple[str, ...] = get_args(Engine)
 
 

@@ -1,0 +1,148 @@
+"""The bill of materials tells the lock and the layer, conforms to CycloneDX, and names what states no licence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.bundle import CACHE, LOCK, layer_folder
+from infra.sbom import licences, locked, write
+from sluice.errors import SluiceError
+
+WANTED = "# The functions' own.\nalpha[fast]  # why\n"
+HASHES = {"alpha": ["a" * 64, "b" * 64], "beta": ["c" * 64], "gamma": ["d" * 64]}
+LOCKED = "# made by a test\n" + "".join(
+    f"{name}==1.0 ; python_version > '3' \\\n" + " \\\n".join(f"    --hash=sha256:{each}" for each in hashes) + "\n"
+    for name, hashes in HASHES.items()
+)
+
+
+def wheel(layer: Path, name: str, *stated: str, version: str = "1.0") -> Path:
+    folder = layer / "python" / f"{name}-{version}.dist-info"
+    (folder / "licenses").mkdir(parents=True)
+    (folder / "METADATA").write_text(
+        "\n".join(["Metadata-Version: 2.4", f"Name: {name}", f"Version: {version}", *stated])
+    )
+    (folder / "licenses" / "LICENSE").write_text("the text")
+    return folder
+
+
+@pytest.fixture
+def layer(tmp_path: Path) -> Path:
+    wheel(
+        tmp_path / "layer", "alpha", "License-Expression: Apache-2.0 OR MIT", "Requires-Dist: beta",
+        'Requires-Dist: gamma ; extra == "fast"', 'Requires-Dist: absent ; sys_platform == "win32"',
+    )  # fmt: skip
+    (wheel(tmp_path / "layer", "beta", "License: MIT") / "sboms").mkdir()
+    (tmp_path / "layer" / "python" / "beta-1.0.dist-info" / "sboms" / "crates.json").write_text("{}")
+    wheel(tmp_path / "layer", "gamma", "Classifier: License :: OSI Approved :: BSD License")
+    return tmp_path / "layer"
+
+
+def written(layer: Path, out: Path, lock: str = LOCKED) -> tuple[dict[str, Any], str]:
+    write(layer, lock, WANTED, out)
+    return json.loads((out / "sbom.cdx.json").read_text()), (out / "licences.md").read_text()
+
+
+def test_the_bill_holds_versions_hashes_licences_and_who_needs_whom(layer: Path, tmp_path: Path) -> None:
+    bill, _ = written(layer, tmp_path / "out")
+    found = {each["name"]: each for each in bill["components"]}
+    for name, hashes in HASHES.items():
+        archive = next(each for each in found[name]["externalReferences"] if each["type"] == "distribution")
+        assert sorted(each["content"] for each in archive["hashes"]) == hashes
+        assert (found[name]["version"], found[name]["purl"]) == ("1.0", f"pkg:pypi/{name}@1.0")
+    assert found["alpha"]["licenses"] == [{"expression": "Apache-2.0 OR MIT"}]
+    assert found["beta"]["licenses"] == [{"license": {"id": "MIT"}}]
+    assert found["gamma"]["licenses"] == [{"license": {"name": "BSD License"}}]
+    assert "python/beta-1.0.dist-info/sboms/crates.json" in {e["url"] for e in found["beta"]["externalReferences"]}
+    needs = {each["ref"]: each.get("dependsOn", []) for each in bill["dependencies"]}
+    assert needs["layer"] == ["pkg:pypi/alpha@1.0"]
+    assert sorted(needs["pkg:pypi/alpha@1.0"]) == ["pkg:pypi/beta@1.0", "pkg:pypi/gamma@1.0"]
+
+
+def test_the_list_of_licences_names_each_package_and_its_texts(layer: Path, tmp_path: Path) -> None:
+    _, listed = written(layer, tmp_path / "out")
+    assert "| alpha | 1.0 | Apache-2.0 OR MIT | `python/alpha-1.0.dist-info/licenses/LICENSE` |" in listed
+    assert listed.count("\n| ") == 1 + len(HASHES)
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [(), ("License: UNKNOWN",), ("License:",), ("Classifier: License :: OSI Approved",), ("License-File: LICENSE",)],
+)
+def test_a_package_that_states_no_licence_is_named_and_nothing_is_written(
+    stated: tuple[str, ...], layer: Path, tmp_path: Path
+) -> None:
+    wheel(layer, "silent", *stated)
+    with pytest.raises(SluiceError, match="silent states no licence"):
+        written(layer, tmp_path / "out", LOCKED + f"silent==1.0 \\\n    --hash=sha256:{'e' * 64}\n")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_layer_that_is_not_the_locks_is_refused_with_every_difference(layer: Path, tmp_path: Path) -> None:
+    wheel(layer, "stray", "License: MIT")
+    lock = LOCKED.replace("beta==1.0", "beta==2.0") + f"missing==1.0 \\\n    --hash=sha256:{'e' * 64}\n"
+    with pytest.raises(SluiceError) as refused:
+        written(layer, tmp_path / "out", lock)
+    for sentence in (
+        "beta is 1.0 in the layer and 2.0 in the lock.",
+        "missing is in the lock and not in the layer.",
+        "stray is in the layer and not in the lock.",
+    ):
+        assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("expression", "free_text", "classifiers", "expected"),
+    [
+        ("MIT", "", ["License :: OSI Approved :: BSD License"], ("MIT",)),
+        ("", "apache-2.0", [], ("Apache-2.0",)),
+        ("", "MIT License", ["License :: OSI Approved :: MIT License"], ("MIT",)),
+        ("", "Dual License", ["License :: OSI Approved :: BSD License"], ("BSD License",)),
+        ("", "Dual License", [], ("Dual License",)),
+        ("", "BSD 3-Clause License\n\nCopyright (c) somebody\n" + "all rights " * 99, [], ("BSD 3-Clause License",)),
+        ("", "", ["License :: OSI Approved", "License :: OSI Approved :: ISC License (ISCL)"], ("ISC",)),
+    ],
+)
+def test_the_most_exact_statement_of_a_licence_counts(
+    expression: str, free_text: str, classifiers: list[str], expected: tuple[str, ...]
+) -> None:
+    assert licences(expression, free_text, classifiers) == expected
+
+
+@given(
+    st.text(max_size=30), st.text(max_size=300), st.lists(st.text(max_size=20).map("License :: {}".format), max_size=3)
+)
+def test_whatever_is_stated_as_a_licence_is_told_in_one_line(
+    expression: str, free_text: str, classifiers: list[str]
+) -> None:
+    for name in licences(expression, free_text, classifiers):
+        assert name.strip()
+        assert len(name.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_the_real_layers_bill_conforms_to_cyclonedx_and_holds_all_that_is_locked(tmp_path: Path) -> None:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    write(layer_folder(CACHE), LOCK.read_text(), LOCK.with_suffix(".in").read_text(), tmp_path)
+    text = (tmp_path / "sbom.cdx.json").read_text()
+    validator = JsonStrictValidator(SchemaVersion.V1_6)
+    assert validator.validate_str(text) is None
+    assert validator.validate_str(text.replace('"type": "library"', '"type": "book"', 1)) is not None
+    bill = json.loads(text)
+    assert {(each["name"].lower().replace("_", "-"), each["version"]) for each in bill["components"]} == {
+        (name, entry.version) for name, entry in locked(LOCK.read_text()).items()
+    }
+    reached, left = set[str](), ["layer"]
+    needs = {each["ref"]: each.get("dependsOn", []) for each in bill["dependencies"]}
+    while left:
+        reached.add(ref := left.pop())
+        left.extend(set(needs[ref]) - reached)
+    assert reached == set(needs), "what nothing needs has no place in the layer"

@@ -1,0 +1,69 @@
+"""Parts of the long proofs: ``pytest -p tests.parts --part 2/4`` runs the second of four, each about as long.
+
+``make proof PART=2/4`` says so. Whole test functions are dealt, the longest first, each to the part that has the
+least, by the seconds below: the same in every place, whatever else is selected.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import pytest
+
+#: Seconds of a proof with all its parameters on two cores: measured, or a guess that is to be replaced by what
+#: `--durations=0` of a nightly run tells. They decide nothing but which part a proof is in.
+SECONDS = {
+    "test_readers_fuzz.py::test_a_million_mutated_files_are_read_or_quarantined": 2902,
+    "test_csv_laws.py::test_a_million_texts_are_read_as_by_the_reference": 1320,
+    "test_accepted_commits.py::test_what_is_accepted_is_committed_and_read_back_equal_many_times": 226,
+    "test_killed_at_random.py::test_killed_each_second_for_two_minutes_nothing_is_lost_or_doubled": 300,
+}
+#: What a proof takes that nobody has measured.
+UNMEASURED = 600
+#: What the longest part of a nightly run may take, in seconds, by these numbers.
+LONGEST = 90 * 60
+
+
+def name_of(node: str) -> str:
+    """Return ``file.py::function`` of a test's node id: what stays the same when folders move."""
+    return node.partition("[")[0].rpartition("/")[2]
+
+
+def seconds_of(node: str) -> int:
+    """Return how long a proof is taken to last."""
+    return SECONDS.get(name_of(node), UNMEASURED)
+
+
+def dealt(nodes: Iterable[str], parts: int) -> list[set[str]]:
+    """Deal test functions (node ids without parameters) to parts of about the same length."""
+    found: list[set[str]] = [set() for _ in range(parts)]
+    taken = [0] * parts
+    for node in sorted(set(nodes), key=lambda each: (-seconds_of(each), each)):
+        least = taken.index(min(taken))
+        found[least].add(node)
+        taken[least] += seconds_of(node)
+    return found
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--part", default="1/1", metavar="N/M", help="run the Nth of M parts of the proofs")
+
+
+def part_of(text: str) -> tuple[int, int]:
+    """Return N and M of ``N/M``; UsageError if there is no such part."""
+    found = re.fullmatch(r"([1-9]\d{0,2})/([1-9]\d{0,2})", text)
+    if not found or int(found[1]) > int(found[2]):
+        raise pytest.UsageError(f"--part {text}: allowed is N/M with N from 1 to M, e.g. PART=2/4")
+    return int(found[1]), int(found[2])
+
+
+# Before `-m` and `-k` take tests away, so that these change no part.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    number, parts = part_of(config.getoption("part"))
+    proofs = [item for item in items if item.get_closest_marker("proof")]
+    mine = dealt((item.nodeid.partition("[")[0] for item in proofs), parts)[number - 1]
+    others = [item for item in proofs if item.nodeid.partition("[")[0] not in mine]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in set(others)]

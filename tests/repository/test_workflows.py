@@ -1,0 +1,103 @@
+"""Workflows run what is pinned, may read and no more, and end."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.bundle import ROOT
+from infra.config import PYTHON
+from tests.parts import LONGEST
+from tests.repository.workflows import FILES, NIGHTLY_PARTS, nightly_parts, read
+
+#: A tag of a release, or a commit: what `v4` or `main` name changes under whoever names it.
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@(v\d+\.\d+\.\d+|[0-9a-f]{40})")
+TARGETS = set(re.findall(r"^([a-z_-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def jobs() -> list[Any]:
+    return [pytest.param(job, id=f"{file.name}:{name}") for file in FILES for name, job in read(file)["jobs"].items()]
+
+
+def steps(job: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(job["steps"])
+
+
+def problems(job: dict[str, Any]) -> list[str]:
+    found = [f"{used}: not pinned" for step in steps(job) if (used := step.get("uses")) and not PINNED.fullmatch(used)]
+    found += [
+        "the checkout leaves its token in the clone"
+        for step in steps(job)
+        if step.get("uses", "").startswith("actions/checkout@")
+        and step.get("with", {}).get("persist-credentials") != "false"
+    ]
+    if not 0 < int(job.get("timeout-minutes", 0)) <= 150:
+        found.append("no end is set, or one after 150 minutes")
+    if not re.fullmatch(r"ubuntu-\d\d\.\d\d", job["runs-on"]):
+        found.append(f"{job['runs-on']}: not a version")
+    return found
+
+
+@pytest.mark.parametrize("job", jobs())
+def test_a_job_runs_what_is_pinned_and_ends(job: dict[str, Any]) -> None:
+    assert problems(job) == []
+
+
+@pytest.mark.parametrize(
+    "used", ["actions/checkout@main", "actions/checkout@v6", "actions/checkout@v6.0", "actions/checkout", "./local@v1"]
+)
+def test_what_is_not_pinned_is_found(used: str) -> None:
+    job = {"runs-on": "ubuntu-24.04", "timeout-minutes": "5", "steps": [{"uses": used}]}
+    assert f"{used}: not pinned" in problems(job)
+
+
+@pytest.mark.parametrize("job", jobs())
+def test_a_job_runs_targets_of_the_makefile(job: dict[str, Any]) -> None:
+    commands = [step["run"] for step in steps(job) if "run" in step]
+    assert commands
+    for command in commands:
+        assert re.match(r"make ([a-z]+)", command)[1] in TARGETS, command  # type: ignore[index]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_a_workflow_may_read_and_runs_once_at_a_time(file: Path) -> None:
+    workflow = read(file)
+    assert workflow["permissions"] == {"contents": "read"}
+    assert all("permissions" not in job for job in workflow["jobs"].values())
+    assert workflow["concurrency"]["group"]
+    assert "pull_request_target" not in workflow["on"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_no_command_holds_what_a_stranger_may_write(file: Path) -> None:
+    # An expression is pasted into the shell's text: a branch's name or a title can be a command.
+    for job in read(file)["jobs"].values():
+        for step in steps(job):
+            for expression in re.findall(r"\$\{\{(.*?)\}\}", step.get("run", "")):
+                assert expression.strip().startswith("matrix.")
+
+
+def test_ci_tests_the_oldest_python_and_the_functions_own() -> None:
+    matrix = read(ROOT / ".github" / "workflows" / "ci.yml")["jobs"]["test"]["strategy"]["matrix"]
+    oldest = re.search(r'requires-python = ">=(\d+\.\d+)', (ROOT / "pyproject.toml").read_text())
+    assert oldest
+    assert matrix["python"] == [oldest[1], PYTHON]
+
+
+def test_a_night_runs_every_part_of_the_proofs_with_time_to_spare() -> None:
+    assert nightly_parts() == [f"{number}/{NIGHTLY_PARTS}" for number in range(1, NIGHTLY_PARTS + 1)]
+    (job,) = read(ROOT / ".github" / "workflows" / "nightly.yml")["jobs"].values()
+    assert int(job["timeout-minutes"]) * 60 >= 1.5 * LONGEST
+
+
+def test_dependabot_looks_where_dependencies_are_declared() -> None:
+    declared = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
+    looked = {(each["package-ecosystem"], each["directory"]) for each in declared}
+    assert looked == {("pip", "/"), ("pip", "/lambdas"), ("npm", "/"), ("github-actions", "/")}
+    for ecosystem, directory in looked - {("github-actions", "/")}:
+        names = {"pip": ("pyproject.toml", "requirements.in"), "npm": ("package.json",)}[ecosystem]
+        assert any((ROOT / directory.strip("/") / name).exists() for name in names)
