@@ -47,8 +47,8 @@ fast: $(READY) ## Fast tests only
 	$(BIN)/pytest -q -n 2 --dist worksteal --ignore tests/end_to_end -m "not slow and not spark and not proof $(AND)"
 
 .PHONY: proof
-proof: $(READY) node_modules ## Long proofs: every fault point, thousands of files, large files
-	$(BIN)/pytest -q -m proof --durations=0
+proof: $(READY) node_modules ## Long proofs: every fault point, all cases of every law, thousands of files, large files
+	SLUICE_LAWS=all $(BIN)/pytest -q -m "proof or law" --durations=0
 
 .PHONY: check
 check: $(READY) ## Lint, formatting, types, contracts and transforms

@@ -1,7 +1,38 @@
-"""What holds for every test: how Hypothesis looks for cases."""
+"""What holds for every test: how Hypothesis looks for cases, and the project that this repository declares."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
+from infra.bundle import ROOT
+from infra.declared import declared_project
+from sluice.decoding import json_decoder
+from sluice.project import FILE_NAME, Project
+from tests.laws import cases
+from tests.shared import made_once
+
 # A machine may be busy: how long one case takes says nothing about it. A failing case prints how to make it again.
-settings.register_profile("sluice", deadline=None, print_blob=True)
+settings.register_profile("sluice", deadline=None, print_blob=True, max_examples=cases(settings.default.max_examples))
 settings.load_profile("sluice")
+
+
+@pytest.hookimpl(tryfirst=True)  # before marks are selected by
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what Hypothesis finds the cases for: `make proof` tries these on all of them."""
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("law")
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return all contracts and transforms of this repository, compiled once for all workers."""
+
+    def make(folder: Path) -> None:
+        (folder / FILE_NAME).write_bytes(declared_project([ROOT / "contracts"]).to_json())
+
+    folder = made_once(tmp_path_factory, "project", make)
+    return json_decoder(Project)((folder / FILE_NAME).read_bytes())

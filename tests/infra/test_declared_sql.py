@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.app import declared_project
+from infra.declared import declared_project
 from sluice.errors import ContractError
 from tests.sluice.hostile import HOSTILE, SUBSTITUTED, filled
 from tests.sluice.test_confined import CONTRACT

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.bundle import ROOT, spark_folder
-from infra.functions import Bundle
+from infra.bundle import ROOT, Bundle, spark_folder
 from sluice.project import Project
 from tests.infra.templates import Cloud
 from tests.infra.test_bundle import imports
