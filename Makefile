@@ -11,6 +11,9 @@ AND ?=
 # Options of the benchmarks, e.g. BENCH="--model-rows 30000000" for a larger model.
 BENCH ?=
 
+# Every command below starts Python many times: without its bytecode each would compile all that it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help
 help: ## Say what each target does
 	@awk -F':.*## ' '/^[a-z_-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -124,6 +124,7 @@ def _service(node: ast.expr) -> str | None:
     return None
 
 
+@functools.cache
 def _actions(call: str) -> set[str]:
     service, _, method = call.partition(":")
     if call in _OTHER_ACTIONS:
