@@ -11,7 +11,7 @@ from pathlib import Path
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
 
-from infra.app import declared_project
+from infra.declared import declared_project
 from sluice.ingestion.commit import Lake, drain
 from sluice.ingestion.ingest import stage_source
 from sluice.ingestion.source import BytesSpool, Source

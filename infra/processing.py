@@ -16,9 +16,9 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra import grants
-from infra.bundle import spark_folder
+from infra.bundle import Bundle, spark_folder
 from infra.config import Environment
-from infra.functions import RETENTION, Bundle, dependencies, python_function
+from infra.functions import RETENTION, dependencies, python_function
 from infra.storage import StorageStack
 from sluice.contracts.strict_yaml import load_yaml
 from sluice.folders import ROOT

@@ -11,8 +11,9 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra import grants
+from infra.bundle import Bundle
 from infra.config import Environment
-from infra.functions import Bundle, dependencies, python_function
+from infra.functions import dependencies, python_function
 from infra.ingestion import IngestionStack
 from infra.processing import ProcessingStack
 from infra.streams import StreamsStack

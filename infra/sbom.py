@@ -27,9 +27,10 @@ from packageurl import PackageURL
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from infra.bundle import CACHE, LOCK, ROOT, layer_folder
+from infra.bundle import CACHE, LOCK, layer_folder
 from infra.config import PYTHON, WHEEL_PLATFORM
 from sluice.errors import SluiceError
+from sluice.folders import ROOT
 
 OUT = ROOT / "build"
 #: Classifiers that name one licence and one version of it; "BSD License", say, names a family.

@@ -10,8 +10,9 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra import grants
+from infra.bundle import Bundle
 from infra.config import Environment
-from infra.functions import Bundle, dependencies, python_function
+from infra.functions import dependencies, python_function
 from sluice.project import Project
 
 DATABASES = {

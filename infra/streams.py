@@ -14,8 +14,9 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from infra import grants
+from infra.bundle import Bundle
 from infra.config import Environment
-from infra.functions import Bundle, dependencies, python_function
+from infra.functions import dependencies, python_function
 from infra.ingestion import IngestionStack
 from infra.storage import StorageStack
 from sluice.contracts import Contract

@@ -1,7 +1,49 @@
-"""What holds for every test: how Hypothesis looks for cases."""
+"""What holds for every test: how Hypothesis looks for cases, and the project that this repository declares."""
 
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
 from hypothesis import settings
 
+from tests.laws import cases
+from tests.shared import made_once
+
+if TYPE_CHECKING:
+    from sluice.project import Project
+
+# Where Python is told to keep no bytecode, each worker and each process that a test starts would compile every module
+# anew, and pytest rewrite every assertion: half of the time that the fast tests take.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A machine may be busy: how long one case takes says nothing about it. A failing case prints how to make it again.
-settings.register_profile("sluice", deadline=None, print_blob=True)
+settings.register_profile("sluice", deadline=None, print_blob=True, max_examples=cases(settings.default.max_examples))
 settings.load_profile("sluice")
+
+
+@pytest.hookimpl(tryfirst=True)  # before marks are selected by
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what Hypothesis finds the cases for: `make proof` tries these on all of them."""
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("law")
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return all contracts and transforms of this repository, compiled once for all workers."""
+    from infra.declared import declared_project
+    from sluice.decoding import json_decoder
+    from sluice.folders import ROOT
+    from sluice.project import FILE_NAME, Project
+
+    def make(folder: Path) -> None:
+        (folder / FILE_NAME).write_bytes(declared_project([ROOT / "contracts"]).to_json())
+
+    folder = made_once(tmp_path_factory, "project", make)
+    return json_decoder(Project)((folder / FILE_NAME).read_bytes())

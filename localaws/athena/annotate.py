@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from localaws.athena.typing import DType
 INT_MAX = 2**31 - 1
 
 
+@functools.cache
 def rules() -> dict[Any, Any]:
     """Return sqlglot's annotation table with Trino's result types."""
     own: dict[Any, Callable[[Any, Any], Any]] = {

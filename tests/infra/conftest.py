@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from infra.app import declared_project
-from infra.bundle import ROOT, code_folder
+from infra.bundle import Bundle, code_folder
 from infra.config import ENVIRONMENTS
-from infra.functions import Bundle
 from sluice.project import Project
-from tests.infra.templates import Cloud, synthesize
-
-
-@pytest.fixture(scope="session")
-def project() -> Project:
-    return declared_project([ROOT / "contracts"])
+from tests.infra.templates import Cloud, read_cloud, synthesize
+from tests.shared import made_once
 
 
 @pytest.fixture(scope="session")
 def bundle(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    folder = tmp_path_factory.mktemp("bundle")
-    layer = folder / "layer"
-    layer.mkdir()
-    (layer / "placeholder").write_text("The wheels are not here.")
-    return Bundle(code_folder(project, folder / "code"), layer)
+    def make(folder: Path) -> None:
+        (folder / "layer").mkdir()
+        (folder / "layer" / "placeholder").write_text("The wheels are not here.")
+        code_folder(project, folder / "code")
+
+    folder = made_once(tmp_path_factory, "bundle", make)
+    return Bundle(folder / "code", folder / "layer")
 
 
 @pytest.fixture(scope="session")
 def clouds(project: Project, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Cloud]:
-    return {
-        name: synthesize(environment, project, bundle, tmp_path_factory.mktemp(name), nag=True)
-        for name, environment in ENVIRONMENTS.items()
-    }
+    def make(folder: Path) -> None:
+        for name, environment in ENVIRONMENTS.items():
+            synthesize(environment, project, bundle, folder / name, nag=True)
+
+    folder = made_once(tmp_path_factory, "clouds", make)
+    return {name: read_cloud(environment, folder / name) for name, environment in ENVIRONMENTS.items()}
 
 
 @pytest.fixture(params=sorted(ENVIRONMENTS))

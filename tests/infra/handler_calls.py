@@ -14,7 +14,7 @@ from pathlib import Path
 
 from botocore.session import get_session
 
-from infra.bundle import ROOT
+from sluice.folders import ROOT
 
 #: Calls whose IAM action has another name than the API operation, or that are more than one operation.
 _OTHER_ACTIONS = {
@@ -124,6 +124,7 @@ def _service(node: ast.expr) -> str | None:
     return None
 
 
+@functools.cache
 def _actions(call: str) -> set[str]:
     service, _, method = call.partition(":")
     if call in _OTHER_ACTIONS:

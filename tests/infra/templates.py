@@ -9,12 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import App, Validations
-
-from infra.app import add_stacks
-from infra.bundle import ROOT
+from infra.bundle import Bundle
 from infra.config import Environment
-from infra.functions import Bundle
+from sluice.folders import ROOT
 from sluice.project import Project
 
 ACCOUNT = "111122223333"
@@ -139,6 +136,11 @@ def context() -> dict[str, Any]:
 
 def synthesize(environment: Environment, project: Project, bundle: Bundle, folder: Path, *, nag: bool = False) -> Cloud:
     """Synthesize one environment into ``folder``; a failed validation is left in the report."""
+    # Here: CDK takes seconds to import, and every worker collects all tests. Ours first: it names the Node to use.
+    from infra.app import add_stacks
+
+    from aws_cdk import App, Validations  # isort: skip
+
     app = App(context=context(), outdir=str(folder))
     add_stacks(app, environment, project, bundle)
     if nag:
@@ -150,6 +152,11 @@ def synthesize(environment: Environment, project: Project, bundle: Bundle, folde
     except RuntimeError as error:
         if "ValidationFailed" not in str(error):
             raise
+    return read_cloud(environment, folder)
+
+
+def read_cloud(environment: Environment, folder: Path) -> Cloud:
+    """Return the environment that was synthesized into ``folder``."""
     prefix, suffix = f"sluice-{environment.name}-", ".template.json"
     templates = {
         path.name.removeprefix(prefix).removesuffix(suffix): json.loads(path.read_text())

@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.app import CACHE
-from infra.bundle import layer_folder
+from infra.bundle import CACHE, Bundle, layer_folder
 from infra.config import PYTHON, WHEEL_PLATFORM
-from infra.functions import Bundle
 
 #: Lambda refuses more, code and layers together, unzipped.
 #: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.app import declared_project
-from infra.bundle import ROOT, code_folder
-from infra.functions import Bundle
+from infra.bundle import Bundle, code_folder
+from infra.declared import declared_project
+from sluice.folders import ROOT
 from tests.infra.templates import Cloud, synthesize
 
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from infra.bundle import code_folder
-from infra.functions import Bundle
+from infra.bundle import Bundle, code_folder
 from sluice.contracts import Contract
 from sluice.project import FILE_NAME, Project
 from tests.infra.templates import Cloud, synthesize

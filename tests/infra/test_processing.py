@@ -7,8 +7,9 @@ import re
 
 import pytest
 
-from infra.bundle import LOCK, ROOT
+from infra.bundle import LOCK
 from infra.config import PYTHON, WHEEL_PLATFORM
+from sluice.folders import ROOT
 from tests.infra.templates import Cloud
 
 _ARCHITECTURES = {"aarch64": "arm64", "x86_64": "x86_64"}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.bundle import ROOT, spark_folder
-from infra.functions import Bundle
+from infra.bundle import Bundle, spark_folder
+from sluice.folders import ROOT
 from sluice.project import Project
 from tests.infra.templates import Cloud
 from tests.infra.test_bundle import imports

@@ -13,9 +13,8 @@ import pytest
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.table import Table
 
-from infra.bundle import CACHE, layer_folder
+from infra.bundle import CACHE, Bundle, layer_folder
 from infra.config import DEV
-from infra.functions import Bundle
 from localaws.iam import enforcement
 from localaws.server import LocalAws
 from sluice.project import Project

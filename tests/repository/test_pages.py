@@ -9,8 +9,8 @@ import pytest
 import typer
 import yaml
 
-from infra.bundle import ROOT
 from sluice.cli.commands import cli
+from sluice.folders import ROOT
 from tests.repository.workflows import read
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / ".github").rglob("*.md")])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.bundle import ROOT
+from sluice.folders import ROOT
 from tests.parts import LONGEST, SECONDS, dealt, name_of, part_of, seconds_of
 from tests.repository.workflows import NIGHTLY_PARTS
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.bundle import ROOT
+from sluice.folders import ROOT
 
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 #: The table of CONTRIBUTING.md that says what others may import.

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.bundle import ROOT
 from infra.config import PYTHON
+from sluice.folders import ROOT
 from tests.parts import LONGEST
 from tests.repository.workflows import FILES, NIGHTLY_PARTS, nightly_parts, read
 

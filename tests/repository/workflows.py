@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from infra.bundle import ROOT
+from sluice.folders import ROOT
 
 FILES = sorted((ROOT / ".github" / "workflows").iterdir())
 

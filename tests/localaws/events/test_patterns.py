@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localaws.events.patterns import InvalidPattern, Pattern
+from tests.laws import cases
 
 EVENT = {
     "source": "shop",
@@ -106,7 +107,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=300)
+@settings(max_examples=cases(300))
 @given(JSON, JSON)
 def test_any_pattern_is_refused_or_can_be_evaluated_on_any_event(pattern: Any, event: Any) -> None:
     try:

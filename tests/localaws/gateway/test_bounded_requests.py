@@ -17,7 +17,7 @@ from botocore.credentials import Credentials
 from sqlglot.errors import ParseError
 
 from localaws import server
-from localaws.athena import functions
+from localaws.athena import functions, parser
 from localaws.athena.parser import parse_statements
 from localaws.athena.show import _like
 from localaws.context import Context
@@ -65,7 +65,9 @@ def test_a_form_of_many_fields_or_bytes_is_refused_before_its_policy_is_read(ctx
 
 
 @pytest.mark.parametrize("opening", ["ARRAY[", "ROW(", "DATE(", "TIMESTAMP(", "DECIMAL(", "VARCHAR(", "STRUCT("])
-def test_a_statement_whose_reading_has_no_end_is_refused(opening: str) -> None:
+def test_a_statement_whose_reading_has_no_end_is_refused(opening: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if opening != "ARRAY[":  # one of them goes all the way
+        monkeypatch.setattr(parser, "_STEPS", parser._STEPS // 20)
     closing = "]" if opening.endswith("[") else ")"
     with pytest.raises(ParseError, match="more ways than can be read"):
         parse_statements("SELECT " + opening * 22 + "1" + closing * 22)

@@ -14,6 +14,7 @@ from localaws.context import Context
 from localaws.gateway.refusals import Refused
 from localaws.gateway.s3_copies import CopySource, parse
 from localaws.iam import enforcement
+from tests.laws import cases
 from tests.localaws.gateway.test_one_reading import Credentials, become, call
 from tests.localaws.requests import Answer
 from tests.localaws.running import ctx  # noqa: F401
@@ -36,7 +37,7 @@ KEYS = st.text(
     min_size=1,
     max_size=20,
 )
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=cases(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")

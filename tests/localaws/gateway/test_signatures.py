@@ -29,6 +29,7 @@ from hypothesis import given as forall
 from hypothesis import strategies as st
 
 from localaws.context import Context
+from tests.laws import cases
 from tests.localaws.requests import USER, Answer, send, signed
 from tests.localaws.running import ctx, role  # noqa: F401
 
@@ -216,7 +217,7 @@ def _to(ctx: Context) -> Any:
     return connect
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @forall(
     path=st.text(
         st.characters(min_codepoint=33, max_codepoint=0x2FFF, exclude_categories=["Cs"]), min_size=1, max_size=12

@@ -202,7 +202,7 @@ def test_branches_run_and_an_expression_that_gives_nothing_fails(ctx: Context, w
 
 
 def test_more_than_256_kib_is_too_much(ctx: Context, workflow_role: str) -> None:
-    state = {"Type": "Pass", "Output": "{% $join([1..60000].$string(1000000)) %}"}
+    state = {"Type": "Pass", "Output": "{% $pad('x', 300 * 1024) %}"}
     assert run(ctx, "large", single(state), workflow_role)["error"] == "States.DataLimitExceeded"
 
 

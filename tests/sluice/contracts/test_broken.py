@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from sluice.errors import ContractError
 from sluice.load import load_contracts
+from tests.laws import cases
 
 ROOT = Path(__file__).resolve().parents[3]
 TEXTS = [
@@ -48,7 +49,7 @@ def load(text: str | bytes) -> None:
 
 
 @given(st.integers(0, len(TEXTS) - 1), st.integers(0, 2**32), st.integers(1, 2))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=cases(30), deadline=None)
 def test_a_contract_with_other_values_is_read_or_refused(which: int, seed: int, changes: int) -> None:
     chosen, document = random.Random(seed), yaml.safe_load(TEXTS[which])
     for _ in range(changes):
@@ -64,7 +65,7 @@ def test_a_contract_with_other_values_is_read_or_refused(which: int, seed: int, 
 
 
 @given(st.integers(0, len(TEXTS) - 1), st.integers(0, 2**32))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=cases(20), deadline=None)
 def test_a_contract_with_other_characters_is_read_or_refused(which: int, seed: int) -> None:
     chosen, text = random.Random(seed), TEXTS[which]
     at = chosen.randrange(len(text))
@@ -83,7 +84,7 @@ PIECES = (
 
 
 @given(st.integers(0, len(TEXTS) - 1), st.lists(st.tuples(st.integers(0, 10**6), st.sampled_from(PIECES)), max_size=3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=cases(60), deadline=None)
 def test_a_contract_with_anything_in_the_place_of_values_is_read_or_refused(
     which: int, changes: list[tuple[int, str]]
 ) -> None:
@@ -96,7 +97,7 @@ def test_a_contract_with_anything_in_the_place_of_values_is_read_or_refused(
 
 
 @given(st.lists(st.sampled_from((*PIECES, "a", ":", ",", "\n", "  ", " "))).map("".join) | st.text() | st.binary())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=cases(100), deadline=None)
 def test_any_text_is_read_or_refused(text: str | bytes) -> None:
     load(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from sluice.confined import connect
 from sluice.contracts.patterns import common_pattern
+from tests.laws import cases
 
 ROOT = Path(__file__).resolve().parents[3]
 TEXTS = (
@@ -64,7 +65,7 @@ def test_it_means_to_duckdb_what_it_means_to_arrow(pattern: str, connection: duc
 
 
 @given(_GRAMMAR, st.lists(st.text(_CHARACTERS, max_size=4), min_size=1, max_size=4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=cases(200), deadline=None)
 def test_what_is_allowed_means_in_its_common_spelling_what_it_meant(pattern: str, texts: list[str]) -> None:
     try:
         common = common_pattern(pattern)

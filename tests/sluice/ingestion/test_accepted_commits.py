@@ -314,7 +314,7 @@ def deliver_stream(rows: list[dict[str, Any]], kind: str) -> None:
 
 @pytest.mark.parametrize("kind", [*FORMATS, "parquet", *STREAMS])
 def test_what_is_accepted_is_committed_and_read_back_equal(kind: str) -> None:
-    law(3, kind)
+    law(2, kind)
 
 
 @pytest.mark.proof
@@ -338,6 +338,9 @@ def test_every_awkward_value_of_every_type_that_comes_by_stream_is_read_back_equ
     deliver_stream(list(every_awkward_value()), kind)
 
 
-@pytest.mark.parametrize("text", LONG)
+#: All of them at once are in every format above; here each is the greatest of its file, a share of them always.
+@pytest.mark.parametrize(
+    "text", [pytest.param(text, marks=() if n % 4 == 0 else pytest.mark.proof) for n, text in enumerate(LONG)]
+)
 def test_text_that_has_no_next_one_is_committed(text: str) -> None:
     deliver(as_csv([{"text": text}]), declared_as("csv"), adopt=False)

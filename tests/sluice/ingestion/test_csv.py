@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice.errors import UnreadableFile
+from tests.laws import cases
 from tests.sluice.ingestion.reading import codes, column, contract, read
 
 THINGS = contract(
@@ -129,7 +130,7 @@ def test_a_record_over_eight_mebibytes_is_put_away_and_the_rest_goes_on() -> Non
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r"), max_size=8)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=cases(150), deadline=None)
 @given(st.lists(st.tuples(cells.filter(bool), cells), min_size=1, max_size=30))
 def test_what_the_standard_library_writes_is_read_back(records: list[tuple[str, str]]) -> None:
     text = io.StringIO()

@@ -18,6 +18,7 @@ from sluice.contracts import Contract
 from sluice.ingestion import lines, source
 from sluice.ingestion.readers import csv as reader
 from sluice.ingestion.readers import csv_split
+from tests.laws import cases
 from tests.sluice.ingestion.csv_reference import RFC_4180, Dialect, read_reference
 from tests.sluice.ingestion.reading import column, contract, read
 
@@ -136,7 +137,7 @@ def spoken(data: bytes, dialect: Dialect) -> bytes:
     return data
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=cases(500), deadline=None)
 @given(
     st.lists(st.sampled_from(PIECES), max_size=24).map(b"".join),
     st.sampled_from([(3, 8, 40), (5, 16, 24), (1 << 20, 4 << 20, 8 << 20)]),
@@ -162,7 +163,7 @@ def test_a_million_texts_are_read_as_by_the_reference() -> None:
     sys.stderr.write(f"1,000,000 texts, seed {seed}, {time.monotonic() - began:,.0f} s\n")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=cases(200), deadline=None)
 @given(st.lists(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\x00\\"), max_size=8),
                          min_size=2, max_size=2), min_size=1, max_size=20),
        st.sampled_from(["\n", "\r\n"]), st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]))  # fmt: skip
@@ -177,7 +178,7 @@ def test_what_the_standard_library_writes_is_read_back_at_every_edge(
         assert [what for _, what in outcome(text.getvalue().encode())] == [tuple(record) for record in records]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=cases(200), deadline=None)
 @given(
     st.lists(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\x00\r\n"), max_size=8),
                       min_size=2, max_size=2), min_size=1, max_size=20),

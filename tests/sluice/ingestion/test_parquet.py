@@ -18,6 +18,7 @@ from sluice.errors import FileTooLarge, UnreadableFile
 from sluice.ingestion.readers import parquet_plan
 from sluice.ingestion.readers.parquet_refused import refused_rows
 from sluice.ingestion.readers.parquet_sizes import broken_texts
+from tests.laws import cases
 from tests.sluice.ingestion.reading import codes, column, contract, read
 
 THINGS = contract(column("id", required=True), column("n", "int"), column("cost", "decimal(12,2)"), format="parquet")
@@ -101,7 +102,7 @@ def test_a_value_is_what_it_was_or_refused(values: pa.Array, kind: str, wanted: 
 DOUBLES = st.floats(-1e7, 1e7) | st.decimals(min_value=-1_000, max_value=1_000, places=2).map(float)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=cases(200), deadline=None)
 @given(DOUBLES, st.sampled_from(["decimal(10,2)", "decimal(38,18)"]))
 def test_a_double_has_the_verdict_of_its_digits_in_a_csv(value: float, kind: str) -> None:
     rows, _ = read(f"v\n{value!r}\n".encode(), contract(column("v", kind)))

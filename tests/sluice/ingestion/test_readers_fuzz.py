@@ -25,6 +25,7 @@ from sluice.contracts import Contract
 from sluice.errors import DeliveryError
 from sluice.ingestion.read import read_checked
 from sluice.ingestion.source import BytesSpool, Source
+from tests.laws import cases
 from tests.sluice.ingestion.reading import column, contract, read, source
 
 COLUMNS = (
@@ -135,14 +136,14 @@ def test_sound_files_are_read_whole(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=cases(60), deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_a_mutated_file_is_read_or_quarantined(kind: str, seed: int) -> None:
     chance = random.Random(seed)
     assert problem(mutated(chance.choice(SOUND[kind]), chance), CONTRACTS[kind]) is None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=cases(100), deadline=None)
 @given(st.sampled_from(FORMATS), st.binary(max_size=200))
 def test_any_bytes_are_read_or_quarantined(kind: str, data: bytes) -> None:
     assert problem(data, CONTRACTS[kind]) is None

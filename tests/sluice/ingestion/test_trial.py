@@ -23,6 +23,7 @@ from sluice.ingestion.changes.read import check_changes
 from sluice.ingestion.check import Checked
 from sluice.ingestion.readers.json_records import parse_records
 from sluice.load import load_contract
+from tests.laws import cases
 from tests.sluice.ingestion.changes.changing import dms
 from tests.sluice.ingestion.reading import codes, column, contract, read
 
@@ -83,7 +84,7 @@ RULE = st.sampled_from(OPTIONS).flatmap(
 
 
 @given(st.sampled_from(TYPES), st.lists(RULE, max_size=3).map(dict))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=cases(60), deadline=None)
 @example("timestamp", {"enum": '"2024-01-01T00:00:00Z"'})
 @example("decimal(38,38)", {"maximum": "9" * 38})
 @example("decimal(38,20)", {"minimum": "-1.0e+40", "maximum": "1.0e-60"})
@@ -247,7 +248,7 @@ def _floats(kind: str, number: float, digits: int) -> tuple[str, str, str]:
 
 @pytest.mark.parametrize("kind", NUMBERS)
 @given(data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=cases(25), deadline=None)
 def test_a_bound_is_equal_to_the_value_of_the_same_text_and_less_than_the_next(kind: str, data: st.DataObject) -> None:
     same, below, above = data.draw(written(kind))
     for rule, kept in (

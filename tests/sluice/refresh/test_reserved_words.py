@@ -20,6 +20,7 @@ from sluice.contracts import Arrival, Column, Contract, parse_type
 from sluice.errors import CheckFailed, ContractError, TransformError
 from sluice.transforms.bound import empty_tables
 from sluice.transforms.compile import compile_project
+from tests.laws import cases
 from tests.sluice.refresh.reserved_words import ReservedShop, row, words
 
 
@@ -85,7 +86,7 @@ def test_the_local_athena_reads_them(engine: Engine) -> None:
 names = st.from_regex(r"[a-z][a-z0-9_]{0,62}", fullmatch=True) | st.sampled_from(words())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=cases(60), deadline=None)
 @given(st.lists(names, min_size=1, max_size=8, unique=True), names)
 def test_any_name_that_a_contract_takes_is_a_table_and_its_columns(columns: list[str], table: str) -> None:
     kinds = tuple(Column(name, parse_type("string"), header=name) for name in columns)

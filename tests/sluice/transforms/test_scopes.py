@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sluice.confined import connect, only_query
 from sluice.transforms.queries import RefusedQuery, declared_query
+from tests.laws import cases
 
 #: Relations that DuckDB has of its own, and a name that nothing has.
 NAMES = ("pg_settings", "sqlite_master", "few")
@@ -44,7 +45,7 @@ def queries(draw: st.DrawFn, scope: frozenset[str] = frozenset(), depth: int = 0
 
 
 @given(queries())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=cases(80), deadline=None)
 def test_a_name_out_of_the_scope_of_its_with_is_refused_by_the_text_and_by_the_plan(
     found: tuple[str, bool, bool],
 ) -> None:

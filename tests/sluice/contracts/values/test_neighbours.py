@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from tests.laws import cases
 from tests.sluice.ingestion.reading import read
 from tests.sluice.ingestion.test_accepted_commits import (
     CELLS,
@@ -39,14 +40,14 @@ def alone_and_together(rows: list[dict[str, Any]], kind: str) -> None:
     ]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=cases(80), deadline=None)
 @given(LINES)
 def test_a_line_has_one_fate(rows: list[dict[str, Any]]) -> None:
     alone_and_together(rows, "csv")
 
 
 @pytest.mark.parametrize("kind", ["ndjson", "json"])
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=cases(80), deadline=None)
 @given(CELLS)
 def test_an_object_has_one_fate(kind: str, rows: list[dict[str, Any]]) -> None:
     alone_and_together(rows, kind)

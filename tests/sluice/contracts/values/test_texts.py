@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from sluice.contracts import Column, parse_type
 from sluice.contracts.values.convert import convert
 from sluice.contracts.values.texts import EPOCH_FORMATS
+from tests.laws import cases
 from tests.sluice.ingestion.test_accepted_commits import DATES, NUMBERS, spelled
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
@@ -138,7 +139,7 @@ TEXTS = st.lists(awkward(), min_size=1, max_size=12)
 
 
 @pytest.mark.parametrize("kind", READERS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=cases(150), deadline=None)
 @given(texts=TEXTS)
 def test_a_value_is_what_python_reads_whatever_stands_beside_it(kind: str, texts: list[str]) -> None:
     wanted = [READERS[kind](text) for text in texts]
@@ -146,7 +147,7 @@ def test_a_value_is_what_python_reads_whatever_stands_beside_it(kind: str, texts
     assert [read([text], kind)[0] for text in texts] == wanted
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=cases(400), deadline=None)
 @given(texts=TEXTS, precision=st.integers(1, 38), data=st.data())
 def test_a_decimal_is_exactly_what_is_written_whatever_stands_beside_it(
     texts: list[str], precision: int, data: st.DataObject
@@ -177,7 +178,7 @@ def test_a_number_that_does_not_fit_is_refused(kind: str, text: str) -> None:
     assert read([text], kind) == [None]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=cases(200), deadline=None)
 @given(texts=TEXTS)
 def test_a_float_is_the_nearest_one_whatever_stands_beside_it(texts: list[str]) -> None:
     found = read(texts, "float")
@@ -199,7 +200,7 @@ def test_what_other_programs_write_of_a_double_is_that_double(text: str) -> None
 
 
 @pytest.mark.parametrize("fmt", EPOCH_FORMATS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=cases(100), deadline=None)
 @given(numbers=st.lists(st.integers(-(2**65), 2**65) | st.integers(-(10**12), 10**12), min_size=1, max_size=8))
 def test_an_epoch_is_a_whole_microsecond_or_refused(fmt: str, numbers: list[int]) -> None:
     units = EPOCH_FORMATS[fmt]

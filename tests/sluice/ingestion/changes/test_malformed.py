@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sluice.ingestion.changes import CHANGE_FORMATS, Change, decode
 from sluice.ingestion.records import Reason
+from tests.laws import cases
 from tests.sluice.ingestion.changes.changing import PARCELS, debezium, dms, enveloped
 
 pytestmark = pytest.mark.slow
@@ -119,7 +120,7 @@ def test_no_json_raises(change_format: str, record: Any) -> None:
 
 
 @pytest.mark.parametrize("change_format", CHANGE_FORMATS)
-@settings(max_examples=400)
+@settings(max_examples=cases(400))
 @given(data=st.data())
 def test_no_damage_to_a_whole_record_raises(change_format: str, data: st.DataObject) -> None:
     record = json.loads(json.dumps(data.draw(st.sampled_from(WHOLE))))
