@@ -11,7 +11,7 @@ AND ?=
 # Options of the benchmarks, e.g. BENCH="--model-rows 30000000" for a larger model.
 BENCH ?=
 # Every command, function and job is a process: where no bytecode is kept, each compiles all that it imports again
-# (CDK's modules alone take longer than synthesis). Empty means unset, where a machine's own settings forbid it:
+# (a third of what synthesis takes). Empty means unset, where a machine's own settings forbid it:
 # https://docs.python.org/3/using/cmdline.html#envvar-PYTHONDONTWRITEBYTECODE
 export PYTHONDONTWRITEBYTECODE :=
 
