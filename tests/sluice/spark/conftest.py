@@ -15,16 +15,8 @@ from localaws.server import LocalAws
 from tests.sluice.hostile import SECRET
 
 BUCKET = "shop-lake"
-#: Tables of a few rows: it pays neither to compile hot code twice, nor to compile a plan that runs once, nor to cut a
-#: shuffle up. What is compiled and adapted, as the job has it, runs in tests/infra/test_spark_job_runs.py and where
-#: tests/end_to_end and tests/localaws start jobs.
-QUICK = {
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-    "spark.sql.shuffle.partitions": "1",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.sql.adaptive.enabled": "false",
-}
+#: Tables of a few rows: it does not pay to compile hot code twice.
+QUICK = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
 
 
 def _end_java() -> None:
