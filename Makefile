@@ -13,8 +13,10 @@ BENCH ?=
 # Which part of the proofs, e.g. PART=2/4.
 PART ?= 1/1
 
-# Every command below starts Python many times: without its bytecode each would compile all that it imports anew.
-unexport PYTHONDONTWRITEBYTECODE
+# Every command, function and job is a process: where no bytecode is kept, each compiles all that it imports again
+# (a third of what synthesis takes). Empty means unset, where a machine's own settings forbid it:
+# https://docs.python.org/3/using/cmdline.html#envvar-PYTHONDONTWRITEBYTECODE
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help
 help: ## Say what each target does

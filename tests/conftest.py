@@ -1,4 +1,4 @@
-"""What holds for every test: how Hypothesis looks for cases, and the project that this repository declares."""
+"""What holds for every test: how cases are found, which worker takes what, and this repository's declared project."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from tests.laws import cases
+from tests.scheduling import scheduler
 from tests.shared import made_once
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A machine may be busy: how long one case takes says nothing about it. A failing case prints how to make it again.
 settings.register_profile("sluice", deadline=None, print_blob=True, max_examples=cases(settings.default.max_examples))
 settings.load_profile("sluice")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    return scheduler(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)  # before marks are selected by

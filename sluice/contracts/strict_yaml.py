@@ -67,7 +67,8 @@ def load_yaml(text: str) -> tuple[yaml.Node | None, Any]:
     if _written_out(root, {}) > _MOST_NODES:
         raise _error(root, f"its aliases stand for more than {_MOST_NODES:,} values")
     _keys_with_merged(root, {})
-    return root, yaml.load(text, Loader=_Loader)
+    # What is merged is written into the nodes when values are made of them: those that are returned stay as they stand.
+    return root, yaml.load(text, Loader=_Loader) if "<<" in text else loader.construct_document(root)
 
 
 def _refuse_dropped(node: yaml.Node, above: list[yaml.Node], seen: set[int]) -> None:
