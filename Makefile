@@ -58,10 +58,12 @@ proof: $(READY) node_modules ## Long proofs: every fault point, all cases of eve
 	SLUICE_LAWS=all $(BIN)/pytest -q -p tests.parts --part $(PART) -m "(proof or law) $(AND)" --durations=0
 
 .PHONY: check
-check: $(READY) ## Lint, formatting, types, contracts and transforms
+check: $(READY) ## Lint, formatting, types, imports, unused code, contracts and transforms
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --quiet --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
+	$(BIN)/vulture
 	$(BIN)/sluice check
 
 .PHONY: bench

@@ -33,7 +33,6 @@ class Environment:
     stream_retention_hours: int = 24
     ingest_concurrency: int = 10
     commit_concurrency: int = 10
-    transforms_at_once: int = 4
     scan_limit_bytes: int = 1 << 40
     log_days: int = 30
 

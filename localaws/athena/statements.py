@@ -37,7 +37,6 @@ class CreateTableAs:
     name: str
     query: str
     properties: dict[str, str]
-    if_not_exists: bool
 
 
 def clean(sql: str) -> str:
@@ -74,9 +73,7 @@ def create_table_as(sql: str, database: str) -> CreateTableAs | None:
     match = _CTAS.match(sql)
     if not match:
         return None
-    return CreateTableAs(
-        (match[2] or database).lower(), match[3].lower(), match[5].strip(), _properties(match[4]), bool(match[1])
-    )
+    return CreateTableAs((match[2] or database).lower(), match[3].lower(), match[5].strip(), _properties(match[4]))
 
 
 def prepare(sql: str) -> tuple[str, str] | None:

@@ -46,9 +46,8 @@ _TAIL_BYTES = 4096
 class FunctionPool:
     """The sandboxes of one function (or one published version of it)."""
 
-    def __init__(self, runtime: LambdaRuntime, arn: str) -> None:
+    def __init__(self, runtime: LambdaRuntime) -> None:
         self._runtime = runtime
-        self._arn = arn
         self._changed = threading.Condition()
         self._generation = ""
         self._idle: list[Sandbox] = []
@@ -142,7 +141,7 @@ class LambdaRuntime:
     def invoke(self, function: Any, payload: bytes, request_id: str | None = None) -> Outcome:
         """Run one invocation of moto's ``function`` to its end."""
         with self._lock:
-            pool = self._pools.setdefault(function.function_arn, FunctionPool(self, function.function_arn))
+            pool = self._pools.setdefault(function.function_arn, FunctionPool(self))
         try:
             outcome = pool.invoke(function, payload, request_id)
         except trust.NotTrusted as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,6 @@ _CARD_TEST_MS = 50_000
 _TRAVEL_MS = (60_000, 600_000)
 
 Incident = tuple[Columns, dict[str, Any]]
-Moment = Callable[[int], int]
 
 
 def incidents(

@@ -50,7 +50,6 @@ class Prices(msgspec.Struct, frozen=True):
     glue_dpu_hour: float
     glue_least_seconds: float
     athena_scanned_tb: float
-    state_transition: float
 
 
 class Memory(msgspec.Struct, frozen=True):

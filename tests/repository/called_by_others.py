@@ -1,0 +1,37 @@
+"""What vulture finds unused and is used: by whom, group by group. `make check` fails on what is unused and not here.
+
+Read by vulture alone; nothing here runs.
+"""
+
+# The columns of what is generated and streamed: dataclasses are written by their fields, in order.
+_.missing_value, _.null_key, _.bad_number, _.bad_timestamp, _.unknown_value, _.negative_quantity, _.bad_email
+_.wrong_field_count, _.malformed_json, _.trailing_garbage, _.duplicate, _.missing_city, _.missing_rate
+_.unknown_campaign, _.missing_figure, _.dates_reversed
+_.session_id, _.customer_id, _.event_type, _.search_term, _.unit_price, _.unit_cost, _.card_hash, _.utm_code
+_.user_agent, _.first_event_time, _.last_event_time
+# The manifests of what was generated, written as JSON for whoever compares.
+_.tombstones, _.moved_keys, _.conflicting_ids, _.expected_late, _.coded_events, _.unknown_codes
+# Fields that a contract or a run has in its JSON, which functions, jobs and commands read by name.
+_.exclusive_minimum, _.exclusive_maximum, _.repeated_keys, _.expected_files_per_day, _.retention_days
+_.engine_reason, _.awaits_rows, _.warnings
+# http.server and socketserver call these by name and read these settings:
+# https://docs.python.org/3/library/http.server.html
+_.do_GET, _.do_POST, _.log_message, _.protocol_version, _.disable_nagle_algorithm, _.wbufsize
+_.daemon_threads, _.close_connection, _.run_wsgi
+# moto calls or reads these on what stands in the place of its own.
+_.get_min_sequence_number, _.get_max_sequence_number, _.init_shards, _.split_shard, _.merge_shards
+_.iterlists, _.querystring, _._old_receipt_handles, _.update_table, _.batch_stop_job_run
+_.output_convert_nulls, _._query_language_per_scope, _._get_supported_parameters, _._eval_service_task
+_._build_sync_resolver
+# CloudFormation's operations: `localaws.cloudformation.api` finds a method by the operation's name.
+_.create_stack, _.update_stack, _.delete_stack, _.list_stacks, _.create_change_set, _.describe_change_set
+_.delete_change_set, _.execute_change_set, _.list_change_sets, _.describe_stack_events
+_.describe_stack_resources, _.describe_stack_resource, _.list_stack_resources, _.get_template
+_.get_template_summary, _.list_exports, _.list_imports
+# Read by the library whose object it is: botocore, RE2, awslambdaric, CDK, CycloneDX, PyYAML, PyIceberg.
+_._cache, _.log_errors, _.lambda_runtime_address, _.recursive_loop, _.component, _.yaml_implicit_resolvers
+_.cachable, _._load_file_io, _.memo
+# A protocol's own call: nobody names it.
+_.__call__
+# What tests ask of the product: what roles were denied, a contract alone, what is declared now deployed again.
+_.decisions, _.load_contract, _.deploy_again

@@ -1,0 +1,61 @@
+"""Every law of imports: `make check` fails when it is broken, and names the import that breaks it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from sluice.folders import ROOT
+
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+#: By law: the module that breaks it, what it would import, and how the linter names that.
+TRIALS = {
+    "directions": ("sluice/load.py", "infra.config", "sluice.load -> infra.config"),
+    "localaws-alone": ("localaws/metrics.py", "sluice.errors", "localaws.metrics -> sluice.errors"),
+    "aws-only": ("infra/grants.py", "localaws.context", "infra.grants -> localaws.context"),
+    "sluice-layers": (
+        "sluice/tables/schema.py",
+        "sluice.ingestion.stage",
+        "sluice.tables.schema -> sluice.ingestion.stage",
+    ),
+    "localaws-layers": ("localaws/sqs/queues.py", "localaws.functions", "localaws.sqs.queues -> localaws.functions"),
+    "no-cycles": ("shopsphere/generate/files.py", "shopsphere.generate.orders", "files"),
+    "spark-standard-library": ("glue_jobs/money.py", "pyarrow", "glue_jobs.money -> pyarrow"),
+    "lean-functions": ("lambdas/sweep/handler.py", "sluice.cli.console", "lambdas.sweep.handler -> sluice.cli.console"),
+}
+
+
+def linted(folder: Path) -> subprocess.CompletedProcess[str]:
+    program = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    return subprocess.run(
+        [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, ''); {program}", "--no-cache", "--no-logo"],
+        cwd=folder, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+def test_each_law_has_a_trial() -> None:
+    assert {law["id"] for law in SETTINGS["contracts"]} == set(TRIALS)
+
+
+@pytest.mark.slow
+def test_breaking_a_law_of_imports_fails_the_check(tmp_path: Path) -> None:
+    for package in SETTINGS["root_packages"]:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    sound = linted(tmp_path)
+    assert sound.returncode == 0, sound.stdout + sound.stderr
+    assert f"{len(TRIALS)} kept, 0 broken" in sound.stdout
+
+    for path, imported, _ in TRIALS.values():
+        file = tmp_path / path
+        file.write_text(f"{file.read_text()}\n\ndef _broken() -> None:\n    import {imported}  # noqa: F401\n")
+    broken = linted(tmp_path)
+    assert broken.returncode == 1
+    assert f"0 kept, {len(TRIALS)} broken" in broken.stdout, broken.stdout
+    for _, _, named in TRIALS.values():
+        assert named in broken.stdout
