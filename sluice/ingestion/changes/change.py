@@ -51,6 +51,10 @@ class Refused(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Envelope(Format):
-    """A format of captured changes; ``decode`` returns the change that a record holds, or raises ``Refused``."""
+    """A format of captured changes, one JSON record each.
+
+    ``decode`` returns the change that a record holds, or raises ``Refused``. Encoding, depth and keys of its JSON are
+    checked for it.
+    """
 
     decode: Callable[[bytes, Contract], Change]
