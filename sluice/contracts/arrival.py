@@ -36,8 +36,6 @@ _STREAM_KEYS = {
     "partitionKey": "partition_key",
     "expectedRowsPerDay": "expected_rows_per_day",
 }
-#: Options of files that act in those formats alone that say so; what is not here acts in all.
-CHOSEN = ("header", "quoteChar", "escapeChar", "encoding", "compression", "nullValues")
 #: What a contract calls the landing bucket, whatever its name is where it is deployed.
 LANDING = "landing"
 #: What Python calls an encoding and is none of a file's text.
@@ -197,7 +195,7 @@ def _refuse_idle(
         return
     for key in given:
         acts_in = _acts_in(key, formats)
-        if key in CHOSEN and server.format not in acts_in:
+        if acts_in and server.format not in acts_in:
             file.refuse((*at, key), f"{key} does nothing for {server.format}; it is for {', '.join(acts_in)}")
     see_extra = [name for name, each in formats.items() if each.extra_columns]
     if given.get("extraColumns") == "reject" and server.format not in see_extra:

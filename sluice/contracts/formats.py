@@ -14,9 +14,10 @@ Problem = Callable[[Any], str]
 class Format:
     """A format of files, or of a stream's records.
 
-    ``options`` are those that act in it beside the ones that act in all; ``own`` are options that no other format has,
-    as texts, numbers or booleans, each with its check. ``extra_columns``: its reader sees columns that the contract
-    does not have, and can refuse them. ``spelled``: values are texts, spelled as a column's custom properties say.
+    ``options`` are those that act in it, beside the ones that no format names: these act in all. ``own`` are options
+    that no other format has, as texts, numbers or booleans, each with its check. ``extra_columns``: its reader sees
+    columns that the contract does not have, and can refuse them. ``spelled``: values are texts, spelled as a column's
+    custom properties say.
     """
 
     options: tuple[str, ...] = ()

@@ -29,8 +29,9 @@ def read_checked(source: Source, contract: Contract) -> Iterator[Checked]:
     """Yield the file's records, checked; ``DeliveryError`` when its bytes cannot be read to their end."""
     assert contract.arrival is not None
     kind = contract.arrival.format
+    read = FILE_FORMATS[kind].read
     try:
-        blocks = as_sent(FILE_FORMATS[kind].read(source, contract), contract.arrival)
+        blocks = as_sent(read(source, contract), contract.arrival)
         parts = (part for block in blocks for part in block.parts(contract))
         for checked in ahead(lambda part: check_records(part, contract), parts):
             yield from checked

@@ -8,7 +8,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from sluice.contracts.arrival import _FILE_KEYS, CHOSEN
+from sluice.contracts.arrival import _FILE_KEYS
 from sluice.contracts.model import Arrival
 from sluice.contracts.partitions import TRANSFORMS
 from sluice.contracts.spellings import SPELLINGS
@@ -29,10 +29,11 @@ def rows(title: str) -> dict[str, list[str]]:
 
 def test_the_options_of_an_arrival_are_those_of_the_code() -> None:
     said = rows("How files arrive")
-    assert set(said) == {"format", "delimiter", *_FILE_KEYS}
-    for option in ("delimiter", *CHOSEN):
-        acts_in = [name for name, each in FORMATS.files.items() if option in each.options]
-        assert said[option][0].split(", ") == acts_in, option
+    own = {option for each in (*FORMATS.files.values(), *FORMATS.streams.values()) for option in each.own}
+    assert set(said) == {"format", "delimiter", *_FILE_KEYS, *own}
+    for option in set(said) - {"format"}:
+        acts_in = [name for name, each in FORMATS.files.items() if option in (*each.options, *each.own)]
+        assert said[option][0].split(", ") == (acts_in or ["all"]), option
     see_extra = [name for name, each in FORMATS.files.items() if each.extra_columns]
     assert f"for {' and '.join(see_extra)} also `reject`" in said["extraColumns"][1]
     for field, name in (("compression", "compression"), ("null_keys", "nullKeys"), ("repeated_keys", "repeatedKeys")):
@@ -41,10 +42,11 @@ def test_the_options_of_an_arrival_are_those_of_the_code() -> None:
 
 
 def test_every_option_that_a_format_names_is_one_of_an_arrival_and_its_own_are_no_others() -> None:
-    shared = {"delimiter", *CHOSEN}
+    shared = {"delimiter", *_FILE_KEYS}
     for each in (*FORMATS.files.values(), *FORMATS.streams.values()):
         assert set(each.options) <= shared
-        assert not set(each.own) & {*shared, *_FILE_KEYS}
+        assert not set(each.own) & shared
+    assert not any(each.options for each in FORMATS.streams.values()), "what acts in a stream acts in all of them"
 
 
 def test_a_streams_records_are_changes_in_every_envelope_and_in_no_plain_format() -> None:
