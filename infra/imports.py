@@ -13,12 +13,15 @@ _OURS = ("sluice", "lambdas", "glue_jobs")
 def imported_by(files: Iterable[Path], root: Path) -> set[Path]:
     """Return the files of our packages, below ``root`` and relative to it, that ``files`` import at any remove.
 
-    What is imported for type checkers alone is none. A package's ``__init__`` is imported with what is in it.
+    What is imported for type checkers alone is none. A package's ``__init__`` is imported with what is in it, and all
+    of its modules with an ``__init__`` that finds them itself (``sluice.found``).
     """
     found: set[Path] = set()
     left = list(files)
     while left:
-        for name in _names(ast.parse(left.pop().read_bytes())):
+        at = left.pop()
+        tree = ast.parse(at.read_bytes())
+        for name in (*_names(tree), *_found_by(tree, at, root)):
             for file in _files(name, root):
                 if file not in found:
                     found.add(file)
@@ -38,6 +41,18 @@ def _names(tree: ast.AST) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         else:
             yield from _names(node)
+
+
+def _found_by(tree: ast.AST, at: Path, root: Path) -> Iterator[str]:
+    """Yield the full names of the modules that ``at`` finds in its own folder; ValueError for one elsewhere."""
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "found_in"):
+            continue
+        if at.name != "__init__.py" or not node.args or ast.unparse(node.args[0]) != "__name__":
+            raise ValueError(f"{at}:{node.lineno}: found_in is called by a package's __init__.py, with __name__")
+        package = ".".join(at.parent.relative_to(root).parts)
+        yield from (f"{package}.{module.stem}" for module in at.parent.glob("*.py") if module != at)
+        yield from (f"{package}.{inner.parent.name}" for inner in at.parent.glob("*/__init__.py"))
 
 
 def _files(name: str, root: Path) -> Iterator[Path]:

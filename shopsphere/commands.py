@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from sluice.cli.commands import Environment
 from sluice.cli.console import console
+from sluice.cli.options import Environment
 
 commands = typer.Typer()
 

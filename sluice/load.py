@@ -7,20 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from sluice.contracts import Contract
+from sluice.contracts.formats import Format, Formats
+from sluice.contracts.model import PLAIN_RECORDS
 from sluice.contracts.reader import ContractReader
 from sluice.contracts.value_rules import PLACES
 from sluice.errors import ContractError
+from sluice.ingestion.changes import ENVELOPES
+from sluice.ingestion.formats import FILE_FORMATS
 from sluice.ingestion.trial import cannot_run
 from sluice.transforms.bound import unbound_checks
+
+#: Every format that a contract may name: what the readers and the decoders of this project are for.
+FORMATS: Final = Formats(files=FILE_FORMATS, streams={PLAIN_RECORDS: Format(), **ENVELOPES})
 
 
 def load_contract(path: Path) -> Contract:
     """Return the contract in ``path``; ``ContractError`` names file, line, field and what is allowed."""
-    return _tried(ContractReader(path))
+    return _tried(ContractReader(path, FORMATS))
 
 
 def load_contracts(folders: Iterable[Path]) -> tuple[Contract, ...]:
@@ -34,7 +42,7 @@ def load_contracts(folders: Iterable[Path]) -> tuple[Contract, ...]:
         if not folder.is_dir():
             raise ContractError(f"There is no contracts folder {folder}.", next_step="Check the --contracts path.")
         for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
-            reader = ContractReader(path)
+            reader = ContractReader(path, FORMATS)
             # The same text wherever the project lies: it goes into what is deployed.
             contract = msgspec.structs.replace(
                 _tried(reader), file=f"{folder.name}/{path.relative_to(folder).as_posix()}"

@@ -12,6 +12,7 @@ import msgspec
 from sluice.contracts import Contract
 from sluice.decoding import json_decoder
 from sluice.once import once
+from sluice.writes import WRITE_MODES, WriteMode
 
 #: The file's name beside the functions' code.
 FILE_NAME = "project.json"
@@ -83,6 +84,11 @@ class CompiledTransform(msgspec.Struct, frozen=True):
     engine: Literal["any", "duckdb", "spark"] = "any"
     audit: tuple[CompiledCheck, ...] = ()
     checks: str = ""
+
+    @property
+    def mode(self) -> WriteMode:
+        """Return how the table is written."""
+        return WRITE_MODES[self.write]
 
     @property
     def needs(self) -> set[str]:

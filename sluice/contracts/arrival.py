@@ -11,7 +11,8 @@ import msgspec
 from open_data_contract_standard.model import OpenDataContractStandard, Server
 
 from sluice.contracts.contract_file import ContractFile, Place
-from sluice.contracts.model import FILE_FORMATS, STREAM_FORMATS, Arrival
+from sluice.contracts.formats import Format, Formats
+from sluice.contracts.model import Arrival
 from sluice.decoding import converter
 from sluice.shortened import shortened
 
@@ -35,19 +36,8 @@ _STREAM_KEYS = {
     "partitionKey": "partition_key",
     "expectedRowsPerDay": "expected_rows_per_day",
 }
-#: The formats in which an option acts; those that are not here act in all.
-ACTS_IN: dict[str, tuple[str, ...]] = {
-    "header": ("csv",),
-    "quoteChar": ("csv",),
-    "escapeChar": ("csv",),
-    "encoding": ("csv", "json", "ndjson", "access_log"),
-    "compression": ("csv", "json", "ndjson", "access_log"),
-    "nullValues": ("csv", "json", "ndjson"),
-}
 #: What a contract calls the landing bucket, whatever its name is where it is deployed.
 LANDING = "landing"
-#: Formats whose readers see columns that the contract does not have, and can refuse them.
-_SEES_EXTRA = ("csv", "parquet")
 #: What Python calls an encoding and is none of a file's text.
 _NO_ENCODINGS = ("idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape")
 #: What a contract says for no quote or escape character.
@@ -69,24 +59,25 @@ def read_arrival(
     name: str,
     columns: list[str],
     derived: bool,
+    formats: Formats,
 ) -> Arrival | None:
-    """Return how the dataset ``name`` arrives; none when it is derived, and then nothing may be said of it."""
+    """Return how the dataset ``name`` arrives, in one of ``formats``.
+
+    None when it is derived, and then nothing may be said of it.
+    """
     if derived:
         _refuse_arrival(file, odcs, custom, sla)
         return None
     server = _server(file, odcs, name)
     stream = server.type == "kinesis"
-    formats, keys = (STREAM_FORMATS, _STREAM_KEYS) if stream else (FILE_FORMATS, _FILE_KEYS)
-    values: dict[str, Any] = {
-        "format": file.one_of(server.format, formats, ("servers", 0, "format")),
-        "stream": stream,
-        "delimiter": _delimiter(file, server),
-    }
+    known = formats.of(stream=stream)
+    chosen = file.one_of(server.format, known, ("servers", 0, "format"))
+    values: dict[str, Any] = {"format": chosen, "stream": stream, "delimiter": _delimiter(file, server, formats)}
     index = next((i for i, c in enumerate(odcs.customProperties or []) if c.property == "arrival"), 0)
     at: Place = ("customProperties", index, "value")
     given = custom.get("arrival", {})
-    values |= _properties(file, given, keys, columns, at)
-    _refuse_idle(file, server, given, at)
+    values |= _properties(file, given, _STREAM_KEYS if stream else _FILE_KEYS, columns, at, chosen=known[chosen])
+    _refuse_idle(file, server, given, at, known)
     try:
         arrival = _to_arrival(values)
     except msgspec.ValidationError as error:
@@ -126,18 +117,24 @@ def _server(file: ContractFile, odcs: OpenDataContractStandard, name: str) -> Se
 
 
 def _properties(
-    file: ContractFile, given: Any, keys: Mapping[str, str], columns: list[str], at: Place
+    file: ContractFile, given: Any, keys: Mapping[str, str], columns: list[str], at: Place, *, chosen: Format
 ) -> dict[str, Any]:
     """Return the fields of ``Arrival`` that the custom property gives."""
     if not isinstance(given, dict):
         file.refuse(at, "arrival is a mapping")
     values: dict[str, Any] = {}
+    own: list[tuple[str, Any]] = []
     for key, value in given.items():
-        field = keys[file.one_of(key, keys, (*at, key))]
+        if key in chosen.own:
+            own.append((key, _own_value(file, chosen, key, value, at)))
+            continue
+        field = keys[file.one_of(key, [*keys, *chosen.own], (*at, key))]
         choices = get_args(get_type_hints(Arrival)[field])
         if choices and all(isinstance(choice, str) for choice in choices):
             file.one_of(value, choices, (*at, key))
         values[field] = value
+    if own:
+        values["own_options"] = own
     for key, name in (("quoteChar", "quote"), ("escapeChar", "escape")):
         if not isinstance(values.get(name, ""), str):
             file.refuse((*at, key), f"{values[name]!r} is not allowed; allowed: {_NO_MARK}, and one of {punctuation}")
@@ -162,11 +159,26 @@ def _is_encoding(name: Any) -> bool:
         return False
 
 
-def _delimiter(file: ContractFile, server: Server) -> str:
+def _own_value(file: ContractFile, chosen: Format, key: str, value: Any, at: Place) -> Any:
+    """Return the value of an option that only the format has, if it allows it."""
+    held = isinstance(value, str | bool) or (isinstance(value, int | float) and abs(value) < 2**63)
+    if not held:  # nor does JSON hold what is no number
+        file.refuse((*at, key), f"{shortened(repr(value))} is not allowed; a text, a number, true or false is wanted")
+    if problem := chosen.own[key](value):
+        file.refuse((*at, key), problem)
+    return value
+
+
+def _acts_in(option: str, formats: Mapping[str, Format]) -> list[str]:
+    return [name for name, each in formats.items() if option in each.options]
+
+
+def _delimiter(file: ContractFile, server: Server, formats: Formats) -> str:
     """Return the one character that parts fields: ASCII, and none that means something else."""
     given = "," if server.delimiter is None else server.delimiter
-    if server.delimiter is not None and server.format != "csv":
-        file.refuse(("servers", 0, "delimiter"), f"a delimiter is for csv, not {server.format}")
+    acts_in = _acts_in("delimiter", formats.files)
+    if server.delimiter is not None and (server.type != "s3" or server.format not in acts_in):
+        file.refuse(("servers", 0, "delimiter"), f"a delimiter is for {', '.join(acts_in)}, not {server.format}")
     if len(given) != 1 or not given.isascii() or given in '"\r\n\0':
         file.refuse(
             ("servers", 0, "delimiter"),
@@ -175,18 +187,21 @@ def _delimiter(file: ContractFile, server: Server) -> str:
     return given
 
 
-def _refuse_idle(file: ContractFile, server: Server, given: Mapping[str, Any], at: Place) -> None:
+def _refuse_idle(
+    file: ContractFile, server: Server, given: Mapping[str, Any], at: Place, formats: Mapping[str, Format]
+) -> None:
     """Refuse an option that does nothing in the server's format."""
     if server.type != "s3":
         return
     for key in given:
-        formats = ACTS_IN.get(key)
-        if formats is not None and server.format not in formats:
-            file.refuse((*at, key), f"{key} does nothing for {server.format}; it is for {', '.join(formats)}")
-    if given.get("extraColumns") == "reject" and server.format not in _SEES_EXTRA:
+        acts_in = _acts_in(key, formats)
+        if acts_in and server.format not in acts_in:
+            file.refuse((*at, key), f"{key} does nothing for {server.format}; it is for {', '.join(acts_in)}")
+    see_extra = [name for name, each in formats.items() if each.extra_columns]
+    if given.get("extraColumns") == "reject" and server.format not in see_extra:
         file.refuse(
             (*at, "extraColumns"),
-            f"'reject' is for {', '.join(_SEES_EXTRA)}; other columns are ignored in {server.format}",
+            f"'reject' is for {', '.join(see_extra)}; other columns are ignored in {server.format}",
         )
 
 

@@ -8,12 +8,8 @@ import msgspec
 
 from sluice.contracts.types import ColumnType
 
-#: Formats that a file may arrive in; each has a reader of the same name in ``sluice.ingestion.readers``.
-FileFormat = Literal["csv", "json", "ndjson", "parquet", "access_log"]
-FILE_FORMATS: tuple[str, ...] = ("csv", "json", "ndjson", "parquet", "access_log")
-#: What the records of a stream may be: JSON objects, or changes that Debezium or AWS DMS captured.
-StreamFormat = Literal["json", "debezium", "dms"]
-STREAM_FORMATS: tuple[str, ...] = ("json", "debezium", "dms")
+#: The format of a stream whose records are JSON objects; every other one is an envelope of captured changes.
+PLAIN_RECORDS = "json"
 #: The ``format`` of a text column whose values are JSON objects or arrays.
 JSON_TEXT = "json"
 #: How bad it is when a stream rule finds something.
@@ -97,9 +93,10 @@ class Arrival(msgspec.Struct, frozen=True, omit_defaults=True):
     ``event_time`` names the column that says when an event happened; one that comes more than ``lateness_seconds``
     after that is late. ``partition_key`` names the column by which ``sluice send`` spreads records over shards.
     ``quote`` and ``escape`` are characters of delimited text, empty for none; without an escape quotes are doubled.
+    ``own_options`` are those that only its format has, with their values.
     """
 
-    format: FileFormat | StreamFormat
+    format: str
     stream: bool = False
     event_time: str | None = None
     lateness_seconds: int | None = None
@@ -116,11 +113,12 @@ class Arrival(msgspec.Struct, frozen=True, omit_defaults=True):
     repeated_keys: Literal["keep"] = "keep"
     expected_files_per_day: float | None = None
     expected_rows_per_day: float | None = None
+    own_options: tuple[tuple[str, str | int | float | bool], ...] = ()
 
     @property
     def changes(self) -> bool:
         """Tell whether the records are captured changes of a source's rows."""
-        return self.stream and self.format in ("debezium", "dms")
+        return self.stream and self.format != PLAIN_RECORDS
 
 
 class Condition(msgspec.Struct, frozen=True, omit_defaults=True):

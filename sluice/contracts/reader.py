@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import msgspec
@@ -19,7 +20,8 @@ from pydantic import BaseModel, ValidationError
 from sluice.contracts.arrival import read_arrival
 from sluice.contracts.checks import read_checks
 from sluice.contracts.contract_file import ContractFile, Place
-from sluice.contracts.model import JSON_TEXT, Column, Contract
+from sluice.contracts.formats import Formats
+from sluice.contracts.model import JSON_TEXT, Arrival, Column, Contract
 from sluice.contracts.partitions import read_partitioning
 from sluice.contracts.rules import Refuse, read_rules
 from sluice.contracts.spellings import SPELLINGS, TWO_DIGIT_YEARS, read_spelling, read_two_digit_years
@@ -57,6 +59,10 @@ class ContractReader(ContractFile):
 
     #: Where each of the contract's checks stands, in their order.
     check_places: tuple[Place, ...] = ()
+
+    def __init__(self, path: Path, formats: Formats) -> None:
+        super().__init__(path)
+        self.formats = formats
 
     def contract(self) -> Contract:
         """Return the whole file as a contract."""
@@ -101,10 +107,10 @@ class ContractReader(ContractFile):
         sla = self._service_levels(odcs)
         self._refuse_shared_headers(columns, at)
         table_custom = self._custom(table.customProperties, (*at, "customProperties"), ("sortOrder",))
-        arrival = read_arrival(self, odcs, custom, sla, name=name, columns=names, derived=database != "bronze")
-        for index, declared in enumerate(columns):
-            if declared.spelling is not None and (arrival is None or arrival.format != "csv"):
-                self.refuse((*at, "properties", index, "customProperties"), f"{', '.join(SPELLINGS)} are for csv")
+        arrival = read_arrival(
+            self, odcs, custom, sla, name=name, columns=names, derived=database != "bronze", formats=self.formats
+        )
+        self._refuse_idle_spellings(columns, arrival, at)
         stated = read_checks(self, table, at)
         checks = tuple(check for check, _ in stated)
         self.check_places = tuple(place for _, place in stated)
@@ -148,6 +154,16 @@ class ContractReader(ContractFile):
                     (*at, "properties", index),
                     f"{column.name} and {other} are both called {column.header!r} in what arrives",
                 )
+
+    def _refuse_idle_spellings(self, columns: tuple[Column, ...], arrival: Arrival | None, at: Place) -> None:
+        """Refuse how a column's values are spelled where they come in no such texts."""
+        spelled = [name for name, each in self.formats.files.items() if each.spelled]
+        if arrival is not None and not arrival.stream and arrival.format in spelled:
+            return
+        for index, column in enumerate(columns):
+            if column.spelling is not None:
+                here = (*at, "properties", index, "customProperties")
+                self.refuse(here, f"{', '.join(SPELLINGS)} are for {', '.join(spelled)}")
 
     def _refuse_unknown_fields(self, model: BaseModel, raw: dict[str, Any], at: Place) -> None:
         """Refuse what the standard's models would let pass: a misspelt field is not an absent one."""

@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sluice.contracts import Contract
 from sluice.errors import DeliveryError, FileTooLarge, UnknownDataset, UnreadableFile
+from sluice.ingestion.formats import FILE_FORMATS
 from sluice.ingestion.landing import Notice, landed_source, same_bytes
 from sluice.ingestion.read import ahead, read_checked
 from sluice.ingestion.records import Reason
@@ -264,7 +265,7 @@ def _is_for_itself(notice: Notice, contract: Contract, earlier: Delivery | None)
 def _bytes_of(notice: Notice, contract: Contract) -> int:
     """Return how many bytes a file may be unpacked."""
     assert contract.arrival is not None
-    packed = contract.arrival.format == "parquet" or notice.key.endswith((".gz", ".zst", ".zstd"))
+    packed = FILE_FORMATS[contract.arrival.format].packed or notice.key.endswith((".gz", ".zst", ".zstd"))
     packed = packed or contract.arrival.compression in ("gzip", "zstd")
     return notice.size * (_COMPRESSED if packed else 1)
 

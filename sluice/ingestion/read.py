@@ -15,7 +15,7 @@ from sluice.contracts import Contract
 from sluice.errors import ContractError, DeliveryError, UnreadableFile
 from sluice.ingestion.alone import check_records
 from sluice.ingestion.check import Checked
-from sluice.ingestion.readers import reader_for
+from sluice.ingestion.formats import FILE_FORMATS
 from sluice.ingestion.readers.text import as_sent
 from sluice.ingestion.source import Source
 
@@ -29,8 +29,9 @@ def read_checked(source: Source, contract: Contract) -> Iterator[Checked]:
     """Yield the file's records, checked; ``DeliveryError`` when its bytes cannot be read to their end."""
     assert contract.arrival is not None
     kind = contract.arrival.format
+    read = FILE_FORMATS[kind].read
     try:
-        blocks = as_sent(reader_for(kind)(source, contract), contract.arrival)
+        blocks = as_sent(read(source, contract), contract.arrival)
         parts = (part for block in blocks for part in block.parts(contract))
         for checked in ahead(lambda part: check_records(part, contract), parts):
             yield from checked

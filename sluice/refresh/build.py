@@ -103,7 +103,7 @@ class Build:
             return self._whole(computed, sources, inputs)
         present = self._present
         narrowing = Narrowing(self._connection, transform, sources, course.differences)
-        if transform.write == "append":
+        if transform.mode.only_added:
             narrowing.only_added()
             self.removed, self.untouched = [], present
             return computed

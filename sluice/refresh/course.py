@@ -65,7 +65,7 @@ def choose_course(
     backfill: Backfill | None = None,
 ) -> Course:
     """Return how a run goes that reads the snapshots ``inputs`` of ``sources`` (both by table name)."""
-    if backfill is not None and (not backfill.column or transform.write in ("replace", "append")):
+    if backfill is not None and (not backfill.column or not transform.mode.by):
         return Course(None, f"backfill of {backfill}", backfill)
     if why := _must_be_whole(transform, target):
         return Course(None, why, backfill)
@@ -90,7 +90,7 @@ def choose_course(
 
 def _must_be_whole(transform: CompiledTransform, target: Table) -> str:
     """Return why the table cannot be brought up to date from what it holds; nothing when it can."""
-    if transform.write == "replace":
+    if transform.mode.whole:
         return "written whole"
     before = made_from(target)
     if before is None:
@@ -111,7 +111,7 @@ def _too_wide(transform: CompiledTransform, parameter: str, name: str, change: D
     """Return why this change makes the whole table be computed; nothing when it does not."""
     if not change.changed:
         return ""
-    if transform.write == "append":
+    if transform.mode.only_added:
         return f"rows of {name} were removed or replaced" if change.removed else ""
     if change.added and change.removed:
         return ""  # rows that were only written anew are no change: the run looks at them

@@ -136,12 +136,12 @@ def input_rows(
     """Return about how many rows a run reads, and whether it can be incremental, from snapshot summaries alone."""
     every = sum(_total(sources[name], inputs[name]) for name in transform.inputs.values())
     before = made_from(target)
-    if whole or transform.write == "replace" or before is None or before[0] != transform.fingerprint:
+    if whole or transform.mode.whole or before is None or before[0] != transform.fingerprint:
         return every, False
     changed = 0.0
     for parameter, name in transform.inputs.items():
         rows = _changed(sources[name], before[1].get(name, EMPTY), inputs[name])
-        if rows is None or (rows and transform.write != "append" and not transform.leads[parameter].leads):
+        if rows is None or (rows and not transform.mode.only_added and not transform.leads[parameter].leads):
             return every, False
         changed += rows
     return min(every, changed + LOOKED_AT * every), True

@@ -58,7 +58,7 @@ def choose_course(lake: Lake, transform: Shipped, head: Head, inputs: Mapping[st
 
 def _must_be_whole(lake: Lake, transform: Shipped, head: Head) -> str:
     """Return why the table cannot be brought up to date from what it holds; nothing when it can."""
-    if transform.write == "replace":
+    if transform.mode.whole:
         return "written whole"
     if head.main == EMPTY:
         return "first run"
@@ -73,7 +73,7 @@ def _too_wide(transform: Shipped, parameter: str, name: str, change: Difference)
     """Return why this change makes the whole table be computed; nothing when it does not."""
     if not change.changed:
         return ""
-    if transform.write == "append":
+    if transform.mode.only_added:
         return f"rows of {name} were removed or replaced" if change.removed else ""
     if not transform.leads[parameter].leads:
         return f"{name} changed, and nothing declares what that touches"

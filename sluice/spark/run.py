@@ -132,7 +132,7 @@ class _Attempt:
         if not self._course.incremental:
             frames = {parameter: self._lake.rows(n, self._inputs[n]) for parameter, n in self._transform.inputs.items()}
             branch.replace(self._computed(frames))
-        elif self._transform.write == "append":
+        elif self._transform.mode.only_added:
             frames = narrowing.added()
             branch.append(self._computed(frames))
         else:
@@ -192,7 +192,7 @@ class _Attempt:
         looked_at = {name for check in self._transform.audit for name in (check.references, *check.reads) if name}
         references = {name: lake.name(name) for name in looked_at}
         references[self._table] = branch.address
-        by = self._transform.by if only_new and self._transform.write != "append" else ()
+        by = self._transform.by if only_new and not self._transform.mode.only_added else ()
         return Audited(lake.spark, rows, branch.address, lake.name(self._table), by, references)
 
     def _refuse(self, errors: list[Failure]) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sluice.writes import WRITE_MODES, WriteMode
+
 
 @dataclass(frozen=True)
 class Lead:
@@ -61,6 +63,11 @@ class Shipped:
     audit: tuple[Check, ...]
     checks: str
     engine: Literal["any", "duckdb", "spark"]
+
+    @property
+    def mode(self) -> WriteMode:
+        """Return how the table is written."""
+        return WRITE_MODES[self.write]
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
 
 from sluice.transforms.changes import current_rows
 from sluice.transforms.history import history
 from sluice.transforms.latest import conflicting, latest_by_key
+from sluice.writes import WRITE_MODES, WriteName
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -37,9 +38,9 @@ Transform = Callable[..., "DataFrame"]
 #: How a table is written: whole (``replace``); the rows of the keys or partitions that a change touches (``merge``,
 #: ``replace_partitions``); what new input rows give, beside what is there (``append``); every version of each key with
 #: the time it held (``scd2``).
-Write = Literal["replace", "merge", "replace_partitions", "append", "scd2"]
+Write: TypeAlias = WriteName
 #: All ways of writing, as ``Write`` names them.
-WRITES: tuple[str, ...] = get_args(Write)
+WRITES: tuple[str, ...] = tuple(WRITE_MODES)
 #: What a transform runs on: the cheapest for each run (``any``), or the only one that can.
 Engine = Literal["any", "duckdb", "spark"]
 #: All that a transform can name as its engine.
@@ -124,7 +125,8 @@ def apply(function: Transform, frames: Mapping[str, DataFrame], keys: Mapping[st
     sources: Mapping[str, Source] = function.sources  # type: ignore[attr-defined]
     given = {name: _seen(frame, sources[name].newest, keys[name]) for name, frame in frames.items()}
     result = function(**given)
-    return history(result, function.by) if function.write == "scd2" else result  # type: ignore[attr-defined]
+    mode = WRITE_MODES[function.write]  # type: ignore[attr-defined]
+    return history(result, function.by) if mode.history else result  # type: ignore[attr-defined]
 
 
 def _seen(frame: DataFrame, newest: str | None, key: Iterable[str]) -> DataFrame:

@@ -8,9 +8,10 @@ from sluice.contracts import Contract
 from sluice.errors import TransformError
 from sluice.project import Lead
 from sluice.tables.arrow import data_arrow
-from sluice.transforms import ENGINES, WRITES, Source
+from sluice.transforms import ENGINES, Source
 from sluice.transforms.discover import Found
 from sluice.transforms.history import IS_CURRENT, VALID_FROM, VALID_TO
+from sluice.writes import WRITE_MODES
 
 
 def lead_of(given: Source, key: tuple[str, ...]) -> Lead:
@@ -28,21 +29,24 @@ def check_declaration(item: Found, contracts: Mapping[str, Contract]) -> None:
 
 def _of_write(item: Found, contract: Contract) -> Iterator[str]:
     columns = {column.name for column in contract.columns}
-    if item.write not in WRITES:
-        yield f"write is {item.write!r}, not one of {', '.join(WRITES)}"
-    if item.write in ("replace", "append") and item.by:
+    mode = WRITE_MODES.get(item.write)
+    if mode is None:
+        yield f"write is {item.write!r}, not one of {', '.join(WRITE_MODES)}"
+    elif item.by and not mode.by:
         yield f"write={item.write!r} takes no `by`"
-    if item.write in ("merge", "replace_partitions", "scd2") and not item.by:
+    elif mode.by and not item.by:
         yield f"write={item.write!r} needs `by`, the columns of the result that a change re-opens"
     if item.engine not in ENGINES:
         yield f"engine is {item.engine!r}, not one of {', '.join(ENGINES)}"
     for name in item.by:
         if name not in columns:
             yield f"by={name!r} is no column of {contract.file}"
+    if mode is None:
+        return
     identities = tuple(field.column for field in contract.partitioning if field.transform == "identity")
-    if item.write == "replace_partitions" and (item.by != identities or len(identities) != len(contract.partitioning)):
+    if mode.by_partitions and (item.by != identities or len(identities) != len(contract.partitioning)):
         yield f"by={item.by} are not the contract's identity partitions {identities}"
-    if item.write == "scd2":
+    if mode.history:
         if missing := [name for name in (VALID_FROM, VALID_TO, IS_CURRENT) if name not in columns]:
             yield f"the contract lacks {', '.join(missing)}"
         if contract.key != (*item.by, VALID_FROM):
@@ -50,8 +54,9 @@ def _of_write(item: Found, contract: Contract) -> Iterator[str]:
 
 
 def _of_sources(item: Found, contracts: Mapping[str, Contract]) -> Iterator[str]:
-    if item.write == "append" and len(item.sources) != 1:
-        yield "write='append' takes one input: what it wrote would not follow a change of another"
+    mode = WRITE_MODES.get(item.write)
+    if mode is not None and mode.only_added and len(item.sources) != 1:
+        yield f"write={item.write!r} takes one input: what it wrote would not follow a change of another"
     tables = list(item.inputs.values())
     for name, given in item.sources.items():
         if not given.on and given.through is None:

@@ -18,12 +18,13 @@ import pytest
 import yaml
 import zstandard
 
-from sluice.contracts.arrival import _FILE_KEYS, ACTS_IN
-from sluice.contracts.model import FILE_FORMATS, Arrival
+from sluice.contracts.arrival import _FILE_KEYS
+from sluice.contracts.model import Arrival
 from sluice.contracts.partitions import TRANSFORMS
 from sluice.contracts.spellings import MARKS, SPELLINGS, TWO_DIGIT_YEARS
 from sluice.contracts.values.patterns import LETTERS
 from sluice.contracts.values.texts import EPOCH_FORMATS
+from sluice.ingestion.formats import FILE_FORMATS
 from tests.end_to_end.running import Deployment, sluice, started
 
 pytestmark = pytest.mark.slow
@@ -227,5 +228,5 @@ def test_athena_reads_what_was_accepted(every: tuple[Deployment, dict[str, Case]
 
 def test_every_option_of_an_arrival_is_among_them() -> None:
     said = {case.option.split()[0] for case in cases()}
-    assert set(_FILE_KEYS) | set(ACTS_IN) <= said
+    assert {*_FILE_KEYS, *(own for each in FILE_FORMATS.values() for own in each.own)} <= said
     assert {TWO_DIGIT_YEARS, *SPELLINGS} <= {word for case in cases() for word in case.option.split()}

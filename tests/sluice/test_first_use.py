@@ -95,7 +95,10 @@ def forgiving(use):
 functions = sorted(m.name for m in pkgutil.iter_modules(["lambdas"]))
 raced = race(lambda: [importlib.import_module(f"lambdas.{name}.handler") for name in functions], 8)
 import msgspec
-parts = ("ingestion", "ingestion.changes", "ingestion.rules", "tables", "contracts", "cli", "refresh", "transforms")
+parts = (
+    "ingestion", "ingestion.changes", "ingestion.changes.envelopes", "ingestion.formats", "ingestion.rules", "tables",
+    "contracts", "cli", "cli.commands", "refresh", "transforms",
+)
 for package in (f"sluice.{part}" for part in parts):
     path = importlib.import_module(package).__path__
     names = [f"{package}.{m.name}" for m in pkgutil.iter_modules(path)]

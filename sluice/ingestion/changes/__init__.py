@@ -1,4 +1,4 @@
-"""Captured changes: the records of Debezium and of AWS DMS, decoded into one kind of change.
+"""Captured changes: the records of Debezium, of AWS DMS (``envelopes``), decoded into one kind of change.
 
 ``decode`` takes one record's bytes and never raises on them: what cannot be decoded comes back as the reason why.
 
@@ -16,16 +16,13 @@ from __future__ import annotations
 import msgspec
 
 from sluice.contracts import Contract
-from sluice.ingestion.changes.change import CHANGE_FORMATS, Change, Operation, Refused
-from sluice.ingestion.changes.debezium import decode_debezium
-from sluice.ingestion.changes.dms import decode_dms
+from sluice.ingestion.changes.change import Change, Operation, Refused
+from sluice.ingestion.changes.envelopes import ENVELOPES
 from sluice.ingestion.readers.json_keys import TOO_DEEP, key_problem, too_deep
 from sluice.ingestion.readers.text import undecodable
 from sluice.ingestion.records import Reason
 
-__all__ = ["CHANGE_FORMATS", "Change", "Operation", "decode"]
-
-_DECODERS = {"debezium": decode_debezium, "dms": decode_dms}
+__all__ = ["ENVELOPES", "Change", "Operation", "decode"]
 
 
 def decode(raw: bytes, change_format: str, contract: Contract) -> Change | Reason:
@@ -35,13 +32,13 @@ def decode(raw: bytes, change_format: str, contract: Contract) -> Change | Reaso
     ``flattened_record`` (only the row is left of a Debezium change), ``unknown_operation``, ``missing_row`` (an
     operation on a row, without the row), ``unparseable`` (a position, a time or a column's value).
     """
-    decoder = _DECODERS[change_format]
+    envelope = ENVELOPES[change_format]
     if reason := undecodable(raw):
         return reason
     if too_deep(raw):
         return TOO_DEEP
     try:
-        change = decoder(raw, contract)
+        change = envelope.decode(raw, contract)
         return (key_problem(raw) if raw.strip() else None) or change
     except Refused as refused:
         return refused.reason

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from sluice.contracts import Contract
+from sluice.contracts.formats import Format
 from sluice.ingestion.records import Reason
 
-#: Formats of captured changes, as a contract names them.
-CHANGE_FORMATS = ("debezium", "dms")
 Operation = Literal["insert", "update", "delete", "truncate", "read", "tombstone", "transaction", "schema", "heartbeat"]
 
 
@@ -46,3 +47,14 @@ class Refused(Exception):
     def __init__(self, code: str, message: str, column: str | None = None, value: str | None = None) -> None:
         super().__init__(message)
         self.reason = Reason(code, message, column, value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Envelope(Format):
+    """A format of captured changes, one JSON record each.
+
+    ``decode`` returns the change that a record holds, or raises ``Refused``. Encoding, depth and keys of its JSON are
+    checked for it.
+    """
+
+    decode: Callable[[bytes, Contract], Change]

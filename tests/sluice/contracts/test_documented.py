@@ -8,12 +8,14 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from sluice.contracts.arrival import _FILE_KEYS, ACTS_IN
-from sluice.contracts.model import FILE_FORMATS, STREAM_FORMATS, Arrival
+from sluice.contracts.arrival import _FILE_KEYS
+from sluice.contracts.model import Arrival
 from sluice.contracts.partitions import TRANSFORMS
 from sluice.contracts.spellings import SPELLINGS
 from sluice.contracts.values.patterns import LETTERS
 from sluice.contracts.values.texts import EPOCH_FORMATS
+from sluice.ingestion.changes import ENVELOPES
+from sluice.load import FORMATS
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs" / "contracts.md").read_text()
 
@@ -27,11 +29,29 @@ def rows(title: str) -> dict[str, list[str]]:
 
 def test_the_options_of_an_arrival_are_those_of_the_code() -> None:
     said = rows("How files arrive")
-    assert set(said) == {"format", "delimiter", *_FILE_KEYS}
-    assert {name: tuple(said[name][0].split(", ")) for name in ACTS_IN} == ACTS_IN
+    own = {option for each in (*FORMATS.files.values(), *FORMATS.streams.values()) for option in each.own}
+    assert set(said) == {"format", "delimiter", *_FILE_KEYS, *own}
+    for option in set(said) - {"format"}:
+        acts_in = [name for name, each in FORMATS.files.items() if option in (*each.options, *each.own)]
+        assert said[option][0].split(", ") == (acts_in or ["all"]), option
+    see_extra = [name for name, each in FORMATS.files.items() if each.extra_columns]
+    assert f"for {' and '.join(see_extra)} also `reject`" in said["extraColumns"][1]
     for field, name in (("compression", "compression"), ("null_keys", "nullKeys"), ("repeated_keys", "repeatedKeys")):
         assert set(re.findall(r"`(\w+)`", said[name][1])) == set(get_args(get_type_hints(Arrival)[field]))
-    assert set(re.findall(r"`(\w+)`", said["format"][1])) == {*FILE_FORMATS, *STREAM_FORMATS}
+    assert set(re.findall(r"`(\w+)`", said["format"][1])) == {*FORMATS.files, *FORMATS.streams}
+
+
+def test_every_option_that_a_format_names_is_one_of_an_arrival_and_its_own_are_no_others() -> None:
+    shared = {"delimiter", *_FILE_KEYS}
+    for each in (*FORMATS.files.values(), *FORMATS.streams.values()):
+        assert set(each.options) <= shared
+        assert not set(each.own) & shared
+    assert not any(each.options for each in FORMATS.streams.values()), "what acts in a stream acts in all of them"
+
+
+def test_a_streams_records_are_changes_in_every_envelope_and_in_no_plain_format() -> None:
+    assert {name for name in FORMATS.streams if Arrival(name, stream=True).changes} == set(ENVELOPES)
+    assert not any(Arrival(name).changes for name in (*FORMATS.files, *FORMATS.streams))
 
 
 def test_the_letters_of_a_pattern_are_those_of_the_code() -> None:

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from sluice.contracts import Contract
 from sluice.errors import DeliveryError
+from sluice.ingestion.formats import FILE_FORMATS
 from sluice.ingestion.read import read_checked
 from sluice.ingestion.source import BytesSpool, Source
 from tests.laws import cases
@@ -37,7 +38,7 @@ COLUMNS = (
     column("ok", "boolean"),
     column("more", fmt="json"),
 )
-FORMATS = ("csv", "ndjson", "json", "parquet", "access_log")
+FORMATS = tuple(FILE_FORMATS)
 CONTRACTS = {kind: contract(*COLUMNS, format=kind) for kind in FORMATS}
 CONTRACTS["access_log"] = contract(
     column("host"), column("time", "timestamp"), column("status", "int"), format="access_log"

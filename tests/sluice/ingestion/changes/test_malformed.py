@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.ingestion.changes import CHANGE_FORMATS, Change, decode
+from sluice.ingestion.changes import ENVELOPES, Change, decode
 from sluice.ingestion.records import Reason
 from tests.laws import cases
 from tests.sluice.ingestion.changes.changing import PARCELS, debezium, dms, enveloped
@@ -40,7 +40,7 @@ def _decoded(raw: bytes, change_format: str) -> Change | Reason:
     return found
 
 
-@pytest.mark.parametrize("change_format", CHANGE_FORMATS)
+@pytest.mark.parametrize("change_format", ENVELOPES)
 @pytest.mark.parametrize(
     ("raw", "code"),
     [
@@ -107,19 +107,19 @@ def test_an_envelope_s_schema_that_is_none_gives_a_reason(schema: Any) -> None:
     assert found.code == "malformed_record"
 
 
-@pytest.mark.parametrize("change_format", CHANGE_FORMATS)
+@pytest.mark.parametrize("change_format", ENVELOPES)
 @given(raw=st.binary(max_size=200))
 def test_no_bytes_raise(change_format: str, raw: bytes) -> None:
     _decoded(raw, change_format)
 
 
-@pytest.mark.parametrize("change_format", CHANGE_FORMATS)
+@pytest.mark.parametrize("change_format", ENVELOPES)
 @given(record=JSON)
 def test_no_json_raises(change_format: str, record: Any) -> None:
     _decoded(json.dumps(record).encode(), change_format)
 
 
-@pytest.mark.parametrize("change_format", CHANGE_FORMATS)
+@pytest.mark.parametrize("change_format", ENVELOPES)
 @settings(max_examples=cases(400))
 @given(data=st.data())
 def test_no_damage_to_a_whole_record_raises(change_format: str, data: st.DataObject) -> None:
@@ -135,7 +135,7 @@ def test_no_damage_to_a_whole_record_raises(change_format: str, data: st.DataObj
     _decoded(json.dumps(record).encode(), change_format)
 
 
-@pytest.mark.parametrize("change_format", CHANGE_FORMATS)
+@pytest.mark.parametrize("change_format", ENVELOPES)
 @given(data=st.data())
 def test_no_cut_or_changed_byte_raises(change_format: str, data: st.DataObject) -> None:
     raw = bytearray(json.dumps(data.draw(st.sampled_from(WHOLE))).encode())

@@ -15,7 +15,7 @@ from msgspec import Raw
 
 from sluice.contracts import Contract
 from sluice.decoding import json_decoder
-from sluice.ingestion.changes.change import Change, Operation, Refused
+from sluice.ingestion.changes.change import Change, Envelope, Operation, Refused
 from sluice.ingestion.changes.position import EPOCH, by_log, by_time, number, padded
 from sluice.ingestion.changes.rows import Plan, Row, one_line, plan_of, read_row
 
@@ -132,3 +132,6 @@ def _time(text: str | None, what: str) -> datetime | None:
 
 def _nanoseconds(time: datetime | None) -> int:
     return 0 if time is None else (time - EPOCH) // _MICROSECOND * 1_000
+
+
+ENVELOPE = Envelope(decode=decode_dms)

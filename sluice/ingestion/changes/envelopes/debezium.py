@@ -14,7 +14,7 @@ from msgspec import Raw
 
 from sluice.contracts import Contract
 from sluice.decoding import json_decoder
-from sluice.ingestion.changes.change import Change, Operation, Refused
+from sluice.ingestion.changes.change import Change, Envelope, Operation, Refused
 from sluice.ingestion.changes.position import LAYOUTS, by_log, by_time, moment, number
 from sluice.ingestion.changes.rows import has_placeholder, one_line, plan_of, read_row
 
@@ -203,3 +203,6 @@ def _table(source: Source | None) -> str | None:
         return None
     parts = (source.db, source.schema, source.table or source.collection)
     return ".".join(part for part in parts if part) or None
+
+
+ENVELOPE = Envelope(decode=decode_debezium)

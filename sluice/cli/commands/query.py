@@ -1,0 +1,34 @@
+"""Questions to Athena: ``query``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from sluice.cli.console import console
+from sluice.cli.options import Environment
+
+commands = typer.Typer()
+
+
+class Format(StrEnum):
+    """How query results are printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+@commands.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One statement in Athena's SQL.")],
+    output: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.table,
+    env: Environment = "dev",
+) -> None:
+    """Run a query in Athena and print its rows."""
+    from sluice.cli.answers import print_rows, run_query
+    from sluice.cli.deployment import stack_outputs
+
+    print_rows(run_query(sql, stack_outputs(env)), output.value, console())

@@ -1,0 +1,39 @@
+"""Records onto a stream: ``send``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sluice.cli.console import console
+from sluice.cli.options import Environment
+
+commands = typer.Typer()
+
+
+@commands.command()
+def send(
+    dataset: Annotated[str, typer.Argument(help="Dataset that arrives by stream.")],
+    file: Annotated[Path, typer.Argument(help="NDJSON, JSON, CSV or TSV, gzipped or not.")],
+    rate: Annotated[float | None, typer.Option(help="Records a second at most.", min=0.01)] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Column whose value spreads records over shards; default the contract's.")
+    ] = None,
+    env: Environment = "dev",
+) -> None:
+    """Put a file's records on a dataset's Kinesis stream; non-zero when one was refused."""
+    from sluice.cli.deployment import client, stack_outputs
+    from sluice.cli.send import send_file, shown
+
+    outputs = stack_outputs(env)
+    with shown(console(), dataset) as bar:
+        sent = send_file(
+            client("kinesis"), client("glue"), outputs, dataset=dataset, path=file, key=key, rate=rate,
+            refuse=lambda why: typer.echo(why, err=True), watch=lambda at, count: bar(count, at.position, at.size),
+        )  # fmt: skip
+    typer.echo(sent.line(dataset))
+    if sent.refused:
+        typer.echo(f"{len(sent.refused):,} records were refused and not sent", err=True)
+        raise typer.Exit(1)

@@ -1,0 +1,11 @@
+"""The envelopes that captured changes come in: one module each, named as a contract calls it, found by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from sluice.found import found_in
+from sluice.ingestion.changes.change import Envelope
+
+ENVELOPES: Final[Mapping[str, Envelope]] = found_in(__name__, "ENVELOPE")

@@ -1,0 +1,19 @@
+"""Web servers' access logs, common and combined format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sluice.contracts import Contract
+from sluice.ingestion.readers import FileFormat
+from sluice.ingestion.records import Block
+from sluice.ingestion.source import Source
+
+
+def _read(source: Source, contract: Contract) -> Iterator[Block]:
+    from sluice.ingestion.readers.access_log import read_access_log
+
+    return read_access_log(source, contract)
+
+
+FORMAT = FileFormat(read=_read, options=("encoding", "compression"))

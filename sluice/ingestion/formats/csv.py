@@ -1,0 +1,24 @@
+"""Delimited text, as RFC 4180 has it or with other marks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sluice.contracts import Contract
+from sluice.ingestion.readers import FileFormat
+from sluice.ingestion.records import Block
+from sluice.ingestion.source import Source
+
+
+def _read(source: Source, contract: Contract) -> Iterator[Block]:
+    from sluice.ingestion.readers.csv import read_csv
+
+    return read_csv(source, contract)
+
+
+FORMAT = FileFormat(
+    read=_read,
+    options=("delimiter", "header", "quoteChar", "escapeChar", "encoding", "compression", "nullValues"),
+    extra_columns=True,
+    spelled=True,
+)

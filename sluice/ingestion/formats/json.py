@@ -1,0 +1,19 @@
+"""One JSON document: an array of objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sluice.contracts import Contract
+from sluice.ingestion.readers import FileFormat
+from sluice.ingestion.records import Block
+from sluice.ingestion.source import Source
+
+
+def _read(source: Source, contract: Contract) -> Iterator[Block]:
+    from sluice.ingestion.readers.json import read_json
+
+    return read_json(source, contract)
+
+
+FORMAT = FileFormat(read=_read, options=("encoding", "compression", "nullValues"))

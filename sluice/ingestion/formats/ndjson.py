@@ -1,0 +1,19 @@
+"""JSON objects, one a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sluice.contracts import Contract
+from sluice.ingestion.readers import FileFormat
+from sluice.ingestion.records import Block
+from sluice.ingestion.source import Source
+
+
+def _read(source: Source, contract: Contract) -> Iterator[Block]:
+    from sluice.ingestion.readers.json import read_ndjson
+
+    return read_ndjson(source, contract)
+
+
+FORMAT = FileFormat(read=_read, options=("encoding", "compression", "nullValues"))

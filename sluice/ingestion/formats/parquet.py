@@ -1,0 +1,19 @@
+"""Apache Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sluice.contracts import Contract
+from sluice.ingestion.readers import FileFormat
+from sluice.ingestion.records import Block
+from sluice.ingestion.source import Source
+
+
+def _read(source: Source, contract: Contract) -> Iterator[Block]:
+    from sluice.ingestion.readers.parquet import read_parquet
+
+    return read_parquet(source, contract)
+
+
+FORMAT = FileFormat(read=_read, extra_columns=True, packed=True)

@@ -1,0 +1,41 @@
+"""How a derived table is written: each way, what it needs declared, and how its runs go.
+
+Both engines ask it, and the job on Glue has the standard library alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+#: The ways by name, as editors and type checkers offer them; ``WRITE_MODES`` says what each does.
+WriteName = Literal["replace", "merge", "replace_partitions", "append", "scd2"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteMode:
+    """One way to write a table.
+
+    - ``by``: the rows of the values that a change re-opens are computed anew, so ``by`` is needed; else none is taken.
+    - ``by_partitions``: those values are the contract's identity partitions.
+    - ``whole``: every run computes the whole table.
+    - ``only_added``: a run adds what new rows of its one input give; a removed or replaced row makes it compute all.
+    - ``history``: the function returns versions, of which ``sluice.transforms.history`` makes the table.
+    """
+
+    by: bool = False
+    by_partitions: bool = False
+    whole: bool = False
+    only_added: bool = False
+    history: bool = False
+
+
+#: Every way to write a table, by the name that a transform declares and the project's JSON carries.
+WRITE_MODES: Final[Mapping[str, WriteMode]] = {
+    "replace": WriteMode(whole=True),
+    "merge": WriteMode(by=True),
+    "replace_partitions": WriteMode(by=True, by_partitions=True),
+    "append": WriteMode(only_added=True),
+    "scd2": WriteMode(by=True, history=True),
+}
