@@ -35,3 +35,7 @@ _.cachable, _._load_file_io, _.memo
 _.__call__
 # What tests ask of the product: what roles were denied, a contract alone, what is declared now deployed again.
 _.decisions, _.load_contract, _.deploy_again
+# Options that only one format has: its reader asks for them (today a toy in the tests does).
+_.own_options
+# What each module of a registry is found by (`sluice.found`), and a hook of click's.
+_.FORMAT, _.ENVELOPE, _.list_commands
