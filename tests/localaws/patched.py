@@ -16,6 +16,8 @@ from pathlib import Path
 from types import FunctionType, GetSetDescriptorType, MethodType, ModuleType
 from typing import Any
 
+from moto.core.base_backend import AccountSpecificBackend, BackendDict
+
 from localaws import moto_patches
 from localaws.moto_patches import ABSENT
 from localaws.server import LocalAws
@@ -68,23 +70,28 @@ def found() -> dict[str, str]:
     return {symbol: digest(original) for symbol, original in sorted(moto_patches.originals().items())}
 
 
-def holes() -> list[str]:
-    """Return the full name of everything of ours in third parties' loaded modules that `moto_patches` did not put."""
+def holes(within: str = "") -> list[str]:
+    """Return the full name of everything of ours in third parties' loaded modules that `moto_patches` did not put.
+
+    ``within`` is how the names of the modules begin that are looked through.
+    """
     put = moto_patches.replacements()
     everywhere = {(symbol.rpartition(".")[2], id(thing)) for symbol, thing in put.items()}
     return sorted(
         place
-        for place, name, value in _places()
+        for place, name, value in _places(within)
         if put.get(place, put) is not value and (name, id(value)) not in everywhere and _of_ours(value)
     )
 
 
-def _places() -> Iterator[tuple[str, str, Any]]:
+def _places(within: str) -> Iterator[tuple[str, str, Any]]:
     """Each name in a third party's module or class with its value, and what tables and single objects there hold."""
     seen: set[int] = set()
     for module_name, module in list(sys.modules.items()):
         root = module_name.partition(".")[0]
-        if isinstance(module, ModuleType) and is_third_party(root) and root not in _RUNNERS and id(module) not in seen:
+        if not isinstance(module, ModuleType) or not module_name.startswith(within) or id(module) in seen:
+            continue
+        if is_third_party(root) and root not in _RUNNERS:
             seen.add(id(module))
             yield from _within(module.__name__, vars(module), seen)
 
@@ -99,12 +106,20 @@ def _within(owner: str, held: Mapping[str, Any], seen: set[int]) -> Iterator[tup
                 seen.add(id(value))
                 yield from _within(f"{value.__module__}.{value.__qualname__}", vars(value), seen)
             continue
-        if isinstance(value, dict | list | set | tuple):
-            items = value.values() if isinstance(value, dict) else value
-            yield from ((f"{owner}.{name}", "", item) for item in list(items))
-        if _is_theirs(type(value)):
-            seen.add(id(value))
-            yield from ((f"{owner}.{name}.{part}", part, item) for part, item in _own_of(value).items())
+        yield from _parts(f"{owner}.{name}", value, seen)
+
+
+def _parts(place: str, value: Any, seen: set[int]) -> Iterator[tuple[str, str, Any]]:
+    """What a table holds, and a third party's object; of moto's backends also what those of each region do."""
+    if isinstance(value, dict | list | set | tuple):
+        items = list(value.values() if isinstance(value, dict) else value)
+        yield from ((place, "", item) for item in items)
+        if isinstance(value, BackendDict | AccountSpecificBackend):
+            for item in items:
+                yield from _parts(place, item, seen)
+    if _is_theirs(type(value)):
+        seen.add(id(value))
+        yield from ((f"{place}.{part}", part, item) for part, item in _own_of(value).items())
 
 
 def _own_of(value: Any) -> dict[str, Any]:
