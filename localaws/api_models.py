@@ -9,15 +9,11 @@ import functools
 from typing import Any
 
 import botocore.session
-from botocore import loaders
 from botocore.loaders import Loader
-from moto.core import loaders as moto_loaders
 from moto.core import utils
 
-from localaws.moto_patches import replace
+from localaws.moto_patches import original, replace
 
-_botocore_create_loader = loaders.create_loader
-_moto_create_loader = moto_loaders.create_loader
 #: What loaders have read, by the search path that a session is configured with.
 _read: dict[str | None, dict[Any, Any]] = {}
 
@@ -29,11 +25,11 @@ def share() -> None:
 
 
 def _sharing(search_path_string: str | None = None) -> Loader:
-    loader = _botocore_create_loader(search_path_string)
+    loader: Loader = original(botocore.session, "create_loader")(search_path_string)
     loader._cache = _read.setdefault(search_path_string, {})
     return loader
 
 
 @functools.cache
 def _motos_loader() -> Any:
-    return _moto_create_loader()
+    return original(utils, "create_loader")()

@@ -9,6 +9,7 @@ from moto.athena.responses import AthenaResponse
 from localaws.athena import api
 from localaws.athena.runners import LateRunner
 from localaws.context import Context
+from localaws.moto_patches import put
 
 __all__ = ["install", "warm_up"]
 
@@ -16,7 +17,7 @@ __all__ = ["install", "warm_up"]
 def install(ctx: Context) -> None:
     """Make moto's Athena run queries, until the context closes."""
     for operation in api.OPERATIONS:
-        setattr(AthenaResponse, operation.__name__, operation)
+        put(AthenaResponse, operation.__name__, operation)
     runner = LateRunner(ctx)
     api.use_runner(runner)
     ctx.on_close(lambda: api.drop_runner(runner))

@@ -75,7 +75,7 @@ def at_time_zone(node: Any) -> exp.Expr:
         # DuckDB's moments carry no zone: one that is shown, grouped or truncated would silently be UTC again.
         raise not_supported("AT TIME ZONE other than inside a cast to timestamp or date, extract or a format function")
     result = call("timezone", node.args["zone"].copy(), moment)
-    result._type = types.timestamp(3)
+    result.type = types.timestamp(3)
     return result
 
 

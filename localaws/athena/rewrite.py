@@ -60,7 +60,7 @@ def rewrite(tree: exp.Expr) -> exp.Expr:
         turned = _turn(node)
         if turned is not node:
             if turned._type is None:
-                turned._type = node._type
+                turned.type = node._type
             node.replace(turned)
     result: exp.Expr = root.this
     return result

@@ -18,6 +18,7 @@ from localaws.cloudformation.plan import read_template
 from localaws.cloudformation.providers import api
 from localaws.cloudformation.stacks import Stack
 from localaws.context import Context
+from localaws.moto_patches import original, put, replace, restore
 
 log = logging.getLogger("localaws.cloudformation")
 
@@ -319,7 +320,6 @@ def install(ctx: Context, engine: Engine) -> None:
     from moto.core.responses import ActionResult
 
     answers = Answers(ctx, engine)
-    before: dict[str, Any] = {}
 
     def answering(operation: Callable[[Callable[..., Any]], dict[str, Any]]) -> Callable[[Any], Any]:
         def answer(self: Any) -> Any:
@@ -332,21 +332,16 @@ def install(ctx: Context, engine: Engine) -> None:
 
     operations = [name for name in vars(Answers) if not name.startswith("_")]
     for name in operations:
-        before[name] = vars(CloudFormationResponse).get(name)
-        setattr(CloudFormationResponse, name, answering(getattr(answers, name)))
+        put(CloudFormationResponse, name, answering(getattr(answers, name)))
     table = "RESPONSE_KEY_PATH_TO_TRANSFORMER"
-    before[table] = getattr(CloudFormationResponse, table)
-    kept = {k: v for k, v in before[table].items() if "StackSet" in k}
-    setattr(CloudFormationResponse, table, kept)
+    transformers = original(CloudFormationResponse, table)
+    replace(CloudFormationResponse, table, {path: how for path, how in transformers.items() if "StackSet" in path})
 
-    def restore() -> None:
-        for name, original in before.items():
-            if original is None:
-                delattr(CloudFormationResponse, name)
-            else:
-                setattr(CloudFormationResponse, name, original)
+    def undo() -> None:
+        for name in (*operations, table):
+            restore(CloudFormationResponse, name)
 
-    ctx.on_close(restore)
+    ctx.on_close(undo)
 
 
 def _refusal(message: str, *, code: str = "ValidationError") -> Exception:

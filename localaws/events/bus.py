@@ -30,7 +30,7 @@ from localaws.context import Context
 from localaws.events import patterns, schedule_deliveries, targets, timetables
 from localaws.events.inputs import InputError, target_input
 from localaws.events.schedule_expressions import ExpressionError
-from localaws.moto_patches import replace
+from localaws.moto_patches import original, replace
 from localaws.timers import Timers
 
 log = logging.getLogger("localaws.events")
@@ -181,11 +181,6 @@ def _partition_key(target: Mapping[str, Any], event: Mapping[str, Any]) -> str |
 # ---- where events come from
 
 _bus: EventBus | None = None
-_moto_put_events = models.EventsBackend.put_events
-_moto_put_rule = models.EventsBackend.put_rule
-_moto_put_targets = models.EventsBackend.put_targets
-_moto_delete_object = S3Backend.delete_object
-_moto_send_event = notifications.send_event
 _sequence = itertools.count(time.time_ns())
 
 
@@ -237,7 +232,7 @@ def _iso(moment: float | None = None) -> str:
 def _put_events(self: Any, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """PutEvents as moto answers it, but without ``aws.`` sources, and each event matched once, not once a rule."""
     if len(events) > 10:
-        return list(_moto_put_events(self, events))  # refused
+        return list(original(models.EventsBackend, "put_events")(self, events))  # refused
     answers = []
     for event in events:
         if str(event.get("Source", "")).startswith("aws."):
@@ -245,7 +240,7 @@ def _put_events(self: Any, events: list[dict[str, Any]]) -> list[dict[str, Any]]
             answers.append({"ErrorCode": code, "ErrorMessage": message})
         else:
             _collecting.seen = False
-            answers += _moto_put_events(self, [event])
+            answers += original(models.EventsBackend, "put_events")(self, [event])
     return answers
 
 
@@ -295,7 +290,7 @@ def _put_rule(self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
             timetables.check_rule(expression)
         except ExpressionError as error:
             raise ValidationException(f"Parameter ScheduleExpression is not valid. ({error})") from error
-    return _moto_put_rule(self, name, *args, **kwargs)
+    return original(models.EventsBackend, "put_rule")(self, name, *args, **kwargs)
 
 
 def _put_targets(self: Any, name: str, event_bus_arn: str | None, new_targets: list[dict[str, Any]]) -> None:
@@ -308,7 +303,7 @@ def _put_targets(self: Any, name: str, event_bus_arn: str | None, new_targets: l
             raise ValidationException(f"Rule {name}, target {target['Id']}: localaws does not know {sorted(unknown)}")
         if target["Arn"].split(":")[2] in {"states", "kinesis", "events"} and not target.get("RoleArn"):
             raise ValidationException(f"Rule {name}, target {target['Id']}: RoleArn is required for {target['Arn']}")
-    _moto_put_targets(self, name, event_bus_arn, new_targets)
+    original(models.EventsBackend, "put_targets")(self, name, event_bus_arn, new_targets)
 
 
 # ---- S3
@@ -330,7 +325,7 @@ def _send_event(account_id: str, event_name: Any, bucket: Any, key: Any) -> None
             return
         if key.multipart is not None:
             event_name = complete
-    _moto_send_event(account_id, event_name, bucket, key)
+    original(notifications, "send_event")(account_id, event_name, bucket, key)
     configuration = bucket.notification_configuration
     if configuration is not None and configuration.event_bridge is not None and event_name in _REASONS:
         etag = key.etag.strip('"')
@@ -341,7 +336,7 @@ def _send_event(account_id: str, event_name: Any, bucket: Any, key: Any) -> None
 def _delete_object(self: Any, bucket_name: str, key_name: str, *args: Any, **kwargs: Any) -> Any:
     bucket = self.get_bucket(bucket_name)
     before = bucket.keys.get(key_name)
-    done, meta = _moto_delete_object(self, bucket_name, key_name, *args, **kwargs)
+    done, meta = original(S3Backend, "delete_object")(self, bucket_name, key_name, *args, **kwargs)
     configuration = bucket.notification_configuration
     if done and configuration is not None and configuration.event_bridge is not None:
         marked = meta.get("delete-marker") == "true" and not (args[0] if args else kwargs.get("version_id"))

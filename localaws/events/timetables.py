@@ -21,7 +21,7 @@ from localaws.context import Context
 from localaws.events import targets
 from localaws.events.schedule_deliveries import SOURCE, what_is_wrong, with_context
 from localaws.events.schedule_expressions import At, Expression, ExpressionError, Rate, parse
-from localaws.moto_patches import replace
+from localaws.moto_patches import original, replace
 
 log = logging.getLogger("localaws.events")
 
@@ -154,10 +154,6 @@ def _timestamp(value: Any) -> float | None:
     return float(value) if value is not None else None
 
 
-_moto_create = EventBridgeSchedulerBackend.create_schedule
-_moto_update = EventBridgeSchedulerBackend.update_schedule
-
-
 def install(ctx: Context, deliverer: Deliverer) -> Timetable:
     """Fire the schedules of this process's moto through ``deliverer`` until ``ctx`` closes."""
     timetable = Timetable(ctx, deliverer)
@@ -175,12 +171,12 @@ def check_rule(expression: str) -> None:
 
 def _create_schedule(self: Any, **kwargs: Any) -> Any:
     _check(kwargs)
-    return _moto_create(self, **kwargs)
+    return original(EventBridgeSchedulerBackend, "create_schedule")(self, **kwargs)
 
 
 def _update_schedule(self: Any, **kwargs: Any) -> Any:
     _check(kwargs)
-    return _moto_update(self, **kwargs)
+    return original(EventBridgeSchedulerBackend, "update_schedule")(self, **kwargs)
 
 
 def _check(schedule: Mapping[str, Any]) -> None:

@@ -66,8 +66,8 @@ def start(ctx: Context, backend: Any, mapping: Any) -> Callable[[], None]:
     mapping.parallelization_factor = mapping.parallelization_factor or 1
     mapping.max_batch_window = mapping.max_batch_window or 0
     mapping.bisect_on_error = bool(mapping.bisect_on_error)
-    for name in ("max_retry_attempts", "max_record_age"):
-        setattr(mapping, name, -1 if getattr(mapping, name) is None else getattr(mapping, name))
+    mapping.max_retry_attempts = -1 if mapping.max_retry_attempts is None else mapping.max_retry_attempts
+    mapping.max_record_age = -1 if mapping.max_record_age is None else mapping.max_record_age
     poller = KinesisPoller(ctx, backend, mapping, stream)
     poller.start()
     return poller.wake

@@ -21,11 +21,7 @@ from localaws.context import Context
 from localaws.functions import filters, kinesis_mappings
 from localaws.functions.sqs_poller import SqsPoller
 from localaws.iam import enforcement
-from localaws.moto_patches import replace
-
-_moto_create = LambdaBackend.create_event_source_mapping
-_moto_update = LambdaBackend.update_event_source_mapping
-_moto_delete = LambdaBackend.delete_event_source_mapping
+from localaws.moto_patches import original, replace
 
 log = logging.getLogger("localaws.event_sources")
 _current: Context | None = None
@@ -85,7 +81,7 @@ def _create(self: Any, spec: dict[str, Any]) -> Any:
     for other in self._event_source_mappings.values():
         if (other.event_source_arn, other.function_arn) == (spec["EventSourceArn"], function_arn):
             raise _AlreadyMapped(other)
-    mapping = _moto_create(self, spec)
+    mapping = original(LambdaBackend, "create_event_source_mapping")(self, spec)
     mapping.function_arn = function_arn
     _wakers[mapping.uuid] = source.start(ctx, self, mapping)
     return mapping
@@ -99,7 +95,7 @@ def _update(self: Any, uuid: str, spec: dict[str, Any]) -> Any:
     function = self.get_function(spec.get("FunctionName") or mapping.function_arn)
     _source(mapping.event_source_arn).check(_context(), function, now)
     filters.check(spec.get("FilterCriteria"))
-    _moto_update(self, uuid, spec)
+    original(LambdaBackend, "update_event_source_mapping")(self, uuid, spec)
     if spec.get("FunctionName"):
         mapping.function_arn = _function_arn(function, spec["FunctionName"])
     _wakers[uuid]()
@@ -125,7 +121,7 @@ _ATTRIBUTES = {
 
 
 def _delete(self: Any, uuid: str) -> Any:
-    deleted = _moto_delete(self, uuid)
+    deleted = original(LambdaBackend, "delete_event_source_mapping")(self, uuid)
     if waker := _wakers.pop(uuid, None):
         waker()
     return deleted

@@ -33,7 +33,7 @@ from localaws.functions.sandbox import Launch, MemoryWatch, Outcome, Sandbox
 from localaws.functions.throttled import TooManyRequests
 from localaws.gateway import callers, faults
 from localaws.iam import trust
-from localaws.moto_patches import replace
+from localaws.moto_patches import original, replace
 
 log = logging.getLogger("localaws.lambda")
 
@@ -283,9 +283,6 @@ def _reserved_concurrency(function: Any) -> int | None:
 # ---- moto's LambdaFunction
 
 _current: LambdaRuntime | None = None
-_moto_init = LambdaFunction.__init__
-_moto_update = LambdaFunction.update_configuration
-_moto_configuration = LambdaFunction.get_configuration
 
 
 def install(ctx: Context) -> None:
@@ -313,19 +310,19 @@ def runtime() -> LambdaRuntime:
 
 def _init(self: Any, account_id: str, spec: dict[str, Any], region: str, version: str | int = 1) -> None:
     _refuse(spec)
-    _moto_init(self, account_id, spec, region, version)
+    original(LambdaFunction, "__init__")(self, account_id, spec, region, version)
     _keep_what_moto_drops(self, spec)
 
 
 def _update_configuration(self: Any, config_updates: dict[str, Any]) -> dict[str, Any]:
     _refuse({"FunctionName": self.function_name, "Runtime": self.run_time, **config_updates})
-    _moto_update(self, config_updates)
+    original(LambdaFunction, "update_configuration")(self, config_updates)
     _keep_what_moto_drops(self, config_updates)
     return _get_configuration(self)
 
 
 def _get_configuration(self: Any, on_create: bool = False) -> dict[str, Any]:
-    configuration: dict[str, Any] = _moto_configuration(self, on_create)
+    configuration: dict[str, Any] = original(LambdaFunction, "get_configuration")(self, on_create)
     configuration["LoggingConfig"] = {"LogFormat": "Text", "LogGroup": self.logs_group_name, **self.logging_config}
     if self.dead_letter_config:
         configuration["DeadLetterConfig"] = self.dead_letter_config

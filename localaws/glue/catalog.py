@@ -13,10 +13,10 @@ from moto.glue.models import GlueBackend
 from moto.glue.responses import GlueResponse
 
 from localaws.context import Context
+from localaws.moto_patches import original, replace
 
 #: One lock for every catalog write: moto checks and then writes, and the server runs a thread per request.
 _WRITES = threading.RLock()
-_PATCHED = "_localaws_patched"
 
 
 class ConcurrentModificationException(JsonRESTError):
@@ -30,19 +30,14 @@ class ConcurrentModificationException(JsonRESTError):
 
 def install(ctx: Context) -> None:
     """Give moto's Glue compare-and-set table updates, atomic creates and lower-case names."""
-    if getattr(GlueBackend, _PATCHED, False):
-        return
-    backend: Any = GlueBackend
-    response: Any = GlueResponse
-    response.update_table = _update_table
-    backend.get_database = _named(backend.get_database)
-    backend.get_table = _named(backend.get_table)
-    backend.create_database = _serial(_named(backend.create_database))
-    backend.delete_database = _serial(_named(backend.delete_database))
-    backend.create_table = _serial(_create_table(backend.create_table))
-    backend.delete_table = _serial(_named(backend.delete_table))
-    backend.create_partition = _serial(backend.create_partition)
-    setattr(GlueBackend, _PATCHED, True)
+    del ctx
+    replace(GlueResponse, "update_table", _update_table)
+    for name in ("get_database", "get_table"):
+        replace(GlueBackend, name, _named(original(GlueBackend, name)))
+    for name in ("create_database", "delete_database", "delete_table"):
+        replace(GlueBackend, name, _serial(_named(original(GlueBackend, name))))
+    replace(GlueBackend, "create_table", _serial(_create_table(original(GlueBackend, "create_table"))))
+    replace(GlueBackend, "create_partition", _serial(original(GlueBackend, "create_partition")))
 
 
 def _update_table(self: Any) -> ActionResult:
@@ -61,30 +56,30 @@ def _update_table(self: Any) -> ActionResult:
     return ActionResult({})
 
 
-def _create_table(original: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(original)
+def _create_table(motos: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(motos)
     def create(self: Any, database_name: str, table_name: str, table_input: dict[str, Any], *args: Any) -> Any:
         table_input["Name"] = table_name.lower()
-        return original(self, database_name.lower(), table_name.lower(), table_input, *args)
+        return motos(self, database_name.lower(), table_name.lower(), table_input, *args)
 
     return create
 
 
-def _named(original: Callable[..., Any]) -> Callable[..., Any]:
+def _named(motos: Callable[..., Any]) -> Callable[..., Any]:
     """Lower-case the leading names, as the Glue catalog does."""
 
-    @functools.wraps(original)
+    @functools.wraps(motos)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         lowered = [arg.lower() if isinstance(arg, str) else arg for arg in args]
-        return original(self, *lowered, **kwargs)
+        return motos(self, *lowered, **kwargs)
 
     return call
 
 
-def _serial(original: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(original)
+def _serial(motos: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(motos)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         with _WRITES:
-            return original(self, *args, **kwargs)
+            return motos(self, *args, **kwargs)
 
     return call

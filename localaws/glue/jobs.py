@@ -24,7 +24,7 @@ from localaws.glue.arguments import JobArguments, UnsupportedArgument
 from localaws.glue.process import WORKERS, Launch
 from localaws.glue.runs import ACTIVE, JobRun, Wanted, carry_out, run_folder
 from localaws.iam import trust
-from localaws.moto_patches import replace
+from localaws.moto_patches import add, replace
 
 log = logging.getLogger("localaws.glue")
 
@@ -124,8 +124,7 @@ def install(ctx: Context) -> None:
     _open.append(JobRuns(ctx))
     replace(FakeJob, "start_job_run", _start_job_run)
     replace(FakeJob, "get_job_runs", _get_job_runs)
-    added: Any = GlueResponse  # moto has no BatchStopJobRun
-    added.batch_stop_job_run = _batch_stop_job_run
+    add(GlueResponse, "batch_stop_job_run", _batch_stop_job_run)
 
 
 def _runs() -> JobRuns:

@@ -18,7 +18,7 @@ from localaws.gateway.callers import Session
 from localaws.gateway.refusals import Refused
 from localaws.iam import policies
 from localaws.iam.conditions import Conditions, Supplied
-from localaws.moto_patches import replace
+from localaws.moto_patches import original, replace
 
 #: AWS renews what its services hold; here it lasts as long as anything runs (seconds).
 _SERVICE_SESSION = 10 * 365 * 24 * 3600
@@ -45,7 +45,6 @@ class Trust:
 
 
 _current: Context | None = None
-_moto_assume_role = STSBackend.assume_role
 
 
 def install(ctx: Context) -> None:
@@ -133,6 +132,6 @@ def _assume_role(self: STSBackend, *args: Any, **kwargs: Any) -> Any:
     role = callers.role_of(ctx, role_arn) if ctx is not None else None
     if role is None:
         raise Refused("AccessDenied", f"The role {role_arn} cannot be assumed: it does not exist.", service="sts")
-    assumed = _moto_assume_role(self, *args, **kwargs)
+    assumed = original(STSBackend, "assume_role")(self, *args, **kwargs)
     callers.remember(assumed, role.id)
     return assumed

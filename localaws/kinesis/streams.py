@@ -23,7 +23,7 @@ from moto.utilities.utils import md5_hash
 from localaws.context import Context
 from localaws.events import targets
 from localaws.gateway import faults
-from localaws.moto_patches import replace
+from localaws.moto_patches import original, replace
 
 MAX_RECORD_BYTES = 2**20
 _MAX_REQUEST_BYTES = 10 * 2**20
@@ -34,8 +34,6 @@ _THROTTLED = "ProvisionedThroughputExceededException"
 _sequence = itertools.count(49 * 10**54)
 _number = attrgetter("sequence_number")
 _arrival = attrgetter("created_at")
-
-_moto_delete_stream = models.KinesisBackend.delete_stream
 
 
 def install(ctx: Context) -> None:
@@ -304,7 +302,7 @@ def rate_exceeded(stream: Any, shard: Any) -> str:
 
 
 def _delete_stream(self: Any, stream_arn: str | None, stream_name: str | None) -> Any:
-    stream: Any = _moto_delete_stream(self, stream_arn, stream_name)
+    stream: Any = original(models.KinesisBackend, "delete_stream")(self, stream_arn, stream_name)
     stream.deleted = True
     stream.wake()
     return stream

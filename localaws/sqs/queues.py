@@ -28,10 +28,7 @@ from moto.sqs.models import (
 
 from localaws.context import Context
 from localaws.events import targets
-from localaws.moto_patches import replace
-
-_moto_init = Queue.__init__
-_moto_change_visibility = SQSBackend.change_message_visibility
+from localaws.moto_patches import original, replace
 
 
 def install(ctx: Context) -> None:
@@ -86,7 +83,7 @@ def delete(queue: Any, message: Any) -> None:
 
 
 def _init(self: Any, name: str, region: str, account_id: str, **kwargs: Any) -> None:
-    _moto_init(self, name, region, account_id, **kwargs)
+    original(Queue, "__init__")(self, name, region, account_id, **kwargs)
     self._messages_lock = threading.Condition(threading.RLock())
     self._by_handle = {}  # receipt handle -> message
     self._sent_ids = {}  # deduplication id -> (when, message)
@@ -228,7 +225,7 @@ def _receive_message(  # noqa: PLR0917  moto's signature
 def _change_message_visibility(self: Any, queue_name: str, receipt_handle: str, visibility_timeout: int) -> None:
     queue = self.get_queue(queue_name)
     with queue._messages_lock:
-        _moto_change_visibility(self, queue_name, receipt_handle, visibility_timeout)
+        original(SQSBackend, "change_message_visibility")(self, queue_name, receipt_handle, visibility_timeout)
         queue._messages_lock.notify_all()
 
 

@@ -16,12 +16,9 @@ from moto.stepfunctions.parser.asl.component.state import state
 from moto.stepfunctions.parser.backend import execution_worker
 from moto.stepfunctions.responses import StepFunctionResponse
 
-from localaws.moto_patches import replace
+from localaws.moto_patches import original, replace
 
 _MOST_EVENTS = 1000
-_moto_environment = execution_worker.ExecutionWorker._get_evaluation_environment
-_moto_state_data: Any = vars(state)["StateData"]
-_moto_list_executions = StepFunctionResponse.list_executions
 
 
 def install() -> None:
@@ -48,7 +45,7 @@ def _iso(moment: datetime.datetime) -> str:
 
 
 def _environment(self: Any) -> Any:
-    environment = _moto_environment(self)
+    environment = original(execution_worker.ExecutionWorker, "_get_evaluation_environment")(self)
     execution: Any = environment.states.context_object.context_object_data["Execution"]
     execution["StartTime"] = _iso(execution["StartTime"])
     execution["RedriveCount"] = 0
@@ -56,7 +53,8 @@ def _environment(self: Any) -> Any:
 
 
 def _state_data(*, EnteredTime: str, **more: Any) -> Any:  # noqa: N803 - as moto calls it
-    return _moto_state_data(EnteredTime=_iso(datetime.datetime.fromisoformat(EnteredTime)), **more)
+    entered = _iso(datetime.datetime.fromisoformat(EnteredTime))
+    return original(state, "StateData")(EnteredTime=entered, **more)
 
 
 def _stop_execution(self: Any) -> Any:
@@ -92,7 +90,7 @@ def _get_execution_history(self: Any) -> Any:
 
 
 def _list_executions(self: Any) -> Any:
-    answer = _moto_list_executions(self)
+    answer = original(StepFunctionResponse, "list_executions")(self)
     listed: Any = answer.result
     for item in listed["executions"]:
         if item["status"] == ExecutionStatus.TIMED_OUT:

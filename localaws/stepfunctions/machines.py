@@ -8,13 +8,12 @@ and the size limit of 256 KiB. What a definition uses that is not carried out he
 from __future__ import annotations
 
 import json
-import sys
 import threading
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from moto.core.config import default_user_config
+from moto.core import config
 from moto.core.exceptions import AWSError
 from moto.stepfunctions.parser import api, quotas
 from moto.stepfunctions.parser import models as parser_models
@@ -26,17 +25,12 @@ from moto.stepfunctions.responses import StepFunctionResponse, get_backend
 
 from localaws.context import Context
 from localaws.events import targets
-from localaws.moto_patches import replace
+from localaws.moto_patches import extend, original, replace, replace_everywhere
 from localaws.stepfunctions import clients, executions, jsonata, tasks
 from localaws.stepfunctions.definition import problems
 
 _current: Context | None = None
-_moto_describe = StepFunctionResponse.describe_execution
-_moto_validate = parser_models.StepFunctionsParserBackend._validate_definition
-_moto_start = parser_models.StepFunctionsParserBackend.start_execution
-_moto_preprocessor_init = Preprocessor.__init__
-_moto_client_for = boto_client.boto_client_for
-_moto_is_within_size_quota = quotas.is_within_size_quota
+_Backend = parser_models.StepFunctionsParserBackend
 _starting = threading.Lock()
 
 
@@ -46,22 +40,21 @@ def install(ctx: Context) -> None:
     _current = ctx
     clients.install(ctx)
     targets.register("states", "states:StartExecution", _send_event)
-    default_user_config["stepfunctions"] = {"execute_state_machine": True}
+    extend(config, "default_user_config", {"stepfunctions": {"execute_state_machine": True}})
     replace(Preprocessor, "__init__", _own_query_languages)
     replace(Preprocessor, "_inner_string_of", staticmethod(_unquoted))
     replace(preprocessor, "from_string_literal", _unquoted)
     for error in vars(api).values():
         if isinstance(error, type) and issubclass(error, AWSError) and error is not AWSError and not error.TYPE:
-            error.TYPE = error.__name__  # else clients get an error without a code
-    backend = parser_models.StepFunctionsParserBackend
-    replace(backend, "_validate_definition", staticmethod(_validate_definition))
-    replace(backend, "start_execution", _start_execution)
+            replace(error, "TYPE", error.__name__)  # else clients get an error without a code
+    replace(_Backend, "_validate_definition", staticmethod(_validate_definition))
+    replace(_Backend, "start_execution", _start_execution)
     replace(StepFunctionResponse, "describe_execution", _describe_execution)
     executions.install()
     tasks.install()
     jsonata.install()
-    _replace_everywhere("boto_client_for", _moto_client_for, clients.client_for)
-    _replace_everywhere("is_within_size_quota", _moto_is_within_size_quota, _is_within_size_quota)
+    replace_everywhere(boto_client, "boto_client_for", clients.client_for, within="moto.stepfunctions")
+    replace_everywhere(quotas, "is_within_size_quota", _is_within_size_quota, within="moto.stepfunctions")
     ctx.on_close(_abort_executions)
 
 
@@ -70,16 +63,9 @@ def _send_event(account: str, region: str, arn: str, payload: str, options: Mapp
     get_backend(account, region).start_execution(arn, str(uuid.uuid4()), payload)
 
 
-def _replace_everywhere(name: str, old: Any, new: Any) -> None:
-    """Put ``new`` where moto's modules have imported ``old`` by name."""
-    for module_name, module in list(sys.modules.items()):
-        if module_name.startswith("moto.stepfunctions") and getattr(module, name, None) is old:
-            setattr(module, name, new)
-
-
 def _own_query_languages(self: Any, *args: Any, **kwargs: Any) -> None:
     """Each parse has its own scopes: moto shares one list, so one bad definition spoils all that follow."""
-    _moto_preprocessor_init(self, *args, **kwargs)
+    original(Preprocessor, "__init__")(self, *args, **kwargs)
     self._query_language_per_scope = []
 
 
@@ -95,7 +81,7 @@ def _validate_definition(definition: str) -> None:
     found = problems(definition)
     if not found:
         try:
-            _moto_validate(definition=definition)
+            original(_Backend, "_validate_definition")(definition=definition)
         except InvalidDefinition as error:
             found = [str(error.message)]
     if found:
@@ -112,12 +98,13 @@ def _start_execution(
     if not _is_within_size_quota(execution_input or ""):
         raise InvalidExecutionInput(f"The input is larger than {quotas.MAX_STATE_SIZE_UTF8_BYTES} bytes")
     with _starting:  # else two starts of one name both begin
-        return _moto_start(self, state_machine_arn, name or str(uuid.uuid4()), execution_input or "{}", trace_header)
+        start = original(_Backend, "start_execution")
+        return start(self, state_machine_arn, name or str(uuid.uuid4()), execution_input or "{}", trace_header)
 
 
 def _describe_execution(self: Any) -> Any:
     """As moto does it, but an output that is a string is JSON like any other."""
-    answer = _moto_describe(self)
+    answer = original(StepFunctionResponse, "describe_execution")(self)
     described: Any = answer.result
     execution = self.stepfunction_backend.describe_execution(described["executionArn"])
     if isinstance(execution.output, str) and "output" in described:

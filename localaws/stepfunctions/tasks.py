@@ -28,7 +28,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service impor
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.resource import ResourceCondition
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import StateTaskService
 
-from localaws.moto_patches import replace
+from localaws.moto_patches import extend, original, replace
 from localaws.stepfunctions.clients import client_for
 
 #: How often a ``.sync`` task looks whether its work is done.
@@ -43,18 +43,15 @@ _SDK_ERROR_NAMES = {
     "sns": "Sns", "sqs": "Sqs", "ssm": "Ssm", "sts": "Sts",
 }  # fmt: skip
 
-_moto_after = StateTaskService._after_eval_execution
-_moto_service_for = state_task_service_factory.state_task_service_for
-
 
 def install() -> None:
     """Replace and add integrations in moto's interpreter; safe to repeat."""
     replace(state_task_service_callback, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", _POLL_SECONDS)
-    StateTaskService._SERVICE_NAME_SFN_TO_BOTO_OVERRIDES.update(SDK_TO_BOTO)
+    extend(StateTaskService, "_SERVICE_NAME_SFN_TO_BOTO_OVERRIDES", SDK_TO_BOTO)
     replace(StateTaskService, "_after_eval_execution", _after_eval_execution)
     # moto declares less than the base class needs to find out that the task is not a callback
-    state_task_service_glue._SUPPORTED_INTEGRATION_PATTERNS.update(_PATTERNS)
-    state_task_service_aws_sdk._SERVICE_ERROR_NAMES.update(_SDK_ERROR_NAMES)
+    extend(state_task_service_glue, "_SUPPORTED_INTEGRATION_PATTERNS", _PATTERNS)
+    extend(state_task_service_aws_sdk, "_SERVICE_ERROR_NAMES", _SDK_ERROR_NAMES)
     for service in (state_task_service_aws_sdk.StateTaskServiceAwsSdk, state_task_service_sfn.StateTaskServiceSfn):
         replace(service, "_normalise_parameters", _normalise_parameters)
         replace(service, "_normalise_response", _normalise_response)
@@ -63,13 +60,15 @@ def install() -> None:
 
 
 def _service_for(service_name: str) -> Any:
-    return AthenaTask() if service_name == "athena" else _moto_service_for(service_name)
+    if service_name == "athena":
+        return AthenaTask()
+    return original(state_task_service_factory, "state_task_service_for")(service_name)
 
 
 def _after_eval_execution(self: Any, env: Any, *args: Any, **kwargs: Any) -> None:
     """Keep only what JSON holds: moto fails on the dates and streams in answers of services."""
     env.stack[-1] = to_plain(env.stack[-1])
-    _moto_after(self, env, *args, **kwargs)
+    original(StateTaskService, "_after_eval_execution")(self, env, *args, **kwargs)
 
 
 def to_plain(value: Any) -> Any:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
+from typing import Any
 
 import pyarrow as pa
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.io.pyarrow import _dataframe_to_data_files, parquet_file_to_data_file
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
-from pyiceberg.table.update.snapshot import _SnapshotProducer
+from pyiceberg.table.update.snapshot import UpdateSnapshot
 
 from sluice.errors import CommitConflict, TableError
 from sluice.tables.text_bounds import mend
@@ -58,7 +59,7 @@ def discard(table: Table, files: Iterable[DataFile | str]) -> None:
 
 def _commit(
     table: Table,
-    producer: Callable[..., _SnapshotProducer],  # type: ignore[type-arg]
+    producer: Callable[[UpdateSnapshot], Any],
     *,
     added: Sequence[DataFile],
     summary: Mapping[str, str],

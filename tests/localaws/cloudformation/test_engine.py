@@ -371,14 +371,3 @@ def test_a_change_set_creates_and_then_finds_nothing_to_change(local_aws: LocalA
     again = cfn.describe_change_set(StackName=stack_name, ChangeSetName="two")
     assert (again["Status"], "didn't contain changes" in again["StatusReason"]) == ("FAILED", True)
     cfn.delete_change_set(StackName=stack_name, ChangeSetName="two")
-
-
-def test_moto_still_has_the_operations_that_the_engine_replaces() -> None:
-    from moto.cloudformation.responses import CloudFormationResponse
-
-    from localaws.cloudformation.api import Answers
-
-    # list_imports is the one operation that moto lacks.
-    ours = {name for name in vars(Answers) if not name.startswith("_")} - {"list_imports"}
-    assert [name for name in sorted(ours) if not callable(getattr(CloudFormationResponse, name, None))] == []
-    assert isinstance(CloudFormationResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER, dict)

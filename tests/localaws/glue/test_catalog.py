@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -10,13 +9,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from botocore.exceptions import ClientError
-from moto.glue import responses
 from moto.glue.models import FakeTable, GlueBackend
-from moto.glue.responses import GlueResponse
 from pyiceberg.exceptions import CommitFailedException
 
 from localaws.context import Context
 from localaws.glue import catalog as local_glue
+from localaws.moto_patches import original
 from tests.localaws.athena.server import iceberg_catalog, running
 
 
@@ -117,16 +115,16 @@ def test_two_iceberg_writers_lose_no_row(ctx: Context) -> None:
 
 
 def test_installing_twice_patches_once(ctx: Context) -> None:
-    before = GlueBackend.create_table
-    local_glue.install(ctx)
-    assert GlueBackend.create_table is before
+    for _ in range(2):
+        local_glue.install(ctx)
+    for name in ("create_table", "get_table"):
+        depth, method = 0, getattr(GlueBackend, name)
+        while method is not original(GlueBackend, name):
+            depth, method = depth + 1, method.__wrapped__
+        assert depth == (2 if name == "create_table" else 1)
 
 
-def test_every_patched_symbol_is_still_what_the_patch_expects() -> None:
-    assert GlueResponse.update_table.__module__ == "localaws.glue.catalog"
-    assert "    def update_table(self) -> ActionResult:" in inspect.getsource(responses)
-    for name in ("get_database", "get_table", "create_table", "delete_table", "create_database", "delete_database"):
-        assert getattr(GlueBackend, name).__wrapped__ is not None
+def test_moto_counts_the_versions_of_a_table_as_the_compare_and_set_expects() -> None:
     table = FakeTable("d", "t", {"Name": "t"}, catalog_id="1")
     assert (table._current_version, list(table.versions)) == (1, ["1"])
     table.update({"Name": "t"})
