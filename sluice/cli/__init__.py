@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 import typer
+from typer.main import get_command_name
 
 from sluice.cli import local
 from sluice.cli.commands import cli
@@ -20,8 +21,36 @@ ENTRY_POINTS = "sluice.commands"
 def commands() -> typer.Typer:
     """Return all commands: this package's and those that other packages bring."""
     for package in entry_points(group=ENTRY_POINTS):
-        cli.add_typer(package.load())
+        _join(package)
     return cli
+
+
+def _join(package: EntryPoint) -> None:
+    """Add what another package brings; what cannot be added is left out, and standard error says whose it is."""
+    try:
+        brought = package.load()
+    except Exception as error:  # noqa: BLE001  it is another's code, and none of it may cost the other commands
+        return _left_out(package, f"it cannot be loaded: {type(error).__name__}: {error}")
+    if not isinstance(brought, typer.Typer):
+        return _left_out(package, f"it is a {type(brought).__name__}, not a typer.Typer")
+    if twice := sorted(names_of(brought) & names_of(cli)):
+        return _left_out(package, f"there is a command {twice[0]} already")
+    cli.add_typer(brought)
+    return None
+
+
+def _left_out(package: EntryPoint, why: str) -> None:
+    owner = package.dist.name if package.dist else "an unknown package"
+    sys.stderr.write(
+        f"The commands of {owner} ({ENTRY_POINTS}: {package.name} = {package.value}) are left out: {why}. All other "
+        f"commands work. Mend or uninstall {owner}.\n"
+    )
+
+
+def names_of(typed: typer.Typer) -> set[str]:
+    """Return what the commands are called, those of other ``Typer``s that were added to it included."""
+    own = {each.name or get_command_name(each.callback.__name__) for each in typed.registered_commands if each.callback}
+    return own.union(*(names_of(group.typer_instance) for group in typed.registered_groups if group.typer_instance))
 
 
 def app() -> None:

@@ -8,11 +8,16 @@ _.missing_value, _.null_key, _.bad_number, _.bad_timestamp, _.unknown_value, _.n
 _.wrong_field_count, _.malformed_json, _.trailing_garbage, _.duplicate, _.missing_city, _.missing_rate
 _.unknown_campaign, _.missing_figure, _.dates_reversed
 _.session_id, _.customer_id, _.event_type, _.search_term, _.unit_price, _.unit_cost, _.card_hash, _.utm_code
-_.user_agent, _.first_event_time, _.last_event_time
+_.user_agent
+# Columns of operational events, written by their fields.
+_.first_event_time, _.last_event_time
 # The manifests of what was generated, written as JSON for whoever compares.
 _.tombstones, _.moved_keys, _.conflicting_ids, _.expected_late, _.coded_events, _.unknown_codes
-# Fields that a contract or a run has in its JSON, which functions, jobs and commands read by name.
-_.exclusive_minimum, _.exclusive_maximum, _.repeated_keys, _.expected_files_per_day, _.retention_days
+# Fields that are read by name: rules by `msgspec.structs.asdict`.
+_.exclusive_minimum, _.exclusive_maximum
+# Declared in contracts, parsed, and without effect yet: a declaration that must act or be refused.
+_.repeated_keys, _.expected_files_per_day, _.retention_days
+# Fields of runs and plans that commands read from their JSON.
 _.engine_reason, _.awaits_rows, _.warnings
 # http.server and socketserver call these by name and read these settings:
 # https://docs.python.org/3/library/http.server.html
@@ -34,7 +39,7 @@ _.cachable, _._load_file_io, _.memo
 # A protocol's own call: nobody names it.
 _.__call__
 # What tests ask of the product: what roles were denied, a contract alone, what is declared now deployed again.
-_.decisions, _.load_contract, _.deploy_again
+_.decisions, _.load_contract, _.deploy_again, _.replacements
 # Options that only one format has: its reader asks for them (today a toy in the tests does).
 _.own_options
 # What each module of a registry is found by (`sluice.found`), and a hook of click's.

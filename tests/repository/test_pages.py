@@ -6,17 +6,16 @@ import re
 from pathlib import Path
 
 import pytest
-import typer
 import yaml
 
-from sluice.cli.commands import cli
+from sluice.cli import commands, names_of
 from sluice.folders import ROOT
 from tests.repository.workflows import read
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / ".github").rglob("*.md")])
 TARGETS = set(re.findall(r"^([a-z_-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-COMMANDS = set(typer.main.get_command(cli).commands)  # type: ignore[attr-defined]
-FOLDERS = "sluice|localaws|infra|lambdas|glue_jobs|contracts|step_functions|tests|docs|benchmarks"
+COMMANDS = names_of(commands())
+FOLDERS = "sluice|shopsphere|localaws|infra|lambdas|glue_jobs|contracts|step_functions|tests|docs|benchmarks"
 FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("[!c]*.yml"))
 
 

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from localaws.cloudformation.errors import UnknownResourceType
 from localaws.cloudformation.providers.provider import Provider
 
-
-def _found() -> Iterator[Provider]:
-    """Yield what each module of this folder lists as its ``PROVIDERS``."""
-    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
-        yield from getattr(importlib.import_module(module.name), "PROVIDERS", ())
+#: Modules of this folder that declare no type: what the others are made with.
+_TOOLS = ("api", "provider")
 
 
-PROVIDERS: Final[Mapping[str, Provider]] = {provider.type: provider for provider in _found()}
+def _found() -> dict[str, Provider]:
+    """Return what the modules of this folder list as their ``PROVIDERS``, by resource type."""
+    found: dict[str, Provider] = {}
+    for module in pkgutil.iter_modules(__path__):
+        if module.name in _TOOLS:
+            continue
+        for provider in importlib.import_module(f"{__name__}.{module.name}").PROVIDERS:
+            if provider.type in found:
+                raise ValueError(f"{provider.type} has two providers, one of them in {__name__}.{module.name}")
+            found[provider.type] = provider
+    return found
+
+
+PROVIDERS: Final[Mapping[str, Provider]] = _found()
 
 
 def provider_for(resource_type: str, *, at: str) -> Provider:
