@@ -70,7 +70,10 @@ class DeliveryError(SluiceError):
 
 
 class UnreadableFile(DeliveryError):
-    """The bytes are not what the contract says: truncated, wrong header, wrong format, empty."""
+    """A file cannot be read as its contract says: truncated, wrong header, wrong format, or empty.
+
+    The whole file is quarantined.
+    """
 
 
 class UnknownDataset(DeliveryError):
@@ -94,7 +97,10 @@ class CommitConflict(TableError):
 
 
 class CheckFailed(SluiceError):
-    """A derived table's new snapshot breaks its contract; readers keep the old one."""
+    """A derived table's new rows failed their audit: a check of severity ``error`` does not hold.
+
+    Nothing was published, so readers still see the previous snapshot.
+    """
 
 
 class CommandError(SluiceError):

@@ -1,4 +1,7 @@
-"""Checks how a transform says that its table is written, against the contracts; nothing runs for it."""
+"""Declaration checks: whether a transform's write mode, recompute key and inputs fit the contracts.
+
+No transform runs for them.
+"""
 
 from __future__ import annotations
 
