@@ -8,8 +8,8 @@ SluiceError
 │   ├── UnknownDataset       the key's first part names no contracted dataset
 │   └── FileTooLarge         the file needs more time than a function has
 ├── TableError               an Iceberg table is not as its contract says
-│   └── CommitConflict       another writer committed first; looking again is safe
-├── CheckFailed              a derived table's new snapshot breaks its contract; readers keep the old one
+│   └── CommitConflict       another writer committed first; reading the table again and retrying is safe
+├── CheckFailed              a derived table's new rows failed their audit; readers see the old snapshot
 └── CommandError             the command line cannot do what was asked
 
 Each says what happened, what is safe now and the next command.
@@ -33,7 +33,7 @@ __all__ = [
 
 
 class SluiceError(Exception):
-    """Base of all: ``what`` happened, what is ``safe`` now, and the ``next_step`` to take."""
+    """Base of all errors: ``what`` happened, what is ``safe`` now, and the ``next_step`` to take."""
 
     def __init__(self, what: str, *, safe: str = "", next_step: str = "") -> None:
         self.what = what
@@ -93,7 +93,7 @@ class TableError(SluiceError):
 
 
 class CommitConflict(TableError):
-    """Another writer committed first; looking again is safe."""
+    """Another writer committed first; reading the table again and retrying is safe."""
 
 
 class CheckFailed(SluiceError):

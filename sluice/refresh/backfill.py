@@ -35,7 +35,7 @@ def checked_backfill(project: Project, request: Backfill) -> Backfill:
         first, last = (date.fromisoformat(text) for text in (request.first, request.last))
     except ValueError as error:
         raise CommandError(
-            f"--from and --to must both be days written like 2026-01-31: {error}.", safe="nothing was requested."
+            f"--from and --to must be two days, written as 2026-01-31: {error}.", safe="nothing was requested."
         ) from error
     if first > last:
         raise CommandError(f"--from {first} is after --to {last}.", safe="nothing was requested.")

@@ -17,12 +17,12 @@ from sluice.transforms.history import IS_CURRENT, VALID_FROM, VALID_TO
 
 
 def lead_of(given: Source, key: tuple[str, ...]) -> Lead:
-    """Return an input's declaration as a run needs it; ``key`` is its contract's."""
+    """Return an input's change propagation as runs use it; ``key`` is the key of the input's contract."""
     return Lead(given.on, given.through, given.matching, key if given.newest is not None else ())
 
 
 def check_declaration(item: Found, contracts: Mapping[str, Contract]) -> None:
-    """Refuse, with every reason, a declaration that no run could follow."""
+    """Raise ``TransformError``, with every reason, for a declaration that does not fit the contracts."""
     contract = contracts[item.table]
     problems = [*_of_write(item, contract), *_of_sources(item, contracts)]
     if problems:
@@ -36,7 +36,7 @@ def _of_write(item: Found, contract: Contract) -> Iterator[str]:
     if item.write in ("replace", "append") and item.by:
         yield f"write={item.write!r} takes no `by`"
     if item.write in ("merge", "replace_partitions", "scd2") and not item.by:
-        yield f"write={item.write!r} needs `by`, the columns of the result that a change re-opens"
+        yield f"write={item.write!r} needs `by`, the columns of the result by which changed rows are recomputed"
     if item.engine not in ENGINES:
         yield f"engine is {item.engine!r}, not one of {', '.join(ENGINES)}"
     for name in item.by:
@@ -54,7 +54,7 @@ def _of_write(item: Found, contract: Contract) -> Iterator[str]:
 
 def _of_sources(item: Found, contracts: Mapping[str, Contract]) -> Iterator[str]:
     if item.write == "append" and len(item.sources) != 1:
-        yield "write='append' takes one input: what it wrote would not follow a change of another"
+        yield "write='append' takes one input: rows already written would not follow a change of another input"
     tables = list(item.inputs.values())
     for name, given in item.sources.items():
         if not given.on and given.through is None:
@@ -66,7 +66,7 @@ def _of_sources(item: Found, contracts: Mapping[str, Contract]) -> Iterator[str]
         if given.on and given.through is not None:
             yield f"{name} has both `on` and `through`"
         if tables.count(given.table) > 1:
-            yield f"{given.table} is two inputs: its changes cannot be followed"
+            yield f"{given.table} is declared as two inputs: changes of one table cannot belong to both"
         own = set(data_arrow(contracts[given.table]).names)
         wanted = [*given.on, *(mine for mine, _ in given.matching)]
         yield from (f"{name}: {given.table} has no column {column}" for column in wanted if column not in own)
@@ -77,7 +77,7 @@ def _of_sources(item: Found, contracts: Mapping[str, Contract]) -> Iterator[str]
 
 
 def _of_path(name: str, item: Found, contracts: Mapping[str, Contract]) -> Iterator[str]:
-    """Follow ``through`` to an input that has the ``by`` columns."""
+    """Yield what is wrong with a join path: it must lead along ``through`` to an input that declares ``on``."""
     given = item.sources[name]
     if not given.matching:
         yield f"{name}: through={given.through!r} needs `matching` columns"
@@ -88,12 +88,12 @@ def _of_path(name: str, item: Found, contracts: Mapping[str, Contract]) -> Itera
             yield f"{name}: through={place!r} is no parameter of the function"
             return
         if place in seen:
-            yield f"{name}: its path leads back to {place}"
+            yield f"{name}: its join path leads back to {place}"
             return
         seen.add(place)
         following = item.sources[place]
         if not following.on and following.through is None:
-            yield f"{name}: its path ends at {place}, which leads nowhere"
+            yield f"{name}: its join path ends at {place}, which declares neither `on` nor `through`"
             return
         place = following.through
     assert given.through is not None
