@@ -77,7 +77,7 @@ class UnreadableFile(DeliveryError):
 
 
 class UnknownDataset(DeliveryError):
-    """The key's first part names no contracted dataset."""
+    """The first part of an object's key is not the name of a contracted dataset."""
 
     code = "unknown_dataset"
 

@@ -45,7 +45,7 @@ class Reading:
 class Look(NamedTuple):
     """The result of one poll of a shard: how many of the records read are in no table, and how far it has yet to read.
 
-    ``unread`` is the age in seconds of the last record read against the shard's end, 0 at the end.
+    ``unread`` is by how many seconds the last record read is behind the shard's end.
     """
 
     missing: int = 0
@@ -106,8 +106,8 @@ class LaneCheck:
     def look(self, reading: Reading, shard: str, dataset: str, *, behind: float | None) -> Look:
         """Poll ``shard``: read further, then look up in the tables of ``dataset`` the records that were missing so far.
 
-        ``behind`` is the age in seconds of the newest record in a table against the shard's end. As long as it is not
-        None, nothing is read and the result is empty: the command waits for those records anyway.
+        ``behind`` says for how many seconds records after the newest record in a table have waited. As long as it is
+        not None, nothing is read and the result is empty: the command waits for those records anyway.
         """
         if reading.lanes == 1:
             return Look()
@@ -122,7 +122,7 @@ class LaneCheck:
         return Look(len(seen.missing), unread)
 
     def _read(self, stream: str, shard: str, seen: _Shard) -> float:
-        """Read further; return the age in seconds of the last record read against the shard's end, 0 at the end."""
+        """Read further; return by how many seconds the last record read is behind the shard's end."""
         kinesis = client("kinesis")
         after = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": seen.last}
         start = after if seen.last else seen.start

@@ -197,13 +197,13 @@ def test_files_become_records(tmp_path: Path, name: str, content: str, expected:
 )
 def test_a_file_that_ends_in_the_middle_is_named(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(CommandError, match=f"{name} cannot be read on"):
+    with pytest.raises(CommandError, match=f"{name} cannot be read further"):
         list(RecordFile(tmp_path / name, {}).records())
 
 
 def test_a_file_of_another_kind_and_a_missing_one_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").touch()
-    with pytest.raises(CommandError, match="no format that can be sent"):
+    with pytest.raises(CommandError, match="ending of a format that can be sent"):
         RecordFile(tmp_path / "a.parquet", {})
     with pytest.raises(CommandError, match="There is no file"):
         RecordFile(tmp_path / "a.csv", {})
