@@ -1,4 +1,4 @@
-"""How data arrives: landing events, the ingestor, and one committer per table."""
+"""The stack of file ingestion: landing events, the ingestor, and the committer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes derived tables: the refresh workflow, its functions, and the Glue job for large runs."""
+"""The stack that refreshes derived tables: the workflow, its functions, and the Glue job for large runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What takes up work that stands still after a death: one function, once a minute."""
+"""The stack of the sweep: a function that resumes stopped work once a minute."""
 
 from __future__ import annotations
 

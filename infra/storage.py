@@ -1,4 +1,4 @@
-"""What holds data: buckets, key, ledger, catalog databases and the contracted tables themselves."""
+"""The stack that holds data: buckets, key, ledger, catalog databases and the contracted tables."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class StorageStack(Stack):
         CfnOutput(self, "DatabasePrefix", value=environment.database_prefix or "-")
 
     def variables(self) -> dict[str, str]:
-        """Return what every function is told of the storage."""
+        """Return the environment variables about the storage that every function has."""
         return {
             "SLUICE_LANDING_BUCKET": self.landing.bucket_name,
             "SLUICE_LAKE_BUCKET": self.lake.bucket_name,

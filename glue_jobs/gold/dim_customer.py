@@ -14,7 +14,7 @@ from sluice.transforms import source, transform
     write="scd2",
     by="customer_id",
     exported=source("bronze.customers", on="customer_id"),
-    # A truncate ends every customer: what a change touches is not told by its key.
+    # Without `on`, since a truncate ends every customer: changes of this input cause a full refresh.
     changes="bronze.customer_changes",
     countries="silver.countries",
     cities="silver.cities",

@@ -132,7 +132,7 @@ def _shards(reading: Reading, dataset: str, ledger: Ledger, lanes: LaneCheck | N
 
 
 def _behind(stream: str, shard: str, sequence: str) -> tuple[bool, float]:
-    """Return whether records follow ``sequence`` in the shard, and for how many seconds the first of them has waited."""
+    """Return whether records follow ``sequence`` in the shard, and for how many seconds the first has waited."""
     kinesis = client("kinesis")
     start: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
     if sequence:

@@ -1,4 +1,4 @@
-r"""The regular expressions that Arrow, DuckDB and Spark all read, and read alike: a small grammar, nothing beyond it.
+r"""A small grammar of the regular expressions that Arrow, DuckDB and Spark all read with the same meaning.
 
 RE2 (Arrow, DuckDB) and Java (Spark) share most of their spelling and not all of its meaning: ``$`` is before a last
 line break in Java, ``\s`` has one character more, ``.`` four fewer, ``[a&&b]`` and ``[[:alpha:]]`` are other classes.
@@ -28,7 +28,7 @@ ALLOWED = (
 
 
 def common_pattern(pattern: str) -> str:
-    """Return ``pattern`` as Java reads it like RE2; ``ValueError`` names what is refused."""
+    """Return ``pattern`` spelled so that Java matches like RE2; ``ValueError`` names the part that is refused."""
     if len(pattern) > LONGEST:
         raise ValueError(f"it has {len(pattern):,} characters; at most {LONGEST:,} are allowed")
     reader = _Reader(pattern)
