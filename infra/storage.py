@@ -21,10 +21,10 @@ DATABASES = {
     "gold": "What people ask for.",
     "quarantine": "Records that broke their contract, with the reasons.",
 }
-#: Days until staged files expire. Files that a killed ingestor staged belong to no unit, but a lifecycle rule
-#: cannot distinguish them from a unit that waits for its committer. A unit may wait four weeks for redelivery (a queue,
-#: then its dead-letter queue) and, generously, two months until people have mended what stops the committer; of a stream
-#: it is the last copy of its records.
+#: Days until staged files expire. Files that a killed ingestor staged belong to no unit, but no lifecycle rule can
+#: distinguish them from a unit that waits for its committer. A unit may wait four weeks for redelivery (a queue, then
+#: its dead-letter queue) and, generously, two months until people have mended what stops the committer; of a stream it
+#: is the last copy of its records.
 STAGING_DAYS = 90
 
 

@@ -1,4 +1,4 @@
-"""``gold.dim_product``: each product's versions, by the days from which they hold."""
+"""``gold.dim_product``: each product's versions, by the days from which they are valid."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F

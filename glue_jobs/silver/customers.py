@@ -22,7 +22,7 @@ _LONG_AGO = "1900-01-01"
     cities="silver.cities",
 )
 def customers(exported: DataFrame, changes: DataFrame, countries: DataFrame, cities: DataFrame) -> DataFrame:
-    """Return the latest version of each customer, cleansed; what cannot be mended is kept and named in ``issues``."""
+    """Return the latest version of each customer, cleansed; values that cannot be mended are kept, see ``issues``."""
     mended = (
         _latest(exported, changes)
         .withColumn("email", _given(lower(F.trim(F.col("email")))))

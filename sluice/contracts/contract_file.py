@@ -22,7 +22,7 @@ _SECONDS = {"s": 1, "second": 1, "m": 60, "minute": 60, "h": 3600, "hour": 3600,
 _NAMES = frozenset(
     {"name", "id", "version", "status", "domain", "dataProduct", "tenant", "businessName", "physicalName"}
 )
-#: Fields that people are shown; the names among them in one line.
+#: Fields with texts for people; the names among them are printed in one line.
 _SHOWN = _NAMES | {"description", "purpose", "limitations", "usage"}
 #: Control characters, those that turn or hide what stands beside them, and ends of lines and paragraphs.
 _UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp"})

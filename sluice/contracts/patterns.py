@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 LONGEST, DEEPEST, MOST_REPEATS = 1_000, 10, 1_000
-#: In how many ways a pattern may be tried at one place of a text, an open quantifier counted as ``_OPEN``.
+#: Most ways in which a pattern may match at one position of a text, with an open quantifier counted as ``_OPEN``.
 _MOST_WAYS, _OPEN = 10**9, 1_000
 _SPECIAL = frozenset("\\^$.|?*+()[]{}")
 _PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~")

@@ -147,7 +147,7 @@ class _Work:
             return ""
         try:
             return before.version_id if same_bytes(before, notice) else ""
-        except UnreadableFile:  # one of the two is no longer there; reading tells if it is this one
+        except UnreadableFile:  # one of the two was deleted; if it is this one, reading it says so
             return ""
 
     def _state_of(self, before: Notice) -> Delivery | None:

@@ -45,7 +45,7 @@ _WORDS = {
     "minute": "the minute (mm)", "second": "the second (ss)", "fraction": "a fraction (S)", "zone": "a zone (XXX, Z)",
 }  # fmt: skip
 _AFTER_THIRTY_DAYS = (5, 7, 10, 12)
-#: So many values tell whether a column's repeat.
+#: How many values are sampled to find whether a column's values repeat.
 _SAMPLE = 4096
 
 
