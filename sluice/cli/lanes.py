@@ -88,8 +88,8 @@ def _longest(mapping: dict[str, Any], timeout: float) -> float:
 class LaneCheck:
     """Finds the records of shards that are still in flight, for a command that waits until all are in tables.
 
-    Each record of a shard is read once. Reading starts at the records that arrived before the first poll by at most
-    the longest time that a batch can be in flight plus the time by which the stream was behind, since reading all that
+    Each record of a shard is read once. Reading starts with the records that arrived a certain time before the first
+    poll: the longest time that a batch can be in flight, plus the time by which the stream was behind. Reading all that
     a busy stream retains would take hours. An older record that is in flight even so is not found.
     """
 
