@@ -1,1 +1,1 @@
-"""What is made of the data: one module per derived table, and the Spark entry point."""
+"""The transforms of derived tables, one module per table, and helpers that they share."""

@@ -1,4 +1,4 @@
-"""What was written of a customer at which moment: by the weekly exports, and by the captured changes."""
+"""Versions of customers, by the moment of their writing: from the weekly exports, and from captured changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ROWS = ("insert", "update", "read", "delete")
 
 
 def exported_versions(exported: DataFrame) -> DataFrame:
-    """Return a version for each customer and moment that an export tells of; it holds from ``valid_from`` on."""
+    """Return a version for each customer and moment in an export, valid from ``valid_from`` on."""
     # Of rows that were written at the same moment the one counts that counts in silver.customers.
     latest = latest_by_key(exported, ["customer_id", "updated_at"], newest="email")
     return latest.select(
@@ -26,10 +26,10 @@ def exported_versions(exported: DataFrame) -> DataFrame:
 
 
 def captured_versions(changes: DataFrame) -> DataFrame:
-    """Return a version for each captured change; one that is ``ended`` says that the customer was deleted.
+    """Return a version for each captured change; ``ended`` is true when the customer was deleted.
 
-    The source's log decides what follows what: a version never holds from before the ones that come before it. Columns
-    that an update left out keep their value.
+    Versions follow in the order of the source's log, so none is valid from an earlier moment than the one before it.
+    Columns that an update left out keep their value.
     """
     log = changes.withColumn(
         "log_number",
@@ -70,19 +70,19 @@ def captured_versions(changes: DataFrame) -> DataFrame:
 
 
 def _sent(name: str) -> Column:
-    """Return the value with its place in the log; null where the change left the column out."""
+    """Return the value with its position in the log, null where the change left the column out."""
     left_out = F.array_contains(F.split(F.col("left_out"), ","), name)
     return F.when(~left_out, F.struct("log_number", F.col(name).alias("value")))
 
 
 def _moved(log: DataFrame) -> DataFrame:
-    """Return the end of each customer who was given another number."""
+    """Return a deletion under the old number for each customer whose number was changed."""
     moved = log.where(F.col("_previous_key").isNotNull())
     return _ended(moved, F.col("_previous_key"))
 
 
 def _truncated(log: DataFrame, written: DataFrame) -> DataFrame:
-    """Return the end of each customer who was there when the source emptied its table."""
+    """Return a deletion of each customer who existed when the source truncated its table."""
     truncates = log.where(F.col("_operation") == "truncate").select("log_number", "_changed_at")
     first = written.groupBy("customer_id").agg(F.min("log_number").alias("first_number"))
     there = truncates.crossJoin(first).where(F.col("log_number") > F.col("first_number"))

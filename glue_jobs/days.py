@@ -37,7 +37,7 @@ def day_of_week(day: str) -> Column:
 
 
 def every_day(span: DataFrame, first: str, last: str) -> DataFrame:
-    """Return each ``day`` from ``first`` to ``last`` of the one row of ``span``; none when it knows no days.
+    """Return each ``day`` from ``first`` to ``last`` of the one row of ``span``, no row when these are null.
 
     A filter of these days must follow a grouping: SQLFrame would move it to where DuckDB takes none.
     """

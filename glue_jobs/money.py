@@ -1,4 +1,4 @@
-"""Money in one currency: euros at a day's rate."""
+"""Converts amounts of money to euros at a day's rate."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 def with_eur_rate(rows: DataFrame, rates: DataFrame, *, currency: str, day: str) -> DataFrame:
     """Return ``rows`` with ``eur_rate``, the euros for one unit of their ``currency`` on ``day``; null when unknown.
 
-    ``rates`` is ``silver.exchange_rates``. A day after the last of them has the last one's rate, until its own arrives.
-    Every row stays.
+    ``rates`` is ``silver.exchange_rates``. A day after the last known rate has that rate until its own arrives. Every
+    row is returned.
     """
     last = rates.agg(F.max("rate_date").alias("_last_day"))
     known = rates.select(
@@ -26,7 +26,7 @@ def with_eur_rate(rows: DataFrame, rates: DataFrame, *, currency: str, day: str)
 
 def in_eur(amount: str) -> Column:
     """Return the column ``amount`` in euros, to the cent, at the row's ``eur_rate``."""
-    # DuckDB multiplies decimals of up to 18 digits in 64 bits, and fails when the product does not fit.
+    # DuckDB multiplies decimals of up to 18 digits as 64-bit integers, and fails when the product does not fit.
     wide = F.col(amount).cast("decimal(20,2)")
     return F.round(wide * F.col("eur_rate"), 2).cast("decimal(18,2)")
 
@@ -34,8 +34,8 @@ def in_eur(amount: str) -> Column:
 def with_average(rows: DataFrame, name: str, *, total: str, count: str) -> DataFrame:
     """Return ``rows`` with ``name``: ``total``, a decimal(28,2), per ``count``, to the cent and rounded half up.
 
-    DuckDB divides decimals as doubles, Spark exactly. So both divide doubles, and what is left over, which is exact,
-    then mends the quotient.
+    DuckDB divides decimals as doubles, Spark exactly. So both divide as doubles here, and the exact remainder then
+    corrects the quotient.
     """
     number = F.col(count).cast("decimal(10,0)")
 

@@ -1,4 +1,4 @@
-"""Countries and cities as people write them, found in the reference tables."""
+"""Resolves countries and cities, as people write them, by the reference tables."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from glue_jobs.spelling import folded, lower, one_letter_off
 
 
 def with_country(rows: DataFrame, countries: DataFrame) -> DataFrame:
-    """Return ``rows`` with ``country_code``, found by their ``country_as_given``; null when no country is so called.
+    """Return ``rows`` with ``country_code``, resolved from ``country_as_given``; null when no country has that name.
 
-    A spelling that several countries have finds none of them, unless it is the code of one.
+    A spelling that several countries have is resolved only if it is the code of one of them.
     """
     spellings = _spellings(countries, "country_code", F.col("country_code"), F.col("name"))
     codes = countries.select(F.col("country_code").alias("whose_code"), lower(F.col("country_code")).alias("code"))
@@ -31,10 +31,10 @@ def with_country(rows: DataFrame, countries: DataFrame) -> DataFrame:
 
 
 def with_city(rows: DataFrame, cities: DataFrame) -> DataFrame:
-    """Return ``rows`` with the city that they mean by ``city``, within their ``country_code``.
+    """Return ``rows`` with the reference city of the text in ``city``, within the row's ``country_code``.
 
     Added are ``known_city_id``, ``known_city``, ``city_region``, ``city_latitude`` and ``city_longitude``; null when
-    no city of the country is so called. One wrong letter is forgiven; of several cities the largest is meant.
+    no city of the country has that name. One wrong letter is accepted; of several cities the largest is taken.
     """
     spelled = rows.withColumn("city_folded", folded(F.col("city")))
     written = (
@@ -73,10 +73,10 @@ def with_city(rows: DataFrame, cities: DataFrame) -> DataFrame:
 
 
 def _spellings(table: DataFrame, key: str, *names: Column) -> DataFrame:
-    """Return the ways in which each row of a reference table is written, folded: ``key`` and ``spelling``.
+    """Return the folded spellings of each row of a reference table, as ``key`` and ``spelling``.
 
-    A spelling of which nothing is left is null; nothing equals that. (A filter here would be moved by SQLFrame to where
-    DuckDB takes none.)
+    A spelling that is empty after folding is null, which equals nothing. (SQLFrame would move a filter here to a place
+    where DuckDB allows none.)
     """
     all_names = F.concat_ws("|", *names, F.col("also_known_as"))
     written = table.select(key, F.explode(F.split(all_names, "[|]")).alias("name")).distinct()

@@ -1,4 +1,4 @@
-"""What is counted of order lines wherever they are summed."""
+"""Sums over order lines that several tables share."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ def net_amount() -> Column:
 
 
 def amounts_by_day_told(order_lines: DataFrame, orders: DataFrame, rates: DataFrame) -> DataFrame:
-    """Return by ``told_order`` and ``told_on`` what became known of an order that day: ``more_units``, ``more_eur``.
+    """Return, by order and day, the change of the order's amounts reported on that day: ``more_units``, ``more_eur``.
 
-    ``order_lines`` is ``bronze.order_lines``, so a corrected line counts twice: first as it was told, and on the day of
-    its correction with the difference. Summed up to a day, that is what was known then; over all days, it is what
-    ``silver.order_lines`` has. Lines of unknown orders are left out.
+    The order is in ``told_order``, the day in ``told_on``. ``order_lines`` is ``bronze.order_lines``, so a corrected
+    line counts twice: as first reported, and on the day of its correction with the difference. The sum up to a day is
+    what was known on it; the sum over all days is what ``silver.order_lines`` has. Lines of unknown orders are left
+    out.
     """
     key = ("order_id", "line_number")
     placed = orders.select(F.col("order_id").alias("told_order"), F.col("order_date").alias("placed_on"))

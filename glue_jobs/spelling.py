@@ -1,4 +1,4 @@
-"""Names as people write them: what two spellings of one name have in common."""
+"""Compares names as people write them, across different spellings of the same name."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def lower(text: Column) -> Column:
 
 
 def is_email(text: Column) -> Column:
-    """Tell whether ``text``, in lower case, is an address that mail can be sent to; null is none."""
+    """Return whether ``text``, in lower case, has the form of an e-mail address; false for null."""
     return F.coalesce(text.rlike(_EMAIL), F.lit(False))
 
 
 def folded(text: Column) -> Column:
-    """Return ``text`` without case, accents, spaces and marks: equal for spellings of one name; null when empty.
+    """Return ``text`` without case, accents, spaces and marks, equal for all spellings of a name; null when empty.
 
-    What would be left with two letters or fewer keeps its marks: n/a is not NA, which is Namibia.
+    A text that would have two letters or fewer keeps its marks: n/a is not NA, which is Namibia.
     """
     plain = F.translate(text, ascii_uppercase + _ACCENTED, ascii_lowercase + _PLAIN)
     bare = F.regexp_replace(F.regexp_replace(plain, "ß", "ss"), _MARKS, "")
@@ -35,7 +35,7 @@ def folded(text: Column) -> Column:
 
 
 def one_letter_off(one: Column, other: Column) -> Column:
-    """Tell whether two folded names of five letters or more differ by one letter; only ASCII names are compared.
+    """Return whether two folded ASCII names of five letters or more differ by one letter.
 
     DuckDB counts bytes, Spark letters: in ASCII they are the same.
     """

@@ -8,13 +8,13 @@ from operator import and_
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-#: The key of the member that stands for what no dimension knows.
+#: The key of the dimension row that stands for an unknown member.
 UNKNOWN = "unknown"
 _MOMENT_DIGITS = 20
 
 
 def keyed(versions: DataFrame, by: str, name: str) -> DataFrame:
-    """Return ``versions`` with their key ``name``, without those that say the same as the one before.
+    """Return ``versions`` with their key in the column ``name``, without those equal to the version before.
 
     There is one per value of ``by`` and ``valid_from``. The key is made of both, so it is the same wherever and
     whenever it is computed.
@@ -54,10 +54,11 @@ def with_version(
     told: tuple[str, ...] = (),
     before_first: bool = True,
 ) -> DataFrame:
-    """Return ``facts`` with ``key``: the version of their ``of`` (as both tables call it) that held at ``at``.
+    """Return ``facts`` with the column ``key``: the key of the version of ``of`` that was valid at ``at``.
 
-    A fact before the first version belongs to the first (if ``before_first``), one after a deletion to the last; one
-    without any version to the unknown member. Every fact stays, once. ``told`` are columns of the version to add.
+    ``of`` is a column of both tables. A fact before the first version gets the first (with ``before_first``), a fact
+    after a deletion the last, and a fact without any version the unknown member. Every fact is returned once. ``told``
+    are columns of the version to add.
     """
     in_time = Window.partitionBy(of).orderBy("valid_from")
     spans = versions.select(

@@ -1,1 +1,1 @@
-"""Where it runs: the CDK stacks, derived from the contracts."""
+"""The CDK stacks, derived from the contracts."""

@@ -116,7 +116,7 @@ ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
             "{tables}/{db}bronze/*": "Spark's Iceberg catalog looks its inputs up by name.",
             "{tables}/{db}silver/*": "Spark commits a silver table through the same catalog entry.",
             "{tables}/{db}gold/*": "Spark commits a gold table; the job's argument names it.",
-            "{lake}/{db}quarantine/*": "What contradicts another record is kept, whichever engine came upon it.",
+            "{lake}/{db}quarantine/*": "A record that contradicts another one is kept, whichever engine found it.",
             "{tables}/{db}quarantine/*": "Spark commits what it found to the quarantine of the input concerned.",
             "{logs}/aws-glue/jobs/*": "Glue names the log streams after its runs; the groups are its own.",
             "*": "cloudwatch:PutMetricData knows no resources; a condition holds it to Glue's namespace.",

@@ -1,4 +1,4 @@
-"""What is deployed, before anything of CDK is needed: importing that takes seconds."""
+"""Compiles the project to deploy; separate from the stacks, since importing CDK takes seconds."""
 
 from __future__ import annotations
 

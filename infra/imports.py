@@ -1,4 +1,4 @@
-"""Which modules of ours a program imports, and what those import: told from the source, nothing is run."""
+"""Finds the project's modules that a program imports, directly or not, from the source without running it."""
 
 from __future__ import annotations
 

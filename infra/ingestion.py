@@ -1,4 +1,4 @@
-"""How data arrives: landing events, the ingestor, and one committer per table."""
+"""The stack of file ingestion: landing events, the ingestor, and the committer."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from infra.functions import dependencies, python_function
 from infra.storage import StorageStack
 
 _RECEIVES = 5
-#: A killed function's messages come again when their visibility ends, which AWS wants to be no shorter than the
-#: function's timeout. So both are short, and what takes longer has another way: docs/decisions/0015.
+#: A killed function's messages are received again when their visibility timeout ends, which AWS wants to be no shorter
+#: than the function's timeout. So both are short, and longer work is invoked differently: docs/decisions/0015.
 #: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 _INGEST, _COMMIT = Duration.seconds(60), Duration.seconds(90)
 _SLACK_SECONDS = 10
@@ -72,7 +72,7 @@ class IngestionStack(Stack):
             variables=variables,
             memory=environment.commit_memory,
             timeout=_COMMIT,
-            description="Commits what is staged: one committer per table",
+            description="Commits staged records, one committer per table",
         )
         # It wakes itself when its time runs short. Lambda would take that for a loop and stop it after 16 rounds.
         # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
@@ -140,7 +140,8 @@ class IngestionStack(Stack):
         storage, role = self.storage, function.role
         assert role is not None
         grants.allow(role, ["s3:GetObject", "s3:GetObjectVersion"], [storage.landing.arn_for_objects("*")])
-        # Without ListBucket, S3 says of what was deleted that it may not be read.
+        # Without s3:ListBucket, S3 answers "access denied" for a deleted object, not "no such key":
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
         grants.allow(role, ["s3:ListBucketVersions", "s3:ListBucket"], [storage.landing.bucket_arn])
         bronze = storage.folders("bronze")[0]
         grants.read_objects(role, storage.lake, f"{bronze}*/metadata/", key=storage.key)

@@ -1,4 +1,4 @@
-"""What makes derived tables: the refresh workflow, its functions, and the Glue job for large runs."""
+"""The stack that refreshes derived tables: the workflow, its functions, and the Glue job for large runs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ProcessingStack(Stack):
         self, scope: Construct, name: str, *, environment: Environment, storage: StorageStack, bundle: Bundle
     ) -> None:
         super().__init__(
-            scope, name, env={"region": environment.region}, description="Sluice: what makes derived tables"
+            scope, name, env={"region": environment.region}, description="Sluice: refresh of derived tables"
         )
         self.storage, self.environment_ = storage, environment
         layer = dependencies(self, bundle)
@@ -52,7 +52,7 @@ class ProcessingStack(Stack):
             variables=storage.variables() | memory,
             memory=1024,
             timeout=Duration.minutes(5),
-            description="Says which derived tables are behind, and what shall make them",
+            description="Plans which derived tables are refreshed, and on which engine",
         )
         self.runners = {
             name: python_function(
@@ -111,7 +111,7 @@ class ProcessingStack(Stack):
         functions = [self.plan, *self.runners.values()]
         grants.allow(role, ["lambda:InvokeFunction"], [function.function_arn for function in functions])
         grants.use_ledger(role, self.storage.ledger, "PutItem", "UpdateItem", "DeleteItem")
-        # A name of its own: the role must name the executions before the machine exists.
+        # The name is given here, since the role must name the executions before the state machine exists.
         name = f"sluice-{self.environment_.name}-refresh"
         self.executions_arn = f"arn:{self.partition}:states:{self.region}:{self.account}:execution:{name}:*"
         grants.allow(role, ["states:DescribeExecution"], [self.executions_arn])

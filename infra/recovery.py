@@ -1,4 +1,4 @@
-"""What takes up work that stands still after a death: one function, once a minute."""
+"""The stack of the sweep: a function that resumes stopped work once a minute."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ class RecoveryStack(Stack):
         streams: Sequence[StreamsStack],
         bundle: Bundle,
     ) -> None:
-        super().__init__(
-            scope, name, env={"region": environment.region}, description="Sluice: what takes up what stands still"
-        )
+        super().__init__(scope, name, env={"region": environment.region}, description="Sluice: resumes stopped work")
         storage = ingestion.storage
         sweep = python_function(
             self,
@@ -54,7 +52,7 @@ class RecoveryStack(Stack):
             },
             memory=256,
             timeout=Duration.minutes(2),
-            description="Takes up what stands still: staged units, dead letters, failed batches, a dead refresh",
+            description="Resumes stopped work: staged units, dead letters, failed batches, a dead refresh",
         )
         role = sweep.role
         assert role is not None
@@ -82,7 +80,7 @@ class RecoveryStack(Stack):
         events.Rule(
             self,
             "EachMinute",
-            description="Takes up what stands still",
+            description="Resumes stopped work every minute",
             schedule=events.Schedule.rate(Duration.minutes(1)),
             targets=[targets.LambdaFunction(sweep, retry_attempts=0)],
         )

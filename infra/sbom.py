@@ -115,7 +115,7 @@ def _package(folder: Path, layer: Path) -> Package:
 
 
 def licences(expression: str, free_text: str, classifiers: Iterable[str]) -> tuple[str, ...]:
-    """Return the licences that a package states: SPDX where it is sure, else its own words; none if it states none.
+    """Return the licences that a package states, as SPDX where that is certain, else in its own words; perhaps empty.
 
     The fields in the order of how exact they are: the SPDX expression, a free text that is one, the classifiers, any
     free text (of a whole licence its first line).
@@ -136,7 +136,7 @@ def _one_line(text: str) -> str:
 
 
 def problems(lock: Mapping[str, Locked], packages: Mapping[str, Package]) -> Iterator[str]:
-    """Yield a sentence for each package that the layer and the lock tell differently, or that has no licence."""
+    """Yield a sentence for each package that differs between layer and lock, or has no licence."""
     for name in sorted({*lock, *packages}):
         if name not in packages:
             yield f"{name} is in the lock and not in the layer."

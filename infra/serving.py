@@ -1,4 +1,4 @@
-"""How people read: the Athena workgroup, with a scan limit and enforced results, and queries to begin with."""
+"""The stack for queries: the Athena workgroup with a scan limit and a fixed place for results, and example queries."""
 
 from __future__ import annotations
 

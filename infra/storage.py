@@ -1,4 +1,4 @@
-"""What holds data: buckets, key, ledger, catalog databases and the contracted tables themselves."""
+"""The stack that holds data: buckets, key, ledger, catalog databases and the contracted tables."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ DATABASES = {
     "gold": "What people ask for.",
     "quarantine": "Records that broke their contract, with the reasons.",
 }
-#: What a killed ingestor staged belongs to no unit and stays. S3 cannot tell it from a unit that still waits for its
-#: committer, so days go by in which that could happen: four weeks of redelivery (a queue, then its dead-letter queue),
-#: and two months to mend what keeps a committer from its work; a unit of a stream is the last copy of its records.
+#: Days until staged files expire. Files that a killed ingestor staged belong to no unit, but no lifecycle rule can
+#: distinguish them from a unit that waits for its committer. A unit may wait four weeks for redelivery (a queue, then
+#: its dead-letter queue) and, generously, two months until people have mended what stops the committer; of a stream it
+#: is the last copy of its records.
 STAGING_DAYS = 90
 
 
@@ -33,7 +34,7 @@ class StorageStack(Stack):
     def __init__(
         self, scope: Construct, name: str, *, environment: Environment, project: Project, bundle: Bundle
     ) -> None:
-        super().__init__(scope, name, env={"region": environment.region}, description="Sluice: what holds data")
+        super().__init__(scope, name, env={"region": environment.region}, description="Sluice: data")
         self.environment_ = environment
         removal = RemovalPolicy.RETAIN if environment.keep_data else RemovalPolicy.DESTROY
         self.key = kms.Key(self, "Key", enable_key_rotation=True, removal_policy=removal, description="Sluice's data")
@@ -96,7 +97,7 @@ class StorageStack(Stack):
         CfnOutput(self, "DatabasePrefix", value=environment.database_prefix or "-")
 
     def variables(self) -> dict[str, str]:
-        """Return what every function is told of the storage."""
+        """Return the environment variables about the storage that every function has."""
         return {
             "SLUICE_LANDING_BUCKET": self.landing.bucket_name,
             "SLUICE_LAKE_BUCKET": self.lake.bucket_name,

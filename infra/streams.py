@@ -1,4 +1,4 @@
-"""How streams arrive: a Kinesis stream per dataset, one ingestor that reads them all, and a topic for its findings."""
+"""The stacks of streams: a Kinesis stream per dataset, one ingestor for all, and a topic for operational events."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ from sluice.contracts import Contract
 from sluice.ingestion.failed_batches import FAILED_BATCHES
 from sluice.project import Project
 
-#: A stack holds at most 500 resources, of which a stream takes two, and a role as many ARNs as 10,240 characters hold.
+#: Streams per stack: a stack has at most 500 resources, two per stream, and a role's policies 10,240 characters.
+#: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+#: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 _STREAMS_IN_A_STACK = 75
 
 

@@ -1,8 +1,9 @@
-"""Messages of any length, cut to what a store or service takes; the whole of a cut one is kept in S3.
+"""Cuts messages to the length that a store or service takes; the whole of a cut message is kept in S3.
 
-The limits: a DynamoDB item 400 KB, an answer to CloudFormation 4,096 bytes, what one state of Step Functions hands
-to the next 256 KiB, a message of SQS, SNS or EventBridge 256 KiB.
+The limits: 400 KB for a DynamoDB item, 4,096 bytes for an answer to CloudFormation, 256 KiB for the data between two
+states of Step Functions, 256 KiB for a message of SQS, SNS or EventBridge.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
 https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 """
 
@@ -19,18 +20,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sluice.storage import S3Store, Store
 
 log = logging.getLogger(__name__)
-#: Bytes of a message in the ledger, a commit, or an answer to the workflow.
+#: Most bytes of a message in the ledger, a commit, or an answer to the workflow.
 MESSAGE_BYTES = 4_000
-#: Bytes of a reason in an answer to CloudFormation, whose other fields need the rest.
+#: Most bytes of a reason in an answer to CloudFormation, whose other fields need the rest.
 ANSWER_BYTES = 1_500
-#: Reasons that an item counts by name; further ones are counted together.
+#: Most reasons that an item counts by name; the others are counted together.
 MOST_REASONS = 100
 _REASON_BYTES = 200
 Result = TypeVar("Result")
 
 
 def cut(text: str, limit: int, ending: str = "…") -> str:
-    """Return ``text`` in at most ``limit`` bytes of UTF-8, with ``ending`` in the place of what is left out."""
+    """Return ``text`` in at most ``limit`` bytes of UTF-8; when it is cut, it ends with ``ending``."""
     data = text.encode(errors="replace")
     if len(data) <= limit:
         return text
@@ -38,13 +39,13 @@ def cut(text: str, limit: int, ending: str = "…") -> str:
 
 
 class Messages:
-    """Bounds messages; the whole of one that is cut is an object under ``lake``, named by its content."""
+    """Bounds messages, and keeps the whole of a cut one as an object under ``lake`` named by its content's hash."""
 
     def __init__(self, lake: str, store: Store | None = None) -> None:
         self._lake, self._store = lake, store or S3Store()
 
     def bounded(self, text: str, limit: int = MESSAGE_BYTES) -> str:
-        """Return ``text``, or its beginning and the address of the whole, in at most ``limit`` bytes."""
+        """Return ``text``, cut to at most ``limit`` bytes with the address of the whole at its end."""
         whole = text.encode(errors="replace")
         if len(whole) <= limit:
             return text
@@ -52,14 +53,14 @@ class Messages:
         try:
             self._store.put(address, whole)
         except (ClientError, BotoCoreError, OSError) as error:
-            # Said in the log instead: a message that cannot be kept whole must not hold up what it is about.
+            # Only logged: that a message cannot be kept whole must not stop the work it is about.
             log.warning("a message of %d bytes is not kept whole (%s): %s", len(whole), error, cut(text, 100_000))
             return cut(text, limit, f"… ({len(whole):,} bytes; the function's log has more)")
         return cut(text, limit, f"… ({len(whole):,} bytes, all of it in {address})")
 
 
 def bounded_counts(counts: Mapping[str, int]) -> dict[str, int]:
-    """Return counts by reason, the rarest ones together where there are more than ``MOST_REASONS``."""
+    """Return counts by reason; beyond ``MOST_REASONS`` reasons, the rarest are counted together as ``(others)``."""
     often = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     kept = {cut(name, _REASON_BYTES): count for name, count in often[:MOST_REASONS]}
     if rest := sum(count for _, count in often[MOST_REASONS:]):
@@ -68,10 +69,10 @@ def bounded_counts(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def bounds_errors(lake: Callable[[], str]) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
-    """Bound what a handler raises: a workflow drops an error whose message is too long, and its cause with it.
+    """Return a decorator that bounds the messages of errors that a Lambda handler raises.
 
-    The error keeps its class's name, by which the workflow's ``Catch`` knows it. ``lake`` returns where the whole is
-    kept.
+    Step Functions drops an error whose message is too long. The bounded error has the same class name, which the
+    workflow's ``Catch`` compares. ``lake`` returns the address under which whole messages are kept.
     """
 
     def decorate(handler: Callable[..., Result]) -> Callable[..., Result]:

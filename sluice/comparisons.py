@@ -1,8 +1,8 @@
-"""The operators that the Open Data Contract Standard compares with, in SQL. Needs nothing but Python."""
+"""The comparison operators of the Open Data Contract Standard in SQL. Imports the standard library only."""
 
 from __future__ import annotations
 
-#: All but those of intervals.
+#: SQL operator by ODCS operator; ``mustBeBetween`` and ``mustNotBeBetween`` have none.
 COMPARISONS = {
     "mustBe": "=",
     "mustNotBe": "<>",

@@ -1,7 +1,7 @@
-"""DuckDB connections for text that others declared: out of reach of files, network, extensions and settings.
+"""Opens DuckDB connections on which declared SQL cannot reach files, network, extensions or settings.
 
-The only place of Sluice that opens one. Whatever SQL a contract or a transform brings runs on a connection made here:
-see ``docs/decisions/0014-declared-sql-is-bound-and-confined.md``.
+No other module opens a DuckDB connection, so all SQL of contracts and transforms runs on one that is made here: see
+``docs/decisions/0014-declared-sql-is-bound-and-confined.md``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import duckdb
 from sluice.shortened import shortened
 from sluice.telling import TELLING
 
-#: Known at opening: no variable of a caller is a table, and nothing is fetched or loaded.
+#: Settings of every connection: Python variables are never read as tables, and no extension is installed or loaded.
 _CLOSED: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": "false",
     "python_scan_all_frames": "false",
@@ -29,23 +29,23 @@ _CLOSED: dict[str, str | bool | int | float | list[str]] = {
 def connect(
     *, settings: Mapping[str, str | bool] | None = None, readable: Iterable[str] = ()
 ) -> duckdb.DuckDBPyConnection:
-    """Return an empty database in memory, in UTC, with ``settings``; afterwards no setting can be changed.
+    """Return a connection to an empty in-memory database in UTC, with ``settings`` that SQL cannot change any more.
 
-    SQL reaches the folders in ``readable`` (paths, or ``protocol://`` of a file system registered later), the folder of
-    the setting ``temp_directory``, and no other file.
+    SQL can read files only in the folders of ``readable`` (paths, or ``protocol://`` of a file system registered later)
+    and in the setting ``temp_directory``.
     """
     connection = duckdb.connect(config=_CLOSED)
     for name, value in {"TimeZone": "UTC", **(settings or {})}.items():
         connection.execute(f"SET {name} = {literal(value)}")
     if folders := ", ".join(literal(folder) for folder in readable):
         connection.execute(f"SET allowed_directories = [{folders}]")
-    # In this order: where DuckDB may write cannot be said any more once files are out of reach.
+    # In this order: DuckDB refuses to set temp_directory and allowed_directories once external access is disabled.
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
 
 
-#: The kinds of nodes of DuckDB's own parse tree of which a check is made; any other is refused.
+#: The kinds of nodes in DuckDB's parse tree that a check may consist of; any other is refused.
 _KINDS = frozenset({
     "SELECT_NODE", "SET_OPERATION_NODE", "BASE_TABLE", "SUBQUERY", "JOIN", "EMPTY", "DISTINCT_MODIFIER",
     "LIMIT_MODIFIER", "ORDER_MODIFIER", "ORDER_DEFAULT", "ASCENDING", "DESCENDING", "BETWEEN", "CASE_EXPR",
@@ -56,7 +56,7 @@ _KINDS = frozenset({
     "OPERATOR_IS_NOT_NULL", "OPERATOR_NOT", "STAR", "TYPE", "WINDOW_AGGREGATE", "WINDOW_FIRST_VALUE", "WINDOW_LAG",
     "WINDOW_LAST_VALUE", "WINDOW_LEAD", "WINDOW_RANK", "WINDOW_RANK_DENSE", "WINDOW_ROW_NUMBER",
 })  # fmt: skip
-#: What the functions that ``sluice.transforms.queries`` allows are called on DuckDB, and those of Sluice's own metrics.
+#: DuckDB's names of the functions that ``sluice.transforms.queries`` allows, and of those in Sluice's own checks.
 FUNCTIONS = frozenset({
     "%", "*", "+", "-", "/", "||", "~~", "!~~", "like_escape", "not_like_escape", "abs", "approx_count_distinct",
     "arg_max", "arg_min", "avg", "bool_and", "bool_or", "ceil", "concat", "concat_ws", "corr", "count", "count_if",
@@ -70,17 +70,17 @@ FUNCTIONS = frozenset({
 
 
 def only_query(connection: duckdb.DuckDBPyConnection, text: str, relations: Iterable[str]) -> None:
-    """Raise ``PermissionError`` unless DuckDB reads ``text`` as one SELECT of ``relations`` and nothing else.
+    """Raise ``PermissionError`` unless DuckDB parses ``text`` as one SELECT of ``relations`` and nothing else.
 
-    The last look before a declared text runs, at what the engine makes of it: relations that are lent to it or that its
-    own WITH defined before, and kinds of nodes and functions that are on a list.
+    This is the last barrier before a declared query runs. The tree of DuckDB's own parser may contain only the given
+    relations, names that an earlier WITH defines, and the listed kinds of nodes and functions.
     """
     parsed = json.loads(connection.execute("SELECT json_serialize_sql(?)", [text]).fetchall()[0][0])
     if parsed["error"] or len(parsed["statements"]) != 1:
         raise PermissionError(f"not one SELECT: {parsed.get('error_message', 'several statements')}")
     lent = {tuple(relation.lower().split(".")) for relation in relations}
     top = parsed["statements"][0]["node"]
-    # A WITH is allowed at the top alone, where its names hold from there to the end of the text.
+    # WITH is allowed only at the top, where its names are valid from each definition to the end of the query.
     defined = (top.pop("cte_map", None) or {}).get("map", ())
     for entry in defined:
         _refuse_more(connection, entry["value"], lent)
@@ -110,7 +110,7 @@ def _refuse_more(connection: duckdb.DuckDBPyConnection, tree: Any, lent: set[tup
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, relations: Iterable[tuple[str, ...]]) -> set[str]:
-    """Return the names of the columns of those of ``relations`` that are there."""
+    """Return the column names of all ``relations`` that exist."""
     found = set()
     for relation in relations:
         try:
@@ -134,16 +134,16 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
 
 
 def said(error: Exception) -> str:
-    """Return what an engine says is wrong, without the text that it repeats, in a bounded length."""
+    """Return an engine's error message, bounded in length and without the query that the engine repeats in it."""
     text = str(error).partition("\n\nLINE ")[0].partition("\nLINE ")[0]
     return shortened(" ".join(text.split())).rstrip(".")
 
 
 def literal(value: str | bool) -> str:
-    """Return a text or truth value as SQL."""
+    """Return a text or a boolean as an SQL literal."""
     return str(value).lower() if isinstance(value, bool) else "'" + value.replace("'", "''") + "'"
 
 
 def quoted(name: str) -> str:
-    """Return a name, each part between its dots quoted, as SQL of DuckDB and of Athena."""
+    """Return a dotted name with each part quoted, as SQL of DuckDB and Athena."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))

@@ -8,8 +8,8 @@ SluiceError
 │   ├── UnknownDataset       the key's first part names no contracted dataset
 │   └── FileTooLarge         the file needs more time than a function has
 ├── TableError               an Iceberg table is not as its contract says
-│   └── CommitConflict       another writer committed first; looking again is safe
-├── CheckFailed              a derived table's new snapshot breaks its contract; readers keep the old one
+│   └── CommitConflict       another writer committed first; reading the table again and retrying is safe
+├── CheckFailed              a derived table's new rows failed their audit; readers see the old snapshot
 └── CommandError             the command line cannot do what was asked
 
 Each says what happened, what is safe now and the next command.
@@ -33,7 +33,7 @@ __all__ = [
 
 
 class SluiceError(Exception):
-    """Base of all: ``what`` happened, what is ``safe`` now, and the ``next_step`` to take."""
+    """Base of all errors: ``what`` happened, what is ``safe`` now, and the ``next_step`` to take."""
 
     def __init__(self, what: str, *, safe: str = "", next_step: str = "") -> None:
         self.what = what
@@ -70,11 +70,14 @@ class DeliveryError(SluiceError):
 
 
 class UnreadableFile(DeliveryError):
-    """The bytes are not what the contract says: truncated, wrong header, wrong format, empty."""
+    """A file cannot be read as its contract says: truncated, wrong header, wrong format, or empty.
+
+    The whole file is quarantined.
+    """
 
 
 class UnknownDataset(DeliveryError):
-    """The key's first part names no contracted dataset."""
+    """The first part of an object's key is not the name of a contracted dataset."""
 
     code = "unknown_dataset"
 
@@ -90,11 +93,14 @@ class TableError(SluiceError):
 
 
 class CommitConflict(TableError):
-    """Another writer committed first; looking again is safe."""
+    """Another writer committed first; reading the table again and retrying is safe."""
 
 
 class CheckFailed(SluiceError):
-    """A derived table's new snapshot breaks its contract; readers keep the old one."""
+    """A derived table's new rows failed their audit: a check of severity ``error`` does not hold.
+
+    Nothing was published, so readers still see the previous snapshot.
+    """
 
 
 class CommandError(SluiceError):

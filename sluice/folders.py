@@ -1,4 +1,4 @@
-"""Where the project's own files stand: the one place that knows the root folder."""
+"""The folders of the project; no other module knows where the root folder is."""
 
 from __future__ import annotations
 

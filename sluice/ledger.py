@@ -1,8 +1,8 @@
-"""The ledger: one DynamoDB item per delivery and per refresh run, for people and for ``sluice status``.
+"""The ledger: a DynamoDB table with an item per delivery and per refresh run, for people and for ``sluice status``.
 
-It says what happened; the tables' own tokens decide what may happen, and it can be rebuilt from them.
-Key: ``dataset`` (a dataset's name, or ``refresh``) and ``entry`` (``delivery#<id>``, ``shard#<stream>/<shard>``,
-``run#<time>#<table>`` or ``backfill#<table>``).
+It records what happened. Whether a delivery may be committed is decided by the tables' own tokens, from which the
+ledger can be rebuilt. Its key is ``dataset`` (a dataset's name, or ``refresh``) and ``entry`` (``delivery#<id>``,
+``shard#<stream>/<shard>``, ``run#<time>#<table>`` or ``backfill#<table>``).
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from sluice.decoding import converter
 from sluice.storage import client
 
 Status = Literal["failing", "staged", "set_aside", "committed", "duplicate", "rejected", "ignored", "discarded"]
-#: States that a delivery does not leave.
+#: Final states: a delivery does not leave them.
 FINAL: tuple[Status, ...] = ("committed", "duplicate", "rejected", "ignored", "discarded")
-#: Dataset under which deliveries are kept whose key names no contracted dataset.
+#: The dataset of deliveries whose key does not begin with the name of a contracted dataset.
 UNKNOWN = "(unknown)"
 _GET_BATCH, _WRITE_BATCH = 100, 25
 _to_item, _from_item = TypeSerializer().serialize, TypeDeserializer().deserialize
 
 
 class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one delivery.
+    """The state of one delivery.
 
-    ``failing`` and ``staged`` are on their way, ``set_aside`` waits for people; the other states are ends. ``ignored``
-    is a mark that is no data, such as a folder's, ``discarded`` a dead letter that somebody gave up. ``error`` says why
-    a file could not be read, or why it still fails.
+    ``failing`` and ``staged`` are on their way, ``set_aside`` waits for people; all other states are final. ``ignored``
+    is a marker without data, such as a folder's; ``discarded`` is a dead letter that somebody gave up. ``error`` says
+    why a file could not be read, or why it still fails.
 
-    ``quarantined`` is none when a file could not be read: how many records it held is unknown. ``reasons`` counts
-    rejected records by the code of their first reason.
+    ``quarantined`` is None when a file could not be read, since the number of its records is not known. ``reasons``
+    counts rejected records by the code of their first reason.
     """
 
     dataset: str
@@ -54,9 +54,9 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ShardCounts(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one shard's records: counts, and the furthest record that is in a table.
+    """The state of one shard's records: counts, and the newest record that is in a table.
 
-    ``shard`` is stream and shard (``clicks/shardId-000000000000``), ``arrived`` when Kinesis took that record.
+    ``shard`` is stream and shard (``clicks/shardId-000000000000``), ``arrived`` when Kinesis accepted that record.
     """
 
     shard: str
@@ -69,9 +69,10 @@ class ShardCounts(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Backfill(msgspec.Struct, frozen=True):
-    """A request to compute rows of ``table`` anew: those with ``column`` from day ``first`` to ``last``, both included.
+    """A request to recompute the rows of ``table`` whose ``column`` is between the days ``first`` and ``last``.
 
-    Without a column it is all of them. ``requested`` is when, and tells one request from the next.
+    Both days are included; an empty column means all rows. ``requested`` is when the request was made, and
+    distinguishes requests for the same table.
     """
 
     table: str
@@ -84,12 +85,12 @@ class Backfill(msgspec.Struct, frozen=True):
         return f"{self.column} {self.first} to {self.last}" if self.column else "the whole table"
 
     def condition(self, name: str) -> str:
-        """Return the SQL condition that the rows fulfil; ``name`` is the column as the query calls it."""
+        """Return the SQL condition for the rows to recompute; ``name`` is the column's name in the query."""
         return f"CAST({name} AS DATE) BETWEEN DATE '{self.first}' AND DATE '{self.last}'"
 
 
 _to_delivery, _to_counts = converter(Delivery), converter(ShardCounts)
-#: Makes a request of the plain values that an event or the ledger holds.
+#: Converts the plain values of an event or a ledger item to a request.
 to_backfill = converter(Backfill)
 
 
@@ -100,7 +101,7 @@ class Ledger:
         self.table, self._messages = table, messages
 
     def known(self, keys: Iterable[tuple[str, str]]) -> dict[str, Delivery]:
-        """Return what is recorded of these (dataset, delivery id) pairs, by delivery id."""
+        """Return the recorded deliveries among these (dataset, delivery id) pairs, by delivery id."""
         wanted = [{"dataset": _to_item(d), "entry": _to_item(f"delivery#{i}")} for d, i in dict.fromkeys(keys)]
         found: dict[str, Delivery] = {}
         for start in range(0, len(wanted), _GET_BATCH):
@@ -114,7 +115,7 @@ class Ledger:
         return found
 
     def record(self, deliveries: Iterable[Delivery]) -> None:
-        """Write deliveries whose state is final; others only where nobody got further meanwhile."""
+        """Write deliveries; one whose state is not final only if the ledger has no later state of it."""
         ended = []
         for delivery in deliveries:
             if delivery.status in FINAL:
@@ -135,15 +136,15 @@ class Ledger:
                     pause = min(pause * 2, 2.0)
 
     def record_staged(self, delivery: Delivery) -> None:
-        """Write that a delivery is staged, unless the ledger already knows its end."""
+        """Write that a delivery is staged, unless the ledger has a final state of it."""
         self._record_unless_later(delivery, ("failing", "staged", "set_aside"))
 
     def record_failing(self, delivery: Delivery) -> None:
-        """Write why a delivery could not be staged this time, unless another call got further meanwhile."""
+        """Write why a delivery could not be staged this time, unless another call has written a later state."""
         self._record_unless_later(delivery, ("failing",))
 
     def record_given_up(self, delivery: Delivery) -> None:
-        """Write that somebody gave up a delivery, unless it is staged or has another end by now."""
+        """Write that somebody gave up a delivery, unless it is staged or in another final state by now."""
         self._record_unless_later(delivery, ("failing", "set_aside"))
 
     def _record_unless_later(self, delivery: Delivery, states: tuple[Status, ...]) -> None:
@@ -158,10 +159,10 @@ class Ledger:
                 ExpressionAttributeValues=names,
             )
         except errors.ConditionalCheckFailedException:
-            return  # another call was faster: what it wrote stands, and is the better news
+            return  # another call has written a later state, which is kept
 
     def _bounded(self, delivery: Delivery) -> Delivery:
-        """Return the delivery as an item can hold it, however long its error and however many its reasons."""
+        """Return the delivery with error and reasons cut to what a DynamoDB item can hold."""
         error, reasons = self._message(delivery.error), bounded_counts(delivery.reasons)
         return msgspec.structs.replace(delivery, error=error, reasons=reasons)
 
@@ -169,7 +170,7 @@ class Ledger:
         return self._messages.bounded(text) if self._messages else cut(text, MESSAGE_BYTES)
 
     def redelivered(self, dataset: str, delivery_id: str) -> None:
-        """Count that an event came again for a delivery whose end is known."""
+        """Count another event for a delivery whose state is final."""
         client("dynamodb").update_item(
             TableName=self.table,
             Key={"dataset": {"S": dataset}, "entry": {"S": f"delivery#{delivery_id}"}},
@@ -183,7 +184,7 @@ class Ledger:
             yield _delivery(item)
 
     def record_shards(self, dataset: str, shards: Iterable[ShardCounts]) -> None:
-        """Write each shard's counts in the place of the earlier ones."""
+        """Replace the counts of each shard."""
         plain = [
             msgspec.structs.asdict(counts)
             | {"dataset": dataset, "entry": f"shard#{counts.shard}", "reasons": bounded_counts(counts.reasons)}
@@ -198,7 +199,7 @@ class Ledger:
             yield _to_counts({k: v for k, v in plain.items() if k in ShardCounts.__struct_fields__})
 
     def record_run(self, run: dict[str, Any], *, started: str, table: str) -> None:
-        """Write what one refresh of one table did: engine, inputs, rows, cost, or its error."""
+        """Write one run of a derived table: engine, inputs, rows, cost, or its error."""
         item = {"dataset": "refresh", "entry": f"run#{started}#{table}", "table": table, **run}
         plain = msgspec.json.decode(msgspec.json.encode(item))
         plain = {key: self._message(value) if isinstance(value, str) else value for key, value in plain.items()}
@@ -210,22 +211,22 @@ class Ledger:
             yield {key: _from_item(value) for key, value in item.items()}
 
     def newest_runs(self) -> Iterator[dict[str, Any]]:
-        """Yield recorded runs of derived tables, newest first; who has seen enough reads no further."""
+        """Yield every recorded run of a derived table, newest first; pages are read as they are needed."""
         for item in self._query("refresh", "run#", newest_first=True):
             yield {key: _from_item(value) for key, value in item.items()}
 
     def request_backfill(self, request: Backfill) -> None:
-        """Note a request; it takes the place of an earlier one for the same table."""
+        """Write a request; it replaces an earlier one for the same table."""
         item = {"dataset": "refresh", "entry": f"backfill#{request.table}", **msgspec.to_builtins(request)}
         client("dynamodb").put_item(TableName=self.table, Item={k: _to_item(v) for k, v in item.items()})
 
     def backfills(self) -> Iterator[Backfill]:
-        """Yield every request that no run has done yet."""
+        """Yield every request that no run has fulfilled yet."""
         for item in self._query("refresh", "backfill#"):
             yield to_backfill({key: _from_item(value) for key, value in item.items()})
 
     def finish_backfill(self, request: Backfill) -> None:
-        """Remove a request, unless another one took its place meanwhile."""
+        """Remove a request, unless another one has replaced it meanwhile."""
         dynamodb = client("dynamodb")
         try:
             dynamodb.delete_item(
@@ -260,7 +261,7 @@ def _item(delivery: Delivery) -> dict[str, Any]:
 
 
 def _numbers(value: Any) -> Any:
-    """Turn floats into decimals, at any depth: DynamoDB takes no floats."""
+    """Return ``value`` with floats converted to decimals at any depth, since boto3 accepts no floats for DynamoDB."""
     if isinstance(value, float):
         return Decimal(repr(value))
     if isinstance(value, dict):
@@ -271,7 +272,7 @@ def _numbers(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Turn DynamoDB's decimals into numbers, at any depth."""
+    """Return ``value`` with DynamoDB's decimals converted to int or float at any depth."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, dict):

@@ -1,6 +1,6 @@
-"""Loads a project's contracts: each file is read, its rules are run on samples, its checks are bound on empty tables.
+"""Loads a project's contracts: reads each file, runs its rules on samples, and binds its checks on empty tables.
 
-What is refused is refused with file, line, field and what is allowed.
+A refusal names file, line, field and what is allowed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def load_contract(path: Path) -> Contract:
 def load_contracts(folders: Iterable[Path]) -> tuple[Contract, ...]:
     """Return all contracts below ``folders``, ordered by table name.
 
-    Refused with its place: a table declared twice, and a check that does not bind on the contracted tables.
+    Raise ``ContractError`` for a broken contract, a table declared twice, and a check that does not bind.
     """
     found: dict[str, Contract] = {}
     readers: dict[str, ContractReader] = {}
@@ -43,7 +43,7 @@ def load_contracts(folders: Iterable[Path]) -> tuple[Contract, ...]:
             raise ContractError(f"There is no contracts folder {folder}.", next_step="Check the --contracts path.")
         for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
             reader = ContractReader(path, FORMATS)
-            # The same text wherever the project lies: it goes into what is deployed.
+            # Relative, since the path is deployed and must not depend on where the project lies.
             contract = msgspec.structs.replace(
                 _tried(reader), file=f"{folder.name}/{path.relative_to(folder).as_posix()}"
             )
@@ -60,7 +60,7 @@ def load_contracts(folders: Iterable[Path]) -> tuple[Contract, ...]:
 
 
 def _tried(reader: ContractReader) -> Contract:
-    """Return the contract; rules that cannot run are refused, since they would reject every file."""
+    """Return the contract; refuse rules that raise on samples, since they would raise on every file."""
     contract = reader.contract()
     if (failing := cannot_run(contract)) is not None:
         column, rule, error = failing

@@ -1,4 +1,4 @@
-"""Values that are made once per process, also when several threads ask for one first at the same time."""
+"""Makes values once per process, even when several threads ask for a value at the same time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ R = TypeVar("R")
 
 
 class Once(Generic[P, R]):
-    """A function that is called once for each of its arguments; who asks meanwhile waits for the answer."""
+    """A function that is called once per set of arguments; other threads wait meanwhile for the result."""
 
     def __init__(self, make: Callable[P, R]) -> None:
         self._kept: Any = functools.cache(make)
@@ -26,14 +26,15 @@ class Once(Generic[P, R]):
             return made
 
     def cache_clear(self) -> None:
-        """Forget all; what is asked for next is made anew."""
+        """Forget all values, so that the next call makes them anew."""
         with self._making:
             self._kept.cache_clear()
 
 
 def once(make: Callable[P, R]) -> Once[P, R]:
-    """Make a function's value once. ``functools.cache`` lets two threads make it twice.
+    """Return ``make`` as a function that is called once per set of arguments, by one thread.
 
-    boto3 makes its default session so, which is not safe: https://github.com/boto/boto3/issues/1592.
+    ``functools.cache`` lets two threads call it at the same time, which is not safe for boto3's default session:
+    https://github.com/boto/boto3/issues/1592.
     """
     return Once(make)

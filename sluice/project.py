@@ -1,4 +1,4 @@
-"""Everything declared, as the functions carry it: all contracts and the compiled transforms, in one JSON file."""
+"""The compiled project: all contracts and compiled transforms, in one JSON file that is deployed with the functions."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ FILE_NAME = "project.json"
 
 
 class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How a changed row of an input leads to rows of the result: see ``sluice.transforms.Source``.
+    """The change propagation of an input: see ``sluice.transforms.Source``.
 
-    ``key`` are the columns by which the function sees one row each (none: it sees every row).
+    ``key`` are the columns of which the function sees one row per value; it is empty when the function sees every row.
     """
 
     on: tuple[str, ...] = ()
@@ -31,17 +31,17 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def leads(self) -> bool:
-        """Tell whether a change can be followed to the rows that it touches."""
+        """Return whether change propagation is declared, by a dependency key or by a join path."""
         return bool(self.on) or self.through is not None
 
 
 class CompiledCheck(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One check of a derived table, as SQL of each engine.
+    """One check of a derived table, with SQL for each engine.
 
-    By ``kind``: ``rows`` (a condition that breaking rows fulfil), ``unique`` (no two rows share ``columns``),
-    ``foreign_key`` (``columns`` are null or in the ``referenced`` columns of the table ``references``), or ``measure``
-    (a query of ``{table}``, of ``{previous}``, its snapshot before, and of the tables that it ``reads``, as
-    ``{database.table}``, for one value, compared by ``operator`` and ``operand``).
+    The ``kind`` is one of: ``rows``, a condition that is true for rows that break it; ``unique``, no two rows have the
+    same ``columns``; ``foreign_key``, ``columns`` are null or occur in the ``referenced`` columns of the table
+    ``references``; ``measure``, a query for one value that ``operator`` compares with ``operand``. The query names the
+    table as ``{table}``, its previous snapshot as ``{previous}``, and the tables in ``reads`` as ``{database.table}``.
     """
 
     name: str
@@ -58,18 +58,18 @@ class CompiledCheck(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def needs(self) -> set[str]:
-        """Return the other tables that it looks at."""
+        """Return the other tables that the check reads."""
         return {*self.reads, *([self.references] if self.references else ())}
 
 
 class CompiledTransform(msgspec.Struct, frozen=True):
     """A derived table's transform as SQL for DuckDB (empty when its ``engine`` is Spark alone).
 
-    ``inputs`` maps the function's parameter names to tables; ``fingerprint`` changes when the result may. ``conflicts``
-    is, by input, the SQL for its rows that contradict the one picked for their key. ``write``, ``by`` and ``leads`` (by
-    parameter) say how much of the table a change of its inputs re-opens: see ``sluice.transforms.transform``. ``audit``
-    is what the table must fulfil before it is published, ``checks`` changes when that does. ``weight`` is how much
-    work a row is, 1 when it is only read.
+    ``inputs`` maps the function's parameters to tables. ``fingerprint`` changes when the result may change.
+    ``conflicts`` is the SQL by input table for rows that contradict the one picked for their key. ``write``, the
+    recompute key ``by`` and the change propagation ``leads`` (by parameter) are as in ``sluice.transforms.transform``.
+    ``audit`` are the checks of the table, ``checks`` is their fingerprint. ``weight`` is the work per input row; 1 is
+    only reading the row.
     """
 
     table: str
@@ -92,7 +92,7 @@ class CompiledTransform(msgspec.Struct, frozen=True):
 
     @property
     def needs(self) -> set[str]:
-        """Return the tables that must be up to date before this one: its inputs, and what its checks look at."""
+        """Return the tables that must be up to date before this one: its inputs, and those that its checks read."""
         return {*self.inputs.values(), *(name for check in self.audit for name in check.needs)}
 
 
@@ -108,11 +108,11 @@ class Project(msgspec.Struct, frozen=True):
 
     @property
     def fingerprint(self) -> str:
-        """Return a hash of all that is declared."""
+        """Return a hash of the whole project."""
         return hashlib.sha256(self.to_json()).hexdigest()[:32]
 
     def landing(self, dataset: str) -> Contract | None:
-        """Return the contract of the dataset that lands under that name, if there is one."""
+        """Return the contract of the landing dataset with that name, or None."""
         return next((c for c in self.contracts if not c.derived and c.name == dataset), None)
 
     def contract(self, table: str) -> Contract:

@@ -1,4 +1,4 @@
-"""What a deployed function is told by its environment variables; the stacks set them."""
+"""The settings of a deployed function, read from the environment variables that the stacks set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sluice.decoding import converter
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """Names of the deployed resources. ``database_prefix`` stands before every database name.
+    """Names of the deployed resources; ``database_prefix`` begins every database name.
 
     ``alert_topic`` and ``refresh_machine`` are ARNs, of the topic of operational events and of the refresh workflow.
     ``transform_memory`` and ``transform_memory_large`` are the MiB of the two functions that run transforms.

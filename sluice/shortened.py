@@ -1,4 +1,4 @@
-"""Texts cut to what a person reads. Needs nothing but Python."""
+"""Cuts texts to a readable length. Imports the standard library only."""
 
 from __future__ import annotations
 

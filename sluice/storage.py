@@ -31,20 +31,20 @@ class Store(Protocol):
         """Return the addresses under ``prefix``, in order."""
 
     def delete(self, addresses: Iterable[str]) -> None:
-        """Delete objects; one that is not there is no error."""
+        """Delete objects; an address without an object is no error."""
 
 
 def split(address: str) -> tuple[str, str]:
-    """Return bucket and key of an S3 address."""
+    """Return bucket and key of an address like ``s3://bucket/key``."""
     bucket, _, key = address.removeprefix("s3://").partition("/")
     return bucket, key
 
 
 @once
 def client(service: str, *, patient: bool = False) -> Any:
-    """Return a boto3 client for ``service``, made once per process.
+    """Return the boto3 client for ``service``, made once per process.
 
-    A ``patient`` one waits ``PATIENT_SECONDS`` for an answer and asks only once: for calls that must not be made twice.
+    A ``patient`` client waits ``PATIENT_SECONDS`` for an answer and never retries: for calls that must be made once.
     """
     again = {"total_max_attempts": 1} if patient else {"mode": "standard"}
     timeout = PATIENT_SECONDS if patient else 60
@@ -52,10 +52,10 @@ def client(service: str, *, patient: bool = False) -> Any:
 
 
 class S3Store:
-    """Objects in S3."""
+    """A ``Store`` of objects in S3."""
 
     def put(self, address: str, body: bytes | BinaryIO) -> None:
-        """Write an object; a large body goes in parts."""
+        """Write the object at ``address``; a large file is uploaded in parts."""
         bucket, key = split(address)
         if isinstance(body, bytes):
             client("s3").put_object(Bucket=bucket, Key=key, Body=body)
@@ -63,7 +63,7 @@ class S3Store:
             client("s3").upload_fileobj(body, bucket, key)
 
     def get_bytes(self, address: str) -> bytes:
-        """Return an object's bytes."""
+        """Return the content of the object at ``address``; botocore's ``ClientError`` when there is none."""
         bucket, key = split(address)
         body: bytes = client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         return body
@@ -75,7 +75,10 @@ class S3Store:
         return [f"s3://{bucket}/{item['Key']}" for page in pages for item in page.get("Contents", [])]
 
     def delete(self, addresses: Iterable[str]) -> None:
-        """Delete objects, up to 1,000 a call."""
+        """Delete objects, with up to 1,000 in a call, as S3 allows.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+        """
         by_bucket: dict[str, list[str]] = {}
         for address in addresses:
             bucket, key = split(address)
@@ -89,7 +92,7 @@ class S3Store:
 
 
 class LocalStore:
-    """Objects as files."""
+    """A ``Store`` of objects as local files."""
 
     def put(self, address: str, body: bytes | BinaryIO) -> None:
         """Write a file and the folders above it."""

@@ -1,12 +1,12 @@
-"""What engines take in a text for something of their own: names that tell of themselves, and variables."""
+"""Names in SQL that engines take for functions about themselves, and the mark of Spark's variables."""
 
 from __future__ import annotations
 
-#: Of DuckDB and of Spark, in lower case: written without parentheses, quoted or not.
+#: Such names of DuckDB and Spark, in lower case; they need no parentheses and may be quoted.
 TELLING = frozenset({
     "current_catalog", "current_database", "current_role", "current_schema", "current_time", "current_user",
     "localtime", "localtimestamp", "session_user", "user",
 })  # fmt: skip
 
-#: Where Spark writes a variable of the process into a text, before it reads it as SQL.
+#: Begins a variable that Spark replaces in a query before it parses the query.
 VARIABLE = "${"

@@ -1,4 +1,4 @@
-"""Tells whether two builds made the same rows: their number, the exact sum of each number column, a hash of all."""
+"""Compares the rows of two builds: their number, the exact sum of each number column, a hash of all."""
 
 from __future__ import annotations
 

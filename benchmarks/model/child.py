@@ -1,4 +1,4 @@
-"""What a peer's process is told, and what it tells: seconds of each table, of processors, and the most memory it had.
+"""The messages to and from a peer's process: seconds of each table, of processors, and the most memory it had.
 
 Only the standard library is imported: a peer may live in an environment of its own.
 """
@@ -63,7 +63,7 @@ class Work:
         self._tables = dict(tables)
 
     def finish(self, *, seconds: float | None = None, **more: Any) -> None:
-        """Tell the parent; ``seconds`` of the whole build where they are more than the tables' sum."""
+        """Report to the parent; ``seconds`` of the whole build where they are more than the tables' sum."""
         outcome = {
             "start_up": self._start_up,
             "seconds": sum(self._tables.values()) if seconds is None else seconds,

@@ -1,1 +1,1 @@
-"""What people ask for."""
+"""Gold tables: the star schema, and tables that answer questions of people."""

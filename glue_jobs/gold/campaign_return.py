@@ -1,4 +1,4 @@
-"""``gold.campaign_return``: what each campaign cost and what it brought, by month."""
+"""``gold.campaign_return``: cost and revenue of each campaign, by month."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F

@@ -1,4 +1,4 @@
-"""``gold.customer_features``: what was known of each customer at the end of each month, to learn from."""
+"""``gold.customer_features``: training data for a churn model, one row per customer and month end."""
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -19,11 +19,11 @@ _CHURN_DAYS = 90
     customers="gold.dim_customer",
 )
 def customer_features(orders: DataFrame, order_lines: DataFrame, rates: DataFrame, customers: DataFrame) -> DataFrame:
-    """Return features of who had ordered by the end of a month, from nothing later, and whether they then stayed away.
+    """Return the features of each customer with an order so far, for each month end, and the label ``churned``.
 
-    An order counts until the day on which it was cancelled or returned, with its lines' amounts as they had been told
-    by then: a later correction is no part of it. ``churned`` looks ahead, so it is null where the 90 days after are not
-    over in the data.
+    Features use only facts known on that day: an order counts until it is cancelled or returned, with the amounts that
+    had been reported by then. A correction reported later does not count. ``churned`` says that the customer placed no
+    order in the following 90 days; it is null where the orders do not cover these 90 days yet.
     """
     placed = orders.select(
         "order_id",
@@ -90,7 +90,7 @@ def customer_features(orders: DataFrame, order_lines: DataFrame, rates: DataFram
 
 
 def _told(placed: DataFrame, amounts: DataFrame) -> DataFrame:
-    """Return a row for each order (``is_order``), and one for each day on which something of its amount was told."""
+    """Return one row per order (``is_order``), and one per order and day on which part of its amount was reported."""
     order = placed.select(
         "customer_id",
         "placed_on",
@@ -111,6 +111,6 @@ def _count(condition: Column) -> Column:
 
 
 def _averaged(rows: DataFrame) -> DataFrame:
-    """Add the average order, null where none counts."""
+    """Return ``rows`` with the average amount of the counted orders, null where no order counts."""
     dividing = rows.withColumn("divisor", F.when(F.col("orders") > 0, F.col("orders")))
     return with_average(dividing, "average_order_eur", total="revenue_eur", count="divisor")

@@ -1,4 +1,4 @@
-"""``gold.customer_sales``: what each customer bought, and for how much on average."""
+"""``gold.customer_sales``: the orders of each customer and their average amount."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F

@@ -1,4 +1,4 @@
-"""``gold.customer_value``: how lately, how often and for how much each customer bought."""
+"""``gold.customer_value``: recency, frequency and value of each customer's orders."""
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F

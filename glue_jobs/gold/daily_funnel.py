@@ -1,4 +1,4 @@
-"""``gold.daily_funnel``: how many visits got how far, by day and device."""
+"""``gold.daily_funnel``: how many visits reached each step, by day and device."""
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -8,7 +8,7 @@ from sluice.transforms import source, transform
 
 @transform(write="merge", by="event_date", clicks=source("silver.clickstream", on="event_date"))
 def daily_funnel(clicks: DataFrame) -> DataFrame:
-    """Count events and visits by day and device; events that came too late count only as such."""
+    """Return counts of events and visits by day and device; late events are counted in a column of their own only."""
     in_time = ~F.col("late")
 
     def visits(kind: str) -> Column:

@@ -12,7 +12,7 @@ _MEASURES = {"orders": "bigint", "units": "bigint", "revenue_eur": "decimal(28,2
 
 @transform(lines="gold.fact_order_line")
 def daily_metrics(lines: DataFrame) -> DataFrame:
-    """Return every day from the first sale to the last, those without any too, so that trailing sums are of days."""
+    """Return every day from the first sale to the last, also days without sales, so that trailing sums cover days."""
     sales = lines.where(F.col("is_sale"))
     sold = sales.groupBy(F.col("order_date").alias("sold_on")).agg(*totals())
     span = sales.agg(F.min("order_date").alias("first_sale"), F.max("order_date").alias("last_sale"))

@@ -1,4 +1,4 @@
-"""``gold.daily_sales``: what was sold each day, where, and of which category."""
+"""``gold.daily_sales``: sales per day, country, category and currency."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F

@@ -14,13 +14,13 @@ from sluice.transforms import source, transform
     write="scd2",
     by="customer_id",
     exported=source("bronze.customers", on="customer_id"),
-    # A truncate ends every customer: what a change touches is not told by its key.
+    # Without `on`, since a truncate ends every customer: changes of this input cause a full refresh.
     changes="bronze.customer_changes",
     countries="silver.countries",
     cities="silver.cities",
 )
 def dim_customer(exported: DataFrame, changes: DataFrame, countries: DataFrame, cities: DataFrame) -> DataFrame:
-    """Return what was known of each customer from when on, cleansed as in silver; a deletion ends a version."""
+    """Return each customer's versions with their time of validity, cleansed as in silver; a deletion ends a version."""
     told = exported_versions(exported).unionByName(captured_versions(changes))
     # Of versions from the same moment the captured one counts, and of those the later in the log.
     first = Window.partitionBy("customer_id", "valid_from").orderBy(

@@ -1,4 +1,4 @@
-"""``gold.dim_date``: every day of the years in which something happened."""
+"""``gold.dim_date``: every day of the years that any fact has."""
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F

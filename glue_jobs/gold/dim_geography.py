@@ -1,4 +1,4 @@
-"""``gold.dim_geography``: countries, their regions and cities, and who lives there."""
+"""``gold.dim_geography``: countries, their regions and cities, with inhabitants."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F

@@ -1,4 +1,4 @@
-"""``gold.dim_product``: each product's versions, by the days from which they hold."""
+"""``gold.dim_product``: each product's versions, by the days from which they are valid."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -10,7 +10,7 @@ from sluice.transforms import latest_by_key, source, transform
 
 @transform(write="scd2", by="product_id", products=source("bronze.products", on="product_id"))
 def dim_product(products: DataFrame) -> DataFrame:
-    """Return what was last said of each product for each first day of a price."""
+    """Return a version of each product per first day of a price, from the last record for that day."""
     versions = latest_by_key(products, ["product_id", "valid_from"], newest="updated_at").select(
         "product_id",
         F.coalesce(F.col("sku"), F.lit(UNKNOWN)).alias("sku"),

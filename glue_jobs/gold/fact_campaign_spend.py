@@ -1,4 +1,4 @@
-"""``gold.fact_campaign_spend``: what advertising cost and brought."""
+"""``gold.fact_campaign_spend``: cost and results of advertising."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F

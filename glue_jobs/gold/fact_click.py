@@ -1,4 +1,4 @@
-"""``gold.fact_click``: what visitors did, with the customer and the product as they were then."""
+"""``gold.fact_click``: events of visitors, with the customer's and the product's version at that time."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -16,7 +16,7 @@ from sluice.transforms import source, transform
     countries="silver.countries",
 )
 def fact_click(clicks: DataFrame, customers: DataFrame, products: DataFrame, countries: DataFrame) -> DataFrame:
-    """Return each event; who was not signed in is the unknown customer."""
+    """Return each event; an event of a visitor who was not signed in has the unknown customer."""
     by_whom = with_version(clicks, customers, of="customer_id", key="customer_key", at="event_time")
     of_what = with_version(by_whom, products, of="product_id", key="product_key", at="event_time")
     return with_country_key(of_what, countries, country="country").select(

@@ -1,4 +1,4 @@
-"""``gold.fact_order_line``: what was ordered, with the customer and the product as they were then."""
+"""``gold.fact_order_line``: order lines, with the customer's and the product's version at that time."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F

@@ -1,4 +1,4 @@
-"""``gold.fact_stock``: what lay in the warehouses at the end of each day, as their sensors measured it."""
+"""``gold.fact_stock``: stock of the warehouses at the end of each day, as measured by their sensors."""
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
@@ -14,7 +14,7 @@ from sluice.transforms import source, transform
     products=source("gold.dim_product", through="readings", matching="product_id"),
 )
 def fact_stock(readings: DataFrame, products: DataFrame) -> DataFrame:
-    """Return the sum of each shelf's last reading, and all readings' least, by day, product and warehouse."""
+    """Return the sum of the shelves' last readings, and the least reading, by day, product and warehouse."""
     shelf = ("measured_on", "product_id", "warehouse", "sensor_id")
     last = Window.partitionBy(*shelf).orderBy(F.col("measured_at").desc())
     ranked = readings.withColumn("place", F.row_number().over(last))

@@ -1,4 +1,4 @@
-"""``gold.revenue_by_category``: what each category brought, by month."""
+"""``gold.revenue_by_category``: revenue of each category, by month."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F

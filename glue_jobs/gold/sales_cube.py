@@ -15,7 +15,7 @@ _AXES = ("month", "country", "category")
 
 @transform(lines="gold.fact_order_line", products="gold.dim_product")
 def sales_cube(lines: DataFrame, products: DataFrame) -> DataFrame:
-    """Return the cube; an axis that is rolled up says ``all``, ``grouping_level`` how many are."""
+    """Return the cube; an axis that is rolled up has the value ``all``, ``grouping_level`` is the number of these."""
     categories = products.select(F.col("product_key").alias("sold_key"), F.col("category").alias("sold_category"))
     sold = (
         lines.where(F.col("is_sale"))

@@ -1,1 +1,1 @@
-"""Clean and conformed: one row per key."""
+"""Silver tables: cleansed and conformed, one row per key."""

@@ -1,4 +1,4 @@
-"""``silver.ad_spend``: what advertising cost and brought."""
+"""``silver.ad_spend``: cost and results of advertising."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F

@@ -16,13 +16,13 @@ _LONG_AGO = "1900-01-01"
     write="merge",
     by="customer_id",
     exported=source("bronze.customers", on="customer_id"),
-    # A truncate ends every customer: what a change touches is not told by its key.
+    # Without `on`, since a truncate ends every customer: changes of this input cause a full refresh.
     changes="bronze.customer_changes",
     countries="silver.countries",
     cities="silver.cities",
 )
 def customers(exported: DataFrame, changes: DataFrame, countries: DataFrame, cities: DataFrame) -> DataFrame:
-    """Return the latest version of each customer, cleansed; what cannot be mended is kept and named in ``issues``."""
+    """Return the latest version of each customer, cleansed; values that cannot be mended are kept, see ``issues``."""
     mended = (
         _latest(exported, changes)
         .withColumn("email", _given(lower(F.trim(F.col("email")))))
@@ -76,8 +76,8 @@ def customers(exported: DataFrame, changes: DataFrame, countries: DataFrame, cit
 def _latest(exported: DataFrame, changes: DataFrame) -> DataFrame:
     """Return the latest version of each customer that was not deleted.
 
-    The weekly export and the captured changes tell of the same customers: what was written last counts, also when
-    that is a deletion.
+    The weekly export and the captured changes are about the same customers: the last one written counts, even if it
+    is a deletion.
     """
     from_export = latest_by_key(exported, ["customer_id"], newest="updated_at")
     from_changes = current_rows(changes, ["customer_id"], deleted=True)

@@ -1,4 +1,4 @@
-"""``silver.demographics``: who lives in a region."""
+"""``silver.demographics``: figures about the inhabitants of each region."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F

@@ -8,9 +8,9 @@ from sluice.transforms import latest_by_key, transform
 
 @transform(rates="bronze.exchange_rates")
 def exchange_rates(rates: DataFrame) -> DataFrame:
-    """Return each day's rates, those of the last day that had some carried over days without; the euro's is 1.
+    """Return a rate per day and currency; a day without a published rate has the last one before it; the euro's is 1.
 
-    A currency begins with its first rate; all end with the last day of any.
+    A currency begins on the day of its first rate; all currencies end on the last day that any rate has.
     """
     latest = latest_by_key(rates, ["rate_date", "currency"], newest="updated_at")
     published = latest.where((F.col("per_eur") > 0) & (F.col("currency") != "EUR"))

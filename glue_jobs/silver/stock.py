@@ -1,4 +1,4 @@
-"""``silver.stock``: what lies in the warehouses now."""
+"""``silver.stock``: the present stock of the warehouses."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F

@@ -1,4 +1,4 @@
-"""``silver.stock_readings``: what the shelves' sensors measured."""
+"""``silver.stock_readings``: readings of the sensors on the warehouses' shelves."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -12,7 +12,7 @@ from sluice.transforms import transform, unique
     readings=unique("bronze.stock_sensors", newest="quantity", on="measured_at"),
 )
 def stock_readings(readings: DataFrame) -> DataFrame:
-    """Return each reading once; of those that contradict one another, the one that counted the most pieces."""
+    """Return each reading once; of contradicting records of a reading, the one with the most pieces."""
     return readings.select(
         "sensor_id",
         "measured_at",

@@ -26,7 +26,7 @@ for name in (__name__, "sluice"):
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Drain each dataset that the batch names; one that fails, or whose turn is later, takes its own messages back."""
+    """Commit everything staged for the datasets in the batch; messages of one that fails, or is early, come again."""
     settings = settings_from_environment()
     failed: list[str] = []
     early: dict[str, float] = {}
@@ -37,7 +37,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             early[record["messageId"]] = seconds
         else:
             messages.setdefault(body["dataset"], []).append(record)
-    # A message that comes again may do so because the function died of what is staged: it goes after the others.
+    # A message that was received before may belong to units that ended the function: its dataset goes last.
     for dataset, records in sorted(messages.items(), key=lambda item: _comes_again(item[1])):
         references = [record["messageId"] for record in records]
         again = _comes_again(records)
@@ -82,7 +82,7 @@ def _drain(settings: Settings, dataset: str, call: Call) -> Drained:
 
 
 def _announce(settings: Settings, changed: Mapping[str, int]) -> None:
-    """Say which tables changed; the refresh workflow listens."""
+    """Publish ``TableChanged`` events, which start the refresh workflow."""
     if changed:
         entries = [
             {

@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _notices(records: list[dict[str, Any]]) -> tuple[list[Notice], list[str]]:
-    """Return the notices, and the ids of messages that are none."""
+    """Return the notices, and the ids of messages that contain none."""
     notices, failed = [], []
     for record in records:
         try:
@@ -42,7 +42,7 @@ def _notices(records: list[dict[str, Any]]) -> tuple[list[Notice], list[str]]:
 
 
 def _hand_on(settings: Settings, notice: Notice) -> None:
-    """Let a call of its own read the file; Lambda keeps the event until that has ended."""
+    """Hand the file on to a call of its own, asynchronously: Lambda keeps the event until that call has ended."""
     log.info("%s is read by a call of its own", notice.uri)
     client("lambda").invoke(
         FunctionName=settings.ingest_alone_function, InvocationType="Event", Payload=event_for(notice)

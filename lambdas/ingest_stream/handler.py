@@ -18,11 +18,11 @@ _MEMORY: Memory = {}
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Stage the batch; a broken record is no failure, and what is one fails the whole batch.
+    """Stage the batch; a record that breaks its contract is quarantined, any other failure fails the whole batch.
 
-    With ``event["unread"]`` its records are quarantined for that reason and none is read: each ended this function.
+    With ``event["unread"]`` the records are quarantined unread for that reason: reading them ended this function.
 
-    Events come last: a topic that is down holds no record back from bronze, and the batch comes again for its events.
+    Operational events are sent last: when sending fails, the records are staged already, and Lambda retries the batch.
     """
     del context
     settings = settings_from_environment()

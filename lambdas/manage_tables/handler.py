@@ -23,7 +23,7 @@ _PHYSICAL_ID = "sluice-tables"
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
-    """Do what CloudFormation asks and answer it, also when it fails: a stack never waits for a dead function."""
+    """Do what CloudFormation asks and answer it, also after an error, so that the stack does not wait in vain."""
     status, reason = "SUCCESS", ""
     settings = settings_from_environment()
     try:
@@ -38,9 +38,9 @@ def handler(event: dict[str, Any], context: Any) -> None:
 
 
 def _goes_back(event: dict[str, Any]) -> bool:
-    """Tell whether a failed update is taken back while this function still carries the contracts that failed.
+    """Return whether a failed update is rolled back while this function still has the contracts that failed.
 
-    Then nothing is to be done: no table lost anything, and the contracts that come back are fulfilled already.
+    Then there is nothing to do: no table lost anything, so the tables still fit the previous contracts.
     """
     carried = deployed_project().fingerprint
     failed = event.get("OldResourceProperties", {}).get("Contracts")

@@ -1,7 +1,7 @@
-"""Step of the refresh workflow: what can run now, given what already failed in this execution.
+"""Step of the refresh workflow: plans which tables run now, given those that already failed in this execution.
 
-It also tells the ledger of what Spark made (``record``). People ask it, too: to ``explain`` the whole plan, where
-tables stand (``standings``), and to note a ``request`` for a backfill, or take it back.
+It also writes runs on Spark to the ledger (``record``). The command line calls it to ``explain`` the whole plan, for
+how current tables are (``standings``), and to request or cancel a backfill (``request``).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _request(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
-    """Note a backfill, or take one back; answer with what was noted, or why not."""
+    """Request or cancel a backfill; return what was requested, or the error."""
     request = to_backfill(event["request"])
     if event.get("cancel"):
         pending = [noted for noted in ledger.backfills() if noted.table == request.table]
@@ -70,7 +70,7 @@ def _request(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
 
 
 def _record(event: dict[str, Any], ledger: Ledger, table: Any) -> dict[str, Any]:
-    """Tell the ledger of a run that Spark made, or why it failed; the run's commit says what it did."""
+    """Write a run on Spark to the ledger, as its snapshot's summary describes it, or why it failed."""
     name, started = event["table"], datetime.now(UTC).isoformat(timespec="microseconds")
     if event["record"] != "published":
         failure = {"run_id": event["run"], "status": "failed", "engine": "spark", "error": event["record"]}

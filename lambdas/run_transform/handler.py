@@ -1,4 +1,4 @@
-"""Step of the refresh workflow: rebuild one table, check it, publish it, and say so in the ledger."""
+"""Step of the refresh workflow: refreshes one derived table on DuckDB and writes the run to the ledger."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @bounds_errors(lambda: settings_from_environment().lake)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Return the table and its new snapshot; what goes wrong is recorded and raised, for the workflow to catch."""
+    """Refresh the table and return it with its new snapshot; write an error to the ledger and raise it again."""
     settings = settings_from_environment()
     ledger = Ledger(settings.ledger_table, Messages(settings.lake))
     table, started = event["table"], datetime.now(UTC).isoformat(timespec="microseconds")

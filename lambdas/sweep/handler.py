@@ -1,4 +1,4 @@
-"""Once a minute → whatever stands still is taken up again."""
+"""Once a minute → work that stopped because a function or a message was lost is resumed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log.setLevel(logging.INFO)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
-    """Sweep once; return how much was taken up, by kind."""
+    """Sweep once; return the number of items resumed, by kind."""
     sweep = Sweep(
         settings_from_environment(),
         occasion=str(event.get("id") or context.aws_request_id),

@@ -1,6 +1,6 @@
 """Which records are broken on purpose, and how: each broken record breaks exactly one rule.
 
-A blemished record breaks none: bronze takes it, and silver has to mend or to flag it.
+A blemished record breaks no rule: bronze takes it, and silver has to mend or to flag it.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def write_rates(out: Path, *, start: date, days: int, seed: int, dirt: Dirt, man
 
 
 def is_published(today: date) -> bool:
-    """Tell whether rates are published on that day: not at weekends, and not on the euro system's holidays."""
+    """Return whether rates are published on that day: not at weekends, and not on the euro system's holidays."""
     easter = _easter(today.year)
     holidays = {(1, 1), (5, 1), (12, 25), (12, 26)}
     moving = {easter - timedelta(days=2), easter + timedelta(days=1)}

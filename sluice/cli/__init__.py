@@ -1,4 +1,4 @@
-"""The command line. Apart from ``up`` and ``down`` it speaks only AWS APIs: local and cloud differ by the endpoint."""
+"""The command line. All commands but ``up`` and ``down`` call only AWS APIs, at a local endpoint or in the cloud."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from sluice.cli.commands import cli
 from sluice.errors import SluiceError
 from sluice.once import once
 
-#: Other packages name a ``typer.Typer`` under this group, and its commands are `sluice`'s own.
+#: The entry point group under which other packages name a ``typer.Typer``; its commands join those of `sluice`.
 ENTRY_POINTS = "sluice.commands"
 
 
 @once
 def commands() -> typer.Typer:
-    """Return all commands: this package's and those that other packages bring."""
+    """Return all commands: this package's and those of other packages' entry points."""
     for package in entry_points(group=ENTRY_POINTS):
         _join(package)
     return cli
@@ -54,7 +54,7 @@ def names_of(typed: typer.Typer) -> set[str]:
 
 
 def app() -> None:
-    """Run the command line; what goes wrong is said in plain words on standard error."""
+    """Run the command line; print a ``SluiceError`` on standard error without its traceback."""
     local.adopt()
     try:
         commands()()

@@ -1,4 +1,4 @@
-"""What commands print of a query's rows, and the way back for what failed to the end."""
+"""Runs queries in Athena and prints their rows; retries everything that failed for good (``sluice redrive``)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from sluice.ingestion.aside import put_back, units_aside
 from sluice.ingestion.wake import wake
 from sluice.storage import S3Store
 
-#: Most answers take less than the second that awswrangler waits between two looks.
+#: Seconds between two polls of a query: most queries take less than the second that awswrangler would wait.
 _POLL_SECONDS = 0.2
-#: Athena answers these in text, which awswrangler does not read.
+#: Statements whose results Athena writes as text, which awswrangler does not read.
 _TOLD_IN_TEXT = ("SHOW", "DESCRIBE", "DESC", "EXPLAIN")
 
 
 def run_query(sql: str, outputs: dict[str, str]) -> Any:
-    """Return the query's rows as a pandas data frame."""
+    """Run the query in the deployment's workgroup and return its rows as a pandas data frame."""
     import awswrangler as wr
 
     prefix = outputs.get("DatabasePrefix", "-")
@@ -40,11 +40,11 @@ def run_query(sql: str, outputs: dict[str, str]) -> Any:
             return _text_rows(query["QueryExecutionId"])
         return wr.athena.read_sql_query(sql, ctas_approach=False, **where)
     except wr.exceptions.QueryFailed as error:
-        raise CommandError(f"Athena: {error}", next_step="mend the query; SHOW TABLES lists what there is.") from error
+        raise CommandError(f"Athena: {error}", next_step="mend the query; SHOW TABLES lists the tables.") from error
 
 
 def _text_rows(query_id: str) -> Any:
-    """Return the lines that a statement answered, parted at tabs, as a pandas data frame."""
+    """Return the lines of a statement's text result, split at tabs, as a pandas data frame."""
     import pandas as pd
 
     pages = client("athena").get_paginator("get_query_results").paginate(QueryExecutionId=query_id)
@@ -58,7 +58,7 @@ def _text_rows(query_id: str) -> Any:
 
 
 def narrow_table(*columns: str) -> Table:
-    """Return a table without lines, so that eight columns fit into eighty characters."""
+    """Return a table without borders, so that eight columns fit into eighty characters."""
     return Table(*columns, box=None, padding=(0, 1, 0, 0), header_style="bold")
 
 
@@ -83,7 +83,7 @@ def _is_null(value: Any) -> bool:
 
 
 def redrive_all(outputs: dict[str, str]) -> dict[str, int]:
-    """Have everything tried again that failed to the end; return how many by kind."""
+    """Retry dead letters, failed stream batches and units set aside; return how many of each kind."""
     settings, store = deployed_settings(outputs), S3Store()
     moved = {
         "landing": hand_on(outputs),

@@ -1,4 +1,4 @@
-"""Where tables are printed."""
+"""The terminal on which tables are printed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @functools.cache
 def console() -> Console:
-    """Return the terminal; made when the first table is printed, since rich takes long to import."""
+    """Return the console; rich is imported here and not earlier, since that takes long."""
     from rich.console import Console
 
     return Console()

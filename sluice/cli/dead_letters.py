@@ -1,4 +1,4 @@
-"""Dead letters of landing as people see them: by file, with the reason and when they are tried again; and their end."""
+"""Lists the dead letters of file ingestion, each with its file, reason and next try; discards or retries them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _SHOWN_BODY = 200
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One message: of a ``file`` (its address; nothing when the message is of none), and why it is here.
+    """One dead letter: the address of its ``file`` (empty when it is about no file), and why it is here.
 
-    ``due`` is when it is tried again by itself, in seconds since the epoch; none when it waits for people.
+    ``due`` is when the file is tried again, in seconds since the epoch; None when it waits for people.
     """
 
     message_id: str
@@ -37,15 +37,16 @@ class DeadLetter:
 
 
 def read_dead_letters(outputs: dict[str, str]) -> list[DeadLetter]:
-    """Return the dead letters of landing."""
+    """Return all dead letters of file ingestion."""
     with _letters(outputs) as (found, _):
         return found
 
 
 def discard(outputs: dict[str, str], what: str) -> list[str]:
-    """Give up dead letters of a file (by its address), a message (by its id), or a unit set aside (by its attempt).
+    """Give up the dead letters of a file (by its address), a message (by its id), or a unit (by its attempt).
 
-    Return a sentence for each. Files stay in landing; the ledger says ``discarded``, with the reason that it had.
+    Return a sentence for each. Files stay in the landing bucket; the ledger's entry gets the state ``discarded`` and
+    keeps its reason. Raise ``CommandError`` when there is nothing called ``what``.
     """
     with _letters(outputs) as (found, remove):
         given_up = [each for each in found if what in (each.file, each.message_id)]
@@ -59,7 +60,7 @@ def discard(outputs: dict[str, str], what: str) -> list[str]:
     if not said:
         if _still_tried(ledger, what):
             raise CommandError(
-                f"{what} fails and is still tried; there is no dead letter of it yet.",
+                f"{what} is failing and still being tried; it has no dead letter yet.",
                 safe="nothing was discarded.",
                 next_step="discard it once `sluice status` shows it among the dead letters.",
             )
@@ -72,7 +73,7 @@ def discard(outputs: dict[str, str], what: str) -> list[str]:
 
 
 def _still_tried(ledger: Ledger, file: str) -> bool:
-    """Tell whether the newest that the ledger knows of a file is that it fails."""
+    """Return whether the ledger's newest entry of a file is that it fails and is tried again."""
     dataset = file.removeprefix("s3://").partition("/")[2].partition("/")[0]
     known = [entry for name in {dataset, UNKNOWN} if name for entry in ledger.deliveries(name) if entry.uri == file]
     return bool(known) and max(known, key=lambda entry: entry.at).status == "failing"
@@ -90,7 +91,7 @@ def _discard_unit(outputs: dict[str, str], attempt: str, ledger: Ledger) -> list
 
 
 def hand_on(outputs: dict[str, str]) -> int:
-    """Have every file that has a dead letter read again, by a call of its own; return how many."""
+    """Have every file with a dead letter read again, each by a call of its own; return how many."""
     count = 0
     with _letters(outputs) as (found, remove):
         for each in found:
@@ -105,7 +106,7 @@ def hand_on(outputs: dict[str, str]) -> int:
 
 @contextmanager
 def _letters(outputs: dict[str, str]) -> Iterator[tuple[list[DeadLetter], Callable[[DeadLetter], None]]]:
-    """Yield all dead letters, and what removes one; those that stay are there for the next who looks."""
+    """Yield each dead letter with a function that removes it; letters not removed become visible again at the end."""
     queue, kept = outputs["LandingDeadLetterQueueUrl"], dict[str, str]()
 
     def remove(letter: DeadLetter) -> None:
@@ -129,7 +130,7 @@ def _messages(queue: str) -> Iterator[dict[str, Any]]:
         answer = client("sqs").receive_message(
             QueueUrl=queue,
             MaxNumberOfMessages=_AT_ONCE,
-            VisibilityTimeout=_LOOKING_SECONDS,  # else the same ones come over and over
+            VisibilityTimeout=_LOOKING_SECONDS,  # otherwise the same messages would be received again
             AttributeNames=["SentTimestamp"],
         )
         new = [message for message in answer.get("Messages", []) if message["MessageId"] not in seen]
@@ -145,14 +146,14 @@ def _read(message: dict[str, Any]) -> DeadLetter:
         letter = read_letter(message["Body"], float(message["Attributes"]["SentTimestamp"]) / 1000)
     except DeliveryError:
         shown = message["Body"][:_SHOWN_BODY]
-        return DeadLetter(name, "", "", f"no event of a file: {shown}", None)
+        return DeadLetter(name, "", "", f"not an event of a file: {shown}", None)
     reason = letter.error or "its functions died, or could not be started"
     due = letter.at if letter.kills else letter.due
     return DeadLetter(name, letter.notice.uri, letter.notice.version_id, reason, due, letter)
 
 
 def _reasons(outputs: dict[str, str], letters: list[FileLetter]) -> dict[str, str]:
-    """Return the reasons that the ledger keeps, by delivery: a message that SQS moved has none of its own."""
+    """Return the reasons in the ledger by delivery id, for messages that SQS moved, which have no reason themselves."""
     keys = [(name, each.notice.delivery_id) for each in letters for name in {each.notice.dataset, UNKNOWN} if name]
     known = Ledger(deployed_settings(outputs).ledger_table).known(keys)
     return {delivery_id: entry.error for delivery_id, entry in known.items() if entry.error}

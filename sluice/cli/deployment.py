@@ -1,4 +1,4 @@
-"""What is deployed: the stacks' outputs, and clients for the account and endpoint that the environment names."""
+"""Reads the outputs of the deployed stacks, and makes clients for the environment's account and endpoint."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ STACKS = ("storage", "ingestion", "processing", "serving")
 
 @once
 def client(service: str) -> Any:
-    """Return a client for ``service``."""
+    """Return a boto3 client for ``service`` at the environment's endpoint."""
     return boto3.client(service, config=Config(retries={"mode": "standard"}, read_timeout=900))
 
 
 def stack_outputs(environment: str) -> dict[str, str]:
-    """Return all outputs of the environment's stacks as one flat mapping."""
+    """Return the outputs of all stacks of ``environment`` by name; ``CommandError`` when a stack is missing."""
     prefix = f"sluice-{environment}-"
-    how = "start the local AWS with `sluice up` and export the lines that it prints, or deploy with `cdk deploy`."
+    how = "start the local AWS with `sluice up` and run the export lines that it prints, or deploy with `cdk deploy`."
     try:
         pages = list(client("cloudformation").get_paginator("describe_stacks").paginate())
     except (ClientError, BotoCoreError) as error:
@@ -42,7 +42,7 @@ def stack_outputs(environment: str) -> dict[str, str]:
 
 
 def deployed_settings(outputs: dict[str, str]) -> Settings:
-    """Return the settings that the functions of this deployment have."""
+    """Return the settings of this deployment, as its functions have them."""
     prefix = outputs.get("DatabasePrefix", "-")
     return Settings(
         landing_bucket=outputs["LandingBucketName"],

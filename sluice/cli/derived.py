@@ -1,4 +1,4 @@
-"""Where every derived table stands: what the planner says of it, and what the ledger says of its runs."""
+"""Reads the status of every derived table: how current it is from the planner, and its runs from the ledger."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from sluice.cli.planning import ask_planner
 from sluice.ledger import Ledger
 
 State = Literal["up to date", "behind", "failed", "never made", "no rows yet"]
-#: How many runs are looked at for the last one of each table.
+#: How many of the newest runs in the ledger are read to find the last ones of each table.
 _MOST_RUNS = 5000
 
 
 @dataclass(frozen=True)
 class DerivedStatus:
-    """One derived table. Times are seconds since the epoch.
+    """The status of one derived table; times are seconds since the epoch.
 
-    ``made`` is when its rows were published, ``behind_since`` when the first change came that they do not have.
-    ``failing_since`` is the first of the runs in a row that failed, ``error`` why the last one did.
+    ``made`` is when its rows were published, ``behind_since`` when the first change happened that they do not include.
+    ``failing_since`` is the start of the first run in the latest series of failures, ``error`` why the last one failed.
     """
 
     table: str
@@ -35,14 +35,14 @@ class DerivedStatus:
 
     @property
     def failure(self) -> str:
-        """Return since when and why the table fails; nothing when it does not."""
+        """Return since when and why the table's runs fail, or an empty text when the last run succeeded."""
         if self.state != "failed":
             return ""
         return f"{self.table} failed {self.failures} times since {self.failing_since}: {self.error}"
 
 
 def read_derived(outputs: dict[str, str]) -> list[DerivedStatus]:
-    """Return the state of every derived table, by name."""
+    """Return the status of every derived table, by name."""
     standings = ask_planner(outputs, {"standings": True})["tables"]
     names = {standing["table"] for standing in standings}
     runs = _last_runs(Ledger(deployed_settings(outputs).ledger_table).newest_runs(), names)
@@ -50,7 +50,7 @@ def read_derived(outputs: dict[str, str]) -> list[DerivedStatus]:
 
 
 def _last_runs(runs: Iterable[dict[str, Any]], names: set[str]) -> dict[str, list[dict[str, Any]]]:
-    """Return each table's runs back to the last one that published, newest first."""
+    """Return each table's runs, newest first, back to the last one that published."""
     found: dict[str, list[dict[str, Any]]] = {}
     left = set(names)
     for number, run in enumerate(runs):
@@ -91,5 +91,5 @@ def _state(standing: dict[str, Any], *, last_failed: bool) -> State:
 
 
 def _started(run: dict[str, Any]) -> str:
-    """Return when a run started, as its ledger entry has it: ``run#<time>#<table>``."""
+    """Return when a run started, from the key of its ledger entry ``run#<time>#<table>``."""
     return str(run["entry"]).split("#")[1]

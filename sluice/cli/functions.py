@@ -1,4 +1,4 @@
-"""How often functions failed or died lately, as CloudWatch counts it."""
+"""Reads from CloudWatch how often each function failed in the last hour."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def read_function_errors(outputs: dict[str, str]) -> dict[str, int]:
     pages = client("lambda").get_paginator("list_functions").paginate()
     names = [found["FunctionName"] for page in pages for found in page["Functions"]]
     ours = [name for name in names if name.startswith(stack)]
-    # Metrics carry the start of their minute; one that is being counted ends later.
+    # A metric's timestamp is the start of its minute, so the present minute ends in the future.
     now = datetime.now(UTC) + timedelta(minutes=1)
     found: dict[str, int] = {}
     for start in range(0, len(ours), _QUERIES_A_CALL):

@@ -1,7 +1,8 @@
-"""Whether all records of a shard that several lanes read are in a table: the shard itself is compared with the tables.
+"""Finds records of a shard that are in no table yet, when Lambda processes several batches of the shard concurrently.
 
-With a parallelization factor above one Lambda reads a shard in lanes that do not wait for each other, so the furthest
-record in a table says nothing of those before it.
+With a parallelization factor above 1, concurrent batches per shard do not wait for each other: the newest record in a
+table does not prove that the earlier ones are there, too. So the records of the shard are compared with the tables.
+https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html
 """
 
 from __future__ import annotations
@@ -18,17 +19,23 @@ from sluice.cli.deployment import client
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
-#: One look at a shard reads so often at most, and so many records at once; then it is another's turn.
+#: One poll of a shard makes at most so many reads of so many records each, so that no shard holds up the others.
 _READS, _RECORDS = 10, 10_000
-#: Seconds between reads: a shard allows five a second, the ingestor's among them.
+#: Seconds between reads: a shard allows five a second, which the ingestor's reads count towards.
+#: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html
 _PAUSE = 0.4
-#: Kinesis calls a record's time of arrival approximate, and Lambda rounds it.
+#: A record's arrival time is approximate by Kinesis' own definition, and Lambda rounds it.
+#: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Record.html
 _APPROXIMATELY = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How Lambda reads a stream: in how many lanes a shard, and for how many seconds a batch can be in flight."""
+    """How an event source mapping reads ``stream``.
+
+    ``lanes`` are the concurrent batches per shard (AWS: parallelization factor), ``longest`` the seconds that a batch
+    can be in flight, with all its retries.
+    """
 
     stream: str
     lanes: int
@@ -36,7 +43,10 @@ class Reading:
 
 
 class Look(NamedTuple):
-    """What one look at a shard found: records in no table, and how many seconds of records are not looked at yet."""
+    """The result of one poll of a shard: how many of the records read are in no table, and how far it has yet to read.
+
+    ``unread`` is by how many seconds the last record read is behind the shard's end.
+    """
 
     missing: int = 0
     unread: float = 0.0
@@ -44,7 +54,10 @@ class Look(NamedTuple):
 
 @dataclass
 class _Shard:
-    """What was read of a shard: where reading began, the last record read, and the arrival of those not in a table."""
+    """Progress in one shard: the iterator arguments of the first read, and the sequence number that was read last.
+
+    ``missing`` holds the arrival time, UTC, by sequence number of the records that are in no table.
+    """
 
     start: dict[str, Any]
     last: str = ""
@@ -52,7 +65,7 @@ class _Shard:
 
 
 def readings(function: str) -> Iterator[Reading]:
-    """Yield how the function's event source mappings read their streams."""
+    """Yield the stream, concurrency and longest time in flight of each event source mapping of ``function``."""
     timeout = float(client("lambda").get_function_configuration(FunctionName=function)["Timeout"])
     pages = client("lambda").get_paginator("list_event_source_mappings").paginate(FunctionName=function)
     for mapping in (mapping for page in pages for mapping in page["EventSourceMappings"]):
@@ -61,7 +74,10 @@ def readings(function: str) -> Iterator[Reading]:
 
 
 def _longest(mapping: dict[str, Any], timeout: float) -> float:
-    """Return for how many seconds a batch can be in flight when every try ends at the function's timeout."""
+    """Return the seconds that a batch can be in flight when every try takes the function's whole ``timeout``.
+
+    The number is infinite when neither retries nor record age are limited.
+    """
     retries, age = mapping.get("MaximumRetryAttempts", -1), mapping.get("MaximumRecordAgeInSeconds", -1)
     halvings = int(mapping["BatchSize"]).bit_length() if mapping.get("BisectBatchOnFunctionError") else 0
     by_tries = (1 + retries + halvings) * timeout if retries >= 0 else math.inf
@@ -70,11 +86,11 @@ def _longest(mapping: dict[str, Any], timeout: float) -> float:
 
 
 class LaneCheck:
-    """Looks for records that a lane still has; reads each record of a shard once while somebody waits.
+    """Finds the records of shards that are still in flight, for a command that waits until all are in tables.
 
-    Reading begins as far before the wait as a batch can be in flight (every try a timeout, then bisected), and further
-    by what the stream was behind at that moment: days of a busy stream would take hours to read. A record that arrived
-    before that and is still in flight is not seen: its lane fell behind the others long before the wait.
+    Each record of a shard is read once. Reading starts with the records that arrived a certain time before the first
+    poll: the longest time that a batch can be in flight, plus the time by which the stream was behind. Reading all that
+    a busy stream retains would take hours. An older record that is in flight even so is not found.
     """
 
     def __init__(
@@ -88,9 +104,10 @@ class LaneCheck:
         self._shards: dict[tuple[str, str], _Shard] = {}
 
     def look(self, reading: Reading, shard: str, dataset: str, *, behind: float | None) -> Look:
-        """Read on in the shard and ask the tables of ``dataset`` for what they did not hold before.
+        """Poll ``shard``: read further, then look up in the tables of ``dataset`` the records that were missing so far.
 
-        ``behind`` says by how many seconds the furthest record in a table is behind; until it is none, nothing is read.
+        ``behind`` says for how many seconds records after the newest record in a table have waited. As long as it is
+        not None, nothing is read and the result is empty: the command waits for those records anyway.
         """
         if reading.lanes == 1:
             return Look()
@@ -105,7 +122,7 @@ class LaneCheck:
         return Look(len(seen.missing), unread)
 
     def _read(self, stream: str, shard: str, seen: _Shard) -> float:
-        """Read on; return how many seconds of records follow what was read."""
+        """Read further; return by how many seconds the last record read is behind the shard's end."""
         kinesis = client("kinesis")
         after = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": seen.last}
         start = after if seen.last else seen.start
@@ -125,7 +142,7 @@ class LaneCheck:
         return behind
 
     def _forget_held(self, seen: _Shard, source: str, dataset: str) -> None:
-        """Forget the records that bronze or quarantine holds."""
+        """Remove from ``seen.missing`` the records that the bronze or quarantine table holds."""
         if not seen.missing:
             return
         first, last = min(seen.missing.values()) - _APPROXIMATELY, max(seen.missing.values()) + _APPROXIMATELY
@@ -137,7 +154,7 @@ class LaneCheck:
 
 
 def _start(moment: float) -> dict[str, Any]:
-    """Return where to begin to read for all that arrived from ``moment`` on."""
+    """Return the arguments of ``GetShardIterator`` for records that arrived at ``moment`` (epoch seconds) or later."""
     if moment <= 0:
         return {"ShardIteratorType": "TRIM_HORIZON"}
     return {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": datetime.fromtimestamp(moment, UTC)}

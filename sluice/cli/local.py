@@ -1,4 +1,4 @@
-"""``sluice up`` and ``sluice down``: synthesizes the stacks and has ``localaws`` run them."""
+"""``sluice up`` and ``sluice down``: synthesizes the stacks and starts or stops a local AWS that deploys them."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ DEFAULT_DATA = ROOT / ".sluice" / "run"
 REGION = "us-east-1"
 WELL_KNOWN_SECRET = "test"
 _PROCESSES = Path("/proc")
-#: Everything that synthesis reads.
+#: All files and folders that synthesis reads.
 _DECLARED = ("infra", "lambdas", "glue_jobs", "step_functions", "sluice", "cdk.json", "requirements.lock")
 _KEPT_ASSEMBLIES = 4
-#: A local AWS runs its functions' code from the assembly; one that was used so lately may be running.
+#: A local AWS runs functions from its assembly, so an assembly used within so many seconds is kept.
 _KEPT_SECONDS = 3600
 
 
 @dataclass(frozen=True)
 class LocalRun:
-    """One running local AWS, what its key signs with, and what it took to start, in seconds."""
+    """A running local AWS: its process, its secret access key, and the seconds that its start took."""
 
     endpoint: str
     secret: str
@@ -44,7 +44,7 @@ class LocalRun:
 
 
 def environment_lines(endpoint: str, secret: str = WELL_KNOWN_SECRET) -> list[str]:
-    """Return the lines a shell needs to talk to the local AWS."""
+    """Return the ``export`` lines with which a shell's AWS clients reach the local AWS."""
     return [
         f"export AWS_ENDPOINT_URL={endpoint}",
         f"export AWS_REGION={REGION}",
@@ -55,7 +55,7 @@ def environment_lines(endpoint: str, secret: str = WELL_KNOWN_SECRET) -> list[st
 
 
 def export(endpoint: str, secret: str = WELL_KNOWN_SECRET) -> None:
-    """Let this process talk to the local AWS, and to no account that the shell still has a token of."""
+    """Set this process's environment to the local AWS, and remove any session token of another account."""
     for line in environment_lines(endpoint, secret):
         name, _, value = line.removeprefix("export ").partition("=")
         os.environ[name] = value
@@ -63,19 +63,19 @@ def export(endpoint: str, secret: str = WELL_KNOWN_SECRET) -> None:
 
 
 def who_may(secret: str) -> str:
-    """Say in one sentence who can use a local AWS that signs with ``secret``."""
+    """Return one sentence about who can use a local AWS with this secret access key."""
     if secret == WELL_KNOWN_SECRET:
         return (
-            "The secret is `test`, as everywhere: other users of this machine can use this AWS, web pages cannot; "
+            "The secret is `test`, as always: other users of this machine can use this AWS, web pages cannot; "
             "`sluice up --secret` keeps other users out, too."
         )
     return "The secret is this run's own: only you can use this AWS, not other users of this machine, not web pages."
 
 
 def adopt() -> None:
-    """Take the secret of the local AWS that the environment names from its file, if this user started it.
+    """Set the secret access key of the local AWS at the environment's endpoint from its file, if this user started it.
 
-    Only where the environment brings none of its own, or the well-known one.
+    Nothing is done when the environment has a secret other than the well-known one.
     """
     given = os.environ.get("AWS_ACCESS_KEY_ID", "test"), os.environ.get("AWS_SECRET_ACCESS_KEY", WELL_KNOWN_SECRET)
     if given == ("test", WELL_KNOWN_SECRET) and (found := _access(os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/"))):
@@ -83,7 +83,7 @@ def adopt() -> None:
 
 
 def _access(endpoint: str) -> dict[str, str] | None:
-    """Return what the file of the local AWS at ``endpoint`` says, or None if this user started none there."""
+    """Return ``access.json`` of the local AWS at ``endpoint``, decoded, or None if this user started none there."""
     where = _folder_mark(endpoint)
     try:
         found: dict[str, str] = json.loads((Path(where.read_text()) / "access.json").read_text())
@@ -93,28 +93,28 @@ def _access(endpoint: str) -> dict[str, str] | None:
 
 
 def _remember(endpoint: str, data: Path) -> str:
-    """Note where the local AWS at ``endpoint`` keeps how to reach it; return its secret."""
+    """Record the data folder of the local AWS at ``endpoint``, where ``access.json`` is; return its secret."""
     mark = _folder_mark(endpoint)
     mark.parent.mkdir(parents=True, exist_ok=True)
     mark.write_text(str(data.resolve()))
     found = _access(endpoint)
     if found is None:
-        raise CommandError(f"The local AWS is ready, but {data / 'access.json'} does not tell how to reach it.")
+        raise CommandError(f"The local AWS is ready, but its secret is not in {data / 'access.json'}.")
     return found["secret"]
 
 
 def _folder_mark(endpoint: str) -> Path:
-    """Return the file that names the data folder of the local AWS at ``endpoint``."""
+    """Return the path of the file with the data folder of the local AWS at ``endpoint``."""
     return CACHE / "running" / re.sub(r"[^a-z0-9.]+", "-", endpoint)
 
 
 def synthesize(contracts: list[Path], environment: str) -> Path:
-    """Return the cloud assembly of what is declared now; synthesized only when something changed."""
+    """Return the folder of the cloud assembly for the present declarations; synthesized only when something changed."""
     folder = CACHE / f"assembly-{_fingerprint(contracts, environment)}"
     if not (folder / "manifest.json").is_file():
         unfinished = folder.with_suffix(f".{os.getpid()}")
         context = {"env": environment, "contracts": ",".join(str(path.resolve()) for path in contracts)}
-        # What CDK unpacks (200 MB) goes into the cache, too: nothing is written to the user's home.
+        # CDK unpacks 200 MB; that goes to the cache, too, so that nothing is written to the user's home.
         variables = {
             "CDK_OUTDIR": str(unfinished),
             "CDK_CONTEXT_JSON": json.dumps(context),
@@ -129,7 +129,7 @@ def synthesize(contracts: list[Path], environment: str) -> Path:
             check=False,
         )
         if done.returncode:
-            raise CommandError(f"{done.stdout}{done.stderr}".strip() or "synthesis failed without a word")
+            raise CommandError(f"{done.stdout}{done.stderr}".strip() or "synthesis failed without a message")
         try:
             unfinished.rename(folder)
         except OSError:
@@ -140,7 +140,7 @@ def synthesize(contracts: list[Path], environment: str) -> Path:
 
 
 def _evict() -> None:
-    """Delete assemblies that nothing used lately; the newest and those of a running local AWS stay."""
+    """Delete assemblies that were not used lately; the newest ones and those of a running local AWS are kept."""
     lately = time.time() - _KEPT_SECONDS
     used = {path: path.stat().st_mtime for path in CACHE.glob("assembly-*")}
     for old in sorted(used, key=lambda path: used[path])[:-_KEPT_ASSEMBLIES]:
@@ -154,7 +154,7 @@ def start(
 ) -> LocalRun:
     """Synthesize, start the local AWS at ``port`` and wait until every stack is deployed.
 
-    ``secret``: with a secret of its own, which other users of this machine cannot know.
+    With ``secret`` it gets a random secret access key, which other users of this machine do not know.
     """
     if (running := _read_pid(data)) is not None:
         raise CommandError(
@@ -167,7 +167,7 @@ def start(
     log = data / "serve.log"
     command = [sys.executable, "-m", "localaws", "serve", "--assembly", str(assembly), "--port", str(port)]
     command += ["--secret"] if secret else []
-    # One that stays in the foreground ends with this process, whatever ends this process.
+    # In the foreground the local AWS ends with this process, even if this process is killed.
     command += [] if detached else ["--with-stdin"]
     with os.fdopen(folders.open_for_writing(log), "wb") as stream:
         process = subprocess.Popen(
@@ -190,7 +190,7 @@ def start(
 
 
 def _own(data: Path) -> Path:
-    """Return the data folder, made if it is not there, if nobody else can write to it: what lies there is run."""
+    """Return the data folder, created if necessary; refuse one that others can write to, since code in it is run."""
     try:
         return folders.own(data)
     except folders.NotOurs as error:
@@ -198,11 +198,11 @@ def _own(data: Path) -> Path:
 
 
 def deploy_again(endpoint: str, contracts: list[Path], environment: str) -> None:
-    """Synthesize what is declared now and deploy it into the local AWS that runs at ``endpoint``."""
+    """Synthesize the present declarations and deploy them to the local AWS that runs at ``endpoint``."""
     assembly = synthesize(contracts, environment)
     found = _access(endpoint)
     if found is None:
-        raise CommandError(f"No local AWS that you started runs at {endpoint}.", next_step="`sluice up`")
+        raise CommandError(f"You have started no local AWS at {endpoint}.", next_step="`sluice up`")
     request = urllib.request.Request(
         f"{endpoint}/_localaws/deploy",
         json.dumps({"assembly": str(assembly)}).encode(),
@@ -217,7 +217,7 @@ def deploy_again(endpoint: str, contracts: list[Path], environment: str) -> None
 
 
 def stop(data: Path) -> bool:
-    """End the local AWS that was started from ``data``; tell whether one ran."""
+    """Stop the local AWS that was started from ``data``; return whether one was running."""
     pid = _read_pid(data)
     (data / "pid").unlink(missing_ok=True)
     for mark in (CACHE / "running").glob("*"):
@@ -252,8 +252,8 @@ def _read_pid(data: Path) -> int | None:
 
 
 def _alive(pid: int) -> bool:
-    """Tell whether that process is a local AWS that still runs (a reused number is not)."""
-    if not (_PROCESSES / "self").exists():  # as on a Mac
+    """Return whether the process is a running local AWS, and not another program that got the same number."""
+    if not (_PROCESSES / "self").exists():  # on macOS, which has no /proc
         done = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, check=False)
         return b"localaws" in done.stdout
     try:

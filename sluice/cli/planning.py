@@ -1,4 +1,4 @@
-"""What `sluice plan` and `sluice backfill` ask the planner, and how it is shown."""
+"""`sluice plan` and `sluice backfill`: asks the planner, and prints its answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ENGINES = {"small": "Lambda", "large": "Lambda, large", "spark": "Spark on Glue
 
 
 def print_plan(outputs: dict[str, str], console: Console) -> None:
-    """Print what a refresh would do now: in which order, how much of each table, on what, why, and at what cost."""
+    """Print the runs that a refresh would make now, in order, each with its strategy, engine, reasons and cost."""
     steps = ask_planner(outputs, {"explain": True})["steps"]
     if not steps:
         console.print("Every derived table is up to date; a refresh would do nothing.")
@@ -34,7 +34,7 @@ def print_plan(outputs: dict[str, str], console: Console) -> None:
 
 
 def request_backfill(outputs: dict[str, str], table: str, *, first: str, last: str, column: str) -> str:
-    """Note a backfill and start a refresh that does it; return what was noted."""
+    """Request a backfill and start a refresh for it; return a sentence for people."""
     if bool(first) != bool(last):
         raise BadParameter("--from and --to are given together, or neither for the whole table")
     answer = ask_planner(outputs, {"request": {"table": table, "first": first, "last": last, "column": column}})
@@ -43,17 +43,17 @@ def request_backfill(outputs: dict[str, str], table: str, *, first: str, last: s
     client("stepfunctions").start_execution(stateMachineArn=outputs["RefreshStateMachineArn"])
     noted = answer["noted"]
     what = f"{noted['column']} from {noted['first']} to {noted['last']}" if noted["column"] else "the whole table"
-    return f"{table}: {what} will be computed anew; readers see the present rows until it is published."
+    return f"{table}: {what} will be recomputed; readers see the present rows until then."
 
 
 def cancel_backfill(outputs: dict[str, str], table: str) -> str:
-    """Take back a backfill that has not been done; return what happened."""
+    """Cancel the backfill that waits for ``table``; return a sentence for people."""
     count = ask_planner(outputs, {"request": {"table": table}, "cancel": True})["cancelled"]
-    return f"{table}: {'the backfill was taken back' if count else 'no backfill was waiting'}."
+    return f"{table}: {'the backfill was cancelled' if count else 'no backfill was waiting'}."
 
 
 def ask_planner(outputs: dict[str, str], question: dict[str, Any]) -> dict[str, Any]:
-    """Return the planner's answer to ``question``."""
+    """Return the plan function's answer to ``question``; ``CommandError`` when the function fails."""
     answer = client("lambda").invoke(FunctionName=outputs["PlanFunctionName"], Payload=json.dumps(question).encode())
     said: dict[str, Any] = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:

@@ -1,4 +1,4 @@
-"""Files as records for a stream: JSON lines as they are, JSON arrays taken apart, delimited rows as objects."""
+"""Reads files as records for a stream: lines of JSON, elements of JSON arrays, and delimited rows as JSON objects."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _DELIMITED, _LINES = (".csv", ".tsv"), (".ndjson", ".jsonl")
 FORMATS = (*_LINES, ".json", *_DELIMITED)
 #: Column types whose values are JSON numbers.
 _NUMERIC = re.compile(r"^(tinyint|smallint|int|integer|bigint|float|double|decimal(\(.*\))?)$")
-#: Text that is a JSON number as it stands; 007 and 1e5x are not.
+#: Texts that are JSON numbers without any change; 007 and 1e5x are not.
 _PLAIN_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _decode_elements = json_decoder(list[msgspec.Raw])
 _BOM = b"\xef\xbb\xbf"
-#: Longer than any record: one that is too long is refused as such, not as a field that csv does not take.
+#: The csv module's limit for a field, longer than any record, so that a long record is refused for its length.
 _LONGEST_FIELD = 1 << 30
 
 
 class Record(NamedTuple):
-    """One record: its line in the file (or its number in an array) and its bytes; none with what is ``wrong``."""
+    """One record: its line in the file (or its number in an array) and its bytes, empty if something is ``wrong``."""
 
     line: int
     data: bytes
@@ -38,7 +38,7 @@ class Record(NamedTuple):
 
 
 class RecordFile:
-    """A file that is read record by record; ``position`` says how many of its ``size`` bytes are read."""
+    """A file that is read record by record; ``position`` of its ``size`` bytes have been read."""
 
     def __init__(self, path: Path, types: dict[str, str]) -> None:
         if not path.is_file():
@@ -48,7 +48,7 @@ class RecordFile:
         self.format = next(iter(suffixes[-2:-1] if self.packed else suffixes[-1:]), "")
         if self.format not in FORMATS:
             raise CommandError(
-                f"{path} is of no format that can be sent.",
+                f"{path} does not have the ending of a format that can be sent.",
                 safe="nothing was sent.",
                 next_step=f"give the file one of these endings, with or without .gz: {', '.join(FORMATS)}.",
             )
@@ -57,11 +57,11 @@ class RecordFile:
 
     @property
     def position(self) -> int:
-        """Return how many bytes of the file are read."""
+        """Return how many bytes of the file have been read."""
         return self.size if self._raw is None or self._raw.closed else self._raw.tell()
 
     def records(self) -> Iterator[Record]:
-        """Yield every record; what makes the rest unreadable is an error that names the place."""
+        """Yield every record; ``CommandError`` with the position when the rest of the file cannot be read."""
         read = _lines if self.format in _LINES else _json if self.format == ".json" else self._rows
         with self.path.open("rb") as self._raw:
             source = gzip.GzipFile(fileobj=self._raw) if self.packed else self._raw
@@ -76,9 +76,9 @@ class RecordFile:
                 json.JSONDecodeError,
             ) as error:
                 raise CommandError(
-                    f"{self.path} cannot be read on: {error}",
-                    safe="what came before that was sent.",
-                    next_step="mend the file; sending it again sends its first records twice, as producers do.",
+                    f"{self.path} cannot be read further: {error}",
+                    safe="the records before that were sent.",
+                    next_step="mend the file and send it again; records sent twice count once in silver.",
                 ) from error
 
     def _rows(self, source: IO[bytes] | gzip.GzipFile) -> Iterator[Record]:
@@ -109,7 +109,7 @@ def _lines(source: IO[bytes] | gzip.GzipFile) -> Iterator[Record]:
 
 
 def _json(source: IO[bytes] | gzip.GzipFile) -> Iterator[Record]:
-    """Yield the elements of an array, or one object after the other, as they are spelled but on one line each."""
+    """Yield the elements of an array, or consecutive objects, with their own spelling but on one line each."""
     text = source.read().decode("utf-8-sig")
     at, end, number = _skip(text, 0), len(text), 0
     if text.startswith("[", at):
@@ -135,7 +135,7 @@ def _skip(text: str, at: int) -> int:
 
 
 def _one_line(data: bytes) -> bytes:
-    """Return JSON without its line ends; within its texts they are always escaped."""
+    """Return JSON without line ends, which are only between its tokens: in texts they are always escaped."""
     return data.replace(b"\r", b"").replace(b"\n", b"")
 
 

@@ -1,4 +1,4 @@
-"""Records onto Kinesis streams: those of a file, or of the generated clickstream."""
+"""Puts records on Kinesis streams: the records of a file, or of any other iterable."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ from sluice.tables.properties import PARTITION_KEY, headers_of
 if TYPE_CHECKING:
     from rich.console import Console
 
+#: Limits of PutRecords: bytes of a record with its key, records and bytes of a call, characters of a partition key.
+#: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
 MAX_RECORD_BYTES = 1 << 20
 _CALL_RECORDS, _CALL_BYTES = 500, 5 << 20
 _LONGEST_KEY = 256
-#: Seconds: the first and the longest wait before another try, and how long nothing may get through before it ends.
+#: Seconds: the first and the longest wait before a retry, and after how long without a single success it gives up.
 _FIRST_WAIT, _LONGEST_WAIT, PATIENCE = 0.05, 5.0, 120.0
-#: How many calls a second are made when a rate is kept, so that records come evenly.
+#: Calls per second when a rate is given, so that records arrive evenly.
 _CALLS_A_SECOND = 10
 _TRY_AGAIN = ("ProvisionedThroughputExceededException", "InternalFailure", "LimitExceededException")
 
@@ -37,7 +39,7 @@ Progress = Callable[[int], None]
 
 @dataclass
 class Sent:
-    """What was put on a stream; ``refused`` records were not."""
+    """Counts of what was put on a stream; ``refused`` describes each record that was not sent."""
 
     records: int = 0
     bytes: int = 0
@@ -46,7 +48,7 @@ class Sent:
     refused: list[str] = field(default_factory=list)
 
     def line(self, stream: str) -> str:
-        """Return this as one line."""
+        """Return the counts as one line of text for ``stream``."""
         speed = self.records / self.seconds if self.seconds else 0.0
         return (
             f"{stream}: {self.records:,} records, {self.bytes / 1e6:,.1f} MB, {self.seconds:.1f} s, "
@@ -58,9 +60,11 @@ def put_records(
     client: Any, stream: str, records: Iterable[Put], rate: float | None = None, progress: Progress | None = None,
     *, sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic,
 ) -> Sent:  # fmt: skip
-    """Put ``records`` (partition key, bytes) on ``stream`` in their order, ``rate`` a second at most.
+    """Put ``records`` (partition key, data) on ``stream`` in their order, at most ``rate`` records per second.
 
-    Only what a call refuses is tried again, before anything that comes later; ``progress`` is told how many are put.
+    Records that Kinesis throttles are retried before later records are sent; ``progress`` is called with the number of
+    records of each finished call. Raise ``CommandError`` when Kinesis refuses records for another reason, or takes none
+    for ``PATIENCE`` seconds.
     """
     sent, began = Sent(), clock()
     at_once = _CALL_RECORDS if rate is None else max(1, min(_CALL_RECORDS, int(rate / _CALLS_A_SECOND)))
@@ -92,7 +96,7 @@ def _put_all(
     client: Any, stream: str, call: list[Put], sent: Sent, *, sleep: Callable[[float], None],
     clock: Callable[[], float],
 ) -> None:  # fmt: skip
-    """Put all records of one call; what is refused for want of capacity is tried again with growing waits."""
+    """Put all records of one call; those that Kinesis throttles are retried with growing waits."""
     wait, moved = _FIRST_WAIT, clock()
     while call:
         refused, why = _put(client, stream, call, sent)
@@ -103,7 +107,7 @@ def _put_all(
             wait, moved = _FIRST_WAIT, clock()
         elif clock() - moved > PATIENCE:
             raise CommandError(
-                f"The stream {stream} has taken no record for {PATIENCE:.0f} s: {why}",
+                f"The stream {stream} has accepted no record for {PATIENCE:.0f} s: {why}",
                 safe=f"{sent.records:,} records are on the stream.",
                 next_step="give it more shards or send with a lower --rate.",
             )
@@ -115,7 +119,7 @@ def _put_all(
 
 
 def _put(client: Any, stream: str, call: list[Put], sent: Sent) -> tuple[list[Put], str]:
-    """Put the records and return those that may be tried again, and why they were refused."""
+    """Put the records once; return those that may be retried, and why they were refused."""
     entries = [{"Data": data, "PartitionKey": key} for key, data in call]
     try:
         answers = client.put_records(StreamName=stream, Records=entries)["Records"]
@@ -138,23 +142,23 @@ def _failed(stream: str, sent: Sent, why: str) -> CommandError:
     return CommandError(
         f"Kinesis refuses records of the stream {stream}: {why}",
         safe=f"{sent.records:,} records are on the stream, and perhaps some of the next {_CALL_RECORDS}.",
-        next_step="mend the cause and send again; records that come twice are told apart by their keys in silver.",
+        next_step="mend the cause and send again; silver keeps one row per key, so records sent twice count once.",
     )
 
 
 def missing_stream(client: Any, stream: str) -> CommandError:
-    """Return the error for a stream that is not there; it names those that are."""
+    """Return the error for a stream that does not exist; the message lists the streams that do."""
     pages = client.get_paginator("list_streams").paginate()
     there = sorted(name for page in pages for name in page["StreamNames"])
     return CommandError(
-        f"There is no stream {stream}; there are: {', '.join(there) or 'none'}.",
+        f"There is no stream {stream}; the existing ones: {', '.join(there) or 'none'}.",
         safe="nothing was sent.",
-        next_step="a contract with a kinesis server declares a stream; deploy it, or name one that is there.",
+        next_step="name an existing stream, or deploy a contract that has a kinesis server for this one.",
     )
 
 
 def require_stream(client: Any, stream: str) -> None:
-    """Refuse to go on when the stream is not there."""
+    """Raise ``CommandError`` unless ``stream`` exists and can be described."""
     try:
         client.describe_stream_summary(StreamName=stream)
     except ClientError as error:
@@ -167,23 +171,27 @@ def require_stream(client: Any, stream: str) -> None:
 
 @dataclass(frozen=True)
 class StreamColumns:
-    """The columns of a dataset that streams, as records have them: types by header, headers by column."""
+    """The columns of a stream's dataset: Glue types by header (the name in records), and headers by column name.
+
+    ``partition_key`` is the column that the contract names for partition keys, or empty.
+    """
 
     types: dict[str, str]
     headers: dict[str, str]
     partition_key: str = ""
 
     def keys(self, wanted: str | None) -> list[str]:
-        """Return the headers whose first value in a record is its partition key: of one column, or else of all.
+        """Return the headers to look under for a record's partition key; the first one with a value decides.
 
-        The one is ``wanted``, by its name or its header, or what the contract names.
+        That is one header: of the column ``wanted`` (a name or a header), else of the contract's partition key. When
+        neither names a column, all headers are returned.
         """
         column = wanted or self.partition_key
         return [self.headers.get(column, column)] if column else list(self.types)
 
 
 def stream_columns(glue: Any, database: str, dataset: str) -> StreamColumns:
-    """Return the columns of ``dataset`` as its table in the catalog tells them."""
+    """Return the columns of ``dataset``, read from its table in the Glue catalog; ``CommandError`` without a table."""
     try:
         table = glue.get_table(DatabaseName=database, Name=dataset)["Table"]
     except (ClientError, BotoCoreError) as error:
@@ -222,7 +230,7 @@ def partition_key(data: bytes, headers: Iterable[str]) -> str:
 
 
 def prefix_of(outputs: dict[str, str]) -> str:
-    """Return what stands before the names of streams and databases of a deployment."""
+    """Return the prefix of a deployment's stream and database names, empty when it has none."""
     prefix = outputs.get("DatabasePrefix", "-")
     return "" if prefix == "-" else prefix
 
@@ -231,9 +239,11 @@ def send_file(
     kinesis: Any, glue: Any, outputs: dict[str, str], *, dataset: str, path: Path, key: str | None = None,
     rate: float | None = None, refuse: Callable[[str], None], watch: Callable[[RecordFile, int], None],
 ) -> Sent:  # fmt: skip
-    """Put the file's records on the dataset's stream; ``refuse`` is told of each that is not sent, ``watch`` how far.
+    """Put the records of the file ``path`` on the dataset's stream, at most ``rate`` per second.
 
-    The partition key is the column ``key``, else the one that the contract names, else the first that the record has.
+    ``refuse`` is called with a message for each record that cannot be sent, ``watch`` with the file and the number of
+    records of each finished call. The partition key of a record is its value in the column ``key``, else in the
+    contract's partition key, else in the first column that has one.
     """
     prefix = prefix_of(outputs)
     stream = f"{prefix}{dataset}"
@@ -261,7 +271,10 @@ def send_file(
 
 @contextmanager
 def shown(console: Console, name: str) -> Iterator[Callable[[int, int, int], None]]:
-    """Show how far sending is: the function given is told how many more records, and how much of how much."""
+    """Show a progress bar on ``console``; yield the function that advances it.
+
+    The function takes the number of further records, and the progress and total of the bar (for a file, in bytes).
+    """
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())

@@ -1,4 +1,4 @@
-"""Where every delivery is, from the AWS APIs: landing's versions, streams, the ledger, the queues, the workflow."""
+"""Reads the state of a deployment from AWS APIs: deliveries, streams, the ledger, queues and the workflow."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ class DatasetStatus:
     unknown_counts: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     last: float = 0.0
-    #: Files that could not be read, or that still fail: address and reason, newest first.
+    #: Address and reason of each file that could not be read, or still fails; newest first.
     refused: list[tuple[str, str]] = field(default_factory=list)
-    #: Why the newest delivery that was read brought nothing into the table; nothing when it did.
+    #: Why no row of the newest file that was read is in its table; empty when there is one.
     refusal: str = ""
 
 
 @dataclass(frozen=True)
 class Status:
-    """The whole deployment's state.
+    """The state of a whole deployment.
 
-    ``open_notices`` are the object versions of landing that the ledger has no end for, ``contracted`` the names of
-    the landing datasets, ``running`` how many refreshes run, ``letters`` the dead letters of landing, ``aside`` units
-    that could not be committed, ``function_errors`` how often each function failed or died in the last hour, ``gone``
-    how many versions have an end and are no longer in landing.
+    ``open_notices`` are the object versions in landing without a final state in the ledger, ``contracted`` the names of
+    the landing datasets, ``running`` the number of refreshes that run, ``letters`` the dead letters of file ingestion,
+    ``aside`` the units that could not be committed, ``function_errors`` how often each function failed or died in the
+    last hour, ``gone`` how many versions have a final state and are no longer in landing.
     """
 
     datasets: dict[str, DatasetStatus]
@@ -62,18 +62,18 @@ class Status:
 
     @property
     def given_up(self) -> frozenset[str]:
-        """Return the deliveries that wait for people: dead letters that are tried no more, units set aside."""
+        """Return the ids of the deliveries that wait for people: dead letters not tried any more, units set aside."""
         letters = {each.letter.notice.delivery_id for each in self.letters if each.letter and each.due is None}
         return frozenset(letters.union(*(unit.deliveries for unit in self.aside)))
 
     @property
     def pending(self) -> tuple[Notice, ...]:
-        """Return the object versions that have no end yet and are worked on."""
+        """Return the object versions without a final state that do not wait for people."""
         given_up = self.given_up
         return tuple(notice for notice in self.open_notices if notice.delivery_id not in given_up)
 
     def problems_of(self, name: str) -> list[str]:
-        """Return what people must know of one dataset or derived table, a sentence each."""
+        """Return the problems of one dataset or derived table, a sentence each."""
         letters = [each for each in self.letters if each.letter and each.letter.notice.dataset == name]
         found = [f"{each.file} is a dead letter: {each.reason}" for each in letters]
         found += [f"a unit of {unit.dataset} is set aside: {unit.error}" for unit in self.aside if unit.dataset == name]
@@ -81,42 +81,45 @@ class Status:
 
     @property
     def refusals(self) -> list[str]:
-        """Return the datasets whose newest delivery brought nothing into its table, with why, a sentence each."""
+        """Return a sentence for each dataset of whose newest file no row is in its table, with the reason."""
         named = (numbers for numbers in self.datasets.values() if numbers.name != UNKNOWN)
         return [numbers.refusal for numbers in named if numbers.refusal]
 
     @property
     def problems(self) -> list[str]:
-        """Return what people must know of, a sentence each; nothing when all is well."""
+        """Return the deployment's problems, a sentence each; empty when there are none."""
         found = [f"{each.file or each.message_id} is a dead letter: {each.reason}" for each in self.letters]
         found += [f"a unit of {unit.dataset} is set aside: {unit.error}" for unit in self.aside]
         if (unseen := self.dead_letters.get("LandingDeadLetterQueueUrl", 0) - len(self.letters)) > 0:
             found.append(f"{unseen} more dead letters, which are being looked at")
         if commits := self.dead_letters.get("CommitDeadLetterQueueUrl"):
-            found.append(f"{commits} wake-ups of committers are dead letters; the sweep takes them up within a minute")
+            found.append(f"{commits} wake-ups of committers are dead letters; the sweep handles them within a minute")
         if failed := self.streams.failed_batches:
-            found.append(f"{len(failed)} failed batches of streams; the sweep hands them in again")
+            found.append(f"{len(failed)} failed batches of streams; the sweep retries them")
         return found + [table.failure for table in self.derived if table.failure]
 
     @property
     def open_deliveries(self) -> tuple[str, ...]:
-        """Return the addresses of the object versions that have no end yet."""
+        """Return the addresses of the object versions without a final state."""
         return tuple(notice.uri for notice in self.open_notices)
 
     @property
     def arrived(self) -> bool:
-        """Tell whether anything came for any dataset: before that no refresh is due."""
+        """Return whether any delivery or stream record has arrived; before that no refresh is due."""
         files = any(numbers.deliveries for name, numbers in self.datasets.items() if name != UNKNOWN)
         return files or bool(self.streams.records)
 
     @property
     def accounted(self) -> bool:
-        """Tell whether every object version in landing and every record of a stream has an end in the ledger."""
+        """Return whether every object version in landing has a final state, and every stream record is in a table."""
         return not self.open_notices and self.streams.accounted
 
 
 def read_status(outputs: dict[str, str], lanes: LaneCheck | None = None) -> Status:
-    """Return the state at this moment; with ``lanes`` of a stream's lanes as well, as who waits must know it."""
+    """Return the present state.
+
+    With ``lanes`` the records in concurrent batches per shard are counted, too, which only waiting commands need.
+    """
     settings = deployed_settings(outputs)
     versions = list(_landed(settings.landing_bucket))
     contracted = frozenset(_datasets(settings.database("bronze")))
@@ -145,9 +148,9 @@ def read_status(outputs: dict[str, str], lanes: LaneCheck | None = None) -> Stat
 
 
 def glance(before: Status, outputs: dict[str, str], lanes: LaneCheck | None = None) -> Status:
-    """Return ``before`` with a new look at what was open in it, at the queues and at the workflow.
+    """Poll: return ``before`` updated for the deliveries that were open in it, the queues and the workflow.
 
-    It costs as much as is open, however much landing and the ledger hold. What came since is not seen.
+    The cost depends only on how many deliveries are open. Deliveries that arrived since are not included.
     """
     ledger = Ledger(deployed_settings(outputs).ledger_table)
     keys = [
@@ -168,7 +171,7 @@ def glance(before: Status, outputs: dict[str, str], lanes: LaneCheck | None = No
 
 
 def freshness(last: float) -> str:
-    """Return how long ago something happened, for people."""
+    """Return how long ago ``last`` (epoch seconds) was, as a text for people."""
     if not last:
         return "never"
     seconds = datetime.now(UTC).timestamp() - last
@@ -212,7 +215,7 @@ def _summarize(name: str, entries: list[Delivery], streams: StreamsStatus) -> Da
     newest = max(read, key=lambda entry: entry.at, default=None)
     if newest is not None and not newest.accepted and (newest.error or newest.quarantined):
         why = newest.error or ", ".join(f"{count:,} {reason}" for reason, count in newest.reasons.items())
-        found.refusal = f"nothing of {newest.uri}, the newest file of {name}, is in its table: {why}"
+        found.refusal = f"no row of {newest.uri}, the newest file of {name}, is in its table: {why}"
     return found
 
 

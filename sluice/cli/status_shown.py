@@ -1,4 +1,4 @@
-"""How `sluice status` shows the state: for people as tables, for programs as JSON with stable keys (docs/status.md)."""
+"""Prints the state for `sluice status`: tables for people, JSON with stable keys for programs (docs/status.md)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from sluice.cli.status import DatasetStatus, Status, freshness
 from sluice.cli.streams import StreamsStatus
 from sluice.ledger import FINAL
 
-#: So many refused files, failed tables and dead letters are shown of each kind; ``sluice status DATASET`` shows all.
+#: Most refused files, failed tables and dead letters that are listed; ``sluice status DATASET`` lists all.
 _SHOWN = 5
 
 
-#: Why records are in quarantine, by column, with one value of each.
+#: Counts quarantined records by reason and column, with an example value of each.
 _REASONS = (
     'SELECT r.code, r."column", min(r.value) AS example, count(*) AS records FROM quarantine.{name}'
     ' CROSS JOIN UNNEST(reasons) AS r (code, "column", value, message) GROUP BY 1, 2 ORDER BY records DESC'
@@ -29,7 +29,7 @@ _REASONS = (
 
 
 def print_status(status: Status, outputs: dict[str, str], console: Console) -> None:
-    """Print a line per dataset and derived table, the reconciliation and what is wrong."""
+    """Print a line per dataset and derived table, the reconciliation of deliveries, and all problems."""
     console.print(_datasets_table(status))
     if status.streams.shards:
         console.print(_shards_table(status.streams))
@@ -41,7 +41,7 @@ def print_status(status: Status, outputs: dict[str, str], console: Console) -> N
 
 
 def print_dataset(status: Status, name: str, console: Console) -> None:
-    """Print all that is known of one dataset or derived table: every refused file, every failure."""
+    """Print everything about one dataset or derived table, with every refused file and every failure."""
     for table in status.derived:
         if table.table == name:
             console.print(_derived_table([table]))
@@ -66,7 +66,7 @@ def print_dataset(status: Status, name: str, console: Console) -> None:
 
 
 def one_as_json(status: Status, name: str) -> dict[str, Any]:
-    """Return the state as ``as_json`` does, of one dataset or derived table where a key's entries are of one."""
+    """Return the state as ``as_json`` does, with only the entries of one dataset or derived table where possible."""
     whole = as_json(status)
     for key, names in (("datasets", "dataset"), ("tables", "table"), ("streams", "dataset"), ("set_aside", "dataset")):
         whole[key] = [entry for entry in whole[key] if entry[names] == name]
@@ -74,7 +74,7 @@ def one_as_json(status: Status, name: str) -> dict[str, Any]:
 
 
 def as_json(status: Status) -> dict[str, Any]:
-    """Return the state as plain values; keys are added, never renamed."""
+    """Return the state as plain values for JSON; keys may be added in later versions and are never renamed."""
     return {
         "healthy": not status.problems,
         "problems": status.problems,
@@ -174,8 +174,8 @@ def _derived_table(tables: list[DerivedStatus] | tuple[DerivedStatus, ...]) -> T
 def _print_reconciliation(status: Status, console: Console) -> None:
     open_count = len(status.open_deliveries)
     ended = sum(sum(d.deliveries[s] for s in FINAL) for d in status.datasets.values())
-    sign = "=" if ended + open_count == status.delivered + status.gone else "≠"  # an end that came twice is told
-    more = f" + {status.gone:,} that landing no longer has" if status.gone else ""
+    sign = "=" if ended + open_count == status.delivered + status.gone else "≠"  # ≠: counted twice
+    more = f" + {status.gone:,} no longer in landing" if status.gone else ""
     console.print(f"{ended:,} accounted for + {open_count:,} on their way {sign} {status.delivered:,} delivered{more}")
     if status.streams.shards:
         waiting = ", ".join(status.streams.on_their_way) or "nothing"

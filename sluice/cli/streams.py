@@ -1,4 +1,4 @@
-"""Where every stream is, from the AWS APIs: its shards, what the ledger says of them, and batches that failed."""
+"""Reads the state of every stream from AWS APIs: its shards, their counts in the ledger, and failed batches."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ from sluice.ledger import Ledger, ShardCounts
 from sluice.shortened import shortened
 from sluice.storage import split
 
-#: Kinesis may answer with no records although more follow: so often it is asked again.
+#: How often an empty answer of Kinesis is followed by another read, since records may follow even so.
+#: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html
 _READS = 20
 _NAMED = 5
-_FORBIDDEN_PAUSE = 0.2  # a shard allows five reads a second, the ingestor's among them
+_FORBIDDEN_PAUSE = 0.2  # a shard allows five reads a second, which the ingestor's reads count towards
 
 
 @dataclass(frozen=True)
 class ShardStatus:
-    """One shard: its counts, and how many seconds of records after the last committed one are not in a table yet.
+    """One shard: its counts, whether records follow its newest committed one, and for how many seconds they waited.
 
-    ``in_flight`` counts the records before that one which a lane still has; only who waits asks for them.
+    ``in_flight`` counts earlier records that are in no table, as a concurrent batch of the shard is still processing
+    them; only waiting commands count these.
     """
 
     dataset: str
@@ -41,7 +43,7 @@ class ShardStatus:
 
 @dataclass(frozen=True)
 class StreamsStatus:
-    """All streams: their shards, units staged by dataset, and batches that failed to the end."""
+    """All streams: their shards, the staged units by dataset, and the batches that failed in every retry."""
 
     shards: tuple[ShardStatus, ...] = ()
     staged: int = 0
@@ -49,24 +51,24 @@ class StreamsStatus:
 
     @property
     def records(self) -> int:
-        """Return how many records are in a table."""
+        """Return how many records are in tables."""
         return sum(shard.counts.accepted + shard.counts.quarantined for shard in self.shards)
 
     @property
     def accounted(self) -> bool:
-        """Tell whether every record of every stream is in a table."""
+        """Return whether every record of every stream is in a table."""
         return not self.staged and not any(shard.behind or shard.in_flight for shard in self.shards)
 
     @property
     def on_their_way(self) -> list[str]:
-        """Return what is not in a table yet."""
+        """Return phrases for people about the records that are in no table yet."""
         waiting = [f"{shard.counts.shard} ({shard.lag:.0f} s behind)" for shard in self.shards if shard.behind]
         waiting += [f"{shard.in_flight} records of {shard.counts.shard}" for shard in self.shards if shard.in_flight]
         return waiting + ([f"{self.staged} staged units of streams"] if self.staged else [])
 
 
 def read_streams(outputs: dict[str, str], lanes: LaneCheck | None = None) -> StreamsStatus:
-    """Return the state of all streams at this moment; ``lanes`` looks for records that a lane still has."""
+    """Return the present state of all streams; ``lanes`` counts the records in concurrent batches per shard."""
     settings = deployed_settings(outputs)
     streams = sorted(_readings(outputs), key=lambda reading: reading.stream)
     if not streams:
@@ -74,7 +76,7 @@ def read_streams(outputs: dict[str, str], lanes: LaneCheck | None = None) -> Str
     datasets = {reading: reading.stream.removeprefix(settings.database_prefix) for reading in streams}
     ledger = Ledger(settings.ledger_table)
     with ThreadPoolExecutor(8) as pool:
-        # In this order: what leaves a lane is staged, and what leaves staging is in a table; so nothing is overlooked.
+        # In this order, in which records move: batches, then staging, then tables. So no record is overlooked.
         per_stream = list(pool.map(lambda reading: list(_shards(reading, datasets[reading], ledger, lanes)), streams))
         staged = list(pool.map(lambda dataset: _staged(settings.lake, dataset), datasets.values()))
     return StreamsStatus(
@@ -85,7 +87,7 @@ def read_streams(outputs: dict[str, str], lanes: LaneCheck | None = None) -> Str
 
 
 def redrive_batches(outputs: dict[str, str]) -> int:
-    """Hand every failed batch to its function again; return how many arrived. Each record is still committed once."""
+    """Retry every failed batch; return how many were staged. Each record is still committed once."""
     bucket, redriven, failed = outputs["LakeBucketName"], 0, list[str]()
     for key in list(_objects(bucket, FAILED_BATCHES)):
         try:
@@ -94,7 +96,7 @@ def redrive_batches(outputs: dict[str, str]) -> int:
             ClientError,
             BotoCoreError,
             DeliveryError,
-        ) as error:  # of this batch, or of its function: the others do not wait for it
+        ) as error:  # the other batches are retried even so
             failed.append(f"s3://{bucket}/{key} ({shortened(f'{type(error).__name__}: {error}')})")
             continue
         redriven += fate == "arrived"
@@ -103,14 +105,14 @@ def redrive_batches(outputs: dict[str, str]) -> int:
     if failed:
         raise CommandError(
             f"{len(failed)} batches failed again: {', '.join(failed[:_NAMED])}.",
-            safe=f"they stay there; {redriven} others arrived.",
-            next_step="mend the cause, which the objects and the log name; they are tried again by themselves.",
+            safe=f"they stay where they are; {redriven} others arrived.",
+            next_step="mend the cause, which the objects and the log name; the sweep then retries them.",
         )
     return redriven
 
 
 def _readings(outputs: dict[str, str]) -> Iterator[Reading]:
-    """Yield how every stream is read that an ingestor reads."""
+    """Yield how Lambda reads each stream for which there is an ingestor."""
     for output, function in outputs.items():
         if output.startswith("IngestStreamFunctionName"):
             yield from readings(function)
@@ -125,12 +127,12 @@ def _shards(reading: Reading, dataset: str, ledger: Ledger, lanes: LaneCheck | N
         behind, lag = _behind(stream, shard, counts.sequence)
         look = lanes.look(reading, shard, dataset, behind=lag if behind else None) if lanes else Look()
         yield ShardStatus(dataset, counts, behind or look.unread > 0, max(lag, look.unread), look.missing)
-    for counts in known.values():  # shards that the stream no longer has: all they held is counted
+    for counts in known.values():  # shards that the stream no longer has, whose records are all in tables
         yield ShardStatus(dataset, counts, behind=False, lag=0.0)
 
 
 def _behind(stream: str, shard: str, sequence: str) -> tuple[bool, float]:
-    """Tell whether records follow the one of that number, and how many seconds behind the newest one it is."""
+    """Return whether records follow ``sequence`` in the shard, and for how many seconds the first has waited."""
     kinesis = client("kinesis")
     start: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
     if sequence:

@@ -15,26 +15,26 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _POLL_SECONDS = 0.5
-#: Looking takes at most this share of the time, for it may cost the waited-for work its own.
+#: Polling takes at most this share of the time, since it may slow the work that is waited for.
 _SHARE = 0.2
-#: Without a running execution for so long, with tables still behind, the refresh did not start or gave up.
+#: Seconds without a running execution, with tables still behind, after which the refresh counts as not started.
 _REFRESH_GRACE_SECONDS = 20.0
-#: So long it takes at most from a commit to the refresh that it starts.
+#: Most seconds from a commit to the start of the refresh that it causes.
 _START_SECONDS = 3.0
-#: Within so many seconds the sweep starts a refresh that died again.
+#: Most seconds until the sweep starts a refresh again that died.
 _SWEEP_SECONDS = 90.0
 _SAY_SECONDS = 30.0
-#: So many things of a kind are named.
+#: Most things of a kind that are named.
 _NAMED = 5
 
 
 def wait(
     outputs: dict[str, str], *, timeout: float, progress: Callable[[Status], None] = lambda _: None
 ) -> tuple[Status, list[str]]:
-    """Wait until all that is worked on has its end and no refresh is due; return the state and what is wrong with it.
+    """Wait until every delivery has a final state and no refresh is due; return the state and its problems.
 
-    What only people can bring on (a dead letter that is tried no more, a unit set aside, a table that fails) is not
-    waited for; it is in the list, with all else that was found at the end.
+    What only people can resolve is not waited for and is among the problems: a dead letter not tried any more, a unit
+    set aside, a table that fails.
     """
     deadline = time.monotonic() + timeout
     idle_since: float | None = None
@@ -45,7 +45,7 @@ def wait(
         behind: list[str] = []
         if working(status):
             idle_since = None
-        elif not whole:  # whatever came meanwhile is to be waited for, too
+        elif not whole:  # read everything once more, for deliveries that arrived meanwhile
             status, whole = read_status(outputs, lanes), True
             continue
         else:
@@ -70,7 +70,7 @@ def wait(
 
 
 class Progress:
-    """Shows what is waited for: on a terminal in one line that changes, elsewhere a line each half minute."""
+    """Prints the progress of waiting: on a terminal in one changing line, elsewhere a line every half minute."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -86,7 +86,7 @@ class Progress:
         self._spinner.stop()
 
     def show(self, status: Status) -> None:
-        """Show one look."""
+        """Print the progress after one poll."""
         now = time.monotonic()
         ended = status.delivered - len(status.open_notices)
         text = (
@@ -101,12 +101,12 @@ class Progress:
 
 
 def working(status: Status) -> bool:
-    """Tell whether anything is on its way that needs nobody's help."""
+    """Return whether any work goes on that needs no help from people."""
     return bool(status.pending or status.running or not status.streams.accounted or status.streams.failed_batches)
 
 
 def waited_for(status: Status, behind: Sequence[str] = ()) -> list[str]:
-    """Return what is still waited for, the first of each kind by name."""
+    """Return phrases for people about what is waited for, the first of each kind by name."""
     what = [notice.uri for notice in status.pending[:_NAMED]]
     what += [f"{len(status.pending) - _NAMED:,} more files"] if len(status.pending) > _NAMED else []
     what += status.streams.on_their_way[:_NAMED]
@@ -116,12 +116,12 @@ def waited_for(status: Status, behind: Sequence[str] = ()) -> list[str]:
 
 
 def _behind(status: Status) -> list[str]:
-    """Return the derived tables that a refresh should bring up to date: not those that await their first rows."""
+    """Return the derived tables that are behind, without those that wait for their first rows."""
     return [table.table for table in status.derived if table.state in ("behind", "never made", "failed")]
 
 
 def _tables(outputs: dict[str, str], dataset: str) -> tuple[Table, ...]:
-    """Return the two tables that hold a landing dataset's records."""
+    """Return the bronze and the quarantine table of a landing dataset."""
     from sluice.tables.catalog import glue_catalog
 
     settings = deployed_settings(outputs)
@@ -129,7 +129,7 @@ def _tables(outputs: dict[str, str], dataset: str) -> tuple[Table, ...]:
 
 
 def _grace(outputs: dict[str, str]) -> float:
-    """Return how long no refresh may run, with tables behind, before that is an end."""
+    """Return the seconds without a running refresh, with tables behind, after which waiting ends."""
     workflow = client("stepfunctions")
     answer = workflow.list_executions(stateMachineArn=outputs["RefreshStateMachineArn"], maxResults=20)
     ended = [execution for execution in answer["executions"] if "stopDate" in execution]
@@ -137,5 +137,5 @@ def _grace(outputs: dict[str, str]) -> float:
     if newest is None or newest["status"] != "FAILED":
         return _REFRESH_GRACE_SECONDS
     last = workflow.describe_execution(executionArn=newest["executionArn"])
-    # What failed of itself is not repeated; what died is, by the sweep.
+    # The sweep starts an execution again that died, but not one in which a table's run failed.
     return _START_SECONDS if last.get("error") == "RefreshFailed" else _SWEEP_SECONDS

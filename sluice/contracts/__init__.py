@@ -1,4 +1,4 @@
-"""Data contracts: one Open Data Contract Standard file per dataset, the only place where its facts stand."""
+"""Data contracts: one file of the Open Data Contract Standard per dataset, with all facts about it."""
 
 from sluice.contracts.model import (
     JSON_TEXT,

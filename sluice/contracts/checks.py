@@ -31,7 +31,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def read_checks(file: ContractFile, table: SchemaObject, at: Place) -> list[tuple[Check, Place]]:
-    """Return the table's checks, each with its place; what cannot be meant is refused at its place."""
+    """Return the table's checks, each with its position in the file; an unclear check is refused there."""
     found: list[tuple[Check, Place]] = []
     for number, quality in enumerate(table.quality or []):
         here = (*at, "quality", number)

@@ -1,4 +1,4 @@
-"""Conditions on single records, for a whole table at once."""
+"""Evaluates conditions on single records over whole Arrow tables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OPERATORS = {
 
 
 def fulfilled(rows: pa.Table, conditions: Iterable[Condition]) -> pa.Table:
-    """Return the rows that fulfil all ``conditions``; what is null fulfils none."""
+    """Return the rows that fulfil all ``conditions``; a comparison with null is not fulfilled."""
     mask = None
     for condition in conditions:
         column = rows[condition.column]

@@ -1,4 +1,4 @@
-"""One contract file as YAML: what is wrong in it is refused with file, line, field and what is allowed."""
+"""Reads one contract file as YAML; a refusal names file, line, field and what is allowed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SECONDS = {"s": 1, "second": 1, "m": 60, "minute": 60, "h": 3600, "hour": 3600,
 _NAMES = frozenset(
     {"name", "id", "version", "status", "domain", "dataProduct", "tenant", "businessName", "physicalName"}
 )
-#: Fields that people are shown; the names among them in one line.
+#: Fields with texts for people; the names among them are printed in one line.
 _SHOWN = _NAMES | {"description", "purpose", "limitations", "usage"}
 #: Control characters, those that turn or hide what stands beside them, and ends of lines and paragraphs.
 _UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp"})
@@ -71,9 +71,9 @@ class ContractFile:
         raise self._error(f"{self.path}:{line_of(self.root, at)}: {field}: {_seen(problem)}.")
 
     def _refuse_unseen(self) -> None:
-        """Refuse what people are shown, where a terminal would take characters in it as commands.
+        """Refuse texts for people with characters that a terminal would take as commands.
 
-        Texts that are data (values, delimiters) may have any.
+        Texts that are data (values, delimiters) may have any characters.
         """
         waiting: list[tuple[Any, Place]] = [(self.raw, ())]
         while waiting:
@@ -90,7 +90,7 @@ class ContractFile:
                     self.refuse(at, f"it holds {odd!a}, a character that is not seen; it is shown to people")
 
     def written(self, at: Place) -> str:
-        """Return the value at ``at`` as it is written; a list or a mapping, and nothing, are refused."""
+        """Return the scalar at ``at`` as it is written; a list, a mapping and null are refused."""
         text = written_at(self.root, at)
         if text is None:
             self.refuse(at, "a text or a number is wanted")
@@ -122,5 +122,5 @@ class ContractFile:
 
 
 def _seen(text: str) -> str:
-    """Return ``text`` with what a terminal would take as commands spelled out."""
+    """Return ``text`` with the characters escaped that a terminal would take as commands."""
     return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text)

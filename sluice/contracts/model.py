@@ -1,4 +1,4 @@
-"""A contract as the rest of Sluice uses it: small, immutable, and the same after a trip through JSON."""
+"""The types of a contract: immutable structs that are equal after being encoded to JSON and decoded."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TWO_DIGIT_YEAR_START = 1969
 
 
 class Spelling(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How a delimited file spells a column's values, where not as everybody does."""
+    """How a delimited file spells a column's values, where that differs from the default."""
 
     decimal: str = "."
     group: str = ""
@@ -64,14 +64,14 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Reference(msgspec.Struct, frozen=True):
-    """Columns of another table (``database.name``) whose values a foreign key takes."""
+    """The columns of another table (``database.name``) in which a foreign key's values must occur."""
 
     table: str
     columns: tuple[str, ...]
 
 
 class Check(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One audit of a whole derived table, run before it is published.
+    """One check of a whole derived table, run in the audit before the table is published.
 
     ``metric`` is an ODCS library metric (``rowCount``, ``nullValues``, ``duplicateValues``), ``sql`` (a query in
     Athena's SQL), ``rowCountChange`` (percent of the snapshot before), ``freshness`` (seconds since the column's newest
@@ -117,12 +117,12 @@ class Arrival(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def changes(self) -> bool:
-        """Tell whether the records are captured changes of a source's rows."""
+        """Return whether the records are captured changes of a source's rows."""
         return self.stream and self.format != PLAIN_RECORDS
 
 
 class Condition(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A comparison of one record's ``column`` with its ``other`` column, or with ``value``; null fulfils none."""
+    """A comparison of a record's ``column`` with its ``other`` column or with ``value``; not fulfilled by null."""
 
     column: str
     operator: str
@@ -131,9 +131,9 @@ class Condition(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Burst(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Records of one ``key`` that fulfil ``where``, ``at_least`` so many within so many seconds of ``time``.
+    """A burst: at least ``at_least`` records of one ``key`` that fulfil ``where``, within some seconds of ``time``.
 
-    With ``distinct``, at least ``distinct_at_least`` values of that column must be among them.
+    With ``distinct``, they must have at least ``distinct_at_least`` different values of that column.
     """
 
     key: str
@@ -146,7 +146,7 @@ class Burst(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Travel(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Two records of one ``key``, one after the other, so far apart that nobody travels so fast."""
+    """An impossible travel: two consecutive records of one ``key`` too far apart for the time between them."""
 
     key: str
     time: str
@@ -157,7 +157,7 @@ class Travel(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class StreamRule(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What in a stream is worth an operational event: ``where`` (of one record), ``burst`` or ``travel``."""
+    """A rule for operational events in a stream: ``where`` (a single record), ``burst`` or ``travel``."""
 
     name: str
     description: str
@@ -175,7 +175,7 @@ class PartitionField(msgspec.Struct, frozen=True):
 
 
 class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One dataset. ``database`` and ``name`` are the table's in Athena; ``arrival`` is none for a derived table."""
+    """One dataset; ``database`` and ``name`` are its table's in Athena, ``arrival`` is None for a derived table."""
 
     name: str
     database: str
@@ -200,7 +200,7 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def derived(self) -> bool:
-        """Tell whether a transform makes this table."""
+        """Return whether a transform makes this table."""
         return self.arrival is None
 
     def column(self, name: str) -> Column:
@@ -211,6 +211,6 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
         raise KeyError(name)
 
     def must_be_present(self, column: Column) -> bool:
-        """Tell whether a null in ``column`` breaks the contract."""
+        """Return whether a null in ``column`` breaks the contract."""
         keeps_null_keys = self.arrival is not None and self.arrival.null_keys == "keep"
         return column.required or (column.name in self.key and not keeps_null_keys)

@@ -1,4 +1,4 @@
-"""Reads a table's partitioning; a transform that Iceberg has not for a column's type is refused."""
+"""Reads a table's partitioning; refuses a transform that Iceberg does not have for the column's type."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def read_partitioning(
 
 
 def partition_name(column: str, transform: str) -> str:
-    """Return what Iceberg calls the partition field."""
+    """Return the partition field's name in Iceberg."""
     return column if transform == "identity" else f"{column}_{transform.split('[', maxsplit=1)[0]}"
 
 

@@ -1,4 +1,4 @@
-r"""The regular expressions that Arrow, DuckDB and Spark all read, and read alike: a small grammar, nothing beyond it.
+r"""A small grammar of the regular expressions that Arrow, DuckDB and Spark all read with the same meaning.
 
 RE2 (Arrow, DuckDB) and Java (Spark) share most of their spelling and not all of its meaning: ``$`` is before a last
 line break in Java, ``\s`` has one character more, ``.`` four fewer, ``[a&&b]`` and ``[[:alpha:]]`` are other classes.
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 LONGEST, DEEPEST, MOST_REPEATS = 1_000, 10, 1_000
-#: In how many ways a pattern may be tried at one place of a text, an open quantifier counted as ``_OPEN``.
+#: Most ways in which a pattern may match at one position of a text, with an open quantifier counted as ``_OPEN``.
 _MOST_WAYS, _OPEN = 10**9, 1_000
 _SPECIAL = frozenset("\\^$.|?*+()[]{}")
 _PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~")
@@ -28,7 +28,7 @@ ALLOWED = (
 
 
 def common_pattern(pattern: str) -> str:
-    """Return ``pattern`` as Java reads it like RE2; ``ValueError`` names what is refused."""
+    """Return ``pattern`` spelled so that Java matches like RE2; ``ValueError`` names the part that is refused."""
     if len(pattern) > LONGEST:
         raise ValueError(f"it has {len(pattern):,} characters; at most {LONGEST:,} are allowed")
     reader = _Reader(pattern)

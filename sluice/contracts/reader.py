@@ -1,4 +1,4 @@
-"""Reads one contract file; a broken one is refused with file, line, field and what is allowed."""
+"""Reads one contract file; refuses a broken one with file, line, field and what is allowed."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class ContractReader(ContractFile):
         return found
 
     def _refuse_shared_headers(self, columns: tuple[Column, ...], at: Place) -> None:
-        """Refuse two columns that are called alike in what arrives: one of them would stay empty."""
+        """Refuse two columns with the same name in delivered files: one of them would stay empty."""
         by_header: dict[str, str] = {}
         for index, column in enumerate(columns):
             other = by_header.setdefault(column.header, column.name)
@@ -166,7 +166,7 @@ class ContractReader(ContractFile):
                 self.refuse(here, f"{', '.join(SPELLINGS)} are for {', '.join(spelled)}")
 
     def _refuse_unknown_fields(self, model: BaseModel, raw: dict[str, Any], at: Place) -> None:
-        """Refuse what the standard's models would let pass: a misspelt field is not an absent one."""
+        """Refuse unknown fields, which the standard's models would ignore: a misspelt one must not count as absent."""
         names = {field.alias or name: name for name, field in type(model).model_fields.items()}
         for key, value in raw.items():
             if key not in names:
@@ -253,7 +253,7 @@ class ContractReader(ContractFile):
         )
 
     def _format(self, options: dict[str, Any], kind: ColumnType, at: Place) -> str | tuple[str, ...] | None:
-        """Take the format out of ``options``; one that no value could have, or that could not act, is refused."""
+        """Remove the format from ``options`` and return it; refuse one without effect, or that no value can have."""
         if "format" not in options:
             return None
         spelled = options.pop("format")

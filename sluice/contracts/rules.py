@@ -1,4 +1,4 @@
-"""Reads a contract's stream rules; a broken one is refused with its place and what is allowed."""
+"""Reads a contract's stream rules; refuses a broken one with its position and what is allowed."""
 
 from __future__ import annotations
 

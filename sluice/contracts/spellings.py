@@ -1,4 +1,4 @@
-"""Reads how a column's values are spelled in a delimited file; what cannot act, or has two meanings, is refused."""
+"""Reads how a delimited file spells a column's values; refuses options without effect or with two meanings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MARKS = {"decimalSeparator": (".", ","), "groupSeparator": (",", ".", " ", "'", 
 
 
 def read_spelling(file: ContractFile, column: Column, custom: Mapping[str, Any], at: Place) -> Spelling | None:
-    """Return how the column's values are spelled; none when its ``custom`` properties do not say."""
+    """Return how the column's values are spelled, or None when its ``custom`` properties do not say."""
     given = {name: value for name, value in custom.items() if name in SPELLINGS}
     if not given:
         return None
@@ -55,7 +55,7 @@ def read_spelling(file: ContractFile, column: Column, custom: Mapping[str, Any],
 
 
 def read_two_digit_years(file: ContractFile, column: Column, custom: Mapping[str, Any], at: Place) -> int:
-    """Return the first of the hundred years that the column's years of two digits are of."""
+    """Return the first of the hundred years to which the column's two-digit years belong."""
     if TWO_DIGIT_YEARS not in custom:
         return TWO_DIGIT_YEAR_START
     start = custom[TWO_DIGIT_YEARS]

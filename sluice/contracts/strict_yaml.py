@@ -1,4 +1,4 @@
-"""YAML in which nothing that was written is dropped or read as something else.
+"""Loads YAML strictly: nothing that is written is dropped or read as something else.
 
 A key may stand once in a mapping, and once in a list of mappings that are merged, and is text. A value is what it looks
 like: no tag says otherwise. What is a number to one version of YAML alone (``007``, ``1_000``,
@@ -72,7 +72,7 @@ def load_yaml(text: str) -> tuple[yaml.Node | None, Any]:
 
 
 def _refuse_dropped(node: yaml.Node, above: list[yaml.Node], seen: set[int]) -> None:
-    """Raise for what constructing ``node`` would drop or change."""
+    """Raise for anything in ``node`` that constructing its values would drop or change."""
     if any(node is each for each in above):
         raise _error(node, "an anchor stands inside itself")
     if id(node) in seen:

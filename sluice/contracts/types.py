@@ -1,4 +1,4 @@
-"""Column types: what Athena, Spark, DuckDB and Iceberg all have and mean alike.
+"""Column types: those that Athena, Spark, DuckDB and Iceberg all have with the same meaning.
 
 Money is decimal, timestamps are UTC with microseconds.
 """

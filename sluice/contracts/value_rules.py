@@ -1,4 +1,4 @@
-"""What a column's values must satisfy, as a contract says it; what no value could keep is refused."""
+"""Reads the rules for a column's values from a contract; refuses rules that no value can satisfy."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _allowed(file: ContractFile, count: int, kind: ColumnType, at: Place) -> tup
 
 
 def _refuse_bounds(file: ContractFile, values: dict[str, Any], kind: ColumnType, at: Place) -> None:
-    """Refuse a least or greatest value that is none of the column's, and two that leave nothing between them."""
+    """Refuse a minimum or maximum that is not of the column's type, and two that no value can satisfy."""
     found: list[tuple[str, Bound]] = []
     for option, rule in _BOUNDS.items():
         if rule not in values:

@@ -19,7 +19,7 @@ def line_of(root: yaml.Node | None, path: Sequence[str | int]) -> int:
 
 
 def written_at(root: yaml.Node | None, path: Sequence[str | int]) -> str | None:
-    """Return the scalar at ``path`` as it is written, 1.10 as 1.10; none when there is none, or it is null."""
+    """Return the scalar at ``path`` as it is written, 1.10 as 1.10, or None when there is no scalar or it is null."""
     node = root
     for step in path:
         found = _child(node, step)

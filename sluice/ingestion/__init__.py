@@ -1,1 +1,1 @@
-"""From a delivery to staged Parquet: read, check by column, keep every rejected record with its reasons."""
+"""Ingestion: reads deliveries, checks their records by column, and stages good and rejected records as Parquet."""

@@ -1,4 +1,4 @@
-"""Checks records together, and alone when their checks raise: one that cannot be checked costs no other."""
+"""Checks records together; when a check raises, finds the record to blame so that the others are still accepted."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from sluice.ingestion.trial import cannot_run
 
 log = logging.getLogger(__name__)
 _MOST_WORDS = 500
-#: Looking for one costs milliseconds; where so many are, it is no fault of single records.
+#: Finding one such record takes milliseconds. After so many in a block, parts are no longer halved but rejected whole.
 _MOST_ALONE = 256
 
 
 def check_records(block: Block, contract: Contract) -> list[Checked]:
     """Return the block's records, checked; a record whose values make the checks raise is rejected as ``uncheckable``.
 
-    ``ContractError`` when the checks fail on records of our own, too: that is a fault of the contract, or of ours.
+    Raise ``ContractError`` when the checks also raise on sample records: then the contract or the code is at fault.
     """
     try:
         return [check_block(block, contract)]
@@ -35,7 +35,7 @@ def check_records(block: Block, contract: Contract) -> list[Checked]:
             raise ContractError(
                 f"{contract.file}: the checks of {contract.table} cannot run, for {column.name} ({rule or 'its type'}):"
                 f" {_words(error)}",
-                safe="what is checked stays where it is and is tried again; nothing of it was committed.",
+                safe="the records stay where they are and are tried again; none of them was committed.",
                 next_step="mend the contract (`sluice check` names the line), or the code, and deploy.",
             ) from error
         log.exception("records of %s cannot be checked together", contract.table)
@@ -43,7 +43,10 @@ def check_records(block: Block, contract: Contract) -> list[Checked]:
 
 
 def _apart(block: Block, contract: Contract) -> Iterator[Checked]:
-    """Yield the block in parts that can be checked, and records that cannot: alone, after many of these together."""
+    """Yield the block's parts after their checks; a part whose checks raise is halved down to the record to blame.
+
+    That record is rejected. After ``_MOST_ALONE`` of them, parts are no longer halved but rejected whole.
+    """
     waiting, refused = [block], 0
     while waiting:
         some = waiting.pop()
@@ -61,7 +64,7 @@ def _apart(block: Block, contract: Contract) -> Iterator[Checked]:
 
 
 def _refused(block: Block, contract: Contract, error: Exception) -> Checked:
-    """Return a block that cannot be checked as rejected records, beside those that it has already."""
+    """Return all records of a block as rejected because their checks raise ``error``."""
     reason = Reason("uncheckable", f"its values cannot be checked: {_words(error)}")
     raws, positions = block.raw(range(block.rows)), block.position_array().to_pylist()
     rejected = [*block.rejected, *(Rejected(at, (reason,), raw) for at, raw in zip(positions, raws, strict=True))]

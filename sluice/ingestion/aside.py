@@ -1,7 +1,7 @@
-"""Units that cannot be committed, set aside so that they hold up no others; nothing of them is lost.
+"""Sets aside staged units that cannot be committed, so that they do not hold up others; nothing is lost.
 
-A unit set aside keeps its staged files; its manifest lies under ``set-aside/`` with the error. ``sluice redrive`` puts
-it back.
+A unit set aside keeps its staged files. Its manifest is moved under ``set-aside/`` together with the error, and
+``sluice redrive`` stages it again.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from sluice.tables.tokens import KEEP
 
 
 class SetAside(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One unit that was set aside: ``manifest`` is its text as it was staged, ``at`` seconds since the epoch.
+    """A unit that was set aside: its ``manifest`` as it was staged, the error, and when (``at``, epoch seconds).
 
-    ``deliveries`` are the ids of its files, ``files`` the addresses of the first of them.
+    ``deliveries`` are the delivery ids of its files, ``files`` the addresses of the first few.
     """
 
     dataset: str
@@ -36,18 +36,18 @@ class SetAside(msgspec.Struct, frozen=True, omit_defaults=True):
     at: float = 0.0
 
 
-#: So many files of a unit are named.
+#: How many files of a unit are named in messages.
 _FILES = 100
-#: Younger than this, a unit's tokens are still known, if a part of it was committed.
+#: For so long a table surely has the tokens of a unit of which a part was committed, so it can be staged again.
 _YOUNG = KEEP - timedelta(days=5)
 _decode = json_decoder(SetAside)
 
 
 def set_aside(store: Store, lake: str, *, dataset: str, manifest: str, error: str, unit: StagedUnit | None) -> SetAside:
-    """Move the unit of ``manifest`` (an address) out of the committer's way and return what is kept of it.
+    """Move the unit whose manifest is at ``manifest`` out of the committer's way; return what is kept of the unit.
 
-    ``unit`` is none when not even its manifest can be read. First the copy, then the removal: a death in between
-    leaves both, and the unit is tried, and set aside, once more.
+    ``unit`` is None when its manifest cannot be read. The manifest is copied before it is removed: when the function
+    dies in between, the unit is committed or set aside once more.
     """
     attempt = manifest.rsplit("/", 1)[-1].removesuffix(".json")
     deliveries = unit.deliveries if unit else ()
@@ -68,20 +68,21 @@ def set_aside(store: Store, lake: str, *, dataset: str, manifest: str, error: st
 
 
 def units_aside(store: Store, lake: str) -> Iterator[SetAside]:
-    """Yield every unit that is set aside, by dataset."""
+    """Yield every unit that is set aside, ordered by dataset."""
     for address in store.list(_prefix(lake)):
         yield _decode(store.get_bytes(address))
 
 
 def put_back(store: Store, lake: str, aside: SetAside) -> None:
-    """Stage a unit again that was set aside; its committer must be woken, or the sweep does it.
+    """Stage a unit again that was set aside; the caller wakes its committer, or the sweep does.
 
-    ``CommandError`` when it is too old: a part of it may be in a table whose token has gone, and would be there twice.
+    Raise ``CommandError`` when the unit is too old: the tokens of a part that was committed may be dropped by now, and
+    its rows would be committed twice.
     """
     if aside.deliveries and datetime.now(UTC).timestamp() - aside.at > _YOUNG.total_seconds():
         raise CommandError(
             f"A unit of {aside.dataset} was set aside more than {_YOUNG.days} days ago.",
-            safe="it stays where it is, and its files in landing.",
+            safe="the unit stays set aside, and its files stay in the landing bucket.",
             next_step=f"upload its files again ({', '.join(aside.files[:3])} …) and `sluice discard {aside.attempt}`.",
         )
     store.put(f"{staging_prefix(lake, aside.dataset)}{aside.attempt}.json", aside.manifest.encode())
@@ -89,7 +90,7 @@ def put_back(store: Store, lake: str, aside: SetAside) -> None:
 
 
 def drop(store: Store, lake: str, aside: SetAside) -> None:
-    """Forget what was set aside; one that was set aside anew meanwhile has another name and stays."""
+    """Delete the record of a unit set aside; the unit's record from a later time has another name and stays."""
     store.delete([f"{_prefix(lake)}{aside.dataset}/{aside.name or aside.attempt}.json"])
 
 

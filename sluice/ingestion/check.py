@@ -1,4 +1,4 @@
-"""Checks a block of records against its contract, column by column; only what fails is looked at record by record."""
+"""Checks a block of records against its contract by whole columns; only failing rows are handled one by one."""
 
 from __future__ import annotations
 
@@ -28,10 +28,9 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Checked:
-    """A block after its checks.
+    """A block after its checks: ``accepted`` rows with the contract's columns, and their ``positions`` in the file.
 
-    ``accepted`` holds the contract's columns, ``positions`` where each of its rows came from; ``rejected`` is of
-    ``REJECTED_ARROW``.
+    ``rejected`` holds the records that broke the contract, with the schema ``REJECTED_ARROW``.
     """
 
     accepted: pa.Table
@@ -41,7 +40,7 @@ class Checked:
 
 @dataclass(frozen=True)
 class _Finding:
-    """Rows (``mask``) that break one rule of one column."""
+    """The rows that break one rule of one column, as a boolean ``mask`` over the block."""
 
     mask: pa.Array
     code: str
@@ -51,7 +50,7 @@ class _Finding:
 
 
 def check_block(block: Block, contract: Contract) -> Checked:
-    """Return the block's rows parted into accepted, in the contract's types, and rejected, each with every reason."""
+    """Return the block split into accepted rows, in the contract's types, and rejected records with every reason."""
     typed: list[pa.Array] = []
     findings: list[_Finding] = []
     for column in contract.columns:
@@ -124,7 +123,7 @@ def _broken_rules(
 
 
 def _explain(block: Block, findings: list[_Finding], rows: pa.Array, positions: pa.Array) -> pa.Table:
-    """Return one rejected record for each of ``rows`` (ascending), with every rule that it breaks."""
+    """Return a rejected record for each of ``rows`` (ascending indexes), with every rule that it breaks."""
     hits = [pc.indices_nonzero(finding.mask) for finding in findings]
     reasons = pa.concat_arrays([_reasons(finding, hit) for finding, hit in zip(findings, hits, strict=True)])
     broken_by = pa.concat_arrays(hits)
@@ -147,14 +146,14 @@ def _explain(block: Block, findings: list[_Finding], rows: pa.Array, positions: 
 
 
 def _shown(value: Any) -> str | None:
-    """Return a value that is no text as a reason shows it."""
+    """Return the text of a typed value for a reason."""
     if value is None or isinstance(value, str):
         return value
     return orjson.dumps(value).decode()
 
 
 def _reasons(finding: _Finding, hit: pa.Array) -> pa.StructArray:
-    """Return the reason of each of the rows ``hit``."""
+    """Return the reason for each of the row indexes in ``hit``."""
     values = finding.delivered.take(hit)
     if not pa.types.is_string(values.type):
         values = pa.array(list(map(_shown, as_json(values))), pa.string())

@@ -1,7 +1,8 @@
-"""The committer: brings everything staged for one dataset into bronze and quarantine, exactly once.
+"""The committer: commits everything staged for one dataset to bronze and quarantine, exactly once.
 
-It reads the manifests, leaves out deliveries whose token the table already holds, commits the rest with their tokens,
-writes the ledger and only then deletes what was staged. Killed at any point, the next call goes on from the tables.
+It reads the manifests, skips deliveries whose token the table already holds, commits the others with their tokens,
+writes the ledger, and deletes the staged files last. If it is killed at any point, the next call goes on from what the
+tables hold.
 """
 
 from __future__ import annotations
@@ -41,41 +42,42 @@ _CHUNK_BYTES = 192 << 20
 
 
 class TooEarly(Exception):
-    """The table was committed to a moment ago; ``seconds`` say when its turn is."""
+    """The table was committed to a moment ago; its next commit is due in ``seconds``."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"its turn comes in {seconds:.1f} s")
+        super().__init__(f"the next commit is due in {seconds:.1f} s")
         self.seconds = seconds
 
 
 @dataclass(frozen=True)
 class Lake:
-    """Where tables and staged objects are."""
+    """Access to the tables and the staged objects of a deployment."""
 
     catalog: Catalog
     store: Store
     settings: Settings
 
     def table(self, database: str, name: str) -> Table:
-        """Return the table as it is now."""
+        """Load the table in its present state."""
         return self.catalog.load_table((self.settings.database(database), name))
 
 
 @dataclass(frozen=True)
 class Drained:
-    """What one drain brought in: deliveries whose end is now known, and the tables that changed with their snapshot."""
+    """What one drain did: the deliveries whose final state is now known, and the new snapshot of each changed table."""
 
     deliveries: tuple[Delivery, ...]
     changed: Mapping[str, int]
-    #: False when there was no time for all: the committer must be woken again.
+    #: False when the time did not suffice for all units, so that the committer must be woken again.
     finished: bool = True
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the committer: the seconds that are left, and whether its message came before (a call may have died).
+    """One call of the committer: the seconds left, and whether its message was received before.
 
-    ``pace`` is the least time in seconds between two commits of a table.
+    A message that was received before may belong to a call that died. ``pace`` is the least time in seconds between two
+    commits of a table.
     """
 
     time_left: Callable[[], float] = lambda: 900.0
@@ -94,10 +96,9 @@ def drain(
     announce: Callable[[Mapping[str, int]], None],
     call: Call = ONLY_CALL,
 ) -> Drained:
-    """Commit all that is staged for ``contract``; ``record`` writes the ledger, ``announce`` says what changed.
+    """Commit all units staged for ``contract``; ``record`` writes the ledger, ``announce`` publishes table changes.
 
-    Before the pace has passed ``TooEarly`` is raised, so that what is staged meanwhile comes along and tables get few
-    snapshots.
+    Raise ``TooEarly`` before the pace has passed since the last commit, so that tables get few snapshots.
     """
     manifests = manifests_of(lake.store, lake.settings.lake, contract.name)
     if not manifests:
@@ -109,7 +110,7 @@ def drain(
     def commit(portion: Sequence[Staged]) -> None:
         deliveries = _commit_portion(contract, lake, portion, changed)
         record(deliveries)
-        # Also when this call committed nothing: the one that did may have died before it said so.
+        # Even when this call committed nothing: the call that did may have died before it announced the change.
         announce(changed)
         _clear(contract, lake, portion)
         ended.extend(deliveries)
@@ -130,7 +131,7 @@ def drain(
 def _commit_portion(
     contract: Contract, lake: Lake, portion: Sequence[Staged], changed: dict[str, int]
 ) -> tuple[Delivery, ...]:
-    """Commit the units to both tables; note their snapshots in ``changed`` and return the deliveries that ended."""
+    """Commit the units to both tables, add their snapshots to ``changed``, and return the deliveries that ended."""
     chosen = _first_of_each([each.unit for each in portion])
     for database, part in ((contract.database, _bronze_part), ("quarantine", _quarantine_part)):
         table = _commit(lake, contract, database, chosen, part)
@@ -140,9 +141,10 @@ def _commit_portion(
 
 
 def _clear(contract: Contract, lake: Lake, portion: Sequence[Staged]) -> None:
-    """Delete what was staged for committed units.
+    """Delete the staged objects of committed units, manifests first.
 
-    Manifests first: a committer that overlaps must not find one whose files are gone. Files that a death leaves expire.
+    So another committer never finds a manifest whose files are gone. Files left by a killed call expire by the bucket's
+    lifecycle rule.
     """
     units = [each.unit for each in portion]
     bronze = lake.table(contract.database, contract.name) if any(unit.adopted for unit in units) else None
@@ -151,23 +153,23 @@ def _clear(contract: Contract, lake: Lake, portion: Sequence[Staged]) -> None:
     lake.store.delete(leftovers)
 
 
-#: A delivery and the unit it was first staged in.
+#: A delivery, and the unit from which it is committed.
 Chosen = dict[str, tuple[StagedDelivery, StagedUnit]]
-#: Returns the rows of some deliveries that belong into one table, in pieces, and the files to adopt.
+#: A function that returns, for some deliveries, the rows for one table in pieces, and the files for it to adopt.
 Part = Callable[[Store, list[tuple[StagedDelivery, StagedUnit]]], tuple[Iterator[pa.Table], list[str]]]
 
 
 def await_turn(table: Table, pace: float) -> None:
-    """Raise ``TooEarly`` until ``pace`` seconds have passed since the table's last commit."""
+    """Raise ``TooEarly`` unless ``pace`` seconds have passed since the table's last commit."""
     snapshot = table.current_snapshot()
     if snapshot is not None and (left := pace - (time.time() - snapshot.timestamp_ms / 1000)) > 0:
         raise TooEarly(min(pace, left))
 
 
 def _first_of_each(units: list[StagedUnit]) -> Chosen:
-    """Return each delivery once, in the unit with the smallest attempt: the same choice whoever makes it.
+    """Return each delivery once, with the unit of the smallest attempt, so that every committer chooses the same.
 
-    One that was read comes before one that was given up unread.
+    A unit in which the delivery was read is preferred to one in which it was given up unread.
     """
     chosen: Chosen = {}
     for unit in sorted(units, key=lambda unit: unit.attempt):
@@ -179,7 +181,7 @@ def _first_of_each(units: list[StagedUnit]) -> Chosen:
 
 
 def _commit(lake: Lake, contract: Contract, database: str, chosen: Chosen, part: Part) -> Table:
-    """Commit the deliveries that the table does not hold yet; return the table as it is then."""
+    """Commit the deliveries that the table does not hold yet; return the table after that."""
     for _ in range(_ATTEMPTS):
         table = lake.table(database, contract.name)
         held = read_tokens(table)
@@ -206,14 +208,14 @@ def _commit(lake: Lake, contract: Contract, database: str, chosen: Chosen, part:
                 return now_there
             discard(table, [*written, segment])
     raise CommitConflict(
-        f"{database}.{contract.name}: {_ATTEMPTS} commits in a row met another writer.",
-        safe="what was staged stays.",
-        next_step="the wake-up comes again by itself; look for a second writer on this table.",
+        f"{database}.{contract.name}: other writers committed first {_ATTEMPTS} times in a row.",
+        safe="the staged files are kept.",
+        next_step="the committer tries again by itself; look for a second writer on this table.",
     )
 
 
 def _write(table: Table, pieces: Iterable[pa.Table]) -> list[DataFile]:
-    """Write the rows as data files; when that fails none of them stays."""
+    """Write the rows as data files; on an error, delete those already written."""
     written: list[DataFile] = []
     try:
         for piece in pieces:
@@ -229,7 +231,10 @@ def _rows(delivery: StagedDelivery, database: str) -> int:
 
 
 def _landed(table: Table, segment: str) -> bool:
-    """Tell whether a commit reported as failed is there: its answer may be lost and the call repeated."""
+    """Return whether a commit that was reported as failed took place.
+
+    boto3 repeats a call whose answer is lost, and the repetition then fails on the first call's own commit.
+    """
     return any(s.summary is not None and s.summary.get(_SEGMENT) == segment for s in table.snapshots())
 
 
@@ -248,7 +253,7 @@ def _quarantine_part(
     whole = pa.array([delivery.delivery_id for delivery, _ in broken if not delivery.readable], pa.string())
 
     def keep(rows: pa.Table, delivery_ids: frozenset[str]) -> pa.Table:
-        """Of a file quarantined whole only the row for the file counts; it has no position."""
+        """Return the wanted rows: of a file quarantined whole only the row for the file itself, without a position."""
         rows = _only(rows, delivery_ids)
         of_whole_file = pc.is_in(rows["_delivery_id"], whole)
         return rows.filter(pc.or_(pc.invert(of_whole_file), pc.is_null(rows["_position"])))
@@ -258,7 +263,7 @@ def _quarantine_part(
 
 
 def _by_unit(todo: list[tuple[StagedDelivery, StagedUnit]]) -> list[tuple[StagedUnit, frozenset[str]]]:
-    """Return each unit with the deliveries chosen from it: another unit may hold the same delivery's rows too."""
+    """Return each unit with the ids of the deliveries that are committed from it and not from another unit."""
     units = {unit.attempt: unit for _, unit in todo}
     return [
         (unit, frozenset(delivery.delivery_id for delivery, chosen in todo if chosen.attempt == attempt))
@@ -273,7 +278,7 @@ def _only(rows: pa.Table, delivery_ids: frozenset[str]) -> pa.Table:
 def _pieces(
     store: Store, files: list[tuple[str, frozenset[str]]], keep: Callable[[pa.Table, frozenset[str]], pa.Table]
 ) -> Iterator[pa.Table]:
-    """Yield the kept rows of all files, gathered to pieces that fit in memory."""
+    """Yield the wanted rows of all files, in pieces that fit in memory."""
     gathered: list[pa.Table] = []
     size = 0
     with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
@@ -308,7 +313,7 @@ def _ended(contract: Contract, delivery: StagedDelivery) -> Delivery:
 
 
 def _leftovers(units: list[StagedUnit], bronze: Table | None, prefix: str) -> list[str]:
-    """Return staged files that are no table's: all but the adopted ones that the table now holds."""
+    """Return the staged files that can be deleted: all but those that the table has adopted."""
     paths = [path for unit in units for path in (*unit.rows, *unit.quarantine)]
     if bronze is None:
         return paths

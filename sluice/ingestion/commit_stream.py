@@ -1,9 +1,9 @@
-"""The committer of a stream: every record that is not in a table yet goes in, by its own identity.
+"""The committer of a stream: commits each staged record that no table holds yet, recognised by the record's identity.
 
-Batches of a stream have no identity, so no token of them would help: a record is known by stream, shard, sequence
-number and subsequence, which stand in its row. The committer looks for them in the rows that arrived in the same span
-of time (Iceberg's column bounds leave other files unread), and the commit asserts the snapshot in which it looked.
-Counts by shard are a property of the table, set in the same commit.
+Lambda forms batches anew on each retry, so a batch cannot have a token. A record is identified by its stream, shard,
+sequence number and subsequence, which are columns of its row. The committer compares staged records with the rows that
+arrived in the same span of time (Iceberg's column bounds exclude other files), and the commit asserts that the snapshot
+it compared with is still the current one. The same commit sets a table property with the counts by shard.
 """
 
 from __future__ import annotations
@@ -32,16 +32,17 @@ from sluice.tables.commit import append, discard, write_data_files
 from sluice.tables.maintain import expire_snapshots
 
 log = logging.getLogger(__name__)
-#: Table property: what the table holds of each shard.
+#: Table property: JSON of ``Held`` by shard.
 SHARDS = "sluice.shards"
 _ATTEMPTS = 20
 _IDENTITY = ("_source", "_sequence", "_position")
-#: Kinesis calls a record's time of arrival approximate: it is no part of the identity, only where to look for it.
+#: Kinesis' arrival time is approximate, so it is not part of the identity and only limits the search.
+#: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Record.html
 _APPROXIMATELY = timedelta(seconds=1)
 
 
 class Held(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one table holds of one shard: ``rows``, by reason in quarantine, and the furthest record."""
+    """What one table holds of one shard: the number of ``rows``, in quarantine by reason, and the newest record."""
 
     rows: int = 0
     sequence: str = ""
@@ -54,7 +55,7 @@ _decode_held = json_decoder(dict[str, Held])
 
 @dataclass(frozen=True)
 class _Staged:
-    """All staged records: ``accepted`` for bronze, ``rejected`` for quarantine, both of which may repeat some."""
+    """All staged records, some perhaps more than once: ``accepted`` for bronze, ``rejected`` for quarantine."""
 
     accepted: pa.Table
     rejected: pa.Table
@@ -68,7 +69,7 @@ def drain_stream(
     announce: Callable[[Mapping[str, int]], None],
     call: Call = ONLY_CALL,
 ) -> Drained:
-    """Commit what is staged for ``contract``; ``record`` writes the shards' counts, ``announce`` says what changed."""
+    """Commit all units staged for ``contract``; ``record`` writes counts by shard, ``announce`` publishes changes."""
     changed: dict[str, int] = {}
 
     def commit(portion: Sequence[Staged]) -> None:
@@ -80,7 +81,7 @@ def drain_stream(
                 changed[f"{database}.{contract.name}"] = snapshot.snapshot_id
         record(contract.name, _counts(lake, contract))
         announce(changed)
-        # Manifests first: one whose files are gone could never be committed.
+        # Manifests first: a manifest whose files are gone could never be committed.
         lake.store.delete(each.manifest for each in portion)
         lake.store.delete(path for unit in units for path in (*unit.rows, *unit.quarantine))
 
@@ -113,17 +114,17 @@ def _keys(rows: pa.Table) -> pa.ChunkedArray:
 
 
 def _once(rows: pa.Table) -> pa.Table:
-    """Return each record once, in the order of the log."""
+    """Return each record once, in the order of its shard."""
     keys = pa.table({"key": _keys(rows), "at": pa.array(range(rows.num_rows), pa.int64())})
     first = keys.group_by("key").aggregate([("at", "min")])["at_min"]
     return rows.take(first.sort() if rows.num_rows else first.cast(pa.int64()))
 
 
 def _commit(lake: Lake, contract: Contract, database: str, rows: pa.Table) -> Table | None:
-    """Commit the rows whose records neither bronze nor quarantine holds; return the table as it is then.
+    """Commit the rows whose records neither bronze nor quarantine holds; return the table after that.
 
-    None when there are no rows. One that holds them all already is returned too: who committed them may have died
-    before it said so.
+    Return None without rows. The table is returned even if it already held all rows, since the call that committed them
+    may have died before it announced the change.
     """
     if not rows.num_rows:
         return None
@@ -144,14 +145,14 @@ def _commit(lake: Lake, contract: Contract, database: str, rows: pa.Table) -> Ta
             log.info("%s", conflict)
             discard(table, files)
     raise CommitConflict(
-        f"{database}.{contract.name}: {_ATTEMPTS} commits in a row met another writer.",
-        safe="what was staged stays.",
-        next_step="the wake-up comes again by itself; look for a second writer on this table.",
+        f"{database}.{contract.name}: other writers committed first {_ATTEMPTS} times in a row.",
+        safe="the staged files are kept.",
+        next_step="the committer tries again by itself; look for a second writer on this table.",
     )
 
 
 def _held(table: Table, rows: pa.Table) -> pa.ChunkedArray:
-    """Return the identities that ``table`` holds among those that arrived about when ``rows`` did."""
+    """Return the identities of the records in ``table`` that arrived in the span of time of ``rows``."""
     if table.current_snapshot() is None:
         return pa.chunked_array([], pa.string())
     span = pc.min_max(rows["_arrived_at"]).as_py()
@@ -161,12 +162,12 @@ def _held(table: Table, rows: pa.Table) -> pa.ChunkedArray:
 
 
 def held_by(table: Table) -> dict[str, Held]:
-    """Return what ``table`` holds, by stream and shard."""
+    """Return what ``table`` holds by shard (``stream/shard``), read from its property."""
     return _decode_held(table.properties.get(SHARDS, "{}"))
 
 
 def _with(held: dict[str, Held], rows: pa.Table) -> str:
-    """Return the table property for ``held`` and ``rows`` together."""
+    """Return the table property after ``rows`` are added to what the table held."""
     for part in rows.group_by("_delivery_id").aggregate([("_arrived_at", "max"), ("_position", "count")]).to_pylist():
         name = part["_delivery_id"]
         before = held.get(name, Held())
@@ -185,7 +186,7 @@ def _with(held: dict[str, Held], rows: pa.Table) -> str:
 
 
 def _counts(lake: Lake, contract: Contract) -> list[ShardCounts]:
-    """Return every shard's counts as the two tables hold them."""
+    """Return every shard's counts, from the properties of the bronze and quarantine tables."""
     good = held_by(lake.table(contract.database, contract.name))
     bad = held_by(lake.table("quarantine", contract.name))
     counts = []

@@ -1,7 +1,7 @@
-"""Dead letters of landing: what a message says of its file, and whether it is worth another try.
+"""Reads the dead letters of file ingestion: which file each is about, and whether the file is tried again.
 
-They come in two shapes: S3's event, which SQS moved after five receives, and Lambda's record of an asynchronous call of
-``ingest_file_alone`` that failed three times.
+A dead letter is either S3's event, which SQS moved here after five receives, or Lambda's record of an asynchronous call
+of ``ingest_file_alone`` that failed three times.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 """
 
@@ -16,19 +16,19 @@ import msgspec
 from sluice.errors import DeliveryError
 from sluice.ingestion.landing import Notice, to_notice
 
-#: How Lambda and its runtime name the end of a function that did not end by itself.
+#: Lambda's names of errors in which the function was ended from outside: killed, out of memory, or out of time.
 DEATHS = frozenset(
     {"Runtime.ExitError", "Runtime.OutOfMemory", "Sandbox.Timedout", "Sandbox.Failure", "Lambda.Unknown", "Unhandled"}
 )
-#: After so many rounds of three tries by itself a file waits for people. Seconds before each round.
+#: Seconds before each round of three tries of a file by itself; after the last round it waits for people.
 _ROUNDS_OF_DEATH = 2
 _PAUSES = (0.0, 120.0, 600.0, 3600.0, 4 * 3600.0, 12 * 3600.0)
 
 
 class FileLetter(msgspec.Struct, frozen=True):
-    """One file's dead letter: ``rounds`` it went through alone, and the ``error`` that ended the last one.
+    """One file's dead letter: the number of ``rounds`` of tries by itself, and the ``error`` of the last one.
 
-    ``died`` tells that the function ended with it; ``at`` when it was put here, in seconds since the epoch.
+    ``died`` says that the function was ended from outside; ``at`` is when the letter was put here, in epoch seconds.
     """
 
     notice: Notice
@@ -39,22 +39,22 @@ class FileLetter(msgspec.Struct, frozen=True):
 
     @property
     def due(self) -> float | None:
-        """Return when it is tried again by itself, in seconds since the epoch; none when it waits for people."""
+        """Return when the file is tried again, in epoch seconds, or None when it waits for people."""
         if self.rounds >= len(_PAUSES):
             return None
         return self.at if self.died else self.at + _PAUSES[self.rounds]
 
     @property
     def kills(self) -> bool:
-        """Tell whether reading the file, and nothing beside it, ended its function in round after round.
+        """Return whether reading this file alone has ended its function in two rounds or more.
 
-        Lambda tells how the last of a round's three calls ended: one death may be chance.
+        Lambda records only the last of a round's three calls, and one death may be chance, so one round is not enough.
         """
         return self.died and self.rounds >= _ROUNDS_OF_DEATH
 
 
 def read_notice(body: str, *, reference: str = "", received: int = 1) -> Notice:
-    """Return the notice in S3's event as EventBridge sends it; ``DeliveryError`` when it is none."""
+    """Return the notice in an S3 event from EventBridge; ``DeliveryError`` when ``body`` is no such event."""
     try:
         detail = json.loads(body)["detail"]
         item = detail["object"]
@@ -68,14 +68,14 @@ def read_notice(body: str, *, reference: str = "", received: int = 1) -> Notice:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise DeliveryError(
-            f"A message on the landing queue is no event of an S3 object: {body[:200]!r} ({error!r}).",
+            f"A message on the landing queue is not an event of an S3 object: {body[:200]!r} ({error!r}).",
             safe="no file is touched; the message goes to the dead letters.",
             next_step="look for who else sends to this queue; `sluice discard` removes the message.",
         ) from error
 
 
 def read_letter(body: str, at: float) -> FileLetter:
-    """Return what a dead letter of landing says; ``DeliveryError`` when it is of no file."""
+    """Return the file's dead letter in ``body``; ``DeliveryError`` when it is about no file."""
     try:
         record = json.loads(body)
     except ValueError:
@@ -86,7 +86,7 @@ def read_letter(body: str, at: float) -> FileLetter:
         request = record["requestPayload"]
         notice, rounds = to_notice(request["notice"]), int(request.get("round", 0)) + 1
     except (KeyError, TypeError, ValueError) as error:
-        raise DeliveryError(f"A dead letter tells of no file: {body[:200]!r} ({error!r}).") from error
+        raise DeliveryError(f"A dead letter is about no file: {body[:200]!r} ({error!r}).") from error
     answer = record.get("responsePayload")
     answer = answer if isinstance(answer, Mapping) else {}
     kind, message = str(answer.get("errorType", "")), str(answer.get("errorMessage", ""))
@@ -95,6 +95,6 @@ def read_letter(body: str, at: float) -> FileLetter:
 
 
 def event_for(notice: Notice, *, rounds: int = 0, unread: str = "") -> bytes:
-    """Return the event that ``ingest_file_alone`` takes; with ``unread`` it quarantines the file for that reason."""
+    """Return an event for ``ingest_file_alone``; a text in ``unread`` has it quarantine the file for that reason."""
     event: dict[str, Any] = {"notice": msgspec.to_builtins(notice), "round": rounds}
     return json.dumps(event | ({"unread": unread} if unread else {})).encode()

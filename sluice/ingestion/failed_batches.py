@@ -1,6 +1,6 @@
-"""Batches of streams that failed to the end: Lambda keeps them, payload and all, and they are handed in again.
+"""Retries stream batches that failed in every retry of Lambda, which keeps them with their payload in S3.
 
-A batch whose function dies of it is halved, until the record to blame is alone; that one is quarantined unread.
+A batch that ends its function is halved until the record to blame is alone; that record is quarantined unread.
 https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 """
 
@@ -19,21 +19,22 @@ from sluice.ingestion.retry import doubled
 from sluice.storage import client
 
 log = logging.getLogger(__name__)
-#: Where Lambda keeps batches that failed to the end.
+#: The prefix under which Lambda keeps batches that failed in every retry.
 FAILED_BATCHES = "aws/lambda/"
-#: So many deaths in a row by one batch, and it is halved; by one record, and it is quarantined unread.
+#: After so many deaths of the function in a row a batch is halved, and a single record is quarantined unread.
 _DEATHS, _DEATHS_BY_ONE = 3, 5
 _MOST_WORDS = 500
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 45.0, 3600.0
-#: What became of a batch: in its table soon, kept as two, or kept as it is.
+#: The result of a retry: the batch was staged, was kept as two halves, or was kept as it is.
 Fate = Literal["arrived", "halved", "waits", "failed"]
 
 
 def retry_batch(bucket: str, key: str, *, age: float | None = None) -> Fate:
-    """Hand a failed batch to its function again; return what became of it. Each record is still committed once.
+    """Invoke the function again with a failed batch; return what became of it. Each record is still committed once.
 
-    With ``age``, the seconds since its last failure, it waits for its turn: the longer the more often it failed.
-    ``DeliveryError`` when the object is no failed batch; what kept the function from being called is raised as it is.
+    With ``age``, the seconds since its last failure, the batch is only retried once its pause is over, which grows with
+    each failure. Raise ``DeliveryError`` when the object is no failed batch; errors of the invocation itself, such as
+    throttling, are raised unchanged.
     """
     kept, payload = _read(bucket, key)
     failures, deaths = kept["failures"], kept["deaths"]
@@ -45,7 +46,7 @@ def retry_batch(bucket: str, key: str, *, age: float | None = None) -> Fate:
     event = kept["payload"]
     if deaths >= _DEATHS_BY_ONE:
         event = _compact(payload | {"unread": f"the function that read it ended {deaths} times: {kept['error']}"})
-    # Noted before: who waits for the answer may die of waiting, and then nobody would know of this try.
+    # Counted before the call: this process may end while it waits for the answer, and the try would not be counted.
     _keep(bucket, key, kept, failures=failures + 1, deaths=deaths + 1)
     try:
         answer = client("lambda", patient=True).invoke(
@@ -53,9 +54,9 @@ def retry_batch(bucket: str, key: str, *, age: float | None = None) -> Fate:
         )
         error = json.loads(answer["Payload"].read() or b"{}") if "FunctionError" in answer else None
     except ReadTimeoutError:
-        raise  # it may have died of the batch; the note stays
+        raise  # the batch may have ended the function, so the count stays
     except Exception as refused:
-        # Throttled, forbidden, gone or out of reach: nobody read the batch, so nobody died of it.
+        # Throttled, forbidden, deleted or unreachable: the function did not read the batch, so the try does not count.
         _keep(bucket, key, kept, failures=failures + 1, error=f"{type(refused).__name__}: {refused}"[:_MOST_WORDS])
         raise
     if error is None:
@@ -69,7 +70,7 @@ def retry_batch(bucket: str, key: str, *, age: float | None = None) -> Fate:
 
 
 def _read(bucket: str, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what is kept of a batch, and the event in it."""
+    """Return Lambda's record of a failed batch, and the event in it."""
     body = client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     try:
         kept = json.loads(body)
@@ -81,15 +82,18 @@ def _read(bucket: str, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
             raise TypeError("no list of records, or no function's name")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DeliveryError(
-            f"s3://{bucket}/{key} is no failed batch of a stream: {type(error).__name__}: {error}.",
-            safe="it stays where it is, and no other batch waits for it.",
-            next_step="look for who else writes there, and remove the object.",
+            f"s3://{bucket}/{key} is not a failed batch of a stream: {type(error).__name__}: {error}.",
+            safe="the object stays where it is, and no other batch waits for it.",
+            next_step="find out what else writes there, and remove the object.",
         ) from error
     return kept, payload
 
 
 def _compact(value: Any) -> str:
-    """Return JSON of no byte too many: Lambda takes 6 MB, and hands on batches of nearly as much."""
+    """Return JSON without spaces: an invocation takes 6 MB, and a stream's batch may have nearly as much.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    """
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -98,12 +102,12 @@ def _keep(bucket: str, key: str, kept: dict[str, Any], **now: Any) -> None:
 
 
 def _halve(bucket: str, key: str, kept: dict[str, Any], payload: dict[str, Any]) -> None:
-    """Keep the batch as two: first the halves, then the removal, for a record that comes twice is committed once."""
+    """Store the batch's halves, then remove the batch; a record that is in both for a moment is committed once."""
     records = payload["Records"]
     half = len(records) // 2
     folder = key.rsplit("/", 1)[0]
     for part in (records[:half], records[half:]):
-        # One death more is enough to halve it again: one of the two is known to end its function.
+        # One more death is enough to halve again, since one of the halves is known to end the function.
         body = kept | {"payload": _compact({**payload, "Records": part})}
         _keep(bucket, f"{folder}/{uuid.uuid4().hex}", body, failures=_DEATHS - 1, deaths=_DEATHS - 1)
     client("s3").delete_object(Bucket=bucket, Key=key)

@@ -1,7 +1,7 @@
-"""From notices of uploaded files to staged units: what is known is left alone, what is new is read and checked.
+"""Ingests uploaded files: skips those that the ledger knows, reads and checks the others, and stages their records.
 
-A call takes many small files at once. What is large, or what came before without an end (its reader may have died), is
-handed on to a call of its own, so that no file takes others with it.
+One call takes many small files. A large file, or one whose earlier call left no result (it may have died), is handed on
+to a call of its own, so that a file that ends its reader affects no other file.
 """
 
 from __future__ import annotations
@@ -30,36 +30,36 @@ from sluice.project import Project
 from sluice.storage import S3Store, client
 
 log = logging.getLogger(__name__)
-#: From this size on a file's rows are written straight to the table's data folder.
+#: From so many bytes on, a file's rows are written to the table's data folder directly.
 ADOPT_BYTES = 32 << 20
 #: A file that may take longer has a call of its own.
 _SHORT_SECONDS = 15.0
 #: Bytes a second that the smallest function reads and checks, and how many bytes a compressed one may stand for.
 _READ_BYTES, _COMPRESSED = 10e6, 10
-#: Left at a call's end for what follows the reading: the last files, the manifest, the ledger.
+#: Seconds kept for the work after reading: writing the last files, the manifest and the ledger.
 _RESERVE_SECONDS = 10.0
-#: So often a message that fails is tried beside others.
+#: How often a failing file is tried in a call with others.
 _TRIES_TOGETHER = 3
-#: How often the end of the version before is looked for.
+#: Seconds between two reads of the ledger while waiting for the result of the object's previous version.
 _LOOK_SECONDS = 2.0
-#: A version in one of these states is, or will be, in its table.
+#: The states of a version that is in its table, or will be.
 _INGESTED = ("staged", "committed", "duplicate")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one call staged, and the references of notices that must come again."""
+    """What one call staged, and the references of the notices whose messages must come again."""
 
     units: tuple[StagedUnit, ...]
     failed: tuple[str, ...]
 
 
 def ingest_files(notices: Iterable[Notice], around: Surroundings) -> Outcome:
-    """Stage every notice that is new; record those that are known, equal to their predecessor or of no dataset.
+    """Stage every new file; record those that are repeats, duplicates of their predecessor, or of no dataset.
 
-    A notice that fails for a reason outside the file is returned as failed; the others go on.
+    A file that fails for a reason outside itself is returned as failed; the others go on.
     """
-    # One batch may tell of the same object version twice: it is staged once, and its messages share its fate.
+    # Two messages of a batch may be about the same object version: it is staged once, and both succeed or fail with it.
     told: dict[str, list[Notice]] = {}
     for notice in notices:
         told.setdefault(notice.delivery_id, []).append(notice)
@@ -80,7 +80,7 @@ def ingest_files(notices: Iterable[Notice], around: Surroundings) -> Outcome:
 
 
 def _note_failure(notice: Notice, failure: Exception, around: Surroundings) -> None:
-    """Have the ledger say why a notice comes again; where it cannot, the log says so."""
+    """Write to the ledger why a file has to be tried again; log it when the ledger cannot be written."""
     problem, kept_under = f"{type(failure).__name__}: {failure}", _kept_under(notice, around.project)
     try:
         around.ledger.record_failing(_entry(notice, status="failing", error=problem, dataset=kept_under))
@@ -90,7 +90,7 @@ def _note_failure(notice: Notice, failure: Exception, around: Surroundings) -> N
 
 @dataclass
 class _Work:
-    """One call's units, and what the ledger is to say of their deliveries."""
+    """One call's units, and the ledger entries of their deliveries."""
 
     around: Surroundings
     store: S3Store = field(default_factory=S3Store)
@@ -99,7 +99,7 @@ class _Work:
     staged: dict[str, Delivery] = field(default_factory=dict)
 
     def take(self, notice: Notice, earlier: Delivery | None, *, times: int) -> bool:
-        """Bring a notice to its end in this call, or hand it on; false when its message must come again."""
+        """Process a notice in this call or hand it on to another; return False when its message must come again."""
         if earlier is not None and earlier.status in FINAL:
             for _ in range(times):
                 self.around.ledger.redelivered(earlier.dataset, notice.delivery_id)
@@ -110,7 +110,7 @@ class _Work:
             ignored = _entry(notice, status="ignored", dataset=_kept_under(notice, project))
             self.around.ledger.record([ignored if notice.marker else _unknown(notice, project)])
             return True
-        # First: comparing a large file with the version before it takes as long as reading it.
+        # Before the comparison with the previous version, which takes as long as reading a large file.
         if self.around.hand_on is not None and _is_for_itself(notice, contract, earlier):
             self.around.hand_on(notice)
             return True
@@ -133,9 +133,9 @@ class _Work:
         return True
 
     def _twin(self, notice: Notice) -> str:
-        """Return the version just before this one if this is its copy; A, B, A is no repeat.
+        """Return the object's previous version if this one has the same bytes and that one was ingested, else None.
 
-        A version that never was ingested has no copies. ``_NOT_YET`` while its end is not known.
+        Only the version just before counts. Return ``_NOT_YET`` while its result is not known.
         """
         before = _predecessor(notice)
         if before is None:
@@ -148,11 +148,11 @@ class _Work:
             return ""
         try:
             return before.version_id if same_bytes(before, notice) else ""
-        except UnreadableFile:  # one of the two is no longer there; reading tells if it is this one
+        except UnreadableFile:  # one of the two was deleted; if it is this one, reading it says so
             return ""
 
     def _state_of(self, before: Notice) -> Delivery | None:
-        """Return what is known of a version; a call that has but one file waits a while for its end."""
+        """Return the ledger's entry of a version; a call with a single file waits some time for a final state."""
         until = time.monotonic() + (0.0 if self.around.hand_on is not None else self.around.patience)
         while True:
             found = self.around.ledger.known([(before.dataset, before.delivery_id)])
@@ -179,30 +179,30 @@ class _Work:
         return self.writers[contract.name]
 
     def finish(self) -> tuple[StagedUnit, ...]:
-        """Put the manifests, and only then tell the ledger."""
+        """Write the manifests, and only then the ledger."""
         self.units += [writer.finish() for writer in self.writers.values() if writer.has_deliveries]
         for delivery in self.staged.values():
             self.around.ledger.record_staged(delivery)
         return tuple(self.units)
 
 
-#: No version id is empty or this.
+#: Differs from every version id.
 _NOT_YET = "(not yet)"
 
 
 def reject_unread(notice: Notice, reason: str, around: Surroundings) -> Outcome:
-    """Quarantine a file whole that ends every function that reads it; nothing of it is read."""
+    """Quarantine, without reading it, a file that ends every function that reads it."""
     contract = _contract(notice, around.project)
     if contract is None:
         around.ledger.record([_unknown(notice, around.project)])
         return Outcome((), ())
     known = around.ledger.known([(notice.dataset, notice.delivery_id)]).get(notice.delivery_id)
     if known is not None and known.status in (*FINAL, "staged", "set_aside"):
-        return Outcome((), ())  # another call did read it
+        return Outcome((), ())  # another call has read it
     error = DeliveryError(
         f"{notice.uri} cannot be read: {reason}",
         code="reader_died",
-        safe="nothing of it was committed; it stays in the landing bucket.",
+        safe="none of its records was committed; the file stays in the landing bucket.",
         next_step="split or mend the file and upload it again; the log of the function ingest_file_alone has more.",
     )
     writer = UnitWriter(contract, S3Store(), around.settings.lake, now=datetime.now(UTC))
@@ -216,9 +216,9 @@ def reject_unread(notice: Notice, reason: str, around: Surroundings) -> Outcome:
 def stage_source(
     source: Source, contract: Contract, delivery: DeliveryWriter, *, look: Callable[[], None] = lambda: None
 ) -> str:
-    """Read and check a whole file into ``delivery``; one that cannot be read ends as unreadable: then return why.
+    """Read and check a whole file into ``delivery``; return the error of a file that cannot be read, else None.
 
-    ``look`` is called after each block; what it raises ends the reading.
+    ``look`` is called after each block; an error that it raises ends the reading.
     """
     try:
         for _ in ahead(delivery.add, read_checked(source, contract)):
@@ -232,18 +232,18 @@ def stage_source(
 
 
 class _TakesLonger(Exception):
-    """A file takes longer than a call that has other files has for it."""
+    """A file takes longer than a call with other files can spend on it."""
 
 
 def _watch(notice: Notice, around: Surroundings) -> Callable[[], None]:
-    """Return what ends the reading of a file before its function's time is over."""
+    """Return a function that raises when a file is still being read shortly before the Lambda call's time is over."""
 
     def look() -> None:
         if around.time_left() >= _RESERVE_SECONDS:
             return
         if around.hand_on is not None:
             raise _TakesLonger
-        raise FileTooLarge(  # no later call would have more time
+        raise FileTooLarge(  # no other call would have more time
             f"{notice.uri} takes longer to read than a function has.",
             safe="nothing of it was committed.",
             next_step="split the file and upload the parts.",
@@ -253,9 +253,9 @@ def _watch(notice: Notice, around: Surroundings) -> Callable[[], None]:
 
 
 def _is_for_itself(notice: Notice, contract: Contract, earlier: Delivery | None) -> bool:
-    """Tell whether a file gets a call of its own: a large one, or one whose reader may have died.
+    """Return whether a file gets a call of its own: a large one, or one whose reader may have died.
 
-    One that came again because something failed, and the ledger says what, is no such one, unless it does so for long.
+    A file whose last failure is in the ledger stays with others at first, since its reader has not died.
     """
     failed = earlier is not None and earlier.status == "failing"
     doubtful = notice.received > (_TRIES_TOGETHER if failed else 1)
@@ -263,7 +263,7 @@ def _is_for_itself(notice: Notice, contract: Contract, earlier: Delivery | None)
 
 
 def _bytes_of(notice: Notice, contract: Contract) -> int:
-    """Return how many bytes a file may be unpacked."""
+    """Return how many bytes a file may have once it is decompressed."""
     assert contract.arrival is not None
     packed = FILE_FORMATS[contract.arrival.format].packed or notice.key.endswith((".gz", ".zst", ".zstd"))
     packed = packed or contract.arrival.compression in ("gzip", "zstd")
@@ -271,12 +271,12 @@ def _bytes_of(notice: Notice, contract: Contract) -> int:
 
 
 def _seconds_for(notice: Notice, contract: Contract) -> float:
-    """Return how long a file may take to read, with room to spare."""
+    """Return the seconds that reading a file may take, generously estimated."""
     return _bytes_of(notice, contract) / _READ_BYTES
 
 
 def _stage(notice: Notice, contract: Contract, writer: UnitWriter, around: Surroundings) -> str:
-    """Stage one file; return why it cannot be read, if so."""
+    """Stage one file; return the error of a file that cannot be read, else None."""
     settings = around.settings
     delivery = writer.delivery(notice.delivery_id, notice.uri, version_id=notice.version_id, size=notice.size)
     if notice.size > settings.max_file_bytes:
@@ -291,20 +291,20 @@ def _stage(notice: Notice, contract: Contract, writer: UnitWriter, around: Surro
 
 
 def _contract(notice: Notice, project: Project) -> Contract | None:
-    """Return the contract of the files under the key's first part; none when there is none, or it streams."""
+    """Return the contract of the dataset in the key's first part; None without a contract, or when it is a stream."""
     contract = project.landing(notice.dataset)
     return contract if contract and contract.arrival and not contract.arrival.stream else None
 
 
 def _kept_under(notice: Notice, project: Project) -> str:
-    """Return under which dataset the ledger keeps a notice; its key may not be empty, as an object's first part may."""
+    """Return the dataset under which the ledger keeps a notice: never empty, though a key's first part may be."""
     return notice.dataset if _contract(notice, project) else UNKNOWN
 
 
 def _unknown(notice: Notice, project: Project) -> Delivery:
     files = [c.name for c in project.contracts if c.arrival is not None and not c.arrival.stream]
     contract = project.landing(notice.dataset)
-    what = f"{notice.uri}: {notice.dataset!r} names no dataset."
+    what = f"{notice.uri}: {notice.dataset!r} is not the name of a dataset."
     next_step = (
         f"upload it under one of: {', '.join(sorted(files))}; or add contracts/{notice.dataset}.yaml and deploy, then "
         "upload it again."
@@ -335,7 +335,7 @@ def _entry(
 
 
 def _predecessor(notice: Notice) -> Notice | None:
-    """Return the version of the object just before this one, if it has the same size."""
+    """Return the object's previous version if it has the same size, else None."""
     if not notice.version_id or notice.version_id == "null":
         return None
     answer = client("s3").list_object_versions(

@@ -1,7 +1,7 @@
-"""From a batch of stream records to staged units: checked by column, each with its identity.
+"""Ingests a batch of stream records: checks them by column and stages each with its identity.
 
-A broken record is quarantined by itself and never holds its batch; what fails here is the batch's surroundings (S3,
-the queue), and then the whole batch comes again.
+A record that breaks the contract is quarantined by itself and does not hold up its batch. Only S3 or the queue can make
+a batch fail, and Lambda then retries the whole batch.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def ingest_records(
     *,
     unread: str = "",
 ) -> list[StagedUnit]:
-    """Stage the records of a Lambda event of a Kinesis source; return the units, one a shard.
+    """Stage the records of a Lambda event of a Kinesis source; return the units, one per shard.
 
-    ``watch`` is shown what is accepted, as bronze will have it. With ``unread`` all records are quarantined for that
-    reason, and nothing of them is read: reading them ended the function.
+    ``watch`` is called with the accepted rows as bronze will have them. With ``unread`` all records are quarantined
+    unread for that reason, because reading them ended the function.
     """
     units = []
     for shard in by_shard(records, unopened=bool(unread)):
@@ -56,7 +56,7 @@ def ingest_records(
 
 
 def _unread(data: Sequence[bytes], contract: Contract, why: str) -> Checked:
-    """Return the records as rejected ones, whatever they hold."""
+    """Return all records as rejected with the reason ``why``, without reading them."""
     reason = Reason("reader_died", why)
     rejected = [Rejected(place, (reason,), raw) for place, raw in enumerate(data)]
     names = [column.name for column in contract.columns]
@@ -69,7 +69,7 @@ def _contract(shard: ShardRecords, project: Project, settings: Settings) -> Cont
     contract = project.landing(name)
     if contract is None or contract.arrival is None or not contract.arrival.stream:
         raise UnknownDataset(
-            f"{shard.stream_arn} is no dataset's stream.",
+            f"{shard.stream_arn} is not the stream of a dataset.",
             safe="its records stay in the stream.",
             next_step=f"declare contracts/{name}.yaml with a kinesis server and deploy, or remove the event source.",
         )
@@ -85,9 +85,9 @@ def stage_shard(
     *,
     read: Callable[[Sequence[bytes]], list[Checked]] | None = None,
 ) -> StagedUnit:
-    """Check one shard's records and put what is accepted and what is rejected, then the manifest.
+    """Check one shard's records, write the accepted and the rejected ones to S3, then the manifest; return the unit.
 
-    ``read`` takes the place of the contract's own way to read records.
+    ``read`` replaces the contract's own way to read records.
     """
     attempt = uuid.uuid4().hex
     folder = f"{staging_prefix(lake, contract.name)}{attempt}"
@@ -119,7 +119,7 @@ def stage_shard(
 
 
 def _origin(shard: ShardRecords, now: datetime) -> pa.Table:
-    """Return every record's origin, in their order."""
+    """Return the origin columns of all records, in their order."""
     count = len(shard.data)
     arrived = pc.round(pc.multiply(pa.array(shard.arrived, pa.float64()), 1e6)).cast(pa.int64())
     return pa.table(
@@ -135,7 +135,7 @@ def _origin(shard: ShardRecords, now: datetime) -> pa.Table:
 
 
 def _with_nulls(facts: pa.Table, contract: Contract) -> pa.Table:
-    """Add what a table of changes says of each row, as null: nothing is known of records that nobody read."""
+    """Add the columns of captured changes as null, for records that were not read."""
     own = {column.name for column in contract.columns} | {"_late", *facts.column_names}
     for field in data_arrow(contract):
         if field.name not in own:
@@ -152,7 +152,7 @@ def _accepted(checked: Checked, facts: pa.Table, contract: Contract) -> pa.Table
 
 
 def _late(rows: pa.Table, contract: Contract) -> pa.Array | pa.ChunkedArray:
-    """Tell which events came later than the contract allows."""
+    """Return for each row whether its event arrived later than the contract's lateness allows."""
     assert contract.arrival is not None
     column, seconds = contract.arrival.event_time, contract.arrival.lateness_seconds
     if column is None or seconds is None:
@@ -169,17 +169,17 @@ def _rejected(rejected: pa.Table, origin: pa.Table, contract: Contract) -> pa.Ta
 
 
 def _keep(store: Store, lake: str, contract: Contract, raw: bytes) -> str:
-    """Put a long record under a name made of its bytes, the same whenever it comes again; return its address."""
+    """Write a long record to S3 and return its address, a hash of its bytes, so that retries write the same object."""
     address = f"{lake}/records/{contract.name}/{hashlib.sha256(raw).hexdigest()}"
     store.put(address, raw)
     return address
 
 
 def _put(store: Store, address: str, rows: pa.Table) -> Iterator[str]:
-    """Put ``rows`` as Parquet, unless there are none; yield its address."""
+    """Write ``rows`` to S3 as Parquet and yield the address; without rows nothing is written."""
     if rows.num_rows:
         body = io.BytesIO()
-        # The committer reads all of it once: bounds and dictionaries of columns would be made for nobody.
+        # The committer reads the whole file once, so column statistics and dictionaries would not be used.
         repeated = ["_delivery_id", "_source"]
         pq.write_table(
             rows, body, compression="zstd", store_schema=False, use_dictionary=repeated, write_statistics=False

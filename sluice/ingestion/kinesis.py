@@ -1,7 +1,8 @@
-"""Kinesis records as Lambda hands them over: by shard, aggregated records of the producer library taken apart.
+"""Reads the Kinesis records of a Lambda event by shard; aggregated records of the producer library are split.
 
-A record's identity is its stream, shard, sequence number and, within an aggregated record, its place there. Batches
-have none: retries and bisecting move their edges.
+A record's identity is its stream, shard, sequence number and, within an aggregated record, its index. A batch has no
+identity, since Lambda forms batches anew when it retries or bisects.
+https://docs.aws.amazon.com/streams/latest/dev/kinesis-kpl-consumer-deaggregation.html
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 
 from sluice.decoding import converter
 
-#: The producer library's layout: this, then a protobuf message, then the message's MD5.
+#: How an aggregated record begins; a protobuf message and its MD5 follow.
+#: https://github.com/awslabs/amazon-kinesis-producer/blob/master/aggregation-format.md
 _AGGREGATED = b"\xf3\x89\x9a\xc2"
 _MD5_BYTES = 16
 _RECORDS_FIELD, _DATA_FIELD = 3, 3
@@ -38,7 +40,7 @@ class ShardRecords:
 
     @property
     def source(self) -> str:
-        """Return stream and shard as one text."""
+        """Return ``stream/shard``."""
         return f"{self.stream}/{self.shard}"
 
 
@@ -46,8 +48,8 @@ _to_bytes = converter(list[bytes])
 
 
 def by_shard(records: Sequence[dict[str, Any]], *, unopened: bool = False) -> list[ShardRecords]:
-    """Return the records of a Lambda event by shard, in their order; aggregated ones as they are if ``unopened``."""
-    # One event comes of one stream, and nearly always of one shard.
+    """Return the records of a Lambda event by shard, in their order; ``unopened`` leaves aggregated records unsplit."""
+    # An event has records of one stream, and nearly always of one shard.
     arn = records[0]["eventSourceARN"] if records else ""
     shards = {record["eventID"].partition(":")[0] for record in records}
     if len(shards) == 1:
@@ -76,7 +78,7 @@ def _shard(arn: str, shard: str, records: list[dict[str, Any]], unopened: bool) 
 
 
 def _user_records(data: bytes) -> list[bytes]:
-    """Return the records in an aggregated one, or the record itself when it is none or not whole."""
+    """Return the records in an aggregated record; any other record, or an incomplete one, is returned as it is."""
     if not data.startswith(_AGGREGATED) or len(data) < len(_AGGREGATED) + _MD5_BYTES:
         return [data]
     message, digest = data[len(_AGGREGATED) : -_MD5_BYTES], data[-_MD5_BYTES:]
@@ -87,7 +89,7 @@ def _user_records(data: bytes) -> list[bytes]:
         datas = [next(value for number, value in _fields(record) if number == _DATA_FIELD) for record in inner]
     except (IndexError, ValueError, StopIteration):
         return [data]
-    # One that holds no record is kept as it is: nothing that was put may vanish.
+    # An aggregated record that contains no record is kept as it is, so that nothing sent is lost.
     return datas or [data]
 
 

@@ -1,4 +1,4 @@
-"""Object versions in the landing bucket: told of by events, read in pieces or at any place."""
+"""Reads object versions in the landing bucket, as streams or by ranges; events bring the notices of them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _SEEK_BUFFER = 4 << 20
 
 
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Word of one object version in the landing bucket.
+    """An event's notice of one object version in the landing bucket.
 
-    ``reference`` is what the caller knows the message by, and ``received`` how often it came.
+    ``reference`` identifies the message for the caller, ``received`` counts how often the message was received.
     """
 
     bucket: str
@@ -35,7 +35,7 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def dataset(self) -> str:
-        """Return the first part of the key."""
+        """Return the first part of the key, which names the dataset."""
         return self.key.split("/", 1)[0]
 
     @property
@@ -45,27 +45,27 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def delivery_id(self) -> str:
-        """Return the identity of this object version, the same however often it is told of."""
+        """Return the identity of this object version, the same in every notice of it."""
         identity = "\n".join((self.bucket, self.key, self.version_id))
         return hashlib.sha256(identity.encode()).hexdigest()[:32]
 
     @property
     def marker(self) -> bool:
-        """Tell whether the object is no data but a mark: a folder's, or one that Spark, Hive and their kin leave.
+        """Return whether the object is a marker without data: a folder's, or one that Spark, Hive and others write.
 
-        Readers of files on S3 leave out names that begin with a dot or an underscore, ``_SUCCESS`` among them.
+        As for Hadoop's readers, that is every name that begins with a dot or an underscore, such as ``_SUCCESS``.
         """
         name = self.key.rsplit("/", 1)[-1]
         return (not name and not self.size) or name.startswith(("_", "."))
 
 
 _GONE = ("NoSuchVersion", "NoSuchKey")
-#: Makes a notice of the plain values that an event holds.
+#: Converts the plain values of an event to a notice.
 to_notice = converter(Notice)
 
 
 def same_bytes(one: Notice, other: Notice) -> bool:
-    """Tell whether two object versions of one size hold the same bytes."""
+    """Return whether two object versions of the same size have the same bytes."""
     return all(a == b for a, b in zip(_pieces(one), _pieces(other), strict=True))
 
 
@@ -75,7 +75,7 @@ def _pieces(notice: Notice) -> Iterator[bytes]:
 
 
 def _get(notice: Notice, **part: str) -> Any:
-    """Return S3's answer for an object version; ``UnreadableFile`` when that is no longer there, and never will be."""
+    """Return S3's answer for an object version; ``UnreadableFile`` when the version was deleted."""
     version = {"VersionId": notice.version_id} if notice.version_id else {}
     try:
         return client("s3").get_object(Bucket=notice.bucket, Key=notice.key, **version, **part)
@@ -85,8 +85,8 @@ def _get(notice: Notice, **part: str) -> Any:
         raise UnreadableFile(
             f"{notice.uri} was deleted before it was read.",
             code="deleted",
-            safe="nothing of it was committed.",
-            next_step="upload it again, and leave it in landing: its lifecycle rule takes it away.",
+            safe="none of its records was committed.",
+            next_step="upload it again and do not delete it; the landing bucket's lifecycle rule does that.",
         ) from error
 
 
@@ -96,7 +96,7 @@ def _open(notice: Notice) -> BinaryIO:
 
 
 def landed_source(notice: Notice, contract: Contract, lake: str) -> Source:
-    """Return the object version as a source; records too long to parse are put under ``lake``."""
+    """Return the object version as a source; records too long to parse are stored under ``lake``."""
     assert contract.arrival is not None
 
     @contextmanager
@@ -121,7 +121,7 @@ def landed_source(notice: Notice, contract: Contract, lake: str) -> Source:
 
 
 class _Body(io.RawIOBase):
-    """An S3 answer's body as a plain stream; a connection cut short is an error, not an end."""
+    """An S3 answer's body as a plain stream, which raises when the connection ends before the body does."""
 
     def __init__(self, body: Any) -> None:
         self.body = body
@@ -140,7 +140,7 @@ class _Body(io.RawIOBase):
 
 
 class _Ranges(io.RawIOBase):
-    """An object version read at any place by ranges."""
+    """An object version as a seekable file, read by ranges."""
 
     def __init__(self, notice: Notice) -> None:
         self.notice, self.position = notice, 0
@@ -170,7 +170,7 @@ class _Ranges(io.RawIOBase):
 
 
 class _Upload:
-    """A record on its way to S3 in parts of ``_PART`` bytes."""
+    """A multipart upload of one record to S3, in parts of ``_PART`` bytes."""
 
     _PART = 8 << 20
 
@@ -197,7 +197,7 @@ class _Upload:
         self.parts.append({"PartNumber": number, "ETag": answer["ETag"]})
 
     def abort(self) -> None:
-        """Give up the object; its parts are deleted."""
+        """Cancel the upload and delete its parts."""
         client("s3").abort_multipart_upload(**self.where, UploadId=self.upload)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Cuts a stream of bytes into blocks of whole lines, for formats whose records end with a line feed."""
+"""Splits a stream of bytes into blocks of whole lines, for formats whose records end with a line feed."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from itertools import chain
 from sluice.ingestion.source import Source
 
 BLOCK_SIZE = 4 << 20
-#: A record longer than this is never parsed: it goes to quarantine by pointer, read through in pieces.
+#: A record with more bytes is not parsed; it is copied to S3 in pieces and quarantined with a pointer to the copy.
 MAX_RECORD = 8 << 20
-#: A rejected record longer than this is kept as an S3 object, with a pointer in the table.
+#: A rejected record with more bytes is kept as an S3 object, with a pointer in the table.
 MAX_INLINE_RECORD = 1 << 20
 
 
 @dataclass(frozen=True)
 class Oversized:
-    """One record of more than ``MAX_RECORD`` bytes, already put away at ``pointer``."""
+    """One record of more than ``MAX_RECORD`` bytes, already stored at the address ``pointer``."""
 
     size: int
     pointer: str
 
 
 def line_blocks(source: Source, chunks: Iterator[bytes]) -> Iterator[bytes | Oversized]:
-    """Yield ``chunks`` as blocks of whole lines; where the chunks were cut changes nothing but the blocks."""
+    """Yield ``chunks`` as blocks of whole lines, and each oversized line by itself; the last line may have no end."""
     pending = bytearray()
     sequence = 0
     for chunk in chunks:
@@ -41,12 +41,12 @@ def line_blocks(source: Source, chunks: Iterator[bytes]) -> Iterator[bytes | Ove
 
 
 def begins_oversized(data: bytearray) -> bool:
-    """Tell whether the first line of ``data`` has more than ``MAX_RECORD`` bytes, as far as it has come."""
+    """Return whether the first line of ``data``, perhaps not complete yet, has more than ``MAX_RECORD`` bytes."""
     return len(data) > MAX_RECORD and data.find(b"\n", 0, MAX_RECORD + 1) < 0
 
 
 def put_away(source: Source, pending: bytearray, chunks: Iterator[bytes], sequence: int) -> tuple[Oversized, bytearray]:
-    """Write the line that begins ``pending`` to a spool, up to its line feed; return what follows it."""
+    """Write the first line of ``pending`` and ``chunks`` to a spool; return it, and the bytes that follow."""
     rest = bytearray()
     size = 0
     with source.put_away(sequence) as spool:
@@ -61,7 +61,7 @@ def put_away(source: Source, pending: bytearray, chunks: Iterator[bytes], sequen
 
 
 def lines_of(data: bytes) -> list[bytes]:
-    """Return every line in ``data`` without its line end; empty lines are none."""
+    """Return the lines in ``data`` that are not empty, without their line ends."""
     lines = data.split(b"\n")
     if b"\r" in data:
         lines = [line.removesuffix(b"\r") for line in lines]

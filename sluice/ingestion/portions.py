@@ -1,8 +1,9 @@
-"""In which portions a committer brings in what is staged, so that no unit holds up another for good.
+"""Divides the staged units into portions for the committer, so that a unit that cannot be committed blocks no other.
 
-A portion that fails for what it holds is halved until the unit to blame is alone, and that one is set aside. One that
-ends the function with it (out of memory, a crash in native code) leaves a mark: the next call takes everything else
-first, then a tenth of it at a time, and what ended the function three times by itself is set aside, too.
+A portion that fails because of its content is halved until the unit to blame is alone; that unit is set aside. When a
+portion ends the function (out of memory, a crash in native code), the mark written before it stays. The next call
+commits all other units first, then those in doubt in tenths, and sets aside a unit that ended the function three times
+by itself.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ from sluice.ingestion.stage import StagedUnit, decode_unit, staging_prefix
 from sluice.storage import Store
 
 log = logging.getLogger(__name__)
-#: So many deaths of the function by one unit alone, and it is set aside.
+#: A unit that ended the function so many times by itself is set aside.
 DEATHS = 3
 _PARTS = 10
-#: A portion holds at most so many units, and bytes as delivered: one call stays within its memory and its time.
+#: Most units and delivered bytes of a portion, so that a call stays within its memory and its time.
 _UNITS, _BYTES, _RECORDS = 2000, 512 << 20, 400_000
 READS_AT_ONCE = 16
 _BATCH_ROWS = 131_072
-#: No portion is begun with fewer seconds left.
+#: With fewer seconds left, no further portion is begun.
 RESERVE_SECONDS = 45.0
 
 
@@ -46,18 +47,18 @@ class Staged:
 
 
 class BrokenUnit(Exception):
-    """What a unit staged cannot be read."""
+    """A staged file of a unit cannot be read."""
 
 
 class _Group(msgspec.Struct, frozen=True):
-    """Units (by attempt) of which one or more ended the function, and how often they did together."""
+    """Units (by attempt) at least one of which ended the function, and how often that happened to them together."""
 
     units: tuple[str, ...]
     deaths: int = 0
 
 
 class _Mark(msgspec.Struct, frozen=True):
-    """All groups in doubt, and the units that were being committed when this was written."""
+    """The mark of a call: all groups in doubt, and the units that it was about to commit when it wrote the mark."""
 
     groups: tuple[_Group, ...] = ()
     trying: tuple[str, ...] = ()
@@ -67,8 +68,8 @@ _decode_mark = json_decoder(_Mark)
 
 
 def _after_death(mark: _Mark) -> list[_Group]:
-    """Return the groups in doubt once the call that left ``mark`` has died; those with several units in tenths."""
-    if not mark.trying:  # that call did not die of a portion: what it raised was no unit's fault
+    """Return the groups in doubt after the call that wrote ``mark`` has died; a group of several units in tenths."""
+    if not mark.trying:  # that call did not die while it committed a portion
         return list(mark.groups)
     others = [group for group in mark.groups if group.units != mark.trying]
     tried = next((group for group in mark.groups if group.units == mark.trying), _Group(mark.trying))
@@ -80,11 +81,11 @@ def _after_death(mark: _Mark) -> list[_Group]:
 
 @dataclass
 class Portions:
-    """What is staged for one dataset, portion by portion.
+    """The staged units of one dataset in portions.
 
-    ``marked`` leaves a mark before each portion; it costs two requests, and is for calls whose messages came before. A
-    mark that is there is looked at in any case. ``time_left`` returns seconds. ``aside`` is told of a unit and the
-    error when one was set aside.
+    With ``marked`` a mark is written before each portion, which costs two requests: for calls whose message was
+    received before. An existing mark is always read. ``time_left`` returns seconds. ``aside`` is called with each unit
+    that was set aside and the error.
     """
 
     store: Store
@@ -97,16 +98,16 @@ class Portions:
     _groups: list[_Group] = field(default_factory=list)
 
     def commit(self, manifests: Sequence[str], commit: Callable[[Sequence[Staged]], None]) -> None:
-        """Hand all units of ``manifests`` to ``commit``; ``finished`` is false when there was no time for all.
+        """Call ``commit`` with all units of ``manifests``; ``finished`` becomes False when the time does not suffice.
 
-        What fails for a reason outside the units (a store, another writer, a table behind its contract) is raised.
+        Errors from outside the units (S3, another writer, a table behind its contract) are raised.
         """
         self._groups = self._read_groups()
         self.marked |= bool(self._groups)
         try:
             self._commit(manifests, commit)
         except Exception:
-            self._mark(())  # this call did not die of what it tried
+            self._mark(())  # this call raised an error, so its portion did not end the function
             raise
         if not self.finished:
             self._mark(())
@@ -125,9 +126,9 @@ class Portions:
             self._try(portion, commit)
 
     def _plan(self, manifests: Sequence[str]) -> Iterator[tuple[Sequence[Staged], int]]:
-        """Yield portions with the deaths that each is blamed for: first what is not in doubt, then what is least so.
+        """Yield portions with the number of deaths each may have caused, in ascending order of that number.
 
-        Manifests are read as portions are made of them: a backlog may have more than one call can read.
+        Manifests are read portion by portion, since a backlog may have more of them than one call can read.
         """
         by_attempt = {manifest.rsplit("/", 1)[-1].removesuffix(".json"): manifest for manifest in manifests}
         doubted = {attempt for group in self._groups for attempt in group.units}
@@ -184,12 +185,12 @@ class Portions:
 
 
 def manifests_of(store: Store, lake: str, dataset: str) -> list[str]:
-    """Return the addresses of the manifests that are staged for ``dataset``, in order of the attempts."""
+    """Return the addresses of the staged manifests of ``dataset``, in order of their attempts."""
     return [path for path in store.list(staging_prefix(lake, dataset)) if path.endswith(".json")]
 
 
 def read_staged(store: Store, lake: str, dataset: str, manifests: Sequence[str]) -> list[Staged]:
-    """Return the units of the manifests; a manifest that is none is set aside."""
+    """Return the units of the manifests; a manifest that cannot be decoded is set aside."""
     with ThreadPoolExecutor(READS_AT_ONCE) as pool:
         bodies = list(pool.map(lambda path: _read(store, path), manifests))
     found = []
@@ -206,7 +207,7 @@ def read_staged(store: Store, lake: str, dataset: str, manifests: Sequence[str])
 
 
 def _read(store: Store, address: str) -> bytes | None:
-    """Return an object's bytes; none when another committer has finished with it meanwhile."""
+    """Return an object's bytes, or None when another committer has deleted it meanwhile."""
     try:
         return store.get_bytes(address)
     except (ClientError, FileNotFoundError) as error:
@@ -231,19 +232,19 @@ def _sized(staged: Sequence[Staged]) -> Iterator[Sequence[Staged]]:
 
 
 def read_parquet(body: bytes) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a staged file; ``BrokenUnit`` when it cannot be read: that is the unit's fault."""
+    """Yield the rows of a staged file; ``BrokenUnit`` when it cannot be read."""
     try:
         yield from pq.ParquetFile(io.BytesIO(body)).iter_batches(_BATCH_ROWS)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise BrokenUnit(f"a staged file cannot be read: {type(error).__name__}: {error}") from error
 
 
-#: Faults of the code or of what it is deployed with: they would strike every unit, and none is to blame.
+#: Errors of the code or of the deployment, which every unit would meet, so that no unit is to blame.
 _CODE = (ImportError, AttributeError, NameError, NotImplementedError, iceberg.NotInstalledError)
 
 
 def _outside(error: Exception) -> bool:
-    """Tell whether an error is not the units' own; a staged file that is gone is."""
+    """Return whether an error comes from outside the units; a missing staged file does not."""
     if isinstance(error, ClientError):
         return error.response.get("Error", {}).get("Code") not in ("NoSuchKey", "404")
     environment = (BotoCoreError, OSError, TableError, iceberg.RESTError, iceberg.CommitFailedException)

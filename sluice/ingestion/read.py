@@ -1,7 +1,7 @@
-"""A file through its reader and its checks: whatever its bytes bring about is a ``DeliveryError``, at the first try.
+"""Reads and checks a file; every error that its bytes cause becomes a ``DeliveryError``, at the first try.
 
-What storage raised is raised as it was: it may be gone at the next try, the bytes stay as they are. So is what the
-contract's checks raise whatever they are given: it is gone once the contract, or the code, is mended.
+Errors of storage are raised unchanged, since a retry may succeed. So are errors that the contract's checks raise on any
+record, since mending the contract or the code removes them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _Out = TypeVar("_Out")
 
 
 def read_checked(source: Source, contract: Contract) -> Iterator[Checked]:
-    """Yield the file's records, checked; ``DeliveryError`` when its bytes cannot be read to their end."""
+    """Yield the file's records in checked blocks; ``DeliveryError`` when the file cannot be read to its end."""
     assert contract.arrival is not None
     kind = contract.arrival.format
     read = FILE_FORMATS[kind].read
@@ -66,7 +66,7 @@ def _words(error: Exception) -> str:
 
 
 def ahead(work: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
-    """Apply ``work`` in order, while the next item is made: reading, checking and writing run side by side."""
+    """Yield ``work`` of each item, in order; the next item is made meanwhile, so reading and checking overlap."""
     with ThreadPoolExecutor(1) as pool:
         waiting: deque[Future[_Out]] = deque()
         for item in items:

@@ -1,4 +1,4 @@
-"""What readers hand on: blocks of records as columns, and records they could not split."""
+"""The results of readers: blocks of records as columns, and rejected records that could not be parsed."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import pyarrow.compute as pc
 from sluice.contracts import Contract
 from sluice.tables.arrow import ORIGIN, REASONS, as_arrow
 
-#: Rejected records as the quarantine table keeps them, but for their origin.
+#: The schema of rejected records: that of the quarantine table without the origin columns.
 REJECTED_ARROW = as_arrow((*(column for column in ORIGIN if column.name == "_position"), *REASONS))
-#: A value longer than this is cut in a reason; the whole record is kept beside it.
+#: A longer value is cut in a reason; the whole record is kept in another column.
 REASON_VALUE_LENGTH = 200
-#: So many values are checked together: each may be bad, and a reason takes more room than a value.
+#: Most values that are checked together: each may be bad, and a reason takes more memory than a value.
 _CELLS_AT_ONCE = 500_000
-#: … and so many records: a rejected one takes far more room than its bytes may have.
+#: Most records that are checked together: a rejected one takes far more memory than its bytes.
 ROWS_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a record was rejected: a stable ``code``, the ``column`` and ``value`` if one is to blame, and a sentence."""
+    """Why a record was rejected: a stable ``code``, a message, and the ``column`` and ``value`` if one is to blame."""
 
     code: str
     message: str
@@ -42,8 +42,8 @@ class Reason:
 class Rejected:
     """One record that broke its contract.
 
-    ``position`` counts records in the file from 1 (none: the file as a whole); ``raw`` holds its bytes, or ``pointer``
-    the S3 address of them when they are over ``MAX_INLINE_RECORD``.
+    ``position`` is its number in the file, from 1 (None: the file as a whole). ``raw`` holds its bytes; when they are
+    more than ``MAX_INLINE_RECORD``, ``pointer`` holds their S3 address instead.
     """
 
     position: int | None
@@ -53,7 +53,7 @@ class Rejected:
 
 
 def rejected_table(rejected: Sequence[Rejected]) -> pa.Table:
-    """Return ``rejected`` as a table of ``REJECTED_ARROW``."""
+    """Return ``rejected`` as a table with the schema ``REJECTED_ARROW``."""
     columns: list[list[Any]] = [
         [record.position for record in rejected],
         [record.reasons[0].code for record in rejected],
@@ -67,10 +67,10 @@ def rejected_table(rejected: Sequence[Rejected]) -> pa.Table:
 
 @dataclass(frozen=True)
 class Block:
-    """A run of records: ``columns`` by contract name, as text or already typed, all of one length.
+    """A block of records: ``columns`` by their names in the contract, as text or typed, all of the same length.
 
-    ``positions`` are the records' numbers in the file, from 1; none stands for consecutive ones from ``first``.
-    ``raw`` returns the original bytes of the rows asked for (indexes into the columns).
+    ``positions`` are the records' numbers in the file, from 1; None stands for consecutive ones from ``first``.
+    ``raw`` returns the original bytes of the given rows (indexes into the columns).
     """
 
     first: int
@@ -81,7 +81,7 @@ class Block:
     rejected: list[Rejected] = field(default_factory=list)
 
     def parts(self, contract: Contract) -> Iterator[Block]:
-        """Yield the block in parts that have no more cells than memory has room for, reasons included."""
+        """Yield the block in parts small enough that memory holds their values and all reasons."""
         most = rows_at_once(contract)
         if self.rows <= most:
             yield self
@@ -90,7 +90,7 @@ class Block:
             yield self.slice(start, min(most, self.rows - start))
 
     def slice(self, start: int, rows: int) -> Block:
-        """Return ``rows`` of its rows; what is rejected already goes with the first."""
+        """Return ``rows`` rows from ``start`` on as a block; the one with the first row has the rejected records."""
         return Block(
             self.first + start,
             rows,

@@ -1,4 +1,4 @@
-"""When a failed message comes again: soon at first, later each time, and not only after the visibility timeout."""
+"""Pauses before failed SQS messages are received again: short at first, doubled with each failure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _FIRST_SECONDS, _LONGEST_SECONDS = 5, 900
 
 
 def doubled(first: float, longest: float, times: int) -> float:
-    """Return the pause of ``first`` seconds after it was doubled so many ``times``, and ``longest`` at most."""
+    """Return ``first`` seconds doubled ``times`` times, at most ``longest``."""
     return float(min(longest, first * 2 ** min(max(times, 0), 30)))
 
 
 def postpone(queue_url: str, records: Iterable[dict[str, Any]], seconds: Mapping[str, float]) -> None:
-    """Let messages (by their ids) come again after so many ``seconds``; nobody is paid for waiting meanwhile."""
+    """Make messages visible again after ``seconds`` (by message id), so that no function has to wait for that."""
     for record in records:
         if record["messageId"] in seconds:
             client("sqs").change_message_visibility(
@@ -28,9 +28,10 @@ def postpone(queue_url: str, records: Iterable[dict[str, Any]], seconds: Mapping
 
 
 def give_back(queue_url: str, records: Iterable[dict[str, Any]], failed: Collection[str]) -> dict[str, Any]:
-    """Return the answer that gives the ``failed`` messages of a batch back to the queue, and bring them back soon.
+    """Return Lambda's answer for a batch with ``failed`` messages, and make these visible again soon.
 
-    Without this a passing fault would cost the whole visibility timeout, which is as long as the function may run.
+    Otherwise they would come again only after the visibility timeout, which is as long as the function may run.
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """
     for record in records:
         if record["messageId"] in failed:

@@ -1,7 +1,7 @@
-"""One delivered file as bytes: opened, decompressed and never held whole in memory.
+"""Reads one delivered file as bytes: opens and decompresses it without ever holding it whole in memory.
 
-What storage raises is remembered, so that whoever reads can tell it from what the bytes themselves bring about: the
-first may be gone at the next try, the second never.
+Errors of storage are remembered, so that the caller can distinguish them from errors that the file's bytes cause: a
+retry may help against the former, never against the latter.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pyarrow as pa
 from sluice.errors import FileTooLarge, UnreadableFile
 
 READ_SIZE = 1 << 20
-#: What one call reads of a file, unpacked: what it has time for, at the pace of the smallest function.
+#: Most bytes that one call reads of a file, decompressed: the smallest function can read no more in its time.
 MOST_READ = 16 << 30
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -25,7 +25,7 @@ _T = TypeVar("_T")
 
 
 class Spool(Protocol):
-    """Somewhere to put a record that is too large for a table; ``pointer`` is its address once closed."""
+    """A writable object for a record that is too large for a table; ``pointer`` is its address once closed."""
 
     pointer: str
 
@@ -37,9 +37,9 @@ class Spool(Protocol):
 class Source:
     """A delivered file.
 
-    ``open_stream`` reads it from the start, ``open_seekable`` at any place (Parquet needs that); ``spool`` opens a
-    place for a record at a position that is over ``MAX_INLINE_RECORD``. Readers use ``chunks``, ``seekable`` and
-    ``put_away``, which keep in ``failures`` what storage raised.
+    ``open_stream`` opens it for reading from the start, ``open_seekable`` at any position, which Parquet needs;
+    ``spool`` opens an object for a record longer than ``MAX_INLINE_RECORD``. Readers call ``chunks``, ``seekable`` and
+    ``put_away``, which add errors of storage to ``failures``.
     """
 
     uri: str
@@ -52,10 +52,7 @@ class Source:
     read: list[int] = field(default_factory=lambda: [0], compare=False)
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the decompressed bytes, ``READ_SIZE`` at a time however well they were compressed.
-
-        ``UnreadableFile`` when the compressed data is cut or broken.
-        """
+        """Yield the decompressed bytes in chunks of ``READ_SIZE``; ``UnreadableFile`` when they are cut or corrupt."""
         if self.size == 0:
             raise UnreadableFile(f"{self.uri} is empty: not even a header.", code="empty_file")
         with self._watched(self.open_stream, READ_SIZE) as stream:
@@ -70,9 +67,9 @@ class Source:
                 yield piece
 
     def counted(self, size: int) -> None:
-        """Count bytes (or values) that came of the file; ``FileTooLarge`` when they are more than a call has time for.
+        """Add to the count of bytes or values read; ``FileTooLarge`` when it exceeds what a call has time for.
 
-        A few bytes can stand for any number of records.
+        A few compressed bytes can stand for any number of records.
         """
         self.read[0] += size
         if self.read[0] > MOST_READ:
@@ -84,11 +81,11 @@ class Source:
             )
 
     def seekable(self, buffer_size: int = READ_SIZE) -> BinaryIO:
-        """Return the file as it is, readable at any place."""
+        """Return the file as a seekable stream of its bytes, not decompressed."""
         return self._watched(self.open_seekable, buffer_size)
 
     def put_away(self, sequence: int) -> AbstractContextManager[Spool]:
-        """Open a place for a long record; ``sequence`` numbers them."""
+        """Open an object for a long record, numbered by ``sequence``."""
         return _WatchedSpool(self.spool, sequence, self.failures)
 
     def _watched(self, opened: Callable[[], BinaryIO], buffer_size: int) -> BinaryIO:
@@ -96,7 +93,7 @@ class Source:
         return io.BufferedReader(watched, buffer_size)
 
     def _kind(self, first: bytes) -> str:
-        """Return the compression that the bytes have; the contract's word stands where the bytes do not tell."""
+        """Return the compression that the first bytes show; ``UnreadableFile`` when the contract's is not there."""
         found = "gzip" if first.startswith(_GZIP_MAGIC) else "zstd" if first.startswith(_ZSTD_MAGIC) else "none"
         if found == "none" and self.compression in ("gzip", "zstd"):
             raise UnreadableFile(
@@ -108,7 +105,7 @@ class Source:
         """Decompress one frame after another; the last one must be complete."""
         try:
             with pa.CompressedInputStream(pa.PythonFile(compressed, mode="r"), kind) as stream:
-                # Into a buffer of our own: the one that read() makes is never freed when it fails (pyarrow 25.0.1).
+                # Into a buffer of our own: pyarrow 25.0.1 leaks the buffer that read() makes when decompressing fails.
                 piece = bytearray(READ_SIZE)
                 while size := stream.readinto(piece):
                     yield bytes(memoryview(piece)[:size])
@@ -123,7 +120,7 @@ class Source:
 
 
 def _watch(work: Callable[[], _T], failures: list[Exception]) -> _T:
-    """Return what ``work`` returns; what it raises is remembered, whatever a library makes of it on its way up."""
+    """Return what ``work`` returns; remember an error that it raises, since a library may raise another one for it."""
     try:
         return work()
     except Exception as error:
@@ -132,7 +129,7 @@ def _watch(work: Callable[[], _T], failures: list[Exception]) -> _T:
 
 
 class _Watched(io.RawIOBase):
-    """A file whose failures are remembered."""
+    """A file that remembers errors of storage."""
 
     def __init__(self, file: BinaryIO, failures: list[Exception]) -> None:
         self.file, self.failures = file, failures
@@ -150,7 +147,7 @@ class _Watched(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence == io.SEEK_SET and offset < 0:
-            raise ValueError("a place before the file's beginning")  # what a corrupt footer may point to
+            raise ValueError("a place before the file's beginning")  # a corrupt footer may point there
         return self.file.seek(offset, whence)
 
     def tell(self) -> int:
@@ -162,7 +159,7 @@ class _Watched(io.RawIOBase):
 
 
 class _WatchedSpool:
-    """A spool whose failures are remembered."""
+    """A spool that remembers errors of storage."""
 
     pointer = ""
 
@@ -190,7 +187,7 @@ class _WatchedSpool:
 
 
 class _Again(io.RawIOBase):
-    """A stream whose first bytes were read already."""
+    """A stream that returns bytes already read once more, then the rest of another stream."""
 
     def __init__(self, first: bytes, rest: BinaryIO) -> None:
         self.first, self.rest = io.BytesIO(first), rest

@@ -1,8 +1,8 @@
-"""Staging: accepted and rejected records as Parquet under names that no other attempt uses, then one manifest.
+"""Stages records: writes accepted and rejected ones as Parquet under names that no other attempt uses, then a manifest.
 
-A unit (one function call's share of one dataset) exists once its manifest does. Only the committer makes rows visible.
-Small files' rows are staged together and rewritten by the committer into one data file; a large file's rows are
-written where the table keeps its data, and the committer adopts them as they are.
+A unit holds what one function call staged for one dataset; it exists once its manifest does. Only the committer makes
+rows visible. It rewrites the rows of small files, which are staged together, into one data file. The rows of a large
+file are written to the table's data folder, and the committer adopts these files as they are.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from sluice.ingestion.records import Reason, Rejected, rejected_table
 from sluice.storage import Store
 from sluice.tables.arrow import ORIGIN, data_arrow, quarantine_arrow
 
-#: Rows are gathered to row groups of at least this many.
+#: A row group is written once it has so many rows …
 _ROW_GROUP_ROWS = 100_000
-#: … or of this many bytes in memory: a function of 512 MiB reads files of any size.
+#: … or so many bytes in memory, so that a function of 512 MiB can read files of any size.
 _ROW_GROUP_BYTES = 24 << 20
-#: A column's values are written as a dictionary when each comes this often or more.
+#: A column is written with a dictionary when each of its values occurs so often on average.
 _REPEATS = 8
-#: A data file that is adopted ends when it has this size.
+#: The size in bytes at which a data file that is adopted is finished.
 _DATA_FILE_BYTES = 256 << 20
-#: A staged file that is to be rewritten ends when it has this size: the committer holds several in memory.
+#: The size in bytes at which a staged file that is rewritten is finished: the committer holds several in memory.
 STAGED_FILE_BYTES = 32 << 20
-#: What one delivery may stage to be rewritten; a commit of more takes longer than a committer has.
+#: Most bytes that one delivery may stage to be rewritten: a commit of more would exceed the committer's time.
 _MOST_STAGED_BYTES = 320 << 20
 _IN_MEMORY_BYTES = 8 << 20
 
 
 class StagedDelivery(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One delivery in a unit. ``readable`` is false for a file that was quarantined whole."""
+    """One delivery in a unit; ``readable`` is False for a file that was quarantined whole."""
 
     delivery_id: str
     uri: str
@@ -58,9 +58,9 @@ class StagedDelivery(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class StagedUnit(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one attempt staged for one dataset. ``adopted`` files already lie where the table keeps its data.
+    """What one attempt staged for one dataset; ``adopted`` files are already in the table's data folder.
 
-    ``records`` and ``bytes`` (of Parquet) are what a committer has to go through.
+    ``records`` and ``bytes`` (of Parquet) are what the committer has to process.
     """
 
     dataset: str
@@ -73,17 +73,17 @@ class StagedUnit(msgspec.Struct, frozen=True, omit_defaults=True):
     bytes: int = 0
 
 
-#: Makes a unit of its manifest.
+#: Decodes a manifest to a unit.
 decode_unit = json_decoder(StagedUnit)
 
 
 def staging_prefix(lake: str, dataset: str) -> str:
-    """Return where the dataset's units are staged."""
+    """Return the address under which the dataset's units are staged."""
     return f"{lake}/staging/{dataset}/"
 
 
 class _ParquetFiles:
-    """Writes rows to Parquet objects: held on disk, put when complete."""
+    """Writes rows to Parquet files on disk, and uploads each complete file."""
 
     def __init__(self, store: Store, address: Callable[[int], str], schema: pa.Schema, *, limit: int | None) -> None:
         self.store, self.address, self.limit = store, address, limit
@@ -97,7 +97,7 @@ class _ParquetFiles:
         self._writer: pq.ParquetWriter | None = None
 
     def add(self, rows: pa.Table) -> None:
-        """Add rows; they are written in row groups of a sensible size."""
+        """Add rows; they are written once they fill a row group."""
         if rows.num_rows:
             self._gathered.append(rows)
             self._rows += rows.num_rows
@@ -133,17 +133,17 @@ class _ParquetFiles:
         self._writer = None
 
     def finish(self) -> tuple[str, ...]:
-        """Write what is left; return the addresses of all objects."""
+        """Write the remaining rows; return the addresses of all uploaded files."""
         self._flush()
         self._put()
         return tuple(self.written)
 
 
 class UnitWriter:
-    """Gathers deliveries of one dataset into one staged unit.
+    """Stages deliveries of one dataset as one unit.
 
-    ``data_folder`` and ``data_schema`` (with Iceberg field ids) are given for a large file whose data files are
-    to be adopted.
+    ``data_folder`` and ``data_schema`` (with Iceberg field ids) are given for a large file, whose data files the table
+    adopts.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class UnitWriter:
         self.attempt = uuid.uuid4().hex
         self.adopted = data_folder is not None
         staged = f"{staging_prefix(lake, contract.name)}{self.attempt}"
-        # A name of its own there, too: what another attempt or another file put must stay.
+        # Unique names in the data folder, too, so that files of other attempts are never overwritten.
         folder = staged if data_folder is None else f"{data_folder}{self.attempt}"
         self.schema = data_schema or data_arrow(contract)
         limit = _DATA_FILE_BYTES if self.adopted else STAGED_FILE_BYTES
@@ -173,21 +173,21 @@ class UnitWriter:
         self._pointers = 0
 
     def delivery(self, delivery_id: str, uri: str, *, version_id: str, size: int) -> DeliveryWriter:
-        """Return the writer of one delivery's records; ``done`` or ``unreadable`` ends it."""
+        """Return a writer for one delivery's records, to be ended by ``done`` or ``unreadable``."""
         return DeliveryWriter(self, StagedDelivery(delivery_id, uri, version_id, size))
 
     @property
     def staged_bytes(self) -> int:
-        """Return how many bytes of Parquet are put that the committer has to rewrite."""
+        """Return the uploaded bytes of Parquet that the committer has to rewrite."""
         return self._rejected.put_bytes + (0 if self.adopted else self._accepted.put_bytes)
 
     @property
     def has_deliveries(self) -> bool:
-        """Tell whether any delivery has ended."""
+        """Return whether any delivery has ended."""
         return bool(self._deliveries)
 
     def finish(self) -> StagedUnit:
-        """Put the files, then the manifest that makes the unit exist; return it."""
+        """Upload the files, then the manifest, with which the unit exists; return the unit."""
         unit = StagedUnit(
             dataset=self.contract.name,
             attempt=self.attempt,
@@ -202,7 +202,7 @@ class UnitWriter:
         return unit
 
     def keep_large(self, delivery_id: str, raw: bytes) -> str:
-        """Put a rejected record that is too long for the table as an object; return its address."""
+        """Store a rejected record that is too long for the table as an object; return its address."""
         self._pointers += 1
         address = f"{self.lake}/records/{self.contract.name}/{delivery_id}/{self.attempt}-{self._pointers}"
         self.store.put(address, raw)
@@ -210,7 +210,7 @@ class UnitWriter:
 
 
 class DeliveryWriter:
-    """Takes one delivery's checked blocks."""
+    """Stages the checked blocks of one delivery."""
 
     def __init__(self, unit: UnitWriter, delivery: StagedDelivery) -> None:
         self.unit, self.staged = unit, delivery
@@ -223,8 +223,8 @@ class DeliveryWriter:
         """Add one block's accepted and rejected records."""
         if self.unit.staged_bytes - self._began > _MOST_STAGED_BYTES:
             raise FileTooLarge(
-                f"{self.staged.uri} holds more than one commit brings into a partitioned or unusually dense table.",
-                safe="nothing of it was committed.",
+                f"{self.staged.uri} has more rows than one commit can write to a partitioned or unusually dense table.",
+                safe="none of its records was committed.",
                 next_step="split the file and upload the parts.",
             )
         rows = checked.accepted.num_rows
@@ -237,11 +237,11 @@ class DeliveryWriter:
         self._reject(checked.rejected)
 
     def done(self) -> None:
-        """End a delivery that could be read to its end."""
+        """End a delivery that was read completely."""
         self._end(readable=True)
 
     def unreadable(self, reason: Reason) -> None:
-        """End a delivery that could not be read: its rows, if any were staged, will not be committed."""
+        """End a delivery that cannot be read; rows of it that were staged are never committed."""
         self.accepted = 0
         self.reasons = Counter()
         self._reject(rejected_table([Rejected(None, (reason,), pointer=self._source)]))
@@ -280,7 +280,7 @@ class DeliveryWriter:
 
 
 def without_large(rejected: pa.Table, keep: Callable[[bytes], str]) -> pa.Table:
-    """Replace records that are too long for the table by pointers to what ``keep`` made of them."""
+    """Return ``rejected`` with records too long for the table replaced by pointers that ``keep`` returns for them."""
     large = pc.fill_null(pc.greater(pc.binary_length(rejected["record"]), MAX_INLINE_RECORD), False)
     if not pc.any(large).as_py():
         return rejected
@@ -295,12 +295,12 @@ def without_large(rejected: pa.Table, keep: Callable[[bytes], str]) -> pa.Table:
 
 
 def _repeated(text: str, rows: int) -> pa.DictionaryArray:
-    """Return ``text`` for each of ``rows``, held once."""
+    """Return a dictionary array with ``text`` in each of ``rows`` rows, so that it is in memory once."""
     return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), rows), pa.array([text]))
 
 
 def _with_dictionaries(schema: pa.Schema) -> pa.Schema:
-    """Return ``schema`` with the columns that ``_repeated`` fills as dictionaries; in Parquet both are the same."""
+    """Return ``schema`` with dictionary types for the columns that ``_repeated`` fills; in Parquet they are texts."""
     names = ("_delivery_id", "_source")
     return pa.schema(
         field.with_type(pa.dictionary(pa.int32(), field.type)) if field.name in names else field for field in schema
@@ -308,7 +308,7 @@ def _with_dictionaries(schema: pa.Schema) -> pa.Schema:
 
 
 def _repeating(rows: pa.Table) -> list[str] | bool:
-    """Return the columns whose values repeat enough for a dictionary to make them smaller and quicker to write."""
+    """Return the columns whose values repeat so often that a dictionary makes them smaller and faster to write."""
     if any(pa.types.is_nested(field.type) for field in rows.schema):
         return True
     return [

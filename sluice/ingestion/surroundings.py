@@ -1,4 +1,4 @@
-"""What a function that ingests files works with, and how a deployed one comes by it."""
+"""The context of a function that ingests files, and how a deployed function makes it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a call works with.
+    """The context of one call.
 
-    ``data_folder`` returns a dataset's data folder and Arrow schema with field ids, for files whose rows are adopted.
-    ``time_left`` returns seconds. ``hand_on`` gives a file to a call of its own; a call that has but one file has none,
-    and waits ``patience`` seconds for the end of the version before it.
+    ``data_folder`` returns a dataset's data folder and Arrow schema with field ids, for files that tables adopt.
+    ``time_left`` returns seconds. ``hand_on`` hands a file on to a call of its own; it is None in such a call, which
+    waits up to ``patience`` seconds for the result of the object's previous version.
     """
 
     project: Project
@@ -37,7 +37,7 @@ class Surroundings:
 
 
 def of_call(context: Any, hand_on: Callable[[Settings, Notice], None] | None = None) -> Surroundings:
-    """Return what the deployed function's call with Lambda's ``context`` works with."""
+    """Return the context of a deployed function's call, from Lambda's ``context``."""
     settings = settings_from_environment()
     return Surroundings(
         project=deployed_project(),
@@ -50,8 +50,8 @@ def of_call(context: Any, hand_on: Callable[[Settings, Notice], None] | None = N
 
 
 def _data_folder(settings: Settings, contract: Contract) -> tuple[str, pa.Schema]:
-    """Return where the dataset's table keeps its data, and its Arrow schema with field ids."""
-    # Few files need it, and every cold function would pay for the import.
+    """Return the data folder of the dataset's table, and its Arrow schema with field ids."""
+    # Imported here, since few files need it and the import slows every cold start.
     from sluice.tables.catalog import glue_catalog
     from sluice.tables.schema import arrow_with_field_ids
 

@@ -1,7 +1,7 @@
-"""The sweep: once a minute it takes up whatever stands still because its function, or its message, died.
+"""The sweep: once a minute it resumes work that stopped because a function or a message was lost.
 
-It looks at what is staged, at dead letters, at batches of streams that failed to the end, and at the refresh. Each of
-these is looked at for itself, and so is each thing among them; what cannot be mended now is left for the next minute.
+It handles staged units, dead letters, failed stream batches, and the refresh workflow. Each of these, and each item of
+them, is handled by itself; an item that fails is left for the next sweep.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from sluice.settings import Settings
 from sluice.storage import PATIENT_SECONDS, client, split
 
 log = logging.getLogger(__name__)
-#: A dead letter that is looked at is hidden from other sweeps for so many seconds.
+#: Seconds for which a dead letter that a sweep has read is hidden from other sweeps.
 _LOOKED_AT_SECONDS = 50
 _AT_ONCE = 10
 _MOST_LETTERS = 500
 _RESERVE_SECONDS = 5
-#: So many problems are told in a sweep's error, in so many characters each.
+#: Most problems in a sweep's error, and most characters of each.
 _MOST_TOLD, _MOST_WORDS = 5, 300
 _BROKEN_OFF = ("FAILED", "TIMED_OUT")
-#: So many refreshes in a row that died are followed by another at once, further ones ever later.
+#: After so many refreshes in a row that died the next one starts at once; after more, ever later.
 _QUICK_STARTS = 3
 _FIRST_PAUSE_SECONDS = 120.0
 _LONGEST_PAUSE_SECONDS = 3600.0
@@ -42,9 +42,9 @@ _LONGEST_PAUSE_SECONDS = 3600.0
 
 @dataclass
 class Sweep:
-    """One sweep: where things are, the ``occasion`` that tells it from the next, and the seconds that are left.
+    """One sweep; ``occasion`` differs from sweep to sweep, ``datasets`` are the contracted landing datasets.
 
-    ``datasets`` are the names of the contracted landing datasets.
+    ``time_left`` returns seconds.
     """
 
     settings: Settings
@@ -56,8 +56,8 @@ class Sweep:
     problems: list[str] = field(default_factory=list)
 
     def run(self) -> dict[str, int]:
-        """Take up everything that stands still; return how much by kind. What failed is raised at the end."""
-        # Batches last: each of them may take as long as its function has.
+        """Resume all stopped work; return the number of items by kind, or raise at the end if any failed."""
+        # Stream batches last: each of them may take as long as its function may run.
         parts = (self.wake_staged, self.retry_files, self.drop_wake_ups, self.start_refresh, self.retry_batches)
         for part in parts:
             with self._guard(part.__name__):
@@ -67,14 +67,14 @@ class Sweep:
             raise SluiceError(
                 f"the sweep failed in part: {'; '.join(self.problems[:_MOST_TOLD])}"
                 f"{f'; and {more} more, which its log has' if more > 0 else ''}",
-                safe="what it could not take up stays where it is.",
+                safe="the items that failed stay where they are.",
                 next_step="the next sweep, in a minute, tries again.",
             )
         return self.done
 
     @contextmanager
     def _guard(self, what: str) -> Iterator[None]:
-        """Note what fails inside: nothing else that stands still waits for it."""
+        """Collect an error raised inside as a problem, so that the other items are still handled."""
         try:
             yield
         except Exception as error:
@@ -83,7 +83,7 @@ class Sweep:
             self.problems.append(f"{what}: {type(error).__name__}: {told[:_MOST_WORDS]}")
 
     def wake_staged(self) -> None:
-        """Wake the committer of each contracted dataset that has a unit staged; files alone are none."""
+        """Wake the committer of each contracted dataset with a staged unit; files without a manifest do not count."""
         bucket, prefix = split(staging_prefix(self.settings.lake, ""))
         prefix = prefix.rstrip("/") + "/"
         waiting: set[str] = set()
@@ -98,7 +98,7 @@ class Sweep:
                 self._count("woken")
 
     def retry_files(self) -> None:
-        """Try dead letters of landing again; a file that ended three functions by itself is quarantined whole."""
+        """Retry the dead letters of file ingestion; quarantine a file whose reader died in round after round."""
         queue = self.settings.landing_dead_letters_url
         left: list[str] = []
         for message in self._messages(queue):
@@ -111,12 +111,12 @@ class Sweep:
                     )
                     client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=left.pop())
                     self._count(kind)
-        for receipt in left:  # people look at them, too
+        for receipt in left:  # visible again at once, for people who look at the queue
             with self._guard("retry_files"):
                 client("sqs").change_message_visibility(QueueUrl=queue, ReceiptHandle=receipt, VisibilityTimeout=0)
 
     def _letter(self, message: dict[str, Any]) -> tuple[bytes, str] | None:
-        """Return the event by which a dead letter is taken up, and what is counted; none when it is to wait."""
+        """Return the event for ``ingest_file_alone`` and the kind to count, or None when the letter has to wait."""
         try:
             letter = read_letter(message["Body"], float(message["Attributes"]["SentTimestamp"]) / 1000)
         except DeliveryError as error:
@@ -131,16 +131,16 @@ class Sweep:
 
     @cached_property
     def _reader_starts(self) -> bool:
-        """Tell whether the function that reads files runs at all: if not, its deaths are no file's fault."""
+        """Return whether the function that reads files can start at all; if not, no file caused its deaths."""
         answer = {"FunctionError": "nobody answered"}
-        with self._guard("retry_files"):  # asked once a sweep, whatever comes of it
+        with self._guard("retry_files"):  # invoked once per sweep, even if it fails
             answer = client("lambda", patient=True).invoke(
                 FunctionName=self.settings.ingest_alone_function, Payload=b'{"are_you_well": true}'
             )
         return "FunctionError" not in answer
 
     def drop_wake_ups(self) -> None:
-        """Remove wake-ups that died: what they told of is woken by looking."""
+        """Delete the dead letters of wake-up messages: ``wake_staged`` finds the staged units without them."""
         queue = self.settings.commit_dead_letters_url
         for message in self._messages(queue):
             with self._guard(f"drop_wake_ups {message['MessageId']}"):
@@ -148,12 +148,12 @@ class Sweep:
                 self._count("wake_ups")
 
     def retry_batches(self) -> None:
-        """Hand batches of streams that failed to the end to their function again."""
+        """Retry the stream batches that failed in every retry of Lambda."""
         pages = client("s3").get_paginator("list_objects_v2").paginate(
             Bucket=self.settings.lake_bucket, Prefix=FAILED_BATCHES
         )  # fmt: skip
         kept = (item for page in pages for item in page.get("Contents", []))
-        # What waited longest first: a few that take all the time there is do not keep the others from their turn.
+        # The longest waiting first, so that a few batches that use all the time do not keep others waiting for good.
         for item in sorted(kept, key=lambda item: item["LastModified"]):
             if self.time_left() < PATIENT_SECONDS + _RESERVE_SECONDS:
                 return
@@ -163,12 +163,15 @@ class Sweep:
                     self._count("batches")
 
     def start_refresh(self) -> None:
-        """Start the refresh again when the last one died, later each time; not when a table failed by itself."""
+        """Start the refresh workflow again when the last execution died, after a pause that grows each time.
+
+        An execution in which only a table's own run failed is not started again.
+        """
         machine = self.settings.refresh_machine
         executions = client("stepfunctions").list_executions(stateMachineArn=machine, maxResults=20)["executions"]
         if any(execution["status"] == "RUNNING" for execution in executions):
             return
-        # By their ends: one that only left its mark began later than the one that works, and ended long before it.
+        # By end: an execution that only set the lock's flag started later than the working one, and ended before it.
         executions.sort(key=lambda execution: execution["stopDate"], reverse=True)
         in_a_row = list(takewhile(lambda execution: execution["status"] in _BROKEN_OFF, executions))
         if not in_a_row:
@@ -184,7 +187,7 @@ class Sweep:
         self._count("refreshes")
 
     def _messages(self, queue: str) -> Iterable[dict[str, Any]]:
-        """Yield messages of ``queue``, each once."""
+        """Yield the messages of ``queue``, each once."""
         seen: set[str] = set()
         while len(seen) < _MOST_LETTERS:
             answer = client("sqs").receive_message(

@@ -1,4 +1,4 @@
-"""A contract's checks on records of our own: what cannot run on these is no file's fault."""
+"""Runs a contract's checks on sample records: a check that raises on them would raise on every file."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ _TEXTS = ("", "?", "1", "2024-01-01")
 
 
 def cannot_run(contract: Contract) -> tuple[Column, str, Exception] | None:
-    """Return the column and the rule (a field of ``Rules``, empty: none of them) that fail on every file, and how.
+    """Return column, rule and error of a check that raises on sample records, or None when all checks run.
 
-    The checks run on no records, on one without a value, on the ends of every type, and on odd text.
+    The rule is a field of ``Rules``, or empty when converting to the column's type raises. The samples are no records,
+    a record without a value, the extreme values of every type, and unusual texts.
     """
     whole = _failure(contract)
     if whole is None:
@@ -56,7 +57,7 @@ def _failure(contract: Contract) -> Exception | None:
 
 
 def _blocks(contract: Contract) -> Iterator[Block]:
-    """Yield records as each reader may hand them on: typed, and as text."""
+    """Yield sample blocks in both forms that readers return: typed, and as text."""
     own = {c.name: (arrow_type(c.type), _ends(c.type)) for c in contract.columns}
     for count in (0, 1):
         yield _block({name: pa.nulls(count, kind) for name, (kind, _) in own.items()}, count)

@@ -1,4 +1,4 @@
-"""Wake-ups for committers: a message says only that something is staged; the committer looks for itself."""
+"""Wakes committers by messages that say only that something is staged; the committer lists the units itself."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _SLOWEST_PACE, _SLOWEST_STREAM_PACE = 5.0, 60.0
 
 
 def commit_pace(contract: Contract) -> float:
-    """Return the least seconds between commits: what must be fresh is committed often, what need not be seldom.
+    """Return the least seconds between two commits of the contract's tables, from the freshness that it states.
 
-    A stream never pauses, so each of its tables gets a snapshot that often, day and night.
+    A stream never pauses, so its tables get a snapshot in each such interval.
     """
     assert contract.arrival is not None
     if contract.arrival.stream:
@@ -28,15 +28,15 @@ def commit_pace(contract: Contract) -> float:
 
 
 def wake_committers(settings: Settings, units: Iterable[StagedUnit]) -> None:
-    """Send one message per unit, in its dataset's message group; the same unit is told of once."""
+    """Send one message per unit, in its dataset's message group; the queue drops a repeated message for a unit."""
     for unit in units:
         wake(settings, unit.dataset, unit.attempt)
 
 
 def wake_at_intervals(settings: Settings, contract: Contract) -> None:
-    """Wake the committer of a stream once in each interval of its pace, when that is over.
+    """Wake the committer of a stream once per interval of its commit pace, at the interval's end.
 
-    What is staged by then is due; a wake-up for every batch would come faster than commits use them up.
+    With a message for every batch, messages would arrive faster than the committer, once per interval, uses them up.
     """
     pace = commit_pace(contract)
     interval = math.floor(time.time() / pace)
@@ -44,7 +44,7 @@ def wake_at_intervals(settings: Settings, contract: Contract) -> None:
 
 
 def wake(settings: Settings, dataset: str, occasion: str, *, not_before: float = 0.0) -> None:
-    """Wake the committer of ``dataset``; a second message for the same ``occasion`` is dropped by the queue."""
+    """Send the committer of ``dataset`` a message; the queue drops a second one for the same ``occasion``."""
     client("sqs").send_message(
         QueueUrl=settings.commit_queue_url,
         MessageGroupId=dataset,

@@ -1,7 +1,8 @@
-"""Narrows a run to what changed: from the changed rows of its inputs to the values of ``by`` that they lead to.
+"""Change propagation and pruning on DuckDB: from the changed input rows to the affected keys, and back to input rows.
 
-Rows of the result that share those values are computed together, from nothing but the input rows that lead to them;
-so the same SQL runs over less. Rows that a change moved lead to both places, since what was removed is followed too.
+Affected keys are the values of the recompute key (``by``) whose rows a change may alter. All rows of an affected key
+are recomputed by the transform's own SQL, over inputs pruned to the rows that belong to affected keys. Added and
+removed rows both count, so a row that a change moved from one key to another affects both.
 """
 
 from __future__ import annotations
@@ -20,26 +21,26 @@ from sluice.refresh.course import MOST_CHANGED, undeclared
 from sluice.refresh.inputs import address, lend, rows_of
 from sluice.tables.files import Difference, bounds
 
-#: The values of ``by`` that are computed anew.
+#: The table of affected keys in DuckDB, with the columns of the recompute key.
 AFFECTED = "sluice.affected"
-#: How many more of a row came than went.
+#: A column: how often a row was added minus how often it was removed.
 _TIMES = "_sluice_times"
-#: The file that a row was read from.
+#: A column: the file that a row was read from.
 _FILE = "_sluice_file"
-#: Beyond so many values, only their least and greatest choose files.
+#: With more key values than this, files are pruned by the least and the greatest value alone.
 _MANY_VALUES = 50_000
-#: Small files are written anew with their neighbours once there are so many of them.
+#: Once a table has so many small files, they are rewritten into larger ones.
 _SMALL_FILES = 16
-#: So many changed rows are followed, whatever their share of the table.
+#: So many changed rows are refreshed incrementally, whatever their share of the table.
 _FEW_ROWS = 100_000
 
 
 class TooWide(Exception):
-    """The changes touch more than can be told; the message says which."""
+    """An incremental refresh is not possible or not worth it; the message is the reason for a full one."""
 
 
 class Narrowing:
-    """One run's inputs, by parameter, and what changed in them."""
+    """The inputs of one incremental run and their changes, by parameter."""
 
     def __init__(
         self,
@@ -55,10 +56,10 @@ class Narrowing:
             lend(connection, name, self._sources[parameter])
 
     def find_affected(self, backfill: Backfill | None = None, target: str = "") -> int:
-        """Make ``AFFECTED`` of what changed and of ``backfill``; return how many values it has.
+        """Create the table ``AFFECTED`` from the inputs' changes and from ``backfill``; return how many keys it has.
 
-        ``target`` is SQL for the rows that the table has now. ``TooWide`` when something changed of which nothing says
-        what it touches.
+        With 0 keys the table is not created. ``target`` is SQL for the derived table's present rows. Raise ``TooWide``
+        when most of an input changed, or when an input changed that declares no change propagation.
         """
         parts = []
         for parameter, difference in self._differences.items():
@@ -78,13 +79,13 @@ class Narrowing:
         return int(self._connection.execute(f"SELECT count(*) FROM {AFFECTED}").fetchall()[0][0])
 
     def _refuse_most(self, parameter: str, difference: Difference) -> None:
-        """Raise ``TooWide`` where so much changed that computing all costs less."""
+        """Raise ``TooWide`` when so many rows changed that a full refresh costs less."""
         changed = self._connection.execute(f"SELECT count(*) FROM {_changed(parameter)}").fetchall()[0][0]
         if changed > max(_FEW_ROWS, MOST_CHANGED * sum(file.record_count for file in difference.now)):
             raise TooWide(f"most of {self._transform.inputs[parameter]} changed")
 
     def _scope_of_backfill(self, backfill: Backfill, target: str) -> Iterator[str]:
-        """Yield SQL for the values of ``by`` in an interval: of the table's rows, and of inputs with that column."""
+        """Yield SQL for the affected keys of a backfill: those of the table's and the inputs' rows in its interval."""
         wanted = backfill.condition(f"w.{quoted(backfill.column)}")
         named = ", ".join(quoted(name) for name in self._transform.by)
         yield f"SELECT {named} FROM {target} w WHERE {wanted}"
@@ -93,19 +94,19 @@ class Narrowing:
                 yield self._scope_of(parameter, f"SELECT w.* FROM {self._whole(parameter)} w WHERE {wanted}")
 
     def narrow_inputs(self) -> None:
-        """Make each input readable under its name, with the rows that lead to ``AFFECTED`` only."""
+        """Make each input readable under its name, pruned to the rows that belong to affected keys."""
         done: set[str] = set()
         for parameter in self._transform.inputs:
             self._narrow(parameter, done)
 
     def only_added(self) -> None:
-        """Make each input readable under its name, with the rows of its new files only."""
+        """Make each input readable under its name, with only the rows of its added files."""
         for parameter, name in self._transform.inputs.items():
             schema = self._sources[parameter].schema()
             _create(self._connection, "VIEW", name, f"FROM {rows_of(name, schema, self._differences[parameter].added)}")
 
     def _changed_rows(self, parameter: str) -> str:
-        """Return SQL for the rows that came or went, each once; one only written to another file is neither."""
+        """Return SQL for the distinct rows that were added or removed; rows moved between files are left out."""
         difference, name = self._differences[parameter], self._transform.inputs[parameter]
         schema = self._sources[parameter].schema()
         added, removed = (rows_of(name, schema, files) for files in (difference.added, difference.removed))
@@ -113,7 +114,7 @@ class Narrowing:
             return f"FROM {added}"
         if not difference.added:
             return f"FROM {removed}"
-        # One grouping of both: EXCEPT ALL in either direction reads everything twice and takes three times as long.
+        # Grouped once: EXCEPT ALL in both directions would read every file twice and takes three times as long.
         both = f"SELECT *, 1 AS {_TIMES} FROM {added} UNION ALL SELECT *, -1 AS {_TIMES} FROM {removed}"
         return f"SELECT * EXCLUDE ({_TIMES}) FROM ({both}) GROUP BY ALL HAVING sum({_TIMES}) <> 0"
 
@@ -123,7 +124,7 @@ class Narrowing:
         return rows_of(name, self._sources[parameter].schema(), now)
 
     def _with_other_versions(self, parameter: str) -> str:
-        """Return SQL for the changed rows, and rows with their key where the function sees one of each key."""
+        """Return SQL for the changed rows, with all other rows of the same key where the function sees one per key."""
         lead, changed = self._transform.leads[parameter], f"FROM {_changed(parameter)}"
         if not _needs_versions(lead):
             return changed
@@ -132,7 +133,7 @@ class Narrowing:
         return f"{changed} UNION ALL {others}"
 
     def _scope_of(self, parameter: str, rows: str) -> str:
-        """Return SQL for the values of ``by`` that ``rows`` of an input lead to."""
+        """Return SQL for the affected keys of ``rows`` of an input, by its dependency key or along its join path."""
         lead = self._transform.leads[parameter]
         if lead.on:
             named = (f"{quoted(own)} AS {quoted(by)}" for own, by in zip(lead.on, self._transform.by, strict=True))
@@ -172,12 +173,12 @@ class Narrowing:
 def files_with(
     connection: duckdb.DuckDBPyConnection, table: Table, files: Sequence[DataFile], column: str, values: str
 ) -> list[DataFile]:
-    """Return those of the table's ``files`` that may hold one of ``values`` (SQL, one column) in ``column``."""
+    """Return the ``files`` whose bounds of ``column`` admit one of ``values`` (SQL for one column)."""
     known: pa.Table = bounds(table.schema(), files, column)
     connection.register("sluice_bounds", known)
     counted = connection.execute(f"SELECT count(*), count(v), min(v), max(v) FROM ({values}) AS t(v)").fetchall()
     rows, present, least, greatest = counted[0]
-    if rows != present:  # a null among them: bounds say nothing of nulls
+    if rows != present:  # one of the values is null, and bounds say nothing about nulls
         return list(files)
     if present > _MANY_VALUES:
         found = connection.execute(
@@ -202,7 +203,10 @@ def files_touched(
     *,
     small_file: int,
 ) -> list[DataFile]:
-    """Return the table's files that hold a row of ``AFFECTED``, and those below ``small_file`` bytes when many."""
+    """Return the table's files that an incremental run replaces: those that hold a row of an affected key.
+
+    Where the table has many files below ``small_file`` bytes and no partitions, all of these are replaced, too.
+    """
     lend(connection, name, target)
     near = files_with(connection, target, files, by[0], f"SELECT {quoted(by[0])} FROM {AFFECTED}")
     held: set[str] = set()
@@ -219,17 +223,20 @@ def files_touched(
 
 
 def not_affected(rows: str, by: Sequence[str]) -> str:
-    """Return SQL for ``rows`` whose values of ``by`` stay as they are."""
+    """Return SQL for those ``rows`` whose recompute key ``by`` is not affected."""
     return f"SELECT k.* FROM {rows} k ANTI JOIN {AFFECTED} a ON {_same('k', by, 'a', by)}"
 
 
 def affected_only(rows: str, by: Sequence[str]) -> str:
-    """Return SQL for ``rows`` whose values of ``by`` are computed anew."""
+    """Return SQL for those ``rows`` whose recompute key ``by`` is affected."""
     return f"SELECT k.* FROM {rows} k SEMI JOIN {AFFECTED} a ON {_same('k', by, 'a', by)}"
 
 
 def _needs_versions(lead: Lead) -> bool:
-    """Tell whether rows of one key may lead to several places, so that all of them count wherever one does."""
+    """Return whether rows of one input key may affect different keys of the result.
+
+    Then all rows of that input key are needed wherever one of them is.
+    """
     columns = lead.on or tuple(own for own, _ in lead.matching)
     return bool(lead.key) and not set(columns) <= set(lead.key)
 

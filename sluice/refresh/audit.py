@@ -1,4 +1,4 @@
-"""Runs a table's checks on what a run computed, before anybody sees it."""
+"""The audit on DuckDB: runs a table's checks on the result of a run before the result is published."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from sluice.confined import only_query, quoted, said
 from sluice.project import CompiledCheck
 from sluice.refresh.failures import EXAMPLES, Failure
 
-#: Seconds after which a declared query is interrupted, and fails.
+#: Seconds after which the query of a check is interrupted; the check then fails.
 LONGEST_CHECK = 120.0
 
 
 @dataclass(frozen=True)
 class Audited:
-    """What is checked, as names in SQL: the new ``rows``, the ``table`` as it will be, and as it is (``previous``).
+    """The relations that an audit reads, each by its name in SQL.
 
-    ``by`` are the columns whose values all rows of a value are new together; ``references`` the tables referred to.
+    ``rows`` are the new rows, ``table`` is the table as it would be after publishing, ``previous`` as it is now, and
+    ``references`` the relations of other tables that checks name. ``by`` are the recompute key's columns when ``rows``
+    holds all rows of each recomputed key value; otherwise it is empty.
     """
 
     rows: str
@@ -34,7 +36,10 @@ class Audited:
 
 
 def audit(connection: duckdb.DuckDBPyConnection, checks: Sequence[CompiledCheck], audited: Audited) -> list[Failure]:
-    """Return every check that does not hold; rows that are not new held theirs before."""
+    """Return a failure for each check that does not hold.
+
+    Rules of single rows and foreign keys run on ``audited.rows`` only: other rows passed them when they were published.
+    """
     failures = list(_broken_rules(connection, [check for check in checks if check.kind == "rows"], audited.rows))
     for check in checks:
         if check.kind == "unique":
@@ -49,7 +54,7 @@ def audit(connection: duckdb.DuckDBPyConnection, checks: Sequence[CompiledCheck]
 def _broken_rules(
     connection: duckdb.DuckDBPyConnection, rules: Sequence[CompiledCheck], rows: str
 ) -> Iterator[Failure]:
-    # Each rule by itself, all in one statement: the files' statistics answer most of them without a look at a row.
+    # One count per rule, all in one statement: DuckDB answers most of them from Parquet statistics, reading no row.
     counted = [f"SELECT {number}, count(*) FROM {rows} WHERE {check.duckdb}" for number, check in enumerate(rules)]
     counts = dict(connection.execute(" UNION ALL ".join(counted)).fetchall()) if rules else {}
     for number, check in enumerate(rules):
@@ -59,10 +64,10 @@ def _broken_rules(
 
 
 def _duplicates(connection: duckdb.DuckDBPyConnection, audited: Audited, check: CompiledCheck) -> Iterator[Failure]:
-    # Rows that share a key share those of its columns too, so both are new, or neither.
+    # When the key contains the recompute key, rows of one key are recomputed together: duplicates are all in `rows`.
     only_new = audited.by and set(audited.by) <= set(check.columns)
     rows, columns = audited.rows if only_new else audited.table, _listed(check.columns)
-    # As many hashes as rows: no two keys are the same. It costs less than the keys, which are looked at otherwise.
+    # As many distinct hashes as rows means no duplicate; counting hashes costs less than grouping the keys themselves.
     alike = connection.execute(f"SELECT count(*) - count(DISTINCT hash({columns})) FROM {rows}").fetchall()[0][0]
     if not alike:
         return

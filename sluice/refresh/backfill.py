@@ -1,4 +1,7 @@
-"""Requests to compute a part of a table anew, whatever changed: checked before the ledger takes them."""
+"""Backfill requests: recompute a table, or an interval of it, even though no input changed.
+
+A request is checked here before it is written to the ledger.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,15 @@ _TIMES = ("date", "timestamp")
 
 
 def checked_backfill(project: Project, request: Backfill) -> Backfill:
-    """Return the request with its column; one that no run could do is refused."""
+    """Return ``request`` with the column that its interval is about, empty when the whole table is requested.
+
+    Raise ``CommandError`` for a table that is not derived, an interval that is no two days in order, or a column
+    without dates.
+    """
     known = {transform.table: transform for transform in project.transforms}
     if request.table not in known:
         raise CommandError(
-            f"{request.table} is no derived table.", safe="nothing was requested.",
+            f"{request.table} is not a derived table.", safe="nothing was requested.",
             next_step=f"name one of {', '.join(sorted(known))}.",
         )  # fmt: skip
     if not request.first and not request.last:
@@ -28,7 +35,7 @@ def checked_backfill(project: Project, request: Backfill) -> Backfill:
         first, last = (date.fromisoformat(text) for text in (request.first, request.last))
     except ValueError as error:
         raise CommandError(
-            f"--from and --to are two days, as 2026-01-31: {error}.", safe="nothing was requested."
+            f"--from and --to must be two days, written as 2026-01-31: {error}.", safe="nothing was requested."
         ) from error
     if first > last:
         raise CommandError(f"--from {first} is after --to {last}.", safe="nothing was requested.")
@@ -38,7 +45,10 @@ def checked_backfill(project: Project, request: Backfill) -> Backfill:
 
 
 def _column(contract: Contract, by: tuple[str, ...], wanted: str) -> str:
-    """Return the column that says when a row was: the one wanted, else of ``by``, of the partitions, else the first."""
+    """Return the date or timestamp column that the interval is about.
+
+    That is ``wanted``, else the first such column of the recompute key, of the partitioning, or of the table.
+    """
     times = [column.name for column in contract.columns if column.type.name in _TIMES]
     if (wanted and wanted not in times) or not times:
         raise CommandError(

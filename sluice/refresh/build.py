@@ -1,4 +1,4 @@
-"""Computes a table's new data files on DuckDB, whole or only what its course says; nothing is committed here."""
+"""Computes a derived table's new data files on DuckDB, by the run's refresh strategy; nothing is committed here."""
 
 from __future__ import annotations
 
@@ -22,12 +22,19 @@ from sluice.tables.commit import adopt_data_files, write_data_files
 from sluice.tables.files import data_files, snapshot_of, total_bytes
 from sluice.tables.upkeep import file_size
 
-#: What a run that follows changes computed anew, all rows of the new files, the table as it will be, and as it is.
+#: Relations in SQL: the rows that an incremental run recomputed, all rows of the new files (recomputed or copied), the
+#: table as it would be after publishing, and the table as it is now.
 _NEW, _ROWS, _TABLE, _PREVIOUS = "sluice_new", "sluice_rows", "sluice_table", "sluice_previous"
 
 
 class Build:
-    """One run's result: ``rows`` computed or kept in new files, files ``removed`` for them (none: all)."""
+    """The result of one run, as data files that are not committed yet.
+
+    ``rows`` counts the rows in new files, recomputed or copied. The files in ``removed`` are to be replaced by the new
+    ones (None: all of the table's files); those in ``untouched`` stay. ``affected`` is the number of affected keys,
+    None when the run does not look for them. ``course`` is the refresh strategy that was followed in the end: an
+    incremental run becomes full when too much changed.
+    """
 
     def __init__(
         self,
@@ -49,18 +56,18 @@ class Build:
 
     @property
     def nothing_to_do(self) -> bool:
-        """Tell whether the table stays as it is, and needs no look."""
+        """Return whether no row changes and no check has to run."""
         return self.removed == [] and self.rows == 0 and not self.course.audit_all
 
     def compute(self, course: Course, sources: Mapping[str, Table], inputs: Mapping[str, str]) -> None:
-        """Compute the result into local files."""
+        """Compute the result into local Parquet files; ``inputs`` are the snapshots to read, by table."""
         present = sum(file.file_size_in_bytes for file in self._present)
         read = sum(total_bytes(source, inputs[name]) for name, source in sources.items())
         self._file_size = file_size(present or read)
         self._copy(self._select(course, sources, inputs))
 
     def audited(self, load: Callable[[str], Table]) -> Audited:
-        """Make readable what the checks look at; ``load`` returns a table that a foreign key refers to."""
+        """Return the relations for the audit, readable in SQL; ``load`` returns another table that a check names."""
         name, schema = self._transform.table, self._target.schema()
         if self._present:
             lend(self._connection, name, self._target)
@@ -69,7 +76,7 @@ class Build:
         self._connection.execute(f"CREATE VIEW {_PREVIOUS} AS FROM {rows_of(name, schema, self._present)}")
         references = {name: _TABLE}
         for other in sorted({other for check in self._transform.audit for other in check.needs} - {name}):
-            # Not under its own name: as an input it may be narrowed.
+            # Under another name: its own may be taken by an input that holds only the rows of affected keys.
             references[other] = f"reference.{other.replace('.', '_')}"
             table = load(other)
             register(self._connection, other, table, snapshot_of(table), under=references[other])
@@ -80,7 +87,7 @@ class Build:
         return Audited(_ROWS, _TABLE, _PREVIOUS, (), references)
 
     def write(self, store: Store) -> list[DataFile]:
-        """Put the result where the table keeps its data and return its files."""
+        """Upload the result to the table's location and return its data files, not committed yet."""
         if not self.rows:
             return []
         if self._contract.partitioning:
@@ -94,7 +101,7 @@ class Build:
         return adopt_data_files(self._target, addresses)
 
     def _select(self, course: Course, sources: Mapping[str, Table], inputs: Mapping[str, str]) -> str:
-        """Make the inputs readable and return SQL for the rows of the new files."""
+        """Make the inputs readable in SQL and return the query for the rows of the new files."""
         transform = self._transform
         columns = ", ".join(quoted(field.name) for field in self._target.schema().fields)
         computed = f"SELECT {columns} FROM ({transform.sql})"
@@ -132,10 +139,10 @@ class Build:
         return computed
 
     def _copy(self, query: str) -> None:
-        """Write the rows of ``query`` as data files of the table to the local folder."""
+        """Write the rows of ``query`` to the local folder as data files with the table's Iceberg field ids."""
         fields = self._target.schema().fields
         ids = ", ".join(f"{quoted(field.name)}: {field.field_id}" for field in fields)
-        # Rows of one value of `by` beside each other: a change then touches few files.
+        # Sorted by the recompute key, so that the rows of one key lie in few files and a change rewrites few files.
         sorted_by = self._contract.sort_order or self._transform.by
         order = f" ORDER BY {', '.join(map(quoted, sorted_by))}" if sorted_by else ""
         copied = self._connection.execute(

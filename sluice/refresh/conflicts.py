@@ -1,7 +1,7 @@
-"""Records that contradict another one of the same key: into quarantine, each once.
+"""Quarantines conflicts: records with the key of the record picked by ``latest_by_key`` and other content, each once.
 
-A record that lost stays one that lost, whatever comes later, so what is in quarantine only grows, and in the end it is
-the same in whichever order the records came.
+A record that was not picked never will be, so conflicts are only ever added to quarantine, and the order in which
+records arrive does not change which ones are there in the end.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ _ATTEMPTS = 20
 def quarantine_conflicts(
     connection: duckdb.DuckDBPyConnection, sql: str, contract: Contract, load: Callable[[str], Table], *, run_id: str
 ) -> int:
-    """Append the rows that ``sql`` finds in the contract's table to its quarantine; return how many were new."""
+    """Append the conflicts that ``sql`` selects to the contract's quarantine table; return how many were new there.
+
+    Raise ``CommitConflict`` when other writers were faster ``_ATTEMPTS`` times in a row.
+    """
     found: pa.Table = connection.cursor().sql(_as_rejected(sql, contract)).to_arrow_table()
     found = found.cast(quarantine_arrow(contract))
     if not found.num_rows:
@@ -47,17 +50,17 @@ def quarantine_conflicts(
         else:
             return int(new.num_rows)
     raise CommitConflict(
-        f"quarantine.{contract.name}: {_ATTEMPTS} commits in a row met another writer.",
+        f"quarantine.{contract.name}: other writers committed first {_ATTEMPTS} times in a row.",
         safe="nothing was published; readers still see the previous snapshot.",
         next_step="the next refresh tries again.",
     )
 
 
 def _as_rejected(sql: str, contract: Contract) -> str:
-    """Return ``sql`` as rows of the quarantine table."""
+    """Return SQL that turns the rows of ``sql`` into rows of the quarantine table."""
     key = ", ".join(contract.key)
     value = " || ', ' || ".join(f"CAST({quoted(name)} AS VARCHAR)" for name in contract.key)
-    message = f"({key}) names another record too, with other content; that one was picked"
+    message = f"another record with the same ({key}) has other content and was picked"
     own = ", ".join(f"{quoted(c.name)} := {quoted(c.name)}" for c in contract.columns)
     columns = {
         "reason": f"'{CODE}'",
@@ -80,7 +83,7 @@ def _identifying(contract: Contract) -> list[str]:
 
 
 def _held(table: Table, contract: Contract) -> pa.ChunkedArray:
-    """Return the identities of the conflicts that are in quarantine already."""
+    """Return the identities of the conflicts that the quarantine table already holds."""
     if table.current_snapshot() is None:
         return pa.chunked_array([], pa.string())
     rows = table.scan(row_filter=f"reason = '{CODE}'", selected_fields=tuple(_identifying(contract))).to_arrow()

@@ -1,4 +1,4 @@
-"""How a run goes: whole, or only what the changes of its inputs touch; and why."""
+"""The refresh strategy of a run: full (the whole table) or incremental (what the inputs' changes affect), and why."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from sluice.project import CompiledTransform
 from sluice.refresh.inputs import is_native
 from sluice.tables.files import EMPTY, Difference, data_files, difference, snapshot_of
 
-#: Snapshot properties that say what a derived snapshot was made from.
+#: Keys in the summary of a derived table's snapshot: its input snapshots, the transform's and the checks' fingerprints.
 INPUTS, FINGERPRINT, CHECKS = "sluice.inputs", "sluice.fingerprint", "sluice.checks"
-#: Reads the property ``INPUTS``: snapshot by table.
+#: Decodes the value of ``INPUTS``: snapshot id by table.
 decode_inputs = json_decoder(dict[str, str])
-#: When more than this share of an input changed, following each change costs more than computing all.
+#: When more than this share of an input's bytes changed, a full refresh is cheaper than an incremental one.
 MOST_CHANGED = 0.5
-#: … but inputs of so few bytes are followed whatever their share.
+#: Changes of at most so many bytes are refreshed incrementally, whatever their share.
 _SMALL = 1 << 20
 
 
 @dataclass(frozen=True)
 class Course:
-    """``differences`` are the inputs' changes by parameter, none when the whole table is computed; with the reason.
+    """A refresh strategy: ``differences`` are the inputs' changes by parameter, or None for a full refresh.
 
-    ``backfill`` is computed too, whatever changed. With ``audit_all`` rows that stay are checked like new ones.
+    ``reason`` says why. The rows of ``backfill`` are computed whether their inputs changed or not. With ``audit_all``
+    the checks run on all rows, not only on the new ones.
     """
 
     differences: dict[str, Difference] | None
@@ -37,12 +38,15 @@ class Course:
 
     @property
     def incremental(self) -> bool:
-        """Tell whether only what changes touch is computed."""
+        """Return whether only the rows that changes affect are computed."""
         return self.differences is not None
 
 
 def made_from(table: Table) -> tuple[str, dict[str, str]] | None:
-    """Return the fingerprint and the input snapshots that the table's current snapshot was made from."""
+    """Return the transform's fingerprint and the input snapshots (by table) recorded in the table's current snapshot.
+
+    Return None when the table has no snapshot.
+    """
     snapshot = table.current_snapshot()
     if snapshot is None or snapshot.summary is None:
         return None
@@ -51,7 +55,7 @@ def made_from(table: Table) -> tuple[str, dict[str, str]] | None:
 
 
 def checked_by(table: Table) -> str:
-    """Return by which checks the table's current snapshot was audited; nothing when it does not say."""
+    """Return the fingerprint of the checks that audited the table's current snapshot, or an empty text."""
     snapshot = table.current_snapshot()
     summary = None if snapshot is None else snapshot.summary
     return "" if summary is None else summary.additional_properties.get(CHECKS, "")
@@ -64,7 +68,10 @@ def choose_course(
     inputs: Mapping[str, str],
     backfill: Backfill | None = None,
 ) -> Course:
-    """Return how a run goes that reads the snapshots ``inputs`` of ``sources`` (both by table name)."""
+    """Return the refresh strategy for ``target`` when it reads the snapshots ``inputs`` of ``sources``.
+
+    Both are by table name. A request in ``backfill`` without an interval makes the refresh full.
+    """
     if backfill is not None and (not backfill.column or not transform.mode.by):
         return Course(None, f"backfill of {backfill}", backfill)
     if why := _must_be_whole(transform, target):
@@ -89,7 +96,7 @@ def choose_course(
 
 
 def _must_be_whole(transform: CompiledTransform, target: Table) -> str:
-    """Return why the table cannot be brought up to date from what it holds; nothing when it can."""
+    """Return why the table needs a full refresh whatever changed, or an empty text when it does not."""
     if transform.mode.whole:
         return "written whole"
     before = made_from(target)
@@ -103,18 +110,18 @@ def _must_be_whole(transform: CompiledTransform, target: Table) -> str:
 
 
 def undeclared(name: str) -> str:
-    """Return why a change of ``name`` makes the whole table be computed."""
+    """Return the reason for a full refresh when ``name`` changed and no change propagation is declared for it."""
     return f"{name} changed, and nothing declares what that touches"
 
 
 def _too_wide(transform: CompiledTransform, parameter: str, name: str, change: Difference) -> str:
-    """Return why this change makes the whole table be computed; nothing when it does not."""
+    """Return why this change of an input needs a full refresh, or an empty text when it does not."""
     if not change.changed:
         return ""
     if transform.mode.only_added:
         return f"rows of {name} were removed or replaced" if change.removed else ""
     if change.added and change.removed:
-        return ""  # rows that were only written anew are no change: the run looks at them
+        return ""  # a compaction rewrites files and changes no row: only the run, which compares rows, can say
     if not transform.leads[parameter].leads:
         return undeclared(name)
     size = sum(file.file_size_in_bytes for file in (*change.added, *change.removed))

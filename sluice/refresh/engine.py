@@ -1,7 +1,8 @@
-"""Chooses what makes a run: the small or the large Lambda with DuckDB, or Spark on Glue; the cheapest that can.
+"""Chooses the engine of a run: DuckDB in the small Lambda, DuckDB in the large Lambda, or Spark on Glue.
 
-The estimate is rough by design: rows that are read, weighed by what the query does with them, over what one processor
-does in a second. It is made from snapshot summaries, so planning reads no data and no manifests.
+The cheapest engine that can finish the run is chosen. The estimate is rough on purpose: the number of input rows, times
+the weight of the query (joins, windows, groupings), divided by the rows that one processor computes per second. Row
+counts come from Iceberg snapshot summaries, so planning reads neither data files nor manifests.
 """
 
 from __future__ import annotations
@@ -22,25 +23,27 @@ from sluice.refresh.course import made_from
 from sluice.tables.files import EMPTY
 
 Engine = Literal["small", "large", "spark"]
-#: MiB of Lambda memory that come with one processor.
+#: MiB of memory at which a Lambda function has one processor:
+#: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 _MIB_PER_CPU = 1769
-#: Weighed rows a second: DuckDB on one processor of a Lambda, Spark on one of a Glue worker. At ten million order lines
-#: ``python -m benchmarks.model`` had 2.4 and 0.5 million on a core; AWS's are taken for six tenths of that one.
+#: Weighed rows per second and processor: DuckDB in a Lambda, Spark on a Glue worker. ``python -m benchmarks.model``
+#: measured 2.4 and 0.5 million on one core with ten million order lines; AWS's processors are assumed to do 60 % of it.
 _DUCKDB_ROWS, _SPARK_ROWS = 1_500_000.0, 300_000.0
-#: Seconds before the first row: loading the function and reading metadata; starting Glue's workers.
+#: Seconds until the first row is computed: a Lambda loads its code and table metadata, Glue starts its workers.
 _LAMBDA_START, _GLUE_START = 2.0, 50.0
-#: A run must end well before Lambda's 900 s.
+#: A run is estimated to end well before Lambda's limit of 900 s:
+#: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _LAMBDA_SECONDS = 600.0
-#: Bytes that a weighed row takes while it is computed; what does not fit into memory goes to the function's disk.
+#: Bytes of memory per weighed row while it is computed; DuckDB spills what does not fit to the function's disk.
 _ROW_BYTES = 120.0
 _USABLE_MEMORY, _DISK_BYTES, _SPILLING = 0.6, 8 << 30, 2.0
 _WORKER_CPUS, _WORKER_ROWS, _MOST_WORKERS = 4, 40_000_000.0, 50
-#: An incremental run also looks for its keys in files that did not change: so much of them counts.
+#: Share of the unchanged rows that an incremental run is assumed to read, too, to find the rows of its affected keys.
 LOOKED_AT = 0.02
 
 
 class Prices(msgspec.Struct, frozen=True):
-    """USD, by the unit that AWS bills."""
+    """Prices of one AWS region in USD, per unit that AWS bills; ``glue_least_seconds`` is the least that Glue bills."""
 
     region: str
     as_of: str
@@ -53,14 +56,17 @@ class Prices(msgspec.Struct, frozen=True):
 
 
 class Memory(msgspec.Struct, frozen=True):
-    """MiB of the two Lambdas."""
+    """Memory of the small and of the large Lambda function, in MiB."""
 
     small: int = 1769
     large: int = 10_240
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """One engine's run: expected seconds and USD; ``workers`` of Glue; ``feasible`` or else why not in ``reason``."""
+    """What a run would take on one engine: seconds, USD, and the number of Glue ``workers`` (0 for a Lambda).
+
+    ``reason`` says why the engine is not ``feasible``; it is empty when the engine is.
+    """
 
     engine: Engine
     seconds: float
@@ -71,7 +77,7 @@ class Estimate(msgspec.Struct, frozen=True):
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """The engine of one table's run, why, and what it is expected to take."""
+    """The engine chosen for one table's run, the reason, and the expected input rows, seconds and USD."""
 
     table: str
     engine: Engine
@@ -88,12 +94,15 @@ _decode_prices = json_decoder(Prices)
 
 @once
 def prices() -> Prices:
-    """Return the price file."""
+    """Return the prices in ``sluice/prices.json``."""
     return _decode_prices((Path(__file__).parents[1] / "prices.json").read_bytes())
 
 
 def choose_engine(transform: CompiledTransform, rows: float, memory: Memory, *, incremental: bool = False) -> Choice:
-    """Return the cheapest engine that can compute ``rows`` input rows, among those that the transform runs on."""
+    """Return the cheapest feasible engine for a run that reads ``rows`` rows, among those the transform allows.
+
+    When no allowed engine is feasible, the last of small Lambda, large Lambda and Spark that is allowed is chosen.
+    """
     weighed = rows * transform.weight
     options = [estimate for estimate in estimates(weighed, memory) if _runs_on(transform, estimate.engine)]
     feasible = [estimate for estimate in options if estimate.feasible] or options[-1:]
@@ -109,19 +118,22 @@ def choose_engine(transform: CompiledTransform, rows: float, memory: Memory, *, 
 
 
 def estimates(weighed: float, memory: Memory) -> Iterator[Estimate]:
-    """Yield what each engine would take for so many weighed rows."""
+    """Yield the estimate of each engine for ``weighed`` rows: input rows times the transform's weight."""
     yield _on_lambda("small", weighed, memory.small)
     yield _on_lambda("large", weighed, memory.large)
     yield _on_glue(weighed)
 
 
 def lambda_cost(seconds: float, mib: int) -> float:
-    """Return the USD of one invocation."""
+    """Return the cost in USD of one Lambda invocation of ``seconds`` with ``mib`` of memory."""
     return seconds * mib / 1024 * prices().lambda_gb_second + prices().lambda_request
 
 
 def glue_cost(seconds: float, workers: int) -> float:
-    """Return the USD of one job run on G.1X workers, one DPU each."""
+    """Return the cost in USD of one Glue job run on G.1X workers, which have one DPU each.
+
+    https://docs.aws.amazon.com/glue/latest/dg/worker-types.html
+    """
     return max(seconds, prices().glue_least_seconds) / 3600 * workers * prices().glue_dpu_hour
 
 
@@ -133,7 +145,10 @@ def input_rows(
     *,
     whole: bool = False,
 ) -> tuple[float, bool]:
-    """Return about how many rows a run reads, and whether it can be incremental, from snapshot summaries alone."""
+    """Return how many rows a run is expected to read, and whether its refresh is expected to be incremental.
+
+    ``inputs`` are the snapshots to read by table; ``whole`` demands a full refresh. Only snapshot summaries are read.
+    """
     every = sum(_total(sources[name], inputs[name]) for name in transform.inputs.values())
     before = made_from(target)
     if whole or transform.mode.whole or before is None or before[0] != transform.fingerprint:
@@ -174,7 +189,7 @@ def _total(table: Table, snapshot: str) -> float:
 
 
 def _changed(table: Table, before: str, now: str) -> float | None:
-    """Return how many rows were added and deleted between two snapshots; none when the earlier has expired."""
+    """Return how many rows were added or deleted between two snapshots, or None when the earlier one has expired."""
     rows, at = 0.0, now
     while at not in (before, EMPTY):
         snapshot = table.snapshot_by_id(int(at))

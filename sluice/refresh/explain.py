@@ -1,6 +1,6 @@
-"""The whole plan for people: every table that a refresh would bring up to date, in which wave, on what, and why.
+"""Explains refreshes to people: the runs that a refresh would make, and since when each derived table is behind.
 
-And where each derived table stands: since when it is behind what it is made of.
+Each run is explained by its wave, refresh strategy, engine, and the reasons for both.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from sluice.refresh.plan import State, choose, look
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One run of the plan. Of a later wave, what it reads is not known yet: it is estimated from what there is now."""
+    """One run that a refresh would make, with its strategy, engine and expected rows, seconds and USD.
+
+    A run of a later wave reads tables that do not exist in their new state yet; it is estimated from the present one.
+    """
 
     table: str
     wave: int
@@ -32,10 +35,11 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Where one derived table stands; times are seconds since the epoch.
+    """How current one derived table is; times are seconds since the epoch.
 
-    ``made`` is when its rows were published (none: never), ``behind_since`` when the first change came that they do not
-    have (none: they have all). ``awaits_rows`` tells that nothing it is made of ever held a row: nothing is due then.
+    ``made`` is when its rows were published (None: never), ``behind_since`` when the first change happened that they do
+    not include (None: they include all). With ``awaits_rows`` neither the table nor any table it is made from ever held
+    a row, so no refresh is due.
     """
 
     table: str
@@ -45,7 +49,7 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 def standings(project: Project, load: Callable[[str], Table], backfills: Collection[Backfill] = ()) -> list[Standing]:
-    """Return where every derived table stands now, by name."""
+    """Return how current each derived table is now, sorted by name."""
     state = look(project, load, {}, backfills)
     since: dict[str, float] = {}
     for name in _in_order(state):
@@ -62,7 +66,7 @@ def standings(project: Project, load: Callable[[str], Table], backfills: Collect
 
 
 def _in_order(state: State) -> list[str]:
-    """Return the derived tables so that each comes after those it is made of."""
+    """Return the derived tables in an order in which each follows the tables it is made from."""
     done: list[str] = []
     left = set(state.transforms)
     while ready := sorted(name for name in left if not (state.transforms[name].needs - {name}) & left):
@@ -72,7 +76,7 @@ def _in_order(state: State) -> list[str]:
 
 
 def _first_unread(state: State, name: str, source: str) -> float | None:
-    """Return when the first snapshot of ``source`` came that ``name`` was not made from."""
+    """Return when the first snapshot of ``source`` was committed that ``name`` does not include, or None."""
     _, read = made_from(state.tables[name]) or ("", {})
     if read.get(source) == state.current[source]:
         return None
@@ -88,13 +92,13 @@ def _published(table: Table) -> float | None:
 
 
 def _ever_held_rows(table: Table) -> bool:
-    """Tell whether a snapshot that is still known holds rows."""
+    """Return whether any snapshot of the table that has not expired holds rows."""
     totals = [s.summary.additional_properties.get("total-records", "0") for s in table.snapshots() if s.summary]
     return any(int(total) for total in totals)
 
 
 def _awaits_rows(state: State, name: str, filled: set[str]) -> bool:
-    """Tell whether neither the table nor anything it is made of, however far up, ever held a row."""
+    """Return whether neither the table nor any table it is made from, directly or not, ever held a row."""
     above = {name}
     while more := {t for table in above & set(state.transforms) for t in state.transforms[table].needs} - above:
         above |= more
@@ -104,7 +108,7 @@ def _awaits_rows(state: State, name: str, filled: set[str]) -> bool:
 def explain(
     project: Project, load: Callable[[str], Table], memory: Memory, backfills: Collection[Backfill] = ()
 ) -> list[Step]:
-    """Return the steps that a refresh would take now, in order; nothing is changed."""
+    """Return the runs that a refresh would make now, in order; nothing is changed."""
     state = look(project, load, {}, backfills)
     steps: list[Step] = []
     left, wave = set(state.behind), 1
@@ -118,7 +122,7 @@ def explain(
             course = choose_course(transform, state.tables[name], sources, inputs, backfill)
             said = f"{'incremental' if course.incremental else 'full'}: {course.reason}"
             if wave > 1 and not course.reason.startswith(("written", "first", "backfill")):
-                said = "after what it reads"
+                said = "decided once its inputs are refreshed"
             steps.append(
                 Step(
                     name,

@@ -1,4 +1,4 @@
-"""A check of a contract that does not hold, as both engines say it. Needs nothing but Python."""
+"""A failed check of a contract, the same for both engines. Imports the standard library only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EXAMPLES = 3
 
 @dataclass(frozen=True)
 class Failure:
-    """A check that does not hold: how many rows break it (or what was measured), with examples."""
+    """A check that does not hold: the number of rows that break it or the measured value, and example values."""
 
     check: str
     found: str

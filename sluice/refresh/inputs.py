@@ -1,7 +1,8 @@
-"""Makes the snapshots that a transform reads known to DuckDB, which reads their Parquet files itself.
+"""Registers Iceberg snapshots with DuckDB, which then reads their Parquet files itself.
 
-DuckDB has no S3 client in the functions; ``LakeFiles`` lends it PyIceberg's. Columns are found by their Iceberg field
-ids, so renamed and added columns read as the table's schema says. A snapshot with deletes is read by PyIceberg.
+DuckDB's S3 extension is not part of the functions; ``LakeFiles`` reads through PyIceberg's S3 client instead. Columns
+are found by their Iceberg field ids, so renamed and added columns are read as the table's schema says. A snapshot with
+row-level deletes is read by PyIceberg.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ from sluice.tables.files import EMPTY, data_files
 from sluice.tables.schema import ICEBERG_TYPES
 
 _DUCKDB_TYPES = {type(kind): DUCKDB_NAMES[name] for name, kind in ICEBERG_TYPES.items()}
-#: Ends a protocol. A folder that DuckDB is allowed to read ends with a slash: so all addresses lie in this one.
+#: What follows a protocol's name in an address. It ends with a slash, so DuckDB accepts it as an allowed directory.
 _ROOT = ":///"
-#: Iceberg's files never change under one name.
+#: The modification time reported for every file: a file of an Iceberg table never changes.
 _WRITTEN = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def register(connection: duckdb.DuckDBPyConnection, name: str, table: Table, snapshot: str, *, under: str = "") -> None:
-    """Make the table ``name`` at ``snapshot`` readable in SQL, as ``under`` (``database.table``) or its own name."""
+    """Make the table ``name`` at ``snapshot`` readable in SQL under its own name, or as ``under`` (database.table)."""
     view = under or name
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(view.partition('.')[0])}")
     files = data_files(table, snapshot) if is_native(table) else None
@@ -48,19 +49,19 @@ def register(connection: duckdb.DuckDBPyConnection, name: str, table: Table, sna
 
 
 def is_native(table: Table) -> bool:
-    """Tell whether DuckDB has a type for each of the table's columns."""
+    """Return whether DuckDB has a type for each of the table's columns."""
     return all(_duckdb_type(field.field_type) is not None for field in table.schema().fields)
 
 
 def lend(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
-    """Let DuckDB read the files of ``table`` through PyIceberg's client."""
+    """Register a file system with DuckDB that reads the files of ``table`` through PyIceberg's client."""
     known = protocol(name).removesuffix(_ROOT)
     if known not in connection.list_filesystems():
         connection.register_filesystem(LakeFiles(table.io, known, within=table.location()))
 
 
 def rows_of(name: str, schema: Schema, files: Sequence[DataFile], *, options: str = "") -> str:
-    """Return SQL for the rows of some of a table's files, which ``lend`` made readable."""
+    """Return SQL for the rows of ``files`` of the table ``name``, whose file system is registered (``lend``)."""
     if not files:
         empty = (f"CAST(NULL AS {_duckdb_type(field.field_type)}) AS {quoted(field.name)}" for field in schema.fields)
         return f"(SELECT {', '.join(empty)} WHERE false)"
@@ -69,12 +70,12 @@ def rows_of(name: str, schema: Schema, files: Sequence[DataFile], *, options: st
 
 
 def address(name: str, file: DataFile) -> str:
-    """Return under which name DuckDB reads a file of the table ``name``."""
+    """Return the address under which DuckDB reads a file of the table ``name``."""
     return f"{protocol(name)}{file.file_path}"
 
 
 def protocol(name: str) -> str:
-    """Return what DuckDB's addresses of the files of the table ``name`` begin with."""
+    """Return the beginning of all of DuckDB's addresses of files of the table ``name``."""
     return "lake-" + name.replace("_", "-").replace(".", "-") + _ROOT
 
 
@@ -101,9 +102,9 @@ def _duckdb_type(kind: IcebergType) -> str | None:
 
 
 class LakeFiles(fsspec.AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
-    """A table's files as DuckDB asks for them: under ``protocol:///`` and the file's own address.
+    """A read-only file system over one table's files, for DuckDB; addresses are ``protocol:///`` and the file's own.
 
-    Nothing is opened that does not lie ``within`` the table's own place.
+    Files outside the table's location ``within`` are refused with ``PermissionError``.
     """
 
     cachable = False
@@ -124,11 +125,11 @@ class LakeFiles(fsspec.AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
         return {"name": path, "type": "file", "size": len(self._io.new_input(self._address(path)))}
 
     def glob(self, path: str, **_: Any) -> list[str]:
-        """Return the one file of that name; stars and brackets are part of it."""
+        """Return ``path`` itself: stars and brackets are part of a file's name here, not patterns."""
         return [path]
 
     def modified(self, path: str) -> datetime:
-        """Return when a file was written."""
+        """Return the same time for every file, since files of Iceberg tables never change."""
         del path
         return _WRITTEN
 

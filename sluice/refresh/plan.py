@@ -1,7 +1,8 @@
-"""The plan: which derived tables are behind. Events are hints; the plan compares snapshots.
+"""The refresh plan: which derived tables are behind, found by comparing snapshots and not from events.
 
 A table is behind when its current snapshot was not made from the present snapshots of its inputs by the present
-transform, or not audited by its present checks. It is ready when it is behind and none of its inputs is.
+transform, was not audited by its present checks, or is made from a table that is behind. It is ready when it is behind
+and no table that it needs is.
 """
 
 from __future__ import annotations
@@ -20,12 +21,16 @@ from sluice.refresh.engine import Choice, Memory, choose_engine, input_rows
 from sluice.tables.files import snapshot_of
 
 _LOADS_AT_ONCE = 8
-#: So many tables are named at once: a state of the workflow holds at most 256 KiB. The others come next.
+#: A plan names so many ready tables at most, since a workflow's state holds 256 KiB; the next plan names the others.
+#: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 _MOST_AT_ONCE = 200
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What can run now and on what (``ready``), what waits for it, and the bronze snapshots that the run reads."""
+    """The tables to run now, each with its engine (``ready``), those that wait for them, and those that failed.
+
+    ``pinned`` are the bronze snapshots that all runs of this round read, by table.
+    """
 
     ready: tuple[Choice, ...]
     waiting: tuple[str, ...]
@@ -35,7 +40,11 @@ class Plan(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class State:
-    """What a plan is made from: tables, their ``current`` snapshots, and who is ``behind`` or ``requested`` anew."""
+    """What a plan is made from, read at one moment.
+
+    ``sources`` are the snapshots of the bronze tables, ``current`` those of all tables, ``behind`` the tables that need
+    a run, and ``requested`` their backfills, each by table.
+    """
 
     transforms: dict[str, CompiledTransform]
     tables: dict[str, Table]
@@ -48,7 +57,7 @@ class State:
 def look(
     project: Project, load: Callable[[str], Table], pinned: Mapping[str, str], backfills: Collection[Backfill]
 ) -> State:
-    """Return the state at this moment, bronze tables at their ``pinned`` snapshots."""
+    """Read the state of all tables now; a bronze table named in ``pinned`` is taken at that snapshot."""
     transforms = {transform.table: transform for transform in project.transforms}
     names = sorted(transforms.keys() | {table for t in transforms.values() for table in t.inputs.values()})
     with ThreadPoolExecutor(_LOADS_AT_ONCE) as pool:
@@ -76,10 +85,10 @@ def plan_refresh(
     memory: Memory | None = None,
     backfills: Collection[Backfill] = (),
 ) -> Plan:
-    """Return the plan at this moment; ``load`` returns a table by its name.
+    """Return the plan for the present state; ``load`` returns a table by its name.
 
-    ``pinned`` are the bronze snapshots that an ongoing run decided to read (none: the present ones); tables in
-    ``failed`` and what depends on them are not tried again; a table with a backfill counts as behind.
+    ``pinned`` are the bronze snapshots that the ongoing round reads (None: the present ones). Tables in ``failed`` and
+    the tables made from them are not run again in this round. A table with a backfill counts as behind.
     """
     state = look(project, load, pinned or {}, backfills)
     behind = state.behind
@@ -94,7 +103,7 @@ def plan_refresh(
 
 
 def choose(state: State, table: str, memory: Memory) -> Choice:
-    """Return what shall make a table's run."""
+    """Return the engine for the run of ``table``, with its backfill."""
     backfill = state.requested.get(table)
     transform = state.transforms[table]
     rows, incremental = input_rows(
@@ -105,7 +114,7 @@ def choose(state: State, table: str, memory: Memory) -> Choice:
 
 
 def _with_dependents(behind: set[str], inputs: Mapping[str, set[str]]) -> set[str]:
-    """Return ``behind`` and all that is made of it."""
+    """Return ``behind`` and all tables that are made from them, directly or not; ``inputs`` are by table."""
     found = set(behind)
     while more := {name for name, needs in inputs.items() if needs & found} - found:
         found |= more

@@ -1,7 +1,7 @@
-"""Runs one transform: read its inputs' snapshots, compute on DuckDB, check, and only then publish.
+"""Runs one transform on DuckDB: read the input snapshots, compute, audit, and publish in one commit.
 
-The result is checked before anything is committed, so readers never see rows that broke the contract. The commit
-asserts that the table is still the one the run began with.
+The audit comes before the commit, so readers never see rows that break the contract. The commit asserts that the
+table's snapshot is still the one that the run began with.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from sluice.tables.maintain import expire_snapshots
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What one run did: rows in the table, seconds by step, cost in USD, new conflicts, warnings of its checks.
+    """What one run did: rows in the table, seconds by step, cost in USD, new conflicts, failed checks of warnings.
 
-    ``rows_written`` are those in new files: what was computed, and its neighbours in the files that it came to.
+    ``rows_written`` counts the rows of the new files: those recomputed, and those copied from files that were replaced.
     """
 
     table: str
@@ -57,7 +57,7 @@ class Run(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Workshop:
-    """Where a run works: how it loads tables, where it puts files, and how much memory (MiB) it may use."""
+    """The run context: how tables are loaded, where files are stored, the memory limit (MiB, 0: none), the attempts."""
 
     load: Callable[[str], Table]
     store: Store
@@ -74,16 +74,15 @@ def run_transform(
     pinned: Mapping[str, str] | None = None,
     backfill: Backfill | None = None,
 ) -> Run:
-    """Bring ``table`` up to the ``pinned`` snapshots of its inputs (those not named: the current ones).
+    """Refresh ``table`` from the ``pinned`` snapshots of its inputs; of an input not named there, the current snapshot.
 
-    Rows of ``backfill`` are computed anew, whatever changed.
-
-    ``CheckFailed`` when the result breaks the contract; ``CommitConflict`` when other writers were faster each time;
-    ``TransformError`` when it runs on Spark alone.
+    The rows of ``backfill`` are recomputed whether their inputs changed or not. Raise ``CheckFailed`` when the result
+    breaks the contract, ``CommitConflict`` when other writers were faster in each attempt, and ``TransformError`` when
+    the transform runs on Spark alone.
     """
     if project.transform(table).engine == "spark":
         raise TransformError(
-            f'{table} is declared with engine="spark", and this is DuckDB.',
+            f'{table} is declared with engine="spark" and cannot run on DuckDB.',
             safe="nothing was computed.",
             next_step="let the refresh workflow choose, or start the Glue job.",
         )
@@ -97,7 +96,7 @@ def run_transform(
 
 
 def described_run(table: Table, name: str) -> Run:
-    """Return the run that made the table's current snapshot, as its commit describes it."""
+    """Return the run that made the table's current snapshot, read from the snapshot's summary."""
     snapshot = table.current_snapshot()
     if snapshot is None or snapshot.summary is None:
         raise TableError(f"{name} has no snapshot.", next_step="look at the log of the job that should have made it.")
@@ -187,13 +186,13 @@ def _run_once(
 
 
 def _connection(scratch: str, transform: CompiledTransform, workshop: Workshop) -> duckdb.DuckDBPyConnection:
-    """Return a DuckDB that reaches the tables of the run and the folder ``scratch`` only."""
+    """Return a DuckDB connection that can read only the tables of the run and the folder ``scratch``."""
     settings: dict[str, str | bool] = {
         "preserve_insertion_order": False,
         "temp_directory": scratch,
-        # Each check asks the same files, which never change; their footers are read once.
+        # All checks read the same files, which never change: their Parquet footers are read once and kept.
         "parquet_metadata_cache": True,
-        # Whole column chunks are fetched ahead in few large reads, as S3 wants them.
+        # Whole column chunks are fetched in few large reads, which suits S3's latency.
         "prefetch_all_parquet_files": True,
     }
     if workshop.memory_mib:
@@ -213,7 +212,7 @@ def _summary(
     clock: Clock,
     workshop: Workshop,
 ) -> dict[str, str]:
-    """Return what the snapshot says of its making."""
+    """Return the summary of the snapshot that the run commits."""
     return {
         INPUTS: msgspec.json.encode(dict(inputs)).decode(),
         FINGERPRINT: transform.fingerprint,

@@ -1,4 +1,4 @@
-"""The refresh on Spark: the same runs as ``sluice.refresh`` makes on DuckDB, so that either may make the next one.
+"""Refreshes on Spark, with the same results and records as ``sluice.refresh``: either engine can make the next run.
 
-Shipped to the Glue job: nothing but PySpark and the standard library is imported here.
+This package is shipped to the Glue job, so it imports only PySpark and the standard library.
 """

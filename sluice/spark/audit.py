@@ -1,4 +1,4 @@
-"""Runs a table's checks on what a run wrote, before anybody sees it. As ``sluice.refresh.audit`` does on DuckDB."""
+"""The audit on Spark: runs a table's checks on the branch that a run wrote, as ``sluice.refresh.audit`` on DuckDB."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ from sluice.spark.shipped import Check
 
 @dataclass(frozen=True)
 class Audited:
-    """What is checked: the new ``rows``; the ``table`` as it will be, and as it is (``previous``), by name in SQL.
+    """What an audit reads: the new ``rows``, and relations by their names in SQL.
 
-    ``by`` are the columns whose values all rows of a value are new together; ``references`` the tables referred to.
+    ``table`` is the table as it would be after publishing, ``previous`` as it is now, and ``references`` the other
+    tables that checks name. ``by`` are the recompute key's columns when ``rows`` holds all rows of each recomputed key
+    value; otherwise it is empty.
     """
 
     spark: SparkSession
@@ -36,11 +38,11 @@ class Audited:
 
 
 def audit(checks: Sequence[Check], audited: Audited) -> list[Failure]:
-    """Return every check that does not hold; rows that are not new held theirs before.
+    """Return a failure for each check that does not hold; all rules of single rows are counted in one pass.
 
-    All row rules are counted in one pass.
+    Rules of single rows and foreign keys run on ``audited.rows`` only: other rows passed them when they were published.
     """
-    as_written(audited.spark)  # the rules hold texts of the contract: allowed values, patterns
+    as_written(audited.spark)  # the rules contain texts of the contract: allowed values, patterns
     rules = [check for check in checks if check.kind == "rows"]
     failures = []
     if rules:
@@ -60,7 +62,7 @@ def audit(checks: Sequence[Check], audited: Audited) -> list[Failure]:
 
 
 def _duplicates(audited: Audited, check: Check) -> Iterator[Failure]:
-    # Rows that share a key share those of its columns too, so both are new, or neither.
+    # When the key contains the recompute key, rows of one key are recomputed together: duplicates are all in `rows`.
     only_new = audited.by and set(audited.by) <= set(check.columns)
     rows = audited.rows if only_new else audited.spark.table(audited.table)
     repeated = rows.groupBy(*check.columns).count().where("count > 1").select(*check.columns)

@@ -1,7 +1,7 @@
-"""Writes beside what readers see: to a branch of the table, which becomes its main line when it was found good.
+"""Writes to an Iceberg branch of a table, which readers do not see, and publishes it once it passed its audit.
 
-Publishing moves main to the branch only if main is still what the branch was made from. Each change asserts the very
-metadata it was made from; when another writer was faster, ``CommitConflict`` says so and the caller looks again.
+Publishing fast-forwards ``main`` to the branch, which Iceberg allows only while ``main`` is the snapshot that the
+branch was made from. When another writer was faster, ``CommitConflict`` is raised and the caller starts over.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 _PREFIX = "sluice-"
 _GONE = "_sluice_gone"
 _FASTER = "org.apache.iceberg.exceptions.CommitFailedException"
-#: What publishing says of a branch that main has left behind, or that a later run removed.
+#: How Iceberg's errors begin when main has moved on from the branch's beginning, or a later run removed the branch.
 _OVERTAKEN = (
     "Cannot fast-forward",
     "Ref does not exist",
@@ -32,7 +32,7 @@ _OVERTAKEN = (
 
 
 class Branch:
-    """A branch of ``table`` for one attempt to make ``maker``; ``at`` is the snapshot of main that it begins with."""
+    """A branch of ``table`` for one run of the table ``maker``; ``at`` is the snapshot of main that it starts from."""
 
     def __init__(self, lake: Lake, table: str, *, maker: str, at: str) -> None:
         self._lake, self.table, self.at = lake, table, at
@@ -50,27 +50,27 @@ class Branch:
             raise _conflict(table, "it has its first snapshot")
 
     def head(self) -> tuple[str, Mapping[str, str]]:
-        """Return the branch's snapshot and what that says of its making."""
+        """Return the branch's snapshot id and its summary; ``CommitConflict`` when a later run removed the branch."""
         now = self._lake.head(self.table)
         snapshot = now.branches.get(self.name, EMPTY)
         made_from = next(islice(now.ancestors(snapshot), self._commits, None), None)
-        # A branch that is removed while it is written to begins anew with that commit, from whatever main is by then.
+        # Iceberg recreates a branch that was removed while it is written to, starting from main as it is by then.
         if made_from is None or made_from != self._begun:
             raise _conflict(self.table, "a later run removed this one's branch")
         return snapshot, now.summaries[snapshot]
 
     def rows(self) -> DataFrame:
-        """Return the table's rows as they will be."""
+        """Return the rows of the branch: the table's rows as they would be after publishing."""
         return self._spark.table(self.address)
 
     def replace(self, rows: DataFrame) -> None:
-        """Put ``rows`` in the place of all."""
-        # Not by partitions: one that the result no longer has would keep its rows.
+        """Replace all rows of the branch by ``rows``."""
+        # Not with overwritePartitions: a partition that the result no longer has would keep its rows.
         with self._commit():
             rows.writeTo(self.address).overwrite(F.lit(True))
 
     def append(self, rows: DataFrame, summary: Mapping[str, str] | None = None) -> None:
-        """Add ``rows``; the commit carries ``summary``."""
+        """Append ``rows`` in a commit whose snapshot summary has the entries of ``summary``."""
         writer = rows.writeTo(self.address)
         for key, value in (summary or {}).items():
             writer = writer.option(f"snapshot-property.{key}", value)
@@ -78,10 +78,11 @@ class Branch:
             writer.append()
 
     def merge(self, affected: DataFrame, rows: DataFrame, by: Sequence[str]) -> None:
-        """Put ``rows`` in the place of those whose values of ``by`` are among ``affected``, in one commit.
+        """Replace the rows of the affected keys by ``rows``, in one commit.
 
-        A row of ``affected`` only removes, one of ``rows`` only adds: it must not meet what is there. Files that hold
-        no removed row stay as they are.
+        ``affected`` holds the affected values of the recompute key ``by``. The MERGE's source has rows that only delete
+        (from ``affected``) and rows that only insert (from ``rows``, which match nothing). Files without a deleted row
+        stay as they are.
         """
         columns = rows.columns
         removing = affected.select(
@@ -104,11 +105,11 @@ class Branch:
             )
 
     def stamp(self, summary: Mapping[str, str]) -> None:
-        """Add a commit without rows that says how the one before was made: SQL's own commits carry no properties."""
+        """Add an empty commit that carries ``summary``, since commits made by SQL statements cannot carry one."""
         self.append(self.rows().limit(0), summary)
 
     def publish(self) -> str:
-        """Make main what the branch is, if main is still what the branch was made from; return the snapshot."""
+        """Fast-forward main to the branch and return its snapshot; ``CommitConflict`` when main has moved on."""
         snapshot, _ = self.head()
         table = self._main.removeprefix("lake.")
         with conflicts(self.table):
@@ -118,7 +119,7 @@ class Branch:
         return snapshot
 
     def drop(self) -> None:
-        """Remove the branch; when another writer is faster, it is left for the table's next run to remove."""
+        """Remove the branch; if another writer is faster, the table's next run removes it."""
         drop_branches(self._lake, self.table, (self.name,))
 
     @contextlib.contextmanager
@@ -136,17 +137,17 @@ class Branch:
 
 
 def prefix_of(maker: str) -> str:
-    """Return what the branches' names begin with that runs of the table ``maker`` make, and no other's."""
+    """Return the beginning of the names of all branches that runs of the table ``maker`` create."""
     return f"{_PREFIX}{maker.replace('.', '-')}-"
 
 
 def drop_leftovers(lake: Lake, table: str, head: Head, *, maker: str) -> None:
-    """Remove the branches that killed runs of ``maker`` left behind."""
+    """Remove the branches that killed runs of the table ``maker`` left in ``table``."""
     drop_branches(lake, table, tuple(name for name in head.branches if name.startswith(prefix_of(maker))))
 
 
 def drop_branches(lake: Lake, table: str, names: Sequence[str]) -> None:
-    """Remove branches; one that another writer's commit keeps from it stays: no reader looks there."""
+    """Remove branches; one whose removal loses to another writer's commit stays for now, where no reader sees it."""
     for name in names:
         try:
             with conflicts(table):
@@ -157,7 +158,7 @@ def drop_branches(lake: Lake, table: str, names: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def conflicts(table: str) -> Iterator[None]:
-    """Raise ``CommitConflict`` for what Iceberg says when another writer was faster."""
+    """Turn Iceberg's errors about a faster writer into ``CommitConflict``."""
     try:
         yield
     except Exception as error:
@@ -168,8 +169,8 @@ def conflicts(table: str) -> Iterator[None]:
 
 
 def _said(error: Exception) -> Iterator[tuple[str, str]]:
-    """Yield class and message of a Java exception and of each that caused it; nothing for an error of Python's own."""
-    # The first is of those that PySpark hands on as they are, the second of those that it has a class for.
+    """Yield class name and message of a Java exception and of each of its causes; nothing for a Python exception."""
+    # Py4J's own exceptions have java_exception; those that PySpark converts to its own classes have _origin.
     cause = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
     while cause is not None:
         yield cause.getClass().getName(), cause.getMessage() or ""
@@ -180,7 +181,7 @@ def _conflict(table: str, why: str) -> CommitConflict:
     return CommitConflict(
         f"{table}: another writer committed first ({why}).",
         safe="nothing of this commit is visible.",
-        next_step="look again and commit anew; this happens by itself.",
+        next_step="nothing to do: the run starts over from the new state by itself.",
     )
 
 

@@ -1,7 +1,7 @@
-"""The last look at declared SQL before Spark runs it: at what Spark's own parser makes of it.
+"""Confines declared SQL on Spark: the plan of Spark's own parser is compared with a list before a query runs.
 
-Spark has functions that call any Java method, clauses that start programs, and names that are files; a declared query
-is one SELECT of the tables that it was compiled for (``sluice.transforms.queries``), and nothing else runs.
+Spark has functions that call any Java method, clauses that start programs, and table names that are files. A declared
+query may be one SELECT of the tables it was compiled for (``sluice.transforms.queries``) and nothing else.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PLANS = {
 }  # fmt: skip
 _SUBSTITUTE = "spark.sql.variable.substitute"
 _CLOCKS = ("CurrentDate", "CurrentTimestamp", "CurrentRow$")
-#: What the functions that ``sluice.transforms.queries`` allows are called on Spark, and those of Sluice's own metrics.
+#: Spark's names of the functions that ``sluice.transforms.queries`` allows, and of those in Sluice's own checks.
 FUNCTIONS = frozenset({
     "abs", "add_months", "any_value", "approx_count_distinct", "avg", "bigint", "bool_and", "bool_or", "case", "ceil",
     "ceiling", "char", "char_length", "coalesce", "concat", "concat_ws", "corr", "count", "count_if", "current_date",
@@ -43,10 +43,10 @@ FUNCTIONS = frozenset({
 
 
 def as_written(spark: SparkSession) -> None:
-    """Raise ``PermissionError`` unless this session takes SQL as it is written.
+    """Raise ``PermissionError`` unless variable substitution is off in this session.
 
-    Spark otherwise fills ``${env:…}``, ``${system:…}`` and ``${spark.…}`` into a text, a literal included, before its
-    parser sees it: no plan would show that a check reads the job's credentials.
+    Otherwise Spark replaces ``${env:…}``, ``${system:…}`` and ``${spark.…}`` in a query, even inside literals, before
+    it parses the query: the plan would not show that a check reads the job's credentials.
     https://spark.apache.org/docs/3.5.6/configuration.html (spark.sql.variable.substitute)
     """
     if spark.conf.get(_SUBSTITUTE) != "false":
@@ -57,9 +57,9 @@ def as_written(spark: SparkSession) -> None:
 
 
 def declared(spark: SparkSession, query: str, relations: Collection[str]) -> DataFrame:
-    """Return the rows of a declared query that may read ``relations`` (as SQL names them); ``PermissionError`` if more.
+    """Return the rows of a declared query that may read only ``relations``, given by their names in SQL.
 
-    Nothing but a query can stand where it is put.
+    Raise ``PermissionError`` when it is anything else than one SELECT of them.
     """
     as_written(spark)
     if VARIABLE in query:
@@ -74,7 +74,7 @@ def _refuse_more(spark: SparkSession, query: str, relations: Collection[str]) ->
     plan = json.loads(parser.parsePlan(query).toJSON())
     lent = {tuple(relation.replace("`", "").lower().split(".")) for relation in relations}
     columns = _columns(spark, relations) if any(_telling(node) for node in _nodes(plan)) else set()
-    # A WITH is allowed at the top of the declared query alone, below the star and the name that were put around it.
+    # WITH is allowed only at the top of the declared query, which is below the SELECT * and the subquery's alias.
     if len(plan) > 2 and plan[2].get("class") == f"{_LOGICAL}UnresolvedWith":
         for entry in plan[2].pop("cteRelations"):
             _refuse_nodes(entry["_2"], lent, columns)
@@ -101,7 +101,10 @@ def _refuse_nodes(tree: Any, lent: Collection[tuple[str, ...]], columns: Collect
 
 
 def _telling(node: dict[str, Any]) -> str | None:
-    """Return the name of a column that is a function, which tells of the engine, where no column is called so."""
+    """Return the name in a column reference that Spark takes for a function about itself, such as ``current_user``.
+
+    Spark does so only where no column has that name. Return None for any other node.
+    """
     if node["class"] != f"{_ANALYSIS}UnresolvedAttribute":
         return None
     path = _parts(node["nameParts"])

@@ -1,6 +1,6 @@
-"""Records that contradict another one of the same key: into quarantine, each once, as ``sluice.refresh.conflicts``.
+"""Quarantines conflicts on Spark, each once, with the same rows as ``sluice.refresh.conflicts`` writes on DuckDB.
 
-Which engine found a record does not show: both write the same rows and know by the same columns what is there.
+Both engines recognise by the same columns a conflict that the quarantine table already holds.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from sluice.spark.shipped import Dataset
 log = logging.getLogger(__name__)
 CODE = "conflict"
 _ATTEMPTS = 20
-#: What tells one record from another, where a table has it.
+#: The columns that identify a record, as far as its table has them.
 _IDENTITY = ("_delivery_id", "_source", "_position", "_sequence")
 _VALUE_CHARACTERS = 200
 
 
 def quarantine_conflicts(lake: Lake, losers: DataFrame, dataset: Dataset, *, maker: str, run_id: str) -> int:
-    """Append ``losers`` of the dataset to its quarantine; return how many were new there."""
+    """Append ``losers``, records that were not picked for their key, to quarantine; return how many were new there."""
     table = f"quarantine.{dataset.name}"
     columns = lake.spark.table(lake.name(table)).columns
     identity = [name for name in _IDENTITY if name in columns]
@@ -48,14 +48,14 @@ def quarantine_conflicts(lake: Lake, losers: DataFrame, dataset: Dataset, *, mak
     finally:
         found.unpersist()
     raise CommitConflict(
-        f"{table}: {_ATTEMPTS} commits in a row met another writer.",
+        f"{table}: other writers committed first {_ATTEMPTS} times in a row.",
         safe="nothing was published; readers still see the previous snapshot.",
         next_step="the next refresh tries again.",
     )
 
 
 def _add(lake: Lake, table: str, rows: DataFrame, *, maker: str, at: str, summary: dict[str, str]) -> None:
-    """Append by way of a branch, since Spark's own append asserts no snapshot: a faster run's rows would be doubled."""
+    """Append through a branch: Spark's append asserts no snapshot and would add again what a faster run just added."""
     branch = Branch(lake, table, maker=maker, at=at)
     try:
         branch.append(rows, summary)
@@ -69,14 +69,17 @@ def _summary(run_id: str, rows: int) -> dict[str, str]:
 
 
 def as_rejected(losers: DataFrame, dataset: Dataset, columns: list[str]) -> DataFrame:
-    """Return ``losers`` as rows of the quarantine table."""
+    """Return ``losers``, records that contradict the one picked for their key, as rows of the quarantine table.
+
+    ``columns`` are that table's columns, in order.
+    """
     key = ", ".join(dataset.key)
     parts = [part for name in dataset.key for part in (F.lit(", "), F.col(name).cast("string"))][1:]
     reason = F.struct(
         F.lit(CODE).alias("code"),
         F.lit(key).alias("column"),
         F.substring(F.concat(*parts), 1, _VALUE_CHARACTERS).alias("value"),
-        F.lit(f"({key}) names another record too, with other content; that one was picked").alias("message"),
+        F.lit(f"another record with the same ({key}) has other content and was picked").alias("message"),
     )
     types = {field.name: field.dataType for field in losers.schema.fields}
     record = F.struct(*(_in_json(name, types[name]) for name in dataset.columns))
@@ -90,7 +93,7 @@ def as_rejected(losers: DataFrame, dataset: Dataset, columns: list[str]) -> Data
 
 
 def _in_json(name: str, kind: DataType) -> Column:
-    """Return a column as it stands in a record's JSON, spelled as DuckDB spells it."""
+    """Return a column in the form in which DuckDB writes it to a record's JSON."""
     column = F.col(name)
     if isinstance(kind, DateType | TimestampType | TimestampNTZType):
         column = column.cast("string")

@@ -1,4 +1,4 @@
-"""How a run goes: whole, or only what the changes of its inputs touch; and why. As ``sluice.refresh.course`` has it."""
+"""The refresh strategy of a run on Spark, full or incremental, and why; the same rules as ``sluice.refresh.course``."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from sluice.spark.lake import EMPTY, Difference, Head, Lake
 from sluice.spark.shipped import Shipped
 
-#: Snapshot properties that say what a derived snapshot was made from.
+#: Keys in the summary of a derived table's snapshot: its input snapshots, the transform's and the checks' fingerprints.
 INPUTS, FINGERPRINT, CHECKS = "sluice.inputs", "sluice.fingerprint", "sluice.checks"
-#: When more than this share of an input changed, following each change costs more than computing all.
+#: When more than this share of an input's bytes changed, a full refresh is cheaper than an incremental one.
 _MOST_CHANGED = 0.5
-#: … but inputs of so few bytes are followed whatever their share.
+#: Changes of at most so many bytes are refreshed incrementally, whatever their share.
 _SMALL = 1 << 20
 
 
 @dataclass(frozen=True)
 class Course:
-    """``differences`` are the inputs' changes by parameter, none when the whole table is computed; with the reason.
+    """A refresh strategy: ``differences`` are the inputs' changes by parameter, or None for a full refresh.
 
-    With ``audit_all`` rows that stay are checked like new ones.
+    ``reason`` says why. With ``audit_all`` the checks run on all rows, not only on the new ones.
     """
 
     differences: Mapping[str, Difference] | None
@@ -30,7 +30,7 @@ class Course:
 
     @property
     def incremental(self) -> bool:
-        """Tell whether only what changes touch is computed."""
+        """Return whether only the rows that changes affect are computed."""
         return self.differences is not None
 
     def __str__(self) -> str:
@@ -38,7 +38,7 @@ class Course:
 
 
 def choose_course(lake: Lake, transform: Shipped, head: Head, inputs: Mapping[str, str]) -> Course:
-    """Return how a run goes from the table's ``head`` to the input snapshots ``inputs`` (by table)."""
+    """Return the refresh strategy for a table at ``head`` when it reads the input snapshots ``inputs`` (by table)."""
     if why := _must_be_whole(lake, transform, head):
         return Course(None, why)
     read: Mapping[str, str] = json.loads(head.summaries[head.main].get(INPUTS, "{}"))
@@ -57,7 +57,7 @@ def choose_course(lake: Lake, transform: Shipped, head: Head, inputs: Mapping[st
 
 
 def _must_be_whole(lake: Lake, transform: Shipped, head: Head) -> str:
-    """Return why the table cannot be brought up to date from what it holds; nothing when it can."""
+    """Return why the table needs a full refresh whatever changed, or an empty text when it does not."""
     if transform.mode.whole:
         return "written whole"
     if head.main == EMPTY:
@@ -70,7 +70,7 @@ def _must_be_whole(lake: Lake, transform: Shipped, head: Head) -> str:
 
 
 def _too_wide(transform: Shipped, parameter: str, name: str, change: Difference) -> str:
-    """Return why this change makes the whole table be computed; nothing when it does not."""
+    """Return why this change of an input needs a full refresh, or an empty text when it does not."""
     if not change.changed:
         return ""
     if transform.mode.only_added:

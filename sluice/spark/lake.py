@@ -1,4 +1,4 @@
-"""The lake's Iceberg tables as Spark sees them: their snapshots, their rows at one, what changed between two."""
+"""Reads the lake's Iceberg tables on Spark: snapshots, the rows of one, and the changes between two."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from pyspark.sql import functions as F
 #: Stands for a table that has no snapshot yet.
 EMPTY = "empty"
 MAIN = "main"
-#: Columns that Iceberg adds to the rows that came and went.
+#: Columns that Iceberg adds to a table's changelog: https://iceberg.apache.org/docs/latest/spark-procedures/#create_changelog_view
 _OF_CHANGES = ("_change_type", "_change_ordinal", "_commit_snapshot_id")
 _TIMES = "_sluice_times"
 
 
 @dataclass(frozen=True)
 class Head:
-    """A table at one moment: its ``main`` snapshot, all ``branches``, and of each snapshot its parent and summary."""
+    """A table's metadata at one moment: the snapshot of ``main``, those of other ``branches`` by name.
+
+    ``parents`` and ``summaries`` are by snapshot id; the oldest snapshot has an empty parent.
+    """
 
     main: str
     branches: Mapping[str, str]
@@ -26,7 +29,7 @@ class Head:
     summaries: Mapping[str, Mapping[str, str]]
 
     def ancestors(self, snapshot: str) -> Iterator[str]:
-        """Yield ``snapshot`` and what it was made from, back to the oldest one that is kept."""
+        """Yield ``snapshot`` and its ancestors, newest first, as far as they have not expired."""
         place = snapshot
         while place in self.parents:
             yield place
@@ -35,7 +38,10 @@ class Head:
 
 @dataclass(frozen=True)
 class Difference:
-    """What changed from the snapshot ``before`` to ``now``: how many files came and went, and the bytes of both."""
+    """What changed from the snapshot ``before`` to ``now``: the numbers of data files added and removed.
+
+    ``changed_bytes`` is the size of these files, ``whole_bytes`` that of all files of ``now``.
+    """
 
     before: str
     now: str
@@ -46,13 +52,13 @@ class Difference:
 
     @property
     def changed(self) -> bool:
-        """Tell whether the two snapshots consist of different files."""
+        """Return whether the two snapshots consist of different files."""
         return bool(self.added or self.removed)
 
 
 @dataclass(frozen=True)
 class Lake:
-    """The catalog ``lake``; ``prefix`` stands before its databases' names."""
+    """The Iceberg catalog named ``lake`` in a Spark session; ``prefix`` begins the names of its databases."""
 
     spark: SparkSession
     prefix: str = ""
@@ -64,8 +70,8 @@ class Lake:
         return ".".join(("lake", *(f"`{name}`" for name in names)))
 
     def head(self, table: str) -> Head:
-        """Return the table as it is now."""
-        # In this order: what a branch refers to was there before.
+        """Return the table's metadata as it is now."""
+        # Branches first: the snapshots read afterwards then include those that the branches point to.
         refs = self.spark.sql(f"SELECT name, type, snapshot_id FROM {self.name(table, 'refs')}").collect()
         branches = {row["name"]: str(row["snapshot_id"]) for row in refs if row["type"] == "BRANCH"}
         snapshots = self.spark.sql(
@@ -79,7 +85,7 @@ class Lake:
         )
 
     def rows(self, table: str, snapshot: str) -> DataFrame:
-        """Return the table's rows at ``snapshot``, in the table's present columns: those added later are null."""
+        """Return the table's rows at ``snapshot`` with the table's present columns; columns added since are null."""
         present = self.spark.table(self.name(table))
         if snapshot == EMPTY:
             return present.where(F.lit(False))
@@ -95,10 +101,10 @@ class Lake:
         )
 
     def difference(self, table: str, before: str, now: str) -> Difference | None:
-        """Return what changed from one snapshot to another; none when it cannot be told.
+        """Return the data files added and removed from the snapshot ``before`` to ``now``, as counts and bytes.
 
-        That is when the earlier one has expired or the later was not made from it, or deletes of single rows are in
-        one of them.
+        Return None when that is not known: ``before`` has expired or is no ancestor of ``now``, or one of the two
+        has row-level deletes.
         """
         if before == now:
             return Difference(before, now)
@@ -120,29 +126,30 @@ class Lake:
         return Difference(before, now, found["added"], found["removed"], found["changed"], found["whole"])
 
     def has_deletes(self, table: str, snapshot: str) -> bool:
-        """Tell whether deletes of single rows belong to ``snapshot``."""
+        """Return whether ``snapshot`` has row-level deletes."""
         return snapshot != EMPTY and bool(self._files(table, snapshot).where("content <> 0").limit(1).collect())
 
     def came(self, table: str, before: str, now: str) -> DataFrame:
-        """Return the rows of the files that came after ``before`` up to ``now``, those written anew among them."""
-        # By way of a function: Iceberg 1.10 takes a plain comparison for one with a column of the data, and fails.
+        """Return the rows of the files added after ``before`` up to ``now``, including rows copied from other files."""
+        # lower() keeps Spark from pushing the filter down: Iceberg 1.10 looks for _change_type among the data's columns
+        # and fails, see https://github.com/apache/iceberg/issues/13092
         return self._log(table, before, now).where("lower(_change_type) = 'insert'").drop(*_OF_CHANGES)
 
     def changed_rows(self, table: str, difference: Difference) -> DataFrame:
-        """Return the rows that came or went; one that was only written to another file is neither."""
+        """Return the distinct rows that were added or removed; rows moved between files are left out."""
         if difference.before == EMPTY:
             return self.rows(table, difference.now)
         return self._net(table, difference).drop(_TIMES)
 
     def added_rows(self, table: str, difference: Difference) -> DataFrame:
-        """Return the rows that came, each as often as it came."""
+        """Return the added rows, each as often as it was added; rows moved between files are left out."""
         if difference.before == EMPTY:
             return self.rows(table, difference.now)
         net = self._net(table, difference).where(F.col(_TIMES) > 0)
         return net.withColumn(_TIMES, F.explode(F.sequence(F.lit(1), F.col(_TIMES).cast("int")))).drop(_TIMES)
 
     def _net(self, table: str, difference: Difference) -> DataFrame:
-        """Return each row whose number changed, with by how much (``_TIMES``)."""
+        """Return each row whose number of occurrences changed, with the difference in the column ``_TIMES``."""
         if not difference.changed:
             return self.rows(table, EMPTY).withColumn(_TIMES, F.lit(0))
         log = self._log(table, difference.before, difference.now)

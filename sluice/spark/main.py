@@ -1,10 +1,10 @@
-"""Entry point of the Glue job: brings one derived table up to date on Spark with Iceberg.
+"""Entry point of the Glue job: refreshes one derived table on Spark with Iceberg.
 
-Arguments: ``--table`` (``silver.orders``), ``--run`` (the refresh's id), ``--pinned`` (JSON: the snapshots to read, by
-input table; those not named: the present ones), ``--lake-bucket``, ``--prefix`` (before database names), ``--dpus``,
-``--backfill`` (JSON: the request that the run does, or null).
-The last line of its output is the run as JSON. What it imports of the project, and the declared project itself, come
-as extra Python files (``infra.bundle.spark_folder``).
+Arguments: ``--table`` (such as ``silver.orders``), ``--run`` (the refresh's id), ``--pinned`` (JSON: the snapshots to
+read by input table; of others, the present snapshot), ``--lake-bucket``, ``--prefix`` (of database names), ``--dpus``
+(what the run is billed for), ``--backfill`` (JSON: the backfill request that the run fulfils, or null).
+The last line of the output is the run as JSON. The project's modules and its compiled declaration are shipped as extra
+Python files (``infra.bundle.spark_folder``).
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ def session(lake_bucket: str) -> SparkSession:
         .config("spark.sql.catalog.lake.type", "glue")
         .config("spark.sql.catalog.lake.warehouse", f"s3://{lake_bucket}/")
         .config("spark.sql.catalog.lake.io-impl", "org.apache.iceberg.aws.s3.S3FileIO")
-        # A table is what it is now, not what it was when this job first looked.
+        # Each read sees the table as it is now, not as it was when this session first loaded it.
         .config("spark.sql.catalog.lake.cache-enabled", "false")
-        # A name in SQL is a table, never a file.
+        # A table's name in SQL is never taken for a file's path.
         .config("spark.sql.runSQLOnFiles", "false")
-        # Text is what it says: nothing of the process is written into it (``sluice.spark.confined`` insists).
+        # No variables of this process are substituted into SQL; ``sluice.spark.confined`` runs nothing otherwise.
         .config("spark.sql.variable.substitute", "false")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.timestampType", "TIMESTAMP_NTZ")
@@ -45,7 +45,7 @@ def session(lake_bucket: str) -> SparkSession:
 
 
 def shipped_project() -> ShippedProject:
-    """Return the declared project that was shipped with the code."""
+    """Return the compiled project that was shipped with the code; ``FileNotFoundError`` when it was not."""
     shipped = pkgutil.get_data("glue_jobs", "project.json")
     if shipped is None:
         raise FileNotFoundError("glue_jobs/project.json was not shipped: deploy again, infra/bundle.py puts it there")
@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--backfill", type=json.loads)
     known, _ = parser.parse_known_args(arguments)
     lake = Lake(session(known.lake_bucket), known.prefix)
-    # What outgrew the functions is computed as a whole: that holds the interval, too, and readers see it at once.
+    # On Spark a backfill is a full refresh: the interval is part of it, and one commit publishes both.
     whole = "backfill, on Spark of the whole table" if known.backfill else ""
     workshop = Workshop(lake, shipped_project(), shipped_function, dpus=known.dpus, whole=whole)
     run = run_transform(workshop, known.table, run_id=known.run, pinned=known.pinned)

@@ -1,4 +1,4 @@
-"""Keeps a table's history short and its storage small, as ``sluice.tables.maintain`` does after runs on DuckDB."""
+"""Expires old snapshots of a table after runs on Spark, as ``sluice.tables.maintain`` does after runs on DuckDB."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ log = logging.getLogger(__name__)
 
 
 def expire_snapshots(lake: Lake, table: str, *, keep_seconds: float = KEEP_SECONDS, worth: int = WORTH_EXPIRING) -> int:
-    """Expire snapshots older than ``keep_seconds`` and delete what only they refer to; return how many were expired.
+    """Expire the table's snapshots older than ``keep_seconds`` and delete the files that only they refer to.
 
-    Nothing is done for fewer than ``worth``, nor when another writer commits meanwhile: the next run tries again.
+    Return how many were expired. That is 0, and the next run tries again, when fewer than ``worth`` are that old or
+    another writer commits meanwhile.
     """
     oldest = datetime.now(UTC) - timedelta(seconds=keep_seconds)
     moment = f"TIMESTAMP_LTZ '{oldest:%Y-%m-%d %H:%M:%S.%f}+00:00'"

@@ -1,6 +1,7 @@
-"""Narrows a run to what changed: from the changed rows of its inputs to the values of ``by`` that they lead to.
+"""Change propagation and pruning on Spark, in the steps that ``sluice.refresh.affected`` takes on DuckDB.
 
-The same steps as ``sluice.refresh.affected`` takes in SQL. Nulls are values like others in every comparison.
+Changed input rows give the affected keys, and inputs are pruned to the rows of affected keys. In all comparisons null
+equals null.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from pyspark.sql import functions as F
 from sluice.spark.lake import Difference, Lake
 from sluice.spark.shipped import Shipped
 
-#: Up to so many values choose files one by one (Iceberg looks at no more), else their least and greatest do.
+#: With more key values than this, files are pruned by the least and the greatest: Iceberg prunes by no longer list.
+#: https://github.com/apache/iceberg/blob/main/api/src/main/java/org/apache/iceberg/expressions/InclusiveMetricsEvaluator.java
 _FEW_VALUES = 200
 
 
 class Narrowing:
-    """One run's inputs, by parameter, and what changed in them. ``close`` lets go of what was kept in memory."""
+    """The inputs of one incremental run and their changes, by parameter; ``close`` frees the rows kept in memory."""
 
     def __init__(
         self, lake: Lake, transform: Shipped, inputs: Mapping[str, str], differences: Mapping[str, Difference]
@@ -32,17 +34,17 @@ class Narrowing:
         self._kept: list[DataFrame] = []
 
     def keep(self, rows: DataFrame) -> DataFrame:
-        """Return ``rows`` so that they are computed once, until ``close``."""
+        """Return ``rows``, persisted until ``close`` so that they are computed once."""
         self._kept.append(rows.persist())
         return rows
 
     def close(self) -> None:
-        """Free what was kept."""
+        """Free all persisted rows."""
         for rows in self._kept:
             rows.unpersist()
 
     def affected(self) -> DataFrame | None:
-        """Return the values of ``by`` that are computed anew, each once; none when nothing changed."""
+        """Return the affected keys, each once, or None when there are none."""
         parts = [
             self._scope_of(parameter, self._with_other_versions(parameter, difference))
             for parameter, difference in self._differences.items()
@@ -54,21 +56,21 @@ class Narrowing:
         return found if found.limit(1).count() else None
 
     def narrowed(self, affected: DataFrame) -> dict[str, DataFrame]:
-        """Return each input with the rows that lead to ``affected`` only."""
+        """Return each input, by parameter, pruned to the rows that belong to the keys in ``affected``."""
         done: dict[str, DataFrame] = {}
         for parameter in self._transform.inputs:
             self._narrow(parameter, affected, done)
         return done
 
     def added(self) -> dict[str, DataFrame]:
-        """Return each input with the rows only that came."""
+        """Return only the added rows of each input, by parameter."""
         return {
             parameter: self._lake.added_rows(name, self._differences[parameter])
             for parameter, name in self._transform.inputs.items()
         }
 
     def _with_other_versions(self, parameter: str, difference: Difference) -> DataFrame:
-        """Return the changed rows, and rows with their key where the function sees one of each key."""
+        """Return the changed rows, with all other rows of the same key where the function sees one per key."""
         lead = self._transform.leads[parameter]
         changed = self.keep(self._lake.changed_rows(self._transform.inputs[parameter], difference))
         if not lead.needs_versions:
@@ -76,7 +78,7 @@ class Narrowing:
         return changed.unionByName(with_values(self._whole[parameter], lead.key, changed, lead.key))
 
     def _scope_of(self, parameter: str, rows: DataFrame) -> DataFrame:
-        """Return the values of ``by`` that ``rows`` of an input lead to."""
+        """Return the affected keys of ``rows`` of an input, by its dependency key or along its join path."""
         lead = self._transform.leads[parameter]
         if lead.on:
             named = zip(lead.on, self._transform.by, strict=True)
@@ -104,18 +106,21 @@ class Narrowing:
 
 
 def with_values(rows: DataFrame, columns: Sequence[str], values: DataFrame, named: Sequence[str]) -> DataFrame:
-    """Return the ``rows`` whose ``columns`` hold what some row of ``values`` holds in the columns ``named``."""
+    """Return the ``rows`` whose ``columns`` equal the columns ``named`` of some row of ``values``."""
     near = rows.where(may_hold(rows, columns[0], values, named[0]))
     return _joined(near, columns, values, named, "left_semi")
 
 
 def without_values(rows: DataFrame, columns: Sequence[str], values: DataFrame, named: Sequence[str]) -> DataFrame:
-    """Return the other ``rows``."""
+    """Return the ``rows`` whose ``columns`` equal the columns ``named`` of no row of ``values``."""
     return _joined(rows, columns, values, named, "left_anti")
 
 
 def may_hold(rows: DataFrame, column: str, values: DataFrame, named: str) -> Column:
-    """Return a condition that Iceberg can tell files by, and that holds wherever ``column`` is one of ``values``."""
+    """Return a condition by which Iceberg can prune files; it holds for each row whose ``column`` is among ``values``.
+
+    The values are those of the column ``named`` of ``values``; the condition may hold for other rows, too.
+    """
     kind = rows.schema[column].dataType
     some = [row[0] for row in values.select(named).distinct().limit(_FEW_VALUES + 1).collect()]
     null = F.lit(False)
@@ -132,12 +137,12 @@ def may_hold(rows: DataFrame, column: str, values: DataFrame, named: str) -> Col
 
 
 def _literal(value: Any, kind: Any) -> Column:
-    # A datetime on its way to Java would be taken as one of this machine's time zone.
+    # PySpark converts a datetime literal from this machine's time zone; a text is cast as it is.
     return F.lit(str(value)).cast(kind) if isinstance(value, datetime) else F.lit(value)
 
 
 def _joined(rows: DataFrame, columns: Sequence[str], values: DataFrame, named: Sequence[str], how: str) -> DataFrame:
-    # Under names of their own: both sides may come from the same table.
+    # The values' columns are renamed, since both sides may come from the same table.
     other = values.select(*(F.col(name).alias(_other(place)) for place, name in enumerate(named))).distinct()
     same: Iterable[Column] = (F.col(name).eqNullSafe(F.col(_other(place))) for place, name in enumerate(columns))
     return rows.join(other, reduce(and_, same), how)

@@ -1,6 +1,7 @@
-"""Runs one transform on Spark: read its inputs' snapshots, write to a branch, check there, and only then publish.
+"""Runs one transform on Spark: read the input snapshots, write to a branch, audit the branch, and publish it.
 
-A run reads what the one before left, whichever engine made it, and leaves what the next one needs to know.
+The summary of the previous run's snapshot, whichever engine made it, says from which snapshots this run goes on; this
+run's snapshot says the same to the next one.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ from sluice.spark.narrow import Narrowing, with_values
 from sluice.spark.shipped import Shipped, ShippedProject
 from sluice.transforms import Source, Transform, apply, conflicting
 
-#: The price file, as it is shipped; a run is billed for a minute at least.
+#: Prices as shipped with the code. Glue bills at least one minute: https://aws.amazon.com/glue/pricing/
 _PRICES: dict[str, Any] = json.loads(pkgutil.get_data("sluice", "prices.json") or b"")
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one run did, as ``sluice.refresh.run.Run`` says it."""
+    """What one run did, with the fields of ``sluice.refresh.run.Run``."""
 
     table: str
     run_id: str
@@ -50,15 +51,16 @@ class Run:
     warnings: tuple[str, ...]
 
     def to_json(self) -> str:
-        """Return the run in one line."""
+        """Return the run as JSON in one line."""
         return json.dumps(asdict(self), separators=(",", ":"))
 
 
 @dataclass(frozen=True)
 class Workshop:
-    """Where a run works: the lake, what is declared, the function of a table by name, and what an hour costs.
+    """The run context: the lake, the compiled project, the lookup of a table's function, and the DPUs that are billed.
 
-    ``whole`` is why the whole table is computed, whatever changed; empty: only if it must be.
+    A text in ``whole`` forces a full refresh and is its reason. ``began`` is when billing started, on Python's
+    monotonic clock.
     """
 
     lake: Lake
@@ -77,14 +79,14 @@ class Workshop:
 
 
 def run_transform(workshop: Workshop, table: str, *, run_id: str, pinned: Mapping[str, str] | None = None) -> Run:
-    """Bring ``table`` up to the ``pinned`` snapshots of its inputs (those not named: the current ones).
+    """Refresh ``table`` from the ``pinned`` snapshots of its inputs; of an input not named there, the current snapshot.
 
-    ``CheckFailed`` when the result breaks the contract; ``CommitConflict`` when other writers were faster each time;
-    ``TransformError`` when it runs on DuckDB alone.
+    Raise ``CheckFailed`` when the result breaks the contract, ``CommitConflict`` when other writers were faster in each
+    attempt, and ``TransformError`` when the transform runs on DuckDB alone.
     """
     if workshop.project.transform(table).engine == "duckdb":
         raise TransformError(
-            f'{table} is declared with engine="duckdb", and this is Spark.',
+            f'{table} is declared with engine="duckdb" and cannot run on Spark.',
             safe="nothing was computed.",
             next_step="raise transform_memory_large (infra/config.py), or rewrite it for both engines.",
         )
@@ -98,7 +100,7 @@ def run_transform(workshop: Workshop, table: str, *, run_id: str, pinned: Mappin
 
 
 class _Attempt:
-    """One attempt of a run, from looking at the table to publishing it."""
+    """One attempt of a run: it reads the table's state, writes a branch and publishes it."""
 
     def __init__(self, workshop: Workshop, table: str, run_id: str, pinned: Mapping[str, str]) -> None:
         self._workshop, self._lake, self._table, self._run_id = workshop, workshop.lake, table, run_id
@@ -117,7 +119,7 @@ class _Attempt:
         self._clock.lap("open")
 
     def run(self) -> Run:
-        """Do all of it; whatever goes wrong, the branch is gone and main is as it was."""
+        """Make the whole attempt; after any error the branch is removed and main is unchanged."""
         differences = self._course.differences or {}
         narrowing = Narrowing(self._lake, self._transform, self._inputs, differences)
         branch = Branch(self._lake, self._table, maker=self._table, at=self._head.main)
@@ -128,7 +130,7 @@ class _Attempt:
             narrowing.close()
 
     def _write(self, branch: Branch, narrowing: Narrowing) -> Mapping[str, DataFrame] | None:
-        """Write the result to ``branch``; return the inputs that it was made of, none when nothing was written."""
+        """Write the result to ``branch``; return the inputs it was computed from, or None when nothing was written."""
         if not self._course.incremental:
             frames = {parameter: self._lake.rows(n, self._inputs[n]) for parameter, n in self._transform.inputs.items()}
             branch.replace(self._computed(frames))
@@ -147,13 +149,13 @@ class _Attempt:
         return frames
 
     def _computed(self, frames: Mapping[str, DataFrame]) -> DataFrame:
-        """Return what the function makes of ``frames``, in the table's columns; as it is written, types are cast."""
+        """Return what the function computes from ``frames``, with the table's columns; writing casts their types."""
         keys = {name: self._workshop.project.dataset(table).key for name, table in self._transform.inputs.items()}
         columns = self._lake.spark.table(self._lake.name(self._table)).columns
         return apply(self._function, frames, keys).select(*columns)
 
     def _finish(self, branch: Branch, frames: Mapping[str, DataFrame] | None) -> Run:
-        """Check what was written, put conflicts into quarantine, publish."""
+        """Audit the branch, quarantine conflicts, and publish."""
         written, made = branch.head()
         failures: list[Failure] = []
         conflicts = 0
@@ -205,7 +207,7 @@ class _Attempt:
             )
 
     def _quarantine(self, frames: Mapping[str, DataFrame]) -> int:
-        """Put the records that lost against another of their key into quarantine; return how many were new there."""
+        """Quarantine the records that were not picked for their key; return how many were new in quarantine."""
         sources: Mapping[str, Source] = self._function.sources  # type: ignore[attr-defined]
         found = 0
         for parameter, given in sources.items():
@@ -216,7 +218,7 @@ class _Attempt:
         return found
 
     def _summary(self, rows: int, cost: float) -> dict[str, Any]:
-        """Return what the snapshot says of its making."""
+        """Return the summary of the snapshot that the run commits."""
         return {
             INPUTS: json.dumps(self._inputs, separators=(",", ":")),
             FINGERPRINT: self._transform.fingerprint,

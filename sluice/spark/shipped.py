@@ -1,4 +1,4 @@
-"""What is declared, as a run on Spark needs it: read from the project that was shipped with the code."""
+"""The compiled project as a run on Spark needs it, read from the JSON that was shipped with the code."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sluice.writes import WRITE_MODES, WriteMode
 
 @dataclass(frozen=True)
 class Lead:
-    """How a changed row of an input leads to rows of the result: see ``sluice.transforms.Source``.
+    """The change propagation of an input: see ``sluice.transforms.Source``.
 
-    ``key`` are the columns by which the function sees one row each (none: it sees every row).
+    ``key`` are the columns of which the function sees one row per value; it is empty when the function sees every row.
     """
 
     on: tuple[str, ...]
@@ -24,19 +24,22 @@ class Lead:
 
     @property
     def leads(self) -> bool:
-        """Tell whether a change can be followed to the rows that it touches."""
+        """Return whether change propagation is declared, by a dependency key or by a join path."""
         return bool(self.on) or self.through is not None
 
     @property
     def needs_versions(self) -> bool:
-        """Tell whether rows of one key may lead to several places, so that all of them count wherever one does."""
+        """Return whether rows of one input key may affect different keys of the result.
+
+        Then all rows of that input key are needed wherever one of them is.
+        """
         columns = self.on or tuple(own for own, _ in self.matching)
         return bool(self.key) and not set(columns) <= set(self.key)
 
 
 @dataclass(frozen=True)
 class Check:
-    """One compiled check of a table: see ``sluice.project.CompiledCheck``; ``sql`` is Spark's."""
+    """One compiled check of a table, with ``sql`` for Spark: see ``sluice.project.CompiledCheck``."""
 
     name: str
     severity: Literal["error", "warning"]
@@ -52,7 +55,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Shipped:
-    """A derived table: how it is written, from which ``inputs`` (by parameter), and what must hold of it."""
+    """A derived table's compiled transform: its ``inputs`` by parameter, how it is written, and its checks.
+
+    See ``sluice.project.CompiledTransform``.
+    """
 
     table: str
     inputs: Mapping[str, str]
@@ -72,7 +78,7 @@ class Shipped:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a run needs of a contract: ``columns`` are its own, without those that Sluice adds."""
+    """The part of a contract that a run needs: ``columns`` are the contract's, without those that Sluice adds."""
 
     name: str
     columns: tuple[str, ...]
@@ -81,7 +87,7 @@ class Dataset:
 
 
 class ShippedProject:
-    """The declared project, from its JSON."""
+    """The compiled project, decoded from its JSON."""
 
     def __init__(self, shipped: bytes) -> None:
         project = json.loads(shipped)

@@ -1,6 +1,6 @@
-"""The columns that Sluice adds to what arrives, and the Arrow schemas of bronze and quarantine.
+"""The columns that Sluice adds to arriving records, and the Arrow schemas of bronze and quarantine tables.
 
-Apart from ``schema``, so that an ingestor does not load PyIceberg.
+Separate from ``sluice.tables.schema``, so that an ingestor need not load PyIceberg.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from sluice.contracts.values.convert import arrow_type
 
 
 class Added(NamedTuple):
-    """A column that Sluice adds to a table."""
+    """A column that Sluice adds to a table, with its description in the catalog."""
 
     name: str
     type: pa.DataType
     description: str
 
 
-#: Where a record came from: in every bronze and quarantine table.
+#: Columns for the origin of a record, in every bronze and quarantine table.
 ORIGIN = (
     Added("_delivery_id", pa.string(), "Delivery that brought the record: a file's version, or a stream's shard."),
     Added("_source", pa.string(), "S3 address and version of the file, or stream and shard."),
     Added("_position", pa.int64(), "Number of the record in its file, from 1; in a stream, within its Kinesis record."),
     Added("_ingested_at", pa.timestamp("us"), "When the record was read, UTC."),
 )
-#: … and in a stream.
+#: Further origin columns in the tables of a stream.
 STREAM_ORIGIN = (
     Added("_sequence", pa.string(), "Sequence number of the Kinesis record in its shard."),
     Added("_arrived_at", pa.timestamp("us"), "When Kinesis took the record, UTC."),
 )
-#: Of records that arrive by stream, in bronze.
+#: Further columns in the bronze table of a stream.
 STREAM_FACTS = (Added("_late", pa.bool_(), "Whether the event came later than the contract's lateness allows."),)
-#: Of captured changes, in bronze.
+#: Further columns in the bronze table of captured changes.
 CHANGE_FACTS = (
     Added("_operation", pa.string(), "insert, update, delete, read (snapshot), truncate, or a control record's kind."),
     Added("_log_position", pa.string(), "Position in the source's log, as text that sorts as the log does."),
@@ -47,7 +47,7 @@ CHANGE_FACTS = (
     Added("_unavailable", pa.string(), "Columns that the source left out since they did not change, by commas."),
     Added("_control", pa.string(), "A control record as it came."),
 )
-#: Parts the values in ``_previous_key``.
+#: Separates the values in ``_previous_key``.
 KEY_SEPARATOR = "\x1f"
 REASON_ARROW = pa.struct(
     [("code", pa.string()), ("column", pa.string()), ("value", pa.string()), ("message", pa.string())]
@@ -61,13 +61,13 @@ REASONS = (
 
 
 def origin(contract: Contract) -> tuple[Added, ...]:
-    """Return the columns that say where a record of ``contract`` came from."""
+    """Return the columns for the origin of a record of ``contract``."""
     assert contract.arrival is not None
     return ORIGIN + (STREAM_ORIGIN if contract.arrival.stream else ())
 
 
 def added(contract: Contract) -> tuple[Added, ...]:
-    """Return the columns that Sluice adds to the contract's own table; none to a derived one."""
+    """Return the columns that Sluice adds to the contract's own table; a derived table gets none."""
     if contract.arrival is None:
         return ()
     facts = STREAM_FACTS if contract.arrival.stream else ()

@@ -1,4 +1,4 @@
-"""Where the tables are: the Glue catalog, at the endpoint that the environment names."""
+"""The Iceberg catalog: AWS Glue, at the endpoint in ``AWS_ENDPOINT_URL`` if that is set."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from pyiceberg.typedef import EMPTY_DICT, Properties
 
 from sluice.once import once
 
-#: What every table is created with. Sluice looks again itself after a conflict: PyIceberg's retry would commit twice.
+#: Properties of every new table. After a conflict Sluice reads the table again before it commits, so that no delivery
+#: is committed twice; a retry by PyIceberg would not.
 TABLE_PROPERTIES = {
     "format-version": "2",
     "commit.retry.num-retries": "0",
@@ -29,15 +30,15 @@ TABLE_PROPERTIES = {
 
 
 class LakeCatalog(GlueCatalog):
-    """Glue's tables: one client reaches the files of all of them, and a metadata file is read once.
+    """PyIceberg's Glue catalog with one file client for all tables, and a cache of their metadata files.
 
-    Such a file never changes under its name, and a process that stays warm loads the same tables again and again.
+    A metadata file never changes, and a warm function loads the same tables again and again.
     """
 
     def __init__(self, name: str, **properties: str) -> None:
         super().__init__(name, **properties)
         self._files = load_file_io(self.properties)
-        #: By database and table: where its metadata was when last loaded, and what it said.
+        #: By database and table: the address of the metadata that was loaded last, and the metadata.
         self._known: dict[tuple[str, str], tuple[str, TableMetadata]] = {}
 
     def _load_file_io(self, properties: Properties = EMPTY_DICT, location: str | None = None) -> FileIO:
@@ -55,7 +56,7 @@ class LakeCatalog(GlueCatalog):
 
 @once
 def glue_catalog() -> Catalog:
-    """Return the Glue catalog of this account and region; locally the endpoint differs, nothing else."""
+    """Return the Glue catalog of this account and region, or the one at ``AWS_ENDPOINT_URL``; made once per process."""
     region = os.environ.get("AWS_REGION") or boto3.Session().region_name
     properties = {"glue.region": region, "s3.region": region, "glue.skip-archive": "true"}
     if endpoint := os.environ.get("AWS_ENDPOINT_URL"):

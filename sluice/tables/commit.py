@@ -1,7 +1,7 @@
-"""Commits to Iceberg tables: data and what it came from become current together, or nothing does.
+"""Commits to Iceberg tables: data, snapshot summary and properties become visible in one commit, or none of them does.
 
-Each commit asserts the snapshot in which its caller looked; when another writer was faster, ``CommitConflict`` says so
-and the caller looks again.
+Each commit asserts that the table's snapshot is the one that the caller read. When another writer was faster,
+``CommitConflict`` is raised, and the caller reads the table again.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ mend()
 
 
 def write_data_files(table: Table, rows: pa.Table | pa.RecordBatchReader) -> list[DataFile]:
-    """Write ``rows`` as data files of ``table``, in its schema, partitioning and sort order; nothing is committed."""
+    """Write ``rows`` as data files with the table's schema, partitioning and sort order; nothing is committed."""
     if isinstance(rows, pa.Table) and rows.num_rows == 0:
         return []
     return list(_dataframe_to_data_files(table.metadata, _as_table(table, rows), table.io, counter=count()))
 
 
 def adopt_data_files(table: Table, paths: Iterable[str]) -> list[DataFile]:
-    """Return Parquet files that lie under the table's location as data files of it; nothing is copied or committed."""
+    """Return Parquet files under the table's location as its data files; nothing is copied or committed."""
     return [parquet_file_to_data_file(table.io, table.metadata, path) for path in paths]
 
 
 def append(
     table: Table, files: Sequence[DataFile], *, summary: Mapping[str, str], properties: Mapping[str, str]
 ) -> Table:
-    """Add ``files`` (none is allowed: the commit then only carries its properties) and set ``properties`` with them."""
+    """Append ``files`` and set ``properties`` in one commit; without files the commit only sets the properties."""
     return _commit(table, lambda update: update.merge_append(), added=files, summary=summary, properties=properties)
 
 
 def replace(
     table: Table, files: Sequence[DataFile], *, removed: Iterable[DataFile] | None = None, summary: Mapping[str, str]
 ) -> Table:
-    """Put ``files`` in the place of the ``removed`` ones (none: of everything the table holds)."""
+    """Replace the files in ``removed`` by ``files`` in one commit; None stands for all files of the table."""
     if removed is None:
         removed = [task.file for task in table.scan().plan_files()] if table.current_snapshot() else []
     return _commit(table, lambda update: update.overwrite(), added=files, removed=removed, summary=summary)
@@ -79,20 +79,23 @@ def _commit(
         raise CommitConflict(
             f"{'.'.join(table.name())}: another writer committed first ({error}).",
             safe="nothing of this commit is visible.",
-            next_step="look again and commit anew; this happens by itself.",
+            next_step="nothing to do: the step reads the table again and commits anew by itself.",
         ) from error
     return table
 
 
 def _as_table(table: Table, rows: pa.Table | pa.RecordBatchReader) -> pa.Table | pa.RecordBatchReader:
-    """Return ``rows`` with exactly the table's columns: those it lacks are null, those the table lacks are refused."""
+    """Return ``rows`` with exactly the table's columns, in its sort order; columns that ``rows`` lacks are null.
+
+    Raise ``TableError`` when the table lacks a column of ``rows``.
+    """
     schema = table.schema().as_arrow()
     unknown = set(rows.schema.names) - set(schema.names)
     if unknown:
         raise TableError(
             f"{'.'.join(table.name())} has no column {', '.join(sorted(unknown))}: the contract is ahead of the table.",
-            safe="nothing was committed; what was staged stays.",
-            next_step="deploy again so that the table evolves; the step then goes on by itself.",
+            safe="nothing was committed; the staged files are kept.",
+            next_step="deploy again, which adds the column; the commit is then tried again by itself.",
         )
     plain = pa.schema([pa.field(f.name, f.type) for f in schema])
     if isinstance(rows, pa.RecordBatchReader):

@@ -1,4 +1,4 @@
-"""The data files that a snapshot consists of, what changed between two snapshots, and which values a file can hold."""
+"""The data files of a snapshot, the difference between two snapshots, and the bounds of a column in each file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EMPTY = "empty"
 
 @dataclass(frozen=True)
 class Difference:
-    """Data files that came and that went between two snapshots, and those of the later one."""
+    """The data files added and removed between two snapshots, and all files of the later one (``now``)."""
 
     added: tuple[DataFile, ...]
     removed: tuple[DataFile, ...]
@@ -28,18 +28,18 @@ class Difference:
 
     @property
     def changed(self) -> bool:
-        """Tell whether the two snapshots consist of different files."""
+        """Return whether the two snapshots consist of different files."""
         return bool(self.added or self.removed)
 
 
 def snapshot_of(table: Table) -> str:
-    """Return the id of the table's current snapshot, as text."""
+    """Return the id of the table's current snapshot as text, or ``EMPTY``."""
     snapshot = table.current_snapshot()
     return EMPTY if snapshot is None else str(snapshot.snapshot_id)
 
 
 def total_bytes(table: Table, snapshot: str) -> int:
-    """Return the bytes of the snapshot's data files, as its summary tells; 0 when it does not."""
+    """Return the total bytes of the snapshot's data files according to its summary, 0 when that lacks them."""
     found = None if snapshot == EMPTY else table.snapshot_by_id(int(snapshot))
     if found is None or found.summary is None:
         return 0
@@ -47,7 +47,7 @@ def total_bytes(table: Table, snapshot: str) -> int:
 
 
 def data_files(table: Table, snapshot: str) -> tuple[DataFile, ...] | None:
-    """Return the files of ``snapshot``; none when it has deletes of single rows, which Iceberg's readers apply."""
+    """Return the data files of ``snapshot``, or None when it has row-level deletes, which readers must apply."""
     if snapshot == EMPTY:
         return ()
     tasks = list(table.scan(snapshot_id=int(snapshot)).plan_files())
@@ -57,9 +57,9 @@ def data_files(table: Table, snapshot: str) -> tuple[DataFile, ...] | None:
 
 
 def difference(table: Table, before: str, now: str) -> Difference | None:
-    """Return what changed from one snapshot to another; none when it cannot be told from files.
+    """Return the data files added and removed from the snapshot ``before`` to ``now``.
 
-    That is when the earlier one has expired, or one of them has deletes of single rows.
+    Return None when ``before`` has expired, or one of the two has row-level deletes.
     """
     if before != EMPTY and table.snapshot_by_id(int(before)) is None:
         return None
@@ -75,9 +75,9 @@ def difference(table: Table, before: str, now: str) -> Difference | None:
 
 
 def bounds(schema: Schema, files: Iterable[DataFile], column: str) -> pa.Table:
-    """Return ``path``, ``lower`` and ``upper`` of each file: what ``column`` lies between (null: not known).
+    """Return one row per file with ``path``, ``lower`` and ``upper``: the column's bounds, null where not known.
 
-    Text is cut to its first characters, the upper bound upwards.
+    Bounds of texts are short: the lower one is cut, the upper one is cut and raised.
     """
     field = schema.find_field(column)
     kind = field.field_type

@@ -1,7 +1,4 @@
-"""Keeps a table's history short, and deletes what only the expired part of it referred to.
-
-PyIceberg expires snapshots but leaves their files behind.
-"""
+"""Expires old snapshots of a table and deletes the files that only they referred to, which PyIceberg leaves behind."""
 
 from __future__ import annotations
 
@@ -13,16 +10,15 @@ from pyiceberg.table.snapshots import Snapshot
 
 from sluice.tables.upkeep import KEEP_SECONDS, WORTH_EXPIRING
 
-#: Time travel reaches not so far back when a table is committed to so often that its metadata grows; a refresh never
-#: reads further back than this.
+#: Snapshots expire earlier in a table with so many commits that its metadata grows; a refresh never reads older ones.
 _KEEP_SECONDS_WHEN_MANY = 2 * 3600
 _MANY = 500
 
 
 def expire_snapshots(table: Table, *, now: float | None = None) -> int:
-    """Expire old snapshots and delete the files that nothing refers to any more; return how many were expired.
+    """Expire old snapshots, delete the files that nothing refers to any more, and return how many were expired.
 
-    When another writer commits meanwhile nothing is expired: the next call tries again.
+    That is 0 when another writer commits meanwhile; the next call tries again.
     """
     dead = _expirable(table, now or time.time())
     if len(dead) < WORTH_EXPIRING:
@@ -46,9 +42,10 @@ def _expirable(table: Table, now: float) -> list[Snapshot]:
 
 
 def _witnesses(kept: list[Snapshot]) -> list[Snapshot]:
-    """Return those of the ``kept`` snapshots that refer to whatever any of them shares with an older one.
+    """Return those of the ``kept`` snapshots that suffice to find every file shared with an expired snapshot.
 
-    When each was made from the one before, a file that left the table never came back: the oldest has them all.
+    In a linear history a removed file never returns, so the oldest kept snapshot has all files that any of them shares
+    with an older one.
     """
     in_order = sorted(kept, key=lambda snapshot: snapshot.sequence_number or 0)
     made_from = [snapshot.parent_snapshot_id for snapshot in in_order[1:]]
@@ -57,7 +54,7 @@ def _witnesses(kept: list[Snapshot]) -> list[Snapshot]:
 
 
 def _files(table: Table, snapshots: list[Snapshot]) -> set[str]:
-    """Return every file that the snapshots refer to: manifest lists, manifests and data files they do not delete."""
+    """Return every file of the snapshots: manifest lists, manifests, and the data files that they have not deleted."""
     found: set[str] = set()
     read: set[str] = set()
     for snapshot in snapshots:

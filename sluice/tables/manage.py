@@ -1,4 +1,4 @@
-"""Makes and evolves every contracted table through the Iceberg API. Nothing is ever dropped."""
+"""Creates and evolves every contracted table through the Iceberg API; no table or column is ever dropped."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ _TABLES_AT_ONCE = 8
 
 
 def ensure_tables(catalog: Catalog, project: Project, settings: Settings) -> list[str]:
-    """Create each contracted table that is missing, evolve each that differs; return what was done, a line each."""
+    """Create each missing contracted table and evolve each that differs; return one line of text per change made.
+
+    Raise ``TableError`` for a change that would lose data.
+    """
     wanted = [call for contract in project.contracts for call in _wanted(catalog, contract, settings)]
     with ThreadPoolExecutor(_TABLES_AT_ONCE) as pool:
         done = list(pool.map(lambda call: call(), wanted))
@@ -93,7 +96,10 @@ def _evolve(table: Table, wanted: Schema, properties: dict[str, str], spec: Part
 
 
 def _evolve_field(table: Table, field: NestedField, update: object) -> list[str]:
-    """Bring one column to what the contract says: added, widened, described anew; refuse what would lose data."""
+    """Add a column, widen its type or change its description, as the contract says; return the changes as texts.
+
+    Raise ``TableError`` for a change of type that would lose data.
+    """
     present = next((f for f in table.schema().fields if f.name == field.name), None)
     if present is None:
         update.add_column(field.name, field.field_type, doc=field.doc)  # type: ignore[attr-defined]
@@ -116,7 +122,7 @@ def _evolve_field(table: Table, field: NestedField, update: object) -> list[str]
 
 
 def _differs(present: IcebergType, wanted: IcebergType) -> bool:
-    """Tell whether a column needs another type; one that is wider than wanted (after a rollback) serves as it is."""
+    """Return whether a column needs another type; one already wider than wanted, after a rollback, does not."""
     return present.is_primitive and present != wanted and not _widens(wanted, present)
 
 

@@ -1,4 +1,4 @@
-"""What a table's properties say beside columns and types: of its stream, and where its files lie."""
+"""Table properties made from a contract: about its stream, and about the location of its data files."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import msgspec
 from sluice.contracts import Contract
 from sluice.decoding import json_decoder
 
-#: Property: the name that a column has in a record, by column; columns that are called the same there are left out.
+#: Property: JSON of the header (the name in records) by column; columns whose header is their name are left out.
 HEADERS = "sluice.headers"
-#: Property: the column by which records are spread over shards, if the contract names one.
+#: Property: the column whose value is a record's partition key, if the contract names one.
 PARTITION_KEY = "sluice.partition-key"
 
 _decode_headers = json_decoder(dict[str, str])
 
 
 def stream_properties(contract: Contract) -> dict[str, str]:
-    """Return the properties that the contract's table is given; an empty one stands for none."""
+    """Return the properties of the contract's table that describe its stream; an empty value means not set."""
     if contract.arrival is None or not contract.arrival.stream:
         return {}
     headers = {column.name: column.header for column in contract.columns if column.header not in ("", column.name)}
@@ -27,9 +27,10 @@ def stream_properties(contract: Contract) -> dict[str, str]:
 
 
 def path_properties(contract: Contract) -> dict[str, str]:
-    """Return where the table's data files lie when partitioned by text: not in folders that are called as the values.
+    """Return the properties that keep partition values out of file paths, for a table partitioned by text or bytes.
 
-    An S3 key has at most 1,024 bytes, and a value of a partition may have more.
+    An S3 key has at most 1,024 bytes, and a partition's value may be longer.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
     """
     whole = {"identity", "truncate"}
     kinds = {
@@ -43,5 +44,5 @@ def path_properties(contract: Contract) -> dict[str, str]:
 
 
 def headers_of(properties: dict[str, str]) -> dict[str, str]:
-    """Return the name in a record by column, of those columns that are called otherwise there."""
+    """Return the header (the name in records) by column, for columns whose header is not their name."""
     return _decode_headers(properties.get(HEADERS) or "{}")

@@ -1,6 +1,6 @@
-"""What a contract's tables look like in Iceberg: bronze and quarantine for what arrives, one table for what is derived.
+"""The Iceberg schemas of a contract's tables: bronze and quarantine for arriving records, one for a derived table.
 
-Bronze and quarantine carry where each record came from; quarantine carries every reason.
+Bronze and quarantine have the origin of each record; quarantine also has every reason why it was rejected.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ _OF_ADDED: dict[pa.DataType, IcebergType] = {
 
 
 def iceberg_type(kind: ColumnType) -> IcebergType:
-    """Return the Iceberg type that carries ``kind``."""
+    """Return the Iceberg type of a column type."""
     return DecimalType(kind.precision, kind.scale) if kind.name == "decimal" else ICEBERG_TYPES[kind.name]
 
 
 def data_schema(contract: Contract) -> Schema:
-    """Return the Iceberg schema of the contract's own table, bronze with the columns that Sluice adds."""
+    """Return the Iceberg schema of the contract's own table, with the columns that Sluice adds to bronze."""
     fields = [(c.name, iceberg_type(c.type), c.description) for c in contract.columns]
     fields += [(column.name, _OF_ADDED[column.type], column.description) for column in added(contract)]
     return Schema(
@@ -76,7 +76,7 @@ def data_schema(contract: Contract) -> Schema:
 
 
 def arrow_with_field_ids(schema: Schema) -> pa.Schema:
-    """Return ``schema`` as Arrow fields that carry the Iceberg field ids, for data files that a table adopts."""
+    """Return ``schema`` as an Arrow schema with Iceberg field ids, for Parquet files that a table adopts."""
     narrow = {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}
     return pa.schema(
         pa.field(field.name, narrow.get(field.type, field.type), metadata=field.metadata) for field in schema.as_arrow()

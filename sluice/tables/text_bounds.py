@@ -1,7 +1,8 @@
-"""An upper bound for text that Iceberg's statistics cut short: PyIceberg's own can be no text at all.
+"""Replaces PyIceberg's upper bounds of long texts, which one character makes invalid.
 
-It adds one to the last character that has a next one, and the next one after U+D7FF is a surrogate, which UTF-8 cannot
-say: one such value fails every commit that holds it (`truncate_upper_bound_text_string`, PyIceberg 0.12).
+Iceberg's column statistics keep a short text that is at least as great as the value: its first characters, with the
+last one raised by one. PyIceberg 0.12 (``truncate_upper_bound_text_string``) raises U+D7FF to U+D800, a surrogate that
+UTF-8 cannot encode, and every commit of a file with such a value fails: https://github.com/apache/iceberg-python/pull/3880
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ _BEFORE_SURROGATES, _AFTER_SURROGATES, _LAST = 0xD7FF, 0xE000, 0x10FFFF
 
 
 def upper_bound(text: str, length: int | None) -> str | None:
-    """Return text of at most ``length`` characters that sorts after, or is, ``text``; none when there is none."""
+    """Return ``text``, or a text of at most ``length`` characters that sorts after it; None when there is no such text.
+
+    With ``length`` None, ``text`` is returned whole.
+    """
     if length is None or len(text) <= length:
         return text
     for end in range(length, 0, -1):
@@ -23,6 +27,6 @@ def upper_bound(text: str, length: int | None) -> str | None:
 
 
 def mend() -> None:
-    """Let PyIceberg use ``upper_bound``."""
+    """Replace PyIceberg's function by ``upper_bound``, for this process."""
     assert hasattr(writer, "truncate_upper_bound_text_string"), "PyIceberg has renamed it: see whether it is mended"
     writer.truncate_upper_bound_text_string = upper_bound

@@ -1,8 +1,8 @@
-"""Which deliveries a table already holds, kept in the table's own metadata.
+"""Records in a table's own metadata which deliveries the table holds, so that none is committed twice.
 
-A token is a delivery id. Each commit writes the tokens it adds to a small object (a segment) beside the data and names
-it in a table property of that same commit, so that data and token become visible together or not at all. Segments
-outlive snapshot expiry; they are merged when they grow many, and tokens are dropped only after ``KEEP``.
+A token is a delivery id. Each commit writes its tokens to a small object (a segment) beside the data and names it in a
+table property of the same commit, so that data and tokens become visible together or not at all. Expiring snapshots
+does not remove segments; many segments are merged into one, and tokens are dropped only after ``KEEP``.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from pyiceberg.table import Table
 from sluice.decoding import json_decoder
 
 PROPERTY = "sluice.token-segments"
-#: Longer than any redelivery: a queue and then its dead-letter queue keep a message 14 days each.
+#: Longer than a message can live: a queue and then its dead-letter queue keep it 14 days each at most.
+#: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 KEEP = timedelta(days=35)
 _MERGE_ABOVE = 12
 
 
 class Token(msgspec.Struct, frozen=True):
-    """One delivery in one table: how many ``rows`` it brought and when it was committed (seconds since the epoch)."""
+    """One delivery in one table: its number of ``rows``, and when it was committed (seconds since the epoch)."""
 
     delivery_id: str
     rows: int
@@ -34,7 +35,7 @@ class Token(msgspec.Struct, frozen=True):
 
 
 class Segment(msgspec.Struct, frozen=True):
-    """One object of tokens; ``newest`` is the latest ``committed_at`` in it."""
+    """One object with ``count`` tokens at ``path``; ``newest`` is the latest ``committed_at`` in it."""
 
     path: str
     count: int
@@ -46,13 +47,13 @@ _decode_tokens, _decode_segments = json_decoder(list[Token]), json_decoder(list[
 
 @dataclass(frozen=True)
 class TokenLog:
-    """All tokens of a table at one version of it."""
+    """All tokens of one version of a table, by delivery id, and the segments they are in."""
 
     segments: tuple[Segment, ...]
     tokens: dict[str, Token]
 
     def __contains__(self, delivery_id: str) -> bool:
-        """Tell whether the table holds that delivery."""
+        """Return whether the table holds the delivery."""
         return delivery_id in self.tokens
 
 
@@ -81,6 +82,6 @@ def with_tokens(table: Table, log: TokenLog, added: Iterable[Token]) -> tuple[di
 
 @functools.lru_cache(maxsize=512)
 def _read_segment(io: FileIO, path: str) -> tuple[Token, ...]:
-    """Read a segment; they never change, so a warm function reads each once."""
+    """Return a segment's tokens; a segment never changes, so a warm function reads it once."""
     with io.new_input(path).open() as stream:
         return tuple(_decode_tokens(stream.read()))

@@ -1,16 +1,17 @@
-"""How a table is kept healthy, whichever engine writes it: snapshots, sizes of files. Needs nothing but Python."""
+"""Limits for snapshots and file sizes of tables, for both engines. Imports the standard library only."""
 
 from __future__ import annotations
 
-#: Time travel reaches this far back; expiring costs a commit, so it is done for so many snapshots at once.
+#: Seconds for which snapshots are kept, and how many are expired at once at least, since expiring costs a commit.
 KEEP_SECONDS, WORTH_EXPIRING = 5 * 86_400, 50
-#: Bytes of a data file at least and at most, and how many files a table has in between.
+#: The least and the greatest size of a data file in bytes, and the number of files that a table has between the two.
 _LEAST_FILE, _MOST_FILE, _FILES = 1 << 20, 128 << 20, 64
 
 
 def file_size(table_bytes: int) -> int:
-    """Return how large a table's data files shall be, bytes.
+    """Return the target size in bytes of the data files of a table with ``table_bytes``.
 
-    A change rewrites the files that it touches, so even a small table has several; readers of large ones want few.
+    A change rewrites the files with affected rows, so even a small table has several; reading a large table is faster
+    with few files.
     """
     return min(max(table_bytes // _FILES, _LEAST_FILE), _MOST_FILE)

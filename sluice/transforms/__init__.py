@@ -1,6 +1,7 @@
-"""Transforms: pure functions from PySpark DataFrames to one, the same on DuckDB and on Spark.
+"""What a derived table is declared with: a pure function on PySpark DataFrames, run on DuckDB or on Spark.
 
-``glue_jobs/<database>/<table>.py`` holds one function, named as its table and decorated with ``transform``.
+``glue_jobs/<database>/<table>.py`` holds one function, named like its table and decorated with ``@transform``. The
+function takes one DataFrame per input and returns the table's rows.
 """
 
 from __future__ import annotations
@@ -33,26 +34,28 @@ __all__ = [
     "unique",
 ]
 
-#: What ``transform`` decorates: a function from DataFrames, one per input, to the table's.
+#: The function that ``transform`` decorates: takes one DataFrame per input, returns the DataFrame of the table.
 Transform = Callable[..., "DataFrame"]
-#: How a table is written: whole (``replace``); the rows of the keys or partitions that a change touches (``merge``,
-#: ``replace_partitions``); what new input rows give, beside what is there (``append``); every version of each key with
-#: the time it held (``scd2``).
+#: How a run writes a table: ``replace`` writes all of it; ``merge`` and ``replace_partitions`` write the rows of the
+#: keys or partitions that a change affects; ``append`` adds the rows computed from new input rows; ``scd2`` keeps every
+#: version of each key with the time in which it was valid (a slowly changing dimension of type 2).
 Write: TypeAlias = WriteName
-#: All ways of writing, as ``Write`` names them.
+#: All values of ``Write``.
 WRITES: tuple[str, ...] = tuple(WRITE_MODES)
-#: What a transform runs on: the cheapest for each run (``any``), or the only one that can.
+#: What a transform runs on: the cheapest engine for each run (``any``), or always the named one.
 Engine = Literal["any", "duckdb", "spark"]
-#: All that a transform can name as its engine.
+#: All values of ``Engine``.
 ENGINES: tuple[str, ...] = get_args(Engine)
 
 
 class Source(NamedTuple):
-    """An input: which table, and how a change of one of its rows leads to rows of the result.
+    """An input of a transform: its table, and the change propagation from its rows to rows of the result.
 
-    ``on`` are its columns that equal the result's ``by`` columns; else ``through`` names another parameter, and
-    ``matching`` (own column → the other's column) which of the other's rows its own belong to. With neither, a change
-    rebuilds the whole table. With ``newest`` the function sees one row per key.
+    ``on`` is the dependency key: this input's columns that equal the result's recompute key ``by``, in the same order.
+    An input without these columns is joined to another one that has them: ``through`` names that input's parameter and
+    ``matching`` the join path as pairs (own column, the other input's column). With neither, a change of this input
+    causes a full refresh. With ``newest`` the function sees one row per key of the contract, the one with the latest
+    value in that column.
     """
 
     table: str
@@ -70,7 +73,10 @@ def source(
     matching: str | Mapping[str, str] | None = None,
     newest: str | None = None,
 ) -> Source:
-    """Declare an input and which rows of the result a change of it touches (see ``Source``)."""
+    """Return the declaration of an input with its change propagation; ``Source`` explains the arguments.
+
+    A text for ``on`` or ``matching`` stands for one column, in ``matching`` of the same name on both sides.
+    """
     pairs = {matching: matching} if isinstance(matching, str) else matching or {}
     return Source(table, newest, (on,) if isinstance(on, str) else tuple(on), through, tuple(pairs.items()))
 
@@ -83,9 +89,10 @@ def unique(
     through: str | None = None,
     matching: str | Mapping[str, str] | None = None,
 ) -> Source:
-    """Declare an input that the function sees with one row per key of its contract, as ``latest_by_key`` picks them.
+    """Return the declaration of an input of which the function sees one row per key of its contract.
 
-    Records that say something else under the same key go to the dataset's quarantine, with the reason ``conflict``.
+    ``latest_by_key`` picks the row by the latest value of ``newest``. Records of the same key with other content are
+    appended to the dataset's quarantine table with the reason ``conflict``.
     """
     return source(table, on=on, through=through, matching=matching, newest=newest)
 
@@ -98,13 +105,13 @@ def transform(
     accept: Mapping[str, str] | None = None,
     **inputs: str | Source,
 ) -> Callable[[Transform], Transform]:
-    """Declare which table each parameter of the function is, e.g. ``@transform(orders="bronze.orders")``.
+    """Declare a transform; ``inputs`` names the table of each parameter, e.g. ``@transform(orders="bronze.orders")``.
 
-    ``by`` are the columns of the result whose values a change re-opens: rows that share them are computed together and
-    from nothing but the input rows that lead to them (see ``Source``). With ``write="scd2"`` the function returns
-    versions with ``valid_from``, and ``history`` makes the table of them. ``engine`` names the only one that can run
-    the function, where it uses what the other does not have. ``accept`` are findings of ``sluice check`` that are right
-    here, by rule, with the reason.
+    ``by`` is the recompute key: columns of the result. When an input changes, the key's affected values are recomputed,
+    all rows of a value together, from only the input rows that change propagation connects with it (see ``Source``).
+    With ``write="scd2"`` the function returns versions with ``valid_from``, and ``history`` completes them. ``engine``
+    is for a function that only one engine can run. ``accept`` maps a lint rule of ``sluice check`` to the reason why
+    its findings are right in this function.
     """
 
     def declare(function: Transform) -> Transform:
@@ -121,7 +128,10 @@ def transform(
 
 
 def apply(function: Transform, frames: Mapping[str, DataFrame], keys: Mapping[str, Iterable[str]]) -> DataFrame:
-    """Return the table's rows for ``frames``; ``keys`` are the contracts' keys of the inputs, by parameter."""
+    """Return the table's rows that ``function`` computes from ``frames``, one DataFrame per parameter.
+
+    ``keys`` are the key columns of the inputs' contracts, by parameter.
+    """
     sources: Mapping[str, Source] = function.sources  # type: ignore[attr-defined]
     given = {name: _seen(frame, sources[name].newest, keys[name]) for name, frame in frames.items()}
     result = function(**given)

@@ -1,4 +1,4 @@
-"""Makes DuckDB compute what Spark computes, where the same function means something else in each."""
+"""Dialect fixes: rewrites DuckDB SQL where a function means something else on DuckDB than on Spark."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from sqlglot import exp
 
 
 def alike(sql: str) -> str:
-    """Return ``sql``, of DuckDB, with every function meaning what it means in Spark.
+    """Return DuckDB's ``sql`` rewritten so that each function computes what it computes on Spark.
 
-    Spark trims spaces, DuckDB also what else Unicode calls a space (U+00A0, U+2003).
+    So far this is ``trim``: Spark's removes the space character alone, DuckDB's also U+00A0, U+2003 and other spaces of
+    Unicode. https://spark.apache.org/docs/3.5.6/api/sql/#trim
     """
     tree = sqlglot.parse_one(sql, read="duckdb")
     trims = [trim for trim in tree.find_all(exp.Trim) if trim.expression is None]

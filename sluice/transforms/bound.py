@@ -1,4 +1,4 @@
-"""Binds what contracts declare in SQL on empty tables: what is not there, or does not fit, is found with no data."""
+"""Binds the SQL of contracts' checks on empty tables, which finds unknown names and unfit types without any data."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from sluice.transforms.checks import stated_checks
 
 _ADDED_TYPES = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.timestamp("us"): "TIMESTAMP", pa.bool_(): "BOOLEAN"}
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
-#: Nothing is computed while a query is bound but what is constant in it.
+#: Limits for a connection that only binds queries: binding computes nothing but a query's constant expressions.
 _BOUNDED = {"memory_limit": "512MiB", "threads": "2"}
 
 
 class Unbound(NamedTuple):
-    """A check that does not bind: the ``place``-th that the contract of ``table`` states, the ``field``, and why."""
+    """A check that does not bind: its index ``place`` among the checks of ``table``'s contract, the field, and why."""
 
     table: str
     place: int
@@ -33,7 +33,7 @@ class Unbound(NamedTuple):
 
 
 def empty_tables(contracts: Iterable[Contract]) -> duckdb.DuckDBPyConnection:
-    """Return a confined DuckDB with every contracted table, empty."""
+    """Return a confined DuckDB connection with an empty table for each contract; ``ContractError`` if one has none."""
     connection = connect(settings=_BOUNDED)
     for contract in contracts:
         columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in column_types(contract).items())
@@ -50,20 +50,20 @@ def empty_tables(contracts: Iterable[Contract]) -> duckdb.DuckDBPyConnection:
 
 
 def column_types(contract: Contract) -> dict[str, str]:
-    """Return DuckDB's type of each column, those that Sluice adds included."""
+    """Return the DuckDB type by column name, including the columns that Sluice adds."""
     own = {column.name: column.type.duckdb for column in contract.columns}
     return own | {column.name: _ADDED_TYPES[column.type] for column in added(contract)}
 
 
 def unbound_checks(contracts: Iterable[Contract]) -> Iterator[Unbound]:
-    """Yield each stated check that would fail for what it says, not for what it finds."""
+    """Yield each check that fails on any data, since it names unknown tables or columns or compares unfit types."""
     by_table = {contract.table: contract for contract in contracts}
     if not any(contract.checks for contract in by_table.values()):
         return
     with empty_tables(by_table.values()) as connection:
         for table, contract in by_table.items():
             for place, check in enumerate(contract.checks):
-                # One by one, so that each is told with its own place.
+                # Compiled one by one, so that an error belongs to one check's place.
                 alone = Contract(contract.name, contract.database, contract.columns, checks=(check,), file="")
                 try:
                     (compiled,) = stated_checks(alone, by_table)
@@ -106,14 +106,14 @@ def _foreign_key_problem(
         return "to", f"{check.references} has no column {missing[0]}; allowed: {', '.join(theirs)}"
     mine = column_types(contract)
     for own, other in zip(check.columns, check.referenced, strict=True):
-        # DuckDB would compare more than that, by casts that Spark does not know.
+        # DuckDB compares other types, too, by casts that Spark does not make.
         if mine[own] != theirs[other] and not (_is_number(mine[own]) and _is_number(theirs[other])):
             return "to", f"{own} is {mine[own].lower()} and {other} is {theirs[other].lower()}: they cannot be compared"
     return None
 
 
 def _operand_problem(connection: duckdb.DuckDBPyConnection, check: CompiledCheck, kind: str) -> tuple[str, str] | None:
-    """Refuse a value that cannot be compared with what the contract compares it with."""
+    """Return field and reason when the query's type cannot be compared with the contract's operand, or None."""
     operands = check.operand if isinstance(check.operand, list) else [check.operand]
     if (check.operator in COMPARISONS) == isinstance(check.operand, list) or len(operands) not in (1, 2):
         return check.operator, f"{check.operand!r} is not allowed; {check.operator} takes " + (

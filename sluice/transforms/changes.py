@@ -1,4 +1,4 @@
-"""Captured changes as the rows they leave: what a table of the source looks like now."""
+"""Turns a log of captured changes into the present rows of the source's table."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-_KEY_SEPARATOR = "\x1f"  # as in sluice.tables.arrow, which a Glue job need not load
+_KEY_SEPARATOR = "\x1f"  # the same as in sluice.tables.arrow, which the Glue job does not have
 _ROWS = ("insert", "update", "read", "delete")
 
 
 def current_rows(changes: DataFrame, key: Iterable[str], *, deleted: bool = False) -> DataFrame:
-    """Return one row per key of a change log: its own columns, and when its last change was made (``_changed_at``).
+    """Return the present row of each key in a change log, with the time of its last change in ``_changed_at``.
 
-    The source's log decides what is last, and the order in its shard where positions are equal. Columns that an update
-    left out keep the value before it; a row that a change moved to another key is gone from the old one; a truncate
-    ends all rows before it. With ``deleted``, keys that ended are there too, with ``_deleted`` true.
+    Changes are ordered by their position in the source's log, and by their order in the Kinesis shard where positions
+    are equal. A column that an update left out keeps its earlier value, a change of the key ends the row under the old
+    key, and a truncate ends all earlier rows. With ``deleted``, ended rows are returned, too, with ``_deleted`` true.
     """
     from pyspark.sql import functions as F
 
@@ -49,7 +49,7 @@ def current_rows(changes: DataFrame, key: Iterable[str], *, deleted: bool = Fals
 
 
 def _latest(name: str) -> Column:
-    """Return the column's latest value that its source sent, with its place in the log."""
+    """Return an aggregate: the column's latest value that the source sent, in a struct with its position in the log."""
     from pyspark.sql import functions as F
 
     left_out = F.array_contains(F.split(F.coalesce(F.col("_unavailable"), F.lit("")), ","), name)
@@ -57,7 +57,7 @@ def _latest(name: str) -> Column:
 
 
 def _moved(log: DataFrame, keys: list[str], own: list[str]) -> DataFrame:
-    """Return the end of each row that a change moved to another key."""
+    """Return a deletion under the old key for each change that moved a row to another key."""
     from pyspark.sql import functions as F
 
     values = F.split("_previous_key", _KEY_SEPARATOR)

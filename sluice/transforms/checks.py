@@ -1,4 +1,4 @@
-"""What a derived table must fulfil before it is published, as SQL for both engines: compiled from its contract."""
+"""Compiles the checks of a derived table's contract to SQL for both engines; the audit runs them before publishing."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sluice.errors import ContractError
 from sluice.project import CompiledCheck
 from sluice.transforms.queries import RefusedQuery, declared_query
 
-#: One character or one of a class, and how many of it: of such parts alone a pattern says the same as a GLOB.
+#: A character or a character class with an optional count. A pattern of such parts alone can be written as a GLOB.
 _PART = re.compile(r"([A-Za-z0-9_ :/-]|\[(?:[A-Za-z0-9](?:-[A-Za-z0-9])?)+\])(?:\{([0-9]{1,2})\})?")
 
 
 @dataclass(frozen=True)
 class _Dialect:
-    """How an engine spells what its SQL and the other's do not share."""
+    """The spellings that differ between the engines' SQL."""
 
     name: str
     quote: str
@@ -36,7 +36,7 @@ class _Dialect:
         return "'" + value.replace("\\", self.backslash).replace("'", "''" if self.name == "duckdb" else "\\'") + "'"
 
     def literal(self, value: Any, kind: ColumnType) -> str:
-        """Return a value of a column as SQL of that very type: else the engines would compare numbers as doubles."""
+        """Return a literal of exactly the type ``kind``: otherwise the engines would compare numbers as doubles."""
         if kind.name == "date":
             return f"DATE '{value}'"
         if kind.name == "timestamp":
@@ -51,7 +51,7 @@ class _Dialect:
 
 
 def _duckdb_matches(column: str, pattern: str) -> str:
-    """Return a GLOB where it says the same: it is matched once for each word of a Parquet dictionary."""
+    """Return a GLOB where the pattern allows one, since DuckDB matches it once per entry of a Parquet dictionary."""
     inner = pattern.removeprefix("^").removesuffix("$")
     if len(inner) == len(pattern) - 2 and re.fullmatch(f"(?:{_PART.pattern})+", inner):
         glob = "".join(part * int(count or 1) for part, count in _PART.findall(inner))
@@ -83,9 +83,9 @@ _Spelled = Callable[[_Dialect], str]
 
 
 def compile_checks(contract: Contract, contracted: Collection[str] = ()) -> tuple[CompiledCheck, ...]:
-    """Return every check of ``contract``: what its columns promise, its keys, and the checks it states.
+    """Return every check of ``contract``: the rules of its columns, its unique keys, and the checks it states.
 
-    ``contracted`` are the tables that its queries may name; ``ContractError`` when one says more than it may.
+    ``contracted`` are the tables that queries may name. Raise ``ContractError`` for a query that is not allowed.
     """
     return (
         *(
@@ -99,7 +99,7 @@ def compile_checks(contract: Contract, contracted: Collection[str] = ()) -> tupl
 
 
 def _row_rules(column: Column, *, present: bool) -> Iterator[tuple[str, _Spelled]]:
-    """Yield each rule's name, and the condition that a breaking row fulfils."""
+    """Yield the name of each rule of a column, and the condition that is true for rows that break it."""
     name, rules = column.name, column.rules
     if present:
         yield f"{name} is never null", lambda d: f"{d.column(name)} IS NULL"
@@ -138,7 +138,7 @@ def _unique_sets(contract: Contract) -> Iterator[tuple[str, ...]]:
 
 
 def stated_checks(contract: Contract, contracted: Collection[str]) -> Iterator[CompiledCheck]:
-    """Yield the checks that ``contract`` states, in its order."""
+    """Yield the compiled checks that ``contract`` states, in its order; ``ContractError`` for a refused query."""
     for check in contract.checks:
         try:
             yield _stated(check, {*contracted, contract.table}, contract.table)

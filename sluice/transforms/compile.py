@@ -1,7 +1,6 @@
-"""Compiles transforms to DuckDB SQL with no data, and checks each result's columns and types against its contract.
+"""Compiles transforms to DuckDB SQL without data, and compares each result's columns and types with its contract.
 
-Runs in a process of its own (``python -m sluice.transforms.compile``): SQLFrame stands in for PySpark there, and
-nowhere else.
+This happens in a process of its own (``python -m sluice.transforms.compile``), in which SQLFrame replaces PySpark.
 """
 
 from __future__ import annotations
@@ -38,9 +37,10 @@ from sluice.transforms.kept import Kept
 from sluice.transforms.lint import accepted, lint
 from sluice.transforms.named import read_as_names
 
-#: DuckDB sums integers to HUGEINT where Spark has BIGINT; the final cast brings them together, or fails on overflow.
+#: DuckDB's sum of integers is a HUGEINT, Spark's a BIGINT; the final cast to BIGINT fails on overflow.
+#: https://duckdb.org/docs/stable/sql/functions/aggregates
 _SAME_IN_SPARK = {("HUGEINT", "BIGINT")}
-#: How much work a row is where there is no SQL to tell it from: a join, a window and a grouping.
+#: The weight of a transform that is not compiled to SQL: about a join, a window and a grouping.
 _UNSEEN_WEIGHT = 3.0
 
 _decode_refusal = json_decoder(tuple[str, str])
@@ -49,7 +49,10 @@ _decode_compiled = json_decoder(tuple[CompiledTransform, ...])
 
 
 def compile_project(contracts: tuple[Contract, ...], *folders: Path) -> Project:
-    """Return the project of ``contracts`` and the transforms under ``folders``, compiled; errors name the transform."""
+    """Return the project of ``contracts`` and the compiled transforms under ``folders``.
+
+    Raise ``TransformError``, which names the transform, when one cannot be compiled or does not fit its contract.
+    """
     done = subprocess.run(
         [sys.executable, "-m", "sluice.transforms.compile", *map(str, folders)],
         input=msgspec.json.encode(contracts),
@@ -70,7 +73,11 @@ _REFUSED = 3
 
 
 def compile_all(contracts: Iterable[Contract], folders: Iterable[Path]) -> list[CompiledTransform]:
-    """Return every derived contract's transform, compiled; a contract without one, or one without a contract, fails."""
+    """Return the compiled transform of every derived table.
+
+    Raise ``TransformError`` for a derived table without a transform, an unknown input or checked table, tables made
+    from each other, a declaration that does not fit its contract, and a function that does not compile.
+    """
     by_table = {contract.table: contract for contract in contracts}
     places = list(folders)
     found = {item.table: item for folder in places for item in discover(folder)}
@@ -86,7 +93,7 @@ def compile_all(contracts: Iterable[Contract], folders: Iterable[Path]) -> list[
                 raise TransformError(f"{item.file}: input {name} is {table}, which no contract declares.")
     for item in usable:
         for table in sorted(_looked_at(by_table[item.table], by_table) - by_table.keys()):
-            raise TransformError(f"{by_table[item.table].file}: {table} is referred to, but no contract declares it.")
+            raise TransformError(f"{by_table[item.table].file}: a check names {table}, which no contract declares.")
     _refuse_cycles(
         {i.table: set(i.inputs.values()) | _looked_at(by_table[i.table], by_table) - {i.table} for i in usable}
     )
@@ -96,13 +103,13 @@ def compile_all(contracts: Iterable[Contract], folders: Iterable[Path]) -> list[
 
 
 def _compiled(items: list[Found], by_table: Mapping[str, Contract], kept: Kept) -> list[CompiledTransform]:
-    """Return the compiled transforms: those kept from before, and the others from one process for each processor."""
+    """Return the compiled transforms: from the compile cache, the others compiled by one process per processor."""
     names = [kept.name(item, [by_table[table] for table in _read_for(item, by_table)]) for item in items]
     found = [kept.get(name) for name in names]
     missing = [place for place, compiled in enumerate(found) if compiled is None]
     if missing:
         kept.evict()
-        # Forked, so that functions which no module is named after need not be pickled.
+        # Forked, since the functions' modules are not importable by name and so cannot be pickled.
         with ProcessPoolExecutor(
             min(os.cpu_count() or 1, len(missing)),
             mp_context=multiprocessing.get_context("fork"),
@@ -120,7 +127,7 @@ def _compiled(items: list[Found], by_table: Mapping[str, Contract], kept: Kept) 
 
 
 def _outcome(task: Future[CompiledTransform | SluiceError], item: Found) -> CompiledTransform | SluiceError:
-    """Return what a worker made of ``item``; a worker that died says nothing but that."""
+    """Return what a worker compiled ``item`` to, or its error; a worker that died gives an error that says so."""
     try:
         return task.result()
     except BrokenProcessPool:
@@ -136,15 +143,15 @@ _tables: list[_EmptyTables] = []
 
 
 def _begin_worker(items: list[Found], by_table: Mapping[str, Contract]) -> None:
-    # Expression trees are full of cycles; looking for them over and over takes a quarter of the time.
+    # Expression trees have many reference cycles; frequent garbage collection takes a quarter of the time.
     gc.set_threshold(2_000_000, 3, 100)
-    # Nothing here may fail: the pool would say of the reason only that it is broken.
+    # Nothing here may fail: a failed initializer breaks the pool, whose error does not give the reason.
     _work[:] = items
     _contracts.update(by_table)
 
 
 def _compile_nth(place: int) -> CompiledTransform | SluiceError:
-    """Return one of the worker's transforms, or why it cannot be compiled."""
+    """Return the compiled transform at index ``place``, or the error."""
     try:
         if not _tables:
             _tables.append(_EmptyTables(_contracts.values()))
@@ -154,7 +161,7 @@ def _compile_nth(place: int) -> CompiledTransform | SluiceError:
 
 
 def _compile_named(item: Found) -> CompiledTransform:
-    """Compile ``item``; whatever goes wrong is said with its file and table."""
+    """Return ``item`` compiled; any error becomes one that names its file and table."""
     try:
         return _compile(item, _contracts[item.table], _tables[0])
     except SluiceError:
@@ -165,12 +172,12 @@ def _compile_named(item: Found) -> CompiledTransform:
 
 
 def _read_for(item: Found, by_table: Mapping[str, Contract]) -> list[str]:
-    """Return the tables whose contracts say something of how ``item`` is compiled."""
+    """Return the tables whose contracts the compilation of ``item`` reads."""
     return sorted({item.table, *item.inputs.values(), *_looked_at(by_table[item.table], by_table)})
 
 
 def _looked_at(contract: Contract, by_table: Mapping[str, Contract]) -> set[str]:
-    """Return the tables that the contract's checks look at."""
+    """Return the tables that the contract's checks read."""
     return {table for check in stated_checks(contract, by_table) for table in check.needs}
 
 
@@ -185,7 +192,7 @@ def _refuse_cycles(inputs: dict[str, set[str]]) -> None:
 
 
 class _EmptyTables:
-    """A DuckDB with every contracted table, empty, and the SQLFrame session over it."""
+    """A DuckDB connection with an empty table for each contract, and a SQLFrame session on it."""
 
     def __init__(self, contracts: Iterable[Contract]) -> None:
         from sqlframe.duckdb import DuckDBSession
@@ -223,7 +230,7 @@ def _compile(item: Found, contract: Contract, tables: _EmptyTables) -> CompiledT
 def _on_duckdb(
     item: Found, contract: Contract, keys: Mapping[str, tuple[str, ...]], tables: _EmptyTables
 ) -> tuple[str, dict[str, str]]:
-    """Return the transform's SQL, and by input that of its conflicts."""
+    """Return the transform's SQL, and the SQL that selects conflicts by input table."""
     try:
         frames = {name: tables.session.table(table) for name, table in item.inputs.items()}
         result: Any = apply(item.function, frames, keys)
@@ -235,14 +242,14 @@ def _on_duckdb(
     except Exception as error:
         raise TransformError(
             f"{item.file}: {item.table} does not run on DuckDB: {error}",
-            next_step='write it with what both engines know, or declare @transform(engine="spark").',
+            next_step='use only functions that both engines have, or declare @transform(engine="spark").',
         ) from error
     _compare([(row[0], row[1]) for row in described], contract, item)
     types = {table: column_types(tables.contracts[table]) for table in item.inputs.values()}
     if problems := list(accepted(lint(sql, types, item.engine), item.accept)):
         raise TransformError(
             f"{item.file}: {item.table} may not give the same rows each time:\n- " + "\n- ".join(problems),
-            next_step='mend it, or say why it is right: @transform(accept={"rule": "reason"}).',
+            next_step='mend it, or accept the finding with a reason: @transform(accept={"rule": "reason"}).',
         )
     return _with_casts(sql, contract), conflicts
 
@@ -252,7 +259,7 @@ def _hash(*parts: str) -> str:
 
 
 def weight_of(sql: str) -> float:
-    """Return how much work ``sql`` makes of a row, where reading it is 1: its joins, windows and groupings."""
+    """Return the work per input row of ``sql``, from its joins, windows and groupings; 1 is only reading the row."""
     tree = sqlglot.parse_one(sql, read="duckdb")
     windows = {window.sql().partition("OVER")[2] for window in tree.find_all(exp.Window)}
     groups = list(tree.find_all(exp.Group))
@@ -271,7 +278,7 @@ def _with_casts(sql: str, contract: Contract) -> str:
 
 
 def _compare(result: list[tuple[str, str]], contract: Contract, item: Found) -> None:
-    """Refuse a result whose columns are not exactly the contract's, in name and type."""
+    """Raise ``TransformError`` unless the result has exactly the contract's columns, in name and type."""
     declared = {column.name: column.type.duckdb for column in contract.columns}
     got = dict(result)
     problems = [f"{name} is missing" for name in declared if name not in got]

@@ -1,4 +1,7 @@
-"""Checks how a transform says that its table is written, against the contracts; nothing runs for it."""
+"""Declaration checks: whether a transform's write mode, recompute key and inputs fit the contracts.
+
+No transform runs for them.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,12 @@ from sluice.writes import WRITE_MODES
 
 
 def lead_of(given: Source, key: tuple[str, ...]) -> Lead:
-    """Return an input's declaration as a run needs it; ``key`` is its contract's."""
+    """Return an input's change propagation as runs use it; ``key`` is the key of the input's contract."""
     return Lead(given.on, given.through, given.matching, key if given.newest is not None else ())
 
 
 def check_declaration(item: Found, contracts: Mapping[str, Contract]) -> None:
-    """Refuse, with every reason, a declaration that no run could follow."""
+    """Raise ``TransformError``, with every reason, for a declaration that does not fit the contracts."""
     contract = contracts[item.table]
     problems = [*_of_write(item, contract), *_of_sources(item, contracts)]
     if problems:
@@ -35,7 +38,7 @@ def _of_write(item: Found, contract: Contract) -> Iterator[str]:
     elif item.by and not mode.by:
         yield f"write={item.write!r} takes no `by`"
     elif mode.by and not item.by:
-        yield f"write={item.write!r} needs `by`, the columns of the result that a change re-opens"
+        yield f"write={item.write!r} needs `by`, the columns of the result by which changed rows are recomputed"
     if item.engine not in ENGINES:
         yield f"engine is {item.engine!r}, not one of {', '.join(ENGINES)}"
     for name in item.by:
@@ -56,7 +59,7 @@ def _of_write(item: Found, contract: Contract) -> Iterator[str]:
 def _of_sources(item: Found, contracts: Mapping[str, Contract]) -> Iterator[str]:
     mode = WRITE_MODES.get(item.write)
     if mode is not None and mode.only_added and len(item.sources) != 1:
-        yield f"write={item.write!r} takes one input: what it wrote would not follow a change of another"
+        yield f"write={item.write!r} takes one input: rows already written would not follow a change of another input"
     tables = list(item.inputs.values())
     for name, given in item.sources.items():
         if not given.on and given.through is None:
@@ -68,7 +71,7 @@ def _of_sources(item: Found, contracts: Mapping[str, Contract]) -> Iterator[str]
         if given.on and given.through is not None:
             yield f"{name} has both `on` and `through`"
         if tables.count(given.table) > 1:
-            yield f"{given.table} is two inputs: its changes cannot be followed"
+            yield f"{given.table} is declared as two inputs: changes of one table cannot belong to both"
         own = set(data_arrow(contracts[given.table]).names)
         wanted = [*given.on, *(mine for mine, _ in given.matching)]
         yield from (f"{name}: {given.table} has no column {column}" for column in wanted if column not in own)
@@ -79,7 +82,7 @@ def _of_sources(item: Found, contracts: Mapping[str, Contract]) -> Iterator[str]
 
 
 def _of_path(name: str, item: Found, contracts: Mapping[str, Contract]) -> Iterator[str]:
-    """Follow ``through`` to an input that has the ``by`` columns."""
+    """Yield what is wrong with a join path: it must lead along ``through`` to an input that declares ``on``."""
     given = item.sources[name]
     if not given.matching:
         yield f"{name}: through={given.through!r} needs `matching` columns"
@@ -90,12 +93,12 @@ def _of_path(name: str, item: Found, contracts: Mapping[str, Contract]) -> Itera
             yield f"{name}: through={place!r} is no parameter of the function"
             return
         if place in seen:
-            yield f"{name}: its path leads back to {place}"
+            yield f"{name}: its join path leads back to {place}"
             return
         seen.add(place)
         following = item.sources[place]
         if not following.on and following.through is None:
-            yield f"{name}: its path ends at {place}, which leads nowhere"
+            yield f"{name}: its join path ends at {place}, which declares neither `on` nor `through`"
             return
         place = following.through
     assert given.through is not None

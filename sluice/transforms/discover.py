@@ -1,4 +1,4 @@
-"""Finds the transforms under ``glue_jobs/``; each module is one table's."""
+"""Finds the transforms under ``glue_jobs/``, one module per derived table."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from sluice.transforms import Engine, Source, Transform
 
 @dataclass(frozen=True)
 class Found:
-    """One transform: the ``table`` it makes, its ``sources`` by parameter, how it is written, what it runs on.
+    """A discovered transform: its table and function, and what ``@transform`` declares.
 
-    ``accept`` is what the lint shall accept, and why.
-
-    ``source_hash`` changes with its module and with the helpers that stand beside the folders of transforms.
+    ``sources`` are the inputs by parameter, ``by`` is the recompute key, ``accept`` maps lint rules to reasons.
+    ``source_hash`` changes with the source of the function's module or of a helper module directly in ``glue_jobs/``.
     """
 
     table: str
@@ -35,20 +34,18 @@ class Found:
 
     @property
     def inputs(self) -> dict[str, str]:
-        """Return the tables by parameter."""
+        """Return the input tables by parameter."""
         return {name: given.table for name, given in self.sources.items()}
 
 
 def transform_folders(contracts: Iterable[Path]) -> list[Path]:
-    """Return the folders that transforms are looked for in: the project's own, and ``glue_jobs`` beside each folder of
-    contracts.
-    """
+    """Return the folders to search for transforms: the project's, and any ``glue_jobs`` beside one of contracts."""
     beside = [folder.resolve().parent / "glue_jobs" for folder in contracts]
     return list(dict.fromkeys([TRANSFORMS, *(folder for folder in beside if folder.is_dir())]))
 
 
 def discover(folder: Path) -> list[Found]:
-    """Return every transform under ``folder``, ordered by table; a module without its function is refused."""
+    """Return every transform under ``folder``, ordered by table; ``TransformError`` for a module without one."""
     return [_load(path) for path in sorted(folder.glob("*/*.py")) if path.name != "__init__.py"]
 
 
@@ -73,7 +70,7 @@ def _load(path: Path) -> Found:
             next_step="give both the same names in the same order.",
         )
     code = hashlib.sha256()
-    # A transform of another folder may use the project's own helpers, too. Where the folders lie changes no hash.
+    # A transform of another folder may use the project's helpers, too. Only names and contents count, not locations.
     folders = dict.fromkeys((path.resolve().parents[1], TRANSFORMS))
     for part in (path, *(helper for folder in folders for helper in sorted(folder.glob("*.py")))):
         code.update(f"{part.name}\0".encode() + part.read_bytes())

@@ -1,4 +1,4 @@
-"""Versions of rows as a slowly changing dimension (type 2): each with the time it held."""
+"""Makes a slowly changing dimension (type 2) of versions: each version has the time in which it was valid."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-#: The columns that say when a version held: from (included) to (excluded; null: it still does).
+#: Columns of a version: valid from this moment (inclusive) to that (exclusive, null for ever), and whether it still is.
 VALID_FROM, VALID_TO, IS_CURRENT = "valid_from", "valid_to", "is_current"
-#: True in a version that ends the row: it closes the one before and is none itself.
+#: A column that is true in a row that ends the version before it and is no version itself.
 DELETED = "_deleted"
 
 
 def history(versions: DataFrame, key: Iterable[str]) -> DataFrame:
-    """Return ``versions`` (one row per key and ``valid_from``) with ``valid_to`` and ``is_current``.
+    """Return ``versions`` with the columns ``valid_to`` and ``is_current``, one row per key and ``valid_from``.
 
-    Versions that say the same as the one before are one. Of versions with the same key and ``valid_from`` the one with
-    the greatest values counts. A version with ``_deleted`` true closes the one before.
+    A version with the same values as the one before is merged into it. Of several with the same key and ``valid_from``
+    the one with the greatest values is kept. A row with ``_deleted`` true ends the version before it.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F

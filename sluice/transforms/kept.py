@@ -1,4 +1,4 @@
-"""Keeps what transforms compiled to: compiling all of them takes many seconds, and most of the time one changed."""
+"""The compile cache: keeps compiled transforms on disk, since compiling takes seconds and few change at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sluice.project import CompiledTransform
 from sluice.transforms.discover import Found
 
 FOLDER = ROOT / ".sluice" / "cache" / "compiled"
-#: The compiler's own code, and the libraries whose other version may compile to other SQL.
+#: The source of the compiler, and the libraries of which another version may give other SQL.
 _COMPILER = ("sluice/transforms", "sluice/contracts", "sluice/tables/arrow.py", "sluice/project.py")
 _LIBRARIES = ("duckdb", "sqlframe", "sqlglot", "msgspec")
 _KEPT_SECONDS = 14 * 86_400
@@ -27,7 +27,7 @@ _decode = json_decoder(CompiledTransform)
 
 
 class Kept:
-    """Compiled transforms by everything that they are compiled from: code, contracts and the compiler."""
+    """A cache of compiled transforms in ``folder``, named by a hash of the code, the contracts and the compiler."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self._folder = folder
@@ -39,14 +39,14 @@ class Kept:
         self._common = digest.digest()
 
     def name(self, item: Found, contracts: Iterable[Contract]) -> str:
-        """Return what ``item`` is kept under; ``contracts`` are its own, its inputs' and those that it refers to."""
+        """Return the name of ``item`` in the cache; ``contracts`` are those of its table, its inputs and its checks."""
         digest = hashlib.sha256(self._common)
         digest.update(f"{item.file}\0{item.source_hash}\0".encode())
         digest.update(msgspec.json.encode(list(contracts), order="deterministic"))
         return digest.hexdigest()[:32]
 
     def get(self, name: str) -> CompiledTransform | None:
-        """Return what is kept under ``name``, if it is."""
+        """Return the compiled transform with that name, or None when the cache does not have it."""
         path = self._folder / name
         try:
             found = path.read_bytes()
@@ -56,14 +56,14 @@ class Kept:
         return _decode(found)
 
     def put(self, name: str, compiled: CompiledTransform) -> None:
-        """Keep ``compiled`` under ``name``."""
+        """Store ``compiled`` under ``name``."""
         self._folder.mkdir(parents=True, exist_ok=True)
         unfinished = self._folder / f"{name}.{time.monotonic_ns()}"
         unfinished.write_bytes(msgspec.json.encode(compiled))
         unfinished.replace(self._folder / name)
 
     def evict(self) -> None:
-        """Delete what nobody asked for in two weeks."""
+        """Delete the transforms that nobody read in two weeks."""
         for path in self._folder.glob("*"):
             if path.stat().st_mtime < time.time() - _KEPT_SECONDS:
                 path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Of several records of one key, the one that counts; the choice never depends on the order in which they arrived."""
+"""Picks one record of each key; the choice never depends on the order in which records arrived."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 def latest_by_key(rows: DataFrame, key: Iterable[str], *, newest: str) -> DataFrame:
-    """Return one row per key, the one with the latest ``newest``; equal ones are decided by the rows' own values.
+    """Return one row per key: the one with the latest value of ``newest``, then with the greatest other values.
 
-    The winner never depends on the order in which records arrived. ``_late``, of a stream, is true when every record of
-    the key was late.
+    The columns that Sluice adds are dropped, but for a stream's ``_late``: it is true when all records of the key are
+    late.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
@@ -28,19 +28,19 @@ def latest_by_key(rows: DataFrame, key: Iterable[str], *, newest: str) -> DataFr
 
 
 def conflicting(rows: DataFrame, key: Iterable[str], *, newest: str) -> DataFrame:
-    """Return the rows whose content differs from the one that ``latest_by_key`` picks for their key."""
+    """Return the rows whose values differ from those of the row that ``latest_by_key`` picks for their key."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
     keys = list(key)
     _, order = _ranking(rows, keys, newest)
-    # The order covers all of a record's own columns: rank 1 has every row that says the same as the winner.
+    # The order covers all of a record's own columns, so rank 1 has every row with the same values as the picked one.
     ranked = rows.withColumn("_rank", F.dense_rank().over(Window.partitionBy(*keys).orderBy(*order)))
     return ranked.where(F.col("_rank") > 1).drop("_rank")
 
 
 def _ranking(rows: DataFrame, keys: list[str], newest: str) -> tuple[list[str], list[Any]]:
-    """Return the columns beside key and ``newest``, and the order in which rows of one key compete."""
+    """Return the columns beside key and ``newest``, and the order of the rows of one key, the picked one first."""
     from pyspark.sql import functions as F
 
     own = [name for name in rows.columns if not name.startswith("_") and name not in (*keys, newest)]

@@ -1,7 +1,7 @@
-"""Finds in a compiled transform what two runs, or the two engines, would answer differently.
+"""Lints compiled transforms for expressions whose result differs between two runs or between DuckDB and Spark.
 
-Types come from the contracts of its inputs; an expression whose type is not known is not judged. What cannot be seen
-here: a window whose order leaves ties, and functions of a helper that differ in how they treat their values.
+Types come from the contracts of the inputs; an expression of unknown type is not judged. The lint does not find windows
+whose order leaves ties, nor helper functions that treat the same values differently on each engine.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ _DOUBLE = {exp.DType.DOUBLE, exp.DType.FLOAT}
 _WHOLE = exp.DataType.INTEGER_TYPES
 _TEXT = exp.DataType.TEXT_TYPES
 _PARSED = {*_WHOLE, *_DECIMAL, *_DOUBLE, *exp.DataType.TEMPORAL_TYPES, exp.DType.BOOLEAN}
-#: Patterns that Java reads and RE2 does not, or reads otherwise: looking around, referring back, ignoring case.
+#: Java's regular expressions that RE2 does not have or reads otherwise: lookaround, backreferences, (?i), possessive
+#: quantifiers. https://github.com/google/re2/wiki/Syntax
 _ONLY_JAVA = re.compile(r"\(\?[=!<>i]|\\[1-9]|[*+?}]\+")
 _CHANCE = {"rand", "randn", "random", "uuid", "shuffle", "monotonically_increasing_id", "input_file_name"}
 _CLOCKS = (
@@ -49,7 +50,7 @@ _LONGEST = 90
 
 
 class Finding(NamedTuple):
-    """One thing found: the ``rule`` that ``accept`` names, the expression, what is wrong with it and what to do."""
+    """A finding of the lint: the ``rule``, the expression, and why it is a problem with what to do instead."""
 
     rule: str
     expression: str
@@ -67,9 +68,9 @@ class _Rule(NamedTuple):
 
 
 def lint(sql: str, columns: Mapping[str, Mapping[str, str]], engine: str) -> list[Finding]:
-    """Return what is found in a transform's SQL (DuckDB's), each once; ``columns`` are its inputs' types by table.
+    """Return the findings in a transform's DuckDB SQL, each once; ``columns`` are the inputs' column types by table.
 
-    What the engines do differently counts where both may run it.
+    Rules about differences between the engines apply only to a transform that may run on both.
     """
     tree = _typed(sql, columns)
     found = {}
@@ -81,14 +82,14 @@ def lint(sql: str, columns: Mapping[str, Mapping[str, str]], engine: str) -> lis
 
 
 def accepted(findings: Iterable[Finding], accept: Mapping[str, str]) -> Iterator[str]:
-    """Yield what is wrong after all: findings that ``accept`` (rule → reason) does not name, and names without one."""
+    """Yield a message for each finding whose rule ``accept`` does not name, and for each name without a finding."""
     seen = set()
     for finding in findings:
         seen.add(finding.rule)
         if finding.rule not in accept:
             yield str(finding)
     for rule in accept.keys() - seen:
-        yield f"accept names {rule!r}, of which nothing is found"
+        yield f"accept names {rule!r}, but that rule has no finding here"
 
 
 def _typed(sql: str, columns: Mapping[str, Mapping[str, str]]) -> exp.Expr:
@@ -125,7 +126,7 @@ def _parses_text(node: exp.Expr) -> bool:
 
 
 def _from_columns(node: exp.Expr) -> bool:
-    """Tell whether some text of a column is in the value, rather than written in the code or made of other types."""
+    """Return whether the value contains text of a column, not only literals and converted values of other types."""
     if isinstance(node, exp.Column):
         return _is(node, _TEXT)
     if isinstance(node, exp.Cast):
@@ -216,14 +217,14 @@ _RULES = (
     _Rule(
         "any-of-many",
         _takes_any,
-        "which row comes first is not told; use F.min, F.max or latest_by_key",
+        "the first row is not defined; use F.min, F.max or latest_by_key",
         both_engines=False,
     ),
     _Rule(
         "unordered-window",
         _has_no_order,
-        "which row comes first is not told; order the window by a key",
+        "the first row is not defined; order the window by a key",
         both_engines=False,
     ),
-    _Rule("unordered-limit", _limits_any, "which rows are left is not told; order them by a key", both_engines=False),
+    _Rule("unordered-limit", _limits_any, "the rows that remain are not defined; order by a key", both_engines=False),
 )

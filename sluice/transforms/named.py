@@ -1,6 +1,6 @@
-"""Names that are reserved words, for SQLFrame: it reads every name of a column or table as a piece of SQL.
+"""Lets tables and columns have reserved words as names under SQLFrame, which parses every name as SQL.
 
-On Spark ``F.col("order")`` is the column of that name, whatever ``order`` means in SQL. Here it has to be read so too.
+On Spark ``F.col("order")`` is the column of that name, although ``order`` is a word of SQL; SQLFrame would fail on it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _INTO = {None: exp.Column, exp.Column: exp.Column, exp.Identifier: exp.Identifie
 
 
 def read_as_names(names: Iterable[str]) -> None:
-    """Have sqlglot, in this process, read each of ``names`` alone as the column or table of that name."""
+    """Patch sqlglot, in this process, to read a text that is one of ``names`` as the column or table of that name."""
     known = {name.lower() for name in names}
     parse_one = sqlglot.parse_one
 
@@ -37,7 +37,7 @@ def read_as_names(names: Iterable[str]) -> None:
 def _is_reserved(name: str, dialect: Any) -> bool:
     spoken = Dialect.get_or_raise(dialect)
     tokens = spoken.tokenize(name)
-    begins = spoken.parser_class.NO_PAREN_FUNCTION_PARSERS  # `if` begins an expression, and is no token of its own
+    begins = spoken.parser_class.NO_PAREN_FUNCTION_PARSERS  # `if` begins an expression without a token type of its own
     return [token.token_type.name for token in tokens] != ["VAR"] or name.upper() in begins
 
 

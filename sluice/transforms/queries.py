@@ -1,7 +1,7 @@
-"""What a declared query may say: one SELECT of contracted tables, with functions that only look at their arguments.
+"""Decides which declared queries are allowed: one SELECT of contracted tables, with functions that only compute.
 
-An allow-list over the parsed tree: what is not named here is refused by name. It is the first wall; behind it stand the
-engine's own parser and its confinement (``sluice.confined``, ``sluice.spark.confined``).
+The parsed tree is compared with an allow-list, and anything else is refused by name. This is the first barrier; the
+second is the engine's own parser and confinement (``sluice.confined``, ``sluice.spark.confined``).
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from sqlglot.parsers.athena import AthenaTrinoParser
 from sluice.contracts.patterns import common_pattern
 from sluice.telling import TELLING, VARIABLE
 
-#: Characters of a query, levels of its tree, relations that it reads (each WITH written out where it is used).
+#: Most characters of a query, levels of its tree, and relations it reads, with each WITH expanded where it is used.
 LONGEST, DEEPEST, MOST_RELATIONS = 20_000, 100, 200
-#: How many times longer than the longest text that it is given a text may become.
+#: How many times longer than the longest input text a computed text may become.
 MOST_GROWTH = 1_000
-#: Queries of people take about one step a token. (``localaws.athena.parser`` counts so, too.)
+#: Steps of the parser, fixed and per token. Ordinary queries take about one step per token; ``localaws.athena.parser``
+#: has the same limit.
 _STEPS, _STEPS_PER_TOKEN = 200_000, 20
 _CTE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-#: Stand for ``{table}`` and ``{previous}`` while the text is parsed.
+#: Names that replace ``{table}`` and ``{previous}`` while the text is parsed.
 _STAND_INS = {"{table}": "sluice_audited", "{previous}": "sluice_previous"}
 _LONGEST_SHOWN = 60
 _OWN = frozenset(_STAND_INS.values())
@@ -67,10 +68,10 @@ ALLOWED_FUNCTIONS: tuple[str, ...] = tuple(sorted({*_FUNCTIONS.values(), "cast",
 
 
 class _Parser(AthenaTrinoParser):
-    """Athena's parser that ends: each level of ROW(…) or DATE(…) doubles the ways that it tries one after the other."""
+    """Athena's parser with a limit of steps, since each nested ROW(…) or DATE(…) doubles the alternatives it tries."""
 
     def parse(self, raw_tokens: list[Any], sql: str) -> list[exp.Expr | None]:
-        """Parse as sqlglot does; ``ParseError`` also when it takes too many steps from token to token."""
+        """Parse as sqlglot does, but raise ``ParseError`` after too many steps from token to token."""
         self._steps_left = _STEPS + _STEPS_PER_TOKEN * len(raw_tokens)
         return super().parse(raw_tokens, sql)
 
@@ -82,21 +83,21 @@ class _Parser(AthenaTrinoParser):
 
 
 class RefusedQuery(ValueError):
-    """A declared query is more than it may be; the message says what and what is allowed."""
+    """A declared query is not allowed; the message says what in it and what is allowed instead."""
 
 
 @dataclass(frozen=True)
 class DeclaredQuery:
-    """A query that may run: its ``tree``, and the contracted tables that it names beside its own."""
+    """An allowed query: its ``tree``, and the contracted tables that it names."""
 
     tree: exp.Expr
     tables: tuple[str, ...]
 
     def spelled(self, dialect: str) -> str:
-        """Return the query for an engine: ``{table}``, ``{previous}`` and ``{database.table}`` stand for relations."""
+        """Return the query as SQL of ``dialect``, with the placeholders ``{table}``, ``{previous}``, ``{db.table}``."""
         tree = self.tree.copy()
         for identifier in tree.find_all(exp.Identifier):
-            # A name that is a word of one engine's language is none of the other's.
+            # All names are quoted, since each engine reserves other words.
             identifier.set("quoted", True)
         text = tree.sql(dialect=dialect, comments=False)
         mark = "`" if dialect == "spark" else '"'
@@ -108,7 +109,7 @@ class DeclaredQuery:
 
 
 def declared_query(text: str, contracted: Collection[str]) -> DeclaredQuery:
-    """Return the query in Athena's SQL that ``text`` is; ``RefusedQuery`` when it is anything else."""
+    """Return ``text`` parsed as a query in Athena's SQL; ``RefusedQuery`` unless it is one allowed SELECT."""
     if len(text) > LONGEST:
         raise RefusedQuery(f"it has {len(text):,} characters; at most {LONGEST:,} are allowed")
     if VARIABLE in text:
@@ -139,7 +140,7 @@ def declared_query(text: str, contracted: Collection[str]) -> DeclaredQuery:
 
 
 def _refuse_unknown(node: exp.Expr) -> None:
-    """Refuse a node that is not on the list, or that carries more than its like may."""
+    """Refuse a node whose kind or function is not on the list, and casts and WITH clauses that are not allowed."""
     if isinstance(node, exp.Func) and type(node) not in _FUNCTIONS and type(node) not in _SHAPE:
         name = node.name if isinstance(node, exp.Anonymous | exp.AnonymousAggFunc) else node.sql_name()
         raise RefusedQuery(f"the function {name.lower()!r} is not allowed; allowed: {', '.join(ALLOWED_FUNCTIONS)}")
@@ -155,7 +156,7 @@ def _refuse_unknown(node: exp.Expr) -> None:
 
 
 def _refuse_deep(tree: exp.Expr) -> None:
-    """Refuse a tree that engines, and the walks over it, would need too deep a stack for."""
+    """Refuse a tree so deep that recursive functions over it could exhaust the stack."""
     waiting = [(tree, 1)]
     while waiting:
         node, depth = waiting.pop()
@@ -165,7 +166,10 @@ def _refuse_deep(tree: exp.Expr) -> None:
 
 
 def _refuse_open_argument(node: exp.Expr) -> None:
-    """Refuse an expression where engines compute a value while they bind, and a pattern that they read differently."""
+    """Refuse arguments that must be literals and are not, and patterns that the engines read differently.
+
+    Engines compute LIMIT, OFFSET and patterns while they bind a query, before any limit on its run applies.
+    """
     if isinstance(node, exp.Limit | exp.Offset) and not _whole(node.expression):
         raise RefusedQuery(f"{_shown(node)!r} is not allowed: LIMIT and OFFSET take a whole number")
     if isinstance(node, exp.Column) and not node.table and node.name.lower() in TELLING - {"user"}:
@@ -185,7 +189,7 @@ def _whole(node: exp.Expr | None) -> bool:
 
 
 def _refuse_growth(tree: exp.Expr) -> None:
-    """Refuse texts that grow with each call: engines compute them in memory, and constant ones while they bind."""
+    """Refuse calls that make texts grow without bound: engines hold them in memory, constants even while binding."""
     growth = 1
     for node in tree.find_all(exp.Replace, exp.Concat, exp.ConcatWs, exp.DPipe):
         if isinstance(node, exp.Replace):
@@ -202,7 +206,7 @@ def _refuse_growth(tree: exp.Expr) -> None:
 
 
 def _joined(node: exp.Expr) -> Iterator[exp.Expr]:
-    """Yield what a concatenation puts one after the other; a separator stands once for each."""
+    """Yield the parts of a concatenation; of CONCAT_WS twice, to account for the separators."""
     if isinstance(node, exp.DPipe):
         waiting: list[exp.Expr] = [node]
         while waiting:
@@ -218,7 +222,7 @@ def _joined(node: exp.Expr) -> Iterator[exp.Expr]:
 
 
 def _defined(tree: exp.Expr) -> dict[str, exp.CTE]:
-    """Return what a WITH at the top defines, in its order; refuse a WITH elsewhere, where names would hold in part."""
+    """Return what the WITH at the top defines, by name and in order; refuse a WITH anywhere else."""
     for each in tree.find_all(exp.With):
         if each.parent is not tree:
             raise RefusedQuery("WITH is allowed at the top of the query alone")
@@ -236,10 +240,10 @@ def _defined(tree: exp.Expr) -> dict[str, exp.CTE]:
 
 
 def _tables(tree: exp.Expr, contracted: Collection[str]) -> tuple[str, ...]:
-    """Return the contracted tables that are named; refuse every other relation, and too many of them."""
+    """Return the contracted tables that the query names; refuse any other relation, and too many relations."""
     defined = _defined(tree)
     places = {id(cte): place for place, cte in enumerate(defined.values())}
-    # How many relations each name stands for, once it is written out.
+    # How many relations each WITH name stands for once it is expanded, and last the query itself.
     counts = [0] * (len(defined) + 1)
     others = set()
     for table in sorted(tree.find_all(exp.Table), key=lambda found: _place(found, places)):
@@ -266,7 +270,7 @@ def _tables(tree: exp.Expr, contracted: Collection[str]) -> tuple[str, ...]:
 
 
 def _place(table: exp.Table, places: dict[int, int]) -> int:
-    """Return the place of the WITH that a table is named in: only names defined before it hold there."""
+    """Return the index of the WITH entry that contains ``table``; the entries before it can be named there."""
     node: exp.Expr | None = table
     while node is not None and id(node) not in places:
         node = node.parent

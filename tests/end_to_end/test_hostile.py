@@ -96,7 +96,7 @@ PARTLY = {
     "a+b %20&c=d.csv": Partly(GOOD, ("G1", "G2")),
     "Grüße/包裹 é.csv": Partly(GOOD, ("G1", "G2")),
 }
-#: Keys whose first part names no dataset.
+#: Keys whose first part is not the name of a dataset.
 STRAY = ("no_such_dataset/file.csv", "loose.csv", "Odd_Parcels/case.csv")
 
 
@@ -188,7 +188,12 @@ def test_a_file_of_no_dataset_is_rejected_and_lists_the_datasets(
     entry = thrown.of(key)
 
     assert (entry.status, entry.quarantined, entry.reasons) == ("rejected", None, {"unknown_dataset": 1})
-    for text in (f"s3://{deployed.landing}/{key}", "names no dataset", "online_retail", "stays in the landing bucket"):
+    for text in (
+        f"s3://{deployed.landing}/{key}",
+        "is not the name of a dataset",
+        "online_retail",
+        "stays in the landing bucket",
+    ):
         assert text in entry.error
 
 

@@ -1,1 +1,1 @@
-"""How the values of a column are read and held: by its type, as its contract spells them, each for itself."""
+"""Converts the values of a column to its type, each value by itself, in the spelling that its contract declares."""

@@ -1,7 +1,7 @@
-"""Turns delivered values into the contract's types, a whole column at a time.
+"""Converts delivered values to the contract's types, a whole column at a time.
 
-Text is read value for value (``texts``); values that have a type of their own are cast together, and those that cannot
-be are found by halving.
+Texts are read value by value (``texts``). Typed values are cast together; when that fails, the values to blame are
+found by halving.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ Cast = Callable[[pa.Array], pa.Array]
 
 
 def arrow_type(kind: ColumnType) -> pa.DataType:
-    """Return the Arrow type that carries ``kind``."""
+    """Return the Arrow type of a column type."""
     return pa.decimal128(kind.precision, kind.scale) if kind.name == "decimal" else _SIMPLE[kind.name]
 
 
 def convert(values: pa.Array, column: Column) -> tuple[pa.Array, pa.Array | None]:
-    """Return ``values`` in the column's type, and a mask of those that could not be converted (none: all could).
+    """Return ``values`` in the column's type, and a mask of those that could not be converted, None if all could.
 
     A value that could not be converted is null in the result.
     """
@@ -74,7 +74,10 @@ def convert(values: pa.Array, column: Column) -> tuple[pa.Array, pa.Array | None
 
 
 def _as_text(values: pa.Array, column: Column, target: pa.DataType) -> pa.Array:
-    """Return values as text when they are, or are read by way of, text; null for what is none. Else as they are."""
+    """Return values as text when they are text or are converted through text, null where they are no valid text.
+
+    Other values are returned as they are.
+    """
     kind = values.type
     if pa.types.is_string(kind):
         return values
@@ -89,7 +92,7 @@ def _as_text(values: pa.Array, column: Column, target: pa.DataType) -> pa.Array:
 
 
 def _decoded(values: pa.Array) -> pa.Array:
-    """Return bytes as text; null for what is not UTF-8."""
+    """Return bytes as text, null where they are not UTF-8."""
     try:
         return values.cast(pa.large_string()).cast(pa.string())
     except pa.ArrowInvalid:

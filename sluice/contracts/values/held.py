@@ -1,6 +1,6 @@
-"""What every engine of ours can hold: a value that one of them could not read back is refused before it is committed.
+"""Refuses values that one of the engines cannot read back, before they are committed.
 
-One such value would stop every later commit of its table, and every query of it.
+One such value would make every later commit and every query of its table fail.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _US_PER_DAY = 86_400_000_000
 
 
 def held(values: pa.Array) -> tuple[pa.Array, pa.Array | None]:
-    """Return the values, null for those that no table can hold, and a mask of these (none: all can be held).
+    """Return the values, null where no table can hold them, and a mask of these, None if all can be held.
 
     Not held are NaN and infinities (engines disagree on what they equal and how they sort), days outside 0001-01-01 to
     9999-12-31 (Python, Athena and Iceberg's statistics know no others), and decimals of more digits than their type has

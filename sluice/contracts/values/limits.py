@@ -1,4 +1,4 @@
-"""What a rule compares with, in the column's own type: read as a delivered value is, without losing a digit."""
+"""The bounds and listed values of rules, converted to the column's type like delivered values, digit by digit."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Bound:
 
     @property
     def lower(self) -> bool:
-        """Tell whether it is a least value."""
+        """Return whether this is a minimum."""
         return self.breaks.startswith("<")
 
 
 @lru_cache(maxsize=4096)
 def own_values(texts: tuple[str, ...], kind: ColumnType) -> pa.Array:
-    """Return ``texts`` as values of the type, each read as a delivered one is; ``ValueError`` for what is none."""
+    """Return ``texts`` converted to the type like delivered values; ``ValueError`` for one that is no such value."""
     values, bad = convert(pa.array(texts, pa.string()), Column("value", kind))
     if bad is not None:
         raise ValueError(f"{texts[bad.to_pylist().index(True)]!r} is not a {kind}")

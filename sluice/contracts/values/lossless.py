@@ -39,7 +39,7 @@ def rows_as_json(columns: dict[str, pa.Array]) -> list[bytes]:
 
 
 def as_json(values: pa.Array) -> list[Any]:
-    """Return the values as what ``orjson`` writes."""
+    """Return the values converted to plain values that ``orjson`` can write."""
     kind = values.type
     if isinstance(kind, pa.BaseExtensionType):
         return as_json(values.storage)
@@ -64,12 +64,12 @@ def _plain(values: pa.Array) -> list[Any]:
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Tell whether values are text."""
+    """Return whether values are text."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def is_bytes(kind: pa.DataType) -> bool:
-    """Tell whether values are bytes, of any length or of one."""
+    """Return whether values are bytes, of variable or fixed length."""
     return bool(
         pa.types.is_binary(kind)
         or pa.types.is_large_binary(kind)
@@ -79,7 +79,7 @@ def is_bytes(kind: pa.DataType) -> bool:
 
 
 def as_bytes(values: pa.Array) -> pa.Array:
-    """Return text or bytes as bytes, unlooked at."""
+    """Return text or bytes as bytes, without validating them."""
     return values.cast(pa.large_binary())
 
 
@@ -101,7 +101,7 @@ def _text(value: bytes | None, *, text: bool) -> Any:
 
 
 def _temporal(values: pa.Array) -> list[Any]:
-    """Return ISO 8601 for what is of the years 1 to 9999; the number and its type for the rest."""
+    """Return values of the years 1 to 9999 as ISO 8601, others as their number and type."""
     kind = values.type
     width = pa.int32() if kind.bit_width == 32 else pa.int64()
     spelled: Iterable[Any]

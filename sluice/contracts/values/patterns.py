@@ -1,4 +1,4 @@
-"""Dates and times by a pattern of the contract (``dd/MM/yyyy HH:mm``): digits exactly as it says, or refused.
+"""Reads dates and times by a pattern of the contract (``dd/MM/yyyy HH:mm``), with exactly the digits it says.
 
 What each letter takes stands in ``LETTERS``; text between quotes and what is no letter stand for themselves. A column
 may have several patterns: the first that a value fits reads it.
@@ -45,13 +45,13 @@ _WORDS = {
     "minute": "the minute (mm)", "second": "the second (ss)", "fraction": "a fraction (S)", "zone": "a zone (XXX, Z)",
 }  # fmt: skip
 _AFTER_THIRTY_DAYS = (5, 7, 10, 12)
-#: So many values tell whether a column's repeat.
+#: How many values are sampled to find whether a column's values repeat.
 _SAMPLE = 4096
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern: ``shape`` is what values look like, with a group for each part; ``strptime`` is none for some.
+    """A pattern: ``shape`` is the regular expression of its values; ``strptime`` is None where that cannot read it.
 
     Years of two digits are of the hundred years from ``years_from`` on.
     """
@@ -62,7 +62,7 @@ class Pattern:
     years_from: int = TWO_DIGIT_YEAR_START
 
     def read(self, values: pa.Array) -> pa.Array:
-        """Return the times, UTC; null for what does not fit or is no day of a calendar."""
+        """Return the times in UTC, null where a value does not fit or is no day of the calendar."""
         # Groups that are not named cost nothing.
         fits = pc.match_substring_regex(values, re.sub(r"\?P<\w+>", "?:", self.shape))
         if not pc.all(fits).as_py():
@@ -113,15 +113,15 @@ def pattern_of(text: str, years_from: int = TWO_DIGIT_YEAR_START) -> Pattern:
 
 
 def patterns_of(column: Column) -> tuple[Pattern, ...]:
-    """Return the patterns of a column's ``format``; none of a column without one."""
+    """Return the patterns of a column's ``format``, empty for a column without one."""
     spelled = (column.format,) if isinstance(column.format, str) else column.format or ()
     return tuple(pattern_of(each, column.two_digit_year_start) for each in spelled)
 
 
 def cast_by_patterns(values: pa.Array, patterns: tuple[Pattern, ...], target: pa.DataType) -> pa.Array:
-    """Return what the first pattern that a value fits reads in it, null where none does.
+    """Return each value read by the first pattern that it fits, null where it fits no pattern.
 
-    A value that repeats, as days do, is read once.
+    Values that repeat, as days do, are read once.
     """
     repeating = len(values[:_SAMPLE].unique()) * 2 <= min(_SAMPLE, len(values))
     encoded = values.dictionary_encode() if repeating else None
@@ -138,12 +138,12 @@ def cast_by_patterns(values: pa.Array, patterns: tuple[Pattern, ...], target: pa
 
 
 def has_time(pattern: Pattern) -> bool:
-    """Tell whether the pattern has parts that no date has."""
+    """Return whether the pattern has parts of a time."""
     return bool(set(pattern.parts) - set(_DATE))
 
 
 def has_two_digit_year(pattern: Pattern) -> bool:
-    """Tell whether the pattern leaves the century to be known."""
+    """Return whether the pattern has a two-digit year."""
     return f"(?P<year>{LETTERS['yy'][0]})" in pattern.shape
 
 
@@ -165,7 +165,7 @@ def _refuse_incomplete(text: str, parts: list[str]) -> None:
 
 
 def _time(parts: dict[str, pa.Array], years_from: int) -> pa.Array:
-    """Return times of parts that are text of the right shape; null for a day that its month has not."""
+    """Return the times of text parts that have the right shape, null for a day that its month does not have."""
     number = {name: values.cast(pa.int64()) for name, values in parts.items() if name not in ("month", "noon", "zone")}
     year = number["year"]
     if pc.max(pc.utf8_length(parts["year"])).as_py() == 2:
@@ -184,7 +184,7 @@ def _time(parts: dict[str, pa.Array], years_from: int) -> pa.Array:
 
 
 def _days(year: pa.Array, month: pa.Array, day: pa.Array) -> pa.Array:
-    """Return days since 1970; null for one that its month has not."""
+    """Return days since 1970, null for a day that its month does not have."""
     leap = pc.and_(
         pc.equal(_rest(year, 4), 0), pc.or_(pc.not_equal(_rest(year, 100), 0), pc.equal(_rest(year, 400), 0))
     )
@@ -209,7 +209,7 @@ def _rest(number: pa.Array, by: int) -> pa.Array:
 
 
 def _within_day(parts: dict[str, pa.Array], number: dict[str, pa.Array]) -> pa.Array | None:
-    """Return microseconds since midnight; none when the pattern is of days."""
+    """Return microseconds since midnight, or None when the pattern has no time."""
     hour = number.get("hour")
     if "half" in number:
         afternoon = pc.equal(pc.utf8_lower(parts["noon"]), "pm").cast(pa.int64())

@@ -1,4 +1,4 @@
-"""How a delimited file spells numbers, truth and blanks, where its contract says so: turned into what columns read.
+"""Converts numbers, booleans and blanks from the spelling that a contract declares to the default one.
 
 Only what is declared is taken: with a decimal comma, ``1.5`` is no number.
 """
@@ -16,7 +16,7 @@ _BLANKS = " \t"
 
 
 def as_declared(values: pa.Array, spelling: Spelling) -> tuple[pa.Array, pa.Array | None]:
-    """Return text as the column's conversion reads it, and a mask of what is spelled otherwise (none: nothing)."""
+    """Return text in the default spelling, and a mask of values that are spelled otherwise, None if there are none."""
     none = pa.scalar(None, values.type)
     if spelling.trim:
         values = pc.utf8_trim(values, _BLANKS)
@@ -33,7 +33,7 @@ def as_declared(values: pa.Array, spelling: Spelling) -> tuple[pa.Array, pa.Arra
 
 
 def _plain_numbers(values: pa.Array, spelling: Spelling) -> pa.Array:
-    """Return numbers with a point and no groups; null for what is spelled otherwise."""
+    """Return numbers with a point and without group separators, null where they are spelled otherwise."""
     mark, group = re.escape(spelling.decimal), re.escape(spelling.group)
     whole = rf"[0-9]+|[0-9]{{1,3}}(?:{group}[0-9]{{3}})+" if spelling.group else "[0-9]+"
     fits = pc.fill_null(pc.match_substring_regex(values, rf"\A[+-]?(?:{whole})(?:{mark}[0-9]+)?\z"), False)

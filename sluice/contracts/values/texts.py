@@ -1,7 +1,7 @@
-"""Reads text as each of the contract's types: every value by itself, exactly, and null where it is none.
+"""Reads text as each of the contract's types: every value by itself and exactly, null where it is not of the type.
 
-Arrow's casts are used where they have the same opinion for every value; where they have not (a decimal of too many
-digits becomes another number, one value that is none fails all), what a value looks like is told before.
+Arrow's casts are used where they are right for every value. Where they are not (a decimal of too many digits becomes
+another number, one bad value fails all), the shape of the values is matched first.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _NAIVE, _UTC = pa.timestamp("us"), pa.timestamp("us", "UTC")
 
 
 def text_cast(column: Column, target: pa.DataType) -> Callable[[pa.Array], pa.Array]:
-    """Return what reads text as the column's values, of Arrow's type ``target``; null for what is none."""
+    """Return a function that reads text as the column's values of type ``target``, null where it is no such value."""
     if column.format in EPOCH_FORMATS:
         return partial(_epochs, units=EPOCH_FORMATS[str(column.format)])
     if column.format is not None and column.type.name in ("date", "timestamp"):
@@ -83,7 +83,7 @@ def _fitting(values: pa.Array, shape: str, target: pa.DataType) -> pa.Array:
 
 
 def _each(values: pa.Array, mask: pa.Array, read: Callable[[str], object], target: pa.DataType) -> pa.Array:
-    """Return what ``read`` makes of the few values where ``mask`` is true, null elsewhere."""
+    """Return ``read`` of the few values where ``mask`` is true, null elsewhere."""
     places = pc.indices_nonzero(mask)
     found = pa.array([read(text) for text in values.take(places).to_pylist()], target)
     return pc.replace_with_mask(pa.nulls(len(values), target), mask, found)
@@ -129,7 +129,7 @@ def _floats(values: pa.Array, target: pa.DataType) -> pa.Array:
 
 
 def _is_another(text: str, target: pa.DataType) -> bool:
-    """Tell whether a whole number is not what the float is, nor the shortest digits that tell it from others."""
+    """Return whether a whole number is neither equal to the float it is read as, nor that float's shortest spelling."""
     number = pa.array([text]).cast(target)
     kept, exponent = _digits(text)
     shortest = _digits(number.cast(pa.string())[0].as_py())
@@ -156,7 +156,7 @@ def _decimals(values: pa.Array, target: pa.DataType) -> pa.Array:
 
 
 def _decimal(text: str, target: pa.DataType) -> Decimal | None:
-    """Return the decimal that ``text`` is, if it has no more digits before and after the point than ``target``."""
+    """Return ``text`` as a decimal, null where it has more digits before or after the point than ``target``."""
     kept, exponent = _digits(text)
     if not kept:
         return Decimal((0, (0,), -target.scale))
@@ -167,7 +167,7 @@ def _decimal(text: str, target: pa.DataType) -> Decimal | None:
 
 
 def _digits(text: str) -> tuple[str, int]:
-    """Return the digits of a number without zeros around them (none of zero), and the power of ten that they count.
+    """Return a number's digits without zeros around them (empty for zero), and the power of ten of the last digit.
 
     As text: a number of megabytes takes a hundred times as much as a ``Decimal``.
     """
@@ -179,7 +179,7 @@ def _digits(text: str) -> tuple[str, int]:
 
 
 def _timestamps(values: pa.Array) -> pa.Array:
-    """Read ISO 8601 text as UTC, whichever values have a zone; none means UTC."""
+    """Return ISO 8601 texts as UTC times; a text without a zone is in UTC."""
     sample = values.drop_null()[:1].to_pylist()
     try:
         if sample and _ENDS_IN_ZONE.search(sample[0][10:]):

@@ -1,4 +1,4 @@
-"""Converts values that come with a type of their own (Parquet): exactly, or not at all.
+"""Converts typed values (of Parquet files): exactly, or not at all.
 
 A number goes into a decimal by way of its digits, as text of a delimited file does, so that one value has one verdict
 in every format. What a type does not mean is refused: an integer is no date, a duration no number.
@@ -20,7 +20,7 @@ def as_plain(values: pa.Array) -> pa.Array:
 
 
 def by_digits(source: pa.DataType, target: pa.DataType) -> bool:
-    """Tell whether a value is converted by way of its digits as text."""
+    """Return whether values are converted through their digits as text."""
     number = pa.types.is_integer(source) or pa.types.is_floating(source)
     return bool(
         (pa.types.is_decimal(target) and number)
@@ -30,9 +30,9 @@ def by_digits(source: pa.DataType, target: pa.DataType) -> bool:
 
 
 def cast_typed(values: pa.Array, target: pa.DataType) -> pa.Array:
-    """Return values in ``target``; ``ArrowInvalid`` when one of them would not be what it was.
+    """Return values converted to ``target``; ``ArrowInvalid`` when one of them would change.
 
-    ``ArrowNotImplementedError`` when the types have nothing to do with each other.
+    Raise ``ArrowNotImplementedError`` when values of one type never are values of the other.
     """
     source = values.type
     if not _means(source, target):
@@ -51,7 +51,7 @@ def cast_typed(values: pa.Array, target: pa.DataType) -> pa.Array:
 
 
 def _means(source: pa.DataType, target: pa.DataType) -> bool:
-    """Tell whether a value of one type can be one of the other at all."""
+    """Return whether values of one type can be values of the other at all."""
     types = pa.types
     number = types.is_integer(source) or types.is_floating(source)
     day = types.is_date(source) or types.is_timestamp(source)

@@ -1,1 +1,1 @@
-"""Rules over a stream: what they find in a batch becomes operational events; the records themselves go on."""
+"""Rules over a stream's batches: what they find is sent as operational events, and the records are staged as usual."""

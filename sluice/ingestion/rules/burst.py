@@ -1,4 +1,4 @@
-"""Many records of one key in a short time."""
+"""Finds bursts: many records of one key in a short time."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import pyarrow.compute as pc
 from sluice.contracts import Burst
 from sluice.ingestion.rules.found import SHOWN, Found, bounded
 
-#: How much later than its fellows a record may arrive and still be counted with them.
+#: Seconds by which a record may arrive later than others of its burst and still be counted with them.
 _GRACE_SECONDS = 300
-#: Whether a record is of a burst that was told of; only memory has it.
+#: A column of the memory alone: whether the record belongs to a burst that was already reported.
 _TOLD = "_told"
 
 
 def find_bursts(rule: Burst, memory: pa.Table | None, rows: pa.Table) -> tuple[list[Found], pa.Table]:
-    """Return the bursts in ``rows`` and what is remembered, and the new memory.
+    """Return the bursts in ``rows`` and ``memory`` together, and the new memory.
 
-    ``rows`` fulfil the rule's conditions. A burst of which a part was told of is told of no more.
+    ``rows`` are those that fulfil the rule's conditions. A burst of which a part was already reported is left out.
     """
     rows = rows.filter(pc.and_(pc.is_valid(rows[rule.key]), pc.is_valid(rows[rule.time])))
     rows = rows.append_column(_TOLD, pa.repeat(False, rows.num_rows))
@@ -41,7 +41,7 @@ def find_bursts(rule: Burst, memory: pa.Table | None, rows: pa.Table) -> tuple[l
 
 
 def _once(rows: pa.Table) -> pa.Table:
-    """Return the first of the rows of each identity: what came again is no further record."""
+    """Return the first row of each identity, since a record may be delivered more than once."""
     numbered = pa.table({"identity": rows["_identity"], "row": pa.array(range(rows.num_rows), pa.int64())})
     first = numbered.group_by("identity", use_threads=False).aggregate([("row", "min")])["row_min"]
     return rows if len(first) == rows.num_rows else rows.take(first)
@@ -57,7 +57,7 @@ def _found(rule: Burst, rows: pa.Table, burst: Sequence[int]) -> Found:
 
 
 def _bursts(rule: Burst, rows: pa.Table) -> Iterator[list[int]]:
-    """Yield the row numbers of each burst, ordered by event time; only keys with enough rows are walked through."""
+    """Yield the row numbers of each burst, ordered by event time; keys with too few rows are skipped."""
     counts = pc.value_counts(rows[rule.key])
     keys = counts.field("values").filter(pc.greater_equal(counts.field("counts"), rule.at_least))
     if not len(keys):
@@ -82,7 +82,7 @@ def _bursts(rule: Burst, rows: pa.Table) -> Iterator[list[int]]:
 
 
 def _windows(rule: Burst, times: list[int], values: list[Any] | None) -> Iterator[tuple[int, int]]:
-    """Yield first and last place of each burst; windows that share a record are one burst."""
+    """Yield the first and last index of each burst; windows that share a record are one burst."""
     span = rule.within_seconds * 1_000_000
     seen: Counter[Any] = Counter()
     low = 0

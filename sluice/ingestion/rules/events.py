@@ -1,4 +1,4 @@
-"""Operational events: what they say, and their way to EventBridge and SNS."""
+"""Makes operational events of what rules found, and sends them to EventBridge and SNS."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from sluice.ingestion.rules.found import PLACE, SHOWN, Found
 from sluice.settings import Settings
 from sluice.storage import client
 
-#: Of each batch a rule has so many events of its own; what it finds beyond that is told of in one more.
+#: Most events of one rule for one batch; the last of them reports everything beyond.
 MOST_EVENTS = 100
 _LONGEST_TEXT = 200
-#: Both services take ten entries and 256 KB a call.
+#: Entries and bytes of one call, the same for both services.
+#: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
+#: https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
 _ENTRIES, _CALL_BYTES = 10, 200_000
 
 
 class OperationalEvent(msgspec.Struct, frozen=True, rename="camel"):
-    """What a rule found. ``event_id`` is the same whenever the same is found again, so that consumers drop repeats."""
+    """What a rule found; ``event_id`` is the same when it is found again, so that consumers can drop repeats."""
 
     event_id: str
     rule: str
@@ -38,7 +40,7 @@ class OperationalEvent(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def operational_events(found: Sequence[Found], rule: StreamRule, contract: Contract) -> list[OperationalEvent]:
-    """Return an event for each thing found, or for the last ones together when there are too many."""
+    """Return one event per thing found; when there are too many, one event for all the last ones together."""
     one_by_one = found if len(found) <= MOST_EVENTS else found[: MOST_EVENTS - 1]
     events = [_event(each, rule, contract) for each in one_by_one]
     if more := found[len(one_by_one) :]:
@@ -79,7 +81,7 @@ def _event(found: Found, rule: StreamRule, contract: Contract) -> OperationalEve
 
 
 def _identity(record: Mapping[str, Any], contract: Contract) -> list[str]:
-    """Return what identifies the record: its key, or its place in the stream where there is none or it is personal."""
+    """Return the record's key, or its position in the stream when it has no key or the key is personal data."""
     key = [record[name] for name in contract.key if contract.column(name).classification != "personal"]
     if len(key) != len(contract.key) or None in key or not key:
         key = [record[name] for name in PLACE]
@@ -91,14 +93,14 @@ def _hash(*parts: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as it may stand in an event: times in UTC, long texts cut."""
+    """Return a value in the form it has in an event's JSON: times in UTC, long texts cut."""
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC)
     return value[:_LONGEST_TEXT] if isinstance(value, str | bytes) else value
 
 
 def send(settings: Settings, events: Iterable[OperationalEvent]) -> None:
-    """Put each event on the bus and publish it to the topic; ``OSError`` when one of them is refused."""
+    """Put each event on the bus and publish it to the topic; ``OSError`` when AWS refuses one of them."""
     for calls in _calls([(event, _text_of(event)) for event in events]):
         answer = client("events").put_events(
             Entries=[
@@ -125,7 +127,7 @@ def send(settings: Settings, events: Iterable[OperationalEvent]) -> None:
 
 
 def _text_of(event: OperationalEvent) -> str:
-    """Return the event as JSON, with as many of its records as fit: they show the find, and bronze has them all."""
+    """Return the event as JSON with as many of its records as fit; bronze has all of them."""
     text = msgspec.json.encode(event)
     while len(text) > _CALL_BYTES and event.records:
         event = msgspec.structs.replace(event, records=event.records[: len(event.records) // 2])
@@ -134,7 +136,7 @@ def _text_of(event: OperationalEvent) -> str:
 
 
 def _calls(texts: Sequence[tuple[OperationalEvent, str]]) -> Iterator[list[tuple[OperationalEvent, str]]]:
-    """Yield as many events as one call takes."""
+    """Yield lists of events, each as long as one call takes."""
     call: list[tuple[OperationalEvent, str]] = []
     size = 0
     for event, text in texts:
@@ -149,6 +151,6 @@ def _calls(texts: Sequence[tuple[OperationalEvent, str]]) -> Iterator[list[tuple
 
 
 def _attributes(event: OperationalEvent) -> dict[str, dict[str, str]]:
-    """Return what subscribers may filter by."""
+    """Return the message attributes by which subscribers can filter."""
     given = {"rule": event.rule, "dataset": event.dataset, "severity": event.severity}
     return {name: {"DataType": "String", "StringValue": value} for name, value in given.items()}

@@ -1,4 +1,4 @@
-"""What the kinds of rules share: which columns they look at, what they found, and the memory that they leave."""
+"""Shared by all kinds of rules: the columns that they read, their results, and the memory between batches."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import pyarrow.compute as pc
 
 from sluice.contracts import Contract, StreamRule
 
-#: Where a record stands in its stream: in the events as in bronze.
+#: The columns with a record's position in its stream, in events as in bronze.
 PLACE = ("_source", "_sequence", "_position")
-#: How many of its records an event shows.
+#: Most records that an event lists.
 SHOWN = 10
-#: The most that one rule remembers: what arrived first is forgotten first.
+#: Most records in the memory of one rule; the first to arrive are forgotten first.
 MOST_ROWS, MOST_BYTES = 10_000, 8 << 20
 
 
 @dataclass(frozen=True)
 class Found:
-    """One thing that a rule found: some of its ``records`` in the order of their event time, and how many there are.
+    """One thing that a rule found: some of its ``records`` by event time, and the number of all.
 
-    ``anchor`` is the place of the record that names the event: whoever finds it again finds the same one.
+    ``anchor`` is the index of the record from which the event's id is made, the same one when it is found again.
     """
 
     records: list[dict[str, Any]]
@@ -35,7 +35,7 @@ class Found:
 
 
 def columns_of(rule: StreamRule, contract: Contract) -> list[str]:
-    """Return the contract's columns that the rule looks at, with those that identify a record and its time."""
+    """Return the columns that the rule reads, with those for a record's identity and time."""
     names: list[str | None] = [*contract.key]
     for condition in (*rule.where, *(rule.burst.where if rule.burst else ())):
         names += [condition.column, condition.other]
@@ -49,7 +49,7 @@ def columns_of(rule: StreamRule, contract: Contract) -> list[str]:
 
 
 def identified(rows: pa.Table, contract: Contract) -> pa.Table:
-    """Return the rows with ``_identity``: equal where two are one event, sent twice or read twice."""
+    """Return the rows with a column ``_identity``, equal in rows of the same event that was sent or read twice."""
     keys = [rows[name].cast(pa.string()) for name in contract.key]
     key = keys[0] if len(keys) == 1 else pc.binary_join_element_wise(*keys, "\x1f") if keys else None
     if key is None or key.null_count:
@@ -59,7 +59,7 @@ def identified(rows: pa.Table, contract: Contract) -> pa.Table:
 
 
 def bounded(rows: pa.Table, seconds: float) -> pa.Table:
-    """Return a copy of the rows that arrived in the last ``seconds`` before the newest, but no more than is allowed."""
+    """Return a copy of the rows that arrived at most ``seconds`` before the newest, up to the most that is allowed."""
     if not rows.num_rows:
         return rows
     arrived = rows["_arrived_at"].cast(pa.int64())

@@ -1,4 +1,4 @@
-"""Two records of one key so far apart, and so soon one after the other, that nobody travels so fast."""
+"""Finds impossible travels: two records of one key farther apart than anybody travels in the time between them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sluice.contracts import Travel
 from sluice.ingestion.rules.found import Found, bounded
 
 _EARTH_KM = 6371.0
-#: No two places are farther apart.
+#: The greatest distance between two places on Earth, in kilometres.
 _FARTHEST_KM = _EARTH_KM * math.pi
 
 
 def find_travels(rule: Travel, memory: pa.Table | None, rows: pa.Table) -> tuple[list[Found], pa.Table]:
-    """Return the travels in ``rows`` and between them and what is remembered, and the new memory.
+    """Return the impossible travels in ``rows``, and between ``memory`` and ``rows``; and the new memory.
 
-    It is the last record of each key, for as long as the slowest impossible travel takes.
+    The memory is the last record of each key, kept for as long as the slowest impossible travel would take.
     """
     for name in (rule.key, rule.time, rule.latitude, rule.longitude):
         if rows[name].null_count:
@@ -44,7 +44,7 @@ def find_travels(rule: Travel, memory: pa.Table | None, rows: pa.Table) -> tuple
 
 
 def _found(rule: Travel, rows: pa.Table, by_key: pa.Array, same: pa.ChunkedArray) -> list[Found]:
-    """Return the travels between neighbours of ``same`` key; only those who moved are measured."""
+    """Return the impossible travels between consecutive rows of the ``same`` key; only changed places are measured."""
     before, after = by_key[:-1].filter(same), by_key[1:].filter(same)
     moved = pa.repeat(False, len(before))
     for name in (rule.latitude, rule.longitude):
@@ -75,7 +75,7 @@ def _measured(kilometres: float, seconds: float) -> dict[str, float]:
 
 
 def _kilometres(rule: Travel, rows: pa.Table, before: pa.Array, after: pa.Array) -> pa.ChunkedArray:
-    """Return the distances along the earth's surface (haversine)."""
+    """Return the distances along the Earth's surface in kilometres (haversine formula)."""
     lat1, lat2, lon1, lon2 = (
         pc.multiply(rows[name].take(rows_).cast(pa.float64()), math.pi / 180)
         for name in (rule.latitude, rule.longitude)

@@ -1,6 +1,6 @@
-"""Watches what is accepted of a batch, with the memory that a warm function keeps between batches.
+"""Applies rules to a batch's accepted rows, with a memory that a warm function keeps between batches.
 
-Memory is bounded and may be lost: see docs/decisions/0006-operational-events.md.
+The memory is bounded and may be lost: see docs/decisions/0006-operational-events.md.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from sluice.ingestion.rules.travel import find_travels
 from sluice.settings import Settings
 
 log = logging.getLogger(__name__)
-#: What is remembered, by dataset and rule.
+#: The memory by dataset and rule.
 Memory = dict[tuple[str, str], pa.Table]
 
 
 class Watch:
-    """Looks at one call's accepted records; ``memory`` changes only when all that was found has been told."""
+    """Applies the rules to one call's accepted rows; ``memory`` changes only after all events have been sent."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._accepted: list[tuple[Contract, pa.Table]] = []
 
     def add(self, contract: Contract, accepted: pa.Table) -> None:
-        """Take accepted rows of a dataset, as bronze has them; nothing is looked at yet."""
+        """Collect accepted rows of a dataset as bronze has them; the rules are applied later."""
         if contract.rules and accepted.num_rows:
             self._accepted.append((contract, accepted))
 
     def tell(self, settings: Settings) -> None:
-        """Send an event for each thing found; when that fails nothing is remembered, and it will be found again."""
+        """Send an event for each thing found; if that fails, the memory is unchanged and all is found again."""
         events, memory = self.look()
         send(settings, events)
         self._memory.update(memory)
@@ -44,7 +44,7 @@ class Watch:
             log.info("operational events: %s", dict(Counter(event.rule for event in events)))
 
     def look(self) -> tuple[list[OperationalEvent], Memory]:
-        """Return what the rules find, and what they will remember of it."""
+        """Return what the rules found, and their new memories."""
         events: dict[str, OperationalEvent] = {}
         memory: Memory = {}
         for contract, accepted in self._accepted:

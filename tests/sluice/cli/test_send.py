@@ -116,7 +116,7 @@ def test_only_what_was_refused_is_tried_again_and_before_all_that_follows(clock:
 
 def test_a_stream_that_takes_nothing_is_given_up_and_what_got_through_is_told(clock: Clock) -> None:
     client = Refusing(set(), *[{0}] * 1_000)
-    with pytest.raises(CommandError, match="has taken no record for 120 s: slow down") as error:
+    with pytest.raises(CommandError, match="has accepted no record for 120 s: slow down") as error:
         put_records(client, "s", [("k", b"1")] * 501, sleep=clock.sleep, clock=clock)
     assert error.value.safe == "500 records are on the stream."
 
@@ -197,13 +197,13 @@ def test_files_become_records(tmp_path: Path, name: str, content: str, expected:
 )
 def test_a_file_that_ends_in_the_middle_is_named(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(CommandError, match=f"{name} cannot be read on"):
+    with pytest.raises(CommandError, match=f"{name} cannot be read further"):
         list(RecordFile(tmp_path / name, {}).records())
 
 
 def test_a_file_of_another_kind_and_a_missing_one_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").touch()
-    with pytest.raises(CommandError, match="no format that can be sent"):
+    with pytest.raises(CommandError, match="ending of a format that can be sent"):
         RecordFile(tmp_path / "a.parquet", {})
     with pytest.raises(CommandError, match="There is no file"):
         RecordFile(tmp_path / "a.csv", {})
@@ -267,8 +267,8 @@ def test_a_missing_stream_names_those_there_are(aws: Any, tmp_path: Path) -> Non
     (tmp_path / "a.ndjson").write_text("{}\n")
     ended = run("send", "clicks", tmp_path / "a.ndjson")
     assert ended.exit_code == 1
-    assert "There is no stream dev_clicks; there are: dev_clickstream, dev_orders." in str(ended.exception)
-    with pytest.raises(CommandError, match="There is no stream gone; there are: dev_clickstream"):
+    assert "There is no stream dev_clicks; the existing ones: dev_clickstream, dev_orders." in str(ended.exception)
+    with pytest.raises(CommandError, match="There is no stream gone; the existing ones: dev_clickstream"):
         put_records(aws, "gone", [("k", b"1")])
 
 

@@ -206,6 +206,6 @@ def test_files_that_landing_no_longer_has_are_accounted_for_apart() -> None:
     ended = DatasetStatus("orders", Counter({"committed": 3}))
     shown = io.StringIO()
     print_status(state(datasets={"orders": ended}, gone=2), {}, Console(file=shown, width=200))
-    assert "3 accounted for + 0 on their way = 1 delivered + 2 that landing no longer has" in shown.getvalue()
+    assert "3 accounted for + 0 on their way = 1 delivered + 2 no longer in landing" in shown.getvalue()
     print_status(state(datasets={"orders": ended}, gone=1), {}, Console(file=shown, width=200))
-    assert "3 accounted for + 0 on their way ≠ 1 delivered + 1 that landing no longer has" in shown.getvalue()
+    assert "3 accounted for + 0 on their way ≠ 1 delivered + 1 no longer in landing" in shown.getvalue()

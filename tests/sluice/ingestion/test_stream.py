@@ -310,5 +310,5 @@ def test_two_committers_that_overlap_commit_each_record_once(stream: Stream, mon
 
 def test_a_stream_of_no_dataset_is_refused_by_name(stream: Stream) -> None:
     other = {**record(click(1), 1), "eventSourceARN": ARN.replace("things", "others")}
-    with pytest.raises(UnknownDataset, match=r"stream/others is no dataset's stream"):
+    with pytest.raises(UnknownDataset, match=r"stream/others is not the stream of a dataset"):
         stream.batch(other)

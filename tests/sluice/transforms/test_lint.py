@@ -69,7 +69,7 @@ def test_what_is_accepted_is_named_and_must_be_there() -> None:
     finding = Finding("letter-case", "UPPER(code)", "engines differ")
     assert list(accepted([finding], {})) == ["letter-case: UPPER(code): engines differ"]
     assert list(accepted([finding], {"letter-case": "codes are ASCII"})) == []
-    assert list(accepted([], {"regex": SAME})) == ["accept names 'regex', of which nothing is found"]
+    assert list(accepted([], {"regex": SAME})) == ["accept names 'regex', but that rule has no finding here"]
 
 
 def test_a_finding_names_transform_expression_and_way_out(tmp_path: Path) -> None:
