@@ -14,7 +14,7 @@ from pyiceberg.table import Table
 from infra.declared import declared_project
 from sluice.ingestion.commit import Lake, drain
 from sluice.ingestion.ingest import stage_source
-from sluice.ingestion.source import BytesSpool, Source
+from sluice.ingestion.source import ByteSource, BytesSpool
 from sluice.ingestion.stage import UnitWriter
 from sluice.ledger import Delivery
 from sluice.project import Project
@@ -74,8 +74,8 @@ class LocalLake:
         self.deliveries += deliveries
 
 
-def _source(file: Path, size: int) -> Source:
+def _source(file: Path, size: int) -> ByteSource:
     def opened() -> io.BufferedReader:
         return file.open("rb")
 
-    return Source(str(file), size, "auto", opened, opened, lambda _: nullcontext(BytesSpool()))
+    return ByteSource(str(file), size, "auto", opened, opened, lambda _: nullcontext(BytesSpool()))

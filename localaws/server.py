@@ -17,7 +17,7 @@ import werkzeug.exceptions
 from localaws import api_models, concurrency, folders
 from localaws.cloudformation import api
 from localaws.cloudformation.assembly import bootstrap, publish, read_assembly
-from localaws.cloudformation.engine import Engine
+from localaws.cloudformation.engine import StackEngine
 from localaws.cloudformation.errors import AssemblyError, DeployError
 from localaws.context import ADMIN_ACCESS_KEY, WELL_KNOWN_SECRET, Context
 from localaws.gateway import access, admission, faults, gate, one_reading
@@ -38,7 +38,7 @@ class LocalAws:
     """One running local AWS; also a context manager that closes it."""
 
     context: Context
-    engine: Engine
+    engine: StackEngine
 
     @classmethod
     def start(cls, *, port: int = 0, scratch: Path, region: str = "us-east-1", secret: str = WELL_KNOWN_SECRET) -> Self:
@@ -59,7 +59,7 @@ class LocalAws:
         try:
             _log_to(scratch / "localaws.log", context)
             _set_environment(context)
-            running = cls(context, Engine(context))
+            running = cls(context, StackEngine(context))
             access.write(context)
             listener.start(running._app())
             bootstrap(context)

@@ -40,7 +40,7 @@ def live(
     from shopsphere.generate.stream import generate_stream
     from shopsphere.generate.stream_manifest import StreamManifest
     from sluice.cli.deployment import client, stack_outputs
-    from sluice.cli.send import prefix_of, put_records, require_stream, shown
+    from sluice.cli.send import prefix_of, progress_bar, put_records, require_stream
 
     stream = f"{prefix_of(stack_outputs(environment))}clickstream"
     require_stream(client("kinesis"), stream)
@@ -53,7 +53,7 @@ def live(
         raise CommandError(str(error), safe="nothing was sent.", next_step="ask for --events 1 or more.") from error
     pairs = (pair for batch in batches for pair in batch.pairs())
     done = 0
-    with shown(console, stream) as bar:
+    with progress_bar(console, stream) as bar:
 
         def progress(count: int) -> None:
             nonlocal done

@@ -18,21 +18,21 @@ from sluice.writes import WRITE_MODES, WriteMode
 FILE_NAME = "project.json"
 
 
-class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The change propagation of an input: see ``sluice.transforms.Source``.
+class Propagation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The change propagation of an input: see ``sluice.transforms.Input``.
 
     ``key`` are the columns of which the function sees one row per value; it is empty when the function sees every row.
     """
 
     on: tuple[str, ...] = ()
-    through: str | None = None
-    matching: tuple[tuple[str, str], ...] = ()
+    join: str | None = None
+    join_on: tuple[tuple[str, str], ...] = ()
     key: tuple[str, ...] = ()
 
     @property
-    def leads(self) -> bool:
+    def declared(self) -> bool:
         """Return whether change propagation is declared, by a dependency key or by a join path."""
-        return bool(self.on) or self.through is not None
+        return bool(self.on) or self.join is not None
 
 
 class CompiledCheck(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -67,7 +67,7 @@ class CompiledTransform(msgspec.Struct, frozen=True):
 
     ``inputs`` maps the function's parameters to tables. ``fingerprint`` changes when the result may change.
     ``conflicts`` is the SQL by input table for rows that contradict the one picked for their key. ``write``, the
-    recompute key ``by`` and the change propagation ``leads`` (by parameter) are as in ``sluice.transforms.transform``.
+    ``recompute_key`` and the change ``propagations`` (by parameter) are as in ``sluice.transforms.transform``.
     ``audit`` are the checks of the table, ``checks`` is their fingerprint. ``weight`` is the work per input row; 1 is
     only reading the row.
     """
@@ -78,8 +78,8 @@ class CompiledTransform(msgspec.Struct, frozen=True):
     fingerprint: str
     conflicts: dict[str, str] = {}
     write: str = "replace"
-    by: tuple[str, ...] = ()
-    leads: dict[str, Lead] = {}
+    recompute_key: tuple[str, ...] = ()
+    propagations: dict[str, Propagation] = {}
     weight: float = 1.0
     engine: Literal["any", "duckdb", "spark"] = "any"
     audit: tuple[CompiledCheck, ...] = ()

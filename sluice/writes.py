@@ -17,15 +17,15 @@ WriteName = Literal["replace", "merge", "replace_partitions", "append", "scd2"]
 class WriteMode:
     """One way to write a table.
 
-    - ``by``: the rows of the values that a change re-opens are computed anew, so ``by`` is needed; else none is taken.
-    - ``by_partitions``: those values are the contract's identity partitions.
+    - ``recompute_key``: affected key values are recomputed, so a recompute key is needed; without it none is allowed.
+    - ``key_is_partitions``: the recompute key is the contract's identity partitions.
     - ``whole``: every run computes the whole table.
     - ``only_added``: a run adds what new rows of its one input give; a removed or replaced row makes it compute all.
     - ``history``: the function returns versions, of which ``sluice.transforms.history`` makes the table.
     """
 
-    by: bool = False
-    by_partitions: bool = False
+    recompute_key: bool = False
+    key_is_partitions: bool = False
     whole: bool = False
     only_added: bool = False
     history: bool = False
@@ -34,8 +34,8 @@ class WriteMode:
 #: Every way to write a table, by the name that a transform declares and the project's JSON carries.
 WRITE_MODES: Final[Mapping[str, WriteMode]] = {
     "replace": WriteMode(whole=True),
-    "merge": WriteMode(by=True),
-    "replace_partitions": WriteMode(by=True, by_partitions=True),
+    "merge": WriteMode(recompute_key=True),
+    "replace_partitions": WriteMode(recompute_key=True, key_is_partitions=True),
     "append": WriteMode(only_added=True),
-    "scd2": WriteMode(by=True, history=True),
+    "scd2": WriteMode(recompute_key=True, history=True),
 }

@@ -8,7 +8,7 @@ from glue_jobs.sales import totals
 from sluice.transforms import source, transform
 
 
-@transform(write="merge", by="customer_id", lines=source("gold.fact_order_line", on="customer_id"))
+@transform(write="merge", recompute_key="customer_id", lines=source("gold.fact_order_line", on="customer_id"))
 def customer_sales(lines: DataFrame) -> DataFrame:
     """Return each customer's orders that were neither cancelled nor returned, and their average."""
     summed = (

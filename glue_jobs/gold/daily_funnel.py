@@ -6,7 +6,7 @@ from pyspark.sql import functions as F
 from sluice.transforms import source, transform
 
 
-@transform(write="merge", by="event_date", clicks=source("silver.clickstream", on="event_date"))
+@transform(write="merge", recompute_key="event_date", clicks=source("silver.clickstream", on="event_date"))
 def daily_funnel(clicks: DataFrame) -> DataFrame:
     """Return counts of events and visits by day and device; late events are counted in a column of their own only."""
     in_time = ~F.col("late")

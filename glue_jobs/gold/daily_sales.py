@@ -9,10 +9,10 @@ from sluice.transforms import source, transform
 
 @transform(
     write="merge",
-    by="order_date",
+    recompute_key="order_date",
     orders=source("silver.orders", on="order_date"),
-    order_lines=source("silver.order_lines", through="orders", matching="order_id"),
-    products=source("silver.products", through="order_lines", matching="product_id"),
+    order_lines=source("silver.order_lines", join="orders", join_on="order_id"),
+    products=source("silver.products", join="order_lines", join_on="product_id"),
 )
 def daily_sales(orders: DataFrame, order_lines: DataFrame, products: DataFrame) -> DataFrame:
     """Return orders, units and revenue per day, country, category and currency; voided orders do not count."""

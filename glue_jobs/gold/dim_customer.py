@@ -12,7 +12,7 @@ from sluice.transforms import source, transform
 
 @transform(
     write="scd2",
-    by="customer_id",
+    recompute_key="customer_id",
     exported=source("bronze.customers", on="customer_id"),
     # Without `on`, since a truncate ends every customer: changes of this input cause a full refresh.
     changes="bronze.customer_changes",

@@ -8,7 +8,7 @@ from glue_jobs.weights import in_kilograms
 from sluice.transforms import latest_by_key, source, transform
 
 
-@transform(write="scd2", by="product_id", products=source("bronze.products", on="product_id"))
+@transform(write="scd2", recompute_key="product_id", products=source("bronze.products", on="product_id"))
 def dim_product(products: DataFrame) -> DataFrame:
     """Return a version of each product per first day of a price, from the last record for that day."""
     versions = latest_by_key(products, ["product_id", "valid_from"], newest="updated_at").select(

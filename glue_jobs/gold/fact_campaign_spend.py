@@ -6,7 +6,7 @@ from pyspark.sql import functions as F
 from sluice.transforms import source, transform
 
 
-@transform(write="merge", by="spend_date", spend=source("silver.ad_spend", on="spend_date"))
+@transform(write="merge", recompute_key="spend_date", spend=source("silver.ad_spend", on="spend_date"))
 def fact_campaign_spend(spend: DataFrame) -> DataFrame:
     """Return the figures of each day, campaign and platform."""
     return spend.select(

@@ -9,10 +9,10 @@ from sluice.transforms import source, transform
 
 @transform(
     write="merge",
-    by="event_date",
+    recompute_key="event_date",
     clicks=source("silver.clickstream", on="event_date"),
-    customers=source("gold.dim_customer", through="clicks", matching="customer_id"),
-    products=source("gold.dim_product", through="clicks", matching="product_id"),
+    customers=source("gold.dim_customer", join="clicks", join_on="customer_id"),
+    products=source("gold.dim_product", join="clicks", join_on="product_id"),
     countries="silver.countries",
 )
 def fact_click(clicks: DataFrame, customers: DataFrame, products: DataFrame, countries: DataFrame) -> DataFrame:

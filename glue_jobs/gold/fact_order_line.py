@@ -9,11 +9,11 @@ from sluice.transforms import source, transform
 
 @transform(
     write="merge",
-    by="order_id",
+    recompute_key="order_id",
     order_lines=source("silver.order_lines", on="order_id"),
     orders=source("silver.orders", on="order_id"),
-    customers=source("gold.dim_customer", through="orders", matching="customer_id"),
-    products=source("gold.dim_product", through="order_lines", matching="product_id"),
+    customers=source("gold.dim_customer", join="orders", join_on="customer_id"),
+    products=source("gold.dim_product", join="order_lines", join_on="product_id"),
     countries="silver.countries",
 )
 def fact_order_line(

@@ -9,9 +9,9 @@ from sluice.transforms import source, transform
 
 @transform(
     write="merge",
-    by="measured_on",
+    recompute_key="measured_on",
     readings=source("silver.stock_readings", on="measured_on"),
-    products=source("gold.dim_product", through="readings", matching="product_id"),
+    products=source("gold.dim_product", join="readings", join_on="product_id"),
 )
 def fact_stock(readings: DataFrame, products: DataFrame) -> DataFrame:
     """Return the sum of the shelves' last readings, and the least reading, by day, product and warehouse."""

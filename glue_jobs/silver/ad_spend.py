@@ -9,9 +9,9 @@ from sluice.transforms import latest_by_key, source, transform
 
 @transform(
     write="merge",
-    by="spend_date",
+    recompute_key="spend_date",
     spend=source("bronze.ad_spend", on="spend_date"),
-    campaigns=source("silver.campaigns", through="spend", matching="campaign_id"),
+    campaigns=source("silver.campaigns", join="spend", join_on="campaign_id"),
     rates="silver.exchange_rates",
 )
 def ad_spend(spend: DataFrame, campaigns: DataFrame, rates: DataFrame) -> DataFrame:

@@ -9,7 +9,7 @@ from sluice.transforms import transform, unique
 
 @transform(
     write="merge",
-    by="session_id",
+    recompute_key="session_id",
     clicks=unique("bronze.clickstream", newest="event_time", on="session_id"),
     campaigns="silver.campaigns",
 )

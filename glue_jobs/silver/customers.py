@@ -14,7 +14,7 @@ _LONG_AGO = "1900-01-01"
 
 @transform(
     write="merge",
-    by="customer_id",
+    recompute_key="customer_id",
     exported=source("bronze.customers", on="customer_id"),
     # Without `on`, since a truncate ends every customer: changes of this input cause a full refresh.
     changes="bronze.customer_changes",

@@ -10,10 +10,10 @@ from sluice.transforms import latest_by_key, source, transform
 
 @transform(
     write="merge",
-    by="order_id",
+    recompute_key="order_id",
     order_lines=source("bronze.order_lines", on="order_id"),
     orders=source("silver.orders", on="order_id"),
-    products=source("silver.products", through="order_lines", matching="product_id"),
+    products=source("silver.products", join="order_lines", join_on="product_id"),
     rates="silver.exchange_rates",
 )
 def order_lines(order_lines: DataFrame, orders: DataFrame, products: DataFrame, rates: DataFrame) -> DataFrame:

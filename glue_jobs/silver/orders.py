@@ -9,9 +9,9 @@ from sluice.transforms import latest_by_key, source, transform
 
 @transform(
     write="merge",
-    by="order_id",
+    recompute_key="order_id",
     orders=source("bronze.orders", on="order_id"),
-    customers=source("silver.customers", through="orders", matching="customer_id"),
+    customers=source("silver.customers", join="orders", join_on="customer_id"),
     rates="silver.exchange_rates",
 )
 def orders(orders: DataFrame, customers: DataFrame, rates: DataFrame) -> DataFrame:

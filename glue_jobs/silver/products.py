@@ -8,7 +8,10 @@ from sluice.transforms import latest_by_key, source, transform
 
 
 @transform(
-    write="merge", by="product_id", products=source("bronze.products", on="product_id"), rates="silver.exchange_rates"
+    write="merge",
+    recompute_key="product_id",
+    products=source("bronze.products", on="product_id"),
+    rates="silver.exchange_rates",
 )
 def products(products: DataFrame, rates: DataFrame) -> DataFrame:
     """Return the latest version of each product, weights in kilograms, the price in euros too."""

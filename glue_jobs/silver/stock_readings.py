@@ -8,7 +8,7 @@ from sluice.transforms import transform, unique
 
 @transform(
     write="merge",
-    by="measured_at",
+    recompute_key="measured_at",
     readings=unique("bronze.stock_sensors", newest="quantity", on="measured_at"),
 )
 def stock_readings(readings: DataFrame) -> DataFrame:

@@ -11,7 +11,7 @@ import msgspec
 from sluice.bounded import Messages, bounds_errors
 from sluice.ledger import Ledger, to_backfill
 from sluice.project import deployed_project
-from sluice.refresh.run import Workshop, run_transform
+from sluice.refresh.run import RunContext, run_transform
 from sluice.settings import settings_from_environment
 from sluice.storage import S3Store
 from sluice.tables.catalog import glue_catalog
@@ -31,10 +31,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return glue_catalog().load_table((settings.database(database), plain))
 
     backfill = event.get("backfill") and to_backfill(event["backfill"])
-    workshop = Workshop(load, S3Store(), memory_mib=int(context.memory_limit_in_mb))
+    context = RunContext(load, S3Store(), memory_mib=int(context.memory_limit_in_mb))
     try:
         run = run_transform(
-            deployed_project(), table, workshop, run_id=event["run"], pinned=event.get("pinned"), backfill=backfill
+            deployed_project(), table, context, run_id=event["run"], pinned=event.get("pinned"), backfill=backfill
         )
     except Exception as error:
         log.exception("%s failed", table)

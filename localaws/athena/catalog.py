@@ -16,7 +16,7 @@ from localaws.athena.hive import HiveSource
 from localaws.athena.iceberg import open_table
 from localaws.athena.leave import Leave
 from localaws.athena.plan import TableName
-from localaws.athena.sources import FixedSource, Source
+from localaws.athena.sources import FixedSource, QuerySource
 from localaws.context import Context
 
 
@@ -29,13 +29,13 @@ class Catalog:
         self._ctx, self._leave = ctx, leave or Leave(ctx)
         self._glue = glue_backends[account][region]
         self._evaluate = evaluate
-        self._opened: dict[TableName, Source] = {}
+        self._opened: dict[TableName, QuerySource] = {}
 
     def columns_of(self, name: TableName, position: str) -> dict[str, exp.DataType]:
         """Return the columns of a table; TABLE_NOT_FOUND names the place in the query."""
         return self.open(name, position).columns
 
-    def open(self, name: TableName, position: str = "line 1:1") -> Source:
+    def open(self, name: TableName, position: str = "line 1:1") -> QuerySource:
         """Return the source of a table's rows."""
         if name not in self._opened:
             self._opened[name] = self._open(name, position)
@@ -90,7 +90,7 @@ class Catalog:
         self._leave.glue("GetPartitions", database, name)
         return [p.as_dict() for p in self._glue.get_table(database, name).partitions.values()]
 
-    def _open(self, name: TableName, position: str) -> Source:
+    def _open(self, name: TableName, position: str) -> QuerySource:
         if name.database == "information_schema":
             return self._information_schema(name.name, position)
         table = self.table(name.database, name.name, position)

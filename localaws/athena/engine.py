@@ -19,7 +19,7 @@ from localaws.athena.catalog import Catalog
 from localaws.athena.confined import connect
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.leave import Leave
-from localaws.athena.plan import Plan, plan
+from localaws.athena.plan import QueryPlan, plan
 from localaws.athena.sources import quoted
 from localaws.athena.typing import DType
 from localaws.context import Context
@@ -49,7 +49,7 @@ class Answer:
     scanned: int
 
 
-class Engine:
+class QueryEngine:
     """One DuckDB in memory for one query; ``interrupt`` stops it from another thread."""
 
     def __init__(self, ctx: Context, *, account: str, region: str, leave: Leave | None = None) -> None:
@@ -144,7 +144,7 @@ def _cancelled() -> QueryFailed:
     return QueryFailed("USER_CANCELED", "Query was canceled")
 
 
-def _columns(query: Plan, kinds: list[str], schema: pa.Schema) -> list[Column]:
+def _columns(query: QueryPlan, kinds: list[str], schema: pa.Schema) -> list[Column]:
     columns = []
     for label, derived, kind, field in zip(query.labels, query.types, kinds, schema, strict=True):
         found = _result_type(derived, kind, field.type)

@@ -12,7 +12,7 @@ from typing import Any
 
 from localaws.athena import results as answers
 from localaws.athena import statements
-from localaws.athena.engine import Answer, Engine
+from localaws.athena.engine import Answer, QueryEngine
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.leave import Leave, path_of
 from localaws.athena.parameters import with_parameters
@@ -55,7 +55,7 @@ class Execution:
     results: Results | None = None
     manifest: str | None = None
     location: str = ""
-    engine: Engine | None = None
+    engine: QueryEngine | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -154,7 +154,7 @@ class Runner:
                 return
             execution.status, execution.started = "RUNNING", time.time()
         try:
-            execution.engine = Engine(
+            execution.engine = QueryEngine(
                 self._ctx, account=execution.account, region=execution.region, leave=self._leave(execution)
             )
             if execution.status != "RUNNING":
@@ -180,7 +180,7 @@ class Runner:
             if engine is not None:
                 engine.close()
 
-    def _results(self, execution: Execution, engine: Engine, prepared: dict[str, Any]) -> Results:
+    def _results(self, execution: Execution, engine: QueryEngine, prepared: dict[str, Any]) -> Results:
         sql, database = _statement(execution, prepared)
 
         def allow(scanned: int) -> None:

@@ -17,7 +17,7 @@ from sqlglot import exp
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.leave import Leave, ReadableIO, path_of
-from localaws.athena.sources import FixedSource, Rows, Source, iceberg_properties, quoted, s3_filesystem
+from localaws.athena.sources import FixedSource, QuerySource, Rows, iceberg_properties, quoted, s3_filesystem
 from localaws.context import Context
 
 _PARQUET = pads.ParquetFileFormat()
@@ -67,7 +67,7 @@ class IcebergSource:
 
 def open_table(
     ctx: Context, leave: Leave, metadata_location: str, *, suffix: str, version: tuple[str, Any] | None
-) -> Source:
+) -> QuerySource:
     """Return the source for an Iceberg table, one of its metadata tables, or an older version of it.
 
     PyIceberg's own ``StaticTable.from_metadata`` lets the metadata say with what its files are read.

@@ -42,7 +42,7 @@ Columns = dict[str, exp.DataType]
 
 
 @dataclass
-class Plan:
+class QueryPlan:
     """What to run: DuckDB's SQL, the relations it reads, and the columns that it gives."""
 
     sql: str
@@ -70,7 +70,7 @@ def parse(sql: str) -> exp.Expr:
     return found[0]
 
 
-def plan(sql: str, database: str, columns_of: Callable[[TableName, str], Columns]) -> Plan:
+def plan(sql: str, database: str, columns_of: Callable[[TableName, str], Columns]) -> QueryPlan:
     """Return how to run a SELECT; ``columns_of(table, position)`` answers or fails with TABLE_NOT_FOUND."""
     tree = parse(sql)
     if isinstance(tree, exp.Values):
@@ -106,7 +106,7 @@ def plan(sql: str, database: str, columns_of: Callable[[TableName, str], Columns
     tree = rewrite(tree)
     for identifier in tree.find_all(exp.Identifier):
         identifier.set("quoted", True)
-    return Plan(tree.sql("duckdb"), labels, kinds, relations, reads)
+    return QueryPlan(tree.sql("duckdb"), labels, kinds, relations, reads)
 
 
 def position(node: exp.Expr, sql: str) -> str:

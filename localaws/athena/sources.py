@@ -25,7 +25,7 @@ class Rows:
     projection: dict[str, str]
 
 
-class Source(Protocol):
+class QuerySource(Protocol):
     """One table, opened for a query."""
 
     columns: dict[str, exp.DataType]

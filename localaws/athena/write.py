@@ -11,7 +11,7 @@ from moto.core.exceptions import JsonRESTError
 from sqlglot import exp
 
 from localaws.athena import typing as types
-from localaws.athena.engine import Answer, Engine
+from localaws.athena.engine import Answer, QueryEngine
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.leave import Leave, path_of
 from localaws.athena.statements import CreateTableAs, Unload
@@ -23,7 +23,7 @@ _PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
 
 
 def run_unload(
-    ctx: Context, leave: Leave, engine: Engine, statement: Unload, *, database: str, query_id: str, allow: Any
+    ctx: Context, leave: Leave, engine: QueryEngine, statement: Unload, *, database: str, query_id: str, allow: Any
 ) -> tuple[Answer, list[str]]:
     """Write the query's rows below the target, which must be empty; return them and the objects' URIs."""
     _only_parquet(statement.properties, {"format", "compression"})
@@ -37,7 +37,7 @@ def run_unload(
 def run_create_table_as(
     ctx: Context,
     leave: Leave,
-    engine: Engine,
+    engine: QueryEngine,
     statement: CreateTableAs,
     *,
     database: str,

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from localaws.cloudformation.engine import Engine
+from localaws.cloudformation.engine import StackEngine
 from localaws.cloudformation.errors import DeployError, TemplateError
 from localaws.cloudformation.plan import read_template
 from localaws.cloudformation.providers import api
@@ -46,7 +46,7 @@ class ChangeSet:
 class Answers:
     """The API's operations; each takes moto's parameter reader and returns the answer in the API's own shape."""
 
-    def __init__(self, ctx: Context, engine: Engine) -> None:
+    def __init__(self, ctx: Context, engine: StackEngine) -> None:
         self._ctx, self._engine = ctx, engine
         self._change_sets: dict[str, ChangeSet] = {}
 
@@ -314,7 +314,7 @@ def s3_location(url: str) -> tuple[str, str]:
     return bucket, key
 
 
-def install(ctx: Context, engine: Engine) -> None:
+def install(ctx: Context, engine: StackEngine) -> None:
     """Answer CloudFormation's API from ``engine`` until the local AWS closes."""
     from moto.cloudformation.responses import CloudFormationResponse
     from moto.core.responses import ActionResult

@@ -20,7 +20,7 @@ from localaws.context import Context
 
 
 @dataclass
-class Engine:
+class StackEngine:
     """All stacks of one running local AWS."""
 
     ctx: Context

@@ -9,7 +9,7 @@ from typing import Any
 
 from localaws.cloudformation.errors import DeployError, ResourceFailed, StackFailed, TemplateError, UnresolvedReference
 from localaws.cloudformation.plan import Planned, StackPlan, outputs_of
-from localaws.cloudformation.providers.provider import Outcome, Request
+from localaws.cloudformation.providers.provider import Request, ResourceOutcome
 from localaws.cloudformation.stacks import RETAIN, Deployed, Stack, StackOutput
 from localaws.cloudformation.template import NO_VALUE, Scope, in_order, resolve
 from localaws.context import Context
@@ -118,7 +118,7 @@ class StackOperation:
         self.stack.generations[logical_id] = request.generation + 1
         before = self._now.get(logical_id)
 
-        def made(outcome: Outcome) -> None:
+        def made(outcome: ResourceOutcome) -> None:
             self._now[logical_id] = _deployed(planned, request, outcome)
             self._undo.append(_Undo(logical_id, lambda: self._uncreate(planned, request, outcome, before)))
 
@@ -126,12 +126,12 @@ class StackOperation:
             outcome = provider.make(self.ctx, request, made=made)
         except ResourceFailed as error:
             if error.physical_id is not None:
-                made(Outcome(error.physical_id))
+                made(ResourceOutcome(error.physical_id))
             self.stack.note(logical_id, planned.type, "CREATE_FAILED", reason=error.reason)
             raise
         self.stack.note(logical_id, planned.type, "CREATE_COMPLETE", physical_id=outcome.physical_id)
 
-    def _uncreate(self, planned: Planned, request: Request, outcome: Outcome, before: Deployed | None) -> None:
+    def _uncreate(self, planned: Planned, request: Request, outcome: ResourceOutcome, before: Deployed | None) -> None:
         kind, physical_id = planned.type, outcome.physical_id
         if planned.deletion_policy == "Retain" and before is None:
             self.stack.note(planned.logical_id, kind, "DELETE_SKIPPED", physical_id=physical_id)
@@ -277,5 +277,5 @@ def deletion_order(resources: dict[str, Deployed], *, stack: str) -> list[Deploy
     return [resources[name] for name in reversed(in_order(needs, stack=stack))]
 
 
-def _deployed(planned: Planned, request: Request, outcome: Outcome) -> Deployed:
+def _deployed(planned: Planned, request: Request, outcome: ResourceOutcome) -> Deployed:
     return Deployed(request, outcome, planned.deletion_policy, planned.replace_policy, planned.depends_on)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from localaws.cloudformation.providers.provider import Outcome, Request
+from localaws.cloudformation.providers.provider import Request, ResourceOutcome
 
 RETAIN = frozenset({"Retain", "RetainExceptOnCreate"})
 
@@ -18,7 +18,7 @@ class Deployed:
     """One resource as it stands: what was asked for and what came of it."""
 
     request: Request
-    outcome: Outcome
+    outcome: ResourceOutcome
     deletion_policy: str
     replace_policy: str
     depends_on: frozenset[str]

@@ -17,7 +17,7 @@ from typing import Any
 from localaws.context import Context
 from localaws.events import targets
 from localaws.functions import bundles
-from localaws.functions.sandbox import Outcome
+from localaws.functions.sandbox import InvocationOutcome
 from localaws.functions.throttled import TooManyRequests
 from localaws.timers import Timers
 
@@ -32,7 +32,7 @@ _WORKERS = max(8, 4 * (os.cpu_count() or 1))
 class AsyncInvocations:
     """Runs ``Event`` invocations; each function has a queue of its own, so a slow one holds up no other."""
 
-    def __init__(self, ctx: Context, invoke: Callable[[Any, bytes, str | None], Outcome]) -> None:
+    def __init__(self, ctx: Context, invoke: Callable[[Any, bytes, str | None], InvocationOutcome]) -> None:
         self._ctx = ctx
         self._invoke = invoke
         self._timers = Timers(ctx)
@@ -76,7 +76,9 @@ class AsyncInvocations:
             return
         outcome = self._invoke_unthrottled(function, payload, request_id, expires)
         if outcome is None:
-            self._failed(function, payload, Outcome(request_id, b"null", True, ""), attempt - 1, "EventAgeExceeded")
+            self._failed(
+                function, payload, InvocationOutcome(request_id, b"null", True, ""), attempt - 1, "EventAgeExceeded"
+            )
         elif not outcome.failed:
             self._report(function, payload, outcome, attempts=attempt, condition="Success")
         elif attempt > _config(function).get("MaximumRetryAttempts", 2):
@@ -86,7 +88,9 @@ class AsyncInvocations:
             pause = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS)) - 1]
             self._timers.after(pause, lambda: self._submit(function, again))
 
-    def _invoke_unthrottled(self, function: Any, payload: bytes, request_id: str, expires: float) -> Outcome | None:
+    def _invoke_unthrottled(
+        self, function: Any, payload: bytes, request_id: str, expires: float
+    ) -> InvocationOutcome | None:
         """The outcome, waiting while the function is throttled; None when the event became too old."""
         delay = 0.02
         while time.monotonic() < expires and not self._ctx.stopping.is_set():
@@ -98,10 +102,10 @@ class AsyncInvocations:
             except bundles.BundleError as error:
                 log.error("%s cannot run: %s", function.function_name, error)
                 message = json.dumps({"errorType": "LocalAws.Bundle", "errorMessage": str(error)})
-                return Outcome(request_id, message.encode(), True, "")
+                return InvocationOutcome(request_id, message.encode(), True, "")
         return None
 
-    def _failed(self, function: Any, payload: bytes, outcome: Outcome, attempts: int, condition: str) -> None:
+    def _failed(self, function: Any, payload: bytes, outcome: InvocationOutcome, attempts: int, condition: str) -> None:
         log.warning("%s failed %d times: %s", function.function_name, attempts, outcome.payload.decode()[:1000])
         self._report(function, payload, outcome, attempts=attempts, condition=condition)
         queue = function.dead_letter_config.get("TargetArn")
@@ -115,7 +119,9 @@ class AsyncInvocations:
             }
             targets.send(self._ctx, queue, payload.decode(), attributes=attributes)
 
-    def _report(self, function: Any, payload: bytes, outcome: Outcome, *, attempts: int, condition: str) -> None:
+    def _report(
+        self, function: Any, payload: bytes, outcome: InvocationOutcome, *, attempts: int, condition: str
+    ) -> None:
         """Send the invocation record to the function's destination for successes or failures, if it has one."""
         which = "OnFailure" if outcome.failed else "OnSuccess"
         destination = ((_config(function).get("DestinationConfig") or {}).get(which) or {}).get("Destination")

@@ -18,7 +18,7 @@ from moto.awslambda.exceptions import InvalidParameterValueException
 
 from localaws.context import Context
 from localaws.events import targets
-from localaws.functions.sandbox import Outcome
+from localaws.functions.sandbox import InvocationOutcome
 from localaws.iam import enforcement
 
 log = logging.getLogger("localaws.event_sources")
@@ -33,7 +33,7 @@ class Failure:
 
     condition: str
     invocations: int
-    outcome: Outcome | None
+    outcome: InvocationOutcome | None
     batch_name: str
     batch: Mapping[str, Any]
     payload: bytes

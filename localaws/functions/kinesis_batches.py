@@ -23,7 +23,7 @@ from localaws.context import Context
 from localaws.functions import failure_destinations
 from localaws.functions.bundles import BundleError
 from localaws.functions.runtime import runtime
-from localaws.functions.sandbox import Outcome
+from localaws.functions.sandbox import InvocationOutcome
 from localaws.functions.sqs_poller import MalformedAnswer, reported_failures
 from localaws.functions.throttled import TooManyRequests
 
@@ -41,7 +41,7 @@ class Batch:
     records: list[Any]
     failures: int = 0
     invocations: int = 0
-    outcome: Outcome | None = None
+    outcome: InvocationOutcome | None = None
 
 
 def after_failure(batch: Batch, failed_from: int, *, bisect: bool, retries: int) -> tuple[list[Batch], Batch | None]:
@@ -125,7 +125,7 @@ class Delivery:
     def _pause(self, failures: int) -> None:
         self._gone.wait(min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 10)))
 
-    def _invoke(self, batch: Batch) -> Outcome | None:
+    def _invoke(self, batch: Batch) -> InvocationOutcome | None:
         """How the function ended; None if it could not be invoked, which is tried again until the records are old."""
         try:
             function = self._backend.get_function(self._mapping.function_arn)
@@ -135,12 +135,12 @@ class Delivery:
         except BundleError as error:
             log.error("%s cannot run: %s", self._mapping.function_arn, error)
             message = {"errorType": "LocalAws.Bundle", "errorMessage": str(error)}
-            return Outcome(str(uuid.uuid4()), json.dumps(message).encode(), True, "")
+            return InvocationOutcome(str(uuid.uuid4()), json.dumps(message).encode(), True, "")
         except Exception:
             log.exception("a batch of %s did not reach %s", self._stream.arn, self._mapping.function_arn)
             return None
 
-    def _failed_from(self, batch: Batch, outcome: Outcome) -> int | None:
+    def _failed_from(self, batch: Batch, outcome: InvocationOutcome) -> int | None:
         """The index of the first record that the function did not process; None if it processed all of them."""
         if outcome.failed:
             return 0

@@ -35,7 +35,7 @@ _SQS_FIELDS = {
 
 
 @dataclass(frozen=True)
-class _Source:
+class _EventSource:
     """A kind of event source: ``check`` refuses what it does not know, ``start`` polls until the mapping is gone.
 
     What ``start`` returns is called when the mapping was changed or deleted.
@@ -127,7 +127,7 @@ def _delete(self: Any, uuid: str) -> Any:
     return deleted
 
 
-def _source(arn: str) -> _Source:
+def _source(arn: str) -> _EventSource:
     service = arn.split(":")[2] if arn.count(":") >= 5 else arn
     if service not in _SOURCES:
         raise InvalidParameterValueException(
@@ -176,7 +176,7 @@ def _queue(arn: str) -> Any:
     return sqs_backends[account][region].queues.get(name)
 
 
-_SOURCES: Mapping[str, _Source] = {
-    "kinesis": _Source(kinesis_mappings.check, kinesis_mappings.start),
-    "sqs": _Source(_check_sqs, _start_sqs),
+_SOURCES: Mapping[str, _EventSource] = {
+    "kinesis": _EventSource(kinesis_mappings.check, kinesis_mappings.start),
+    "sqs": _EventSource(_check_sqs, _start_sqs),
 }

@@ -29,7 +29,7 @@ from localaws.context import Context
 from localaws.events import targets
 from localaws.functions import bundles
 from localaws.functions.asynchronous import AsyncInvocations
-from localaws.functions.sandbox import Launch, MemoryWatch, Outcome, Sandbox
+from localaws.functions.sandbox import InvocationOutcome, Launch, MemoryWatch, Sandbox
 from localaws.functions.throttled import TooManyRequests
 from localaws.gateway import callers, faults
 from localaws.iam import trust
@@ -55,7 +55,7 @@ class FunctionPool:
         self._wanted = 0
         self._busy = 0
 
-    def invoke(self, function: Any, payload: bytes, request_id: str | None = None) -> Outcome:
+    def invoke(self, function: Any, payload: bytes, request_id: str | None = None) -> InvocationOutcome:
         """Run ``payload`` in a warm sandbox or a new one; raises `TooManyRequests` beyond the reserved concurrency."""
         sandbox = self._acquire(function)
         try:
@@ -138,7 +138,7 @@ class LambdaRuntime:
         threading.Thread(target=self._retire, daemon=True, name="lambda idle").start()
         ctx.on_close(self.close)
 
-    def invoke(self, function: Any, payload: bytes, request_id: str | None = None) -> Outcome:
+    def invoke(self, function: Any, payload: bytes, request_id: str | None = None) -> InvocationOutcome:
         """Run one invocation of moto's ``function`` to its end."""
         with self._lock:
             pool = self._pools.setdefault(function.function_arn, FunctionPool(self))
@@ -147,7 +147,7 @@ class LambdaRuntime:
         except trust.NotTrusted as error:
             log.error("%s cannot run: %s", function.function_name, error)
             answer = json.dumps({"errorType": "AccessDeniedException", "errorMessage": str(error)}).encode()
-            outcome = Outcome(request_id or "", answer, True, "")
+            outcome = InvocationOutcome(request_id or "", answer, True, "")
         if outcome.failed:
             metrics.count_failure(self.ctx, "AWS/Lambda", "Errors", FunctionName=function.function_name)
         return outcome
@@ -363,7 +363,7 @@ def _invoke(self: Any, body: str | bytes, request_headers: Any, response_headers
         outcome = runtime().invoke(self, payload)
     except bundles.BundleError as error:
         log.error("%s cannot run: %s", self.function_name, error)
-        outcome = Outcome(
+        outcome = InvocationOutcome(
             "", json.dumps({"errorType": "LocalAws.Bundle", "errorMessage": str(error)}).encode(), True, ""
         )
     response_headers["X-Amz-Executed-Version"] = str(self.version)

@@ -56,7 +56,7 @@ class Launch:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class InvocationOutcome:
     """How an invocation ended: what the caller gets, whether that is an error, and the log lines it wrote."""
 
     request_id: str
@@ -135,7 +135,7 @@ class Sandbox:
         """Whether it is initializing or running an invocation: only then does memory grow."""
         return self._current is not None
 
-    def invoke(self, payload: bytes, request_id: str | None = None) -> Outcome:
+    def invoke(self, payload: bytes, request_id: str | None = None) -> InvocationOutcome:
         """Run one invocation to its end, be it a result, an error, a timeout or the death of the process."""
         invocation = _Invocation(request_id or str(uuid.uuid4()), payload)
         self._current = invocation
@@ -161,7 +161,7 @@ class Sandbox:
         self.idle_since = time.monotonic()
         with self._reading:
             lines, self._lines = self._lines, []
-        return Outcome(invocation.request_id, invocation.result, invocation.failed, "\n".join(lines))
+        return InvocationOutcome(invocation.request_id, invocation.result, invocation.failed, "\n".join(lines))
 
     def _await_start(self, invocation: _Invocation) -> float:
         """When the function's own time began: at once if warm, else when the runtime first asked for work."""

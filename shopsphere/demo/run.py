@@ -19,7 +19,7 @@ from sluice.cli import local
 from sluice.cli.answers import narrow_table
 from sluice.cli.deployment import client, stack_outputs
 from sluice.cli.status import Status, read_status
-from sluice.cli.status_shown import print_status
+from sluice.cli.status_output import print_status
 from sluice.cli.wait import wait, waited_for
 from sluice.folders import CONTRACTS
 

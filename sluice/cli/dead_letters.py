@@ -117,8 +117,8 @@ def _letters(outputs: dict[str, str]) -> Iterator[tuple[list[DeadLetter], Callab
         for message in _messages(queue):
             kept[message["MessageId"]] = message["ReceiptHandle"]
             found.append(_read(message))
-        told = _reasons(outputs, [each.letter for each in found if each.letter])
-        yield [_with_reason(each, told) for each in found], remove
+        reported = _reasons(outputs, [each.letter for each in found if each.letter])
+        yield [_with_reason(each, reported) for each in found], remove
     finally:
         for receipt in kept.values():
             client("sqs").change_message_visibility(QueueUrl=queue, ReceiptHandle=receipt, VisibilityTimeout=0)
@@ -159,10 +159,10 @@ def _reasons(outputs: dict[str, str], letters: list[FileLetter]) -> dict[str, st
     return {delivery_id: entry.error for delivery_id, entry in known.items() if entry.error}
 
 
-def _with_reason(each: DeadLetter, told: dict[str, str]) -> DeadLetter:
-    if each.letter is None or each.letter.notice.delivery_id not in told:
+def _with_reason(each: DeadLetter, reported: dict[str, str]) -> DeadLetter:
+    if each.letter is None or each.letter.notice.delivery_id not in reported:
         return each
-    reason = told[each.letter.notice.delivery_id]
+    reason = reported[each.letter.notice.delivery_id]
     return DeadLetter(each.message_id, each.file, each.version_id, reason, each.due, each.letter)
 
 

@@ -270,7 +270,7 @@ def send_file(
 
 
 @contextmanager
-def shown(console: Console, name: str) -> Iterator[Callable[[int, int, int], None]]:
+def progress_bar(console: Console, name: str) -> Iterator[Callable[[int, int, int], None]]:
     """Show a progress bar on ``console``; yield the function that advances it.
 
     The function takes the number of further records, and the progress and total of the bar (for a file, in bytes).

@@ -12,7 +12,7 @@ from sluice.cli.dead_letters import DeadLetter, read_dead_letters
 from sluice.cli.deployment import client, deployed_settings
 from sluice.cli.derived import DerivedStatus, read_derived
 from sluice.cli.functions import read_function_errors
-from sluice.cli.lanes import LaneCheck
+from sluice.cli.shard_batches import ShardBatches
 from sluice.cli.streams import StreamsStatus, read_streams
 from sluice.ingestion.aside import SetAside, units_aside
 from sluice.ingestion.landing import Notice
@@ -115,10 +115,10 @@ class Status:
         return not self.open_notices and self.streams.accounted
 
 
-def read_status(outputs: dict[str, str], lanes: LaneCheck | None = None) -> Status:
+def read_status(outputs: dict[str, str], batches: ShardBatches | None = None) -> Status:
     """Return the present state.
 
-    With ``lanes`` the records in concurrent batches per shard are counted, too, which only waiting commands need.
+    With ``batches`` the records in concurrent batches per shard are counted, too, which only waiting commands need.
     """
     settings = deployed_settings(outputs)
     versions = list(_landed(settings.landing_bucket))
@@ -128,7 +128,7 @@ def read_status(outputs: dict[str, str], lanes: LaneCheck | None = None) -> Stat
     with ThreadPoolExecutor(8) as pool:
         recorded = dict(zip(names, pool.map(lambda name: list(ledger.deliveries(name)), names), strict=True))
     ended = {d.delivery_id for entries in recorded.values() for d in entries if d.status in FINAL}
-    streams = read_streams(outputs, lanes)
+    streams = read_streams(outputs, batches)
     return Status(
         datasets={
             name: _summarize(name, entries, streams) for name, entries in recorded.items() if name != UNKNOWN or entries
@@ -147,7 +147,7 @@ def read_status(outputs: dict[str, str], lanes: LaneCheck | None = None) -> Stat
     )
 
 
-def glance(before: Status, outputs: dict[str, str], lanes: LaneCheck | None = None) -> Status:
+def poll(before: Status, outputs: dict[str, str], batches: ShardBatches | None = None) -> Status:
     """Poll: return ``before`` updated for the deliveries that were open in it, the queues and the workflow.
 
     The cost depends only on how many deliveries are open. Deliveries that arrived since are not included.
@@ -166,7 +166,7 @@ def glance(before: Status, outputs: dict[str, str], lanes: LaneCheck | None = No
         letters=tuple(read_dead_letters(outputs)) if any(dead.values()) else (),
         aside=tuple(units_aside(S3Store(), deployed_settings(outputs).lake)),
         running=_running(outputs),
-        streams=before.streams if before.streams.accounted else read_streams(outputs, lanes),
+        streams=before.streams if before.streams.accounted else read_streams(outputs, batches),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sluice.cli.deployment import client, deployed_settings
-from sluice.cli.lanes import LaneCheck, Look, Reading, readings
+from sluice.cli.shard_batches import Reading, ShardBatches, ShardState, readings
 from sluice.errors import CommandError, DeliveryError
 from sluice.ingestion.failed_batches import FAILED_BATCHES, retry_batch
 from sluice.ingestion.stage import staging_prefix
@@ -67,8 +67,8 @@ class StreamsStatus:
         return waiting + ([f"{self.staged} staged units of streams"] if self.staged else [])
 
 
-def read_streams(outputs: dict[str, str], lanes: LaneCheck | None = None) -> StreamsStatus:
-    """Return the present state of all streams; ``lanes`` counts the records in concurrent batches per shard."""
+def read_streams(outputs: dict[str, str], batches: ShardBatches | None = None) -> StreamsStatus:
+    """Return the present state of all streams; ``batches`` counts the records in concurrent batches per shard."""
     settings = deployed_settings(outputs)
     streams = sorted(_readings(outputs), key=lambda reading: reading.stream)
     if not streams:
@@ -77,7 +77,7 @@ def read_streams(outputs: dict[str, str], lanes: LaneCheck | None = None) -> Str
     ledger = Ledger(settings.ledger_table)
     with ThreadPoolExecutor(8) as pool:
         # In this order, in which records move: batches, then staging, then tables. So no record is overlooked.
-        per_stream = list(pool.map(lambda reading: list(_shards(reading, datasets[reading], ledger, lanes)), streams))
+        per_stream = list(pool.map(lambda reading: list(_shards(reading, datasets[reading], ledger, batches)), streams))
         staged = list(pool.map(lambda dataset: _staged(settings.lake, dataset), datasets.values()))
     return StreamsStatus(
         shards=tuple(shard for shards in per_stream for shard in shards),
@@ -118,15 +118,19 @@ def _readings(outputs: dict[str, str]) -> Iterator[Reading]:
             yield from readings(function)
 
 
-def _shards(reading: Reading, dataset: str, ledger: Ledger, lanes: LaneCheck | None) -> Iterator[ShardStatus]:
+def _shards(reading: Reading, dataset: str, ledger: Ledger, batches: ShardBatches | None) -> Iterator[ShardStatus]:
     stream = reading.stream
     known = {counts.shard: counts for counts in ledger.shards(dataset)}
     pages = client("kinesis").get_paginator("list_shards").paginate(StreamName=stream)
     for shard in (shard["ShardId"] for page in pages for shard in page["Shards"]):
         counts = known.pop(f"{stream}/{shard}", ShardCounts(f"{stream}/{shard}"))
         behind, lag = _behind(stream, shard, counts.sequence)
-        look = lanes.look(reading, shard, dataset, behind=lag if behind else None) if lanes else Look()
-        yield ShardStatus(dataset, counts, behind or look.unread > 0, max(lag, look.unread), look.missing)
+        read_state = (
+            batches.read_state(reading, shard, dataset, behind=lag if behind else None) if batches else ShardState()
+        )
+        yield ShardStatus(
+            dataset, counts, behind or read_state.unread > 0, max(lag, read_state.unread), read_state.missing
+        )
     for counts in known.values():  # shards that the stream no longer has, whose records are all in tables
         yield ShardStatus(dataset, counts, behind=False, lag=0.0)
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sluice.cli.deployment import client, deployed_settings
-from sluice.cli.lanes import LaneCheck
-from sluice.cli.status import Status, glance, read_status
+from sluice.cli.shard_batches import ShardBatches
+from sluice.cli.status import Status, poll, read_status
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -38,15 +38,15 @@ def wait(
     """
     deadline = time.monotonic() + timeout
     idle_since: float | None = None
-    lanes = LaneCheck(lambda dataset: _tables(outputs, dataset))
-    status, whole, pause = read_status(outputs, lanes), True, _POLL_SECONDS
+    batches = ShardBatches(lambda dataset: _tables(outputs, dataset))
+    status, whole, pause = read_status(outputs, batches), True, _POLL_SECONDS
     while True:
         progress(status)
         behind: list[str] = []
         if working(status):
             idle_since = None
         elif not whole:  # read everything once more, for deliveries that arrived meanwhile
-            status, whole = read_status(outputs, lanes), True
+            status, whole = read_status(outputs, batches), True
             continue
         else:
             behind = _behind(status)
@@ -54,18 +54,18 @@ def wait(
                 return status, status.problems
             idle_since = idle_since or time.monotonic()
             if time.monotonic() - idle_since > _grace(outputs):
-                return read_status(outputs, lanes), status.problems or [
+                return read_status(outputs, batches), status.problems or [
                     f"{t} is behind, and no refresh runs" for t in behind
                 ]
         if time.monotonic() > deadline:
-            status = read_status(outputs, lanes)
+            status = read_status(outputs, batches)
             return status, [
                 f"not done after {timeout:.0f} s: {', '.join(waited_for(status, behind))}",
                 *status.problems,
             ]
         time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
         began = time.monotonic()
-        status, whole = glance(status, outputs, lanes), False
+        status, whole = poll(status, outputs, batches), False
         pause = max(_POLL_SECONDS, (time.monotonic() - began) * (1 / _SHARE - 1))
 
 

@@ -22,7 +22,7 @@ from sluice.ingestion.formats import FILE_FORMATS
 from sluice.ingestion.landing import Notice, landed_source, same_bytes
 from sluice.ingestion.read import ahead, read_checked
 from sluice.ingestion.records import Reason
-from sluice.ingestion.source import Source
+from sluice.ingestion.source import ByteSource
 from sluice.ingestion.stage import DeliveryWriter, StagedUnit, UnitWriter
 from sluice.ingestion.surroundings import Surroundings
 from sluice.ledger import FINAL, UNKNOWN, Delivery
@@ -47,36 +47,36 @@ _INGESTED = ("staged", "committed", "duplicate")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class IngestOutcome:
     """What one call staged, and the references of the notices whose messages must come again."""
 
     units: tuple[StagedUnit, ...]
     failed: tuple[str, ...]
 
 
-def ingest_files(notices: Iterable[Notice], around: Surroundings) -> Outcome:
+def ingest_files(notices: Iterable[Notice], around: Surroundings) -> IngestOutcome:
     """Stage every new file; record those that are repeats, duplicates of their predecessor, or of no dataset.
 
     A file that fails for a reason outside itself is returned as failed; the others go on.
     """
     # Two messages of a batch may be about the same object version: it is staged once, and both succeed or fail with it.
-    told: dict[str, list[Notice]] = {}
+    reported: dict[str, list[Notice]] = {}
     for notice in notices:
-        told.setdefault(notice.delivery_id, []).append(notice)
-    firsts = [same[0] for same in told.values()]
+        reported.setdefault(notice.delivery_id, []).append(notice)
+    firsts = [same[0] for same in reported.values()]
     known = around.ledger.known((_kept_under(notice, around.project), notice.delivery_id) for notice in firsts)
     work = _Work(around)
     failed: list[str] = []
     for notice in firsts:
         try:
-            done = work.take(notice, known.get(notice.delivery_id), times=len(told[notice.delivery_id]))
+            done = work.take(notice, known.get(notice.delivery_id), times=len(reported[notice.delivery_id]))
         except Exception as error:
             log.exception("%s could not be staged; it will come again", notice.uri)
             _note_failure(notice, error, around)
             done = False
         if not done:
-            failed += [same.reference for same in told[notice.delivery_id]]
-    return Outcome(work.finish(), tuple(failed))
+            failed += [same.reference for same in reported[notice.delivery_id]]
+    return IngestOutcome(work.finish(), tuple(failed))
 
 
 def _note_failure(notice: Notice, failure: Exception, around: Surroundings) -> None:
@@ -190,15 +190,15 @@ class _Work:
 _NOT_YET = "(not yet)"
 
 
-def reject_unread(notice: Notice, reason: str, around: Surroundings) -> Outcome:
+def reject_unread(notice: Notice, reason: str, around: Surroundings) -> IngestOutcome:
     """Quarantine, without reading it, a file that ends every function that reads it."""
     contract = _contract(notice, around.project)
     if contract is None:
         around.ledger.record([_unknown(notice, around.project)])
-        return Outcome((), ())
+        return IngestOutcome((), ())
     known = around.ledger.known([(notice.dataset, notice.delivery_id)]).get(notice.delivery_id)
     if known is not None and known.status in (*FINAL, "staged", "set_aside"):
-        return Outcome((), ())  # another call has read it
+        return IngestOutcome((), ())  # another call has read it
     error = DeliveryError(
         f"{notice.uri} cannot be read: {reason}",
         code="reader_died",
@@ -210,11 +210,11 @@ def reject_unread(notice: Notice, reason: str, around: Surroundings) -> Outcome:
     delivery.unreadable(Reason(error.code, str(error)))
     unit = writer.finish()
     around.ledger.record_staged(_entry(notice, status="staged", error=str(error)))
-    return Outcome((unit,), ())
+    return IngestOutcome((unit,), ())
 
 
 def stage_source(
-    source: Source, contract: Contract, delivery: DeliveryWriter, *, look: Callable[[], None] = lambda: None
+    source: ByteSource, contract: Contract, delivery: DeliveryWriter, *, look: Callable[[], None] = lambda: None
 ) -> str:
     """Read and check a whole file into ``delivery``; return the error of a file that cannot be read, else None.
 

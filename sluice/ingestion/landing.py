@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from sluice.contracts import Contract
 from sluice.decoding import converter
 from sluice.errors import UnreadableFile
-from sluice.ingestion.source import Source, Spool
+from sluice.ingestion.source import ByteSource, Spool
 from sluice.storage import client
 
 _SEEK_BUFFER = 4 << 20
@@ -95,7 +95,7 @@ def _open(notice: Notice) -> BinaryIO:
     return body
 
 
-def landed_source(notice: Notice, contract: Contract, lake: str) -> Source:
+def landed_source(notice: Notice, contract: Contract, lake: str) -> ByteSource:
     """Return the object version as a source; records too long to parse are stored under ``lake``."""
     assert contract.arrival is not None
 
@@ -110,7 +110,7 @@ def landed_source(notice: Notice, contract: Contract, lake: str) -> Source:
             raise
         upload.close()
 
-    return Source(
+    return ByteSource(
         uri=notice.uri,
         size=notice.size,
         compression=contract.arrival.compression,

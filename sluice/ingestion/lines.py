@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from sluice.ingestion.source import Source
+from sluice.ingestion.source import ByteSource
 
 BLOCK_SIZE = 4 << 20
 #: A record with more bytes is not parsed; it is copied to S3 in pieces and quarantined with a pointer to the copy.
@@ -23,7 +23,7 @@ class Oversized:
     pointer: str
 
 
-def line_blocks(source: Source, chunks: Iterator[bytes]) -> Iterator[bytes | Oversized]:
+def line_blocks(source: ByteSource, chunks: Iterator[bytes]) -> Iterator[bytes | Oversized]:
     """Yield ``chunks`` as blocks of whole lines, and each oversized line by itself; the last line may have no end."""
     pending = bytearray()
     sequence = 0
@@ -45,7 +45,9 @@ def begins_oversized(data: bytearray) -> bool:
     return len(data) > MAX_RECORD and data.find(b"\n", 0, MAX_RECORD + 1) < 0
 
 
-def put_away(source: Source, pending: bytearray, chunks: Iterator[bytes], sequence: int) -> tuple[Oversized, bytearray]:
+def put_away(
+    source: ByteSource, pending: bytearray, chunks: Iterator[bytes], sequence: int
+) -> tuple[Oversized, bytearray]:
     """Write the first line of ``pending`` and ``chunks`` to a spool; return it, and the bytes that follow."""
     rest = bytearray()
     size = 0

@@ -17,7 +17,7 @@ from sluice.ingestion.alone import check_records
 from sluice.ingestion.check import Checked
 from sluice.ingestion.formats import FILE_FORMATS
 from sluice.ingestion.readers.text import as_sent
-from sluice.ingestion.source import Source
+from sluice.ingestion.source import ByteSource
 
 _SAFE = "nothing of the file was committed."
 _MOST_WORDS = 500
@@ -25,7 +25,7 @@ _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
 
-def read_checked(source: Source, contract: Contract) -> Iterator[Checked]:
+def read_checked(source: ByteSource, contract: Contract) -> Iterator[Checked]:
     """Yield the file's records in checked blocks; ``DeliveryError`` when the file cannot be read to its end."""
     assert contract.arrival is not None
     kind = contract.arrival.format
@@ -56,7 +56,7 @@ def read_checked(source: Source, contract: Contract) -> Iterator[Checked]:
         ) from error
 
 
-def _raise_of_storage(source: Source) -> None:
+def _raise_of_storage(source: ByteSource) -> None:
     if source.failures:
         raise source.failures[0]
 

@@ -34,7 +34,7 @@ class Spool(Protocol):
 
 
 @dataclass(frozen=True)
-class Source:
+class ByteSource:
     """A delivered file.
 
     ``open_stream`` opens it for reading from the start, ``open_seekable`` at any position, which Parquet needs;

@@ -1,6 +1,6 @@
 """Change propagation and pruning on DuckDB: from the changed input rows to the affected keys, and back to input rows.
 
-Affected keys are the values of the recompute key (``by``) whose rows a change may alter. All rows of an affected key
+Affected keys are the values of the recompute key whose rows a change may alter. All rows of an affected key
 are recomputed by the transform's own SQL, over inputs pruned to the rows that belong to affected keys. Added and
 removed rows both count, so a row that a change moved from one key to another affects both.
 """
@@ -16,9 +16,9 @@ from pyiceberg.table import Table
 
 from sluice.confined import literal, quoted
 from sluice.ledger import Backfill
-from sluice.project import CompiledTransform, Lead
-from sluice.refresh.course import MOST_CHANGED, undeclared
-from sluice.refresh.inputs import address, lend, rows_of
+from sluice.project import CompiledTransform, Propagation
+from sluice.refresh.inputs import address, register_files, rows_of
+from sluice.refresh.strategy import MOST_CHANGED, undeclared
 from sluice.tables.files import Difference, bounds
 
 #: The table of affected keys in DuckDB, with the columns of the recompute key.
@@ -39,7 +39,7 @@ class TooWide(Exception):
     """An incremental refresh is not possible or not worth it; the message is the reason for a full one."""
 
 
-class Narrowing:
+class Pruning:
     """The inputs of one incremental run and their changes, by parameter."""
 
     def __init__(
@@ -53,7 +53,7 @@ class Narrowing:
         self._sources = {parameter: sources[name] for parameter, name in transform.inputs.items()}
         connection.execute("CREATE SCHEMA IF NOT EXISTS sluice")
         for parameter, name in transform.inputs.items():
-            lend(connection, name, self._sources[parameter])
+            register_files(connection, name, self._sources[parameter])
 
     def find_affected(self, backfill: Backfill | None = None, target: str = "") -> int:
         """Create the table ``AFFECTED`` from the inputs' changes and from ``backfill``; return how many keys it has.
@@ -67,12 +67,12 @@ class Narrowing:
                 continue
             self._connection.execute(f"CREATE TABLE {_changed(parameter)} AS {self._changed_rows(parameter)}")
             self._refuse_most(parameter, difference)
-            if self._transform.leads[parameter].leads:
-                parts.append(self._scope_of(parameter, self._with_other_versions(parameter)))
+            if self._transform.propagations[parameter].declared:
+                parts.append(self._affected_keys(parameter, self._with_other_versions(parameter)))
             elif self._connection.execute(f"SELECT 1 FROM {_changed(parameter)} LIMIT 1").fetchall():
                 raise TooWide(undeclared(self._transform.inputs[parameter]))
         if backfill is not None:
-            parts += self._scope_of_backfill(backfill, target)
+            parts += self._affected_keys_of_backfill(backfill, target)
         if not parts:
             return 0
         self._connection.execute(f"CREATE TABLE {AFFECTED} AS SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)})")
@@ -84,20 +84,20 @@ class Narrowing:
         if changed > max(_FEW_ROWS, MOST_CHANGED * sum(file.record_count for file in difference.now)):
             raise TooWide(f"most of {self._transform.inputs[parameter]} changed")
 
-    def _scope_of_backfill(self, backfill: Backfill, target: str) -> Iterator[str]:
+    def _affected_keys_of_backfill(self, backfill: Backfill, target: str) -> Iterator[str]:
         """Yield SQL for the affected keys of a backfill: those of the table's and the inputs' rows in its interval."""
         wanted = backfill.condition(f"w.{quoted(backfill.column)}")
-        named = ", ".join(quoted(name) for name in self._transform.by)
+        named = ", ".join(quoted(name) for name in self._transform.recompute_key)
         yield f"SELECT {named} FROM {target} w WHERE {wanted}"
-        for parameter, lead in self._transform.leads.items():
-            if lead.on and backfill.column in self._sources[parameter].schema().column_names:
-                yield self._scope_of(parameter, f"SELECT w.* FROM {self._whole(parameter)} w WHERE {wanted}")
+        for parameter, propagation in self._transform.propagations.items():
+            if propagation.on and backfill.column in self._sources[parameter].schema().column_names:
+                yield self._affected_keys(parameter, f"SELECT w.* FROM {self._whole(parameter)} w WHERE {wanted}")
 
     def narrow_inputs(self) -> None:
         """Make each input readable under its name, pruned to the rows that belong to affected keys."""
         done: set[str] = set()
         for parameter in self._transform.inputs:
-            self._narrow(parameter, done)
+            self._prune(parameter, done)
 
     def only_added(self) -> None:
         """Make each input readable under its name, with only the rows of its added files."""
@@ -125,37 +125,40 @@ class Narrowing:
 
     def _with_other_versions(self, parameter: str) -> str:
         """Return SQL for the changed rows, with all other rows of the same key where the function sees one per key."""
-        lead, changed = self._transform.leads[parameter], f"FROM {_changed(parameter)}"
-        if not _needs_versions(lead):
+        propagation, changed = self._transform.propagations[parameter], f"FROM {_changed(parameter)}"
+        if not _needs_versions(propagation):
             return changed
-        same = _same("w", lead.key, "c", lead.key)
+        same = _same("w", propagation.key, "c", propagation.key)
         others = f"SELECT w.* FROM {self._whole(parameter)} w SEMI JOIN {_changed(parameter)} c ON {same}"
         return f"{changed} UNION ALL {others}"
 
-    def _scope_of(self, parameter: str, rows: str) -> str:
+    def _affected_keys(self, parameter: str, rows: str) -> str:
         """Return SQL for the affected keys of ``rows`` of an input, by its dependency key or along its join path."""
-        lead = self._transform.leads[parameter]
-        if lead.on:
-            named = (f"{quoted(own)} AS {quoted(by)}" for own, by in zip(lead.on, self._transform.by, strict=True))
+        propagation = self._transform.propagations[parameter]
+        if propagation.on:
+            named = (
+                f"{quoted(own)} AS {quoted(recompute_key)}"
+                for own, recompute_key in zip(propagation.on, self._transform.recompute_key, strict=True)
+            )
             return f"SELECT {', '.join(named)} FROM ({rows})"
-        assert lead.through is not None
-        own, theirs = zip(*lead.matching, strict=True)
+        assert propagation.join is not None
+        own, theirs = zip(*propagation.join_on, strict=True)
         same = _same("w", theirs, "c", own)
-        return self._scope_of(
-            lead.through, f"SELECT w.* FROM {self._whole(lead.through)} w SEMI JOIN ({rows}) c ON {same}"
+        return self._affected_keys(
+            propagation.join, f"SELECT w.* FROM {self._whole(propagation.join)} w SEMI JOIN ({rows}) c ON {same}"
         )
 
-    def _narrow(self, parameter: str, done: set[str]) -> None:
+    def _prune(self, parameter: str, done: set[str]) -> None:
         if parameter in done:
             return
         done.add(parameter)
-        lead, name = self._transform.leads[parameter], self._transform.inputs[parameter]
-        if lead.on:
-            own, theirs, wanted = lead.on, self._transform.by, AFFECTED
-        elif lead.through is not None:
-            self._narrow(lead.through, done)
-            own, theirs = zip(*lead.matching, strict=True)
-            wanted = quoted(self._transform.inputs[lead.through])
+        propagation, name = self._transform.propagations[parameter], self._transform.inputs[parameter]
+        if propagation.on:
+            own, theirs, wanted = propagation.on, self._transform.recompute_key, AFFECTED
+        elif propagation.join is not None:
+            self._prune(propagation.join, done)
+            own, theirs = zip(*propagation.join_on, strict=True)
+            wanted = quoted(self._transform.inputs[propagation.join])
         else:
             _create(self._connection, "VIEW", name, f"FROM {self._whole(parameter)}")
             return
@@ -164,8 +167,8 @@ class Narrowing:
         rows = (
             f"SELECT w.* FROM {self._whole(parameter, near)} w SEMI JOIN {wanted} a ON {_same('w', own, 'a', theirs)}"
         )
-        if _needs_versions(lead):
-            same = _same("v", lead.key, "n", lead.key)
+        if _needs_versions(propagation):
+            same = _same("v", propagation.key, "n", propagation.key)
             rows = f"SELECT v.* FROM {self._whole(parameter)} v SEMI JOIN ({rows}) n ON {same}"
         _create(self._connection, "TABLE", name, rows)
 
@@ -199,7 +202,7 @@ def files_touched(
     name: str,
     target: Table,
     files: Sequence[DataFile],
-    by: Sequence[str],
+    recompute_key: Sequence[str],
     *,
     small_file: int,
 ) -> list[DataFile]:
@@ -207,13 +210,14 @@ def files_touched(
 
     Where the table has many files below ``small_file`` bytes and no partitions, all of these are replaced, too.
     """
-    lend(connection, name, target)
-    near = files_with(connection, target, files, by[0], f"SELECT {quoted(by[0])} FROM {AFFECTED}")
+    register_files(connection, name, target)
+    near = files_with(connection, target, files, recompute_key[0], f"SELECT {quoted(recompute_key[0])} FROM {AFFECTED}")
     held: set[str] = set()
     if near:
         rows = rows_of(name, target.schema(), near, options=f", filename={literal(_FILE)}")
         found = connection.execute(
-            f"SELECT DISTINCT {_FILE} FROM {rows} w SEMI JOIN {AFFECTED} a ON {_same('w', by, 'a', by)}"
+            f"SELECT DISTINCT {_FILE} FROM {rows} w "
+            f"SEMI JOIN {AFFECTED} a ON {_same('w', recompute_key, 'a', recompute_key)}"
         )
         held = {row[0] for row in found.fetchall()}
     small = [file for file in files if file.file_size_in_bytes < small_file]
@@ -222,23 +226,23 @@ def files_touched(
     return [file for file in files if address(name, file) in held]
 
 
-def not_affected(rows: str, by: Sequence[str]) -> str:
-    """Return SQL for those ``rows`` whose recompute key ``by`` is not affected."""
-    return f"SELECT k.* FROM {rows} k ANTI JOIN {AFFECTED} a ON {_same('k', by, 'a', by)}"
+def not_affected(rows: str, recompute_key: Sequence[str]) -> str:
+    """Return SQL for those ``rows`` whose recompute key ``recompute_key`` is not affected."""
+    return f"SELECT k.* FROM {rows} k ANTI JOIN {AFFECTED} a ON {_same('k', recompute_key, 'a', recompute_key)}"
 
 
-def affected_only(rows: str, by: Sequence[str]) -> str:
-    """Return SQL for those ``rows`` whose recompute key ``by`` is affected."""
-    return f"SELECT k.* FROM {rows} k SEMI JOIN {AFFECTED} a ON {_same('k', by, 'a', by)}"
+def affected_only(rows: str, recompute_key: Sequence[str]) -> str:
+    """Return SQL for those ``rows`` whose recompute key ``recompute_key`` is affected."""
+    return f"SELECT k.* FROM {rows} k SEMI JOIN {AFFECTED} a ON {_same('k', recompute_key, 'a', recompute_key)}"
 
 
-def _needs_versions(lead: Lead) -> bool:
+def _needs_versions(propagation: Propagation) -> bool:
     """Return whether rows of one input key may affect different keys of the result.
 
     Then all rows of that input key are needed wherever one of them is.
     """
-    columns = lead.on or tuple(own for own, _ in lead.matching)
-    return bool(lead.key) and not set(columns) <= set(lead.key)
+    columns = propagation.on or tuple(own for own, _ in propagation.join_on)
+    return bool(propagation.key) and not set(columns) <= set(propagation.key)
 
 
 def _same(left: str, lefts: Sequence[str], right: str, rights: Sequence[str]) -> str:

@@ -20,34 +20,36 @@ LONGEST_CHECK = 120.0
 
 
 @dataclass(frozen=True)
-class Audited:
+class AuditTarget:
     """The relations that an audit reads, each by its name in SQL.
 
     ``rows`` are the new rows, ``table`` is the table as it would be after publishing, ``previous`` as it is now, and
-    ``references`` the relations of other tables that checks name. ``by`` are the recompute key's columns when ``rows``
-    holds all rows of each recomputed key value; otherwise it is empty.
+    ``references`` the relations of other tables that checks name. ``recompute_key`` has columns when
+    ``rows`` holds all rows of each recomputed key value; otherwise it is empty.
     """
 
     rows: str
     table: str
     previous: str
-    by: tuple[str, ...]
+    recompute_key: tuple[str, ...]
     references: dict[str, str]
 
 
-def audit(connection: duckdb.DuckDBPyConnection, checks: Sequence[CompiledCheck], audited: Audited) -> list[Failure]:
+def audit(
+    connection: duckdb.DuckDBPyConnection, checks: Sequence[CompiledCheck], audit_target: AuditTarget
+) -> list[Failure]:
     """Return a failure for each check that does not hold.
 
     Rules of single rows and foreign keys run on ``audited.rows`` only: other rows passed them when they were published.
     """
-    failures = list(_broken_rules(connection, [check for check in checks if check.kind == "rows"], audited.rows))
+    failures = list(_broken_rules(connection, [check for check in checks if check.kind == "rows"], audit_target.rows))
     for check in checks:
         if check.kind == "unique":
-            failures += _duplicates(connection, audited, check)
+            failures += _duplicates(connection, audit_target, check)
         elif check.kind == "foreign_key":
-            failures += _orphans(connection, audited, check)
+            failures += _orphans(connection, audit_target, check)
         elif check.kind == "measure":
-            failures += _measured(connection, audited, check)
+            failures += _measured(connection, audit_target, check)
     return failures
 
 
@@ -63,10 +65,12 @@ def _broken_rules(
             yield Failure(check.name, f"{count:,} rows", _values(connection, broken), check.severity)
 
 
-def _duplicates(connection: duckdb.DuckDBPyConnection, audited: Audited, check: CompiledCheck) -> Iterator[Failure]:
+def _duplicates(
+    connection: duckdb.DuckDBPyConnection, audit_target: AuditTarget, check: CompiledCheck
+) -> Iterator[Failure]:
     # When the key contains the recompute key, rows of one key are recomputed together: duplicates are all in `rows`.
-    only_new = audited.by and set(audited.by) <= set(check.columns)
-    rows, columns = audited.rows if only_new else audited.table, _listed(check.columns)
+    only_new = audit_target.recompute_key and set(audit_target.recompute_key) <= set(check.columns)
+    rows, columns = audit_target.rows if only_new else audit_target.table, _listed(check.columns)
     # As many distinct hashes as rows means no duplicate; counting hashes costs less than grouping the keys themselves.
     alike = connection.execute(f"SELECT count(*) - count(DISTINCT hash({columns})) FROM {rows}").fetchall()[0][0]
     if not alike:
@@ -77,21 +81,25 @@ def _duplicates(connection: duckdb.DuckDBPyConnection, audited: Audited, check: 
         yield Failure(check.name, f"{count:,} keys", _values(connection, repeated), check.severity)
 
 
-def _orphans(connection: duckdb.DuckDBPyConnection, audited: Audited, check: CompiledCheck) -> Iterator[Failure]:
+def _orphans(
+    connection: duckdb.DuckDBPyConnection, audit_target: AuditTarget, check: CompiledCheck
+) -> Iterator[Failure]:
     pairs = zip(check.columns, check.referenced, strict=True)
     same = " AND ".join(f"t.{quoted(own)} = r.{quoted(theirs)}" for own, theirs in pairs)
     present = " AND ".join(f"t.{quoted(own)} IS NOT NULL" for own in check.columns)
-    other = audited.references[check.references]
-    orphans = f"SELECT t.* FROM {audited.rows} t ANTI JOIN {other} r ON {same} WHERE {present}"
+    other = audit_target.references[check.references]
+    orphans = f"SELECT t.* FROM {audit_target.rows} t ANTI JOIN {other} r ON {same} WHERE {present}"
     count = connection.execute(f"SELECT count(*) FROM ({orphans})").fetchall()[0][0]
     if count:
         examples = _values(connection, f"SELECT DISTINCT {_listed(check.columns)} FROM ({orphans})")
         yield Failure(check.name, f"{count:,} rows", examples, check.severity)
 
 
-def _measured(connection: duckdb.DuckDBPyConnection, audited: Audited, check: CompiledCheck) -> Iterator[Failure]:
-    relations = {"table": audited.table, "previous": audited.previous}
-    relations |= {name: audited.references[name] for name in check.reads}
+def _measured(
+    connection: duckdb.DuckDBPyConnection, audit_target: AuditTarget, check: CompiledCheck
+) -> Iterator[Failure]:
+    relations = {"table": audit_target.table, "previous": audit_target.previous}
+    relations |= {name: audit_target.references[name] for name in check.reads}
     query = check.duckdb
     for placeholder, relation in relations.items():
         query = query.replace(f"{{{placeholder}}}", quoted(relation))

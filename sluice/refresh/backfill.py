@@ -40,11 +40,11 @@ def checked_backfill(project: Project, request: Backfill) -> Backfill:
     if first > last:
         raise CommandError(f"--from {first} is after --to {last}.", safe="nothing was requested.")
     contract = project.contract(request.table)
-    column = _column(contract, known[request.table].by, request.column)
+    column = _column(contract, known[request.table].recompute_key, request.column)
     return msgspec.structs.replace(request, column=column, first=first.isoformat(), last=last.isoformat())
 
 
-def _column(contract: Contract, by: tuple[str, ...], wanted: str) -> str:
+def _column(contract: Contract, recompute_key: tuple[str, ...], wanted: str) -> str:
     """Return the date or timestamp column that the interval is about.
 
     That is ``wanted``, else the first such column of the recompute key, of the partitioning, or of the table.
@@ -56,5 +56,5 @@ def _column(contract: Contract, by: tuple[str, ...], wanted: str) -> str:
             next_step=f"name one of {', '.join(times)} with --column." if times else "leave out --from and --to.",
         )  # fmt: skip
     partitions = [field.column for field in contract.partitioning]
-    first = [name for name in (wanted, *by, *partitions, *times) if name in times]
+    first = [name for name in (wanted, *recompute_key, *partitions, *times) if name in times]
     return first[0]

@@ -13,10 +13,10 @@ from pyiceberg.table import Table
 from sluice.confined import quoted
 from sluice.contracts import Contract
 from sluice.project import CompiledTransform
-from sluice.refresh.affected import Narrowing, TooWide, affected_only, files_touched, not_affected
-from sluice.refresh.audit import Audited
-from sluice.refresh.course import Course
-from sluice.refresh.inputs import lend, register, rows_of
+from sluice.refresh.affected import Pruning, TooWide, affected_only, files_touched, not_affected
+from sluice.refresh.audit import AuditTarget
+from sluice.refresh.inputs import register, register_files, rows_of
+from sluice.refresh.strategy import Strategy
 from sluice.storage import Store
 from sluice.tables.commit import adopt_data_files, write_data_files
 from sluice.tables.files import data_files, snapshot_of, total_bytes
@@ -32,7 +32,7 @@ class Build:
 
     ``rows`` counts the rows in new files, recomputed or copied. The files in ``removed`` are to be replaced by the new
     ones (None: all of the table's files); those in ``untouched`` stay. ``affected`` is the number of affected keys,
-    None when the run does not look for them. ``course`` is the refresh strategy that was followed in the end: an
+    None when the run does not look for them. ``strategy`` is the refresh strategy that was followed in the end: an
     incremental run becomes full when too much changed.
     """
 
@@ -50,27 +50,27 @@ class Build:
         self._file_size = 0
         self.rows = 0
         self.affected: int | None = None
-        self.course = Course(None, "")
+        self.strategy = Strategy(None, "")
         self.removed: list[DataFile] | None = None
         self.untouched: list[DataFile] = []
 
     @property
     def nothing_to_do(self) -> bool:
         """Return whether no row changes and no check has to run."""
-        return self.removed == [] and self.rows == 0 and not self.course.audit_all
+        return self.removed == [] and self.rows == 0 and not self.strategy.audit_all
 
-    def compute(self, course: Course, sources: Mapping[str, Table], inputs: Mapping[str, str]) -> None:
+    def compute(self, strategy: Strategy, sources: Mapping[str, Table], inputs: Mapping[str, str]) -> None:
         """Compute the result into local Parquet files; ``inputs`` are the snapshots to read, by table."""
         present = sum(file.file_size_in_bytes for file in self._present)
         read = sum(total_bytes(source, inputs[name]) for name, source in sources.items())
         self._file_size = file_size(present or read)
-        self._copy(self._select(course, sources, inputs))
+        self._copy(self._select(strategy, sources, inputs))
 
-    def audited(self, load: Callable[[str], Table]) -> Audited:
+    def audit_target(self, load: Callable[[str], Table]) -> AuditTarget:
         """Return the relations for the audit, readable in SQL; ``load`` returns another table that a check names."""
         name, schema = self._transform.table, self._target.schema()
         if self._present:
-            lend(self._connection, name, self._target)
+            register_files(self._connection, name, self._target)
         kept = rows_of(name, schema, self.untouched)
         self._connection.execute(f"CREATE VIEW {_TABLE} AS FROM {_ROWS} UNION ALL FROM {kept}")
         self._connection.execute(f"CREATE VIEW {_PREVIOUS} AS FROM {rows_of(name, schema, self._present)}")
@@ -80,11 +80,11 @@ class Build:
             references[other] = f"reference.{other.replace('.', '_')}"
             table = load(other)
             register(self._connection, other, table, snapshot_of(table), under=references[other])
-        if self.course.audit_all:
-            return Audited(_TABLE, _TABLE, _PREVIOUS, (), references)
+        if self.strategy.audit_all:
+            return AuditTarget(_TABLE, _TABLE, _PREVIOUS, (), references)
         if self.affected:
-            return Audited(_NEW, _TABLE, _PREVIOUS, self._transform.by, references)
-        return Audited(_ROWS, _TABLE, _PREVIOUS, (), references)
+            return AuditTarget(_NEW, _TABLE, _PREVIOUS, self._transform.recompute_key, references)
+        return AuditTarget(_ROWS, _TABLE, _PREVIOUS, (), references)
 
     def write(self, store: Store) -> list[DataFile]:
         """Upload the result to the table's location and return its data files, not committed yet."""
@@ -100,38 +100,44 @@ class Build:
             addresses.append(address)
         return adopt_data_files(self._target, addresses)
 
-    def _select(self, course: Course, sources: Mapping[str, Table], inputs: Mapping[str, str]) -> str:
+    def _select(self, strategy: Strategy, sources: Mapping[str, Table], inputs: Mapping[str, str]) -> str:
         """Make the inputs readable in SQL and return the query for the rows of the new files."""
         transform = self._transform
         columns = ", ".join(quoted(field.name) for field in self._target.schema().fields)
         computed = f"SELECT {columns} FROM ({transform.sql})"
-        self.course = course
-        if course.differences is None:
+        self.strategy = strategy
+        if strategy.differences is None:
             return self._whole(computed, sources, inputs)
         present = self._present
-        narrowing = Narrowing(self._connection, transform, sources, course.differences)
+        pruning = Pruning(self._connection, transform, sources, strategy.differences)
         if transform.mode.only_added:
-            narrowing.only_added()
+            pruning.only_added()
             self.removed, self.untouched = [], present
             return computed
-        lend(self._connection, transform.table, self._target)
+        register_files(self._connection, transform.table, self._target)
         held = rows_of(transform.table, self._target.schema(), present)
         try:
-            self.affected = narrowing.find_affected(course.backfill, held)
+            self.affected = pruning.find_affected(strategy.backfill, held)
         except TooWide as why:
-            self.course = Course(None, str(why), course.backfill)
+            self.strategy = Strategy(None, str(why), strategy.backfill)
             return self._whole(computed, sources, inputs)
         if not self.affected:
             self.removed, self.untouched = [], present
             return f"SELECT {columns} FROM {rows_of(transform.table, self._target.schema(), [])}"
-        narrowing.narrow_inputs()
-        self._connection.execute(f"CREATE TABLE {_NEW} AS {affected_only(f'({computed})', transform.by)}")
+        pruning.narrow_inputs()
+        self._connection.execute(f"CREATE TABLE {_NEW} AS {affected_only(f'({computed})', transform.recompute_key)}")
         self.removed = files_touched(
-            self._connection, transform.table, self._target, present, transform.by, small_file=self._file_size // 4
+            self._connection,
+            transform.table,
+            self._target,
+            present,
+            transform.recompute_key,
+            small_file=self._file_size // 4,
         )
         self.untouched = [file for file in present if file not in self.removed]
         survivors = rows_of(transform.table, self._target.schema(), self.removed)
-        return f"SELECT {columns} FROM {_NEW} UNION ALL SELECT {columns} FROM ({not_affected(survivors, transform.by)})"
+        kept = not_affected(survivors, transform.recompute_key)
+        return f"SELECT {columns} FROM {_NEW} UNION ALL SELECT {columns} FROM ({kept})"
 
     def _whole(self, computed: str, sources: Mapping[str, Table], inputs: Mapping[str, str]) -> str:
         for name, table in sources.items():
@@ -143,7 +149,7 @@ class Build:
         fields = self._target.schema().fields
         ids = ", ".join(f"{quoted(field.name)}: {field.field_id}" for field in fields)
         # Sorted by the recompute key, so that the rows of one key lie in few files and a change rewrites few files.
-        sorted_by = self._contract.sort_order or self._transform.by
+        sorted_by = self._contract.sort_order or self._transform.recompute_key
         order = f" ORDER BY {', '.join(map(quoted, sorted_by))}" if sorted_by else ""
         copied = self._connection.execute(
             f"COPY (FROM ({query}){order}) TO '{self._folder}' (FORMAT parquet, COMPRESSION zstd, "

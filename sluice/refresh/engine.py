@@ -19,10 +19,10 @@ from sluice.decoding import json_decoder
 from sluice.ledger import Backfill
 from sluice.once import once
 from sluice.project import CompiledTransform
-from sluice.refresh.course import made_from
+from sluice.refresh.strategy import made_from
 from sluice.tables.files import EMPTY
 
-Engine = Literal["small", "large", "spark"]
+Compute = Literal["small", "large", "spark"]
 #: MiB of memory at which a Lambda function has one processor:
 #: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 _MIB_PER_CPU = 1769
@@ -68,7 +68,7 @@ class Estimate(msgspec.Struct, frozen=True):
     ``reason`` says why the engine is not ``feasible``; it is empty when the engine is.
     """
 
-    engine: Engine
+    engine: Compute
     seconds: float
     cost_usd: float
     workers: int = 0
@@ -80,7 +80,7 @@ class Choice(msgspec.Struct, frozen=True):
     """The engine chosen for one table's run, the reason, and the expected input rows, seconds and USD."""
 
     table: str
-    engine: Engine
+    engine: Compute
     workers: int
     reason: str
     rows: int
@@ -156,13 +156,13 @@ def input_rows(
     changed = 0.0
     for parameter, name in transform.inputs.items():
         rows = _changed(sources[name], before[1].get(name, EMPTY), inputs[name])
-        if rows is None or (rows and not transform.mode.only_added and not transform.leads[parameter].leads):
+        if rows is None or (rows and not transform.mode.only_added and not transform.propagations[parameter].declared):
             return every, False
         changed += rows
     return min(every, changed + LOOKED_AT * every), True
 
 
-def _on_lambda(engine: Engine, weighed: float, mib: int) -> Estimate:
+def _on_lambda(engine: Compute, weighed: float, mib: int) -> Estimate:
     usable, needed = mib * _USABLE_MEMORY * (1 << 20), weighed * _ROW_BYTES
     spilling = _SPILLING if needed > usable else 1.0
     seconds = _LAMBDA_START + weighed / (_DUCKDB_ROWS * mib / _MIB_PER_CPU) * spilling
@@ -180,7 +180,7 @@ def _on_glue(weighed: float) -> Estimate:
     return Estimate("spark", seconds, glue_cost(seconds, workers), workers)
 
 
-def _runs_on(transform: CompiledTransform, engine: Engine) -> bool:
+def _runs_on(transform: CompiledTransform, engine: Compute) -> bool:
     return transform.engine in ("any", "spark" if engine == "spark" else "duckdb")
 
 

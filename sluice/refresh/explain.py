@@ -13,9 +13,9 @@ from pyiceberg.table import Table
 
 from sluice.ledger import Backfill
 from sluice.project import Project
-from sluice.refresh.course import choose_course, made_from
 from sluice.refresh.engine import Memory
-from sluice.refresh.plan import State, choose, look
+from sluice.refresh.plan import State, choose, read_state
+from sluice.refresh.strategy import choose_strategy, made_from
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -26,7 +26,7 @@ class Step(msgspec.Struct, frozen=True):
 
     table: str
     wave: int
-    course: str
+    strategy: str
     engine: str
     engine_reason: str
     rows: int
@@ -50,7 +50,7 @@ class Standing(msgspec.Struct, frozen=True):
 
 def standings(project: Project, load: Callable[[str], Table], backfills: Collection[Backfill] = ()) -> list[Standing]:
     """Return how current each derived table is now, sorted by name."""
-    state = look(project, load, {}, backfills)
+    state = read_state(project, load, {}, backfills)
     since: dict[str, float] = {}
     for name in _in_order(state):
         if name in state.behind:
@@ -109,7 +109,7 @@ def explain(
     project: Project, load: Callable[[str], Table], memory: Memory, backfills: Collection[Backfill] = ()
 ) -> list[Step]:
     """Return the runs that a refresh would make now, in order; nothing is changed."""
-    state = look(project, load, {}, backfills)
+    state = read_state(project, load, {}, backfills)
     steps: list[Step] = []
     left, wave = set(state.behind), 1
     while left:
@@ -119,9 +119,9 @@ def explain(
             choice = choose(state, name, memory)
             inputs = {table: state.current[table] for table in transform.inputs.values()}
             sources = {table: state.tables[table] for table in inputs}
-            course = choose_course(transform, state.tables[name], sources, inputs, backfill)
-            said = f"{'incremental' if course.incremental else 'full'}: {course.reason}"
-            if wave > 1 and not course.reason.startswith(("written", "first", "backfill")):
+            strategy = choose_strategy(transform, state.tables[name], sources, inputs, backfill)
+            said = f"{'incremental' if strategy.incremental else 'full'}: {strategy.reason}"
+            if wave > 1 and not strategy.reason.startswith(("written", "first", "backfill")):
                 said = "decided once its inputs are refreshed"
             steps.append(
                 Step(

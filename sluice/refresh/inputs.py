@@ -43,7 +43,7 @@ def register(connection: duckdb.DuckDBPyConnection, name: str, table: Table, sna
         source = quoted(registered)
         connection.register(registered, _by_iceberg(table, snapshot))
     else:
-        lend(connection, name, table)
+        register_files(connection, name, table)
         source = rows_of(name, table.schema(), files)
     connection.execute(f"CREATE VIEW {quoted(view)} AS FROM {source}")
 
@@ -53,7 +53,7 @@ def is_native(table: Table) -> bool:
     return all(_duckdb_type(field.field_type) is not None for field in table.schema().fields)
 
 
-def lend(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
+def register_files(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
     """Register a file system with DuckDB that reads the files of ``table`` through PyIceberg's client."""
     known = protocol(name).removesuffix(_ROOT)
     if known not in connection.list_filesystems():
@@ -61,7 +61,7 @@ def lend(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> None
 
 
 def rows_of(name: str, schema: Schema, files: Sequence[DataFile], *, options: str = "") -> str:
-    """Return SQL for the rows of ``files`` of the table ``name``, whose file system is registered (``lend``)."""
+    """Return SQL for the rows of ``files`` of the table ``name``, whose files ``register_files`` registered."""
     if not files:
         empty = (f"CAST(NULL AS {_duckdb_type(field.field_type)}) AS {quoted(field.name)}" for field in schema.fields)
         return f"(SELECT {', '.join(empty)} WHERE false)"

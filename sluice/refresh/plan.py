@@ -16,8 +16,8 @@ from pyiceberg.table import Table
 
 from sluice.ledger import Backfill
 from sluice.project import CompiledTransform, Project
-from sluice.refresh.course import checked_by, made_from
 from sluice.refresh.engine import Choice, Memory, choose_engine, input_rows
+from sluice.refresh.strategy import checked_by, made_from
 from sluice.tables.files import snapshot_of
 
 _LOADS_AT_ONCE = 8
@@ -26,7 +26,7 @@ _LOADS_AT_ONCE = 8
 _MOST_AT_ONCE = 200
 
 
-class Plan(msgspec.Struct, frozen=True):
+class RefreshPlan(msgspec.Struct, frozen=True):
     """The tables to run now, each with its engine (``ready``), those that wait for them, and those that failed.
 
     ``pinned`` are the bronze snapshots that all runs of this round read, by table.
@@ -54,7 +54,7 @@ class State:
     requested: dict[str, Backfill]
 
 
-def look(
+def read_state(
     project: Project, load: Callable[[str], Table], pinned: Mapping[str, str], backfills: Collection[Backfill]
 ) -> State:
     """Read the state of all tables now; a bronze table named in ``pinned`` is taken at that snapshot."""
@@ -84,17 +84,17 @@ def plan_refresh(
     failed: Collection[str] = (),
     memory: Memory | None = None,
     backfills: Collection[Backfill] = (),
-) -> Plan:
+) -> RefreshPlan:
     """Return the plan for the present state; ``load`` returns a table by its name.
 
     ``pinned`` are the bronze snapshots that the ongoing round reads (None: the present ones). Tables in ``failed`` and
     the tables made from them are not run again in this round. A table with a backfill counts as behind.
     """
-    state = look(project, load, pinned or {}, backfills)
+    state = read_state(project, load, pinned or {}, backfills)
     behind = state.behind
     ready = {name for name in behind - set(failed) if not (state.transforms[name].needs - {name}) & behind}
     first = sorted(ready)[:_MOST_AT_ONCE]
-    return Plan(
+    return RefreshPlan(
         ready=tuple(choose(state, name, memory or Memory()) for name in first),
         waiting=tuple(sorted(behind - set(first) - set(failed))),
         failed=tuple(sorted(failed)),

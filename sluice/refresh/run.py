@@ -24,9 +24,9 @@ from sluice.refresh.audit import audit
 from sluice.refresh.build import Build
 from sluice.refresh.clock import Clock
 from sluice.refresh.conflicts import quarantine_conflicts
-from sluice.refresh.course import CHECKS, FINGERPRINT, INPUTS, Course, choose_course, decode_inputs
 from sluice.refresh.engine import prices
 from sluice.refresh.inputs import protocol
+from sluice.refresh.strategy import CHECKS, FINGERPRINT, INPUTS, Strategy, choose_strategy, decode_inputs
 from sluice.storage import Store
 from sluice.tables.commit import discard, replace
 from sluice.tables.files import snapshot_of
@@ -56,7 +56,7 @@ class Run(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class Workshop:
+class RunContext:
     """The run context: how tables are loaded, where files are stored, the memory limit (MiB, 0: none), the attempts."""
 
     load: Callable[[str], Table]
@@ -68,7 +68,7 @@ class Workshop:
 def run_transform(
     project: Project,
     table: str,
-    workshop: Workshop,
+    context: RunContext,
     *,
     run_id: str,
     pinned: Mapping[str, str] | None = None,
@@ -86,11 +86,11 @@ def run_transform(
             safe="nothing was computed.",
             next_step="let the refresh workflow choose, or start the Glue job.",
         )
-    for attempt in range(workshop.attempts):
+    for attempt in range(context.attempts):
         try:
-            return _run_once(project, table, workshop, run_id=run_id, pinned=pinned or {}, backfill=backfill)
+            return _run_once(project, table, context, run_id=run_id, pinned=pinned or {}, backfill=backfill)
         except CommitConflict:
-            if attempt + 1 == workshop.attempts:
+            if attempt + 1 == context.attempts:
                 raise
     raise AssertionError("unreachable: attempts is at least 1")
 
@@ -101,7 +101,7 @@ def described_run(table: Table, name: str) -> Run:
     if snapshot is None or snapshot.summary is None:
         raise TableError(f"{name} has no snapshot.", next_step="look at the log of the job that should have made it.")
     said = snapshot.summary.additional_properties
-    course = said.get("sluice.course", "")
+    strategy = said.get("sluice.strategy", said.get("sluice.course", ""))  # as it was called once
     return Run(
         table=name,
         run_id=said["sluice.run-id"],
@@ -111,15 +111,15 @@ def described_run(table: Table, name: str) -> Run:
         snapshot=snapshot_of(table),
         seconds={"all": float(said.get("sluice.seconds", "0"))},
         cost_usd=float(said["sluice.cost-usd"]),
-        incremental=course.startswith("incremental"),
-        reason=course.partition(": ")[2],
+        incremental=strategy.startswith("incremental"),
+        reason=strategy.partition(": ")[2],
     )
 
 
 def _run_once(
     project: Project,
     table: str,
-    workshop: Workshop,
+    context: RunContext,
     *,
     run_id: str,
     pinned: Mapping[str, str],
@@ -127,21 +127,21 @@ def _run_once(
 ) -> Run:
     contract, transform = project.contract(table), project.transform(table)
     clock = Clock()
-    target = workshop.load(table)
-    sources = {name: workshop.load(name) for name in transform.inputs.values()}
+    target = context.load(table)
+    sources = {name: context.load(name) for name in transform.inputs.values()}
     inputs = {name: pinned.get(name, snapshot_of(source)) for name, source in sources.items()}
-    course = choose_course(transform, target, sources, inputs, backfill)
+    strategy = choose_strategy(transform, target, sources, inputs, backfill)
     clock.lap("open")
-    with tempfile.TemporaryDirectory() as scratch, _connection(scratch, transform, workshop) as connection:
+    with tempfile.TemporaryDirectory() as scratch, _connection(scratch, transform, context) as connection:
         folder = Path(scratch) / "result"
         folder.mkdir()
         build = Build(connection, transform, contract, target, folder)
-        build.compute(course, sources, inputs)
-        course = build.course
+        build.compute(strategy, sources, inputs)
+        strategy = build.strategy
         clock.lap("compute")
         failures = []
         if not build.nothing_to_do:
-            failures = audit(connection, transform.audit, build.audited(workshop.load))
+            failures = audit(connection, transform.audit, build.audit_target(context.load))
         if errors := [failure for failure in failures if failure.severity == "error"]:
             raise CheckFailed(
                 f"{table}: {len(errors)} of its checks fail:\n" + "\n".join(f"- {failure}" for failure in errors),
@@ -152,14 +152,14 @@ def _run_once(
         conflicts = 0
         if not build.nothing_to_do:
             conflicts = sum(
-                quarantine_conflicts(connection, sql, project.contract(name), workshop.load, run_id=run_id)
+                quarantine_conflicts(connection, sql, project.contract(name), context.load, run_id=run_id)
                 for name, sql in transform.conflicts.items()
             )
         clock.lap("conflicts")
-        files = build.write(workshop.store)
+        files = build.write(context.store)
         clock.lap("write")
         rows = sum(file.record_count for file in (*files, *build.untouched))
-        summary = _summary(transform, inputs, course, run_id=run_id, rows=rows, clock=clock, workshop=workshop)
+        summary = _summary(transform, inputs, strategy, run_id=run_id, rows=rows, clock=clock, context=context)
         try:
             published = replace(target, files, removed=build.removed, summary=summary)
         except CommitConflict:
@@ -175,17 +175,17 @@ def _run_once(
         rows=rows,
         snapshot=snapshot_of(published),
         seconds=clock.laps,
-        cost_usd=_cost(clock, workshop),
-        memory_mib=workshop.memory_mib,
-        incremental=course.incremental,
-        reason=course.reason,
+        cost_usd=_cost(clock, context),
+        memory_mib=context.memory_mib,
+        incremental=strategy.incremental,
+        reason=strategy.reason,
         rows_written=build.rows,
         conflicts=conflicts,
         warnings=tuple(str(failure) for failure in failures),
     )
 
 
-def _connection(scratch: str, transform: CompiledTransform, workshop: Workshop) -> duckdb.DuckDBPyConnection:
+def _connection(scratch: str, transform: CompiledTransform, context: RunContext) -> duckdb.DuckDBPyConnection:
     """Return a DuckDB connection that can read only the tables of the run and the folder ``scratch``."""
     settings: dict[str, str | bool] = {
         "preserve_insertion_order": False,
@@ -195,9 +195,9 @@ def _connection(scratch: str, transform: CompiledTransform, workshop: Workshop) 
         # Whole column chunks are fetched in few large reads, which suits S3's latency.
         "prefetch_all_parquet_files": True,
     }
-    if workshop.memory_mib:
+    if context.memory_mib:
         # The rest is for Python, Arrow and the Parquet writer.
-        settings["memory_limit"] = f"{int(workshop.memory_mib * 0.6)}MiB"
+        settings["memory_limit"] = f"{int(context.memory_mib * 0.6)}MiB"
     tables = {transform.table, *transform.needs}
     return connect(settings=settings, readable=[scratch, *(protocol(name) for name in sorted(tables))])
 
@@ -205,12 +205,12 @@ def _connection(scratch: str, transform: CompiledTransform, workshop: Workshop) 
 def _summary(
     transform: CompiledTransform,
     inputs: Mapping[str, str],
-    course: Course,
+    strategy: Strategy,
     *,
     run_id: str,
     rows: int,
     clock: Clock,
-    workshop: Workshop,
+    context: RunContext,
 ) -> dict[str, str]:
     """Return the summary of the snapshot that the run commits."""
     return {
@@ -220,11 +220,11 @@ def _summary(
         "sluice.run-id": run_id,
         "sluice.rows": str(rows),
         "sluice.engine": "duckdb",
-        "sluice.course": f"{'incremental' if course.incremental else 'full'}: {course.reason}",
-        "sluice.cost-usd": f"{_cost(clock, workshop):.8f}",
+        "sluice.strategy": f"{'incremental' if strategy.incremental else 'full'}: {strategy.reason}",
+        "sluice.cost-usd": f"{_cost(clock, context):.8f}",
     }
 
 
-def _cost(clock: Clock, workshop: Workshop) -> float:
-    memory = workshop.memory_mib or int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0"))
+def _cost(clock: Clock, context: RunContext) -> float:
+    memory = context.memory_mib or int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0"))
     return round(sum(clock.laps.values()) * memory / 1024 * prices().lambda_gb_second, 8)

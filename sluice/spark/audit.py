@@ -17,15 +17,15 @@ from sluice.comparisons import COMPARISONS
 from sluice.refresh.failures import EXAMPLES, Failure
 from sluice.shortened import shortened
 from sluice.spark.confined import as_written, declared
-from sluice.spark.shipped import Check
+from sluice.spark.shipped import CompiledCheck
 
 
 @dataclass(frozen=True)
-class Audited:
+class AuditTarget:
     """What an audit reads: the new ``rows``, and relations by their names in SQL.
 
     ``table`` is the table as it would be after publishing, ``previous`` as it is now, and ``references`` the other
-    tables that checks name. ``by`` are the recompute key's columns when ``rows`` holds all rows of each recomputed key
+    tables that checks name. ``recompute_key`` has columns when ``rows`` holds all rows of each recomputed key
     value; otherwise it is empty.
     """
 
@@ -33,69 +33,69 @@ class Audited:
     rows: DataFrame
     table: str
     previous: str
-    by: tuple[str, ...]
+    recompute_key: tuple[str, ...]
     references: Mapping[str, str]
 
 
-def audit(checks: Sequence[Check], audited: Audited) -> list[Failure]:
+def audit(checks: Sequence[CompiledCheck], audit_target: AuditTarget) -> list[Failure]:
     """Return a failure for each check that does not hold; all rules of single rows are counted in one pass.
 
     Rules of single rows and foreign keys run on ``audited.rows`` only: other rows passed them when they were published.
     """
-    as_written(audited.spark)  # the rules contain texts of the contract: allowed values, patterns
+    as_written(audit_target.spark)  # the rules contain texts of the contract: allowed values, patterns
     rules = [check for check in checks if check.kind == "rows"]
     failures = []
     if rules:
-        counts = audited.rows.agg(*(F.count(F.when(F.expr(check.sql), 1)) for check in rules)).collect()[0]
+        counts = audit_target.rows.agg(*(F.count(F.when(F.expr(check.sql), 1)) for check in rules)).collect()[0]
         for check, count in zip(rules, counts, strict=True):
             if count:
-                broken = audited.rows.where(check.sql).select(check.columns[0]).distinct()
+                broken = audit_target.rows.where(check.sql).select(check.columns[0]).distinct()
                 failures.append(Failure(check.name, f"{count:,} rows", _values(broken), check.severity))
     for check in checks:
         if check.kind == "unique":
-            failures += _duplicates(audited, check)
+            failures += _duplicates(audit_target, check)
         elif check.kind == "foreign_key":
-            failures += _orphans(audited, check)
+            failures += _orphans(audit_target, check)
         elif check.kind == "measure":
-            failures += _measured(audited, check)
+            failures += _measured(audit_target, check)
     return failures
 
 
-def _duplicates(audited: Audited, check: Check) -> Iterator[Failure]:
+def _duplicates(audit_target: AuditTarget, check: CompiledCheck) -> Iterator[Failure]:
     # When the key contains the recompute key, rows of one key are recomputed together: duplicates are all in `rows`.
-    only_new = audited.by and set(audited.by) <= set(check.columns)
-    rows = audited.rows if only_new else audited.spark.table(audited.table)
+    only_new = audit_target.recompute_key and set(audit_target.recompute_key) <= set(check.columns)
+    rows = audit_target.rows if only_new else audit_target.spark.table(audit_target.table)
     repeated = rows.groupBy(*check.columns).count().where("count > 1").select(*check.columns)
     if count := repeated.count():
         yield Failure(check.name, f"{count:,} keys", _values(repeated), check.severity)
 
 
-def _orphans(audited: Audited, check: Check) -> Iterator[Failure]:
+def _orphans(audit_target: AuditTarget, check: CompiledCheck) -> Iterator[Failure]:
     theirs = [f"_sluice_{place}" for place, _ in enumerate(check.referenced)]
     named = (F.col(name).alias(other) for name, other in zip(check.referenced, theirs, strict=True))
-    others = audited.spark.table(audited.references[check.references]).select(*named)
+    others = audit_target.spark.table(audit_target.references[check.references]).select(*named)
     same = reduce(and_, (F.col(own) == F.col(other) for own, other in zip(check.columns, theirs, strict=True)))
     present = reduce(and_, (F.col(own).isNotNull() for own in check.columns))
-    orphans = audited.rows.where(present).join(others, same, "left_anti")
+    orphans = audit_target.rows.where(present).join(others, same, "left_anti")
     if count := orphans.count():
         examples = _values(orphans.select(*check.columns).distinct())
         yield Failure(check.name, f"{count:,} rows", examples, check.severity)
 
 
-def _measured(audited: Audited, check: Check) -> Iterator[Failure]:
-    relations = {"table": audited.table, "previous": audited.previous}
-    relations |= {name: audited.references[name] for name in check.reads}
+def _measured(audit_target: AuditTarget, check: CompiledCheck) -> Iterator[Failure]:
+    relations = {"table": audit_target.table, "previous": audit_target.previous}
+    relations |= {name: audit_target.references[name] for name in check.reads}
     query = check.sql
     for placeholder, relation in relations.items():
         query = query.replace(f"{{{placeholder}}}", relation)
     try:
-        rows = declared(audited.spark, query, relations.values()).collect()
+        rows = declared(audit_target.spark, query, relations.values()).collect()
     except (PySparkException, Py4JJavaError, PermissionError) as error:
         why = shortened(str(error).strip().partition("\n")[0])
         yield Failure(check.name, f"cannot be computed: {why}", (), check.severity)
         return
     found = rows[0][0] if rows else None
-    if found is None or not _holds(audited.spark, found, check.operator, check.operand):
+    if found is None or not _holds(audit_target.spark, found, check.operator, check.operand):
         yield Failure(check.name, f"found {found}, {check.operator} {check.operand}", (), check.severity)
 
 

@@ -77,25 +77,27 @@ class Branch:
         with self._commit():
             writer.append()
 
-    def merge(self, affected: DataFrame, rows: DataFrame, by: Sequence[str]) -> None:
+    def merge(self, affected: DataFrame, rows: DataFrame, recompute_key: Sequence[str]) -> None:
         """Replace the rows of the affected keys by ``rows``, in one commit.
 
-        ``affected`` holds the affected values of the recompute key ``by``. The MERGE's source has rows that only delete
+        ``affected`` holds the affected values of ``recompute_key``. The MERGE's source has rows that only delete
         (from ``affected``) and rows that only insert (from ``rows``, which match nothing). Files without a deleted row
         stay as they are.
         """
         columns = rows.columns
         removing = affected.select(
             F.lit(True).alias(_GONE),
-            *(F.col(name).alias(_key(place)) for place, name in enumerate(by)),
+            *(F.col(name).alias(_key(place)) for place, name in enumerate(recompute_key)),
             *(F.lit(None).alias(name) for name in columns),
         )
         adding = rows.select(
-            F.lit(False).alias(_GONE), *(F.lit(None).alias(_key(place)) for place, _ in enumerate(by)), *columns
+            F.lit(False).alias(_GONE),
+            *(F.lit(None).alias(_key(place)) for place, _ in enumerate(recompute_key)),
+            *columns,
         )
         view = f"sluice_{uuid4().hex}"
         removing.unionByName(adding).createOrReplaceTempView(view)
-        same = " AND ".join(f"t.`{name}` <=> s.`{_key(place)}`" for place, name in enumerate(by))
+        same = " AND ".join(f"t.`{name}` <=> s.`{_key(place)}`" for place, name in enumerate(recompute_key))
         listed = ", ".join(f"`{name}`" for name in columns)
         values = ", ".join(f"s.`{name}`" for name in columns)
         with self._commit(), self._dropped(view):

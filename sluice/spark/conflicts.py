@@ -14,7 +14,7 @@ from pyspark.sql.types import DataType, DateType, DecimalType, TimestampNTZType,
 from sluice.errors import CommitConflict
 from sluice.spark.branch import Branch, drop_leftovers
 from sluice.spark.lake import Lake
-from sluice.spark.narrow import without_values
+from sluice.spark.pruning import without_values
 from sluice.spark.shipped import Dataset
 
 log = logging.getLogger(__name__)

@@ -111,14 +111,14 @@ class Lake:
         if before != EMPTY and before not in set(self.head(table).ancestors(now)):
             return None
         files = self._files(table, before).alias("before").join(self._files(table, now).alias("now"), "path", "full")
-        came, went = F.col("before.size").isNull(), F.col("now.size").isNull()
+        added, removed = F.col("before.size").isNull(), F.col("now.size").isNull()
         size = F.coalesce("now.size", "before.size")
         found = files.agg(
             F.count(F.when(F.coalesce(F.col("before.content"), F.lit(0)) != 0, 1)).alias("deletes_before"),
             F.count(F.when(F.coalesce(F.col("now.content"), F.lit(0)) != 0, 1)).alias("deletes_now"),
-            F.count(F.when(came, 1)).alias("added"),
-            F.count(F.when(went, 1)).alias("removed"),
-            F.coalesce(F.sum(F.when(came | went, size)), F.lit(0)).alias("changed"),
+            F.count(F.when(added, 1)).alias("added"),
+            F.count(F.when(removed, 1)).alias("removed"),
+            F.coalesce(F.sum(F.when(added | removed, size)), F.lit(0)).alias("changed"),
             F.coalesce(F.sum("now.size"), F.lit(0)).alias("whole"),
         ).collect()[0]
         if found["deletes_before"] or found["deletes_now"]:
@@ -129,7 +129,7 @@ class Lake:
         """Return whether ``snapshot`` has row-level deletes."""
         return snapshot != EMPTY and bool(self._files(table, snapshot).where("content <> 0").limit(1).collect())
 
-    def came(self, table: str, before: str, now: str) -> DataFrame:
+    def added(self, table: str, before: str, now: str) -> DataFrame:
         """Return the rows of the files added after ``before`` up to ``now``, including rows copied from other files."""
         # lower() keeps Spark from pushing the filter down: Iceberg 1.10 looks for _change_type among the data's columns
         # and fails, see https://github.com/apache/iceberg/issues/13092

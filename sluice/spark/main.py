@@ -18,7 +18,7 @@ import sys
 from pyspark.sql import SparkSession
 
 from sluice.spark.lake import Lake
-from sluice.spark.run import Workshop, run_transform
+from sluice.spark.run import RunContext, run_transform
 from sluice.spark.shipped import ShippedProject
 from sluice.transforms import Transform
 
@@ -73,8 +73,8 @@ def main(arguments: list[str]) -> None:
     lake = Lake(session(known.lake_bucket), known.prefix)
     # On Spark a backfill is a full refresh: the interval is part of it, and one commit publishes both.
     whole = "backfill, on Spark of the whole table" if known.backfill else ""
-    workshop = Workshop(lake, shipped_project(), shipped_function, dpus=known.dpus, whole=whole)
-    run = run_transform(workshop, known.table, run_id=known.run, pinned=known.pinned)
+    context = RunContext(lake, shipped_project(), shipped_function, dpus=known.dpus, whole=whole)
+    run = run_transform(context, known.table, run_id=known.run, pinned=known.pinned)
     sys.stdout.write(f"{run.to_json()}\n")
 
 

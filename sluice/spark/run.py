@@ -18,15 +18,15 @@ from pyspark.sql import DataFrame
 from sluice.errors import CheckFailed, CommitConflict, TransformError
 from sluice.refresh.clock import Clock
 from sluice.refresh.failures import Failure
-from sluice.spark.audit import Audited, audit
+from sluice.spark.audit import AuditTarget, audit
 from sluice.spark.branch import Branch, drop_leftovers
 from sluice.spark.conflicts import quarantine_conflicts
-from sluice.spark.course import CHECKS, FINGERPRINT, INPUTS, Course, choose_course
 from sluice.spark.lake import Head, Lake
 from sluice.spark.maintain import expire_snapshots
-from sluice.spark.narrow import Narrowing, with_values
-from sluice.spark.shipped import Shipped, ShippedProject
-from sluice.transforms import Source, Transform, apply, conflicting
+from sluice.spark.pruning import Pruning, with_values
+from sluice.spark.shipped import CompiledTransform, ShippedProject
+from sluice.spark.strategy import CHECKS, FINGERPRINT, INPUTS, Strategy, choose_strategy
+from sluice.transforms import Input, Transform, apply, conflicting
 
 #: Prices as shipped with the code. Glue bills at least one minute: https://aws.amazon.com/glue/pricing/
 _PRICES: dict[str, Any] = json.loads(pkgutil.get_data("sluice", "prices.json") or b"")
@@ -56,7 +56,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Workshop:
+class RunContext:
     """The run context: the lake, the compiled project, the lookup of a table's function, and the DPUs that are billed.
 
     A text in ``whole`` forces a full refresh and is its reason. ``began`` is when billing started, on Python's
@@ -78,23 +78,23 @@ class Workshop:
         return round(usd, 8)
 
 
-def run_transform(workshop: Workshop, table: str, *, run_id: str, pinned: Mapping[str, str] | None = None) -> Run:
+def run_transform(context: RunContext, table: str, *, run_id: str, pinned: Mapping[str, str] | None = None) -> Run:
     """Refresh ``table`` from the ``pinned`` snapshots of its inputs; of an input not named there, the current snapshot.
 
     Raise ``CheckFailed`` when the result breaks the contract, ``CommitConflict`` when other writers were faster in each
     attempt, and ``TransformError`` when the transform runs on DuckDB alone.
     """
-    if workshop.project.transform(table).engine == "duckdb":
+    if context.project.transform(table).engine == "duckdb":
         raise TransformError(
             f'{table} is declared with engine="duckdb" and cannot run on Spark.',
             safe="nothing was computed.",
             next_step="raise transform_memory_large (infra/config.py), or rewrite it for both engines.",
         )
-    for attempt in range(workshop.attempts):
+    for attempt in range(context.attempts):
         try:
-            return _Attempt(workshop, table, run_id, pinned or {}).run()
+            return _Attempt(context, table, run_id, pinned or {}).run()
         except CommitConflict:
-            if attempt + 1 == workshop.attempts:
+            if attempt + 1 == context.attempts:
                 raise
     raise AssertionError("unreachable: attempts is at least 1")
 
@@ -102,49 +102,49 @@ def run_transform(workshop: Workshop, table: str, *, run_id: str, pinned: Mappin
 class _Attempt:
     """One attempt of a run: it reads the table's state, writes a branch and publishes it."""
 
-    def __init__(self, workshop: Workshop, table: str, run_id: str, pinned: Mapping[str, str]) -> None:
-        self._workshop, self._lake, self._table, self._run_id = workshop, workshop.lake, table, run_id
+    def __init__(self, context: RunContext, table: str, run_id: str, pinned: Mapping[str, str]) -> None:
+        self._workshop, self._lake, self._table, self._run_id = context, context.lake, table, run_id
         self._clock = Clock()
-        self._transform: Shipped = workshop.project.transform(table)
-        self._function = workshop.function(table)
+        self._transform: CompiledTransform = context.project.transform(table)
+        self._function = context.function(table)
         self._head: Head = self._lake.head(table)
         drop_leftovers(self._lake, table, self._head, maker=table)
         names = self._transform.inputs.values()
         self._inputs = {name: pinned.get(name) or self._lake.head(name).main for name in names}
-        self._course = (
-            Course(None, workshop.whole)
-            if workshop.whole
-            else choose_course(self._lake, self._transform, self._head, self._inputs)
+        self._strategy = (
+            Strategy(None, context.whole)
+            if context.whole
+            else choose_strategy(self._lake, self._transform, self._head, self._inputs)
         )
         self._clock.lap("open")
 
     def run(self) -> Run:
         """Make the whole attempt; after any error the branch is removed and main is unchanged."""
-        differences = self._course.differences or {}
-        narrowing = Narrowing(self._lake, self._transform, self._inputs, differences)
+        differences = self._strategy.differences or {}
+        pruning = Pruning(self._lake, self._transform, self._inputs, differences)
         branch = Branch(self._lake, self._table, maker=self._table, at=self._head.main)
         try:
-            return self._finish(branch, self._write(branch, narrowing))
+            return self._finish(branch, self._write(branch, pruning))
         finally:
             branch.drop()
-            narrowing.close()
+            pruning.close()
 
-    def _write(self, branch: Branch, narrowing: Narrowing) -> Mapping[str, DataFrame] | None:
+    def _write(self, branch: Branch, pruning: Pruning) -> Mapping[str, DataFrame] | None:
         """Write the result to ``branch``; return the inputs it was computed from, or None when nothing was written."""
-        if not self._course.incremental:
+        if not self._strategy.incremental:
             frames = {parameter: self._lake.rows(n, self._inputs[n]) for parameter, n in self._transform.inputs.items()}
             branch.replace(self._computed(frames))
         elif self._transform.mode.only_added:
-            frames = narrowing.added()
+            frames = pruning.added()
             branch.append(self._computed(frames))
         else:
-            affected = narrowing.affected()
+            affected = pruning.affected()
             if affected is None:
                 return None
-            frames = narrowing.narrowed(affected)
-            by = self._transform.by
-            rows = narrowing.keep(with_values(self._computed(frames), by, affected, by))
-            branch.merge(affected, rows, by)
+            frames = pruning.pruned(affected)
+            recompute_key = self._transform.recompute_key
+            rows = pruning.keep(with_values(self._computed(frames), recompute_key, affected, recompute_key))
+            branch.merge(affected, rows, recompute_key)
         self._clock.lap("write")
         return frames
 
@@ -159,7 +159,7 @@ class _Attempt:
         written, made = branch.head()
         failures: list[Failure] = []
         conflicts = 0
-        if frames is not None or self._course.audit_all:
+        if frames is not None or self._strategy.audit_all:
             failures = audit(self._transform.audit, self._audited(branch, written))
             self._refuse([failure for failure in failures if failure.severity == "error"])
             self._clock.lap("check")
@@ -180,22 +180,22 @@ class _Attempt:
             snapshot=snapshot,
             seconds=self._clock.laps,
             cost_usd=cost,
-            incremental=self._course.incremental,
-            reason=self._course.reason,
+            incremental=self._strategy.incremental,
+            reason=self._strategy.reason,
             rows_written=0 if frames is None else int(made.get("added-records", "0")),
             conflicts=conflicts,
             warnings=tuple(str(failure) for failure in failures),
         )
 
-    def _audited(self, branch: Branch, written: str) -> Audited:
+    def _audited(self, branch: Branch, written: str) -> AuditTarget:
         lake = self._lake
-        only_new = self._course.incremental and not self._course.audit_all
-        rows = lake.came(self._table, self._head.main, written) if only_new else branch.rows()
+        only_new = self._strategy.incremental and not self._strategy.audit_all
+        rows = lake.added(self._table, self._head.main, written) if only_new else branch.rows()
         looked_at = {name for check in self._transform.audit for name in (check.references, *check.reads) if name}
         references = {name: lake.name(name) for name in looked_at}
         references[self._table] = branch.address
-        by = self._transform.by if only_new and not self._transform.mode.only_added else ()
-        return Audited(lake.spark, rows, branch.address, lake.name(self._table), by, references)
+        recompute_key = self._transform.recompute_key if only_new and not self._transform.mode.only_added else ()
+        return AuditTarget(lake.spark, rows, branch.address, lake.name(self._table), recompute_key, references)
 
     def _refuse(self, errors: list[Failure]) -> None:
         if errors:
@@ -208,7 +208,7 @@ class _Attempt:
 
     def _quarantine(self, frames: Mapping[str, DataFrame]) -> int:
         """Quarantine the records that were not picked for their key; return how many were new in quarantine."""
-        sources: Mapping[str, Source] = self._function.sources  # type: ignore[attr-defined]
+        sources: Mapping[str, Input] = self._function.sources  # type: ignore[attr-defined]
         found = 0
         for parameter, given in sources.items():
             if given.newest is not None:
@@ -226,7 +226,7 @@ class _Attempt:
             "sluice.run-id": self._run_id,
             "sluice.rows": str(rows),
             "sluice.engine": "spark",
-            "sluice.course": str(self._course),
+            "sluice.strategy": str(self._strategy),
             "sluice.seconds": f"{sum(self._clock.laps.values()):.3f}",
             "sluice.cost-usd": f"{cost:.8f}",
         }

@@ -11,21 +11,21 @@ from sluice.writes import WRITE_MODES, WriteMode
 
 
 @dataclass(frozen=True)
-class Lead:
+class Propagation:
     """The change propagation of an input: see ``sluice.transforms.Source``.
 
     ``key`` are the columns of which the function sees one row per value; it is empty when the function sees every row.
     """
 
     on: tuple[str, ...]
-    through: str | None
-    matching: tuple[tuple[str, str], ...]
+    join: str | None
+    join_on: tuple[tuple[str, str], ...]
     key: tuple[str, ...]
 
     @property
-    def leads(self) -> bool:
+    def declared(self) -> bool:
         """Return whether change propagation is declared, by a dependency key or by a join path."""
-        return bool(self.on) or self.through is not None
+        return bool(self.on) or self.join is not None
 
     @property
     def needs_versions(self) -> bool:
@@ -33,12 +33,12 @@ class Lead:
 
         Then all rows of that input key are needed wherever one of them is.
         """
-        columns = self.on or tuple(own for own, _ in self.matching)
+        columns = self.on or tuple(own for own, _ in self.join_on)
         return bool(self.key) and not set(columns) <= set(self.key)
 
 
 @dataclass(frozen=True)
-class Check:
+class CompiledCheck:
     """One compiled check of a table, with ``sql`` for Spark: see ``sluice.project.CompiledCheck``."""
 
     name: str
@@ -54,7 +54,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Shipped:
+class CompiledTransform:
     """A derived table's compiled transform: its ``inputs`` by parameter, how it is written, and its checks.
 
     See ``sluice.project.CompiledTransform``.
@@ -64,9 +64,9 @@ class Shipped:
     inputs: Mapping[str, str]
     fingerprint: str
     write: str
-    by: tuple[str, ...]
-    leads: Mapping[str, Lead]
-    audit: tuple[Check, ...]
+    recompute_key: tuple[str, ...]
+    propagations: Mapping[str, Propagation]
+    audit: tuple[CompiledCheck, ...]
     checks: str
     engine: Literal["any", "duckdb", "spark"]
 
@@ -98,7 +98,7 @@ class ShippedProject:
         """Return the contract of ``database.name``; ``KeyError`` when there is none."""
         return self._datasets[table]
 
-    def transform(self, table: str) -> Shipped:
+    def transform(self, table: str) -> CompiledTransform:
         """Return the transform that makes ``table``; ``KeyError`` when there is none."""
         return self._transforms[table]
 
@@ -108,28 +108,28 @@ def _dataset(given: Mapping[str, Any]) -> Dataset:
     return Dataset(given["name"], columns, tuple(given.get("key", ())), given.get("file", ""))
 
 
-def _transform(given: Mapping[str, Any]) -> Shipped:
-    leads = given.get("leads", {})
-    return Shipped(
+def _transform(given: Mapping[str, Any]) -> CompiledTransform:
+    propagations = given.get("propagations", {})
+    return CompiledTransform(
         given["table"],
         given["inputs"],
         given["fingerprint"],
         given.get("write", "replace"),
-        tuple(given.get("by", ())),
-        {name: _lead(leads.get(name, {})) for name in given["inputs"]},
+        tuple(given.get("recompute_key", ())),
+        {name: _propagation(propagations.get(name, {})) for name in given["inputs"]},
         tuple(_check(each) for each in given.get("audit", ())),
         given["checks"],
         given["engine"],
     )
 
 
-def _lead(given: Mapping[str, Any]) -> Lead:
-    matching = tuple((own, theirs) for own, theirs in given.get("matching", ()))
-    return Lead(tuple(given.get("on", ())), given.get("through"), matching, tuple(given.get("key", ())))
+def _propagation(given: Mapping[str, Any]) -> Propagation:
+    join_on = tuple((own, theirs) for own, theirs in given.get("join_on", ()))
+    return Propagation(tuple(given.get("on", ())), given.get("join"), join_on, tuple(given.get("key", ())))
 
 
-def _check(given: Mapping[str, Any]) -> Check:
-    return Check(
+def _check(given: Mapping[str, Any]) -> CompiledCheck:
+    return CompiledCheck(
         given["name"],
         given.get("severity", "error"),
         given["kind"],

@@ -21,7 +21,7 @@ __all__ = [
     "ENGINES",
     "WRITES",
     "Engine",
-    "Source",
+    "Input",
     "Transform",
     "Write",
     "apply",
@@ -48,12 +48,12 @@ Engine = Literal["any", "duckdb", "spark"]
 ENGINES: tuple[str, ...] = get_args(Engine)
 
 
-class Source(NamedTuple):
+class Input(NamedTuple):
     """An input of a transform: its table, and the change propagation from its rows to rows of the result.
 
-    ``on`` is the dependency key: this input's columns that equal the result's recompute key ``by``, in the same order.
-    An input without these columns is joined to another one that has them: ``through`` names that input's parameter and
-    ``matching`` the join path as pairs (own column, the other input's column). With neither, a change of this input
+    ``on`` is the dependency key: this input's columns that equal the result's ``recompute_key``, in the same order.
+    An input without these columns is joined to another one that has them: ``join`` names that input's parameter and
+    ``join_on`` the join path as pairs (own column, the other input's column). With neither, a change of this input
     causes a full refresh. With ``newest`` the function sees one row per key of the contract, the one with the latest
     value in that column.
     """
@@ -61,24 +61,24 @@ class Source(NamedTuple):
     table: str
     newest: str | None = None
     on: tuple[str, ...] = ()
-    through: str | None = None
-    matching: tuple[tuple[str, str], ...] = ()
+    join: str | None = None
+    join_on: tuple[tuple[str, str], ...] = ()
 
 
 def source(
     table: str,
     *,
     on: str | Iterable[str] = (),
-    through: str | None = None,
-    matching: str | Mapping[str, str] | None = None,
+    join: str | None = None,
+    join_on: str | Mapping[str, str] | None = None,
     newest: str | None = None,
-) -> Source:
-    """Return the declaration of an input with its change propagation; ``Source`` explains the arguments.
+) -> Input:
+    """Return the declaration of an input with its change propagation; ``Input`` explains the arguments.
 
-    A text for ``on`` or ``matching`` stands for one column, in ``matching`` of the same name on both sides.
+    A text for ``on`` or ``join_on`` stands for one column, in ``join_on`` of the same name on both sides.
     """
-    pairs = {matching: matching} if isinstance(matching, str) else matching or {}
-    return Source(table, newest, (on,) if isinstance(on, str) else tuple(on), through, tuple(pairs.items()))
+    pairs = {join_on: join_on} if isinstance(join_on, str) else join_on or {}
+    return Input(table, newest, (on,) if isinstance(on, str) else tuple(on), join, tuple(pairs.items()))
 
 
 def unique(
@@ -86,41 +86,41 @@ def unique(
     *,
     newest: str,
     on: str | Iterable[str] = (),
-    through: str | None = None,
-    matching: str | Mapping[str, str] | None = None,
-) -> Source:
+    join: str | None = None,
+    join_on: str | Mapping[str, str] | None = None,
+) -> Input:
     """Return the declaration of an input of which the function sees one row per key of its contract.
 
     ``latest_by_key`` picks the row by the latest value of ``newest``. Records of the same key with other content are
     appended to the dataset's quarantine table with the reason ``conflict``.
     """
-    return source(table, on=on, through=through, matching=matching, newest=newest)
+    return source(table, on=on, join=join, join_on=join_on, newest=newest)
 
 
 def transform(
     *,
     write: Write = "replace",
-    by: str | Iterable[str] = (),
+    recompute_key: str | Iterable[str] = (),
     engine: Engine = "any",
     accept: Mapping[str, str] | None = None,
-    **inputs: str | Source,
+    **inputs: str | Input,
 ) -> Callable[[Transform], Transform]:
     """Declare a transform; ``inputs`` names the table of each parameter, e.g. ``@transform(orders="bronze.orders")``.
 
-    ``by`` is the recompute key: columns of the result. When an input changes, the key's affected values are recomputed,
-    all rows of a value together, from only the input rows that change propagation connects with it (see ``Source``).
+    ``recompute_key`` are columns of the result. When an input changes, the key's affected values are recomputed,
+    all rows of a value together, from only the input rows that change propagation connects with it (see ``Input``).
     With ``write="scd2"`` the function returns versions with ``valid_from``, and ``history`` completes them. ``engine``
     is for a function that only one engine can run. ``accept`` maps a lint rule of ``sluice check`` to the reason why
     its findings are right in this function.
     """
 
     def declare(function: Transform) -> Transform:
-        sources = {name: given if isinstance(given, Source) else Source(given) for name, given in inputs.items()}
+        sources = {name: given if isinstance(given, Input) else Input(given) for name, given in inputs.items()}
         function.sources = sources  # type: ignore[attr-defined]
         function.write = write  # type: ignore[attr-defined]
         function.accept = dict(accept or {})  # type: ignore[attr-defined]
         function.engine = engine  # type: ignore[attr-defined]
-        function.by = (by,) if isinstance(by, str) else tuple(by)  # type: ignore[attr-defined]
+        function.recompute_key = (recompute_key,) if isinstance(recompute_key, str) else tuple(recompute_key)  # type: ignore[attr-defined]
         function.inputs = {name: given.table for name, given in sources.items()}  # type: ignore[attr-defined]
         return function
 
@@ -132,11 +132,11 @@ def apply(function: Transform, frames: Mapping[str, DataFrame], keys: Mapping[st
 
     ``keys`` are the key columns of the inputs' contracts, by parameter.
     """
-    sources: Mapping[str, Source] = function.sources  # type: ignore[attr-defined]
+    sources: Mapping[str, Input] = function.sources  # type: ignore[attr-defined]
     given = {name: _seen(frame, sources[name].newest, keys[name]) for name, frame in frames.items()}
     result = function(**given)
     mode = WRITE_MODES[function.write]  # type: ignore[attr-defined]
-    return history(result, function.by) if mode.history else result  # type: ignore[attr-defined]
+    return history(result, function.recompute_key) if mode.history else result  # type: ignore[attr-defined]
 
 
 def _seen(frame: DataFrame, newest: str | None, key: Iterable[str]) -> DataFrame:

@@ -28,12 +28,12 @@ from sluice.errors import SluiceError, TransformError
 from sluice.project import CompiledTransform, Project
 from sluice.shortened import shortened
 from sluice.transforms import apply, conflicting
-from sluice.transforms.alike import alike
 from sluice.transforms.bound import column_types, empty_tables
 from sluice.transforms.checks import compile_checks, stated_checks
-from sluice.transforms.declared import check_declaration, lead_of
-from sluice.transforms.discover import Found, discover
-from sluice.transforms.kept import Kept
+from sluice.transforms.compile_cache import CompileCache
+from sluice.transforms.declaration_checks import check_declaration, propagation_of
+from sluice.transforms.dialect_fixes import alike
+from sluice.transforms.discover import DiscoveredTransform, discover
 from sluice.transforms.lint import accepted, lint
 from sluice.transforms.named import read_as_names
 
@@ -99,10 +99,12 @@ def compile_all(contracts: Iterable[Contract], folders: Iterable[Path]) -> list[
     )
     for item in usable:
         check_declaration(item, by_table)
-    return _compiled(usable, by_table, Kept())
+    return _compiled(usable, by_table, CompileCache())
 
 
-def _compiled(items: list[Found], by_table: Mapping[str, Contract], kept: Kept) -> list[CompiledTransform]:
+def _compiled(
+    items: list[DiscoveredTransform], by_table: Mapping[str, Contract], kept: CompileCache
+) -> list[CompiledTransform]:
     """Return the compiled transforms: from the compile cache, the others compiled by one process per processor."""
     names = [kept.name(item, [by_table[table] for table in _read_for(item, by_table)]) for item in items]
     found = [kept.get(name) for name in names]
@@ -126,7 +128,9 @@ def _compiled(items: list[Found], by_table: Mapping[str, Contract], kept: Kept) 
     return [compiled for compiled in found if compiled is not None]
 
 
-def _outcome(task: Future[CompiledTransform | SluiceError], item: Found) -> CompiledTransform | SluiceError:
+def _outcome(
+    task: Future[CompiledTransform | SluiceError], item: DiscoveredTransform
+) -> CompiledTransform | SluiceError:
     """Return what a worker compiled ``item`` to, or its error; a worker that died gives an error that says so."""
     try:
         return task.result()
@@ -137,12 +141,12 @@ def _outcome(task: Future[CompiledTransform | SluiceError], item: Found) -> Comp
         )
 
 
-_work: list[Found] = []
+_work: list[DiscoveredTransform] = []
 _contracts: dict[str, Contract] = {}
 _tables: list[_EmptyTables] = []
 
 
-def _begin_worker(items: list[Found], by_table: Mapping[str, Contract]) -> None:
+def _begin_worker(items: list[DiscoveredTransform], by_table: Mapping[str, Contract]) -> None:
     # Expression trees have many reference cycles; frequent garbage collection takes a quarter of the time.
     gc.set_threshold(2_000_000, 3, 100)
     # Nothing here may fail: a failed initializer breaks the pool, whose error does not give the reason.
@@ -160,7 +164,7 @@ def _compile_nth(place: int) -> CompiledTransform | SluiceError:
         return error
 
 
-def _compile_named(item: Found) -> CompiledTransform:
+def _compile_named(item: DiscoveredTransform) -> CompiledTransform:
     """Return ``item`` compiled; any error becomes one that names its file and table."""
     try:
         return _compile(item, _contracts[item.table], _tables[0])
@@ -171,7 +175,7 @@ def _compile_named(item: Found) -> CompiledTransform:
         raise TransformError(f"{item.file}: {item.table} cannot be compiled: {why}") from error
 
 
-def _read_for(item: Found, by_table: Mapping[str, Contract]) -> list[str]:
+def _read_for(item: DiscoveredTransform, by_table: Mapping[str, Contract]) -> list[str]:
     """Return the tables whose contracts the compilation of ``item`` reads."""
     return sorted({item.table, *item.inputs.values(), *_looked_at(by_table[item.table], by_table)})
 
@@ -203,7 +207,7 @@ class _EmptyTables:
         self.session: Any = DuckDBSession(conn=self.connection)
 
 
-def _compile(item: Found, contract: Contract, tables: _EmptyTables) -> CompiledTransform:
+def _compile(item: DiscoveredTransform, contract: Contract, tables: _EmptyTables) -> CompiledTransform:
     keys = {name: tables.contracts[table].key for name, table in item.inputs.items()}
     audit = compile_checks(contract, tables.contracts)
     sql, made_of = "", item.source_hash
@@ -218,8 +222,8 @@ def _compile(item: Found, contract: Contract, tables: _EmptyTables) -> CompiledT
         _hash(made_of, _columns(contract)),
         conflicts,
         write=item.write,
-        by=item.by,
-        leads={name: lead_of(given, keys[name]) for name, given in item.sources.items()},
+        recompute_key=item.recompute_key,
+        propagations={name: propagation_of(given, keys[name]) for name, given in item.sources.items()},
         engine=item.engine,
         audit=audit,
         checks=_hash(msgspec.json.encode(audit, order="deterministic").decode()),
@@ -228,7 +232,7 @@ def _compile(item: Found, contract: Contract, tables: _EmptyTables) -> CompiledT
 
 
 def _on_duckdb(
-    item: Found, contract: Contract, keys: Mapping[str, tuple[str, ...]], tables: _EmptyTables
+    item: DiscoveredTransform, contract: Contract, keys: Mapping[str, tuple[str, ...]], tables: _EmptyTables
 ) -> tuple[str, dict[str, str]]:
     """Return the transform's SQL, and the SQL that selects conflicts by input table."""
     try:
@@ -277,7 +281,7 @@ def _with_casts(sql: str, contract: Contract) -> str:
     return f"SELECT\n{columns}\nFROM (\n{sql}\n)"
 
 
-def _compare(result: list[tuple[str, str]], contract: Contract, item: Found) -> None:
+def _compare(result: list[tuple[str, str]], contract: Contract, item: DiscoveredTransform) -> None:
     """Raise ``TransformError`` unless the result has exactly the contract's columns, in name and type."""
     declared = {column.name: column.type.duckdb for column in contract.columns}
     got = dict(result)

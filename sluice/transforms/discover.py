@@ -11,22 +11,22 @@ from pathlib import Path
 
 from sluice.errors import TransformError
 from sluice.folders import TRANSFORMS
-from sluice.transforms import Engine, Source, Transform
+from sluice.transforms import Engine, Input, Transform
 
 
 @dataclass(frozen=True)
-class Found:
+class DiscoveredTransform:
     """A discovered transform: its table and function, and what ``@transform`` declares.
 
-    ``sources`` are the inputs by parameter, ``by`` is the recompute key, ``accept`` maps lint rules to reasons.
+    ``sources`` are the inputs by parameter, ``accept`` maps lint rules to reasons.
     ``source_hash`` changes with the source of the function's module or of a helper module directly in ``glue_jobs/``.
     """
 
     table: str
     function: Transform
-    sources: dict[str, Source]
+    sources: dict[str, Input]
     write: str
-    by: tuple[str, ...]
+    recompute_key: tuple[str, ...]
     engine: Engine
     accept: Mapping[str, str]
     source_hash: str
@@ -44,12 +44,12 @@ def transform_folders(contracts: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys([TRANSFORMS, *(folder for folder in beside if folder.is_dir())]))
 
 
-def discover(folder: Path) -> list[Found]:
+def discover(folder: Path) -> list[DiscoveredTransform]:
     """Return every transform under ``folder``, ordered by table; ``TransformError`` for a module without one."""
     return [_load(path) for path in sorted(folder.glob("*/*.py")) if path.name != "__init__.py"]
 
 
-def _load(path: Path) -> Found:
+def _load(path: Path) -> DiscoveredTransform:
     table = f"{path.parent.name}.{path.stem}"
     spec = importlib.util.spec_from_file_location(f"glue_jobs.{table}", path)
     assert spec is not None
@@ -74,12 +74,12 @@ def _load(path: Path) -> Found:
     folders = dict.fromkeys((path.resolve().parents[1], TRANSFORMS))
     for part in (path, *(helper for folder in folders for helper in sorted(folder.glob("*.py")))):
         code.update(f"{part.name}\0".encode() + part.read_bytes())
-    return Found(
+    return DiscoveredTransform(
         table,
         function,
         dict(sources),
         function.write,
-        function.by,
+        function.recompute_key,
         function.engine,
         function.accept,
         code.hexdigest(),

@@ -17,7 +17,7 @@ from sluice.contracts import Contract
 from sluice.contracts.values.convert import arrow_type
 from sluice.project import Project
 from sluice.transforms import apply
-from sluice.transforms.discover import Found
+from sluice.transforms.discover import DiscoveredTransform
 from tests.glue_jobs.transforming import on_duckdb
 
 Row = tuple[Any, ...]
@@ -84,7 +84,7 @@ class Engines:
         for name, value in _QUICK.items():
             self.spark.conf.set(name, value)
 
-    def on_spark(self, item: Found, batch: Sequence[Inputs]) -> list[list[Row]]:
+    def on_spark(self, item: DiscoveredTransform, batch: Sequence[Inputs]) -> list[list[Row]]:
         """Return the rows that Spark makes of each set of inputs, in one job; types must be the contract's."""
         from pyspark.sql import functions as F
 
@@ -104,14 +104,14 @@ class Engines:
             found[row[_EXAMPLE]].append(tuple(row[name] for name in names))
         return [found[number] for number in range(len(batch))]
 
-    def on_duckdb(self, item: Found, inputs: Inputs) -> list[Row]:
+    def on_duckdb(self, item: DiscoveredTransform, inputs: Inputs) -> list[Row]:
         """Return the rows that DuckDB makes; types must be the contract's."""
         contract = self.project.contract(item.table)
         made = on_duckdb(self.project, item, inputs)
         assert {each.name: each.type for each in made.schema} == {c.name: arrow_type(c.type) for c in contract.columns}
         return [tuple(row.values()) for row in made.select([c.name for c in contract.columns]).to_pylist()]
 
-    def differences(self, item: Found, inputs: Inputs) -> str:
+    def differences(self, item: DiscoveredTransform, inputs: Inputs) -> str:
         """Return how the engines' rows differ, or how an engine failed; nothing where they are equal."""
         try:
             (found,) = self.on_spark(item, [inputs])

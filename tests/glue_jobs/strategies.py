@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sluice.contracts import Column, Contract
 from sluice.project import Project
 from sluice.tables.arrow import KEY_SEPARATOR, data_arrow
-from sluice.transforms.discover import Found
+from sluice.transforms.discover import DiscoveredTransform
 from tests.glue_jobs import awkward
 from tests.glue_jobs.transforming import first_of_key
 
@@ -25,7 +25,7 @@ _CHANGES = ("insert", "update", "update", "delete", "read", "update", "truncate"
 _CONTROL = ("truncate", "tombstone", "transaction")
 
 
-def examples(item: Found, project: Project, count: int, number: int) -> list[Inputs]:
+def examples(item: DiscoveredTransform, project: Project, count: int, number: int) -> list[Inputs]:
     """Return ``count`` sets of inputs; the same for the same ``number``."""
     found: list[Inputs] = []
 
@@ -45,7 +45,7 @@ def examples(item: Found, project: Project, count: int, number: int) -> list[Inp
     return found
 
 
-def inputs(item: Found, project: Project) -> st.SearchStrategy[Inputs]:
+def inputs(item: DiscoveredTransform, project: Project) -> st.SearchStrategy[Inputs]:
     """Make a table for each input. Values of equally named or equally patterned columns come from one small pool, so
     that joins find something; those of derived tables are unique by key, as such tables are.
     """

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from sluice.project import Project
-from sluice.transforms.discover import Found
+from sluice.transforms.discover import DiscoveredTransform
 from tests.glue_jobs.engines import Engines, Inputs, differences, same
 from tests.glue_jobs.generated import generated_tables
 from tests.glue_jobs.strategies import examples, least
@@ -36,19 +36,21 @@ def tables(project: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 
 @_EACH
-def test_awkward_rows_become_the_same(item: Found, engines: Engines) -> None:
+def test_awkward_rows_become_the_same(item: DiscoveredTransform, engines: Engines) -> None:
     compare(item, engines, seed=1, count=_SHARE)
 
 
 @pytest.mark.proof
 @_EACH
 @pytest.mark.parametrize("seed", [1, *range(100, 100 + _MANY // _FEW)])
-def test_many_awkward_rows_become_the_same(item: Found, engines: Engines, seed: int) -> None:
+def test_many_awkward_rows_become_the_same(item: DiscoveredTransform, engines: Engines, seed: int) -> None:
     compare(item, engines, seed=seed, count=_FEW)
 
 
 @_EACH
-def test_a_generated_history_becomes_the_same(item: Found, engines: Engines, tables: Mapping[str, pa.Table]) -> None:
+def test_a_generated_history_becomes_the_same(
+    item: DiscoveredTransform, engines: Engines, tables: Mapping[str, pa.Table]
+) -> None:
     inputs = {name: tables[table] for name, table in item.inputs.items()}
     with engines.compiling():
         assert not engines.differences(item, inputs)
@@ -73,7 +75,7 @@ def test_a_generated_history_has_what_transforms_must_mend(tables: Mapping[str, 
         assert len(values(f"bronze.{name}", key)) < len(tables[f"bronze.{name}"]), f"nothing is told twice in {name}"
 
 
-def compare(item: Found, engines: Engines, *, seed: int, count: int) -> None:
+def compare(item: DiscoveredTransform, engines: Engines, *, seed: int, count: int) -> None:
     """Compare the engines on the examples of a seed; one that differs is made smaller and printed to be run again."""
     batch = examples(item, engines.project, count, seed)
     contract = engines.project.contract(item.table)

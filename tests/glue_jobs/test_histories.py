@@ -46,13 +46,13 @@ def history(seed: int, folder: Path, project: Project) -> Counter[str]:
     chance = random.Random(seed)
     shop = WholeShop(folder / "lived", project)
     delivered = _pieces(_bronze(project, folder / "generated", seed), chance)
-    courses: Counter[str] = Counter()
+    strategies: Counter[str] = Counter()
     for turn in range(_ROUNDS):
         for dataset, rows in delivered[turn]:
             shop.deliver(dataset, rows)
         if turn and chance.random() < 0.5:
             _erase(shop, chance)
-        courses.update(run.table for run in shop.refresh() if run.incremental)
+        strategies.update(run.table for run in shop.refresh() if run.incremental)
     fresh = WholeShop(folder / "fresh", project)
     for dataset in {dataset for pieces in delivered.values() for dataset, _ in pieces}:
         fresh.deliver(dataset, shop.load(f"bronze.{dataset}").scan().to_arrow().to_pylist())
@@ -61,7 +61,7 @@ def history(seed: int, folder: Path, project: Project) -> Counter[str]:
         if contract.derived:
             assert shop.rows(contract.table) == fresh.rows(contract.table), f"{contract.table} differs; seed {seed}"
     _assert_gold_has_all_of_silver(fresh)
-    return courses
+    return strategies
 
 
 def _assert_gold_has_all_of_silver(shop: WholeShop) -> None:

@@ -10,14 +10,16 @@ import pytest
 
 from sluice.project import Project
 from sluice.tables.arrow import KEY_SEPARATOR
-from sluice.transforms.discover import Found
+from sluice.transforms.discover import DiscoveredTransform
 from tests.glue_jobs.transforming import TRANSFORMS, inputs_of, on_duckdb, ordered, rows_of
 
 _NEVER_SENT = object()
 
 
 @pytest.mark.parametrize("item", TRANSFORMS, ids=lambda item: item.table)
-def test_the_result_is_unique_by_key_and_does_not_depend_on_the_order_of_arrival(item: Found, project: Project) -> None:
+def test_the_result_is_unique_by_key_and_does_not_depend_on_the_order_of_arrival(
+    item: DiscoveredTransform, project: Project
+) -> None:
     inputs = inputs_of(item, project, 1)
     contract = project.contract(item.table)
     result = ordered(on_duckdb(project, item, inputs), contract)

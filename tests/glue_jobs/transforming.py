@@ -16,14 +16,14 @@ from sluice.contracts import Column, Contract
 from sluice.contracts.values.convert import arrow_type
 from sluice.project import Project
 from sluice.tables.arrow import KEY_SEPARATOR, data_arrow
-from sluice.transforms.discover import Found, discover
+from sluice.transforms.discover import DiscoveredTransform, discover
 
 ROOT = Path(__file__).resolve().parents[2]
 TRANSFORMS = discover(ROOT / "glue_jobs")
 _EDGE_NULLS, _NULLS = 0.6, 0.15
 
 
-def inputs_of(item: Found, project: Project, seed: int, *, edge: bool = False) -> dict[str, pa.Table]:
+def inputs_of(item: DiscoveredTransform, project: Project, seed: int, *, edge: bool = False) -> dict[str, pa.Table]:
     """Return rows for each input; those of derived tables are unique by key, as such tables are."""
     found = {}
     for name, table in item.inputs.items():
@@ -160,7 +160,7 @@ def _of_type(column: Column, contract: Contract, rng: random.Random, *, edge: bo
     return rng.choice(_TEXTS)
 
 
-def on_duckdb(project: Project, item: Found, inputs: Mapping[str, pa.Table]) -> pa.Table:
+def on_duckdb(project: Project, item: DiscoveredTransform, inputs: Mapping[str, pa.Table]) -> pa.Table:
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     for name, table in inputs.items():

@@ -245,7 +245,7 @@ try:
 except TransformError as error:
     refused = error.what
 class Shop(small_shop.SmallShop):
-    declared = staticmethod(lambda: declared("by='order_id', "))
+    declared = staticmethod(lambda: declared("recompute_key='order_id', "))
 def order(name, state):
     return {"order_id": name, "customer_id": "c", "day": date(2026, 1, 1), "state": state,
             "updated_at": datetime(2026, 1, 1)}

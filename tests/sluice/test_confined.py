@@ -16,7 +16,7 @@ from sluice.confined import connect, only_query
 from sluice.contracts import Check, Column, Contract, parse_type
 from sluice.errors import ContractError
 from sluice.project import CompiledCheck
-from sluice.refresh.audit import Audited, audit
+from sluice.refresh.audit import AuditTarget, audit
 from sluice.transforms.checks import compile_checks
 from tests.sluice.hostile import HOSTILE, SECRET, SUBSTITUTED, filled
 
@@ -74,8 +74,8 @@ def test_the_audit_refuses_it_where_it_gets_past_the_check(
     text: str, tmp_path: Path, connection: duckdb.DuckDBPyConnection
 ) -> None:
     check = CompiledCheck("hostile", "measure", duckdb=filled(text, tmp_path), operator="mustBe", operand=0)
-    audited = Audited("silver.things", "silver.things", "silver.things", (), {})
-    (failure,) = audit(connection, [check], audited)
+    audit_target = AuditTarget("silver.things", "silver.things", "silver.things", (), {})
+    (failure,) = audit(connection, [check], audit_target)
     assert failure.found.startswith("cannot be computed: ")
     assert SECRET not in str(failure)
     assert len(str(failure)) < 400

@@ -22,8 +22,8 @@ from sluice import storage
 from sluice.ingestion.commit_stream import Held, held_by
 from sluice.ingestion.stage import decode_unit
 from sluice.ledger import Backfill, Ledger
-from sluice.refresh.course import checked_by, made_from
 from sluice.refresh.run import described_run
+from sluice.refresh.strategy import checked_by, made_from
 from sluice.tables.tokens import PROPERTY, read_tokens
 
 STATE: dict[str, Any] = json.loads(Path(__file__).with_name("deployed_state.json").read_text())

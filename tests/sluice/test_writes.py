@@ -10,8 +10,8 @@ import pytest
 from sluice.errors import TransformError
 from sluice.folders import ROOT
 from sluice.transforms import WRITES, source, transform
-from sluice.transforms.declared import check_declaration
-from sluice.transforms.discover import Found
+from sluice.transforms.declaration_checks import check_declaration
+from sluice.transforms.discover import DiscoveredTransform
 from sluice.writes import WRITE_MODES, WriteMode, WriteName
 from tests.sluice.refresh.small_shop import CONTRACTS, project
 
@@ -19,14 +19,14 @@ CODE = [path for folder in ("sluice", "infra", "lambdas") for path in sorted((RO
 BY_TABLE = {contract.table: contract for contract in CONTRACTS}
 
 
-def declared(table: str, write: str, by: tuple[str, ...]) -> Found:
+def declared(table: str, write: str, recompute_key: tuple[str, ...]) -> DiscoveredTransform:
     """A table of one input, as discovered."""
 
-    @transform(write=write, by=by, orders=source("bronze.orders"))  # type: ignore[arg-type]
+    @transform(write=write, recompute_key=recompute_key, orders=source("bronze.orders"))  # type: ignore[arg-type]
     def made(orders: object) -> object:
         return orders
 
-    return Found(table, made, made.sources, write, by, "any", {}, "", "made.py")
+    return DiscoveredTransform(table, made, made.sources, write, recompute_key, "any", {}, "", "made.py")
 
 
 def names_compared(tree: ast.AST) -> list[str]:
@@ -57,17 +57,21 @@ def test_the_table_of_each_mode_is_made_by_both_engines() -> None:
 
 def test_every_mode_is_one_that_a_run_can_follow() -> None:
     for name, mode in WRITE_MODES.items():
-        assert sum((mode.by, mode.whole, mode.only_added)) == 1, name
-        assert mode.by or not (mode.by_partitions or mode.history), name
+        assert sum((mode.recompute_key, mode.whole, mode.only_added)) == 1, name
+        assert mode.recompute_key or not (mode.key_is_partitions or mode.history), name
     assert len(set(map(repr, WRITE_MODES.values()))) == len(WRITE_MODES)
 
 
 @pytest.mark.parametrize(("name", "mode"), WRITE_MODES.items())
-def test_by_is_needed_where_values_are_re_opened_and_refused_elsewhere(name: str, mode: WriteMode) -> None:
+def test_a_recompute_key_is_needed_where_affected_keys_are_recomputed_and_refused_elsewhere(
+    name: str, mode: WriteMode
+) -> None:
     own = next(made for made in project().transforms if made.write == name)
-    with pytest.raises(TransformError, match="needs `by`" if mode.by else "takes no `by`"):
-        check_declaration(declared(own.table, name, () if mode.by else ("day",)), BY_TABLE)
-    check_declaration(declared(own.table, name, own.by), BY_TABLE)
+    with pytest.raises(
+        TransformError, match="needs `recompute_key`" if mode.recompute_key else "takes no `recompute_key`"
+    ):
+        check_declaration(declared(own.table, name, () if mode.recompute_key else ("day",)), BY_TABLE)
+    check_declaration(declared(own.table, name, own.recompute_key), BY_TABLE)
 
 
 def test_a_way_that_there_is_not_is_refused_with_those_that_there_are() -> None:

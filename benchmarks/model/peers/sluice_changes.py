@@ -15,7 +15,7 @@ from benchmarks.model.sql import TABLES
 from sluice.ledger import Backfill
 from sluice.project import Project
 from sluice.refresh.plan import plan_refresh
-from sluice.refresh.run import Run, Workshop, run_transform
+from sluice.refresh.run import Run, RunContext, run_transform
 from sluice.storage import LocalStore
 
 
@@ -23,18 +23,18 @@ def main() -> None:
     work = Work()
     project = msgspec.json.decode(Path(work.given["project"]).read_bytes(), type=Project)
     lake = ModelLake(work.given["lake"])
-    workshop = Workshop(lake.load, LocalStore(), LAMBDA_MIB)
+    context = RunContext(lake.load, LocalStore(), LAMBDA_MIB)
     for table in TABLES:
         with work.table(table):
-            run_transform(project, table, workshop, run_id="whole", backfill=Backfill(table))
+            run_transform(project, table, context, run_id="whole", backfill=Backfill(table))
     refreshes = []
     for files in work.given["changes"]:
         lake.add(files)
-        refreshes.append(_refresh(project, lake, workshop))
+        refreshes.append(_refresh(project, lake, context))
     work.finish(refreshes=refreshes)
 
 
-def _refresh(project: Project, lake: ModelLake, workshop: Workshop) -> dict[str, Any]:
+def _refresh(project: Project, lake: ModelLake, context: RunContext) -> dict[str, Any]:
     """Bring all tables up to date as the workflow does: plan, run what is ready, until nothing is behind."""
     seconds = {"plan": 0.0}
     tables: dict[str, dict[str, Any]] = {}
@@ -47,7 +47,7 @@ def _refresh(project: Project, lake: ModelLake, workshop: Workshop) -> dict[str,
         for choice in ready:
             held = set(lake.files(choice.table))
             began = time.perf_counter()
-            run = run_transform(project, choice.table, workshop, run_id="change")
+            run = run_transform(project, choice.table, context, run_id="change")
             seconds[choice.table] = time.perf_counter() - began
             tables[choice.table] = _told(run, [file for file in lake.files(choice.table) if file not in held])
 

@@ -9,7 +9,7 @@ from benchmarks.model.peers.spark_settings import start_java
 from benchmarks.model.sql import TABLES
 from sluice.spark.lake import Lake
 from sluice.spark.main import session
-from sluice.spark.run import Workshop, run_transform
+from sluice.spark.run import RunContext, run_transform
 from sluice.spark.shipped import ShippedProject
 from sluice.transforms.discover import discover
 
@@ -25,11 +25,11 @@ def main() -> None:
     functions = {item.table: item.function for item in discover(Path(work.given["functions"]))}
     project = ShippedProject(Path(work.given["project"]).read_bytes())
     lake = Lake(spark, work.given["prefix"])
-    workshop = Workshop(lake, project, functions.__getitem__)
+    context = RunContext(lake, project, functions.__getitem__)
     lake.head("bronze.orders")
     for table in TABLES:
         with work.table(table):
-            run = run_transform(workshop, table, run_id="model")
+            run = run_transform(context, table, run_id="model")
         work.add_steps(run.seconds)
     work.finish()
     spark.stop()

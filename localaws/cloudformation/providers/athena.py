@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from localaws.cloudformation.providers import api
-from localaws.cloudformation.providers.provider import Outcome, Provider, Request
+from localaws.cloudformation.providers.provider import Provider, Request, ResourceOutcome
 from localaws.context import Context
 
 _CONFIGURATION = (
@@ -15,7 +15,7 @@ _CONFIGURATION = (
 )
 
 
-def _create_workgroup(ctx: Context, request: Request) -> Outcome:
+def _create_workgroup(ctx: Context, request: Request) -> ResourceOutcome:
     name = request["Name"]
     api.call(
         ctx,
@@ -26,10 +26,12 @@ def _create_workgroup(ctx: Context, request: Request) -> Outcome:
         Configuration=request.get("WorkGroupConfiguration"),
         Tags=api.pairs(request.tags),
     )
-    return Outcome(name, {"CreationTime": "0", "WorkGroupConfiguration.EngineVersion.EffectiveEngineVersion": "3"})
+    return ResourceOutcome(
+        name, {"CreationTime": "0", "WorkGroupConfiguration.EngineVersion.EffectiveEngineVersion": "3"}
+    )
 
 
-def _configure_workgroup(ctx: Context, new: Request, old: Request | None, outcome: Outcome) -> None:
+def _configure_workgroup(ctx: Context, new: Request, old: Request | None, outcome: ResourceOutcome) -> None:
     name = outcome.physical_id
     if old is None:
         if new.get("State", "ENABLED") != "ENABLED":
@@ -55,12 +57,12 @@ def _updates(configuration: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _delete_workgroup(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_workgroup(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     recursive = request.get("RecursiveDeleteOption")
     api.remove(ctx, "athena", "DeleteWorkGroup", WorkGroup=outcome.physical_id, RecursiveDeleteOption=recursive)
 
 
-def _create_query(ctx: Context, request: Request) -> Outcome:
+def _create_query(ctx: Context, request: Request) -> ResourceOutcome:
     query = api.call(
         ctx,
         "athena",
@@ -68,10 +70,10 @@ def _create_query(ctx: Context, request: Request) -> Outcome:
         Name=request.get("Name") or request.name(128),
         **api.pick(request.properties, "Description Database QueryString WorkGroup"),
     )["NamedQueryId"]
-    return Outcome(query, {"NamedQueryId": query})
+    return ResourceOutcome(query, {"NamedQueryId": query})
 
 
-def _delete_query(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_query(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     # moto has no DeleteNamedQuery, so the query is taken out of its state.
     from moto.athena.models import athena_backends
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from localaws.cloudformation.providers.provider import Outcome, Provider, Request
+from localaws.cloudformation.providers.provider import Provider, Request, ResourceOutcome
 from localaws.context import Context
 
 
-def _create(ctx: Context, request: Request) -> Outcome:
-    return Outcome(request.name())
+def _create(ctx: Context, request: Request) -> ResourceOutcome:
+    return ResourceOutcome(request.name())
 
 
-def _update(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+def _update(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
     return outcome
 
 
-def _delete(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     """There is nothing to delete."""
 
 

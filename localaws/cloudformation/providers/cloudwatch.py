@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from localaws.cloudformation.providers import api
-from localaws.cloudformation.providers.provider import Outcome, Provider, Request
+from localaws.cloudformation.providers.provider import Provider, Request, ResourceOutcome
 from localaws.context import Context
 
 _ALARM = (
@@ -13,25 +13,25 @@ _ALARM = (
 )
 
 
-def _put(ctx: Context, request: Request, name: str) -> Outcome:
+def _put(ctx: Context, request: Request, name: str) -> ResourceOutcome:
     tags = api.pairs(request.tags) or None
     api.call(ctx, "cloudwatch", "PutMetricAlarm", AlarmName=name, Tags=tags, **api.pick(request.properties, _ALARM))
-    return Outcome(name, {"Arn": f"arn:aws:cloudwatch:{ctx.region}:{ctx.account}:alarm:{name}"})
+    return ResourceOutcome(name, {"Arn": f"arn:aws:cloudwatch:{ctx.region}:{ctx.account}:alarm:{name}"})
 
 
-def _create(ctx: Context, request: Request) -> Outcome:
+def _create(ctx: Context, request: Request) -> ResourceOutcome:
     name = request.get("AlarmName") or request.name(255)
     found = api.call(ctx, "cloudwatch", "DescribeAlarms", AlarmNames=[name])["MetricAlarms"]
     api.must_be_new(found, f"the alarm {name}")
     return _put(ctx, request, name)
 
 
-def _update(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+def _update(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
     api.retag(ctx, "monitoring", outcome.attributes["Arn"], old.tags, new.tags)
     return _put(ctx, new, outcome.physical_id)
 
 
-def _delete(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     api.remove(ctx, "cloudwatch", "DeleteAlarms", AlarmNames=[outcome.physical_id])
 
 

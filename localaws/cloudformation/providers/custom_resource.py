@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.cloudformation.errors import ResourceFailed
 from localaws.cloudformation.providers import api
-from localaws.cloudformation.providers.provider import Outcome, Provider, Request
+from localaws.cloudformation.providers.provider import Provider, Request, ResourceOutcome
 from localaws.context import Context
 
 log = logging.getLogger("localaws.cloudformation")
@@ -131,19 +131,19 @@ def _ensure_bucket(ctx: Context) -> None:
         api.call(ctx, "s3", "CreateBucket", Bucket=BUCKET)
 
 
-def _outcome(answer: Mapping[str, Any]) -> Outcome:
-    return Outcome(answer["PhysicalResourceId"], dict(answer.get("Data") or {}))
+def _outcome(answer: Mapping[str, Any]) -> ResourceOutcome:
+    return ResourceOutcome(answer["PhysicalResourceId"], dict(answer.get("Data") or {}))
 
 
-def _create(ctx: Context, request: Request) -> Outcome:
+def _create(ctx: Context, request: Request) -> ResourceOutcome:
     return _outcome(_ask(ctx, request, "Create"))
 
 
-def _update(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+def _update(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
     return _outcome(_ask(ctx, new, "Update", physical_id=outcome.physical_id, old=old))
 
 
-def _delete(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     _ask(ctx, request, "Delete", physical_id=outcome.physical_id)
 
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from localaws.cloudformation.providers import api
-from localaws.cloudformation.providers.provider import Outcome, Provider, Request
+from localaws.cloudformation.providers.provider import Provider, Request, ResourceOutcome
 from localaws.context import Context
 
 _INDEX = "{IndexName,KeySchema,Projection,ProvisionedThroughput.{ReadCapacityUnits,WriteCapacityUnits}}"
 
 
-def _create(ctx: Context, request: Request) -> Outcome:
+def _create(ctx: Context, request: Request) -> ResourceOutcome:
     name = request.get("TableName") or request.name(255)
     table = api.call(
         ctx,
@@ -28,7 +28,7 @@ def _create(ctx: Context, request: Request) -> Outcome:
             "LocalSecondaryIndexes DeletionProtectionEnabled TableClass",
         ),
     )["TableDescription"]
-    return Outcome(name, _attributes(table))
+    return ResourceOutcome(name, _attributes(table))
 
 
 def _attributes(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def _encryption(request: Request) -> dict[str, Any] | None:
     return {renamed.get(k, k): v for k, v in given.items()}
 
 
-def _configure(ctx: Context, new: Request, old: Request | None, outcome: Outcome) -> None:
+def _configure(ctx: Context, new: Request, old: Request | None, outcome: ResourceOutcome) -> None:
     name = outcome.physical_id
     _set_ttl(ctx, new, old, name)
     recovery = new.get("PointInTimeRecoverySpecification")
@@ -78,7 +78,7 @@ def _set_ttl(ctx: Context, new: Request, old: Request | None, name: str) -> None
         api.call(ctx, "dynamodb", "UpdateTimeToLive", TableName=name, TimeToLiveSpecification=wanted)
 
 
-def _update(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+def _update(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
     name = outcome.physical_id
     simple = {
         key: new.get(key)
@@ -97,7 +97,7 @@ def _update(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outco
         if wanted := _stream(new):
             api.call(ctx, "dynamodb", "UpdateTable", TableName=name, StreamSpecification=wanted)
     _update_indexes(ctx, new, old, name)
-    return Outcome(name, _attributes(api.call(ctx, "dynamodb", "DescribeTable", TableName=name)["Table"]))
+    return ResourceOutcome(name, _attributes(api.call(ctx, "dynamodb", "DescribeTable", TableName=name)["Table"]))
 
 
 def _update_indexes(ctx: Context, new: Request, old: Request, name: str) -> None:
@@ -118,7 +118,7 @@ def _update_indexes(ctx: Context, new: Request, old: Request, name: str) -> None
         )
 
 
-def _delete(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     api.remove(ctx, "dynamodb", "DeleteTable", TableName=outcome.physical_id)
 
 

@@ -8,17 +8,19 @@ from typing import Any
 
 from localaws.cloudformation.errors import ResourceFailed
 from localaws.cloudformation.providers import api
-from localaws.cloudformation.providers.provider import Outcome, Provider, Request
+from localaws.cloudformation.providers.provider import Provider, Request, ResourceOutcome
 from localaws.context import Context
 
 
-def _create_rule(ctx: Context, request: Request) -> Outcome:
+def _create_rule(ctx: Context, request: Request) -> ResourceOutcome:
     bus = request.get("EventBusName", "default")
     name = request.get("Name") or request.name(64)
     found = api.find(ctx, "events", "DescribeRule", Name=name, EventBusName=bus)
     api.must_be_new(found, f"the rule {name}")
     arn = _put_rule(ctx, request, name, bus)
-    return Outcome(arn if bus == "default" else f"{_bus_name(bus)}|{name}", {"Arn": arn, "Name": name, "Bus": bus})
+    return ResourceOutcome(
+        arn if bus == "default" else f"{_bus_name(bus)}|{name}", {"Arn": arn, "Name": name, "Bus": bus}
+    )
 
 
 def _put_rule(ctx: Context, request: Request, name: str, bus: str) -> str:
@@ -42,7 +44,7 @@ def _bus_name(bus: str) -> str:
     return bus.rsplit("/", 1)[-1]
 
 
-def _configure_rule(ctx: Context, new: Request, old: Request | None, outcome: Outcome) -> None:
+def _configure_rule(ctx: Context, new: Request, old: Request | None, outcome: ResourceOutcome) -> None:
     name, bus = outcome.attributes["Name"], outcome.attributes["Bus"]
     if old is not None:
         _put_rule(ctx, new, name, bus)
@@ -57,7 +59,7 @@ def _configure_rule(ctx: Context, new: Request, old: Request | None, outcome: Ou
             raise ResourceFailed(f"Targets: {json.dumps(answer['FailedEntries'])}")
 
 
-def _delete_rule(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_rule(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     name, bus = outcome.attributes["Name"], outcome.attributes["Bus"]
     targets = [t["Id"] for t in request.get("Targets", [])]
     if targets:
@@ -71,13 +73,13 @@ def _refuse_rule(properties: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _create_bus(ctx: Context, request: Request) -> Outcome:
+def _create_bus(ctx: Context, request: Request) -> ResourceOutcome:
     name = request["Name"]
     arn = api.call(ctx, "events", "CreateEventBus", Name=name, Tags=api.pairs(request.tags))["EventBusArn"]
-    return Outcome(name, {"Arn": arn, "Name": name})
+    return ResourceOutcome(name, {"Arn": arn, "Name": name})
 
 
-def _configure_bus(ctx: Context, new: Request, old: Request | None, outcome: Outcome) -> None:
+def _configure_bus(ctx: Context, new: Request, old: Request | None, outcome: ResourceOutcome) -> None:
     before = old.get("Policy") if old else None
     if new.get("Policy") != before:
         if new.get("Policy") is None:
@@ -89,7 +91,7 @@ def _configure_bus(ctx: Context, new: Request, old: Request | None, outcome: Out
         api.retag(ctx, "events", outcome.attributes["Arn"], old.tags, new.tags)
 
 
-def _delete_bus(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_bus(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     api.remove(ctx, "events", "DeleteEventBus", Name=outcome.physical_id)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from localaws.cloudformation.errors import ResourceFailed
 from localaws.cloudformation.providers import api
-from localaws.cloudformation.providers.provider import Outcome, Provider, Request
+from localaws.cloudformation.providers.provider import Provider, Request, ResourceOutcome
 from localaws.context import Context
 
 _JOB = (
@@ -17,20 +17,20 @@ _JOB = (
 )
 
 
-def _create_database(ctx: Context, request: Request) -> Outcome:
+def _create_database(ctx: Context, request: Request) -> ResourceOutcome:
     database = dict(request["DatabaseInput"])
     database.setdefault("Name", request.get("DatabaseName") or request.name(255, lower=True))
     api.call(ctx, "glue", "CreateDatabase", CatalogId=_catalog(ctx, request), DatabaseInput=database)
-    return Outcome(database["Name"])
+    return ResourceOutcome(database["Name"])
 
 
-def _update_database(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+def _update_database(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
     database = {**new["DatabaseInput"], "Name": outcome.physical_id}
     api.call(ctx, "glue", "UpdateDatabase", Name=outcome.physical_id, DatabaseInput=database)
     return outcome
 
 
-def _delete_database(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_database(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     api.remove(ctx, "glue", "DeleteDatabase", Name=outcome.physical_id)
 
 
@@ -41,18 +41,18 @@ def _catalog(ctx: Context, request: Request) -> str:
     return catalog
 
 
-def _create_job(ctx: Context, request: Request) -> Outcome:
+def _create_job(ctx: Context, request: Request) -> ResourceOutcome:
     name = request.get("Name") or request.name(255)
     api.must_be_new(api.find(ctx, "glue", "GetJob", JobName=name), f"the job {name}")
     api.call(ctx, "glue", "CreateJob", Name=name, Tags=request.tags, **_job(request.properties))
-    return Outcome(name)
+    return ResourceOutcome(name)
 
 
 def _job(properties: Mapping[str, Any]) -> dict[str, Any]:
     return api.pick(properties, _JOB)
 
 
-def _update_job(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+def _update_job(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
     # moto has no UpdateJob: the job is made anew, and takes over the history of the one before.
     from moto.glue.models import glue_backends
 
@@ -64,7 +64,7 @@ def _update_job(ctx: Context, new: Request, old: Request, outcome: Outcome) -> O
     return outcome
 
 
-def _delete_job(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_job(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     api.remove(ctx, "glue", "DeleteJob", JobName=outcome.physical_id)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from localaws.cloudformation.errors import ResourceFailed
 from localaws.cloudformation.providers import api
-from localaws.cloudformation.providers.provider import Outcome, Provider, Request
+from localaws.cloudformation.providers.provider import Provider, Request, ResourceOutcome
 from localaws.context import Context
 
 _AWS_OWNED = "arn:aws:iam::aws:policy"
@@ -47,7 +47,7 @@ def _detach(ctx: Context, role: str, arns: Iterable[str]) -> None:
         api.remove(ctx, "iam", "DetachRolePolicy", RoleName=role, PolicyArn=arn)
 
 
-def _create_role(ctx: Context, request: Request) -> Outcome:
+def _create_role(ctx: Context, request: Request) -> ResourceOutcome:
     role = api.call(
         ctx,
         "iam",
@@ -57,10 +57,10 @@ def _create_role(ctx: Context, request: Request) -> Outcome:
         Tags=api.pairs(request.tags),
         **api.pick(request.properties, "Path Description MaxSessionDuration PermissionsBoundary"),
     )["Role"]
-    return Outcome(role["RoleName"], {"Arn": role["Arn"], "RoleId": role["RoleId"]})
+    return ResourceOutcome(role["RoleName"], {"Arn": role["Arn"], "RoleId": role["RoleId"]})
 
 
-def _configure_role(ctx: Context, new: Request, old: Request | None, outcome: Outcome) -> None:
+def _configure_role(ctx: Context, new: Request, old: Request | None, outcome: ResourceOutcome) -> None:
     role = outcome.physical_id
     if old is not None:
         _change_role(ctx, new, old, role)
@@ -95,7 +95,7 @@ def _put_inline(ctx: Context, role: str, name: str, document: Any) -> None:
     api.call(ctx, "iam", "PutRolePolicy", RoleName=role, PolicyName=name, PolicyDocument=api.json_text(document))
 
 
-def _delete_role(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_role(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     role = outcome.physical_id
     _detach(ctx, role, request.get("ManagedPolicyArns", []))
     for policy in request.get("Policies", []):
@@ -103,20 +103,20 @@ def _delete_role(ctx: Context, request: Request, outcome: Outcome) -> None:
     api.remove(ctx, "iam", "DeleteRole", RoleName=role)
 
 
-def _create_policy(ctx: Context, request: Request) -> Outcome:
+def _create_policy(ctx: Context, request: Request) -> ResourceOutcome:
     for role in request["Roles"]:
         _put_inline(ctx, role, request["PolicyName"], request["PolicyDocument"])
-    return Outcome(request["PolicyName"], {"Id": request.name()})
+    return ResourceOutcome(request["PolicyName"], {"Id": request.name()})
 
 
-def _update_policy(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+def _update_policy(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
     for role in old["Roles"]:
         if role not in new["Roles"]:
             api.remove(ctx, "iam", "DeleteRolePolicy", RoleName=role, PolicyName=outcome.physical_id)
     return _create_policy(ctx, new)
 
 
-def _delete_policy(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_policy(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     for role in request["Roles"]:
         api.remove(ctx, "iam", "DeleteRolePolicy", RoleName=role, PolicyName=outcome.physical_id)
 
@@ -125,7 +125,7 @@ def _refuse_policy(properties: Mapping[str, Any]) -> str | None:
     return None if properties.get("Roles") else "Roles must name at least one role"
 
 
-def _create_managed(ctx: Context, request: Request) -> Outcome:
+def _create_managed(ctx: Context, request: Request) -> ResourceOutcome:
     arn = api.call(
         ctx,
         "iam",
@@ -134,10 +134,10 @@ def _create_managed(ctx: Context, request: Request) -> Outcome:
         PolicyDocument=api.json_text(request["PolicyDocument"]),
         **api.pick(request.properties, "Description Path"),
     )["Policy"]["Arn"]
-    return Outcome(arn, {"PolicyArn": arn})
+    return ResourceOutcome(arn, {"PolicyArn": arn})
 
 
-def _configure_managed(ctx: Context, new: Request, old: Request | None, outcome: Outcome) -> None:
+def _configure_managed(ctx: Context, new: Request, old: Request | None, outcome: ResourceOutcome) -> None:
     arn = outcome.physical_id
     if old is not None and new["PolicyDocument"] != old["PolicyDocument"]:
         for version in api.call(ctx, "iam", "ListPolicyVersions", PolicyArn=arn)["Versions"]:
@@ -154,7 +154,7 @@ def _configure_managed(ctx: Context, new: Request, old: Request | None, outcome:
             _attach(ctx, role, [arn])
 
 
-def _delete_managed(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_managed(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     for role in request.get("Roles", []):
         _detach(ctx, role, [outcome.physical_id])
     for version in (api.find(ctx, "iam", "ListPolicyVersions", PolicyArn=outcome.physical_id) or {}).get(

@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from localaws.cloudformation.providers import api
-from localaws.cloudformation.providers.provider import Outcome, Provider, Request
+from localaws.cloudformation.providers.provider import Provider, Request, ResourceOutcome
 from localaws.context import Context
 
 _DEFAULT_HOURS = 24
 
 
-def _create(ctx: Context, request: Request) -> Outcome:
+def _create(ctx: Context, request: Request) -> ResourceOutcome:
     name = request.get("Name") or request.name(128)
     mode = request.get("StreamModeDetails")
     shards = request.get("ShardCount") if mode is None or mode.get("StreamMode") == "PROVISIONED" else None
     api.call(ctx, "kinesis", "CreateStream", StreamName=name, ShardCount=shards, StreamModeDetails=mode)
-    return Outcome(name, {"Arn": f"arn:aws:kinesis:{ctx.region}:{ctx.account}:stream/{name}"})
+    return ResourceOutcome(name, {"Arn": f"arn:aws:kinesis:{ctx.region}:{ctx.account}:stream/{name}"})
 
 
-def _configure(ctx: Context, new: Request, old: Request | None, outcome: Outcome) -> None:
+def _configure(ctx: Context, new: Request, old: Request | None, outcome: ResourceOutcome) -> None:
     name, arn = outcome.physical_id, outcome.attributes["Arn"]
     if old and new.get("StreamModeDetails") != old.get("StreamModeDetails"):
         mode = new.get("StreamModeDetails") or {"StreamMode": "PROVISIONED"}
@@ -44,7 +44,7 @@ def _configure(ctx: Context, new: Request, old: Request | None, outcome: Outcome
     api.retag(ctx, "kinesis", name, old.tags if old else {}, new.tags)
 
 
-def _delete(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     api.remove(ctx, "kinesis", "DeleteStream", StreamName=outcome.physical_id, EnforceConsumerDeletion=True)
 
 

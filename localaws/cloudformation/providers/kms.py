@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from localaws.cloudformation.providers import api
-from localaws.cloudformation.providers.provider import Outcome, Provider, Request
+from localaws.cloudformation.providers.provider import Provider, Request, ResourceOutcome
 from localaws.context import Context
 
 
-def _create_key(ctx: Context, request: Request) -> Outcome:
+def _create_key(ctx: Context, request: Request) -> ResourceOutcome:
     tags = [{"TagKey": k, "TagValue": v} for k, v in request.tags.items()]
     key = api.call(
         ctx,
@@ -23,10 +23,10 @@ def _create_key(ctx: Context, request: Request) -> Outcome:
         Policy=api.json_text(request["KeyPolicy"]) if "KeyPolicy" in request.properties else None,
         Tags=tags,
     )["KeyMetadata"]
-    return Outcome(key["KeyId"], {"Arn": key["Arn"], "KeyId": key["KeyId"]})
+    return ResourceOutcome(key["KeyId"], {"Arn": key["Arn"], "KeyId": key["KeyId"]})
 
 
-def _configure_key(ctx: Context, new: Request, old: Request | None, outcome: Outcome) -> None:
+def _configure_key(ctx: Context, new: Request, old: Request | None, outcome: ResourceOutcome) -> None:
     key = outcome.physical_id
     if old is not None:
         if new.get("KeyPolicy") != old.get("KeyPolicy"):
@@ -50,23 +50,23 @@ def _retag(ctx: Context, key: str, old: Mapping[str, str], new: Mapping[str, str
         api.call(ctx, "kms", "TagResource", KeyId=key, Tags=changed)
 
 
-def _delete_key(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_key(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     days: Any = request.get("PendingWindowInDays", 30)
     api.remove(ctx, "kms", "ScheduleKeyDeletion", KeyId=outcome.physical_id, PendingWindowInDays=days)
 
 
-def _create_alias(ctx: Context, request: Request) -> Outcome:
+def _create_alias(ctx: Context, request: Request) -> ResourceOutcome:
     name = request["AliasName"]
     api.call(ctx, "kms", "CreateAlias", AliasName=name, TargetKeyId=request["TargetKeyId"])
-    return Outcome(name, {"AliasArn": f"arn:aws:kms:{ctx.region}:{ctx.account}:{name}"})
+    return ResourceOutcome(name, {"AliasArn": f"arn:aws:kms:{ctx.region}:{ctx.account}:{name}"})
 
 
-def _update_alias(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+def _update_alias(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
     api.call(ctx, "kms", "UpdateAlias", AliasName=outcome.physical_id, TargetKeyId=new["TargetKeyId"])
     return outcome
 
 
-def _delete_alias(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_alias(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     api.remove(ctx, "kms", "DeleteAlias", AliasName=outcome.physical_id)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localaws.cloudformation.providers import api
-from localaws.cloudformation.providers.provider import Outcome, Provider, Request
+from localaws.cloudformation.providers.provider import Provider, Request, ResourceOutcome
 from localaws.context import Context
 
 _CONFIGURATION = (
@@ -45,7 +45,7 @@ _MAPPING_DEFAULTS: Mapping[str, Any] = {
 _MAPPING_START = "EventSourceArn StartingPosition StartingPositionTimestamp"
 
 
-def _create_function(ctx: Context, request: Request) -> Outcome:
+def _create_function(ctx: Context, request: Request) -> ResourceOutcome:
     name = request.get("FunctionName") or request.name(64)
     answer = api.call(
         ctx,
@@ -58,7 +58,7 @@ def _create_function(ctx: Context, request: Request) -> Outcome:
         Tags=request.tags,
         **_spelt(api.pick(request.properties, _CONFIGURATION)),
     )
-    return Outcome(name, {"Arn": answer["FunctionArn"]})
+    return ResourceOutcome(name, {"Arn": answer["FunctionArn"]})
 
 
 def _spelt(configuration: dict[str, Any]) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def _inline(source: str) -> bytes:
     return buffer.getvalue()
 
 
-def _configure_function(ctx: Context, new: Request, old: Request | None, outcome: Outcome) -> None:
+def _configure_function(ctx: Context, new: Request, old: Request | None, outcome: ResourceOutcome) -> None:
     name = outcome.physical_id
     reserved, had = new.get("ReservedConcurrentExecutions"), old.get("ReservedConcurrentExecutions") if old else None
     if reserved is None and had is not None:
@@ -94,7 +94,7 @@ def _configure_function(ctx: Context, new: Request, old: Request | None, outcome
         api.call(ctx, "lambda", "PutFunctionConcurrency", FunctionName=name, ReservedConcurrentExecutions=reserved)
 
 
-def _update_function(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+def _update_function(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
     name = outcome.physical_id
     if new["Code"] != old["Code"] or new.get("Architectures") != old.get("Architectures"):
         architectures = new.get("Architectures", ["x86_64"])
@@ -106,7 +106,7 @@ def _update_function(ctx: Context, new: Request, old: Request, outcome: Outcome)
     return outcome
 
 
-def _delete_function(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_function(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     api.remove(ctx, "lambda", "DeleteFunction", FunctionName=outcome.physical_id)
 
 
@@ -116,7 +116,7 @@ def _refuse_function(properties: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _create_layer(ctx: Context, request: Request) -> Outcome:
+def _create_layer(ctx: Context, request: Request) -> ResourceOutcome:
     answer = api.call(
         ctx,
         "lambda",
@@ -125,15 +125,15 @@ def _create_layer(ctx: Context, request: Request) -> Outcome:
         **api.pick(request.properties, "Content CompatibleArchitectures CompatibleRuntimes Description LicenseInfo"),
     )
     arn = answer["LayerVersionArn"]
-    return Outcome(arn, {"LayerVersionArn": arn})
+    return ResourceOutcome(arn, {"LayerVersionArn": arn})
 
 
-def _delete_layer(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_layer(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     name, version = outcome.physical_id.rsplit(":", 2)[-2:]
     api.remove(ctx, "lambda", "DeleteLayerVersion", LayerName=name, VersionNumber=version)
 
 
-def _create_version(ctx: Context, request: Request) -> Outcome:
+def _create_version(ctx: Context, request: Request) -> ResourceOutcome:
     answer = api.call(
         ctx,
         "lambda",
@@ -143,31 +143,31 @@ def _create_version(ctx: Context, request: Request) -> Outcome:
         CodeSha256=request.get("CodeSha256"),
     )
     arn = answer["FunctionArn"]
-    return Outcome(arn, {"FunctionArn": arn, "Version": answer["Version"]})
+    return ResourceOutcome(arn, {"FunctionArn": arn, "Version": answer["Version"]})
 
 
-def _delete_version(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_version(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     name, version = request["FunctionName"], outcome.attributes["Version"]
     api.remove(ctx, "lambda", "DeleteFunction", FunctionName=name, Qualifier=version)
 
 
-def _create_alias(ctx: Context, request: Request) -> Outcome:
+def _create_alias(ctx: Context, request: Request) -> ResourceOutcome:
     given = api.pick(request.properties, "FunctionName FunctionVersion Name Description RoutingConfig")
     arn = api.call(ctx, "lambda", "CreateAlias", **given)["AliasArn"]
-    return Outcome(arn, {"AliasArn": arn})
+    return ResourceOutcome(arn, {"AliasArn": arn})
 
 
-def _update_alias(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+def _update_alias(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
     given = api.pick(new.properties, "FunctionName FunctionVersion Name Description RoutingConfig")
     api.call(ctx, "lambda", "UpdateAlias", **given)
     return outcome
 
 
-def _delete_alias(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_alias(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     api.remove(ctx, "lambda", "DeleteAlias", FunctionName=request["FunctionName"], Name=request["Name"])
 
 
-def _add_permission(ctx: Context, request: Request) -> Outcome:
+def _add_permission(ctx: Context, request: Request) -> ResourceOutcome:
     statement = request.name(100)
     api.call(
         ctx,
@@ -179,23 +179,23 @@ def _add_permission(ctx: Context, request: Request) -> Outcome:
             "FunctionName Action Principal SourceArn SourceAccount EventSourceToken FunctionUrlAuthType PrincipalOrgID",
         ),
     )
-    return Outcome(statement, {"Id": statement})
+    return ResourceOutcome(statement, {"Id": statement})
 
 
-def _remove_permission(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _remove_permission(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     name = request["FunctionName"]
     api.remove(ctx, "lambda", "RemovePermission", FunctionName=name, StatementId=outcome.physical_id)
 
 
-def _map_source(ctx: Context, request: Request) -> Outcome:
+def _map_source(ctx: Context, request: Request) -> ResourceOutcome:
     mapping = api.call(
         ctx, "lambda", "CreateEventSourceMapping", **api.pick(request.properties, f"{_MAPPING} {_MAPPING_START}")
     )["UUID"]
     arn = f"arn:aws:lambda:{ctx.region}:{ctx.account}:event-source-mapping:{mapping}"
-    return Outcome(mapping, {"Id": mapping, "EventSourceMappingArn": arn})
+    return ResourceOutcome(mapping, {"Id": mapping, "EventSourceMappingArn": arn})
 
 
-def _update_mapping(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+def _update_mapping(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
     defaults = {**_MAPPING_DEFAULTS, "BatchSize": 10 if ":sqs:" in new["EventSourceArn"] else 100}
     wanted = {name: new.get(name, defaults.get(name)) for name in _MAPPING.split()}
     given = {k: v for k, v in wanted.items() if new.get(k) != old.get(k) or k == "FunctionName"}
@@ -203,24 +203,24 @@ def _update_mapping(ctx: Context, new: Request, old: Request, outcome: Outcome) 
     return outcome
 
 
-def _unmap_source(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _unmap_source(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     api.remove(ctx, "lambda", "DeleteEventSourceMapping", UUID=outcome.physical_id)
 
 
-def _put_invoke_config(ctx: Context, request: Request) -> Outcome:
+def _put_invoke_config(ctx: Context, request: Request) -> ResourceOutcome:
     given = api.pick(
         request.properties,
         "FunctionName Qualifier MaximumEventAgeInSeconds MaximumRetryAttempts DestinationConfig",
     )
     api.call(ctx, "lambda", "PutFunctionEventInvokeConfig", **given)
-    return Outcome(f"{request['FunctionName']}|{request['Qualifier']}")
+    return ResourceOutcome(f"{request['FunctionName']}|{request['Qualifier']}")
 
 
-def _update_invoke_config(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+def _update_invoke_config(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
     return _put_invoke_config(ctx, new)
 
 
-def _delete_invoke_config(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_invoke_config(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     given = api.pick(request.properties, "FunctionName Qualifier")
     api.remove(ctx, "lambda", "DeleteFunctionEventInvokeConfig", **given)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from localaws.cloudformation.providers import api
-from localaws.cloudformation.providers.provider import Outcome, Provider, Request
+from localaws.cloudformation.providers.provider import Provider, Request, ResourceOutcome
 from localaws.context import Context
 
 
-def _create(ctx: Context, request: Request) -> Outcome:
+def _create(ctx: Context, request: Request) -> ResourceOutcome:
     name = request.get("LogGroupName") or request.name(512)
     api.call(
         ctx,
@@ -18,10 +18,10 @@ def _create(ctx: Context, request: Request) -> Outcome:
         logGroupClass=request.get("LogGroupClass"),
         tags=request.tags or None,
     )
-    return Outcome(name, {"Arn": f"arn:aws:logs:{ctx.region}:{ctx.account}:log-group:{name}:*"})
+    return ResourceOutcome(name, {"Arn": f"arn:aws:logs:{ctx.region}:{ctx.account}:log-group:{name}:*"})
 
 
-def _configure(ctx: Context, new: Request, old: Request | None, outcome: Outcome) -> None:
+def _configure(ctx: Context, new: Request, old: Request | None, outcome: ResourceOutcome) -> None:
     name = outcome.physical_id
     days, had = new.get("RetentionInDays"), old.get("RetentionInDays") if old else None
     if days is None and had is not None:
@@ -37,7 +37,7 @@ def _configure(ctx: Context, new: Request, old: Request | None, outcome: Outcome
         api.retag(ctx, "logs", str(outcome.attributes["Arn"]).removesuffix(":*"), old.tags, new.tags)
 
 
-def _delete(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     api.remove(ctx, "logs", "DeleteLogGroup", logGroupName=outcome.physical_id)
 
 

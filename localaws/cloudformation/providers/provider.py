@@ -56,17 +56,17 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ResourceOutcome:
     """What exists after a resource was made: its physical id (what ``Ref`` gives) and its attributes."""
 
     physical_id: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
-Create = Callable[[Context, Request], Outcome]
-Update = Callable[[Context, Request, Request, Outcome], Outcome]
-Configure = Callable[[Context, Request, Request | None, Outcome], None]
-Delete = Callable[[Context, Request, Outcome], None]
+Create = Callable[[Context, Request], ResourceOutcome]
+Update = Callable[[Context, Request, Request, ResourceOutcome], ResourceOutcome]
+Configure = Callable[[Context, Request, Request | None, ResourceOutcome], None]
+Delete = Callable[[Context, Request, ResourceOutcome], None]
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Provider:
         if self.refuse and (reason := self.refuse(properties)):
             raise UnknownProperty(f"{here}: {reason}. Nothing was created.")
 
-    def make(self, ctx: Context, request: Request, *, made: Callable[[Outcome], None]) -> Outcome:
+    def make(self, ctx: Context, request: Request, *, made: Callable[[ResourceOutcome], None]) -> ResourceOutcome:
         """Create and configure; ``made`` hears of the resource as soon as it exists, so a failure can be undone."""
         outcome = self.create(ctx, request)
         made(outcome)
@@ -130,7 +130,7 @@ class Provider:
             self.configure(ctx, request, None, outcome)
         return outcome
 
-    def change(self, ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+    def change(self, ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
         """Change the resource in place from ``old`` to ``new``."""
         if self.update:
             outcome = self.update(ctx, new, old, outcome)

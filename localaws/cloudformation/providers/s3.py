@@ -9,7 +9,7 @@ from moto.s3.models import s3_backends
 
 from localaws.cloudformation.errors import ResourceFailed
 from localaws.cloudformation.providers import api
-from localaws.cloudformation.providers.provider import Outcome, Provider, Request
+from localaws.cloudformation.providers.provider import Provider, Request, ResourceOutcome
 from localaws.cloudformation.template import PENDING
 from localaws.context import Context
 
@@ -20,12 +20,12 @@ _RULE_DAYS = {
 }
 
 
-def _create_bucket(ctx: Context, request: Request) -> Outcome:
+def _create_bucket(ctx: Context, request: Request) -> ResourceOutcome:
     name = request.get("BucketName") or request.name(63, lower=True)
     api.must_be_new(api.find(ctx, "s3", "HeadBucket", Bucket=name), f"the bucket {name}")
     elsewhere = {"LocationConstraint": ctx.region} if ctx.region != "us-east-1" else None
     api.call(ctx, "s3", "CreateBucket", Bucket=name, CreateBucketConfiguration=elsewhere)
-    return Outcome(
+    return ResourceOutcome(
         name,
         {
             "Arn": f"arn:aws:s3:::{name}",
@@ -36,7 +36,7 @@ def _create_bucket(ctx: Context, request: Request) -> Outcome:
     )
 
 
-def _configure_bucket(ctx: Context, new: Request, old: Request | None, outcome: Outcome) -> None:
+def _configure_bucket(ctx: Context, new: Request, old: Request | None, outcome: ResourceOutcome) -> None:
     bucket = outcome.physical_id
 
     def changed(name: str) -> bool:
@@ -170,7 +170,7 @@ def _log(ctx: Context, new: Request, bucket: str) -> None:
     s3_backends[ctx.account]["aws"].buckets[bucket].logging = status
 
 
-def _delete_bucket(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_bucket(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     try:
         api.remove(ctx, "s3", "DeleteBucket", Bucket=outcome.physical_id)
     except api.ServiceRefused as error:
@@ -192,16 +192,16 @@ def _refuse_bucket(properties: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _put_policy(ctx: Context, request: Request) -> Outcome:
+def _put_policy(ctx: Context, request: Request) -> ResourceOutcome:
     api.call(ctx, "s3", "PutBucketPolicy", Bucket=request["Bucket"], Policy=api.json_text(request["PolicyDocument"]))
-    return Outcome(request["Bucket"])
+    return ResourceOutcome(request["Bucket"])
 
 
-def _update_policy(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+def _update_policy(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
     return _put_policy(ctx, new)
 
 
-def _delete_policy(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_policy(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     api.remove(ctx, "s3", "DeleteBucketPolicy", Bucket=outcome.physical_id)
 
 

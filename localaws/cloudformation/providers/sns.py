@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localaws.cloudformation.providers import api
-from localaws.cloudformation.providers.provider import Outcome, Provider, Request
+from localaws.cloudformation.providers.provider import Provider, Request, ResourceOutcome
 from localaws.context import Context
 
 _TOPIC_ATTRIBUTES = ("DisplayName", "KmsMasterKeyId", "FifoTopic", "ContentBasedDeduplication", "SignatureVersion")
@@ -26,17 +26,17 @@ def _text(value: Any) -> str:
     return api.json_text(value) if isinstance(value, Mapping | list) else str(value)
 
 
-def _create_topic(ctx: Context, request: Request) -> Outcome:
+def _create_topic(ctx: Context, request: Request) -> ResourceOutcome:
     fifo = str(request.get("FifoTopic", False)).lower() == "true"
     name = request.get("TopicName") or request.name(256, suffix=".fifo" if fifo else "")
     arn = f"arn:aws:sns:{ctx.region}:{ctx.account}:{name}"
     api.must_be_new(api.find(ctx, "sns", "GetTopicAttributes", TopicArn=arn), f"the topic {name}")
     attributes = {k: _text(request[k]) for k in _TOPIC_ATTRIBUTES if k in request.properties}
     api.call(ctx, "sns", "CreateTopic", Name=name, Attributes=attributes, Tags=api.pairs(request.tags))
-    return Outcome(arn, {"TopicArn": arn, "TopicName": name})
+    return ResourceOutcome(arn, {"TopicArn": arn, "TopicName": name})
 
 
-def _configure_topic(ctx: Context, new: Request, old: Request | None, outcome: Outcome) -> None:
+def _configure_topic(ctx: Context, new: Request, old: Request | None, outcome: ResourceOutcome) -> None:
     if old is not None:
         for name in ("DisplayName", "KmsMasterKeyId", "ContentBasedDeduplication", "SignatureVersion"):
             if new.get(name) != old.get(name):
@@ -57,7 +57,7 @@ def _configure_topic(ctx: Context, new: Request, old: Request | None, outcome: O
                 api.remove(ctx, "sns", "Unsubscribe", SubscriptionArn=found["SubscriptionArn"])
 
 
-def _delete_topic(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_topic(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     api.remove(ctx, "sns", "DeleteTopic", TopicArn=outcome.physical_id)
 
 
@@ -66,18 +66,18 @@ def _set_policy(ctx: Context, topics: list[str], policy: str) -> None:
         api.remove(ctx, "sns", "SetTopicAttributes", TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
 
 
-def _create_policy(ctx: Context, request: Request) -> Outcome:
+def _create_policy(ctx: Context, request: Request) -> ResourceOutcome:
     _set_policy(ctx, request["Topics"], api.json_text(request["PolicyDocument"]))
-    return Outcome(request.name(), {"Id": request.name()})
+    return ResourceOutcome(request.name(), {"Id": request.name()})
 
 
-def _update_policy(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+def _update_policy(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
     _set_policy(ctx, [t for t in old["Topics"] if t not in new["Topics"]], _owner_only(ctx))
     _set_policy(ctx, new["Topics"], api.json_text(new["PolicyDocument"]))
     return outcome
 
 
-def _delete_policy(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_policy(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     _set_policy(ctx, request["Topics"], _owner_only(ctx))
 
 
@@ -92,7 +92,7 @@ def _owner_only(ctx: Context) -> str:
     return api.json_text({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def _subscribe(ctx: Context, request: Request) -> Outcome:
+def _subscribe(ctx: Context, request: Request) -> ResourceOutcome:
     attributes = {k: _text(request[k]) for k in _SUBSCRIPTION_ATTRIBUTES if k in request.properties}
     arn = api.call(
         ctx,
@@ -104,10 +104,10 @@ def _subscribe(ctx: Context, request: Request) -> Outcome:
         Attributes=attributes,
         ReturnSubscriptionArn=True,
     )["SubscriptionArn"]
-    return Outcome(arn, {"Arn": arn})
+    return ResourceOutcome(arn, {"Arn": arn})
 
 
-def _update_subscription(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+def _update_subscription(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
     for name in _SUBSCRIPTION_ATTRIBUTES:
         if new.get(name) != old.get(name):
             value = _text(new.get(name, ""))
@@ -118,7 +118,7 @@ def _update_subscription(ctx: Context, new: Request, old: Request, outcome: Outc
     return outcome
 
 
-def _unsubscribe(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _unsubscribe(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     api.remove(ctx, "sns", "Unsubscribe", SubscriptionArn=outcome.physical_id)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localaws.cloudformation.providers import api
-from localaws.cloudformation.providers.provider import Outcome, Provider, Request
+from localaws.cloudformation.providers.provider import Provider, Request, ResourceOutcome
 from localaws.context import Context
 
 #: Template property → (API attribute, the value that removing the property gives back).
@@ -34,7 +34,7 @@ def _text(value: Any) -> str:
     return api.json_text(value) if isinstance(value, Mapping) else str(value)
 
 
-def _create_queue(ctx: Context, request: Request) -> Outcome:
+def _create_queue(ctx: Context, request: Request) -> ResourceOutcome:
     fifo = str(request.get("FifoQueue", False)).lower() == "true"
     name = request.get("QueueName") or request.name(80, suffix=".fifo" if fifo else "")
     api.must_be_new(api.find(ctx, "sqs", "GetQueueUrl", QueueName=name), f"the queue {name}")
@@ -42,10 +42,12 @@ def _create_queue(ctx: Context, request: Request) -> Outcome:
     if fifo:
         attributes["FifoQueue"] = "true"
     url = api.call(ctx, "sqs", "CreateQueue", QueueName=name, Attributes=attributes, tags=request.tags)["QueueUrl"]
-    return Outcome(url, {"Arn": f"arn:aws:sqs:{ctx.region}:{ctx.account}:{name}", "QueueName": name, "QueueUrl": url})
+    return ResourceOutcome(
+        url, {"Arn": f"arn:aws:sqs:{ctx.region}:{ctx.account}:{name}", "QueueName": name, "QueueUrl": url}
+    )
 
 
-def _update_queue(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+def _update_queue(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
     changed = {
         api_name: _text(new.get(p, default))
         for p, (api_name, default) in _ATTRIBUTES.items()
@@ -57,7 +59,7 @@ def _update_queue(ctx: Context, new: Request, old: Request, outcome: Outcome) ->
     return outcome
 
 
-def _delete_queue(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_queue(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     api.remove(ctx, "sqs", "DeleteQueue", QueueUrl=outcome.physical_id)
 
 
@@ -66,18 +68,18 @@ def _set_policy(ctx: Context, queues: list[str], policy: str) -> None:
         api.call(ctx, "sqs", "SetQueueAttributes", QueueUrl=queue, Attributes={"Policy": policy})
 
 
-def _create_policy(ctx: Context, request: Request) -> Outcome:
+def _create_policy(ctx: Context, request: Request) -> ResourceOutcome:
     _set_policy(ctx, request["Queues"], api.json_text(request["PolicyDocument"]))
-    return Outcome(request.name(), {"Id": hashlib.sha256(request.name().encode()).hexdigest()[:16]})
+    return ResourceOutcome(request.name(), {"Id": hashlib.sha256(request.name().encode()).hexdigest()[:16]})
 
 
-def _update_policy(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+def _update_policy(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
     _set_policy(ctx, [q for q in old["Queues"] if q not in new["Queues"]], "")
     _set_policy(ctx, new["Queues"], api.json_text(new["PolicyDocument"]))
     return outcome
 
 
-def _delete_policy(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete_policy(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     for queue in request["Queues"]:
         api.remove(ctx, "sqs", "SetQueueAttributes", QueueUrl=queue, Attributes={"Policy": ""})
 

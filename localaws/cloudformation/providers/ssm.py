@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from localaws.cloudformation.providers import api
-from localaws.cloudformation.providers.provider import Outcome, Provider, Request
+from localaws.cloudformation.providers.provider import Provider, Request, ResourceOutcome
 from localaws.context import Context
 
 _PARAMETER = "Type Value Description AllowedPattern Tier DataType Policies"
 
 
-def _put(ctx: Context, request: Request, name: str, *, overwrite: bool) -> Outcome:
+def _put(ctx: Context, request: Request, name: str, *, overwrite: bool) -> ResourceOutcome:
     given = api.pick(request.properties, _PARAMETER)
     tags = api.pairs(request.tags) if not overwrite else None
     api.call(ctx, "ssm", "PutParameter", Name=name, Overwrite=overwrite, Tags=tags or None, **given)
-    return Outcome(name, {"Type": request["Type"], "Value": request["Value"]})
+    return ResourceOutcome(name, {"Type": request["Type"], "Value": request["Value"]})
 
 
-def _create(ctx: Context, request: Request) -> Outcome:
+def _create(ctx: Context, request: Request) -> ResourceOutcome:
     return _put(ctx, request, request.get("Name") or request.name(1011), overwrite=False)
 
 
-def _update(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+def _update(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
     name = outcome.physical_id
     if gone := sorted(set(old.tags) - set(new.tags)):
         api.call(ctx, "ssm", "RemoveTagsFromResource", ResourceType="Parameter", ResourceId=name, TagKeys=gone)
@@ -30,7 +30,7 @@ def _update(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outco
     return _put(ctx, new, name, overwrite=True)
 
 
-def _delete(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     api.remove(ctx, "ssm", "DeleteParameter", Name=outcome.physical_id)
 
 

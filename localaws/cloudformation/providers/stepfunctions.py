@@ -9,7 +9,7 @@ from typing import Any
 
 from localaws.cloudformation.errors import ResourceFailed
 from localaws.cloudformation.providers import api
-from localaws.cloudformation.providers.provider import Outcome, Provider, Request
+from localaws.cloudformation.providers.provider import Provider, Request, ResourceOutcome
 from localaws.context import Context
 
 
@@ -52,7 +52,7 @@ def _settings(ctx: Context, request: Request) -> dict[str, Any]:
     }
 
 
-def _create(ctx: Context, request: Request) -> Outcome:
+def _create(ctx: Context, request: Request) -> ResourceOutcome:
     name = request.get("StateMachineName") or request.name(80)
     arn = api.call(
         ctx,
@@ -63,10 +63,10 @@ def _create(ctx: Context, request: Request) -> Outcome:
         tags=[{"key": k, "value": v} for k, v in request.tags.items()],
         **_settings(ctx, request),
     )["stateMachineArn"]
-    return Outcome(arn, {"Arn": arn, "Name": name})
+    return ResourceOutcome(arn, {"Arn": arn, "Name": name})
 
 
-def _update(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outcome:
+def _update(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
     arn = outcome.physical_id
     settings = _settings(ctx, new)
     if settings["loggingConfiguration"] is None and old.get("LoggingConfiguration"):
@@ -81,7 +81,7 @@ def _update(ctx: Context, new: Request, old: Request, outcome: Outcome) -> Outco
     return outcome
 
 
-def _delete(ctx: Context, request: Request, outcome: Outcome) -> None:
+def _delete(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     api.remove(ctx, "stepfunctions", "DeleteStateMachine", stateMachineArn=outcome.physical_id)
 
 

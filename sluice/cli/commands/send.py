@@ -25,10 +25,10 @@ def send(
 ) -> None:
     """Put a file's records on a dataset's Kinesis stream; non-zero when one was refused."""
     from sluice.cli.deployment import client, stack_outputs
-    from sluice.cli.send import send_file, shown
+    from sluice.cli.send import progress_bar, send_file
 
     outputs = stack_outputs(env)
-    with shown(console(), dataset) as bar:
+    with progress_bar(console(), dataset) as bar:
         sent = send_file(
             client("kinesis"), client("glue"), outputs, dataset=dataset, path=file, key=key, rate=rate,
             refuse=lambda why: typer.echo(why, err=True), watch=lambda at, count: bar(count, at.position, at.size),

@@ -36,7 +36,7 @@ def status(
     env: Environment = "dev",
 ) -> None:
     """Show where every delivery and derived table is; 1 when something failed."""
-    from sluice.cli import status_shown
+    from sluice.cli import status_output
     from sluice.cli.deployment import stack_outputs
     from sluice.cli.status import read_status
 
@@ -50,12 +50,12 @@ def status(
         problems += [now.datasets[dataset].refusal] if dataset in now.datasets else [] if dataset else now.refusals
     problems = [each for each in problems if each]
     if as_json:
-        shown = status_shown.one_as_json(now, dataset) if dataset else status_shown.as_json(now)
+        shown = status_output.one_as_json(now, dataset) if dataset else status_output.as_json(now)
         typer.echo(json.dumps({**shown, "problems": problems, "healthy": not problems}, indent=2))
     elif dataset:
-        status_shown.print_dataset(now, dataset, console())
+        status_output.print_dataset(now, dataset, console())
     else:
-        status_shown.print_status(now, found, console())
+        status_output.print_status(now, found, console())
     unsaid = [each for each in problems if each not in now.problems]
     if unsaid and not as_json:
         raise CommandError("\n".join(unsaid), next_step="mend the cause; `sluice redrive` tries again what is dead.")

@@ -35,11 +35,11 @@ _decode_row = json_decoder(Row)
 _decode_field = json_decoder(Field)
 _exact = msgspec.json.Decoder(float_hook=Decimal).decode
 #: Plans by the contract's identity; the contract is kept with its plan, so that the identity stays its own.
-_plans: dict[int, Plan] = {}
+_plans: dict[int, ChangePlan] = {}
 _MAX_PLANS = 1_000
 
 
-class Plan:
+class ChangePlan:
     """What a contract asks of its rows: names, key, and what converts the values under each schema."""
 
     def __init__(self, contract: Contract) -> None:
@@ -112,13 +112,13 @@ class Plan:
             return value
 
 
-def plan_of(contract: Contract) -> Plan:
+def plan_of(contract: Contract) -> ChangePlan:
     """Return the contract's plan, made once."""
     plan = _plans.get(id(contract))
     if plan is None or plan.contract is not contract:
         if len(_plans) >= _MAX_PLANS:
             _plans.clear()
-        plan = _plans[id(contract)] = Plan(contract)
+        plan = _plans[id(contract)] = ChangePlan(contract)
     return plan
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from sluice.contracts import Contract
 from sluice.ingestion.readers import FileFormat
 from sluice.ingestion.records import Block
-from sluice.ingestion.source import Source
+from sluice.ingestion.source import ByteSource
 
 
-def _read(source: Source, contract: Contract) -> Iterator[Block]:
+def _read(source: ByteSource, contract: Contract) -> Iterator[Block]:
     from sluice.ingestion.readers.access_log import read_access_log
 
     return read_access_log(source, contract)

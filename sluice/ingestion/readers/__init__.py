@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from sluice.contracts import Contract
 from sluice.contracts.formats import Format
 from sluice.ingestion.records import Block
-from sluice.ingestion.source import Source
+from sluice.ingestion.source import ByteSource
 
-Reader = Callable[[Source, Contract], Iterator[Block]]
+Reader = Callable[[ByteSource, Contract], Iterator[Block]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from sluice.errors import UnreadableFile
 from sluice.ingestion.lines import Oversized, line_blocks, lines_of
 from sluice.ingestion.readers.text import too_long, undecodable, utf8_chunks
 from sluice.ingestion.records import Block, Reason, Rejected, rows_at_once
-from sluice.ingestion.source import Source
+from sluice.ingestion.source import ByteSource
 
 _LINE = (
     r"^(?P<host>\S+) (?P<ident>\S+) (?P<user>\S+) \[(?P<time>[^\]]+)\] "
@@ -28,7 +28,7 @@ _TIME = r"\A[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}(?::[0-9]{2}){3} [+-][0-9]{4}\z"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def read_access_log(source: Source, contract: Contract) -> Iterator[Block]:
+def read_access_log(source: ByteSource, contract: Contract) -> Iterator[Block]:
     """Yield the log's lines as records."""
     assert contract.arrival is not None
     first, seen, most = 1, False, rows_at_once(contract)

@@ -21,7 +21,7 @@ from sluice.ingestion.readers.csv_grammar import AMBIGUOUS, Grammar, grammar_of
 from sluice.ingestion.readers.csv_split import Lines, Run, Search
 from sluice.ingestion.readers.text import is_clean, some_of, too_long, undecodable, utf8_chunks
 from sluice.ingestion.records import ROWS_AT_ONCE, Block, Reason, Rejected, consecutive
-from sluice.ingestion.source import Source
+from sluice.ingestion.source import ByteSource
 
 _MAX_HEADER = 1 << 20
 _BLANK = pa.array([b"", b"\r"], pa.binary())
@@ -46,7 +46,7 @@ class _Text:
     spans: tuple[tuple[Run, int], ...] = ()
 
 
-def read_csv(source: Source, contract: Contract) -> Iterator[Block]:
+def read_csv(source: ByteSource, contract: Contract) -> Iterator[Block]:
     """Yield the file's records; ``UnreadableFile`` when its header is not the contract's."""
     arrival = contract.arrival
     assert arrival is not None
@@ -70,7 +70,7 @@ def _no_rows(layout: _Layout) -> dict[str, pa.Array]:
     return {name: pa.array([], pa.string()) for name in layout.wanted.values()}
 
 
-def _read_header(chunks: Iterator[bytes], source: Source, contract: Contract) -> tuple[_Layout, Iterator[bytes]]:
+def _read_header(chunks: Iterator[bytes], source: ByteSource, contract: Contract) -> tuple[_Layout, Iterator[bytes]]:
     """Return what the first record says, and what comes after it."""
     assert contract.arrival is not None
     grammar = grammar_of(contract.arrival)
@@ -100,7 +100,7 @@ def _read_header(chunks: Iterator[bytes], source: Source, contract: Contract) ->
     return _layout(names, contract), chain((begun[found.end() :],), chunks)
 
 
-def _refuse_other_header(names: Sequence[str], text: str, source: Source, contract: Contract) -> None:
+def _refuse_other_header(names: Sequence[str], text: str, source: ByteSource, contract: Contract) -> None:
     assert contract.arrival is not None
     known = [column.header for column in contract.columns]
     missing = [c.header for c in contract.columns if c.header not in names and contract.must_be_present(c)]
@@ -137,7 +137,7 @@ def _layout(names: tuple[str, ...], contract: Contract) -> _Layout:
     )
 
 
-def _texts(source: Source, chunks: Iterator[bytes], grammar: Grammar) -> Iterator[_Text | Oversized]:
+def _texts(source: ByteSource, chunks: Iterator[bytes], grammar: Grammar) -> Iterator[_Text | Oversized]:
     """Yield the file as whole records; where the chunks were cut changes nothing but the texts."""
     pending = bytearray()
     enough, sequence = BLOCK_SIZE, 0

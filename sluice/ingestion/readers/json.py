@@ -13,13 +13,13 @@ from sluice.ingestion.readers.json_records import parse_records
 from sluice.ingestion.readers.json_split import Elements
 from sluice.ingestion.readers.text import too_long, utf8_chunks
 from sluice.ingestion.records import Block, Rejected, rows_at_once
-from sluice.ingestion.source import Source
+from sluice.ingestion.source import ByteSource
 
 #: Why a record is refused that may not even be JSON.
 _NO_JSON = ("malformed_record", "nul_byte", "wrong_encoding")
 
 
-def read_ndjson(source: Source, contract: Contract) -> Iterator[Block]:
+def read_ndjson(source: ByteSource, contract: Contract) -> Iterator[Block]:
     """Yield the file's records, one JSON object a line."""
     assert contract.arrival is not None
     first, seen, most = 1, False, rows_at_once(contract)
@@ -37,7 +37,7 @@ def read_ndjson(source: Source, contract: Contract) -> Iterator[Block]:
         raise UnreadableFile(f"{source.uri} holds no record.", code="empty_file")
 
 
-def read_json(source: Source, contract: Contract) -> Iterator[Block]:
+def read_json(source: ByteSource, contract: Contract) -> Iterator[Block]:
     """Yield the records of a JSON array, or of objects one after another.
 
     A file that is not JSON from its first byte to its last is refused whole: where a record ends is not sure any more.
@@ -55,7 +55,7 @@ def read_json(source: Source, contract: Contract) -> Iterator[Block]:
         first += len(records)
 
 
-def _refuse_broken(rejected: Sequence[Rejected], source: Source) -> None:
+def _refuse_broken(rejected: Sequence[Rejected], source: ByteSource) -> None:
     """Refuse the file when one of its elements is no JSON at all."""
     for record in rejected:
         code, raw = record.reasons[0].code, record.raw

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from sluice.errors import UnreadableFile
 from sluice.ingestion.lines import BLOCK_SIZE, MAX_RECORD, Oversized
-from sluice.ingestion.source import Source
+from sluice.ingestion.source import ByteSource
 
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _PLAIN = rb'[^{}\[\]"]'
@@ -74,7 +74,7 @@ class _Scan:
 class Elements:
     """The elements of one file, in order."""
 
-    def __init__(self, source: Source, chunks: Iterator[bytes]) -> None:
+    def __init__(self, source: ByteSource, chunks: Iterator[bytes]) -> None:
         self.source, self.chunks = source, chunks
         self.data, self.at = b"", 0
         self.passed = 0  # bytes before ``data``

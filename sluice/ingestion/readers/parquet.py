@@ -19,7 +19,7 @@ from sluice.ingestion.readers.parquet_sizes import text_sizes
 from sluice.ingestion.readers.parquet_types import undictionaried
 from sluice.ingestion.readers.text import some_of
 from sluice.ingestion.records import Block, Rejected, consecutive
-from sluice.ingestion.source import Source
+from sluice.ingestion.source import ByteSource
 
 _BUFFER = 4 << 20
 _MAX_FOOTER = 32 << 20
@@ -27,7 +27,7 @@ _MAX_FOOTER = 32 << 20
 _JSON_VALUE = 12
 
 
-def read_parquet(source: Source, contract: Contract) -> Iterator[Block]:
+def read_parquet(source: ByteSource, contract: Contract) -> Iterator[Block]:
     """Yield the file's rows; ``UnreadableFile`` when it is cut short, no Parquet, or lacks a required column."""
     if source.size == 0:
         raise UnreadableFile(f"{source.uri} is empty.", code="empty_file")
@@ -52,7 +52,7 @@ def read_parquet(source: Source, contract: Contract) -> Iterator[Block]:
                 first += part.num_rows
 
 
-def _footer(stream: BinaryIO, source: Source) -> bytes:
+def _footer(stream: BinaryIO, source: ByteSource) -> bytes:
     """Return the footer's bytes, or those that stand in its place: Arrow tells whether they are one."""
     stream.seek(max(0, source.size - 8))
     size = int.from_bytes(stream.read(4), "little")
@@ -64,7 +64,7 @@ def _footer(stream: BinaryIO, source: Source) -> bytes:
     return stream.read(size)
 
 
-def _wanted(names: Sequence[str], source: Source, contract: Contract) -> dict[str, str]:
+def _wanted(names: Sequence[str], source: ByteSource, contract: Contract) -> dict[str, str]:
     """Return contract columns by their names in the file; ``UnreadableFile`` when these are not the contract's."""
     there = set(names)
     if len(there) < len(names):

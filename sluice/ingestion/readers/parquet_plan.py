@@ -37,7 +37,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ParquetPlan:
     """How to read one row group. ``buffer_size`` 0 reads each column chunk at once.
 
     ``dictionaries`` are the columns whose text stays in a dictionary, each with the number of its values.
@@ -47,12 +47,12 @@ class Plan:
     rows_at_once: int
     buffer_size: int
 
-    def reads_as(self, other: Plan) -> bool:
+    def reads_as(self, other: ParquetPlan) -> bool:
         """Tell whether a file opened for one plan is open for the other."""
         return (self.dictionaries.keys(), self.buffer_size) == (other.dictionaries.keys(), other.buffer_size)
 
 
-def plan_of(group: RowGroup, file: BinaryIO, columns: Sequence[Column], *, uri: str, number: int) -> Plan:
+def plan_of(group: RowGroup, file: BinaryIO, columns: Sequence[Column], *, uri: str, number: int) -> ParquetPlan:
     """Return how to read a row group.
 
     ``FileTooLarge`` when its pages alone are more than memory has room for, ``UnreadableFile`` when they are broken or
@@ -81,7 +81,7 @@ def plan_of(group: RowGroup, file: BinaryIO, columns: Sequence[Column], *, uri: 
         rows //= 4
     compressed = sum(chunk.length for chunk in chunks)
     buffer = 0 if compressed <= _READ_AHEAD else max(1 << 16, min(4 << 20, _READ_AHEAD // max(1, len(chunks))))
-    return Plan({chunk.path: chunk.entries for chunk in chunks if chunk.stays_dictionary}, max(1, rows), buffer)
+    return ParquetPlan({chunk.path: chunk.entries for chunk in chunks if chunk.stays_dictionary}, max(1, rows), buffer)
 
 
 class _Reckoned:

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 
 from sluice.errors import UnreadableFile
 from sluice.ingestion.readers.parquet_footer import RowGroup, row_groups
-from sluice.ingestion.readers.parquet_plan import Column, Plan, plan_of
+from sluice.ingestion.readers.parquet_plan import Column, ParquetPlan, plan_of
 from sluice.ingestion.readers.parquet_thrift import BrokenThrift
 from sluice.ingestion.readers.parquet_types import leaves_of, without_views
-from sluice.ingestion.source import Source
+from sluice.ingestion.source import ByteSource
 
 #: Text that dictionaries hold once is written out for so many bytes of rows at a time.
 TEXT_AT_ONCE = 16 << 20
@@ -25,7 +25,7 @@ _MOST_WORDS = 200
 _CANNOT = (pa.ArrowInvalid, pa.ArrowNotImplementedError)
 
 
-def opened(stream: BinaryIO, metadata: Any = None, plan: Plan | None = None) -> pq.ParquetFile:
+def opened(stream: BinaryIO, metadata: Any = None, plan: ParquetPlan | None = None) -> pq.ParquetFile:
     """Return the file opened to be read by the plan, or to look what is in it."""
     return pq.ParquetFile(
         stream,
@@ -46,13 +46,15 @@ class Rows:
     A value that is left out is a struct that says so, as ``lossless`` writes it.
     """
 
-    def __init__(self, stream: BinaryIO, file: pq.ParquetFile, footer: bytes, source: Source, needed: set[str]) -> None:
+    def __init__(
+        self, stream: BinaryIO, file: pq.ParquetFile, footer: bytes, source: ByteSource, needed: set[str]
+    ) -> None:
         self.stream, self.metadata, self.footer, self.source = stream, file.metadata, footer, source
         self.names: list[str] = file.schema_arrow.names
         self.needed = needed
         self.columns = _columns(stream, file)
         self.left_out: dict[str, str] = {}
-        self.reader: tuple[Plan, pq.ParquetFile] | None = None
+        self.reader: tuple[ParquetPlan, pq.ParquetFile] | None = None
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows; ``UnreadableFile`` when the file has not as many as it says."""
@@ -95,7 +97,7 @@ class Rows:
                 code="corrupt",
             )
 
-    def _read(self, plan: Plan, number: int, *, skip: int = 0) -> Iterator[pa.RecordBatch]:
+    def _read(self, plan: ParquetPlan, number: int, *, skip: int = 0) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a group after the first ``skip``, without the columns that are left out."""
         if self.reader is None or not self.reader[0].reads_as(plan):
             self.reader = plan, opened(self.stream, self.metadata, plan)
@@ -105,7 +107,7 @@ class Rows:
                 yield batch.slice(skip)
             skip = max(0, skip - batch.num_rows)
 
-    def _unreadable(self, plan: Plan, number: int) -> dict[str, str]:
+    def _unreadable(self, plan: ParquetPlan, number: int) -> dict[str, str]:
         """Return the columns nobody needs that cannot be read in this group, each with Arrow's words."""
         found = {}
         file = opened(self.stream, self.metadata, plan)
@@ -126,7 +128,7 @@ class Rows:
             columns[name] = pa.repeat(pa.scalar({"$unreadable": why}), batch.num_rows)
         return pa.record_batch({name: columns[name] for name in self.names})
 
-    def _without_short(self, plan: Plan, group: int) -> Plan:
+    def _without_short(self, plan: ParquetPlan, group: int) -> ParquetPlan:
         """Return the plan without dictionaries of short text: written out at once it has room, and is read faster."""
         flat = [path for path in plan.dictionaries if "." not in path]
         if not flat:
@@ -152,7 +154,7 @@ def _columns(stream: BinaryIO, file: pq.ParquetFile) -> Sequence[Column]:
     """Return the file's columns of values, and which of them Arrow leaves in dictionaries."""
     facts = [file.schema.column(index) for index in range(len(file.schema))]
     texts = {fact.path: 0 for fact in facts if fact.physical_type == "BYTE_ARRAY"}
-    asked = opened(stream, file.metadata, Plan(texts, 1, 0)).schema_arrow.types
+    asked = opened(stream, file.metadata, ParquetPlan(texts, 1, 0)).schema_arrow.types
     kinds = [kind for column in asked for kind in leaves_of(column)]
     if len(kinds) != len(facts):
         kinds = [pa.null()] * len(facts)

@@ -11,13 +11,13 @@ from sluice.contracts import Arrival
 from sluice.errors import UnreadableFile
 from sluice.ingestion.lines import MAX_RECORD, Oversized
 from sluice.ingestion.records import Block, Reason, Rejected
-from sluice.ingestion.source import Source
+from sluice.ingestion.source import ByteSource
 
 _FIXED_WIDTH = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 _BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
-def utf8_chunks(source: Source, arrival: Arrival) -> Iterator[bytes]:
+def utf8_chunks(source: ByteSource, arrival: Arrival) -> Iterator[bytes]:
     """Yield the file's text as UTF-8, without a byte order mark."""
     encoding = codecs.lookup(arrival.encoding).name
     pieces = source.chunks()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from localaws.athena.engine import Engine
+from localaws.athena.engine import QueryEngine
 from localaws.athena.errors import QueryFailed
 from localaws.athena.macros import MACROS
 from localaws.athena.rewrite_functions import NAMED_FUNCTIONS
@@ -77,14 +77,16 @@ def written(name: str, letters: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueryEngine]:
     scratch = tmp_path_factory.mktemp("athena")
-    found = Engine(Context(endpoint="http://127.0.0.1:1", scratch=scratch), account="123456789012", region="us-east-1")
+    found = QueryEngine(
+        Context(endpoint="http://127.0.0.1:1", scratch=scratch), account="123456789012", region="us-east-1"
+    )
     yield found
     found.close()
 
 
-def answer(engine: Engine, sql: str) -> Any:
+def answer(engine: QueryEngine, sql: str) -> Any:
     """Answer one query after the other on one connection, with the sample table in each."""
     engine.catalog = OneTable()  # type: ignore[assignment]
     if re.search(r"\bt\b", sql):  # to list what DuckDB has takes longer than most of the queries
@@ -94,12 +96,12 @@ def answer(engine: Engine, sql: str) -> Any:
 
 
 @pytest.mark.parametrize("expression", sorted(TRINO))
-def test_it_gives_what_trino_gave(engine: Engine, expression: str) -> None:
+def test_it_gives_what_trino_gave(engine: QueryEngine, expression: str) -> None:
     assert comparable(answer(engine, f"SELECT {expression}")) == TRINO[expression]
 
 
 @pytest.mark.parametrize(("name", "overload"), FORMS)
-def test_every_form_in_the_table_is_answered(engine: Engine, name: str, overload: str) -> None:
+def test_every_form_in_the_table_is_answered(engine: QueryEngine, name: str, overload: str) -> None:
     sql = WRITTEN.get(f"{name} {overload}") or written(name, overload.removesuffix("+"))
     assert answer(engine, f"SELECT {sql}").table.num_columns == 1
 
@@ -108,7 +110,7 @@ _FIXED = {"extract", "position", "listagg", "row", "grouping", "typeof"}
 
 
 @pytest.mark.parametrize("name", sorted(SIGNATURES.keys() - _FIXED))
-def test_another_number_of_arguments_is_refused_with_what_is_allowed(engine: Engine, name: str) -> None:
+def test_another_number_of_arguments_is_refused_with_what_is_allowed(engine: QueryEngine, name: str) -> None:
     lengths = {len(overload) for overload in overloads(name)}
     if not any(overload.endswith("+") for overload in overloads(name)):
         arguments = ", ".join(["1"] * (max(lengths) + 1))
@@ -123,7 +125,7 @@ _LENIENT = {"sum", "avg", "concat", "coalesce", "concat_ws"}  # they say TYPE_MI
 
 
 @pytest.mark.parametrize(("name", "overload"), [form for form in FORMS if form[0] not in {*_FIXED, *_UNITS, *_LENIENT}])
-def test_an_argument_of_another_type_is_refused(engine: Engine, name: str, overload: str) -> None:
+def test_an_argument_of_another_type_is_refused(engine: QueryEngine, name: str, overload: str) -> None:
     letters = overload.removesuffix("+")
     for place, letter in enumerate(letters):
         if letter in "XL":
@@ -178,7 +180,7 @@ def _takes(overload: str, letters: str) -> bool:
         ("typeof('a')", "typeof of a value whose type cannot be derived"),
     ],
 )
-def test_what_is_not_carried_is_refused_by_name(engine: Engine, sql: str, said: str) -> None:
+def test_what_is_not_carried_is_refused_by_name(engine: QueryEngine, sql: str, said: str) -> None:
     with pytest.raises(QueryFailed) as refused:
         answer(engine, f"SELECT {sql}")
     assert str(refused.value).startswith("NOT_SUPPORTED: ")
@@ -203,13 +205,15 @@ def test_what_is_not_carried_is_refused_by_name(engine: Engine, sql: str, said: 
         ("CASE WHEN true THEN 1.5 ELSE 2 END", "double", 1.5),
     ],
 )
-def test_a_number_with_a_point_is_a_double_as_in_athena(engine: Engine, sql: str, types: str, value: object) -> None:
+def test_a_number_with_a_point_is_a_double_as_in_athena(
+    engine: QueryEngine, sql: str, types: str, value: object
+) -> None:
     found = comparable(answer(engine, f"SELECT {sql}"))
     assert found == [[types], [value]]
 
 
 @pytest.mark.parametrize("text", ["1e3", " 1.5 ", "", ".", "1.5.2", "0x1", "1" * 39, "NaN", "--1"])
-def test_what_is_no_decimal_literal_is_refused(engine: Engine, text: str) -> None:
+def test_what_is_no_decimal_literal_is_refused(engine: QueryEngine, text: str) -> None:
     with pytest.raises(QueryFailed, match=r"INVALID_LITERAL: .* is not a valid DECIMAL literal"):
         answer(engine, f"SELECT DECIMAL '{text}'")
 
@@ -218,7 +222,7 @@ def test_every_rule_belongs_to_a_function_of_the_table() -> None:
     assert set(NAMED_FUNCTIONS) <= set(SIGNATURES)
 
 
-def test_a_macro_that_fails_does_not_keep_duckdb_from_planning(engine: Engine) -> None:
+def test_a_macro_that_fails_does_not_keep_duckdb_from_planning(engine: QueryEngine) -> None:
     assert not [macro for macro in MACROS if "error(" in macro]
     connection = engine.connection
     connection.execute(
@@ -241,13 +245,13 @@ def test_a_macro_that_fails_does_not_keep_duckdb_from_planning(engine: Engine) -
     assert made.count("Hash Join") == plain.count("Hash Join")
 
 
-def test_what_fails_inside_of_try_is_null(engine: Engine) -> None:
+def test_what_fails_inside_of_try_is_null(engine: QueryEngine) -> None:
     sql = "SELECT try(1 / 0), try(DECIMAL '1' / DECIMAL '0'), try(ARRAY[1][5]), try(CAST('x' AS integer))"
     assert comparable(answer(engine, sql))[1] == [None, None, None, None]
 
 
 @pytest.mark.parametrize("call", ["regexp_like", "regexp_count", "regexp_extract", "regexp_replace"])
-def test_a_pattern_takes_time_by_the_length_of_the_text(call: str, engine: Engine) -> None:
+def test_a_pattern_takes_time_by_the_length_of_the_text(call: str, engine: QueryEngine) -> None:
     started = time.monotonic()
     answer(engine, f"SELECT {call}('{'a' * 5_000}!', '^(a+)+$')")
     assert time.monotonic() - started < 5
@@ -262,11 +266,11 @@ def test_a_pattern_takes_time_by_the_length_of_the_text(call: str, engine: Engin
         ("[[:alpha:]]", "a class within a class"), (r"\Ga", "an escape that only Java knows"),
     ],
 )  # fmt: skip
-def test_what_only_java_reads_in_a_pattern_is_refused_by_name(pattern: str, name: str, engine: Engine) -> None:
+def test_what_only_java_reads_in_a_pattern_is_refused_by_name(pattern: str, name: str, engine: QueryEngine) -> None:
     with pytest.raises(QueryFailed, match=f"{name} is not supported by the local Athena"):
         answer(engine, f"SELECT regexp_like('abc', '{pattern}')")
 
 
 @pytest.mark.parametrize("pattern", [r"\\1", "[(?=]", r"\(\?=", r"a\++", "[+]+", "(?<n>a)", r"\[\["])
-def test_what_only_looks_like_it_is_not(pattern: str, engine: Engine) -> None:
+def test_what_only_looks_like_it_is_not(pattern: str, engine: QueryEngine) -> None:
     answer(engine, f"SELECT regexp_like('abc', '{pattern}')")

@@ -13,7 +13,7 @@ import pytest
 from sqlglot import exp
 
 from localaws.athena import results, typing
-from localaws.athena.engine import Engine
+from localaws.athena.engine import QueryEngine
 from localaws.athena.errors import QueryFailed
 from localaws.athena.plan import TableName
 from localaws.athena.sources import Rows
@@ -52,15 +52,17 @@ class OneTable:
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueryEngine]:
     scratch = tmp_path_factory.mktemp("athena")
-    found = Engine(Context(endpoint="http://127.0.0.1:1", scratch=scratch), account="123456789012", region="us-east-1")
+    found = QueryEngine(
+        Context(endpoint="http://127.0.0.1:1", scratch=scratch), account="123456789012", region="us-east-1"
+    )
     yield found
     found.close()
 
 
 @pytest.fixture
-def engine(opened: Engine) -> Engine:
+def engine(opened: QueryEngine) -> QueryEngine:
     """The sample table, and nothing of a query before; to open one and make its macros takes longer than a query."""
     for relation in opened.connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall():
         opened.connection.execute(f'DROP VIEW IF EXISTS "{relation[0]}"')
@@ -68,7 +70,7 @@ def engine(opened: Engine) -> Engine:
     return opened
 
 
-def text(engine: Engine, sql: str) -> tuple[str, str]:
+def text(engine: QueryEngine, sql: str) -> tuple[str, str]:
     """Return types and rows, written as Athena writes them."""
     answer = engine.answer(sql, "db")
     rows = results.of_answer(answer).rows
@@ -142,7 +144,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("sql", "types", "rows"), CASES, ids=[case[0][:60] for case in CASES])
-def test_a_query_gives_what_trino_gives(engine: Engine, sql: str, types: str, rows: str) -> None:
+def test_a_query_gives_what_trino_gives(engine: QueryEngine, sql: str, types: str, rows: str) -> None:
     assert text(engine, sql) == (types, rows)
 
 
@@ -172,13 +174,13 @@ def test_a_query_gives_what_trino_gives(engine: Engine, sql: str, types: str, ro
         ("SELECT 2147483647 + 1", "NUMERIC_VALUE_OUT_OF_RANGE"),
     ],
 )
-def test_what_would_be_wrong_is_refused(engine: Engine, sql: str, reason: str) -> None:
+def test_what_would_be_wrong_is_refused(engine: QueryEngine, sql: str, reason: str) -> None:
     with pytest.raises(QueryFailed) as refused:
         engine.answer(sql, "db")
     assert reason in str(refused.value)
 
 
-def test_labels_are_as_written_and_numbered_by_position(engine: Engine) -> None:
+def test_labels_are_as_written_and_numbered_by_position(engine: QueryEngine) -> None:
     found = engine.answer("SELECT t.k, k AS Foo, count(*), cast(k AS varchar), 1 FROM t GROUP BY k", "db")
     assert [c.name for c in found.columns] == ["k", "Foo", "_col2", "_col3", "_col4"]
 
@@ -186,6 +188,6 @@ def test_labels_are_as_written_and_numbered_by_position(engine: Engine) -> None:
 @pytest.mark.parametrize(
     "sql", ["COPY (SELECT 1) TO '/tmp/x.csv'", "ATTACH '/tmp/x.db'", "SELECT * FROM '/etc/passwd'"]
 )
-def test_duckdb_cannot_reach_files(engine: Engine, sql: str) -> None:
+def test_duckdb_cannot_reach_files(engine: QueryEngine, sql: str) -> None:
     with pytest.raises(Exception, match=r"disabled by configuration|does not exist"):
         engine.connection.execute(sql)

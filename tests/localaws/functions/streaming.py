@@ -14,7 +14,7 @@ from moto.kinesis.models import kinesis_backends
 from localaws.context import Context
 from localaws.functions import kinesis_batches
 from localaws.functions import runtime as lambda_runtime
-from localaws.functions.sandbox import Outcome
+from localaws.functions.sandbox import InvocationOutcome
 from localaws.functions.throttled import TooManyRequests
 from tests.localaws.running import function, until
 
@@ -41,18 +41,18 @@ class InProcess:
         self.handlers: dict[str, Callable[[bytes], Any]] = {}
         self.versions: list[str] = []
 
-    def invoke(self, function: Any, payload: bytes, request_id: str | None = None) -> Outcome:
+    def invoke(self, function: Any, payload: bytes, request_id: str | None = None) -> InvocationOutcome:
         handler = self.handlers.get(function.function_name)
         if handler is None:
             return lambda_runtime.runtime().invoke(function, payload, request_id)
         self.versions.append(str(function.version))
         identifier = str(uuid.uuid4())
         try:
-            return Outcome(identifier, json.dumps(handler(payload)).encode(), False, "")
+            return InvocationOutcome(identifier, json.dumps(handler(payload)).encode(), False, "")
         except Throttle:
             raise TooManyRequests from None
         except ValueError as error:
-            return Outcome(identifier, json.dumps({"errorMessage": str(error)}).encode(), True, "")
+            return InvocationOutcome(identifier, json.dumps({"errorMessage": str(error)}).encode(), True, "")
 
 
 class Consumer:

@@ -9,10 +9,10 @@ import pyarrow as pa
 from sluice.contracts import Contract
 from sluice.ingestion.readers import FileFormat
 from sluice.ingestion.records import Block
-from sluice.ingestion.source import Source
+from sluice.ingestion.source import ByteSource
 
 
-def _read(source: Source, contract: Contract) -> Iterator[Block]:
+def _read(source: ByteSource, contract: Contract) -> Iterator[Block]:
     assert contract.arrival is not None
     separator = str(dict(contract.arrival.own_options).get("separator", ";"))
     raws = b"".join(source.chunks()).splitlines()

@@ -14,7 +14,7 @@ from sluice.cli import derived
 from sluice.cli.dead_letters import DeadLetter
 from sluice.cli.derived import DerivedStatus
 from sluice.cli.status import DatasetStatus, Status, _summarize
-from sluice.cli.status_shown import as_json, one_as_json, print_dataset, print_status
+from sluice.cli.status_output import as_json, one_as_json, print_dataset, print_status
 from sluice.cli.streams import ShardStatus, StreamsStatus
 from sluice.cli.wait import waited_for, working
 from sluice.ingestion.aside import SetAside

@@ -35,7 +35,7 @@ Watch = Callable[..., tuple[Status, list[str]]]
 
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
-    """Waits while whole looks and glances find these states, in this order; each is (kind, state)."""
+    """Waits while whole reads and polls find these states, in this order; each is (kind, state)."""
 
     def run(*states: tuple[str, Status], timeout: float = 60.0) -> tuple[Status, list[str]]:
         left: Iterator[tuple[str, Status]] = iter(states)
@@ -49,7 +49,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
             return found
 
         monkeypatch.setattr(waiting, "read_status", look("whole"))
-        monkeypatch.setattr(waiting, "glance", look("glance"))
+        monkeypatch.setattr(waiting, "poll", look("poll"))
         monkeypatch.setattr(waiting, "_POLL_SECONDS", 0.0)
         answer = waiting.wait({}, timeout=timeout)
         assert next(left, None) is None
@@ -60,13 +60,13 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
 
 def test_what_came_during_the_wait_is_waited_for_too(watch: Watch) -> None:
     done = seen(delivered=2)
-    states = ("whole", seen("a")), ("glance", seen()), ("whole", seen("b")), ("glance", seen()), ("whole", done)
+    states = ("whole", seen("a")), ("poll", seen()), ("whole", seen("b")), ("poll", seen()), ("whole", done)
     assert watch(*states) == (done, [])
 
 
-def test_a_running_refresh_is_waited_for_with_glances(watch: Watch) -> None:
+def test_a_running_refresh_is_waited_for_with_polls(watch: Watch) -> None:
     running, done = seen(running=1), seen(delivered=1)
-    assert watch(("whole", running), ("glance", running), ("glance", done), ("whole", done)) == (done, [])
+    assert watch(("whole", running), ("poll", running), ("poll", done), ("whole", done)) == (done, [])
 
 
 def letter(key: str, due: float | None) -> DeadLetter:
@@ -79,13 +79,13 @@ def test_a_dead_letter_that_waits_for_people_is_told_at_the_end_and_what_else_is
 ) -> None:
     dead = replace(seen("a", "b"), letters=(letter("a", None),))
     done = replace(seen("a"), letters=(letter("a", None),))
-    answer = watch(("whole", dead), ("glance", dead), ("glance", done), ("whole", done))
+    answer = watch(("whole", dead), ("poll", dead), ("poll", done), ("whole", done))
     assert answer == (done, ["s3://landing/a is a dead letter: AccessDenied"])
 
 
 def test_a_dead_letter_that_is_tried_again_is_waited_for(watch: Watch) -> None:
     dead, done = replace(seen("a"), letters=(letter("a", 1.0),)), seen(delivered=1)
-    assert watch(("whole", dead), ("glance", dead), ("glance", done), ("whole", done)) == (done, [])
+    assert watch(("whole", dead), ("poll", dead), ("poll", done), ("whole", done)) == (done, [])
 
 
 def test_what_is_still_open_at_the_end_is_named_from_a_fresh_look(watch: Watch) -> None:

@@ -12,7 +12,7 @@ from sluice.contracts import Arrival, Column, Contract, Rules, parse_type
 from sluice.contracts.values.convert import arrow_type
 from sluice.ingestion.read import read_checked
 from sluice.ingestion.records import Reason, Rejected
-from sluice.ingestion.source import BytesSpool, Source
+from sluice.ingestion.source import ByteSource, BytesSpool
 
 
 def contract(*columns: Column, key: tuple[str, ...] = (), **arrival: Any) -> Contract:
@@ -32,9 +32,9 @@ def column(name: str, kind: str = "string", *, required: bool = False, fmt: str 
     return Column(name, parse_type(kind), required=required, header=name, format=fmt, rules=Rules(**rules))
 
 
-def source(data: bytes, *, compression: str = "auto") -> Source:
+def source(data: bytes, *, compression: str = "auto") -> ByteSource:
     """Return ``data`` as a delivered file."""
-    return Source(
+    return ByteSource(
         uri="s3://landing/things/file",
         size=len(data),
         compression=compression,

@@ -25,7 +25,7 @@ from sluice.contracts import Contract
 from sluice.errors import DeliveryError
 from sluice.ingestion.formats import FILE_FORMATS
 from sluice.ingestion.read import read_checked
-from sluice.ingestion.source import BytesSpool, Source
+from sluice.ingestion.source import ByteSource, BytesSpool
 from tests.laws import cases
 from tests.sluice.ingestion.reading import column, contract, read, source
 
@@ -239,6 +239,8 @@ class _Breaks(io.BytesIO):
 def test_a_failure_of_storage_comes_out_as_it_was(kind: str, pack: Callable[[bytes], bytes]) -> None:
     data = SOUND[kind][0] if kind == "parquet" else pack(random.Random(1).randbytes(3 << 20) + SOUND[kind][0])
     opened: Callable[[], BinaryIO] = lambda: _Breaks(data, 100)  # noqa: E731
-    broken = Source("s3://landing/things/file", len(data), "auto", opened, opened, lambda _: nullcontext(BytesSpool()))
+    broken = ByteSource(
+        "s3://landing/things/file", len(data), "auto", opened, opened, lambda _: nullcontext(BytesSpool())
+    )
     with pytest.raises(ConnectionError, match="the network is gone"):
         list(read_checked(broken, CONTRACTS[kind]))

@@ -16,7 +16,7 @@ from pyiceberg.table import Table
 from sluice.contracts import Arrival, Column, Contract, PartitionField, parse_type
 from sluice.project import Project
 from sluice.refresh.plan import plan_refresh
-from sluice.refresh.run import Run, Workshop, run_transform
+from sluice.refresh.run import Run, RunContext, run_transform
 from sluice.storage import LocalStore, Store
 from sluice.tables.arrow import data_arrow
 from sluice.tables.commit import append, write_data_files
@@ -103,7 +103,7 @@ class SmallShop:
 
     def run(self, table: str) -> Run:
         """Bring one table up to date."""
-        return run_transform(self.project, table, Workshop(self.load, self.store), run_id="run")
+        return run_transform(self.project, table, RunContext(self.load, self.store), run_id="run")
 
     def refresh(self) -> list[Run]:
         """Bring all tables up to date, as the workflow does."""

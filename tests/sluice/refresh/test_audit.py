@@ -9,9 +9,9 @@ import pytest
 from sluice.confined import connect
 from sluice.project import CompiledCheck
 from sluice.refresh import audit as audits
-from sluice.refresh.audit import Audited, audit
+from sluice.refresh.audit import AuditTarget, audit
 
-AUDITED = Audited("things", "things", "things", (), {})
+AUDITED = AuditTarget("things", "things", "things", (), {})
 
 
 def measure(query: str) -> CompiledCheck:

@@ -40,7 +40,7 @@ class Mortal(LocalStore):
 
 
 def history(seed: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Live through random deliveries and refreshes, kills among them; compare with one build of all; return courses."""
+    """Live through random deliveries and refreshes, with kills; compare with one full build; return the strategies."""
     chance = random.Random(seed)
     store = Mortal()
     shop = SmallShop(folder / "lived", store)
@@ -53,7 +53,7 @@ def history(seed: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[st
         return done
 
     monkeypatch.setattr(run_module, "replace", replace)
-    courses = []
+    strategies = []
     for _ in range(chance.randint(8, 14)):
         for _ in range(chance.randint(1, 4)):
             shop.deliver(*random_delivery(chance))
@@ -62,9 +62,9 @@ def history(seed: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[st
         if chance.random() < 0.3:
             store.left = chance.randint(0, 12)
         try:
-            courses += [f"{r.table}: {'incremental' if r.incremental else r.reason}" for r in shop.refresh()]
+            strategies += [f"{r.table}: {'incremental' if r.incremental else r.reason}" for r in shop.refresh()]
         except Killed:
-            courses.append("killed")
+            strategies.append("killed")
         store.left = None
     shop.refresh()
     monkeypatch.setattr(run_module, "replace", real)
@@ -74,7 +74,7 @@ def history(seed: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[st
     assert not any(run.incremental for run in fresh.refresh())
     for table in DERIVED:
         assert shop.rows(table) == fresh.rows(table), f"{table} differs; seed {seed}"
-    return courses
+    return strategies
 
 
 def _erase(shop: SmallShop, chance: random.Random) -> None:
@@ -89,8 +89,8 @@ _SEEDS = [pytest.param(seed, marks=[pytest.mark.proof] if seed >= 4 else []) for
 
 @pytest.mark.parametrize("seed", _SEEDS)
 def test_a_random_history_ends_as_one_full_build(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    courses = history(seed, tmp_path, monkeypatch)
-    assert any(course.endswith(": incremental") for course in courses)
+    strategies = history(seed, tmp_path, monkeypatch)
+    assert any(strategy.endswith(": incremental") for strategy in strategies)
 
 
 @pytest.mark.proof

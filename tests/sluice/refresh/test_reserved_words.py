@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from localaws.athena import typing
-from localaws.athena.engine import Engine
+from localaws.athena.engine import QueryEngine
 from localaws.athena.plan import TableName
 from localaws.athena.sources import FixedSource
 from localaws.context import Context
@@ -63,14 +63,14 @@ class Reserved:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    found = Engine(Context(endpoint="http://127.0.0.1:1", scratch=tmp_path), account="1", region="us-east-1")
+def engine(tmp_path: Path) -> Iterator[QueryEngine]:
+    found = QueryEngine(Context(endpoint="http://127.0.0.1:1", scratch=tmp_path), account="1", region="us-east-1")
     found.catalog = Reserved()  # type: ignore[assignment]
     yield found
     found.close()
 
 
-def test_the_local_athena_reads_them(engine: Engine) -> None:
+def test_the_local_athena_reads_them(engine: QueryEngine) -> None:
     listed = ", ".join(f'"{word}"' for word in words())
     inner = ", ".join(f't."{word}" AS "{word}"' for word in words())
     wanted = " AND ".join(f"\"{word}\" = '{word}'" for word in words())

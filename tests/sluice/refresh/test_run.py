@@ -15,7 +15,7 @@ from sluice.contracts import Arrival, Check, Column, Contract, Reference, Rules,
 from sluice.errors import CheckFailed
 from sluice.project import CompiledTransform, Project
 from sluice.refresh.plan import plan_refresh
-from sluice.refresh.run import Workshop, run_transform
+from sluice.refresh.run import RunContext, run_transform
 from sluice.storage import LocalStore
 from sluice.tables.commit import append, write_data_files
 from sluice.tables.manage import ensure_tables
@@ -44,10 +44,10 @@ class World:
     def __init__(self, catalog: Catalog, tmp_path: Path, *checks: Check) -> None:
         contracts = (THINGS, OTHERS, derived("per_id", "silver", checks=checks), derived("again", "gold"))
         transforms = (sums("silver.per_id", "bronze.things"), sums("gold.again", "silver.per_id", "total"))
-        audited = [
+        audit_target = [
             msgspec.structs.replace(t, audit=compile_checks(c)) for t, c in zip(transforms, contracts[2:], strict=True)
         ]
-        self.project = Project(contracts, tuple(audited))
+        self.project = Project(contracts, tuple(audit_target))
         self.catalog = catalog
         ensure_tables(catalog, self.project, LocalSettings(folder=str(tmp_path / "lake")))
         others = self.load("bronze.others")
@@ -64,7 +64,7 @@ class World:
         append(table, write_data_files(table, data), summary={}, properties={})
 
     def run(self, table: str, **given: Any) -> Any:
-        return run_transform(self.project, table, Workshop(self.load, LocalStore()), run_id="r1", **given)
+        return run_transform(self.project, table, RunContext(self.load, LocalStore()), run_id="r1", **given)
 
     def rows(self, table: str) -> dict[str, int]:
         found = self.load(table).scan().to_arrow().to_pylist()

@@ -13,7 +13,7 @@ from localaws.server import LocalAws
 from sluice.project import Project
 from sluice.settings import Settings
 from sluice.spark.lake import Lake
-from sluice.spark.run import Run, Workshop, run_transform
+from sluice.spark.run import Run, RunContext, run_transform
 from sluice.spark.shipped import ShippedProject
 from sluice.storage import S3Store
 from sluice.tables.manage import ensure_tables
@@ -38,19 +38,19 @@ class SharedShop(SmallShop):
         settings = Settings(lake_bucket=f"{bucket}/{self.prefix}", database_prefix=self.prefix)
         ensure_tables(self.catalog, self.project, settings)
         self.lake = Lake(spark, self.prefix)
-        self.workshop = self.workshop_for(self.project)
+        self.context = self.workshop_for(self.project)
 
     def load(self, name: str) -> Any:
         database, _, plain = name.partition(".")
         return self.catalog.load_table((f"{self.prefix}{database}", plain))
 
-    def workshop_for(self, declared: Project) -> Workshop:
+    def workshop_for(self, declared: Project) -> RunContext:
         """Return where Spark works on what is declared."""
-        return Workshop(self.lake, ShippedProject(declared.to_json()), shop_function)
+        return RunContext(self.lake, ShippedProject(declared.to_json()), shop_function)
 
     def run_spark(self, table: str, **given: Any) -> Run:
         """Bring one table up to date on Spark."""
-        return run_transform(self.workshop, table, run_id="run", **given)
+        return run_transform(self.context, table, run_id="run", **given)
 
 
 def shop_function(table: str) -> Transform:

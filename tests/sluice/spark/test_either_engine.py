@@ -58,12 +58,12 @@ def mortal(chance: random.Random) -> Iterator[None]:
 
 def refresh(shop: SharedShop, chance: random.Random) -> list[str]:
     """Bring all tables up to date, each on an engine drawn by lot; return how each run went."""
-    courses = []
+    strategies = []
     while ready := plan_refresh(shop.project, shop.load).ready:
         for choice in ready:
             run = shop.run_spark(choice.table) if chance.random() < 0.5 else shop.run(choice.table)
-            courses.append(f"{run.engine} {'incremental' if run.incremental else 'full'}: {run.table}")
-    return courses
+            strategies.append(f"{run.engine} {'incremental' if run.incremental else 'full'}: {run.table}")
+    return strategies
 
 
 def identified(delivery: tuple[str, list[Row]], chance: random.Random) -> tuple[str, list[Row]]:
@@ -74,10 +74,10 @@ def identified(delivery: tuple[str, list[Row]], chance: random.Random) -> tuple[
 
 
 def history(seed: int, aws: LocalAws, spark: SparkSession, folder: Path, *, rounds: int) -> list[str]:
-    """Live through random deliveries, erasures and refreshes; compare with one build of all; return courses."""
+    """Live through random deliveries, erasures and refreshes; compare with one build of all; return strategies."""
     chance = random.Random(seed)
     shop = SharedShop(aws, spark, BUCKET)
-    courses = []
+    strategies = []
     for _ in range(rounds):
         for _ in range(chance.randint(1, 4)):
             shop.deliver(*identified(random_delivery(chance), chance))
@@ -86,10 +86,10 @@ def history(seed: int, aws: LocalAws, spark: SparkSession, folder: Path, *, roun
             shop.load(f"bronze.{dataset}").delete(f"{column} = '{column[0]}{chance.randint(1, 12)}'")
         try:
             with mortal(chance):
-                courses += refresh(shop, chance)
+                strategies += refresh(shop, chance)
         except Killed:
-            courses.append("killed")
-    courses += refresh(shop, chance)
+            strategies.append("killed")
+    strategies += refresh(shop, chance)
     fresh = SmallShop(folder / f"fresh{seed}")
     for dataset in LANDED:
         fresh.deliver(dataset, shop.load(f"bronze.{dataset}").scan().to_arrow().to_pylist())
@@ -100,15 +100,15 @@ def history(seed: int, aws: LocalAws, spark: SparkSession, folder: Path, *, roun
     kept, all_at_once = shop.rows("quarantine.clicks"), fresh.rows("quarantine.clicks")
     assert len(set(map(repr, kept))) == len(kept)
     assert set(map(repr, all_at_once)) <= set(map(repr, kept))
-    return courses
+    return strategies
 
 
 def test_random_histories_on_both_engines_end_as_one_full_build(
     aws: LocalAws, spark: SparkSession, tmp_path: Path
 ) -> None:
-    courses = [course for seed in range(2) for course in history(seed, aws, spark, tmp_path, rounds=4)]
+    strategies = [strategy for seed in range(2) for strategy in history(seed, aws, spark, tmp_path, rounds=4)]
     for kind in ("spark full", "spark incremental", "duckdb full", "duckdb incremental"):
-        assert any(course.startswith(kind) for course in courses), (kind, courses)
+        assert any(strategy.startswith(kind) for strategy in strategies), (kind, strategies)
 
 
 @pytest.mark.proof

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from localaws.server import LocalAws
 from sluice.spark.lake import EMPTY, Difference
-from sluice.spark.narrow import with_values, without_values
+from sluice.spark.pruning import with_values, without_values
 from sluice.tables.files import snapshot_of
 from tests.sluice.spark.conftest import BUCKET
 from tests.sluice.spark.shop import SharedShop

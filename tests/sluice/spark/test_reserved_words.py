@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from localaws.server import LocalAws
-from sluice.spark.run import Workshop, run_transform
+from sluice.spark.run import RunContext, run_transform
 from sluice.spark.shipped import ShippedProject
 from sluice.transforms import Transform
 from tests.sluice.refresh.reserved_words import project, row
@@ -26,11 +26,11 @@ def _function(table: str) -> Transform:
 
 def test_either_engine_goes_on_from_what_the_other_made(aws: LocalAws, spark: SparkSession) -> None:
     shop = SharedShop(aws, spark, BUCKET, declared=project())
-    workshop = Workshop(shop.lake, ShippedProject(shop.project.to_json()), _function)
+    context = RunContext(shop.lake, ShippedProject(shop.project.to_json()), _function)
     shop.deliver("order", [row(number) for number in range(6)])
     for table in ("silver.select", "silver.group"):
-        assert run_transform(workshop, table, run_id="run").engine == "spark"
+        assert run_transform(context, table, run_id="run").engine == "spark"
     shop.deliver("order", [row(7), row(8, said="y")])
-    first, second = run_transform(workshop, "silver.select", run_id="run"), shop.run("silver.group")
+    first, second = run_transform(context, "silver.select", run_id="run"), shop.run("silver.group")
     assert (first.incremental, second.incremental) == (True, True)
     assert sum(found[1] for found in shop.rows("silver.group")) == 5

@@ -14,7 +14,7 @@ from sluice.spark.branch import Branch
 from sluice.spark.maintain import expire_snapshots
 from sluice.tables.files import snapshot_of
 from tests.sluice.refresh.small_shop import project
-from tests.sluice.refresh.test_courses import in_states, with_transform
+from tests.sluice.refresh.test_strategy import in_states, with_transform
 from tests.sluice.spark.conftest import BUCKET
 from tests.sluice.spark.records import FRIDAY, MONDAY, click, order, product
 from tests.sluice.spark.shop import SharedShop
@@ -52,10 +52,10 @@ def test_what_breaks_a_check_is_never_published_and_both_engines_say_why(checked
 def test_changed_checks_look_at_every_row_and_compute_none(shop: SharedShop) -> None:
     shop.deliver("orders", [order(1, FRIDAY), order(2, FRIDAY, state="lost")])
     shop.run("silver.orders")
-    shop.workshop = shop.workshop_for(in_states("paid", "placed"))
+    shop.context = shop.workshop_for(in_states("paid", "placed"))
     with pytest.raises(CheckFailed, match="state is one of paid, placed: 1 rows; for example 'lost'"):
         shop.run_spark("silver.orders")
-    shop.workshop = shop.workshop_for(in_states("paid", "placed", "lost"))
+    shop.context = shop.workshop_for(in_states("paid", "placed", "lost"))
     run = shop.run_spark("silver.orders")
     assert (run.incremental, run.rows_written, run.rows) == (True, 0, 2)
     assert run.reason == "changes of nothing; its checks changed"
@@ -63,7 +63,7 @@ def test_changed_checks_look_at_every_row_and_compute_none(shop: SharedShop) -> 
 
 
 def test_a_transform_of_the_other_engine_is_refused(shop: SharedShop) -> None:
-    shop.workshop = shop.workshop_for(with_transform("silver.orders", engine="duckdb"))
+    shop.context = shop.workshop_for(with_transform("silver.orders", engine="duckdb"))
     with pytest.raises(TransformError, match=r'orders is declared with engine="duckdb" and cannot run on Spark'):
         shop.run_spark("silver.orders")
 

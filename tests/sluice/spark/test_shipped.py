@@ -16,21 +16,21 @@ from tests.sluice.refresh.small_shop import project
 def test_a_run_on_spark_knows_what_one_on_duckdb_does() -> None:
     shop = with_checks(project())
     shipped = ShippedProject(shop.to_json())
-    checks, leads = 0, set()
+    checks, propagations = 0, set()
     for transform in shop.transforms:
         told = shipped.transform(transform.table)
         assert (told.fingerprint, told.inputs) == (transform.fingerprint, transform.inputs)
         assert (told.checks, told.engine) == (transform.checks, transform.engine)
-        assert (told.write, told.by) == (transform.write, transform.by)
-        for name, lead in transform.leads.items():
-            assert asdict(told.leads[name]) == msgspec.structs.asdict(lead), (transform.table, name)
-            leads.add((bool(lead.on), bool(lead.matching), bool(lead.key)))
+        assert (told.write, told.recompute_key) == (transform.write, transform.recompute_key)
+        for name, propagation in transform.propagations.items():
+            assert asdict(told.propagations[name]) == msgspec.structs.asdict(propagation), (transform.table, name)
+            propagations.add((bool(propagation.on), bool(propagation.join_on), bool(propagation.key)))
         for check, compiled in zip(told.audit, transform.audit, strict=True):
             same = {name: v for name, v in msgspec.structs.asdict(compiled).items() if name not in ("duckdb", "spark")}
             assert asdict(check) == {**same, "sql": compiled.spark}
             checks += 1
     assert checks > 3
-    assert leads == {(True, False, False), (True, False, True), (False, True, False), (False, False, False)}
+    assert propagations == {(True, False, False), (True, False, True), (False, True, False), (False, False, False)}
 
 
 def with_checks(shop: Project) -> Project:

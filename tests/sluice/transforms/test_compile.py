@@ -14,8 +14,8 @@ from sluice.errors import TransformError
 from sluice.project import CompiledTransform, Project
 from sluice.refresh.engine import Memory, choose_engine
 from sluice.transforms.compile import compile_project
+from sluice.transforms.compile_cache import CompileCache
 from sluice.transforms.discover import discover
-from sluice.transforms.kept import Kept
 
 HEADER = "from pyspark.sql import functions as F\nfrom sluice.transforms import transform\n"
 PLAIN = 'def things(things):\n    return things.select("id")\n'
@@ -78,7 +78,7 @@ def test_an_engine_that_does_not_exist_is_refused(folder: Path) -> None:
 
 def test_what_is_kept_is_found_by_code_helpers_and_contracts(folder: Path, tmp_path: Path) -> None:
     write(folder, "")
-    kept = Kept(tmp_path / "kept")
+    kept = CompileCache(tmp_path / "kept")
 
     def name(contracts: tuple[Contract, ...] = CONTRACTS) -> str:
         return kept.name(discover(folder)[0], contracts)

@@ -8,10 +8,10 @@ from sluice.transforms import source, transform
 
 @transform(
     write="merge",
-    by="order_date",
+    recompute_key="order_date",
     orders=source("silver.latest_orders", on="order_date"),
-    lines=source("silver.latest_lines", through="orders", matching="order_id"),
-    products=source("silver.latest_products", through="lines", matching="product_id"),
+    lines=source("silver.latest_lines", join="orders", join_on="order_id"),
+    products=source("silver.latest_products", join="lines", join_on="product_id"),
 )
 def sales_by_day(orders: DataFrame, lines: DataFrame, products: DataFrame) -> DataFrame:
     """Return orders, units and revenue per day, country, category and currency; voided orders do not count."""

@@ -6,7 +6,7 @@ from pyspark.sql import functions as F
 from sluice.transforms import latest_by_key, source, transform
 
 
-@transform(write="merge", by="order_id", lines=source("bronze.order_lines", on="order_id"))
+@transform(write="merge", recompute_key="order_id", lines=source("bronze.order_lines", on="order_id"))
 def latest_lines(lines: DataFrame) -> DataFrame:
     """Return the latest version of each line, with its amount after discount."""
     latest = latest_by_key(lines, ["order_id", "line_number"], newest="updated_at")

@@ -17,7 +17,7 @@ from sluice.contracts import Contract
 from sluice.decoding import json_decoder
 from sluice.ingestion.changes.change import Change, Envelope, Operation, Refused
 from sluice.ingestion.changes.position import EPOCH, by_log, by_time, number, padded
-from sluice.ingestion.changes.rows import Plan, Row, one_line, plan_of, read_row
+from sluice.ingestion.changes.rows import ChangePlan, Row, one_line, plan_of, read_row
 
 _ROWS: dict[str, Operation] = {"load": "read", "insert": "insert", "update": "update", "delete": "delete"}
 _CONTROLS: dict[str, Operation] = {
@@ -93,7 +93,7 @@ def decode_dms(raw: bytes, contract: Contract) -> Change:
     return _change(operation, record, one_line(row), None, previous_key)
 
 
-def _before(record: Record, row: Row, plan: Plan) -> Row | None:
+def _before(record: Record, row: Row, plan: ChangePlan) -> Row | None:
     """Return what is known of the row before its change."""
     image = read_row(record.before_image, "before-image")
     if image is not None:

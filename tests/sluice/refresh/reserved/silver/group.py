@@ -8,9 +8,9 @@ from sluice.transforms import source, transform
 
 @transform(
     write="replace_partitions",
-    by="end",
+    recompute_key="end",
     select=source("silver.select", on="end"),
-    order=source("bronze.order", through="select", matching={"order": "order"}),
+    order=source("bronze.order", join="select", join_on={"order": "order"}),
 )
 def group(select: DataFrame, order: DataFrame) -> DataFrame:
     wanted = order.select("order").distinct()

@@ -6,10 +6,10 @@ from sluice.transforms import source, transform
 
 @transform(
     write="merge",
-    by="day",
+    recompute_key="day",
     orders=source("silver.orders", on="day"),
-    lines=source("silver.lines", through="orders", matching="order_id"),
-    products=source("silver.products", through="lines", matching="product_id"),
+    lines=source("silver.lines", join="orders", join_on="order_id"),
+    products=source("silver.products", join="lines", join_on="product_id"),
 )
 def daily(orders: DataFrame, lines: DataFrame, products: DataFrame) -> DataFrame:
     """Return what was sold each day, of which category."""

@@ -3,7 +3,7 @@ from pyspark.sql import DataFrame
 from sluice.transforms import latest_by_key, source, transform
 
 
-@transform(write="merge", by="order_id", orders=source("bronze.orders", on="order_id"))
+@transform(write="merge", recompute_key="order_id", orders=source("bronze.orders", on="order_id"))
 def orders(orders: DataFrame) -> DataFrame:
     """Return each order in its latest state; an order that was called off is gone."""
     latest = latest_by_key(orders, ["order_id"], newest="updated_at")

@@ -4,7 +4,9 @@ from pyspark.sql import functions as F
 from sluice.transforms import transform, unique
 
 
-@transform(write="merge", by="session_id", clicks=unique("bronze.clicks", newest="happened_at", on="session_id"))
+@transform(
+    write="merge", recompute_key="session_id", clicks=unique("bronze.clicks", newest="happened_at", on="session_id")
+)
 def visits(clicks: DataFrame) -> DataFrame:
     """Count the events of each session."""
     return clicks.groupBy("session_id").agg(

@@ -24,7 +24,7 @@ _SMALL = 1 << 20
 
 
 @dataclass(frozen=True)
-class Course:
+class Strategy:
     """A refresh strategy: ``differences`` are the inputs' changes by parameter, or None for a full refresh.
 
     ``reason`` says why. The rows of ``backfill`` are computed whether their inputs changed or not. With ``audit_all``
@@ -61,30 +61,30 @@ def checked_by(table: Table) -> str:
     return "" if summary is None else summary.additional_properties.get(CHECKS, "")
 
 
-def choose_course(
+def choose_strategy(
     transform: CompiledTransform,
     target: Table,
     sources: Mapping[str, Table],
     inputs: Mapping[str, str],
     backfill: Backfill | None = None,
-) -> Course:
+) -> Strategy:
     """Return the refresh strategy for ``target`` when it reads the snapshots ``inputs`` of ``sources``.
 
     Both are by table name. A request in ``backfill`` without an interval makes the refresh full.
     """
-    if backfill is not None and (not backfill.column or not transform.mode.by):
-        return Course(None, f"backfill of {backfill}", backfill)
+    if backfill is not None and (not backfill.column or not transform.mode.recompute_key):
+        return Strategy(None, f"backfill of {backfill}", backfill)
     if why := _must_be_whole(transform, target):
-        return Course(None, why, backfill)
+        return Strategy(None, why, backfill)
     _, read = made_from(target) or ("", {})
     found: dict[str, Difference] = {}
     for parameter, name in transform.inputs.items():
         table = sources[name]
         change = difference(table, read.get(name, EMPTY), inputs[name])
         if change is None or not is_native(table):
-            return Course(None, f"what changed in {name} cannot be told: its earlier snapshot expired or has deletes")
+            return Strategy(None, f"what changed in {name} cannot be told: its earlier snapshot expired or has deletes")
         if why := _too_wide(transform, parameter, name, change):
-            return Course(None, why)
+            return Strategy(None, why)
         found[parameter] = change
     changed = [transform.inputs[parameter] for parameter, change in found.items() if change.changed]
     reasons = [f"changes of {', '.join(changed) or 'nothing'}"]
@@ -92,7 +92,7 @@ def choose_course(
         reasons.append(f"backfill of {backfill}")
     if audit_all := checked_by(target) != transform.checks:
         reasons.append("its checks changed")
-    return Course(found, "; ".join(reasons), backfill, audit_all)
+    return Strategy(found, "; ".join(reasons), backfill, audit_all)
 
 
 def _must_be_whole(transform: CompiledTransform, target: Table) -> str:
@@ -122,7 +122,7 @@ def _too_wide(transform: CompiledTransform, parameter: str, name: str, change: D
         return f"rows of {name} were removed or replaced" if change.removed else ""
     if change.added and change.removed:
         return ""  # a compaction rewrites files and changes no row: only the run, which compares rows, can say
-    if not transform.leads[parameter].leads:
+    if not transform.propagations[parameter].declared:
         return undeclared(name)
     size = sum(file.file_size_in_bytes for file in (*change.added, *change.removed))
     whole = sum(file.file_size_in_bytes for file in change.now)

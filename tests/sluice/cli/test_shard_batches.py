@@ -16,7 +16,7 @@ from pyiceberg.catalog import Catalog
 
 from sluice import storage
 from sluice.cli import deployment
-from sluice.cli.lanes import LaneCheck, Look, readings
+from sluice.cli.shard_batches import ShardBatches, ShardState, readings
 from sluice.cli.streams import StreamsStatus, read_streams
 from sluice.ledger import Ledger
 from tests.sluice.ingestion.test_stream import ARN, Stream, click
@@ -49,9 +49,9 @@ class Deployed:
             ],
         )
 
-    def read_by(self, lanes: int, **settings: Any) -> None:
+    def read_by(self, batches: int, **settings: Any) -> None:
         """Have the ingestor read the stream, but not by itself."""
-        self.mapping = {"EventSourceArn": ARN, "ParallelizationFactor": lanes, **SETTINGS, **settings}
+        self.mapping = {"EventSourceArn": ARN, "ParallelizationFactor": batches, **SETTINGS, **settings}
 
     def client(self, service: str) -> Any:
         """Return a client; Lambda, which the local AWS may have replaced in this process, is this object itself."""
@@ -90,13 +90,13 @@ class Deployed:
         self.local.commit()
         Ledger("ledger").record_shards("things", self.local.shards.values())
 
-    def lanes(self, **how: Any) -> LaneCheck:
-        return LaneCheck(
+    def batches(self, **how: Any) -> ShardBatches:
+        return ShardBatches(
             lambda dataset: tuple(self.local.lake.table(name, dataset) for name in ("bronze", "quarantine")), **how
         )
 
-    def look(self, lanes: LaneCheck | None) -> StreamsStatus:
-        return read_streams(self.outputs, lanes)
+    def read_state(self, batches: ShardBatches | None) -> StreamsStatus:
+        return read_streams(self.outputs, batches)
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def deployed(catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         deployment.client.cache_clear()
         storage.client.cache_clear()
         made = Deployed(Stream(catalog, tmp_path))
-        monkeypatch.setattr("sluice.cli.lanes.client", made.client)
+        monkeypatch.setattr("sluice.cli.shard_batches.client", made.client)
         yield made
         deployment.client.cache_clear()
         storage.client.cache_clear()
@@ -119,63 +119,63 @@ def test_records_that_another_lane_still_has_are_waited_for(deployed: Deployed) 
     deployed.read_by(2)
     records = deployed.put(click(0), click(1), b"{broken", click(3), click(4), b"[]")
     deployed.commit(records[1::2])  # the faster lane, whose last record is the furthest of the shard
-    lanes = deployed.lanes()
+    batches = deployed.batches()
 
-    assert not deployed.look(lanes).accounted
-    assert deployed.look(lanes).on_their_way == [f"3 records of {STREAM}/{SHARD}"]
+    assert not deployed.read_state(batches).accounted
+    assert deployed.read_state(batches).on_their_way == [f"3 records of {STREAM}/{SHARD}"]
 
     deployed.commit(records[:3:2])
-    assert deployed.look(lanes).on_their_way == [f"1 records of {STREAM}/{SHARD}"]
+    assert deployed.read_state(batches).on_their_way == [f"1 records of {STREAM}/{SHARD}"]
     deployed.commit(records[4:5])
-    assert deployed.look(lanes).accounted
+    assert deployed.read_state(batches).accounted
 
 
 def test_records_after_the_furthest_one_are_behind_whatever_the_lanes(deployed: Deployed) -> None:
     deployed.read_by(2)
     first, second = deployed.put(click(0), click(1))
-    lanes = deployed.lanes()
+    batches = deployed.batches()
     deployed.commit([first])
-    (shard,) = deployed.look(lanes).shards
+    (shard,) = deployed.read_state(batches).shards
     assert (shard.behind, shard.in_flight) == (True, 0)
     deployed.commit([second])
-    assert deployed.look(lanes).accounted
+    assert deployed.read_state(batches).accounted
 
 
 def test_a_shard_that_one_lane_reads_is_not_read_a_second_time(deployed: Deployed) -> None:
     deployed.read_by(1)
     deployed.commit(deployed.put(click(0), click(1))[1:])
-    assert deployed.look(deployed.lanes()).accounted
+    assert deployed.read_state(deployed.batches()).accounted
 
 
 def test_what_cannot_be_read_in_one_look_is_behind_until_the_next(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sluice.cli.lanes._READS", 2)
-    monkeypatch.setattr("sluice.cli.lanes._RECORDS", 1)
+    monkeypatch.setattr("sluice.cli.shard_batches._READS", 2)
+    monkeypatch.setattr("sluice.cli.shard_batches._RECORDS", 1)
     deployed.read_by(2)
     records = []
     for number in range(4):
         records += deployed.put(click(number))
         time.sleep(0.005)  # the stream counts what follows in milliseconds
     deployed.commit(records)
-    lanes = deployed.lanes(sleep=lambda _: None)
-    looks = [deployed.look(lanes) for _ in range(2)]
-    assert [look.accounted for look in looks] == [False, True]
+    batches = deployed.batches(sleep=lambda _: None)
+    looks = [deployed.read_state(batches) for _ in range(2)]
+    assert [read_state.accounted for read_state in looks] == [False, True]
     assert "s behind" in looks[0].on_their_way[0]
 
 
 def test_reading_begins_as_long_before_the_wait_as_a_batch_can_be_in_flight(deployed: Deployed) -> None:
     deployed.read_by(2)
     (reading,) = readings("ingest")
-    assert (reading.stream, reading.lanes, reading.longest) == (STREAM, 2, LONGEST)
+    assert (reading.stream, reading.parallelization_factor, reading.longest) == (STREAM, 2, LONGEST)
     deployed.put(click(0))
     now = time.time()
 
     def missing(seconds: float, behind: float = 0.0) -> int:
-        lanes = deployed.lanes(clock=lambda: now + seconds)
+        batches = deployed.batches(clock=lambda: now + seconds)
         if behind:
-            assert lanes.look(reading, SHARD, "things", behind=behind) == Look()
-        return lanes.look(reading, SHARD, "things", behind=None).missing
+            assert batches.read_state(reading, SHARD, "things", behind=behind) == ShardState()
+        return batches.read_state(reading, SHARD, "things", behind=None).missing
 
     assert missing(LONGEST - 5) == 1
     assert missing(LONGEST + 5) == 0

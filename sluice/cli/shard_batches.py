@@ -33,16 +33,16 @@ _APPROXIMATELY = timedelta(seconds=1)
 class Reading:
     """How an event source mapping reads ``stream``.
 
-    ``lanes`` are the concurrent batches per shard (AWS: parallelization factor), ``longest`` the seconds that a batch
+    ``batches`` are the concurrent batches per shard (AWS: parallelization factor), ``longest`` the seconds that a batch
     can be in flight, with all its retries.
     """
 
     stream: str
-    lanes: int
+    parallelization_factor: int
     longest: float
 
 
-class Look(NamedTuple):
+class ShardState(NamedTuple):
     """The result of one poll of a shard: how many of the records read are in no table, and how far it has yet to read.
 
     ``unread`` is by how many seconds the last record read is behind the shard's end.
@@ -85,7 +85,7 @@ def _longest(mapping: dict[str, Any], timeout: float) -> float:
     return min(by_tries, by_age) + float(mapping.get("MaximumBatchingWindowInSeconds") or 0)
 
 
-class LaneCheck:
+class ShardBatches:
     """Finds the records of shards that are still in flight, for a command that waits until all are in tables.
 
     Each record of a shard is read once. Reading starts with the records that arrived a certain time before the first
@@ -103,23 +103,23 @@ class LaneCheck:
         self._tables, self._clock, self._sleep = tables, clock, sleep
         self._shards: dict[tuple[str, str], _Shard] = {}
 
-    def look(self, reading: Reading, shard: str, dataset: str, *, behind: float | None) -> Look:
+    def read_state(self, reading: Reading, shard: str, dataset: str, *, behind: float | None) -> ShardState:
         """Poll ``shard``: read further, then look up in the tables of ``dataset`` the records that were missing so far.
 
         ``behind`` says for how many seconds records after the newest record in a table have waited. As long as it is
         not None, nothing is read and the result is empty: the command waits for those records anyway.
         """
-        if reading.lanes == 1:
-            return Look()
+        if reading.parallelization_factor == 1:
+            return ShardState()
         key = (reading.stream, shard)
         if key not in self._shards:
             self._shards[key] = _Shard(_start(self._clock() - reading.longest - (behind or 0.0)))
         if behind is not None:
-            return Look()
+            return ShardState()
         seen = self._shards[key]
         unread = self._read(reading.stream, shard, seen)
         self._forget_held(seen, f"{reading.stream}/{shard}", dataset)
-        return Look(len(seen.missing), unread)
+        return ShardState(len(seen.missing), unread)
 
     def _read(self, stream: str, shard: str, seen: _Shard) -> float:
         """Read further; return by how many seconds the last record read is behind the shard's end."""

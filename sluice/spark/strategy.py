@@ -1,4 +1,4 @@
-"""The refresh strategy of a run on Spark, full or incremental, and why; the same rules as ``sluice.refresh.course``."""
+"""The refresh strategy of a run on Spark, full or incremental, and why; the rules of ``sluice.refresh.strategy``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sluice.spark.lake import EMPTY, Difference, Head, Lake
-from sluice.spark.shipped import Shipped
+from sluice.spark.shipped import CompiledTransform
 
 #: Keys in the summary of a derived table's snapshot: its input snapshots, the transform's and the checks' fingerprints.
 INPUTS, FINGERPRINT, CHECKS = "sluice.inputs", "sluice.fingerprint", "sluice.checks"
@@ -18,7 +18,7 @@ _SMALL = 1 << 20
 
 
 @dataclass(frozen=True)
-class Course:
+class Strategy:
     """A refresh strategy: ``differences`` are the inputs' changes by parameter, or None for a full refresh.
 
     ``reason`` says why. With ``audit_all`` the checks run on all rows, not only on the new ones.
@@ -37,26 +37,26 @@ class Course:
         return f"{'incremental' if self.incremental else 'full'}: {self.reason}"
 
 
-def choose_course(lake: Lake, transform: Shipped, head: Head, inputs: Mapping[str, str]) -> Course:
+def choose_strategy(lake: Lake, transform: CompiledTransform, head: Head, inputs: Mapping[str, str]) -> Strategy:
     """Return the refresh strategy for a table at ``head`` when it reads the input snapshots ``inputs`` (by table)."""
     if why := _must_be_whole(lake, transform, head):
-        return Course(None, why)
+        return Strategy(None, why)
     read: Mapping[str, str] = json.loads(head.summaries[head.main].get(INPUTS, "{}"))
     found: dict[str, Difference] = {}
     for parameter, name in transform.inputs.items():
         change = lake.difference(name, read.get(name, EMPTY), inputs[name])
         if change is None:
-            return Course(None, f"what changed in {name} cannot be told: its earlier snapshot expired or has deletes")
+            return Strategy(None, f"what changed in {name} cannot be told: its earlier snapshot expired or has deletes")
         if why := _too_wide(transform, parameter, name, change):
-            return Course(None, why)
+            return Strategy(None, why)
         found[parameter] = change
     changed = [transform.inputs[parameter] for parameter, change in found.items() if change.changed]
     audit_all = head.summaries[head.main].get(CHECKS, "") != transform.checks
     reason = f"changes of {', '.join(changed) or 'nothing'}"
-    return Course(found, f"{reason}; its checks changed" if audit_all else reason, audit_all)
+    return Strategy(found, f"{reason}; its checks changed" if audit_all else reason, audit_all)
 
 
-def _must_be_whole(lake: Lake, transform: Shipped, head: Head) -> str:
+def _must_be_whole(lake: Lake, transform: CompiledTransform, head: Head) -> str:
     """Return why the table needs a full refresh whatever changed, or an empty text when it does not."""
     if transform.mode.whole:
         return "written whole"
@@ -69,13 +69,13 @@ def _must_be_whole(lake: Lake, transform: Shipped, head: Head) -> str:
     return ""
 
 
-def _too_wide(transform: Shipped, parameter: str, name: str, change: Difference) -> str:
+def _too_wide(transform: CompiledTransform, parameter: str, name: str, change: Difference) -> str:
     """Return why this change of an input needs a full refresh, or an empty text when it does not."""
     if not change.changed:
         return ""
     if transform.mode.only_added:
         return f"rows of {name} were removed or replaced" if change.removed else ""
-    if not transform.leads[parameter].leads:
+    if not transform.propagations[parameter].declared:
         return f"{name} changed, and nothing declares what that touches"
     if change.changed_bytes > max(_MOST_CHANGED * change.whole_bytes, _SMALL):
         return f"most of {name} changed"

@@ -15,7 +15,7 @@ from sluice.contracts import Contract
 from sluice.decoding import json_decoder
 from sluice.folders import ROOT
 from sluice.project import CompiledTransform
-from sluice.transforms.discover import Found
+from sluice.transforms.discover import DiscoveredTransform
 
 FOLDER = ROOT / ".sluice" / "cache" / "compiled"
 #: The source of the compiler, and the libraries of which another version may give other SQL.
@@ -26,7 +26,7 @@ _KEPT_SECONDS = 14 * 86_400
 _decode = json_decoder(CompiledTransform)
 
 
-class Kept:
+class CompileCache:
     """A cache of compiled transforms in ``folder``, named by a hash of the code, the contracts and the compiler."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
@@ -38,7 +38,7 @@ class Kept:
             digest.update(path.read_bytes())
         self._common = digest.digest()
 
-    def name(self, item: Found, contracts: Iterable[Contract]) -> str:
+    def name(self, item: DiscoveredTransform, contracts: Iterable[Contract]) -> str:
         """Return the name of ``item`` in the cache; ``contracts`` are those of its table, its inputs and its checks."""
         digest = hashlib.sha256(self._common)
         digest.update(f"{item.file}\0{item.source_hash}\0".encode())

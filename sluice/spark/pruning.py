@@ -16,18 +16,18 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sluice.spark.lake import Difference, Lake
-from sluice.spark.shipped import Shipped
+from sluice.spark.shipped import CompiledTransform
 
 #: With more key values than this, files are pruned by the least and the greatest: Iceberg prunes by no longer list.
 #: https://github.com/apache/iceberg/blob/main/api/src/main/java/org/apache/iceberg/expressions/InclusiveMetricsEvaluator.java
 _FEW_VALUES = 200
 
 
-class Narrowing:
+class Pruning:
     """The inputs of one incremental run and their changes, by parameter; ``close`` frees the rows kept in memory."""
 
     def __init__(
-        self, lake: Lake, transform: Shipped, inputs: Mapping[str, str], differences: Mapping[str, Difference]
+        self, lake: Lake, transform: CompiledTransform, inputs: Mapping[str, str], differences: Mapping[str, Difference]
     ) -> None:
         self._lake, self._transform, self._differences = lake, transform, differences
         self._whole = {parameter: lake.rows(name, inputs[name]) for parameter, name in transform.inputs.items()}
@@ -46,7 +46,7 @@ class Narrowing:
     def affected(self) -> DataFrame | None:
         """Return the affected keys, each once, or None when there are none."""
         parts = [
-            self._scope_of(parameter, self._with_other_versions(parameter, difference))
+            self._affected_keys(parameter, self._with_other_versions(parameter, difference))
             for parameter, difference in self._differences.items()
             if difference.changed
         ]
@@ -55,11 +55,11 @@ class Narrowing:
         found = self.keep(reduce(DataFrame.unionByName, parts).distinct())
         return found if found.limit(1).count() else None
 
-    def narrowed(self, affected: DataFrame) -> dict[str, DataFrame]:
+    def pruned(self, affected: DataFrame) -> dict[str, DataFrame]:
         """Return each input, by parameter, pruned to the rows that belong to the keys in ``affected``."""
         done: dict[str, DataFrame] = {}
         for parameter in self._transform.inputs:
-            self._narrow(parameter, affected, done)
+            self._prune(parameter, affected, done)
         return done
 
     def added(self) -> dict[str, DataFrame]:
@@ -71,36 +71,36 @@ class Narrowing:
 
     def _with_other_versions(self, parameter: str, difference: Difference) -> DataFrame:
         """Return the changed rows, with all other rows of the same key where the function sees one per key."""
-        lead = self._transform.leads[parameter]
+        propagation = self._transform.propagations[parameter]
         changed = self.keep(self._lake.changed_rows(self._transform.inputs[parameter], difference))
-        if not lead.needs_versions:
+        if not propagation.needs_versions:
             return changed
-        return changed.unionByName(with_values(self._whole[parameter], lead.key, changed, lead.key))
+        return changed.unionByName(with_values(self._whole[parameter], propagation.key, changed, propagation.key))
 
-    def _scope_of(self, parameter: str, rows: DataFrame) -> DataFrame:
+    def _affected_keys(self, parameter: str, rows: DataFrame) -> DataFrame:
         """Return the affected keys of ``rows`` of an input, by its dependency key or along its join path."""
-        lead = self._transform.leads[parameter]
-        if lead.on:
-            named = zip(lead.on, self._transform.by, strict=True)
-            return rows.select(*(F.col(own).alias(by) for own, by in named)).distinct()
-        assert lead.through is not None
-        own, theirs = _sides(lead.matching)
-        return self._scope_of(lead.through, with_values(self._whole[lead.through], theirs, rows, own))
+        propagation = self._transform.propagations[parameter]
+        if propagation.on:
+            named = zip(propagation.on, self._transform.recompute_key, strict=True)
+            return rows.select(*(F.col(own).alias(recompute_key) for own, recompute_key in named)).distinct()
+        assert propagation.join is not None
+        own, theirs = _sides(propagation.join_on)
+        return self._affected_keys(propagation.join, with_values(self._whole[propagation.join], theirs, rows, own))
 
-    def _narrow(self, parameter: str, affected: DataFrame, done: dict[str, DataFrame]) -> DataFrame:
+    def _prune(self, parameter: str, affected: DataFrame, done: dict[str, DataFrame]) -> DataFrame:
         if parameter in done:
             return done[parameter]
-        lead, whole = self._transform.leads[parameter], self._whole[parameter]
-        if lead.on:
-            rows = with_values(whole, lead.on, affected, self._transform.by)
-        elif lead.through is not None:
-            own, theirs = _sides(lead.matching)
-            rows = with_values(whole, own, self._narrow(lead.through, affected, done), theirs)
+        propagation, whole = self._transform.propagations[parameter], self._whole[parameter]
+        if propagation.on:
+            rows = with_values(whole, propagation.on, affected, self._transform.recompute_key)
+        elif propagation.join is not None:
+            own, theirs = _sides(propagation.join_on)
+            rows = with_values(whole, own, self._prune(propagation.join, affected, done), theirs)
         else:
             done[parameter] = whole
             return whole
-        if lead.needs_versions:
-            rows = with_values(whole, lead.key, self.keep(rows), lead.key)
+        if propagation.needs_versions:
+            rows = with_values(whole, propagation.key, self.keep(rows), propagation.key)
         done[parameter] = self.keep(rows)
         return rows
 
@@ -152,6 +152,6 @@ def _other(place: int) -> str:
     return f"_sluice_{place}"
 
 
-def _sides(matching: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    own, theirs = zip(*matching, strict=True)
+def _sides(join_on: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    own, theirs = zip(*join_on, strict=True)
     return own, theirs

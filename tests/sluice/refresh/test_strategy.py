@@ -17,7 +17,7 @@ from sluice.refresh.backfill import checked_backfill
 from sluice.refresh.engine import Memory, choose_engine, estimates
 from sluice.refresh.explain import explain
 from sluice.refresh.plan import plan_refresh
-from sluice.refresh.run import Workshop, run_transform
+from sluice.refresh.run import RunContext, run_transform
 from sluice.transforms.checks import compile_checks
 from tests.sluice.refresh.small_shop import Row, SmallShop, project
 
@@ -119,8 +119,8 @@ def test_a_backfill_computes_its_interval_and_leaves_the_rest(shop: SmallShop) -
     before, rows = files(shop, "gold.order_days"), shop.rows("gold.order_days")
     request = checked_backfill(project(), Backfill("gold.order_days", first="2026-01-02", last="2026-01-03"))
     assert request.column == "day"
-    workshop = Workshop(shop.load, shop.store)
-    run = run_transform(project(), "gold.order_days", workshop, run_id="r", backfill=request)
+    context = RunContext(shop.load, shop.store)
+    run = run_transform(project(), "gold.order_days", context, run_id="r", backfill=request)
     assert (run.incremental, run.rows_written) == (True, 2)
     assert run.reason == "changes of nothing; backfill of day 2026-01-02 to 2026-01-03"
     assert len(before & files(shop, "gold.order_days")) == 4
@@ -146,8 +146,8 @@ def test_the_plan_is_explained_in_waves_and_names_what_each_run_would_be(shop: S
     assert explain(shop.project, shop.load, Memory()) == []
     shop.deliver("clicks", [{"event_id": "e1", "session_id": "s1", "happened_at": NOON}])
     steps = {step.table: step for step in explain(shop.project, shop.load, Memory(), [Backfill("gold.daily")])}
-    assert steps["silver.visits"].course == "incremental: changes of bronze.clicks"
-    assert steps["gold.daily"].course == "full: backfill of the whole table"
+    assert steps["silver.visits"].strategy == "incremental: changes of bronze.clicks"
+    assert steps["gold.daily"].strategy == "full: backfill of the whole table"
     assert (steps["gold.daily"].wave, steps["gold.totals"].wave) == (1, 2)
     assert all(step.engine == "small" and step.cost_usd > 0 for step in steps.values())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from sluice.transforms.alike import alike
+from sluice.transforms.dialect_fixes import alike
 
 _SPACES = "\u00a0 \u2003a\u2003 \u00a0"
 
