@@ -316,6 +316,8 @@ def test_hive_tables_in_three_formats(ctx: Context) -> None:
 
 
 @pytest.mark.slow
+# awswrangler 3.17 copies as pandas did before its third version.
+@pytest.mark.filterwarnings("ignore:The copy keyword is deprecated")
 @pytest.mark.parametrize(
     "mode", [{"ctas_approach": True}, {"ctas_approach": False, "unload_approach": True}, {"ctas_approach": False}]
 )
