@@ -115,6 +115,8 @@ def test_random_histories_on_both_engines_end_as_one_full_build(
 
 @pytest.mark.proof
 @pytest.mark.parametrize("seed", range(1000, 1025))
+# As above.
+@pytest.mark.filterwarnings("ignore:Delete operation did not match any records:UserWarning")
 def test_many_random_histories_on_both_engines_end_as_one_full_build(
     seed: int, aws: LocalAws, spark: SparkSession, tmp_path: Path
 ) -> None:
