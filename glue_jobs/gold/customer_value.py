@@ -48,5 +48,5 @@ def customer_value(lines: DataFrame) -> DataFrame:
     )
 
 
-def _score(recompute_key: str) -> Column:
-    return F.ntile(5).over(Window.orderBy(recompute_key, "customer_id")).cast("int")
+def _score(by: str) -> Column:
+    return F.ntile(5).over(Window.orderBy(by, "customer_id")).cast("int")

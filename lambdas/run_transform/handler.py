@@ -31,10 +31,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return glue_catalog().load_table((settings.database(database), plain))
 
     backfill = event.get("backfill") and to_backfill(event["backfill"])
-    context = RunContext(load, S3Store(), memory_mib=int(context.memory_limit_in_mb))
+    run_context = RunContext(load, S3Store(), memory_mib=int(context.memory_limit_in_mb))
     try:
         run = run_transform(
-            deployed_project(), table, context, run_id=event["run"], pinned=event.get("pinned"), backfill=backfill
+            deployed_project(), table, run_context, run_id=event["run"], pinned=event.get("pinned"), backfill=backfill
         )
     except Exception as error:
         log.exception("%s failed", table)

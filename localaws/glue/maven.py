@@ -118,8 +118,8 @@ def _fetch(jar: Jar, cache: Path, resolvers: tuple[Resolver, ...], say: Say) -> 
         say(f"{jar.file_name} did not come with {resolver.name}")
     raise JarError(
         f"{jar.group}:{jar.artifact}:{jar.version} ({jar.size / _MB:.0f} MB) could not be fetched from Maven Central, "
-        f"and nothing ran without it. Check the network, then run `python -m localaws.spark` (JAVA_HOME chooses the "
-        f"Java whose certificates are trusted), or put the file into {cache} yourself. {' | '.join(reasons)}"
+        f"and nothing ran without it. Check the network, then run `python -m localaws.glue.spark` (JAVA_HOME chooses "
+        f"the Java whose certificates are trusted), or put the file into {cache} yourself. {' | '.join(reasons)}"
     )
 
 

@@ -1,6 +1,6 @@
 """Spark on this machine: its Java, Iceberg's archives, and how much of the machine it may have.
 
-``python -m localaws.spark`` fetches what Spark jobs need, so that the first one does not wait for it.
+``python -m localaws.glue.spark`` fetches what Spark jobs need, so that the first one does not wait for it.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ def middleware(app: App, ctx: Context) -> App:
     def checked(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = calls.read(environ)
         if request is None:
-            raise RuntimeError("a request came here that nobody has verified: localaws.admission stands before this")
+            raise RuntimeError("a request came here unverified: localaws.gateway.admission stands before this")
         if refused := _refusal(ctx, request):
             method = environ["REQUEST_METHOD"]
             return answer(start_response, refused, protocol=request.protocol, method=method, service=request.service)

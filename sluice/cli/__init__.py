@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import EntryPoint, entry_points
 
 import typer
-from typer.main import get_command_name
+from typer.main import get_group
 
 from sluice.cli import local
 from sluice.cli.commands import cli
@@ -29,11 +29,14 @@ def _join(package: EntryPoint) -> None:
     """Add what another package brings; what cannot be added is left out, and standard error says whose it is."""
     try:
         brought = package.load()
-    except Exception as error:  # noqa: BLE001  it is another's code, and none of it may cost the other commands
+        if not isinstance(brought, typer.Typer):
+            return _left_out(package, f"it is a {type(brought).__name__}, not a typer.Typer")
+        if brought.registered_callback:
+            return _left_out(package, "it has a callback, which would be called for every command")
+        twice = sorted(names_of(brought) & names_of(cli))
+    except (Exception, SystemExit) as error:  # noqa: BLE001  it is another's code, and may cost no other command
         return _left_out(package, f"it cannot be loaded: {type(error).__name__}: {error}")
-    if not isinstance(brought, typer.Typer):
-        return _left_out(package, f"it is a {type(brought).__name__}, not a typer.Typer")
-    if twice := sorted(names_of(brought) & names_of(cli)):
+    if twice:
         return _left_out(package, f"there is a command {twice[0]} already")
     cli.add_typer(brought)
     return None
@@ -48,9 +51,8 @@ def _left_out(package: EntryPoint, why: str) -> None:
 
 
 def names_of(typed: typer.Typer) -> set[str]:
-    """Return what the commands are called, those of other ``Typer``s that were added to it included."""
-    own = {each.name or get_command_name(each.callback.__name__) for each in typed.registered_commands if each.callback}
-    return own.union(*(names_of(group.typer_instance) for group in typed.registered_groups if group.typer_instance))
+    """Return the names of the commands and groups of ``typed``, as they are at the prompt; all of them are built."""
+    return set(get_group(typed).commands)
 
 
 def app() -> None:

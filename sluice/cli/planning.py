@@ -24,8 +24,9 @@ def print_plan(outputs: dict[str, str], console: Console) -> None:
     table = Table("wave", "table", "what", "engine", "input rows", "s", "USD", box=None, padding=(0, 1, 0, 0))
     for step in steps:
         table.add_row(
-            str(step["wave"]), step["table"], step["strategy"], _ENGINES[step["engine"]], f"{step['rows']:,}",
-            f"{step['seconds']:.0f}", f"{step['cost_usd']:.6f}",
+            str(step["wave"]), step["table"],
+            step.get("strategy") or step["course"],  # as functions of an earlier deployment call it
+            _ENGINES[step["engine"]], f"{step['rows']:,}", f"{step['seconds']:.0f}", f"{step['cost_usd']:.6f}",
         )  # fmt: skip
     console.print(table)
     console.print(f"{len(steps)} tables, about {sum(step['cost_usd'] for step in steps):.6f} USD (estimated)")

@@ -33,7 +33,7 @@ _APPROXIMATELY = timedelta(seconds=1)
 class Reading:
     """How an event source mapping reads ``stream``.
 
-    ``batches`` are the concurrent batches per shard (AWS: parallelization factor), ``longest`` the seconds that a batch
+    ``parallelization_factor`` is the number of concurrent batches per shard, ``longest`` the seconds that a batch
     can be in flight, with all its retries.
     """
 

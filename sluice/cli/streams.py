@@ -125,12 +125,8 @@ def _shards(reading: Reading, dataset: str, ledger: Ledger, batches: ShardBatche
     for shard in (shard["ShardId"] for page in pages for shard in page["Shards"]):
         counts = known.pop(f"{stream}/{shard}", ShardCounts(f"{stream}/{shard}"))
         behind, lag = _behind(stream, shard, counts.sequence)
-        read_state = (
-            batches.read_state(reading, shard, dataset, behind=lag if behind else None) if batches else ShardState()
-        )
-        yield ShardStatus(
-            dataset, counts, behind or read_state.unread > 0, max(lag, read_state.unread), read_state.missing
-        )
+        state = batches.read_state(reading, shard, dataset, behind=lag if behind else None) if batches else ShardState()
+        yield ShardStatus(dataset, counts, behind or state.unread > 0, max(lag, state.unread), state.missing)
     for counts in known.values():  # shards that the stream no longer has, whose records are all in tables
         yield ShardStatus(dataset, counts, behind=False, lag=0.0)
 

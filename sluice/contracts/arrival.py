@@ -191,8 +191,6 @@ def _refuse_idle(
     file: ContractFile, server: Server, given: Mapping[str, Any], at: Place, formats: Mapping[str, Format]
 ) -> None:
     """Refuse an option that does nothing in the server's format."""
-    if server.type != "s3":
-        return
     for key in given:
         acts_in = _acts_in(key, formats)
         if acts_in and server.format not in acts_in:

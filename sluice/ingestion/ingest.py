@@ -60,22 +60,22 @@ def ingest_files(notices: Iterable[Notice], around: Surroundings) -> IngestOutco
     A file that fails for a reason outside itself is returned as failed; the others go on.
     """
     # Two messages of a batch may be about the same object version: it is staged once, and both succeed or fail with it.
-    reported: dict[str, list[Notice]] = {}
+    by_delivery: dict[str, list[Notice]] = {}
     for notice in notices:
-        reported.setdefault(notice.delivery_id, []).append(notice)
-    firsts = [same[0] for same in reported.values()]
+        by_delivery.setdefault(notice.delivery_id, []).append(notice)
+    firsts = [same[0] for same in by_delivery.values()]
     known = around.ledger.known((_kept_under(notice, around.project), notice.delivery_id) for notice in firsts)
     work = _Work(around)
     failed: list[str] = []
     for notice in firsts:
         try:
-            done = work.take(notice, known.get(notice.delivery_id), times=len(reported[notice.delivery_id]))
+            done = work.take(notice, known.get(notice.delivery_id), times=len(by_delivery[notice.delivery_id]))
         except Exception as error:
             log.exception("%s could not be staged; it will come again", notice.uri)
             _note_failure(notice, error, around)
             done = False
         if not done:
-            failed += [same.reference for same in reported[notice.delivery_id]]
+            failed += [same.reference for same in by_delivery[notice.delivery_id]]
     return IngestOutcome(work.finish(), tuple(failed))
 
 

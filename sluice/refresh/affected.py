@@ -93,7 +93,7 @@ class Pruning:
             if propagation.on and backfill.column in self._sources[parameter].schema().column_names:
                 yield self._affected_keys(parameter, f"SELECT w.* FROM {self._whole(parameter)} w WHERE {wanted}")
 
-    def narrow_inputs(self) -> None:
+    def prune_inputs(self) -> None:
         """Make each input readable under its name, pruned to the rows that belong to affected keys."""
         done: set[str] = set()
         for parameter in self._transform.inputs:
@@ -137,8 +137,8 @@ class Pruning:
         propagation = self._transform.propagations[parameter]
         if propagation.on:
             named = (
-                f"{quoted(own)} AS {quoted(recompute_key)}"
-                for own, recompute_key in zip(propagation.on, self._transform.recompute_key, strict=True)
+                f"{quoted(own)} AS {quoted(column)}"
+                for own, column in zip(propagation.on, self._transform.recompute_key, strict=True)
             )
             return f"SELECT {', '.join(named)} FROM ({rows})"
         assert propagation.join is not None
@@ -227,12 +227,12 @@ def files_touched(
 
 
 def not_affected(rows: str, recompute_key: Sequence[str]) -> str:
-    """Return SQL for those ``rows`` whose recompute key ``recompute_key`` is not affected."""
+    """Return SQL for those ``rows`` whose recompute key is not affected."""
     return f"SELECT k.* FROM {rows} k ANTI JOIN {AFFECTED} a ON {_same('k', recompute_key, 'a', recompute_key)}"
 
 
 def affected_only(rows: str, recompute_key: Sequence[str]) -> str:
-    """Return SQL for those ``rows`` whose recompute key ``recompute_key`` is affected."""
+    """Return SQL for those ``rows`` whose recompute key is affected."""
     return f"SELECT k.* FROM {rows} k SEMI JOIN {AFFECTED} a ON {_same('k', recompute_key, 'a', recompute_key)}"
 
 

@@ -40,7 +40,7 @@ def audit(
 ) -> list[Failure]:
     """Return a failure for each check that does not hold.
 
-    Rules of single rows and foreign keys run on ``audited.rows`` only: other rows passed them when they were published.
+    Rules of single rows and foreign keys run on the new rows only: the others passed them when they were published.
     """
     failures = list(_broken_rules(connection, [check for check in checks if check.kind == "rows"], audit_target.rows))
     for check in checks:

@@ -124,7 +124,7 @@ class Build:
         if not self.affected:
             self.removed, self.untouched = [], present
             return f"SELECT {columns} FROM {rows_of(transform.table, self._target.schema(), [])}"
-        pruning.narrow_inputs()
+        pruning.prune_inputs()
         self._connection.execute(f"CREATE TABLE {_NEW} AS {affected_only(f'({computed})', transform.recompute_key)}")
         self.removed = files_touched(
             self._connection,

@@ -40,7 +40,7 @@ class AuditTarget:
 def audit(checks: Sequence[CompiledCheck], audit_target: AuditTarget) -> list[Failure]:
     """Return a failure for each check that does not hold; all rules of single rows are counted in one pass.
 
-    Rules of single rows and foreign keys run on ``audited.rows`` only: other rows passed them when they were published.
+    Rules of single rows and foreign keys run on the new rows only: the others passed them when they were published.
     """
     as_written(audit_target.spark)  # the rules contain texts of the contract: allowed values, patterns
     rules = [check for check in checks if check.kind == "rows"]

@@ -82,7 +82,7 @@ class Pruning:
         propagation = self._transform.propagations[parameter]
         if propagation.on:
             named = zip(propagation.on, self._transform.recompute_key, strict=True)
-            return rows.select(*(F.col(own).alias(recompute_key) for own, recompute_key in named)).distinct()
+            return rows.select(*(F.col(own).alias(column) for own, column in named)).distinct()
         assert propagation.join is not None
         own, theirs = _sides(propagation.join_on)
         return self._affected_keys(propagation.join, with_values(self._whole[propagation.join], theirs, rows, own))

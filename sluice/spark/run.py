@@ -103,7 +103,7 @@ class _Attempt:
     """One attempt of a run: it reads the table's state, writes a branch and publishes it."""
 
     def __init__(self, context: RunContext, table: str, run_id: str, pinned: Mapping[str, str]) -> None:
-        self._workshop, self._lake, self._table, self._run_id = context, context.lake, table, run_id
+        self._context, self._lake, self._table, self._run_id = context, context.lake, table, run_id
         self._clock = Clock()
         self._transform: CompiledTransform = context.project.transform(table)
         self._function = context.function(table)
@@ -150,7 +150,7 @@ class _Attempt:
 
     def _computed(self, frames: Mapping[str, DataFrame]) -> DataFrame:
         """Return what the function computes from ``frames``, with the table's columns; writing casts their types."""
-        keys = {name: self._workshop.project.dataset(table).key for name, table in self._transform.inputs.items()}
+        keys = {name: self._context.project.dataset(table).key for name, table in self._transform.inputs.items()}
         columns = self._lake.spark.table(self._lake.name(self._table)).columns
         return apply(self._function, frames, keys).select(*columns)
 
@@ -166,7 +166,7 @@ class _Attempt:
         if frames is not None:
             conflicts = self._quarantine(frames)
             self._clock.lap("conflicts")
-        rows, cost = branch.rows().count(), self._workshop.cost()
+        rows, cost = branch.rows().count(), self._context.cost()
         branch.stamp(self._summary(rows, cost))
         snapshot = branch.publish()
         self._clock.lap("publish")
@@ -202,7 +202,7 @@ class _Attempt:
             raise CheckFailed(
                 f"{self._table}: {len(errors)} of its checks fail:\n" + "\n".join(f"- {failure}" for failure in errors),
                 safe="readers still see the previous snapshot; nothing was published.",
-                next_step=f"mend the input or {self._workshop.project.dataset(self._table).file}; "
+                next_step=f"mend the input or {self._context.project.dataset(self._table).file}; "
                 "the next refresh tries again.",
             )
 
@@ -212,7 +212,7 @@ class _Attempt:
         found = 0
         for parameter, given in sources.items():
             if given.newest is not None:
-                dataset = self._workshop.project.dataset(given.table)
+                dataset = self._context.project.dataset(given.table)
                 losers = conflicting(frames[parameter], dataset.key, newest=given.newest)
                 found += quarantine_conflicts(self._lake, losers, dataset, maker=self._table, run_id=self._run_id)
         return found

@@ -12,7 +12,7 @@ from sluice.writes import WRITE_MODES, WriteMode
 
 @dataclass(frozen=True)
 class Propagation:
-    """The change propagation of an input: see ``sluice.transforms.Source``.
+    """The change propagation of an input: see ``sluice.transforms.Input``.
 
     ``key`` are the columns of which the function sees one row per value; it is empty when the function sees every row.
     """

@@ -111,8 +111,10 @@ def transform(
     all rows of a value together, from only the input rows that change propagation connects with it (see ``Input``).
     With ``write="scd2"`` the function returns versions with ``valid_from``, and ``history`` completes them. ``engine``
     is for a function that only one engine can run. ``accept`` maps a lint rule of ``sluice check`` to the reason why
-    its findings are right in this function.
+    its findings are right in this function. Raise ``TypeError`` for ``by``, as ``recompute_key`` was called once.
     """
+    if "by" in inputs:
+        raise TypeError("transform() takes no `by`: it is called `recompute_key` now")
 
     def declare(function: Transform) -> Transform:
         sources = {name: given if isinstance(given, Input) else Input(given) for name, given in inputs.items()}

@@ -19,7 +19,13 @@ from sluice.transforms.discover import DiscoveredTransform
 
 FOLDER = ROOT / ".sluice" / "cache" / "compiled"
 #: The source of the compiler, and the libraries of which another version may give other SQL.
-_COMPILER = ("sluice/transforms", "sluice/contracts", "sluice/tables/arrow.py", "sluice/project.py")
+_COMPILER = (
+    "sluice/*.py",
+    "sluice/contracts",
+    "sluice/tables/__init__.py",
+    "sluice/tables/arrow.py",
+    "sluice/transforms",
+)
 _LIBRARIES = ("duckdb", "sqlframe", "sqlglot", "msgspec")
 _KEPT_SECONDS = 14 * 86_400
 
@@ -34,7 +40,7 @@ class CompileCache:
         digest = hashlib.sha256()
         for name in _LIBRARIES:
             digest.update(f"{name} {version(name)}\0".encode())
-        for path in _files(ROOT / name for name in _COMPILER):
+        for path in compiler_files():
             digest.update(path.read_bytes())
         self._common = digest.digest()
 
@@ -69,6 +75,7 @@ class CompileCache:
                 path.unlink(missing_ok=True)
 
 
-def _files(roots: Iterable[Path]) -> Iterable[Path]:
-    for root in roots:
-        yield from [root] if root.is_file() else sorted(root.rglob("*.py"))
+def compiler_files() -> list[Path]:
+    """Return the source of the compiler, in order."""
+    found = (path for name in _COMPILER for path in ROOT.glob(name))
+    return sorted({file for path in found for file in ([path] if path.is_file() else path.rglob("*.py"))})

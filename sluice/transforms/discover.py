@@ -55,7 +55,15 @@ def _load(path: Path) -> DiscoveredTransform:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise TransformError(
+            f"{path}: {type(error).__name__}: {error}.",
+            safe="nothing was deployed or changed.",
+            next_step="mend the module. `by` of transform() is called `recompute_key` now, `through` and `matching` of "
+            "source() and unique() `join` and `join_on`.",
+        ) from error
     function = getattr(module, path.stem, None)
     sources = getattr(function, "sources", None)
     if function is None or sources is None:

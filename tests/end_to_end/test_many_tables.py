@@ -57,7 +57,7 @@ def declare(folder: Path) -> dict[str, list[str]]:
         union = "".join(f'.unionByName(p{n}.select("id", "n"))' for n in range(1, len(tables)))
         code.write_text(
             "from pyspark.sql import functions as F\n\nfrom sluice.transforms import source, transform\n\n\n"
-            f'@transform(\n    write="merge",\n    by="id",\n{declared})\n'
+            f'@transform(\n    write="merge",\n    recompute_key="id",\n{declared})\n'
             f"def {name}({', '.join(f'p{n}' for n in range(len(tables)))}):\n"
             f'    rows = p0.select("id", "n"){union}\n'
             '    return rows.groupBy("id").agg(F.max("n").alias("n"))\n'

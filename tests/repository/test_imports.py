@@ -26,7 +26,7 @@ TRIALS = {
     "localaws-layers": ("localaws/sqs/queues.py", "localaws.functions", "localaws.sqs.queues -> localaws.functions"),
     "no-cycles": ("shopsphere/generate/files.py", "shopsphere.generate.orders", "files"),
     "spark-standard-library": ("glue_jobs/money.py", "orjson", "glue_jobs.money -> orjson"),
-    "lean-functions": ("lambdas/sweep/handler.py", "pandas", "lambdas.sweep.handler -> pandas"),
+    "lean-functions": ("sluice/ingestion/formats/csv.py", "pandas", "sluice.ingestion.formats.csv -> pandas"),
     "no-tests": ("sluice/ledger.py", "hypothesis", "sluice.ledger -> hypothesis"),
     "no-cdk": ("localaws/timers.py", "aws_cdk", "localaws.timers -> aws_cdk"),
 }

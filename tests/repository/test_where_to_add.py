@@ -104,11 +104,11 @@ READ = """
 import io, json, sys; from contextlib import nullcontext; from pathlib import Path
 from sluice.decoding import json_decoder
 from sluice.ingestion.read import read_checked
-from sluice.ingestion.source import BytesSpool, Source
+from sluice.ingestion.source import BytesSpool, ByteSource
 from sluice.project import Project
 (contract,) = json_decoder(Project)(Path("project.json").read_bytes()).contracts
 data = sys.argv[1].encode()
-source = Source("s3://landing/things/a", len(data), "none", lambda: io.BytesIO(data), lambda: io.BytesIO(data),
+source = ByteSource("s3://landing/things/a", len(data), "none", lambda: io.BytesIO(data), lambda: io.BytesIO(data),
                 lambda _: nullcontext(BytesSpool()))
 parts = list(read_checked(source, contract))
 print(json.dumps([[row for part in parts for row in part.accepted.to_pylist()],
@@ -267,8 +267,10 @@ def test_a_write_mode_is_one_entry(copy: Path, tmp_path: Path) -> None:
     text = module.read_text()
     assert text.count('    "replace": WriteMode(') == 1
     module.write_text(
-        text.replace('    "replace": WriteMode(', '    "toy": WriteMode(by=True),\n    "replace": WriteMode(')
+        text.replace(
+            '    "replace": WriteMode(', '    "toy": WriteMode(recompute_key=True),\n    "replace": WriteMode('
+        )
     )
     refused, first, second, rows = answer(copy, WRITE, tmp_path / "glue_jobs", tmp_path / "shop", others=(ROOT,))
-    assert "write='toy' needs `by`" in refused
+    assert "write='toy' needs `recompute_key`" in refused
     assert (first, second, rows) == ([False], [True], ["a", "b"])

@@ -9,12 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from infra.imports import imported_by
 from sluice.contracts import Arrival, Column, Contract, parse_type
 from sluice.errors import TransformError
+from sluice.folders import ROOT
 from sluice.project import CompiledTransform, Project
 from sluice.refresh.engine import Memory, choose_engine
 from sluice.transforms.compile import compile_project
-from sluice.transforms.compile_cache import CompileCache
+from sluice.transforms.compile_cache import CompileCache, compiler_files
 from sluice.transforms.discover import discover
 
 HEADER = "from pyspark.sql import functions as F\nfrom sluice.transforms import transform\n"
@@ -101,3 +103,9 @@ def test_what_is_kept_is_found_by_code_helpers_and_contracts(folder: Path, tmp_p
     kept.evict()
     assert kept.get(names[0]) == made
     assert kept.get(names[1]) is None
+
+
+def test_whatever_the_compiler_imports_of_ours_gives_another_name_in_the_cache() -> None:
+    needed = imported_by([ROOT / "sluice" / "transforms" / "compile.py"], ROOT)
+    assert len(needed) > 20
+    assert {ROOT / file for file in needed} <= set(compiler_files())

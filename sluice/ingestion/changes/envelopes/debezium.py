@@ -26,7 +26,7 @@ _HEARTBEAT = frozenset(("ts_ms", "ts_us", "ts_ns"))
 _NONE = Raw()
 
 
-class Source(msgspec.Struct):
+class DebeziumSource(msgspec.Struct):
     """Where a change comes from; the fields of all connectors."""
 
     connector: str | None = None
@@ -70,7 +70,7 @@ class Event(msgspec.Struct):
     op: str | None = None
     before: Raw = _NONE
     after: Raw = _NONE
-    source: Source | None = None
+    source: DebeziumSource | None = None
     ts_ms: int | None = None
     ts_us: int | None = None
     ts_ns: int | None = None
@@ -162,7 +162,7 @@ def _tombstone() -> Change:
 
 
 def _position(event: Event) -> str:
-    source = event.source or Source()
+    source = event.source or DebeziumSource()
     total_order = event.transaction.total_order if event.transaction is not None else None
     order = number(total_order, "transaction.total_order")
     snapshot = event.op == "r" or source.snapshot not in (None, False, "false")
@@ -173,7 +173,7 @@ def _position(event: Event) -> str:
     return by_time(_nanoseconds(source), _nanoseconds(event), snapshot=snapshot, order=order)
 
 
-def _nanoseconds(times: Source | Event) -> int:
+def _nanoseconds(times: DebeziumSource | Event) -> int:
     """Return the finest of a record's times since 1970; 0 when it has none."""
     found = times.ts_ns or (times.ts_us or 0) * 1_000 or (times.ts_ms or 0) * 1_000_000
     return found if found < 2**64 else number(found, "ts_ms")
@@ -198,7 +198,7 @@ def _identity(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _table(source: Source | None) -> str | None:
+def _table(source: DebeziumSource | None) -> str | None:
     if source is None:
         return None
     parts = (source.db, source.schema, source.table or source.collection)
