@@ -81,6 +81,34 @@ def test_no_command_holds_what_a_stranger_may_write(file: Path) -> None:
                 assert expression.strip().startswith("matrix.")
 
 
+def grouped(expression: str, ref: str, sha: str) -> str:
+    """Answer the expressions of GitHub's that a concurrency group may hold, as GitHub does: `a == b && c || d`."""
+    values = {"github.ref": ref, "github.sha": sha}
+
+    def answer(found: re.Match[str]) -> str:
+        condition, _, otherwise = found[1].partition(" || ")
+        if not otherwise:
+            return values[condition]
+        asked, wanted, then = re.fullmatch(r"(\S+) == '(\S+)' && (\S+)", condition).groups()  # type: ignore[union-attr]
+        return values[then] if values[asked] == wanted else values[otherwise]
+
+    return re.sub(r"\$\{\{ (.*?) \}\}", answer, expression)
+
+
+def test_on_main_each_commit_has_its_answer_and_a_pull_request_its_last() -> None:
+    # GitHub cancels what waits in a group when another comes, whether what runs is left running or not.
+    concurrency = read(ROOT / ".github" / "workflows" / "ci.yml")["concurrency"]
+
+    def groups(ref: str) -> set[str]:
+        return {grouped(concurrency["group"], ref, sha) for sha in ("a", "b", "c")}
+
+    assert len(groups("refs/heads/main")) == 3
+    assert len(groups("refs/pull/1/merge")) == 1
+    assert groups("refs/pull/1/merge") != groups("refs/pull/2/merge")
+    # It decides about branches only: nothing of main shares a group, but a commit that is run again.
+    assert concurrency["cancel-in-progress"] == "${{ github.ref != 'refs/heads/main' }}"
+
+
 def test_ci_tests_the_oldest_python_and_the_functions_own() -> None:
     matrix = read(ROOT / ".github" / "workflows" / "ci.yml")["jobs"]["test"]["strategy"]["matrix"]
     oldest = re.search(r'requires-python = ">=(\d+\.\d+)', (ROOT / "pyproject.toml").read_text())
