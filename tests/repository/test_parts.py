@@ -113,6 +113,14 @@ def test_a_law_is_found_by_its_decorator(imported: str, name: str) -> None:
     assert laws_in(f"{law}def test_c(): ...\n@{name}(X)\ndef helper(x): ...") == {"test_a"}
 
 
+def test_the_decision_names_each_file_with_a_proof_and_no_file_that_is_gone() -> None:
+    (page,) = (ROOT / "docs" / "decisions").glob("0018-*.md")
+    (table,) = re.findall(r"^\|.*?^(?!\|)", page.read_text(), re.MULTILINE | re.DOTALL)
+    named = set(re.findall(r"`(tests/[\w/.]+)`", table))
+    assert sorted({node.partition("::")[0] for node in proofs()} - named) == []
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
+
+
 @pytest.mark.slow
 def test_pytest_selects_the_same_proofs_and_laws() -> None:
     command = (sys.executable, "-m", "pytest", "tests", "--collect-only", "-q", "-n", "0", "-m", selection(""))
