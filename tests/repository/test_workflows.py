@@ -122,6 +122,46 @@ def test_a_night_runs_every_part_of_the_proofs_with_time_to_spare() -> None:
     assert int(job["timeout-minutes"]) * 60 >= 1.5 * LONGEST
 
 
+#: What a hook says otherwise than `make check`: it is given files and is to leave out what ruff is told to; it tells.
+_OF_HOOKS, _OF_CHECK = ("--force-exclude",), ("--quiet",)
+
+
+def bare(command: str, without: tuple[str, ...]) -> str:
+    """Return a command without the folder it is in and without some options."""
+    program, *words = command.split()
+    return " ".join([Path(program).name, *(word for word in words if word not in without)])
+
+
+def checks(makefile: str) -> list[str]:
+    """Return the commands of a Makefile's `check`, in order."""
+    (recipe,) = re.findall(r"^check:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+    return [bare(line.strip().replace("$(BIN)", "bin"), _OF_CHECK) for line in recipe.splitlines()]
+
+
+def hooks(config: dict[str, Any]) -> list[str]:
+    """Return the commands of the hooks of a pre-commit configuration, in order."""
+    return [bare(hook["entry"], _OF_HOOKS) for repository in config["repos"] for hook in repository["hooks"]]
+
+
+def test_hooks_run_what_make_check_runs() -> None:
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    found = checks((ROOT / "Makefile").read_text())
+    assert len(found) >= 6
+    assert hooks(config) == found
+    for hook in (hook for repository in config["repos"] for hook in repository["hooks"]):
+        assert hook["entry"].startswith(".venv/bin/")
+        assert hook["language"] == "system"
+        # What ruff says of a file is told by that file alone; the others look at the whole program.
+        assert hook.get("pass_filenames", True) == hook["entry"].startswith(".venv/bin/ruff ")
+
+
+def test_a_command_that_only_one_of_them_runs_is_found() -> None:
+    makefile = "all:\n\techo\n\ncheck: ready ## Look\n\t$(BIN)/ruff check --quiet\n\t$(BIN)/mypy\n\nnext:\n\techo\n"
+    assert checks(makefile) == ["ruff check", "mypy"]
+    assert hooks({"repos": [{"hooks": [{"entry": ".venv/bin/ruff check --force-exclude"}]}]}) == ["ruff check"]
+    assert hooks({"repos": [{"hooks": [{"entry": ".venv/bin/ruff check --fix"}]}]}) == ["ruff check --fix"]
+
+
 def test_dependabot_looks_where_dependencies_are_declared() -> None:
     declared = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
     looked = {(each["package-ecosystem"], each["directory"]) for each in declared}
