@@ -155,7 +155,7 @@ def _one_line(text: str) -> str:
 
 
 def problems(lock: Mapping[str, Locked], packages: Mapping[str, Package]) -> Iterator[str]:
-    """Yield a sentence for each package that layer and lock tell differently, or that lacks a licence or bill."""
+    """Yield a sentence for each package that differs between layer and lock, or lacks a licence or its own bill."""
     for name in sorted({*lock, *packages}):
         if name not in packages:
             yield f"{name} is in the lock and not in the layer."
