@@ -23,6 +23,8 @@ from sluice.project import FILE_NAME, Project
 LOCK = ROOT / "lambdas" / "requirements.lock"
 #: What is expensive to make and changes seldom.
 CACHE = ROOT / ".sluice" / "cache"
+#: Where a wheel says what it carries besides Python, for instance the crates compiled into it (PEP 770).
+BILLS = "*.dist-info/sboms"
 #: What the library reads beside its modules.
 _DATA = (Path("sluice/prices.json"),)
 #: Parts of the wheels that no function loads; without them the layer stays under Lambda's 250 MiB.
@@ -89,30 +91,52 @@ def _ship(files: Iterable[Path], out: Path) -> None:
 
 
 def layer_folder(cache: Path) -> Path:
-    """Return a folder with the locked dependencies for the functions' platform, made once per lock."""
-    recipe = "\n".join((LOCK.read_text(), PYTHON, WHEEL_PLATFORM, *_NOT_IN_LAYER))
+    """Return a folder with the locked dependencies for the functions' platform, made once per lock.
+
+    What the wheels say of their own parts is kept aside, in `bills_of` this folder.
+    """
+    recipe = "\n".join((LOCK.read_text(), PYTHON, WHEEL_PLATFORM, *_NOT_IN_LAYER, BILLS))
     folder = cache / f"layer-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
+    layer = folder / "layer"
     if folder.is_dir():
-        return folder
+        return layer
     unfinished = cache / f"{folder.name}.{os.getpid()}"
+    packages = unfinished / layer.name / "python"
     subprocess.run(
         [
             *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:"),
-            *("--target", str(unfinished / "python"), "--python-platform", WHEEL_PLATFORM),
+            *("--target", str(packages), "--python-platform", WHEEL_PLATFORM),
             *("--python-version", PYTHON, "--requirements", str(LOCK)),
         ],
         check=True,
         stdout=sys.stderr,
     )
-    for pattern in _NOT_IN_LAYER:
-        for path in (unfinished / "python").glob(pattern):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    keep_bills(packages, bills_of(unfinished / layer.name))
+    trim(packages)
     try:
         unfinished.rename(folder)
     except OSError:
         # Another synthesis made the same layer meanwhile.
         shutil.rmtree(unfinished)
-    return folder
+    return layer
+
+
+def bills_of(layer: Path) -> Path:
+    """Return the folder beside a layer's that holds its wheels' own bills, as ``<wheel>.dist-info/sboms/<file>``."""
+    return layer.with_name("sboms")
+
+
+def keep_bills(packages: Path, kept: Path) -> None:
+    """Copy the wheels' own bills of installed packages to ``kept``, before any is taken out of the layer."""
+    for folder in packages.glob(BILLS):
+        shutil.copytree(folder, kept / folder.relative_to(packages))
+
+
+def trim(packages: Path) -> None:
+    """Take out of the layer what no function loads."""
+    for pattern in _NOT_IN_LAYER:
+        for path in packages.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 if __name__ == "__main__":

@@ -1,18 +1,22 @@
 """What the functions' layer is made of: a bill of materials (CycloneDX) and the licences, from the lock and the wheels.
 
-``python -m infra.sbom`` (``make sbom``) writes ``build/sbom.cdx.json`` and ``build/licences.md``. Names and versions
-must be the lock's; licences and dependencies are what each wheel's metadata states. A package that states no licence
-fails the command: nobody can say whether it may be passed on.
+``python -m infra.sbom`` (``make sbom``) writes ``build/sbom.cdx.json`` and ``build/licences.md``, and beside them in
+``build/sboms`` the wheels' own bills, to which the first refers. Names and versions must be the lock's; licences and
+dependencies are what each wheel's metadata states. A package that states no licence fails the command: nobody can say
+whether it may be passed on; so does one whose own bill was not kept.
 """
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PathDistribution, version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, XsUri
@@ -27,12 +31,14 @@ from packageurl import PackageURL
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from infra.bundle import CACHE, LOCK, layer_folder
+from infra.bundle import BILLS, CACHE, LOCK, bills_of, layer_folder
 from infra.config import PYTHON, WHEEL_PLATFORM
 from sluice.errors import SluiceError
 from sluice.folders import ROOT
 
 OUT = ROOT / "build"
+#: Where the wheels' own bills are, beside the layer's.
+_SBOMS = "sboms"
 #: Classifiers that name one licence and one version of it; "BSD License", say, names a family.
 _SPDX = {"MIT License": "MIT", "ISC License (ISCL)": "ISC", "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0"}
 #: What tools write where nothing was stated, and the classifier that is only a heading of others.
@@ -62,14 +68,17 @@ class Locked:
 
 @dataclass(frozen=True)
 class Package:
-    """One installed package: what its own metadata states. Files are relative to the layer."""
+    """One installed package: what its own metadata states. Texts of licences are relative to the layer.
+
+    ``own_boms`` are relative to the installed packages, each with its SHA-256 sum, or none if it is not there.
+    """
 
     name: str
     version: str
     licences: tuple[str, ...]
     requires: tuple[Requirement, ...]
     licence_files: tuple[str, ...]
-    own_boms: tuple[str, ...]
+    own_boms: tuple[tuple[str, str], ...]
 
 
 def locked(lock: str) -> dict[str, Locked]:
@@ -109,9 +118,19 @@ def _package(folder: Path, layer: Path) -> Package:
         requires=tuple(map(Requirement, distribution.requires or [])),
         # In a folder of its own since metadata 2.4, beside the metadata before.
         licence_files=files("licenses/**/*", "LICEN[CS]E*", "COPYING*", "NOTICE*"),
-        # PEP 770: what a wheel carries besides Python, for instance the crates compiled into it.
-        own_boms=files("sboms/**/*"),
+        own_boms=tuple((each, _sum(bills_of(layer) / each)) for each in _own_boms(distribution)),
     )
+
+
+def _own_boms(distribution: PathDistribution) -> list[str]:
+    """Return the bills that a wheel was made with, by its record: some are taken out of the layer."""
+    record = csv.reader((distribution.read_text("RECORD") or "").splitlines())
+    paths = [PurePosixPath(row[0]) for row in record if row]
+    return sorted(str(path) for path in paths if any(each.match(BILLS) for each in path.parents))
+
+
+def _sum(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
 
 
 def licences(expression: str, free_text: str, classifiers: Iterable[str]) -> tuple[str, ...]:
@@ -136,7 +155,7 @@ def _one_line(text: str) -> str:
 
 
 def problems(lock: Mapping[str, Locked], packages: Mapping[str, Package]) -> Iterator[str]:
-    """Yield a sentence for each package that differs between layer and lock, or has no licence."""
+    """Yield a sentence for each package that differs between layer and lock, or lacks a licence or its own bill."""
     for name in sorted({*lock, *packages}):
         if name not in packages:
             yield f"{name} is in the lock and not in the layer."
@@ -146,6 +165,9 @@ def problems(lock: Mapping[str, Locked], packages: Mapping[str, Package]) -> Ite
             yield f"{name} is {packages[name].version} in the layer and {lock[name].version} in the lock."
         if name in packages and not packages[name].licences:
             yield f"{name} states no licence (neither License-Expression nor License nor a classifier)."
+        if name in packages:
+            lost = [file for file, digest in packages[name].own_boms if not digest]
+            yield from (f"{name} has a bill of its own that was not kept: {file}." for file in lost)
 
 
 def bill(lock: Mapping[str, Locked], packages: Mapping[str, Package], wanted: Iterable[Requirement]) -> str:
@@ -178,7 +200,14 @@ def _component(package: Package, entry: Locked) -> Component:
         comment="the lock allows the archives of these hashes",
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=each) for each in entry.hashes],
     )
-    own = [ExternalReference(type=ExternalReferenceType.BOM, url=XsUri(each)) for each in package.own_boms]
+    own = [
+        ExternalReference(
+            type=ExternalReferenceType.BOM,
+            url=XsUri(f"{_SBOMS}/{file}"),
+            hashes=[HashType(alg=HashAlgorithm.SHA_256, content=digest)],
+        )
+        for file, digest in package.own_boms
+    ]
     return Component(
         name=package.name,
         version=package.version,
@@ -228,31 +257,36 @@ def licence_list(packages: Mapping[str, Package]) -> str:
 
 
 def write(layer: Path, lock: str, wanted: str, out: Path) -> None:
-    """Write ``sbom.cdx.json`` and ``licences.md`` of ``layer`` to ``out``; SluiceError names all that is wrong."""
+    """Write both files and the wheels' own bills of ``layer`` to ``out``; SluiceError names all that is wrong."""
     entries, packages = locked(lock), installed(layer)
     if found := list(problems(entries, packages)):
         raise SluiceError(
             "\n".join(found),
             safe=f"Nothing was written to {out}.",
             next_step="`make lock` and `make setup` make lock and layer agree; for a package without a licence ask its "
-            "authors, take a version that states one, or leave it out of lambdas/requirements.in",
+            "authors, take a version that states one, or leave it out of lambdas/requirements.in; for a bill that was "
+            f"not kept remove {layer.parent}, so that the layer is made anew",
         )
     requirements = [Requirement(line) for each in wanted.splitlines() if (line := each.partition("#")[0].strip())]
     text = bill(entries, packages, requirements)
     out.mkdir(parents=True, exist_ok=True)
     (out / "sbom.cdx.json").write_text(text)
     (out / "licences.md").write_text(licence_list(packages))
+    shutil.rmtree(out / _SBOMS, ignore_errors=True)
+    for file in (file for package in packages.values() for file, _ in package.own_boms):
+        (out / _SBOMS / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(bills_of(layer) / file, out / _SBOMS / file)
 
 
 def main() -> int:
-    """Write both files to ``build/``; 1 if something is wrong."""
+    """Write all of it to ``build/``; 1 if something is wrong."""
     CACHE.mkdir(parents=True, exist_ok=True)
     try:
         write(layer_folder(CACHE), LOCK.read_text(), LOCK.with_suffix(".in").read_text(), OUT)
     except SluiceError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(f"{OUT / 'sbom.cdx.json'}\n{OUT / 'licences.md'}\n")
+    sys.stdout.write(f"{OUT / 'sbom.cdx.json'}\n{OUT / 'licences.md'}\n{OUT / _SBOMS}\n")
     return 0
 
 

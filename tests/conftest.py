@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from tests.laws import cases
+from tests.laws import cases, is_law
 from tests.scheduling import scheduler
 from tests.shared import made_once
 
@@ -35,7 +35,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what Hypothesis finds the cases for: `make proof` tries these on all of them."""
     for item in items:
-        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+        if is_law(item):
             item.add_marker("law")
 
 

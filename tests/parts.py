@@ -1,15 +1,17 @@
 """Parts of the long proofs: ``pytest -p tests.parts --part 2/4`` runs the second of four, each about as long.
 
-``make proof PART=2/4`` says so. Whole test functions are dealt, the longest first, each to the part that has the
-least, by the seconds below: the same in every place, whatever else is selected.
+``make proof PART=2/4`` says so. Whole test functions, proofs and laws, are dealt, the longest first, each to the part
+that has the least, by the seconds below: the same in every place, whatever else is selected.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 import pytest
+
+from tests.laws import is_law
 
 #: Seconds of a proof with all its parameters on two cores: measured, or a guess that is to be replaced by what
 #: `--durations=0` of a nightly run tells. They decide nothing but which part a proof is in.
@@ -21,6 +23,8 @@ SECONDS = {
 }
 #: What a proof takes that nobody has measured.
 UNMEASURED = 600
+#: What all cases of a law take that nobody has measured.
+UNMEASURED_LAW = 20
 #: What the longest part of a nightly run may take, in seconds, by these numbers.
 LONGEST = 90 * 60
 
@@ -30,19 +34,19 @@ def name_of(node: str) -> str:
     return node.partition("[")[0].rpartition("/")[2]
 
 
-def seconds_of(node: str) -> int:
-    """Return how long a proof is taken to last."""
-    return SECONDS.get(name_of(node), UNMEASURED)
+def seconds_of(node: str, *, law: bool = False) -> int:
+    """Return how long a proof, or all cases of a law, is taken to last."""
+    return SECONDS.get(name_of(node), UNMEASURED_LAW if law else UNMEASURED)
 
 
-def dealt(nodes: Iterable[str], parts: int) -> list[set[str]]:
-    """Deal test functions (node ids without parameters) to parts of about the same length."""
+def dealt(seconds: Mapping[str, int], parts: int) -> list[set[str]]:
+    """Deal test functions (node ids without parameters, with how long they last) to parts of about the same length."""
     found: list[set[str]] = [set() for _ in range(parts)]
     taken = [0] * parts
-    for node in sorted(set(nodes), key=lambda each: (-seconds_of(each), each)):
+    for node in sorted(seconds, key=lambda each: (-seconds[each], each)):
         least = taken.index(min(taken))
         found[least].add(node)
-        taken[least] += seconds_of(node)
+        taken[least] += seconds[node]
     return found
 
 
@@ -62,8 +66,13 @@ def part_of(text: str) -> tuple[int, int]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     number, parts = part_of(config.getoption("part"))
-    proofs = [item for item in items if item.get_closest_marker("proof")]
-    mine = dealt((item.nodeid.partition("[")[0] for item in proofs), parts)[number - 1]
-    others = [item for item in proofs if item.nodeid.partition("[")[0] not in mine]
-    config.hook.pytest_deselected(items=others)
-    items[:] = [item for item in items if item not in set(others)]
+    proofs = {_function(item) for item in items if item.get_closest_marker("proof")}
+    laws = {_function(item) for item in items if is_law(item)} - proofs
+    seconds = {node: seconds_of(node) for node in proofs} | {node: seconds_of(node, law=True) for node in laws}
+    others = seconds.keys() - dealt(seconds, parts)[number - 1]
+    config.hook.pytest_deselected(items=[item for item in items if _function(item) in others])
+    items[:] = [item for item in items if _function(item) not in others]
+
+
+def _function(item: pytest.Item) -> str:
+    return item.nodeid.partition("[")[0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.bundle import CACHE, LOCK, layer_folder
+from infra.bundle import CACHE, LOCK, bills_of, keep_bills, layer_folder
 from infra.sbom import licences, locked, write
 from sluice.errors import SluiceError
 
@@ -34,14 +36,27 @@ def wheel(layer: Path, name: str, *stated: str, version: str = "1.0") -> Path:
     return folder
 
 
+def carrying(folder: Path, *bills: str) -> None:
+    """Put bills of its own into a wheel, and into its record."""
+    for bill in bills:
+        (folder / "sboms" / bill).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "sboms" / bill).write_text(json.dumps({"of": bill}))
+    paths = [file.relative_to(folder.parent).as_posix() for file in folder.rglob("*") if file.is_file()]
+    (folder / "RECORD").write_text("".join(f"{path},sha256=abc,1\n" for path in [*paths, f"{folder.name}/RECORD"]))
+
+
+def own_bills(component: dict[str, Any]) -> list[dict[str, Any]]:
+    return [each for each in component["externalReferences"] if each["type"] == "bom"]
+
+
 @pytest.fixture
 def layer(tmp_path: Path) -> Path:
     wheel(
         tmp_path / "layer", "alpha", "License-Expression: Apache-2.0 OR MIT", "Requires-Dist: beta",
         'Requires-Dist: gamma ; extra == "fast"', 'Requires-Dist: absent ; sys_platform == "win32"',
     )  # fmt: skip
-    (wheel(tmp_path / "layer", "beta", "License: MIT") / "sboms").mkdir()
-    (tmp_path / "layer" / "python" / "beta-1.0.dist-info" / "sboms" / "crates.json").write_text("{}")
+    carrying(wheel(tmp_path / "layer", "beta", "License: MIT"), "crates.json", "of/more.json")
+    keep_bills(tmp_path / "layer" / "python", bills_of(tmp_path / "layer"))
     wheel(tmp_path / "layer", "gamma", "Classifier: License :: OSI Approved :: BSD License")
     return tmp_path / "layer"
 
@@ -61,10 +76,33 @@ def test_the_bill_holds_versions_hashes_licences_and_who_needs_whom(layer: Path,
     assert found["alpha"]["licenses"] == [{"expression": "Apache-2.0 OR MIT"}]
     assert found["beta"]["licenses"] == [{"license": {"id": "MIT"}}]
     assert found["gamma"]["licenses"] == [{"license": {"name": "BSD License"}}]
-    assert "python/beta-1.0.dist-info/sboms/crates.json" in {e["url"] for e in found["beta"]["externalReferences"]}
     needs = {each["ref"]: each.get("dependsOn", []) for each in bill["dependencies"]}
     assert needs["layer"] == ["pkg:pypi/alpha@1.0"]
     assert sorted(needs["pkg:pypi/alpha@1.0"]) == ["pkg:pypi/beta@1.0", "pkg:pypi/gamma@1.0"]
+
+
+def test_a_wheels_own_bills_lie_where_the_bill_says_even_if_they_are_not_in_the_layer(
+    layer: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(layer / "python" / "beta-1.0.dist-info" / "sboms")
+    stale = tmp_path / "out" / "sboms" / "alpha-0.9.dist-info" / "sboms" / "old.json"
+    stale.parent.mkdir(parents=True)
+    stale.write_text("of another lock")
+    bill, _ = written(layer, tmp_path / "out")
+    found = {each["name"]: own_bills(each) for each in bill["components"]}
+    assert [name for name, bills in found.items() if bills] == ["beta"]
+    files = [tmp_path / "out" / each["url"] for each in found["beta"]]
+    assert sorted(json.loads(file.read_text())["of"] for file in files) == ["crates.json", "of/more.json"]
+    for file, each in zip(files, found["beta"], strict=True):
+        assert [one["content"] for one in each["hashes"]] == [hashlib.sha256(file.read_bytes()).hexdigest()]
+    assert {file for file in (tmp_path / "out" / "sboms").rglob("*") if file.is_file()} == set(files)
+
+
+def test_a_wheels_own_bill_that_was_not_kept_is_named_and_nothing_is_written(layer: Path, tmp_path: Path) -> None:
+    (bills_of(layer) / "beta-1.0.dist-info" / "sboms" / "crates.json").unlink()
+    with pytest.raises(SluiceError, match=r"beta has a bill .* not kept: beta-1\.0\.dist-info/sboms/crates\.json"):
+        written(layer, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_list_of_licences_names_each_package_and_its_texts(layer: Path, tmp_path: Path) -> None:
@@ -140,6 +178,12 @@ def test_the_real_layers_bill_conforms_to_cyclonedx_and_holds_all_that_is_locked
     assert {(each["name"].lower().replace("_", "-"), each["version"]) for each in bill["components"]} == {
         (name, entry.version) for name, entry in locked(LOCK.read_text()).items()
     }
+    own = {each["name"]: own_bills(each) for each in bill["components"]}
+    assert {"orjson", "pydantic_core", "pyiceberg-core"} <= {name for name, bills in own.items() if bills}
+    for each in (each for bills in own.values() for each in bills):
+        assert json.loads((tmp_path / each["url"]).read_text())["bomFormat"] == "CycloneDX"
+    (crates,) = own["pyiceberg-core"]
+    assert len(json.loads((tmp_path / crates["url"]).read_text())["components"]) > 300
     reached, left = set[str](), ["layer"]
     needs = {each["ref"]: each.get("dependsOn", []) for each in bill["dependencies"]}
     while left:

@@ -179,14 +179,30 @@ def source_of(symbol: str) -> list[str]:
     """
     module, rest = _module_of(symbol)
     text = Path(module).read_text()
-    tree: Any = ast.parse(text)
     if not rest:
         return [text]
+    tree: Any = _parsed(text)
     for name in rest[:-1]:
-        tree = next((node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == name), None)
+        tree = next((node for node in _statements(tree) if isinstance(node, ast.ClassDef) and node.name == name), None)
         if tree is None:
             raise ValueError(f"{symbol}: there is no class {name} in {module}")
     return [_text(text, node) for node in _giving(tree, rest[-1], inside=len(rest) > 1)]
+
+
+# Symbols are asked for in order: those of one module, or of a few, follow each other.
+@functools.lru_cache(maxsize=4)
+def _parsed(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+@functools.lru_cache(maxsize=8)
+def _statements(tree: ast.AST) -> list[ast.AST]:
+    """Return a module or class and all statements in it, in the order of `ast.walk`; expressions hold none."""
+    found = [tree]
+    for node in found:
+        inner = ast.iter_child_nodes(node)
+        found += [each for each in inner if isinstance(each, ast.stmt | ast.ExceptHandler | ast.match_case)]
+    return found
 
 
 @functools.cache
@@ -208,7 +224,7 @@ def _module_of(symbol: str) -> tuple[str, list[str]]:
 
 def _giving(tree: ast.AST, name: str, *, inside: bool) -> Iterator[ast.stmt]:
     """Yield the statements of a module or class that define, import or assign ``name``, or ``self.name``."""
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             if node.name == name and node is not tree:
                 yield node

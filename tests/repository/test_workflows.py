@@ -81,6 +81,34 @@ def test_no_command_holds_what_a_stranger_may_write(file: Path) -> None:
                 assert expression.strip().startswith("matrix.")
 
 
+def grouped(expression: str, ref: str, sha: str) -> str:
+    """Answer the expressions of GitHub's that a concurrency group may hold, as GitHub does: `a == b && c || d`."""
+    values = {"github.ref": ref, "github.sha": sha}
+
+    def answer(found: re.Match[str]) -> str:
+        condition, _, otherwise = found[1].partition(" || ")
+        if not otherwise:
+            return values[condition]
+        asked, wanted, then = re.fullmatch(r"(\S+) == '(\S+)' && (\S+)", condition).groups()  # type: ignore[union-attr]
+        return values[then] if values[asked] == wanted else values[otherwise]
+
+    return re.sub(r"\$\{\{ (.*?) \}\}", answer, expression)
+
+
+def test_on_main_each_commit_has_its_answer_and_a_pull_request_its_last() -> None:
+    # GitHub cancels what waits in a group when another comes, whether what runs is left running or not.
+    concurrency = read(ROOT / ".github" / "workflows" / "ci.yml")["concurrency"]
+
+    def groups(ref: str) -> set[str]:
+        return {grouped(concurrency["group"], ref, sha) for sha in ("a", "b", "c")}
+
+    assert len(groups("refs/heads/main")) == 3
+    assert len(groups("refs/pull/1/merge")) == 1
+    assert groups("refs/pull/1/merge") != groups("refs/pull/2/merge")
+    # It decides about branches only: nothing of main shares a group, but a commit that is run again.
+    assert concurrency["cancel-in-progress"] == "${{ github.ref != 'refs/heads/main' }}"
+
+
 def test_ci_tests_the_oldest_python_and_the_functions_own() -> None:
     matrix = read(ROOT / ".github" / "workflows" / "ci.yml")["jobs"]["test"]["strategy"]["matrix"]
     oldest = re.search(r'requires-python = ">=(\d+\.\d+)', (ROOT / "pyproject.toml").read_text())
@@ -92,6 +120,46 @@ def test_a_night_runs_every_part_of_the_proofs_with_time_to_spare() -> None:
     assert nightly_parts() == [f"{number}/{NIGHTLY_PARTS}" for number in range(1, NIGHTLY_PARTS + 1)]
     (job,) = read(ROOT / ".github" / "workflows" / "nightly.yml")["jobs"].values()
     assert int(job["timeout-minutes"]) * 60 >= 1.5 * LONGEST
+
+
+#: What a hook says otherwise than `make check`: it is given files and is to leave out what ruff is told to; it tells.
+_OF_HOOKS, _OF_CHECK = ("--force-exclude",), ("--quiet",)
+
+
+def bare(command: str, without: tuple[str, ...]) -> str:
+    """Return a command without the folder it is in and without some options."""
+    program, *words = command.split()
+    return " ".join([Path(program).name, *(word for word in words if word not in without)])
+
+
+def checks(makefile: str) -> list[str]:
+    """Return the commands of a Makefile's `check`, in order."""
+    (recipe,) = re.findall(r"^check:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+    return [bare(line.strip().replace("$(BIN)", "bin"), _OF_CHECK) for line in recipe.splitlines()]
+
+
+def hooks(config: dict[str, Any]) -> list[str]:
+    """Return the commands of the hooks of a pre-commit configuration, in order."""
+    return [bare(hook["entry"], _OF_HOOKS) for repository in config["repos"] for hook in repository["hooks"]]
+
+
+def test_hooks_run_what_make_check_runs() -> None:
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    found = checks((ROOT / "Makefile").read_text())
+    assert len(found) >= 6
+    assert hooks(config) == found
+    for hook in (hook for repository in config["repos"] for hook in repository["hooks"]):
+        assert hook["entry"].startswith(".venv/bin/")
+        assert hook["language"] == "system"
+        # What ruff says of a file is told by that file alone; the others look at the whole program.
+        assert hook.get("pass_filenames", True) == hook["entry"].startswith(".venv/bin/ruff ")
+
+
+def test_a_command_that_only_one_of_them_runs_is_found() -> None:
+    makefile = "all:\n\techo\n\ncheck: ready ## Look\n\t$(BIN)/ruff check --quiet\n\t$(BIN)/mypy\n\nnext:\n\techo\n"
+    assert checks(makefile) == ["ruff check", "mypy"]
+    assert hooks({"repos": [{"hooks": [{"entry": ".venv/bin/ruff check --force-exclude"}]}]}) == ["ruff check"]
+    assert hooks({"repos": [{"hooks": [{"entry": ".venv/bin/ruff check --fix"}]}]}) == ["ruff check --fix"]
 
 
 def test_dependabot_looks_where_dependencies_are_declared() -> None:

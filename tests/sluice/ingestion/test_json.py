@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sluice.errors import UnreadableFile
 from sluice.ingestion.check import check_block
 from sluice.ingestion.readers.json_records import parse_records
+from tests.laws import cases
 from tests.sluice.ingestion.reading import codes, column, contract, read
 
 COLUMNS = (
@@ -100,7 +101,7 @@ _RECORDS = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=cases(1_000), deadline=None)
 @given(_RECORDS)
 def test_whatever_a_record_holds_it_is_accepted_or_rejected_as_if_it_came_alone(records: list[bytes]) -> None:
     def outcome(given: list[bytes], first: int) -> dict[int, object]:
