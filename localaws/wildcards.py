@@ -23,7 +23,7 @@ def plain(pattern: str) -> str:
 
 
 def matches(pattern: str, text: str, *, marks: bool = True) -> bool:
-    """Whether ``pattern`` matches all of ``text``; ``marks``: whether ``?`` stands for a character."""
+    """Return whether ``pattern`` matches all of ``text``; ``marks``: whether ``?`` stands for a character."""
     if not marks:
         pattern = pattern.replace("?", MARK)
     first, *rest = pattern.split("*")

@@ -303,7 +303,7 @@ def _may(self: Any, action: str, *resources: str) -> None:
 
 
 def _shown(self: Any, actions: tuple[str, ...], name: str) -> bool:
-    """Whether a list shows its caller what the catalog calls ``name``."""
+    """Return whether a list shows its caller what the catalog calls ``name``."""
     session, (arn,) = _session(self), _arns(self, name)
     return session is None or any(enforcement.would_allow(_runners[-1].ctx, session, action, arn) for action in actions)
 

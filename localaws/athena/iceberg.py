@@ -127,7 +127,7 @@ def _metadata_table(table: StaticTable, suffix: str) -> FixedSource:
 
 
 def _names_are_ids(metadata: Any) -> bool:
-    """Tell whether every field kept its name and type through all schemas, so that files may be read by name.
+    """Return whether every field kept its name and type through all schemas, so that files may be read by name.
 
     A renamed, re-added or promoted column, a default or a name mapping needs PyIceberg's own reading.
     """

@@ -47,7 +47,7 @@ class Leave:
         self.ask(f"glue:{action}", *self._catalogued(database, table))
 
     def shows(self, actions: Sequence[str], database: str, table: str = "") -> bool:
-        """Whether a list shows this to the caller: what no action of the catalog may name to him, it leaves out."""
+        """Return whether a list shows this to the caller: what no action of the catalog may name to him, it leaves out."""
         if self.session is None:
             return True
         *_, resource = self._catalogued(database, table)

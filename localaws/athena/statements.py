@@ -58,7 +58,7 @@ def kind_of(sql: str) -> str:
 
 
 def is_query(sql: str) -> bool:
-    """Tell whether the statement gives rows from a SELECT."""
+    """Return whether the statement gives rows from a SELECT."""
     return bool(_QUERY.match(sql))
 
 

@@ -126,7 +126,7 @@ def intrinsic(value: Any) -> str | None:
 
 
 def holds_pending(value: Any) -> bool:
-    """Say whether ``value`` is, or holds anywhere, a part not known yet."""
+    """Return whether ``value`` is, or holds anywhere, a part not known yet."""
     if isinstance(value, dict):
         return any(map(holds_pending, value.values()))
     if isinstance(value, list):

@@ -46,7 +46,7 @@ class Pattern:
         self._matches = _object(parsed, ())
 
     def matches(self, event: Any) -> bool:
-        """Tell whether an event, or what stands for one, has what the pattern asks for."""
+        """Return whether an event, or what stands for one, has what the pattern asks for."""
         return self._matches(event)
 
 
@@ -198,7 +198,7 @@ def _wildcard(operand: Any, where: str) -> Test:
 
 
 def _has_in_order(value: str, pieces: list[str]) -> bool:
-    """Tell whether a text is these pieces with anything between them, in time that is linear for each piece."""
+    """Return whether a text is these pieces with anything between them, in time that is linear for each piece."""
     if len(pieces) == 1:
         return value == pieces[0]
     first, *middle, last = pieces

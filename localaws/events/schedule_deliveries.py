@@ -18,7 +18,7 @@ _FIELDS = frozenset(
 
 
 def is_schedules(event: Mapping[str, Any]) -> bool:
-    """Whether an event comes from a schedule (nobody else may publish in the name of AWS)."""
+    """Return whether an event comes from a schedule (nobody else may publish in the name of AWS)."""
     return event.get("source") == SOURCE
 
 

@@ -173,7 +173,7 @@ def _link_tree(source: Path, target: Path, *, skip: Iterable[str] = ()) -> None:
 
 
 def _is_foreign(path: str) -> bool:
-    """Whether a shared library is for another processor or another Python than the running ones."""
+    """Return whether a shared library is for another processor or another Python than the running ones."""
     if not path.endswith(".so"):
         return False
     if ".cpython-" in path and not path.endswith(tuple(EXTENSION_SUFFIXES)):

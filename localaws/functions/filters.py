@@ -26,7 +26,7 @@ def patterns_of(mapping: Any) -> list[Pattern]:
 
 
 def matches(patterns: list[Pattern], record: Mapping[str, Any], body: str) -> bool:
-    """Whether any filter lets ``record`` through; its field ``body`` is matched by its fields if JSON, else as text."""
+    """Return whether any filter lets ``record`` through; its field ``body`` is matched by its fields if JSON, else as text."""
     try:
         content = json.loads(record[body])
     except ValueError:

@@ -224,7 +224,7 @@ class Lane:
 
 
 def _passes(patterns: list[Any], record: Any) -> bool:
-    """Whether a filter lets a record through, as it stands below ``kinesis`` in the event, with its data decoded."""
+    """Return whether a filter lets a record through, as it stands below ``kinesis`` in the event, with its data decoded."""
     shown = {
         "kinesisSchemaVersion": "1.0",
         "partitionKey": record.partition_key,

@@ -127,12 +127,12 @@ class Sandbox:
 
     @property
     def alive(self) -> bool:
-        """Whether another invocation can be given to it."""
+        """Return whether another invocation can be given to it."""
         return self._killed_for is None and self._process.poll() is None
 
     @property
     def busy(self) -> bool:
-        """Whether it is initializing or running an invocation: only then does memory grow."""
+        """Return whether it is initializing or running an invocation: only then does memory grow."""
         return self._current is not None
 
     def invoke(self, payload: bytes, request_id: str | None = None) -> InvocationOutcome:

@@ -66,5 +66,5 @@ def put(environ: dict[str, Any], body: bytes) -> None:
 
 
 def is_form(environ: Mapping[str, Any]) -> bool:
-    """Whether the body says of itself that it is a form, of either kind."""
+    """Return whether the body says of itself that it is a form, of either kind."""
     return str(environ.get("CONTENT_TYPE", "")).lower().startswith(("application/x-www-form", "multipart/"))

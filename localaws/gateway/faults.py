@@ -53,7 +53,7 @@ class FaultPoint:
             raise ValueError(f"{self}: `when` is 'before' or 'after', and `n` counts from 1")
 
     def matches(self, call: Call) -> bool:
-        """Whether ``call`` is one of those that are counted."""
+        """Return whether ``call`` is one of those that are counted."""
         pairs = zip((self.caller, self.service, self.action, self.detail), asdict(call).values(), strict=True)
         return all(wanted in {"", given} for wanted, given in pairs)
 
@@ -141,7 +141,7 @@ def throttle(wanted: Throttle | None) -> int:
 
 
 def throttles(action: str, stream: str) -> bool:
-    """Whether this call (or record) is refused for its rate; each question counts as a call."""
+    """Return whether this call (or record) is refused for its rate; each question counts as a call."""
     if _state.throttle is None:
         return False
     with _lock:

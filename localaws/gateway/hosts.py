@@ -34,7 +34,7 @@ def name_of(host: str) -> str | None:
 
 
 def is_loopback(name: str) -> bool:
-    """Whether ``name`` always means this machine: an address of it as it is normally written, or ``localhost``.
+    """Return whether ``name`` always means this machine: an address of it as it is normally written, or ``localhost``.
 
     Names below ``localhost`` never leave the machine: https://www.rfc-editor.org/rfc/rfc6761#section-6.3
     """
@@ -49,7 +49,7 @@ def is_loopback(name: str) -> bool:
 
 
 def is_ours(name: str) -> bool:
-    """Whether the local AWS answers to ``name``: one of this machine's, or one that AWS itself would answer to."""
+    """Return whether the local AWS answers to ``name``: one of this machine's, or one that AWS itself would answer to."""
     plain = next((name.removeprefix(prefix) for prefix in _PREFIXES if name.startswith(prefix)), name)
     return is_loopback(name) or is_loopback(plain) or _is_service(name)
 

@@ -104,7 +104,7 @@ class RequestHandler(MotoRequestHandler):
             self.close_connection = True
 
     def _is_framed(self) -> bool:
-        """Whether the body's end is told in one way: what two readers understand differently hides a second request.
+        """Return whether the body's end is told in one way: what two readers understand differently hides a second request.
 
         https://www.rfc-editor.org/rfc/rfc9112#section-6.3
         """

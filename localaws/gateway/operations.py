@@ -118,7 +118,7 @@ class Place:
     copies: bool
 
     def matches(self, query: Mapping[str, str]) -> bool:
-        """Whether an address with these arguments can be this operation's."""
+        """Return whether an address with these arguments can be this operation's."""
         named = all(n in query and (not value or query[n] == value) for n, value in self.fixed.items())
         return named and self.required <= query.keys() and query.keys() <= self.fixed.keys() | self.members
 

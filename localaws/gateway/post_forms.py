@@ -38,7 +38,7 @@ _OF_SIGNATURE = {"x-amz-algorithm", "x-amz-credential", "x-amz-date"}
 
 
 def is_form(environ: Mapping[str, Any]) -> bool:
-    """Whether the request is an upload by a form: unsigned itself, with a policy in its body."""
+    """Return whether the request is an upload by a form: unsigned itself, with a policy in its body."""
     kind = str(environ.get("CONTENT_TYPE", "")).lower()
     unsigned = "HTTP_AUTHORIZATION" not in environ and not environ.get("QUERY_STRING")
     return environ["REQUEST_METHOD"] == "POST" and unsigned and kind.startswith("multipart/form-data")

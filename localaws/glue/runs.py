@@ -109,7 +109,7 @@ class JobRun:
 
     @property
     def to_be_ended(self) -> bool:
-        """Whether somebody asked for its end."""
+        """Return whether somebody asked for its end."""
         return self._ends_as is not None
 
     def as_dict(self) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class Supplied(dict[str, Given]):
 
 
 def holds(operator: str, given: Given, wanted: tuple[str, ...], *, allows: bool) -> bool:
-    """Whether a condition of a statement holds; what cannot be told holds where the statement denies."""
+    """Return whether a condition of a statement holds; what cannot be told holds where the statement denies."""
     if given is UNKNOWN:
         return not allows
     if operator == "Null":

@@ -78,7 +78,7 @@ def decisions() -> list[AccessDecision]:
 
 
 def is_allowed(ctx: Context, role_arn: str, action: str, resource: str) -> bool:
-    """Whether the role may do ``action`` on ``resource``; True while permissions are not enforced."""
+    """Return whether the role may do ``action`` on ``resource``; True while permissions are not enforced."""
     if _current is not ctx:
         return True
     session = Session(role_arn, "localaws")
@@ -86,12 +86,12 @@ def is_allowed(ctx: Context, role_arn: str, action: str, resource: str) -> bool:
 
 
 def session_may(ctx: Context, session: Session, action: str, resource: str, context: Mapping[str, Given]) -> bool:
-    """Whether who calls in ``session`` may; for services that act with their caller's permissions."""
+    """Return whether who calls in ``session`` may; for services that act with their caller's permissions."""
     return _current is not ctx or _decide(ctx, session, action, resource, context).allowed
 
 
 def would_allow(ctx: Context, session: Session, action: str, resource: str) -> bool:
-    """Whether who calls in ``session`` may, where that is no denial but decides what a list shows."""
+    """Return whether who calls in ``session`` may, where that is no denial but decides what a list shows."""
     return _current is not ctx or _judged(ctx, session, action, resource, {}).allowed
 
 

@@ -34,7 +34,7 @@ class Statement:
     everything: bool = False
 
     def applies(self, action: str, resource: str, context: Conditions) -> bool:
-        """Whether the statement speaks about this request."""
+        """Return whether the statement speaks about this request."""
         if not self.is_action(action.lower()):
             return False
         statement = _resolved(self, context) if self.variable else self
@@ -66,7 +66,7 @@ def decide(statements: Iterable[Statement], action: str, resource: str, context:
 
 
 def allow_everything(statements: Iterable[Statement]) -> bool:
-    """Whether these policies allow all there is, and deny nothing."""
+    """Return whether these policies allow all there is, and deny nothing."""
     listed = list(statements)
     return all(each.allows for each in listed) and any(each.everything for each in listed)
 

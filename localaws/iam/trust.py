@@ -74,7 +74,7 @@ def trusts(ctx: Context, role: Any, principal: Principal, context: Conditions) -
 
 
 def _match(ctx: Context, statement: Mapping[str, Any], principal: Principal) -> bool | None:
-    """Whether the statement is about ``principal``: True by its own name, False by its account's, None not at all."""
+    """Return whether the statement is about ``principal``: True by its own name, False by its account's, None not at all."""
     if "NotPrincipal" in statement:
         # Seldom right even on AWS, which advises against it: what is not evaluated allows nobody and denies all.
         return None if statement["Effect"] == "Allow" else True

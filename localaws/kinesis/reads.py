@@ -149,7 +149,7 @@ def _list_shards(self: Any) -> ActionResult:
 
 
 def _passes(stream: Any, shard: Any, wanted: Mapping[str, Any]) -> bool:
-    """Whether a ShardFilter lets a shard through; those that closed before the retention period never pass."""
+    """Return whether a ShardFilter lets a shard through; those that closed before the retention period never pass."""
     oldest = time.time() - 3600 * stream.retention_period_hours
     horizon = max(oldest, *(other.created_at for other in stream.shards.values() if not other.parents))
     closed = shard.closed_at or float("inf")

@@ -172,7 +172,7 @@ def _add_message(self: Any, message: Any) -> None:
 
 
 def _is_duplicate(queue: Any, message: Any) -> bool:
-    """Whether this id was sent within five minutes, be that message deleted by now or not."""
+    """Return whether this id was sent within five minutes, be that message deleted by now or not."""
     now = time.monotonic()
     horizon = now - DEDUPLICATION_TIME_IN_SECONDS
     while queue._sent_ids and next(iter(queue._sent_ids.values()))[0] < horizon:

@@ -194,7 +194,7 @@ def _members(service: str, action: str) -> frozenset[str] | None:
 
 
 def _is_passed_on(service: str, action: str, argument: str) -> bool:
-    """Whether moto passes a parameter of an optimised integration on; it drops others without a word."""
+    """Return whether moto passes a parameter of an optimised integration on; it drops others without a word."""
     if service in {"aws-sdk", "athena"}:
         return True
     import importlib

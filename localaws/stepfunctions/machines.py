@@ -114,7 +114,7 @@ def _describe_execution(self: Any) -> Any:
 
 
 def _is_within_size_quota(value: Any) -> bool:
-    """Whether ``value`` is within 256 KiB as compact UTF-8 JSON; moto counts blanks and escapes, too."""
+    """Return whether ``value`` is within 256 KiB as compact UTF-8 JSON; moto counts blanks and escapes, too."""
     text = (
         value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
     )

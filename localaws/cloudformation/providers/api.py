@@ -44,7 +44,7 @@ class ServiceRefused(ResourceFailed):
 
     @property
     def is_gone(self) -> bool:
-        """Whether the service said that the resource does not exist."""
+        """Return whether the service said that the resource does not exist."""
         return any(word in self.code for word in _GONE)
 
 

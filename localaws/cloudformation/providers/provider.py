@@ -139,7 +139,7 @@ class Provider:
         return outcome
 
     def replaces(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-        """Say whether changing ``old`` to ``new`` needs another resource in place of this one."""
+        """Return whether changing ``old`` to ``new`` needs another resource in place of this one."""
         if self.update is None and self.configure is None:
             return True
         return any(_at(old, path) != _at(new, path) for path in self.immutable)
