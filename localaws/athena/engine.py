@@ -1,4 +1,8 @@
-"""Runs one planned query on DuckDB."""
+"""Runs one planned query on DuckDB.
+
+DuckDB clears its interrupt flag when a query starts, so an earlier interrupt is lost:
+https://github.com/duckdb/duckdb-rs/pull/860
+"""
 
 from __future__ import annotations
 
@@ -42,7 +46,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Answer:
-    """A query's rows, its columns, and the bytes of the files that were read."""
+    """A query's rows and columns, and the bytes of the files that were read."""
 
     columns: list[Column]
     table: pa.Table
@@ -62,7 +66,7 @@ class QueryEngine:
         self.catalog = Catalog(ctx, account=account, region=region, evaluate=self._evaluate, leave=leave)
 
     def answer(self, sql: str, database: str, *, allow: Callable[[int], None] = lambda scanned: None) -> Answer:
-        """Return what ``sql`` gives; ``allow`` sees the bytes to scan first and may raise."""
+        """Return the result of ``sql``; ``allow`` gets the number of bytes to scan before the query runs and may raise."""
         query = plan(sql, database, self.catalog.columns_of)
         scanned = 0
         for relation, name in query.relations.items():
@@ -83,13 +87,13 @@ class QueryEngine:
         return Answer(_columns(query, kinds, table.schema), table, scanned)
 
     def interrupt(self) -> None:
-        """Stop the query: the one that runs, or is about to."""
+        """Stop the query that runs, or that is about to run."""
         if not self._stopped.is_set():
             self._stopped.set()
             threading.Thread(target=self._keep_interrupting, name="athena-interrupt", daemon=True).start()
 
     def close(self) -> None:
-        """Free the memory."""
+        """Close DuckDB and free its memory."""
         self._closed.set()
         with self._open:
             self.connection.close()
@@ -111,7 +115,7 @@ class QueryEngine:
 
 
 def failure(error: Exception) -> QueryFailed:  # noqa: PLR0911
-    """Return DuckDB's error in Athena's words."""
+    """Return the QueryFailed, worded as Athena does, for an error of DuckDB."""
     text = str(error)
     coded = _CODED.search(text)
     if coded:

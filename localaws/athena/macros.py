@@ -1,7 +1,7 @@
-"""What DuckDB answers otherwise than Trino, where SQL of DuckDB's own can say it right.
+"""DuckDB macros for functions that DuckDB answers otherwise than Trino, where plain SQL can give Trino's answer.
 
-What fails does so by a cast: ``error()`` is volatile, and a macro that has it keeps DuckDB from taking a correlated
-subquery apart, from filtering early and from trying (``TRY``).
+They raise errors by a failing cast: ``error()`` is volatile, and a macro that calls it keeps DuckDB from decorrelating
+subqueries, from filtering early and from ``TRY``.
 """
 
 from __future__ import annotations

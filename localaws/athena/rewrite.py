@@ -1,6 +1,6 @@
-"""Rewrites a typed Athena query, node by node, into what makes DuckDB give Trino's answer.
+"""Rewrites a typed Athena query, node by node, so that DuckDB gives Trino's answer.
 
-A function that is in none of the tables here is refused by name: better no answer than another one.
+A function that is in none of the tables here is refused by name, because a wrong answer would be worse than none.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _WHITESPACE = " \t\n\v\f\r"
 
 
 def rewrite(tree: exp.Expr) -> exp.Expr:
-    """Return ``tree`` with every node turned; a function without a known translation fails the query by name."""
+    """Return ``tree`` with every node rewritten; raise, naming the function, for one without a known translation."""
     root = exp.Paren(this=tree)
     for node in reversed(list(tree.walk())):
         if node.meta.get(DONE) or node.parent is None:

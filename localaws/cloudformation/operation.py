@@ -1,4 +1,4 @@
-"""One run over one stack: makes, changes and removes resources, and undoes it all in reverse when one fails."""
+"""Creates or updates one stack: creates, updates and deletes its resources, and rolls all back when one fails."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger("localaws.cloudformation")
 
 @dataclass(frozen=True)
 class _Undo:
-    """One step back: what it concerns, and how to take it."""
+    """One step of a rollback: the resource that it is about, and the function that does it."""
 
     logical_id: str
     take: Callable[[], None]
@@ -49,7 +49,7 @@ class StackOperation:
         self.scope = replace(self.scope, ref=self._ref, get_att=self._get_att)
 
     def run(self) -> None:
-        """Bring the stack to the plan; raise StackFailed, after the rollback, if a resource cannot be brought there."""
+        """Create or update the stack to the plan; raise StackFailed, after the rollback, if a resource fails."""
         creating = not self._before and self.stack.status in ("REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS")
         verb = "CREATE" if creating else "UPDATE"
         self.stack.becomes(f"{verb}_IN_PROGRESS")
@@ -201,7 +201,7 @@ class StackOperation:
             self._now.pop(deployed.request.logical_id, None)
 
     def _remove(self, deployed: Deployed) -> None:
-        """Delete what the new template dropped; as in CloudFormation, a failure here does not fail the update."""
+        """Delete a resource that the new template dropped; as in CloudFormation, a failure does not fail the update."""
         try:
             delete_resource(self.ctx, self.stack, deployed)
         except DeployError as error:

@@ -1,7 +1,7 @@
-"""Which call of S3 a request is: by its method, by what its path names, and by all the arguments of its address.
+"""Reads which S3 call a request is: by its method, its path, and all arguments of its address.
 
-The model of the API says how each operation is asked for. What it does not say is no operation, so nobody but the
-administrator may ask for it: moto would look at some of it and overlook the rest.
+The API model says how each operation is requested. Any other request is no known operation, which only the
+administrator may call: moto would read some of its arguments and overlook others.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ COPIED = "copied"
 
 
 def read(environ: dict[str, Any], query: Mapping[str, str]) -> tuple[str, str, str, dict[str, Any]]:
-    """Return the action (empty if it is none that is known), the bucket, the key and the parameters."""
+    """Return the action (empty if it is unknown), the bucket, the key and the parameters."""
     path = str(environ["PATH_INFO"])
     if path.startswith("/v20180820/"):  # S3 Control, which moto tells by this path: no bucket's
         return "", "", "", {}
@@ -65,7 +65,7 @@ def read(environ: dict[str, Any], query: Mapping[str, str]) -> tuple[str, str, s
 
 
 def action_of(method: str, level: str, arguments: Mapping[str, str], copies: bool) -> str:
-    """Return the one operation that is asked for so; ``level``: of the service (empty), a bucket (B), a key (BK)."""
+    """Return the one operation of such a request; ``level``: the service (empty), a bucket (B), a key (BK)."""
     able = [
         place
         for place in operations.places()
@@ -83,7 +83,7 @@ def _in_environ(header: str) -> str:
 
 
 def _deleted(content: bytes) -> list[tuple[str, str]]:
-    """Return (key, version or nothing) of each object in a bulk deletion, with the parser that moto reads it with."""
+    """Return (key, version or empty) of each object in a bulk deletion, read with the same parser as moto's."""
     try:
         listed = _parsed(content)["Delete"]["Object"]
         found = [_object(each) for each in (listed if isinstance(listed, list) else [listed])]

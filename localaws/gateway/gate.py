@@ -1,9 +1,10 @@
-"""The gate before everything: who may not even ask is refused here, by the request's first lines alone.
+"""Refuses requests by their headers alone: requests of web pages, and of anybody without access.
 
-A page in a browser reaches every port of the machine that it is shown on. What betrays it is what browsers add and
-scripts cannot take away: ``Origin`` and ``Sec-Fetch-Site`` name who asks, ``Host`` the name that was asked for. Nothing
-here serves pages, so no origin is trusted, this server's own included (an object that is opened in a browser would have
-it); a bucket's own CORS rules are the one exception. The body is not read, and nothing is looked up but those rules.
+A page in a browser reaches every port of the user's machine. Browsers add headers that scripts cannot change:
+``Origin`` and ``Sec-Fetch-Site`` name the page, ``Host`` the requested name. Nothing here serves pages, so no origin is
+trusted, not even this server's own (an object that is opened in a browser would have it); a bucket's own CORS rules are
+the one exception. The body is not read, and nothing is looked up but those rules.
+https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Asked:
-    """A request's first lines: ``headers`` by lower-case name, ``host`` without its port."""
+    """A request without its body: ``headers`` by lower-case name, ``host`` without its port."""
 
     method: str
     path: str
@@ -65,7 +66,7 @@ class Asked:
 
 
 def guard(app: App, ctx: Context) -> App:
-    """Let through to ``app`` what may ask; say to others, and to the log, why they may not."""
+    """Return ``app`` behind the gate: a refused request gets the reason as its answer, and the log as well."""
 
     def gate(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         headers: list[tuple[str, str]] = environ[HEADERS]
@@ -123,7 +124,7 @@ def _refusal(ctx: Context, asked: Asked, grant: cors.Grant | None) -> Refusal | 
 
 
 def _page(asked: Asked, grant: cors.Grant | None) -> Refusal | None:
-    """Refuse what a page in a browser asks for, unless the addressed bucket's CORS rules grant it."""
+    """Return why a web page's request is refused; None if no page sent it or the bucket's CORS rules allow it."""
     if grant is not None:
         return None
     origin, site = asked.headers.get("origin"), asked.headers.get("sec-fetch-site")
@@ -139,13 +140,13 @@ def _page(asked: Asked, grant: cors.Grant | None) -> Refusal | None:
 
 
 def _is_browser(headers: Mapping[str, str]) -> bool:
-    """By what browsers add and pages cannot take away; those too old for ``Sec-Fetch-*`` by the agent's first word."""
+    """Return whether a browser sent the request: by ``Sec-Fetch-*``, or by the user agent of older browsers."""
     agent = headers.get("user-agent", "").strip().lower()
     return agent.startswith(_BROWSERS) or any(name.startswith(_OF_BROWSERS) for name in headers)
 
 
 def _with_headers(start_response: Callable[..., Any], ours: list[tuple[str, str]]) -> Callable[..., Any]:
-    """Answer with our CORS headers in place of any that the application sets."""
+    """Return ``start_response`` with our CORS headers in place of any that the application sets."""
 
     def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         kept = [pair for pair in headers if not pair[0].lower().startswith("access-control-")]
@@ -168,11 +169,11 @@ def _refuse(
 
 
 def target_of(environ: Mapping[str, Any]) -> str:
-    """Return what was asked for, fit for a log: without the query, in which signatures stand."""
+    """Return the requested path for a log: without the query, which may hold signatures."""
     path, asked, _ = str(environ["RAW_URI"]).partition("?")
     return f"{path}{'?…' if asked else ''}"
 
 
 def _short(text: object) -> str:
-    """What strangers send, fit for one line of a log."""
+    """Return text of a client, shortened and escaped for one line of a log."""
     return ascii(str(text))[1:-1][:200]

@@ -1,7 +1,7 @@
-"""AWS::CloudFormation::CustomResource and Custom::*: a Lambda function that plays a resource.
+"""AWS::CloudFormation::CustomResource and Custom::*: a resource that a Lambda function creates.
 
-The function is called as CloudFormation calls it, asynchronously in effect: it answers by a PUT to a presigned S3
-URL, and this module waits for that object.
+As on AWS, the function answers by a PUT to a presigned S3 URL, and this module waits for that object.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-custom-resources.html
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _POLL_S = 0.1
 
 
 def invoke(ctx: Context, service_token: str, event: Mapping[str, Any]) -> str | None:
-    """Call the function behind ``service_token``; return why it died, or None if it came to an end."""
+    """Call the function behind ``service_token``; return why it failed, or None if it returned."""
     try:
         answer = ctx.client("lambda").invoke(FunctionName=service_token, Payload=json.dumps(event).encode())
     except (ClientError, BotoCoreError) as error:
@@ -43,7 +43,7 @@ def invoke(ctx: Context, service_token: str, event: Mapping[str, Any]) -> str | 
 
 
 def as_text(value: Any) -> Any:
-    """Return ``value`` with every scalar as text, the way CloudFormation passes properties to a function."""
+    """Return ``value`` with every scalar as text, as CloudFormation passes properties to a function."""
     if isinstance(value, Mapping):
         return {k: as_text(v) for k, v in value.items()}
     if isinstance(value, list):
@@ -56,7 +56,7 @@ def as_text(value: Any) -> Any:
 def _ask(
     ctx: Context, request: Request, request_type: str, *, physical_id: str | None = None, old: Request | None = None
 ) -> Mapping[str, Any]:
-    """Send one lifecycle event and return the answer; ResourceFailed if it says FAILED, dies or stays silent."""
+    """Send one lifecycle event and return the answer; ResourceFailed if it says FAILED or there is none."""
     request_id = str(uuid.uuid4())
     s3 = ctx.client("s3")
     _ensure_bucket(ctx)

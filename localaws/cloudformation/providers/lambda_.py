@@ -74,7 +74,7 @@ def _code(request: Request) -> dict[str, Any]:
 
 
 def _inline(source: str) -> bytes:
-    """Return the zip that CloudFormation makes of inline code: one module named index."""
+    """Return the zip that CloudFormation makes of inline code: one module named ``index``."""
     import io
     import zipfile
 
