@@ -19,7 +19,7 @@ log = logging.getLogger("localaws")
 ACCOUNT = "123456789012"
 #: The key that passes every permission check: the person at the keyboard, and localaws itself.
 ADMIN_ACCESS_KEY = "test"
-#: What it signs with where nobody asks for a secret of one run alone.
+#: The secret key of that access key, unless the run has a secret of its own.
 WELL_KNOWN_SECRET = "test"
 
 _CLIENT_CONFIG = Config(
@@ -70,7 +70,7 @@ class Context:
         self._closers.append(closer)
 
     def close(self) -> None:
-        """Call all closers, the last registered first; a closer that fails is logged, and the others are still called."""
+        """Call all closers, the last registered first; a failing closer is logged, and the others are still called."""
         self.stopping.set()
         while self._closers:
             closer = self._closers.pop()

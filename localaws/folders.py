@@ -1,4 +1,4 @@
-"""Folders that no other user can write to: files in them are executed, and files written there must not go elsewhere."""
+"""Folders that no other user can write to: files in them are executed, and what is written there must stay there."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from localaws.athena.sources import quoted
 from localaws.athena.typing import DType
 from localaws.context import Context
 
-#: A query must leave room for the others and for the functions that run beside it.
+#: A query must leave memory for other queries and for the functions that run at the same time.
 MEMORY_LIMIT = "2GB"
 THREADS = 2
 _INTERRUPT_SECONDS = 0.05
@@ -54,7 +54,7 @@ class Answer:
 
 
 class QueryEngine:
-    """One DuckDB in memory for one query; ``interrupt`` stops it from another thread."""
+    """One in-memory DuckDB for one query; ``interrupt`` stops it from another thread."""
 
     def __init__(self, ctx: Context, *, account: str, region: str, leave: Leave | None = None) -> None:
         self.connection = connect(
@@ -66,7 +66,7 @@ class QueryEngine:
         self.catalog = Catalog(ctx, account=account, region=region, evaluate=self._evaluate, leave=leave)
 
     def answer(self, sql: str, database: str, *, allow: Callable[[int], None] = lambda scanned: None) -> Answer:
-        """Return the result of ``sql``; ``allow`` gets the number of bytes to scan before the query runs and may raise."""
+        """Return the result of ``sql``; before it runs, ``allow`` gets the number of bytes to scan and may raise."""
         query = plan(sql, database, self.catalog.columns_of)
         scanned = 0
         for relation, name in query.relations.items():
@@ -99,7 +99,7 @@ class QueryEngine:
             self.connection.close()
 
     def _keep_interrupting(self) -> None:
-        # DuckDB forgets an interruption that comes before a query begins.
+        # DuckDB drops an interrupt that comes before a query begins: https://github.com/duckdb/duckdb-rs/pull/860
         while not self._closed.is_set():
             with self._open:
                 if not self._closed.is_set():

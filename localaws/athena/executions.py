@@ -170,7 +170,7 @@ class Runner:
         except RecursionError:
             reason = "the statement is nested deeper than the local Athena reads"
             execution.finish("FAILED", f"NOT_SUPPORTED: {reason}")
-        except Exception as error:  # the query ends as FAILED with the reason, as a defect of the engine does on AWS
+        except Exception as error:  # the query ends as FAILED with the reason, as an internal error does on AWS
             log.exception("query %s failed inside the local Athena", execution.id)
             execution.user_error = False
             execution.finish("FAILED", f"GENERIC_INTERNAL_ERROR: {type(error).__name__}: {error}")

@@ -99,7 +99,7 @@ def date_format(moment: datetime, pattern: str) -> str:
 
 
 def date_parse(text: str, pattern: str) -> datetime:
-    """Return the timestamp that ``text`` spells in a MySQL pattern; ``ValueError``, in Trino's words, if it does not."""
+    """Return the timestamp that ``text`` spells in a MySQL pattern; ``ValueError`` in Trino's words if it does not."""
     try:
         found = datetime.strptime(text, _strptime_pattern(pattern))
     except ValueError:

@@ -91,7 +91,7 @@ def _json_array_length(text: str) -> int | None:
     return len(value) if isinstance(value, list) else None
 
 
-#: What Java has and RE2 has not, as it is written, and what it is called.
+#: Syntax of Java's regular expressions that RE2 lacks, each with its name.
 _ONLY_JAVA = (
     (re.compile(r"\\[1-9]|\\k<"), "a backreference"),
     (re.compile(r"\(\?(<?[=!])"), "a look around"),

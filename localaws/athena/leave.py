@@ -107,7 +107,7 @@ class ReadableIO(PyArrowFileIO):
         """Return a file to read; raises QueryFailed if it is not in S3 or the caller may not read it."""
         path = path_of(location)
         self._leave.read(path)
-        # PyIceberg would take the address apart once more, as urllib does: what is opened is what was asked about.
+        # PyIceberg would parse the address again, as urllib does; so the checked path itself is opened.
         return PyArrowFile(location, path, self.fs_by_scheme("s3", path.partition("/")[0]))
 
     def new_output(self, location: str) -> PyArrowFile:

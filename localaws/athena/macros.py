@@ -53,7 +53,7 @@ MACROS = (
          END""",
     """CREATE MACRO athena_element(a, i) AS list_extract(a, CASE
          WHEN i = 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1' AS BIGINT) ELSE i END)""",
-    # A NULL in the array might have been the value that is looked for.
+    # As in Trino, the result is NULL if only a NULL in the array could be the searched value.
     """CREATE MACRO athena_contains(a, x) AS CASE
          WHEN list_contains(a, x) THEN true
          WHEN list_count(a) < len(a) OR x IS NULL THEN NULL ELSE list_contains(a, x) END""",

@@ -110,7 +110,7 @@ def txt_bytes(results: Results) -> bytes:
 
 
 def metadata_bytes(results: Results) -> bytes:
-    """Return the ``.metadata`` object beside the result; its format on AWS is not documented, and clients only copy it."""
+    """Return the ``.metadata`` object beside the result; AWS does not document its format, and clients only copy it."""
     return json.dumps({"columns": results.columns}).encode()
 
 

@@ -21,7 +21,7 @@ class LateRunner:
 
     def submit(self, execution: Execution, prepared: dict[str, Any]) -> None:
         """Queue a query."""
-        from localaws.athena.executions import Runner  # not before there is a query
+        from localaws.athena.executions import Runner  # imported with the first query
 
         with self._making:
             self._runner = self._runner or Runner(self.ctx)

@@ -54,7 +54,7 @@ class ResourceFailed(DeployError):
     def __init__(self, reason: str, *, physical_id: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
-        #: What exists although the operation failed, if it is known.
+        #: The resource that exists although the operation failed, if it is known.
         self.physical_id = physical_id
 
 

@@ -40,7 +40,7 @@ class StackOperation:
     _now: dict[str, Deployed] = field(init=False)
     _undo: list[_Undo] = field(default_factory=list)
     _replaced: list[Deployed] = field(default_factory=list)
-    #: What a rollback left because its DeletionPolicy says so: logical and physical id.
+    #: Resources that a rollback kept because of their DeletionPolicy: logical and physical id.
     _retained: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -169,7 +169,7 @@ class StackOperation:
             self._now[logical_id] = replace(old, outcome=outcome)
             self.stack.note(logical_id, kind, "UPDATE_COMPLETE", physical_id=outcome.physical_id, reason="rolled back")
 
-        # Noted first: an update that fails half-way is put back too.
+        # Noted first, so that an update that fails half-way is rolled back too.
         self._undo.append(_Undo(logical_id, back))
         try:
             outcome = planned.provider.change(self.ctx, request, old.request, old.outcome)

@@ -37,7 +37,8 @@ log = logging.getLogger("localaws.events")
 
 _MAX_ATTEMPTS = 185
 _MAX_AGE_SECONDS = 86400
-#: Local retries come sooner than AWS's, which spread over a day.
+#: Local retries come sooner than AWS's, which are spread over 24 hours:
+#: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 0.1, 5.0
 _TARGET_FIELDS = {
     "Id", "Arn", "RoleArn", "Input", "InputPath", "InputTransformer",
@@ -108,7 +109,7 @@ class EventBus:
                 self.deliver(rule.arn, target, event)
 
     def _count(self, rule_arn: str) -> None:
-        """Count a failure of the rule in the metric of AWS/Events that AWS counts it in."""
+        """Count a failed delivery in AWS's metric FailedInvocations, by the rule's name."""
         metrics.count_failure(self._ctx, "AWS/Events", "FailedInvocations", RuleName=rule_arn.rsplit("/", 1)[-1])
 
     def _attempt(self, delivery: _Delivery) -> None:
@@ -230,7 +231,7 @@ def _iso(moment: float | None = None) -> str:
 
 
 def _put_events(self: Any, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return PutEvents's answer as moto does, but refuse ``aws.`` sources and match each event once, not once a rule."""
+    """Return PutEvents's answer as moto does, but refuse ``aws.`` sources and match each event only once."""
     if len(events) > 10:
         return list(original(models.EventsBackend, "put_events")(self, events))  # refused
     answers = []

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-#: Decides on one value of an event; ``_ABSENT`` where the event has no such field.
+#: A test of one value of an event; the value is ``_ABSENT`` where the event has no such field.
 Test = Callable[[Any], bool]
 _ABSENT = object()
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
@@ -24,7 +24,7 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
 }
-#: Numbers that EventBridge compares.
+#: The range of numbers that EventBridge compares.
 _LARGEST = 5e9
 
 

@@ -19,7 +19,7 @@ from localaws.context import Context
 #: Message attributes by name: (data type, value).
 Attributes = Mapping[str, tuple[str, str]]
 
-#: Puts a payload into a target: account, region, ARN, payload, and what else the delivery says.
+#: Sends a payload to a target: account, region, ARN, payload, and further parameters of the delivery.
 Send = Callable[[str, str, str, str, Mapping[str, Any]], None]
 
 

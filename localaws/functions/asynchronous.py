@@ -26,7 +26,8 @@ from localaws.timers import Timers
 
 log = logging.getLogger("localaws.lambda")
 
-#: AWS waits one minute before the first retry and two before the second.
+#: AWS waits one minute before the first retry and two before the second:
+#: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 RETRY_SECONDS = (60.0, 120.0)
 _MAX_AGE_SECONDS = 21600
 _WORKERS = max(8, 4 * (os.cpu_count() or 1))

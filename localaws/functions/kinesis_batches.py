@@ -158,7 +158,7 @@ class Delivery:
         return min(map(numbers.index, failed), default=None)
 
     def _without_old(self, batch: Batch) -> Batch:
-        """Return the batch without records older than the mapping or the stream's retention allows; those are given up."""
+        """Return the batch without records older than the mapping or the stream's retention allows; give those up."""
         oldest = 3600 * self._stream.retention_period_hours
         if (self._mapping.max_record_age or ENDLESS) != ENDLESS:
             oldest = min(oldest, self._mapping.max_record_age)
@@ -196,11 +196,11 @@ class Delivery:
         return json.dumps({"Records": [self._event(record, function.role) for record in records]}).encode()
 
     def measure(self) -> None:
-        """Measure the ARN of the function's role, which every record of an event repeats; call it before `event_bytes`."""
+        """Measure the ARN of the function's role, which every record of an event repeats; call before `event_bytes`."""
         try:
             role = self._backend.get_function(self._mapping.function_arn).role
         except UnknownFunctionException:
-            role = ""  # nothing will be invoked
+            role = ""  # the function is not invoked for this
         blank = SimpleNamespace(partition_key="", sequence_number=10**55, data="", created_at=1e9 + 0.001)
         self._blank_bytes = len(json.dumps(self._event(blank, role))) + len(", ")
 

@@ -19,11 +19,12 @@ from localaws.functions.filters import matches, patterns_of
 from localaws.functions.kinesis_batches import Delivery
 from localaws.kinesis.reads import start_of
 
-#: The most that a function can be sent, less what stands around the records.
+#: Lambda's limit of a synchronous payload, 6 MB, less the JSON around the records:
+#: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _PAYLOAD_BYTES = 6 * 2**20 - 20
 _READ_RECORDS = 1000
 log = logging.getLogger("localaws.event_sources")
-#: Puts, updates and deletions wake who waits; this is for what does not.
+#: Puts, updates and deletions wake the waiting threads; this interval is for changes that do not.
 _FALLBACK_SECONDS = 1.0
 
 
@@ -96,7 +97,7 @@ class ShardReader:
         self.poller = poller
         self.shard = shard
         self.drained = False
-        #: How far the present lanes read before others take over; None if there is no such end.
+        #: The last sequence number that is read before a changed ParallelizationFactor applies; None without one.
         self.barrier: int | None = None
         self._lanes: list[Lane] = []
         self._start_lanes(start)

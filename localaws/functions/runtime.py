@@ -249,7 +249,7 @@ class _LogWriter:
 
     def __call__(self, line: str) -> None:
         self._file.write(line + "\n")
-        if self._group in self._backend.groups:  # else it was deleted meanwhile: as on AWS, the function still runs
+        if self._group in self._backend.groups:  # not if it was deleted: as on AWS, the function still runs
             event = {"timestamp": int(time.time() * 1000), "message": line}
             self._backend.put_log_events(self._group, self._stream, [event])
 
@@ -260,7 +260,7 @@ def _clean_up(role: Any, tmp: Path) -> None:
 
 
 def _generation(ctx: Context, function: Any) -> str:
-    # Of a role that was deleted and made again, what the old one's sandboxes hold is worth nothing.
+    # When a role was deleted and created again, the credentials of the old role's sandboxes are invalid.
     role_id = getattr(callers.role_of(ctx, function.role), "id", None)
     configuration = (
         function.code_sha_256,

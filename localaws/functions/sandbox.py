@@ -31,9 +31,10 @@ from typing import Any
 
 log = logging.getLogger("localaws.lambda")
 
-#: AWS lets a sandbox initialize for 10 s before the function's own timeout begins to count.
+#: AWS lets a sandbox initialize for 10 s before the function's own timeout begins to count:
+#: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 _INIT_SECONDS = 10.0
-#: How long a process that has ended may have children that still write.
+#: How long, in seconds, output of an ended process's children is still read.
 _LAST_WORDS_SECONDS = 1.0
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MAIN = Path(__file__).with_name("sandbox_main.py")
@@ -310,7 +311,7 @@ class _RuntimeApi(ThreadingHTTPServer):
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
-        #: Stands in the path of every call: others on this machine, and pages in a browser, reach the port, too.
+        #: A secret in the path of every call, since other users of this machine and web pages can reach the port.
         self.secret = secrets.token_urlsafe(24)
         super().__init__(("127.0.0.1", 0), _RuntimeApiHandler)
 
@@ -324,7 +325,7 @@ class _RuntimeApiHandler(BaseHTTPRequestHandler):
 
     server: _RuntimeApi
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # else every warm call waits 40 ms for a delayed acknowledgement
+    disable_nagle_algorithm = True  # otherwise every warm call waits 40 ms for a delayed TCP acknowledgement
     wbufsize = -1
 
     def log_message(self, format: str, *args: Any) -> None:

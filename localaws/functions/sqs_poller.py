@@ -24,7 +24,8 @@ from localaws.sqs import queues
 
 log = logging.getLogger("localaws.event_sources")
 
-#: Batches of one mapping in flight at once; AWS starts with five and goes on from there.
+#: Concurrent batches of one mapping; AWS starts with five and adds more:
+#: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 _CONCURRENCY = 5
 _PAYLOAD_BYTES = 5 * 2**20  # leaves room for the envelope within Lambda's 6 MB
 _IDLE_SECONDS = 0.2
@@ -56,7 +57,7 @@ class SqsPoller:
                     continue
                 try:
                     batch = self._collect()
-                except Exception:  # what was received is visible again when its time is over
+                except Exception:  # received messages become visible again after their visibility timeout
                     log.exception("queue %s could not be polled", self._queue.name)
                     self._ctx.stopping.wait(_IDLE_SECONDS)
                     continue

@@ -62,7 +62,7 @@ def _one_spelling(ctx: Context, environ: dict[str, Any], caller: signatures.Call
     environ["HTTP_HOST"] = ctx.endpoint.partition("://")[2]
 
 
-#: What a page may do that the CORS rules of a bucket let in, and what a browser may that was sent to an address.
+#: What a page may do whose request a bucket's CORS rules allow, and what a browser may do without such a rule.
 _OF_PAGES = {
     "GetObject", "HeadObject", "PutObject", "CopyObject", "DeleteObject", "CreateMultipartUpload", "UploadPart",
     "UploadPartCopy", "CompleteMultipartUpload", "AbortMultipartUpload", "ListParts",

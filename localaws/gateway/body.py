@@ -11,7 +11,7 @@ from typing import Any
 from localaws.gateway.refusals import Refused
 
 _KEPT = "localaws.body"
-#: What a compressed body may become, in bytes: AWS takes no larger call of the services that read compressed ones.
+#: The limit of a decompressed body, in bytes: AWS accepts no larger call of the services that read compressed ones.
 _LARGEST_UNPACKED = 64 * 2**20
 
 

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote
 from localaws.gateway import body, calls_s3, operations
 from localaws.gateway.refusals import Refused
 
-#: Where the verified caller of a request stands (a `localaws.gateway.signatures.Caller`).
+#: The key in ``environ`` of a request's verified caller (a `localaws.gateway.signatures.Caller`).
 CALLER = "localaws.caller"
 _ENVIRON_KEY = "localaws.call"
 #: Services whose signing name is not the one that IAM policies use.

@@ -15,13 +15,13 @@ import xmltodict  # type: ignore[import-untyped]  # it has no types of its own
 from localaws.gateway import body, operations, s3_copies
 from localaws.gateway.refusals import Refused
 
-#: Headers that policies speak about, or that make another operation of the request; as parameters, by this name.
+#: Headers that policies refer to, or that change the operation; they become parameters of this name.
 _HEADERS = (
     "x-amz-acl", "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id",
     "x-amz-storage-class",
 )  # fmt: skip
 _GRANTS = ("read", "write", "read-acp", "write-acp", "full-control")
-#: Headers that do beside writing an object what is an operation with a permission of its own, which they need, too.
+#: Headers that, besides writing an object, do what is another operation; its permission is needed as well.
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 ALSO = {
     "x-amz-acl": "PutObjectAcl",
@@ -37,14 +37,14 @@ _BESIDE = {
     "x-amz-date", "x-amz-expires", "x-amz-security-token", "x-amz-signature", "x-amz-signedheaders", "content-md5",
     "content-type",
 }  # fmt: skip
-#: The parameter that says, as a `localaws.gateway.s3_copies.CopySource`, what is copied.
+#: The parameter with the copied object, a `localaws.gateway.s3_copies.CopySource`.
 COPIED = "copied"
 
 
 def read(environ: dict[str, Any], query: Mapping[str, str]) -> tuple[str, str, str, dict[str, Any]]:
     """Return the action (empty if it is unknown), the bucket, the key and the parameters."""
     path = str(environ["PATH_INFO"])
-    if path.startswith("/v20180820/"):  # S3 Control, which moto tells by this path: no bucket's
+    if path.startswith("/v20180820/"):  # S3 Control, which moto recognizes by this path; it belongs to no bucket
         return "", "", "", {}
     bucket, _, key = path.lstrip("/").encode("latin-1").decode("utf-8", "replace").partition("/")
     arguments = {n: v for n, v in query.items() if n.lower() not in _BESIDE and not n.lower().startswith("x-amz-meta-")}

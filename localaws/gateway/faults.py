@@ -39,7 +39,7 @@ class Call:
 
 @dataclass(frozen=True)
 class FaultPoint:
-    """The ``n``-th matching call, counted from 1; an empty string matches anything. ``when``: ``before`` or ``after``."""
+    """The ``n``-th matching call, from 1; empty strings match anything. ``when``: ``before`` or ``after`` the call."""
 
     caller: str = ""
     service: str = ""
@@ -60,7 +60,7 @@ class FaultPoint:
 
 @dataclass(frozen=True)
 class Throttle:
-    """Throttles ``count`` calls of ``action`` on a stream, after the first ``skip``; each record of PutRecords counts."""
+    """Throttles ``count`` calls of ``action`` on a stream after the first ``skip``; PutRecords counts each record."""
 
     stream: str
     action: str
@@ -170,7 +170,7 @@ def middleware(app: App, ctx: Context) -> App:
             _kill(request.access_key, call)
             start_response("503 Service Unavailable", [("Content-Length", "0")])
             return [b""]
-        # Carried out in full before the caller dies, so that its effect is there and its answer is not.
+        # Carried out in full before the caller dies, so that the call has its effect but no answer.
         body = list(app(environ, start_response))
         _kill(request.access_key, call)
         return body

@@ -22,18 +22,19 @@ from localaws.gateway import cors, hosts
 log = logging.getLogger("localaws.gate")
 
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-#: The request's headers as they came, in order: a list of (name, value). WSGI's own form merges and drops some.
+#: The request's headers as they were sent: a list of (name, value). WSGI's own form merges and drops some.
 HEADERS = "localaws.headers"
-#: The request's target as it came: Python's server drops a second slash at its beginning, which S3's signers sign.
+#: The request's target as it was sent: Python's server drops a second slash at its beginning, which S3 clients sign.
+#: https://github.com/python/cpython/issues/87389
 TARGET = "localaws.target"
-#: The bucket whose CORS rules let a page's request in: it may be about nothing else.
+#: The bucket whose CORS rules allow a page's request; the request may be about no other resource.
 CORS_BUCKET = "localaws.cors_bucket"
 #: Set for what a browser sends by itself, by no page that a rule lets in: `gateway.admission` lets it open objects.
 BROWSER = "localaws.browser"
-#: Own routes are answered to whoever has read the run's token from its file.
+#: The header of requests to the server's own routes; its value is the token in the run's access file.
 TOKEN_HEADER = "X-Localaws-Token"
 OWN = "/_localaws/"
-#: Headers that decide who asks what: a second one could be read by one part and overlooked by another.
+#: Headers that may stand only once: of two, one part of the program could read the first and another the second.
 _ONCE = frozenset(
     {"host", "origin", "authorization", "content-length", "transfer-encoding", "content-type", "sec-fetch-site",
      "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-target", "x-localaws-token"}

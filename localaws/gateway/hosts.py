@@ -10,12 +10,12 @@ from __future__ import annotations
 import ipaddress
 import re
 
-#: Names below these belong to AWS: only AWS says where they lead.
+#: Names below these belong to AWS: only AWS decides what they resolve to.
 _AWS = ("amazonaws.com", "amazonaws.com.cn", "api.aws")
 #: Names of things that customers make have a label of these before AWS's: they lead to addresses that customers choose.
 _CUSTOMERS = frozenset({"compute", "compute-1", "elb", "rds", "cache", "redshift", "docdb", "es", "mq", "kafka"})
 _AUTHORITY = re.compile(r"(\[[0-9a-f:]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?")
-#: What SDKs put in front of an endpoint's name for some calls (Step Functions' StartSyncExecution).
+#: Prefixes that SDKs add to an endpoint's name for some calls (Step Functions' StartSyncExecution).
 _PREFIXES = ("sync-", "data-")
 #: ``s3``, ``s3.eu-west-1``, ``s3-eu-west-1``, ``s3.dualstack.eu-west-1`` or ``s3-accelerate``, with a bucket before it.
 _S3_NAME = re.compile(

@@ -18,7 +18,8 @@ from werkzeug.serving import make_server
 from localaws.gateway.gate import HEADERS, TARGET
 
 log = logging.getLogger("localaws.http")
-#: No body is longer than 18 digits say, and Python refuses to read numbers of thousands.
+#: 18 digits are enough for any body; Python refuses to convert numbers of more than 4,300 digits:
+#: https://docs.python.org/3/library/stdtypes.html#int-max-str-digits
 _LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]

@@ -40,7 +40,7 @@ def _get_action(self: Any) -> Any:
     call = getattr(self, "localaws_call", None)
     if call is None or call.form is None or call.service == "s3" or not call.action:
         return original(BaseResponse, "_get_action")(self)
-    if call.protocol == "rest":  # notes what the path names, too
+    if call.protocol == "rest":  # also stores the parameters in the path
         self._get_action_from_method_and_request_uri(self.normalized_request)
     return call.action
 

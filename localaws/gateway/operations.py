@@ -106,9 +106,7 @@ def _ends_as_role(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Place:
-    """How an S3 operation is requested: its method, whether on a key, and which arguments its address must and may
-    have.
-    """
+    """How an S3 operation is requested: its method, whether on a key, and the arguments of its address."""
 
     name: str
     method: str

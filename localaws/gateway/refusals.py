@@ -28,7 +28,7 @@ class _Spelling:
     status: str = "403 Forbidden"
 
 
-#: How the JSON protocols spell what the query protocol calls otherwise; most others add "Exception".
+#: Error codes that the JSON protocols spell differently from the query protocol; most others add "Exception".
 _JSON = {
     "InvalidClientTokenId": "UnrecognizedClientException",
     "SignatureDoesNotMatch": "InvalidSignatureException",

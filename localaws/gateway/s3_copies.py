@@ -16,7 +16,7 @@ from localaws.gateway.refusals import Refused
 
 HEADER = "x-amz-copy-source"
 _ENVIRON = "HTTP_X_AMZ_COPY_SOURCE"
-#: Of the whole header: printable characters, and percent signs only where they encode something.
+#: The whole header: printable characters, with percent signs only in an encoding.
 _WRITTEN = re.compile(r"(?:[ -$&-~]|%[0-9A-Fa-f]{2})+")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 

@@ -30,7 +30,7 @@ from localaws.gateway.refusals import Refused
 _SKEW = 15 * 60
 _LONGEST_PRESIGNED = 7 * 24 * 3600
 _HASH = re.compile("[0-9a-f]{64}")
-#: So many bytes of a body are read before it is known who sends it: Lambda takes 70,167,211, of code in base64.
+#: The most bytes of a body that are read before its sender is verified: Lambda takes 70,167,211, of code in base64.
 _UNHASHED = 72 * 2**20
 _UNSIGNED = "UNSIGNED-PAYLOAD"
 _UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
@@ -96,7 +96,7 @@ def verify(ctx: Context, environ: dict[str, Any]) -> Caller:
             "Check your AWS Secret Access Key and signing method.",
             service=claim.service,
         )
-    if _HASH.fullmatch(payload):  # only now: who has signed nothing is not worth the memory
+    if _HASH.fullmatch(payload):  # read only now, so that an unsigned request takes no memory
         _check_hash(claim, payload, environ)
     if payload in signed_chunks.KINDS:
         chain = signed_chunks.Chain(secret, claim.time, claim.scope, claim.signature)
@@ -255,7 +255,7 @@ def _canonical(claim: _Claim, environ: Mapping[str, Any], payload: str) -> list[
     """
     target = urlsplit(
         environ[TARGET]
-    )  # of "//bucket/key", a path that S3 tells from "/bucket/key", urlsplit makes a host
+    )  # urlsplit would take "//bucket/key", which S3 distinguishes from "/bucket/key", for a host
     pairs = [pair.partition("=")[::2] for pair in target.query.split("&") if pair]
     pairs = [(name, value) for name, value in pairs if name != "X-Amz-Signature"]
     headers = "".join(f"{name}:{_joined(environ[HEADERS], name)}\n" for name in claim.signed)

@@ -10,7 +10,7 @@ from typing import Final
 from localaws.cloudformation.errors import UnknownResourceType
 from localaws.cloudformation.providers.provider import Provider
 
-#: Modules of this folder that declare no type: what the others are made with.
+#: Modules of this folder that declare no resource type, but what the others are made with.
 _TOOLS = ("api", "provider")
 
 

@@ -28,7 +28,7 @@ BUCKET = "localaws-custom-resource-answers"
 #: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
 _LONGEST_ANSWER = 4096
 _LONGEST_WAIT_S = 3600
-#: How often the answer is looked for while the function runs; mostly it is there when the function has ended.
+#: How often, in seconds, the answer is looked for while the function runs; usually it exists when the function ends.
 _POLL_S = 0.1
 
 
@@ -98,7 +98,7 @@ def _answer(ctx: Context, token: str, event: Mapping[str, Any], timeout_s: float
     until = time.monotonic() + timeout_s
     while time.monotonic() < until and not ctx.stopping.is_set():
         over = ended.is_set()
-        # Looked for once more after the function died: it may have answered first.
+        # Look once more after the function died, since it may have answered before.
         found = api.find(ctx, "s3", "GetObject", Bucket=BUCKET, Key=event["RequestId"])
         if found is not None:
             body = found["Body"].read()

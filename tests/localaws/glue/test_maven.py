@@ -63,7 +63,7 @@ def test_a_cached_archive_that_changed_is_refused_and_deleted(cache: Path) -> No
 def test_what_cannot_be_fetched_is_named_with_the_reason_and_the_next_command(cache: Path) -> None:
     with pytest.raises(JarError) as error:
         maven.fetch([JAR], [resolver("one", None), resolver("two", None)], lambda line: None)
-    for part in ("org.example:thing:1.0", "python -m localaws.spark", "one: no route to host", str(cache)):
+    for part in ("org.example:thing:1.0", "python -m localaws.glue.spark", "one: no route to host", str(cache)):
         assert part in str(error.value)
 
 
