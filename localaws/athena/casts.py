@@ -163,7 +163,8 @@ def _from_text(node: Any, target: exp.DataType, *, attempt: bool) -> exp.Expr:
     if target.this == DType.TIMESTAMPTZ and not (
         isinstance(node.this, exp.Literal) and _UTC_TEXT.fullmatch(node.this.name)
     ):
-        # DuckDB's moments keep no zone: hour(), date_trunc and what is shown would silently be those of UTC.
+        # DuckDB's timestamps keep no zone: hour(), date_trunc and the printed value would silently be in UTC.
+        # https://duckdb.org/docs/stable/sql/data_types/timestamp
         what = f"the time zone of '{node.this.name}'" if isinstance(node.this, exp.Literal) else "a zone read from text"
         raise not_supported(what, allowed="UTC")
     if target.this == DType.VARBINARY:

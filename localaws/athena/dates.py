@@ -72,7 +72,7 @@ def at_time_zone(node: Any) -> exp.Expr:
         parent, exp.Date
     )
     if not local:
-        # DuckDB's moments carry no zone: one that is shown, grouped or truncated would silently be UTC again.
+        # DuckDB's timestamps keep no zone: a result that is shown, grouped or truncated would silently be in UTC.
         raise not_supported("AT TIME ZONE other than inside a cast to timestamp or date, extract or a format function")
     result = call("timezone", node.args["zone"].copy(), moment)
     result.type = types.timestamp(3)

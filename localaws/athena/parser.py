@@ -120,7 +120,7 @@ def _places(node: exp.Expr, arguments: list[Any] | None) -> list[tuple[str, int 
             where[id(value)] = (key, None)
         elif isinstance(value, list):
             where.update({id(part): (key, index) for index, part in enumerate(value) if isinstance(part, exp.Expr)})
-    if arguments is None:  # a form of its own grammar: what it has is what was given
+    if arguments is None:  # a form with its own grammar: its arguments are those that were written
         return list(where.values())
     return [where.get(id(argument)) or _literal_place(argument) for argument in arguments]
 

@@ -87,7 +87,8 @@ def _literal(node: Any) -> exp.Expr:
         return node  # type: ignore[no-any-return]
     if isinstance(node.parent, exp.DataTypeParam | exp.Interval | exp.TableSample):
         return node  # type: ignore[no-any-return]
-    # DuckDB takes a number with a point for a decimal.
+    # DuckDB reads a number with a decimal point as a decimal:
+    # https://duckdb.org/docs/stable/sql/data_types/literal_types
     return cast(exp.Literal.string(node.name), DType.DOUBLE)
 
 
@@ -145,7 +146,7 @@ def _quantile(node: Any) -> exp.Expr:
 
 
 def _typeof(node: Any) -> exp.Expr:
-    # Of text, only a column's length is known.
+    # The length of text is known for columns only.
     if kind_of(node.this) == DType.UNKNOWN or (
         kind_of(node.this) in types.TEXT and not isinstance(node.this, exp.Column)
     ):

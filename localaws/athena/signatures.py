@@ -14,7 +14,7 @@ from localaws.athena import typing as types
 from localaws.athena.errors import not_supported
 from localaws.athena.typing import DType
 
-#: Where the parser notes on a node which call it was: the function's name, and where its arguments stand in the node.
+#: The key under which the parser notes on a node the call's function name, and where its arguments are in the node.
 CALL = "athena_call"
 #: Where an argument stands that the parser has made something else of: a literal's kind is all that is left of it.
 LITERALS = {"'text'": DType.VARCHAR, "'number'": DType.INT}
@@ -90,7 +90,7 @@ SIGNATURES: dict[str, str] = {
     "sequence": "II|III|DD|DDU|SSU", "row": "X+",
 }  # fmt: skip
 
-#: Forms of their own grammar, whose nodes have rules of their own.
+#: Forms with their own grammar; their nodes have rewriting rules of their own.
 SPECIAL = frozenset({"cast", "try_cast", "exists", "unnest", "any", "all", "some"})
 
 

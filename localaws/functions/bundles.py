@@ -98,7 +98,7 @@ def aws_runtime(scratch: Path) -> Path:
 
 
 def _built_once(target: Path, build: Callable[[Path], None]) -> Path:
-    # Built beside its place and moved there, so that a reader never sees half of it.
+    # Built beside its final place and then moved there, so that no reader sees it incomplete.
     with _building:
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -145,7 +145,7 @@ def _link_installed(distribution: metadata.Distribution, target: Path) -> None:
     for entry in _entries(distribution):
         source = Path(str(distribution.locate_file(entry)))
         if (target / entry).is_dir() and not (target / entry).is_symlink():
-            _link_tree(source, target / entry)  # a namespace that a pure package of the bundle shares
+            _link_tree(source, target / entry)  # a namespace package that a pure Python package of the bundle shares
         elif source.exists() and not (target / entry).exists():
             (target / entry).symlink_to(source)
 

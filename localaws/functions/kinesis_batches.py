@@ -29,7 +29,7 @@ from localaws.functions.throttled import TooManyRequests
 
 log = logging.getLogger("localaws.event_sources")
 
-#: Local retries come sooner than AWS's.
+#: Local retries come sooner than AWS's; in seconds.
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.1, 5.0
 ENDLESS = -1
 
@@ -200,7 +200,7 @@ class Delivery:
         try:
             role = self._backend.get_function(self._mapping.function_arn).role
         except UnknownFunctionException:
-            role = ""  # the function is not invoked for this
+            role = ""  # without the function there is no invocation
         blank = SimpleNamespace(partition_key="", sequence_number=10**55, data="", created_at=1e9 + 0.001)
         self._blank_bytes = len(json.dumps(self._event(blank, role))) + len(", ")
 

@@ -31,7 +31,7 @@ ALSO = {
     "x-amz-object-lock-retain-until-date": "PutObjectRetention",
     "x-amz-object-lock-legal-hold": "PutObjectLegalHold",
 }
-#: Arguments that are no parameter of an operation: what signs an address, and what older signers move there.
+#: Arguments that are no parameter of an operation: signatures, and headers that older presigned URLs contain.
 _BESIDE = {
     "x-id", "awsaccesskeyid", "expires", "signature", "x-amz-algorithm", "x-amz-content-sha256", "x-amz-credential",
     "x-amz-date", "x-amz-expires", "x-amz-security-token", "x-amz-signature", "x-amz-signedheaders", "content-md5",

@@ -29,7 +29,7 @@ HEADERS = "localaws.headers"
 TARGET = "localaws.target"
 #: The bucket whose CORS rules allow a page's request; the request may be about no other resource.
 CORS_BUCKET = "localaws.cors_bucket"
-#: Set for what a browser sends by itself, by no page that a rule lets in: `gateway.admission` lets it open objects.
+#: Set for a browser's request that no CORS rule allows: `gateway.admission` lets it open objects only.
 BROWSER = "localaws.browser"
 #: The header of requests to the server's own routes; its value is the token in the run's access file.
 TOKEN_HEADER = "X-Localaws-Token"
@@ -43,7 +43,7 @@ _OF_BROWSERS = ("sec-fetch-", "sec-ch-", "upgrade-insecure-requests")
 _BROWSERS = ("mozilla/", "opera/", "lynx/", "links ", "elinks/", "w3m/", "dillo/", "netsurf/")
 _MOTOS_OWN = ("moto-api", "latest/meta-data/", "latest/api/", "latest/dynamic/")
 _BAD = "400 Bad Request"
-#: What is sent with every answer: an object that a browser shows is no page of this server and runs nothing as it.
+#: Headers of every answer: an object that a browser shows must not run scripts as a page of this server.
 _SANDBOXED = (("Content-Security-Policy", "sandbox allow-scripts"), ("X-Content-Type-Options", "nosniff"))
 
 
@@ -117,7 +117,7 @@ def _refusal(ctx: Context, asked: Asked, grant: cors.Grant | None) -> Refusal | 
         page = _page(asked, None)
         given = asked.headers.get(TOKEN_HEADER.lower(), "")
         if page is None and not hmac.compare_digest(given.encode("latin-1", "replace"), ctx.token.encode()):
-            return Refusal(f"own routes are answered to who sends this run's token in {TOKEN_HEADER}")
+            return Refusal(f"the server's own routes need this run's token in {TOKEN_HEADER}")
         return page
     if "upgrade" in asked.headers and asked.headers["upgrade"].lower() != "h2c":
         return Refusal("it asks for another protocol than HTTP")

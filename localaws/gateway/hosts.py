@@ -12,7 +12,7 @@ import re
 
 #: Names below these belong to AWS: only AWS decides what they resolve to.
 _AWS = ("amazonaws.com", "amazonaws.com.cn", "api.aws")
-#: Names of things that customers make have a label of these before AWS's: they lead to addresses that customers choose.
+#: Labels before AWS's in the names of customers' resources, which resolve to addresses that customers choose.
 _CUSTOMERS = frozenset({"compute", "compute-1", "elb", "rds", "cache", "redshift", "docdb", "es", "mq", "kafka"})
 _AUTHORITY = re.compile(r"(\[[0-9a-f:]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?")
 #: Prefixes that SDKs add to an endpoint's name for some calls (Step Functions' StartSyncExecution).

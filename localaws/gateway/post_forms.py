@@ -26,7 +26,7 @@ from localaws.gateway.refusals import Refused
 from localaws.gateway.signatures import Caller, known_key, path_style, signing_key
 
 _SCOPE = re.compile(r"([^\s,/]+)/(\d{8})/([a-z0-9-]+)/s3/aws4_request")
-#: The most bytes of a form that are read before its policy's signer is verified.
+#: A form's limits before its policy's signer is verified: bytes, bytes of its fields, number of parts.
 _MOST_BYTES, _MOST_FIELDS_BYTES, _MOST_PARTS = 256 * 2**20, 2**20, 100
 #: Fields that no condition of the policy has to name.
 _FREE = {"file", "policy", "signature", "x-amz-signature", "awsaccesskeyid"}

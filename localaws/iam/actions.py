@@ -75,7 +75,7 @@ def _table() -> dict[str, dict[str, tuple[Kind, ...]]]:
 def _pattern(arn: str) -> re.Pattern[str]:
     service = arn.split(":")[2]
     plain = _with_places(arn, lambda place: characters(service, place))
-    # Of a function, each action may be asked for a version or an alias; only some list it as a kind of its own.
+    # Each action on a function may name a version or an alias; AWS lists them as kinds of their own for some only.
     return re.compile(plain.pattern + QUALIFIER, re.DOTALL) if arn.endswith(":function:${FunctionName}") else plain
 
 

@@ -26,7 +26,7 @@ _ITEMS = {"GetItem", "PutItem", "UpdateItem", "DeleteItem"}
 #: An action, the table or index as it is named in the call, and the condition keys.
 Wanted = tuple[str, str, Mapping[str, Given]]
 
-#: The most digits of a DynamoDB number:
+#: The most digits and the greatest power of ten, with either sign, that DynamoDB numbers are read with:
 #: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 _MOST_DIGITS, _MOST_POWER = 38, 130
 _EXACT = decimal.Context(prec=60)

@@ -31,7 +31,7 @@ def objects(request: Request) -> list[Need]:
         within = f"{prefix}/AWSDynamoDB/*" if prefix else "*"
         return [Need("s3:PutObject", (f"arn:aws:s3:::{given['S3Bucket']}/{within}",))]
     if request.service == "firehose":
-        # There the role that is passed writes, on AWS; here nothing asks for that one, so its giver is asked.
+        # On AWS the passed role writes there; its permission is not checked here, so the caller's is.
         found = tuple(dict.fromkeys(f"{bucket}/*" for bucket in _named(given, "BucketARN")))
         return [Need("s3:PutObject", found)] if found else []
     if request.service == "logs" and given.get("destination"):

@@ -13,6 +13,7 @@ from sluice.folders import ROOT
 PACKAGES = ("sluice", "localaws", "infra", "lambdas", "glue_jobs", "shopsphere", "benchmarks")
 #: By what is wrong with it: the wording, and what to write in its place.
 HARD = {
+    "head": (re.compile(r"\A(?:The|How|What|Why|Which|When|Where|Who)\b"), "say what the function does: Return …"),
     "tell": (re.compile(r"\A(?:Tells?|Whether|Says? whether)\b"), "say what is returned: Return whether …"),
     "none": (
         re.compile(r"\(none: |\bnone: |[;,] none (?:when|if|where|without|for|of|while)\b|\bis none (?:when|if|for)\b"),
@@ -29,21 +30,22 @@ HARD = {
 }
 
 
-def docstrings(source: str) -> Iterator[tuple[int, str]]:
-    """Line and prose of each docstring in ``source``; what stands between backticks is code."""
+def docstrings(source: str) -> Iterator[tuple[bool, int, str]]:
+    """Of each docstring in ``source``: whether it is a function's, its line, its prose without code in backticks."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             text = ast.get_docstring(node)
             if text:
-                yield node.body[0].lineno, re.sub(r"`+[^`]*`+", "``", text)
+                is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+                yield is_function, node.body[0].lineno, re.sub(r"`+[^`]*`+", "``", text)
 
 
 def hard_words(source: str) -> dict[str, list[str]]:
     """What is hard to read in a file's docstrings: by what is wrong, a sentence for each place."""
     found: dict[str, list[str]] = {}
-    for line, text in docstrings(source):
+    for is_function, line, text in docstrings(source):
         for name, (wording, instead) in HARD.items():
-            if match := wording.search(text):
+            if (is_function or name != "head") and (match := wording.search(text)):
                 found.setdefault(name, []).append(f"line {line}: {match[0]!r}: {instead}")
     return found
 
@@ -73,3 +75,10 @@ def test_docstrings_are_plain(package: str) -> None:
 )
 def test_hard_words_are_found(text: str, wrong: list[str]) -> None:
     assert list(hard_words(f'"""{text}"""')) == wrong
+
+
+def test_a_function_begins_with_what_it_returns_or_does() -> None:
+    function = 'def size():\n    """The size in bytes."""\n'
+    assert list(hard_words(function)) == ["head"]
+    assert hard_words(function.replace("The", "Return the")) == {}
+    assert hard_words(function.replace("def size()", "class Size")) == {}
