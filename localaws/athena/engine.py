@@ -1,8 +1,4 @@
-"""Runs one planned query on DuckDB.
-
-DuckDB clears its interrupt flag when a query starts, so an earlier interrupt is lost:
-https://github.com/duckdb/duckdb-rs/pull/860
-"""
+"""Runs one planned query on DuckDB."""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@ A key is text and may stand once in a mapping, and once in a list of mappings th
 it looks like; tags that would change it are refused. Numbers of one YAML version alone (``007``, ``1_000``, ``12:30``,
 ``1e3``), dates, and ``yes``, ``no``, ``on``, ``off`` are text.
 
-YAML 1.1: https://yaml.org/type/; the core schema of YAML 1.2: https://yaml.org/spec/1.2.2/#103-core-schema
+YAML 1.1: https://yaml.org/type/
+YAML 1.2, core schema: https://yaml.org/spec/1.2.2/#103-core-schema
 """
 
 from __future__ import annotations
