@@ -76,7 +76,7 @@ def _send_task_failure(self: Any) -> Any:
 
 
 def _get_execution_history(self: Any) -> Any:
-    """Return one page of events; a token is the number of events that came before."""
+    """Return one page of events; its token is the number of events on the pages before."""
     history: Any = self.stepfunction_backend.get_execution_history(self._get_param("executionArn"))
     events = list(history["events"])
     if self._get_param("reverseOrder"):
