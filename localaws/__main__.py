@@ -57,9 +57,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _until_stdin_ends(stop: threading.Event) -> None:
-    # Not through sys.stdin: a thread that holds its lock when Python ends makes that an abort.
+    # Not through sys.stdin: Python aborts at its end when a daemon thread holds the lock of a buffered stream.
+    # https://github.com/python/cpython/issues/129536
     while os.read(sys.stdin.fileno(), 4096):
-        pass  # nobody has anything to say here
+        pass  # what is sent here is ignored
     stop.set()
 
 

@@ -1,6 +1,6 @@
-"""Has this process read each of botocore's API models once; every session and every service of moto would read its own.
+"""Reads each of botocore's API models once in this process; else every session and every moto service reads its own.
 
-Nothing that reads them changes them: clients of one session share them already.
+Sharing them is safe because nothing changes them: clients of one session share them already.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _read: dict[str | None, dict[Any, Any]] = {}
 
 
 def share() -> None:
-    """Let the loaders of all sessions share what they read, and give moto one loader for all services."""
+    """Make the loaders of all sessions share what they have read, and give moto one loader for all services."""
     replace(botocore.session, "create_loader", _sharing)
     replace(utils, "create_loader", _motos_loader)
 

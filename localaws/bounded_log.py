@@ -1,4 +1,4 @@
-"""A log that strangers write to by what they ask: so many lines in a time, and then how many were left out."""
+"""A log of bounded size for messages that any client can cause: it counts what it leaves out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 
 class BoundedLog:
-    """Warns at most ``lines`` times in ``seconds``; the first line after that says how many there were more."""
+    """Writes at most ``lines`` warnings in ``seconds``; the first one after that says how many were left out."""
 
     def __init__(
         self, log: logging.Logger, *, lines: int, seconds: float, clock: Callable[[], float] = time.monotonic
@@ -19,7 +19,7 @@ class BoundedLog:
         self._began, self._written, self._left_out = clock(), 0, 0
 
     def warn(self, text: str, *values: object) -> None:
-        """Write a warning, or count it."""
+        """Write a warning, or only count it when the limit is reached."""
         with self._lock:
             if self._clock() - self._began >= self._seconds:
                 left_out, self._left_out = self._left_out, 0

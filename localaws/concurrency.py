@@ -1,4 +1,4 @@
-"""Checks and writes that are one step on AWS, made one step here: moto's backends hold no locks.
+"""Makes checks and writes that are atomic on AWS atomic here: moto's backends hold no locks.
 
 Without this, two callers of a conditional DynamoDB write can both win, and two versions of one S3 object become one.
 Queues and Kinesis streams have locks of their own (`localaws.sqs.queues`, `localaws.kinesis.streams`).

@@ -1,4 +1,4 @@
-"""What every part of the local AWS shares: where it listens, where it may write, and how it stops."""
+"""The context that all parts of one local AWS share: its endpoint, its folder, and how it stops."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger("localaws")
 ACCOUNT = "123456789012"
 #: The key that passes every permission check: the person at the keyboard, and localaws itself.
 ADMIN_ACCESS_KEY = "test"
-#: What it signs with where nobody asks for a secret of one run alone.
+#: The secret key of that access key, unless the run has a secret of its own.
 WELL_KNOWN_SECRET = "test"
 
 _CLIENT_CONFIG = Config(
@@ -36,8 +36,8 @@ class Context:
     """One running local AWS.
 
     ``endpoint`` is the base URL (``http://127.0.0.1:4566``) that serves all APIs; ``scratch`` the only directory
-    written to; ``region`` the one that the assembly deploys to; ``secret`` what the administrator's key signs with;
-    ``token`` what opens the server's own routes.
+    written to; ``region`` the one that the assembly deploys to; ``secret`` the secret key of the administrator's access
+    key; ``token`` authorizes requests to the server's own routes.
     """
 
     endpoint: str
@@ -66,11 +66,11 @@ class Context:
             return self._clients[service]
 
     def on_close(self, closer: Callable[[], None]) -> None:
-        """Run ``closer`` when the local AWS stops; the last registered runs first."""
+        """Call ``closer`` when the local AWS stops; the last registered one is called first."""
         self._closers.append(closer)
 
     def close(self) -> None:
-        """Stop everything that was started, in reverse order; a closer that fails is logged and the rest still run."""
+        """Call all closers, the last registered first; a failing closer is logged, and the others are still called."""
         self.stopping.set()
         while self._closers:
             closer = self._closers.pop()

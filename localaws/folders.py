@@ -1,4 +1,4 @@
-"""Folders that nobody else can write to: what lies there is run, and what is written there must land there."""
+"""Folders that no other user can write to: files in them are executed, and what is written there must stay there."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 class NotOurs(Exception):
-    """A folder in which others could put what we then read or write; says whose, and what to do."""
+    """A folder in which other users could put files that we then read or write; names its owner and the next step."""
 
 
 def own(path: Path) -> Path:
-    """Return the folder at ``path``, made for this user alone if it is not there, with no links in it.
+    """Return the folder at ``path``, created for this user alone if it does not exist; no part of it may be a link.
 
-    Raises NotOurs of one that belongs to somebody else, that others may write to, or that is no folder.
+    Raises NotOurs if it belongs to another user, others may write to it, or it is no folder.
     """
     if path.is_symlink() and path.lstat().st_uid != os.getuid():
         raise NotOurs(f"{path} is a link that another user made. Nothing was written. Choose another folder.")
@@ -39,6 +39,6 @@ def own(path: Path) -> Path:
 
 
 def open_for_writing(path: Path, *, append: bool = False) -> int:
-    """Open a file of this user alone and return its descriptor; never what a link names. Raises OSError."""
+    """Open a file of this user alone and return its descriptor; a link is never followed. Raises OSError."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | (os.O_APPEND if append else os.O_TRUNC)
     return os.open(path, flags, 0o600)

@@ -1,6 +1,6 @@
-"""What failed here, counted where AWS counts it: CloudWatch's metrics of Lambda, EventBridge and Scheduler.
+"""Counts failures in the CloudWatch metrics of Lambda, EventBridge and Scheduler, as AWS does.
 
-Only failures are counted: those that people look for when something is missing.
+Only failures are counted, because people look for those when something is missing.
 """
 
 from __future__ import annotations

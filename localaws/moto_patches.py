@@ -1,7 +1,7 @@
-"""Puts parts of ours in the place of a third party's, moto's above all, remembering what was there.
+"""Replaces parts of third parties, mainly of moto, and remembers what they replaced.
 
-Nothing of ours gets into a third party's classes, modules and tables any other way: a test compares what is remembered
-with the pinned versions, and others look for what went round it (`tests/localaws/test_moto_patches.py`).
+Nothing else in this project changes a third party's classes, modules and tables: a test compares the originals with the
+pinned versions, and others look for changes made without this module (`tests/localaws/test_moto_patches.py`).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ class _Absent:
         return "ABSENT"
 
 
-#: What stood before where the third party has nothing of that name.
+#: Stands for the original value where the third party has no such attribute.
 ABSENT: Any = _Absent()
 
 
 @dataclass
 class _Place:
-    """One place that is taken: ``original`` stood there, in the owner itself (``own``) or in what it inherits from."""
+    """One replaced attribute: ``original`` was its value, set in the owner itself (``own``) or inherited."""
 
     original: Any
     own: bool
@@ -37,13 +37,13 @@ _places: dict[str, _Place] = {}
 
 
 def replace(owner: Any, name: str, replacement: Any) -> None:
-    """Put ``replacement`` in the place of ``owner.name``; raises AttributeError if there is no such thing."""
+    """Replace ``owner.name`` by ``replacement``; raise AttributeError if there is no such attribute."""
     _take(owner, name, inspect.getattr_static(owner, name), replacement)
     setattr(owner, name, replacement)
 
 
 def replace_everywhere(owner: ModuleType, name: str, replacement: Any, *, within: str) -> None:
-    """As `replace`, and also where modules of the package ``within`` have imported it from there by its name."""
+    """Replace as `replace` does, and also where modules of the package ``within`` have imported the name."""
     replaced = (original(owner, name), inspect.getattr_static(owner, name))
     replace(owner, name, replacement)
     for module_name, module in list(sys.modules.items()):
@@ -54,7 +54,7 @@ def replace_everywhere(owner: ModuleType, name: str, replacement: Any, *, within
 
 
 def add(owner: Any, name: str, addition: Any) -> None:
-    """Give ``owner`` a name that it lacks; raises AttributeError once it has one of its own."""
+    """Add the attribute ``name`` to ``owner``; raise AttributeError if the owner has one of its own."""
     symbol = _symbol(owner, name)
     if symbol not in _places and inspect.getattr_static(owner, name, ABSENT) is not ABSENT:
         raise AttributeError(f"{symbol} is there now: read it, then replace it, or use it as it is")
@@ -63,21 +63,21 @@ def add(owner: Any, name: str, addition: Any) -> None:
 
 
 def put(owner: Any, name: str, thing: Any) -> None:
-    """`replace` what ``owner`` has of that name, or `add` it: for operations of an API, of which moto has most."""
+    """Set ``owner.name``, by `replace` if it exists, else by `add`: for API operations, of which moto has most."""
     (add if inspect.getattr_static(owner, name, ABSENT) is ABSENT else replace)(owner, name, thing)
 
 
 def extend(owner: Any, name: str, entries: Mapping[Any, Any] | Iterable[Any]) -> None:
-    """Add ``entries`` to the dict or set that is ``owner.name``: the same object, for it may be known elsewhere too."""
+    """Add ``entries`` to the dict or set ``owner.name`` in place, because other modules may hold the same object."""
     table = inspect.getattr_static(owner, name)
     _take(owner, name, copy.copy(table), table)
     table.update(entries)
 
 
 def original(owner: Any, name: str) -> Any:
-    """Return what the third party has at ``owner.name``, whatever stands there now; raises AttributeError if nothing.
+    """Return the third party's own ``owner.name``, even if it was replaced; raise AttributeError if there is none.
 
-    A method comes as its class holds it, so it is called with ``self``.
+    A method is returned as its class holds it, so it is called with ``self``.
     """
     place = _places.get(_symbol(owner, name))
     found = place.original if place else inspect.getattr_static(owner, name)
@@ -87,7 +87,7 @@ def original(owner: Any, name: str) -> Any:
 
 
 def restore(owner: Any, name: str) -> None:
-    """Undo `replace` or `add` of ``owner.name``; it is still remembered. Raises KeyError if neither was done."""
+    """Undo `replace` or `add` of ``owner.name``, which stays remembered; raise KeyError if neither was done."""
     place = _places[_symbol(owner, name)]
     if place.own:
         setattr(owner, name, place.original)
@@ -96,12 +96,12 @@ def restore(owner: Any, name: str) -> None:
 
 
 def originals() -> dict[str, Any]:
-    """Return what stood in each place that was taken so far, by its full name."""
+    """Return the original of every replaced attribute so far, by its full name."""
     return {symbol: place.original for symbol, place in _places.items()}
 
 
 def replacements() -> dict[str, Any]:
-    """Return what of ours was last put in each place, by its full name."""
+    """Return the last replacement of every replaced attribute, by its full name."""
     return {symbol: place.now for symbol, place in _places.items()}
 
 

@@ -44,7 +44,8 @@ class LocalAws:
     def start(cls, *, port: int = 0, scratch: Path, region: str = "us-east-1", secret: str = WELL_KNOWN_SECRET) -> Self:
         """Start an empty local AWS on a loopback port (0: any free one) that writes below ``scratch`` only.
 
-        ``secret`` is what the administrator's key signs with; `access` tells where clients of this user find it.
+        ``secret`` is the secret key of the administrator's access key; `access` writes the file where this user's
+        clients find it.
 
         Only one can run in a process at a time: moto's state belongs to the process, and is emptied here. Raises a
         RuntimeError while another runs, and `folders.NotOurs` where other users could write to ``scratch``.
@@ -71,14 +72,14 @@ class LocalAws:
 
     @property
     def endpoint(self) -> str:
-        """The base URL that serves every API."""
+        """Return the base URL that serves every API."""
         return self.context.endpoint
 
     def deploy(self, assembly_dir: Path) -> dict[str, dict[str, str]]:
         """Deploy every stack of a cloud assembly, and return each stack's outputs by its name.
 
-        Every template is checked before anything is created. Raises a DeployError; stacks deployed before the
-        failing one stay deployed.
+        Every template is checked before anything is created. Raises a DeployError; stacks deployed before the failing
+        one stay deployed.
         """
         stacks = read_assembly(assembly_dir)
         for stack in stacks:
@@ -97,10 +98,10 @@ class LocalAws:
         return outputs
 
     def warm_up(self) -> None:
-        """Import what takes long and no deployment needs, so that whoever asks for it first does not wait.
+        """Import modules that take long and that no deployment needs, so that no later call waits for them.
 
-        These are what runs queries and moto's side of CloudFormation's API. The latter is imported by a call of it:
-        moto's services import each other, and the server imports them one after the other.
+        These are the query engine and moto's side of CloudFormation's API. The latter is imported by calling it: moto's
+        services import each other, and the server imports them one after the other.
         """
         from localaws import athena
 
@@ -108,7 +109,7 @@ class LocalAws:
         self.context.client("cloudformation").describe_stacks()
 
     def close(self) -> None:
-        """Stop everything; the state is gone."""
+        """Stop everything and drop the state."""
         self.context.close()
 
     def __enter__(self) -> Self:
@@ -134,7 +135,7 @@ class LocalAws:
 
         def create(service: Any) -> Any:
             if service in {None, "moto_api", "instance_metadata"}:
-                return werkzeug.exceptions.NotFound()  # moto's own empties everything and hands out what it likes
+                return werkzeug.exceptions.NotFound()  # moto's own route resets everything for any caller
             # With the first call of it: moto's CloudFormation imports most other services, and a deployment needs none.
             if service == "cloudformation":
                 api.install(self.context, self.engine)
@@ -150,7 +151,7 @@ class LocalAws:
         concurrency.install(self.context)  # last: it wraps what was put in place before, too
 
     def _guarded(self, app: App) -> App:
-        """Who may ask, who has signed, whom a test wants to see or kill, and what their role may do: in this order."""
+        """Return ``app`` behind its checks, in this order: origin, signature, faults of tests, permissions."""
         from localaws.iam import enforcement
 
         ctx = self.context
@@ -188,19 +189,19 @@ class LocalAws:
         return "404 Not Found", {"error": "NotFound", "message": f"{method} {gate.OWN}{path} is not served"}
 
 
-#: Whoever is refused writes a line: so much of them is kept, and once as much from before.
+#: Refused requests write log lines: this many bytes of them are kept, and as much again from before.
 _LOG_BYTES = 32 * 2**20
 
 
 class _OwnFile(RotatingFileHandler):
-    """A log that is never written through a link, and of which not more than two pieces are kept."""
+    """A log file that is never written through a link; at most two pieces of it are kept."""
 
     def _open(self) -> Any:
         return os.fdopen(folders.open_for_writing(Path(self.baseFilename), append=True), "a", encoding="utf-8")
 
 
 def _log_to(path: Path, context: Context) -> None:
-    """Send what localaws and werkzeug log to a file, not to the terminal."""
+    """Write the logs of localaws and werkzeug to a file, not to the terminal."""
     handler = _OwnFile(path, maxBytes=_LOG_BYTES, backupCount=1)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     loggers = [logging.getLogger(name) for name in ("localaws", "werkzeug")]
@@ -222,7 +223,7 @@ def _log_to(path: Path, context: Context) -> None:
 
 
 def _set_environment(context: Context) -> None:
-    """Point this process's SDKs at the local AWS and away from the user's own account and files, until it closes."""
+    """Point this process's AWS SDKs at the local AWS, away from the user's own account and files, until it closes."""
     wanted: dict[str, str | None] = {
         "AWS_ACCESS_KEY_ID": ADMIN_ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": context.secret,

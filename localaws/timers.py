@@ -1,4 +1,4 @@
-"""Call something later, from one thread."""
+"""Calls functions at a later time, all from one thread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = logging.getLogger("localaws.events")
 
 
 class Timers:
-    """Callbacks by the time they are due; the callbacks must be short."""
+    """Callbacks ordered by their due time; the callbacks must be short."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
@@ -26,7 +26,7 @@ class Timers:
         ctx.on_close(self._wake)
 
     def after(self, seconds: float, callback: Callable[[], None]) -> None:
-        """Call ``callback`` in ``seconds`` from now."""
+        """Call ``callback`` in ``seconds`` from now, in the timers' own thread."""
         with self._changed:
             heapq.heappush(self._due, (time.monotonic() + seconds, next(self._numbers), callback))
             self._changed.notify()

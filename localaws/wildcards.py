@@ -1,8 +1,8 @@
-"""Patterns in which ``*`` stands for any text and ``?`` for any one character, matched without ever going back.
+"""Patterns in which ``*`` stands for any text and ``?`` for any one character, matched without backtracking.
 
-Whoever may write a pattern could make a regular expression of it run for hours, and hold up everything else meanwhile.
-Here each text between two stars is taken where it fits first, which is right because the star before the next one takes
-whatever is left: the time is at most the pattern's length times the text's.
+A user who may write a pattern could otherwise make a regular expression of it run for hours and block everything else.
+Here each text between two stars is matched at its first position, which is right because the next star matches all text
+that is skipped: the time is at most the pattern's length times the text's.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ _THEMSELVES = str.maketrans({STAR: "*", MARK: "?"})
 
 
 def literal(text: str) -> str:
-    """Return a pattern that only ``text`` matches."""
+    """Return the pattern that matches only ``text``."""
     return text.replace("*", STAR).replace("?", MARK)
 
 
 def plain(pattern: str) -> str:
-    """Return the text that a pattern without wildcards is."""
+    """Return the text of a pattern without wildcards."""
     return pattern.translate(_THEMSELVES)
 
 
 def matches(pattern: str, text: str, *, marks: bool = True) -> bool:
-    """Whether ``pattern`` matches all of ``text``; ``marks``: whether ``?`` stands for a character."""
+    """Return whether ``pattern`` matches all of ``text``; with ``marks``, ``?`` stands for any one character."""
     if not marks:
         pattern = pattern.replace("?", MARK)
     first, *rest = pattern.split("*")
@@ -45,7 +45,7 @@ def matches(pattern: str, text: str, *, marks: bool = True) -> bool:
 
 
 def _find(piece: str, text: str, start: int, end: int) -> int:
-    """Return where ``piece`` fits first between ``start`` and ``end``; -1 if nowhere."""
+    """Return the first position of ``piece`` between ``start`` and ``end``; -1 if there is none."""
     if "?" not in piece:
         return text.find(plain(piece), start, end)
     return next((at for at in range(start, end - len(piece) + 1) if _fits(piece, text, at)), -1)

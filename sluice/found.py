@@ -1,4 +1,4 @@
-"""Registries without a list: each module of a package declares one thing, and a new one is a new module."""
+"""Finds what the modules of a package declare, so that something new needs only a new module and no list."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 
 
 def found_in(package: str, name: str) -> dict[str, Any]:
-    """Return what each module of ``package`` declares as its ``name``, by the module's name, in alphabetical order.
+    """Return what each module of ``package`` declares under ``name``, by the module's name, in alphabetical order.
 
-    A package calls it with its own ``__name__``; by this call `infra.imports` knows that all of its modules are shipped
-    with it. ``AttributeError`` for a module that declares nothing: it would be left out in silence.
+    A package calls this with its own ``__name__``; by this call `infra.imports` knows that all of its modules are
+    shipped with it. Raises ``AttributeError`` when a module declares nothing under ``name``, rather than leaving it
+    out.
     """
     path = importlib.import_module(package).__path__
     modules = sorted(module.name for module in pkgutil.iter_modules(path))

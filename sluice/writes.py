@@ -1,6 +1,6 @@
-"""How a derived table is written: each way, what it needs declared, and how its runs go.
+"""The ways to write a derived table (write modes): what each needs declared, and what its runs compute.
 
-Both engines ask it, and the job on Glue has the standard library alone.
+Both refresh engines import this module, so it uses the standard library alone: the Glue job has nothing else.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ WriteName = Literal["replace", "merge", "replace_partitions", "append", "scd2"]
 class WriteMode:
     """One way to write a table.
 
-    - ``recompute_key``: affected key values are recomputed, so a recompute key is needed; without it none is allowed.
+    - ``recompute_key``: affected key values are recomputed, so a recompute key must be declared; else none may be.
     - ``key_is_partitions``: the recompute key is the contract's identity partitions.
     - ``whole``: every run computes the whole table.
     - ``only_added``: a run adds what new rows of its one input give; a removed or replaced row makes it compute all.
-    - ``history``: the function returns versions, of which ``sluice.transforms.history`` makes the table.
+    - ``history``: the function returns versions of rows, of which ``sluice.transforms.history`` makes the table.
     """
 
     recompute_key: bool = False

@@ -1,4 +1,4 @@
-"""Athena whose queries run: Trino's SQL on DuckDB over the Glue catalog, results in S3."""
+"""Athena whose queries really run: Trino's SQL on DuckDB over the Glue catalog, with results in S3."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def install(ctx: Context) -> None:
 
 
 def warm_up() -> None:
-    """Import what runs a query, so that the first one does not have to wait for it."""
+    """Import the modules that run queries, so that the first query does not wait for them."""
     importlib.import_module("localaws.athena.executions")

@@ -1,4 +1,4 @@
-"""Aggregates whose result type differs: finished outside of their FILTER and OVER."""
+"""Aggregates whose result type differs between Trino and DuckDB: cast outside of their FILTER and OVER."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Rule = Callable[[Any], exp.Expr]
 
 
 def _outer(node: exp.Expr) -> exp.Expr:
-    """Return the aggregate with its FILTER and OVER, which a cast must stand outside of."""
+    """Return the aggregate together with its FILTER and OVER; a cast must go around all of it."""
     while isinstance(node.parent, exp.Filter | exp.Window | exp.IgnoreNulls) and node.parent.this is node:
         node = node.parent
     return node
@@ -62,7 +62,7 @@ def average(node: Any) -> exp.Expr:
 
 
 def wrapped(outer: Any) -> exp.Expr:
-    """Finish an aggregate whose result must be cast outside FILTER and OVER."""
+    """Return an aggregate with the cast or average of its result put outside of its FILTER and OVER."""
     if outer.meta.get("cast_to") is not None:
         target = outer.meta.pop("cast_to")
         return cast(outer.copy(), target)

@@ -1,4 +1,4 @@
-"""What type Trino gives an expression: the parts that sqlglot leaves out or answers for another engine."""
+"""Infers the types of expressions as Trino does, where sqlglot gives no type or another engine's."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ NAMED: dict[str, DType | int] = {
 
 
 def common(items: list[Any]) -> exp.DataType | None:
-    """Return the type that all of ``items`` become when they meet in one column; None when that is not known."""
+    """Return the type that values of all these types get in one column; None when it is not known."""
     found: exp.DataType | None = None
     for item in items:
         if item is None or isinstance(item, exp.Null):
@@ -186,7 +186,7 @@ def _arithmetic(self: Any, node: Any) -> None:
 
 
 def arithmetic_type(operator: type, left: Any, right: Any) -> Any:  # noqa: PLR0911
-    """Return the type of ``left operator right`` as Trino types it, None when unknown."""
+    """Return the type of ``left operator right`` as in Trino; None when it is not known."""
     if left is None or right is None or DType.UNKNOWN in (left.this, right.this):
         return None
     if DType.INTERVAL in (left.this, right.this):
@@ -292,7 +292,7 @@ def _anonymous(self: Any, node: Any) -> None:
 
 
 def _lambda(self: Any, node: Any) -> None:
-    """Type the lambda's parameter as the array's element, then the lambda's body again."""
+    """Give the lambda's parameter the array's element type, then infer the types of the lambda's body again."""
     function, element = node.expression, _element(node.this.type)
     result = node.this.type
     if isinstance(function, exp.Lambda) and element is not None:

@@ -1,7 +1,7 @@
-"""Athena's API operations, as methods that take the place of moto's.
+"""Athena's API operations, as methods that replace moto's.
 
-This module is imported when the local AWS starts; what runs a query is imported with the first query, or by
-``localaws.athena.warm_up``: the engine's libraries take longer to import than a stack takes to deploy.
+This module is imported when the local AWS starts. The query engine is imported with the first query, or by
+``localaws.athena.warm_up``: its libraries take longer to import than a stack takes to deploy.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def drop_runner(runner: LateRunner) -> None:
 
 
 def start_query_execution(self: Any) -> str:
-    """StartQueryExecution: the workgroup's configuration wins where it is enforced."""
+    """Answer StartQueryExecution; the workgroup's configuration wins where the workgroup enforces it."""
     backend = self.athena_backend
     workgroup = _workgroup(backend, self._get_param("WorkGroup") or "primary")
     if workgroup.state == "DISABLED":
@@ -79,12 +79,12 @@ def start_query_execution(self: Any) -> str:
 
 
 def get_query_execution(self: Any) -> str:
-    """GetQueryExecution."""
+    """Answer GetQueryExecution."""
     return json.dumps({"QueryExecution": _execution(self).describe()})
 
 
 def batch_get_query_execution(self: Any) -> str:
-    """BatchGetQueryExecution; unknown ids are listed as unprocessed."""
+    """Answer BatchGetQueryExecution; unknown ids are listed as unprocessed."""
     ids = self._get_param("QueryExecutionIds") or []
     if len(ids) > MAX_BATCH:
         raise InvalidRequest(f"At most {MAX_BATCH} query execution ids may be given")
@@ -106,7 +106,7 @@ def batch_get_query_execution(self: Any) -> str:
 
 
 def list_query_executions(self: Any) -> str:
-    """ListQueryExecutions of a workgroup, newest first, 50 a page."""
+    """Answer ListQueryExecutions of a workgroup, newest first, 50 a page."""
     name = self._get_param("WorkGroup") or "primary"
     _workgroup(self.athena_backend, name)
     found = [e.id for e in reversed(self.athena_backend.executions.values()) if e.workgroup.name == name]
@@ -114,13 +114,16 @@ def list_query_executions(self: Any) -> str:
 
 
 def stop_query_execution(self: Any) -> str:
-    """StopQueryExecution; a query that has ended stays as it is."""
+    """Answer StopQueryExecution; a query that has ended stays as it is."""
     _execution(self).stop()
     return "{}"
 
 
 def get_query_results(self: Any) -> str:
-    """GetQueryResults: at most 1,000 rows a page; the first page of a SELECT starts with the column names."""
+    """Answer GetQueryResults: at most 1,000 rows a page; the first row of a SELECT is the column names.
+
+    https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html
+    """
     from localaws.athena import results as answers  # not before there is a query: see the module's text
 
     execution = _execution(self)
@@ -144,7 +147,7 @@ def get_query_results(self: Any) -> str:
 
 
 def update_work_group(self: Any) -> str:
-    """UpdateWorkGroup: description, state and configuration updates."""
+    """Answer UpdateWorkGroup: changes of description, state and configuration."""
     workgroup = _workgroup(self.athena_backend, self._get_param("WorkGroup"))
     if self._get_param("Description") is not None:
         workgroup.description = self._get_param("Description")
@@ -165,7 +168,7 @@ def update_work_group(self: Any) -> str:
 
 
 def get_prepared_statement(self: Any) -> str:
-    """GetPreparedStatement."""
+    """Answer GetPreparedStatement."""
     name, group = self._get_param("StatementName"), self._get_param("WorkGroup")
     found = self.athena_backend.prepared_statements.get(name)
     if found is None or found.workgroup != group:
@@ -181,7 +184,7 @@ def get_prepared_statement(self: Any) -> str:
 
 
 def delete_prepared_statement(self: Any) -> str:
-    """DeletePreparedStatement."""
+    """Answer DeletePreparedStatement."""
     name = self._get_param("StatementName")
     if self.athena_backend.prepared_statements.pop(name, None) is None:
         raise InvalidRequest(f"PreparedStatement {name} was not found")
@@ -189,7 +192,7 @@ def delete_prepared_statement(self: Any) -> str:
 
 
 def list_prepared_statements(self: Any) -> str:
-    """ListPreparedStatements of a workgroup."""
+    """Answer ListPreparedStatements of a workgroup."""
     group = self._get_param("WorkGroup")
     found = [p for p in self.athena_backend.prepared_statements.values() if p.workgroup == group]
     items = [{"StatementName": p.statement_name, "LastModifiedTime": p.last_modified_time.timestamp()} for p in found]
@@ -197,13 +200,13 @@ def list_prepared_statements(self: Any) -> str:
 
 
 def get_database(self: Any) -> str:
-    """GetDatabase, answered from the Glue catalog."""
+    """Answer GetDatabase from the Glue catalog."""
     _may(self, "glue:GetDatabase", *_arns(self, "catalog", f"database/{self._get_param('DatabaseName')}"))
     return json.dumps({"Database": _database(_glue(self).get_database(self._get_param("DatabaseName")))})
 
 
 def list_databases(self: Any) -> str:
-    """ListDatabases, answered from the Glue catalog."""
+    """Answer ListDatabases from the Glue catalog."""
     _may(self, "glue:GetDatabases", *_arns(self, "catalog"))
     actions = ("glue:GetDatabases", "glue:GetDatabase")
     found = [_database(d) for d in _glue(self).get_databases() if _shown(self, actions, f"database/{d.name}")]
@@ -211,7 +214,7 @@ def list_databases(self: Any) -> str:
 
 
 def get_table_metadata(self: Any) -> str:
-    """GetTableMetadata, answered from the Glue catalog."""
+    """Answer GetTableMetadata from the Glue catalog."""
     database, name = self._get_param("DatabaseName"), self._get_param("TableName")
     _may(self, "glue:GetTable", *_arns(self, "catalog", f"database/{database}", f"table/{database}/{name}"))
     table = _glue(self).get_table(database, name)
@@ -219,7 +222,7 @@ def get_table_metadata(self: Any) -> str:
 
 
 def list_table_metadata(self: Any) -> str:
-    """ListTableMetadata, answered from the Glue catalog."""
+    """Answer ListTableMetadata from the Glue catalog."""
     _may(self, "glue:GetTables", *_arns(self, "catalog", f"database/{self._get_param('DatabaseName')}"))
     tables = _glue(self).get_tables(self._get_param("DatabaseName"), self._get_param("Expression"))
     actions, database = ("glue:GetTables", "glue:GetTable"), self._get_param("DatabaseName")
@@ -286,13 +289,13 @@ def _result_configuration(workgroup: Any, given: dict[str, Any]) -> tuple[str, d
 
 
 def _session(self: Any) -> Session | None:
-    """Who calls; None for the administrator, and where nothing reads who does."""
+    """Return the caller's role session; None for the administrator, and where permissions are not read."""
     call = getattr(self, "localaws_call", None)
     return session_of(call.access_key) if call is not None else None
 
 
 def _may(self: Any, action: str, *resources: str) -> None:
-    """Refuse what the caller may not do without Athena: it acts with its caller's permissions."""
+    """Raise unless the caller has the permission itself: Athena acts with its caller's permissions."""
     session = _session(self)
     if session is None:
         return
@@ -303,7 +306,7 @@ def _may(self: Any, action: str, *resources: str) -> None:
 
 
 def _shown(self: Any, actions: tuple[str, ...], name: str) -> bool:
-    """Whether a list shows its caller what the catalog calls ``name``."""
+    """Return whether a list includes the catalog object ``name`` for its caller."""
     session, (arn,) = _session(self), _arns(self, name)
     return session is None or any(enforcement.would_allow(_runners[-1].ctx, session, action, arn) for action in actions)
 

@@ -1,4 +1,4 @@
-"""Arithmetic as Trino does it: whole division, exact decimals, intervals that keep a date a date."""
+"""Arithmetic as Trino does it: integer division, exact decimals, intervals that keep a date a date."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from localaws.athena.unnest import call, cast
 
 
 def operand(node: exp.Expr) -> exp.Expr:
-    """Return ``node``, in parentheses if an operator beside it could split it."""
+    """Return ``node``, in parentheses if an operator beside it would otherwise bind to a part of it."""
     return node if isinstance(node, exp.Column | exp.Literal | exp.Paren | exp.Func) else exp.Paren(this=node)
 
 
 def arithmetic(node: Any) -> exp.Expr:
-    """Return ``left operator right`` with Trino's result, or TYPE_MISMATCH."""
+    """Return ``left operator right`` with Trino's result; raise TYPE_MISMATCH for types that Trino does not combine."""
     left, right = node.left, node.right
     if DType.INTERVAL in (kind_of(left), kind_of(right)) or kind_of(node) == DType.INTERVAL:
         return _interval_arithmetic(node)

@@ -1,4 +1,4 @@
-"""Arrays and maps as Trino counts, joins and sorts them."""
+"""Arrays and maps indexed, joined and sorted as in Trino."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from localaws.athena.unnest import DONE, call, cast
 
 
 def bracket(node: Any) -> exp.Expr:
-    """Return a subscript: of an array from one, of a map by its key."""
+    """Return a subscript: of an array counted from one, of a map by its key."""
     kind = kind_of(node.this)
     if kind not in (DType.ARRAY, DType.MAP):
         raise not_supported("a subscript on a value whose type cannot be derived")
@@ -33,7 +33,7 @@ def bracket(node: Any) -> exp.Expr:
 
 
 def join_array(node: Any) -> exp.Expr:
-    """Return ``array_join``."""
+    """Return the DuckDB expression for ``array_join``."""
     values: exp.Expr = node.this.copy()
     element = node.this.type.expressions[0] if kind_of(node.this) == DType.ARRAY else None
     if element is None or element.this not in (*types.TEXT, *types.INTEGERS):
@@ -45,7 +45,7 @@ def join_array(node: Any) -> exp.Expr:
 
 
 def reduce(node: Any) -> exp.Expr:
-    """Return ``reduce`` whose output is its state."""
+    """Return the DuckDB expression for a ``reduce`` whose output function returns its state."""
     finish = node.args.get("finish")
     if not (isinstance(finish, exp.Lambda) and finish.this.sql() == finish.expressions[0].sql()):
         raise not_supported("reduce with an output function other than s -> s")
@@ -53,13 +53,13 @@ def reduce(node: Any) -> exp.Expr:
 
 
 def sort_array(node: Any) -> exp.Expr:
-    """Return ``array_sort``, nulls last."""
+    """Return the DuckDB expression for ``array_sort``, nulls last."""
     if node.expression:
         raise not_supported("array_sort with a comparator")
     return call("list_sort", node.this.copy(), exp.Literal.string("ASC"), exp.Literal.string("NULLS LAST"))
 
 
 def without(node: Any) -> exp.Expr:
-    """Return ``array_remove``."""
+    """Return the DuckDB expression for ``array_remove``."""
     body = exp.NullSafeNEQ(this=exp.column("x"), expression=node.expression.copy())
     return call("list_filter", node.this.copy(), exp.Lambda(this=body, expressions=[exp.to_identifier("x")]))

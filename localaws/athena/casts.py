@@ -1,4 +1,4 @@
-"""Casts and comparisons as strict as Trino's, which DuckDB would let through or round another way."""
+"""Casts and comparisons as strict as Trino's; DuckDB would accept more of them, or round otherwise."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ORDERED = {exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<",
 
 
 def in_utc(value: Any) -> exp.Expr:
-    """Return a moment as a plain UTC timestamp; values without a zone are returned as they are."""
+    """Return a timestamp with a zone as a plain UTC timestamp; values without a zone are returned unchanged."""
     copied: exp.Expr = value.copy()
     if value.type is not None and value.type.this == DType.TIMESTAMPTZ:
         return call("timezone", exp.Literal.string("UTC"), copied)
@@ -64,7 +64,7 @@ def cast_rule(node: Any) -> exp.Expr:
 
 
 def comparison_rule(node: Any) -> exp.Expr:
-    """Return ``node`` after refusing a comparison of types that Trino refuses to compare."""
+    """Return ``node``; raise for a comparison of types that Trino does not compare."""
     if isinstance(node, exp.In):
         others = list(node.expressions)
         query = node.args.get("query")
@@ -88,7 +88,7 @@ def comparison_rule(node: Any) -> exp.Expr:
 
 
 def branches_rule(node: Any) -> exp.Expr:
-    """Return ``node`` after refusing branches or union columns of types that do not meet in Trino."""
+    """Return ``node``; raise for branches or union columns whose types have no common type in Trino."""
     if isinstance(node, exp.SetOperation):
         pairs = [(left.type, right.type) for left, right in zip(node.left.selects, node.right.selects, strict=False)]
     else:
@@ -163,7 +163,8 @@ def _from_text(node: Any, target: exp.DataType, *, attempt: bool) -> exp.Expr:
     if target.this == DType.TIMESTAMPTZ and not (
         isinstance(node.this, exp.Literal) and _UTC_TEXT.fullmatch(node.this.name)
     ):
-        # DuckDB's moments keep no zone: hour(), date_trunc and what is shown would silently be those of UTC.
+        # DuckDB's timestamps keep no zone: hour(), date_trunc and the printed value would silently be in UTC.
+        # https://duckdb.org/docs/stable/sql/data_types/timestamp
         what = f"the time zone of '{node.this.name}'" if isinstance(node.this, exp.Literal) else "a zone read from text"
         raise not_supported(what, allowed="UTC")
     if target.this == DType.VARBINARY:

@@ -1,4 +1,4 @@
-"""The Glue catalog as a query sees it."""
+"""The databases and tables of the Glue catalog that a query's caller may see."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Catalog:
         self._opened: dict[TableName, QuerySource] = {}
 
     def columns_of(self, name: TableName, position: str) -> dict[str, exp.DataType]:
-        """Return the columns of a table; TABLE_NOT_FOUND names the place in the query."""
+        """Return the types of a table's columns by name; TABLE_NOT_FOUND gives the position in the query."""
         return self.open(name, position).columns
 
     def open(self, name: TableName, position: str = "line 1:1") -> QuerySource:

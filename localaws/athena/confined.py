@@ -1,4 +1,7 @@
-"""The one place of the local AWS that opens a DuckDB connection: out of reach of files, network and settings."""
+"""Opens every DuckDB connection of the local AWS, without access to files, network and settings.
+
+https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,9 @@ _CLOSED: dict[str, str | bool | int | float | list[str]] = {
 
 
 def connect(settings: Mapping[str, str | int]) -> duckdb.DuckDBPyConnection:
-    """Return an empty database in memory, in UTC, that SQL can neither leave nor set otherwise.
+    """Return an empty in-memory database, in UTC, whose SQL can reach no file or network and change no setting.
 
-    It writes to the folder of the setting ``temp_directory`` what does not fit into memory.
+    What does not fit into memory is written to the folder of the setting ``temp_directory``.
     """
     connection = duckdb.connect(config={**_CLOSED, **settings})
     connection.execute("SET TimeZone = 'UTC'")

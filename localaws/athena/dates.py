@@ -1,4 +1,4 @@
-"""Dates and timestamps as Trino counts, truncates and formats them."""
+"""Dates and timestamps added, subtracted, truncated and formatted as in Trino."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from localaws.athena.unnest import DONE, call, cast
 
 
 def date_add(node: Any) -> exp.Expr:
-    """Return ``date_add``: a date stays a date."""
+    """Return the DuckDB expression for ``date_add``: a date stays a date."""
     kind = kind_of(node.this)
     unit = node.text("unit").lower() or "day"
     if kind not in (DType.DATE, DType.TIMESTAMPTZ, *types.TIMESTAMPS):
@@ -35,7 +35,7 @@ def date_add(node: Any) -> exp.Expr:
 
 
 def date_diff(node: Any) -> exp.Expr:
-    """Return ``date_diff``: complete units, not boundaries crossed."""
+    """Return the DuckDB expression for ``date_diff``, which counts complete units, not boundaries crossed."""
     unit = exp.Literal.string(node.text("unit").lower() or "day")
     kinds = {kind_of(node.this), kind_of(node.expression)}
     wide = "DATE" if kinds == {DType.DATE} else "TIMESTAMP"
@@ -43,7 +43,7 @@ def date_diff(node: Any) -> exp.Expr:
 
 
 def date_trunc(node: Any) -> exp.Expr:
-    """Return ``date_trunc``: a date stays a date."""
+    """Return the DuckDB expression for ``date_trunc``: a date stays a date."""
     kind = kind_of(node.this)
     unit = exp.Literal.string(node.text("unit").lower())
     if kind == DType.UNKNOWN:
@@ -53,7 +53,7 @@ def date_trunc(node: Any) -> exp.Expr:
 
 
 def extract(node: Any) -> exp.Expr:
-    """Return ``extract``, weeks and weekdays by ISO."""
+    """Return the DuckDB expression for ``extract``, with weeks and weekdays by ISO 8601."""
     unit = node.name.lower()
     part = {"dow": "isodow", "day_of_week": "isodow", "doy": "doy", "day_of_year": "doy", "yow": "isoyear",
             "year_of_week": "isoyear"}.get(unit, unit)  # fmt: skip
@@ -61,7 +61,7 @@ def extract(node: Any) -> exp.Expr:
 
 
 def at_time_zone(node: Any) -> exp.Expr:
-    """Return the local time in a zone, where nothing can see that the zone is lost."""
+    """Return the local time in a zone; refused where the query's result would depend on the zone itself."""
     moment = node.this.copy()
     if kind_of(node.this) != DType.TIMESTAMPTZ:
         moment = cast(moment, "TIMESTAMPTZ")
@@ -72,7 +72,7 @@ def at_time_zone(node: Any) -> exp.Expr:
         parent, exp.Date
     )
     if not local:
-        # DuckDB's moments carry no zone: one that is shown, grouped or truncated would silently be UTC again.
+        # DuckDB's timestamps keep no zone: a result that is shown, grouped or truncated would silently be in UTC.
         raise not_supported("AT TIME ZONE other than inside a cast to timestamp or date, extract or a format function")
     result = call("timezone", node.args["zone"].copy(), moment)
     result.type = types.timestamp(3)
@@ -80,12 +80,12 @@ def at_time_zone(node: Any) -> exp.Expr:
 
 
 def mysql_format(name: str) -> Callable[[Any], exp.Expr]:
-    """Return the rule for a function with a MySQL pattern."""
+    """Return the rewriting rule for the function ``name``, which takes a MySQL pattern."""
     return lambda node: call(name, cast(in_utc(node.this), "TIMESTAMP"), mysql_pattern(node.args["format"]))
 
 
 def mysql_pattern(pattern: Any) -> exp.Expr:
-    """Return the MySQL pattern that the query was written with."""
+    """Return the MySQL pattern as the query was written with it."""
     # sqlglot has turned MySQL's pattern into Python's: turn it back for our own formatter.
     if isinstance(pattern, exp.Literal):
         written = exp.StrToTime(this=exp.null(), format=pattern.copy()).sql("athena")
@@ -95,7 +95,7 @@ def mysql_pattern(pattern: Any) -> exp.Expr:
 
 
 def sequence(node: Any) -> exp.Expr:
-    """Return ``sequence`` of numbers, dates or timestamps; without a step it goes by one, up or down."""
+    """Return the expression for ``sequence`` of numbers, dates or timestamps; the default step is one, up or down."""
     start, end, step = node.args["start"], node.args["end"], node.args.get("step")
     up = exp.LTE(this=operand(start.copy()), expression=operand(end.copy()), meta={DONE: True})
     if kind_of(start) in types.INTEGERS:

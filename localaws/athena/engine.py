@@ -24,7 +24,7 @@ from localaws.athena.sources import quoted
 from localaws.athena.typing import DType
 from localaws.context import Context
 
-#: A query must leave room for the others and for the functions that run beside it.
+#: A query must leave memory for other queries and for the functions that run at the same time.
 MEMORY_LIMIT = "2GB"
 THREADS = 2
 _INTERRUPT_SECONDS = 0.05
@@ -42,7 +42,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Answer:
-    """A query's rows, its columns, and the bytes of the files that were read."""
+    """A query's rows and columns, and the bytes of the files that were read."""
 
     columns: list[Column]
     table: pa.Table
@@ -50,7 +50,7 @@ class Answer:
 
 
 class QueryEngine:
-    """One DuckDB in memory for one query; ``interrupt`` stops it from another thread."""
+    """One in-memory DuckDB for one query; ``interrupt`` stops it from another thread."""
 
     def __init__(self, ctx: Context, *, account: str, region: str, leave: Leave | None = None) -> None:
         self.connection = connect(
@@ -62,7 +62,7 @@ class QueryEngine:
         self.catalog = Catalog(ctx, account=account, region=region, evaluate=self._evaluate, leave=leave)
 
     def answer(self, sql: str, database: str, *, allow: Callable[[int], None] = lambda scanned: None) -> Answer:
-        """Return what ``sql`` gives; ``allow`` sees the bytes to scan first and may raise."""
+        """Return the result of ``sql``; before it runs, ``allow`` gets the number of bytes to scan and may raise."""
         query = plan(sql, database, self.catalog.columns_of)
         scanned = 0
         for relation, name in query.relations.items():
@@ -83,19 +83,19 @@ class QueryEngine:
         return Answer(_columns(query, kinds, table.schema), table, scanned)
 
     def interrupt(self) -> None:
-        """Stop the query: the one that runs, or is about to."""
+        """Stop the query that runs, or that is about to run."""
         if not self._stopped.is_set():
             self._stopped.set()
             threading.Thread(target=self._keep_interrupting, name="athena-interrupt", daemon=True).start()
 
     def close(self) -> None:
-        """Free the memory."""
+        """Close DuckDB and free its memory."""
         self._closed.set()
         with self._open:
             self.connection.close()
 
     def _keep_interrupting(self) -> None:
-        # DuckDB forgets an interruption that comes before a query begins.
+        # DuckDB drops an interrupt that comes before a query begins: https://github.com/duckdb/duckdb-rs/pull/860
         while not self._closed.is_set():
             with self._open:
                 if not self._closed.is_set():
@@ -111,7 +111,7 @@ class QueryEngine:
 
 
 def failure(error: Exception) -> QueryFailed:  # noqa: PLR0911
-    """Return DuckDB's error in Athena's words."""
+    """Return the QueryFailed, worded as Athena does, for an error of DuckDB."""
     text = str(error)
     coded = _CODED.search(text)
     if coded:

@@ -27,6 +27,6 @@ class InvalidRequest(JsonRESTError):
 
 
 def not_supported(what: str, *, allowed: str = "") -> QueryFailed:
-    """Return the failure for SQL that Athena may run and the local engine would get wrong or cannot run."""
+    """Return the failure for SQL that Athena may run, but the local engine cannot run or would answer wrongly."""
     instead = f"; allowed: {allowed}" if allowed else ""
     return QueryFailed("NOT_SUPPORTED", f"{what} is not supported by the local Athena yet{instead}; nothing was run")

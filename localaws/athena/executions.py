@@ -59,7 +59,7 @@ class Execution:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        """Name the result object as Athena does: ``.csv`` for rows, ``.txt`` for the rest."""
+        """Name the result object as Athena does: ``.csv`` for SELECT, ``.txt`` for other statements."""
         suffix = ".csv" if statements.kind_of(self.query) == "DML" else ".txt"
         if statements.create_table_as(self.query, self.database):
             suffix = ""
@@ -68,7 +68,7 @@ class Execution:
         self.location = f"{base}{self.id}{'' if target else suffix}"
 
     def finish(self, status: str, reason: str | None = None) -> None:
-        """Set the final state, unless there is one already."""
+        """Set the final state, unless the query has one already."""
         with self.lock:
             if self.status in ("QUEUED", "RUNNING"):
                 self.status, self.reason, self.completed = status, reason, time.time()
@@ -129,7 +129,7 @@ class Execution:
 
 
 class Runner:
-    """Runs executions in a bounded pool of threads."""
+    """Runs query executions in a bounded pool of threads."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
@@ -143,7 +143,7 @@ class Runner:
         self._pool.submit(self._run, execution, prepared)
 
     def close(self) -> None:
-        """Cancel what is queued or running, and wait for the threads."""
+        """Cancel queued and running queries, and wait for the threads to end."""
         for execution in list(self._live.values()):
             execution.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -170,7 +170,7 @@ class Runner:
         except RecursionError:
             reason = "the statement is nested deeper than the local Athena reads"
             execution.finish("FAILED", f"NOT_SUPPORTED: {reason}")
-        except Exception as error:  # the query ends as FAILED with the reason, as a defect of the engine does on AWS
+        except Exception as error:  # the query ends as FAILED with the reason, as an internal error does on AWS
             log.exception("query %s failed inside the local Athena", execution.id)
             execution.user_error = False
             execution.finish("FAILED", f"GENERIC_INTERNAL_ERROR: {type(error).__name__}: {error}")
@@ -248,7 +248,7 @@ class Runner:
 
 
 def _statement(execution: Execution, prepared: dict[str, Any]) -> tuple[str, str]:
-    """Return the SQL to run, prepared statements and parameters put in."""
+    """Return the SQL to run and its database, with prepared statements and parameters filled in."""
     sql = statements.clean(execution.query)
     parameters = execution.parameters
     named = statements.execute(sql)

@@ -1,6 +1,6 @@
-"""Clauses that Athena does not have: sqlglot parses those of every dialect, and DuckDB would run many of them.
+"""Refuses clauses that Athena does not have: sqlglot parses those of every dialect, and DuckDB runs many of them.
 
-A list of what Athena has, part by part of a query; what is not on it is refused by its name.
+For each part of a query there is a list of what Athena has; anything else is refused by its name.
 https://docs.aws.amazon.com/athena/latest/ug/select.html
 """
 
@@ -41,7 +41,7 @@ _NODES = (exp.TableSample, exp.Pivot, exp.Glob, exp.ILike, exp.SimilarTo, exp.Qu
 
 
 def refuse_foreign(tree: exp.Expr, sql: str) -> None:
-    """Raise SYNTAX_ERROR for what no query of Athena has, with its name."""
+    """Raise SYNTAX_ERROR, naming the clause, for any that no query of Athena has."""
     for node in tree.walk():
         if isinstance(node, _NODES) and not (isinstance(node, exp.TableSample) and _is_athenas(node)):
             raise _refused(type(node).__name__)
@@ -60,12 +60,12 @@ def refuse_foreign(tree: exp.Expr, sql: str) -> None:
 
 
 def _is_athenas(sample: exp.TableSample) -> bool:
-    """``TABLESAMPLE BERNOULLI (n)``, which is Athena's, is refused later, as not simulated."""
+    """Return whether this is ``TABLESAMPLE BERNOULLI (n)``: Athena has it; it is refused later, as not simulated."""
     return str(sample.args.get("method") or "").upper() in {"BERNOULLI", "SYSTEM"}
 
 
 def _refuse_tokens(sql: str) -> None:
-    """What a tree does not tell from Athena's own way to write it."""
+    """Raise for syntax whose parsed tree is the same as that of Athena's own syntax."""
     tokens = Trino().tokenize(sql)
     for before, token in zip([None, *tokens], tokens, strict=False):
         if token.token_type == TokenType.DCOLON:

@@ -99,7 +99,7 @@ def date_format(moment: datetime, pattern: str) -> str:
 
 
 def date_parse(text: str, pattern: str) -> datetime:
-    """Return the timestamp that ``text`` is in a MySQL pattern; ``ValueError`` in Trino's words if it is not."""
+    """Return the timestamp that ``text`` spells in a MySQL pattern; ``ValueError`` in Trino's words if it does not."""
     try:
         found = datetime.strptime(text, _strptime_pattern(pattern))
     except ValueError:
@@ -121,13 +121,13 @@ def real_text(value: float) -> str:
 
 
 def timestamp_text(moment: datetime, precision: int) -> str:
-    """Return ``2024-01-31 10:00:00.000`` with as many decimals as the type has."""
+    """Return a timestamp as ``2024-01-31 10:00:00.000``, with as many decimals as the type has."""
     whole = f"{moment.year:04d}-{moment.month:02d}-{moment.day:02d} {moment:%H:%M:%S}"
     return f"{whole}.{moment.microsecond:06d}"[: 20 + precision] if precision else whole
 
 
 def to_utc(moment: datetime) -> datetime:
-    """Return a zoned moment as a plain UTC one."""
+    """Return a timestamp with a zone as a plain UTC timestamp."""
     return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 

@@ -1,4 +1,4 @@
-"""Functions that DuckDB lacks or answers differently, added to a connection under ``athena_…`` names."""
+"""Functions that DuckDB lacks or computes differently, added to a connection under ``athena_…`` names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from localaws.athena.macros import MACROS
 
 
 def register(connection: Any, now: datetime) -> None:
-    """Add every function to a DuckDB connection; the query's clock is read once, here."""
+    """Add every function to a DuckDB connection; ``now`` is the time that the whole query sees."""
     connection.execute(
         f"CREATE MACRO athena_now() AS TIMESTAMPTZ '{now:%Y-%m-%d %H:%M:%S}.{now.microsecond // 1000:03d}+00'"
     )
@@ -91,7 +91,7 @@ def _json_array_length(text: str) -> int | None:
     return len(value) if isinstance(value, list) else None
 
 
-#: What Java has and RE2 has not, as it is written, and what it is called.
+#: Syntax of Java's regular expressions that RE2 lacks, each with its name.
 _ONLY_JAVA = (
     (re.compile(r"\\[1-9]|\\k<"), "a backreference"),
     (re.compile(r"\(\?(<?[=!])"), "a look around"),
@@ -106,7 +106,7 @@ _QUIET.log_errors = False
 
 @lru_cache(maxsize=512)
 def _pattern(pattern: str) -> Any:
-    """Return a pattern that takes time by the length of the text, and no lock of the process while it is matched."""
+    """Return a compiled RE2 pattern: matching takes linear time and does not hold Python's global lock."""
     if refused := _only_java(pattern):
         raise ValueError(f"INVALID_FUNCTION_ARGUMENT: {refused} is not supported by the local Athena: {pattern!r}")
     try:

@@ -1,4 +1,7 @@
-"""Iceberg tables as a query reads them: one snapshot, deletes applied, columns by field id."""
+"""Iceberg tables as a query reads them: one snapshot, with deletes applied and columns matched by field id.
+
+https://iceberg.apache.org/spec/#column-projection
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ class IcebergSource:
         }
 
     def rows(self, wanted: set[str]) -> Rows:
-        """Return the snapshot's rows: a data set that DuckDB reads in part, or a table when deletes must be applied."""
+        """Return the snapshot's rows: a data set that DuckDB scans, or a whole table when deletes must be applied."""
         arrow = schema_to_pyarrow(self._schema, include_field_ids=False)
         projection = {shown: quoted(name) for shown, name in self._names.items()}
         if self._snapshot is None:
@@ -70,7 +73,7 @@ def open_table(
 ) -> QuerySource:
     """Return the source for an Iceberg table, one of its metadata tables, or an older version of it.
 
-    PyIceberg's own ``StaticTable.from_metadata`` lets the metadata say with what its files are read.
+    PyIceberg's ``StaticTable.from_metadata`` is not used: it lets the metadata choose the code that reads its files.
     """
     io = ReadableIO(iceberg_properties(ctx), leave)
     metadata = FromInputFile.table_metadata(io.new_input(metadata_location))
@@ -127,9 +130,9 @@ def _metadata_table(table: StaticTable, suffix: str) -> FixedSource:
 
 
 def _names_are_ids(metadata: Any) -> bool:
-    """Tell whether every field kept its name and type through all schemas, so that files may be read by name.
+    """Return whether every field kept its name and type in all schemas, so that files may be read by column name.
 
-    A renamed, re-added or promoted column, a default or a name mapping needs PyIceberg's own reading.
+    A renamed, re-added or promoted column, a default or a name mapping needs PyIceberg's own reader.
     """
     if "schema.name-mapping.default" in metadata.properties:
         return False

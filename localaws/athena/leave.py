@@ -1,4 +1,4 @@
-"""What a query may touch: what its caller may, as on AWS, where Athena reads and writes with the caller's permissions.
+"""Checks what a query may read and write: Athena acts with its caller's permissions.
 
 https://docs.aws.amazon.com/athena/latest/ug/security-iam-athena.html
 """
@@ -25,7 +25,7 @@ _READ_OTHERWISE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029?#]")
 
 @dataclass(frozen=True)
 class Leave:
-    """What the caller of a query may do; ``session`` is None for the administrator, who may everything."""
+    """The permissions of a query's caller; ``session`` is None for the administrator, who has all of them."""
 
     ctx: Context
     session: Session | None = None
@@ -43,11 +43,11 @@ class Leave:
                 )
 
     def glue(self, action: str, database: str = "", table: str = "") -> None:
-        """Ask for an action of the Glue catalog on a database or a table, and on all that contains it."""
+        """Raise QueryFailed unless the caller may do ``action`` on a database or table and on all that contains it."""
         self.ask(f"glue:{action}", *self._catalogued(database, table))
 
     def shows(self, actions: Sequence[str], database: str, table: str = "") -> bool:
-        """Whether a list shows this to the caller: what no action of the catalog may name to him, it leaves out."""
+        """Return whether a list includes this database or table; one that the caller may not see is left out."""
         if self.session is None:
             return True
         *_, resource = self._catalogued(database, table)
@@ -60,24 +60,24 @@ class Leave:
         return [f"arn:aws:glue:{self.ctx.region}:{self.ctx.account}:{name}" for name in names]
 
     def read(self, path: str) -> None:
-        """Ask to read the object ``bucket/key``, which is opened by that very path."""
+        """Raise QueryFailed unless the caller may read the object ``bucket/key``, exactly the path that is opened."""
         self.ask("s3:GetObject", f"arn:aws:s3:::{path}")
 
     def write(self, path: str) -> None:
-        """Ask to write the object ``bucket/key``."""
+        """Raise QueryFailed unless the caller may write the object ``bucket/key``."""
         self.ask("s3:PutObject", f"arn:aws:s3:::{path}")
 
     def listing(self, uri: str) -> None:
-        """Ask to list what is below a location."""
+        """Raise QueryFailed unless the caller may list the objects below a location."""
         bucket, _, prefix = path_of(uri).partition("/")
         self.ask("s3:ListBucket", f"arn:aws:s3:::{bucket}", context={"s3:prefix": prefix})
 
 
 def path_of(uri: str) -> str:
-    """Return ``bucket/key`` of an address in S3; a query reads and writes nothing that is elsewhere.
+    """Return ``bucket/key`` of an S3 address; raise QueryFailed for any other address.
 
-    What readers of addresses drop (tabs, what follows a ? or a #) or go back by (..) no address may have: the path that
-    is asked about would not be the one that is opened.
+    An address with parts that URL parsers drop (tabs, anything after ``?`` or ``#``) or resolve (``..``) is refused:
+    the path whose permission is checked would not be the path that is opened.
     """
     if not uri.startswith(_S3):
         raise QueryFailed("INVALID_TABLE_PROPERTY", f"{uri[:200]!r} is no location in S3, and Athena reads no other")
@@ -93,10 +93,10 @@ def path_of(uri: str) -> str:
 
 
 class ReadableIO(PyArrowFileIO):
-    """Reads metadata, manifests, data and deletes of a table from S3 alone, as far as its caller may; writes nothing.
+    """Reads a table's metadata, manifests, data and deletes from S3 alone, as far as the caller may; writes nothing.
 
-    A table's files name each other, and its metadata the class and the endpoint to read them with: what they say is
-    somebody's text, so it is checked for each file and never asked for its properties.
+    A table's files name each other, and its metadata may name the class and endpoint to read them with. All of it is
+    user input, so each file's address is checked, and the properties in the metadata are ignored.
     """
 
     def __init__(self, properties: dict[str, Any], leave: Leave) -> None:
@@ -107,13 +107,13 @@ class ReadableIO(PyArrowFileIO):
         """Return a file to read; raises QueryFailed if it is not in S3 or the caller may not read it."""
         path = path_of(location)
         self._leave.read(path)
-        # PyIceberg would take the address apart once more, as urllib does: what is opened is what was asked about.
+        # PyIceberg would parse the address again, as urllib does; so the checked path itself is opened.
         return PyArrowFile(location, path, self.fs_by_scheme("s3", path.partition("/")[0]))
 
     def new_output(self, location: str) -> PyArrowFile:
-        """Refuse: queries here write no table of this kind."""
+        """Raise QueryFailed: queries write no Iceberg table here."""
         raise QueryFailed("NOT_SUPPORTED", f"{location[:200]!r} cannot be written by a query")
 
     def delete(self, location: str | InputFile | OutputFile) -> None:
-        """Refuse, as `new_output`."""
+        """Raise QueryFailed, as `new_output` does."""
         raise QueryFailed("NOT_SUPPORTED", f"{str(location)[:200]!r} cannot be deleted by a query")

@@ -1,12 +1,12 @@
-"""What DuckDB answers otherwise than Trino, where SQL of DuckDB's own can say it right.
+"""DuckDB macros for functions that DuckDB answers otherwise than Trino, where plain SQL can give Trino's answer.
 
-What fails does so by a cast: ``error()`` is volatile, and a macro that has it keeps DuckDB from taking a correlated
-subquery apart, from filtering early and from trying (``TRY``).
+They raise errors by a failing cast: ``error()`` is volatile, and a macro that calls it keeps DuckDB from decorrelating
+subqueries, from filtering early and from ``TRY``.
 """
 
 from __future__ import annotations
 
-#: Longer texts are not made here: a query has 2 GB, and a text is not let go of half made.
+#: Longer texts are refused: a query has 2 GB, and DuckDB does not release a half-built text.
 _PADDED = """CREATE MACRO athena_{side}pad(s, n, f) AS {side}pad(s, CAST(CASE
          WHEN n > 10000000 THEN CAST('NOT_SUPPORTED: a text of ' || n || ' characters is not made by the local Athena'
            AS BIGINT) ELSE n END AS INTEGER), f)"""
@@ -46,14 +46,14 @@ MACROS = (
     """CREATE MACRO athena_checked(x, pattern, target) AS CASE
          WHEN x IS NULL OR regexp_full_match(x, pattern) THEN x
          ELSE left(x, CAST('INVALID_CAST_ARGUMENT: Cannot cast ''' || x || ''' to ' || target AS BIGINT)) END""",
-    # A moment keeps no zone here: one that is not UTC would silently be shown, and cut into days, as UTC.
+    # DuckDB keeps no zone: a timestamp outside of UTC would silently be shown, and truncated to days, in UTC.
     r"""CREATE MACRO athena_moment(x) AS CASE
          WHEN x IS NULL OR NOT regexp_matches(x, 'T.*[+-]\d\d(:?\d\d)?$') OR regexp_matches(x, '[+-]00(:?00)?$') THEN x
          ELSE left(x, CAST('NOT_SUPPORTED: the zone of ' || x || ' is not supported by the local Athena yet' AS BIGINT))
          END""",
     """CREATE MACRO athena_element(a, i) AS list_extract(a, CASE
          WHEN i = 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1' AS BIGINT) ELSE i END)""",
-    # A NULL in the array might have been the value that is looked for.
+    # As in Trino, the result is NULL if only a NULL in the array could be the searched value.
     """CREATE MACRO athena_contains(a, x) AS CASE
          WHEN list_contains(a, x) THEN true
          WHEN list_count(a) < len(a) OR x IS NULL THEN NULL ELSE list_contains(a, x) END""",
@@ -69,7 +69,7 @@ MACROS = (
            || ' than or equal to start value if step is greater than zero otherwise stop should be less than or equal'
            || ' to start' AS BIGINT)
          ELSE step END)""",
-    # Java has no capital for it.
+    # Java has no upper case of this letter.
     """CREATE MACRO athena_upper(x) AS replace(upper(replace(x, 'ß', chr(57344))), chr(57344), 'ß')""",
     """CREATE MACRO athena_when_matches(x, pattern) AS CASE WHEN regexp_full_match(x, pattern) THEN x END""",
     """CREATE MACRO athena_round_double(x, n) AS CASE

@@ -1,4 +1,4 @@
-"""Puts the parameters of a query in the place of its question marks."""
+"""Replaces the question marks of a query by its parameters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from localaws.athena.parser import parse_statements
 
 
 def with_parameters(sql: str, parameters: list[str]) -> str:
-    """Return ``sql`` with each ``?`` replaced by its parameter, which is an SQL literal as on AWS."""
+    """Return ``sql`` with each ``?`` replaced by its parameter, which is an SQL literal as on AWS.
+
+    https://docs.aws.amazon.com/athena/latest/ug/querying-with-prepared-statements.html
+    """
     try:
         tokens = sqlglot.tokenize(sql, read="trino")
     except sqlglot.errors.SqlglotError as error:
@@ -31,7 +34,7 @@ def with_parameters(sql: str, parameters: list[str]) -> str:
 
 
 def _check_literal(parameter: str) -> None:
-    """Refuse a parameter that is more than one expression: it would change the statement around it."""
+    """Raise for a parameter that is more than one expression: it would change the statement around it."""
     try:
         found = parse_statements(f"SELECT ({parameter}\n)")  # the new line ends a comment
         alone = len(found) == 1 and isinstance(found[0], exp.Select) and len(found[0].expressions) == 1

@@ -1,4 +1,4 @@
-"""Athena's parser, as sqlglot's, but that it keeps what was written: each call's name and arguments, and literals."""
+"""Athena's parser: sqlglot's, but it keeps each call's name and arguments, and literals, as they were written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _AROUND = (exp.Window, exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.Respect
 
 
 def decimal_literal(self: Any, this: exp.Literal, to: exp.DataType) -> exp.Expr:
-    """Return ``DECIMAL '…'`` with the precision and scale that its digits have."""
+    """Return ``DECIMAL '…'`` with the precision and scale of its digits."""
     found = _DECIMAL.fullmatch(this.name)
     whole, fraction = ((found["whole"] or "").replace("_", ""), (found["fraction"] or "")) if found else ("", "")
     fraction = fraction.replace("_", "")
@@ -45,15 +45,15 @@ _STEPS, _STEPS_PER_TOKEN = 200_000, 20
 
 
 class _Counted:
-    """What both parsers have: ``ParseError`` also when a statement takes too many steps.
+    """The common part of both parsers: raises ``ParseError`` also when a statement takes too many parsing steps.
 
-    ``sluice.transforms.queries`` counts so, too; neither package may know the other.
+    ``sluice.transforms.queries`` limits its parser in the same way; neither package may import the other.
     """
 
     _steps_left = 0
 
     def parse(self, raw_tokens: list[Any], sql: str) -> list[exp.Expr | None]:
-        """Parse as sqlglot does."""
+        """Return the parsed statements, as sqlglot does."""
         self._steps_left = _STEPS + _STEPS_PER_TOKEN * len(raw_tokens)
         found: list[exp.Expr | None] = super().parse(raw_tokens, sql)  # type: ignore[misc]
         return found
@@ -70,7 +70,7 @@ class _HiveParser(_Counted, HiveParser):
 
 
 class AthenaParser(_Counted, AthenaTrinoParser):
-    """Notes on every node that a function's call became which call it was (``CALL``)."""
+    """Athena's parser of queries; it notes on each node that a function call became which call it was (``CALL``)."""
 
     TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Any]] = {
         **AthenaTrinoParser.TYPE_LITERAL_PARSERS,
@@ -113,14 +113,14 @@ def parse_statements(sql: str) -> list[exp.Expr]:
 
 
 def _places(node: exp.Expr, arguments: list[Any] | None) -> list[tuple[str, int | None] | None]:
-    """Return where each argument of a call stands in the node that it became; None for what was turned around."""
+    """Return where each argument of a call is in the node that the call became; None for a transformed argument."""
     where: dict[int, tuple[str, int | None]] = {}
     for key, value in node.args.items():
         if isinstance(value, exp.Expr):
             where[id(value)] = (key, None)
         elif isinstance(value, list):
             where.update({id(part): (key, index) for index, part in enumerate(value) if isinstance(part, exp.Expr)})
-    if arguments is None:  # a form of its own grammar: what it has is what was given
+    if arguments is None:  # a form with its own grammar: its arguments are those that were written
         return list(where.values())
     return [where.get(id(argument)) or _literal_place(argument) for argument in arguments]
 

@@ -1,4 +1,4 @@
-"""From a query in Athena's SQL to one that DuckDB answers the same way."""
+"""Turns a query in Athena's SQL into one that DuckDB answers in the same way."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Columns = dict[str, exp.DataType]
 
 @dataclass
 class QueryPlan:
-    """What to run: DuckDB's SQL, the relations it reads, and the columns that it gives."""
+    """What to run: DuckDB's SQL, the tables that it reads, and the columns that it returns."""
 
     sql: str
     labels: list[str]
@@ -53,7 +53,7 @@ class QueryPlan:
 
 
 def parse(sql: str) -> exp.Expr:
-    """Return the one statement in ``sql``; SYNTAX_ERROR names the position otherwise."""
+    """Return the one statement in ``sql``; otherwise raise SYNTAX_ERROR, which gives the position."""
     try:
         found = parse_statements(sql)
     except ParseError as error:
@@ -71,7 +71,7 @@ def parse(sql: str) -> exp.Expr:
 
 
 def plan(sql: str, database: str, columns_of: Callable[[TableName, str], Columns]) -> QueryPlan:
-    """Return how to run a SELECT; ``columns_of(table, position)`` answers or fails with TABLE_NOT_FOUND."""
+    """Return how to run a SELECT; ``columns_of(table, position)`` returns the columns or raises TABLE_NOT_FOUND."""
     tree = parse(sql)
     if isinstance(tree, exp.Values):
         tree = exp.select("*").from_(exp.alias_(tree, "values", table=True))
@@ -140,7 +140,7 @@ def _prepare(tree: exp.Query) -> dict[str, str]:
 
 
 def _label(projection: exp.Expr) -> str:
-    """Return the name that Trino gives a projection by itself; empty for all but names and aliases."""
+    """Return the column name that Trino gives a projection; empty for all but column names and aliases."""
     if isinstance(projection, exp.Alias):
         return str(projection.alias)
     if isinstance(projection, exp.Dot):
@@ -208,7 +208,7 @@ def _version(table: exp.Table) -> tuple[str, str] | None:
 
 
 def _resolve_columns(tree: exp.Expr, schema: MappingSchema, sql: str) -> None:
-    """Give every column that is still without a table its one source (sqlglot leaves HAVING alone), or fail."""
+    """Qualify every column that sqlglot leaves without a table (those in HAVING); raise if it has no single source."""
     for scope in traverse_scope(tree):
         for column in list(scope.find_all(exp.Column)):
             if column.table or _is_star(column) or column.find_ancestor(exp.Lambda):

@@ -1,4 +1,4 @@
-"""Query results as Athena writes them: text per value, a CSV with every value quoted, ``GetQueryResults`` rows."""
+"""Query results in Athena's forms: a text for each value, a CSV with every value quoted, ``GetQueryResults`` rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _API_NAMES = {
 
 @dataclass(frozen=True)
 class Results:
-    """What ``GetQueryResults`` and the result object hold."""
+    """The content of ``GetQueryResults`` and of the result object."""
 
     columns: list[dict[str, Any]]
     rows: list[list[Text]]
@@ -59,7 +59,7 @@ def of_lines(name: str, lines: list[str]) -> Results:
 
 
 def nothing() -> Results:
-    """Return the results of a statement that gives none."""
+    """Return the results of a statement without rows."""
     return Results([], [], header=False)
 
 
@@ -93,12 +93,12 @@ def api_rows(results: Results, *, start: int, count: int) -> list[dict[str, Any]
 
 
 def row_count(results: Results) -> int:
-    """Return how many rows ``GetQueryResults`` pages through."""
+    """Return how many rows ``GetQueryResults`` has in all its pages."""
     return len(results.rows) + int(results.header)
 
 
 def csv_bytes(results: Results) -> bytes:
-    """Return the result object of a SELECT: all values quoted, NULL as nothing at all."""
+    """Return the result object of a SELECT: every value quoted, NULL as an empty field."""
     lines = [",".join(_quote(label) for label in results.labels)]
     lines.extend(",".join("" if v is None else _quote(v) for v in row) for row in results.rows)
     return ("\n".join(lines) + "\n").encode()
@@ -110,7 +110,7 @@ def txt_bytes(results: Results) -> bytes:
 
 
 def metadata_bytes(results: Results) -> bytes:
-    """Return the object beside the result; Athena's own form is not documented, readers only move it."""
+    """Return the ``.metadata`` object beside the result; AWS does not document its format, and clients only copy it."""
     return json.dumps({"columns": results.columns}).encode()
 
 
@@ -189,7 +189,7 @@ def _scalar(value: Any) -> str:  # noqa: PLR0911
 
 
 def _interval(value: Any) -> str:
-    """Return ``2 03:04:05.678`` for days and time, ``1-2`` for years and months."""
+    """Return an interval as ``2 03:04:05.678`` for days and time, ``1-2`` for years and months."""
     if value.months:
         return f"{value.months // 12}-{value.months % 12}"
     micros = value.days * 86_400_000_000 + value.nanoseconds // 1000

@@ -1,6 +1,6 @@
-"""Rewrites a typed Athena query, node by node, into what makes DuckDB give Trino's answer.
+"""Rewrites a typed Athena query, node by node, so that DuckDB gives Trino's answer.
 
-A function that is in none of the tables here is refused by name: better no answer than another one.
+A function that is in none of the tables here is refused by name, because a wrong answer would be worse than none.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _WHITESPACE = " \t\n\v\f\r"
 
 
 def rewrite(tree: exp.Expr) -> exp.Expr:
-    """Return ``tree`` with every node turned; a function without a known translation fails the query by name."""
+    """Return ``tree`` with every node rewritten; raise, naming the function, for one without a known translation."""
     root = exp.Paren(this=tree)
     for node in reversed(list(tree.walk())):
         if node.meta.get(DONE) or node.parent is None:
@@ -87,7 +87,8 @@ def _literal(node: Any) -> exp.Expr:
         return node  # type: ignore[no-any-return]
     if isinstance(node.parent, exp.DataTypeParam | exp.Interval | exp.TableSample):
         return node  # type: ignore[no-any-return]
-    # DuckDB takes a number with a point for a decimal.
+    # DuckDB reads a number with a decimal point as a decimal:
+    # https://duckdb.org/docs/stable/sql/data_types/literal_types
     return cast(exp.Literal.string(node.name), DType.DOUBLE)
 
 
@@ -145,7 +146,7 @@ def _quantile(node: Any) -> exp.Expr:
 
 
 def _typeof(node: Any) -> exp.Expr:
-    # Of text, only a column's length is known.
+    # The length of text is known for columns only.
     if kind_of(node.this) == DType.UNKNOWN or (
         kind_of(node.this) in types.TEXT and not isinstance(node.this, exp.Column)
     ):

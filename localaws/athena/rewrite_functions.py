@@ -25,7 +25,7 @@ def _same(name: str, result: Any = None) -> Callable[[Any], exp.Expr]:
 
 
 def text_of(value: Any) -> exp.Expr:
-    """Return a JSON value as the text that the JSON functions work on."""
+    """Return the expression for a JSON value as text, which the JSON functions take."""
     copied: exp.Expr = value.copy()
     return copied
 

@@ -1,4 +1,4 @@
-"""Stands for the runner of queries until there is a query to run."""
+"""Takes queries before the query engine is imported, and imports it with the first one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class LateRunner:
-    """A runner that is made for the first query, because its engine takes long to import."""
+    """A runner that is created with the first query, because its engine takes long to import."""
 
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
@@ -21,13 +21,13 @@ class LateRunner:
 
     def submit(self, execution: Execution, prepared: dict[str, Any]) -> None:
         """Queue a query."""
-        from localaws.athena.executions import Runner  # not before there is a query
+        from localaws.athena.executions import Runner  # imported with the first query
 
         with self._making:
             self._runner = self._runner or Runner(self.ctx)
         self._runner.submit(execution, prepared)
 
     def close(self) -> None:
-        """Cancel what is queued or running, and wait for the threads."""
+        """Cancel queued and running queries, and wait for the threads to end."""
         if self._runner is not None:
             self._runner.close()

@@ -1,4 +1,4 @@
-"""What SHOW and DESCRIBE answer, from the Glue catalog."""
+"""Answers SHOW and DESCRIBE from the Glue catalog."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from localaws.wildcards import matches
 
 
 def show(sql: str, database: str, catalog: Catalog) -> Results:
-    """Return the lines of a SHOW or DESCRIBE; other kinds are refused by name."""
+    """Return the lines of a SHOW or DESCRIBE; raise, naming the kind, for one that is not simulated."""
     for pattern, answer in _SHOWS:
         match = re.fullmatch(r"\s*" + pattern + r"\s*", sql, re.IGNORECASE)
         if match:
@@ -97,7 +97,7 @@ _SHOWS: list[tuple[str, _Show]] = [
 
 
 def _like(names: list[str], pattern: str | None) -> list[str]:
-    """Return the names that a Hive pattern selects (``*`` any text, ``|`` or)."""
+    """Return the names that match a Hive pattern (``*`` any text, ``|`` or)."""
     if pattern is None:
         return names
     choices = [part.replace("%", "*") for part in pattern.lower().split("|")]

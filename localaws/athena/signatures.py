@@ -1,7 +1,7 @@
-"""Every function that the local Athena has: how many arguments of which types. A call of anything else is refused.
+"""Every function that the local Athena has, with the number and types of its arguments; other calls are refused.
 
 One letter is one argument's type (``_KINDS``); ``+`` after the last one: one or more of it. ``|`` stands between
-overloads. An overload is here only if each of its arguments is used by the function's rule.
+overloads. An overload is listed only if the function's rewriting rule uses each of its arguments.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from localaws.athena import typing as types
 from localaws.athena.errors import not_supported
 from localaws.athena.typing import DType
 
-#: Where the parser notes on a node which call it was: the function's name, and where its arguments stand in the node.
+#: The key under which the parser notes on a node the call's function name, and where its arguments are in the node.
 CALL = "athena_call"
 #: Where an argument stands that the parser has made something else of: a literal's kind is all that is left of it.
 LITERALS = {"'text'": DType.VARCHAR, "'number'": DType.INT}
@@ -90,12 +90,12 @@ SIGNATURES: dict[str, str] = {
     "sequence": "II|III|DD|DDU|SSU", "row": "X+",
 }  # fmt: skip
 
-#: Forms of their own grammar, whose nodes have rules of their own.
+#: Forms with their own grammar; their nodes have rewriting rules of their own.
 SPECIAL = frozenset({"cast", "try_cast", "exists", "unnest", "any", "all", "some"})
 
 
 def check_names(tree: exp.Expr) -> None:
-    """Refuse by name a call of a function that is not in the table, or with another number of arguments."""
+    """Raise, naming the function, for a call of one that is not in the table or with another number of arguments."""
     for node in tree.walk():
         if (noted := node.meta.get(CALL)) is None:
             continue
@@ -112,7 +112,7 @@ def check_names(tree: exp.Expr) -> None:
 
 
 def check_types(tree: exp.Expr) -> None:
-    """Refuse by name a call whose arguments have types that no rule of the function is made for."""
+    """Raise, naming the function, for a call whose argument types none of its overloads has."""
     for node in tree.walk():
         if (noted := node.meta.get(CALL)) is None or noted[0] in SPECIAL:
             continue
@@ -128,12 +128,12 @@ def check_types(tree: exp.Expr) -> None:
 
 
 def overloads(name: str) -> list[str]:
-    """Return the argument letters of each overload."""
+    """Return the type letters of the arguments of each overload."""
     return SIGNATURES[name].split("|")
 
 
 def allowed(name: str) -> str:
-    """Return every form of a function that is carried, in words."""
+    """Return the supported forms of a function in words."""
     forms = []
     for overload in overloads(name):
         words = [_KINDS[letter][0] for letter in overload.removesuffix("+")]
@@ -152,7 +152,7 @@ def _pairs(overload: str, kinds: list[Any]) -> list[tuple[str, Any]]:
 
 
 def _kind(node: exp.Expr, place: tuple[str, int | None] | None) -> tuple[DType, Any] | None:
-    """Return an argument's kind; None where the parser has made something else of it."""
+    """Return an argument's kind and type; None where the parser replaced the argument."""
     if place is None:
         return None
     key, index = place

@@ -1,4 +1,4 @@
-"""What a table's rows are read from, whatever its format: its columns, its bytes, its rows as Arrow."""
+"""The source of a table's rows, whatever its format: its columns, its size in bytes, its rows as Arrow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from localaws.context import ADMIN_ACCESS_KEY, Context
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows to register in DuckDB: ``data`` is an Arrow table or data set, ``bytes`` what Athena would bill as scanned.
+    """Rows to register in DuckDB: ``data`` is an Arrow table or data set, ``bytes`` the size that Athena would bill.
 
     ``projection`` maps each column that Athena shows to the DuckDB expression over ``data`` that gives it.
     """
@@ -36,17 +36,17 @@ class QuerySource(Protocol):
 
 @dataclass
 class FixedSource:
-    """A table whose rows are known already: information schema, Iceberg metadata."""
+    """A table whose rows are in memory already: information schema, Iceberg metadata."""
 
     table: pa.Table
 
     def __post_init__(self) -> None:
-        """Leave out what Athena has no type for."""
+        """Leave out columns of types that Athena does not have."""
         kinds = {field.name: types.from_arrow(field.type) for field in self.table.schema}
         self.columns: dict[str, exp.DataType] = {name: kind for name, kind in kinds.items() if kind is not None}
 
     def rows(self, wanted: set[str]) -> Rows:
-        """Return all rows; metadata is not billed."""
+        """Return all rows; their size is 0 bytes, since metadata is not billed."""
         del wanted
         return Rows(self.table, 0, {name: quoted(name) for name in self.columns})
 
@@ -70,7 +70,7 @@ def s3_filesystem(ctx: Context) -> pafs.S3FileSystem:
 
 
 def iceberg_properties(ctx: Context) -> dict[str, str]:
-    """Return what PyIceberg needs to read from the local S3."""
+    """Return the properties with which PyIceberg reads from the local S3."""
     return {
         "s3.endpoint": ctx.endpoint,
         "s3.access-key-id": ADMIN_ACCESS_KEY,

@@ -1,4 +1,4 @@
-"""Which kind of statement a query is, and what its parts are."""
+"""Recognizes the kind of a statement and returns its parts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class CreateTableAs:
 
 
 def clean(sql: str) -> str:
-    """Return the statement without surrounding space, comments in front and the closing semicolon."""
+    """Return the statement without surrounding space, leading comments and the closing semicolon."""
     text = sql.strip()
     while True:
         bare = re.sub(r"^(--[^\n]*(\n|$)|/\*.*?\*/)\s*", "", text, flags=re.DOTALL)
@@ -58,18 +58,18 @@ def kind_of(sql: str) -> str:
 
 
 def is_query(sql: str) -> bool:
-    """Tell whether the statement gives rows from a SELECT."""
+    """Return whether the statement is a query, which returns the rows of a SELECT."""
     return bool(_QUERY.match(sql))
 
 
 def unload(sql: str) -> Unload | None:
-    """Return the parts of an UNLOAD."""
+    """Return the parts of an UNLOAD; None for any other statement."""
     match = _UNLOAD.match(sql)
     return Unload(match[1].strip(), match[2], _properties(match[3])) if match else None
 
 
 def create_table_as(sql: str, database: str) -> CreateTableAs | None:
-    """Return the parts of a CREATE TABLE AS."""
+    """Return the parts of a CREATE TABLE AS; None for any other statement."""
     match = _CTAS.match(sql)
     if not match:
         return None
@@ -77,19 +77,19 @@ def create_table_as(sql: str, database: str) -> CreateTableAs | None:
 
 
 def prepare(sql: str) -> tuple[str, str] | None:
-    """Return name and query of a PREPARE."""
+    """Return name and query of a PREPARE; None for any other statement."""
     match = _PREPARE.match(sql)
     return (match[1], clean(match[2])) if match else None
 
 
 def execute(sql: str) -> tuple[str, list[str]] | None:
-    """Return name and parameters of an EXECUTE."""
+    """Return name and parameters of an EXECUTE; None for any other statement."""
     match = _EXECUTE.match(sql)
     return (match[1], _split_arguments(match[2] or "")) if match else None
 
 
 def deallocate(sql: str) -> str | None:
-    """Return the name in a DEALLOCATE PREPARE."""
+    """Return the name in a DEALLOCATE PREPARE; None for any other statement."""
     match = _DEALLOCATE.match(sql)
     return match[1] if match else None
 

@@ -1,4 +1,7 @@
-"""The types of Athena (Trino): from Hive and Iceberg declarations, to Arrow, and as Athena prints them."""
+"""The types of Athena (Trino): read from Hive and Iceberg declarations, converted to Arrow, spelled as Athena does.
+
+https://docs.aws.amazon.com/athena/latest/ug/data-types.html
+"""
 
 from __future__ import annotations
 
@@ -96,7 +99,7 @@ def iceberg_type(kind: Any) -> exp.DataType:  # noqa: PLR0911
 
 
 def decimal(precision: int, scale: int) -> exp.DataType:
-    """Return ``decimal(precision, scale)``, cut to Trino's 38 digits."""
+    """Return ``decimal(precision, scale)``, limited to Trino's 38 digits."""
     return exp.DataType(this=DType.DECIMAL, expressions=[_param(min(38, precision)), _param(scale)])
 
 
@@ -106,7 +109,7 @@ def timestamp(precision: int) -> exp.DataType:
 
 
 def nested(kind: DType, inner: list[Any]) -> exp.DataType:
-    """Return an array, map or row type."""
+    """Return an array, map or row type with these inner types."""
     return exp.DataType(this=kind, expressions=inner, nested=True)
 
 
@@ -116,7 +119,7 @@ def parameters(kind: exp.DataType) -> list[int]:
 
 
 def as_decimal(kind: exp.DataType | None) -> tuple[int, int] | None:
-    """Return the precision and scale that a number takes part in decimal arithmetic with; None if it does not."""
+    """Return the precision and scale with which a number takes part in decimal arithmetic; None if it does not."""
     if kind is None:
         return None
     if kind.this in INTEGERS:
@@ -176,7 +179,7 @@ def arrow_type(kind: exp.DataType) -> pa.DataType:  # noqa: PLR0911
 
 
 def from_arrow(kind: pa.DataType) -> exp.DataType | None:  # noqa: PLR0911
-    """Return the Athena type of an Arrow column; None for what Athena has no type for."""
+    """Return the Athena type of an Arrow column; None if Athena has no such type."""
     if pa.types.is_decimal(kind):
         return decimal(kind.precision, kind.scale)
     if pa.types.is_timestamp(kind):

@@ -1,4 +1,4 @@
-"""``UNNEST`` of arrays, maps and arrays of rows, written as the lateral subquery that DuckDB understands."""
+"""Rewrites ``UNNEST`` of arrays, maps and arrays of rows as the lateral subquery that DuckDB reads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DONE = "duckdb"
 
 
 def rewrite_unnests(tree: exp.Expr) -> bool:
-    """Replace every UNNEST whose arguments have known types; tell whether any was replaced."""
+    """Replace every UNNEST whose arguments have known types; return whether any was replaced."""
     found = [node for node in tree.find_all(exp.Unnest) if isinstance(node.parent, exp.From | exp.Join)]
     ready = [node for node in found if all(_is_known(argument) for argument in node.expressions)]
     if found and not ready:
@@ -25,14 +25,14 @@ def rewrite_unnests(tree: exp.Expr) -> bool:
 
 
 def call(name: str, *arguments: Any) -> exp.Expr:
-    """Return a call of a DuckDB function, exempt from rewriting."""
+    """Return a call of the DuckDB function ``name``; it is not rewritten again."""
     node = exp.Anonymous(this=name, expressions=list(arguments))
     node.meta[DONE] = True
     return node
 
 
 def cast(value: exp.Expr, kind: Any) -> exp.Expr:
-    """Return a DuckDB cast, exempt from rewriting."""
+    """Return a DuckDB cast; it is not rewritten again."""
     node = exp.Cast(this=value, to=exp.DataType.build(kind).copy() if isinstance(kind, str | DType) else kind.copy())
     node.meta[DONE] = True
     return node

@@ -1,4 +1,4 @@
-"""UNLOAD and CREATE TABLE AS: a query's rows as Parquet objects, and the manifest that lists them."""
+"""Runs UNLOAD and CREATE TABLE AS: writes a query's rows as Parquet objects, and the manifest that lists them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run_create_table_as(
     default: str,
     allow: Any,
 ) -> tuple[Answer, list[str]]:
-    """Write the query's rows and register the table over them in the Glue catalog."""
+    """Write the query's rows and register a table over them in the Glue catalog; return them and the objects' URIs."""
     allowed = {"format", "external_location", "write_compression", "parquet_compression", "is_external", "table_type"}
     _only_parquet(statement.properties, allowed)
     if statement.properties.get("table_type", "hive").lower() != "hive":

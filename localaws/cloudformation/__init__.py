@@ -1,1 +1,1 @@
-"""CloudFormation: brings the stacks of a cloud assembly to what their templates say, a small provider a type."""
+"""CloudFormation: deploys the stacks of a cloud assembly, with a small provider for each resource type."""

@@ -1,4 +1,4 @@
-"""CloudFormation's API, answered from the engine: takes the place of moto's own for everything about stacks."""
+"""CloudFormation's API, answered from the stack engine; replaces moto's own for all stack operations."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NO_CHANGES = "The submitted information didn't contain changes. Submit differen
 
 @dataclass
 class ChangeSet:
-    """What a client wants a stack to become, until it is executed or dropped."""
+    """A requested change of a stack, kept until it is executed or deleted."""
 
     name: str
     id: str
@@ -44,14 +44,14 @@ class ChangeSet:
 
 
 class Answers:
-    """The API's operations; each takes moto's parameter reader and returns the answer in the API's own shape."""
+    """The API's operations; each takes moto's parameter reader and returns the answer as the API model describes it."""
 
     def __init__(self, ctx: Context, engine: StackEngine) -> None:
         self._ctx, self._engine = ctx, engine
         self._change_sets: dict[str, ChangeSet] = {}
 
     def create_stack(self, get: Callable[..., Any]) -> dict[str, Any]:
-        """Start to create a stack."""
+        """Answer CreateStack: start to create a stack."""
         name = get("StackName")
         if name in self._engine.stacks:
             raise _refusal(f"Stack [{name}] already exists")
@@ -63,7 +63,7 @@ class Answers:
         return {"StackId": stack.id}
 
     def update_stack(self, get: Callable[..., Any]) -> dict[str, Any]:
-        """Start to update a stack."""
+        """Answer UpdateStack: start to update a stack."""
         stack = self._engine.find(get("StackName"))
         text, parameters = self._text(get, stack), _parameters(get, stack.parameters)
         if text == stack.text and parameters == {k: stack.parameters.get(k) for k in parameters}:
@@ -74,7 +74,7 @@ class Answers:
         return {"StackId": stack.id}
 
     def delete_stack(self, get: Callable[..., Any]) -> dict[str, Any]:
-        """Start to delete a stack."""
+        """Answer DeleteStack: start to delete a stack."""
         name = get("StackName")
         stack = next((s for s in self._engine.stacks.values() if name in (s.name, s.id)), None)
         if stack is not None:
@@ -83,7 +83,7 @@ class Answers:
         return {}
 
     def create_change_set(self, get: Callable[..., Any]) -> dict[str, Any]:
-        """Work out what a template would change."""
+        """Answer CreateChangeSet: compute what a template would change."""
         name, kind = get("StackName"), get("ChangeSetType", "UPDATE")
         stack = self._engine.stacks.get(name) if kind == "CREATE" else self._engine.find(name)
         stack = stack or self._engine.reserve(name)
@@ -108,7 +108,7 @@ class Answers:
         return {"Id": made.id, "StackId": stack.id}
 
     def describe_change_set(self, get: Callable[..., Any]) -> dict[str, Any]:
-        """Say what a change set would do."""
+        """Answer DescribeChangeSet with the changes of a change set."""
         found = self._change_set(get)
         return {
             "ChangeSetName": found.name,
@@ -127,7 +127,7 @@ class Answers:
         }
 
     def list_change_sets(self, get: Callable[..., Any]) -> dict[str, Any]:
-        """List the change sets of a stack."""
+        """Answer ListChangeSets with the change sets of a stack."""
         stack = self._engine.find(get("StackName"))
         sets = [c for c in self._change_sets.values() if c.stack is stack]
         return {
@@ -146,7 +146,7 @@ class Answers:
         }
 
     def delete_change_set(self, get: Callable[..., Any]) -> dict[str, Any]:
-        """Drop a change set; one that does not exist is no error."""
+        """Answer DeleteChangeSet; one that does not exist is no error."""
         wanted, stack = get("ChangeSetName"), get("StackName")
         for found in list(self._change_sets.values()):
             if wanted == found.id or (wanted == found.name and stack in (found.stack.name, found.stack.id)):
@@ -154,7 +154,7 @@ class Answers:
         return {}
 
     def execute_change_set(self, get: Callable[..., Any]) -> dict[str, Any]:
-        """Start to bring a stack to what its change set says."""
+        """Answer ExecuteChangeSet: start to create or update the stack as its change set says."""
         found = self._change_set(get)
         if found.execution != "AVAILABLE":
             raise _refusal(f"ChangeSet [{found.id}] cannot be executed in its current status of [{found.status}]")
@@ -165,13 +165,13 @@ class Answers:
         return {}
 
     def describe_stacks(self, get: Callable[..., Any]) -> dict[str, Any]:
-        """Describe one stack, or all."""
+        """Answer DescribeStacks with one stack, or all."""
         name = get("StackName")
         stacks = [self._engine.find(name)] if name else list(self._engine.stacks.values())
         return {"Stacks": [_described(stack) for stack in stacks]}
 
     def list_stacks(self, get: Callable[..., Any]) -> dict[str, Any]:
-        """List stacks, deleted ones too, optionally by status."""
+        """Answer ListStacks, deleted ones too, optionally by status."""
         wanted = get("StackStatusFilter") or []
         every = [*self._engine.stacks.values(), *self._engine.deleted]
         return {
@@ -192,7 +192,7 @@ class Answers:
         }
 
     def describe_stack_events(self, get: Callable[..., Any]) -> dict[str, Any]:
-        """Return a stack's history, the newest first."""
+        """Answer DescribeStackEvents with a stack's history, the newest first."""
         stack = self._engine.find(get("StackName"))
         return {
             "StackEvents": [
@@ -212,29 +212,29 @@ class Answers:
         }
 
     def describe_stack_resources(self, get: Callable[..., Any]) -> dict[str, Any]:
-        """Describe the resources of a stack."""
+        """Answer DescribeStackResources with the resources of a stack."""
         stack, wanted = self._engine.find(get("StackName") or ""), get("LogicalResourceId")
         every = [_resource(stack, name) for name in stack.resources if wanted in (None, name)]
         return {"StackResources": [{**r, "Timestamp": r.pop("LastUpdatedTimestamp")} for r in every]}
 
     def describe_stack_resource(self, get: Callable[..., Any]) -> dict[str, Any]:
-        """Describe one resource of a stack."""
+        """Answer DescribeStackResource with one resource of a stack."""
         stack, name = self._engine.find(get("StackName")), get("LogicalResourceId")
         if name not in stack.resources:
             raise _refusal(f"Resource {name} does not exist for stack {stack.name}")
         return {"StackResourceDetail": _resource(stack, name)}
 
     def list_stack_resources(self, get: Callable[..., Any]) -> dict[str, Any]:
-        """List the resources of a stack."""
+        """Answer ListStackResources with the resources of a stack."""
         stack = self._engine.find(get("StackName"))
         return {"StackResourceSummaries": [_resource(stack, name) for name in stack.resources]}
 
     def get_template(self, get: Callable[..., Any]) -> dict[str, Any]:
-        """Return the text of a stack's template."""
+        """Answer GetTemplate with the text of a stack's template."""
         return {"TemplateBody": self._engine.find(get("StackName")).text, "StagesAvailable": ["Original", "Processed"]}
 
     def get_template_summary(self, get: Callable[..., Any]) -> dict[str, Any]:
-        """Say which parameters and resource types a template has."""
+        """Answer GetTemplateSummary with the parameters and resource types of a template."""
         stack = self._engine.find(get("StackName")) if get("StackName") else None
         text = stack.text if stack else self._text(get, None)
         template = read_template(text, stack=get("StackName") or "template")
@@ -253,7 +253,7 @@ class Answers:
         }
 
     def list_exports(self, get: Callable[..., Any]) -> dict[str, Any]:
-        """List what stacks export."""
+        """Answer ListExports with the exports of all stacks."""
         return {
             "Exports": [
                 {"ExportingStackId": s.id, "Name": name, "Value": value}
@@ -263,7 +263,7 @@ class Answers:
         }
 
     def list_imports(self, get: Callable[..., Any]) -> dict[str, Any]:
-        """List the stacks that import an export."""
+        """Answer ListImports with the stacks that import an export."""
         return {"Imports": self._engine.importers(get("ExportName"))}
 
     def _change_set(self, get: Callable[..., Any]) -> ChangeSet:
@@ -302,7 +302,7 @@ class Answers:
 
 
 def s3_location(url: str) -> tuple[str, str]:
-    """Return the bucket and key of an S3 URL, whichever way it is written."""
+    """Return the bucket and key of an S3 URL, in path style or virtual-hosted style."""
     parsed = urlparse(url)
     path = unquote(parsed.path.lstrip("/"))
     host = parsed.netloc

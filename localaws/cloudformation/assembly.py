@@ -39,13 +39,13 @@ class AssemblyStack:
 
     @property
     def text(self) -> str:
-        """The template's text."""
+        """Return the template's text."""
         return self.template.read_text()
 
 
 @dataclass(frozen=True)
 class Asset:
-    """One file or directory that has to be in a bucket before the stacks that use it are deployed."""
+    """One file or directory that must be in a bucket before the stacks that use it are deployed."""
 
     path: Path
     packaging: str
@@ -114,10 +114,10 @@ def _assets(manifest: Path) -> Iterator[Asset]:
 
 
 def publish(ctx: Context, assets: Iterator[Asset] | tuple[Asset, ...]) -> None:
-    """Put assets into their buckets, which are made if need be.
+    """Put assets into their buckets, which are created if they do not exist.
 
-    A ``zip`` asset is not zipped: its object is a small zip whose one entry, ``.localaws-asset``, holds the path
-    of the directory. Assets are named by their content, so one that is there already is not sent again.
+    A ``zip`` asset is not zipped: its object is a small zip whose one entry, ``.localaws-asset``, holds the path of the
+    directory. Assets are named by their content, so one that is in its bucket already is not sent again.
     """
     s3 = ctx.client("s3")
     present: dict[str, set[str]] = {}
@@ -133,7 +133,7 @@ def publish(ctx: Context, assets: Iterator[Asset] | tuple[Asset, ...]) -> None:
 
 
 def placeholders(ctx: Context, text: str) -> str:
-    """Return ``text`` with the placeholders of environment-agnostic assemblies filled in."""
+    """Return ``text`` with the placeholders of environment-agnostic assemblies (``${AWS::AccountId}``) filled in."""
     return (
         text.replace("${AWS::AccountId}", ctx.account)
         .replace("${AWS::Region}", ctx.region)
@@ -150,14 +150,17 @@ def pointer(directory: Path) -> bytes:
 
 
 def bootstrap(ctx: Context) -> None:
-    """Make what ``cdk bootstrap`` makes and a template asks for: the version parameter and the asset bucket."""
+    """Create what ``cdk bootstrap`` creates and templates ask for: the version parameter and the asset bucket.
+
+    https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping.html
+    """
     if api.find(ctx, "ssm", "GetParameter", Name=BOOTSTRAP_PARAMETER) is None:
         api.call(ctx, "ssm", "PutParameter", Name=BOOTSTRAP_PARAMETER, Value=BOOTSTRAP_VERSION, Type="String")
     _keys(ctx, f"cdk-hnb659fds-assets-{ctx.account}-{ctx.region}")
 
 
 def _keys(ctx: Context, bucket: str) -> set[str]:
-    """Return the keys in ``bucket``, which is made if it is not there."""
+    """Return the keys in ``bucket``, which is created if it does not exist."""
     if api.find(ctx, "s3", "HeadBucket", Bucket=bucket) is None:
         elsewhere = {"LocationConstraint": ctx.region} if ctx.region != "us-east-1" else None
         api.call(ctx, "s3", "CreateBucket", Bucket=bucket, CreateBucketConfiguration=elsewhere)

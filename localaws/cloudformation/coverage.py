@@ -1,4 +1,4 @@
-"""What localaws deploys, generated from the providers themselves."""
+"""The list of what localaws deploys, generated from the providers themselves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from localaws.cloudformation.providers import PROVIDERS
 
 
 def coverage() -> str:
-    """Return, as Markdown, every resource type with the properties honoured and those accepted without effect."""
+    """Return, as Markdown, every resource type with its honoured properties and those accepted without effect."""
     return "\n".join(_lines()) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""CloudFormation's engine: brings stacks to what their templates say, and remembers them."""
+"""CloudFormation's engine: creates, updates and deletes stacks, and keeps their state."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class StackEngine:
         parameters: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> Stack:
-        """Create the stack ``name`` from a template's text, or update it to that template.
+        """Create the stack ``name`` from a template's text, or update it to that template, and return it.
 
         Raises StackFailed once the rollback is done. A stack that a failed creation left behind is deleted first.
         """
@@ -73,7 +73,7 @@ class StackEngine:
             return stack
 
     def reserve(self, name: str) -> Stack:
-        """Return a new, empty stack in REVIEW_IN_PROGRESS, as a change set that creates a stack makes it."""
+        """Return a new, empty stack in REVIEW_IN_PROGRESS, as a change set of type CREATE makes it."""
         stack = Stack(name, self._new_id(name), generations=self._generations[name])
         self.stacks[name] = stack
         return stack
@@ -101,7 +101,7 @@ class StackEngine:
             self.deleted.append(self.stacks.pop(name))
 
     def find(self, name_or_id: str) -> Stack:
-        """Return a stack by name, or by id also when it is deleted; UnresolvedReference if there is none."""
+        """Return a stack by its name, or by its id, also when it is deleted; UnresolvedReference if there is none."""
         by_id = [s for s in (*self.stacks.values(), *reversed(self.deleted)) if s.id == name_or_id]
         stack = self.stacks.get(name_or_id) or (by_id[0] if by_id else None)
         if stack is None:
@@ -109,14 +109,14 @@ class StackEngine:
         return stack
 
     def output(self, stack: str, output: str) -> str:
-        """Return what ``Fn::GetStackOutput`` gives; UnresolvedReference names what is missing."""
+        """Return the value of ``Fn::GetStackOutput``; UnresolvedReference names what is missing."""
         found = self.find(stack)
         if output not in found.outputs:
             raise UnresolvedReference(f"the stack {stack} has no output {output!r}; it has {sorted(found.outputs)}")
         return found.outputs[output].value
 
     def export(self, name: str) -> str:
-        """Return what ``Fn::ImportValue`` gives; UnresolvedReference if no stack exports ``name``."""
+        """Return the value of ``Fn::ImportValue``; UnresolvedReference if no stack exports ``name``."""
         for stack in self.stacks.values():
             if name in stack.exports:
                 return stack.exports[name]

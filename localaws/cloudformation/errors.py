@@ -1,23 +1,19 @@
-"""What can go wrong while a cloud assembly is deployed.
+"""The errors of deploying a cloud assembly.
 
-DeployError                     anything below; its text says what is wrong, what is safe and what to run next
-├── AssemblyError               the cloud assembly on disk cannot be read or holds something unknown
-├── TemplateError               a template cannot be understood
-│   ├── UnknownIntrinsic        a function, parameter type or section that localaws does not evaluate
-│   ├── UnresolvedReference     a name that points to nothing
-│   └── DependencyCycle         resources that wait for each other
-├── Unsupported                 nothing was created: the template asks for more than localaws does
-│   ├── UnknownResourceType     no provider for this type
-│   └── UnknownProperty         a provider that does not know this property or value
-├── ResourceFailed              one resource could not be made, changed or removed
-└── StackFailed                 a stack operation failed and was rolled back
+DeployError any error below; its text says what is wrong, what is safe and what to run next ├── AssemblyError the cloud
+assembly on disk cannot be read or holds something unknown ├── TemplateError a template cannot be understood │ ├──
+UnknownIntrinsic a function, parameter type or section that localaws does not evaluate │ ├── UnresolvedReference a name
+that points to nothing │ └── DependencyCycle resources that depend on each other ├── Unsupported nothing was created:
+the template asks for more than localaws does │ ├── UnknownResourceType no provider for this type │ └── UnknownProperty
+a provider that does not know this property or value ├── ResourceFailed one resource could not be created, updated or
+deleted └── StackFailed a stack operation failed and was rolled back
 """
 
 from __future__ import annotations
 
 
 class DeployError(Exception):
-    """A deployment cannot go on; the message names the stack, the resource and what to do."""
+    """A deployment cannot go on; the message names the stack, the resource and the next command."""
 
 
 class AssemblyError(DeployError):
@@ -58,7 +54,7 @@ class ResourceFailed(DeployError):
     def __init__(self, reason: str, *, physical_id: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
-        #: What exists although the operation failed, if it is known.
+        #: The resource that exists although the operation failed, if it is known.
         self.physical_id = physical_id
 
 

@@ -1,4 +1,4 @@
-"""One run over one stack: makes, changes and removes resources, and undoes it all in reverse when one fails."""
+"""Creates or updates one stack: creates, updates and deletes its resources, and rolls all back when one fails."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger("localaws.cloudformation")
 
 @dataclass(frozen=True)
 class _Undo:
-    """One step back: what it concerns, and how to take it."""
+    """One step of a rollback: the resource that it is about, and the function that does it."""
 
     logical_id: str
     take: Callable[[], None]
@@ -40,7 +40,7 @@ class StackOperation:
     _now: dict[str, Deployed] = field(init=False)
     _undo: list[_Undo] = field(default_factory=list)
     _replaced: list[Deployed] = field(default_factory=list)
-    #: What a rollback left because its DeletionPolicy says so: logical and physical id.
+    #: Resources that a rollback kept because of their DeletionPolicy: logical and physical id.
     _retained: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -49,7 +49,7 @@ class StackOperation:
         self.scope = replace(self.scope, ref=self._ref, get_att=self._get_att)
 
     def run(self) -> None:
-        """Bring the stack to the plan; raise StackFailed, after the rollback, if a resource cannot be brought there."""
+        """Create or update the stack to the plan; raise StackFailed, after the rollback, if a resource fails."""
         creating = not self._before and self.stack.status in ("REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS")
         verb = "CREATE" if creating else "UPDATE"
         self.stack.becomes(f"{verb}_IN_PROGRESS")
@@ -169,7 +169,7 @@ class StackOperation:
             self._now[logical_id] = replace(old, outcome=outcome)
             self.stack.note(logical_id, kind, "UPDATE_COMPLETE", physical_id=outcome.physical_id, reason="rolled back")
 
-        # Noted first: an update that fails half-way is put back too.
+        # Noted first, so that an update that fails half-way is rolled back too.
         self._undo.append(_Undo(logical_id, back))
         try:
             outcome = planned.provider.change(self.ctx, request, old.request, old.outcome)
@@ -201,7 +201,7 @@ class StackOperation:
             self._now.pop(deployed.request.logical_id, None)
 
     def _remove(self, deployed: Deployed) -> None:
-        """Delete what the new template dropped; as in CloudFormation, a failure here does not fail the update."""
+        """Delete a resource that the new template dropped; as in CloudFormation, a failure does not fail the update."""
         try:
             delete_resource(self.ctx, self.stack, deployed)
         except DeployError as error:

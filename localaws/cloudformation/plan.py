@@ -1,4 +1,4 @@
-"""Reads a template into a plan: checked resources in the order they must be made. Creates nothing."""
+"""Reads a template into a plan: checked resources in the order of their creation. Creates nothing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _POLICIES = frozenset({"Delete", "Retain", "RetainExceptOnCreate"})
 
 @dataclass(frozen=True)
 class Planned:
-    """One resource of a template, checked, with its properties still unresolved."""
+    """One checked resource of a template; its properties are not resolved yet."""
 
     logical_id: str
     type: str
@@ -52,13 +52,13 @@ class Planned:
 
     @property
     def at(self) -> str:
-        """Where its properties stand, for errors."""
+        """Return the place of its properties in the template, for errors."""
         return f"{self.logical_id}.Properties"
 
 
 @dataclass(frozen=True)
 class StackPlan:
-    """A whole template, checked; ``order`` lists its resources so that each follows what it needs."""
+    """A whole checked template; ``order`` lists its resources, each after those that it depends on."""
 
     text: str
     template: Mapping[str, Any]
@@ -81,9 +81,9 @@ def read_template(text: str, *, stack: str) -> dict[str, Any]:
 
 
 def plan_stack(text: str, scope: Scope, *, parameters: Mapping[str, str], ssm: Callable[[str], str]) -> StackPlan:
-    """Check a template and order its resources.
+    """Return the plan of a template: its resources, checked and in order.
 
-    ``scope`` brings the stack's name, id, account and region. Raises TemplateError, UnknownResourceType or
+    ``scope`` has the stack's name, id, account and region. Raises TemplateError, UnknownResourceType or
     UnknownProperty, naming stack, resource and property path; nothing is created.
     """
     template = read_template(text, stack=scope.stack)
@@ -110,7 +110,7 @@ def plan_stack(text: str, scope: Scope, *, parameters: Mapping[str, str], ssm: C
 
 
 def outputs_of(plan: StackPlan, scope: Scope) -> dict[str, dict[str, Any]]:
-    """Return the resolved outputs whose condition holds: each with Value, and Export and Description if any."""
+    """Return the resolved outputs whose condition holds, each with Value, and Export and Description if declared."""
     return {
         name: resolve({k: v for k, v in body.items() if k != "Condition"}, scope, at=f"Outputs.{name}")
         for name, body in plan.template.get("Outputs", {}).items()
@@ -146,7 +146,7 @@ def _planned(
 
 
 def _watching(scope: Scope, chosen: Mapping[str, Any], seen: set[str]) -> Scope:
-    """Return ``scope`` with every resource pending, and a note in ``seen`` of each that is asked for."""
+    """Return ``scope`` with every resource pending; each resource that is asked for is added to ``seen``."""
 
     def ref(logical_id: str) -> Any:
         if logical_id not in chosen:

@@ -1,4 +1,4 @@
-"""What is known of a deployed stack: its resources, outputs, status and history."""
+"""The state of a deployed stack: its resources, outputs, status and history."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RETAIN = frozenset({"Retain", "RetainExceptOnCreate"})
 
 @dataclass(frozen=True)
 class Deployed:
-    """One resource as it stands: what was asked for and what came of it."""
+    """One deployed resource: its request and its outcome."""
 
     request: Request
     outcome: ResourceOutcome
@@ -25,13 +25,13 @@ class Deployed:
 
     @property
     def properties(self) -> Mapping[str, Any]:
-        """The resolved properties that it was last made from."""
+        """Return the resolved properties that it was last created or updated with."""
         return self.request.properties
 
 
 @dataclass(frozen=True)
 class StackOutput:
-    """One output of a stack, and the name it is exported by."""
+    """One output of a stack, and the name that it is exported under."""
 
     value: str
     export: str | None = None
@@ -40,7 +40,7 @@ class StackOutput:
 
 @dataclass(frozen=True)
 class StackEvent:
-    """One line of a stack's history."""
+    """One event of a stack's history."""
 
     logical_id: str
     type: str
@@ -73,7 +73,7 @@ class Stack:
     deleted: datetime | None = None
 
     def becomes(self, status: str, reason: str | None = None) -> None:
-        """Enter ``status`` and note it in the history."""
+        """Set the status and add it to the history."""
         self.status, self.reason = status, reason
         self.note(self.name, "AWS::CloudFormation::Stack", status, physical_id=self.id, reason=reason)
 
@@ -85,5 +85,5 @@ class Stack:
 
     @property
     def exports(self) -> dict[str, str]:
-        """The values that other stacks may import, by export name."""
+        """Return the values that other stacks may import, by export name."""
         return {o.export: o.value for o in self.outputs.values() if o.export}

@@ -1,4 +1,4 @@
-"""CloudFormation template values: intrinsic functions, parameters, conditions and the order of resources."""
+"""Evaluates CloudFormation templates: intrinsic functions, parameters, conditions and the order of resources."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def _refuse_pair(first: str, second: str) -> Any:
 
 @dataclass(frozen=True)
 class Scope:
-    """What every name means while the values of one stack are resolved.
+    """Resolves the names in the values of one stack.
 
-    ``ref`` and ``get_att`` answer for resources (and may answer :data:`PENDING`), ``import_value`` for exports,
-    ``stack_output`` for ``Fn::GetStackOutput``.
+    ``ref`` and ``get_att`` resolve resources (and may return :data:`PENDING`), ``import_value`` exports,
+    ``stack_output`` ``Fn::GetStackOutput``.
     """
 
     stack: str
@@ -89,9 +89,9 @@ class Scope:
 
 
 def resolve(value: Any, scope: Scope, *, at: str) -> Any:
-    """Return ``value`` with every intrinsic function replaced by what it stands for.
+    """Return ``value`` with every intrinsic function replaced by its value.
 
-    ``at`` is where the value stands (``Queue.Properties.Tags``), for errors. The answer is, or holds,
+    ``at`` is the place of ``value`` in the template (``Queue.Properties.Tags``), for errors. The result is, or holds,
     :data:`PENDING` where ``scope`` does not know a resource yet.
     """
     if isinstance(value, str):
@@ -126,7 +126,7 @@ def intrinsic(value: Any) -> str | None:
 
 
 def holds_pending(value: Any) -> bool:
-    """Say whether ``value`` is, or holds anywhere, a part not known yet."""
+    """Return whether ``value`` is, or holds anywhere, a value that is not known yet."""
     if isinstance(value, dict):
         return any(map(holds_pending, value.values()))
     if isinstance(value, list):
@@ -339,7 +339,7 @@ _FUNCTIONS: Final[Mapping[str, Callable[[Any, Scope, str], Any]]] = {
 
 
 def check_sections(template: Mapping[str, Any], *, stack: str) -> None:
-    """Refuse a template with a section that localaws does not evaluate, such as ``Transform``."""
+    """Raise for a template with a section that localaws does not evaluate, such as ``Transform``."""
     for section in template:
         if section not in _SECTIONS:
             raise UnknownIntrinsic(f"{stack}: the template section {section!r} is not evaluated locally")
@@ -386,7 +386,7 @@ def check_rules(rules: Mapping[str, Any], scope: Scope) -> None:
 
 
 def in_order(dependencies: Mapping[str, Iterable[str]], *, stack: str) -> list[str]:
-    """Return the names of ``dependencies``, each after what it depends on; DependencyCycle if that cannot be."""
+    """Return the names of ``dependencies``, each after those that it depends on; DependencyCycle if impossible."""
     sorter = TopologicalSorter({name: sorted(needs) for name, needs in dependencies.items()})
     try:
         return list(sorter.static_order())

@@ -1,4 +1,4 @@
-"""DynamoDB: what moto's tables lack."""
+"""DynamoDB: the checks that moto's tables lack."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["install"]
 
 
 def install(ctx: Context) -> None:
-    """Have updates refuse to write a key."""
+    """Make UpdateItem refuse to write a key."""
     from localaws.dynamodb import keys
 
     del ctx

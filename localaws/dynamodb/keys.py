@@ -1,7 +1,7 @@
-"""An item's key is what it is: no update writes a part of it, in the older way of saying what to update either.
+"""Makes UpdateItem refuse to write a part of an item's key, also in the older parameter ``AttributeUpdates``.
 
-moto refuses it in an UpdateExpression alone. By AttributeUpdates an item would take the key of another partition, which
-its writer may not touch (``dynamodb:LeadingKeys``).
+moto refuses it in an UpdateExpression alone. By AttributeUpdates an item could move to another partition, which the
+caller may have no permission for (``dynamodb:LeadingKeys``).
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html (AttributeUpdates)
 """
 
@@ -16,7 +16,7 @@ from localaws.moto_patches import original, replace
 
 
 def install() -> None:
-    """Have updates refuse to write a key; safe to repeat."""
+    """Make UpdateItem refuse to write a key; safe to repeat."""
     replace(DynamoHandler, "update_item", _update_item)
 
 

@@ -1,4 +1,4 @@
-"""EventBridge and its Scheduler: events reach the targets of the rules that match, schedules come due."""
+"""EventBridge and EventBridge Scheduler: deliver events to the targets of matching rules, and fire schedules."""
 
 from __future__ import annotations
 

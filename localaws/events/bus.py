@@ -1,9 +1,9 @@
-"""EventBridge: events from PutEvents and from S3 reach the targets of the rules that match, as on AWS.
+"""EventBridge: delivers events from PutEvents and from S3 to the targets of the rules that match, as on AWS.
 
-An event is queued by the call that causes it and delivered from another thread, so no caller ever waits for a target.
-Each rule is looked at for itself: what fails in one is counted and logged, and the next is looked at. A failed delivery
-is tried again by its RetryPolicy and then goes to its dead-letter queue; what cannot succeed (no such target, no
-permission) goes there at once.
+The call that causes an event only queues it; another thread delivers it, so no caller waits for a target. Rules are
+matched one by one: a failure in one is counted and logged, and does not affect the next. A failed delivery is retried
+by its RetryPolicy and then goes to its dead-letter queue; one that cannot succeed (no such target, no permission) goes
+there at once. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ log = logging.getLogger("localaws.events")
 
 _MAX_ATTEMPTS = 185
 _MAX_AGE_SECONDS = 86400
-#: Local retries come sooner than AWS's, which spread over a day.
+#: Local retries come sooner than AWS's, which are spread over 24 hours:
+#: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 0.1, 5.0
 _TARGET_FIELDS = {
     "Id", "Arn", "RoleArn", "Input", "InputPath", "InputTransformer",
@@ -56,7 +57,7 @@ class _Delivery:
 
 
 class EventBus:
-    """Matches queued events to rules and carries them to targets."""
+    """Matches queued events to rules and delivers them to the rules' targets."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
@@ -108,7 +109,7 @@ class EventBus:
                 self.deliver(rule.arn, target, event)
 
     def _count(self, rule_arn: str) -> None:
-        """Count a failure where AWS counts it: by the rule's name."""
+        """Count a failed delivery in AWS's metric FailedInvocations, by the rule's name."""
         metrics.count_failure(self._ctx, "AWS/Events", "FailedInvocations", RuleName=rule_arn.rsplit("/", 1)[-1])
 
     def _attempt(self, delivery: _Delivery) -> None:
@@ -185,7 +186,7 @@ _sequence = itertools.count(time.time_ns())
 
 
 def install(ctx: Context) -> None:
-    """Deliver the events and schedules of this process's moto in ``ctx``; the newest context wins."""
+    """Deliver the events and schedules of this process's moto in ``ctx``, which replaces any earlier context."""
     global _bus  # noqa: PLW0603  moto's classes are process-wide
     _bus = EventBus(ctx)
     targets.register("events", "events:PutEvents", _to_bus)
@@ -230,7 +231,7 @@ def _iso(moment: float | None = None) -> str:
 
 
 def _put_events(self: Any, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """PutEvents as moto answers it, but without ``aws.`` sources, and each event matched once, not once a rule."""
+    """Return PutEvents's answer as moto does, but refuse ``aws.`` sources and match each event only once."""
     if len(events) > 10:
         return list(original(models.EventsBackend, "put_events")(self, events))  # refused
     answers = []
@@ -248,7 +249,7 @@ _collecting = threading.local()
 
 
 def _send_to_targets(self: Any, original_event: Any, transform_input: bool = True) -> None:
-    """Called by moto's PutEvents for each rule of the bus: the first call queues the event for all of them."""
+    """Queue the event for all rules; moto's PutEvents calls this for each rule, and only the first call does it."""
     del transform_input
     if getattr(_collecting, "seen", False):
         return
@@ -273,7 +274,7 @@ def _matches_event(self: Any, event: Any) -> bool:
 
 
 def _test_event_pattern(self: Any) -> str:
-    """TestEventPattern, which moto answers with nothing."""
+    """Return TestEventPattern's answer, which moto leaves empty."""
     try:
         event = json.loads(self._get_param("Event"))
     except ValueError as error:
@@ -283,7 +284,7 @@ def _test_event_pattern(self: Any) -> str:
 
 
 def _put_rule(self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
-    """As moto does it, but a schedule that could never be evaluated is refused here, not found out at each tick."""
+    """Put a rule as moto does, but raise for a schedule that could never be evaluated."""
     expression = kwargs.get("scheduled_expression") or (args[4] if len(args) > 4 else None)
     if expression:
         try:
@@ -317,7 +318,7 @@ _REASONS = {
 
 
 def _send_event(account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
-    """Announce what moto did to ``key``: to queues, topics and functions as moto does, to EventBridge as AWS does."""
+    """Send an S3 event about ``key`` to queues, topics and functions as moto does, and to EventBridge as AWS does."""
     complete = notifications.S3NotificationEvent.OBJECT_CREATED_COMPLETE_MULTIPART_UPLOAD_EVENT
     if event_name in _REASONS and event_name != notifications.S3NotificationEvent.OBJECT_CREATED_COPY_EVENT:
         # moto announces a multipart upload twice: as a put of the very version, then of whatever is newest by then.
@@ -369,7 +370,7 @@ def _announce(account: str, bucket: Any, detail_type: str, thing: Mapping[str, A
 
 
 def _invoke_asynchronously(account_id: str, event_body: Any, fn_arn: str, region_name: str) -> None:
-    """S3 → Lambda notifications: moto would run the function inside the caller's PUT."""
+    """Invoke the function of an S3 notification asynchronously; moto would run it inside the caller's PUT."""
     del account_id, region_name
     if _bus is not None:
         _bus.deliver("S3 notification", {"Arn": fn_arn, "Input": json.dumps(event_body)}, {})

@@ -1,4 +1,4 @@
-"""What a target receives of an event: all of it, a constant, a part, or a template filled from it.
+"""Makes a target's input from an event: the whole event, a constant, a part, or a template filled from it.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
 """
@@ -22,7 +22,7 @@ class InputError(Exception):
 
 
 def target_input(target: Mapping[str, Any], event: Mapping[str, Any], rule_arn: str) -> str:
-    """Return the text that ``target`` gets for ``event``."""
+    """Return the text that ``target`` receives for ``event``; raise InputError if it cannot be made."""
     if target.get("Input") is not None:
         return str(target["Input"])
     if target.get("InputPath"):

@@ -1,4 +1,4 @@
-"""Event patterns: refused when EventBridge would refuse them, and matched as it matches.
+"""Event patterns: refused where EventBridge refuses them, and matched as EventBridge matches them.
 
 moto accepts nearly every invalid pattern and then fails on it, never looks into lists of objects, and takes 1 for true.
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-#: Decides on one value of an event; ``_ABSENT`` where the event has no such field.
+#: A test of one value of an event; the value is ``_ABSENT`` where the event has no such field.
 Test = Callable[[Any], bool]
 _ABSENT = object()
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
@@ -24,7 +24,7 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
 }
-#: Numbers that EventBridge compares.
+#: The range of numbers that EventBridge compares.
 _LARGEST = 5e9
 
 
@@ -46,13 +46,13 @@ class Pattern:
         self._matches = _object(parsed, ())
 
     def matches(self, event: Any) -> bool:
-        """Tell whether an event, or what stands for one, has what the pattern asks for."""
+        """Return whether the event matches; a record of an event source mapping may stand for the event."""
         return self._matches(event)
 
 
 @lru_cache(maxsize=512)
 def parse(text: str) -> Pattern:
-    """Return the pattern of ``text``; raises `InvalidPattern`."""
+    """Return the pattern of ``text``; raise `InvalidPattern` if EventBridge would refuse it."""
     return Pattern(text)
 
 
@@ -87,7 +87,7 @@ def _any(parts: list[Callable[[Any], bool]]) -> Callable[[Any], bool]:
 
 
 def _field(name: str, inner: Callable[[Any], bool], *, leaf: bool) -> Callable[[Any], bool]:
-    """Return what looks at a field of an object, or of any object in a list of them."""
+    """Return the test of one field of an object, or of any object in a list of objects."""
 
     def look(value: Any) -> bool:
         if isinstance(value, list):
@@ -198,7 +198,7 @@ def _wildcard(operand: Any, where: str) -> Test:
 
 
 def _has_in_order(value: str, pieces: list[str]) -> bool:
-    """Tell whether a text is these pieces with anything between them, in time that is linear for each piece."""
+    """Return whether a text is these pieces with anything between them, in time linear in the text for each piece."""
     if len(pieces) == 1:
         return value == pieces[0]
     first, *middle, last = pieces
@@ -222,7 +222,7 @@ _TEXT: Mapping[str, Callable[[Any, str], Test]] = {
 
 
 def _anything_but(operand: Any, where: str) -> Test:
-    """A field that is there, and is none of these."""
+    """Return the test that a field exists and has none of these values."""
     if isinstance(operand, dict):
         if len(operand) != 1 or next(iter(operand)) not in _TEXT:
             raise InvalidPattern(f"{where}: anything-but takes values, or one of {', '.join(_TEXT)}")

@@ -1,4 +1,4 @@
-"""What EventBridge Scheduler's deliveries have of their own: context attributes, target parameters, dead letters.
+"""What only EventBridge Scheduler's deliveries have: context attributes, target parameters, dead-letter attributes.
 
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
 """
@@ -18,12 +18,12 @@ _FIELDS = frozenset(
 
 
 def is_schedules(event: Mapping[str, Any]) -> bool:
-    """Whether an event comes from a schedule (nobody else may publish in the name of AWS)."""
+    """Return whether an event comes from a schedule, by its source (PutEvents refuses AWS's own sources)."""
     return event.get("source") == SOURCE
 
 
 def with_context(target: Mapping[str, Any], arn: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Fill the context attributes that all attempts share into a constant input."""
+    """Return the target with those context attributes filled in that all delivery attempts share."""
     text = target.get("Input")
     if not text or "<aws.scheduler." not in text:
         return target
@@ -33,7 +33,7 @@ def with_context(target: Mapping[str, Any], arn: str, event: Mapping[str, Any]) 
 
 
 def payload_of(target: Mapping[str, Any], payload: str, attempt: int) -> str:
-    """Return what the ``attempt``-th attempt sends to ``target``."""
+    """Return the payload that the ``attempt``-th attempt sends to ``target``."""
     payload = payload.replace(_ATTEMPT, str(attempt))
     bus = target.get("EventBridgeParameters")
     if bus:
@@ -42,7 +42,7 @@ def payload_of(target: Mapping[str, Any], payload: str, attempt: int) -> str:
 
 
 def what_is_wrong(target: Mapping[str, Any]) -> str | None:
-    """Return why a schedule cannot have this target, or None."""
+    """Return why a schedule cannot have this target, or None if it can."""
     if unknown := set(target) - _FIELDS:
         return f"localaws does not know {sorted(unknown)} of a target"
     if str((target.get("DeadLetterConfig") or {}).get("Arn")).endswith(".fifo"):
@@ -63,7 +63,7 @@ def what_is_wrong(target: Mapping[str, Any]) -> str | None:
 def dead_letter(
     event: Mapping[str, Any], target: Mapping[str, Any], error: tuple[str, str], retries: int, *, exhausted: bool
 ) -> dict[str, tuple[str, str]]:
-    """Return the attributes of the message that a schedule's dead-letter queue gets."""
+    """Return the attributes of the message that goes to a schedule's dead-letter queue."""
     code, message = error
     attributes = {
         "ERROR_CODE": code,

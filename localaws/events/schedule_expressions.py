@@ -26,11 +26,11 @@ _LONGEST_LOOK_AHEAD_DAYS = 366 * 8  # a 29 February is never further off
 
 
 class ExpressionError(ValueError):
-    """A schedule expression that EventBridge would refuse, or that uses what localaws lacks."""
+    """A schedule expression that EventBridge would refuse, or that localaws does not support."""
 
 
 class Expression(Protocol):
-    """Knows when it is next due."""
+    """A schedule expression that computes when it is next due."""
 
     def after(self, now: float, *, since: float) -> float | None:
         """Return the first time later than ``now``, counting from ``since``; None if there is none."""
@@ -38,7 +38,7 @@ class Expression(Protocol):
 
 @dataclass(frozen=True)
 class Rate:
-    """Every so many seconds, first when that many have gone by."""
+    """A fixed interval in seconds; it is first due one interval after the start."""
 
     seconds: int
 
@@ -49,19 +49,19 @@ class Rate:
 
 @dataclass(frozen=True)
 class At:
-    """Once."""
+    """One point in time."""
 
     moment: float
 
     def after(self, now: float, *, since: float) -> float | None:
-        """Return the moment unless it is over."""
+        """Return the point in time, or None if it is past."""
         del since
         return self.moment if self.moment > now else None
 
 
 @dataclass(frozen=True)
 class Cron:
-    """Whenever the wall clock of a time zone matches."""
+    """The minutes at which the wall clock of a time zone matches."""
 
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
@@ -86,7 +86,7 @@ class Cron:
 
 @functools.lru_cache(maxsize=256)
 def parse(expression: str, zone: ZoneInfo) -> Expression:
-    """Return when ``expression`` is due in ``zone``; raises `ExpressionError`."""
+    """Return the expression that ``expression`` spells in ``zone``; raise `ExpressionError` if it is invalid."""
     match = re.fullmatch(r"(rate|cron|at)\((.*)\)", expression.strip())
     if match is None:
         raise ExpressionError(f"{expression!r} is none of rate(…), cron(…), at(…)")

@@ -1,8 +1,8 @@
-"""Where events can go: one function that puts a payload into a queue, topic, function, workflow, stream or event bus.
+"""Delivers a payload to a queue, topic, function, workflow, stream or event bus.
 
-Each service registers how something is put into what it keeps, and IAM how permission is asked. Deliveries call moto's
-backends in this process rather than over HTTP, but through the same methods that the API calls end in, so that FIFO
-deduplication, filter policies and the rest hold.
+Each service registers how payloads are sent to its resources, and IAM registers how permission is checked. Deliveries
+call moto's backends in this process rather than over HTTP, but by the methods that the API calls use as well, so that
+FIFO deduplication, filter policies and other rules apply.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from localaws.context import Context
 #: Message attributes by name: (data type, value).
 Attributes = Mapping[str, tuple[str, str]]
 
-#: Puts a payload into a target: account, region, ARN, payload, and what else the delivery says.
+#: Sends a payload to a target: account, region, ARN, payload, and further parameters of the delivery.
 Send = Callable[[str, str, str, str, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True)
 class Target:
-    """One kind of target: the action that its sender's role needs, and what puts a payload into it."""
+    """One kind of target: the action that the sender's role needs, and the function that sends a payload to it."""
 
     action: str
     send: Send
@@ -37,7 +37,7 @@ _is_allowed: Callable[[Context, str, str, str], bool] = lambda *_: False  # noqa
 
 
 class DeliveryError(Exception):
-    """A payload could not be delivered; ``permanent`` says that trying again cannot help."""
+    """A payload could not be delivered; ``permanent`` if a retry cannot help."""
 
     def __init__(self, code: str, message: str, *, permanent: bool) -> None:
         super().__init__(f"{code}: {message}")
@@ -47,18 +47,18 @@ class DeliveryError(Exception):
 
 
 def register(kind: str, action: str, send: Send) -> None:
-    """Let what is of this ``kind`` (see `kind_of`) be sent to; safe to repeat."""
+    """Register ``send`` for targets of this ``kind`` (see `kind_of`); safe to repeat."""
     _targets[kind] = Target(action, send)
 
 
 def ask_permission_of(is_allowed: Callable[[Context, str, str, str], bool]) -> None:
-    """Have ``is_allowed(ctx, role_arn, action, arn)`` decide what roles may send to."""
+    """Register the check that is called before a role sends: ``is_allowed(ctx, role_arn, action, arn)``."""
     global _is_allowed  # noqa: PLW0603  as moto's classes are, process-wide
     _is_allowed = is_allowed
 
 
 def kind_of(arn: str) -> str | None:
-    """Return the kind of target that ``arn`` is, or None if nothing here delivers to it."""
+    """Return the kind of target that ``arn`` is, or None if events cannot be delivered to it."""
     _, _, service, _, _, *rest = arn.split(":")
     resource = rest[0] if rest else ""
     match service:
@@ -85,7 +85,7 @@ def send(
     detail_type: str = "",
     source: str = "lambda",
 ) -> None:
-    """Deliver ``payload`` to ``arn``, as ``role_arn`` if one is given; raises `DeliveryError`."""
+    """Deliver ``payload`` to ``arn``, as ``role_arn`` if one is given; raise `DeliveryError` if that fails."""
     kind = kind_of(arn)
     if kind is None:
         raise DeliveryError("INVALID_TARGET", f"localaws delivers nothing to {arn}", permanent=True)

@@ -1,4 +1,4 @@
-"""Schedules that fire: EventBridge rules with a ScheduleExpression, and EventBridge Scheduler's schedules."""
+"""Fires schedules: EventBridge rules with a ScheduleExpression, and the schedules of EventBridge Scheduler."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TICK_SECONDS = 0.2
 
 
 class Deliverer(Protocol):
-    """Takes an event to one target."""
+    """Delivers an event to one target."""
 
     def deliver(self, rule: str, target: Mapping[str, Any], event: dict[str, Any]) -> None:
         """Queue ``event`` for ``target``."""
@@ -37,7 +37,7 @@ class Deliverer(Protocol):
 
 @dataclass(frozen=True)
 class _Entry:
-    """Something that fires: a rule or a schedule as it stands now."""
+    """A rule or schedule as it is configured now."""
 
     arn: str
     expression: str
@@ -51,7 +51,7 @@ class _Entry:
 
 
 class Timetable:
-    """Fires what is due; ``tick`` may be called with any clock."""
+    """Fires schedules that are due; tests may call ``tick`` with any time."""
 
     def __init__(self, ctx: Context, deliverer: Deliverer) -> None:
         self._ctx = ctx
@@ -96,7 +96,7 @@ class Timetable:
             self._fire(entry, expression, due)
 
     def _first(self, entry: _Entry, expression: Expression, now: float) -> float | None:
-        """When an entry that is seen for the first time is due: a schedule's rate starts at once, or at its start."""
+        """Return when an entry that is new here is due: a schedule's rate starts at once, or at its start date."""
         if entry.since is None or not isinstance(expression, Rate):
             return expression.after(entry.since or now, since=now)
         begins = entry.start or entry.since
@@ -155,7 +155,7 @@ def _timestamp(value: Any) -> float | None:
 
 
 def install(ctx: Context, deliverer: Deliverer) -> Timetable:
-    """Fire the schedules of this process's moto through ``deliverer`` until ``ctx`` closes."""
+    """Fire the schedules of this process's moto through ``deliverer`` until ``ctx`` closes; return the timetable."""
     timetable = Timetable(ctx, deliverer)
     threading.Thread(target=timetable.run, daemon=True, name="timetable").start()
     replace(EventBridgeSchedulerBackend, "create_schedule", _create_schedule)
@@ -164,7 +164,7 @@ def install(ctx: Context, deliverer: Deliverer) -> Timetable:
 
 
 def check_rule(expression: str) -> None:
-    """Refuse, as ``ExpressionError``, what the schedule of a rule cannot be; ``at`` is the Scheduler's alone."""
+    """Raise ``ExpressionError`` for a schedule that a rule cannot have; only Scheduler has ``at``."""
     if isinstance(parse(expression, ZoneInfo("UTC")), At):
         raise ExpressionError(f"{expression!r}: a rule's schedule is a rate or a cron")
 

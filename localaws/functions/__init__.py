@@ -1,4 +1,4 @@
-"""Lambda: functions that really run, their asynchronous calls, and the event source mappings that poll for them."""
+"""Lambda: functions that really run, their asynchronous invocations, and event source mappings that poll for them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["install"]
 
 
 def install(ctx: Context) -> None:
-    """Let functions run, and poll for their event source mappings."""
+    """Make functions run, and poll for their event source mappings."""
     from localaws.functions import mappings, runtime
 
     runtime.install(ctx)

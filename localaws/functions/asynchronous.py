@@ -1,4 +1,7 @@
-"""Asynchronous invocations: queued, tried three times, and then sent where the function says failures go."""
+"""Asynchronous invocations: queued, tried three times, and then sent to the function's failure destination.
+
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+"""
 
 from __future__ import annotations
 
@@ -23,14 +26,15 @@ from localaws.timers import Timers
 
 log = logging.getLogger("localaws.lambda")
 
-#: AWS waits one minute before the first retry and two before the second.
+#: AWS waits one minute before the first retry and two before the second:
+#: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 RETRY_SECONDS = (60.0, 120.0)
 _MAX_AGE_SECONDS = 21600
 _WORKERS = max(8, 4 * (os.cpu_count() or 1))
 
 
 class AsyncInvocations:
-    """Runs ``Event`` invocations; each function has a queue of its own, so a slow one holds up no other."""
+    """Runs ``Event`` invocations; each function has its own queue, so a slow function does not delay others."""
 
     def __init__(self, ctx: Context, invoke: Callable[[Any, bytes, str | None], InvocationOutcome]) -> None:
         self._ctx = ctx
@@ -54,7 +58,7 @@ class AsyncInvocations:
             executor.submit(work)
 
     def close(self) -> None:
-        """Drop what is still queued."""
+        """Drop all queued invocations."""
         with self._lock:
             for executor in self._executors.values():
                 executor.shutdown(wait=False, cancel_futures=True)
@@ -71,7 +75,7 @@ class AsyncInvocations:
             log.exception("an asynchronous invocation of %s was lost", function.function_name)
 
     def _attempt(self, function: Any, payload: bytes, request_id: str, expires: float, *, attempt: int) -> None:
-        """Make one attempt; a further one waits for its time in no thread, so that none is held up by it."""
+        """Make one attempt; a timer starts the next one, so that no thread waits for it."""
         if self._ctx.stopping.is_set():
             return
         outcome = self._invoke_unthrottled(function, payload, request_id, expires)
@@ -91,7 +95,7 @@ class AsyncInvocations:
     def _invoke_unthrottled(
         self, function: Any, payload: bytes, request_id: str, expires: float
     ) -> InvocationOutcome | None:
-        """The outcome, waiting while the function is throttled; None when the event became too old."""
+        """Return the outcome, after waiting while the function is throttled; None when the event became too old."""
         delay = 0.02
         while time.monotonic() < expires and not self._ctx.stopping.is_set():
             try:

@@ -1,8 +1,8 @@
-"""What a function may import: its code, its layers and AWS's Python runtime, made runnable on this machine.
+"""Makes a function's bundle runnable on this machine: its code, its layers and AWS's Python runtime.
 
-A bundle carries native wheels for Lambda's processor and Python. Here each of them gives way to the same version from
-the running interpreter's environment; everything else comes from the bundle. The bundle itself is never written to:
-its files are linked into a mirror under the scratch directory, which is also where bytecode goes.
+A bundle carries native wheels for Lambda's processor and Python. Each of them is replaced by the same version from the
+running interpreter's environment; everything else comes from the bundle. The bundle itself is never written to: its
+files are linked into a mirror under the scratch directory, where bytecode goes as well.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ _building = threading.Lock()
 
 
 class BundleError(Exception):
-    """A bundle cannot run on this machine; the message names the package and the fix."""
+    """A bundle cannot run on this machine; the message names the package and the remedy."""
 
 
 @dataclass(frozen=True)
 class _Wheel:
-    """A distribution found in a bundle: its name and version, and which entries beside it are its own."""
+    """A distribution found in a bundle: its name and version, and the files and folders that belong to it."""
 
     name: str
     version: str
@@ -56,7 +56,7 @@ class _Wheel:
 
 
 def unpack(code: bytes, scratch: Path) -> Path:
-    """Return the directory that holds what ``code`` (a zip) contains, unpacked at most once per content."""
+    """Return the directory with the unpacked content of ``code`` (a zip); equal content is unpacked once."""
     with zipfile.ZipFile(io.BytesIO(code)) as archive:
         if archive.namelist() == [ASSET_MARKER]:
             asset = Path(archive.read(ASSET_MARKER).decode().strip())
@@ -68,7 +68,7 @@ def unpack(code: bytes, scratch: Path) -> Path:
 
 
 def runnable(bundle: Path, scratch: Path, *, packages: str = "") -> Path:
-    """Return a mirror of ``bundle`` whose native packages are this machine's; ``packages`` is where they lie in it.
+    """Return a mirror of ``bundle`` whose native packages are this machine's; ``packages`` is their folder in it.
 
     Raises ``BundleError`` if a native package is not installed here at the bundle's version.
     """
@@ -88,7 +88,7 @@ def runnable(bundle: Path, scratch: Path, *, packages: str = "") -> Path:
 
 
 def aws_runtime(scratch: Path) -> Path:
-    """Return a directory with what AWS's Python runtime provides, and nothing else."""
+    """Return a directory with the packages that AWS's Python runtime provides, and nothing else."""
 
     def build(target: Path) -> None:
         for name in RUNTIME_DISTRIBUTIONS:
@@ -98,7 +98,7 @@ def aws_runtime(scratch: Path) -> Path:
 
 
 def _built_once(target: Path, build: Callable[[Path], None]) -> Path:
-    # Built beside its place and moved there, so that a reader never sees half of it.
+    # Built beside its final place and then moved there, so that no reader sees it incomplete.
     with _building:
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +121,7 @@ def _wheels(packages: Path) -> Iterator[_Wheel]:
 
 
 def _entries(distribution: metadata.Distribution) -> Iterable[str]:
-    """The top-level files and directories that ``distribution`` installed beside its own ``.dist-info``."""
+    """Return the top-level files and directories that ``distribution`` installed beside its own ``.dist-info``."""
     paths = (PurePosixPath(str(file)) for file in distribution.files or ())
     return {path.parts[0] for path in paths if path.parts[0] not in {"..", "bin", "__pycache__"}}
 
@@ -145,7 +145,7 @@ def _link_installed(distribution: metadata.Distribution, target: Path) -> None:
     for entry in _entries(distribution):
         source = Path(str(distribution.locate_file(entry)))
         if (target / entry).is_dir() and not (target / entry).is_symlink():
-            _link_tree(source, target / entry)  # a namespace that a pure package of the bundle shares
+            _link_tree(source, target / entry)  # a namespace package that a pure Python package of the bundle shares
         elif source.exists() and not (target / entry).exists():
             (target / entry).symlink_to(source)
 
@@ -173,7 +173,7 @@ def _link_tree(source: Path, target: Path, *, skip: Iterable[str] = ()) -> None:
 
 
 def _is_foreign(path: str) -> bool:
-    """Whether a shared library is for another processor or another Python than the running ones."""
+    """Return whether a shared library is for another processor or another Python than the running ones."""
     if not path.endswith(".so"):
         return False
     if ".cpython-" in path and not path.endswith(tuple(EXTENSION_SUFFIXES)):

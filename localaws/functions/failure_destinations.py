@@ -1,4 +1,4 @@
-"""Where a stream's batch goes that its function could not process: metadata to a queue or topic, all of it to a bucket.
+"""Sends failed batches of a stream to their destination: metadata to a queue or topic, the whole record to a bucket.
 
 https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 """
@@ -29,7 +29,7 @@ TOO_OLD = "RecordAgeExceeded"
 
 @dataclass(frozen=True)
 class Failure:
-    """A batch given up: why, after how many invocations, how the last of them ended, and what the batch was."""
+    """A batch that was given up: the reason, the number of invocations, the last outcome, and the batch itself."""
 
     condition: str
     invocations: int
@@ -40,7 +40,7 @@ class Failure:
 
 
 def check(ctx: Context, role_arn: str, destination: str) -> None:
-    """Refuse a destination that localaws or AWS does not have, or that the function's role may not write to."""
+    """Raise for a destination that localaws or AWS does not support, or that the function's role may not write to."""
     service = destination.split(":")[2] if destination.count(":") >= 5 else ""
     if service not in _PERMISSIONS or destination.endswith(".fifo"):
         raise InvalidParameterValueException(
@@ -62,7 +62,7 @@ _PERMISSIONS = {
 
 
 def send(ctx: Context, function: Any, mapping: Any, failure: Failure) -> None:
-    """Send ``failure`` to the mapping's destination, if it has one; as on AWS, what cannot be sent is gone."""
+    """Send ``failure`` to the mapping's destination, if it has one; as on AWS, a record that cannot be sent is lost."""
     destination = ((mapping.destination_config or {}).get("OnFailure") or {}).get("Destination")
     log.warning("%s gave up %s: %s", function.function_name, failure.condition, failure.batch)
     if not destination:
@@ -112,6 +112,6 @@ def _to_bucket(ctx: Context, role_arn: str, bucket_arn: str, key: str, record: M
 
 
 def iso(moment: float) -> str:
-    """Return seconds since 1970 as these records write times."""
+    """Return seconds since 1970 in the format that failure records have."""
     shown = datetime.datetime.fromtimestamp(moment, datetime.UTC)
     return f"{shown:%Y-%m-%dT%H:%M:%S}.{shown.microsecond // 1000:03d}Z"

@@ -1,4 +1,7 @@
-"""An event source mapping's filters: which records reach the function."""
+"""An event source mapping's filters: which records reach the function.
+
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from localaws.events.patterns import InvalidPattern, Pattern, parse
 
 
 def check(criteria: Mapping[str, Any] | None) -> None:
-    """Refuse FilterCriteria that Lambda would refuse."""
+    """Raise for FilterCriteria that Lambda would refuse."""
     for each in (criteria or {}).get("Filters") or ():
         try:
             parse(each.get("Pattern") or "")
@@ -21,12 +24,15 @@ def check(criteria: Mapping[str, Any] | None) -> None:
 
 
 def patterns_of(mapping: Any) -> list[Pattern]:
-    """Return the parsed patterns of a mapping's FilterCriteria; without any, everything passes."""
+    """Return the parsed patterns of a mapping's FilterCriteria; an empty list lets every record through."""
     return [parse(each["Pattern"]) for each in (mapping.filter_criteria or {}).get("Filters") or ()]
 
 
 def matches(patterns: list[Pattern], record: Mapping[str, Any], body: str) -> bool:
-    """Whether any filter lets ``record`` through; its field ``body`` is matched by its fields if JSON, else as text."""
+    """Return whether any filter lets ``record`` through.
+
+    Its field ``body`` is matched by the fields inside it if it is JSON, else as text.
+    """
     try:
         content = json.loads(record[body])
     except ValueError:

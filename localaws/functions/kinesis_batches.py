@@ -1,4 +1,4 @@
-"""What becomes of a batch of stream records: invoked, tried again, bisected, cut at a checkpoint, or given up.
+"""Delivers a batch of stream records: invokes the function, retries, bisects, resumes at a checkpoint, or gives up.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
 """
@@ -29,14 +29,14 @@ from localaws.functions.throttled import TooManyRequests
 
 log = logging.getLogger("localaws.event_sources")
 
-#: Local retries come sooner than AWS's.
+#: Local retries come sooner than AWS's; in seconds.
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.1, 5.0
 ENDLESS = -1
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Records that go together; ``failures`` count against the retries, ``invocations`` are all that had them."""
+    """Records of one invocation; ``failures`` count against the retries, ``invocations`` counts all invocations."""
 
     records: list[Any]
     failures: int = 0
@@ -45,7 +45,7 @@ class Batch:
 
 
 def after_failure(batch: Batch, failed_from: int, *, bisect: bool, retries: int) -> tuple[list[Batch], Batch | None]:
-    """Return what is to be tried next, in this order, and what is given up.
+    """Return the batches to try next, in this order, and the batch to give up, or None.
 
     ``failed_from`` is the index of the first record that failed. Splitting a batch uses up no retry.
     """
@@ -63,7 +63,10 @@ def after_failure(batch: Batch, failed_from: int, *, bisect: bool, retries: int)
 
 
 class Delivery:
-    """Takes the batches of one lane of a shard to the mapping's function, one invocation at a time."""
+    """Delivers one sequence of batches of a shard to the mapping's function, one invocation at a time.
+
+    A shard has as many such sequences as its mapping's ParallelizationFactor.
+    """
 
     def __init__(
         self,
@@ -88,7 +91,7 @@ class Delivery:
         self._blank_bytes = 0
 
     def run(self, records: list[Any]) -> bool:
-        """Get ``records`` processed or given up; False if the mapping was gone before that."""
+        """Return True once ``records`` are processed or given up; False if the mapping was deleted before that."""
         todo = deque([Batch(records)])
         throttled = 0
         while todo:
@@ -126,7 +129,7 @@ class Delivery:
         self._gone.wait(min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 10)))
 
     def _invoke(self, batch: Batch) -> InvocationOutcome | None:
-        """How the function ended; None if it could not be invoked, which is tried again until the records are old."""
+        """Return how the invocation ended; None if the function could not be invoked, and the batch is tried again."""
         try:
             function = self._backend.get_function(self._mapping.function_arn)
             return runtime().invoke(function, self.payload(batch.records, function))
@@ -141,7 +144,7 @@ class Delivery:
             return None
 
     def _failed_from(self, batch: Batch, outcome: InvocationOutcome) -> int | None:
-        """The index of the first record that the function did not process; None if it processed all of them."""
+        """Return the index of the first record that the function did not process; None if it processed all of them."""
         if outcome.failed:
             return 0
         if "ReportBatchItemFailures" not in (self._mapping.function_response_types or []):
@@ -155,7 +158,7 @@ class Delivery:
         return min(map(numbers.index, failed), default=None)
 
     def _without_old(self, batch: Batch) -> Batch:
-        """Give up the records that are older than the mapping, or the stream's retention, allows."""
+        """Return the batch without records older than the mapping or the stream's retention allows; give those up."""
         oldest = 3600 * self._stream.retention_period_hours
         if (self._mapping.max_record_age or ENDLESS) != ENDLESS:
             oldest = min(oldest, self._mapping.max_record_age)
@@ -189,20 +192,20 @@ class Delivery:
         failure_destinations.send(self._ctx, function, self._mapping, failure)
 
     def payload(self, records: list[Any], function: Any) -> bytes:
-        """Return the event that ``function`` gets."""
+        """Return the event that ``function`` receives."""
         return json.dumps({"Records": [self._event(record, function.role) for record in records]}).encode()
 
     def measure(self) -> None:
-        """Look how long the function's role is, which every record of an event repeats; before `event_bytes`."""
+        """Measure the ARN of the function's role, which every record of an event repeats; call before `event_bytes`."""
         try:
             role = self._backend.get_function(self._mapping.function_arn).role
         except UnknownFunctionException:
-            role = ""  # nothing will be invoked
+            role = ""  # without the function there is no invocation
         blank = SimpleNamespace(partition_key="", sequence_number=10**55, data="", created_at=1e9 + 0.001)
         self._blank_bytes = len(json.dumps(self._event(blank, role))) + len(", ")
 
     def event_bytes(self, record: Any) -> int:
-        """Return how much of the payload a record takes up."""
+        """Return how many bytes of the payload a record takes."""
         key: str = record.partition_key
         return self._blank_bytes + len(record.data) + (len(key) if key.isalnum() and key.isascii() else _written(key))
 

@@ -1,4 +1,4 @@
-"""Event source mappings of Kinesis streams: what AWS and localaws allow of them, and the start of their poller."""
+"""Event source mappings of Kinesis streams: checks them as AWS does, and starts their poller."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _AWS_KEY = "alias/aws/kinesis"
 
 
 def check(ctx: Context, function: Any, spec: Mapping[str, Any]) -> None:
-    """Refuse a new or changed mapping that AWS would refuse, or that needs what localaws does not do."""
+    """Raise for a new or changed mapping that AWS would refuse, or that needs what localaws does not support."""
     arn = spec["EventSourceArn"]
     if unknown := {name for name, value in spec.items() if value is not None} - _FIELDS:
         raise InvalidParameterValueException(f"Event source {arn}: localaws does not know {sorted(unknown)} of Kinesis")
@@ -60,7 +60,7 @@ def check(ctx: Context, function: Any, spec: Mapping[str, Any]) -> None:
 
 
 def start(ctx: Context, backend: Any, mapping: Any) -> Callable[[], None]:
-    """Poll the mapping's stream from now on; returns what to call when the mapping was changed or deleted."""
+    """Poll the mapping's stream from now on; return the function to call when the mapping was changed or deleted."""
     stream = stream_of(mapping.event_source_arn)
     stream.lambda_event_source_mappings.pop(mapping.event_source_arn, None)
     mapping.parallelization_factor = mapping.parallelization_factor or 1
@@ -74,7 +74,7 @@ def start(ctx: Context, backend: Any, mapping: Any) -> Callable[[], None]:
 
 
 def stream_of(arn: str) -> Any:
-    """Return moto's stream, or None."""
+    """Return moto's stream of this ARN, or None if there is none."""
     _, _, _, region, account, resource = arn.split(":", 5)
     return kinesis_backends[account][region].streams.get(resource.removeprefix("stream/"))
 

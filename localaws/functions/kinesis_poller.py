@@ -1,7 +1,8 @@
-"""Lambda's reading of a Kinesis stream for one mapping: shards in the order of their descent, lanes, batches.
+"""Polls a Kinesis stream for one event source mapping: parent shards before their children, in concurrent batches.
 
-A shard is read by as many lanes as the mapping's ParallelizationFactor; each takes the records of its share of the
-partition keys and has one invocation at a time. A lane remembers how far it has read, so it looks at no record twice.
+A mapping's ParallelizationFactor is the number of concurrent batches per shard. The partition keys of a shard are
+divided among them, so that records of one key stay in order; each sequence of batches has one invocation at a time and
+remembers how far it has read. https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from localaws.functions.filters import matches, patterns_of
 from localaws.functions.kinesis_batches import Delivery
 from localaws.kinesis.reads import start_of
 
-#: The most that a function can be sent, less what stands around the records.
+#: Lambda's limit of a synchronous payload, 6 MB, less the JSON around the records:
+#: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _PAYLOAD_BYTES = 6 * 2**20 - 20
 _READ_RECORDS = 1000
 log = logging.getLogger("localaws.event_sources")
-#: Puts, updates and deletions wake who waits; this is for what does not.
+#: Puts, updates and deletions wake the waiting threads; this interval is for changes that do not.
 _FALLBACK_SECONDS = 1.0
 
 
@@ -40,19 +42,19 @@ class KinesisPoller:
         ctx.on_close(self.wake)
 
     def start(self) -> None:
-        """Fix where reading starts, and read in other threads from now on."""
+        """Fix where reading starts, and start to read in other threads."""
         self._begin()
         threading.Thread(target=self._run, daemon=True, name=f"kinesis {self.stream.stream_name}").start()
 
     def wake(self) -> None:
-        """Notice that the mapping was changed or deleted."""
+        """Check at once whether the mapping was changed or deleted."""
         self._begin()
         if self._is_gone():
             self.gone.set()
         self.stream.wake()
 
     def ready(self) -> bool:
-        """Wait while the mapping is disabled; False if it is gone."""
+        """Return True once the mapping is enabled, waiting while it is disabled; False if it was deleted."""
         with self.stream.lock:
             while not self.mapping.enabled and not self._is_gone():
                 self.stream.resharded.wait(_FALLBACK_SECONDS)
@@ -63,7 +65,7 @@ class KinesisPoller:
         return not known or self.stream.deleted or self.ctx.stopping.is_set()
 
     def _begin(self) -> None:
-        """Take the starting position in every shard there is, once, when the mapping is first enabled."""
+        """Fix the starting position in every existing shard, once, when the mapping is first enabled."""
         with self.stream.lock:
             if self._starts is None and self.mapping.enabled:
                 position, moment = self.mapping.starting_position, self.mapping.starting_position_timestamp
@@ -89,13 +91,13 @@ class KinesisPoller:
 
 
 class ShardReader:
-    """Reads one shard with as many lanes as the mapping says."""
+    """Reads one shard in as many concurrent batches as the mapping's ParallelizationFactor."""
 
     def __init__(self, poller: KinesisPoller, shard: Any, start: int) -> None:
         self.poller = poller
         self.shard = shard
         self.drained = False
-        #: How far the present lanes read before others take over; None if there is no such end.
+        #: The last sequence number that is read before a changed ParallelizationFactor applies; None without one.
         self.barrier: int | None = None
         self._lanes: list[Lane] = []
         self._start_lanes(start)
@@ -108,14 +110,14 @@ class ShardReader:
             threading.Thread(target=lane.run, daemon=True, name=f"lane {self.shard.shard_id}").start()
 
     def follow(self) -> None:
-        """Let another number of lanes take over where the present ones have read to; the stream's lock is held."""
+        """Apply a changed ParallelizationFactor from where the present batches have read to; hold the stream's lock."""
         wanted = self.poller.mapping.parallelization_factor or 1
         if wanted != len(self._lanes) and self.barrier is None and not self.drained:
             self.barrier = max(lane.reach for lane in self._lanes)
             self.shard.changed.notify_all()
 
     def ended(self) -> None:
-        """A lane has nothing left to do: every record up to the barrier or the shard's end is processed."""
+        """Count one ``Lane`` as finished: all its records up to the barrier or the shard's end are processed."""
         with self.poller.stream.lock:
             self._running -= 1
             if self._running:
@@ -129,9 +131,9 @@ class ShardReader:
 
 
 class Lane:
-    """The records of some partition keys of a shard, in order.
+    """One sequence of batches of a shard: the records of its share of the partition keys, in order.
 
-    ``position`` is the last record looked at, ``reach`` the last that may be looked at before the lock is next held.
+    ``position`` is the last record read, ``reach`` the last that may be read before the lock is next held.
     """
 
     def __init__(self, reader: ShardReader, number: int, count: int, position: int) -> None:
@@ -151,7 +153,7 @@ class Lane:
         )
 
     def run(self) -> None:
-        """Deliver batch after batch until there can be no further one."""
+        """Deliver batch after batch until no further one is possible."""
         while (batch := self._gather_safely()) is not None:
             if batch and not self._delivery.run(batch):
                 return
@@ -159,7 +161,7 @@ class Lane:
             self._reader.ended()
 
     def _gather_safely(self) -> list[Any] | None:
-        """The next batch; an empty one, and the same records again later, when they could not be gathered."""
+        """Return the next batch; when gathering fails, an empty one, and the same records are read again later."""
         position = self.position
         try:
             return self._gather()
@@ -170,7 +172,7 @@ class Lane:
             return []
 
     def _gather(self) -> list[Any] | None:
-        """The next batch, when it is full or its window has closed; None if there is none to come."""
+        """Return the next batch once it is full or its window has closed; None if there will be no further one."""
         batch: list[Any] = []
         self._size = 0
         self._delivery.measure()
@@ -198,7 +200,7 @@ class Lane:
         return records if barrier is None else [each for each in records if each.sequence_number <= barrier]
 
     def _fill(self, batch: list[Any]) -> bool:
-        """Add what there is to ``batch``; True when it is full."""
+        """Add the available records to ``batch``; return True when it is full."""
         mapping = self._poller.mapping
         patterns = patterns_of(mapping)
         while True:
@@ -224,7 +226,10 @@ class Lane:
 
 
 def _passes(patterns: list[Any], record: Any) -> bool:
-    """Whether a filter lets a record through, as it stands below ``kinesis`` in the event, with its data decoded."""
+    """Return whether a filter lets a record through, in the form that it has below ``kinesis`` in the event.
+
+    Its data is decoded for this.
+    """
     shown = {
         "kinesisSchemaVersion": "1.0",
         "partitionKey": record.partition_key,

@@ -1,7 +1,6 @@
-"""Event source mappings: what Lambda polls for a function, and how it treats what the function answers.
+"""Event source mappings of SQS queues and Kinesis streams: checks them and polls their sources.
 
-SQS queues and Kinesis streams. A further kind of source is one entry in ``_SOURCES``: a check of the mapping, and what
-polls for it.
+A further kind of source is one entry in ``_SOURCES``: a check of the mapping, and its poller.
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ _SQS_FIELDS = {
 
 @dataclass(frozen=True)
 class _EventSource:
-    """A kind of event source: ``check`` refuses what it does not know, ``start`` polls until the mapping is gone.
+    """A kind of event source: ``check`` raises for an invalid mapping, ``start`` polls until the mapping is deleted.
 
-    What ``start`` returns is called when the mapping was changed or deleted.
+    ``start`` returns the function to call when the mapping was changed or deleted.
     """
 
     check: Callable[[Context, Any, Mapping[str, Any]], None]
@@ -46,7 +45,7 @@ class _EventSource:
 
 
 def install(ctx: Context) -> None:
-    """Poll for the event source mappings that this process's moto is given; the newest context wins."""
+    """Poll for the event source mappings of this process's moto in ``ctx``, which replaces any earlier context."""
     global _current  # noqa: PLW0603  moto's classes are process-wide
     _current = ctx
     _wakers.clear()
@@ -103,7 +102,7 @@ def _update(self: Any, uuid: str, spec: dict[str, Any]) -> Any:
 
 
 def _function_arn(function: Any, name: str) -> str:
-    """Return the ARN that a mapping invokes: an alias stays one, where moto keeps the version it stands for now."""
+    """Return the ARN that a mapping invokes; an alias stays an alias, where moto resolves it to its present version."""
     qualifier = re.fullmatch(r"(?:.*function:)?[^:]+(:[^:]+)?", name)
     plain = f"arn:aws:lambda:{function.region}:{function.account_id}:function:{function.function_name}"
     return plain + ((qualifier and qualifier[1]) or "")

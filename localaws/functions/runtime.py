@@ -44,7 +44,7 @@ _TAIL_BYTES = 4096
 
 
 class FunctionPool:
-    """The sandboxes of one function (or one published version of it)."""
+    """The sandboxes of one function, or of one published version of it."""
 
     def __init__(self, runtime: LambdaRuntime) -> None:
         self._runtime = runtime
@@ -56,7 +56,7 @@ class FunctionPool:
         self._busy = 0
 
     def invoke(self, function: Any, payload: bytes, request_id: str | None = None) -> InvocationOutcome:
-        """Run ``payload`` in a warm sandbox or a new one; raises `TooManyRequests` beyond the reserved concurrency."""
+        """Run ``payload`` in a warm sandbox or a new one; raise `TooManyRequests` beyond the reserved concurrency."""
         sandbox = self._acquire(function)
         try:
             return sandbox.invoke(payload, request_id)
@@ -110,7 +110,7 @@ class FunctionPool:
                 self._idle.pop().kill("stop")
 
     def retire_idle(self, before: float) -> None:
-        """End the sandboxes that have had nothing to do since ``before``."""
+        """End the sandboxes that have been idle since ``before``."""
         with self._changed:
             tired = [sandbox for sandbox in self._idle if sandbox.idle_since < before]
             self._idle = [sandbox for sandbox in self._idle if sandbox.idle_since >= before]
@@ -118,7 +118,7 @@ class FunctionPool:
             sandbox.kill("stop")
 
     def close(self) -> None:
-        """End every sandbox, also those at work."""
+        """End every sandbox, also those that run an invocation."""
         with self._changed:
             for sandbox in (*self._idle, *self._running):
                 sandbox.kill("stop")
@@ -249,7 +249,7 @@ class _LogWriter:
 
     def __call__(self, line: str) -> None:
         self._file.write(line + "\n")
-        if self._group in self._backend.groups:  # else it was deleted meanwhile: as on AWS, the function still runs
+        if self._group in self._backend.groups:  # not if it was deleted: as on AWS, the function still runs
             event = {"timestamp": int(time.time() * 1000), "message": line}
             self._backend.put_log_events(self._group, self._stream, [event])
 
@@ -260,7 +260,7 @@ def _clean_up(role: Any, tmp: Path) -> None:
 
 
 def _generation(ctx: Context, function: Any) -> str:
-    # Of a role that was deleted and made again, what the old one's sandboxes hold is worth nothing.
+    # When a role was deleted and created again, the credentials of the old role's sandboxes are invalid.
     role_id = getattr(callers.role_of(ctx, function.role), "id", None)
     configuration = (
         function.code_sha_256,
@@ -286,7 +286,7 @@ _current: LambdaRuntime | None = None
 
 
 def install(ctx: Context) -> None:
-    """Let the functions of this process's moto run in ``ctx``; the newest context wins."""
+    """Run the functions of this process's moto in ``ctx``, which replaces any earlier context."""
     global _current  # noqa: PLW0603  moto's classes are process-wide, and so is who runs their functions
     _current = LambdaRuntime(ctx)
     targets.register("lambda", "lambda:InvokeFunction", _send_event)
@@ -302,7 +302,7 @@ def _send_event(account: str, region: str, arn: str, payload: str, options: Mapp
 
 
 def runtime() -> LambdaRuntime:
-    """What runs the functions of this process's moto."""
+    """Return the runtime that runs the functions of this process's moto."""
     if _current is None:
         raise RuntimeError("localaws.functions.install(ctx) was not called")
     return _current

@@ -1,4 +1,4 @@
-"""One Lambda sandbox: AWS's own runtime client in a process, and the small Runtime API that it polls.
+"""One Lambda sandbox: AWS's own runtime client in a process, and the Runtime API that it polls.
 
 Memory and time are limited as on AWS: by resident memory (address space says nothing about Arrow or DuckDB, which map
 far more than they use) and by the function's timeout. A function that writes to ``/tmp`` by name rather than through
@@ -31,9 +31,10 @@ from typing import Any
 
 log = logging.getLogger("localaws.lambda")
 
-#: AWS lets a sandbox initialize for 10 s before the function's own timeout begins to count.
+#: AWS lets a sandbox initialize for 10 s before the function's own timeout begins to count:
+#: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 _INIT_SECONDS = 10.0
-#: How long a process that has ended may have children that still write.
+#: How long, in seconds, output of an ended process's children is still read.
 _LAST_WORDS_SECONDS = 1.0
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MAIN = Path(__file__).with_name("sandbox_main.py")
@@ -41,7 +42,7 @@ _MAIN = Path(__file__).with_name("sandbox_main.py")
 
 @dataclass(frozen=True)
 class Launch:
-    """Everything that starts a sandbox; ``timeout`` in seconds, ``memory`` in MB, ``tmp`` its own scratch directory."""
+    """The parameters of a sandbox; ``timeout`` in seconds, ``memory`` in MB, ``tmp`` its own scratch directory."""
 
     function: str
     version: str
@@ -57,7 +58,7 @@ class Launch:
 
 @dataclass(frozen=True)
 class InvocationOutcome:
-    """How an invocation ended: what the caller gets, whether that is an error, and the log lines it wrote."""
+    """How an invocation ended: what the caller receives, whether that is an error, and the log lines it wrote."""
 
     request_id: str
     payload: bytes
@@ -127,16 +128,16 @@ class Sandbox:
 
     @property
     def alive(self) -> bool:
-        """Whether another invocation can be given to it."""
+        """Return whether the sandbox can take another invocation."""
         return self._killed_for is None and self._process.poll() is None
 
     @property
     def busy(self) -> bool:
-        """Whether it is initializing or running an invocation: only then does memory grow."""
+        """Return whether the sandbox initializes or runs an invocation: only then does its memory grow."""
         return self._current is not None
 
     def invoke(self, payload: bytes, request_id: str | None = None) -> InvocationOutcome:
-        """Run one invocation to its end, be it a result, an error, a timeout or the death of the process."""
+        """Run one invocation to its end: a result, an error, a timeout or the death of the process."""
         invocation = _Invocation(request_id or str(uuid.uuid4()), payload)
         self._current = invocation
         self._log(f"START RequestId: {invocation.request_id} Version: {self.launch.version}")
@@ -164,7 +165,7 @@ class Sandbox:
         return InvocationOutcome(invocation.request_id, invocation.result, invocation.failed, "\n".join(lines))
 
     def _await_start(self, invocation: _Invocation) -> float:
-        """When the function's own time began: at once if warm, else when the runtime first asked for work."""
+        """Return when the function's own time began: at once if warm, else at the runtime's first request for work."""
         if not self._polled.is_set():
             waited = time.monotonic()
             while not self._polled.wait(0.005) and not invocation.done.is_set():
@@ -181,14 +182,14 @@ class Sandbox:
         self.kill("timeout")
 
     def kill(self, reason: str) -> None:
-        """End the process at once; ``reason`` (``memory``, ``timeout``, ``fault``, ``stop``) is what gets reported."""
+        """End the process at once; ``reason`` (``memory``, ``timeout``, ``fault``, ``stop``) is what is reported."""
         if self._killed_for is None:
             self._killed_for = reason
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGKILL)
 
     def resident_mb(self) -> float:
-        """Resident memory now, in MB; 0 once the process has ended."""
+        """Return the process's resident memory in MB; 0 once it has ended."""
         try:
             with open(f"/proc/{self._process.pid}/statm", "rb") as statm:
                 return int(statm.read().split()[1]) * _PAGE / 2**20
@@ -228,7 +229,7 @@ class Sandbox:
             self._write_log(line)
 
     def _follow_output(self) -> None:
-        """Log what is written until nobody can write any more; only this closes the pipe, so its number stays ours."""
+        """Log the process's output until its pipe has no writer left; only this thread closes the pipe."""
         waiting = select.poll()
         waiting.register(self._output, select.POLLIN)
         while True:
@@ -239,7 +240,7 @@ class Sandbox:
             self._process.stdout.close()  # type: ignore[union-attr]
 
     def _drain(self) -> bool:
-        """Take over everything written so far, so that it stands before the invocation's END; False at its end."""
+        """Log all output so far, so that it precedes the invocation's END; return False when the pipe has ended."""
         with self._reading:
             while not self._process.stdout.closed:  # type: ignore[union-attr]
                 try:
@@ -258,7 +259,7 @@ class Sandbox:
             return False
 
     def _end_line(self) -> None:
-        """Log what was written without a line end: the runtime client ends no line after a logged traceback."""
+        """Log output that has no line end: the runtime client ends no line after a logged traceback."""
         with self._reading:
             if self._partial:
                 text, self._partial = self._partial.decode(errors="replace"), b""
@@ -288,7 +289,7 @@ class Sandbox:
     # ---- what the Runtime API calls
 
     def next_invocation(self) -> _Invocation | None:
-        """Block until there is work; None when the process is to end."""
+        """Return the next invocation, waiting for it; None when the process is to end."""
         self._polled.set()
         invocation = self._pending.get()
         if invocation is not None:
@@ -296,12 +297,12 @@ class Sandbox:
         return invocation
 
     def settle(self, request_id: str, body: bytes, *, failed: bool) -> None:
-        """Take the result or the error that the function returned."""
+        """Store the result or the error that the function returned."""
         if self._current is not None and self._current.request_id == request_id:
             self._current.finish(body, failed=failed)
 
     def fail_init(self, body: bytes) -> None:
-        """Remember why the function could not be imported; it is reported when the process has ended."""
+        """Store why the function could not be imported; it is reported when the process has ended."""
         self._init_error = body
 
 
@@ -310,7 +311,7 @@ class _RuntimeApi(ThreadingHTTPServer):
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
-        #: Stands in the path of every call: others on this machine, and pages in a browser, reach the port, too.
+        #: A secret in the path of every call, since other users of this machine and web pages can reach the port.
         self.secret = secrets.token_urlsafe(24)
         super().__init__(("127.0.0.1", 0), _RuntimeApiHandler)
 
@@ -320,15 +321,15 @@ class _RuntimeApi(ThreadingHTTPServer):
 
 
 class _RuntimeApiHandler(BaseHTTPRequestHandler):
-    """https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html"""
+    """The HTTP side of the Runtime API: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html."""
 
     server: _RuntimeApi
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # else every warm call waits 40 ms for a delayed acknowledgement
+    disable_nagle_algorithm = True  # otherwise every warm call waits 40 ms for a delayed TCP acknowledgement
     wbufsize = -1
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: the function's log tells what matters."""
+        """Log nothing: the function's own log has what matters."""
 
     def _is_ours(self) -> bool:
         if hmac.compare_digest(f"{self.path}/".split("/")[1].encode("utf-8", "replace"), self.server.secret.encode()):

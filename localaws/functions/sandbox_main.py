@@ -1,7 +1,7 @@
-"""Runs inside a sandbox: sees only the paths it is given, then hands over to AWS's runtime client.
+"""Runs inside a sandbox: imports only from the paths it is given, and starts AWS's runtime client.
 
-Started by file path with ``python -I -S``, so nothing else of the environment can be imported: a function that does
-not bundle what it imports fails here as it does on AWS.
+Started by file path with ``python -I -S``, so nothing else of the environment can be imported: a function that does not
+bundle what it imports fails here as it does on AWS.
 """
 
 import os
@@ -22,7 +22,7 @@ def main(handler: str, paths: list[str]) -> None:
 
 
 def _keep_the_path_of_the_runtime_api() -> None:
-    """The native client takes an address with a path, where the secret stands; its Python half only host and port."""
+    """Keep the path of the Runtime API's address, which holds a secret; the client's Python part drops it."""
     from awslambdaric.lambda_runtime_client import BaseLambdaRuntimeClient as Client
 
     call = Client.call_rapid

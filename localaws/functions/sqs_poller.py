@@ -1,4 +1,4 @@
-"""Lambda's poller of one queue: batches, concurrency, filters, partial failures.
+"""Lambda's poller of one SQS queue: batches, concurrency, filters, partial batch failures.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-concepts.html
 """
@@ -24,14 +24,15 @@ from localaws.sqs import queues
 
 log = logging.getLogger("localaws.event_sources")
 
-#: Batches of one mapping in flight at once; AWS starts with five and goes on from there.
+#: Concurrent batches of one mapping; AWS starts with five and adds more:
+#: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 _CONCURRENCY = 5
 _PAYLOAD_BYTES = 5 * 2**20  # leaves room for the envelope within Lambda's 6 MB
 _IDLE_SECONDS = 0.2
 
 
 class MalformedAnswer(ValueError):
-    """A function that reports batch item failures answered something else: AWS then fails the whole batch."""
+    """A function that reports batch item failures returned something invalid: AWS then fails the whole batch."""
 
 
 class SqsPoller:
@@ -46,7 +47,7 @@ class SqsPoller:
         self._landed = threading.Condition()
 
     def run(self) -> None:
-        """Poll until the mapping, the queue or the local AWS is gone."""
+        """Poll until the mapping or the queue is deleted or the local AWS stops."""
         with ThreadPoolExecutor(_CONCURRENCY, thread_name_prefix=f"sqs {self._queue.name}") as workers:
             while self._wanted():
                 if not self._mapping.enabled:
@@ -56,7 +57,7 @@ class SqsPoller:
                     continue
                 try:
                     batch = self._collect()
-                except Exception:  # what was received is visible again when its time is over
+                except Exception:  # received messages become visible again after their visibility timeout
                     log.exception("queue %s could not be polled", self._queue.name)
                     self._ctx.stopping.wait(_IDLE_SECONDS)
                     continue
@@ -75,7 +76,7 @@ class SqsPoller:
             return self._landed.wait_for(lambda: self._in_flight < min(limit, _CONCURRENCY), _IDLE_SECONDS)
 
     def _collect(self) -> list[Any]:
-        """The next batch: what is there at once, or what comes within the batching window."""
+        """Return the next batch: the available messages, and those that arrive within the batching window."""
         size = int(self._mapping.batch_size)
         batch = self._receive(size, wait=_IDLE_SECONDS)
         closes = time.monotonic() + float(self._mapping.max_batch_window or 0)
@@ -176,7 +177,10 @@ class SqsPoller:
 
 
 def reported_failures(payload: bytes, known: set[str]) -> set[str]:
-    """Return the ids that a function reports as failed; raises `MalformedAnswer` where AWS fails the whole batch."""
+    """Return the ids that a function reports as failed; raise `MalformedAnswer` where AWS fails the whole batch.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+    """
     try:
         answer = json.loads(payload or b"null")
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What a function answers that runs as often as it may."""
+"""The error of invocations beyond a function's reserved concurrency."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from moto.awslambda.exceptions import LambdaClientError
 
 
 class TooManyRequests(LambdaClientError):
-    """The function's reserved concurrency is in use."""
+    """All of the function's reserved concurrency is in use."""
 
     code = 429
 

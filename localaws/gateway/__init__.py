@@ -1,1 +1,1 @@
-"""The one way in: who may ask, who has signed, what is asked; and the HTTP server under it."""
+"""The HTTP server and the checks of every request: its origin, its signature, and which AWS call it is."""

@@ -1,4 +1,4 @@
-"""Where the user who started a local AWS finds how to reach it: in a file that nobody else can read."""
+"""Writes the file with the endpoint and credentials of a local AWS; only the user who started it can read it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ FILE = "access.json"
 
 
 def write(ctx: Context) -> None:
-    """Write the file, readable by this user alone; it goes when the local AWS stops.
+    """Write the file, readable by this user alone; it is deleted when the local AWS stops.
 
-    With a secret of its own the whole folder is closed to others, too: functions' code and logs lie there.
+    If the local AWS has a secret of its own, the folder is closed to other users as well: it holds functions' code and
+    logs.
     """
     path = ctx.scratch / FILE
     if ctx.secret != WELL_KNOWN_SECRET:

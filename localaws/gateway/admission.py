@@ -1,8 +1,8 @@
-"""Behind the gate: who signed a request, and one spelling of it for all that read it after.
+"""Verifies who signed a request, and rewrites the request to one form for everything that reads it later.
 
-moto finds the service of a request in one way where it is signed in its headers and in others where it is not, and the
-bucket in the host's name or in the path. What is checked and what is carried out must be one thing: so each request
-leaves here with its signature's scope in its headers and its bucket in its path.
+moto finds a request's service in different ways, depending on where it is signed, and the bucket in the host's name or
+in the path. The call that is checked must be the call that is carried out, so each request gets its signature's scope
+in its headers and its bucket in its path.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def middleware(app: App, ctx: Context) -> App:
-    """Let through to ``app`` what somebody known has signed; others are told as AWS tells them."""
+    """Return ``app`` for requests with a valid signature; others get the error that AWS answers."""
 
     def admit(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
@@ -62,7 +62,7 @@ def _one_spelling(ctx: Context, environ: dict[str, Any], caller: signatures.Call
     environ["HTTP_HOST"] = ctx.endpoint.partition("://")[2]
 
 
-#: What a page may do that the CORS rules of a bucket let in, and what a browser may that was sent to an address.
+#: What a page may do whose request a bucket's CORS rules allow, and what a browser may do without such a rule.
 _OF_PAGES = {
     "GetObject", "HeadObject", "PutObject", "CopyObject", "DeleteObject", "CreateMultipartUpload", "UploadPart",
     "UploadPartCopy", "CompleteMultipartUpload", "AbortMultipartUpload", "ListParts",
@@ -71,10 +71,10 @@ _OPENED = {"GetObject", "HeadObject"}
 
 
 def _only_what_a_page_may(environ: Mapping[str, Any], request: calls.Request | None) -> None:
-    """A rule opens the objects of its bucket: not the service of another header, nor the rules, nor another's objects.
+    """Raise Refused for what a web page or a browser may not do.
 
-    A browser that nobody's rule lets in gets to open an object by its address, and no more: whatever else a GET does,
-    somebody may have been sent to it by a link or a redirect.
+    A CORS rule allows calls on its bucket's objects only: no other service, no change of the rules, no other bucket. A
+    browser without such a rule may only open objects: a link or a redirect may have sent its user to any other address.
     """
     granted = environ.get(gate.CORS_BUCKET)
     if request is None or (granted is None and gate.BROWSER not in environ):

@@ -1,4 +1,4 @@
-"""A request's body: read whole once, and shared by everything that reads it after."""
+"""Reads a request's body once, as a whole, for everything that reads it later."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 from localaws.gateway.refusals import Refused
 
 _KEPT = "localaws.body"
-#: What a compressed body may become, in bytes: AWS takes no larger call of the services that read compressed ones.
+#: The limit of a decompressed body, in bytes: AWS accepts no larger call of the services that read compressed ones.
 _LARGEST_UNPACKED = 64 * 2**20
 
 
 def whole(environ: dict[str, Any], *, most: int | None = None) -> bytes:
-    """Read the whole body and put it back; it is kept, so that who reads it next shares the same bytes.
+    """Return the whole body and keep it, so that later readers get the same bytes.
 
     Raises `Refused` when it has more than ``most`` bytes.
     """
@@ -38,9 +38,9 @@ def _too_large(most: int) -> Refused:
 
 
 def unpack(environ: dict[str, Any]) -> None:
-    """Put the body of a call that came compressed back as what it says; raises `Refused`.
+    """Replace a compressed body by its decompressed content; raises `Refused` if that is invalid or too large.
 
-    moto unpacks it as well, but only after its permissions were checked.
+    moto decompresses it as well, but only after the call's permissions were checked.
     """
     coding = str(environ.get("HTTP_CONTENT_ENCODING", "")).strip().lower()
     if not coding or coding == "identity":
@@ -59,12 +59,12 @@ def unpack(environ: dict[str, Any]) -> None:
 
 
 def put(environ: dict[str, Any], body: bytes) -> None:
-    """Have ``body`` be the request's."""
+    """Replace the request's body by ``body``."""
     environ.pop("wsgi.input_terminated", None)
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     environ |= {_KEPT: body, "CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
 
 
 def is_form(environ: Mapping[str, Any]) -> bool:
-    """Whether the body says of itself that it is a form, of either kind."""
+    """Return whether the content type says that the body is a form, of either kind."""
     return str(environ.get("CONTENT_TYPE", "")).lower().startswith(("application/x-www-form", "multipart/"))

@@ -1,4 +1,4 @@
-"""Who calls: the keys that this local AWS knows, what they sign with, and whose they are."""
+"""The access keys that this local AWS knows: their secrets, and the role sessions that they belong to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from localaws.context import ADMIN_ACCESS_KEY, Context
 
 @dataclass(frozen=True)
 class Session:
-    """Who calls with temporary credentials; ``policy`` (JSON) narrows what the role may do."""
+    """A role session with temporary credentials; its ``policy`` (JSON) limits what the role may do."""
 
     role_arn: str
     session_name: str
@@ -23,18 +23,18 @@ class Session:
 
     @property
     def role(self) -> str:
-        """The role's name, without its path."""
+        """Return the role's name, without its path."""
         return self.role_arn.rsplit("/", 1)[-1]
 
     @property
     def arn(self) -> str:
-        """The caller's ARN as AWS writes it in errors."""
+        """Return the caller's ARN as AWS writes it in errors."""
         return f"arn:aws:sts::{self.role_arn.split(':')[4]}:assumed-role/{self.role}/{self.session_name}"
 
 
 @dataclass(frozen=True)
 class Key:
-    """What belongs to an access key; the administrator's has no session, token or end."""
+    """The data of an access key; the administrator's key has no session, no token and does not expire."""
 
     secret: str
     token: str = ""
@@ -47,13 +47,13 @@ _lock = threading.Lock()
 
 
 def forget_all() -> None:
-    """Forget every session: a new local AWS has given out none."""
+    """Forget every session, because a new local AWS has issued none."""
     with _lock:
         _keys.clear()
 
 
 def remember(assumed: Any, role_id: str) -> None:
-    """Know the credentials of a role session (moto's) from now on; those that have ended are forgotten."""
+    """Store the credentials of a role session (moto's), and forget those that have expired."""
     session = Session(assumed.role_arn, assumed.session_name, role_id, assumed.policy or "")
     expires = assumed.expiration.replace(tzinfo=datetime.UTC)
     with _lock:
@@ -65,7 +65,7 @@ def remember(assumed: Any, role_id: str) -> None:
 
 
 def key_of(ctx: Context, access_key: str) -> Key | None:
-    """Return what is known of an access key; None for one that nobody gave out, or whose role is gone."""
+    """Return the data of an access key; None if nobody issued it, or its role was deleted."""
     if access_key == ADMIN_ACCESS_KEY:
         return Key(ctx.secret)
     key = _keys.get(access_key)
@@ -76,12 +76,12 @@ def key_of(ctx: Context, access_key: str) -> Key | None:
 
 
 def session_of(access_key: str) -> Session | None:
-    """Return who was given ``access_key`` by STS, or None."""
+    """Return the role session that STS issued ``access_key`` for, or None."""
     key = _keys.get(access_key)
     return key.session if key else None
 
 
 def role_of(ctx: Context, role_arn: str) -> Any:
-    """Return moto's role of exactly that ARN, or None; `is_allowed` and sessions speak about no other."""
+    """Return moto's role of exactly this ARN, or None; permissions and sessions use no other look-up."""
     roles = iam_backends[ctx.account]["aws"].roles
     return next((role for role in list(roles.values()) if role.arn == role_arn), None)

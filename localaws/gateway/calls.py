@@ -1,7 +1,7 @@
-"""Which AWS call an HTTP request is: its service, action, caller and parameters, read before anything answers it.
+"""Reads which AWS call an HTTP request is: its service, action, caller and parameters.
 
-What is checked and what moto carries out are two readings of one request. So there is one: a request that could be read
-in two ways is refused here, and `localaws.gateway.one_reading` has moto carry out what was read here.
+The permission check and moto would otherwise read one request in two ways. So a request that could be read in two ways
+is refused here, and `localaws.gateway.one_reading` makes moto carry out the call that was read here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote
 from localaws.gateway import body, calls_s3, operations
 from localaws.gateway.refusals import Refused
 
-#: Where the verified caller of a request stands (a `localaws.gateway.signatures.Caller`).
+#: The key in ``environ`` of a request's verified caller (a `localaws.gateway.signatures.Caller`).
 CALLER = "localaws.caller"
 _ENVIRON_KEY = "localaws.call"
 #: Services whose signing name is not the one that IAM policies use.
@@ -37,8 +37,8 @@ _QUEUE_PATH = re.compile(r"/(?:\d{12}|queue)/([\w.-]+)")
 class Request:
     """One AWS call; ``service`` as in IAM actions, ``parameters`` as the API names them (for S3: query and headers).
 
-    ``foreign`` are names that were sent and that the operation does not have. ``form`` is all that moto may read
-    besides the body, None where the call is of no service that is read here.
+    ``foreign`` are names in the request that the operation does not have. ``form`` holds all arguments that moto may
+    read besides the body; None for services that are not read here.
     """
 
     service: str
@@ -54,7 +54,7 @@ class Request:
 
     @property
     def detail(self) -> str:
-        """What the call is made on, in words of its service: ``bucket/key``, a table, a queue, a function."""
+        """Return the resource of the call in its service's terms: ``bucket/key``, a table, a queue, a function."""
         if self.service == "s3":
             return f"{self.bucket}/{self.key}" if self.key else self.bucket
         for name in _TELLING.get(self.service, ()):
@@ -80,9 +80,9 @@ _TELLING = {
 
 
 def read(environ: dict[str, Any]) -> Request | None:
-    """Return the AWS call in a WSGI ``environ`` whose signature was verified; None of any other.
+    """Return the AWS call in a WSGI ``environ`` whose signature was verified; None if it is not an AWS call.
 
-    Raises `Refused` of a request that says two things; `localaws.gateway.admission` asks first.
+    Raises `Refused` for an ambiguous request; `localaws.gateway.admission` calls this first.
     """
     if CALLER not in environ:
         return None
@@ -93,7 +93,7 @@ def read(environ: dict[str, Any]) -> Request | None:
 
 
 def protocol_of(environ: Mapping[str, Any], service: str) -> str:
-    """Return how ``service`` (as signed; empty where nothing is known) wants errors told, before a call is read."""
+    """Return the protocol for errors to a request that is not read yet; ``service`` as signed, or empty."""
     path = str(environ.get("PATH_INFO", ""))
     if service == "s3":
         return "s3"
@@ -143,7 +143,10 @@ def _read(environ: dict[str, Any]) -> Request:
 def _of_an_unknown_service(
     environ: dict[str, Any], service: str, who: tuple[str, str], asked: Mapping[str, str]
 ) -> Request:
-    """No role may call it, so only its action is told, for the refusal; moto reads the administrator's as it likes."""
+    """Return a call of a service that is not read here: only its action, which the refusal of a role names.
+
+    moto reads the administrator's call by itself.
+    """
     target = str(environ.get("HTTP_X_AMZ_TARGET", ""))
     action = target.rpartition(".")[2] or asked.get("Action", "")
     return Request(service, action, *who, protocol=protocol_of(environ, service))
@@ -189,7 +192,10 @@ def _query(environ: dict[str, Any], service: str, who: tuple[str, str], asked: M
 def _cbor(
     environ: dict[str, Any], service: str, who: tuple[str, str], asked: Mapping[str, str], action: str
 ) -> Request:
-    """Smithy RPC: ``/service/<name>/operation/<action>``. Its body is not read: nothing here depends on it."""
+    """Return a call in Smithy RPC (``/service/<name>/operation/<action>``); its body is not needed and not read.
+
+    https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
+    """
     if asked or body.is_form(environ):
         raise _refused(service, "an address of an operation stands beside arguments or a form")
     _operation(service, operations.MODELS[service], action)
@@ -197,7 +203,7 @@ def _cbor(
 
 
 def _rest(environ: dict[str, Any], service: str, who: tuple[str, str], asked: Mapping[str, str]) -> Request:
-    """Services with an action per method and path: found with the router that moto itself uses."""
+    """Return a call of a service with an action for each method and path, found with moto's own router."""
     from moto.core.request import Request as HttpRequest
     from moto.core.routing import get_service_router
     from werkzeug.exceptions import NotFound
@@ -228,13 +234,13 @@ def _operation(service: str, model: str, action: str) -> operations.Operation:
 
 
 def _foreign(given: Mapping[str, Any], known: frozenset[str], texts: frozenset[str]) -> tuple[str, ...]:
-    """Return the names that are no parameters, and those of texts that are given as something else."""
+    """Return the names that are no parameters, and those of text parameters whose value is no text."""
     wrong = [n for n, v in given.items() if n not in known or (n in texts and not isinstance(v, str | None))]
     return tuple(sorted(wrong))
 
 
 def _named_by_path(environ: Mapping[str, Any], service: str, given: Mapping[str, Any]) -> dict[str, str]:
-    """Queues have addresses that older clients send their calls to; no other service of these protocols has a path."""
+    """Return the parameters that the path gives: older SQS clients call a queue's own address."""
     path = str(environ["PATH_INFO"])
     if path in {"", "/"}:
         return {}
@@ -257,7 +263,7 @@ def _json_object(environ: dict[str, Any], service: str) -> dict[str, Any]:
 
 
 def _once(text: str, service: str) -> dict[str, str]:
-    """Return the arguments of an address or a form, each of which stands there once."""
+    """Return the arguments of an address or a form; raise Refused if one is given twice."""
     pairs = parse_qsl(text, keep_blank_values=True)
     found = dict(pairs)
     if len(found) != len(pairs):

@@ -1,7 +1,7 @@
-"""Which call of S3 a request is: by its method, by what its path names, and by all the arguments of its address.
+"""Reads which S3 call a request is: by its method, its path, and all arguments of its address.
 
-The model of the API says how each operation is asked for. What it does not say is no operation, so nobody but the
-administrator may ask for it: moto would look at some of it and overlook the rest.
+The API model says how each operation is requested. Any other request is no known operation, which only the
+administrator may call: moto would read some of its arguments and overlook others.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import xmltodict  # type: ignore[import-untyped]  # it has no types of its own
 from localaws.gateway import body, operations, s3_copies
 from localaws.gateway.refusals import Refused
 
-#: Headers that policies speak about, or that make another operation of the request; as parameters, by this name.
+#: Headers that policies refer to, or that change the operation; they become parameters of this name.
 _HEADERS = (
     "x-amz-acl", "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id",
     "x-amz-storage-class",
 )  # fmt: skip
 _GRANTS = ("read", "write", "read-acp", "write-acp", "full-control")
-#: Headers that do beside writing an object what is an operation with a permission of its own, which they need, too.
+#: Headers that, besides writing an object, do what is another operation; its permission is needed as well.
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 ALSO = {
     "x-amz-acl": "PutObjectAcl",
@@ -31,20 +31,20 @@ ALSO = {
     "x-amz-object-lock-retain-until-date": "PutObjectRetention",
     "x-amz-object-lock-legal-hold": "PutObjectLegalHold",
 }
-#: Arguments that are no parameter of an operation: what signs an address, and what older signers move there.
+#: Arguments that are no parameter of an operation: signatures, and headers that older presigned URLs contain.
 _BESIDE = {
     "x-id", "awsaccesskeyid", "expires", "signature", "x-amz-algorithm", "x-amz-content-sha256", "x-amz-credential",
     "x-amz-date", "x-amz-expires", "x-amz-security-token", "x-amz-signature", "x-amz-signedheaders", "content-md5",
     "content-type",
 }  # fmt: skip
-#: The parameter that says, as a `localaws.gateway.s3_copies.CopySource`, what is copied.
+#: The parameter with the copied object, a `localaws.gateway.s3_copies.CopySource`.
 COPIED = "copied"
 
 
 def read(environ: dict[str, Any], query: Mapping[str, str]) -> tuple[str, str, str, dict[str, Any]]:
-    """Return the action (empty if it is none that is known), the bucket, the key and the parameters."""
+    """Return the action (empty if it is unknown), the bucket, the key and the parameters."""
     path = str(environ["PATH_INFO"])
-    if path.startswith("/v20180820/"):  # S3 Control, which moto tells by this path: no bucket's
+    if path.startswith("/v20180820/"):  # S3 Control, which moto recognizes by this path; it belongs to no bucket
         return "", "", "", {}
     bucket, _, key = path.lstrip("/").encode("latin-1").decode("utf-8", "replace").partition("/")
     arguments = {n: v for n, v in query.items() if n.lower() not in _BESIDE and not n.lower().startswith("x-amz-meta-")}
@@ -65,7 +65,7 @@ def read(environ: dict[str, Any], query: Mapping[str, str]) -> tuple[str, str, s
 
 
 def action_of(method: str, level: str, arguments: Mapping[str, str], copies: bool) -> str:
-    """Return the one operation that is asked for so; ``level``: of the service (empty), a bucket (B), a key (BK)."""
+    """Return the one operation of such a request; ``level``: the service (empty), a bucket (B), a key (BK)."""
     able = [
         place
         for place in operations.places()
@@ -83,7 +83,7 @@ def _in_environ(header: str) -> str:
 
 
 def _deleted(content: bytes) -> list[tuple[str, str]]:
-    """Return (key, version or nothing) of each object in a bulk deletion, with the parser that moto reads it with."""
+    """Return (key, version or empty) of each object in a bulk deletion, read with the same parser as moto's."""
     try:
         listed = _parsed(content)["Delete"]["Object"]
         found = [_object(each) for each in (listed if isinstance(listed, list) else [listed])]

@@ -1,4 +1,4 @@
-"""What a bucket's CORS rules grant to a page: the one way in which a page may ask anything here.
+"""What a bucket's CORS rules allow a web page: the only way in which a page may call this local AWS.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html
 """
@@ -18,16 +18,16 @@ from localaws.gateway import hosts
 
 @dataclass(frozen=True)
 class Grant:
-    """A page's request that the rules of ``bucket`` allow, and the headers with which the answer says so."""
+    """A page's request that the rules of ``bucket`` allow, and the headers that the answer then has."""
 
     bucket: str
     headers: list[tuple[str, str]]
 
 
 def grant_for(ctx: Context, method: str, host: str, path: str, headers: Mapping[str, str]) -> Grant | None:
-    """Return what the first matching rule of the addressed bucket grants; None if none does or no page asks.
+    """Return what the first matching rule of the bucket allows; None if no rule matches or no page sent the request.
 
-    ``headers`` are by lower-case name. A preflight (OPTIONS) is asked for the method and headers that it announces.
+    ``headers`` are by lower-case name. A preflight (OPTIONS) is matched with the method and headers that it announces.
     """
     origin = headers.get("origin")
     if origin is None:
@@ -66,7 +66,7 @@ def _headers(rule: Any, origin: str, method: str, names: list[str], *, preflight
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """Compare as S3 does: a ``*`` stands for anything, a ``?`` for itself."""
+    """Return whether ``text`` matches as in S3: ``*`` stands for any text, ``?`` for itself."""
     return wildcards.matches(pattern, text, marks=False)
 
 

@@ -1,10 +1,10 @@
-"""See every AWS call that functions make, and kill a function's process at a chosen call.
+"""Records the AWS calls that functions make, and kills a function's process at a chosen call.
 
-A crash test records the calls of one good run with `record`, then repeats the run once for each of them with
-`arm(FaultPoint(...))`: the n-th such call kills the caller (SIGKILL), before it is carried out or after. Off, this
-costs one look-up a call. A test in another process does the same over HTTP under ``/_localaws/faults``.
+A crash test records the calls of one successful run with `record`, then repeats the run once for each of them with
+`arm(FaultPoint(...))`: the n-th such call kills its caller (SIGKILL), before it is carried out or after. Switched off,
+this costs one look-up a call. Tests in another process use it over HTTP under ``/_localaws/faults``.
 
-`throttle` refuses some of a Kinesis stream's reads or writes for their rate, as a busy shard does.
+`throttle` makes reads or writes of a Kinesis stream fail for exceeding their rate, as on a busy shard.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ App = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 @dataclass(frozen=True)
 class Call:
-    """One AWS call: the role session that made it (for a function: its name), and what it was made on."""
+    """One AWS call: the role session of its caller (for a function: the function's name), and its resource."""
 
     caller: str
     service: str
@@ -39,7 +39,7 @@ class Call:
 
 @dataclass(frozen=True)
 class FaultPoint:
-    """The ``n``-th call (from 1) that matches, an empty string matching anything; ``when``: ``before`` or ``after``."""
+    """The ``n``-th matching call, from 1; empty strings match anything. ``when``: ``before`` or ``after`` the call."""
 
     caller: str = ""
     service: str = ""
@@ -53,14 +53,14 @@ class FaultPoint:
             raise ValueError(f"{self}: `when` is 'before' or 'after', and `n` counts from 1")
 
     def matches(self, call: Call) -> bool:
-        """Whether ``call`` is one of those that are counted."""
+        """Return whether ``call`` matches, and so is counted."""
         pairs = zip((self.caller, self.service, self.action, self.detail), asdict(call).values(), strict=True)
         return all(wanted in {"", given} for wanted, given in pairs)
 
 
 @dataclass(frozen=True)
 class Throttle:
-    """``count`` calls of ``action`` on a stream after the first ``skip``; of PutRecords, each record counts."""
+    """Throttles ``count`` calls of ``action`` on a stream after the first ``skip``; PutRecords counts each record."""
 
     stream: str
     action: str
@@ -96,18 +96,18 @@ _remote: list[Call] = []
 
 
 def register_caller(access_key: str, kill: Callable[[], None]) -> None:
-    """Say how to kill the process that calls with ``access_key``."""
+    """Register ``kill``, which kills the process that calls with ``access_key``."""
     _processes[access_key] = kill
 
 
 def forget_caller(access_key: str) -> None:
-    """Forget the process that called with ``access_key``: it has ended."""
+    """Forget the process that called with ``access_key``, because it has ended."""
     _processes.pop(access_key, None)
 
 
 @contextlib.contextmanager
 def record() -> Iterator[list[Call]]:
-    """Yield a list that fills with the calls made until the block ends."""
+    """Yield a list to which every call is added until the block ends."""
     recording: list[Call] = []
     with _lock:
         _state.recordings.append(recording)
@@ -119,20 +119,20 @@ def record() -> Iterator[list[Call]]:
 
 
 def arm(point: FaultPoint) -> None:
-    """Kill the caller at ``point``, once; counting begins now."""
+    """Kill the caller at ``point``, once; counting starts now."""
     with _lock:
         _state.armed, _state.seen, _state.struck = point, 0, None
 
 
 def disarm() -> Call | None:
-    """Kill nobody from now on; return the call at which a caller was killed since `arm`, if one was."""
+    """Stop killing callers; return the call at which one was killed since `arm`, or None."""
     with _lock:
         _state.armed = None
         return _state.struck
 
 
 def throttle(wanted: Throttle | None) -> int:
-    """Throttle what ``wanted`` says from now on (None: nothing); return how many calls were throttled until now."""
+    """Set the throttling to ``wanted`` (None: no throttling); return how many calls were throttled until now."""
     with _lock:
         before = _state.throttle
         throttled = max(0, min(_state.throttle_seen - before.skip, before.count)) if before else 0
@@ -141,7 +141,7 @@ def throttle(wanted: Throttle | None) -> int:
 
 
 def throttles(action: str, stream: str) -> bool:
-    """Whether this call (or record) is refused for its rate; each question counts as a call."""
+    """Return whether this call (or record) is throttled; each call of this function counts as one."""
     if _state.throttle is None:
         return False
     with _lock:
@@ -153,7 +153,7 @@ def throttles(action: str, stream: str) -> bool:
 
 
 def middleware(app: App, ctx: Context) -> App:
-    """Wrap the WSGI ``app`` so that its calls are seen."""
+    """Return ``app`` with its calls recorded and its callers killed as armed."""
     del ctx
 
     def observed(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -170,7 +170,7 @@ def middleware(app: App, ctx: Context) -> App:
             _kill(request.access_key, call)
             start_response("503 Service Unavailable", [("Content-Length", "0")])
             return [b""]
-        # Carried out in full before the caller dies, so that its effect is there and its answer is not.
+        # Carried out in full before the caller dies, so that the call has its effect but no answer.
         body = list(app(environ, start_response))
         _kill(request.access_key, call)
         return body

@@ -1,9 +1,10 @@
-"""The gate before everything: who may not even ask is refused here, by the request's first lines alone.
+"""Refuses requests by their headers alone: requests of web pages, and of anybody without access.
 
-A page in a browser reaches every port of the machine that it is shown on. What betrays it is what browsers add and
-scripts cannot take away: ``Origin`` and ``Sec-Fetch-Site`` name who asks, ``Host`` the name that was asked for. Nothing
-here serves pages, so no origin is trusted, this server's own included (an object that is opened in a browser would have
-it); a bucket's own CORS rules are the one exception. The body is not read, and nothing is looked up but those rules.
+A page in a browser reaches every port of the user's machine. Browsers add headers that scripts cannot change:
+``Origin`` and ``Sec-Fetch-Site`` name the page, ``Host`` the requested name. Nothing here serves pages, so no origin is
+trusted, not even this server's own (an object that is opened in a browser would have it); a bucket's own CORS rules are
+the one exception. The body is not read, and nothing is looked up but those rules.
+https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site
 """
 
 from __future__ import annotations
@@ -21,18 +22,19 @@ from localaws.gateway import cors, hosts
 log = logging.getLogger("localaws.gate")
 
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-#: The request's headers as they came, in order: a list of (name, value). WSGI's own form merges and drops some.
+#: The request's headers as they were sent: a list of (name, value). WSGI's own form merges and drops some.
 HEADERS = "localaws.headers"
-#: The request's target as it came: Python's server drops a second slash at its beginning, which S3's signers sign.
+#: The request's target as it was sent: Python's server drops a second slash at its beginning, which S3 clients sign.
+#: https://github.com/python/cpython/issues/87389
 TARGET = "localaws.target"
-#: The bucket whose CORS rules let a page's request in: it may be about nothing else.
+#: The bucket whose CORS rules allow a page's request; the request may be about no other resource.
 CORS_BUCKET = "localaws.cors_bucket"
-#: Set for what a browser sends by itself, by no page that a rule lets in: `gateway.admission` lets it open objects.
+#: Set for a browser's request that no CORS rule allows: `gateway.admission` lets it open objects only.
 BROWSER = "localaws.browser"
-#: Own routes are answered to whoever has read the run's token from its file.
+#: The header of requests to the server's own routes; its value is the token in the run's access file.
 TOKEN_HEADER = "X-Localaws-Token"
 OWN = "/_localaws/"
-#: Headers that decide who asks what: a second one could be read by one part and overlooked by another.
+#: Headers that may stand only once: of two, one part of the program could read the first and another the second.
 _ONCE = frozenset(
     {"host", "origin", "authorization", "content-length", "transfer-encoding", "content-type", "sec-fetch-site",
      "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-target", "x-localaws-token"}
@@ -41,7 +43,7 @@ _OF_BROWSERS = ("sec-fetch-", "sec-ch-", "upgrade-insecure-requests")
 _BROWSERS = ("mozilla/", "opera/", "lynx/", "links ", "elinks/", "w3m/", "dillo/", "netsurf/")
 _MOTOS_OWN = ("moto-api", "latest/meta-data/", "latest/api/", "latest/dynamic/")
 _BAD = "400 Bad Request"
-#: What is sent with every answer: an object that a browser shows is no page of this server and runs nothing as it.
+#: Headers of every answer: an object that a browser shows must not run scripts as a page of this server.
 _SANDBOXED = (("Content-Security-Policy", "sandbox allow-scripts"), ("X-Content-Type-Options", "nosniff"))
 
 
@@ -55,7 +57,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Asked:
-    """A request's first lines: ``headers`` by lower-case name, ``host`` without its port."""
+    """A request without its body: ``headers`` by lower-case name, ``host`` without its port."""
 
     method: str
     path: str
@@ -65,7 +67,7 @@ class Asked:
 
 
 def guard(app: App, ctx: Context) -> App:
-    """Let through to ``app`` what may ask; say to others, and to the log, why they may not."""
+    """Return ``app`` behind the gate: a refused request gets the reason as its answer, and the log as well."""
 
     def gate(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         headers: list[tuple[str, str]] = environ[HEADERS]
@@ -115,7 +117,7 @@ def _refusal(ctx: Context, asked: Asked, grant: cors.Grant | None) -> Refusal | 
         page = _page(asked, None)
         given = asked.headers.get(TOKEN_HEADER.lower(), "")
         if page is None and not hmac.compare_digest(given.encode("latin-1", "replace"), ctx.token.encode()):
-            return Refusal(f"own routes are answered to who sends this run's token in {TOKEN_HEADER}")
+            return Refusal(f"the server's own routes need this run's token in {TOKEN_HEADER}")
         return page
     if "upgrade" in asked.headers and asked.headers["upgrade"].lower() != "h2c":
         return Refusal("it asks for another protocol than HTTP")
@@ -123,7 +125,7 @@ def _refusal(ctx: Context, asked: Asked, grant: cors.Grant | None) -> Refusal | 
 
 
 def _page(asked: Asked, grant: cors.Grant | None) -> Refusal | None:
-    """Refuse what a page in a browser asks for, unless the addressed bucket's CORS rules grant it."""
+    """Return why a web page's request is refused; None if no page sent it or the bucket's CORS rules allow it."""
     if grant is not None:
         return None
     origin, site = asked.headers.get("origin"), asked.headers.get("sec-fetch-site")
@@ -139,13 +141,13 @@ def _page(asked: Asked, grant: cors.Grant | None) -> Refusal | None:
 
 
 def _is_browser(headers: Mapping[str, str]) -> bool:
-    """By what browsers add and pages cannot take away; those too old for ``Sec-Fetch-*`` by the agent's first word."""
+    """Return whether a browser sent the request: by ``Sec-Fetch-*``, or by the user agent of older browsers."""
     agent = headers.get("user-agent", "").strip().lower()
     return agent.startswith(_BROWSERS) or any(name.startswith(_OF_BROWSERS) for name in headers)
 
 
 def _with_headers(start_response: Callable[..., Any], ours: list[tuple[str, str]]) -> Callable[..., Any]:
-    """Answer with our CORS headers in place of any that the application sets."""
+    """Return ``start_response`` with our CORS headers in place of any that the application sets."""
 
     def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         kept = [pair for pair in headers if not pair[0].lower().startswith("access-control-")]
@@ -168,11 +170,11 @@ def _refuse(
 
 
 def target_of(environ: Mapping[str, Any]) -> str:
-    """Return what was asked for, fit for a log: without the query, in which signatures stand."""
+    """Return the requested path for a log: without the query, which may hold signatures."""
     path, asked, _ = str(environ["RAW_URI"]).partition("?")
     return f"{path}{'?…' if asked else ''}"
 
 
 def _short(text: object) -> str:
-    """What strangers send, fit for one line of a log."""
+    """Return text of a client, shortened and escaped for one line of a log."""
     return ascii(str(text))[1:-1][:200]

@@ -1,8 +1,8 @@
-"""The names under which clients reach the local AWS, and the bucket that such a name may hold.
+"""The host names under which clients reach the local AWS, and the bucket that such a name may hold.
 
-A page at ``http://evil.example`` can have its own name answer with 127.0.0.1 (DNS rebinding) and is then at home here,
-as far as its browser can tell. What it cannot change is the name itself, which stands in ``Host``: only names that
-nobody on the internet can point here are answered.
+A page at ``http://evil.example`` can make its own name resolve to 127.0.0.1 (DNS rebinding); its browser then treats
+this server as the page's own. The page cannot change the name itself, which ``Host`` gives, so only names that nobody
+on the internet can point to this machine are answered.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 import ipaddress
 import re
 
-#: Names below these belong to AWS: only AWS says where they lead.
+#: Names below these belong to AWS: only AWS decides what they resolve to.
 _AWS = ("amazonaws.com", "amazonaws.com.cn", "api.aws")
-#: Names of things that customers make have a label of these before AWS's: they lead to addresses that customers choose.
+#: Labels before AWS's in the names of customers' resources, which resolve to addresses that customers choose.
 _CUSTOMERS = frozenset({"compute", "compute-1", "elb", "rds", "cache", "redshift", "docdb", "es", "mq", "kafka"})
 _AUTHORITY = re.compile(r"(\[[0-9a-f:]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?")
-#: What SDKs put in front of an endpoint's name for some calls (Step Functions' StartSyncExecution).
+#: Prefixes that SDKs add to an endpoint's name for some calls (Step Functions' StartSyncExecution).
 _PREFIXES = ("sync-", "data-")
 #: ``s3``, ``s3.eu-west-1``, ``s3-eu-west-1``, ``s3.dualstack.eu-west-1`` or ``s3-accelerate``, with a bucket before it.
 _S3_NAME = re.compile(
@@ -24,7 +24,7 @@ _S3_NAME = re.compile(
 
 
 def name_of(host: str) -> str | None:
-    """Return the name in a ``Host`` (``Name.:80`` is ``name``), or None where that is not one name and port."""
+    """Return the name in a ``Host`` (``Name.:80`` is ``name``), or None if it is not one name with an optional port."""
     found = _AUTHORITY.fullmatch(host.strip().lower())
     if found is None or int(found[2] or 0) > 65535:
         return None
@@ -34,7 +34,7 @@ def name_of(host: str) -> str | None:
 
 
 def is_loopback(name: str) -> bool:
-    """Whether ``name`` always means this machine: an address of it as it is normally written, or ``localhost``.
+    """Return whether ``name`` always means this machine: a loopback address in its usual spelling, or ``localhost``.
 
     Names below ``localhost`` never leave the machine: https://www.rfc-editor.org/rfc/rfc6761#section-6.3
     """
@@ -49,7 +49,7 @@ def is_loopback(name: str) -> bool:
 
 
 def is_ours(name: str) -> bool:
-    """Whether the local AWS answers to ``name``: one of this machine's, or one that AWS itself would answer to."""
+    """Return whether the local AWS answers to ``name``: a name of this machine, or one of AWS's own."""
     plain = next((name.removeprefix(prefix) for prefix in _PREFIXES if name.startswith(prefix)), name)
     return is_loopback(name) or is_loopback(plain) or _is_service(name)
 
@@ -63,7 +63,7 @@ def _is_service(name: str) -> bool:
 
 
 def bucket_of(name: str) -> str:
-    """Return the bucket that stands in the host's name (virtual-hosted style), or an empty string.
+    """Return the bucket in the host's name (virtual-hosted style), or an empty string.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html; below ``localhost`` the part for S3 and
     its region may be left out: ``bucket.localhost``.

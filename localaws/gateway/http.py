@@ -1,4 +1,4 @@
-"""The HTTP side: a threaded server that keeps connections open, which werkzeug's own refuses to do."""
+"""A threaded HTTP server that keeps connections open, which werkzeug's own does not."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from werkzeug.serving import make_server
 from localaws.gateway.gate import HEADERS, TARGET
 
 log = logging.getLogger("localaws.http")
-#: No body is longer than 18 digits say, and Python refuses to read numbers of thousands.
+#: 18 digits are enough for any body; Python refuses to convert numbers of more than 4,300 digits:
+#: https://docs.python.org/3/library/stdtypes.html#int-max-str-digits
 _LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class _Body(io.RawIOBase):
-    """A request's body: reads no further than it goes, so that the next request on the connection stays whole."""
+    """A request's body, which ends where the request ends, so that the next request on the connection stays intact."""
 
     def __init__(self, source: Any, length: int) -> None:
         super().__init__()
@@ -54,30 +55,30 @@ class _Body(io.RawIOBase):
 
 
 class RequestHandler(MotoRequestHandler):
-    """Answers requests one after the other on a connection, each answer in as few packets as possible."""
+    """Answers the requests of a connection one after the other, each answer in as few packets as possible."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = 1 << 16
 
     def setup(self) -> None:
-        """Note the open connection, so that closing the server can end it."""
+        """Register the open connection, so that closing the server can close it."""
         super().setup()
         _connections(self.server).add(self.connection)
 
     def finish(self) -> None:
-        """Forget the connection."""
+        """Unregister the connection."""
         _connections(self.server).discard(self.connection)
         super().finish()
 
     def handle_expect_100(self) -> bool:
-        """Tell a client that waits to go on; at once, or it waits out its full second."""
+        """Answer ``100 Continue`` at once, since clients otherwise wait a full second; return whether to go on."""
         going_on = bool(super().handle_expect_100())
         self.wfile.flush()
         return going_on
 
     def run_wsgi(self) -> None:
-        """Answer one request. Replaces werkzeug's, which closes the connection after every answer."""
+        """Answer one request; replaces werkzeug's method, which closes the connection after every answer."""
         environ = self.make_environ()
         environ[HEADERS] = self.headers.items()
         environ[TARGET] = self.requestline.split()[1]
@@ -104,7 +105,7 @@ class RequestHandler(MotoRequestHandler):
             self.close_connection = True
 
     def _is_framed(self) -> bool:
-        """Whether the body's end is told in one way: what two readers understand differently hides a second request.
+        """Return whether the request gives its body's length in one way; otherwise a second request could hide in it.
 
         https://www.rfc-editor.org/rfc/rfc9112#section-6.3
         """
@@ -171,7 +172,7 @@ def _connections(server: Any) -> set[socket.socket]:
 
 
 class Listener:
-    """A bound loopback port; answers with ``app`` once started."""
+    """A bound loopback port; it answers with ``app`` once started."""
 
     def __init__(self, port: int) -> None:
         self._server = make_server("127.0.0.1", port, _not_ready, threaded=True, request_handler=RequestHandler)
@@ -179,11 +180,11 @@ class Listener:
 
     @property
     def endpoint(self) -> str:
-        """The base URL."""
+        """Return the base URL."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def start(self, app: App) -> None:
-        """Answer with ``app`` from now on, in a thread."""
+        """Start a thread that answers with ``app``."""
         self._server.app = app
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="localaws-http", daemon=True
@@ -191,7 +192,7 @@ class Listener:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening and hang up on every client."""
+        """Stop listening and close every connection."""
         if self._thread is not None:
             self._server.shutdown()
             self._thread.join()

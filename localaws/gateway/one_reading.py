@@ -1,7 +1,7 @@
-"""moto carries out the call that was read and checked, not one that it reads from the request again.
+"""Makes moto carry out the call that was read and checked, instead of reading it from the request again.
 
-It looks for an action in the form, then in the address, then in ``X-Amz-Target``; for parameters in all of those, even
-in the text of a JSON body and in headers; for the region in the host's name and in the user agent.
+moto looks for an action in the form, then in the address, then in ``X-Amz-Target``; for parameters in all of those,
+even in the text of a JSON body and in headers; for the region in the host's name and in the user agent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from localaws.moto_patches import original, replace
 
 
 def install() -> None:
-    """Have moto's services take action, parameters and region from `localaws.gateway.calls`."""
+    """Make moto's services take action, parameters and region from `localaws.gateway.calls`."""
     replace(BaseResponse, "setup_class", _setup_class)
     replace(BaseResponse, "_get_action", _get_action)
     replace(BaseResponse, "get_region_from_url", _get_region)
@@ -40,7 +40,7 @@ def _get_action(self: Any) -> Any:
     call = getattr(self, "localaws_call", None)
     if call is None or call.form is None or call.service == "s3" or not call.action:
         return original(BaseResponse, "_get_action")(self)
-    if call.protocol == "rest":  # notes what the path names, too
+    if call.protocol == "rest":  # also stores the parameters in the path
         self._get_action_from_method_and_request_uri(self.normalized_request)
     return call.action
 
@@ -51,7 +51,7 @@ def _get_region(self: Any, request: Any, full_url: str) -> Any:
 
 
 def _find_log_group(self: Any, log_group_id: str | None = None, log_group_name: str | None = None) -> Any:
-    """Of an identifier (a name or an ARN), moto takes whichever group was made last."""
+    """Return the log group of exactly this name or ARN; moto returns whichever group was created last."""
     named = log_group_name or log_group_id or ""
     found = next((group for group in self.groups.values() if named in {group.name, group.arn}), None)
     if found is None:

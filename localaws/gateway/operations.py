@@ -1,4 +1,4 @@
-"""What the API models say of an operation: which parameters it has, and where in a request each of them stands."""
+"""Reads from the API models which parameters an operation has, and where in a request each of them is sent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OLDER = {"sqs": frozenset({"query"})}
 class Operation:
     """The names of an operation's parameters as they are sent: in the body (or form), in the address, as texts.
 
-    ``raw`` if the body is one parameter as a whole.
+    ``raw`` if the whole body is one parameter.
     """
 
     body: frozenset[str]
@@ -43,7 +43,7 @@ def protocols(model: str) -> frozenset[str]:
 
 @functools.cache
 def target_prefix(model: str) -> str:
-    """Return what stands before the dot of ``X-Amz-Target``; empty if the service has no such header."""
+    """Return the part of ``X-Amz-Target`` before its dot; empty if the service has no such header."""
     return str(_service(model).metadata.get("targetPrefix", ""))
 
 
@@ -69,7 +69,7 @@ def operation(model: str, action: str) -> Operation | None:
 
 
 def _names(name: str, member: Any) -> Iterator[str]:
-    """A flattened list has, in a form, the name of its elements."""
+    """Yield the names that a parameter has in a form: its own, and for a flattened list that of its elements."""
     yield member.serialization.get("name", name)
     flattened = member.type_name == "list" and member.serialization.get("flattened")
     if flattened and (inner := member.member.serialization.get("name")):
@@ -78,7 +78,7 @@ def _names(name: str, member: Any) -> Iterator[str]:
 
 @functools.cache
 def roles(model: str, action: str) -> tuple[tuple[str, ...], ...]:
-    """Return where, in its parameters, an operation names roles; ``*`` stands for each key of a map."""
+    """Return the paths of the parameters that are roles; ``*`` stands for each key of a map."""
     service = _service(model)
     if action not in service.operation_names:
         return ()
@@ -106,7 +106,7 @@ def _ends_as_role(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Place:
-    """How an operation of S3 is asked for: its method, whether on a key, and what its address must and may hold."""
+    """How an S3 operation is requested: its method, whether on a key, and the arguments of its address."""
 
     name: str
     method: str
@@ -118,19 +118,19 @@ class Place:
     copies: bool
 
     def matches(self, query: Mapping[str, str]) -> bool:
-        """Whether an address with these arguments can be this operation's."""
+        """Return whether an address with these arguments can be a request of this operation."""
         named = all(n in query and (not value or query[n] == value) for n, value in self.fixed.items())
         return named and self.required <= query.keys() and query.keys() <= self.fixed.keys() | self.members
 
     @property
     def weight(self) -> int:
-        """The operation that asks for most is meant."""
+        """Return how many arguments the operation demands; of several that match, the one with most is meant."""
         return len(self.fixed) + len(self.required) + self.copies
 
 
 @functools.cache
 def places() -> tuple[Place, ...]:
-    """Return how each operation of S3 is asked for; of two names for one, the newer."""
+    """Return how each S3 operation is requested; the newer one where two operations share a request."""
     service = _service("s3")
     found = []
     for name in service.operation_names:

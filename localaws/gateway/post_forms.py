@@ -1,4 +1,4 @@
-"""Uploads by an HTML form, which a signed policy allows: checked, and carried out as the PutObject that they are.
+"""Uploads by HTML form with a signed policy: checked, and carried out as PutObject.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
 """
@@ -26,7 +26,7 @@ from localaws.gateway.refusals import Refused
 from localaws.gateway.signatures import Caller, known_key, path_style, signing_key
 
 _SCOPE = re.compile(r"([^\s,/]+)/(\d{8})/([a-z0-9-]+)/s3/aws4_request")
-#: What a form may hold before it is known whose policy it brings.
+#: A form's limits before its policy's signer is verified: bytes, bytes of its fields, number of parts.
 _MOST_BYTES, _MOST_FIELDS_BYTES, _MOST_PARTS = 256 * 2**20, 2**20, 100
 #: Fields that no condition of the policy has to name.
 _FREE = {"file", "policy", "signature", "x-amz-signature", "awsaccesskeyid"}
@@ -38,7 +38,7 @@ _OF_SIGNATURE = {"x-amz-algorithm", "x-amz-credential", "x-amz-date"}
 
 
 def is_form(environ: Mapping[str, Any]) -> bool:
-    """Whether the request is an upload by a form: unsigned itself, with a policy in its body."""
+    """Return whether the request is an upload by form: itself unsigned, with a policy in its body."""
     kind = str(environ.get("CONTENT_TYPE", "")).lower()
     unsigned = "HTTP_AUTHORIZATION" not in environ and not environ.get("QUERY_STRING")
     return environ["REQUEST_METHOD"] == "POST" and unsigned and kind.startswith("multipart/form-data")
@@ -49,7 +49,7 @@ def admit(
 ) -> tuple[Caller, Callable[..., Any]]:
     """Turn the form in ``environ`` into the PutObject that its policy allows.
 
-    Returns who signed the policy, and how to answer. Raises `Refused`.
+    Returns who signed the policy, and the ``start_response`` for a form. Raises `Refused`.
     """
     bucket = path_style(environ).lstrip("/").partition("/")[0]
     try:
@@ -161,7 +161,7 @@ def _become_put(environ: dict[str, Any], bucket: str, fields: Mapping[str, str],
 
 
 def _answered(start_response: Callable[..., Any], bucket: str, fields: Mapping[str, str]) -> Callable[..., Any]:
-    """Answer as to a form: 204 or the wanted status, or the page that the browser goes to next."""
+    """Return ``start_response`` for a form: 204 or the requested status, or a redirect to the requested page."""
 
     def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         if status.startswith("200"):

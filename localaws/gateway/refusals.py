@@ -1,4 +1,4 @@
-"""How AWS says no: one refusal in the words and the form of each service's protocol.
+"""Refusals in AWS's words, in the form of each service's protocol.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html and each API's common errors.
 """
@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 
 
 class Refused(Exception):
-    """A request that is not answered: ``code`` as the services with a query protocol spell it, and why."""
+    """A refused request: ``code`` as services with the query protocol spell it, and the reason."""
 
     def __init__(self, code: str, message: str, *, service: str = "") -> None:
         super().__init__(message)
@@ -28,7 +28,7 @@ class _Spelling:
     status: str = "403 Forbidden"
 
 
-#: How the JSON protocols spell what the query protocol calls otherwise; most others add "Exception".
+#: Error codes that the JSON protocols spell differently from the query protocol; most others add "Exception".
 _JSON = {
     "InvalidClientTokenId": "UnrecognizedClientException",
     "SignatureDoesNotMatch": "InvalidSignatureException",

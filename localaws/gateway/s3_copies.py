@@ -1,8 +1,7 @@
-"""What an object is copied from: read once, and then spelled so that moto, too, reads what was meant.
+"""Reads the source of an S3 copy once, and rewrites it so that moto reads the same object.
 
-``x-amz-copy-source`` is a text with rules of its own, which its readers otherwise take in as many ways as there are of
-them: as an address with a host, with a fragment, with tabs that do not count.
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html (CopySource)
+``x-amz-copy-source`` has its own syntax, which readers interpret differently: as an address with a host, with a
+fragment, with tabs that are dropped. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html (CopySource)
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from localaws.gateway.refusals import Refused
 
 HEADER = "x-amz-copy-source"
 _ENVIRON = "HTTP_X_AMZ_COPY_SOURCE"
-#: Of the whole header: printable characters, and percent signs only where they encode something.
+#: The whole header: printable characters, with percent signs only in an encoding.
 _WRITTEN = re.compile(r"(?:[ -$&-~]|%[0-9A-Fa-f]{2})+")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 
 
 @dataclass(frozen=True)
 class CopySource:
-    """An object that is copied, and the version of it (empty: the present one)."""
+    """The object that is copied, and its version (empty: the current one)."""
 
     bucket: str
     key: str
@@ -32,15 +31,15 @@ class CopySource:
 
     @property
     def header(self) -> str:
-        """The one spelling that leaves no reader a choice."""
+        """Return the header's value in the one spelling that all readers understand alike."""
         version = f"?versionId={quote(self.version, safe='')}" if self.version else ""
         return f"/{self.bucket}/{quote(self.key, safe='/')}{version}"
 
 
 def read(environ: MutableMapping[str, Any]) -> CopySource | None:
-    """Return what a request copies, None if nothing, and leave the header in its one spelling.
+    """Return the object that a request copies, None if it copies none, and rewrite the header to its one spelling.
 
-    Raises `Refused` of what is no ``bucket/key`` or ``bucket/key?versionId=version``, encoded once.
+    Raises `Refused` unless the header is ``bucket/key`` or ``bucket/key?versionId=version``, encoded once.
     """
     if _ENVIRON not in environ:
         return None
@@ -50,7 +49,7 @@ def read(environ: MutableMapping[str, Any]) -> CopySource | None:
 
 
 def parse(text: str) -> CopySource:
-    """Return the object that a header names; raises `Refused`."""
+    """Return the object that a header names; raise `Refused` if it is malformed."""
     if not _WRITTEN.fullmatch(text):
         raise _refused(text, "it has characters that are not encoded, or a percent sign that encodes nothing")
     path, mark, query = text.partition("?")

@@ -1,4 +1,4 @@
-"""Verifies who signed a request: Signature Version 4 in headers or in the address, and S3's older presigned addresses.
+"""Verifies who signed a request: Signature Version 4 in headers or in the address, or S3's older presigned URLs.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -30,7 +30,7 @@ from localaws.gateway.refusals import Refused
 _SKEW = 15 * 60
 _LONGEST_PRESIGNED = 7 * 24 * 3600
 _HASH = re.compile("[0-9a-f]{64}")
-#: So many bytes of a body are read before it is known who sends it: Lambda takes 70,167,211, of code in base64.
+#: The most bytes of a body that are read before its sender is verified: Lambda takes 70,167,211, of code in base64.
 _UNHASHED = 72 * 2**20
 _UNSIGNED = "UNSIGNED-PAYLOAD"
 _UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
@@ -44,7 +44,7 @@ _SCOPE = re.compile(r"([^\s,/]+)/(\d{8})/([a-zA-Z0-9-]+)/([a-zA-Z0-9-]+)/aws4_re
 
 @dataclass(frozen=True)
 class Caller:
-    """Who has signed a request, for which service (as in the signature) and region."""
+    """The signer of a request, with the service (as in the signature) and the region that it is signed for."""
 
     access_key: str
     service: str
@@ -53,7 +53,7 @@ class Caller:
 
 @dataclass(frozen=True)
 class _Claim:
-    """What a request says of its own signature; ``expires`` in seconds if it stands in the address."""
+    """A request's own statements about its signature; ``expires`` in seconds if it is a presigned URL."""
 
     access_key: str
     day: str
@@ -70,7 +70,7 @@ class _Claim:
 
 
 def verify(ctx: Context, environ: dict[str, Any]) -> Caller:
-    """Return who signed the request in ``environ``; its body is read, and put back. Raises `Refused`."""
+    """Return who signed the request in ``environ``; its body stays readable. Raises `Refused`."""
     headers = {name.lower(): value for name, value in environ[HEADERS]}
     query = urlsplit(environ[TARGET]).query
     names = Counter(name for name, _ in parse_qsl(query, keep_blank_values=True))
@@ -96,7 +96,7 @@ def verify(ctx: Context, environ: dict[str, Any]) -> Caller:
             "Check your AWS Secret Access Key and signing method.",
             service=claim.service,
         )
-    if _HASH.fullmatch(payload):  # only now: who has signed nothing is not worth the memory
+    if _HASH.fullmatch(payload):  # read only now, so that an unsigned request takes no memory
         _check_hash(claim, payload, environ)
     if payload in signed_chunks.KINDS:
         chain = signed_chunks.Chain(secret, claim.time, claim.scope, claim.signature)
@@ -157,9 +157,9 @@ def _key(ctx: Context, claim: _Claim, token: str) -> Key:
 
 
 def known_key(ctx: Context, access_key: str, token: str, *, service: str) -> Key:
-    """Return what is known of ``access_key``; raises `Refused` unless ``token`` belongs to it and it still holds.
+    """Return the data of ``access_key``; raise `Refused` unless ``token`` belongs to it and it has not expired.
 
-    The administrator's key has no token; one that is left in somebody's environment from another account is harmless.
+    The administrator's key has no token; a token left in the user's environment by another account is ignored.
     """
     key = key_of(ctx, access_key)
     if key is None:
@@ -202,7 +202,7 @@ def _check_time(claim: _Claim) -> None:
 
 
 def _check_signed(claim: _Claim, headers: Mapping[str, str]) -> None:
-    """The host and all of AWS's own headers belong to what is signed: they say what the request does."""
+    """Raise unless the host and all of AWS's own headers are signed: they determine what the request does."""
     left = [name for name in headers if (name == "host" or name.startswith("x-amz-")) and name not in claim.signed]
     if left:
         raise Refused(
@@ -213,7 +213,7 @@ def _check_signed(claim: _Claim, headers: Mapping[str, str]) -> None:
 
 
 def _payload(claim: _Claim, environ: dict[str, Any], headers: Mapping[str, str], query: Mapping[str, str]) -> str:
-    """Return what stands for the body in what is signed: what the request says of it, or the hash of a small one."""
+    """Return the signed text for the body: what the request's header says, or the hash of a small body."""
     given = headers.get("x-amz-content-sha256")
     if claim.service == "s3":
         if claim.expires is not None:
@@ -237,7 +237,7 @@ def _payload(claim: _Claim, environ: dict[str, Any], headers: Mapping[str, str],
 
 
 def _check_hash(claim: _Claim, given: str, environ: dict[str, Any]) -> None:
-    """Refuse a body that is not the one whose hash was signed."""
+    """Raise for a body other than the one whose hash was signed."""
     if hashlib.sha256(body.whole(environ)).hexdigest() != given:
         code = "XAmzContentSHA256Mismatch" if claim.service == "s3" else "SignatureDoesNotMatch"
         message = "The provided 'x-amz-content-sha256' header does not match what was computed."
@@ -248,14 +248,14 @@ def _check_hash(claim: _Claim, given: str, environ: dict[str, Any]) -> None:
 
 
 def _canonical(claim: _Claim, environ: Mapping[str, Any], payload: str) -> list[str]:
-    """Return the canonical requests that an honest signer may have signed.
+    """Return the canonical requests that a correct client may have signed.
 
-    Signers agree on what is asked for, not on how it is spelt: some sign the address as it is sent, some as AWS writes
-    it. Both say the same, so either will do.
+    Clients spell the same address differently: some sign it as it is sent, some as AWS writes it. Both mean the same
+    request, so either signature is accepted.
     """
     target = urlsplit(
         environ[TARGET]
-    )  # of "//bucket/key", a path that S3 tells from "/bucket/key", urlsplit makes a host
+    )  # urlsplit would take "//bucket/key", which S3 distinguishes from "/bucket/key", for a host
     pairs = [pair.partition("=")[::2] for pair in target.query.split("&") if pair]
     pairs = [(name, value) for name, value in pairs if name != "X-Amz-Signature"]
     headers = "".join(f"{name}:{_joined(environ[HEADERS], name)}\n" for name in claim.signed)
@@ -280,7 +280,10 @@ def _encoded(text: str, safe: str = "") -> str:
 
 
 def _without_dots(path: str) -> str:
-    """https://www.rfc-editor.org/rfc/rfc3986#section-5.2.4, and no empty segments: as all but S3 sign it."""
+    """Return the path without dot segments and empty segments, as all services but S3 sign it.
+
+    https://www.rfc-editor.org/rfc/rfc3986#section-5.2.4
+    """
     kept: list[str] = []
     for part in path.split("/"):
         if part == ".." and kept:
@@ -291,7 +294,7 @@ def _without_dots(path: str) -> str:
 
 
 def path_style(environ: Mapping[str, Any]) -> str:
-    """Return the request's target with the bucket in its path, also where the host's name holds it."""
+    """Return the request's target with the bucket in its path, also where the host's name holds the bucket."""
     target = str(environ[TARGET])
     if not target.startswith("/"):
         parts = urlsplit(target)
@@ -312,7 +315,7 @@ def _matches(claim: _Claim, secret: bytes, request: str) -> bool:
 
 @functools.lru_cache(maxsize=512)
 def signing_key(secret: str, day: str, region: str, service: str) -> bytes:
-    """Return the key that signs for one day, region and service."""
+    """Return the signing key of one day, region and service."""
     made = f"AWS4{secret}".encode()
     for part in (day, region, service, "aws4_request"):
         made = _hmac(made, part)
@@ -327,7 +330,10 @@ def _hmac(key: bytes, text: str) -> bytes:
 
 
 def _verify_v2(ctx: Context, environ: Mapping[str, Any], headers: Mapping[str, str], query: str) -> Caller:
-    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/RESTAuthentication.html#RESTAuthenticationQueryStringAuth."""
+    """Return who signed an address in S3's older way (Signature Version 2).
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/RESTAuthentication.html#RESTAuthenticationQueryStringAuth
+    """
     given = dict(parse_qsl(query, keep_blank_values=True))
     key = known_key(ctx, given["AWSAccessKeyId"], _token(headers, query), service="s3")
     expires = given.get("Expires", "")

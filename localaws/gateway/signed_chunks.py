@@ -1,4 +1,4 @@
-"""Bodies that are signed chunk by chunk, each signature holding the one before it.
+"""Verifies bodies that are signed chunk by chunk, where each signature covers the one before it.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html and, with a trailer,
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
@@ -21,7 +21,7 @@ _EMPTY = hashlib.sha256(b"").hexdigest()
 
 @dataclass(frozen=True)
 class Chain:
-    """Where a chain of signatures stands: what signs the next link, and the ``signature`` of the last."""
+    """The state of a chain of signatures: the signing key and scope, and the last ``signature``."""
 
     key: bytes
     time: str
@@ -29,7 +29,7 @@ class Chain:
     signature: str
 
     def follow(self, kind: str, hashed: str, given: str) -> Chain:
-        """Return the chain one link on; raises `Refused` if ``given`` is not the signature of that link."""
+        """Return the chain with its next link; raise `Refused` if ``given`` is not that link's signature."""
         text = f"{kind}\n{self.time}\n{self.scope}\n{self.signature}\n{hashed}"
         made = hmac.digest(self.key, text.encode(), "sha256").hex()
         if not hmac.compare_digest(made.encode(), given.encode("utf-8", "replace")):
@@ -38,9 +38,9 @@ class Chain:
 
 
 def check(body: bytes, kind: str, decoded_length: str | None, chain: Chain) -> None:
-    """Check every chunk of ``body`` (and the trailer, if it is of that ``kind``) against the ``chain``.
+    """Check every chunk of ``body`` (and the trailer, if this ``kind`` has one) against the ``chain``.
 
-    ``decoded_length`` is what the header says of the data. Raises `Refused`: SignatureDoesNotMatch or IncompleteBody.
+    ``decoded_length`` is the data's length by its header. Raises `Refused`: SignatureDoesNotMatch or IncompleteBody.
     """
     source, size, last = io.BytesIO(body), 0, False
     while not last:

@@ -8,7 +8,7 @@ __all__ = ["install"]
 
 
 def install(ctx: Context) -> None:
-    """Give moto's Data Catalog optimistic locking, and jobs that run."""
+    """Give moto's Data Catalog optimistic locking, and make its jobs run."""
     from localaws.glue import catalog, jobs
 
     catalog.install(ctx)

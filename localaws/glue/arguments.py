@@ -1,4 +1,4 @@
-"""The arguments of a Glue job: which are the script's, and what Glue's own ones ask for.
+"""The arguments of a Glue job: separates the script's own from Glue's, and reads what Glue's ask for.
 
 https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
 """
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 
-#: Parameters that change nothing of what a job computes here, and why.
+#: Parameters without effect on what a job computes here, each with the reason.
 WITHOUT_EFFECT = {
     "--enable-metrics": "no metrics are emitted",
     "--enable-observability-metrics": "no metrics are emitted",
@@ -25,14 +25,14 @@ WITHOUT_EFFECT = {
     "--executor-cores": "there is one machine",
     "--python-modules-installer-option": "modules are those of this environment",
 }
-#: Parameters that are off with these values, which is all that runs here.
+#: Parameters that are switched off by these values; other values are not supported here.
 _ONLY = {
     "--enable-glue-datacatalog": {"false"},
     "--job-bookmark-option": {"job-bookmark-disable"},
     "--job-language": {"python"},
     "--datalake-formats": {"iceberg"},
 }
-#: Parameters that would change the result and are not carried out here.
+#: Parameters that would change the result and are not supported here.
 _UNSUPPORTED = frozenset(
     {
         "--JOB_NAME",
@@ -59,12 +59,12 @@ _UNSUPPORTED = frozenset(
 
 
 class UnsupportedArgument(Exception):
-    """An argument asks for what jobs do not do here; the message names it."""
+    """An argument asks for something that jobs do not do here; the message names it."""
 
 
 @dataclass(frozen=True)
 class JobArguments:
-    """What a job was given. Files are S3 addresses; ``spark`` are the settings of ``--conf``."""
+    """The arguments of a job run. Files are S3 addresses; ``spark`` are the settings of ``--conf``."""
 
     script: Mapping[str, str]
     python_files: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ class JobArguments:
 
 
 def read(arguments: Mapping[str, str]) -> JobArguments:
-    """Return what ``arguments`` mean; raises ``UnsupportedArgument`` for one of Glue's own that is not carried out."""
+    """Return the meaning of ``arguments``; raise ``UnsupportedArgument`` for one of Glue's that has no effect here."""
     for name, value in arguments.items():
         if name in _UNSUPPORTED:
             raise UnsupportedArgument(f"the job parameter {name} is not supported locally")
@@ -110,7 +110,7 @@ _CONSUMED = frozenset(
 
 
 def check_modules(listed: str) -> None:
-    """Raise ``UnsupportedArgument`` unless this environment has every module at the version that is asked for."""
+    """Raise ``UnsupportedArgument`` unless this environment has every listed module in the requested version."""
     for wanted in _listed(listed):
         pinned = re.fullmatch(r"([A-Za-z0-9._-]+)(?:==([^=<>~!\s]+))?", wanted)
         if pinned is None:
@@ -132,7 +132,7 @@ def _listed(value: str) -> tuple[str, ...]:
 
 
 def _settings(value: str) -> list[tuple[str, str]]:
-    """Glue takes one ``--conf``; more follow inside its value: ``a=1 --conf b=2``."""
+    """Return the settings of ``--conf``; Glue takes it once, and more follow inside its value: ``a=1 --conf b=2``."""
     pairs = []
     for part in re.split(r"(?:^|\s+)--conf\s+", value.strip()):
         if part:

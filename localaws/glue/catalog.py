@@ -20,7 +20,7 @@ _WRITES = threading.RLock()
 
 
 class ConcurrentModificationException(JsonRESTError):
-    """The table changed since the version that the caller names was read."""
+    """The table was changed after the version that the caller names."""
 
     code = 400
 
@@ -66,7 +66,7 @@ def _create_table(motos: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _named(motos: Callable[..., Any]) -> Callable[..., Any]:
-    """Lower-case the leading names, as the Glue catalog does."""
+    """Return moto's method with its leading names in lower case, as the Glue catalog has them."""
 
     @functools.wraps(motos)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:

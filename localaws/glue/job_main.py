@@ -1,7 +1,7 @@
-"""Runs inside a Glue job's process: sees only the paths it is given, runs the script, and says how it failed.
+"""Runs inside a Glue job's process: imports only from the paths it is given, runs the script, reports its failure.
 
 Started by file path with ``python -I -S``, so the project's own code is found only if the job ships it, as on AWS. Ends
-the whole process group, Spark's Java included, when the local AWS that started it is gone.
+the whole process group, including Spark's Java, when the local AWS that started it is gone.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main(launch: str) -> int:
 
 
 def message(error: BaseException) -> str:
-    """Return an error in one line, as Glue reports it: without Java's stack, but with what was at its bottom."""
+    """Return an error in one line, as Glue reports it: without Java's stack trace, but with its root cause."""
     lines = str(error).split("\n\nJVM stacktrace:")[0].splitlines()
     told = [line.strip() for line in lines if not line.startswith("\t") and not line.startswith("Caused by: ")]
     causes = [line.strip() for line in lines if line.startswith("Caused by: ")]
@@ -52,7 +52,7 @@ def message(error: BaseException) -> str:
 
 
 def _from(trace: TracebackType | None, script: str) -> TracebackType | None:
-    """The part of a traceback that begins in the script; all of it when the script was not reached."""
+    """Return the part of a traceback that begins in the script; all of it when the script was not reached."""
     found = trace
     while found is not None and found.tb_frame.f_code.co_filename != script:
         found = found.tb_next
@@ -60,7 +60,7 @@ def _from(trace: TracebackType | None, script: str) -> TracebackType | None:
 
 
 def _end_with_parent() -> None:
-    """Kill this process group when standard input ends: its other side is held by the local AWS alone."""
+    """Kill this process group when standard input ends: only the local AWS holds its other end."""
     parent = os.dup(0)
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)

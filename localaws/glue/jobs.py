@@ -1,7 +1,7 @@
 """Glue jobs that really run: each run is a process of its own, with Spark and Iceberg, and its job role's credentials.
 
-Replaces how moto's ``FakeJob`` starts runs and tells of them, and adds ``BatchStopJobRun``. A job runs on this
-machine's Python and on PySpark's Spark, whatever its ``GlueVersion``; what is not carried out is refused at the start.
+Replaces how moto's ``FakeJob`` starts and reports runs, and adds ``BatchStopJobRun``. A job runs on this machine's
+Python and on PySpark's Spark, whatever its ``GlueVersion``; unsupported parameters are refused at the start.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SESSION_NAME = "GlueJobRunnerSession"
 
 
 class InvalidInput(JsonRESTError):
-    """A run cannot be started as asked, and was not."""
+    """A run cannot be started as requested, and was not started."""
 
     code = 400
 
@@ -57,7 +57,7 @@ class JobRuns:
         ctx.on_close(self.close)
 
     def start(self, job: Any, run: JobRun, arguments: JobArguments) -> None:
-        """Let ``run`` begin as soon as this machine has room for it."""
+        """Start ``run`` as soon as this machine has room for it."""
         threading.Thread(target=self._run, args=(job, run, arguments), daemon=True, name=f"glue {job.name}").start()
 
     def _run(self, job: Any, run: JobRun, arguments: JobArguments) -> None:
@@ -101,7 +101,7 @@ class JobRuns:
         return launch, role.access_key_id
 
     def close(self) -> None:
-        """End every run, and wait for their processes to be gone."""
+        """End every run, and wait for their processes to end."""
         if self in _open:
             _open.remove(self)
         with self._lock:
@@ -120,7 +120,7 @@ _open: list[JobRuns] = []
 
 
 def install(ctx: Context) -> None:
-    """Let the jobs of this process's moto run in ``ctx``, until it is closed."""
+    """Run the jobs of this process's moto in ``ctx``, until it is closed."""
     _open.append(JobRuns(ctx))
     replace(FakeJob, "start_job_run", _start_job_run)
     replace(FakeJob, "get_job_runs", _get_job_runs)
@@ -138,7 +138,7 @@ def _start_job_run(self: Any, *, arguments: dict[str, str] | None, previous_run_
     merged = {**self.default_arguments, **(arguments or {}), **(self.non_overridable_arguments or {})}
     read = _readable(self, merged)
     wanted = _wanted(runs.ctx, self, merged, read, given)
-    with runs.starting:  # else two starts both find the last place free
+    with runs.starting:  # otherwise two starts could both take the last free place
         if sum(run.status in ACTIVE for run in self.job_runs) >= self.execution_property.get("MaxConcurrentRuns", 1):
             raise ConcurrentRunsExceededException(f"Concurrent runs exceeded for {self.name}")
         run = JobRun(wanted, previous=previous_run_id)
@@ -184,7 +184,7 @@ def _wanted(ctx: Context, job: Any, merged: dict[str, str], read: JobArguments, 
 
 
 def _role_arn(ctx: Context, job: Any) -> str:
-    """The job's role, which may be given by its name or its ARN."""
+    """Return the ARN of the job's role, which may be given by its name or its ARN."""
     for role in iam_backends[ctx.account]["aws"].roles.values():
         if job.role in (role.name, role.arn):
             return str(role.arn)
@@ -192,7 +192,7 @@ def _role_arn(ctx: Context, job: Any) -> str:
 
 
 def _get_job_runs(self: Any) -> list[JobRun]:
-    """The newest first, as Glue lists them."""
+    """Return the runs of a job, the newest first, as Glue lists them."""
     return list(reversed(self.job_runs))
 
 

@@ -1,7 +1,7 @@
-"""Java archives that no Python package carries: fetched once from Maven Central, each known by its SHA-256.
+"""Java archives that no Python package contains: fetched once from Maven Central and verified by their SHA-256.
 
-They are kept in ``$LOCALAWS_CACHE``, else in the user's cache folder. What knows where Maven Central is are the
-resolvers themselves: Ivy, which comes with PySpark, then Maven if it is installed.
+They are kept in ``$LOCALAWS_CACHE``, else in the user's cache folder. The resolvers themselves know the address of
+Maven Central: Ivy, which PySpark contains, then Maven if it is installed.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _MB = 1_000_000
 _PATIENCE = 900.0
 _POLL_SECONDS = 0.2
 _fetching = threading.Lock()
-#: Archives whose checksum was seen to hold, as they were then: path, size, time of change.
+#: Archives whose checksum was verified: path, size and modification time at that moment.
 _checked: set[tuple[Path, int, int]] = set()
 
 Say = Callable[[str], None]
 
 
 class JarError(Exception):
-    """An archive is not there or not what was pinned; the message names it and the next command."""
+    """An archive is missing or has another checksum than expected; the message names it and the next command."""
 
 
 @dataclass(frozen=True)
@@ -46,27 +46,27 @@ class Jar:
 
     @property
     def file_name(self) -> str:
-        """Its name in the cache, as Maven names it."""
+        """Return the archive's file name in the cache, as Maven names it."""
         return f"{self.artifact}-{self.version}.jar"
 
 
 @dataclass(frozen=True)
 class Resolver:
-    """A program that fetches: its command for a jar and a folder, and what it is called."""
+    """A program that fetches archives: its name, and its command for an archive and a folder."""
 
     name: str
     command: Callable[[Jar, Path], list[str]]
 
 
 def cache_folder() -> Path:
-    """Return where fetched archives are kept: the one place that decides it."""
+    """Return the folder of fetched archives."""
     if chosen := os.environ.get("LOCALAWS_CACHE"):
         return Path(chosen).resolve() / "jars"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "localaws" / "jars"
 
 
 def fetch(jars: Iterable[Jar], resolvers: Iterable[Resolver], say: Say) -> tuple[Path, ...]:
-    """Return the files of ``jars``, fetching those that are not cached; ``say`` hears of progress.
+    """Return the files of ``jars``, fetching those that are not cached; progress is reported to ``say``.
 
     Raises ``JarError``; a file with another checksum is deleted. Several processes may fetch into one cache.
     """
@@ -84,7 +84,7 @@ def fetch(jars: Iterable[Jar], resolvers: Iterable[Resolver], say: Say) -> tuple
 
 
 def check(jar: Jar, path: Path) -> None:
-    """Raise ``JarError`` and delete ``path`` if it is not what was pinned."""
+    """Raise ``JarError`` and delete ``path`` if its checksum is not the expected one."""
     state = path.stat()
     seen = (path, state.st_size, state.st_mtime_ns)
     if seen in _checked:
@@ -111,7 +111,7 @@ def _fetch(jar: Jar, cache: Path, resolvers: tuple[Resolver, ...], say: Say) -> 
             found = next(folder.rglob(jar.file_name), None)
             if found is not None:
                 check(jar, found)
-                os.replace(found, cache / jar.file_name)  # whole or not at all, whoever else fetches it now
+                os.replace(found, cache / jar.file_name)  # atomic, because other processes may fetch it now
                 say(f"{jar.file_name}: fetched, checksum as pinned")
                 return
         reasons.append(f"{resolver.name}: {reason}")
@@ -124,7 +124,7 @@ def _fetch(jar: Jar, cache: Path, resolvers: tuple[Resolver, ...], say: Say) -> 
 
 
 def _run(jar: Jar, resolver: Resolver, folder: Path, say: Say) -> str:
-    """Run one resolver to its end; return the last that it said."""
+    """Run one resolver to its end; return the last line of its output."""
     output = folder / "output.txt"
     with output.open("wb") as file:
         process = subprocess.Popen(
@@ -150,7 +150,7 @@ def _follow(jar: Jar, process: subprocess.Popen[bytes], folder: Path, say: Say) 
 
 
 def _sizes(folder: Path, jar: Jar) -> Iterator[int]:
-    """The sizes of what is there of ``jar`` while a resolver writes, moves and removes files."""
+    """Yield the sizes of an archive's partial files while a resolver writes, moves and removes them."""
     for path in folder.rglob(f"*{jar.artifact}*"):
         try:
             if path.is_file():
@@ -160,7 +160,7 @@ def _sizes(folder: Path, jar: Jar) -> Iterator[int]:
 
 
 def ivy(java: Path, ivy_jar: Path) -> Resolver:
-    """Ivy, Spark's own resolver, with the repositories that it knows by itself."""
+    """Return the resolver Ivy, which Spark uses, with its default repositories."""
 
     def command(jar: Jar, folder: Path) -> list[str]:
         return [
@@ -174,7 +174,7 @@ def ivy(java: Path, ivy_jar: Path) -> Resolver:
 
 
 def maven() -> Resolver | None:
-    """Maven with the user's own settings, if it is installed."""
+    """Return the resolver Maven with the user's own settings; None if it is not installed."""
     program = shutil.which("mvn")
     if program is None:
         return None

@@ -32,12 +32,12 @@ Write = Callable[[str], None]
 
 
 class LaunchError(Exception):
-    """The run could not begin; the message is the run's ErrorMessage."""
+    """The run could not start; the message becomes the run's ErrorMessage."""
 
 
 @dataclass(frozen=True)
 class Worker:
-    """How large one worker is: memory in GiB, cores, data processing units."""
+    """The size of one worker: memory in GiB, cores, data processing units."""
 
     memory_gib: int
     cores: int
@@ -63,7 +63,7 @@ WORKERS = {
 
 @dataclass(frozen=True)
 class Launch:
-    """Everything that starts a run; ``script`` is an S3 address, ``credentials`` the job role's variables."""
+    """The parameters of a run; ``script`` is an S3 address, ``credentials`` the job role's environment variables."""
 
     script: str
     arguments: JobArguments
@@ -118,7 +118,7 @@ def start(launch: Launch, say: Write) -> subprocess.Popen[bytes]:
 
 
 def follow(process: subprocess.Popen[bytes], output: Write, error: Write) -> tuple[threading.Thread, ...]:
-    """Hand every line that the process writes to ``output`` or ``error``; return the threads that do so."""
+    """Pass each line that the process writes to ``output`` or ``error``; return the threads that do so."""
     assert process.stdout is not None
     assert process.stderr is not None
     pairs = ((process.stdout, output), (process.stderr, error))
@@ -129,13 +129,13 @@ def follow(process: subprocess.Popen[bytes], output: Write, error: Write) -> tup
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """End the process and all that it started, Spark's Java included."""
+    """End the process and all processes that it started, including Spark's Java."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
 def failure(folder: Path, status: int) -> str:
-    """Return why a run ended with ``status``: what its script raised, or how its process died."""
+    """Return why a run ended with ``status``: the exception of its script, or how its process died."""
     told = folder / "error.txt"
     if told.is_file():
         return told.read_text(encoding="utf-8")
@@ -167,7 +167,7 @@ def _environment(launch: Launch) -> dict[str, str]:
 
 
 def _as_shipped(path: Path) -> Path:
-    """Return a Python file as it is on AWS: what stands for an asset's folder becomes a zip of it."""
+    """Return a Python file as it is on AWS: a placeholder for an asset's folder becomes a zip of the folder."""
     if path.suffix != ".zip":
         return path
     with zipfile.ZipFile(path) as archive:
@@ -179,12 +179,12 @@ def _as_shipped(path: Path) -> Path:
 
 
 def _download_apart(launch: Launch, addresses: tuple[str, ...], folder: Path) -> list[Path]:
-    """Fetch each object into a folder of its own: two may have one name."""
+    """Fetch each object into a folder of its own, because two may have the same name; return the files."""
     return [_download(launch, address, folder / str(number)) for number, address in enumerate(addresses)]
 
 
 def _download(launch: Launch, address: str, folder: Path) -> Path:
-    """Fetch an S3 object with the job role's credentials, under its own name."""
+    """Fetch an S3 object with the job role's credentials, under its own name; return the file."""
     where = urlsplit(address)
     key = where.path.lstrip("/")
     if where.scheme not in {"s3", "s3a", "s3n"} or not key:

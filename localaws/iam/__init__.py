@@ -1,4 +1,4 @@
-"""IAM: who may do what, asked on every call."""
+"""IAM: checks the permissions of every call."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["install"]
 
 
 def install(ctx: Context) -> None:
-    """Enforce identity policies on every call, and on what services send as a role."""
+    """Enforce identity policies on every call, and on what services send with a role."""
     from localaws.events import targets
     from localaws.iam import enforcement
 

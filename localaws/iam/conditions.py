@@ -1,4 +1,4 @@
-"""What a request brings for the conditions of a policy, and whether they hold.
+"""Evaluates the conditions of a policy's statement on the condition keys of a request.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
@@ -16,7 +16,7 @@ from localaws import wildcards
 
 
 class Unknown(enum.Enum):
-    """A value that AWS would know and localaws does not: what asks for it allows nothing and denies everything."""
+    """A value that AWS would know and localaws does not: a condition on it allows nothing and denies everything."""
 
     UNKNOWN = "unknown"
 
@@ -31,7 +31,7 @@ _OPEN_ENDED = ("aws:principaltag/",)
 
 
 class Supplied(dict[str, Given]):
-    """The condition keys of one real request: of a key that is not in it, nothing is known (None: it is absent)."""
+    """The condition keys of one request; None for an absent key, `UNKNOWN` for one that localaws does not supply."""
 
     def get(self, key: str, default: Given = UNKNOWN) -> Given:  # type: ignore[override]
         """Return the value of ``key``; `UNKNOWN` if localaws does not supply that key."""
@@ -39,7 +39,7 @@ class Supplied(dict[str, Given]):
 
 
 def holds(operator: str, given: Given, wanted: tuple[str, ...], *, allows: bool) -> bool:
-    """Whether a condition of a statement holds; what cannot be told holds where the statement denies."""
+    """Return whether a condition of a statement holds; an undecidable one holds if the statement denies."""
     if given is UNKNOWN:
         return not allows
     if operator == "Null":
@@ -54,7 +54,7 @@ def holds(operator: str, given: Given, wanted: tuple[str, ...], *, allows: bool)
     each = [_one(name, value, wanted) for value in values]
     if quantifier == "ForAnyValue":
         return any(each)
-    # Of several values without a quantifier AWS promises nothing: all must allow, one is enough to deny.
+    # For several values without a quantifier AWS guarantees nothing: all must match to allow, one is enough to deny.
     return all(each) if quantifier == "ForAllValues" or allows else any(each)
 
 
@@ -64,7 +64,7 @@ def _one(name: str, value: str, wanted: tuple[str, ...]) -> bool:
 
 
 def filled_in(pattern: str, context: Conditions) -> str | None:
-    """Return ``pattern`` with its policy variables replaced; None if one has no value that is known.
+    """Return ``pattern`` with its policy variables replaced; None if the value of one is absent or not known.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
     """
@@ -102,7 +102,7 @@ def _is_like(given: str, wanted: str) -> bool:
 
 
 def _is_arn_like(given: str, wanted: str) -> bool:
-    """Compare part by part: a ``*`` reaches over no colon before the last part."""
+    """Return whether two ARNs match part by part: a ``*`` matches no colon before the last part."""
     parts, patterns = given.split(":", 5), wanted.split(":", 5)
     return len(parts) == len(patterns) and all(map(_is_like, parts, patterns))
 

@@ -1,4 +1,4 @@
-"""Which permissions a DynamoDB call needs: of each table or index, with the partition keys that it touches.
+"""The permissions that a DynamoDB call needs on each table or index, with the partition keys that it touches.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
 """
@@ -20,19 +20,20 @@ from localaws.iam.conditions import UNKNOWN, Given
 
 _PARTS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Get": "GetItem"}
 _WRITES = {"PutRequest": "Item", "DeleteRequest": "Key"}
-#: What reads or writes items whose keys stand in the call.
+#: Actions on items whose keys are in the call.
 _ITEMS = {"GetItem", "PutItem", "UpdateItem", "DeleteItem"}
 
 #: An action, the table or index as it is named in the call, and the condition keys.
 Wanted = tuple[str, str, Mapping[str, Given]]
 
-#: What a number of DynamoDB may have.
+#: The most digits and the greatest power of ten, with either sign, that DynamoDB numbers are read with:
+#: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 _MOST_DIGITS, _MOST_POWER = 38, 130
 _EXACT = decimal.Context(prec=60)
 
 
 def wanted(ctx: Context, request: Request) -> list[Wanted]:
-    """Return each permission that a call on tables needs; what the keys of a malformed call are, is `UNKNOWN`."""
+    """Return each permission that a call on tables needs; the keys of a malformed call are `UNKNOWN`."""
     given, action = request.parameters, request.action
     try:
         if action.startswith("Transact"):
@@ -57,7 +58,7 @@ def wanted(ctx: Context, request: Request) -> list[Wanted]:
 
 
 def _part(ctx: Context, request: Request, item: Mapping[str, Any]) -> Wanted:
-    """A transaction needs the permission of each of its parts, each of which does one thing."""
+    """Return the permission for one part of a transaction, each of which does one thing."""
     ((kind, part),) = item.items()
     leading = _leading(ctx, request, part["TableName"], [part.get("Item") if kind == "Put" else part.get("Key")])
     context = {**_context(leading, part), "dynamodb:enclosingoperation": request.action}
@@ -65,7 +66,7 @@ def _part(ctx: Context, request: Request, item: Mapping[str, Any]) -> Wanted:
 
 
 def _context(leading: Given, given: Mapping[str, Any]) -> dict[str, Given]:
-    """``dynamodb:Attributes`` is left out, so that a policy which asks for it allows nothing."""
+    """Return the condition keys; without ``dynamodb:Attributes``, so that a policy that asks for it allows nothing."""
     return {
         "dynamodb:leadingkeys": leading,
         "dynamodb:select": given.get("Select"),
@@ -76,7 +77,7 @@ def _context(leading: Given, given: Mapping[str, Any]) -> dict[str, Given]:
 
 
 def _plain(name: str) -> str:
-    """Tables can be called by their ARNs."""
+    """Return a table's name, which a call may also give as an ARN."""
     return name.partition(":table/")[2] or name
 
 
@@ -102,7 +103,7 @@ def _leading(ctx: Context, request: Request, name: str, items: Iterable[Any]) ->
 
 
 def _queried(ctx: Context, request: Request, name: str) -> Given:
-    """Read the condition with the parser that the query itself is read with."""
+    """Return the partition key of a Query, read with the same parser as moto's own query."""
     given = request.parameters
     if _table(ctx, request, name) is None:
         return UNKNOWN
@@ -129,7 +130,7 @@ def _queried(ctx: Context, request: Request, name: str) -> Given:
 
 
 def _value(attribute: Mapping[str, Any]) -> str:
-    """Return a key as text, the same for all ways to write it: DynamoDB takes 1, 1.0 and 1e0 for one number."""
+    """Return a key as text, the same for equal numbers: DynamoDB takes 1, 1.0 and 1e0 for one number."""
     ((kind, value),) = attribute.items()
     if kind == "S" and isinstance(value, str):
         return value

@@ -1,8 +1,8 @@
-"""Identity policies enforced on every call: a role may do what its policies say, and nothing else.
+"""Enforces identity policies on every call: a role may do what its policies allow, and nothing else.
 
-Who calls has been verified by then (`localaws.gateway.admission`); the administrator's key passes. Not simulated:
-resource policies, permission boundaries, and the use of KMS keys that encrypted buckets, queues and tables imply. An
-action whose resources are not known is denied to roles by name, and a condition whose key is not known allows nothing.
+The caller was verified before (`localaws.gateway.admission`); the administrator may do everything. Not simulated:
+resource policies, permission boundaries, and the use of KMS keys that encrypted buckets, queues and tables imply. A
+role's call is denied if its action's resources are not known, and a condition with an unknown key allows nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _ABSENT = (
     "aws:username", "aws:vpcsourceip",
 )  # fmt: skip
 _ALWAYS_ALLOWED = {"GetCallerIdentity"}
-#: Ways to credentials that rest on what is not simulated (users, identity providers): they would be given to anybody.
+#: Calls that issue credentials based on what is not simulated (users, identity providers): anybody would get them.
 _NO_CREDENTIALS = {
     "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "AssumeRoot", "GetDelegatedAccessToken", "GetFederationToken",
     "GetSessionToken", "GetWebIdentityToken",
@@ -48,7 +48,7 @@ _NO_CREDENTIALS = {
 
 @dataclass(frozen=True)
 class AccessDecision:
-    """One permission that was asked for: by which role, in which session, and whether it was granted."""
+    """One permission check: the role, its session, the action and resource, and whether it was allowed."""
 
     role: str
     session: str
@@ -64,7 +64,7 @@ _current: Context | None = None
 
 
 def install(ctx: Context) -> None:
-    """Forget what was decided before; the newest context wins."""
+    """Forget earlier decisions and check in ``ctx``, which replaces any earlier context."""
     global _current  # noqa: PLW0603  moto's classes are process-wide
     _current = ctx
     _decisions.clear()
@@ -73,12 +73,12 @@ def install(ctx: Context) -> None:
 
 
 def decisions() -> list[AccessDecision]:
-    """Return what roles were granted and denied so far, oldest first."""
+    """Return the permissions that roles were granted and denied so far, oldest first."""
     return list(_decisions)
 
 
 def is_allowed(ctx: Context, role_arn: str, action: str, resource: str) -> bool:
-    """Whether the role may do ``action`` on ``resource``; True while permissions are not enforced."""
+    """Return whether the role may do ``action`` on ``resource``; True while permissions are not enforced."""
     if _current is not ctx:
         return True
     session = Session(role_arn, "localaws")
@@ -86,12 +86,12 @@ def is_allowed(ctx: Context, role_arn: str, action: str, resource: str) -> bool:
 
 
 def session_may(ctx: Context, session: Session, action: str, resource: str, context: Mapping[str, Given]) -> bool:
-    """Whether who calls in ``session`` may; for services that act with their caller's permissions."""
+    """Return whether ``session`` has a permission; for services that act with their caller's permissions."""
     return _current is not ctx or _decide(ctx, session, action, resource, context).allowed
 
 
 def would_allow(ctx: Context, session: Session, action: str, resource: str) -> bool:
-    """Whether who calls in ``session`` may, where that is no denial but decides what a list shows."""
+    """Return whether ``session`` has a permission; not recorded as a decision, because it only filters a list."""
     return _current is not ctx or _judged(ctx, session, action, resource, {}).allowed
 
 
@@ -99,7 +99,7 @@ def would_allow(ctx: Context, session: Session, action: str, resource: str) -> b
 
 
 def middleware(app: App, ctx: Context) -> App:
-    """Let through to ``app`` the calls that their callers may make; `localaws.gateway.admission` has verified them."""
+    """Return ``app`` for calls that their callers have permission for; the callers have been verified before."""
 
     def checked(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = calls.read(environ)
@@ -114,7 +114,7 @@ def middleware(app: App, ctx: Context) -> App:
 
 
 def _refusal(ctx: Context, request: calls.Request) -> Refused | None:
-    """Why ``request`` is refused, or None."""
+    """Return why ``request`` is refused, or None."""
     session = session_of(request.access_key)
     if session is None and request.access_key != ADMIN_ACCESS_KEY:  # forgotten since its signature was verified
         return Refused("InvalidClientTokenId", "The security token included in the request is invalid.")
@@ -153,15 +153,15 @@ def _identity_refusal(ctx: Context, request: calls.Request, session: Session) ->
     return None
 
 
-#: What changes no stack, or carries out what somebody prepared who had leave to.
+#: Actions that change no stack, or that execute what a permitted caller prepared.
 _NO_STACK_CHANGE = ("Describe", "Detect", "Estimate", "ExecuteChangeSet", "DeleteChangeSet", "Get", "List", "Validate")
 
 
 def _stack_refusal(ctx: Context, request: calls.Request, session: Session) -> Refused | None:
-    """Refuse stacks to who may not do everything: here the administrator makes what a template says.
+    """Return why a role's change of stacks is refused, or None if the role may do everything.
 
-    On AWS a stack acts with its caller's permissions, or with those of the role that is passed to it: where either may
-    do everything, it comes to the same.
+    The administrator deploys stacks here. On AWS a stack acts with its caller's permissions, or with those of the role
+    that is passed to it: if either may do everything, the result is the same.
     """
     if request.action.startswith(_NO_STACK_CHANGE):
         return None
@@ -194,7 +194,7 @@ def _sts_refusal(ctx: Context, request: calls.Request, session: Session | None) 
 
 
 def _unread(given: Mapping[str, Any]) -> Refused | None:
-    """Refuse what would narrow or mark a session, and is not read here: it would give more than was asked for."""
+    """Return why a session's limits or tags are refused: they are not read here, so the session could do too much."""
     if unread := sorted({name.split(".")[0] for name in given} & {"PolicyArns", "Tags", "TransitiveTagKeys"}):
         return Refused("AccessDenied", f"localaws does not simulate {', '.join(unread)} of a session: leave it out.")
     try:
@@ -253,13 +253,13 @@ def _judged(
 ) -> policies.Decision:
     given = Supplied({**_global_context(ctx, session), **context})
     decision = policies.decide(_statements(ctx, session.role), action, resource, given)
-    if decision.allowed and session.policy:  # it narrows what the role may, and grants nothing
+    if decision.allowed and session.policy:  # a session policy limits the role's permissions and grants nothing
         return policies.decide(policies.parse(session.policy), action, resource, given)
     return decision
 
 
 def _global_context(ctx: Context, session: Session | None) -> Supplied:
-    """The keys that every request has, as far as localaws knows them; None is what no request here has."""
+    """Return the condition keys of every request as far as localaws knows them; None for keys that none has here."""
     role = callers.role_of(ctx, session.role_arn) if session else None
     listed = (role.tags or []) if role is not None else []
     tags = {f"aws:principaltag/{tag['Key'].lower()}": str(tag["Value"]) for tag in listed}
@@ -286,7 +286,7 @@ def _global_context(ctx: Context, session: Session | None) -> Supplied:
 
 
 def _statements(ctx: Context, role_name: str) -> tuple[policies.Statement, ...]:
-    """The role's policies, parsed again only when one of them has changed."""
+    """Return the parsed statements of the role's policies, parsed again only when one of them has changed."""
     backend = iam_backends[ctx.account]["aws"]
     role = next((role for role in list(backend.roles.values()) if role.name == role_name), None)
     if role is None:

@@ -1,6 +1,6 @@
-"""Which resources a call names, by service: as the ARNs that policies speak of.
+"""The resources that a call names, by service, as the ARNs that policies contain.
 
-A finder that does not say is of a service whose calls only the administrator makes.
+Services without a finder can only be called by the administrator.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from localaws.gateway.calls import Request
 
 
 class Arns:
-    """Writes resource names in the account and region of one request."""
+    """Builds ARNs in the account and region of one request."""
 
     def __init__(self, ctx: Context, request: Request) -> None:
         self._account, self._region = ctx.account, request.region
@@ -34,12 +34,12 @@ def _first(given: Mapping[str, Any], *names: str) -> str:
 
 
 def _every(given: Mapping[str, Any], *names: str) -> list[str]:
-    """Return what all of these names say: where one thing has two names, both must be allowed."""
+    """Return the values of all these parameters: if one resource has two names, both must be allowed."""
     return list(dict.fromkeys(str(given[name]) for name in names if given.get(name)))
 
 
 def _named(service: str, prefix: str, *names: str) -> Finder:
-    """A finder for services whose resource stands in one parameter, as a name or as an ARN."""
+    """Return a finder for services whose resource is one parameter, as a name or as an ARN."""
 
     def find(arn: Arns, action: str, given: Mapping[str, Any]) -> _Found:
         del action
@@ -56,7 +56,7 @@ def _sqs(arn: Arns, action: str, given: Mapping[str, Any]) -> _Found:
 
 
 def dynamodb(arn: Arns, action: str, given: Mapping[str, Any]) -> _Found:
-    """Find the table or stream of a call that is about no items."""
+    """Yield the table or stream of a call that is not about items."""
     if stream := _first(given, "StreamArn"):
         return [stream]
     if action == "GetRecords":
@@ -66,7 +66,7 @@ def dynamodb(arn: Arns, action: str, given: Mapping[str, Any]) -> _Found:
 
 
 def dynamodb_arn(arn: Arns, table: str) -> str:
-    """Of ``name``, ``name/index/its-name`` or either's ARN."""
+    """Return the ARN of ``name``, ``name/index/its-name``, or of either's ARN."""
     return arn("dynamodb", table if table.startswith("arn:") else f"table/{table}")
 
 
@@ -149,7 +149,7 @@ _ATHENA_PRIMARY = {
 
 
 def _workgroup(query_execution_id: str) -> str:
-    """A query's permissions are its workgroup's."""
+    """Return the workgroup of a query: its permissions are checked."""
     from moto.athena.models import athena_backends
 
     for regions in athena_backends.values():
@@ -234,7 +234,7 @@ def _scheduler(arn: Arns, action: str, given: Mapping[str, Any]) -> _Found:
 
 
 def _cloudformation(arn: Arns, action: str, given: Mapping[str, Any]) -> _Found:
-    """A stack is named in policies with the id behind its name, which changes with each that has this name."""
+    """Yield the stack's ARN; it ends with the stack's id, which differs for each stack of the same name."""
     del action
     name = _first(given, "StackName")
     return [arn("cloudformation", name if name.startswith("arn:") else f"stack/{name}/*")] if name else []
@@ -248,7 +248,7 @@ def _ssm(arn: Arns, action: str, given: Mapping[str, Any]) -> _Found:
 
 
 def _secretsmanager(arn: Arns, action: str, given: Mapping[str, Any]) -> _Found:
-    """A secret has a name, an ARN, and the ARN without its last six characters: policies see the whole ARN."""
+    """Yield the whole ARN of a secret, which a call may name by name, by ARN, or by ARN without six last characters."""
     from moto.secretsmanager.models import secretsmanager_backends
 
     del action
@@ -263,7 +263,7 @@ def _prefixed(prefix: str, name: str) -> str:
 
 
 def _without_selector(parameter: str) -> str:
-    """A version or label may follow a parameter's name, and is no part of what is decided on."""
+    """Return a parameter's name without its version or label, which policies do not contain."""
     colons = 6 if parameter.startswith("arn:") else 1
     return parameter.rpartition(":")[0] if parameter.count(":") == colons else parameter
 

@@ -1,16 +1,16 @@
-"""Which characters AWS allows in the names that ARNs are made of.
+"""The characters that AWS allows in the names that ARNs are made of.
 
-An ARN is a text, and every reader takes it apart in its own way: moto takes what stands after the last colon or slash
-for a name where a policy saw something that begins as its own. So a name is of the characters that its kind allows,
-and what would have more parts than its kind has is of no kind. Where a name may hold a slash (a path), no reader takes
-a part of it. Each API's reference says it of its parameter (``Pattern:``).
+Readers take an ARN apart in different ways: moto takes the text after the last colon or slash for a name, where a
+policy matches the beginning of the ARN. So a name may only have the characters that its kind allows, and an ARN with
+more parts than its kind has is refused. Where a name may hold a slash (a path), no reader takes a part of it. Each
+API's reference gives the allowed characters of a parameter (``Pattern:``).
 """
 
 from __future__ import annotations
 
 _WORD = "[A-Za-z0-9_-]+"
 _DOTTED = "[A-Za-z0-9_.-]+"
-#: Names of services that allow nearly everything in them; what takes an ARN apart they may not hold here.
+#: Names of services that allow nearly all characters; here they may not hold the separators of an ARN.
 _PLAIN = r"[^:/\x00-\x1f\x7f]+"
 #: IAM's names with the path before them, and names that are paths themselves.
 _PATH = r"(?:[!-.0-9;-~]+/)*[A-Za-z0-9_+=,.@-]+"
@@ -64,7 +64,7 @@ _CHARACTERS = {
 
 
 def characters(service: str, place: str) -> str:
-    """Return, as a regular expression, what may stand in a ``place`` of an ARN of ``service``; ``*`` for all."""
+    """Return the regular expression of a name at ``place`` in an ARN of ``service``; it also matches ``*``."""
     if place.endswith("WithPath") or place == "EntityPath":
         allowed = _PATH
     else:

@@ -1,8 +1,8 @@
-"""Which objects of S3 a call has a service read or write for its caller: he needs leave to do so himself.
+"""The S3 objects that a call makes a service read or write: the caller needs permission for them as well.
 
-Lambda reads code, CloudFormation templates, DynamoDB and Logs export; else who may create a function could read, as
-its code, any object that there is.
-https://docs.aws.amazon.com/lambda/latest/api/API_FunctionCode.html and each API's page
+Lambda reads code, CloudFormation reads templates, DynamoDB and Logs export. Otherwise whoever may create a function
+could read any object as the function's code. https://docs.aws.amazon.com/lambda/latest/api/API_FunctionCode.html and
+each API's page
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _TEMPLATES = {"CreateChangeSet", "CreateStack", "GetTemplateSummary", "UpdateSta
 
 
 def objects(request: Request) -> list[Need]:
-    """Return the permissions on objects that a call needs beside its own; raises `UnknownAction`."""
+    """Return the permissions on objects that a call needs beside its own; raise `UnknownAction` if they are unknown."""
     given = request.parameters
     if request.service == "lambda" and request.action in _CODE:
         where = _CODE[request.action]
@@ -31,7 +31,7 @@ def objects(request: Request) -> list[Need]:
         within = f"{prefix}/AWSDynamoDB/*" if prefix else "*"
         return [Need("s3:PutObject", (f"arn:aws:s3:::{given['S3Bucket']}/{within}",))]
     if request.service == "firehose":
-        # There the role that is passed writes, on AWS; here nothing asks for that one, so its giver is asked.
+        # On AWS the passed role writes there; its permission is not checked here, so the caller's is.
         found = tuple(dict.fromkeys(f"{bucket}/*" for bucket in _named(given, "BucketARN")))
         return [Need("s3:PutObject", found)] if found else []
     if request.service == "logs" and given.get("destination"):
@@ -61,7 +61,7 @@ def _template(request: Request) -> list[Need]:
 
 
 def _named(value: Any, name: str) -> list[str]:
-    """Return each text called ``name``, however deep it stands."""
+    """Return every text under the key ``name``, at any depth."""
     if isinstance(value, list):
         return [text for each in value for text in _named(each, name)]
     if not isinstance(value, Mapping):

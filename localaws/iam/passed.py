@@ -1,4 +1,4 @@
-"""Which roles a call hands to a service: whoever makes it needs leave to."""
+"""The roles that a call passes to a service: its caller needs ``iam:PassRole`` for them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from localaws.iam.conditions import Given
 
 
 def passed(ctx: Context, request: Request) -> list[Need]:
-    """Who hands a role to a service needs leave to: else whoever may create a function may do all that any role may.
+    """Return the ``iam:PassRole`` permissions that a call needs.
 
+    Otherwise whoever may create a function could do everything that any role may do.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
     """
     paths = _paths(request)
-    if paths and request.protocol == "cbor":  # whose body is not read here
+    if paths and request.protocol == "cbor":  # its body is not read here
         raise UnknownAction(f"{request.service}:{request.action}")
     texts = [text for path in paths for text in _at(request.parameters, path)]
-    if request.protocol == "query":  # a form names what is inside something with dots
+    if request.protocol == "query":  # a form names nested parameters with dots
         texts += [str(given) for path in paths if (given := request.parameters.get(".".join(path))) and len(path) > 1]
     found = [role if role.startswith("arn:") else f"arn:aws:iam::{ctx.account}:role/{role}" for role in texts]
     context: dict[str, Given] = {"iam:passedtoservice": f"{request.service}.amazonaws.com"}
@@ -29,7 +30,10 @@ def passed(ctx: Context, request: Request) -> list[Need]:
 
 
 def _paths(request: Request) -> tuple[tuple[str, ...], ...]:
-    """A role that is assumed is passed to nobody, and those that IAM itself is told of are what it changes."""
+    """Return the paths of the parameters that pass a role; empty for STS and IAM.
+
+    STS assumes a role, and IAM changes roles: neither passes one.
+    """
     model = operations.MODELS.get(request.service)
     if model is None or request.service in {"sts", "iam"}:
         return ()
@@ -37,7 +41,7 @@ def _paths(request: Request) -> tuple[tuple[str, ...], ...]:
 
 
 def _at(given: Any, path: Sequence[str]) -> list[str]:
-    """Return the texts at ``path``, through lists as well; ``*`` stands for each of a map's keys."""
+    """Return the texts at ``path``, inside lists as well; ``*`` stands for each key of a map."""
     if isinstance(given, list):
         return [text for each in given for text in _at(each, path)]
     if not path:

@@ -1,4 +1,4 @@
-"""What IAM policy documents say: parsed once, then asked many times.
+"""IAM policy documents: parsed once, then evaluated many times.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
@@ -22,8 +22,8 @@ _Conditions = tuple[tuple[str, str, tuple[str, ...]], ...]
 class Statement:
     """One parsed statement; ``conditions`` are (operator, key, wanted values).
 
-    ``variable`` is its text where that has policy variables: what it means then depends on who asks.
-    ``everything``: it is about every action on every resource, on no condition.
+    ``variable`` is the statement's text if it has policy variables, whose values depend on the caller. ``everything``:
+    it is about every action on every resource, without a condition.
     """
 
     allows: bool
@@ -34,11 +34,11 @@ class Statement:
     everything: bool = False
 
     def applies(self, action: str, resource: str, context: Conditions) -> bool:
-        """Whether the statement speaks about this request."""
+        """Return whether the statement applies to this request."""
         if not self.is_action(action.lower()):
             return False
         statement = _resolved(self, context) if self.variable else self
-        if statement is None:  # who asks has no value for a variable, or none that is known
+        if statement is None:  # the request has no value for a variable, or none that is known
             return not self.allows
         return statement.is_resource(resource) and all(
             holds(operator, context.get(key), wanted, allows=self.allows)
@@ -48,14 +48,14 @@ class Statement:
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether a request is allowed, and if not, whether a statement denied it (else none allowed it)."""
+    """The result of evaluating policies: whether a request is allowed, and else whether a statement denied it."""
 
     allowed: bool
     explicit: bool = False
 
 
 def decide(statements: Iterable[Statement], action: str, resource: str, context: Conditions) -> Decision:
-    """Evaluate identity policies: a denial wins, and what nobody allows is denied."""
+    """Return the decision of identity policies: an explicit denial wins, and what no statement allows is denied."""
     allowed = False
     for statement in statements:
         if statement.applies(action, resource, context):
@@ -66,14 +66,14 @@ def decide(statements: Iterable[Statement], action: str, resource: str, context:
 
 
 def allow_everything(statements: Iterable[Statement]) -> bool:
-    """Whether these policies allow all there is, and deny nothing."""
+    """Return whether these policies allow every action on every resource and deny nothing."""
     listed = list(statements)
     return all(each.allows for each in listed) and any(each.everything for each in listed)
 
 
 @functools.lru_cache(maxsize=512)
 def parse(document: str) -> tuple[Statement, ...]:
-    """Parse a policy document (JSON); equal texts share one result."""
+    """Return the statements of a policy document (JSON); equal texts share one result."""
     parsed = json.loads(document)
     statements = parsed["Statement"]
     # Before that version of the language, `${` was text like any other.
@@ -83,7 +83,7 @@ def parse(document: str) -> tuple[Statement, ...]:
 
 
 def parse_trust(raw: Mapping[str, Any]) -> Statement:
-    """Parse one statement of a role's trust policy: it names no resource, the role is its resource."""
+    """Return one statement of a role's trust policy; it names no resource, because the role is its resource."""
     return _statement({**raw, "Resource": "*"}, variables=True)
 
 
@@ -113,7 +113,7 @@ def _text(value: Any) -> str:
 
 
 def _resolved(statement: Statement, context: Conditions) -> Statement | None:
-    """Return the statement for who asks in ``context``; None if a variable in it has no known value."""
+    """Return the statement with its variables' values in ``context``; None if one has no known value."""
     complete = True
 
     def fill(value: Any) -> Any:

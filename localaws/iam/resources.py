@@ -1,4 +1,4 @@
-"""Which IAM permissions an AWS call needs: the action's name in policies, and the resources it is checked against.
+"""The IAM permissions that an AWS call needs: the action as policies name it, and the resources it is checked against.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 An action that is not listed here is denied to roles, with an error that names it.
@@ -22,7 +22,7 @@ from localaws.iam.passed import passed
 
 
 def needs(ctx: Context, request: Request) -> list[Need]:
-    """Return every permission that ``request`` needs; raises `UnknownAction`."""
+    """Return every permission that ``request`` needs; raise `UnknownAction` if they are not known."""
     if request.service == "s3":
         wanted = s3.needs(request)
     elif request.service == "dynamodb":
@@ -30,14 +30,14 @@ def needs(ctx: Context, request: Request) -> list[Need]:
     else:
         service, find = request.service, RESOURCES.get(request.service)
         resources = tuple(find(Arns(ctx, request), request.action, request.parameters)) if find else ()
-        read = service in _CONTEXTS and request.protocol != "cbor"  # whose body is not read here: nothing is known
+        read = service in _CONTEXTS and request.protocol != "cbor"  # a CBOR body is not read here
         context = _CONTEXTS[service](request.parameters) if read else {}
         wanted = [Need(f"{service}:{_permission(service, request.action)}", resources, context)]
     return [_as_documented(ctx, request, need) for need in (*wanted, *passed(ctx, request), *objects(request))]
 
 
 def _as_documented(ctx: Context, request: Request, need: Need) -> Need:
-    """Return ``need`` against the kinds of resources that AWS checks its action against, and against no other."""
+    """Return ``need`` with only the kinds of resources that AWS checks its action against."""
     known = kinds(*need.action.split(":"))
     if known is None:
         raise UnknownAction(need.action)
@@ -56,7 +56,7 @@ def _as_documented(ctx: Context, request: Request, need: Need) -> Need:
 
 
 def _refuse_elsewhere(ctx: Context, request: Request, resource: str) -> None:
-    """A call is carried out in its own region: an ARN of another one would be decided on and not acted on."""
+    """Raise for an ARN of another region or account: the call would be checked on it, but carried out in its own."""
     _, _, _, region, account, *_ = resource.split(":", 5)
     if region not in {"", "*", request.region} or account not in {"", "*", "aws", ctx.account}:
         raise NoSuchName(f"{_shown(resource)} is not in {request.region} of {ctx.account}, where the call is made")
@@ -67,14 +67,14 @@ def _shown(resource: str) -> str:
 
 
 def _permission(service: str, action: str) -> str:
-    """Return the permission's name where it is not the call's."""
+    """Return the name of the permission, which for some calls differs from the action's."""
     if service == "lambda" and action in {"Invoke", "InvokeAsync", "InvokeWithResponseStream"}:
         return "InvokeFunction"
     return action.removesuffix("Batch") if service == "sqs" or (service, action) == ("sns", "PublishBatch") else action
 
 
 def _dynamodb_needs(ctx: Context, request: Request) -> list[Need]:
-    """Statements of PartiQL are not read here, so nobody but the administrator may make them."""
+    """Return the permissions of a DynamoDB call; raise UnknownAction for PartiQL, which is not read here."""
     arn, action = Arns(ctx, request), request.action
     if action.endswith("Statement") or action == "ExecuteTransaction":
         raise UnknownAction(f"dynamodb:{action}")

@@ -1,4 +1,4 @@
-"""Which permissions a call of S3 needs: on the bucket or the object that its path names, and on what it copies."""
+"""The permissions that an S3 call needs: on the bucket or object of its path, and on the object that it copies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from localaws.gateway.calls_s3 import ALSO, COPIED
 from localaws.iam.actions import Need, UnknownAction
 from localaws.iam.conditions import Given
 
-#: The permission of each operation that is not called as its permission is.
+#: The permission of each operation whose name differs from its permission's.
 _PERMISSIONS = {
     "AbortMultipartUpload": "AbortMultipartUpload",
     "CompleteMultipartUpload": "PutObject",
@@ -87,7 +87,7 @@ _S3_CONDITIONS = (
 
 
 def needs(request: Request) -> list[Need]:
-    """Return every permission that a call of S3 needs; raises `UnknownAction`."""
+    """Return every permission that an S3 call needs; raise `UnknownAction` if they are not known."""
     given = request.parameters
     if not request.action:
         raise UnknownAction("s3:(unknown)")

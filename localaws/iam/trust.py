@@ -1,4 +1,4 @@
-"""Who may become a role: its trust policy decides, and a role that is not there can be nobody.
+"""Checks a role's trust policy before the role is assumed; a role that does not exist cannot be assumed.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 """
@@ -20,17 +20,17 @@ from localaws.iam import policies
 from localaws.iam.conditions import Conditions, Supplied
 from localaws.moto_patches import original, replace
 
-#: AWS renews what its services hold; here it lasts as long as anything runs (seconds).
+#: The lifetime in seconds of a service's credentials: AWS renews them; here they outlast every local run.
 _SERVICE_SESSION = 10 * 365 * 24 * 3600
 
 
 class NotTrusted(Exception):
-    """A service that may not become the role that it was given; says which and why."""
+    """A service may not assume the role that it was given; the message says which service, and why."""
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Who wants to become a role: a service by its name, a role's session, or (neither) the account's administrator."""
+    """Who assumes a role: a service by its name, a role's session, or (if neither) the account's administrator."""
 
     service: str = ""
     session: Session | None = None
@@ -38,7 +38,7 @@ class Principal:
 
 @dataclass(frozen=True)
 class Trust:
-    """What a trust policy says: ``named`` if it names the principal itself, not just the account that it is of."""
+    """The result of a trust policy: ``named`` if it allows the principal itself, not just the principal's account."""
 
     allowed: bool
     named: bool = False
@@ -48,7 +48,7 @@ _current: Context | None = None
 
 
 def install(ctx: Context) -> None:
-    """Hand out credentials of roles that exist, and remember whose they are; the newest context wins."""
+    """Issue credentials for existing roles only, and remember their sessions; ``ctx`` replaces any earlier context."""
     global _current  # noqa: PLW0603  moto's classes are process-wide
     _current = ctx
     callers.forget_all()
@@ -56,7 +56,7 @@ def install(ctx: Context) -> None:
 
 
 def trusts(ctx: Context, role: Any, principal: Principal, context: Conditions) -> Trust:
-    """Return what the trust policy of ``role`` (moto's) says of ``principal``; a denial wins.
+    """Return what the trust policy of ``role`` (moto's) allows ``principal``; a denial wins.
 
     ``context`` has the condition keys of the request, in lower case.
     """
@@ -74,9 +74,9 @@ def trusts(ctx: Context, role: Any, principal: Principal, context: Conditions) -
 
 
 def _match(ctx: Context, statement: Mapping[str, Any], principal: Principal) -> bool | None:
-    """Whether the statement is about ``principal``: True by its own name, False by its account's, None not at all."""
+    """Return True if the statement names ``principal`` itself, False if only its account, None if neither."""
     if "NotPrincipal" in statement:
-        # Seldom right even on AWS, which advises against it: what is not evaluated allows nobody and denies all.
+        # AWS advises against NotPrincipal, and it is not evaluated here: it allows nobody and denies everybody.
         return None if statement["Effect"] == "Allow" else True
     wanted = statement.get("Principal", {})
     if wanted == "*":
@@ -97,7 +97,7 @@ def _listed(value: Any) -> list[str]:
 
 
 def assume_as_service(ctx: Context, role_arn: str, service: str, session_name: str, source_arn: str = "") -> Any:
-    """Return credentials (moto's) with which ``service`` acts in a role; raises NotTrusted if that forbids it."""
+    """Return credentials (moto's) of a role for ``service``; raise NotTrusted if the trust policy forbids it."""
     role = callers.role_of(ctx, role_arn)
     if role is None:
         raise NotTrusted(f"the role {role_arn} does not exist, so {service} cannot assume it")
@@ -127,7 +127,7 @@ def assume_as_service(ctx: Context, role_arn: str, service: str, session_name: s
 
 
 def _assume_role(self: STSBackend, *args: Any, **kwargs: Any) -> Any:
-    """Moto's own "does not need to exist": here it must, and its session ends with it."""
+    """Return a role session of an existing role; moto accepts any ARN. The session ends when the role is deleted."""
     ctx, role_arn = _current, str(kwargs.get("role_arn", args[2] if len(args) > 2 else ""))
     role = callers.role_of(ctx, role_arn) if ctx is not None else None
     if role is None:

@@ -1,4 +1,4 @@
-"""Kinesis streams as AWS keeps them: shards, sequence numbers, resharding, reads."""
+"""Kinesis streams as on AWS: shards, sequence numbers, resharding, reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["install"]
 
 
 def install(ctx: Context) -> None:
-    """Replace how moto keeps and reads streams."""
+    """Replace how moto stores and reads streams."""
     from localaws.kinesis import reads, streams
 
     streams.install(ctx)

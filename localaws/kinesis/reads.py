@@ -1,4 +1,7 @@
-"""How the Kinesis API reads streams: shard iterators, GetRecords within AWS's limits, ListShards with its filters."""
+"""Reads of Kinesis streams: shard iterators, GetRecords within AWS's limits, ListShards with its filters.
+
+https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ def install(ctx: Context) -> None:
 
 
 def start_of(stream: Any, shard: Any, position: str, moment: Any = None) -> int:
-    """Return the sequence number after which reading starts at ``position`` (a shard iterator type without number)."""
+    """Return the sequence number after which reading starts; ``position`` is an iterator type without a number."""
     with stream.lock:
         stream.expire()
         match position:
@@ -47,7 +50,7 @@ def start_of(stream: Any, shard: Any, position: str, moment: Any = None) -> int:
 
 
 def seconds(moment: Any) -> float:
-    """Return a time as the APIs take it (seconds, ISO 8601 text, a datetime) in seconds since 1970."""
+    """Return a time of the APIs (seconds, ISO 8601 text or a datetime) as seconds since 1970."""
     if isinstance(moment, str) and not moment.replace(".", "", 1).isdigit():
         moment = datetime.datetime.fromisoformat(moment)
     return moment.timestamp() if isinstance(moment, datetime.datetime) else float(moment)
@@ -149,7 +152,7 @@ def _list_shards(self: Any) -> ActionResult:
 
 
 def _passes(stream: Any, shard: Any, wanted: Mapping[str, Any]) -> bool:
-    """Whether a ShardFilter lets a shard through; those that closed before the retention period never pass."""
+    """Return whether a shard matches a ShardFilter; shards closed before the retention period never do."""
     oldest = time.time() - 3600 * stream.retention_period_hours
     horizon = max(oldest, *(other.created_at for other in stream.shards.values() if not other.parents))
     closed = shard.closed_at or float("inf")

@@ -1,7 +1,7 @@
-"""Kinesis streams as AWS keeps them: moto's streams made safe for many threads, quick to read, and right on resharding.
+"""Kinesis streams as on AWS: moto's streams made safe for many threads, fast to read, and correct when resharded.
 
 moto's own streams give two shards the same sequence numbers, move records to the children of a split or merge, go on
-writing to closed shards, and look at every record kept on each read.
+writing to closed shards, and read every stored record on each read.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _MAX_REQUEST_BYTES = 10 * 2**20
 _MAX_RECORDS = 500
 _HASH_KEYS = 2**128
 _THROTTLED = "ProvisionedThroughputExceededException"
-#: As long as AWS's, so that they sort as text, too; one count for the process, so no two records share a number.
+#: Sequence numbers are as long as AWS's, so they sort as text too; one counter, so no two records share a number.
 _sequence = itertools.count(49 * 10**54)
 _number = attrgetter("sequence_number")
 _arrival = attrgetter("created_at")
 
 
 def install(ctx: Context) -> None:
-    """Replace how this process's moto keeps streams; ``ctx`` is not needed yet."""
+    """Replace how this process's moto stores streams; ``ctx`` is not needed yet."""
     del ctx
     targets.register("kinesis", "kinesis:PutRecord", _send_event)
     replace(models, "Shard", Shard)
@@ -55,14 +55,14 @@ def _send_event(account: str, region: str, arn: str, payload: str, options: Mapp
 
 
 class Throttled(JsonRESTError):
-    """A shard's throughput is used up: here, because a test asked for it."""
+    """A shard's throughput is exceeded; here only when a test asks for it."""
 
     def __init__(self, message: str) -> None:
         super().__init__(_THROTTLED, message)
 
 
 class Shard(models.Shard):
-    """A shard whose records lie in one list, ordered by sequence number; ``changed`` is notified of every change."""
+    """A shard with its records in one list, ordered by sequence number; ``changed`` is notified of every change."""
 
     def __init__(
         self,
@@ -82,36 +82,36 @@ class Shard(models.Shard):
 
     @property
     def parents(self) -> tuple[str, ...]:
-        """The shards that this one came from."""
+        """Return the ids of the shards that this one was split or merged from."""
         return tuple(parent for parent in (self.parent, self.adjacent_parent) if parent)
 
     @property
     def tip(self) -> int:
-        """The sequence number after which the next record comes."""
+        """Return the highest sequence number of the shard so far; the next record comes after it."""
         return int(self.log[-1].sequence_number) if self.log else self.last_number or self.first_number
 
     def append(self, record: models.Record) -> None:
-        """Add a record and wake who waits for one; the stream's lock is held."""
+        """Add a record and wake the threads that wait for one; the stream's lock must be held."""
         self.log.append(record)
         self.changed.notify_all()
 
     def close(self) -> None:
-        """Take no more records; the stream's lock is held."""
+        """Accept no more records; the stream's lock must be held."""
         self.is_open, self.last_number, self.closed_at = False, next(_sequence), time.time()
         self.changed.notify_all()
 
     def expire(self, before: float) -> None:
-        """Forget the records that arrived before ``before``; the stream's lock is held."""
+        """Delete the records that arrived before ``before``; the stream's lock must be held."""
         if self.log and self.log[0].created_at < before:
             del self.log[: bisect.bisect_left(self.log, before, key=_arrival)]
 
     def after(self, number: int, limit: int) -> list[models.Record]:
-        """Return up to ``limit`` records that come after a sequence number; the stream's lock is held."""
+        """Return up to ``limit`` records after a sequence number; the stream's lock must be held."""
         start = bisect.bisect_right(self.log, number, key=_number)
         return self.log[start : start + limit]
 
     def before_time(self, moment: float) -> int:
-        """Return the sequence number after which the records of ``moment`` and later come."""
+        """Return the sequence number after which the records of time ``moment`` and later begin."""
         index = bisect.bisect_left(self.log, moment, key=_arrival)
         return int(self.log[index - 1].sequence_number) if index else 0
 
@@ -125,10 +125,10 @@ class Shard(models.Shard):
 
 
 class Stream(models.Stream):
-    """A stream of such shards; one lock for all of them, so that a record is never put into a shard being closed."""
+    """A stream of such shards; they share one lock, so that no record is added to a shard that is being closed."""
 
     def init_shards(self, shard_count: int) -> None:
-        """Create the first shards, of equal shares of the hash keys."""
+        """Create the first shards, which divide the hash keys equally."""
         self.lock = threading.RLock()
         self.resharded = threading.Condition(self.lock)
         self.deleted = False
@@ -145,35 +145,35 @@ class Stream(models.Stream):
 
     @property
     def all_shards(self) -> list[Shard]:
-        """Every shard, open or closed, oldest first."""
+        """Return every shard, open or closed, oldest first."""
         return [shard for shard in self.shards.values() if isinstance(shard, Shard)]
 
     def wake(self) -> None:
-        """Wake everybody who waits for this stream, to look at something else than its records."""
+        """Wake all threads that wait for this stream, to look at something other than its records."""
         with self.lock:
             self.resharded.notify_all()
             for shard in self.all_shards:
                 shard.changed.notify_all()
 
     def expire(self) -> None:
-        """Forget the records that are older than the stream's retention; the lock is held."""
+        """Delete the records that are older than the stream's retention; the stream's lock must be held."""
         before = time.time() - 3600 * self.retention_period_hours
         for shard in self.all_shards:
             shard.expire(before)
 
     def get_shard_for_key(self, partition_key: str, explicit_hash_key: str) -> Shard:
-        """Return the open shard that a record of these keys goes to."""
+        """Return the open shard of a record with these keys."""
         return self._shard_of(_hash_key(partition_key, explicit_hash_key))
 
     def _shard_of(self, key: int) -> Shard:
         return next(s for s in self.all_shards if s.is_open and s.starting_hash <= key <= s.ending_hash)
 
     def put_record(self, partition_key: str, explicit_hash_key: str, data: str) -> tuple[str, str]:
-        """Append a record; returns its sequence number and its shard."""
+        """Append a record; return its sequence number and its shard's id."""
         with self.lock:
             shard = self._shard_of(_hash_key(partition_key, explicit_hash_key))
             record = models.Record(partition_key, data, next(_sequence), explicit_hash_key)
-            record.created_at = round(record.created_at * 1e6) // 1000 / 1000  # the milliseconds that GetRecords tells
+            record.created_at = round(record.created_at * 1e6) // 1000 / 1000  # in the milliseconds that GetRecords has
             shard.append(record)
         return str(record.sequence_number), shard.shard_id
 
@@ -246,7 +246,7 @@ def _hash_key(partition_key: Any, explicit_hash_key: Any) -> int:
 
 
 def _bytes(record: dict[str, Any]) -> int:
-    """How much a record counts for: its data, which is base64 here, and its partition key."""
+    """Return how many bytes a record counts for: its data, which is base64 here, and its partition key."""
     data = record.get("Data") or ""
     return len(data) * 3 // 4 - data[-2:].count("=") + len(str(record.get("PartitionKey")).encode())
 
@@ -282,9 +282,9 @@ def _put_records(self: Any, stream_arn: str, stream_name: str, records: list[dic
         raise InvalidArgumentError("Records size exceeds 10 MB limit")
     keys = [(record.get("PartitionKey"), record.get("ExplicitHashKey")) for record in records]
     for key in keys:
-        _hash_key(*key)  # one bad record refuses the request, before any of it is there
+        _hash_key(*key)  # an invalid record refuses the whole request, before any record is stored
     answers = []
-    with stream.lock:  # so that a reader sees the whole request at once
+    with stream.lock:  # so that a reader sees all records of the request at once
         for record, (partition_key, explicit_hash_key) in zip(records, keys, strict=True):
             if faults.throttles("PutRecords", stream.stream_name):
                 shard = stream.get_shard_for_key(partition_key, explicit_hash_key)
@@ -297,7 +297,7 @@ def _put_records(self: Any, stream_arn: str, stream_name: str, records: list[dic
 
 
 def rate_exceeded(stream: Any, shard: Any) -> str:
-    """Say what AWS says of a shard that is written to or read too fast."""
+    """Return AWS's error message for a shard that is written to or read too fast."""
     return f"Rate exceeded for shard {shard.shard_id} in stream {stream.stream_name} under account {stream.account_id}."
 
 

@@ -1,4 +1,4 @@
-"""What names a place in a stream: shard iterators and pages of shards."""
+"""Tokens for a position in a stream: shard iterators and pages of shards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from moto.kinesis.exceptions import InvalidArgumentError
 
 
 def stream_of_token(token: str) -> str | None:
-    """Return the name of the stream that a shard iterator or a page of shards belongs to; None if it is neither."""
+    """Return the name of the stream that a shard iterator or a page token belongs to; None if it is neither."""
     try:
         return str(read_token(token)[0])
     except InvalidArgumentError:
@@ -24,7 +24,7 @@ def make_token(*parts: Any) -> str:
 
 
 def read_token(token: str) -> list[Any]:
-    """Return the three parts of a token; ``InvalidArgumentError`` if it is none."""
+    """Return the three parts of a token; raise ``InvalidArgumentError`` if it is invalid."""
     try:
         found = json.loads(base64.urlsafe_b64decode(token.encode()))
     except (ValueError, binascii.Error) as error:

@@ -1,4 +1,4 @@
-"""S3: what moto's buckets lack: quick listings of versions, bucket policies that deny, copies read once."""
+"""S3: what moto's buckets lack: fast listings of versions, bucket policies that deny, copies read once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["install"]
 
 
 def install(ctx: Context) -> None:
-    """Give moto's buckets quick listings of versions and policies that deny."""
+    """Give moto's buckets fast listings of versions, and policies that deny."""
     from localaws.s3 import policies, versions
 
     policies.install(ctx)

@@ -1,7 +1,8 @@
-"""Bucket policies as far as they deny: moto asks them without any condition value, so a TLS-only policy denies all.
+"""Bucket policies, only as far as they deny.
 
-The loopback connection stands for TLS (``aws:SecureTransport`` is true). Principals are not looked at: a local account
-has no strangers. S3 server access logs are accepted and not written: each would cost as much as the call it tells of.
+moto evaluates them without any condition value, so a policy that requires TLS denies everything. The loopback
+connection counts as TLS (``aws:SecureTransport`` is true). Principals are ignored: a local account has no foreign
+callers. S3 server access logs are accepted and not written: each would cost as much as the call that it logs.
 """
 
 from __future__ import annotations

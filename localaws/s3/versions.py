@@ -1,4 +1,4 @@
-"""Makes listing object versions cost what is listed; moto copies every byte of every version in the bucket."""
+"""Makes the cost of listing object versions depend on what is listed; moto copies every version in the bucket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from localaws.moto_patches import original, replace
 
 
 def install(ctx: Context) -> None:
-    """Filter by prefix before moto looks, and hand it views instead of copies; remember which services moto has."""
+    """Filter by prefix before moto does, and give moto views instead of copies of the versions."""
     replace(S3Backend, "list_object_versions", _list_object_versions)
     replace(moto.backends, "list_of_moto_modules", _services)
 
@@ -40,7 +40,7 @@ class _Matching:
 
 
 class _View:
-    """One version as moto's listing sees it; what the listing sets stays on the view."""
+    """One version as moto's listing sees it; attributes that the listing sets stay on the view."""
 
     def __init__(self, version: Any) -> None:
         self.__dict__["_version"] = version

@@ -1,4 +1,4 @@
-"""SQS: queues that many threads may use, with AWS's rules about duplicates."""
+"""SQS: queues that are safe for many threads, with AWS's rules about duplicates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["install"]
 
 
 def install(ctx: Context) -> None:
-    """Replace how moto's queues keep their messages."""
+    """Replace how moto's queues store their messages."""
     from localaws.sqs import queues
 
     queues.install(ctx)

@@ -1,7 +1,7 @@
-"""SQS as it is under load: moto's queues made safe for many threads, quick to wake, and right about duplicates.
+"""SQS under load: moto's queues made safe for many threads, with fast wake-up and AWS's rules about duplicates.
 
-moto's own queue loses messages when one thread sends while another deletes, hands one message to two receivers, looks
-at every message on each delete, and forgets a FIFO message's deduplication id as soon as the message is deleted.
+moto's own queue loses messages when one thread sends while another deletes, gives one message to two receivers, reads
+every message on each delete, and forgets a FIFO message's deduplication id as soon as the message is deleted.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from localaws.moto_patches import original, replace
 
 
 def install(ctx: Context) -> None:
-    """Replace how this process's moto queues keep their messages; ``ctx`` ends every waiting receiver."""
+    """Replace how this process's moto queues store their messages; when ``ctx`` closes, all receivers return."""
     global _stopping  # noqa: PLW0603  moto's classes are process-wide
     _stopping = ctx.stopping
     targets.register("sqs", "sqs:SendMessage", _send_event)
@@ -61,9 +61,9 @@ _sequence = itertools.count(18_800_000_000_000_000_000)
 def receive(
     queue: Any, limit: int, *, visibility_timeout: int, wait: float = 0.0, one_group: bool = False, max_bytes: int = 0
 ) -> list[Any]:
-    """Take up to ``limit`` messages of moto's ``queue``, waiting up to ``wait`` seconds for the first.
+    """Return up to ``limit`` messages of moto's ``queue``, waiting up to ``wait`` seconds for the first.
 
-    FIFO groups come in order and one receiver at a time (``one_group``: only one of them); messages received too
+    FIFO groups come in order and to one receiver at a time (``one_group``: only one of them); messages received too
     often go to the dead-letter queue. With ``max_bytes``, the bodies together stay below it.
     """
     deadline = time.monotonic() + wait
@@ -73,12 +73,12 @@ def receive(
             left = deadline - time.monotonic()
             if taken or left <= 0 or _stopping.is_set():
                 return taken
-            # Sending, deleting and changing visibility notify; this only has to notice time.
+            # Sending, deleting and changing visibility notify this thread; it only wakes up by itself when time passes.
             queue._messages_lock.wait(min(left, _until_next(queue), 1.0))
 
 
 def delete(queue: Any, message: Any) -> None:
-    """Delete a message that `receive` gave, unless its visibility ran out and another receiver has it now."""
+    """Delete a message of `receive`, unless its visibility has run out and another receiver has it now."""
     _delete_message(queue, message.receipt_handle)
 
 
@@ -96,7 +96,7 @@ def _visible_messages(self: Any) -> list[Any]:
 
 
 def _until_next(queue: Any) -> float:
-    """Seconds until the next invisible or delayed message comes back."""
+    """Return the seconds until the next invisible or delayed message becomes visible."""
     now = time.time() * 1000
     times = (max(message.visible_at, message.delayed_until) for message in queue._messages)
     return min((due - now for due in times if due > now), default=3_600_000.0) / 1000 + 0.001
@@ -113,7 +113,7 @@ def _send_message(  # noqa: PLR0917  moto's signature
     system_attributes: dict[str, Any] | None = None,
     validate_group_id: bool = True,
 ) -> Any:
-    """As moto does it, without counting all messages of the queue on the way."""
+    """Send a message as moto does, but without counting all messages of the queue."""
     queue = self.get_queue(queue_name)
     delay = int(delay_seconds if delay_seconds is not None else queue.delay_seconds)
     self._validate_message(queue, message_body, int(delay_seconds or 0), deduplication_id, group_id, validate_group_id)
@@ -172,7 +172,10 @@ def _add_message(self: Any, message: Any) -> None:
 
 
 def _is_duplicate(queue: Any, message: Any) -> bool:
-    """Whether this id was sent within five minutes, be that message deleted by now or not."""
+    """Return whether this deduplication id was sent within five minutes, even if that message is deleted by now.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using-messagededuplicationid-property.html
+    """
     now = time.monotonic()
     horizon = now - DEDUPLICATION_TIME_IN_SECONDS
     while queue._sent_ids and next(iter(queue._sent_ids.values()))[0] < horizon:
@@ -180,7 +183,7 @@ def _is_duplicate(queue: Any, message: Any) -> bool:
     scope = message.group_id if queue.deduplication_scope == "messageGroup" else ""
     key = f"{scope}\n{message.deduplication_id}"
     if key in queue._sent_ids:
-        message.duplicate_of = queue._sent_ids[key][1]  # the sender is told the first message's id
+        message.duplicate_of = queue._sent_ids[key][1]  # the sender gets the first message's id
         return True
     queue._sent_ids[key] = (now, message)
     return False
@@ -200,7 +203,7 @@ def _delete_message(self: Any, receipt_handle: str) -> None:
             self.deleted_messages.add(handle)
         self._pending_messages.discard(message)
         self._messages = [other for other in self._messages if other is not message]
-        self._messages_lock.notify_all()  # the next of a FIFO group can go now
+        self._messages_lock.notify_all()  # the next message of the FIFO group can be received now
 
 
 def _receive_message(  # noqa: PLR0917  moto's signature
@@ -284,6 +287,6 @@ def _to_dead_letters(queue: Any, message: Any) -> None:
     moved: Message = copy.copy(message)
     moved._old_receipt_handles, moved.receipt_handle, moved.visible_at = [], None, 0.0
     target = queue.dead_letter_queue
-    with target._messages_lock:  # not deduplicated: what was accepted once is not dropped on its way out
+    with target._messages_lock:  # not deduplicated: a message that was accepted must not be dropped when it is moved
         target._messages.append(moved)
         target._messages_lock.notify_all()

@@ -1,4 +1,4 @@
-"""Step Functions: moto's interpreter of the Amazon States Language, switched on and put right."""
+"""Step Functions: moto's interpreter of the Amazon States Language, switched on and corrected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clients that workflows call services with: each state machine's own role, kept from task to task."""
+"""The boto3 clients of workflows: with each state machine's own role, kept from task to task."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _clients_lock = threading.Lock()
 
 
 def install(ctx: Context) -> None:
-    """Forget the clients of before; the newest context wins."""
+    """Drop earlier clients and use ``ctx``, which replaces any earlier context."""
     global _current  # noqa: PLW0603  moto's classes are process-wide
     _current = ctx
     with _clients_lock:
@@ -40,7 +40,7 @@ def client_for(region: str, service: str, state_credentials: Any = None) -> Any:
     if ctx is None:
         raise RuntimeError("localaws.stepfunctions.install(ctx) was not called")
     role = getattr(state_credentials, "role_arn", None)
-    # Of a role that was deleted and made again, what the old one's clients hold is worth nothing.
+    # When a role was deleted and created again, the credentials of the old role's clients are invalid.
     key = (region, service, role, getattr(callers.role_of(ctx, role), "id", None) if role else None)
     with _clients_lock:
         if key not in _clients:

@@ -1,4 +1,4 @@
-"""What is wrong with a workflow's definition: what AWS would refuse, and what is not carried out here."""
+"""Finds the problems of a workflow's definition: what AWS would refuse, and what is not supported here."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _targets(state: Mapping[str, Any], where: str, states: set[str]) -> Iterator
 
 
 def _expressions(value: Any, where: str) -> Iterator[str]:
-    """Errors in the ``{% … %}`` of a state; states inside it are checked on their own."""
+    """Yield the errors in the ``{% … %}`` of a state; states inside it are checked by themselves."""
     if isinstance(value, str) and value.startswith("{%") and value.endswith("%}"):
         if error := syntax_error(value[2:-2].strip()):
             yield f"{where}: {value}: {error}"
@@ -181,7 +181,7 @@ def _task(state: Mapping[str, Any], where: str) -> Iterator[str]:
 
 @functools.lru_cache(maxsize=256)
 def _members(service: str, action: str) -> frozenset[str] | None:
-    """The parameters of an API action in lower case; None if there is no such action."""
+    """Return the parameters of an API action in lower case; None if there is no such action."""
     session = botocore.session.get_session()
     if service not in session.get_available_services():
         return None
@@ -194,7 +194,7 @@ def _members(service: str, action: str) -> frozenset[str] | None:
 
 
 def _is_passed_on(service: str, action: str, argument: str) -> bool:
-    """Whether moto passes a parameter of an optimised integration on; it drops others without a word."""
+    """Return whether moto passes on this parameter of an optimised integration; it drops others silently."""
     if service in {"aws-sdk", "athena"}:
         return True
     import importlib

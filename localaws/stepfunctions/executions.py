@@ -1,4 +1,4 @@
-"""What executions tell of themselves, put right where moto drops or cannot serialize it.
+"""Corrects how executions are described where moto drops or cannot serialize something.
 
 The context object's times are text as on AWS, a stopped or timed out execution and a failed callback keep error and
 cause, and a history can be read in pages, newest first.
@@ -22,7 +22,7 @@ _MOST_EVENTS = 1000
 
 
 def install() -> None:
-    """Put moto's answers right."""
+    """Replace moto's answers by the corrected ones."""
     replace(execution_worker.ExecutionWorker, "_get_evaluation_environment", _environment)
     replace(state, "StateData", _state_data)
     replace(StepFunctionResponse, "stop_execution", _stop_execution)
@@ -32,7 +32,7 @@ def install() -> None:
 
 
 def describe_end(described: dict[str, Any], execution: Any) -> None:
-    """Add to a description what moto leaves out of executions that timed out."""
+    """Add to a description the fields that moto leaves out of executions that timed out."""
     if execution.status == ExecutionStatus.TIMED_OUT:
         described["stopDate"] = execution.stop_date
         described.setdefault("error", "States.Timeout")
@@ -76,7 +76,7 @@ def _send_task_failure(self: Any) -> Any:
 
 
 def _get_execution_history(self: Any) -> Any:
-    """Return one page of events; a token is the number of events that came before."""
+    """Return one page of events; its token is the number of events on the pages before."""
     history: Any = self.stepfunction_backend.get_execution_history(self._get_param("executionArn"))
     events = list(history["events"])
     if self._get_param("reverseOrder"):

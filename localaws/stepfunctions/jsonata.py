@@ -1,7 +1,7 @@
-"""JSONata and variables in workflows, evaluated by ``jsonata-python`` in place of moto's unfinished stub.
+"""Evaluates JSONata and variables in workflows with ``jsonata-python``, instead of moto's unfinished stub.
 
-Values are bound to names rather than written into the expression as moto does, which breaks on quotes and parses the
-whole state input for every expression.
+Values are bound to names rather than written into the expression: moto's way fails on quotes, and parses the whole
+state input for every expression.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from localaws.moto_patches import replace
 
 
 class EvaluationError(Exception):
-    """An expression fails on its input, or gives nothing, or gives what JSON cannot hold."""
+    """An expression fails on its input, or returns nothing, or returns something that JSON cannot hold."""
 
 
 def install() -> None:
@@ -42,7 +42,7 @@ def install() -> None:
 
 
 def syntax_error(expression: str) -> str | None:
-    """Return what is wrong with the writing of ``expression``, or None."""
+    """Return what is wrong with the syntax of ``expression``, or None."""
     try:
         jsonata.Jsonata(expression)
     except JException as error:
@@ -54,7 +54,7 @@ def evaluate(expression: str, bindings: Mapping[str, Any]) -> Any:
     """Return the JSON value of ``expression``; ``bindings`` are by name, without ``$``. Raises `EvaluationError`."""
     try:
         compiled = jsonata.Jsonata(expression)
-        compiled.output_convert_nulls = False  # else null and nothing are one
+        compiled.output_convert_nulls = False  # otherwise null and an absent value would be the same
         for name, implementation in _FUNCTIONS.items():
             compiled.register_lambda(name, implementation)
         bound = {name: Utils.NULL_VALUE if value is None else value for name, value in bindings.items()}
@@ -67,7 +67,7 @@ def evaluate(expression: str, bindings: Mapping[str, Any]) -> Any:
 
 
 def _plain(value: Any, expression: str) -> Any:
-    """A copy without JSONata's own kinds of list and null."""
+    """Return a copy without JSONata's own types of list and null."""
     if value is Utils.NULL_VALUE or value is None:
         return None
     if isinstance(value, str | bool | int | float):

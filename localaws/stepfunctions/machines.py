@@ -1,8 +1,9 @@
-"""Workflows that run: moto's interpreter of the Amazon States Language, switched on and put right.
+"""Workflows that run: moto's interpreter of the Amazon States Language, switched on and corrected.
 
-What is put right: JSONata and variables (moto's evaluation is an unfinished stub), calls made with the state machine's
-own role, clients kept from task to task, the Athena, Glue and nested-workflow integrations, answers with dates in them,
-and the size limit of 256 KiB. What a definition uses that is not carried out here is refused when it is created.
+Corrected are: JSONata and variables (moto's evaluation is an unfinished stub), calls with the state machine's own role,
+clients kept from task to task, the Athena, Glue and nested-workflow integrations, answers with dates in them, and the
+size limit of 256 KiB. A definition that uses what is not supported here is refused when it is created.
+https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _starting = threading.Lock()
 
 
 def install(ctx: Context) -> None:
-    """Execute the state machines of this process's moto in ``ctx``; the newest context wins."""
+    """Execute the state machines of this process's moto in ``ctx``, which replaces any earlier context."""
     global _current  # noqa: PLW0603  moto's classes are process-wide
     _current = ctx
     clients.install(ctx)
@@ -46,7 +47,7 @@ def install(ctx: Context) -> None:
     replace(preprocessor, "from_string_literal", _unquoted)
     for error in vars(api).values():
         if isinstance(error, type) and issubclass(error, AWSError) and error is not AWSError and not error.TYPE:
-            replace(error, "TYPE", error.__name__)  # else clients get an error without a code
+            replace(error, "TYPE", error.__name__)  # otherwise clients get an error without a code
     replace(_Backend, "_validate_definition", staticmethod(_validate_definition))
     replace(_Backend, "start_execution", _start_execution)
     replace(StepFunctionResponse, "describe_execution", _describe_execution)
@@ -64,13 +65,13 @@ def _send_event(account: str, region: str, arn: str, payload: str, options: Mapp
 
 
 def _own_query_languages(self: Any, *args: Any, **kwargs: Any) -> None:
-    """Each parse has its own scopes: moto shares one list, so one bad definition spoils all that follow."""
+    """Give each parse its own scopes: moto shares one list, so one bad definition spoils all later ones."""
     original(Preprocessor, "__init__")(self, *args, **kwargs)
     self._query_language_per_scope = []
 
 
 def _unquoted(parser_rule_context: Any) -> str | None:
-    """The text of a JSON string in a definition; moto leaves its escapes in, or reads them as Python's."""
+    """Return the text of a JSON string in a definition; moto keeps its escapes, or reads them as Python's."""
     text = parser_rule_context.getText()
     if text == "null":
         return None
@@ -97,13 +98,13 @@ def _start_execution(
 ) -> Any:
     if not _is_within_size_quota(execution_input or ""):
         raise InvalidExecutionInput(f"The input is larger than {quotas.MAX_STATE_SIZE_UTF8_BYTES} bytes")
-    with _starting:  # else two starts of one name both begin
+    with _starting:  # otherwise two starts with the same name could both begin
         start = original(_Backend, "start_execution")
         return start(self, state_machine_arn, name or str(uuid.uuid4()), execution_input or "{}", trace_header)
 
 
 def _describe_execution(self: Any) -> Any:
-    """As moto does it, but an output that is a string is JSON like any other."""
+    """Return a description as moto does, but with an output that is a string encoded as JSON, like any other output."""
     answer = original(StepFunctionResponse, "describe_execution")(self)
     described: Any = answer.result
     execution = self.stepfunction_backend.describe_execution(described["executionArn"])
@@ -114,7 +115,7 @@ def _describe_execution(self: Any) -> Any:
 
 
 def _is_within_size_quota(value: Any) -> bool:
-    """Whether ``value`` is within 256 KiB as compact UTF-8 JSON; moto counts blanks and escapes, too."""
+    """Return whether ``value`` is within 256 KiB as compact UTF-8 JSON; moto counts blanks and escapes as well."""
     text = (
         value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
     )
@@ -122,7 +123,7 @@ def _is_within_size_quota(value: Any) -> bool:
 
 
 def _abort_executions() -> None:
-    """Stop what still runs, so that no thread calls a server that is gone."""
+    """Stop running executions, so that no thread calls a server that is gone."""
     ctx = _current
     if ctx is None:
         return

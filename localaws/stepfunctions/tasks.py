@@ -1,4 +1,7 @@
-"""Service integrations of workflows: what moto lacks or gets wrong of them."""
+"""Service integrations of workflows that moto lacks or gets wrong.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html
+"""
 
 from __future__ import annotations
 
@@ -66,13 +69,13 @@ def _service_for(service_name: str) -> Any:
 
 
 def _after_eval_execution(self: Any, env: Any, *args: Any, **kwargs: Any) -> None:
-    """Keep only what JSON holds: moto fails on the dates and streams in answers of services."""
+    """Convert a service's answer to JSON values: moto fails on the dates and streams in it."""
     env.stack[-1] = to_plain(env.stack[-1])
     original(StateTaskService, "_after_eval_execution")(self, env, *args, **kwargs)
 
 
 def to_plain(value: Any) -> Any:
-    """Return ``value`` as JSON has it: dates as ISO 8601, streams and bytes as text."""
+    """Return ``value`` as JSON values: dates as ISO 8601, streams and bytes as text."""
     return json.loads(json.dumps(value, default=_plain))
 
 
@@ -95,7 +98,7 @@ def _shape(task: Any, action: str | None, which: str) -> Any:
 def _normalise_parameters(
     self: Any, parameters: dict[str, Any], boto_service_name: str | None = None, service_action_name: str | None = None
 ) -> None:
-    """Write parameters as boto3 spells them: workflows have ``ExecutionArn``, the API ``executionArn``."""
+    """Spell parameters as boto3 does: workflows have ``ExecutionArn``, the API ``executionArn``."""
     del boto_service_name
     if self._get_boto_service_name() == "stepfunctions" and self._get_boto_service_action() == "start_execution":
         parameters["Input"] = _as_text(parameters.get("Input", {}))
@@ -119,7 +122,10 @@ def _normalise_response(
 
 
 class AthenaTask(state_task_service_callback.StateTaskServiceCallback):
-    """``arn:aws:states:::athena:*``, of which ``startQueryExecution`` also as ``.sync``."""
+    """A task of ``arn:aws:states:::athena:*``; ``startQueryExecution`` may also be ``.sync``.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/connect-athena.html
+    """
 
     def __init__(self) -> None:
         super().__init__(supported_integration_patterns=_PATTERNS)

@@ -1,8 +1,11 @@
 r"""A small grammar of the regular expressions that Arrow, DuckDB and Spark all read with the same meaning.
 
-RE2 (Arrow, DuckDB) and Java (Spark) share most of their spelling and not all of its meaning: ``$`` is before a last
-line break in Java, ``\s`` has one character more, ``.`` four fewer, ``[a&&b]`` and ``[[:alpha:]]`` are other classes.
-And Java tries one way after the other: ``^(a+)+$`` takes exponential time where RE2 takes linear.
+RE2 (Arrow, DuckDB) and Java (Spark) share most of their syntax but not all of its meaning. In Java ``$`` also matches
+before a last line break, ``\s`` has one more character, ``.`` matches four fewer, and ``[a&&b]`` and ``[[:alpha:]]``
+are other classes. Java also backtracks: ``^(a+)+$`` takes exponential time where RE2 takes linear time.
+
+RE2: https://github.com/google/re2/wiki/Syntax Java:
+https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/util/regex/Pattern.html
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ ALLOWED = (
 
 
 def common_pattern(pattern: str) -> str:
-    """Return ``pattern`` spelled so that Java matches like RE2; ``ValueError`` names the part that is refused."""
+    """Return ``pattern`` spelled so that Java matches as RE2 does; ``ValueError`` names the part that is refused."""
     if len(pattern) > LONGEST:
         raise ValueError(f"it has {len(pattern):,} characters; at most {LONGEST:,} are allowed")
     reader = _Reader(pattern)
@@ -43,19 +46,19 @@ def common_pattern(pattern: str) -> str:
 
 
 class _Reader:
-    """Reads a pattern from the left; each part is returned as it is spelled, and in how many ways it may match."""
+    """Reads a pattern from left to right; returns each part as it is spelled, and in how many ways it may match."""
 
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
         self.at = 0
 
     def refused(self, start: int, end: int, why: str = "") -> ValueError:
-        """Return the error for a part of the pattern."""
+        """Return the ``ValueError`` for a part of the pattern; ``why`` says what is wrong with it."""
         part = self.pattern[start:end]
         return ValueError(f"{part!r} at character {start + 1} is not allowed: {why or ALLOWED}")
 
     def alternatives(self, depth: int) -> tuple[str, int]:
-        """Read what ``|`` divides, up to the end of the group."""
+        """Return the alternatives that ``|`` separates, up to the group's end, and in how many ways they may match."""
         if depth > DEEPEST:
             raise self.refused(self.at - 1, self.at, f"groups are nested more than {DEEPEST} deep")
         spelled, ways = self._sequence(depth)
@@ -140,7 +143,7 @@ class _Reader:
         return f"(?:{spelled})", ways
 
     def _escape(self) -> tuple[str, str]:
-        """Return the character that a backslash begins, or the letter of the class."""
+        r"""Return the character that an escape stands for, or the letter of the class that it names (``\d``)."""
         letter = self._next()
         self.at += 1
         if letter and letter in _PUNCTUATION:
@@ -176,7 +179,7 @@ class _Reader:
         return f"{low}-{high}"
 
     def _character(self, first: int) -> tuple[str, str]:
-        """Return one character of a class as it is spelled there, or what the letter of a class stands for."""
+        r"""Return one character inside a class as it is spelled there, or what an escaped class (``\d``) stands for."""
         start, sign = self.at, self._next()
         self.at += 1
         if sign == "\\":
@@ -196,6 +199,6 @@ class _Reader:
 
 
 def _value(spelled: str) -> int:
-    """Return the place of a character, as it is spelled in a class, among all."""
+    """Return the code point of a character as it is spelled in a class."""
     plain = {"\\t": "\t", "\\n": "\n", "\\r": "\r", "\\f": "\f"}.get(spelled, spelled[-1])
     return ord(plain)

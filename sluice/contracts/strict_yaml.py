@@ -1,8 +1,11 @@
 """Loads YAML strictly: nothing that is written is dropped or read as something else.
 
-A key may stand once in a mapping, and once in a list of mappings that are merged, and is text. A value is what it looks
-like: no tag says otherwise. What is a number to one version of YAML alone (``007``, ``1_000``,
-``12:30``, ``1e3``), a date, and ``yes``, ``no``, ``on``, ``off`` are text.
+A key is text and may stand once in a mapping, and once in a list of mappings that are merged. A value has the type that
+it looks like; tags that would change it are refused. Numbers of one YAML version alone (``007``, ``1_000``, ``12:30``,
+``1e3``), dates, and ``yes``, ``no``, ``on``, ``off`` are text.
+
+YAML 1.1: https://yaml.org/type/
+YAML 1.2, core schema: https://yaml.org/spec/1.2.2/#103-core-schema
 """
 
 from __future__ import annotations
@@ -18,13 +21,13 @@ DEEPEST, _MOST_NODES = 40, 200_000
 
 
 class _Loader(yaml.SafeLoader):
-    """Knows the scalars that YAML 1.1 and the core schema of 1.2 read alike."""
+    """A loader that knows only the scalars that YAML 1.1 and the core schema of YAML 1.2 read alike."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own name
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Return the next node; a tag, and what is nested too deep for who walks it, are refused."""
+        """Return the next node; raise for a tag, and for nodes nested deeper than recursive readers can follow."""
         event = cast(Any, self).peek_event()  # the stubs do not type it
         problem = ""
         if getattr(event, "tag", None) is not None:
@@ -55,11 +58,11 @@ _MERGE = "tag:yaml.org,2002:merge"
 
 
 def load_yaml(text: str) -> tuple[yaml.Node | None, Any]:
-    """Return the one document of ``text`` as nodes and as values; ``yaml.MarkedYAMLError`` names place and problem."""
+    """Return the one document of ``text`` as nodes and as values; ``yaml.MarkedYAMLError`` gives place and problem."""
     loader: Any = _Loader(text)
     try:
         root = loader.get_single_node()
-    except (ValueError, OverflowError) as error:  # PyYAML makes numbers of a version and of \U escapes unlooked
+    except (ValueError, OverflowError) as error:  # PyYAML does not check versions and \U escapes
         raise yaml.MarkedYAMLError(problem=str(error), problem_mark=loader.get_mark()) from error
     if root is None:
         return None, None
@@ -92,7 +95,7 @@ def _refuse_dropped(node: yaml.Node, above: list[yaml.Node], seen: set[int]) -> 
 
 
 def _refuse_changed(node: yaml.ScalarNode) -> None:
-    """Raise for a number that would be read as infinity or not at all, and for text that is none."""
+    """Raise for a number that would be read as infinity or not at all, and for text that is not valid Unicode."""
     if node.tag in (_INT, _FLOAT):
         try:
             finite = math.isfinite(float(node.value)) if node.tag == _FLOAT else int(node.value) is not None
@@ -105,7 +108,7 @@ def _refuse_changed(node: yaml.ScalarNode) -> None:
 
 
 def _written_out(node: yaml.Node, known: dict[int, int]) -> int:
-    """Return how many nodes there are below ``node`` with each alias written out."""
+    """Return how many nodes there are below ``node``, each alias counted with all of its nodes."""
     if id(node) not in known:
         inside = [each for pair in node.value for each in pair] if isinstance(node, yaml.MappingNode) else node.value
         inside = [] if isinstance(node, yaml.ScalarNode) else inside
@@ -128,7 +131,7 @@ def _refuse_repeated(node: yaml.MappingNode) -> None:
 
 
 def _keys_with_merged(node: yaml.Node, known: dict[int, set[str]]) -> set[str]:
-    """Return the keys of a mapping, merged ones among them (none for anything else).
+    """Return the keys of a mapping, including merged ones; an empty set for any other node.
 
     Raise for a key that a list of merged mappings repeats: one of the values would be dropped.
     """

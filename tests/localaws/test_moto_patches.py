@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import json
 import sys
 from collections.abc import Callable, Iterator
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import moto.core.responses
@@ -16,6 +17,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
 from localaws import moto_patches
 from localaws.server import LocalAws
+from sluice.folders import ROOT
 from tests.localaws import patched
 
 
@@ -35,7 +37,8 @@ def test_every_replaced_symbol_is_the_one_that_was_looked_at() -> None:
 
 @pytest.mark.usefixtures("used")
 def test_nothing_of_ours_is_in_a_third_party_but_what_the_guard_has_put_there() -> None:
-    assert patched.holes() == []
+    elsewhere = set(json.loads((ROOT / "tests" / "repository" / "third_party_names.json").read_text()))
+    assert set(patched.holes()) <= elsewhere, "what `sluice` replaces by hand stands in that list, with its digest"
     symbols = patched.known()
     assert {s for s in symbols if s.startswith("moto.athena.responses.")}, "Athena's operations are seen"
     assert {s for s in symbols if s.startswith("moto.cloudformation.responses.")}, "CloudFormation's are"
@@ -62,7 +65,8 @@ _PLACES: dict[str, tuple[Any, str, Any]] = {
     "a class of a module": (moto.core.responses, "ActionResult", _OursWithWraps),
     "an object of a module": (moto.core.responses, "log", _OursWithWraps()),
     "a method of one object": (glue_backends, "get_table", _ours),
-    "a method of one region's backend": (glue_backends["123456789012"]["us-east-1"], "get_table", _ours),
+    # asked for when it is tried: each start of a local AWS makes the backends anew
+    "a method of one region's backend": (lambda: glue_backends["123456789012"]["us-east-1"], "get_table", _ours),
     "an entry of a table": (moto.core.responses, "TABLE", {"key": _ours}),
     "a nested class's method": (moto.core.responses.BaseResponse, "Nested", type("Nested", (), {"of": _ours})),
 }
@@ -72,7 +76,7 @@ _PLACES: dict[str, tuple[Any, str, Any]] = {
 @pytest.mark.parametrize("place", _PLACES)
 def test_whatever_goes_round_the_guard_is_found(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     owner, name, thing = _PLACES[place]
-    monkeypatch.setattr(owner, name, thing, raising=False)
+    monkeypatch.setattr(owner() if isinstance(owner, FunctionType) else owner, name, thing, raising=False)
     assert [hole.rpartition(".")[2] for hole in patched.holes("moto.")] == [name]
 
 

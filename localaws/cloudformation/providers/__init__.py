@@ -1,4 +1,4 @@
-"""The resource types that localaws deploys: one module per service, one small provider per type, found by itself."""
+"""The resource types that localaws deploys: one module for each service, found without a list."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Final
 from localaws.cloudformation.errors import UnknownResourceType
 from localaws.cloudformation.providers.provider import Provider
 
-#: Modules of this folder that declare no type: what the others are made with.
+#: Modules of this folder that declare no resource type, but what the others are made with.
 _TOOLS = ("api", "provider")
 
 
 def _found() -> dict[str, Provider]:
-    """Return what the modules of this folder list as their ``PROVIDERS``, by resource type."""
+    """Return the ``PROVIDERS`` of all modules in this folder, by resource type."""
     found: dict[str, Provider] = {}
     for module in pkgutil.iter_modules(__path__):
         if module.name in _TOOLS:

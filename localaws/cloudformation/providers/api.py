@@ -1,4 +1,4 @@
-"""Calls to AWS APIs with values as templates hold them: numbers as text, tags in each service's own shape."""
+"""Calls AWS APIs with values as templates hold them: numbers as text, tags in each service's own form."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _GONE = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist", "EntityNotFound", 
 def call(ctx: Context, service: str, operation: str, /, **parameters: Any) -> Any:
     """Call ``operation`` (``CreateQueue``) and return the answer; parameters that are None are left out.
 
-    Text, numbers and booleans are turned into the types that the API declares, as CloudFormation does.
-    Any refusal is a ResourceFailed that carries the service's message.
+    Text, numbers and booleans are converted to the types that the API declares, as CloudFormation does. An error of the
+    service is raised as ResourceFailed with the service's message.
     """
     client = ctx.client(service)
     model = client.meta.service_model.operation_model(operation)
@@ -36,7 +36,7 @@ def call(ctx: Context, service: str, operation: str, /, **parameters: Any) -> An
 
 
 class ServiceRefused(ResourceFailed):
-    """A service answered a call with an error; ``code`` is the service's."""
+    """An AWS service answered a call with an error; ``code`` is the error's code."""
 
     def __init__(self, reason: str, *, code: str) -> None:
         super().__init__(reason)
@@ -44,12 +44,12 @@ class ServiceRefused(ResourceFailed):
 
     @property
     def is_gone(self) -> bool:
-        """Whether the service said that the resource does not exist."""
+        """Return whether the service said that the resource does not exist."""
         return any(word in self.code for word in _GONE)
 
 
 def remove(ctx: Context, service: str, operation: str, /, **parameters: Any) -> None:
-    """Call a deleting ``operation``; a resource that is gone already counts as deleted."""
+    """Call a deleting ``operation``; a resource that no longer exists counts as deleted."""
     try:
         call(ctx, service, operation, **parameters)
     except ServiceRefused as error:
@@ -58,7 +58,7 @@ def remove(ctx: Context, service: str, operation: str, /, **parameters: Any) -> 
 
 
 def find(ctx: Context, service: str, operation: str, /, **parameters: Any) -> Any:
-    """Call a reading ``operation`` and return its answer, or None if what it asks for does not exist."""
+    """Call a reading ``operation`` and return its answer, or None if the resource does not exist."""
     try:
         return call(ctx, service, operation, **parameters)
     except ServiceRefused as error:
@@ -74,7 +74,7 @@ def must_be_new(exists: object, what: str) -> None:
 
 
 def shaped(value: Any, shape: Any) -> Any:
-    """Return ``value`` with its scalars turned into the types that a botocore ``shape`` declares."""
+    """Return ``value`` with its scalars converted to the types that a botocore ``shape`` declares."""
     kind = shape.type_name
     if kind == "structure" and isinstance(value, Mapping):
         return {k: shaped(v, shape.members[k]) if k in shape.members else v for k, v in value.items()}
@@ -108,7 +108,7 @@ def _from_text(value: str, kind: str) -> Any:
 
 
 def camel(value: Any) -> Any:
-    """Return ``value`` with every key's first letter in lower case, as some APIs spell what templates capitalise."""
+    """Return ``value`` with every key's first letter in lower case, as some APIs spell the names of templates."""
     if isinstance(value, Mapping):
         return {k[:1].lower() + k[1:]: camel(v) for k, v in value.items()}
     if isinstance(value, list):
@@ -155,5 +155,5 @@ _TAGGING = {
 
 
 def json_text(document: Any) -> str:
-    """Return a policy or definition as JSON text, whether the template holds it as text or as data."""
+    """Return a policy or definition as JSON text; the template may hold it as text or as data."""
     return document if isinstance(document, str) else json.dumps(document)

@@ -1,4 +1,4 @@
-"""AWS::CDK::Metadata: a note from the CDK to AWS, of no effect anywhere."""
+"""AWS::CDK::Metadata: usage data that the CDK reports to AWS; it has no effect."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _update(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) 
 
 
 def _delete(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
-    """There is nothing to delete."""
+    """Do nothing: there is nothing to delete."""
 
 
 PROVIDERS = (

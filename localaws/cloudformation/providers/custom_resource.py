@@ -1,7 +1,7 @@
-"""AWS::CloudFormation::CustomResource and Custom::*: a Lambda function that plays a resource.
+"""AWS::CloudFormation::CustomResource and Custom::*: a resource that a Lambda function creates.
 
-The function is called as CloudFormation calls it, asynchronously in effect: it answers by a PUT to a presigned S3
-URL, and this module waits for that object.
+As on AWS, the function answers by a PUT to a presigned S3 URL, and this module waits for that object.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-custom-resources.html
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ BUCKET = "localaws-custom-resource-answers"
 #: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
 _LONGEST_ANSWER = 4096
 _LONGEST_WAIT_S = 3600
-#: How often the answer is looked for while the function runs; mostly it is there when the function has ended.
+#: How often, in seconds, the answer is looked for while the function runs; usually it exists when the function ends.
 _POLL_S = 0.1
 
 
 def invoke(ctx: Context, service_token: str, event: Mapping[str, Any]) -> str | None:
-    """Call the function behind ``service_token``; return why it died, or None if it came to an end."""
+    """Call the function behind ``service_token``; return why it failed, or None if it returned."""
     try:
         answer = ctx.client("lambda").invoke(FunctionName=service_token, Payload=json.dumps(event).encode())
     except (ClientError, BotoCoreError) as error:
@@ -43,7 +43,7 @@ def invoke(ctx: Context, service_token: str, event: Mapping[str, Any]) -> str | 
 
 
 def as_text(value: Any) -> Any:
-    """Return ``value`` with every scalar as text, the way CloudFormation passes properties to a function."""
+    """Return ``value`` with every scalar as text, as CloudFormation passes properties to a function."""
     if isinstance(value, Mapping):
         return {k: as_text(v) for k, v in value.items()}
     if isinstance(value, list):
@@ -56,7 +56,7 @@ def as_text(value: Any) -> Any:
 def _ask(
     ctx: Context, request: Request, request_type: str, *, physical_id: str | None = None, old: Request | None = None
 ) -> Mapping[str, Any]:
-    """Send one lifecycle event and return the answer; ResourceFailed if it says FAILED, dies or stays silent."""
+    """Send one lifecycle event and return the answer; ResourceFailed if it says FAILED or there is none."""
     request_id = str(uuid.uuid4())
     s3 = ctx.client("s3")
     _ensure_bucket(ctx)
@@ -98,7 +98,7 @@ def _answer(ctx: Context, token: str, event: Mapping[str, Any], timeout_s: float
     until = time.monotonic() + timeout_s
     while time.monotonic() < until and not ctx.stopping.is_set():
         over = ended.is_set()
-        # Looked for once more after the function died: it may have answered first.
+        # Look once more after the function died, since it may have answered before.
         found = api.find(ctx, "s3", "GetObject", Bucket=BUCKET, Key=event["RequestId"])
         if found is not None:
             body = found["Body"].read()

@@ -53,7 +53,7 @@ def _job(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _update_job(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
-    # moto has no UpdateJob: the job is made anew, and takes over the history of the one before.
+    # moto has no UpdateJob: the job is created again, with the run history of the old one.
     from moto.glue.models import glue_backends
 
     name, backend = outcome.physical_id, glue_backends[ctx.account][ctx.region]

@@ -1,4 +1,4 @@
-"""AWS::IAM: roles and policies, with the managed policies that AWS owns."""
+"""AWS::IAM: roles and policies, including AWS's managed policies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _aws_policies() -> dict[str, tuple[str, Any]]:
 
 
 def _ensure_aws_policy(ctx: Context, arn: str) -> None:
-    """Make one of AWS's own policies known to moto, which loads either none of them or all 1,400."""
+    """Add one of AWS's managed policies to moto, which loads either none of them or all 1,400."""
     from moto.iam.models import AWSManagedPolicy, iam_backends
 
     backend = iam_backends[ctx.account]["aws"]

@@ -13,7 +13,8 @@ _CONFIGURATION = (
     "DeadLetterConfig Description Environment EphemeralStorage Handler KmsKeyArn Layers LoggingConfig MemorySize Role "
     "Runtime Timeout TracingConfig"
 )
-#: What a function goes back to when a template no longer sets it.
+#: A function's defaults, which apply again when a template no longer sets a property.
+#: https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 _DEFAULTS: Mapping[str, Any] = {
     "DeadLetterConfig": {"TargetArn": ""},
     "Description": "",
@@ -29,7 +30,8 @@ _MAPPING = (
     "BatchSize BisectBatchOnFunctionError DestinationConfig Enabled FilterCriteria FunctionName FunctionResponseTypes "
     "MaximumBatchingWindowInSeconds MaximumRecordAgeInSeconds MaximumRetryAttempts ParallelizationFactor ScalingConfig"
 )
-#: What a mapping goes back to when a template no longer sets it.
+#: A mapping's defaults, which apply again when a template no longer sets a property.
+#: https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
 _MAPPING_DEFAULTS: Mapping[str, Any] = {
     "BisectBatchOnFunctionError": False,
     "DestinationConfig": {"OnFailure": {}},
@@ -74,7 +76,7 @@ def _code(request: Request) -> dict[str, Any]:
 
 
 def _inline(source: str) -> bytes:
-    """Return the zip that CloudFormation makes of inline code: one module named index."""
+    """Return the zip that CloudFormation makes of inline code: one module named ``index``."""
     import io
     import zipfile
 

@@ -1,4 +1,4 @@
-"""What a provider of one resource type is, and how properties are checked before anything is made."""
+"""The provider of one resource type, and how it checks properties before anything is created."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from localaws.context import Context
 
 @dataclass(frozen=True)
 class Request:
-    """One resource that a stack wants made, changed or removed; ``properties`` are resolved."""
+    """One resource that a stack creates, updates or deletes; ``properties`` are resolved."""
 
     stack: str
     stack_id: str
@@ -48,7 +48,7 @@ class Request:
 
     @property
     def tags(self) -> dict[str, str]:
-        """The resource's tags over the stack's."""
+        """Return the resource's tags; they override the stack's."""
         own = self.properties.get("Tags", {})
         if isinstance(own, list):
             own = {tag["Key"]: tag["Value"] for tag in own}
@@ -57,7 +57,7 @@ class Request:
 
 @dataclass(frozen=True)
 class ResourceOutcome:
-    """What exists after a resource was made: its physical id (what ``Ref`` gives) and its attributes."""
+    """A created resource: its physical id (the value of ``Ref``) and its attributes (``Fn::GetAtt``)."""
 
     physical_id: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
@@ -73,12 +73,12 @@ Delete = Callable[[Context, Request, ResourceOutcome], None]
 class Provider:
     """How one resource type is deployed.
 
-    ``honoured`` lists property paths, separated by blanks, lists transparent and braces expanded
-    (``Rules.{Id,Status}``); a path with nothing declared below it takes any value, and ``*`` any property.
-    ``accepted`` are paths that change nothing here, each with the reason. ``create`` makes the resource;
-    ``configure(ctx, new, old, outcome)`` then sets what can be set later too (``old`` is None the first time).
-    ``update(ctx, new, old, outcome)`` changes in place where ``configure`` is not enough. With neither, or when a
-    property in ``immutable`` changes, the resource is replaced.
+    ``honoured`` lists property paths, separated by blanks; lists need no index, and braces are expanded
+    (``Rules.{Id,Status}``). A path with nothing declared below it takes any value, and ``*`` any property. ``accepted``
+    are paths without effect here, each with the reason. ``create`` creates the resource; ``configure(ctx, new, old,
+    outcome)`` then sets what can also be changed later (``old`` is None the first time). ``update(ctx, new, old,
+    outcome)`` changes it in place where ``configure`` is not enough. With neither, or when a property in ``immutable``
+    changes, the resource is replaced.
     """
 
     type: str
@@ -97,7 +97,7 @@ class Provider:
 
     @cached_property
     def honoured_paths(self) -> tuple[str, ...]:
-        """The honoured property paths, one by one, sorted."""
+        """Return the honoured property paths, one by one, sorted."""
         return tuple(sorted({path for word in _words(self.honoured) for path in _expand(word)}))
 
     @cached_property
@@ -123,7 +123,7 @@ class Provider:
             raise UnknownProperty(f"{here}: {reason}. Nothing was created.")
 
     def make(self, ctx: Context, request: Request, *, made: Callable[[ResourceOutcome], None]) -> ResourceOutcome:
-        """Create and configure; ``made`` hears of the resource as soon as it exists, so a failure can be undone."""
+        """Create and configure the resource; ``made`` is called once it exists, so that a failure can be undone."""
         outcome = self.create(ctx, request)
         made(outcome)
         if self.configure:
@@ -139,7 +139,7 @@ class Provider:
         return outcome
 
     def replaces(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-        """Say whether changing ``old`` to ``new`` needs another resource in place of this one."""
+        """Return whether the change from ``old`` to ``new`` needs another resource in place of this one."""
         if self.update is None and self.configure is None:
             return True
         return any(_at(old, path) != _at(new, path) for path in self.immutable)

@@ -82,7 +82,7 @@ def _delete_policy(ctx: Context, request: Request, outcome: ResourceOutcome) -> 
 
 
 def _owner_only(ctx: Context) -> str:
-    # A topic always has a policy; the one it is born with lets its owner's account do everything.
+    # A topic always has a policy; the default one lets its owner's account do everything.
     statement = {
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::{ctx.account}:root"},

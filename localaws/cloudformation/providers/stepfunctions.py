@@ -14,7 +14,7 @@ from localaws.context import Context
 
 
 def _definition(ctx: Context, request: Request) -> str:
-    """Return the ASL text, from wherever the template keeps it, with its substitutions made."""
+    """Return the ASL text, from whichever property the template has it in, with its substitutions made."""
     if "DefinitionString" in request.properties:
         text = request["DefinitionString"]
     elif "Definition" in request.properties:

@@ -1,7 +1,7 @@
 """Converts delivered values to the contract's types, a whole column at a time.
 
-Texts are read value by value (``texts``). Typed values are cast together; when that fails, the values to blame are
-found by halving.
+Text is read value by value (``texts``). Typed values are cast together; when the cast fails, the invalid values are
+found by halving the column.
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ def convert(values: pa.Array, column: Column) -> tuple[pa.Array, pa.Array | None
 
 
 def _as_text(values: pa.Array, column: Column, target: pa.DataType) -> pa.Array:
-    """Return values as text when they are text or are converted through text, null where they are no valid text.
+    """Return the values as text where they are text or are converted through text; null where they are not UTF-8.
 
-    Other values are returned as they are.
+    Other values are returned unchanged.
     """
     kind = values.type
     if pa.types.is_string(kind):

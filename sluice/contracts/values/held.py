@@ -16,11 +16,11 @@ _US_PER_DAY = 86_400_000_000
 
 
 def held(values: pa.Array) -> tuple[pa.Array, pa.Array | None]:
-    """Return the values, null where no table can hold them, and a mask of these, None if all can be held.
+    """Return the values, null where no table can hold them, and a mask of these; the mask is None if all can be held.
 
-    Not held are NaN and infinities (engines disagree on what they equal and how they sort), days outside 0001-01-01 to
-    9999-12-31 (Python, Athena and Iceberg's statistics know no others), and decimals of more digits than their type has
-    (a broken Parquet file can bring them).
+    Tables cannot hold NaN and infinities (engines disagree on what they equal and how they sort), dates outside
+    0001-01-01 to 9999-12-31 (Python, Athena and Iceberg's statistics know no others), and decimals with more digits
+    than their type has (a broken Parquet file can contain them).
     """
     odd = _odd(values)
     if odd is None or not pc.any(odd).as_py():

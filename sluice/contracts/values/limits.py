@@ -1,4 +1,4 @@
-"""The bounds and listed values of rules, converted to the column's type like delivered values, digit by digit."""
+"""The bounds and listed values of a contract's rules, converted to the column's type as delivered values are."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EXACT = Context(prec=100)
 
 @dataclass(frozen=True)
 class Bound:
-    """A least or greatest value: a value of the column ``breaks`` it when it is so (``<``, ``>=``, …) to ``value``."""
+    """A minimum or maximum; a column's value breaks it when the comparison ``breaks`` (``<``, ``>=``, …) holds."""
 
     rule: str
     written: str
@@ -36,7 +36,7 @@ class Bound:
 
 @lru_cache(maxsize=4096)
 def own_values(texts: tuple[str, ...], kind: ColumnType) -> pa.Array:
-    """Return ``texts`` converted to the type like delivered values; ``ValueError`` for one that is no such value."""
+    """Return ``texts`` converted to the type as delivered values are; ``ValueError`` for one that is no such value."""
     values, bad = convert(pa.array(texts, pa.string()), Column("value", kind))
     if bad is not None:
         raise ValueError(f"{texts[bad.to_pylist().index(True)]!r} is not a {kind}")
@@ -44,17 +44,17 @@ def own_values(texts: tuple[str, ...], kind: ColumnType) -> pa.Array:
 
 
 def bounds(rules: Rules, kind: ColumnType) -> list[Bound]:
-    """Return the least and greatest values of ``rules``, in the column's type."""
+    """Return the minimums and maximums of ``rules``, in the column's type."""
     given = ((rule, getattr(rules, rule)) for rule in BREAKS)
     return [bound(rule, text, kind) for rule, text in given if text is not None]
 
 
 @lru_cache(maxsize=4096)
 def bound(rule: str, text: str, kind: ColumnType) -> Bound:
-    """Return a bound in the column's type; ``ValueError`` when it is none, or no value of the type could keep it.
+    """Return one bound in the column's type; ``ValueError`` when it is invalid or no value of the type satisfies it.
 
-    Numbers of the type lie a step apart, so a bound between two of them, or beyond the last, says as much as the next
-    one that is in bounds. A binary fraction is the one that the loader makes of the same text.
+    Numbers of a type lie a step apart, so a bound between two of them, or beyond the last, is replaced by the next
+    value that is in bounds. The bound of a binary float is the float that the loader reads from the same text.
     """
     if kind.name in _WHOLE_BITS:
         most = 2 ** (_WHOLE_BITS[kind.name] - 1) - 1
@@ -66,7 +66,7 @@ def bound(rule: str, text: str, kind: ColumnType) -> Bound:
 
 
 def _in_steps(rule: str, text: str, kind: ColumnType, first: int, last: int) -> Bound:
-    """Return a bound as the outermost value that keeps it; ``first`` and ``last`` are the type's, in steps."""
+    """Return the outermost value that satisfies a bound; ``first`` and ``last`` are the type's range, in steps."""
     steps = Fraction(text) * 10**kind.scale
     if "minimum" in rule:
         outermost = ceil(steps) if rule == "minimum" else floor(steps) + 1

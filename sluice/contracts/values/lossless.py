@@ -1,10 +1,10 @@
-"""Arrow values as JSON that loses nothing: how a rejected Parquet row is kept, and nested values become text.
+"""Writes Arrow values as JSON without losing anything: for rejected Parquet rows, and for nested values stored as text.
 
 ``true``, integers, finite numbers, text and null are what they are in JSON; a list is an array, a struct an object, a
-map an array of pairs. Decimals, dates, times and timestamps are strings, with all their digits. What JSON has no word
-for is an object with one key or two: ``{"$base64": "/w=="}`` for bytes and for text that is not UTF-8,
-``{"$float": "NaN"}`` for NaN and infinities, ``{"$type": "duration[ns]", "$value": 5}`` for the rest, a value being the
-number that stands in the file. ``{"$unreadable": "why"}`` is what Arrow cannot read and no contract asks for.
+map an array of pairs. Decimals, dates, times and timestamps are strings with all their digits. Anything else is an
+object with one or two keys: ``{"$base64": "/w=="}`` for bytes and for text that is not UTF-8, ``{"$float": "NaN"}`` for
+NaN and infinities, ``{"$type": "duration[ns]", "$value": 5}`` for other types, the value being the number stored in the
+file. ``{"$unreadable": "why"}`` stands for a value that Arrow cannot read and no contract asks for.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def rows_as_json(columns: dict[str, pa.Array]) -> list[bytes]:
 
 
 def as_json(values: pa.Array) -> list[Any]:
-    """Return the values converted to plain values that ``orjson`` can write."""
+    """Return the values as plain Python values that ``orjson`` can write."""
     kind = values.type
     if isinstance(kind, pa.BaseExtensionType):
         return as_json(values.storage)
@@ -64,12 +64,12 @@ def _plain(values: pa.Array) -> list[Any]:
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Return whether values are text."""
+    """Return whether values of this type are text."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def is_bytes(kind: pa.DataType) -> bool:
-    """Return whether values are bytes, of variable or fixed length."""
+    """Return whether values of this type are bytes, of variable or fixed length."""
     return bool(
         pa.types.is_binary(kind)
         or pa.types.is_large_binary(kind)

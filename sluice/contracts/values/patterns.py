@@ -1,7 +1,7 @@
-"""Reads dates and times by a pattern of the contract (``dd/MM/yyyy HH:mm``), with exactly the digits it says.
+"""Reads dates and times by a pattern of the contract (``dd/MM/yyyy HH:mm``), with exactly the digits that it has.
 
-What each letter takes stands in ``LETTERS``; text between quotes and what is no letter stand for themselves. A column
-may have several patterns: the first that a value fits reads it.
+``LETTERS`` says what each letter matches; text between quotes and other characters match themselves. A column may have
+several patterns: each value is read by the first pattern that matches it.
 """
 
 from __future__ import annotations
@@ -51,9 +51,10 @@ _SAMPLE = 4096
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern: ``shape`` is the regular expression of its values; ``strptime`` is None where that cannot read it.
+    """A date or time pattern: ``shape`` is the regular expression of its values.
 
-    Years of two digits are of the hundred years from ``years_from`` on.
+    ``strptime`` is None where that function cannot read them. Two-digit years belong to the hundred years that begin
+    with ``years_from``.
     """
 
     shape: str
@@ -62,7 +63,7 @@ class Pattern:
     years_from: int = TWO_DIGIT_YEAR_START
 
     def read(self, values: pa.Array) -> pa.Array:
-        """Return the times in UTC, null where a value does not fit or is no day of the calendar."""
+        """Return the times in UTC, null where a value does not match or names a day that the calendar does not have."""
         # Groups that are not named cost nothing.
         fits = pc.match_substring_regex(values, re.sub(r"\?P<\w+>", "?:", self.shape))
         if not pc.all(fits).as_py():
@@ -70,7 +71,7 @@ class Pattern:
         if self.strptime is None:
             return self._by_parts(values)
         found = pc.strptime(values, format=self.strptime, unit="us", error_is_null=True)
-        # It makes 1 March of 30 February: days that one of no calendar can become are counted by ourselves.
+        # strptime turns 30 February into 1 March, so a day that such a date could become is computed here.
         day, month = pc.day(found), pc.month(found)
         after_february = pc.and_(pc.less_equal(day, 3), pc.equal(month, 3))
         after_thirty = pc.and_(pc.equal(day, 1), pc.is_in(month, pa.array(_AFTER_THIRTY_DAYS, pa.int64())))
@@ -119,9 +120,9 @@ def patterns_of(column: Column) -> tuple[Pattern, ...]:
 
 
 def cast_by_patterns(values: pa.Array, patterns: tuple[Pattern, ...], target: pa.DataType) -> pa.Array:
-    """Return each value read by the first pattern that it fits, null where it fits no pattern.
+    """Return each value read by the first pattern that it matches, null where it matches none.
 
-    Values that repeat, as days do, are read once.
+    Repeated values, as days usually are, are read once.
     """
     repeating = len(values[:_SAMPLE].unique()) * 2 <= min(_SAMPLE, len(values))
     encoded = values.dictionary_encode() if repeating else None
@@ -138,7 +139,7 @@ def cast_by_patterns(values: pa.Array, patterns: tuple[Pattern, ...], target: pa
 
 
 def has_time(pattern: Pattern) -> bool:
-    """Return whether the pattern has parts of a time."""
+    """Return whether the pattern has hours, minutes or seconds."""
     return bool(set(pattern.parts) - set(_DATE))
 
 
@@ -165,7 +166,7 @@ def _refuse_incomplete(text: str, parts: list[str]) -> None:
 
 
 def _time(parts: dict[str, pa.Array], years_from: int) -> pa.Array:
-    """Return the times of text parts that have the right shape, null for a day that its month does not have."""
+    """Return the times that text parts of the right shape spell, null for a day that its month does not have."""
     number = {name: values.cast(pa.int64()) for name, values in parts.items() if name not in ("month", "noon", "zone")}
     year = number["year"]
     if pc.max(pc.utf8_length(parts["year"])).as_py() == 2:
@@ -209,7 +210,7 @@ def _rest(number: pa.Array, by: int) -> pa.Array:
 
 
 def _within_day(parts: dict[str, pa.Array], number: dict[str, pa.Array]) -> pa.Array | None:
-    """Return microseconds since midnight, or None when the pattern has no time."""
+    """Return microseconds since midnight, or None when the pattern has no time of day."""
     hour = number.get("hour")
     if "half" in number:
         afternoon = pc.equal(pc.utf8_lower(parts["noon"]), "pm").cast(pa.int64())
@@ -227,7 +228,7 @@ def _within_day(parts: dict[str, pa.Array], number: dict[str, pa.Array]) -> pa.A
 
 
 def _offset(zones: pa.Array) -> pa.Array:
-    """Return how many microseconds a zone is ahead of UTC."""
+    """Return how many microseconds each zone is ahead of UTC."""
     plain = pc.replace_substring(pc.if_else(pc.equal(zones, "Z"), "+0000", zones), ":", "")
     hours = pc.utf8_slice_codeunits(plain, 1, 3).cast(pa.int64())
     minutes = pc.utf8_slice_codeunits(plain, 3, 5).cast(pa.int64())

@@ -1,6 +1,6 @@
-"""Converts numbers, booleans and blanks from the spelling that a contract declares to the default one.
+"""Converts numbers, booleans and blanks from the spelling that a contract declares to the default spelling.
 
-Only what is declared is taken: with a decimal comma, ``1.5`` is no number.
+Only the declared spelling is read: with a decimal comma, ``1.5`` is not a number.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _BLANKS = " \t"
 
 
 def as_declared(values: pa.Array, spelling: Spelling) -> tuple[pa.Array, pa.Array | None]:
-    """Return text in the default spelling, and a mask of values that are spelled otherwise, None if there are none."""
+    """Return text in the default spelling, and a mask of the values that are spelled otherwise; None if none are."""
     none = pa.scalar(None, values.type)
     if spelling.trim:
         values = pc.utf8_trim(values, _BLANKS)
@@ -33,7 +33,7 @@ def as_declared(values: pa.Array, spelling: Spelling) -> tuple[pa.Array, pa.Arra
 
 
 def _plain_numbers(values: pa.Array, spelling: Spelling) -> pa.Array:
-    """Return numbers with a point and without group separators, null where they are spelled otherwise."""
+    """Return numbers with a decimal point and without group separators, null where they are spelled otherwise."""
     mark, group = re.escape(spelling.decimal), re.escape(spelling.group)
     whole = rf"[0-9]+|[0-9]{{1,3}}(?:{group}[0-9]{{3}})+" if spelling.group else "[0-9]+"
     fits = pc.fill_null(pc.match_substring_regex(values, rf"\A[+-]?(?:{whole})(?:{mark}[0-9]+)?\z"), False)

@@ -1,7 +1,7 @@
 """Reads text as each of the contract's types: every value by itself and exactly, null where it is not of the type.
 
-Arrow's casts are used where they are right for every value. Where they are not (a decimal of too many digits becomes
-another number, one bad value fails all), the shape of the values is matched first.
+Arrow's casts are used where they are right for every value. Where they are not (a decimal with too many digits becomes
+another number, one bad value fails the whole column), the shape of the values is matched first.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _NAIVE, _UTC = pa.timestamp("us"), pa.timestamp("us", "UTC")
 
 
 def text_cast(column: Column, target: pa.DataType) -> Callable[[pa.Array], pa.Array]:
-    """Return a function that reads text as the column's values of type ``target``, null where it is no such value."""
+    """Return a function that reads text as values of type ``target``, null where the text is no such value."""
     if column.format in EPOCH_FORMATS:
         return partial(_epochs, units=EPOCH_FORMATS[str(column.format)])
     if column.format is not None and column.type.name in ("date", "timestamp"):
@@ -83,7 +83,7 @@ def _fitting(values: pa.Array, shape: str, target: pa.DataType) -> pa.Array:
 
 
 def _each(values: pa.Array, mask: pa.Array, read: Callable[[str], object], target: pa.DataType) -> pa.Array:
-    """Return ``read`` of the few values where ``mask`` is true, null elsewhere."""
+    """Return ``read`` of each of the few values where ``mask`` is true, null elsewhere."""
     places = pc.indices_nonzero(mask)
     found = pa.array([read(text) for text in values.take(places).to_pylist()], target)
     return pc.replace_with_mask(pa.nulls(len(values), target), mask, found)
@@ -169,7 +169,7 @@ def _decimal(text: str, target: pa.DataType) -> Decimal | None:
 def _digits(text: str) -> tuple[str, int]:
     """Return a number's digits without zeros around them (empty for zero), and the power of ten of the last digit.
 
-    As text: a number of megabytes takes a hundred times as much as a ``Decimal``.
+    The digits stay text, because a ``Decimal`` takes a hundred times as long for a number of several megabytes.
     """
     mantissa, _, power = text.lower().partition("e")
     whole, _, fraction = mantissa.lstrip("+-").partition(".")
@@ -192,7 +192,7 @@ def _timestamps(values: pa.Array) -> pa.Array:
 
 
 def _epochs(values: pa.Array, units: int) -> pa.Array:
-    """Read whole numbers of ``units`` a second since 1970, and ISO 8601 text, as UTC; nothing is cut off."""
+    """Return whole numbers of ``units`` a second since 1970, and ISO 8601 text, as UTC times; no digits are cut off."""
     numeric = _like(values, r"\A-?[0-9]+\z")
     numbers = _integers(_only(values, numeric), pa.int64())
     first, end = FIRST_DAY * 86_400, (LAST_DAY + 1) * 86_400

@@ -1,7 +1,7 @@
 """Converts typed values (of Parquet files): exactly, or not at all.
 
-A number goes into a decimal by way of its digits, as text of a delimited file does, so that one value has one verdict
-in every format. What a type does not mean is refused: an integer is no date, a duration no number.
+A number becomes a decimal through its digits, as text of a delimited file does, so that a value is accepted or rejected
+alike in every format. Types of different meaning are not converted: an integer is no date, a duration no number.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from sluice.contracts.values.lossless import is_bytes
 
 
 def as_plain(values: pa.Array) -> pa.Array:
-    """Return values without an extension type or a dictionary around them."""
+    """Return the values without an extension type or a dictionary around them."""
     if isinstance(values.type, pa.BaseExtensionType):
         return as_plain(values.storage)
     return as_plain(values.dictionary_decode()) if pa.types.is_dictionary(values.type) else values
 
 
 def by_digits(source: pa.DataType, target: pa.DataType) -> bool:
-    """Return whether values are converted through their digits as text."""
+    """Return whether values of ``source`` become ``target`` through their digits as text."""
     number = pa.types.is_integer(source) or pa.types.is_floating(source)
     return bool(
         (pa.types.is_decimal(target) and number)
@@ -30,9 +30,9 @@ def by_digits(source: pa.DataType, target: pa.DataType) -> bool:
 
 
 def cast_typed(values: pa.Array, target: pa.DataType) -> pa.Array:
-    """Return values converted to ``target``; ``ArrowInvalid`` when one of them would change.
+    """Return values converted to ``target``; raise ``ArrowInvalid`` when the conversion would change one of them.
 
-    Raise ``ArrowNotImplementedError`` when values of one type never are values of the other.
+    Raise ``ArrowNotImplementedError`` when no value of the one type can be a value of the other.
     """
     source = values.type
     if not _means(source, target):

@@ -1,14 +1,14 @@
-"""Captured changes: the records of Debezium, of AWS DMS (``envelopes``), decoded into one kind of change.
+"""Captured changes: records of Debezium and AWS DMS (``envelopes``), decoded into one type, ``Change``.
 
-``decode`` takes one record's bytes and never raises on them: what cannot be decoded comes back as the reason why.
+``decode`` takes the bytes of one record and never raises because of them: it returns why a record cannot be decoded.
 
-What whoever applies changes must know:
+Whoever applies changes must know:
 
 - Changes of equal ``position`` keep the order in which the stream delivered them.
-- A delete's ``row`` is sure of its key columns only; sources send null, or nothing, for the others.
+- Only the key columns of a delete's ``row`` are reliable; sources send null, or nothing, for the others.
 - An update's ``unavailable`` columns were not sent because they did not change: their null in ``row`` must not replace
   the value that the table holds.
-- ``previous_key`` names a row that the change moved away: it is to be removed, at the change's own position.
+- ``previous_key`` names the row that the change moved to another key: it must be removed, at the change's position.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ __all__ = ["ENVELOPES", "Change", "Operation", "decode"]
 
 
 def decode(raw: bytes, change_format: str, contract: Contract) -> Change | Reason:
-    """Return the change that ``raw`` holds, or why it holds none.
+    """Return the change that ``raw`` holds, or the reason why it holds none.
 
-    Codes: ``nul_byte``, ``wrong_encoding``, ``malformed_record`` (not JSON, or not the format's shape),
+    Codes of reasons: ``nul_byte``, ``wrong_encoding``, ``malformed_record`` (not JSON, or not the format's shape),
     ``flattened_record`` (only the row is left of a Debezium change), ``unknown_operation``, ``missing_row`` (an
     operation on a row, without the row), ``unparseable`` (a position, a time or a column's value).
     """

@@ -1,4 +1,4 @@
-"""A change of a source's row, whichever tool captured it."""
+"""The change of one row of a source, the same for every tool that captures changes."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ Operation = Literal["insert", "update", "delete", "truncate", "read", "tombstone
 
 @dataclass(frozen=True)
 class Change:
-    """One change.
+    """One captured change.
 
-    ``position`` is where it stands in the source's log, as text that sorts as the log does (``changes.position``);
+    ``position`` is its place in the source's log, as text that sorts as the log does (``changes.position``);
     ``changed_at`` is naive UTC. ``table`` is ``schema.table`` or ``database.schema.table``, as the source names it.
 
-    ``row`` is a JSON object under the source's column names: the row after the change; of a delete, the row before it.
-    ``control`` is the text of a record that changes no single row: truncate, transaction, schema, heartbeat (a
-    message in the log counts as one: both only show how far it has been read), and empty for a tombstone.
+    ``row`` is a JSON object under the source's column names: the row after the change, or for a delete the row before
+    it. ``control`` is the text of a record that changes no single row: truncate, transaction, schema, heartbeat (a
+    message in the log counts as one: both only show how far the log has been read), and empty for a tombstone.
 
-    ``unavailable`` names the contract's columns whose value the source did not send because it did not change; they
-    are null in ``row``. ``previous_key`` is a JSON object of the key columns as they were, when the change moved the
-    row to another key.
+    ``unavailable`` names the contract's columns whose value the source did not send because it did not change; they are
+    null in ``row``. ``previous_key`` is a JSON object of the key columns before the change, when it moved the row to
+    another key.
     """
 
     operation: Operation
@@ -42,7 +42,7 @@ class Change:
 
 
 class Refused(Exception):
-    """A record that holds no change; raised inside this package only."""
+    """A record that holds no valid change; raised inside this package only."""
 
     def __init__(self, code: str, message: str, column: str | None = None, value: str | None = None) -> None:
         super().__init__(message)
@@ -53,8 +53,8 @@ class Refused(Exception):
 class Envelope(Format):
     """A format of captured changes, one JSON record each.
 
-    ``decode`` returns the change that a record holds, or raises ``Refused``. Encoding, depth and keys of its JSON are
-    checked for it.
+    ``decode`` returns the change that a record holds, or raises ``Refused``. Before it is called, the record's
+    encoding, nesting depth and duplicate keys have been checked.
     """
 
     decode: Callable[[bytes, Contract], Change]

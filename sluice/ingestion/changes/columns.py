@@ -1,8 +1,10 @@
-"""Which of a contract's columns need a value converted, and how: told by the envelope's schema, else by the contract.
+"""Chooses how a contract's columns are converted: by the envelope's schema if there is one, else by the contract.
 
 Without a schema, an integer in a ``date`` column counts days since 1970; in a ``timestamp`` column it counts the unit
-that the column's ``format`` names (``epoch_seconds``, ``epoch_millis``, ``epoch_micros``, ``epoch_nanos``) and
-milliseconds when it names none of these. A decimal comes as a string or a number then, not as base64.
+that the column's ``format`` names (``epoch_seconds``, ``epoch_millis``, ``epoch_micros``, ``epoch_nanos``), or
+milliseconds when it names none of these. A decimal is then a string or a number, not base64.
+
+Logical types: https://debezium.io/documentation/reference/stable/connectors/postgresql.html#postgresql-data-types
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ _BY_TYPE: dict[str, Convert] = {
 
 
 class Field(msgspec.Struct):
-    """One field of a Kafka Connect schema; ``name`` is its logical type, ``field`` what it is called in the record."""
+    """One field of a Kafka Connect schema; ``name`` is its logical type, ``field`` its name in the record."""
 
     type: str = ""
     name: str | None = None
@@ -51,7 +53,7 @@ class Field(msgspec.Struct):
 
 
 def converter(column: Column, field: Field | None) -> Convert | None:
-    """Return what turns a value into what ``column`` reads; none when it is that already."""
+    """Return the function that converts a value to the form that ``column`` reads; None when it needs no conversion."""
     logical = _logical(column, field) if field is not None and field.name else None
     if logical is not None:
         return logical
@@ -61,7 +63,7 @@ def converter(column: Column, field: Field | None) -> Convert | None:
 
 
 def _logical(column: Column, field: Field) -> Convert | None:
-    """Return how the field's logical type is read; none when the contract alone decides."""
+    """Return the function that reads the field's logical type; None when the contract alone decides."""
     kind, name = column.type.name, field.name or ""
     quote = values.quoted_number if kind in ("decimal", "string") else values.plain
     found: Convert | None = None

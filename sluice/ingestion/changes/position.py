@@ -37,7 +37,7 @@ _PAIR = re.compile(r'\[\s*(?:null|"([0-9]+)")\s*,\s*(?:null|"([0-9]+)")\s*\]')
 
 
 def number(value: Any, what: str) -> int:
-    """Return an unsigned number that came as a JSON number or as digits; none counts as 0."""
+    """Return an unsigned number that is given as a JSON number or as digits; a missing one counts as 0."""
     if value is None:
         return 0
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 20:
@@ -48,21 +48,21 @@ def number(value: Any, what: str) -> int:
 
 
 def by_time(first: int, second: int, *, snapshot: bool, order: int) -> str:
-    """Return the position of a record that has none but its times, in nanoseconds since 1970."""
+    """Return the position of a record that has only times, in nanoseconds since 1970."""
     first, second = max(first, 0), max(second, 0)
     return f"0.{first:020}.{second:020}" if snapshot else f"1.{first:020}.{second:020}.1.{order:020}"
 
 
 def by_log(parts: str, *, snapshot: bool, order: int) -> str:
-    """Return a position in the log, which ``parts`` spell."""
+    """Return a position in the log; ``parts`` is its spelling for one kind of source."""
     return f"2.{parts}.{0 if snapshot else 1}.{order:020}"
 
 
 def padded(value: Any, what: str) -> str:
-    """Return a position that the source spells as text, its pieces padded so that they sort as numbers.
+    """Return a position that the source gives as text, with its parts padded so that they sort as numbers.
 
-    Pieces are decimal or hexadecimal, which padding with zeros serves alike; one of more than 20 digits carries its
-    length, after a sign that sorts behind every digit.
+    Parts are decimal or hexadecimal, and both sort rightly once they are padded with zeros. A part of more than 20
+    digits is preceded by its length, after a sign that sorts behind every digit.
     """
     if not isinstance(value, str) or not value.isascii():
         raise Refused("unparseable", f"{what} is not a log position", value=str(value))
@@ -73,7 +73,10 @@ def padded(value: Any, what: str) -> str:
 
 
 def postgres(source: Any) -> str | None:
-    """Return the later of the last commit and the change's own LSN, and that; ``sequence`` may know no commit yet."""
+    """Return the later of the last commit and the change's own LSN, followed by its own LSN.
+
+    ``sequence`` may hold no commit yet.
+    """
     if source.lsn is None:
         return None
     lsn = number(source.lsn, "source.lsn")
@@ -83,7 +86,7 @@ def postgres(source: Any) -> str | None:
 
 
 def mysql(source: Any) -> str | None:
-    """Return file, position and row; GTIDs have no order of their own."""
+    """Return binlog file, position and row; GTIDs are not used, since they have no order of their own."""
     if not source.file:
         return None
     found = _FILE_NUMBER.search(source.file) if isinstance(source.file, str) else None
@@ -94,7 +97,7 @@ def mysql(source: Any) -> str | None:
 
 
 def sql_server(source: Any) -> str | None:
-    """Return the commit's and the change's LSN: three hexadecimal numbers each, none in a snapshot."""
+    """Return the LSNs of the commit and of the change, three hexadecimal numbers each; a snapshot has no change LSN."""
     if source.commit_lsn is None:
         return None
     commit = padded(source.commit_lsn, "source.commit_lsn")
@@ -105,7 +108,7 @@ def sql_server(source: Any) -> str | None:
 
 
 def oracle(source: Any) -> str | None:
-    """Return commit and change numbers; what follows tells the changes of one number apart."""
+    """Return the system change numbers (SCN) of commit and change, then what orders the changes of one number."""
     if source.scn is None:
         return None
     scn = number(source.scn, "source.scn")

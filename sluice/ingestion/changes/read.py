@@ -1,7 +1,7 @@
-"""A batch of captured changes as columns: rows are checked against the contract, control records are kept beside them.
+"""Reads a batch of captured changes as columns: rows are checked against the contract, control records kept apart.
 
-A delete, and an update that leaves out unchanged columns, must have its key; the contract's other demands are for whole
-rows.
+A delete, and an update that leaves out unchanged columns, must only have its key; the contract's other rules apply to
+whole rows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sluice.tables.arrow import CHANGE_FACTS, KEY_SEPARATOR, as_arrow
 
 @dataclass
 class _Rows:
-    """Rows to be checked alike: their JSON, and the places of their records in the batch."""
+    """Rows that are checked against the same contract: their JSON, and the indexes of their records in the batch."""
 
     contract: Contract
     json: list[bytes] = field(default_factory=list)
@@ -38,7 +38,7 @@ class _Rows:
 
 
 def check_changes(records: Sequence[bytes], contract: Contract) -> tuple[list[Checked], pa.Table]:
-    """Return the checked rows, whose positions are places in ``records``, and each record's ``CHANGE_FACTS``."""
+    """Return the checked rows, whose positions are indexes into ``records``, and each record's ``CHANGE_FACTS``."""
     assert contract.arrival is not None
     whole, partial = _Rows(_for_rows(contract)), _Rows(_for_keys(contract))
     control: list[int] = []
@@ -81,7 +81,7 @@ def _as_table(facts: list[tuple[object, ...]]) -> pa.Table:
 
 
 def _checked(rows: _Rows, records: Sequence[bytes]) -> list[Checked]:
-    """Check rows; what is rejected is kept as its whole record."""
+    """Return the rows checked against their contract; a rejected one is kept as its whole record."""
     places = pa.array(rows.places, pa.int64())
     found = []
     parsed = parse_records(rows.json, rows.contract, 0)
@@ -95,13 +95,13 @@ def _checked(rows: _Rows, records: Sequence[bytes]) -> list[Checked]:
 
 
 def _control(places: list[int], contract: Contract, refused: list[Rejected]) -> Checked:
-    """Return records that carry no row: in bronze their columns are empty."""
+    """Return records that carry no row; their columns are null in bronze."""
     empty = {c.name: pa.nulls(len(places), arrow_type(c.type)) for c in contract.columns}
     return Checked(pa.table(empty), pa.array(places, pa.int64()), rejected_table(refused))
 
 
 def _for_rows(contract: Contract) -> Contract:
-    """Return the contract for decoded rows, whose numbers of seconds are text already."""
+    """Return the contract for decoded rows, whose epoch numbers are ISO 8601 text already."""
     columns = tuple(
         msgspec.structs.replace(c, format=None) if c.format in EPOCH_FORMATS else c for c in contract.columns
     )
@@ -109,7 +109,7 @@ def _for_rows(contract: Contract) -> Contract:
 
 
 def _for_keys(contract: Contract) -> Contract:
-    """Return the contract for rows that are sure of their key only."""
+    """Return the contract for rows of which only the key is reliable."""
     plain = _for_rows(contract)
     columns = tuple(
         c if c.name in contract.key else msgspec.structs.replace(c, required=False, rules=Rules())

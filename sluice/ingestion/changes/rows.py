@@ -1,8 +1,9 @@
-"""Rows of changes: their values converted, values that were not sent told apart, and keys that moved.
+"""Prepares the rows of changes: converts their values, finds values that were not sent, and finds changed keys.
 
 A source may leave out a large value that did not change (PostgreSQL's TOAST); Debezium then sends a placeholder. The
-value is taken from the image before the change where that has it. Else the column is null and named ``unavailable``.
-The placeholder is Debezium's default; a connector with another ``unavailable.value.placeholder`` is not recognized.
+value is taken from the image before the change if that has it; else the column is null and named in ``unavailable``.
+Only Debezium's default placeholder is recognized, not another ``unavailable.value.placeholder`` of a connector:
+https://debezium.io/documentation/reference/stable/connectors/postgresql.html#postgresql-toasted-values
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _MAX_PLANS = 1_000
 
 
 class ChangePlan:
-    """What a contract asks of its rows: names, key, and what converts the values under each schema."""
+    """What a contract needs of its changes' rows: names, key, and the conversions under each schema."""
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
@@ -50,7 +51,7 @@ class ChangePlan:
         self.converters = lru_cache(maxsize=256)(self._converters)
 
     def _converters(self, schema: bytes) -> tuple[tuple[str, Convert], ...]:
-        """Return the columns to convert under an envelope's schema; empty stands for none."""
+        """Return the columns to convert under an envelope's schema, each with its function; no schema is empty."""
         fields = _fields(schema)
         found = ((header, converter(column, fields.get(header))) for header, column in self.columns.items())
         return tuple((header, convert) for header, convert in found if convert is not None)
@@ -73,7 +74,7 @@ class ChangePlan:
                 row[header] = Raw(converted)
 
     def fill(self, row: Row, before: Row | None) -> tuple[str, ...]:
-        """Take what was not sent from the image before the change; return the columns that it does not have either."""
+        """Take values that were not sent from the image before the change; return the columns that it lacks too."""
         missing = []
         for header, value in row.items():
             if bytes(value) not in _UNAVAILABLE:
@@ -88,9 +89,9 @@ class ChangePlan:
         return tuple(missing)
 
     def previous_key(self, row: Row, before: Row, schema: bytes) -> bytes | None:
-        """Return the key before the change, when it is another one; neither row is converted yet.
+        """Return the key before the change as JSON, or None when it is the same; neither row has been converted yet.
 
-        A key column that the earlier image does not have is as it was.
+        A key column that the earlier image does not have counts as unchanged.
         """
         old = {header: _known(before, header) or row.get(header, _NULL) for header in self.key}
         new = {header: row.get(header, _NULL) for header in self.key}
@@ -102,7 +103,7 @@ class ChangePlan:
         return None if same else one_line(old)
 
     def _value(self, header: str, row: Row) -> object:
-        """Return a key column's value, so that two spellings of one number are equal."""
+        """Return a key column's value in one spelling, so that two spellings of one number are equal."""
         value = _exact(row[header])
         if self.columns[header].type.name != "decimal" or not isinstance(value, str):
             return value
@@ -113,7 +114,7 @@ class ChangePlan:
 
 
 def plan_of(contract: Contract) -> ChangePlan:
-    """Return the contract's plan, made once."""
+    """Return the plan of ``contract``, which is made once and kept."""
     plan = _plans.get(id(contract))
     if plan is None or plan.contract is not contract:
         if len(_plans) >= _MAX_PLANS:
@@ -123,12 +124,12 @@ def plan_of(contract: Contract) -> ChangePlan:
 
 
 def has_placeholder(raw: bytes) -> bool:
-    """Tell whether the record may leave a value out."""
+    """Return whether the record may hold Debezium's placeholder for a value that was not sent."""
     return _PLACEHOLDER in raw or _ENCODED in raw
 
 
 def read_row(image: Raw, what: str) -> Row | None:
-    """Return a row image, or none when there is none; MongoDB's is JSON inside a string."""
+    """Return a row image, or None when there is none; MongoDB's is JSON inside a string."""
     text = bytes(image)
     if text in (b"", b"null"):
         return None

@@ -1,7 +1,7 @@
-"""Values as sources send them, turned into the text that the columns' conversion reads.
+"""Converts values as sources send them to the text that the columns' conversion reads.
 
-Both sides are JSON texts of one value: what needs no change is handed on as it came, and no number goes through a
-binary float.
+Both sides are the JSON text of one value. A value that needs no conversion is passed on unchanged, and no number is
+converted through a binary float.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _MAX_EXPONENT = 100
 
 
 class ScaledValue(msgspec.Struct):
-    """A decimal that brings its own scale."""
+    """A decimal with a scale of its own."""
 
     scale: int
     value: str
 
 
 def integer(value: bytes) -> int | None:
-    """Return the number, or none when the value is no integer."""
+    """Return the number, or None when the value is no integer."""
     try:
         return int(value)
     except ValueError:
@@ -48,7 +48,7 @@ _decode_scaled = json_decoder(ScaledValue)
 
 
 def text_of(value: bytes) -> str:
-    """Return what a JSON string says."""
+    """Return the text of a JSON string."""
     return decode_text(value) if b"\\" in value else value[1:-1].decode()
 
 
@@ -58,7 +58,7 @@ def quoted(text: str) -> bytes:
 
 
 def iso_day(days: int) -> str:
-    """Return a day counted from 1970 as ISO 8601."""
+    """Return a day, counted since 1970-01-01, as ISO 8601."""
     try:
         return date.fromordinal(_DAY_OFFSET + days).isoformat()
     except (ValueError, OverflowError) as error:
@@ -66,7 +66,7 @@ def iso_day(days: int) -> str:
 
 
 def iso_instant(value: int, per_second: int) -> str:
-    """Return a time counted from 1970 as ISO 8601 in UTC; what is finer than a microsecond is cut off."""
+    """Return a time, counted since 1970, as ISO 8601 in UTC; fractions below a microsecond are cut off."""
     try:
         seconds, rest = divmod(value, per_second)
         return (EPOCH + timedelta(seconds=seconds, microseconds=rest * 1_000_000 // per_second)).isoformat()
@@ -84,7 +84,7 @@ def time_of_day(value: int, per_second: int) -> str:
 
 
 def unscaled(encoded: str, scale: int) -> str:
-    """Return a decimal: base64 of a big-endian two's complement, and how many of its digits are fraction."""
+    """Return a decimal from the base64 of a big-endian two's complement; ``scale`` counts its fractional digits."""
     try:
         content = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError) as error:
@@ -112,13 +112,13 @@ def plain(value: bytes) -> bytes:
 
 
 def as_day(value: bytes) -> bytes:
-    """Read an integer as days since 1970."""
+    """Return an integer, which counts days since 1970-01-01, as an ISO 8601 date."""
     days = integer(value)
     return value if days is None else quoted(iso_day(days))
 
 
 def as_instant(per_second: int, *, day: bool = False) -> Convert:
-    """Read an integer as a time since 1970 in that unit; for a ``day`` column, midnight is the day itself."""
+    """Return a function that reads an integer as a time since 1970 in that unit; with ``day``, midnight as a date."""
 
     def convert(value: bytes) -> bytes:
         count = integer(value)
@@ -131,7 +131,7 @@ def as_instant(per_second: int, *, day: bool = False) -> Convert:
 
 
 def as_time(per_second: int) -> Convert:
-    """Read an integer as a time of day in that unit."""
+    """Return a function that reads an integer as a time of day in that unit."""
 
     def convert(value: bytes) -> bytes:
         count = integer(value)
@@ -141,7 +141,7 @@ def as_time(per_second: int) -> Convert:
 
 
 def as_unscaled(scale: int, quote: Convert) -> Convert:
-    """Read base64 as a decimal of that scale; a JSON number is one already."""
+    """Return a function that reads base64 as a decimal of that scale; a JSON number stays as it is."""
 
     def convert(value: bytes) -> bytes:
         return quote(unscaled(text_of(value), scale).encode() if value[0] == _QUOTE else value)
@@ -150,7 +150,7 @@ def as_unscaled(scale: int, quote: Convert) -> Convert:
 
 
 def as_scaled(quote: Convert) -> Convert:
-    """Read a structure of scale and base64 as a decimal."""
+    """Return a function that reads a structure of scale and base64 as a decimal."""
 
     def convert(value: bytes) -> bytes:
         if value[:1] != b"{":
@@ -165,22 +165,22 @@ def as_scaled(quote: Convert) -> Convert:
 
 
 def quoted_number(value: bytes) -> bytes:
-    """Put a JSON number between quotes, digit by digit as it came."""
+    """Return a JSON number between quotes, its digits unchanged."""
     return b'"%s"' % plain(value) if value[0] in _NUMERIC else value
 
 
 def as_text(value: bytes) -> bytes:
-    """Turn what is no string into one: a number's or a truth value's digits, a structure's JSON."""
+    """Return a value as a JSON string: a number's digits, ``true`` or ``false``, a structure's JSON."""
     if value[0] == _QUOTE:
         return value
     return msgspec.json.encode(value.decode()) if value[0] in b"{[" else b'"%s"' % value
 
 
 def as_truth(value: bytes) -> bytes:
-    """Read 0 and 1, which MySQL's booleans are."""
+    """Return 0 and 1, which MySQL sends for booleans, as ``false`` and ``true``."""
     return {b"0": b"false", b"1": b"true"}.get(value, value)
 
 
 def timestamp_text(value: bytes) -> bytes:
-    """Cut a time's fraction down to microseconds."""
+    """Return a timestamp with its fraction cut to microseconds."""
     return _FINER.sub(rb"\1", value, count=1) if len(value) > 28 else value

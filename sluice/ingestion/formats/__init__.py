@@ -1,6 +1,6 @@
-"""The formats that files come in: one module each, named as a contract calls it, found by itself.
+"""The file formats: one module each, named as contracts call it.
 
-A module declares ``FORMAT`` and imports what reads its files when the first one comes.
+A module declares ``FORMAT`` and imports its reader only when the first such file is read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Web servers' access logs, common and combined format."""
+"""Access logs of web servers, in the common and the combined format."""
 
 from __future__ import annotations
 

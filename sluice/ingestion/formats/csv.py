@@ -1,4 +1,4 @@
-"""Delimited text, as RFC 4180 has it or with other marks."""
+"""Delimited text: RFC 4180 (https://www.rfc-editor.org/rfc/rfc4180), or other delimiters, quotes and escapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON objects, one a line."""
+"""Newline-delimited JSON (NDJSON): one object a line."""
 
 from __future__ import annotations
 

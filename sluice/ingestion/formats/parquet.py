@@ -1,4 +1,4 @@
-"""Apache Parquet."""
+"""Apache Parquet files."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Readers of files: each takes a source and its contract and yields blocks of records as columns.
 
-Which format is read by which stands in ``sluice.ingestion.formats``.
+``sluice.ingestion.formats`` says which reader reads which format.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Reader = Callable[[ByteSource, Contract], Iterator[Block]]
 
 @dataclass(frozen=True, kw_only=True)
 class FileFormat(Format):
-    """A format of files and what reads it; ``packed`` ones are compressed in themselves, whatever the file's name."""
+    """A file format and its reader; a ``packed`` format is compressed inside, whatever the file's name ends with."""
 
     read: Reader
     packed: bool = False

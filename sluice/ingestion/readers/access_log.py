@@ -76,7 +76,7 @@ def _block(raws: list[bytes], contract: Contract, first: int) -> Block:
 
 
 def _iso_times(times: pa.Array) -> pa.Array:
-    """Turn ``10/Oct/2000:13:55:36 -0700`` into ISO 8601; what is not spelled so stays and fails to convert."""
+    """Return times like ``10/Oct/2000:13:55:36 -0700`` as ISO 8601; others stay as they are and fail to convert."""
     month = pc.index_in(pc.utf8_slice_codeunits(times, 3, 6), pa.array(_MONTHS))
     number = pc.utf8_lpad(pc.cast(pc.add(month, 1), pa.string()), 2, "0")
     part = pc.utf8_slice_codeunits

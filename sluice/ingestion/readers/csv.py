@@ -1,7 +1,7 @@
-"""Delimited text: RFC 4180 with any delimiter, with or without a header.
+"""Reads delimited text: RFC 4180 with any delimiter, with or without a header.
 
-One grammar (``csv_grammar``) decides what is a record; Arrow's parser is shown nothing but records that keep to it, on
-which there are no two opinions, and makes columns of them.
+One grammar (``csv_grammar``) decides what a record is. Arrow's parser gets only records that the grammar accepts, which
+it reads in the same way, and turns them into columns.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _Layout:
 
 @dataclass(frozen=True)
 class _Text:
-    """Whole records: ``runs`` of ``lines``, each with its number of records, or ``data`` that keeps to the grammar."""
+    """Whole records: ``runs`` of ``lines``, each with its number of records, or ``data`` that the grammar accepts."""
 
     data: bytes
     lines: Lines | None = None
@@ -47,7 +47,7 @@ class _Text:
 
 
 def read_csv(source: ByteSource, contract: Contract) -> Iterator[Block]:
-    """Yield the file's records; ``UnreadableFile`` when its header is not the contract's."""
+    """Yield the file's records; raise ``UnreadableFile`` when its header is not the contract's."""
     arrival = contract.arrival
     assert arrival is not None
     chunks = utf8_chunks(source, arrival)
@@ -71,7 +71,7 @@ def _no_rows(layout: _Layout) -> dict[str, pa.Array]:
 
 
 def _read_header(chunks: Iterator[bytes], source: ByteSource, contract: Contract) -> tuple[_Layout, Iterator[bytes]]:
-    """Return what the first record says, and what comes after it."""
+    """Return the layout that the first record gives, and the chunks after it."""
     assert contract.arrival is not None
     grammar = grammar_of(contract.arrival)
     begun = b""
@@ -138,7 +138,7 @@ def _layout(names: tuple[str, ...], contract: Contract) -> _Layout:
 
 
 def _texts(source: ByteSource, chunks: Iterator[bytes], grammar: Grammar) -> Iterator[_Text | Oversized]:
-    """Yield the file as whole records; where the chunks were cut changes nothing but the texts."""
+    """Yield the file as whole records, or records that are too long; where chunks end does not change the records."""
     pending = bytearray()
     enough, sequence = BLOCK_SIZE, 0
     for chunk in chunks:
@@ -155,7 +155,7 @@ def _texts(source: ByteSource, chunks: Iterator[bytes], grammar: Grammar) -> Ite
 
 
 def _whole(pending: bytearray, grammar: Grammar, *, final: bool) -> Iterator[_Text]:
-    """Take the whole records from the beginning of ``pending``, not more at a time than there is room for."""
+    """Yield the whole records at the beginning of ``pending``, as many at a time as memory has room for."""
     while pending and (final or len(pending) >= BLOCK_SIZE):
         data = bytes(memoryview(pending)[: _likely_boundary(pending, grammar.quote, final=final)])
         # The guess may be wrong; what keeps to the grammar from end to end is whole records all the same.
@@ -173,7 +173,7 @@ def _whole(pending: bytearray, grammar: Grammar, *, final: bool) -> Iterator[_Te
 
 
 def _likely_boundary(pending: bytearray, quote: bytes, *, final: bool) -> int:
-    """Return where the last whole record seems to end (0: nowhere), by counting quotes."""
+    """Return the offset where the last whole record seems to end, found by counting quotes; 0 when there is none."""
     data, most = pending, ROWS_AT_ONCE
     if (lines := pending.count(b"\n")) > most:
         data = pending[: len(pending) * most // lines]
@@ -209,7 +209,7 @@ def _parse(text: _Text, layout: _Layout, first: int) -> Block:
 
 
 def _decodable(lines: Lines, runs: Iterator[Run]) -> Iterator[Run]:
-    """Yield the runs, records that are no text apart and refused."""
+    """Yield the runs; records that are not valid text become runs of their own, which are refused."""
     if is_clean(lines.data):
         yield from runs
         return
@@ -233,7 +233,7 @@ def _decodable(lines: Lines, runs: Iterator[Run]) -> Iterator[Run]:
 
 
 def _counted(lines: Lines, runs: Iterator[Run]) -> Iterator[tuple[Run, int]]:
-    """Yield each run and how many records it holds: blank lines are none."""
+    """Yield each run and how many records it holds; blank lines are not records."""
     blank = pc.is_in(lines.array, _BLANK)
     before = None
     if pc.any(blank).as_py():
@@ -250,7 +250,7 @@ def _counted(lines: Lines, runs: Iterator[Run]) -> Iterator[tuple[Run, int]]:
 def _parse_conforming(
     data: bytes, layout: _Layout, first: int, positions: pa.Array | None, rejected: list[Rejected]
 ) -> Block:
-    """Make columns of records that keep to the grammar; those with another number of fields are refused."""
+    """Return records that the grammar accepts as a block; records with another number of fields are refused."""
     if not data.strip(b"\r\n"):
         return Block(first, 0, _no_rows(layout), lambda _: [], pa.array([], pa.int64()), rejected)
     table, invalid = _columns(data, layout)
@@ -276,7 +276,7 @@ def _parse_conforming(
 
 
 def _columns(data: bytes, layout: _Layout) -> tuple[pa.Table, list[tuple[int, int]]]:
-    """Return the wanted columns as text, and place and number of fields of each record that has not as many."""
+    """Return the wanted columns as text, and index and number of fields of each record with another number of them."""
     invalid: list[tuple[int, int]] = []
     included = list(layout.wanted) or list(layout.fields[:1])  # Arrow takes none for all
 
@@ -311,7 +311,7 @@ def _columns(data: bytes, layout: _Layout) -> tuple[pa.Table, list[tuple[int, in
 
 
 def _records(data: bytes, grammar: Grammar) -> pa.Array:
-    """Return the records of a text that keeps to the grammar, each without its line end."""
+    """Return the records of a text that the grammar accepts, each without its line end."""
     search = Search(data, grammar, final=True)
     lines, runs = search.lines, list(search.spans())
     if not any(run.joined for run in runs):
@@ -327,7 +327,7 @@ def _records(data: bytes, grammar: Grammar) -> pa.Array:
 
 
 class _Lazy:
-    """A block's records as bytes, cut only when one is asked for."""
+    """A block's records as bytes, split only when one of them is needed."""
 
     def __init__(self, cut: Callable[[], pa.Array]) -> None:
         self._cut = cut

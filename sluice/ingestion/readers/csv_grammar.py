@@ -1,13 +1,13 @@
-r"""What a record of delimited text is, and where each ends: RFC 4180, strictly, told by one grammar.
+r"""The grammar of delimited text: what a record is, and where each ends, strictly by RFC 4180.
 
 A field is either quoted (a quote, anything with each quote doubled, a quote, and nothing more) or holds no line end and
-begins with no quote; a quote further on in it is a letter like others. A record that keeps to this has one meaning. One
-that does not is refused with its first line and no other: a stray quote costs its own line.
+begins with no quote; a quote further on in it is an ordinary character. A record of this form has one meaning. Any
+other record is refused, with its first line alone: a stray quote costs its own line.
 
-A contract may name another quote character or none, and an escape character, which then stands before a quote, a
+A contract may name another quote character or none, and an escape character. This one stands before a quote, a
 delimiter or itself, in a quoted field also before a line end, and before nothing else; quotes are not doubled then.
-Where none is named, ``\"`` is a letter; where both grammars see a whole record and part it differently, neither is
-taken.
+Where no escape character is named, ``\"`` is a backslash and a quote; a record that both grammars accept but split
+differently is refused.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ AMBIGUOUS = Reason(
 
 
 class _Parts:
-    """The expressions of a field's letters; ``more`` ends a class that Python need not enter twice, RE2 never does."""
+    """The regular expressions of a field's characters; ``more`` keeps Python from backtracking (RE2 never does)."""
 
     def __init__(self, delimiter: str, quote: str, escape: str, nulls: Sequence[str], more: str) -> None:
         d, q, e = (f"\\x{ord(each):02x}" if each else "" for each in (delimiter, quote, escape))
@@ -50,7 +50,7 @@ class _Parts:
 
 
 def _record_of_re2(delimiter: str, quote: str, escape: str, nulls: Sequence[str]) -> str:
-    """Return the expression of one record, its line end left out."""
+    """Return RE2's regular expression of one record, without its line end."""
     part = _Parts(delimiter, quote, escape, nulls, "")
     bare = f"(?:(?:{part.first})(?:{part.letter})*{part.whole})?"
     field = f"(?:{part.q}(?:{part.inner})*{part.q}|{bare})" if quote else bare
@@ -58,10 +58,10 @@ def _record_of_re2(delimiter: str, quote: str, escape: str, nulls: Sequence[str]
 
 
 class Grammar:
-    """The expressions of one dialect: RE2's for many lines at once, Python's for single ones.
+    r"""The regular expressions of one dialect: RE2's for many lines at once, Python's for single ones.
 
-    ``quote`` and ``escape`` are empty where there is none; ``nulls`` are the texts for no value which begin with the
-    escape character, such as ``\\N``: only as a whole field they mean anything.
+    ``quote`` and ``escape`` are empty where there is none; ``nulls`` are the null spellings that begin with the escape
+    character, such as ``\N``: they mean null only as a whole field.
     """
 
     def __init__(self, delimiter: str, quote: str = '"', escape: str = "", nulls: Sequence[str] = ()) -> None:
@@ -97,7 +97,7 @@ class Grammar:
         self._nulls = _compiled(rf"(?<![^{d}\n])(?={'|'.join(map(re.escape, nulls))})", nulls)
 
     def conforms(self, data: bytes) -> bool:
-        """Tell whether ``data`` is whole records by the strict grammar, and by no other."""
+        """Return whether ``data`` is whole records by the strict grammar, and only by this one."""
         if not any(mark in data for mark in (self.quote, b"\r", self.escape) if mark):
             return True
         if self.doubtful and self.doubtful in data:
@@ -105,14 +105,14 @@ class Grammar:
         return bool(pc.match_substring_regex(pa.array([data], pa.binary()), self.text)[0].as_py())
 
     def two_meanings(self, record: bytes) -> bool:
-        r"""Tell whether ``\"`` as an escape would part the record differently."""
+        r"""Return whether the record would be split differently if ``\"`` were an escaped quote."""
         if not self.doubtful or self.doubtful not in record:
             return False
         other = _ends(record, self.escaped_field)
         return other is not None and other != _ends(record, self.strict_field)
 
     def fields(self, record: bytes) -> list[str]:
-        """Return the fields of one record of this grammar; ``UnicodeDecodeError`` when it is no text."""
+        """Return the fields of one record of this grammar; raise ``UnicodeDecodeError`` when it is not UTF-8."""
         found, at = [], 0
         while match := self.strict_field.match(record, at):
             found.append(self._value(match[1]).decode())
@@ -127,16 +127,16 @@ class Grammar:
         return self._escapes.sub(rb"\1", field) if self.escape else field
 
     def for_arrow(self, data: bytes) -> bytes:
-        r"""Return records of this grammar as Arrow's parser reads them.
+        r"""Return records of this grammar in the form that Arrow's parser reads.
 
-        ``\N`` is to it an escaped N; and it takes what begins its text like a byte order mark for one.
+        Arrow reads ``\N`` as an escaped N, and drops a byte order mark at the beginning of its input.
         """
         if data.startswith(BOM_UTF8):
             data = BOM_UTF8 + data
         return self._nulls.sub(lambda _: self.escape, data) if self.nulls else data
 
     def wrong_with(self, line: bytes) -> Reason:
-        """Return why a line that is no whole record is none."""
+        """Return the reason why a line is not a whole record."""
         if self.opening.match(line):
             return OPEN
         if self.stray.match(line):
@@ -145,7 +145,7 @@ class Grammar:
 
 
 def _ends(record: bytes, field: re.Pattern[bytes]) -> list[int] | None:
-    """Return where each of the record's fields ends; none when it is no record of that kind of field."""
+    """Return the offset at which each of the record's fields ends; None when it does not consist of such fields."""
     ends, at = [], 0
     while match := field.match(record, at):
         ends.append(match.end(1))
@@ -156,7 +156,7 @@ def _ends(record: bytes, field: re.Pattern[bytes]) -> list[int] | None:
 
 
 def _compiled(pattern: str, when: Sequence[str] = "always") -> re.Pattern[bytes]:
-    """Return the expression, or one that matches nothing where the dialect has not what it is of."""
+    """Return the compiled pattern; one that matches nothing if ``when``, the character that it is about, is not set."""
     return re.compile(pattern.encode("latin-1") if when else b"(?!)", re.DOTALL)
 
 
@@ -164,7 +164,7 @@ _grammar = lru_cache(maxsize=64)(Grammar)
 
 
 def grammar_of(arrival: Arrival) -> Grammar:
-    """Return the grammar of the files of a dataset."""
+    """Return the grammar that a dataset's files are read with."""
     escape = arrival.escape
     nulls = tuple(null for null in arrival.null_values if escape and null.startswith(escape))
     return _grammar(arrival.delimiter, arrival.quote, escape, nulls)

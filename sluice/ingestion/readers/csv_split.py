@@ -1,8 +1,8 @@
-"""Cuts delimited text into records, whatever stands in it; how it comes in pieces changes nothing.
+"""Splits delimited text into records, whatever it contains; the result does not depend on how the text is chunked.
 
-A record begins outside quotes. Whether a line is one, opens a field that goes on, or neither, is told of all lines at
-once; only lines that are no whole record are looked at singly. A field that is never closed would be looked for from
-every line that it swallows: where a search ended is kept, so that each line is passed once.
+A record begins outside quotes. One pass decides for all lines at once whether each is a record, opens a field that goes
+on, or is neither; only lines that are no whole record are examined singly. A field that is never closed would be
+searched for again from every line that it swallows, so the end of each search is kept and every line is searched once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sluice.ingestion.records import Reason
 
 @dataclass(frozen=True)
 class Run:
-    """Lines ``first`` to before ``end``: each one record, or (``joined``) all together one.
+    """Lines from ``first`` up to, but without, ``end``: each one record, or (``joined``) all together one record.
 
     ``reason`` says why they are refused; a refused run is one record.
     """
@@ -33,7 +33,7 @@ class Run:
 
 
 class Lines:
-    """The lines of a text, and where each stands in it."""
+    """The lines of a text, and the offset of each."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -41,29 +41,29 @@ class Lines:
         self._offsets = memoryview(self.array.buffers()[1]).cast("i")
 
     def start(self, line: int) -> int:
-        """Return where the line begins."""
+        """Return the offset where the line begins."""
         return self._offsets[line] + line
 
     def end(self, line: int) -> int:
-        """Return where the line ends, before its line feed."""
+        """Return the offset where the line ends, before its line feed."""
         return self._offsets[line + 1] + line
 
     def __getitem__(self, line: int) -> bytes:
         return self.data[self.start(line) : self.end(line)]
 
     def bytes_of(self, first: int, end: int) -> bytes:
-        """Return lines ``first`` to before ``end`` as one record, without its line end."""
+        """Return the lines from ``first`` up to, but without, ``end`` as one record, without its line end."""
         return self.data[self.start(first) : self.end(end - 1)].removesuffix(b"\r")
 
 
 class Search:
-    """One pass over the lines of a text. ``final``: nothing comes after it."""
+    """One pass over the lines of a text; ``final`` if the file ends with it."""
 
     def __init__(self, data: bytes, grammar: Grammar, *, final: bool) -> None:
         self.lines = lines = Lines(data)
         self.grammar, self.final = grammar, final
         self.count = len(lines.array) - (not final or lines.data.endswith(b"\n"))
-        #: The line that a record begins which goes on after the text.
+        #: The first line of a record that goes on after the text.
         self.unfinished = None if final else self.count
         # Every line up to ``_inside`` that a search began with an open quote goes on inside it; ``_dead`` is the line
         # at which that quote turned out to be stray.
@@ -72,7 +72,7 @@ class Search:
 
     @property
     def used(self) -> int:
-        """Return how many bytes all runs make up; the rest is a record that goes on after the text."""
+        """Return how many bytes all runs cover; the rest is a record that goes on after the text."""
         return len(self.lines.data) if self.unfinished is None else self.lines.start(self.unfinished)
 
     def spans(self) -> Iterator[Run]:
@@ -93,7 +93,7 @@ class Search:
             yield Run(at, self.count)
 
     def _suspects(self) -> Sequence[int]:
-        """Return the lines that may be no whole record."""
+        """Return the lines that may not be a whole record."""
         array = self.lines.array[: self.count]
         odd = pc.invert(pc.match_substring_regex(array, self.grammar.line))
         if self.grammar.doubtful and self.grammar.doubtful in self.lines.data:
@@ -104,7 +104,7 @@ class Search:
         return memoryview(found.buffers()[1]).cast("Q")[: len(found)] if len(found) else ()
 
     def _record(self, first: int) -> Run | None:
-        """Return the record that begins with line ``first``; none when more of the text must come to tell."""
+        """Return the record that begins with line ``first``; None when more of the text is needed to decide."""
         line = self.lines[first]
         if len(line) > MAX_RECORD:
             return Run(first, first + 1, reason=too_long_reason(len(line)))
@@ -142,7 +142,7 @@ class Search:
         return Run(first, first + 1, reason=OPEN)
 
     def _carried(self, first: int) -> Run | None:
-        """Return the lines that no end divides, which are refused together; none when more of the text must come."""
+        """Return the lines that no record end separates, which are refused together; None if more text is needed."""
         start, line = self.lines.start(first), first + 1
         while line < self.count:
             if self.lines.end(line) - start > MAX_RECORD:

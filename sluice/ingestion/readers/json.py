@@ -1,4 +1,4 @@
-"""JSON: one object a line (NDJSON), or one array or a sequence of objects (JSON)."""
+"""Reads JSON: one object a line (NDJSON), or one array or a sequence of objects (JSON)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def read_ndjson(source: ByteSource, contract: Contract) -> Iterator[Block]:
 def read_json(source: ByteSource, contract: Contract) -> Iterator[Block]:
     """Yield the records of a JSON array, or of objects one after another.
 
-    A file that is not JSON from its first byte to its last is refused whole: where a record ends is not sure any more.
+    A file that is not valid JSON throughout is refused as a whole, because it is no longer certain where a record ends.
     """
     assert contract.arrival is not None
     first = 1
@@ -56,7 +56,7 @@ def read_json(source: ByteSource, contract: Contract) -> Iterator[Block]:
 
 
 def _refuse_broken(rejected: Sequence[Rejected], source: ByteSource) -> None:
-    """Refuse the file when one of its elements is no JSON at all."""
+    """Raise ``UnreadableFile`` when one of the file's elements is not JSON at all."""
     for record in rejected:
         code, raw = record.reasons[0].code, record.raw
         if code not in _NO_JSON or raw is None:
@@ -73,4 +73,4 @@ def _refuse_broken(rejected: Sequence[Rejected], source: ByteSource) -> None:
                 next_step="mend the file and upload it again.",
             ) from error
         except RecursionError:
-            continue  # deeper than anyone reads, but JSON
+            continue  # nested deeper than is read, but JSON

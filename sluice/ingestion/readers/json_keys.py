@@ -1,7 +1,7 @@
-"""Finds an object that has a key twice: parsers keep the last of the two and lose the other without a word.
+"""Finds objects that have a key twice: parsers keep the last of the two values and drop the other silently.
 
-Most records are cleared by counting: each key and each string value takes two quotes, and a key that was dropped leaves
-two too many. Only where the count does not add up is a record read pair by pair.
+Counting clears most records: each key and each string value takes two quotes, so a dropped key leaves two quotes too
+many. Only a record whose count does not add up is read pair by pair.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import orjson
 
 from sluice.ingestion.records import Reason
 
-#: Deeper JSON is refused here, so that it does not depend on who calls how far a parser gets.
+#: Deeper JSON is refused here, because a parser's own limit depends on its caller's stack.
 MAX_DEPTH = 500
 TOO_DEEP = Reason("malformed_record", f"the JSON is nested over {MAX_DEPTH} deep")
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|([{\[])|[}\]]', re.DOTALL)
@@ -25,11 +25,11 @@ _SMALL = 1 << 20
 
 
 class _Repeated(Exception):
-    """A key that came before."""
+    """A key that the object already has; raised while parsing."""
 
 
 def key_problem(raw: bytes) -> Reason | None:
-    """Return why ``raw``, UTF-8, has no one meaning: a key twice in one object, at any depth; none when it has."""
+    """Return why ``raw``, UTF-8, has no single meaning (one object has a key twice, at any depth), else None."""
     if too_deep(raw):
         return TOO_DEEP
     try:
@@ -50,12 +50,12 @@ def key_problem(raw: bytes) -> Reason | None:
 
 
 def too_deep(raw: bytes) -> bool:
-    """Tell whether ``raw`` is nested deeper than is read; how far a parser would get depends on who calls it."""
+    """Return whether ``raw`` is nested deeper than ``MAX_DEPTH``; a parser's own limit depends on the call stack."""
     return raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(raw) > MAX_DEPTH
 
 
 def _depth(raw: bytes) -> int:
-    """Return how deep objects and arrays are nested, as far as ``MAX_DEPTH`` and one more."""
+    """Return how deep objects and arrays are nested; counting stops at ``MAX_DEPTH`` and one more."""
     depth = deepest = 0
     for token in _TOKEN.finditer(raw):
         if token[1]:
@@ -69,7 +69,7 @@ def _depth(raw: bytes) -> int:
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> None:
-    """Refuse a key that comes twice."""
+    """Raise ``_Repeated`` when a key is in ``pairs`` twice."""
     if len({key for key, _ in pairs}) < len(pairs):
         seen: set[str] = set()
         for key, _ in pairs:
@@ -79,11 +79,11 @@ def _pairs(pairs: list[tuple[str, Any]]) -> None:
 
 
 def _nothing(_: str) -> None:
-    """Stand for a number: how many digits it has is not the question here."""
+    """Return None for any number: how many digits it has does not matter here."""
 
 
 def _quotes(value: Any) -> int:
-    """Return how many quotes the value takes when nothing in it is escaped."""
+    """Return how many quotes the JSON of ``value`` has when nothing in it is escaped."""
     if value.__class__ is str:
         return 2
     if value.__class__ is dict:

@@ -1,4 +1,4 @@
-"""Parses JSON records into columns in native code; only what is not as the contract says is looked at singly."""
+"""Parses JSON records into columns in native code; only records that do not fit the contract are examined singly."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TYPED: dict[str, Any] = {
 _ARROW = {"int": pa.int32(), "bigint": pa.int64(), "double": pa.float64(), "boolean": pa.bool_()}
 #: So many records are decoded before their values go into columns: what is made stays in the processor's cache.
 _TOGETHER = 1_000
-#: From here on a whole number may be none of a double's, which is told by its digits.
+#: From here on a double may not hold a whole number exactly; its digits decide.
 _WHOLE = float(2**53)
 _NUMERIC = ("int", "bigint", "float", "double", "decimal")
 _NUMBER_STARTS = frozenset("-0123456789")
@@ -42,8 +42,8 @@ _KINDS = {"{": "object", "[": "array", "t": "boolean", "f": "boolean"}
 def parse_records(records: Sequence[bytes], contract: Contract, first: int) -> Iterator[Block]:
     """Yield blocks that hold each record once; ``first`` is the position of the first one.
 
-    Those with the right JSON types become columns together; the others are looked at one by one, and every value of
-    theirs becomes text, which the column's conversion then reads.
+    Records with the right JSON types become columns together. The others are read one by one, and each of their values
+    becomes text, which the column's conversion then reads.
     """
     if not records:
         return
@@ -81,13 +81,13 @@ def _apart(records: Sequence[bytes], contract: Contract) -> tuple[list[int], dic
 def _decode(
     records: Sequence[bytes], contract: Contract, decode: _Decode
 ) -> tuple[Sequence[int], list[pa.Array], list[int]]:
-    """Do ``_apart`` for a few records."""
+    """Return the result of ``_apart`` for a few records."""
     rows: list[Any] = []
     odd: list[int] = []
     left = iter(records)
     while True:
         try:
-            rows.extend(map(decode, left))  # what came before an error stays in the list
+            rows.extend(map(decode, left))  # what was decoded before an error stays in the list
             break
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             odd.append(len(rows) + len(odd))
@@ -120,10 +120,11 @@ def _decode(
 
 
 def _doubtful(records: Sequence[bytes], sound: Sequence[int], quotes: int) -> set[int]:
-    """Return which of the records that could be decoded are no text, or have a key twice.
+    """Return which of the decoded records are not UTF-8 or have a key twice.
 
-    ``quotes`` are those that their keys and values in the contract's columns take. A record with a key twice has more,
-    and none has less: when all of them together have no more, none has. (``json_keys``)
+    ``quotes`` is the number that their keys and values in the contract's columns take. A record with a key twice has
+    more quotes, and none has fewer: if all of them together have no more, no record has a key twice (see
+    ``json_keys``).
     """
     together = b"\n".join(records if len(sound) == len(records) else [records[index] for index in sound])
     if is_clean(together) and together.count(b'"') == quotes:
@@ -141,7 +142,7 @@ def _typed(values: list[Any], kind: pa.DataType) -> tuple[pa.Array, int]:
 
 
 def _as_written(column: Column) -> bool:
-    """Tell whether the column's JSON values are kept as they are written: numbers lose nothing so."""
+    """Return whether the column's JSON values are kept as they are written, so that numbers lose no digit."""
     return column.type.name in ("decimal", "float") or column.format in EPOCH_FORMATS or column.format == JSON_TEXT
 
 
@@ -167,10 +168,10 @@ def _struct(columns: tuple[Column, ...], kinds: list[Any]) -> type[msgspec.Struc
 
 
 def _written(values: Sequence[msgspec.Raw | None], starts: frozenset[str]) -> tuple[list[str | None], list[int], int]:
-    """Return JSON values that start as they should, and plain strings, as text; and which are something else.
+    """Return JSON values of the right kind and plain strings as text, the indexes of the others, and a count of quotes.
 
-    And how many quotes their keys and they take. An object or an array takes more than can be told here: then it is a
-    number that no text has, so that each record is looked into.
+    The count covers keys and values. Quotes inside an object or an array are not counted: the count is then larger than
+    any text allows, so that every record is examined.
     """
     texts = [None if value is None else str(value, "utf-8", "replace") for value in values]
     first = [text[0] for text in texts if text is not None]
@@ -191,7 +192,7 @@ def _written(values: Sequence[msgspec.Raw | None], starts: frozenset[str]) -> tu
 
 
 def _empty_as_null(columns: dict[str, pa.Array], contract: Contract) -> dict[str, pa.Array]:
-    """Turn the contract's null spellings into nulls, as they are in delimited files."""
+    """Return the columns with the contract's null spellings as nulls, as in delimited files."""
     assert contract.arrival is not None
     nulls = contract.arrival.null_values
     longest = max(map(len, nulls), default=-1)
@@ -205,7 +206,7 @@ def _empty_as_null(columns: dict[str, pa.Array], contract: Contract) -> dict[str
 
 
 def _parse_by_record(records: Sequence[bytes], indexes: Sequence[int], contract: Contract, first: int) -> Block:
-    """Parse one record at a time."""
+    """Return a block of records that are parsed one at a time."""
     rejected: list[Rejected] = []
     kept: list[int] = []
     values: list[list[str | None]] = []
@@ -232,7 +233,7 @@ def _parse_by_record(records: Sequence[bytes], indexes: Sequence[int], contract:
 
 
 def _row(raw: bytes, contract: Contract, decode: _Decode) -> list[str | None] | tuple[Reason, ...]:
-    """Return the record's values as text, or why it has none."""
+    """Return the record's values as text, or the reasons why it has none."""
     if reason := undecodable(raw):
         return (reason,)
     try:
@@ -261,7 +262,7 @@ def _row(raw: bytes, contract: Contract, decode: _Decode) -> list[str | None] | 
 
 
 def _as_text(written: str | None, column: Column) -> str | None:
-    """Return a JSON value as the text that a delimited file would hold; ``ValueError`` when it cannot be meant."""
+    """Return a JSON value as the text that a delimited file would hold; ``ValueError`` when its type does not fit."""
     if written is None or written == "null":
         return None
     start = written[0]

@@ -1,6 +1,6 @@
-"""Cuts a JSON file (one array, or values one after another) into its elements, without holding the whole of it.
+"""Splits a JSON file (one array, or values one after another) into its elements, without holding all of it in memory.
 
-What stands between the elements is checked letter by letter here; what stands in one is read by whoever takes it.
+The characters between elements are checked here; the elements themselves are parsed by the caller.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ _MARK = re.compile(rb'["{}\[\]]')
 _IN_STRING = re.compile(rb'["\\]')
 
 
-#: No value is so deep; what is, is no value.
+#: No valid value is nested deeper than this.
 _MOST_DEPTH = 10_000
 
 
 class _TooDeep(Exception):
-    """More brackets are open than any value has."""
+    """More brackets are open than any valid value has."""
 
 
 class _Scan:
-    """Looks for the end of one value, piece by piece."""
+    """Searches for the end of one value, chunk by chunk."""
 
     def __init__(self) -> None:
         self.depth, self.in_string, self.escaped = 0, False, False
 
     def end(self, data: bytes, at: int) -> int:
-        """Return where the value ends; -1 when that is not in ``data``, which was looked through from ``at`` on."""
+        """Return the offset where the value ends; -1 when the end is not in ``data``, which is searched from ``at``."""
         while at < len(data):
             if self.escaped:
                 self.escaped = False
@@ -82,7 +82,7 @@ class Elements:
         self.oversized = 0
 
     def batches(self, most: int) -> Iterator[list[bytes] | Oversized]:
-        """Yield the elements, ``most`` or about ``BLOCK_SIZE`` bytes of them at a time; one that is too long alone."""
+        """Yield lists of at most ``most`` elements or about ``BLOCK_SIZE`` bytes, and each too long element alone."""
         batch: list[bytes] = []
         size = 0
         for element in self._elements():
@@ -124,7 +124,7 @@ class Elements:
             raise self._broken("the end of the file")
 
     def _next_letter(self) -> bytes:
-        """Skip white space; return what comes then, nothing at the end of the file."""
+        """Skip white space and return the next byte; empty at the end of the file."""
         while True:
             space = _SPACE.match(self.data, self.at)
             assert space is not None
@@ -135,7 +135,7 @@ class Elements:
                 return b""
 
     def _more(self) -> bool:
-        """Take another chunk; what was passed is let go of."""
+        """Read another chunk and release what was passed; return False at the end of the file."""
         chunk = next(self.chunks, None)
         if chunk is None:
             return False
@@ -158,7 +158,7 @@ class Elements:
             raise self._broken(f"a value less than {_MOST_DEPTH:,} deep") from None
 
     def _searched(self) -> bytes | Oversized:
-        """Return the value that begins here, whose end must be looked for bracket by bracket."""
+        """Return the value that begins here, whose end must be searched for bracket by bracket."""
         scan, looked = _Scan(), self.at
         while (end := scan.end(self.data, looked)) < 0:
             if len(self.data) - self.at > MAX_RECORD:
@@ -171,7 +171,7 @@ class Elements:
         return self._taken(value)
 
     def _taken(self, value: bytes) -> bytes | Oversized:
-        """Return a value; one that is too long goes where those go that never were whole in memory."""
+        """Return a value, or an ``Oversized`` when it is too long to parse."""
         if len(value) <= MAX_RECORD:
             return value
         self.oversized += 1
@@ -191,7 +191,7 @@ class Elements:
                 return found[0]
 
     def _put_away(self, scan: _Scan) -> Oversized:
-        """Write the value that begins here to a spool, up to its end."""
+        """Write the value that begins here to a spool file, up to its end, and return it."""
         self.oversized += 1
         size = 0
         with self.source.put_away(self.oversized) as spool:

@@ -1,4 +1,4 @@
-"""Parquet: already columns; a row that breaks its contract is kept as JSON that loses nothing (``lossless``)."""
+"""Reads Parquet files; a row that breaks its contract is kept as JSON that loses nothing (``lossless``)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _JSON_VALUE = 12
 
 
 def read_parquet(source: ByteSource, contract: Contract) -> Iterator[Block]:
-    """Yield the file's rows; ``UnreadableFile`` when it is cut short, no Parquet, or lacks a required column."""
+    """Yield the file's rows; raise ``UnreadableFile`` when it is cut short, no Parquet, or lacks a required column."""
     if source.size == 0:
         raise UnreadableFile(f"{source.uri} is empty.", code="empty_file")
     with source.seekable(_BUFFER) as stream:
@@ -53,7 +53,7 @@ def read_parquet(source: ByteSource, contract: Contract) -> Iterator[Block]:
 
 
 def _footer(stream: BinaryIO, source: ByteSource) -> bytes:
-    """Return the footer's bytes, or those that stand in its place: Arrow tells whether they are one."""
+    """Return the bytes where the footer should be; Arrow decides whether they are a footer."""
     stream.seek(max(0, source.size - 8))
     size = int.from_bytes(stream.read(4), "little")
     if size >= source.size:
@@ -65,7 +65,7 @@ def _footer(stream: BinaryIO, source: ByteSource) -> bytes:
 
 
 def _wanted(names: Sequence[str], source: ByteSource, contract: Contract) -> dict[str, str]:
-    """Return contract columns by their names in the file; ``UnreadableFile`` when these are not the contract's."""
+    """Return contract columns by their names in the file; ``UnreadableFile`` when the names do not fit the contract."""
     there = set(names)
     if len(there) < len(names):
         twice = sorted(name for name, times in Counter(names).items() if times > 1)
@@ -81,7 +81,7 @@ def _wanted(names: Sequence[str], source: ByteSource, contract: Contract) -> dic
 
 
 def _parts(batch: pa.RecordBatch, sizes: pa.Array) -> Iterator[pa.RecordBatch]:
-    """Yield the batch in parts that have room in memory once their text, or all of them as JSON, is written out."""
+    """Yield the batch in parts small enough that their text, or all of them as JSON, has room in memory."""
     named = sum(len(name) + _JSON_VALUE for name in batch.schema.names)
     ends = memoryview(pc.cumulative_sum(pc.add(sizes, named)).buffers()[1]).cast("q") if batch.num_rows else ()
     start = 0
@@ -93,7 +93,7 @@ def _parts(batch: pa.RecordBatch, sizes: pa.Array) -> Iterator[pa.RecordBatch]:
 
 
 def _block(batch: pa.RecordBatch, wanted: dict[str, str], first: int) -> Block:
-    """Return the rows as a block; those that no column could hold are refused here."""
+    """Return the rows as a block; rows with values that no column could hold are rejected."""
     columns = {name: _plain(batch.column(name)) for name in batch.schema.names}
     reasons = refused_rows(columns, text_sizes(batch))
 
@@ -120,7 +120,7 @@ def _block(batch: pa.RecordBatch, wanted: dict[str, str], first: int) -> Block:
 
 
 def _plain(values: pa.Array) -> pa.Array:
-    """Return values without the dictionaries that they were read as, at any depth."""
+    """Return the values without dictionaries, at any depth."""
     kind = undictionaried(values.type)
     if kind == values.type:
         return values

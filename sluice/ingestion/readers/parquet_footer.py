@@ -1,6 +1,6 @@
-"""What a Parquet file's footer says of its column chunks: where their pages lie and what their values are.
+"""Reads from a Parquet file's footer where the pages of its column chunks lie and what types its values have.
 
-(https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift)
+https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _DECIMAL = 5
 
 @dataclass(frozen=True)
 class Leaf:
-    """A column of values. ``text``: of any length, and no number; ``width``: what one takes, of those of one length."""
+    """A column of values: ``text`` if they are text or bytes of any length; ``width`` in bytes if of one length."""
 
     text: bool
     width: int
@@ -44,7 +44,7 @@ class RowGroup:
 
 
 def row_groups(footer: bytes) -> Iterator[RowGroup]:
-    """Yield the row groups one by one; ``BrokenThrift`` when the footer is none, or its counts do not add up."""
+    """Yield the row groups one by one; raise ``BrokenThrift`` when the footer is broken or its counts do not add up."""
     reader = Compact(footer)
     leaves: list[Leaf] = []
     said: Any = None
@@ -95,7 +95,7 @@ def _chunk(facts: Fields, leaf: Leaf) -> Chunk:
 
 
 def _of(fields: Any, number: int, kind: type, default: Any = None) -> Any:
-    """Return a field of a structure, of its type."""
+    """Return the field ``number`` of a structure; raise ``BrokenThrift`` when it is not of type ``kind``."""
     found = fields.get(number, default) if isinstance(fields, dict) else None
     if not isinstance(found, kind):
         raise BrokenThrift(f"field {number} is not what it should be")

@@ -1,7 +1,7 @@
-"""The pages of a Parquet file's column chunks, told by their headers: how much memory reading them takes.
+"""Reads the page headers of a Parquet file's column chunks, which say how much memory reading the pages takes.
 
-Arrow takes a page whole, as large as its header says, however well it was compressed; footers say only what a chunk
-has in all, and may lie. (https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift).
+Arrow reads a page whole, as large as its header says, however well it was compressed; the footer has only a chunk's
+total, and may be wrong. https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _VALUES, _ENCODING_V1, _ENCODING_V2 = 1, 2, 4
 
 @dataclass(frozen=True)
 class Page:
-    """One page: its bytes when decompressed, its values; a ``dictionary`` comes before the data."""
+    """One page: its size in bytes when decompressed, its number of values; a ``dictionary`` page precedes the data."""
 
     size: int
     values: int
@@ -31,7 +31,7 @@ class Page:
 
 
 def pages_of(file: BinaryIO, start: int, length: int) -> Iterator[Page]:
-    """Yield the pages of the chunk of ``length`` bytes at ``start``; ``BrokenThrift`` where one is none."""
+    """Yield the pages of the chunk of ``length`` bytes at ``start``; raise ``BrokenThrift`` where a page is broken."""
     at, end = start, start + length
     while at < end:
         file.seek(at)
@@ -54,7 +54,7 @@ def pages_of(file: BinaryIO, start: int, length: int) -> Iterator[Page]:
 
 
 def _header(file: BinaryIO) -> tuple[dict[int, Any], int]:
-    """Return the fields of the header at the file's place, and its length."""
+    """Return the fields of the page header at the file's current position, and its length in bytes."""
     data = b""
     want = 256
     while True:

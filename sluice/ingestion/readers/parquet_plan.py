@@ -1,7 +1,7 @@
-"""How a row group is read in bounded memory: which columns stay dictionaries, and how many rows come at a time.
+"""Plans how to read a row group in bounded memory: which columns stay dictionaries, how many rows come at a time.
 
-What a page takes is what its header says. A value that a dictionary holds once may stand in every row, and one that
-shares its beginning with the last may be far longer than what is written of it; both are reckoned with at their worst.
+The size of a page is taken from its header. A dictionary's value may stand in every row, and a value that shares its
+beginning with the previous one may be far longer than its encoded bytes; the plan assumes the worst of both.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MOST_ROWS = 65_536
 class Column:
     """What Arrow makes of a column of values.
 
-    ``dictionary``: it leaves text in its dictionary where it is asked to; ``repeated``: a row may have several values.
+    ``dictionary``: Arrow can leave its text in a dictionary; ``repeated``: a row may have several values.
     """
 
     path: str
@@ -38,7 +38,7 @@ class Column:
 
 @dataclass(frozen=True)
 class ParquetPlan:
-    """How to read one row group. ``buffer_size`` 0 reads each column chunk at once.
+    """How to read one row group. With ``buffer_size`` 0 each column chunk is read at once.
 
     ``dictionaries`` are the columns whose text stays in a dictionary, each with the number of its values.
     """
@@ -48,15 +48,15 @@ class ParquetPlan:
     buffer_size: int
 
     def reads_as(self, other: ParquetPlan) -> bool:
-        """Tell whether a file opened for one plan is open for the other."""
+        """Return whether a file that was opened for one plan can be read with the other."""
         return (self.dictionaries.keys(), self.buffer_size) == (other.dictionaries.keys(), other.buffer_size)
 
 
 def plan_of(group: RowGroup, file: BinaryIO, columns: Sequence[Column], *, uri: str, number: int) -> ParquetPlan:
     """Return how to read a row group.
 
-    ``FileTooLarge`` when its pages alone are more than memory has room for, ``UnreadableFile`` when they are broken or
-    are not of as many rows as the group says.
+    Raise ``FileTooLarge`` when its pages alone exceed memory, ``UnreadableFile`` when they are broken or have another
+    number of rows than the group says.
     """
     chunks = [_Reckoned(*both, group.rows) for both in zip(group.chunks, columns, strict=True)]
     held = 0
@@ -85,7 +85,7 @@ def plan_of(group: RowGroup, file: BinaryIO, columns: Sequence[Column], *, uri: 
 
 
 class _Reckoned:
-    """One column of one row group, and what its pages take."""
+    """One column of one row group, and the memory that its pages take."""
 
     def __init__(self, chunk: Chunk, column: Column, rows: int) -> None:
         self.path, self.column, self.rows, self.values = chunk.path, column, rows, chunk.values
@@ -95,7 +95,7 @@ class _Reckoned:
         self.shared = False
 
     def look(self, pages: Iterable[Page]) -> None:
-        """Take note of the chunk's pages."""
+        """Add up the chunk's pages."""
         if min(self.start, self.length) < 0:
             raise BrokenThrift("it lies before the file's beginning")
         found = []
@@ -107,13 +107,13 @@ class _Reckoned:
             self.largest = max(self.largest, page.size)
             self.shared = self.shared or page.shared_prefixes
             found.append((page.size, page.values))
-            # A page that is larger than all of memory is told of before the next is looked for.
+            # A page that is larger than all of memory is reported before the next is read.
             if self.largest > PAGE_BYTES:
                 break
         self.pages = found
 
     def count(self) -> None:
-        """Refuse what would be read as other rows than the group has, or by another name: ``BrokenThrift``."""
+        """Raise ``BrokenThrift`` when the pages do not have the group's number of rows, or are of another column."""
         if self.path != self.column.path:
             raise BrokenThrift(f"the schema calls it {self.column.path[:100]}")
         there = sum(values for _, values in self.pages)
@@ -124,11 +124,11 @@ class _Reckoned:
 
     @property
     def stays_dictionary(self) -> bool:
-        """Tell whether the column's values are left in their dictionary."""
+        """Return whether the column's values are left in their dictionary."""
         return self.leaf.text and self.dictionary > 0 and self.column.dictionary
 
     def most_bytes(self, rows: int) -> int:
-        """Return what ``rows`` rows that follow each other take at most, about."""
+        """Return about how many bytes ``rows`` consecutive rows take at most."""
         share = rows * self.values / max(1, self.rows)
         if self.shared:
             return int(share * self.largest)
@@ -138,7 +138,7 @@ class _Reckoned:
         return max(int(share * width), self._most_written(share))
 
     def _most_written(self, values: float) -> int:
-        """Return how many bytes of pages so many values that follow each other touch at most."""
+        """Return how many bytes of pages ``values`` consecutive values touch at most."""
         most = 0
         first = size = count = 0
         for last, (page_size, page_values) in enumerate(self.pages):

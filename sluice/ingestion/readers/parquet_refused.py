@@ -1,4 +1,4 @@
-"""The rows that no column could hold: text that is not UTF-8, values that are none of their type, too much of them."""
+"""Finds rows that no column could hold: text that is not UTF-8, values invalid for their type, or too large."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NOT_TEXT = Reason("wrong_encoding", "the row holds text that is not UTF-8")
 
 
 def refused_rows(columns: dict[str, pa.Array], sizes: pa.Array) -> dict[int, Reason]:
-    """Return the rows that are refused, each with why; ``sizes`` are the bytes of their text."""
+    """Return the reason for each row that is refused, by its index; ``sizes`` are the bytes of each row's text."""
     reasons: dict[int, Reason] = {}
     for name, values in columns.items():
         if _fault(values) is None:
@@ -32,7 +32,7 @@ def refused_rows(columns: dict[str, pa.Array], sizes: pa.Array) -> dict[int, Rea
 
 
 def _faulty(values: pa.Array, rows: pa.Array) -> Iterator[tuple[int, str]]:
-    """Yield which of the rows are not what their type says, with Arrow's words: found by halving."""
+    """Yield which of the rows are invalid for their type, with Arrow's message; found by halving."""
     waiting = [rows]
     while waiting:
         some = waiting.pop()

@@ -1,4 +1,4 @@
-"""A Parquet file's rows, as many at a time as memory has room for, and none too few."""
+"""Reads a Parquet file's rows, as many at a time as memory has room for, and raises when some are missing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CANNOT = (pa.ArrowInvalid, pa.ArrowNotImplementedError)
 
 
 def opened(stream: BinaryIO, metadata: Any = None, plan: ParquetPlan | None = None) -> pq.ParquetFile:
-    """Return the file opened to be read by the plan, or to look what is in it."""
+    """Return the file opened for reading by the plan, or only for reading its metadata."""
     return pq.ParquetFile(
         stream,
         metadata=metadata,
@@ -41,9 +41,9 @@ def opened(stream: BinaryIO, metadata: Any = None, plan: ParquetPlan | None = No
 
 
 class Rows:
-    """The rows of a file. ``needed`` columns are read or the file is refused; others are left out where they cannot be.
+    """The rows of a file. It is refused if a ``needed`` column cannot be read; other unreadable columns are left out.
 
-    A value that is left out is a struct that says so, as ``lossless`` writes it.
+    A value that is left out becomes a struct that says so, as ``lossless`` writes it.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Rows:
         self.reader: tuple[ParquetPlan, pq.ParquetFile] | None = None
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the rows; ``UnreadableFile`` when the file has not as many as it says."""
+        """Yield the rows; raise ``UnreadableFile`` when the file has fewer than its footer says."""
         rows = 0
         for number, group in enumerate(self._groups()):
             # A group of no rows may have no pages at all.
@@ -108,7 +108,7 @@ class Rows:
             skip = max(0, skip - batch.num_rows)
 
     def _unreadable(self, plan: ParquetPlan, number: int) -> dict[str, str]:
-        """Return the columns nobody needs that cannot be read in this group, each with Arrow's words."""
+        """Return the columns that are not needed and cannot be read in this group, each with Arrow's message."""
         found = {}
         file = opened(self.stream, self.metadata, plan)
         for name in self.names:
@@ -122,14 +122,14 @@ class Rows:
         return found
 
     def _whole(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the batch without views, and with a word in place of each value that is left out."""
+        """Return the batch without view types, and with a marker in place of each value that is left out."""
         columns = dict(zip(batch.schema.names, map(without_views, batch.columns), strict=True))
         for name, why in self.left_out.items():
             columns[name] = pa.repeat(pa.scalar({"$unreadable": why}), batch.num_rows)
         return pa.record_batch({name: columns[name] for name in self.names})
 
     def _without_short(self, plan: ParquetPlan, group: int) -> ParquetPlan:
-        """Return the plan without dictionaries of short text: written out at once it has room, and is read faster."""
+        """Return the plan without dictionaries of short text, which fits into memory as plain text and reads faster."""
         flat = [path for path in plan.dictionaries if "." not in path]
         if not flat:
             return plan

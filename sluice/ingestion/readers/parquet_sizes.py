@@ -1,4 +1,4 @@
-"""What is counted of each row's text, at any depth: its bytes once dictionaries are written out, what is no text."""
+"""Measures each row's text, at any depth: its size in bytes without dictionaries, and how much of it is not UTF-8."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from sluice.contracts.values.lossless import as_bytes, is_bytes, is_text
 
-#: Returns a number for each value of an array of text or bytes; none when the array is of no interest.
+#: Returns a number for each value of an array of text or bytes; None when the array is of no interest.
 _Measure = Callable[[pa.Array], pa.Array | None]
 #: UTF-8, byte by byte (https://www.unicode.org/versions/Unicode16.0.0/core-spec/chapter-3/#G27506): no kernel of Arrow
 #: tells of each value whether it is.
@@ -20,7 +20,7 @@ _UTF8 = (
 
 
 def text_sizes(batch: pa.RecordBatch) -> pa.Array:
-    """Return how many bytes the text and bytes of each row's columns have, as int64."""
+    """Return how many bytes the text and bytes values of each row have, as int64."""
     found = _sum([_measured(column, pc.binary_length) for column in batch.columns])
     return _zeros(batch.num_rows) if found is None else found
 
@@ -36,7 +36,7 @@ def _broken(values: pa.Array) -> pa.Array | None:
 
 
 def _measured(values: pa.Array, measure: _Measure) -> pa.Array | None:
-    """Return the sum of what is measured of the texts of each value; none when its type holds none."""
+    """Return the sum of ``measure`` over the texts of each value; None when its type holds no text."""
     kind = values.type
     if isinstance(kind, pa.BaseExtensionType):
         return _measured(values.storage, measure)
@@ -64,7 +64,7 @@ def _measured_within(values: pa.Array, measure: _Measure) -> pa.Array | None:
 
 
 def _of_elements(offsets: pa.Array, elements: pa.Array, measure: _Measure) -> pa.Array | None:
-    """Return the sum of each list's elements, which lie between its offset and the next."""
+    """Return the sum over each list's elements, which lie between its offset and the next; None if none is text."""
     start, end = offsets[0].as_py(), offsets[-1].as_py()
     sizes = _measured(elements.slice(start, end - start), measure)
     if sizes is None:

@@ -1,7 +1,7 @@
 """Reads Thrift's compact protocol, in which Parquet's footers and page headers are written.
 
-Arrow's own reading of the footer ends the whole process on some that are broken (an exception that its Python side does
-not expect), so what is needed of it is read here.
+Arrow ends the whole process on some broken footers (with an exception that its Python side does not expect), so the
+needed fields are read here. https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ Fields = dict[int, Any]
 
 
 class BrokenThrift(Exception):
-    """Bytes that are no structure."""
+    """Bytes that are not a valid Thrift structure."""
 
 
 class Compact:
-    """A place in bytes; ``IndexError`` when there are too few of them, ``BrokenThrift`` when they are none."""
+    """A read position in bytes; ``IndexError`` when they end too early, ``BrokenThrift`` when they are invalid."""
 
     def __init__(self, data: bytes, at: int = 0) -> None:
         self.data, self.at = data, at
@@ -30,7 +30,7 @@ class Compact:
         return {number: self.value(kind, depth) for number, kind in self.fields(depth)}
 
     def fields(self, depth: int = 0) -> Iterator[tuple[int, int]]:
-        """Yield number and type of each field; whoever takes one reads its ``value`` before the next."""
+        """Yield number and type of each field; the caller must read its ``value`` before the next field."""
         if depth > _MOST_LEVELS:
             raise BrokenThrift("it is nested too deeply")
         number = 0

@@ -1,4 +1,4 @@
-"""What a type becomes at any depth: without the views that few of Arrow's kernels know, and without dictionaries."""
+"""Changes Arrow types at any depth: removes view types, which few of Arrow's kernels support, and dictionaries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ types = pa.types
 
 
 def unviewed(kind: pa.DataType) -> pa.DataType:
-    """Return the type with plain text, bytes and lists in place of views on them."""
+    """Return the type with plain text, bytes and lists in place of their view types."""
     if types.is_string_view(kind):
         return pa.large_string()
     if types.is_binary_view(kind):
@@ -54,12 +54,12 @@ def without_views(values: pa.Array) -> pa.Array:
 
 
 def undictionaried(kind: pa.DataType) -> pa.DataType:
-    """Return the type with what dictionaries hold in place of them."""
+    """Return the type with the value type in place of each dictionary."""
     return undictionaried(kind.value_type) if types.is_dictionary(kind) else _within(kind, undictionaried)
 
 
 def leaves_of(kind: pa.DataType) -> Iterator[pa.DataType]:
-    """Yield the types of the columns of values that a Parquet file has for the type, in the file's order."""
+    """Yield the types of the leaf columns that a Parquet file has for the type, in the file's order."""
     if isinstance(kind, pa.BaseExtensionType):
         yield from leaves_of(kind.storage_type)
     elif types.is_struct(kind):
@@ -75,7 +75,7 @@ def leaves_of(kind: pa.DataType) -> Iterator[pa.DataType]:
 
 
 def _within(kind: pa.DataType, changed: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
-    """Return the type with what it is made of changed; the very same when nothing of it changes."""
+    """Return the type with its inner types changed; the same object when none of them changes."""
     found = kind
     if types.is_struct(kind):
         found = pa.struct([_inner(field, changed) for field in kind])

@@ -1,4 +1,4 @@
-"""What the readers of line-based formats share: encoding, and records that no parser should see."""
+"""What the readers of line-based formats share: encodings, and records that are not parsed."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def utf8_chunks(source: ByteSource, arrival: Arrival) -> Iterator[bytes]:
 
 
 def as_sent(blocks: Iterator[Block], arrival: Arrival) -> Iterator[Block]:
-    """Yield the blocks with their records' bytes in the file's own encoding, for they were read as UTF-8.
+    """Yield the blocks with their records' bytes in the file's own encoding, since they were read as UTF-8.
 
-    They stay UTF-8 where a letter may have been sent in several ways, and where a mark at the file's beginning says in
-    which order it has its bytes.
+    They stay UTF-8 where the encoding has several ways to write a character, and where a byte order mark at the file's
+    beginning determines the order of bytes.
     """
     encoding = codecs.lookup(arrival.encoding).name
     if not _tells_bytes(encoding):
@@ -65,7 +65,7 @@ def as_sent(blocks: Iterator[Block], arrival: Arrival) -> Iterator[Block]:
 
 @lru_cache(maxsize=64)
 def _tells_bytes(encoding: str) -> bool:
-    """Tell whether each text is written in one way that is known: with one byte a letter, or of fixed width."""
+    """Return whether the encoding writes each text in one known way: with one byte a character, or of fixed width."""
     if encoding in _FIXED_WIDTH:
         return True
     decoder = codecs.getincrementaldecoder(encoding)
@@ -90,13 +90,13 @@ def too_long_reason(size: int) -> Reason:
 
 
 def some_of(names: Sequence[str], most: int = 20) -> str:
-    """Return names as a list of bounded length."""
+    """Return at most ``most`` of the names as a list in words."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(name[:100] for name in names[:most]) + more
 
 
 def undecodable(raw: bytes) -> Reason | None:
-    """Return why the record is no text, or none when it is."""
+    """Return why the record is not UTF-8 text, or None when it is."""
     if b"\x00" in raw:
         return Reason("nul_byte", f"the record holds a NUL byte at its byte {raw.index(0)}")
     try:
@@ -107,7 +107,7 @@ def undecodable(raw: bytes) -> Reason | None:
 
 
 def is_clean(data: bytes) -> bool:
-    """Tell whether a whole block is text without NUL bytes."""
+    """Return whether a whole block is valid text without NUL bytes."""
     if b"\x00" in data:
         return False
     if data.isascii():

@@ -13,7 +13,7 @@ from sluice.confined import connect
 from sluice.contracts import Column, Contract, Rules, parse_type
 from sluice.spark.audit import AuditTarget, audit
 from sluice.spark.confined import declared
-from sluice.spark.shipped import Check
+from sluice.spark.shipped import CompiledCheck
 from sluice.transforms.checks import compile_checks
 from sluice.transforms.queries import ALLOWED_FUNCTIONS, declared_query
 from tests.sluice.hostile import HOSTILE, SECRET, SUBSTITUTED, filled
@@ -92,8 +92,8 @@ VARIABLES = (
 )
 
 
-def _row_rule(column: str, sql: str) -> Check:
-    return Check("a rule", "error", "rows", (column,), sql, "", None, "", (), ())
+def _row_rule(column: str, sql: str) -> CompiledCheck:
+    return CompiledCheck("a rule", "error", "rows", (column,), sql, "", None, "", (), ())
 
 
 @pytest.mark.parametrize("text", SUBSTITUTED)

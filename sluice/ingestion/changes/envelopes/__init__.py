@@ -1,4 +1,4 @@
-"""The envelopes that captured changes come in: one module each, named as a contract calls it, found by itself."""
+"""The formats (envelopes) of captured changes: one module each, named as contracts call it."""
 
 from __future__ import annotations
 

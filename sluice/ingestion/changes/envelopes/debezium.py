@@ -1,8 +1,8 @@
-"""Debezium's JSON, with and without the schema envelope.
+"""Decodes Debezium's JSON, with and without the schema envelope.
 
-A record that holds only the row (flattened by ``ExtractNewRecordState``) does not say what happened to it when, and is
-refused. Moving a row to another primary key is a delete and a create; an update whose image before the change has
-another key than the contract's moves it as well.
+A record that holds only the row (flattened by ``ExtractNewRecordState``) lacks the operation and its time, and is
+refused. Debezium sends a changed primary key as a delete and a create; an update whose image before the change has
+another value in the contract's key also moves the row.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NONE = Raw()
 
 
 class DebeziumSource(msgspec.Struct):
-    """Where a change comes from; the fields of all connectors."""
+    """Where a change comes from; has the fields of all connectors."""
 
     connector: str | None = None
     db: str | None = None
@@ -58,14 +58,14 @@ class DebeziumSource(msgspec.Struct):
 
 
 class Transaction(msgspec.Struct):
-    """Which transaction a change belongs to, and its number there."""
+    """The transaction of a change, and the change's order within it."""
 
     id: Any = None
     total_order: int | None = None
 
 
 class Event(msgspec.Struct):
-    """A change as Debezium sends it, or the envelope around one."""
+    """A change as Debezium sends it, or the schema envelope around one."""
 
     op: str | None = None
     before: Raw = _NONE
@@ -84,7 +84,7 @@ _decode_object = json_decoder(dict[str, Raw])
 
 
 def decode_debezium(raw: bytes, contract: Contract) -> Change:
-    """Return the change; ``Refused`` says why there is none."""
+    """Return the change that ``raw`` holds; raise ``Refused``, saying why, when it holds none."""
     if raw.strip() in (b"", b"null"):
         return _tombstone()
     try:
@@ -133,7 +133,10 @@ def _row_change(operation: Operation, event: Event, raw: bytes, schema: bytes, c
 
 
 def _without_operation(event: Event, body: bytes | Raw, raw: bytes) -> Change:
-    """Tell the kinds of control records apart; each by every one of its fields, so that no row passes for one."""
+    """Return the control record that a record without an operation is; raise ``Refused`` when it is of no known kind.
+
+    Every field of each kind is compared, so that a row of a table is never taken for a control record.
+    """
     fields = _decode_object(body)
     names = fields.keys()
     if names <= _HEARTBEAT and event.ts_ms is not None:
@@ -174,13 +177,13 @@ def _position(event: Event) -> str:
 
 
 def _nanoseconds(times: DebeziumSource | Event) -> int:
-    """Return the finest of a record's times since 1970; 0 when it has none."""
+    """Return the most precise of a record's times in nanoseconds since 1970; 0 when it has none."""
     found = times.ts_ns or (times.ts_us or 0) * 1_000 or (times.ts_ms or 0) * 1_000_000
     return found if found < 2**64 else number(found, "ts_ms")
 
 
 def _changed_at(event: Event) -> Any:
-    """Return when the source made the change; a snapshot may not know, then when it was read."""
+    """Return when the source made the change or, for a snapshot that does not know it, when the row was read."""
     found = (_nanoseconds(event.source) if event.source is not None else 0) or _nanoseconds(event)
     return moment(found, "ts_ms") if found else None
 

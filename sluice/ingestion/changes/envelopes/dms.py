@@ -1,8 +1,10 @@
-"""AWS DMS's JSON for Kinesis targets.
+"""Decodes AWS DMS's JSON for Kinesis targets.
 
-A change that moved a row's key shows it in ``before-image`` (the endpoint's ``BeforeImageSettings``), or in columns
-with the prefix ``BI_`` (the ``add-before-image-columns`` rule); other names chosen for them are not recognized.
-``IncludeTransactionDetails`` gives the log position; without it DMS's own clock orders the changes, so turn it on.
+A change that moved a row to another key holds the old key in ``before-image`` (the endpoint's ``BeforeImageSettings``)
+or in columns with the prefix ``BI_`` (the ``add-before-image-columns`` rule); other names for them are not recognized.
+``IncludeTransactionDetails`` adds the log position, so turn it on; without it DMS's own clock orders the changes.
+
+https://docs.aws.amazon.com/dms/latest/userguide/CHAP_Target.Kinesis.html
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ _NONE = Raw()
 
 
 class Metadata(msgspec.Struct, rename="kebab"):
-    """What DMS says about a record."""
+    """The metadata that DMS adds to a record."""
 
     timestamp: str | None = None
     record_type: str | None = None
@@ -69,7 +71,7 @@ _decode_record = json_decoder(Record)
 
 
 def decode_dms(raw: bytes, contract: Contract) -> Change:
-    """Return the change; ``Refused`` says why there is none."""
+    """Return the change that ``raw`` holds; raise ``Refused``, saying why, when it holds none."""
     try:
         record = _decode_record(raw)
     except msgspec.DecodeError as error:
@@ -94,7 +96,7 @@ def decode_dms(raw: bytes, contract: Contract) -> Change:
 
 
 def _before(record: Record, row: Row, plan: ChangePlan) -> Row | None:
-    """Return what is known of the row before its change."""
+    """Return the known columns of the row before its change, or None when none is known."""
     image = read_row(record.before_image, "before-image")
     if image is not None:
         return image
