@@ -29,7 +29,14 @@ def runs(deployed: Deployment, table: str = TABLE) -> list[dict[str, Any]]:
 
 
 def rows(deployed: Deployment) -> dict[str, int]:
-    return {row["parcel_id"]: row["grams"] for row in deployed.table(TABLE).scan().to_arrow().to_pylist()}
+    """The weight of each parcel of these tests; the storm of ``test_killed_at_random`` may have left its own."""
+    found = deployed.table(TABLE).scan().to_arrow().to_pylist()
+    return {row["parcel_id"]: row["grams"] for row in found if not row["parcel_id"].startswith("storm")}
+
+
+def broken(deployed: Deployment) -> set[str]:
+    """What the runs say that failed their check."""
+    return {run["error"] for run in runs(deployed) if run["status"] == "failed" and "grams is at most" in run["error"]}
 
 
 def asked(deployed: Deployment, sql: str) -> tuple[str, ...]:
@@ -70,17 +77,17 @@ def asking(ask: Callable[[], tuple[str, ...]]) -> Iterator[list[tuple[str, ...]]
 def test_a_delivery_that_breaks_a_check_is_never_seen_and_its_correction_is(deployed: Deployment) -> None:
     deliver(deployed, "good", ("a", 10, "2026-01-01 00:00:00"), ("b", 20, "2026-01-01 00:00:00"))
     until(lambda: len(runs(deployed)) >= 1 and rows(deployed) == {"a": 10, "b": 20}, "the first rows are published")
-    sql = f"SELECT count(*), max(grams), sum(grams) FROM {TABLE}"
+    sql = f"SELECT count(*), max(grams), sum(grams) FROM {TABLE} WHERE parcel_id NOT LIKE 'storm%'"
     with asking(lambda: asked(deployed, sql)) as answers:
         deliver(deployed, "bad", ("b", 5000, "2026-01-02 00:00:00"), ("c", 30, "2026-01-02 00:00:00"))
-        until(lambda: any(run["status"] == "failed" for run in runs(deployed)), "the run fails its check")
+        until(lambda: bool(broken(deployed)), "the run fails its check")
         seen = len(answers)
         deliver(deployed, "mended", ("b", 40, "2026-01-03 00:00:00"))
         until(lambda: rows(deployed) == {"a": 10, "b": 40, "c": 30}, "the correction is published")
         until(lambda: answers[-1] == ("3", "40", "80"), "readers see the correction")
     assert seen > 3
     assert set(answers) == {("2", "20", "30"), ("3", "40", "80")}
-    (failed,) = {run["error"] for run in runs(deployed) if run["status"] == "failed"}
+    (failed,) = broken(deployed)
     assert "grams is at most 1000: 1 rows; for example 5000" in failed
     assert "readers still see the previous snapshot" in failed
 

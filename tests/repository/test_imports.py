@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -66,3 +68,32 @@ def test_breaking_a_law_of_imports_fails_the_check(tmp_path: Path) -> None:
     assert f"0 kept, {len(TRIALS)} broken" in broken.stdout, broken.stdout
     for _, _, named in TRIALS.values():
         assert named in broken.stdout
+
+
+#: Tests of how imports are found: what their texts import is made up.
+MADE_UP = {"tests/infra/test_imports.py", "tests/repository/test_public.py"}
+
+
+def imported_in_texts(file: Path) -> set[tuple[str, str]]:
+    """Module and name of ours that code in the file's texts imports; such code runs in a process of its own."""
+    texts = [n.value for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Constant) and n.value]
+    ours = "|".join([*SETTINGS["root_packages"], "tests"])
+    found = [each for text in texts if isinstance(text, str) for each in re.findall(_IMPORT.format(ours=ours), text)]
+    return {(module, name.split()[0]) for module, names in found for name in names.split(",") if name.strip()}
+
+
+_IMPORT = r"from ((?:{ours})[\w.]*) import ([\w, ]+)"
+
+
+def test_what_code_in_texts_imports_is_there() -> None:
+    missing = []
+    for file in sorted((ROOT / "tests").rglob("*.py")):
+        if file.relative_to(ROOT).as_posix() in MADE_UP:
+            continue
+        for module, name in imported_in_texts(file):
+            place = ROOT.joinpath(*module.split("."))
+            source = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+            there = source.exists() and re.search(rf"\b{name}\b", source.read_text())
+            if not there and not (place / name).is_dir() and not (place / f"{name}.py").exists():
+                missing.append((file.name, module, name))
+    assert missing == []

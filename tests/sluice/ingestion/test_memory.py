@@ -24,7 +24,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from sluice.errors import DeliveryError
 from sluice.ingestion.read import read_checked
-from sluice.ingestion.source import Source
+from sluice.ingestion.source import ByteSource
 from tests.sluice.ingestion.reading import column, contract
 
 class Nowhere:
@@ -33,7 +33,7 @@ class Nowhere:
 
 file, (kind, _, typed), columns = Path(sys.argv[1]), sys.argv[2].partition(":"), int(sys.argv[3])
 opened = lambda: file.open("rb")
-source = Source("s3://f", file.stat().st_size, "auto", opened, opened, lambda _: nullcontext(Nowhere()))
+source = ByteSource("s3://f", file.stat().st_size, "auto", opened, opened, lambda _: nullcontext(Nowhere()))
 types = ("string", typed or "string", *(["double"] * columns))
 declared = contract(*(column(f"c{n}", types[n]) for n in range(columns)), format=kind)
 accepted = rejected = 0
