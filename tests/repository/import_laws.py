@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import ClassVar
 
 from grimp import ImportGraph
 from importlinter import Contract, ContractCheck, fields, output
@@ -15,12 +14,11 @@ class OnlyContract(Contract):
     type_name = "only"
     source_modules = fields.ListField(subfield=fields.ModuleField())
     allowed_modules = fields.ListField(subfield=fields.StringField())
-    _ours: ClassVar[frozenset[str]] = frozenset({"sluice", "localaws", "infra", "lambdas", "glue_jobs", "shopsphere"})
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
         """Find what is needed and not allowed, with one chain of imports to each."""
         del verbose
-        allowed = {*sys.stdlib_module_names, *self.allowed_modules, *self._ours}
+        allowed = {*sys.stdlib_module_names, *self.allowed_modules, *self.session_options["root_packages"]}
         found: dict[str, list[str]] = {}
         for source in self.source_modules:
             needed = graph.find_upstream_modules(source.name, as_package=True)

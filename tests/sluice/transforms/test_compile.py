@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,6 +18,7 @@ from sluice.errors import TransformError
 from sluice.folders import ROOT
 from sluice.project import CompiledTransform, Project
 from sluice.refresh.engine import Memory, choose_engine
+from sluice.transforms import source, transform
 from sluice.transforms.compile import compile_project
 from sluice.transforms.compile_cache import CompileCache, compiler_files
 from sluice.transforms.discover import discover
@@ -109,3 +113,30 @@ def test_whatever_the_compiler_imports_of_ours_gives_another_name_in_the_cache()
     needed = imported_by([ROOT / "sluice" / "transforms" / "compile.py"], ROOT)
     assert len(needed) > 20
     assert {ROOT / file for file in needed} <= set(compiler_files())
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        '@transform(write="merge", by="id", orders="bronze.orders")',
+        '@transform(orders=source("bronze.orders", through="lines", matching="id"))',
+    ],
+)
+def test_keywords_as_they_were_called_once_are_refused_with_the_new_ones(declared: str, tmp_path: Path) -> None:
+    file = tmp_path / "glue_jobs" / "silver" / "orders.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"from sluice.transforms import source, transform\n\n{declared}\ndef orders(orders): ...\n")
+    with pytest.raises(TransformError) as refused:
+        discover(tmp_path / "glue_jobs")
+    assert str(refused.value).startswith(f"{file}: TypeError: ")
+    for name in ("recompute_key", "`join`", "`join_on`"):
+        assert name in str(refused.value)
+
+
+def test_the_declaration_that_the_readme_shows_is_one() -> None:
+    (shown,) = re.findall(r"```python\n(@transform.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    names: dict[str, Any] = {"transform": transform, "source": source, "DataFrame": object}
+    exec(shown, names)
+    function = names["daily_sales"]
+    assert function.recompute_key == ("order_date",)
+    assert list(function.sources) == list(inspect.signature(function).parameters) == ["orders", "lines"]
