@@ -71,7 +71,7 @@ def spark_folder(code: Path, transforms: Iterable[Path] = ()) -> Path:
     way to the internet, take longer, and fail with the index.
     """
     out = code.with_name("spark")
-    script = ROOT / "sluice" / "spark" / "main.py"
+    script = ROOT / "sluice" / "refresh" / "spark" / "main.py"
     ours = list((ROOT / "glue_jobs").rglob("*.py"))
     declared = [file for folder in transforms for file in folder.rglob("*.py")]
     _ship(imported_by([script, *ours, *declared], ROOT) | {file.relative_to(ROOT) for file in ours}, out)

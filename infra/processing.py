@@ -163,7 +163,7 @@ class ProcessingStack(Stack):
 
     def _spark_job(self, bundle: Bundle) -> glue.CfnJob:
         storage, prefix = self.storage, self.environment_.database_prefix
-        script = assets.Asset(self, "SparkScript", path=str(ROOT / "sluice" / "spark" / "main.py"))
+        script = assets.Asset(self, "SparkScript", path=str(ROOT / "sluice" / "refresh" / "spark" / "main.py"))
         code = assets.Asset(self, "SparkCode", path=str(spark_folder(bundle.code, bundle.transforms)))
         role = iam.Role(
             self,

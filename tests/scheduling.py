@@ -14,7 +14,7 @@ from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
 #: The folders whose tests take longest, longest first; the others follow by their number of tests.
-LONGEST = ("tests/end_to_end", "tests/sluice/spark", "tests/glue_jobs", "tests/localaws")
+LONGEST = ("tests/end_to_end", "tests/sluice/refresh/spark", "tests/glue_jobs", "tests/localaws")
 #: Files that use nothing of what their folder shares: whoever has nothing else to do takes these.
 ON_THEIR_OWN = frozenset(
     f"tests/end_to_end/{name}.py"

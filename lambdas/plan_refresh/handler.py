@@ -16,10 +16,10 @@ from sluice.errors import CommandError
 from sluice.ledger import Ledger, to_backfill
 from sluice.project import deployed_project
 from sluice.refresh.backfill import checked_backfill
+from sluice.refresh.duckdb.run import described_run
 from sluice.refresh.engine import Memory
 from sluice.refresh.explain import explain, standings
 from sluice.refresh.plan import plan_refresh
-from sluice.refresh.run import described_run
 from sluice.settings import settings_from_environment
 from sluice.tables.catalog import glue_catalog
 

@@ -11,7 +11,7 @@ import msgspec
 from sluice.bounded import Messages, bounds_errors
 from sluice.ledger import Ledger, to_backfill
 from sluice.project import deployed_project
-from sluice.refresh.run import RunContext, run_transform
+from sluice.refresh.duckdb.run import RunContext, run_transform
 from sluice.settings import settings_from_environment
 from sluice.storage import S3Store
 from sluice.tables.catalog import glue_catalog

@@ -10,7 +10,7 @@ from pyiceberg.table import Table
 from sluice.decoding import json_decoder
 from sluice.ledger import Backfill
 from sluice.project import CompiledTransform
-from sluice.refresh.inputs import is_native
+from sluice.refresh.duckdb.inputs import is_native
 from sluice.tables.files import EMPTY, Difference, data_files, difference, snapshot_of
 
 #: Keys in the summary of a derived table's snapshot: its input snapshots, the transform's and the checks' fingerprints.

@@ -1,7 +1,7 @@
 """Decides which declared queries are allowed: one SELECT of contracted tables, with functions that only compute.
 
 The parsed tree is compared with an allow-list, and anything else is refused by name. This is the first barrier; the
-second is the engine's own parser and confinement (``sluice.confined``, ``sluice.spark.confined``).
+second is the engine's own parser and confinement (``sluice.confined``, ``sluice.refresh.spark.confined``).
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ _NAMES = {
     "date32[day]": "date",
     "timestamp[us]": "timestamp_ntz",
 }
-#: As the Glue job sets them (sluice/spark/main.py).
+#: As the Glue job sets them (sluice/refresh/spark/main.py).
 _SHIPPED = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.timestampType": "TIMESTAMP_NTZ",

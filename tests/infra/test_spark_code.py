@@ -19,7 +19,7 @@ from tests.infra.test_bundle import imports
 
 #: Glue brings PySpark; what else it brings changes with its version, so nothing else is imported.
 IN_GLUE = {"py4j", "pyspark"}  # PySpark itself speaks to Java by py4j
-SCRIPT = ROOT / "sluice" / "spark" / "main.py"
+SCRIPT = ROOT / "sluice" / "refresh" / "spark" / "main.py"
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from sluice import storage
 from sluice.ingestion.commit_stream import Held, held_by
 from sluice.ingestion.stage import decode_unit
 from sluice.ledger import Backfill, Ledger
-from sluice.refresh.run import described_run
+from sluice.refresh.duckdb.run import described_run
 from sluice.refresh.strategy import checked_by, made_from
 from sluice.tables.tokens import PROPERTY, read_tokens
 

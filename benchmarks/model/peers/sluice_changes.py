@@ -14,8 +14,8 @@ from benchmarks.model.peers.sluice_duckdb import LAMBDA_MIB
 from benchmarks.model.sql import TABLES
 from sluice.ledger import Backfill
 from sluice.project import Project
+from sluice.refresh.duckdb.run import Run, RunContext, run_transform
 from sluice.refresh.plan import plan_refresh
-from sluice.refresh.run import Run, RunContext, run_transform
 from sluice.storage import LocalStore
 
 

@@ -11,7 +11,7 @@ from benchmarks.model.child import MEMORY_GIB, Work
 from benchmarks.model.lakes import ModelLake
 from benchmarks.model.sql import TABLES
 from sluice.project import Project
-from sluice.refresh.run import RunContext, run_transform
+from sluice.refresh.duckdb.run import RunContext, run_transform
 from sluice.storage import LocalStore
 
 #: Of which a run gives DuckDB 0.6.

@@ -7,10 +7,10 @@ from pathlib import Path
 from benchmarks.model.child import Work
 from benchmarks.model.peers.spark_settings import start_java
 from benchmarks.model.sql import TABLES
-from sluice.spark.lake import Lake
-from sluice.spark.main import session
-from sluice.spark.run import RunContext, run_transform
-from sluice.spark.shipped import ShippedProject
+from sluice.refresh.spark.lake import Lake
+from sluice.refresh.spark.main import session
+from sluice.refresh.spark.run import RunContext, run_transform
+from sluice.refresh.spark.shipped import ShippedProject
 from sluice.transforms.discover import discover
 
 

@@ -15,8 +15,8 @@ from pyiceberg.table import Table
 
 from sluice.contracts import Arrival, Column, Contract, PartitionField, parse_type
 from sluice.project import Project
+from sluice.refresh.duckdb.run import Run, RunContext, run_transform
 from sluice.refresh.plan import plan_refresh
-from sluice.refresh.run import Run, RunContext, run_transform
 from sluice.storage import LocalStore, Store
 from sluice.tables.arrow import data_arrow
 from sluice.tables.commit import append, write_data_files

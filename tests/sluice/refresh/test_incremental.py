@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import pytest
 from pyiceberg.table import Table
 
-import sluice.refresh.run as run_module
+import sluice.refresh.duckdb.run as run_module
 from sluice.storage import LocalStore
 from tests.sluice.refresh.small_shop import DERIVED, SmallShop, random_delivery
 

@@ -14,8 +14,8 @@ from pyiceberg.table import Table
 from sluice.contracts import Arrival, Check, Column, Contract, Reference, Rules, parse_type
 from sluice.errors import CheckFailed
 from sluice.project import CompiledTransform, Project
+from sluice.refresh.duckdb.run import RunContext, run_transform
 from sluice.refresh.plan import plan_refresh
-from sluice.refresh.run import RunContext, run_transform
 from sluice.storage import LocalStore
 from sluice.tables.commit import append, write_data_files
 from sluice.tables.manage import ensure_tables
@@ -194,7 +194,7 @@ def test_a_warning_is_reported_and_published(catalog: Catalog, tmp_path: Path) -
 
 
 def test_a_writer_that_was_faster_makes_the_step_run_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sluice.refresh.run as module
+    import sluice.refresh.duckdb.run as module
 
     world.add(("a", 1))
     real, raced = module.replace, []

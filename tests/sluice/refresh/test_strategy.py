@@ -14,10 +14,10 @@ from sluice.errors import CheckFailed, CommandError, TransformError
 from sluice.ledger import Backfill
 from sluice.project import Project
 from sluice.refresh.backfill import checked_backfill
+from sluice.refresh.duckdb.run import RunContext, run_transform
 from sluice.refresh.engine import Memory, choose_engine, estimates
 from sluice.refresh.explain import explain
 from sluice.refresh.plan import plan_refresh
-from sluice.refresh.run import RunContext, run_transform
 from sluice.transforms.checks import compile_checks
 from tests.sluice.refresh.small_shop import Row, SmallShop, project
 

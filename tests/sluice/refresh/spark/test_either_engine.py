@@ -13,10 +13,10 @@ from pyspark.sql import SparkSession
 
 from localaws.server import LocalAws
 from sluice.refresh.plan import plan_refresh
-from sluice.spark.branch import Branch
+from sluice.refresh.spark.branch import Branch
 from tests.sluice.refresh.small_shop import DERIVED, Row, SmallShop, random_delivery
-from tests.sluice.spark.conftest import BUCKET
-from tests.sluice.spark.shop import SharedShop
+from tests.sluice.refresh.spark.conftest import BUCKET
+from tests.sluice.refresh.spark.shop import SharedShop
 
 pytestmark = pytest.mark.spark
 LANDED = ("orders", "lines", "products", "clicks")

@@ -1,4 +1,4 @@
-"""Change propagation and pruning on Spark, in the steps that ``sluice.refresh.affected`` takes on DuckDB.
+"""Change propagation and pruning on Spark, in the steps that ``sluice.refresh.duckdb.pruning`` takes on DuckDB.
 
 Changed input rows give the affected keys, and inputs are pruned to the rows of affected keys. In all comparisons null
 equals null.
@@ -15,8 +15,8 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from sluice.spark.lake import Difference, Lake
-from sluice.spark.shipped import CompiledTransform
+from sluice.refresh.spark.lake import Difference, Lake
+from sluice.refresh.spark.shipped import CompiledTransform
 
 #: With more key values than this, files are pruned by the least and the greatest: Iceberg prunes by no longer list.
 #: https://github.com/apache/iceberg/blob/main/api/src/main/java/org/apache/iceberg/expressions/InclusiveMetricsEvaluator.java

@@ -13,9 +13,9 @@ from pyiceberg.table import Table
 from sluice.confined import quoted
 from sluice.contracts import Contract
 from sluice.project import CompiledTransform
-from sluice.refresh.affected import Pruning, TooWide, affected_only, files_touched, not_affected
-from sluice.refresh.audit import AuditTarget
-from sluice.refresh.inputs import register, register_files, rows_of
+from sluice.refresh.duckdb.audit import AuditTarget
+from sluice.refresh.duckdb.inputs import register, register_files, rows_of
+from sluice.refresh.duckdb.pruning import Pruning, TooWide, affected_only, files_touched, not_affected
 from sluice.refresh.strategy import Strategy
 from sluice.storage import Store
 from sluice.tables.commit import adopt_data_files, write_data_files

@@ -20,12 +20,12 @@ from sluice.confined import connect
 from sluice.errors import CheckFailed, CommitConflict, TableError, TransformError
 from sluice.ledger import Backfill
 from sluice.project import CompiledTransform, Project
-from sluice.refresh.audit import audit
-from sluice.refresh.build import Build
 from sluice.refresh.clock import Clock
-from sluice.refresh.conflicts import quarantine_conflicts
+from sluice.refresh.duckdb.audit import audit
+from sluice.refresh.duckdb.build import Build
+from sluice.refresh.duckdb.conflicts import quarantine_conflicts
+from sluice.refresh.duckdb.inputs import protocol
 from sluice.refresh.engine import prices
-from sluice.refresh.inputs import protocol
 from sluice.refresh.strategy import CHECKS, FINGERPRINT, INPUTS, Strategy, choose_strategy, decode_inputs
 from sluice.storage import Store
 from sluice.tables.commit import discard, replace

@@ -1,4 +1,4 @@
-"""Quarantines conflicts on Spark, each once, with the same rows as ``sluice.refresh.conflicts`` writes on DuckDB.
+"""Quarantines conflicts on Spark, each once, with the same rows as ``sluice.refresh.duckdb.conflicts`` writes.
 
 Both engines recognise by the same columns a conflict that the quarantine table already holds.
 """
@@ -12,10 +12,10 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, DateType, DecimalType, TimestampNTZType, TimestampType
 
 from sluice.errors import CommitConflict
-from sluice.spark.branch import Branch, drop_leftovers
-from sluice.spark.lake import Lake
-from sluice.spark.pruning import without_values
-from sluice.spark.shipped import Dataset
+from sluice.refresh.spark.branch import Branch, drop_leftovers
+from sluice.refresh.spark.lake import Lake
+from sluice.refresh.spark.pruning import without_values
+from sluice.refresh.spark.shipped import Dataset
 
 log = logging.getLogger(__name__)
 CODE = "conflict"

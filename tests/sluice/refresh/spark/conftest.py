@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from localaws.glue import spark as local_spark
 from localaws.server import LocalAws
-from sluice.spark.main import session
+from sluice.refresh.spark.main import session
 from tests.sluice.hostile import SECRET
 
 BUCKET = "shop-lake"

@@ -6,8 +6,8 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from sluice.errors import CommitConflict
-from sluice.spark.branch import conflicts
-from sluice.spark.lake import Lake
+from sluice.refresh.spark.branch import conflicts
+from sluice.refresh.spark.lake import Lake
 from sluice.tables.upkeep import KEEP_SECONDS, WORTH_EXPIRING
 
 log = logging.getLogger(__name__)

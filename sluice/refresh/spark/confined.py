@@ -52,7 +52,7 @@ def as_written(spark: SparkSession) -> None:
     if spark.conf.get(_SUBSTITUTE) != "false":
         raise PermissionError(
             f"{_SUBSTITUTE} is not false, so Spark would write variables of this process into declared SQL; nothing "
-            f"was run. Make the session as sluice/spark/main.py does, without --conf {_SUBSTITUTE}"
+            f"was run. Make the session as sluice/refresh/spark/main.py does, without --conf {_SUBSTITUTE}"
         )
 
 

@@ -17,9 +17,9 @@ import sys
 
 from pyspark.sql import SparkSession
 
-from sluice.spark.lake import Lake
-from sluice.spark.run import RunContext, run_transform
-from sluice.spark.shipped import ShippedProject
+from sluice.refresh.spark.lake import Lake
+from sluice.refresh.spark.run import RunContext, run_transform
+from sluice.refresh.spark.shipped import ShippedProject
 from sluice.transforms import Transform
 
 
@@ -36,7 +36,7 @@ def session(lake_bucket: str) -> SparkSession:
         .config("spark.sql.catalog.lake.cache-enabled", "false")
         # A table's name in SQL is never taken for a file's path.
         .config("spark.sql.runSQLOnFiles", "false")
-        # No variables of this process are substituted into SQL; ``sluice.spark.confined`` runs nothing otherwise.
+        # No variables of this process are substituted into SQL; ``confined.py`` runs nothing otherwise.
         .config("spark.sql.variable.substitute", "false")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.timestampType", "TIMESTAMP_NTZ")

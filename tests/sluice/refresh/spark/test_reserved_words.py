@@ -8,12 +8,12 @@ import pytest
 from pyspark.sql import SparkSession
 
 from localaws.server import LocalAws
-from sluice.spark.run import RunContext, run_transform
-from sluice.spark.shipped import ShippedProject
+from sluice.refresh.spark.run import RunContext, run_transform
+from sluice.refresh.spark.shipped import ShippedProject
 from sluice.transforms import Transform
 from tests.sluice.refresh.reserved_words import project, row
-from tests.sluice.spark.conftest import BUCKET
-from tests.sluice.spark.shop import SharedShop
+from tests.sluice.refresh.spark.conftest import BUCKET
+from tests.sluice.refresh.spark.shop import SharedShop
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 

@@ -8,7 +8,7 @@ import msgspec
 
 from sluice.contracts import Check, Column, Reference, Rules, parse_type
 from sluice.project import Project
-from sluice.spark.shipped import ShippedProject
+from sluice.refresh.spark.shipped import ShippedProject
 from sluice.transforms.checks import compile_checks
 from tests.sluice.refresh.small_shop import project
 

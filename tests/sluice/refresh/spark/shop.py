@@ -11,10 +11,10 @@ from pyspark.sql import SparkSession
 
 from localaws.server import LocalAws
 from sluice.project import Project
+from sluice.refresh.spark.lake import Lake
+from sluice.refresh.spark.run import Run, RunContext, run_transform
+from sluice.refresh.spark.shipped import ShippedProject
 from sluice.settings import Settings
-from sluice.spark.lake import Lake
-from sluice.spark.run import Run, RunContext, run_transform
-from sluice.spark.shipped import ShippedProject
 from sluice.storage import S3Store
 from sluice.tables.manage import ensure_tables
 from sluice.transforms import Transform

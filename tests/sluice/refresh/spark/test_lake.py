@@ -10,11 +10,11 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from localaws.server import LocalAws
-from sluice.spark.lake import EMPTY, Difference
-from sluice.spark.pruning import with_values, without_values
+from sluice.refresh.spark.lake import EMPTY, Difference
+from sluice.refresh.spark.pruning import with_values, without_values
 from sluice.tables.files import snapshot_of
-from tests.sluice.spark.conftest import BUCKET
-from tests.sluice.spark.shop import SharedShop
+from tests.sluice.refresh.spark.conftest import BUCKET
+from tests.sluice.refresh.spark.shop import SharedShop
 
 pytestmark = pytest.mark.spark
 

@@ -9,16 +9,16 @@ from pyspark.sql import SparkSession
 
 from localaws.server import LocalAws
 from sluice.errors import CheckFailed, CommitConflict, TransformError
-from sluice.refresh.run import described_run
-from sluice.spark.branch import Branch
-from sluice.spark.maintain import expire_snapshots
+from sluice.refresh.duckdb.run import described_run
+from sluice.refresh.spark.branch import Branch
+from sluice.refresh.spark.maintain import expire_snapshots
 from sluice.tables.files import snapshot_of
 from tests.sluice.refresh.small_shop import project
+from tests.sluice.refresh.spark.conftest import BUCKET
+from tests.sluice.refresh.spark.records import FRIDAY, MONDAY, click, order, product
+from tests.sluice.refresh.spark.shop import SharedShop
+from tests.sluice.refresh.spark.test_shipped import with_checks
 from tests.sluice.refresh.test_strategy import in_states, with_transform
-from tests.sluice.spark.conftest import BUCKET
-from tests.sluice.spark.records import FRIDAY, MONDAY, click, order, product
-from tests.sluice.spark.shop import SharedShop
-from tests.sluice.spark.test_shipped import with_checks
 
 pytestmark = pytest.mark.spark
 

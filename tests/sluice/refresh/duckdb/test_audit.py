@@ -8,8 +8,8 @@ import pytest
 
 from sluice.confined import connect
 from sluice.project import CompiledCheck
-from sluice.refresh import audit as audits
-from sluice.refresh.audit import AuditTarget, audit
+from sluice.refresh.duckdb import audit as audits
+from sluice.refresh.duckdb.audit import AuditTarget, audit
 
 AUDITED = AuditTarget("things", "things", "things", (), {})
 

@@ -6,12 +6,12 @@ import pytest
 from pyspark.sql import SparkSession
 
 from localaws.server import LocalAws
+from sluice.refresh.duckdb.run import described_run
 from sluice.refresh.plan import plan_refresh
-from sluice.refresh.run import described_run
 from tests.sluice.refresh.small_shop import DERIVED, SmallShop
-from tests.sluice.spark.conftest import BUCKET
-from tests.sluice.spark.records import FRIDAY, MONDAY, Row, click, line, order, product
-from tests.sluice.spark.shop import SharedShop
+from tests.sluice.refresh.spark.conftest import BUCKET
+from tests.sluice.refresh.spark.records import FRIDAY, MONDAY, Row, click, line, order, product
+from tests.sluice.refresh.spark.shop import SharedShop
 
 pytestmark = pytest.mark.spark
 

@@ -16,7 +16,7 @@ from pyiceberg.table import Table
 from pyiceberg.types import LongType, StringType
 
 from sluice.confined import connect
-from sluice.refresh.inputs import LakeFiles, address, protocol, register
+from sluice.refresh.duckdb.inputs import LakeFiles, address, protocol, register
 from sluice.tables.files import EMPTY, snapshot_of
 
 _ROWS = pa.table(

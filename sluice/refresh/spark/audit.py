@@ -1,4 +1,4 @@
-"""The audit on Spark: runs a table's checks on the branch that a run wrote, as ``sluice.refresh.audit`` on DuckDB."""
+"""The audit on Spark: runs a table's checks on the branch that a run wrote, as the audit on DuckDB does."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pyspark.sql import functions as F
 
 from sluice.comparisons import COMPARISONS
 from sluice.refresh.failures import EXAMPLES, Failure
+from sluice.refresh.spark.confined import as_written, declared
+from sluice.refresh.spark.shipped import CompiledCheck
 from sluice.shortened import shortened
-from sluice.spark.confined import as_written, declared
-from sluice.spark.shipped import CompiledCheck
 
 
 @dataclass(frozen=True)

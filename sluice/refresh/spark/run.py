@@ -18,14 +18,14 @@ from pyspark.sql import DataFrame
 from sluice.errors import CheckFailed, CommitConflict, TransformError
 from sluice.refresh.clock import Clock
 from sluice.refresh.failures import Failure
-from sluice.spark.audit import AuditTarget, audit
-from sluice.spark.branch import Branch, drop_leftovers
-from sluice.spark.conflicts import quarantine_conflicts
-from sluice.spark.lake import Head, Lake
-from sluice.spark.maintain import expire_snapshots
-from sluice.spark.pruning import Pruning, with_values
-from sluice.spark.shipped import CompiledTransform, ShippedProject
-from sluice.spark.strategy import CHECKS, FINGERPRINT, INPUTS, Strategy, choose_strategy
+from sluice.refresh.spark.audit import AuditTarget, audit
+from sluice.refresh.spark.branch import Branch, drop_leftovers
+from sluice.refresh.spark.conflicts import quarantine_conflicts
+from sluice.refresh.spark.lake import Head, Lake
+from sluice.refresh.spark.maintain import expire_snapshots
+from sluice.refresh.spark.pruning import Pruning, with_values
+from sluice.refresh.spark.shipped import CompiledTransform, ShippedProject
+from sluice.refresh.spark.strategy import CHECKS, FINGERPRINT, INPUTS, Strategy, choose_strategy
 from sluice.transforms import Input, Transform, apply, conflicting
 
 #: Prices as shipped with the code. Glue bills at least one minute: https://aws.amazon.com/glue/pricing/
@@ -34,7 +34,7 @@ _PRICES: dict[str, Any] = json.loads(pkgutil.get_data("sluice", "prices.json") o
 
 @dataclass(frozen=True)
 class Run:
-    """What one run did, with the fields of ``sluice.refresh.run.Run``."""
+    """What one run did, with the fields of ``sluice.refresh.duckdb.run.Run``."""
 
     table: str
     run_id: str

@@ -17,7 +17,7 @@ from pyiceberg.table import Table
 from sluice.confined import literal, quoted
 from sluice.ledger import Backfill
 from sluice.project import CompiledTransform, Propagation
-from sluice.refresh.inputs import address, register_files, rows_of
+from sluice.refresh.duckdb.inputs import address, register_files, rows_of
 from sluice.refresh.strategy import MOST_CHANGED, undeclared
 from sluice.tables.files import Difference, bounds
 

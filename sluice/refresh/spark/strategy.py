@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sluice.spark.lake import EMPTY, Difference, Head, Lake
-from sluice.spark.shipped import CompiledTransform
+from sluice.refresh.spark.lake import EMPTY, Difference, Head, Lake
+from sluice.refresh.spark.shipped import CompiledTransform
 
 #: Keys in the summary of a derived table's snapshot: its input snapshots, the transform's and the checks' fingerprints.
 INPUTS, FINGERPRINT, CHECKS = "sluice.inputs", "sluice.fingerprint", "sluice.checks"

@@ -11,9 +11,9 @@ from pyspark.sql import SparkSession
 
 from sluice.confined import connect
 from sluice.contracts import Column, Contract, Rules, parse_type
-from sluice.spark.audit import AuditTarget, audit
-from sluice.spark.confined import declared
-from sluice.spark.shipped import CompiledCheck
+from sluice.refresh.spark.audit import AuditTarget, audit
+from sluice.refresh.spark.confined import declared
+from sluice.refresh.spark.shipped import CompiledCheck
 from sluice.transforms.checks import compile_checks
 from sluice.transforms.queries import ALLOWED_FUNCTIONS, declared_query
 from tests.sluice.hostile import HOSTILE, SECRET, SUBSTITUTED, filled

@@ -1,0 +1,1 @@
+"""Refreshes derived tables on DuckDB, in a Lambda function."""
