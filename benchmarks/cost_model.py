@@ -16,9 +16,10 @@ from rich.console import Console
 from rich.table import Table
 from sqlglot import exp
 
+from sluice.compiled import CompiledTransform
 from sluice.folders import CONTRACTS
 from sluice.load import load_contracts
-from sluice.project import CompiledTransform, Project
+from sluice.project import Project
 from sluice.refresh.engine import LOOKED_AT, Memory, choose_engine, estimates, prices
 from sluice.transforms.compile import compile_project
 from sluice.transforms.discover import transform_folders

@@ -16,6 +16,7 @@ import msgspec
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from sluice.bounded import MESSAGE_BYTES, Messages, bounded_counts, cut
+from sluice.compiled import Backfill
 from sluice.decoding import converter
 from sluice.storage import client
 
@@ -66,27 +67,6 @@ class ShardCounts(msgspec.Struct, frozen=True, omit_defaults=True):
     sequence: str = ""
     arrived: float = 0.0
     at: float = 0.0
-
-
-class Backfill(msgspec.Struct, frozen=True):
-    """A request to recompute the rows of ``table`` whose ``column`` is between the days ``first`` and ``last``.
-
-    Both days are included; an empty column means all rows. ``requested`` is when the request was made, and
-    distinguishes requests for the same table.
-    """
-
-    table: str
-    column: str = ""
-    first: str = ""
-    last: str = ""
-    requested: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.column} {self.first} to {self.last}" if self.column else "the whole table"
-
-    def condition(self, name: str) -> str:
-        """Return the SQL condition for the rows to recompute; ``name`` is the column's name in the query."""
-        return f"CAST({name} AS DATE) BETWEEN DATE '{self.first}' AND DATE '{self.last}'"
 
 
 _to_delivery, _to_counts = converter(Delivery), converter(ShardCounts)

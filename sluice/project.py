@@ -5,95 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, Literal
 
 import msgspec
 
+from sluice.compiled import CompiledTransform
 from sluice.contracts import Contract
 from sluice.decoding import json_decoder
 from sluice.once import once
-from sluice.writes import WRITE_MODES, WriteMode
 
 #: The file's name beside the functions' code.
 FILE_NAME = "project.json"
-
-
-class Propagation(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The change propagation of an input: see ``sluice.transforms.Input``.
-
-    ``key`` are the columns of which the function sees one row per value; it is empty when the function sees every row.
-    """
-
-    on: tuple[str, ...] = ()
-    join: str | None = None
-    join_on: tuple[tuple[str, str], ...] = ()
-    key: tuple[str, ...] = ()
-
-    @property
-    def declared(self) -> bool:
-        """Return whether change propagation is declared, by a dependency key or by a join path."""
-        return bool(self.on) or self.join is not None
-
-
-class CompiledCheck(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One check of a derived table, with SQL for each engine.
-
-    The ``kind`` is one of: ``rows``, a condition that is true for rows that break it; ``unique``, no two rows have the
-    same ``columns``; ``foreign_key``, ``columns`` are null or occur in the ``referenced`` columns of the table
-    ``references``; ``measure``, a query for one value that ``operator`` compares with ``operand``. The query names the
-    table as ``{table}``, its previous snapshot as ``{previous}``, and the tables in ``reads`` as ``{database.table}``.
-    """
-
-    name: str
-    kind: Literal["rows", "unique", "foreign_key", "measure"]
-    columns: tuple[str, ...] = ()
-    severity: Literal["error", "warning"] = "error"
-    duckdb: str = ""
-    spark: str = ""
-    operator: str = ""
-    operand: Any = None
-    references: str = ""
-    referenced: tuple[str, ...] = ()
-    reads: tuple[str, ...] = ()
-
-    @property
-    def needs(self) -> set[str]:
-        """Return the other tables that the check reads."""
-        return {*self.reads, *([self.references] if self.references else ())}
-
-
-class CompiledTransform(msgspec.Struct, frozen=True):
-    """A derived table's transform as SQL for DuckDB (empty when its ``engine`` is Spark alone).
-
-    ``inputs`` maps the function's parameters to tables. ``fingerprint`` changes when the result may change.
-    ``conflicts`` is the SQL by input table for rows that contradict the one picked for their key. ``write``, the
-    ``recompute_key`` and the change ``propagations`` (by parameter) are as in ``sluice.transforms.transform``.
-    ``audit`` are the checks of the table, ``checks`` is their fingerprint. ``weight`` is the work per input row; 1 is
-    only reading the row.
-    """
-
-    table: str
-    inputs: dict[str, str]
-    sql: str
-    fingerprint: str
-    conflicts: dict[str, str] = {}
-    write: str = "replace"
-    recompute_key: tuple[str, ...] = ()
-    propagations: dict[str, Propagation] = {}
-    weight: float = 1.0
-    engine: Literal["any", "duckdb", "spark"] = "any"
-    audit: tuple[CompiledCheck, ...] = ()
-    checks: str = ""
-
-    @property
-    def mode(self) -> WriteMode:
-        """Return how the table is written."""
-        return WRITE_MODES[self.write]
-
-    @property
-    def needs(self) -> set[str]:
-        """Return the tables that must be up to date before this one: its inputs, and those that its checks read."""
-        return {*self.inputs.values(), *(name for check in self.audit for name in check.needs)}
 
 
 class Project(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ how current tables are (``standings``), and to request or cancel a backfill (``r
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,10 +17,10 @@ from sluice.errors import CommandError
 from sluice.ledger import Ledger, to_backfill
 from sluice.project import deployed_project
 from sluice.refresh.backfill import checked_backfill
-from sluice.refresh.duckdb.run import described_run
 from sluice.refresh.engine import Memory
 from sluice.refresh.explain import explain, standings
 from sluice.refresh.plan import plan_refresh
+from sluice.refresh.tables import described_run
 from sluice.settings import settings_from_environment
 from sluice.tables.catalog import glue_catalog
 
@@ -62,7 +63,7 @@ def _request(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
         return {"cancelled": len(pending)}
     now = datetime.now(UTC).isoformat(timespec="microseconds")
     try:
-        checked = checked_backfill(deployed_project(), msgspec.structs.replace(request, requested=now))
+        checked = checked_backfill(deployed_project(), replace(request, requested=now))
     except CommandError as error:
         return {"refused": error.what, "next": error.next_step}
     ledger.request_backfill(checked)

@@ -11,7 +11,7 @@ import msgspec
 from sluice.bounded import Messages, bounds_errors
 from sluice.ledger import Ledger, to_backfill
 from sluice.project import deployed_project
-from sluice.refresh.duckdb.run import RunContext, run_transform
+from sluice.refresh.duckdb.engine import DuckDbEngine
 from sluice.settings import settings_from_environment
 from sluice.storage import S3Store
 from sluice.tables.catalog import glue_catalog
@@ -31,11 +31,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return glue_catalog().load_table((settings.database(database), plain))
 
     backfill = event.get("backfill") and to_backfill(event["backfill"])
-    run_context = RunContext(load, S3Store(), memory_mib=int(context.memory_limit_in_mb))
+    engine = DuckDbEngine(deployed_project(), load, S3Store(), int(context.memory_limit_in_mb))
     try:
-        run = run_transform(
-            deployed_project(), table, run_context, run_id=event["run"], pinned=event.get("pinned"), backfill=backfill
-        )
+        run = engine.run(table, run_id=event["run"], pinned=event.get("pinned"), backfill=backfill)
     except Exception as error:
         log.exception("%s failed", table)
         failure = {"run_id": event["run"], "status": "failed", "error": f"{type(error).__name__}: {error}"}

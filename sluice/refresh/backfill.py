@@ -5,13 +5,12 @@ A request is checked here before it is written to the ledger.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
-import msgspec
-
+from sluice.compiled import Backfill
 from sluice.contracts import Contract
 from sluice.errors import CommandError
-from sluice.ledger import Backfill
 from sluice.project import Project
 
 _TIMES = ("date", "timestamp")
@@ -30,7 +29,7 @@ def checked_backfill(project: Project, request: Backfill) -> Backfill:
             next_step=f"name one of {', '.join(sorted(known))}.",
         )  # fmt: skip
     if not request.first and not request.last:
-        return msgspec.structs.replace(request, column="")
+        return replace(request, column="")
     try:
         first, last = (date.fromisoformat(text) for text in (request.first, request.last))
     except ValueError as error:
@@ -41,7 +40,7 @@ def checked_backfill(project: Project, request: Backfill) -> Backfill:
         raise CommandError(f"--from {first} is after --to {last}.", safe="nothing was requested.")
     contract = project.contract(request.table)
     column = _column(contract, known[request.table].recompute_key, request.column)
-    return msgspec.structs.replace(request, column=column, first=first.isoformat(), last=last.isoformat())
+    return replace(request, column=column, first=first.isoformat(), last=last.isoformat())
 
 
 def _column(contract: Contract, recompute_key: tuple[str, ...], wanted: str) -> str:

@@ -15,12 +15,11 @@ from typing import Literal
 import msgspec
 from pyiceberg.table import Table
 
+from sluice.compiled import Backfill, CompiledTransform
 from sluice.decoding import json_decoder
-from sluice.ledger import Backfill
 from sluice.once import once
-from sluice.project import CompiledTransform
-from sluice.refresh.strategy import made_from
-from sluice.tables.files import EMPTY
+from sluice.refresh.tables import made_from
+from sluice.tables.upkeep import EMPTY
 
 Compute = Literal["small", "large", "spark"]
 #: MiB of memory at which a Lambda function has one processor:
@@ -151,11 +150,11 @@ def input_rows(
     """
     every = sum(_total(sources[name], inputs[name]) for name in transform.inputs.values())
     before = made_from(target)
-    if whole or transform.mode.whole or before is None or before[0] != transform.fingerprint:
+    if whole or transform.mode.whole or before is None or before.fingerprint != transform.fingerprint:
         return every, False
     changed = 0.0
     for parameter, name in transform.inputs.items():
-        rows = _changed(sources[name], before[1].get(name, EMPTY), inputs[name])
+        rows = _changed(sources[name], before.inputs.get(name, EMPTY), inputs[name])
         if rows is None or (rows and not transform.mode.only_added and not transform.propagations[parameter].declared):
             return every, False
         changed += rows

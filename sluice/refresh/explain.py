@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
+from functools import partial
 
 import msgspec
 from pyiceberg.table import Table
 
-from sluice.ledger import Backfill
+from sluice.compiled import Backfill
 from sluice.project import Project
 from sluice.refresh.engine import Memory
 from sluice.refresh.plan import State, choose, read_state
-from sluice.refresh.strategy import choose_strategy, made_from
+from sluice.refresh.strategy import choose_strategy
+from sluice.refresh.tables import change_between, has_deletes, made_from
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -77,7 +79,8 @@ def _in_order(state: State) -> list[str]:
 
 def _first_unread(state: State, name: str, source: str) -> float | None:
     """Return when the first snapshot of ``source`` was committed that ``name`` does not include, or None."""
-    _, read = made_from(state.tables[name]) or ("", {})
+    made = made_from(state.tables[name])
+    read = made.inputs if made else {}
     if read.get(source) == state.current[source]:
         return None
     snapshots = sorted(state.tables[source].snapshots(), key=lambda snapshot: snapshot.timestamp_ms)
@@ -118,9 +121,15 @@ def explain(
             transform, backfill = state.transforms[name], state.requested.get(name)
             choice = choose(state, name, memory)
             inputs = {table: state.current[table] for table in transform.inputs.values()}
-            sources = {table: state.tables[table] for table in inputs}
-            strategy = choose_strategy(transform, state.tables[name], sources, inputs, backfill)
-            said = f"{'incremental' if strategy.incremental else 'full'}: {strategy.reason}"
+            strategy = choose_strategy(
+                transform,
+                made_from(state.tables[name]),
+                inputs,
+                lambda table, before, now: change_between(state.tables[table], before, now),
+                deletes=partial(has_deletes, state.tables[name]),
+                backfill=backfill,
+            )
+            said = str(strategy)
             if wave > 1 and not strategy.reason.startswith(("written", "first", "backfill")):
                 said = "decided once its inputs are refreshed"
             steps.append(

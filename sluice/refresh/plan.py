@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import msgspec
 from pyiceberg.table import Table
 
-from sluice.ledger import Backfill
-from sluice.project import CompiledTransform, Project
+from sluice.compiled import Backfill, CompiledTransform
+from sluice.project import Project
 from sluice.refresh.engine import Choice, Memory, choose_engine, input_rows
-from sluice.refresh.strategy import checked_by, made_from
+from sluice.refresh.record import Made
+from sluice.refresh.tables import made_from
 from sluice.tables.files import snapshot_of
 
 _LOADS_AT_ONCE = 8
@@ -69,8 +70,8 @@ def read_state(
     behind = requested.keys() | {
         name
         for name, transform in transforms.items()
-        if made_from(tables[name]) != (transform.fingerprint, {t: current[t] for t in transform.inputs.values()})
-        or checked_by(tables[name]) != transform.checks
+        if made_from(tables[name])
+        != Made(transform.fingerprint, {t: current[t] for t in transform.inputs.values()}, transform.checks)
     }
     behind = _with_dependents(behind, {name: set(t.inputs.values()) for name, t in transforms.items()})
     return State(transforms, tables, sources, current, behind, requested)

@@ -14,8 +14,7 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.types import PrimitiveType
 
-#: Stands for a table that has no snapshot yet.
-EMPTY = "empty"
+from sluice.tables.upkeep import EMPTY
 
 
 @dataclass(frozen=True)

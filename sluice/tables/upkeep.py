@@ -1,7 +1,12 @@
-"""Limits for snapshots and file sizes of tables, for both engines. Imports the standard library only."""
+"""What both engines agree on about tables: how one without a snapshot is called, which snapshots are kept, file sizes.
+
+Imports the standard library only.
+"""
 
 from __future__ import annotations
 
+#: Stands for the snapshot of a table that has none yet.
+EMPTY = "empty"
 #: Seconds for which snapshots are kept, and how many are expired at once at least, since expiring costs a commit.
 KEEP_SECONDS, WORTH_EXPIRING = 5 * 86_400, 50
 #: The least and the greatest size of a data file in bytes, and the number of files that a table has between the two.

@@ -10,10 +10,10 @@ import duckdb
 import pyarrow as pa
 
 from sluice.comparisons import COMPARISONS
+from sluice.compiled import CompiledCheck
 from sluice.confined import connect, literal, only_query, quoted, said
 from sluice.contracts import Contract
 from sluice.errors import ContractError
-from sluice.project import CompiledCheck
 from sluice.tables.arrow import added
 from sluice.transforms.checks import stated_checks
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sluice.compiled import CompiledCheck
 from sluice.contracts import Check, Column, ColumnType, Contract
 from sluice.contracts.patterns import common_pattern
 from sluice.contracts.values.limits import Bound, bounds, own_values
 from sluice.errors import ContractError
-from sluice.project import CompiledCheck
 from sluice.transforms.queries import RefusedQuery, declared_query
 
 #: A character or a character class with an optional count. A pattern of such parts alone can be written as a GLOB.

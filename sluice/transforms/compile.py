@@ -21,11 +21,12 @@ import msgspec
 import sqlglot
 from sqlglot import exp
 
+from sluice.compiled import CompiledTransform
 from sluice.confined import quoted
 from sluice.contracts import Contract
 from sluice.decoding import json_decoder
 from sluice.errors import SluiceError, TransformError
-from sluice.project import CompiledTransform, Project
+from sluice.project import Project
 from sluice.shortened import shortened
 from sluice.transforms import apply, conflicting
 from sluice.transforms.bound import column_types, empty_tables

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import msgspec
 
+from sluice.compiled import CompiledTransform
 from sluice.contracts import Contract
 from sluice.decoding import json_decoder
 from sluice.folders import ROOT
-from sluice.project import CompiledTransform
 from sluice.transforms.discover import DiscoveredTransform
 
 FOLDER = ROOT / ".sluice" / "cache" / "compiled"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from sluice.compiled import Propagation
 from sluice.contracts import Contract
 from sluice.errors import TransformError
-from sluice.project import Propagation
 from sluice.tables.arrow import data_arrow
 from sluice.transforms import ENGINES, Input
 from sluice.transforms.discover import DiscoveredTransform

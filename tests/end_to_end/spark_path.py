@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from graphlib import TopologicalSorter
 from typing import Any
 
-from sluice.refresh.duckdb.run import described_run
+from sluice.refresh.tables import described_run
 from tests.end_to_end.running import Deployment, until
 
 #: Each run is a JVM of its own.

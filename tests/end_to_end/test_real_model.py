@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from sluice.refresh.duckdb.run import described_run
+from sluice.refresh.tables import described_run
 from tests.end_to_end.real_reference import FIRST_RATE, LAST_RATE
 from tests.end_to_end.real_shop import shop_files
 from tests.end_to_end.running import ROOT, Deployment, real_data, started

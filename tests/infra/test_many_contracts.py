@@ -35,7 +35,7 @@ def many(project: Project) -> Project:
         contract, transform = derived[number % len(derived)]
         copy = msgspec.structs.replace(contract, name=f"{contract.name}_{number}")
         contracts.append(copy)
-        transforms.append(msgspec.structs.replace(transform, table=copy.table))
+        transforms.append(replace(transform, table=copy.table))
     return Project(tuple(contracts), tuple(transforms))
 
 

@@ -18,7 +18,7 @@ from infra.config import DEV
 from localaws.iam import enforcement
 from localaws.server import LocalAws
 from sluice.project import Project
-from sluice.refresh.duckdb.run import described_run
+from sluice.refresh.tables import described_run
 from sluice.tables.files import snapshot_of
 from tests.infra.templates import synthesize
 

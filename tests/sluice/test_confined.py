@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from sluice.cli import commands
+from sluice.compiled import CompiledCheck
 from sluice.confined import connect, only_query
 from sluice.contracts import Check, Column, Contract, parse_type
 from sluice.errors import ContractError
-from sluice.project import CompiledCheck
 from sluice.refresh.duckdb.audit import AuditTarget, audit
 from sluice.transforms.checks import compile_checks
 from tests.sluice.hostile import HOSTILE, SECRET, SUBSTITUTED, filled

@@ -19,11 +19,12 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.table import Table
 
 from sluice import storage
+from sluice.compiled import Backfill
 from sluice.ingestion.commit_stream import Held, held_by
 from sluice.ingestion.stage import decode_unit
-from sluice.ledger import Backfill, Ledger
-from sluice.refresh.duckdb.run import described_run
-from sluice.refresh.strategy import checked_by, made_from
+from sluice.ledger import Ledger
+from sluice.refresh.record import Made
+from sluice.refresh.tables import described_run, made_from
 from sluice.tables.tokens import PROPERTY, read_tokens
 
 STATE: dict[str, Any] = json.loads(Path(__file__).with_name("deployed_state.json").read_text())
@@ -113,8 +114,7 @@ def test_a_staged_unit_is_committed_by_the_code_that_comes_after(unit: dict[str,
 def test_a_derived_snapshot_says_what_it_was_made_from_and_how(catalog: Catalog) -> None:
     table = stored(catalog, "silver.orders")
     inputs = json.loads(STATE["tables"]["silver.orders"]["summary"]["sluice.inputs"])
-    assert made_from(table) == ("9f0784da0ecdb1d86bd7a2f08a54b130", inputs)
-    assert checked_by(table) == "2583d2ef01f62fa7924a476f26c9f6a7"
+    assert made_from(table) == Made("9f0784da0ecdb1d86bd7a2f08a54b130", inputs, "2583d2ef01f62fa7924a476f26c9f6a7")
     run = described_run(table, "silver.orders")
     assert run.incremental
     assert run.reason == "changes of bronze.orders"

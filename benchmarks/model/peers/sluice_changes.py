@@ -12,10 +12,11 @@ from benchmarks.model.child import Work
 from benchmarks.model.lakes import ModelLake
 from benchmarks.model.peers.sluice_duckdb import LAMBDA_MIB
 from benchmarks.model.sql import TABLES
-from sluice.ledger import Backfill
+from sluice.compiled import Backfill
 from sluice.project import Project
-from sluice.refresh.duckdb.run import Run, RunContext, run_transform
+from sluice.refresh.duckdb.engine import DuckDbEngine
 from sluice.refresh.plan import plan_refresh
+from sluice.refresh.record import Run
 from sluice.storage import LocalStore
 
 
@@ -23,31 +24,31 @@ def main() -> None:
     work = Work()
     project = msgspec.json.decode(Path(work.given["project"]).read_bytes(), type=Project)
     lake = ModelLake(work.given["lake"])
-    context = RunContext(lake.load, LocalStore(), LAMBDA_MIB)
+    engine = DuckDbEngine(project, lake.load, LocalStore(), LAMBDA_MIB)
     for table in TABLES:
         with work.table(table):
-            run_transform(project, table, context, run_id="whole", backfill=Backfill(table))
+            engine.run(table, run_id="whole", backfill=Backfill(table))
     refreshes = []
     for files in work.given["changes"]:
         lake.add(files)
-        refreshes.append(_refresh(project, lake, context))
+        refreshes.append(_refresh(lake, engine))
     work.finish(refreshes=refreshes)
 
 
-def _refresh(project: Project, lake: ModelLake, context: RunContext) -> dict[str, Any]:
+def _refresh(lake: ModelLake, engine: DuckDbEngine) -> dict[str, Any]:
     """Bring all tables up to date as the workflow does: plan, run what is ready, until nothing is behind."""
     seconds = {"plan": 0.0}
     tables: dict[str, dict[str, Any]] = {}
     while True:
         began = time.perf_counter()
-        ready = plan_refresh(project, lake.load).ready
+        ready = plan_refresh(engine.project, lake.load).ready
         seconds["plan"] += time.perf_counter() - began
         if not ready:
             return {"seconds": seconds, "tables": tables}
         for choice in ready:
             held = set(lake.files(choice.table))
             began = time.perf_counter()
-            run = run_transform(project, choice.table, context, run_id="change")
+            run = engine.run(choice.table, run_id="change")
             seconds[choice.table] = time.perf_counter() - began
             tables[choice.table] = _told(run, [file for file in lake.files(choice.table) if file not in held])
 

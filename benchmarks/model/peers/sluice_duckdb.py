@@ -11,7 +11,7 @@ from benchmarks.model.child import MEMORY_GIB, Work
 from benchmarks.model.lakes import ModelLake
 from benchmarks.model.sql import TABLES
 from sluice.project import Project
-from sluice.refresh.duckdb.run import RunContext, run_transform
+from sluice.refresh.duckdb.engine import DuckDbEngine
 from sluice.storage import LocalStore
 
 #: Of which a run gives DuckDB 0.6.
@@ -22,11 +22,11 @@ def main() -> None:
     work = Work()
     project = msgspec.json.decode(Path(work.given["project"]).read_bytes(), type=Project)
     lake = ModelLake(work.given["lake"])
-    context = RunContext(lake.load, LocalStore(), LAMBDA_MIB)
+    engine = DuckDbEngine(project, lake.load, LocalStore(), LAMBDA_MIB)
     lake.load("bronze.orders")
     for table in TABLES:
         with work.table(table):
-            run = run_transform(project, table, context, run_id="model")
+            run = engine.run(table, run_id="model")
         work.add_steps(run.seconds)
     work.finish()
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from benchmarks.model.child import Work
 from benchmarks.model.peers.spark_settings import start_java
 from benchmarks.model.sql import TABLES
+from sluice.refresh.spark.engine import SparkEngine
 from sluice.refresh.spark.lake import Lake
 from sluice.refresh.spark.main import session
-from sluice.refresh.spark.run import RunContext, run_transform
-from sluice.refresh.spark.shipped import ShippedProject
+from sluice.refresh.spark.project import ShippedProject
 from sluice.transforms.discover import discover
 
 
@@ -25,11 +25,11 @@ def main() -> None:
     functions = {item.table: item.function for item in discover(Path(work.given["functions"]))}
     project = ShippedProject(Path(work.given["project"]).read_bytes())
     lake = Lake(spark, work.given["prefix"])
-    context = RunContext(lake, project, functions.__getitem__)
+    engine = SparkEngine(lake, project, functions.__getitem__)
     lake.head("bronze.orders")
     for table in TABLES:
         with work.table(table):
-            run = run_transform(context, table, run_id="model")
+            run = engine.run(table, run_id="model")
         work.add_steps(run.seconds)
     work.finish()
     spark.stop()

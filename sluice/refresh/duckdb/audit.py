@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 
 from sluice.comparisons import COMPARISONS
+from sluice.compiled import CompiledCheck
 from sluice.confined import only_query, quoted, said
-from sluice.project import CompiledCheck
 from sluice.refresh.failures import EXAMPLES, Failure
 
 #: Seconds after which the query of a check is interrupted; the check then fails.

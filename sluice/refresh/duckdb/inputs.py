@@ -23,8 +23,9 @@ from pyiceberg.types import DecimalType, IcebergType
 
 from sluice.confined import literal, quoted
 from sluice.contracts.types import DUCKDB_NAMES
-from sluice.tables.files import EMPTY, data_files
+from sluice.tables.files import data_files
 from sluice.tables.schema import ICEBERG_TYPES
+from sluice.tables.upkeep import EMPTY
 
 _DUCKDB_TYPES = {type(kind): DUCKDB_NAMES[name] for name, kind in ICEBERG_TYPES.items()}
 #: What follows a protocol's name in an address. It ends with a slash, so DuckDB accepts it as an allowed directory.
@@ -37,7 +38,7 @@ def register(connection: duckdb.DuckDBPyConnection, name: str, table: Table, sna
     """Make the table ``name`` at ``snapshot`` readable in SQL under its own name, or as ``under`` (database.table)."""
     view = under or name
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(view.partition('.')[0])}")
-    files = data_files(table, snapshot) if is_native(table) else None
+    files = data_files(table, snapshot)
     if files is None:
         registered = view.replace(".", "__")
         source = quoted(registered)
@@ -46,11 +47,6 @@ def register(connection: duckdb.DuckDBPyConnection, name: str, table: Table, sna
         register_files(connection, name, table)
         source = rows_of(name, table.schema(), files)
     connection.execute(f"CREATE VIEW {quoted(view)} AS FROM {source}")
-
-
-def is_native(table: Table) -> bool:
-    """Return whether DuckDB has a type for each of the table's columns."""
-    return all(_duckdb_type(field.field_type) is not None for field in table.schema().fields)
 
 
 def register_files(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
@@ -88,17 +84,17 @@ def _by_iceberg(table: Table, snapshot: str) -> Any:
 def _columns(schema: Schema) -> str:
     """Return the table's columns by field id, as ``read_parquet`` takes them."""
     columns = (
-        f"{field.field_id}: {{name: {literal(field.name)}, type: {literal(_duckdb_type(field.field_type) or '')}, "
+        f"{field.field_id}: {{name: {literal(field.name)}, type: {literal(_duckdb_type(field.field_type))}, "
         "default_value: NULL}"
         for field in schema.fields
     )
     return f"MAP {{{', '.join(columns)}}}"
 
 
-def _duckdb_type(kind: IcebergType) -> str | None:
+def _duckdb_type(kind: IcebergType) -> str:
     if isinstance(kind, DecimalType):
         return f"DECIMAL({kind.precision},{kind.scale})"
-    return _DUCKDB_TYPES.get(type(kind))
+    return _DUCKDB_TYPES[type(kind)]
 
 
 class LakeFiles(fsspec.AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types

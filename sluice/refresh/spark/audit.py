@@ -14,9 +14,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from sluice.comparisons import COMPARISONS
+from sluice.compiled import CompiledCheck
 from sluice.refresh.failures import EXAMPLES, Failure
 from sluice.refresh.spark.confined import as_written, declared
-from sluice.refresh.spark.shipped import CompiledCheck
 from sluice.shortened import shortened
 
 
@@ -46,10 +46,10 @@ def audit(checks: Sequence[CompiledCheck], audit_target: AuditTarget) -> list[Fa
     rules = [check for check in checks if check.kind == "rows"]
     failures = []
     if rules:
-        counts = audit_target.rows.agg(*(F.count(F.when(F.expr(check.sql), 1)) for check in rules)).collect()[0]
+        counts = audit_target.rows.agg(*(F.count(F.when(F.expr(check.spark), 1)) for check in rules)).collect()[0]
         for check, count in zip(rules, counts, strict=True):
             if count:
-                broken = audit_target.rows.where(check.sql).select(check.columns[0]).distinct()
+                broken = audit_target.rows.where(check.spark).select(check.columns[0]).distinct()
                 failures.append(Failure(check.name, f"{count:,} rows", _values(broken), check.severity))
     for check in checks:
         if check.kind == "unique":
@@ -85,7 +85,7 @@ def _orphans(audit_target: AuditTarget, check: CompiledCheck) -> Iterator[Failur
 def _measured(audit_target: AuditTarget, check: CompiledCheck) -> Iterator[Failure]:
     relations = {"table": audit_target.table, "previous": audit_target.previous}
     relations |= {name: audit_target.references[name] for name in check.reads}
-    query = check.sql
+    query = check.spark
     for placeholder, relation in relations.items():
         query = query.replace(f"{{{placeholder}}}", relation)
     try:

@@ -16,7 +16,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from sluice.errors import CommitConflict
-from sluice.refresh.spark.lake import EMPTY, MAIN, Head, Lake
+from sluice.refresh.spark.lake import MAIN, Head, Lake
+from sluice.tables.upkeep import EMPTY
 
 log = logging.getLogger(__name__)
 _PREFIX = "sluice-"

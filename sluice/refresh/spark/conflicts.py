@@ -14,8 +14,8 @@ from pyspark.sql.types import DataType, DateType, DecimalType, TimestampNTZType,
 from sluice.errors import CommitConflict
 from sluice.refresh.spark.branch import Branch, drop_leftovers
 from sluice.refresh.spark.lake import Lake
-from sluice.refresh.spark.pruning import without_values
-from sluice.refresh.spark.shipped import Dataset
+from sluice.refresh.spark.project import Dataset
+from sluice.refresh.spark.relations import without_values
 
 log = logging.getLogger(__name__)
 CODE = "conflict"

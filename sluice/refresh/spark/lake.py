@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-#: Stands for a table that has no snapshot yet.
-EMPTY = "empty"
+from sluice.refresh.strategy import Change
+from sluice.tables.upkeep import EMPTY
+
 MAIN = "main"
 #: Columns that Iceberg adds to a table's changelog: https://iceberg.apache.org/docs/latest/spark-procedures/#create_changelog_view
 _OF_CHANGES = ("_change_type", "_change_ordinal", "_commit_snapshot_id")
@@ -38,22 +39,11 @@ class Head:
 
 @dataclass(frozen=True)
 class Difference:
-    """What changed from the snapshot ``before`` to ``now``: the numbers of data files added and removed.
-
-    ``changed_bytes`` is the size of these files, ``whole_bytes`` that of all files of ``now``.
-    """
+    """What changed from the snapshot ``before`` to ``now``."""
 
     before: str
     now: str
-    added: int = 0
-    removed: int = 0
-    changed_bytes: int = 0
-    whole_bytes: int = 0
-
-    @property
-    def changed(self) -> bool:
-        """Return whether the two snapshots consist of different files."""
-        return bool(self.added or self.removed)
+    change: Change
 
 
 @dataclass(frozen=True)
@@ -101,13 +91,13 @@ class Lake:
         )
 
     def difference(self, table: str, before: str, now: str) -> Difference | None:
-        """Return the data files added and removed from the snapshot ``before`` to ``now``, as counts and bytes.
+        """Return what changed from the snapshot ``before`` to ``now``.
 
         Return None when that is not known: ``before`` has expired or is no ancestor of ``now``, or one of the two
         has row-level deletes.
         """
         if before == now:
-            return Difference(before, now)
+            return Difference(before, now, Change())
         if before != EMPTY and before not in set(self.head(table).ancestors(now)):
             return None
         files = self._files(table, before).alias("before").join(self._files(table, now).alias("now"), "path", "full")
@@ -120,10 +110,12 @@ class Lake:
             F.count(F.when(removed, 1)).alias("removed"),
             F.coalesce(F.sum(F.when(added | removed, size)), F.lit(0)).alias("changed"),
             F.coalesce(F.sum("now.size"), F.lit(0)).alias("whole"),
+            F.coalesce(F.sum("now.rows"), F.lit(0)).alias("rows"),
         ).collect()[0]
         if found["deletes_before"] or found["deletes_now"]:
             return None
-        return Difference(before, now, found["added"], found["removed"], found["changed"], found["whole"])
+        numbers = ("added", "removed", "changed", "whole", "rows")
+        return Difference(before, now, Change(*(found[name] for name in numbers)))
 
     def has_deletes(self, table: str, snapshot: str) -> bool:
         """Return whether ``snapshot`` has row-level deletes."""
@@ -150,7 +142,7 @@ class Lake:
 
     def _net(self, table: str, difference: Difference) -> DataFrame:
         """Return each row whose number of occurrences changed, with the difference in the column ``_TIMES``."""
-        if not difference.changed:
+        if not difference.change.changed:
             return self.rows(table, EMPTY).withColumn(_TIMES, F.lit(0))
         log = self._log(table, difference.before, difference.now)
         own = [name for name in log.columns if name not in _OF_CHANGES]
@@ -168,4 +160,9 @@ class Lake:
             if snapshot == EMPTY
             else self.spark.read.option("snapshot-id", snapshot).table(files)
         )
-        return read.select("content", F.col("file_path").alias("path"), F.col("file_size_in_bytes").alias("size"))
+        return read.select(
+            "content",
+            F.col("file_path").alias("path"),
+            F.col("file_size_in_bytes").alias("size"),
+            F.col("record_count").alias("rows"),
+        )

@@ -14,12 +14,15 @@ import importlib
 import json
 import pkgutil
 import sys
+from dataclasses import asdict
 
 from pyspark.sql import SparkSession
 
+from sluice.compiled import Backfill
+from sluice.plain import from_plain
+from sluice.refresh.spark.engine import SparkEngine
 from sluice.refresh.spark.lake import Lake
-from sluice.refresh.spark.run import RunContext, run_transform
-from sluice.refresh.spark.shipped import ShippedProject
+from sluice.refresh.spark.project import ShippedProject
 from sluice.transforms import Transform
 
 
@@ -71,11 +74,10 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--backfill", type=json.loads)
     known, _ = parser.parse_known_args(arguments)
     lake = Lake(session(known.lake_bucket), known.prefix)
-    # On Spark a backfill is a full refresh: the interval is part of it, and one commit publishes both.
-    whole = "backfill, on Spark of the whole table" if known.backfill else ""
-    context = RunContext(lake, shipped_project(), shipped_function, dpus=known.dpus, whole=whole)
-    run = run_transform(context, known.table, run_id=known.run, pinned=known.pinned)
-    sys.stdout.write(f"{run.to_json()}\n")
+    backfill = from_plain(Backfill, known.backfill) if known.backfill else None
+    engine = SparkEngine(lake, shipped_project(), shipped_function, dpus=known.dpus)
+    run = engine.run(known.table, run_id=known.run, pinned=known.pinned, backfill=backfill)
+    sys.stdout.write(f"{json.dumps(asdict(run), separators=(',', ':'))}\n")
 
 
 if __name__ == "__main__":

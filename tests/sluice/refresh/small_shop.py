@@ -15,8 +15,9 @@ from pyiceberg.table import Table
 
 from sluice.contracts import Arrival, Column, Contract, PartitionField, parse_type
 from sluice.project import Project
-from sluice.refresh.duckdb.run import Run, RunContext, run_transform
+from sluice.refresh.duckdb.engine import DuckDbEngine
 from sluice.refresh.plan import plan_refresh
+from sluice.refresh.record import Run
 from sluice.storage import LocalStore, Store
 from sluice.tables.arrow import data_arrow
 from sluice.tables.commit import append, write_data_files
@@ -101,9 +102,9 @@ class SmallShop:
         table, schema = self.load(f"bronze.{dataset}"), data_arrow(self.project.contract(f"bronze.{dataset}"))
         append(table, write_data_files(table, pa.Table.from_pylist(rows, schema)), summary={}, properties={})
 
-    def run(self, table: str) -> Run:
+    def run(self, table: str, **given: Any) -> Run:
         """Bring one table up to date."""
-        return run_transform(self.project, table, RunContext(self.load, self.store), run_id="run")
+        return DuckDbEngine(self.project, self.load, self.store).run(table, run_id="run", **given)
 
     def refresh(self) -> list[Run]:
         """Bring all tables up to date, as the workflow does."""

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import pytest
 from pyiceberg.table import Table
 
-import sluice.refresh.duckdb.run as run_module
+import sluice.refresh.duckdb.attempt as attempt_module
 from sluice.storage import LocalStore
 from tests.sluice.refresh.small_shop import DERIVED, SmallShop, random_delivery
 
@@ -44,7 +44,7 @@ def history(seed: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[st
     chance = random.Random(seed)
     store = Mortal()
     shop = SmallShop(folder / "lived", store)
-    real = run_module.replace
+    real = attempt_module.replace
 
     def replace(*args: Any, **given: Any) -> Table:
         store.step()
@@ -52,7 +52,7 @@ def history(seed: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[st
         store.step()
         return done
 
-    monkeypatch.setattr(run_module, "replace", replace)
+    monkeypatch.setattr(attempt_module, "replace", replace)
     strategies = []
     for _ in range(chance.randint(8, 14)):
         for _ in range(chance.randint(1, 4)):
@@ -67,7 +67,7 @@ def history(seed: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[st
             strategies.append("killed")
         store.left = None
     shop.refresh()
-    monkeypatch.setattr(run_module, "replace", real)
+    monkeypatch.setattr(attempt_module, "replace", real)
     fresh = SmallShop(folder / "fresh")
     for dataset in ("orders", "lines", "products", "clicks"):
         fresh.deliver(dataset, shop.load(f"bronze.{dataset}").scan().to_arrow().to_pylist())

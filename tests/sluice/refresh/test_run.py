@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 import pytest
 from pyiceberg.catalog import Catalog
 from pyiceberg.table import Table
 
+from sluice.compiled import CompiledTransform
 from sluice.contracts import Arrival, Check, Column, Contract, Reference, Rules, parse_type
 from sluice.errors import CheckFailed
-from sluice.project import CompiledTransform, Project
-from sluice.refresh.duckdb.run import RunContext, run_transform
+from sluice.project import Project
+from sluice.refresh.duckdb.engine import DuckDbEngine
 from sluice.refresh.plan import plan_refresh
 from sluice.storage import LocalStore
 from sluice.tables.commit import append, write_data_files
@@ -44,9 +45,7 @@ class World:
     def __init__(self, catalog: Catalog, tmp_path: Path, *checks: Check) -> None:
         contracts = (THINGS, OTHERS, derived("per_id", "silver", checks=checks), derived("again", "gold"))
         transforms = (sums("silver.per_id", "bronze.things"), sums("gold.again", "silver.per_id", "total"))
-        audit_target = [
-            msgspec.structs.replace(t, audit=compile_checks(c)) for t, c in zip(transforms, contracts[2:], strict=True)
-        ]
+        audit_target = [replace(t, audit=compile_checks(c)) for t, c in zip(transforms, contracts[2:], strict=True)]
         self.project = Project(contracts, tuple(audit_target))
         self.catalog = catalog
         ensure_tables(catalog, self.project, LocalSettings(folder=str(tmp_path / "lake")))
@@ -64,7 +63,7 @@ class World:
         append(table, write_data_files(table, data), summary={}, properties={})
 
     def run(self, table: str, **given: Any) -> Any:
-        return run_transform(self.project, table, RunContext(self.load, LocalStore()), run_id="r1", **given)
+        return DuckDbEngine(self.project, self.load, LocalStore()).run(table, run_id="r1", **given)
 
     def rows(self, table: str) -> dict[str, int]:
         found = self.load(table).scan().to_arrow().to_pylist()
@@ -194,7 +193,7 @@ def test_a_warning_is_reported_and_published(catalog: Catalog, tmp_path: Path) -
 
 
 def test_a_writer_that_was_faster_makes_the_step_run_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sluice.refresh.duckdb.run as module
+    import sluice.refresh.duckdb.attempt as module
 
     world.add(("a", 1))
     real, raced = module.replace, []

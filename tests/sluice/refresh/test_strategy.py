@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from sluice.compiled import Backfill
 from sluice.contracts import Rules
 from sluice.errors import CheckFailed, CommandError, TransformError
-from sluice.ledger import Backfill
 from sluice.project import Project
 from sluice.refresh.backfill import checked_backfill
-from sluice.refresh.duckdb.run import RunContext, run_transform
+from sluice.refresh.duckdb.engine import DuckDbEngine
 from sluice.refresh.engine import Memory, choose_engine, estimates
 from sluice.refresh.explain import explain
 from sluice.refresh.plan import plan_refresh
@@ -44,9 +45,7 @@ def shop(tmp_path: Path) -> SmallShop:
 def with_transform(table: str, **changed: Any) -> Project:
     """The shop, with one transform declared in another way."""
     of_shop = project()
-    transforms = (
-        msgspec.structs.replace(each, **changed) if each.table == table else each for each in of_shop.transforms
-    )
+    transforms = (replace(each, **changed) if each.table == table else each for each in of_shop.transforms)
     return Project(of_shop.contracts, tuple(transforms))
 
 
@@ -119,8 +118,8 @@ def test_a_backfill_computes_its_interval_and_leaves_the_rest(shop: SmallShop) -
     before, rows = files(shop, "gold.order_days"), shop.rows("gold.order_days")
     request = checked_backfill(project(), Backfill("gold.order_days", first="2026-01-02", last="2026-01-03"))
     assert request.column == "day"
-    context = RunContext(shop.load, shop.store)
-    run = run_transform(project(), "gold.order_days", context, run_id="r", backfill=request)
+    engine = DuckDbEngine(project(), shop.load, shop.store)
+    run = engine.run("gold.order_days", run_id="r", backfill=request)
     assert (run.incremental, run.rows_written) == (True, 2)
     assert run.reason == "changes of nothing; backfill of day 2026-01-02 to 2026-01-03"
     assert len(before & files(shop, "gold.order_days")) == 4

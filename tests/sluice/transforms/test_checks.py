@@ -8,9 +8,9 @@ import sqlglot
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sluice.compiled import CompiledCheck
 from sluice.contracts import Check, Column, Contract, Rules, parse_type
 from sluice.contracts.patterns import common_pattern
-from sluice.project import CompiledCheck
 from sluice.transforms.checks import compile_checks
 
 

@@ -13,10 +13,11 @@ import msgspec
 import pytest
 
 from infra.imports import imported_by
+from sluice.compiled import CompiledTransform
 from sluice.contracts import Arrival, Column, Contract, parse_type
 from sluice.errors import TransformError
 from sluice.folders import ROOT
-from sluice.project import CompiledTransform, Project
+from sluice.project import Project
 from sluice.refresh.engine import Memory, choose_engine
 from sluice.transforms import source, transform
 from sluice.transforms.compile import compile_project

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from sluice.compiled import CompiledCheck
 from sluice.confined import connect
-from sluice.project import CompiledCheck
 from sluice.refresh.duckdb import audit as audits
 from sluice.refresh.duckdb.audit import AuditTarget, audit
 

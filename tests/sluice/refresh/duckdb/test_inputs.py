@@ -17,7 +17,8 @@ from pyiceberg.types import LongType, StringType
 
 from sluice.confined import connect
 from sluice.refresh.duckdb.inputs import LakeFiles, address, protocol, register
-from sluice.tables.files import EMPTY, snapshot_of
+from sluice.tables.files import snapshot_of
+from sluice.tables.upkeep import EMPTY
 
 _ROWS = pa.table(
     {

@@ -11,9 +11,10 @@ from pyspark.sql import SparkSession
 
 from localaws.server import LocalAws
 from sluice.project import Project
+from sluice.refresh.record import Run
+from sluice.refresh.spark.engine import SparkEngine
 from sluice.refresh.spark.lake import Lake
-from sluice.refresh.spark.run import Run, RunContext, run_transform
-from sluice.refresh.spark.shipped import ShippedProject
+from sluice.refresh.spark.project import ShippedProject
 from sluice.settings import Settings
 from sluice.storage import S3Store
 from sluice.tables.manage import ensure_tables
@@ -38,19 +39,19 @@ class SharedShop(SmallShop):
         settings = Settings(lake_bucket=f"{bucket}/{self.prefix}", database_prefix=self.prefix)
         ensure_tables(self.catalog, self.project, settings)
         self.lake = Lake(spark, self.prefix)
-        self.context = self.workshop_for(self.project)
+        self.engine = self.engine_for(self.project)
 
     def load(self, name: str) -> Any:
         database, _, plain = name.partition(".")
         return self.catalog.load_table((f"{self.prefix}{database}", plain))
 
-    def workshop_for(self, declared: Project) -> RunContext:
-        """Return where Spark works on what is declared."""
-        return RunContext(self.lake, ShippedProject(declared.to_json()), shop_function)
+    def engine_for(self, declared: Project) -> SparkEngine:
+        """Return Spark for what is declared."""
+        return SparkEngine(self.lake, ShippedProject(declared.to_json()), shop_function)
 
     def run_spark(self, table: str, **given: Any) -> Run:
         """Bring one table up to date on Spark."""
-        return run_transform(self.context, table, run_id="run", **given)
+        return self.engine.run(table, run_id="run", **given)
 
 
 def shop_function(table: str) -> Transform:

@@ -9,11 +9,11 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from sluice.compiled import CompiledCheck
 from sluice.confined import connect
 from sluice.contracts import Column, Contract, Rules, parse_type
 from sluice.refresh.spark.audit import AuditTarget, audit
 from sluice.refresh.spark.confined import declared
-from sluice.refresh.spark.shipped import CompiledCheck
 from sluice.transforms.checks import compile_checks
 from sluice.transforms.queries import ALLOWED_FUNCTIONS, declared_query
 from tests.sluice.hostile import HOSTILE, SECRET, SUBSTITUTED, filled
@@ -93,7 +93,7 @@ VARIABLES = (
 
 
 def _row_rule(column: str, sql: str) -> CompiledCheck:
-    return CompiledCheck("a rule", "error", "rows", (column,), sql, "", None, "", (), ())
+    return CompiledCheck("a rule", "rows", (column,), spark=sql)
 
 
 @pytest.mark.parametrize("text", SUBSTITUTED)

@@ -10,9 +10,10 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from localaws.server import LocalAws
-from sluice.refresh.spark.lake import EMPTY, Difference
-from sluice.refresh.spark.pruning import with_values, without_values
+from sluice.refresh.spark.lake import Difference
+from sluice.refresh.spark.relations import with_values, without_values
 from sluice.tables.files import snapshot_of
+from sluice.tables.upkeep import EMPTY
 from tests.sluice.refresh.spark.conftest import BUCKET
 from tests.sluice.refresh.spark.shop import SharedShop
 
@@ -45,8 +46,8 @@ def test_rows_that_came_and_went_are_told_exactly(shop: SharedShop) -> None:
     first = write(shop, "a", "a", "b", None, None)
     moved = write(shop, None, "b", "a", "a", None, anew=True)
     told = difference(shop, first, moved)
-    assert told.changed
-    assert (told.added, told.removed) == (1, 1)
+    assert told.change.changed
+    assert (told.change.files_added, told.change.files_removed, told.change.total_rows) == (1, 1, 5)
     assert shop.lake.changed_rows("silver.visits", told).collect() == []
 
     fewer = write(shop, "a", "b", "b", None, anew=True)
@@ -55,11 +56,11 @@ def test_rows_that_came_and_went_are_told_exactly(shop: SharedShop) -> None:
 
     more = write(shop, "c", "c", None, "b")
     later = difference(shop, fewer, more)
-    assert later.removed == 0
+    assert later.change.files_removed == 0
     added = Counter(row["session_id"] for row in shop.lake.added_rows("silver.visits", later).collect())
     assert added == Counter(["c", "c", None, "b"])
     assert shop.lake.added_rows("silver.visits", difference(shop, EMPTY, more)).count() == 8
-    assert not difference(shop, more, more).changed
+    assert not difference(shop, more, more).change.changed
 
 
 def test_what_was_not_made_from_the_other_snapshot_cannot_be_told(shop: SharedShop) -> None:

@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from sluice.contracts import Arrival, Column, Contract, parse_type
 from sluice.refresh.duckdb.conflicts import _as_rejected
 from sluice.refresh.spark.conflicts import as_rejected
-from sluice.refresh.spark.shipped import Dataset
+from sluice.refresh.spark.project import Dataset
 from sluice.tables.arrow import data_arrow, quarantine_arrow
 
 pytestmark = pytest.mark.spark

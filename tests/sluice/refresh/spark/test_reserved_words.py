@@ -8,8 +8,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from localaws.server import LocalAws
-from sluice.refresh.spark.run import RunContext, run_transform
-from sluice.refresh.spark.shipped import ShippedProject
+from sluice.refresh.spark.engine import SparkEngine
+from sluice.refresh.spark.project import ShippedProject
 from sluice.transforms import Transform
 from tests.sluice.refresh.reserved_words import project, row
 from tests.sluice.refresh.spark.conftest import BUCKET
@@ -26,11 +26,11 @@ def _function(table: str) -> Transform:
 
 def test_either_engine_goes_on_from_what_the_other_made(aws: LocalAws, spark: SparkSession) -> None:
     shop = SharedShop(aws, spark, BUCKET, declared=project())
-    context = RunContext(shop.lake, ShippedProject(shop.project.to_json()), _function)
+    engine = SparkEngine(shop.lake, ShippedProject(shop.project.to_json()), _function)
     shop.deliver("order", [row(number) for number in range(6)])
     for table in ("silver.select", "silver.group"):
-        assert run_transform(context, table, run_id="run").engine == "spark"
+        assert engine.run(table, run_id="run").engine == "spark"
     shop.deliver("order", [row(7), row(8, said="y")])
-    first, second = run_transform(context, "silver.select", run_id="run"), shop.run("silver.group")
+    first, second = engine.run("silver.select", run_id="run"), shop.run("silver.group")
     assert (first.incremental, second.incremental) == (True, True)
     assert sum(found[1] for found in shop.rows("silver.group")) == 5

@@ -9,15 +9,15 @@ from pyspark.sql import SparkSession
 
 from localaws.server import LocalAws
 from sluice.errors import CheckFailed, CommitConflict, TransformError
-from sluice.refresh.duckdb.run import described_run
 from sluice.refresh.spark.branch import Branch
 from sluice.refresh.spark.maintain import expire_snapshots
+from sluice.refresh.tables import described_run
 from sluice.tables.files import snapshot_of
 from tests.sluice.refresh.small_shop import project
 from tests.sluice.refresh.spark.conftest import BUCKET
 from tests.sluice.refresh.spark.records import FRIDAY, MONDAY, click, order, product
 from tests.sluice.refresh.spark.shop import SharedShop
-from tests.sluice.refresh.spark.test_shipped import with_checks
+from tests.sluice.refresh.spark.test_project import with_checks
 from tests.sluice.refresh.test_strategy import in_states, with_transform
 
 pytestmark = pytest.mark.spark
@@ -52,10 +52,10 @@ def test_what_breaks_a_check_is_never_published_and_both_engines_say_why(checked
 def test_changed_checks_look_at_every_row_and_compute_none(shop: SharedShop) -> None:
     shop.deliver("orders", [order(1, FRIDAY), order(2, FRIDAY, state="lost")])
     shop.run("silver.orders")
-    shop.context = shop.workshop_for(in_states("paid", "placed"))
+    shop.engine = shop.engine_for(in_states("paid", "placed"))
     with pytest.raises(CheckFailed, match="state is one of paid, placed: 1 rows; for example 'lost'"):
         shop.run_spark("silver.orders")
-    shop.context = shop.workshop_for(in_states("paid", "placed", "lost"))
+    shop.engine = shop.engine_for(in_states("paid", "placed", "lost"))
     run = shop.run_spark("silver.orders")
     assert (run.incremental, run.rows_written, run.rows) == (True, 0, 2)
     assert run.reason == "changes of nothing; its checks changed"
@@ -63,7 +63,7 @@ def test_changed_checks_look_at_every_row_and_compute_none(shop: SharedShop) -> 
 
 
 def test_a_transform_of_the_other_engine_is_refused(shop: SharedShop) -> None:
-    shop.context = shop.workshop_for(with_transform("silver.orders", engine="duckdb"))
+    shop.engine = shop.engine_for(with_transform("silver.orders", engine="duckdb"))
     with pytest.raises(TransformError, match=r'orders is declared with engine="duckdb" and cannot run on Spark'):
         shop.run_spark("silver.orders")
 

@@ -6,8 +6,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from localaws.server import LocalAws
-from sluice.refresh.duckdb.run import described_run
 from sluice.refresh.plan import plan_refresh
+from sluice.refresh.tables import described_run
 from tests.sluice.refresh.small_shop import DERIVED, SmallShop
 from tests.sluice.refresh.spark.conftest import BUCKET
 from tests.sluice.refresh.spark.records import FRIDAY, MONDAY, Row, click, line, order, product

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 
 import msgspec
+from sluice.refresh.spark.project import ShippedProject
 
 from sluice.contracts import Check, Column, Reference, Rules, parse_type
 from sluice.project import Project
-from sluice.refresh.spark.shipped import ShippedProject
 from sluice.transforms.checks import compile_checks
 from tests.sluice.refresh.small_shop import project
 
@@ -16,20 +16,12 @@ from tests.sluice.refresh.small_shop import project
 def test_a_run_on_spark_knows_what_one_on_duckdb_does() -> None:
     shop = with_checks(project())
     shipped = ShippedProject(shop.to_json())
-    checks, propagations = 0, set()
+    propagations = set()
     for transform in shop.transforms:
-        told = shipped.transform(transform.table)
-        assert (told.fingerprint, told.inputs) == (transform.fingerprint, transform.inputs)
-        assert (told.checks, told.engine) == (transform.checks, transform.engine)
-        assert (told.write, told.recompute_key) == (transform.write, transform.recompute_key)
-        for name, propagation in transform.propagations.items():
-            assert asdict(told.propagations[name]) == msgspec.structs.asdict(propagation), (transform.table, name)
+        assert shipped.transform(transform.table) == transform
+        for propagation in transform.propagations.values():
             propagations.add((bool(propagation.on), bool(propagation.join_on), bool(propagation.key)))
-        for check, compiled in zip(told.audit, transform.audit, strict=True):
-            same = {name: v for name, v in msgspec.structs.asdict(compiled).items() if name not in ("duckdb", "spark")}
-            assert asdict(check) == {**same, "sql": compiled.spark}
-            checks += 1
-    assert checks > 3
+    assert len(shipped.transform("silver.orders").audit) > 3
     assert propagations == {(True, False, False), (True, False, True), (False, True, False), (False, False, False)}
 
 
@@ -49,9 +41,7 @@ def with_checks(shop: Project) -> Project:
     )
     checked = msgspec.structs.replace(contract, columns=columns, checks=checks)
     transforms = tuple(
-        msgspec.structs.replace(each, audit=compile_checks(checked), checks="of each kind")
-        if each.table == checked.table
-        else each
+        replace(each, audit=compile_checks(checked), checks="of each kind") if each.table == checked.table else each
         for each in shop.transforms
     )
     return Project(tuple(checked if each is contract else each for each in shop.contracts), transforms)

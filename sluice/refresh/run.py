@@ -1,0 +1,236 @@
+"""One run of a transform, on either engine: read the input snapshots, compute, audit, and publish in one commit.
+
+The audit comes before the commit, so readers never see rows that break the contract. The commit asserts that the
+table's snapshot is still the one that the run began with. What an engine does is ``Attempt``; the steps and decisions
+are here. Imports the standard library only, as Spark's job requires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeVar
+
+from sluice.compiled import Backfill, CompiledTransform
+from sluice.errors import CheckFailed, CommitConflict, TransformError
+from sluice.refresh.clock import Clock
+from sluice.refresh.failures import Failure
+from sluice.refresh.propagation import Pruning, Relations
+from sluice.refresh.record import Made, Run, run_summary
+from sluice.refresh.strategy import Change, Strategy, TooWide, choose_strategy
+
+Rows = TypeVar("Rows")
+#: Which rows rules of single rows and foreign keys look at: all that the table would have; those recomputed, which are
+#: all rows of each affected key; or those added. The others passed the same checks when they were published.
+Scope = Literal["all", "affected", "added"]
+#: How often a run begins again because another writer committed first.
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was published: the snapshot's id, the rows that the table has now, and how many of them are in new files."""
+
+    snapshot: str
+    rows: int
+    rows_written: int
+
+
+class Attempt(Protocol[Rows]):
+    """One attempt of a run on one engine, from the table's present snapshot.
+
+    One of ``replace``, ``append``, ``merge`` and ``keep`` is called, then ``audit`` and ``quarantine`` if anything
+    changed, then ``publish``. ``close`` is always called.
+    """
+
+    @property
+    def made(self) -> Made | None:
+        """What the present snapshot was made from; None when there is no snapshot."""
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        """The snapshots that the attempt reads, by table."""
+
+    def deletes(self) -> bool:
+        """Return whether the table has row-level deletes."""
+
+    def change(self, table: str, before: str, now: str) -> Change | None:
+        """Return what changed in an input between two snapshots, or None when that is not known."""
+
+    def relations(self) -> Relations[Rows]:
+        """Return the rows of the inputs, for change propagation."""
+
+    def replace(self) -> None:
+        """Compute the whole table."""
+
+    def append(self) -> None:
+        """Compute the rows that the added rows of the inputs give, to be added to the table."""
+
+    def merge(self, affected: Rows, inputs: Mapping[str, Rows]) -> None:
+        """Compute the rows of the ``affected`` keys from pruned ``inputs`` (by parameter); they replace the present."""
+
+    def keep(self) -> None:
+        """Compute nothing: no row of the table changes."""
+
+    def audit(self, scope: Scope) -> list[Failure]:
+        """Return a failure for each check of the table that does not hold."""
+
+    def quarantine(self, run_id: str) -> int:
+        """Quarantine the records that were not picked for their key; return how many were new there."""
+
+    def publish(self, summary: Callable[[int], Mapping[str, str]]) -> Published:
+        """Publish in one commit; ``summary`` returns the snapshot's summary for the number of the table's rows."""
+
+    def tidy(self) -> None:
+        """Expire old snapshots of the table, after it was published."""
+
+    def close(self) -> None:
+        """Remove what was not published."""
+
+
+class Engine(Protocol[Rows]):
+    """An engine that runs transforms."""
+
+    @property
+    def name(self) -> Literal["duckdb", "spark"]:
+        """The engine's name in transforms and run records."""
+
+    def begin(self, transform: CompiledTransform, pinned: Mapping[str, str]) -> Attempt[Rows]:
+        """Read the table's state; of an input that is not ``pinned``, the current snapshot is read."""
+
+    def cost(self, seconds: float) -> float:
+        """Return the cost in USD of a run that has taken so many seconds."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a run: its id, the snapshots to read (by table), and a backfill that it fulfils."""
+
+    run_id: str
+    pinned: Mapping[str, str]
+    backfill: Backfill | None = None
+
+
+#: The way out when a transform is declared for the other engine alone.
+_OTHER_ENGINE = {
+    "duckdb": "let the refresh workflow choose, or start the Glue job.",
+    "spark": "raise transform_memory_large (infra/config.py), or rewrite it for both engines.",
+}
+
+
+def run_transform(
+    engine: Engine[Rows], transform: CompiledTransform, request: Request, *, file: str, memory_mib: int = 0
+) -> Run:
+    """Refresh the transform's table on ``engine``; ``file`` is its contract's, for error messages.
+
+    Raise ``CheckFailed`` when the result breaks the contract, ``CommitConflict`` when other writers were faster in each
+    attempt, and ``TransformError`` when the transform runs on the other engine alone.
+    """
+    if transform.engine not in ("any", engine.name):
+        raise TransformError(
+            f'{transform.table} is declared with engine="{transform.engine}" and cannot run on '
+            f"{'DuckDB' if engine.name == 'duckdb' else 'Spark'}.",
+            safe="nothing was computed.",
+            next_step=_OTHER_ENGINE[engine.name],
+        )
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            return _run_once(engine, transform, request, file=file, memory_mib=memory_mib)
+        except CommitConflict:
+            if not left:
+                raise
+    raise AssertionError("unreachable: there is at least one attempt")
+
+
+def _run_once(
+    engine: Engine[Rows], transform: CompiledTransform, request: Request, *, file: str, memory_mib: int
+) -> Run:
+    clock = Clock()
+    with closing(engine.begin(transform, request.pinned)) as attempt:
+        strategy = choose_strategy(
+            transform,
+            attempt.made,
+            attempt.inputs,
+            attempt.change,
+            deletes=attempt.deletes,
+            backfill=request.backfill,
+        )
+        clock.lap("open")
+        strategy, scope = _compute(attempt, transform, strategy)
+        clock.lap("compute")
+        warnings, conflicts = [], 0
+        if scope is not None or strategy.audit_all:
+            warnings = _refuse(transform.table, attempt.audit("all" if strategy.audit_all else scope or "all"), file)
+            clock.lap("check")
+        if scope is not None:
+            conflicts = attempt.quarantine(request.run_id)
+            clock.lap("conflicts")
+        made = Made(transform.fingerprint, attempt.inputs, transform.checks)
+
+        def summary(rows: int) -> Mapping[str, str]:
+            clock.lap("write")
+            seconds = sum(clock.laps.values())
+            return run_summary(
+                made, strategy, engine=engine.name, run_id=request.run_id, rows=rows, seconds=seconds,
+                cost=engine.cost(seconds),
+            )  # fmt: skip
+
+        published = attempt.publish(summary)
+        clock.lap("publish")
+        attempt.tidy()
+    return Run(
+        table=transform.table,
+        run_id=request.run_id,
+        engine=engine.name,
+        inputs=dict(attempt.inputs),
+        rows=published.rows,
+        snapshot=published.snapshot,
+        seconds=clock.laps,
+        cost_usd=engine.cost(sum(clock.laps.values())),
+        memory_mib=memory_mib,
+        incremental=strategy.incremental,
+        reason=strategy.reason,
+        rows_written=published.rows_written,
+        conflicts=conflicts,
+        warnings=tuple(map(str, warnings)),
+    )
+
+
+def _compute(attempt: Attempt[Rows], transform: CompiledTransform, strategy: Strategy) -> tuple[Strategy, Scope | None]:
+    """Compute by ``strategy``; return the strategy that was followed in the end, and which rows are new (None: none).
+
+    An incremental run becomes full when its rows tell that too much changed.
+    """
+    if strategy.incremental and transform.mode.only_added:
+        if not any(change.changed for change in (strategy.changes or {}).values()):
+            attempt.keep()
+            return strategy, None
+        attempt.append()
+        return strategy, "added"
+    if strategy.incremental:
+        pruning = Pruning(transform, strategy, attempt.relations())
+        try:
+            affected = pruning.affected_keys()
+        except TooWide as why:
+            strategy = Strategy(None, str(why), strategy.backfill)
+        else:
+            if affected is None:
+                attempt.keep()
+                return strategy, None
+            attempt.merge(affected, pruning.pruned(affected))
+            return strategy, "affected"
+    attempt.replace()
+    return strategy, "all"
+
+
+def _refuse(table: str, failures: Sequence[Failure], file: str) -> list[Failure]:
+    """Return the failures that are warnings; raise ``CheckFailed`` when there are others."""
+    errors = [failure for failure in failures if failure.severity == "error"]
+    if errors:
+        raise CheckFailed(
+            f"{table}: {len(errors)} of its checks fail:\n" + "\n".join(f"- {failure}" for failure in errors),
+            safe="readers still see the previous snapshot; nothing was published.",
+            next_step=f"mend the input or {file}; the next refresh tries again.",
+        )
+    return list(failures)

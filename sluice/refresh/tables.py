@@ -1,0 +1,48 @@
+"""What a refresh reads from an Iceberg table's metadata, through PyIceberg."""
+
+from __future__ import annotations
+
+from pyiceberg.table import Table
+
+from sluice.errors import TableError
+from sluice.refresh.record import Made, Run, run_of
+from sluice.refresh.strategy import Change
+from sluice.tables.files import Difference, data_files, difference, snapshot_of
+
+
+def made_from(table: Table) -> Made | None:
+    """Return what the table's current snapshot was made from, or None when the table has no snapshot."""
+    snapshot = table.current_snapshot()
+    if snapshot is None or snapshot.summary is None:
+        return None
+    return Made.read(snapshot.summary.additional_properties)
+
+
+def described_run(table: Table, name: str) -> Run:
+    """Return the run that made the table's current snapshot, read from the snapshot's summary."""
+    snapshot = table.current_snapshot()
+    if snapshot is None or snapshot.summary is None:
+        raise TableError(f"{name} has no snapshot.", next_step="look at the log of the job that should have made it.")
+    return run_of(name, snapshot_of(table), snapshot.summary.additional_properties)
+
+
+def has_deletes(table: Table) -> bool:
+    """Return whether the table has row-level deletes."""
+    return data_files(table, snapshot_of(table)) is None
+
+
+def change_between(table: Table, before: str, now: str) -> Change | None:
+    """Return what changed from the snapshot ``before`` to ``now``, or None when that is not known."""
+    found = difference(table, before, now)
+    return None if found is None else change_of(found)
+
+
+def change_of(difference: Difference) -> Change:
+    """Return the numbers of a difference between two snapshots."""
+    return Change(
+        files_added=len(difference.added),
+        files_removed=len(difference.removed),
+        changed_bytes=sum(file.file_size_in_bytes for file in (*difference.added, *difference.removed)),
+        total_bytes=sum(file.file_size_in_bytes for file in difference.now),
+        total_rows=sum(file.record_count for file in difference.now),
+    )
