@@ -12,11 +12,19 @@ from pyspark.sql import SparkSession
 from localaws.glue import spark as local_spark
 from localaws.server import LocalAws
 from sluice.refresh.spark.main import session
+from tests.laws import ALL
 from tests.sluice.hostile import SECRET
 
 BUCKET = "shop-lake"
 #: Tables of a few rows: it does not pay to compile hot code twice.
-QUICK = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+JAVA = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+#: Nor does it pay to compile plans or to adapt them, which `make proof` does as the Glue job does.
+QUICK = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.shuffle.partitions": "1",
+}
 
 
 def _end_java() -> None:
@@ -42,7 +50,9 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
 def spark(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     folder = tmp_path_factory.mktemp("spark")
     (folder / "tmp").mkdir()
-    settings = local_spark.configuration(folder, local_spark.iceberg(print), cores=2, memory_gib=2, more=QUICK)
+    settings = local_spark.configuration(
+        folder, local_spark.iceberg(print), cores=2, memory_gib=2, more=JAVA | ({} if ALL else QUICK)
+    )
     _end_java()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**local_spark.environment(folder, settings), "TZ": "UTC", "SLUICE_CANARY": SECRET}.items():

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import msgspec
-from sluice.refresh.spark.project import ShippedProject
 
 from sluice.contracts import Check, Column, Reference, Rules, parse_type
 from sluice.project import Project
+from sluice.refresh.spark.project import ShippedProject
 from sluice.transforms.checks import compile_checks
 from tests.sluice.refresh.small_shop import project
 
