@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,13 @@ _SHARE, _FEWEST = 10, 20
 def cases(most: int) -> int:
     """Return ``most`` in ``make proof``; otherwise a tenth of it, but twenty where there are so many."""
     return most if ALL else min(most, max(_FEWEST, most // _SHARE))
+
+
+def some(values: Iterable[Any], every: int) -> list[Any]:
+    """Return parameters of which every ``every``-th runs whenever tests run, the first included; the others are proofs."""
+    return [
+        pytest.param(value, marks=[pytest.mark.proof] if place % every else []) for place, value in enumerate(values)
+    ]
 
 
 def is_law(item: pytest.Item) -> bool:

@@ -38,7 +38,7 @@ class Storm:
 
 
 def test_killed_each_second_for_a_while_nothing_is_lost_or_doubled(deployed: Deployment) -> None:
-    _survives(deployed, Storm(files=30, records=2_000, seconds=15), seed=1)
+    _survives(deployed, Storm(files=12, records=800, seconds=8), seed=1)
 
 
 @pytest.mark.proof

@@ -12,7 +12,7 @@ from tests.end_to_end.running import Deployment, as_csv
 def test_hundreds_of_small_files_arrive_once_in_few_commits(
     deployed: Deployment, record_property: Callable[[str, object], None]
 ) -> None:
-    _bring(deployed, "parcels/some-", 500, record_property)
+    _bring(deployed, "parcels/some-", 200, record_property)
 
 
 @pytest.mark.slow

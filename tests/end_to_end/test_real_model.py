@@ -195,6 +195,7 @@ def glue_makes_the_same(shop: Deployment, before: Snapshots, tables: set[str], s
 
 
 @pytest.mark.spark
+@pytest.mark.proof
 def test_glue_makes_the_same_facts(shop: Deployment, published: Snapshots, script: duckdb.DuckDBPyConnection) -> None:
     glue_makes_the_same(shop, published, {"gold.fact_order_line"}, script)
 

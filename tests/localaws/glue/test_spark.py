@@ -90,6 +90,7 @@ def test_icebergs_java_client_may_do_what_the_role_may(ctx: Context, catalog: Ca
 
 
 @pytest.mark.spark
+@pytest.mark.proof
 def test_what_spark_refuses_is_the_runs_error(ctx: Context, catalog: Catalog) -> None:
     made = job(ctx, SESSION + "spark.table('lake.shop.nope').show()", DefaultArguments=ICEBERG)
     run = made.carry_out(SECONDS)

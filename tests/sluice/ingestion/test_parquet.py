@@ -251,7 +251,7 @@ def test_no_row_is_lost_by_a_bit_of_the_footer(name: str) -> None:
     _assert_no_row_is_lost(name, slice(None, None, 17))
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("name", FLIPPED)
 def test_no_row_is_lost_by_any_bit_of_the_footer(name: str) -> None:
     _assert_no_row_is_lost(name, slice(None))

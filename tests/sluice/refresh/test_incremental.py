@@ -11,6 +11,7 @@ from pyiceberg.table import Table
 
 import sluice.refresh.duckdb.attempt as attempt_module
 from sluice.storage import LocalStore
+from tests.laws import some
 from tests.sluice.refresh.small_shop import DERIVED, SmallShop, random_delivery
 
 pytestmark = pytest.mark.slow
@@ -83,8 +84,8 @@ def _erase(shop: SmallShop, chance: random.Random) -> None:
     shop.load(f"bronze.{dataset}").delete(f"{column} = '{column[0]}{chance.randint(1, 12)}'")
 
 
-#: The first of them run in the suite; `make proof` runs all twenty, and 200 more.
-_SEEDS = [pytest.param(seed, marks=[pytest.mark.proof] if seed >= 4 else []) for seed in range(20)]
+#: The first of ten runs in the suite; `make proof` runs all twenty, and 200 more.
+_SEEDS = some(range(20), 10)
 
 
 # An erasure drawn at random may find nothing to erase, which PyIceberg warns of.
