@@ -19,7 +19,7 @@ def cases(most: int) -> int:
 
 
 def some(values: Iterable[Any], every: int) -> list[Any]:
-    """Return parameters of which every ``every``-th runs whenever tests run, the first included; the others are proofs."""
+    """Return parameters of which the first of each ``every`` runs whenever tests run; the others are proofs."""
     return [
         pytest.param(value, marks=[pytest.mark.proof] if place % every else []) for place, value in enumerate(values)
     ]

@@ -19,7 +19,7 @@ from tests.glue_jobs.transforming import TRANSFORMS
 
 pytestmark = pytest.mark.spark
 _EACH = pytest.mark.parametrize("item", TRANSFORMS, ids=lambda item: item.table)
-#: Examples in the suite (the first is of empty inputs; of a third of the transforms), in one batch of `make proof`, and in `make proof` altogether.
+#: Examples in the suite (the first is of empty inputs), in one batch of `make proof`, and in `make proof` altogether.
 _SHARE, _FEW, _MANY = 3, 5, 100
 
 

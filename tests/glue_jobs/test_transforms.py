@@ -30,6 +30,7 @@ def test_the_result_is_unique_by_key_and_does_not_depend_on_the_order_of_arrival
         assert ordered(on_duckdb(project, item, shuffled), contract) == result
 
 
+@pytest.mark.slow
 def test_captured_changes_leave_the_rows_that_applying_them_one_by_one_leaves(project: Project) -> None:
     (item,) = [each for each in TRANSFORMS if each.table == "silver.stock"]
     bronze = project.contract("bronze.stock_changes")

@@ -158,6 +158,7 @@ def test_the_most_exact_statement_of_a_licence_counts(
 @given(
     st.text(max_size=30), st.text(max_size=300), st.lists(st.text(max_size=20).map("License :: {}".format), max_size=3)
 )
+@pytest.mark.slow
 def test_whatever_is_stated_as_a_licence_is_told_in_one_line(
     expression: str, free_text: str, classifiers: list[str]
 ) -> None:

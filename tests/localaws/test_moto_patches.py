@@ -36,6 +36,7 @@ def test_every_replaced_symbol_is_the_one_that_was_looked_at() -> None:
 
 
 @pytest.mark.usefixtures("used")
+@pytest.mark.slow
 def test_nothing_of_ours_is_in_a_third_party_but_what_the_guard_has_put_there() -> None:
     elsewhere = set(json.loads((ROOT / "tests" / "repository" / "third_party_names.json").read_text()))
     assert set(patched.holes()) <= elsewhere, "what `sluice` replaces by hand stands in that list, with its digest"

@@ -156,6 +156,7 @@ def sound_rows(folder: Path, dataset: str) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+@pytest.mark.slow
 def test_blemishes_break_no_rule_and_are_counted(tmp_path: Path) -> None:
     manifest = generate(days=200, seed=3, out=tmp_path, rows_per_day=500, dirt=DIRTY)
     told = {name: dataset.dirt for name, dataset in manifest.datasets.items()}

@@ -50,6 +50,7 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.DuckDBPyConne
 
 
 @pytest.mark.parametrize("text", [*HOSTILE, *SUBSTITUTED])
+@pytest.mark.slow
 def test_the_check_refuses_it_with_file_line_field_and_next_step(text: str, tmp_path: Path) -> None:
     contracts = tmp_path / "contracts"
     contracts.mkdir()
@@ -62,6 +63,7 @@ def test_the_check_refuses_it_with_file_line_field_and_next_step(text: str, tmp_
 
 
 @pytest.mark.parametrize("text", [*HOSTILE, *SUBSTITUTED])
+@pytest.mark.slow
 def test_it_does_not_compile_however_the_contract_came_to_be(text: str, tmp_path: Path) -> None:
     check = Check("hostile", "sql", ("mustBe", 0), query=filled(text, tmp_path))
     declared = Contract("things", "silver", THINGS.columns, checks=(check,), file="things.yaml")

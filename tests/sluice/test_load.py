@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOUND = (ROOT / "contracts" / "order_lines.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_every_contract_of_the_project_survives_a_trip_through_json() -> None:
     contracts = load_contracts([ROOT / "contracts"])
     assert len(contracts) >= 13

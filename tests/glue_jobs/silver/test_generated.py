@@ -21,6 +21,7 @@ def tables(project: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     return generated_tables(project, tmp_path_factory.mktemp("generated"))
 
 
+@pytest.mark.slow
 def test_every_known_spelling_is_resolved_and_what_was_invented_is_flagged(project: Project, tmp_path: Path) -> None:
     generate(days=60, seed=5, out=tmp_path / "files", rows_per_day=1_500, dirt=DIRT)
     known = {c.table: bronze(c, tmp_path) for c in project.contracts if c.name in ("countries", "cities") and c.arrival}

@@ -201,6 +201,7 @@ def test_show_and_describe(ctx: Context) -> None:
     assert ["price", "decimal(12,2)"] in found
 
 
+@pytest.mark.slow
 def test_parameters_and_prepared_statements(ctx: Context) -> None:
     sql = "SELECT id FROM items WHERE name = ? OR id = ? ORDER BY id"
     assert rows(ctx, sql, ExecutionParameters=["'Zoë 李'", "1"])[1:] == [["1"], ["3"]]
@@ -258,6 +259,7 @@ def test_a_stopped_query_is_cancelled(ctx: Context) -> None:
         athena.get_query_results(QueryExecutionId=query_id)
 
 
+@pytest.mark.slow
 def test_stopped_queries_really_stop_whenever_it_comes(ctx: Context) -> None:
     athena = ctx.client("athena")
     sql = (
@@ -348,6 +350,7 @@ def test_every_operation_is_answered_here_and_moto_keeps_its_state_where_it_did(
         assert attribute in AthenaBackend("us-east-1", "123456789012").__dict__
 
 
+@pytest.mark.slow
 def test_a_query_of_a_time_travelled_schema_reads_the_schema_of_then(ctx: Context) -> None:
     catalog = iceberg_catalog(ctx, "s3://lake/warehouse")
     table = catalog.create_table("shop.travelling", pa.schema([("a", pa.int32())]))
@@ -360,6 +363,7 @@ def test_a_query_of_a_time_travelled_schema_reads_the_schema_of_then(ctx: Contex
     assert rows(ctx, "SELECT * FROM travelling ORDER BY a") == [["a", "b"], ["1", None], ["2", "7"]]
 
 
+@pytest.mark.slow
 def test_many_queries_at_once_wait_their_turn_and_all_succeed(ctx: Context) -> None:
     athena = ctx.client("athena")
     started = [

@@ -144,6 +144,7 @@ def test_a_table_keeps_ttl_recovery_and_stream(deploy: Deploy, local_aws: LocalA
     assert stack.resources["T"].outcome.attributes["StreamArn"] == stream
 
 
+@pytest.mark.slow
 def test_a_function_keeps_its_configuration_and_changes_in_place(deploy: Deploy, local_aws: LocalAws) -> None:
     name, client = physical(deploy(Role=ROLE, F=FUNCTION), "F"), local_aws.context.client("lambda")
     found = client.get_function_configuration(FunctionName=name)

@@ -170,6 +170,7 @@ def test_a_child_of_two_waits_for_both(ctx: Context, stack_name: str, consume: C
     assert consumer.saw(3)[-1] == ["child"]
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_repeated_or_out_of_order_while_everything_changes(
     source: Source, consume: Consume, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,6 +73,7 @@ def test_a_message_arrives_as_aws_writes_it_and_is_deleted(ctx: Context) -> None
     until(lambda: is_empty(ctx, url))
 
 
+@pytest.mark.slow
 def test_a_batching_window_gathers_more_than_ten(ctx: Context) -> None:
     url, seen_url = consumer(ctx, "window", BatchSize=25, MaximumBatchingWindowInSeconds=5)
     send(ctx, url, *map(str, range(25)))
@@ -132,6 +133,7 @@ def test_messages_that_no_filter_wants_are_dropped(ctx: Context) -> None:
     assert [record["body"] for batch in seen(ctx, seen_url) for record in batch] == ['{"kind": "order"}']
 
 
+@pytest.mark.slow
 def test_a_disabled_mapping_does_nothing_until_it_is_enabled(ctx: Context) -> None:
     url, seen_url = consumer(ctx, "sleeper", Enabled=False)
     send(ctx, url, "x")

@@ -107,6 +107,7 @@ def test_a_process_that_a_signal_ends_says_so_in_its_log_and_is_counted(ctx: Con
     assert point["Sum"] == 1
 
 
+@pytest.mark.slow
 def test_a_process_that_leaves_a_child_behind_ends_its_invocation_all_the_same(ctx: Context, tmp_path: Path) -> None:
     child = f"subprocess.Popen(['sh', '-c', 'sleep 20; touch {tmp_path}/late'])"
     function(ctx, "parent", f"import os, subprocess\ndef handler(e, c):\n  {child}\n  os._exit(3)")

@@ -65,6 +65,7 @@ def test_a_form_of_many_fields_or_bytes_is_refused_before_its_policy_is_read(ctx
 
 
 @pytest.mark.parametrize("opening", ["ARRAY[", "ROW(", "DATE(", "TIMESTAMP(", "DECIMAL(", "VARCHAR(", "STRUCT("])
+@pytest.mark.slow
 def test_a_statement_whose_reading_has_no_end_is_refused(opening: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if opening != "ARRAY[":  # one of them goes all the way
         monkeypatch.setattr(parser, "_STEPS", parser._STEPS // 20)

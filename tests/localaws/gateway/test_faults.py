@@ -38,6 +38,7 @@ def test_the_calls_of_a_function_are_recorded_by_its_name(ctx: Context, writer: 
 
 
 @pytest.mark.parametrize(("when", "written"), [("before", 1), ("after", 2)])
+@pytest.mark.slow
 def test_the_nth_call_kills_its_caller(ctx: Context, writer: str, when: str, written: int) -> None:
     faults.arm(FaultPoint(caller=writer, service="s3", action="PutObject", n=2, when=when))
     error, answer = invoke(ctx, writer, [f"{when}/{n}" for n in range(4)])

@@ -16,6 +16,7 @@ import pytest
 
 from localaws.context import Context
 from localaws.gateway import hosts
+from tests.laws import some
 from tests.localaws.requests import Answer, send, signed
 from tests.localaws.running import ctx  # noqa: F401
 
@@ -73,7 +74,7 @@ MARKS = {
 
 
 @pytest.mark.parametrize("who", MARKS)
-@pytest.mark.parametrize("what", pages_requests("b"))
+@pytest.mark.parametrize("what", some(pages_requests("b"), 3))
 def test_a_page_is_refused_and_changes_nothing_even_if_it_signs(
     ctx: Context, bucket: str, who: str, what: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -188,6 +188,7 @@ ODD_KEYS = [
 
 @pytest.mark.parametrize("key", ODD_KEYS)
 @pytest.mark.parametrize("style", ["path", "virtual"])
+@pytest.mark.slow
 def test_every_key_can_be_signed_in_every_way(ctx: Context, key: str, style: str) -> None:
     endpoint = ctx.endpoint.replace("127.0.0.1", "localhost")
     for version in ("s3v4", "s3"):

@@ -157,6 +157,7 @@ def test_get_records_pages_and_says_how_far_behind_it_is(source: Source) -> None
             source.kinesis.get_records(ShardIterator=source.iterator(), Limit=limit)
 
 
+@pytest.mark.slow
 def test_get_records_gives_at_most_ten_megabytes(source: Source) -> None:
     for _ in range(2):
         source.put(*["x" * (2**20 - 10)] * 7)

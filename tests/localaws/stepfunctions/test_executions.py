@@ -102,6 +102,7 @@ def test_a_history_comes_in_pages_and_from_either_end(ctx: Context, may: str) ->
     assert [event for page in pages for event in page["events"]] == events[::-1]
 
 
+@pytest.mark.slow
 def test_an_execution_that_timed_out_says_when(ctx: Context, may: str) -> None:
     client = ctx.client("stepfunctions")
     arn = start(ctx, "slow", may, single({"Type": "Wait", "Seconds": 60}, TimeoutSeconds=1))

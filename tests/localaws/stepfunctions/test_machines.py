@@ -130,6 +130,7 @@ def single(state: dict[str, Any], **options: Any) -> dict[str, Any]:
     return {"QueryLanguage": "JSONata", "StartAt": "S", "States": {"S": {"End": True, **state}}, **options}
 
 
+@pytest.mark.slow
 def test_a_refresh_locks_maps_loops_and_unlocks(ctx: Context, workflow_role: str) -> None:
     done = run(ctx, "refresh", WORKFLOW, workflow_role)
     assert done["status"] == "SUCCEEDED", done

@@ -313,6 +313,7 @@ def deliver_stream(rows: list[dict[str, Any]], kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [*FORMATS, "parquet", *STREAMS])
+@pytest.mark.slow
 def test_what_is_accepted_is_committed_and_read_back_equal(kind: str) -> None:
     law(2, kind)
 
@@ -334,6 +335,7 @@ def test_every_awkward_value_of_every_type_is_committed_and_read_back_equal(kind
 
 
 @pytest.mark.parametrize("kind", STREAMS)
+@pytest.mark.slow
 def test_every_awkward_value_of_every_type_that_comes_by_stream_is_read_back_equal(kind: str) -> None:
     deliver_stream(list(every_awkward_value()), kind)
 

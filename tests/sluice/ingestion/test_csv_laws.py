@@ -204,6 +204,7 @@ def test_lines_that_an_escape_carries_on_outside_quotes_are_refused_together() -
     ]
 
 
+@pytest.mark.slow
 def test_forty_thousand_bad_lines_of_a_hundred_thousand_cost_no_more_than_a_few_seconds() -> None:
     kinds = (b'1,"The "Big" hat"\n', b'2,"open\n', b"1,2,3\n", b"x\ry,4\n", b"\xff,1\n")
     good = b"some text,some more\n"

@@ -169,6 +169,7 @@ def test_a_file_that_names_a_column_twice_is_refused() -> None:
         read(parquet(table), THINGS)
 
 
+@pytest.mark.slow
 def test_a_page_that_has_no_room_is_refused_before_it_is_read() -> None:
     out = io.BytesIO()
     pq.write_table(pa.table({"id": ["x" * 1_000_000] * 200}), out, use_dictionary=False, compression="zstd")
@@ -184,6 +185,7 @@ def test_a_row_whose_text_is_longer_than_a_record_may_be_is_refused_alone() -> N
     assert codes(rejected) == [(2, ("record_too_long",))]
 
 
+@pytest.mark.slow
 def test_rows_are_the_same_however_few_come_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     table = pa.table(
         {"id": [f"k{n % 50}" for n in range(2_000)], "n": list(range(2_000)), "l": [[n] for n in range(2_000)]}

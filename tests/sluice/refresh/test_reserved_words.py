@@ -88,6 +88,7 @@ names = st.from_regex(r"[a-z][a-z0-9_]{0,62}", fullmatch=True) | st.sampled_from
 
 @settings(max_examples=cases(60), deadline=None)
 @given(st.lists(names, min_size=1, max_size=8, unique=True), names)
+@pytest.mark.slow
 def test_any_name_that_a_contract_takes_is_a_table_and_its_columns(columns: list[str], table: str) -> None:
     kinds = tuple(Column(name, parse_type("string"), header=name) for name in columns)
     declared = Contract(table, "bronze", kinds, arrival=Arrival("csv"))
@@ -111,6 +112,7 @@ def _things(*columns: Column) -> tuple[Contract, ...]:
     )
 
 
+@pytest.mark.slow
 def test_a_column_that_duckdb_refuses_is_named_with_its_contract(tmp_path: Path) -> None:
     # No contract file can say it: a name is twice there for an engine that does not know capitals.
     declared = _things(Column("a", parse_type("string")), Column("A", parse_type("string")))
@@ -121,11 +123,13 @@ def test_a_column_that_duckdb_refuses_is_named_with_its_contract(tmp_path: Path)
     assert "BrokenProcessPool" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_what_a_transform_raises_is_told_with_its_file(tmp_path: Path) -> None:
     with pytest.raises(TransformError, match=r"jobs/silver/things\.py: silver\.things does not run on DuckDB: boom"):
         compile_project(_things(Column("a", parse_type("string"))), _job(tmp_path, 'raise ValueError("boom")'))
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_told_with_the_transform(tmp_path: Path) -> None:
     with pytest.raises(TransformError, match=r"things\.py: a process died while it compiled silver\.things"):
         compile_project(_things(Column("a", parse_type("string"))), _job(tmp_path, "import os; os._exit(9)"))

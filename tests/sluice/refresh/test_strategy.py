@@ -64,6 +64,7 @@ def files(shop: SmallShop, table: str) -> set[str]:
     return {task.file.file_path for task in shop.load(table).scan().plan_files()}
 
 
+@pytest.mark.slow
 def test_a_late_correction_reopens_its_partition_and_no_other(shop: SmallShop) -> None:
     before = files(shop, "gold.order_days")
     shop.deliver(

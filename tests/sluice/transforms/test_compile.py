@@ -49,6 +49,7 @@ def compiled(folder: Path) -> CompiledTransform:
     return project.transform("silver.things")
 
 
+@pytest.mark.slow
 def test_what_duckdb_cannot_run_is_refused_unless_it_is_declared_for_spark(folder: Path) -> None:
     write(folder, "", IN_PYTHON)
     with pytest.raises(TransformError, match=r"silver\.things does not run on DuckDB: ") as caught:
@@ -61,6 +62,7 @@ def test_what_duckdb_cannot_run_is_refused_unless_it_is_declared_for_spark(folde
     assert choose_engine(found, 10, Memory()).engine == "spark"
 
 
+@pytest.mark.slow
 def test_a_transform_for_spark_alone_is_rebuilt_when_its_code_changes_or_its_helpers(folder: Path) -> None:
     write(folder, 'engine="spark", ', IN_PYTHON)
     first = compiled(folder).fingerprint

@@ -116,6 +116,7 @@ def test_a_column_that_is_called_like_a_function_of_the_engine_is_a_column() -> 
         ("SELECT count_if(regexp_like(id, '^a$')) FROM {table}", None),
     ],
 )
+@pytest.mark.slow
 def test_a_query_that_grows_is_refused_before_an_engine_sees_it(text: str, why: str | None) -> None:
     if why is None:
         declared_query(text, ())

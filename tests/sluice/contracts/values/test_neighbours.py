@@ -42,6 +42,7 @@ def alone_and_together(rows: list[dict[str, Any]], kind: str) -> None:
 
 @settings(max_examples=cases(80), deadline=None)
 @given(LINES)
+@pytest.mark.slow
 def test_a_line_has_one_fate(rows: list[dict[str, Any]]) -> None:
     alone_and_together(rows, "csv")
 
@@ -49,10 +50,12 @@ def test_a_line_has_one_fate(rows: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize("kind", ["ndjson", "json"])
 @settings(max_examples=cases(80), deadline=None)
 @given(CELLS)
+@pytest.mark.slow
 def test_an_object_has_one_fate(kind: str, rows: list[dict[str, Any]]) -> None:
     alone_and_together(rows, kind)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.slow
 def test_every_awkward_value_has_one_fate(kind: str) -> None:
     alone_and_together(list(every_awkward_value())[::7], kind)

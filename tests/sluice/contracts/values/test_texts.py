@@ -149,6 +149,7 @@ def test_a_value_is_what_python_reads_whatever_stands_beside_it(kind: str, texts
 
 @settings(max_examples=cases(400), deadline=None)
 @given(texts=TEXTS, precision=st.integers(1, 38), data=st.data())
+@pytest.mark.slow
 def test_a_decimal_is_exactly_what_is_written_whatever_stands_beside_it(
     texts: list[str], precision: int, data: st.DataObject
 ) -> None:

@@ -32,6 +32,7 @@ def test_a_check_that_takes_too_long_fails_and_the_next_one_runs(monkeypatch: py
     assert failure.found == "cannot be computed: it took longer than 0.3 s"
 
 
+@pytest.mark.slow
 def test_a_check_that_needs_more_memory_than_there_is_fails() -> None:
     query = "SELECT count(DISTINCT t0.n * 3000 + t1.n) FROM {table} AS t0, {table} AS t1"
     with connect(settings={"memory_limit": "30MiB"}) as connection:
