@@ -46,11 +46,11 @@ class Attempt(Protocol[Rows]):
 
     @property
     def made(self) -> Made | None:
-        """What the present snapshot was made from; None when there is no snapshot."""
+        """Return what the present snapshot was made from; None when there is no snapshot."""
 
     @property
     def inputs(self) -> Mapping[str, str]:
-        """The snapshots that the attempt reads, by table."""
+        """Return the snapshots that the attempt reads, by table."""
 
     def deletes(self) -> bool:
         """Return whether the table has row-level deletes."""
@@ -94,7 +94,7 @@ class Engine(Protocol[Rows]):
 
     @property
     def name(self) -> Literal["duckdb", "spark"]:
-        """The engine's name in transforms and run records."""
+        """Return the engine's name in transforms and run records."""
 
     def begin(self, transform: CompiledTransform, pinned: Mapping[str, str]) -> Attempt[Rows]:
         """Read the table's state; of an input that is not ``pinned``, the current snapshot is read."""

@@ -24,14 +24,17 @@ def laws() -> set[str]:
 
 
 def proofs_in(source: str) -> set[str]:
-    """Return the test functions of a module with `pytest.mark.proof` in a decorator or in what one names."""
-    if "proof" not in source:
+    """Return the test functions of a module with `pytest.mark.proof` in a decorator, a fixture, or what these name.
+
+    `tests.laws.some` puts the mark on parameters.
+    """
+    if "proof" not in source and "some(" not in source:
         return set()
     tree = ast.parse(source)
     given = _given(tree)
     if _has_proof(given.get("pytestmark", []), given):
         return {each.name for each in _tests(tree)}
-    return {each.name for each in _tests(tree) if _has_proof(each.decorator_list, given)}
+    return {each.name for each in _tests(tree) if _has_proof([*each.decorator_list, *_fixtures(each)], given)}
 
 
 def laws_in(source: str) -> set[str]:
@@ -66,6 +69,11 @@ def _tests(tree: ast.AST) -> Iterator[_Function]:
             yield node
 
 
+def _fixtures(test: _Function) -> list[ast.expr]:
+    """Return the names of the fixtures that a test asks for."""
+    return [ast.Name(each.arg) for each in test.args.args]
+
+
 def _given(tree: ast.Module) -> dict[str, list[ast.AST]]:
     """Return what each name of a module is given: the values of its assignments, or its function."""
     found: dict[str, list[ast.AST]] = {}
@@ -85,6 +93,8 @@ def _has_proof(nodes: list[ast.AST] | list[ast.expr], given: dict[str, list[ast.
     while left:
         for part in ast.walk(left.pop()):
             if isinstance(part, ast.Attribute) and ast.unparse(part) == "pytest.mark.proof":
+                return True
+            if isinstance(part, ast.Call) and ast.unparse(part.func) == "some":
                 return True
             if isinstance(part, ast.Name) and part.id not in seen:
                 seen.add(part.id)

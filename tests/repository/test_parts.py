@@ -76,6 +76,9 @@ _PROOFS = [
     "@pytest.mark.parametrize('n', [0, *_N])\ndef test_a(n): ...",
     "_MARK = pytest.mark.proof\n_N = [pytest.param(1, marks=_MARK)]\n"
     "@pytest.mark.parametrize('n', _N)\ndef test_a(n): ...",
+    "@pytest.mark.parametrize('n', some(range(9), 3))\ndef test_a(n): ...",
+    "@pytest.fixture(params=[1, pytest.param(2, marks=pytest.mark.proof)])\ndef made(request): ...\n"
+    "def test_a(made): ...",
     "def _made():\n    yield pytest.param(1, marks=pytest.mark.proof)\n"
     "@pytest.mark.parametrize('n', _made())\ndef test_a(n): ...",
 ]

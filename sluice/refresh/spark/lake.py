@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -63,7 +64,8 @@ class Lake:
     def head(self, table: str) -> Head:
         """Return the table's metadata as it is now."""
         # Iceberg's own classes: its metadata tables would take two Spark jobs, ten times as long, and tell two moments.
-        java = self.spark._jvm.org.apache.iceberg
+        jvm: Any = self.spark._jvm
+        java = jvm.org.apache.iceberg
         loaded = java.spark.Spark3Util.loadIcebergTable(self.spark._jsparkSession, self.name(table))
         told = json.loads(java.TableMetadataParser.toJson(loaded.operations().current()))
         refs, snapshots = told.get("refs", {}), told.get("snapshots", [])
