@@ -16,6 +16,15 @@ from tests.laws import is_law
 #: Seconds of a proof with all its parameters on two cores: measured, or a guess that is to be replaced by what
 #: `--durations=0` of a nightly run tells. They decide nothing but which part a proof is in.
 SECONDS = {
+    "test_memory.py::test_memory_is_bounded_whatever_a_file_unpacks_to": 80,
+    "test_parquet.py::test_no_row_is_lost_by_any_bit_of_the_footer": 35,
+    "test_stream.py::test_overlapping_batches_with_other_edges_in_any_order_give_the_same_tables": 35,
+    "test_commit.py::test_killed_anywhere_and_run_again_the_tables_are_as_if_undisturbed": 15,
+    "test_gate.py::test_a_page_is_refused_and_changes_nothing_even_if_it_signs": 15,
+    "test_spark.py::test_what_spark_refuses_is_the_runs_error": 25,
+    "test_cfn_lint.py::test_cfn_lint_finds_nothing": 50,
+    "test_every_option.py::test_every_option_acts_where_it_is_deployed": 150,
+    "test_every_option.py::test_athena_reads_what_was_accepted": 20,
     "test_readers_fuzz.py::test_a_million_mutated_files_are_read_or_quarantined": 2902,
     "test_csv_laws.py::test_a_million_texts_are_read_as_by_the_reference": 1320,
     "test_accepted_commits.py::test_what_is_accepted_is_committed_and_read_back_equal_many_times": 226,
