@@ -68,7 +68,7 @@ class Run:
 def run_summary(
     made: Made, strategy: object, *, engine: str, run_id: str, rows: int, seconds: float, cost: float
 ) -> dict[str, str]:
-    """Return the summary of the snapshot that a run publishes; ``strategy`` is written as a text, ``cost`` is in USD."""
+    """Return the summary of the snapshot that a run publishes; ``strategy`` becomes a text, ``cost`` is in USD."""
     return {
         **made.summary(),
         _RUN_ID: run_id,
