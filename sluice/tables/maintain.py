@@ -8,11 +8,7 @@ from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
-from sluice.tables.upkeep import KEEP_SECONDS, WORTH_EXPIRING
-
-#: Snapshots expire earlier in a table with so many commits that its metadata grows; a refresh never reads older ones.
-_KEEP_SECONDS_WHEN_MANY = 2 * 3600
-_MANY = 500
+from sluice.tables.upkeep import WORTH_EXPIRING, keep_seconds
 
 
 def expire_snapshots(table: Table, *, now: float | None = None) -> int:
@@ -36,7 +32,7 @@ def expire_snapshots(table: Table, *, now: float | None = None) -> int:
 
 def _expirable(table: Table, now: float) -> list[Snapshot]:
     snapshots = table.snapshots()
-    kept = _KEEP_SECONDS_WHEN_MANY if len(snapshots) > _MANY else KEEP_SECONDS
+    kept = keep_seconds(len(snapshots))
     referred = {ref.snapshot_id for ref in table.refs().values()}
     return [s for s in snapshots if s.timestamp_ms / 1000 < now - kept and s.snapshot_id not in referred]
 

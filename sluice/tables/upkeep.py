@@ -7,10 +7,18 @@ from __future__ import annotations
 
 #: Stands for the snapshot of a table that has none yet.
 EMPTY = "empty"
-#: Seconds for which snapshots are kept, and how many are expired at once at least, since expiring costs a commit.
-KEEP_SECONDS, WORTH_EXPIRING = 5 * 86_400, 50
+#: Seconds for which snapshots are kept; fewer in a table with so many snapshots that its metadata grows. A refresh
+#: never reads older ones.
+_KEEP_SECONDS, _KEEP_SECONDS_WHEN_MANY, _MANY = 5 * 86_400, 2 * 3600, 500
+#: How many snapshots are expired at once at least, since expiring costs a commit.
+WORTH_EXPIRING = 50
 #: The least and the greatest size of a data file in bytes, and the number of files that a table has between the two.
 _LEAST_FILE, _MOST_FILE, _FILES = 1 << 20, 128 << 20, 64
+
+
+def keep_seconds(snapshots: int) -> int:
+    """Return for how many seconds the snapshots of a table are kept that has so many of them."""
+    return _KEEP_SECONDS_WHEN_MANY if snapshots > _MANY else _KEEP_SECONDS
 
 
 def file_size(table_bytes: int) -> int:

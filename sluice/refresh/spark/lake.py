@@ -23,13 +23,16 @@ _TIMES = "_sluice_times"
 class Head:
     """A table's metadata at one moment: the snapshot of ``main``, those of other ``branches`` by name.
 
-    ``parents`` and ``summaries`` are by snapshot id; the oldest snapshot has an empty parent.
+    ``parents``, ``summaries`` and ``committed`` (seconds since the epoch) are by snapshot id; the oldest snapshot has
+    an empty parent. Branches and tags refer to the snapshots in ``referred``.
     """
 
     main: str
     branches: Mapping[str, str]
     parents: Mapping[str, str]
     summaries: Mapping[str, Mapping[str, str]]
+    committed: Mapping[str, float]
+    referred: frozenset[str]
 
     def ancestors(self, snapshot: str) -> Iterator[str]:
         """Yield ``snapshot`` and its ancestors, newest first, as far as they have not expired."""
@@ -75,6 +78,8 @@ class Lake:
             branches,
             {str(each["snapshot-id"]): str(each.get("parent-snapshot-id", "")) for each in snapshots},
             {str(each["snapshot-id"]): each.get("summary", {}) for each in snapshots},
+            {str(each["snapshot-id"]): each["timestamp-ms"] / 1000 for each in snapshots},
+            frozenset(str(ref["snapshot-id"]) for ref in refs.values()),
         )
 
     def rows(self, table: str, snapshot: str) -> DataFrame:

@@ -8,22 +8,21 @@ from datetime import UTC, datetime, timedelta
 from sluice.errors import CommitConflict
 from sluice.refresh.spark.branch import conflicts
 from sluice.refresh.spark.lake import Lake
-from sluice.tables.upkeep import KEEP_SECONDS, WORTH_EXPIRING
+from sluice.tables.upkeep import WORTH_EXPIRING, keep_seconds
 
 log = logging.getLogger(__name__)
 
 
-def expire_snapshots(lake: Lake, table: str, *, keep_seconds: float = KEEP_SECONDS, worth: int = WORTH_EXPIRING) -> int:
-    """Expire the table's snapshots older than ``keep_seconds`` and delete the files that only they refer to.
+def expire_snapshots(lake: Lake, table: str, *, keep: float | None = None, worth: int = WORTH_EXPIRING) -> int:
+    """Expire the table's snapshots older than ``keep`` seconds and delete the files that only they refer to.
 
-    Return how many were expired. That is 0, and the next run tries again, when fewer than ``worth`` are that old or
-    another writer commits meanwhile.
+    None for ``keep`` stands for as long as every table's are kept. Return how many were expired. That is 0, and the
+    next run tries again, when fewer than ``worth`` are that old or another writer commits meanwhile.
     """
-    oldest = datetime.now(UTC) - timedelta(seconds=keep_seconds)
+    head = lake.head(table)
+    oldest = datetime.now(UTC) - timedelta(seconds=keep_seconds(len(head.committed)) if keep is None else keep)
     moment = f"TIMESTAMP_LTZ '{oldest:%Y-%m-%d %H:%M:%S.%f}+00:00'"
-    snapshots = lake.spark.table(lake.name(table, "snapshots"))
-    kept = [row[0] for row in lake.spark.sql(f"SELECT snapshot_id FROM {lake.name(table, 'refs')}").collect()]
-    old = snapshots.where(f"committed_at < {moment}").where(~snapshots["snapshot_id"].isin(kept)).count()
+    old = sum(at < oldest.timestamp() for snapshot, at in head.committed.items() if snapshot not in head.referred)
     if old < worth:
         return 0
     name = lake.name(table).removeprefix("lake.")
@@ -35,4 +34,4 @@ def expire_snapshots(lake: Lake, table: str, *, keep_seconds: float = KEEP_SECON
     except CommitConflict as conflict:
         log.info("%s keeps its old snapshots until the next run: %s", table, conflict)
         return 0
-    return int(old)
+    return old

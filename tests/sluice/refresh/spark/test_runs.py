@@ -13,12 +13,12 @@ from sluice.refresh.spark.branch import Branch
 from sluice.refresh.spark.maintain import expire_snapshots
 from sluice.refresh.tables import described_run
 from sluice.tables.files import snapshot_of
+from tests.sluice.refresh.behaviour import with_transform
 from tests.sluice.refresh.small_shop import project
 from tests.sluice.refresh.spark.conftest import BUCKET
 from tests.sluice.refresh.spark.records import FRIDAY, MONDAY, click, order, product
 from tests.sluice.refresh.spark.shop import SharedShop
 from tests.sluice.refresh.spark.test_project import with_checks
-from tests.sluice.refresh.test_strategy import in_states, with_transform
 
 pytestmark = pytest.mark.spark
 
@@ -47,19 +47,6 @@ def test_what_breaks_a_check_is_never_published_and_both_engines_say_why(checked
     assert "many" not in said[1]
     assert checked.load("silver.orders").refs() == {}
     assert checked.rows("silver.orders") == []
-
-
-def test_changed_checks_look_at_every_row_and_compute_none(shop: SharedShop) -> None:
-    shop.deliver("orders", [order(1, FRIDAY), order(2, FRIDAY, state="lost")])
-    shop.run("silver.orders")
-    shop.engine = shop.engine_for(in_states("paid", "placed"))
-    with pytest.raises(CheckFailed, match="state is one of paid, placed: 1 rows; for example 'lost'"):
-        shop.run_spark("silver.orders")
-    shop.engine = shop.engine_for(in_states("paid", "placed", "lost"))
-    run = shop.run_spark("silver.orders")
-    assert (run.incremental, run.rows_written, run.rows) == (True, 0, 2)
-    assert run.reason == "changes of nothing; its checks changed"
-    assert shop.run("silver.orders").reason == "changes of nothing; its checks changed"  # to the shop's own again
 
 
 def test_a_transform_of_the_other_engine_is_refused(shop: SharedShop) -> None:
@@ -231,22 +218,11 @@ def test_old_snapshots_expire_with_the_files_that_only_they_had(shop: SharedShop
         for each in table.snapshots()
         for task in table.scan(snapshot_id=each.snapshot_id).plan_files()
     }
-    assert expire_snapshots(shop.lake, "silver.orders", keep_seconds=0, worth=many) == 0
-    assert expire_snapshots(shop.lake, "silver.orders", keep_seconds=0, worth=many - 1) == many - 1
+    assert expire_snapshots(shop.lake, "silver.orders", keep=0, worth=many) == 0
+    assert expire_snapshots(shop.lake, "silver.orders", keep=0, worth=many - 1) == many - 1
     kept = shop.load("silver.orders")
     assert [each.snapshot_id for each in kept.snapshots()] == [kept.current_snapshot().snapshot_id]
     assert shop.rows("silver.orders") == rows
     left = {task.file.file_path for task in kept.scan().plan_files()}
     assert left < files
     assert all(kept.io.new_input(path).exists() == (path in left) for path in files)
-
-
-def test_an_earlier_snapshot_that_expired_means_a_whole_run(shop: SharedShop) -> None:
-    shop.deliver("orders", [order(1, FRIDAY)])
-    shop.run_spark("silver.orders")
-    read = shop.load("bronze.orders").current_snapshot().snapshot_id
-    shop.deliver("orders", [order(2, FRIDAY)])
-    shop.load("bronze.orders").maintenance.expire_snapshots().by_id(read).commit()
-    run = shop.run_spark("silver.orders")
-    assert (run.incremental, run.rows) == (False, 2)
-    assert "bronze.orders cannot be told" in run.reason

@@ -1,0 +1,158 @@
+"""How a run goes, and that it touches no more than it must: the same cases for both engines.
+
+Each engine's folder has a test class that inherits from ``Behaviour``. All runs but the one that a case is about are
+made by DuckDB.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pytest
+
+from sluice.compiled import Backfill, Propagation
+from sluice.contracts import Rules
+from sluice.errors import CheckFailed
+from sluice.project import Project
+from sluice.refresh.backfill import checked_backfill
+from sluice.refresh.engine import Memory
+from sluice.refresh.explain import explain
+from sluice.refresh.record import Run
+from sluice.transforms.checks import compile_checks
+from tests.sluice.refresh.small_shop import Row, SmallShop, project
+
+DAY = date(2026, 1, 1)
+NOON = datetime(2026, 1, 1, 12)
+LATER = NOON + timedelta(1)
+
+
+def order(number: int, **other: Any) -> Row:
+    day = DAY + timedelta(days=number)
+    return {"order_id": f"o{number}", "customer_id": "c1", "day": day, "state": "paid", "updated_at": NOON} | other
+
+
+def with_transform(table: str, **changed: Any) -> Project:
+    """The shop, with one transform declared in another way."""
+    of_shop = project()
+    transforms = (replace(each, **changed) if each.table == table else each for each in of_shop.transforms)
+    return Project(of_shop.contracts, tuple(transforms))
+
+
+def in_states(*states: str) -> Project:
+    """The shop, whose orders must be in one of ``states``."""
+    contract = project().contract("silver.orders")
+    columns = (
+        msgspec.structs.replace(column, rules=Rules(allowed=states)) if column.name == "state" else column
+        for column in contract.columns
+    )
+    audit = compile_checks(msgspec.structs.replace(contract, columns=tuple(columns)))
+    return with_transform("silver.orders", audit=audit, checks=str(states))
+
+
+def files(shop: SmallShop, table: str) -> set[str]:
+    return {task.file.file_path for task in shop.load(table).scan().plan_files()}
+
+
+def bring(shop: SmallShop, *rows: Row) -> None:
+    """Deliver orders and bring ``silver.orders`` up to date; what is made of it is behind then."""
+    shop.deliver("orders", list(rows))
+    shop.run("silver.orders")
+
+
+class Behaviour:
+    """The cases; ``shop`` holds six orders, on a day each, and its tables are up to date."""
+
+    @pytest.fixture
+    def shop(self) -> SmallShop:
+        """Return the shop, in tables that the engine can read."""
+        raise NotImplementedError
+
+    def run(self, shop: SmallShop, table: str, *, declared: Project | None = None, **given: Any) -> Run:
+        """Bring a table up to date on the engine, as the shop or another project declares it."""
+        raise NotImplementedError
+
+    def test_a_late_correction_recomputes_its_partition_and_no_other(self, shop: SmallShop) -> None:
+        before = files(shop, "gold.order_days")
+        bring(shop, order(2, state="sent", updated_at=LATER))
+        run = self.run(shop, "gold.order_days")
+        assert (run.incremental, run.reason) == (True, "changes of silver.orders")
+        assert len(before & files(shop, "gold.order_days")) == 5
+        assert run.rows_written == 1
+        assert [row[2] for row in shop.rows("gold.order_days") if row[1] == "o2"] == ["sent"]
+
+    def test_a_moved_row_leaves_its_old_partition(self, shop: SmallShop) -> None:
+        bring(shop, order(2, day=DAY, updated_at=LATER))
+        assert self.run(shop, "gold.order_days").incremental
+        assert [row[0] for row in shop.rows("gold.order_days") if row[1] == "o2"] == [DAY]
+
+    def test_rows_that_only_moved_to_other_files_are_no_change(self, shop: SmallShop) -> None:
+        before, rewritten = files(shop, "gold.order_days"), files(shop, "silver.orders")
+        bring(shop, order(1))  # as before: the table's file is written again, with the same rows
+        assert files(shop, "silver.orders").isdisjoint(rewritten)
+        run = self.run(shop, "gold.order_days")
+        assert (run.incremental, run.rows_written) == (True, 0)
+        assert files(shop, "gold.order_days") == before
+
+    def test_moved_rows_of_an_input_that_propagates_no_change_recompute_nothing(self, shop: SmallShop) -> None:
+        declared = with_transform("gold.order_days", propagations={"orders": Propagation()})
+        bring(shop, order(1))
+        run = self.run(shop, "gold.order_days", declared=declared)
+        assert (run.incremental, run.rows_written) == (True, 0)
+        bring(shop, order(1, state="sent", updated_at=LATER))
+        run = self.run(shop, "gold.order_days", declared=declared)
+        assert not run.incremental
+        assert run.reason == "silver.orders changed, and nothing declares what that touches"
+
+    def test_a_backfill_computes_its_interval_and_leaves_the_rest(self, shop: SmallShop) -> None:
+        before, rows = files(shop, "gold.order_days"), shop.rows("gold.order_days")
+        request = checked_backfill(project(), Backfill("gold.order_days", first="2026-01-02", last="2026-01-03"))
+        assert request.column == "day"
+        run = self.run(shop, "gold.order_days", backfill=request)
+        assert (run.incremental, run.rows_written) == (True, 2)
+        assert run.reason == "changes of nothing; backfill of day 2026-01-02 to 2026-01-03"
+        assert len(before & files(shop, "gold.order_days")) == 4
+        assert shop.rows("gold.order_days") == rows
+
+    def test_a_backfill_removes_what_no_input_gives_and_brings_what_it_does(self, shop: SmallShop) -> None:
+        table = shop.load("gold.order_days")
+        table.delete("order_id = 'o1'")  # somebody's hand: a partition is gone, and one has a row too many
+        extra = table.scan(row_filter="order_id = 'o2'").to_arrow().to_pylist()[0] | {"order_id": "invented"}
+        rows = [row for row in shop.rows("gold.order_days") if row[1] != "o1"]
+        shop.load("gold.order_days").append(pa.Table.from_pylist([extra], table.schema().as_arrow()))
+        request = checked_backfill(project(), Backfill("gold.order_days", first="2026-01-02", last="2026-01-03"))
+        self.run(shop, "gold.order_days", backfill=request)
+        found = shop.rows("gold.order_days")
+        assert len(found) == 6
+        assert set(map(repr, rows)) < set(map(repr, found))
+
+    def test_a_backfill_of_the_whole_table_is_a_full_refresh(self, shop: SmallShop) -> None:
+        run = self.run(shop, "gold.order_days", backfill=Backfill("gold.order_days"))
+        assert (run.incremental, run.reason, run.rows_written) == (False, "backfill of the whole table", 6)
+
+    def test_changed_checks_look_at_every_row_and_compute_none(self, shop: SmallShop) -> None:
+        before = files(shop, "silver.orders")
+        with pytest.raises(CheckFailed, match="state is one of placed: 6 rows; for example 'paid'"):
+            self.run(shop, "silver.orders", declared=in_states("placed"))
+        run = self.run(shop, "silver.orders", declared=in_states("placed", "paid"))
+        assert (run.incremental, run.rows_written, run.rows) == (True, 0, 6)
+        assert run.reason == "changes of nothing; its checks changed"
+        assert files(shop, "silver.orders") == before
+
+    def test_an_input_whose_earlier_snapshot_expired_is_read_whole(self, shop: SmallShop) -> None:
+        read = shop.load("bronze.orders").current_snapshot()
+        assert read is not None
+        shop.deliver("orders", [order(7)])
+        shop.load("bronze.orders").maintenance.expire_snapshots().by_id(read.snapshot_id).commit()
+        run = self.run(shop, "silver.orders")
+        assert (run.incremental, run.rows) == (False, 7)
+        assert "bronze.orders cannot be told" in run.reason
+
+    def test_the_plan_tells_what_the_run_does(self, shop: SmallShop) -> None:
+        shop.deliver("orders", [order(3, state="sent", updated_at=LATER)])
+        (planned,) = (step for step in explain(shop.project, shop.load, Memory()) if step.table == "silver.orders")
+        run = self.run(shop, "silver.orders")
+        assert planned.strategy == f"{'incremental' if run.incremental else 'full'}: {run.reason}"
