@@ -43,7 +43,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
 @pytest.hookimpl(tryfirst=True)  # before marks are selected by
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what Hypothesis finds the cases for, as `make proof` tries it on all of them, and what is slow by its place."""
+    """Mark what Hypothesis finds the cases for: `make proof` tries it on all; and what is slow by its place."""
     for item in items:
         if is_law(item):
             item.add_marker("law")
