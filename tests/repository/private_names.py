@@ -3,6 +3,9 @@
 What is used, or replaced where `localaws.moto_patches` cannot be imported, stands in ``third_party_names.json``: by its
 full name, the digest of its source and the files that rely on it. A new use is entered there by hand (its full name and
 its file); then, as after a new version was read, ``python -m tests.repository.private_names`` writes the digests.
+
+Known limits: what a third party's class gets from a metaclass or a descriptor that another module puts in, a method
+that a subclass of theirs takes over where we hold no class of ours, and source that is not Python are not noticed.
 """
 
 from __future__ import annotations
@@ -66,6 +69,8 @@ def private(source: str) -> set[str]:
             case ast.Call() if _name_of(node.func) in _BY_TEXT:
                 texts = [part.value for part in node.args if isinstance(part, ast.Constant)]
                 found |= {text for text in texts if isinstance(text, str) and _is_private(text) and text not in own}
+            case ast.Call() if _root(node.func) in modules:  # `T(_identifier=1)`
+                found |= {one.arg for one in node.keywords if one.arg and _is_private(one.arg)}
             case ast.Subscript(slice=ast.Constant(value=str() as text)) if _is_private(text):
                 if _name_of(getattr(node.value, "func", node.value)) in {"vars", "__dict__"} and text not in own:
                     found.add(text)
@@ -79,11 +84,11 @@ def overridden(file: str, source: str) -> set[str]:
     derived = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.bases]
     if not any(_root(base) in imported for node in derived for base in node.bases):
         return set()
-    module: Any = importlib.import_module(file.removesuffix(".py").replace("/", ".").removesuffix(".__init__"))
-    kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and kind.__module__ == module.__name__]
+    kinds = _classes_of(file)
+    module = kinds[0].__module__ if kinds else ""
     own = {name for name in _defined(tree) if _is_private(name)}
     mixed = {part for kind in kinds for part in kind.__mro__ if part in kinds}
-    found = {name for kind in kinds for name in own if _is_inherited(kind, name, module.__name__)}
+    found = {name for kind in kinds for name in own if _is_inherited(kind, name, module)}
     return {name for name in found if any(name in vars(part) for part in mixed)} | _of_local_classes(tree, imported)
 
 
@@ -182,11 +187,18 @@ def source_of(symbol: str) -> list[str]:
     if not rest:
         return [text]
     tree: Any = _parsed(text)
+    scope, around = tree, list[str]()
     for name in rest[:-1]:
-        tree = next((node for node in _statements(tree) if isinstance(node, ast.ClassDef) and node.name == name), None)
-        if tree is None:
+        given = list(_giving(scope, name, inside=scope is not tree))
+        kind = next((node for node in given if isinstance(node, ast.ClassDef)), None)
+        if kind is None:
             raise ValueError(f"{symbol}: there is no class {name} in {module}")
-    return [_text(text, node) for node in _giving(tree, rest[-1], inside=len(rest) > 1)]
+        # What a decorator, a base, or a later statement makes of a class, it makes of all that is in it.
+        around += [ast.unparse(part) for part in (*kind.decorator_list, *kind.bases, *kind.keywords)]
+        around += [_text(text, node) for node in (*given, *_rebinding(tree, name)) if node is not kind]
+        scope = kind
+    found = [_text(text, node) for node in _giving(scope, rest[-1], inside=len(rest) > 1)]
+    return [*around, *found, *(_text(text, node) for node in _rebinding(tree, rest[-1]))] if found else []
 
 
 # Symbols are asked for in order: those of one module, or of a few, follow each other.
@@ -240,6 +252,43 @@ def _giving(tree: ast.AST, name: str, *, inside: bool) -> Iterator[ast.stmt]:
                     break
 
 
+def _rebinding(tree: ast.AST, name: str) -> list[ast.stmt]:
+    """Return the statements that give ``name`` a value by its text or on an object.
+
+    ``globals()["name"] = …``, ``A.name = …``, ``setattr(A, "name", …)``.
+    """
+    return _all_rebindings(tree).get(name, [])
+
+
+@functools.lru_cache(maxsize=4)
+def _all_rebindings(tree: ast.AST) -> dict[str, list[ast.stmt]]:
+    found: dict[str, list[ast.stmt]] = {}
+    for node in _statements(tree):
+        parts: list[ast.AST] = []
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Delete):
+            targets = node.targets if isinstance(node, ast.Assign | ast.Delete) else [node.target]
+            parts = [part for target in targets for part in ast.walk(target)]
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            parts = [*node.value.args, *node.value.keywords] if _name_of(node.value.func) in _SETTERS else []
+        for name in {_named(part) for part in parts} - {""}:
+            found.setdefault(name, []).append(node)  # type: ignore[arg-type]
+    return found
+
+
+_SETTERS = frozenset({"setattr", "delattr", "update", "setdefault", "pop", "__setattr__", "__setitem__"})
+
+
+def _named(part: ast.AST) -> str:
+    match part:
+        case ast.Attribute(attr=str() as text, ctx=ast.Store() | ast.Del()):
+            return "" if _is_self(part.value) else text
+        case ast.Subscript(slice=ast.Constant(value=str() as text)) | ast.Constant(value=str() as text):
+            return text
+        case ast.keyword(arg=str() as text):
+            return text
+    return ""
+
+
 def _text(text: str, node: ast.stmt) -> str:
     first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
     return "\n".join(text.splitlines()[first - 1 : node.end_lineno])
@@ -265,6 +314,44 @@ def unused(found: set[tuple[str, str]], names: dict[str, dict[str, Any]]) -> lis
 def changed(names: dict[str, dict[str, Any]]) -> list[str]:
     """Return each symbol whose source is not the one that was read."""
     return sorted(symbol for symbol, entry in names.items() if entry["digest"] != digest(symbol))
+
+
+def elsewhere(names: dict[str, dict[str, Any]]) -> list[str]:
+    """Return each name that is now another's: a class of ours gets it from another class than the one that was read.
+
+    A version may bring a method of its own to a class between ours and the owner, or to the owner's own bases what is
+    entered as ours alone (`NONE`): no digest of the owner tells either.
+    """
+    found = []
+    for symbol, entry in sorted(names.items()):
+        path, _, name = symbol.rpartition(".")
+        owner = _class(path)
+        if owner is None:
+            continue
+        if entry["digest"] == NONE and hasattr(owner, name):
+            found.append(f"{symbol} is there now")
+        for kind in (kind for file in entry["in"] for kind in _classes_of(file) if issubclass(kind, owner)):
+            theirs = (base for base in kind.__mro__ if is_third_party(base.__module__.partition(".")[0]))
+            first = next((base for base in theirs if name in vars(base)), owner)
+            if first is not owner:
+                found.append(f"{symbol}: {kind.__name__} has it from {first.__module__}.{first.__name__}")
+    return found
+
+
+def _class(path: str) -> type | None:
+    _, rest = _module_of(path)
+    if not rest:
+        return None
+    thing: Any = importlib.import_module(path.removesuffix("." + ".".join(rest)))
+    for part in rest:
+        thing = getattr(thing, part, None)
+    return thing if isinstance(thing, type) else None
+
+
+def _classes_of(file: str) -> list[type]:
+    """Return the classes that a file of ours defines, but for those that its functions make."""
+    module: Any = importlib.import_module(file.removesuffix(".py").replace("/", ".").removesuffix(".__init__"))
+    return [kind for kind in vars(module).values() if isinstance(kind, type) and kind.__module__ == module.__name__]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,10 @@
-"""Finds, in source text, what puts something of ours in a third party's classes, modules and tables by hand."""
+"""Finds, in source text, what puts something of ours in a third party's classes, modules and tables by hand.
+
+It is a reader, not a run: what a name stands for is told from one file, and from what that imports of ours. Known
+limits, which a review must see: text that is run (``exec``, ``ctypes``), a setter that is itself passed on or made
+(``functools.partial(setattr, A)``, ``map(setattr, …)``), an owner that a function returns, that stands in an attribute
+of anything but ``self``, or that is handed to a function of another module, and objects found by ``gc`` or a frame.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +16,14 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from tests.repository.imported import is_third_party
+from tests.repository.imported import OURS, ROOT, is_third_party
 
 _MUTATORS = frozenset(
     {"update", "append", "add", "setdefault", "pop", "popitem", "insert", "extend", "remove", "discard", "clear"}
 )
 _SETTERS = frozenset({"setattr", "delattr"})
+#: Replace what they are given or what they find by its name: wrapt's, and pytest's and mock's `patch`.
+_PATCHERS = frozenset({"wrap_function_wrapper", "patch_function_wrapper", "wrap_object", "wrap_object_attribute"})
 _SETTING_METHODS = frozenset({"__setattr__", "__delattr__", "__setitem__", "__delitem__"})
 #: What gives the thing it is given, or something that is part of it.
 _SAME = frozenset({"vars", "getattr", "getattr_static", "cast", "import_module", "__import__", "reload", "next"})
@@ -50,7 +58,8 @@ class Replaced:
 
 def replaced(source: str) -> list[Replaced]:
     """Return every change that ``source`` makes to what it imports from third parties, by itself."""
-    tree, module = ast.parse(source), _Module({}, {}, {})
+    tree = ast.parse(source)
+    module = _Module({}, {}, {}, _setters(tree))
     while True:
         before = dict(module.given)
         found = sorted(set(_Scope(tree, {}, module).found()))
@@ -62,13 +71,15 @@ def replaced(source: str) -> list[Replaced]:
 class _Module:
     """What is found out about a whole module.
 
-    ``given``: what its functions are called with, by the function's name and the parameter's place or name.
-    ``origins``: what its imports name. ``nodes``: those of each scope, found once.
+    ``given``: what its functions are called with, by the function's name and the parameter's place or name, and what
+    its objects' own attributes hold (``self``, name). ``origins``: what its imports name. ``nodes``: those of each
+    scope, found once. ``setters``: its names for `setattr`.
     """
 
     given: dict[tuple[str, int | str], Kind]
     origins: dict[str, str]
     nodes: dict[ast.AST, list[ast.AST]]
+    setters: frozenset[str]
 
 
 class _Scope:
@@ -119,12 +130,14 @@ class _Scope:
                 self._names[one.arg] = max(self._names[one.arg], self._module.given.get((function, at), Kind.OURS))
 
     def _remember_given(self, node: ast.Call) -> None:
-        if isinstance(node.func, ast.Name):
-            places: list[tuple[int | str | None, ast.expr]] = [*enumerate(node.args)]
+        if name := _last(node.func):
+            # A method's own object comes before what it is given.
+            first = int(isinstance(node.func, ast.Attribute))
+            places: list[tuple[int | str | None, ast.expr]] = [*enumerate(node.args, first)]
             places += [(keyword.arg, keyword.value) for keyword in node.keywords]
             for at, value in places:
                 if at is not None and (kind := self.kind(value)):
-                    key = (node.func.id, at)
+                    key = (name, at)
                     self._module.given[key] = max(self._module.given.get(key, Kind.OURS), kind)
 
     def _bind(self, node: ast.AST) -> None:
@@ -151,6 +164,8 @@ class _Scope:
             self._module.origins[name] = origin
         elif origin == "sys.modules":
             self._names[name] = Kind.THEIRS
+        elif passed_on := _passed_on(origin):
+            self._imported(name, passed_on)
 
     def _assign(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
@@ -162,6 +177,8 @@ class _Scope:
     def _give(self, target: ast.expr, kind: Kind) -> None:
         if isinstance(target, ast.Name):
             self._names[target.id] = max(self._names.get(target.id, Kind.OURS), kind)
+        elif isinstance(target, ast.Attribute) and _is_self(target.value) and kind is Kind.THEIRS:
+            self._module.given[("self", target.attr)] = kind
         elif isinstance(target, ast.Tuple | ast.List):
             for part in target.elts:
                 self._give(part, Kind.THEIRS if kind else Kind.OURS)
@@ -179,6 +196,8 @@ class _Scope:
             case ast.Attribute():
                 if node.attr == "modules" and ast.unparse(node) == "sys.modules":
                     return Kind.THEIRS
+                if _is_self(node.value):
+                    return self._module.given.get(("self", node.attr), Kind.OURS)
                 return Kind.THEIRS if self.kind(node.value) is Kind.THEIRS else Kind.OURS
             case ast.Subscript():
                 held = self.kind(node.value)
@@ -240,11 +259,12 @@ class _Scope:
         return False
 
     def _call_changes(self, node: ast.Call) -> bool:
-        if isinstance(node.func, ast.Name):
-            return node.func.id in _SETTERS and not _is_self(node.args[0])
+        called, first = _last(node.func), node.args[0] if node.args else None
+        if called in _PATCHERS or (called in self._module.setters and not _is_self(first)):
+            return True
         if not isinstance(node.func, ast.Attribute):
             return False
-        method, first = node.func.attr, node.args[0] if node.args else None
+        method = node.func.attr
         if method in _SETTING_METHODS | {"setitem", "delitem"}:
             holder = ast.unparse(node.func.value) in {"object", "type", "dict", "list", "operator"}
             return (holder and not _is_self(first)) or (not holder and self.kind(node.func.value) >= Kind.THEIRS)
@@ -261,6 +281,42 @@ class _Scope:
             return True
         thing = _imported_thing(".".join(filter(None, (self._module.origins[name], rest))))
         return thing is None or isinstance(thing, MutableMapping | MutableSequence | MutableSet)
+
+
+def _last(node: ast.AST) -> str:
+    return str(getattr(node, "attr", getattr(node, "id", "")))
+
+
+def _setters(tree: ast.AST) -> frozenset[str]:
+    """Return the names by which a module calls `setattr` and `delattr`."""
+    found = set(_SETTERS)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and _last(node.value) in found:
+            found |= {_last(target) for target in node.targets}
+        elif isinstance(node, ast.ImportFrom) and node.module == "builtins":
+            found |= {alias.asname or alias.name for alias in node.names if alias.name in _SETTERS}
+    return frozenset(found)
+
+
+def _passed_on(origin: str) -> str:
+    """Return what a name is that we import from a module of ours, if that imports it from somebody else; or nothing."""
+    seen = set[str]()
+    while origin and origin not in seen and not is_third_party(origin.partition(".")[0]):
+        seen.add(origin)
+        module, _, name = origin.rpartition(".")
+        origin = _imports_of(module).get(name, "")
+    return origin if is_third_party(origin.partition(".")[0]) and origin else ""
+
+
+@functools.cache
+def _imports_of(module: str) -> dict[str, str]:
+    """Return what each name that a module of ours imports is, at whatever place in it."""
+    place = ROOT.joinpath(*module.split("."))
+    file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    if module.partition(".")[0] not in OURS or not file.is_file():
+        return {}
+    nodes = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)]
+    return {alias.asname or alias.name: f"{node.module}.{alias.name}" for node in nodes for alias in node.names}
 
 
 def _is_backends(origin: str) -> bool:
