@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def project(request: pytest.FixtureRequest) -> Project:
     """Return all contracts and transforms of this repository, compiled once for all workers."""
     from infra.declared import declared_project
     from sluice.decoding import json_decoder
@@ -62,5 +62,5 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     def make(folder: Path) -> None:
         (folder / FILE_NAME).write_bytes(declared_project([ROOT / "contracts"]).to_json())
 
-    folder = made_once(tmp_path_factory, "project", make)
+    folder = made_once(request, "project", make)
     return json_decoder(Project)((folder / FILE_NAME).read_bytes())

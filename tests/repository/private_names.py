@@ -84,12 +84,18 @@ def overridden(file: str, source: str) -> set[str]:
     derived = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.bases]
     if not any(_root(base) in imported for node in derived for base in node.bases):
         return set()
-    kinds = _classes_of(file)
+    kinds = classes_of(file)
     module = kinds[0].__module__ if kinds else ""
     own = {name for name in _defined(tree) if _is_private(name)}
     mixed = {part for kind in kinds for part in kind.__mro__ if part in kinds}
     found = {name for kind in kinds for name in own if _is_inherited(kind, name, module)}
     return {name for name in found if any(name in vars(part) for part in mixed)} | _of_local_classes(tree, imported)
+
+
+def classes_of(file: str) -> list[type]:
+    """Return the classes that a file of ours defines, but for those that its functions make."""
+    module: Any = importlib.import_module(file.removesuffix(".py").replace("/", ".").removesuffix(".__init__"))
+    return [kind for kind in vars(module).values() if isinstance(kind, type) and kind.__module__ == module.__name__]
 
 
 def _is_inherited(kind: type, name: str, module: str) -> bool:
@@ -182,7 +188,7 @@ def source_of(symbol: str) -> list[str]:
 
     It is read from the file: what is imported by now may have been replaced. Raises ValueError where there is no file.
     """
-    module, rest = _module_of(symbol)
+    module, rest = module_of(symbol)
     text = Path(module).read_text()
     if not rest:
         return [text]
@@ -218,7 +224,7 @@ def _statements(tree: ast.AST) -> list[ast.AST]:
 
 
 @functools.cache
-def _module_of(symbol: str) -> tuple[str, list[str]]:
+def module_of(symbol: str) -> tuple[str, list[str]]:
     parts, place, found = symbol.split("."), None, None
     for end in range(1, len(parts) + 1):
         spec = PathFinder.find_spec(".".join(parts[:end]), place)
@@ -314,44 +320,6 @@ def unused(found: set[tuple[str, str]], names: dict[str, dict[str, Any]]) -> lis
 def changed(names: dict[str, dict[str, Any]]) -> list[str]:
     """Return each symbol whose source is not the one that was read."""
     return sorted(symbol for symbol, entry in names.items() if entry["digest"] != digest(symbol))
-
-
-def elsewhere(names: dict[str, dict[str, Any]]) -> list[str]:
-    """Return each name that is now another's: a class of ours gets it from another class than the one that was read.
-
-    A version may bring a method of its own to a class between ours and the owner, or to the owner's own bases what is
-    entered as ours alone (`NONE`): no digest of the owner tells either.
-    """
-    found = []
-    for symbol, entry in sorted(names.items()):
-        path, _, name = symbol.rpartition(".")
-        owner = _class(path)
-        if owner is None:
-            continue
-        if entry["digest"] == NONE and hasattr(owner, name):
-            found.append(f"{symbol} is there now")
-        for kind in (kind for file in entry["in"] for kind in _classes_of(file) if issubclass(kind, owner)):
-            theirs = (base for base in kind.__mro__ if is_third_party(base.__module__.partition(".")[0]))
-            first = next((base for base in theirs if name in vars(base)), owner)
-            if first is not owner:
-                found.append(f"{symbol}: {kind.__name__} has it from {first.__module__}.{first.__name__}")
-    return found
-
-
-def _class(path: str) -> type | None:
-    _, rest = _module_of(path)
-    if not rest:
-        return None
-    thing: Any = importlib.import_module(path.removesuffix("." + ".".join(rest)))
-    for part in rest:
-        thing = getattr(thing, part, None)
-    return thing if isinstance(thing, type) else None
-
-
-def _classes_of(file: str) -> list[type]:
-    """Return the classes that a file of ours defines, but for those that its functions make."""
-    module: Any = importlib.import_module(file.removesuffix(".py").replace("/", ".").removesuffix(".__init__"))
-    return [kind for kind in vars(module).values() if isinstance(kind, type) and kind.__module__ == module.__name__]
 
 
 if __name__ == "__main__":

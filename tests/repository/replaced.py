@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from tests.repository.imported import OURS, ROOT, is_third_party
+from tests.repository.imported import is_third_party, passed_on
 
 _MUTATORS = frozenset(
     {"update", "append", "add", "setdefault", "pop", "popitem", "insert", "extend", "remove", "discard", "clear"}
@@ -30,7 +30,6 @@ _SAME = frozenset({"vars", "getattr", "getattr_static", "cast", "import_module",
 #: What gives a new thing that holds the parts of what it is given.
 _HOLDERS = frozenset({"list", "tuple", "set", "dict", "sorted", "iter", "reversed", "enumerate", "zip", "filter"})
 _HOLDING_METHODS = frozenset({"values", "items", "mro", "__subclasses__", "copy"})
-
 
 _BINDING = (
     ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.For, ast.AsyncFor, ast.comprehension,
@@ -164,8 +163,8 @@ class _Scope:
             self._module.origins[name] = origin
         elif origin == "sys.modules":
             self._names[name] = Kind.THEIRS
-        elif passed_on := _passed_on(origin):
-            self._imported(name, passed_on)
+        elif theirs := passed_on(origin):
+            self._imported(name, theirs)
 
     def _assign(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
@@ -296,27 +295,6 @@ def _setters(tree: ast.AST) -> frozenset[str]:
         elif isinstance(node, ast.ImportFrom) and node.module == "builtins":
             found |= {alias.asname or alias.name for alias in node.names if alias.name in _SETTERS}
     return frozenset(found)
-
-
-def _passed_on(origin: str) -> str:
-    """Return what a name is that we import from a module of ours, if that imports it from somebody else; or nothing."""
-    seen = set[str]()
-    while origin and origin not in seen and not is_third_party(origin.partition(".")[0]):
-        seen.add(origin)
-        module, _, name = origin.rpartition(".")
-        origin = _imports_of(module).get(name, "")
-    return origin if is_third_party(origin.partition(".")[0]) and origin else ""
-
-
-@functools.cache
-def _imports_of(module: str) -> dict[str, str]:
-    """Return what each name that a module of ours imports is, at whatever place in it."""
-    place = ROOT.joinpath(*module.split("."))
-    file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
-    if module.partition(".")[0] not in OURS or not file.is_file():
-        return {}
-    nodes = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)]
-    return {alias.asname or alias.name: f"{node.module}.{alias.name}" for node in nodes for alias in node.names}
 
 
 def _is_backends(origin: str) -> bool:

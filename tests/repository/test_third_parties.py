@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.repository import private_names
+from tests.repository import owners, private_names
 from tests.repository.imported import ROOT
 from tests.repository.private_names import NONE, digest, private
 from tests.repository.replaced import replaced
@@ -291,18 +291,18 @@ def test_a_method_that_another_class_takes_over_between_ours_and_its_owner_is_no
     (tmp_path / f"{module}.py").write_text(f"{first}{version}\n{last}")
     (tmp_path / f"{ours}.py").write_text(f"from {module} import Middle\nclass Ours(Middle): ...\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(private_names, "is_third_party", lambda package: package == module)
+    monkeypatch.setattr(owners, "is_third_party", lambda package: package == module)
     entries = {
         f"{module}.Base._load": {"digest": "", "in": [f"{ours}.py"]},
         f"{module}.Base._mine": {"digest": NONE, "in": []},
     }
-    assert [told.replace(module, "toy") for told in private_names.elsewhere(entries)] == _OWNERS[version]
+    assert [told.replace(module, "toy") for told in owners.elsewhere(entries)] == _OWNERS[version]
 
 
 @pytest.mark.slow
 def test_each_name_is_still_its_owners() -> None:
     """Read what is there now, and enter the class that has the name."""
-    assert private_names.elsewhere(private_names.known()) == []
+    assert owners.elsewhere(private_names.known()) == []
 
 
 def test_a_class_or_module_that_is_gone_is_an_error_with_its_name() -> None:
