@@ -124,6 +124,10 @@ def test_each_law_has_a_trial() -> None:
     assert {*LAWS} == set(TRIALS)
 
 
+def test_the_title_of_a_law_says_where_it_stands() -> None:
+    assert [id for id, law in LAWS.items() if not law["name"].endswith(f" ({id} in pyproject.toml)")] == []
+
+
 def test_a_law_looks_at_every_package_that_it_is_about() -> None:
     assert {*ROOTS} == set(SHIPPED)
     assert set(LAWS["declared"]["source_modules"]) == set(LAWS["no-tests"]["source_modules"]) == {*ROOTS}
