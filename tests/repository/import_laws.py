@@ -16,6 +16,8 @@ from packaging.utils import canonicalize_name
 
 #: By the function that imports what a text names.
 _BY_TEXT = frozenset({"import_module", "__import__", "resolve_name", "run_module"})
+#: Run a text, which may import anything.
+_RUN_TEXT = frozenset({"exec", "eval"})
 #: Beside the packages that are shipped.
 _NOT_SHIPPED = frozenset({"tests", "benchmarks"})
 #: Of tools, at the root: .gitignore keeps them out of the repository.
@@ -160,16 +162,21 @@ def imports_by_text(root: Path, package: str) -> Iterator[tuple[str, int, str]]:
     """
     for file in sorted((root / package).rglob("*.py")):
         source = file.read_text()
-        if not any(name in source for name in _BY_TEXT):
+        if not any(name in source for name in (*_BY_TEXT, *_RUN_TEXT, "modules")):
             continue
         parts = file.relative_to(root).with_suffix("").parts
         inside = ".".join(parts[:-1])  # what relative names and `__name__` of an `__init__.py` begin with
         module = inside if parts[-1] == "__init__" else ".".join(parts)
         tree = ast.parse(source)
+        names = _names(tree)
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and _last(node.func) in _names(tree):
+            if isinstance(node, ast.Call) and _last(node.func) in names:
                 given = [*node.args, *(one.value for one in node.keywords)]
                 yield module, node.lineno, _target(given[0], module) if given else ""
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in _RUN_TEXT:
+                yield module, node.lineno, ""
+            elif isinstance(node, ast.Subscript) and _last(node.value) == "modules":
+                yield module, node.lineno, _target(node.slice, module)
 
 
 def _names(tree: ast.AST) -> set[str]:
