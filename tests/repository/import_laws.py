@@ -28,7 +28,7 @@ class _Told(Contract):
     """A contract that found sentences, or nothing."""
 
     def render_broken_contract(self, check: ContractCheck) -> None:
-        """Print each sentence."""
+        """Print each sentence; what stands in square brackets is taken for a colour, and lost."""
         for sentence in check.metadata["found"]:
             output.print_error(sentence)
 
@@ -97,7 +97,10 @@ class DeclaredContract(_Told):
                     by = {canonicalize_name(each) for each in brought.get(top, ())}
                     if top not in ours and not by & declared:
                         bring = " or ".join(sorted(by)) or "what brings it"
-                        found.append(f"{module} -> {top}: declare {bring} in project.dependencies of pyproject.toml")
+                        found.append(
+                            f"{module} -> {top}: {bring} is no dependency of the project, which has it by chance or for"
+                            " its tests: do without, or declare it in project.dependencies of pyproject.toml"
+                        )
         return _check(found)
 
 
@@ -140,7 +143,7 @@ def unknown_packages(root: Path, roots: Iterable[str]) -> Iterator[str]:
         is_python = path.suffix == ".py" or (path.is_dir() and next(path.rglob("*.py"), None) is not None)
         if is_python and path.name not in known:
             yield (
-                f"{path.name} is no package that the laws know: name it in root_packages of [tool.importlinter], where"
+                f"{path.name} is no package that the laws know: name it in root_packages of tool.importlinter, where"
                 " the wheel, mypy and vulture name theirs (pyproject.toml), and in a layer of `directions`"
             )
 
@@ -214,5 +217,5 @@ def hidden(root: Path, package: str, allowed: set[str]) -> Iterator[str]:
         if module not in allowed and not f"{target}.".startswith(f"{own}."):
             yield (
                 f"{module} -> {target or 'nobody can say what'} (line {line}) is imported by a text, which no law sees:"
-                " import it by a statement, or name the module in by_text of [[tool.importlinter.contracts]] `seen`"
+                " import it by a statement, or name the module in by_text of the law `seen` in pyproject.toml"
             )

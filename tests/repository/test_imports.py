@@ -180,6 +180,10 @@ def test_breaking_a_law_of_imports_fails_the_check_wherever_it_is_broken(tmp_pat
     found = told(broken.stdout)
     silent = [(law, named) for law, trials in TRIALS.items() for _, _, named in trials if named not in found[law]]
     assert silent == [], broken.stdout
+    # Whoever breaks a law reads where to go on.
+    assert "root_packages of tool.importlinter" in found["seen"]
+    assert "by_text of the law `seen` in pyproject.toml" in found["seen"]
+    assert "do without, or declare it in project.dependencies" in found["declared"]
 
 
 @pytest.mark.parametrize(
