@@ -1,9 +1,9 @@
 """Finds, in source text, what puts something of ours in a third party's classes, modules and tables by hand.
 
 It is a reader, not a run: what a name stands for is told from one file, and from what that imports of ours. Known
-limits, which a review must see: text that is run (``exec``, ``ctypes``), a setter that is itself passed on or made
-(``functools.partial(setattr, A)``, ``map(setattr, …)``), an owner that a function returns, that stands in an attribute
-of anything but ``self``, or that is handed to a function of another module, and objects found by ``gc`` or a frame.
+limits, which a review must see: text that is run (``exec``, ``ctypes``), an owner that a function returns, that stands
+in an attribute of anything but ``self``, that is reached through a module of ours (``ours.Theirs.x = f``) or handed to
+a function of another module, and objects found by ``gc`` or a frame.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Replaced:
 def replaced(source: str) -> list[Replaced]:
     """Return every change that ``source`` makes to what it imports from third parties, by itself."""
     tree = ast.parse(source)
-    module = _Module({}, {}, {}, _setters(tree))
+    module = _Module({}, {}, {}, _passed_setters(tree))
     while True:
         before = dict(module.given)
         found = sorted(set(_Scope(tree, {}, module).found()))
@@ -72,13 +72,13 @@ class _Module:
 
     ``given``: what its functions are called with, by the function's name and the parameter's place or name, and what
     its objects' own attributes hold (``self``, name). ``origins``: what its imports name. ``nodes``: those of each
-    scope, found once. ``setters``: its names for `setattr`.
+    scope, found once. ``setters``: where it names `setattr` and does not call it.
     """
 
     given: dict[tuple[str, int | str], Kind]
     origins: dict[str, str]
     nodes: dict[ast.AST, list[ast.AST]]
-    setters: frozenset[str]
+    setters: frozenset[int]
 
 
 class _Scope:
@@ -176,6 +176,8 @@ class _Scope:
     def _give(self, target: ast.expr, kind: Kind) -> None:
         if isinstance(target, ast.Name):
             self._names[target.id] = max(self._names.get(target.id, Kind.OURS), kind)
+            if isinstance(self._node, ast.ClassDef) and kind is Kind.THEIRS:
+                self._module.given[("self", target.id)] = kind
         elif isinstance(target, ast.Attribute) and _is_self(target.value) and kind is Kind.THEIRS:
             self._module.given[("self", target.attr)] = kind
         elif isinstance(target, ast.Tuple | ast.List):
@@ -240,6 +242,8 @@ class _Scope:
     # ---- what is changed
 
     def _changes(self, node: ast.AST) -> bool:
+        if id(node) in self._module.setters:
+            return True
         match node:
             case ast.Attribute(ctx=ast.Store() | ast.Del()):
                 if node.attr == "__class__":
@@ -251,6 +255,8 @@ class _Scope:
                 return self.kind(node.value) >= Kind.THEIRS
             case ast.Import() | ast.ImportFrom():
                 package = getattr(node, "module", None)
+                if package == "builtins" and _SETTERS & {alias.name for alias in node.names}:
+                    return True
                 paths = {".".join(filter(None, (package, alias.name))) for alias in node.names}
                 return any(path.startswith("unittest.mock") for path in paths)
             case ast.Call():
@@ -259,7 +265,7 @@ class _Scope:
 
     def _call_changes(self, node: ast.Call) -> bool:
         called, first = _last(node.func), node.args[0] if node.args else None
-        if called in _PATCHERS or (called in self._module.setters and not _is_self(first)):
+        if called in _PATCHERS or (called in _SETTERS and not _is_self(first)):
             return True
         if not isinstance(node.func, ast.Attribute):
             return False
@@ -286,15 +292,10 @@ def _last(node: ast.AST) -> str:
     return str(getattr(node, "attr", getattr(node, "id", "")))
 
 
-def _setters(tree: ast.AST) -> frozenset[str]:
-    """Return the names by which a module calls `setattr` and `delattr`."""
-    found = set(_SETTERS)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and _last(node.value) in found:
-            found |= {_last(target) for target in node.targets}
-        elif isinstance(node, ast.ImportFrom) and node.module == "builtins":
-            found |= {alias.asname or alias.name for alias in node.names if alias.name in _SETTERS}
-    return frozenset(found)
+def _passed_setters(tree: ast.AST) -> frozenset[int]:
+    """Return the nodes, by identity, that name `setattr` or `delattr` and do not call it: that is done elsewhere."""
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    return frozenset(id(node) for node in ast.walk(tree) if _last(node) in _SETTERS and id(node) not in called)
 
 
 def _is_backends(origin: str) -> bool:
