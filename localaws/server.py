@@ -26,7 +26,7 @@ from localaws.moto_patches import replace
 
 __all__ = ["LocalAws"]
 
-log = logging.getLogger("localaws")
+_log = logging.getLogger("localaws")
 
 _FAULTS = "/_localaws/faults"
 #: The local AWS that was last started in this process.
@@ -67,7 +67,7 @@ class LocalAws:
         except BaseException:
             context.close()
             raise
-        log.info("listening at %s", context.endpoint)
+        _log.info("listening at %s", context.endpoint)
         return running
 
     @property

@@ -27,20 +27,32 @@ settings.register_profile("sluice", deadline=None, print_blob=True, max_examples
 settings.load_profile("sluice")
 
 
+#: Every test in it needs a whole local AWS, and the fast part does not look there.
+SLOW_FOLDER = "tests/end_to_end"
+_ROOT = Path(__file__).parents[1]
+
+
+def is_slow_by_place(file: Path) -> bool:
+    """Whether what stands in this file is slow, whether it says so or not."""
+    return file.is_relative_to(_ROOT / SLOW_FOLDER)
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return scheduler(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)  # before marks are selected by
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what Hypothesis finds the cases for: `make proof` tries these on all of them."""
+    """Mark what Hypothesis finds the cases for: `make proof` tries it on all; and what is slow by its place."""
     for item in items:
         if is_law(item):
             item.add_marker("law")
+        if is_slow_by_place(item.path):
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def project(request: pytest.FixtureRequest) -> Project:
     """Return all contracts and transforms of this repository, compiled once for all workers."""
     from infra.declared import declared_project
     from sluice.decoding import json_decoder
@@ -50,5 +62,5 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     def make(folder: Path) -> None:
         (folder / FILE_NAME).write_bytes(declared_project([ROOT / "contracts"]).to_json())
 
-    folder = made_once(tmp_path_factory, "project", make)
+    folder = made_once(request, "project", make)
     return json_decoder(Project)((folder / FILE_NAME).read_bytes())

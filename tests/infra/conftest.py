@@ -14,23 +14,23 @@ from tests.shared import made_once
 
 
 @pytest.fixture(scope="session")
-def bundle(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+def bundle(project: Project, request: pytest.FixtureRequest) -> Bundle:
     def make(folder: Path) -> None:
         (folder / "layer").mkdir()
         (folder / "layer" / "placeholder").write_text("The wheels are not here.")
         code_folder(project, folder / "code")
 
-    folder = made_once(tmp_path_factory, "bundle", make)
+    folder = made_once(request, "bundle", make)
     return Bundle(folder / "code", folder / "layer")
 
 
 @pytest.fixture(scope="session")
-def clouds(project: Project, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Cloud]:
+def clouds(project: Project, bundle: Bundle, request: pytest.FixtureRequest) -> dict[str, Cloud]:
     def make(folder: Path) -> None:
         for name, environment in ENVIRONMENTS.items():
             synthesize(environment, project, bundle, folder / name, nag=True)
 
-    folder = made_once(tmp_path_factory, "clouds", make)
+    folder = made_once(request, "clouds", make)
     return {name: read_cloud(environment, folder / name) for name, environment in ENVIRONMENTS.items()}
 
 

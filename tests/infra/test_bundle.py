@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -78,13 +78,30 @@ def test_every_library_is_for_the_processor(layer: Path) -> None:
 
 
 def test_every_import_of_a_function_is_there(layer: Path, bundle: Bundle) -> None:
-    missing = {
-        (str(path.relative_to(bundle.code)), module)
-        for path in bundle.code.rglob("*.py")
-        for module in imports(path)
-        if not is_there(module, layer, bundle.code)
-    }
-    assert missing == set()
+    assert missing(bundle.code.rglob("*.py"), layer, bundle.code) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "lost"),
+    [
+        ("import pyarrow.flight", "flight.py: pyarrow._flight"),
+        ("from pyarrow import flight", "flight.py: pyarrow._flight"),
+        ("def late():\n    from pyarrow.flight import connect", "flight.py: pyarrow._flight"),
+        ("from pyiceberg.catalog.sql import SqlCatalog", "sql.py: sqlalchemy"),
+        ("from pyiceberg.catalog.hive import HiveCatalog", "hive.py: hive_metastore.ttypes"),
+        ("import fsspec.implementations.http", "http.py: aiohttp"),
+        ("from zstandard.backend_cffi import ZstdCompressor", "toy.py: zstandard.backend_cffi"),
+        ("import pyarrow.tests.util", "toy.py: pyarrow.tests.util"),
+        ("from pyarrow import no_such_thing_of_arrows", "toy.py: pyarrow.no_such_thing_of_arrows"),
+        ("import sqlglot", "toy.py: sqlglot"),
+        ("import sluice.cli", "toy.py: sluice.cli"),
+    ],
+)
+def test_an_import_that_would_fail_in_the_layer_is_found(
+    statement: str, lost: str, layer: Path, bundle: Bundle, tmp_path: Path
+) -> None:
+    (tmp_path / "toy.py").write_text(statement)
+    assert lost in missing([tmp_path / "toy.py"], layer, bundle.code)
 
 
 def test_nothing_is_in_the_layer_that_the_runtime_brings(layer: Path) -> None:
@@ -97,25 +114,75 @@ def test_no_test_or_command_line_is_in_the_code(bundle: Bundle) -> None:
     assert parts & NOT_IN_CODE == set()
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Yield every module that is imported at run time, anywhere in a file."""
+def imports(path: Path, *, at_once: bool = False) -> Iterator[str]:
+    """Yield every module that is imported at run time, anywhere in a file; ``at_once``: when the file is imported.
+
+    What may be missing (a `try` that goes on without it) is then left out, as is what a function imports when it is
+    called. What `from a import b` takes out of a module, which may be a module too, is yielded as `a:b`.
+    """
     tree = ast.parse(path.read_text())
-    checks = [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
-    only_for_types = {inner for check in checks for inner in ast.walk(check)}
+    checks = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
+    skipped = {inner for check in checks for statement in check.body for inner in ast.walk(statement)}
+    if at_once:
+        skipped |= {inner for node in ast.walk(tree) if is_optional(node) for inner in ast.walk(node)}
     for node in ast.walk(tree):
-        if node in only_for_types:
+        if node in skipped:
             continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.module is not None, f"{path}: imports are absolute"
-            assert node.level == 0, f"{path}: imports are absolute"
-            yield node.module
+            assert at_once or node.level == 0, f"{path}: imports are absolute"
+            if node.level == 0:
+                yield str(node.module)
+                yield from (f"{node.module}:{alias.name}" for alias in node.names if alias.name != "*")
 
 
-def is_there(module: str, layer: Path, code: Path) -> bool:
+def is_optional(node: ast.AST) -> bool:
+    """Whether what a statement holds may not be run, or may fail, when its module is imported."""
+    if isinstance(node, ast.Try):
+        return not all(isinstance(handler.body[-1], ast.Raise) for handler in node.handlers)
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.If)
+
+
+def origin(module: str, layer: Path, code: Path) -> Path | None:
+    """Return the file of a module or package that a function finds in its layer or code; None if there is none."""
     top, path = module.split(".", maxsplit=1)[0], Path(*module.split("."))
-    if top in sys.stdlib_module_names or top in IN_RUNTIME:
-        return True
     folder = code if top in {"sluice", "lambdas"} else layer
-    return (folder / path).is_dir() or (folder / path).with_suffix(".py").exists() or any(folder.glob(f"{path}.*.so"))
+    found = (folder / path / "__init__.py", (folder / path).with_suffix(".py"), *folder.glob(f"{path}.*.so"))
+    file = next((each for each in found if each.is_file()), None)
+    if file is None and any(folder.glob(f"{top}.*.so")):
+        return next(folder.glob(f"{top}.*.so"))  # compiled: what is in it cannot be read
+    return file or (
+        (folder / path) if (folder / path).is_dir() and any((folder / path).glob("*/__init__.py")) else None
+    )
+
+
+def missing(files: Iterable[Path], layer: Path, code: Path) -> list[str]:
+    """Return each import, with the file that it is in, that would fail in a function: at once or when it is called.
+
+    What third parties' modules import as they are imported is followed; what they import in a `try` or later is not.
+    """
+    found, seen = set(), set()
+    left = [(file, each) for file in files for each in imports(file)]
+    while left:
+        at, each = left.pop()
+        module, _, name = each.partition(":")
+        if each in seen or module.partition(".")[0] in {*sys.stdlib_module_names, *IN_RUNTIME}:
+            continue
+        seen.add(each)
+        file = origin(each.replace(":", "."), layer, code)
+        if file is None and (not name or lacks(origin(module, layer, code), name)):
+            found.add(f"{at.name}: {each.replace(':', '.')}")
+        if file is None:
+            continue
+        left += [(file, parent)] if (parent := module.rpartition(".")[0]) else []
+        if file.suffix == ".py" and file.is_relative_to(layer):
+            left += [(file, one) for one in imports(file, at_once=True)]
+    return sorted(found)
+
+
+def lacks(file: Path | None, name: str) -> bool:
+    """Whether a module that is there has no such name in its source, and makes none when asked (`__getattr__`)."""
+    if file is None or file.suffix != ".py":
+        return False
+    return re.search(rf"\b({name}|__getattr__)\b|import \*", file.read_text()) is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,3 +24,24 @@ def sources() -> Iterator[Path]:
     """Yield every Python file that is shipped."""
     for folder in SHIPPED:
         yield from sorted((ROOT / folder).rglob("*.py"))
+
+
+def passed_on(origin: str) -> str:
+    """Return what a name is that we import from a module of ours, if that imports it from somebody else; or nothing."""
+    seen = set[str]()
+    while origin and origin not in seen and not is_third_party(origin.partition(".")[0]):
+        seen.add(origin)
+        module, _, name = origin.rpartition(".")
+        origin = _imports_of(module).get(name, "")
+    return origin if is_third_party(origin.partition(".")[0]) and origin else ""
+
+
+@functools.cache
+def _imports_of(module: str) -> dict[str, str]:
+    """Return what each name that a module of ours imports is, at whatever place in it."""
+    place = ROOT.joinpath(*module.split("."))
+    file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    if module.partition(".")[0] not in OURS or not file.is_file():
+        return {}
+    nodes = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)]
+    return {alias.asname or alias.name: f"{node.module}.{alias.name}" for node in nodes for alias in node.names}

@@ -3,6 +3,9 @@
 What is used, or replaced where `localaws.moto_patches` cannot be imported, stands in ``third_party_names.json``: by its
 full name, the digest of its source and the files that rely on it. A new use is entered there by hand (its full name and
 its file); then, as after a new version was read, ``python -m tests.repository.private_names`` writes the digests.
+
+Known limits: what a third party's class gets from a metaclass or a descriptor that another module puts in, a method
+that a subclass of theirs takes over where we hold no class of ours, and source that is not Python are not noticed.
 """
 
 from __future__ import annotations
@@ -66,6 +69,8 @@ def private(source: str) -> set[str]:
             case ast.Call() if _name_of(node.func) in _BY_TEXT:
                 texts = [part.value for part in node.args if isinstance(part, ast.Constant)]
                 found |= {text for text in texts if isinstance(text, str) and _is_private(text) and text not in own}
+            case ast.Call() if _root(node.func) in modules:  # `T(_identifier=1)`
+                found |= {one.arg for one in node.keywords if one.arg and _is_private(one.arg)}
             case ast.Subscript(slice=ast.Constant(value=str() as text)) if _is_private(text):
                 if _name_of(getattr(node.value, "func", node.value)) in {"vars", "__dict__"} and text not in own:
                     found.add(text)
@@ -79,12 +84,18 @@ def overridden(file: str, source: str) -> set[str]:
     derived = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.bases]
     if not any(_root(base) in imported for node in derived for base in node.bases):
         return set()
-    module: Any = importlib.import_module(file.removesuffix(".py").replace("/", ".").removesuffix(".__init__"))
-    kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and kind.__module__ == module.__name__]
+    kinds = classes_of(file)
+    module = kinds[0].__module__ if kinds else ""
     own = {name for name in _defined(tree) if _is_private(name)}
     mixed = {part for kind in kinds for part in kind.__mro__ if part in kinds}
-    found = {name for kind in kinds for name in own if _is_inherited(kind, name, module.__name__)}
+    found = {name for kind in kinds for name in own if _is_inherited(kind, name, module)}
     return {name for name in found if any(name in vars(part) for part in mixed)} | _of_local_classes(tree, imported)
+
+
+def classes_of(file: str) -> list[type]:
+    """Return the classes that a file of ours defines, but for those that its functions make."""
+    module: Any = importlib.import_module(file.removesuffix(".py").replace("/", ".").removesuffix(".__init__"))
+    return [kind for kind in vars(module).values() if isinstance(kind, type) and kind.__module__ == module.__name__]
 
 
 def _is_inherited(kind: type, name: str, module: str) -> bool:
@@ -177,16 +188,23 @@ def source_of(symbol: str) -> list[str]:
 
     It is read from the file: what is imported by now may have been replaced. Raises ValueError where there is no file.
     """
-    module, rest = _module_of(symbol)
+    module, rest = module_of(symbol)
     text = Path(module).read_text()
     if not rest:
         return [text]
     tree: Any = _parsed(text)
+    scope, around = tree, list[str]()
     for name in rest[:-1]:
-        tree = next((node for node in _statements(tree) if isinstance(node, ast.ClassDef) and node.name == name), None)
-        if tree is None:
+        given = list(_giving(scope, name, inside=scope is not tree))
+        kind = next((node for node in given if isinstance(node, ast.ClassDef)), None)
+        if kind is None:
             raise ValueError(f"{symbol}: there is no class {name} in {module}")
-    return [_text(text, node) for node in _giving(tree, rest[-1], inside=len(rest) > 1)]
+        # What a decorator, a base, or a later statement makes of a class, it makes of all that is in it.
+        around += [ast.unparse(part) for part in (*kind.decorator_list, *kind.bases, *kind.keywords)]
+        around += [_text(text, node) for node in (*given, *_rebinding(tree, name)) if node is not kind]
+        scope = kind
+    found = [_text(text, node) for node in _giving(scope, rest[-1], inside=len(rest) > 1)]
+    return [*around, *found, *(_text(text, node) for node in _rebinding(tree, rest[-1]))] if found else []
 
 
 # Symbols are asked for in order: those of one module, or of a few, follow each other.
@@ -206,7 +224,7 @@ def _statements(tree: ast.AST) -> list[ast.AST]:
 
 
 @functools.cache
-def _module_of(symbol: str) -> tuple[str, list[str]]:
+def module_of(symbol: str) -> tuple[str, list[str]]:
     parts, place, found = symbol.split("."), None, None
     for end in range(1, len(parts) + 1):
         spec = PathFinder.find_spec(".".join(parts[:end]), place)
@@ -238,6 +256,43 @@ def _giving(tree: ast.AST, name: str, *, inside: bool) -> Iterator[ast.stmt]:
                 if of_self or (isinstance(part, ast.Name) and part.id == name):
                     yield node
                     break
+
+
+def _rebinding(tree: ast.AST, name: str) -> list[ast.stmt]:
+    """Return the statements that give ``name`` a value by its text or on an object.
+
+    ``globals()["name"] = …``, ``A.name = …``, ``setattr(A, "name", …)``.
+    """
+    return _all_rebindings(tree).get(name, [])
+
+
+@functools.lru_cache(maxsize=4)
+def _all_rebindings(tree: ast.AST) -> dict[str, list[ast.stmt]]:
+    found: dict[str, list[ast.stmt]] = {}
+    for node in _statements(tree):
+        parts: list[ast.AST] = []
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Delete):
+            targets = node.targets if isinstance(node, ast.Assign | ast.Delete) else [node.target]
+            parts = [part for target in targets for part in ast.walk(target)]
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            parts = [*node.value.args, *node.value.keywords] if _name_of(node.value.func) in _SETTERS else []
+        for name in {_named(part) for part in parts} - {""}:
+            found.setdefault(name, []).append(node)  # type: ignore[arg-type]
+    return found
+
+
+_SETTERS = frozenset({"setattr", "delattr", "update", "setdefault", "pop", "__setattr__", "__setitem__"})
+
+
+def _named(part: ast.AST) -> str:
+    match part:
+        case ast.Attribute(attr=str() as text, ctx=ast.Store() | ast.Del()):
+            return "" if _is_self(part.value) else text
+        case ast.Subscript(slice=ast.Constant(value=str() as text)) | ast.Constant(value=str() as text):
+            return text
+        case ast.keyword(arg=str() as text):
+            return text
+    return ""
 
 
 def _text(text: str, node: ast.stmt) -> str:

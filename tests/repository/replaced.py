@@ -1,4 +1,10 @@
-"""Finds, in source text, what puts something of ours in a third party's classes, modules and tables by hand."""
+"""Finds, in source text, what puts something of ours in a third party's classes, modules and tables by hand.
+
+It is a reader, not a run: what a name stands for is told from one file, and from what that imports of ours. Known
+limits, which a review must see: text that is run (``exec``, ``ctypes``), an owner that a function returns, that stands
+in an attribute of anything but ``self``, that is reached through a module of ours (``ours.Theirs.x = f``) or handed to
+a function of another module, and objects found by ``gc`` or a frame.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +16,20 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from tests.repository.imported import is_third_party
+from tests.repository.imported import is_third_party, passed_on
 
 _MUTATORS = frozenset(
     {"update", "append", "add", "setdefault", "pop", "popitem", "insert", "extend", "remove", "discard", "clear"}
 )
 _SETTERS = frozenset({"setattr", "delattr"})
+#: Replace what they are given or what they find by its name: wrapt's, and pytest's and mock's `patch`.
+_PATCHERS = frozenset({"wrap_function_wrapper", "patch_function_wrapper", "wrap_object", "wrap_object_attribute"})
 _SETTING_METHODS = frozenset({"__setattr__", "__delattr__", "__setitem__", "__delitem__"})
 #: What gives the thing it is given, or something that is part of it.
 _SAME = frozenset({"vars", "getattr", "getattr_static", "cast", "import_module", "__import__", "reload", "next"})
 #: What gives a new thing that holds the parts of what it is given.
 _HOLDERS = frozenset({"list", "tuple", "set", "dict", "sorted", "iter", "reversed", "enumerate", "zip", "filter"})
 _HOLDING_METHODS = frozenset({"values", "items", "mro", "__subclasses__", "copy"})
-
 
 _BINDING = (
     ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.For, ast.AsyncFor, ast.comprehension,
@@ -50,7 +57,8 @@ class Replaced:
 
 def replaced(source: str) -> list[Replaced]:
     """Return every change that ``source`` makes to what it imports from third parties, by itself."""
-    tree, module = ast.parse(source), _Module({}, {}, {})
+    tree = ast.parse(source)
+    module = _Module({}, {}, {}, _passed_setters(tree))
     while True:
         before = dict(module.given)
         found = sorted(set(_Scope(tree, {}, module).found()))
@@ -62,13 +70,15 @@ def replaced(source: str) -> list[Replaced]:
 class _Module:
     """What is found out about a whole module.
 
-    ``given``: what its functions are called with, by the function's name and the parameter's place or name.
-    ``origins``: what its imports name. ``nodes``: those of each scope, found once.
+    ``given``: what its functions are called with, by the function's name and the parameter's place or name, and what
+    its objects' own attributes hold (``self``, name). ``origins``: what its imports name. ``nodes``: those of each
+    scope, found once. ``setters``: where it names `setattr` and does not call it.
     """
 
     given: dict[tuple[str, int | str], Kind]
     origins: dict[str, str]
     nodes: dict[ast.AST, list[ast.AST]]
+    setters: frozenset[int]
 
 
 class _Scope:
@@ -119,12 +129,14 @@ class _Scope:
                 self._names[one.arg] = max(self._names[one.arg], self._module.given.get((function, at), Kind.OURS))
 
     def _remember_given(self, node: ast.Call) -> None:
-        if isinstance(node.func, ast.Name):
-            places: list[tuple[int | str | None, ast.expr]] = [*enumerate(node.args)]
+        if name := _last(node.func):
+            # A method's own object comes before what it is given.
+            first = int(isinstance(node.func, ast.Attribute))
+            places: list[tuple[int | str | None, ast.expr]] = [*enumerate(node.args, first)]
             places += [(keyword.arg, keyword.value) for keyword in node.keywords]
             for at, value in places:
                 if at is not None and (kind := self.kind(value)):
-                    key = (node.func.id, at)
+                    key = (name, at)
                     self._module.given[key] = max(self._module.given.get(key, Kind.OURS), kind)
 
     def _bind(self, node: ast.AST) -> None:
@@ -151,6 +163,8 @@ class _Scope:
             self._module.origins[name] = origin
         elif origin == "sys.modules":
             self._names[name] = Kind.THEIRS
+        elif theirs := passed_on(origin):
+            self._imported(name, theirs)
 
     def _assign(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
@@ -162,6 +176,10 @@ class _Scope:
     def _give(self, target: ast.expr, kind: Kind) -> None:
         if isinstance(target, ast.Name):
             self._names[target.id] = max(self._names.get(target.id, Kind.OURS), kind)
+            if isinstance(self._node, ast.ClassDef) and kind is Kind.THEIRS:
+                self._module.given[("self", target.id)] = kind
+        elif isinstance(target, ast.Attribute) and _is_self(target.value) and kind is Kind.THEIRS:
+            self._module.given[("self", target.attr)] = kind
         elif isinstance(target, ast.Tuple | ast.List):
             for part in target.elts:
                 self._give(part, Kind.THEIRS if kind else Kind.OURS)
@@ -179,6 +197,8 @@ class _Scope:
             case ast.Attribute():
                 if node.attr == "modules" and ast.unparse(node) == "sys.modules":
                     return Kind.THEIRS
+                if _is_self(node.value):
+                    return self._module.given.get(("self", node.attr), Kind.OURS)
                 return Kind.THEIRS if self.kind(node.value) is Kind.THEIRS else Kind.OURS
             case ast.Subscript():
                 held = self.kind(node.value)
@@ -222,6 +242,8 @@ class _Scope:
     # ---- what is changed
 
     def _changes(self, node: ast.AST) -> bool:
+        if id(node) in self._module.setters:
+            return True
         match node:
             case ast.Attribute(ctx=ast.Store() | ast.Del()):
                 if node.attr == "__class__":
@@ -233,6 +255,8 @@ class _Scope:
                 return self.kind(node.value) >= Kind.THEIRS
             case ast.Import() | ast.ImportFrom():
                 package = getattr(node, "module", None)
+                if package == "builtins" and _SETTERS & {alias.name for alias in node.names}:
+                    return True
                 paths = {".".join(filter(None, (package, alias.name))) for alias in node.names}
                 return any(path.startswith("unittest.mock") for path in paths)
             case ast.Call():
@@ -240,11 +264,12 @@ class _Scope:
         return False
 
     def _call_changes(self, node: ast.Call) -> bool:
-        if isinstance(node.func, ast.Name):
-            return node.func.id in _SETTERS and not _is_self(node.args[0])
+        called, first = _last(node.func), node.args[0] if node.args else None
+        if called in _PATCHERS or (called in _SETTERS and not _is_self(first)):
+            return True
         if not isinstance(node.func, ast.Attribute):
             return False
-        method, first = node.func.attr, node.args[0] if node.args else None
+        method = node.func.attr
         if method in _SETTING_METHODS | {"setitem", "delitem"}:
             holder = ast.unparse(node.func.value) in {"object", "type", "dict", "list", "operator"}
             return (holder and not _is_self(first)) or (not holder and self.kind(node.func.value) >= Kind.THEIRS)
@@ -261,6 +286,16 @@ class _Scope:
             return True
         thing = _imported_thing(".".join(filter(None, (self._module.origins[name], rest))))
         return thing is None or isinstance(thing, MutableMapping | MutableSequence | MutableSet)
+
+
+def _last(node: ast.AST) -> str:
+    return str(getattr(node, "attr", getattr(node, "id", "")))
+
+
+def _passed_setters(tree: ast.AST) -> frozenset[int]:
+    """Return the nodes, by identity, that name `setattr` or `delattr` and do not call it: that is done elsewhere."""
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    return frozenset(id(node) for node in ast.walk(tree) if _last(node) in _SETTERS and id(node) not in called)
 
 
 def _is_backends(origin: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -73,3 +74,44 @@ def test_hooks_run_the_locked_tools_and_download_nothing() -> None:
     for hook in declared[0]["hooks"]:
         assert hook["language"] == "system"
         assert (ROOT / hook["entry"].split()[0]).is_file(), hook["entry"]
+
+
+def test_the_index_of_decisions_names_each_once_by_its_title() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(r"^- \[(\d{4})\]\((\S+)\): (.+)$", (folder / "README.md").read_text(), re.MULTILINE)
+    pages = sorted(folder.glob("[0-9]*.md"))
+    titles = [re.sub(r"^# \d+[.:] ", "", page.read_text().splitlines()[0]) for page in pages]
+    assert listed == [(page.name[:4], page.name, title) for page, title in zip(pages, titles, strict=True)]
+
+
+def test_the_pages_and_the_makefile_want_the_pythons_that_the_project_runs_on() -> None:
+    (oldest, above) = re.findall(
+        r'^requires-python = ">=3\.(\d+),<3\.(\d+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE
+    )[0]
+    span = f"Python 3.{oldest} to 3.{int(above) - 1}"
+    for name in ("README.md", "CONTRIBUTING.md", "Makefile"):
+        text = (ROOT / name).read_text()
+        assert span in text, name
+        assert not re.search(r"3\.\d+\+|or newer", text), name
+    assert f"(3, {oldest}) <= sys.version_info < (3, {above})" in (ROOT / "Makefile").read_text()
+
+
+def test_the_page_of_status_names_each_key_of_its_json() -> None:
+    tree = ast.parse((ROOT / "sluice" / "cli" / "status_output.py").read_text())
+    made = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in {"as_json", "_dataset"}]
+    dicts = [node for function in made for node in ast.walk(function) if isinstance(node, ast.Dict)]
+    keys = {key.value for each in dicts for key in each.keys if isinstance(key, ast.Constant)}
+    assert {"healthy", "shard", "refusal", "message_id"} <= keys
+    told = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "status.md").read_text()))
+    assert sorted(keys - told) == []
+
+
+def test_the_example_of_a_derived_table_is_the_real_ones_declaration() -> None:
+    (example,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    real = (ROOT / "glue_jobs" / "gold" / "daily_sales.py").read_text()
+
+    def declared(source: str) -> tuple[list[str], str]:
+        (function,) = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+        return [ast.unparse(each) for each in function.decorator_list], ast.unparse(function.args)
+
+    assert declared(example) == declared(real)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice.folders import ROOT
-from tests.parts import LONGEST, SECONDS, dealt, name_of, part_of, seconds_of
+from tests.parts import LONGEST, SECONDS, UNMEASURED, UNMEASURED_LAW, dealt, name_of, part_of, seconds_of
 from tests.repository.marked import laws, laws_in, proofs, proofs_in
 from tests.repository.workflows import NIGHTLY_PARTS
 
@@ -55,6 +55,37 @@ def test_each_part_of_a_night_fits() -> None:
     found = dealt(seconds, NIGHTLY_PARTS)
     assert all(found)
     assert max(sum(seconds[node] for node in part) for part in found) <= LONGEST
+
+
+def test_parts_are_about_as_long_as_each_other() -> None:
+    """The longest first, each to the part that has the least: at most a third longer than the best that there is."""
+    # https://en.wikipedia.org/wiki/Longest-processing-time-first_scheduling
+    seconds = {"a": 2, "b": 2, "c": 2, "d": 3, "e": 3}
+    assert sorted(sum(seconds[each] for each in part) for part in dealt(seconds, 2)) == [5, 7]
+    assert dealt({"a": 1, "b": 1, "z": 2}, 2) == [{"z"}, {"a", "b"}]
+
+
+@given(NODES, st.integers(1, 9))
+def test_no_part_is_longer_than_another_by_more_than_its_shortest_proof(nodes: dict[str, int], parts: int) -> None:
+    found = dealt(nodes, parts)
+    least = min(sum(nodes[each] for each in part) for part in found)
+    for part in (part for part in found if part):
+        assert sum(nodes[each] for each in part) - min(nodes[each] for each in part) <= least
+
+
+def test_what_nobody_has_measured_is_taken_to_be_long() -> None:
+    # A guess that is too short puts two of the longest in one part; one that is too long costs a part some minutes.
+    measured = sorted(SECONDS.values())
+    assert measured[0] <= UNMEASURED <= measured[-1]
+    assert UNMEASURED >= 10 * 60
+    assert seconds_of("test_new.py::test_new") == UNMEASURED
+    assert 10 <= seconds_of("test_new.py::test_new", law=True) == UNMEASURED_LAW < UNMEASURED
+
+
+def test_a_proof_of_a_million_cases_is_taken_to_last_as_long_as_a_million_cases_do() -> None:
+    # No reader takes a case in less than half a millisecond.
+    assert all(seconds >= 500 for name, seconds in SECONDS.items() if "a_million" in name)
+    assert sum("a_million" in name for name in SECONDS) == 2
 
 
 def test_each_measured_proof_is_there() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from sluice import errors
 from sluice.folders import ROOT
 
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
@@ -72,6 +73,43 @@ def test_a_public_module_lists_its_names_once(module: str) -> None:
     assert listed
     assert len(listed) == len(set(listed))
     assert not [name for name in listed if name.startswith("_")]
+
+
+def offered(source: str, package: str) -> set[str]:
+    """The names that a public module offers by what stands in it: what it defines, and takes from its own parts.
+
+    A name that is nobody's business begins with a line below, or is imported under such a name.
+    """
+    found = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {each.id for each in targets if isinstance(each, ast.Name)}
+        elif isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{package}."):
+            found |= {each.asname or each.name for each in node.names}
+    return {name for name in found if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_a_public_module_lists_all_that_it_offers(module: str) -> None:
+    found = importlib.import_module(module)
+    source = Path(str(found.__file__)).read_text()
+    assert offered(source, module) == set(found.__all__)
+
+
+def test_what_a_module_offers_is_found() -> None:
+    source = "import os\nfrom a.b import c, d as _e\nfrom x import y\nclass K: ...\ndef f(): ...\nN = 1\n_M: int = 2\n"
+    assert offered(source, "a") == {"c", "K", "f", "N"}
+
+
+def test_every_error_of_sluices_own_is_listed_with_the_errors() -> None:
+    """Whoever catches what Sluice raises on purpose needs no name from elsewhere."""
+    for file in sorted((ROOT / "sluice").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ClassDef) and {ast.unparse(base) for base in node.bases} & set(errors.__all__):
+                assert node.name in errors.__all__, f"{file.name}: {node.name}"
 
 
 @pytest.mark.parametrize(("module", "name"), names())

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.repository import private_names
+from tests.repository import owners, private_names
 from tests.repository.imported import ROOT
 from tests.repository.private_names import NONE, digest, private
 from tests.repository.replaced import replaced
@@ -117,6 +117,25 @@ _CHANGES = [
     "import unittest.mock",
     "try:\n    pass\nfinally:\n    GlueBackend.get = f",
     "if x:\n    async def a():\n        GlueBackend.get = f",
+    "put = setattr\nput(GlueBackend, 'get', f)",
+    "put, n = setattr, 1\nput(GlueBackend, 'get', f)",
+    "(put := setattr)(GlueBackend, 'get', f)",
+    "import functools\nfunctools.partial(setattr, GlueBackend)('get', f)",
+    "list(map(setattr, [GlueBackend], ['get'], [f]))",
+    "class A:\n    owner = GlueBackend\n    def put(self):\n        self.owner.x = f",
+    "import builtins\nbuiltins.setattr(GlueBackend, 'get', f)",
+    "import builtins\nput = builtins.setattr\nput(GlueBackend, 'get', f)",
+    "from builtins import setattr as put\nput(GlueBackend, 'get', f)",
+    "import pytest\npytest.MonkeyPatch().setattr(GlueBackend, 'get', f)",
+    "import pytest\nwith pytest.MonkeyPatch.context() as p:\n    p.setattr('moto.core.f', f)",
+    "import wrapt\nwrapt.wrap_function_wrapper('moto.core', 'f', f)",
+    "from wrapt import wrap_function_wrapper\nwrap_function_wrapper(m, 'f', f)",
+    "import wrapt\n@wrapt.patch_function_wrapper('moto.core', 'f')\ndef f(*a): ...",
+    "class A:\n    def __init__(self):\n        self.owner = GlueBackend\n    def put(self):\n        self.owner.x = f",
+    "class A:\n    def put(self):\n        self.owner.x = f\n    def __init__(self):\n        self.owner = m",
+    "class A:\n    def put(self, owner):\n        owner.x = f\nA().put(GlueBackend)",
+    "class A:\n    def put(self, name, owner):\n        owner.x = f\n    def go(self):\n        self.put('x', owner=m)",
+    "from localaws.athena import AthenaResponse\nAthenaResponse.x = f",
 ]
 
 
@@ -164,6 +183,8 @@ _PRIVATE_USES = {
     "def f(rows):\n    return rows()[0]._steps.x": "_steps",
     "def f(table):\n    return getattr(table, '_identifier', None)": "_identifier",
     "def f(table):\n    return vars(table)['_identifier']": "_identifier",
+    "from pyiceberg.table import Table\ndef f():\n    return Table(_identifier=1)": "_identifier",
+    "import pyiceberg.table as t\nt.Table(name='a', _identifier=1)": "_identifier",
     "from operator import attrgetter\nkey = attrgetter('_identifier')": "_identifier",
     "class A:\n    def f(self):\n        return self._of_the_base()": "_of_the_base",
     "class A:\n    def _made(self): ...\n    def f(self):\n        return super()._made()": "_made",
@@ -221,6 +242,14 @@ _VERSIONS = {
     "_imported": ("from a import _imported", "from b import _imported"),
     "_maybe": ("try:\n    _maybe = 1\nexcept A:\n    _maybe = 2", "try:\n    _maybe = 1\nexcept A:\n    _maybe = 3"),
     "Kind._method": ("class Kind:\n    def _method(self): return 1", "class Kind:\n    def _method(self): return 2"),
+    "Kind._made": ("@once\nclass Kind:\n    _made = 1", "@twice\nclass Kind:\n    _made = 1"),
+    "Kind._based": ("class Kind(A):\n    _based = 1", "class Kind(B):\n    _based = 1"),
+    "Kind._after": ("class Kind:\n    _after = 1", "class Kind:\n    _after = 1\nKind._after = 2"),
+    "Kind._by_text": ("class Kind:\n    _by_text = 1", "class Kind:\n    _by_text = 1\nsetattr(Kind, '_by_text', 2)"),
+    "Kind._whole": ("class Kind:\n    _whole = 1", "class Kind:\n    _whole = 1\nglobals()['Kind'] = wrap(Kind)"),
+    "Kind._again": ("class Kind:\n    _again = 1", "class Kind:\n    _again = 1\nKind = wrap(Kind)"),
+    "_global": ("_global = 1", "_global = 1\nglobals()['_global'] = 2"),
+    "_updated": ("_updated = 1", "_updated = 1\nglobals().update(_updated=2)"),
     "Kind._kept": (
         "class Kind:\n    def __init__(self):\n        self._kept = []",
         "class Kind:\n    def __init__(self):\n        self._kept = {}",
@@ -243,6 +272,42 @@ def test_a_version_that_changes_or_drops_a_name_is_noticed(
     entry: dict[str, Any] = {f"{module}.{name}": {"digest": found[0], "in": []}}
     assert private_names.changed(entry) == [f"{module}.{name}"]
     assert found[0] == found[1] != found[2] != found[3] == NONE
+
+
+_OWNERS = {
+    "": [],
+    "class Middle(Base):\n    def _load(self): return 2": ["toy.Base._load: Ours has it from toy.Middle"],
+    "class Mixed:\n    def _load(self): return 2\nclass Middle(Mixed, Base): ...": [
+        "toy.Base._load: Ours has it from toy.Mixed"
+    ],
+    "class Root:\n    def _mine(self): ...\nclass Base(Root):\n    def _load(self): return 1": [
+        "toy.Base._mine is there now"
+    ],
+}
+
+
+@pytest.mark.parametrize("version", _OWNERS)
+def test_a_method_that_another_class_takes_over_between_ours_and_its_owner_is_noticed(
+    version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = "class Base:\n    def _load(self): return 1\nclass Middle(Base): ...\n"
+    last = "" if "Middle" in version else "class Middle(Base): ...\n"
+    module, ours = f"toy_theirs_{abs(hash(version))}", f"toy_ours_{abs(hash(version))}"
+    (tmp_path / f"{module}.py").write_text(f"{first}{version}\n{last}")
+    (tmp_path / f"{ours}.py").write_text(f"from {module} import Middle\nclass Ours(Middle): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(owners, "is_third_party", lambda package: package == module)
+    entries = {
+        f"{module}.Base._load": {"digest": "", "in": [f"{ours}.py"]},
+        f"{module}.Base._mine": {"digest": NONE, "in": []},
+    }
+    assert [told.replace(module, "toy") for told in owners.elsewhere(entries)] == _OWNERS[version]
+
+
+@pytest.mark.slow
+def test_each_name_is_still_its_owners() -> None:
+    """Read what is there now, and enter the class that has the name."""
+    assert owners.elsewhere(private_names.known()) == []
 
 
 def test_a_class_or_module_that_is_gone_is_an_error_with_its_name() -> None:

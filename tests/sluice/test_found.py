@@ -34,3 +34,14 @@ def test_a_module_that_declares_nothing_is_not_left_out_in_silence(package: Path
     (package / "b.py").write_text("KINDS = 1\n")
     with pytest.raises(AttributeError, match=r"toy_package\.b"):
         found_in("toy_package", "KIND")
+
+
+def test_modules_of_several_folders_are_in_one_order(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A package may have more than one folder; each is listed by itself.
+    more = tmp_path / "more"
+    more.mkdir()
+    (more / "aa.py").write_text("KIND = 'aa'\n")
+    (package / "__init__.py").write_text(f"__path__.append({str(more)!r})\n")
+    assert list(found_in("toy_package", "KIND")) == ["a", "aa", "b", "c"]

@@ -61,7 +61,23 @@ def _parquet(**options: Any) -> bytes:
     return out.getvalue()
 
 
-def _sound() -> dict[str, list[bytes]]:
+class _Files(dict[str, list[bytes]]):
+    """Sound files by their format; asks for those of a format that has none."""
+
+    def __missing__(self, kind: str) -> list[bytes]:
+        raise AssertionError(
+            f"The format {kind!r} has no sound file here, so that none can be damaged: give `_sound` in {__file__}"
+            f" one or more files of {kind!r} with the columns of COLUMNS, or those of CONTRACTS[{kind!r}]."
+        )
+
+
+def test_a_format_without_a_sound_file_is_asked_for_one() -> None:
+    assert set(SOUND) >= set(FORMATS)
+    with pytest.raises(AssertionError, match="The format 'pipes' has no sound file here"):
+        SOUND["pipes"]
+
+
+def _sound() -> _Files:
     """Return sound files of each format."""
     text = (
         b"id,n,cost,day,at,ok,more\n" + b'k,1,"1.50",2026-01-31,2026-01-01T00:00:00Z,true,"{""a"": ""b\nc""}"\r\n' * 20
@@ -74,8 +90,8 @@ def _sound() -> dict[str, list[bytes]]:
         "json": [orjson.dumps(objects), b"\n".join(map(orjson.dumps, objects))],
         "access_log": [log],
     }
-    files = {kind: [*some, *(pack(one) for one in some for pack in (gzip.compress, zstandard.compress))]
-             for kind, some in plain.items()}  # fmt: skip
+    files = _Files({kind: [*some, *(pack(one) for one in some for pack in (gzip.compress, zstandard.compress))]
+                    for kind, some in plain.items()})  # fmt: skip
     files["parquet"] = [
         _parquet(),
         _parquet(compression="zstd", use_dictionary=False, data_page_version="2.0"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,9 +13,20 @@ from hypothesis import strategies as st
 from sluice.ingestion.changes import ENVELOPES, Change, decode
 from sluice.ingestion.records import Reason
 from tests.laws import cases
+from tests.repository.toys.envelope import ENVELOPE
 from tests.sluice.ingestion.changes.changing import PARCELS, debezium, dms, enveloped
 
 pytestmark = pytest.mark.slow
+#: The toy is what somebody begins an envelope of their own with: it holds to what all hold to.
+FORMATS = [*ENVELOPES, "toy"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def toy() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ENVELOPES, "toy", ENVELOPE)
+        yield
+
 
 ROW = {"id": 1, "label": "x", "weight": 1.5, "sent_on": 1, "seen_at": 5}
 WHOLE: list[Any] = [
@@ -22,6 +34,7 @@ WHOLE: list[Any] = [
     enveloped(debezium("d", before=ROW), {"sent_on": {"type": "int32", "name": "io.debezium.time.Date"}}),
     {"status": "END", "id": "1", "event_count": 1},
     dms("update", ROW, record={"before-image": {"id": 2}}, stream_position="0/1.2.0/1", transaction_record_id=1),
+    {"did": "insert", "at": "1", "row": ROW},
     dms("create-table", record={"control": {}}, record_type="control"),
 ]
 JSON = st.recursive(
@@ -40,7 +53,7 @@ def _decoded(raw: bytes, change_format: str) -> Change | Reason:
     return found
 
 
-@pytest.mark.parametrize("change_format", ENVELOPES)
+@pytest.mark.parametrize("change_format", FORMATS)
 @pytest.mark.parametrize(
     ("raw", "code"),
     [
@@ -107,19 +120,19 @@ def test_an_envelope_s_schema_that_is_none_gives_a_reason(schema: Any) -> None:
     assert found.code == "malformed_record"
 
 
-@pytest.mark.parametrize("change_format", ENVELOPES)
+@pytest.mark.parametrize("change_format", FORMATS)
 @given(raw=st.binary(max_size=200))
 def test_no_bytes_raise(change_format: str, raw: bytes) -> None:
     _decoded(raw, change_format)
 
 
-@pytest.mark.parametrize("change_format", ENVELOPES)
+@pytest.mark.parametrize("change_format", FORMATS)
 @given(record=JSON)
 def test_no_json_raises(change_format: str, record: Any) -> None:
     _decoded(json.dumps(record).encode(), change_format)
 
 
-@pytest.mark.parametrize("change_format", ENVELOPES)
+@pytest.mark.parametrize("change_format", FORMATS)
 @settings(max_examples=cases(400))
 @given(data=st.data())
 def test_no_damage_to_a_whole_record_raises(change_format: str, data: st.DataObject) -> None:
@@ -135,7 +148,7 @@ def test_no_damage_to_a_whole_record_raises(change_format: str, data: st.DataObj
     _decoded(json.dumps(record).encode(), change_format)
 
 
-@pytest.mark.parametrize("change_format", ENVELOPES)
+@pytest.mark.parametrize("change_format", FORMATS)
 @given(data=st.data())
 def test_no_cut_or_changed_byte_raises(change_format: str, data: st.DataObject) -> None:
     raw = bytearray(json.dumps(data.draw(st.sampled_from(WHOLE))).encode())
