@@ -5,7 +5,7 @@ A refusal names file, line, field and what is allowed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -17,13 +17,24 @@ from sluice.contracts.model import PLAIN_RECORDS
 from sluice.contracts.reader import ContractReader
 from sluice.contracts.value_rules import PLACES
 from sluice.errors import ContractError
+from sluice.found import claimed_twice
 from sluice.ingestion.changes import ENVELOPES
 from sluice.ingestion.formats import FILE_FORMATS
 from sluice.ingestion.trial import cannot_run
 from sluice.transforms.bound import unbound_checks
 
+
+def all_formats(files: Mapping[str, Format], envelopes: Mapping[str, Format]) -> Formats:
+    """Return all formats; ``ModuleRefused`` when an envelope has the name of a format, be it in other case."""
+    spelled = {name.casefold(): name for name in (PLAIN_RECORDS, *files)}
+    for name in envelopes:
+        if other := spelled.get(name.casefold()):
+            raise claimed_twice(name, f"the format {other}", f"the envelope {name}")
+    return Formats(files=files, streams={PLAIN_RECORDS: Format(), **envelopes})
+
+
 #: Every format that a contract may name: what the readers and the decoders of this project are for.
-FORMATS: Final = Formats(files=FILE_FORMATS, streams={PLAIN_RECORDS: Format(), **ENVELOPES})
+FORMATS: Final = all_formats(FILE_FORMATS, ENVELOPES)
 
 
 def load_contract(path: Path) -> Contract:

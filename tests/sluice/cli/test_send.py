@@ -13,7 +13,7 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner
 
-from sluice.cli import commands, deployment
+from sluice.cli import all_commands, deployment
 from sluice.cli import send as sending
 from sluice.cli.record_files import RecordFile
 from sluice.cli.send import MAX_RECORD_BYTES, partition_key, put_records
@@ -90,7 +90,7 @@ def arrived(kinesis: Any, stream: str) -> list[tuple[str, bytes]]:
 
 
 def run(*arguments: str | Path) -> Any:
-    return CliRunner().invoke(commands(), [str(argument) for argument in arguments])
+    return CliRunner().invoke(all_commands(), [str(argument) for argument in arguments])
 
 
 def test_calls_hold_500_records_or_5_mebibytes(clock: Clock) -> None:
