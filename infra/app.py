@@ -68,9 +68,9 @@ def main() -> int:
     CACHE.mkdir(parents=True, exist_ok=True)
     try:
         # Imported here, so that a broken module of a format is told of as a broken contract is.
-        from infra.declared import declared_project
+        from sluice.load import load_project
 
-        project = declared_project([ROOT / folder for folder in folders])
+        project = load_project([ROOT / folder for folder in folders])
         with tempfile.TemporaryDirectory() as scratch:
             code = code_folder(project, Path(scratch) / "code")
             _, *beside = transform_folders([ROOT / folder for folder in folders])

@@ -5,7 +5,7 @@ A refusal names file, line, field and what is allowed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,9 @@ from sluice.found import claimed_twice
 from sluice.ingestion.changes import ENVELOPES
 from sluice.ingestion.formats import FILE_FORMATS
 from sluice.ingestion.trial import cannot_run
+from sluice.project import Project
 from sluice.transforms.bound import unbound_checks
+from sluice.transforms.discover import refuse_undeclared, transform_folders
 
 
 def all_formats(files: Mapping[str, Format], envelopes: Mapping[str, Format]) -> Formats:
@@ -35,6 +37,19 @@ def all_formats(files: Mapping[str, Format], envelopes: Mapping[str, Format]) ->
 
 #: Every format that a contract may name: what the readers and the decoders of this project are for.
 FORMATS: Final = all_formats(FILE_FORMATS, ENVELOPES)
+
+
+def load_project(folders: Collection[Path]) -> Project:
+    """Return the project that the contract ``folders``, ``glue_jobs/`` and those beside the folders declare.
+
+    Raise ``ContractError`` or ``TransformError`` for what is broken, and for a transform without a contract.
+    """
+    # Imported here: a contract alone is loaded without the compiler, which takes long to import.
+    from sluice.transforms.compile import compile_project
+
+    contracts = load_contracts(folders)
+    refuse_undeclared(folders, {contract.table for contract in contracts if contract.derived})
+    return compile_project(contracts, *transform_folders(folders))
 
 
 def load_contract(path: Path) -> Contract:
