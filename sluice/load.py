@@ -67,7 +67,14 @@ def load_contracts(folders: Iterable[Path]) -> tuple[Contract, ...]:
     for folder in folders:
         if not folder.is_dir():
             raise ContractError(f"There is no contracts folder {folder}.", next_step="Check the --contracts path.")
-        for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
+        files = sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")])
+        if not files:
+            raise ContractError(
+                f"The folder {folder} holds no contract, a file that ends with .yaml.",
+                safe="nothing was deployed or changed.",
+                next_step="check the --contracts path, or write the first contract there.",
+            )
+        for path in files:
             reader = ContractReader(path, FORMATS)
             # Relative, since the path is deployed and must not depend on where the project lies.
             contract = msgspec.structs.replace(

@@ -51,11 +51,17 @@ def _join(package: EntryPoint, together: Joined) -> None:
     )
 
 
-def app() -> None:
-    """Run the command line; print a ``SluiceError`` on standard error without its traceback."""
+def app(arguments: list[str] | None = None) -> None:
+    """Run the command line; print a ``SluiceError`` on standard error without its traceback.
+
+    So is an ``OSError``: a file or folder, named by the user or on the way there, that cannot be used as it must be.
+    """
     local.adopt()
     try:
-        all_commands()()
+        all_commands()(arguments)
     except SluiceError as error:
         sys.stderr.write(f"{error}\n")
+        sys.exit(1)
+    except OSError as error:
+        sys.stderr.write(f"{error}\nNext: check the path, who may use it, and the room on its disk.\n")
         sys.exit(1)

@@ -305,7 +305,7 @@ def test_generate_with_a_rate_takes_its_time(
 
 def test_generate_refuses_what_it_cannot_do(aws: Any, tmp_path: Path) -> None:
     assert "is no time" in str(run("generate", "--stream", "--start", "soon", "--out", tmp_path).exception)
-    assert "must be positive" in str(run("generate", "--stream", "--events", "0").exception)
+    assert run("generate", "--stream", "--events", "0").exit_code == 2
     (tmp_path / "mine").write_text("x")
     assert "nothing was written" in str(run("generate", "--stream", "--out", tmp_path).exception)
 
