@@ -16,8 +16,9 @@ _ENVIRONMENT = re.compile(r"[a-z][a-z0-9]{0,15}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-def usable_path(text: str) -> Path:
+def usable_path(given: str | Path) -> Path:
     """Return the path; ``BadParameter`` for one that is empty, not UTF-8, too long, or links that go in a circle."""
+    text = str(given)  # a default comes as the path that it is
     if not text:
         raise typer.BadParameter("the path is empty")
     if text != text.encode(errors="replace").decode():

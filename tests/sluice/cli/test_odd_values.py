@@ -107,14 +107,16 @@ def test_no_value_ends_a_command_with_a_traceback(
         ["generate", "--manifest", "x"],
         ["generate", "--env", "dev"], ["generate", "--rows-per-day", "0"], ["generate", "--stream", "--days", "3"],
         ["generate", "--stream", "--out", "new", "--manifest", "x"], ["generate", "--stream", "--rate", "nan"],
-        ["check", "--contracts", ""], ["down", "--data", "\udcff"], ["check", "--contracts", "loop"], ["check", "--contracts", "a" * 5000],
+        ["check", "--contracts", ""], ["down", "--data", "\udcff"], ["check", "--contracts", "loop"],
+        ["check", "--contracts", "a" * 5000],
         ["status", "--timeout", "-1"], ["status", "--timeout", "nan"], ["status", "--env", "Foo/"],
         ["plan", "--env", ""],
         ["backfill", "gold.x", "--from", "2026-02-30", "--to", "2026-03-01"],
         ["backfill", "gold.x", "--from", "2026-01-01"],
         ["backfill", "gold.x", "--from", "2026-01-02", "--to", "2026-01-01"], ["backfill", "x"],
         ["backfill", "gold.x", "--cancel", "--column", "day"],
-        ["send", "orders", "\udcff"], ["send", "orders", ""], ["send", "orders", "loop"], ["send", "orders", "file", "--rate", "inf"],
+        ["send", "orders", "\udcff"], ["send", "orders", ""], ["send", "orders", "loop"],
+        ["send", "orders", "file", "--rate", "inf"],
     ],
 )  # fmt: skip
 def test_what_can_never_be_right_is_a_usage_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
