@@ -164,7 +164,8 @@ def decode_project(text: bytes) -> Project:
     if project.fields_digest != digest_of_fields():
         raise ValueError(
             f"{FILE_NAME} was written by another version of this code: its fields are "
-            f"{project.fields_digest or 'unknown'}, these are {digest_of_fields()}. Nothing was done with it. Deploy again."
+            f"{project.fields_digest or 'unknown'}, these are {digest_of_fields()}. Nothing was done with it. "
+            "Deploy again."
         )
     return msgspec.structs.replace(project, fields_digest="")
 

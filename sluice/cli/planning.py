@@ -55,5 +55,9 @@ def ask_planner(outputs: dict[str, str], question: dict[str, Any]) -> dict[str, 
     answer = client("lambda").invoke(FunctionName=outputs["PlanFunctionName"], Payload=json.dumps(question).encode())
     said: dict[str, Any] = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
-        raise CommandError(f"The planner failed: {said.get('errorMessage', said)}", safe="nothing was changed.")
+        raise CommandError(
+            f"The planner failed: {said.get('errorMessage', said)}",
+            safe="nothing was changed.",
+            next_step="look into the log of the plan function; `sluice status` tells where everything is.",
+        )
     return said

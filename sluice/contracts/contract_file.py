@@ -106,7 +106,8 @@ class ContractFile:
         """Return ``value`` when it is one of ``allowed``."""
         options = tuple(allowed)
         if value not in options:
-            self.refuse(at, f"{value!r} is not allowed; allowed: {', '.join(options)}")
+            found = "it is missing" if value is None else f"{value!r} is not allowed"
+            self.refuse(at, f"{found}; allowed: {', '.join(options)}")
         return cast(str, value)
 
     def duration(self, sla: Mapping[str | None, Any], name: str, default: int) -> int:

@@ -54,8 +54,8 @@ def parse_type(text: str) -> ColumnType:
             return ColumnType("decimal", precision, scale)
         if scale > precision:
             raise ValueError(
-                f"{text!r} is not a column type: its scale, {scale} digits after the point, is more than its precision, "
-                f"{precision} digits in all; allowed: {', '.join(ALLOWED)}"
+                f"{text!r} is not a column type: its scale, {scale} digits after the point, is more than its "
+                f"precision, {precision} digits in all; allowed: {', '.join(ALLOWED)}"
             )
         raise ValueError(f"{text!r} is not a column type: a precision is 1 to {_MAX_PRECISION} digits")
     raise ValueError(f"{text!r} is not a column type; allowed: {', '.join(ALLOWED)}")
