@@ -18,11 +18,9 @@ from sqlglot import exp
 
 from sluice.compiled import CompiledTransform
 from sluice.folders import CONTRACTS
-from sluice.load import load_contracts
+from sluice.load import load_project
 from sluice.project import Project
 from sluice.refresh.engine import LOOKED_AT, Memory, choose_engine, estimates, prices
-from sluice.transforms.compile import compile_project
-from sluice.transforms.discover import transform_folders
 
 GIGABYTES_A_DAY = (0.1, 1.0, 10.0, 100.0, 1000.0)
 #: Bytes of an order line as it arrives, and in Parquet.
@@ -83,8 +81,7 @@ def _rows_a_day(project: Project, arrives: float) -> dict[str, float]:
 
 def show(console: Console) -> None:
     """Print the table and draw it."""
-    folders = [CONTRACTS]
-    project = compile_project(load_contracts(folders), *transform_folders(folders))
+    project = load_project([CONTRACTS])
     days = [a_day(project, gigabytes) for gigabytes in GIGABYTES_A_DAY]
     table = Table(
         "GB a day", "engines chosen", "Sluice, USD a day", "Glue always", "Athena CTAS always", "cheaper one / Sluice",

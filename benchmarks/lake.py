@@ -11,12 +11,12 @@ from pathlib import Path
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
 
-from infra.declared import declared_project
 from sluice.ingestion.commit import Lake, drain
 from sluice.ingestion.ingest import stage_source
 from sluice.ingestion.source import ByteSource, BytesSpool
 from sluice.ingestion.stage import UnitWriter
 from sluice.ledger import Delivery
+from sluice.load import load_project
 from sluice.project import Project
 from sluice.settings import Settings
 from sluice.storage import LocalStore
@@ -39,7 +39,7 @@ class LocalLake:
 
     def __init__(self, folder: Path, contracts: Path) -> None:
         folder.mkdir(parents=True)
-        self.project: Project = declared_project([contracts])
+        self.project: Project = load_project([contracts])
         self.settings = LocalSettings(folder=str(folder / "lake"))
         catalog = SqlCatalog("bench", uri=f"sqlite:///{folder}/catalog.db", warehouse=f"file://{folder}/lake")
         for database in ("bronze", "silver", "gold", "quarantine"):

@@ -21,7 +21,6 @@ from aws_cdk import App
 from infra.accepted import accept_findings
 from infra.bundle import CACHE, Bundle, code_folder, layer_folder
 from infra.config import ENVIRONMENTS, Environment
-from infra.declared import declared_project
 from infra.ingestion import IngestionStack
 from infra.processing import ProcessingStack
 from infra.recovery import RecoveryStack
@@ -68,7 +67,10 @@ def main() -> int:
     folders = str(app.node.try_get_context("contracts") or "contracts").split(",")
     CACHE.mkdir(parents=True, exist_ok=True)
     try:
-        project = declared_project([ROOT / folder for folder in folders])
+        # Imported here, so that a broken module of a format is told of as a broken contract is.
+        from sluice.load import load_project
+
+        project = load_project([ROOT / folder for folder in folders])
         with tempfile.TemporaryDirectory() as scratch:
             code = code_folder(project, Path(scratch) / "code")
             _, *beside = transform_folders([ROOT / folder for folder in folders])

@@ -12,7 +12,6 @@ import tempfile
 import threading
 from pathlib import Path
 
-from localaws.cloudformation.coverage import coverage
 from localaws.cloudformation.errors import DeployError
 from localaws.context import WELL_KNOWN_SECRET
 from localaws.folders import NotOurs
@@ -40,20 +39,29 @@ def main(arguments: list[str] | None = None) -> int:
     )
     commands.add_parser("coverage", help="list the resource types and properties that can be deployed")
     given = parser.parse_args(arguments)
-    if given.command == "coverage":
-        sys.stdout.write(coverage())
-        return 0
+    try:
+        return _coverage() if given.command == "coverage" else _started(given)
+    except (NotOurs, DeployError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+def _coverage() -> int:
+    # Imported here: a broken provider is told of while the providers are imported.
+    from localaws.cloudformation.coverage import coverage
+
+    sys.stdout.write(coverage())
+    return 0
+
+
+def _started(given: argparse.Namespace) -> int:
     secret = secrets.token_urlsafe(30) if given.secret else WELL_KNOWN_SECRET
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     if given.with_stdin:
         threading.Thread(target=_until_stdin_ends, args=(stop,), daemon=True, name="stdin").start()
-    try:
-        return _serve(given.assembly, stop, port=given.port, data=given.data, region=given.region, secret=secret)
-    except NotOurs as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    return _serve(given.assembly, stop, port=given.port, data=given.data, region=given.region, secret=secret)
 
 
 def _until_stdin_ends(stop: threading.Event) -> None:
@@ -77,11 +85,7 @@ def _serve(
         LocalAws.start(port=port, scratch=data or Path(temporary), region=region, secret=secret) as running,
     ):
         if assembly is not None:
-            try:
-                running.deploy(assembly)
-            except DeployError as error:
-                sys.stderr.write(f"{error}\n")
-                return 1
+            running.deploy(assembly)
         sys.stdout.write(f"ready at {running.endpoint}\n")
         sys.stdout.flush()
         running.warm_up()

@@ -24,7 +24,10 @@ def history(*, days: int, seed: int, out: Path, rows_per_day: int | None, consol
     from shopsphere.generate import generate
 
     began = time.perf_counter()
-    manifest = generate(days=days, seed=seed, out=out, rows_per_day=rows_per_day)
+    try:
+        manifest = generate(days=days, seed=seed, out=out, rows_per_day=rows_per_day)
+    except FileExistsError as error:
+        raise CommandError(str(error), next_step="`sluice generate --out` with a new folder.") from error
     table = narrow_table("dataset", "files", "records", "accepted", "quarantined")
     for name, numbers in manifest.datasets.items():
         counts = (numbers.files, numbers.records, numbers.expected_accepted, sum(numbers.expected_quarantined.values()))

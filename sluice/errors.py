@@ -10,6 +10,7 @@ SluiceError
 ├── TableError               an Iceberg table is not as its contract says
 │   └── CommitConflict       another writer committed first; reading the table again and retrying is safe
 ├── CheckFailed              a derived table's new rows failed their audit; readers see the old snapshot
+├── ModuleRefused            a module of the library that is found by itself (a format, an envelope, commands) is broken
 └── CommandError             the command line cannot do what was asked
 
 Each says what happened, what is safe now and the next command.
@@ -24,6 +25,7 @@ __all__ = [
     "ContractError",
     "DeliveryError",
     "FileTooLarge",
+    "ModuleRefused",
     "SluiceError",
     "TableError",
     "TransformError",
@@ -101,6 +103,13 @@ class CheckFailed(SluiceError):
 
     Nothing was published, so readers still see the previous snapshot.
     """
+
+
+class ModuleRefused(SluiceError):
+    """A module that is found by itself (a format, an envelope, commands) cannot be imported, or brings nothing."""
+
+    def __init__(self, what: str, *, safe: str = "nothing was done.", next_step: str = "") -> None:
+        super().__init__(what, safe=safe, next_step=next_step)
 
 
 class CommandError(SluiceError):

@@ -5,7 +5,7 @@ A refusal names file, line, field and what is allowed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -17,13 +17,39 @@ from sluice.contracts.model import PLAIN_RECORDS
 from sluice.contracts.reader import ContractReader
 from sluice.contracts.value_rules import PLACES
 from sluice.errors import ContractError
+from sluice.found import claimed_twice
 from sluice.ingestion.changes import ENVELOPES
 from sluice.ingestion.formats import FILE_FORMATS
 from sluice.ingestion.trial import cannot_run
+from sluice.project import Project
 from sluice.transforms.bound import unbound_checks
+from sluice.transforms.discover import refuse_undeclared, transform_folders
+
+
+def all_formats(files: Mapping[str, Format], envelopes: Mapping[str, Format]) -> Formats:
+    """Return all formats; ``ModuleRefused`` when an envelope has the name of a format, be it in other case."""
+    spelled = {name.casefold(): name for name in (PLAIN_RECORDS, *files)}
+    for name in envelopes:
+        if other := spelled.get(name.casefold()):
+            raise claimed_twice(name, f"the format {other}", f"the envelope {name}")
+    return Formats(files=files, streams={PLAIN_RECORDS: Format(), **envelopes})
+
 
 #: Every format that a contract may name: what the readers and the decoders of this project are for.
-FORMATS: Final = Formats(files=FILE_FORMATS, streams={PLAIN_RECORDS: Format(), **ENVELOPES})
+FORMATS: Final = all_formats(FILE_FORMATS, ENVELOPES)
+
+
+def load_project(folders: Collection[Path]) -> Project:
+    """Return the project that the contract ``folders``, ``glue_jobs/`` and those beside the folders declare.
+
+    Raise ``ContractError`` or ``TransformError`` for what is broken, and for a transform without a contract.
+    """
+    # Imported here: a contract alone is loaded without the compiler, which takes long to import.
+    from sluice.transforms.compile import compile_project
+
+    contracts = load_contracts(folders)
+    refuse_undeclared(folders, {contract.table for contract in contracts if contract.derived})
+    return compile_project(contracts, *transform_folders(folders))
 
 
 def load_contract(path: Path) -> Contract:
@@ -41,7 +67,14 @@ def load_contracts(folders: Iterable[Path]) -> tuple[Contract, ...]:
     for folder in folders:
         if not folder.is_dir():
             raise ContractError(f"There is no contracts folder {folder}.", next_step="Check the --contracts path.")
-        for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
+        files = sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")])
+        if not files:
+            raise ContractError(
+                f"The folder {folder} holds no contract, a file that ends with .yaml.",
+                safe="nothing was deployed or changed.",
+                next_step="check the --contracts path, or write the first contract there.",
+            )
+        for path in files:
             reader = ContractReader(path, FORMATS)
             # Relative, since the path is deployed and must not depend on where the project lies.
             contract = msgspec.structs.replace(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import is_dataclass
 from pathlib import Path
+from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -18,14 +20,19 @@ FILE_NAME = "project.json"
 
 
 class Project(msgspec.Struct, frozen=True):
-    """All contracts, and a compiled transform for each derived one."""
+    """All contracts, and a compiled transform for each derived one.
+
+    ``fields_digest`` is in its JSON alone: see ``decode_project``.
+    """
 
     contracts: tuple[Contract, ...]
     transforms: tuple[CompiledTransform, ...] = ()
+    fields_digest: str = ""
 
     def to_json(self) -> bytes:
         """Return the project as JSON, the same bytes for the same declarations."""
-        return msgspec.json.encode(self, order="deterministic")
+        whole = msgspec.structs.replace(self, fields_digest=digest_of_fields())
+        return msgspec.json.encode(whole, order="deterministic")
 
     @property
     def fingerprint(self) -> str:
@@ -55,7 +62,38 @@ _decode = json_decoder(Project)
 
 
 @once
+def digest_of_fields() -> str:
+    """Return a hash of the names of all fields that a project's JSON can have, at any depth."""
+    kinds: dict[str, list[str]] = {}
+    left: list[Any] = [Project]
+    while left:
+        kind = left.pop()
+        left += get_args(kind)
+        is_declared = isinstance(kind, type) and (issubclass(kind, msgspec.Struct) or is_dataclass(kind))
+        if is_declared and kind.__qualname__ not in kinds:
+            hints = {name: hint for name, hint in get_type_hints(kind).items() if get_origin(hint) is not ClassVar}
+            kinds[kind.__qualname__] = sorted(hints)
+            left += hints.values()
+    return hashlib.sha256(msgspec.json.encode(kinds, order="deterministic")).hexdigest()[:16]
+
+
+def decode_project(text: bytes) -> Project:
+    """Return the project whose JSON is ``text``; ``ValueError`` when code with other fields wrote it.
+
+    What is unknown would be skipped and what is missing would get its default, as if it had been declared so.
+    """
+    project = _decode(text)
+    if project.fields_digest != digest_of_fields():
+        raise ValueError(
+            f"{FILE_NAME} was written by another version of this code: its fields are "
+            f"{project.fields_digest or 'unknown'}, these are {digest_of_fields()}. Nothing was done with it. "
+            "Deploy again."
+        )
+    return msgspec.structs.replace(project, fields_digest="")
+
+
+@once
 def deployed_project() -> Project:
     """Return the project that was deployed with this function's code."""
     root = Path(os.environ.get("LAMBDA_TASK_ROOT", "."))
-    return _decode((root / FILE_NAME).read_bytes())
+    return decode_project((root / FILE_NAME).read_bytes())

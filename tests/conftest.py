@@ -54,13 +54,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def project(request: pytest.FixtureRequest) -> Project:
     """Return all contracts and transforms of this repository, compiled once for all workers."""
-    from infra.declared import declared_project
-    from sluice.decoding import json_decoder
     from sluice.folders import ROOT
-    from sluice.project import FILE_NAME, Project
+    from sluice.load import load_project
+    from sluice.project import FILE_NAME, decode_project
 
     def make(folder: Path) -> None:
-        (folder / FILE_NAME).write_bytes(declared_project([ROOT / "contracts"]).to_json())
+        (folder / FILE_NAME).write_bytes(load_project([ROOT / "contracts"]).to_json())
 
     folder = made_once(request, "project", make)
-    return json_decoder(Project)((folder / FILE_NAME).read_bytes())
+    return decode_project((folder / FILE_NAME).read_bytes())

@@ -1,12 +1,17 @@
 """The errors of deploying a cloud assembly.
 
-DeployError any error below; its text says what is wrong, what is safe and what to run next ├── AssemblyError the cloud
-assembly on disk cannot be read or holds something unknown ├── TemplateError a template cannot be understood │ ├──
-UnknownIntrinsic a function, parameter type or section that localaws does not evaluate │ ├── UnresolvedReference a name
-that points to nothing │ └── DependencyCycle resources that depend on each other ├── Unsupported nothing was created:
-the template asks for more than localaws does │ ├── UnknownResourceType no provider for this type │ └── UnknownProperty
-a provider that does not know this property or value ├── ResourceFailed one resource could not be created, updated or
-deleted └── StackFailed a stack operation failed and was rolled back
+DeployError                     any error below; its text says what is wrong, what is safe and what to run next
+├── AssemblyError               the cloud assembly on disk cannot be read or holds something unknown
+├── TemplateError               a template cannot be understood
+│   ├── UnknownIntrinsic        a function, parameter type or section that localaws does not evaluate
+│   ├── UnresolvedReference     a name that points to nothing
+│   └── DependencyCycle         resources that depend on each other
+├── BrokenProvider              a module of resource types cannot be imported, or brings none
+├── Unsupported                 nothing was created: the template asks for more than localaws does
+│   ├── UnknownResourceType     no provider for this type
+│   └── UnknownProperty         a provider that does not know this property or value
+├── ResourceFailed              one resource could not be created, updated or deleted
+└── StackFailed                 a stack operation failed and was rolled back
 """
 
 from __future__ import annotations
@@ -34,6 +39,10 @@ class UnresolvedReference(TemplateError):
 
 class DependencyCycle(TemplateError):
     """Resources that depend on each other in a circle."""
+
+
+class BrokenProvider(DeployError):
+    """A module of resource types cannot be imported, or brings none."""
 
 
 class Unsupported(DeployError):

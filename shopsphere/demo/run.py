@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -37,7 +36,7 @@ def run_demo(*, days: int, seed: int, port: int, keep: bool, console: Console) -
             manifest = generate(days=days, seed=seed, out=Path(scratch) / "files")
             streamed = generate_streams(seed)
         with _step("start the local AWS and deploy the stacks", seconds, console):
-            run = local.start(port or _free_port(), [CONTRACTS], data=data, environment="dev", detached=keep)
+            run = local.start(port, [CONTRACTS], data=data, environment="dev", detached=keep)
         try:
             local.export(run.endpoint, run.secret)
             outputs = stack_outputs("dev")
@@ -80,13 +79,6 @@ def _step(name: str, seconds: dict[str, float], console: Console) -> Iterator[No
     began = time.perf_counter()
     yield
     seconds[name] = time.perf_counter() - began
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _deliver(files: list[Path], root: Path, streamed: Streamed, outputs: dict[str, str], console: Console) -> list[str]:

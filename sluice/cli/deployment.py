@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import boto3
@@ -30,6 +31,12 @@ def stack_outputs(environment: str) -> dict[str, str]:
     except (ClientError, BotoCoreError) as error:
         raise CommandError(f"The stacks {prefix}… cannot be read: {error}", next_step=how) from error
     stacks = {stack["StackName"]: stack for page in pages for stack in page["Stacks"]}
+    there = sorted(name.split("-")[1] for name in stacks if re.fullmatch("sluice-[a-z0-9]+-storage", name))
+    if environment not in there and there:
+        raise CommandError(
+            f"There is no environment {environment} here; deployed: {', '.join(there)}.",
+            next_step=f"--env {there[0]}, or deploy {environment}.",
+        )
     if missing := [name for part in STACKS if (name := f"{prefix}{part}") not in stacks]:
         raise CommandError(f"There is no stack {', '.join(missing)}.", next_step=how)
     return {

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -160,6 +161,7 @@ def start(
         raise CommandError(
             f"A local AWS already runs from {data} (process {running}).", next_step="`sluice down`, then again."
         )
+    port = _free(port)
     data = _own(data)
     began = time.perf_counter()
     assembly = synthesize(contracts, environment)
@@ -178,15 +180,45 @@ def start(
             stderr=stream,
             start_new_session=detached,
         )
-    os.write(pid := folders.open_for_writing(data / "pid"), str(process.pid).encode())
-    os.close(pid)
-    (assembly / "used-by").mkdir(exist_ok=True)
-    (assembly / "used-by" / str(process.pid)).touch()
     endpoint = f"http://127.0.0.1:{port}"
-    _wait_until_ready(process, log, data)
-    secret_of_run = _remember(endpoint, data)
+    try:
+        os.write(pid := folders.open_for_writing(data / "pid"), str(process.pid).encode())
+        os.close(pid)
+        (assembly / "used-by").mkdir(exist_ok=True)
+        (assembly / "used-by" / str(process.pid)).touch()
+        _wait_until_ready(process, log)
+        secret_of_run = _remember(endpoint, data)
+    except BaseException:  # nobody would know of it: whatever failed, no local AWS is left behind
+        _end(process)
+        (data / "pid").unlink(missing_ok=True)
+        raise
     done = time.perf_counter()
     return LocalRun(endpoint, secret_of_run, process, {"synthesize": synthesized - began, "deploy": done - synthesized})
+
+
+def _free(port: int) -> int:
+    """Return ``port``, or for 0 one that is free; ``CommandError`` when it cannot be listened on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise CommandError(
+                f"Port {port} cannot be listened on: {error.strerror}.",
+                safe="nothing was started.",
+                next_step="`sluice up --port 0` takes a free one; `sluice down` ends a local AWS of yours.",
+            ) from error
+        free: int = probe.getsockname()[1]
+        return free
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _own(data: Path) -> Path:
@@ -234,12 +266,11 @@ def stop(data: Path) -> bool:
     return True
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], log: Path, data: Path) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> None:
     while process.poll() is None:
         if any(line.startswith("ready") for line in log.read_text(errors="replace").splitlines()):
             return
         time.sleep(0.05)
-    (data / "pid").unlink(missing_ok=True)
     raise CommandError(f"The local AWS ended before it was ready:\n{log.read_text(errors='replace')[-3000:]}")
 
 

@@ -1,14 +1,73 @@
-"""Options that several commands share."""
+"""Options that several commands share, and what their values must be: found wrong before anything is done."""
 
 from __future__ import annotations
 
+import errno
+import math
+import os
+import re
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Contracts = Annotated[list[Path] | None, typer.Option("--contracts", help="Contracts folder; may be given repeatedly.")]
-Environment = Annotated[str, typer.Option("--env", help="Environment: dev or prod.")]
+_ENVIRONMENT = re.compile(r"[a-z][a-z0-9]{0,15}")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def usable_path(given: str | Path) -> Path:
+    """Return the path; ``BadParameter`` for one that is empty, not UTF-8, too long, or links that go in a circle."""
+    text = str(given)  # a default comes as the path that it is
+    if not text:
+        raise typer.BadParameter("the path is empty")
+    if text != text.encode(errors="replace").decode():
+        raise typer.BadParameter(f"the path {text!a} is not UTF-8")
+    try:
+        os.stat(text)
+    except OSError as error:
+        if error.errno in {errno.ENAMETOOLONG, errno.ELOOP}:
+            raise typer.BadParameter(f"{text[:80]}: {error.strerror}") from error
+    return Path(text)
+
+
+def finite(value: float | None) -> float | None:
+    """Return the number; ``BadParameter`` for one that is infinite or none."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is no number of this kind")
+    return value
+
+
+def environment(name: str) -> str:
+    """Return the environment's name; ``BadParameter`` for what can be none."""
+    if not _ENVIRONMENT.fullmatch(name):
+        raise typer.BadParameter(f"{name[:80]!r} is no environment; write dev or prod")
+    return name
+
+
+def day(text: str) -> str:
+    """Return the day as it was given; ``BadParameter`` for what is no day of the calendar. An empty text is none."""
+    if text:
+        try:
+            date.fromisoformat(text if _DAY.fullmatch(text) else "")
+        except ValueError as error:
+            raise typer.BadParameter(f"{text[:80]!r} is no day; write one as 2026-01-31") from error
+    return text
+
+
+Contracts = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--contracts", help="Contracts folder; may be given repeatedly.", parser=usable_path, metavar="FOLDER"
+    ),
+]
+Environment = Annotated[str, typer.Option("--env", help="Environment: dev or prod.", callback=environment)]
 Data = Annotated[
-    Path | None, typer.Option("--data", help="Directory for logs and scratch; nothing is written outside.")
+    Path | None,
+    typer.Option(
+        "--data",
+        help="Directory for logs and scratch; nothing is written outside.",
+        parser=usable_path,
+        metavar="FOLDER",
+    ),
 ]

@@ -7,7 +7,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from typer import BadParameter
 
 from sluice.cli.deployment import client
 from sluice.errors import CommandError
@@ -36,8 +35,6 @@ def print_plan(outputs: dict[str, str], console: Console) -> None:
 
 def request_backfill(outputs: dict[str, str], table: str, *, first: str, last: str, column: str) -> str:
     """Request a backfill and start a refresh for it; return a sentence for people."""
-    if bool(first) != bool(last):
-        raise BadParameter("--from and --to are given together, or neither for the whole table")
     answer = ask_planner(outputs, {"request": {"table": table, "first": first, "last": last, "column": column}})
     if "refused" in answer:
         raise CommandError(answer["refused"], safe="nothing was requested.", next_step=answer["next"])
@@ -58,5 +55,9 @@ def ask_planner(outputs: dict[str, str], question: dict[str, Any]) -> dict[str, 
     answer = client("lambda").invoke(FunctionName=outputs["PlanFunctionName"], Payload=json.dumps(question).encode())
     said: dict[str, Any] = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
-        raise CommandError(f"The planner failed: {said.get('errorMessage', said)}", safe="nothing was changed.")
+        raise CommandError(
+            f"The planner failed: {said.get('errorMessage', said)}",
+            safe="nothing was changed.",
+            next_step="look into the log of the plan function; `sluice status` tells where everything is.",
+        )
     return said

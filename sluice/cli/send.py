@@ -279,12 +279,17 @@ def progress_bar(console: Console, name: str) -> Iterator[Callable[[int, int, in
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     records = 0
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task(name, total=None)
+    bar = Progress(*columns, console=console)
+    task = bar.add_task(name, total=None)
 
-        def move(more: int, done: int, total: int) -> None:
-            nonlocal records
-            records += more
-            bar.update(task, completed=done, total=total, description=f"{name}: {records:,} records")
+    def move(more: int, done: int, total: int) -> None:
+        nonlocal records
+        records += more
+        bar.start()  # at the first call: what fails before has nothing to show
+        bar.update(task, completed=done, total=total, description=f"{name}: {records:,} records")
 
+    try:
         yield move
+    finally:
+        if bar.live.is_started:
+            bar.stop()

@@ -104,7 +104,10 @@ def _server(file: ContractFile, odcs: OpenDataContractStandard, name: str) -> Se
     server = servers[0]
     if server.type == "kinesis" and server.stream != name:
         file.refuse(
-            ("servers", 0, "stream"), f"{server.stream!r} is not allowed; a stream has its dataset's name, {name!r}"
+            ("servers", 0, "stream"),
+            f"it is missing; write {name!r}: a stream has its dataset's name"
+            if server.stream is None
+            else f"{server.stream!r} is not allowed; a stream has its dataset's name, {name!r}",
         )
     own = f"s3://{LANDING}/{name}/"
     if server.location is not None and (server.type != "s3" or server.location.removesuffix("/") != own[:-1]):
@@ -128,7 +131,7 @@ def _properties(
         if key in chosen.own:
             own.append((key, _own_value(file, chosen, key, value, at)))
             continue
-        field = keys[file.one_of(key, [*keys, *chosen.own], (*at, key))]
+        field = keys[_known(file, key, [*keys, *chosen.own], (*at, key))]
         choices = get_args(get_type_hints(Arrival)[field])
         if choices and all(isinstance(choice, str) for choice in choices):
             file.one_of(value, choices, (*at, key))
@@ -149,6 +152,13 @@ def _properties(
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST_PER_DAY:
             file.refuse(at, f"{key}: {shortened(repr(value))} is not a number from 0 to {_MOST_PER_DAY:g}")
     return values
+
+
+def _known(file: ContractFile, key: Any, allowed: list[str], at: Place) -> str:
+    """Return the option's name; refuse one that is none, or is one of the server's."""
+    if key in Server.model_fields and key not in allowed:
+        file.refuse(at, f"it belongs under servers, where it can act; allowed here: {', '.join(allowed)}")
+    return file.one_of(key, allowed, at)
 
 
 def _is_encoding(name: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -37,12 +38,17 @@ class ContractFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if path.stat().st_size > LARGEST:
+        try:
+            size = path.stat().st_size
+            content = path.read_bytes() if size <= LARGEST else b""
+        except OSError as error:
+            raise self._error(f"{path}: contract: it cannot be read: {error.strerror}.") from error
+        if size > LARGEST:
             raise self._error(f"{path}:1: contract: it has more than {LARGEST:,} bytes.")
         self.root: yaml.Node | None
         self.raw: Any
         try:
-            text = path.read_text(encoding="utf-8")
+            text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8").read()
             self.root, self.raw = load_yaml(text)
         except UnicodeDecodeError as error:
             line = error.object.count(b"\n", 0, error.start) + 1
@@ -100,7 +106,8 @@ class ContractFile:
         """Return ``value`` when it is one of ``allowed``."""
         options = tuple(allowed)
         if value not in options:
-            self.refuse(at, f"{value!r} is not allowed; allowed: {', '.join(options)}")
+            found = "it is missing" if value is None else f"{value!r} is not allowed"
+            self.refuse(at, f"{found}; allowed: {', '.join(options)}")
         return cast(str, value)
 
     def duration(self, sla: Mapping[str | None, Any], name: str, default: int) -> int:

@@ -52,4 +52,10 @@ def parse_type(text: str) -> ColumnType:
         precision, scale = int(match[1]), int(match[2])
         if 1 <= precision <= _MAX_PRECISION and scale <= precision:
             return ColumnType("decimal", precision, scale)
+        if scale > precision:
+            raise ValueError(
+                f"{text!r} is not a column type: its scale, {scale} digits after the point, is more than its "
+                f"precision, {precision} digits in all; allowed: {', '.join(ALLOWED)}"
+            )
+        raise ValueError(f"{text!r} is not a column type: a precision is 1 to {_MAX_PRECISION} digits")
     raise ValueError(f"{text!r} is not a column type; allowed: {', '.join(ALLOWED)}")

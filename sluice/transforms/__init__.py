@@ -6,8 +6,9 @@ function takes one DataFrame per input and returns the table's rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Literal, NamedTuple, Never, TypeAlias, get_args
 
 from sluice.transforms.changes import current_rows
 from sluice.transforms.history import history
@@ -46,6 +47,8 @@ WRITES: tuple[str, ...] = tuple(WRITE_MODES)
 Engine = Literal["any", "duckdb", "spark"]
 #: All values of ``Engine``.
 ENGINES: tuple[str, ...] = get_args(Engine)
+#: What keywords of declarations were called once, and are called now.
+_RENAMED = {"by": "recompute_key", "through": "join", "matching": "join_on"}
 
 
 class Input(NamedTuple):
@@ -72,11 +75,14 @@ def source(
     join: str | None = None,
     join_on: str | Mapping[str, str] | None = None,
     newest: str | None = None,
+    **unknown: Never,
 ) -> Input:
     """Return the declaration of an input with its change propagation; ``Input`` explains the arguments.
 
-    A text for ``on`` or ``join_on`` stands for one column, in ``join_on`` of the same name on both sides.
+    A text for ``on`` or ``join_on`` stands for one column, in ``join_on`` of the same name on both sides. Raise
+    ``TypeError`` for any other keyword.
     """
+    _refuse_keywords("source", unknown, ("on", "join", "join_on", "newest"))
     pairs = {join_on: join_on} if isinstance(join_on, str) else join_on or {}
     return Input(table, newest, (on,) if isinstance(on, str) else tuple(on), join, tuple(pairs.items()))
 
@@ -88,12 +94,14 @@ def unique(
     on: str | Iterable[str] = (),
     join: str | None = None,
     join_on: str | Mapping[str, str] | None = None,
+    **unknown: Never,
 ) -> Input:
     """Return the declaration of an input of which the function sees one row per key of its contract.
 
     ``latest_by_key`` picks the row by the latest value of ``newest``. Records of the same key with other content are
-    appended to the dataset's quarantine table with the reason ``conflict``.
+    appended to the dataset's quarantine table with the reason ``conflict``. Raise ``TypeError`` for any other keyword.
     """
+    _refuse_keywords("unique", unknown, ("newest", "on", "join", "join_on"))
     return source(table, on=on, join=join, join_on=join_on, newest=newest)
 
 
@@ -111,10 +119,11 @@ def transform(
     all rows of a value together, from only the input rows that change propagation connects with it (see ``Input``).
     With ``write="scd2"`` the function returns versions with ``valid_from``, and ``history`` completes them. ``engine``
     is for a function that only one engine can run. ``accept`` maps a lint rule of ``sluice check`` to the reason why
-    its findings are right in this function. Raise ``TypeError`` for ``by``, as ``recompute_key`` was called once.
+    its findings are right in this function. Raise ``TypeError`` for an input that is no table, as is
+    a misspelt option.
     """
-    if "by" in inputs:
-        raise TypeError("transform() takes no `by`: it is called `recompute_key` now")
+    for name, given in inputs.items():
+        _refuse_input(name, given)
 
     def declare(function: Transform) -> Transform:
         sources = {name: given if isinstance(given, Input) else Input(given) for name, given in inputs.items()}
@@ -127,6 +136,27 @@ def transform(
         return function
 
     return declare
+
+
+def _refuse_input(name: str, given: object) -> None:
+    """Raise ``TypeError`` for what is no input of ``transform``: an option as it was called once, or misspelt."""
+    options = ("write", "recompute_key", "engine", "accept")
+    if _RENAMED.get(name) in options:
+        _refuse_keywords("transform", {name: given}, options)
+    if not isinstance(given, Input) and not (isinstance(given, str) and given.count(".") == 1):
+        meant = "".join(f"; did you mean `{near}`?" for near in get_close_matches(name, options, 1))
+        raise TypeError(f"{name}={given!r} is no input, which is a database and a table{meant}")
+
+
+def _refuse_keywords(of: str, unknown: Iterable[str], known: Sequence[str]) -> None:
+    """Raise ``TypeError`` for the first keyword that the function ``of`` does not take, with the one that is meant."""
+    for name in unknown:
+        if (now := _RENAMED.get(name)) in known:
+            raise TypeError(f"{of}() takes no `{name}`: it is called `{now}` now")
+        near = get_close_matches(name, known, 1)
+        raise TypeError(
+            f"{of}() takes no `{name}`; " + (f"did you mean `{near[0]}`?" if near else f"it takes {', '.join(known)}")
+        )
 
 
 def apply(function: Transform, frames: Mapping[str, DataFrame], keys: Mapping[str, Iterable[str]]) -> DataFrame:

@@ -11,8 +11,9 @@ import multiprocessing
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ from sluice.transforms.checks import compile_checks, stated_checks
 from sluice.transforms.compile_cache import CompileCache
 from sluice.transforms.declaration_checks import check_declaration, propagation_of
 from sluice.transforms.dialect_fixes import alike
-from sluice.transforms.discover import DiscoveredTransform, discover
+from sluice.transforms.discover import DiscoveredTransform, discover, table_of
 from sluice.transforms.lint import accepted, lint
 from sluice.transforms.named import read_as_names
 
@@ -54,18 +55,26 @@ def compile_project(contracts: tuple[Contract, ...], *folders: Path) -> Project:
 
     Raise ``TransformError``, which names the transform, when one cannot be compiled or does not fit its contract.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", "sluice.transforms.compile", *map(str, folders)],
-        input=msgspec.json.encode(contracts),
-        capture_output=True,
-        check=False,
-    )
+    with tempfile.NamedTemporaryFile("r") as begun:
+        done = subprocess.run(
+            [sys.executable, "-m", "sluice.transforms.compile", begun.name, *map(str, folders)],
+            input=msgspec.json.encode(contracts),
+            capture_output=True,
+            check=False,
+        )
+        at = begun.read()
+    if not done.stdout and at:  # whatever its status: code of a module may end a process with any
+        raise TransformError(
+            f"{at}: {table_of(Path(at))} ends the process that loads it, with status {done.returncode}.",
+            safe="nothing was deployed or changed.",
+            next_step="look for what ends the process when the module is imported, or how little memory is free.",
+        )
     if done.returncode == _REFUSED:
         what, next_step = _decode_refusal(done.stdout)
         raise TransformError(
             what, safe="nothing was deployed or changed.", next_step=next_step or "mend the transform."
         )
-    if done.returncode:
+    if done.returncode or not done.stdout:
         raise TransformError(f"compiling the transforms failed:\n{done.stderr.decode()}")
     return Project(contracts, _decode_compiled(done.stdout))
 
@@ -73,15 +82,20 @@ def compile_project(contracts: tuple[Contract, ...], *folders: Path) -> Project:
 _REFUSED = 3
 
 
-def compile_all(contracts: Iterable[Contract], folders: Iterable[Path]) -> list[CompiledTransform]:
+def compile_all(
+    contracts: Iterable[Contract], folders: Iterable[Path], *, begun: Callable[[Path | None], object] = lambda _: None
+) -> list[CompiledTransform]:
     """Return the compiled transform of every derived table.
+
+    ``begun`` is called with each module before it is loaded, and with None when all are.
 
     Raise ``TransformError`` for a derived table without a transform, an unknown input or checked table, tables made
     from each other, a declaration that does not fit its contract, and a function that does not compile.
     """
     by_table = {contract.table: contract for contract in contracts}
     places = list(folders)
-    found = {item.table: item for folder in places for item in discover(folder)}
+    found = {item.table: item for folder in places for item in discover(folder, begun=begun)}
+    begun(None)
     derived = {table for table, contract in by_table.items() if contract.derived}
     for table in sorted(derived - found.keys()):
         raise TransformError(
@@ -112,15 +126,12 @@ def _compiled(
     missing = [place for place, compiled in enumerate(found) if compiled is None]
     if missing:
         kept.evict()
-        # Forked, since the functions' modules are not importable by name and so cannot be pickled.
-        with ProcessPoolExecutor(
-            min(os.cpu_count() or 1, len(missing)),
-            mp_context=multiprocessing.get_context("fork"),
-            initializer=_begin_worker,
-            initargs=(items, by_table),
-        ) as pool:
+        with _pool(min(os.cpu_count() or 1, len(missing)), items, by_table) as pool:
             for place, task in [(place, pool.submit(_compile_nth, place)) for place in missing]:
-                compiled = _outcome(task, items[place])
+                try:
+                    compiled = task.result()
+                except BrokenProcessPool:
+                    compiled = _compiled_alone(place, items, by_table)
                 if isinstance(compiled, SluiceError):
                     pool.shutdown(cancel_futures=True)
                     raise compiled
@@ -129,17 +140,29 @@ def _compiled(
     return [compiled for compiled in found if compiled is not None]
 
 
-def _outcome(
-    task: Future[CompiledTransform | SluiceError], item: DiscoveredTransform
+def _pool(workers: int, items: list[DiscoveredTransform], by_table: Mapping[str, Contract]) -> ProcessPoolExecutor:
+    # Forked, since the functions' modules are not importable by name and so cannot be pickled.
+    return ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("fork"),
+        initializer=_begin_worker,
+        initargs=(items, by_table),
+    )
+
+
+def _compiled_alone(
+    place: int, items: list[DiscoveredTransform], by_table: Mapping[str, Contract]
 ) -> CompiledTransform | SluiceError:
-    """Return what a worker compiled ``item`` to, or its error; a worker that died gives an error that says so."""
-    try:
-        return task.result()
-    except BrokenProcessPool:
-        return TransformError(
-            f"{item.file}: a process died while it compiled {item.table}, or a transform beside it.",
-            next_step="look for what ends the process in these transforms, or how little memory is free; try again.",
-        )
+    """Return the transform compiled in a process of its own, or its error: when that dies, it is this transform's."""
+    with _pool(1, items, by_table) as pool:
+        try:
+            return pool.submit(_compile_nth, place).result()
+        except BrokenProcessPool:
+            item = items[place]
+            return TransformError(
+                f"{item.file}: the process that compiled {item.table} died.",
+                next_step="look for what ends the process in this transform, or how little memory is free; try again.",
+            )
 
 
 _work: list[DiscoveredTransform] = []
@@ -171,7 +194,7 @@ def _compile_named(item: DiscoveredTransform) -> CompiledTransform:
         return _compile(item, _contracts[item.table], _tables[0])
     except SluiceError:
         raise
-    except Exception as error:
+    except BaseException as error:  # SystemExit(0), too: a check would end with it, as if all were sound
         why = shortened(f"{type(error).__name__}: {error}")
         raise TransformError(f"{item.file}: {item.table} cannot be compiled: {why}") from error
 
@@ -301,13 +324,19 @@ def _main() -> int:
     from sqlframe import activate
 
     activate("duckdb")
+    # What a transform prints is no part of the answer.
+    answer = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    begun, *folders = map(Path, sys.argv[1:])
     contracts = _decode_contracts(sys.stdin.buffer.read())
     try:
-        compiled = compile_all(contracts, map(Path, sys.argv[1:]))
+        compiled = compile_all(contracts, folders, begun=lambda path: begun.write_text(str(path or "")))
     except SluiceError as error:
-        sys.stdout.buffer.write(msgspec.json.encode((error.what, error.next_step)))
+        with answer:
+            answer.write(msgspec.json.encode((error.what, error.next_step)))
         return _REFUSED
-    sys.stdout.buffer.write(msgspec.json.encode(compiled))
+    with answer:
+        answer.write(msgspec.json.encode(compiled))
     return 0
 
 

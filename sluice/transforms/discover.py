@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,25 +44,65 @@ def transform_folders(contracts: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys([TRANSFORMS, *(folder for folder in beside if folder.is_dir())]))
 
 
-def discover(folder: Path) -> list[DiscoveredTransform]:
-    """Return every transform under ``folder``, ordered by table; ``TransformError`` for a module without one."""
-    return [_load(path) for path in sorted(folder.glob("*/*.py")) if path.name != "__init__.py"]
+def refuse_undeclared(contracts: Iterable[Path], derived: Collection[str]) -> None:
+    """Raise ``TransformError`` for a module beside a folder of ``contracts`` that makes none of the ``derived`` tables.
+
+    Its transform would never run.
+    """
+    for folder in contracts:
+        for path in _modules(folder.resolve().parent / "glue_jobs"):
+            if (table := table_of(path)) not in derived:
+                file = folder / path.parent.name / f"{path.stem}.yaml"
+                raise TransformError(
+                    f"{path}: no contract declares the derived table {table}, so its transform would never run.",
+                    safe="nothing was deployed or changed.",
+                    next_step=f"create {file} with physicalName: {table}, or remove the module; what transforms share "
+                    f"stands directly in {path.parents[1]}.",
+                )
+
+
+def discover(folder: Path, *, begun: Callable[[Path], object] = lambda _: None) -> list[DiscoveredTransform]:
+    """Return every transform under ``folder``, ordered by table; ``TransformError`` for a module without one.
+
+    ``begun`` is called with each module before it runs, since it may end the process.
+    """
+    found = []
+    for path in _modules(folder):
+        begun(path)
+        found.append(_load(path))
+    return found
+
+
+def _modules(folder: Path) -> list[Path]:
+    """Return the modules of transforms in ``folder``; ``TransformError`` for one deeper than its database's folder."""
+    for path in sorted(folder.glob("*/*/**/*.py")):
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            raise TransformError(
+                f"{path}: a transform stands directly in the folder of its database, not in one below it.",
+                safe="nothing was deployed or changed.",
+                next_step=f"move it to {folder / path.relative_to(folder).parts[0] / path.name}.",
+            )
+    return [path for path in sorted(folder.glob("*/*.py")) if path.name != "__init__.py"]
+
+
+def table_of(path: Path) -> str:
+    """Return the table that the module at ``path`` makes."""
+    return f"{path.parent.name}.{path.stem}"
 
 
 def _load(path: Path) -> DiscoveredTransform:
-    table = f"{path.parent.name}.{path.stem}"
+    table = table_of(path)
     spec = importlib.util.spec_from_file_location(f"glue_jobs.{table}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except BaseException as error:  # SystemExit(0), too: a check would end with it, as if all were sound
         raise TransformError(
-            f"{path}: {type(error).__name__}: {error}.",
+            f"{path}: {table} cannot be loaded: {type(error).__name__}: {error}.",
             safe="nothing was deployed or changed.",
-            next_step="mend the module. `by` of transform() is called `recompute_key` now, `through` and `matching` of "
-            "source() and unique() `join` and `join_on`.",
+            next_step="mend the module.",
         ) from error
     function = getattr(module, path.stem, None)
     sources = getattr(function, "sources", None)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.declared import declared_project
 from sluice.errors import ContractError
+from sluice.load import load_project
 from tests.sluice.hostile import HOSTILE, SUBSTITUTED, filled
 from tests.sluice.test_confined import CONTRACT
 
@@ -28,4 +28,4 @@ def test_synthesis_refuses_it_with_its_place(text: str, tmp_path: Path) -> None:
     contracts.mkdir()
     (contracts / "things.yaml").write_text(CONTRACT.format(query=filled(text, tmp_path).replace("'", "''")))
     with pytest.raises(ContractError, match=r"things\.yaml:15: schema\.0\.quality\.0\.query: "):
-        declared_project([contracts])
+        load_project([contracts])

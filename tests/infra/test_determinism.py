@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from infra.bundle import Bundle, code_folder
-from infra.declared import declared_project
 from sluice.folders import ROOT
+from sluice.load import load_project
 from tests.infra.templates import Cloud, synthesize
 
 
@@ -18,7 +18,7 @@ def test_two_syntheses_of_the_same_declarations_are_byte_identical(
     clouds: dict[str, Cloud], bundle: Bundle, tmp_path: Path
 ) -> None:
     first = clouds["dev"]
-    project = declared_project([ROOT / "contracts"])
+    project = load_project([ROOT / "contracts"])
     again = Bundle(code_folder(project, tmp_path / "code"), bundle.layer)
     second = synthesize(first.environment, project, again, tmp_path / "out")
     names = sorted(path.name for path in first.folder.glob("*.template.json"))

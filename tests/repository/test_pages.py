@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sluice.cli import commands, names_of
+from sluice.cli import all_commands, names_of
 from sluice.folders import ROOT
 from tests.repository.workflows import read
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / ".github").rglob("*.md")])
 TARGETS = set(re.findall(r"^([a-z_-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-COMMANDS = names_of(commands())
+COMMANDS = names_of(all_commands())
 FOLDERS = "sluice|shopsphere|localaws|infra|lambdas|glue_jobs|contracts|step_functions|tests|docs|benchmarks"
 FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("[!c]*.yml"))
 

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from sluice.cli import commands
+from sluice.cli import all_commands
 from sluice.compiled import CompiledCheck
 from sluice.confined import connect, only_query
 from sluice.contracts import Check, Column, Contract, parse_type
@@ -55,7 +55,7 @@ def test_the_check_refuses_it_with_file_line_field_and_next_step(text: str, tmp_
     contracts = tmp_path / "contracts"
     contracts.mkdir()
     (contracts / "things.yaml").write_text(CONTRACT.format(query=filled(text, tmp_path).replace("'", "''")))
-    done = CliRunner().invoke(commands(), ["check", "--contracts", str(contracts)])
+    done = CliRunner().invoke(all_commands(), ["check", "--contracts", str(contracts)])
     assert isinstance(done.exception, ContractError)
     assert f"{contracts}/things.yaml:15: schema.0.quality.0.query: " in done.exception.what
     assert "sluice check" in done.exception.next_step

@@ -42,7 +42,13 @@ def test_what_a_contract_says_is_what_the_code_sees() -> None:
             "physicalType: integr\n",
             ["properties.1.physicalType", "'integr'", "decimal(precision"],
         ),
-        ("physicalType: decimal(12,2)", "physicalType: decimal(2,12)", ["'decimal(2,12)'"]),
+        (
+            "physicalType: decimal(12,2)",
+            "physicalType: decimal(2,12)",
+            ["'decimal(2,12)'", "its scale, 12", "more than"],
+        ),
+        ("physicalType: decimal(12,2)", "physicalType: decimal(39,2)", ["'decimal(39,2)'", "1 to 38 digits"]),
+        ("physicalType: decimal(12,2)", "physicalType: decimal(0,0)", ["'decimal(0,0)'", "1 to 38 digits"]),
         ("format: csv", "format: xlsx", ["servers.0.format", "'xlsx'", "csv, json, ndjson"]),
         ("apiVersion: v3.1.0", "apiVersion: v2.0.0", ["apiVersion", "v3"]),
         ("primaryKey: true", "primaryKy: true", ["primaryKy", "no such field"]),
@@ -96,7 +102,9 @@ def test_a_stream_contract_says_which_events_are_late() -> None:
         ("format: json", "format: csv", ["servers.0.format", "'csv'", "json, debezium, dms"]),
         ("partitionKey: session_id", "partitionKey: session", ["partitionKey", "'session'", "session_id"]),
         ("element: clickstream.event_time", "element: clickstream.time", ["slaProperties", "'time'", "event_time"]),
-        ("partitionKey: session_id", "delimiter: ;", ["delimiter", "allowed", "nullKeys"]),
+        ("partitionKey: session_id", "delimiter: ;", ["delimiter", "belongs under servers", "allowed", "nullKeys"]),
+        ("    stream: clickstream\n", "", ["servers.0.stream", "it is missing; write 'clickstream'"]),
+        ("    format: json\n", "", ["servers.0.format", "it is missing; allowed: json"]),
     ],
 )
 def test_a_broken_stream_contract_is_refused(tmp_path: Path, old: str, new: str, said: list[str]) -> None:

@@ -3,31 +3,56 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Final
 
-from localaws.cloudformation.errors import UnknownResourceType
+from localaws.cloudformation.errors import BrokenProvider, UnknownResourceType
 from localaws.cloudformation.providers.provider import Provider
 
 #: Modules of this folder that declare no resource type, but what the others are made with.
-_TOOLS = ("api", "provider")
+_TOOLS = ("__init__", "api", "provider")
 
 
-def _found() -> dict[str, Provider]:
-    """Return the ``PROVIDERS`` of all modules in this folder, by resource type."""
+def found_in(package: str, folder: Path) -> dict[str, Provider]:
+    """Return the ``PROVIDERS`` of all modules in ``folder``, by resource type; BrokenProvider names a broken one."""
     found: dict[str, Provider] = {}
-    for module in pkgutil.iter_modules(__path__):
-        if module.name in _TOOLS:
-            continue
-        for provider in importlib.import_module(f"{__name__}.{module.name}").PROVIDERS:
-            if provider.type in found:
-                raise ValueError(f"{provider.type} has two providers, one of them in {__name__}.{module.name}")
-            found[provider.type] = provider
+    owners: dict[str, Path] = {}
+    for file in _files(folder):
+        for provider in _declared(package, file):
+            if other := owners.get(provider.type):
+                raise _broken(file, f"{provider.type} is deployed by {other} already")
+            found[provider.type], owners[provider.type] = provider, file
     return found
 
 
-PROVIDERS: Final[Mapping[str, Provider]] = _found()
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the modules of ``folder``; BrokenProvider for a folder of them, of which none would be imported."""
+    for path in sorted(folder.iterdir()):
+        if path.suffix == ".py" and path.is_file() and path.stem not in _TOOLS:
+            yield path
+        elif path.is_dir() and next(path.rglob("*.py"), None) is not None:
+            raise _broken(path, "providers are modules, not folders of modules")
+
+
+def _declared(package: str, file: Path) -> tuple[Provider, ...]:
+    try:
+        declared = vars(importlib.import_module(f"{package}.{file.stem}")).get("PROVIDERS")
+    except BaseException as error:  # as broken as SystemExit(0), after which nothing would be deployed, in silence
+        raise _broken(file, f"it cannot be imported: {type(error).__name__}: {error}") from error
+    if not isinstance(declared, tuple | list) or not declared:
+        raise _broken(file, f"its PROVIDERS are {declared!r}, not a tuple of Provider")
+    for each in declared:
+        if not isinstance(each, Provider):
+            raise _broken(file, f"its PROVIDERS hold {each!r}, which is no Provider")
+    return tuple(declared)
+
+
+def _broken(file: Path, why: str) -> BrokenProvider:
+    return BrokenProvider(f"{file}: {why}. Nothing was created. Mend the file, or move it out of {file.parent}.")
+
+
+PROVIDERS: Final[Mapping[str, Provider]] = found_in(__name__, Path(__file__).parent)
 
 
 def provider_for(resource_type: str, *, at: str) -> Provider:

@@ -6,12 +6,13 @@ import what does the work when they are called, so that ``sluice --help`` needs 
 
 from __future__ import annotations
 
-from typing import Final
-
 import typer
 from typer.core import TyperGroup
 
+from sluice.cli.joined import CannotJoin, Joined
+from sluice.errors import ModuleRefused
 from sluice.found import found_in
+from sluice.shortened import shortened
 
 
 class _Alphabetical(TyperGroup):
@@ -22,13 +23,29 @@ class _Alphabetical(TyperGroup):
         return sorted(self.commands)
 
 
-cli: Final = typer.Typer(
-    name="sluice",
-    cls=_Alphabetical,
-    help="A serverless lakehouse for AWS that also runs on a laptop.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-for found in found_in(__name__, "commands").values():
-    cli.add_typer(found)
+def joined() -> Joined:
+    """Return the command line of this package's commands; ``ModuleRefused`` for one that cannot join the others."""
+    cli = typer.Typer(
+        name="sluice",
+        cls=_Alphabetical,
+        help="A serverless lakehouse for AWS that also runs on a laptop.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    together = Joined(cli)
+    for name, brought in _FOUND.items():
+        file = f"sluice/cli/commands/{name}.py"
+        try:
+            together.join(brought, file)
+        except CannotJoin as error:
+            raise ModuleRefused(f"{file}: {error}.", next_step="rename or remove one.") from error
+        except Exception as error:
+            why = shortened(f"{type(error).__name__}: {error}")
+            raise ModuleRefused(
+                f"{file}: its commands cannot be built: {why}", next_step="mend or remove it."
+            ) from error
+    return together
+
+
+_FOUND = found_in(__name__, "commands", typer.Typer)

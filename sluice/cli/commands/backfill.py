@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
 
-from sluice.cli.options import Environment
+from sluice.cli.options import Environment, day
 
 commands = typer.Typer()
 
@@ -15,8 +16,10 @@ commands = typer.Typer()
 def backfill(
     *,
     table: Annotated[str, typer.Argument(help="Derived table, e.g. gold.daily_sales.")],
-    first: Annotated[str, typer.Option("--from", help="First day, as 2026-01-31; without days the whole table.")] = "",
-    last: Annotated[str, typer.Option("--to", help="Last day, included.")] = "",
+    first: Annotated[
+        str, typer.Option("--from", help="First day, as 2026-01-31; without days the whole table.", callback=day)
+    ] = "",
+    last: Annotated[str, typer.Option("--to", help="Last day, included.", callback=day)] = "",
     column: Annotated[str, typer.Option(help="Date or timestamp that the days are of; default the table's own.")] = "",
     cancel: Annotated[bool, typer.Option("--cancel", help="Take back a backfill that waits.")] = False,
     env: Environment = "dev",
@@ -25,6 +28,14 @@ def backfill(
     from sluice.cli.deployment import stack_outputs
     from sluice.cli.planning import cancel_backfill, request_backfill
 
+    if bool(first) != bool(last):
+        raise typer.BadParameter("--from and --to are given together, or neither for the whole table")
+    if first > last:
+        raise typer.BadParameter(f"--from {first} is after --to {last}")
+    if cancel and (first or column):
+        raise typer.BadParameter("--cancel takes back the whole backfill: it goes with no day and no column")
+    if not re.fullmatch(r"\w+\.\w+", table):
+        raise typer.BadParameter(f"{table[:80]!r} is no derived table, as gold.daily_sales; `sluice status` lists them")
     outputs = stack_outputs(env)
     if cancel:
         typer.echo(cancel_backfill(outputs, table))

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from sluice.cli.console import console
-from sluice.cli.options import Environment
+from sluice.cli.options import Environment, finite, usable_path
+from sluice.errors import CommandError
 
 commands = typer.Typer()
 
@@ -16,8 +17,10 @@ commands = typer.Typer()
 @commands.command()
 def send(
     dataset: Annotated[str, typer.Argument(help="Dataset that arrives by stream.")],
-    file: Annotated[Path, typer.Argument(help="NDJSON, JSON, CSV or TSV, gzipped or not.")],
-    rate: Annotated[float | None, typer.Option(help="Records a second at most.", min=0.01)] = None,
+    file: Annotated[
+        Path, typer.Argument(help="NDJSON, JSON, CSV or TSV, gzipped or not.", parser=usable_path, metavar="FILE")
+    ],
+    rate: Annotated[float | None, typer.Option(help="Records a second at most.", min=0.01, callback=finite)] = None,
     key: Annotated[
         str | None, typer.Option(help="Column whose value spreads records over shards; default the contract's.")
     ] = None,
@@ -27,6 +30,8 @@ def send(
     from sluice.cli.deployment import client, stack_outputs
     from sluice.cli.send import progress_bar, send_file
 
+    if not file.exists() or file.is_dir():
+        raise CommandError(f"There is no file {file}.", safe="nothing was sent.", next_step="check the path.")
     outputs = stack_outputs(env)
     with progress_bar(console(), dataset) as bar:
         sent = send_file(

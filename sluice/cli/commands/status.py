@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sluice.cli.console import console
-from sluice.cli.options import Environment
+from sluice.cli.options import Environment, finite
 from sluice.errors import CommandError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def status(
     wait: Annotated[
         bool, typer.Option("--wait", help="Return when all is accounted for and no refresh is due.")
     ] = False,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait at most.")] = 900.0,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait at most.", min=0, callback=finite)] = 900.0,
     strict: Annotated[
         bool, typer.Option("--strict", help="1 also when a dataset's newest file brought nothing into its table.")
     ] = False,

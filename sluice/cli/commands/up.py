@@ -15,7 +15,9 @@ commands = typer.Typer()
 
 @commands.command()
 def up(  # noqa: PLR0917  options of a command
-    port: Annotated[int, typer.Option(help="Loopback port that serves all AWS APIs.")] = 4566,
+    port: Annotated[
+        int, typer.Option(help="Loopback port that serves all AWS APIs; 0 takes a free one.", min=0, max=65_535)
+    ] = 4566,
     contracts: Contracts = None,
     data: Data = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when ready; `sluice down` ends it.")] = False,

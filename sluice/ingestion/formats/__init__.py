@@ -11,4 +11,4 @@ from typing import Final
 from sluice.found import found_in
 from sluice.ingestion.readers import FileFormat
 
-FILE_FORMATS: Final[Mapping[str, FileFormat]] = found_in(__name__, "FORMAT")
+FILE_FORMATS: Final[Mapping[str, FileFormat]] = found_in(__name__, "FORMAT", FileFormat)

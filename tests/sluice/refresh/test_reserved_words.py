@@ -131,5 +131,5 @@ def test_what_a_transform_raises_is_told_with_its_file(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_process_that_dies_is_told_with_the_transform(tmp_path: Path) -> None:
-    with pytest.raises(TransformError, match=r"things\.py: a process died while it compiled silver\.things"):
+    with pytest.raises(TransformError, match=r"things\.py: the process that compiled silver\.things died"):
         compile_project(_things(Column("a", parse_type("string"))), _job(tmp_path, "import os; os._exit(9)"))

@@ -119,21 +119,50 @@ def test_whatever_the_compiler_imports_of_ours_gives_another_name_in_the_cache()
 
 
 @pytest.mark.parametrize(
-    "declared",
+    ("declared", "said"),
     [
-        '@transform(write="merge", by="id", orders="bronze.orders")',
-        '@transform(orders=source("bronze.orders", through="lines", matching="id"))',
+        (
+            '@transform(write="merge", by="id", orders="bronze.orders")',
+            "transform() takes no `by`: it is called `recompute_key` now",
+        ),
+        (
+            '@transform(write="merge", recompute_keys="id", orders="bronze.orders")',
+            "recompute_keys='id' is no input, which is a database and a table; did you mean `recompute_key`?",
+        ),
+        ('@transform(recompute_keys=("id",), orders="bronze.orders")', "did you mean `recompute_key`?"),
+        ('@transform(writes="merge", orders="bronze.orders")', "did you mean `write`?"),
+        (
+            '@transform(orders=unique("bronze.orders", news="t", newest="x"))',
+            "takes no `news`; did you mean `newest`?",
+        ),
+        (
+            '@transform(orders=source("bronze.orders", through="lines"))',
+            "takes no `through`: it is called `join` now",
+        ),
+        ('@transform(orders=source("bronze.orders", matching="id"))', "it is called `join_on` now"),
+        (
+            '@transform(orders=unique("bronze.orders", newest="x", matching="id"))',
+            "unique() takes no `matching`: it",
+        ),
+        (
+            '@transform(orders=source("bronze.orders", leads="x"))',
+            "source() takes no `leads`; it takes on, join, join_on",
+        ),
+        ('@transform(orders=source("bronze.orders", join_ons="x"))', "did you mean `join_on`?"),
+        ('@transform(orders=source("bronze.orders"), matching="silver.matching")', "the function takes orders."),
+        ("@transform(orders=3)", "orders=3 is no input, which is a database and a table"),
     ],
 )
-def test_keywords_as_they_were_called_once_are_refused_with_the_new_ones(declared: str, tmp_path: Path) -> None:
+def test_a_keyword_that_there_is_not_is_refused_with_the_one_that_is_meant(
+    declared: str, said: str, tmp_path: Path
+) -> None:
     file = tmp_path / "glue_jobs" / "silver" / "orders.py"
     file.parent.mkdir(parents=True)
-    file.write_text(f"from sluice.transforms import source, transform\n\n{declared}\ndef orders(orders): ...\n")
+    file.write_text(f"from sluice.transforms import source, transform, unique\n\n{declared}\ndef orders(orders): ...\n")
     with pytest.raises(TransformError) as refused:
         discover(tmp_path / "glue_jobs")
-    assert str(refused.value).startswith(f"{file}: TypeError: ")
-    for name in ("recompute_key", "`join`", "`join_on`"):
-        assert name in str(refused.value)
+    assert str(refused.value).startswith(f"{file}: ")
+    assert said in str(refused.value)
 
 
 def test_the_declaration_that_the_readme_shows_is_one() -> None:
@@ -143,3 +172,37 @@ def test_the_declaration_that_the_readme_shows_is_one() -> None:
     function = names["daily_sales"]
     assert function.recompute_key == ("order_date",)
     assert list(function.sources) == list(inspect.signature(function).parameters) == ["orders", "lines"]
+
+
+#: Code that ends a process, or the work in it, with no error of its own.
+ENDINGS = ["raise SystemExit(0)", "raise KeyboardInterrupt", "import os; os._exit(0)", "import os; os._exit(3)",
+           "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", [*ENDINGS[:3], *(pytest.param(it, marks=pytest.mark.slow) for it in ENDINGS[3:])])
+def test_a_module_that_ends_its_process_is_an_error_that_names_it(folder: Path, ending: str) -> None:
+    write(folder, "", f"{ending}\n")
+    with pytest.raises(
+        TransformError, match=r"jobs/silver/things\.py: silver\.things (cannot be loaded|ends the)"
+    ) as told:
+        compiled(folder)
+    assert told.value.safe
+    assert told.value.next_step
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_function_that_ends_its_process_is_an_error_that_names_it_and_no_other(folder: Path, ending: str) -> None:
+    write(folder, "", f"def things(things):\n    {ending}\n")
+    others = tuple(Contract(f"a{n}", "silver", (Column("id", parse_type("string")),), file="a.yaml") for n in range(3))
+    for other in others:
+        (folder / "silver" / f"{other.name}.py").write_text(
+            f'{HEADER}@transform(things="bronze.things")\ndef {other.name}(things):\n    return things.select("id")\n'
+        )
+    with pytest.raises(TransformError, match=r"jobs/silver/things\.py: .*silver\.things"):
+        compile_project((*CONTRACTS, *others), folder)
+
+
+def test_what_a_transform_prints_is_no_part_of_its_sql(folder: Path) -> None:
+    write(folder, "", PLAIN.replace("    return", "    print('called')\n    return") + "print('loaded')\n")
+    assert "SELECT" in compiled(folder).sql

@@ -8,4 +8,4 @@ from typing import Final
 from sluice.found import found_in
 from sluice.ingestion.changes.change import Envelope
 
-ENVELOPES: Final[Mapping[str, Envelope]] = found_in(__name__, "ENVELOPE")
+ENVELOPES: Final[Mapping[str, Envelope]] = found_in(__name__, "ENVELOPE", Envelope)

@@ -1,0 +1,60 @@
+"""A compiled project is read by code with the very fields of the code that wrote it, or not at all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from sluice import project
+from sluice.contracts import Column, Contract, parse_type
+from sluice.project import CompiledCheck, CompiledTransform, Project, Propagation, decode_project
+
+WHOLE = Project(
+    (Contract("things", "silver", (Column("id", parse_type("decimal(3,1)")),), file="things.yaml"),),
+    (
+        CompiledTransform(
+            "silver.things", {"a": "bronze.a"}, "SELECT 1", "f", propagations={"a": Propagation(("id",))},
+            audit=(CompiledCheck("one", "unique", ("id",)),),
+        ),
+    ),
+)  # fmt: skip
+
+
+def test_a_project_is_read_as_it_was_written() -> None:
+    assert decode_project(WHOLE.to_json()) == WHOLE
+
+
+@pytest.mark.parametrize("digest", ["", "0123456789abcdef", None])
+def test_one_that_other_code_wrote_is_refused(digest: str | None) -> None:
+    raw = json.loads(WHOLE.to_json())
+    raw["fields_digest"] = digest
+    if digest is None:
+        del raw["fields_digest"]
+    with pytest.raises(ValueError, match=r"written by another version of this code.* Deploy again"):
+        decode_project(json.dumps(raw).encode())
+
+
+@pytest.mark.parametrize("kind", [Project, CompiledTransform, CompiledCheck, Propagation, Contract, Column])
+def test_a_field_more_of_any_kind_gives_another_digest(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = project.digest_of_fields()
+    monkeypatch.setitem(kind.__annotations__, "another", "int")
+    project.digest_of_fields.cache_clear()
+    try:
+        assert project.digest_of_fields() != before
+    finally:
+        monkeypatch.undo()
+        project.digest_of_fields.cache_clear()
+    assert project.digest_of_fields() == before
+
+
+def test_functions_read_their_project_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAMBDA_TASK_ROOT", str(tmp_path))
+    (tmp_path / project.FILE_NAME).write_bytes(msgspec.json.encode(WHOLE))
+    project.deployed_project.cache_clear()
+    with pytest.raises(ValueError, match="written by another version"):
+        project.deployed_project()
+    project.deployed_project.cache_clear()
