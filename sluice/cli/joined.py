@@ -21,7 +21,7 @@ class Joined:
         self._owners: dict[str, tuple[str, str]] = {}
 
     def join(self, brought: object, owner: str) -> None:
-        """Add the commands and groups of ``owner``; all or, with ``CannotJoin``, none of them.
+        """Add the commands and groups of ``owner``; all of them, or raise ``CannotJoin`` and add nothing.
 
         Names that differ by case only are one. A group's inner names are its own.
         """

@@ -2,12 +2,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from localaws.cloudformation import providers
 from localaws.cloudformation.errors import StackFailed, UnknownProperty
 from localaws.cloudformation.providers import PROVIDERS
 from localaws.cloudformation.providers.api import camel, shaped
@@ -40,15 +38,6 @@ def test_numbers_in_text_become_the_types_that_an_api_declares(local_aws: LocalA
         "level": "ALL",
         "destinations": [{"logGroupArn": 1}],
     }
-
-
-def test_a_resource_type_with_two_providers_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = next(iter(PROVIDERS))
-    text = f"from localaws.cloudformation.providers import PROVIDERS as known\nPROVIDERS = [known[{taken!r}]]\n"
-    (tmp_path / "zz_second.py").write_text(text)
-    monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(tmp_path)])
-    with pytest.raises(ValueError, match=rf"{taken} has two providers, one of them in .*\.zz_second"):
-        providers._found()
 
 
 TRUST = {

@@ -17,6 +17,7 @@ import sluice.load
 from shopsphere.generate.demand import lines_per_day
 from sluice.cli import all_commands, app, deployment, local
 from sluice.errors import CommandError
+from tests.laws import cases
 
 COMMANDS = get_group(all_commands()).commands
 #: Every option and argument with a value, of every command.
@@ -84,7 +85,7 @@ def given_to(command: str, parameter: Any, value: str) -> list[str]:
     return [command, *words, "--", *rest] if rest else [command, *words]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.sampled_from(VALUED), value=st.sampled_from(ODD))
 def test_no_value_ends_a_command_with_a_traceback(
     at: tuple[str, Any], value: str, capsys: pytest.CaptureFixture[str]

@@ -8,14 +8,14 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from sluice.contracts.arrival import _FILE_KEYS
+from sluice.contracts.arrival import _FILE_KEYS, _STREAM_KEYS
 from sluice.contracts.model import Arrival
 from sluice.contracts.partitions import TRANSFORMS
 from sluice.contracts.spellings import SPELLINGS
 from sluice.contracts.values.patterns import LETTERS
 from sluice.contracts.values.texts import EPOCH_FORMATS
 from sluice.ingestion.changes import ENVELOPES
-from sluice.load import FORMATS
+from sluice.load import FORMATS, load_contracts
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs" / "contracts.md").read_text()
 
@@ -28,17 +28,34 @@ def rows(title: str) -> dict[str, list[str]]:
 
 
 def test_the_options_of_an_arrival_are_those_of_the_code() -> None:
-    said = rows("How files arrive")
+    said = {option: cells[1:] for option, cells in rows("How files arrive").items()}
     own = {option for each in (*FORMATS.files.values(), *FORMATS.streams.values()) for option in each.own}
-    assert set(said) == {"format", "delimiter", *_FILE_KEYS, *own}
-    for option in set(said) - {"format"}:
+    assert set(said) == {"format", "delimiter", *_FILE_KEYS, *_STREAM_KEYS, *own}
+    for option in set(said) - {"format", *(_STREAM_KEYS.keys() - _FILE_KEYS)}:
         acts_in = [name for name, each in FORMATS.files.items() if option in (*each.options, *each.own)]
         assert said[option][0].split(", ") == (acts_in or ["all"]), option
+    assert {option for option, cells in said.items() if cells[0] == "streams"} == _STREAM_KEYS.keys() - _FILE_KEYS
     see_extra = [name for name, each in FORMATS.files.items() if each.extra_columns]
     assert f"for {' and '.join(see_extra)} also `reject`" in said["extraColumns"][1]
     for field, name in (("compression", "compression"), ("null_keys", "nullKeys"), ("repeated_keys", "repeatedKeys")):
         assert set(re.findall(r"`(\w+)`", said[name][1])) == set(get_args(get_type_hints(Arrival)[field]))
-    assert set(re.findall(r"`(\w+)`", said["format"][1])) == {*FORMATS.files, *FORMATS.streams}
+    files, _, streams = said["format"][1].partition("; of a stream ")
+    assert set(re.findall(r"`(\w+)`", files)) == set(FORMATS.files)
+    assert set(re.findall(r"`(\w+)`", streams)) == set(FORMATS.streams)
+
+
+def test_each_option_stands_where_it_is_said_to() -> None:
+    servers = {option for option, cells in rows("How files arrive").items() if cells[0] == "`servers`"}
+    assert servers == {"format", "delimiter"}
+    assert not servers & {*_FILE_KEYS, *_STREAM_KEYS}
+
+
+def test_the_example_of_a_whole_contract_is_sound(tmp_path: Path) -> None:
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    (tmp_path / "invoices.yaml").write_text(text)
+    (contract,) = load_contracts([tmp_path])
+    assert contract.table == "bronze.invoices"
+    assert [(column.name, str(column.type)) for column in contract.columns]
 
 
 def test_every_option_that_a_format_names_is_one_of_an_arrival_and_its_own_are_no_others() -> None:

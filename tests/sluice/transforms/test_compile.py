@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-import re
 import time
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -19,7 +16,6 @@ from sluice.errors import TransformError
 from sluice.folders import ROOT
 from sluice.project import Project
 from sluice.refresh.engine import Memory, choose_engine
-from sluice.transforms import source, transform
 from sluice.transforms.compile import compile_project
 from sluice.transforms.compile_cache import CompileCache, compiler_files
 from sluice.transforms.discover import discover
@@ -163,15 +159,6 @@ def test_a_keyword_that_there_is_not_is_refused_with_the_one_that_is_meant(
         discover(tmp_path / "glue_jobs")
     assert str(refused.value).startswith(f"{file}: ")
     assert said in str(refused.value)
-
-
-def test_the_declaration_that_the_readme_shows_is_one() -> None:
-    (shown,) = re.findall(r"```python\n(@transform.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    names: dict[str, Any] = {"transform": transform, "source": source, "DataFrame": object}
-    exec(shown, names)
-    function = names["daily_sales"]
-    assert function.recompute_key == ("order_date",)
-    assert list(function.sources) == list(inspect.signature(function).parameters) == ["orders", "lines"]
 
 
 #: Code that ends a process, or the work in it, with no error of its own.
