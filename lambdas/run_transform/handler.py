@@ -31,8 +31,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return glue_catalog().load_table((settings.database(database), plain))
 
     backfill = event.get("backfill") and to_backfill(event["backfill"])
-    engine = DuckDbEngine(deployed_project(), load, S3Store(), int(context.memory_limit_in_mb))
     try:
+        engine = DuckDbEngine(deployed_project(), load, S3Store(), int(context.memory_limit_in_mb))
         run = engine.run(table, run_id=event["run"], pinned=event.get("pinned"), backfill=backfill)
     except Exception as error:
         log.exception("%s failed", table)

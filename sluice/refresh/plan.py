@@ -107,9 +107,8 @@ def choose(state: State, table: str, memory: Memory) -> Choice:
     """Return the engine for the run of ``table``, with its backfill."""
     backfill = state.requested.get(table)
     transform = state.transforms[table]
-    rows, incremental = input_rows(
-        transform, state.tables[table], state.tables, state.current, whole=backfill is not None
-    )
+    whole = backfill is not None and not (backfill.column and transform.mode.recompute_key)
+    rows, incremental = input_rows(transform, state.tables[table], state.tables, state.current, whole=whole)
     choice = choose_engine(transform, rows, memory, incremental=incremental)
     return msgspec.structs.replace(choice, backfill=backfill)
 

@@ -55,6 +55,9 @@ class Relations(Protocol[Rows]):
     def keep(self, rows: Rows) -> Rows:
         """Return ``rows``, computed once however often they are read."""
 
+    def forget(self) -> None:
+        """Free what was kept; nothing of it is read any more."""
+
 
 class Pruning(Generic[Rows]):
     """The inputs of one incremental run and their changes, by parameter."""
@@ -134,6 +137,7 @@ class Pruning(Generic[Rows]):
             done[parameter] = whole
             return whole
         if propagation.needs_versions:
-            rows = relations.with_values(whole, propagation.key, relations.keep(rows), propagation.key)
+            keys = relations.keep(relations.distinct(relations.select(rows, propagation.key, propagation.key)))
+            rows = relations.with_values(whole, propagation.key, keys, propagation.key)
         done[parameter] = relations.keep(rows)
         return done[parameter]

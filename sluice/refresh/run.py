@@ -209,10 +209,12 @@ def _compute(attempt: Attempt[Rows], transform: CompiledTransform, strategy: Str
         attempt.append()
         return strategy, "added"
     if strategy.incremental:
-        pruning = Pruning(transform, strategy, attempt.relations())
+        relations = attempt.relations()
+        pruning = Pruning(transform, strategy, relations)
         try:
             affected = pruning.affected_keys()
         except TooWide as why:
+            relations.forget()
             strategy = Strategy(None, str(why), strategy.backfill)
         else:
             if affected is None:

@@ -27,6 +27,7 @@ from sluice.confined import quoted
 from sluice.contracts import Contract
 from sluice.decoding import json_decoder
 from sluice.errors import SluiceError, TransformError
+from sluice.plain import without_defaults
 from sluice.project import Project
 from sluice.shortened import shortened
 from sluice.transforms import apply, conflicting
@@ -250,7 +251,7 @@ def _compile(item: DiscoveredTransform, contract: Contract, tables: _EmptyTables
         propagations={name: propagation_of(given, keys[name]) for name, given in item.sources.items()},
         engine=item.engine,
         audit=audit,
-        checks=_hash(msgspec.json.encode(audit, order="deterministic").decode()),
+        checks=_hash(msgspec.json.encode([without_defaults(check) for check in audit]).decode()),
         weight=weight_of(sql) if sql else _UNSEEN_WEIGHT,
     )
 

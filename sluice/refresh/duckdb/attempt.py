@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from sluice.errors import CommitConflict
 from sluice.project import Project
 from sluice.refresh.duckdb.audit import AuditTarget, audit
 from sluice.refresh.duckdb.conflicts import quarantine_conflicts
-from sluice.refresh.duckdb.inputs import address, protocol, register, register_files, rows_of
+from sluice.refresh.duckdb.inputs import address, is_native, protocol, register, register_files, rows_of
 from sluice.refresh.duckdb.relations import DuckDbRelations, Input, Relation, files_of, files_with, semi_join
 from sluice.refresh.failures import Failure
 from sluice.refresh.run import Published, Scope
@@ -66,20 +67,23 @@ class DuckDbAttempt:
         self._untouched: list[DataFile] = []
         self._differences: dict[str, Difference] = {}
         self._rows = 0
-        self._scratch = tempfile.TemporaryDirectory()
-        self._folder = Path(self._scratch.name) / "result"
-        self._folder.mkdir()
-        readable = [self._scratch.name, *(protocol(name) for name in sorted({transform.table, *transform.needs}))]
-        self._connection = connect(settings={**settings, "temp_directory": self._scratch.name}, readable=readable)
+        with ExitStack() as opened:
+            scratch = opened.enter_context(tempfile.TemporaryDirectory())
+            self._folder = Path(scratch) / "result"
+            self._folder.mkdir()
+            readable = [scratch, *(protocol(name) for name in sorted({transform.table, *transform.needs}))]
+            connection = connect(settings={**settings, "temp_directory": scratch}, readable=readable)
+            self._connection = opened.enter_context(connection)
+            self._opened = opened.pop_all()
 
     def deletes(self) -> bool:
-        """Return whether the table has row-level deletes."""
-        return self._has_deletes
+        """Return whether the table has row-level deletes, or columns that only PyIceberg reads."""
+        return self._has_deletes or not is_native(self._target)
 
     def change(self, table: str, before: str, now: str) -> Change | None:
         """Return what changed in an input between two snapshots, or None when that is not known."""
         found = difference(self._sources[table], before, now)
-        if found is None:
+        if found is None or not is_native(self._sources[table]):
             return None
         self._differences[table] = found
         return change_of(found)
@@ -96,7 +100,7 @@ class DuckDbAttempt:
 
     def append(self) -> None:
         """Compute the rows that the inputs' added files give."""
-        for given in self._inputs().values():
+        for given in {given.name: given for given in self._inputs().values()}.values():
             register_files(self._connection, given.name, given.table)
             self._see(given.name, files_of(given.name, given.table, given.difference.added))
         self._removed, self._untouched = [], self._present
@@ -105,8 +109,9 @@ class DuckDbAttempt:
     def merge(self, affected: Relation, inputs: Mapping[str, Relation]) -> None:
         """Compute the rows of the ``affected`` keys, and copy the other rows of the files that held such keys."""
         key, columns = self._transform.recompute_key, self._columns()
-        for parameter, rows in inputs.items():
-            self._see(self._transform.inputs[parameter], rows)
+        # An input that two parameters name declares no change propagation, so that both see all of its rows.
+        for name, rows in {self._transform.inputs[parameter]: rows for parameter, rows in inputs.items()}.items():
+            self._see(name, rows)
         recomputed = semi_join(f"({self._computed()})", key, affected.sql, key)
         self._connection.execute(f"CREATE TABLE {_NEW} AS FROM {recomputed}")
         self._removed = self._files_touched(affected)
@@ -148,8 +153,7 @@ class DuckDbAttempt:
 
     def close(self) -> None:
         """Close DuckDB and remove what it wrote on this machine."""
-        self._connection.close()
-        self._scratch.cleanup()
+        self._opened.close()
 
     def _inputs(self) -> dict[str, Input]:
         """Return the inputs by parameter; the strategy asked for what changed in each."""

@@ -38,7 +38,7 @@ def register(connection: duckdb.DuckDBPyConnection, name: str, table: Table, sna
     """Make the table ``name`` at ``snapshot`` readable in SQL under its own name, or as ``under`` (database.table)."""
     view = under or name
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(view.partition('.')[0])}")
-    files = data_files(table, snapshot)
+    files = data_files(table, snapshot) if is_native(table) else None
     if files is None:
         registered = view.replace(".", "__")
         source = quoted(registered)
@@ -47,6 +47,11 @@ def register(connection: duckdb.DuckDBPyConnection, name: str, table: Table, sna
         register_files(connection, name, table)
         source = rows_of(name, table.schema(), files)
     connection.execute(f"CREATE VIEW {quoted(view)} AS FROM {source}")
+
+
+def is_native(table: Table) -> bool:
+    """Return whether DuckDB has a type for each of the table's columns; others are read by PyIceberg."""
+    return all(_has_type(field.field_type) for field in table.schema().fields)
 
 
 def register_files(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
@@ -89,6 +94,10 @@ def _columns(schema: Schema) -> str:
         for field in schema.fields
     )
     return f"MAP {{{', '.join(columns)}}}"
+
+
+def _has_type(kind: IcebergType) -> bool:
+    return isinstance(kind, DecimalType) or type(kind) in _DUCKDB_TYPES
 
 
 def _duckdb_type(kind: IcebergType) -> str:

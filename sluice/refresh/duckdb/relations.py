@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 
 import duckdb
 import pyarrow as pa
@@ -50,7 +49,7 @@ class DuckDbRelations:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, inputs: Mapping[str, Input], present: Relation) -> None:
         self._connection, self._inputs, self._present = connection, inputs, present
-        self._numbers = count()
+        self._kept: list[str] = []
         connection.execute("CREATE SCHEMA IF NOT EXISTS sluice")
         for given in inputs.values():
             register_files(connection, given.name, given.table)
@@ -118,9 +117,15 @@ class DuckDbRelations:
         """Return ``rows`` in a table of their own."""
         if rows.kept:
             return rows
-        name = f"sluice.kept_{next(self._numbers)}"
+        name = f"sluice.kept_{len(self._kept)}"
         self._connection.execute(f"CREATE TABLE {name} AS FROM {rows.sql}")
+        self._kept.append(name)
         return Relation(name, rows.columns, kept=True)
+
+    def forget(self) -> None:
+        """Drop the tables of what was kept."""
+        while self._kept:
+            self._connection.execute(f"DROP TABLE {self._kept.pop()}")
 
 
 def files_of(name: str, table: Table, files: Sequence[DataFile]) -> Relation:
@@ -139,7 +144,9 @@ def files_with(
     one = f"(SELECT {quoted(named)} AS v FROM {values.sql})"
     counted = connection.execute(f"SELECT count(*), count(v), min(v), max(v) FROM {one}").fetchall()
     every, present, least, greatest = counted[0]
-    if every != present:  # one of the values is null, and bounds say nothing about nulls
+    # Bounds say nothing about nulls, nor about NaN, which is greater than any number here:
+    # https://iceberg.apache.org/spec/#manifests
+    if every != present or greatest != greatest:  # noqa: PLR0124
         return list(rows.files)
     if present > _MANY_VALUES:
         found = connection.execute(

@@ -132,7 +132,7 @@ class SparkAttempt:
                 self._branch.drop()
         finally:
             if self._relations is not None:
-                self._relations.close()
+                self._relations.forget()
 
     def _named(self) -> list[tuple[str, str]]:
         return list(self._transform.inputs.items())

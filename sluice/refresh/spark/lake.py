@@ -34,6 +34,10 @@ class Head:
     committed: Mapping[str, float]
     referred: frozenset[str]
 
+    def delete_files(self, snapshot: str) -> int:
+        """Return how many delete files a snapshot has, as its summary says; 0 when that does not say it."""
+        return int(self.summaries[snapshot].get("total-delete-files", "0"))
+
     def ancestors(self, snapshot: str) -> Iterator[str]:
         """Yield ``snapshot`` and its ancestors, newest first, as far as they have not expired."""
         place = snapshot
@@ -68,9 +72,8 @@ class Lake:
         """Return the table's metadata as it is now."""
         # Iceberg's own classes: its metadata tables would take two Spark jobs, ten times as long, and tell two moments.
         jvm: Any = self.spark._jvm
-        java = jvm.org.apache.iceberg
-        loaded = java.spark.Spark3Util.loadIcebergTable(self.spark._jsparkSession, self.name(table))
-        told = json.loads(java.TableMetadataParser.toJson(loaded.operations().current()))
+        current = self._java(table).operations().current()
+        told = json.loads(jvm.org.apache.iceberg.TableMetadataParser.toJson(current))
         refs, snapshots = told.get("refs", {}), told.get("snapshots", [])
         branches = {name: str(ref["snapshot-id"]) for name, ref in refs.items() if ref["type"] == "branch"}
         return Head(
@@ -101,33 +104,43 @@ class Lake:
     def difference(self, table: str, before: str, now: str) -> Difference | None:
         """Return what changed from the snapshot ``before`` to ``now``.
 
-        Return None when that is not known: ``before`` has expired or is no ancestor of ``now``, or one of the two
-        has row-level deletes.
+        Return None when that is not known: ``before`` has expired or is no ancestor of ``now``, or a snapshot from one
+        to the other has delete files.
         """
         if before == now:
             return Difference(before, now, Change())
-        if before != EMPTY and before not in set(self.head(table).ancestors(now)):
+        head = self.head(table)
+        later = list(head.ancestors(now))
+        if before != EMPTY and before not in later:
+            return None
+        # A changelog has no rows for a snapshot with delete files, even when a later one has none any more:
+        # https://iceberg.apache.org/docs/latest/spark-procedures/#create_changelog_view
+        between = later[: later.index(before) + 1] if before != EMPTY else later
+        if any(head.delete_files(snapshot) for snapshot in between):
             return None
         files = self._files(table, before).alias("before").join(self._files(table, now).alias("now"), "path", "full")
         added, removed = F.col("before.size").isNull(), F.col("now.size").isNull()
         size = F.coalesce("now.size", "before.size")
         found = files.agg(
-            F.count(F.when(F.coalesce(F.col("before.content"), F.lit(0)) != 0, 1)).alias("deletes_before"),
-            F.count(F.when(F.coalesce(F.col("now.content"), F.lit(0)) != 0, 1)).alias("deletes_now"),
             F.count(F.when(added, 1)).alias("added"),
             F.count(F.when(removed, 1)).alias("removed"),
             F.coalesce(F.sum(F.when(added | removed, size)), F.lit(0)).alias("changed"),
             F.coalesce(F.sum("now.size"), F.lit(0)).alias("whole"),
             F.coalesce(F.sum("now.rows"), F.lit(0)).alias("rows"),
         ).collect()[0]
-        if found["deletes_before"] or found["deletes_now"]:
-            return None
         numbers = ("added", "removed", "changed", "whole", "rows")
         return Difference(before, now, Change(*(found[name] for name in numbers)))
 
     def has_deletes(self, table: str, snapshot: str) -> bool:
         """Return whether ``snapshot`` has row-level deletes."""
-        return snapshot != EMPTY and bool(self._files(table, snapshot).where("content <> 0").limit(1).collect())
+        if snapshot == EMPTY or not self.head(table).delete_files(snapshot):
+            return False
+        # A delete file may be left of which no data file is. What is deleted, a scan knows.
+        tasks = self._java(table).newScan().useSnapshot(int(snapshot)).planFiles().iterator()
+        while tasks.hasNext():
+            if not tasks.next().deletes().isEmpty():
+                return True
+        return False
 
     def added(self, table: str, before: str, now: str) -> DataFrame:
         """Return the rows of the files added after ``before`` up to ``now``, including rows copied from other files."""
@@ -161,6 +174,11 @@ class Lake:
         reader = self.spark.read.option("start-snapshot-id", before).option("end-snapshot-id", now)
         return reader.table(self.name(table, "changes"))
 
+    def _java(self, table: str) -> Any:
+        """Return the table as Iceberg's Java library has it."""
+        jvm: Any = self.spark._jvm
+        return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(self.spark._jsparkSession, self.name(table))
+
     def _files(self, table: str, snapshot: str) -> DataFrame:
         files = self.name(table, "files")
         read = (
@@ -168,8 +186,7 @@ class Lake:
             if snapshot == EMPTY
             else self.spark.read.option("snapshot-id", snapshot).table(files)
         )
-        return read.select(
-            "content",
+        return read.where("content = 0").select(
             F.col("file_path").alias("path"),
             F.col("file_size_in_bytes").alias("size"),
             F.col("record_count").alias("rows"),

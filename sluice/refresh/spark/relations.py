@@ -10,6 +10,7 @@ from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import DoubleType, FloatType
 
 from sluice.refresh.spark.lake import Difference, Lake
 
@@ -19,7 +20,7 @@ _FEW_VALUES = 200
 
 
 class SparkRelations:
-    """The inputs of one incremental run and their changes, by parameter; ``close`` frees the rows kept in memory.
+    """The inputs of one incremental run and their changes, by parameter; ``forget`` frees the rows kept in memory.
 
     ``names`` are the inputs' tables by parameter; ``differences`` are by table; ``present`` are the derived table's
     rows.
@@ -37,10 +38,10 @@ class SparkRelations:
         self._whole = {parameter: lake.rows(name, inputs[name]) for parameter, name in names.items()}
         self._kept: list[DataFrame] = []
 
-    def close(self) -> None:
+    def forget(self) -> None:
         """Free all rows that were kept."""
-        for rows in self._kept:
-            rows.unpersist()
+        while self._kept:
+            self._kept.pop().unpersist()
 
     def whole(self, parameter: str) -> DataFrame:
         """Return all rows of an input at the snapshot that the run reads."""
@@ -92,7 +93,7 @@ class SparkRelations:
         return rows.distinct()
 
     def keep(self, rows: DataFrame) -> DataFrame:
-        """Return ``rows``, persisted until ``close`` so that they are computed once."""
+        """Return ``rows``, persisted until ``forget`` so that they are computed once."""
         if rows.is_cached:
             return rows
         self._kept.append(rows.persist())
@@ -116,6 +117,8 @@ def may_hold(rows: DataFrame, column: str, values: DataFrame, named: str) -> Col
     The values are those of the column ``named`` of ``values``; the condition may hold for other rows, too.
     """
     kind = rows.schema[column].dataType
+    if isinstance(kind, FloatType | DoubleType):
+        return F.lit(True)  # bounds say nothing about NaN, and a key of such numbers is rare
     some = [row[0] for row in values.select(named).distinct().limit(_FEW_VALUES + 1).collect()]
     null = F.lit(False)
     if None in some:
