@@ -30,7 +30,7 @@ from sluice.tables.maintain import expire_snapshots
 from sluice.tables.upkeep import file_size
 
 #: Relations in SQL: the rows that an incremental run recomputed, all rows of the new files (recomputed or copied), the
-#: table as it would be after publishing, and the table as it is now.
+#: table as it would be after publishing where files of it stay, and the table as it is now.
 _NEW, _ROWS, _TABLE, _PREVIOUS = "sluice_new", "sluice_rows", "sluice_table", "sluice_previous"
 #: A column: the file that a row was read from.
 _FILE = "_sluice_file"
@@ -222,17 +222,20 @@ class DuckDbAttempt:
         untouched, present = (files_of(name, self._target, files) for files in (self._untouched, self._present))
         if self._present:
             register_files(self._connection, name, self._target)
-        self._connection.execute(f"CREATE VIEW {_TABLE} AS FROM {_ROWS} UNION ALL FROM {untouched.sql}")
+        table = _ROWS
+        if untouched.files:
+            table = _TABLE
+            self._connection.execute(f"CREATE VIEW {_TABLE} AS FROM {_ROWS} UNION ALL FROM {untouched.sql}")
         self._connection.execute(f"CREATE VIEW {_PREVIOUS} AS FROM {present.sql}")
-        references = {name: _TABLE}
+        references = {name: table}
         for other in sorted({other for check in self._transform.audit for other in check.needs} - {name}):
             # Under another name: its own may be taken by an input that holds only the rows of affected keys.
             references[other] = f"reference.{other.replace('.', '_')}"
             table = self._load(other)
             register(self._connection, other, table, snapshot_of(table), under=references[other])
         if scope == "affected":
-            return AuditTarget(_NEW, _TABLE, _PREVIOUS, self._transform.recompute_key, references)
-        return AuditTarget(_TABLE if scope == "all" else _ROWS, _TABLE, _PREVIOUS, (), references)
+            return AuditTarget(_NEW, table, _PREVIOUS, self._transform.recompute_key, references)
+        return AuditTarget(table if scope == "all" else _ROWS, table, _PREVIOUS, (), references)
 
     def _write(self) -> Sequence[DataFile]:
         """Upload the result to the table's location and return its data files, not committed yet."""
