@@ -222,20 +222,20 @@ class DuckDbAttempt:
         untouched, present = (files_of(name, self._target, files) for files in (self._untouched, self._present))
         if self._present:
             register_files(self._connection, name, self._target)
-        table = _ROWS
+        ahead = _ROWS
         if untouched.files:
-            table = _TABLE
+            ahead = _TABLE
             self._connection.execute(f"CREATE VIEW {_TABLE} AS FROM {_ROWS} UNION ALL FROM {untouched.sql}")
         self._connection.execute(f"CREATE VIEW {_PREVIOUS} AS FROM {present.sql}")
-        references = {name: table}
+        references = {name: ahead}
         for other in sorted({other for check in self._transform.audit for other in check.needs} - {name}):
             # Under another name: its own may be taken by an input that holds only the rows of affected keys.
             references[other] = f"reference.{other.replace('.', '_')}"
             table = self._load(other)
             register(self._connection, other, table, snapshot_of(table), under=references[other])
         if scope == "affected":
-            return AuditTarget(_NEW, table, _PREVIOUS, self._transform.recompute_key, references)
-        return AuditTarget(table if scope == "all" else _ROWS, table, _PREVIOUS, (), references)
+            return AuditTarget(_NEW, ahead, _PREVIOUS, self._transform.recompute_key, references)
+        return AuditTarget(ahead if scope == "all" else _ROWS, ahead, _PREVIOUS, (), references)
 
     def _write(self) -> Sequence[DataFile]:
         """Upload the result to the table's location and return its data files, not committed yet."""

@@ -18,6 +18,7 @@ from sluice.compiled import Backfill, Propagation
 from sluice.contracts import Rules
 from sluice.errors import CheckFailed
 from sluice.project import Project
+from sluice.refresh import strategy
 from sluice.refresh.backfill import checked_backfill
 from sluice.refresh.engine import Memory
 from sluice.refresh.explain import explain
@@ -132,6 +133,28 @@ class Behaviour:
     def test_a_backfill_of_the_whole_table_is_a_full_refresh(self, shop: SmallShop) -> None:
         run = self.run(shop, "gold.order_days", backfill=Backfill("gold.order_days"))
         assert (run.incremental, run.reason, run.rows_written) == (False, "backfill of the whole table", 6)
+
+    def test_when_most_rows_changed_the_whole_table_is_computed(
+        self, shop: SmallShop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(strategy, "_FEW_ROWS", 0)
+        bring(shop, *(order(number, state="sent", updated_at=LATER) for number in range(4)))
+        run = self.run(shop, "gold.order_days")
+        assert (run.incremental, run.reason) == (False, "most of silver.orders changed")
+        assert [row[2] for row in shop.rows("gold.order_days")].count("sent") == 4
+        bring(shop, order(5, state="sent", updated_at=LATER))
+        assert self.run(shop, "gold.order_days").incremental
+        assert [row[2] for row in shop.rows("gold.order_days")].count("sent") == 5
+
+    def test_a_table_that_nothing_came_for_stays_empty_and_takes_what_comes(self, shop: SmallShop) -> None:
+        run = self.run(shop, "gold.click_log")
+        assert (run.incremental, run.reason, run.rows) == (False, "first run", 0)
+        click = {"event_id": "e1", "session_id": "s1", "happened_at": NOON}
+        shop.deliver("clicks", [click, click | {"event_id": "e2"}])
+        run = self.run(shop, "gold.click_log")
+        assert (run.incremental, run.rows_written, run.rows) == (True, 2, 2)
+        assert (again := self.run(shop, "gold.click_log")).incremental
+        assert (again.rows_written, again.rows) == (0, 2)
 
     def test_changed_checks_look_at_every_row_and_compute_none(self, shop: SmallShop) -> None:
         before = files(shop, "silver.orders")

@@ -207,6 +207,21 @@ def test_an_input_with_deletes_of_single_rows_is_read_whole(shop: SharedShop) ->
     assert "cannot be told" in run.reason
 
 
+def test_deletes_of_single_rows_that_were_rewritten_since_mean_a_whole_run(shop: SharedShop) -> None:
+    """A changelog over a snapshot with delete files is refused, though the last snapshot has none."""
+    shop.deliver("orders", [order(1, FRIDAY), order(2, FRIDAY)])
+    shop.run_spark("silver.orders")
+    name = shop.lake.name("bronze.orders")
+    shop.lake.spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ('write.delete.mode' = 'merge-on-read')")
+    shop.lake.spark.sql(f"DELETE FROM {name} WHERE order_id = 'o1'")
+    shop.lake.spark.sql(f"INSERT OVERWRITE {name} SELECT * FROM {name}")
+    table = shop.load("bronze.orders")
+    assert not any(task.delete_files for task in table.scan().plan_files())
+    run = shop.run_spark("silver.orders")
+    assert (run.incremental, run.rows) == (False, 1)
+    assert "bronze.orders cannot be told" in run.reason
+
+
 def test_old_snapshots_expire_with_the_files_that_only_they_had(shop: SharedShop) -> None:
     for number in range(1, 4):
         shop.deliver("orders", [order(1, FRIDAY, number)])
