@@ -18,7 +18,7 @@ from sluice.errors import TableError
 from sluice.project import Project
 from sluice.settings import Settings
 from sluice.tables.catalog import TABLE_PROPERTIES
-from sluice.tables.properties import path_properties, stream_properties
+from sluice.tables.properties import contract_properties, path_properties, stream_properties
 from sluice.tables.schema import data_schema, partition_spec, quarantine_schema, sort_order
 
 #: The property that Glue shows as the table's description.
@@ -41,11 +41,19 @@ def _wanted(catalog: Catalog, contract: Contract, settings: Settings) -> Iterato
     schema = data_schema(contract)
     spec, order = partition_spec(contract, schema), sort_order(contract, schema)
     name = (settings.database(contract.database), contract.name)
-    properties = {_DESCRIPTION: contract.description, **stream_properties(contract), **path_properties(contract)}
+    properties = {
+        _DESCRIPTION: contract.description,
+        **contract_properties(contract),
+        **stream_properties(contract),
+        **path_properties(contract),
+    }
     yield lambda: _ensure(catalog, name, schema, settings, properties, spec=spec, order=order)
     if not contract.derived:
         other = (settings.database("quarantine"), contract.name)
-        about = {_DESCRIPTION: f"Records of {contract.name} that broke their contract, with the reasons."}
+        about = {
+            _DESCRIPTION: f"Records of {contract.name} that broke their contract, with the reasons.",
+            **contract_properties(contract),
+        }
         yield lambda: _ensure(catalog, other, quarantine_schema(contract), settings, about)
 
 

@@ -1,4 +1,4 @@
-"""Table properties made from a contract: about its stream, and about the location of its data files."""
+"""Table properties made from a contract: about itself, its stream, and the location of its data files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ HEADERS = "sluice.headers"
 #: Property: the column whose value is a record's partition key, if the contract names one.
 PARTITION_KEY = "sluice.partition-key"
 
+#: Properties: the contract's version, and the domain that its dataset belongs to.
+VERSION, DOMAIN = "sluice.contract-version", "sluice.domain"
+
 _decode_headers = json_decoder(dict[str, str])
+
+
+def contract_properties(contract: Contract) -> dict[str, str]:
+    """Return the properties that say which contract the table is declared by; an empty value means not set."""
+    return {VERSION: contract.version, DOMAIN: contract.owner}
 
 
 def stream_properties(contract: Contract) -> dict[str, str]:

@@ -10,8 +10,9 @@ import msgspec
 import pytest
 
 from sluice import project
+from sluice.compiled import CompiledCheck, CompiledTransform, Propagation
 from sluice.contracts import Column, Contract, parse_type
-from sluice.project import CompiledCheck, CompiledTransform, Project, Propagation, decode_project
+from sluice.project import Project, decode_project
 
 WHOLE = Project(
     (Contract("things", "silver", (Column("id", parse_type("decimal(3,1)")),), file="things.yaml"),),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from pyiceberg.catalog import Catalog
 
@@ -9,7 +10,7 @@ from sluice.contracts import Column, Contract, parse_type
 from sluice.errors import TableError
 from sluice.project import Project
 from sluice.tables.manage import ensure_tables
-from sluice.tables.properties import headers_of
+from sluice.tables.properties import DOMAIN, VERSION, headers_of
 from tests.sluice.ingestion.reading import column, contract
 from tests.sluice.ingestion.test_commit import LocalSettings
 
@@ -45,6 +46,29 @@ def test_descriptions_reach_the_table(catalog: Catalog, tmp_path: Path) -> None:
     assert catalog.load_table("bronze.things").schema().find_field("id").doc == "Who."
     ensure(catalog, tmp_path, Column("id", parse_type("string"), description="Who it is.", header="id"))
     assert catalog.load_table("bronze.things").schema().find_field("id").doc == "Who it is."
+
+
+def test_the_contracts_version_and_domain_reach_both_tables_and_change_with_it(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    def ensured(**about: str) -> list[str]:
+        declared = msgspec.structs.replace(contract(column("id")), **about)
+        return ensure_tables(catalog, Project((declared,)), LocalSettings(folder=str(tmp_path / "lake")))
+
+    def properties(name: str) -> dict[str, str]:
+        found: dict[str, str] = catalog.load_table(name).properties
+        return {key: value for key, value in found.items() if key in (VERSION, DOMAIN)}
+
+    ensured()  # as a table is that an earlier version made, which knew neither
+    assert properties("bronze.things") == {}
+    assert ensured(version="1.0.0", owner="shop") == [
+        "evolved bronze.things: sluice.contract-version, sluice.domain",
+        "evolved quarantine.things: sluice.contract-version, sluice.domain",
+    ]
+    assert ensured(version="1.0.0", owner="shop") == []
+    ensured(version="2.0.0", owner="shop")
+    for name in ("bronze.things", "quarantine.things"):
+        assert properties(name) == {VERSION: "2.0.0", DOMAIN: "shop"}
 
 
 def test_a_stream_s_table_says_how_columns_are_called_in_records(catalog: Catalog, tmp_path: Path) -> None:
