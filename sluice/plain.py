@@ -11,14 +11,16 @@ T = TypeVar("T")
 
 
 def from_plain(kind: type[T], given: Mapping[str, Any]) -> T:
-    """Return the dataclass ``kind`` made of ``given``, values by field; others in ``given`` are left out.
+    """Return the dataclass ``kind`` made of ``given``, values by field.
 
-    Fields are plain values, dataclasses, and tuples or mappings of these. ``TypeError`` when a field without a default
-    is missing, or has a value that is not among those of its ``Literal``.
+    Fields are plain values, dataclasses, and tuples or mappings of these. ``TypeError`` for another field, when a field
+    without a default is missing, or has a value that is not among those of its ``Literal``.
     """
     hints = get_type_hints(kind)
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    return kind(**{name: _value(hints[name], value) for name, value in given.items() if name in known})
+    if unknown := sorted(given.keys() - known):
+        raise TypeError(f"{kind.__name__} has no field {', '.join(unknown)}: another version of this code wrote it")
+    return kind(**{name: _value(hints[name], value) for name, value in given.items()})
 
 
 def without_defaults(given: Any) -> dict[str, Any]:

@@ -58,7 +58,13 @@ class Project(msgspec.Struct, frozen=True):
         raise KeyError(table)
 
 
-_decode = json_decoder(Project)
+class _Fields(msgspec.Struct, frozen=True):
+    """What is read first: it shows whether other code wrote the rest."""
+
+    fields_digest: str = ""
+
+
+_decode, _decode_fields = json_decoder(Project), json_decoder(_Fields)
 
 
 @once
@@ -82,14 +88,13 @@ def decode_project(text: bytes) -> Project:
 
     What is unknown would be skipped and what is missing would get its default, as if it had been declared so.
     """
-    project = _decode(text)
-    if project.fields_digest != digest_of_fields():
+    written = _decode_fields(text).fields_digest
+    if written != digest_of_fields():
         raise ValueError(
-            f"{FILE_NAME} was written by another version of this code: its fields are "
-            f"{project.fields_digest or 'unknown'}, these are {digest_of_fields()}. Nothing was done with it. "
-            "Deploy again."
+            f"{FILE_NAME} was written by another version of this code: its fields are {written or 'unknown'}, these "
+            f"are {digest_of_fields()}. Nothing was done with it. Deploy again."
         )
-    return msgspec.structs.replace(project, fields_digest="")
+    return msgspec.structs.replace(_decode(text), fields_digest="")
 
 
 @once

@@ -63,5 +63,8 @@ def app(arguments: list[str] | None = None) -> None:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)
     except OSError as error:
-        sys.stderr.write(f"{error}\nNext: check the path, who may use it, and the room on its disk.\n")
+        what = (
+            "the path, who may use it, and the room on its disk" if error.filename else "what it names, and try again"
+        )
+        sys.stderr.write(f"{error}\nNext: check {what}.\n")
         sys.exit(1)

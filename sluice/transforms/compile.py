@@ -68,7 +68,8 @@ def compile_project(contracts: tuple[Contract, ...], *folders: Path) -> Project:
         raise TransformError(
             f"{at}: {table_of(Path(at))} ends the process that loads it, with status {done.returncode}.",
             safe="nothing was deployed or changed.",
-            next_step="look for what ends the process when the module is imported, or how little memory is free.",
+            next_step="look for what ends the process when the module is imported, or how little memory is free."
+            + _last_words(done.stderr),
         )
     if done.returncode == _REFUSED:
         what, next_step = _decode_refusal(done.stdout)
@@ -81,6 +82,12 @@ def compile_project(contracts: tuple[Contract, ...], *folders: Path) -> Project:
 
 
 _REFUSED = 3
+
+
+def _last_words(stderr: bytes) -> str:
+    """Return the last line that a process wrote to standard error, as a sentence; an empty text when there is none."""
+    lines = stderr.decode(errors="replace").strip().splitlines()
+    return f" It said last: {shortened(lines[-1])}" if lines else ""
 
 
 def compile_all(

@@ -76,18 +76,27 @@ def discover(folder: Path, *, begun: Callable[[Path], object] = lambda _: None) 
 def _modules(folder: Path) -> list[Path]:
     """Return the modules of transforms in ``folder``; ``TransformError`` for one deeper than its database's folder."""
     for path in sorted(folder.glob("*/*/**/*.py")):
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
+        if not _hidden(path, folder):
             raise TransformError(
                 f"{path}: a transform stands directly in the folder of its database, not in one below it.",
                 safe="nothing was deployed or changed.",
                 next_step=f"move it to {folder / path.relative_to(folder).parts[0] / path.name}.",
             )
-    return [path for path in sorted(folder.glob("*/*.py")) if path.name != "__init__.py"]
+    return [path for path in sorted(folder.glob("*/*.py")) if path.name != "__init__.py" and not _hidden(path, folder)]
+
+
+def _hidden(path: Path, folder: Path) -> bool:
+    """Return whether a part of the path below ``folder`` begins with a dot, as what editors keep there does."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def table_of(path: Path) -> str:
     """Return the table that the module at ``path`` makes."""
     return f"{path.parent.name}.{path.stem}"
+
+
+def _helpers(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.py")) if not _hidden(path, folder)]
 
 
 def _load(path: Path) -> DiscoveredTransform:
@@ -98,7 +107,7 @@ def _load(path: Path) -> DiscoveredTransform:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except BaseException as error:  # SystemExit(0), too: a check would end with it, as if all were sound
+    except (Exception, SystemExit) as error:  # SystemExit(0), too: a check would end with it, as if all were sound
         raise TransformError(
             f"{path}: {table} cannot be loaded: {type(error).__name__}: {error}.",
             safe="nothing was deployed or changed.",
@@ -120,7 +129,7 @@ def _load(path: Path) -> DiscoveredTransform:
     code = hashlib.sha256()
     # A transform of another folder may use the project's helpers, too. Only names and contents count, not locations.
     folders = dict.fromkeys((path.resolve().parents[1], TRANSFORMS))
-    for part in (path, *(helper for folder in folders for helper in sorted(folder.glob("*.py")))):
+    for part in (path, *(helper for folder in folders for helper in _helpers(folder))):
         code.update(f"{part.name}\0".encode() + part.read_bytes())
     return DiscoveredTransform(
         table,

@@ -138,7 +138,7 @@ def unknown_packages(root: Path, roots: Iterable[str]) -> Iterator[str]:
     """Yield a sentence for each module or package at the root of the repository that is none of ours."""
     known = {*roots, *_NOT_SHIPPED}
     for path in sorted(root.resolve().iterdir()):
-        if path.name.startswith(".") or path.name in _OF_TOOLS:
+        if path.name.startswith(".") or path.name in _OF_TOOLS or (path / "pyvenv.cfg").exists():
             continue
         is_python = path.suffix == ".py" or (path.is_dir() and next(path.rglob("*.py"), None) is not None)
         if is_python and path.name not in known:

@@ -74,7 +74,7 @@ TRIALS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "spark-standard-library": [
         ("glue_jobs/money.py", "orjson", "glue_jobs.money -> orjson"),
-        ("sluice/spark/audit.py", "duckdb", "sluice.spark.audit -> duckdb"),
+        ("sluice/refresh/spark/audit.py", "duckdb", "sluice.refresh.spark.audit -> duckdb"),
     ],
     "lean-functions": [
         ("lambdas/sweep/handler.py", "pandas", "lambdas.sweep.handler -> pandas"),

@@ -34,7 +34,7 @@ def selects(command: list[str], marks: tuple[str, ...], folder: str) -> bool:
     return bool(eval(command[command.index("-m") + 1], {"__builtins__": {}}, names))
 
 
-@pytest.mark.parametrize("folder", ["tests", "tests/sluice/spark", SLOW_FOLDER, f"{SLOW_FOLDER}/deeper"])
+@pytest.mark.parametrize("folder", ["tests", "tests/sluice/refresh/spark", SLOW_FOLDER, f"{SLOW_FOLDER}/deeper"])
 @pytest.mark.parametrize("marks", KINDS, ids="-".join)
 def test_each_test_is_run_by_one_of_the_parts(marks: tuple[str, ...], folder: str) -> None:
     if is_slow_by_place(ROOT / folder / "test_toy.py"):

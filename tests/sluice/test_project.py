@@ -39,6 +39,14 @@ def test_one_that_other_code_wrote_is_refused(digest: str | None) -> None:
         decode_project(json.dumps(raw).encode())
 
 
+def test_one_that_could_not_be_decoded_is_said_to_be_another_versions() -> None:
+    raw = json.loads(WHOLE.to_json())
+    raw["fields_digest"] = "0123456789abcdef"
+    raw["transforms"][0]["query"] = raw["transforms"][0].pop("sql")
+    with pytest.raises(ValueError, match=r"written by another version of this code.* Deploy again"):
+        decode_project(json.dumps(raw).encode())
+
+
 @pytest.mark.parametrize("kind", [Project, CompiledTransform, CompiledCheck, Propagation, Contract, Column])
 def test_a_field_more_of_any_kind_gives_another_digest(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     before = project.digest_of_fields()

@@ -28,7 +28,7 @@ def found_in(package: str, folder: Path) -> dict[str, Provider]:
 
 def _files(folder: Path) -> Iterator[Path]:
     """Yield the modules of ``folder``; BrokenProvider for a folder of them, of which none would be imported."""
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.glob("[!.]*")):
         if path.suffix == ".py" and path.is_file() and path.stem not in _TOOLS:
             yield path
         elif path.is_dir() and next(path.rglob("*.py"), None) is not None:
@@ -38,7 +38,10 @@ def _files(folder: Path) -> Iterator[Path]:
 def _declared(package: str, file: Path) -> tuple[Provider, ...]:
     try:
         declared = vars(importlib.import_module(f"{package}.{file.stem}")).get("PROVIDERS")
-    except BaseException as error:  # as broken as SystemExit(0), after which nothing would be deployed, in silence
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # as broken as SystemExit(0), after which nothing would be deployed, in silence
         raise _broken(file, f"it cannot be imported: {type(error).__name__}: {error}") from error
     if not isinstance(declared, tuple | list) or not declared:
         raise _broken(file, f"its PROVIDERS are {declared!r}, not a tuple of Provider")

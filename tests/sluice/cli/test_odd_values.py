@@ -30,7 +30,7 @@ VALUED = [
 ODD = [
     "", " ", "-1", "0", "1", "65536", "99999", str(10**30), "nan", "inf", "-inf", "1e999", "0.0", "x",
     "2026-02-30", "20260101", "now",
-    "a" * 5000, "loop", "loop/inner", "bad", "bad/a.yaml", "empty", "file", "file/inner", "/proc/x", "/dev/null", "/",
+    "a" * 5000, "loop", "loop/inner", "bad", "bad/a.yaml", "empty", "file", "file/inner", "/proc/x", "/dev/null",
     ".", "..", "nofile",
     "ü", "dev", "-", "--", "a.b", "s3://", "\n",
 ]  # fmt: skip

@@ -35,6 +35,14 @@ def test_a_transform_without_a_contract_is_refused_with_the_file_to_create(proje
     assert f"create {project}/contracts/gold/mine.yaml with physicalName: gold.mine" in told.value.next_step
 
 
+def test_what_an_editor_keeps_beside_them_is_no_transform(project: Path) -> None:
+    (project / "glue_jobs" / "gold" / "mine.py").rename(project / "glue_jobs" / "gold" / ".#mine.py")
+    (project / "glue_jobs" / ".ipynb_checkpoints").mkdir()
+    (project / "glue_jobs" / ".ipynb_checkpoints" / "mine-checkpoint.py").write_text("raise ValueError\n")
+    (project / "glue_jobs" / ".#shared.py").symlink_to("nobody@nowhere.1")
+    assert load_project([project / "contracts"]).transforms == ()
+
+
 def test_a_dataset_that_arrives_has_no_transform(project: Path) -> None:
     (project / "glue_jobs" / "gold").rename(project / "glue_jobs" / "bronze")
     (project / "glue_jobs" / "bronze" / "mine.py").rename(project / "glue_jobs" / "bronze" / "orders.py")
