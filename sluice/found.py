@@ -59,10 +59,8 @@ def _declared(package: str, module: str, file: Path | None, name: str, kind: typ
     where = file or f"{package}.{module}"
     try:
         brought = vars(importlib.import_module(f"{package}.{module}")).get(name)
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # as broken as SystemExit(0), which would end a check in silence, as if it held
+    except (Exception, SystemExit) as error:
+        # SystemExit, too: with status 0 it would end a check in silence, as if all were sound.
         why = shortened(f"{type(error).__name__}: {error}")
         raise ModuleRefused(f"{where} cannot be imported: {why}", next_step="mend or remove it.") from error
     if not isinstance(brought, kind):

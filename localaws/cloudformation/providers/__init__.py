@@ -38,10 +38,8 @@ def _files(folder: Path) -> Iterator[Path]:
 def _declared(package: str, file: Path) -> tuple[Provider, ...]:
     try:
         declared = vars(importlib.import_module(f"{package}.{file.stem}")).get("PROVIDERS")
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # as broken as SystemExit(0), after which nothing would be deployed, in silence
+    except (Exception, SystemExit) as error:
+        # SystemExit, too: with status 0 nothing would be deployed, in silence.
         raise _broken(file, f"it cannot be imported: {type(error).__name__}: {error}") from error
     if not isinstance(declared, tuple | list) or not declared:
         raise _broken(file, f"its PROVIDERS are {declared!r}, not a tuple of Provider")
