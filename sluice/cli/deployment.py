@@ -9,7 +9,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sluice.errors import CommandError
+from sluice.errors import CommandError, Unreachable
 from sluice.once import once
 from sluice.settings import Settings
 
@@ -29,13 +29,14 @@ def stack_outputs(environment: str) -> dict[str, str]:
     try:
         pages = list(client("cloudformation").get_paginator("describe_stacks").paginate())
     except (ClientError, BotoCoreError) as error:
-        raise CommandError(f"The stacks {prefix}… cannot be read: {error}", next_step=how) from error
+        raise Unreachable(f"The stacks {prefix}… cannot be read: {error}", next_step=how) from error
     stacks = {stack["StackName"]: stack for page in pages for stack in page["Stacks"]}
     there = sorted(name.split("-")[1] for name in stacks if re.fullmatch("sluice-[a-z0-9]+-storage", name))
     if environment not in there and there:
         raise CommandError(
             f"There is no environment {environment} here; deployed: {', '.join(there)}.",
             next_step=f"--env {there[0]}, or deploy {environment}.",
+            value=environment,
         )
     if missing := [name for part in STACKS if (name := f"{prefix}{part}") not in stacks]:
         raise CommandError(f"There is no stack {', '.join(missing)}.", next_step=how)

@@ -100,7 +100,12 @@ def _remember(endpoint: str, data: Path) -> str:
     mark.write_text(str(data.resolve()))
     found = _access(endpoint)
     if found is None:
-        raise CommandError(f"The local AWS is ready, but its secret is not in {data / 'access.json'}.")
+        raise CommandError(
+            f"The local AWS is ready, but its secret is not in {data / 'access.json'}.",
+            safe="it runs on, with all its data.",
+            next_step="`sluice down`, then `sluice up`.",
+            file=str(data / "access.json"),
+        )
     return found["secret"]
 
 
@@ -130,7 +135,11 @@ def synthesize(contracts: list[Path], environment: str) -> Path:
             check=False,
         )
         if done.returncode:
-            raise CommandError(f"{done.stdout}{done.stderr}".strip() or "synthesis failed without a message")
+            raise CommandError(
+                f"{done.stdout}{done.stderr}".strip() or "synthesis failed without a message",
+                safe="nothing was deployed or changed.",
+                next_step="mend what is named, then run `sluice check`.",
+            )
         try:
             unfinished.rename(folder)
         except OSError:
@@ -226,7 +235,11 @@ def _own(data: Path) -> Path:
     try:
         return folders.own(data)
     except folders.NotOurs as error:
-        raise CommandError(str(error)) from error
+        raise CommandError(
+            str(error),
+            next_step="name a folder of your own with --data, or take the others' rights to it.",
+            file=str(data),
+        ) from error
 
 
 def deploy_again(endpoint: str, contracts: list[Path], environment: str) -> None:
@@ -245,7 +258,11 @@ def deploy_again(endpoint: str, contracts: list[Path], environment: str) -> None
         with urllib.request.urlopen(request, timeout=600) as answer:
             answer.read()
     except urllib.error.HTTPError as error:
-        raise CommandError(json.loads(error.read())["message"]) from error
+        raise CommandError(
+            json.loads(error.read())["message"],
+            safe="the stacks that are not named are as they were, and all data.",
+            next_step="mend what is named, then `sluice deploy` again.",
+        ) from error
 
 
 def stop(data: Path) -> bool:
@@ -271,7 +288,12 @@ def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> None:
         if any(line.startswith("ready") for line in log.read_text(errors="replace").splitlines()):
             return
         time.sleep(0.05)
-    raise CommandError(f"The local AWS ended before it was ready:\n{log.read_text(errors='replace')[-3000:]}")
+    raise CommandError(
+        f"The local AWS ended before it was ready:\n{log.read_text(errors='replace')[-3000:]}",
+        safe="the data in its folder are kept.",
+        next_step="mend what its log says, then `sluice up` again.",
+        file=str(log),
+    )
 
 
 def _read_pid(data: Path) -> int | None:

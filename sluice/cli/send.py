@@ -15,7 +15,7 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sluice.cli.record_files import RecordFile
-from sluice.errors import CommandError
+from sluice.errors import CommandError, Unreachable
 from sluice.settings import Settings
 from sluice.tables.properties import PARTITION_KEY, headers_of
 
@@ -164,9 +164,9 @@ def require_stream(client: Any, stream: str) -> None:
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             raise missing_stream(client, stream) from error
-        raise CommandError(f"The stream {stream} cannot be read: {error}", safe="nothing was sent.") from error
+        raise Unreachable(f"The stream {stream} cannot be read: {error}", safe="nothing was sent.") from error
     except BotoCoreError as error:
-        raise CommandError(f"Kinesis cannot be reached: {error}", safe="nothing was sent.") from error
+        raise Unreachable(f"Kinesis cannot be reached: {error}", safe="nothing was sent.") from error
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 import msgspec
 import pyarrow as pa
@@ -21,6 +22,7 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
+from sluice.conflicts import Retries, until_committed
 from sluice.contracts import Contract
 from sluice.errors import CommitConflict
 from sluice.ingestion.portions import Portions, Staged, manifests_of, read_parquet
@@ -33,7 +35,12 @@ from sluice.tables.maintain import expire_snapshots
 from sluice.tables.tokens import Token, read_tokens, with_tokens
 
 log = logging.getLogger(__name__)
-_ATTEMPTS = 20
+#: How a committer tries again, and what it says when other writers were faster each time.
+RETRIES: Final[Retries] = {
+    "attempts": 20,
+    "safe": "the staged files are kept.",
+    "next_step": "the committer tries again by itself; look for a second writer on this table.",
+}
 _SEGMENT = "sluice.token-segment"
 #: Staged files held in memory at once; each has at most ``STAGED_FILE_BYTES``.
 _FILES_AT_ONCE = 8
@@ -182,36 +189,36 @@ def _first_of_each(units: list[StagedUnit]) -> Chosen:
 
 def _commit(lake: Lake, contract: Contract, database: str, chosen: Chosen, part: Part) -> Table:
     """Commit the deliveries that the table does not hold yet; return the table after that."""
-    for _ in range(_ATTEMPTS):
-        table = lake.table(database, contract.name)
-        held = read_tokens(table)
-        todo = [pair for delivery_id, pair in chosen.items() if delivery_id not in held]
-        if not todo:
-            return table
-        pieces, adopted = part(lake.store, todo)
-        written = _write(table, pieces)
-        now = time.time()
-        tokens = [Token(delivery.delivery_id, _rows(delivery, database), now) for delivery, _ in todo]
-        properties, segment = with_tokens(table, held, tokens)
-        summary = {
-            "sluice.deliveries": str(len(todo)),
-            "sluice.rows": str(sum(token.rows for token in tokens)),
-            _SEGMENT: segment,
-        }
-        files = [*written, *adopt_data_files(table, adopted)]
-        try:
-            return append(table, files, summary=summary, properties=properties)
-        except CommitConflict as conflict:
-            log.info("%s", conflict)
-            now_there = lake.table(database, contract.name)
-            if _landed(now_there, segment):
-                return now_there
-            discard(table, [*written, segment])
-    raise CommitConflict(
-        f"{database}.{contract.name}: other writers committed first {_ATTEMPTS} times in a row.",
-        safe="the staged files are kept.",
-        next_step="the committer tries again by itself; look for a second writer on this table.",
+    return until_committed(
+        lambda: _commit_once(lake, contract, database, chosen, part), f"{database}.{contract.name}", **RETRIES
     )
+
+
+def _commit_once(lake: Lake, contract: Contract, database: str, chosen: Chosen, part: Part) -> Table:
+    table = lake.table(database, contract.name)
+    held = read_tokens(table)
+    todo = [pair for delivery_id, pair in chosen.items() if delivery_id not in held]
+    if not todo:
+        return table
+    pieces, adopted = part(lake.store, todo)
+    written = _write(table, pieces)
+    now = time.time()
+    tokens = [Token(delivery.delivery_id, _rows(delivery, database), now) for delivery, _ in todo]
+    properties, segment = with_tokens(table, held, tokens)
+    summary = {
+        "sluice.deliveries": str(len(todo)),
+        "sluice.rows": str(sum(token.rows for token in tokens)),
+        _SEGMENT: segment,
+    }
+    files = [*written, *adopt_data_files(table, adopted)]
+    try:
+        return append(table, files, summary=summary, properties=properties)
+    except CommitConflict:
+        now_there = lake.table(database, contract.name)
+        if _landed(now_there, segment):
+            return now_there
+        discard(table, [*written, segment])
+        raise
 
 
 def _write(table: Table, pieces: Iterable[pa.Table]) -> list[DataFile]:

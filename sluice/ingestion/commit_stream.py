@@ -20,10 +20,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyiceberg.table import Table
 
+from sluice.conflicts import until_committed
 from sluice.contracts import Contract
 from sluice.decoding import json_decoder
 from sluice.errors import CommitConflict
-from sluice.ingestion.commit import ONLY_CALL, Call, Drained, Lake
+from sluice.ingestion.commit import ONLY_CALL, RETRIES, Call, Drained, Lake
 from sluice.ingestion.portions import READS_AT_ONCE, Portions, Staged, manifests_of, read_parquet
 from sluice.ingestion.stage import StagedUnit
 from sluice.ledger import ShardCounts
@@ -34,7 +35,6 @@ from sluice.tables.maintain import expire_snapshots
 log = logging.getLogger(__name__)
 #: Table property: JSON of ``Held`` by shard.
 SHARDS = "sluice.shards"
-_ATTEMPTS = 20
 _IDENTITY = ("_source", "_sequence", "_position")
 #: Kinesis' arrival time is approximate, so it is not part of the identity and only limits the search.
 #: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Record.html
@@ -128,27 +128,25 @@ def _commit(lake: Lake, contract: Contract, database: str, rows: pa.Table) -> Ta
     """
     if not rows.num_rows:
         return None
-    for _ in range(_ATTEMPTS):
-        tables = {name: lake.table(name, contract.name) for name in (contract.database, "quarantine")}
-        held = pa.chunked_array(
-            [chunk for table in tables.values() for chunk in _held(table, rows).chunks], pa.string()
-        )
-        new = rows.filter(pc.invert(pc.is_in(_keys(rows), held)))
-        table = tables[database]
-        if not new.num_rows:
-            return table
-        files = write_data_files(table, new)
-        summary = {"sluice.rows": str(new.num_rows), "sluice.shards": str(pc.count_distinct(new["_source"]).as_py())}
-        try:
-            return append(table, files, summary=summary, properties={SHARDS: _with(held_by(table), new)})
-        except CommitConflict as conflict:
-            log.info("%s", conflict)
-            discard(table, files)
-    raise CommitConflict(
-        f"{database}.{contract.name}: other writers committed first {_ATTEMPTS} times in a row.",
-        safe="the staged files are kept.",
-        next_step="the committer tries again by itself; look for a second writer on this table.",
+    return until_committed(
+        lambda: _commit_once(lake, contract, database, rows), f"{database}.{contract.name}", **RETRIES
     )
+
+
+def _commit_once(lake: Lake, contract: Contract, database: str, rows: pa.Table) -> Table:
+    tables = {name: lake.table(name, contract.name) for name in (contract.database, "quarantine")}
+    held = pa.chunked_array([chunk for table in tables.values() for chunk in _held(table, rows).chunks], pa.string())
+    new = rows.filter(pc.invert(pc.is_in(_keys(rows), held)))
+    table = tables[database]
+    if not new.num_rows:
+        return table
+    files = write_data_files(table, new)
+    summary = {"sluice.rows": str(new.num_rows), "sluice.shards": str(pc.count_distinct(new["_source"]).as_py())}
+    try:
+        return append(table, files, summary=summary, properties={SHARDS: _with(held_by(table), new)})
+    except CommitConflict:
+        discard(table, files)
+        raise
 
 
 def _held(table: Table, rows: pa.Table) -> pa.ChunkedArray:

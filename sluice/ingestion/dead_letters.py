@@ -86,7 +86,12 @@ def read_letter(body: str, at: float) -> FileLetter:
         request = record["requestPayload"]
         notice, rounds = to_notice(request["notice"]), int(request.get("round", 0)) + 1
     except (KeyError, TypeError, ValueError) as error:
-        raise DeliveryError(f"A dead letter is about no file: {body[:200]!r} ({error!r}).") from error
+        raise DeliveryError(
+            f"A dead letter is about no file: {body[:200]!r} ({error!r}).",
+            safe="it stays in the queue, and no other waits for it.",
+            next_step="find out what else writes to the queue; `sluice discard` removes it.",
+            value=body[:200],
+        ) from error
     answer = record.get("responsePayload")
     answer = answer if isinstance(answer, Mapping) else {}
     kind, message = str(answer.get("errorType", "")), str(answer.get("errorMessage", ""))

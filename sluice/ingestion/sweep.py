@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import takewhile
 from typing import Any
 
-from sluice.errors import DeliveryError, SluiceError
+from sluice.errors import DeliveryError, SluiceError, SweepIncomplete
 from sluice.ingestion.dead_letters import event_for, read_letter
 from sluice.ingestion.failed_batches import FAILED_BATCHES, retry_batch
 from sluice.ingestion.retry import doubled
@@ -64,7 +64,7 @@ class Sweep:
                 part()
         if self.problems:
             more = len(self.problems) - _MOST_TOLD
-            raise SluiceError(
+            raise SweepIncomplete(
                 f"the sweep failed in part: {'; '.join(self.problems[:_MOST_TOLD])}"
                 f"{f'; and {more} more, which its log has' if more > 0 else ''}",
                 safe="the items that failed stay where they are.",

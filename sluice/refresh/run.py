@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Final, Literal, Protocol, TypeVar
 
 from sluice.compiled import Backfill, CompiledTransform
-from sluice.errors import CheckFailed, CommitConflict, TransformError
+from sluice.conflicts import Retries, until_committed
+from sluice.errors import CheckFailed, TransformError
 from sluice.refresh.clock import Clock
 from sluice.refresh.failures import Failure
 from sluice.refresh.propagation import Pruning, Relations
@@ -26,6 +27,11 @@ Rows = TypeVar("Rows")
 Scope = Literal["all", "affected", "added"]
 #: How often a run begins again because another writer committed first.
 ATTEMPTS = 3
+_SAFE = "nothing was published; readers still see the previous snapshot."
+_NEXT = "the next refresh tries again."
+#: How a run tries again, and how it tries again to quarantine conflicts, and what it says when it loses each time.
+RUNS: Final[Retries] = {"attempts": ATTEMPTS, "safe": _SAFE, "next_step": _NEXT}
+QUARANTINES: Final[Retries] = {"attempts": 20, "safe": _SAFE, "next_step": _NEXT}
 
 
 @dataclass(frozen=True)
@@ -133,14 +139,13 @@ def run_transform(
             f"{'DuckDB' if engine.name == 'duckdb' else 'Spark'}.",
             safe="nothing was computed.",
             next_step=_OTHER_ENGINE[engine.name],
+            dataset=transform.table,
         )
-    for left in reversed(range(ATTEMPTS)):
-        try:
-            return _run_once(engine, transform, request, file=file, memory_mib=memory_mib)
-        except CommitConflict:
-            if not left:
-                raise
-    raise AssertionError("unreachable: there is at least one attempt")
+    return until_committed(
+        lambda: _run_once(engine, transform, request, file=file, memory_mib=memory_mib),
+        transform.table,
+        **RUNS,
+    )
 
 
 def _run_once(
@@ -232,7 +237,8 @@ def _refuse(table: str, failures: Sequence[Failure], file: str) -> list[Failure]
     if errors:
         raise CheckFailed(
             f"{table}: {len(errors)} of its checks fail:\n" + "\n".join(f"- {failure}" for failure in errors),
-            safe="readers still see the previous snapshot; nothing was published.",
             next_step=f"mend the input or {file}; the next refresh tries again.",
+            dataset=table,
+            file=file,
         )
     return list(failures)

@@ -22,7 +22,9 @@ def described_run(table: Table, name: str) -> Run:
     """Return the run that made the table's current snapshot, read from the snapshot's summary."""
     snapshot = table.current_snapshot()
     if snapshot is None or snapshot.summary is None:
-        raise TableError(f"{name} has no snapshot.", next_step="look at the log of the job that should have made it.")
+        raise TableError(
+            f"{name} has no snapshot.", next_step="look at the log of the job that should have made it.", dataset=name
+        )
     return run_of(name, snapshot_of(table), snapshot.summary.additional_properties)
 
 

@@ -78,8 +78,7 @@ def _commit(
     except CommitFailedException as error:
         raise CommitConflict(
             f"{'.'.join(table.name())}: another writer committed first ({error}).",
-            safe="nothing of this commit is visible.",
-            next_step="nothing to do: the step reads the table again and commits anew by itself.",
+            dataset=".".join(table.name()),
         ) from error
     return table
 
@@ -96,6 +95,8 @@ def _as_table(table: Table, rows: pa.Table | pa.RecordBatchReader) -> pa.Table |
             f"{'.'.join(table.name())} has no column {', '.join(sorted(unknown))}: the contract is ahead of the table.",
             safe="nothing was committed; the staged files are kept.",
             next_step="deploy again, which adds the column; the commit is then tried again by itself.",
+            dataset=".".join(table.name()),
+            column=min(unknown),
         )
     plain = pa.schema([pa.field(f.name, f.type) for f in schema])
     if isinstance(rows, pa.RecordBatchReader):

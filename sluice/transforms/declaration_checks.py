@@ -27,7 +27,11 @@ def check_declaration(item: DiscoveredTransform, contracts: Mapping[str, Contrac
     contract = contracts[item.table]
     problems = [*_of_write(item, contract), *_of_sources(item, contracts)]
     if problems:
-        raise TransformError(f"{item.file}: {item.table} is not declared well: {'; '.join(problems)}.")
+        raise TransformError(
+            f"{item.file}: {item.table} is not declared well: {'; '.join(problems)}.",
+            dataset=item.table,
+            file=str(item.file),
+        )
 
 
 def _of_write(item: DiscoveredTransform, contract: Contract) -> Iterator[str]:
