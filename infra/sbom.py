@@ -270,6 +270,7 @@ def write(layer: Path, lock: str, wanted: str, out: Path) -> None:
             next_step="`make lock` and `make setup` make lock and layer agree; for a package without a licence ask its "
             "authors, take a version that states one, or leave it out of lambdas/requirements.in; for a bill that was "
             f"not kept remove {layer.parent}, so that the layer is made anew",
+            file=str(layer),
         )
     requirements = [Requirement(line) for each in wanted.splitlines() if (line := each.partition("#")[0].strip())]
     text = bill(entries, packages, requirements)

@@ -26,14 +26,16 @@ def until_committed(attempt: Callable[[], _T], table: str, *, attempts: int, saf
     Each attempt must read the table anew, and leave nothing behind when it loses. Raise ``CommitConflict`` when other
     writers were faster each time.
     """
-    for _ in range(attempts):
+    for left in reversed(range(attempts)):
         try:
             return attempt()
         except CommitConflict as conflict:
             log.info("%s", conflict)
-    raise CommitConflict(
-        f"{table}: other writers committed first {attempts} times in a row.",
-        safe=safe,
-        next_step=next_step,
-        dataset=table,
-    )
+            if not left:
+                raise CommitConflict(
+                    f"{table}: other writers committed first {attempts} times in a row; the last time: {conflict.what}",
+                    safe=safe,
+                    next_step=next_step,
+                    dataset=conflict.dataset or table,
+                ) from conflict
+    raise ValueError(f"{attempts} attempts are none")

@@ -50,9 +50,9 @@ _FIELDS = ("dataset", "column", "value", "file", "position")
 class SluiceError(Exception):
     """Base of all errors: ``what`` happened, what is ``safe`` now, and the ``next_step`` to take.
 
-    What it is about is data, too, each None when it is about no such thing: the ``dataset`` (a dataset's or a table's
-    name), its ``column``, the ``value``, the ``file`` (a path or URI) and the ``position`` in it (a line of a contract,
-    a record or row of a delivery from 1, or a byte, as ``what`` says).
+    What it is about is data, too, each None when it is about no such thing: the ``dataset`` (the name of a table, or of
+    a dataset that arrives), its ``column``, the ``value``, the ``file`` (a path or URI) and the ``position`` in it: a
+    line of a contract, a record of a delivery (both from 1), or a byte of a JSON text (from 0).
     """
 
     #: Whether the same step can succeed when it is repeated as it is.
@@ -174,7 +174,7 @@ class FileTooLarge(DeliveryError):
 
 
 class NotStaged(DeliveryError):
-    """A file could not be staged this time: storage, the ledger or the contract's checks failed."""
+    """A file could not be staged this time, for a reason outside of it that may pass."""
 
     retryable = True
     usual_next_step = "it is tried again by itself."

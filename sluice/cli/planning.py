@@ -37,7 +37,12 @@ def request_backfill(outputs: dict[str, str], table: str, *, first: str, last: s
     """Request a backfill and start a refresh for it; return a sentence for people."""
     answer = ask_planner(outputs, {"request": {"table": table, "first": first, "last": last, "column": column}})
     if "refused" in answer:
-        raise CommandError(answer["refused"], safe="nothing was requested.", next_step=answer["next"])
+        raise CommandError(
+            answer["refused"],
+            safe="nothing was requested.",
+            next_step=answer["next"],
+            dataset=table,
+        )
     client("stepfunctions").start_execution(stateMachineArn=outputs["RefreshStateMachineArn"])
     noted = answer["noted"]
     what = f"{noted['column']} from {noted['first']} to {noted['last']}" if noted["column"] else "the whole table"

@@ -71,7 +71,7 @@ class ContractFile:
         return ContractError(
             what,
             next_step="mend the file, then run `sluice check`.",
-            dataset=self.path.stem,
+            dataset=self._declared(),
             column=column,
             value=value,
             file=str(self.path),
@@ -86,14 +86,23 @@ class ContractFile:
             f"{self.path}:{line}: {field}: {_seen(problem)}.",
             line,
             column=self._column_at(at),
-            value=None if written is None else _seen(written),
+            value=None if written is None else shortened(_seen(written)),
         )
+
+    def _declared(self) -> str:
+        """Return the table that the contract declares, as far as it can be told; else the file's name."""
+        match getattr(self, "raw", None):
+            case {"schema": [{"physicalName": str(name)}, *_]}:
+                return shortened(_seen(name))
+            case _:
+                return self.path.stem
 
     def _column_at(self, at: Place) -> str | None:
         """Return the name of the column inside of which ``at`` is, or None."""
         match at:
             case ("schema", _, "properties", _, *_):
-                return written_at(self.root, (*at[:4], "name"))
+                name = written_at(self.root, (*at[:4], "name"))
+                return None if name is None else shortened(_seen(name))
             case _:
                 return None
 

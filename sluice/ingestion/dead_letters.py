@@ -71,6 +71,7 @@ def read_notice(body: str, *, reference: str = "", received: int = 1) -> Notice:
             f"A message on the landing queue is not an event of an S3 object: {body[:200]!r} ({error!r}).",
             safe="no file is touched; the message goes to the dead letters.",
             next_step="look for who else sends to this queue; `sluice discard` removes the message.",
+            value=body[:200],
         ) from error
 
 

@@ -38,6 +38,7 @@ def checked_backfill(project: Project, request: Backfill) -> Backfill:
             safe="nothing was requested.",
             next_step="give both days, or neither for the whole table.",
             dataset=request.table,
+            value=f"{request.first}/{request.last}",
         ) from error
     if first > last:
         raise CommandError(

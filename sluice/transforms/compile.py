@@ -325,6 +325,8 @@ def _on_duckdb(
         raise TransformError(
             f"{item.file}: {item.table} may not give the same rows each time:\n- " + "\n- ".join(problems),
             next_step='mend it, or accept the finding with a reason: @transform(accept={"rule": "reason"}).',
+            dataset=item.table,
+            file=str(item.file),
         )
     return _with_casts(sql, contract), conflicts
 
@@ -364,7 +366,11 @@ def _compare(result: list[tuple[str, str]], contract: Contract, item: Discovered
         if name in got and got[name] != declared[name] and (got[name], declared[name]) not in _SAME_IN_SPARK
     ]
     if problems:
-        raise TransformError(f"{item.file}: {item.table} does not fit {contract.file}: {'; '.join(problems)}.")
+        raise TransformError(
+            f"{item.file}: {item.table} does not fit {contract.file}: {'; '.join(problems)}.",
+            dataset=item.table,
+            file=str(item.file),
+        )
 
 
 def _main() -> int:

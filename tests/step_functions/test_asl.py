@@ -24,7 +24,6 @@ _TIMEOUT = "https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocat
 _EXIT = "https://repost.aws/knowledge-center/lambda-runtime-error"
 _GLUE = "https://docs.aws.amazon.com/glue/latest/webapi/API_StartJobRun.html"
 _OWN = "lambdas/run_transform: what DuckDB raises; Step Functions reports a function's error by its type"
-_SLUICE = "sluice/errors.py: CommitConflict, after a run lost to other writers three times"
 _DYNAMODB = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html"
 _STATES = "https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html"
 #: Error names that a workflow may catch or retry, by the page that says when they come.
@@ -41,7 +40,6 @@ ERRORS = {
     "Runtime.OutOfMemory": _EXIT,
     "Sandbox.Timedout": _TIMEOUT,
     "OutOfMemoryException": _OWN,
-    "CommitConflict": _SLUICE,
     "Glue.ConcurrentRunsExceededException": _GLUE,
     "DynamoDB.ConditionalCheckFailedException": _DYNAMODB,
     "DynamoDB.ProvisionedThroughputExceededException": _DYNAMODB,
@@ -50,7 +48,6 @@ ERRORS = {
 }
 #: Which errors come from which integration, by the first part of their names.
 SOURCES = {
-    "CommitConflict": ":lambda:",
     "DynamoDB": ":dynamodb:",
     "Glue": ":glue:",
     "Lambda": ":lambda:",

@@ -84,17 +84,15 @@ def _read_header(chunks: Iterator[bytes], source: ByteSource, contract: Contract
         raise UnreadableFile(f"{source.uri} holds no header and no record.", code="empty_file")
     header = begun.split(b"\n", 1)[0] if found is None else found[1]
     if len(header) > _MAX_HEADER:
-        raise UnreadableFile(f"{source.uri}: the header line is over 1 MiB long.", code="header_mismatch", position=1)
+        raise UnreadableFile(f"{source.uri}: the header line is over 1 MiB long.", code="header_mismatch")
     if reason := undecodable(header):
-        raise UnreadableFile(
-            f"{source.uri}: the header is not UTF-8: {reason.message}.", code="wrong_encoding", position=1
-        )
+        raise UnreadableFile(f"{source.uri}: the header is not UTF-8: {reason.message}.", code="wrong_encoding")
     if found is None or grammar.two_meanings(header):
         why = grammar.wrong_with(header) if found is None else AMBIGUOUS
         raise UnreadableFile(
             f"{source.uri}: the header {header[:200].decode(errors='replace')!r} is no record: {why.message}.",
             code="header_mismatch",
-            position=1,
+            value=header[:200].decode(errors="replace"),
             next_step="mend the header; lines end with a line feed, or a carriage return and a line feed.",
         )
     names = tuple(name.strip() for name in grammar.fields(header))
@@ -112,7 +110,6 @@ def _refuse_other_header(names: Sequence[str], text: str, source: ByteSource, co
             raise UnreadableFile(
                 f"{source.uri}: the header names a column twice: {text[:200]!r}.",
                 code="header_mismatch",
-                position=1,
                 value=text[:200],
             )
         return
@@ -129,7 +126,6 @@ def _refuse_other_header(names: Sequence[str], text: str, source: ByteSource, co
         next_step=f"mend the file, or {contract.file}, and upload it again.",
         column=(missing or extra)[0],
         value=text[:200],
-        position=1,
     )
 
 

@@ -215,5 +215,5 @@ class Elements:
             f"{wanted} should come, {what}.",
             code="corrupt",
             value=found.decode(errors="replace") or None,
-            position=self.count,
+            position=self.passed + self.at,
         )

@@ -89,7 +89,7 @@ class Rows:
                     raise UnreadableFile(
                         f"{self.source.uri} is broken after row {before + found:,}: {error}",
                         code="corrupt",
-                        position=before + found,
+                        position=before + found + 1,
                     ) from error
                 self.left_out |= unread
         if found != group.rows:
@@ -97,7 +97,7 @@ class Rows:
                 f"{self.source.uri} is broken in row group {number}: {found:,} rows are there;"
                 f" {group.rows:,} is what it says.",
                 code="corrupt",
-                position=before + found,
+                position=before + min(found, group.rows) + 1,
             )
 
     def _read(self, plan: ParquetPlan, number: int, *, skip: int = 0) -> Iterator[pa.RecordBatch]:
