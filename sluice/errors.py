@@ -10,6 +10,7 @@ SluiceError
 ├── TableError               an Iceberg table is not as its contract says
 │   └── CommitConflict       another writer committed first; reading the table again and retrying is safe
 ├── CheckFailed              a derived table's new rows failed their audit; readers see the old snapshot
+├── RowsLost                 a rebuild would lose rows whose inputs retention removed; readers see the old snapshot
 ├── ModuleRefused            a module of the library that is found by itself (a format, an envelope, commands) is broken
 └── CommandError             the command line cannot do what was asked
 
@@ -26,6 +27,7 @@ __all__ = [
     "DeliveryError",
     "FileTooLarge",
     "ModuleRefused",
+    "RowsLost",
     "SluiceError",
     "TableError",
     "TransformError",
@@ -100,6 +102,13 @@ class CommitConflict(TableError):
 
 class CheckFailed(SluiceError):
     """A derived table's new rows failed their audit: a check of severity ``error`` does not hold.
+
+    Nothing was published, so readers still see the previous snapshot.
+    """
+
+
+class RowsLost(SluiceError):
+    """A full rebuild or a backfill would lose published rows, since retention removed the rows they were made of.
 
     Nothing was published, so readers still see the previous snapshot.
     """

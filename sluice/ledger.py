@@ -2,7 +2,7 @@
 
 It records what happened. Whether a delivery may be committed is decided by the tables' own tokens, from which the
 ledger can be rebuilt. Its key is ``dataset`` (a dataset's name, or ``refresh``) and ``entry`` (``delivery#<id>``,
-``shard#<stream>/<shard>``, ``run#<time>#<table>`` or ``backfill#<table>``).
+``shard#<stream>/<shard>``, ``retention#<time>#<place>``, ``run#<time>#<table>`` or ``backfill#<table>``).
 """
 
 from __future__ import annotations
@@ -69,7 +69,22 @@ class ShardCounts(msgspec.Struct, frozen=True, omit_defaults=True):
     at: float = 0.0
 
 
+class Retirement(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What retention deleted at once in one place, a table or ``landing``: all from before a moment (ISO 8601).
+
+    ``files`` are data files, or object versions with so many ``bytes``. ``at`` is when, in seconds since the epoch.
+    """
+
+    place: str
+    before: str
+    rows: int = 0
+    files: int = 0
+    bytes: int = 0
+    at: float = 0.0
+
+
 _to_delivery, _to_counts = converter(Delivery), converter(ShardCounts)
+_to_retirement = converter(Retirement)
 #: Converts the plain values of an event or a ledger item to a request.
 to_backfill = converter(Backfill)
 
@@ -177,6 +192,22 @@ class Ledger:
         for item in self._query(dataset, "shard#"):
             plain = {name: _plain(_from_item(value)) for name, value in item.items()}
             yield _to_counts({k: v for k, v in plain.items() if k in ShardCounts.__struct_fields__})
+
+    def record_retirements(self, dataset: str, retirements: Iterable[Retirement]) -> None:
+        """Write what retention deleted; writing the same twice changes nothing."""
+        self._put(
+            {name: _to_item(_numbers(value)) for name, value in item.items()}
+            for each in retirements
+            for item in [
+                msgspec.structs.asdict(each) | {"dataset": dataset, "entry": f"retention#{each.at:.3f}#{each.place}"}
+            ]
+        )
+
+    def retirements(self, dataset: str) -> Iterator[Retirement]:
+        """Yield everything that retention deleted of ``dataset``, oldest first."""
+        for item in self._query(dataset, "retention#"):
+            plain = {name: _plain(_from_item(value)) for name, value in item.items()}
+            yield _to_retirement({k: v for k, v in plain.items() if k in Retirement.__struct_fields__})
 
     def record_run(self, run: dict[str, Any], *, started: str, table: str) -> None:
         """Write one run of a derived table: engine, inputs, rows, cost, or its error."""

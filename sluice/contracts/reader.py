@@ -29,6 +29,7 @@ from sluice.contracts.types import ColumnType, parse_type
 from sluice.contracts.value_rules import read_value_rules
 from sluice.contracts.values.patterns import has_time, pattern_of
 from sluice.contracts.values.texts import EPOCH_FORMATS
+from sluice.redelivery import LONGEST_DAYS
 
 DATABASES = ("bronze", "silver", "gold")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -132,7 +133,7 @@ class ContractReader(ContractFile):
             checks=checks,
             rules=read_rules(custom["rules"], columns, arrival, self._at_rules(odcs)) if "rules" in custom else (),
             freshness_seconds=self.duration(sla, "freshness", 86_400),
-            retention_days=self._retention(sla),
+            retention_days=self._retention(sla, stream=arrival is not None and arrival.stream),
             file=str(self.path),
         )
 
@@ -300,6 +301,20 @@ class ContractReader(ContractFile):
             self.refuse(here, "sortOrder names a column twice")
         return tuple(order)
 
-    def _retention(self, sla: dict[str | None, Any]) -> int | None:
+    def _retention(self, sla: dict[str | None, Any], *, stream: bool) -> int | None:
+        """Return the days of the retention, None without one."""
+        if "retention" not in sla:
+            return None
         seconds = self.duration(sla, "retention", 0)
-        return max(1, seconds // 86_400) if seconds else None
+        at = ("slaProperties", list(sla).index("retention"), "value")
+        if seconds < 86_400 or seconds % 86_400:
+            self.refuse(at, "a retention has one or more whole days")
+        days = seconds // 86_400
+        if stream and days < LONGEST_DAYS:
+            self.refuse(
+                at,
+                f"{days} days are fewer than the {LONGEST_DAYS} for which a record of a stream may come again (queues, "
+                "the stream, staged files); its row is what recognises it, and without it the record would be there "
+                f"twice; allowed: {LONGEST_DAYS} days and more",
+            )
+        return days
