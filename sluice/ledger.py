@@ -25,6 +25,8 @@ Status = Literal["failing", "staged", "set_aside", "committed", "duplicate", "re
 FINAL: tuple[Status, ...] = ("committed", "duplicate", "rejected", "ignored", "discarded")
 #: The dataset of deliveries whose key does not begin with the name of a contracted dataset.
 UNKNOWN = "(unknown)"
+#: The place of a retirement that is no table.
+LANDING = "landing"
 _GET_BATCH, _WRITE_BATCH = 100, 25
 _to_item, _from_item = TypeSerializer().serialize, TypeDeserializer().deserialize
 
@@ -58,6 +60,7 @@ class ShardCounts(msgspec.Struct, frozen=True, omit_defaults=True):
     """The state of one shard's records: counts, and the newest record that is in a table.
 
     ``shard`` is stream and shard (``clicks/shardId-000000000000``), ``arrived`` when Kinesis accepted that record.
+    ``days`` counts the records of the newest days by when they arrived (2026-01-31).
     """
 
     shard: str
@@ -67,6 +70,7 @@ class ShardCounts(msgspec.Struct, frozen=True, omit_defaults=True):
     sequence: str = ""
     arrived: float = 0.0
     at: float = 0.0
+    days: dict[str, int] = {}
 
 
 class Retirement(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from sluice.contracts import Contract
 from sluice.ingestion.commit import Lake
 from sluice.ingestion.landing import Notice
-from sluice.ledger import FINAL, Ledger, Retirement
+from sluice.ledger import FINAL, LANDING, Ledger, Retirement
 from sluice.storage import client, split
 from sluice.tables.retention import forget, oldest, retire
 from sluice.tables.retired import retirements
@@ -96,7 +96,7 @@ class Retention:
             if gone:
                 _delete(bucket, [{"Key": notice.key, "VersionId": notice.version_id} for notice in gone])
                 size, at = sum(notice.size for notice in gone), datetime.now(UTC).timestamp()
-                told = Retirement("landing", self.before.isoformat(), files=len(gone), bytes=size, at=at)
+                told = Retirement(LANDING, self.before.isoformat(), files=len(gone), bytes=size, at=at)
                 self.ledger.record_retirements(name, [told])
 
 

@@ -62,7 +62,11 @@ def test_what_a_contract_says_is_what_the_code_sees() -> None:
         ("physicalName: bronze.order_lines", "physicalName: brass.order_lines", ["brass", "bronze, silver, gold"]),
         ("unit: d", "unit: fortnight", ["unit", "fortnight"]),
         ("minimum: 1", "minimun: 1", ["minimun", "minimum"]),
-        ("logicalType: string", "logicalType: object\n        items: {logicalType: string}", ["JSON text", "items"]),
+        ("logicalType: string", "items: {logicalType: string}", ["JSON text", "items"]),
+        ("format: csv", "host: db.example.org", ["servers.0.host", "host has no effect here; remove it"]),
+        ("value: 3650", "value: 0.5", ["slaProperties", "a retention has one or more whole days"]),
+        ("property: retention", "property: retension", ["'retension'", "freshness, retention, lateness"]),
+        ("encoding: ", "repeatedKeys: ", ["it is no option any more", "remove the line"]),
         ("schema:", "schema: [", ["not YAML"]),
     ],
 )
