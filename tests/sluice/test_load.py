@@ -6,9 +6,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from infra.config import ENVIRONMENTS
 from sluice.contracts import Contract
 from sluice.errors import ContractError
 from sluice.load import load_contract, load_contracts
+from sluice.redelivery import LONGEST_DAYS, QUEUE_DAYS, STREAM_HOURS
 
 ROOT = Path(__file__).resolve().parents[2]
 SOUND = (ROOT / "contracts" / "order_lines.yaml").read_text()
@@ -348,3 +350,17 @@ def test_no_message_commands_a_terminal(tmp_path: Path) -> None:
     assert "\\x1b[31m" in refused
     assert "\\u202e" in refused
     assert all(letter.isprintable() or letter == "\n" for letter in refused)
+
+
+def test_a_stream_keeps_its_rows_as_long_as_a_record_may_come_again(tmp_path: Path) -> None:
+    text = (ROOT / "contracts" / "stock_sensors.yaml").read_text()
+    (tmp_path / "a.yaml").write_text(text)
+    assert load_contract(tmp_path / "a.yaml").retention_days == LONGEST_DAYS == 90
+    (tmp_path / "a.yaml").write_text(text.replace("value: 90", "value: 89"))
+    with pytest.raises(ContractError, match="89 days are fewer than the 90 for which a record of a stream may come"):
+        load_contract(tmp_path / "a.yaml")
+
+
+def test_no_environment_keeps_a_stream_longer_than_what_recognises_its_records() -> None:
+    assert max(each.stream_retention_hours for each in ENVIRONMENTS.values()) == STREAM_HOURS
+    assert LONGEST_DAYS >= 2 * QUEUE_DAYS + STREAM_HOURS / 24
