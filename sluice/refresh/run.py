@@ -79,7 +79,7 @@ class Attempt(Protocol[Rows]):
     def retired(self) -> Mapping[str, int]:
         """Return how many rows retention removed so far from each input, by table; the others are left out.
 
-        None are told of a table that may lose what it was made of, as its contract's retention says.
+        It is empty for a table that may lose what it was made of, as its contract's retention says.
         """
 
     def lost(self) -> tuple[int, str]:

@@ -23,7 +23,7 @@ class Difference:
     """The data files added and removed between two snapshots, and all files of the later one (``now``).
 
     What retention removed is left out. ``passed`` are files that came and that retention removed again: rows of
-    ``removed`` may have moved to them. Without ``removed`` none are told.
+    ``removed`` may have moved to them. Without ``removed`` there are none.
     """
 
     added: tuple[DataFile, ...]
