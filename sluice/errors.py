@@ -11,6 +11,7 @@ SluiceError
 ├── TableError               an Iceberg table is not as its contract says
 │   └── CommitConflict       another writer committed first (retryable: the table is read again)
 ├── CheckFailed              a derived table's new rows failed their audit; readers see the old snapshot
+├── RowsLost                 a rebuild would lose rows whose inputs retention removed; readers see the old snapshot
 ├── ModuleRefused            a module of the library that is found by itself (a format, an envelope, commands) is broken
 ├── SweepIncomplete          parts of a sweep failed; the next sweep makes them (retryable)
 └── CommandError             the command line cannot do what was asked
@@ -33,6 +34,7 @@ __all__ = [
     "FileTooLarge",
     "ModuleRefused",
     "NotStaged",
+    "RowsLost",
     "SluiceError",
     "SweepIncomplete",
     "TableError",
@@ -196,6 +198,15 @@ class CommitConflict(TableError):
 
 class CheckFailed(SluiceError):
     """A derived table's new rows failed their audit: a check of severity ``error`` does not hold.
+
+    Nothing was published, so readers still see the previous snapshot.
+    """
+
+    usually_safe = "nothing was published; readers still see the previous snapshot."
+
+
+class RowsLost(SluiceError):
+    """A full rebuild or a backfill would lose published rows, since retention removed the rows they were made of.
 
     Nothing was published, so readers still see the previous snapshot.
     """

@@ -33,9 +33,12 @@ def print_plan(outputs: dict[str, str], console: Console) -> None:
     console.print(f"{dearest['table']}, the dearest: {dearest['engine_reason']}")
 
 
-def request_backfill(outputs: dict[str, str], table: str, *, first: str, last: str, column: str) -> str:
+def request_backfill(
+    outputs: dict[str, str], table: str, *, first: str, last: str, column: str, accept_loss: bool = False
+) -> str:
     """Request a backfill and start a refresh for it; return a sentence for people."""
-    answer = ask_planner(outputs, {"request": {"table": table, "first": first, "last": last, "column": column}})
+    request: dict[str, Any] = {"table": table, "first": first, "last": last, "column": column}
+    answer = ask_planner(outputs, {"request": request | ({"accept_loss": True} if accept_loss else {})})
     if "refused" in answer:
         raise CommandError(
             answer["refused"],

@@ -15,7 +15,7 @@ from sluice.cli.dead_letters import DeadLetter
 from sluice.cli.derived import DerivedStatus
 from sluice.cli.status import DatasetStatus, Status, freshness
 from sluice.cli.streams import StreamsStatus
-from sluice.ledger import FINAL
+from sluice.ledger import FINAL, LANDING
 
 #: Most refused files, failed tables and dead letters that are listed; ``sluice status DATASET`` lists all.
 _SHOWN = 5
@@ -56,6 +56,14 @@ def print_dataset(status: Status, name: str, console: Console) -> None:
     if numbers.quarantined and name in status.contracted:
         console.print("By column and value:")
         console.print(f"sluice query {shlex.quote(_REASONS.format(name=name))}", highlight=False, soft_wrap=True)
+    for place, count in sorted(numbers.retired.items()):
+        console.print(
+            f"{count:>9,} {'object versions' if place == LANDING else 'rows'} left {place}: their retention ended"
+        )
+    for volume in numbers.volumes:
+        came = "too young to compare" if volume.found is None else f"{volume.found:,.4g} came"
+        text = f"{volume.expected:,.4g} {volume.unit} a day expected, {came} (last {volume.days} full days)"
+        _line(console, text, "red" if volume.outside else "green")
     for file, error in numbers.refused:
         _line(console, error if file in error else f"{file}: {error}", "yellow")
     for each in status.letters:
@@ -117,6 +125,14 @@ def _dataset(numbers: DatasetStatus) -> dict[str, Any]:
         "reasons": dict(numbers.reasons), "last": numbers.last or None,
         "refusal": numbers.refusal or None,
         "refused": [{"file": file, "error": error} for file, error in numbers.refused],
+        "volumes": [
+            {
+                "unit": each.unit, "expected": each.expected, "found": each.found, "days": each.days,
+                "outside": each.outside,
+            }
+            for each in numbers.volumes
+        ],
+        "retired": dict(numbers.retired),
     }  # fmt: skip
 
 
@@ -204,6 +220,8 @@ def _print_problems(status: Status, console: Console) -> None:
         what = ", ".join(unit.files[:3]) or f"{unit.records:,} records"
         _line(console, f"{unit.dataset}: {what} cannot be committed and is set aside: {unit.error}", "red")
         _line(console, f"Next: `sluice redrive` stages it again, `sluice discard {unit.attempt}` gives it up.", "red")
+    for finding in (finding for numbers in status.datasets.values() for finding in numbers.findings):
+        _line(console, finding, "red")
     for table in [table for table in status.derived if table.failure]:
         _line(console, table.failure, "red")
 

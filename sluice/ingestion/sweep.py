@@ -62,6 +62,18 @@ class Sweep:
         for part in parts:
             with self._guard(part.__name__):
                 part()
+        return self._ended()
+
+    def wake_for_maintenance(self, datasets: Iterable[str]) -> dict[str, int]:
+        """Wake the committers of ``datasets`` to delete what is older than their retention; return how many."""
+        for dataset in datasets:
+            with self._guard(f"wake_for_maintenance {dataset}"):
+                wake(self.settings, dataset, self.occasion, maintain=True)
+                self._count("maintained")
+        return self._ended()
+
+    def _ended(self) -> dict[str, int]:
+        """Return what was done, or raise when something failed."""
         if self.problems:
             more = len(self.problems) - _MOST_TOLD
             raise SweepIncomplete(

@@ -14,7 +14,7 @@ from typing import Final, Literal, Protocol, TypeVar
 
 from sluice.compiled import Backfill, CompiledTransform
 from sluice.conflicts import Retries, until_committed
-from sluice.errors import CheckFailed, TransformError
+from sluice.errors import CheckFailed, RowsLost, TransformError
 from sluice.refresh.clock import Clock
 from sluice.refresh.failures import Failure
 from sluice.refresh.propagation import Pruning, Relations
@@ -81,6 +81,15 @@ class Attempt(Protocol[Rows]):
 
     def audit(self, scope: Scope) -> list[Failure]:
         """Return a failure for each check of the table that does not hold."""
+
+    def retired(self) -> Mapping[str, int]:
+        """Return how many rows retention removed so far from each input, by table; the others are left out.
+
+        It is empty for a table that may lose what it was made of, as its contract's retention says.
+        """
+
+    def lost(self) -> tuple[int, str]:
+        """Return how many keys of the table as it is the computed one has no more, and one of them as a text."""
 
     def quarantine(self, run_id: str) -> int:
         """Quarantine the records that were not picked for their key; return how many were new there."""
@@ -164,6 +173,8 @@ def _run_once(
         clock.lap("open")
         strategy, scope = _compute(attempt, transform, strategy)
         clock.lap("compute")
+        if scope in ("all", "affected") and (strategy.backfill or not strategy.incremental):
+            _refuse_loss(attempt, transform, strategy, file)
         warnings, conflicts = [], 0
         if scope is not None or strategy.audit_all:
             warnings = _refuse(transform.table, attempt.audit("all" if strategy.audit_all else scope or "all"), file)
@@ -229,6 +240,27 @@ def _compute(attempt: Attempt[Rows], transform: CompiledTransform, strategy: Str
             return strategy, "affected"
     attempt.replace()
     return strategy, "all"
+
+
+def _refuse_loss(attempt: Attempt[Rows], transform: CompiledTransform, strategy: Strategy, file: str) -> None:
+    """Raise ``RowsLost`` when rows would go whose inputs retention removed; a first run has none to lose.
+
+    An incremental run recomputes what a correction touches from what is left; that is no rebuild, and not refused.
+    """
+    if attempt.made is None or (strategy.backfill and strategy.backfill.accept_loss):
+        return
+    retired = attempt.retired()
+    lost, example = attempt.lost() if retired else (0, "")
+    if lost:
+        gone = ", ".join(f"{rows:,} rows of {name}" for name, rows in sorted(retired.items()))
+        raise RowsLost(
+            f"{transform.table}: this run ({strategy}) would lose {lost:,} of its keys, for example {example}: "
+            f"retention removed {gone}, of which they were made.",
+            safe="readers still see the previous snapshot; nothing was published.",
+            next_step=f"`sluice backfill {transform.table} --accept-loss` computes it from what is left; to keep the "
+            f"rows, put back what changed in the transform or {file}, or deliver what is missing again.",
+            dataset=transform.table,
+        )
 
 
 def _refuse(table: str, failures: Sequence[Failure], file: str) -> list[Failure]:

@@ -42,7 +42,7 @@ def change_between(table: Table, before: str, now: str) -> Change | None:
 def change_of(difference: Difference) -> Change:
     """Return the numbers of a difference between two snapshots."""
     return Change(
-        files_added=len(difference.added),
+        files_added=len(difference.added) + len(difference.passed),
         files_removed=len(difference.removed),
         changed_bytes=sum(file.file_size_in_bytes for file in (*difference.added, *difference.removed)),
         total_bytes=sum(file.file_size_in_bytes for file in difference.now),

@@ -11,13 +11,14 @@ from pyiceberg.table.snapshots import Snapshot
 from sluice.tables.upkeep import WORTH_EXPIRING, keep_seconds
 
 
-def expire_snapshots(table: Table, *, now: float | None = None) -> int:
+def expire_snapshots(table: Table, *, now: float | None = None, worth: int | None = None) -> int:
     """Expire old snapshots, delete the files that nothing refers to any more, and return how many were expired.
 
-    That is 0 when another writer commits meanwhile; the next call tries again.
+    That is 0 when fewer than ``worth`` are old (None: as many as pay for a commit), or another writer commits
+    meanwhile; the next call tries again.
     """
     dead = _expirable(table, now or time.time())
-    if len(dead) < WORTH_EXPIRING:
+    if len(dead) < (WORTH_EXPIRING if worth is None else worth):
         return 0
     ids = {snapshot.snapshot_id for snapshot in dead}
     unused = _files(table, dead) - _files(table, _witnesses([s for s in table.snapshots() if s.snapshot_id not in ids]))

@@ -18,7 +18,7 @@ from sluice.errors import TableError
 from sluice.project import Project
 from sluice.settings import Settings
 from sluice.tables.catalog import TABLE_PROPERTIES
-from sluice.tables.properties import contract_properties, path_properties, stream_properties
+from sluice.tables.properties import contract_properties, path_properties, stream_properties, volume_properties
 from sluice.tables.schema import data_schema, partition_spec, quarantine_schema, sort_order
 
 #: The property that Glue shows as the table's description.
@@ -45,6 +45,7 @@ def _wanted(catalog: Catalog, contract: Contract, settings: Settings) -> Iterato
         _DESCRIPTION: contract.description,
         **contract_properties(contract),
         **stream_properties(contract),
+        **volume_properties(contract),
         **path_properties(contract),
     }
     yield lambda: _ensure(catalog, name, schema, settings, properties, spec=spec, order=order)

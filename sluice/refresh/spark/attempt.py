@@ -19,7 +19,7 @@ from sluice.refresh.spark.conflicts import quarantine_conflicts
 from sluice.refresh.spark.lake import Difference, Lake
 from sluice.refresh.spark.maintain import expire_snapshots
 from sluice.refresh.spark.project import ShippedProject
-from sluice.refresh.spark.relations import SparkRelations
+from sluice.refresh.spark.relations import SparkRelations, without_values
 from sluice.refresh.strategy import Change
 from sluice.tables.upkeep import EMPTY
 from sluice.transforms import Input, Transform, apply, conflicting
@@ -102,6 +102,20 @@ class SparkAttempt:
         recompute_key = self._transform.recompute_key if scope == "affected" else ()
         target = AuditTarget(lake.spark, rows, branch.address, lake.name(self._table), recompute_key, references)
         return audit(self._transform.audit, target)
+
+    def retired(self) -> Mapping[str, int]:
+        """Return how many rows retention removed so far from each input that may not lose any."""
+        if self._project.dataset(self._table).may_lose:
+            return {}
+        return {name: rows for name in self.inputs if (rows := self._lake.head(name).retired_rows)}
+
+    def lost(self) -> tuple[int, str]:
+        """Return how many keys of the table as it is the computed one has no more, and one of them as a text."""
+        present = self._lake.rows(self._table, self._head.main)
+        key = self._project.dataset(self._table).key or self._transform.recompute_key or tuple(present.columns)
+        gone = without_values(present, key, self._begun().rows(), key).select(*key).distinct()
+        example = gone.first()
+        return gone.count(), ", ".join(f"{column} {example[column]!r}" for column in key) if example else ""
 
     def quarantine(self, run_id: str) -> int:
         """Quarantine the records that were not picked for their key; return how many were new there."""
