@@ -18,9 +18,9 @@ from sluice.ledger import Ledger, to_backfill
 from sluice.project import deployed_project
 from sluice.refresh.backfill import checked_backfill
 from sluice.refresh.engine import Memory
-from sluice.refresh.explain import explain, standings
+from sluice.refresh.explain import explain, holds, standings
 from sluice.refresh.plan import plan_refresh
-from sluice.refresh.tables import described_run
+from sluice.refresh.tables import described_run, rollback_of
 from sluice.settings import settings_from_environment
 from sluice.tables.catalog import glue_catalog
 
@@ -43,7 +43,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     memory = Memory(settings.transform_memory, settings.transform_memory_large)
     backfills = tuple(ledger.backfills())
     if event.get("explain"):
-        return {"steps": msgspec.to_builtins(explain(project, load, memory, backfills))}
+        steps = msgspec.to_builtins(explain(project, load, memory, backfills))
+        return {"steps": steps, "held": holds(project, load, backfills)}
     if event.get("standings"):
         return {"tables": msgspec.to_builtins(standings(project, load, backfills))}
     plan = plan_refresh(
@@ -77,6 +78,9 @@ def _record(event: dict[str, Any], ledger: Ledger, table: Any) -> dict[str, Any]
         failure = {"run_id": event["run"], "status": "failed", "engine": "spark", "error": event["record"]}
         ledger.record_run(failure, started=started, table=name)
         return {"table": name, "error": event["record"]}
+    if back := rollback_of(table):  # it was rolled back before the job published, and the job left it so
+        ledger.record_run({"run_id": event["run"], "status": "held", "reason": str(back)}, started=started, table=name)
+        return {"table": name, "held": back.to}
     run = described_run(table, name)
     ledger.record_run({"status": "published", **msgspec.to_builtins(run)}, started=started, table=name)
     if event.get("backfill"):

@@ -45,7 +45,8 @@ def print_dataset(status: Status, name: str, console: Console) -> None:
     for table in status.derived:
         if table.table == name:
             console.print(_derived_table([table]))
-            _line(console, table.error or "its last run published", "red" if table.error else "green")
+            said = table.error or table.held or "its last run published"
+            _line(console, said, "red" if table.error else "yellow" if table.held else "green")
             return
     numbers = status.datasets[name]
     for state, count in sorted(numbers.deliveries.items()):
@@ -86,7 +87,7 @@ def as_json(status: Status) -> dict[str, Any]:
             {
                 "table": table.table, "state": table.state, "made": table.made, "behind_since": table.behind_since,
                 "engine": table.engine, "rows": table.rows, "failing_since": table.failing_since,
-                "failures": table.failures, "error": table.error,
+                "failures": table.failures, "error": table.error, "held": table.held,
             }
             for table in status.derived
         ],
@@ -157,7 +158,7 @@ def _shards_table(streams: StreamsStatus) -> Table:
 
 def _derived_table(tables: list[DerivedStatus] | tuple[DerivedStatus, ...]) -> Table:
     shown = narrow_table("table", "state", "rows", "engine", "made", "behind for")
-    colours = {"failed": "red", "up to date": "green", "behind": "yellow", "never made": "yellow"}
+    colours = {"failed": "red", "up to date": "green", "behind": "yellow", "held": "yellow", "never made": "yellow"}
     for table in tables:
         state = f"[{colour}]{table.state}[/{colour}]" if (colour := colours.get(table.state)) else table.state
         shown.add_row(
@@ -204,6 +205,8 @@ def _print_problems(status: Status, console: Console) -> None:
         what = ", ".join(unit.files[:3]) or f"{unit.records:,} records"
         _line(console, f"{unit.dataset}: {what} cannot be committed and is set aside: {unit.error}", "red")
         _line(console, f"Next: `sluice redrive` stages it again, `sluice discard {unit.attempt}` gives it up.", "red")
+    for table in [table for table in status.derived if table.held]:
+        _line(console, f"{table.table} is {table.held}", "yellow")
     for table in [table for table in status.derived if table.failure]:
         _line(console, table.failure, "red")
 
