@@ -1,7 +1,8 @@
 """Step of the refresh workflow: plans which tables run now, given those that already failed in this execution.
 
 It also writes runs on Spark to the ledger (``record``). The command line calls it to ``explain`` the whole plan, for
-how current tables are (``standings``), and to request or cancel a backfill (``request``).
+how current tables are (``standings``), for what is made from a table (``followers``), and to request or cancel a
+backfill (``request``).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from sluice.project import deployed_project
 from sluice.refresh.backfill import checked_backfill
 from sluice.refresh.engine import Memory
 from sluice.refresh.explain import explain, holds, standings
-from sluice.refresh.plan import plan_refresh
+from sluice.refresh.plan import followers, plan_refresh
 from sluice.refresh.tables import described_run, rollback_of
 from sluice.settings import settings_from_environment
 from sluice.tables.catalog import glue_catalog
@@ -32,6 +33,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     project, ledger = deployed_project(), Ledger(settings.ledger_table, Messages(settings.lake))
     if "request" in event:
         return _request(event, ledger)
+    if "followers" in event:
+        return {"tables": followers(project, event["followers"])}
     failed = {*event.get("failed", ()), *(r["table"] for r in event.get("results", ()) if "error" in r)}
 
     def load(name: str) -> Any:

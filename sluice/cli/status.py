@@ -17,6 +17,7 @@ from sluice.cli.streams import StreamsStatus, read_streams
 from sluice.ingestion.aside import SetAside, units_aside
 from sluice.ingestion.landing import Notice
 from sluice.ledger import FINAL, UNKNOWN, Delivery, Ledger
+from sluice.settings import Settings
 from sluice.storage import S3Store
 
 
@@ -28,6 +29,7 @@ class DatasetStatus:
     deliveries: Counter[str] = field(default_factory=Counter)
     accepted: int = 0
     quarantined: int = 0
+    retracted: int = 0
     unknown_counts: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     last: float = 0.0
@@ -122,7 +124,7 @@ def read_status(outputs: dict[str, str], batches: ShardBatches | None = None) ->
     """
     settings = deployed_settings(outputs)
     versions = list(_landed(settings.landing_bucket))
-    contracted = frozenset(_datasets(settings.database("bronze")))
+    contracted = frozenset(contracted_datasets(settings))
     names = sorted(contracted | {UNKNOWN})
     ledger = Ledger(settings.ledger_table)
     with ThreadPoolExecutor(8) as pool:
@@ -188,8 +190,9 @@ def _landed(bucket: str) -> Iterable[Notice]:
             yield Notice(bucket, version["Key"], version["VersionId"], version["Size"])
 
 
-def _datasets(database: str) -> list[str]:
-    pages = client("glue").get_paginator("get_tables").paginate(DatabaseName=database)
+def contracted_datasets(settings: Settings) -> list[str]:
+    """Return the names of the landing datasets: those that have a bronze table."""
+    pages = client("glue").get_paginator("get_tables").paginate(DatabaseName=settings.database("bronze"))
     return [table["Name"] for page in pages for table in page["TableList"]]
 
 
@@ -203,6 +206,7 @@ def _summarize(name: str, entries: list[Delivery], streams: StreamsStatus) -> Da
     for entry in sorted(entries, key=lambda entry: -entry.at):
         found.deliveries[entry.status] += 1
         found.accepted += entry.accepted
+        found.retracted += entry.retracted
         if entry.quarantined is None:
             found.unknown_counts += 1
         else:

@@ -51,7 +51,8 @@ def print_dataset(status: Status, name: str, console: Console) -> None:
     numbers = status.datasets[name]
     for state, count in sorted(numbers.deliveries.items()):
         console.print(f"{count:>9,} {state}")
-    console.print(f"{numbers.accepted:>9,} records accepted, {numbers.quarantined:,} quarantined")
+    taken_back = f", {numbers.retracted:,} retracted" if numbers.retracted else ""
+    console.print(f"{numbers.accepted:>9,} records accepted, {numbers.quarantined:,} quarantined{taken_back}")
     for reason, count in numbers.reasons.most_common():
         console.print(f"{count:>9,} {reason}")
     if numbers.quarantined and name in status.contracted:
@@ -114,7 +115,8 @@ def as_json(status: Status) -> dict[str, Any]:
 def _dataset(numbers: DatasetStatus) -> dict[str, Any]:
     return {
         "dataset": numbers.name, "deliveries": dict(numbers.deliveries), "accepted": numbers.accepted,
-        "quarantined": numbers.quarantined, "files_of_unknown_count": numbers.unknown_counts,
+        "quarantined": numbers.quarantined, "retracted": numbers.retracted,
+        "files_of_unknown_count": numbers.unknown_counts,
         "reasons": dict(numbers.reasons), "last": numbers.last or None,
         "refusal": numbers.refusal or None,
         "refused": [{"file": file, "error": error} for file, error in numbers.refused],
@@ -181,6 +183,9 @@ def _print_reconciliation(status: Status, console: Console) -> None:
     if status.streams.shards:
         waiting = ", ".join(status.streams.on_their_way) or "nothing"
         console.print(f"{status.streams.records:,} stream records in tables; on their way: {waiting}")
+    for name, numbers in status.datasets.items():
+        if files := numbers.deliveries["retracted"]:
+            console.print(f"{name}: {files:,} deliveries retracted, with {numbers.retracted:,} records")
     for name, count in sorted(status.function_errors.items()):
         console.print(f"{name} failed or died {count:,} times within the hour; its log says why")
 

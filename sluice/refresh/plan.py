@@ -117,6 +117,12 @@ def choose(state: State, table: str, memory: Memory) -> Choice:
     return msgspec.structs.replace(choice, backfill=backfill)
 
 
+def followers(project: Project, table: str) -> list[str]:
+    """Return the derived tables that are made from ``table``, directly or not, by name."""
+    inputs = {transform.table: set(transform.inputs.values()) for transform in project.transforms}
+    return sorted(_with_dependents({table}, inputs) - {table})
+
+
 def _hold(transform: CompiledTransform, tables: Mapping[str, Table], current: Mapping[str, str]) -> Rollback | None:
     """Return the rollback because of which ``transform`` is not run now, or None."""
     back = rollback_of(tables[transform.table])

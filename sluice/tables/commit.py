@@ -43,12 +43,27 @@ def append(
 
 
 def replace(
-    table: Table, files: Sequence[DataFile], *, removed: Iterable[DataFile] | None = None, summary: Mapping[str, str]
+    table: Table,
+    files: Sequence[DataFile],
+    *,
+    removed: Iterable[DataFile] | None = None,
+    summary: Mapping[str, str],
+    properties: Mapping[str, str] | None = None,
 ) -> Table:
-    """Replace the files in ``removed`` by ``files`` in one commit; None stands for all files of the table."""
+    """Replace the files in ``removed`` by ``files`` and set ``properties`` in one commit.
+
+    None for ``removed`` stands for all files of the table.
+    """
     if removed is None:
         removed = [task.file for task in table.scan().plan_files()] if table.current_snapshot() else []
-    return _commit(table, lambda update: update.overwrite(), added=files, removed=removed, summary=summary)
+    return _commit(
+        table,
+        lambda update: update.overwrite(),
+        added=files,
+        removed=removed,
+        summary=summary,
+        properties=properties,
+    )
 
 
 def discard(table: Table, files: Iterable[DataFile | str]) -> None:
