@@ -62,6 +62,13 @@ def derived_table(name: str) -> str:
     return name
 
 
+def revision(name: str) -> str:
+    """Return the git revision; ``BadParameter`` for what git would take for an option."""
+    if name.startswith("-") or "\0" in name:
+        raise typer.BadParameter(f"{name[:80]!r} is no git revision")
+    return name
+
+
 Contracts = Annotated[
     list[Path] | None,
     typer.Option(

@@ -51,15 +51,17 @@ _decode_contracts = json_decoder(tuple[Contract, ...])
 _decode_compiled = json_decoder(tuple[CompiledTransform, ...])
 
 
-def compile_project(contracts: tuple[Contract, ...], *folders: Path) -> Project:
+def compile_project(contracts: tuple[Contract, ...], *folders: Path, folder: Path | None = None) -> Project:
     """Return the project of ``contracts`` and the compiled transforms under ``folders``.
 
+    They import the helpers in ``glue_jobs/`` of ``folder``; None stands for the present one.
     Raise ``TransformError``, which names the transform, when one cannot be compiled or does not fit its contract.
     """
     with tempfile.NamedTemporaryFile("r") as begun:
         done = subprocess.run(
             [sys.executable, "-m", "sluice.transforms.compile", begun.name, *map(str, folders)],
             input=msgspec.json.encode(contracts),
+            cwd=folder,
             capture_output=True,
             check=False,
         )
