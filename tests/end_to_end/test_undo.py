@@ -1,4 +1,4 @@
-"""What was done is undone on a whole deployment: by the commands, as a user runs them, and with the committer killed."""
+"""What was done is undone on a whole deployment: by the commands as a user runs them, with the committer killed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.end_to_end.running import Deployment, as_csv, sluice
 pytestmark = pytest.mark.slow
 #: Longer than a call of the committer takes here, so that a message comes again only because it died.
 VISIBILITY_SECONDS = "3"
-SHARE = 6
+SHARE = 16
 BRONZE, QUARANTINE, SILVER = "bronze.weighed_parcels", "quarantine.weighed_parcels", "silver.weighed_parcels"
 _AT = "2026-01-01T12:00:00Z"
 BAD = as_csv([("B1", 7, _AT), ("B2", "heavy", _AT), ("B3", 8, _AT)], "parcel_id,grams,weighed_at")
