@@ -17,7 +17,9 @@ from tests.end_to_end.running import Deployment, as_csv, sluice
 pytestmark = pytest.mark.slow
 #: Longer than a call of the committer takes here, so that a message comes again only because it died.
 VISIBILITY_SECONDS = "3"
-SHARE = 16
+SHARE = 6
+#: Calls that change nothing: to die there is to die before the next that does.
+_READS = ("Get", "Head", "List", "Describe", "Receive", "Query")
 BRONZE, QUARANTINE, SILVER = "bronze.weighed_parcels", "quarantine.weighed_parcels", "silver.weighed_parcels"
 _AT = "2026-01-01T12:00:00Z"
 BAD = as_csv([("B1", 7, _AT), ("B2", "heavy", _AT), ("B3", 8, _AT)], "parcel_id,grams,weighed_at")
@@ -157,7 +159,7 @@ def test_a_retraction_ends_the_same_wherever_the_committer_is_killed(deployed: D
     calls: Counter[tuple[str, str]] = Counter(
         (call["service"], call["action"])
         for call in deployed.localaws("GET", "faults/calls")
-        if call["caller"] == committer
+        if call["caller"] == committer and not call["action"].startswith(_READS)
     )
     assert calls[("glue", "UpdateTable")] == 2
     every = [
