@@ -23,7 +23,8 @@ whether the same step can succeed when it is repeated as it is (``retryable``); 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 __all__ = [
     "CheckFailed",
@@ -90,6 +91,12 @@ class SluiceError(Exception):
         said = {"what": self.what, "safe": self.safe, "next_step": self.next_step}
         known = {name: value for name in _FIELDS if (value := getattr(self, name)) is not None}
         return {"error": type(self).__name__, **said, "retryable": self.retryable, **known}
+
+    @classmethod
+    def from_data(cls, told: Mapping[str, Any]) -> Self:
+        """Return the error of which another process told by ``as_data``, as one of this type."""
+        known = {name: told[name] for name in _FIELDS if name in told}
+        return cls(told["what"], safe=told["safe"], next_step=told["next_step"], **known)
 
     def __str__(self) -> str:
         parts = [self.what]

@@ -20,9 +20,11 @@ from sluice.compiled import Backfill
 from sluice.decoding import converter
 from sluice.storage import client
 
-Status = Literal["failing", "staged", "set_aside", "committed", "duplicate", "rejected", "ignored", "discarded"]
+Status = Literal[
+    "failing", "staged", "set_aside", "committed", "duplicate", "rejected", "ignored", "discarded", "retracted"
+]
 #: Final states: a delivery does not leave them.
-FINAL: tuple[Status, ...] = ("committed", "duplicate", "rejected", "ignored", "discarded")
+FINAL: tuple[Status, ...] = ("committed", "duplicate", "rejected", "ignored", "discarded", "retracted")
 #: The dataset of deliveries whose key does not begin with the name of a contracted dataset.
 UNKNOWN = "(unknown)"
 #: The place of a retirement that is no table.
@@ -35,8 +37,9 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     """The state of one delivery.
 
     ``failing`` and ``staged`` are on their way, ``set_aside`` waits for people; all other states are final. ``ignored``
-    is a marker without data, such as a folder's; ``discarded`` is a dead letter that somebody gave up. ``error`` says
-    why a file could not be read, or why it still fails.
+    is a marker without data, such as a folder's; ``discarded`` is a dead letter that somebody gave up; of one that is
+    ``retracted``, that number of rows was taken out of its tables again. ``error`` says why a file could not be read,
+    or why it still fails.
 
     ``quarantined`` is None when a file could not be read, since the number of its records is not known. ``reasons``
     counts rejected records by the code of their first reason.
@@ -54,6 +57,15 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     duplicate_of: str = ""
     error: str = ""
     at: float = 0.0
+    retracted: int = 0
+
+    def taken_back(self, *, accepted: int, quarantined: int, at: float) -> Delivery:
+        """Return the state after its rows were taken out of bronze and quarantine, where so many had been."""
+        unknown = self.quarantined is None
+        return msgspec.structs.replace(
+            self, status="retracted", accepted=0, quarantined=None if unknown else 0, reasons={}, at=at,
+            retracted=accepted + (0 if unknown else quarantined),
+        )  # fmt: skip
 
 
 class ShardCounts(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -300,5 +312,5 @@ def _delivery(item: dict[str, Any]) -> Delivery:
     plain["reasons"] = {code: int(count) for code, count in plain.get("reasons", {}).items()}
     for name in ("size", "accepted", "quarantined"):
         plain[name] = None if plain.get(name) is None else int(plain[name])
-    plain["at"] = float(plain.get("at", 0))
+    plain["at"], plain["retracted"] = float(plain.get("at", 0)), int(plain.get("retracted", 0))
     return _to_delivery({k: v for k, v in plain.items() if k in Delivery.__struct_fields__})

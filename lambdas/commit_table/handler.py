@@ -15,6 +15,7 @@ from sluice.contracts import Contract
 from sluice.ingestion.commit import Call, Drained, Lake, TooEarly, drain
 from sluice.ingestion.commit_stream import drain_stream
 from sluice.ingestion.retention import Retention
+from sluice.ingestion.retract import retract_requested
 from sluice.ingestion.retry import give_back, postpone
 from sluice.ingestion.wake import commit_pace, wake
 from sluice.ledger import Ledger
@@ -95,6 +96,8 @@ def _drain(settings: Settings, dataset: str, call: Call) -> Drained:
     else:
         call = replace(call, pace=commit_pace(contract))
         drained = drain(contract, lake, record=ledger.record, announce=announce, call=call)
+        for delivery in retract_requested(contract, lake, record=ledger.record, announce=announce):
+            log.info("%s: retracted %s, %d rows", dataset, delivery.delivery_id, delivery.retracted)
     log.info("%s: %d deliveries, changed %s", dataset, len(drained.deliveries), dict(drained.changed))
     return drained
 

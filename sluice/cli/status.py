@@ -19,6 +19,7 @@ from sluice.cli.volumes import Volume, read_volumes
 from sluice.ingestion.aside import SetAside, units_aside
 from sluice.ingestion.landing import Notice
 from sluice.ledger import FINAL, LANDING, UNKNOWN, Delivery, Ledger, Retirement
+from sluice.settings import Settings
 from sluice.storage import S3Store
 
 
@@ -30,6 +31,7 @@ class DatasetStatus:
     deliveries: Counter[str] = field(default_factory=Counter)
     accepted: int = 0
     quarantined: int = 0
+    retracted: int = 0
     unknown_counts: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     last: float = 0.0
@@ -135,7 +137,7 @@ def read_status(outputs: dict[str, str], batches: ShardBatches | None = None) ->
     """
     settings = deployed_settings(outputs)
     versions = list(_landed(settings.landing_bucket))
-    tables = dict(_datasets(settings.database("bronze")))
+    tables = contracted_datasets(settings)
     contracted = frozenset(tables)
     names = sorted(contracted | {UNKNOWN})
     ledger = Ledger(settings.ledger_table)
@@ -205,11 +207,10 @@ def _landed(bucket: str) -> Iterable[Notice]:
             yield Notice(bucket, version["Key"], version["VersionId"], version["Size"])
 
 
-def _datasets(database: str) -> Iterable[tuple[str, dict[str, str]]]:
-    """Yield name and properties of every table of a database."""
-    pages = client("glue").get_paginator("get_tables").paginate(DatabaseName=database)
-    for page in pages:
-        yield from ((table["Name"], table.get("Parameters", {})) for table in page["TableList"])
+def contracted_datasets(settings: Settings) -> dict[str, dict[str, str]]:
+    """Return the landing datasets, those that have a bronze table, with the properties of that table."""
+    pages = client("glue").get_paginator("get_tables").paginate(DatabaseName=settings.database("bronze"))
+    return {table["Name"]: table.get("Parameters", {}) for page in pages for table in page["TableList"]}
 
 
 def _summarize(
@@ -233,6 +234,7 @@ def _summarize(
     for entry in sorted(entries, key=lambda entry: -entry.at):
         found.deliveries[entry.status] += 1
         found.accepted += entry.accepted
+        found.retracted += entry.retracted
         if entry.quarantined is None:
             found.unknown_counts += 1
         else:

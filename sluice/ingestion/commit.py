@@ -32,7 +32,7 @@ from sluice.settings import Settings
 from sluice.storage import Store
 from sluice.tables.commit import adopt_data_files, append, discard, write_data_files
 from sluice.tables.maintain import expire_snapshots
-from sluice.tables.tokens import Token, read_tokens, with_tokens
+from sluice.tables.tokens import Token, TokenLog, read_tokens, with_tokens
 
 log = logging.getLogger(__name__)
 #: How a committer tries again, and what it says when other writers were faster each time.
@@ -41,7 +41,8 @@ RETRIES: Final[Retries] = {
     "safe": "the staged files are kept.",
     "next_step": "the committer tries again by itself; look for a second writer on this table.",
 }
-_SEGMENT = "sluice.token-segment"
+#: Key in a commit summary: the segment with its tokens, by which it is found again.
+SEGMENT = "sluice.token-segment"
 #: Staged files held in memory at once; each has at most ``STAGED_FILE_BYTES``.
 _FILES_AT_ONCE = 8
 #: Rows held in memory for one data file.
@@ -140,11 +141,22 @@ def _commit_portion(
 ) -> tuple[Delivery, ...]:
     """Commit the units to both tables, add their snapshots to ``changed``, and return the deliveries that ended."""
     chosen = _first_of_each([each.unit for each in portion])
+    held = []
     for database, part in ((contract.database, _bronze_part), ("quarantine", _quarantine_part)):
         table = _commit(lake, contract, database, chosen, part)
+        held.append(read_tokens(table))
         if snapshot := table.current_snapshot():
             changed[f"{database}.{contract.name}"] = snapshot.snapshot_id
-    return tuple(_ended(contract, delivery) for delivery, _ in chosen.values())
+    ended = (_ended(contract, delivery) for delivery, _ in chosen.values())
+    return tuple(retracted_by_now(delivery, *held) for delivery in ended)
+
+
+def retracted_by_now(delivery: Delivery, bronze: TokenLog, quarantine: TokenLog) -> Delivery:
+    """Return the delivery, as retracted where both tables' tokens say that it was."""
+    good, bad = bronze.tokens.get(delivery.delivery_id), quarantine.tokens.get(delivery.delivery_id)
+    if good is None or bad is None or not (good.retracted and bad.retracted):
+        return delivery
+    return delivery.taken_back(accepted=good.rows, quarantined=bad.rows, at=bad.retracted)
 
 
 def _clear(contract: Contract, lake: Lake, portion: Sequence[Staged]) -> None:
@@ -208,14 +220,14 @@ def _commit_once(lake: Lake, contract: Contract, database: str, chosen: Chosen, 
     summary = {
         "sluice.deliveries": str(len(todo)),
         "sluice.rows": str(sum(token.rows for token in tokens)),
-        _SEGMENT: segment,
+        SEGMENT: segment,
     }
     files = [*written, *adopt_data_files(table, adopted)]
     try:
         return append(table, files, summary=summary, properties=properties)
     except CommitConflict:
         now_there = lake.table(database, contract.name)
-        if _landed(now_there, segment):
+        if landed(now_there, segment):
             return now_there
         discard(table, [*written, segment])
         raise
@@ -237,12 +249,12 @@ def _rows(delivery: StagedDelivery, database: str) -> int:
     return delivery.quarantined if database == "quarantine" else delivery.accepted
 
 
-def _landed(table: Table, segment: str) -> bool:
+def landed(table: Table, segment: str) -> bool:
     """Return whether a commit that was reported as failed took place.
 
     boto3 repeats a call whose answer is lost, and the repetition then fails on the first call's own commit.
     """
-    return any(s.summary is not None and s.summary.get(_SEGMENT) == segment for s in table.snapshots())
+    return any(s.summary is not None and s.summary.get(SEGMENT) == segment for s in table.snapshots())
 
 
 def _bronze_part(store: Store, todo: list[tuple[StagedDelivery, StagedUnit]]) -> tuple[Iterator[pa.Table], list[str]]:

@@ -140,7 +140,7 @@ class _Work:
         before = _predecessor(notice)
         if before is None:
             return ""
-        entry = self._state_of(before)
+        entry = self._first_of(before)
         if entry is None or entry.status == "failing":
             return _NOT_YET if self.around.hand_on is not None and same_bytes(before, notice) else ""
         nothing_of_it = entry.error or (entry.quarantined and not entry.accepted)
@@ -150,6 +150,14 @@ class _Work:
             return before.version_id if same_bytes(before, notice) else ""
         except UnreadableFile:  # one of the two was deleted; if it is this one, reading it says so
             return ""
+
+    def _first_of(self, before: Notice) -> Delivery | None:
+        """Return the ledger's entry of a version; of a duplicate that of the version whose rows are in the table."""
+        entry = self._state_of(before)
+        while entry is not None and entry.status == "duplicate" and entry.duplicate_of:
+            before = msgspec.structs.replace(before, version_id=entry.duplicate_of)
+            entry = self._state_of(before)
+        return entry
 
     def _state_of(self, before: Notice) -> Delivery | None:
         """Return the ledger's entry of a version; a call with a single file waits some time for a final state."""

@@ -18,7 +18,7 @@ from sluice.errors import CheckFailed, RowsLost, TransformError
 from sluice.refresh.clock import Clock
 from sluice.refresh.failures import Failure
 from sluice.refresh.propagation import Pruning, Relations
-from sluice.refresh.record import Made, Run, run_summary
+from sluice.refresh.record import Made, Rollback, Run, run_summary
 from sluice.refresh.strategy import Change, Strategy, TooWide, choose_strategy
 
 Rows = TypeVar("Rows")
@@ -32,6 +32,14 @@ _NEXT = "the next refresh tries again."
 #: How a run tries again, and how it tries again to quarantine conflicts, and what it says when it loses each time.
 RUNS: Final[Retries] = {"attempts": ATTEMPTS, "safe": _SAFE, "next_step": _NEXT}
 QUARANTINES: Final[Retries] = {"attempts": 20, "safe": _SAFE, "next_step": _NEXT}
+
+
+class Held(Exception):
+    """The run would bring back what ``rollback`` took from readers, so nothing was computed."""
+
+    def __init__(self, table: str, rollback: Rollback) -> None:
+        super().__init__(f"{table}: {rollback}")
+        self.table, self.rollback = table, rollback
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,13 @@ class Attempt(Protocol[Rows]):
     @property
     def inputs(self) -> Mapping[str, str]:
         """Return the snapshots that the attempt reads, by table."""
+
+    @property
+    def rollback(self) -> Rollback | None:
+        """Return the rollback that published the present snapshot; None when a run did."""
+
+    def newer(self, table: str, before: str, now: str) -> bool:
+        """Return whether an input's snapshot ``now`` came after ``before`` and has other data files."""
 
     def deletes(self) -> bool:
         """Return whether the table has row-level deletes."""
@@ -140,7 +155,8 @@ def run_transform(
     """Refresh the transform's table on ``engine``; ``file`` is its contract's, for error messages.
 
     Raise ``CheckFailed`` when the result breaks the contract, ``CommitConflict`` when other writers were faster in each
-    attempt, and ``TransformError`` when the transform runs on the other engine alone.
+    attempt, ``TransformError`` when the transform runs on the other engine alone, and ``Held`` when the table was
+    rolled back and neither an input nor the transform has changed since; a backfill is computed all the same.
     """
     if transform.engine not in ("any", engine.name):
         raise TransformError(
@@ -162,6 +178,9 @@ def _run_once(
 ) -> Run:
     clock = Clock()
     with closing(engine.begin(transform, request.pinned)) as attempt:
+        back = attempt.rollback if request.backfill is None else None
+        if back is not None and back.holds(transform, attempt.inputs, attempt.newer):
+            raise Held(transform.table, back)
         strategy = choose_strategy(
             transform,
             attempt.made,

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
-from sluice.errors import CommitConflict
+from sluice.conflicts import until_committed
 from sluice.tables.commit import replace
 from sluice.tables.files import bounds
 from sluice.tables.maintain import expire_snapshots
@@ -23,7 +23,6 @@ from sluice.tables.upkeep import RETIRED_BEFORE, RETIRED_ROWS, keep_seconds
 
 #: The column that says how old a row is.
 READ_AT = "_ingested_at"
-_ATTEMPTS = 20
 
 
 def retire(load: Callable[[], Table], before: datetime) -> Table:
@@ -32,24 +31,27 @@ def retire(load: Callable[[], Table], before: datetime) -> Table:
     ``load`` loads it anew, as is done after another writer's commit. ``CommitConflict`` when others were faster each
     time.
     """
-    for left in reversed(range(_ATTEMPTS)):
-        table = load()
-        old = [file for file in _files(table) if (newest := newest_in(table, file)) is not None and newest < before]
-        if not old:
-            return table
-        rows = sum(file.record_count for file in old)
-        try:
-            return replace(
-                table,
-                [],
-                removed=old,
-                summary={RETIRED_BEFORE: before.replace(tzinfo=UTC).isoformat()},
-                properties={RETIRED_ROWS: str(retired_rows(table) + rows)},
-            )
-        except CommitConflict:
-            if not left:
-                raise
-    raise AssertionError("unreachable: there is at least one attempt")
+    return until_committed(
+        lambda: _retire_once(load(), before),
+        ".".join(load().name()),
+        attempts=20,
+        safe="no row was removed.",
+        next_step="the committer tries again by itself, today or tomorrow; look for a second writer on this table.",
+    )
+
+
+def _retire_once(table: Table, before: datetime) -> Table:
+    old = [file for file in _files(table) if (newest := newest_in(table, file)) is not None and newest < before]
+    if not old:
+        return table
+    rows = sum(file.record_count for file in old)
+    return replace(
+        table,
+        [],
+        removed=old,
+        summary={RETIRED_BEFORE: before.replace(tzinfo=UTC).isoformat()},
+        properties={RETIRED_ROWS: str(retired_rows(table) + rows)},
+    )
 
 
 def forget(table: Table, *, now: float) -> int:

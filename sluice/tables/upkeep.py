@@ -11,6 +11,8 @@ EMPTY = "empty"
 RETIRED_BEFORE = "sluice.retired-before"
 #: Table property: how many rows retention has removed so far. Its snapshots expire; what they removed does not return.
 RETIRED_ROWS = "sluice.retired-rows"
+#: Key in the summary of a snapshot that a rollback published: such a snapshot has files again that were removed.
+ROLLED_BACK = "sluice.rolled-back"
 #: Seconds for which snapshots are kept; fewer in a table with so many snapshots that its metadata grows. A refresh
 #: never reads older ones.
 _KEEP_SECONDS, _KEEP_SECONDS_WHEN_MANY, _MANY = 5 * 86_400, 2 * 3600, 500

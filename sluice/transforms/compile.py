@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import msgspec
 import sqlglot
@@ -47,33 +47,21 @@ _SAME_IN_SPARK = {("HUGEINT", "BIGINT")}
 _UNSEEN_WEIGHT = 3.0
 
 
-class _Refusal(TypedDict):
-    """A ``SluiceError`` of the process that compiles, as it tells it to the one that asked."""
-
-    what: str
-    safe: str
-    next_step: str
-    dataset: str | None
-    column: str | None
-    value: str | None
-    file: str | None
-    position: int | None
-
-
-_decode_refusal = json_decoder(_Refusal)
 _decode_contracts = json_decoder(tuple[Contract, ...])
 _decode_compiled = json_decoder(tuple[CompiledTransform, ...])
 
 
-def compile_project(contracts: tuple[Contract, ...], *folders: Path) -> Project:
+def compile_project(contracts: tuple[Contract, ...], *folders: Path, folder: Path | None = None) -> Project:
     """Return the project of ``contracts`` and the compiled transforms under ``folders``.
 
+    They import the helpers in ``glue_jobs/`` of ``folder``; None stands for the present one.
     Raise ``TransformError``, which names the transform, when one cannot be compiled or does not fit its contract.
     """
     with tempfile.NamedTemporaryFile("r") as begun:
         done = subprocess.run(
             [sys.executable, "-m", "sluice.transforms.compile", begun.name, *map(str, folders)],
             input=msgspec.json.encode(contracts),
+            cwd=folder,
             capture_output=True,
             check=False,
         )
@@ -87,7 +75,7 @@ def compile_project(contracts: tuple[Contract, ...], *folders: Path) -> Project:
             + _last_words(done.stderr),
         )
     if done.returncode == _REFUSED:
-        raise TransformError(**_decode_refusal(done.stdout))
+        raise TransformError.from_data(msgspec.json.decode(done.stdout))
     if done.returncode or not done.stdout:
         raise TransformError(
             f"compiling the transforms failed:\n{done.stderr.decode()}",
@@ -386,7 +374,7 @@ def _main() -> int:
         compiled = compile_all(contracts, folders, begun=lambda path: begun.write_text(str(path or "")))
     except SluiceError as error:
         with answer:
-            answer.write(msgspec.json.encode({name: getattr(error, name) for name in _Refusal.__annotations__}))
+            answer.write(msgspec.json.encode(error.as_data()))
         return _REFUSED
     with answer:
         answer.write(msgspec.json.encode(compiled))

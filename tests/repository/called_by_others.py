@@ -16,7 +16,7 @@ _.tombstones, _.moved_keys, _.conflicting_ids, _.expected_late, _.coded_events, 
 # Fields that are read by name: rules by `msgspec.structs.asdict`.
 _.exclusive_minimum, _.exclusive_maximum
 # Fields of runs and plans that commands read from their JSON.
-_.engine_reason, _.awaits_rows, _.warnings
+_.engine_reason, _.awaits_rows, _.warnings, _.rows_before
 # http.server and socketserver call these by name and read these settings:
 # https://docs.python.org/3/library/http.server.html
 _.do_GET, _.do_POST, _.log_message, _.protocol_version, _.disable_nagle_algorithm, _.wbufsize

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 import typer
 
-from sluice.cli.options import Environment, day
+from sluice.cli.options import Environment, day, derived_table
 
 commands = typer.Typer()
 
@@ -15,7 +14,7 @@ commands = typer.Typer()
 @commands.command()
 def backfill(
     *,
-    table: Annotated[str, typer.Argument(help="Derived table, e.g. gold.daily_sales.")],
+    table: Annotated[str, typer.Argument(help="Derived table, e.g. gold.daily_sales.", callback=derived_table)],
     first: Annotated[
         str, typer.Option("--from", help="First day, as 2026-01-31; without days the whole table.", callback=day)
     ] = "",
@@ -37,8 +36,6 @@ def backfill(
         raise typer.BadParameter(f"--from {first} is after --to {last}")
     if cancel and (first or column or accept_loss):
         raise typer.BadParameter("--cancel takes back the whole backfill: it goes with no day, column or --accept-loss")
-    if not re.fullmatch(r"\w+\.\w+", table):
-        raise typer.BadParameter(f"{table[:80]!r} is no derived table, as gold.daily_sales; `sluice status` lists them")
     outputs = stack_outputs(env)
     if cancel:
         typer.echo(cancel_backfill(outputs, table))

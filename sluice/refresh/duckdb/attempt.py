@@ -22,7 +22,7 @@ from sluice.refresh.duckdb.relations import DuckDbRelations, Input, Relation, fi
 from sluice.refresh.failures import Failure
 from sluice.refresh.run import Published, Scope
 from sluice.refresh.strategy import Change
-from sluice.refresh.tables import change_of, made_from
+from sluice.refresh.tables import change_of, is_newer, made_from, rollback_of
 from sluice.storage import Store
 from sluice.tables.commit import adopt_data_files, discard, replace, write_data_files
 from sluice.tables.files import Difference, data_files, difference, snapshot_of, total_bytes
@@ -62,7 +62,7 @@ class DuckDbAttempt:
         self._contract = project.contract(transform.table)
         self._target = load(transform.table)
         self._sources = {name: load(name) for name in transform.inputs.values()}
-        self.made = made_from(self._target)
+        self.made, self.rollback = made_from(self._target), rollback_of(self._target)
         self.inputs = {name: pinned.get(name, snapshot_of(source)) for name, source in self._sources.items()}
         found = data_files(self._target, snapshot_of(self._target))
         self._has_deletes, self._present = found is None, list(found or ())
@@ -78,6 +78,10 @@ class DuckDbAttempt:
             connection = connect(settings={**settings, "temp_directory": scratch}, readable=readable)
             self._connection = opened.enter_context(connection)
             self._opened = opened.pop_all()
+
+    def newer(self, table: str, before: str, now: str) -> bool:
+        """Return whether an input's snapshot ``now`` came after ``before`` and has other data files."""
+        return is_newer(self._sources[table], before, now)
 
     def deletes(self) -> bool:
         """Return whether the table has row-level deletes, or columns that only PyIceberg reads."""

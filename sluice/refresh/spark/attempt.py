@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 
 from sluice.compiled import CompiledTransform
 from sluice.refresh.failures import Failure
-from sluice.refresh.record import Made
+from sluice.refresh.record import Made, Rollback
 from sluice.refresh.run import Published, Scope
 from sluice.refresh.spark.audit import AuditTarget, audit
 from sluice.refresh.spark.branch import Branch, drop_leftovers
@@ -40,7 +40,9 @@ class SparkAttempt:
         self._table = transform.table
         self._head = lake.head(self._table)
         drop_leftovers(lake, self._table, self._head, maker=self._table)
-        self.made = None if self._head.main == EMPTY else Made.read(self._head.summaries[self._head.main])
+        said = self._head.summaries.get(self._head.main)
+        self.made = None if said is None else Made.read(said)
+        self.rollback = None if said is None else Rollback.read(said)
         names = transform.inputs.values()
         self.inputs = {name: pinned.get(name) or lake.head(name).main for name in names}
         self._differences: dict[str, Difference] = {}
@@ -48,6 +50,13 @@ class SparkAttempt:
         self._relations: SparkRelations | None = None
         self._frames: Mapping[str, DataFrame] = {}
         self._written, self._rows_written = "", 0
+
+    def newer(self, table: str, before: str, now: str) -> bool:
+        """Return whether an input's snapshot ``now`` came after ``before`` and has other data files."""
+        if now in (before, EMPTY) or now in self._lake.head(table).ancestors(before):
+            return False
+        found = self._lake.difference(table, before, now)
+        return found is None or found.change.changed
 
     def deletes(self) -> bool:
         """Return whether the table has row-level deletes."""

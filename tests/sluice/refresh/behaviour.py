@@ -24,6 +24,8 @@ from sluice.refresh.backfill import checked_backfill
 from sluice.refresh.engine import Memory
 from sluice.refresh.explain import explain
 from sluice.refresh.record import Run
+from sluice.refresh.rollback import roll_back
+from sluice.refresh.run import Held
 from sluice.tables.commit import replace as replace_files
 from sluice.tables.commit import write_data_files
 from sluice.tables.retention import retire
@@ -192,6 +194,33 @@ class Behaviour:
         run = self.run(shop, "silver.orders")
         assert (run.incremental, run.rows) == (False, 7)
         assert "bronze.orders cannot be told" in run.reason
+
+    def test_a_rolled_back_table_is_held_until_an_input_changes_and_goes_on_from_there(self, shop: SmallShop) -> None:
+        rows, first = shop.rows("gold.order_days"), shop.load("gold.order_days").current_snapshot()
+        assert first is not None
+        bring(shop, order(2, state="sent", updated_at=LATER))
+        self.run(shop, "gold.order_days")
+        roll_back(shop.project, shop.load, "gold.order_days", to=str(first.snapshot_id), by="somebody")
+        assert shop.rows("gold.order_days") == rows
+        with pytest.raises(Held, match=f"rolled back to {first.snapshot_id} at .* by somebody"):
+            self.run(shop, "gold.order_days")
+        shop.run("silver.orders")  # a snapshot more, with the same files
+        with pytest.raises(Held):
+            self.run(shop, "gold.order_days")
+        assert shop.rows("gold.order_days") == rows
+        bring(shop, order(3, state="lost", updated_at=LATER))
+        run = self.run(shop, "gold.order_days")
+        assert (run.incremental, run.rows_written) == (True, 2)
+        assert sorted(row[2] for row in shop.rows("gold.order_days")) == ["lost", *["paid"] * 4, "sent"]
+
+    def test_what_is_made_from_a_rolled_back_table_follows_it(self, shop: SmallShop) -> None:
+        rows, first = shop.rows("gold.order_days"), shop.load("silver.orders").current_snapshot()
+        assert first is not None
+        bring(shop, order(2, state="sent", updated_at=LATER))
+        self.run(shop, "gold.order_days")
+        roll_back(shop.project, shop.load, "silver.orders", to=str(first.snapshot_id), by="somebody")
+        assert self.run(shop, "gold.order_days").incremental
+        assert shop.rows("gold.order_days") == rows
 
     def test_the_plan_tells_what_the_run_does(self, shop: SmallShop) -> None:
         shop.deliver("orders", [order(3, state="sent", updated_at=LATER)])
