@@ -64,13 +64,14 @@ def _git(root: Path, *arguments: str) -> bytes:
     except FileNotFoundError as error:
         raise CommandError(
             "There is no git on this machine, which reads a revision's transforms.", safe="nothing was changed.",
-            next_step="leave out --transform to compare the working tree.",
+            next_step="leave out --transform to compare the working tree.", file=str(root),
         ) from error  # fmt: skip
     if done.returncode:
         raise CommandError(
             f"git cannot read that revision in {root}: {done.stderr.decode(errors='replace').strip()[:500]}",
             safe="nothing was changed.",
             next_step="name a branch, tag or commit that has the contracts and glue_jobs/ (`git log`).",
+            file=str(root),
         )
     return done.stdout
 

@@ -131,6 +131,7 @@ def _transform(project: Project, table: str) -> CompiledTransform:
         raise _impossible(table, f"No transform makes {table}.", f"name one of {names}.")
     if found.engine == "spark" or not found.sql:
         raise _impossible(
+            table,
             f'{table} is declared with engine="spark", so DuckDB cannot compute it here.',
             "compare it on Spark: deploy to an environment of its own, and query both.",
         )
