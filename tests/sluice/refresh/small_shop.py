@@ -27,7 +27,7 @@ from tests.sluice.ingestion.test_commit import LocalSettings
 
 _FOLDER = Path(__file__).parent / "shop"
 _DAY = date(2026, 1, 1)
-_NOON = datetime(2026, 1, 1, 12)
+FIRST_READ = _NOON = datetime(2026, 1, 1, 12)
 _SESSIONS = ("s1", "s2", "s3", "été", "back\\xslash")
 Row = dict[str, Any]
 

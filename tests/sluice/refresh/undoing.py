@@ -7,10 +7,12 @@ of ``DEEDS``.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sluice.compiled import Backfill
+from sluice.errors import RowsLost
 from sluice.ingestion.commit import Lake
 from sluice.ingestion.retract import Retraction, request, retract_requested
 from sluice.ledger import Delivery
@@ -20,9 +22,13 @@ from sluice.refresh.record import Made
 from sluice.refresh.rollback import roll_back
 from sluice.refresh.tables import rollback_of
 from sluice.settings import Settings
-from tests.sluice.refresh.small_shop import DERIVED, Row, SmallShop, random_delivery
+from sluice.tables.retention import retire
+from tests.sluice.refresh.small_shop import DERIVED, FIRST_READ, Row, SmallShop, random_delivery
 
-LANDED = ("orders", "lines", "products", "clicks")
+#: The datasets that arrive, with the column by which their rows belong to a key of what is made of them.
+LANDED = {"orders": "order_id", "lines": "order_id", "products": "product_id", "clicks": "session_id"}
+#: The tables that are made of one dataset alone, by the same column.
+MADE_OF = {"silver.orders": "orders", "silver.products": "products", "silver.visits": "clicks"}
 
 
 class History:
@@ -35,10 +41,14 @@ class History:
         settings: Settings,
         run: Callable[[random.Random, str], object],
         killed: type[BaseException],
+        *,
+        deeds: Mapping[Callable[[History], None], float] | None = None,
     ) -> None:
         self.seed, self.chance = seed, random.Random(seed)
         self.shop, self.settings, self.run, self.killed = shop, settings, run, killed
+        self.deeds = DEEDS if deeds is None else deeds
         self.delivered: list[tuple[str, str]] = []
+        self.retired: dict[str, set[Any]] = {dataset: set() for dataset in LANDED}
         self.said: list[str] = []
 
     def live(self, rounds: int) -> None:
@@ -46,7 +56,7 @@ class History:
         for _ in range(rounds):
             for _ in range(self.chance.randint(1, 3)):
                 deliver(self)
-            for deed, odds in DEEDS.items():
+            for deed, odds in self.deeds.items():
                 if self.chance.random() < odds:
                     deed(self)
             self.refresh()
@@ -77,6 +87,9 @@ class History:
             run: Any = self.run(self.chance, table, **given)  # type: ignore[call-arg]
         except self.killed:
             self.said.append("killed")
+        except RowsLost:
+            self.said.append("refused")
+            self.run_once(table, backfill=Backfill(table, accept_loss=True))
         else:
             self.said.append(f"{run.table}: {'incremental' if run.incremental else run.reason}")
 
@@ -128,8 +141,22 @@ def erase(history: History) -> None:
     history.shop.load(f"bronze.{dataset}").delete(f"{column} = '{column[0]}{history.chance.randint(1, 12)}'")
 
 
-#: What is done before a refresh, and how probably.
+def retire_some(history: History) -> None:
+    """Let retention remove what was read before some moment; the keys of what it removes are noted."""
+    before = FIRST_READ + timedelta(days=history.chance.randint(1, 1 + history.shop.delivered // 2))
+    for dataset, key in LANDED.items():
+        name = f"bronze.{dataset}"
+        had = history.shop.load(name).scan().to_arrow()
+        retire(lambda name=name: history.shop.load(name), before)  # type: ignore[misc]
+        gone = {row[key] for row in had.to_pylist() if row["_ingested_at"] < before}
+        assert history.shop.load(name).scan().to_arrow().num_rows <= had.num_rows
+        history.retired[dataset] |= gone
+    history.said.append("retired")
+
+
+#: What is done before a refresh, and how probably; and the same with retention.
 DEEDS: dict[Callable[[History], None], float] = {retract: 0.5, go_back: 0.6, erase: 0.15}
+WITH_RETENTION = {**DEEDS, retire_some: 0.4}
 
 
 def assert_built_anew_is_the_same(history: History, fresh: SmallShop) -> None:
@@ -139,3 +166,21 @@ def assert_built_anew_is_the_same(history: History, fresh: SmallShop) -> None:
     assert not any(run.incremental for run in fresh.refresh())
     for table in DERIVED:
         assert history.shop.rows(table) == fresh.rows(table), f"{table} differs; seed {history.seed}: {history.said}"
+
+
+def assert_what_stayed_is_the_same(history: History, fresh: SmallShop) -> None:
+    """Compare each key of which retention removed no row with what one full build makes of what is left in bronze."""
+    for dataset in LANDED:
+        fresh.deliver(dataset, history.shop.load(f"bronze.{dataset}").scan().to_arrow().to_pylist())
+    fresh.refresh()
+    compared = 0
+    for table, dataset in MADE_OF.items():
+        key, gone = LANDED[dataset], history.retired[dataset]
+
+        def kept(shop: SmallShop, table: str = table, key: str = key, gone: set[Any] = gone) -> list[str]:
+            rows = shop.load(table).scan().to_arrow().to_pylist()
+            return sorted(repr(row) for row in rows if row[key] not in gone)
+
+        assert kept(history.shop) == kept(fresh), f"{table} differs; seed {history.seed}: {history.said}"
+        compared += len(kept(fresh))
+    assert compared, f"nothing was left to compare; seed {history.seed}"
