@@ -12,7 +12,7 @@ from rich.console import Console
 from benchmarks import stream_latency
 from sluice.cli import local
 from sluice.cli.answers import run_query
-from sluice.cli.deployment import client, stack_outputs
+from sluice.cli.deployment import client, deployed
 from sluice.cli.wait import wait
 from sluice.folders import CONTRACTS
 
@@ -33,13 +33,13 @@ def report(sample: Path, scratch: Path, console: Console) -> None:
             if name.startswith("cold"):
                 local.stop(scratch / name[:4])
         local.export(run.endpoint, run.secret)
-        outputs = stack_outputs("dev")
+        deployment = deployed("dev")
         times = []
         for number in range(_UPLOADS):
             began = time.perf_counter()
-            client("s3").upload_file(str(sample), outputs["LandingBucketName"], f"order_lines/{number}.csv")
-            wait(outputs, timeout=120)
-            run_query("SELECT count(*) AS n FROM silver.order_lines", outputs)
+            client("s3").upload_file(str(sample), deployment.settings.landing_bucket, f"order_lines/{number}.csv")
+            wait(deployment, timeout=120)
+            run_query("SELECT count(*) AS n FROM silver.order_lines", deployment)
             times.append(time.perf_counter() - began)
         shown = " ".join(f"{seconds:.1f}" for seconds in times)
         console.print(

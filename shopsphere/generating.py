@@ -42,10 +42,10 @@ def live(
     """Put a clickstream on its Kinesis stream, with event times of now (without a rate: of the past hour)."""
     from shopsphere.generate.stream import generate_stream
     from shopsphere.generate.stream_manifest import StreamManifest
-    from sluice.cli.deployment import client, stack_outputs
-    from sluice.cli.send import prefix_of, progress_bar, put_records, require_stream
+    from sluice.cli.deployment import client, deployed
+    from sluice.cli.send import progress_bar, put_records, require_stream
 
-    stream = f"{prefix_of(stack_outputs(environment))}clickstream"
+    stream = f"{deployed(environment).settings.database_prefix}clickstream"
     require_stream(client("kinesis"), stream)
     counted = StreamManifest()
     seconds = _seconds(events, rate)

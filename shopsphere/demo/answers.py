@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from sluice.cli.answers import narrow_table, print_rows, run_query
-from sluice.cli.deployment import deployed_settings
+from sluice.cli.deployment import Deployment
 from sluice.ledger import Ledger
 
 _BAR = 24
@@ -40,18 +40,18 @@ _MONTHS = """
 """
 
 
-def print_answers(outputs: dict[str, str], console: Console) -> None:
+def print_answers(deployment: Deployment, console: Console) -> None:
     """Ask Athena and print what it answers."""
-    _draw_months(run_query(_MONTHS, outputs), console)
+    _draw_months(run_query(_MONTHS, deployment), console)
     for question, sql in QUESTIONS.items():
         console.print(f"[bold]{question}[/bold]")
-        print_rows(run_query(sql, outputs), "table", console)
+        print_rows(run_query(sql, deployment), "table", console)
 
 
-def print_runs(outputs: dict[str, str], console: Console) -> None:
+def print_runs(deployment: Deployment, console: Console) -> None:
     """Print what each derived table took: runs, of them incremental, seconds, engine, and USD."""
     runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for run in Ledger(deployed_settings(outputs).ledger_table).runs():
+    for run in Ledger(deployment.settings.ledger_table).runs():
         if run["status"] == "published":
             runs[run["table"]].append(run)
     table = narrow_table("table", "rows", "runs", "incremental", "engine", "seconds", "USD")

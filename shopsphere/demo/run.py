@@ -16,7 +16,7 @@ from shopsphere.demo.answers import print_answers, print_runs
 from shopsphere.demo.streams import Streamed, generate_streams, print_streams, quarantined, send_streams
 from sluice.cli import local
 from sluice.cli.answers import narrow_table
-from sluice.cli.deployment import client, stack_outputs
+from sluice.cli.deployment import Deployment, client, deployed
 from sluice.cli.status import Status, read_status
 from sluice.cli.status_output import print_status
 from sluice.cli.wait import wait, waited_for
@@ -39,24 +39,24 @@ def run_demo(*, days: int, seed: int, port: int, keep: bool, console: Console) -
             run = local.start(port, [CONTRACTS], data=data, environment="dev", detached=keep)
         try:
             local.export(run.endpoint, run.secret)
-            outputs = stack_outputs("dev")
+            deployment = deployed("dev")
             files = sorted(
                 path for path in (Path(scratch) / "files").rglob("*") if path.parent.name in manifest.datasets
             )
             with _step("upload and stream, ingest, commit, refresh", seconds, console):
-                failures = _deliver(files, Path(scratch) / "files", streamed, outputs, console)
+                failures = _deliver(files, Path(scratch) / "files", streamed, deployment, console)
             console.rule("answers")
             with _step("query", seconds, console):
-                print_answers(outputs, console)
+                print_answers(deployment, console)
                 console.rule("streams")
-                right = print_streams(streamed, outputs, console)
+                right = print_streams(streamed, deployment, console)
                 console.rule("quarantine by reason")
                 planted = {name: dataset.expected_quarantined for name, dataset in manifest.datasets.items()}
-                right &= _print_quarantine(planted | streamed.expected_quarantined, outputs, console)
+                right &= _print_quarantine(planted | streamed.expected_quarantined, deployment, console)
             console.rule("derived tables")
-            print_runs(outputs, console)
+            print_runs(deployment, console)
             console.rule("ledger")
-            print_status(read_status(outputs), outputs, console)
+            print_status(read_status(deployment), deployment, console)
         finally:
             if not keep:
                 local.stop(data)
@@ -81,7 +81,7 @@ def _step(name: str, seconds: dict[str, float], console: Console) -> Iterator[No
     seconds[name] = time.perf_counter() - began
 
 
-def _deliver(files: list[Path], root: Path, streamed: Streamed, outputs: dict[str, str], console: Console) -> list[str]:
+def _deliver(files: list[Path], root: Path, streamed: Streamed, deployment: Deployment, console: Console) -> list[str]:
     """Upload all files, put all records, and wait until each is accounted for and the derived tables are up to date."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress, ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
@@ -91,10 +91,10 @@ def _deliver(files: list[Path], root: Path, streamed: Streamed, outputs: dict[st
         s3 = client("s3")
 
         def upload(path: Path) -> None:
-            s3.upload_file(str(path), outputs["LandingBucketName"], str(path.relative_to(root)))
+            s3.upload_file(str(path), deployment.settings.landing_bucket, str(path.relative_to(root)))
             progress.advance(uploaded)
 
-        streams = pool.submit(send_streams, streamed, outputs, lambda count: progress.advance(put, count))
+        streams = pool.submit(send_streams, streamed, deployment, lambda count: progress.advance(put, count))
         list(pool.map(upload, files))
         streams.result()
 
@@ -103,15 +103,15 @@ def _deliver(files: list[Path], root: Path, streamed: Streamed, outputs: dict[st
             waiting = "accounted for; refreshing" if now.accounted else f"accounted for; next {waited_for(now)[0]}"
             progress.update(accounted, description=waiting)
 
-        _, failures = wait(outputs, timeout=600, progress=show)
+        _, failures = wait(deployment, timeout=600, progress=show)
     return failures
 
 
-def _print_quarantine(planted: dict[str, dict[str, int]], outputs: dict[str, str], console: Console) -> bool:
+def _print_quarantine(planted: dict[str, dict[str, int]], deployment: Deployment, console: Console) -> bool:
     """Print what is in quarantine beside what was planted; tell whether they are equal."""
     table = narrow_table("dataset", "reason", "planted", "in quarantine", "")
     right = True
-    for name, found in quarantined(outputs, planted).items():
+    for name, found in quarantined(deployment, planted).items():
         for reason in sorted(set(found) | set(planted[name])):
             expected = planted[name].get(reason, 0)
             equal = expected == found[reason]

@@ -11,8 +11,8 @@ from typing import Any
 from rich.console import Console
 
 from sluice.cli.answers import narrow_table, run_query
-from sluice.cli.deployment import client
-from sluice.cli.send import prefix_of, put_records
+from sluice.cli.deployment import Deployment, client
+from sluice.cli.send import put_records
 from sluice.confined import quoted
 
 CLICKS = 30_000
@@ -73,31 +73,31 @@ def generate_streams(seed: int) -> Streamed:
     return made
 
 
-def send_streams(made: Streamed, outputs: dict[str, str], progress: Callable[[int], None]) -> None:
+def send_streams(made: Streamed, deployment: Deployment, progress: Callable[[int], None]) -> None:
     """Put all records on their streams."""
     for dataset, records in made.records.items():
-        put_records(client("kinesis"), f"{prefix_of(outputs)}{dataset}", records, None, progress)
+        put_records(client("kinesis"), f"{deployment.settings.database_prefix}{dataset}", records, None, progress)
 
 
-def print_streams(made: Streamed, outputs: dict[str, str], console: Console) -> bool:
+def print_streams(made: Streamed, deployment: Deployment, console: Console) -> bool:
     """Print what came of the streams beside what was generated; tell whether all is equal."""
     table = narrow_table("", "generated", "in Athena", "")
     right = True
     for sql, words, expected in made.checks:
-        found = int(run_query(sql, outputs).iloc[0, 0])
+        found = int(run_query(sql, deployment).iloc[0, 0])
         right &= found == expected
         table.add_row(words, f"{expected:,}", f"{found:,}", "✓" if found == expected else "✗")
     console.print(table)
     return right
 
 
-def quarantined(outputs: dict[str, str], datasets: Iterable[str]) -> dict[str, Counter[str]]:
+def quarantined(deployment: Deployment, datasets: Iterable[str]) -> dict[str, Counter[str]]:
     """Return the counts by reason of each dataset's quarantine, in one query."""
     parts = (
         f"SELECT '{name}' AS dataset, reason, count(*) AS n FROM {quoted(f'quarantine.{name}')} GROUP BY 2"
         for name in datasets
     )
-    rows: Any = run_query(" UNION ALL ".join(parts), outputs)
+    rows: Any = run_query(" UNION ALL ".join(parts), deployment)
     found: dict[str, Counter[str]] = {name: Counter() for name in datasets}
     for row in rows.itertuples():
         found[row.dataset][str(row.reason)] = int(row.n)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sluice.cli.dead_letters import hand_on
-from sluice.cli.deployment import client, deployed_settings
+from sluice.cli.deployment import Deployment, client
 from sluice.cli.streams import redrive_batches
 from sluice.errors import CommandError
 from sluice.ingestion.aside import put_back, units_aside
@@ -24,15 +24,13 @@ _POLL_SECONDS = 0.2
 _TOLD_IN_TEXT = ("SHOW", "DESCRIBE", "DESC", "EXPLAIN")
 
 
-def run_query(sql: str, outputs: dict[str, str]) -> Any:
+def run_query(sql: str, deployment: Deployment) -> Any:
     """Run the query in the deployment's workgroup and return its rows as a pandas data frame."""
     import awswrangler as wr
 
-    prefix = outputs.get("DatabasePrefix", "-")
-    database = f"{'' if prefix == '-' else prefix}gold"
     where: dict[str, Any] = {
-        "database": database,
-        "workgroup": outputs["AthenaWorkGroupName"],
+        "database": deployment.settings.database("gold"),
+        "workgroup": deployment.workgroup,
         "athena_query_wait_polling_delay": _POLL_SECONDS,
     }
     try:
@@ -87,18 +85,18 @@ def _is_null(value: Any) -> bool:
     return bool(pd.api.types.is_scalar(value) and pd.isna(value))
 
 
-def redrive_all(outputs: dict[str, str]) -> dict[str, int]:
+def redrive_all(deployment: Deployment) -> dict[str, int]:
     """Retry dead letters, failed stream batches and units set aside; return how many of each kind."""
-    settings, store = deployed_settings(outputs), S3Store()
+    settings, store = deployment.settings, S3Store()
     moved = {
-        "landing": hand_on(outputs),
-        "commit": _move(outputs["CommitDeadLetterQueueUrl"], outputs["CommitQueueUrl"]),
+        "landing": hand_on(deployment),
+        "commit": _move(deployment.settings.commit_dead_letters_url, deployment.settings.commit_queue_url),
     }
     aside = list(units_aside(store, settings.lake))
     for unit in aside:
         put_back(store, settings.lake, unit)
         wake(settings, unit.dataset, f"put back {unit.attempt} {time.time()}")
-    return moved | {"set aside": len(aside), "streams": redrive_batches(outputs)}
+    return moved | {"set aside": len(aside), "streams": redrive_batches(deployment)}
 
 
 def _move(dead: str, queue: str) -> int:

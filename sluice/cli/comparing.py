@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from sluice.cli.deployment import deployed_settings
+from sluice.cli.deployment import Deployment
 from sluice.errors import CommandError
 from sluice.load import load_contracts, load_project
 from sluice.project import Project
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 def compare_with(
-    outputs: dict[str, str], table: str, *, contracts: Sequence[Path], ref: str, tell: Callable[[str], None]
+    deployment: Deployment, table: str, *, contracts: Sequence[Path], ref: str, tell: Callable[[str], None]
 ) -> Comparison:
     """Compare what the working tree, or the git revision ``ref``, would make of ``table`` with what is published."""
     from sluice.refresh.duckdb.compare import compare
 
-    settings = deployed_settings(outputs)
+    settings = deployment.settings
     with tempfile.TemporaryDirectory(prefix="sluice-compare-") as scratch:
         tell(f"compiling the transforms of {ref or 'the working tree'}")
         project = _at_revision(contracts, ref, Path(scratch)) if ref else load_project(contracts)

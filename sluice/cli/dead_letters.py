@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from sluice.cli.deployment import client, deployed_settings
+from sluice.cli.deployment import Deployment, client
 from sluice.errors import CommandError, DeliveryError
 from sluice.ingestion.aside import drop, units_aside
 from sluice.ingestion.dead_letters import FileLetter, event_for, read_letter
@@ -36,27 +36,27 @@ class DeadLetter:
     letter: FileLetter | None = None
 
 
-def read_dead_letters(outputs: dict[str, str]) -> list[DeadLetter]:
+def read_dead_letters(deployment: Deployment) -> list[DeadLetter]:
     """Return all dead letters of file ingestion."""
-    with _letters(outputs) as (found, _):
+    with _letters(deployment) as (found, _):
         return found
 
 
-def discard(outputs: dict[str, str], what: str) -> list[str]:
+def discard(deployment: Deployment, what: str) -> list[str]:
     """Give up the dead letters of a file (by its address), a message (by its id), or a unit (by its attempt).
 
     Return a sentence for each. Files stay in the landing bucket; the ledger's entry gets the state ``discarded`` and
     keeps its reason. Raise ``CommandError`` when there is nothing called ``what``.
     """
-    with _letters(outputs) as (found, remove):
+    with _letters(deployment) as (found, remove):
         given_up = [each for each in found if what in (each.file, each.message_id)]
-        ledger = Ledger(outputs["LedgerTableName"])
+        ledger = Ledger(deployment.settings.ledger_table)
         for each in given_up:
             if each.letter:
                 ledger.record_given_up(_discarded(each, each.letter))
             remove(each)
     said = [f"{each.file or each.message_id}: {each.reason}" for each in given_up]
-    said += _discard_unit(outputs, what, ledger)
+    said += _discard_unit(deployment, what, ledger)
     if not said:
         if _still_tried(ledger, what):
             raise CommandError(
@@ -81,8 +81,8 @@ def _still_tried(ledger: Ledger, file: str) -> bool:
     return bool(known) and max(known, key=lambda entry: entry.at).status == "failing"
 
 
-def _discard_unit(outputs: dict[str, str], attempt: str, ledger: Ledger) -> list[str]:
-    store, lake = S3Store(), deployed_settings(outputs).lake
+def _discard_unit(deployment: Deployment, attempt: str, ledger: Ledger) -> list[str]:
+    store, lake = S3Store(), deployment.settings.lake
     said = []
     for unit in [unit for unit in units_aside(store, lake) if unit.attempt == attempt]:
         for known in ledger.known((unit.dataset, delivery) for delivery in unit.deliveries).values():
@@ -92,14 +92,14 @@ def _discard_unit(outputs: dict[str, str], attempt: str, ledger: Ledger) -> list
     return said
 
 
-def hand_on(outputs: dict[str, str]) -> int:
+def hand_on(deployment: Deployment) -> int:
     """Have every file with a dead letter read again, each by a call of its own; return how many."""
     count = 0
-    with _letters(outputs) as (found, remove):
+    with _letters(deployment) as (found, remove):
         for each in found:
             if each.letter is None:
                 continue
-            function, event = outputs["IngestFileAloneFunctionName"], event_for(each.letter.notice)
+            function, event = deployment.settings.ingest_alone_function, event_for(each.letter.notice)
             client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=event)
             remove(each)
             count += 1
@@ -107,9 +107,9 @@ def hand_on(outputs: dict[str, str]) -> int:
 
 
 @contextmanager
-def _letters(outputs: dict[str, str]) -> Iterator[tuple[list[DeadLetter], Callable[[DeadLetter], None]]]:
+def _letters(deployment: Deployment) -> Iterator[tuple[list[DeadLetter], Callable[[DeadLetter], None]]]:
     """Yield each dead letter with a function that removes it; letters not removed become visible again at the end."""
-    queue, kept = outputs["LandingDeadLetterQueueUrl"], dict[str, str]()
+    queue, kept = deployment.settings.landing_dead_letters_url, dict[str, str]()
 
     def remove(letter: DeadLetter) -> None:
         client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=kept.pop(letter.message_id))
@@ -119,7 +119,7 @@ def _letters(outputs: dict[str, str]) -> Iterator[tuple[list[DeadLetter], Callab
         for message in _messages(queue):
             kept[message["MessageId"]] = message["ReceiptHandle"]
             found.append(_read(message))
-        reported = _reasons(outputs, [each.letter for each in found if each.letter])
+        reported = _reasons(deployment, [each.letter for each in found if each.letter])
         yield [_with_reason(each, reported) for each in found], remove
     finally:
         for receipt in kept.values():
@@ -154,10 +154,10 @@ def _read(message: dict[str, Any]) -> DeadLetter:
     return DeadLetter(name, letter.notice.uri, letter.notice.version_id, reason, due, letter)
 
 
-def _reasons(outputs: dict[str, str], letters: list[FileLetter]) -> dict[str, str]:
+def _reasons(deployment: Deployment, letters: list[FileLetter]) -> dict[str, str]:
     """Return the reasons in the ledger by delivery id, for messages that SQS moved, which have no reason themselves."""
     keys = [(name, each.notice.delivery_id) for each in letters for name in {each.notice.dataset, UNKNOWN} if name]
-    known = Ledger(deployed_settings(outputs).ledger_table).known(keys)
+    known = Ledger(deployment.settings.ledger_table).known(keys)
     return {delivery_id: entry.error for delivery_id, entry in known.items() if entry.error}
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
@@ -25,6 +27,17 @@ _THROTTLED = (
 )
 #: HTTP statuses from here on are failures of the service, not of the request.
 _SERVER_FAILS = 500
+#: Which output tells which setting.
+_SETTINGS = {
+    "landing_bucket": "LandingBucketName",
+    "lake_bucket": "LakeBucketName",
+    "ledger_table": "LedgerTableName",
+    "commit_queue_url": "CommitQueueUrl",
+    "commit_dead_letters_url": "CommitDeadLetterQueueUrl",
+    "landing_dead_letters_url": "LandingDeadLetterQueueUrl",
+    "ingest_alone_function": "IngestFileAloneFunctionName",
+    "refresh_machine": "RefreshStateMachineArn",
+}
 STACKS = ("storage", "ingestion", "processing", "serving")
 
 
@@ -44,8 +57,51 @@ def refused_by_aws(error: ClientError | BotoCoreError) -> type[CommandError]:
     return Unreachable if later else CommandError
 
 
-def stack_outputs(environment: str) -> dict[str, str]:
-    """Return the outputs of all stacks of ``environment`` by name; ``CommandError`` when a stack is missing."""
+@dataclass(frozen=True)
+class Deployment:
+    """The deployed stacks of one environment; ``outputs`` are theirs by name, as `sluice outputs` prints them."""
+
+    outputs: Mapping[str, str]
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings of this deployment, as far as its functions and the command line share them."""
+        prefix = self.outputs.get("DatabasePrefix", "-")
+        given: dict[str, Any] = {field: self.outputs[name] for field, name in _SETTINGS.items() if name in self.outputs}
+        return Settings(**given, database_prefix="" if prefix == "-" else prefix)
+
+    @property
+    def workgroup(self) -> str:
+        """Return the name of Athena's workgroup."""
+        return self._named("AthenaWorkGroupName")
+
+    @property
+    def plan_function(self) -> str:
+        """Return the name of the function that plans refreshes."""
+        return self._named("PlanFunctionName")
+
+    @property
+    def run_function(self) -> str:
+        """Return the name of the function that runs transforms on DuckDB, and rolls tables back."""
+        return self._named("RunFunctionName")
+
+    @property
+    def dead_letter_queues(self) -> dict[str, str]:
+        """Return the addresses of the queues of dead letters, by output."""
+        return {name: url for name, url in self.outputs.items() if name.endswith("DeadLetterQueueUrl")}
+
+    def _named(self, output: str) -> str:
+        if output not in self.outputs:
+            raise CommandError(
+                f"The deployed stacks have no output {output}: an earlier Sluice deployed them.",
+                next_step="deploy again, then ask again.",
+                value=output,
+            )
+        return self.outputs[output]
+
+
+def deployed(environment: str) -> Deployment:
+    """Return what is deployed in ``environment``; ``CommandError`` when a stack is missing."""
     prefix = f"sluice-{environment}-"
     how = "start the local AWS with `sluice up` and run the export lines that it prints, or deploy with `cdk deploy`."
     try:
@@ -70,22 +126,12 @@ def stack_outputs(environment: str) -> dict[str, str]:
             next_step=how,
             value=environment,
         )
-    return {
-        output["OutputKey"]: output["OutputValue"]
-        for name, stack in stacks.items()
-        if name.startswith(prefix)
-        for output in stack.get("Outputs", [])
-        if not output["OutputKey"].startswith("PublishOutput")
-    }
-
-
-def deployed_settings(outputs: dict[str, str]) -> Settings:
-    """Return the settings of this deployment, as its functions have them."""
-    prefix = outputs.get("DatabasePrefix", "-")
-    return Settings(
-        landing_bucket=outputs["LandingBucketName"],
-        lake_bucket=outputs["LakeBucketName"],
-        ledger_table=outputs["LedgerTableName"],
-        commit_queue_url=outputs["CommitQueueUrl"],
-        database_prefix="" if prefix == "-" else prefix,
+    return Deployment(
+        {
+            output["OutputKey"]: output["OutputValue"]
+            for name, stack in stacks.items()
+            if name.startswith(prefix)
+            for output in stack.get("Outputs", [])
+            if not output["OutputKey"].startswith("PublishOutput")
+        }
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sluice.cli.deployment import deployed_settings
+from sluice.cli.deployment import Deployment
 from sluice.cli.planning import ask_planner
 from sluice.ledger import Ledger
 
@@ -43,11 +43,11 @@ class DerivedStatus:
         return f"{self.table} failed {self.failures} times since {self.failing_since}: {self.error}"
 
 
-def read_derived(outputs: dict[str, str]) -> list[DerivedStatus]:
+def read_derived(deployment: Deployment) -> list[DerivedStatus]:
     """Return the status of every derived table, by name."""
-    standings = ask_planner(outputs, {"standings": True})["tables"]
+    standings = ask_planner(deployment, {"standings": True})["tables"]
     names = {standing["table"] for standing in standings}
-    runs = _last_runs(Ledger(deployed_settings(outputs).ledger_table).newest_runs(), names)
+    runs = _last_runs(Ledger(deployment.settings.ledger_table).newest_runs(), names)
     return [_status(standing, runs.get(standing["table"], [])) for standing in standings]
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from sluice.cli.deployment import client
+from sluice.cli.deployment import Deployment, client
 
 _WINDOW = timedelta(hours=1)
 #: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
 _QUERIES_A_CALL = 500
 
 
-def read_function_errors(outputs: dict[str, str]) -> dict[str, int]:
+def read_function_errors(deployment: Deployment) -> dict[str, int]:
     """Return how many calls of each of the deployment's functions ended in an error or a death within the hour."""
-    stack = outputs["PlanFunctionName"].partition("processing")[0]
+    stack = deployment.plan_function.partition("processing")[0]
     pages = client("lambda").get_paginator("list_functions").paginate()
     names = [found["FunctionName"] for page in pages for found in page["Functions"]]
     ours = [name for name in names if name.startswith(stack)]

@@ -8,15 +8,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from sluice.cli.deployment import client
+from sluice.cli.deployment import Deployment, client
 from sluice.errors import CommandError
 
 _ENGINES = {"small": "Lambda", "large": "Lambda, large", "spark": "Spark on Glue"}
 
 
-def print_plan(outputs: dict[str, str], console: Console) -> None:
+def print_plan(deployment: Deployment, console: Console) -> None:
     """Print the runs that a refresh would make now, in order, each with its strategy, engine, reasons and cost."""
-    answer = ask_planner(outputs, {"explain": True})
+    answer = ask_planner(deployment, {"explain": True})
     steps, held = answer["steps"], answer.get("held", {})
     for table, why in held.items():
         console.print(f"{table} is {why}", highlight=False, soft_wrap=True)
@@ -38,38 +38,38 @@ def print_plan(outputs: dict[str, str], console: Console) -> None:
 
 
 def request_backfill(
-    outputs: dict[str, str], table: str, *, first: str, last: str, column: str, accept_loss: bool = False
+    deployment: Deployment, table: str, *, first: str, last: str, column: str, accept_loss: bool = False
 ) -> str:
     """Request a backfill and start a refresh for it; return a sentence for people."""
     request: dict[str, Any] = {"table": table, "first": first, "last": last, "column": column}
-    answer = ask_planner(outputs, {"request": request | ({"accept_loss": True} if accept_loss else {})})
+    answer = ask_planner(deployment, {"request": request | ({"accept_loss": True} if accept_loss else {})})
     if "refused" in answer:
         raise CommandError.from_data(answer["refused"])
-    client("stepfunctions").start_execution(stateMachineArn=outputs["RefreshStateMachineArn"])
+    client("stepfunctions").start_execution(stateMachineArn=deployment.settings.refresh_machine)
     noted = answer["noted"]
     what = f"{noted['column']} from {noted['first']} to {noted['last']}" if noted["column"] else "the whole table"
     return f"{table}: {what} will be recomputed; readers see the present rows until then."
 
 
-def cancel_backfill(outputs: dict[str, str], table: str) -> str:
+def cancel_backfill(deployment: Deployment, table: str) -> str:
     """Cancel the backfill that waits for ``table``; return a sentence for people."""
-    count = ask_planner(outputs, {"request": {"table": table}, "cancel": True})["cancelled"]
+    count = ask_planner(deployment, {"request": {"table": table}, "cancel": True})["cancelled"]
     return f"{table}: {'the backfill was cancelled' if count else 'no backfill was waiting'}."
 
 
-def ask_planner(outputs: dict[str, str], question: dict[str, Any]) -> dict[str, Any]:
+def ask_planner(deployment: Deployment, question: dict[str, Any]) -> dict[str, Any]:
     """Return the plan function's answer to ``question``; ``CommandError`` when the function fails."""
-    return _ask(outputs["PlanFunctionName"], question, who="planner", safe="nothing was changed.")
+    return _ask(deployment.plan_function, question, who="planner", safe="nothing was changed.")
 
 
-def roll_back(outputs: dict[str, str], table: str, to: str) -> dict[str, Any]:
+def roll_back(deployment: Deployment, table: str, to: str) -> dict[str, Any]:
     """Roll ``table`` back to a snapshot or a time, and refresh what is made of it; return what was done."""
     question = {"table": table, "rollback": to, "by": client("sts").get_caller_identity()["Arn"]}
     safe = "readers see one snapshot whole, the old one or the new one: `sluice status` says which."
-    answer = _ask(outputs["RunFunctionName"], question, who="function that rolls back", safe=safe)
+    answer = _ask(deployment.run_function, question, who="function that rolls back", safe=safe)
     if "refused" in answer:
         raise CommandError.from_data(answer["refused"])
-    client("stepfunctions").start_execution(stateMachineArn=outputs["RefreshStateMachineArn"])
+    client("stepfunctions").start_execution(stateMachineArn=deployment.settings.refresh_machine)
     done: dict[str, Any] = answer["done"]
     return done
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 
 import msgspec
 
-from sluice.cli.deployment import client, deployed_settings
+from sluice.cli.deployment import Deployment, client
 from sluice.cli.planning import ask_planner
 from sluice.cli.status import contracted_datasets
 from sluice.errors import CommandError
@@ -45,17 +45,17 @@ class Retracted(msgspec.Struct, frozen=True):
 
 
 def retract(
-    outputs: dict[str, str], what: str, *, dry_run: bool, timeout: float, tell: Callable[[str], None]
+    deployment: Deployment, what: str, *, dry_run: bool, timeout: float, tell: Callable[[str], None]
 ) -> Retracted:
     """Retract the delivery ``what`` (its id, or its file's address) and wait for it; return what left the tables.
 
     With ``dry_run`` nothing is changed. ``tell`` is called with what is waited for. Raise ``CommandError`` for a
     delivery that is unknown or not in a table, and after ``timeout`` seconds; the request then stays.
     """
-    settings = deployed_settings(outputs)
+    settings = deployment.settings
     ledger = Ledger(settings.ledger_table)
     delivery = _found(ledger, contracted_datasets(settings), what)
-    follow = tuple(ask_planner(outputs, {"followers": f"bronze.{delivery.dataset}"})["tables"])
+    follow = tuple(ask_planner(deployment, {"followers": f"bronze.{delivery.dataset}"})["tables"])
     if delivery.status == "retracted":
         return _told(delivery, follow, done=True, already=True)
     _refuse_state(delivery)

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sluice.cli.deployment import refused_by_aws
+from sluice.cli.deployment import Deployment, refused_by_aws
 from sluice.cli.record_files import RecordFile
 from sluice.errors import CommandError, Unreachable
-from sluice.settings import Settings
 from sluice.tables.properties import PARTITION_KEY, headers_of
 
 if TYPE_CHECKING:
@@ -237,14 +236,8 @@ def partition_key(data: bytes, headers: Iterable[str]) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def prefix_of(outputs: dict[str, str]) -> str:
-    """Return the prefix of a deployment's stream and database names, empty when it has none."""
-    prefix = outputs.get("DatabasePrefix", "-")
-    return "" if prefix == "-" else prefix
-
-
 def send_file(
-    kinesis: Any, glue: Any, outputs: dict[str, str], *, dataset: str, path: Path, key: str | None = None,
+    kinesis: Any, glue: Any, deployment: Deployment, *, dataset: str, path: Path, key: str | None = None,
     rate: float | None = None, refuse: Callable[[str], None], watch: Callable[[RecordFile, int], None],
 ) -> Sent:  # fmt: skip
     """Put the records of the file ``path`` on the dataset's stream, at most ``rate`` per second.
@@ -253,10 +246,9 @@ def send_file(
     records of each finished call. The partition key of a record is its value in the column ``key``, else in the
     contract's partition key, else in the first column that has one.
     """
-    prefix = prefix_of(outputs)
-    stream = f"{prefix}{dataset}"
+    stream = f"{deployment.settings.database_prefix}{dataset}"
     require_stream(kinesis, stream)
-    columns = stream_columns(glue, Settings(database_prefix=prefix).database("bronze"), dataset)
+    columns = stream_columns(glue, deployment.settings.database("bronze"), dataset)
     file = RecordFile(path, columns.types)
     keys = columns.keys(key)
     refused: list[str] = []

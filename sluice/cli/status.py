@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from sluice.cli.dead_letters import DeadLetter, read_dead_letters
-from sluice.cli.deployment import client, deployed_settings
+from sluice.cli.deployment import Deployment, client
 from sluice.cli.derived import DerivedStatus, read_derived
 from sluice.cli.functions import read_function_errors
 from sluice.cli.shard_batches import ShardBatches
@@ -130,12 +130,12 @@ class Status:
         return not self.open_notices and self.streams.accounted
 
 
-def read_status(outputs: dict[str, str], batches: ShardBatches | None = None) -> Status:
+def read_status(deployment: Deployment, batches: ShardBatches | None = None) -> Status:
     """Return the present state.
 
     With ``batches`` the records in concurrent batches per shard are counted, too, which only waiting commands need.
     """
-    settings = deployed_settings(outputs)
+    settings = deployment.settings
     versions = list(_landed(settings.landing_bucket))
     tables = contracted_datasets(settings)
     contracted = frozenset(tables)
@@ -145,7 +145,7 @@ def read_status(outputs: dict[str, str], batches: ShardBatches | None = None) ->
         recorded = dict(zip(names, pool.map(lambda name: list(ledger.deliveries(name)), names), strict=True))
         retired = dict(zip(names, pool.map(lambda name: list(ledger.retirements(name)), names), strict=True))
     ended = {d.delivery_id for entries in recorded.values() for d in entries if d.status in FINAL}
-    streams = read_streams(outputs, batches)
+    streams = read_streams(deployment, batches)
     return Status(
         datasets={
             name: _summarize(name, entries, streams, retired=retired[name], properties=tables.get(name, {}))
@@ -155,23 +155,23 @@ def read_status(outputs: dict[str, str], batches: ShardBatches | None = None) ->
         contracted=contracted,
         delivered=len(versions),
         open_notices=tuple(notice for notice in versions if notice.delivery_id not in ended),
-        dead_letters=_dead_letters(outputs),
-        running=_running(outputs),
+        dead_letters=_dead_letters(deployment),
+        running=_running(deployment),
         streams=streams,
-        derived=tuple(read_derived(outputs)),
-        letters=tuple(read_dead_letters(outputs)),
+        derived=tuple(read_derived(deployment)),
+        letters=tuple(read_dead_letters(deployment)),
         aside=tuple(units_aside(S3Store(), settings.lake)),
-        function_errors=read_function_errors(outputs),
+        function_errors=read_function_errors(deployment),
         gone=len(ended - {notice.delivery_id for notice in versions}),
     )
 
 
-def poll(before: Status, outputs: dict[str, str], batches: ShardBatches | None = None) -> Status:
+def poll(before: Status, deployment: Deployment, batches: ShardBatches | None = None) -> Status:
     """Poll: return ``before`` updated for the deliveries that were open in it, the queues and the workflow.
 
     The cost depends only on how many deliveries are open. Deliveries that arrived since are not included.
     """
-    ledger = Ledger(deployed_settings(outputs).ledger_table)
+    ledger = Ledger(deployment.settings.ledger_table)
     keys = [
         (dataset, notice.delivery_id)
         for notice in before.open_notices
@@ -181,11 +181,11 @@ def poll(before: Status, outputs: dict[str, str], batches: ShardBatches | None =
     return replace(
         before,
         open_notices=tuple(notice for notice in before.open_notices if notice.delivery_id not in ended),
-        dead_letters=(dead := _dead_letters(outputs)),
-        letters=tuple(read_dead_letters(outputs)) if any(dead.values()) else (),
-        aside=tuple(units_aside(S3Store(), deployed_settings(outputs).lake)),
-        running=_running(outputs),
-        streams=before.streams if before.streams.accounted else read_streams(outputs, batches),
+        dead_letters=(dead := _dead_letters(deployment)),
+        letters=tuple(read_dead_letters(deployment)) if any(dead.values()) else (),
+        aside=tuple(units_aside(S3Store(), deployment.settings.lake)),
+        running=_running(deployment),
+        streams=before.streams if before.streams.accounted else read_streams(deployment, batches),
     )
 
 
@@ -251,8 +251,8 @@ def _summarize(
     return found
 
 
-def _dead_letters(outputs: dict[str, str]) -> dict[str, int]:
-    return {name: _depth(outputs[name]) for name in outputs if name.endswith("DeadLetterQueueUrl")}
+def _dead_letters(deployment: Deployment) -> dict[str, int]:
+    return {name: _depth(url) for name, url in deployment.dead_letter_queues.items()}
 
 
 def _depth(queue_url: str) -> int:
@@ -261,7 +261,7 @@ def _depth(queue_url: str) -> int:
     return sum(int(attributes[name]) for name in names)
 
 
-def _running(outputs: dict[str, str]) -> int:
-    machine = outputs["RefreshStateMachineArn"]
+def _running(deployment: Deployment) -> int:
+    machine = deployment.settings.refresh_machine
     answer = client("stepfunctions").list_executions(stateMachineArn=machine, statusFilter="RUNNING")
     return len(answer["executions"])

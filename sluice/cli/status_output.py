@@ -12,6 +12,7 @@ from rich.table import Table
 
 from sluice.cli.answers import narrow_table
 from sluice.cli.dead_letters import DeadLetter
+from sluice.cli.deployment import Deployment
 from sluice.cli.derived import DerivedStatus
 from sluice.cli.status import DatasetStatus, Status, freshness
 from sluice.cli.streams import StreamsStatus
@@ -28,7 +29,7 @@ _REASONS = (
 )
 
 
-def print_status(status: Status, outputs: dict[str, str], console: Console) -> None:
+def print_status(status: Status, deployment: Deployment, console: Console) -> None:
     """Print a line per dataset and derived table, the reconciliation of deliveries, and all problems."""
     console.print(_datasets_table(status))
     if status.streams.shards:

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sluice.cli.deployment import client, deployed_settings
+from sluice.cli.deployment import Deployment, client
 from sluice.cli.shard_batches import Reading, ShardBatches, ShardState, readings
 from sluice.errors import CommandError, DeliveryError
 from sluice.ingestion.failed_batches import FAILED_BATCHES, retry_batch
@@ -67,10 +67,10 @@ class StreamsStatus:
         return waiting + ([f"{self.staged} staged units of streams"] if self.staged else [])
 
 
-def read_streams(outputs: dict[str, str], batches: ShardBatches | None = None) -> StreamsStatus:
+def read_streams(deployment: Deployment, batches: ShardBatches | None = None) -> StreamsStatus:
     """Return the present state of all streams; ``batches`` counts the records in concurrent batches per shard."""
-    settings = deployed_settings(outputs)
-    streams = sorted(_readings(outputs), key=lambda reading: reading.stream)
+    settings = deployment.settings
+    streams = sorted(_readings(deployment), key=lambda reading: reading.stream)
     if not streams:
         return StreamsStatus()
     datasets = {reading: reading.stream.removeprefix(settings.database_prefix) for reading in streams}
@@ -86,9 +86,9 @@ def read_streams(outputs: dict[str, str], batches: ShardBatches | None = None) -
     )
 
 
-def redrive_batches(outputs: dict[str, str]) -> int:
+def redrive_batches(deployment: Deployment) -> int:
     """Retry every failed batch; return how many were staged. Each record is still committed once."""
-    bucket, redriven, failed = outputs["LakeBucketName"], 0, list[str]()
+    bucket, redriven, failed = deployment.settings.lake_bucket, 0, list[str]()
     for key in list(_objects(bucket, FAILED_BATCHES)):
         try:
             fate = retry_batch(bucket, key)
@@ -112,9 +112,9 @@ def redrive_batches(outputs: dict[str, str]) -> int:
     return redriven
 
 
-def _readings(outputs: dict[str, str]) -> Iterator[Reading]:
+def _readings(deployment: Deployment) -> Iterator[Reading]:
     """Yield how Lambda reads each stream for which there is an ingestor."""
-    for output, function in outputs.items():
+    for output, function in deployment.outputs.items():
         if output.startswith("IngestStreamFunctionName"):
             yield from readings(function)
 

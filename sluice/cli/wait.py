@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from sluice.cli.deployment import client, deployed_settings
+from sluice.cli.deployment import Deployment, client
 from sluice.cli.shard_batches import ShardBatches
 from sluice.cli.status import Status, poll, read_status
 
@@ -29,7 +29,7 @@ _NAMED = 5
 
 
 def wait(
-    outputs: dict[str, str], *, timeout: float, progress: Callable[[Status], None] = lambda _: None
+    deployment: Deployment, *, timeout: float, progress: Callable[[Status], None] = lambda _: None
 ) -> tuple[Status, list[str]]:
     """Wait until every delivery has a final state and no refresh is due; return the state and its problems.
 
@@ -38,34 +38,34 @@ def wait(
     """
     deadline = time.monotonic() + timeout
     idle_since: float | None = None
-    batches = ShardBatches(lambda dataset: _tables(outputs, dataset))
-    status, whole, pause = read_status(outputs, batches), True, _POLL_SECONDS
+    batches = ShardBatches(lambda dataset: _tables(deployment, dataset))
+    status, whole, pause = read_status(deployment, batches), True, _POLL_SECONDS
     while True:
         progress(status)
         behind: list[str] = []
         if working(status):
             idle_since = None
         elif not whole:  # read everything once more, for deliveries that arrived meanwhile
-            status, whole = read_status(outputs, batches), True
+            status, whole = read_status(deployment, batches), True
             continue
         else:
             behind = _behind(status)
             if not behind:
                 return status, status.problems
             idle_since = idle_since or time.monotonic()
-            if time.monotonic() - idle_since > _grace(outputs):
-                return read_status(outputs, batches), status.problems or [
+            if time.monotonic() - idle_since > _grace(deployment):
+                return read_status(deployment, batches), status.problems or [
                     f"{t} is behind, and no refresh runs" for t in behind
                 ]
         if time.monotonic() > deadline:
-            status = read_status(outputs, batches)
+            status = read_status(deployment, batches)
             return status, [
                 f"not done after {timeout:.0f} s: {', '.join(waited_for(status, behind))}",
                 *status.problems,
             ]
         time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
         began = time.monotonic()
-        status, whole = poll(status, outputs, batches), False
+        status, whole = poll(status, deployment, batches), False
         pause = max(_POLL_SECONDS, (time.monotonic() - began) * (1 / _SHARE - 1))
 
 
@@ -120,18 +120,18 @@ def _behind(status: Status) -> list[str]:
     return [table.table for table in status.derived if table.state in ("behind", "never made", "failed")]
 
 
-def _tables(outputs: dict[str, str], dataset: str) -> tuple[Table, ...]:
+def _tables(deployment: Deployment, dataset: str) -> tuple[Table, ...]:
     """Return the bronze and the quarantine table of a landing dataset."""
     from sluice.tables.catalog import glue_catalog
 
-    settings = deployed_settings(outputs)
+    settings = deployment.settings
     return tuple(glue_catalog().load_table((settings.database(name), dataset)) for name in ("bronze", "quarantine"))
 
 
-def _grace(outputs: dict[str, str]) -> float:
+def _grace(deployment: Deployment) -> float:
     """Return the seconds without a running refresh, with tables behind, after which waiting ends."""
     workflow = client("stepfunctions")
-    answer = workflow.list_executions(stateMachineArn=outputs["RefreshStateMachineArn"], maxResults=20)
+    answer = workflow.list_executions(stateMachineArn=deployment.settings.refresh_machine, maxResults=20)
     ended = [execution for execution in answer["executions"] if "stopDate" in execution]
     newest = max(ended, key=lambda execution: execution["stopDate"], default=None)
     if newest is None or newest["status"] != "FAILED":

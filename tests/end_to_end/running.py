@@ -27,6 +27,7 @@ import pytest
 from botocore.config import Config
 
 from sluice.cli import deployment
+from sluice.cli import deployment as cli
 from sluice.cli.status import Status
 from sluice.cli.wait import wait
 from sluice.ingestion.landing import Notice
@@ -169,7 +170,7 @@ class Deployment:
 
     def settle(self, timeout: float = 300.0) -> Status:
         """Wait as ``sluice status --wait`` does; fails when something failed."""
-        state, failures = wait(dict(self.outputs), timeout=timeout)
+        state, failures = wait(cli.Deployment(self.outputs), timeout=timeout)
         assert not failures, failures
         return state
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from sluice.cli.deployment import deployed_settings
+from sluice.cli import deployment as cli
 from sluice.ingestion.stage import staging_prefix
 from sluice.ledger import Ledger
 from sluice.storage import split
@@ -65,7 +65,7 @@ def records_in(deployed: Deployment, dataset: str) -> int:
 
 def staged(deployed: Deployment, dataset: str) -> int:
     """Return how many units are staged for a dataset; what a killed ingestor left without a manifest is none."""
-    bucket, prefix = split(staging_prefix(deployed_settings(dict(deployed.outputs)).lake, dataset))
+    bucket, prefix = split(staging_prefix(cli.Deployment(deployed.outputs).settings.lake, dataset))
     answer = deployed.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix)
     return sum(item["Key"].endswith(".json") for item in answer.get("Contents", []))
 

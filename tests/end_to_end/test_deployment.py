@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from sluice.cli import deployment as cli
 from sluice.cli import local
 from sluice.cli.wait import wait
 from sluice.errors import CommandError
@@ -161,7 +162,7 @@ def test_a_transform_that_raises_is_named_and_readers_keep_the_old_snapshot(
     broken = with_transform(whole, tmp_path / "broken", "silver.products", "SELECT error('the price list is gone')")
     deployed.localaws("POST", "deploy", {"assembly": str(broken)})
     deployed.put("products/two.csv", (PRODUCTS + PRODUCT.format("P00002", "20.00")).encode())
-    _, failures = wait(dict(deployed.outputs), timeout=120)
+    _, failures = wait(cli.Deployment(deployed.outputs), timeout=120)
 
     assert [row["product_id"] for row in before] == ["P00001"]
     assert any("silver.products" in failure for failure in failures)

@@ -27,7 +27,7 @@ def backfill(
     env: Environment = "dev",
 ) -> None:
     """Compute an interval of a derived table anew; readers see the old rows until all of it is published."""
-    from sluice.cli.deployment import stack_outputs
+    from sluice.cli.deployment import deployed
     from sluice.cli.planning import cancel_backfill, request_backfill
 
     if bool(first) != bool(last):
@@ -36,8 +36,8 @@ def backfill(
         raise typer.BadParameter(f"--from {first} is after --to {last}")
     if cancel and (first or column or accept_loss):
         raise typer.BadParameter("--cancel takes back the whole backfill: it goes with no day, column or --accept-loss")
-    outputs = stack_outputs(env)
+    deployment = deployed(env)
     if cancel:
-        typer.echo(cancel_backfill(outputs, table))
+        typer.echo(cancel_backfill(deployment, table))
     else:
-        typer.echo(request_backfill(outputs, table, first=first, last=last, column=column, accept_loss=accept_loss))
+        typer.echo(request_backfill(deployment, table, first=first, last=last, column=column, accept_loss=accept_loss))

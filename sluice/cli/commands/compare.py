@@ -30,13 +30,13 @@ def compare(
     import msgspec
 
     from sluice.cli import comparing
-    from sluice.cli.deployment import stack_outputs
+    from sluice.cli.deployment import deployed
 
     def tell(what: str) -> None:
         typer.echo(what, err=True)
 
-    outputs = stack_outputs(env)
-    found = comparing.compare_with(outputs, table, contracts=contracts or [CONTRACTS], ref=transform, tell=tell)
+    deployment = deployed(env)
+    found = comparing.compare_with(deployment, table, contracts=contracts or [CONTRACTS], ref=transform, tell=tell)
     if as_json:
         typer.echo(json.dumps({"same": found.same, **msgspec.to_builtins(found)}))
     else:

@@ -21,7 +21,7 @@ def discard(
 ) -> None:
     """Give up a dead letter or a unit set aside: the ledger says so, files stay in landing."""
     from sluice.cli.dead_letters import discard as give_up
-    from sluice.cli.deployment import stack_outputs
+    from sluice.cli.deployment import deployed
 
-    for sentence in give_up(stack_outputs(env), what):
+    for sentence in give_up(deployed(env), what):
         typer.echo(f"discarded {sentence}")

@@ -18,9 +18,9 @@ def outputs(
     env: Environment = "dev",
 ) -> None:
     """Print the stacks' outputs: names of buckets, queues, workgroup, workflow."""
-    from sluice.cli.deployment import stack_outputs
+    from sluice.cli.deployment import deployed
 
-    found = stack_outputs(env)
+    found = dict(deployed(env).outputs)
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return

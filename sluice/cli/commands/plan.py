@@ -13,7 +13,7 @@ commands = typer.Typer()
 @commands.command()
 def plan(env: Environment = "dev") -> None:
     """Show what a refresh would do: which tables, how much of each, on which engine, why, and at what cost."""
-    from sluice.cli.deployment import stack_outputs
+    from sluice.cli.deployment import deployed
     from sluice.cli.planning import print_plan
 
-    print_plan(stack_outputs(env), console())
+    print_plan(deployed(env), console())

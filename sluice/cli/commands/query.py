@@ -29,6 +29,6 @@ def query(
 ) -> None:
     """Run a query in Athena and print its rows."""
     from sluice.cli.answers import print_rows, run_query
-    from sluice.cli.deployment import stack_outputs
+    from sluice.cli.deployment import deployed
 
-    print_rows(run_query(sql, stack_outputs(env)), output.value, console())
+    print_rows(run_query(sql, deployed(env)), output.value, console())

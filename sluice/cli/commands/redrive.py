@@ -13,8 +13,8 @@ commands = typer.Typer()
 def redrive(env: Environment = "dev") -> None:
     """Put dead-lettered messages back on their queues, so that they are tried again."""
     from sluice.cli.answers import redrive_all
-    from sluice.cli.deployment import stack_outputs
+    from sluice.cli.deployment import deployed
 
     words = {"streams": "batches handed on again", "set aside": "units staged again"}
-    for kind, count in redrive_all(stack_outputs(env)).items():
+    for kind, count in redrive_all(deployed(env)).items():
         typer.echo(f"{kind}: {count} {words.get(kind, 'messages put back')}")

@@ -27,12 +27,12 @@ def retract(
     import msgspec
 
     from sluice.cli import retracting
-    from sluice.cli.deployment import stack_outputs
+    from sluice.cli.deployment import deployed
 
     def tell(what: str) -> None:
         typer.echo(what, err=True)
 
-    done = retracting.retract(stack_outputs(env), delivery, dry_run=dry_run, timeout=timeout, tell=tell)
+    done = retracting.retract(deployed(env), delivery, dry_run=dry_run, timeout=timeout, tell=tell)
     if as_json:
         typer.echo(json.dumps({**msgspec.to_builtins(done), "records": done.records}))
         return

@@ -24,10 +24,10 @@ def rollback(
     env: Environment = "dev",
 ) -> None:
     """Give readers a derived table's earlier rows; refreshes leave them until an input or the transform changes."""
-    from sluice.cli.deployment import stack_outputs
+    from sluice.cli.deployment import deployed
     from sluice.cli.planning import roll_back
 
-    done = roll_back(stack_outputs(env), table, to)
+    done = roll_back(deployed(env), table, to)
     if as_json:
         typer.echo(json.dumps(done))
         return

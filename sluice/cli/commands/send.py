@@ -27,7 +27,7 @@ def send(
     env: Environment = "dev",
 ) -> None:
     """Put a file's records on a dataset's Kinesis stream; non-zero when one was refused."""
-    from sluice.cli.deployment import client, stack_outputs
+    from sluice.cli.deployment import client, deployed
     from sluice.cli.send import progress_bar, send_file
 
     if not file.exists() or file.is_dir():
@@ -38,10 +38,10 @@ def send(
             file=str(file),
             dataset=dataset,
         )
-    outputs = stack_outputs(env)
+    deployment = deployed(env)
     with progress_bar(console(), dataset) as bar:
         sent = send_file(
-            client("kinesis"), client("glue"), outputs, dataset=dataset, path=file, key=key, rate=rate,
+            client("kinesis"), client("glue"), deployment, dataset=dataset, path=file, key=key, rate=rate,
             refuse=lambda why: typer.echo(why, err=True), watch=lambda at, count: bar(count, at.position, at.size),
         )  # fmt: skip
     typer.echo(sent.line(dataset))

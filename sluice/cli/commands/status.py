@@ -12,6 +12,7 @@ from sluice.cli.options import Environment, finite
 from sluice.errors import CommandError
 
 if TYPE_CHECKING:
+    from sluice.cli.deployment import Deployment
     from sluice.cli.status import Status
 
 commands = typer.Typer()
@@ -37,10 +38,10 @@ def status(
 ) -> None:
     """Show where every delivery and derived table is; 1 when something failed."""
     from sluice.cli import status_output
-    from sluice.cli.deployment import stack_outputs
+    from sluice.cli.deployment import deployed
     from sluice.cli.status import read_status
 
-    found = stack_outputs(env)
+    found = deployed(env)
     now, problems = _wait(found, timeout) if wait else ((seen := read_status(found)), seen.problems)
     if dataset and dataset not in {*now.datasets, *(table.table for table in now.derived)}:
         raise typer.BadParameter(f"There is no dataset or derived table {dataset!r}; `sluice status` lists them.")
@@ -66,7 +67,7 @@ def status(
     raise typer.Exit(1 if problems else 0)
 
 
-def _wait(outputs: dict[str, str], timeout: float) -> tuple[Status, list[str]]:
+def _wait(deployment: Deployment, timeout: float) -> tuple[Status, list[str]]:
     """Wait, and say on the terminal's error side what for; on one that is none a line each half minute."""
     from rich.console import Console
 
@@ -74,4 +75,4 @@ def _wait(outputs: dict[str, str], timeout: float) -> tuple[Status, list[str]]:
 
     progress = Progress(Console(stderr=True))
     with progress:
-        return wait(outputs, timeout=timeout, progress=progress.show)
+        return wait(deployment, timeout=timeout, progress=progress.show)

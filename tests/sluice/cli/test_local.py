@@ -63,9 +63,9 @@ def test_an_environment_that_is_not_there_is_told_with_those_that_are(monkeypatc
             return [{"Stacks": [{"StackName": name} for name in [*names, "other-storage"]]}]
 
     monkeypatch.setattr(deployment, "client", lambda _: Stacks())
-    assert deployment.stack_outputs("dev") == {}
+    assert deployment.deployed("dev") == deployment.Deployment({})
     with pytest.raises(CommandError, match=r"There is no environment foo here; deployed: dev, prod\."):
-        deployment.stack_outputs("foo")
+        deployment.deployed("foo")
 
 
 def test_a_progress_bar_shows_nothing_before_something_moved(capsys: pytest.CaptureFixture[str]) -> None:

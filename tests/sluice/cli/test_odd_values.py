@@ -58,7 +58,7 @@ def nothing_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(deployment, "stack_outputs", asked)
+        patch.setattr(deployment, "deployed", asked)
         patch.setattr(local, "synthesize", asked)
         patch.setattr(local, "DEFAULT_DATA", folder / "data")
         patch.setattr(shopsphere.demo.run, "run_demo", lambda **_: 0)

@@ -74,7 +74,9 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             glue.create_table(
                 DatabaseName="dev_bronze", TableInput={"Name": name, "StorageDescriptor": {"Columns": columns}}
             )
-        monkeypatch.setattr(deployment, "stack_outputs", lambda environment: {"DatabasePrefix": f"{environment}_"})
+        monkeypatch.setattr(
+            deployment, "deployed", lambda environment: deployment.Deployment({"DatabasePrefix": f"{environment}_"})
+        )
         yield kinesis
         deployment.client.cache_clear()
 

@@ -16,6 +16,7 @@ from pyiceberg.catalog import Catalog
 
 from sluice import storage
 from sluice.cli import deployment
+from sluice.cli.deployment import Deployment
 from sluice.cli.shard_batches import ShardBatches, ShardState, readings
 from sluice.cli.streams import StreamsStatus, read_streams
 from sluice.ledger import Ledger
@@ -96,7 +97,7 @@ class Deployed:
         )
 
     def read_state(self, batches: ShardBatches | None) -> StreamsStatus:
-        return read_streams(self.outputs, batches)
+        return read_streams(Deployment(self.outputs), batches)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sluice.cli import streams
+from sluice.cli.deployment import Deployment
 from sluice.errors import CommandError, DeliveryError
 
 
@@ -25,7 +26,7 @@ def test_one_batch_that_cannot_be_handed_in_again_stops_no_other(monkeypatch: py
     monkeypatch.setattr(streams, "_objects", lambda *_: list(fates))
     monkeypatch.setattr(streams, "retry_batch", retry)
     with pytest.raises(CommandError) as caught:
-        streams.redrive_batches({"LakeBucketName": "lake"})
+        streams.redrive_batches(Deployment({"LakeBucketName": "lake"}))
     assert asked == list(fates)
     said = str(caught.value)
     for word in ("3 batches", "no such function", "s3://lake/b is no failed batch", "s3://lake/c", "1 others arrived"):

@@ -10,6 +10,7 @@ import pytest
 
 from sluice.cli import wait as waiting
 from sluice.cli.dead_letters import DeadLetter
+from sluice.cli.deployment import Deployment
 from sluice.cli.derived import DerivedStatus
 from sluice.cli.status import DatasetStatus, Status
 from sluice.cli.streams import StreamsStatus
@@ -51,7 +52,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
         monkeypatch.setattr(waiting, "read_status", look("whole"))
         monkeypatch.setattr(waiting, "poll", look("poll"))
         monkeypatch.setattr(waiting, "_POLL_SECONDS", 0.0)
-        answer = waiting.wait({}, timeout=timeout)
+        answer = waiting.wait(Deployment({}), timeout=timeout)
         assert next(left, None) is None
         return answer
 
