@@ -152,8 +152,7 @@ def test_the_state_of_a_derived_table(
 
     monkeypatch.setattr(derived, "ask_planner", lambda outputs, question: {"tables": [stands]})
     monkeypatch.setattr(derived, "Ledger", Known)
-    names = ("LandingBucketName", "LakeBucketName", "LedgerTableName", "CommitQueueUrl")
-    (found,) = derived.read_derived(dict.fromkeys(names, "x"))
+    (found,) = derived.read_derived(Deployment({"LedgerTableName": "x"}))
     assert found.state == expected
     if expected == "failed":
         assert (found.failing_since, found.failures, found.error) == ("2026-01-02", 1, "x")
