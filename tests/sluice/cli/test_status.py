@@ -12,6 +12,7 @@ from rich.console import Console
 
 from sluice.cli import derived
 from sluice.cli.dead_letters import DeadLetter
+from sluice.cli.deployment import Deployment
 from sluice.cli.derived import DerivedStatus
 from sluice.cli.status import DatasetStatus, Status, _summarize
 from sluice.cli.status_output import as_json, one_as_json, print_dataset, print_status
