@@ -55,6 +55,7 @@ ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
             "{lake}/commit-marks/*": "One mark for each dataset, which names the units that are being committed.",
             "{lake}/set-aside/*": "A unit that cannot be committed is set aside under its own name.",
             "{lake}/messages/*": "Why a unit was set aside may take more room than the ledger has.",
+            "{lake}/retractions/*": "Takes out the deliveries that people asked to retract, of whichever dataset.",
             "{lake}/staging/*": "Reads what any ingestor staged and removes it after the commit.",
             "{lake}/records/*": "Records too long for a row go with the rows that point to them.",
             "{landing}/*": "Versions older than their dataset's retention go; producers chose their keys.",

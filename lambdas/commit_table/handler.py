@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +18,7 @@ from sluice.ingestion.retention import Retention
 from sluice.ingestion.retract import retract_requested
 from sluice.ingestion.retry import give_back, postpone
 from sluice.ingestion.wake import commit_pace, wake
-from sluice.ledger import Ledger
+from sluice.ledger import Delivery, Ledger
 from sluice.project import deployed_project
 from sluice.settings import Settings, settings_from_environment
 from sluice.storage import S3Store, client
@@ -96,10 +96,21 @@ def _drain(settings: Settings, dataset: str, call: Call) -> Drained:
     else:
         call = replace(call, pace=commit_pace(contract))
         drained = drain(contract, lake, record=ledger.record, announce=announce, call=call)
-        for delivery in retract_requested(contract, lake, record=ledger.record, announce=announce):
-            log.info("%s: retracted %s, %d rows", dataset, delivery.delivery_id, delivery.retracted)
+        if drained.finished:
+            _retract(contract, lake, ledger.record, announce, call)
     log.info("%s: %d deliveries, changed %s", dataset, len(drained.deliveries), dict(drained.changed))
     return drained
+
+
+def _retract(
+    contract: Contract,
+    lake: Lake,
+    record: Callable[[Iterable[Delivery]], None],
+    announce: Callable[[Mapping[str, int]], None],
+    call: Call,
+) -> None:
+    for delivery in retract_requested(contract, lake, record=record, announce=announce, time_left=call.time_left):
+        log.info("%s: retracted %s, %d rows", contract.name, delivery.delivery_id, delivery.retracted)
 
 
 def _announce(settings: Settings, changed: Mapping[str, int]) -> None:

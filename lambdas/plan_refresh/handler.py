@@ -21,7 +21,7 @@ from sluice.refresh.backfill import checked_backfill
 from sluice.refresh.engine import Memory
 from sluice.refresh.explain import explain, holds, standings
 from sluice.refresh.plan import followers, plan_refresh
-from sluice.refresh.tables import described_run, rollback_of
+from sluice.refresh.tables import described_run, rollback_of, snapshot_of_run
 from sluice.settings import settings_from_environment
 from sluice.tables.catalog import glue_catalog
 
@@ -81,10 +81,11 @@ def _record(event: dict[str, Any], ledger: Ledger, table: Any) -> dict[str, Any]
         failure = {"run_id": event["run"], "status": "failed", "engine": "spark", "error": event["record"]}
         ledger.record_run(failure, started=started, table=name)
         return {"table": name, "error": event["record"]}
-    if back := rollback_of(table):  # it was rolled back before the job published, and the job left it so
+    own = snapshot_of_run(table, event["run"])
+    if own is None and (back := rollback_of(table)):  # it was rolled back before the job published, which left it so
         ledger.record_run({"run_id": event["run"], "status": "held", "reason": str(back)}, started=started, table=name)
         return {"table": name, "held": back.to}
-    run = described_run(table, name)
+    run = described_run(table, name, own)
     ledger.record_run({"status": "published", **msgspec.to_builtins(run)}, started=started, table=name)
     if event.get("backfill"):
         ledger.finish_backfill(to_backfill(event["backfill"]))

@@ -337,4 +337,9 @@ def _leftovers(units: list[StagedUnit], bronze: Table | None, prefix: str) -> li
     if bronze is None:
         return paths
     held = {task.file.file_path for task in bronze.scan().plan_files()}
+    # Of a delivery that was retracted since, older snapshots have the files: they go when these expire.
+    tokens = read_tokens(bronze).tokens
+    for unit in units:
+        if any((token := tokens.get(each.delivery_id)) and token.retracted for each in unit.deliveries):
+            held.update(unit.rows)
     return [path for path in paths if path.startswith(prefix) or path not in held]

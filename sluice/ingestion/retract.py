@@ -1,6 +1,6 @@
 """Retracts deliveries: takes their rows out of bronze and quarantine, and counts them in the ledger as retracted.
 
-Somebody's request is an object beside the staged units, so that the sweep wakes the committer for it, too. The
+Somebody's request is an object in a folder that no ingestor may write to; the sweep wakes the committer for it. The
 committer rewrites the data files that hold such rows, in one commit per table that also marks the delivery's token as
 retracted. The token stays: the same delivery does not come back. Tables made of bronze follow by their next refresh, as
 after every change. The request is deleted last; a committer that is killed before goes on from what the tables hold.
@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
-import pyarrow as pa
 import pyarrow.compute as pc
-from pyiceberg.expressions import AlwaysTrue, BooleanExpression, In
+from pyiceberg.expressions import AlwaysTrue, BooleanExpression, EqualTo
 from pyiceberg.io.pyarrow import ArrowScan
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
@@ -26,14 +24,17 @@ from sluice.contracts import Contract
 from sluice.decoding import json_decoder
 from sluice.errors import CommitConflict
 from sluice.ingestion.commit import RETRIES, SEGMENT, Lake, landed, retracted_by_now
-from sluice.ingestion.stage import staging_prefix
 from sluice.ledger import Delivery
 from sluice.storage import Store
 from sluice.tables.commit import discard, replace, write_data_files
-from sluice.tables.tokens import Token, TokenLog, read_tokens, with_tokens
+from sluice.tables.tokens import KEEP, Token, read_tokens, with_tokens
 
 log = logging.getLogger(__name__)
+#: Where requests wait, by dataset: who may write there may retract, and no ingestor may.
+RETRACTIONS = "retractions/"
 _COLUMN = "_delivery_id"
+#: Seconds of a call that are kept for the last request's commits, the ledger and the answer.
+_RESERVE_SECONDS = 30.0
 
 
 class Retraction(msgspec.Struct, frozen=True):
@@ -58,24 +59,49 @@ def retract_requested(
     *,
     record: Callable[[Iterable[Delivery]], None],
     announce: Callable[[Mapping[str, int]], None],
+    time_left: Callable[[], float] = lambda: 900.0,
 ) -> tuple[Delivery, ...]:
-    """Retract what was asked for of ``contract``; return the deliveries as they are then.
+    """Retract what was asked for of ``contract``, one delivery after another; return the deliveries as they are then.
 
     ``record`` writes the ledger, ``announce`` publishes the changes of tables.
     """
-    addresses = lake.store.list(_folder(lake.settings.lake, contract.name))
-    if not addresses:
-        return ()
-    requests = [_decode(lake.store.get_bytes(address)) for address in addresses]
-    asked = {each.delivery.delivery_id: each.delivery for each in requests}
-    tables = {name: _remove(lake, contract, name, sorted(asked)) for name in (contract.database, "quarantine")}
-    bronze, quarantine = (read_tokens(table) for table in tables.values())
-    done = tuple(retracted_by_now(delivery, bronze, quarantine) for delivery in asked.values())
-    record(done)
-    # Even when this call removed nothing: the call that did may have died before it announced the change.
-    announce({f"{name}.{contract.name}": _snapshot(table) for name, table in tables.items()})
-    lake.store.delete(addresses)
-    return done
+    done = []
+    for address in lake.store.list(_folder(lake.settings.lake, contract.name)):
+        if not address.endswith(".json"):
+            continue  # one that was refused
+        if time_left() < _RESERVE_SECONDS:
+            break  # the sweep wakes the committer again
+        content = lake.store.get_bytes(address)
+        try:
+            delivery = _requested(content, address, contract, lake)
+        except (msgspec.DecodeError, _Refused) as why:
+            log.error("%s is no retraction and was put beside: %s", address, why)
+            lake.store.put(f"{address}.refused", content)
+            lake.store.delete([address])
+            continue
+        tables = {name: _remove(lake, contract, name, delivery) for name in (contract.database, "quarantine")}
+        retracted = retracted_by_now(delivery, *(read_tokens(table) for table in tables.values()))
+        record([retracted])
+        # Even when this call removed nothing: the call that did may have died before it announced the change.
+        announce({f"{name}.{contract.name}": _snapshot(table) for name, table in tables.items()})
+        lake.store.delete([address])
+        done.append(retracted)
+    return tuple(done)
+
+
+class _Refused(Exception):
+    """A request that is not one of the command line's; the message says why."""
+
+
+def _requested(content: bytes, address: str, contract: Contract, lake: Lake) -> Delivery:
+    """Return the delivery to retract; raise ``_Refused`` for one that is not in this dataset's tables."""
+    delivery = _decode(content).delivery
+    if delivery.dataset != contract.name or not address.endswith(f"/{delivery.delivery_id}.json"):
+        raise _Refused(f"it names {delivery.dataset}, {delivery.delivery_id}")
+    young = time.time() - delivery.at < KEEP.total_seconds()
+    if young and delivery.delivery_id not in read_tokens(lake.table(contract.database, contract.name)):
+        raise _Refused(f"{delivery.delivery_id} is not committed")
+    return delivery
 
 
 def _snapshot(table: Table) -> int:
@@ -84,10 +110,10 @@ def _snapshot(table: Table) -> int:
     return snapshot.snapshot_id
 
 
-def _remove(lake: Lake, contract: Contract, database: str, deliveries: Sequence[str]) -> Table:
-    """Remove the rows of deliveries that are not retracted yet from one table; return the table after that."""
+def _remove(lake: Lake, contract: Contract, database: str, delivery: Delivery) -> Table:
+    """Remove the rows of a delivery that is not retracted yet from one table; return the table after that."""
     return until_committed(
-        lambda: _remove_once(lake, contract, database, deliveries),
+        lambda: _remove_once(lake, contract, database, delivery),
         f"{database}.{contract.name}",
         attempts=RETRIES["attempts"],
         safe="the request stays; a table holds all rows of the deliveries or none of them.",
@@ -95,15 +121,17 @@ def _remove(lake: Lake, contract: Contract, database: str, deliveries: Sequence[
     )
 
 
-def _remove_once(lake: Lake, contract: Contract, database: str, deliveries: Sequence[str]) -> Table:
-    table = lake.table(database, contract.name)
+def _remove_once(lake: Lake, contract: Contract, database: str, delivery: Delivery) -> Table:
+    table, name = lake.table(database, contract.name), delivery.delivery_id
     held = read_tokens(table)
-    todo = [each for each in deliveries if each not in held or not held.tokens[each].retracted]
-    if not todo:
+    if name in held and held.tokens[name].retracted:
         return table
-    removed, written, counts = _without(table, todo)
-    properties, segment = with_tokens(table, held, _tokens(held, todo, counts))
-    summary = {"sluice.retracted": str(len(todo)), "sluice.rows": str(counts.total()), SEGMENT: segment}
+    removed, written, count = _without(table, name)
+    now = time.time()
+    # A token that was dropped long ago counts what was delivered: rows may have been erased since, conflicts added.
+    rows = held.tokens[name].rows if name in held else _delivered(delivery, database)
+    properties, segment = with_tokens(table, held, [Token(name, rows, now, retracted=now)])
+    summary = {"sluice.retracted": "1", "sluice.rows": str(count), SEGMENT: segment}
     try:
         return replace(table, written, removed=removed, summary=summary, properties=properties)
     except CommitConflict:
@@ -114,48 +142,42 @@ def _remove_once(lake: Lake, contract: Contract, database: str, deliveries: Sequ
         raise
 
 
-def _tokens(held: TokenLog, deliveries: Iterable[str], counts: Mapping[str, int]) -> list[Token]:
-    """Return the token of each delivery, as retracted; one whose token was dropped long ago gets a new one."""
-    now = time.time()
-    known = (held.tokens.get(each) or Token(each, counts.get(each, 0), now) for each in deliveries)
-    return [msgspec.structs.replace(token, retracted=now) for token in known]
+def _delivered(delivery: Delivery, database: str) -> int:
+    return (delivery.quarantined or 0) if database == "quarantine" else delivery.accepted
 
 
-def _without(table: Table, deliveries: Sequence[str]) -> tuple[list[DataFile], list[DataFile], Counter[str]]:
-    """Write the data files that hold rows of ``deliveries`` anew without these rows; nothing is committed.
+def _rows_of(delivery: str) -> BooleanExpression:
+    # PyIceberg's constructor takes them by place; what mypy reads of it are the fields that pydantic sees.
+    return EqualTo(_COLUMN, delivery)  # type: ignore[call-arg, arg-type]
 
-    Return the files to remove, the files to add, and the number of rows removed by delivery. One file at a time is held
-    in memory; a large delivery has files of its own, of which only the column of ids is read.
+
+def _without(table: Table, delivery: str) -> tuple[list[DataFile], list[DataFile], int]:
+    """Write the data files that hold rows of ``delivery`` anew without these rows; nothing is committed.
+
+    Return the files to remove, the files to add, and the number of rows removed. One file at a time is held in memory;
+    a large delivery has files of its own, of which only the column of ids is read.
     """
     removed: list[DataFile] = []
     written: list[DataFile] = []
-    counts: Counter[str] = Counter()
+    count = 0
     ids = table.schema().select(_COLUMN)
     try:
-        for task in table.scan(row_filter=_of(deliveries)).plan_files():
+        for task in table.scan(row_filter=_rows_of(delivery)).plan_files():
             held = ArrowScan(table.metadata, table.io, ids, AlwaysTrue()).to_table([task])[_COLUMN]
-            found = Counter(held.filter(_among(held, deliveries)).to_pylist())
+            found = pc.sum(pc.equal(held, delivery)).as_py() or 0
             if not found:
                 continue
-            counts += found
+            count += found
             removed.append(task.file)
-            if found.total() < len(held):
+            if found < len(held):
                 rows = ArrowScan(table.metadata, table.io, table.schema(), AlwaysTrue()).to_table([task])
-                written += write_data_files(table, rows.filter(pc.invert(_among(rows[_COLUMN], deliveries))))
+                others = pc.fill_null(pc.not_equal(rows[_COLUMN], delivery), fill_value=True)
+                written += write_data_files(table, rows.filter(others))
     except BaseException:
         discard(table, written)
         raise
-    return removed, written, counts
-
-
-def _of(deliveries: Sequence[str]) -> BooleanExpression:
-    # PyIceberg's constructor takes them by place; what mypy reads of it are the fields that pydantic sees.
-    return In(_COLUMN, set(deliveries))  # type: ignore[call-arg, arg-type]
-
-
-def _among(ids: pa.ChunkedArray, deliveries: Sequence[str]) -> pa.ChunkedArray:
-    return pc.is_in(ids, pa.array(deliveries, ids.type))
+    return removed, written, count
 
 
 def _folder(lake: str, dataset: str) -> str:
-    return f"{staging_prefix(lake, dataset)}retractions/"
+    return f"{lake}/{RETRACTIONS}{dataset}/"

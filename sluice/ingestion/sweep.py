@@ -19,6 +19,7 @@ from typing import Any
 from sluice.errors import DeliveryError, SluiceError, SweepIncomplete
 from sluice.ingestion.dead_letters import event_for, read_letter
 from sluice.ingestion.failed_batches import FAILED_BATCHES, retry_batch
+from sluice.ingestion.retract import RETRACTIONS
 from sluice.ingestion.retry import doubled
 from sluice.ingestion.stage import staging_prefix
 from sluice.ingestion.wake import wake
@@ -95,19 +96,25 @@ class Sweep:
             self.problems.append(f"{what}: {type(error).__name__}: {told[:_MOST_WORDS]}")
 
     def wake_staged(self) -> None:
-        """Wake the committer of each contracted dataset with a staged unit; files without a manifest do not count."""
-        bucket, prefix = split(staging_prefix(self.settings.lake, ""))
-        prefix = prefix.rstrip("/") + "/"
-        waiting: set[str] = set()
-        pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        for page in pages:
-            for name in (item["Key"].removeprefix(prefix) for item in page.get("Contents", [])):
-                if name.endswith(".json"):
-                    waiting.add(name.partition("/")[0])
+        """Wake the committer of each contracted dataset with a staged unit, or a delivery to retract.
+
+        Files without a manifest do not count.
+        """
+        staged, retractions = staging_prefix(self.settings.lake, ""), f"{self.settings.lake}/{RETRACTIONS}"
+        waiting = {*self._waiting(staged), *self._waiting(retractions)}
         for dataset in sorted(waiting & self.datasets):
             with self._guard(f"wake_staged {dataset}"):
                 wake(self.settings, dataset, self.occasion)
                 self._count("woken")
+
+    def _waiting(self, folder: str) -> Iterator[str]:
+        """Yield the dataset of each JSON object in its folder below ``folder``."""
+        bucket, prefix = split(folder)
+        prefix = prefix.rstrip("/") + "/"
+        for page in client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for name in (item["Key"].removeprefix(prefix) for item in page.get("Contents", [])):
+                if name.endswith(".json"):
+                    yield name.partition("/")[0]
 
     def retry_files(self) -> None:
         """Retry the dead letters of file ingestion; quarantine a file whose reader died in round after round."""

@@ -75,7 +75,12 @@ def read_state(
         if made_from(tables[name])
         != Made(transform.fingerprint, {t: current[t] for t in transform.inputs.values()}, transform.checks)
     }
-    held = {name: back for name in behind - requested.keys() if (back := _hold(transforms[name], tables, current))}
+    held = {
+        name: back
+        for name in behind
+        if (back := _hold(transforms[name], tables, current))
+        and not (name in requested and back.lifted_by(requested[name]))
+    }
     behind -= held.keys()
     behind = _with_dependents(behind, {name: set(t.inputs.values()) for name, t in transforms.items()})
     return State(transforms, tables, sources, current, behind, requested, held)

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from sluice.compiled import CompiledTransform
+from sluice.compiled import Backfill, CompiledTransform
 from sluice.tables.upkeep import EMPTY, ROLLED_BACK
 
 #: Keys in the summary of a derived table's snapshot: its input snapshots, the transform's and the checks' fingerprints.
 INPUTS, FINGERPRINT, CHECKS = "sluice.inputs", "sluice.fingerprint", "sluice.checks"
-_RUN_ID, ROWS, _ENGINE, _STRATEGY = "sluice.run-id", "sluice.rows", "sluice.engine", "sluice.strategy"
+RUN_ID, ROWS, _ENGINE, _STRATEGY = "sluice.run-id", "sluice.rows", "sluice.engine", "sluice.strategy"
 _SECONDS, _COST = "sluice.seconds", "sluice.cost-usd"
 #: How ``sluice.strategy`` was called once; tables made then still say so.
 _STRATEGY_ONCE = "sluice.course"
@@ -80,6 +80,10 @@ class Rollback:
             return False
         return not any(newer(name, self.inputs.get(name, EMPTY), snapshot) for name, snapshot in inputs.items())
 
+    def lifted_by(self, backfill: Backfill) -> bool:
+        """Return whether the backfill was asked for after the rollback; an earlier one would bring old rows back."""
+        return backfill.requested > self.at
+
     def __str__(self) -> str:
         return f"held: rolled back to {self.to} at {self.at} by {self.by}, until an input or the transform changes"
 
@@ -114,7 +118,7 @@ def run_summary(
     """Return the summary of the snapshot that a run publishes; ``strategy`` becomes a text, ``cost`` is in USD."""
     return {
         **made.summary(),
-        _RUN_ID: run_id,
+        RUN_ID: run_id,
         ROWS: str(rows),
         _ENGINE: engine,
         _STRATEGY: str(strategy),
@@ -129,7 +133,7 @@ def run_of(table: str, snapshot: str, summary: Mapping[str, str]) -> Run:
     engine: Literal["duckdb", "spark"] = "spark" if summary[_ENGINE] == "spark" else "duckdb"
     return Run(
         table=table,
-        run_id=summary[_RUN_ID],
+        run_id=summary[RUN_ID],
         engine=engine,
         inputs=dict(Made.read(summary).inputs),
         rows=int(summary[ROWS]),

@@ -50,7 +50,7 @@ def roll_back(project: Project, load: Callable[[str], Table], table: str, *, to:
         target = load(table)
         chosen = _chosen(table, _published(target), to)
         now = {name: snapshot_of(load(name)) for name in inputs}
-        return _commit(table, target, chosen, now, by)
+        return _commit(load, table, target, chosen, now, by=by)
 
     return until_committed(
         attempt,
@@ -109,7 +109,9 @@ def _chosen(table: str, published: Sequence[Snapshot], to: str) -> Snapshot:
     return found
 
 
-def _commit(name: str, table: Table, chosen: Snapshot, inputs: Mapping[str, str], by: str) -> RolledBack:
+def _commit(
+    load: Callable[[str], Table], name: str, table: Table, chosen: Snapshot, inputs: Mapping[str, str], *, by: str
+) -> RolledBack:
     current, present = snapshot_of(table), made_from(table)
     before = rollback_of(table)
     to = str(chosen.snapshot_id)
@@ -119,7 +121,7 @@ def _commit(name: str, table: Table, chosen: Snapshot, inputs: Mapping[str, str]
     assert chosen.summary is not None
     # Of a table that was rolled back already, the refused transform is the one that made what readers saw before that.
     fingerprint = before.fingerprint if before else present.fingerprint
-    at = datetime.now(UTC).isoformat(timespec="seconds")
+    at = datetime.now(UTC).isoformat(timespec="microseconds")
     back = Rollback(to=to, since=current, by=by, at=at, fingerprint=fingerprint, inputs=inputs)
     old, now = data_files(table, to), data_files(table, current)
     if old is None or now is None:
@@ -134,12 +136,19 @@ def _commit(name: str, table: Table, chosen: Snapshot, inputs: Mapping[str, str]
     made = Made.read(chosen.summary.additional_properties)
     summary = {**made.summary(), **back.summary(), ROWS: str(count)}
     try:
-        done = replace(table, added, removed=removed, summary=summary)
+        done = replace(table, added, removed=removed, summary=summary, needs=chosen.snapshot_id)
     except CommitConflict:
-        if removed is None:
-            discard(table, added)
-        raise
+        # boto3 repeats a call whose answer is lost, and the repetition then fails on the first call's own commit.
+        if not _is_there(done := load(name), back):
+            if removed is None:
+                discard(table, added)
+            raise
     return RolledBack(name, snapshot_of(done), to, current, count, _rows(table.snapshot_by_id(int(current))))
+
+
+def _is_there(table: Table, back: Rollback) -> bool:
+    """Return whether the commit of ``back`` took place, although it was reported as failed."""
+    return any(s.summary and Rollback.read(s.summary.additional_properties) == back for s in table.snapshots())
 
 
 def _rows(snapshot: Snapshot | None) -> int:

@@ -156,7 +156,7 @@ def run_transform(
 
     Raise ``CheckFailed`` when the result breaks the contract, ``CommitConflict`` when other writers were faster in each
     attempt, ``TransformError`` when the transform runs on the other engine alone, and ``Held`` when the table was
-    rolled back and neither an input nor the transform has changed since; a backfill is computed all the same.
+    rolled back and neither an input nor the transform has changed since. A backfill asked for later lifts that.
     """
     if transform.engine not in ("any", engine.name):
         raise TransformError(
@@ -178,8 +178,9 @@ def _run_once(
 ) -> Run:
     clock = Clock()
     with closing(engine.begin(transform, request.pinned)) as attempt:
-        back = attempt.rollback if request.backfill is None else None
-        if back is not None and back.holds(transform, attempt.inputs, attempt.newer):
+        back = attempt.rollback
+        asked = request.backfill is not None and back is not None and back.lifted_by(request.backfill)
+        if back is not None and not asked and back.holds(transform, attempt.inputs, attempt.newer):
             raise Held(transform.table, back)
         strategy = choose_strategy(
             transform,

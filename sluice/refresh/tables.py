@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyiceberg.table import Table
+from pyiceberg.table.snapshots import Snapshot
 
 from sluice.errors import TableError
-from sluice.refresh.record import Made, Rollback, Run, run_of
+from sluice.refresh.record import RUN_ID, Made, Rollback, Run, run_of
 from sluice.refresh.strategy import Change
 from sluice.tables.files import Difference, data_files, difference, snapshot_of
 from sluice.tables.upkeep import EMPTY
@@ -43,14 +44,20 @@ def ancestors(table: Table, snapshot: str) -> Iterator[str]:
         at = found.parent_snapshot_id
 
 
-def described_run(table: Table, name: str) -> Run:
-    """Return the run that made the table's current snapshot, read from the snapshot's summary."""
-    snapshot = table.current_snapshot()
+def snapshot_of_run(table: Table, run_id: str) -> Snapshot | None:
+    """Return the newest snapshot that the run published, None when it published none."""
+    own = [s for s in table.snapshots() if s.summary and s.summary.additional_properties.get(RUN_ID) == run_id]
+    return max(own, key=lambda snapshot: snapshot.sequence_number or 0, default=None)
+
+
+def described_run(table: Table, name: str, snapshot: Snapshot | None = None) -> Run:
+    """Return the run that made a snapshot of the table (None: the current one), read from the snapshot's summary."""
+    snapshot = snapshot or table.current_snapshot()
     if snapshot is None or snapshot.summary is None:
         raise TableError(
             f"{name} has no snapshot.", next_step="look at the log of the job that should have made it.", dataset=name
         )
-    return run_of(name, snapshot_of(table), snapshot.summary.additional_properties)
+    return run_of(name, str(snapshot.snapshot_id), snapshot.summary.additional_properties)
 
 
 def has_deletes(table: Table) -> bool:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.io.pyarrow import _dataframe_to_data_files, parquet_file_to_data_file
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
+from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.update import ValidatableTableRequirement
 from pyiceberg.table.update.snapshot import UpdateSnapshot
 
 from sluice.errors import CommitConflict, TableError
@@ -49,16 +51,36 @@ def replace(
     removed: Iterable[DataFile] | None = None,
     summary: Mapping[str, str],
     properties: Mapping[str, str] | None = None,
+    needs: int | None = None,
 ) -> Table:
     """Replace the files in ``removed`` by ``files`` in one commit; None stands for all files of the table.
 
-    The same commit sets the table's ``properties``.
+    The same commit sets the table's ``properties``. It fails when the snapshot ``needs`` has expired by then, since the
+    files of that snapshot are being deleted.
     """
     if removed is None:
         removed = [task.file for task in table.scan().plan_files()] if table.current_snapshot() else []
     return _commit(
-        table, lambda update: update.overwrite(), added=files, removed=removed, summary=summary, properties=properties
+        table,
+        lambda update: update.overwrite(),
+        added=files,
+        removed=removed,
+        summary=summary,
+        properties=properties,
+        needs=needs,
     )
+
+
+class _StillThere(ValidatableTableRequirement):
+    """A requirement of a commit, which PyIceberg's catalogs check: the table still has the snapshot ``needs``."""
+
+    type: Literal["assert-sluice-snapshot"] = "assert-sluice-snapshot"
+    needs: int
+
+    def validate(self, base_metadata: TableMetadata | None) -> None:  # type: ignore[override]  # so is pydantic's called
+        """Raise ``CommitFailedException`` when the snapshot has expired."""
+        if base_metadata is None or base_metadata.snapshot_by_id(self.needs) is None:
+            raise CommitFailedException(f"Requirement failed: snapshot {self.needs} has expired")
 
 
 def discard(table: Table, files: Iterable[DataFile | str]) -> None:
@@ -75,9 +97,12 @@ def _commit(
     summary: Mapping[str, str],
     removed: Iterable[DataFile] = (),
     properties: Mapping[str, str] | None = None,
+    needs: int | None = None,
 ) -> Table:
     try:
         with table.transaction() as transaction:
+            if needs is not None:
+                transaction._apply((), (_StillThere(needs=needs),))  # type: ignore[arg-type]  # theirs is a closed list
             with producer(transaction.update_snapshot(snapshot_properties=dict(summary))) as snapshot:
                 for file in removed:
                     snapshot.delete_data_file(file)

@@ -21,12 +21,13 @@ def expire_snapshots(table: Table, *, now: float | None = None, worth: int | Non
     if len(dead) < (WORTH_EXPIRING if worth is None else worth):
         return 0
     ids = {snapshot.snapshot_id for snapshot in dead}
-    unused = _files(table, dead) - _files(table, _witnesses([s for s in table.snapshots() if s.snapshot_id not in ids]))
+    old = _files(table, dead)
     try:
         table.maintenance.expire_snapshots().by_ids(sorted(ids)).commit()
     except CommitFailedException:
         return 0
-    for path in sorted(unused):
+    # As the table is after the commit: a rollback that came in between has given some files back.
+    for path in sorted(old - _files(table, _witnesses(table.snapshots()))):
         table.io.delete(path)
     return len(dead)
 

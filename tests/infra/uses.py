@@ -145,10 +145,22 @@ USES: dict[str, set[Use]] = {
         *log("CommitTableLog"),
         *queue("CommitQueue", *_POLL, "SendMessage"),
         *FIND,
-        *read("staging/orders/one.json", "commit-marks/orders/mark.json", *_files(_BOTH, "metadata", "data")),
-        *write("commit-marks/orders/mark.json", "set-aside/orders/one.json", "messages/one.txt"),
+        *read(
+            "staging/orders/one.json",
+            "retractions/orders/one.json",
+            "commit-marks/orders/mark.json",
+            *_files(_BOTH, "metadata", "data"),
+        ),
+        *write(
+            "commit-marks/orders/mark.json", "set-aside/orders/one.json", "messages/one.txt", "retractions/orders/one"
+        ),
         *write(*_files(_BOTH, "metadata", "data")),
-        *delete("staging/orders/one.json", "commit-marks/orders/mark.json", *_files(_BOTH, "metadata", "data")),
+        *delete(
+            "staging/orders/one.json",
+            "retractions/orders/one.json",
+            "commit-marks/orders/mark.json",
+            *_files(_BOTH, "metadata", "data"),
+        ),
         # What retention ends: records that were too long for a row, and versions of landed files.
         *delete("records/orders/one/long-1"),
         ("s3:DeleteObjectVersion", "arn:aws:s3:::Landing/orders/2026/a.csv"),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import random
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from pyiceberg.catalog import Catalog
 
@@ -98,13 +100,18 @@ def test_asking_twice_changes_nothing(world: World) -> None:
     assert (again.status, again.retracted) == ("retracted", 3)
 
 
-def test_many_at_once_are_one_commit_per_table(world: World) -> None:
+def test_many_are_retracted_one_after_another_as_far_as_there_is_time(world: World) -> None:
     world.stage({f"d{n}": csv(f"a{n}") for n in range(9)})
     world.drain()
     ask(world, "d1", "d3", "d5")
+    left = iter([90.0, 31.0, 29.0])
+    done = retract_requested(
+        THINGS, world.lake, record=world.ledger.extend, announce=world.announced.append, time_left=lambda: next(left)
+    )
+    assert len(done) == 2
     retract(world)
     assert sources(world, "bronze") == {f"d{n}" for n in (0, 2, 4, 6, 7, 8)}
-    assert len(world.lake.table("bronze", "things").snapshots()) == 2
+    assert len(world.lake.table("bronze", "things").snapshots()) == 4
 
 
 def test_a_delivery_with_files_of_its_own_is_dropped_without_writing_any(
@@ -145,7 +152,49 @@ def test_requests_are_no_staged_units(world: World) -> None:
     world.drain()
     ask(world, "d1")
     assert manifests_of(world.lake.store, world.lake.settings.lake, "things") == []
-    assert len(world.staged()) == 1
+    assert world.staged() == []
+    assert len(waiting(world)) == 1
+
+
+def waiting(world: World) -> list[str]:
+    return list(world.lake.store.list(f"{world.lake.settings.lake}/{module.RETRACTIONS}things/"))
+
+
+def test_what_is_no_request_is_put_beside_and_the_others_are_made(world: World) -> None:
+    world.stage({"d1": csv("a"), "d2": csv("b"), "d3": csv("c")})
+    world.drain()
+    ask(world, "d2")
+    store, folder = world.lake.store, f"{world.lake.settings.lake}/{module.RETRACTIONS}things/"
+    (whole,) = waiting(world)
+    known = {delivery.delivery_id: delivery for delivery in world.ledger}
+    other = msgspec.structs.replace(known["d1"], dataset="payments")
+    staged = msgspec.structs.replace(known["d1"], delivery_id="d9", at=time.time())
+    store.put(f"{folder}d0.json", store.get_bytes(whole)[:-9])
+    store.put(f"{folder}d1.json", msgspec.json.encode(Retraction(other, "somebody")))
+    store.put(f"{folder}d3.json", msgspec.json.encode(Retraction(known["d1"], "somebody")))
+    store.put(f"{folder}d9.json", msgspec.json.encode(Retraction(staged, "somebody")))
+
+    (done,) = retract(world)
+
+    assert done.delivery_id == "d2"
+    assert sources(world, "bronze") == {"d1", "d3"}
+    assert sorted(each.rpartition("/")[2] for each in waiting(world)) == [
+        f"{name}.json.refused" for name in ("d0", "d1", "d3", "d9")
+    ]
+    assert retract(world) == ()
+
+
+def test_files_that_were_adopted_stay_for_older_snapshots_when_the_delivery_is_retracted(world: World) -> None:
+    world.stage({"d1": csv(*(f"a{n}" for n in range(50)))}, adopt=True)
+    kept = {address: world.lake.store.get_bytes(address) for address in world.staged()}
+    world.drain()
+    ask(world, "d1")
+    retract(world)
+    for address, content in kept.items():  # as a committer leaves them that was killed before it cleared
+        world.lake.store.put(address, content)
+    world.drain()
+    table = world.lake.table("bronze", "things")
+    assert table.scan(snapshot_id=table.snapshots()[0].snapshot_id).to_arrow().num_rows == 50
 
 
 def test_a_committer_that_loses_looks_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

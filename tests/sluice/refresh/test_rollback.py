@@ -146,7 +146,7 @@ def test_changed_checks_alone_bring_nothing_back(shop: SmallShop) -> None:
 
 def test_a_backfill_that_is_asked_for_ends_the_hold(shop: SmallShop) -> None:
     back(shop, DAYS, published(shop, DAYS)[0])
-    request = Backfill(DAYS, requested="now")
+    request = Backfill(DAYS, requested="9999")
     assert DAYS in ready(shop, backfills=[request])
     shop.run(DAYS, backfill=request)
     assert "sent" in states(shop)
@@ -283,3 +283,73 @@ def test_what_a_rollback_says_is_read_back(shop: SmallShop) -> None:
     assert found == Rollback.read(found.summary())
     assert made_from(shop.load(DAYS)) == made_of(shop, DAYS, first)
     assert found.inputs == {ORDERS: snapshot_of(shop.load(ORDERS))}
+
+
+def _expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the table's first snapshot be the one that expires, and nothing expire by itself."""
+    monkeypatch.setattr(maintain, "_expirable", lambda table, now: table.snapshots()[:1])
+
+
+def test_a_rollback_inside_of_an_expiry_keeps_the_files_that_it_gave_back(
+    shop: SmallShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _expires(monkeypatch)
+    to, real = published(shop, DAYS)[0], maintain._files
+
+    def slow(*given: Any) -> Any:
+        found = real(*given)
+        monkeypatch.setattr(maintain, "_files", real)
+        back(shop, DAYS, to)
+        return found
+
+    monkeypatch.setattr(maintain, "_files", slow)
+    maintain.expire_snapshots(shop.load(DAYS), worth=1)
+    assert states(shop) == ["paid"] * 6
+
+
+def test_a_rollback_to_what_expires_meanwhile_is_refused_and_readers_keep_their_rows(
+    shop: SmallShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _expires(monkeypatch)
+    real = module.replace
+
+    def late(*given: Any, **more: Any) -> Any:
+        monkeypatch.setattr(module, "replace", real)
+        maintain.expire_snapshots(shop.load(DAYS), worth=1)
+        return real(*given, **more)
+
+    monkeypatch.setattr(module, "replace", late)
+    with pytest.raises(CommandError, match="unknown, or expired"):
+        back(shop, DAYS, published(shop, DAYS)[0])
+    assert sorted(states(shop)) == ["paid"] * 5 + ["sent"]
+
+
+@pytest.mark.parametrize("deletes", [False, True])
+def test_a_rollback_whose_answer_is_lost_is_done_and_keeps_its_files(
+    shop: SmallShop, monkeypatch: pytest.MonkeyPatch, deletes: bool
+) -> None:
+    real = module.replace
+
+    def lied(*given: Any, **more: Any) -> Any:
+        monkeypatch.setattr(module, "replace", real)
+        real(*given, **more)
+        raise CommitConflict("the answer was lost")
+
+    monkeypatch.setattr(module, "replace", lied)
+    if deletes:  # as of a table with deletes of single rows, whose old rows are written anew
+        monkeypatch.setattr(module, "data_files", lambda *_: None)
+    assert back(shop, DAYS, published(shop, DAYS)[0]).rows == 6
+    assert states(shop) == ["paid"] * 6
+
+
+def test_a_backfill_that_was_asked_for_before_the_rollback_does_not_bring_the_rows_back(shop: SmallShop) -> None:
+    before = Backfill(DAYS, requested=datetime.now(UTC).isoformat(timespec="microseconds"))
+    back(shop, DAYS, published(shop, DAYS)[0])
+    after = Backfill(DAYS, requested=datetime.now(UTC).isoformat(timespec="microseconds"))
+
+    assert DAYS not in ready(shop, backfills=[before])
+    with pytest.raises(Held):
+        shop.run(DAYS, backfill=before)
+    assert DAYS in ready(shop, backfills=[after])
+    shop.run(DAYS, backfill=after)
+    assert "sent" in states(shop)

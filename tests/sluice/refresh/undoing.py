@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sluice.compiled import Backfill
@@ -27,6 +27,8 @@ from tests.sluice.refresh.small_shop import DERIVED, FIRST_READ, Row, SmallShop,
 
 #: The datasets that arrive, with the column by which their rows belong to a key of what is made of them.
 LANDED = {"orders": "order_id", "lines": "order_id", "products": "product_id", "clicks": "session_id"}
+#: When a backfill is asked for that lifts every hold.
+LATEST = "9999"
 #: The tables that are made of one dataset alone, by the same column.
 MADE_OF = {"silver.orders": "orders", "silver.products": "products", "silver.visits": "clicks"}
 
@@ -60,12 +62,14 @@ class History:
                 if self.chance.random() < odds:
                     deed(self)
             self.refresh()
+        for table in DERIVED:
+            go_back(self, table)
         for dataset in LANDED:
-            deliver(self, dataset)
+            deliver_elsewhere(self, dataset)
         self.refresh()
         while held := holds(self.shop.project, self.shop.load):
             for table in held:
-                self.run_once(table, backfill=Backfill(table))
+                self.run_once(table, backfill=Backfill(table, requested=LATEST))
             self.refresh()
 
     def refresh(self) -> None:
@@ -89,7 +93,7 @@ class History:
             self.said.append("killed")
         except RowsLost:
             self.said.append("refused")
-            self.run_once(table, backfill=Backfill(table, accept_loss=True))
+            self.run_once(table, backfill=Backfill(table, requested=LATEST, accept_loss=True))
         else:
             self.said.append(f"{run.table}: {'incremental' if run.incremental else run.reason}")
 
@@ -120,9 +124,23 @@ def retract(history: History) -> None:
     history.said.append("retracted")
 
 
-def go_back(history: History) -> None:
-    """Roll a table back to one of its published snapshots."""
-    table = history.chance.choice(DERIVED)
+def deliver_elsewhere(history: History, dataset: str) -> None:
+    """Deliver one row whose keys no other row has, so that the refresh repairs nothing by the way."""
+    at, name = datetime(2026, 2, 1), f"{history.chance.getrandbits(128):032x}"
+    row: Row = {
+        "orders": {"order_id": "elsewhere", "customer_id": "c9", "day": at.date(), "state": "paid", "updated_at": at},
+        "lines": {"order_id": "elsewhere", "line": 1, "product_id": "p9", "amount": 1, "updated_at": at},
+        "products": {"product_id": "p9", "category": "elsewhere", "updated_at": at},
+        "clicks": {"event_id": "elsewhere", "session_id": "elsewhere", "happened_at": at},
+    }[dataset]
+    history.shop.deliver(dataset, [row | {"_delivery_id": name, "_source": "s", "_position": 0}])
+    history.delivered.append((dataset, name))
+
+
+def go_back(history: History, table: str = "") -> None:
+    """Roll a table back: a given one to its first published snapshot, any other to one of them."""
+    first = bool(table)
+    table = table or history.chance.choice(DERIVED)
     target = history.shop.load(table)
     present, back = target.current_snapshot(), rollback_of(target)
     published = [s for s in target.snapshots() if s.summary and Made.read(s.summary.additional_properties).fingerprint]
@@ -130,7 +148,7 @@ def go_back(history: History) -> None:
         s for s in published if s != present and (back is None or str(s.snapshot_id) != back.to)
     ]
     if elsewhere:
-        to = str(history.chance.choice(elsewhere).snapshot_id)
+        to = str((elsewhere[0] if first else history.chance.choice(elsewhere)).snapshot_id)
         roll_back(history.shop.project, history.shop.load, table, to=to, by="somebody")
         history.said.append(f"rolled back {table}")
 
