@@ -44,7 +44,7 @@ class Retention:
     lake: Lake
     ledger: Ledger
     now: datetime
-    time_left: Callable[[], float] = lambda: 900.0
+    time_left: Callable[[], float] = lambda: 90.0
     announce: Callable[[Mapping[str, int]], None] = lambda _: None
     #: What S3 kept although it was due; told once everything else is done.
     kept: list[str] = field(default_factory=list)

@@ -28,7 +28,7 @@ READ_AT = "_ingested_at"
 #: The most files that one commit removes, since it rewrites the manifests that list them.
 _AT_ONCE = 5000
 #: Seconds that one such commit, or looking into one file, may take.
-_COMMIT_SECONDS = 60.0
+_COMMIT_SECONDS = 30.0
 
 
 def retire(load: Callable[[], Table], before: datetime, *, time_left: Callable[[], float] = lambda: math.inf) -> Table:
