@@ -96,7 +96,7 @@ def _maintain_all(settings: Settings, due: Mapping[str, list[str]], context: Any
             else:
                 _maintain(settings, dataset, lambda: _seconds_left(context))
         except Exception:
-            log.exception("%s could not be maintained; what is due stays until the next maintenance", dataset)
+            log.exception("%s could not be maintained; what is due stays, and its message comes again", dataset)
             failed += asked
     return failed
 
