@@ -1,6 +1,6 @@
 """How long anything may come again, as the stacks declare it: what recognises it must outlive that.
 
-The records of a stream are recognised by their own rows, so no retention of a stream's table may be shorter.
+A file is recognised by a token, and the records of a stream by their own rows, so no retention may be shorter.
 """
 
 from __future__ import annotations
@@ -8,6 +8,9 @@ from __future__ import annotations
 #: Days for which a queue keeps a message, and then its dead-letter queue: the most that SQS offers.
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 QUEUE_DAYS = 14
+#: Days for which a table has the token of a delivery: longer than a message can live in a queue and then in its
+#: dead-letter queue.
+TOKEN_DAYS = 35
 #: Hours for which a stream keeps its records, in the environment that keeps them longest.
 STREAM_HOURS = 168
 #: Days until staged files expire. Files that a killed ingestor staged belong to no unit, but no lifecycle rule can

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import time
+<<<<<<< HEAD
 from collections.abc import Callable, Iterable, Mapping
+=======
+from collections.abc import Callable, Mapping
+>>>>>>> acts
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -25,14 +29,21 @@ from sluice.storage import S3Store, client
 from sluice.tables.catalog import glue_catalog
 
 log = logging.getLogger(__name__)
+#: Seconds that must be left to begin the maintenance of a dataset: half of what a call has.
+_MAINTENANCE_SECONDS = 45.0
 for name in (__name__, "sluice"):
     logging.getLogger(name).setLevel(logging.INFO)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Commit everything staged for the datasets in the batch; messages of one that fails, or is early, come again."""
+    """Commit everything staged for the datasets in the batch; messages of one that fails, or is early, come again.
+
+    Maintenance comes after all commits, in the time that is left, and one that fails gives back only the messages that
+    ask for it.
+    """
     settings = settings_from_environment()
     failed: list[str] = []
+    due: dict[str, list[str]] = {}
     early: dict[str, float] = {}
     messages: dict[str, list[dict[str, Any]]] = {}
     for record in event["Records"]:
@@ -45,19 +56,20 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     for dataset, records in sorted(messages.items(), key=lambda item: _comes_again(item[1])):
         references = [record["messageId"] for record in records]
         again = _comes_again(records)
-        call = Call(time_left=lambda: context.get_remaining_time_in_millis() / 1000, again=again)
+        call = Call(time_left=lambda: _seconds_left(context), again=again)
         try:
-            due = any(json.loads(record["body"]).get("maintain") for record in records)
+            asked = [record["messageId"] for record in records if json.loads(record["body"]).get("maintain")]
             if not _drain(settings, dataset, call).finished:
-                wake(settings, dataset, f"goes on after {context.aws_request_id}", maintain=due)
-            elif due:
-                _maintain(settings, dataset, call)
+                wake(settings, dataset, f"goes on after {context.aws_request_id}", maintain=bool(asked))
+            elif asked:
+                due[dataset] = asked
         except TooEarly as wait:
             log.info("%s: %s", dataset, wait)
             early |= dict.fromkeys(references, wait.seconds)
         except Exception:
-            log.exception("%s could not be committed or maintained; what is staged stays", dataset)
+            log.exception("%s could not be committed; what is staged stays", dataset)
             failed += references
+    failed += _maintain_all(settings, due, context)
     postpone(settings.commit_queue_url, event["Records"], early)
     answer = give_back(settings.commit_queue_url, event["Records"], failed)
     answer["batchItemFailures"] += [{"itemIdentifier": reference} for reference in early]
@@ -75,11 +87,37 @@ def _contract(dataset: str) -> Contract:
     return contract
 
 
-def _maintain(settings: Settings, dataset: str, call: Call) -> None:
+def _maintain_all(settings: Settings, due: Mapping[str, list[str]], context: Any) -> list[str]:
+    """Maintain the datasets that are ``due``, and return those of the messages that asked for it that failed.
+
+    Where no time is left, a message asks for it again.
+    """
+    failed: list[str] = []
+    for dataset, asked in due.items():
+        try:
+            if _seconds_left(context) < _MAINTENANCE_SECONDS:
+                wake(settings, dataset, f"is maintained after {context.aws_request_id}", maintain=True)
+            else:
+                _maintain(settings, dataset, lambda: _seconds_left(context))
+        except Exception:
+            log.exception("%s could not be maintained; what is due stays, and its message comes again", dataset)
+            failed += asked
+    return failed
+
+
+def _seconds_left(context: Any) -> float:
+    return float(context.get_remaining_time_in_millis()) / 1000
+
+
+def _maintain(settings: Settings, dataset: str, time_left: Callable[[], float]) -> None:
     contract, lake = _contract(dataset), Lake(glue_catalog(), S3Store(), settings)
     if contract.retention_days is not None:
         ledger = Ledger(settings.ledger_table, Messages(settings.lake))
-        Retention(contract, lake, ledger, datetime.now(UTC), call.time_left).keep()
+
+        def announce(changed: Mapping[str, int]) -> None:
+            _announce(settings, changed)
+
+        Retention(contract, lake, ledger, datetime.now(UTC), time_left, announce).keep()
 
 
 def _drain(settings: Settings, dataset: str, call: Call) -> Drained:

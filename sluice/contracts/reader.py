@@ -30,7 +30,7 @@ from sluice.contracts.types import ColumnType, parse_type
 from sluice.contracts.value_rules import read_value_rules
 from sluice.contracts.values.patterns import has_time, pattern_of
 from sluice.contracts.values.texts import EPOCH_FORMATS
-from sluice.redelivery import LONGEST_DAYS
+from sluice.redelivery import LONGEST_DAYS, TOKEN_DAYS
 
 DATABASES = ("bronze", "silver", "gold")
 #: The service levels that act.
@@ -137,7 +137,7 @@ class ContractReader(ContractFile):
             checks=checks,
             rules=read_rules(custom["rules"], columns, arrival, self._at_rules(odcs)) if "rules" in custom else (),
             freshness_seconds=self.duration(sla, "freshness", 86_400),
-            retention_days=self._retention(sla, stream=arrival is not None and arrival.stream),
+            retention_days=self._retention(sla, arrival),
             file=str(self.path),
         )
 
@@ -321,7 +321,7 @@ class ContractReader(ContractFile):
             self.refuse(here, "sortOrder names a column twice")
         return tuple(order)
 
-    def _retention(self, sla: dict[str | None, Any], *, stream: bool) -> int | None:
+    def _retention(self, sla: dict[str | None, Any], arrival: Arrival | None) -> int | None:
         """Return the days of the retention, None without one."""
         if "retention" not in sla:
             return None
@@ -330,7 +330,14 @@ class ContractReader(ContractFile):
         if seconds < 86_400 or seconds % 86_400:
             self.refuse(at, "a retention has one or more whole days")
         days = seconds // 86_400
-        if stream and days < LONGEST_DAYS:
+        if arrival is not None and not arrival.stream and days < TOKEN_DAYS:
+            self.refuse(
+                at,
+                f"{days} days are fewer than the {TOKEN_DAYS} for which a file may come again (a queue, then its "
+                "dead-letter queue, then a unit that was set aside) and is recognised by what its table tells; "
+                f"allowed: {TOKEN_DAYS} days and more",
+            )
+        if arrival is not None and arrival.stream and days < LONGEST_DAYS:
             self.refuse(
                 at,
                 f"{days} days are fewer than the {LONGEST_DAYS} for which a record of a stream may come again (queues, "

@@ -62,7 +62,7 @@ def set_aside(store: Store, lake: str, *, dataset: str, manifest: str, error: st
         records=unit.records if unit else 0,
         at=datetime.now(UTC).timestamp(),
     )
-    store.put(f"{_prefix(lake)}{dataset}/{aside.name}.json", msgspec.json.encode(aside))
+    store.put(f"{aside_prefix(lake, dataset)}{aside.name}.json", msgspec.json.encode(aside))
     store.delete([manifest])
     return aside
 
@@ -93,7 +93,12 @@ def put_back(store: Store, lake: str, aside: SetAside) -> None:
 
 def drop(store: Store, lake: str, aside: SetAside) -> None:
     """Delete the record of a unit set aside; the unit's record from a later time has another name and stays."""
-    store.delete([f"{_prefix(lake)}{aside.dataset}/{aside.name or aside.attempt}.json"])
+    store.delete([f"{aside_prefix(lake, aside.dataset)}{aside.name or aside.attempt}.json"])
+
+
+def aside_prefix(lake: str, dataset: str) -> str:
+    """Return the address under which the dataset's units are set aside."""
+    return f"{_prefix(lake)}{dataset}/"
 
 
 def _prefix(lake: str) -> str:

@@ -17,7 +17,7 @@ from sluice.project import Project
 from sluice.refresh.engine import Memory
 from sluice.refresh.plan import State, choose, read_state
 from sluice.refresh.strategy import choose_strategy
-from sluice.refresh.tables import change_between, has_deletes, made_from
+from sluice.refresh.tables import change_between, has_deletes, made_from, retired_inputs
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -129,6 +129,7 @@ def explain(
             transform, backfill = state.transforms[name], state.requested.get(name)
             choice = choose(state, name, memory)
             inputs = {table: state.current[table] for table in transform.inputs.values()}
+            retired = retired_inputs(project.contract(name), {table: state.tables[table] for table in inputs})
             strategy = choose_strategy(
                 transform,
                 made_from(state.tables[name]),
@@ -136,6 +137,7 @@ def explain(
                 lambda table, before, now: change_between(state.tables[table], before, now),
                 deletes=partial(has_deletes, state.tables[name]),
                 backfill=backfill,
+                for_cost=not retired,
             )
             said = str(strategy)
             if wave > 1 and not strategy.reason.startswith(("written", "first", "backfill")):

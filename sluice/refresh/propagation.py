@@ -64,16 +64,21 @@ class Pruning(Generic[Rows]):
 
     def __init__(self, transform: CompiledTransform, strategy: Strategy, relations: Relations[Rows]) -> None:
         self._transform, self._strategy, self._relations = transform, strategy, relations
+        #: Of a run with a backfill, once its affected keys are known: those that changes of its inputs affect.
+        self.changed_keys: Rows | None = None
 
     def affected_keys(self) -> Rows | None:
         """Return the affected keys, each once, or None when there are none.
 
         Raise ``TooWide`` when most of an input changed, or when an input changed that declares no change propagation.
         """
-        parts = [*self._of_changes(), *self._of_backfill(self._strategy.backfill)]
-        if not parts:
+        changed, asked = [*self._of_changes()], [*self._of_backfill(self._strategy.backfill)]
+        if changed and asked:
+            self.changed_keys = self._each_once(changed)
+            changed = [self.changed_keys]
+        if not (parts := changed + asked):
             return None
-        found = self._relations.keep(self._relations.distinct(self._relations.union(parts)))
+        found = self._each_once(parts)
         return found if self._relations.count(found) else None
 
     def pruned(self, affected: Rows) -> dict[str, Rows]:
@@ -83,13 +88,16 @@ class Pruning(Generic[Rows]):
             self._prune(parameter, affected, done)
         return done
 
+    def _each_once(self, parts: Sequence[Rows]) -> Rows:
+        return self._relations.keep(self._relations.distinct(self._relations.union(parts)))
+
     def _of_changes(self) -> Iterator[Rows]:
         changes = self._strategy.changes or {}
         for parameter, change in changes.items():
             if change.changed:
                 rows = self._relations.keep(self._relations.changed(parameter))
                 count = self._relations.count(rows)
-                refuse_rows(self._transform, parameter, change, count)
+                refuse_rows(self._transform, parameter, change, count, for_cost=self._strategy.for_cost)
                 if count:
                     yield self._keys(parameter, self._with_other_versions(parameter, rows))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol, TypeVar
+from typing import Final, Generic, Literal, Protocol, TypeVar
 
 from sluice.compiled import Backfill, CompiledTransform
 from sluice.conflicts import Retries, until_committed
@@ -49,6 +49,15 @@ class Published:
     snapshot: str
     rows: int
     rows_written: int
+
+
+@dataclass(frozen=True)
+class Lost:
+    """How many keys, or rows of a table without a key, would be gone, and one of them as a text."""
+
+    number: int = 0
+    of: Literal["keys", "rows"] = "keys"
+    example: str = ""
 
 
 class Attempt(Protocol[Rows]):
@@ -103,8 +112,11 @@ class Attempt(Protocol[Rows]):
         It is empty for a table that may lose what it was made of, as its contract's retention says.
         """
 
-    def lost(self) -> tuple[int, str]:
-        """Return how many keys of the table as it is the computed one has no more, and one of them as a text."""
+    def lost(self, besides: Rows | None) -> Lost:
+        """Return what the table as it is has and the computed one has no more: keys, or without a key rows.
+
+        Rows whose recompute key is in ``besides`` do not count.
+        """
 
     def quarantine(self, run_id: str) -> int:
         """Quarantine the records that were not picked for their key; return how many were new there."""
@@ -189,12 +201,14 @@ def _run_once(
             attempt.change,
             deletes=attempt.deletes,
             backfill=request.backfill,
+            for_cost=not attempt.retired(),
         )
         clock.lap("open")
-        strategy, scope = _compute(attempt, transform, strategy)
+        done = _compute(attempt, transform, strategy)
+        strategy, scope = done.strategy, done.scope
         clock.lap("compute")
         if scope in ("all", "affected") and (strategy.backfill or not strategy.incremental):
-            _refuse_loss(attempt, transform, strategy, file)
+            _refuse_loss(attempt, transform, done, file)
         warnings, conflicts = [], 0
         if scope is not None or strategy.audit_all:
             warnings = _refuse(transform.table, attempt.audit("all" if strategy.audit_all else scope or "all"), file)
@@ -233,17 +247,26 @@ def _run_once(
     )
 
 
-def _compute(attempt: Attempt[Rows], transform: CompiledTransform, strategy: Strategy) -> tuple[Strategy, Scope | None]:
-    """Compute by ``strategy``; return the strategy that was followed in the end, and which rows are new (None: none).
+@dataclass(frozen=True)
+class _Computed(Generic[Rows]):
+    """The strategy that was followed in the end, and which rows are new (None: none).
 
-    An incremental run becomes full when its rows tell that too much changed.
+    Of an incremental backfill, ``changed_keys`` are those that changes affect, which any run would have recomputed.
     """
+
+    strategy: Strategy
+    scope: Scope | None
+    changed_keys: Rows | None = None
+
+
+def _compute(attempt: Attempt[Rows], transform: CompiledTransform, strategy: Strategy) -> _Computed[Rows]:
+    """Compute by ``strategy``; an incremental run becomes full when its rows tell that too much changed."""
     if strategy.incremental and transform.mode.only_added:
         if not any(change.changed for change in (strategy.changes or {}).values()):
             attempt.keep()
-            return strategy, None
+            return _Computed(strategy, None)
         attempt.append()
-        return strategy, "added"
+        return _Computed(strategy, "added")
     if strategy.incremental:
         relations = attempt.relations()
         pruning = Pruning(transform, strategy, relations)
@@ -255,27 +278,29 @@ def _compute(attempt: Attempt[Rows], transform: CompiledTransform, strategy: Str
         else:
             if affected is None:
                 attempt.keep()
-                return strategy, None
+                return _Computed(strategy, None)
             attempt.merge(affected, pruning.pruned(affected))
-            return strategy, "affected"
+            return _Computed(strategy, "affected", pruning.changed_keys)
     attempt.replace()
-    return strategy, "all"
+    return _Computed(strategy, "all")
 
 
-def _refuse_loss(attempt: Attempt[Rows], transform: CompiledTransform, strategy: Strategy, file: str) -> None:
-    """Raise ``RowsLost`` when rows would go whose inputs retention removed; a first run has none to lose.
+def _refuse_loss(attempt: Attempt[Rows], transform: CompiledTransform, done: _Computed[Rows], file: str) -> None:
+    """Raise ``RowsLost`` when rows would go whose inputs retention removed.
 
-    An incremental run recomputes what a correction touches from what is left; that is no rebuild, and not refused.
+    A loss of some days is accepted for these days alone, not when the run became full. An incremental run recomputes
+    what a correction touches from what is left; that is no rebuild, and not refused.
     """
-    if attempt.made is None or (strategy.backfill and strategy.backfill.accept_loss):
+    strategy, backfill = done.strategy, done.strategy.backfill
+    if backfill and backfill.accept_loss and (strategy.incremental or not backfill.column):
         return
     retired = attempt.retired()
-    lost, example = attempt.lost() if retired else (0, "")
-    if lost:
+    lost = attempt.lost(done.changed_keys) if retired else Lost()
+    if lost.number:
         gone = ", ".join(f"{rows:,} rows of {name}" for name, rows in sorted(retired.items()))
         raise RowsLost(
-            f"{transform.table}: this run ({strategy}) would lose {lost:,} of its keys, for example {example}: "
-            f"retention removed {gone}, of which they were made.",
+            f"{transform.table}: this run ({strategy}) would lose {lost.number:,} of its {lost.of}, for example "
+            f"{lost.example}: retention removed {gone}, of which they were made.",
             safe="readers still see the previous snapshot; nothing was published.",
             next_step=f"`sluice backfill {transform.table} --accept-loss` computes it from what is left; to keep the "
             f"rows, put back what changed in the transform or {file}, or deliver what is missing again.",

@@ -42,13 +42,14 @@ class Strategy:
     """A refresh strategy: ``changes`` are those of the inputs by parameter, or None for a full refresh.
 
     ``reason`` says why. The rows of ``backfill`` are computed whether their inputs changed or not. With ``audit_all``
-    the checks run on all rows, not only on the new ones.
+    the checks run on all rows, not only on the new ones. With ``for_cost`` it becomes full where that is cheaper.
     """
 
     changes: Mapping[str, Change] | None
     reason: str
     backfill: Backfill | None = None
     audit_all: bool = False
+    for_cost: bool = True
 
     @property
     def incremental(self) -> bool:
@@ -71,11 +72,13 @@ def choose_strategy(
     *,
     deletes: Callable[[], bool],
     backfill: Backfill | None = None,
+    for_cost: bool = True,
 ) -> Strategy:
     """Return the refresh strategy for a table that was ``made`` (None: never) and reads the snapshots ``inputs``.
 
     ``change_of`` returns what changed in a table from one snapshot to another, or None when that is not known.
     ``deletes`` says whether the table has row-level deletes. A ``backfill`` without an interval makes the refresh full.
+    Without ``for_cost`` it is never full only because that is cheaper: retention removed what a full one would need.
     """
     if backfill is not None and (not backfill.column or not transform.mode.recompute_key):
         return Strategy(None, f"backfill of {backfill}", backfill)
@@ -88,7 +91,7 @@ def choose_strategy(
         if change is None:
             why = f"what changed in {name} cannot be told: its earlier snapshot expired or has deletes"
             return Strategy(None, why, backfill)
-        if why := _too_wide(transform, parameter, change):
+        if why := _too_wide(transform, parameter, change, for_cost):
             return Strategy(None, why, backfill)
         found[parameter] = change
     changed = [transform.inputs[parameter] for parameter, change in found.items() if change.changed]
@@ -97,16 +100,18 @@ def choose_strategy(
         reasons.append(f"backfill of {backfill}")
     if audit_all := made.checks != transform.checks:
         reasons.append("its checks changed")
-    return Strategy(found, "; ".join(reasons), backfill, audit_all)
+    return Strategy(found, "; ".join(reasons), backfill, audit_all, for_cost)
 
 
-def refuse_rows(transform: CompiledTransform, parameter: str, change: Change, rows: int) -> None:
+def refuse_rows(
+    transform: CompiledTransform, parameter: str, change: Change, rows: int, *, for_cost: bool = True
+) -> None:
     """Raise ``TooWide`` when the ``rows`` of an input that really changed need a full refresh.
 
     Files say what may have changed: a compaction rewrites files and changes no row.
     """
     name = transform.inputs[parameter]
-    if rows > max(_FEW_ROWS, _MOST_CHANGED * change.total_rows):
+    if for_cost and rows > max(_FEW_ROWS, _MOST_CHANGED * change.total_rows):
         raise TooWide(f"most of {name} changed")
     if rows and not transform.propagations[parameter].declared:
         raise TooWide(_undeclared(name))
@@ -123,7 +128,7 @@ def _must_be_whole(transform: CompiledTransform, made: Made | None, deletes: Cal
     return "the table has deletes of single rows" if deletes() else ""
 
 
-def _too_wide(transform: CompiledTransform, parameter: str, change: Change) -> str:
+def _too_wide(transform: CompiledTransform, parameter: str, change: Change, for_cost: bool) -> str:
     """Return why this change of an input needs a full refresh, or an empty text when it does not."""
     name = transform.inputs[parameter]
     if not change.changed:
@@ -134,7 +139,7 @@ def _too_wide(transform: CompiledTransform, parameter: str, change: Change) -> s
         return ""  # rows may only have moved between files: `refuse_rows` decides, once the run has compared them
     if not transform.propagations[parameter].declared:
         return _undeclared(name)
-    if change.changed_bytes > max(_MOST_CHANGED * change.total_bytes, _FEW_BYTES):
+    if for_cost and change.changed_bytes > max(_MOST_CHANGED * change.total_bytes, _FEW_BYTES):
         return f"most of {name} changed"
     return ""
 

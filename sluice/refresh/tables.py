@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
+from sluice.contracts import Contract
 from sluice.errors import TableError
 from sluice.refresh.record import RUN_ID, Made, Rollback, Run, run_of
 from sluice.refresh.strategy import Change
 from sluice.tables.files import Difference, data_files, difference, snapshot_of
+from sluice.tables.retired import retired_rows
 from sluice.tables.upkeep import EMPTY
 
 
@@ -58,6 +60,16 @@ def described_run(table: Table, name: str, snapshot: Snapshot | None = None) -> 
             f"{name} has no snapshot.", next_step="look at the log of the job that should have made it.", dataset=name
         )
     return run_of(name, str(snapshot.snapshot_id), snapshot.summary.additional_properties)
+
+
+def retired_inputs(contract: Contract, inputs: Mapping[str, Table]) -> dict[str, int]:
+    """Return how many rows retention removed so far from each input, by table; the others are left out.
+
+    It is empty for a derived table whose ``contract`` declares a retention: its rows may go with what they are made of.
+    """
+    if contract.retention_days is not None:
+        return {}
+    return {name: rows for name, table in inputs.items() if (rows := retired_rows(table))}
 
 
 def has_deletes(table: Table) -> bool:

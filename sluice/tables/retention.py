@@ -6,8 +6,10 @@ becomes wholly old. Where somebody compacts them, a file stays until its newest 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -23,35 +25,56 @@ from sluice.tables.upkeep import RETIRED_BEFORE, RETIRED_ROWS, keep_seconds
 
 #: The column that says how old a row is.
 READ_AT = "_ingested_at"
+#: The most files that one commit removes, since it rewrites the manifests that list them.
+_AT_ONCE = 5000
+#: Seconds that one such commit, or looking into one file, may take.
+_COMMIT_SECONDS = 30.0
 
 
-def retire(load: Callable[[], Table], before: datetime) -> Table:
+def retire(load: Callable[[], Table], before: datetime, *, time_left: Callable[[], float] = lambda: math.inf) -> Table:
     """Remove the table's data files whose rows were all read before ``before`` (UTC, without a zone); return the table.
 
-    ``load`` loads it anew, as is done after another writer's commit. ``CommitConflict`` when others were faster each
-    time.
+    ``load`` loads it anew, as is done after another writer's commit. The oldest files go first, and a part of them when
+    ``time_left`` (in seconds) does not suffice for all. ``CommitConflict`` when others were faster each time.
     """
-    return until_committed(
-        lambda: _retire_once(load(), before),
-        ".".join(load().name()),
-        attempts=20,
-        safe="no row was removed.",
-        next_step="the committer tries again by itself, today or tomorrow; look for a second writer on this table.",
-    )
+    table, unfinished = load(), True
+    while unfinished and time_left() > _COMMIT_SECONDS:
+        table, unfinished = until_committed(
+            lambda: _retire_some(load(), before, time_left),
+            ".".join(table.name()),
+            attempts=20,
+            safe="no row of these files was removed.",
+            next_step="the committer tries again by itself, today or tomorrow; look for a second writer on this table.",
+        )
+    return table
 
 
-def _retire_once(table: Table, before: datetime) -> Table:
-    old = [file for file in _files(table) if (newest := newest_in(table, file)) is not None and newest < before]
+def _retire_some(table: Table, before: datetime, time_left: Callable[[], float]) -> tuple[Table, bool]:
+    """Remove as many files as one commit takes; return the table, and whether there may be more."""
+    old = list(islice(_older(table, before, time_left), _AT_ONCE))
     if not old:
-        return table
+        return table, False
     rows = sum(file.record_count for file in old)
-    return replace(
+    retired = replace(
         table,
         [],
         removed=old,
         summary={RETIRED_BEFORE: before.replace(tzinfo=UTC).isoformat()},
         properties={RETIRED_ROWS: str(retired_rows(table) + rows)},
     )
+    return retired, len(old) == _AT_ONCE
+
+
+def _older(table: Table, before: datetime, time_left: Callable[[], float]) -> Iterator[DataFile]:
+    """Yield the files whose rows are all older: first those that tell it in the metadata, then those that are read."""
+    ages = _ages(table)
+    known = [(newest, file) for file, _, newest in ages if newest is not None and newest < before]
+    yield from (file for _, file in sorted(known, key=lambda each: each[0]))
+    for file, _, newest in ages:
+        if newest is None and time_left() > _COMMIT_SECONDS:
+            read = _newest_in(table, file)
+            if read is not None and read < before:
+                yield file
 
 
 def forget(table: Table, *, now: float) -> int:
@@ -62,29 +85,33 @@ def forget(table: Table, *, now: float) -> int:
     return expire_snapshots(table, now=now, worth=1) if any(s.parent_snapshot_id in left for s in due) else 0
 
 
-def oldest(table: Table) -> datetime | None:
-    """Return when the oldest row of the table was read, None without rows or when a file does not tell."""
-    found = [_bounds(table, file)[0] for file in _files(table)]
-    return min(each for each in found if each is not None) if found and None not in found else None
+def oldest(table: Table) -> datetime:
+    """Tell when its oldest row was read, ``datetime.max`` without rows, ``datetime.min`` when a file does not tell."""
+    return min((lower or datetime.min for _, lower, _ in _ages(table)), default=datetime.max)
 
 
-def newest_in(table: Table, file: DataFile) -> datetime | None:
-    """Return when the newest row of a file was read, None when no row tells."""
-    _, upper = _bounds(table, file)
-    if upper is not None:
-        return upper
-    # Another writer may leave a column's bounds out, as Iceberg's Java library does for those after the hundredth:
-    # https://iceberg.apache.org/docs/latest/configuration/#write-properties
+def _newest_in(table: Table, file: DataFile) -> datetime | None:
+    """Return when the newest row of a file was read, looking into it; None when one does not tell, or there is none."""
     with table.io.new_input(file.file_path).open() as stream:
         column = pq.read_table(stream, columns=[READ_AT])[READ_AT]
     value = None if column.null_count else pc.max(column).as_py()
     return None if value is None else value.replace(tzinfo=None)
 
 
-def _files(table: Table) -> list[DataFile]:
-    return [task.file for task in table.scan().plan_files()] if table.current_snapshot() else []
+def _ages(table: Table) -> list[tuple[DataFile, datetime | None, datetime | None]]:
+    """Return each file with when its oldest and its newest row were read, None where the metadata does not tell of all.
 
-
-def _bounds(table: Table, file: DataFile) -> tuple[datetime | None, datetime | None]:
-    (row,) = bounds(table.schema(), [file], READ_AT).to_pylist()
-    return row["lower"], row["upper"]
+    Bounds say nothing of nulls. Another writer may leave a column's bounds out, as Iceberg's Java library does for
+    those after the hundredth: https://iceberg.apache.org/docs/latest/configuration/#write-properties
+    """
+    if table.current_snapshot() is None:
+        return []
+    files = [task.file for task in table.scan().plan_files()]
+    told = bounds(table.schema(), files, READ_AT)
+    field = table.schema().find_field(READ_AT).field_id
+    every = [(file.null_value_counts or {}).get(field) == 0 for file in files]
+    lower, upper = (told[name].to_pylist() for name in ("lower", "upper"))
+    return [
+        (file, first, last) if of_all else (file, None, None)
+        for file, first, last, of_all in zip(files, lower, upper, every, strict=True)
+    ]

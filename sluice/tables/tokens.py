@@ -18,11 +18,10 @@ from pyiceberg.io import FileIO
 from pyiceberg.table import Table
 
 from sluice.decoding import json_decoder
+from sluice.redelivery import TOKEN_DAYS
 
 PROPERTY = "sluice.token-segments"
-#: Longer than a message can live: a queue and then its dead-letter queue keep it 14 days each at most.
-#: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
-KEEP = timedelta(days=35)
+KEEP = timedelta(days=TOKEN_DAYS)
 _MERGE_ABOVE = 12
 
 

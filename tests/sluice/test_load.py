@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ from sluice.contracts import Contract
 from sluice.errors import ContractError
 from sluice.load import load_contract, load_contracts
 from sluice.redelivery import LONGEST_DAYS, QUEUE_DAYS, STREAM_HOURS
+from sluice.tables.tokens import KEEP
 
 ROOT = Path(__file__).resolve().parents[2]
 SOUND = (ROOT / "contracts" / "order_lines.yaml").read_text()
@@ -358,6 +360,14 @@ def test_a_stream_keeps_its_rows_as_long_as_a_record_may_come_again(tmp_path: Pa
     assert load_contract(tmp_path / "a.yaml").retention_days == LONGEST_DAYS == 90
     (tmp_path / "a.yaml").write_text(text.replace("value: 90", "value: 89"))
     with pytest.raises(ContractError, match="89 days are fewer than the 90 for which a record of a stream may come"):
+        load_contract(tmp_path / "a.yaml")
+
+
+def test_a_dataset_of_files_keeps_its_rows_as_long_as_a_file_may_come_again(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(SOUND.replace("value: 3650", "value: 35"))
+    assert timedelta(days=load_contract(tmp_path / "a.yaml").retention_days or 0) == KEEP
+    (tmp_path / "a.yaml").write_text(SOUND.replace("value: 3650", "value: 34"))
+    with pytest.raises(ContractError, match="34 days are fewer than the 35 for which a file may come again"):
         load_contract(tmp_path / "a.yaml")
 
 

@@ -20,14 +20,13 @@ from sluice.refresh.duckdb.conflicts import quarantine_conflicts
 from sluice.refresh.duckdb.inputs import address, is_native, protocol, register, register_files, rows_of
 from sluice.refresh.duckdb.relations import DuckDbRelations, Input, Relation, files_of, files_with, semi_join
 from sluice.refresh.failures import Failure
-from sluice.refresh.run import Published, Scope
+from sluice.refresh.run import Lost, Published, Scope
 from sluice.refresh.strategy import Change
-from sluice.refresh.tables import change_of, is_newer, made_from, rollback_of
+from sluice.refresh.tables import change_of, is_newer, made_from, retired_inputs, rollback_of
 from sluice.storage import Store
 from sluice.tables.commit import adopt_data_files, discard, replace, write_data_files
 from sluice.tables.files import Difference, data_files, difference, snapshot_of, total_bytes
 from sluice.tables.maintain import expire_snapshots
-from sluice.tables.retired import retired_rows
 from sluice.tables.upkeep import file_size
 
 #: Relations in SQL: the rows that an incremental run recomputed, all rows of the new files (recomputed or copied), the
@@ -138,23 +137,37 @@ class DuckDbAttempt:
 
     def retired(self) -> Mapping[str, int]:
         """Return how many rows retention removed so far from each input that may not lose any."""
-        if self._contract.retention_days:
-            return {}
-        return {name: rows for name, table in self._sources.items() if (rows := retired_rows(table))}
+        return retired_inputs(self._contract, self._sources)
 
-    def lost(self) -> tuple[int, str]:
-        """Return how many keys of the table as it is the computed one has no more, and one of them as a text."""
-        target, name = self._target, self._transform.table
-        key = self._contract.key or self._transform.recompute_key or tuple(target.schema().column_names)
-        if self._removed is None:
-            register(self._connection, name, target, snapshot_of(target), under=_BEFORE)
-            present = _BEFORE
-        else:
-            present = files_of(name, target, self._removed).sql
+    def lost(self, besides: Relation | None) -> Lost:
+        """Return what the table as it is has and the computed one has no more; see ``sluice.refresh.run.Attempt``."""
+        if self._target.current_snapshot() is None:
+            return Lost()
+        recompute, declared = self._transform.recompute_key, self._contract.key
+        key = declared or recompute or tuple(self._target.schema().column_names)
+        present = self._replaced()
+        if besides is not None:
+            present = semi_join(present, recompute, besides.sql, recompute, anti=True)
         listed = ", ".join(map(quoted, key))
-        gone = f"(SELECT DISTINCT {listed} FROM {semi_join(present, key, _ROWS, key, anti=True)})"
-        count, example = self._connection.execute(f"SELECT count(*), any_value(g) FROM {gone} g").fetchall()[0]
-        return int(count), ", ".join(f"{column} {example[column]!r}" for column in key) if example else ""
+        # Of rows without a key, equal ones count as often as there are.
+        times = "count(*)" if not (declared or recompute) else "1"
+        had, has = (f"SELECT {listed}, {times} AS n FROM {rows} GROUP BY ALL" for rows in (present, _ROWS))
+        gone = (
+            f"(SELECT {listed}, sum(n) AS n FROM ({had} UNION ALL SELECT {listed}, -n FROM ({has})) "
+            "GROUP BY ALL HAVING sum(n) > 0)"
+        )
+        query = f"SELECT sum(n), any_value(g) FROM {gone} g"
+        count, example = self._connection.execute(query).fetchall()[0]
+        told = ", ".join(f"{column} {example[column]!r}" for column in key) if example else ""
+        return Lost(int(count or 0), "keys" if declared or recompute else "rows", told)
+
+    def _replaced(self) -> str:
+        """Return SQL for the rows of the table as it is that the run replaces, or would leave out."""
+        name, target = self._transform.table, self._target
+        if self._removed is not None:
+            return files_of(name, target, self._removed).sql
+        register(self._connection, name, target, snapshot_of(target), under=_BEFORE)
+        return _BEFORE
 
     def quarantine(self, run_id: str) -> int:
         """Quarantine the records that were not picked for their key; return how many were new there."""

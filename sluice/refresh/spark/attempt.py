@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from sluice.compiled import CompiledTransform
 from sluice.refresh.failures import Failure
 from sluice.refresh.record import Made, Rollback
-from sluice.refresh.run import Published, Scope
+from sluice.refresh.run import Lost, Published, Scope
 from sluice.refresh.spark.audit import AuditTarget, audit
 from sluice.refresh.spark.branch import Branch, drop_leftovers
 from sluice.refresh.spark.conflicts import quarantine_conflicts
@@ -118,13 +118,21 @@ class SparkAttempt:
             return {}
         return {name: rows for name in self.inputs if (rows := self._lake.head(name).retired_rows)}
 
-    def lost(self) -> tuple[int, str]:
-        """Return how many keys of the table as it is the computed one has no more, and one of them as a text."""
-        present = self._lake.rows(self._table, self._head.main)
-        key = self._project.dataset(self._table).key or self._transform.recompute_key or tuple(present.columns)
-        gone = without_values(present, key, self._begun().rows(), key).select(*key).distinct()
+    def lost(self, besides: DataFrame | None) -> Lost:
+        """Return what the table as it is has and the computed one has no more; see ``sluice.refresh.run.Attempt``."""
+        present, recompute = self._lake.rows(self._table, self._head.main), self._transform.recompute_key
+        keyed = self._project.dataset(self._table).key or recompute
+        key = keyed or tuple(present.columns)
+        if besides is not None:
+            present = without_values(present, recompute, besides, recompute)
+        computed = self._begun().rows()
+        if keyed:
+            gone = without_values(present, key, computed, key).select(*key).distinct()
+        else:  # equal rows count as often as there are
+            gone = present.select(*key).exceptAll(computed.select(*key))
         example = gone.first()
-        return gone.count(), ", ".join(f"{column} {example[column]!r}" for column in key) if example else ""
+        told = ", ".join(f"{column} {example[column]!r}" for column in key) if example else ""
+        return Lost(gone.count(), "keys" if keyed else "rows", told)
 
     def quarantine(self, run_id: str) -> int:
         """Quarantine the records that were not picked for their key; return how many were new there."""

@@ -125,8 +125,11 @@ class Lake:
         retirements = tuple(each for each in between if RETIRED_BEFORE in head.summaries[each] and each != before)
         retired = self._removed_by(table, retirements)
         files = self._files(table, before).alias("before").join(self._files(table, now).alias("now"), "path", "full")
-        added, gone = F.col("before.size").isNull(), F.col("now.size").isNull()
-        by_retention = F.col("path").isin(retired)
+        added, gone, by_retention = F.col("before.size").isNull(), F.col("now.size").isNull(), F.lit(False)
+        if retired:
+            # Joined: retention removes thousands of files at once, which as one condition would fill the driver.
+            told = self.spark.createDataFrame([(path, True) for path in retired], "path string, retired boolean")
+            files, by_retention = files.join(told, "path", "left"), F.coalesce("retired", F.lit(False))
         removed = gone & ~by_retention
         size = F.coalesce("now.size", "before.size")
         found = files.agg(

@@ -148,11 +148,84 @@ def test_without_time_nothing_is_begun(kept: Retention) -> None:
     assert versions() == {version}
 
 
-def test_an_object_that_s3_keeps_is_an_error(kept: Retention, monkeypatch: pytest.MonkeyPatch) -> None:
-    land(kept, "things/a.csv", "committed")
-    monkeypatch.setattr(
-        storage.client("s3"), "delete_objects", lambda **_: {"Errors": [{"Key": "a", "Code": "AccessDenied"}]}
-    )
-    with pytest.raises(OSError, match="AccessDenied"):
-        later(kept, 31).keep()
-    assert told(kept) == []
+def keep_record(kept: Retention, key: str) -> None:
+    """Put a record that is kept as an object into the lake, or what else is there."""
+    boto3.client("s3").put_object(Bucket="lake", Key=key, Body=b"long")
+
+
+def lake_keys() -> list[str]:
+    return [each["Key"] for each in boto3.client("s3").list_objects_v2(Bucket="lake").get("Contents", [])]
+
+
+@pytest.mark.parametrize("missing", ["lower_bounds", "null_value_counts"])
+def test_records_stay_where_a_file_of_quarantine_does_not_tell_how_old_its_rows_are(
+    kept: Retention, missing: str
+) -> None:
+    keep_record(kept, "records/things/long-1")
+    table = kept.lake.table("quarantine", "things")
+    when = pa.array([TODAY.replace(tzinfo=None), (TODAY + timedelta(days=20)).replace(tzinfo=None)], pa.timestamp("us"))
+    files = write_data_files(table, pa.table({"_delivery_id": ["d", "d"], "_ingested_at": when}))
+    getattr(files[0], missing).clear()
+    append(table, files, summary={}, properties={})
+    later(kept, 31.5).keep()
+    assert lake_keys() == ["records/things/long-1"]
+    later(kept, 52).keep()
+    assert lake_keys() == []
+
+
+def test_a_record_that_was_kept_just_before_the_oldest_row_was_read_stays(kept: Retention) -> None:
+    keep_record(kept, "records/things/long-1")
+    add(kept, "quarantine", -0.1, -1)  # its row was read hours after it was kept
+    later(kept, 30.5).keep()
+    assert lake_keys() == ["records/things/long-1"]
+    later(kept, 32).keep()
+    assert lake_keys() == []
+
+
+@pytest.mark.parametrize("unit", ["staging/things/a1-quarantine-1.parquet", "set-aside/things/a1-5.json"])
+def test_records_stay_that_a_unit_may_point_to_which_is_in_no_table_yet(kept: Retention, unit: str) -> None:
+    keep_record(kept, "records/things/long-1")
+    keep_record(kept, unit)
+    later(kept, 80).keep()
+    assert lake_keys() == ["records/things/long-1", unit]
+    boto3.client("s3").delete_object(Bucket="lake", Key=unit)
+    keep_record(kept, unit.replace("/things/", "/things_of_others/"))
+    later(kept, 80).keep()
+    assert "records/things/long-1" not in lake_keys()
+
+
+def test_a_retirement_is_announced_also_when_the_call_before_died_untold_and_nothing_else_is(
+    kept: Retention, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told_of: dict[str, int] = {}
+    announcing = Retention(THINGS, kept.lake, kept.ledger, TODAY, announce=told_of.update)
+    add(kept, "bronze", 29)
+    announcing.keep()
+    assert told_of == {}
+    add(kept, "bronze", 31)
+    kept.retire_rows("bronze")
+    announcing.keep()
+    snapshot = kept.lake.table("bronze", "things").current_snapshot()
+    assert snapshot is not None
+    assert told_of == {"bronze.things": snapshot.snapshot_id}
+
+
+def test_an_object_that_s3_keeps_is_an_error_once_all_others_are_gone_and_counted(
+    kept: Retention, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stays, goes = land(kept, "things/a.csv", "committed"), land(kept, "things/b.csv", "committed")
+    keep_record(kept, "records/things/long-1")
+    real = storage.client("s3").delete_objects
+
+    def some(Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+        held = [each for each in Delete["Objects"] if each["Key"] in ("things/a.csv", "records/things/long-1")]
+        if others := [each for each in Delete["Objects"] if each not in held]:
+            real(Bucket=Bucket, Delete={"Objects": others})
+        return {"Errors": [each | {"Code": "AccessDenied"} for each in held]}
+
+    monkeypatch.setattr(storage.client("s3"), "delete_objects", some)
+    for _ in range(2):
+        with pytest.raises(OSError, match=r"S3 kept 2 objects .*s3://lake/records/things/long-1: AccessDenied"):
+            later(kept, 32).keep()
+    assert (goes in versions(), versions()) == (False, {stays})
+    assert told(kept) == [("landing", 0, 1)]

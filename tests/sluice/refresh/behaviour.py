@@ -294,6 +294,65 @@ class Behaviour:
             self.run(shop, "silver.orders", backfill=request)
         assert shop.rows("silver.orders") == rows
 
+    def test_a_loss_that_was_accepted_for_some_days_is_none_of_a_run_that_became_full(self, shop: SmallShop) -> None:
+        rows = shop.rows("silver.orders")
+        retire_all(shop, "orders")
+        shop.deliver("orders", [order(7)])
+        days = Backfill("silver.orders", "day", "2026-01-02", "2026-01-03", accept_loss=True)
+        changed = with_transform("silver.orders", fingerprint="another")
+        with pytest.raises(RowsLost, match="would lose 6 of its keys"):
+            self.run(shop, "silver.orders", declared=changed, backfill=days)
+        assert shop.rows("silver.orders") == rows
+        assert self.run(shop, "silver.orders", backfill=days).incremental
+        assert [row[0] for row in shop.rows("silver.orders")] == ["o0", "o3", "o4", "o5", "o7"]
+
+    def test_a_key_that_a_removal_took_away_is_not_lost_by_a_backfill_of_others(self, shop: SmallShop) -> None:
+        retire_all(shop, "orders")
+        bring(shop, order(8), order(9))
+        table = shop.load("bronze.orders")
+        left = table.scan(row_filter="order_id != 'o8'").to_arrow()
+        replace_files(table, write_data_files(table, left), summary={})
+        day = str(DAY + timedelta(days=9))
+        assert self.run(shop, "silver.orders", backfill=Backfill("silver.orders", "day", day, day)).incremental
+        assert [row[0] for row in shop.rows("silver.orders")] == ["o0", "o1", "o2", "o3", "o4", "o5", "o9"]
+
+    def test_after_retention_no_run_is_full_because_that_is_cheaper(
+        self, shop: SmallShop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(strategy, "_FEW_BYTES", 0)
+        monkeypatch.setattr(strategy, "_FEW_ROWS", 0)
+        shop.deliver("orders", [order(5, state="sent", updated_at=LATER)])
+        assert self.run(shop, "silver.orders").incremental  # the seventh row of seven
+        retire_all(shop, "orders")
+        shop.deliver("orders", [order(7)])
+        (planned,) = (step for step in explain(shop.project, shop.load, Memory()) if step.table == "silver.orders")
+        run = self.run(shop, "silver.orders")
+        assert planned.strategy == "incremental: changes of bronze.orders"
+        assert (run.incremental, run.rows) == (True, 7)
+
+    def test_a_table_that_does_not_tell_what_it_was_made_of_is_not_rebuilt_from_what_is_left(
+        self, shop: SmallShop
+    ) -> None:
+        rows, table = shop.rows("silver.orders"), shop.load("silver.orders")
+        retire_all(shop, "orders")
+        replace_files(table, write_data_files(table, table.scan().to_arrow()), summary={})
+        with pytest.raises(RowsLost, match="would lose 6 of its keys"):
+            self.run(shop, "silver.orders")
+        assert shop.rows("silver.orders") == rows
+
+    def test_of_rows_without_a_key_equal_ones_are_lost_one_by_one(self, shop: SmallShop) -> None:
+        click = {"event_id": "e1", "session_id": "s1", "happened_at": NOON}
+        shop.deliver("clicks", [click] * 4)
+        shop.run("gold.click_log")
+        retire_all(shop, "clicks")
+        shop.deliver("clicks", [click])
+        with pytest.raises(RowsLost, match="would lose 3 of its rows, for example event_id 'e1', session_id 's1'"):
+            self.run(shop, "gold.click_log", backfill=Backfill("gold.click_log"))
+        run = self.run(shop, "gold.click_log")
+        assert (run.incremental, run.rows) == (True, 5)
+        shop.deliver("clicks", [click])
+        assert self.run(shop, "gold.click_log").rows == 6
+
     def test_a_table_that_declares_a_retention_of_its_own_lasts_no_longer_than_its_input(self, shop: SmallShop) -> None:
         retire_all(shop, "orders")
         declared = retained("silver.orders", days=90)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from pyiceberg.catalog import Catalog
 from pyiceberg.table import Table
@@ -18,7 +17,7 @@ import sluice.tables.retention as module
 from sluice.errors import CommitConflict
 from sluice.tables.commit import append, write_data_files
 from sluice.tables.files import data_files, snapshot_of
-from sluice.tables.retention import forget, newest_in, oldest, retire
+from sluice.tables.retention import forget, oldest, retire
 from sluice.tables.retired import retired_rows, retirements
 from sluice.tables.tokens import Token, read_tokens, with_tokens
 from tests.sluice.ingestion.reading import column
@@ -60,6 +59,7 @@ def test_files_go_that_are_wholly_old_and_no_other_is_rewritten(catalog: Catalog
     assert ids(catalog) == ["d2", "d8", "d9"]
     assert {file.file_path for file in data_files(table, snapshot_of(table)) or ()} < kept
     assert (len(retirements(table)), retired_rows(table), oldest(table)) == (1, 2, at(2))
+    assert oldest(catalog.load_table("quarantine.things")) == datetime.max  # no row
     assert read_tokens(table).tokens.keys() == {"t0", "t1", "t2"}  # what comes again is still recognised
 
 
@@ -72,12 +72,65 @@ def test_a_row_as_old_as_the_retention_stays_and_nothing_due_commits_nothing(
     assert ids(catalog) == ["d5"]
 
 
-def test_a_file_without_bounds_tells_its_newest_row_itself(catalog: Catalog, load: Callable[[], Table]) -> None:
-    table = add(catalog, 1, 3)
-    (file,) = data_files(table, snapshot_of(table)) or ()
-    file.upper_bounds.clear()
-    assert newest_in(table, file) == at(3)
-    assert pq.read_table(file.file_path.removeprefix("file://")).num_rows == 2
+def add_silent(days: list[int | None], load: Callable[[], Table], *told: str) -> None:
+    """Append a file with a row of each day (None: not known), whose metadata lack what is ``told`` of its columns."""
+    table = load()
+    when = pa.array([None if day is None else at(day) for day in days], pa.timestamp("us"))
+    files = write_data_files(table, pa.table({"id": [f"d{day}" for day in days], "_ingested_at": when}))
+    for name in told:
+        getattr(files[0], name).clear()
+    append(table, files, summary={}, properties={})
+
+
+@pytest.mark.parametrize("missing", [("lower_bounds", "upper_bounds"), ("null_value_counts",), ("upper_bounds",)])
+def test_a_file_whose_metadata_do_not_tell_its_newest_row_tells_it_itself(
+    catalog: Catalog, load: Callable[[], Table], missing: tuple[str, ...]
+) -> None:
+    add_silent([1, 3], load, *missing)
+    add_silent([1, 9], load, *missing)
+    assert oldest(load()) == (at(1) if missing == ("upper_bounds",) else datetime.min)
+    retire(load, at(5))
+    assert ids(catalog) == ["d1", "d9"]
+
+
+@pytest.mark.parametrize("days", [[1, None], [None, 1], [None]])
+def test_a_row_that_does_not_tell_its_age_keeps_its_file(
+    catalog: Catalog, load: Callable[[], Table], days: list[int | None]
+) -> None:
+    add_silent(days, load)
+    assert oldest(load()) == datetime.min
+    assert retired_rows(retire(load, at(5))) == 0
+    assert len(ids(catalog)) == len(days)
+
+
+def test_many_files_go_in_several_commits_the_oldest_first_while_there_is_time(
+    catalog: Catalog, load: Callable[[], Table], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_AT_ONCE", 2)
+    for day in (4, 2, 1, 3, 9):
+        add(catalog, day)
+    left = iter([100.0, 5.0])
+    retire(load, at(5), time_left=lambda: next(left))
+    assert ids(catalog) == ["d3", "d4", "d9"]
+    assert retired_rows(retire(load, at(5), time_left=lambda: 5.0)) == 2  # none was begun
+    assert len(retirements(retire(load, at(5)))) == 2
+    assert (ids(catalog), retired_rows(load())) == (["d9"], 4)
+
+
+def test_the_ages_of_all_files_are_read_at_once(
+    catalog: Catalog, load: Callable[[], Table], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in (1, 2, 3, 9):
+        add(catalog, day)
+    real, asked = module.bounds, []
+
+    def bounds(schema: Any, files: Any, column: str) -> pa.Table:
+        asked.append(len(files))
+        return real(schema, files, column)
+
+    monkeypatch.setattr(module, "bounds", bounds)
+    retire(load, at(5))
+    assert asked == [4]
 
 
 def test_another_writer_loses_nothing(

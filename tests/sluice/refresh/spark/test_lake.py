@@ -10,10 +10,12 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from localaws.server import LocalAws
-from sluice.refresh.spark.lake import Difference
+from sluice.refresh.spark.lake import Difference, Lake
 from sluice.refresh.spark.relations import with_values, without_values
 from sluice.tables.files import snapshot_of
+from sluice.tables.retention import retire
 from sluice.tables.upkeep import EMPTY
+from tests.sluice.refresh.behaviour import NOON
 from tests.sluice.refresh.spark.conftest import BUCKET
 from tests.sluice.refresh.spark.shop import SharedShop
 
@@ -69,6 +71,28 @@ def test_what_was_not_made_from_the_other_snapshot_cannot_be_told(shop: SharedSh
     assert shop.lake.difference("silver.visits", second, first) is None
     assert shop.lake.difference("silver.visits", "123", second) is None
     assert shop.lake.difference("silver.visits", second, EMPTY) is None
+
+
+@pytest.mark.parametrize("more", [0, 20_000])
+def test_files_that_retention_removed_are_no_change_however_many_there_are(
+    shop: SharedShop, monkeypatch: pytest.MonkeyPatch, more: int
+) -> None:
+    def clicks(*numbers: int) -> str:
+        shop.deliver("clicks", [{"event_id": f"e{n}", "session_id": "s", "happened_at": NOON} for n in numbers])
+        return snapshot_of(shop.load("bronze.clicks"))
+
+    clicks(1)
+    before = clicks(2)
+    old = shop.load("bronze.clicks").scan().to_arrow()["_ingested_at"].to_pylist()
+    retire(lambda: shop.load("bronze.clicks"), max(old))  # the first file
+    now = clicks(3)
+    real = Lake._removed_by
+    others = [f"s3://elsewhere/{number}.parquet" for number in range(more)]
+    monkeypatch.setattr(Lake, "_removed_by", lambda *given: [*real(*given), *others])
+    told = shop.lake.difference("bronze.clicks", before, now)
+    assert told is not None
+    assert (told.change.files_added, told.change.files_removed, told.change.total_rows) == (1, 0, 2)
+    assert [row["event_id"] for row in shop.lake.changed_rows("bronze.clicks", told).collect()] == ["e3"]
 
 
 @pytest.mark.parametrize("many", [3, 500])
