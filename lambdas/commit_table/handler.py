@@ -5,11 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-<<<<<<< HEAD
 from collections.abc import Callable, Iterable, Mapping
-=======
-from collections.abc import Callable, Mapping
->>>>>>> acts
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
