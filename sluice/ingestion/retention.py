@@ -36,8 +36,8 @@ T = TypeVar("T")
 class Retention:
     """The maintenance of one dataset with a retention, at the moment ``now`` (with its zone).
 
-    What ``time_left`` (in seconds) does not suffice for is left for the next maintenance. ``announce`` is told the
-    snapshot of each table of which rows went, so that what is derived of it moves on before earlier ones expire.
+    What ``time_left`` (in seconds) does not suffice for is left for the next maintenance. ``announce`` is called
+    with the snapshot of each table of which rows went, so that what is derived of it moves on before older ones expire.
     """
 
     contract: Contract

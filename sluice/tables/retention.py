@@ -86,7 +86,7 @@ def forget(table: Table, *, now: float) -> int:
 
 
 def oldest(table: Table) -> datetime:
-    """Tell when its oldest row was read, ``datetime.max`` without rows, ``datetime.min`` when a file does not tell."""
+    """Return when the oldest row was read: ``datetime.max`` without rows, ``datetime.min`` when that is not known."""
     return min((lower or datetime.min for _, lower, _ in _ages(table)), default=datetime.max)
 
 
