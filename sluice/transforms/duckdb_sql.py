@@ -16,7 +16,7 @@ from sluice.transforms.bound import column_types, empty_tables
 from sluice.transforms.dialect_fixes import alike
 from sluice.transforms.discover import DiscoveredTransform
 from sluice.transforms.functions.lowered import lowered
-from sluice.transforms.functions.recorded import recording, session_on
+from sluice.transforms.functions.recorded import describe_by, recording, session_on
 from sluice.transforms.functions.spark_types import spark_type
 from sluice.transforms.lint import Finding, accepted, lint
 from sluice.transforms.named import read_as_names
@@ -24,6 +24,13 @@ from sluice.transforms.named import read_as_names
 #: DuckDB's sum of integers is a HUGEINT, Spark's a BIGINT; the final cast to BIGINT fails on overflow.
 #: https://duckdb.org/docs/stable/sql/functions/aggregates
 _SAME_IN_SPARK = {("HUGEINT", "BIGINT")}
+
+
+class _Everything(dict[str, str]):
+    """Accepts every finding: what is asked for here is a type alone, and the whole query is judged later."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
 
 
 class EmptyTables:
@@ -38,6 +45,13 @@ class EmptyTables:
             table: {name: spark_type(kind) for name, kind in column_types(contract).items()}
             for table, contract in self.contracts.items()
         }
+        describe_by(self._described)
+
+    def _described(self, rows: Any) -> list[tuple[str, str]]:
+        (tree,) = rows._get_expressions(optimize=False)
+        sql, _ = lowered(tree, self.types, _Everything())
+        described = self.connection.execute(f"DESCRIBE {sql}").fetchall()
+        return [(row[0], row[1].replace("VARCHAR", "TEXT")) for row in described]  # SQLFrame asks a VARCHAR its length
 
 
 def duckdb_sql(

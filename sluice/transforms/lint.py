@@ -133,7 +133,8 @@ def _has_no_order(node: exp.Expr) -> bool:
     order = node.args.get("order")
     parts = [part.sql() for part in node.args.get("partition_by") or []]
     # An order by what the window is divided by, as dropDuplicates has, orders nothing.
-    return order is None or all(each.this.sql() in parts for each in order.expressions if isinstance(each, exp.Ordered))
+    ordered = [each.this if isinstance(each, exp.Ordered) else each for each in order.expressions] if order else []
+    return all(each.unalias().sql() in parts for each in ordered)
 
 
 def _limits_any(node: exp.Expr) -> bool:

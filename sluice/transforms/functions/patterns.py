@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-from sluice.contracts.patterns import common_pattern
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from sluice.transforms.functions.signatures import Argument, Refused
 
 #: What Java's ``.`` does not match, and what may stand after its ``$``.
@@ -12,6 +14,12 @@ from sluice.transforms.functions.signatures import Argument, Refused
 _LINE_ENDS = r"\n\r\x{85}\x{2028}\x{2029}"
 _BEFORE_END = r"(?:(?:\r\n|[" + _LINE_ENDS + r"])?\z)"
 _SPACES = r" \t\n\x0B\f\r"
+#: A part of a pattern with one meaning: a class, an escape, a group's ends, a quantifier after something, a character.
+_PART = re.compile(
+    r"\[\^?(?:\\[\]\[\\^.|?*+(){}$/-]|\\[dwsDWtnrf]|(?!&&)[^\]\[\\])+\]|\\[dwsDWStnrf]|\\[^A-Za-z0-9\s]|\(\?:|\((?!\?)|\)"
+    r"|(?<=[^(|^])(?:[?*+]|\{\d{1,3}(?:,\d{0,3})?\})\??(?![?*+{])|[|^$.]|[^\\\[\](){}?*+|^$.]"
+)
+_ALLOWED = "allowed are characters, classes, groups, |, ^, $, . and the quantifiers ?, *, +, {n,m}"
 _INSTEAD = "use a pattern of literal characters, classes and quantifiers that matches no empty text"
 
 
@@ -23,14 +31,45 @@ def pattern_of(argument: Argument, *, finds_only: bool = False) -> str:
     if not argument.literal or not isinstance(argument.value, str):
         raise Refused("the pattern must be a literal text")
     pattern = argument.value
-    try:
-        common_pattern(pattern)
-    except ValueError as error:
-        raise Refused(f"the engines may read the pattern differently: {error}") from None
+    _refuse_uncommon(pattern)
     spelled = _spelled(pattern, finds_only=finds_only)
     if not finds_only and re.search(spelled.replace(r"\z", r"\Z").replace("x{", "x").replace("}", ""), "") is not None:
         raise Refused(f"the pattern matches an empty text, where the engines go on differently; {_INSTEAD}")
     return spelled
+
+
+def _refuse_uncommon(pattern: str) -> None:
+    """Refuse what RE2 and Java do not both have, or read differently."""
+    place, opened = 0, []
+    while place < len(pattern):
+        found = _PART.match(pattern, place)
+        if found is None:
+            raise Refused(f"{pattern[place:]!r} in the pattern may be read differently by the engines; {_ALLOWED}")
+        part = found[0]
+        place = found.end()
+        if part in ("(", "(?:"):
+            opened.append(place)
+        elif part == ")":
+            if not opened:
+                raise Refused("the pattern closes a group that it does not open")
+            inside = pattern[opened.pop() : place - 1]
+            if pattern[place : place + 1] in ("*", "+", "{") and _matches_nothing(inside):
+                raise Refused(
+                    f"the repeated group {inside!r} may match an empty text, where the engines stop elsewhere"
+                )
+    if opened:
+        raise Refused("the pattern opens a group that it does not close")
+    try:
+        pc.match_substring_regex(pa.array([""]), pattern)
+    except pa.ArrowInvalid as error:
+        raise Refused(f"RE2 refuses the pattern: {error}") from None
+
+
+def _matches_nothing(pattern: str) -> bool:
+    try:
+        return re.fullmatch(pattern, "") is not None
+    except re.error:
+        return True
 
 
 def _spelled(pattern: str, *, finds_only: bool) -> str:

@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlglot import exp
 from sqlglot.dialects.spark import Spark
@@ -195,6 +195,28 @@ def recorded_session(tables: dict[str, dict[str, str]]) -> tuple[Any, dict[str, 
     record()
     recording(True)
     return session_on(connection), tables
+
+
+class _Typed(NamedTuple):
+    """A column as SQLFrame asks for it: its name, and its type on DuckDB."""
+
+    name: str
+    dataType: str  # noqa: N815 (SQLFrame's name)
+    nullable: bool = True
+
+
+def describe_by(describe: Callable[[Any], list[tuple[str, str]]]) -> None:
+    """Let SQLFrame learn a recorded DataFrame's columns and types from ``describe``, since it cannot run its calls."""
+    from sqlframe.duckdb.dataframe import DuckDBDataFrame
+
+    own = DuckDBDataFrame._typed_columns
+
+    def typed(frame: Any) -> Any:
+        if not _state["on"]:
+            return own.__get__(frame)
+        return [_Typed(name, kind) for name, kind in describe(frame)]
+
+    DuckDBDataFrame._typed_columns = property(typed)
 
 
 def session_on(connection: Any) -> Any:
