@@ -64,14 +64,14 @@ _TEXT_DECIMAL = f"(CASE WHEN regexp_full_match({_READ}, '{_NUMBER}') THEN TRY_CA
 
 
 def _cast(
-    origin: str, target: str, sql: object, why: str = "", instead: str = "", tried: object = None
+    origin: str, target: str, sql: object, why: str = "", instead: str = "", *, tried: object = None
 ) -> list[Signature]:
     """Return the signatures of a cast, and of try_cast, which is null where a cast starts over or cuts."""
     shown = {"decimal": "decimal(14,3)"}.get(target, target)
     found = []
-    for name, made in (("cast", sql), ("try_cast", tried or sql)):
-        if isinstance(made, str) and target != "decimal":
-            made = made.replace("{type}", duckdb_type(target))
+    for name, given in (("cast", sql), ("try_cast", tried or sql)):
+        typed = isinstance(given, str) and target != "decimal"
+        made = str(given).replace("{type}", duckdb_type(target)) if typed else given
         call = f"{{0}}.cast('{shown}')" if name == "cast" else f"F.expr('try_cast({{0}} as {shown})')"
         if name == "try_cast" and origin == "timestamp_ltz":
             continue

@@ -80,9 +80,10 @@ def lowered(
     types_of: dict[int, dict[str, str]] = {}
     found: list[Unproven] = []
     for scope in traverse_scope(tree):
-        types_of[id(scope.expression)] = _Scope(
-            scope, tables, types_of, found, accept or {}, verdicts() if told is None else told
-        ).lower()
+        reader = _Scope(
+            scope, tables, types_of, found, accept=accept or {}, told=verdicts() if told is None else told
+        )  # fmt: skip
+        types_of[id(scope.expression)] = reader.lower()
     return tree.sql(dialect="duckdb", pretty=True), found
 
 
@@ -95,12 +96,14 @@ class _Scope:
         tables: Mapping[str, Mapping[str, str]],
         known: Mapping[int, dict[str, str]],
         found: list[Unproven],
+        *,
         accept: Mapping[str, str],
         told: Mapping[str, str],
     ) -> None:
         self.scope, self.tables, self.known, self.found, self.accept = scope, tables, known, found, accept
         self.told = told
         self.bound: dict[str, str] = {}
+        self.selected: dict[str, str] = {}
 
     def lower(self) -> dict[str, str]:
         """Replace every expression of the scope by DuckDB's; return the types of its columns by name."""
@@ -123,6 +126,7 @@ class _Scope:
             if join.args.get("on"):
                 join.set("on", exp.Var(this=self.made(join.args["on"]).sql))
         self._grouped(select)
+        self.selected = types
         for ordered in select.args["order"].expressions if select.args.get("order") else ():
             ordered.replace(exp.Var(this=self._ordered(ordered)))
         if select.args.get("distinct") and "double" in {*types.values()} | {"float"} & {*types.values()}:
@@ -236,6 +240,8 @@ class _Scope:
         name, source = node.name, self.scope.sources.get(node.table)
         if not node.table and name in self.bound:
             return _Made(quoted(name), self.bound[name])
+        if not node.table and name in self.selected:  # an order by what is selected
+            return _Made(quoted(name), self.selected[name])
         if isinstance(source, Scope):
             types: Mapping[str, str] = self.known.get(id(source.expression), {})
         elif isinstance(source, exp.Table):

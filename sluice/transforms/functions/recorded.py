@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from sqlglot import exp
 from sqlglot.dialects.spark import Spark
@@ -47,9 +47,11 @@ class SparkCalls(Spark):
     class Parser(Spark.Parser):
         """Reads every call as one of an anonymous function, but for casts."""
 
-        FUNCTIONS: dict[str, Any] = {}
-        FUNCTION_PARSERS = {name: Spark.Parser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST")}
-        NO_PAREN_FUNCTION_PARSERS = {
+        FUNCTIONS: ClassVar[dict[str, Any]] = {}
+        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+            name: Spark.Parser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST")
+        }
+        NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             name: Spark.Parser.NO_PAREN_FUNCTION_PARSERS[name] for name in ("CASE", "IF") if name in
             Spark.Parser.NO_PAREN_FUNCTION_PARSERS
         }  # fmt: skip
@@ -90,6 +92,7 @@ def record() -> None:
     import sqlframe.duckdb.functions as own
     from sqlframe.base.column import Column
     from sqlframe.base.decorators import func_metadata
+    from sqlframe.duckdb.dataframe import DuckDBDataFrame
 
     if _state["patched"]:
         return
@@ -107,8 +110,15 @@ def record() -> None:
             chosen = _either(recorded, getattr(own, name, None), name)
             setattr(own, name, chosen)
             setattr(base, name, chosen)
+    DuckDBDataFrame.selectExpr = _select_texts  # SQLFrame has none
     for method in ("startswith", "endswith", "rlike", "like", "ilike", "contains", "substr", "cast", "astype"):
         setattr(Column, method, _either(_method(method, Column), vars(Column).get(method), method))
+
+
+def _select_texts(frame: Any, *texts: Any) -> Any:
+    from sqlframe.base.column import Column
+
+    return frame.select(*(Column(text) for text in _flat(list(texts))))
 
 
 def _either(recorded: Any, given: Any, name: str) -> Any:

@@ -202,7 +202,7 @@ class Both:
             made = self.duckdb.sql(sql)
             own = spark_type(str(made.types[1]))
             got = sorted(((row, plain(x)) for row, x in self._pairs(made)), key=repr)
-        except Exception as error:  # noqa: BLE001 (what an engine raises is the finding)
+        except Exception as error:
             return f"DuckDB fails: {str(error)[:200]}"
         if not _same_type(own, kind):
             return f"the type on Spark is {kind}, on DuckDB {own}"
@@ -236,7 +236,7 @@ class Both:
             made = used(self.frame, {f"x{place}": call for place, (call, _) in enumerate(part)}, use, self.names)
             kinds = {each.name: each.dataType.simpleString() for each in made.schema.fields}
             table = self._read(made)
-        except Exception as error:  # noqa: BLE001 (that Spark fails is a finding)
+        except Exception as error:
             if len(part) == 1:
                 found[part[0]] = _cause(error)
                 return
