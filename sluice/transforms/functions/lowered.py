@@ -6,10 +6,7 @@ signature takes, or whose signature is refused, is a finding; its type is unknow
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import NamedTuple
 
 from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
@@ -18,6 +15,7 @@ from sqlglot.schema import MappingSchema
 
 from sluice.confined import literal, quoted
 from sluice.transforms.functions.coercion import coerced
+from sluice.transforms.functions.nodes import NODES, Unproven, is_moment, untried
 from sluice.transforms.functions.recorded import ALIASES, SparkCalls
 from sluice.transforms.functions.signatures import Argument, Refused, Signature, signatures, verdicts
 from sluice.transforms.functions.spark_types import (
@@ -33,30 +31,10 @@ from sluice.transforms.functions.spark_types import (
 )
 
 _LONGEST = 90
-#: Nodes that SQLFrame makes itself, by the function that they are.
-_NODES: dict[type[exp.Expr], str] = {
-    exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%", exp.IntDiv: "div", exp.EQ: "==",
-    exp.NEQ: "!=", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=", exp.NullSafeEQ: "<=>", exp.And: "and",
-    exp.Or: "or", exp.Not: "not", exp.Neg: "negate", exp.Like: "like", exp.ILike: "ilike", exp.RegexpLike: "rlike",
-    exp.Pow: "pow", exp.DPipe: "concat", exp.Count: "count", exp.RowNumber: "row_number", exp.Coalesce: "coalesce",
-    exp.Sum: "sum", exp.Avg: "avg", exp.Min: "min", exp.Max: "max", exp.Array: "array", exp.BitwiseAnd: "&",
-    exp.BitwiseOr: "|", exp.BitwiseXor: "^", exp.CurrentDate: "current_date",
-    exp.CurrentTimestamp: "current_timestamp",
-}  # fmt: skip
-_SLOTS = ("expressions", "where", "group", "having", "order", "qualify", "distinct")
-
-
-class Unproven(NamedTuple):
-    """A call that may differ between the engines: the rule to accept it by, its text, and why with what to do."""
-
-    rule: str
-    expression: str
-    why: str
 
 
 _Made = Argument
 _UNKNOWN = Argument("NULL", UNKNOWN)
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}( \d{2}:\d{2}:\d{2}(\.\d{1,6})?)?")
 
 
 def lowered(
@@ -164,9 +142,9 @@ class _Scope:
         if isinstance(node, exp.Anonymous):
             name = node.name.lower()
             return self._constant(name, node) if name.startswith("#") else self._call(name, node.expressions, node)
-        if type(node) in _NODES:
+        if type(node) in NODES:
             arguments = [each for each in (node.this, *node.expressions, node.args.get("expression")) if each]
-            return self._call(_NODES[type(node)], [a for a in arguments if isinstance(a, exp.Expr)], node)
+            return self._call(NODES[type(node)], [a for a in arguments if isinstance(a, exp.Expr)], node)
         return self._unproven(type(node).__name__.lower(), node, "it was never tried on both engines")
 
     def _call(self, name: str, arguments: list[exp.Expr], node: exp.Expr, over: str = "") -> _Made:
@@ -180,7 +158,7 @@ class _Scope:
             if given[1].value == given[0].type:
                 return given[0]
             given[1] = _Made("", f"→{given[1].value}")
-            if given[0].type == NULL or _is_moment(given[0], given[1].type):
+            if given[0].type == NULL or is_moment(given[0], given[1].type):
                 kind = given[1].type[1:]
                 return _Made(f"CAST({given[0].sql} AS {duckdb_type(kind)})", kind)
         given = coerced(name, given)
@@ -188,7 +166,7 @@ class _Scope:
         known = signatures().get(name, [])
         chosen = next((each for each in known if each.takes(types)), None)
         if chosen is None:
-            return self._unproven(name, node, _untried(name, types, known, self.told))
+            return self._unproven(name, node, untried(name, types, known, self.told))
         why = self.told.get(chosen.key, "it was never tried on both engines")
         try:
             if why:
@@ -297,8 +275,8 @@ class _Scope:
         inner, over = node.this.unalias(), f" OVER ({' '.join(filter(None, inside))})"
         if isinstance(inner, exp.Anonymous):
             return self._call(inner.name.lower(), inner.expressions, inner, over)
-        if type(inner) in _NODES:
-            return self._call(_NODES[type(inner)], [a for a in (inner.this, *inner.expressions) if a], inner, over)
+        if type(inner) in NODES:
+            return self._call(NODES[type(inner)], [a for a in (inner.this, *inner.expressions) if a], inner, over)
         return self._unproven("over", node, "this was never tried over a window")
 
     def _frame(self, spec: exp.Expr | None) -> str:
@@ -370,28 +348,6 @@ class _Scope:
         if finding not in self.found:
             self.found.append(finding)
         return _UNKNOWN
-
-
-def _is_moment(given: Argument, target: str) -> bool:
-    """Return whether a literal text is a day or moment in the one form that both engines read alike."""
-    if not given.literal or given.type != "string" or target not in ("→date", "→timestamp_ntz"):
-        return False
-    text = str(given.value)
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return bool(_MOMENT.fullmatch(text)) and (target == "→timestamp_ntz" or len(text) == 10)
-
-
-def _untried(name: str, types: list[str], known: list[Signature], told: Mapping[str, str]) -> str:
-    proven = [each for each in known if told.get(each.key) == ""]
-    on = f"on ({', '.join(types)}) it was never tried on both engines"
-    if proven:
-        return f"{on}; proven are {', '.join(each.key for each in proven[:6])}"
-    if known:
-        return f"{on}; {known[0].instead or known[0].why}"
-    return f"{name} was never tried on both engines"
 
 
 _MAKERS: dict[type[exp.Expr], Callable[[_Scope, exp.Expr], _Made]] = {

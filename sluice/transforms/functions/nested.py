@@ -33,17 +33,9 @@ def _array(given: list[Argument]) -> str:
     return f"[{', '.join(each.sql for each in given)}]"
 
 
-def _lambda_type(given: list[Argument]) -> str:
-    return f"array<{given[1].type[7:]}>"
-
-
 def _sorted(given: list[Argument]) -> str:
     up = len(given) < 2 or given[1].value is True
     return f"list_sort({given[0].sql}, '{'ASC' if up else 'DESC'}', '{'NULLS FIRST' if up else 'NULLS LAST'}')"
-
-
-def _struct_list(given: list[Argument]) -> str:
-    return f"unnest({given[0].sql})"
 
 
 def _json(given: list[Argument]) -> str:

@@ -44,7 +44,7 @@ ALIASES = {
 class SparkCalls(Spark):
     """Spark's SQL, in which a call of any function keeps its name."""
 
-    class Parser(Spark.Parser):
+    class Parser(Spark.Parser):  # type: ignore[misc, valid-type]
         """Reads every call as one of an anonymous function, but for casts."""
 
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
@@ -97,20 +97,22 @@ def record() -> None:
     if _state["patched"]:
         return
     _state["patched"] = True
-    plain = Column._lit.__func__
+    plain = vars(Column)["_lit"].__func__
 
     def lit(cls: Any, value: Any) -> Any:
         made = literal(value) if _state["on"] else None
         return plain(cls, value) if made is None else cls(made)
 
-    Column._lit = classmethod(lit)
+    column: Any = Column
+    column._lit = classmethod(lit)
     for name, parameters in _decode(PARAMETERS.read_bytes()).items():
         if name not in _KEPT:
             recorded = func_metadata()(_recorded(name, parameters, Column))
             chosen = _either(recorded, getattr(own, name, None), name)
             setattr(own, name, chosen)
             setattr(base, name, chosen)
-    DuckDBDataFrame.selectExpr = _select_texts  # SQLFrame has none
+    frame: Any = DuckDBDataFrame
+    frame.selectExpr = _select_texts  # SQLFrame has none
     for method in ("startswith", "endswith", "rlike", "like", "ilike", "contains", "substr", "cast", "astype"):
         setattr(Column, method, _either(_method(method, Column), vars(Column).get(method), method))
 
@@ -219,14 +221,15 @@ def describe_by(describe: Callable[[Any], list[tuple[str, str]]]) -> None:
     """Let SQLFrame learn a recorded DataFrame's columns and types from ``describe``, since it cannot run its calls."""
     from sqlframe.duckdb.dataframe import DuckDBDataFrame
 
-    own = DuckDBDataFrame._typed_columns
+    own: Any = DuckDBDataFrame._typed_columns
 
     def typed(frame: Any) -> Any:
         if not _state["on"]:
             return own.__get__(frame)
         return [_Typed(name, kind) for name, kind in describe(frame)]
 
-    DuckDBDataFrame._typed_columns = property(typed)
+    patched: Any = DuckDBDataFrame
+    patched._typed_columns = property(typed)
 
 
 def session_on(connection: Any) -> Any:

@@ -6,7 +6,6 @@ import re
 
 UNKNOWN = "unknown"
 NULL = "void"
-WHOLE = ("int", "bigint")
 #: Spark's names of types with those of DuckDB; both hold the same values.
 _DUCKDB = {
     "string": "VARCHAR",
@@ -72,12 +71,6 @@ def is_array(kind: str) -> bool:
 def element(kind: str) -> str:
     """Return the type of an array's elements."""
     return kind[6:-1]
-
-
-def map_parts(kind: str) -> tuple[str, str]:
-    """Return the types of a map's keys and values."""
-    key, value = _parts(kind[4:-1])
-    return key, value
 
 
 def fields(kind: str) -> dict[str, str]:
