@@ -17,7 +17,7 @@ from sluice.confined import literal, quoted
 from sluice.transforms.functions.coercion import coerced
 from sluice.transforms.functions.nodes import NODES, Unproven, is_moment, untried
 from sluice.transforms.functions.recorded import ALIASES, SparkCalls
-from sluice.transforms.functions.signatures import Argument, Refused, Signature, signatures, verdicts
+from sluice.transforms.functions.signatures import Argument, Refused, Signature
 from sluice.transforms.functions.spark_types import (
     NULL,
     UNKNOWN,
@@ -29,6 +29,7 @@ from sluice.transforms.functions.spark_types import (
     spark_type,
     struct_of,
 )
+from sluice.transforms.functions.tables import signatures, verdicts
 
 _LONGEST = 90
 

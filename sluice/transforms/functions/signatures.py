@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
-from sluice.decoding import json_decoder
 from sluice.transforms.functions.spark_types import NULL, family
 
-PROVEN = Path(__file__).parents[1] / "proven.json"
 #: Types that stand for T in a signature: it is one signature for each of them.
 EACH = ("string", "int", "bigint", "double", "decimal(12,2)", "boolean", "date", "timestamp_ntz")
-_VERDICTS = json_decoder(list[dict[str, str]])
 
 
 class Argument(NamedTuple):
@@ -94,27 +88,3 @@ def signature(
         of = result.replace("T", one) if isinstance(result, str) else result
         found.append(Signature(name, types, of, sql, calls, kind, why, instead))
     return found
-
-
-@cache
-def signatures() -> dict[str, list[Signature]]:
-    """Return every signature by the function's name."""
-    from sluice.transforms.functions import aggregates, casts, nested, numbers, operators, refused, texts, times
-
-    found = defaultdict(list)
-    for part in (operators, casts, texts, numbers, times, nested, aggregates, refused):
-        for each in part.SIGNATURES:
-            found[each.name].append(each)
-    return dict(found)
-
-
-def every_signature() -> Iterator[Signature]:
-    """Yield every signature, in order."""
-    for found in signatures().values():
-        yield from found
-
-
-@cache
-def verdicts() -> dict[str, str]:
-    """Return by signature why it is refused; an empty text for one that is proven."""
-    return {each["signature"]: each.get("refused", "") for each in _VERDICTS(PROVEN.read_bytes())}

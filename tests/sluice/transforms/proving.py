@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sluice.folders import ROOT
-from sluice.transforms.functions.signatures import PROVEN, Signature, every_signature
+from sluice.transforms.functions.signatures import Signature
+from sluice.transforms.functions.tables import PROVEN, every_signature
 from tests.glue_jobs.engines import _LOCAL, _QUICK, _SHIPPED
 from tests.sluice.transforms.differential import Both, compared, values
 

@@ -11,7 +11,8 @@ import pytest
 from sluice.contracts import Arrival, Column, Contract, parse_type
 from sluice.errors import TransformError
 from sluice.transforms.compile import compile_project
-from sluice.transforms.functions.signatures import PROVEN, Signature, every_signature, verdicts
+from sluice.transforms.functions.signatures import Signature
+from sluice.transforms.functions.tables import PROVEN, every_signature, verdicts
 from tests.sluice.transforms.differential import compared
 from tests.sluice.transforms.proving import PAGE, both_engines, page, table
 
