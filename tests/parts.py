@@ -28,6 +28,7 @@ SECONDS = {
     "test_readers_fuzz.py::test_a_million_mutated_files_are_read_or_quarantined": 2902,
     "test_csv_laws.py::test_a_million_texts_are_read_as_by_the_reference": 1320,
     "test_accepted_commits.py::test_what_is_accepted_is_committed_and_read_back_equal_many_times": 226,
+    "test_functions.py::test_the_table_is_what_both_engines_answer": 300,
     "test_killed_at_random.py::test_killed_each_second_for_two_minutes_nothing_is_lost_or_doubled": 300,
 }
 #: What a proof takes that nobody has measured.
