@@ -56,6 +56,8 @@ ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
             "{lake}/set-aside/*": "A unit that cannot be committed is set aside under its own name.",
             "{lake}/messages/*": "Why a unit was set aside may take more room than the ledger has.",
             "{lake}/staging/*": "Reads what any ingestor staged and removes it after the commit.",
+            "{lake}/records/*": "Records too long for a row go with the rows that point to them.",
+            "{landing}/*": "Versions older than their dataset's retention go; producers chose their keys.",
             "{lake}/{db}bronze/*": "One committer serves all bronze tables, one message group each.",
             "{lake}/{db}quarantine/*": "Rejected records are committed with the accepted ones of the same delivery.",
             "{tables}/{db}bronze/*": "Moves a bronze table to its next snapshot, the table that the wake-up names.",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sluice.redelivery import STREAM_HOURS
+
 #: The functions' Python, wheels and processor: one fact, three spellings.
 PYTHON = "3.13"
 WHEEL_PLATFORM = "aarch64-manylinux_2_28"
@@ -49,7 +51,7 @@ PROD = Environment(
     stream_batch=10_000,
     stream_window_seconds=5,
     stream_parallelization=2,
-    stream_retention_hours=168,
+    stream_retention_hours=STREAM_HOURS,
     ingest_concurrency=50,
     commit_concurrency=50,
     log_days=90,

@@ -14,6 +14,7 @@ from infra.bundle import Bundle
 from infra.config import Environment
 from infra.functions import dependencies, python_function
 from infra.storage import StorageStack
+from sluice.redelivery import QUEUE_DAYS
 
 _RECEIVES = 5
 #: A killed function's messages are received again when their visibility timeout ends, which AWS wants to be no shorter
@@ -121,7 +122,7 @@ class IngestionStack(Stack):
             f"{name}DeadLetters",
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
-            retention_period=Duration.days(14),
+            retention_period=Duration.days(QUEUE_DAYS),
             **kind,  # type: ignore[arg-type]
         )
         queue = sqs.Queue(
@@ -129,7 +130,7 @@ class IngestionStack(Stack):
             f"{name}Queue",
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
-            retention_period=Duration.days(14),
+            retention_period=Duration.days(QUEUE_DAYS),
             visibility_timeout=Duration.seconds(timeout.to_seconds() + _SLACK_SECONDS),
             dead_letter_queue=sqs.DeadLetterQueue(queue=dead, max_receive_count=_RECEIVES),
             **({"content_based_deduplication": True, **kind} if fifo else {}),  # type: ignore[arg-type]
@@ -179,10 +180,13 @@ class IngestionStack(Stack):
         grants.read_objects(role, storage.lake, "staging/", "commit-marks/", *folders, key=storage.key)
         kept = ("commit-marks/", "set-aside/", "messages/")
         grants.write_objects(role, storage.lake, *kept, *folders, key=storage.key)
-        grants.delete_objects(role, storage.lake, "staging/", "commit-marks/", *folders)
+        grants.delete_objects(role, storage.lake, "staging/", "commit-marks/", "records/", *folders)
+        # What is older than its retention leaves landing for good: its versions, and no version that is not recorded.
+        grants.allow(role, ["s3:DeleteObjectVersion"], [storage.landing.arn_for_objects("*")])
+        grants.allow(role, ["s3:ListBucketVersions"], [storage.landing.bucket_arn])
         grants.allow(role, ["glue:GetDatabase"], storage.database_arns("bronze", "quarantine"))
         grants.allow(role, ["glue:GetTable", "glue:UpdateTable"], storage.catalog_arns("bronze", "quarantine"))
-        grants.use_ledger(role, storage.ledger, "BatchWriteItem", "PutItem")
+        grants.use_ledger(role, storage.ledger, "BatchGetItem", "BatchWriteItem", "PutItem")
         grants.allow(role, ["sqs:SendMessage"], [self.commit_queue.queue_arn])
         bus = f"arn:{self.partition}:events:{self.region}:{self.account}:event-bus/default"
         grants.allow(role, ["events:PutEvents"], [bus])

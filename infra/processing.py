@@ -76,6 +76,7 @@ class ProcessingStack(Stack):
         self.spark_job = self._spark_job(bundle)
         self.machine = self._workflow()
         CfnOutput(self, "PlanFunctionName", value=self.plan.function_name)
+        CfnOutput(self, "RunFunctionName", value=self.runners["run_transform"].function_name)
         CfnOutput(self, "RefreshStateMachineArn", value=self.machine.state_machine_arn)
 
     def _grant_functions(self) -> None:

@@ -84,6 +84,14 @@ class RecoveryStack(Stack):
             schedule=events.Schedule.rate(Duration.minutes(1)),
             targets=[targets.LambdaFunction(sweep, retry_attempts=0)],
         )
+        # The sweep wakes each dataset's committer, the only one that changes its tables, and whose queue tries again.
+        events.Rule(
+            self,
+            "EachDay",
+            description="Deletes what is older than its contract's retention, every day",
+            schedule=events.Schedule.rate(Duration.days(1)),
+            targets=[targets.LambdaFunction(sweep, event=events.RuleTargetInput.from_object({"maintain": True}))],
+        )
 
         CfnOutput(self, "SweepFunctionName", value=sweep.function_name)
 

@@ -188,7 +188,11 @@ def bill(lock: Mapping[str, Locked], packages: Mapping[str, Package], wanted: It
         bom.register_dependency(components[name], [components[each] for each in needed if each in components])
     text = JsonV1Dot6(bom).output_as_string(indent=2) + "\n"
     if error := JsonStrictValidator(SchemaVersion.V1_6).validate_str(text):
-        raise SluiceError(f"The bill of materials breaks CycloneDX's schema: {error!r}", safe="Nothing was written.")
+        raise SluiceError(
+            f"The bill of materials breaks CycloneDX's schema: {error!r}",
+            safe="nothing was written.",
+            next_step="mend what makes the bill (infra/sbom.py), or take the validator's version that accepts it.",
+        )
     return text
 
 
@@ -266,6 +270,7 @@ def write(layer: Path, lock: str, wanted: str, out: Path) -> None:
             next_step="`make lock` and `make setup` make lock and layer agree; for a package without a licence ask its "
             "authors, take a version that states one, or leave it out of lambdas/requirements.in; for a bill that was "
             f"not kept remove {layer.parent}, so that the layer is made anew",
+            file=str(layer),
         )
     requirements = [Requirement(line) for each in wanted.splitlines() if (line := each.partition("#")[0].strip())]
     text = bill(entries, packages, requirements)

@@ -14,6 +14,7 @@ from infra.bundle import Bundle
 from infra.config import Environment
 from infra.functions import dependencies, python_function
 from sluice.project import Project
+from sluice.redelivery import STAGING_DAYS
 
 DATABASES = {
     "bronze": "Records as delivered, typed by contract, append-only.",
@@ -21,11 +22,6 @@ DATABASES = {
     "gold": "What people ask for.",
     "quarantine": "Records that broke their contract, with the reasons.",
 }
-#: Days until staged files expire. Files that a killed ingestor staged belong to no unit, but no lifecycle rule can
-#: distinguish them from a unit that waits for its committer. A unit may wait four weeks for redelivery (a queue, then
-#: its dead-letter queue) and, generously, two months until people have mended what stops the committer; of a stream it
-#: is the last copy of its records.
-STAGING_DAYS = 90
 
 
 class StorageStack(Stack):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import jsii
-from aws_cdk import App, CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import App, CfnOutput, Duration, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -115,7 +115,7 @@ class StreamsStack(Stack):
     def _stream(self, contract: Contract, environment: Environment) -> kinesis.Stream:
         """Return the dataset's stream, under the dataset's name: producers write it into their programs."""
         provisioned = environment.stream_shards
-        return kinesis.Stream(
+        stream = kinesis.Stream(
             self,
             f"{_title(contract.name)}Stream",
             stream_name=f"{environment.database_prefix}{contract.name}",
@@ -125,6 +125,11 @@ class StreamsStack(Stack):
             encryption=kinesis.StreamEncryption.MANAGED,
             removal_policy=RemovalPolicy.RETAIN if environment.keep_data else RemovalPolicy.DESTROY,
         )
+        # The one resource that belongs to a single dataset; tables have the same as properties.
+        for tag, value in (("domain", contract.domain), ("owner", contract.owner)):
+            if value:
+                Tags.of(stream).add(f"sluice:{tag}", value)
+        return stream
 
     def _grant(
         self, function: lambda_.Function, storage: StorageStack, ingestion: IngestionStack, alerts: sns.Topic

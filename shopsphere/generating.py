@@ -109,6 +109,9 @@ def _moment(text: str | None) -> datetime | None:
         found = datetime.fromisoformat(text)
     except ValueError as error:
         raise CommandError(
-            f"--start {text} is no time.", safe="nothing was made.", next_step="write 2025-01-31T08:00:00 or now."
+            f"--start {text} is no time.",
+            safe="nothing was made.",
+            next_step="write 2025-01-31T08:00:00 or now.",
+            value=text,
         ) from error
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -116,7 +116,7 @@ class Backfill:
     """A request to recompute the rows of ``table`` whose ``column`` is between the days ``first`` and ``last``.
 
     Both days are included; an empty column means all rows. ``requested`` is when the request was made, and
-    distinguishes requests for the same table.
+    distinguishes requests for the same table. With ``accept_loss``, rows may go whose inputs retention removed.
     """
 
     table: str
@@ -124,6 +124,7 @@ class Backfill:
     first: str = ""
     last: str = ""
     requested: str = ""
+    accept_loss: bool = False
 
     def __str__(self) -> str:
         return f"{self.column} {self.first} to {self.last}" if self.column else "the whole table"

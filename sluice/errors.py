@@ -6,17 +6,25 @@ SluiceError
 ├── DeliveryError            one delivery cannot be ingested; nothing of it was committed
 │   ├── UnreadableFile       the bytes are not what the contract says (truncated, wrong header, wrong format)
 │   ├── UnknownDataset       the key's first part names no contracted dataset
-│   └── FileTooLarge         the file needs more time than a function has
+│   ├── FileTooLarge         the file needs more time than a function has
+│   └── NotStaged            the file could not be staged this time (retryable)
 ├── TableError               an Iceberg table is not as its contract says
-│   └── CommitConflict       another writer committed first; reading the table again and retrying is safe
+│   └── CommitConflict       another writer committed first (retryable: the table is read again)
 ├── CheckFailed              a derived table's new rows failed their audit; readers see the old snapshot
+├── RowsLost                 a rebuild would lose rows whose inputs retention removed; readers see the old snapshot
 ├── ModuleRefused            a module of the library that is found by itself (a format, an envelope, commands) is broken
+├── SweepIncomplete          parts of a sweep failed; the next sweep makes them (retryable)
 └── CommandError             the command line cannot do what was asked
+    └── Unreachable          AWS did not answer, or refused for now (retryable)
 
-Each says what happened, what is safe now and the next command.
+Each says what happened, what is safe now and the next command, and has what it is about as fields. Its type says
+whether the same step can succeed when it is repeated as it is (``retryable``); any other error needs a change first.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 __all__ = [
     "CheckFailed",
@@ -26,22 +34,69 @@ __all__ = [
     "DeliveryError",
     "FileTooLarge",
     "ModuleRefused",
+    "NotStaged",
+    "RowsLost",
     "SluiceError",
+    "SweepIncomplete",
     "TableError",
     "TransformError",
     "UnknownDataset",
+    "Unreachable",
     "UnreadableFile",
 ]
 
 
-class SluiceError(Exception):
-    """Base of all errors: ``what`` happened, what is ``safe`` now, and the ``next_step`` to take."""
+#: What an error may be about, in the order in which it is told.
+_FIELDS = ("dataset", "column", "value", "file", "position")
 
-    def __init__(self, what: str, *, safe: str = "", next_step: str = "") -> None:
+
+class SluiceError(Exception):
+    """Base of all errors: ``what`` happened, what is ``safe`` now, and the ``next_step`` to take.
+
+    What it is about is data, too, each None when it is about no such thing: the ``dataset`` (the name of a table, or of
+    a dataset that arrives), its ``column``, the ``value``, the ``file`` (a path or URI) and the ``position`` in it: a
+    line of a contract, a record of a delivery (both from 1), or a byte of a JSON text (from 0).
+    """
+
+    #: Whether the same step can succeed when it is repeated as it is.
+    retryable: ClassVar[bool] = False
+    #: What is safe, and the next step, of an error of this type that says nothing of its own.
+    usually_safe: ClassVar[str] = ""
+    usual_next_step: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        safe: str = "",
+        next_step: str = "",
+        dataset: str | None = None,
+        column: str | None = None,
+        value: str | None = None,
+        file: str | None = None,
+        position: int | None = None,
+    ) -> None:
         self.what = what
-        self.safe = safe
-        self.next_step = next_step
+        self.safe = safe or self.usually_safe
+        self.next_step = next_step or self.usual_next_step
+        self.dataset, self.column, self.value, self.file, self.position = dataset, column, value, file, position
         super().__init__(what)
+
+    def within(self, *, dataset: str | None = None, file: str | None = None) -> None:
+        """Set the fields that the error lacks to what its catcher knows."""
+        self.dataset, self.file = self.dataset or dataset, self.file or file
+
+    def as_data(self) -> dict[str, str | int | bool]:
+        """Return the error as a JSON object: its type (``error``), sentences, ``retryable`` and the known fields."""
+        said = {"what": self.what, "safe": self.safe, "next_step": self.next_step}
+        known = {name: value for name in _FIELDS if (value := getattr(self, name)) is not None}
+        return {"error": type(self).__name__, **said, "retryable": self.retryable, **known}
+
+    @classmethod
+    def from_data(cls, told: Mapping[str, Any]) -> Self:
+        """Return the error of which another process told by ``as_data``, as one of this type."""
+        known = {name: told[name] for name in _FIELDS if name in told}
+        return cls(told["what"], safe=told["safe"], next_step=told["next_step"], **known)
 
     def __str__(self) -> str:
         parts = [self.what]
@@ -55,20 +110,52 @@ class SluiceError(Exception):
 class ContractError(SluiceError):
     """A contract file breaks the standard or asks for what Sluice does not have."""
 
+    usually_safe = "nothing was deployed or changed."
+    usual_next_step = "mend the contract, then run `sluice check`."
+
 
 class TransformError(SluiceError):
     """A derived table's function does not fit its contract."""
+
+    usually_safe = "nothing was deployed or changed."
+    usual_next_step = "mend the transform, or its contract, then run `sluice check`."
 
 
 class DeliveryError(SluiceError):
     """One delivery cannot be ingested; nothing of it was committed. ``code`` is the reason kept in quarantine."""
 
     code = "unreadable"
+    usually_safe = "nothing of it was committed."
 
-    def __init__(self, what: str, *, code: str | None = None, safe: str = "", next_step: str = "") -> None:
-        super().__init__(what, safe=safe, next_step=next_step)
+    def __init__(
+        self,
+        what: str,
+        *,
+        code: str | None = None,
+        safe: str = "",
+        next_step: str = "",
+        dataset: str | None = None,
+        column: str | None = None,
+        value: str | None = None,
+        file: str | None = None,
+        position: int | None = None,
+    ) -> None:
+        super().__init__(
+            what,
+            safe=safe,
+            next_step=next_step,
+            dataset=dataset,
+            column=column,
+            value=value,
+            file=file,
+            position=position,
+        )
         if code is not None:
             self.code = code
+
+    def as_data(self) -> dict[str, str | int | bool]:
+        """Return the error as a JSON object, with the ``code``."""
+        return {**super().as_data(), "code": self.code}
 
 
 class UnreadableFile(DeliveryError):
@@ -76,6 +163,9 @@ class UnreadableFile(DeliveryError):
 
     The whole file is quarantined.
     """
+
+    usually_safe = "nothing of the file was committed; it is quarantined whole and stays in the landing bucket."
+    usual_next_step = "mend the file, or what its contract says of it, and upload it again."
 
 
 class UnknownDataset(DeliveryError):
@@ -88,14 +178,29 @@ class FileTooLarge(DeliveryError):
     """The file needs more time than a function has."""
 
     code = "file_too_large"
+    usually_safe = "nothing of the file was committed."
+    usual_next_step = "split the file and upload the parts."
+
+
+class NotStaged(DeliveryError):
+    """A file could not be staged this time, for a reason outside of it that may pass."""
+
+    retryable = True
+    usual_next_step = "it is tried again by itself."
 
 
 class TableError(SluiceError):
     """An Iceberg table is not as its contract says."""
 
+    usually_safe = "the table is as it was."
+
 
 class CommitConflict(TableError):
     """Another writer committed first; reading the table again and retrying is safe."""
+
+    retryable = True
+    usually_safe = "nothing of this commit is visible."
+    usual_next_step = "nothing to do: it is tried again by itself from the table's new state."
 
 
 class CheckFailed(SluiceError):
@@ -104,13 +209,39 @@ class CheckFailed(SluiceError):
     Nothing was published, so readers still see the previous snapshot.
     """
 
+    usually_safe = "nothing was published; readers still see the previous snapshot."
+
+
+class RowsLost(SluiceError):
+    """A full rebuild or a backfill would lose published rows, since retention removed the rows they were made of.
+
+    Nothing was published, so readers still see the previous snapshot.
+    """
+
+    usually_safe = "nothing was published; readers still see the previous snapshot."
+
 
 class ModuleRefused(SluiceError):
     """A module that is found by itself (a format, an envelope, commands) cannot be imported, or brings nothing."""
 
-    def __init__(self, what: str, *, safe: str = "nothing was done.", next_step: str = "") -> None:
-        super().__init__(what, safe=safe, next_step=next_step)
+    usually_safe = "nothing was done."
+    usual_next_step = "mend or remove the module."
+
+
+class SweepIncomplete(SluiceError):
+    """Parts of a sweep failed; the others were made, and the next sweep takes up what is left."""
+
+    retryable = True
 
 
 class CommandError(SluiceError):
     """The command line cannot do what was asked."""
+
+    usually_safe = "nothing was changed."
+
+
+class Unreachable(CommandError):
+    """AWS did not answer, or refused for now."""
+
+    retryable = True
+    usual_next_step = "check the endpoint and the credentials (`aws sts get-caller-identity`), then try again."

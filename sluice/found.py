@@ -33,6 +33,7 @@ def found_in(package: str, name: str, kind: type[T]) -> dict[str, T]:
             raise ModuleRefused(
                 f"{file} cannot be imported as a module of {package}.",
                 next_step=f"give a folder an __init__.py, and no dot to a name; or put it outside {file.parent}.",
+                file=str(file),
             )
         if (other := files.setdefault(name_of_file.casefold(), file)) != file:
             raise claimed_twice(name_of_file, other, file)
@@ -42,7 +43,9 @@ def found_in(package: str, name: str, kind: type[T]) -> dict[str, T]:
 def claimed_twice(name: str, one: object, other: object) -> ModuleRefused:
     """Return the error for one ``name`` that two modules claim; names that differ by case only are one."""
     return ModuleRefused(
-        f"{other}: the name {name} is that of {one}, too.", next_step="rename or remove one of the two."
+        f"{other}: the name {name} is that of {one}, too.",
+        next_step="rename or remove one of the two.",
+        value=name,
     )
 
 
@@ -62,11 +65,17 @@ def _declared(package: str, module: str, file: Path | None, name: str, kind: typ
     except (Exception, SystemExit) as error:
         # SystemExit, too: with status 0 it would end a check in silence, as if all were sound.
         why = shortened(f"{type(error).__name__}: {error}")
-        raise ModuleRefused(f"{where} cannot be imported: {why}", next_step="mend or remove it.") from error
+        raise ModuleRefused(
+            f"{where} cannot be imported: {why}",
+            next_step="mend or remove it.",
+            file=None if file is None else str(file),
+        ) from error
     if not isinstance(brought, kind):
         what = f"its {name} is {shortened(repr(brought))}" if brought is not None else f"it declares no {name}"
         raise ModuleRefused(
             f"{where}: {what}; a {kind.__name__} is wanted.",
             next_step=f"declare {name}, or remove the file: what others share stands outside {package}.",
+            file=None if file is None else str(file),
+            value=name,
         )
     return brought

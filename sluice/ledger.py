@@ -2,7 +2,7 @@
 
 It records what happened. Whether a delivery may be committed is decided by the tables' own tokens, from which the
 ledger can be rebuilt. Its key is ``dataset`` (a dataset's name, or ``refresh``) and ``entry`` (``delivery#<id>``,
-``shard#<stream>/<shard>``, ``run#<time>#<table>`` or ``backfill#<table>``).
+``shard#<stream>/<shard>``, ``retention#<time>#<place>``, ``run#<time>#<table>`` or ``backfill#<table>``).
 """
 
 from __future__ import annotations
@@ -20,11 +20,15 @@ from sluice.compiled import Backfill
 from sluice.decoding import converter
 from sluice.storage import client
 
-Status = Literal["failing", "staged", "set_aside", "committed", "duplicate", "rejected", "ignored", "discarded"]
+Status = Literal[
+    "failing", "staged", "set_aside", "committed", "duplicate", "rejected", "ignored", "discarded", "retracted"
+]
 #: Final states: a delivery does not leave them.
-FINAL: tuple[Status, ...] = ("committed", "duplicate", "rejected", "ignored", "discarded")
+FINAL: tuple[Status, ...] = ("committed", "duplicate", "rejected", "ignored", "discarded", "retracted")
 #: The dataset of deliveries whose key does not begin with the name of a contracted dataset.
 UNKNOWN = "(unknown)"
+#: The place of a retirement that is no table.
+LANDING = "landing"
 _GET_BATCH, _WRITE_BATCH = 100, 25
 _to_item, _from_item = TypeSerializer().serialize, TypeDeserializer().deserialize
 
@@ -33,8 +37,9 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     """The state of one delivery.
 
     ``failing`` and ``staged`` are on their way, ``set_aside`` waits for people; all other states are final. ``ignored``
-    is a marker without data, such as a folder's; ``discarded`` is a dead letter that somebody gave up. ``error`` says
-    why a file could not be read, or why it still fails.
+    is a marker without data, such as a folder's; ``discarded`` is a dead letter that somebody gave up; of one that is
+    ``retracted``, that number of rows was taken out of its tables again. ``error`` says why a file could not be read,
+    or why it still fails.
 
     ``quarantined`` is None when a file could not be read, since the number of its records is not known. ``reasons``
     counts rejected records by the code of their first reason.
@@ -52,12 +57,22 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     duplicate_of: str = ""
     error: str = ""
     at: float = 0.0
+    retracted: int = 0
+
+    def taken_back(self, *, accepted: int, quarantined: int, at: float) -> Delivery:
+        """Return the state after its rows were taken out of bronze and quarantine, where so many had been."""
+        unknown = self.quarantined is None
+        return msgspec.structs.replace(
+            self, status="retracted", accepted=0, quarantined=None if unknown else 0, reasons={}, at=at,
+            retracted=accepted + (0 if unknown else quarantined),
+        )  # fmt: skip
 
 
 class ShardCounts(msgspec.Struct, frozen=True, omit_defaults=True):
     """The state of one shard's records: counts, and the newest record that is in a table.
 
     ``shard`` is stream and shard (``clicks/shardId-000000000000``), ``arrived`` when Kinesis accepted that record.
+    ``days`` counts the records of the newest days by when they arrived (2026-01-31).
     """
 
     shard: str
@@ -67,9 +82,25 @@ class ShardCounts(msgspec.Struct, frozen=True, omit_defaults=True):
     sequence: str = ""
     arrived: float = 0.0
     at: float = 0.0
+    days: dict[str, int] = {}
+
+
+class Retirement(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What retention deleted at once in one place, a table or ``landing``: all from before a moment (ISO 8601).
+
+    ``files`` are data files, or object versions with so many ``bytes``. ``at`` is when, in seconds since the epoch.
+    """
+
+    place: str
+    before: str
+    rows: int = 0
+    files: int = 0
+    bytes: int = 0
+    at: float = 0.0
 
 
 _to_delivery, _to_counts = converter(Delivery), converter(ShardCounts)
+_to_retirement = converter(Retirement)
 #: Converts the plain values of an event or a ledger item to a request.
 to_backfill = converter(Backfill)
 
@@ -178,6 +209,22 @@ class Ledger:
             plain = {name: _plain(_from_item(value)) for name, value in item.items()}
             yield _to_counts({k: v for k, v in plain.items() if k in ShardCounts.__struct_fields__})
 
+    def record_retirements(self, dataset: str, retirements: Iterable[Retirement]) -> None:
+        """Write what retention deleted; writing the same twice changes nothing."""
+        self._put(
+            {name: _to_item(_numbers(value)) for name, value in item.items()}
+            for each in retirements
+            for item in [
+                msgspec.structs.asdict(each) | {"dataset": dataset, "entry": f"retention#{each.at:.3f}#{each.place}"}
+            ]
+        )
+
+    def retirements(self, dataset: str) -> Iterator[Retirement]:
+        """Yield everything that retention deleted of ``dataset``, oldest first."""
+        for item in self._query(dataset, "retention#"):
+            plain = {name: _plain(_from_item(value)) for name, value in item.items()}
+            yield _to_retirement({k: v for k, v in plain.items() if k in Retirement.__struct_fields__})
+
     def record_run(self, run: dict[str, Any], *, started: str, table: str) -> None:
         """Write one run of a derived table: engine, inputs, rows, cost, or its error."""
         item = {"dataset": "refresh", "entry": f"run#{started}#{table}", "table": table, **run}
@@ -265,5 +312,5 @@ def _delivery(item: dict[str, Any]) -> Delivery:
     plain["reasons"] = {code: int(count) for code, count in plain.get("reasons", {}).items()}
     for name in ("size", "accepted", "quarantined"):
         plain[name] = None if plain.get(name) is None else int(plain[name])
-    plain["at"] = float(plain.get("at", 0))
+    plain["at"], plain["retracted"] = float(plain.get("at", 0)), int(plain.get("retracted", 0))
     return _to_delivery({k: v for k, v in plain.items() if k in Delivery.__struct_fields__})

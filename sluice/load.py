@@ -66,12 +66,14 @@ def load_contracts(folders: Iterable[Path]) -> tuple[Contract, ...]:
     readers: dict[str, ContractReader] = {}
     for folder in folders:
         if not folder.is_dir():
-            raise ContractError(f"There is no contracts folder {folder}.", next_step="Check the --contracts path.")
+            raise ContractError(
+                f"There is no contracts folder {folder}.", next_step="check the --contracts path.", file=str(folder)
+            )
         files = sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")])
         if not files:
             raise ContractError(
                 f"The folder {folder} holds no contract, a file that ends with .yaml.",
-                safe="nothing was deployed or changed.",
+                file=str(folder),
                 next_step="check the --contracts path, or write the first contract there.",
             )
         for path in files:
@@ -83,7 +85,9 @@ def load_contracts(folders: Iterable[Path]) -> tuple[Contract, ...]:
             if other := found.get(contract.table):
                 raise ContractError(
                     f"{path}: {contract.table} is already declared in {other.file}.",
-                    next_step="Rename one of the two, or delete it.",
+                    next_step="rename one of the two, or delete it.",
+                    dataset=contract.table,
+                    file=str(path),
                 )
             found[contract.table], readers[contract.table] = contract, reader
     for unbound in unbound_checks(found.values()):

@@ -22,6 +22,8 @@ SECONDS = {
     "test_commit.py::test_killed_anywhere_and_run_again_the_tables_are_as_if_undisturbed": 15,
     "test_gate.py::test_a_page_is_refused_and_changes_nothing_even_if_it_signs": 15,
     "test_spark.py::test_what_spark_refuses_is_the_runs_error": 25,
+    "test_undoing.py::test_what_is_undone_leaves_what_one_full_build_makes": 1800,
+    "test_undoing.py::test_what_is_undone_on_either_engine_leaves_what_one_full_build_makes": 1800,
     "test_cfn_lint.py::test_cfn_lint_finds_nothing": 50,
     "test_every_option.py::test_every_option_acts_where_it_is_deployed": 150,
     "test_every_option.py::test_athena_reads_what_was_accepted": 20,
@@ -29,6 +31,8 @@ SECONDS = {
     "test_csv_laws.py::test_a_million_texts_are_read_as_by_the_reference": 1320,
     "test_accepted_commits.py::test_what_is_accepted_is_committed_and_read_back_equal_many_times": 226,
     "test_functions.py::test_the_table_is_what_both_engines_answer": 300,
+    "test_retention.py::test_retention_in_any_history_changes_no_key_that_nothing_came_for": 200,
+    "test_retention.py::test_retention_in_many_histories_changes_no_key_that_nothing_came_for": 1700,
     "test_killed_at_random.py::test_killed_each_second_for_two_minutes_nothing_is_lost_or_doubled": 300,
 }
 #: What a proof takes that nobody has measured.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,10 +32,18 @@ class ModelLake:
         return self.catalog.load_table((f"{self.prefix}{database}", table))
 
     def add(self, bronze: Files) -> None:
-        """Commit Parquet files to the bronze tables as large deliveries are: adopted, not copied."""
+        """Commit Parquet files to the bronze tables as large deliveries are: adopted, not copied.
+
+        They are linked into the table's folder, since a refresh reads no file outside of it.
+        """
         for name, files in bronze.items():
             table = self.load(name)
-            append(table, adopt_data_files(table, [str(file) for file in files]), summary={}, properties={})
+            folder = Path(table.location().removeprefix("file://")) / "data"
+            folder.mkdir(parents=True, exist_ok=True)
+            for file in map(Path, files):
+                os.link(file, folder / file.name)
+            adopted = adopt_data_files(table, [f"{table.location()}/data/{Path(file).name}" for file in files])
+            append(table, adopted, summary={}, properties={})
 
     def files(self, name: str) -> list[Path]:
         """Return the Parquet files that a table consists of now."""

@@ -1,4 +1,4 @@
-"""FIFO batch of wake-ups → everything staged for each dataset named is committed."""
+"""FIFO batch of wake-ups → everything staged for each dataset named is committed, and what its retention ends goes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from sluice.bounded import Messages
+from sluice.contracts import Contract
 from sluice.ingestion.commit import Call, Drained, Lake, TooEarly, drain
 from sluice.ingestion.commit_stream import drain_stream
+from sluice.ingestion.retention import Retention
+from sluice.ingestion.retract import retract_requested
 from sluice.ingestion.retry import give_back, postpone
 from sluice.ingestion.wake import commit_pace, wake
 from sluice.ledger import Ledger
@@ -43,13 +47,16 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         again = _comes_again(records)
         call = Call(time_left=lambda: context.get_remaining_time_in_millis() / 1000, again=again)
         try:
+            due = any(json.loads(record["body"]).get("maintain") for record in records)
             if not _drain(settings, dataset, call).finished:
-                wake(settings, dataset, f"goes on after {context.aws_request_id}")
+                wake(settings, dataset, f"goes on after {context.aws_request_id}", maintain=due)
+            elif due:
+                _maintain(settings, dataset, call)
         except TooEarly as wait:
             log.info("%s: %s", dataset, wait)
             early |= dict.fromkeys(references, wait.seconds)
         except Exception:
-            log.exception("%s could not be committed; what is staged stays", dataset)
+            log.exception("%s could not be committed or maintained; what is staged stays", dataset)
             failed += references
     postpone(settings.commit_queue_url, event["Records"], early)
     answer = give_back(settings.commit_queue_url, event["Records"], failed)
@@ -61,10 +68,22 @@ def _comes_again(records: list[dict[str, Any]]) -> bool:
     return any(int(record["attributes"]["ApproximateReceiveCount"]) > 1 for record in records)
 
 
-def _drain(settings: Settings, dataset: str, call: Call) -> Drained:
+def _contract(dataset: str) -> Contract:
     contract = deployed_project().landing(dataset)
     if contract is None:
         raise LookupError(f"{dataset!r} names no dataset")
+    return contract
+
+
+def _maintain(settings: Settings, dataset: str, call: Call) -> None:
+    contract, lake = _contract(dataset), Lake(glue_catalog(), S3Store(), settings)
+    if contract.retention_days is not None:
+        ledger = Ledger(settings.ledger_table, Messages(settings.lake))
+        Retention(contract, lake, ledger, datetime.now(UTC), call.time_left).keep()
+
+
+def _drain(settings: Settings, dataset: str, call: Call) -> Drained:
+    contract = _contract(dataset)
     assert contract.arrival is not None
     lake = Lake(glue_catalog(), S3Store(), settings)
     ledger = Ledger(settings.ledger_table, Messages(settings.lake))
@@ -77,6 +96,8 @@ def _drain(settings: Settings, dataset: str, call: Call) -> Drained:
     else:
         call = replace(call, pace=commit_pace(contract))
         drained = drain(contract, lake, record=ledger.record, announce=announce, call=call)
+        for delivery in retract_requested(contract, lake, record=ledger.record, announce=announce):
+            log.info("%s: retracted %s, %d rows", dataset, delivery.delivery_id, delivery.retracted)
     log.info("%s: %d deliveries, changed %s", dataset, len(drained.deliveries), dict(drained.changed))
     return drained
 

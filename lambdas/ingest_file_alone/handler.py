@@ -11,7 +11,7 @@ import logging
 from typing import Any
 
 from sluice.bounded import bounds_errors
-from sluice.errors import DeliveryError
+from sluice.errors import NotStaged
 from sluice.ingestion.ingest import ingest_files, reject_unread
 from sluice.ingestion.landing import to_notice
 from sluice.ingestion.surroundings import of_call
@@ -32,8 +32,8 @@ def handler(event: dict[str, Any], context: Any) -> None:
     wake_committers(around.settings, outcome.units)
     if outcome.failed:
         entry = around.ledger.known([(notice.dataset, notice.delivery_id)]).get(notice.delivery_id)
-        raise DeliveryError(
+        raise NotStaged(
             f"{notice.uri} could not be staged: {entry.error if entry else 'see the log'}",
-            safe="nothing of it was committed.",
-            next_step="it is tried again by itself.",
+            dataset=notice.dataset,
+            file=notice.uri,
         )

@@ -1,7 +1,8 @@
 """Step of the refresh workflow: plans which tables run now, given those that already failed in this execution.
 
 It also writes runs on Spark to the ledger (``record``). The command line calls it to ``explain`` the whole plan, for
-how current tables are (``standings``), and to request or cancel a backfill (``request``).
+how current tables are (``standings``), for what is made from a table (``followers``), and to request or cancel a
+backfill (``request``).
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from sluice.ledger import Ledger, to_backfill
 from sluice.project import deployed_project
 from sluice.refresh.backfill import checked_backfill
 from sluice.refresh.engine import Memory
-from sluice.refresh.explain import explain, standings
-from sluice.refresh.plan import plan_refresh
-from sluice.refresh.tables import described_run
+from sluice.refresh.explain import explain, holds, standings
+from sluice.refresh.plan import followers, plan_refresh
+from sluice.refresh.tables import described_run, rollback_of
 from sluice.settings import settings_from_environment
 from sluice.tables.catalog import glue_catalog
 
@@ -32,6 +33,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     project, ledger = deployed_project(), Ledger(settings.ledger_table, Messages(settings.lake))
     if "request" in event:
         return _request(event, ledger)
+    if "followers" in event:
+        return {"tables": followers(project, event["followers"])}
     failed = {*event.get("failed", ()), *(r["table"] for r in event.get("results", ()) if "error" in r)}
 
     def load(name: str) -> Any:
@@ -43,7 +46,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     memory = Memory(settings.transform_memory, settings.transform_memory_large)
     backfills = tuple(ledger.backfills())
     if event.get("explain"):
-        return {"steps": msgspec.to_builtins(explain(project, load, memory, backfills))}
+        steps = msgspec.to_builtins(explain(project, load, memory, backfills))
+        return {"steps": steps, "held": holds(project, load, backfills)}
     if event.get("standings"):
         return {"tables": msgspec.to_builtins(standings(project, load, backfills))}
     plan = plan_refresh(
@@ -65,7 +69,7 @@ def _request(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
     try:
         checked = checked_backfill(deployed_project(), replace(request, requested=now))
     except CommandError as error:
-        return {"refused": error.what, "next": error.next_step}
+        return {"refused": error.as_data()}
     ledger.request_backfill(checked)
     return {"noted": msgspec.to_builtins(checked)}
 
@@ -77,6 +81,9 @@ def _record(event: dict[str, Any], ledger: Ledger, table: Any) -> dict[str, Any]
         failure = {"run_id": event["run"], "status": "failed", "engine": "spark", "error": event["record"]}
         ledger.record_run(failure, started=started, table=name)
         return {"table": name, "error": event["record"]}
+    if back := rollback_of(table):  # it was rolled back before the job published, and the job left it so
+        ledger.record_run({"run_id": event["run"], "status": "held", "reason": str(back)}, started=started, table=name)
+        return {"table": name, "held": back.to}
     run = described_run(table, name)
     ledger.record_run({"status": "published", **msgspec.to_builtins(run)}, started=started, table=name)
     if event.get("backfill"):

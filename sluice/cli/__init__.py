@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from importlib.metadata import EntryPoint, entry_points
 
@@ -52,7 +53,7 @@ def _join(package: EntryPoint, together: Joined) -> None:
 
 
 def app(arguments: list[str] | None = None) -> None:
-    """Run the command line; print a ``SluiceError`` on standard error without its traceback.
+    """Run the command line; print a ``SluiceError`` on standard error without its traceback, with --json as JSON.
 
     So is an ``OSError``: a file or folder, named by the user or on the way there, that cannot be used as it must be.
     """
@@ -60,7 +61,8 @@ def app(arguments: list[str] | None = None) -> None:
     try:
         all_commands()(arguments)
     except SluiceError as error:
-        sys.stderr.write(f"{error}\n")
+        asked_for_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
+        sys.stderr.write(f"{json.dumps(error.as_data()) if asked_for_json else error}\n")
         sys.exit(1)
     except OSError as error:
         what = (

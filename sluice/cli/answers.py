@@ -15,6 +15,7 @@ from sluice.cli.streams import redrive_batches
 from sluice.errors import CommandError
 from sluice.ingestion.aside import put_back, units_aside
 from sluice.ingestion.wake import wake
+from sluice.shortened import shortened
 from sluice.storage import S3Store
 
 #: Seconds between two polls of a query: most queries take less than the second that awswrangler would wait.
@@ -40,7 +41,11 @@ def run_query(sql: str, outputs: dict[str, str]) -> Any:
             return _text_rows(query["QueryExecutionId"])
         return wr.athena.read_sql_query(sql, ctas_approach=False, **where)
     except wr.exceptions.QueryFailed as error:
-        raise CommandError(f"Athena: {error}", next_step="mend the query; SHOW TABLES lists the tables.") from error
+        raise CommandError(
+            f"Athena: {error}",
+            next_step="mend the query; SHOW TABLES lists the tables.",
+            value=shortened(sql),
+        ) from error
 
 
 def _text_rows(query_id: str) -> Any:

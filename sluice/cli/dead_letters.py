@@ -63,11 +63,13 @@ def discard(outputs: dict[str, str], what: str) -> list[str]:
                 f"{what} is failing and still being tried; it has no dead letter yet.",
                 safe="nothing was discarded.",
                 next_step="discard it once `sluice status` shows it among the dead letters.",
+                value=what,
             )
         raise CommandError(
             f"Nothing called {what} is a dead letter or set aside.",
             safe="nothing was discarded.",
             next_step="`sluice status` lists what is.",
+            value=what,
         )
     return said
 

@@ -7,12 +7,24 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
-from sluice.errors import CommandError
+from sluice.errors import CommandError, Unreachable
 from sluice.once import once
 from sluice.settings import Settings
 
+#: Codes of AWS that ask for a later call. https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+_THROTTLED = (
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "SlowDown",
+)
+#: HTTP statuses from here on are failures of the service, not of the request.
+_SERVER_FAILS = 500
 STACKS = ("storage", "ingestion", "processing", "serving")
 
 
@@ -22,6 +34,16 @@ def client(service: str) -> Any:
     return boto3.client(service, config=Config(retries={"mode": "standard"}, read_timeout=900))
 
 
+def refused_by_aws(error: ClientError | BotoCoreError) -> type[CommandError]:
+    """Return the type of the error to raise for one of boto3: ``Unreachable`` when the same call may succeed later."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        later = status >= _SERVER_FAILS or error.response.get("Error", {}).get("Code") in _THROTTLED
+    else:
+        later = isinstance(error, ConnectionError | HTTPClientError)
+    return Unreachable if later else CommandError
+
+
 def stack_outputs(environment: str) -> dict[str, str]:
     """Return the outputs of all stacks of ``environment`` by name; ``CommandError`` when a stack is missing."""
     prefix = f"sluice-{environment}-"
@@ -29,16 +51,25 @@ def stack_outputs(environment: str) -> dict[str, str]:
     try:
         pages = list(client("cloudformation").get_paginator("describe_stacks").paginate())
     except (ClientError, BotoCoreError) as error:
-        raise CommandError(f"The stacks {prefix}… cannot be read: {error}", next_step=how) from error
+        raise refused_by_aws(error)(
+            f"The stacks {prefix}… cannot be read: {error}",
+            next_step=how,
+            value=environment,
+        ) from error
     stacks = {stack["StackName"]: stack for page in pages for stack in page["Stacks"]}
     there = sorted(name.split("-")[1] for name in stacks if re.fullmatch("sluice-[a-z0-9]+-storage", name))
     if environment not in there and there:
         raise CommandError(
             f"There is no environment {environment} here; deployed: {', '.join(there)}.",
             next_step=f"--env {there[0]}, or deploy {environment}.",
+            value=environment,
         )
     if missing := [name for part in STACKS if (name := f"{prefix}{part}") not in stacks]:
-        raise CommandError(f"There is no stack {', '.join(missing)}.", next_step=how)
+        raise CommandError(
+            f"There is no stack {', '.join(missing)}.",
+            next_step=how,
+            value=environment,
+        )
     return {
         output["OutputKey"]: output["OutputValue"]
         for name, stack in stacks.items()

@@ -10,7 +10,7 @@ from sluice.cli.deployment import deployed_settings
 from sluice.cli.planning import ask_planner
 from sluice.ledger import Ledger
 
-State = Literal["up to date", "behind", "failed", "never made", "no rows yet"]
+State = Literal["up to date", "behind", "failed", "never made", "no rows yet", "held"]
 #: How many of the newest runs in the ledger are read to find the last ones of each table.
 _MOST_RUNS = 5000
 
@@ -32,6 +32,8 @@ class DerivedStatus:
     failing_since: str = ""
     failures: int = 0
     error: str = ""
+    #: By which rollback the table is held as it is; empty when it is not.
+    held: str = ""
 
     @property
     def failure(self) -> str:
@@ -65,7 +67,7 @@ def _last_runs(runs: Iterable[dict[str, Any]], names: set[str]) -> dict[str, lis
 
 def _status(standing: dict[str, Any], runs: list[dict[str, Any]]) -> DerivedStatus:
     failed = [run for run in runs if run["status"] == "failed"]
-    published = next((run for run in runs if run["status"] == "published"), {})
+    published = next((run for run in runs if run["status"] in ("published", "rolled back")), {})
     last_failed = bool(runs) and runs[0]["status"] == "failed" and standing["behind_since"] is not None
     return DerivedStatus(
         table=standing["table"],
@@ -77,12 +79,15 @@ def _status(standing: dict[str, Any], runs: list[dict[str, Any]]) -> DerivedStat
         failing_since=_started(failed[-1]) if last_failed else "",
         failures=len(failed) if last_failed else 0,
         error=str(failed[0].get("error", "")) if last_failed else "",
+        held=str(standing.get("held", "")),
     )
 
 
 def _state(standing: dict[str, Any], *, last_failed: bool) -> State:
     if last_failed:
         return "failed"
+    if standing.get("held"):
+        return "held"
     if standing["awaits_rows"]:
         return "no rows yet"
     if standing["behind_since"] is None:

@@ -100,7 +100,12 @@ def _remember(endpoint: str, data: Path) -> str:
     mark.write_text(str(data.resolve()))
     found = _access(endpoint)
     if found is None:
-        raise CommandError(f"The local AWS is ready, but its secret is not in {data / 'access.json'}.")
+        raise CommandError(
+            f"The local AWS is ready, but its secret is not in {data / 'access.json'}.",
+            safe="it was ended again.",
+            next_step="look at its log in the same folder, then `sluice up` again.",
+            file=str(data / "access.json"),
+        )
     return found["secret"]
 
 
@@ -130,7 +135,12 @@ def synthesize(contracts: list[Path], environment: str) -> Path:
             check=False,
         )
         if done.returncode:
-            raise CommandError(f"{done.stdout}{done.stderr}".strip() or "synthesis failed without a message")
+            raise CommandError(
+                f"{done.stdout}{done.stderr}".strip() or "synthesis failed without a message",
+                safe="nothing was deployed or changed.",
+                next_step="mend what is named, then run `sluice check`.",
+                value=environment,
+            )
         try:
             unfinished.rename(folder)
         except OSError:
@@ -159,7 +169,9 @@ def start(
     """
     if (running := _read_pid(data)) is not None:
         raise CommandError(
-            f"A local AWS already runs from {data} (process {running}).", next_step="`sluice down`, then again."
+            f"A local AWS already runs from {data} (process {running}).",
+            next_step="`sluice down`, then again.",
+            file=str(data),
         )
     port = _free(port)
     data = _own(data)
@@ -207,6 +219,7 @@ def _free(port: int) -> int:
                 f"Port {port} cannot be listened on: {error.strerror}.",
                 safe="nothing was started.",
                 next_step="`sluice up --port 0` takes a free one; `sluice down` ends a local AWS of yours.",
+                value=str(port),
             ) from error
         free: int = probe.getsockname()[1]
         return free
@@ -226,7 +239,7 @@ def _own(data: Path) -> Path:
     try:
         return folders.own(data)
     except folders.NotOurs as error:
-        raise CommandError(str(error)) from error
+        raise CommandError(str(error), next_step="name a folder of your own with --data.", file=str(data)) from error
 
 
 def deploy_again(endpoint: str, contracts: list[Path], environment: str) -> None:
@@ -234,7 +247,11 @@ def deploy_again(endpoint: str, contracts: list[Path], environment: str) -> None
     assembly = synthesize(contracts, environment)
     found = _access(endpoint)
     if found is None:
-        raise CommandError(f"You have started no local AWS at {endpoint}.", next_step="`sluice up`")
+        raise CommandError(
+            f"You have started no local AWS at {endpoint}.",
+            next_step="`sluice up`",
+            value=endpoint,
+        )
     request = urllib.request.Request(
         f"{endpoint}/_localaws/deploy",
         json.dumps({"assembly": str(assembly)}).encode(),
@@ -245,7 +262,12 @@ def deploy_again(endpoint: str, contracts: list[Path], environment: str) -> None
         with urllib.request.urlopen(request, timeout=600) as answer:
             answer.read()
     except urllib.error.HTTPError as error:
-        raise CommandError(json.loads(error.read())["message"]) from error
+        raise CommandError(
+            json.loads(error.read())["message"],
+            safe="stacks deployed before this one stay as they are now; their data are kept.",
+            next_step="mend what is named and deploy again.",
+            value=environment,
+        ) from error
 
 
 def stop(data: Path) -> bool:
@@ -271,7 +293,12 @@ def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> None:
         if any(line.startswith("ready") for line in log.read_text(errors="replace").splitlines()):
             return
         time.sleep(0.05)
-    raise CommandError(f"The local AWS ended before it was ready:\n{log.read_text(errors='replace')[-3000:]}")
+    raise CommandError(
+        f"The local AWS ended before it was ready:\n{log.read_text(errors='replace')[-3000:]}",
+        safe="nothing of it runs.",
+        next_step="mend what its log says, then `sluice up` again.",
+        file=str(log),
+    )
 
 
 def _read_pid(data: Path) -> int | None:

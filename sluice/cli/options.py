@@ -55,6 +55,20 @@ def day(text: str) -> str:
     return text
 
 
+def derived_table(name: str) -> str:
+    """Return the table's name; ``BadParameter`` for what can be none."""
+    if not re.fullmatch(r"\w+\.\w+", name):
+        raise typer.BadParameter(f"{name[:80]!r} is no derived table, as gold.daily_sales; `sluice status` lists them")
+    return name
+
+
+def revision(name: str) -> str:
+    """Return the git revision; ``BadParameter`` for what git would take for an option."""
+    if name.startswith("-") or "\0" in name:
+        raise typer.BadParameter(f"{name[:80]!r} is no git revision")
+    return name
+
+
 Contracts = Annotated[
     list[Path] | None,
     typer.Option(

@@ -16,28 +16,35 @@ _ENGINES = {"small": "Lambda", "large": "Lambda, large", "spark": "Spark on Glue
 
 def print_plan(outputs: dict[str, str], console: Console) -> None:
     """Print the runs that a refresh would make now, in order, each with its strategy, engine, reasons and cost."""
-    steps = ask_planner(outputs, {"explain": True})["steps"]
+    answer = ask_planner(outputs, {"explain": True})
+    steps, held = answer["steps"], answer.get("held", {})
+    for table, why in held.items():
+        console.print(f"{table} is {why}", highlight=False, soft_wrap=True)
     if not steps:
-        console.print("Every derived table is up to date; a refresh would do nothing.")
+        others = "Every other" if held else "Every"
+        console.print(f"{others} derived table is up to date; a refresh would do nothing.")
         return
-    table = Table("wave", "table", "what", "engine", "input rows", "s", "USD", box=None, padding=(0, 1, 0, 0))
+    shown = Table("wave", "table", "what", "engine", "input rows", "s", "USD", box=None, padding=(0, 1, 0, 0))
     for step in steps:
-        table.add_row(
+        shown.add_row(
             str(step["wave"]), step["table"],
             step.get("strategy") or step["course"],  # as functions of an earlier deployment call it
             _ENGINES[step["engine"]], f"{step['rows']:,}", f"{step['seconds']:.0f}", f"{step['cost_usd']:.6f}",
         )  # fmt: skip
-    console.print(table)
+    console.print(shown)
     console.print(f"{len(steps)} tables, about {sum(step['cost_usd'] for step in steps):.6f} USD (estimated)")
     dearest = max(steps, key=lambda step: step["cost_usd"])
     console.print(f"{dearest['table']}, the dearest: {dearest['engine_reason']}")
 
 
-def request_backfill(outputs: dict[str, str], table: str, *, first: str, last: str, column: str) -> str:
+def request_backfill(
+    outputs: dict[str, str], table: str, *, first: str, last: str, column: str, accept_loss: bool = False
+) -> str:
     """Request a backfill and start a refresh for it; return a sentence for people."""
-    answer = ask_planner(outputs, {"request": {"table": table, "first": first, "last": last, "column": column}})
+    request: dict[str, Any] = {"table": table, "first": first, "last": last, "column": column}
+    answer = ask_planner(outputs, {"request": request | ({"accept_loss": True} if accept_loss else {})})
     if "refused" in answer:
-        raise CommandError(answer["refused"], safe="nothing was requested.", next_step=answer["next"])
+        raise CommandError.from_data(answer["refused"])
     client("stepfunctions").start_execution(stateMachineArn=outputs["RefreshStateMachineArn"])
     noted = answer["noted"]
     what = f"{noted['column']} from {noted['first']} to {noted['last']}" if noted["column"] else "the whole table"
@@ -52,12 +59,28 @@ def cancel_backfill(outputs: dict[str, str], table: str) -> str:
 
 def ask_planner(outputs: dict[str, str], question: dict[str, Any]) -> dict[str, Any]:
     """Return the plan function's answer to ``question``; ``CommandError`` when the function fails."""
-    answer = client("lambda").invoke(FunctionName=outputs["PlanFunctionName"], Payload=json.dumps(question).encode())
+    return _ask(outputs["PlanFunctionName"], question, who="planner", safe="nothing was changed.")
+
+
+def roll_back(outputs: dict[str, str], table: str, to: str) -> dict[str, Any]:
+    """Roll ``table`` back to a snapshot or a time, and refresh what is made of it; return what was done."""
+    question = {"table": table, "rollback": to, "by": client("sts").get_caller_identity()["Arn"]}
+    safe = "readers see one snapshot whole, the old one or the new one: `sluice status` says which."
+    answer = _ask(outputs["RunFunctionName"], question, who="function that rolls back", safe=safe)
+    if "refused" in answer:
+        raise CommandError.from_data(answer["refused"])
+    client("stepfunctions").start_execution(stateMachineArn=outputs["RefreshStateMachineArn"])
+    done: dict[str, Any] = answer["done"]
+    return done
+
+
+def _ask(function: str, question: dict[str, Any], *, who: str, safe: str) -> dict[str, Any]:
+    answer = client("lambda").invoke(FunctionName=function, Payload=json.dumps(question).encode())
     said: dict[str, Any] = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
         raise CommandError(
-            f"The planner failed: {said.get('errorMessage', said)}",
-            safe="nothing was changed.",
-            next_step="look into the log of the plan function; `sluice status` tells where everything is.",
+            f"The {who} failed: {said.get('errorMessage', said)}",
+            safe=safe,
+            next_step=f"look into the log of {function}; `sluice status` tells where everything is.",
         )
     return said

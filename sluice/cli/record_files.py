@@ -42,7 +42,12 @@ class RecordFile:
 
     def __init__(self, path: Path, types: dict[str, str]) -> None:
         if not path.is_file():
-            raise CommandError(f"There is no file {path}.", safe="nothing was sent.", next_step="check the path.")
+            raise CommandError(
+                f"There is no file {path}.",
+                safe="nothing was sent.",
+                next_step="check the path.",
+                file=str(path),
+            )
         suffixes = [suffix.lower() for suffix in path.suffixes]
         self.packed = suffixes[-1:] == [".gz"]
         self.format = next(iter(suffixes[-2:-1] if self.packed else suffixes[-1:]), "")
@@ -51,6 +56,7 @@ class RecordFile:
                 f"{path} does not have the ending of a format that can be sent.",
                 safe="nothing was sent.",
                 next_step=f"give the file one of these endings, with or without .gz: {', '.join(FORMATS)}.",
+                file=str(path),
             )
         self.path, self.size, self._types = path, path.stat().st_size, types
         self._raw: IO[bytes] | None = None
@@ -79,6 +85,7 @@ class RecordFile:
                     f"{self.path} cannot be read further: {error}",
                     safe="the records before that were sent.",
                     next_step="mend the file and send it again; records sent twice count once in silver.",
+                    file=str(self.path),
                 ) from error
 
     def _rows(self, source: IO[bytes] | gzip.GzipFile) -> Iterator[Record]:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sluice.cli.deployment import refused_by_aws
 from sluice.cli.record_files import RecordFile
-from sluice.errors import CommandError
+from sluice.errors import CommandError, Unreachable
 from sluice.settings import Settings
 from sluice.tables.properties import PARTITION_KEY, headers_of
 
@@ -106,10 +107,11 @@ def _put_all(
         if done:
             wait, moved = _FIRST_WAIT, clock()
         elif clock() - moved > PATIENCE:
-            raise CommandError(
+            raise Unreachable(
                 f"The stream {stream} has accepted no record for {PATIENCE:.0f} s: {why}",
                 safe=f"{sent.records:,} records are on the stream.",
                 next_step="give it more shards or send with a lower --rate.",
+                value=stream,
             )
         call = refused
         if call:
@@ -143,6 +145,7 @@ def _failed(stream: str, sent: Sent, why: str) -> CommandError:
         f"Kinesis refuses records of the stream {stream}: {why}",
         safe=f"{sent.records:,} records are on the stream, and perhaps some of the next {_CALL_RECORDS}.",
         next_step="mend the cause and send again; silver keeps one row per key, so records sent twice count once.",
+        value=stream,
     )
 
 
@@ -154,6 +157,7 @@ def missing_stream(client: Any, stream: str) -> CommandError:
         f"There is no stream {stream}; the existing ones: {', '.join(there) or 'none'}.",
         safe="nothing was sent.",
         next_step="name an existing stream, or deploy a contract that has a kinesis server for this one.",
+        value=stream,
     )
 
 
@@ -161,12 +165,15 @@ def require_stream(client: Any, stream: str) -> None:
     """Raise ``CommandError`` unless ``stream`` exists and can be described."""
     try:
         client.describe_stream_summary(StreamName=stream)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+    except (ClientError, BotoCoreError) as error:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceNotFoundException":
             raise missing_stream(client, stream) from error
-        raise CommandError(f"The stream {stream} cannot be read: {error}", safe="nothing was sent.") from error
-    except BotoCoreError as error:
-        raise CommandError(f"Kinesis cannot be reached: {error}", safe="nothing was sent.") from error
+        raise refused_by_aws(error)(
+            f"The stream {stream} cannot be read: {error}",
+            safe="nothing was sent.",
+            next_step="check the endpoint, the credentials and who may read the stream, then send again.",
+            value=stream,
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -195,10 +202,11 @@ def stream_columns(glue: Any, database: str, dataset: str) -> StreamColumns:
     try:
         table = glue.get_table(DatabaseName=database, Name=dataset)["Table"]
     except (ClientError, BotoCoreError) as error:
-        raise CommandError(
+        raise refused_by_aws(error)(
             f"The table {database}.{dataset} cannot be read: {error}",
             safe="nothing was sent.",
             next_step="`sluice status` lists the datasets that are deployed.",
+            dataset=dataset,
         ) from error
     properties = table.get("Parameters", {})
     renamed = headers_of(properties)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from sluice.cli.dead_letters import DeadLetter, read_dead_letters
 from sluice.cli.deployment import client, deployed_settings
@@ -14,9 +15,11 @@ from sluice.cli.derived import DerivedStatus, read_derived
 from sluice.cli.functions import read_function_errors
 from sluice.cli.shard_batches import ShardBatches
 from sluice.cli.streams import StreamsStatus, read_streams
+from sluice.cli.volumes import Volume, read_volumes
 from sluice.ingestion.aside import SetAside, units_aside
 from sluice.ingestion.landing import Notice
-from sluice.ledger import FINAL, UNKNOWN, Delivery, Ledger
+from sluice.ledger import FINAL, LANDING, UNKNOWN, Delivery, Ledger, Retirement
+from sluice.settings import Settings
 from sluice.storage import S3Store
 
 
@@ -28,6 +31,7 @@ class DatasetStatus:
     deliveries: Counter[str] = field(default_factory=Counter)
     accepted: int = 0
     quarantined: int = 0
+    retracted: int = 0
     unknown_counts: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     last: float = 0.0
@@ -35,6 +39,15 @@ class DatasetStatus:
     refused: list[tuple[str, str]] = field(default_factory=list)
     #: Why no row of the newest file that was read is in its table; empty when there is one.
     refusal: str = ""
+    #: What came per day beside what its contract expects.
+    volumes: tuple[Volume, ...] = ()
+    #: What retention deleted: rows by table, object versions of landing.
+    retired: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def findings(self) -> list[str]:
+        """Return a sentence for each volume that is outside of what the contract expects."""
+        return [volume.finding(self.name) for volume in self.volumes if volume.outside]
 
 
 @dataclass(frozen=True)
@@ -77,6 +90,7 @@ class Status:
         letters = [each for each in self.letters if each.letter and each.letter.notice.dataset == name]
         found = [f"{each.file} is a dead letter: {each.reason}" for each in letters]
         found += [f"a unit of {unit.dataset} is set aside: {unit.error}" for unit in self.aside if unit.dataset == name]
+        found += self.datasets[name].findings if name in self.datasets else []
         return found + [table.failure for table in self.derived if table.table == name and table.failure]
 
     @property
@@ -96,6 +110,7 @@ class Status:
             found.append(f"{commits} wake-ups of committers are dead letters; the sweep handles them within a minute")
         if failed := self.streams.failed_batches:
             found.append(f"{len(failed)} failed batches of streams; the sweep retries them")
+        found += [finding for numbers in self.datasets.values() for finding in numbers.findings]
         return found + [table.failure for table in self.derived if table.failure]
 
     @property
@@ -122,16 +137,20 @@ def read_status(outputs: dict[str, str], batches: ShardBatches | None = None) ->
     """
     settings = deployed_settings(outputs)
     versions = list(_landed(settings.landing_bucket))
-    contracted = frozenset(_datasets(settings.database("bronze")))
+    tables = contracted_datasets(settings)
+    contracted = frozenset(tables)
     names = sorted(contracted | {UNKNOWN})
     ledger = Ledger(settings.ledger_table)
     with ThreadPoolExecutor(8) as pool:
         recorded = dict(zip(names, pool.map(lambda name: list(ledger.deliveries(name)), names), strict=True))
+        retired = dict(zip(names, pool.map(lambda name: list(ledger.retirements(name)), names), strict=True))
     ended = {d.delivery_id for entries in recorded.values() for d in entries if d.status in FINAL}
     streams = read_streams(outputs, batches)
     return Status(
         datasets={
-            name: _summarize(name, entries, streams) for name, entries in recorded.items() if name != UNKNOWN or entries
+            name: _summarize(name, entries, streams, retired=retired[name], properties=tables.get(name, {}))
+            for name, entries in recorded.items()
+            if name != UNKNOWN or entries
         },
         contracted=contracted,
         delivered=len(versions),
@@ -188,14 +207,26 @@ def _landed(bucket: str) -> Iterable[Notice]:
             yield Notice(bucket, version["Key"], version["VersionId"], version["Size"])
 
 
-def _datasets(database: str) -> list[str]:
-    pages = client("glue").get_paginator("get_tables").paginate(DatabaseName=database)
-    return [table["Name"] for page in pages for table in page["TableList"]]
+def contracted_datasets(settings: Settings) -> dict[str, dict[str, str]]:
+    """Return the landing datasets, those that have a bronze table, with the properties of that table."""
+    pages = client("glue").get_paginator("get_tables").paginate(DatabaseName=settings.database("bronze"))
+    return {table["Name"]: table.get("Parameters", {}) for page in pages for table in page["TableList"]}
 
 
-def _summarize(name: str, entries: list[Delivery], streams: StreamsStatus) -> DatasetStatus:
+def _summarize(
+    name: str,
+    entries: list[Delivery],
+    streams: StreamsStatus,
+    *,
+    retired: Iterable[Retirement] = (),
+    properties: Mapping[str, str] = MappingProxyType({}),
+) -> DatasetStatus:
     found = DatasetStatus(name)
-    for shard in (shard for shard in streams.shards if shard.dataset == name):
+    shards = [shard for shard in streams.shards if shard.dataset == name]
+    found.volumes = read_volumes(properties, entries, [s.counts for s in shards], datetime.now(UTC).date())
+    for each in retired:
+        found.retired[each.place] += each.files if each.place == LANDING else each.rows
+    for shard in shards:
         found.accepted += shard.counts.accepted
         found.quarantined += shard.counts.quarantined
         found.reasons.update(shard.counts.reasons)
@@ -203,6 +234,7 @@ def _summarize(name: str, entries: list[Delivery], streams: StreamsStatus) -> Da
     for entry in sorted(entries, key=lambda entry: -entry.at):
         found.deliveries[entry.status] += 1
         found.accepted += entry.accepted
+        found.retracted += entry.retracted
         if entry.quarantined is None:
             found.unknown_counts += 1
         else:

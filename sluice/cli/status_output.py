@@ -15,7 +15,7 @@ from sluice.cli.dead_letters import DeadLetter
 from sluice.cli.derived import DerivedStatus
 from sluice.cli.status import DatasetStatus, Status, freshness
 from sluice.cli.streams import StreamsStatus
-from sluice.ledger import FINAL
+from sluice.ledger import FINAL, LANDING
 
 #: Most refused files, failed tables and dead letters that are listed; ``sluice status DATASET`` lists all.
 _SHOWN = 5
@@ -45,17 +45,27 @@ def print_dataset(status: Status, name: str, console: Console) -> None:
     for table in status.derived:
         if table.table == name:
             console.print(_derived_table([table]))
-            _line(console, table.error or "its last run published", "red" if table.error else "green")
+            said = table.error or table.held or "its last run published"
+            _line(console, said, "red" if table.error else "yellow" if table.held else "green")
             return
     numbers = status.datasets[name]
     for state, count in sorted(numbers.deliveries.items()):
         console.print(f"{count:>9,} {state}")
-    console.print(f"{numbers.accepted:>9,} records accepted, {numbers.quarantined:,} quarantined")
+    taken_back = f", {numbers.retracted:,} retracted" if numbers.retracted else ""
+    console.print(f"{numbers.accepted:>9,} records accepted, {numbers.quarantined:,} quarantined{taken_back}")
     for reason, count in numbers.reasons.most_common():
         console.print(f"{count:>9,} {reason}")
     if numbers.quarantined and name in status.contracted:
         console.print("By column and value:")
         console.print(f"sluice query {shlex.quote(_REASONS.format(name=name))}", highlight=False, soft_wrap=True)
+    for place, count in sorted(numbers.retired.items()):
+        console.print(
+            f"{count:>9,} {'object versions' if place == LANDING else 'rows'} left {place}: their retention ended"
+        )
+    for volume in numbers.volumes:
+        came = "too young to compare" if volume.found is None else f"{volume.found:,.4g} came"
+        text = f"{volume.expected:,.4g} {volume.unit} a day expected, {came} (last {volume.days} full days)"
+        _line(console, text, "red" if volume.outside else "green")
     for file, error in numbers.refused:
         _line(console, error if file in error else f"{file}: {error}", "yellow")
     for each in status.letters:
@@ -86,7 +96,7 @@ def as_json(status: Status) -> dict[str, Any]:
             {
                 "table": table.table, "state": table.state, "made": table.made, "behind_since": table.behind_since,
                 "engine": table.engine, "rows": table.rows, "failing_since": table.failing_since,
-                "failures": table.failures, "error": table.error,
+                "failures": table.failures, "error": table.error, "held": table.held,
             }
             for table in status.derived
         ],
@@ -113,10 +123,19 @@ def as_json(status: Status) -> dict[str, Any]:
 def _dataset(numbers: DatasetStatus) -> dict[str, Any]:
     return {
         "dataset": numbers.name, "deliveries": dict(numbers.deliveries), "accepted": numbers.accepted,
-        "quarantined": numbers.quarantined, "files_of_unknown_count": numbers.unknown_counts,
+        "quarantined": numbers.quarantined, "retracted": numbers.retracted,
+        "files_of_unknown_count": numbers.unknown_counts,
         "reasons": dict(numbers.reasons), "last": numbers.last or None,
         "refusal": numbers.refusal or None,
         "refused": [{"file": file, "error": error} for file, error in numbers.refused],
+        "volumes": [
+            {
+                "unit": each.unit, "expected": each.expected, "found": each.found, "days": each.days,
+                "outside": each.outside,
+            }
+            for each in numbers.volumes
+        ],
+        "retired": dict(numbers.retired),
     }  # fmt: skip
 
 
@@ -157,7 +176,7 @@ def _shards_table(streams: StreamsStatus) -> Table:
 
 def _derived_table(tables: list[DerivedStatus] | tuple[DerivedStatus, ...]) -> Table:
     shown = narrow_table("table", "state", "rows", "engine", "made", "behind for")
-    colours = {"failed": "red", "up to date": "green", "behind": "yellow", "never made": "yellow"}
+    colours = {"failed": "red", "up to date": "green", "behind": "yellow", "held": "yellow", "never made": "yellow"}
     for table in tables:
         state = f"[{colour}]{table.state}[/{colour}]" if (colour := colours.get(table.state)) else table.state
         shown.add_row(
@@ -180,6 +199,9 @@ def _print_reconciliation(status: Status, console: Console) -> None:
     if status.streams.shards:
         waiting = ", ".join(status.streams.on_their_way) or "nothing"
         console.print(f"{status.streams.records:,} stream records in tables; on their way: {waiting}")
+    for name, numbers in status.datasets.items():
+        if files := numbers.deliveries["retracted"]:
+            console.print(f"{name}: {files:,} deliveries retracted, with {numbers.retracted:,} records")
     for name, count in sorted(status.function_errors.items()):
         console.print(f"{name} failed or died {count:,} times within the hour; its log says why")
 
@@ -204,6 +226,10 @@ def _print_problems(status: Status, console: Console) -> None:
         what = ", ".join(unit.files[:3]) or f"{unit.records:,} records"
         _line(console, f"{unit.dataset}: {what} cannot be committed and is set aside: {unit.error}", "red")
         _line(console, f"Next: `sluice redrive` stages it again, `sluice discard {unit.attempt}` gives it up.", "red")
+    for finding in (finding for numbers in status.datasets.values() for finding in numbers.findings):
+        _line(console, finding, "red")
+    for table in [table for table in status.derived if table.held]:
+        _line(console, f"{table.table} is {table.held}", "yellow")
     for table in [table for table in status.derived if table.failure]:
         _line(console, table.failure, "red")
 

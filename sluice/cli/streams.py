@@ -107,6 +107,7 @@ def redrive_batches(outputs: dict[str, str]) -> int:
             f"{len(failed)} batches failed again: {', '.join(failed[:_NAMED])}.",
             safe=f"they stay where they are; {redriven} others arrived.",
             next_step="mend the cause, which the objects and the log name; the sweep then retries them.",
+            value=failed[0],
         )
     return redriven
 

@@ -25,14 +25,12 @@ _FILE_KEYS = {
     "nullValues": "null_values",
     "extraColumns": "extra_columns",
     "nullKeys": "null_keys",
-    "repeatedKeys": "repeated_keys",
     "expectedFilesPerDay": "expected_files_per_day",
     "expectedRowsPerDay": "expected_rows_per_day",
 }
 _STREAM_KEYS = {
     "nullValues": "null_values",
     "nullKeys": "null_keys",
-    "repeatedKeys": "repeated_keys",
     "partitionKey": "partition_key",
     "expectedRowsPerDay": "expected_rows_per_day",
 }
@@ -156,6 +154,8 @@ def _properties(
 
 def _known(file: ContractFile, key: Any, allowed: list[str], at: Place) -> str:
     """Return the option's name; refuse one that is none, or is one of the server's."""
+    if key == "repeatedKeys":
+        file.refuse(at, "it is no option any more: what a producer sends twice is there twice; remove the line")
     if key in Server.model_fields and key not in allowed:
         file.refuse(at, f"it belongs under servers, where it can act; allowed here: {', '.join(allowed)}")
     return file.one_of(key, allowed, at)

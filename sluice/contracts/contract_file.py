@@ -44,7 +44,7 @@ class ContractFile:
         except OSError as error:
             raise self._error(f"{path}: contract: it cannot be read: {error.strerror}.") from error
         if size > LARGEST:
-            raise self._error(f"{path}:1: contract: it has more than {LARGEST:,} bytes.")
+            raise self._error(f"{path}:1: contract: it has more than {LARGEST:,} bytes.", 1)
         self.root: yaml.Node | None
         self.raw: Any
         try:
@@ -52,29 +52,59 @@ class ContractFile:
             self.root, self.raw = load_yaml(text)
         except UnicodeDecodeError as error:
             line = error.object.count(b"\n", 0, error.start) + 1
-            raise self._error(f"{path}:{line}: contract: not UTF-8: {error}.") from error
+            raise self._error(f"{path}:{line}: contract: not UTF-8: {error}.", line) from error
         except yaml.reader.ReaderError as error:  # a character that no YAML has
             line = text.count("\n", 0, error.position) + 1
             what = f"the character {error.character:#x} is not allowed"
-            raise self._error(f"{path}:{line}: contract: not YAML: {what}.") from error
+            raise self._error(f"{path}:{line}: contract: not YAML: {what}.", line) from error
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = mark.line + 1 if mark else 1
-            raise self._error(f"{path}:{line}: contract: not YAML: {getattr(error, 'problem', error)}.") from error
+            raise self._error(
+                f"{path}:{line}: contract: not YAML: {getattr(error, 'problem', error)}.", line
+            ) from error
         self._refuse_unseen()
 
-    @staticmethod
-    def _error(what: str) -> ContractError:
+    def _error(
+        self, what: str, line: int | None = None, *, column: str | None = None, value: str | None = None
+    ) -> ContractError:
         return ContractError(
             what,
-            safe="nothing was deployed or changed.",
             next_step="mend the file, then run `sluice check`.",
+            dataset=self._declared(),
+            column=column,
+            value=value,
+            file=str(self.path),
+            position=line,
         )
 
     def refuse(self, at: Place, problem: str) -> NoReturn:
         """Raise the error for the value at ``at``."""
         field = _seen(".".join(map(str, at))).replace("\n", "\\n") or "contract"
-        raise self._error(f"{self.path}:{line_of(self.root, at)}: {field}: {_seen(problem)}.")
+        line, written = line_of(self.root, at), written_at(self.root, at)
+        raise self._error(
+            f"{self.path}:{line}: {field}: {_seen(problem)}.",
+            line,
+            column=self._column_at(at),
+            value=None if written is None else shortened(_seen(written)),
+        )
+
+    def _declared(self) -> str:
+        """Return the table that the contract declares, as far as it can be told; else the file's name."""
+        match getattr(self, "raw", None):
+            case {"schema": [{"physicalName": str(name)}, *_]}:
+                return shortened(_seen(name))
+            case _:
+                return self.path.stem
+
+    def _column_at(self, at: Place) -> str | None:
+        """Return the name of the column inside of which ``at`` is, or None."""
+        match at:
+            case ("schema", _, "properties", _, *_):
+                name = written_at(self.root, (*at[:4], "name"))
+                return None if name is None else shortened(_seen(name))
+            case _:
+                return None
 
     def _refuse_unseen(self) -> None:
         """Refuse texts for people with characters that a terminal would take as commands.

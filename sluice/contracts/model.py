@@ -110,7 +110,6 @@ class Arrival(msgspec.Struct, frozen=True, omit_defaults=True):
     null_values: tuple[str, ...] = ("",)
     extra_columns: Literal["ignore", "reject"] = "ignore"
     null_keys: Literal["quarantine", "keep"] = "quarantine"
-    repeated_keys: Literal["keep"] = "keep"
     expected_files_per_day: float | None = None
     expected_rows_per_day: float | None = None
     own_options: tuple[tuple[str, str | int | float | bool], ...] = ()
@@ -175,13 +174,17 @@ class PartitionField(msgspec.Struct, frozen=True):
 
 
 class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One dataset; ``database`` and ``name`` are its table's in Athena, ``arrival`` is None for a derived table."""
+    """One dataset; ``database`` and ``name`` are its table's in Athena, ``arrival`` is None for a derived table.
+
+    ``owner`` is the team that answers for it. After ``retention_days`` its rows go; of a derived table, they may.
+    """
 
     name: str
     database: str
     columns: tuple[Column, ...]
     description: str = ""
     version: str = ""
+    domain: str = ""
     owner: str = ""
     key: tuple[str, ...] = ()
     arrival: Arrival | None = None

@@ -22,6 +22,7 @@ from sluice.contracts.checks import read_checks
 from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.formats import Formats
 from sluice.contracts.model import JSON_TEXT, Arrival, Column, Contract
+from sluice.contracts.odcs import has_effect, without_effect
 from sluice.contracts.partitions import read_partitioning
 from sluice.contracts.rules import Refuse, read_rules
 from sluice.contracts.spellings import SPELLINGS, TWO_DIGIT_YEARS, read_spelling, read_two_digit_years
@@ -29,8 +30,11 @@ from sluice.contracts.types import ColumnType, parse_type
 from sluice.contracts.value_rules import read_value_rules
 from sluice.contracts.values.patterns import has_time, pattern_of
 from sluice.contracts.values.texts import EPOCH_FORMATS
+from sluice.redelivery import LONGEST_DAYS
 
 DATABASES = ("bronze", "silver", "gold")
+#: The service levels that act.
+SERVICE_LEVELS = ("freshness", "retention", "lateness")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _COLUMN_CUSTOM = ("partitionTransform", TWO_DIGIT_YEARS, *SPELLINGS)
 #: The logical types of the Open Data Contract Standard, with the physical ones that mean no other; none: any.
@@ -124,7 +128,8 @@ class ContractReader(ContractFile):
             columns=columns,
             description=table.description or "",
             version=odcs.version or "",
-            owner=odcs.domain or "",
+            domain=odcs.domain or "",
+            owner=self._owner(odcs),
             key=self._key(table),
             arrival=arrival,
             partitioning=read_partitioning(self, table.properties or [], column_custom, by_name, at),
@@ -132,15 +137,25 @@ class ContractReader(ContractFile):
             checks=checks,
             rules=read_rules(custom["rules"], columns, arrival, self._at_rules(odcs)) if "rules" in custom else (),
             freshness_seconds=self.duration(sla, "freshness", 86_400),
-            retention_days=self._retention(sla),
+            retention_days=self._retention(sla, stream=arrival is not None and arrival.stream),
             file=str(self.path),
         )
+
+    def _owner(self, odcs: OpenDataContractStandard) -> str:
+        """Return the name of the team that answers for the dataset."""
+        if isinstance(odcs.team, list):  # as version 3.0 of the standard has it
+            self.refuse(("team",), "a list of members names no team; write a mapping with name and members")
+        return (odcs.team.name if odcs.team else None) or ""
 
     def _service_levels(self, odcs: OpenDataContractStandard) -> dict[str | None, ServiceLevelAgreementProperty]:
         found: dict[str | None, ServiceLevelAgreementProperty] = {}
         for index, item in enumerate(odcs.slaProperties or []):
+            at: Place = ("slaProperties", index)
             if item.property in found:
-                self.refuse(("slaProperties", index, "property"), f"{item.property} is declared twice")
+                self.refuse((*at, "property"), f"{item.property} is declared twice")
+            self.one_of(item.property, SERVICE_LEVELS, (*at, "property"))
+            if item.element is not None and item.property != "lateness":
+                self.refuse((*at, "element"), f"{item.property} is one of the whole dataset; remove it")
             found[item.property] = item
         return found
 
@@ -166,13 +181,19 @@ class ContractReader(ContractFile):
                 self.refuse(here, f"{', '.join(SPELLINGS)} are for {', '.join(spelled)}")
 
     def _refuse_unknown_fields(self, model: BaseModel, raw: dict[str, Any], at: Place) -> None:
-        """Refuse unknown fields, which the standard's models would ignore: a misspelt one must not count as absent."""
+        """Refuse fields without effect, and unknown ones, which the standard's models would ignore.
+
+        A misspelt field must not count as absent.
+        """
         names = {field.alias or name: name for name, field in type(model).model_fields.items()}
         for key, value in raw.items():
             if key not in names:
                 self.refuse(
                     (*at, key), f"no such field in the Open Data Contract Standard; allowed: {', '.join(names)}"
                 )
+            kind = type(model).__name__
+            if not has_effect(kind, key):
+                self.refuse((*at, key), without_effect(kind, key))
             parsed = getattr(model, names[key])
             if isinstance(parsed, BaseModel) and isinstance(value, dict):
                 self._refuse_unknown_fields(parsed, value, (*at, key))
@@ -224,10 +245,10 @@ class ContractReader(ContractFile):
                 )
         options = dict(prop.logicalTypeOptions or {})
         if prop.logicalType in ("object", "array"):
-            if kind.name != "string" or prop.properties or prop.items:
+            if kind.name != "string":
                 self.refuse(
                     (*at, "logicalType"),
-                    f"an {prop.logicalType} is kept as its JSON text: physicalType string, without properties or items",
+                    f"an {prop.logicalType} is kept as its JSON text: physicalType string",
                 )
             if "format" in options:
                 self.refuse((*at, "logicalTypeOptions", "format"), "a format is for date and timestamp columns")
@@ -300,6 +321,20 @@ class ContractReader(ContractFile):
             self.refuse(here, "sortOrder names a column twice")
         return tuple(order)
 
-    def _retention(self, sla: dict[str | None, Any]) -> int | None:
+    def _retention(self, sla: dict[str | None, Any], *, stream: bool) -> int | None:
+        """Return the days of the retention, None without one."""
+        if "retention" not in sla:
+            return None
         seconds = self.duration(sla, "retention", 0)
-        return max(1, seconds // 86_400) if seconds else None
+        at = ("slaProperties", list(sla).index("retention"), "value")
+        if seconds < 86_400 or seconds % 86_400:
+            self.refuse(at, "a retention has one or more whole days")
+        days = seconds // 86_400
+        if stream and days < LONGEST_DAYS:
+            self.refuse(
+                at,
+                f"{days} days are fewer than the {LONGEST_DAYS} for which a record of a stream may come again (queues, "
+                "the stream, staged files); its row is what recognises it, and without it the record would be there "
+                f"twice; allowed: {LONGEST_DAYS} days and more",
+            )
+        return days

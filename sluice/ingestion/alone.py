@@ -37,6 +37,9 @@ def check_records(block: Block, contract: Contract) -> list[Checked]:
                 f" {_words(error)}",
                 safe="the records stay where they are and are tried again; none of them was committed.",
                 next_step="mend the contract (`sluice check` names the line), or the code, and deploy.",
+                dataset=contract.name,
+                column=column.name,
+                file=contract.file,
             ) from error
         log.exception("records of %s cannot be checked together", contract.table)
     return list(_apart(block, contract))

@@ -84,6 +84,8 @@ def put_back(store: Store, lake: str, aside: SetAside) -> None:
             f"A unit of {aside.dataset} was set aside more than {_YOUNG.days} days ago.",
             safe="the unit stays set aside, and its files stay in the landing bucket.",
             next_step=f"upload its files again ({', '.join(aside.files[:3])} …) and `sluice discard {aside.attempt}`.",
+            dataset=aside.dataset,
+            value=aside.attempt,
         )
     store.put(f"{staging_prefix(lake, aside.dataset)}{aside.attempt}.json", aside.manifest.encode())
     drop(store, lake, aside)

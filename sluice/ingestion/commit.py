@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 import msgspec
 import pyarrow as pa
@@ -21,6 +22,7 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
+from sluice.conflicts import Retries, until_committed
 from sluice.contracts import Contract
 from sluice.errors import CommitConflict
 from sluice.ingestion.portions import Portions, Staged, manifests_of, read_parquet
@@ -30,11 +32,17 @@ from sluice.settings import Settings
 from sluice.storage import Store
 from sluice.tables.commit import adopt_data_files, append, discard, write_data_files
 from sluice.tables.maintain import expire_snapshots
-from sluice.tables.tokens import Token, read_tokens, with_tokens
+from sluice.tables.tokens import Token, TokenLog, read_tokens, with_tokens
 
 log = logging.getLogger(__name__)
-_ATTEMPTS = 20
-_SEGMENT = "sluice.token-segment"
+#: How a committer tries again, and what it says when other writers were faster each time.
+RETRIES: Final[Retries] = {
+    "attempts": 20,
+    "safe": "the staged files are kept.",
+    "next_step": "the committer tries again by itself; look for a second writer on this table.",
+}
+#: Key in a commit summary: the segment with its tokens, by which it is found again.
+SEGMENT = "sluice.token-segment"
 #: Staged files held in memory at once; each has at most ``STAGED_FILE_BYTES``.
 _FILES_AT_ONCE = 8
 #: Rows held in memory for one data file.
@@ -133,11 +141,22 @@ def _commit_portion(
 ) -> tuple[Delivery, ...]:
     """Commit the units to both tables, add their snapshots to ``changed``, and return the deliveries that ended."""
     chosen = _first_of_each([each.unit for each in portion])
+    held = []
     for database, part in ((contract.database, _bronze_part), ("quarantine", _quarantine_part)):
         table = _commit(lake, contract, database, chosen, part)
+        held.append(read_tokens(table))
         if snapshot := table.current_snapshot():
             changed[f"{database}.{contract.name}"] = snapshot.snapshot_id
-    return tuple(_ended(contract, delivery) for delivery, _ in chosen.values())
+    ended = (_ended(contract, delivery) for delivery, _ in chosen.values())
+    return tuple(retracted_by_now(delivery, *held) for delivery in ended)
+
+
+def retracted_by_now(delivery: Delivery, bronze: TokenLog, quarantine: TokenLog) -> Delivery:
+    """Return the delivery, as retracted where both tables' tokens say that it was."""
+    good, bad = bronze.tokens.get(delivery.delivery_id), quarantine.tokens.get(delivery.delivery_id)
+    if good is None or bad is None or not (good.retracted and bad.retracted):
+        return delivery
+    return delivery.taken_back(accepted=good.rows, quarantined=bad.rows, at=bad.retracted)
 
 
 def _clear(contract: Contract, lake: Lake, portion: Sequence[Staged]) -> None:
@@ -182,36 +201,36 @@ def _first_of_each(units: list[StagedUnit]) -> Chosen:
 
 def _commit(lake: Lake, contract: Contract, database: str, chosen: Chosen, part: Part) -> Table:
     """Commit the deliveries that the table does not hold yet; return the table after that."""
-    for _ in range(_ATTEMPTS):
-        table = lake.table(database, contract.name)
-        held = read_tokens(table)
-        todo = [pair for delivery_id, pair in chosen.items() if delivery_id not in held]
-        if not todo:
-            return table
-        pieces, adopted = part(lake.store, todo)
-        written = _write(table, pieces)
-        now = time.time()
-        tokens = [Token(delivery.delivery_id, _rows(delivery, database), now) for delivery, _ in todo]
-        properties, segment = with_tokens(table, held, tokens)
-        summary = {
-            "sluice.deliveries": str(len(todo)),
-            "sluice.rows": str(sum(token.rows for token in tokens)),
-            _SEGMENT: segment,
-        }
-        files = [*written, *adopt_data_files(table, adopted)]
-        try:
-            return append(table, files, summary=summary, properties=properties)
-        except CommitConflict as conflict:
-            log.info("%s", conflict)
-            now_there = lake.table(database, contract.name)
-            if _landed(now_there, segment):
-                return now_there
-            discard(table, [*written, segment])
-    raise CommitConflict(
-        f"{database}.{contract.name}: other writers committed first {_ATTEMPTS} times in a row.",
-        safe="the staged files are kept.",
-        next_step="the committer tries again by itself; look for a second writer on this table.",
+    return until_committed(
+        lambda: _commit_once(lake, contract, database, chosen, part), f"{database}.{contract.name}", **RETRIES
     )
+
+
+def _commit_once(lake: Lake, contract: Contract, database: str, chosen: Chosen, part: Part) -> Table:
+    table = lake.table(database, contract.name)
+    held = read_tokens(table)
+    todo = [pair for delivery_id, pair in chosen.items() if delivery_id not in held]
+    if not todo:
+        return table
+    pieces, adopted = part(lake.store, todo)
+    written = _write(table, pieces)
+    now = time.time()
+    tokens = [Token(delivery.delivery_id, _rows(delivery, database), now) for delivery, _ in todo]
+    properties, segment = with_tokens(table, held, tokens)
+    summary = {
+        "sluice.deliveries": str(len(todo)),
+        "sluice.rows": str(sum(token.rows for token in tokens)),
+        SEGMENT: segment,
+    }
+    files = [*written, *adopt_data_files(table, adopted)]
+    try:
+        return append(table, files, summary=summary, properties=properties)
+    except CommitConflict:
+        now_there = lake.table(database, contract.name)
+        if landed(now_there, segment):
+            return now_there
+        discard(table, [*written, segment])
+        raise
 
 
 def _write(table: Table, pieces: Iterable[pa.Table]) -> list[DataFile]:
@@ -230,12 +249,12 @@ def _rows(delivery: StagedDelivery, database: str) -> int:
     return delivery.quarantined if database == "quarantine" else delivery.accepted
 
 
-def _landed(table: Table, segment: str) -> bool:
+def landed(table: Table, segment: str) -> bool:
     """Return whether a commit that was reported as failed took place.
 
     boto3 repeats a call whose answer is lost, and the repetition then fails on the first call's own commit.
     """
-    return any(s.summary is not None and s.summary.get(_SEGMENT) == segment for s in table.snapshots())
+    return any(s.summary is not None and s.summary.get(SEGMENT) == segment for s in table.snapshots())
 
 
 def _bronze_part(store: Store, todo: list[tuple[StagedDelivery, StagedUnit]]) -> tuple[Iterator[pa.Table], list[str]]:

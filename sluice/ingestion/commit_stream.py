@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,10 +21,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyiceberg.table import Table
 
+from sluice.conflicts import until_committed
 from sluice.contracts import Contract
 from sluice.decoding import json_decoder
 from sluice.errors import CommitConflict
-from sluice.ingestion.commit import ONLY_CALL, Call, Drained, Lake
+from sluice.ingestion.commit import ONLY_CALL, RETRIES, Call, Drained, Lake
 from sluice.ingestion.portions import READS_AT_ONCE, Portions, Staged, manifests_of, read_parquet
 from sluice.ingestion.stage import StagedUnit
 from sluice.ledger import ShardCounts
@@ -34,7 +36,8 @@ from sluice.tables.maintain import expire_snapshots
 log = logging.getLogger(__name__)
 #: Table property: JSON of ``Held`` by shard.
 SHARDS = "sluice.shards"
-_ATTEMPTS = 20
+#: Days that are counted one by one: more than a week of full ones.
+_DAYS = 9
 _IDENTITY = ("_source", "_sequence", "_position")
 #: Kinesis' arrival time is approximate, so it is not part of the identity and only limits the search.
 #: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Record.html
@@ -42,12 +45,16 @@ _APPROXIMATELY = timedelta(seconds=1)
 
 
 class Held(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one table holds of one shard: the number of ``rows``, in quarantine by reason, and the newest record."""
+    """What one table took of one shard: the number of ``rows``, in quarantine by reason, and the newest record.
+
+    ``days`` counts the rows of the newest days by when they arrived.
+    """
 
     rows: int = 0
     sequence: str = ""
     arrived: float = 0.0
     reasons: dict[str, int] = {}
+    days: dict[str, int] = {}
 
 
 _decode_held = json_decoder(dict[str, Held])
@@ -128,27 +135,25 @@ def _commit(lake: Lake, contract: Contract, database: str, rows: pa.Table) -> Ta
     """
     if not rows.num_rows:
         return None
-    for _ in range(_ATTEMPTS):
-        tables = {name: lake.table(name, contract.name) for name in (contract.database, "quarantine")}
-        held = pa.chunked_array(
-            [chunk for table in tables.values() for chunk in _held(table, rows).chunks], pa.string()
-        )
-        new = rows.filter(pc.invert(pc.is_in(_keys(rows), held)))
-        table = tables[database]
-        if not new.num_rows:
-            return table
-        files = write_data_files(table, new)
-        summary = {"sluice.rows": str(new.num_rows), "sluice.shards": str(pc.count_distinct(new["_source"]).as_py())}
-        try:
-            return append(table, files, summary=summary, properties={SHARDS: _with(held_by(table), new)})
-        except CommitConflict as conflict:
-            log.info("%s", conflict)
-            discard(table, files)
-    raise CommitConflict(
-        f"{database}.{contract.name}: other writers committed first {_ATTEMPTS} times in a row.",
-        safe="the staged files are kept.",
-        next_step="the committer tries again by itself; look for a second writer on this table.",
+    return until_committed(
+        lambda: _commit_once(lake, contract, database, rows), f"{database}.{contract.name}", **RETRIES
     )
+
+
+def _commit_once(lake: Lake, contract: Contract, database: str, rows: pa.Table) -> Table:
+    tables = {name: lake.table(name, contract.name) for name in (contract.database, "quarantine")}
+    held = pa.chunked_array([chunk for table in tables.values() for chunk in _held(table, rows).chunks], pa.string())
+    new = rows.filter(pc.invert(pc.is_in(_keys(rows), held)))
+    table = tables[database]
+    if not new.num_rows:
+        return table
+    files = write_data_files(table, new)
+    summary = {"sluice.rows": str(new.num_rows), "sluice.shards": str(pc.count_distinct(new["_source"]).as_py())}
+    try:
+        return append(table, files, summary=summary, properties={SHARDS: _with(held_by(table), new)})
+    except CommitConflict:
+        discard(table, files)
+        raise
 
 
 def _held(table: Table, rows: pa.Table) -> pa.ChunkedArray:
@@ -181,8 +186,17 @@ def _with(held: dict[str, Held], rows: pa.Table) -> str:
             sequence=str(max(int(before.sequence or 0), *map(int, pc.unique(own["_sequence"]).to_pylist()))),
             arrived=max(before.arrived, part["_arrived_at_max"].replace(tzinfo=None).timestamp()),
             reasons=reasons,
+            days=_newest_days(before.days, own["_arrived_at"]),
         )
     return msgspec.json.encode(held, order="sorted").decode()
+
+
+def _newest_days(before: Mapping[str, int], arrived: pa.ChunkedArray) -> dict[str, int]:
+    """Return the rows by day after those that ``arrived``, of the newest days that have any."""
+    found = Counter(before)
+    for each in pc.value_counts(arrived.cast(pa.date32(), safe=False)).to_pylist():
+        found[each["values"].isoformat()] += each["counts"]
+    return dict(sorted(found.items())[-_DAYS:])
 
 
 def _counts(lake: Lake, contract: Contract) -> list[ShardCounts]:
@@ -202,6 +216,7 @@ def _counts(lake: Lake, contract: Contract) -> list[ShardCounts]:
                 sequence=furthest.sequence,
                 arrived=furthest.arrived,
                 at=time.time(),
+                days=dict(Counter(accepted.days) + Counter(quarantined.days)),
             )
         )
     return counts

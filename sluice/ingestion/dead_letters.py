@@ -71,6 +71,7 @@ def read_notice(body: str, *, reference: str = "", received: int = 1) -> Notice:
             f"A message on the landing queue is not an event of an S3 object: {body[:200]!r} ({error!r}).",
             safe="no file is touched; the message goes to the dead letters.",
             next_step="look for who else sends to this queue; `sluice discard` removes the message.",
+            value=body[:200],
         ) from error
 
 
@@ -86,7 +87,12 @@ def read_letter(body: str, at: float) -> FileLetter:
         request = record["requestPayload"]
         notice, rounds = to_notice(request["notice"]), int(request.get("round", 0)) + 1
     except (KeyError, TypeError, ValueError) as error:
-        raise DeliveryError(f"A dead letter is about no file: {body[:200]!r} ({error!r}).") from error
+        raise DeliveryError(
+            f"A dead letter is about no file: {body[:200]!r} ({error!r}).",
+            safe="it stays in the queue, and no other waits for it.",
+            next_step="find out what else writes to the queue; `sluice discard` removes it.",
+            value=body[:200],
+        ) from error
     answer = record.get("responsePayload")
     answer = answer if isinstance(answer, Mapping) else {}
     kind, message = str(answer.get("errorType", "")), str(answer.get("errorMessage", ""))

@@ -85,6 +85,7 @@ def _read(bucket: str, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
             f"s3://{bucket}/{key} is not a failed batch of a stream: {type(error).__name__}: {error}.",
             safe="the object stays where it is, and no other batch waits for it.",
             next_step="find out what else writes there, and remove the object.",
+            file=f"s3://{bucket}/{key}",
         ) from error
     return kept, payload
 

@@ -140,7 +140,7 @@ class _Work:
         before = _predecessor(notice)
         if before is None:
             return ""
-        entry = self._state_of(before)
+        entry = self._first_of(before)
         if entry is None or entry.status == "failing":
             return _NOT_YET if self.around.hand_on is not None and same_bytes(before, notice) else ""
         nothing_of_it = entry.error or (entry.quarantined and not entry.accepted)
@@ -150,6 +150,14 @@ class _Work:
             return before.version_id if same_bytes(before, notice) else ""
         except UnreadableFile:  # one of the two was deleted; if it is this one, reading it says so
             return ""
+
+    def _first_of(self, before: Notice) -> Delivery | None:
+        """Return the ledger's entry of a version; of a duplicate that of the version whose rows are in the table."""
+        entry = self._state_of(before)
+        while entry is not None and entry.status == "duplicate" and entry.duplicate_of:
+            before = msgspec.structs.replace(before, version_id=entry.duplicate_of)
+            entry = self._state_of(before)
+        return entry
 
     def _state_of(self, before: Notice) -> Delivery | None:
         """Return the ledger's entry of a version; a call with a single file waits some time for a final state."""
@@ -204,6 +212,8 @@ def reject_unread(notice: Notice, reason: str, around: Surroundings) -> IngestOu
         code="reader_died",
         safe="none of its records was committed; the file stays in the landing bucket.",
         next_step="split or mend the file and upload it again; the log of the function ingest_file_alone has more.",
+        dataset=contract.name,
+        file=notice.uri,
     )
     writer = UnitWriter(contract, S3Store(), around.settings.lake, now=datetime.now(UTC))
     delivery = writer.delivery(notice.delivery_id, notice.uri, version_id=notice.version_id, size=notice.size)
@@ -244,9 +254,7 @@ def _watch(notice: Notice, around: Surroundings) -> Callable[[], None]:
         if around.hand_on is not None:
             raise _TakesLonger
         raise FileTooLarge(  # no other call would have more time
-            f"{notice.uri} takes longer to read than a function has.",
-            safe="nothing of it was committed.",
-            next_step="split the file and upload the parts.",
+            f"{notice.uri} takes longer to read than a function has.", dataset=notice.dataset, file=notice.uri
         )
 
     return look
@@ -282,8 +290,9 @@ def _stage(notice: Notice, contract: Contract, writer: UnitWriter, around: Surro
     if notice.size > settings.max_file_bytes:
         error = FileTooLarge(
             f"{notice.uri} has {notice.size:,} bytes; one function call reads {settings.max_file_bytes:,} at most.",
-            safe="nothing of it was committed.",
             next_step="split the file, or compress it, and upload the parts.",
+            dataset=contract.name,
+            file=notice.uri,
         )
         delivery.unreadable(Reason(error.code, str(error)))
         return str(error)
@@ -312,7 +321,9 @@ def _unknown(notice: Notice, project: Project) -> Delivery:
     if contract is not None:
         what = f"{notice.uri}: {notice.dataset!r} arrives by stream, not as files."
         next_step = f"send its records with `sluice send {notice.dataset} FILE`."
-    error = UnknownDataset(what, safe="the file stays in the landing bucket.", next_step=next_step)
+    error = UnknownDataset(
+        what, safe="the file stays in the landing bucket.", next_step=next_step, value=notice.dataset, file=notice.uri
+    )
     log.warning("%s", error)
     entry = _entry(notice, status="rejected", error=str(error), dataset=UNKNOWN)
     return msgspec.structs.replace(entry, quarantined=None, reasons={error.code: 1})

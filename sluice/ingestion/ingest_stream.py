@@ -72,6 +72,7 @@ def _contract(shard: ShardRecords, project: Project, settings: Settings) -> Cont
             f"{shard.stream_arn} is not the stream of a dataset.",
             safe="its records stay in the stream.",
             next_step=f"declare contracts/{name}.yaml with a kinesis server and deploy, or remove the event source.",
+            value=name,
         )
     return contract
 

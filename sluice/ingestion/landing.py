@@ -87,6 +87,8 @@ def _get(notice: Notice, **part: str) -> Any:
             code="deleted",
             safe="none of its records was committed.",
             next_step="upload it again and do not delete it; the landing bucket's lifecycle rule does that.",
+            dataset=notice.dataset,
+            file=notice.uri,
         ) from error
 
 

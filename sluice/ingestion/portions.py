@@ -186,7 +186,8 @@ class Portions:
 
 def manifests_of(store: Store, lake: str, dataset: str) -> list[str]:
     """Return the addresses of the staged manifests of ``dataset``, in order of their attempts."""
-    return [path for path in store.list(staging_prefix(lake, dataset)) if path.endswith(".json")]
+    folder = staging_prefix(lake, dataset)
+    return [path for path in store.list(folder) if path.endswith(".json") and "/" not in path.removeprefix(folder)]
 
 
 def read_staged(store: Store, lake: str, dataset: str, manifests: Sequence[str]) -> list[Staged]:

@@ -19,7 +19,6 @@ from sluice.ingestion.formats import FILE_FORMATS
 from sluice.ingestion.readers.text import as_sent
 from sluice.ingestion.source import ByteSource
 
-_SAFE = "nothing of the file was committed."
 _MOST_WORDS = 500
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -35,15 +34,17 @@ def read_checked(source: ByteSource, contract: Contract) -> Iterator[Checked]:
         parts = (part for block in blocks for part in block.parts(contract))
         for checked in ahead(lambda part: check_records(part, contract), parts):
             yield from checked
-    except (DeliveryError, ContractError):
+    except (DeliveryError, ContractError) as error:
         _raise_of_storage(source)
+        error.within(dataset=contract.name, file=source.uri)
         raise
     except MemoryError as error:
         _raise_of_storage(source)
         raise UnreadableFile(
             f"{source.uri} needs more memory than the function has: {_words(error)}",
             code="too_much_memory",
-            safe=_SAFE,
+            dataset=contract.name,
+            file=source.uri,
             next_step="split the file, or write it in smaller row groups and pages, and upload it again.",
         ) from error
     except Exception as error:
@@ -51,8 +52,8 @@ def read_checked(source: ByteSource, contract: Contract) -> Iterator[Checked]:
         raise UnreadableFile(
             f"{source.uri} cannot be read as {kind}: {type(error).__name__}: {_words(error)}",
             code="corrupt",
-            safe=_SAFE,
-            next_step="mend the file and upload it again.",
+            dataset=contract.name,
+            file=source.uri,
         ) from error
 
 

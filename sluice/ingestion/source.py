@@ -76,8 +76,7 @@ class ByteSource:
             raise FileTooLarge(
                 f"{self.uri} holds more than {MOST_READ:,} bytes once it is unpacked, of {self.size:,} as it is; one"
                 " function call reads no more.",
-                safe="nothing of the file was committed.",
-                next_step="split the file and upload the parts.",
+                file=self.uri,
             )
 
     def seekable(self, buffer_size: int = READ_SIZE) -> BinaryIO:

@@ -225,7 +225,8 @@ class DeliveryWriter:
             raise FileTooLarge(
                 f"{self.staged.uri} has more rows than one commit can write to a partitioned or unusually dense table.",
                 safe="none of its records was committed.",
-                next_step="split the file and upload the parts.",
+                dataset=self.unit.contract.name,
+                file=self.staged.uri,
             )
         rows = checked.accepted.num_rows
         self.accepted += rows

@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import takewhile
 from typing import Any
 
-from sluice.errors import DeliveryError, SluiceError
+from sluice.errors import DeliveryError, SluiceError, SweepIncomplete
 from sluice.ingestion.dead_letters import event_for, read_letter
 from sluice.ingestion.failed_batches import FAILED_BATCHES, retry_batch
 from sluice.ingestion.retry import doubled
@@ -62,9 +62,21 @@ class Sweep:
         for part in parts:
             with self._guard(part.__name__):
                 part()
+        return self._ended()
+
+    def wake_for_maintenance(self, datasets: Iterable[str]) -> dict[str, int]:
+        """Wake the committers of ``datasets`` to delete what is older than their retention; return how many."""
+        for dataset in datasets:
+            with self._guard(f"wake_for_maintenance {dataset}"):
+                wake(self.settings, dataset, self.occasion, maintain=True)
+                self._count("maintained")
+        return self._ended()
+
+    def _ended(self) -> dict[str, int]:
+        """Return what was done, or raise when something failed."""
         if self.problems:
             more = len(self.problems) - _MOST_TOLD
-            raise SluiceError(
+            raise SweepIncomplete(
                 f"the sweep failed in part: {'; '.join(self.problems[:_MOST_TOLD])}"
                 f"{f'; and {more} more, which its log has' if more > 0 else ''}",
                 safe="the items that failed stay where they are.",

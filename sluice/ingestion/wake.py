@@ -43,11 +43,19 @@ def wake_at_intervals(settings: Settings, contract: Contract) -> None:
     wake(settings, contract.name, f"interval {interval}", not_before=(interval + 1) * pace)
 
 
-def wake(settings: Settings, dataset: str, occasion: str, *, not_before: float = 0.0) -> None:
-    """Send the committer of ``dataset`` a message; the queue drops a second one for the same ``occasion``."""
+def wake(settings: Settings, dataset: str, occasion: str, *, not_before: float = 0.0, maintain: bool = False) -> None:
+    """Send the committer of ``dataset`` a message; the queue drops a second one for the same ``occasion``.
+
+    With ``maintain`` it then deletes what is older than the dataset's retention.
+    """
+    body = (
+        {"dataset": dataset}
+        | ({"notBefore": not_before} if not_before else {})
+        | ({"maintain": True} if maintain else {})
+    )
     client("sqs").send_message(
         QueueUrl=settings.commit_queue_url,
         MessageGroupId=dataset,
         MessageDeduplicationId=hashlib.sha256(f"{dataset}\n{occasion}".encode()).hexdigest(),
-        MessageBody=json.dumps({"dataset": dataset} | ({"notBefore": not_before} if not_before else {})),
+        MessageBody=json.dumps(body),
     )

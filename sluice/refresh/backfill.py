@@ -26,7 +26,7 @@ def checked_backfill(project: Project, request: Backfill) -> Backfill:
     if request.table not in known:
         raise CommandError(
             f"{request.table} is not a derived table.", safe="nothing was requested.",
-            next_step=f"name one of {', '.join(sorted(known))}.",
+            next_step=f"name one of {', '.join(sorted(known))}.", value=request.table,
         )  # fmt: skip
     if not request.first and not request.last:
         return replace(request, column="")
@@ -34,10 +34,20 @@ def checked_backfill(project: Project, request: Backfill) -> Backfill:
         first, last = (date.fromisoformat(text) for text in (request.first, request.last))
     except ValueError as error:
         raise CommandError(
-            f"--from and --to must be two days, written as 2026-01-31: {error}.", safe="nothing was requested."
+            f"--from and --to must be two days, written as 2026-01-31: {error}.",
+            safe="nothing was requested.",
+            next_step="give both days, or neither for the whole table.",
+            dataset=request.table,
+            value=f"{request.first}/{request.last}",
         ) from error
     if first > last:
-        raise CommandError(f"--from {first} is after --to {last}.", safe="nothing was requested.")
+        raise CommandError(
+            f"--from {first} is after --to {last}.",
+            safe="nothing was requested.",
+            next_step="swap the two.",
+            dataset=request.table,
+            value=first.isoformat(),
+        )
     contract = project.contract(request.table)
     column = _column(contract, known[request.table].recompute_key, request.column)
     return replace(request, column=column, first=first.isoformat(), last=last.isoformat())
@@ -53,6 +63,7 @@ def _column(contract: Contract, recompute_key: tuple[str, ...], wanted: str) -> 
         raise CommandError(
             f"{contract.table} has no date or timestamp {wanted or 'column'}.", safe="nothing was requested.",
             next_step=f"name one of {', '.join(times)} with --column." if times else "leave out --from and --to.",
+            dataset=contract.table, column=wanted or None,
         )  # fmt: skip
     partitions = [field.column for field in contract.partitioning]
     first = [name for name in (wanted, *recompute_key, *partitions, *times) if name in times]

@@ -41,13 +41,14 @@ class Standing(msgspec.Struct, frozen=True):
 
     ``made`` is when its rows were published (None: never), ``behind_since`` when the first change happened that they do
     not include (None: they include all). With ``awaits_rows`` neither the table nor any table it is made from ever held
-    a row, so no refresh is due.
+    a row, so no refresh is due. ``held`` says by which rollback the table is held as it is; it is empty when it is not.
     """
 
     table: str
     made: float | None
     behind_since: float | None
     awaits_rows: bool
+    held: str = ""
 
 
 def standings(project: Project, load: Callable[[str], Table], backfills: Collection[Backfill] = ()) -> list[Standing]:
@@ -61,7 +62,9 @@ def standings(project: Project, load: Callable[[str], Table], backfills: Collect
             since[name] = min([*changes, *(since[table] for table in inputs if table in since)], default=time.time())
     filled = {name for name, table in state.tables.items() if table.snapshots() and _ever_held_rows(table)}
     return [
-        Standing(name, _published(table), since.get(name), _awaits_rows(state, name, filled))
+        Standing(
+            name, _published(table), since.get(name), _awaits_rows(state, name, filled), str(state.held.get(name, ""))
+        )
         for name, table in sorted(state.tables.items())
         if name in state.transforms
     ]
@@ -106,6 +109,11 @@ def _awaits_rows(state: State, name: str, filled: set[str]) -> bool:
     while more := {t for table in above & set(state.transforms) for t in state.transforms[table].needs} - above:
         above |= more
     return not above & filled
+
+
+def holds(project: Project, load: Callable[[str], Table], backfills: Collection[Backfill] = ()) -> dict[str, str]:
+    """Return by table, for each that a rollback holds as it is, since when and by whom."""
+    return {name: str(back) for name, back in sorted(read_state(project, load, {}, backfills).held.items())}
 
 
 def explain(

@@ -2,7 +2,8 @@
 
 A table is behind when its current snapshot was not made from the present snapshots of its inputs by the present
 transform, was not audited by its present checks, or is made from a table that is behind. It is ready when it is behind
-and no table that it needs is.
+and no table that it needs is. A table that was rolled back is held, and not behind, until an input or its transform
+changes.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from pyiceberg.table import Table
 from sluice.compiled import Backfill, CompiledTransform
 from sluice.project import Project
 from sluice.refresh.engine import Choice, Memory, choose_engine, input_rows
-from sluice.refresh.record import Made
-from sluice.refresh.tables import made_from
+from sluice.refresh.record import Made, Rollback
+from sluice.refresh.tables import is_newer, made_from, rollback_of
 from sluice.tables.files import snapshot_of
 
 _LOADS_AT_ONCE = 8
@@ -44,7 +45,7 @@ class State:
     """What a plan is made from, read at one moment.
 
     ``sources`` are the snapshots of the bronze tables, ``current`` those of all tables, ``behind`` the tables that need
-    a run, and ``requested`` their backfills, each by table.
+    a run, ``requested`` their backfills, and ``held`` the rollbacks that hold tables as they are, each by table.
     """
 
     transforms: dict[str, CompiledTransform]
@@ -53,6 +54,7 @@ class State:
     current: dict[str, str]
     behind: set[str]
     requested: dict[str, Backfill]
+    held: dict[str, Rollback]
 
 
 def read_state(
@@ -73,8 +75,10 @@ def read_state(
         if made_from(tables[name])
         != Made(transform.fingerprint, {t: current[t] for t in transform.inputs.values()}, transform.checks)
     }
+    held = {name: back for name in behind - requested.keys() if (back := _hold(transforms[name], tables, current))}
+    behind -= held.keys()
     behind = _with_dependents(behind, {name: set(t.inputs.values()) for name, t in transforms.items()})
-    return State(transforms, tables, sources, current, behind, requested)
+    return State(transforms, tables, sources, current, behind, requested, held)
 
 
 def plan_refresh(
@@ -111,6 +115,23 @@ def choose(state: State, table: str, memory: Memory) -> Choice:
     rows, incremental = input_rows(transform, state.tables[table], state.tables, state.current, whole=whole)
     choice = choose_engine(transform, rows, memory, incremental=incremental)
     return msgspec.structs.replace(choice, backfill=backfill)
+
+
+def followers(project: Project, table: str) -> list[str]:
+    """Return the derived tables that are made from ``table``, directly or not, by name."""
+    inputs = {transform.table: set(transform.inputs.values()) for transform in project.transforms}
+    return sorted(_with_dependents({table}, inputs) - {table})
+
+
+def _hold(transform: CompiledTransform, tables: Mapping[str, Table], current: Mapping[str, str]) -> Rollback | None:
+    """Return the rollback because of which ``transform`` is not run now, or None."""
+    back = rollback_of(tables[transform.table])
+    inputs = {name: current[name] for name in transform.inputs.values()}
+
+    def newer(name: str, before: str, now: str) -> bool:
+        return is_newer(tables[name], before, now)
+
+    return back if back is not None and back.holds(transform, inputs, newer) else None
 
 
 def _with_dependents(behind: set[str], inputs: Mapping[str, set[str]]) -> set[str]:

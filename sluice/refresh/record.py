@@ -7,13 +7,16 @@ the standard library only, as Spark's job requires.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Literal
+
+from sluice.compiled import CompiledTransform
+from sluice.tables.upkeep import EMPTY, ROLLED_BACK
 
 #: Keys in the summary of a derived table's snapshot: its input snapshots, the transform's and the checks' fingerprints.
 INPUTS, FINGERPRINT, CHECKS = "sluice.inputs", "sluice.fingerprint", "sluice.checks"
-_RUN_ID, _ROWS, _ENGINE, _STRATEGY = "sluice.run-id", "sluice.rows", "sluice.engine", "sluice.strategy"
+_RUN_ID, ROWS, _ENGINE, _STRATEGY = "sluice.run-id", "sluice.rows", "sluice.engine", "sluice.strategy"
 _SECONDS, _COST = "sluice.seconds", "sluice.cost-usd"
 #: How ``sluice.strategy`` was called once; tables made then still say so.
 _STRATEGY_ONCE = "sluice.course"
@@ -39,6 +42,46 @@ class Made:
         """Return the entries of a snapshot's summary, which ``read`` reads."""
         inputs = json.dumps(dict(self.inputs), separators=(",", ":"))
         return {INPUTS: inputs, FINGERPRINT: self.fingerprint, CHECKS: self.checks}
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """A rollback, as the snapshot that it published says: to which snapshot, from which, by whom, and when (UTC).
+
+    ``fingerprint`` and ``inputs`` (snapshot ids by table) are those of the refused refresh: what the table was made by,
+    and what the inputs were at the moment of the rollback. A refresh from them would bring the same rows again.
+    """
+
+    to: str
+    since: str
+    by: str
+    at: str
+    fingerprint: str
+    inputs: Mapping[str, str]
+
+    @classmethod
+    def read(cls, summary: Mapping[str, str]) -> Rollback | None:
+        """Return the rollback that published a snapshot with this summary, or None when a run published it."""
+        said = summary.get(ROLLED_BACK)
+        return None if said is None else cls(**json.loads(said))
+
+    def summary(self) -> dict[str, str]:
+        """Return the entry of a snapshot's summary, which ``read`` reads."""
+        return {ROLLED_BACK: json.dumps(asdict(self), separators=(",", ":"))}
+
+    def holds(
+        self, transform: CompiledTransform, inputs: Mapping[str, str], newer: Callable[[str, str, str], bool]
+    ) -> bool:
+        """Return whether a refresh by ``transform`` from the snapshots ``inputs`` is the refused one, or older.
+
+        ``newer`` says of a table and two of its snapshots whether the second came later and has other files.
+        """
+        if transform.fingerprint != self.fingerprint:
+            return False
+        return not any(newer(name, self.inputs.get(name, EMPTY), snapshot) for name, snapshot in inputs.items())
+
+    def __str__(self) -> str:
+        return f"held: rolled back to {self.to} at {self.at} by {self.by}, until an input or the transform changes"
 
 
 @dataclass(frozen=True)
@@ -72,7 +115,7 @@ def run_summary(
     return {
         **made.summary(),
         _RUN_ID: run_id,
-        _ROWS: str(rows),
+        ROWS: str(rows),
         _ENGINE: engine,
         _STRATEGY: str(strategy),
         _SECONDS: f"{seconds:.3f}",
@@ -89,7 +132,7 @@ def run_of(table: str, snapshot: str, summary: Mapping[str, str]) -> Run:
         run_id=summary[_RUN_ID],
         engine=engine,
         inputs=dict(Made.read(summary).inputs),
-        rows=int(summary[_ROWS]),
+        rows=int(summary[ROWS]),
         snapshot=snapshot,
         seconds={"all": float(summary.get(_SECONDS, "0"))},
         cost_usd=float(summary[_COST]),

@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Final, Literal, Protocol, TypeVar
 
 from sluice.compiled import Backfill, CompiledTransform
-from sluice.errors import CheckFailed, CommitConflict, TransformError
+from sluice.conflicts import Retries, until_committed
+from sluice.errors import CheckFailed, RowsLost, TransformError
 from sluice.refresh.clock import Clock
 from sluice.refresh.failures import Failure
 from sluice.refresh.propagation import Pruning, Relations
-from sluice.refresh.record import Made, Run, run_summary
+from sluice.refresh.record import Made, Rollback, Run, run_summary
 from sluice.refresh.strategy import Change, Strategy, TooWide, choose_strategy
 
 Rows = TypeVar("Rows")
@@ -26,6 +27,19 @@ Rows = TypeVar("Rows")
 Scope = Literal["all", "affected", "added"]
 #: How often a run begins again because another writer committed first.
 ATTEMPTS = 3
+_SAFE = "nothing was published; readers still see the previous snapshot."
+_NEXT = "the next refresh tries again."
+#: How a run tries again, and how it tries again to quarantine conflicts, and what it says when it loses each time.
+RUNS: Final[Retries] = {"attempts": ATTEMPTS, "safe": _SAFE, "next_step": _NEXT}
+QUARANTINES: Final[Retries] = {"attempts": 20, "safe": _SAFE, "next_step": _NEXT}
+
+
+class Held(Exception):
+    """The run would bring back what ``rollback`` took from readers, so nothing was computed."""
+
+    def __init__(self, table: str, rollback: Rollback) -> None:
+        super().__init__(f"{table}: {rollback}")
+        self.table, self.rollback = table, rollback
 
 
 @dataclass(frozen=True)
@@ -52,6 +66,13 @@ class Attempt(Protocol[Rows]):
     def inputs(self) -> Mapping[str, str]:
         """Return the snapshots that the attempt reads, by table."""
 
+    @property
+    def rollback(self) -> Rollback | None:
+        """Return the rollback that published the present snapshot; None when a run did."""
+
+    def newer(self, table: str, before: str, now: str) -> bool:
+        """Return whether an input's snapshot ``now`` came after ``before`` and has other data files."""
+
     def deletes(self) -> bool:
         """Return whether the table has row-level deletes."""
 
@@ -75,6 +96,15 @@ class Attempt(Protocol[Rows]):
 
     def audit(self, scope: Scope) -> list[Failure]:
         """Return a failure for each check of the table that does not hold."""
+
+    def retired(self) -> Mapping[str, int]:
+        """Return how many rows retention removed so far from each input, by table; the others are left out.
+
+        It is empty for a table that may lose what it was made of, as its contract's retention says.
+        """
+
+    def lost(self) -> tuple[int, str]:
+        """Return how many keys of the table as it is the computed one has no more, and one of them as a text."""
 
     def quarantine(self, run_id: str) -> int:
         """Quarantine the records that were not picked for their key; return how many were new there."""
@@ -125,7 +155,8 @@ def run_transform(
     """Refresh the transform's table on ``engine``; ``file`` is its contract's, for error messages.
 
     Raise ``CheckFailed`` when the result breaks the contract, ``CommitConflict`` when other writers were faster in each
-    attempt, and ``TransformError`` when the transform runs on the other engine alone.
+    attempt, ``TransformError`` when the transform runs on the other engine alone, and ``Held`` when the table was
+    rolled back and neither an input nor the transform has changed since; a backfill is computed all the same.
     """
     if transform.engine not in ("any", engine.name):
         raise TransformError(
@@ -133,14 +164,13 @@ def run_transform(
             f"{'DuckDB' if engine.name == 'duckdb' else 'Spark'}.",
             safe="nothing was computed.",
             next_step=_OTHER_ENGINE[engine.name],
+            dataset=transform.table,
         )
-    for left in reversed(range(ATTEMPTS)):
-        try:
-            return _run_once(engine, transform, request, file=file, memory_mib=memory_mib)
-        except CommitConflict:
-            if not left:
-                raise
-    raise AssertionError("unreachable: there is at least one attempt")
+    return until_committed(
+        lambda: _run_once(engine, transform, request, file=file, memory_mib=memory_mib),
+        transform.table,
+        **RUNS,
+    )
 
 
 def _run_once(
@@ -148,6 +178,9 @@ def _run_once(
 ) -> Run:
     clock = Clock()
     with closing(engine.begin(transform, request.pinned)) as attempt:
+        back = attempt.rollback if request.backfill is None else None
+        if back is not None and back.holds(transform, attempt.inputs, attempt.newer):
+            raise Held(transform.table, back)
         strategy = choose_strategy(
             transform,
             attempt.made,
@@ -159,6 +192,8 @@ def _run_once(
         clock.lap("open")
         strategy, scope = _compute(attempt, transform, strategy)
         clock.lap("compute")
+        if scope in ("all", "affected") and (strategy.backfill or not strategy.incremental):
+            _refuse_loss(attempt, transform, strategy, file)
         warnings, conflicts = [], 0
         if scope is not None or strategy.audit_all:
             warnings = _refuse(transform.table, attempt.audit("all" if strategy.audit_all else scope or "all"), file)
@@ -226,13 +261,35 @@ def _compute(attempt: Attempt[Rows], transform: CompiledTransform, strategy: Str
     return strategy, "all"
 
 
+def _refuse_loss(attempt: Attempt[Rows], transform: CompiledTransform, strategy: Strategy, file: str) -> None:
+    """Raise ``RowsLost`` when rows would go whose inputs retention removed; a first run has none to lose.
+
+    An incremental run recomputes what a correction touches from what is left; that is no rebuild, and not refused.
+    """
+    if attempt.made is None or (strategy.backfill and strategy.backfill.accept_loss):
+        return
+    retired = attempt.retired()
+    lost, example = attempt.lost() if retired else (0, "")
+    if lost:
+        gone = ", ".join(f"{rows:,} rows of {name}" for name, rows in sorted(retired.items()))
+        raise RowsLost(
+            f"{transform.table}: this run ({strategy}) would lose {lost:,} of its keys, for example {example}: "
+            f"retention removed {gone}, of which they were made.",
+            safe="readers still see the previous snapshot; nothing was published.",
+            next_step=f"`sluice backfill {transform.table} --accept-loss` computes it from what is left; to keep the "
+            f"rows, put back what changed in the transform or {file}, or deliver what is missing again.",
+            dataset=transform.table,
+        )
+
+
 def _refuse(table: str, failures: Sequence[Failure], file: str) -> list[Failure]:
     """Return the failures that are warnings; raise ``CheckFailed`` when there are others."""
     errors = [failure for failure in failures if failure.severity == "error"]
     if errors:
         raise CheckFailed(
             f"{table}: {len(errors)} of its checks fail:\n" + "\n".join(f"- {failure}" for failure in errors),
-            safe="readers still see the previous snapshot; nothing was published.",
             next_step=f"mend the input or {file}; the next refresh tries again.",
+            dataset=table,
+            file=file,
         )
     return list(failures)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pyiceberg.table import Table
 
 from sluice.errors import TableError
-from sluice.refresh.record import Made, Run, run_of
+from sluice.refresh.record import Made, Rollback, Run, run_of
 from sluice.refresh.strategy import Change
 from sluice.tables.files import Difference, data_files, difference, snapshot_of
+from sluice.tables.upkeep import EMPTY
 
 
 def made_from(table: Table) -> Made | None:
@@ -18,11 +21,35 @@ def made_from(table: Table) -> Made | None:
     return Made.read(snapshot.summary.additional_properties)
 
 
+def rollback_of(table: Table) -> Rollback | None:
+    """Return the rollback that published the table's current snapshot, or None when a run did."""
+    snapshot = table.current_snapshot()
+    return Rollback.read(snapshot.summary.additional_properties) if snapshot and snapshot.summary else None
+
+
+def is_newer(table: Table, before: str, now: str) -> bool:
+    """Return whether the snapshot ``now`` came after ``before`` and has other data files, as far as is known."""
+    if now in (before, EMPTY) or now in ancestors(table, before):
+        return False
+    found = difference(table, before, now)
+    return found is None or found.changed
+
+
+def ancestors(table: Table, snapshot: str) -> Iterator[str]:
+    """Yield ``snapshot`` and its ancestors, newest first, as far as they have not expired."""
+    at: int | None = None if snapshot == EMPTY else int(snapshot)
+    while at is not None and (found := table.snapshot_by_id(at)) is not None:
+        yield str(at)
+        at = found.parent_snapshot_id
+
+
 def described_run(table: Table, name: str) -> Run:
     """Return the run that made the table's current snapshot, read from the snapshot's summary."""
     snapshot = table.current_snapshot()
     if snapshot is None or snapshot.summary is None:
-        raise TableError(f"{name} has no snapshot.", next_step="look at the log of the job that should have made it.")
+        raise TableError(
+            f"{name} has no snapshot.", next_step="look at the log of the job that should have made it.", dataset=name
+        )
     return run_of(name, snapshot_of(table), snapshot.summary.additional_properties)
 
 
@@ -40,7 +67,7 @@ def change_between(table: Table, before: str, now: str) -> Change | None:
 def change_of(difference: Difference) -> Change:
     """Return the numbers of a difference between two snapshots."""
     return Change(
-        files_added=len(difference.added),
+        files_added=len(difference.added) + len(difference.passed),
         files_removed=len(difference.removed),
         changed_bytes=sum(file.file_size_in_bytes for file in (*difference.added, *difference.removed)),
         total_bytes=sum(file.file_size_in_bytes for file in difference.now),

@@ -43,12 +43,22 @@ def append(
 
 
 def replace(
-    table: Table, files: Sequence[DataFile], *, removed: Iterable[DataFile] | None = None, summary: Mapping[str, str]
+    table: Table,
+    files: Sequence[DataFile],
+    *,
+    removed: Iterable[DataFile] | None = None,
+    summary: Mapping[str, str],
+    properties: Mapping[str, str] | None = None,
 ) -> Table:
-    """Replace the files in ``removed`` by ``files`` in one commit; None stands for all files of the table."""
+    """Replace the files in ``removed`` by ``files`` in one commit; None stands for all files of the table.
+
+    The same commit sets the table's ``properties``.
+    """
     if removed is None:
         removed = [task.file for task in table.scan().plan_files()] if table.current_snapshot() else []
-    return _commit(table, lambda update: update.overwrite(), added=files, removed=removed, summary=summary)
+    return _commit(
+        table, lambda update: update.overwrite(), added=files, removed=removed, summary=summary, properties=properties
+    )
 
 
 def discard(table: Table, files: Iterable[DataFile | str]) -> None:
@@ -78,8 +88,7 @@ def _commit(
     except CommitFailedException as error:
         raise CommitConflict(
             f"{'.'.join(table.name())}: another writer committed first ({error}).",
-            safe="nothing of this commit is visible.",
-            next_step="nothing to do: the step reads the table again and commits anew by itself.",
+            dataset=".".join(table.name()),
         ) from error
     return table
 
@@ -96,6 +105,8 @@ def _as_table(table: Table, rows: pa.Table | pa.RecordBatchReader) -> pa.Table |
             f"{'.'.join(table.name())} has no column {', '.join(sorted(unknown))}: the contract is ahead of the table.",
             safe="nothing was committed; the staged files are kept.",
             next_step="deploy again, which adds the column; the commit is then tried again by itself.",
+            dataset=".".join(table.name()),
+            column=min(unknown),
         )
     plain = pa.schema([pa.field(f.name, f.type) for f in schema])
     if isinstance(rows, pa.RecordBatchReader):

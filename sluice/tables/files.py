@@ -14,16 +14,22 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.types import PrimitiveType
 
+from sluice.tables.retired import retired_between
 from sluice.tables.upkeep import EMPTY
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The data files added and removed between two snapshots, and all files of the later one (``now``)."""
+    """The data files added and removed between two snapshots, and all files of the later one (``now``).
+
+    What retention removed is left out. ``passed`` are files that came and that retention removed again: rows of
+    ``removed`` may have moved to them. Without ``removed`` there are none.
+    """
 
     added: tuple[DataFile, ...]
     removed: tuple[DataFile, ...]
     now: tuple[DataFile, ...]
+    passed: tuple[DataFile, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -58,7 +64,8 @@ def data_files(table: Table, snapshot: str) -> tuple[DataFile, ...] | None:
 def difference(table: Table, before: str, now: str) -> Difference | None:
     """Return the data files added and removed from the snapshot ``before`` to ``now``.
 
-    Return None when ``before`` has expired, or one of the two has row-level deletes.
+    Return None when ``before`` has expired, one of the two has row-level deletes, or it cannot be told which files
+    retention removed.
     """
     if before != EMPTY and table.snapshot_by_id(int(before)) is None:
         return None
@@ -66,10 +73,15 @@ def difference(table: Table, before: str, now: str) -> Difference | None:
     if earlier is None or later is None:
         return None
     had, has = {file.file_path for file in earlier}, {file.file_path for file in later}
+    retired = {} if had <= has else retired_between(table, before, now)
+    if retired is None:
+        return None
+    removed = tuple(file for file in earlier if file.file_path not in has | retired.keys())
     return Difference(
         tuple(file for file in later if file.file_path not in had),
-        tuple(file for file in earlier if file.file_path not in has),
+        removed,
         later,
+        tuple(file for path, file in retired.items() if path not in had | has) if removed else (),
     )
 
 

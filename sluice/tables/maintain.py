@@ -8,16 +8,17 @@ from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
-from sluice.tables.upkeep import WORTH_EXPIRING, keep_seconds
+from sluice.tables.upkeep import ROLLED_BACK, WORTH_EXPIRING, keep_seconds
 
 
-def expire_snapshots(table: Table, *, now: float | None = None) -> int:
+def expire_snapshots(table: Table, *, now: float | None = None, worth: int | None = None) -> int:
     """Expire old snapshots, delete the files that nothing refers to any more, and return how many were expired.
 
-    That is 0 when another writer commits meanwhile; the next call tries again.
+    That is 0 when fewer than ``worth`` are old (None: as many as pay for a commit), or another writer commits
+    meanwhile; the next call tries again.
     """
     dead = _expirable(table, now or time.time())
-    if len(dead) < WORTH_EXPIRING:
+    if len(dead) < (WORTH_EXPIRING if worth is None else worth):
         return 0
     ids = {snapshot.snapshot_id for snapshot in dead}
     unused = _files(table, dead) - _files(table, _witnesses([s for s in table.snapshots() if s.snapshot_id not in ids]))
@@ -40,13 +41,14 @@ def _expirable(table: Table, now: float) -> list[Snapshot]:
 def _witnesses(kept: list[Snapshot]) -> list[Snapshot]:
     """Return those of the ``kept`` snapshots that suffice to find every file shared with an expired snapshot.
 
-    In a linear history a removed file never returns, so the oldest kept snapshot has all files that any of them shares
-    with an older one.
+    In a linear history a removed file returns by a rollback alone, so the oldest kept snapshot and those that rollbacks
+    published have all files that any of them shares with an older one.
     """
     in_order = sorted(kept, key=lambda snapshot: snapshot.sequence_number or 0)
     made_from = [snapshot.parent_snapshot_id for snapshot in in_order[1:]]
-    line = made_from == [snapshot.snapshot_id for snapshot in in_order[:-1]]
-    return in_order[:1] if line else kept
+    if made_from != [snapshot.snapshot_id for snapshot in in_order[:-1]]:
+        return kept
+    return [*in_order[:1], *(s for s in in_order[1:] if s.summary and ROLLED_BACK in s.summary.additional_properties)]
 
 
 def _files(table: Table, snapshots: list[Snapshot]) -> set[str]:

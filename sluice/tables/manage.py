@@ -18,7 +18,7 @@ from sluice.errors import TableError
 from sluice.project import Project
 from sluice.settings import Settings
 from sluice.tables.catalog import TABLE_PROPERTIES
-from sluice.tables.properties import contract_properties, path_properties, stream_properties
+from sluice.tables.properties import contract_properties, path_properties, stream_properties, volume_properties
 from sluice.tables.schema import data_schema, partition_spec, quarantine_schema, sort_order
 
 #: The property that Glue shows as the table's description.
@@ -45,6 +45,7 @@ def _wanted(catalog: Catalog, contract: Contract, settings: Settings) -> Iterato
         _DESCRIPTION: contract.description,
         **contract_properties(contract),
         **stream_properties(contract),
+        **volume_properties(contract),
         **path_properties(contract),
     }
     yield lambda: _ensure(catalog, name, schema, settings, properties, spec=spec, order=order)
@@ -89,8 +90,8 @@ def _evolve(table: Table, wanted: Schema, properties: dict[str, str], spec: Part
     if [(f.name, str(f.transform)) for f in spec.fields] != [(f.name, str(f.transform)) for f in table.spec().fields]:
         raise TableError(
             f"{'.'.join(table.name())}: its partitioning cannot change from {table.spec()} to {spec}.",
-            safe="nothing was changed.",
             next_step="put the partitioning back, or declare a new dataset and load it from the old one.",
+            dataset=".".join(table.name()),
         )
     changes = []
     with table.transaction() as transaction:
@@ -118,8 +119,10 @@ def _evolve_field(table: Table, field: NestedField, update: object) -> list[str]
             raise TableError(
                 f"{'.'.join(table.name())}: column {field.name} cannot change from {present.field_type} to "
                 f"{field.field_type}; allowed: int to bigint, float to double, decimal to more digits.",
-                safe="the table is as it was.",
                 next_step="put the type back, or add a column with a new name.",
+                dataset=".".join(table.name()),
+                column=field.name,
+                value=str(field.field_type),
             )
         update.update_column(field.name, field_type=field.field_type)  # type: ignore[attr-defined]
         changes.append(f"{field.name}: {field.field_type}")

@@ -14,13 +14,28 @@ PARTITION_KEY = "sluice.partition-key"
 
 #: Properties: the contract's version, and the domain that its dataset belongs to.
 VERSION, DOMAIN = "sluice.contract-version", "sluice.domain"
+#: Property: the team that owns the dataset.
+OWNER = "sluice.owner"
+#: Properties of a bronze table: the files and rows per day that its contract expects.
+EXPECTED_FILES, EXPECTED_ROWS = "sluice.expected-files-per-day", "sluice.expected-rows-per-day"
 
 _decode_headers = json_decoder(dict[str, str])
 
 
 def contract_properties(contract: Contract) -> dict[str, str]:
     """Return the properties that say which contract the table is declared by; an empty value means not set."""
-    return {VERSION: contract.version, DOMAIN: contract.owner}
+    return {VERSION: contract.version, DOMAIN: contract.domain, OWNER: contract.owner}
+
+
+def volume_properties(contract: Contract) -> dict[str, str]:
+    """Return the properties that say how much of a landing dataset is expected; an empty value means not set."""
+    if contract.arrival is None:
+        return {}
+    told = {
+        EXPECTED_FILES: contract.arrival.expected_files_per_day,
+        EXPECTED_ROWS: contract.arrival.expected_rows_per_day,
+    }
+    return {name: "" if value is None else f"{value:.15g}" for name, value in told.items()}
 
 
 def stream_properties(contract: Contract) -> dict[str, str]:

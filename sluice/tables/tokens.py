@@ -26,12 +26,16 @@ KEEP = timedelta(days=35)
 _MERGE_ABOVE = 12
 
 
-class Token(msgspec.Struct, frozen=True):
-    """One delivery in one table: its number of ``rows``, and when it was committed (seconds since the epoch)."""
+class Token(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One delivery in one table: its number of ``rows``, and when it was committed (seconds since the epoch).
+
+    ``retracted`` is when its rows were removed again (0: they were not); the token stays, so that they do not return.
+    """
 
     delivery_id: str
     rows: int
     committed_at: float
+    retracted: float = 0.0
 
 
 class Segment(msgspec.Struct, frozen=True):

@@ -7,6 +7,12 @@ from __future__ import annotations
 
 #: Stands for the snapshot of a table that has none yet.
 EMPTY = "empty"
+#: In the summary of a snapshot that retention made: the moment before which its rows were read, ISO 8601 in UTC.
+RETIRED_BEFORE = "sluice.retired-before"
+#: Table property: how many rows retention has removed so far. Its snapshots expire; what they removed does not return.
+RETIRED_ROWS = "sluice.retired-rows"
+#: Key in the summary of a snapshot that a rollback published: such a snapshot has files again that were removed.
+ROLLED_BACK = "sluice.rolled-back"
 #: Seconds for which snapshots are kept; fewer in a table with so many snapshots that its metadata grows. A refresh
 #: never reads older ones.
 _KEEP_SECONDS, _KEEP_SECONDS_WHEN_MANY, _MANY = 5 * 86_400, 2 * 3600, 500

@@ -43,8 +43,9 @@ def empty_tables(contracts: Iterable[Contract]) -> duckdb.DuckDBPyConnection:
         except duckdb.Error as error:
             raise ContractError(
                 f"{contract.file}: {contract.table} cannot be a table on DuckDB: {said(error)}.",
-                safe="nothing was deployed or changed.",
                 next_step="mend the contract's columns, then run `sluice check`.",
+                dataset=contract.table,
+                file=contract.file,
             ) from error
     return connection
 

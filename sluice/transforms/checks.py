@@ -145,8 +145,9 @@ def stated_checks(contract: Contract, contracted: Collection[str]) -> Iterator[C
         except RefusedQuery as refused:
             raise ContractError(
                 f"{contract.file}: the check {check.name!r}: {refused}.",
-                safe="nothing was deployed or changed.",
                 next_step="mend the query, then run `sluice check`.",
+                dataset=contract.table,
+                file=contract.file,
             ) from None
 
 

@@ -39,20 +39,22 @@ from sluice.transforms.functions.recorded import record
 #: The weight of a transform that is not compiled to SQL: about a join, a window and a grouping.
 _UNSEEN_WEIGHT = 3.0
 
-_decode_refusal = json_decoder(tuple[str, str])
+
 _decode_contracts = json_decoder(tuple[Contract, ...])
 _decode_compiled = json_decoder(tuple[CompiledTransform, ...])
 
 
-def compile_project(contracts: tuple[Contract, ...], *folders: Path) -> Project:
+def compile_project(contracts: tuple[Contract, ...], *folders: Path, folder: Path | None = None) -> Project:
     """Return the project of ``contracts`` and the compiled transforms under ``folders``.
 
+    They import the helpers in ``glue_jobs/`` of ``folder``; None stands for the present one.
     Raise ``TransformError``, which names the transform, when one cannot be compiled or does not fit its contract.
     """
     with tempfile.NamedTemporaryFile("r") as begun:
         done = subprocess.run(
             [sys.executable, "-m", "sluice.transforms.compile", begun.name, *map(str, folders)],
             input=msgspec.json.encode(contracts),
+            cwd=folder,
             capture_output=True,
             check=False,
         )
@@ -60,17 +62,18 @@ def compile_project(contracts: tuple[Contract, ...], *folders: Path) -> Project:
     if not done.stdout and at:  # whatever its status: code of a module may end a process with any
         raise TransformError(
             f"{at}: {table_of(Path(at))} ends the process that loads it, with status {done.returncode}.",
-            safe="nothing was deployed or changed.",
+            dataset=table_of(Path(at)),
+            file=at,
             next_step="look for what ends the process when the module is imported, or how little memory is free."
             + _last_words(done.stderr),
         )
     if done.returncode == _REFUSED:
-        what, next_step = _decode_refusal(done.stdout)
-        raise TransformError(
-            what, safe="nothing was deployed or changed.", next_step=next_step or "mend the transform."
-        )
+        raise TransformError.from_data(msgspec.json.decode(done.stdout))
     if done.returncode or not done.stdout:
-        raise TransformError(f"compiling the transforms failed:\n{done.stderr.decode()}")
+        raise TransformError(
+            f"compiling the transforms failed:\n{done.stderr.decode()}",
+            next_step="this is an error of Sluice: tell its authors, with these lines.",
+        )
     return Project(contracts, _decode_compiled(done.stdout))
 
 
@@ -100,16 +103,29 @@ def compile_all(
     derived = {table for table, contract in by_table.items() if contract.derived}
     for table in sorted(derived - found.keys()):
         raise TransformError(
-            f"{by_table[table].file}: {table} is derived, but {places[-1]}/{table.replace('.', '/')}.py is missing."
+            f"{by_table[table].file}: {table} is derived, but {places[-1]}/{table.replace('.', '/')}.py is missing.",
+            next_step="write the transform there, or declare a server for data that arrive.",
+            dataset=table,
+            file=by_table[table].file,
         )
     usable = [found[table] for table in sorted(derived & found.keys())]
     for item in usable:
         for name, table in item.inputs.items():
             if table not in by_table:
-                raise TransformError(f"{item.file}: input {name} is {table}, which no contract declares.")
+                raise TransformError(
+                    f"{item.file}: input {name} is {table}, which no contract declares.",
+                    dataset=item.table,
+                    value=table,
+                    file=str(item.file),
+                )
     for item in usable:
         for table in sorted(_looked_at(by_table[item.table], by_table) - by_table.keys()):
-            raise TransformError(f"{by_table[item.table].file}: a check names {table}, which no contract declares.")
+            raise TransformError(
+                f"{by_table[item.table].file}: a check names {table}, which no contract declares.",
+                dataset=item.table,
+                value=table,
+                file=by_table[item.table].file,
+            )
     _refuse_cycles(
         {i.table: set(i.inputs.values()) | _looked_at(by_table[i.table], by_table) - {i.table} for i in usable}
     )
@@ -163,6 +179,8 @@ def _compiled_alone(
             return TransformError(
                 f"{item.file}: the process that compiled {item.table} died.",
                 next_step="look for what ends the process in this transform, or how little memory is free; try again.",
+                dataset=item.table,
+                file=str(item.file),
             )
 
 
@@ -193,11 +211,14 @@ def _compile_named(item: DiscoveredTransform) -> CompiledTransform:
     """Return ``item`` compiled; any error becomes one that names its file and table."""
     try:
         return _compile(item, _contracts[item.table], _tables[0])
-    except SluiceError:
+    except SluiceError as error:
+        error.within(dataset=item.table, file=str(item.file))
         raise
     except BaseException as error:  # SystemExit(0), too: a check would end with it, as if all were sound
         why = shortened(f"{type(error).__name__}: {error}")
-        raise TransformError(f"{item.file}: {item.table} cannot be compiled: {why}") from error
+        raise TransformError(
+            f"{item.file}: {item.table} cannot be compiled: {why}", dataset=item.table, file=str(item.file)
+        ) from error
 
 
 def _read_for(item: DiscoveredTransform, by_table: Mapping[str, Contract]) -> list[str]:
@@ -215,7 +236,11 @@ def _refuse_cycles(inputs: dict[str, set[str]]) -> None:
     while left:
         ready = [table for table, needs in left.items() if not needs & left.keys()]
         if not ready:
-            raise TransformError(f"the derived tables {', '.join(sorted(left))} are made of each other.")
+            raise TransformError(
+                f"the derived tables {', '.join(sorted(left))} are made of each other.",
+                next_step="leave out an input of one of them.",
+                dataset=min(left),
+            )
         for table in ready:
             del left[table]
 
@@ -275,7 +300,7 @@ def _main() -> int:
         compiled = compile_all(contracts, folders, begun=lambda path: begun.write_text(str(path or "")))
     except SluiceError as error:
         with answer:
-            answer.write(msgspec.json.encode((error.what, error.next_step)))
+            answer.write(msgspec.json.encode(error.as_data()))
         return _REFUSED
     with answer:
         answer.write(msgspec.json.encode(compiled))

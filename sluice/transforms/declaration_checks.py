@@ -25,9 +25,13 @@ def propagation_of(given: Input, key: tuple[str, ...]) -> Propagation:
 def check_declaration(item: DiscoveredTransform, contracts: Mapping[str, Contract]) -> None:
     """Raise ``TransformError``, with every reason, for a declaration that does not fit the contracts."""
     contract = contracts[item.table]
-    problems = [*_of_write(item, contract), *_of_sources(item, contracts)]
+    problems = [*_of_write(item, contract), *_of_sources(item, contracts), *_of_retention(item, contracts)]
     if problems:
-        raise TransformError(f"{item.file}: {item.table} is not declared well: {'; '.join(problems)}.")
+        raise TransformError(
+            f"{item.file}: {item.table} is not declared well: {'; '.join(problems)}.",
+            dataset=item.table,
+            file=str(item.file),
+        )
 
 
 def _of_write(item: DiscoveredTransform, contract: Contract) -> Iterator[str]:
@@ -54,6 +58,29 @@ def _of_write(item: DiscoveredTransform, contract: Contract) -> Iterator[str]:
             yield f"the contract lacks {', '.join(missing)}"
         if contract.key != (*item.recompute_key, VALID_FROM):
             yield f"the contract's key is {contract.key}, not {(*item.recompute_key, VALID_FROM)}"
+
+
+def _of_retention(item: DiscoveredTransform, contracts: Mapping[str, Contract]) -> Iterator[str]:
+    """Yield what is wrong with the table's retention: one written whole loses what its inputs' retention removes."""
+    contract, mode = contracts[item.table], WRITE_MODES.get(item.write)
+    own = contract.retention_days
+    landing = [contracts[name] for name in item.inputs.values() if not contracts[name].derived]
+    inputs = {given.table: given.retention_days for given in landing if given.retention_days is not None}
+    if mode is None or not mode.whole:
+        if own is not None:
+            yield (
+                f"{contract.file} declares a retention, which write={item.write!r} does not use: its rows stay when "
+                "their inputs' retention ends; remove it"
+            )
+    elif inputs and (own is None or own > min(inputs.values())):
+        name = min(inputs, key=lambda each: inputs[each])
+        yield (
+            f"write={item.write!r} computes every row anew, and rows of {name} go after {inputs[name]} days, so its "
+            f"own last no longer; use write='merge', or accept it by a retention of {inputs[name]} days or fewer in "
+            f"{contract.file}"
+        )
+    elif own is not None and not inputs:
+        yield f"{contract.file} declares a retention, and no input of the table has one; remove it"
 
 
 def _of_sources(item: DiscoveredTransform, contracts: Mapping[str, Contract]) -> Iterator[str]:

@@ -55,7 +55,8 @@ def refuse_undeclared(contracts: Iterable[Path], derived: Collection[str]) -> No
                 file = folder / path.parent.name / f"{path.stem}.yaml"
                 raise TransformError(
                     f"{path}: no contract declares the derived table {table}, so its transform would never run.",
-                    safe="nothing was deployed or changed.",
+                    dataset=table,
+                    file=str(path),
                     next_step=f"create {file} with physicalName: {table}, or remove the module; what transforms share "
                     f"stands directly in {path.parents[1]}.",
                 )
@@ -79,7 +80,7 @@ def _modules(folder: Path) -> list[Path]:
         if not _hidden(path, folder):
             raise TransformError(
                 f"{path}: a transform stands directly in the folder of its database, not in one below it.",
-                safe="nothing was deployed or changed.",
+                file=str(path),
                 next_step=f"move it to {folder / path.relative_to(folder).parts[0] / path.name}.",
             )
     return [path for path in sorted(folder.glob("*/*.py")) if path.name != "__init__.py" and not _hidden(path, folder)]
@@ -112,6 +113,8 @@ def _load(path: Path) -> DiscoveredTransform:
             f"{path}: {table} cannot be loaded: {type(error).__name__}: {error}.",
             safe="nothing was deployed or changed.",
             next_step="mend the module.",
+            dataset=table,
+            file=str(path),
         ) from error
     function = getattr(module, path.stem, None)
     sources = getattr(function, "sources", None)
@@ -119,12 +122,16 @@ def _load(path: Path) -> DiscoveredTransform:
         raise TransformError(
             f"{path}: there is no function {path.stem} decorated with @transform.",
             next_step=f"name the function as its table, {path.stem}, and declare its inputs.",
+            dataset=table,
+            file=str(path),
         )
     parameters = list(inspect.signature(function).parameters)
     if parameters != list(sources):
         raise TransformError(
             f"{path}: @transform declares {', '.join(sources)}; the function takes {', '.join(parameters)}.",
             next_step="give both the same names in the same order.",
+            dataset=table,
+            file=str(path),
         )
     code = hashlib.sha256()
     # A transform of another folder may use the project's helpers, too. Only names and contents count, not locations.

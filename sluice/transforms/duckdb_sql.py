@@ -78,6 +78,8 @@ def duckdb_sql(
             + "\n- ".join(problems),
             next_step='mend it, declare @transform(engine="spark"), or accept the finding with a reason: '
             '@transform(accept={"rule": "reason"}).',
+            dataset=item.table,
+            file=str(item.file),
         )
     try:
         described = tables.connection.execute(f"DESCRIBE {made}").fetchall()
@@ -102,6 +104,8 @@ def _cannot_run(item: DiscoveredTransform, error: Exception) -> TransformError:
     return TransformError(
         f"{item.file}: {item.table} does not run on DuckDB: {error}",
         next_step='use only functions that both engines have, or declare @transform(engine="spark").',
+        dataset=item.table,
+        file=str(item.file),
     )
 
 
@@ -123,4 +127,8 @@ def _compare(result: list[tuple[str, str]], contract: Contract, item: Discovered
         if name in got and got[name] != declared[name] and (got[name], declared[name]) not in _SAME_IN_SPARK
     ]
     if problems:
-        raise TransformError(f"{item.file}: {item.table} does not fit {contract.file}: {'; '.join(problems)}.")
+        raise TransformError(
+            f"{item.file}: {item.table} does not fit {contract.file}: {'; '.join(problems)}.",
+            dataset=item.table,
+            file=str(item.file),
+        )

@@ -114,7 +114,7 @@ def cases() -> Iterator[Case]:
     yield Case("nullKeys keep", no_key, [(None, "a")], arrival={"nullKeys": "keep"})
     yield Case("nullKeys quarantine", no_key, [], arrival={"nullKeys": "quarantine"}, rejected=1)
     twice = b"id,v\nr0,a\nr0,a\n"
-    yield Case("repeatedKeys keep", twice, [("r0", "a")] * 2, arrival={"repeatedKeys": "keep"})
+    yield Case("sent twice", twice, [("r0", "a")] * 2)
     for name in ("expectedFilesPerDay", "expectedRowsPerDay"):
         yield Case(name, plain.encode(), back, arrival={name: 1})
     order = {"customProperties": [{"property": "sortOrder", "value": ["v"]}]}

@@ -51,10 +51,10 @@ def raw_files() -> dict[str, Path]:
 def shop(raw_files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The project's own stacks, after all files landed and every table was refreshed.
 
-    December and what never changes land first, so that the later months are refreshed from what changed.
+    The last week lands when all before it is refreshed: however many of its files a refresh finds, they change little.
     """
     files = shop_files(**raw_files)
-    first = {key for key in files if "/2011-" not in key}
+    first = {key for key in files if Path(key).name < "2011-02-21" or key.startswith(("cities/", "countries/"))}
     with started(tmp_path_factory.mktemp("aws"), [ROOT / "contracts"]) as deployment:
         for keys in (first, files.keys() - first):
             deployment.put_all({key: files[key] for key in sorted(keys)})

@@ -149,9 +149,13 @@ USES: dict[str, set[Use]] = {
         *write("commit-marks/orders/mark.json", "set-aside/orders/one.json", "messages/one.txt"),
         *write(*_files(_BOTH, "metadata", "data")),
         *delete("staging/orders/one.json", "commit-marks/orders/mark.json", *_files(_BOTH, "metadata", "data")),
+        # What retention ends: records that were too long for a row, and versions of landed files.
+        *delete("records/orders/one/long-1"),
+        ("s3:DeleteObjectVersion", "arn:aws:s3:::Landing/orders/2026/a.csv"),
+        ("s3:ListBucketVersions", "arn:aws:s3:::Landing"),
         *databases(_BOTH),
         *tables(_BOTH, "GetTable", "UpdateTable"),
-        *ledger("BatchWriteItem", "PutItem"),
+        *ledger("BatchGetItem", "BatchWriteItem", "PutItem"),
         ("events:PutEvents", f"arn:aws:events:{_AT}:event-bus/default"),
     },
     "ManageTables": {

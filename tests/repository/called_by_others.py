@@ -15,10 +15,8 @@ _.first_event_time, _.last_event_time
 _.tombstones, _.moved_keys, _.conflicting_ids, _.expected_late, _.coded_events, _.unknown_codes
 # Fields that are read by name: rules by `msgspec.structs.asdict`.
 _.exclusive_minimum, _.exclusive_maximum
-# Declared in contracts, parsed, and without effect yet: a declaration that must act or be refused.
-_.repeated_keys, _.expected_files_per_day, _.retention_days
 # Fields of runs and plans that commands read from their JSON.
-_.engine_reason, _.awaits_rows, _.warnings
+_.engine_reason, _.awaits_rows, _.warnings, _.rows_before
 # http.server and socketserver call these by name and read these settings:
 # https://docs.python.org/3/library/http.server.html
 _.do_GET, _.do_POST, _.log_message, _.protocol_version, _.disable_nagle_algorithm, _.wbufsize

@@ -6,9 +6,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from infra.config import ENVIRONMENTS
 from sluice.contracts import Contract
 from sluice.errors import ContractError
 from sluice.load import load_contract, load_contracts
+from sluice.redelivery import LONGEST_DAYS, QUEUE_DAYS, STREAM_HOURS
 
 ROOT = Path(__file__).resolve().parents[2]
 SOUND = (ROOT / "contracts" / "order_lines.yaml").read_text()
@@ -62,7 +64,11 @@ def test_what_a_contract_says_is_what_the_code_sees() -> None:
         ("physicalName: bronze.order_lines", "physicalName: brass.order_lines", ["brass", "bronze, silver, gold"]),
         ("unit: d", "unit: fortnight", ["unit", "fortnight"]),
         ("minimum: 1", "minimun: 1", ["minimun", "minimum"]),
-        ("logicalType: string", "logicalType: object\n        items: {logicalType: string}", ["JSON text", "items"]),
+        ("logicalType: string", "items: {logicalType: string}", ["JSON text", "items"]),
+        ("format: csv", "host: db.example.org", ["servers.0.host", "host has no effect here; remove it"]),
+        ("value: 3650", "value: 0.5", ["slaProperties", "a retention has one or more whole days"]),
+        ("property: retention", "property: retension", ["'retension'", "freshness, retention, lateness"]),
+        ("encoding: ", "repeatedKeys: ", ["it is no option any more", "remove the line"]),
         ("schema:", "schema: [", ["not YAML"]),
     ],
 )
@@ -344,3 +350,17 @@ def test_no_message_commands_a_terminal(tmp_path: Path) -> None:
     assert "\\x1b[31m" in refused
     assert "\\u202e" in refused
     assert all(letter.isprintable() or letter == "\n" for letter in refused)
+
+
+def test_a_stream_keeps_its_rows_as_long_as_a_record_may_come_again(tmp_path: Path) -> None:
+    text = (ROOT / "contracts" / "stock_sensors.yaml").read_text()
+    (tmp_path / "a.yaml").write_text(text)
+    assert load_contract(tmp_path / "a.yaml").retention_days == LONGEST_DAYS == 90
+    (tmp_path / "a.yaml").write_text(text.replace("value: 90", "value: 89"))
+    with pytest.raises(ContractError, match="89 days are fewer than the 90 for which a record of a stream may come"):
+        load_contract(tmp_path / "a.yaml")
+
+
+def test_no_environment_keeps_a_stream_longer_than_what_recognises_its_records() -> None:
+    assert max(each.stream_retention_hours for each in ENVIRONMENTS.values()) == STREAM_HOURS
+    assert LONGEST_DAYS >= 2 * QUEUE_DAYS + STREAM_HOURS / 24

@@ -6,7 +6,9 @@ import ast
 from typing import get_args
 
 import pytest
+from msgspec.structs import replace
 
+from sluice.contracts import Contract
 from sluice.errors import TransformError
 from sluice.folders import ROOT
 from sluice.transforms import WRITES, source, transform
@@ -77,3 +79,26 @@ def test_a_recompute_key_is_needed_where_affected_keys_are_recomputed_and_refuse
 def test_a_way_that_there_is_not_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(TransformError, match=rf"write is 'upsert', not one of {', '.join(WRITE_MODES)}\b"):
         check_declaration(declared("gold.totals", "upsert", ("day",)), BY_TABLE)
+
+
+def with_retention(**days: int) -> dict[str, Contract]:
+    """The shop's contracts, of which some have a retention; names with ``__`` for the point."""
+    told = {name.replace("__", "."): count for name, count in days.items()}
+    return {name: replace(each, retention_days=told.get(name)) for name, each in BY_TABLE.items()}
+
+
+def test_a_table_written_whole_from_a_retained_dataset_accepts_the_loss_in_its_own_contract() -> None:
+    whole = declared("gold.totals", "replace", ())
+    with pytest.raises(TransformError, match=r"rows of bronze\.orders go after 30 days, so its own last no longer"):
+        check_declaration(whole, with_retention(bronze__orders=30))
+    with pytest.raises(TransformError, match=r"a retention of 30 days or fewer in gold\.totals\.yaml"):
+        check_declaration(whole, with_retention(bronze__orders=30, gold__totals=31))
+    check_declaration(whole, with_retention(bronze__orders=30, gold__totals=30))
+    check_declaration(declared("silver.orders", "merge", ("order_id",)), with_retention(bronze__orders=30))
+
+
+def test_a_retention_without_effect_on_a_derived_table_is_refused() -> None:
+    with pytest.raises(TransformError, match="declares a retention, which write='merge' does not use"):
+        check_declaration(declared("silver.orders", "merge", ("order_id",)), with_retention(silver__orders=30))
+    with pytest.raises(TransformError, match="declares a retention, and no input of the table has one"):
+        check_declaration(declared("gold.totals", "replace", ()), with_retention(gold__totals=30))

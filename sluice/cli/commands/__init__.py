@@ -39,11 +39,17 @@ def joined() -> Joined:
         try:
             together.join(brought, file)
         except CannotJoin as error:
-            raise ModuleRefused(f"{file}: {error}.", next_step="rename or remove one.") from error
+            raise ModuleRefused(
+                f"{file}: {error}.",
+                next_step="rename or remove one.",
+                file=str(file),
+            ) from error
         except Exception as error:
             why = shortened(f"{type(error).__name__}: {error}")
             raise ModuleRefused(
-                f"{file}: its commands cannot be built: {why}", next_step="mend or remove it."
+                f"{file}: its commands cannot be built: {why}",
+                next_step="mend or remove it.",
+                file=str(file),
             ) from error
     return together
 

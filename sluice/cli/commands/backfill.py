@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 import typer
 
-from sluice.cli.options import Environment, day
+from sluice.cli.options import Environment, day, derived_table
 
 commands = typer.Typer()
 
@@ -15,12 +14,15 @@ commands = typer.Typer()
 @commands.command()
 def backfill(
     *,
-    table: Annotated[str, typer.Argument(help="Derived table, e.g. gold.daily_sales.")],
+    table: Annotated[str, typer.Argument(help="Derived table, e.g. gold.daily_sales.", callback=derived_table)],
     first: Annotated[
         str, typer.Option("--from", help="First day, as 2026-01-31; without days the whole table.", callback=day)
     ] = "",
     last: Annotated[str, typer.Option("--to", help="Last day, included.", callback=day)] = "",
     column: Annotated[str, typer.Option(help="Date or timestamp that the days are of; default the table's own.")] = "",
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="Rows may go that were made of what retention removed since.")
+    ] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="Take back a backfill that waits.")] = False,
     env: Environment = "dev",
 ) -> None:
@@ -32,12 +34,10 @@ def backfill(
         raise typer.BadParameter("--from and --to are given together, or neither for the whole table")
     if first > last:
         raise typer.BadParameter(f"--from {first} is after --to {last}")
-    if cancel and (first or column):
-        raise typer.BadParameter("--cancel takes back the whole backfill: it goes with no day and no column")
-    if not re.fullmatch(r"\w+\.\w+", table):
-        raise typer.BadParameter(f"{table[:80]!r} is no derived table, as gold.daily_sales; `sluice status` lists them")
+    if cancel and (first or column or accept_loss):
+        raise typer.BadParameter("--cancel takes back the whole backfill: it goes with no day, column or --accept-loss")
     outputs = stack_outputs(env)
     if cancel:
         typer.echo(cancel_backfill(outputs, table))
     else:
-        typer.echo(request_backfill(outputs, table, first=first, last=last, column=column))
+        typer.echo(request_backfill(outputs, table, first=first, last=last, column=column, accept_loss=accept_loss))

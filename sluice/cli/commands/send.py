@@ -31,7 +31,13 @@ def send(
     from sluice.cli.send import progress_bar, send_file
 
     if not file.exists() or file.is_dir():
-        raise CommandError(f"There is no file {file}.", safe="nothing was sent.", next_step="check the path.")
+        raise CommandError(
+            f"There is no file {file}.",
+            safe="nothing was sent.",
+            next_step="check the path.",
+            file=str(file),
+            dataset=dataset,
+        )
     outputs = stack_outputs(env)
     with progress_bar(console(), dataset) as bar:
         sent = send_file(

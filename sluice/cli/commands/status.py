@@ -58,7 +58,11 @@ def status(
         status_output.print_status(now, found, console())
     unsaid = [each for each in problems if each not in now.problems]
     if unsaid and not as_json:
-        raise CommandError("\n".join(unsaid), next_step="mend the cause; `sluice redrive` tries again what is dead.")
+        raise CommandError(
+            "\n".join(unsaid),
+            next_step="mend the cause; `sluice redrive` tries again what is dead.",
+            dataset=dataset or None,
+        )
     raise typer.Exit(1 if problems else 0)
 
 

@@ -92,7 +92,7 @@ def _read_header(chunks: Iterator[bytes], source: ByteSource, contract: Contract
         raise UnreadableFile(
             f"{source.uri}: the header {header[:200].decode(errors='replace')!r} is no record: {why.message}.",
             code="header_mismatch",
-            safe="nothing of the file was committed.",
+            value=header[:200].decode(errors="replace"),
             next_step="mend the header; lines end with a line feed, or a carriage return and a line feed.",
         )
     names = tuple(name.strip() for name in grammar.fields(header))
@@ -108,7 +108,9 @@ def _refuse_other_header(names: Sequence[str], text: str, source: ByteSource, co
     if not missing and not (extra and contract.arrival.extra_columns == "reject"):
         if len(set(names)) < len(names):
             raise UnreadableFile(
-                f"{source.uri}: the header names a column twice: {text[:200]!r}.", code="header_mismatch"
+                f"{source.uri}: the header names a column twice: {text[:200]!r}.",
+                code="header_mismatch",
+                value=text[:200],
             )
         return
     hint, around = "", f" {contract.arrival.quote}\r"
@@ -121,8 +123,9 @@ def _refuse_other_header(names: Sequence[str], text: str, source: ByteSource, co
     raise UnreadableFile(
         f"{source.uri}: the header {text[:200]!r} {blame}.{hint}",
         code="header_mismatch",
-        safe="nothing of the file was committed.",
         next_step=f"mend the file, or {contract.file}, and upload it again.",
+        column=(missing or extra)[0],
+        value=text[:200],
     )
 
 

@@ -69,8 +69,8 @@ def _refuse_broken(rejected: Sequence[Rejected], source: ByteSource) -> None:
             raise UnreadableFile(
                 f"{source.uri} is broken JSON in record {record.position:,}: {error}: {raw[:80]!r}.",
                 code="corrupt",
-                safe="nothing of the file was committed.",
-                next_step="mend the file and upload it again.",
+                value=raw[:80].decode(errors="replace"),
+                position=record.position,
             ) from error
         except RecursionError:
             continue  # nested deeper than is read, but JSON

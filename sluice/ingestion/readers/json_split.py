@@ -214,6 +214,6 @@ class Elements:
             f"{self.source.uri} is broken JSON at byte {self.passed + self.at:,}, in or after record {self.count:,}: "
             f"{wanted} should come, {what}.",
             code="corrupt",
-            safe="nothing of the file was committed.",
-            next_step="mend the file and upload it again.",
+            value=found.decode(errors="replace") or None,
+            position=self.passed + self.at,
         )

@@ -69,14 +69,20 @@ def _wanted(names: Sequence[str], source: ByteSource, contract: Contract) -> dic
     there = set(names)
     if len(there) < len(names):
         twice = sorted(name for name, times in Counter(names).items() if times > 1)
-        raise UnreadableFile(f"{source.uri} names a column twice: {some_of(twice)}.", code="header_mismatch")
+        raise UnreadableFile(
+            f"{source.uri} names a column twice: {some_of(twice)}.", code="header_mismatch", column=twice[0]
+        )
     missing = [c.header for c in contract.columns if c.header not in there and contract.must_be_present(c)]
     if missing:
-        raise UnreadableFile(f"{source.uri} lacks the columns {some_of(missing)}.", code="header_mismatch")
+        raise UnreadableFile(
+            f"{source.uri} lacks the columns {some_of(missing)}.", code="header_mismatch", column=missing[0]
+        )
     extra = sorted(there - {column.header for column in contract.columns})
     assert contract.arrival is not None
     if extra and contract.arrival.extra_columns == "reject":
-        raise UnreadableFile(f"{source.uri} has {some_of(extra)}, which the contract rejects.", code="header_mismatch")
+        raise UnreadableFile(
+            f"{source.uri} has {some_of(extra)}, which the contract rejects.", code="header_mismatch", column=extra[0]
+        )
     return {column.header: column.name for column in contract.columns if column.header in there}
 
 

@@ -68,13 +68,16 @@ def plan_of(group: RowGroup, file: BinaryIO, columns: Sequence[Column], *, uri: 
             if held <= PAGE_BYTES:
                 chunk.count()
         except BrokenThrift as error:
-            raise UnreadableFile(f"{uri} is broken in {where}: {error}.", code="corrupt") from error
+            raise UnreadableFile(
+                f"{uri} is broken in {where}: {error}.", code="corrupt", column=chunk.path[:100]
+            ) from error
         if held > PAGE_BYTES:
             raise FileTooLarge(
                 f"{uri}: the pages of row group {number} take {held:,} bytes and more at once, by column"
                 f" {chunk.path[:100]}; one function call has room for {PAGE_BYTES:,}.",
                 safe="nothing of the file was committed.",
                 next_step="write the file with smaller pages (data_page_size) or fewer columns, and upload it again.",
+                column=chunk.path[:100],
             )
     rows = _MOST_ROWS
     while rows > 1 and sum(chunk.most_bytes(rows) for chunk in chunks) > BATCH_BYTES:

@@ -87,7 +87,9 @@ class Rows:
                 unread = {} if isinstance(error, OSError) else self._unreadable(plan, number)
                 if not unread:
                     raise UnreadableFile(
-                        f"{self.source.uri} is broken after row {before + found:,}: {error}", code="corrupt"
+                        f"{self.source.uri} is broken after row {before + found:,}: {error}",
+                        code="corrupt",
+                        position=before + found + 1,
                     ) from error
                 self.left_out |= unread
         if found != group.rows:
@@ -95,6 +97,7 @@ class Rows:
                 f"{self.source.uri} is broken in row group {number}: {found:,} rows are there;"
                 f" {group.rows:,} is what it says.",
                 code="corrupt",
+                position=before + min(found, group.rows) + 1,
             )
 
     def _read(self, plan: ParquetPlan, number: int, *, skip: int = 0) -> Iterator[pa.RecordBatch]:

@@ -22,16 +22,19 @@ from sluice.refresh.duckdb.relations import DuckDbRelations, Input, Relation, fi
 from sluice.refresh.failures import Failure
 from sluice.refresh.run import Published, Scope
 from sluice.refresh.strategy import Change
-from sluice.refresh.tables import change_of, made_from
+from sluice.refresh.tables import change_of, is_newer, made_from, rollback_of
 from sluice.storage import Store
 from sluice.tables.commit import adopt_data_files, discard, replace, write_data_files
 from sluice.tables.files import Difference, data_files, difference, snapshot_of, total_bytes
 from sluice.tables.maintain import expire_snapshots
+from sluice.tables.retired import retired_rows
 from sluice.tables.upkeep import file_size
 
 #: Relations in SQL: the rows that an incremental run recomputed, all rows of the new files (recomputed or copied), the
 #: table as it would be after publishing where files of it stay, and the table as it is now.
 _NEW, _ROWS, _TABLE, _PREVIOUS = "sluice_new", "sluice_rows", "sluice_table", "sluice_previous"
+#: The table as it is now, where it may have deletes of single rows.
+_BEFORE = "sluice.before"
 #: A column: the file that a row was read from.
 _FILE = "_sluice_file"
 #: Once a table has so many small files, they are rewritten into larger ones.
@@ -59,7 +62,7 @@ class DuckDbAttempt:
         self._contract = project.contract(transform.table)
         self._target = load(transform.table)
         self._sources = {name: load(name) for name in transform.inputs.values()}
-        self.made = made_from(self._target)
+        self.made, self.rollback = made_from(self._target), rollback_of(self._target)
         self.inputs = {name: pinned.get(name, snapshot_of(source)) for name, source in self._sources.items()}
         found = data_files(self._target, snapshot_of(self._target))
         self._has_deletes, self._present = found is None, list(found or ())
@@ -75,6 +78,10 @@ class DuckDbAttempt:
             connection = connect(settings={**settings, "temp_directory": scratch}, readable=readable)
             self._connection = opened.enter_context(connection)
             self._opened = opened.pop_all()
+
+    def newer(self, table: str, before: str, now: str) -> bool:
+        """Return whether an input's snapshot ``now`` came after ``before`` and has other data files."""
+        return is_newer(self._sources[table], before, now)
 
     def deletes(self) -> bool:
         """Return whether the table has row-level deletes, or columns that only PyIceberg reads."""
@@ -128,6 +135,26 @@ class DuckDbAttempt:
     def audit(self, scope: Scope) -> list[Failure]:
         """Return a failure for each check of the table that does not hold."""
         return audit(self._connection, self._transform.audit, self._audit_target(scope))
+
+    def retired(self) -> Mapping[str, int]:
+        """Return how many rows retention removed so far from each input that may not lose any."""
+        if self._contract.retention_days:
+            return {}
+        return {name: rows for name, table in self._sources.items() if (rows := retired_rows(table))}
+
+    def lost(self) -> tuple[int, str]:
+        """Return how many keys of the table as it is the computed one has no more, and one of them as a text."""
+        target, name = self._target, self._transform.table
+        key = self._contract.key or self._transform.recompute_key or tuple(target.schema().column_names)
+        if self._removed is None:
+            register(self._connection, name, target, snapshot_of(target), under=_BEFORE)
+            present = _BEFORE
+        else:
+            present = files_of(name, target, self._removed).sql
+        listed = ", ".join(map(quoted, key))
+        gone = f"(SELECT DISTINCT {listed} FROM {semi_join(present, key, _ROWS, key, anti=True)})"
+        count, example = self._connection.execute(f"SELECT count(*), any_value(g) FROM {gone} g").fetchall()[0]
+        return int(count), ", ".join(f"{column} {example[column]!r}" for column in key) if example else ""
 
     def quarantine(self, run_id: str) -> int:
         """Quarantine the records that were not picked for their key; return how many were new there."""

@@ -6,7 +6,6 @@ records arrive does not change which ones are there in the end.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 import duckdb
@@ -15,14 +14,14 @@ import pyarrow.compute as pc
 from pyiceberg.table import Table
 
 from sluice.confined import quoted
+from sluice.conflicts import until_committed
 from sluice.contracts import Contract
 from sluice.errors import CommitConflict
+from sluice.refresh.run import QUARANTINES
 from sluice.tables.arrow import origin, quarantine_arrow
 from sluice.tables.commit import append, discard, write_data_files
 
-log = logging.getLogger(__name__)
 CODE = "conflict"
-_ATTEMPTS = 20
 
 
 def quarantine_conflicts(
@@ -30,30 +29,27 @@ def quarantine_conflicts(
 ) -> int:
     """Append the conflicts that ``sql`` selects to the contract's quarantine table; return how many were new there.
 
-    Raise ``CommitConflict`` when other writers were faster ``_ATTEMPTS`` times in a row.
+    Raise ``CommitConflict`` when other writers were faster in each attempt.
     """
     found: pa.Table = connection.cursor().sql(_as_rejected(sql, contract)).to_arrow_table()
     found = found.cast(quarantine_arrow(contract))
     if not found.num_rows:
         return 0
-    for _ in range(_ATTEMPTS):
-        table = load(f"quarantine.{contract.name}")
-        new = found.filter(pc.invert(pc.is_in(_identity(found, contract), _held(table, contract))))
-        if not new.num_rows:
-            return 0
-        files = write_data_files(table, new)
-        try:
-            append(table, files, summary={"sluice.run-id": run_id, "sluice.rows": str(new.num_rows)}, properties={})
-        except CommitConflict as conflict:
-            log.info("%s", conflict)
-            discard(table, files)
-        else:
-            return int(new.num_rows)
-    raise CommitConflict(
-        f"quarantine.{contract.name}: other writers committed first {_ATTEMPTS} times in a row.",
-        safe="nothing was published; readers still see the previous snapshot.",
-        next_step="the next refresh tries again.",
-    )
+    name = f"quarantine.{contract.name}"
+    return until_committed(lambda: _quarantine_once(found, contract, load(name), run_id=run_id), name, **QUARANTINES)
+
+
+def _quarantine_once(found: pa.Table, contract: Contract, table: Table, *, run_id: str) -> int:
+    new = found.filter(pc.invert(pc.is_in(_identity(found, contract), _held(table, contract))))
+    if not new.num_rows:
+        return 0
+    files = write_data_files(table, new)
+    try:
+        append(table, files, summary={"sluice.run-id": run_id, "sluice.rows": str(new.num_rows)}, properties={})
+    except CommitConflict:
+        discard(table, files)
+        raise
+    return int(new.num_rows)
 
 
 def _as_rejected(sql: str, contract: Contract) -> str:

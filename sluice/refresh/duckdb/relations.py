@@ -14,8 +14,8 @@ from sluice.confined import literal, quoted
 from sluice.refresh.duckdb.inputs import register_files, rows_of
 from sluice.tables.files import Difference, bounds
 
-#: A column: how often a row was added minus how often it was removed.
-_TIMES = "_sluice_times"
+#: Columns: how often a row was added minus how often it was removed, and how often retention removed it again.
+_TIMES, _PASSED = "_sluice_times", "_sluice_passed"
 #: With more key values than this, files are pruned by the least and the greatest value alone.
 _MANY_VALUES = 50_000
 
@@ -62,17 +62,26 @@ class DuckDbRelations:
     def changed(self, parameter: str) -> Relation:
         """Return the distinct rows that were added or removed; rows moved between files are left out."""
         given = self._inputs[parameter]
-        added, removed = (
-            files_of(given.name, given.table, files) for files in (given.difference.added, given.difference.removed)
+        added, removed, passed = (
+            files_of(given.name, given.table, files)
+            for files in (given.difference.added, given.difference.removed, given.difference.passed)
         )
         if not removed.files:
             return added
-        if not added.files:
+        if not added.files and not passed.files:
             return removed
         # Grouped once: EXCEPT ALL in both directions would read every file twice and takes three times as long.
-        both = f"SELECT *, 1 AS {_TIMES} FROM {added.sql} UNION ALL SELECT *, -1 AS {_TIMES} FROM {removed.sql}"
-        net = f"SELECT * EXCLUDE ({_TIMES}) FROM ({both}) GROUP BY ALL HAVING sum({_TIMES}) <> 0"
-        return Relation(f"({net})", added.columns)
+        parts = ((added, 1, 0), (removed, -1, 0), (passed, 1, 1))
+        every = " UNION ALL ".join(
+            f"SELECT *, {times} AS {_TIMES}, {retired} AS {_PASSED} FROM {rows.sql}"
+            for rows, times, retired in parts
+            if rows.files
+        )
+        # Rows that came and that retention removed again, before any run read them, are gone by declaration.
+        net = f"sum({_TIMES}) < 0 OR sum({_TIMES}) > sum({_PASSED})"
+        return Relation(
+            f"(SELECT * EXCLUDE ({_TIMES}, {_PASSED}) FROM ({every}) GROUP BY ALL HAVING {net})", added.columns
+        )
 
     def present(self) -> Relation:
         """Return the rows that the derived table has now."""

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 
 from sluice.compiled import CompiledTransform
 from sluice.refresh.failures import Failure
-from sluice.refresh.record import Made
+from sluice.refresh.record import Made, Rollback
 from sluice.refresh.run import Published, Scope
 from sluice.refresh.spark.audit import AuditTarget, audit
 from sluice.refresh.spark.branch import Branch, drop_leftovers
@@ -19,7 +19,7 @@ from sluice.refresh.spark.conflicts import quarantine_conflicts
 from sluice.refresh.spark.lake import Difference, Lake
 from sluice.refresh.spark.maintain import expire_snapshots
 from sluice.refresh.spark.project import ShippedProject
-from sluice.refresh.spark.relations import SparkRelations
+from sluice.refresh.spark.relations import SparkRelations, without_values
 from sluice.refresh.strategy import Change
 from sluice.tables.upkeep import EMPTY
 from sluice.transforms import Input, Transform, apply, conflicting
@@ -40,7 +40,9 @@ class SparkAttempt:
         self._table = transform.table
         self._head = lake.head(self._table)
         drop_leftovers(lake, self._table, self._head, maker=self._table)
-        self.made = None if self._head.main == EMPTY else Made.read(self._head.summaries[self._head.main])
+        said = self._head.summaries.get(self._head.main)
+        self.made = None if said is None else Made.read(said)
+        self.rollback = None if said is None else Rollback.read(said)
         names = transform.inputs.values()
         self.inputs = {name: pinned.get(name) or lake.head(name).main for name in names}
         self._differences: dict[str, Difference] = {}
@@ -48,6 +50,13 @@ class SparkAttempt:
         self._relations: SparkRelations | None = None
         self._frames: Mapping[str, DataFrame] = {}
         self._written, self._rows_written = "", 0
+
+    def newer(self, table: str, before: str, now: str) -> bool:
+        """Return whether an input's snapshot ``now`` came after ``before`` and has other data files."""
+        if now in (before, EMPTY) or now in self._lake.head(table).ancestors(before):
+            return False
+        found = self._lake.difference(table, before, now)
+        return found is None or found.change.changed
 
     def deletes(self) -> bool:
         """Return whether the table has row-level deletes."""
@@ -102,6 +111,20 @@ class SparkAttempt:
         recompute_key = self._transform.recompute_key if scope == "affected" else ()
         target = AuditTarget(lake.spark, rows, branch.address, lake.name(self._table), recompute_key, references)
         return audit(self._transform.audit, target)
+
+    def retired(self) -> Mapping[str, int]:
+        """Return how many rows retention removed so far from each input that may not lose any."""
+        if self._project.dataset(self._table).may_lose:
+            return {}
+        return {name: rows for name in self.inputs if (rows := self._lake.head(name).retired_rows)}
+
+    def lost(self) -> tuple[int, str]:
+        """Return how many keys of the table as it is the computed one has no more, and one of them as a text."""
+        present = self._lake.rows(self._table, self._head.main)
+        key = self._project.dataset(self._table).key or self._transform.recompute_key or tuple(present.columns)
+        gone = without_values(present, key, self._begun().rows(), key).select(*key).distinct()
+        example = gone.first()
+        return gone.count(), ", ".join(f"{column} {example[column]!r}" for column in key) if example else ""
 
     def quarantine(self, run_id: str) -> int:
         """Quarantine the records that were not picked for their key; return how many were new there."""

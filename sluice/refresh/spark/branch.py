@@ -181,11 +181,7 @@ def _said(error: Exception) -> Iterator[tuple[str, str]]:
 
 
 def _conflict(table: str, why: str) -> CommitConflict:
-    return CommitConflict(
-        f"{table}: another writer committed first ({why}).",
-        safe="nothing of this commit is visible.",
-        next_step="nothing to do: the run starts over from the new state by itself.",
-    )
+    return CommitConflict(f"{table}: another writer committed first ({why}).", dataset=table)
 
 
 def _key(place: int) -> str:

@@ -5,21 +5,18 @@ Both engines recognise by the same columns a conflict that the quarantine table 
 
 from __future__ import annotations
 
-import logging
-
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, DateType, DecimalType, TimestampNTZType, TimestampType
 
-from sluice.errors import CommitConflict
+from sluice.conflicts import until_committed
+from sluice.refresh.run import QUARANTINES
 from sluice.refresh.spark.branch import Branch, drop_leftovers
 from sluice.refresh.spark.lake import Lake
 from sluice.refresh.spark.project import Dataset
 from sluice.refresh.spark.relations import without_values
 
-log = logging.getLogger(__name__)
 CODE = "conflict"
-_ATTEMPTS = 20
 #: The columns that identify a record, as far as its table has them.
 _IDENTITY = ("_delivery_id", "_source", "_position", "_sequence")
 _VALUE_CHARACTERS = 200
@@ -32,26 +29,21 @@ def quarantine_conflicts(lake: Lake, losers: DataFrame, dataset: Dataset, *, mak
     identity = [name for name in _IDENTITY if name in columns]
     found = as_rejected(losers, dataset, columns).persist()
     try:
-        for _ in range(_ATTEMPTS):
-            head = lake.head(table)
-            drop_leftovers(lake, table, head, maker=maker)
-            held = lake.rows(table, head.main).where(F.col("reason") == CODE)
-            new = without_values(found, identity, held, identity)
-            if not (count := new.count()):
-                return 0
-            try:
-                _add(lake, table, new, maker=maker, at=head.main, summary=_summary(run_id, count))
-            except CommitConflict as conflict:
-                log.info("%s", conflict)
-            else:
-                return count
+        return until_committed(
+            lambda: _quarantine_once(lake, found, table, identity, maker=maker, run_id=run_id), table, **QUARANTINES
+        )
     finally:
         found.unpersist()
-    raise CommitConflict(
-        f"{table}: other writers committed first {_ATTEMPTS} times in a row.",
-        safe="nothing was published; readers still see the previous snapshot.",
-        next_step="the next refresh tries again.",
-    )
+
+
+def _quarantine_once(lake: Lake, found: DataFrame, table: str, identity: list[str], *, maker: str, run_id: str) -> int:
+    head = lake.head(table)
+    drop_leftovers(lake, table, head, maker=maker)
+    held = lake.rows(table, head.main).where(F.col("reason") == CODE)
+    new = without_values(found, identity, held, identity)
+    if count := new.count():
+        _add(lake, table, new, maker=maker, at=head.main, summary=_summary(run_id, count))
+    return count
 
 
 def _add(lake: Lake, table: str, rows: DataFrame, *, maker: str, at: str, summary: dict[str, str]) -> None:

@@ -11,12 +11,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from sluice.refresh.strategy import Change
-from sluice.tables.upkeep import EMPTY
+from sluice.tables.upkeep import EMPTY, RETIRED_BEFORE, RETIRED_ROWS
 
 MAIN = "main"
 #: Columns that Iceberg adds to a table's changelog: https://iceberg.apache.org/docs/latest/spark-procedures/#create_changelog_view
 _OF_CHANGES = ("_change_type", "_change_ordinal", "_commit_snapshot_id")
-_TIMES = "_sluice_times"
+_TIMES, _PASSED = "_sluice_times", "_sluice_passed"
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Head:
     """A table's metadata at one moment: the snapshot of ``main``, those of other ``branches`` by name.
 
     ``parents``, ``summaries`` and ``committed`` (seconds since the epoch) are by snapshot id; the oldest snapshot has
-    an empty parent. Branches and tags refer to the snapshots in ``referred``.
+    an empty parent. Branches and tags refer to the snapshots in ``referred``. ``retired_rows`` counts what retention
+    has removed so far.
     """
 
     main: str
@@ -33,6 +34,7 @@ class Head:
     summaries: Mapping[str, Mapping[str, str]]
     committed: Mapping[str, float]
     referred: frozenset[str]
+    retired_rows: int = 0
 
     def delete_files(self, snapshot: str) -> int:
         """Return how many delete files a snapshot has, as its summary says; 0 when that does not say it."""
@@ -48,11 +50,12 @@ class Head:
 
 @dataclass(frozen=True)
 class Difference:
-    """What changed from the snapshot ``before`` to ``now``."""
+    """What changed from the snapshot ``before`` to ``now``; ``retirements`` are the snapshots that retention made."""
 
     before: str
     now: str
     change: Change
+    retirements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class Lake:
             {str(each["snapshot-id"]): each.get("summary", {}) for each in snapshots},
             {str(each["snapshot-id"]): each["timestamp-ms"] / 1000 for each in snapshots},
             frozenset(str(ref["snapshot-id"]) for ref in refs.values()),
+            int(told.get("properties", {}).get(RETIRED_ROWS, "0")),
         )
 
     def rows(self, table: str, snapshot: str) -> DataFrame:
@@ -118,18 +122,25 @@ class Lake:
         between = later[: later.index(before) + 1] if before != EMPTY else later
         if any(head.delete_files(snapshot) for snapshot in between):
             return None
+        retirements = tuple(each for each in between if RETIRED_BEFORE in head.summaries[each] and each != before)
+        retired = self._removed_by(table, retirements)
         files = self._files(table, before).alias("before").join(self._files(table, now).alias("now"), "path", "full")
-        added, removed = F.col("before.size").isNull(), F.col("now.size").isNull()
+        added, gone = F.col("before.size").isNull(), F.col("now.size").isNull()
+        by_retention = F.col("path").isin(retired)
+        removed = gone & ~by_retention
         size = F.coalesce("now.size", "before.size")
         found = files.agg(
             F.count(F.when(added, 1)).alias("added"),
             F.count(F.when(removed, 1)).alias("removed"),
+            F.count(F.when(gone & by_retention, 1)).alias("retired"),
             F.coalesce(F.sum(F.when(added | removed, size)), F.lit(0)).alias("changed"),
             F.coalesce(F.sum("now.size"), F.lit(0)).alias("whole"),
             F.coalesce(F.sum("now.rows"), F.lit(0)).alias("rows"),
         ).collect()[0]
-        numbers = ("added", "removed", "changed", "whole", "rows")
-        return Difference(before, now, Change(*(found[name] for name in numbers)))
+        # Files that came and that retention removed again: rows of a removed file may have moved to them.
+        passed = len(retired) - found["retired"] if found["removed"] else 0
+        change = Change(found["added"] + passed, *(found[name] for name in ("removed", "changed", "whole", "rows")))
+        return Difference(before, now, change, retirements)
 
     def has_deletes(self, table: str, snapshot: str) -> bool:
         """Return whether ``snapshot`` has row-level deletes."""
@@ -162,17 +173,38 @@ class Lake:
         return net.withColumn(_TIMES, F.explode(F.sequence(F.lit(1), F.col(_TIMES).cast("int")))).drop(_TIMES)
 
     def _net(self, table: str, difference: Difference) -> DataFrame:
-        """Return each row whose number of occurrences changed, with the difference in the column ``_TIMES``."""
+        """Return each row whose number of occurrences changed, with the difference in the column ``_TIMES``.
+
+        What retention removed is left out, be it a row that was there before or one that came meanwhile.
+        """
         if not difference.change.changed:
             return self.rows(table, EMPTY).withColumn(_TIMES, F.lit(0))
         log = self._log(table, difference.before, difference.now)
         own = [name for name in log.columns if name not in _OF_CHANGES]
-        once = F.when(F.col("_change_type") == "INSERT", 1).otherwise(-1)
-        return log.groupBy(*own).agg(F.sum(once).alias(_TIMES)).where(F.col(_TIMES) != 0)
+        # Iceberg 1.10 fills its three columns in from the first on, whichever of them are read: all or the first alone.
+        # https://github.com/apache/iceberg/blob/main/spark/v3.5/spark/src/main/java/org/apache/iceberg/spark/source/ChangelogRowReader.java
+        ordinal, snapshot = F.col("_change_ordinal"), F.col("_commit_snapshot_id")
+        by_retention = (ordinal >= 0) & snapshot.isin([int(each) for each in difference.retirements])
+        once = F.when(by_retention, 0).when(F.col("_change_type") == "INSERT", 1).otherwise(-1)
+        net = log.groupBy(*own).agg(
+            F.sum(once).alias(_TIMES), F.sum(F.when(by_retention, 1).otherwise(0)).alias(_PASSED)
+        )
+        return net.where((F.col(_TIMES) < 0) | (F.col(_TIMES) > F.col(_PASSED))).drop(_PASSED)
 
     def _log(self, table: str, before: str, now: str) -> DataFrame:
         reader = self.spark.read.option("start-snapshot-id", before).option("end-snapshot-id", now)
         return reader.table(self.name(table, "changes"))
+
+    def _removed_by(self, table: str, snapshots: tuple[str, ...]) -> list[str]:
+        """Return the paths of the data files that ``snapshots`` removed."""
+        if not snapshots:
+            return []
+        found, read = self._java(table), list[str]()
+        for snapshot in snapshots:
+            files = found.snapshot(int(snapshot)).removedDataFiles(found.io()).iterator()
+            while files.hasNext():
+                read.append(str(files.next().location()))
+        return read
 
     def _java(self, table: str) -> Any:
         """Return the table as Iceberg's Java library has it."""

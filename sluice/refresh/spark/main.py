@@ -20,6 +20,7 @@ from pyspark.sql import SparkSession
 
 from sluice.compiled import Backfill
 from sluice.plain import from_plain
+from sluice.refresh.run import Held
 from sluice.refresh.spark.engine import SparkEngine
 from sluice.refresh.spark.lake import Lake
 from sluice.refresh.spark.project import ShippedProject
@@ -76,8 +77,12 @@ def main(arguments: list[str]) -> None:
     lake = Lake(session(known.lake_bucket), known.prefix)
     backfill = from_plain(Backfill, known.backfill) if known.backfill else None
     engine = SparkEngine(lake, shipped_project(), shipped_function, dpus=known.dpus)
-    run = engine.run(known.table, run_id=known.run, pinned=known.pinned, backfill=backfill)
-    sys.stdout.write(f"{json.dumps(asdict(run), separators=(',', ':'))}\n")
+    try:
+        run = engine.run(known.table, run_id=known.run, pinned=known.pinned, backfill=backfill)
+    except Held as held:
+        sys.stdout.write(f"{held}\n")
+    else:
+        sys.stdout.write(f"{json.dumps(asdict(run), separators=(',', ':'))}\n")
 
 
 if __name__ == "__main__":

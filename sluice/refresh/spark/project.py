@@ -13,12 +13,16 @@ from sluice.plain import from_plain
 
 @dataclass(frozen=True)
 class Dataset:
-    """The part of a contract that a run needs: ``columns`` are the contract's, without those that Sluice adds."""
+    """The part of a contract that a run needs: ``columns`` are the contract's, without those that Sluice adds.
+
+    A derived table that ``may_lose`` rows declares a retention: they last no longer than what they are made of.
+    """
 
     name: str
     columns: tuple[str, ...]
     key: tuple[str, ...]
     file: str
+    may_lose: bool = False
 
 
 class ShippedProject:
@@ -40,4 +44,5 @@ class ShippedProject:
 
 def _dataset(given: Mapping[str, Any]) -> Dataset:
     columns = tuple(column["name"] for column in given["columns"])
-    return Dataset(given["name"], columns, tuple(given.get("key", ())), given.get("file", ""))
+    may_lose = given.get("retention_days") is not None
+    return Dataset(given["name"], columns, tuple(given.get("key", ())), given.get("file", ""), may_lose)

@@ -36,6 +36,7 @@ ODD = [
 ]  # fmt: skip
 #: A sound value of each required argument.
 SOUND = {"table": "gold.daily_sales", "what": "s3://bucket/key", "sql": "SELECT 1", "dataset": "orders", "file": "file"}
+SOUND |= {"delivery": "s3://bucket/key", "to": "2026-01-31"}
 
 
 class AskedAws(CommandError):

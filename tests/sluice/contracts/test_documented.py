@@ -37,7 +37,7 @@ def test_the_options_of_an_arrival_are_those_of_the_code() -> None:
     assert {option for option, cells in said.items() if cells[0] == "streams"} == _STREAM_KEYS.keys() - _FILE_KEYS
     see_extra = [name for name, each in FORMATS.files.items() if each.extra_columns]
     assert f"for {' and '.join(see_extra)} also `reject`" in said["extraColumns"][1]
-    for field, name in (("compression", "compression"), ("null_keys", "nullKeys"), ("repeated_keys", "repeatedKeys")):
+    for field, name in (("compression", "compression"), ("null_keys", "nullKeys")):
         assert set(re.findall(r"`(\w+)`", said[name][1])) == set(get_args(get_type_hints(Arrival)[field]))
     files, _, streams = said["format"][1].partition("; of a stream ")
     assert set(re.findall(r"`(\w+)`", files)) == set(FORMATS.files)

@@ -139,7 +139,9 @@ def problem(data: bytes, declared: Contract) -> str | None:
             if any(record is pointer is None for record, pointer in kept):
                 return "a record was refused and its bytes lost"
     except DeliveryError as error:
-        return None if error.code and str(error).startswith("s3://landing/things/file") else f"says nothing: {error}"
+        told = error.code and error.safe and error.next_step and str(error).startswith("s3://landing/things/file")
+        about = error.file is not None and error.file in error.what and error.dataset == declared.name
+        return None if told and about else f"says too little: {error.as_data()}"
     except Exception as error:  # noqa: BLE001 - this is what is looked for
         return f"{type(error).__name__}: {error}"
     return None

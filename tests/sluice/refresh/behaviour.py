@@ -6,6 +6,7 @@ made by DuckDB.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -16,13 +17,18 @@ import pytest
 
 from sluice.compiled import Backfill, Propagation
 from sluice.contracts import Rules
-from sluice.errors import CheckFailed
+from sluice.errors import CheckFailed, RowsLost
 from sluice.project import Project
 from sluice.refresh import strategy
 from sluice.refresh.backfill import checked_backfill
 from sluice.refresh.engine import Memory
 from sluice.refresh.explain import explain
 from sluice.refresh.record import Run
+from sluice.refresh.rollback import roll_back
+from sluice.refresh.run import Held
+from sluice.tables.commit import replace as replace_files
+from sluice.tables.commit import write_data_files
+from sluice.tables.retention import retire
 from sluice.transforms.checks import compile_checks
 from tests.sluice.refresh.small_shop import Row, SmallShop, project
 
@@ -52,6 +58,21 @@ def in_states(*states: str) -> Project:
     )
     audit = compile_checks(msgspec.structs.replace(contract, columns=tuple(columns)))
     return with_transform("silver.orders", audit=audit, checks=str(states))
+
+
+def retire_all(shop: SmallShop, dataset: str) -> None:
+    """End the retention of all rows that the dataset's bronze table has."""
+    retire(lambda: shop.load(f"bronze.{dataset}"), datetime.max)
+
+
+def retained(table: str, *, days: int) -> Project:
+    """The shop, one of whose derived tables has a retention."""
+    of_shop = project()
+    contracts = (
+        msgspec.structs.replace(each, retention_days=days) if each.table == table else each
+        for each in of_shop.contracts
+    )
+    return Project(tuple(contracts), of_shop.transforms)
 
 
 def files(shop: SmallShop, table: str) -> set[str]:
@@ -174,8 +195,106 @@ class Behaviour:
         assert (run.incremental, run.rows) == (False, 7)
         assert "bronze.orders cannot be told" in run.reason
 
+    def test_a_rolled_back_table_is_held_until_an_input_changes_and_goes_on_from_there(self, shop: SmallShop) -> None:
+        rows, first = shop.rows("gold.order_days"), shop.load("gold.order_days").current_snapshot()
+        assert first is not None
+        bring(shop, order(2, state="sent", updated_at=LATER))
+        self.run(shop, "gold.order_days")
+        roll_back(shop.project, shop.load, "gold.order_days", to=str(first.snapshot_id), by="somebody")
+        assert shop.rows("gold.order_days") == rows
+        with pytest.raises(Held, match=f"rolled back to {first.snapshot_id} at .* by somebody"):
+            self.run(shop, "gold.order_days")
+        shop.run("silver.orders")  # a snapshot more, with the same files
+        with pytest.raises(Held):
+            self.run(shop, "gold.order_days")
+        assert shop.rows("gold.order_days") == rows
+        bring(shop, order(3, state="lost", updated_at=LATER))
+        run = self.run(shop, "gold.order_days")
+        assert (run.incremental, run.rows_written) == (True, 2)
+        assert sorted(row[2] for row in shop.rows("gold.order_days")) == ["lost", *["paid"] * 4, "sent"]
+
+    def test_what_is_made_from_a_rolled_back_table_follows_it(self, shop: SmallShop) -> None:
+        rows, first = shop.rows("gold.order_days"), shop.load("silver.orders").current_snapshot()
+        assert first is not None
+        bring(shop, order(2, state="sent", updated_at=LATER))
+        self.run(shop, "gold.order_days")
+        roll_back(shop.project, shop.load, "silver.orders", to=str(first.snapshot_id), by="somebody")
+        assert self.run(shop, "gold.order_days").incremental
+        assert shop.rows("gold.order_days") == rows
+
     def test_the_plan_tells_what_the_run_does(self, shop: SmallShop) -> None:
         shop.deliver("orders", [order(3, state="sent", updated_at=LATER)])
         (planned,) = (step for step in explain(shop.project, shop.load, Memory()) if step.table == "silver.orders")
         run = self.run(shop, "silver.orders")
         assert planned.strategy == f"{'incremental' if run.incremental else 'full'}: {run.reason}"
+
+    def test_retention_opens_nothing_again(self, shop: SmallShop) -> None:
+        before = files(shop, "silver.orders"), shop.rows("silver.orders")
+        retire_all(shop, "orders")
+        assert shop.rows("bronze.orders") == []
+        run = self.run(shop, "silver.orders")
+        assert (run.incremental, run.reason, run.rows_written) == (True, "changes of nothing", 0)
+        assert (files(shop, "silver.orders"), shop.rows("silver.orders")) == before
+
+    def test_after_retention_a_correction_recomputes_its_key_from_what_is_left_and_no_other(
+        self, shop: SmallShop
+    ) -> None:
+        rows = shop.rows("silver.orders")
+        retire_all(shop, "orders")
+        shop.deliver("orders", [order(2, state="sent", updated_at=LATER)])
+        run = self.run(shop, "silver.orders")
+        assert (run.incremental, run.rows) == (True, 6)
+        assert [row for row in shop.rows("silver.orders") if row[0] != "o2"] == [row for row in rows if row[0] != "o2"]
+        assert [row[3] for row in shop.rows("silver.orders") if row[0] == "o2"] == ["sent"]
+
+    def test_rows_that_retention_removed_unread_are_gone_and_touch_nothing(self, shop: SmallShop) -> None:
+        rows = shop.rows("silver.orders")
+        shop.deliver("orders", [order(2, state="unread", updated_at=LATER), order(8)])
+        retire_all(shop, "orders")
+        shop.deliver("orders", [order(9)])
+        run = self.run(shop, "silver.orders")
+        assert (run.incremental, run.rows) == (True, 7)
+        assert [row for row in shop.rows("silver.orders") if row[0] != "o9"] == rows
+
+    def test_rows_compacted_then_removed_by_retention_are_no_change_but_an_erased_one_is(self, shop: SmallShop) -> None:
+        rows = shop.rows("silver.orders")
+        table = shop.load("bronze.orders")
+        left = table.scan(row_filter="order_id != 'o3'").to_arrow()
+        replace_files(table, write_data_files(table, left), summary={})
+        shop.deliver("orders", [order(2, state="unread", updated_at=LATER)])
+        retire_all(shop, "orders")
+        run = self.run(shop, "silver.orders")
+        assert run.incremental
+        assert shop.rows("silver.orders") == [row for row in rows if row[0] != "o3"]
+
+    def test_a_rebuild_that_would_lose_rows_of_retired_inputs_is_refused_until_the_loss_is_accepted(
+        self, shop: SmallShop
+    ) -> None:
+        rows = shop.rows("silver.orders")
+        retire_all(shop, "orders")
+        shop.deliver("orders", [order(5, state="sent", updated_at=LATER), order(9)])
+        published = shop.load("silver.orders").current_snapshot()
+        whole = Backfill("silver.orders")
+        with pytest.raises(RowsLost, match=r"would lose 5 of its keys, for example order_id 'o[0-4]'.*6 rows of bron"):
+            self.run(shop, "silver.orders", backfill=whole)
+        changed = with_transform("silver.orders", fingerprint="another")
+        with pytest.raises(RowsLost, match=re.escape("sluice backfill silver.orders --accept-loss")) as refused:
+            self.run(shop, "silver.orders", declared=changed)
+        assert "nothing was published" in str(refused.value)
+        assert (shop.rows("silver.orders"), shop.load("silver.orders").current_snapshot()) == (rows, published)
+        run = self.run(shop, "silver.orders", backfill=replace(whole, accept_loss=True))
+        assert (run.incremental, run.rows) == (False, 2)
+        assert not self.run(shop, "silver.orders", declared=changed).incremental  # nothing is left to lose
+
+    def test_a_backfill_of_days_whose_input_rows_retention_removed_is_refused(self, shop: SmallShop) -> None:
+        rows = shop.rows("silver.orders")
+        retire_all(shop, "orders")
+        request = Backfill("silver.orders", "day", "2026-01-02", "2026-01-03")
+        with pytest.raises(RowsLost, match="would lose 2 of its keys"):
+            self.run(shop, "silver.orders", backfill=request)
+        assert shop.rows("silver.orders") == rows
+
+    def test_a_table_that_declares_a_retention_of_its_own_lasts_no_longer_than_its_input(self, shop: SmallShop) -> None:
+        retire_all(shop, "orders")
+        declared = retained("silver.orders", days=90)
+        assert self.run(shop, "silver.orders", declared=declared, backfill=Backfill("silver.orders")).rows == 0

@@ -81,6 +81,8 @@ class SmallShop:
     """The shop's tables in a catalog of their own."""
 
     declared = staticmethod(project)
+    #: How many deliveries came; each is read a day after the one before.
+    delivered = 0
 
     def __init__(self, folder: Path, store: Store | None = None) -> None:
         folder.mkdir(parents=True)
@@ -100,7 +102,10 @@ class SmallShop:
     def deliver(self, dataset: str, rows: list[Row]) -> None:
         """Append rows to a bronze table, as one delivery."""
         table, schema = self.load(f"bronze.{dataset}"), data_arrow(self.project.contract(f"bronze.{dataset}"))
-        append(table, write_data_files(table, pa.Table.from_pylist(rows, schema)), summary={}, properties={})
+        self.delivered += 1
+        origin = {"_delivery_id": f"d{self.delivered}", "_ingested_at": _NOON + timedelta(days=self.delivered)}
+        told = [origin | {"_position": number} | row for number, row in enumerate(rows, start=1)]
+        append(table, write_data_files(table, pa.Table.from_pylist(told, schema)), summary={}, properties={})
 
     def run(self, table: str, **given: Any) -> Run:
         """Bring one table up to date."""

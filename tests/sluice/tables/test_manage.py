@@ -10,7 +10,7 @@ from sluice.contracts import Column, Contract, parse_type
 from sluice.errors import TableError
 from sluice.project import Project
 from sluice.tables.manage import ensure_tables
-from sluice.tables.properties import DOMAIN, VERSION, headers_of
+from sluice.tables.properties import DOMAIN, OWNER, VERSION, headers_of
 from tests.sluice.ingestion.reading import column, contract
 from tests.sluice.ingestion.test_commit import LocalSettings
 
@@ -48,7 +48,7 @@ def test_descriptions_reach_the_table(catalog: Catalog, tmp_path: Path) -> None:
     assert catalog.load_table("bronze.things").schema().find_field("id").doc == "Who it is."
 
 
-def test_the_contracts_version_and_domain_reach_both_tables_and_change_with_it(
+def test_the_contracts_version_domain_and_owner_reach_both_tables_and_change_with_it(
     catalog: Catalog, tmp_path: Path
 ) -> None:
     def ensured(**about: str) -> list[str]:
@@ -57,18 +57,18 @@ def test_the_contracts_version_and_domain_reach_both_tables_and_change_with_it(
 
     def properties(name: str) -> dict[str, str]:
         found: dict[str, str] = catalog.load_table(name).properties
-        return {key: value for key, value in found.items() if key in (VERSION, DOMAIN)}
+        return {key: value for key, value in found.items() if key in (VERSION, DOMAIN, OWNER)}
 
     ensured()  # as a table is that an earlier version made, which knew neither
     assert properties("bronze.things") == {}
-    assert ensured(version="1.0.0", owner="shop") == [
-        "evolved bronze.things: sluice.contract-version, sluice.domain",
-        "evolved quarantine.things: sluice.contract-version, sluice.domain",
+    assert ensured(version="1.0.0", domain="shop", owner="ada") == [
+        "evolved bronze.things: sluice.contract-version, sluice.domain, sluice.owner",
+        "evolved quarantine.things: sluice.contract-version, sluice.domain, sluice.owner",
     ]
-    assert ensured(version="1.0.0", owner="shop") == []
-    ensured(version="2.0.0", owner="shop")
+    assert ensured(version="1.0.0", domain="shop", owner="ada") == []
+    ensured(version="2.0.0", domain="shop", owner="ada")
     for name in ("bronze.things", "quarantine.things"):
-        assert properties(name) == {VERSION: "2.0.0", DOMAIN: "shop"}
+        assert properties(name) == {VERSION: "2.0.0", DOMAIN: "shop", OWNER: "ada"}
 
 
 def test_a_stream_s_table_says_how_columns_are_called_in_records(catalog: Catalog, tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""What a changed transform would change: ``compare``."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from sluice.cli.console import console
+from sluice.cli.options import Contracts, Environment, derived_table, revision
+from sluice.folders import CONTRACTS
+
+commands = typer.Typer()
+
+
+@commands.command()
+def compare(
+    *,
+    table: Annotated[str, typer.Argument(help="Derived table, e.g. gold.daily_sales.", callback=derived_table)],
+    transform: Annotated[
+        str,
+        typer.Option("--transform", help="A git revision; default: the files as they are.", callback=revision),
+    ] = "",
+    contracts: Contracts = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    env: Environment = "dev",
+) -> None:
+    """Show rows and sums that a changed transform would give beside those published; 1 when they differ."""
+    import msgspec
+
+    from sluice.cli import comparing
+    from sluice.cli.deployment import stack_outputs
+
+    def tell(what: str) -> None:
+        typer.echo(what, err=True)
+
+    outputs = stack_outputs(env)
+    found = comparing.compare_with(outputs, table, contracts=contracts or [CONTRACTS], ref=transform, tell=tell)
+    if as_json:
+        typer.echo(json.dumps({"same": found.same, **msgspec.to_builtins(found)}))
+    else:
+        comparing.print_comparison(found, console())
+    raise typer.Exit(0 if found.same else 1)

@@ -1,0 +1,93 @@
+"""What becomes of each field of the Open Data Contract Standard: it acts, it documents, or it is refused.
+
+A field that documents is for people and stands in the contract alone: it says nothing about how data is handled.
+``docs/contracts.md`` lists both kinds. What is in neither is refused, so that nothing is declared without effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+#: Fields that act, by the standard's model. A check's and a custom property's own readers refuse values without effect.
+ACTS: Final[Mapping[str, frozenset[str]]] = {
+    "OpenDataContractStandard": frozenset(
+        {"apiVersion", "kind", "version", "domain", "team", "servers", "schema", "slaProperties", "customProperties"}
+    ),
+    "Team": frozenset({"name"}),
+    "Server": frozenset({"type", "location", "format", "delimiter", "stream"}),
+    "SchemaObject": frozenset(
+        {"name", "physicalName", "description", "properties", "relationships", "quality", "customProperties"}
+    ),
+    "SchemaProperty": frozenset(
+        {
+            "name", "physicalName", "physicalType", "logicalType", "logicalTypeOptions", "description", "primaryKey",
+            "primaryKeyPosition", "required", "unique", "partitioned", "partitionKeyPosition", "classification", "enum",
+            "quality", "relationships", "customProperties",
+        }
+    ),
+    "EnumValue": frozenset({"value"}),
+    "DataQuality": frozenset(
+        {
+            "name", "type", "metric", "query", "engine", "implementation", "unit", "arguments", "severity", "mustBe",
+            "mustNotBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo",
+            "mustBeBetween", "mustNotBeBetween",
+        }
+    ),
+    "Relationship": frozenset({"type", "from", "to"}),
+    "ServiceLevelAgreementProperty": frozenset({"property", "value", "unit", "element"}),
+    "CustomProperty": frozenset({"property", "value"}),
+}  # fmt: skip
+_NAMED = frozenset({"id", "description", "tags", "authoritativeDefinitions"})
+#: Fields for people.
+DOCUMENTS: Final[Mapping[str, frozenset[str]]] = {
+    "OpenDataContractStandard": frozenset(
+        {
+            "id", "name", "tenant", "tags", "status", "dataProduct", "description", "support", "price",
+            "authoritativeDefinitions", "context", "contractCreatedTs",
+        }
+    ),
+    "Description": frozenset({"usage", "purpose", "limitations", "authoritativeDefinitions"}),
+    "AuthoritativeDefinition": frozenset({"id", "url", "type", "description"}),
+    "Support": frozenset({"id", "channel", "url", "description", "tool", "scope", "invitationUrl"}),
+    "Pricing": frozenset({"id", "priceAmount", "priceCurrency", "priceUnit"}),
+    "Team": _NAMED | {"members"},
+    "TeamMember": _NAMED | {"username", "name", "role", "dateIn", "dateOut", "replacedByUsername"},
+    "Context": frozenset({"instructions", "verifiedStatements", "constraints"}),
+    "VerifiedStatement": frozenset({"id", "question", "answer", "tags", "authoritativeDefinitions"}),
+    "Constraint": frozenset({"id", "constraint", "tags", "authoritativeDefinitions"}),
+    "Synonym": frozenset({"id", "synonym", "description", "locale", "source", "status"}),
+    "Server": frozenset({"id", "server", "description"}),
+    "SchemaObject": _NAMED - {"description"}
+    | {
+        "physicalType", "logicalType", "businessName", "deprecated", "synonyms", "context",
+        "dataGranularityDescription",
+    },
+    "SchemaProperty": _NAMED - {"description"}
+    | {
+        "businessName", "deprecated", "synonyms", "semanticType", "transformSourceObjects", "transformLogic",
+        "transformDescription", "examples", "criticalDataElement",
+    },
+    "EnumValue": _NAMED | {"label"},
+    "DataQuality": _NAMED | {"businessImpact", "dimension", "method"},
+    "Relationship": frozenset({"id"}),
+    "ServiceLevelAgreementProperty": frozenset({"id", "description", "driver", "authoritativeDefinitions"}),
+    "CustomProperty": frozenset({"id", "description", "vendor"}),
+}  # fmt: skip
+_ELSEWHERE: Final[Mapping[tuple[str, str], str]] = {
+    ("Server", "encoding"): "write it as encoding in the custom property arrival",
+    ("OpenDataContractStandard", "roles"): "grant them in IAM and Lake Formation, which decide who may read",
+    ("SchemaProperty", "properties"): "declare logicalType object or array, kept as JSON text",
+    ("SchemaProperty", "items"): "declare logicalType object or array, kept as JSON text",
+}
+
+
+def has_effect(model: str, field: str) -> bool:
+    """Return whether a field of one of the standard's models acts or documents."""
+    return field in ACTS.get(model, ()) or field in DOCUMENTS.get(model, ())
+
+
+def without_effect(model: str, field: str) -> str:
+    """Return why a field is refused, and what to do."""
+    instead = _ELSEWHERE.get((model, field))
+    return f"{field} has no effect here; remove it" + (f", or {instead}" if instead else "")
