@@ -105,16 +105,17 @@ def record() -> None:
 
     column: Any = Column
     column._lit = classmethod(lit)
-    for name, parameters in _decode(PARAMETERS.read_bytes()).items():
-        if name not in _KEPT:
-            recorded = func_metadata()(_recorded(name, parameters, Column))
-            chosen = _either(recorded, getattr(own, name, None), name)
-            setattr(own, name, chosen)
-            setattr(base, name, chosen)
+    functions = {
+        name: _either(func_metadata()(_recorded(name, parameters, Column)), getattr(own, name, None), name)
+        for name, parameters in _decode(PARAMETERS.read_bytes()).items()
+        if name not in _KEPT
+    }
+    vars(own).update(functions)
+    vars(base).update(functions)
     frame: Any = DuckDBDataFrame
     frame.selectExpr = _select_texts  # SQLFrame has none
     for method in ("startswith", "endswith", "rlike", "like", "ilike", "contains", "substr", "cast", "astype"):
-        setattr(Column, method, _either(_method(method, Column), vars(Column).get(method), method))
+        setattr(Column, method, _method_of(method, Column))
 
 
 def _select_texts(frame: Any, *texts: Any) -> Any:
@@ -180,7 +181,7 @@ def _lambda(function: Callable[..., Any], column: Any) -> exp.Lambda:
     return exp.Lambda(this=body, expressions=[exp.to_identifier(f"lambda_{name}") for name in names])
 
 
-def _method(name: str, column: Any) -> Callable[..., Any]:
+def _method_of(name: str, column: Any) -> Callable[..., Any]:
     def method(this: Any, *arguments: Any) -> Any:
         if name in ("cast", "astype"):
             (kind,) = arguments
@@ -189,7 +190,7 @@ def _method(name: str, column: Any) -> Callable[..., Any]:
         given = [_argument(one, "literal", column) for one in arguments]
         return column(call("substring" if name == "substr" else name.lower(), this.column_expression, *given))
 
-    return method
+    return _either(method, vars(column).get(name), name)
 
 
 def recorded_session(tables: dict[str, dict[str, str]]) -> tuple[Any, dict[str, dict[str, str]]]:
