@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from sluice.transforms.functions.operators import wrapped
@@ -19,7 +20,17 @@ def _to(given: list[Argument]) -> str:
 
 
 def _to_decimal(given: list[Argument]) -> str:
-    return f"TRY_CAST({given[0].sql} AS {duckdb_type(_to(given))})"
+    """Return the cast of a number; one that always fits can do without the null that stands for too much."""
+    (p1, s1), (p2, s2) = sizes(given[0].type), sizes(_to(given))
+    fits = p2 - s2 > p1 - s1 or (p2 - s2 == p1 - s1 and s2 >= s1)
+    return f"{'' if fits else 'TRY_'}CAST({given[0].sql} AS {duckdb_type(_to(given))})"
+
+
+def _text_to_decimal(given: list[Argument]) -> str:
+    kind = duckdb_type(_to(given))
+    if given[0].literal and _PLAIN_DECIMAL.fullmatch(str(given[0].value)):
+        return f"TRY_CAST({given[0].sql} AS {kind})"
+    return _TEXT_DECIMAL.format(given[0].sql, type=kind)
 
 
 def _saturated(kind: str, least: str, most: str) -> str:
@@ -48,13 +59,14 @@ def _text_to_whole(kind: str, whole: str = _WHOLE) -> str:
 _DATE = r"regexp_extract({bare}, '^([+-]?[0-9]{{4,7}})(?:-([0-9]{{1,2}})(?:-([0-9]{{1,2}})(?:[ T].*)?)?)?$', ".replace(
     "{bare}", _BARE
 )
-_TEXT_DATE = (
+TEXT_DATE = (
     f"TRY(make_date(CAST(nullif({_DATE}1), '') AS INTEGER), CAST(coalesce(nullif({_DATE}2), ''), '1') AS INTEGER), "
     f"CAST(coalesce(nullif({_DATE}3), ''), '1') AS INTEGER)))"
 )
 _TRUE, _FALSE = "('t', 'true', 'y', 'yes', '1')", "('f', 'false', 'n', 'no', '0')"
 _LOWER = f"translate({_BARE}, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')"
 _TEXT_BOOLEAN = f"(CASE WHEN {_LOWER} IN {_TRUE} THEN true WHEN {_LOWER} IN {_FALSE} THEN false END)"
+_PLAIN_DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 #: Java reads the digits of every script as digits. https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/math/BigDecimal.html
 _DIGITS = "".join(chr(n) for n in range(128, 0xFFFF) if unicodedata.category(chr(n)) == "Nd")
@@ -101,9 +113,9 @@ SIGNATURES: list[Signature] = [
     *_cast("double", "bigint", _saturated("BIGINT", "-9223372036854775808", "9223372036854775807"), tried=_within("BIGINT", "{0} >= -9223372036854775808 AND {0} < 9223372036854775808")),
     *_cast("string", "int", _text_to_whole("INTEGER"), tried=_text_to_whole("INTEGER", _STRICT)),
     *_cast("string", "bigint", _text_to_whole("BIGINT"), tried=_text_to_whole("BIGINT", _STRICT)),
-    *_cast("string", "date", _TEXT_DATE),
+    *_cast("string", "date", TEXT_DATE),
     *_cast("string", "boolean", _TEXT_BOOLEAN),
-    *_cast("string", "decimal", lambda given: _TEXT_DECIMAL.format(given[0].sql, type=duckdb_type(_to(given)))),
+    *_cast("string", "decimal", _text_to_decimal),
     *_cast("string", "double", "", "Java reads texts as doubles that DuckDB does not", "cast to a decimal first"),
     *_cast("double", "string", "CAST({0} AS VARCHAR)", "engines print doubles differently", "cast to a decimal first"),
     *_cast("double", "decimal", "TRY_CAST({0} AS {type})", "Spark rounds the shortest text of a double, DuckDB its binary value", "keep decimals as decimals"),

@@ -7,10 +7,11 @@ signature takes, or whose signature is refused, is a finding; its type is unknow
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
-from sqlglot.optimizer.scope import Scope, traverse_scope
+from sqlglot.optimizer.scope import Scope, ScopeType, traverse_scope
 from sqlglot.schema import MappingSchema
 
 from sluice.confined import literal, quoted
@@ -32,7 +33,10 @@ from sluice.transforms.functions.spark_types import (
 from sluice.transforms.functions.tables import signatures, verdicts
 
 _LONGEST = 90
-
+#: A rank that a query before has left in DuckDB's 64 bits; Spark's is an int.
+RANK = "rank"
+_RANKS = ("row_number", "rank", "dense_rank")
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 
 _Made = Argument
 _UNKNOWN = Argument("NULL", UNKNOWN)
@@ -94,7 +98,7 @@ class _Scope:
             return {}
         types: dict[str, str] = {}
         for each in [*select.expressions]:
-            made = self.made(each.unalias())
+            made = self._rank(each) or self.made(each.unalias())
             types[each.alias_or_name] = made.type
             kept = exp.to_identifier(each.alias_or_name, quoted=True)
             each.replace(exp.Alias(this=exp.Var(this=made.sql), alias=kept))
@@ -111,6 +115,20 @@ class _Scope:
         if select.args.get("distinct") and "double" in {*types.values()} | {"float"} & {*types.values()}:
             self._unproven("distinct", select, "-0.0 and 0.0 are one value, of which engines keep another")
         return types
+
+    def _rank(self, node: exp.Expr) -> _Made | None:
+        """Return a rank as the 64 bits that DuckDB counts in, if a later query casts it; None for anything else.
+
+        DuckDB keeps only the first rows of a window whose rank is compared, unless a cast stands between.
+        """
+        inner = node.unalias()
+        if self.scope.scope_type != ScopeType.CTE or not isinstance(inner, exp.Window):
+            return None
+        made = self.made(inner)
+        begin, end = "CAST(", " AS INTEGER)"
+        if inner.this.unalias().name.lower() not in _RANKS or made.type != "int":
+            return made
+        return _Made(made.sql.removeprefix(begin).removesuffix(end), RANK)
 
     def _grouped(self, select: exp.Select) -> None:
         group = select.args.get("group")
@@ -162,7 +180,10 @@ class _Scope:
             if given[0].type == NULL or is_moment(given[0], given[1].type):
                 kind = given[1].type[1:]
                 return _Made(f"CAST({given[0].sql} AS {duckdb_type(kind)})", kind)
-        given = coerced(name, given)
+        return self._signed(name, coerced(name, given), node, over)
+
+    def _signed(self, name: str, given: list[_Made], node: exp.Expr, over: str) -> _Made:
+        """Return a call by the signature that takes its arguments."""
         types = [each.type for each in given]
         known = signatures().get(name, [])
         chosen = next((each for each in known if each.takes(types)), None)
@@ -175,7 +196,10 @@ class _Scope:
             return self._spelled(chosen, given, over)
         except Refused as refused:
             made = self._unproven(name, node, f"on ({', '.join(types)}) {refused}")
-            return self._spelled(chosen, given, over) if name in self.accept and chosen.sql and why else made
+            if name not in self.accept or not (refused.accepted or (chosen.sql and why)):
+                return made
+            otherwise = replace(chosen, sql=refused.accepted.replace("{", "{{").replace("}", "}}") or chosen.sql)
+            return self._spelled(otherwise, given, over)
 
     def _arguments(self, name: str, arguments: list[exp.Expr]) -> list[_Made]:
         given: list[_Made] = []
@@ -201,7 +225,8 @@ class _Scope:
         if kind in ("decimal", "struct", "array", "map"):  # of the types that the arguments have
             kind = next(each.type for each in given if family(each.type) == kind)
         if callable(chosen.sql):
-            return _Made(chosen.sql(given).replace("{over}", over), kind)
+            made = chosen.sql(given).replace("{over}", over)
+            return _Made(made, kind, without_sigma=chosen.without_sigma(given))
         every = ", ".join(each.sql for each in given)
         sql = chosen.sql.format(*(each.sql for each in given), every=every, over=over, type=duckdb_type(kind))
         return _Made(sql, kind)
@@ -229,7 +254,10 @@ class _Scope:
             types = {}
         if name not in types:
             return self._unproven("column", node, f"its type is not known; it may be misspelt: {node.name}")
-        return _Made(node.sql(dialect="duckdb", identify=True), types[name])
+        made = _Made(node.sql(dialect="duckdb", identify=True), types[name])
+        if made.type != RANK:
+            return made
+        return _Made(made.sql if isinstance(node.parent, _COMPARISONS) else f"CAST({made.sql} AS INTEGER)", "int")
 
     def _literal(self, node: exp.Literal) -> _Made:
         text = node.name

@@ -38,6 +38,33 @@ def _sorted(given: list[Argument]) -> str:
     return f"list_sort({given[0].sql}, '{'ASC' if up else 'DESC'}', '{'NULLS FIRST' if up else 'NULLS LAST'}')"
 
 
+def _distinct(of: str) -> str:
+    """Return the elements of an array without those that came before; a null is one, too."""
+    before = f"{of}[1:i - 1]"
+    again = f"CASE WHEN e IS NULL THEN len({before}) > list_count({before}) ELSE list_contains({before}, e) END"
+    return f"list_filter({of}, lambda e, i: NOT ({again}))"
+
+
+def _kept(no: str) -> str:
+    found = "CASE WHEN x IS NULL THEN len({1}) > list_count({1}) ELSE list_contains({1}, x) END"
+    return f"list_filter({{0}}, lambda x: {no}({found}))"
+
+
+def _truth(wanted: str) -> str:
+    """Return whether a condition is true of any element, or false of any; null where it is null of one and of no other so."""
+    made, other = "list_transform({0}, {1})", "false" if wanted == "true" else "true"
+    null = f"WHEN len({made}) > list_count({made}) THEN NULL"
+    return f"(CASE WHEN {{0}} IS NULL THEN NULL WHEN list_contains({made}, {wanted}) THEN {wanted} {null} ELSE {other} END)"
+
+
+_OVERLAP = (
+    "(CASE WHEN {0} IS NULL OR {1} IS NULL THEN NULL "
+    "WHEN len(list_filter({0}, lambda x: list_contains({1}, x))) > 0 THEN true "
+    "WHEN len({0}) > 0 AND len({1}) > 0 AND (len({0}) > list_count({0}) OR len({1}) > list_count({1})) THEN NULL "
+    "ELSE false END)"
+)
+
+
 def _json(given: list[Argument]) -> str:
     raise Refused("engines differ on duplicate keys, numbers and broken JSON")
 
@@ -67,13 +94,20 @@ SIGNATURES: list[Signature] = [
             *signature("array_compact", f"array<{kind}>", f"array<{kind}>", "list_filter({0}, lambda e: e IS NOT NULL)", "F.array_compact({0})"),
             *signature("array_append", f"array<{kind}>; {kind}", f"array<{kind}>", "(CASE WHEN {0} IS NOT NULL THEN list_append({0}, {1}) END)", "F.expr('array_append({0}, {1})')"),
             *signature("array_repeat", f"{kind}; int", f"array<{kind}>", lambda a: f"list_transform(range({whole(a[1], 'the count', 0, 1000)}), lambda n: {a[0].sql})", "F.array_repeat({0}, 3)", "F.array_repeat({0}, 0)"),
+            *signature("array_prepend", f"array<{kind}>; {kind}", f"array<{kind}>", "(CASE WHEN {0} IS NOT NULL THEN list_prepend({1}, {0}) END)", "F.expr('array_prepend({0}, {1})')"),
+            *signature("array_distinct", f"array<{kind}>", f"array<{kind}>", _distinct("{0}"), "F.array_distinct({0})"),
+            *signature("array_union", f"array<{kind}>; array<{kind}>", f"array<{kind}>", _distinct("({0} || {1})"), "F.array_union({0}, {1})"),
+            *signature("array_except", f"array<{kind}>; array<{kind}>", f"array<{kind}>", f"(CASE WHEN {{1}} IS NOT NULL THEN {_distinct(_kept('NOT '))} END)", "F.array_except({0}, {1})"),
+            *signature("array_intersect", f"array<{kind}>; array<{kind}>", f"array<{kind}>", f"(CASE WHEN {{1}} IS NOT NULL THEN {_distinct(_kept(''))} END)", "F.array_intersect({0}, {1})"),
+            *signature("arrays_overlap", f"array<{kind}>; array<{kind}>", "boolean", _OVERLAP, "F.arrays_overlap({0}, {1})"),
+            *signature("exists", f"array<{kind}>; lambda:boolean", "boolean", _truth("true"), "F.exists({0}, lambda x: x == x)", "F.exists({0}, lambda x: x.isNull())"),
+            *signature("forall", f"array<{kind}>; lambda:boolean", "boolean", _truth("false"), "F.forall({0}, lambda x: x == x)", "F.forall({0}, lambda x: x.isNotNull())"),
             *signature("explode", f"array<{kind}>", kind, "unnest({0})", "F.explode({0})", kind="rows"),
             *signature("explode_outer", f"array<{kind}>", kind, "unnest(CASE WHEN len({0}) > 0 THEN {0} ELSE [NULL] END)", "F.explode_outer({0})", kind="rows"),
             *signature("filter", f"array<{kind}>; lambda:boolean", f"array<{kind}>", "list_filter({0}, {1})", "F.filter({0}, lambda x: x.isNotNull())"),
             *signature("transform", f"array<{kind}>; lambda:{kind}", f"array<{kind}>", "list_transform({0}, {1})", "F.transform({0}, lambda x: F.coalesce(x, x))"),
         )
     ),
-    *signature("array_distinct", "array<string>", "array<string>", "", why="DuckDB keeps no order and no null", instead="use array_sort(array_distinct(…)) on Spark"),
     *signature("array_join", "array<string>; string", "string", "(CASE WHEN {0} IS NOT NULL THEN coalesce(array_to_string(list_filter({0}, lambda e: e IS NOT NULL), {1}), '') END)", "F.array_join({0}, ',')", "F.array_join({0}, '')"),
     *signature("array_join", "array<string>; string; string", "string", "(CASE WHEN {0} IS NOT NULL THEN coalesce(array_to_string(list_transform({0}, lambda e: coalesce(e, {2})), {1}), '') END)", "F.array_join({0}, ',', '?')"),
     *signature("get_json_object", "string; string", "string", _json, "F.get_json_object({0}, '$.a')", why="engines differ on duplicate keys, numbers and broken JSON", instead="keep what is nested as columns of the landing contract"),

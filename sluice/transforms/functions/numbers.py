@@ -56,6 +56,7 @@ def _shifted(given: list[Argument]) -> str:
     return wrapped(f"(CAST({given[0].sql} AS BIGINT) * {2**count})", "int").replace("* 2147483648)", "* 2147483648)")
 
 
+_TRIED = {"add": "+", "subtract": "-", "multiply": "*"}
 _CURVES = "doubles of such functions differ in the last bit between the engines"
 _TRANSCENDENTAL = (
     "exp", "log", "log10", "log2", "log1p", "expm1", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
@@ -97,6 +98,14 @@ SIGNATURES: list[Signature] = [
     *signature("shiftright", "bigint; int", "bigint", lambda a: f"({a[0].sql} >> {whole(a[1], 'the count', 0, 63)})", "F.shiftright({0}, 3)", "F.shiftright({0}, 63)"),
     *signature("factorial", "int", "bigint", "(CASE WHEN {0} BETWEEN 0 AND 20 THEN CAST(factorial({0}) AS BIGINT) END)", "F.factorial({0})"),
     *signature("pow", "double; double", "double", "pow({0}, {1})", "F.pow({0}, {1})", why=_CURVES, instead="multiply"),
+    *(one for name, sign in _TRIED.items() for one in signature(f"try_{name}", "int; int", "int", f"TRY_CAST((CAST({{0}} AS BIGINT) {sign} CAST({{1}} AS BIGINT)) AS INTEGER)", f"F.try_{name}({{0}}, {{1}})")),
+    *(one for name, sign in _TRIED.items() for one in signature(f"try_{name}", "bigint; bigint", "bigint", f"TRY_CAST((CAST({{0}} AS HUGEINT) {sign} CAST({{1}} AS HUGEINT)) AS BIGINT)", f"F.try_{name}({{0}}, {{1}})")),
+    *signature("try_divide", "double; double", "double", "({0} / nullif({1}, 0))", "F.try_divide({0}, {1})"),
+    *signature("try_divide", "int; int", "double", "(CAST({0} AS DOUBLE) / nullif(CAST({1} AS DOUBLE), 0))", "F.try_divide({0}, {1})"),
+    *(one for name in ("bit_get", "getbit") for one in signature(name, "int; int", "tinyint", lambda a: f"CAST(({a[0].sql} >> {whole(a[1], 'the place', 0, 31)}) & 1 AS TINYINT)", f"F.{name}({{0}}, F.lit(0))", f"F.{name}({{0}}, F.lit(31))")),
+    *signature("shiftrightunsigned", "int; int", "int", lambda a: wrapped(f"((CAST({a[0].sql} AS BIGINT) & 4294967295) >> {whole(a[1], 'the count', 0, 31)})", "int"), "F.shiftrightunsigned({0}, 3)", "F.shiftrightunsigned({0}, 0)", "F.shiftrightunsigned({0}, 31)"),
+    *signature("pi", "", "double", "CAST('3.141592653589793' AS DOUBLE)", "F.pi()"),
+    *signature("e", "", "double", "CAST('2.718281828459045' AS DOUBLE)", "F.e()"),
     *signature("positive", "int", "int", "{0}", "F.positive({0})"),
     *signature("degrees", "double", "double", "degrees({0})", "F.degrees({0})"),
     *signature("radians", "double", "double", "radians({0})", "F.radians({0})"),

@@ -48,17 +48,27 @@ def _times(given: list[Argument]) -> str:
     return fitting(p1 + p2 + 1, s1 + s2)
 
 
-def _sum_of(sign: str) -> str:
-    return f"CAST(CAST({{0}} AS {{type}}) {sign} CAST({{1}} AS {{type}}) AS {{type}})"
+def _sum_of(sign: str) -> object:
+    """Return what adds: DuckDB's own type of the sum is Spark's, but for 64 bits, which it keeps and overflows."""
+
+    def added(given: list[Argument]) -> str:
+        precision, scale = sizes(_added(given))
+        small = max(decimal_sizes(each)[0] for each in given) <= 18
+        if precision > 18 and small:
+            kind = f"DECIMAL({precision},{scale})"
+            return f"CAST(CAST({given[0].sql} AS {kind}) {sign} {given[1].sql} AS {kind})"
+        return f"({given[0].sql} {sign} {given[1].sql})"
+
+    return added
 
 
 def _product(given: list[Argument]) -> str:
+    # DuckDB keeps a product of two decimals of 64 bits in 64 bits, and fails where it does not fit.
     one, other = given
     (p1, s1), (p2, s2) = map(decimal_sizes, given)
     fitting(p1 + p2 + 1, s1 + s2)
-    wide = p1 + p2 + 1
-    kind = f"DECIMAL({wide},{s1 + s2})"
-    return f"CAST(CAST({one.sql} AS DECIMAL({wide},{s1})) * CAST({other.sql} AS DECIMAL({wide},{s2})) AS {kind})"
+    first = f"CAST({one.sql} AS DECIMAL({p1 + p2 + 1},{s1}))" if max(p1, p2) <= 18 < p1 + p2 else one.sql
+    return f"CAST({first} * {other.sql} AS DECIMAL({p1 + p2 + 1},{s1 + s2}))"
 
 
 def _quotient_type(given: list[Argument]) -> str:
@@ -126,9 +136,9 @@ SIGNATURES: list[Signature] = [
             *signature(sign, "double; double", "double", f"({{0}} {sign} {{1}})", f"({{0}} {sign} {{1}})", f"({{0}} {sign} 0.1)"),
         )
     ),
-    *signature("+", "decimal; decimal", _added, _sum_of("+"), "({0} + {1})", "({0} + F.col('int_a'))", "({0} + 7)"),
-    *signature("-", "decimal; decimal", _added, _sum_of("-"), "({0} - {1})", "({0} - F.col('bigint_a'))", "(7 - {0})"),
-    *signature("*", "decimal; decimal", _times, _product, "({0} * {1})", "({0} * F.col('int_a'))", "({0} * -7)"),
+    *signature("+", "decimal; decimal", _added, _sum_of("+"), "({0} + {1})", "({0} + F.col('int_a'))", "({0} + 7)", "({0} + {1}.cast('decimal(18,2)'))", "({0}.cast('decimal(18,0)') + {1}.cast('decimal(18,4)'))"),  # type: ignore[arg-type]
+    *signature("-", "decimal; decimal", _added, _sum_of("-"), "({0} - {1})", "({0} - F.col('bigint_a'))", "(7 - {0})", "({0}.cast('decimal(18,0)') - {1}.cast('decimal(18,2)'))"),  # type: ignore[arg-type]
+    *signature("*", "decimal; decimal", _times, _product, "({0} * {1})", "({0} * F.col('int_a'))", "({0} * -7)", "({0}.cast('decimal(9,2)') * {1}.cast('decimal(9,2)'))", "({0}.cast('decimal(18,2)') * {1}.cast('decimal(18,2)'))", "({0} * {1} * F.col('int_a'))"),
     *signature("/", "decimal; decimal", _quotient_type, _quotient, "({0} / {1})", "({0} / F.col('int_a'))", "({0} / 7)"),
     *signature("/", "double; double", "double", "({0} / nullif({1}, 0))", "({0} / {1})", "(F.col('int_a') / F.col('int_b'))", "(F.col('bigint_a') / 7)"),
     *signature("%", "int; int", "int", "CAST(CAST({0} AS BIGINT) % nullif(CAST({1} AS BIGINT), 0) AS INTEGER)", "({0} % {1})", "({0} % 7)"),

@@ -190,7 +190,8 @@ def _method_of(name: str, column: Any) -> Callable[..., Any]:
         given = [_argument(one, "literal", column) for one in arguments]
         return column(call("substring" if name == "substr" else name.lower(), this.column_expression, *given))
 
-    return _either(method, vars(column).get(name), name)
+    chosen: Callable[..., Any] = _either(method, vars(column).get(name), name)
+    return chosen
 
 
 def recorded_session(tables: dict[str, dict[str, str]]) -> tuple[Any, dict[str, dict[str, str]]]:

@@ -20,12 +20,13 @@ _WHY = {
     "overlay": ("never tried", "use concat of substring"),
     "json_tuple": ("engines differ on broken JSON", "keep what is nested as columns of the landing contract"),
     "from_unixtime": ("never proven for all moments", "add seconds to a timestamp"),
-    "map_from_arrays": ("maps were never tried", "use columns or a struct"),
-    "create_map": ("maps were never tried", "use when, or join a small table"),
+    "map_from_arrays": ("keys that come twice or are null are errors on Spark", "use create_map with literal keys"),
+    "map_concat": ("a key that comes twice is an error on Spark", "use create_map of all pairs"),
     "corr": ("doubles of such sums differ in the last bits", "sums of decimals"),
     "percentile": ("the engines interpolate differently", "use ntile over an ordered window"),
     "posexplode": ("it makes two columns, which was never tried", "use explode of a sequence, and getItem"),
-    "nth_value": ("never tried", "use row_number, and a condition on it"),
+    "ilike": ("engines fold letters beyond ASCII differently", "use like on F.upper"),
+    "make_timestamp_ntz": ("never tried", "cast text to a date, and add an interval"),
 }
 SIGNATURES: list[Signature] = [
     one for name, (why, way) in _WHY.items() for one in signature(name, "any…", "unknown", "", why=why, instead=way)

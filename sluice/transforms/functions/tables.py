@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from sluice.decoding import json_decoder
-from sluice.transforms.functions import aggregates, casts, nested, numbers, operators, refused, texts, times
+from sluice.transforms.functions import aggregates, casts, maps, nested, numbers, operators, refused, texts, times
 from sluice.transforms.functions.signatures import Signature
 
 PROVEN = Path(__file__).parents[1] / "proven.json"
@@ -19,7 +19,7 @@ _decode = json_decoder(list[dict[str, str]])
 def signatures() -> dict[str, list[Signature]]:
     """Return every signature by the function's name."""
     found = defaultdict(list)
-    for part in (operators, casts, texts, numbers, times, nested, aggregates, refused):
+    for part in (operators, casts, texts, numbers, times, nested, maps, aggregates, refused):
         for each in part.SIGNATURES:
             found[each.name].append(each)
     return dict(found)

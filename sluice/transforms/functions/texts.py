@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sluice.confined import literal
+from sluice.transforms.functions.letters import SIGMA, SMALL_SIGMA, initcap, lower, upper
 from sluice.transforms.functions.patterns import groups_of, pattern_of, replacement_of
 from sluice.transforms.functions.signatures import Argument, Refused, Signature, signature
 
@@ -105,6 +106,11 @@ def _translated(given: list[Argument]) -> str:
     return f"translate({given[0].sql}, {literal(''.join(kept))}, {literal(by)})"
 
 
+def _loses_sigma(given: list[Argument]) -> bool:
+    old, new = str(given[1].value), str(given[2].value)
+    return SIGMA in old and SIGMA not in new
+
+
 def _hashed(given: list[Argument]) -> str:
     if given[1].value not in (0, 256):
         raise Refused("sha2 of 256 bits alone is proven")
@@ -130,7 +136,7 @@ SIGNATURES: list[Signature] = [
     *signature("length", "string", "int", "CAST(length({0}) AS INTEGER)", "F.length({0})"),
     *signature("octet_length", "string", "int", "CAST(strlen({0}) AS INTEGER)", "F.octet_length({0})"),
     *signature("bit_length", "string", "int", "CAST(8 * strlen({0}) AS INTEGER)", "F.bit_length({0})"),
-    *signature("substring", "string; int; int", "string", _part, *(f"F.substring({{0}}, {at}, {size})" for at in (0, 1, 2, -1, -3, 400, -400) for size in (0, 1, 2, 7, -1)), "{0}.substr(F.col('int_a') % 9, F.col('int_b') % 9)"),
+    *signature("substring", "string; int; int", "string", _part, *(f"F.substring({{0}}, {at}, {size})" for at in (0, 1, 2, -1, -3, 400, -400) for size in (0, 1, 2, 7, -1)), "{0}.substr(F.col('int_a') % 9, F.col('int_b') % 9)", "F.substr({0}, F.lit(2), F.lit(3))"),
     *signature("substring", "string; int", "string", lambda a: _part([*a, Argument("2147483647", "int", 2**31 - 1, True)]), "F.expr('substring({0}, 2)')", "F.expr('substring({0}, -2)')", "F.expr('substring({0}, 0)')"),
     *signature("left", "string; int", "string", lambda a: f"substring({a[0].sql}, 1, {_not_below_0(a[1].sql)})", "F.left({0}, F.lit(2))", "F.left({0}, F.col('int_a') % 9)"),
     *signature("right", "string; int", "string", _right, "F.right({0}, F.lit(2))", "F.right({0}, F.col('int_a') % 9)"),
@@ -144,7 +150,7 @@ SIGNATURES: list[Signature] = [
     *signature("rpad", "string; int; string", "string", _padded("rpad"), "F.rpad({0}, 5, 'xy')", "F.rpad({0}, 0, 'x')", "F.rpad({0}, 40, 'é')"),  # type: ignore[arg-type]
     *signature("repeat", "string; int", "string", _repeated, "F.repeat({0}, 3)", "F.repeat({0}, 0)"),
     *signature("reverse", "string", "string", _REVERSED, "F.reverse({0})"),
-    *signature("translate", "string; string; string", "string", _translated, "F.translate({0}, 'abcß', 'xyz')", "F.translate({0}, 'aab', 'xyz')", "F.translate({0}, '', 'x')", "F.translate({0}, 'İı', 'ii')"),
+    *signature("translate", "string; string; string", "string", _translated, "F.translate({0}, 'abcß', 'xyz')", "F.translate({0}, 'aab', 'xyz')", "F.translate({0}, '', 'x')", "F.translate({0}, 'İı', 'ii')", without_sigma=_loses_sigma),
     *signature("replace", "string; string; string", "string", lambda a: f"replace({a[0].sql}, {literal(text(a[1], 'the search'))}, {a[2].sql})", "F.replace({0}, F.lit('a'), F.lit('bb'))", "F.replace({0}, F.lit('aa'), {1})"),
     *signature("instr", "string; string", "int", "CAST(instr({0}, {1}) AS INTEGER)", "F.instr({0}, 'a')", "F.instr({0}, 'ß')", "F.instr({0}, '')"),
     *signature("locate", "string; string", "int", "CAST(instr({1}, {0}) AS INTEGER)", "F.locate('a', {0})", "F.expr('locate({0}, {1})')"),
@@ -156,6 +162,8 @@ SIGNATURES: list[Signature] = [
     *signature("rlike", "string; string", "boolean", _matches, r"{0}.rlike('^[a-z]+$')", "{0}.rlike('a.b')", r"{0}.rlike('\\s')", r"{0}.rlike('^.*$')", r"{0}.rlike('\\d{{2,}}')", r"{0}.rlike('(a|b)c*')"),
     *signature("regexp_replace", "string; string; string", "string", _replaced, r"F.regexp_replace({0}, '(a)(b)', '$2$1')", r"F.regexp_replace({0}, '[ .,;/_-]+', '')", r"F.regexp_replace({0}, '\\s+', '\\$\\\\')", r"F.regexp_replace({0}, 'ß|é', 'x$0x')", r"F.regexp_replace({0}, '.', '<$0>')", r"F.regexp_replace({0}, '^a', 'b')", r"F.regexp_replace({0}, '[^0-9]', '')"),
     *signature("regexp_extract", "string; string; int", "string", _extracted, r"F.regexp_extract({0}, '(\\w)-(\\w)', 2)", r"F.regexp_extract({0}, '([a-z]+)', 1)", r"F.regexp_extract({0}, 'a(b)?', 1)", r"F.regexp_extract({0}, '[0-9]+', 0)"),
+    *signature("regexp_substr", "string; string", "string", lambda a: f"nullif(regexp_extract({a[0].sql}, {literal(pattern_of(a[1]))}), '')", "F.regexp_substr({0}, F.lit('[a-z]+'))", "F.regexp_substr({0}, F.lit('b|12'))"),
+    *signature("position", "string; string", "int", "CAST(instr({1}, {0}) AS INTEGER)", "F.position(F.lit('a'), {1})", "F.position({0}, {1})"),
     *signature("regexp_count", "string; string", "int", lambda a: f"CAST(len(regexp_extract_all({a[0].sql}, {literal(pattern_of(a[1]))})) AS INTEGER)", "F.regexp_count({0}, F.lit('[a-z]'))"),
     *signature("regexp_extract_all", "string; string; int", "array<string>", lambda a: f"regexp_extract_all({a[0].sql}, {literal(pattern_of(a[1]))}, {whole(a[2], 'the group', 0, groups_of(a[1]))})", "F.regexp_extract_all({0}, F.lit('([a-z])[0-9]'), 1)", "F.regexp_extract_all({0}, F.lit('[a-z]'), 0)"),
     *signature("split", "string; string", "array<string>", _split, "F.split({0}, ',')", "F.split({0}, '[|]')", r"F.split({0}, '\\s+')", "F.split({0}, 'ab')"),
@@ -170,9 +178,9 @@ SIGNATURES: list[Signature] = [
     *signature("hex", "bigint", "string", "hex({0})", "F.hex({0})"),
     *signature("bin", "bigint", "string", "bin({0})", "F.bin({0})"),
     *signature("base64", "string", "string", _BASE64, "F.base64({0})"),
-    *signature("upper", "string", "string", "upper({0})", "F.upper({0})", why="engines fold letters beyond ASCII differently", instead="use F.translate with the letters that occur"),
-    *signature("lower", "string", "string", "lower({0})", "F.lower({0})", why="engines fold letters beyond ASCII differently", instead="use F.translate with the letters that occur"),
-    *signature("initcap", "string", "string", "", "F.initcap({0})", why="engines fold letters beyond ASCII differently", instead="use F.translate on F.substring"),
+    *signature("upper", "string", "string", upper, "F.upper({0})"),
+    *signature("lower", "string", "string", lower, f"F.lower(F.translate({{0}}, '{SIGMA}', '{SMALL_SIGMA}'))"),
+    *signature("initcap", "string", "string", initcap, f"F.initcap(F.translate({{0}}, '{SIGMA}', '{SMALL_SIGMA}'))"),
     *signature("levenshtein", "string; string", "int", "CAST(levenshtein({0}, {1}) AS INTEGER)", "F.levenshtein({0}, {1})", why="DuckDB counts bytes, Spark letters", instead="hold both to ASCII by rlike, and accept it"),
 ]  # fmt: skip
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from sluice.confined import literal
+from sluice.transforms.functions.casts import TEXT_DATE
 from sluice.transforms.functions.signatures import Argument, Refused, Signature, signature
 from sluice.transforms.functions.texts import text, whole
 
 _PARTS = {"year": "year", "month": "month", "dayofmonth": "day", "dayofyear": "dayofyear", "quarter": "quarter",
           "weekofyear": "week"}  # fmt: skip
 _CLOCK = {"hour": "hour", "minute": "minute", "second": "second"}
+_NAMED = {"year": "year", "quarter": "quarter", "month": "month", "week": "week", "day": "day", "doy": "dayofyear"}
 _UNITS = {"year": "year", "yyyy": "year", "yy": "year", "quarter": "quarter", "month": "month", "mon": "month",
           "mm": "month", "week": "week"}  # fmt: skip
 _SMALL = {"day": "day", "dd": "day", "hour": "hour", "minute": "minute", "second": "second",
@@ -67,6 +69,13 @@ def _moment_truncated(given: list[Argument]) -> str:
     return f"CAST(date_trunc('{known[unit]}', CAST({given[1].sql} AS TIMESTAMP)) AS TIMESTAMPTZ)"
 
 
+def _named_part(given: list[Argument]) -> str:
+    part = text(given[0], "the part").lower()
+    if part not in _NAMED:
+        raise Refused(f"the part must be one of {', '.join(_NAMED)}")
+    return f"CAST({_NAMED[part]}({given[1].sql}) AS INTEGER)"
+
+
 def _next(given: list[Argument]) -> str:
     day = text(given[1], "the day").lower()
     if day not in _NEXT:
@@ -80,7 +89,9 @@ def _sequence(given: list[Argument]) -> str:
 
 _SECONDS = "CAST(epoch_us({0}) // 1000000 AS BIGINT)"
 _OLD_PARSER = "Spark fails on texts that its old parser took, instead of making them null"
-_OTHER_DAY = "take regexp_extract of the parts, and make_date of them"
+_OTHER_DAY = (
+    "F.to_date without a format reads yyyy-MM-dd; of others take regexp_extract of the parts, and make_date of them"
+)
 
 SIGNATURES: list[Signature] = [
     *(
@@ -118,6 +129,13 @@ SIGNATURES: list[Signature] = [
     *signature("unix_timestamp", "timestamp_ntz", "bigint", _SECONDS, "F.unix_timestamp({0})"),
     *signature("date_from_unix_date", "int", "date", "(DATE '1970-01-01' + {0})", "F.date_from_unix_date(F.col('int_a') % 100000)"),
     *signature("to_timestamp", "timestamp_ntz", "timestamp_ntz", "{0}", "F.to_timestamp({0})"),
+    *signature("to_date", "string", "date", TEXT_DATE, "F.to_date({0})"),
+    *signature("to_date", "timestamp_ltz", "date", "CAST({0} AS DATE)", "F.to_date({0})"),
+    *(one for name in ("date_part",) for kind in ("date", "timestamp_ntz") for one in signature(name, f"string; {kind}", "int", _named_part, *(f"F.{name}(F.lit('{part}'), {{1}})" for part in _NAMED))),
+    *(one for name, per in (("seconds", 1_000_000), ("millis", 1_000)) for one in signature(f"unix_{name}", "timestamp_ltz", "bigint", f"CAST(CASE WHEN epoch_us({{0}}) % {per} < 0 THEN epoch_us({{0}}) // {per} - 1 ELSE epoch_us({{0}}) // {per} END AS BIGINT)", f"F.unix_{name}({{0}})")),
+    *signature("unix_micros", "timestamp_ltz", "bigint", "epoch_us({0})", "F.unix_micros({0})"),
+    *(one for name, per in (("seconds", 1_000_000), ("millis", 1_000), ("micros", 1)) for one in signature(f"timestamp_{name}", "int", "timestamp_ltz", f"make_timestamptz(CAST({{0}} AS BIGINT) * {per})", f"F.timestamp_{name}({{0}})")),
+    *(one for name, part in (_PARTS | _CLOCK).items() for one in signature(name, "timestamp_ltz", "int", f"CAST({part}(CAST({{0}} AS TIMESTAMP)) AS INTEGER)", f"F.{name}({{0}})")),
     *signature("to_date", "string; string", "date", "", why=_OLD_PARSER, instead=_OTHER_DAY),
     *signature("to_timestamp", "string; string", "timestamp_ntz", "", why=_OLD_PARSER, instead="cast parts, or cast text to a date"),
     *signature("to_timestamp", "string", "timestamp_ntz", "", why="the engines read other texts as times", instead="cast to a date"),

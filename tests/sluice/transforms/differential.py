@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sluice.confined import connect
+from sluice.transforms.functions.recorded import ALIASES
 from sluice.transforms.functions.signatures import Signature
 from sluice.transforms.functions.spark_types import spark_type
 from sluice.transforms.functions.tables import every_signature
@@ -109,6 +110,10 @@ _MADE = {
     "struct": "F.struct(F.col('string_{side}').alias('s'), F.col('int_{side}').alias('n'))",
     "timestamp_ltz": "F.col('timestamp_ntz_{side}').cast('timestamp_ltz')",
     "array": "F.col('array_int_{side}')",
+    **{
+        f"map<string,{kind}>": f"F.create_map(F.lit('a'), F.col('{kind}_{{side}}'), F.lit('b'), F.col('{kind}_b'))"
+        for kind in ("string", "int", "bigint", "date")
+    },
 }
 
 
@@ -137,7 +142,18 @@ def calls_of(each: Signature) -> list[tuple[str, str]]:
         if "decimal_a" in filled and "decimal" in each.arguments and "max" not in each.name:
             more = filled.replace("decimal_a", "decimal_18_6_a").replace("decimal_b", "decimal_7_0_b")
             found += [(more, use) for use in uses]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*found, *aliased(each.name, found)]))
+
+
+def aliased(name: str, calls: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the first call of a function under each other name that PySpark has for it."""
+    from pyspark.sql import functions
+
+    called = next((each for each in calls if f"F.{name}(" in each[0]), None)
+    tried = " ".join(call for call, _ in calls)
+    others = [other for other, of in ALIASES.items() if of == name and hasattr(functions, other)]
+    others = [other for other in others if f"F.{other}(" not in tried]
+    return [(called[0].replace(f"F.{name}(", f"F.{other}("), called[1]) for other in others] if called else []
 
 
 def _as_text(made: str, call: str) -> str:
@@ -174,13 +190,17 @@ class Both:
         from pyspark.sql import functions as F
 
         self.folder, self.spark, self.names, self.made = folder, spark, {"F": F, "Window": Window}, 0
-        self.path = folder / "values.parquet"
-        pq.write_table(rows, self.path)
-        self.frame = spark.read.parquet(str(self.path)).cache()
         self.duckdb = connect()
         self.duckdb.execute("CREATE SCHEMA t")
+        self.give(rows)
+
+    def give(self, rows: pa.Table) -> None:
+        """Take other rows from now on."""
+        path = self.folder / "values.parquet"
+        pq.write_table(rows, path)
+        self.frame = self.spark.read.parquet(str(path)).cache()
         self.duckdb.register("rows", rows)
-        self.duckdb.execute("CREATE TABLE t.given AS FROM rows")
+        self.duckdb.execute("CREATE OR REPLACE TABLE t.given AS FROM rows")
 
     def differences(
         self, calls: list[tuple[str, str]], told: dict[str, str], *, spoiled: Callable[[str], str] = str
@@ -274,7 +294,12 @@ def _cause(error: Exception) -> str:
 def _same_type(duckdb: str, spark: str) -> bool:
     # A session whose timestamps have no zone calls one with a zone `timestamp`.
     own = spark.replace("timestamp_ntz", "#").replace("timestamp", "timestamp_ltz").replace("#", "timestamp_ntz")
-    return duckdb == own or (duckdb.startswith("struct(") and own.startswith("struct<"))
+    same = duckdb.startswith("struct(") and own.startswith("struct<")
+    return (
+        duckdb == own
+        or same
+        or (duckdb.startswith("map(") and spark_type(duckdb.replace("(", "<").replace(")", ">")) == own)
+    )
 
 
 def compared(both: Both, every: Iterable[Signature]) -> dict[str, str]:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from sluice.folders import ROOT
+from sluice.transforms.functions.recorded import ALIASES
 from sluice.transforms.functions.signatures import Signature
 from sluice.transforms.functions.tables import PROVEN, every_signature
 from tests.glue_jobs.engines import _LOCAL, _QUICK, _SHIPPED
-from tests.sluice.transforms.differential import Both, compared, values
+from tests.sluice.transforms.differential import Both, calls_of, compared, values
 
 PAGE = ROOT / "docs" / "functions.md"
 #: What most transforms are made of, first on the page.
@@ -73,6 +74,7 @@ def page(verdicts: Mapping[str, str]) -> str:
         by_name.setdefault(each.name, []).append(each)
     proven = [name for name, found in by_name.items() if any(not verdicts[each.key] for each in found)]
     count = sum(not why for why in verdicts.values())
+    named = {*proven} | {other for name in proven for other in other_names(by_name[name])}
     lines = [
         "# Functions, and on which types both engines are proven to agree",
         "",
@@ -81,6 +83,7 @@ def page(verdicts: Mapping[str, str]) -> str:
         "",
         f"Tried are {len(verdicts)} signatures of {len(by_name)} functions and operators; proven are {count} of "
         f"{len(proven)}, refused {len(verdicts) - count}.",
+        f"With the other names that PySpark has for them, each tried by its name, {len(named)} names are proven.",
         "`T…` may come any number of times, `→int` is what a cast makes.",
         "",
         "## The most common",
@@ -99,6 +102,12 @@ def page(verdicts: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
+def other_names(found: list[Signature]) -> set[str]:
+    """Return the other names of a function under which its calls are tried."""
+    texts = " ".join(call for each in found for call, _ in calls_of(each))
+    return {other for other, of in ALIASES.items() if of == found[0].name and f"F.{other}(" in texts}
+
+
 def _row(name: str, found: list[Signature], verdicts: Mapping[str, str]) -> str:
     proven = [_types(each) for each in found if not verdicts[each.key]]
     refused: dict[str, list[str]] = {}
@@ -106,7 +115,8 @@ def _row(name: str, found: list[Signature], verdicts: Mapping[str, str]) -> str:
         if why := verdicts[each.key]:
             refused.setdefault(why + (f"; {each.instead}" if each.instead else ""), []).append(_types(each))
     told = "; ".join(f"{', '.join(types)}: {why}" for why, types in refused.items())
-    cells = (f"`{name}`", "; ".join(proven) or "—", told or "—")
+    names = ", ".join(f"`{each}`" for each in (name, *sorted(other_names(found))))
+    cells = (names, "; ".join(proven) or "—", told or "—")
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

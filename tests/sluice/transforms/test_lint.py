@@ -83,7 +83,7 @@ def test_a_finding_names_transform_expression_and_way_out(tmp_path: Path) -> Non
         code.write_text(
             "from pyspark.sql import functions as F\nfrom sluice.transforms import transform\n"
             f'@transform({declared}things="bronze.things")\n'
-            'def things(things):\n    return things.select(F.upper("code").alias("code"))\n'
+            'def things(things):\n    return things.select(F.lower("code").alias("code"))\n'
         )
 
     write("")
@@ -91,9 +91,9 @@ def test_a_finding_names_transform_expression_and_way_out(tmp_path: Path) -> Non
         compile_project(contracts, tmp_path)
     said = str(caught.value)
     assert (
-        f"{code}: silver.things may not give the same rows on both engines or each time:\n- upper: UPPER(code): "
+        f"{code}: silver.things may not give the same rows on both engines or each time:\n- lower: LOWER(code): "
         in said
     )
     assert '@transform(accept={"rule": "reason"})' in said
-    write('accept={"upper": "codes are ASCII"}, ')
+    write('accept={"lower": "codes are ASCII"}, ')
     assert compile_project(contracts, tmp_path).transform("silver.things").sql
