@@ -196,7 +196,8 @@ class Both:
 
     def give(self, rows: pa.Table) -> None:
         """Take other rows from now on."""
-        path = self.folder / "values.parquet"
+        self.made += 1
+        path = self.folder / f"values{self.made}.parquet"  # Spark remembers what it cached of a path
         pq.write_table(rows, path)
         self.frame = self.spark.read.parquet(str(path)).cache()
         self.duckdb.register("rows", rows)
