@@ -26,7 +26,6 @@ def with_eur_rate(rows: DataFrame, rates: DataFrame, *, currency: str, day: str)
 
 def in_eur(amount: str) -> Column:
     """Return the column ``amount`` in euros, to the cent, at the row's ``eur_rate``."""
-    # DuckDB multiplies decimals of up to 18 digits as 64-bit integers, and fails when the product does not fit.
     wide = F.col(amount).cast("decimal(20,2)")
     return F.round(wide * F.col("eur_rate"), 2).cast("decimal(18,2)")
 
@@ -34,27 +33,7 @@ def in_eur(amount: str) -> Column:
 def with_average(rows: DataFrame, name: str, *, total: str, count: str) -> DataFrame:
     """Return ``rows`` with ``name``: ``total``, a decimal(28,2), per ``count``, to the cent and rounded half up.
 
-    DuckDB divides decimals as doubles, Spark exactly. So both divide as doubles here, and the exact remainder then
-    corrects the quotient.
+    The count has at most 9 digits, so that the quotient, exact to 12 places, fits the 38 digits of a decimal.
     """
-    number = F.col(count).cast("decimal(10,0)")
-
-    def left(quotient: str) -> Column:
-        return F.col(total) - F.col(quotient) * number
-
-    def quotient(of: Column) -> Column:
-        return F.round(of.cast("double") / F.col(count).cast("double"), 2).cast("decimal(28,2)")
-
-    cent, two = F.lit("0.01").cast("decimal(3,2)"), F.lit("2").cast("decimal(1,0)")
-    guessed = rows.withColumn("_guess", quotient(F.col(total))).withColumn("_left", left("_guess"))
-    nearer = guessed.withColumn("_near", (F.col("_guess") + quotient(F.col("_left"))).cast("decimal(28,2)"))
-    rest = nearer.withColumn("_rest", left("_near") * two)
-    return rest.withColumn(
-        name,
-        F.round(
-            F.when(F.col("_rest") >= cent * number, F.col("_near") + cent)
-            .when(F.col("_rest") < -(cent * number), F.col("_near") - cent)
-            .otherwise(F.col("_near")),
-            2,
-        ).cast("decimal(28,2)"),
-    ).drop("_guess", "_left", "_near", "_rest")
+    quotient = F.col(total).cast("decimal(28,2)") / F.col(count).cast("decimal(9,0)")
+    return rows.withColumn(name, F.round(quotient, 2).cast("decimal(28,2)"))

@@ -31,9 +31,7 @@ def net_amount() -> Column:
     kept = F.lit(100).cast("decimal(5,2)") - F.coalesce(F.col("discount_pct"), F.lit(0).cast("decimal(5,2)"))
     pieces = F.col("quantity").cast("decimal(10,0)")
     cents = F.lit("0.01").cast("decimal(3,2)")
-    # DuckDB multiplies decimals of up to 18 digits in 64 bits, and fails when the product does not fit.
-    price = F.col("unit_price").cast("decimal(20,2)")
-    return F.round(price * kept * pieces * cents, 2).cast("decimal(18,2)")
+    return F.round(F.col("unit_price") * kept * pieces * cents, 2).cast("decimal(18,2)")
 
 
 def amounts_by_day_told(order_lines: DataFrame, orders: DataFrame, rates: DataFrame) -> DataFrame:

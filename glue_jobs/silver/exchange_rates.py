@@ -62,24 +62,7 @@ def _days_later(first: str) -> Column:
 
 
 def _with_inverse(rates: DataFrame) -> DataFrame:
-    """Add 1 / per_eur to ten places, rounded half up.
-
-    DuckDB divides decimals as doubles, Spark exactly. So both divide doubles, and an exact product then moves the
-    quotient by a unit of its last place where the double was on the wrong side.
-    """
-    guess = (F.lit(1).cast("double") / F.col("per_eur").cast("double")).cast("decimal(13,10)")
-    one, unit = F.lit("1").cast("decimal(1,0)"), F.lit("0.0000000001").cast("decimal(11,10)")
-    half = F.lit("0.00000000005").cast("decimal(11,11)")
-
-    def times(quotient: Column) -> Column:
-        return quotient * F.col("per_eur")
-
-    return rates.withColumn("guess", guess).withColumn(
-        "eur_per_unit",
-        F.round(
-            F.when(times(F.col("guess") + half) <= one, F.col("guess") + unit)
-            .when(times(F.col("guess") - half) > one, F.col("guess") - unit)
-            .otherwise(F.col("guess")),
-            10,
-        ).cast("decimal(13,10)"),
-    )
+    """Add 1 / per_eur to ten places, rounded half up."""
+    # The one has so many places that the quotient is exact to more than 20.
+    quotient = F.lit("1").cast("decimal(10,9)") / F.col("per_eur")
+    return rates.withColumn("eur_per_unit", F.round(quotient, 10).cast("decimal(13,10)"))

@@ -16,33 +16,26 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import sqlglot
 from sqlglot import exp
 
 from sluice.compiled import CompiledTransform
-from sluice.confined import quoted
 from sluice.contracts import Contract
 from sluice.decoding import json_decoder
 from sluice.errors import SluiceError, TransformError
 from sluice.plain import without_defaults
 from sluice.project import Project
 from sluice.shortened import shortened
-from sluice.transforms import apply, conflicting
-from sluice.transforms.bound import column_types, empty_tables
+from sluice.transforms.bound import column_types
 from sluice.transforms.checks import compile_checks, stated_checks
 from sluice.transforms.compile_cache import CompileCache
 from sluice.transforms.declaration_checks import check_declaration, propagation_of
-from sluice.transforms.dialect_fixes import alike
 from sluice.transforms.discover import DiscoveredTransform, discover, table_of
-from sluice.transforms.lint import accepted, lint
-from sluice.transforms.named import read_as_names
+from sluice.transforms.duckdb_sql import EmptyTables, duckdb_sql
+from sluice.transforms.functions.recorded import record
 
-#: DuckDB's sum of integers is a HUGEINT, Spark's a BIGINT; the final cast to BIGINT fails on overflow.
-#: https://duckdb.org/docs/stable/sql/functions/aggregates
-_SAME_IN_SPARK = {("HUGEINT", "BIGINT")}
 #: The weight of a transform that is not compiled to SQL: about a join, a window and a grouping.
 _UNSEEN_WEIGHT = 3.0
 
@@ -193,7 +186,7 @@ def _compiled_alone(
 
 _work: list[DiscoveredTransform] = []
 _contracts: dict[str, Contract] = {}
-_tables: list[_EmptyTables] = []
+_tables: list[EmptyTables] = []
 
 
 def _begin_worker(items: list[DiscoveredTransform], by_table: Mapping[str, Contract]) -> None:
@@ -208,7 +201,7 @@ def _compile_nth(place: int) -> CompiledTransform | SluiceError:
     """Return the compiled transform at index ``place``, or the error."""
     try:
         if not _tables:
-            _tables.append(_EmptyTables(_contracts.values()))
+            _tables.append(EmptyTables(_contracts.values()))
         return _compile_named(_work[place])
     except SluiceError as error:
         return error
@@ -252,25 +245,13 @@ def _refuse_cycles(inputs: dict[str, set[str]]) -> None:
             del left[table]
 
 
-class _EmptyTables:
-    """A DuckDB connection with an empty table for each contract, and a SQLFrame session on it."""
-
-    def __init__(self, contracts: Iterable[Contract]) -> None:
-        from sqlframe.duckdb import DuckDBSession
-
-        self.contracts = {contract.table: contract for contract in contracts}
-        self.connection = empty_tables(self.contracts.values())
-        read_as_names(name for contract in self.contracts.values() for name in (contract.name, *column_types(contract)))
-        self.session: Any = DuckDBSession(conn=self.connection)
-
-
-def _compile(item: DiscoveredTransform, contract: Contract, tables: _EmptyTables) -> CompiledTransform:
+def _compile(item: DiscoveredTransform, contract: Contract, tables: EmptyTables) -> CompiledTransform:
     keys = {name: tables.contracts[table].key for name, table in item.inputs.items()}
     audit = compile_checks(contract, tables.contracts)
     sql, made_of = "", item.source_hash
     conflicts: dict[str, str] = {}
     if item.engine != "spark":
-        sql, conflicts = _on_duckdb(item, contract, keys, tables)
+        sql, conflicts = duckdb_sql(item, contract, keys, tables)
         made_of = sql
     return CompiledTransform(
         item.table,
@@ -286,37 +267,6 @@ def _compile(item: DiscoveredTransform, contract: Contract, tables: _EmptyTables
         checks=_hash(msgspec.json.encode([without_defaults(check) for check in audit]).decode()),
         weight=weight_of(sql) if sql else _UNSEEN_WEIGHT,
     )
-
-
-def _on_duckdb(
-    item: DiscoveredTransform, contract: Contract, keys: Mapping[str, tuple[str, ...]], tables: _EmptyTables
-) -> tuple[str, dict[str, str]]:
-    """Return the transform's SQL, and the SQL that selects conflicts by input table."""
-    try:
-        frames = {name: tables.session.table(table) for name, table in item.inputs.items()}
-        result: Any = apply(item.function, frames, keys)
-        newest = {name: given.newest for name, given in item.sources.items() if given.newest is not None}
-        losers: dict[str, Any] = {name: conflicting(frames[name], keys[name], newest=newest[name]) for name in newest}
-        conflicts = {item.inputs[name]: alike(rows.sql(dialect="duckdb", pretty=True)) for name, rows in losers.items()}
-        sql = alike(result.sql(dialect="duckdb", pretty=True))
-        described = tables.connection.execute(f"DESCRIBE {sql}").fetchall()
-    except Exception as error:
-        raise TransformError(
-            f"{item.file}: {item.table} does not run on DuckDB: {error}",
-            dataset=item.table,
-            file=str(item.file),
-            next_step='use only functions that both engines have, or declare @transform(engine="spark").',
-        ) from error
-    _compare([(row[0], row[1]) for row in described], contract, item)
-    types = {table: column_types(tables.contracts[table]) for table in item.inputs.values()}
-    if problems := list(accepted(lint(sql, types, item.engine), item.accept)):
-        raise TransformError(
-            f"{item.file}: {item.table} may not give the same rows each time:\n- " + "\n- ".join(problems),
-            next_step='mend it, or accept the finding with a reason: @transform(accept={"rule": "reason"}).',
-            dataset=item.table,
-            file=str(item.file),
-        )
-    return _with_casts(sql, contract), conflicts
 
 
 def _hash(*parts: str) -> str:
@@ -336,35 +286,11 @@ def _columns(contract: Contract) -> str:
     return ", ".join(f"{name} {kind}" for name, kind in column_types(contract).items())
 
 
-def _with_casts(sql: str, contract: Contract) -> str:
-    """Return ``sql`` with every column cast to the contract's type, in the contract's order."""
-    columns = ",\n".join(f"  CAST({quoted(c.name)} AS {c.type.duckdb}) AS {quoted(c.name)}" for c in contract.columns)
-    return f"SELECT\n{columns}\nFROM (\n{sql}\n)"
-
-
-def _compare(result: list[tuple[str, str]], contract: Contract, item: DiscoveredTransform) -> None:
-    """Raise ``TransformError`` unless the result has exactly the contract's columns, in name and type."""
-    declared = {column.name: column.type.duckdb for column in contract.columns}
-    got = dict(result)
-    problems = [f"{name} is missing" for name in declared if name not in got]
-    problems += [f"{name} is not in the contract" for name in got if name not in declared]
-    problems += [
-        f"{name} is {got[name].lower()}, the contract says {declared[name].lower()}"
-        for name in declared
-        if name in got and got[name] != declared[name] and (got[name], declared[name]) not in _SAME_IN_SPARK
-    ]
-    if problems:
-        raise TransformError(
-            f"{item.file}: {item.table} does not fit {contract.file}: {'; '.join(problems)}.",
-            dataset=item.table,
-            file=str(item.file),
-        )
-
-
 def _main() -> int:
     from sqlframe import activate
 
     activate("duckdb")
+    record()  # before any module binds a function's name
     # What a transform prints is no part of the answer.
     answer = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -78,4 +78,10 @@ class CompileCache:
 def compiler_files() -> list[Path]:
     """Return the source of the compiler, in order."""
     found = (path for name in _COMPILER for path in ROOT.glob(name))
-    return sorted({file for path in found for file in ([path] if path.is_file() else path.rglob("*.py"))})
+    return sorted(
+        {
+            file
+            for path in found
+            for file in ([path] if path.is_file() else [*path.rglob("*.py"), *path.rglob("*.json")])
+        }
+    )

@@ -1,0 +1,134 @@
+"""Makes DuckDB's SQL of a transform's function, from calls recorded while SQLFrame runs it on empty tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+
+from sluice.confined import quoted
+from sluice.contracts import Contract
+from sluice.errors import TransformError
+from sluice.transforms import apply, conflicting
+from sluice.transforms.bound import column_types, empty_tables
+from sluice.transforms.dialect_fixes import alike
+from sluice.transforms.discover import DiscoveredTransform
+from sluice.transforms.functions.lowered import lowered
+from sluice.transforms.functions.recorded import describe_by, recording, session_on
+from sluice.transforms.functions.spark_types import spark_type
+from sluice.transforms.lint import Finding, accepted, lint
+from sluice.transforms.named import read_as_names
+
+#: DuckDB's sum of integers is a HUGEINT, Spark's a BIGINT; the final cast to BIGINT fails on overflow.
+#: https://duckdb.org/docs/stable/sql/functions/aggregates
+_SAME_IN_SPARK = {("HUGEINT", "BIGINT")}
+
+
+class _Everything(dict[str, str]):
+    """Accepts every finding: what is asked for here is a type alone, and the whole query is judged later."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+class EmptyTables:
+    """A DuckDB connection with an empty table for each contract, and a SQLFrame session on it."""
+
+    def __init__(self, contracts: Iterable[Contract]) -> None:
+        self.contracts = {contract.table: contract for contract in contracts}
+        self.connection = empty_tables(self.contracts.values())
+        read_as_names(name for contract in self.contracts.values() for name in (contract.name, *column_types(contract)))
+        self.session: Any = session_on(self.connection)
+        self.types = {
+            table: {name: spark_type(kind) for name, kind in column_types(contract).items()}
+            for table, contract in self.contracts.items()
+        }
+        describe_by(self._described)
+
+    def _described(self, rows: Any) -> list[tuple[str, str]]:
+        (tree,) = rows._get_expressions(optimize=False)
+        sql, _ = lowered(tree, self.types, _Everything())
+        described = self.connection.execute(f"DESCRIBE {sql}").fetchall()
+        return [(row[0], row[1].replace("VARCHAR", "TEXT")) for row in described]  # SQLFrame asks a VARCHAR its length
+
+
+def duckdb_sql(
+    item: DiscoveredTransform, contract: Contract, keys: Mapping[str, tuple[str, ...]], tables: EmptyTables
+) -> tuple[str, dict[str, str]]:
+    """Return the transform's SQL, and the SQL that selects conflicts by input table.
+
+    Raise ``TransformError`` for what does not run on DuckDB, does not fit the contract, or is not proven to give the
+    same rows on both engines and in each run.
+    """
+    recording(item.engine != "duckdb")
+    try:
+        frames = {name: tables.session.table(table) for name, table in item.inputs.items()}
+        result: Any = apply(item.function, frames, keys)
+        newest = {name: given.newest for name, given in item.sources.items() if given.newest is not None}
+        losers: dict[str, Any] = {name: conflicting(frames[name], keys[name], newest=newest[name]) for name in newest}
+        made, findings = _made(result, item, tables)
+        conflicts = {item.inputs[name]: _made(rows, item, tables)[0] for name, rows in losers.items()}
+    except Exception as error:
+        raise _cannot_run(item, error) from error
+    if problems := list(accepted(findings, item.accept)):
+        raise TransformError(
+            f"{item.file}: {item.table} may not give the same rows on both engines or each time:\n- "
+            + "\n- ".join(problems),
+            next_step='mend it, declare @transform(engine="spark"), or accept the finding with a reason: '
+            '@transform(accept={"rule": "reason"}).',
+            dataset=item.table,
+            file=str(item.file),
+        )
+    try:
+        described = tables.connection.execute(f"DESCRIBE {made}").fetchall()
+    except Exception as error:
+        raise _cannot_run(item, error) from error
+    _compare([(row[0], row[1]) for row in described], contract, item)
+    return _with_casts(made, contract), conflicts
+
+
+def _made(rows: Any, item: DiscoveredTransform, tables: EmptyTables) -> tuple[str, list[Finding]]:
+    """Return the SQL of a DataFrame, and what in it may differ between the engines or between runs."""
+    if item.engine == "duckdb":  # which alone runs it: SQLFrame's own translation
+        sql = alike(rows.sql(dialect="duckdb", pretty=True))
+        return sql, lint(sqlglot.parse_one(sql, read="duckdb"))
+    (tree,) = rows._get_expressions(optimize=False)
+    assert isinstance(tree, exp.Expression)
+    sql, unproven = lowered(tree, tables.types, item.accept)
+    return sql, [*lint(tree), *(Finding(*each) for each in unproven)]
+
+
+def _cannot_run(item: DiscoveredTransform, error: Exception) -> TransformError:
+    return TransformError(
+        f"{item.file}: {item.table} does not run on DuckDB: {error}",
+        next_step='use only functions that both engines have, or declare @transform(engine="spark").',
+        dataset=item.table,
+        file=str(item.file),
+    )
+
+
+def _with_casts(sql: str, contract: Contract) -> str:
+    """Return ``sql`` with every column cast to the contract's type, in the contract's order."""
+    columns = ",\n".join(f"  CAST({quoted(c.name)} AS {c.type.duckdb}) AS {quoted(c.name)}" for c in contract.columns)
+    return f"SELECT\n{columns}\nFROM (\n{sql}\n)"
+
+
+def _compare(result: list[tuple[str, str]], contract: Contract, item: DiscoveredTransform) -> None:
+    """Raise ``TransformError`` unless the result has exactly the contract's columns, in name and type."""
+    declared = {column.name: column.type.duckdb for column in contract.columns}
+    got = dict(result)
+    problems = [f"{name} is missing" for name in declared if name not in got]
+    problems += [f"{name} is not in the contract" for name in got if name not in declared]
+    problems += [
+        f"{name} is {got[name].lower()}, the contract says {declared[name].lower()}"
+        for name in declared
+        if name in got and got[name] != declared[name] and (got[name], declared[name]) not in _SAME_IN_SPARK
+    ]
+    if problems:
+        raise TransformError(
+            f"{item.file}: {item.table} does not fit {contract.file}: {'; '.join(problems)}.",
+            dataset=item.table,
+            file=str(item.file),
+        )

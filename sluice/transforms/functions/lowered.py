@@ -1,0 +1,404 @@
+"""Lowers a query of recorded PySpark calls to DuckDB's SQL: every expression by its signature.
+
+Types are Spark's: those of columns come from the contracts, those of calls from the signatures. A call that no
+signature takes, or whose signature is refused, is a finding; its type is unknown, and so nothing above it is judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from sqlglot import exp
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import Scope, ScopeType, traverse_scope
+from sqlglot.schema import MappingSchema
+
+from sluice.confined import literal, quoted
+from sluice.transforms.functions.coercion import coerced
+from sluice.transforms.functions.nodes import NODES, Unproven, is_moment, untried
+from sluice.transforms.functions.recorded import ALIASES, SparkCalls
+from sluice.transforms.functions.signatures import Argument, Refused, Signature
+from sluice.transforms.functions.spark_types import (
+    NULL,
+    UNKNOWN,
+    duckdb_type,
+    element,
+    family,
+    fields,
+    is_array,
+    spark_type,
+    struct_of,
+)
+from sluice.transforms.functions.tables import signatures, verdicts
+
+_LONGEST = 90
+#: A rank that a query before has left in DuckDB's 64 bits; Spark's is an int.
+RANK = "rank"
+_RANKS = ("row_number", "rank", "dense_rank")
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
+
+_Made = Argument
+_UNKNOWN = Argument("NULL", UNKNOWN)
+
+
+def lowered(
+    tree: exp.Expr,
+    tables: Mapping[str, Mapping[str, str]],
+    accept: Mapping[str, str] | None = None,
+    told: Mapping[str, str] | None = None,
+) -> tuple[str, list[Unproven]]:
+    """Return DuckDB's SQL of a recorded query on ``tables``, Spark's types by column and table, and what is unproven.
+
+    The SQL is sound only when every finding is one that ``accept`` names. ``told`` are the verdicts by signature, when
+    not those of the table.
+    """
+    schema = MappingSchema(dialect="spark")
+    for table, types in tables.items():
+        schema.add_table(table, {name: duckdb_type(kind) for name, kind in types.items()}, dialect="duckdb")
+    tree = qualify(
+        tree.copy(), schema=schema, dialect=SparkCalls(), validate_qualify_columns=False, expand_alias_refs=False,
+        identify=True,
+    )  # fmt: skip
+    types_of: dict[int, dict[str, str]] = {}
+    found: list[Unproven] = []
+    for scope in traverse_scope(tree):
+        reader = _Scope(
+            scope, tables, types_of, found, accept=accept or {}, told=verdicts() if told is None else told
+        )  # fmt: skip
+        types_of[id(scope.expression)] = reader.lower()
+    return tree.sql(dialect="duckdb", pretty=True), found
+
+
+class _Scope:
+    """One SELECT or UNION: the types of what it reads, and the lowering of its expressions."""
+
+    def __init__(
+        self,
+        scope: Scope,
+        tables: Mapping[str, Mapping[str, str]],
+        known: Mapping[int, dict[str, str]],
+        found: list[Unproven],
+        *,
+        accept: Mapping[str, str],
+        told: Mapping[str, str],
+    ) -> None:
+        self.scope, self.tables, self.known, self.found, self.accept = scope, tables, known, found, accept
+        self.told = told
+        self.bound: dict[str, str] = {}
+        self.selected: dict[str, str] = {}
+
+    def lower(self) -> dict[str, str]:
+        """Replace every expression of the scope by DuckDB's; return the types of its columns by name."""
+        select = self.scope.expression
+        if isinstance(select, exp.SetOperation):
+            return self._union(select)
+        if not isinstance(select, exp.Select):
+            self._unproven(type(select).__name__.lower(), select, "no such query is known; use DataFrame's methods")
+            return {}
+        types: dict[str, str] = {}
+        for each in [*select.expressions]:
+            made = self._rank(each) or self.made(each.unalias())
+            types[each.alias_or_name] = made.type
+            kept = exp.to_identifier(each.alias_or_name, quoted=True)
+            each.replace(exp.Alias(this=exp.Var(this=made.sql), alias=kept))
+        for slot in ("where", "having", "qualify"):
+            if condition := select.args.get(slot):
+                condition.set("this", exp.Var(this=self.made(condition.this).sql))
+        for join in select.args.get("joins") or []:
+            if join.args.get("on"):
+                join.set("on", exp.Var(this=self.made(join.args["on"]).sql))
+        self._grouped(select)
+        self.selected = types
+        for ordered in select.args["order"].expressions if select.args.get("order") else ():
+            ordered.replace(exp.Var(this=self._ordered(ordered)))
+        if select.args.get("distinct") and "double" in {*types.values()} | {"float"} & {*types.values()}:
+            self._unproven("distinct", select, "-0.0 and 0.0 are one value, of which engines keep another")
+        return types
+
+    def _rank(self, node: exp.Expr) -> _Made | None:
+        """Return a rank as the 64 bits that DuckDB counts in, if a later query casts it; None for anything else.
+
+        DuckDB keeps only the first rows of a window whose rank is compared, unless a cast stands between.
+        """
+        inner = node.unalias()
+        if self.scope.scope_type != ScopeType.CTE or not isinstance(inner, exp.Window):
+            return None
+        made = self.made(inner)
+        begin, end = "CAST(", " AS INTEGER)"
+        if inner.this.unalias().name.lower() not in _RANKS or made.type != "int":
+            return made
+        return _Made(made.sql.removeprefix(begin).removesuffix(end), RANK)
+
+    def _grouped(self, select: exp.Select) -> None:
+        group = select.args.get("group")
+        for each in [*group.find_all(exp.Column)] if group else ():
+            if each.find_ancestor(exp.Group) is not group:
+                continue
+            if self.made(each).type in ("double", "float"):
+                self._unproven(
+                    "groupBy", each, "-0.0 and 0.0 are one group, which engines name differently; group by a decimal"
+                )
+        for each in [*(group.expressions if group else ())]:
+            each.replace(exp.Var(this=self.made(each).sql))
+
+    def _union(self, union: exp.SetOperation) -> dict[str, str]:
+        left, right = (self.known.get(id(side.unnest()), {}) for side in (union.left, union.right))
+        types = {}
+        for (name, one), other in zip(left.items(), right.values(), strict=False):
+            types[name] = other if one == NULL else one
+            if one != other and NULL not in (one, other) and UNKNOWN not in (one, other):
+                self._unproven(
+                    "union", union, f"{name} is {one} in one and {other} in the other; cast both to one type"
+                )
+        return types
+
+    def made(self, node: exp.Expr) -> _Made:
+        """Return what an expression is on DuckDB."""
+        for kind, make in _MAKERS.items():
+            if isinstance(node, kind):
+                return make(self, node)
+        if isinstance(node, exp.Anonymous):
+            name = node.name.lower()
+            return self._constant(name, node) if name.startswith("#") else self._call(name, node.expressions, node)
+        if type(node) in NODES:
+            arguments = [each for each in (node.this, *node.expressions, node.args.get("expression")) if each]
+            return self._call(NODES[type(node)], [a for a in arguments if isinstance(a, exp.Expr)], node)
+        return self._unproven(type(node).__name__.lower(), node, "it was never tried on both engines")
+
+    def _call(self, name: str, arguments: list[exp.Expr], node: exp.Expr, over: str = "") -> _Made:
+        name = ALIASES.get(name, name)
+        if len(arguments) == 1 and isinstance(arguments[0], exp.Distinct) and name in ("count", "sum"):
+            name, arguments = f"{name}_distinct", arguments[0].expressions
+        given = self._arguments(name, arguments)
+        if UNKNOWN in [each.type for each in given]:
+            return _UNKNOWN
+        if name in ("cast", "try_cast"):
+            if given[1].value == given[0].type:
+                return given[0]
+            given[1] = _Made("", f"→{given[1].value}")
+            if given[0].type == NULL or is_moment(given[0], given[1].type):
+                kind = given[1].type[1:]
+                return _Made(f"CAST({given[0].sql} AS {duckdb_type(kind)})", kind)
+        return self._signed(name, coerced(name, given), node, over)
+
+    def _signed(self, name: str, given: list[_Made], node: exp.Expr, over: str) -> _Made:
+        """Return a call by the signature that takes its arguments."""
+        types = [each.type for each in given]
+        known = signatures().get(name, [])
+        chosen = next((each for each in known if each.takes(types)), None)
+        if chosen is None:
+            return self._unproven(name, node, untried(name, types, known, self.told))
+        why = self.told.get(chosen.key, "it was never tried on both engines")
+        try:
+            if why:
+                raise Refused(f"{why}{'; ' + chosen.instead if chosen.instead else ''}")
+            return self._spelled(chosen, given, over)
+        except Refused as refused:
+            made = self._unproven(name, node, f"on ({', '.join(types)}) {refused}")
+            if name not in self.accept or not (refused.accepted or (chosen.sql and why)):
+                return made
+            otherwise = replace(chosen, sql=refused.accepted.replace("{", "{{").replace("}", "}}") or chosen.sql)
+            return self._spelled(otherwise, given, over)
+
+    def _arguments(self, name: str, arguments: list[exp.Expr]) -> list[_Made]:
+        given: list[_Made] = []
+        for each in arguments:
+            if isinstance(each, exp.Lambda):
+                given.append(self._lambda(name, each, given))
+            elif isinstance(each, exp.Star):
+                given.append(_Made("*", "*"))
+            else:
+                given.append(self.made(each.unalias()))
+        return given
+
+    def _lambda(self, name: str, node: exp.Lambda, before: list[_Made]) -> _Made:
+        of = element(before[0].type) if before and is_array(before[0].type) else UNKNOWN
+        names = [each.name for each in node.expressions]
+        kinds = [before[1].type, of] if name == "aggregate" and len(before) > 1 else [of, "int"]
+        self.bound.update(zip(names, kinds, strict=False))
+        body = self.made(node.this.unalias())
+        return _Made(f"lambda {', '.join(map(quoted, names))}: {body.sql}", f"lambda:{body.type}")
+
+    def _spelled(self, chosen: Signature, given: list[_Made], over: str) -> _Made:
+        kind = chosen.result(given) if callable(chosen.result) else chosen.result
+        if kind in ("decimal", "struct", "array", "map"):  # of the types that the arguments have
+            kind = next(each.type for each in given if family(each.type) == kind)
+        if callable(chosen.sql):
+            made = chosen.sql(given).replace("{over}", over)
+            return _Made(made, kind, without_sigma=chosen.without_sigma(given))
+        every = ", ".join(each.sql for each in given)
+        sql = chosen.sql.format(*(each.sql for each in given), every=every, over=over, type=duckdb_type(kind))
+        return _Made(sql, kind)
+
+    def _constant(self, name: str, node: exp.Anonymous) -> _Made:
+        text = node.expressions[0].name
+        kind = name[1:]
+        if kind == "decimal":
+            digits = text.lstrip("-").replace(".", "").lstrip("0")
+            scale = len(text.partition(".")[2])
+            kind = f"decimal({max(len(digits), scale, 1)},{scale})"
+        return _Made(f"CAST({literal(text)} AS {duckdb_type(kind)})", kind, text, True)
+
+    def _column(self, node: exp.Column) -> _Made:
+        name, source = node.name, self.scope.sources.get(node.table)
+        if not node.table and name in self.bound:
+            return _Made(quoted(name), self.bound[name])
+        if not node.table and name in self.selected:  # an order by what is selected
+            return _Made(quoted(name), self.selected[name])
+        if isinstance(source, Scope):
+            types: Mapping[str, str] = self.known.get(id(source.expression), {})
+        elif isinstance(source, exp.Table):
+            types = self.tables.get(f"{source.db}.{source.name}", {})
+        else:
+            types = {}
+        if name not in types:
+            return self._unproven("column", node, f"its type is not known; it may be misspelt: {node.name}")
+        made = _Made(node.sql(dialect="duckdb", identify=True), types[name])
+        if made.type != RANK:
+            return made
+        return _Made(made.sql if isinstance(node.parent, _COMPARISONS) else f"CAST({made.sql} AS INTEGER)", "int")
+
+    def _literal(self, node: exp.Literal) -> _Made:
+        text = node.name
+        if node.is_string:
+            return _Made(literal(text), "string", text, True)
+        if text.isdigit():
+            kind = "int" if int(text) < 2**31 else "bigint"
+            return _Made(text, kind, int(text), True)
+        if "e" in text.lower():
+            return _Made(f"CAST({literal(text)} AS DOUBLE)", "double", text, True)
+        scale = len(text.partition(".")[2])
+        kind = f"decimal({max(len(text.replace('.', '').lstrip('0')), scale, 1)},{scale})"
+        return _Made(f"CAST({literal(text)} AS {duckdb_type(kind)})", kind, text, True)
+
+    def _cast(self, node: exp.Cast) -> _Made:
+        kind = node.args["to"].sql(dialect="duckdb")
+        name = "try_cast" if isinstance(node, exp.TryCast) else "cast"
+        return self._call(name, [node.this, exp.Literal.string(spark_type(kind))], node)
+
+    def _negated(self, node: exp.Neg) -> _Made:
+        inner = node.this.unnest()
+        if isinstance(inner, exp.Literal) and not inner.is_string:
+            made = self.made(inner)
+            value = -made.value if isinstance(made.value, int) else f"-{made.value}"
+            kind = "int" if value == -(2**31) else made.type
+            return _Made(f"(-{made.sql})", kind, value, True)
+        return self._call("negate", [inner], node)
+
+    def _case(self, node: exp.Case) -> _Made:
+        if node.this:
+            return self._unproven("case", node, "CASE with a value was never tried; use F.when")
+        arguments = [part for each in node.args["ifs"] for part in (each.this, each.args["true"])]
+        otherwise = node.args.get("default")
+        return self._call("when", [*arguments, *([otherwise] if otherwise else [])], node)
+
+    def _window(self, node: exp.Window) -> _Made:
+        ordered = node.args["order"].expressions if node.args.get("order") else []
+        parts = [self.made(each).sql for each in node.args.get("partition_by") or []]
+        inside = [
+            f"PARTITION BY {', '.join(parts)}" if parts else "",
+            f"ORDER BY {', '.join(map(self._ordered, ordered))}" if ordered else "",
+            self._frame(node.args.get("spec")),
+        ]
+        inner, over = node.this.unalias(), f" OVER ({' '.join(filter(None, inside))})"
+        if isinstance(inner, exp.Anonymous):
+            return self._call(inner.name.lower(), inner.expressions, inner, over)
+        if type(inner) in NODES:
+            return self._call(NODES[type(inner)], [a for a in (inner.this, *inner.expressions) if a], inner, over)
+        return self._unproven("over", node, "this was never tried over a window")
+
+    def _frame(self, spec: exp.Expr | None) -> str:
+        if spec is None:
+            return ""
+        bounds = [spec.args.get("start"), spec.args.get("end")]
+        whole = all(str(each).upper().strip("'") in ("UNBOUNDED", "CURRENT ROW") for each in bounds)
+        if str(spec.args.get("kind")).upper() == "RANGE" and not whole:
+            self._unproven("rangeBetween", spec, "a range of values was never tried; use rowsBetween")
+        return spec.sql(dialect="duckdb")
+
+    def _ordered(self, node: exp.Expr) -> str:
+        if not isinstance(node, exp.Ordered):
+            node = exp.Ordered(this=node, desc=False, nulls_first=True)
+        down, first = bool(node.args.get("desc")), node.args.get("nulls_first")
+        first = not down if first is None else first
+        made = self.made(node.this.unalias())
+        return f"{made.sql} {'DESC' if down else 'ASC'} NULLS {'FIRST' if first else 'LAST'}"
+
+    def _bracket(self, node: exp.Bracket) -> _Made:
+        of, (key,) = self.made(node.this), node.expressions
+        if of.type.startswith("struct<") and isinstance(key, exp.Literal):
+            return self._field(of, key.name, node)
+        if of.type.startswith("struct<") and isinstance(key, exp.Column):
+            return self._field(of, key.name, node)
+        return self._call("getitem", [node.this, key], node) if of.type != UNKNOWN else _UNKNOWN
+
+    def _dot(self, node: exp.Dot) -> _Made:
+        return self._field(self.made(node.this), node.expression.name, node)
+
+    def _field(self, of: _Made, name: str, node: exp.Expr) -> _Made:
+        if of.type == UNKNOWN:
+            return _UNKNOWN
+        kinds = fields(of.type) if of.type.startswith("struct<") else {}
+        if name.lower() not in kinds:
+            return self._unproven("getField", node, f"{of.type} has no field {name}")
+        return _Made(f"struct_extract({of.sql}, {literal(name.lower())})", kinds[name.lower()])
+
+    def _struct(self, node: exp.Struct) -> _Made:
+        parts = {each.this.name.lower(): self.made(each.expression.unalias()) for each in node.expressions}
+        if UNKNOWN in {each.type for each in parts.values()}:
+            return _UNKNOWN
+        inner = ", ".join(f"{quoted(name)} := {each.sql}" for name, each in parts.items())
+        return _Made(f"struct_pack({inner})", struct_of({name: each.type for name, each in parts.items()}))
+
+    def _is(self, node: exp.Is) -> _Made:
+        if not isinstance(node.expression, exp.Null):
+            return self._unproven("is", node, "IS is tried with NULL alone; compare with <=>")
+        return self._call("is_null", [node.this], node)
+
+    def _interval(self, node: exp.Interval) -> _Made:
+        unit, number = str(node.args.get("unit") or "").upper().rstrip("S"), node.this
+        if unit not in ("SECOND", "MINUTE", "HOUR", "DAY", "WEEK") or not str(number.name).lstrip("-").isdigit():
+            return self._unproven("interval", node, "intervals of whole seconds to weeks are proven; see add_months")
+        return _Made(f"INTERVAL ({number.name}) {unit}", "interval", None, True)
+
+    def _in(self, node: exp.In) -> _Made:
+        if node.args.get("query"):
+            return self._unproven("in", node, "a query inside of IN was never tried; join instead")
+        return self._call("isin", [node.this, *node.expressions], node)
+
+    def _between(self, node: exp.Between) -> _Made:
+        return self._call("between", [node.this, node.args["low"], node.args["high"]], node)
+
+    def _unproven(self, name: str, node: exp.Expr, why: str) -> _Made:
+        plain = node.transform(lambda part: exp.column(part.name) if isinstance(part, exp.Column) else part)
+        text = plain.sql(dialect="spark").replace("`", "")
+        finding = Unproven(name, text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…", why)
+        if finding not in self.found:
+            self.found.append(finding)
+        return _UNKNOWN
+
+
+_MAKERS: dict[type[exp.Expr], Callable[[_Scope, exp.Expr], _Made]] = {
+    exp.Paren: lambda scope, node: scope.made(node.this),
+    exp.Alias: lambda scope, node: scope.made(node.this),
+    exp.Column: _Scope._column,  # type: ignore[dict-item]
+    exp.Literal: _Scope._literal,  # type: ignore[dict-item]
+    exp.Null: lambda scope, node: _Made("NULL", NULL, None, True),
+    exp.Boolean: lambda scope, node: _Made(node.sql("duckdb"), "boolean", literal=True, value=bool(node.this)),
+    exp.If: lambda scope, node: scope._call(
+        "if", [node.this, node.args["true"], node.args.get("false") or exp.Null()], node
+    ),
+    exp.TryCast: _Scope._cast,  # type: ignore[dict-item]
+    exp.Cast: _Scope._cast,  # type: ignore[dict-item]
+    exp.Neg: _Scope._negated,  # type: ignore[dict-item]
+    exp.Case: _Scope._case,  # type: ignore[dict-item]
+    exp.Window: _Scope._window,  # type: ignore[dict-item]
+    exp.Bracket: _Scope._bracket,  # type: ignore[dict-item]
+    exp.Dot: _Scope._dot,  # type: ignore[dict-item]
+    exp.Struct: _Scope._struct,  # type: ignore[dict-item]
+    exp.Is: _Scope._is,  # type: ignore[dict-item]
+    exp.Interval: _Scope._interval,  # type: ignore[dict-item]
+    exp.In: _Scope._in,  # type: ignore[dict-item]
+    exp.Between: _Scope._between,  # type: ignore[dict-item]
+}

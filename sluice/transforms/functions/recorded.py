@@ -1,0 +1,243 @@
+"""Records calls of PySpark's functions while a transform is compiled, by name, instead of SQLFrame's translation.
+
+Every call becomes an anonymous function of its PySpark name, from which ``lowered`` makes DuckDB's SQL by the types of
+its arguments. SQLFrame alone knows no types, so that it cannot tell one meaning of a call from another.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from sqlglot import exp
+from sqlglot.dialects.spark import Spark
+
+from sluice.confined import quoted
+from sluice.decoding import json_decoder
+from sluice.transforms.functions.spark_types import duckdb_type, spark_type
+
+PARAMETERS = Path(__file__).parent / "parameters.json"
+_decode = json_decoder(dict[str, list[tuple[str, str]]])
+#: What SQLFrame does itself, since it makes no difference of types.
+_KEPT = {"col", "column", "lit", "expr", "when", "asc", "desc", "asc_nulls_first", "asc_nulls_last",
+         "desc_nulls_first", "desc_nulls_last", "broadcast", "struct"}  # fmt: skip
+#: Functions under several names, by the name that the tables have.
+ALIASES = {
+    "countDistinct": "count_distinct", "sumDistinct": "sum_distinct", "approxCountDistinct": "approx_count_distinct",
+    "bitwiseNOT": "bitwise_not", "shiftLeft": "shiftleft", "shiftRight": "shiftright", "mean": "avg",
+    "shiftRightUnsigned": "shiftrightunsigned", "ceiling": "ceil", "character_length": "length", "dateadd": "date_add",
+    "char_length": "length", "len": "length", "substr": "substring", "lcase": "lower", "ucase": "upper",
+    "date_diff": "datediff", "day": "dayofmonth", "nvl": "coalesce", "power": "pow", "sign": "signum",
+    "std": "stddev", "stddev_samp": "stddev", "variance": "var_samp", "some": "bool_or", "any": "bool_or",
+    "every": "bool_and", "sha": "sha1", "first_value": "first", "last_value": "last", "array_agg": "collect_list",
+    "string": "to_string", "regexp": "rlike", "regexp_like": "rlike", "toDegrees": "degrees",
+    "toRadians": "radians", "cardinality": "size", "reduce": "aggregate", "now": "current_timestamp",
+    "approx_percentile": "percentile_approx", "char": "chr", "negative": "negate", "ln": "log", "curdate":
+    "current_date", "datepart": "date_part", "extract": "date_part", "isnull": "is_null", "isnotnull": "is_not_null",
+    "ifnull": "coalesce",
+}  # fmt: skip
+
+
+class SparkCalls(Spark):
+    """Spark's SQL, in which a call of any function keeps its name."""
+
+    class Parser(Spark.Parser):  # type: ignore[misc, valid-type]
+        """Reads every call as one of an anonymous function, but for casts."""
+
+        FUNCTIONS: ClassVar[dict[str, Any]] = {}
+        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+            name: Spark.Parser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST")
+        }
+        NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+            name: Spark.Parser.NO_PAREN_FUNCTION_PARSERS[name] for name in ("CASE", "IF") if name in
+            Spark.Parser.NO_PAREN_FUNCTION_PARSERS
+        }  # fmt: skip
+
+
+def call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
+    """Return a call of PySpark's function ``name``."""
+    return exp.Anonymous(this=name, expressions=list(arguments))
+
+
+def literal(value: Any) -> exp.Expr | None:
+    """Return the literal that ``F.lit`` makes, with its type on Spark; None for what has no type of its own here."""
+    if isinstance(value, float):
+        return call("#double", exp.Literal.string(repr(value)))
+    if isinstance(value, Decimal):
+        return call("#decimal", exp.Literal.string(f"{value:f}"))
+    if isinstance(value, dt.datetime):
+        kind = "#timestamp_ntz" if value.tzinfo is None else "#timestamp_ltz"
+        return call(kind, exp.Literal.string(value.isoformat(" ")))
+    if isinstance(value, dt.date):
+        return call("#date", exp.Literal.string(value.isoformat()))
+    if isinstance(value, list):
+        return call("array", *(each for each in (literal(one) or exp.convert(one) for one in value)))
+    return exp.Literal.string(value) if isinstance(value, str) else None
+
+
+_state = {"on": False, "patched": False}
+
+
+def recording(on: bool) -> None:
+    """Turn recording on or off; off, SQLFrame translates calls itself."""
+    _state["on"] = on
+
+
+def record() -> None:
+    """Patch SQLFrame in this process, once, so that calls can be recorded."""
+    import sqlframe.base.functions as base
+    import sqlframe.duckdb.functions as own
+    from sqlframe.base.column import Column
+    from sqlframe.base.decorators import func_metadata
+    from sqlframe.duckdb.dataframe import DuckDBDataFrame
+
+    if _state["patched"]:
+        return
+    _state["patched"] = True
+    plain = vars(Column)["_lit"].__func__
+
+    def lit(cls: Any, value: Any) -> Any:
+        made = literal(value) if _state["on"] else None
+        return plain(cls, value) if made is None else cls(made)
+
+    column: Any = Column
+    column._lit = classmethod(lit)
+    functions = {
+        name: _either(func_metadata()(_recorded(name, parameters, Column)), getattr(own, name, None), name)
+        for name, parameters in _decode(PARAMETERS.read_bytes()).items()
+        if name not in _KEPT
+    }
+    vars(own).update(functions)
+    vars(base).update(functions)
+    frame: Any = DuckDBDataFrame
+    frame.selectExpr = _select_texts  # SQLFrame has none
+    for method in ("startswith", "endswith", "rlike", "like", "ilike", "contains", "substr", "cast", "astype"):
+        setattr(Column, method, _method_of(method, Column))
+
+
+def _select_texts(frame: Any, *texts: Any) -> Any:
+    from sqlframe.base.column import Column
+
+    return frame.select(*(Column(text) for text in _flat(list(texts))))
+
+
+def _either(recorded: Any, given: Any, name: str) -> Any:
+    def chosen(*arguments: Any, **named: Any) -> Any:
+        if _state["on"]:
+            return recorded(*arguments, **named)
+        if given is None:
+            raise NotImplementedError(f"{name} is not known to SQLFrame on DuckDB")
+        return given(*arguments, **named)
+
+    chosen.__name__ = name
+    chosen.unsupported_engines = []  # type: ignore[attr-defined]
+    return chosen
+
+
+def _recorded(name: str, parameters: list[tuple[str, str]], column: Any) -> Callable[..., Any]:
+    def recorded(*arguments: Any, **named: Any) -> Any:
+        given: list[exp.Expr] = []
+        waiting = list(arguments)
+        for parameter, kind in parameters:
+            if parameter.startswith("*"):
+                given += [_argument(one, kind, column) for one in _flat(waiting)]
+                waiting = []
+            elif waiting or parameter in named:
+                value = waiting.pop(0) if waiting else named.pop(parameter)
+                if value is not None or kind == "any":
+                    given.append(_argument(value, kind, column))
+        if waiting or named:
+            raise TypeError(f"{name}() takes {', '.join(parameter for parameter, _ in parameters)}")
+        return column(call(ALIASES.get(name, name), *given))
+
+    recorded.__name__ = name
+    return recorded
+
+
+def _flat(values: list[Any]) -> list[Any]:
+    return [one for value in values for one in (value if isinstance(value, list | tuple | set) else [value])]
+
+
+def _argument(value: Any, kind: str, column: Any) -> exp.Expr:
+    if callable(value) and not isinstance(value, column):
+        return _lambda(value, column)
+    if isinstance(value, column):
+        made = value
+    elif kind == "column" and isinstance(value, str):
+        made = column.ensure_col(value)
+    else:
+        made = column._lit(value)
+    found: exp.Expr = made.column_expression
+    return found
+
+
+def _lambda(function: Callable[..., Any], column: Any) -> exp.Lambda:
+    names = list(function.__code__.co_varnames[: function.__code__.co_argcount])
+    made = function(*(column(exp.Column(this=exp.to_identifier(f"lambda_{name}"))) for name in names))
+    body = column(made).column_expression
+    return exp.Lambda(this=body, expressions=[exp.to_identifier(f"lambda_{name}") for name in names])
+
+
+def _method_of(name: str, column: Any) -> Callable[..., Any]:
+    def method(this: Any, *arguments: Any) -> Any:
+        if name in ("cast", "astype"):
+            (kind,) = arguments
+            text = kind if isinstance(kind, str) else kind.simpleString()
+            return column(call("cast", this.column_expression, exp.Literal.string(spark_type(text))))
+        given = [_argument(one, "literal", column) for one in arguments]
+        return column(call("substring" if name == "substr" else name.lower(), this.column_expression, *given))
+
+    chosen: Callable[..., Any] = _either(method, vars(column).get(name), name)
+    return chosen
+
+
+def recorded_session(tables: dict[str, dict[str, str]]) -> tuple[Any, dict[str, dict[str, str]]]:
+    """Return a SQLFrame session on empty tables, which records calls; ``tables`` are Spark's types by table and column.
+
+    It needs a process in which SQLFrame replaces PySpark.
+    """
+    import duckdb
+
+    connection = duckdb.connect()
+    for table, types in tables.items():
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.partition('.')[0])}")
+        columns = ", ".join(f"{quoted(name)} {duckdb_type(kind)}" for name, kind in types.items())
+        connection.execute(f"CREATE TABLE {quoted(table)} ({columns})")
+    record()
+    recording(True)
+    return session_on(connection), tables
+
+
+class _Typed(NamedTuple):
+    """A column as SQLFrame asks for it: its name, and its type on DuckDB."""
+
+    name: str
+    dataType: str  # noqa: N815 (SQLFrame's name)
+    nullable: bool = True
+
+
+def describe_by(describe: Callable[[Any], list[tuple[str, str]]]) -> None:
+    """Let SQLFrame learn a recorded DataFrame's columns and types from ``describe``, since it cannot run its calls."""
+    from sqlframe.duckdb.dataframe import DuckDBDataFrame
+
+    own: Any = DuckDBDataFrame._typed_columns
+
+    def typed(frame: Any) -> Any:
+        if not _state["on"]:
+            return own.__get__(frame)
+        return [_Typed(name, kind) for name, kind in describe(frame)]
+
+    patched: Any = DuckDBDataFrame
+    patched._typed_columns = property(typed)
+
+
+def session_on(connection: Any) -> Any:
+    """Return a SQLFrame session on a DuckDB connection, in which every call in a text keeps its name."""
+    from sqlframe.duckdb import DuckDBSession
+
+    session: Any = DuckDBSession(conn=connection)
+    session.input_dialect = SparkCalls()
+    return session
