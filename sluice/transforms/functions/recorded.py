@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 from sqlglot import exp
 from sqlglot.dialects.spark import Spark
 
-from sluice.confined import quoted
+from sluice.confined import connect, quoted
 from sluice.decoding import json_decoder
 from sluice.transforms.functions.spark_types import duckdb_type, spark_type
 
@@ -199,9 +199,7 @@ def recorded_session(tables: dict[str, dict[str, str]]) -> tuple[Any, dict[str, 
 
     It needs a process in which SQLFrame replaces PySpark.
     """
-    import duckdb
-
-    connection = duckdb.connect()
+    connection = connect()
     for table, types in tables.items():
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.partition('.')[0])}")
         columns = ", ".join(f"{quoted(name)} {duckdb_type(kind)}" for name, kind in types.items())
