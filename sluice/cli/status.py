@@ -233,14 +233,16 @@ def _summarize(
         found.last = max(found.last, shard.counts.arrived)
     for entry in sorted(entries, key=lambda entry: -entry.at):
         found.deliveries[entry.status] += 1
-        found.accepted += entry.accepted
         found.retracted += entry.retracted
+        found.last = max(found.last, entry.at)
+        if entry.status == "retracted":  # nothing of it is in a table, and nobody need mend it
+            continue
+        found.accepted += entry.accepted
         if entry.quarantined is None:
             found.unknown_counts += 1
         else:
             found.quarantined += entry.quarantined
         found.reasons.update(entry.reasons)
-        found.last = max(found.last, entry.at)
         if entry.error:
             found.refused.append((entry.uri, entry.error))
     read = [entry for entry in entries if entry.status in ("committed", "rejected")]

@@ -34,7 +34,7 @@ from sluice.transforms.compile_cache import CompileCache
 from sluice.transforms.declaration_checks import check_declaration, propagation_of
 from sluice.transforms.discover import DiscoveredTransform, discover, table_of
 from sluice.transforms.duckdb_sql import EmptyTables, duckdb_sql
-from sluice.transforms.functions.recorded import record
+from sluice.transforms.functions.recorded import record, recording
 
 #: The weight of a transform that is not compiled to SQL: about a join, a window and a grouping.
 _UNSEEN_WEIGHT = 3.0
@@ -291,6 +291,7 @@ def _main() -> int:
 
     activate("duckdb")
     record()  # before any module binds a function's name
+    recording(True)  # what a module makes when it is imported, too
     # What a transform prints is no part of the answer.
     answer = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -24,6 +25,8 @@ from sluice.transforms.named import read_as_names
 #: DuckDB's sum of integers is a HUGEINT, Spark's a BIGINT; the final cast to BIGINT fails on overflow.
 #: https://duckdb.org/docs/stable/sql/functions/aggregates
 _SAME_IN_SPARK = {("HUGEINT", "BIGINT")}
+#: Calls that are nested deeper than Python's own limit are compiled, too: a hundred conditions are a hundred deep.
+_DEEPEST = 10_000
 
 
 class _Everything(dict[str, str]):
@@ -62,6 +65,7 @@ def duckdb_sql(
     Raise ``TransformError`` for what does not run on DuckDB, does not fit the contract, or is not proven to give the
     same rows on both engines and in each run.
     """
+    sys.setrecursionlimit(max(_DEEPEST, sys.getrecursionlimit()))
     recording(item.engine != "duckdb")
     try:
         frames = {name: tables.session.table(table) for name, table in item.inputs.items()}
@@ -69,15 +73,18 @@ def duckdb_sql(
         newest = {name: given.newest for name, given in item.sources.items() if given.newest is not None}
         losers: dict[str, Any] = {name: conflicting(frames[name], keys[name], newest=newest[name]) for name in newest}
         made, findings = _made(result, item, tables)
-        conflicts = {item.inputs[name]: _made(rows, item, tables)[0] for name, rows in losers.items()}
+        conflicts = {}
+        for name, rows in losers.items():
+            conflicts[item.inputs[name]], more = _made(rows, item, tables)
+            findings += [each for each in more if each not in findings]
     except Exception as error:
         raise _cannot_run(item, error) from error
     if problems := list(accepted(findings, item.accept)):
         raise TransformError(
             f"{item.file}: {item.table} may not give the same rows on both engines or each time:\n- "
             + "\n- ".join(problems),
-            next_step='mend it, declare @transform(engine="spark"), or accept the finding with a reason: '
-            '@transform(accept={"rule": "reason"}).',
+            next_step='mend it, or declare @transform(engine="spark"); where only what is told differs, accept it '
+            'with a reason: @transform(accept={"function": "reason"}).',
             dataset=item.table,
             file=str(item.file),
         )

@@ -33,6 +33,9 @@ from sluice.transforms.functions.spark_types import (
 from sluice.transforms.functions.tables import signatures, verdicts
 
 _LONGEST = 90
+#: Where the SQL of a signature takes a window, and what stands for the same letters in a text of the transform.
+_OVER, _HIDDEN = "{over}", "\0over\0"
+_GENERATORS = ("explode", "explode_outer")
 #: A rank that a query before has left in DuckDB's 64 bits; Spark's is an int.
 RANK = "rank"
 _RANKS = ("row_number", "rank", "dense_rank")
@@ -97,6 +100,8 @@ class _Scope:
             self._unproven(type(select).__name__.lower(), select, "no such query is known; use DataFrame's methods")
             return {}
         types: dict[str, str] = {}
+        if sum(node.name.lower() in _GENERATORS for one in select.expressions for node in one.find_all(exp.Func)) > 1:
+            self._unproven("explode", select, "two in one select are all pairs on Spark alone; take two withColumn")
         for each in [*select.expressions]:
             made = self._rank(each) or self.made(each.unalias())
             types[each.alias_or_name] = made.type
@@ -104,10 +109,10 @@ class _Scope:
             each.replace(exp.Alias(this=exp.Var(this=made.sql), alias=kept))
         for slot in ("where", "having", "qualify"):
             if condition := select.args.get(slot):
-                condition.set("this", exp.Var(this=self.made(condition.this).sql))
+                condition.set("this", exp.Var(this=self._condition(condition.this).sql))
         for join in select.args.get("joins") or []:
             if join.args.get("on"):
-                join.set("on", exp.Var(this=self.made(join.args["on"]).sql))
+                join.set("on", exp.Var(this=self._condition(join.args["on"]).sql))
         self._grouped(select)
         self.selected = types
         for ordered in select.args["order"].expressions if select.args.get("order") else ():
@@ -115,6 +120,12 @@ class _Scope:
         if select.args.get("distinct") and "double" in {*types.values()} | {"float"} & {*types.values()}:
             self._unproven("distinct", select, "-0.0 and 0.0 are one value, of which engines keep another")
         return types
+
+    def _condition(self, node: exp.Expr) -> _Made:
+        made = self.made(node)
+        if made.type not in ("boolean", NULL, UNKNOWN):
+            return self._unproven("filter", node, f"the condition is {made.type}, which Spark refuses; compare it")
+        return made
 
     def _rank(self, node: exp.Expr) -> _Made | None:
         """Return a rank as the 64 bits that DuckDB counts in, if a later query casts it; None for anything else.
@@ -175,7 +186,7 @@ class _Scope:
             return _UNKNOWN
         if name in ("cast", "try_cast"):
             if given[1].value == given[0].type:
-                return given[0]
+                return given[0]._replace(value=None, literal=False)
             given[1] = _Made("", f"→{given[1].value}")
             if given[0].type == NULL or is_moment(given[0], given[1].type):
                 kind = given[1].type[1:]
@@ -199,7 +210,9 @@ class _Scope:
             if name not in self.accept or not (refused.accepted or (chosen.sql and why)):
                 return made
             otherwise = replace(chosen, sql=refused.accepted.replace("{", "{{").replace("}", "}}") or chosen.sql)
-            return self._spelled(otherwise, given, over)
+            accepted = self._spelled(otherwise, given, over)
+            self.found[-1:] = [each._replace(acceptable=True) for each in self.found[-1:]]
+            return accepted
 
     def _arguments(self, name: str, arguments: list[exp.Expr]) -> list[_Made]:
         given: list[_Made] = []
@@ -215,9 +228,13 @@ class _Scope:
     def _lambda(self, name: str, node: exp.Lambda, before: list[_Made]) -> _Made:
         of = element(before[0].type) if before and is_array(before[0].type) else UNKNOWN
         names = [each.name for each in node.expressions]
+        if len(names) > 1 and name in ("filter", "transform"):
+            return self._unproven(name, node, "a function of element and index was never tried; take the element alone")
+        outside = dict(self.bound)
         kinds = [before[1].type, of] if name == "aggregate" and len(before) > 1 else [of, "int"]
         self.bound.update(zip(names, kinds, strict=False))
         body = self.made(node.this.unalias())
+        self.bound = outside
         return _Made(f"lambda {', '.join(map(quoted, names))}: {body.sql}", f"lambda:{body.type}")
 
     def _spelled(self, chosen: Signature, given: list[_Made], over: str) -> _Made:
@@ -225,11 +242,22 @@ class _Scope:
         if kind in ("decimal", "struct", "array", "map"):  # of the types that the arguments have
             kind = next(each.type for each in given if family(each.type) == kind)
         if callable(chosen.sql):
-            made = chosen.sql(given).replace("{over}", over)
-            return _Made(made, kind, without_sigma=chosen.without_sigma(given))
+            # A text of the transform may hold the very mark of the window's place.
+            hidden = [each._replace(sql=each.sql.replace(_OVER, _HIDDEN)) for each in given]
+            made = chosen.sql(hidden)
+            self._refuse_window(made, over)
+            return _Made(
+                made.replace(_OVER, over).replace(_HIDDEN, _OVER), kind, without_sigma=chosen.without_sigma(given)
+            )
+        self._refuse_window(chosen.sql, over)
         every = ", ".join(each.sql for each in given)
         sql = chosen.sql.format(*(each.sql for each in given), every=every, over=over, type=duckdb_type(kind))
         return _Made(sql, kind)
+
+    @staticmethod
+    def _refuse_window(sql: str, over: str) -> None:
+        if over and _OVER not in sql:
+            raise Refused("it was never tried over a window")
 
     def _constant(self, name: str, node: exp.Anonymous) -> _Made:
         text = node.expressions[0].name
@@ -263,6 +291,8 @@ class _Scope:
         text = node.name
         if node.is_string:
             return _Made(literal(text), "string", text, True)
+        if text.isdigit() and int(text) >= 2**63:
+            return self._unproven("literal", node, "a whole number of more than 64 bits was never tried")
         if text.isdigit():
             kind = "int" if int(text) < 2**31 else "bigint"
             return _Made(text, kind, int(text), True)
@@ -374,8 +404,8 @@ class _Scope:
         plain = node.transform(lambda part: exp.column(part.name) if isinstance(part, exp.Column) else part)
         text = plain.sql(dialect="spark").replace("`", "")
         finding = Unproven(name, text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…", why)
-        if finding not in self.found:
-            self.found.append(finding)
+        self.found[:] = [each for each in self.found if each[:3] != finding[:3]]
+        self.found.append(finding)
         return _UNKNOWN
 
 

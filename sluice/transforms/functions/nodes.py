@@ -30,6 +30,8 @@ class Unproven(NamedTuple):
     rule: str
     expression: str
     why: str
+    #: Whether there is SQL for it whose difference can be accepted; without, its place in the query is empty.
+    acceptable: bool = False
 
 
 def is_moment(given: Argument, target: str) -> bool:

@@ -7,6 +7,7 @@ its arguments. SQLFrame alone knows no types, so that it cannot tell one meaning
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -114,8 +115,46 @@ def record() -> None:
     vars(base).update(functions)
     frame: Any = DuckDBDataFrame
     frame.selectExpr = _select_texts  # SQLFrame has none
+    _refuse_methods(frame)
     for method in ("startswith", "endswith", "rlike", "like", "ilike", "contains", "substr", "cast", "astype"):
         setattr(Column, method, _method_of(method, Column))
+
+
+#: Methods of DataFrames that would run at once, on empty tables, or that SQLFrame does otherwise than Spark.
+_ACTIONS = ("count", "collect", "first", "head", "take", "isEmpty", "toPandas", "show")
+_WRONG = {
+    "fillna": "fillna() is lost by the next select; use F.coalesce of each column",
+    "replace": "replace() is lost by the next select; use F.when of each column",
+}
+_OUTER = ("right", "rightouter", "full", "fullouter", "outer")
+
+
+def _refuse_methods(frame: Any) -> None:
+    """Let methods raise while calls are recorded that cannot be what they are on Spark."""
+    at_once = "{}() runs at once, where there are no rows yet; aggregate, and join the result"
+    for name, why in {**{name: at_once.format(name) for name in _ACTIONS}, **_WRONG}.items():
+        if own := getattr(frame, name, None):
+            setattr(frame, name, _unless_recording(own, why))
+    joined = frame.join
+
+    @functools.wraps(joined, updated=())
+    def join(this: Any, other: Any, on: Any = None, how: str = "inner", **named: Any) -> Any:
+        names = isinstance(on, str) or (isinstance(on, list | tuple) and any(isinstance(each, str) for each in on))
+        if _state["on"] and names and how.lower().replace("_", "") in _OUTER:
+            raise ValueError(f"a {how} join by names loses the key; rename one side's and join by a condition")
+        return joined(this, other, on=on, how=how, **named)
+
+    frame.join = join
+
+
+def _unless_recording(own: Any, why: str) -> Any:
+    @functools.wraps(own, updated=())
+    def method(*arguments: Any, **named: Any) -> Any:
+        if _state["on"]:
+            raise ValueError(why)
+        return own(*arguments, **named)
+
+    return method
 
 
 def _select_texts(frame: Any, *texts: Any) -> Any:

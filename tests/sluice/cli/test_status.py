@@ -209,3 +209,10 @@ def test_files_that_landing_no_longer_has_are_accounted_for_apart() -> None:
     assert "3 accounted for + 0 on their way = 1 delivered + 2 no longer in landing" in shown.getvalue()
     print_status(state(datasets={"orders": ended}, gone=1), {}, Console(file=shown, width=200))
     assert "3 accounted for + 0 on their way ≠ 1 delivered + 1 no longer in landing" in shown.getvalue()
+
+
+def test_what_was_retracted_is_neither_refused_nor_quarantined_any_more() -> None:
+    gone = delivery(2, "retracted", quarantined=None, error="its header is wrong", reasons={"header_mismatch": 1})
+    found = _summarize("orders", [delivery(1, "committed", accepted=3), gone], StreamsStatus())
+    assert (found.accepted, found.quarantined, found.unknown_counts) == (3, 0, 0)
+    assert (found.refused, dict(found.reasons), found.refusal) == ([], {}, "")

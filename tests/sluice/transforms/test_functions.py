@@ -178,3 +178,41 @@ def test_every_letter_of_unicode_is_folded_alike() -> None:
         empty = {field.name: pa.nulls(len(letters), field.type) for field in values(1, 1).schema}
         both.give(pa.table(empty | {"row": pa.array(range(len(letters)), pa.int32()), "string_a": letters}))
         assert both.differences([(call, "row") for call in calls], {each.key: "" for each in every_signature()}) == []
+
+
+_TWO = "things.select(F.explode(F.array('n')).alias('x'), F.explode(F.array('n')).alias('y'))"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("frame", "words", "declared"),
+    [
+        ("things.select(F.soundex('t').alias('x'))", "soundex", 'accept={"soundex": "a reason"}, '),
+        (
+            "things.filter(F.soundex('t') == 'a').select(F.col('t').alias('x'))",
+            "soundex",
+            'accept={"soundex": "why"}, ',
+        ),
+        ("things.filter(F.col('n')).select(F.col('t').alias('x'))", "the condition is int", ""),
+        ("things.filter(F.col('n') > things.count()).select(F.col('t').alias('x'))", "runs at once", ""),
+        ("things.fillna('z', ['t']).select(F.col('t').alias('x'))", "F.coalesce of each column", ""),
+        ("things.join(things, 't', 'full').select(F.col('t').alias('x'))", "loses the key", ""),
+        ("things.select(F.transform(F.array('n'), lambda e, i: e + i)[0].alias('x'))", "index was never tried", ""),
+        (_TWO, "two in one select", ""),
+        ("things.select(F.expr('1 + 99999999999999999999').alias('x'))", "more than 64 bits", ""),
+        ("things.select(F.upper('t').over(Window.partitionBy('u')).alias('x'))", "over a window", ""),
+    ],
+)
+def test_what_would_be_other_rows_is_refused(frame: str, words: str, declared: str, tmp_path: Path) -> None:
+    assert words in refusal(tmp_path, frame, declared=declared)
+
+
+@pytest.mark.slow
+def test_a_long_chain_of_conditions_compiles(tmp_path: Path) -> None:
+    chain = " | ".join(f"(F.col('n') == {number})" for number in range(120))
+    assert "119" in compiled(tmp_path, f"things.filter({chain}).select(F.col('t').alias('x'))", "string")
+
+
+@pytest.mark.slow
+def test_a_text_that_looks_like_the_place_of_a_window_stays_a_text(tmp_path: Path) -> None:
+    assert "'{over}'" in compiled(tmp_path, "things.select(F.concat('t', F.lit('{over}')).alias('x'))", "string")

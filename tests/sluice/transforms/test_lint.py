@@ -94,6 +94,6 @@ def test_a_finding_names_transform_expression_and_way_out(tmp_path: Path) -> Non
         f"{code}: silver.things may not give the same rows on both engines or each time:\n- lower: LOWER(code): "
         in said
     )
-    assert '@transform(accept={"rule": "reason"})' in said
+    assert '@transform(accept={"function": "reason"})' in said
     write('accept={"lower": "codes are ASCII"}, ')
     assert compile_project(contracts, tmp_path).transform("silver.things").sql
