@@ -70,7 +70,7 @@ def lowered(
             scope, tables, types_of, found, accept=accept or {}, told=verdicts() if told is None else told
         )  # fmt: skip
         types_of[id(scope.expression)] = reader.lower()
-    return tree.sql(dialect="duckdb", pretty=True), found
+    return tree.sql(dialect="duckdb"), found
 
 
 class _Scope:

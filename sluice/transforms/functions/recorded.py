@@ -58,6 +58,10 @@ class SparkCalls(Spark):
         }  # fmt: skip
 
 
+# SQLGlot keeps each dialect by its name, for texts that name one; nobody asks for this one so.
+type(SparkCalls)._classes.pop("sparkcalls")
+
+
 def call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     """Return a call of PySpark's function ``name``."""
     return exp.Anonymous(this=name, expressions=list(arguments))
@@ -120,21 +124,22 @@ def record() -> None:
         setattr(Column, method, _method_of(method, Column))
 
 
-#: Methods of DataFrames that would run at once, on empty tables, or that SQLFrame does otherwise than Spark.
-_ACTIONS = ("count", "collect", "first", "head", "take", "isEmpty", "toPandas", "show")
-_WRONG = {
-    "fillna": "fillna() is lost by the next select; use F.coalesce of each column",
-    "replace": "replace() is lost by the next select; use F.when of each column",
-}
+_AT_ONCE = "it runs at once, where there are no rows yet; aggregate, and join the result"
+_LOST = "it is lost by the next select; use F.coalesce or F.when for each column"
 _OUTER = ("right", "rightouter", "full", "fullouter", "outer")
 
 
 def _refuse_methods(frame: Any) -> None:
     """Let methods raise while calls are recorded that cannot be what they are on Spark."""
-    at_once = "{}() runs at once, where there are no rows yet; aggregate, and join the result"
-    for name, why in {**{name: at_once.format(name) for name in _ACTIONS}, **_WRONG}.items():
-        if own := getattr(frame, name, None):
-            setattr(frame, name, _unless_recording(own, why))
+    frame.count = _unless_recording(frame.count, "count", _AT_ONCE)
+    frame.collect = _unless_recording(frame.collect, "collect", _AT_ONCE)
+    frame.first = _unless_recording(frame.first, "first", _AT_ONCE)
+    frame.head = _unless_recording(frame.head, "head", _AT_ONCE)
+    frame.isEmpty = _unless_recording(frame.isEmpty, "isEmpty", _AT_ONCE)
+    frame.toPandas = _unless_recording(frame.toPandas, "toPandas", _AT_ONCE)
+    frame.show = _unless_recording(frame.show, "show", _AT_ONCE)
+    frame.fillna = _unless_recording(frame.fillna, "fillna", _LOST)
+    frame.replace = _unless_recording(frame.replace, "replace", _LOST)
     joined = frame.join
 
     @functools.wraps(joined, updated=())
@@ -147,11 +152,11 @@ def _refuse_methods(frame: Any) -> None:
     frame.join = join
 
 
-def _unless_recording(own: Any, why: str) -> Any:
+def _unless_recording(own: Any, name: str, why: str) -> Any:
     @functools.wraps(own, updated=())
     def method(*arguments: Any, **named: Any) -> Any:
         if _state["on"]:
-            raise ValueError(why)
+            raise ValueError(f"{name}(): {why}")
         return own(*arguments, **named)
 
     return method

@@ -9,6 +9,7 @@ import random
 import struct
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -255,7 +256,9 @@ class Both:
         from tests.sluice.transforms.compiled_calls import used
 
         try:
-            made = used(self.frame, {f"x{place}": call for place, (call, _) in enumerate(part)}, use, self.names)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # of a name that PySpark calls deprecated, and has
+                made = used(self.frame, {f"x{place}": call for place, (call, _) in enumerate(part)}, use, self.names)
             kinds = {each.name: each.dataType.simpleString() for each in made.schema.fields}
             table = self._read(made)
         except Exception as error:

@@ -195,7 +195,7 @@ _TWO = "things.select(F.explode(F.array('n')).alias('x'), F.explode(F.array('n')
         ),
         ("things.filter(F.col('n')).select(F.col('t').alias('x'))", "the condition is int", ""),
         ("things.filter(F.col('n') > things.count()).select(F.col('t').alias('x'))", "runs at once", ""),
-        ("things.fillna('z', ['t']).select(F.col('t').alias('x'))", "F.coalesce of each column", ""),
+        ("things.fillna('z', ['t']).select(F.col('t').alias('x'))", "F.coalesce or F.when", ""),
         ("things.join(things, 't', 'full').select(F.col('t').alias('x'))", "loses the key", ""),
         ("things.select(F.transform(F.array('n'), lambda e, i: e + i)[0].alias('x'))", "index was never tried", ""),
         (_TWO, "two in one select", ""),
