@@ -109,6 +109,8 @@ class Deployment:
     data: Path
     outputs: Mapping[str, str]
     clients: dict[str, Any] = field(default_factory=dict)
+    #: Which file of tests uploaded under a key: another one would find its rows among its own.
+    uploaded: dict[str, str] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
         if service not in self.clients:
@@ -121,7 +123,10 @@ class Deployment:
         return self.outputs["LandingBucketName"]
 
     def put(self, key: str, body: bytes) -> Notice:
-        """Upload one file; return what identifies its delivery."""
+        """Upload one file; return what identifies its delivery. A key that another file of tests took is refused."""
+        here = os.environ.get("PYTEST_CURRENT_TEST", "").partition("::")[0]
+        first = self.uploaded.setdefault(key, here)
+        assert first == here, f"{first} uploads {key}, too: both would count the rows of either"
         answer = self.client("s3").put_object(Bucket=self.landing, Key=key, Body=body)
         return Notice(self.landing, key, answer["VersionId"], len(body))
 

@@ -60,53 +60,53 @@ def parcels(deployed: Deployment) -> set[str]:
 
 
 def test_a_retracted_file_leaves_all_tables_and_only_a_new_version_comes_back(deployed: Deployment) -> None:
-    bring(deployed, "kept.csv", parcel("K1"))
-    bad = bring(deployed, "bad.csv", BAD)
-    assert counts(deployed, "bad.csv") == [2, 1]
+    bring(deployed, "undo-kept.csv", parcel("K1"))
+    bad = bring(deployed, "undo-bad.csv", BAD)
+    assert counts(deployed, "undo-bad.csv") == [2, 1]
     dry = asked("retract", bad.uri, "--dry-run")
     assert (dry["records"], dry["done"], dry["follow"]) == (3, False, [SILVER])
-    assert counts(deployed, "bad.csv") == [2, 1]
+    assert counts(deployed, "undo-bad.csv") == [2, 1]
     done = asked("retract", bad.uri)
     assert (done["accepted"], done["quarantined"], done["done"]) == (2, 1, True)
     deployed.settle()
-    assert counts(deployed, "bad.csv") == [0, 0]
+    assert counts(deployed, "undo-bad.csv") == [0, 0]
     assert parcels(deployed) & {"K1", "B1", "B3"} == {"K1"}
     again = asked("retract", bad.delivery_id)
     assert (again["already"], again["accepted"]) == (True, 3)
     deployed.announce([bad], shuffled=1)
     deployed.quiet()
-    assert counts(deployed, "bad.csv") == [0, 0]
+    assert counts(deployed, "undo-bad.csv") == [0, 0]
     status = asked("status", "weighed_parcels")["datasets"][0]
     assert (status["retracted"], status["deliveries"]["retracted"]) == (3, 1)
-    assert bring(deployed, "bad.csv", BAD).version_id != bad.version_id
-    assert counts(deployed, "bad.csv") == [2, 1]
+    assert bring(deployed, "undo-bad.csv", BAD).version_id != bad.version_id
+    assert counts(deployed, "undo-bad.csv") == [2, 1]
     assert parcels(deployed) >= {"K1", "B1", "B3"}
 
 
 def test_what_is_no_delivery_in_a_table_is_not_retracted(deployed: Deployment) -> None:
     assert "There is no delivery" in refused("retract", f"s3://{deployed.landing}/weighed_parcels/nothing.csv")
     assert "a stream has no other" in refused("retract", "dock_scans/shardId-000000000000")
-    first = bring(deployed, "twice.csv", parcel("T1"))
-    second = bring(deployed, "twice.csv", parcel("T1"))
+    first = bring(deployed, "undo-twice.csv", parcel("T1"))
+    second = bring(deployed, "undo-twice.csv", parcel("T1"))
     said = refused("retract", f"{second.uri}?versionId={second.version_id}")
     assert "is duplicate" in said
     assert f"retract {first.uri}?versionId={first.version_id}" in said
-    assert counts(deployed, "twice.csv") == [1, 0]
+    assert counts(deployed, "undo-twice.csv") == [1, 0]
 
 
 def test_bytes_whose_first_version_was_retracted_come_in_though_a_duplicate_lies_between(deployed: Deployment) -> None:
-    first = bring(deployed, "thrice.csv", parcel("H1"))
-    bring(deployed, "thrice.csv", parcel("H1"))
+    first = bring(deployed, "undo-thrice.csv", parcel("H1"))
+    bring(deployed, "undo-thrice.csv", parcel("H1"))
     asked("retract", first.delivery_id)
-    third = deployed.put("weighed_parcels/thrice.csv", parcel("H1"))
+    third = deployed.put("weighed_parcels/undo-thrice.csv", parcel("H1"))
     assert deployed.ended([third])[third.delivery_id].status == "committed"
-    assert counts(deployed, "thrice.csv") == [1, 0]
+    assert counts(deployed, "undo-thrice.csv") == [1, 0]
 
 
 def test_a_rolled_back_table_is_held_until_its_input_changes(deployed: Deployment) -> None:
-    bring(deployed, "first.csv", parcel("R1"))
+    bring(deployed, "undo-first.csv", parcel("R1"))
     before, to = parcels(deployed), str(deployed.table(SILVER).current_snapshot().snapshot_id)
-    bring(deployed, "second.csv", parcel("R2"))
+    bring(deployed, "undo-second.csv", parcel("R2"))
     assert parcels(deployed) == before | {"R2"}
     assert asked("rollback", SILVER, "--to", to)["to"] == to
     deployed.settle()
@@ -117,7 +117,7 @@ def test_a_rolled_back_table_is_held_until_its_input_changes(deployed: Deploymen
     assert "already" in refused("rollback", SILVER, "--to", to)
     assert "name one of" in refused("rollback", SILVER, "--to", "1")
     assert "sluice retract" in refused("rollback", BRONZE, "--to", to)
-    bring(deployed, "third.csv", parcel("R3"))
+    bring(deployed, "undo-third.csv", parcel("R3"))
     assert parcels(deployed) == before | {"R2", "R3"}
     (table,) = asked("status", SILVER)["tables"]
     assert (table["state"], table["held"]) == ("up to date", "")
