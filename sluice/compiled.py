@@ -128,3 +128,15 @@ class Backfill:
 
     def __str__(self) -> str:
         return f"{self.column} {self.first} to {self.last}" if self.column else "the whole table"
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A derived table that is not to be run: who asked for that, and when (UTC, ISO 8601)."""
+
+    table: str
+    by: str
+    at: str
+
+    def __str__(self) -> str:
+        return f"held: paused at {self.at} by {self.by}, until `sluice resume {self.table}`"

@@ -2,7 +2,8 @@
 
 It records what happened. Whether a delivery may be committed is decided by the tables' own tokens, from which the
 ledger can be rebuilt. Its key is ``dataset`` (a dataset's name, or ``refresh``) and ``entry`` (``delivery#<id>``,
-``shard#<stream>/<shard>``, ``retention#<time>#<place>``, ``run#<time>#<table>`` or ``backfill#<table>``).
+``shard#<stream>/<shard>``, ``retention#<time>#<place>``, ``run#<time>#<table>``, ``backfill#<table>`` or
+``pause#<table>``).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import msgspec
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from sluice.bounded import MESSAGE_BYTES, Messages, bounded_counts, cut
-from sluice.compiled import Backfill
+from sluice.compiled import Backfill, Pause
 from sluice.decoding import converter
 from sluice.storage import client
 
@@ -103,6 +104,7 @@ _to_delivery, _to_counts = converter(Delivery), converter(ShardCounts)
 _to_retirement = converter(Retirement)
 #: Converts the plain values of an event or a ledger item to a request.
 to_backfill = converter(Backfill)
+_to_pause = converter(Pause)
 
 
 class Ledger:
@@ -235,12 +237,12 @@ class Ledger:
     def runs(self) -> Iterator[dict[str, Any]]:
         """Yield every recorded run of a derived table, oldest first."""
         for item in self._query("refresh", "run#"):
-            yield {key: _from_item(value) for key, value in item.items()}
+            yield {key: _plain(_from_item(value)) for key, value in item.items()}
 
     def newest_runs(self) -> Iterator[dict[str, Any]]:
         """Yield every recorded run of a derived table, newest first; pages are read as they are needed."""
         for item in self._query("refresh", "run#", newest_first=True):
-            yield {key: _from_item(value) for key, value in item.items()}
+            yield {key: _plain(_from_item(value)) for key, value in item.items()}
 
     def request_backfill(self, request: Backfill) -> None:
         """Write a request; it replaces an earlier one for the same table."""
@@ -264,6 +266,30 @@ class Ledger:
             )
         except dynamodb.exceptions.ConditionalCheckFailedException:
             return
+
+    def pause(self, pause: Pause) -> None:
+        """Write that a derived table is paused, unless it is already."""
+        dynamodb = client("dynamodb")
+        item = {"dataset": "refresh", "entry": f"pause#{pause.table}", **msgspec.to_builtins(pause)}
+        try:
+            dynamodb.put_item(
+                TableName=self.table,
+                Item={k: _to_item(v) for k, v in item.items()},
+                ConditionExpression="attribute_not_exists(entry)",
+            )
+        except dynamodb.exceptions.ConditionalCheckFailedException:
+            return  # who paused it first stays known
+
+    def pauses(self) -> Iterator[Pause]:
+        """Yield the pause of every derived table that is paused."""
+        for item in self._query("refresh", "pause#"):
+            plain = {key: _from_item(value) for key, value in item.items()}
+            yield _to_pause({key: plain[key] for key in Pause.__dataclass_fields__})
+
+    def resume(self, table: str) -> None:
+        """Remove the pause of a derived table, if it has one."""
+        key = {"dataset": {"S": "refresh"}, "entry": {"S": f"pause#{table}"}}
+        client("dynamodb").delete_item(TableName=self.table, Key=key)
 
     def _query(self, dataset: str, prefix: str, *, newest_first: bool = False) -> Iterator[dict[str, Any]]:
         pages = (

@@ -1,12 +1,13 @@
 """Step of the refresh workflow: plans which tables run now, given those that already failed in this execution.
 
 It also writes runs on Spark to the ledger (``record``). The command line calls it to ``explain`` the whole plan, for
-how current tables are (``standings``), for what is made from a table (``followers``), and to request or cancel a
-backfill (``request``).
+how current tables are (``standings``), for what is made from a table (``followers``), to request or cancel a backfill
+(``request``), and to ``pause`` or ``resume`` a table.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,10 +15,11 @@ from typing import Any
 import msgspec
 
 from sluice.bounded import Messages, bounds_errors
+from sluice.compiled import Pause
 from sluice.errors import CommandError
 from sluice.ledger import Ledger, to_backfill
 from sluice.project import deployed_project
-from sluice.refresh.backfill import checked_backfill
+from sluice.refresh.backfill import checked_backfill, checked_table
 from sluice.refresh.engine import Memory
 from sluice.refresh.explain import explain, holds, standings
 from sluice.refresh.plan import followers, plan_refresh
@@ -31,10 +33,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Return the plan; ``event`` holds the ``pinned`` snapshots, ``failed`` tables and the last wave's ``results``."""
     settings = settings_from_environment()
     project, ledger = deployed_project(), Ledger(settings.ledger_table, Messages(settings.lake))
-    if "request" in event:
-        return _request(event, ledger)
-    if "followers" in event:
-        return {"tables": followers(project, event["followers"])}
+    if asked := next((question for question in _QUESTIONS if question in event), ""):
+        return _QUESTIONS[asked](event, ledger)
     failed = {*event.get("failed", ()), *(r["table"] for r in event.get("results", ()) if "error" in r)}
 
     def load(name: str) -> Any:
@@ -44,15 +44,15 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if "record" in event:
         return _record(event, ledger, load(event["table"]))
     memory = Memory(settings.transform_memory, settings.transform_memory_large)
-    backfills = tuple(ledger.backfills())
+    backfills, pauses = tuple(ledger.backfills()), tuple(ledger.pauses())
     if event.get("explain"):
-        steps = msgspec.to_builtins(explain(project, load, memory, backfills))
-        return {"steps": steps, "held": holds(project, load, backfills)}
+        steps = msgspec.to_builtins(explain(project, load, memory, backfills, pauses))
+        return {"steps": steps, "held": holds(project, load, backfills, pauses)}
     if event.get("standings"):
-        return {"tables": msgspec.to_builtins(standings(project, load, backfills))}
+        return {"tables": msgspec.to_builtins(standings(project, load, backfills, pauses))}
     plan = plan_refresh(
-        project, load, pinned=event.get("pinned"), failed=failed, memory=memory, backfills=backfills
-    )  # fmt: skip
+        project, load, pinned=event.get("pinned"), failed=failed, memory=memory, backfills=backfills, pauses=pauses
+    )
     answer: dict[str, Any] = msgspec.to_builtins(plan)
     return answer
 
@@ -72,6 +72,35 @@ def _request(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
         return {"refused": error.as_data()}
     ledger.request_backfill(checked)
     return {"noted": msgspec.to_builtins(checked)}
+
+
+def _pause(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
+    """Pause or resume a derived table; return its pause before, which is null when it had none, or the error."""
+    table = event.get("pause") or event["resume"]
+    try:
+        checked_table(deployed_project(), table)
+    except CommandError as error:
+        return {"refused": error.as_data()}
+    before = next((pause for pause in ledger.pauses() if pause.table == table), None)
+    if "resume" in event:
+        ledger.resume(table)
+    else:
+        ledger.pause(Pause(table, event["by"], datetime.now(UTC).isoformat(timespec="seconds")))
+    return {"before": msgspec.to_builtins(before)}
+
+
+def _followers(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
+    """Return the tables that are made from a table."""
+    return {"tables": followers(deployed_project(), event["followers"])}
+
+
+#: What the command line asks, by the key of the event that asks it.
+_QUESTIONS: dict[str, Callable[[dict[str, Any], Ledger], dict[str, Any]]] = {
+    "request": _request,
+    "pause": _pause,
+    "resume": _pause,
+    "followers": _followers,
+}
 
 
 def _record(event: dict[str, Any], ledger: Ledger, table: Any) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def _status(standing: dict[str, Any], runs: list[dict[str, Any]]) -> DerivedStat
         behind_since=None if standing["awaits_rows"] else standing["behind_since"],
         engine=str(published.get("engine", "")),
         rows=int(published["rows"]) if "rows" in published else None,
-        failing_since=_started(failed[-1]) if last_failed else "",
+        failing_since=started(failed[-1]) if last_failed else "",
         failures=len(failed) if last_failed else 0,
         error=str(failed[0].get("error", "")) if last_failed else "",
         held=str(standing.get("held", "")),
@@ -95,6 +95,6 @@ def _state(standing: dict[str, Any], *, last_failed: bool) -> State:
     return "never made" if standing["made"] is None else "behind"
 
 
-def _started(run: dict[str, Any]) -> str:
+def started(run: dict[str, Any]) -> str:
     """Return when a run started, from the key of its ledger entry ``run#<time>#<table>``."""
     return str(run["entry"]).split("#")[1]

@@ -1,4 +1,4 @@
-"""`sluice plan` and `sluice backfill`: asks the planner, and prints its answers."""
+"""`sluice plan`, `backfill`, `pause` and `refresh`: asks the planner, and prints its answers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def request_backfill(
     answer = ask_planner(deployment, {"request": request | ({"accept_loss": True} if accept_loss else {})})
     if "refused" in answer:
         raise CommandError.from_data(answer["refused"])
-    client("stepfunctions").start_execution(stateMachineArn=deployment.settings.refresh_machine)
+    start_refresh(deployment)
     noted = answer["noted"]
     what = f"{noted['column']} from {noted['first']} to {noted['last']}" if noted["column"] else "the whole table"
     return f"{table}: {what} will be recomputed; readers see the present rows until then."
@@ -55,6 +55,38 @@ def cancel_backfill(deployment: Deployment, table: str) -> str:
     """Cancel the backfill that waits for ``table``; return a sentence for people."""
     count = ask_planner(deployment, {"request": {"table": table}, "cancel": True})["cancelled"]
     return f"{table}: {'the backfill was cancelled' if count else 'no backfill was waiting'}."
+
+
+def pause(deployment: Deployment, table: str) -> str:
+    """Pause ``table``; return a sentence for people."""
+    before = _hold(deployment, {"pause": table, "by": client("sts").get_caller_identity()["Arn"]})
+    if before:
+        return f"{table} is paused already, since {before['at']} by {before['by']}; nothing was changed."
+    return (
+        f"{table} is paused: no refresh computes it, and what is made from it goes on from its present rows. A run "
+        f"that is under way may still publish. `sluice resume {table}` ends this."
+    )
+
+
+def resume(deployment: Deployment, table: str) -> str:
+    """End the pause of ``table`` and start a refresh; return a sentence for people."""
+    if not _hold(deployment, {"resume": table}):
+        return f"{table} is not paused; nothing was changed."
+    start_refresh(deployment)
+    return f"{table} is resumed, and a refresh was started."
+
+
+def _hold(deployment: Deployment, question: dict[str, Any]) -> dict[str, Any] | None:
+    answer = ask_planner(deployment, question)
+    if "refused" in answer:
+        raise CommandError.from_data(answer["refused"])
+    before: dict[str, Any] | None = answer["before"]
+    return before
+
+
+def start_refresh(deployment: Deployment) -> None:
+    """Start the workflow that refreshes what is behind; while one works, it is asked for one more round."""
+    client("stepfunctions").start_execution(stateMachineArn=deployment.settings.refresh_machine)
 
 
 def ask_planner(deployment: Deployment, question: dict[str, Any]) -> dict[str, Any]:
@@ -69,7 +101,7 @@ def roll_back(deployment: Deployment, table: str, to: str) -> dict[str, Any]:
     answer = _ask(deployment.run_function, question, who="function that rolls back", safe=safe)
     if "refused" in answer:
         raise CommandError.from_data(answer["refused"])
-    client("stepfunctions").start_execution(stateMachineArn=deployment.settings.refresh_machine)
+    start_refresh(deployment)
     done: dict[str, Any] = answer["done"]
     return done
 

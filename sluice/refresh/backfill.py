@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from sluice.compiled import Backfill
+from sluice.compiled import Backfill, CompiledTransform
 from sluice.contracts import Contract
 from sluice.errors import CommandError
 from sluice.project import Project
@@ -22,12 +22,7 @@ def checked_backfill(project: Project, request: Backfill) -> Backfill:
     Raise ``CommandError`` for a table that is not derived, an interval that is no two days in order, or a column
     without dates.
     """
-    known = {transform.table: transform for transform in project.transforms}
-    if request.table not in known:
-        raise CommandError(
-            f"{request.table} is not a derived table.", safe="nothing was requested.",
-            next_step=f"name one of {', '.join(sorted(known))}.", value=request.table,
-        )  # fmt: skip
+    transform = checked_table(project, request.table)
     if not request.first and not request.last:
         return replace(request, column="")
     try:
@@ -49,8 +44,19 @@ def checked_backfill(project: Project, request: Backfill) -> Backfill:
             value=first.isoformat(),
         )
     contract = project.contract(request.table)
-    column = _column(contract, known[request.table].recompute_key, request.column)
+    column = _column(contract, transform.recompute_key, request.column)
     return replace(request, column=column, first=first.isoformat(), last=last.isoformat())
+
+
+def checked_table(project: Project, table: str) -> CompiledTransform:
+    """Return the transform of ``table``; raise ``CommandError`` when it is not derived."""
+    known = {transform.table: transform for transform in project.transforms}
+    if table not in known:
+        raise CommandError(
+            f"{table} is not a derived table.", safe="nothing was requested.",
+            next_step=f"name one of {', '.join(sorted(known))}.", value=table,
+        )  # fmt: skip
+    return known[table]
 
 
 def _column(contract: Contract, recompute_key: tuple[str, ...], wanted: str) -> str:

@@ -12,7 +12,7 @@ from functools import partial
 import msgspec
 from pyiceberg.table import Table
 
-from sluice.compiled import Backfill
+from sluice.compiled import Backfill, Pause
 from sluice.project import Project
 from sluice.refresh.engine import Memory
 from sluice.refresh.plan import State, choose, read_state
@@ -41,7 +41,8 @@ class Standing(msgspec.Struct, frozen=True):
 
     ``made`` is when its rows were published (None: never), ``behind_since`` when the first change happened that they do
     not include (None: they include all). With ``awaits_rows`` neither the table nor any table it is made from ever held
-    a row, so no refresh is due. ``held`` says by which rollback the table is held as it is; it is empty when it is not.
+    a row, so no refresh is due. ``held`` says by which rollback or pause the table is held as it is; it is empty
+    when it is not.
     """
 
     table: str
@@ -51,9 +52,14 @@ class Standing(msgspec.Struct, frozen=True):
     held: str = ""
 
 
-def standings(project: Project, load: Callable[[str], Table], backfills: Collection[Backfill] = ()) -> list[Standing]:
+def standings(
+    project: Project,
+    load: Callable[[str], Table],
+    backfills: Collection[Backfill] = (),
+    pauses: Collection[Pause] = (),
+) -> list[Standing]:
     """Return how current each derived table is now, sorted by name."""
-    state = read_state(project, load, {}, backfills)
+    state = read_state(project, load, {}, backfills, pauses)
     since: dict[str, float] = {}
     for name in _in_order(state):
         if name in state.behind:
@@ -111,16 +117,25 @@ def _awaits_rows(state: State, name: str, filled: set[str]) -> bool:
     return not above & filled
 
 
-def holds(project: Project, load: Callable[[str], Table], backfills: Collection[Backfill] = ()) -> dict[str, str]:
-    """Return by table, for each that a rollback holds as it is, since when and by whom."""
-    return {name: str(back) for name, back in sorted(read_state(project, load, {}, backfills).held.items())}
+def holds(
+    project: Project,
+    load: Callable[[str], Table],
+    backfills: Collection[Backfill] = (),
+    pauses: Collection[Pause] = (),
+) -> dict[str, str]:
+    """Return by table, for each that a rollback or a pause holds as it is, since when and by whom."""
+    return {name: str(hold) for name, hold in sorted(read_state(project, load, {}, backfills, pauses).held.items())}
 
 
 def explain(
-    project: Project, load: Callable[[str], Table], memory: Memory, backfills: Collection[Backfill] = ()
+    project: Project,
+    load: Callable[[str], Table],
+    memory: Memory,
+    backfills: Collection[Backfill] = (),
+    pauses: Collection[Pause] = (),
 ) -> list[Step]:
     """Return the runs that a refresh would make now, in order; nothing is changed."""
-    state = read_state(project, load, {}, backfills)
+    state = read_state(project, load, {}, backfills, pauses)
     steps: list[Step] = []
     left, wave = set(state.behind), 1
     while left:

@@ -3,7 +3,7 @@
 A table is behind when its current snapshot was not made from the present snapshots of its inputs by the present
 transform, was not audited by its present checks, or is made from a table that is behind. It is ready when it is behind
 and no table that it needs is. A table that was rolled back is held, and not behind, until an input or its transform
-changes.
+changes; one that is paused is held until it is resumed, and what is made from it goes on from its present rows.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import msgspec
 from pyiceberg.table import Table
 
-from sluice.compiled import Backfill, CompiledTransform
+from sluice.compiled import Backfill, CompiledTransform, Pause
 from sluice.project import Project
 from sluice.refresh.engine import Choice, Memory, choose_engine, input_rows
 from sluice.refresh.record import Made, Rollback
@@ -45,7 +45,8 @@ class State:
     """What a plan is made from, read at one moment.
 
     ``sources`` are the snapshots of the bronze tables, ``current`` those of all tables, ``behind`` the tables that need
-    a run, ``requested`` their backfills, and ``held`` the rollbacks that hold tables as they are, each by table.
+    a run, ``requested`` their backfills, and ``held`` the pauses and rollbacks that hold tables as they are, each by
+    table.
     """
 
     transforms: dict[str, CompiledTransform]
@@ -54,11 +55,15 @@ class State:
     current: dict[str, str]
     behind: set[str]
     requested: dict[str, Backfill]
-    held: dict[str, Rollback]
+    held: dict[str, Rollback | Pause]
 
 
 def read_state(
-    project: Project, load: Callable[[str], Table], pinned: Mapping[str, str], backfills: Collection[Backfill]
+    project: Project,
+    load: Callable[[str], Table],
+    pinned: Mapping[str, str],
+    backfills: Collection[Backfill],
+    pauses: Collection[Pause] = (),
 ) -> State:
     """Read the state of all tables now; a bronze table named in ``pinned`` is taken at that snapshot."""
     transforms = {transform.table: transform for transform in project.transforms}
@@ -75,14 +80,18 @@ def read_state(
         if made_from(tables[name])
         != Made(transform.fingerprint, {t: current[t] for t in transform.inputs.values()}, transform.checks)
     }
-    held = {
+    paused = {pause.table: pause for pause in pauses if pause.table in transforms}
+    rolled_back = {
         name: back
         for name in behind
         if (back := _hold(transforms[name], tables, current))
         and not (name in requested and back.lifted_by(requested[name]))
     }
+    held = rolled_back | paused
     behind -= held.keys()
-    behind = _with_dependents(behind, {name: set(t.inputs.values()) for name, t in transforms.items()})
+    # A paused table does not wait for its inputs, so nothing that is made from it waits either.
+    inputs = {name: set(t.inputs.values()) for name, t in transforms.items() if name not in paused}
+    behind = _with_dependents(behind, inputs)
     return State(transforms, tables, sources, current, behind, requested, held)
 
 
@@ -94,13 +103,15 @@ def plan_refresh(
     failed: Collection[str] = (),
     memory: Memory | None = None,
     backfills: Collection[Backfill] = (),
+    pauses: Collection[Pause] = (),
 ) -> RefreshPlan:
     """Return the plan for the present state; ``load`` returns a table by its name.
 
     ``pinned`` are the bronze snapshots that the ongoing round reads (None: the present ones). Tables in ``failed`` and
-    the tables made from them are not run again in this round. A table with a backfill counts as behind.
+    the tables made from them are not run again in this round. A table with a backfill counts as behind, one that is
+    paused never does.
     """
-    state = read_state(project, load, pinned or {}, backfills)
+    state = read_state(project, load, pinned or {}, backfills, pauses)
     behind = state.behind
     ready = {name for name in behind - set(failed) if not (state.transforms[name].needs - {name}) & behind}
     first = sorted(ready)[:_MOST_AT_ONCE]

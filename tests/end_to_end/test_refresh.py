@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -179,3 +180,19 @@ def test_an_execution_that_did_much_hands_over_to_another(deployed: Deployment) 
     assert {execution["status"] for execution in new} == {"SUCCEEDED"}
     planned = sluice("plan")
     assert "Every derived table is up to date" in planned.stdout, planned.stdout
+
+
+def test_a_paused_table_is_left_as_it_is_until_it_is_resumed(deployed: Deployment) -> None:
+    before = len(runs(deployed))
+    assert "is paused: no refresh computes it" in sluice("pause", TABLE).stdout
+    assert "is paused already, since" in sluice("pause", TABLE).stdout
+    deliver(deployed, "paused", ("a", 77, "2026-01-09 00:00:00"))
+    assert sluice("refresh", "--wait").returncode == 0
+    assert (len(runs(deployed)), rows(deployed)["a"] == 77) == (before, False)
+    assert f"{TABLE} is held: paused" in " ".join(sluice("plan").stdout.split())
+    assert "a refresh was started" in sluice("resume", TABLE).stdout
+    until(lambda: rows(deployed)["a"] == 77, "the resumed table is refreshed")
+    assert "is not paused" in sluice("resume", TABLE).stdout
+    (last,) = json.loads(sluice("runs", TABLE, "--limit", "1", "--json").stdout)["runs"]
+    assert (last["table"], last["status"]) == (TABLE, "published")
+    assert sluice("pause", "silver.nothing").returncode == 1

@@ -1,0 +1,84 @@
+"""`sluice runs`: reads runs from the ledger, and prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from sluice.cli.deployment import Deployment
+from sluice.cli.derived import started
+from sluice.ledger import Ledger
+
+_COLOURS = {"published": "green", "failed": "red", "held": "yellow", "rolled back": "yellow"}
+#: What a run may say, and what stands for it when it does not: one that failed has no rows, one on Spark no memory.
+_KEYS: dict[str, Any] = {
+    "status": "",
+    "engine": "",
+    "incremental": None,
+    "reason": "",
+    "rows": None,
+    "rows_written": None,
+    "conflicts": None,
+    "warnings": [],
+    "cost_usd": None,
+    "memory_mib": None,
+    "snapshot": "",
+    "run_id": "",
+    "error": "",
+}
+#: The numbers of a run that are printed, with their format.
+_NUMBERS = (("rows", ","), ("rows_written", ","), ("seconds", ".1f"), ("cost_usd", ".6f"))
+
+
+def newest(deployment: Deployment, table: str, *, limit: int, failed: bool) -> list[dict[str, Any]]:
+    """Return the newest runs, newest first: of ``table`` alone unless it is empty, and with ``failed`` only those."""
+    runs = Ledger(deployment.settings.ledger_table).newest_runs()
+    return [as_data(run) for run in islice(_chosen(runs, table, failed=failed), limit)]
+
+
+def _chosen(runs: Iterable[dict[str, Any]], table: str, *, failed: bool) -> Iterator[dict[str, Any]]:
+    """Yield the runs that are asked for."""
+    return (run for run in runs if table in ("", run["table"]) and (not failed or run["status"] == "failed"))
+
+
+def as_data(run: dict[str, Any]) -> dict[str, Any]:
+    """Return a run of the ledger as `sluice runs --json` prints it; ``seconds`` is the sum of its steps."""
+    said = {key: run.get(key, nothing) for key, nothing in _KEYS.items()}
+    seconds = round(sum(run["seconds"].values()), 3) if "seconds" in run else None
+    return {"started": started(run), "table": run["table"], "seconds": seconds, **said}
+
+
+def print_runs(runs: Sequence[dict[str, Any]], console: Console) -> None:
+    """Print a line for each run, and under it why it failed, or is held."""
+    if not runs:
+        console.print("There is no such run. `sluice plan` says what a refresh would run now.", highlight=False)
+        return
+    shown = Table("started (UTC)", "table", "status", "what", "engine", box=None, padding=(0, 1, 0, 0))
+    for name in ("rows", "written", "s", "USD"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for run in runs:
+        status = f"[{_COLOURS.get(run['status'], 'white')}]{run['status']}[/]"
+        numbers = [_number(run[key], shape) for key, shape in _NUMBERS]
+        when = run["started"][:19].replace("T", " ")
+        shown.add_row(when, run["table"], status, _what(run), run["engine"], *numbers)
+    console.print(shown)
+    for run in runs:
+        if said := run["error"] or (run["reason"] if run["status"] == "held" else ""):
+            console.print(
+                f"{run['started'][:19]} {run['table']}: {said}", highlight=False, markup=False, soft_wrap=True
+            )
+
+
+def _what(run: dict[str, Any]) -> str:
+    """Return how a run computed its table."""
+    if run["incremental"] is None:
+        return ""
+    return "incremental" if run["incremental"] else "full"
+
+
+def _number(value: float | None, shape: str) -> str:
+    return "" if value is None else format(value, shape)
