@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.errors import DeliveryError, FileTooLarge, UnknownDataset, UnreadableFile
 from sluice.ingestion.formats import FILE_FORMATS
 from sluice.ingestion.landing import Notice, landed_source, same_bytes
@@ -120,7 +120,7 @@ class _Work:
             return twin != _NOT_YET
         return self._read(notice, contract)
 
-    def _read(self, notice: Notice, contract: Contract) -> bool:
+    def _read(self, notice: Notice, contract: LandingContract) -> bool:
         around, seconds = self.around, _seconds_for(notice, contract)
         if around.hand_on is not None and around.time_left() < seconds + _RESERVE_SECONDS:
             log.warning("%s is left for another call: %.0f s are too few", notice.uri, around.time_left())
@@ -169,7 +169,7 @@ class _Work:
                 return entry
             time.sleep(_LOOK_SECONDS)
 
-    def _stage(self, notice: Notice, contract: Contract) -> None:
+    def _stage(self, notice: Notice, contract: LandingContract) -> None:
         adopt = _bytes_of(notice, contract) >= ADOPT_BYTES and not contract.partitioning
         writer = self._writer(contract, adopt=adopt)
         error = _stage(notice, contract, writer, self.around)
@@ -177,7 +177,7 @@ class _Work:
             self.units.append(writer.finish())
         self.staged[notice.delivery_id] = _entry(notice, status="staged", error=error)
 
-    def _writer(self, contract: Contract, *, adopt: bool) -> UnitWriter:
+    def _writer(self, contract: LandingContract, *, adopt: bool) -> UnitWriter:
         lake, now = self.around.settings.lake, datetime.now(UTC)
         if adopt:
             folder, schema = self.around.data_folder(contract)
@@ -224,7 +224,7 @@ def reject_unread(notice: Notice, reason: str, around: Surroundings) -> IngestOu
 
 
 def stage_source(
-    source: ByteSource, contract: Contract, delivery: DeliveryWriter, *, look: Callable[[], None] = lambda: None
+    source: ByteSource, contract: LandingContract, delivery: DeliveryWriter, *, look: Callable[[], None] = lambda: None
 ) -> str:
     """Read and check a whole file into ``delivery``; return the error of a file that cannot be read, else None.
 
@@ -260,7 +260,7 @@ def _watch(notice: Notice, around: Surroundings) -> Callable[[], None]:
     return look
 
 
-def _is_for_itself(notice: Notice, contract: Contract, earlier: Delivery | None) -> bool:
+def _is_for_itself(notice: Notice, contract: LandingContract, earlier: Delivery | None) -> bool:
     """Return whether a file gets a call of its own: a large one, or one whose reader may have died.
 
     A file whose last failure is in the ledger stays with others at first, since its reader has not died.
@@ -270,20 +270,19 @@ def _is_for_itself(notice: Notice, contract: Contract, earlier: Delivery | None)
     return doubtful or _seconds_for(notice, contract) > _SHORT_SECONDS
 
 
-def _bytes_of(notice: Notice, contract: Contract) -> int:
+def _bytes_of(notice: Notice, contract: LandingContract) -> int:
     """Return how many bytes a file may have once it is decompressed."""
-    assert contract.arrival is not None
     packed = FILE_FORMATS[contract.arrival.format].packed or notice.key.endswith((".gz", ".zst", ".zstd"))
     packed = packed or contract.arrival.compression in ("gzip", "zstd")
     return notice.size * (_COMPRESSED if packed else 1)
 
 
-def _seconds_for(notice: Notice, contract: Contract) -> float:
+def _seconds_for(notice: Notice, contract: LandingContract) -> float:
     """Return the seconds that reading a file may take, generously estimated."""
     return _bytes_of(notice, contract) / _READ_BYTES
 
 
-def _stage(notice: Notice, contract: Contract, writer: UnitWriter, around: Surroundings) -> str:
+def _stage(notice: Notice, contract: LandingContract, writer: UnitWriter, around: Surroundings) -> str:
     """Stage one file; return the error of a file that cannot be read, else None."""
     settings = around.settings
     delivery = writer.delivery(notice.delivery_id, notice.uri, version_id=notice.version_id, size=notice.size)
@@ -299,10 +298,10 @@ def _stage(notice: Notice, contract: Contract, writer: UnitWriter, around: Surro
     return stage_source(landed_source(notice, contract, settings.lake), contract, delivery, look=_watch(notice, around))
 
 
-def _contract(notice: Notice, project: Project) -> Contract | None:
+def _contract(notice: Notice, project: Project) -> LandingContract | None:
     """Return the contract of the dataset in the key's first part; None without a contract, or when it is a stream."""
     contract = project.landing(notice.dataset)
-    return contract if contract and contract.arrival and not contract.arrival.stream else None
+    return contract if contract and not contract.arrival.stream else None
 
 
 def _kept_under(notice: Notice, project: Project) -> str:
@@ -311,7 +310,7 @@ def _kept_under(notice: Notice, project: Project) -> str:
 
 
 def _unknown(notice: Notice, project: Project) -> Delivery:
-    files = [c.name for c in project.contracts if c.arrival is not None and not c.arrival.stream]
+    files = [contract.name for contract in project.arriving if not contract.arrival.stream]
     contract = project.landing(notice.dataset)
     what = f"{notice.uri}: {notice.dataset!r} is not the name of a dataset."
     next_step = (

@@ -171,9 +171,11 @@ class DuckDbAttempt:
 
     def quarantine(self, run_id: str) -> int:
         """Quarantine the records that were not picked for their key; return how many were new there."""
+        conflicts = self._transform.conflicts
         return sum(
-            quarantine_conflicts(self._connection, sql, self._project.contract(name), self._load, run_id=run_id)
-            for name, sql in self._transform.conflicts.items()
+            quarantine_conflicts(self._connection, conflicts[given.table], given, self._load, run_id=run_id)
+            for given in self._project.arriving
+            if given.table in conflicts
         )
 
     def publish(self, summary: Callable[[int], Mapping[str, str]]) -> Published:

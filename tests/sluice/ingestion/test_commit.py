@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pyiceberg.catalog import Catalog
 
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.ingestion.aside import units_aside
 from sluice.ingestion.commit import Call, Lake, drain
 from sluice.ingestion.ingest import stage_source
@@ -55,7 +55,7 @@ class World:
             stage_source(source(data), THINGS, writer.delivery(name, f"s3://x/{name}", version_id="v", size=len(data)))
         writer.finish()
 
-    def drain(self, contract: Contract = THINGS) -> None:
+    def drain(self, contract: LandingContract = THINGS) -> None:
         drain(contract, self.lake, record=self._record, announce=self.announced.append)
 
     def _record(self, deliveries: Iterable[Delivery]) -> None:

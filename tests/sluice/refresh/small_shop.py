@@ -13,7 +13,7 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
 
-from sluice.contracts import Arrival, Column, Contract, PartitionField, parse_type
+from sluice.contracts import Arrival, Column, DerivedContract, LandingContract, PartitionField, parse_type
 from sluice.project import Project
 from sluice.refresh.duckdb.engine import DuckDbEngine
 from sluice.refresh.plan import plan_refresh
@@ -36,13 +36,13 @@ def _columns(**types: str) -> tuple[Column, ...]:
     return tuple(Column(name, parse_type(kind), header=name) for name, kind in types.items())
 
 
-def _landing(name: str, *key: str, **types: str) -> Contract:
-    return Contract(name, "bronze", _columns(**types), key=key, arrival=Arrival("ndjson"), file=f"{name}.yaml")
+def _landing(name: str, *key: str, **types: str) -> LandingContract:
+    return LandingContract(name, "bronze", _columns(**types), key=key, arrival=Arrival("ndjson"), file=f"{name}.yaml")
 
 
-def _derived(table: str, *key: str, partitioned: str = "", sorted_by: str = "", **types: str) -> Contract:
+def _derived(table: str, *key: str, partitioned: str = "", sorted_by: str = "", **types: str) -> DerivedContract:
     database, _, name = table.partition(".")
-    return Contract(
+    return DerivedContract(
         name, database, _columns(**types), key=key, file=f"{table}.yaml",
         partitioning=(PartitionField(partitioned, "identity"),) if partitioned else (),
         sort_order=(sorted_by,) if sorted_by else (),

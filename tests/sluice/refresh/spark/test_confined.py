@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from sluice.compiled import CompiledCheck
 from sluice.confined import connect
-from sluice.contracts import Column, Contract, Rules, parse_type
+from sluice.contracts import Column, DerivedContract, Rules, parse_type
 from sluice.refresh.spark.audit import AuditTarget, audit
 from sluice.refresh.spark.confined import declared
 from sluice.transforms.checks import compile_checks
@@ -126,7 +126,9 @@ def test_nothing_declared_runs_where_spark_would_write_variables_into_it(spark: 
 def test_an_allowed_value_that_looks_like_a_variable_is_a_value(spark: SparkSession) -> None:
     """On Spark as on DuckDB: the value is held to its own characters, and to none of the process's."""
     rules = Rules(allowed=VARIABLES)
-    contract = Contract("things", "silver", (Column("id", parse_type("string"), rules=rules),), file="things.yaml")
+    contract = DerivedContract(
+        "things", "silver", (Column("id", parse_type("string"), rules=rules),), file="things.yaml"
+    )
     (compiled,) = (check for check in compile_checks(contract) if check.kind == "rows")
     check = _row_rule("id", compiled.spark)
     filled_in = SECRET, str(spark.conf.get("spark.app.id"))
