@@ -22,7 +22,7 @@ from sluice.refresh.spark.project import ShippedProject
 from sluice.refresh.spark.relations import SparkRelations, without_values
 from sluice.refresh.strategy import Change
 from sluice.tables.upkeep import EMPTY
-from sluice.transforms import Input, Transform, apply, conflicting
+from sluice.transforms import Transform, apply, conflicting
 
 
 class SparkAttempt:
@@ -36,7 +36,7 @@ class SparkAttempt:
         function: Transform,
         pinned: Mapping[str, str],
     ) -> None:
-        self._lake, self._project, self._transform, self._function = lake, project, transform, function
+        self._lake, self._project, self._transform, self._declared = lake, project, transform, function
         self._table = transform.table
         self._head = lake.head(self._table)
         drop_leftovers(lake, self._table, self._head, maker=self._table)
@@ -136,9 +136,8 @@ class SparkAttempt:
 
     def quarantine(self, run_id: str) -> int:
         """Quarantine the records that were not picked for their key; return how many were new there."""
-        sources: Mapping[str, Input] = self._function.sources  # type: ignore[attr-defined]
         found = 0
-        for parameter, given in sources.items():
+        for parameter, given in self._declared.sources.items():
             if given.newest is not None:
                 dataset = self._project.dataset(given.table)
                 losers = conflicting(self._frames[parameter], dataset.key, newest=given.newest)
@@ -187,4 +186,4 @@ class SparkAttempt:
         """Return what the function computes from ``frames``, with the table's columns; writing casts their types."""
         keys = {name: self._project.dataset(table).key for name, table in self._named()}
         columns = self._lake.spark.table(self._lake.name(self._table)).columns
-        return apply(self._function, frames, keys).select(*columns)
+        return apply(self._declared, frames, keys).select(*columns)
