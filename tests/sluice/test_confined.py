@@ -16,7 +16,8 @@ from sluice.compiled import CompiledCheck
 from sluice.confined import connect, only_query
 from sluice.contracts import Check, Column, DerivedContract, parse_type
 from sluice.errors import ContractError
-from sluice.refresh.duckdb.audit import AuditTarget, audit
+from sluice.refresh.duckdb.audit import audit
+from sluice.refresh.failures import AuditTarget
 from sluice.transforms.checks import compile_checks
 from tests.sluice.hostile import HOSTILE, SECRET, SUBSTITUTED, filled
 

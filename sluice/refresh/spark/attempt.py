@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from pyspark.sql import DataFrame
 
 from sluice.compiled import CompiledTransform
-from sluice.refresh.failures import Failure
+from sluice.refresh.failures import AuditTarget, Failure
 from sluice.refresh.record import Made, Rollback
 from sluice.refresh.run import Lost, Published, Scope
-from sluice.refresh.spark.audit import AuditTarget, audit
+from sluice.refresh.spark.audit import audit
 from sluice.refresh.spark.branch import Branch, drop_leftovers
 from sluice.refresh.spark.conflicts import quarantine_conflicts
 from sluice.refresh.spark.lake import Difference, Lake
@@ -109,7 +109,7 @@ class SparkAttempt:
         read = {name for check in self._transform.audit for name in check.needs}
         references = {name: lake.name(name) for name in read} | {self._table: branch.address}
         recompute_key = self._transform.recompute_key if scope == "affected" else ()
-        target = AuditTarget(lake.spark, rows, branch.address, lake.name(self._table), recompute_key, references)
+        target = AuditTarget(rows, branch.address, lake.name(self._table), recompute_key, references)
         return audit(self._transform.audit, target)
 
     def retired(self) -> Mapping[str, int]:
