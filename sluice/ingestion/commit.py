@@ -226,9 +226,6 @@ def _commit_once(lake: Lake, contract: LandingContract, database: str, chosen: C
     try:
         return append(table, files, summary=summary, properties=properties)
     except CommitConflict:
-        now_there = lake.table(database, contract.name)
-        if landed(now_there, segment):
-            return now_there
         discard(table, [*written, segment])
         raise
 
@@ -247,14 +244,6 @@ def _write(table: Table, pieces: Iterable[pa.Table]) -> list[DataFile]:
 
 def _rows(delivery: StagedDelivery, database: str) -> int:
     return delivery.quarantined if database == "quarantine" else delivery.accepted
-
-
-def landed(table: Table, segment: str) -> bool:
-    """Return whether a commit that was reported as failed took place.
-
-    boto3 repeats a call whose answer is lost, and the repetition then fails on the first call's own commit.
-    """
-    return any(s.summary is not None and s.summary.get(SEGMENT) == segment for s in table.snapshots())
 
 
 def _bronze_part(store: Store, todo: list[tuple[StagedDelivery, StagedUnit]]) -> tuple[Iterator[pa.Table], list[str]]:

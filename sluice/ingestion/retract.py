@@ -23,7 +23,7 @@ from sluice.conflicts import until_committed
 from sluice.contracts import LandingContract
 from sluice.decoding import json_decoder
 from sluice.errors import CommitConflict
-from sluice.ingestion.commit import RETRIES, SEGMENT, Lake, landed, retracted_by_now
+from sluice.ingestion.commit import RETRIES, SEGMENT, Lake, retracted_by_now
 from sluice.ledger import Delivery
 from sluice.storage import Store
 from sluice.tables.commit import discard, replace, write_data_files
@@ -135,9 +135,6 @@ def _remove_once(lake: Lake, contract: LandingContract, database: str, delivery:
     try:
         return replace(table, written, removed=removed, summary=summary, properties=properties)
     except CommitConflict:
-        now_there = lake.table(database, contract.name)
-        if landed(now_there, segment):
-            return now_there
         discard(table, [*written, segment])
         raise
 

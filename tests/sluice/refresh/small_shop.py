@@ -10,7 +10,6 @@ from typing import Any
 
 import pyarrow as pa
 from pyiceberg.catalog import Catalog
-from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
 
 from sluice.contracts import Arrival, Column, DerivedContract, LandingContract, PartitionField, parse_type
@@ -24,6 +23,7 @@ from sluice.tables.commit import append, write_data_files
 from sluice.tables.manage import ensure_tables
 from sluice.transforms.compile import compile_project
 from tests.sluice.ingestion.test_commit import LocalSettings
+from tests.sluice.tables.lost_answers import LocalCatalog
 
 _FOLDER = Path(__file__).parent / "shop"
 _DAY = date(2026, 1, 1)
@@ -86,7 +86,7 @@ class SmallShop:
 
     def __init__(self, folder: Path, store: Store | None = None) -> None:
         folder.mkdir(parents=True)
-        self.catalog: Catalog = SqlCatalog(
+        self.catalog: Catalog = LocalCatalog(
             "shop", uri=f"sqlite:///{folder}/catalog.db", warehouse=f"file://{folder}/lake"
         )
         for database in ("bronze", "silver", "gold", "quarantine"):
