@@ -60,14 +60,14 @@ def a_day(project: Project, gigabytes: float) -> Day:
 
 
 def _read(transform: CompiledTransform, kept: float, a_refresh: float) -> float:
-    if transform.write == "replace":
+    if transform.mode.whole:
         return kept
     return min(kept, a_refresh + LOOKED_AT * kept)
 
 
 def _rows_a_day(project: Project, arrives: float) -> dict[str, float]:
     """Return the rows that each table gains a day: what arrives is shared as the contracts expect it to be."""
-    landing = {c.table: c.arrival.expected_rows_per_day or 0.0 for c in project.contracts if c.arrival is not None}
+    landing = {c.table: c.arrival.expected_rows_per_day or 0.0 for c in project.arriving}
     rows = {table: arrives * expected / sum(landing.values()) for table, expected in landing.items()}
     left = {transform.table: transform for transform in project.transforms}
     while left:

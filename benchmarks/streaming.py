@@ -30,7 +30,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from rich.console import Console
 
 from benchmarks.measure import print_rates, take_turns
-from sluice.contracts import Arrival, Column, Contract, Rules, parse_type
+from sluice.contracts import Arrival, Column, LandingContract, Rules, parse_type
 from sluice.ingestion.ingest_stream import ingest_records
 from sluice.project import Project
 from sluice.settings import Settings
@@ -39,7 +39,7 @@ _RECORDS, _BROKEN = 10_000, 0.1
 _BATCHES = 10
 _TYPES = ("page_view", "search", "cart", "purchase")
 _ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/clicks"
-_CONTRACT = Contract(
+_CONTRACT = LandingContract(
     name="clicks",
     database="bronze",
     columns=(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_athena as athena
 from constructs import Construct
@@ -58,7 +60,7 @@ class ServingStack(Stack):
 def _queries(project: Project, environment: Environment) -> list[tuple[str, str, str]]:
     """Return a few queries that answer what people ask first; how many does not grow with the contracts."""
     prefix = environment.database_prefix
-    landing = [contract for contract in project.contracts if not contract.derived]
+    landing = project.arriving
     return (
         [("QuarantineByReason", f"{prefix}quarantine", _quarantine_by_reason(landing[:_SHOWN], prefix))]
         if landing
@@ -69,7 +71,7 @@ def _queries(project: Project, environment: Environment) -> list[tuple[str, str,
 _SHOWN = 25
 
 
-def _quarantine_by_reason(contracts: list[Contract], prefix: str) -> str:
+def _quarantine_by_reason(contracts: Iterable[Contract], prefix: str) -> str:
     parts = [
         f"SELECT '{c.name}' AS dataset, reason, count(*) AS records "
         f"FROM {quoted(f'{prefix}quarantine.{c.name}')} GROUP BY reason"

@@ -19,7 +19,7 @@ from infra.config import Environment
 from infra.functions import dependencies, python_function
 from infra.ingestion import IngestionStack
 from infra.storage import StorageStack
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.ingestion.failed_batches import FAILED_BATCHES
 from sluice.project import Project
 
@@ -33,7 +33,7 @@ def add_streams(
     app: App, name: str, *, environment: Environment, project: Project, ingestion: IngestionStack, bundle: Bundle
 ) -> Iterator[StreamsStack]:
     """Add as many stacks as the project's streams need; yield them."""
-    streams = [c for c in project.contracts if c.arrival is not None and c.arrival.stream]
+    streams = [contract for contract in project.arriving if contract.arrival.stream]
     for number, start in enumerate(range(0, len(streams), _STREAMS_IN_A_STACK)):
         yield StreamsStack(
             app,
@@ -55,7 +55,7 @@ class StreamsStack(Stack):
         name: str,
         *,
         environment: Environment,
-        contracts: Sequence[Contract],
+        contracts: Sequence[LandingContract],
         ingestion: IngestionStack,
         bundle: Bundle,
         suffix: str,
@@ -112,7 +112,7 @@ class StreamsStack(Stack):
         key = kms.Alias.from_alias_name(self, "TopicKey", "alias/aws/sns")
         return sns.Topic(self, "OperationalEvents", master_key=key, enforce_ssl=True)
 
-    def _stream(self, contract: Contract, environment: Environment) -> kinesis.Stream:
+    def _stream(self, contract: LandingContract, environment: Environment) -> kinesis.Stream:
         """Return the dataset's stream, under the dataset's name: producers write it into their programs."""
         provisioned = environment.stream_shards
         stream = kinesis.Stream(

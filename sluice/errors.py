@@ -15,6 +15,7 @@ SluiceError
 ├── ModuleRefused            a module of the library that is found by itself (a format, an envelope, commands) is broken
 ├── SweepIncomplete          parts of a sweep failed; the next sweep makes them (retryable)
 └── CommandError             the command line cannot do what was asked
+    ├── WrongArgument        what was named does not exist, or cannot be what it was named for
     └── Unreachable          AWS did not answer, or refused for now (retryable)
 
 Each says what happened, what is safe now and the next command, and has what it is about as fields. Its type says
@@ -24,7 +25,7 @@ whether the same step can succeed when it is repeated as it is (``retryable``); 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypedDict, Unpack
 
 __all__ = [
     "CheckFailed",
@@ -43,11 +44,24 @@ __all__ = [
     "UnknownDataset",
     "Unreachable",
     "UnreadableFile",
+    "WrongArgument",
 ]
 
 
 #: What an error may be about, in the order in which it is told.
 _FIELDS = ("dataset", "column", "value", "file", "position")
+
+
+class Said(TypedDict, total=False):
+    """What an error says beside what happened: see ``SluiceError``."""
+
+    safe: str
+    next_step: str
+    dataset: str | None
+    column: str | None
+    value: str | None
+    file: str | None
+    position: int | None
 
 
 class SluiceError(Exception):
@@ -64,22 +78,12 @@ class SluiceError(Exception):
     usually_safe: ClassVar[str] = ""
     usual_next_step: ClassVar[str] = ""
 
-    def __init__(
-        self,
-        what: str,
-        *,
-        safe: str = "",
-        next_step: str = "",
-        dataset: str | None = None,
-        column: str | None = None,
-        value: str | None = None,
-        file: str | None = None,
-        position: int | None = None,
-    ) -> None:
+    def __init__(self, what: str, **said: Unpack[Said]) -> None:
         self.what = what
-        self.safe = safe or self.usually_safe
-        self.next_step = next_step or self.usual_next_step
-        self.dataset, self.column, self.value, self.file, self.position = dataset, column, value, file, position
+        self.safe = said.get("safe") or self.usually_safe
+        self.next_step = said.get("next_step") or self.usual_next_step
+        self.dataset, self.column, self.value = said.get("dataset"), said.get("column"), said.get("value")
+        self.file, self.position = said.get("file"), said.get("position")
         super().__init__(what)
 
     def within(self, *, dataset: str | None = None, file: str | None = None) -> None:
@@ -94,9 +98,10 @@ class SluiceError(Exception):
 
     @classmethod
     def from_data(cls, told: Mapping[str, Any]) -> Self:
-        """Return the error of which another process told by ``as_data``, as one of this type."""
+        """Return the error of which another process told by ``as_data``: of this type, or of one derived from it."""
         known = {name: told[name] for name in _FIELDS if name in told}
-        return cls(told["what"], safe=told["safe"], next_step=told["next_step"], **known)
+        kind = next((each for each in cls.__subclasses__() if each.__name__ == told["error"]), cls)
+        return kind(told["what"], safe=told["safe"], next_step=told["next_step"], **known)
 
     def __str__(self) -> str:
         parts = [self.what]
@@ -127,29 +132,8 @@ class DeliveryError(SluiceError):
     code = "unreadable"
     usually_safe = "nothing of it was committed."
 
-    def __init__(
-        self,
-        what: str,
-        *,
-        code: str | None = None,
-        safe: str = "",
-        next_step: str = "",
-        dataset: str | None = None,
-        column: str | None = None,
-        value: str | None = None,
-        file: str | None = None,
-        position: int | None = None,
-    ) -> None:
-        super().__init__(
-            what,
-            safe=safe,
-            next_step=next_step,
-            dataset=dataset,
-            column=column,
-            value=value,
-            file=file,
-            position=position,
-        )
+    def __init__(self, what: str, *, code: str | None = None, **said: Unpack[Said]) -> None:
+        super().__init__(what, **said)
         if code is not None:
             self.code = code
 
@@ -238,6 +222,13 @@ class CommandError(SluiceError):
     """The command line cannot do what was asked."""
 
     usually_safe = "nothing was changed."
+
+
+class WrongArgument(CommandError):
+    """What a command was given names nothing that exists, or nothing with which it can do what was asked.
+
+    The command line ends with the status 2, as for an option that it does not know.
+    """
 
 
 class Unreachable(CommandError):

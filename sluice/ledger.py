@@ -39,8 +39,8 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``failing`` and ``staged`` are on their way, ``set_aside`` waits for people; all other states are final. ``ignored``
     is a marker without data, such as a folder's; ``discarded`` is a dead letter that somebody gave up; of one that is
-    ``retracted``, that number of rows was taken out of its tables again. ``error`` says why a file could not be read,
-    or why it still fails.
+    ``retracted``, that number of rows was taken out of its tables again, ``retracted_quarantined`` of them out of
+    quarantine. ``error`` says why a file could not be read, or why it still fails.
 
     ``quarantined`` is None when a file could not be read, since the number of its records is not known. ``reasons``
     counts rejected records by the code of their first reason.
@@ -59,13 +59,15 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     error: str = ""
     at: float = 0.0
     retracted: int = 0
+    retracted_quarantined: int = 0
 
     def taken_back(self, *, accepted: int, quarantined: int, at: float) -> Delivery:
         """Return the state after its rows were taken out of bronze and quarantine, where so many had been."""
         unknown = self.quarantined is None
+        bad = 0 if unknown else quarantined
         return msgspec.structs.replace(
             self, status="retracted", accepted=0, quarantined=None if unknown else 0, reasons={}, at=at,
-            retracted=accepted + (0 if unknown else quarantined),
+            retracted=accepted + bad, retracted_quarantined=bad,
         )  # fmt: skip
 
 
@@ -338,5 +340,7 @@ def _delivery(item: dict[str, Any]) -> Delivery:
     plain["reasons"] = {code: int(count) for code, count in plain.get("reasons", {}).items()}
     for name in ("size", "accepted", "quarantined"):
         plain[name] = None if plain.get(name) is None else int(plain[name])
-    plain["at"], plain["retracted"] = float(plain.get("at", 0)), int(plain.get("retracted", 0))
+    plain["at"] = float(plain.get("at", 0))
+    for name in ("retracted", "retracted_quarantined"):
+        plain[name] = int(plain.get(name, 0))
     return _to_delivery({k: v for k, v in plain.items() if k in Delivery.__struct_fields__})

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from sluice.contracts import Contract
+from sluice.contracts import AnyContract
 from sluice.contracts.formats import Format, Formats
 from sluice.contracts.model import PLAIN_RECORDS
 from sluice.contracts.reader import ContractReader
@@ -52,17 +52,17 @@ def load_project(folders: Collection[Path]) -> Project:
     return compile_project(contracts, *transform_folders(folders))
 
 
-def load_contract(path: Path) -> Contract:
+def load_contract(path: Path) -> AnyContract:
     """Return the contract in ``path``; ``ContractError`` names file, line, field and what is allowed."""
     return _tried(ContractReader(path, FORMATS))
 
 
-def load_contracts(folders: Iterable[Path]) -> tuple[Contract, ...]:
+def load_contracts(folders: Iterable[Path]) -> tuple[AnyContract, ...]:
     """Return all contracts below ``folders``, ordered by table name.
 
     Raise ``ContractError`` for a broken contract, a table declared twice, and a check that does not bind.
     """
-    found: dict[str, Contract] = {}
+    found: dict[str, AnyContract] = {}
     readers: dict[str, ContractReader] = {}
     for folder in folders:
         if not folder.is_dir():
@@ -96,7 +96,7 @@ def load_contracts(folders: Iterable[Path]) -> tuple[Contract, ...]:
     return tuple(found[table] for table in sorted(found))
 
 
-def _tried(reader: ContractReader) -> Contract:
+def _tried(reader: ContractReader) -> AnyContract:
     """Return the contract; refuse rules that raise on samples, since they would raise on every file."""
     contract = reader.contract()
     if (failing := cannot_run(contract)) is not None:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 import msgspec
 
 from sluice.compiled import CompiledTransform
-from sluice.contracts import Contract
+from sluice.contracts import AnyContract, LandingContract
 from sluice.decoding import json_decoder
 from sluice.once import once
 
@@ -25,7 +25,7 @@ class Project(msgspec.Struct, frozen=True):
     ``fields_digest`` is in its JSON alone: see ``decode_project``.
     """
 
-    contracts: tuple[Contract, ...]
+    contracts: tuple[AnyContract, ...]
     transforms: tuple[CompiledTransform, ...] = ()
     fields_digest: str = ""
 
@@ -39,11 +39,16 @@ class Project(msgspec.Struct, frozen=True):
         """Return a hash of the whole project."""
         return hashlib.sha256(self.to_json()).hexdigest()[:32]
 
-    def landing(self, dataset: str) -> Contract | None:
-        """Return the contract of the landing dataset with that name, or None."""
-        return next((c for c in self.contracts if not c.derived and c.name == dataset), None)
+    @property
+    def arriving(self) -> tuple[LandingContract, ...]:
+        """Return the contracts of all landing datasets."""
+        return tuple(contract for contract in self.contracts if isinstance(contract, LandingContract))
 
-    def contract(self, table: str) -> Contract:
+    def landing(self, dataset: str) -> LandingContract | None:
+        """Return the contract of the landing dataset with that name, or None."""
+        return next((contract for contract in self.arriving if contract.name == dataset), None)
+
+    def contract(self, table: str) -> AnyContract:
         """Return the contract of ``database.name``; ``KeyError`` when there is none."""
         for contract in self.contracts:
             if contract.table == table:

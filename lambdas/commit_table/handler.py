@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sluice.bounded import Messages
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.ingestion.commit import Call, Drained, Lake, TooEarly, drain
 from sluice.ingestion.commit_stream import drain_stream
 from sluice.ingestion.retention import Retention
@@ -76,7 +76,7 @@ def _comes_again(records: list[dict[str, Any]]) -> bool:
     return any(int(record["attributes"]["ApproximateReceiveCount"]) > 1 for record in records)
 
 
-def _contract(dataset: str) -> Contract:
+def _contract(dataset: str) -> LandingContract:
     contract = deployed_project().landing(dataset)
     if contract is None:
         raise LookupError(f"{dataset!r} names no dataset")
@@ -118,7 +118,6 @@ def _maintain(settings: Settings, dataset: str, time_left: Callable[[], float]) 
 
 def _drain(settings: Settings, dataset: str, call: Call) -> Drained:
     contract = _contract(dataset)
-    assert contract.arrival is not None
     lake = Lake(glue_catalog(), S3Store(), settings)
     ledger = Ledger(settings.ledger_table, Messages(settings.lake))
 
@@ -137,7 +136,7 @@ def _drain(settings: Settings, dataset: str, call: Call) -> Drained:
 
 
 def _retract(
-    contract: Contract,
+    contract: LandingContract,
     lake: Lake,
     record: Callable[[Iterable[Delivery]], None],
     announce: Callable[[Mapping[str, int]], None],

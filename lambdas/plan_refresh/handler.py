@@ -19,11 +19,11 @@ from sluice.compiled import Pause
 from sluice.errors import CommandError
 from sluice.ledger import Ledger, to_backfill
 from sluice.project import deployed_project
-from sluice.refresh.backfill import checked_backfill, checked_table
+from sluice.refresh.backfill import checked_backfill
 from sluice.refresh.engine import Memory
 from sluice.refresh.explain import explain, holds, standings
 from sluice.refresh.plan import followers, plan_refresh
-from sluice.refresh.tables import described_run, rollback_of, snapshot_of_run
+from sluice.refresh.tables import described_run, rollback_of, snapshot_of_run, transform_of
 from sluice.settings import settings_from_environment
 from sluice.tables.catalog import glue_catalog
 
@@ -78,7 +78,7 @@ def _pause(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
     """Pause or resume a derived table; return its pause before, which is null when it had none, or the error."""
     table = event.get("pause") or event["resume"]
     try:
-        checked_table(deployed_project(), table)
+        transform_of(deployed_project(), table, safe="nothing was changed.")
     except CommandError as error:
         return {"refused": error.as_data()}
     before = next((pause for pause in ledger.pauses() if pause.table == table), None)

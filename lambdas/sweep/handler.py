@@ -15,7 +15,7 @@ log.setLevel(logging.INFO)
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     """Sweep once, or wake the committers for maintenance when the event says so; return the number of items by kind."""
-    landing = [contract for contract in deployed_project().contracts if not contract.derived]
+    landing = deployed_project().arriving
     sweep = Sweep(
         settings_from_environment(),
         occasion=str(event.get("id") or context.aws_request_id),

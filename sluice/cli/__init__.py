@@ -10,7 +10,7 @@ import typer
 
 from sluice.cli import local
 from sluice.cli.joined import CannotJoin, Joined, names_of
-from sluice.errors import SluiceError
+from sluice.errors import SluiceError, WrongArgument
 from sluice.once import once
 from sluice.shortened import shortened
 
@@ -55,6 +55,9 @@ def _join(package: EntryPoint, together: Joined) -> None:
 def app(arguments: list[str] | None = None) -> None:
     """Run the command line; print a ``SluiceError`` on standard error without its traceback, with --json as JSON.
 
+    The status is 0 when all is well, 1 when something was found or failed, and 2 when the command was used wrongly: an
+    unknown option, or an argument that names nothing with which the command can do what was asked.
+
     So is an ``OSError``: a file or folder, named by the user or on the way there, that cannot be used as it must be.
     """
     local.adopt()
@@ -63,7 +66,7 @@ def app(arguments: list[str] | None = None) -> None:
     except SluiceError as error:
         asked_for_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
         sys.stderr.write(f"{json.dumps(error.as_data()) if asked_for_json else error}\n")
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, WrongArgument) else 1)
     except OSError as error:
         what = (
             "the path, who may use it, and the room on its disk" if error.filename else "what it names, and try again"

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sluice.cli.deployment import Deployment
-from sluice.errors import CommandError
+from sluice.errors import CommandError, WrongArgument
 from sluice.load import load_contracts, load_project
 from sluice.project import Project
 from sluice.tables.catalog import glue_catalog
@@ -67,7 +67,7 @@ def _git(root: Path, *arguments: str) -> bytes:
             next_step="leave out --transform to compare the working tree.", file=str(root),
         ) from error  # fmt: skip
     if done.returncode:
-        raise CommandError(
+        raise WrongArgument(
             f"git cannot read that revision in {root}: {done.stderr.decode(errors='replace').strip()[:500]}",
             safe="nothing was changed.",
             next_step="name a branch, tag or commit that has the contracts and glue_jobs/ (`git log`).",
@@ -87,6 +87,8 @@ def print_comparison(found: Comparison, console: Console) -> None:
     for word, names in (("new", found.columns_added), ("no longer there", found.columns_removed)):
         if names:
             console.print(f"columns {word}: {', '.join(names)}", highlight=False, soft_wrap=True)
+    for name, (before, after) in found.types_changed.items():
+        console.print(f"{name}: type {before} before, {after} after", highlight=False, soft_wrap=True)
     if found.columns_changed:
         console.print("changed by column: " + ", ".join(f"{n} {c:,}" for n, c in found.columns_changed.items()))
     shown = Table("column", "", "sum", "min", "max", "nulls", box=None, padding=(0, 1, 0, 0))

@@ -69,6 +69,9 @@ def revision(name: str) -> str:
     return name
 
 
+DerivedTable = Annotated[
+    str, typer.Argument(help="Derived table, e.g. gold.daily_sales.", callback=derived_table, metavar="TABLE")
+]
 Contracts = Annotated[
     list[Path] | None,
     typer.Option(

@@ -10,7 +10,7 @@ import msgspec
 from sluice.cli.deployment import Deployment, client
 from sluice.cli.planning import ask_planner
 from sluice.cli.status import contracted_datasets
-from sluice.errors import CommandError
+from sluice.errors import CommandError, WrongArgument
 from sluice.ingestion.retract import Retraction, request
 from sluice.ingestion.wake import wake
 from sluice.ledger import Delivery, Ledger
@@ -49,8 +49,9 @@ def retract(
 ) -> Retracted:
     """Retract the delivery ``what`` (its id, or its file's address) and wait for it; return what left the tables.
 
-    With ``dry_run`` nothing is changed. ``tell`` is called with what is waited for. Raise ``CommandError`` for a
-    delivery that is unknown or not in a table, and after ``timeout`` seconds; the request then stays.
+    With ``dry_run`` nothing is changed. ``tell`` is called with what is waited for. Raise
+    ``WrongArgument`` for a delivery that is unknown or not in a table, and ``CommandError`` after ``timeout`` seconds;
+    the request then stays.
     """
     settings = deployment.settings
     ledger = Ledger(settings.ledger_table)
@@ -84,7 +85,7 @@ def _found(ledger: Ledger, datasets: Collection[str], what: str) -> Delivery:
     if not found:
         stream = "shardId-" in what
         why = "; a shard's records are no delivery, and a stream has no other" if stream else ""
-        raise CommandError(
+        raise WrongArgument(
             f"There is no delivery {what[:200]}{why}.",
             safe="nothing was changed.",
             next_step="name a file's address (s3://…), or what _delivery_id says of a row of its bronze table.",
@@ -98,7 +99,7 @@ def _found(ledger: Ledger, datasets: Collection[str], what: str) -> Delivery:
     listed = "; ".join(
         f"{e.uri}?versionId={e.version_id} ({e.status})" for e in sorted(found, key=lambda e: -e.at)[:10]
     )
-    raise CommandError(
+    raise WrongArgument(
         f"{what} has {len(found)} versions, of which {len(current)} are in its table.",
         safe="nothing was changed.",
         next_step=f"name one of {listed}.",
@@ -116,7 +117,7 @@ def _refuse_state(delivery: Delivery) -> None:
         "ignored": "there is nothing to do: none of its records is in a table.",
         "set_aside": "`sluice status` shows it; `sluice discard` gives it up.",
     }
-    raise CommandError(
+    raise WrongArgument(
         f"{name} is {delivery.status}: none of its records is in a table.",
         safe="nothing was changed.",
         next_step=steps.get(delivery.status, "wait until it is committed (`sluice status --wait`), then ask again."),
@@ -143,8 +144,10 @@ def _await(ledger: Ledger, delivery: Delivery, timeout: float) -> None:
 
 
 def _told(delivery: Delivery, follow: tuple[str, ...], *, done: bool, already: bool = False) -> Retracted:
-    accepted = delivery.retracted if already else delivery.accepted
+    accepted, bad = delivery.accepted, delivery.quarantined
+    if already:  # its tables have none of it any more
+        accepted = delivery.retracted - delivery.retracted_quarantined
+        bad = None if bad is None else delivery.retracted_quarantined
     return Retracted(
-        delivery.dataset, delivery.delivery_id, delivery.uri, delivery.version_id, accepted, delivery.quarantined,
-        follow, done, already,
-    )  # fmt: skip
+        delivery.dataset, delivery.delivery_id, delivery.uri, delivery.version_id, accepted, bad, follow, done, already
+    )

@@ -56,16 +56,9 @@ def read_arrival(
     *,
     name: str,
     columns: list[str],
-    derived: bool,
     formats: Formats,
-) -> Arrival | None:
-    """Return how the dataset ``name`` arrives, in one of ``formats``.
-
-    None when it is derived, and then nothing may be said of it.
-    """
-    if derived:
-        _refuse_arrival(file, odcs, custom, sla)
-        return None
+) -> Arrival:
+    """Return how the dataset ``name`` arrives, in one of ``formats``."""
     server = _server(file, odcs, name)
     stream = server.type == "kinesis"
     known = formats.of(stream=stream)
@@ -84,9 +77,10 @@ def read_arrival(
     return _with_lateness(file, arrival, sla, columns)
 
 
-def _refuse_arrival(
+def refuse_arrival(
     file: ContractFile, odcs: OpenDataContractStandard, custom: Mapping[str, Any], sla: Mapping[str | None, Any]
 ) -> None:
+    """Refuse whatever a derived table's contract says of its arrival: it does not arrive."""
     if odcs.servers or "arrival" in custom:
         file.refuse(("servers",), "a silver or gold table is made by a transform; it has no server and arrival")
     if "lateness" in sla:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -173,8 +173,8 @@ class PartitionField(msgspec.Struct, frozen=True):
     transform: str
 
 
-class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One dataset; ``database`` and ``name`` are its table's in Athena, ``arrival`` is None for a derived table.
+class Contract(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"):
+    """What every dataset declares, whichever of the two kinds it is; ``database`` and ``name`` are its table's.
 
     ``owner`` is the team that answers for it. After ``retention_days`` its rows go; of a derived table, they may.
     """
@@ -187,11 +187,8 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
     domain: str = ""
     owner: str = ""
     key: tuple[str, ...] = ()
-    arrival: Arrival | None = None
     partitioning: tuple[PartitionField, ...] = ()
     sort_order: tuple[str, ...] = ()
-    checks: tuple[Check, ...] = ()
-    rules: tuple[StreamRule, ...] = ()
     freshness_seconds: int = 86_400
     retention_days: int | None = None
     file: str = ""
@@ -204,7 +201,7 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def derived(self) -> bool:
         """Return whether a transform makes this table."""
-        return self.arrival is None
+        return isinstance(self, DerivedContract)
 
     def column(self, name: str) -> Column:
         """Return the column of that name; ``KeyError`` when there is none."""
@@ -215,5 +212,25 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def must_be_present(self, column: Column) -> bool:
         """Return whether a null in ``column`` breaks the contract."""
-        keeps_null_keys = self.arrival is not None and self.arrival.null_keys == "keep"
-        return column.required or (column.name in self.key and not keeps_null_keys)
+        return column.required or column.name in self.key
+
+
+class LandingContract(Contract, frozen=True, omit_defaults=True, kw_only=True, tag="landing"):
+    """A dataset that arrives: its table in bronze has the records as delivered, a stream's ``rules`` watch them."""
+
+    arrival: Arrival
+    rules: tuple[StreamRule, ...] = ()
+
+    def must_be_present(self, column: Column) -> bool:
+        """Return whether a null in ``column`` breaks the contract."""
+        return column.required or (column.name in self.key and self.arrival.null_keys != "keep")
+
+
+class DerivedContract(Contract, frozen=True, omit_defaults=True, kw_only=True, tag="derived"):
+    """A dataset that a transform makes: its ``checks`` hold before a new snapshot is published."""
+
+    checks: tuple[Check, ...] = ()
+
+
+#: A contract as a file declares it.
+AnyContract: TypeAlias = LandingContract | DerivedContract

@@ -2,60 +2,49 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, Final, NamedTuple, NoReturn, TypeAlias, cast
 
-import msgspec
 from open_data_contract_standard.model import (
     CustomProperty,
     OpenDataContractStandard,
     SchemaObject,
-    SchemaProperty,
     ServiceLevelAgreementProperty,
 )
 from pydantic import BaseModel, ValidationError
 
-from sluice.contracts.arrival import read_arrival
+from sluice.contracts.arrival import read_arrival, refuse_arrival
 from sluice.contracts.checks import read_checks
+from sluice.contracts.columns import NAME, read_column
 from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.formats import Formats
-from sluice.contracts.model import JSON_TEXT, Arrival, Column, Contract
+from sluice.contracts.model import AnyContract, Arrival, Column, DerivedContract, LandingContract, StreamRule
 from sluice.contracts.odcs import has_effect, without_effect
 from sluice.contracts.partitions import read_partitioning
-from sluice.contracts.rules import Refuse, read_rules
-from sluice.contracts.spellings import SPELLINGS, TWO_DIGIT_YEARS, read_spelling, read_two_digit_years
-from sluice.contracts.types import ColumnType, parse_type
-from sluice.contracts.value_rules import read_value_rules
-from sluice.contracts.values.patterns import has_time, pattern_of
-from sluice.contracts.values.texts import EPOCH_FORMATS
+from sluice.contracts.rules import RULES_ARE_FOR, Refuse, read_rules
+from sluice.contracts.spellings import SPELLINGS, TWO_DIGIT_YEARS
 from sluice.redelivery import LONGEST_DAYS, TOKEN_DAYS
 
 DATABASES = ("bronze", "silver", "gold")
 #: The service levels that act.
 SERVICE_LEVELS = ("freshness", "retention", "lateness")
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+#: Where a contract's one table stands.
+_TABLE: Final[Place] = ("schema", 0)
+_ServiceLevels: TypeAlias = dict[str | None, ServiceLevelAgreementProperty]
 _COLUMN_CUSTOM = ("partitionTransform", TWO_DIGIT_YEARS, *SPELLINGS)
-#: The logical types of the Open Data Contract Standard, with the physical ones that mean no other; none: any.
-_LOGICAL_TYPES: dict[str, tuple[str, ...]] = {
-    "string": (),
-    "date": ("date", "timestamp"),
-    "timestamp": ("timestamp", "date"),
-    "time": ("string",),
-    "number": ("decimal", "float", "double", "int", "bigint"),
-    "integer": ("int", "bigint", "decimal"),
-    "boolean": ("boolean",),
-    "object": ("string",),
-    "array": ("string",),
-}
-_LOGICAL_DEFAULTS = {
-    "string": "string",
-    "integer": "bigint",
-    "boolean": "boolean",
-    "date": "date",
-    "timestamp": "timestamp",
-}
+
+
+class _Parts(NamedTuple):
+    """The parts of a file that make a contract one of a landing dataset, or of a derived table."""
+
+    odcs: OpenDataContractStandard
+    table: SchemaObject
+    name: str
+    columns: tuple[Column, ...]
+    custom: dict[str, Any]
+    sla: _ServiceLevels
 
 
 class ContractReader(ContractFile):
@@ -68,8 +57,39 @@ class ContractReader(ContractFile):
         super().__init__(path)
         self.formats = formats
 
-    def contract(self) -> Contract:
-        """Return the whole file as a contract."""
+    def contract(self) -> AnyContract:
+        """Return the whole file as a contract: that of a landing dataset in bronze, else that of a derived table."""
+        odcs = self._standard()
+        if not odcs.schema_ or len(odcs.schema_) != 1:
+            self.refuse(("schema",), "a contract describes exactly one table")
+        (table,) = odcs.schema_
+        database, name = self._table_name(table, _TABLE)
+        column_custom, columns = self._columns(table)
+        names = [column.name for column in columns]
+        custom = self._custom(odcs.customProperties, ("customProperties",), ("arrival", "rules"))
+        sla = self._service_levels(odcs)
+        self._refuse_shared_headers(columns, _TABLE)
+        table_custom = self._custom(table.customProperties, (*_TABLE, "customProperties"), ("sortOrder",))
+        read = self._landing if database == "bronze" else self._derived
+        of_its_kind = read(_Parts(odcs, table, name, columns, custom, sla))
+        by_name = {column.name: column for column in columns}
+        return of_its_kind(
+            name=name,
+            database=database,
+            columns=columns,
+            description=table.description or "",
+            version=odcs.version or "",
+            domain=odcs.domain or "",
+            owner=self._owner(odcs),
+            key=self._key(table),
+            partitioning=read_partitioning(self, table.properties or [], column_custom, by_name, _TABLE),
+            sort_order=self._sort_order(table_custom, names, _TABLE),
+            freshness_seconds=self.duration(sla, "freshness", 86_400),
+            file=str(self.path),
+        )
+
+    def _standard(self) -> OpenDataContractStandard:
+        """Return the file as the standard's model has it; refuse what the standard does not know."""
         if not isinstance(self.raw, dict):
             self.refuse((), "a contract is a YAML mapping")
         if other := [key for key in self.raw if not isinstance(key, str)]:
@@ -87,59 +107,53 @@ class ContractReader(ContractFile):
         self.one_of(odcs.kind, ("DataContract",), ("kind",))
         if not (odcs.apiVersion or "").startswith("v3."):
             self.refuse(("apiVersion",), f"{odcs.apiVersion!r} is not allowed; allowed: v3.0.0 to v3.2.0")
-        if not odcs.schema_ or len(odcs.schema_) != 1:
-            self.refuse(("schema",), "a contract describes exactly one table")
-        table = odcs.schema_[0]
-        at: Place = ("schema", 0)
-        database, name = self._table_name(table, at)
-        column_custom = [
-            self._custom(prop.customProperties, (*at, "properties", index, "customProperties"), _COLUMN_CUSTOM)
-            for index, prop in enumerate(table.properties or [])
+        return odcs
+
+    def _columns(self, table: SchemaObject) -> tuple[list[dict[str, Any]], tuple[Column, ...]]:
+        """Return each column's custom properties, and the columns."""
+        at: Place = (*_TABLE, "properties")
+        properties = table.properties or []
+        custom = [
+            self._custom(prop.customProperties, (*at, index, "customProperties"), _COLUMN_CUSTOM)
+            for index, prop in enumerate(properties)
         ]
-        columns = tuple(
-            self._column(prop, column_custom[index], (*at, "properties", index))
-            for index, prop in enumerate(table.properties or [])
-        )
+        columns = tuple(read_column(self, prop, custom[index], (*at, index)) for index, prop in enumerate(properties))
         if not columns:
-            self.refuse((*at, "properties"), "a table needs at least one column")
+            self.refuse(at, "a table needs at least one column")
         names = [column.name for column in columns]
         for index, column in enumerate(names):
             if column in names[:index]:
-                self.refuse((*at, "properties", index, "name"), f"column {column!r} is declared twice")
-        by_name = {column.name: column for column in columns}
-        custom = self._custom(odcs.customProperties, ("customProperties",), ("arrival", "rules"))
-        sla = self._service_levels(odcs)
-        self._refuse_shared_headers(columns, at)
-        table_custom = self._custom(table.customProperties, (*at, "customProperties"), ("sortOrder",))
+                self.refuse((*at, index, "name"), f"column {column!r} is declared twice")
+        return custom, columns
+
+    def _landing(self, parts: _Parts) -> Callable[..., LandingContract]:
+        """Return the contract but for the fields that every contract has; it has no checks of a whole table."""
+        names = [column.name for column in parts.columns]
         arrival = read_arrival(
-            self, odcs, custom, sla, name=name, columns=names, derived=database != "bronze", formats=self.formats
+            self, parts.odcs, parts.custom, parts.sla, name=parts.name, columns=names, formats=self.formats
         )
-        self._refuse_idle_spellings(columns, arrival, at)
-        stated = read_checks(self, table, at)
-        checks = tuple(check for check, _ in stated)
-        self.check_places = tuple(place for _, place in stated)
-        if arrival is not None and checks:
+        self._refuse_idle_spellings(parts.columns, arrival, _TABLE)
+        if read_checks(self, parts.table, _TABLE):
             self.refuse(
-                at, "quality and relationships are checks of a derived table; of what arrives each record is checked"
+                _TABLE,
+                "quality and relationships are checks of a derived table; of what arrives each record is checked",
             )
-        return Contract(
-            name=name,
-            database=database,
-            columns=columns,
-            description=table.description or "",
-            version=odcs.version or "",
-            domain=odcs.domain or "",
-            owner=self._owner(odcs),
-            key=self._key(table),
-            arrival=arrival,
-            partitioning=read_partitioning(self, table.properties or [], column_custom, by_name, at),
-            sort_order=self._sort_order(table_custom, names, at),
-            checks=checks,
-            rules=read_rules(custom["rules"], columns, arrival, self._at_rules(odcs)) if "rules" in custom else (),
-            freshness_seconds=self.duration(sla, "freshness", 86_400),
-            retention_days=self._retention(sla, arrival),
-            file=str(self.path),
-        )
+        rules: tuple[StreamRule, ...] = ()
+        if "rules" in parts.custom:
+            rules = read_rules(parts.custom["rules"], parts.columns, arrival, self._at_rules(parts.odcs))
+        days = self._retention(parts.sla, arrival)
+        return partial(LandingContract, arrival=arrival, rules=rules, retention_days=days)
+
+    def _derived(self, parts: _Parts) -> Callable[..., DerivedContract]:
+        """Return the contract but for the fields that every contract has; nothing may be said of how it arrives."""
+        refuse_arrival(self, parts.odcs, parts.custom, parts.sla)
+        self._refuse_idle_spellings(parts.columns, None, _TABLE)
+        stated = read_checks(self, parts.table, _TABLE)
+        self.check_places = tuple(place for _, place in stated)
+        if "rules" in parts.custom:
+            self._at_rules(parts.odcs)((), RULES_ARE_FOR)
+        checks = tuple(check for check, _ in stated)
+        return partial(DerivedContract, checks=checks, retention_days=self._retention(parts.sla, None))
 
     def _owner(self, odcs: OpenDataContractStandard) -> str:
         """Return the name of the team that answers for the dataset."""
@@ -147,8 +161,8 @@ class ContractReader(ContractFile):
             self.refuse(("team",), "a list of members names no team; write a mapping with name and members")
         return (odcs.team.name if odcs.team else None) or ""
 
-    def _service_levels(self, odcs: OpenDataContractStandard) -> dict[str | None, ServiceLevelAgreementProperty]:
-        found: dict[str | None, ServiceLevelAgreementProperty] = {}
+    def _service_levels(self, odcs: OpenDataContractStandard) -> _ServiceLevels:
+        found: _ServiceLevels = {}
         for index, item in enumerate(odcs.slaProperties or []):
             at: Place = ("slaProperties", index)
             if item.property in found:
@@ -205,7 +219,7 @@ class ContractReader(ContractFile):
     def _table_name(self, table: SchemaObject, at: Place) -> tuple[str, str]:
         physical = table.physicalName or ""
         database, _, name = physical.partition(".")
-        if database not in DATABASES or not _NAME.fullmatch(name):
+        if database not in DATABASES or not NAME.fullmatch(name):
             self.refuse(
                 (*at, "physicalName"),
                 f"{physical!r} is not allowed; it is <database>.<table>, database one of {', '.join(DATABASES)}, "
@@ -223,78 +237,6 @@ class ContractReader(ContractFile):
                 self.refuse((*at, index, "property"), f"{item.property} is declared twice")
             found[cast(str, item.property)] = item.value
         return found
-
-    def _column(self, prop: SchemaProperty, custom: Mapping[str, Any], at: Place) -> Column:
-        if not prop.name or not _NAME.fullmatch(prop.name):
-            self.refuse((*at, "name"), f"{prop.name!r} is not a column name; lower case letters, digits, underscores")
-        if prop.name.startswith("_"):
-            self.refuse((*at, "name"), "names that begin with _ are Sluice's own")
-        spelled = prop.physicalType or _LOGICAL_DEFAULTS.get(prop.logicalType or "", "")
-        if not spelled:
-            self.refuse((*at, "physicalType"), "needed: logicalType alone does not decide the type")
-        try:
-            kind = parse_type(spelled)
-        except ValueError as error:
-            self.refuse((*at, "physicalType" if prop.physicalType else "logicalType"), str(error))
-        if prop.logicalType is not None:
-            self.one_of(prop.logicalType, tuple(_LOGICAL_TYPES), (*at, "logicalType"))
-            meant = _LOGICAL_TYPES[prop.logicalType]
-            if meant and kind.name not in meant:
-                self.refuse(
-                    (*at, "physicalType"), f"{kind} is no {prop.logicalType}, which is one of {', '.join(meant)}"
-                )
-        options = dict(prop.logicalTypeOptions or {})
-        if prop.logicalType in ("object", "array"):
-            if kind.name != "string":
-                self.refuse(
-                    (*at, "logicalType"),
-                    f"an {prop.logicalType} is kept as its JSON text: physicalType string",
-                )
-            if "format" in options:
-                self.refuse((*at, "logicalTypeOptions", "format"), "a format is for date and timestamp columns")
-            spelled_as: str | tuple[str, ...] | None = JSON_TEXT
-        else:
-            spelled_as = self._format(options, kind, (*at, "logicalTypeOptions", "format"))
-        column = Column(
-            name=prop.name,
-            type=kind,
-            description=prop.description or "",
-            required=bool(prop.required),
-            unique=bool(prop.unique),
-            header=prop.physicalName or prop.name,
-            format=spelled_as,
-            classification=prop.classification,
-            rules=read_value_rules(self, prop, options, kind, at),
-        )
-        here = (*at, "customProperties")
-        return msgspec.structs.replace(
-            column,
-            spelling=read_spelling(self, column, custom, here),
-            two_digit_year_start=read_two_digit_years(self, column, custom, here),
-        )
-
-    def _format(self, options: dict[str, Any], kind: ColumnType, at: Place) -> str | tuple[str, ...] | None:
-        """Remove the format from ``options`` and return it; refuse one without effect, or that no value can have."""
-        if "format" not in options:
-            return None
-        spelled = options.pop("format")
-        if kind.name not in ("date", "timestamp"):
-            self.refuse(at, f"a format is for date and timestamp columns, not {kind}")
-        if kind.name == "timestamp" and isinstance(spelled, str) and spelled in EPOCH_FORMATS:
-            return spelled
-        given = [spelled] if isinstance(spelled, str) else spelled
-        if not isinstance(given, list) or not given or not all(isinstance(each, str) for each in given):
-            self.refuse(at, f"{spelled!r} is not allowed; a pattern or a list of patterns is wanted")
-        if len(set(given)) < len(given):
-            self.refuse(at, "a pattern stands twice in the list")
-        for each in given:
-            try:
-                pattern = pattern_of(each)
-            except ValueError as error:
-                self.refuse(at, f"{error}; or, for a timestamp, one of {', '.join(EPOCH_FORMATS)} alone")
-            if kind.name == "date" and has_time(pattern):
-                self.refuse(at, f"{each!r} says a time, and a date has none")
-        return spelled if isinstance(spelled, str) else tuple(given)
 
     @staticmethod
     def _key(table: SchemaObject) -> tuple[str, ...]:
@@ -321,7 +263,7 @@ class ContractReader(ContractFile):
             self.refuse(here, "sortOrder names a column twice")
         return tuple(order)
 
-    def _retention(self, sla: dict[str | None, Any], arrival: Arrival | None) -> int | None:
+    def _retention(self, sla: _ServiceLevels, arrival: Arrival | None) -> int | None:
         """Return the days of the retention, None without one."""
         if "retention" not in sla:
             return None

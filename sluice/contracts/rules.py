@@ -35,6 +35,10 @@ _NUMBERS = ("int", "bigint", "float", "double", "decimal")
 Below = tuple[str | int, ...]
 
 
+#: What a contract with rules must be of.
+RULES_ARE_FOR = "rules are for datasets that arrive as a stream of JSON records"
+
+
 class Refuse(Protocol):
     """Raises the error for a value below the list of rules."""
 
@@ -42,12 +46,10 @@ class Refuse(Protocol):
         """Raise it."""
 
 
-def read_rules(
-    given: Any, columns: Iterable[Column], arrival: Arrival | None, refuse: Refuse
-) -> tuple[StreamRule, ...]:
+def read_rules(given: Any, columns: Iterable[Column], arrival: Arrival, refuse: Refuse) -> tuple[StreamRule, ...]:
     """Return the rules that a contract lists."""
-    if arrival is None or not arrival.stream or arrival.changes:
-        refuse((), "rules are for datasets that arrive as a stream of JSON records")
+    if not arrival.stream or arrival.changes:
+        refuse((), RULES_ARE_FOR)
     if not isinstance(given, list):
         refuse((), "rules is a list")
     reader = _Reader({column.name: column for column in columns}, arrival, refuse)

@@ -23,7 +23,7 @@ from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
 from sluice.conflicts import Retries, until_committed
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.errors import CommitConflict
 from sluice.ingestion.portions import Portions, Staged, manifests_of, read_parquet
 from sluice.ingestion.stage import StagedDelivery, StagedUnit, staging_prefix
@@ -97,7 +97,7 @@ ONLY_CALL = Call()
 
 
 def drain(
-    contract: Contract,
+    contract: LandingContract,
     lake: Lake,
     *,
     record: Callable[[Iterable[Delivery]], None],
@@ -137,7 +137,7 @@ def drain(
 
 
 def _commit_portion(
-    contract: Contract, lake: Lake, portion: Sequence[Staged], changed: dict[str, int]
+    contract: LandingContract, lake: Lake, portion: Sequence[Staged], changed: dict[str, int]
 ) -> tuple[Delivery, ...]:
     """Commit the units to both tables, add their snapshots to ``changed``, and return the deliveries that ended."""
     chosen = _first_of_each([each.unit for each in portion])
@@ -159,7 +159,7 @@ def retracted_by_now(delivery: Delivery, bronze: TokenLog, quarantine: TokenLog)
     return delivery.taken_back(accepted=good.rows, quarantined=bad.rows, at=bad.retracted)
 
 
-def _clear(contract: Contract, lake: Lake, portion: Sequence[Staged]) -> None:
+def _clear(contract: LandingContract, lake: Lake, portion: Sequence[Staged]) -> None:
     """Delete the staged objects of committed units, manifests first.
 
     So another committer never finds a manifest whose files are gone. Files left by a killed call expire by the bucket's
@@ -199,14 +199,14 @@ def _first_of_each(units: list[StagedUnit]) -> Chosen:
     return chosen
 
 
-def _commit(lake: Lake, contract: Contract, database: str, chosen: Chosen, part: Part) -> Table:
+def _commit(lake: Lake, contract: LandingContract, database: str, chosen: Chosen, part: Part) -> Table:
     """Commit the deliveries that the table does not hold yet; return the table after that."""
     return until_committed(
         lambda: _commit_once(lake, contract, database, chosen, part), f"{database}.{contract.name}", **RETRIES
     )
 
 
-def _commit_once(lake: Lake, contract: Contract, database: str, chosen: Chosen, part: Part) -> Table:
+def _commit_once(lake: Lake, contract: LandingContract, database: str, chosen: Chosen, part: Part) -> Table:
     table = lake.table(database, contract.name)
     held = read_tokens(table)
     todo = [pair for delivery_id, pair in chosen.items() if delivery_id not in held]
@@ -226,9 +226,6 @@ def _commit_once(lake: Lake, contract: Contract, database: str, chosen: Chosen, 
     try:
         return append(table, files, summary=summary, properties=properties)
     except CommitConflict:
-        now_there = lake.table(database, contract.name)
-        if landed(now_there, segment):
-            return now_there
         discard(table, [*written, segment])
         raise
 
@@ -247,14 +244,6 @@ def _write(table: Table, pieces: Iterable[pa.Table]) -> list[DataFile]:
 
 def _rows(delivery: StagedDelivery, database: str) -> int:
     return delivery.quarantined if database == "quarantine" else delivery.accepted
-
-
-def landed(table: Table, segment: str) -> bool:
-    """Return whether a commit that was reported as failed took place.
-
-    boto3 repeats a call whose answer is lost, and the repetition then fails on the first call's own commit.
-    """
-    return any(s.summary is not None and s.summary.get(SEGMENT) == segment for s in table.snapshots())
 
 
 def _bronze_part(store: Store, todo: list[tuple[StagedDelivery, StagedUnit]]) -> tuple[Iterator[pa.Table], list[str]]:
@@ -315,7 +304,7 @@ def _pieces(
         yield pa.concat_tables(gathered)
 
 
-def _ended(contract: Contract, delivery: StagedDelivery) -> Delivery:
+def _ended(contract: LandingContract, delivery: StagedDelivery) -> Delivery:
     return Delivery(
         dataset=contract.name,
         delivery_id=delivery.delivery_id,

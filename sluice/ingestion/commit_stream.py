@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from pyiceberg.table import Table
 
 from sluice.conflicts import until_committed
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.decoding import json_decoder
 from sluice.errors import CommitConflict
 from sluice.ingestion.commit import ONLY_CALL, RETRIES, Call, Drained, Lake
@@ -69,7 +69,7 @@ class _Staged:
 
 
 def drain_stream(
-    contract: Contract,
+    contract: LandingContract,
     lake: Lake,
     *,
     record: Callable[[str, Iterable[ShardCounts]], None],
@@ -104,7 +104,7 @@ def drain_stream(
     return Drained((), changed, finished=portions.finished)
 
 
-def _read(lake: Lake, units: list[StagedUnit], contract: Contract) -> _Staged:
+def _read(lake: Lake, units: list[StagedUnit], contract: LandingContract) -> _Staged:
     with ThreadPoolExecutor(READS_AT_ONCE) as pool:
         tables = [
             [pa.Table.from_batches(read_parquet(body)) for body in pool.map(lake.store.get_bytes, paths)]
@@ -127,7 +127,7 @@ def _once(rows: pa.Table) -> pa.Table:
     return rows.take(first.sort() if rows.num_rows else first.cast(pa.int64()))
 
 
-def _commit(lake: Lake, contract: Contract, database: str, rows: pa.Table) -> Table | None:
+def _commit(lake: Lake, contract: LandingContract, database: str, rows: pa.Table) -> Table | None:
     """Commit the rows whose records neither bronze nor quarantine holds; return the table after that.
 
     Return None without rows. The table is returned even if it already held all rows, since the call that committed them
@@ -140,7 +140,7 @@ def _commit(lake: Lake, contract: Contract, database: str, rows: pa.Table) -> Ta
     )
 
 
-def _commit_once(lake: Lake, contract: Contract, database: str, rows: pa.Table) -> Table:
+def _commit_once(lake: Lake, contract: LandingContract, database: str, rows: pa.Table) -> Table:
     tables = {name: lake.table(name, contract.name) for name in (contract.database, "quarantine")}
     held = pa.chunked_array([chunk for table in tables.values() for chunk in _held(table, rows).chunks], pa.string())
     new = rows.filter(pc.invert(pc.is_in(_keys(rows), held)))
@@ -199,7 +199,7 @@ def _newest_days(before: Mapping[str, int], arrived: pa.ChunkedArray) -> dict[st
     return dict(sorted(found.items())[-_DAYS:])
 
 
-def _counts(lake: Lake, contract: Contract) -> list[ShardCounts]:
+def _counts(lake: Lake, contract: LandingContract) -> list[ShardCounts]:
     """Return every shard's counts, from the properties of the bronze and quarantine tables."""
     good = held_by(lake.table(contract.database, contract.name))
     bad = held_by(lake.table("quarantine", contract.name))

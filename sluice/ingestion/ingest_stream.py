@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.errors import UnknownDataset
 from sluice.ingestion.alone import check_records
 from sluice.ingestion.changes.read import check_changes
@@ -38,7 +38,7 @@ def ingest_records(
     project: Project,
     settings: Settings,
     store: Store,
-    watch: Callable[[Contract, pa.Table], None] = lambda contract, accepted: None,
+    watch: Callable[[LandingContract, pa.Table], None] = lambda contract, accepted: None,
     *,
     unread: str = "",
 ) -> list[StagedUnit]:
@@ -55,7 +55,7 @@ def ingest_records(
     return units
 
 
-def _unread(data: Sequence[bytes], contract: Contract, why: str) -> Checked:
+def _unread(data: Sequence[bytes], contract: LandingContract, why: str) -> Checked:
     """Return all records as rejected with the reason ``why``, without reading them."""
     reason = Reason("reader_died", why)
     rejected = [Rejected(place, (reason,), raw) for place, raw in enumerate(data)]
@@ -64,10 +64,10 @@ def _unread(data: Sequence[bytes], contract: Contract, why: str) -> Checked:
     return Checked(empty, pa.array([], pa.int64()), rejected_table(rejected))
 
 
-def _contract(shard: ShardRecords, project: Project, settings: Settings) -> Contract:
+def _contract(shard: ShardRecords, project: Project, settings: Settings) -> LandingContract:
     name = shard.stream.removeprefix(settings.database_prefix)
     contract = project.landing(name)
-    if contract is None or contract.arrival is None or not contract.arrival.stream:
+    if contract is None or not contract.arrival.stream:
         raise UnknownDataset(
             f"{shard.stream_arn} is not the stream of a dataset.",
             safe="its records stay in the stream.",
@@ -79,10 +79,10 @@ def _contract(shard: ShardRecords, project: Project, settings: Settings) -> Cont
 
 def stage_shard(
     shard: ShardRecords,
-    contract: Contract,
+    contract: LandingContract,
     lake: str,
     store: Store,
-    watch: Callable[[Contract, pa.Table], None],
+    watch: Callable[[LandingContract, pa.Table], None],
     *,
     read: Callable[[Sequence[bytes]], list[Checked]] | None = None,
 ) -> StagedUnit:
@@ -92,7 +92,6 @@ def stage_shard(
     """
     attempt = uuid.uuid4().hex
     folder = f"{staging_prefix(lake, contract.name)}{attempt}"
-    assert contract.arrival is not None
     origin = facts = _origin(shard, datetime.now(UTC))
     if read is not None:
         blocks, facts = read(shard.data), _with_nulls(facts, contract)
@@ -135,7 +134,7 @@ def _origin(shard: ShardRecords, now: datetime) -> pa.Table:
     )
 
 
-def _with_nulls(facts: pa.Table, contract: Contract) -> pa.Table:
+def _with_nulls(facts: pa.Table, contract: LandingContract) -> pa.Table:
     """Add the columns of captured changes as null, for records that were not read."""
     own = {column.name for column in contract.columns} | {"_late", *facts.column_names}
     for field in data_arrow(contract):
@@ -144,7 +143,7 @@ def _with_nulls(facts: pa.Table, contract: Contract) -> pa.Table:
     return facts
 
 
-def _accepted(checked: Checked, facts: pa.Table, contract: Contract) -> pa.Table:
+def _accepted(checked: Checked, facts: pa.Table, contract: LandingContract) -> pa.Table:
     rows = checked.accepted
     for name, column in zip(facts.column_names, facts.take(checked.positions).columns, strict=True):
         rows = rows.append_column(name, column)
@@ -152,9 +151,8 @@ def _accepted(checked: Checked, facts: pa.Table, contract: Contract) -> pa.Table
     return rows.select(data_arrow(contract).names)
 
 
-def _late(rows: pa.Table, contract: Contract) -> pa.Array | pa.ChunkedArray:
+def _late(rows: pa.Table, contract: LandingContract) -> pa.Array | pa.ChunkedArray:
     """Return for each row whether its event arrived later than the contract's lateness allows."""
-    assert contract.arrival is not None
     column, seconds = contract.arrival.event_time, contract.arrival.lateness_seconds
     if column is None or seconds is None:
         return pa.nulls(rows.num_rows, pa.bool_())
@@ -162,14 +160,14 @@ def _late(rows: pa.Table, contract: Contract) -> pa.Array | pa.ChunkedArray:
     return pc.greater(pc.subtract(rows["_arrived_at"], rows[column].cast(pa.timestamp("us"))), allowed)
 
 
-def _rejected(rejected: pa.Table, origin: pa.Table, contract: Contract) -> pa.Table:
+def _rejected(rejected: pa.Table, origin: pa.Table, contract: LandingContract) -> pa.Table:
     rows = rejected.drop_columns(["_position"])
     for name, column in zip(origin.column_names, origin.take(rejected["_position"]).columns, strict=True):
         rows = rows.append_column(name, column)
     return rows.select(quarantine_arrow(contract).names)
 
 
-def _keep(store: Store, lake: str, contract: Contract, raw: bytes) -> str:
+def _keep(store: Store, lake: str, contract: LandingContract, raw: bytes) -> str:
     """Write a long record to S3 and return its address, a hash of its bytes, so that retries write the same object."""
     address = f"{lake}/records/{contract.name}/{hashlib.sha256(raw).hexdigest()}"
     store.put(address, raw)

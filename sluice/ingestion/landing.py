@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import msgspec
 from botocore.exceptions import ClientError
 
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.decoding import converter
 from sluice.errors import UnreadableFile
 from sluice.ingestion.source import ByteSource, Spool
@@ -97,9 +97,8 @@ def _open(notice: Notice) -> BinaryIO:
     return body
 
 
-def landed_source(notice: Notice, contract: Contract, lake: str) -> ByteSource:
+def landed_source(notice: Notice, contract: LandingContract, lake: str) -> ByteSource:
     """Return the object version as a source; records too long to parse are stored under ``lake``."""
-    assert contract.arrival is not None
 
     @contextmanager
     def spool(sequence: int) -> Iterator[Spool]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.errors import ContractError, DeliveryError, UnreadableFile
 from sluice.ingestion.alone import check_records
 from sluice.ingestion.check import Checked
@@ -24,9 +24,8 @@ _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
 
-def read_checked(source: ByteSource, contract: Contract) -> Iterator[Checked]:
+def read_checked(source: ByteSource, contract: LandingContract) -> Iterator[Checked]:
     """Yield the file's records in checked blocks; ``DeliveryError`` when the file cannot be read to its end."""
-    assert contract.arrival is not None
     kind = contract.arrival.format
     read = FILE_FORMATS[kind].read
     try:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.ingestion.aside import aside_prefix
 from sluice.ingestion.commit import Lake
 from sluice.ingestion.landing import Notice
@@ -40,7 +40,7 @@ class Retention:
     with the snapshot of each table of which rows went, so that what is derived of it moves on before older ones expire.
     """
 
-    contract: Contract
+    contract: LandingContract
     lake: Lake
     ledger: Ledger
     now: datetime
@@ -64,7 +64,6 @@ class Retention:
         for database in (self.contract.database, "quarantine"):
             self.retire_rows(database)
         self._delete_records()
-        assert self.contract.arrival is not None
         if not self.contract.arrival.stream:
             self._delete_versions()
         if self.kept:

@@ -20,10 +20,10 @@ from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
 from sluice.conflicts import until_committed
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.decoding import json_decoder
 from sluice.errors import CommitConflict
-from sluice.ingestion.commit import RETRIES, SEGMENT, Lake, landed, retracted_by_now
+from sluice.ingestion.commit import RETRIES, SEGMENT, Lake, retracted_by_now
 from sluice.ledger import Delivery
 from sluice.storage import Store
 from sluice.tables.commit import discard, replace, write_data_files
@@ -54,7 +54,7 @@ def request(store: Store, lake: str, retraction: Retraction) -> None:
 
 
 def retract_requested(
-    contract: Contract,
+    contract: LandingContract,
     lake: Lake,
     *,
     record: Callable[[Iterable[Delivery]], None],
@@ -93,7 +93,7 @@ class _Refused(Exception):
     """A request that is not one of the command line's; the message says why."""
 
 
-def _requested(content: bytes, address: str, contract: Contract, lake: Lake) -> Delivery:
+def _requested(content: bytes, address: str, contract: LandingContract, lake: Lake) -> Delivery:
     """Return the delivery to retract; raise ``_Refused`` for one that is not in this dataset's tables."""
     delivery = _decode(content).delivery
     if delivery.dataset != contract.name or not address.endswith(f"/{delivery.delivery_id}.json"):
@@ -110,7 +110,7 @@ def _snapshot(table: Table) -> int:
     return snapshot.snapshot_id
 
 
-def _remove(lake: Lake, contract: Contract, database: str, delivery: Delivery) -> Table:
+def _remove(lake: Lake, contract: LandingContract, database: str, delivery: Delivery) -> Table:
     """Remove the rows of a delivery that is not retracted yet from one table; return the table after that."""
     return until_committed(
         lambda: _remove_once(lake, contract, database, delivery),
@@ -121,7 +121,7 @@ def _remove(lake: Lake, contract: Contract, database: str, delivery: Delivery) -
     )
 
 
-def _remove_once(lake: Lake, contract: Contract, database: str, delivery: Delivery) -> Table:
+def _remove_once(lake: Lake, contract: LandingContract, database: str, delivery: Delivery) -> Table:
     table, name = lake.table(database, contract.name), delivery.delivery_id
     held = read_tokens(table)
     if name in held and held.tokens[name].retracted:
@@ -135,9 +135,6 @@ def _remove_once(lake: Lake, contract: Contract, database: str, delivery: Delive
     try:
         return replace(table, written, removed=removed, summary=summary, properties=properties)
     except CommitConflict:
-        now_there = lake.table(database, contract.name)
-        if landed(now_there, segment):
-            return now_there
         discard(table, [*written, segment])
         raise
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.decoding import json_decoder
 from sluice.errors import FileTooLarge
 from sluice.ingestion.check import Checked
@@ -148,7 +148,7 @@ class UnitWriter:
 
     def __init__(
         self,
-        contract: Contract,
+        contract: LandingContract,
         store: Store,
         lake: str,
         *,

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sluice.bounded import Messages
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.ingestion.landing import Notice
 from sluice.ledger import Ledger
 from sluice.project import Project, deployed_project
@@ -30,7 +30,7 @@ class Surroundings:
     project: Project
     settings: Settings
     ledger: Ledger
-    data_folder: Callable[[Contract], tuple[str, Any]]
+    data_folder: Callable[[LandingContract], tuple[str, Any]]
     time_left: Callable[[], float] = lambda: 900.0
     hand_on: Callable[[Notice], None] | None = None
     patience: float = 60.0
@@ -49,7 +49,7 @@ def of_call(context: Any, hand_on: Callable[[Settings, Notice], None] | None = N
     )
 
 
-def _data_folder(settings: Settings, contract: Contract) -> tuple[str, pa.Schema]:
+def _data_folder(settings: Settings, contract: LandingContract) -> tuple[str, pa.Schema]:
     """Return the data folder of the dataset's table, and its Arrow schema with field ids."""
     # Imported here, since few files need it and the import slows every cold start.
     from sluice.tables.catalog import glue_catalog

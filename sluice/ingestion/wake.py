@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Iterable
 
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.ingestion.stage import StagedUnit
 from sluice.settings import Settings
 from sluice.storage import client
@@ -16,12 +16,11 @@ from sluice.storage import client
 _SLOWEST_PACE, _SLOWEST_STREAM_PACE = 5.0, 60.0
 
 
-def commit_pace(contract: Contract) -> float:
+def commit_pace(contract: LandingContract) -> float:
     """Return the least seconds between two commits of the contract's tables, from the freshness that it states.
 
     A stream never pauses, so its tables get a snapshot in each such interval.
     """
-    assert contract.arrival is not None
     if contract.arrival.stream:
         return min(_SLOWEST_STREAM_PACE, max(1.0, contract.freshness_seconds / 60))
     return min(_SLOWEST_PACE, max(1.0, contract.freshness_seconds / 3600))
@@ -33,7 +32,7 @@ def wake_committers(settings: Settings, units: Iterable[StagedUnit]) -> None:
         wake(settings, unit.dataset, unit.attempt)
 
 
-def wake_at_intervals(settings: Settings, contract: Contract) -> None:
+def wake_at_intervals(settings: Settings, contract: LandingContract) -> None:
     """Wake the committer of a stream once per interval of its commit pace, at the interval's end.
 
     With a message for every batch, messages would arrive faster than the committer, once per interval, uses them up.

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from sluice.compiled import Backfill, CompiledTransform
+from sluice.compiled import Backfill
 from sluice.contracts import Contract
-from sluice.errors import CommandError
+from sluice.errors import WrongArgument
 from sluice.project import Project
+from sluice.refresh.tables import transform_of
 
 _TIMES = ("date", "timestamp")
 
@@ -19,16 +20,16 @@ _TIMES = ("date", "timestamp")
 def checked_backfill(project: Project, request: Backfill) -> Backfill:
     """Return ``request`` with the column that its interval is about, empty when the whole table is requested.
 
-    Raise ``CommandError`` for a table that is not derived, an interval that is no two days in order, or a column
+    Raise ``WrongArgument`` for a table that is not derived, an interval that is no two days in order, or a column
     without dates.
     """
-    transform = checked_table(project, request.table)
+    transform = transform_of(project, request.table, safe="nothing was requested.")
     if not request.first and not request.last:
         return replace(request, column="")
     try:
         first, last = (date.fromisoformat(text) for text in (request.first, request.last))
     except ValueError as error:
-        raise CommandError(
+        raise WrongArgument(
             f"--from and --to must be two days, written as 2026-01-31: {error}.",
             safe="nothing was requested.",
             next_step="give both days, or neither for the whole table.",
@@ -36,7 +37,7 @@ def checked_backfill(project: Project, request: Backfill) -> Backfill:
             value=f"{request.first}/{request.last}",
         ) from error
     if first > last:
-        raise CommandError(
+        raise WrongArgument(
             f"--from {first} is after --to {last}.",
             safe="nothing was requested.",
             next_step="swap the two.",
@@ -48,17 +49,6 @@ def checked_backfill(project: Project, request: Backfill) -> Backfill:
     return replace(request, column=column, first=first.isoformat(), last=last.isoformat())
 
 
-def checked_table(project: Project, table: str) -> CompiledTransform:
-    """Return the transform of ``table``; raise ``CommandError`` when it is not derived."""
-    known = {transform.table: transform for transform in project.transforms}
-    if table not in known:
-        raise CommandError(
-            f"{table} is not a derived table.", safe="nothing was requested.",
-            next_step=f"name one of {', '.join(sorted(known))}.", value=table,
-        )  # fmt: skip
-    return known[table]
-
-
 def _column(contract: Contract, recompute_key: tuple[str, ...], wanted: str) -> str:
     """Return the date or timestamp column that the interval is about.
 
@@ -66,7 +56,7 @@ def _column(contract: Contract, recompute_key: tuple[str, ...], wanted: str) -> 
     """
     times = [column.name for column in contract.columns if column.type.name in _TIMES]
     if (wanted and wanted not in times) or not times:
-        raise CommandError(
+        raise WrongArgument(
             f"{contract.table} has no date or timestamp {wanted or 'column'}.", safe="nothing was requested.",
             next_step=f"name one of {', '.join(times)} with --column." if times else "leave out --from and --to.",
             dataset=contract.table, column=wanted or None,

@@ -15,10 +15,10 @@ from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
 from sluice.conflicts import until_committed
-from sluice.errors import CommandError, CommitConflict
+from sluice.errors import CommitConflict, WrongArgument
 from sluice.project import Project
 from sluice.refresh.record import FINGERPRINT, ROWS, Made, Rollback
-from sluice.refresh.tables import ancestors, made_from, rollback_of
+from sluice.refresh.tables import ancestors, made_from, rollback_of, transform_of
 from sluice.tables.commit import discard, replace, write_data_files
 from sluice.tables.files import data_files, snapshot_of
 
@@ -40,17 +40,17 @@ class RolledBack(msgspec.Struct, frozen=True):
 def roll_back(project: Project, load: Callable[[str], Table], table: str, *, to: str, by: str) -> RolledBack:
     """Give readers of ``table`` the rows of the snapshot ``to``, or of the one they saw at that time.
 
-    ``to`` is a snapshot's id or an ISO time (UTC where it names no zone), ``by`` who asked. Raise ``CommandError`` for
+    ``to`` is a snapshot's id or an ISO time (UTC where it names no zone), ``by`` who asked. Raise ``WrongArgument`` for
     a table that is not derived, a snapshot that is unknown, expired, never published, or there already, and
     ``CommitConflict`` when other writers were faster each time.
     """
-    inputs = _inputs_of(project, table)
+    inputs = tuple(transform_of(project, table).inputs.values())
 
     def attempt() -> RolledBack:
         target = load(table)
         chosen = _chosen(table, _published(target), to)
         now = {name: snapshot_of(load(name)) for name in inputs}
-        return _commit(load, table, target, chosen, now, by=by)
+        return _commit(table, target, chosen, now, by=by)
 
     return until_committed(
         attempt,
@@ -58,26 +58,6 @@ def roll_back(project: Project, load: Callable[[str], Table], table: str, *, to:
         attempts=20,
         safe="readers see what the last of them published.",
         next_step="ask again; `sluice status` shows whether a refresh is running.",
-    )
-
-
-def _inputs_of(project: Project, table: str) -> Sequence[str]:
-    for transform in project.transforms:
-        if transform.table == table:
-            return tuple(transform.inputs.values())
-    known = {contract.table for contract in project.contracts}
-    if table in known or table.startswith("quarantine."):
-        raise CommandError(
-            f"{table} holds what was delivered, and no transform makes it.",
-            safe="nothing was changed.",
-            next_step="`sluice retract DELIVERY` takes one delivery out of it and of all that was made of it.",
-            value=table,
-        )
-    raise CommandError(
-        f"{table} is not a derived table.",
-        safe="nothing was changed.",
-        next_step=f"name one of {', '.join(sorted(t.table for t in project.transforms))}.",
-        value=table,
     )
 
 
@@ -109,9 +89,7 @@ def _chosen(table: str, published: Sequence[Snapshot], to: str) -> Snapshot:
     return found
 
 
-def _commit(
-    load: Callable[[str], Table], name: str, table: Table, chosen: Snapshot, inputs: Mapping[str, str], *, by: str
-) -> RolledBack:
+def _commit(name: str, table: Table, chosen: Snapshot, inputs: Mapping[str, str], *, by: str) -> RolledBack:
     current, present = snapshot_of(table), made_from(table)
     before = rollback_of(table)
     to = str(chosen.snapshot_id)
@@ -138,17 +116,10 @@ def _commit(
     try:
         done = replace(table, added, removed=removed, summary=summary, needs=chosen.snapshot_id)
     except CommitConflict:
-        # boto3 repeats a call whose answer is lost, and the repetition then fails on the first call's own commit.
-        if not _is_there(done := load(name), back):
-            if removed is None:
-                discard(table, added)
-            raise
+        if removed is None:
+            discard(table, added)
+        raise
     return RolledBack(name, snapshot_of(done), to, current, count, _rows(table.snapshot_by_id(int(current))))
-
-
-def _is_there(table: Table, back: Rollback) -> bool:
-    """Return whether the commit of ``back`` took place, although it was reported as failed."""
-    return any(s.summary and Rollback.read(s.summary.additional_properties) == back for s in table.snapshots())
 
 
 def _rows(snapshot: Snapshot | None) -> int:
@@ -160,12 +131,12 @@ def _time(snapshot: Snapshot) -> datetime:
     return datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC)
 
 
-def _refused(table: str, what: str, published: Sequence[Snapshot]) -> CommandError:
+def _refused(table: str, what: str, published: Sequence[Snapshot]) -> WrongArgument:
     listed = "; ".join(
         f"{each.snapshot_id} of {_time(each):%Y-%m-%dT%H:%M:%S}Z ({_rows(each):,} rows)" for each in published[:_LISTED]
     )
     more = f", and {len(published) - _LISTED:,} older" if len(published) > _LISTED else ""
-    return CommandError(
+    return WrongArgument(
         what,
         safe="nothing was changed.",
         next_step=f"name one of {listed}{more}." if published else "wait for the table's first refresh.",

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
+from sluice.compiled import CompiledTransform
 from sluice.contracts import Contract
-from sluice.errors import TableError
+from sluice.errors import TableError, WrongArgument
+from sluice.project import Project
 from sluice.refresh.record import RUN_ID, Made, Rollback, Run, run_of
 from sluice.refresh.strategy import Change
 from sluice.tables.files import Difference, data_files, difference, snapshot_of
@@ -60,6 +62,26 @@ def described_run(table: Table, name: str, snapshot: Snapshot | None = None) -> 
             f"{name} has no snapshot.", next_step="look at the log of the job that should have made it.", dataset=name
         )
     return run_of(name, str(snapshot.snapshot_id), snapshot.summary.additional_properties)
+
+
+def transform_of(project: Project, table: str, *, safe: str = "nothing was changed.") -> CompiledTransform:
+    """Return the transform that makes ``table``; ``WrongArgument`` for a table that none makes."""
+    found = next((transform for transform in project.transforms if transform.table == table), None)
+    if found is not None:
+        return found
+    if table.startswith("quarantine.") or table in {contract.table for contract in project.arriving}:
+        raise WrongArgument(
+            f"{table} holds what was delivered, and no transform makes it.",
+            safe=safe,
+            next_step="`sluice retract DELIVERY` takes one delivery out of it and of all that was made of it.",
+            value=table,
+        )
+    raise WrongArgument(
+        f"{table} is not a derived table.",
+        safe=safe,
+        next_step=f"name one of {', '.join(sorted(transform.table for transform in project.transforms))}.",
+        value=table,
+    )
 
 
 def retired_inputs(contract: Contract, inputs: Mapping[str, Table]) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from sluice.contracts import Contract
+from sluice.contracts import Contract, LandingContract
 from sluice.contracts.values.convert import arrow_type
 
 
@@ -60,15 +60,14 @@ REASONS = (
 )
 
 
-def origin(contract: Contract) -> tuple[Added, ...]:
+def origin(contract: LandingContract) -> tuple[Added, ...]:
     """Return the columns for the origin of a record of ``contract``."""
-    assert contract.arrival is not None
     return ORIGIN + (STREAM_ORIGIN if contract.arrival.stream else ())
 
 
 def added(contract: Contract) -> tuple[Added, ...]:
     """Return the columns that Sluice adds to the contract's own table; a derived table gets none."""
-    if contract.arrival is None:
+    if not isinstance(contract, LandingContract):
         return ()
     facts = STREAM_FACTS if contract.arrival.stream else ()
     return origin(contract) + facts + (CHANGE_FACTS if contract.arrival.changes else ())
@@ -84,12 +83,12 @@ def data_arrow(contract: Contract) -> pa.Schema:
     return pa.schema([*((c.name, arrow_type(c.type)) for c in contract.columns), *as_arrow(added(contract))])
 
 
-def quarantine_columns(contract: Contract) -> tuple[Added, ...]:
+def quarantine_columns(contract: LandingContract) -> tuple[Added, ...]:
     """Return the columns of the contract's quarantine table."""
     own = origin(contract)
     return (*own[: len(ORIGIN)], *REASONS, *own[len(ORIGIN) :])
 
 
-def quarantine_arrow(contract: Contract) -> pa.Schema:
+def quarantine_arrow(contract: LandingContract) -> pa.Schema:
     """Return the Arrow schema of the contract's quarantine table."""
     return as_arrow(quarantine_columns(contract))

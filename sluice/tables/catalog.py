@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import boto3
 from pyiceberg.catalog import METADATA_LOCATION, Catalog
 from pyiceberg.catalog.glue import GlueCatalog
+from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.io import FileIO, load_file_io
-from pyiceberg.table import Table
+from pyiceberg.table import CommitTableResponse, Table
 from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.update import AddSnapshotUpdate, TableRequirement, TableUpdate
 from pyiceberg.typedef import EMPTY_DICT, Properties
 
 from sluice.once import once
@@ -52,6 +55,31 @@ class LakeCatalog(GlueCatalog):
         table = super()._convert_glue_to_iceberg(glue_table)
         self._known[identifier] = (table.metadata_location, table.metadata)
         return table
+
+    def commit_table(
+        self, table: Table, requirements: tuple[TableRequirement, ...], updates: tuple[TableUpdate, ...]
+    ) -> CommitTableResponse:
+        """Commit to a table; ``CommitFailedException`` when another writer was faster."""
+        return looked_for(self, lambda: GlueCatalog.commit_table(self, table, requirements, updates), table, updates)
+
+
+def looked_for(
+    catalog: Catalog, commit: Callable[[], CommitTableResponse], table: Table, updates: Iterable[TableUpdate]
+) -> CommitTableResponse:
+    """Return the answer of ``commit``; when it fails, look whether it took place, and raise only if it did not.
+
+    boto3 repeats a call whose answer is lost, and the repetition then fails on the first call's own commit. PyIceberg
+    takes that for a faster writer, and deletes the manifests of a snapshot that readers see by then.
+    """
+    try:
+        return commit()
+    except CommitFailedException:
+        own = {update.snapshot.snapshot_id for update in updates if isinstance(update, AddSnapshotUpdate)}
+        now = catalog.load_table(table.name())
+        if not own or not own <= {snapshot.snapshot_id for snapshot in now.snapshots()}:
+            raise
+        # Theirs is read by an alias, which mypy takes for the only name.
+        return CommitTableResponse(metadata=now.metadata, metadata_location=now.metadata_location)  # type: ignore[call-arg]
 
 
 @once

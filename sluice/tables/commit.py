@@ -1,7 +1,8 @@
 """Commits to Iceberg tables: data, snapshot summary and properties become visible in one commit, or none of them does.
 
 Each commit asserts that the table's snapshot is the one that the caller read. When another writer was faster,
-``CommitConflict`` is raised, and the caller reads the table again.
+``CommitConflict`` is raised: nothing was committed, and the caller deletes what it wrote and reads the table again. The
+catalog has looked whether it was (``sluice.tables.catalog``).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from pyiceberg.table import Table
 from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortOrder
 from pyiceberg.types import DecimalType, DoubleType, FloatType, IcebergType, IntegerType, LongType, NestedField
 
-from sluice.contracts import Contract
+from sluice.contracts import AnyContract, LandingContract
 from sluice.errors import TableError
 from sluice.project import Project
 from sluice.settings import Settings
@@ -37,7 +37,7 @@ def ensure_tables(catalog: Catalog, project: Project, settings: Settings) -> lis
     return [line for line in done if line]
 
 
-def _wanted(catalog: Catalog, contract: Contract, settings: Settings) -> Iterator[Callable[[], str | None]]:
+def _wanted(catalog: Catalog, contract: AnyContract, settings: Settings) -> Iterator[Callable[[], str | None]]:
     schema = data_schema(contract)
     spec, order = partition_spec(contract, schema), sort_order(contract, schema)
     name = (settings.database(contract.database), contract.name)
@@ -49,7 +49,7 @@ def _wanted(catalog: Catalog, contract: Contract, settings: Settings) -> Iterato
         **path_properties(contract),
     }
     yield lambda: _ensure(catalog, name, schema, settings, properties, spec=spec, order=order)
-    if not contract.derived:
+    if isinstance(contract, LandingContract):
         other = (settings.database("quarantine"), contract.name)
         about = {
             _DESCRIPTION: f"Records of {contract.name} that broke their contract, with the reasons.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from sluice.contracts import Contract
+from sluice.contracts import Contract, LandingContract
 from sluice.decoding import json_decoder
 
 #: Property: JSON of the header (the name in records) by column; columns whose header is their name are left out.
@@ -29,7 +29,7 @@ def contract_properties(contract: Contract) -> dict[str, str]:
 
 def volume_properties(contract: Contract) -> dict[str, str]:
     """Return the properties that say how much of a landing dataset is expected; an empty value means not set."""
-    if contract.arrival is None:
+    if not isinstance(contract, LandingContract):
         return {}
     told = {
         EXPECTED_FILES: contract.arrival.expected_files_per_day,
@@ -40,7 +40,7 @@ def volume_properties(contract: Contract) -> dict[str, str]:
 
 def stream_properties(contract: Contract) -> dict[str, str]:
     """Return the properties of the contract's table that describe its stream; an empty value means not set."""
-    if contract.arrival is None or not contract.arrival.stream:
+    if not isinstance(contract, LandingContract) or not contract.arrival.stream:
         return {}
     headers = {column.name: column.header for column in contract.columns if column.header not in ("", column.name)}
     return {

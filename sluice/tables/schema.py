@@ -27,7 +27,7 @@ from pyiceberg.types import (
     TimestampType,
 )
 
-from sluice.contracts import ColumnType, Contract
+from sluice.contracts import ColumnType, Contract, LandingContract
 from sluice.tables.arrow import REASON_ARROW, added, quarantine_columns
 
 #: The Iceberg type of each simple column type.
@@ -83,7 +83,7 @@ def arrow_with_field_ids(schema: Schema) -> pa.Schema:
     )
 
 
-def quarantine_schema(contract: Contract) -> Schema:
+def quarantine_schema(contract: LandingContract) -> Schema:
     """Return the Iceberg schema of the contract's quarantine table."""
     return Schema(
         *(

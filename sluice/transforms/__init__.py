@@ -7,6 +7,7 @@ function takes one DataFrame per input and returns the table's rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal, NamedTuple, Never, TypeAlias, get_args
 
@@ -35,8 +36,6 @@ __all__ = [
     "unique",
 ]
 
-#: The function that ``transform`` decorates: takes one DataFrame per input, returns the DataFrame of the table.
-Transform = Callable[..., "DataFrame"]
 #: How a run writes a table: ``replace`` writes all of it; ``merge`` and ``replace_partitions`` write the rows of the
 #: keys or partitions that a change affects; ``append`` adds the rows computed from new input rows; ``scd2`` keeps every
 #: version of each key with the time in which it was valid (a slowly changing dimension of type 2).
@@ -105,6 +104,31 @@ def unique(
     return source(table, on=on, join=join, join_on=join_on, newest=newest)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Transform:
+    """What ``@transform`` declares: the function that makes a table's rows, and how runs use it.
+
+    Called with DataFrames, as a unit test does, it is the function itself. ``sources`` are the inputs by parameter,
+    ``accept`` maps lint rules to reasons.
+    """
+
+    function: Callable[..., DataFrame]
+    sources: Mapping[str, Input]
+    write: Write = "replace"
+    recompute_key: tuple[str, ...] = ()
+    engine: Engine = "any"
+    accept: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Return the input tables by parameter."""
+        return {name: given.table for name, given in self.sources.items()}
+
+    def __call__(self, *frames: DataFrame, **named: DataFrame) -> DataFrame:
+        """Return what the function makes of one DataFrame per input."""
+        return self.function(*frames, **named)
+
+
 def transform(
     *,
     write: Write = "replace",
@@ -112,7 +136,7 @@ def transform(
     engine: Engine = "any",
     accept: Mapping[str, str] | None = None,
     **inputs: str | Input,
-) -> Callable[[Transform], Transform]:
+) -> Callable[[Callable[..., DataFrame]], Transform]:
     """Declare a transform; ``inputs`` names the table of each parameter, e.g. ``@transform(orders="bronze.orders")``.
 
     ``recompute_key`` are columns of the result. When an input changes, the key's affected values are recomputed,
@@ -124,18 +148,16 @@ def transform(
     """
     for name, given in inputs.items():
         _refuse_input(name, given)
-
-    def declare(function: Transform) -> Transform:
-        sources = {name: given if isinstance(given, Input) else Input(given) for name, given in inputs.items()}
-        function.sources = sources  # type: ignore[attr-defined]
-        function.write = write  # type: ignore[attr-defined]
-        function.accept = dict(accept or {})  # type: ignore[attr-defined]
-        function.engine = engine  # type: ignore[attr-defined]
-        function.recompute_key = (recompute_key,) if isinstance(recompute_key, str) else tuple(recompute_key)  # type: ignore[attr-defined]
-        function.inputs = {name: given.table for name, given in sources.items()}  # type: ignore[attr-defined]
-        return function
-
-    return declare
+    sources = {name: given if isinstance(given, Input) else Input(given) for name, given in inputs.items()}
+    key = (recompute_key,) if isinstance(recompute_key, str) else tuple(recompute_key)
+    return lambda function: Transform(
+        function=function,
+        sources=sources,
+        write=write,
+        recompute_key=key,
+        engine=engine,
+        accept=dict(accept or {}),
+    )
 
 
 def _refuse_input(name: str, given: object) -> None:
@@ -159,16 +181,14 @@ def _refuse_keywords(of: str, unknown: Iterable[str], known: Sequence[str]) -> N
         )
 
 
-def apply(function: Transform, frames: Mapping[str, DataFrame], keys: Mapping[str, Iterable[str]]) -> DataFrame:
-    """Return the table's rows that ``function`` computes from ``frames``, one DataFrame per parameter.
+def apply(declared: Transform, frames: Mapping[str, DataFrame], keys: Mapping[str, Iterable[str]]) -> DataFrame:
+    """Return the table's rows that a transform computes from ``frames``, one DataFrame per parameter.
 
     ``keys`` are the key columns of the inputs' contracts, by parameter.
     """
-    sources: Mapping[str, Input] = function.sources  # type: ignore[attr-defined]
-    given = {name: _seen(frame, sources[name].newest, keys[name]) for name, frame in frames.items()}
-    result = function(**given)
-    mode = WRITE_MODES[function.write]  # type: ignore[attr-defined]
-    return history(result, function.recompute_key) if mode.history else result  # type: ignore[attr-defined]
+    given = {name: _seen(frame, declared.sources[name].newest, keys[name]) for name, frame in frames.items()}
+    result = declared.function(**given)
+    return history(result, declared.recompute_key) if WRITE_MODES[declared.write].history else result
 
 
 def _seen(frame: DataFrame, newest: str | None, key: Iterable[str]) -> DataFrame:

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import duckdb
+import msgspec
 import pyarrow as pa
 
 from sluice.comparisons import COMPARISONS
 from sluice.compiled import CompiledCheck
 from sluice.confined import connect, literal, only_query, quoted, said
-from sluice.contracts import Contract
+from sluice.contracts import Contract, DerivedContract
 from sluice.errors import ContractError
 from sluice.tables.arrow import added
 from sluice.transforms.checks import stated_checks
@@ -59,13 +60,15 @@ def column_types(contract: Contract) -> dict[str, str]:
 def unbound_checks(contracts: Iterable[Contract]) -> Iterator[Unbound]:
     """Yield each check that fails on any data, since it names unknown tables or columns or compares unfit types."""
     by_table = {contract.table: contract for contract in contracts}
-    if not any(contract.checks for contract in by_table.values()):
+    checked = [each for each in by_table.values() if isinstance(each, DerivedContract) and each.checks]
+    if not checked:
         return
     with empty_tables(by_table.values()) as connection:
-        for table, contract in by_table.items():
+        for contract in checked:
+            table = contract.table
             for place, check in enumerate(contract.checks):
                 # Compiled one by one, so that an error belongs to one check's place.
-                alone = Contract(contract.name, contract.database, contract.columns, checks=(check,), file="")
+                alone = msgspec.structs.replace(contract, checks=(check,), file="")
                 try:
                     (compiled,) = stated_checks(alone, by_table)
                 except ContractError as error:

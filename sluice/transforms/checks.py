@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sluice.compiled import CompiledCheck
-from sluice.contracts import Check, Column, ColumnType, Contract
+from sluice.contracts import Check, Column, ColumnType, DerivedContract
 from sluice.contracts.patterns import common_pattern
 from sluice.contracts.values.limits import Bound, bounds, own_values
 from sluice.errors import ContractError
@@ -82,7 +82,7 @@ _WORDS = {
 _Spelled = Callable[[_Dialect], str]
 
 
-def compile_checks(contract: Contract, contracted: Collection[str] = ()) -> tuple[CompiledCheck, ...]:
+def compile_checks(contract: DerivedContract, contracted: Collection[str] = ()) -> tuple[CompiledCheck, ...]:
     """Return every check of ``contract``: the rules of its columns, its unique keys, and the checks it states.
 
     ``contracted`` are the tables that queries may name. Raise ``ContractError`` for a query that is not allowed.
@@ -129,7 +129,7 @@ def _bounded(column: Column, bound: Bound) -> _Spelled:
     return lambda d: f"{d.column(column.name)} {bound.breaks} {d.literal(bound.value.as_py(), column.type)}"
 
 
-def _unique_sets(contract: Contract) -> Iterator[tuple[str, ...]]:
+def _unique_sets(contract: DerivedContract) -> Iterator[tuple[str, ...]]:
     if contract.key:
         yield contract.key
     for column in contract.columns:
@@ -137,7 +137,7 @@ def _unique_sets(contract: Contract) -> Iterator[tuple[str, ...]]:
             yield (column.name,)
 
 
-def stated_checks(contract: Contract, contracted: Collection[str]) -> Iterator[CompiledCheck]:
+def stated_checks(contract: DerivedContract, contracted: Collection[str]) -> Iterator[CompiledCheck]:
     """Yield the compiled checks that ``contract`` states, in its order; ``ContractError`` for a refused query."""
     for check in contract.checks:
         try:

@@ -16,13 +16,14 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import NamedTuple, NoReturn
 
 import msgspec
 import sqlglot
 from sqlglot import exp
 
 from sluice.compiled import CompiledTransform
-from sluice.contracts import Contract
+from sluice.contracts import AnyContract, DerivedContract
 from sluice.decoding import json_decoder
 from sluice.errors import SluiceError, TransformError
 from sluice.plain import without_defaults
@@ -40,11 +41,11 @@ from sluice.transforms.functions.recorded import record, recording
 _UNSEEN_WEIGHT = 3.0
 
 
-_decode_contracts = json_decoder(tuple[Contract, ...])
+_decode_contracts = json_decoder(tuple[AnyContract, ...])
 _decode_compiled = json_decoder(tuple[CompiledTransform, ...])
 
 
-def compile_project(contracts: tuple[Contract, ...], *folders: Path, folder: Path | None = None) -> Project:
+def compile_project(contracts: tuple[AnyContract, ...], *folders: Path, folder: Path | None = None) -> Project:
     """Return the project of ``contracts`` and the compiled transforms under ``folders``.
 
     They import the helpers in ``glue_jobs/`` of ``folder``; None stands for the present one.
@@ -87,7 +88,10 @@ def _last_words(stderr: bytes) -> str:
 
 
 def compile_all(
-    contracts: Iterable[Contract], folders: Iterable[Path], *, begun: Callable[[Path | None], object] = lambda _: None
+    contracts: Iterable[AnyContract],
+    folders: Iterable[Path],
+    *,
+    begun: Callable[[Path | None], object] = lambda _: None,
 ) -> list[CompiledTransform]:
     """Return the compiled transform of every derived table.
 
@@ -100,16 +104,44 @@ def compile_all(
     places = list(folders)
     found = {item.table: item for folder in places for item in discover(folder, begun=begun)}
     begun(None)
-    derived = {table for table, contract in by_table.items() if contract.derived}
-    for table in sorted(derived - found.keys()):
-        raise TransformError(
-            f"{by_table[table].file}: {table} is derived, but {places[-1]}/{table.replace('.', '/')}.py is missing.",
-            next_step="write the transform there, or declare a server for data that arrive.",
-            dataset=table,
-            file=by_table[table].file,
-        )
-    usable = [found[table] for table in sorted(derived & found.keys())]
-    for item in usable:
+    usable = [_Usable(found.get(each.table) or _missing(each, places[-1]), each) for each in _derived(by_table)]
+    _refuse_unknown_tables(usable, by_table)
+    _refuse_cycles(
+        {
+            item.table: set(item.inputs.values()) | _looked_at(contract, by_table) - {item.table}
+            for item, contract in usable
+        }
+    )
+    for item, _ in usable:
+        check_declaration(item, by_table)
+    return _compiled(usable, by_table, CompileCache())
+
+
+class _Usable(NamedTuple):
+    """A transform, and the contract of the table that it makes."""
+
+    item: DiscoveredTransform
+    contract: DerivedContract
+
+
+def _derived(by_table: Mapping[str, AnyContract]) -> list[DerivedContract]:
+    found = (by_table[table] for table in sorted(by_table))
+    return [contract for contract in found if isinstance(contract, DerivedContract)]
+
+
+def _missing(contract: DerivedContract, place: Path) -> NoReturn:
+    table = contract.table
+    raise TransformError(
+        f"{contract.file}: {table} is derived, but {place}/{table.replace('.', '/')}.py is missing.",
+        next_step="write the transform there, or declare a server for data that arrive.",
+        dataset=table,
+        file=contract.file,
+    )
+
+
+def _refuse_unknown_tables(usable: list[_Usable], by_table: Mapping[str, AnyContract]) -> None:
+    """Raise ``TransformError`` for an input, and for a table that a check reads, that no contract declares."""
+    for item, _ in usable:
         for name, table in item.inputs.items():
             if table not in by_table:
                 raise TransformError(
@@ -118,27 +150,19 @@ def compile_all(
                     value=table,
                     file=str(item.file),
                 )
-    for item in usable:
-        for table in sorted(_looked_at(by_table[item.table], by_table) - by_table.keys()):
+    for _, contract in usable:
+        for table in sorted(_looked_at(contract, by_table) - by_table.keys()):
             raise TransformError(
-                f"{by_table[item.table].file}: a check names {table}, which no contract declares.",
-                dataset=item.table,
+                f"{contract.file}: a check names {table}, which no contract declares.",
+                dataset=contract.table,
                 value=table,
-                file=by_table[item.table].file,
+                file=contract.file,
             )
-    _refuse_cycles(
-        {i.table: set(i.inputs.values()) | _looked_at(by_table[i.table], by_table) - {i.table} for i in usable}
-    )
-    for item in usable:
-        check_declaration(item, by_table)
-    return _compiled(usable, by_table, CompileCache())
 
 
-def _compiled(
-    items: list[DiscoveredTransform], by_table: Mapping[str, Contract], kept: CompileCache
-) -> list[CompiledTransform]:
+def _compiled(items: list[_Usable], by_table: Mapping[str, AnyContract], kept: CompileCache) -> list[CompiledTransform]:
     """Return the compiled transforms: from the compile cache, the others compiled by one process per processor."""
-    names = [kept.name(item, [by_table[table] for table in _read_for(item, by_table)]) for item in items]
+    names = [kept.name(each.item, [by_table[table] for table in _read_for(each, by_table)]) for each in items]
     found = [kept.get(name) for name in names]
     missing = [place for place, compiled in enumerate(found) if compiled is None]
     if missing:
@@ -157,7 +181,7 @@ def _compiled(
     return [compiled for compiled in found if compiled is not None]
 
 
-def _pool(workers: int, items: list[DiscoveredTransform], by_table: Mapping[str, Contract]) -> ProcessPoolExecutor:
+def _pool(workers: int, items: list[_Usable], by_table: Mapping[str, AnyContract]) -> ProcessPoolExecutor:
     # Forked, since the functions' modules are not importable by name and so cannot be pickled.
     return ProcessPoolExecutor(
         workers,
@@ -168,14 +192,14 @@ def _pool(workers: int, items: list[DiscoveredTransform], by_table: Mapping[str,
 
 
 def _compiled_alone(
-    place: int, items: list[DiscoveredTransform], by_table: Mapping[str, Contract]
+    place: int, items: list[_Usable], by_table: Mapping[str, AnyContract]
 ) -> CompiledTransform | SluiceError:
     """Return the transform compiled in a process of its own, or its error: when that dies, it is this transform's."""
     with _pool(1, items, by_table) as pool:
         try:
             return pool.submit(_compile_nth, place).result()
         except BrokenProcessPool:
-            item = items[place]
+            item = items[place].item
             return TransformError(
                 f"{item.file}: the process that compiled {item.table} died.",
                 next_step="look for what ends the process in this transform, or how little memory is free; try again.",
@@ -184,12 +208,12 @@ def _compiled_alone(
             )
 
 
-_work: list[DiscoveredTransform] = []
-_contracts: dict[str, Contract] = {}
+_work: list[_Usable] = []
+_contracts: dict[str, AnyContract] = {}
 _tables: list[EmptyTables] = []
 
 
-def _begin_worker(items: list[DiscoveredTransform], by_table: Mapping[str, Contract]) -> None:
+def _begin_worker(items: list[_Usable], by_table: Mapping[str, AnyContract]) -> None:
     # Expression trees have many reference cycles; frequent garbage collection takes a quarter of the time.
     gc.set_threshold(2_000_000, 3, 100)
     # Nothing here may fail: a failed initializer breaks the pool, whose error does not give the reason.
@@ -202,15 +226,15 @@ def _compile_nth(place: int) -> CompiledTransform | SluiceError:
     try:
         if not _tables:
             _tables.append(EmptyTables(_contracts.values()))
-        return _compile_named(_work[place])
+        return _compile_named(*_work[place])
     except SluiceError as error:
         return error
 
 
-def _compile_named(item: DiscoveredTransform) -> CompiledTransform:
+def _compile_named(item: DiscoveredTransform, contract: DerivedContract) -> CompiledTransform:
     """Return ``item`` compiled; any error becomes one that names its file and table."""
     try:
-        return _compile(item, _contracts[item.table], _tables[0])
+        return _compile(item, contract, _tables[0])
     except SluiceError as error:
         error.within(dataset=item.table, file=str(item.file))
         raise
@@ -221,12 +245,13 @@ def _compile_named(item: DiscoveredTransform) -> CompiledTransform:
         ) from error
 
 
-def _read_for(item: DiscoveredTransform, by_table: Mapping[str, Contract]) -> list[str]:
-    """Return the tables whose contracts the compilation of ``item`` reads."""
-    return sorted({item.table, *item.inputs.values(), *_looked_at(by_table[item.table], by_table)})
+def _read_for(usable: _Usable, by_table: Mapping[str, AnyContract]) -> list[str]:
+    """Return the tables whose contracts the compilation of a transform reads."""
+    item, contract = usable
+    return sorted({item.table, *item.inputs.values(), *_looked_at(contract, by_table)})
 
 
-def _looked_at(contract: Contract, by_table: Mapping[str, Contract]) -> set[str]:
+def _looked_at(contract: DerivedContract, by_table: Mapping[str, AnyContract]) -> set[str]:
     """Return the tables that the contract's checks read."""
     return {table for check in stated_checks(contract, by_table) for table in check.needs}
 
@@ -245,7 +270,7 @@ def _refuse_cycles(inputs: dict[str, set[str]]) -> None:
             del left[table]
 
 
-def _compile(item: DiscoveredTransform, contract: Contract, tables: EmptyTables) -> CompiledTransform:
+def _compile(item: DiscoveredTransform, contract: DerivedContract, tables: EmptyTables) -> CompiledTransform:
     keys = {name: tables.contracts[table].key for name, table in item.inputs.items()}
     audit = compile_checks(contract, tables.contracts)
     sql, made_of = "", item.source_hash
@@ -282,7 +307,7 @@ def weight_of(sql: str) -> float:
     return 1.0 + 0.6 * len(list(tree.find_all(exp.Join))) + 0.8 * len(windows) + 0.4 * len(groups) + 2.0 * cubes
 
 
-def _columns(contract: Contract) -> str:
+def _columns(contract: DerivedContract) -> str:
     return ", ".join(f"{name} {kind}" for name, kind in column_types(contract).items())
 
 

@@ -67,6 +67,8 @@ def _of_sources(item: DiscoveredTransform, contracts: Mapping[str, Contract]) ->
         yield f"write={item.write!r} takes one input: rows already written would not follow a change of another input"
     tables = list(item.inputs.values())
     for name, given in item.sources.items():
+        if given.newest is not None and contracts[given.table].derived:
+            yield f"{name}: {given.table} is derived: `newest` is for what arrives, whose quarantine takes the others"
         if not given.on and given.join is None:
             if given.join_on:
                 yield f"{name} has `join_on` and no `join`"

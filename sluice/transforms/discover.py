@@ -5,37 +5,26 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from sluice.errors import TransformError
 from sluice.folders import TRANSFORMS
-from sluice.transforms import Engine, Input, Transform
+from sluice.transforms import Transform
 
 
-@dataclass(frozen=True)
-class DiscoveredTransform:
-    """A discovered transform: its table and function, and what ``@transform`` declares.
+@dataclass(frozen=True, kw_only=True)
+class DiscoveredTransform(Transform):
+    """A declared transform with its table and the file where it was found.
 
-    ``sources`` are the inputs by parameter, ``accept`` maps lint rules to reasons.
     ``source_hash`` changes with the source of the function's module or of a helper module directly in ``glue_jobs/``.
     """
 
     table: str
-    function: Transform
-    sources: dict[str, Input]
-    write: str
-    recompute_key: tuple[str, ...]
-    engine: Engine
-    accept: Mapping[str, str]
     source_hash: str
     file: str
-
-    @property
-    def inputs(self) -> dict[str, str]:
-        """Return the input tables by parameter."""
-        return {name: given.table for name, given in self.sources.items()}
 
 
 def transform_folders(contracts: Iterable[Path]) -> list[Path]:
@@ -102,6 +91,28 @@ def _helpers(folder: Path) -> list[Path]:
 
 def _load(path: Path) -> DiscoveredTransform:
     table = table_of(path)
+    declared = getattr(_module(path), path.stem, None)
+    if not isinstance(declared, Transform):
+        raise TransformError(
+            f"{path}: there is no function {path.stem} decorated with @transform.",
+            next_step=f"name the function as its table, {path.stem}, and declare its inputs.",
+            dataset=table,
+            file=str(path),
+        )
+    parameters = list(inspect.signature(declared.function).parameters)
+    if parameters != list(declared.sources):
+        raise TransformError(
+            f"{path}: @transform declares {', '.join(declared.sources)}; the function takes {', '.join(parameters)}.",
+            next_step="give both the same names in the same order.",
+            dataset=table,
+            file=str(path),
+        )
+    return DiscoveredTransform(**vars(declared), table=table, source_hash=_source_hash(path), file=str(path))
+
+
+def _module(path: Path) -> ModuleType:
+    """Return the module at ``path``, loaded; ``TransformError`` when it cannot be."""
+    table = table_of(path)
     spec = importlib.util.spec_from_file_location(f"glue_jobs.{table}", path)
     assert spec is not None
     assert spec.loader is not None
@@ -116,36 +127,14 @@ def _load(path: Path) -> DiscoveredTransform:
             dataset=table,
             file=str(path),
         ) from error
-    function = getattr(module, path.stem, None)
-    sources = getattr(function, "sources", None)
-    if function is None or sources is None:
-        raise TransformError(
-            f"{path}: there is no function {path.stem} decorated with @transform.",
-            next_step=f"name the function as its table, {path.stem}, and declare its inputs.",
-            dataset=table,
-            file=str(path),
-        )
-    parameters = list(inspect.signature(function).parameters)
-    if parameters != list(sources):
-        raise TransformError(
-            f"{path}: @transform declares {', '.join(sources)}; the function takes {', '.join(parameters)}.",
-            next_step="give both the same names in the same order.",
-            dataset=table,
-            file=str(path),
-        )
+    return module
+
+
+def _source_hash(path: Path) -> str:
+    """Return a hash of the module at ``path`` and of the helpers that it may use."""
     code = hashlib.sha256()
     # A transform of another folder may use the project's helpers, too. Only names and contents count, not locations.
     folders = dict.fromkeys((path.resolve().parents[1], TRANSFORMS))
     for part in (path, *(helper for folder in folders for helper in _helpers(folder))):
         code.update(f"{part.name}\0".encode() + part.read_bytes())
-    return DiscoveredTransform(
-        table,
-        function,
-        dict(sources),
-        function.write,
-        function.recompute_key,
-        function.engine,
-        function.accept,
-        code.hexdigest(),
-        str(path),
-    )
+    return code.hexdigest()

@@ -69,7 +69,7 @@ def duckdb_sql(
     recording(item.engine != "duckdb")
     try:
         frames = {name: tables.session.table(table) for name, table in item.inputs.items()}
-        result: Any = apply(item.function, frames, keys)
+        result: Any = apply(item, frames, keys)
         newest = {name: given.newest for name, given in item.sources.items() if given.newest is not None}
         losers: dict[str, Any] = {name: conflicting(frames[name], keys[name], newest=newest[name]) for name in newest}
         made, findings = _made(result, item, tables)

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from sluice.contracts import ColumnType, Contract
+from sluice.contracts import AnyContract, ColumnType, DerivedContract, LandingContract
 from sluice.load import load_contracts
 from sluice.project import Project
 from sluice.transforms.compile import compile_project
@@ -56,16 +56,16 @@ Row = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def declared() -> dict[str, Contract]:
-    return {contract.name: contract for contract in load_contracts([CONTRACTS[1]])}
+def declared() -> dict[str, LandingContract]:
+    return {contract.name: contract for contract in Project(load_contracts([CONTRACTS[1]])).arriving}
 
 
 @pytest.fixture(scope="module")
-def project(declared: dict[str, Contract], tmp_path_factory: pytest.TempPathFactory) -> Project:
+def project(declared: dict[str, LandingContract], tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A transform for each dataset that applies its changes, compiled as the product compiles its own."""
     folder = tmp_path_factory.mktemp("transforms") / "silver"
     folder.mkdir()
-    contracts: list[Contract] = []
+    contracts: list[AnyContract] = []
     for name in SERIES:
         bronze = declared[name]
         (folder / f"{name}.py").write_text(
@@ -75,7 +75,7 @@ def project(declared: dict[str, Contract], tmp_path_factory: pytest.TempPathFact
         )
         changed_at = msgspec.structs.replace(bronze.columns[0], name="_changed_at", type=ColumnType("timestamp"))
         columns = (*bronze.columns, changed_at)
-        contracts += [bronze, msgspec.structs.replace(bronze, database="silver", arrival=None, columns=columns)]
+        contracts += [bronze, DerivedContract(bronze.name, "silver", columns, key=bronze.key, file=bronze.file)]
     return compile_project(tuple(contracts), folder.parent)
 
 
@@ -124,7 +124,7 @@ def test_the_changes_leave_the_rows_that_they_imply(
     deployed: Deployment,
     sent: dict[str, list[tuple[bytes, Placed]]],
     project: Project,
-    declared: dict[str, Contract],
+    declared: dict[str, LandingContract],
     dataset: str,
     folder: str,
 ) -> None:
@@ -148,7 +148,7 @@ def _applied(project: Project, dataset: str, bronze: pa.Table) -> dict[Any, Row]
     return {row[rows.column_names[0]]: row for row in rows.to_pylist()}
 
 
-def _expected(records: list[bytes], contract: Contract) -> dict[Any, Row]:
+def _expected(records: list[bytes], contract: LandingContract) -> dict[Any, Row]:
     """Return the rows that the events imply, found without the product: by their own times, then as they came."""
     key = contract.column(contract.key[0]).header
     steps = []

@@ -37,7 +37,7 @@ def asked(*words: str) -> Any:
 
 def refused(*words: str) -> str:
     done = sluice(*words)
-    assert done.returncode == 1, done.stdout
+    assert done.returncode == 2, done.stdout
     return " ".join(done.stderr.split())
 
 

@@ -92,7 +92,7 @@ class Engines:
         keys = {name: self.project.contract(table).key for name, table in item.inputs.items()}
         whole = None
         for number, inputs in enumerate(batch):
-            made = apply(item.function, {name: self._frame(table) for name, table in inputs.items()}, keys)
+            made = apply(item, {name: self._frame(table) for name, table in inputs.items()}, keys)
             types = {each.name: each.dataType.simpleString() for each in made.schema.fields}
             assert types == {c.name: str(c.type).replace("timestamp", "timestamp_ntz") for c in contract.columns}
             numbered = made.withColumn(_EXAMPLE, F.lit(number))

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from shopsphere.generate import Dirt, generate
 from shopsphere.generate.stream_files import write_streams
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.ingestion.changes.read import check_changes
 from sluice.ingestion.check import check_block
 from sluice.ingestion.readers.json_records import parse_records
@@ -28,7 +28,7 @@ def generated_tables(project: Project, out: Path) -> dict[str, pa.Table]:
     """Return every table by name. A month ends within the history, so that features of its end are there."""
     generate(days=12, seed=11, out=out / "files", rows_per_day=60, dirt=DIRT, start=date(2025, 1, 25))
     write_streams(events=1_500, seed=11, out=out / "streams")
-    tables = {contract.table: bronze(contract, out) for contract in project.contracts if contract.arrival is not None}
+    tables = {contract.table: bronze(contract, out) for contract in project.arriving}
     waiting = {item.table: item for item in TRANSFORMS}
     while waiting:
         for item in [each for each in waiting.values() if not waiting.keys() & set(each.inputs.values())]:
@@ -38,9 +38,8 @@ def generated_tables(project: Project, out: Path) -> dict[str, pa.Table]:
     return tables
 
 
-def bronze(contract: Contract, out: Path) -> pa.Table:
+def bronze(contract: LandingContract, out: Path) -> pa.Table:
     """Return what the ingestor accepts of the dataset, of what was generated below ``out``."""
-    assert contract.arrival is not None
     found = []
     if contract.arrival.changes:
         # A test of the weekly exports alone writes no streams.
@@ -64,7 +63,7 @@ def bronze(contract: Contract, out: Path) -> pa.Table:
     return rows.select(whole.names).cast(whole)
 
 
-def _changes(contract: Contract, records: list[bytes]) -> list[pa.Table]:
+def _changes(contract: LandingContract, records: list[bytes]) -> list[pa.Table]:
     """Return what the ingestor makes of captured changes, each with its place in a stream of one shard."""
     checked, facts = check_changes(records, contract)
     found = []

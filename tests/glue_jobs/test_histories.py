@@ -89,7 +89,7 @@ def _bronze(project: Project, out: Path, seed: int) -> dict[str, pa.Table]:
     """Return a few days of the shop as ingested, by dataset, the captured changes of customers among them."""
     generate(days=4, seed=seed, out=out / "files", rows_per_day=25, dirt=DIRT, start=date(2025, 1, 29))
     write_streams(events=300, seed=seed, out=out / "streams")
-    arriving = [contract for contract in project.contracts if contract.arrival is not None]
+    arriving = list(project.arriving)
     tables = {contract.name: bronze(contract, out) for contract in arriving}
     return {name: rows for name, rows in tables.items() if len(rows)}
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from infra.bundle import Bundle, code_folder
-from sluice.contracts import Contract
+from sluice.contracts import AnyContract
 from sluice.project import FILE_NAME, Project, decode_project
 from tests.infra.templates import Cloud, synthesize
 
@@ -26,9 +26,10 @@ MAX_PROJECT_BYTES = 8_000_000
 @pytest.fixture(scope="module")
 def many(project: Project) -> Project:
     """The declared contracts and transforms over and over, each under a name of its own."""
-    landing = [contract for contract in project.contracts if not contract.derived]
+    landing = project.arriving
     derived = [(project.contract(each.table), each) for each in project.transforms]
-    contracts, transforms = [], []
+    contracts: list[AnyContract] = []
+    transforms = []
     for number in range(HOW_MANY // 2):
         source = landing[number % len(landing)]
         contracts.append(msgspec.structs.replace(source, name=f"{source.name}_{number}"))
@@ -64,7 +65,7 @@ def test_the_number_of_resources_does_not_depend_on_the_number_of_contracts_but_
         return Counter((each.stack, each.type) for each in cloud.resources() if not each.stack.startswith("streams"))
 
     assert counted(large) == counted(clouds["dev"])
-    streams = sum(_is_stream(each) for each in many.contracts)
+    streams = sum(each.arrival.stream for each in many.arriving)
     assert streams > 50
     assert len(large.resources("AWS::Kinesis::Stream")) == streams
 
@@ -72,7 +73,7 @@ def test_the_number_of_resources_does_not_depend_on_the_number_of_contracts_but_
 def test_streams_that_one_stack_cannot_hold_go_into_several(
     many: Project, clouds: dict[str, Cloud], bundle: Bundle, tmp_path: Path
 ) -> None:
-    (stream, *_) = [each for each in many.contracts if _is_stream(each)]
+    (stream, *_) = [each for each in many.arriving if each.arrival.stream]
     streams = tuple(msgspec.structs.replace(stream, name=f"stream_{number}") for number in range(160))
     cloud = synthesize(clouds["dev"].environment, Project(streams), bundle, tmp_path)
     per_stack = Counter(each.stack for each in cloud.resources("AWS::Kinesis::Stream"))
@@ -85,10 +86,6 @@ def test_streams_that_one_stack_cannot_hold_go_into_several(
     assert [name for name in named if name.startswith("OperationalEvents")] == [
         "OperationalEventsTopicArn", "OperationalEventsTopicArn1", "OperationalEventsTopicArn2",
     ]  # fmt: skip
-
-
-def _is_stream(contract: Contract) -> bool:
-    return contract.arrival is not None and contract.arrival.stream
 
 
 def test_a_change_of_one_contract_makes_the_tables_anew(large: Cloud, clouds: dict[str, Cloud]) -> None:

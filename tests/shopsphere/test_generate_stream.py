@@ -20,15 +20,16 @@ from shopsphere.generate.stock_changes import generate_stock_changes
 from shopsphere.generate.stream import Batch, generate_stream
 from shopsphere.generate.stream_files import write_streams
 from shopsphere.generate.stream_manifest import StreamManifest
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.ingestion.changes import Change, decode
 from sluice.ingestion.check import check_block
 from sluice.ingestion.readers.json_records import parse_records
 from sluice.load import load_contracts
+from sluice.project import Project
 
 START = datetime(2025, 3, 1, 8, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
-CONTRACTS = {contract.name: contract for contract in load_contracts([ROOT / "contracts"]) if not contract.derived}
+CONTRACTS = {contract.name: contract for contract in Project(load_contracts([ROOT / "contracts"])).arriving}
 SHAPES: list[dict[str, Any]] = [
     {"events": 120_000},
     {"events": 30_000, "broken": 0.2, "duplicates": 0.1, "late": 0.1, "conflicts": 0.03, "batch": 7_000},
@@ -43,7 +44,7 @@ def made(**options: Any) -> tuple[list[Batch], StreamManifest]:
     return list(generate_stream(**{"seed": 5, "start": START, "manifest": manifest, **options})), manifest
 
 
-def checked(records: list[bytes], contract: Contract) -> tuple[list[dict[str, Any]], Counter[str], set[int]]:
+def checked(records: list[bytes], contract: LandingContract) -> tuple[list[dict[str, Any]], Counter[str], set[int]]:
     """Return the accepted rows, the rejected by first reason, and the positions of the rejected."""
     rows: list[dict[str, Any]] = []
     reasons: Counter[str] = Counter()
@@ -202,9 +203,8 @@ def test_what_cannot_be_planted_is_refused_before_anything_is_made(options: dict
         generate_stream(seed=1, start=START, **options)
 
 
-def applied(records: list[tuple[str, bytes]], contract: Contract) -> tuple[list[dict[str, Any]], Counter[str]]:
+def applied(records: list[tuple[str, bytes]], contract: LandingContract) -> tuple[list[dict[str, Any]], Counter[str]]:
     """Return what a table holds after the changes, applied in the order of the log, and their operations."""
-    assert contract.arrival is not None
     changes = []
     for _, data in records:
         change = decode(data, contract.arrival.format, contract)

@@ -14,9 +14,10 @@ from typer.testing import CliRunner
 from sluice.cli import all_commands
 from sluice.compiled import CompiledCheck
 from sluice.confined import connect, only_query
-from sluice.contracts import Check, Column, Contract, parse_type
+from sluice.contracts import Check, Column, DerivedContract, parse_type
 from sluice.errors import ContractError
-from sluice.refresh.duckdb.audit import AuditTarget, audit
+from sluice.refresh.duckdb.audit import audit
+from sluice.refresh.failures import AuditTarget
 from sluice.transforms.checks import compile_checks
 from tests.sluice.hostile import HOSTILE, SECRET, SUBSTITUTED, filled
 
@@ -38,7 +39,7 @@ schema:
         query: '{query}'
         mustBe: 0
 """
-THINGS = Contract("things", "silver", (Column("id", parse_type("string")),), file="things.yaml")
+THINGS = DerivedContract("things", "silver", (Column("id", parse_type("string")),), file="things.yaml")
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_the_check_refuses_it_with_file_line_field_and_next_step(text: str, tmp_
 @pytest.mark.slow
 def test_it_does_not_compile_however_the_contract_came_to_be(text: str, tmp_path: Path) -> None:
     check = Check("hostile", "sql", ("mustBe", 0), query=filled(text, tmp_path))
-    declared = Contract("things", "silver", THINGS.columns, checks=(check,), file="things.yaml")
+    declared = DerivedContract("things", "silver", THINGS.columns, checks=(check,), file="things.yaml")
     with pytest.raises(ContractError, match=r"things\.yaml: the check 'hostile': "):
         compile_checks(declared, {"silver.things"})
 

@@ -11,11 +11,11 @@ import pytest
 
 from sluice import project
 from sluice.compiled import CompiledCheck, CompiledTransform, Propagation
-from sluice.contracts import Column, Contract, parse_type
+from sluice.contracts import Column, DerivedContract, LandingContract, parse_type
 from sluice.project import Project, decode_project
 
 WHOLE = Project(
-    (Contract("things", "silver", (Column("id", parse_type("decimal(3,1)")),), file="things.yaml"),),
+    (DerivedContract("things", "silver", (Column("id", parse_type("decimal(3,1)")),), file="things.yaml"),),
     (
         CompiledTransform(
             "silver.things", {"a": "bronze.a"}, "SELECT 1", "f", propagations={"a": Propagation(("id",))},
@@ -47,7 +47,9 @@ def test_one_that_could_not_be_decoded_is_said_to_be_another_versions() -> None:
         decode_project(json.dumps(raw).encode())
 
 
-@pytest.mark.parametrize("kind", [Project, CompiledTransform, CompiledCheck, Propagation, Contract, Column])
+@pytest.mark.parametrize(
+    "kind", [Project, CompiledTransform, CompiledCheck, Propagation, LandingContract, DerivedContract, Column]
+)
 def test_a_field_more_of_any_kind_gives_another_digest(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     before = project.digest_of_fields()
     monkeypatch.setitem(kind.__annotations__, "another", "int")

@@ -22,7 +22,7 @@ def main() -> None:
     # The catalog is opened when it is first asked for: its files lie on this machine's disk, as everybody's do.
     spark.conf.set("spark.sql.catalog.lake.io-impl", "org.apache.iceberg.hadoop.HadoopFileIO")
     spark.conf.set("spark.sql.catalog.lake.warehouse", f"file://{work.output}")
-    functions = {item.table: item.function for item in discover(Path(work.given["functions"]))}
+    functions = {item.table: item for item in discover(Path(work.given["functions"]))}
     project = ShippedProject(Path(work.given["project"]).read_bytes())
     lake = Lake(spark, work.given["prefix"])
     engine = SparkEngine(lake, project, functions.__getitem__)

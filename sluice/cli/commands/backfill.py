@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sluice.cli.options import Environment, day, derived_table
+from sluice.cli.options import DerivedTable, Environment, day
 
 commands = typer.Typer()
 
@@ -14,7 +14,7 @@ commands = typer.Typer()
 @commands.command()
 def backfill(
     *,
-    table: Annotated[str, typer.Argument(help="Derived table, e.g. gold.daily_sales.", callback=derived_table)],
+    table: DerivedTable,
     first: Annotated[
         str, typer.Option("--from", help="First day, as 2026-01-31; without days the whole table.", callback=day)
     ] = "",

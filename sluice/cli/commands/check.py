@@ -16,5 +16,4 @@ def check(contracts: Contracts = None) -> None:
     from sluice.load import load_project
 
     project = load_project(contracts or [CONTRACTS])
-    landing = sum(not contract.derived for contract in project.contracts)
-    typer.echo(f"{landing} landing datasets and {len(project.transforms)} transforms are sound.")
+    typer.echo(f"{len(project.arriving)} landing datasets and {len(project.transforms)} transforms are sound.")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sluice.cli.console import console
-from sluice.cli.options import Contracts, Environment, derived_table, revision
+from sluice.cli.options import Contracts, DerivedTable, Environment, revision
 from sluice.folders import CONTRACTS
 
 commands = typer.Typer()
@@ -17,7 +17,7 @@ commands = typer.Typer()
 @commands.command()
 def compare(
     *,
-    table: Annotated[str, typer.Argument(help="Derived table, e.g. gold.daily_sales.", callback=derived_table)],
+    table: DerivedTable,
     transform: Annotated[
         str,
         typer.Option("--transform", help="A git revision; default: the files as they are.", callback=revision),

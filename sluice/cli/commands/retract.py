@@ -38,7 +38,9 @@ def retract(
         return
     name = f"{done.uri}?versionId={done.version_id}"
     if done.already:
-        typer.echo(f"{name} is retracted already ({done.accepted:,} records); nothing was changed.")
+        typer.echo(
+            f"{name} is retracted already ({done.accepted + (done.quarantined or 0):,} records); nothing was changed."
+        )
         return
     bad = "an unknown number" if done.quarantined is None else f"{done.quarantined:,}"
     verb = "left" if done.done else "would leave"

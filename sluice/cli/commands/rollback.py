@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sluice.cli.options import Environment, derived_table
+from sluice.cli.options import DerivedTable, Environment
 
 commands = typer.Typer()
 
@@ -15,7 +15,7 @@ commands = typer.Typer()
 @commands.command()
 def rollback(
     *,
-    table: Annotated[str, typer.Argument(help="Derived table, e.g. gold.daily_sales.", callback=derived_table)],
+    table: DerivedTable,
     to: Annotated[
         str,
         typer.Option("--to", help="A snapshot's id, or a time (2026-01-31T12:00, UTC) when the rows were good."),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 import pyarrow as pa
 
-from sluice.contracts import Contract, Rules
+from sluice.contracts import LandingContract, Rules
 from sluice.contracts.values.convert import arrow_type
 from sluice.contracts.values.texts import EPOCH_FORMATS
 from sluice.ingestion.alone import check_records
@@ -28,7 +28,7 @@ from sluice.tables.arrow import CHANGE_FACTS, KEY_SEPARATOR, as_arrow
 class _Rows:
     """Rows that are checked against the same contract: their JSON, and the indexes of their records in the batch."""
 
-    contract: Contract
+    contract: LandingContract
     json: list[bytes] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
 
@@ -37,9 +37,8 @@ class _Rows:
         self.places.append(place)
 
 
-def check_changes(records: Sequence[bytes], contract: Contract) -> tuple[list[Checked], pa.Table]:
+def check_changes(records: Sequence[bytes], contract: LandingContract) -> tuple[list[Checked], pa.Table]:
     """Return the checked rows, whose positions are indexes into ``records``, and each record's ``CHANGE_FACTS``."""
-    assert contract.arrival is not None
     whole, partial = _Rows(_for_rows(contract)), _Rows(_for_keys(contract))
     control: list[int] = []
     refused: list[Rejected] = []
@@ -62,7 +61,7 @@ def check_changes(records: Sequence[bytes], contract: Contract) -> tuple[list[Ch
     return checked, _as_table(facts)
 
 
-def _facts(change: Change, contract: Contract) -> tuple[object, ...]:
+def _facts(change: Change, contract: LandingContract) -> tuple[object, ...]:
     """Return the values of ``CHANGE_FACTS``, in their order."""
     previous = None
     if change.previous_key is not None:
@@ -94,13 +93,13 @@ def _checked(rows: _Rows, records: Sequence[bytes]) -> list[Checked]:
     return found
 
 
-def _control(places: list[int], contract: Contract, refused: list[Rejected]) -> Checked:
+def _control(places: list[int], contract: LandingContract, refused: list[Rejected]) -> Checked:
     """Return records that carry no row; their columns are null in bronze."""
     empty = {c.name: pa.nulls(len(places), arrow_type(c.type)) for c in contract.columns}
     return Checked(pa.table(empty), pa.array(places, pa.int64()), rejected_table(refused))
 
 
-def _for_rows(contract: Contract) -> Contract:
+def _for_rows(contract: LandingContract) -> LandingContract:
     """Return the contract for decoded rows, whose epoch numbers are ISO 8601 text already."""
     columns = tuple(
         msgspec.structs.replace(c, format=None) if c.format in EPOCH_FORMATS else c for c in contract.columns
@@ -108,7 +107,7 @@ def _for_rows(contract: Contract) -> Contract:
     return msgspec.structs.replace(contract, columns=columns)
 
 
-def _for_keys(contract: Contract) -> Contract:
+def _for_keys(contract: LandingContract) -> LandingContract:
     """Return the contract for rows of which only the key is reliable."""
     plain = _for_rows(contract)
     columns = tuple(

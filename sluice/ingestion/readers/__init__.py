@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.contracts.formats import Format
 from sluice.ingestion.records import Block
 from sluice.ingestion.source import ByteSource
 
-Reader = Callable[[ByteSource, Contract], Iterator[Block]]
+Reader = Callable[[ByteSource, LandingContract], Iterator[Block]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.errors import UnreadableFile
 from sluice.ingestion.lines import Oversized, line_blocks, lines_of
 from sluice.ingestion.readers.text import too_long, undecodable, utf8_chunks
@@ -28,9 +28,8 @@ _TIME = r"\A[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}(?::[0-9]{2}){3} [+-][0-9]{4}\z"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def read_access_log(source: ByteSource, contract: Contract) -> Iterator[Block]:
+def read_access_log(source: ByteSource, contract: LandingContract) -> Iterator[Block]:
     """Yield the log's lines as records."""
-    assert contract.arrival is not None
     first, seen, most = 1, False, rows_at_once(contract)
     for block in line_blocks(source, utf8_chunks(source, contract.arrival)):
         seen = True
@@ -46,7 +45,7 @@ def read_access_log(source: ByteSource, contract: Contract) -> Iterator[Block]:
         raise UnreadableFile(f"{source.uri} holds no line.", code="empty_file")
 
 
-def _block(raws: list[bytes], contract: Contract, first: int) -> Block:
+def _block(raws: list[bytes], contract: LandingContract, first: int) -> Block:
     unreadable = {index: reason for index, raw in enumerate(raws) if (reason := undecodable(raw))}
     lines = pa.array([None if index in unreadable else raw.decode() for index, raw in enumerate(raws)], pa.string())
     parts = pc.extract_regex(lines, _LINE)

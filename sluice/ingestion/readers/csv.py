@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.errors import UnreadableFile
 from sluice.ingestion.lines import BLOCK_SIZE, MAX_RECORD, Oversized, begins_oversized, put_away
 from sluice.ingestion.readers.csv_grammar import AMBIGUOUS, Grammar, grammar_of
@@ -46,10 +46,9 @@ class _Text:
     spans: tuple[tuple[Run, int], ...] = ()
 
 
-def read_csv(source: ByteSource, contract: Contract) -> Iterator[Block]:
+def read_csv(source: ByteSource, contract: LandingContract) -> Iterator[Block]:
     """Yield the file's records; raise ``UnreadableFile`` when its header is not the contract's."""
     arrival = contract.arrival
-    assert arrival is not None
     chunks = utf8_chunks(source, arrival)
     if arrival.header:
         layout, chunks = _read_header(chunks, source, contract)
@@ -70,9 +69,10 @@ def _no_rows(layout: _Layout) -> dict[str, pa.Array]:
     return {name: pa.array([], pa.string()) for name in layout.wanted.values()}
 
 
-def _read_header(chunks: Iterator[bytes], source: ByteSource, contract: Contract) -> tuple[_Layout, Iterator[bytes]]:
+def _read_header(
+    chunks: Iterator[bytes], source: ByteSource, contract: LandingContract
+) -> tuple[_Layout, Iterator[bytes]]:
     """Return the layout that the first record gives, and the chunks after it."""
-    assert contract.arrival is not None
     grammar = grammar_of(contract.arrival)
     begun = b""
     for chunk in chunks:
@@ -100,8 +100,7 @@ def _read_header(chunks: Iterator[bytes], source: ByteSource, contract: Contract
     return _layout(names, contract), chain((begun[found.end() :],), chunks)
 
 
-def _refuse_other_header(names: Sequence[str], text: str, source: ByteSource, contract: Contract) -> None:
-    assert contract.arrival is not None
+def _refuse_other_header(names: Sequence[str], text: str, source: ByteSource, contract: LandingContract) -> None:
     known = [column.header for column in contract.columns]
     missing = [c.header for c in contract.columns if c.header not in names and contract.must_be_present(c)]
     extra = [name for name in names if name not in known]
@@ -129,8 +128,7 @@ def _refuse_other_header(names: Sequence[str], text: str, source: ByteSource, co
     )
 
 
-def _layout(names: tuple[str, ...], contract: Contract) -> _Layout:
-    assert contract.arrival is not None
+def _layout(names: tuple[str, ...], contract: LandingContract) -> _Layout:
     by_header = {column.header: column.name for column in contract.columns}
     return _Layout(
         fields=names,

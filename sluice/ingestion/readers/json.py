@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.errors import UnreadableFile
 from sluice.ingestion.lines import Oversized, line_blocks, lines_of
 from sluice.ingestion.readers.json_records import parse_records
@@ -19,9 +19,8 @@ from sluice.ingestion.source import ByteSource
 _NO_JSON = ("malformed_record", "nul_byte", "wrong_encoding")
 
 
-def read_ndjson(source: ByteSource, contract: Contract) -> Iterator[Block]:
+def read_ndjson(source: ByteSource, contract: LandingContract) -> Iterator[Block]:
     """Yield the file's records, one JSON object a line."""
-    assert contract.arrival is not None
     first, seen, most = 1, False, rows_at_once(contract)
     for block in line_blocks(source, utf8_chunks(source, contract.arrival)):
         seen = True
@@ -37,12 +36,11 @@ def read_ndjson(source: ByteSource, contract: Contract) -> Iterator[Block]:
         raise UnreadableFile(f"{source.uri} holds no record.", code="empty_file")
 
 
-def read_json(source: ByteSource, contract: Contract) -> Iterator[Block]:
+def read_json(source: ByteSource, contract: LandingContract) -> Iterator[Block]:
     """Yield the records of a JSON array, or of objects one after another.
 
     A file that is not valid JSON throughout is refused as a whole, because it is no longer certain where a record ends.
     """
-    assert contract.arrival is not None
     first = 1
     for records in Elements(source, utf8_chunks(source, contract.arrival)).batches(rows_at_once(contract)):
         if isinstance(records, Oversized):

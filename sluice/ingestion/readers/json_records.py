@@ -11,7 +11,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sluice.contracts import JSON_TEXT, Column, Contract
+from sluice.contracts import JSON_TEXT, Column, LandingContract
 from sluice.contracts.values.texts import EPOCH_FORMATS
 from sluice.decoding import decode_text
 from sluice.ingestion.readers.json_keys import TOO_DEEP, key_problem
@@ -39,7 +39,7 @@ _REPLACED = "\ufffd"  # where bytes were no text
 _KINDS = {"{": "object", "[": "array", "t": "boolean", "f": "boolean"}
 
 
-def parse_records(records: Sequence[bytes], contract: Contract, first: int) -> Iterator[Block]:
+def parse_records(records: Sequence[bytes], contract: LandingContract, first: int) -> Iterator[Block]:
     """Yield blocks that hold each record once; ``first`` is the position of the first one.
 
     Records with the right JSON types become columns together. The others are read one by one, and each of their values
@@ -60,7 +60,7 @@ def parse_records(records: Sequence[bytes], contract: Contract, first: int) -> I
         yield _parse_by_record(records, odd, contract, first)
 
 
-def _apart(records: Sequence[bytes], contract: Contract) -> tuple[list[int], dict[str, pa.Array], list[int]]:
+def _apart(records: Sequence[bytes], contract: LandingContract) -> tuple[list[int], dict[str, pa.Array], list[int]]:
     """Return the indexes of records with the contract's JSON types, their columns, and the indexes of the others."""
     sound: list[int] = []
     odd: list[int] = []
@@ -79,7 +79,7 @@ def _apart(records: Sequence[bytes], contract: Contract) -> tuple[list[int], dic
 
 
 def _decode(
-    records: Sequence[bytes], contract: Contract, decode: _Decode
+    records: Sequence[bytes], contract: LandingContract, decode: _Decode
 ) -> tuple[Sequence[int], list[pa.Array], list[int]]:
     """Return the result of ``_apart`` for a few records."""
     rows: list[Any] = []
@@ -191,9 +191,8 @@ def _written(values: Sequence[msgspec.Raw | None], starts: frozenset[str]) -> tu
     return texts, other, quotes
 
 
-def _empty_as_null(columns: dict[str, pa.Array], contract: Contract) -> dict[str, pa.Array]:
+def _empty_as_null(columns: dict[str, pa.Array], contract: LandingContract) -> dict[str, pa.Array]:
     """Return the columns with the contract's null spellings as nulls, as in delimited files."""
-    assert contract.arrival is not None
     nulls = contract.arrival.null_values
     longest = max(map(len, nulls), default=-1)
     for name, values in columns.items():
@@ -205,7 +204,7 @@ def _empty_as_null(columns: dict[str, pa.Array], contract: Contract) -> dict[str
     return columns
 
 
-def _parse_by_record(records: Sequence[bytes], indexes: Sequence[int], contract: Contract, first: int) -> Block:
+def _parse_by_record(records: Sequence[bytes], indexes: Sequence[int], contract: LandingContract, first: int) -> Block:
     """Return a block of records that are parsed one at a time."""
     rejected: list[Rejected] = []
     kept: list[int] = []
@@ -232,7 +231,7 @@ def _parse_by_record(records: Sequence[bytes], indexes: Sequence[int], contract:
     )
 
 
-def _row(raw: bytes, contract: Contract, decode: _Decode) -> list[str | None] | tuple[Reason, ...]:
+def _row(raw: bytes, contract: LandingContract, decode: _Decode) -> list[str | None] | tuple[Reason, ...]:
     """Return the record's values as text, or the reasons why it has none."""
     if reason := undecodable(raw):
         return (reason,)

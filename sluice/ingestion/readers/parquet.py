@@ -10,7 +10,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.contracts.values.lossless import rows_as_json
 from sluice.errors import UnreadableFile
 from sluice.ingestion.readers.parquet_refused import refused_rows
@@ -27,7 +27,7 @@ _MAX_FOOTER = 32 << 20
 _JSON_VALUE = 12
 
 
-def read_parquet(source: ByteSource, contract: Contract) -> Iterator[Block]:
+def read_parquet(source: ByteSource, contract: LandingContract) -> Iterator[Block]:
     """Yield the file's rows; raise ``UnreadableFile`` when it is cut short, no Parquet, or lacks a required column."""
     if source.size == 0:
         raise UnreadableFile(f"{source.uri} is empty.", code="empty_file")
@@ -64,7 +64,7 @@ def _footer(stream: BinaryIO, source: ByteSource) -> bytes:
     return stream.read(size)
 
 
-def _wanted(names: Sequence[str], source: ByteSource, contract: Contract) -> dict[str, str]:
+def _wanted(names: Sequence[str], source: ByteSource, contract: LandingContract) -> dict[str, str]:
     """Return contract columns by their names in the file; ``UnreadableFile`` when the names do not fit the contract."""
     there = set(names)
     if len(there) < len(names):
@@ -78,7 +78,6 @@ def _wanted(names: Sequence[str], source: ByteSource, contract: Contract) -> dic
             f"{source.uri} lacks the columns {some_of(missing)}.", code="header_mismatch", column=missing[0]
         )
     extra = sorted(there - {column.header for column in contract.columns})
-    assert contract.arrival is not None
     if extra and contract.arrival.extra_columns == "reject":
         raise UnreadableFile(
             f"{source.uri} has {some_of(extra)}, which the contract rejects.", code="header_mismatch", column=extra[0]

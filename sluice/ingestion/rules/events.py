@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from sluice.contracts import Contract, StreamRule
+from sluice.contracts import LandingContract, StreamRule
 from sluice.ingestion.rules.found import PLACE, SHOWN, Found
 from sluice.settings import Settings
 from sluice.storage import client
@@ -39,7 +39,7 @@ class OperationalEvent(msgspec.Struct, frozen=True, rename="camel"):
     records: list[dict[str, Any]]
 
 
-def operational_events(found: Sequence[Found], rule: StreamRule, contract: Contract) -> list[OperationalEvent]:
+def operational_events(found: Sequence[Found], rule: StreamRule, contract: LandingContract) -> list[OperationalEvent]:
     """Return one event per thing found; when there are too many, one event for all the last ones together."""
     one_by_one = found if len(found) <= MOST_EVENTS else found[: MOST_EVENTS - 1]
     events = [_event(each, rule, contract) for each in one_by_one]
@@ -57,7 +57,7 @@ def operational_events(found: Sequence[Found], rule: StreamRule, contract: Contr
     return events
 
 
-def _event(found: Found, rule: StreamRule, contract: Contract) -> OperationalEvent:
+def _event(found: Found, rule: StreamRule, contract: LandingContract) -> OperationalEvent:
     shown = [column.name for column in contract.columns if column.classification != "personal"]
     kind = rule.burst or rule.travel
     anchor = found.records[found.anchor]
@@ -80,7 +80,7 @@ def _event(found: Found, rule: StreamRule, contract: Contract) -> OperationalEve
     )
 
 
-def _identity(record: Mapping[str, Any], contract: Contract) -> list[str]:
+def _identity(record: Mapping[str, Any], contract: LandingContract) -> list[str]:
     """Return the record's key, or its position in the stream when it has no key or the key is personal data."""
     key = [record[name] for name in contract.key if contract.column(name).classification != "personal"]
     if len(key) != len(contract.key) or None in key or not key:

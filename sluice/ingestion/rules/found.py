@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sluice.contracts import Contract, StreamRule
+from sluice.contracts import LandingContract, StreamRule
 
 #: The columns with a record's position in its stream, in events as in bronze.
 PLACE = ("_source", "_sequence", "_position")
@@ -34,7 +34,7 @@ class Found:
     measured: dict[str, float] = field(default_factory=dict)
 
 
-def columns_of(rule: StreamRule, contract: Contract) -> list[str]:
+def columns_of(rule: StreamRule, contract: LandingContract) -> list[str]:
     """Return the columns that the rule reads, with those for a record's identity and time."""
     names: list[str | None] = [*contract.key]
     for condition in (*rule.where, *(rule.burst.where if rule.burst else ())):
@@ -43,12 +43,11 @@ def columns_of(rule: StreamRule, contract: Contract) -> list[str]:
         names += [rule.burst.key, rule.burst.time, rule.burst.distinct]
     if rule.travel:
         names += [rule.travel.key, rule.travel.time, rule.travel.latitude, rule.travel.longitude]
-    if contract.arrival is not None:
-        names.append(contract.arrival.event_time)
+    names.append(contract.arrival.event_time)
     return list(dict.fromkeys(name for name in names if name is not None))
 
 
-def identified(rows: pa.Table, contract: Contract) -> pa.Table:
+def identified(rows: pa.Table, contract: LandingContract) -> pa.Table:
     """Return the rows with a column ``_identity``, equal in rows of the same event that was sent or read twice."""
     keys = [rows[name].cast(pa.string()) for name in contract.key]
     key = keys[0] if len(keys) == 1 else pc.binary_join_element_wise(*keys, "\x1f") if keys else None

@@ -10,7 +10,7 @@ from collections import Counter
 
 import pyarrow as pa
 
-from sluice.contracts import Contract, StreamRule
+from sluice.contracts import LandingContract, StreamRule
 from sluice.contracts.conditions import fulfilled
 from sluice.ingestion.rules.burst import find_bursts
 from sluice.ingestion.rules.events import OperationalEvent, operational_events, send
@@ -28,9 +28,9 @@ class Watch:
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
-        self._accepted: list[tuple[Contract, pa.Table]] = []
+        self._accepted: list[tuple[LandingContract, pa.Table]] = []
 
-    def add(self, contract: Contract, accepted: pa.Table) -> None:
+    def add(self, contract: LandingContract, accepted: pa.Table) -> None:
         """Collect accepted rows of a dataset as bronze has them; the rules are applied later."""
         if contract.rules and accepted.num_rows:
             self._accepted.append((contract, accepted))
@@ -59,14 +59,13 @@ class Watch:
 
 
 def _look(
-    rule: StreamRule, contract: Contract, memory: pa.Table | None, accepted: pa.Table
+    rule: StreamRule, contract: LandingContract, memory: pa.Table | None, accepted: pa.Table
 ) -> tuple[list[Found], pa.Table | None]:
     rows = accepted.select([*columns_of(rule, contract), *PLACE, "_arrived_at"])
     if rule.burst:
         return find_bursts(rule.burst, memory, identified(fulfilled(rows, rule.burst.where), contract))
     if rule.travel:
         return find_travels(rule.travel, memory, identified(rows, contract))
-    assert contract.arrival is not None
     records = fulfilled(rows, rule.where).to_pylist()
     time = contract.arrival.event_time or "_arrived_at"
     return [Found([record], record[time], record[time]) for record in records], None

@@ -15,11 +15,11 @@ from sluice.compiled import CompiledTransform
 from sluice.confined import connect, literal, quoted
 from sluice.errors import CommitConflict
 from sluice.project import Project
-from sluice.refresh.duckdb.audit import AuditTarget, audit
+from sluice.refresh.duckdb.audit import audit
 from sluice.refresh.duckdb.conflicts import quarantine_conflicts
 from sluice.refresh.duckdb.inputs import address, is_native, protocol, register, register_files, rows_of
 from sluice.refresh.duckdb.relations import DuckDbRelations, Input, Relation, files_of, files_with, semi_join
-from sluice.refresh.failures import Failure
+from sluice.refresh.failures import AuditTarget, Failure
 from sluice.refresh.run import Lost, Published, Scope
 from sluice.refresh.strategy import Change
 from sluice.refresh.tables import change_of, is_newer, made_from, retired_inputs, rollback_of
@@ -171,9 +171,11 @@ class DuckDbAttempt:
 
     def quarantine(self, run_id: str) -> int:
         """Quarantine the records that were not picked for their key; return how many were new there."""
+        conflicts = self._transform.conflicts
         return sum(
-            quarantine_conflicts(self._connection, sql, self._project.contract(name), self._load, run_id=run_id)
-            for name, sql in self._transform.conflicts.items()
+            quarantine_conflicts(self._connection, conflicts[given.table], given, self._load, run_id=run_id)
+            for given in self._project.arriving
+            if given.table in conflicts
         )
 
     def publish(self, summary: Callable[[int], Mapping[str, str]]) -> Published:
@@ -256,7 +258,7 @@ class DuckDbAttempt:
             source = rows_of(self._transform.table, self._target.schema(), [])
         self._connection.execute(f"CREATE VIEW {_ROWS} AS FROM {source}")
 
-    def _audit_target(self, scope: Scope) -> AuditTarget:
+    def _audit_target(self, scope: Scope) -> AuditTarget[str]:
         """Return the relations for the audit, readable in SQL."""
         name = self._transform.table
         untouched, present = (files_of(name, self._target, files) for files in (self._untouched, self._present))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -13,30 +12,14 @@ import duckdb
 from sluice.comparisons import COMPARISONS
 from sluice.compiled import CompiledCheck
 from sluice.confined import only_query, quoted, said
-from sluice.refresh.failures import EXAMPLES, Failure
+from sluice.refresh.failures import EXAMPLES, AuditTarget, Failure
 
 #: Seconds after which the query of a check is interrupted; the check then fails.
 LONGEST_CHECK = 120.0
 
 
-@dataclass(frozen=True)
-class AuditTarget:
-    """The relations that an audit reads, each by its name in SQL.
-
-    ``rows`` are the new rows, ``table`` is the table as it would be after publishing, ``previous`` as it is now, and
-    ``references`` the relations of other tables that checks name. ``recompute_key`` has columns when
-    ``rows`` holds all rows of each recomputed key value; otherwise it is empty.
-    """
-
-    rows: str
-    table: str
-    previous: str
-    recompute_key: tuple[str, ...]
-    references: dict[str, str]
-
-
 def audit(
-    connection: duckdb.DuckDBPyConnection, checks: Sequence[CompiledCheck], audit_target: AuditTarget
+    connection: duckdb.DuckDBPyConnection, checks: Sequence[CompiledCheck], audit_target: AuditTarget[str]
 ) -> list[Failure]:
     """Return a failure for each check that does not hold.
 
@@ -66,10 +49,9 @@ def _broken_rules(
 
 
 def _duplicates(
-    connection: duckdb.DuckDBPyConnection, audit_target: AuditTarget, check: CompiledCheck
+    connection: duckdb.DuckDBPyConnection, audit_target: AuditTarget[str], check: CompiledCheck
 ) -> Iterator[Failure]:
-    # When the key contains the recompute key, rows of one key are recomputed together: duplicates are all in `rows`.
-    only_new = audit_target.recompute_key and set(audit_target.recompute_key) <= set(check.columns)
+    only_new = audit_target.duplicates_are_new(check)
     rows, columns = audit_target.rows if only_new else audit_target.table, _listed(check.columns)
     # As many distinct hashes as rows means no duplicate; counting hashes costs less than grouping the keys themselves.
     alike = connection.execute(f"SELECT count(*) - count(DISTINCT hash({columns})) FROM {rows}").fetchall()[0][0]
@@ -82,7 +64,7 @@ def _duplicates(
 
 
 def _orphans(
-    connection: duckdb.DuckDBPyConnection, audit_target: AuditTarget, check: CompiledCheck
+    connection: duckdb.DuckDBPyConnection, audit_target: AuditTarget[str], check: CompiledCheck
 ) -> Iterator[Failure]:
     pairs = zip(check.columns, check.referenced, strict=True)
     same = " AND ".join(f"t.{quoted(own)} = r.{quoted(theirs)}" for own, theirs in pairs)
@@ -96,10 +78,9 @@ def _orphans(
 
 
 def _measured(
-    connection: duckdb.DuckDBPyConnection, audit_target: AuditTarget, check: CompiledCheck
+    connection: duckdb.DuckDBPyConnection, audit_target: AuditTarget[str], check: CompiledCheck
 ) -> Iterator[Failure]:
-    relations = {"table": audit_target.table, "previous": audit_target.previous}
-    relations |= {name: audit_target.references[name] for name in check.reads}
+    relations = audit_target.relations(check)
     query = check.duckdb
     for placeholder, relation in relations.items():
         query = query.replace(f"{{{placeholder}}}", quoted(relation))

@@ -18,11 +18,12 @@ from pyiceberg.table import Table
 from sluice.compiled import CompiledTransform
 from sluice.confined import connect, literal, quoted
 from sluice.contracts import Contract
-from sluice.errors import CommandError
+from sluice.errors import WrongArgument
 from sluice.project import Project
 from sluice.refresh.duckdb.inputs import protocol, register
-from sluice.refresh.tables import made_from
+from sluice.refresh.tables import made_from, transform_of
 from sluice.tables.files import snapshot_of
+from sluice.tables.schema import data_schema
 from sluice.tables.upkeep import EMPTY
 
 _MEMORY = "2GiB"
@@ -46,7 +47,8 @@ class Numbers(msgspec.Struct, frozen=True):
 class Comparison(msgspec.Struct, frozen=True):
     """What would change: rows by key (without a key: changed rows count as removed and added), and numeric columns.
 
-    ``inputs`` are the snapshots that both were made from, ``columns_changed`` counts changed rows by column.
+    ``inputs`` are the snapshots that both were made from, ``columns_changed`` counts changed rows by column,
+    ``types_changed`` has the type before and after of columns that would have another.
     ``examples`` are a few keys by kind: added, removed, changed.
     """
 
@@ -61,6 +63,7 @@ class Comparison(msgspec.Struct, frozen=True):
     changed: int
     columns_added: tuple[str, ...]
     columns_removed: tuple[str, ...]
+    types_changed: dict[str, tuple[str, str]]
     columns_changed: dict[str, int]
     numbers: dict[str, tuple[Numbers, Numbers]]
     examples: dict[str, list[dict[str, Any]]]
@@ -68,7 +71,8 @@ class Comparison(msgspec.Struct, frozen=True):
     @property
     def same(self) -> bool:
         """Return whether nothing would change."""
-        return not (self.added or self.removed or self.changed or self.columns_added or self.columns_removed)
+        rows = self.added or self.removed or self.changed
+        return not (rows or self.columns_added or self.columns_removed or self.types_changed)
 
 
 def compare(
@@ -81,7 +85,7 @@ def compare(
 ) -> Comparison:
     """Compare what ``project`` would make of ``table`` with its published rows; ``tell`` is called with each step.
 
-    Raise ``CommandError`` for a table that no transform makes on DuckDB, that was never made, or whose inputs expired.
+    Raise ``WrongArgument`` for a table that no transform makes on DuckDB, that was never made, or whose inputs expired.
     """
     transform, contract = _transform(project, table), project.contract(table)
     target = load(table)
@@ -118,6 +122,7 @@ def compare(
             **rows.counts(),
             columns_added=tuple(name for name in after if name not in before),
             columns_removed=tuple(name for name in before if name not in after),
+            types_changed=_types_changed(target, contract),
             columns_changed=rows.columns_changed(),
             numbers=dict(_numbers(connection, contract, both)),
             examples=rows.examples(),
@@ -125,10 +130,7 @@ def compare(
 
 
 def _transform(project: Project, table: str) -> CompiledTransform:
-    found = next((transform for transform in project.transforms if transform.table == table), None)
-    if found is None:
-        names = ", ".join(sorted(transform.table for transform in project.transforms))
-        raise _impossible(table, f"No transform makes {table}.", f"name one of {names}.")
+    found = transform_of(project, table)
     if found.engine == "spark" or not found.sql:
         raise _impossible(
             table,
@@ -148,8 +150,8 @@ def _refuse_expired(table: str, sources: Mapping[str, Table], inputs: Mapping[st
             )
 
 
-def _impossible(table: str, what: str, next_step: str) -> CommandError:
-    return CommandError(what, safe="nothing was published or changed.", next_step=next_step, dataset=table)
+def _impossible(table: str, what: str, next_step: str) -> WrongArgument:
+    return WrongArgument(what, safe="nothing was published or changed.", next_step=next_step, dataset=table)
 
 
 def _materialize(connection: duckdb.DuckDBPyConnection, name: str, query: str, scratch: Path) -> None:
@@ -225,6 +227,15 @@ class _RowsCompared:
         only = (f"WHEN bool_and({_TIMES} {sign} 0) THEN '{kind}'" for sign, kind in ((">", "added"), ("<", "removed")))
         kind = f"CASE {' '.join(only)} ELSE 'changed' END"
         return f"(SELECT {_listed(self.key)}, {kind} AS kind FROM {_DIFFERING} GROUP BY {_listed(self.key)})"
+
+
+def _types_changed(table: Table, contract: Contract) -> dict[str, tuple[str, str]]:
+    """Return the columns of both sides that the contract gives another type, with the type before and after."""
+    before = {field.name: field.field_type for field in table.schema().fields}
+    after = {field.name: field.field_type for field in data_schema(contract).fields}
+    return {
+        name: (str(before[name]), str(kind)) for name, kind in after.items() if name in before and before[name] != kind
+    }
 
 
 def _numbers(

@@ -15,7 +15,7 @@ from pyiceberg.table import Table
 
 from sluice.confined import quoted
 from sluice.conflicts import until_committed
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.errors import CommitConflict
 from sluice.refresh.run import QUARANTINES
 from sluice.tables.arrow import origin, quarantine_arrow
@@ -25,7 +25,12 @@ CODE = "conflict"
 
 
 def quarantine_conflicts(
-    connection: duckdb.DuckDBPyConnection, sql: str, contract: Contract, load: Callable[[str], Table], *, run_id: str
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    contract: LandingContract,
+    load: Callable[[str], Table],
+    *,
+    run_id: str,
 ) -> int:
     """Append the conflicts that ``sql`` selects to the contract's quarantine table; return how many were new there.
 
@@ -39,7 +44,7 @@ def quarantine_conflicts(
     return until_committed(lambda: _quarantine_once(found, contract, load(name), run_id=run_id), name, **QUARANTINES)
 
 
-def _quarantine_once(found: pa.Table, contract: Contract, table: Table, *, run_id: str) -> int:
+def _quarantine_once(found: pa.Table, contract: LandingContract, table: Table, *, run_id: str) -> int:
     new = found.filter(pc.invert(pc.is_in(_identity(found, contract), _held(table, contract))))
     if not new.num_rows:
         return 0
@@ -52,7 +57,7 @@ def _quarantine_once(found: pa.Table, contract: Contract, table: Table, *, run_i
     return int(new.num_rows)
 
 
-def _as_rejected(sql: str, contract: Contract) -> str:
+def _as_rejected(sql: str, contract: LandingContract) -> str:
     """Return SQL that turns the rows of ``sql`` into rows of the quarantine table."""
     key = ", ".join(contract.key)
     value = " || ', ' || ".join(f"CAST({quoted(name)} AS VARCHAR)" for name in contract.key)
@@ -69,16 +74,16 @@ def _as_rejected(sql: str, contract: Contract) -> str:
     return f"SELECT {', '.join(f'{columns.get(name, quoted(name))} AS {quoted(name)}' for name in names)} FROM ({sql})"
 
 
-def _identity(rows: pa.Table, contract: Contract) -> pa.ChunkedArray:
+def _identity(rows: pa.Table, contract: LandingContract) -> pa.ChunkedArray:
     parts = [rows[name].cast(pa.string()) for name in _identifying(contract)]
     return pc.binary_join_element_wise(*parts, "\n", null_handling="replace", null_replacement="")
 
 
-def _identifying(contract: Contract) -> list[str]:
+def _identifying(contract: LandingContract) -> list[str]:
     return [column.name for column in origin(contract) if column.type in (pa.string(), pa.int64())]
 
 
-def _held(table: Table, contract: Contract) -> pa.ChunkedArray:
+def _held(table: Table, contract: LandingContract) -> pa.ChunkedArray:
     """Return the identities of the conflicts that the quarantine table already holds."""
     if table.current_snapshot() is None:
         return pa.chunked_array([], pa.string())

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from pyspark.sql import DataFrame
 
 from sluice.compiled import CompiledTransform
-from sluice.refresh.failures import Failure
+from sluice.refresh.failures import AuditTarget, Failure
 from sluice.refresh.record import Made, Rollback
 from sluice.refresh.run import Lost, Published, Scope
-from sluice.refresh.spark.audit import AuditTarget, audit
+from sluice.refresh.spark.audit import audit
 from sluice.refresh.spark.branch import Branch, drop_leftovers
 from sluice.refresh.spark.conflicts import quarantine_conflicts
 from sluice.refresh.spark.lake import Difference, Lake
@@ -22,7 +22,7 @@ from sluice.refresh.spark.project import ShippedProject
 from sluice.refresh.spark.relations import SparkRelations, without_values
 from sluice.refresh.strategy import Change
 from sluice.tables.upkeep import EMPTY
-from sluice.transforms import Input, Transform, apply, conflicting
+from sluice.transforms import Transform, apply, conflicting
 
 
 class SparkAttempt:
@@ -36,7 +36,7 @@ class SparkAttempt:
         function: Transform,
         pinned: Mapping[str, str],
     ) -> None:
-        self._lake, self._project, self._transform, self._function = lake, project, transform, function
+        self._lake, self._project, self._transform, self._declared = lake, project, transform, function
         self._table = transform.table
         self._head = lake.head(self._table)
         drop_leftovers(lake, self._table, self._head, maker=self._table)
@@ -109,7 +109,7 @@ class SparkAttempt:
         read = {name for check in self._transform.audit for name in check.needs}
         references = {name: lake.name(name) for name in read} | {self._table: branch.address}
         recompute_key = self._transform.recompute_key if scope == "affected" else ()
-        target = AuditTarget(lake.spark, rows, branch.address, lake.name(self._table), recompute_key, references)
+        target = AuditTarget(rows, branch.address, lake.name(self._table), recompute_key, references)
         return audit(self._transform.audit, target)
 
     def retired(self) -> Mapping[str, int]:
@@ -136,9 +136,8 @@ class SparkAttempt:
 
     def quarantine(self, run_id: str) -> int:
         """Quarantine the records that were not picked for their key; return how many were new there."""
-        sources: Mapping[str, Input] = self._function.sources  # type: ignore[attr-defined]
         found = 0
-        for parameter, given in sources.items():
+        for parameter, given in self._declared.sources.items():
             if given.newest is not None:
                 dataset = self._project.dataset(given.table)
                 losers = conflicting(self._frames[parameter], dataset.key, newest=given.newest)
@@ -187,4 +186,4 @@ class SparkAttempt:
         """Return what the function computes from ``frames``, with the table's columns; writing casts their types."""
         keys = {name: self._project.dataset(table).key for name, table in self._named()}
         columns = self._lake.spark.table(self._lake.name(self._table)).columns
-        return apply(self._function, frames, keys).select(*columns)
+        return apply(self._declared, frames, keys).select(*columns)

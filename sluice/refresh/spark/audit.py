@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import and_
 from typing import Any
@@ -15,34 +14,17 @@ from pyspark.sql import functions as F
 
 from sluice.comparisons import COMPARISONS
 from sluice.compiled import CompiledCheck
-from sluice.refresh.failures import EXAMPLES, Failure
+from sluice.refresh.failures import EXAMPLES, AuditTarget, Failure
 from sluice.refresh.spark.confined import as_written, declared
 from sluice.shortened import shortened
 
 
-@dataclass(frozen=True)
-class AuditTarget:
-    """What an audit reads: the new ``rows``, and relations by their names in SQL.
-
-    ``table`` is the table as it would be after publishing, ``previous`` as it is now, and ``references`` the other
-    tables that checks name. ``recompute_key`` has columns when ``rows`` holds all rows of each recomputed key
-    value; otherwise it is empty.
-    """
-
-    spark: SparkSession
-    rows: DataFrame
-    table: str
-    previous: str
-    recompute_key: tuple[str, ...]
-    references: Mapping[str, str]
-
-
-def audit(checks: Sequence[CompiledCheck], audit_target: AuditTarget) -> list[Failure]:
+def audit(checks: Sequence[CompiledCheck], audit_target: AuditTarget[DataFrame]) -> list[Failure]:
     """Return a failure for each check that does not hold; all rules of single rows are counted in one pass.
 
     Rules of single rows and foreign keys run on the new rows only: the others passed them when they were published.
     """
-    as_written(audit_target.spark)  # the rules contain texts of the contract: allowed values, patterns
+    as_written(audit_target.rows.sparkSession)  # the rules contain texts of the contract: allowed values, patterns
     rules = [check for check in checks if check.kind == "rows"]
     failures = []
     if rules:
@@ -61,19 +43,18 @@ def audit(checks: Sequence[CompiledCheck], audit_target: AuditTarget) -> list[Fa
     return failures
 
 
-def _duplicates(audit_target: AuditTarget, check: CompiledCheck) -> Iterator[Failure]:
-    # When the key contains the recompute key, rows of one key are recomputed together: duplicates are all in `rows`.
-    only_new = audit_target.recompute_key and set(audit_target.recompute_key) <= set(check.columns)
-    rows = audit_target.rows if only_new else audit_target.spark.table(audit_target.table)
+def _duplicates(audit_target: AuditTarget[DataFrame], check: CompiledCheck) -> Iterator[Failure]:
+    only_new = audit_target.duplicates_are_new(check)
+    rows = audit_target.rows if only_new else audit_target.rows.sparkSession.table(audit_target.table)
     repeated = rows.groupBy(*check.columns).count().where("count > 1").select(*check.columns)
     if count := repeated.count():
         yield Failure(check.name, f"{count:,} keys", _values(repeated), check.severity)
 
 
-def _orphans(audit_target: AuditTarget, check: CompiledCheck) -> Iterator[Failure]:
+def _orphans(audit_target: AuditTarget[DataFrame], check: CompiledCheck) -> Iterator[Failure]:
     theirs = [f"_sluice_{place}" for place, _ in enumerate(check.referenced)]
     named = (F.col(name).alias(other) for name, other in zip(check.referenced, theirs, strict=True))
-    others = audit_target.spark.table(audit_target.references[check.references]).select(*named)
+    others = audit_target.rows.sparkSession.table(audit_target.references[check.references]).select(*named)
     same = reduce(and_, (F.col(own) == F.col(other) for own, other in zip(check.columns, theirs, strict=True)))
     present = reduce(and_, (F.col(own).isNotNull() for own in check.columns))
     orphans = audit_target.rows.where(present).join(others, same, "left_anti")
@@ -82,20 +63,19 @@ def _orphans(audit_target: AuditTarget, check: CompiledCheck) -> Iterator[Failur
         yield Failure(check.name, f"{count:,} rows", examples, check.severity)
 
 
-def _measured(audit_target: AuditTarget, check: CompiledCheck) -> Iterator[Failure]:
-    relations = {"table": audit_target.table, "previous": audit_target.previous}
-    relations |= {name: audit_target.references[name] for name in check.reads}
+def _measured(audit_target: AuditTarget[DataFrame], check: CompiledCheck) -> Iterator[Failure]:
+    relations = audit_target.relations(check)
     query = check.spark
     for placeholder, relation in relations.items():
         query = query.replace(f"{{{placeholder}}}", relation)
     try:
-        rows = declared(audit_target.spark, query, relations.values()).collect()
+        rows = declared(audit_target.rows.sparkSession, query, relations.values()).collect()
     except (PySparkException, Py4JJavaError, PermissionError) as error:
         why = shortened(str(error).strip().partition("\n")[0])
         yield Failure(check.name, f"cannot be computed: {why}", (), check.severity)
         return
     found = rows[0][0] if rows else None
-    if found is None or not _holds(audit_target.spark, found, check.operator, check.operand):
+    if found is None or not _holds(audit_target.rows.sparkSession, found, check.operator, check.operand):
         yield Failure(check.name, f"found {found}, {check.operator} {check.operand}", (), check.severity)
 
 

@@ -24,8 +24,8 @@ def tables(project: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 @pytest.mark.slow
 def test_every_known_spelling_is_resolved_and_what_was_invented_is_flagged(project: Project, tmp_path: Path) -> None:
     generate(days=60, seed=5, out=tmp_path / "files", rows_per_day=1_500, dirt=DIRT)
-    known = {c.table: bronze(c, tmp_path) for c in project.contracts if c.name in ("countries", "cities") and c.arrival}
-    known |= {c.table: bronze(c, tmp_path) for c in project.contracts if c.table.startswith("bronze.customer")}
+    known = {c.table: bronze(c, tmp_path) for c in project.arriving if c.name in ("countries", "cities")}
+    known |= {c.table: bronze(c, tmp_path) for c in project.arriving if c.table.startswith("bronze.customer")}
     for name in ("countries", "cities", "customers"):
         (item,) = [each for each in TRANSFORMS if each.table == f"silver.{name}"]
         inputs = {parameter: known[table] for parameter, table in item.inputs.items()}

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.ingestion.readers import FileFormat
 from sluice.ingestion.records import Block
 from sluice.ingestion.source import ByteSource
 
 
-def _read(source: ByteSource, contract: Contract) -> Iterator[Block]:
-    assert contract.arrival is not None
+def _read(source: ByteSource, contract: LandingContract) -> Iterator[Block]:
     separator = str(dict(contract.arrival.own_options).get("separator", ";"))
     raws = b"".join(source.chunks()).splitlines()
     records = [dict(pair.split("=", 1) for pair in raw.decode().split(separator)) for raw in raws]

@@ -16,7 +16,7 @@ import shopsphere.generate.stream_files
 import sluice.load
 from shopsphere.generate.demand import lines_per_day
 from sluice.cli import all_commands, app, deployment, local
-from sluice.errors import CommandError
+from sluice.errors import CommandError, Unreachable, WrongArgument
 from tests.laws import cases
 
 COMMANDS = get_group(all_commands()).commands
@@ -145,6 +145,30 @@ def test_what_the_machine_refuses_is_told_and_ends_with_1_before_aws_is_asked(
     told = capsys.readouterr().err
     assert said in told
     assert "Next: " in told
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["rollback", "gold.x", "--to", "7"], ["compare", "gold.x"], ["retract", "s3://b/orders/x"], ["discard", "x"],
+        ["backfill", "gold.x"],
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(("error", "status"), [(WrongArgument, 2), (CommandError, 1), (Unreachable, 1)])
+def test_what_names_nothing_ends_with_2_and_what_fails_with_1(
+    arguments: list[str],
+    error: type[CommandError],
+    status: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(environment: str) -> None:
+        # As a function's answer comes back, which knows the type by its name alone.
+        raise CommandError.from_data(error("It is not there.", next_step="name another.").as_data())
+
+    monkeypatch.setattr("sluice.cli.deployment.deployed", refuse)
+    assert run(*arguments) == status
+    assert "It is not there." in capsys.readouterr().err
 
 
 def test_a_folder_that_cannot_be_made_is_told(

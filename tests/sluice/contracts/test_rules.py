@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sluice.contracts import Burst, Condition, Travel
+from sluice.contracts import Burst, Condition, LandingContract, StreamRule, Travel
 from sluice.errors import ContractError
 from sluice.load import load_contract
 
@@ -15,8 +15,14 @@ FILE = ROOT / "contracts" / "clickstream.yaml"
 WHERE = "where: event_type = 'purchase' and unit_price < unit_cost"
 
 
+def rules_of(file: Path) -> tuple[StreamRule, ...]:
+    contract = load_contract(file)
+    assert isinstance(contract, LandingContract)
+    return contract.rules
+
+
 def test_the_rules_of_shopsphere() -> None:
-    rules = {rule.name: rule for rule in load_contract(FILE).rules}
+    rules = {rule.name: rule for rule in rules_of(FILE)}
     assert {name: rule.severity for name, rule in rules.items()} == {
         "price_below_cost": "warning", "card_testing": "critical", "impossible_travel": "warning",
     }  # fmt: skip
@@ -46,7 +52,7 @@ def test_the_rules_of_shopsphere() -> None:
 def test_conditions_are_read(tmp_path: Path, condition: str, expected: Condition) -> None:
     file = tmp_path / "clickstream.yaml"
     file.write_text(FILE.read_text().replace(WHERE, f"where: {condition}"))
-    assert load_contract(file).rules[0].where == (expected,)
+    assert rules_of(file)[0].where == (expected,)
 
 
 @pytest.mark.parametrize(

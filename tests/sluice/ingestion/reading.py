@@ -8,16 +8,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from sluice.contracts import Arrival, Column, Contract, Rules, parse_type
+from sluice.contracts import Arrival, Column, LandingContract, Rules, parse_type
 from sluice.contracts.values.convert import arrow_type
 from sluice.ingestion.read import read_checked
 from sluice.ingestion.records import Reason, Rejected
 from sluice.ingestion.source import ByteSource, BytesSpool
 
 
-def contract(*columns: Column, key: tuple[str, ...] = (), **arrival: Any) -> Contract:
+def contract(*columns: Column, key: tuple[str, ...] = (), **arrival: Any) -> LandingContract:
     """Return a landing contract of the given columns."""
-    return Contract(
+    return LandingContract(
         name="things",
         database="bronze",
         columns=columns,
@@ -44,7 +44,7 @@ def source(data: bytes, *, compression: str = "auto") -> ByteSource:
     )
 
 
-def read(data: bytes, declared: Contract) -> tuple[pa.Table, list[Rejected]]:
+def read(data: bytes, declared: LandingContract) -> tuple[pa.Table, list[Rejected]]:
     """Return the accepted rows, with ``_position``, and the rejected records."""
     empty = {
         **{c.name: pa.array([], arrow_type(c.type)) for c in declared.columns},

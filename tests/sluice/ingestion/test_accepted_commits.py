@@ -26,7 +26,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
 
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.ingestion.changes.read import check_changes
 from sluice.ingestion.commit import Lake, drain
 from sluice.ingestion.commit_stream import drain_stream
@@ -198,7 +198,7 @@ def parquet_files(draw: Any) -> bytes:
 
 
 @contextmanager
-def world(declared: Contract) -> Iterator[Lake]:
+def world(declared: LandingContract) -> Iterator[Lake]:
     with tempfile.TemporaryDirectory() as folder:
         catalog = SqlCatalog("local", uri=f"sqlite:///{folder}/catalog.db", warehouse=f"file://{folder}/lake")
         for database in ("bronze", "quarantine"):
@@ -231,7 +231,7 @@ def refuse_aside(entries: Any, ledger: list[Delivery]) -> None:
     assert [d.error for d in ledger if d.status == "set_aside"] == []
 
 
-def deliver(data: bytes, declared: Contract, *, adopt: bool) -> None:
+def deliver(data: bytes, declared: LandingContract, *, adopt: bool) -> None:
     """Stage, commit and read back one file."""
     accepted, rejected = read(data, declared)
     with world(declared) as lake:
@@ -253,7 +253,7 @@ def deliver(data: bytes, declared: Contract, *, adopt: bool) -> None:
             assert 1 <= at.year <= 9999
 
 
-def declared_as(file_format: str, **arrival: Any) -> Contract:
+def declared_as(file_format: str, **arrival: Any) -> LandingContract:
     return contract(*COLUMNS, format=file_format, **arrival)
 
 

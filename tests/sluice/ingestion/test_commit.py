@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pyiceberg.catalog import Catalog
 
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.ingestion.aside import units_aside
 from sluice.ingestion.commit import Call, Lake, drain
 from sluice.ingestion.ingest import stage_source
@@ -25,6 +25,7 @@ from sluice.tables.manage import ensure_tables
 from sluice.tables.schema import arrow_with_field_ids
 from tests.laws import some
 from tests.sluice.ingestion.reading import column, contract, source
+from tests.sluice.tables.lost_answers import lose_answers
 
 THINGS = contract(column("id", required=True), column("n", "int", minimum="0"))
 NOW = datetime(2026, 1, 1)
@@ -55,7 +56,7 @@ class World:
             stage_source(source(data), THINGS, writer.delivery(name, f"s3://x/{name}", version_id="v", size=len(data)))
         writer.finish()
 
-    def drain(self, contract: Contract = THINGS) -> None:
+    def drain(self, contract: LandingContract = THINGS) -> None:
         drain(contract, self.lake, record=self._record, announce=self.announced.append)
 
     def _record(self, deliveries: Iterable[Delivery]) -> None:
@@ -97,6 +98,19 @@ def test_accepted_and_quarantined_add_up_and_staging_is_empty_afterwards(world: 
         "d2": ("committed", 1, 0),
     }
     assert world.staged() == []
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+def test_a_commit_whose_answer_is_lost_keeps_its_rows(
+    world: World, monkeypatch: pytest.MonkeyPatch, adopt: bool
+) -> None:
+    world.stage({"d1": b"id,n\na,1\n,1\n"}, adopt=adopt)
+    lost = lose_answers(monkeypatch, count=2)
+    world.drain()
+    assert sorted(lost) == ["bronze.things", "quarantine.things"]
+    assert world.ids() == ["a"]
+    assert [row["record"] for row in world.rows("quarantine")] == [b",1"]
+    assert [(each.accepted, each.quarantined) for each in world.ledger] == [(1, 1)]
 
 
 def test_the_same_delivery_staged_again_changes_nothing(world: World) -> None:

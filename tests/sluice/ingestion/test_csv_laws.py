@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.ingestion import lines, source
 from sluice.ingestion.readers import csv as reader
 from sluice.ingestion.readers import csv_split
@@ -52,7 +52,7 @@ def sizes(piece: int, block: int, record: int) -> Iterator[None]:
         yield
 
 
-def declared(dialect: Dialect) -> Contract:
+def declared(dialect: Dialect) -> LandingContract:
     """Return a contract of the dialect."""
     given = {"delimiter": dialect.delimiter, "quote": dialect.quote, "escape": dialect.escape}
     nulls = tuple(null.decode() for null in dialect.nulls)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from pyiceberg.utils.datetime import date_to_days, datetime_to_micros
 
-from sluice.contracts import Contract, PartitionField
+from sluice.contracts import LandingContract, PartitionField
 from sluice.contracts.partitions import TRANSFORMS, partition_name
 from sluice.ingestion.commit import drain
 from sluice.ingestion.ingest import stage_source
@@ -41,7 +41,7 @@ CASES = [
 FAST = [("timestamp", "hour"), ("string", "bucket[7]"), ("string", "identity")]
 
 
-def declared(kind: str, transform: str) -> Contract:
+def declared(kind: str, transform: str) -> LandingContract:
     spelled = "decimal(4,2)" if kind == "decimal" else kind
     found = contract(column("id", required=True), column("v", spelled), format="csv")
     return msgspec.structs.replace(found, partitioning=(PartitionField("v", transform),))

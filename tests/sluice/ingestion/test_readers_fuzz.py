@@ -21,7 +21,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.errors import DeliveryError
 from sluice.ingestion.formats import FILE_FORMATS
 from sluice.ingestion.read import read_checked
@@ -131,7 +131,7 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
     return bytes(out)
 
 
-def problem(data: bytes, declared: Contract) -> str | None:
+def problem(data: bytes, declared: LandingContract) -> str | None:
     """Return what a reader raised that is no quarantine, or a refusal that says too little; none when all is well."""
     try:
         for checked in read_checked(source(data), declared):

@@ -14,7 +14,6 @@ import pytest
 from pyiceberg.catalog import Catalog
 
 import sluice.ingestion.retract as module
-from sluice.errors import CommitConflict
 from sluice.ingestion.commit import Lake
 from sluice.ingestion.portions import manifests_of
 from sluice.ingestion.retract import Retraction, request, retract_requested
@@ -24,6 +23,7 @@ from sluice.storage import LocalStore
 from sluice.tables.manage import ensure_tables
 from sluice.tables.tokens import read_tokens
 from tests.sluice.ingestion.test_commit import THINGS, LocalSettings, World, csv
+from tests.sluice.tables.lost_answers import lose_answers
 
 BAD = b"id,n\nx,1\n,1\ny,-1\n"
 
@@ -219,15 +219,10 @@ def test_a_commit_that_is_said_to_have_failed_and_took_place_is_found(
 ) -> None:
     world.stage({"d1": csv("a"), "d2": csv("b")})
     world.drain()
-    real = module.replace
-
-    def lied(*given: Any, **more: Any) -> Any:
-        real(*given, **more)
-        raise CommitConflict("the answer was lost")
-
-    monkeypatch.setattr(module, "replace", lied)
+    lost = lose_answers(monkeypatch)
     ask(world, "d1")
     retract(world)
+    assert lost == ["bronze.things"]
     assert world.ids() == ["b"]
     assert len(world.lake.table("bronze", "things").snapshots()) == 2
 

@@ -24,6 +24,7 @@ from sluice.tables.manage import ensure_tables
 from tests.laws import some
 from tests.sluice.ingestion.reading import column, contract
 from tests.sluice.ingestion.test_commit import LocalSettings
+from tests.sluice.tables.lost_answers import lose_answers
 
 CLICKS = contract(
     column("id", required=True),
@@ -128,6 +129,15 @@ def test_records_become_rows_with_their_identity_and_broken_ones_go_to_quarantin
     (counts,) = stream.shards.values()
     assert (counts.shard, counts.accepted, counts.quarantined) == ("things/shardId-000000000000", 1, 3)
     assert (counts.sequence[-1], counts.reasons) == ("4", {"malformed_record": 2, "out_of_range": 1})
+
+
+def test_a_commit_whose_answer_is_lost_keeps_its_rows(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream.batch(record(click(1), 1), record(b"{broken", 2))
+    lost = lose_answers(monkeypatch, count=2)
+    stream.commit()
+    assert sorted(lost) == ["bronze.things", "quarantine.things"]
+    assert [row["id"] for row in stream.rows()] == ["c1"]
+    assert [row["record"] for row in stream.rows("quarantine")] == [b"{broken"]
 
 
 def test_a_late_event_is_kept_and_marked(stream: Stream) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 
-from sluice.contracts import Contract, Rules, parse_type
+from sluice.contracts import LandingContract, Rules, parse_type
 from sluice.contracts.values.convert import convert
 from sluice.contracts.values.limits import bound
 from sluice.errors import ContractError, DeliveryError, UnreadableFile
@@ -60,9 +60,8 @@ def dms_of(row: dict[str, Any]) -> bytes:
     return json.dumps(dms("insert", row)).encode()
 
 
-def checked_of(sent: list[bytes], declared: Contract) -> list[Checked]:
+def checked_of(sent: list[bytes], declared: LandingContract) -> list[Checked]:
     """Return the records of a stream, checked."""
-    assert declared.arrival is not None
     if declared.arrival.changes:
         return check_changes(sent, declared)[0]
     return [found for block in parse_records(sent, declared, 0) for found in alone.check_records(block, declared)]
@@ -101,6 +100,7 @@ def test_what_a_contract_may_say_can_be_checked_of_any_file(
     assert (loaded is None) == (f"{file}:1" in refused and "schema.0.properties.1" in refused)
     if loaded is None:
         return
+    assert isinstance(loaded, LandingContract)
     data = "id,v\n" + "".join(f"{number},{value}\n" for number, value in enumerate(VALUES))
     accepted, rejected = read(data.encode(), loaded)
     assert accepted.num_rows + len(rejected) == len(VALUES)
@@ -133,6 +133,7 @@ def test_what_no_value_could_keep_is_refused_with_its_line(
 
 def test_an_enum_of_moments_with_a_zone_takes_what_is_equal_to_them(tmp_path: Path) -> None:
     loaded = load_contract(declared(tmp_path, "timestamp", {"enum": '"2024-01-01T00:00:00+01:00"'}))
+    assert isinstance(loaded, LandingContract)
     accepted, rejected = read(b"id,v\na,2023-12-31T23:00:00\nb,2024-01-01T00:00:00+01:00\nc,2024-01-01\n", loaded)
     assert accepted["id"].to_pylist() == ["a", "b"]
     assert codes(rejected) == [(3, ("not_in_set",))]

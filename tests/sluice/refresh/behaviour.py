@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from sluice.compiled import Backfill, Propagation
-from sluice.contracts import Rules
+from sluice.contracts import DerivedContract, Rules
 from sluice.errors import CheckFailed, RowsLost
 from sluice.project import Project
 from sluice.refresh import strategy
@@ -52,6 +52,7 @@ def with_transform(table: str, **changed: Any) -> Project:
 def in_states(*states: str) -> Project:
     """The shop, whose orders must be in one of ``states``."""
     contract = project().contract("silver.orders")
+    assert isinstance(contract, DerivedContract)
     columns = (
         msgspec.structs.replace(column, rules=Rules(allowed=states)) if column.name == "state" else column
         for column in contract.columns

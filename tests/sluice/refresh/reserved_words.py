@@ -9,7 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from sluice.confined import connect
-from sluice.contracts import Arrival, Check, Column, Contract, PartitionField, Reference, Rules, parse_type
+from sluice.contracts import (
+    AnyContract,
+    Arrival,
+    Check,
+    Column,
+    DerivedContract,
+    LandingContract,
+    PartitionField,
+    Reference,
+    Rules,
+    parse_type,
+)
 from sluice.project import Project
 from sluice.transforms.compile import compile_project
 from tests.sluice.refresh.small_shop import SmallShop
@@ -45,7 +56,7 @@ def words() -> tuple[str, ...]:
     return tuple(sorted(word for word in found if re.fullmatch("[a-z][a-z0-9_]{0,62}", word)))
 
 
-def contracts() -> tuple[Contract, ...]:
+def contracts() -> tuple[AnyContract, ...]:
     kinds = {"at": "timestamp", "end": "date", "from": "bigint"}
     columns = tuple(Column(word, parse_type(kinds.get(word, "string")), header=word) for word in words())
     ruled = tuple(
@@ -76,11 +87,11 @@ def contracts() -> tuple[Contract, ...]:
         Column("at", parse_type("timestamp")),
     )
     return (
-        Contract("order", "bronze", columns, key=("order",), arrival=Arrival("ndjson"), file="order.yaml"),
-        Contract(
+        LandingContract("order", "bronze", columns, key=("order",), arrival=Arrival("ndjson"), file="order.yaml"),
+        DerivedContract(
             "select", "silver", ruled, key=("order",), sort_order=("end", "order"), checks=checks, file="select.yaml"
         ),
-        Contract(
+        DerivedContract(
             "group", "silver", group, key=("end",), file="group.yaml", partitioning=(PartitionField("end", "identity"),)
         ),
     )

@@ -10,10 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 from pyiceberg.catalog import Catalog
-from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
 
-from sluice.contracts import Arrival, Column, Contract, PartitionField, parse_type
+from sluice.contracts import Arrival, Column, DerivedContract, LandingContract, PartitionField, parse_type
 from sluice.project import Project
 from sluice.refresh.duckdb.engine import DuckDbEngine
 from sluice.refresh.plan import plan_refresh
@@ -24,6 +23,7 @@ from sluice.tables.commit import append, write_data_files
 from sluice.tables.manage import ensure_tables
 from sluice.transforms.compile import compile_project
 from tests.sluice.ingestion.test_commit import LocalSettings
+from tests.sluice.tables.lost_answers import LocalCatalog
 
 _FOLDER = Path(__file__).parent / "shop"
 _DAY = date(2026, 1, 1)
@@ -36,13 +36,13 @@ def _columns(**types: str) -> tuple[Column, ...]:
     return tuple(Column(name, parse_type(kind), header=name) for name, kind in types.items())
 
 
-def _landing(name: str, *key: str, **types: str) -> Contract:
-    return Contract(name, "bronze", _columns(**types), key=key, arrival=Arrival("ndjson"), file=f"{name}.yaml")
+def _landing(name: str, *key: str, **types: str) -> LandingContract:
+    return LandingContract(name, "bronze", _columns(**types), key=key, arrival=Arrival("ndjson"), file=f"{name}.yaml")
 
 
-def _derived(table: str, *key: str, partitioned: str = "", sorted_by: str = "", **types: str) -> Contract:
+def _derived(table: str, *key: str, partitioned: str = "", sorted_by: str = "", **types: str) -> DerivedContract:
     database, _, name = table.partition(".")
-    return Contract(
+    return DerivedContract(
         name, database, _columns(**types), key=key, file=f"{table}.yaml",
         partitioning=(PartitionField(partitioned, "identity"),) if partitioned else (),
         sort_order=(sorted_by,) if sorted_by else (),
@@ -86,7 +86,7 @@ class SmallShop:
 
     def __init__(self, folder: Path, store: Store | None = None) -> None:
         folder.mkdir(parents=True)
-        self.catalog: Catalog = SqlCatalog(
+        self.catalog: Catalog = LocalCatalog(
             "shop", uri=f"sqlite:///{folder}/catalog.db", warehouse=f"file://{folder}/lake"
         )
         for database in ("bronze", "silver", "gold", "quarantine"):

@@ -16,7 +16,7 @@ from localaws.athena.engine import QueryEngine
 from localaws.athena.plan import TableName
 from localaws.athena.sources import FixedSource
 from localaws.context import Context
-from sluice.contracts import Arrival, Column, Contract, parse_type
+from sluice.contracts import AnyContract, Arrival, Column, DerivedContract, LandingContract, parse_type
 from sluice.errors import CheckFailed, ContractError, TransformError
 from sluice.transforms.bound import empty_tables
 from sluice.transforms.compile import compile_project
@@ -91,7 +91,7 @@ names = st.from_regex(r"[a-z][a-z0-9_]{0,62}", fullmatch=True) | st.sampled_from
 @pytest.mark.slow
 def test_any_name_that_a_contract_takes_is_a_table_and_its_columns(columns: list[str], table: str) -> None:
     kinds = tuple(Column(name, parse_type("string"), header=name) for name in columns)
-    declared = Contract(table, "bronze", kinds, arrival=Arrival("csv"))
+    declared = LandingContract(table, "bronze", kinds, arrival=Arrival("csv"))
     with empty_tables([declared]) as connection:
         assert connection.execute(f'SELECT * FROM bronze."{table}"').fetchall() == []
 
@@ -105,10 +105,10 @@ def _job(folder: Path, body: str) -> Path:
     return folder / "jobs"
 
 
-def _things(*columns: Column) -> tuple[Contract, ...]:
+def _things(*columns: Column) -> tuple[AnyContract, ...]:
     return (
-        Contract("things", "bronze", columns, arrival=Arrival("csv"), file="things.yaml"),
-        Contract("things", "silver", columns, file="silver/things.yaml"),
+        LandingContract("things", "bronze", columns, arrival=Arrival("csv"), file="things.yaml"),
+        DerivedContract("things", "silver", columns, file="silver/things.yaml"),
     )
 
 

@@ -24,6 +24,7 @@ from sluice.tables import maintain
 from sluice.tables.files import snapshot_of
 from tests.sluice.refresh.behaviour import LATER, order
 from tests.sluice.refresh.small_shop import SmallShop
+from tests.sluice.tables.lost_answers import lose_answers
 
 pytestmark = pytest.mark.slow
 ORDERS, DAYS = "silver.orders", "gold.order_days"
@@ -328,17 +329,11 @@ def test_a_rollback_to_what_expires_meanwhile_is_refused_and_readers_keep_their_
 def test_a_rollback_whose_answer_is_lost_is_done_and_keeps_its_files(
     shop: SmallShop, monkeypatch: pytest.MonkeyPatch, deletes: bool
 ) -> None:
-    real = module.replace
-
-    def lied(*given: Any, **more: Any) -> Any:
-        monkeypatch.setattr(module, "replace", real)
-        real(*given, **more)
-        raise CommitConflict("the answer was lost")
-
-    monkeypatch.setattr(module, "replace", lied)
+    lost = lose_answers(monkeypatch)
     if deletes:  # as of a table with deletes of single rows, whose old rows are written anew
         monkeypatch.setattr(module, "data_files", lambda *_: None)
     assert back(shop, DAYS, published(shop, DAYS)[0]).rows == 6
+    assert lost == [DAYS]
     assert states(shop) == ["paid"] * 6
 
 

@@ -12,7 +12,16 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.table import Table
 
 from sluice.compiled import CompiledTransform
-from sluice.contracts import Arrival, Check, Column, Contract, Reference, Rules, parse_type
+from sluice.contracts import (
+    Arrival,
+    Check,
+    Column,
+    DerivedContract,
+    LandingContract,
+    Reference,
+    Rules,
+    parse_type,
+)
 from sluice.errors import CheckFailed
 from sluice.project import Project
 from sluice.refresh.duckdb.engine import DuckDbEngine
@@ -25,15 +34,15 @@ from tests.sluice.ingestion.reading import column, contract
 from tests.sluice.ingestion.test_commit import LocalSettings
 
 THINGS = contract(column("id"), column("n", "int"))
-OTHERS = Contract("others", "bronze", (column("id"),), arrival=Arrival("csv"))
+OTHERS = LandingContract("others", "bronze", (column("id"),), arrival=Arrival("csv"))
 
 
-def derived(name: str, database: str, **more: Any) -> Contract:
+def derived(name: str, database: str, **more: Any) -> DerivedContract:
     columns = (
         Column("id", parse_type("string"), required=True),
         Column("total", parse_type("bigint"), rules=Rules(minimum="0")),
     )
-    return Contract(name=name, database=database, columns=columns, key=("id",), **more)
+    return DerivedContract(name=name, database=database, columns=columns, key=("id",), **more)
 
 
 def sums(table: str, source: str, column_: str = "n") -> CompiledTransform:

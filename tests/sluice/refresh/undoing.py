@@ -117,7 +117,8 @@ def retract(history: History) -> None:
     for dataset, name in some:
         request(lake.store, history.settings.lake, Retraction(Delivery(dataset, name, "committed"), "somebody"))
     for dataset in {dataset for dataset, _ in some}:
-        contract = history.shop.project.contract(f"bronze.{dataset}")
+        contract = history.shop.project.landing(dataset)
+        assert contract is not None
         retract_requested(contract, lake, record=list, announce=dict)
     for dataset, name in some:
         assert name not in history.shop.load(f"bronze.{dataset}").scan().to_arrow()["_delivery_id"].to_pylist()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from moto import mock_aws
+from pyiceberg.exceptions import CommitFailedException
 
-from sluice.tables.catalog import LakeCatalog
+from sluice.tables.catalog import TABLE_PROPERTIES, LakeCatalog
 
 KEYS = {"glue.region": "us-east-1", "glue.access-key-id": "test", "glue.secret-access-key": "test"}
 
@@ -32,3 +34,41 @@ def test_a_metadata_file_is_read_once_and_a_changed_table_is_seen(
     elsewhere.load_table("shop.orders").append(pa.table({"id": [1, 2]}))
     assert here.load_table("shop.orders").scan().to_arrow().num_rows == 2
     assert again.current_snapshot() is None
+
+
+@mock_aws
+def test_a_commit_whose_answer_is_lost_took_place_and_its_snapshot_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Glue refuses boto3's second try, since the first one changed the table's version."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    here, elsewhere = LakeCatalog("here", **KEYS), LakeCatalog("elsewhere", **KEYS)
+    here.create_namespace("shop", {"location": f"file://{tmp_path}"})
+    columns = pa.schema([pa.field("id", pa.int64())])
+    table = here.create_table("shop.orders", columns, location=f"file://{tmp_path}/o", properties=TABLE_PROPERTIES)
+    real, asked = here.glue.update_table, []
+
+    def update_table(**given: Any) -> None:
+        asked.append(given["VersionId"])
+        real(**given)
+        told = {"Error": {"Code": "ConcurrentModificationException", "Message": "the version has changed"}}
+        raise here.glue.exceptions.ConcurrentModificationException(told, "UpdateTable")
+
+    monkeypatch.setattr(here.glue, "update_table", update_table)
+    table.append(pa.table({"id": [1, 2]}))
+    assert len(asked) == 1
+    assert elsewhere.load_table("shop.orders").scan().to_arrow().num_rows == 2
+    assert table.metadata == elsewhere.load_table("shop.orders").metadata
+
+
+@mock_aws
+def test_a_commit_that_another_writer_was_faster_than_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    here = LakeCatalog("here", **KEYS)
+    here.create_namespace("shop", {"location": f"file://{tmp_path}"})
+    columns = pa.schema([pa.field("id", pa.int64())])
+    made = here.create_table("shop.orders", columns, location=f"file://{tmp_path}/o", properties=TABLE_PROPERTIES)
+    here.load_table("shop.orders").append(pa.table({"id": [1]}))
+    with pytest.raises(CommitFailedException):
+        made.append(pa.table({"id": [2]}))
+    assert here.load_table("shop.orders").scan().to_arrow()["id"].to_pylist() == [1]

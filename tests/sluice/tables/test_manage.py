@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from pyiceberg.catalog import Catalog
 
-from sluice.contracts import Column, Contract, parse_type
+from sluice.contracts import Column, parse_type
 from sluice.errors import TableError
 from sluice.project import Project
 from sluice.tables.manage import ensure_tables
@@ -16,8 +16,7 @@ from tests.sluice.ingestion.test_commit import LocalSettings
 
 
 def ensure(catalog: Catalog, tmp_path: Path, *columns: Column) -> list[str]:
-    declared: Contract = contract(*columns)
-    return ensure_tables(catalog, Project((declared,)), LocalSettings(folder=str(tmp_path / "lake")))
+    return ensure_tables(catalog, Project((contract(*columns),)), LocalSettings(folder=str(tmp_path / "lake")))
 
 
 def test_doing_it_twice_changes_nothing(catalog: Catalog, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sluice.contracts import Check, Column, Contract, Reference, parse_type
+from sluice.contracts import Check, Column, DerivedContract, Reference, parse_type
 from sluice.errors import ContractError
 from sluice.load import load_contracts
 from sluice.transforms.bound import unbound_checks
@@ -19,11 +19,11 @@ COLUMNS = tuple(
         "id": "string", "n": "int", "price": "decimal(10,2)", "day": "date", "at": "timestamp", "ok": "boolean"
     }.items()
 )  # fmt: skip
-OTHER = Contract("others", "gold", COLUMNS)
+OTHER = DerivedContract("others", "gold", COLUMNS)
 
 
 def problems(*checks: Check) -> list[tuple[str, str]]:
-    declared = Contract("things", "silver", COLUMNS, checks=checks)
+    declared = DerivedContract("things", "silver", COLUMNS, checks=checks)
     return [(found.field, found.why) for found in unbound_checks([declared, OTHER])]
 
 
@@ -116,7 +116,7 @@ def test_a_check_that_looks_at_another_table_sees_it_under_a_placeholder_on_both
     check = query(
         "SELECT count(*) FROM {table} t JOIN Gold.Others o ON t.id = o.id JOIN silver.things s ON s.id = t.id"
     )
-    declared = Contract("things", "silver", COLUMNS, checks=(check,))
+    declared = DerivedContract("things", "silver", COLUMNS, checks=(check,))
     compiled = compile_checks(declared, {"gold.others", "silver.things"})[-1]
     assert compiled.reads == ("gold.others",)
     assert compiled.duckdb == (

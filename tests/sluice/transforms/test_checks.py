@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice.compiled import CompiledCheck
-from sluice.contracts import Check, Column, Contract, Rules, parse_type
+from sluice.contracts import Check, Column, DerivedContract, Rules, parse_type
 from sluice.contracts.patterns import common_pattern
 from sluice.transforms.checks import compile_checks
 
 
 def compiled(*columns: Column, checks: tuple[Check, ...] = (), key: tuple[str, ...] = ()) -> dict[str, CompiledCheck]:
-    found = compile_checks(Contract("things", "silver", columns, key=key, checks=checks))
+    found = compile_checks(DerivedContract("things", "silver", columns, key=key, checks=checks))
     return {check.name: check for check in found}
 
 

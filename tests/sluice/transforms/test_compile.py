@@ -11,7 +11,7 @@ import pytest
 
 from infra.imports import imported_by
 from sluice.compiled import CompiledTransform
-from sluice.contracts import Arrival, Column, Contract, parse_type
+from sluice.contracts import Arrival, Column, Contract, DerivedContract, LandingContract, parse_type
 from sluice.errors import TransformError
 from sluice.folders import ROOT
 from sluice.project import Project
@@ -25,8 +25,8 @@ PLAIN = 'def things(things):\n    return things.select("id")\n'
 #: Spark alone can run a Python function over batches of rows.
 IN_PYTHON = 'def things(things):\n    return things.mapInPandas(lambda batches: batches, "id string")\n'
 CONTRACTS = (
-    Contract("things", "bronze", (Column("id", parse_type("string"), header="id"),), arrival=Arrival("csv")),
-    Contract("things", "silver", (Column("id", parse_type("string")),), file="things.yaml"),
+    LandingContract("things", "bronze", (Column("id", parse_type("string"), header="id"),), arrival=Arrival("csv")),
+    DerivedContract("things", "silver", (Column("id", parse_type("string")),), file="things.yaml"),
 )
 
 
@@ -181,7 +181,9 @@ def test_a_module_that_ends_its_process_is_an_error_that_names_it(folder: Path, 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_function_that_ends_its_process_is_an_error_that_names_it_and_no_other(folder: Path, ending: str) -> None:
     write(folder, "", f"def things(things):\n    {ending}\n")
-    others = tuple(Contract(f"a{n}", "silver", (Column("id", parse_type("string")),), file="a.yaml") for n in range(3))
+    others = tuple(
+        DerivedContract(f"a{n}", "silver", (Column("id", parse_type("string")),), file="a.yaml") for n in range(3)
+    )
     for other in others:
         (folder / "silver" / f"{other.name}.py").write_text(
             f'{HEADER}@transform(things="bronze.things")\ndef {other.name}(things):\n    return things.select("id")\n'

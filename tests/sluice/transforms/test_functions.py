@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from sluice.contracts import Arrival, Column, Contract, parse_type
+from sluice.contracts import Arrival, Column, DerivedContract, LandingContract, parse_type
 from sluice.errors import TransformError
 from sluice.transforms.compile import compile_project
 from sluice.transforms.functions.letters import SIGMA, SMALL_SIGMA
@@ -29,11 +29,11 @@ _SHARE, _FEW, _MANY = 60, 120, 2000
 def compiled(folder: Path, expression: str, kind: str, declared: str = "") -> str:
     """Return the SQL of a transform that selects one expression of the type ``kind``."""
     contracts = (
-        Contract(
+        LandingContract(
             "things", "bronze", tuple(Column(name, parse_type(of), header=name) for name, of in _INPUT.items()),
             arrival=Arrival("csv"),
         ),
-        Contract("things", "silver", (Column("x", parse_type(kind)),), file="things.yaml"),
+        DerivedContract("things", "silver", (Column("x", parse_type(kind)),), file="things.yaml"),
     )  # fmt: skip
     (folder / "silver").mkdir(exist_ok=True)
     (folder / "silver" / "things.py").write_text(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sqlglot
 
-from sluice.contracts import Arrival, Column, Contract, parse_type
+from sluice.contracts import Arrival, Column, DerivedContract, LandingContract, parse_type
 from sluice.errors import TransformError
 from sluice.transforms.compile import compile_project
 from sluice.transforms.functions.recorded import SparkCalls
@@ -72,9 +72,10 @@ def test_what_is_accepted_is_named_and_must_be_there() -> None:
 
 
 def test_a_finding_names_transform_expression_and_way_out(tmp_path: Path) -> None:
+    columns = (Column("code", parse_type("string"), header="code"),)
     contracts = (
-        Contract("things", "bronze", (Column("code", parse_type("string"), header="code"),), arrival=Arrival("csv")),
-        Contract("things", "silver", (Column("code", parse_type("string")),), file="things.yaml"),
+        LandingContract("things", "bronze", columns, arrival=Arrival("csv")),
+        DerivedContract("things", "silver", columns, file="things.yaml"),
     )
     (tmp_path / "silver").mkdir()
     code = tmp_path / "silver" / "things.py"

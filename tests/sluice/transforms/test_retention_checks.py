@@ -23,8 +23,7 @@ def declared(table: str, write: str, key: tuple[str, ...] = (), **inputs: str | 
     def made(**given: object) -> object:
         return given
 
-    sources: dict[str, Input] = made.sources  # type: ignore[attr-defined]
-    return DiscoveredTransform(table, made, sources, write, key, "any", {}, "", "made.py")
+    return DiscoveredTransform(**vars(made), table=table, source_hash="", file="made.py")
 
 
 def check(item: DiscoveredTransform, **days: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.ingestion.changes import Change, decode
 from sluice.ingestion.check import check_block
 from sluice.ingestion.readers.json_records import parse_records
@@ -62,14 +62,14 @@ def dms(operation: str, data: Any = None, *, record: dict[str, Any] | None = Non
     return {**({} if data is None else {"data": data}), "metadata": said, **(record or {})}
 
 
-def change(record: Any, declared: Contract = PARCELS, change_format: str = "debezium") -> Change:
+def change(record: Any, declared: LandingContract = PARCELS, change_format: str = "debezium") -> Change:
     """Decode a record that holds a change."""
     found = decode(json.dumps(record).encode(), change_format, declared)
     assert isinstance(found, Change), found
     return found
 
 
-def reason(record: Any, declared: Contract = PARCELS, change_format: str = "debezium") -> Reason:
+def reason(record: Any, declared: LandingContract = PARCELS, change_format: str = "debezium") -> Reason:
     """Decode a record, or its bytes, that holds none."""
     raw = record if isinstance(record, bytes) else json.dumps(record).encode()
     found = decode(raw, change_format, declared)
@@ -83,7 +83,7 @@ def row(found: Change) -> Any:
     return json.loads(found.row)
 
 
-def typed(rows: list[bytes | None], declared: Contract) -> list[dict[str, Any]]:
+def typed(rows: list[bytes | None], declared: LandingContract) -> list[dict[str, Any]]:
     """Return the rows in the contract's types, as bronze would hold them; none may be rejected."""
     present = [found for found in rows if found is not None]
     listed: dict[int, dict[str, Any]] = {}

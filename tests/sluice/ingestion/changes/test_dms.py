@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from tests.sluice.ingestion.changes import changing
 from tests.sluice.ingestion.changes.changing import PARCELS, dms, row
 from tests.sluice.ingestion.reading import column, contract
@@ -15,7 +15,7 @@ DATA = {"id": 1, "label": "x", "weight": "2.500", "sent_on": "2024-07-29", "seen
 STOCK = contract(column("product"), column("site"), column("pieces", "int"), key=("product", "site"), format="dms")
 
 
-def change(record: Any, declared: Contract = PARCELS) -> Any:
+def change(record: Any, declared: LandingContract = PARCELS) -> Any:
     return changing.change(record, declared, "dms")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sluice.contracts import Contract
+from sluice.contracts import LandingContract
 from sluice.ingestion.changes import Change, decode
 from tests.end_to_end.running import real_data
 from tests.sluice.ingestion.changes.changing import typed
@@ -35,7 +35,7 @@ COMPUTED = contract(column("_id", "bigint"), column("_date", "date"), key=("_id"
 DATED = contract(column("id", "bigint"), column("date", "date"), key=("id",), stream=True)
 VALUES = contract(column("id", "bigint"), column("value"), key=("id",), stream=True)
 NESTED = contract(column("id", "bigint"), column("name"), column("row"), key=("id",), stream=True)
-SERIES: dict[str, Contract] = {
+SERIES: dict[str, LandingContract] = {
     "aws-dms/table/schemaevolution": PRODUCTS,
     "aws-dms/table/startupmode": PRODUCTS,
     "aws-dms/table/watermark": PRODUCTS,
@@ -72,13 +72,13 @@ def _records(folder: Path) -> list[bytes]:
     return [line for line in lines if line.startswith(b"{")]
 
 
-def _decoded(record: bytes, folder: str, declared: Contract) -> Change:
+def _decoded(record: bytes, folder: str, declared: LandingContract) -> Change:
     found = decode(record, "dms" if folder.startswith("aws-dms") else "debezium", declared)
     assert isinstance(found, Change), found
     return found
 
 
-def _expected(records: list[bytes], declared: Contract) -> dict[int, dict[str, Any]]:
+def _expected(records: list[bytes], declared: LandingContract) -> dict[int, dict[str, Any]]:
     """Return the table that the events imply, found without the decoder: by their own times, then as they came."""
     key = declared.key[0]
     steps = []
@@ -104,7 +104,7 @@ def _expected(records: list[bytes], declared: Contract) -> dict[int, dict[str, A
     return table
 
 
-def _replayed(records: list[bytes], folder: str, declared: Contract) -> dict[int, dict[str, Any]]:
+def _replayed(records: list[bytes], folder: str, declared: LandingContract) -> dict[int, dict[str, Any]]:
     """Return the table after the decoded changes, sorted by position; equal ones keep the order of arrival."""
     key = declared.key[0]
     changes = [(arrival, _decoded(record, folder, declared)) for arrival, record in enumerate(records)]

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from sluice.contracts import Condition, Contract, StreamRule, parse_type
+from sluice.contracts import Condition, LandingContract, StreamRule, parse_type
 from sluice.contracts.model import Column
 from sluice.ingestion.ingest_stream import ingest_records
 from sluice.ingestion.rules.events import OperationalEvent
@@ -25,7 +25,9 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DECLINED = (Condition("outcome", "=", value="declined"),)
 
 
-def visits(*rules: StreamRule, key: tuple[str, ...] = ("id",), personal: tuple[str, ...] = ("card",)) -> Contract:
+def visits(
+    *rules: StreamRule, key: tuple[str, ...] = ("id",), personal: tuple[str, ...] = ("card",)
+) -> LandingContract:
     """Return the contract of a stream with these rules."""
     kinds = {
         "id": "string", "who": "string", "at": "timestamp", "outcome": "string", "card": "string",
@@ -54,7 +56,7 @@ class Nowhere:
 class Function:
     """A warm function; ``batch`` is one call of it."""
 
-    def __init__(self, declared: Contract) -> None:
+    def __init__(self, declared: LandingContract) -> None:
         self.contract = declared
         self.memory: Memory = {}
         self.sequence = 0
@@ -73,7 +75,7 @@ class Function:
 
     def ingest(
         self,
-        add: Callable[[Contract, pa.Table], None],
+        add: Callable[[LandingContract, pa.Table], None],
         *events: dict[str, Any],
         arrives: float = 0.0,
         again: bool = False,

@@ -9,7 +9,8 @@ import pytest
 from sluice.compiled import CompiledCheck
 from sluice.confined import connect
 from sluice.refresh.duckdb import audit as audits
-from sluice.refresh.duckdb.audit import AuditTarget, audit
+from sluice.refresh.duckdb.audit import audit
+from sluice.refresh.failures import AuditTarget
 
 AUDITED = AuditTarget("things", "things", "things", (), {})
 

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from sluice.errors import CommandError
+from sluice.contracts import parse_type
+from sluice.errors import WrongArgument
 from sluice.project import Project
 from sluice.refresh.duckdb.compare import Comparison, compare
 from sluice.tables.files import snapshot_of
@@ -124,18 +125,32 @@ def test_columns_that_come_or_go_are_told(shop: SmallShop, tmp_path: Path) -> No
     assert not found.same
 
 
+def test_another_type_of_a_column_is_a_difference_though_each_value_is_equal(shop: SmallShop, tmp_path: Path) -> None:
+    contract = shop.project.contract(ORDERS)
+    columns = (
+        msgspec.structs.replace(each, type=parse_type("timestamp")) if each.name == "day" else each
+        for each in contract.columns
+    )
+    other = msgspec.structs.replace(contract, columns=tuple(columns))
+    contracts = tuple(other if each.table == ORDERS else each for each in shop.project.contracts)
+    cast = f"SELECT * REPLACE (CAST(day AS TIMESTAMP) AS day) FROM ({sql_of(ORDERS)})"
+    found = compared(shop, tmp_path, Project(contracts, with_transform(ORDERS, sql=cast).transforms))
+    assert (found.types_changed, found.changed) == ({"day": ("date", "timestamp")}, 0)
+    assert not found.same
+
+
 @pytest.mark.parametrize(
     ("table", "changed", "said"),
     [
         (ORDERS, {"engine": "spark", "sql": ""}, 'engine="spark"'),
         ("gold.order_days", {}, "no rows yet"),
-        ("gold.nothing", {}, "No transform makes gold.nothing"),
+        ("gold.nothing", {}, "gold.nothing is not a derived table"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(
     shop: SmallShop, tmp_path: Path, table: str, changed: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(CommandError, match=said) as refused:
+    with pytest.raises(WrongArgument, match=said) as refused:
         compare(with_transform(table, **changed), shop.load, table, scratch=tmp_path)
     assert refused.value.safe
     assert refused.value.next_step
@@ -145,5 +160,5 @@ def test_inputs_that_expired_are_refused_with_the_way_out(shop: SmallShop, tmp_p
     read = shop.load("bronze.orders").current_snapshot()
     shop.deliver("orders", [order(9, day=DAY)])
     shop.load("bronze.orders").maintenance.expire_snapshots().by_id(read.snapshot_id).commit()
-    with pytest.raises(CommandError, match=f"snapshot {read.snapshot_id} of bronze.orders, which has expired"):
+    with pytest.raises(WrongArgument, match=f"snapshot {read.snapshot_id} of bronze.orders, which has expired"):
         compare(shop.project, shop.load, ORDERS, scratch=tmp_path)

@@ -11,8 +11,9 @@ from pyspark.sql import SparkSession
 
 from sluice.compiled import CompiledCheck
 from sluice.confined import connect
-from sluice.contracts import Column, Contract, Rules, parse_type
-from sluice.refresh.spark.audit import AuditTarget, audit
+from sluice.contracts import Column, DerivedContract, Rules, parse_type
+from sluice.refresh.failures import AuditTarget
+from sluice.refresh.spark.audit import audit
 from sluice.refresh.spark.confined import declared
 from sluice.transforms.checks import compile_checks
 from sluice.transforms.queries import ALLOWED_FUNCTIONS, declared_query
@@ -118,7 +119,7 @@ def test_nothing_declared_runs_where_spark_would_write_variables_into_it(spark: 
         with pytest.raises(PermissionError, match=r"spark\.sql\.variable\.substitute"):
             declared(spark, f"SELECT count(*) FROM {things}", [things])
         with pytest.raises(PermissionError, match=r"spark\.sql\.variable\.substitute"):
-            audit([check], AuditTarget(spark, spark.table(things), things, things, (), {}))
+            audit([check], AuditTarget(spark.table(things), things, things, (), {}))
     finally:
         spark.conf.set("spark.sql.variable.substitute", "false")
 
@@ -126,14 +127,16 @@ def test_nothing_declared_runs_where_spark_would_write_variables_into_it(spark: 
 def test_an_allowed_value_that_looks_like_a_variable_is_a_value(spark: SparkSession) -> None:
     """On Spark as on DuckDB: the value is held to its own characters, and to none of the process's."""
     rules = Rules(allowed=VARIABLES)
-    contract = Contract("things", "silver", (Column("id", parse_type("string"), rules=rules),), file="things.yaml")
+    contract = DerivedContract(
+        "things", "silver", (Column("id", parse_type("string"), rules=rules),), file="things.yaml"
+    )
     (compiled,) = (check for check in compile_checks(contract) if check.kind == "rows")
     check = _row_rule("id", compiled.spark)
     filled_in = SECRET, str(spark.conf.get("spark.app.id"))
     right = spark.createDataFrame([(value,) for value in VARIABLES], ["id"])
     wrong = spark.createDataFrame([(value,) for value in filled_in], ["id"])
-    assert audit([check], AuditTarget(spark, right, "", "", (), {})) == []
-    assert [failure.found for failure in audit([check], AuditTarget(spark, wrong, "", "", (), {}))] == ["2 rows"]
+    assert audit([check], AuditTarget(right, "", "", (), {})) == []
+    assert [failure.found for failure in audit([check], AuditTarget(wrong, "", "", (), {}))] == ["2 rows"]
     with connect() as connection:
         connection.execute("CREATE TABLE things (id VARCHAR)")
         connection.executemany("INSERT INTO things VALUES (?)", [[value] for value in (*VARIABLES, *filled_in)])

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from sluice.contracts import Column, Contract, Rules, parse_type
+from sluice.contracts import Column, DerivedContract, Rules, parse_type
 from sluice.transforms.checks import compile_checks
 from tests.sluice.contracts.test_patterns import PATTERNS, TEXTS
 
@@ -20,7 +20,7 @@ def test_it_means_to_spark_what_it_means_to_arrow(spark: SparkSession) -> None:
     broken = []
     for pattern in PATTERNS:
         column = Column("x", parse_type("string"), rules=Rules(pattern=pattern))
-        (check,) = compile_checks(Contract("things", "silver", (column,)))
+        (check,) = compile_checks(DerivedContract("things", "silver", (column,)))
         broken.append(F.expr(check.spark).alias(f"p{len(broken)}"))
     found = rows.orderBy("n").select(*broken).collect()
     for place, pattern in enumerate(PATTERNS):

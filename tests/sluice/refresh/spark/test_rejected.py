@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-from sluice.contracts import Arrival, Column, Contract, parse_type
+from sluice.contracts import Arrival, Column, LandingContract, parse_type
 from sluice.refresh.duckdb.conflicts import _as_rejected
 from sluice.refresh.spark.conflicts import as_rejected
 from sluice.refresh.spark.project import Dataset
@@ -27,7 +27,7 @@ TYPES = {
     "on_day": "date",
     "sure": "boolean",
 }
-THINGS = Contract(
+THINGS = LandingContract(
     "things",
     "bronze",
     tuple(Column(name, parse_type(kind)) for name, kind in TYPES.items()),
