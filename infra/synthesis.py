@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import App, Tags
+from aws_cdk import App, Stack, Tags
 from aws_cdk import aws_iam as iam
 
 from sluice.environments import Environment, read_environments
@@ -72,17 +72,20 @@ def add_stacks(app: App, environment: Environment, project: Project, bundle: Bun
     accept_findings(named, storage)
     for stack in streams:
         accept_findings({"streams": stack}, storage)
+    _mark(app, environment, storage)
     return Stacks(environment, project, storage, ingestion, processing, streams, recovery, serving)
 
 
-def _mark(app: App, stacks: Stacks) -> None:
-    """Give the environment's tags to every stack and resource of ``app``, and its boundary to every role."""
-    environment = stacks.environment
+def _mark(app: App, environment: Environment, stack: Stack) -> None:
+    """Give the environment's tags to every stack and resource of ``app``, and its boundary to every role.
+
+    CDK does so when it synthesizes: stacks that are added later have them, too.
+    """
     for key, value in sorted((environment.tags or {}).items()):
         Tags.of(app).add(key, value)
     if environment.permissions_boundary:
         policy = iam.ManagedPolicy.from_managed_policy_arn(
-            stacks.storage, "PermissionsBoundary", environment.permissions_boundary
+            stack, "PermissionsBoundary", environment.permissions_boundary
         )
         iam.PermissionsBoundary.of(app).apply(policy)
 
@@ -117,7 +120,6 @@ def _synthesize(here: ProjectFolder, add: Callable[[App, Stacks], None] | None) 
         stacks = add_stacks(app, environment, project, bundle)
         if add is not None:
             add(app, stacks)
-        _mark(app, stacks)
         app.synth()
 
 

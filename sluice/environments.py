@@ -69,7 +69,7 @@ _TEXTS = {
     "database_prefix": (re.compile(r"([a-z][a-z0-9_]{0,30})?"), "small letters, digits and _"),
     "permissions_boundary": (
         re.compile(r"(arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/[\w+=,.@/-]+)?"),
-        "a policy's ARN",
+        "the ARN of a managed policy",
     ),
 }
 #: The least and the most of numbers, as AWS has them.
