@@ -58,11 +58,9 @@ def test_an_environment_is_deployed_to_its_own_account_alone(tmp_path: Path, mon
     from infra.synthesis import _environment
 
     here = ProjectFolder(tmp_path)
-    text = (
-        (ROOT / "environments.yaml")
-        .read_text()
-        .replace("    keep_data: true\n", "    keep_data: true\n    account: '111122223333'\n")
-    )
+    declared, kept = (ROOT / "environments.yaml").read_text(), "    keep_data: true\n"
+    assert kept in declared
+    text = declared.replace(kept, f"{kept}    account: '111122223333'\n")
     here.environments.write_text(text)
     monkeypatch.delenv("CDK_DEFAULT_ACCOUNT", raising=False)
     assert _environment(here, "prod").account == "111122223333"
