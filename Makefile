@@ -12,7 +12,7 @@ AND ?=
 BENCH ?=
 # Which part of the proofs, e.g. PART=2/4.
 PART ?= 1/1
-# Which environment of infra/config.py is deployed. Not taken from the shell, to which ENV is a file that it reads.
+# Which environment of environments.yaml is deployed. Not taken from the shell, to which ENV is a file that it reads.
 ENV := dev
 
 # Every command, function and job is a process: where no bytecode is kept, each compiles all that it imports again
