@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -53,19 +54,30 @@ class Own:
         return done.stdout
 
 
+def wheel_of(source: Path, out: Path) -> Path:
+    """Build the wheel of the sources in a folder."""
+    build = (sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(out))
+    subprocess.run(build, cwd=source, check=True, capture_output=True, timeout=120)
+    (wheel,) = out.glob("*.whl")
+    return wheel
+
+
+def upgrade(binaries: Path, wheel: Path) -> None:
+    """Install a wheel in place of any earlier one, and nothing else."""
+    install = (sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--offline", "--python")
+    subprocess.run([*install, str(binaries / "python"), str(wheel)], check=True, timeout=120)
+
+
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Own:
     folder = tmp_path_factory.mktemp("own")
-    build = (sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder / "wheel"))
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=120)
-    (wheel,) = (folder / "wheel").glob("*.whl")
+    wheel = wheel_of(ROOT, folder / "wheel")
     venv.create(folder / "venv", symlinks=True)
     (packages,) = (folder / "venv").glob("lib/python*/site-packages")
     for each in Path(sysconfig.get_path("purelib")).iterdir():
         if not OF_THE_CLONE.fullmatch(each.name):
             (packages / each.name).symlink_to(each)
-    install = (sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--offline", "--python")
-    subprocess.run([*install, str(folder / "venv" / "bin" / "python"), str(wheel)], check=True, timeout=120)
+    upgrade(folder / "venv" / "bin", wheel)
     (folder / "empty").mkdir()
     Own(folder / "venv" / "bin", folder / "empty").run("sluice", "init", "shop")
     project = folder / "empty" / "shop"
@@ -131,3 +143,21 @@ def test_a_file_comes_to_answers_and_what_is_declared_acts(
 
 def test_the_tests_of_a_new_project_pass(own: Own) -> None:
     assert re.search(r"4 passed", own.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider"))
+
+
+def test_a_project_upgrades_by_upgrading_the_package(own: Own, tmp_path: Path) -> None:
+    packed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in packed.splitlines():
+        if not name.startswith(("tests/", "docs/", "benchmarks/")):
+            (tmp_path / "next" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, tmp_path / "next" / name)
+    declared = tmp_path / "next" / "pyproject.toml"
+    later = re.sub(r'^version = "\d+', 'version = "99', declared.read_text(), count=1, flags=re.MULTILINE)
+    declared.write_text(later)
+    said = tmp_path / "next" / "sluice" / "cli" / "commands" / "check.py"
+    said.write_text(said.read_text().replace("are sound.", "are sound, says the later one."))
+    mine = {path: path.read_bytes() for kind in ("*.py", "*.yaml") for path in own.folder.rglob(kind)}
+    upgrade(own.bin, wheel_of(tmp_path / "next", tmp_path / "wheel"))
+    assert own.run("sluice", "check") == "1 landing datasets and 1 transforms are sound, says the later one.\n"
+    assert "3 passed" in own.run("python", "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider")
+    assert {path: path.read_bytes() for path in mine} == mine
