@@ -12,7 +12,7 @@ AND ?=
 BENCH ?=
 # Which part of the proofs, e.g. PART=2/4.
 PART ?= 1/1
-# Which environment of infra/config.py is deployed. Not taken from the shell, to which ENV is a file that it reads.
+# Which environment of environments.yaml is deployed. Not taken from the shell, to which ENV is a file that it reads.
 ENV := dev
 
 # Every command, function and job is a process: where no bytecode is kept, each compiles all that it imports again
@@ -25,12 +25,12 @@ help: ## Say what each target does
 	@awk -F':.*## ' '/^[a-z_-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # A mark in the environment itself, so that a new lock or a removed environment is noticed.
-$(READY): requirements.lock pyproject.toml lambdas/requirements.lock
+$(READY): requirements.lock pyproject.toml shopsphere/pyproject.toml lambdas/requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "Sluice needs Python 3.11 to 3.13; set PYTHON=python3.13")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable shopsphere
 	$(BIN)/python -m infra.bundle
 	@touch $@
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from benchmarks import cost_model, ingestion, local_aws, streaming
 from benchmarks.model import compare as model
 from shopsphere.generate import generate
-from sluice.folders import CONTRACTS
+from sluice.folders import needed_project
 
 _DAYS = 20
 
@@ -34,8 +34,9 @@ def main() -> int:
         console.print("generating …")
         manifest = generate(days=_DAYS, seed=1, out=scratch / "files", rows_per_day=given.rows // _DAYS)
         csv, sample = _one_file(scratch)
+        contracts = needed_project().contracts
         rows = manifest.datasets["order_lines"].records
-        ingestion.compare(csv, rows, scratch, contracts=CONTRACTS, rounds=given.rounds, console=console)
+        ingestion.compare(csv, rows, scratch, contracts=contracts, rounds=given.rounds, console=console)
         cost_model.show(console)
         streaming.compare(rounds=given.rounds, console=console)
         if not given.without_local_aws:

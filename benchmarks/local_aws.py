@@ -14,25 +14,26 @@ from sluice.cli import local
 from sluice.cli.answers import run_query
 from sluice.cli.deployment import client, deployed
 from sluice.cli.wait import wait
-from sluice.folders import CONTRACTS
+from sluice.folders import needed_project
 
 _UPLOADS = 5
 
 
 def report(sample: Path, scratch: Path, console: Console) -> None:
     """Print seconds for a start with synthesis, a start without, and uploads until gold has them."""
-    assembly = local.synthesize([CONTRACTS], "dev")
+    contracts = [needed_project().contracts]
+    assembly = local.synthesize(contracts, "dev")
     kept = assembly.rename(assembly.with_suffix(".kept"))
     try:
         for name in ("cold (synthesis and deployment)", "warm (assets cached, all stacks from nothing)"):
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 port = probe.getsockname()[1]
-            run = local.start(port, [CONTRACTS], data=scratch / name[:4], environment="dev", detached=True)
+            run = local.start(port, contracts, data=scratch / name[:4], environment="dev", detached=True)
             console.print(f"sluice up {name}: {sum(run.seconds.values()):.1f} s {run.seconds}")
             if name.startswith("cold"):
                 local.stop(scratch / name[:4])
-        local.export(run.endpoint, run.secret)
+        local.export(run.endpoint, run.secret, run.region)
         deployment = deployed("dev")
         times = []
         for number in range(_UPLOADS):

@@ -15,7 +15,7 @@ from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_s3 as s3
 from constructs import IConstruct
 
-from infra.storage import StorageStack
+from .storage import StorageStack
 
 #: By stack, construct and finding (or the resource that a permission with a ``*`` names): why it stands.
 ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
@@ -169,7 +169,7 @@ def _placeholders(stack: Stack, storage: StorageStack) -> dict[str, str]:
         "tables": f"arn:aws:glue:{where}:table",
         "logs": f"arn:aws:logs:{where}:log-group:",
         "region": environment.region,
-        "machine": f"sluice-{environment.name}-refresh",
+        "machine": f"{environment.title}-refresh",
         "db": environment.database_prefix,
     }
 

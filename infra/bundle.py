@@ -15,18 +15,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.config import PYTHON, WHEEL_PLATFORM
-from infra.imports import imported_by
-from sluice.folders import ROOT
+from sluice.folders import LIBRARY, brought, needed_project
 from sluice.project import FILE_NAME, Project
 
-LOCK = ROOT / "lambdas" / "requirements.lock"
-#: What is expensive to make and changes seldom.
-CACHE = ROOT / ".sluice" / "cache"
+from .config import PYTHON, WHEEL_PLATFORM
+from .imports import imported_by
+
+#: The folder of the handlers; in the functions' code it stands beside the library.
+HANDLERS = brought("lambdas")
+LOCK = HANDLERS / "requirements.lock"
 #: Where a wheel says what it carries besides Python, for instance the crates compiled into it (PEP 770).
 BILLS = "*.dist-info/sboms"
 #: What the library reads beside its modules.
 _DATA = (Path("sluice/prices.json"),)
+_PLACES = {"sluice": LIBRARY, "lambdas": HANDLERS}
 #: Parts of the wheels that no function loads; without them the layer stays under Lambda's 250 MiB.
 _NOT_IN_LAYER = (
     "pyarrow/libarrow_flight*",
@@ -47,9 +49,13 @@ _NOT_IN_LAYER = (
 )
 
 
+#: What a run of the Spark job starts.
+SPARK_SCRIPT = LIBRARY / "refresh" / "spark" / "main.py"
+
+
 @dataclass(frozen=True)
 class Bundle:
-    """Folders of the functions' code, of their layer, and of the transforms that stand beside further contracts."""
+    """Folders of the functions' code, of their layer, and of the transforms with what they share."""
 
     code: Path
     layer: Path
@@ -58,36 +64,38 @@ class Bundle:
 
 def code_folder(project: Project, out: Path) -> Path:
     """Write the code that all functions share to ``out`` and return it."""
-    handlers = list((ROOT / "lambdas").rglob("*.py"))
-    _ship(imported_by(handlers, ROOT) | {file.relative_to(ROOT) for file in handlers}, out)
+    handlers = list(HANDLERS.rglob("*.py"))
+    _ship(imported_by(handlers, _PLACES) | {"lambdas" / file.relative_to(HANDLERS) for file in handlers}, out)
     (out / FILE_NAME).write_bytes(project.to_json())
     return out
 
 
-def spark_folder(code: Path, transforms: Iterable[Path] = ()) -> Path:
+def spark_folder(code: Path, transforms: Iterable[Path]) -> Path:
     """Write the code that the Spark job imports beside ``code``, the functions' own, and return its folder.
 
     It needs nothing but PySpark and the standard library: a job that had packages installed at its start would need a
     way to the internet, take longer, and fail with the index.
     """
     out = code.with_name("spark")
-    script = ROOT / "sluice" / "refresh" / "spark" / "main.py"
-    ours = list((ROOT / "glue_jobs").rglob("*.py"))
-    declared = [file for folder in transforms for file in folder.rglob("*.py")]
-    _ship(imported_by([script, *ours, *declared], ROOT) | {file.relative_to(ROOT) for file in ours}, out)
-    for folder in transforms:
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(folder, out / "glue_jobs", ignore=ignored, dirs_exist_ok=True)
-    shutil.copyfile(code / FILE_NAME, out / "glue_jobs" / FILE_NAME)
+    folders = [folder for folder in transforms if folder.is_dir()]
+    declared = [file for folder in folders for file in folder.rglob("*.py") if file.is_file()]
+    _ship(imported_by([SPARK_SCRIPT, *declared], _PLACES), out)
+    jobs = out / "glue_jobs"
+    jobs.mkdir()
+    for folder in folders:
+        # What begins with a dot is an editor's, and may be a link to nowhere.
+        shutil.copytree(folder, jobs, ignore=shutil.ignore_patterns("__pycache__", ".*"), dirs_exist_ok=True)
+    (jobs / "__init__.py").touch()  # without it the job could not read the project beside it
+    shutil.copyfile(code / FILE_NAME, jobs / FILE_NAME)
     return out
 
 
 def _ship(files: Iterable[Path], out: Path) -> None:
-    """Copy files of the repository, and what the library reads beside them, to ``out``, which is made anew."""
+    """Copy files of our packages, and what the library reads beside them, to ``out``, which is made anew."""
     shutil.rmtree(out, ignore_errors=True)
     for file in {*files, *_DATA}:
         (out / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / file, out / file)
+        shutil.copyfile(_PLACES[file.parts[0]].joinpath(*file.parts[1:]), out / file)
 
 
 def layer_folder(cache: Path) -> Path:
@@ -141,5 +149,6 @@ def trim(packages: Path) -> None:
 
 if __name__ == "__main__":
     # Part of `make setup`, so that the first synthesis does not wait for wheels.
-    CACHE.mkdir(parents=True, exist_ok=True)
-    layer_folder(CACHE)
+    cache = needed_project().cache
+    cache.mkdir(parents=True, exist_ok=True)
+    layer_folder(cache)

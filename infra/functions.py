@@ -8,14 +8,23 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.bundle import Bundle
-from infra.config import PYTHON, Environment
+from sluice.environments import Environment
+
+from .bundle import Bundle
+from .config import PYTHON
 
 #: Days that logs are kept, as CloudWatch offers them.
 RETENTION = {
+    1: logs.RetentionDays.ONE_DAY,
+    3: logs.RetentionDays.THREE_DAYS,
+    5: logs.RetentionDays.FIVE_DAYS,
     7: logs.RetentionDays.ONE_WEEK,
+    14: logs.RetentionDays.TWO_WEEKS,
     30: logs.RetentionDays.ONE_MONTH,
+    60: logs.RetentionDays.TWO_MONTHS,
     90: logs.RetentionDays.THREE_MONTHS,
+    180: logs.RetentionDays.SIX_MONTHS,
+    365: logs.RetentionDays.ONE_YEAR,
 }
 _RUNTIME = {"3.13": lambda_.Runtime.PYTHON_3_13}[PYTHON]
 

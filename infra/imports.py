@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-#: Packages of this repository that are shipped.
-_OURS = ("sluice", "lambdas", "glue_jobs")
 
+def imported_by(files: Iterable[Path], places: Mapping[str, Path]) -> set[Path]:
+    """Return the files of our packages that ``files`` import at any remove, each as its package's name and the rest.
 
-def imported_by(files: Iterable[Path], root: Path) -> set[Path]:
-    """Return the files of our packages, below ``root`` and relative to it, that ``files`` import at any remove.
-
+    ``places`` are the folders of our packages by name; what else is imported is somebody else's.
     What is imported for type checkers alone is none. A package's ``__init__`` is imported with what is in it, and all
     of its modules with an ``__init__`` that finds them itself (``sluice.found``).
     """
@@ -21,11 +19,11 @@ def imported_by(files: Iterable[Path], root: Path) -> set[Path]:
     while left:
         at = left.pop()
         tree = ast.parse(at.read_bytes())
-        for name in (*_names(tree), *_found_by(tree, at, root)):
-            for file in _files(name, root):
+        for name in (*_names(tree), *_found_by(tree, at, places)):
+            for file in _files(name, places):
                 if file not in found:
                     found.add(file)
-                    left.append(root / file)
+                    left.append(_place(file, places))
     return found
 
 
@@ -43,25 +41,30 @@ def _names(tree: ast.AST) -> Iterator[str]:
             yield from _names(node)
 
 
-def _found_by(tree: ast.AST, at: Path, root: Path) -> Iterator[str]:
+def _place(file: Path, places: Mapping[str, Path]) -> Path:
+    return places[file.parts[0]].joinpath(*file.parts[1:])
+
+
+def _found_by(tree: ast.AST, at: Path, places: Mapping[str, Path]) -> Iterator[str]:
     """Yield the full names of the modules that ``at`` finds in its own folder; ValueError for one elsewhere."""
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "found_in"):
             continue
         if at.name != "__init__.py" or not node.args or ast.unparse(node.args[0]) != "__name__":
             raise ValueError(f"{at}:{node.lineno}: found_in is called by a package's __init__.py, with __name__")
-        package = ".".join(at.parent.relative_to(root).parts)
+        top, folder = next((top, folder) for top, folder in places.items() if at.is_relative_to(folder))
+        package = ".".join((top, *at.parent.relative_to(folder).parts))
         yield from (f"{package}.{module.stem}" for module in at.parent.glob("*.py") if module != at)
         yield from (f"{package}.{inner.parent.name}" for inner in at.parent.glob("*/__init__.py"))
 
 
-def _files(name: str, root: Path) -> Iterator[Path]:
+def _files(name: str, places: Mapping[str, Path]) -> Iterator[Path]:
     """Yield the files that importing ``name`` runs, if they are ours: its packages' and its own."""
     parts = name.split(".")
-    if parts[0] not in _OURS:
+    if parts[0] not in places:
         return
     for length in range(1, len(parts) + 1):
         place = Path(*parts[:length])
-        for file in (place / "__init__.py", place.with_suffix(".py")):
-            if (root / file).is_file():
+        for file in (place / "__init__.py", *((place.with_suffix(".py"),) if length > 1 else ())):
+            if _place(file, places).is_file():
                 yield file

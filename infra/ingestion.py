@@ -9,12 +9,13 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra import grants
-from infra.bundle import Bundle
-from infra.config import Environment
-from infra.functions import dependencies, python_function
-from infra.storage import StorageStack
+from sluice.environments import Environment
 from sluice.redelivery import QUEUE_DAYS
+
+from . import grants
+from .bundle import Bundle
+from .functions import dependencies, python_function
+from .storage import StorageStack
 
 _RECEIVES = 5
 #: A killed function's messages are received again when their visibility timeout ends, which AWS wants to be no shorter

@@ -15,15 +15,16 @@ from aws_cdk import aws_s3_assets as assets
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from infra import grants
-from infra.bundle import Bundle, spark_folder
-from infra.config import Environment
-from infra.functions import RETENTION, dependencies, python_function
-from infra.storage import StorageStack
 from sluice.contracts.strict_yaml import load_yaml
-from sluice.folders import ROOT
+from sluice.environments import Environment
+from sluice.folders import brought
 
-WORKFLOWS = ROOT / "step_functions"
+from . import grants
+from .bundle import SPARK_SCRIPT, Bundle, spark_folder
+from .functions import RETENTION, dependencies, python_function
+from .storage import StorageStack
+
+WORKFLOWS = brought("step_functions")
 #: Workers of a Spark run, unless the workflow says otherwise.
 _SPARK_WORKERS = 2
 
@@ -113,7 +114,7 @@ class ProcessingStack(Stack):
         grants.allow(role, ["lambda:InvokeFunction"], [function.function_arn for function in functions])
         grants.use_ledger(role, self.storage.ledger, "PutItem", "UpdateItem", "DeleteItem")
         # The name is given here, since the role must name the executions before the state machine exists.
-        name = f"sluice-{self.environment_.name}-refresh"
+        name = f"{self.environment_.title}-refresh"
         self.executions_arn = f"arn:{self.partition}:states:{self.region}:{self.account}:execution:{name}:*"
         grants.allow(role, ["states:DescribeExecution"], [self.executions_arn])
         # An execution that did much hands over to the next.
@@ -164,7 +165,7 @@ class ProcessingStack(Stack):
 
     def _spark_job(self, bundle: Bundle) -> glue.CfnJob:
         storage, prefix = self.storage, self.environment_.database_prefix
-        script = assets.Asset(self, "SparkScript", path=str(ROOT / "sluice" / "refresh" / "spark" / "main.py"))
+        script = assets.Asset(self, "SparkScript", path=str(SPARK_SCRIPT))
         code = assets.Asset(self, "SparkCode", path=str(spark_folder(bundle.code, bundle.transforms)))
         role = iam.Role(
             self,

@@ -10,14 +10,15 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra import grants
-from infra.bundle import Bundle
-from infra.config import Environment
-from infra.functions import dependencies, python_function
-from infra.ingestion import IngestionStack
-from infra.processing import ProcessingStack
-from infra.streams import StreamsStack
+from sluice.environments import Environment
 from sluice.ingestion.failed_batches import FAILED_BATCHES
+
+from . import grants
+from .bundle import Bundle
+from .functions import dependencies, python_function
+from .ingestion import IngestionStack
+from .processing import ProcessingStack
+from .streams import StreamsStack
 
 
 class RecoveryStack(Stack):

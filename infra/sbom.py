@@ -31,12 +31,14 @@ from packageurl import PackageURL
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from infra.bundle import BILLS, CACHE, LOCK, bills_of, layer_folder
-from infra.config import PYTHON, WHEEL_PLATFORM
 from sluice.errors import SluiceError
-from sluice.folders import ROOT
+from sluice.folders import needed_project
 
-OUT = ROOT / "build"
+from .bundle import BILLS, LOCK, bills_of, layer_folder
+from .config import PYTHON, WHEEL_PLATFORM
+
+#: Where all of it is written, in the project.
+OUT = "build"
 #: Where the wheels' own bills are, beside the layer's.
 _SBOMS = "sboms"
 #: Classifiers that name one licence and one version of it; "BSD License", say, names a family.
@@ -285,13 +287,15 @@ def write(layer: Path, lock: str, wanted: str, out: Path) -> None:
 
 def main() -> int:
     """Write all of it to ``build/``; 1 if something is wrong."""
-    CACHE.mkdir(parents=True, exist_ok=True)
     try:
-        write(layer_folder(CACHE), LOCK.read_text(), LOCK.with_suffix(".in").read_text(), OUT)
+        here = needed_project()
+        here.cache.mkdir(parents=True, exist_ok=True)
+        out = here.root / OUT
+        write(layer_folder(here.cache), LOCK.read_text(), LOCK.with_suffix(".in").read_text(), out)
     except SluiceError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(f"{OUT / 'sbom.cdx.json'}\n{OUT / 'licences.md'}\n{OUT / _SBOMS}\n")
+    sys.stdout.write(f"{out / 'sbom.cdx.json'}\n{out / 'licences.md'}\n{out / _SBOMS}\n")
     return 0
 
 

@@ -8,11 +8,12 @@ from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_athena as athena
 from constructs import Construct
 
-from infra.config import Environment
-from infra.storage import StorageStack
 from sluice.confined import quoted
 from sluice.contracts import Contract
+from sluice.environments import Environment
 from sluice.project import Project
+
+from .storage import StorageStack
 
 
 class ServingStack(Stack):
@@ -25,7 +26,7 @@ class ServingStack(Stack):
         group = athena.CfnWorkGroup(
             self,
             "WorkGroup",
-            name=f"sluice-{environment.name}",
+            name=environment.title,
             description="Queries over the lake, with a scan limit",
             recursive_delete_option=not environment.keep_data,
             work_group_configuration=athena.CfnWorkGroup.WorkGroupConfigurationProperty(

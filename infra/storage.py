@@ -9,12 +9,13 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra import grants
-from infra.bundle import Bundle
-from infra.config import Environment
-from infra.functions import dependencies, python_function
+from sluice.environments import Environment
 from sluice.project import Project
 from sluice.redelivery import STAGING_DAYS
+
+from . import grants
+from .bundle import Bundle
+from .functions import dependencies, python_function
 
 DATABASES = {
     "bronze": "Records as delivered, typed by contract, append-only.",

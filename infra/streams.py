@@ -13,15 +13,16 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from infra import grants
-from infra.bundle import Bundle
-from infra.config import Environment
-from infra.functions import dependencies, python_function
-from infra.ingestion import IngestionStack
-from infra.storage import StorageStack
 from sluice.contracts import LandingContract
+from sluice.environments import Environment
 from sluice.ingestion.failed_batches import FAILED_BATCHES
 from sluice.project import Project
+
+from . import grants
+from .bundle import Bundle
+from .functions import dependencies, python_function
+from .ingestion import IngestionStack
+from .storage import StorageStack
 
 #: Streams per stack: a stack has at most 500 resources, two per stream, and a role's policies 10,240 characters.
 #: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html

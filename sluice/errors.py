@@ -13,6 +13,7 @@ SluiceError
 ├── CheckFailed              a derived table's new rows failed their audit; readers see the old snapshot
 ├── RowsLost                 a rebuild would lose rows whose inputs retention removed; readers see the old snapshot
 ├── ModuleRefused            a module of the library that is found by itself (a format, an envelope, commands) is broken
+├── EnvironmentRefused       environments.yaml says what no environment can have
 ├── SweepIncomplete          parts of a sweep failed; the next sweep makes them (retryable)
 └── CommandError             the command line cannot do what was asked
     ├── WrongArgument        what was named does not exist, or cannot be what it was named for
@@ -33,6 +34,7 @@ __all__ = [
     "CommitConflict",
     "ContractError",
     "DeliveryError",
+    "EnvironmentRefused",
     "FileTooLarge",
     "ModuleRefused",
     "NotStaged",
@@ -210,6 +212,13 @@ class ModuleRefused(SluiceError):
 
     usually_safe = "nothing was done."
     usual_next_step = "mend or remove the module."
+
+
+class EnvironmentRefused(SluiceError):
+    """A project's ``environments.yaml`` says what no environment can have, or lacks what each needs."""
+
+    usually_safe = "nothing was deployed or changed."
+    usual_next_step = "mend the file, then try again."
 
 
 class SweepIncomplete(SluiceError):

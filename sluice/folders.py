@@ -1,10 +1,90 @@
-"""The folders of the project; no other module knows where the root folder is."""
+"""Where things lie: what the package brings, and the project that a command is run in.
+
+A project is a folder with the files of ``MARKS``; a command finds it from the present folder upwards, as git does.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).resolve().parents[1]
-CONTRACTS: Final = ROOT / "contracts"
-TRANSFORMS: Final = ROOT / "glue_jobs"
+from sluice.errors import CommandError
+
+#: The files by which a folder is known as a project.
+MARKS: Final = ("environments.yaml", "cdk.json")
+#: The folder of this library.
+LIBRARY: Final = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class ProjectFolder:
+    """The folder of a project, and where its parts are."""
+
+    root: Path
+
+    @property
+    def contracts(self) -> Path:
+        """Return the folder of the contracts."""
+        return self.root / "contracts"
+
+    @property
+    def transforms(self) -> Path:
+        """Return the folder of the transforms and of what they share."""
+        return self.root / "glue_jobs"
+
+    @property
+    def environments(self) -> Path:
+        """Return the file that declares where the project is deployed."""
+        return self.root / MARKS[0]
+
+    @property
+    def cache(self) -> Path:
+        """Return the folder of what is expensive to make and changes seldom."""
+        return self.root / ".sluice" / "cache"
+
+    @property
+    def run(self) -> Path:
+        """Return the folder to which a local AWS writes that names no other."""
+        return self.root / ".sluice" / "run"
+
+
+def brought(name: str) -> Path:
+    """Return a folder that the package brings beside its modules, such as ``lambdas``.
+
+    The wheel carries it inside of this library, a clone of the repository has it beside this library.
+    """
+    inside = LIBRARY / name
+    return inside if inside.is_dir() else LIBRARY.parent / name
+
+
+def project_around(place: Path) -> ProjectFolder | None:
+    """Return the project that ``place`` is in, or None."""
+    here = place.resolve()
+    for folder in (here, *here.parents):
+        if all((folder / mark).is_file() for mark in MARKS):
+            return ProjectFolder(folder)
+    return None
+
+
+def present_project() -> ProjectFolder | None:
+    """Return the project of the present folder, or None."""
+    try:
+        return project_around(Path.cwd())
+    except FileNotFoundError:  # the present folder was deleted
+        return None
+
+
+def needed_project(contracts: Iterable[Path] = ()) -> ProjectFolder:
+    """Return the present folder's project, or else that of the first of ``contracts``; ``CommandError`` for neither."""
+    if found := present_project():
+        return found
+    for folder in contracts:
+        if found := project_around(folder):
+            return found
+    raise CommandError(
+        f"{Path.cwd()} is in no Sluice project: neither it nor a folder above it has {' and '.join(MARKS)}.",
+        next_step="`sluice init NAME` makes a project; in a project's folder every command finds it.",
+        file=str(Path.cwd()),
+    )

@@ -54,9 +54,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def project(request: pytest.FixtureRequest) -> Project:
     """Return all contracts and transforms of this repository, compiled once for all workers."""
-    from sluice.folders import ROOT
     from sluice.load import load_project
     from sluice.project import FILE_NAME, decode_project
+    from tests.folders import ROOT
 
     def make(folder: Path) -> None:
         (folder / FILE_NAME).write_bytes(load_project([ROOT / "contracts"]).to_json())

@@ -6,8 +6,8 @@ import ast
 
 import pytest
 
-from sluice.folders import ROOT
 from tests import laws
+from tests.folders import ROOT
 from tests.laws import cases
 
 #: Where another number of cases is right, and why.

@@ -162,8 +162,7 @@ def bootstrap(ctx: Context) -> None:
 def _keys(ctx: Context, bucket: str) -> set[str]:
     """Return the keys in ``bucket``, which is created if it does not exist."""
     if api.find(ctx, "s3", "HeadBucket", Bucket=bucket) is None:
-        elsewhere = {"LocationConstraint": ctx.region} if ctx.region != "us-east-1" else None
-        api.call(ctx, "s3", "CreateBucket", Bucket=bucket, CreateBucketConfiguration=elsewhere)
+        api.make_bucket(ctx, bucket)
         return set()
     pages = ctx.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket)
     return {item["Key"] for page in pages for item in page.get("Contents", ())}

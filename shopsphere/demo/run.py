@@ -20,7 +20,7 @@ from sluice.cli.deployment import Deployment, client, deployed
 from sluice.cli.status import Status, read_status
 from sluice.cli.status_output import print_status
 from sluice.cli.wait import wait, waited_for
-from sluice.folders import CONTRACTS
+from sluice.folders import needed_project
 
 _UPLOADS_AT_ONCE = 8
 
@@ -31,14 +31,14 @@ def run_demo(*, days: int, seed: int, port: int, keep: bool, console: Console) -
 
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="sluice-demo-") as scratch:
-        data = local.DEFAULT_DATA if keep else Path(scratch) / "aws"
+        data = needed_project().run if keep else Path(scratch) / "aws"
         with _step("generate", seconds, console):
             manifest = generate(days=days, seed=seed, out=Path(scratch) / "files")
             streamed = generate_streams(seed)
         with _step("start the local AWS and deploy the stacks", seconds, console):
-            run = local.start(port, [CONTRACTS], data=data, environment="dev", detached=keep)
+            run = local.start(port, [needed_project().contracts], data=data, environment="dev", detached=keep)
         try:
-            local.export(run.endpoint, run.secret)
+            local.export(run.endpoint, run.secret, run.region)
             deployment = deployed("dev")
             files = sorted(
                 path for path in (Path(scratch) / "files").rglob("*") if path.parent.name in manifest.datasets
@@ -66,7 +66,7 @@ def run_demo(*, days: int, seed: int, port: int, keep: bool, console: Console) -
     console.print(f"{'together':48} {sum(seconds.values()):6.1f} s")
     if keep:
         console.print("The local AWS goes on; `sluice down` ends it. To talk to it:")
-        for line in local.environment_lines(run.endpoint, run.secret):
+        for line in local.environment_lines(run.endpoint, run.secret, run.region):
             console.print(line, highlight=False)
     for failure in failures:
         console.print(f"[red]{failure}[/red]")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
+from sluice.environments import read_environments
 from sluice.errors import CommandError, Unreachable
+from sluice.folders import present_project
 from sluice.once import once
 from sluice.settings import Settings
 
@@ -102,18 +105,20 @@ class Deployment:
 
 def deployed(environment: str) -> Deployment:
     """Return what is deployed in ``environment``; ``CommandError`` when a stack is missing."""
-    prefix = f"sluice-{environment}-"
     how = "start the local AWS with `sluice up` and run the export lines that it prints, or deploy with `cdk deploy`."
     try:
         pages = list(client("cloudformation").get_paginator("describe_stacks").paginate())
     except (ClientError, BotoCoreError) as error:
         raise refused_by_aws(error)(
-            f"The stacks {prefix}… cannot be read: {error}",
+            f"The stacks of {environment} cannot be read: {error}",
             next_step=how,
             value=environment,
         ) from error
     stacks = {stack["StackName"]: stack for page in pages for stack in page["Stacks"]}
-    there = sorted(name.split("-")[1] for name in stacks if re.fullmatch("sluice-[a-z0-9]+-storage", name))
+    title = _name_prefix(stacks, environment)
+    prefix = f"{title}-{environment}-"
+    names = (re.fullmatch(f"{re.escape(title)}-([a-z0-9]+)-storage", name) for name in stacks)
+    there = sorted(name[1] for name in names if name)
     if environment not in there and there:
         raise CommandError(
             f"There is no environment {environment} here; deployed: {', '.join(there)}.",
@@ -135,3 +140,18 @@ def deployed(environment: str) -> Deployment:
             if not output["OutputKey"].startswith("PublishOutput")
         }
     )
+
+
+def _name_prefix(stacks: Iterable[str], environment: str) -> str:
+    """Return what the stacks' names begin with: as the present project says, elsewhere as the only ones there say."""
+    if project := present_project():
+        return next(iter(read_environments(project.environments).values())).name_prefix
+    names = (re.fullmatch(f"(.+)-{environment}-storage", name) for name in stacks)
+    found = sorted({name[1] for name in names if name})
+    if len(found) > 1:
+        raise CommandError(
+            f"The projects {', '.join(found)} are deployed here, and {Path.cwd()} is in none.",
+            next_step="give the command in the folder of the project that is meant.",
+            value=environment,
+        )
+    return found[0] if found else "sluice"

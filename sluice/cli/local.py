@@ -15,20 +15,22 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from localaws import folders
+from sluice.environments import read_environments
 from sluice.errors import CommandError
-from sluice.folders import ROOT
+from sluice.folders import LIBRARY, ProjectFolder, brought, needed_project, present_project
 
-CACHE = ROOT / ".sluice" / "cache"
-DEFAULT_DATA = ROOT / ".sluice" / "run"
 REGION = "us-east-1"
 WELL_KNOWN_SECRET = "test"
 _PROCESSES = Path("/proc")
-#: All files and folders that synthesis reads.
-_DECLARED = ("infra", "lambdas", "glue_jobs", "step_functions", "sluice", "cdk.json", "requirements.lock")
+#: What synthesis reads: of a project, and of what the package brings.
+_DECLARED = ("infra", "glue_jobs", "environments.yaml", "cdk.json")
+_BROUGHT = ("infra", "lambdas", "step_functions")
 _KEPT_ASSEMBLIES = 4
 #: A local AWS runs functions from its assembly, so an assembly used within so many seconds is kept.
 _KEPT_SECONDS = 3600
@@ -36,28 +38,29 @@ _KEPT_SECONDS = 3600
 
 @dataclass(frozen=True)
 class LocalRun:
-    """A running local AWS: its process, its secret access key, and the seconds that its start took."""
+    """A running local AWS: its region, process, secret access key, and the seconds that its start took."""
 
     endpoint: str
+    region: str
     secret: str
     process: subprocess.Popen[bytes]
     seconds: dict[str, float]
 
 
-def environment_lines(endpoint: str, secret: str = WELL_KNOWN_SECRET) -> list[str]:
+def environment_lines(endpoint: str, secret: str = WELL_KNOWN_SECRET, region: str = REGION) -> list[str]:
     """Return the ``export`` lines with which a shell's AWS clients reach the local AWS."""
     return [
         f"export AWS_ENDPOINT_URL={endpoint}",
-        f"export AWS_REGION={REGION}",
-        f"export AWS_DEFAULT_REGION={REGION}",
+        f"export AWS_REGION={region}",
+        f"export AWS_DEFAULT_REGION={region}",
         "export AWS_ACCESS_KEY_ID=test",
         f"export AWS_SECRET_ACCESS_KEY={secret}",
     ]
 
 
-def export(endpoint: str, secret: str = WELL_KNOWN_SECRET) -> None:
+def export(endpoint: str, secret: str = WELL_KNOWN_SECRET, region: str = REGION) -> None:
     """Set this process's environment to the local AWS, and remove any session token of another account."""
-    for line in environment_lines(endpoint, secret):
+    for line in environment_lines(endpoint, secret, region):
         name, _, value = line.removeprefix("export ").partition("=")
         os.environ[name] = value
     os.environ.pop("AWS_SESSION_TOKEN", None)
@@ -74,18 +77,21 @@ def who_may(secret: str) -> str:
 
 
 def adopt() -> None:
-    """Set the secret access key of the local AWS at the environment's endpoint from its file, if this user started it.
+    """Set the secret access key of the local AWS at the environment's endpoint from its file, if this project runs it.
 
     Nothing is done when the environment has a secret other than the well-known one.
     """
     given = os.environ.get("AWS_ACCESS_KEY_ID", "test"), os.environ.get("AWS_SECRET_ACCESS_KEY", WELL_KNOWN_SECRET)
-    if given == ("test", WELL_KNOWN_SECRET) and (found := _access(os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/"))):
-        export(found["endpoint"], found["secret"])
+    project = present_project()
+    if project is None or given != ("test", WELL_KNOWN_SECRET):
+        return
+    if found := _access(os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/"), project):
+        export(found["endpoint"], found["secret"], os.environ.get("AWS_REGION", REGION))
 
 
-def _access(endpoint: str) -> dict[str, str] | None:
-    """Return ``access.json`` of the local AWS at ``endpoint``, decoded, or None if this user started none there."""
-    where = _folder_mark(endpoint)
+def _access(endpoint: str, project: ProjectFolder) -> dict[str, str] | None:
+    """Return ``access.json`` of the local AWS at ``endpoint``, decoded, or None if the project started none there."""
+    where = _folder_mark(endpoint, project)
     try:
         found: dict[str, str] = json.loads((Path(where.read_text()) / "access.json").read_text())
     except (OSError, ValueError):
@@ -93,12 +99,12 @@ def _access(endpoint: str) -> dict[str, str] | None:
     return found if found["endpoint"] == endpoint else None
 
 
-def _remember(endpoint: str, data: Path) -> str:
+def _remember(endpoint: str, data: Path, project: ProjectFolder) -> str:
     """Record the data folder of the local AWS at ``endpoint``, where ``access.json`` is; return its secret."""
-    mark = _folder_mark(endpoint)
+    mark = _folder_mark(endpoint, project)
     mark.parent.mkdir(parents=True, exist_ok=True)
     mark.write_text(str(data.resolve()))
-    found = _access(endpoint)
+    found = _access(endpoint, project)
     if found is None:
         raise CommandError(
             f"The local AWS is ready, but its secret is not in {data / 'access.json'}.",
@@ -109,14 +115,15 @@ def _remember(endpoint: str, data: Path) -> str:
     return found["secret"]
 
 
-def _folder_mark(endpoint: str) -> Path:
+def _folder_mark(endpoint: str, project: ProjectFolder) -> Path:
     """Return the path of the file with the data folder of the local AWS at ``endpoint``."""
-    return CACHE / "running" / re.sub(r"[^a-z0-9.]+", "-", endpoint)
+    return project.cache / "running" / re.sub(r"[^a-z0-9.]+", "-", endpoint)
 
 
 def synthesize(contracts: list[Path], environment: str) -> Path:
     """Return the folder of the cloud assembly for the present declarations; synthesized only when something changed."""
-    folder = CACHE / f"assembly-{_fingerprint(contracts, environment)}"
+    project = needed_project(contracts)
+    folder = project.cache / f"assembly-{_fingerprint(project, contracts, environment)}"
     if not (folder / "manifest.json").is_file():
         unfinished = folder.with_suffix(f".{os.getpid()}")
         context = {"env": environment, "contracts": ",".join(str(path.resolve()) for path in contracts)}
@@ -124,11 +131,11 @@ def synthesize(contracts: list[Path], environment: str) -> Path:
         variables = {
             "CDK_OUTDIR": str(unfinished),
             "CDK_CONTEXT_JSON": json.dumps(context),
-            "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(CACHE / "jsii"),
+            "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(project.cache / "jsii"),
         }
         done = subprocess.run(
             [sys.executable, "-m", "infra.app"],
-            cwd=ROOT,
+            cwd=project.root,
             env={**os.environ, **variables},
             capture_output=True,
             text=True,
@@ -146,14 +153,14 @@ def synthesize(contracts: list[Path], environment: str) -> Path:
         except OSError:
             shutil.rmtree(unfinished)
     os.utime(folder)
-    _evict()
+    _evict(project.cache)
     return folder
 
 
-def _evict() -> None:
+def _evict(cache: Path) -> None:
     """Delete assemblies that were not used lately; the newest ones and those of a running local AWS are kept."""
     lately = time.time() - _KEPT_SECONDS
-    used = {path: path.stat().st_mtime for path in CACHE.glob("assembly-*")}
+    used = {path: path.stat().st_mtime for path in cache.glob("assembly-*")}
     for old in sorted(used, key=lambda path: used[path])[:-_KEPT_ASSEMBLIES]:
         running = any(_alive(int(mark.name)) for mark in (old / "used-by").glob("[0-9]*"))
         if used[old] < lately and not running:
@@ -174,6 +181,8 @@ def start(
             file=str(data),
         )
     port = _free(port)
+    project = needed_project(contracts)
+    region = _region(project, environment)
     data = _own(data)
     began = time.perf_counter()
     assembly = synthesize(contracts, environment)
@@ -185,8 +194,8 @@ def start(
     command += [] if detached else ["--with-stdin"]
     with os.fdopen(folders.open_for_writing(log), "wb") as stream:
         process = subprocess.Popen(
-            [*command, "--data", str(data), "--region", REGION],
-            cwd=ROOT,
+            [*command, "--data", str(data.resolve()), "--region", region],
+            cwd=project.root,
             stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
             stdout=stream,
             stderr=stream,
@@ -199,13 +208,20 @@ def start(
         (assembly / "used-by").mkdir(exist_ok=True)
         (assembly / "used-by" / str(process.pid)).touch()
         _wait_until_ready(process, log)
-        secret_of_run = _remember(endpoint, data)
+        secret_of_run = _remember(endpoint, data, project)
     except BaseException:  # nobody would know of it: whatever failed, no local AWS is left behind
         _end(process)
         (data / "pid").unlink(missing_ok=True)
         raise
     done = time.perf_counter()
-    return LocalRun(endpoint, secret_of_run, process, {"synthesize": synthesized - began, "deploy": done - synthesized})
+    seconds = {"synthesize": synthesized - began, "deploy": done - synthesized}
+    return LocalRun(endpoint, region, secret_of_run, process, seconds)
+
+
+def _region(project: ProjectFolder, environment: str) -> str:
+    """Return the region of the environment; of one that is not there synthesis says so."""
+    found = read_environments(project.environments).get(environment)
+    return found.region if found else REGION
 
 
 def _free(port: int) -> int:
@@ -245,7 +261,7 @@ def _own(data: Path) -> Path:
 def deploy_again(endpoint: str, contracts: list[Path], environment: str) -> None:
     """Synthesize the present declarations and deploy them to the local AWS that runs at ``endpoint``."""
     assembly = synthesize(contracts, environment)
-    found = _access(endpoint)
+    found = _access(endpoint, needed_project(contracts))
     if found is None:
         raise CommandError(
             f"You have started no local AWS at {endpoint}.",
@@ -274,7 +290,8 @@ def stop(data: Path) -> bool:
     """Stop the local AWS that was started from ``data``; return whether one was running."""
     pid = _read_pid(data)
     (data / "pid").unlink(missing_ok=True)
-    for mark in (CACHE / "running").glob("*"):
+    project = present_project()
+    for mark in (project.cache / "running").glob("*") if project else ():
         if mark.read_text() == str(data.resolve()):
             mark.unlink(missing_ok=True)
     if pid is None:
@@ -320,10 +337,14 @@ def _alive(pid: int) -> bool:
         return False
 
 
-def _fingerprint(contracts: list[Path], environment: str) -> str:
+def _fingerprint(project: ProjectFolder, contracts: list[Path], environment: str) -> str:
     digest = hashlib.sha256(environment.encode())
+    for name in sorted(re.split(r"[^\w.-]", each, maxsplit=1)[0] for each in requires("sluice") or ()):
+        with suppress(PackageNotFoundError):  # needed on other machines alone
+            digest.update(f"{name} {version(name)}\0".encode())
     beside = [folder for path in contracts if (folder := path.resolve().parent / "glue_jobs").is_dir()]
-    for path in _files([*(ROOT / name for name in _DECLARED), *contracts, *beside]):
+    given = [project.root / name for name in _DECLARED]
+    for path in _files([LIBRARY, *map(brought, _BROUGHT), *given, *contracts, *beside]):
         digest.update(f"{path}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -41,7 +41,7 @@ def finite(value: float | None) -> float | None:
 def environment(name: str) -> str:
     """Return the environment's name; ``BadParameter`` for what can be none."""
     if not _ENVIRONMENT.fullmatch(name):
-        raise typer.BadParameter(f"{name[:80]!r} is no environment; write dev or prod")
+        raise typer.BadParameter(f"{name[:80]!r} is no environment; write one of environments.yaml, such as dev")
     return name
 
 
@@ -78,7 +78,9 @@ Contracts = Annotated[
         "--contracts", help="Contracts folder; may be given repeatedly.", parser=usable_path, metavar="FOLDER"
     ),
 ]
-Environment = Annotated[str, typer.Option("--env", help="Environment: dev or prod.", callback=environment)]
+Environment = Annotated[
+    str, typer.Option("--env", help="Environment of environments.yaml, such as dev.", callback=environment)
+]
 Data = Annotated[
     Path | None,
     typer.Option(

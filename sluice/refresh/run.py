@@ -157,7 +157,7 @@ class Request:
 #: The way out when a transform is declared for the other engine alone.
 _OTHER_ENGINE = {
     "duckdb": "let the refresh workflow choose, or start the Glue job.",
-    "spark": "raise transform_memory_large (infra/config.py), or rewrite it for both engines.",
+    "spark": "raise transform_memory_large (environments.yaml), or rewrite it for both engines.",
 }
 
 

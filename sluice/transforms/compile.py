@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -26,6 +27,7 @@ from sluice.compiled import CompiledTransform
 from sluice.contracts import AnyContract, DerivedContract
 from sluice.decoding import json_decoder
 from sluice.errors import SluiceError, TransformError
+from sluice.folders import present_project
 from sluice.plain import without_defaults
 from sluice.project import Project
 from sluice.shortened import shortened
@@ -48,12 +50,20 @@ _decode_compiled = json_decoder(tuple[CompiledTransform, ...])
 def compile_project(contracts: tuple[AnyContract, ...], *folders: Path, folder: Path | None = None) -> Project:
     """Return the project of ``contracts`` and the compiled transforms under ``folders``.
 
-    They import the helpers in ``glue_jobs/`` of ``folder``; None stands for the present one.
+    They import the helpers in ``glue_jobs/`` of ``folder``; None stands for the present project, or where there is none
+    for the folder of the last of ``folders``.
     Raise ``TransformError``, which names the transform, when one cannot be compiled or does not fit its contract.
     """
+    project = present_project()
+    if folder is None and project is None and folders and folders[-1].parent.is_dir():
+        folder = folders[-1].parent
+    elif folder is None and project is not None:
+        folder = project.root
+    cache = str(project.cache / "compiled") if project else ""
+    places = [str(each.resolve()) for each in folders]  # in another folder a relative path would be another
     with tempfile.NamedTemporaryFile("r") as begun:
         done = subprocess.run(
-            [sys.executable, "-m", "sluice.transforms.compile", begun.name, *map(str, folders)],
+            [sys.executable, "-m", "sluice.transforms.compile", begun.name, cache, *places],
             input=msgspec.json.encode(contracts),
             cwd=folder,
             capture_output=True,
@@ -92,8 +102,9 @@ def compile_all(
     folders: Iterable[Path],
     *,
     begun: Callable[[Path | None], object] = lambda _: None,
+    cache: Path | None = None,
 ) -> list[CompiledTransform]:
-    """Return the compiled transform of every derived table.
+    """Return the compiled transform of every derived table; those that did not change come from the folder ``cache``.
 
     ``begun`` is called with each module before it is loaded, and with None when all are.
 
@@ -114,7 +125,7 @@ def compile_all(
     )
     for item, _ in usable:
         check_declaration(item, by_table)
-    return _compiled(usable, by_table, CompileCache())
+    return _compiled(usable, by_table, CompileCache(cache))
 
 
 class _Usable(NamedTuple):
@@ -146,6 +157,7 @@ def _refuse_unknown_tables(usable: list[_Usable], by_table: Mapping[str, AnyCont
             if table not in by_table:
                 raise TransformError(
                     f"{item.file}: input {name} is {table}, which no contract declares.",
+                    next_step=_to_create(table, by_table),
                     dataset=item.table,
                     value=table,
                     file=str(item.file),
@@ -154,10 +166,20 @@ def _refuse_unknown_tables(usable: list[_Usable], by_table: Mapping[str, AnyCont
         for table in sorted(_looked_at(contract, by_table) - by_table.keys()):
             raise TransformError(
                 f"{contract.file}: a check names {table}, which no contract declares.",
+                next_step=_to_create(table, by_table),
                 dataset=contract.table,
                 value=table,
                 file=contract.file,
             )
+
+
+def _to_create(table: str, by_table: Mapping[str, AnyContract]) -> str:
+    """Return the next step for a table that no contract declares: its file, or a table of the nearest name."""
+    database, _, name = table.partition(".")
+    file = f"contracts/{name}.yaml" if database == "bronze" else f"contracts/{database}/{name}.yaml"
+    near = get_close_matches(table, by_table, 1)
+    meant = f", such as {near[0]}" if near else ""
+    return f"create {file} with physicalName: {table}, or name a table that is there{meant}; then run `sluice check`."
 
 
 def _compiled(items: list[_Usable], by_table: Mapping[str, AnyContract], kept: CompileCache) -> list[CompiledTransform]:
@@ -320,10 +342,15 @@ def _main() -> int:
     # What a transform prints is no part of the answer.
     answer = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    begun, *folders = map(Path, sys.argv[1:])
+    begun, cache, *folders = map(Path, sys.argv[1:])
     contracts = _decode_contracts(sys.stdin.buffer.read())
     try:
-        compiled = compile_all(contracts, folders, begun=lambda path: begun.write_text(str(path or "")))
+        compiled = compile_all(
+            contracts,
+            folders,
+            begun=lambda path: begun.write_text(str(path or "")),
+            cache=cache if cache.name else None,
+        )
     except SluiceError as error:
         with answer:
             answer.write(msgspec.json.encode(error.as_data()))

@@ -14,18 +14,11 @@ import msgspec
 from sluice.compiled import CompiledTransform
 from sluice.contracts import Contract
 from sluice.decoding import json_decoder
-from sluice.folders import ROOT
+from sluice.folders import LIBRARY
 from sluice.transforms.discover import DiscoveredTransform
 
-FOLDER = ROOT / ".sluice" / "cache" / "compiled"
 #: The source of the compiler, and the libraries of which another version may give other SQL.
-_COMPILER = (
-    "sluice/*.py",
-    "sluice/contracts",
-    "sluice/tables/__init__.py",
-    "sluice/tables/arrow.py",
-    "sluice/transforms",
-)
+_COMPILER = ("*.py", "contracts", "tables/__init__.py", "tables/arrow.py", "transforms")
 _LIBRARIES = ("duckdb", "sqlframe", "sqlglot", "msgspec")
 _KEPT_SECONDS = 14 * 86_400
 
@@ -33,9 +26,12 @@ _decode = json_decoder(CompiledTransform)
 
 
 class CompileCache:
-    """A cache of compiled transforms in ``folder``, named by a hash of the code, the contracts and the compiler."""
+    """A cache of compiled transforms in ``folder``, named by a hash of the code, the contracts and the compiler.
 
-    def __init__(self, folder: Path = FOLDER) -> None:
+    Without a folder it keeps nothing.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         digest = hashlib.sha256()
         for name in _LIBRARIES:
@@ -53,6 +49,8 @@ class CompileCache:
 
     def get(self, name: str) -> CompiledTransform | None:
         """Return the compiled transform with that name, or None when the cache does not have it."""
+        if self._folder is None:
+            return None
         path = self._folder / name
         try:
             found = path.read_bytes()
@@ -63,6 +61,8 @@ class CompileCache:
 
     def put(self, name: str, compiled: CompiledTransform) -> None:
         """Store ``compiled`` under ``name``."""
+        if self._folder is None:
+            return
         self._folder.mkdir(parents=True, exist_ok=True)
         unfinished = self._folder / f"{name}.{time.monotonic_ns()}"
         unfinished.write_bytes(msgspec.json.encode(compiled))
@@ -70,14 +70,14 @@ class CompileCache:
 
     def evict(self) -> None:
         """Delete the transforms that nobody read in two weeks."""
-        for path in self._folder.glob("*"):
+        for path in self._folder.glob("*") if self._folder else ():
             if path.stat().st_mtime < time.time() - _KEPT_SECONDS:
                 path.unlink(missing_ok=True)
 
 
 def compiler_files() -> list[Path]:
     """Return the source of the compiler, in order."""
-    found = (path for name in _COMPILER for path in ROOT.glob(name))
+    found = (path for name in _COMPILER for path in LIBRARY.glob(name))
     return sorted(
         {
             file

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from sluice.errors import TransformError
-from sluice.folders import TRANSFORMS
+from sluice.folders import present_project
 from sluice.transforms import Transform
 
 
@@ -28,9 +28,15 @@ class DiscoveredTransform(Transform):
 
 
 def transform_folders(contracts: Iterable[Path]) -> list[Path]:
-    """Return the folders to search for transforms: the project's, and any ``glue_jobs`` beside one of contracts."""
+    """Return the folders to search for transforms: the present project's, and any ``glue_jobs`` beside contracts.
+
+    Where there is none, it is the folder in which they would be written.
+    """
+    project = present_project()
     beside = [folder.resolve().parent / "glue_jobs" for folder in contracts]
-    return list(dict.fromkeys([TRANSFORMS, *(folder for folder in beside if folder.is_dir())]))
+    found = [project.transforms] if project else []
+    found += [folder for folder in beside if folder.is_dir()]
+    return list(dict.fromkeys(found)) or beside[:1]
 
 
 def refuse_undeclared(contracts: Iterable[Path], derived: Collection[str]) -> None:
@@ -89,6 +95,14 @@ def _helpers(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.glob("*.py")) if not _hidden(path, folder)]
 
 
+def _missing_helper(error: BaseException, path: Path) -> str:
+    """Return which file to create when what is missing is a module of ``glue_jobs``; an empty text for other errors."""
+    package, _, name = (getattr(error, "name", None) or "").partition(".")
+    if not isinstance(error, ModuleNotFoundError) or package != "glue_jobs" or not name:
+        return ""
+    return f"create {path.parents[1] / name.replace('.', '/')}.py, or import what is there."
+
+
 def _load(path: Path) -> DiscoveredTransform:
     table = table_of(path)
     declared = getattr(_module(path), path.stem, None)
@@ -123,7 +137,7 @@ def _module(path: Path) -> ModuleType:
         raise TransformError(
             f"{path}: {table} cannot be loaded: {type(error).__name__}: {error}.",
             safe="nothing was deployed or changed.",
-            next_step="mend the module.",
+            next_step=_missing_helper(error, path) or "mend the module.",
             dataset=table,
             file=str(path),
         ) from error
@@ -134,7 +148,8 @@ def _source_hash(path: Path) -> str:
     """Return a hash of the module at ``path`` and of the helpers that it may use."""
     code = hashlib.sha256()
     # A transform of another folder may use the project's helpers, too. Only names and contents count, not locations.
-    folders = dict.fromkeys((path.resolve().parents[1], TRANSFORMS))
+    project = present_project()
+    folders = dict.fromkeys((path.resolve().parents[1], *((project.transforms,) if project else ())))
     for part in (path, *(helper for folder in folders for helper in _helpers(folder))):
         code.update(f"{part.name}\0".encode() + part.read_bytes())
     return code.hexdigest()

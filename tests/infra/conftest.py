@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from infra.bundle import Bundle, code_folder
-from infra.config import ENVIRONMENTS
 from sluice.project import Project
+from tests.folders import ENVIRONMENTS, ROOT
 from tests.infra.templates import Cloud, read_cloud, synthesize
 from tests.shared import made_once
 
@@ -21,7 +21,7 @@ def bundle(project: Project, request: pytest.FixtureRequest) -> Bundle:
         code_folder(project, folder / "code")
 
     folder = made_once(request, "bundle", make)
-    return Bundle(folder / "code", folder / "layer")
+    return Bundle(folder / "code", folder / "layer", (ROOT / "glue_jobs",))
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from botocore.session import get_session
 
-from sluice.folders import ROOT
+from tests.folders import ROOT
 
 #: Calls whose IAM action has another name than the API operation, or that are more than one operation.
 _OTHER_ACTIONS = {

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from infra.bundle import Bundle
-from infra.config import Environment
-from sluice.folders import ROOT
+from sluice.environments import Environment
 from sluice.project import Project
+from tests.folders import ROOT
 
 ACCOUNT = "111122223333"
 _ARNS: dict[str, Callable[[str, str], str]] = {
@@ -137,7 +137,7 @@ def context() -> dict[str, Any]:
 def synthesize(environment: Environment, project: Project, bundle: Bundle, folder: Path, *, nag: bool = False) -> Cloud:
     """Synthesize one environment into ``folder``; a failed validation is left in the report."""
     # Here: CDK takes seconds to import, and every worker collects all tests. Ours first: it names the Node to use.
-    from infra.app import add_stacks
+    from infra.synthesis import add_stacks
 
     from aws_cdk import App, Validations  # isort: skip
 

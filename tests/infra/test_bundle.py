@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.bundle import CACHE, Bundle, layer_folder
+from infra.bundle import Bundle, layer_folder
 from infra.config import PYTHON, WHEEL_PLATFORM
+from tests.folders import CACHE
 
 #: Lambda refuses more, code and layers together, unzipped.
 #: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from infra.bundle import Bundle, code_folder
-from sluice.folders import ROOT
 from sluice.load import load_project
+from tests.folders import ROOT
 from tests.infra.templates import Cloud, synthesize
 
 
@@ -19,7 +19,7 @@ def test_two_syntheses_of_the_same_declarations_are_byte_identical(
 ) -> None:
     first = clouds["dev"]
     project = load_project([ROOT / "contracts"])
-    again = Bundle(code_folder(project, tmp_path / "code"), bundle.layer)
+    again = Bundle(code_folder(project, tmp_path / "code"), bundle.layer, bundle.transforms)
     second = synthesize(first.environment, project, again, tmp_path / "out")
     names = sorted(path.name for path in first.folder.glob("*.template.json"))
     assert len(names) == 6

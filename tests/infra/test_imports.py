@@ -7,6 +7,10 @@ import pytest
 from infra.imports import imported_by
 
 
+def places(folder: Path) -> dict[str, Path]:
+    return {name: folder / name for name in ("sluice", "lambdas")}
+
+
 def test_what_is_imported_at_any_remove_is_found_and_what_types_alone_need_is_not(tmp_path: Path) -> None:
     modules = {
         "lambdas/one/handler.py": "from sluice.a import thing\nimport json\n",
@@ -23,7 +27,7 @@ def test_what_is_imported_at_any_remove_is_found_and_what_types_alone_need_is_no
     for name, text in modules.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    found = imported_by([tmp_path / "lambdas/one/handler.py"], tmp_path)
+    found = imported_by([tmp_path / "lambdas/one/handler.py"], places(tmp_path))
     assert {str(file) for file in found} == {
         "sluice/__init__.py", "sluice/a.py", "sluice/deep/__init__.py", "sluice/deep/inner.py", "sluice/beside.py",
     }  # fmt: skip
@@ -33,7 +37,7 @@ def written(folder: Path, modules: dict[str, str]) -> list[str]:
     for name, text in modules.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    return [str(file) for file in sorted(imported_by([folder / "lambdas/one/handler.py"], folder))]
+    return [str(file) for file in sorted(imported_by([folder / "lambdas/one/handler.py"], places(folder)))]
 
 
 def test_what_a_package_finds_itself_is_imported_with_it_and_what_that_imports(tmp_path: Path) -> None:

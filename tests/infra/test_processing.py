@@ -9,7 +9,7 @@ import pytest
 
 from infra.bundle import LOCK
 from infra.config import PYTHON, WHEEL_PLATFORM
-from sluice.folders import ROOT
+from tests.folders import ROOT
 from tests.infra.templates import Cloud
 
 _ARCHITECTURES = {"aarch64": "arm64", "x86_64": "x86_64"}

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.bundle import CACHE, LOCK, bills_of, keep_bills, layer_folder
+from infra.bundle import LOCK, bills_of, keep_bills, layer_folder
 from infra.sbom import licences, locked, write
 from sluice.errors import SluiceError
+from tests.folders import CACHE
 
 WANTED = "# The functions' own.\nalpha[fast]  # why\n"
 HASHES = {"alpha": ["a" * 64, "b" * 64], "beta": ["c" * 64], "gamma": ["d" * 64]}

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from infra.bundle import Bundle, spark_folder
-from sluice.folders import ROOT
 from sluice.project import Project
+from tests.folders import ROOT
 from tests.infra.templates import Cloud
 from tests.infra.test_bundle import imports
 
@@ -24,7 +24,7 @@ SCRIPT = ROOT / "sluice" / "refresh" / "spark" / "main.py"
 
 @pytest.fixture(scope="module")
 def code(bundle: Bundle) -> Path:
-    return spark_folder(bundle.code)
+    return spark_folder(bundle.code, bundle.transforms)
 
 
 def test_every_import_of_the_job_is_shipped_or_in_glue(code: Path) -> None:

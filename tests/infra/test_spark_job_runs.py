@@ -13,13 +13,13 @@ import pytest
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.table import Table
 
-from infra.bundle import CACHE, Bundle, layer_folder
-from infra.config import DEV
+from infra.bundle import Bundle, layer_folder
 from localaws.iam import enforcement
 from localaws.server import LocalAws
 from sluice.project import Project
 from sluice.refresh.tables import described_run
 from sluice.tables.files import snapshot_of
+from tests.folders import CACHE, ENVIRONMENTS
 from tests.infra.templates import synthesize
 
 pytestmark = pytest.mark.spark
@@ -30,8 +30,8 @@ NOON = datetime.datetime(2026, 1, 1, 12)
 def deployed(project: Project, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     """The stacks with their real layer: deployment calls the function that makes the tables."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    real = Bundle(bundle.code, layer_folder(CACHE))
-    cloud = synthesize(DEV, project, real, tmp_path_factory.mktemp("assembly"))
+    real = Bundle(bundle.code, layer_folder(CACHE), bundle.transforms)
+    cloud = synthesize(ENVIRONMENTS["dev"], project, real, tmp_path_factory.mktemp("assembly"))
     with LocalAws.start(scratch=tmp_path_factory.mktemp("aws")) as running:
         running.deploy(cloud.folder)
         yield running

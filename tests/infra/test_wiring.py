@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from localaws.iam.policies import parse
-from sluice.folders import ROOT
+from tests.folders import ROOT
 from tests.infra.handler_calls import actions_of
 from tests.infra.permissions import granted, listed, may
 from tests.infra.templates import ACCOUNT, Cloud, Resource

@@ -17,7 +17,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
 from localaws import moto_patches
 from localaws.server import LocalAws
-from sluice.folders import ROOT
+from tests.folders import ROOT
 from tests.localaws import patched
 
 

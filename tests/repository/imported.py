@@ -44,4 +44,10 @@ def _imports_of(module: str) -> dict[str, str]:
     if module.partition(".")[0] not in OURS or not file.is_file():
         return {}
     nodes = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)]
-    return {alias.asname or alias.name: f"{node.module}.{alias.name}" for node in nodes for alias in node.names}
+    own = module.split(".") if place.is_dir() else module.split(".")[:-1]
+
+    def origin(node: ast.ImportFrom) -> str:
+        above = own[: len(own) - node.level + 1] if node.level else []
+        return ".".join([*above, *([node.module] if node.module else [])])
+
+    return {alias.asname or alias.name: f"{origin(node)}.{alias.name}" for node in nodes for alias in node.names}

@@ -6,7 +6,7 @@ import ast
 import functools
 from collections.abc import Callable, Iterator
 
-from sluice.folders import ROOT
+from tests.folders import ROOT
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from infra.bundle import LOCK as LAYER
 from infra.sbom import locked
-from sluice.folders import ROOT
+from tests.folders import ROOT
 
 LOCK = ROOT / "requirements.lock"
 #: Again and again in the message of a failure: what makes them agree.

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from sluice.cli import all_commands, names_of
-from sluice.folders import ROOT
+from tests.folders import ROOT
 from tests.repository.workflows import read
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / ".github").rglob("*.md")])

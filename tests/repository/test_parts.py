@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.folders import ROOT
+from tests.folders import ROOT
 from tests.parts import LONGEST, SECONDS, UNMEASURED, UNMEASURED_LAW, dealt, name_of, part_of, seconds_of
 from tests.repository.marked import laws, laws_in, proofs, proofs_in
 from tests.repository.workflows import NIGHTLY_PARTS

@@ -8,34 +8,37 @@ import inspect
 import re
 import subprocess
 import sys
-import tomllib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from sluice import errors
-from sluice.folders import ROOT
+from tests.folders import ROOT
+from tests.repository.imported import SHIPPED
 
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 #: The table of CONTRIBUTING.md that says what others may import.
 PUBLIC = re.findall(r"^\| `((?:sluice|localaws)[\w.]*)` \|", CONTRIBUTING, re.MULTILINE)
-SHIPPED: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"][
-    "packages"
-]
 #: Whose Python is written as a project of one's own would be: derived tables, and the examples of the documentation.
 DERIVED = sorted(file for layer in ("silver", "gold") for file in (ROOT / "glue_jobs" / layer).glob("*.py"))
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
+def loaded(module: str) -> ModuleType:
+    """A public module; what the wheel carries inside of `sluice` is imported as these tests import it elsewhere."""
+    return importlib.import_module(module.removeprefix("sluice.") if module.startswith("sluice.infra") else module)
+
+
 def names() -> list[tuple[str, str]]:
-    return [(module, name) for module in PUBLIC for name in importlib.import_module(module).__all__]
+    return [(module, name) for module in PUBLIC for name in loaded(module).__all__]
 
 
 def documented(module: str, name: str) -> bool:
     """Whether a class or function has a docstring of its own, and a constant a ``#:`` comment."""
-    found = importlib.import_module(module)
+    found = loaded(module)
     value = getattr(found, name)
     if inspect.isclass(value) or inspect.isfunction(value):
         # What `dataclass` and `NamedTuple` write where nobody wrote anything.
@@ -69,7 +72,7 @@ def test_contributing_says_what_others_may_import() -> None:
 
 @pytest.mark.parametrize("module", PUBLIC)
 def test_a_public_module_lists_its_names_once(module: str) -> None:
-    listed = importlib.import_module(module).__all__
+    listed = loaded(module).__all__
     assert listed
     assert len(listed) == len(set(listed))
     assert not [name for name in listed if name.startswith("_")]
@@ -94,7 +97,7 @@ def offered(source: str, package: str) -> set[str]:
 
 @pytest.mark.parametrize("module", PUBLIC)
 def test_a_public_module_lists_all_that_it_offers(module: str) -> None:
-    found = importlib.import_module(module)
+    found = loaded(module)
     source = Path(str(found.__file__)).read_text()
     assert offered(source, module) == set(found.__all__)
 
@@ -149,10 +152,21 @@ def test_a_shipped_package_says_that_it_has_types(package: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_every_package_and_that_it_has_types(tmp_path: Path) -> None:
+def test_the_wheel_brings_sluice_and_localaws_and_nothing_else_at_the_top(tmp_path: Path) -> None:
     command = (sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path))
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
     (wheel,) = tmp_path.glob("*.whl")
-    held = set(zipfile.ZipFile(wheel).namelist())
-    assert {f"{package}/py.typed" for package in SHIPPED} <= held
-    assert {f"{package}/__init__.py" for package in SHIPPED} <= held
+    with zipfile.ZipFile(wheel) as archive:
+        held = set(archive.namelist())
+        (about,) = (name.partition("/")[0] for name in held if name.endswith("/METADATA"))
+        metadata, commands = (archive.read(f"{about}/{name}").decode() for name in ("METADATA", "entry_points.txt"))
+    assert {name.partition("/")[0] for name in held} == {"sluice", "localaws", about}
+    assert {"sluice/py.typed", "localaws/py.typed", "sluice/infra/py.typed", f"{about}/licenses/LICENSE"} <= held
+    # All that the repository has in these folders, and nothing of the example.
+    inside = {"sluice": "sluice", "localaws": "localaws"}
+    inside |= {name: f"sluice/{name}" for name in ("infra", "lambdas", "step_functions")}
+    tracked = subprocess.run(["git", "ls-files", *inside], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    wanted = {inside[file.partition("/")[0]] + "/" + file.partition("/")[2] for file in tracked.splitlines()}
+    assert {name for name in held if not name.startswith(about)} == wanted
+    assert "shopsphere" not in commands
+    assert "## Deploy" in metadata  # the README

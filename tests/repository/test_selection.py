@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sluice.folders import ROOT
 from tests.conftest import SLOW_FOLDER, is_slow_by_place
+from tests.folders import ROOT
 
 MARKS = ("slow", "spark", "proof", "real_data")
 KINDS = list(chain.from_iterable(combinations(MARKS, size) for size in range(len(MARKS) + 1)))

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sluice.folders import ROOT
+from tests.folders import ROOT
 from tests.repository.test_pages import FOLDERS
 
 TOYS = Path(__file__).parent / "toys"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sluice.folders import ROOT
+from tests.folders import ROOT
 
 PACKAGES = ("sluice", "localaws", "infra", "lambdas", "glue_jobs", "shopsphere", "benchmarks")
 #: By what is wrong with it: the wording, and what to write in its place.

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from infra.config import PYTHON
-from sluice.folders import ROOT
+from tests.folders import ROOT
 from tests.parts import LONGEST
 from tests.repository.workflows import FILES, NIGHTLY_PARTS, nightly_parts, problems, read
 

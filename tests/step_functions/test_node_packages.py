@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from sluice.folders import ROOT
+from tests.folders import ROOT
 
 PACKAGE = json.loads((ROOT / "package.json").read_text())
 LOCK = json.loads((ROOT / "package-lock.json").read_text())

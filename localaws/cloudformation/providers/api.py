@@ -35,6 +35,15 @@ def call(ctx: Context, service: str, operation: str, /, **parameters: Any) -> An
         raise ResourceFailed(f"{service}:{operation}: {error}") from error
 
 
+def make_bucket(ctx: Context, name: str) -> None:
+    """Create an S3 bucket in the region of ``ctx``; in every region but one, S3 wants to be told which.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
+    """
+    elsewhere = {"LocationConstraint": ctx.region} if ctx.region != "us-east-1" else None
+    call(ctx, "s3", "CreateBucket", Bucket=name, CreateBucketConfiguration=elsewhere)
+
+
 class ServiceRefused(ResourceFailed):
     """An AWS service answered a call with an error; ``code`` is the error's code."""
 

@@ -128,7 +128,7 @@ def _answer(ctx: Context, token: str, event: Mapping[str, Any], timeout_s: float
 
 def _ensure_bucket(ctx: Context) -> None:
     if api.find(ctx, "s3", "HeadBucket", Bucket=BUCKET) is None:
-        api.call(ctx, "s3", "CreateBucket", Bucket=BUCKET)
+        api.make_bucket(ctx, BUCKET)
 
 
 def _outcome(answer: Mapping[str, Any]) -> ResourceOutcome:

@@ -23,8 +23,7 @@ _RULE_DAYS = {
 def _create_bucket(ctx: Context, request: Request) -> ResourceOutcome:
     name = request.get("BucketName") or request.name(63, lower=True)
     api.must_be_new(api.find(ctx, "s3", "HeadBucket", Bucket=name), f"the bucket {name}")
-    elsewhere = {"LocationConstraint": ctx.region} if ctx.region != "us-east-1" else None
-    api.call(ctx, "s3", "CreateBucket", Bucket=name, CreateBucketConfiguration=elsewhere)
+    api.make_bucket(ctx, name)
     return ResourceOutcome(
         name,
         {

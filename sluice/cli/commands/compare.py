@@ -9,7 +9,6 @@ import typer
 
 from sluice.cli.console import console
 from sluice.cli.options import Contracts, DerivedTable, Environment, revision
-from sluice.folders import CONTRACTS
 
 commands = typer.Typer()
 
@@ -31,12 +30,14 @@ def compare(
 
     from sluice.cli import comparing
     from sluice.cli.deployment import deployed
+    from sluice.folders import needed_project
 
     def tell(what: str) -> None:
         typer.echo(what, err=True)
 
     deployment = deployed(env)
-    found = comparing.compare_with(deployment, table, contracts=contracts or [CONTRACTS], ref=transform, tell=tell)
+    folders = contracts or [needed_project().contracts]
+    found = comparing.compare_with(deployment, table, contracts=folders, ref=transform, tell=tell)
     if as_json:
         typer.echo(json.dumps({"same": found.same, **msgspec.to_builtins(found)}))
     else:

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from sluice.cli.options import Contracts, Data, Environment
-from sluice.folders import CONTRACTS
 
 commands = typer.Typer()
 
@@ -28,16 +27,18 @@ def up(  # noqa: PLR0917  options of a command
 ) -> None:
     """Run the synthesized stacks on this machine and stay in the foreground."""
     from sluice.cli import local
+    from sluice.folders import needed_project
 
-    folder = data or local.DEFAULT_DATA
+    here = needed_project(contracts or ())
+    folder = data or here.run
     # An end by SIGTERM or by a closed terminal is as orderly as one by Ctrl+C.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    run = local.start(port, contracts or [CONTRACTS], data=folder, environment=env, detached=detach, secret=secret)
+    run = local.start(port, contracts or [here.contracts], data=folder, environment=env, detached=detach, secret=secret)
     try:
         typer.echo("ready")
         typer.echo(local.who_may(run.secret))
-        for line in local.environment_lines(run.endpoint, run.secret):
+        for line in local.environment_lines(run.endpoint, run.secret, run.region):
             typer.echo(line)
         typer.echo("# Contracts were read once, and buckets and tables last until it ends.")
         if detach:
@@ -56,6 +57,7 @@ def up(  # noqa: PLR0917  options of a command
 def down(data: Data = None) -> None:
     """End the local AWS that `sluice up` started; its buckets and tables end with it."""
     from sluice.cli import local
+    from sluice.folders import needed_project
 
-    ended = local.stop(data or local.DEFAULT_DATA)
-    typer.echo("ended" if ended else f"nothing was running from {(data or local.DEFAULT_DATA).resolve()}")
+    folder = data or needed_project().run
+    typer.echo("ended" if local.stop(folder) else f"nothing was running from {folder.resolve()}")

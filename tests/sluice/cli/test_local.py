@@ -78,3 +78,16 @@ def test_a_progress_bar_shows_nothing_before_something_moved(capsys: pytest.Capt
     with progress_bar(console, "orders") as move:
         move(3, 1, 1)
     assert "orders: 3 records" in capsys.readouterr().out
+
+
+def test_outside_of_a_project_the_only_one_that_is_deployed_is_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = [f"shop-dev-{part}" for part in deployment.STACKS], [f"site-dev-{part}" for part in deployment.STACKS]
+    assert deployment._name_prefix([*one, "shop-prod-storage"], "dev") == "sluice"  # as this repository says
+    monkeypatch.chdir(tmp_path)
+    assert deployment._name_prefix([*one, "site-prod-storage"], "dev") == "shop"
+    assert deployment._name_prefix([], "dev") == "sluice"
+    with pytest.raises(CommandError, match=r"The projects shop, site are deployed here, and .* is in none") as told:
+        deployment._name_prefix([*one, *other], "dev")
+    assert "in the folder of the project that is meant" in told.value.next_step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +18,8 @@ import sluice.load
 from shopsphere.generate.demand import lines_per_day
 from sluice.cli import all_commands, app, deployment, local
 from sluice.errors import CommandError, Unreachable, WrongArgument
+from sluice.folders import MARKS
+from tests.folders import ROOT
 from tests.laws import cases
 
 COMMANDS = get_group(all_commands()).commands
@@ -60,7 +63,8 @@ def nothing_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.chdir(folder)
         patch.setattr(deployment, "deployed", asked)
         patch.setattr(local, "synthesize", asked)
-        patch.setattr(local, "DEFAULT_DATA", folder / "data")
+        for mark in MARKS:  # a project, so that no command stops at there being none
+            shutil.copy(ROOT / mark, folder)
         patch.setattr(shopsphere.demo.run, "run_demo", lambda **_: 0)
         patch.setattr("shopsphere.generating.stream_files", asked)
         patch.setattr("shopsphere.generate.lines_per_day", asked)

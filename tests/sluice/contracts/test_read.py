@@ -9,10 +9,10 @@ from typing import Any, get_args, get_type_hints
 
 import msgspec
 
-from infra.config import Environment
 from sluice.contracts import AnyContract
-from sluice.folders import ROOT
+from sluice.environments import Environment
 from sluice.load import FORMATS
+from tests.folders import ROOT
 
 
 def declared(kind: Any, seen: set[Any]) -> Iterator[tuple[str, str]]:
@@ -54,5 +54,5 @@ def test_each_field_of_a_contract_is_read() -> None:
 
 
 def test_each_setting_of_an_environment_is_read() -> None:
-    found = read("infra", "sluice", but="infra/config.py")
+    found = read("infra", "sluice", but="sluice/environments.py")
     assert [name for _, name in declared(Environment, set()) if name not in found] == []

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sluice.folders import ROOT
 from sluice.transforms.functions.recorded import ALIASES
 from sluice.transforms.functions.signatures import Signature
 from sluice.transforms.functions.tables import PROVEN, every_signature
+from tests.folders import ROOT
 from tests.glue_jobs.engines import _LOCAL, _QUICK, _SHIPPED
 from tests.sluice.transforms.differential import Both, calls_of, compared, values
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from sluice.errors import TransformError
-from sluice.folders import ROOT
 from sluice.load import load_project
 from sluice.transforms.discover import discover, refuse_undeclared
+from tests.folders import ROOT
 
 
 @pytest.fixture

@@ -1,0 +1,146 @@
+"""Synthesizes a project: its contracts and transforms, its environment, Sluice's stacks and those of its owner."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aws_cdk import App, Stack, Tags
+from aws_cdk import aws_iam as iam
+
+from sluice.environments import Environment, read_environments
+from sluice.errors import CommandError, SluiceError
+from sluice.folders import ProjectFolder, needed_project
+from sluice.project import Project
+from sluice.transforms.discover import transform_folders
+
+from .accepted import accept_findings
+from .bundle import Bundle, code_folder, layer_folder
+from .ingestion import IngestionStack
+from .processing import ProcessingStack
+from .recovery import RecoveryStack
+from .serving import ServingStack
+from .storage import StorageStack
+from .streams import StreamsStack, add_streams
+
+__all__ = ["Stacks", "add_stacks", "synthesize"]
+
+#: What the CDK CLI says of the credentials that it deploys with.
+#: https://docs.aws.amazon.com/cdk/v2/guide/environments.html
+_ACCOUNT = "CDK_DEFAULT_ACCOUNT"
+
+
+@dataclass(frozen=True)
+class Stacks:
+    """Sluice's stacks of one environment, for stacks of one's own that refer to them."""
+
+    environment: Environment
+    project: Project
+    storage: StorageStack
+    ingestion: IngestionStack
+    processing: ProcessingStack
+    streams: tuple[StreamsStack, ...]
+    recovery: RecoveryStack
+    serving: ServingStack
+
+
+def add_stacks(app: App, environment: Environment, project: Project, bundle: Bundle) -> Stacks:
+    """Add every stack of one environment to ``app``, and return them."""
+    name = environment.title
+    storage = StorageStack(app, f"{name}-storage", environment=environment, project=project, bundle=bundle)
+    ingestion = IngestionStack(app, f"{name}-ingestion", environment=environment, storage=storage, bundle=bundle)
+    processing = ProcessingStack(app, f"{name}-processing", environment=environment, storage=storage, bundle=bundle)
+    streams = tuple(
+        add_streams(app, name, environment=environment, project=project, ingestion=ingestion, bundle=bundle)
+    )
+    recovery = RecoveryStack(
+        app,
+        f"{name}-recovery",
+        environment=environment,
+        ingestion=ingestion,
+        processing=processing,
+        streams=list(streams),
+        bundle=bundle,
+    )
+    serving = ServingStack(app, f"{name}-serving", environment=environment, storage=storage, project=project)
+    named = {"storage": storage, "ingestion": ingestion, "processing": processing, "recovery": recovery}
+    accept_findings(named, storage)
+    for stack in streams:
+        accept_findings({"streams": stack}, storage)
+    _mark(app, environment, storage)
+    return Stacks(environment, project, storage, ingestion, processing, streams, recovery, serving)
+
+
+def _mark(app: App, environment: Environment, stack: Stack) -> None:
+    """Give the environment's tags to every stack and resource of ``app``, and its boundary to every role.
+
+    CDK does so when it synthesizes: stacks that are added later have them, too.
+    """
+    for key, value in sorted((environment.tags or {}).items()):
+        Tags.of(app).add(key, value)
+    if environment.permissions_boundary:
+        policy = iam.ManagedPolicy.from_managed_policy_arn(
+            stack, "PermissionsBoundary", environment.permissions_boundary
+        )
+        iam.PermissionsBoundary.of(app).apply(policy)
+
+
+def synthesize(add: Callable[[App, Stacks], None] | None = None) -> int:
+    """Synthesize the present project; ``add`` adds stacks of one's own. Return the exit status.
+
+    What is wrong with the declarations is said in plain words on standard error. Context: ``env`` (an environment of
+    environments.yaml, ``dev`` by default), ``contracts`` (folders, separated by commas; by default ``contracts``).
+    """
+    try:
+        _synthesize(needed_project(), add)
+    except SluiceError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _synthesize(here: ProjectFolder, add: Callable[[App, Stacks], None] | None) -> None:
+    # The CLI passes cdk.json's context itself; outside of it this is how tests and `sluice up` see the same.
+    app = App(context=json.loads((here.root / "cdk.json").read_text()).get("context", {}))
+    environment = _environment(here, str(app.node.try_get_context("env") or "dev"))
+    folders = [here.root / folder for folder in str(app.node.try_get_context("contracts") or "contracts").split(",")]
+    here.cache.mkdir(parents=True, exist_ok=True)
+    # Imported here, so that a broken module of a format is told of as a broken contract is.
+    from sluice.load import load_project
+
+    project = load_project(folders)
+    with tempfile.TemporaryDirectory() as scratch:
+        code = code_folder(project, Path(scratch) / "code")
+        bundle = Bundle(code, layer_folder(here.cache), tuple(transform_folders(folders)))
+        stacks = add_stacks(app, environment, project, bundle)
+        if add is not None:
+            add(app, stacks)
+        app.synth()
+
+
+def _environment(here: ProjectFolder, wanted: str) -> Environment:
+    """Return the environment of that name; ``CommandError`` when there is none, or the account is another."""
+    environments = read_environments(here.environments)
+    if wanted not in environments:
+        raise CommandError(
+            f"There is no environment {wanted!r}; allowed: {', '.join(environments)}.",
+            next_step=f"name one of them, or declare it in {here.environments}.",
+            value=wanted,
+            file=str(here.environments),
+        )
+    found = environments[wanted]
+    account = os.environ.get(_ACCOUNT)
+    if found.account and account and account != found.account:
+        raise CommandError(
+            f"The environment {wanted} belongs to the account {found.account}, but the credentials are of {account}.",
+            safe="nothing was deployed or changed.",
+            next_step=f"take credentials of {found.account}, or mend `account` in {here.environments}.",
+            value=account,
+            file=str(here.environments),
+        )
+    return found

@@ -1,0 +1,195 @@
+"""Reads ``environments.yaml``: what differs between a project's deployments, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import yaml
+
+from sluice.contracts.strict_yaml import load_yaml
+from sluice.contracts.yaml_lines import line_of
+from sluice.errors import EnvironmentRefused
+from sluice.redelivery import STREAM_HOURS
+
+#: Days for which logs can be kept.
+LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 180, 365)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One deployment of a project. Memory in MiB (a new account may have no function above 3008).
+
+    ``name_prefix`` begins the name of each stack. ``account`` is the one to which it may be deployed; empty for any.
+    ``keep_data`` retains what holds data when a stack is deleted. ``stream_shards`` is the number of shards of each
+    stream; 0 lets Kinesis scale them (on demand). ``tags`` are those of each stack and its resources,
+    ``permissions_boundary`` is the ARN of the policy that bounds each role.
+    """
+
+    name: str
+    region: str
+    keep_data: bool
+    name_prefix: str = "sluice"
+    account: str = ""
+    tags: Mapping[str, str] | None = None
+    permissions_boundary: str = ""
+    database_prefix: str = ""
+    ingest_memory: int = 512
+    commit_memory: int = 1769
+    transform_memory: int = 1769
+    transform_memory_large: int = 3008
+    stream_memory: int = 512
+    stream_shards: int = 1
+    stream_batch: int = 5000
+    stream_window_seconds: int = 1
+    stream_parallelization: int = 1
+    stream_retention_hours: int = 24
+    ingest_concurrency: int = 10
+    commit_concurrency: int = 10
+    scan_limit_bytes: int = 1 << 40
+    log_days: int = 30
+
+    @property
+    def title(self) -> str:
+        """Return what the names of the environment's stacks begin with."""
+        return f"{self.name_prefix}-{self.name}"
+
+
+#: What a name may be: also of a new project, whose stacks begin with it.
+NAME_PREFIX: Final = re.compile(r"[a-z](-?[a-z0-9]){0,29}")
+_NAME = re.compile(r"[a-z][a-z0-9]{0,15}")
+#: Patterns of texts, each with its words.
+_TEXTS = {
+    "region": (re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]"), "a region, as us-east-1"),
+    "account": (re.compile(r"([0-9]{12})?"), "an account's twelve digits"),
+    "database_prefix": (re.compile(r"([a-z][a-z0-9_]{0,30})?"), "small letters, digits and _"),
+    "permissions_boundary": (
+        re.compile(r"(arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/[\w+=,.@/-]+)?"),
+        "the ARN of a managed policy",
+    ),
+}
+#: The least and the most of numbers, as AWS has them.
+#: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+#: https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
+#: https://docs.aws.amazon.com/athena/latest/ug/workgroups-setting-control-limits-cloudwatch.html
+_NUMBERS = {
+    "ingest_memory": (128, 10_240),
+    "commit_memory": (128, 10_240),
+    "transform_memory": (128, 10_240),
+    "transform_memory_large": (128, 10_240),
+    "stream_memory": (128, 10_240),
+    "stream_shards": (0, 500),
+    "stream_batch": (1, 10_000),
+    "stream_window_seconds": (0, 300),
+    "stream_parallelization": (1, 10),
+    "stream_retention_hours": (24, STREAM_HOURS),  # what recognises a record that comes again does not outlive more
+    "ingest_concurrency": (2, 1000),
+    "commit_concurrency": (2, 1000),
+    "scan_limit_bytes": (10_000_000, 7_000_000_000_000_000),
+}
+_MOST_TAGS = 50
+
+
+def read_environments(file: Path) -> dict[str, Environment]:
+    """Return the environments that a file declares, by name; ``EnvironmentRefused`` names line and field."""
+    return _File(file).environments()
+
+
+class _File:
+    """The file with its nodes, so that every refusal can name its line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.root: yaml.Node | None = None
+        try:
+            self.root, self.raw = load_yaml(path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            self.refuse((), f"it is not UTF-8: {error}")
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            self.refuse((), f"it is not YAML: {getattr(error, 'problem', error)}", line=mark.line + 1 if mark else 1)
+
+    def environments(self) -> dict[str, Environment]:
+        """Return all environments; at least one is declared."""
+        whole = self.mapping((), self.raw)
+        self.only((), whole, ("name_prefix", "environments"))
+        prefix = whole.get("name_prefix")
+        if not isinstance(prefix, str) or not NAME_PREFIX.fullmatch(prefix):
+            self.refuse(("name_prefix",), f"{prefix!r} is not allowed; at most 30 small letters, digits and single -")
+        declared = self.mapping(("environments",), whole.get("environments"))
+        if not declared:
+            self.refuse(("environments",), "it declares no environment")
+        return {name: self.environment(name, given, prefix) for name, given in declared.items()}
+
+    def environment(self, name: str, given: Any, prefix: str) -> Environment:
+        """Return one environment."""
+        at = ("environments", name)
+        if not _NAME.fullmatch(name):
+            self.refuse(at, f"{name!r} is no environment's name: at most 16 small letters and digits")
+        settings = self.mapping(at, given)
+        self.only(at, settings, [each.name for each in fields(Environment) if each.name not in ("name", "name_prefix")])
+        for needed in ("region", "keep_data"):
+            if needed not in settings:
+                self.refuse(at, f"{needed} is missing")
+        checked = {key: self.setting((*at, key), key, value) for key, value in settings.items()}
+        return Environment(name=name, name_prefix=prefix, **checked)
+
+    def setting(self, at: tuple[str, ...], key: str, value: Any) -> Any:
+        """Return the value of a setting, in its type."""
+        if key == "tags":
+            return self.tags(at, value)
+        if key == "keep_data":
+            if not isinstance(value, bool):
+                self.refuse(at, f"{value!r} is not allowed; true or false")
+            return value
+        if key in _TEXTS:
+            pattern, words = _TEXTS[key]
+            text = str(value) if key == "account" and type(value) is int else value
+            if not isinstance(text, str) or not pattern.fullmatch(text):
+                self.refuse(at, f"{value!r} is not allowed; {words}")
+            return text
+        if key == "log_days":
+            if value not in LOG_DAYS or type(value) is not int:
+                self.refuse(at, f"{value!r} is not allowed; one of {', '.join(map(str, LOG_DAYS))}")
+            return value
+        least, most = _NUMBERS[key]
+        if type(value) is not int or not least <= value <= most:
+            self.refuse(at, f"{value!r} is not allowed; a whole number from {least} to {most}")
+        return value
+
+    def tags(self, at: tuple[str, ...], value: Any) -> dict[str, str]:
+        """Return the tags: https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html."""
+        found = self.mapping(at, value)
+        if len(found) > _MOST_TAGS:
+            self.refuse(at, f"there are more than {_MOST_TAGS}")
+        for key, text in found.items():
+            if not isinstance(text, str) or not re.fullmatch(r"[\w .:/=+@-]{0,256}", text):
+                self.refuse((*at, key), f"{text!r} is not allowed; a text of letters, digits, spaces and _.:/=+-@")
+            if not re.fullmatch(r"(?!aws:)[\w .:/=+@-]{1,128}", key):
+                self.refuse((*at, key), f"{key!r} is no tag's key")
+        return found
+
+    def mapping(self, at: tuple[str, ...], value: Any) -> dict[str, Any]:
+        """Return the value, if it is a mapping."""
+        if not isinstance(value, dict):
+            self.refuse(at, "it holds `name: value` lines, indented below it")
+        return value
+
+    def only(self, at: tuple[str, ...], given: Mapping[str, Any], allowed: Any) -> None:
+        """Refuse a field that is none."""
+        for key in given:
+            if key not in allowed:
+                near = get_close_matches(key, allowed, 1)
+                meant = f"did you mean {near[0]}? " if near else ""
+                self.refuse((*at, key), f"there is no such field; {meant}allowed: {', '.join(allowed)}")
+
+    def refuse(self, at: tuple[str, ...], why: str, *, line: int | None = None) -> NoReturn:
+        """Raise, with file, line and field."""
+        line = line or line_of(self.root, at)
+        raise EnvironmentRefused(
+            f"{self.path}:{line}: {'.'.join(at) or 'environments'}: {why}.", file=str(self.path), position=line
+        )

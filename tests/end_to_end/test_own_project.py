@@ -1,0 +1,163 @@
+"""From the wheel, in an empty folder: a project is made, checked, deployed, used and tested, with nothing of the clone.
+
+The environment sees the packages that these tests see, but for Sluice: that comes from the wheel.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+
+from tests.end_to_end.running import exported
+from tests.folders import CACHE, ROOT
+
+#: What stands in an environment for the clone.
+OF_THE_CLONE = re.compile(r"_?(sluice|shopsphere)[-.].*|__pycache__|pip.*|setuptools.*|_distutils_hack|distutils.*")
+QUEUE = """
+    from aws_cdk import Stack, aws_sqs
+
+    own = Stack(app, f"{stacks.environment.title}-own", env={"region": stacks.environment.region})
+    aws_sqs.CfnQueue(own, "Mine", queue_name="mine")
+"""
+BOUNDARY = "arn:aws:iam::aws:policy/PowerUserAccess"
+
+
+@dataclass(frozen=True)
+class Own:
+    """A project made from the wheel, and the environment that has it."""
+
+    bin: Path
+    folder: Path
+
+    def run(self, *command: str, timeout: float = 600, **environment: str) -> str:
+        nobody = {"VIRTUAL_ENV", "PYTHONPATH", "JSII_NODE"}
+        given = {name: value for name, value in os.environ.items() if name not in nobody and "AWS_" not in name}
+        # Node is on no path: what needs it must bring it.
+        given |= {"PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(self.folder.parent)} | environment
+        done = subprocess.run(
+            [str(self.bin / command[0]), *command[1:]],
+            cwd=self.folder, env=given, capture_output=True, text=True, check=False, timeout=timeout,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+
+def wheel_of(source: Path, out: Path) -> Path:
+    """Build the wheel of the sources in a folder."""
+    build = (sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(out))
+    subprocess.run(build, cwd=source, check=True, capture_output=True, timeout=120)
+    (wheel,) = out.glob("*.whl")
+    return wheel
+
+
+def upgrade(binaries: Path, wheel: Path) -> None:
+    """Install a wheel in place of any earlier one, and nothing else."""
+    install = (sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--offline", "--python")
+    subprocess.run([*install, str(binaries / "python"), str(wheel)], check=True, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Own:
+    folder = tmp_path_factory.mktemp("own")
+    wheel = wheel_of(ROOT, folder / "wheel")
+    venv.create(folder / "venv", symlinks=True)
+    (packages,) = (folder / "venv").glob("lib/python*/site-packages")
+    for each in Path(sysconfig.get_path("purelib")).iterdir():
+        if not OF_THE_CLONE.fullmatch(each.name):
+            (packages / each.name).symlink_to(each)
+    upgrade(folder / "venv" / "bin", wheel)
+    (folder / "empty").mkdir()
+    Own(folder / "venv" / "bin", folder / "empty").run("sluice", "init", "shop")
+    project = folder / "empty" / "shop"
+    (project / ".sluice" / "cache").mkdir(parents=True)
+    for layer in CACHE.glob("layer-*"):  # its wheels are not what is tried here
+        (project / ".sluice" / "cache" / layer.name).symlink_to(layer)
+    return Own(folder / "venv" / "bin", project)
+
+
+def test_nothing_of_the_clone_is_seen(own: Own) -> None:
+    said = own.run("python", "-c", "import sluice.infra, localaws, sys; print(sys.path, list(sys.modules.values()))")
+    assert str(ROOT / "sluice") not in said
+    assert str(ROOT / "infra") not in said
+    code = "from importlib.util import find_spec; print([n for n in ('infra', 'lambdas', 'glue_jobs') if find_spec(n)])"
+    assert Own(own.bin, own.folder.parent).run("python", "-c", code) == "[]\n"
+    assert " demo " not in own.run("sluice", "--help")
+
+
+@pytest.fixture(scope="module")
+def running(own: Own) -> Iterator[dict[str, str]]:
+    """The project as its owner changed it, on a local AWS: a stack of their own, region, tags, boundary."""
+    app, declared = own.folder / "infra" / "app.py", own.folder / "environments.yaml"
+    before = app.read_text(), declared.read_text()
+    app.write_text(before[0].replace('of all tables."""\n', f'of all tables."""{QUEUE}'))
+    region = f"region: eu-central-1\n    tags: {{team: sales}}\n    permissions_boundary: {BOUNDARY}"
+    declared.write_text(before[1].replace("region: us-east-1", region, 1))
+    try:
+        said = own.run("sluice", "up", "--port", "0", "--detach")
+        yield exported(said)
+    finally:
+        own.run("sluice", "down")
+        app.write_text(before[0])
+        declared.write_text(before[1])
+
+
+def test_a_file_comes_to_answers_and_what_is_declared_acts(
+    own: Own, running: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in running.items():
+        monkeypatch.setenv(name, value)
+    assert running["AWS_REGION"] == "eu-central-1"
+    outputs = json.loads(own.run("sluice", "outputs", "--json", **running))
+    assert outputs["AthenaWorkGroupName"] == "shop-dev"
+    boto3.client("s3").upload_file(
+        str(own.folder / "samples" / "visits.csv"), outputs["LandingBucketName"], "visits/2026-01-01.csv"
+    )
+    own.run("sluice", "status", "--wait", **running)
+    assert own.run("sluice", "query", "SELECT sum(visits) AS n FROM gold.daily_visits", **running).split()[-1] == "4"
+    # Outside of the project the only one that is deployed is meant.
+    elsewhere = Own(own.bin, own.folder.parent)
+    assert json.loads(elsewhere.run("sluice", "outputs", "--json", **running)) == outputs
+    # The stack of one's own, its tag, and the bound of each role.
+    queues = boto3.client("sqs")
+    assert (
+        queues.list_queue_tags(QueueUrl=queues.get_queue_url(QueueName="mine")["QueueUrl"])["Tags"]["team"] == "sales"
+    )
+    roles = boto3.client("iam")
+    names = [role["RoleName"] for role in roles.list_roles()["Roles"] if role["RoleName"].startswith("shop-dev-")]
+    assert len(names) > 10
+    for name in names:
+        assert roles.get_role(RoleName=name)["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"] == BOUNDARY
+
+
+def test_the_tests_of_a_new_project_pass(own: Own) -> None:
+    assert re.search(r"4 passed", own.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider"))
+
+
+def test_a_project_upgrades_by_upgrading_the_package(own: Own, tmp_path: Path) -> None:
+    packed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in packed.splitlines():
+        if not name.startswith(("tests/", "docs/", "benchmarks/")):
+            (tmp_path / "next" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, tmp_path / "next" / name)
+    declared = tmp_path / "next" / "pyproject.toml"
+    later = re.sub(r'^version = "\d+', 'version = "99', declared.read_text(), count=1, flags=re.MULTILINE)
+    declared.write_text(later)
+    said = tmp_path / "next" / "sluice" / "cli" / "commands" / "check.py"
+    said.write_text(said.read_text().replace("are sound.", "are sound, says the later one."))
+    mine = {path: path.read_bytes() for kind in ("*.py", "*.yaml") for path in own.folder.rglob(kind)}
+    upgrade(own.bin, wheel_of(tmp_path / "next", tmp_path / "wheel"))
+    assert own.run("sluice", "check") == "1 landing datasets and 1 transforms are sound, says the later one.\n"
+    assert "3 passed" in own.run("python", "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider")
+    assert {path: path.read_bytes() for path in mine} == mine

@@ -1,0 +1,74 @@
+"""What an environment declares acts on every stack: its names, tags, boundary, region; a wrong account is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from infra.bundle import Bundle
+from sluice.errors import CommandError
+from sluice.folders import ProjectFolder
+from sluice.project import Project
+from tests.folders import ENVIRONMENTS, ROOT
+from tests.infra.templates import Cloud, synthesize
+
+BOUNDARY = "arn:aws:iam::111122223333:policy/boundary"
+#: Types that CloudFormation gives no tags, of those that the stacks have.
+#: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
+TAGGED = ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::Lambda::Function", "AWS::IAM::Role", "AWS::Kinesis::Stream")
+
+
+@pytest.fixture(scope="module")
+def shop(project: Project, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Cloud:
+    environment = replace(
+        ENVIRONMENTS["dev"], name_prefix="shop", region="eu-central-1", account="999999999999",
+        tags={"team": "sales", "cost": "4711"}, permissions_boundary=BOUNDARY,
+    )  # fmt: skip
+    return synthesize(environment, project, bundle, tmp_path_factory.mktemp("shop"))
+
+
+@pytest.mark.slow
+def test_every_stack_is_named_tagged_and_placed_as_declared(shop: Cloud) -> None:
+    manifest = json.loads((shop.folder / "manifest.json").read_text())["artifacts"]
+    stacks = {name: each for name, each in manifest.items() if each["type"] == "aws:cloudformation:stack"}
+    assert len(stacks) == 6
+    for name, each in stacks.items():
+        assert name.startswith("shop-dev-")
+        assert each["properties"]["tags"] == {"team": "sales", "cost": "4711"}
+        # Without the account: the same template goes to the local AWS.
+        assert each["environment"] == "aws://unknown-account/eu-central-1"
+
+
+@pytest.mark.slow
+def test_every_resource_is_tagged_and_every_role_bounded(shop: Cloud) -> None:
+    for kind in TAGGED:
+        found = shop.resources(kind)
+        assert found
+        for each in found:
+            tags = {tag["Key"]: tag["Value"] for tag in each.properties["Tags"]}
+            assert {"team": "sales", "cost": "4711"}.items() <= tags.items(), each.logical_id
+    roles = shop.resources("AWS::IAM::Role")
+    assert [each.logical_id for each in roles if each.properties.get("PermissionsBoundary") != BOUNDARY] == []
+
+
+def test_an_environment_is_deployed_to_its_own_account_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from infra.synthesis import _environment
+
+    here = ProjectFolder(tmp_path)
+    declared, kept = (ROOT / "environments.yaml").read_text(), "    keep_data: true\n"
+    assert kept in declared
+    text = declared.replace(kept, f"{kept}    account: '111122223333'\n")
+    here.environments.write_text(text)
+    monkeypatch.delenv("CDK_DEFAULT_ACCOUNT", raising=False)
+    assert _environment(here, "prod").account == "111122223333"
+    monkeypatch.setenv("CDK_DEFAULT_ACCOUNT", "111122223333")
+    assert _environment(here, "prod").account == "111122223333"
+    monkeypatch.setenv("CDK_DEFAULT_ACCOUNT", "444455556666")
+    assert _environment(here, "dev").account == ""
+    with pytest.raises(CommandError, match="belongs to the account 111122223333, but the credentials are of 4444"):
+        _environment(here, "prod")
+    with pytest.raises(CommandError, match="There is no environment 'test'; allowed: dev, prod"):
+        _environment(here, "test")

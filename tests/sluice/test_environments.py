@@ -1,0 +1,133 @@
+"""Each field of environments.yaml acts or is refused with its line; nothing is read as something else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sluice.environments import LOG_DAYS, Environment, read_environments
+from sluice.errors import EnvironmentRefused
+from tests.folders import ENVIRONMENTS, ROOT
+
+SETTINGS = [each.name for each in fields(Environment) if each.name not in ("name", "name_prefix")]
+SOUND = {"region": "eu-central-1", "keep_data": True}
+
+
+def read(folder: Path, settings: Any, *, prefix: Any = "shop", name: str = "dev") -> Environment:
+    (folder / "environments.yaml").write_text(
+        yaml.safe_dump({"name_prefix": prefix, "environments": {name: settings}}, sort_keys=False)
+    )
+    return read_environments(folder / "environments.yaml")[name]
+
+
+def test_what_is_left_out_has_its_default_and_what_is_given_stands(tmp_path: Path) -> None:
+    found = read(tmp_path, {**SOUND, "tags": {"team": "sales"}, "account": "012345678901", "log_days": 90})
+    assert found == Environment("dev", "eu-central-1", True, "shop", "012345678901", {"team": "sales"}, log_days=90)
+    assert found.title == "shop-dev"
+    assert read(tmp_path, SOUND) == Environment("dev", "eu-central-1", True, "shop")
+
+
+@pytest.mark.parametrize(
+    ("settings", "line", "why"),
+    [
+        ({**SOUND, "memory": 3}, 6, "environments.dev.memory: there is no such field"),
+        ({**SOUND, "log_day": 7}, 6, "did you mean log_days?"),
+        ({"keep_data": True}, 3, "region is missing"),
+        ({"region": "us-east-1"}, 3, "keep_data is missing"),
+        ({**SOUND, "region": "here"}, 4, "'here' is not allowed; a region"),
+        ({**SOUND, "keep_data": "yes"}, 5, "'yes' is not allowed; true or false"),
+        ({**SOUND, "account": 123}, 6, "123 is not allowed; an account's twelve digits"),
+        ({**SOUND, "log_days": 8}, 6, "8 is not allowed; one of 1, 3, 5, 7"),
+        ({**SOUND, "log_days": True}, 6, "True is not allowed"),
+        ({**SOUND, "ingest_memory": 64}, 6, "64 is not allowed; a whole number from 128 to 10240"),
+        ({**SOUND, "ingest_memory": "512"}, 6, "'512' is not allowed"),
+        ({**SOUND, "stream_retention_hours": 169}, 6, "169 is not allowed; a whole number from 24 to 168"),
+        ({**SOUND, "permissions_boundary": "Boundary"}, 6, "the ARN of a managed policy"),
+        ({**SOUND, "database_prefix": "Shop-"}, 6, "'Shop-' is not allowed"),
+        ({**SOUND, "tags": ["team"]}, 6, "it holds `name: value` lines"),
+        ({**SOUND, "tags": {"team": 3}}, 7, "3 is not allowed; a text"),
+        ({**SOUND, "tags": {"aws:team": "x"}}, 7, "is no tag's key"),
+        ({**SOUND, "tags": {f"t{n}": "" for n in range(51)}}, 6, "there are more than 50"),
+        (None, 3, "it holds `name: value` lines"),
+    ],
+)
+def test_what_no_environment_can_have_is_refused_with_its_line(
+    tmp_path: Path, settings: Any, line: int, why: str
+) -> None:
+    with pytest.raises(EnvironmentRefused, match=re.escape(why)) as told:
+        read(tmp_path, settings)
+    assert told.value.what.startswith(f"{tmp_path / 'environments.yaml'}:{line}: environments.dev")
+    assert (told.value.file, told.value.position) == (str(tmp_path / "environments.yaml"), line)
+
+
+@pytest.mark.parametrize("prefix", [None, 3, "", "Shop", "shop-", "-shop", "a--b", "1shop", "s" * 31, "sh_op", "żółw"])
+def test_a_prefix_that_no_stack_can_have_is_refused(tmp_path: Path, prefix: Any) -> None:
+    with pytest.raises(EnvironmentRefused, match=r":1: name_prefix: .* is not allowed"):
+        read(tmp_path, SOUND, prefix=prefix)
+
+
+@pytest.mark.parametrize("name", ["Dev", "my-dev", "1dev", "d" * 17])
+def test_a_name_that_no_command_takes_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(EnvironmentRefused, match="is no environment's name"):
+        read(tmp_path, SOUND, name=name)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", ":1: environments: it holds"), ("[]\n", "it holds"), ("name_prefix: a\n", "environments: it holds"),
+        ("name_prefix: a\nenvironments: {}\n", ":2: environments: it declares no environment"),
+        ("a: 1\na: 2\n", "stands twice"), ("a:\n\t- 1\n", ":2: environments: it is not YAML"),
+        ("name_prefix: a\nenviroments: {}\n", "did you mean environments?"),
+    ],
+)  # fmt: skip
+def test_a_file_that_declares_none_is_refused(tmp_path: Path, text: str, why: str) -> None:
+    (tmp_path / "e.yaml").write_text(text)
+    with pytest.raises(EnvironmentRefused, match=re.escape(why)):
+        read_environments(tmp_path / "e.yaml")
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from([*SETTINGS, "dev", "x"]), inner, max_size=3)))  # fmt: skip  # noqa: E501
+def test_whatever_stands_there_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    try:
+        found = read(folder, value)
+    except EnvironmentRefused:
+        return
+    assert found.log_days in LOG_DAYS
+    assert isinstance(found.region, str)
+
+
+def test_each_field_is_documented_and_named_to_whoever_begins() -> None:
+    page = (ROOT / "docs" / "projects.md").read_text()
+    begun = (ROOT / "sluice" / "new_project" / "base" / "environments.yaml.in").read_text()
+    listed = re.findall(r"^\| `(\w+)` \|", page.partition("## Environments")[2], re.MULTILINE)
+    assert sorted(listed) == sorted(SETTINGS)
+    for name in SETTINGS:
+        assert f"| `{name}` |" in page, name
+        assert f"{name}: " in begun, name
+
+
+def test_a_default_is_documented_as_it_is() -> None:
+    page = (ROOT / "docs" / "projects.md").read_text()
+    begun = (ROOT / "sluice" / "new_project" / "base" / "environments.yaml.in").read_text()
+    for each in fields(Environment):
+        if isinstance(each.default, int):
+            assert re.search(rf"^\| `{each.name}` .*\| {each.default} \|$", page, re.MULTILINE), each.name
+            assert re.search(rf"^# {each.name}: {each.default} +#", begun, re.MULTILINE), each.name
+
+
+def test_the_days_of_logs_are_those_that_the_stacks_know() -> None:
+    source = (ROOT / "infra" / "functions.py").read_text()
+    assert [int(days) for days in re.findall(r"^    (\d+): logs\.RetentionDays", source, re.MULTILINE)] == [*LOG_DAYS]
+
+
+def test_this_repository_declares_two() -> None:
+    assert {each.title for each in ENVIRONMENTS.values()} == {"sluice-dev", "sluice-prod"}
