@@ -72,7 +72,7 @@ def test_a_retracted_file_leaves_all_tables_and_only_a_new_version_comes_back(de
     assert counts(deployed, "bad.csv") == [0, 0]
     assert parcels(deployed) & {"K1", "B1", "B3"} == {"K1"}
     again = asked("retract", bad.delivery_id)
-    assert (again["already"], again["accepted"]) == (True, 3)
+    assert (again["already"], again["accepted"], again["quarantined"]) == (True, 2, 1)
     deployed.announce([bad], shuffled=1)
     deployed.quiet()
     assert counts(deployed, "bad.csv") == [0, 0]
