@@ -39,6 +39,7 @@ __all__ = [
     "ModuleRefused",
     "NotStaged",
     "RowsLost",
+    "Said",
     "SluiceError",
     "SweepIncomplete",
     "TableError",
@@ -54,7 +55,7 @@ __all__ = [
 _FIELDS = ("dataset", "column", "value", "file", "position")
 
 
-class Said(TypedDict, total=False):
+class _Said(TypedDict, total=False):
     """What an error says beside what happened: see ``SluiceError``."""
 
     safe: str
@@ -80,7 +81,7 @@ class SluiceError(Exception):
     usually_safe: ClassVar[str] = ""
     usual_next_step: ClassVar[str] = ""
 
-    def __init__(self, what: str, **said: Unpack[Said]) -> None:
+    def __init__(self, what: str, **said: Unpack[_Said]) -> None:
         self.what = what
         self.safe = said.get("safe") or self.usually_safe
         self.next_step = said.get("next_step") or self.usual_next_step
@@ -134,7 +135,7 @@ class DeliveryError(SluiceError):
     code = "unreadable"
     usually_safe = "nothing of it was committed."
 
-    def __init__(self, what: str, *, code: str | None = None, **said: Unpack[Said]) -> None:
+    def __init__(self, what: str, *, code: str | None = None, **said: Unpack[_Said]) -> None:
         super().__init__(what, **said)
         if code is not None:
             self.code = code

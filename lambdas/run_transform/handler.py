@@ -17,6 +17,7 @@ from sluice.errors import CommandError, CommitConflict
 from sluice.ledger import Ledger, to_backfill
 from sluice.project import deployed_project
 from sluice.refresh.duckdb.engine import DuckDbEngine
+from sluice.refresh.plan import followers
 from sluice.refresh.rollback import roll_back
 from sluice.refresh.run import Held
 from sluice.settings import settings_from_environment
@@ -61,10 +62,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _roll_back(event: dict[str, Any], ledger: Ledger, load: Callable[[str], Any], started: str) -> dict[str, Any]:
     """Roll the table back and write that to the ledger; return what was done, or why it was refused."""
     table, to, by = event["table"], event["rollback"], event["by"]
+    project = deployed_project()
     try:
-        done = roll_back(deployed_project(), load, table, to=to, by=by)
+        done = roll_back(project, load, table, to=to, by=by)
     except (CommandError, CommitConflict) as error:
         return {"refused": error.as_data()}
     told = msgspec.to_builtins(done)
     ledger.record_run({"status": "rolled back", "engine": "", "by": by, **told}, started=started, table=table)
-    return {"done": told}
+    made_of = [given.name for given in project.arriving if table in followers(project, given.table)]
+    return {"done": told, "made_of": made_of}

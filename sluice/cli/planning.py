@@ -10,6 +10,7 @@ from rich.table import Table
 
 from sluice.cli.deployment import Deployment, client
 from sluice.errors import CommandError
+from sluice.ledger import FINAL, Ledger
 
 _ENGINES = {"small": "Lambda", "large": "Lambda, large", "spark": "Spark on Glue"}
 
@@ -95,15 +96,24 @@ def ask_planner(deployment: Deployment, question: dict[str, Any]) -> dict[str, A
 
 
 def roll_back(deployment: Deployment, table: str, to: str) -> dict[str, Any]:
-    """Roll ``table`` back to a snapshot or a time, and refresh what is made of it; return what was done."""
+    """Roll ``table`` back to a snapshot or a time, and refresh what is made of it; return what was done.
+
+    ``in_flight`` counts the files, by dataset, that are on their way to the table: once they are in, it is refreshed.
+    """
     question = {"table": table, "rollback": to, "by": client("sts").get_caller_identity()["Arn"]}
     safe = "readers see one snapshot whole, the old one or the new one: `sluice status` says which."
     answer = _ask(deployment.run_function, question, who="function that rolls back", safe=safe)
     if "refused" in answer:
         raise CommandError.from_data(answer["refused"])
     start_refresh(deployment)
-    done: dict[str, Any] = answer["done"]
-    return done
+    ledger = Ledger(deployment.settings.ledger_table)
+    coming = {name: _in_flight(ledger, name) for name in answer.get("made_of", ())}
+    return {**answer["done"], "in_flight": {name: files for name, files in coming.items() if files}}
+
+
+def _in_flight(ledger: Ledger, dataset: str) -> int:
+    """Return how many files of a dataset are neither in its table nor at an end."""
+    return sum(delivery.status not in FINAL for delivery in ledger.deliveries(dataset))
 
 
 def _ask(function: str, question: dict[str, Any], *, who: str, safe: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 #: Longer than a call of either function takes here, so that a message comes again only because its function died.
 VISIBILITY_SECONDS = 3
-SHARE = 30
+SHARE = 60
 FILES = {
     "sound": as_csv([(f"S{row}", 100 + row, "at the gate") for row in range(5)]),
     "mixed": as_csv(

@@ -189,7 +189,7 @@ def _written(pattern: str) -> tuple[str, str]:
     return WRITTEN[pattern], "2024-02-30"
 
 
-@pytest.fixture(scope="module", params=[4, pytest.param(1, marks=[pytest.mark.proof])])
+@pytest.fixture(scope="module", params=[8, pytest.param(1, marks=[pytest.mark.proof])])
 def every(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Deployment, dict[str, Case]]]:

@@ -37,6 +37,7 @@ class Storm:
     seconds: float
 
 
+@pytest.mark.proof
 def test_killed_each_second_for_a_while_nothing_is_lost_or_doubled(deployed: Deployment) -> None:
     _survives(deployed, Storm(files=12, records=800, seconds=8), seed=1)
 

@@ -119,6 +119,7 @@ def test_a_run_that_outgrows_its_function_goes_on_in_the_larger_one(deployed: De
         until(lambda: int(runs(deployed)[-1]["memory_mib"]) == own["large"], "the ledger names the larger function")
 
 
+@pytest.mark.proof
 @pytest.mark.spark
 def test_a_run_that_outgrows_both_functions_is_made_by_spark(deployed: Deployment) -> None:
     with memory(deployed, small=128, large=128):

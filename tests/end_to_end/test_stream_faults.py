@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 #: Longer than a call of the committer takes here, so that a message comes again only because its function died.
 VISIBILITY_SECONDS = 3
-SHARE = 24
+SHARE = 48
 #: Calls that change nothing; dying before one is dying after what was changed last.
 READS = ("Get", "Head", "List", "Describe", "Query", "Scan", "BatchGet")
 #: Sound, late and broken ones in one batch.

@@ -17,7 +17,7 @@ from tests.end_to_end.running import Deployment, as_csv, sluice
 pytestmark = pytest.mark.slow
 #: Longer than a call of the committer takes here, so that a message comes again only because it died.
 VISIBILITY_SECONDS = "3"
-SHARE = 24
+SHARE = 48
 #: Calls that change nothing: to die there is to die before the next that does.
 _READS = ("Get", "Head", "List", "Describe", "Receive", "Query")
 BRONZE, QUARANTINE, SILVER = "bronze.weighed_parcels", "quarantine.weighed_parcels", "silver.weighed_parcels"
@@ -72,7 +72,7 @@ def test_a_retracted_file_leaves_all_tables_and_only_a_new_version_comes_back(de
     assert counts(deployed, "undo-bad.csv") == [0, 0]
     assert parcels(deployed) & {"K1", "B1", "B3"} == {"K1"}
     again = asked("retract", bad.delivery_id)
-    assert (again["already"], again["accepted"]) == (True, 3)
+    assert (again["already"], again["accepted"], again["quarantined"]) == (True, 2, 1)
     deployed.announce([bad], shuffled=1)
     deployed.quiet()
     assert counts(deployed, "undo-bad.csv") == [0, 0]
@@ -108,7 +108,8 @@ def test_a_rolled_back_table_is_held_until_its_input_changes(deployed: Deploymen
     before, to = parcels(deployed), str(deployed.table(SILVER).current_snapshot().snapshot_id)
     bring(deployed, "undo-second.csv", parcel("R2"))
     assert parcels(deployed) == before | {"R2"}
-    assert asked("rollback", SILVER, "--to", to)["to"] == to
+    done = asked("rollback", SILVER, "--to", to)
+    assert (done["to"], done["in_flight"]) == (to, {})
     deployed.settle()
     assert parcels(deployed) == before
     (held,) = asked("status", SILVER)["tables"]

@@ -10,11 +10,11 @@ import pytest
 from sluice.project import Project
 from sluice.refresh.duckdb.engine import DuckDbEngine
 from sluice.refresh.record import Run
-from tests.sluice.refresh.behaviour import Behaviour, order
+from tests.sluice.refresh.behaviour import Behaviour, MoreBehaviour, order
 from tests.sluice.refresh.small_shop import SmallShop
 
 
-class TestOnDuckDb(Behaviour):
+class TestOnDuckDb(Behaviour, MoreBehaviour):
     """Every case, on DuckDB."""
 
     @pytest.fixture

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from localaws.server import LocalAws
 from sluice.project import Project
 from sluice.refresh.record import Run
-from tests.sluice.refresh.behaviour import Behaviour, order
+from tests.sluice.refresh.behaviour import Behaviour, MoreBehaviour, OnAnEngine, order
 from tests.sluice.refresh.small_shop import SmallShop
 from tests.sluice.refresh.spark.conftest import BUCKET
 from tests.sluice.refresh.spark.shop import SharedShop
@@ -18,8 +18,8 @@ from tests.sluice.refresh.spark.shop import SharedShop
 pytestmark = pytest.mark.spark
 
 
-class TestOnSpark(Behaviour):
-    """Every case, on Spark."""
+class OnSpark(OnAnEngine):
+    """What a case needs, on Spark."""
 
     @pytest.fixture
     def shop(self, aws: LocalAws, spark: SparkSession) -> SmallShop:
@@ -32,3 +32,12 @@ class TestOnSpark(Behaviour):
     def run(self, shop: SmallShop, table: str, *, declared: Project | None = None, **given: Any) -> Run:
         assert isinstance(shop, SharedShop)
         return shop.engine_for(declared or shop.project).run(table, run_id="run", **given)
+
+
+class TestOnSpark(OnSpark, Behaviour):
+    """The cases of each run of the tests."""
+
+
+@pytest.mark.proof
+class TestMoreOnSpark(OnSpark, MoreBehaviour):
+    """All other cases."""
