@@ -39,7 +39,6 @@ __all__ = [
     "ModuleRefused",
     "NotStaged",
     "RowsLost",
-    "Said",
     "SluiceError",
     "SweepIncomplete",
     "TableError",

@@ -1,7 +1,7 @@
 """How a run goes, and that it touches no more than it must: the same cases for both engines.
 
-Each engine's folder has test classes that inherit from ``Behaviour`` and ``MoreBehaviour``. All runs but the one that a case is about are
-made by DuckDB.
+Each engine's folder has test classes that inherit from ``Behaviour`` and ``MoreBehaviour``. All runs but the one that a
+case is about are made by DuckDB.
 """
 
 from __future__ import annotations
