@@ -26,7 +26,7 @@ CACHE = ROOT / ".sluice" / "cache"
 #: Where a wheel says what it carries besides Python, for instance the crates compiled into it (PEP 770).
 BILLS = "*.dist-info/sboms"
 #: What the library reads beside its modules.
-_DATA = (Path("sluice/prices.json"),)
+_DATA = (Path("sluice/prices.json"), Path("sluice/letters.json"))
 #: Parts of the wheels that no function loads; without them the layer stays under Lambda's 250 MiB.
 _NOT_IN_LAYER = (
     "pyarrow/libarrow_flight*",
