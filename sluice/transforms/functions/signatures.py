@@ -80,7 +80,6 @@ def signature(
     why: str = "",
     instead: str = "",
     each: Iterable[str] = EACH,
-    without_sigma: Callable[[list[Argument]], bool] = lambda given: False,
 ) -> list[Signature]:
     """Return the signatures that a line of a table stands for: several when a type is T."""
     found = []
