@@ -27,7 +27,7 @@ LOCK = HANDLERS / "requirements.lock"
 #: Where a wheel says what it carries besides Python, for instance the crates compiled into it (PEP 770).
 BILLS = "*.dist-info/sboms"
 #: What the library reads beside its modules.
-_DATA = (Path("sluice/prices.json"),)
+_DATA = (Path("sluice/prices.json"), Path("sluice/letters.json"))
 _PLACES = {"sluice": LIBRARY, "lambdas": HANDLERS}
 #: Parts of the wheels that no function loads; without them the layer stays under Lambda's 250 MiB.
 _NOT_IN_LAYER = (

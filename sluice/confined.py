@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from sluice.macros import macros
 from sluice.shortened import shortened
 from sluice.telling import TELLING
 
@@ -39,6 +40,7 @@ def connect(
         connection.execute(f"SET {name} = {literal(value)}")
     if folders := ", ".join(literal(folder) for folder in readable):
         connection.execute(f"SET allowed_directories = [{folders}]")
+    connection.execute(macros())
     # In this order: DuckDB refuses to set temp_directory and allowed_directories once external access is disabled.
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")

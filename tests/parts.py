@@ -30,7 +30,7 @@ SECONDS = {
     "test_readers_fuzz.py::test_a_million_mutated_files_are_read_or_quarantined": 2902,
     "test_csv_laws.py::test_a_million_texts_are_read_as_by_the_reference": 1320,
     "test_accepted_commits.py::test_what_is_accepted_is_committed_and_read_back_equal_many_times": 226,
-    "test_functions.py::test_the_table_is_what_both_engines_answer": 400,
+    "test_functions.py::test_the_table_is_what_both_engines_answer": 900,
     "test_retention.py::test_retention_in_any_history_changes_no_key_that_nothing_came_for": 200,
     "test_retention.py::test_retention_in_many_histories_changes_no_key_that_nothing_came_for": 1700,
     "test_killed_at_random.py::test_killed_each_second_for_two_minutes_nothing_is_lost_or_doubled": 300,

@@ -13,7 +13,7 @@ from sluice.transforms import source, transform
 @transform(
     write="scd2",
     recompute_key="customer_id",
-    accept={"levenshtein": "places.with_city asks only for texts that are ASCII, where bytes are letters"},
+    accept={"levenshtein(string, string)": "places.with_city asks only for ASCII texts, where bytes are letters"},
     exported=source("bronze.customers", on="customer_id"),
     # Without `on`, since a truncate ends every customer: changes of this input cause a full refresh.
     changes="bronze.customer_changes",

@@ -15,7 +15,7 @@ _LONG_AGO = "1900-01-01"
 @transform(
     write="merge",
     recompute_key="customer_id",
-    accept={"levenshtein": "places.with_city asks only for texts that are ASCII, where bytes are letters"},
+    accept={"levenshtein(string, string)": "places.with_city asks only for ASCII texts, where bytes are letters"},
     exported=source("bronze.customers", on="customer_id"),
     # Without `on`, since a truncate ends every customer: changes of this input cause a full refresh.
     changes="bronze.customer_changes",

@@ -84,7 +84,7 @@ def duckdb_sql(
             f"{item.file}: {item.table} may not give the same rows on both engines or each time:\n- "
             + "\n- ".join(problems),
             next_step='mend it, or declare @transform(engine="spark"); where only what is told differs, accept it '
-            'with a reason: @transform(accept={"function": "reason"}).',
+            'by the name that the line gives: @transform(accept={"name": "reason"}).',
             dataset=item.table,
             file=str(item.file),
         )

@@ -53,8 +53,8 @@ class Finding(NamedTuple):
     rule: str
     expression: str
     why: str
-    #: Whether there is SQL for it whose difference can be accepted.
-    acceptable: bool = True
+    #: The name by which it is accepted, and nothing else; empty where it cannot be.
+    accept: str
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.expression}: {self.why}"
@@ -72,19 +72,21 @@ def lint(tree: exp.Expr) -> list[Finding]:
     for node in tree.walk():
         for rule in _RULES:
             if rule.broken(node):
-                found[rule.name, _short(node)] = Finding(rule.name, _short(node), rule.why)
+                found[rule.name, _short(node)] = Finding(rule.name, _short(node), rule.why, rule.name)
     return list(found.values())
 
 
 def accepted(findings: Iterable[Finding], accept: Mapping[str, str]) -> Iterator[str]:
-    """Yield a message for each finding whose rule ``accept`` does not name, and for each name without a finding."""
-    seen = set()
+    """Yield a message for each finding that ``accept`` does not name, and for each name without a finding."""
+    seen, by_rule = set(), {}
     for finding in findings:
-        seen.add(finding.rule)
-        if finding.rule not in accept or not finding.acceptable:
+        seen.add(finding.accept)
+        by_rule[finding.rule] = finding.accept
+        if not finding.accept or finding.accept not in accept:
             yield str(finding)
-    for rule in accept.keys() - seen:
-        yield f"accept names {rule!r}, but that rule has no finding here"
+    for name in sorted(accept.keys() - seen):
+        meant = f"; what is found of it is accepted as {by_rule[name]!r} alone" if by_rule.get(name) else ""
+        yield f"accept names {name!r}, but nothing here is accepted by that name{meant}"
 
 
 def _short(node: exp.Expr) -> str:

@@ -9,9 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
+from sluice.confined import connect
 from sluice.contracts import Column, Contract
 from sluice.contracts.values.convert import arrow_type
 from sluice.project import Project
@@ -161,8 +161,7 @@ def _of_type(column: Column, contract: Contract, rng: random.Random, *, edge: bo
 
 
 def on_duckdb(project: Project, item: DiscoveredTransform, inputs: Mapping[str, pa.Table]) -> pa.Table:
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
+    connection = connect()
     for name, table in inputs.items():
         source = item.inputs[name]
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {source.split('.')[0]}")

@@ -20,7 +20,7 @@ HOW_MANY = 500
 #: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 MAX_RESOURCES, MAX_TEMPLATE_BYTES = 500, 1_000_000
 #: Every function reads the project when it starts; at 1 GB/s of msgspec this is below a hundredth of a second.
-MAX_PROJECT_BYTES = 8_000_000
+MAX_PROJECT_BYTES = 6_000_000
 
 
 @pytest.fixture(scope="module")

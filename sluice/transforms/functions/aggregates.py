@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sluice.transforms.functions.operators import divided, fitting, units, wrapped
 from sluice.transforms.functions.signatures import Argument, Refused, Signature, signature
-from sluice.transforms.functions.spark_types import duckdb_type, fields, sizes
+from sluice.transforms.functions.spark_types import duckdb_type, family, fields, sizes
 from sluice.transforms.functions.texts import whole
 
 _ALL = ("string", "int", "bigint", "double", "decimal", "boolean", "date", "timestamp_ntz")
@@ -45,6 +47,11 @@ def _greatest_struct(name: str) -> object:
 
     def made(given: list[Argument]) -> str:
         of, names = given[0].sql, list(fields(given[0].type))
+        for each, kind in fields(given[0].type).items():
+            if family(kind) not in _LEAST:
+                raise Refused(
+                    f"its field {each} is {kind}, which the engines compare or keep otherwise; leave it out, or cast it to a decimal"
+                )
         read = [f"struct_extract({of}, '{each}')" for each in names]
         pairs = ", ".join(f"k{n} := {each} IS NOT NULL, v{n} := {each}" for n, each in enumerate(read))
         key = f"{name}(CASE WHEN {of} IS NOT NULL THEN struct_pack({pairs}) END){{over}}"
@@ -52,6 +59,15 @@ def _greatest_struct(name: str) -> object:
         return f"list_transform([{key}], lambda r: CASE WHEN r IS NOT NULL THEN struct_pack({back}) END)[1]"
 
     return made
+
+
+def _present(name: str) -> Callable[[list[Argument]], str]:
+    def present(given: list[Argument]) -> str:
+        if not given[1].literal or not isinstance(given[1].value, bool):
+            raise Refused("whether nulls are left out must be a literal true or false")
+        return f"{name}_value({given[0].sql}{' IGNORE NULLS' if given[1].value else ''}){{over}}"
+
+    return present
 
 
 def _lagged(name: str) -> object:
@@ -64,7 +80,7 @@ def _lagged(name: str) -> object:
 
 
 _ORDER = "sums of doubles depend on the order of rows, which no engine promises"
-_DECIMAL = 'cast to a decimal first, or accept the last bits by the function\'s name, as accept={"sum": "reason"}'
+_DECIMAL = "declare it as a decimal in the contract that it comes from"
 _LATER = ("stddev", "stddev_pop", "var_samp", "var_pop", "skewness", "kurtosis")
 
 SIGNATURES: list[Signature] = [
@@ -116,4 +132,6 @@ SIGNATURES: list[Signature] = [
     ),
     *signature("first", "T", "T", "first({0}){over}", "F.first({0})", kind="window", each=_ALL),
     *signature("last", "T", "T", "last({0}){over}", "F.last({0})", kind="window", each=_ALL),
+    *signature("first", "T; boolean", "T", _present("first"), "F.first({0}, True)", "F.first({0}, False)", kind="window", each=_ALL),
+    *signature("last", "T; boolean", "T", _present("last"), "F.last({0}, True)", "F.last({0}, False)", kind="window", each=_ALL),
 ]  # fmt: skip

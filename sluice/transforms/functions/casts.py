@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+from collections.abc import Callable
 
 from sluice.transforms.functions.operators import wrapped
-from sluice.transforms.functions.signatures import Argument, Refused, Signature, signature
+from sluice.transforms.functions.signatures import Argument, Refused, Signature, macro, signature
 from sluice.transforms.functions.spark_types import duckdb_type, sizes
 
-#: What Java's trim of a text that becomes a number takes away: everything up to the space, and control characters.
-_BARE = r"regexp_replace({0}, '^[\x00-\x20\x7f-\x{{9f}}]+|[\x00-\x20\x7f-\x{{9f}}]+$', '', 'g')"
-_STRICT = r"regexp_full_match({bare}, '[+-]?[0-9]+')"
-_WHOLE = r"regexp_full_match({bare}, '[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]*)')"
+_NUMBERS, _WHOLE, _STRICT = macro("sluice_number"), macro("sluice_whole"), macro("sluice_strictly_whole")
 
 
 def _to(given: list[Argument]) -> str:
@@ -30,7 +27,7 @@ def _text_to_decimal(given: list[Argument]) -> str:
     kind = duckdb_type(_to(given))
     if given[0].literal and _PLAIN_DECIMAL.fullmatch(str(given[0].value)):
         return f"TRY_CAST({given[0].sql} AS {kind})"
-    return _TEXT_DECIMAL.format(given[0].sql, type=kind)
+    return f"TRY_CAST({_NUMBERS(given)} AS {kind})"
 
 
 def _saturated(kind: str, least: str, most: str) -> str:
@@ -50,29 +47,11 @@ def _within(kind: str, bounds: str) -> str:
     return f"(CASE WHEN {bounds} THEN CAST(trunc({{0}}) AS {kind}) END)"
 
 
-def _text_to_whole(kind: str, whole: str = _WHOLE) -> str:
-    number = rf"('0' || regexp_extract({_BARE}, '^[+-]?([0-9]*)', 1))"
-    signed = f"CASE WHEN starts_with({_BARE}, '-') THEN '-' ELSE '' END || {number}"
-    return f"(CASE WHEN {whole.replace('{bare}', _BARE)} THEN TRY_CAST({signed} AS {kind}) END)"
+def _text_to_whole(kind: str, whole: Callable[[list[Argument]], str] = _WHOLE) -> object:
+    return lambda given: f"TRY_CAST({whole(given)} AS {kind})"
 
 
-_DATE = r"regexp_extract({bare}, '^([+-]?[0-9]{{4,7}})(?:-([0-9]{{1,2}})(?:-([0-9]{{1,2}})(?:[ T].*)?)?)?$', ".replace(
-    "{bare}", _BARE
-)
-TEXT_DATE = (
-    f"TRY(make_date(CAST(nullif({_DATE}1), '') AS INTEGER), CAST(coalesce(nullif({_DATE}2), ''), '1') AS INTEGER), "
-    f"CAST(coalesce(nullif({_DATE}3), ''), '1') AS INTEGER)))"
-)
-_TRUE, _FALSE = "('t', 'true', 'y', 'yes', '1')", "('f', 'false', 'n', 'no', '0')"
-_LOWER = f"translate({_BARE}, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')"
-_TEXT_BOOLEAN = f"(CASE WHEN {_LOWER} IN {_TRUE} THEN true WHEN {_LOWER} IN {_FALSE} THEN false END)"
 _PLAIN_DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
-_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-#: Java reads the digits of every script as digits. https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/math/BigDecimal.html
-_DIGITS = "".join(chr(n) for n in range(128, 0xFFFF) if unicodedata.category(chr(n)) == "Nd")
-_PLAIN_DIGITS = "".join(str(unicodedata.digit(each)) for each in _DIGITS)
-_READ = f"translate({_BARE}, '{_DIGITS}', '{_PLAIN_DIGITS}')"
-_TEXT_DECIMAL = f"(CASE WHEN regexp_full_match({_READ}, '{_NUMBER}') THEN TRY_CAST({_READ} AS {{type}}) END)"
 
 
 def _cast(
@@ -113,11 +92,11 @@ SIGNATURES: list[Signature] = [
     *_cast("double", "bigint", _saturated("BIGINT", "-9223372036854775808", "9223372036854775807"), tried=_within("BIGINT", "{0} >= -9223372036854775808 AND {0} < 9223372036854775808")),
     *_cast("string", "int", _text_to_whole("INTEGER"), tried=_text_to_whole("INTEGER", _STRICT)),
     *_cast("string", "bigint", _text_to_whole("BIGINT"), tried=_text_to_whole("BIGINT", _STRICT)),
-    *_cast("string", "date", TEXT_DATE),
-    *_cast("string", "boolean", _TEXT_BOOLEAN),
+    *_cast("string", "date", macro("sluice_date")),
+    *_cast("string", "boolean", macro("sluice_boolean")),
     *_cast("string", "decimal", _text_to_decimal),
     *_cast("string", "double", "", "Java reads texts as doubles that DuckDB does not", "cast to a decimal first"),
-    *_cast("double", "string", "CAST({0} AS VARCHAR)", "engines print doubles differently", "cast to a decimal first"),
-    *_cast("double", "decimal", "TRY_CAST({0} AS {type})", "Spark rounds the shortest text of a double, DuckDB its binary value", "keep decimals as decimals"),
-    *_cast("string", "timestamp_ntz", "", "the engines read other texts as times", "cast to a date, or use make_timestamp_ntz of its parts"),
+    *_cast("double", "string", "CAST({0} AS VARCHAR)", "engines print doubles differently", "declare it as a decimal in the contract that it comes from"),
+    *_cast("double", "decimal", "TRY_CAST({0} AS {type})", "Spark rounds the shortest text of a double, DuckDB its binary value", "declare it as a decimal in the contract that it comes from"),
+    *_cast("string", "timestamp_ntz", "", "the engines read other texts as times", "cast its day to a date, that to a timestamp, and add intervals"),
 ]  # fmt: skip

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 
 from sluice.confined import literal
-from sluice.transforms.functions.signatures import Argument
+from sluice.transforms.functions.signatures import Argument, Refused
 from sluice.transforms.functions.spark_types import duckdb_type, is_decimal, sizes
 
 _COMPARISONS = {"==", "!=", "<", "<=", ">", ">=", "<=>", "between", "isin"}
-_ALIKE = {*_COMPARISONS, "coalesce", "when", "greatest", "least", "nullif", "nvl2", "if", "equal_null"}
+_ALIKE = {*_COMPARISONS, "coalesce", "when", "greatest", "least", "nvl2", "if", "equal_null"}
 _ARITHMETIC = {"+", "-", "*", "/", "%", "pmod"}
 _DOUBLES = {"sqrt", "pow", "isnan", "nanvl"}
 _NUMBERS = ("int", "bigint", "double")
@@ -23,6 +23,8 @@ def coerced(name: str, given: list[Argument]) -> list[Argument]:
     """Return the arguments of a call as Spark takes them; as they are where it changes none, or nobody tried it."""
     if name in _ALIKE:
         return _to_one(name, given)
+    if name == "nullif" and len(given) == 2:
+        return _left_alone(given)
     if name in _ARITHMETIC and all(_is_number(each.type) or each.type == "void" for each in given):
         return _computed(name, given)
     return given
@@ -36,6 +38,17 @@ def _to_one(name: str, given: list[Argument]) -> list[Argument]:
     if kind is None:
         return given
     return [brought(each, kind) if at in places else each for at, each in enumerate(given)]
+
+
+def _left_alone(given: list[Argument]) -> list[Argument]:
+    """Return the arguments of ``nullif``, whose type is that of the first one, which is compared as both."""
+    first, second = given
+    kind = common_type([first.type, second.type])
+    if kind is None or first.type == "void":
+        return given
+    if first.type != kind and not (is_decimal(first.type) and is_decimal(kind)):
+        raise Refused(f"it is {first.type} on Spark, compared as {kind}; cast the first value to {kind}")
+    return [first, brought(second, kind)]
 
 
 def _values(name: str, count: int) -> list[int]:
@@ -85,7 +98,9 @@ def common_type(types: list[str]) -> str | None:
     if all(each in ("int", "bigint") or each.startswith("decimal(") for each in found):
         scale = max(sizes(each)[1] for each in found)
         whole = max(sizes(each)[0] - sizes(each)[1] for each in found)
-        return f"decimal({whole + scale},{scale})" if whole + scale <= 38 else None
+        if whole + scale > 38:
+            raise Refused(f"{' and '.join(found)} together have {whole + scale} digits, more than 38; cast to smaller")
+        return f"decimal({whole + scale},{scale})"
     return "timestamp_ntz" if set(found) == {"date", "timestamp_ntz"} else None
 
 

@@ -7,7 +7,6 @@ signature takes, or whose signature is refused, is a finding; its type is unknow
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
@@ -15,6 +14,7 @@ from sqlglot.optimizer.scope import Scope, ScopeType, traverse_scope
 from sqlglot.schema import MappingSchema
 
 from sluice.confined import literal, quoted
+from sluice.transforms.functions import keys
 from sluice.transforms.functions.coercion import coerced
 from sluice.transforms.functions.nodes import NODES, Unproven, is_moment, untried
 from sluice.transforms.functions.recorded import ALIASES, SparkCalls
@@ -26,19 +26,24 @@ from sluice.transforms.functions.spark_types import (
     element,
     family,
     fields,
+    holds,
     is_array,
     spark_type,
     struct_of,
 )
-from sluice.transforms.functions.tables import signatures, verdicts
+from sluice.transforms.functions.tables import aggregating, signatures, verdicts
 
 _LONGEST = 90
+#: Letters of an argument's SQL from which on it is written once.
+_LONG = 300
 #: Where the SQL of a signature takes a window, and what stands for the same letters in a text of the transform.
 _OVER, _HIDDEN = "{over}", "\0over\0"
 _GENERATORS = ("explode", "explode_outer")
 #: A rank that a query before has left in DuckDB's 64 bits; Spark's is an int.
 RANK = "rank"
 _RANKS = ("row_number", "rank", "dense_rank")
+_MANY = (exp.Cube, exp.Rollup, exp.GroupingSets)
+_OF_COLUMNS = {*_MANY, exp.Column, exp.Identifier, exp.Tuple, exp.Paren}
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 
 _Made = Argument
@@ -90,6 +95,9 @@ class _Scope:
         self.told = told
         self.bound: dict[str, str] = {}
         self.selected: dict[str, str] = {}
+        #: Keys of doubles, as the query writes them, that come out without the sign of zero.
+        self.unsigned: frozenset[str] = frozenset()
+        self.names = 0
 
     def lower(self) -> dict[str, str]:
         """Replace every expression of the scope by DuckDB's; return the types of its columns by name."""
@@ -102,8 +110,11 @@ class _Scope:
         types: dict[str, str] = {}
         if sum(node.name.lower() in _GENERATORS for one in select.expressions for node in one.find_all(exp.Func)) > 1:
             self._unproven("explode", select, "two in one select are all pairs on Spark alone; take two withColumn")
+        groups = self._groups(select)
+        distinct = select.args.get("distinct") is not None
         for each in [*select.expressions]:
             made = self._rank(each) or self.made(each.unalias())
+            made = self._key("distinct", each, made) if distinct else made
             types[each.alias_or_name] = made.type
             kept = exp.to_identifier(each.alias_or_name, quoted=True)
             each.replace(exp.Alias(this=exp.Var(this=made.sql), alias=kept))
@@ -113,12 +124,11 @@ class _Scope:
         for join in select.args.get("joins") or []:
             if join.args.get("on"):
                 join.set("on", exp.Var(this=self._condition(join.args["on"]).sql))
-        self._grouped(select)
+        for each in groups:
+            each.replace(exp.Var(this=self._key("groupBy", each, self.made(each)).sql))
         self.selected = types
         for ordered in select.args["order"].expressions if select.args.get("order") else ():
             ordered.replace(exp.Var(this=self._ordered(ordered)))
-        if select.args.get("distinct") and "double" in {*types.values()} | {"float"} & {*types.values()}:
-            self._unproven("distinct", select, "-0.0 and 0.0 are one value, of which engines keep another")
         return types
 
     def _condition(self, node: exp.Expr) -> _Made:
@@ -141,17 +151,31 @@ class _Scope:
             return made
         return _Made(made.sql.removeprefix(begin).removesuffix(end), RANK)
 
-    def _grouped(self, select: exp.Select) -> None:
+    def _groups(self, select: exp.Select) -> list[exp.Expr]:
+        """Return what a query groups by, and know the doubles among them, which are written so in what it selects."""
         group = select.args.get("group")
-        for each in [*group.find_all(exp.Column)] if group else ():
-            if each.find_ancestor(exp.Group) is not group:
-                continue
-            if self.made(each).type in ("double", "float"):
-                self._unproven(
-                    "groupBy", each, "-0.0 and 0.0 are one group, which engines name differently; group by a decimal"
-                )
-        for each in [*(group.expressions if group else ())]:
-            each.replace(exp.Var(this=self.made(each).sql))
+        if group is None:
+            return []
+        found = list(group.expressions)
+        for many in group.find_all(exp.Cube, exp.Rollup, exp.GroupingSets):
+            if {type(node) for node in many.walk()} - _OF_COLUMNS:
+                self._unproven(type(many).__name__.lower(), many, "name columns in it, made by withColumn")
+            found += [each for each in many.find_all(exp.Column) if each.find_ancestor(*_MANY) is many]
+        made = [self.made(each) for each in found]
+        for each, key in zip(found, made, strict=True):
+            counted = {node.name.lower() for node in each.find_all(exp.Anonymous)} & aggregating()
+            if key.literal or counted or each.find(exp.AggFunc):  # a literal, which the parser took for a place
+                self._unproven("groupBy", each, "a literal is a place among the columns on one engine; leave it out")
+        self.unsigned = frozenset(
+            each.sql() for each, key in zip(found, made, strict=True) if key.type in ("double", "float")
+        )
+        return found
+
+    def _key(self, rule: str, node: exp.Expr, made: _Made) -> _Made:
+        try:
+            return keys.grouped(made) if not made.sql.endswith("+ CAST(0 AS DOUBLE))") else made
+        except Refused as refused:
+            return self._unproven(rule, node, str(refused))
 
     def _union(self, union: exp.SetOperation) -> dict[str, str]:
         left, right = (self.known.get(id(side.unnest()), {}) for side in (union.left, union.right))
@@ -162,10 +186,21 @@ class _Scope:
                 self._unproven(
                     "union", union, f"{name} is {one} in one and {other} in the other; cast both to one type"
                 )
+            kept = isinstance(union, exp.Union) and not union.args.get("distinct")
+            if not kept and holds(types[name], "double", "float", "map"):
+                self._unproven(
+                    type(union).__name__.lower(), union, f"{name} is {types[name]}, whose -0.0 and 0.0, or maps, the "
+                    "engines compare and keep otherwise; use a left_semi or left_anti join and distinct",
+                )  # fmt: skip
         return types
 
     def made(self, node: exp.Expr) -> _Made:
         """Return what an expression is on DuckDB."""
+        if self.unsigned and node.sql() in self.unsigned:
+            written, self.unsigned = self.unsigned, frozenset()
+            made = self._key("groupBy", node, self.made(node))
+            self.unsigned = written
+            return made
         for kind, make in _MAKERS.items():
             if isinstance(node, kind):
                 return make(self, node)
@@ -181,7 +216,11 @@ class _Scope:
         name = ALIASES.get(name, name)
         if len(arguments) == 1 and isinstance(arguments[0], exp.Distinct) and name in ("count", "sum"):
             name, arguments = f"{name}_distinct", arguments[0].expressions
+        written = self.unsigned
+        if name in aggregating():
+            self.unsigned = frozenset()  # an aggregate sees the values themselves
         given = self._arguments(name, arguments)
+        self.unsigned = written
         if UNKNOWN in [each.type for each in given]:
             return _UNKNOWN
         if name in ("cast", "try_cast"):
@@ -191,7 +230,11 @@ class _Scope:
             if given[0].type == NULL or is_moment(given[0], given[1].type):
                 kind = given[1].type[1:]
                 return _Made(f"CAST({given[0].sql} AS {duckdb_type(kind)})", kind)
-        return self._signed(name, coerced(name, given), node, over)
+        try:
+            given = coerced(name, given)
+        except Refused as refused:
+            return self._unproven(name, node, f"on ({', '.join(each.type for each in given)}) {refused}")
+        return self._signed(name, given, node, over)
 
     def _signed(self, name: str, given: list[_Made], node: exp.Expr, over: str) -> _Made:
         """Return a call by the signature that takes its arguments."""
@@ -201,18 +244,20 @@ class _Scope:
         if chosen is None:
             return self._unproven(name, node, untried(name, types, known, self.told))
         why = self.told.get(chosen.key, "it was never tried on both engines")
+        way = f"; {chosen.instead}" if chosen.instead else ""
+        on = f"on ({', '.join(types)}) "
         try:
-            if why:
-                raise Refused(f"{why}{'; ' + chosen.instead if chosen.instead else ''}")
-            return self._spelled(chosen, given, over)
+            _refuse_mixed(chosen, types)
+            made = self._spelled(chosen, given, over) if chosen.sql else _UNKNOWN
         except Refused as refused:
-            made = self._unproven(name, node, f"on ({', '.join(types)}) {refused}")
-            if name not in self.accept or not (refused.accepted or (chosen.sql and why)):
-                return made
-            otherwise = replace(chosen, sql=refused.accepted.replace("{", "{{").replace("}", "}}") or chosen.sql)
-            accepted = self._spelled(otherwise, given, over)
-            self.found[-1:] = [each._replace(acceptable=True) for each in self.found[-1:]]
-            return accepted
+            return self._unproven(name, node, f"{on}{f'{why}{way}; ' if why else ''}{refused}")
+        if not why:
+            return made
+        if not chosen.sql:
+            return self._unproven(name, node, f"{on}{why}{way}")
+        told = f'{on}{why}{way}; where that makes no difference: accept={{"{chosen.key}": "reason"}}'
+        self._unproven(name, node, told, accept=chosen.key)
+        return made if chosen.key in self.accept else _UNKNOWN
 
     def _arguments(self, name: str, arguments: list[exp.Expr]) -> list[_Made]:
         given: list[_Made] = []
@@ -238,6 +283,22 @@ class _Scope:
         return _Made(f"lambda {', '.join(map(quoted, names))}: {body.sql}", f"lambda:{body.type}")
 
     def _spelled(self, chosen: Signature, given: list[_Made], over: str) -> _Made:
+        """Return a call's SQL, in which a long argument stands once, however often its signature looks at it."""
+        made = self._written(chosen, given, over)
+        if chosen.kind != "value" or not any(len(a.sql) > _LONG and made.sql.count(a.sql) > 1 for a in given):
+            return made
+        bound, named = [], []
+        for each in given:
+            compound = "(" in each.sql and not each.literal and not each.type.startswith("lambda:")
+            self.names += compound
+            named.append(each._replace(sql=f"sluice_{self.names}") if compound else each)
+            bound += [(f"sluice_{self.names}", each.sql)] if compound else []
+        sql = self._written(chosen, named, over).sql
+        for name, value in bound:
+            sql = f"list_transform([{value}], lambda {name}: {sql})[1]"
+        return made._replace(sql=sql)
+
+    def _written(self, chosen: Signature, given: list[_Made], over: str) -> _Made:
         kind = chosen.result(given) if callable(chosen.result) else chosen.result
         if kind in ("decimal", "struct", "array", "map"):  # of the types that the arguments have
             kind = next(each.type for each in given if family(each.type) == kind)
@@ -246,9 +307,7 @@ class _Scope:
             hidden = [each._replace(sql=each.sql.replace(_OVER, _HIDDEN)) for each in given]
             made = chosen.sql(hidden)
             self._refuse_window(made, over)
-            return _Made(
-                made.replace(_OVER, over).replace(_HIDDEN, _OVER), kind, without_sigma=chosen.without_sigma(given)
-            )
+            return _Made(made.replace(_OVER, over).replace(_HIDDEN, _OVER), kind)
         self._refuse_window(chosen.sql, over)
         every = ", ".join(each.sql for each in given)
         sql = chosen.sql.format(*(each.sql for each in given), every=every, over=over, type=duckdb_type(kind))
@@ -325,7 +384,7 @@ class _Scope:
 
     def _window(self, node: exp.Window) -> _Made:
         ordered = node.args["order"].expressions if node.args.get("order") else []
-        parts = [self.made(each).sql for each in node.args.get("partition_by") or []]
+        parts = [self._compared(each) for each in node.args.get("partition_by") or []]
         inside = [
             f"PARTITION BY {', '.join(parts)}" if parts else "",
             f"ORDER BY {', '.join(map(self._ordered, ordered))}" if ordered else "",
@@ -337,6 +396,12 @@ class _Scope:
         if type(inner) in NODES:
             return self._call(NODES[type(inner)], [a for a in (inner.this, *inner.expressions) if a], inner, over)
         return self._unproven("over", node, "this was never tried over a window")
+
+    def _compared(self, node: exp.Expr) -> str:
+        try:
+            return keys.compared(self.made(node)).sql
+        except Refused as refused:
+            return self._unproven("partitionBy", node, str(refused)).sql
 
     def _frame(self, spec: exp.Expr | None) -> str:
         if spec is None:
@@ -353,6 +418,10 @@ class _Scope:
         down, first = bool(node.args.get("desc")), node.args.get("nulls_first")
         first = not down if first is None else first
         made = self.made(node.this.unalias())
+        try:
+            made = keys.ordered(made)
+        except Refused as refused:
+            made = self._unproven("orderBy", node.this, str(refused))
         return f"{made.sql} {'DESC' if down else 'ASC'} NULLS {'FIRST' if first else 'LAST'}"
 
     def _bracket(self, node: exp.Bracket) -> _Made:
@@ -400,13 +469,21 @@ class _Scope:
     def _between(self, node: exp.Between) -> _Made:
         return self._call("between", [node.this, node.args["low"], node.args["high"]], node)
 
-    def _unproven(self, name: str, node: exp.Expr, why: str) -> _Made:
+    def _unproven(self, name: str, node: exp.Expr, why: str, accept: str = "") -> _Made:
         plain = node.transform(lambda part: exp.column(part.name) if isinstance(part, exp.Column) else part)
         text = plain.sql(dialect="spark").replace("`", "")
-        finding = Unproven(name, text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…", why)
+        finding = Unproven(name, text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…", why, accept)
         self.found[:] = [each for each in self.found if each[:3] != finding[:3]]
         self.found.append(finding)
         return _UNKNOWN
+
+
+def _refuse_mixed(chosen: Signature, types: list[str]) -> None:
+    """Refuse arrays, structs or maps of several types where a signature takes any, but all of one."""
+    open_ones = {each.removesuffix("…") for each in chosen.arguments} & {"array", "struct", "map"}
+    found = sorted({each for each in types if family(each) in open_ones})
+    if len(found) > 1:
+        raise Refused(f"the types differ: {' and '.join(found)}; cast the parts alike, or make both of the same fields")
 
 
 _MAKERS: dict[type[exp.Expr], Callable[[_Scope, exp.Expr], _Made]] = {

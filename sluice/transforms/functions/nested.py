@@ -20,6 +20,8 @@ def _items(given: list[Argument]) -> str:
 
 
 def _item(given: list[Argument]) -> str:
+    if not given[1].literal:  # below 0 is null on Spark, and counts from the end on DuckDB
+        return f"(CASE WHEN {given[1].sql} >= 0 THEN {given[0].sql}[CAST({given[1].sql} AS BIGINT) + 1] END)"
     place = whole(given[1], "the place", 0)
     return f"{given[0].sql}[{place + 1}]"
 
@@ -79,7 +81,7 @@ SIGNATURES: list[Signature] = [
             *signature("array_size", f"array<{kind}>", "int", "CAST(len({0}) AS INTEGER)", "F.array_size({0})"),
             *signature("array_contains", f"array<{kind}>; {kind}", "boolean", _HAS, "F.array_contains({0}, {1})"),
             *signature("element_at", f"array<{kind}>; int", kind, _items, "F.element_at({0}, 1)", "F.element_at({0}, -1)", "F.element_at({0}, 99)", "F.element_at({0}, -99)"),
-            *signature("getitem", f"array<{kind}>; int", kind, _item, "{0}.getItem(0)", "{0}[1]", "{0}.getItem(99)"),
+            *signature("getitem", f"array<{kind}>; int", kind, _item, "{0}.getItem(0)", "{0}[1]", "{0}.getItem(99)", "{0}[F.col('int_b') % 4]"),
             *signature("get", f"array<{kind}>; int", kind, _item, "F.get({0}, 0)", "F.get({0}, 99)"),
             *signature("slice", f"array<{kind}>; int; int", f"array<{kind}>", _slice, "F.slice({0}, 1, 2)", "F.slice({0}, 2, 9)", "F.slice({0}, 1, 0)"),
             *signature("sort_array", f"array<{kind}>", f"array<{kind}>", _sorted, "F.sort_array({0})"),

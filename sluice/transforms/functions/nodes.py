@@ -30,8 +30,8 @@ class Unproven(NamedTuple):
     rule: str
     expression: str
     why: str
-    #: Whether there is SQL for it whose difference can be accepted; without, its place in the query is empty.
-    acceptable: bool = False
+    #: The name by which its difference is accepted, where there is SQL for it; its place in the query is empty without.
+    accept: str = ""
 
 
 def is_moment(given: Argument, target: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,9 +17,10 @@ _BEFORE_END = r"(?:(?:\r\n|[" + _LINE_ENDS + r"])?\z)"
 _SPACES = r" \t\n\x0B\f\r"
 #: A part of a pattern with one meaning: a class, an escape, a group's ends, a quantifier after something, a character.
 _PART = re.compile(
-    r"\[\^?(?:\\[\]\[\\^.|?*+(){}$/-]|\\[dwsDWtnrf]|(?!&&)[^\]\[\\])+\]|\\[dwsDWStnrf]|\\[^A-Za-z0-9\s]|\(\?:|\((?!\?)|\)"
+    r"\[(?:\^|(?!\^))(?:\\[\]\[\\^.|?*+(){}$/-]|\\[dwsDWtnrf]|(?!&&)[^\]\[\\])+\]|\\[dwsDWStnrf]|\\[^A-Za-z0-9\s]|\(\?:|\((?!\?)|\)"
     r"|(?<=[^(|^])(?:[?*+]|\{\d{1,3}(?:,\d{0,3})?\})\??(?![?*+{])|[|^$.]|[^\\\[\](){}?*+|^$.]"
 )
+_RANGE_OF_MANY = re.compile(r"\\[dwsDW]-(?!\])|-\\[dwsDW]")
 _ALLOWED = "allowed are characters, classes, groups, |, ^, $, . and the quantifiers ?, *, +, {n,m}"
 _INSTEAD = "use a pattern of literal characters, classes and quantifiers that matches no empty text"
 
@@ -33,43 +35,55 @@ def pattern_of(argument: Argument, *, finds_only: bool = False) -> str:
     pattern = argument.value
     _refuse_uncommon(pattern)
     spelled = _spelled(pattern, finds_only=finds_only)
-    if not finds_only and re.search(spelled.replace(r"\z", r"\Z").replace("x{", "x").replace("}", ""), "") is not None:
+    if _matches_nothing(spelled) and not finds_only:
         raise Refused(f"the pattern matches an empty text, where the engines go on differently; {_INSTEAD}")
     return spelled
 
 
-def _refuse_uncommon(pattern: str) -> None:
-    """Refuse what RE2 and Java do not both have, or read differently."""
-    place, opened = 0, []
+def _parts(pattern: str) -> Iterator[str]:
+    """Yield the parts of a pattern; ``Refused`` at one that the engines may read differently."""
+    place = 0
     while place < len(pattern):
         found = _PART.match(pattern, place)
         if found is None:
             raise Refused(f"{pattern[place:]!r} in the pattern may be read differently by the engines; {_ALLOWED}")
-        part = found[0]
+        if found[0][0] == "[" and _RANGE_OF_MANY.search(found[0]):
+            raise Refused(f"{found[0]!r} has a range from or to several characters; {_ALLOWED}")
+        yield found[0]
         place = found.end()
+
+
+def _refuse_uncommon(pattern: str) -> None:
+    """Refuse what RE2 and Java do not both have, or read differently."""
+    opened: list[int] = []
+    place, ends = 0, False
+    for part in _parts(pattern):
+        if ends and part not in (")", "|"):
+            raise Refused("what stands after $ is searched behind it by one engine, and never found by the other")
+        ends = part == "$" or (part == ")" and bool(opened) and "$" in _parts(pattern[opened[-1] : place]))
+        place += len(part)
         if part in ("(", "(?:"):
             opened.append(place)
         elif part == ")":
             if not opened:
                 raise Refused("the pattern closes a group that it does not open")
             inside = pattern[opened.pop() : place - 1]
-            if pattern[place : place + 1] in ("*", "+", "{") and _matches_nothing(inside):
+            if pattern[place : place + 1] in ("*", "+", "{", "?") and _matches_nothing(
+                _spelled(inside, finds_only=True)
+            ):
                 raise Refused(
                     f"the repeated group {inside!r} may match an empty text, where the engines stop elsewhere"
                 )
     if opened:
         raise Refused("the pattern opens a group that it does not close")
-    try:
-        pc.match_substring_regex(pa.array([""]), pattern)
-    except pa.ArrowInvalid as error:
-        raise Refused(f"RE2 refuses the pattern: {error}") from None
 
 
 def _matches_nothing(pattern: str) -> bool:
+    """Return whether a pattern, for RE2, finds something in an empty text; ``Refused`` for what RE2 does not read."""
     try:
-        return re.fullmatch(pattern, "") is not None
-    except re.error:
-        return True
+        return bool(pc.match_substring_regex(pa.array([""]), pattern)[0].as_py())
+    except pa.ArrowInvalid as error:
+        raise Refused(f"RE2 refuses the pattern: {error}") from None
 
 
 def _spelled(pattern: str, *, finds_only: bool) -> str:
@@ -100,8 +114,8 @@ def _spelled(pattern: str, *, finds_only: bool) -> str:
 
 
 def groups_of(argument: Argument) -> int:
-    """Return how many groups a pattern captures."""
-    return len(re.findall(r"(?<!\\)\((?!\?)", str(argument.value)))
+    """Return how many groups a pattern captures; ``Refused`` for one that is not allowed."""
+    return sum(part == "(" for part in _parts(str(argument.value)))
 
 
 def replacement_of(argument: Argument, groups: int) -> str:

@@ -115,6 +115,7 @@ def record() -> None:
         for name, parameters in _decode(PARAMETERS.read_bytes()).items()
         if name not in _KEPT
     }
+    functions["broadcast"] = lambda frame: frame  # a hint, which changes no row
     vars(own).update(functions)
     vars(base).update(functions)
     frame: Any = DuckDBDataFrame
@@ -126,6 +127,15 @@ def record() -> None:
 
 _AT_ONCE = "it runs at once, where there are no rows yet; aggregate, and join the result"
 _LOST = "it is lost by the next select; use F.coalesce or F.when for each column"
+_NOT_BOTH = "it was never tried on both engines; use select, groupBy, join, distinct and windows"
+_PIVOTED = "its columns come of the data; use groupBy and F.sum(F.when(column == value, amount)) for each value"
+#: Methods of PySpark's DataFrame that SQLFrame takes for columns.
+_SPARK_ALONE = (
+    "sample", "sampleBy", "tail", "describe", "summary", "unpivot", "melt", "sortWithinPartitions", "mapInPandas",
+    "mapInArrow", "foreach", "foreachPartition", "randomSplit", "crosstab", "freqItems", "approxQuantile",
+    "toLocalIterator", "observe", "withWatermark", "dropDuplicatesWithinWatermark", "repartitionByRange", "colRegex",
+    "toJSON", "checkpoint",
+)  # fmt: skip
 _OUTER = ("right", "rightouter", "full", "fullouter", "outer")
 
 
@@ -138,6 +148,9 @@ def _refuse_methods(frame: Any) -> None:
     frame.isEmpty = _unless_recording(frame.isEmpty, "isEmpty", _AT_ONCE)
     frame.toPandas = _unless_recording(frame.toPandas, "toPandas", _AT_ONCE)
     frame.show = _unless_recording(frame.show, "show", _AT_ONCE)
+    for name in _SPARK_ALONE:
+        setattr(frame, name, _unless_recording(getattr(frame, name, None), name, _NOT_BOTH))
+    _same_methods(frame)
     frame.fillna = _unless_recording(frame.fillna, "fillna", _LOST)
     frame.replace = _unless_recording(frame.replace, "replace", _LOST)
     joined = frame.join
@@ -152,12 +165,70 @@ def _refuse_methods(frame: Any) -> None:
     frame.join = join
 
 
+def _same_methods(frame: Any) -> None:
+    """Give methods Spark's meaning: of NaN, which is missing, of columns in a list, and of what SQLFrame has not."""
+    from sqlframe.base.group import _BaseGroupedData
+    from sqlframe.base.operations import Operation, operation
+
+    grouped: Any = _BaseGroupedData
+    grouped.pivot = _unless_recording(grouped.pivot, "pivot", _PIVOTED)
+    ordering, single, dropping = frame.orderBy, frame.dropDuplicates, frame.dropna
+
+    @functools.wraps(ordering, updated=())
+    def ordered(this: Any, *columns: Any, **named: Any) -> Any:
+        return ordering(this, *_flat(list(columns)), **named)
+
+    @functools.wraps(single, updated=())
+    def drop_duplicates(this: Any, subset: Any = None) -> Any:
+        whole = subset is None or {*subset} == {*this.columns}
+        return this.distinct() if _state["on"] and whole else single(this, subset)
+
+    @functools.wraps(dropping, updated=())
+    def dropna(this: Any, *arguments: Any, **named: Any) -> Any:
+        return _present(this, *arguments, **named) if _state["on"] else dropping(this, *arguments, **named)
+
+    @operation(Operation.FROM)
+    def subtract(this: Any, other: Any) -> Any:
+        return this._set_operation(exp.Except, other, True)
+
+    frame.orderBy = frame.sort = ordered
+    frame.dropDuplicates = frame.drop_duplicates = drop_duplicates
+    frame.dropna, frame.subtract = dropna, subtract
+
+
+def _present(frame: Any, how: str = "any", thresh: int | None = None, subset: Any = None) -> Any:
+    """Return the rows of a DataFrame in which all, any or so many columns are neither null nor NaN."""
+    from sqlframe.base.column import Column
+
+    types = {name: spark_type(str(kind)) for name, kind, *_ in frame._typed_columns}
+    names = [subset] if isinstance(subset, str) else list(subset or types)
+    found = []
+    for name in names:
+        this = Column.ensure_col(name).column_expression
+        given: exp.Condition = call("is_not_null", this)
+        if types.get(name) in ("double", "float"):
+            given = exp.and_(given, exp.not_(call("isnan", this.copy())))
+        found.append(given)
+    if thresh is None:
+        return frame.where(Column(exp.paren(exp.and_(*found) if how == "any" else exp.or_(*found))))
+    ones: list[exp.Expr] = [
+        exp.Case(ifs=[exp.If(this=each, true=exp.Literal.number(1))], default=exp.Literal.number(0)) for each in found
+    ]
+    return frame.where(Column(exp.GTE(this=functools.reduce(_plus, ones), expression=exp.Literal.number(thresh))))
+
+
+def _plus(one: exp.Expr, other: exp.Expr) -> exp.Expr:
+    return exp.Add(this=one, expression=other)
+
+
 def _unless_recording(own: Any, name: str, why: str) -> Any:
-    @functools.wraps(own, updated=())
     def method(*arguments: Any, **named: Any) -> Any:
-        if _state["on"]:
+        if _state["on"] or own is None:
             raise ValueError(f"{name}(): {why}")
         return own(*arguments, **named)
+
+    if own is not None:
+        functools.update_wrapper(method, own, updated=())
 
     return method
 

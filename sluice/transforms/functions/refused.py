@@ -19,14 +19,14 @@ _WHY = {
     "bround": ("DuckDB rounds halves of decimals up alone", "use round"),
     "overlay": ("never tried", "use concat of substring"),
     "json_tuple": ("engines differ on broken JSON", "keep what is nested as columns of the landing contract"),
-    "from_unixtime": ("never proven for all moments", "add seconds to a timestamp"),
+    "from_unixtime": ("never proven for all moments", "use timestamp_seconds of an int"),
     "map_from_arrays": ("keys that come twice or are null are errors on Spark", "use create_map with literal keys"),
     "map_concat": ("a key that comes twice is an error on Spark", "use create_map of all pairs"),
-    "corr": ("doubles of such sums differ in the last bits", "sums of decimals"),
+    "corr": ("doubles of such sums differ in the last bits", "use sums of decimals"),
     "percentile": ("the engines interpolate differently", "use ntile over an ordered window"),
-    "posexplode": ("it makes two columns, which was never tried", "use explode of a sequence, and getItem"),
+    "posexplode": ("it makes two columns, which was never tried", "use explode, and keep the place in the elements"),
     "ilike": ("engines fold letters beyond ASCII differently", "use like on F.upper"),
-    "make_timestamp_ntz": ("never tried", "cast text to a date, and add an interval"),
+    "make_timestamp_ntz": ("never tried", "cast the day to a timestamp, and add intervals"),
 }
 SIGNATURES: list[Signature] = [
     one for name, (why, way) in _WHY.items() for one in signature(name, "any…", "unknown", "", why=why, instead=way)

@@ -19,7 +19,6 @@ class Argument(NamedTuple):
     type: str
     value: str | int | bool | None = None
     literal: bool = False
-    without_sigma: bool = False
 
 
 #: Makes the SQL of a call from its arguments; ``Refused`` when the engines differ on such arguments.
@@ -28,14 +27,7 @@ Result = str | Callable[[list[Argument]], str]
 
 
 class Refused(ValueError):
-    """A call whose arguments the engines treat differently; the message says why and what to write instead.
-
-    ``accepted`` is the SQL that differs in what the message says alone, for those who accept that.
-    """
-
-    def __init__(self, why: str, accepted: str = "") -> None:
-        super().__init__(why)
-        self.accepted = accepted
+    """A call whose arguments the engines treat differently; the message says why and what to write instead."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +47,6 @@ class Signature:
     kind: str = "value"
     why: str = ""
     instead: str = ""
-    without_sigma: Callable[[list[Argument]], bool] = lambda given: False
 
     @property
     def key(self) -> str:
@@ -89,12 +80,23 @@ def signature(
     why: str = "",
     instead: str = "",
     each: Iterable[str] = EACH,
-    without_sigma: Callable[[list[Argument]], bool] = lambda given: False,
 ) -> list[Signature]:
     """Return the signatures that a line of a table stands for: several when a type is T."""
     found = []
     for one in each if "T" in arguments else ("",):
         types = tuple(part.strip().replace("T", one) for part in arguments.split("; ") if part.strip())
         of = result.replace("T", one) if isinstance(result, str) else result
-        found.append(Signature(name, types, of, sql, calls, kind, why, instead, without_sigma))
+        found.append(Signature(name, types, of, sql, calls, kind, why, instead))
     return found
+
+
+def macro(name: str) -> Callable[[list[Argument]], str]:
+    """Return what calls a macro of one argument, which it may look at more than once, and which is computed once."""
+
+    def called(given: list[Argument]) -> str:
+        of = given[0].sql
+        if "(" not in of:
+            return f"{name}({of})"
+        return f"list_transform([{of}], lambda sluice_of: {name}(sluice_of))[1]"
+
+    return called

@@ -103,6 +103,19 @@ def family(kind: str) -> str:
     return re.split(r"[(<]", kind, maxsplit=1)[0]
 
 
+def holds(kind: str, *families: str) -> bool:
+    """Return whether the type is one of these, or has one of them inside."""
+    own = family(kind)
+    inside: list[str] = []
+    if own == "struct":
+        inside = [*fields(kind).values()]
+    elif own == "array":
+        inside = [element(kind)]
+    elif own == "map":
+        inside = _parts(kind[4:-1])
+    return own in families or any(holds(each, *families) for each in inside)
+
+
 def _parts(text: str) -> list[str]:
     found, depth, begin = [], 0, 0
     for place, letter in enumerate(text):

@@ -25,6 +25,12 @@ def signatures() -> dict[str, list[Signature]]:
     return dict(found)
 
 
+@cache
+def aggregating() -> frozenset[str]:
+    """Return the names of the functions that make one value of many rows."""
+    return frozenset(each.name for each in every_signature() if each.kind in ("aggregate", "grouped"))
+
+
 def every_signature() -> Iterator[Signature]:
     """Yield every signature, in order."""
     for found in signatures().values():
@@ -34,4 +40,4 @@ def every_signature() -> Iterator[Signature]:
 @cache
 def verdicts() -> dict[str, str]:
     """Return by signature why it is refused; an empty text for one that is proven."""
-    return {each["signature"]: each.get("refused", "") for each in _decode(PROVEN.read_bytes())}
+    return {each["signature"]: each.get("refused", "") for each in _decode(PROVEN.read_bytes()) if "signature" in each}

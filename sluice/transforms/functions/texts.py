@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from sluice.confined import literal
-from sluice.transforms.functions.letters import SIGMA, SMALL_SIGMA, initcap, lower, upper
 from sluice.transforms.functions.patterns import groups_of, pattern_of, replacement_of
-from sluice.transforms.functions.signatures import Argument, Refused, Signature, signature
+from sluice.transforms.functions.signatures import Argument, Refused, Signature, macro, signature
 
 
 def whole(argument: Argument, name: str, least: int, most: int = 2**31 - 1) -> int:
@@ -35,6 +34,13 @@ def _extracted(given: list[Argument]) -> str:
     if group > groups_of(given[1]):
         raise Refused("the pattern has no such group")
     return f"regexp_extract({given[0].sql}, {literal(pattern_of(given[1]))}, {group})"
+
+
+def _all_extracted(given: list[Argument]) -> str:
+    group = whole(given[2], "the group", 0, groups_of(given[1]))
+    found = f"regexp_extract_all({given[0].sql}, {literal(pattern_of(given[1]))}, {group})"
+    # A group that takes no part is empty on Spark, and null on DuckDB.
+    return f"list_transform({found}, lambda m: coalesce(m, ''))" if group else found
 
 
 def _matches(given: list[Argument]) -> str:
@@ -106,11 +112,6 @@ def _translated(given: list[Argument]) -> str:
     return f"translate({given[0].sql}, {literal(''.join(kept))}, {literal(by)})"
 
 
-def _loses_sigma(given: list[Argument]) -> bool:
-    old, new = str(given[1].value), str(given[2].value)
-    return SIGMA in old and SIGMA not in new
-
-
 def _hashed(given: list[Argument]) -> str:
     if given[1].value not in (0, 256):
         raise Refused("sha2 of 256 bits alone is proven")
@@ -150,7 +151,7 @@ SIGNATURES: list[Signature] = [
     *signature("rpad", "string; int; string", "string", _padded("rpad"), "F.rpad({0}, 5, 'xy')", "F.rpad({0}, 0, 'x')", "F.rpad({0}, 40, 'é')"),  # type: ignore[arg-type]
     *signature("repeat", "string; int", "string", _repeated, "F.repeat({0}, 3)", "F.repeat({0}, 0)"),
     *signature("reverse", "string", "string", _REVERSED, "F.reverse({0})"),
-    *signature("translate", "string; string; string", "string", _translated, "F.translate({0}, 'abcß', 'xyz')", "F.translate({0}, 'aab', 'xyz')", "F.translate({0}, '', 'x')", "F.translate({0}, 'İı', 'ii')", without_sigma=_loses_sigma),
+    *signature("translate", "string; string; string", "string", _translated, "F.translate({0}, 'abcß', 'xyz')", "F.translate({0}, 'aab', 'xyz')", "F.translate({0}, '', 'x')", "F.translate({0}, 'İı', 'ii')"),
     *signature("replace", "string; string; string", "string", lambda a: f"replace({a[0].sql}, {literal(text(a[1], 'the search'))}, {a[2].sql})", "F.replace({0}, F.lit('a'), F.lit('bb'))", "F.replace({0}, F.lit('aa'), {1})"),
     *signature("instr", "string; string", "int", "CAST(instr({0}, {1}) AS INTEGER)", "F.instr({0}, 'a')", "F.instr({0}, 'ß')", "F.instr({0}, '')"),
     *signature("locate", "string; string", "int", "CAST(instr({1}, {0}) AS INTEGER)", "F.locate('a', {0})", "F.expr('locate({0}, {1})')"),
@@ -165,7 +166,7 @@ SIGNATURES: list[Signature] = [
     *signature("regexp_substr", "string; string", "string", lambda a: f"nullif(regexp_extract({a[0].sql}, {literal(pattern_of(a[1]))}), '')", "F.regexp_substr({0}, F.lit('[a-z]+'))", "F.regexp_substr({0}, F.lit('b|12'))"),
     *signature("position", "string; string", "int", "CAST(instr({1}, {0}) AS INTEGER)", "F.position(F.lit('a'), {1})", "F.position({0}, {1})"),
     *signature("regexp_count", "string; string", "int", lambda a: f"CAST(len(regexp_extract_all({a[0].sql}, {literal(pattern_of(a[1]))})) AS INTEGER)", "F.regexp_count({0}, F.lit('[a-z]'))"),
-    *signature("regexp_extract_all", "string; string; int", "array<string>", lambda a: f"regexp_extract_all({a[0].sql}, {literal(pattern_of(a[1]))}, {whole(a[2], 'the group', 0, groups_of(a[1]))})", "F.regexp_extract_all({0}, F.lit('([a-z])[0-9]'), 1)", "F.regexp_extract_all({0}, F.lit('[a-z]'), 0)"),
+    *signature("regexp_extract_all", "string; string; int", "array<string>", _all_extracted, "F.regexp_extract_all({0}, F.lit('([a-z])[0-9]'), 1)", "F.regexp_extract_all({0}, F.lit('([a-z])?[0-9]'), 1)", "F.regexp_extract_all({0}, F.lit('[a-z]'), 0)"),
     *signature("split", "string; string", "array<string>", _split, "F.split({0}, ',')", "F.split({0}, '[|]')", r"F.split({0}, '\\s+')", "F.split({0}, 'ab')"),
     *signature("split", "string; string; int", "array<string>", _split, "F.split({0}, ',', -1)"),
     *signature("split_part", "string; string; int", "string", lambda a: f"split_part({a[0].sql}, {literal(text(a[1], 'the mark'))}, {whole(a[2], 'the part', 1)})", "F.split_part({0}, F.lit(','), F.lit(1))", "F.split_part({0}, F.lit('aa'), F.lit(2))"),
@@ -178,9 +179,9 @@ SIGNATURES: list[Signature] = [
     *signature("hex", "bigint", "string", "hex({0})", "F.hex({0})"),
     *signature("bin", "bigint", "string", "bin({0})", "F.bin({0})"),
     *signature("base64", "string", "string", _BASE64, "F.base64({0})"),
-    *signature("upper", "string", "string", upper, "F.upper({0})"),
-    *signature("lower", "string", "string", lower, f"F.lower(F.translate({{0}}, '{SIGMA}', '{SMALL_SIGMA}'))"),
-    *signature("initcap", "string", "string", initcap, f"F.initcap(F.translate({{0}}, '{SIGMA}', '{SMALL_SIGMA}'))"),
+    *signature("upper", "string", "string", macro("sluice_upper"), "F.upper({0})", "F.upper(F.upper({0}))"),
+    *signature("lower", "string", "string", macro("sluice_lower"), "F.lower({0})"),
+    *signature("initcap", "string", "string", macro("sluice_initcap"), "F.initcap({0})"),
     *signature("levenshtein", "string; string", "int", "CAST(levenshtein({0}, {1}) AS INTEGER)", "F.levenshtein({0}, {1})", why="DuckDB counts bytes, Spark letters", instead="hold both to ASCII by rlike, and accept it"),
 ]  # fmt: skip
 

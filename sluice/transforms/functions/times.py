@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from sluice.confined import literal
-from sluice.transforms.functions.casts import TEXT_DATE
-from sluice.transforms.functions.signatures import Argument, Refused, Signature, signature
+from sluice.transforms.functions.signatures import Argument, Refused, Signature, macro, signature
 from sluice.transforms.functions.texts import text, whole
 
 _PARTS = {"year": "year", "month": "month", "dayofmonth": "day", "dayofyear": "dayofyear", "quarter": "quarter",
@@ -118,6 +117,8 @@ SIGNATURES: list[Signature] = [
     *signature("unix_date", "date", "int", "CAST({0} - DATE '1970-01-01' AS INTEGER)", "F.unix_date({0})"),
     *signature("next_day", "date; string", "date", _next, "F.next_day({0}, 'Mon')", "F.next_day({0}, 'sunday')"),
     *signature("date_add", "date; int", "date", "({0} + {1})", "F.date_add({0}, 1)", "F.date_add({0}, -31)", "F.date_add({0}, F.col('int_a') % 1000)"),
+    *signature("+", "date; int", "date", "({0} + {1})", "({0} + 1)", "({0} + F.col('int_a') % 1000)"),
+    *signature("-", "date; int", "date", "({0} - {1})", "({0} - 1)", "({0} - F.col('int_a') % 1000)"),
     *signature("date_sub", "date; int", "date", "({0} - {1})", "F.date_sub({0}, 1)", "F.date_sub({0}, F.col('int_a') % 1000)"),
     *(
         one
@@ -129,7 +130,7 @@ SIGNATURES: list[Signature] = [
     *signature("unix_timestamp", "timestamp_ntz", "bigint", _SECONDS, "F.unix_timestamp({0})"),
     *signature("date_from_unix_date", "int", "date", "(DATE '1970-01-01' + {0})", "F.date_from_unix_date(F.col('int_a') % 100000)"),
     *signature("to_timestamp", "timestamp_ntz", "timestamp_ntz", "{0}", "F.to_timestamp({0})"),
-    *signature("to_date", "string", "date", TEXT_DATE, "F.to_date({0})"),
+    *signature("to_date", "string", "date", macro("sluice_date"), "F.to_date({0})"),
     *signature("to_date", "timestamp_ltz", "date", "CAST({0} AS DATE)", "F.to_date({0})"),
     *(one for name in ("date_part",) for kind in ("date", "timestamp_ntz") for one in signature(name, f"string; {kind}", "int", _named_part, *(f"F.{name}(F.lit('{part}'), {{1}})" for part in _NAMED))),
     *(one for name, per in (("seconds", 1_000_000), ("millis", 1_000)) for one in signature(f"unix_{name}", "timestamp_ltz", "bigint", f"CAST(CASE WHEN epoch_us({{0}}) % {per} < 0 THEN epoch_us({{0}}) // {per} - 1 ELSE epoch_us({{0}}) // {per} END AS BIGINT)", f"F.unix_{name}({{0}})")),
@@ -137,8 +138,8 @@ SIGNATURES: list[Signature] = [
     *(one for name, per in (("seconds", 1_000_000), ("millis", 1_000), ("micros", 1)) for one in signature(f"timestamp_{name}", "int", "timestamp_ltz", f"make_timestamptz(CAST({{0}} AS BIGINT) * {per})", f"F.timestamp_{name}({{0}})")),
     *(one for name, part in (_PARTS | _CLOCK).items() for one in signature(name, "timestamp_ltz", "int", f"CAST({part}(CAST({{0}} AS TIMESTAMP)) AS INTEGER)", f"F.{name}({{0}})")),
     *signature("to_date", "string; string", "date", "", why=_OLD_PARSER, instead=_OTHER_DAY),
-    *signature("to_timestamp", "string; string", "timestamp_ntz", "", why=_OLD_PARSER, instead="cast parts, or cast text to a date"),
-    *signature("to_timestamp", "string", "timestamp_ntz", "", why="the engines read other texts as times", instead="cast to a date"),
+    *signature("to_timestamp", "string; string", "timestamp_ntz", "", why=_OLD_PARSER, instead="cast its day to a date, that to a timestamp, and add intervals"),
+    *signature("to_timestamp", "string", "timestamp_ntz", "", why="the engines read other texts as times", instead="cast its day to a date, that to a timestamp, and add intervals"),
     *signature("months_between", "T; T", "double", "", why="the engines divide the rest of a month differently", instead="use year and month of both days, and datediff", each=("date", "timestamp_ntz")),
     *signature("from_utc_timestamp", "timestamp_ntz; string", "timestamp_ltz", lambda a: f"CAST(timezone({literal(text(a[1], 'the zone'))}, CAST({a[0].sql} AS TIMESTAMPTZ)) AS TIMESTAMPTZ)", "F.from_utc_timestamp({0}, 'Europe/Berlin')", "F.from_utc_timestamp({0}, 'America/New_York')", "F.from_utc_timestamp({0}, 'UTC')"),
     *signature("to_utc_timestamp", "timestamp_ntz; string", "timestamp_ltz", "", why="the engines take the hour that comes twice differently", instead="keep moments in UTC"),

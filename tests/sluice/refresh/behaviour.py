@@ -87,12 +87,10 @@ def bring(shop: SmallShop, *rows: Row) -> None:
 
 
 class OnAnEngine:
-    """What a case needs; ``shop`` holds six orders, on a day each, and its tables are up to date."""
+    """What a case needs.
 
-    @pytest.fixture
-    def shop(self) -> SmallShop:
-        """Return the shop, in tables that the engine can read."""
-        raise NotImplementedError
+    The fixture ``shop``, in tables that the engine can read, holds six orders, on a day each, and is up to date.
+    """
 
     def run(self, shop: SmallShop, table: str, *, declared: Project | None = None, **given: Any) -> Run:
         """Bring a table up to date on the engine, as the shop or another project declares it."""

@@ -26,14 +26,29 @@ def used(frame: Any, calls: dict[str, str], use: str, names: dict[str, Any]) -> 
     return frame.select("row", *columns)
 
 
+def query(text: str, frame: Any, names: dict[str, Any]) -> Any:
+    """Return the DataFrame of a whole query; ``a`` and ``b`` are two DataFrames of the same columns."""
+    given = {**names, "a": frame, "b": frame.where("row < 70")}
+    return eval(text, given)
+
+
+def _described(frame: Any, connection: Any, schema: dict[str, dict[str, str]]) -> list[tuple[str, str]]:
+    from sluice.transforms.functions.lowered import lowered
+
+    (tree,) = frame._get_expressions(optimize=False)
+    sql, _ = lowered(tree, schema)
+    return [(row[0], row[1].replace("VARCHAR", "TEXT")) for row in connection.execute(f"DESCRIBE {sql}").fetchall()]
+
+
 def main() -> None:
     from sqlframe import activate
 
     activate("duckdb")
-    from sluice.transforms.functions.recorded import recorded_session
+    from sluice.transforms.functions.recorded import describe_by, recorded_session
 
     asked = json.load(sys.stdin)
     session, schema = recorded_session(asked["tables"])
+    describe_by(lambda frame: _described(frame, session._conn, schema))
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
@@ -42,7 +57,9 @@ def main() -> None:
     answers = []
     for call, use in asked["calls"]:
         try:
-            made = used(session.table("t.given"), {"x": call}, use, {"F": F, "Window": Window})
+            names = {"F": F, "Window": Window}
+            frame = session.table("t.given")
+            made = query(call, frame, names) if use == "query" else used(frame, {"x": call}, use, names)
             (tree,) = made._get_expressions(optimize=False)
             sql, found = lowered(tree, schema, {}, asked["told"])
             answers.append([sql, "; ".join(f"{each.rule}: {each.why}" for each in found)])

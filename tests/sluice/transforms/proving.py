@@ -16,6 +16,7 @@ from sluice.transforms.functions.tables import PROVEN, every_signature
 from tests.folders import ROOT
 from tests.glue_jobs.engines import _LOCAL, _QUICK, _SHIPPED
 from tests.sluice.transforms.differential import Both, calls_of, compared, values
+from tests.sluice.transforms.shapes import SHAPES, outcomes, told_lines
 
 PAGE = ROOT / "docs" / "functions.md"
 #: What most transforms are made of, first on the page.
@@ -29,6 +30,8 @@ COMMON = (
 )  # fmt: skip
 _WRITTEN = {"spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
             "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS"}  # fmt: skip
+#: Rows of whole queries: joins multiply them.
+FEW = 120
 _DIFFER = "the engines differ"
 
 
@@ -58,17 +61,19 @@ def reason(each: Signature, found: Mapping[str, str]) -> str:
     return _DIFFER if found[each.key] else ""
 
 
-def table(found: Mapping[str, str]) -> str:
-    """Return the table of verdicts as it is written."""
+def table(found: Mapping[str, str], queries: Mapping[str, tuple[str, str]]) -> str:
+    """Return the table of verdicts as it is written; a query that is not refused must be alike."""
     rows = []
     for each in every_signature():
         why = reason(each, found)
         rows.append({"signature": each.key} | ({"refused": why} if why else {}))
+    for name, (why, differs) in queries.items():
+        rows.append({"query": name} | ({"refused": why} if why else {}) | ({"WRONG": differs} if differs else {}))
     return "[\n" + ",\n".join("  " + json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n"
 
 
-def page(verdicts: Mapping[str, str]) -> str:
-    """Return the page that tells the verdicts, by function."""
+def page(verdicts: Mapping[str, str], queries: Mapping[str, str]) -> str:
+    """Return the page that tells the verdicts, by function and by query."""
     by_name: dict[str, list[Signature]] = {}
     for each in every_signature():
         by_name.setdefault(each.name, []).append(each)
@@ -83,6 +88,7 @@ def page(verdicts: Mapping[str, str]) -> str:
         "",
         f"Tried are {len(verdicts)} signatures of {len(by_name)} functions and operators; proven are {count} of "
         f"{len(proven)}, refused {len(verdicts) - count}.",
+        f"{len(queries)} whole queries are tried, too: {sum(not why for why in queries.values())} are alike, the others refused.",
         f"With the other names that PySpark has for them, each tried by its name, {len(named)} names are proven.",
         "`T…` may come any number of times, `→int` is what a cast makes.",
         "",
@@ -98,6 +104,7 @@ def page(verdicts: Mapping[str, str]) -> str:
         "|---|---|---|",
         *(_row(name, found, verdicts) for name, found in sorted(by_name.items()) if name not in COMMON),
         "",
+        *told_lines(queries),
     ]
     return "\n".join(lines)
 
@@ -128,12 +135,23 @@ def main() -> None:
     rows, seed = (int(part) for part in [*sys.argv[1:], "2000", "1"][:2])
     with both_engines(rows, seed) as both:
         found = compared(both, every_signature())
-    PROVEN.write_text(table(found))
-    verdicts = {each["signature"]: each.get("refused", "") for each in json.loads(PROVEN.read_text())}
-    PAGE.write_text(page(verdicts))
-    for key, difference in found.items():
+        told = {each.key: reason(each, found) for each in every_signature()}
+        both.give(values(seed, FEW))
+        queries = outcomes(both, SHAPES, told)
+    PROVEN.write_text(table(found, queries))
+    PAGE.write_text(page(*written()))
+    for key, difference in [*found.items(), *((name, differs) for name, (_, differs) in queries.items())]:
         if difference:
             sys.stdout.write(f"{key}: {difference}\n")
+
+
+def written() -> tuple[dict[str, str], dict[str, str]]:
+    """Return the table's verdicts: by signature, and by query."""
+    rows = json.loads(PROVEN.read_text())
+    return (
+        {each["signature"]: each.get("refused", "") for each in rows if "signature" in each},
+        {each["query"]: each.get("refused", "") for each in rows if "query" in each},
+    )
 
 
 if __name__ == "__main__":

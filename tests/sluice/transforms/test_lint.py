@@ -65,17 +65,22 @@ def test_recorded_calls_are_judged_by_their_names(call: str, rule: str | None) -
 
 
 def test_what_is_accepted_is_named_and_must_be_there() -> None:
-    finding = Finding("letter-case", "UPPER(code)", "engines differ")
+    finding = Finding("letter-case", "UPPER(code)", "engines differ", "letter-case")
     assert list(accepted([finding], {})) == ["letter-case: UPPER(code): engines differ"]
     assert list(accepted([finding], {"letter-case": "codes are ASCII"})) == []
-    assert list(accepted([], {"regex": SAME})) == ["accept names 'regex', but that rule has no finding here"]
+    assert list(accepted([], {"regex": SAME})) == ["accept names 'regex', but nothing here is accepted by that name"]
+    other = Finding("sum", "SUM(d)", "the last bits", "sum(double)")
+    told, named = accepted([other], {"sum": SAME})
+    assert told == str(other)
+    assert named.endswith("what is found of it is accepted as 'sum(double)' alone")
+    assert list(accepted([other], {"sum(double)": SAME})) == []
 
 
 def test_a_finding_names_transform_expression_and_way_out(tmp_path: Path) -> None:
     columns = (Column("code", parse_type("string"), header="code"),)
     contracts = (
         LandingContract("things", "bronze", columns, arrival=Arrival("csv")),
-        DerivedContract("things", "silver", columns, file="things.yaml"),
+        DerivedContract("things", "silver", (Column("code", parse_type("int")),), file="things.yaml"),
     )
     (tmp_path / "silver").mkdir()
     code = tmp_path / "silver" / "things.py"
@@ -84,7 +89,7 @@ def test_a_finding_names_transform_expression_and_way_out(tmp_path: Path) -> Non
         code.write_text(
             "from pyspark.sql import functions as F\nfrom sluice.transforms import transform\n"
             f'@transform({declared}things="bronze.things")\n'
-            'def things(things):\n    return things.select(F.lower("code").alias("code"))\n'
+            'def things(things):\n    return things.select(F.levenshtein("code", "code").alias("code"))\n'
         )
 
     write("")
@@ -92,9 +97,9 @@ def test_a_finding_names_transform_expression_and_way_out(tmp_path: Path) -> Non
         compile_project(contracts, tmp_path)
     said = str(caught.value)
     assert (
-        f"{code}: silver.things may not give the same rows on both engines or each time:\n- lower: LOWER(code): "
-        in said
+        f"{code}: silver.things may not give the same rows on both engines or each time:\n"
+        "- levenshtein: LEVENSHTEIN(code, code): " in said
     )
-    assert '@transform(accept={"function": "reason"})' in said
-    write('accept={"lower": "codes are ASCII"}, ')
+    assert '@transform(accept={"name": "reason"})' in said
+    write('accept={"levenshtein(string, string)": "codes are ASCII"}, ')
     assert compile_project(contracts, tmp_path).transform("silver.things").sql

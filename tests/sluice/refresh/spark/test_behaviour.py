@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -18,16 +19,17 @@ from tests.sluice.refresh.spark.shop import SharedShop
 pytestmark = pytest.mark.spark
 
 
+@pytest.fixture
+def shop(aws: LocalAws, spark: SparkSession) -> SmallShop:
+    made = SharedShop(aws, spark, BUCKET)
+    made.deliver("orders", [order(number) for number in range(6)])
+    made.run("silver.orders")
+    made.run("gold.order_days")
+    return made
+
+
 class OnSpark(OnAnEngine):
     """What a case needs, on Spark."""
-
-    @pytest.fixture
-    def shop(self, aws: LocalAws, spark: SparkSession) -> SmallShop:
-        made = SharedShop(aws, spark, BUCKET)
-        made.deliver("orders", [order(number) for number in range(6)])
-        made.run("silver.orders")
-        made.run("gold.order_days")
-        return made
 
     def run(self, shop: SmallShop, table: str, *, declared: Project | None = None, **given: Any) -> Run:
         assert isinstance(shop, SharedShop)
@@ -38,6 +40,13 @@ class TestOnSpark(OnSpark, Behaviour):
     """The cases of each run of the tests."""
 
 
-@pytest.mark.proof
-class TestMoreOnSpark(OnSpark, MoreBehaviour):
+class MoreOnSpark(OnSpark, MoreBehaviour):
     """All other cases."""
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("case", [name for name in vars(MoreBehaviour) if name.startswith("test_")])
+def test_all_other_cases_hold_on_spark(case: str, shop: SmallShop, request: pytest.FixtureRequest) -> None:
+    method = getattr(MoreOnSpark(), case)
+    others = [name for name in inspect.signature(method).parameters if name != "shop"]
+    method(shop=shop, **{name: request.getfixturevalue(name) for name in others})

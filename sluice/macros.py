@@ -1,0 +1,117 @@
+r"""Macros of DuckDB that compiled SQL calls: what Java makes of texts, where DuckDB makes something else.
+
+Every connection that ``sluice.confined`` opens has them. SQL that calls one holds each argument once, however often
+the macro looks at it, and is short. Declared SQL of contracts cannot call them.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from sluice.decoding import json_decoder
+
+#: What Java makes of each letter that DuckDB folds otherwise: upper, lower, and the first letter of a word. And the
+#: classes by which Java finds words, in which it looks for the last letter.
+LETTERS = Path(__file__).parent / "letters.json"
+_decode = json_decoder(dict[str, dict[str, str]])
+SIGMA, LAST_SIGMA = "\u03a3", "\u03c2"
+#: What Java's trim of a text that becomes a number takes away: everything up to the space, and control characters.
+_BARE = r"regexp_replace(s, '^[\x00-\x20\x7f-\x{9f}]+|[\x00-\x20\x7f-\x{9f}]+$', '', 'g')"
+_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+#: Java reads the digits of every script as digits. https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/math/BigDecimal.html
+_DIGITS = "".join(chr(n) for n in range(128, 0xFFFF) if unicodedata.category(chr(n)) == "Nd")
+_PLAIN_DIGITS = "".join(str(unicodedata.digit(each)) for each in _DIGITS)
+_DATE = r"'^([+-]?[0-9]{4,7})(?:-([0-9]{1,2})(?:-([0-9]{1,2})(?:[ T].*)?)?)?$'"
+_TRUE, _FALSE = "('t', 'true', 'y', 'yes', '1')", "('f', 'false', 'n', 'no', '0')"
+#: A word, which holds letters, and marks between two of them, and a number, as Java's BreakIterator finds them; words
+#: and numbers run together. https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/text/BreakIterator.html
+_WORD = "(?:[<letter>][<mark>]*)+(?:[<within>](?:[<letter>][<mark>]*)+)*[<end>]?"
+_COUNT = "(?:[<digit>][<mark>]*)+(?:[<between>](?:[<digit>][<mark>]*)+)*"
+_RUN = f"(?s)(?:{_WORD})(?:{_COUNT}{_WORD})*(?:{_COUNT})?|{_COUNT}(?:{_WORD}{_COUNT})*(?:{_WORD})?|."
+#: A capital sigma is the last cased letter of its word, and not the only one.
+_LAST = f"^((?s:.*)[<cased>](?s:.*)){SIGMA}([^<cased>]*)$"
+#: Beside these Java's BreakIterator finds breaks in the middle of letters, by what it was asked before.
+_UNPROVEN = r"[\x{10000}-\x{10FFFF}\x{345}\x{FEFF}]"
+
+
+@cache
+def macros() -> str:
+    """Return the statements that define every macro."""
+    tables = _decode(LETTERS.read_bytes())
+    bodies = {
+        "sluice_upper": _folded("upper", tables["upper"]),
+        "sluice_lower": _lower(tables),
+        "sluice_initcap": _initcap(tables["title"]),
+        "sluice_bare": _BARE,
+        "sluice_number": _of("sluice_bare(s)", _number(f"WHEN strlen(x) > length(x) THEN {_of(_READ, _number())}")),
+        "sluice_whole": _whole(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]*)"),
+        "sluice_strictly_whole": _whole("[+-]?[0-9]+"),
+        "sluice_date": _of(f"regexp_extract(sluice_bare(s), {_DATE}, ['y', 'm', 'd'])", _DAY),
+        "sluice_boolean": _of("lower(sluice_bare(s))", _BOOLEAN),
+    }  # fmt: skip
+    return "; ".join(f"CREATE MACRO {name}(s) AS {body}" for name, body in bodies.items())
+
+
+_READ = f"translate(x, '{_DIGITS}', '{_PLAIN_DIGITS}')"
+_BOOLEAN = f"CASE WHEN x IN {_TRUE} THEN true WHEN x IN {_FALSE} THEN false END"
+_DAY = (
+    "TRY(make_date(CAST(nullif(x.y, '') AS INTEGER), CAST(coalesce(nullif(x.m, ''), '1') AS INTEGER), "
+    "CAST(coalesce(nullif(x.d, ''), '1') AS INTEGER)))"
+)
+
+
+def _of(value: str, body: str) -> str:
+    """Return SQL of ``body``, in which ``x`` is ``value``, computed once."""
+    return f"list_transform([{value}], lambda x: {body})[1]"
+
+
+def _number(otherwise: str = "") -> str:
+    return f"CASE WHEN regexp_full_match(x, '{_NUMBER}') THEN x {otherwise} END"
+
+
+def _whole(pattern: str) -> str:
+    """Return the digits before the point of a text that is a number, with its sign; null for any other text."""
+    signed = "CASE WHEN starts_with(x, '-') THEN '-0' ELSE '0' END || regexp_extract(x, '^[+-]?([0-9]*)', 1)"
+    return _of("sluice_bare(s)", f"CASE WHEN regexp_full_match(x, '{pattern}') THEN {signed} END")
+
+
+def _folded(name: str, table: Mapping[str, str], own: str = "s") -> str:
+    """Return what folds every letter, those of the table one by one."""
+    found, made = ("|".join(part) for part in (table, table.values()))
+    one = f"string_split('{made}', '|')[list_position(string_split('{found}', '|'), c)]"
+    each = f"list_transform(regexp_extract_all({own}, '(?s).'), lambda c: coalesce({one}, {name}(c)))"
+    seldom = f"regexp_matches(s, '[{''.join(table)}{SIGMA if name == 'lower' else ''}]')"
+    # What is ASCII has as many letters as bytes.
+    slow = f"WHEN {seldom} THEN array_to_string({each}, '')"
+    return f"CASE WHEN strlen(s) = length(s) THEN {name}(s) {slow} ELSE {name}(s) END"
+
+
+def _lower(tables: Mapping[str, Mapping[str, str]]) -> str:
+    run, last = (_filled(each, tables["classes"]) for each in (_RUN, _LAST))
+    word = rf"CASE WHEN contains(w, '{SIGMA}') THEN regexp_replace(w, {last}, '\1{LAST_SIGMA}\2') ELSE w END"
+    told = f"'{SIGMA} beside letters of more than 16 bits folds otherwise on Spark; take them away first: ' || s"
+    words = f"array_to_string(list_transform(regexp_extract_all(s, {run}), lambda w: {word}), '')"
+    seldom = f"WHEN regexp_matches(s, '{_UNPROVEN}') THEN error({told}) ELSE {words}"
+    return _folded("lower", tables["lower"], f"(CASE WHEN NOT contains(s, '{SIGMA}') THEN s {seldom} END)")
+
+
+def _filled(pattern: str, classes: Mapping[str, str]) -> str:
+    """Return SQL of a pattern with its classes, each of which stands once in the SQL."""
+    sql = f"'{pattern}'"
+    for name, letters in classes.items():
+        if f"<{name}>" in pattern:
+            quoted = letters.replace("'", "''")
+            sql = f"replace({sql}, '<{name}>', '{quoted}')"
+    return sql
+
+
+def _initcap(table: Mapping[str, str]) -> str:
+    first, rest = "substring(w, 1, 1)", "substring(w, 2)"
+    found, made = "".join(table), "".join(table.values())
+    # Java's chars are halves of the letters beyond 16 bits, which have no capital.
+    other = f"regexp_matches(w, '^[{found}\\x{{10000}}-\\x{{10FFFF}}]')"
+    word = f"CASE WHEN {other} THEN translate({first}, '{found}', '{made}') ELSE upper({first}) END || {rest}"
+    return f"array_to_string(list_transform(string_split(sluice_lower(s), ' '), lambda w: {word}), ' ')"
