@@ -81,6 +81,8 @@ class SluiceError(Exception):
     usual_next_step: ClassVar[str] = ""
 
     def __init__(self, what: str, **said: Unpack[_Said]) -> None:
+        if unknown := said.keys() - _Said.__annotations__.keys():
+            raise TypeError(f"An error says no {', '.join(sorted(unknown))}")
         self.what = what
         self.safe = said.get("safe") or self.usually_safe
         self.next_step = said.get("next_step") or self.usual_next_step

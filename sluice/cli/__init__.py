@@ -55,10 +55,9 @@ def _join(package: EntryPoint, together: Joined) -> None:
 def app(arguments: list[str] | None = None) -> None:
     """Run the command line; print a ``SluiceError`` on standard error without its traceback, with --json as JSON.
 
-    The status is 0 when all is well, 1 when something was found or failed, and 2 when the command was used wrongly: an
-    unknown option, or an argument that names nothing with which the command can do what was asked.
-
     So is an ``OSError``: a file or folder, named by the user or on the way there, that cannot be used as it must be.
+    The status is 0 when all is well, 1 when something was found or failed, also on the way to a file, and 2 when the
+    command was used wrongly: an unknown option, or a name of nothing that is deployed or declared.
     """
     local.adopt()
     try:

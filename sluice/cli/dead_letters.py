@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from sluice.cli.deployment import Deployment, client
-from sluice.errors import DeliveryError, WrongArgument
+from sluice.errors import CommandError, DeliveryError, WrongArgument
 from sluice.ingestion.aside import drop, units_aside
 from sluice.ingestion.dead_letters import FileLetter, event_for, read_letter
 from sluice.ledger import UNKNOWN, Delivery, Ledger
@@ -46,7 +46,7 @@ def discard(deployment: Deployment, what: str) -> list[str]:
     """Give up the dead letters of a file (by its address), a message (by its id), or a unit (by its attempt).
 
     Return a sentence for each. Files stay in the landing bucket; the ledger's entry gets the state ``discarded`` and
-    keeps its reason. Raise ``CommandError`` when there is nothing called ``what``.
+    keeps its reason. Raise ``WrongArgument`` when nothing is called ``what``, ``CommandError`` while it is still tried.
     """
     with _letters(deployment) as (found, remove):
         given_up = [each for each in found if what in (each.file, each.message_id)]
@@ -58,11 +58,19 @@ def discard(deployment: Deployment, what: str) -> list[str]:
     said = [f"{each.file or each.message_id}: {each.reason}" for each in given_up]
     said += _discard_unit(deployment, what, ledger)
     if not said:
-        why, next_step = f"Nothing called {what} is a dead letter or set aside.", "`sluice status` lists what is."
         if _still_tried(ledger, what):
-            why = f"{what} is failing and still being tried; it has no dead letter yet."
-            next_step = "discard it once `sluice status` shows it among the dead letters."
-        raise WrongArgument(why, safe="nothing was discarded.", next_step=next_step, value=what)
+            raise CommandError(
+                f"{what} is failing and still being tried; it has no dead letter yet.",
+                safe="nothing was discarded.",
+                next_step="discard it once `sluice status` shows it among the dead letters.",
+                value=what,
+            )
+        raise WrongArgument(
+            f"Nothing called {what} is a dead letter or set aside.",
+            safe="nothing was discarded.",
+            next_step="`sluice status` lists what is.",
+            value=what,
+        )
     return said
 
 

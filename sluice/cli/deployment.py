@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
 from sluice.environments import read_environments
-from sluice.errors import CommandError, Unreachable
+from sluice.errors import CommandError, Unreachable, WrongArgument
 from sluice.folders import present_project
 from sluice.once import once
 from sluice.settings import Settings
@@ -120,7 +120,7 @@ def deployed(environment: str) -> Deployment:
     names = (re.fullmatch(f"{re.escape(title)}-([a-z0-9]+)-storage", name) for name in stacks)
     there = sorted(name[1] for name in names if name)
     if environment not in there and there:
-        raise CommandError(
+        raise WrongArgument(
             f"There is no environment {environment} here; deployed: {', '.join(there)}.",
             next_step=f"--env {there[0]}, or deploy {environment}.",
             value=environment,

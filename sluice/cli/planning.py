@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
 from sluice.cli.deployment import Deployment, client
 from sluice.errors import CommandError
-from sluice.ledger import FINAL, Ledger
+from sluice.ledger import Ledger
 
 _ENGINES = {"small": "Lambda", "large": "Lambda, large", "spark": "Spark on Glue"}
 
@@ -98,7 +100,8 @@ def ask_planner(deployment: Deployment, question: dict[str, Any]) -> dict[str, A
 def roll_back(deployment: Deployment, table: str, to: str) -> dict[str, Any]:
     """Roll ``table`` back to a snapshot or a time, and refresh what is made of it; return what was done.
 
-    ``in_flight`` counts the files, by dataset, that are on their way to the table: once they are in, it is refreshed.
+    ``in_flight`` counts the files, by dataset, that an ingestor has seen and that are on their way to the table: once
+    they are in, it is refreshed. It is None when the ledger cannot be read. Records of streams are not counted.
     """
     question = {"table": table, "rollback": to, "by": client("sts").get_caller_identity()["Arn"]}
     safe = "readers see one snapshot whole, the old one or the new one: `sluice status` says which."
@@ -106,14 +109,19 @@ def roll_back(deployment: Deployment, table: str, to: str) -> dict[str, Any]:
     if "refused" in answer:
         raise CommandError.from_data(answer["refused"])
     start_refresh(deployment)
+    return {**answer["done"], "in_flight": _in_flight(deployment, answer.get("made_of", ()))}
+
+
+def _in_flight(deployment: Deployment, datasets: Iterable[str]) -> dict[str, int] | None:
+    """Return how many files of each dataset are on their way to its table; datasets without one are left out."""
     ledger = Ledger(deployment.settings.ledger_table)
-    coming = {name: _in_flight(ledger, name) for name in answer.get("made_of", ())}
-    return {**answer["done"], "in_flight": {name: files for name, files in coming.items() if files}}
-
-
-def _in_flight(ledger: Ledger, dataset: str) -> int:
-    """Return how many files of a dataset are neither in its table nor at an end."""
-    return sum(delivery.status not in FINAL for delivery in ledger.deliveries(dataset))
+    try:
+        coming = {
+            name: sum(each.status in ("staged", "failing") for each in ledger.deliveries(name)) for name in datasets
+        }
+    except (ClientError, BotoCoreError):
+        return None  # what was asked for is done, and the answer must not be lost
+    return {name: files for name, files in coming.items() if files}
 
 
 def _ask(function: str, question: dict[str, Any], *, who: str, safe: str) -> dict[str, Any]:

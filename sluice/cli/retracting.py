@@ -50,8 +50,8 @@ def retract(
     """Retract the delivery ``what`` (its id, or its file's address) and wait for it; return what left the tables.
 
     With ``dry_run`` nothing is changed. ``tell`` is called with what is waited for. Raise
-    ``WrongArgument`` for a delivery that is unknown or not in a table, and ``CommandError`` after ``timeout`` seconds;
-    the request then stays.
+    ``WrongArgument`` for a delivery that is unknown or will be in no table, and ``CommandError`` for one that is not in
+    it yet, and after ``timeout`` seconds; the request then stays.
     """
     settings = deployment.settings
     ledger = Ledger(settings.ledger_table)
@@ -117,7 +117,8 @@ def _refuse_state(delivery: Delivery) -> None:
         "ignored": "there is nothing to do: none of its records is in a table.",
         "set_aside": "`sluice status` shows it; `sluice discard` gives it up.",
     }
-    raise WrongArgument(
+    kind = WrongArgument if delivery.status in steps else CommandError
+    raise kind(
         f"{name} is {delivery.status}: none of its records is in a table.",
         safe="nothing was changed.",
         next_step=steps.get(delivery.status, "wait until it is committed (`sluice status --wait`), then ask again."),

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sluice.cli.deployment import Deployment, refused_by_aws
 from sluice.cli.record_files import RecordFile
-from sluice.errors import CommandError, Unreachable
+from sluice.errors import CommandError, Unreachable, WrongArgument
 from sluice.tables.properties import PARTITION_KEY, headers_of
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def missing_stream(client: Any, stream: str) -> CommandError:
     """Return the error for a stream that does not exist; the message lists the streams that do."""
     pages = client.get_paginator("list_streams").paginate()
     there = sorted(name for page in pages for name in page["StreamNames"])
-    return CommandError(
+    return WrongArgument(
         f"There is no stream {stream}; the existing ones: {', '.join(there) or 'none'}.",
         safe="nothing was sent.",
         next_step="name an existing stream, or deploy a contract that has a kinesis server for this one.",

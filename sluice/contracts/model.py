@@ -193,6 +193,11 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"
     retention_days: int | None = None
     file: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse a contract of neither kind, which no project could hold."""
+        if type(self) is Contract:
+            raise TypeError("a contract is a LandingContract or a DerivedContract")
+
     @property
     def table(self) -> str:
         """Return ``database.name``, without the environment's prefix."""

@@ -41,7 +41,7 @@ class IngestOutcome:
     failed: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Batch:
     """What one call has staged: the units that are written, those still open by dataset, and the ledger's entries."""
 

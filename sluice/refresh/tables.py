@@ -69,17 +69,14 @@ def transform_of(project: Project, table: str, *, safe: str = "nothing was chang
     found = next((transform for transform in project.transforms if transform.table == table), None)
     if found is not None:
         return found
-    if table.startswith("quarantine.") or table in {contract.table for contract in project.arriving}:
-        raise WrongArgument(
-            f"{table} holds what was delivered, and no transform makes it.",
-            safe=safe,
-            next_step="`sluice retract DELIVERY` takes one delivery out of it and of all that was made of it.",
-            value=table,
-        )
+    delivered = table.startswith("quarantine.") or table in {contract.table for contract in project.arriving}
+    retract = "; `sluice retract DELIVERY` takes one delivery out of it and of all that was made of it"
     raise WrongArgument(
-        f"{table} is not a derived table.",
+        f"{table} is not a derived table{': it holds what was delivered' if delivered else ''}.",
         safe=safe,
-        next_step=f"name one of {', '.join(sorted(transform.table for transform in project.transforms))}.",
+        next_step=f"name one of {', '.join(sorted(transform.table for transform in project.transforms))}"
+        f"{retract if delivered else ''}.",
+        dataset=table,
         value=table,
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 from pyiceberg.catalog import METADATA_LOCATION, Catalog
 from pyiceberg.catalog.glue import GlueCatalog
-from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException
 from pyiceberg.io import FileIO, load_file_io
 from pyiceberg.table import CommitTableResponse, Table
 from pyiceberg.table.metadata import TableMetadata
@@ -69,13 +69,16 @@ def looked_for(
     """Return the answer of ``commit``; when it fails, look whether it took place, and raise only if it did not.
 
     boto3 repeats a call whose answer is lost, and the repetition then fails on the first call's own commit. PyIceberg
-    takes that for a faster writer, and deletes the manifests of a snapshot that readers see by then.
+    takes that for a faster writer, and deletes the manifests of a snapshot that readers see by then. While nobody was
+    faster, the first call may still take place: ``CommitStateUnknownException`` is raised, and nothing is deleted.
     """
     try:
         return commit()
-    except CommitFailedException:
+    except CommitFailedException as error:
         own = {update.snapshot.snapshot_id for update in updates if isinstance(update, AddSnapshotUpdate)}
         now = catalog.load_table(table.name())
+        if own and now.metadata_location == table.metadata_location:
+            raise CommitStateUnknownException(f"{'.'.join(table.name())}: {error}") from error
         if not own or not own <= {snapshot.snapshot_id for snapshot in now.snapshots()}:
             raise
         # Theirs is read by an alias, which mypy takes for the only name.

@@ -41,7 +41,7 @@ def adopt_data_files(table: Table, paths: Iterable[str]) -> list[DataFile]:
 def append(
     table: Table, files: Sequence[DataFile], *, summary: Mapping[str, str], properties: Mapping[str, str]
 ) -> Table:
-    """Append ``files`` and set ``properties`` in one commit; without files the commit only sets the properties."""
+    """Append ``files`` and set ``properties`` in one commit; without files its snapshot adds no row."""
     return _commit(table, lambda update: update.merge_append(), added=files, summary=summary, properties=properties)
 
 

@@ -109,7 +109,7 @@ def _load(path: Path) -> DiscoveredTransform:
     if not isinstance(declared, Transform):
         raise TransformError(
             f"{path}: there is no function {path.stem} decorated with @transform.",
-            next_step=f"name the function as its table, {path.stem}, and declare its inputs.",
+            next_step=f"name the function as its table, {path.stem}, and have @transform as its outermost decorator.",
             dataset=table,
             file=str(path),
         )

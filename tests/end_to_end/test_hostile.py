@@ -365,7 +365,7 @@ def test_a_dead_letter_can_be_given_up_and_is_then_accounted_for(deployed: Deplo
     denied.restore()
     assert sluice("status", "--wait", "--timeout", "120").returncode == 0
     again = sluice("discard", notice.uri)
-    assert again.returncode == 1
+    assert again.returncode == 2
     assert "sluice status" in again.stderr
 
 

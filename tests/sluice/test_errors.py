@@ -257,3 +257,8 @@ def test_with_json_an_error_is_one_json_object(
     assert "http://127.0.0.1:1" in told["what"]
     assert told["safe"]
     assert told["next_step"]
+
+
+def test_an_error_that_is_told_what_it_does_not_know_is_a_mistake_of_its_caller() -> None:
+    with pytest.raises(TypeError, match="nextstep"):
+        SluiceError("It fails.", nextstep="mend it.")  # type: ignore[call-arg]

@@ -37,5 +37,7 @@ def rollback(
         f"in the table's history.\n"
         f"It is held so until an input or the transform changes; `sluice backfill {table}` computes it anew at once."
     )
-    if coming := ", ".join(f"{files:,} of {name}" for name, files in done["in_flight"].items()):
+    if done["in_flight"] is None:
+        typer.echo("Whether files are on their way to it cannot be said: the ledger cannot be read.")
+    elif coming := ", ".join(f"{files:,} of {name}" for name, files in done["in_flight"].items()):
         typer.echo(f"Files are on their way to it ({coming}): once one is in, a refresh computes it with them.")

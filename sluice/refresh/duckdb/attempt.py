@@ -171,11 +171,10 @@ class DuckDbAttempt:
 
     def quarantine(self, run_id: str) -> int:
         """Quarantine the records that were not picked for their key; return how many were new there."""
-        conflicts = self._transform.conflicts
+        arriving = {given.table: given for given in self._project.arriving}
         return sum(
-            quarantine_conflicts(self._connection, conflicts[given.table], given, self._load, run_id=run_id)
-            for given in self._project.arriving
-            if given.table in conflicts
+            quarantine_conflicts(self._connection, query, arriving[table], self._load, run_id=run_id)
+            for table, query in self._transform.conflicts.items()
         )
 
     def publish(self, summary: Callable[[int], Mapping[str, str]]) -> Published:

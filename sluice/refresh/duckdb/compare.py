@@ -5,7 +5,7 @@ Nothing is published. DuckDB reads both sides, and its memory is bounded: what d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from math import isfinite
 from pathlib import Path
@@ -18,7 +18,7 @@ from pyiceberg.table import Table
 from sluice.compiled import CompiledTransform
 from sluice.confined import connect, literal, quoted
 from sluice.contracts import Contract
-from sluice.errors import WrongArgument
+from sluice.errors import CommandError, WrongArgument
 from sluice.project import Project
 from sluice.refresh.duckdb.inputs import protocol, register
 from sluice.refresh.tables import made_from, transform_of
@@ -85,7 +85,8 @@ def compare(
 ) -> Comparison:
     """Compare what ``project`` would make of ``table`` with its published rows; ``tell`` is called with each step.
 
-    Raise ``WrongArgument`` for a table that no transform makes on DuckDB, that was never made, or whose inputs expired.
+    Raise ``WrongArgument`` for a table that no transform makes on DuckDB, and ``CommandError`` for one that was never
+    made or whose inputs expired.
     """
     transform, contract = _transform(project, table), project.contract(table)
     target = load(table)
@@ -111,7 +112,8 @@ def compare(
         both = [name for name in before if name in after]
         tell(f"comparing {_count(connection, _WOULD_BE):,} rows with {_count(connection, _WAS):,}")
         key = tuple(name for name in contract.key if name in both)
-        rows = _RowsCompared(connection, both, key if len(key) == len(contract.key) else (), scratch)
+        types = _types_changed(target, contract)
+        rows = _RowsCompared(connection, both, types, key if len(key) == len(contract.key) else (), scratch)
         return Comparison(
             table=table,
             snapshot=snapshot_of(target),
@@ -122,9 +124,9 @@ def compare(
             **rows.counts(),
             columns_added=tuple(name for name in after if name not in before),
             columns_removed=tuple(name for name in before if name not in after),
-            types_changed=_types_changed(target, contract),
+            types_changed=types,
             columns_changed=rows.columns_changed(),
-            numbers=dict(_numbers(connection, contract, both)),
+            numbers=dict(_numbers(connection, contract, [name for name in both if name not in types])),
             examples=rows.examples(),
         )
 
@@ -132,10 +134,11 @@ def compare(
 def _transform(project: Project, table: str) -> CompiledTransform:
     found = transform_of(project, table)
     if found.engine == "spark" or not found.sql:
-        raise _impossible(
-            table,
+        raise WrongArgument(
             f'{table} is declared with engine="spark", so DuckDB cannot compute it here.',
-            "compare it on Spark: deploy to an environment of its own, and query both.",
+            safe="nothing was published or changed.",
+            next_step="compare it on Spark: deploy to an environment of its own, and query both.",
+            dataset=table,
         )
     return found
 
@@ -150,8 +153,8 @@ def _refuse_expired(table: str, sources: Mapping[str, Table], inputs: Mapping[st
             )
 
 
-def _impossible(table: str, what: str, next_step: str) -> WrongArgument:
-    return WrongArgument(what, safe="nothing was published or changed.", next_step=next_step, dataset=table)
+def _impossible(table: str, what: str, next_step: str) -> CommandError:
+    return CommandError(what, safe="nothing was published or changed.", next_step=next_step, dataset=table)
 
 
 def _materialize(connection: duckdb.DuckDBPyConnection, name: str, query: str, scratch: Path) -> None:
@@ -170,14 +173,26 @@ def _listed(columns: Sequence[str]) -> str:
 
 
 class _RowsCompared:
-    """The rows that only one side has, in the columns of both; changed rows are those of one key on either side."""
+    """The rows that only one side has, in the columns of both; changed rows are those of one key on either side.
+
+    Columns ``as_text`` have another type on either side, and are compared as texts.
+    """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, columns: Sequence[str], key: tuple[str, ...], scratch: Path
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        columns: Sequence[str],
+        as_text: Collection[str],
+        key: tuple[str, ...],
+        scratch: Path,
     ) -> None:
         self._connection, self._columns, self.key = connection, columns, key
         listed = _listed(columns)
-        sides = f"SELECT {listed}, 1 AS {_TIMES} FROM {_WOULD_BE} UNION ALL SELECT {listed}, -1 FROM {_WAS}"
+        read = ", ".join(
+            f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}" if name in as_text else quoted(name)
+            for name in columns
+        )
+        sides = f"SELECT {read}, 1 AS {_TIMES} FROM {_WOULD_BE} UNION ALL SELECT {read}, -1 FROM {_WAS}"
         times = f"CAST(sum({_TIMES}) AS BIGINT)"
         net = f"SELECT {listed}, {times} AS {_TIMES} FROM ({sides}) GROUP BY {listed} HAVING {times} <> 0"
         _materialize(connection, _DIFFERING, net, scratch)

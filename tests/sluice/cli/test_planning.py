@@ -1,80 +1,64 @@
-"""The answer of a rollback says what is on its way to the table, since that ends its hold."""
+"""What `sluice rollback` tells of the files that are on their way."""
 
 from __future__ import annotations
 
+import json
+from io import BytesIO
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from botocore.exceptions import ClientError
 
-from sluice.cli import all_commands, planning
+from sluice.cli import planning
+from sluice.cli.deployment import Deployment
+from sluice.cli.planning import roll_back
 from sluice.ledger import Delivery
 
-DONE = {"table": "gold.x", "snapshot": "3", "to": "1", "since": "2", "rows": 6, "rows_before": 7}
-HELD = {
-    "orders": [("a", "committed"), ("b", "staged"), ("c", "failing"), ("d", "retracted")],
-    "lines": [("e", "set_aside")],
-    "rates": [("f", "committed"), ("g", "duplicate")],
-}
-
-
-class Known:
-    """A ledger that holds ``HELD``."""
-
-    def __init__(self, table: str) -> None:
-        assert table == "ledger"
-
-    def deliveries(self, dataset: str) -> list[Delivery]:
-        return [Delivery(dataset, name, status) for name, status in HELD[dataset]]  # type: ignore[arg-type]
-
-
-class Deployed:
-    """What is deployed, as far as a rollback asks."""
-
-    run_function = "run"
-
-    class settings:  # noqa: N801 - an attribute of the real one
-        ledger_table, refresh_machine = "ledger", "machine"
+OUTPUTS = {"LedgerTableName": "ledger", "RunFunctionName": "run", "RefreshStateMachineArn": "arn:machine"}
+STATES = ("failing", "staged", "set_aside", "committed", "rejected", "duplicate")
 
 
 class Aws:
-    """Any service."""
+    """What a rollback asks AWS: each call by its name, in order."""
+
+    def __init__(self) -> None:
+        self.asked = list[str]()
+
+    def invoke(self, **given: Any) -> dict[str, Any]:
+        self.asked.append("invoke")
+        return {"Payload": BytesIO(json.dumps({"done": {"to": "1"}, "made_of": ["orders", "lines"]}).encode())}
 
     def get_caller_identity(self) -> dict[str, str]:
-        return {"Arn": "somebody"}
+        return {"Arn": "arn:ann"}
 
-    def start_execution(self, **_: Any) -> None:
-        """Begin nothing."""
+    def start_execution(self, **given: Any) -> None:
+        self.asked.append("start")
 
 
 @pytest.fixture
-def answer(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the function answers."""
-    said: dict[str, Any] = {"done": DONE, "made_of": list(HELD)}
-    monkeypatch.setattr(planning, "Ledger", Known)
-    monkeypatch.setattr(planning, "client", lambda _: Aws())
-    monkeypatch.setattr(planning, "_ask", lambda *_, **__: said)
-    monkeypatch.setattr("sluice.cli.deployment.deployed", lambda _: Deployed)
-    return said
+def aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
+    made = Aws()
+    monkeypatch.setattr(planning, "client", lambda service: made)
+    return made
 
 
-def rolled_back() -> str:
-    done = CliRunner().invoke(all_commands(), ["rollback", "gold.x", "--to", "1"])
-    assert done.exit_code == 0, done.output
-    return " ".join(done.output.split())
-
-
-def test_a_rollback_tells_the_files_on_their_way_to_its_table(answer: dict[str, Any]) -> None:
-    assert planning.roll_back(Deployed, "gold.x", "1") == {**DONE, "in_flight": {"orders": 2, "lines": 1}}  # type: ignore[arg-type]
-    assert "Files are on their way to it (2 of orders, 1 of lines)" in rolled_back()
-
-
-@pytest.mark.parametrize("made_of", [["rates"], [], None])
-def test_a_rollback_with_nothing_on_its_way_tells_nothing_of_it(
-    answer: dict[str, Any], made_of: list[str] | None
+def test_files_that_an_ingestor_has_seen_and_nobody_waits_for_are_on_their_way(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer["made_of"] = made_of
-    if made_of is None:  # as a function of an earlier deployment answers
-        del answer["made_of"]
-    assert planning.roll_back(Deployed, "gold.x", "1")["in_flight"] == {}  # type: ignore[arg-type]
-    assert "on their way" not in rolled_back()
+    held = {
+        "orders": [Delivery("orders", state, state) for state in STATES],
+        "lines": [Delivery("lines", "x", "committed")],
+    }
+    monkeypatch.setattr(planning.Ledger, "deliveries", lambda self, name: iter(held[name]))
+    assert roll_back(Deployment(OUTPUTS), "gold.days", "1") == {"to": "1", "in_flight": {"orders": 2}}
+
+
+def test_a_rollback_that_is_done_is_told_though_the_ledger_cannot_be_read(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(self: object, name: str) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Query")
+
+    monkeypatch.setattr(planning.Ledger, "deliveries", denied)
+    assert roll_back(Deployment(OUTPUTS), "gold.days", "1") == {"to": "1", "in_flight": None}
+    assert aws.asked == ["invoke", "start"]

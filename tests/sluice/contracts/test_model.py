@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from sluice.contracts import AnyContract, Arrival, Check, Column, DerivedContract, LandingContract, parse_type
+from sluice.contracts import AnyContract, Arrival, Check, Column, Contract, DerivedContract, LandingContract, parse_type
 from sluice.decoding import json_decoder
 
 COLUMNS = (Column("id", parse_type("string")),)
@@ -41,3 +41,8 @@ def test_a_null_in_a_key_breaks_a_contract_unless_the_arrival_keeps_it() -> None
     kept = msgspec.structs.replace(LANDING, arrival=Arrival("csv", null_keys="keep"))
     found = [contract.must_be_present(contract.column("id")) for contract in (LANDING, DERIVED, kept)]
     assert found == [True, True, False]
+
+
+def test_a_contract_of_neither_kind_cannot_be_made() -> None:
+    with pytest.raises(TypeError, match="LandingContract or a DerivedContract"):
+        Contract("orders", "bronze", ())

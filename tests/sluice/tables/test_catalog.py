@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from moto import mock_aws
-from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException
 
 from sluice.tables.catalog import TABLE_PROPERTIES, LakeCatalog
 
@@ -72,3 +72,51 @@ def test_a_commit_that_another_writer_was_faster_than_fails(tmp_path: Path, monk
     with pytest.raises(CommitFailedException):
         made.append(pa.table({"id": [2]}))
     assert here.load_table("shop.orders").scan().to_arrow()["id"].to_pylist() == [1]
+
+
+@mock_aws
+def test_while_nobody_was_faster_a_refused_commit_may_still_take_place_and_nothing_of_it_is_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first try is still on its way in Glue when the second one is refused."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    here, elsewhere = LakeCatalog("here", **KEYS), LakeCatalog("elsewhere", **KEYS)
+    here.create_namespace("shop", {"location": f"file://{tmp_path}"})
+    columns = pa.schema([pa.field("id", pa.int64())])
+    table = here.create_table("shop.orders", columns, location=f"file://{tmp_path}/o", properties=TABLE_PROPERTIES)
+    real, late = here.glue.update_table, []
+
+    def update_table(**given: Any) -> None:
+        late.append(given)
+        told = {"Error": {"Code": "ConcurrentModificationException", "Message": "it is being changed"}}
+        raise here.glue.exceptions.ConcurrentModificationException(told, "UpdateTable")
+
+    monkeypatch.setattr(here.glue, "update_table", update_table)
+    with pytest.raises(CommitStateUnknownException, match="shop[.]orders"):
+        table.append(pa.table({"id": [1, 2]}))
+    real(**late[0])
+    assert elsewhere.load_table("shop.orders").scan().to_arrow().num_rows == 2
+
+
+@mock_aws
+def test_when_the_look_fails_too_nothing_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    here, elsewhere = LakeCatalog("here", **KEYS), LakeCatalog("elsewhere", **KEYS)
+    here.create_namespace("shop", {"location": f"file://{tmp_path}"})
+    columns = pa.schema([pa.field("id", pa.int64())])
+    table = here.create_table("shop.orders", columns, location=f"file://{tmp_path}/o", properties=TABLE_PROPERTIES)
+    real = here.glue.update_table
+
+    def update_table(**given: Any) -> None:
+        real(**given)
+        monkeypatch.setattr(here, "load_table", unreachable)
+        told = {"Error": {"Code": "ConcurrentModificationException", "Message": "the version has changed"}}
+        raise here.glue.exceptions.ConcurrentModificationException(told, "UpdateTable")
+
+    def unreachable(name: object) -> None:
+        raise ConnectionError("no way to Glue")
+
+    monkeypatch.setattr(here.glue, "update_table", update_table)
+    with pytest.raises(ConnectionError):
+        table.append(pa.table({"id": [1, 2]}))
+    assert elsewhere.load_table("shop.orders").scan().to_arrow().num_rows == 2
