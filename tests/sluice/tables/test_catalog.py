@@ -92,7 +92,7 @@ def test_while_nobody_was_faster_a_refused_commit_may_still_take_place_and_nothi
         raise here.glue.exceptions.ConcurrentModificationException(told, "UpdateTable")
 
     monkeypatch.setattr(here.glue, "update_table", update_table)
-    with pytest.raises(CommitStateUnknownException, match="shop[.]orders"):
+    with pytest.raises(CommitStateUnknownException, match=r"shop\.orders"):
         table.append(pa.table({"id": [1, 2]}))
     real(**late[0])
     assert elsewhere.load_table("shop.orders").scan().to_arrow().num_rows == 2
