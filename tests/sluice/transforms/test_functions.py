@@ -19,7 +19,6 @@ from sluice.transforms.compile import compile_project
 from sluice.transforms.functions.recorded import PARAMETERS
 from sluice.transforms.functions.signatures import Signature
 from sluice.transforms.functions.tables import PROVEN, every_signature, verdicts
-from tests.laws import ALL, cases
 from tests.sluice.transforms.differential import compared, values
 from tests.sluice.transforms.proving import FEW, PAGE, both_engines, page, table, written
 from tests.sluice.transforms.shapes import SHAPES, outcomes
@@ -30,8 +29,6 @@ _INPUT = {
 }  # fmt: skip
 #: Signatures that `make test` tries, and rows for each; `make proof` tries all on many more.
 _SHARE, _FEW, _MANY = 60, FEW, 2000
-#: One letter in so many is folded in `make test`; all of them in `make proof`.
-_LETTERS = 8
 _FEW_QUERIES = 25
 
 
@@ -201,12 +198,11 @@ def test_the_table_is_what_both_engines_answer() -> None:
 
 @pytest.mark.spark
 @pytest.mark.slow
-def test_every_letter_of_unicode_is_folded_alike() -> None:
-    first = 0 if ALL else random.SystemRandom().randrange(_LETTERS)
-    print(f"every {1 if ALL else _LETTERS}th letter from the {first}th")  # noqa: T201
-    letters = [chr(code) for code in range(1, 0x110000) if not 0xD800 <= code <= 0xDFFF][
-        first :: 1 if ALL else _LETTERS
-    ]
+@pytest.mark.parametrize("step", [16, pytest.param(1, marks=[pytest.mark.proof])])
+def test_every_letter_of_unicode_is_folded_alike(step: int) -> None:
+    first = random.SystemRandom().randrange(step)
+    print(f"every {step}th letter from the {first}th")  # noqa: T201
+    letters = [chr(code) for code in range(1, 0x110000) if not 0xD800 <= code <= 0xDFFF][first::step]
     calls = [f"F.{name}(F.col('string_a'))" for name in ("upper", "lower", "initcap")]
     with both_engines(1, 1) as both:
         empty = {field.name: pa.nulls(len(letters), field.type) for field in values(1, 1).schema}
@@ -269,14 +265,15 @@ _BESIDE = "aAΑσς́ः-'\".,1١Ⅰ।א漢カ _/$%\n­ʰ가"
 
 @pytest.mark.spark
 @pytest.mark.slow
-def test_the_last_sigma_of_a_word_is_folded_alike() -> None:
+@pytest.mark.parametrize("count", [10_000, pytest.param(200_000, marks=[pytest.mark.proof])])
+def test_the_last_sigma_of_a_word_is_folded_alike(count: int) -> None:
     seed = random.SystemRandom().randint(0, 10**6)
     print(f"seed {seed}")  # noqa: T201 (pytest shows it where the test fails)
     rng = random.Random(seed)
     other = [chr(code) for code in range(1, 0xFFFF) if not 0xD800 <= code <= 0xDFFF and code not in (0x345, 0xFEFF)]
     texts = [
         "".join(rng.choice("Σ" if (at := rng.random()) < 0.35 else _BESIDE if at < 0.8 else other) for _ in range(8))
-        for _ in range(cases(200_000))
+        for _ in range(count)
     ]
     with both_engines(1, 1) as both:
         empty = {field.name: pa.nulls(len(texts), field.type) for field in values(1, 1).schema}

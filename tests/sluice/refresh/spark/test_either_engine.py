@@ -103,6 +103,7 @@ def history(seed: int, aws: LocalAws, spark: SparkSession, folder: Path, *, roun
     return strategies
 
 
+@pytest.mark.proof
 # An erasure drawn at random may find nothing to erase, which PyIceberg warns of.
 @pytest.mark.filterwarnings("ignore:Delete operation did not match any records:UserWarning")
 def test_a_random_history_on_both_engines_ends_as_one_full_build(

@@ -15,7 +15,7 @@ from tests.sluice.refresh.reserved_words import project, row
 from tests.sluice.refresh.spark.conftest import BUCKET
 from tests.sluice.refresh.spark.shop import SharedShop
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow]
+pytestmark = [pytest.mark.spark, pytest.mark.proof]
 
 
 def _function(table: str) -> Transform:

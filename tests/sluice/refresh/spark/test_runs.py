@@ -55,6 +55,7 @@ def test_a_transform_of_the_other_engine_is_refused(shop: SharedShop) -> None:
         shop.run_spark("silver.orders")
 
 
+@pytest.mark.proof
 def test_a_measure_sees_the_table_before_and_as_it_will_be(checked: SharedShop) -> None:
     checked.deliver("products", [product(f"c{number}", "toys") for number in (1, 2, 3)])
     checked.run("silver.products")
@@ -68,7 +69,7 @@ def test_a_measure_sees_the_table_before_and_as_it_will_be(checked: SharedShop) 
     assert list(checked.load("silver.orders").refs()) == ["main"]
 
 
-@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("first", [False, pytest.param(True, marks=[pytest.mark.proof])])
 def test_a_run_that_another_overtakes_begins_again(
     shop: SharedShop, monkeypatch: pytest.MonkeyPatch, first: bool
 ) -> None:
@@ -93,6 +94,7 @@ def test_a_run_that_another_overtakes_begins_again(
     assert run.snapshot == snapshot_of(shop.load("silver.orders"))
 
 
+@pytest.mark.proof
 def test_a_run_that_is_always_overtaken_ends_with_nothing_published(
     shop: SharedShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,7 +115,7 @@ def test_a_run_that_is_always_overtaken_ends_with_nothing_published(
     assert list(table.refs()) == ["main"]
 
 
-@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("first", [False, pytest.param(True, marks=[pytest.mark.proof])])
 def test_a_run_whose_branch_a_later_one_removed_begins_again(
     shop: SharedShop, monkeypatch: pytest.MonkeyPatch, first: bool
 ) -> None:
@@ -153,7 +155,7 @@ class Killed(BaseException):
     """Stands for the end of the process."""
 
 
-@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("first", [False, pytest.param(True, marks=[pytest.mark.proof])])
 def test_what_a_killed_run_wrote_is_never_read_and_the_next_run_removes_it(
     shop: SharedShop, monkeypatch: pytest.MonkeyPatch, first: bool
 ) -> None:
@@ -182,6 +184,7 @@ def test_what_a_killed_run_wrote_is_never_read_and_the_next_run_removes_it(
     assert len(shop.rows("silver.orders")) == len(before) + 2
 
 
+@pytest.mark.proof
 def test_a_run_reads_the_pinned_snapshots_in_the_tables_present_columns(shop: SharedShop) -> None:
     nothing = shop.run_spark("silver.orders", pinned={"bronze.orders": "empty"})
     assert (nothing.rows, nothing.inputs) == (0, {"bronze.orders": "empty"})
@@ -207,6 +210,7 @@ def test_an_input_with_deletes_of_single_rows_is_read_whole(shop: SharedShop) ->
     assert "cannot be told" in run.reason
 
 
+@pytest.mark.proof
 def test_deletes_of_single_rows_that_were_rewritten_since_mean_a_whole_run(shop: SharedShop) -> None:
     """A changelog over a snapshot with delete files is refused, though the last snapshot has none."""
     shop.deliver("orders", [order(1, FRIDAY), order(2, FRIDAY)])
@@ -222,6 +226,7 @@ def test_deletes_of_single_rows_that_were_rewritten_since_mean_a_whole_run(shop:
     assert "bronze.orders cannot be told" in run.reason
 
 
+@pytest.mark.proof
 def test_old_snapshots_expire_with_the_files_that_only_they_had(shop: SharedShop) -> None:
     for number in range(1, 4):
         shop.deliver("orders", [order(1, FRIDAY, number)])
