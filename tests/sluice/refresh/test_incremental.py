@@ -85,7 +85,7 @@ def _erase(shop: SmallShop, chance: random.Random) -> None:
 
 
 #: The first of ten runs in the suite; `make proof` runs all twenty, and 200 more.
-_SEEDS = some(range(20), 10)
+_SEEDS = some(range(20), 20)
 
 
 # An erasure drawn at random may find nothing to erase, which PyIceberg warns of.
