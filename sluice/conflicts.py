@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TypedDict, TypeVar
 
-from sluice.errors import CommitConflict
+from sluice.errors import CommitConflict, CommitUncertain
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -21,16 +21,18 @@ class Retries(TypedDict):
 
 
 def until_committed(attempt: Callable[[], _T], table: str, *, attempts: int, safe: str, next_step: str) -> _T:
-    """Return what ``attempt`` returns; when it raises ``CommitConflict`` it is called again, ``attempts`` times in all.
+    """Return what ``attempt`` returns; when its commit fails it is called again, ``attempts`` times in all.
 
-    Each attempt must read the table anew, and leave nothing behind when it loses. Raise ``CommitConflict`` when other
-    writers were faster each time.
+    Each attempt must read the table anew, and leave nothing behind when it loses; of a commit that may still take place
+    (``CommitUncertain``) it deletes nothing. Raise ``CommitConflict`` when other writers were faster each time.
     """
     for left in reversed(range(attempts)):
         try:
             return attempt()
-        except CommitConflict as conflict:
+        except (CommitConflict, CommitUncertain) as conflict:
             log.info("%s", conflict)
+            if not left and isinstance(conflict, CommitUncertain):
+                raise
             if not left:
                 raise CommitConflict(
                     f"{table}: other writers committed first {attempts} times in a row; the last time: {conflict.what}",

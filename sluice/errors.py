@@ -9,7 +9,8 @@ SluiceError
 │   ├── FileTooLarge         the file needs more time than a function has
 │   └── NotStaged            the file could not be staged this time (retryable)
 ├── TableError               an Iceberg table is not as its contract says
-│   └── CommitConflict       another writer committed first (retryable: the table is read again)
+│   ├── CommitConflict       another writer committed first (retryable: the table is read again)
+│   └── CommitUncertain      a commit was refused that may still take place (retryable: the table is read again)
 ├── CheckFailed              a derived table's new rows failed their audit; readers see the old snapshot
 ├── RowsLost                 a rebuild would lose rows whose inputs retention removed; readers see the old snapshot
 ├── ModuleRefused            a module of the library that is found by itself (a format, an envelope, commands) is broken
@@ -32,6 +33,7 @@ __all__ = [
     "CheckFailed",
     "CommandError",
     "CommitConflict",
+    "CommitUncertain",
     "ContractError",
     "DeliveryError",
     "EnvironmentRefused",
@@ -188,6 +190,18 @@ class CommitConflict(TableError):
 
     retryable = True
     usually_safe = "nothing of this commit is visible."
+    usual_next_step = "nothing to do: it is tried again by itself from the table's new state."
+
+
+class CommitUncertain(TableError):
+    """A commit was refused while nobody was faster: an earlier try of the same call may still take place.
+
+    Whoever made it deletes nothing of it. Reading the table again and retrying is safe: of two commits to one version
+    of a table, the catalog takes one.
+    """
+
+    retryable = True
+    usually_safe = "readers see the table before or after this commit, whole; none of its files was deleted."
     usual_next_step = "nothing to do: it is tried again by itself from the table's new state."
 
 

@@ -73,10 +73,9 @@ def pause(deployment: Deployment, table: str) -> str:
 
 def resume(deployment: Deployment, table: str) -> str:
     """End the pause of ``table`` and start a refresh; return a sentence for people."""
-    if not _hold(deployment, {"resume": table}):
-        return f"{table} is not paused; nothing was changed."
-    start_refresh(deployment)
-    return f"{table} is resumed, and a refresh was started."
+    before = _hold(deployment, {"resume": table})
+    start_refresh(deployment)  # also when it was resumed already: whoever did may not have come so far
+    return f"{table} is {'resumed' if before else 'not paused'}; a refresh was started."
 
 
 def _hold(deployment: Deployment, question: dict[str, Any]) -> dict[str, Any] | None:

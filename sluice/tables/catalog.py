@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import boto3
@@ -13,7 +13,7 @@ from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownExcept
 from pyiceberg.io import FileIO, load_file_io
 from pyiceberg.table import CommitTableResponse, Table
 from pyiceberg.table.metadata import TableMetadata
-from pyiceberg.table.update import AddSnapshotUpdate, TableRequirement, TableUpdate
+from pyiceberg.table.update import AddSnapshotUpdate, RemoveSnapshotsUpdate, TableRequirement, TableUpdate
 from pyiceberg.typedef import EMPTY_DICT, Properties
 
 from sluice.once import once
@@ -59,7 +59,10 @@ class LakeCatalog(GlueCatalog):
     def commit_table(
         self, table: Table, requirements: tuple[TableRequirement, ...], updates: tuple[TableUpdate, ...]
     ) -> CommitTableResponse:
-        """Commit to a table; ``CommitFailedException`` when another writer was faster."""
+        """Commit to a table; ``CommitFailedException`` when another writer was faster.
+
+        Raise ``CommitStateUnknownException`` when nobody was, so that it may still take place.
+        """
         return looked_for(self, lambda: GlueCatalog.commit_table(self, table, requirements, updates), table, updates)
 
 
@@ -69,20 +72,36 @@ def looked_for(
     """Return the answer of ``commit``; when it fails, look whether it took place, and raise only if it did not.
 
     boto3 repeats a call whose answer is lost, and the repetition then fails on the first call's own commit. PyIceberg
-    takes that for a faster writer, and deletes the manifests of a snapshot that readers see by then. While nobody was
-    faster, the first call may still take place: ``CommitStateUnknownException`` is raised, and nothing is deleted.
+    takes that for a faster writer, and deletes the manifests of a snapshot that readers see by then. While the table
+    has the snapshot that was read, the first call may still take place: ``CommitStateUnknownException`` is raised, and
+    nothing is deleted.
     """
+    updates = tuple(updates)
     try:
         return commit()
     except CommitFailedException as error:
-        own = {update.snapshot.snapshot_id for update in updates if isinstance(update, AddSnapshotUpdate)}
         now = catalog.load_table(table.name())
-        if own and now.metadata_location == table.metadata_location:
+        if _took_place(updates, {snapshot.snapshot_id for snapshot in now.snapshots()}):
+            # Theirs is read by an alias, which mypy takes for the only name.
+            return CommitTableResponse(metadata=now.metadata, metadata_location=now.metadata_location)  # type: ignore[call-arg]
+        if _added(updates) and now.metadata.current_snapshot_id == table.metadata.current_snapshot_id:
             raise CommitStateUnknownException(f"{'.'.join(table.name())}: {error}") from error
-        if not own or not own <= {snapshot.snapshot_id for snapshot in now.snapshots()}:
-            raise
-        # Theirs is read by an alias, which mypy takes for the only name.
-        return CommitTableResponse(metadata=now.metadata, metadata_location=now.metadata_location)  # type: ignore[call-arg]
+        raise
+
+
+def _took_place(updates: Iterable[TableUpdate], present: Collection[int]) -> bool:
+    """Return whether a table with these snapshots shows the updates: by those that they add, or else by those that go.
+
+    Other updates, of a schema or of properties alone, cannot be told from those of others.
+    """
+    if added := _added(updates):
+        return added <= set(present)
+    gone = {id_ for update in updates if isinstance(update, RemoveSnapshotsUpdate) for id_ in update.snapshot_ids}
+    return bool(gone) and not gone & set(present)
+
+
+def _added(updates: Iterable[TableUpdate]) -> set[int]:
+    return {update.snapshot.snapshot_id for update in updates if isinstance(update, AddSnapshotUpdate)}
 
 
 @once

@@ -2,7 +2,8 @@
 
 Each commit asserts that the table's snapshot is the one that the caller read. When another writer was faster,
 ``CommitConflict`` is raised: nothing was committed, and the caller deletes what it wrote and reads the table again. The
-catalog has looked whether it was (``sluice.tables.catalog``).
+catalog has looked whether it was (``sluice.tables.catalog``); when it cannot know yet, ``CommitUncertain`` is raised,
+and nothing is deleted.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from itertools import count
 from typing import Any, Literal
 
 import pyarrow as pa
-from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException
 from pyiceberg.io.pyarrow import _dataframe_to_data_files, parquet_file_to_data_file
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
@@ -20,7 +21,7 @@ from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.update import ValidatableTableRequirement
 from pyiceberg.table.update.snapshot import UpdateSnapshot
 
-from sluice.errors import CommitConflict, TableError
+from sluice.errors import CommitConflict, CommitUncertain, TableError
 from sluice.tables.text_bounds import mend
 
 mend()
@@ -111,6 +112,8 @@ def _commit(
                     snapshot.append_data_file(file)
             if properties:
                 transaction.set_properties(dict(properties))
+    except CommitStateUnknownException as error:
+        raise CommitUncertain(f"{error}.", dataset=".".join(table.name())) from error
     except CommitFailedException as error:
         raise CommitConflict(
             f"{'.'.join(table.name())}: another writer committed first ({error}).",

@@ -194,7 +194,7 @@ def test_a_paused_table_is_left_as_it_is_until_it_is_resumed(deployed: Deploymen
     assert sluice("refresh", "--wait").returncode == 0
     assert (len(runs(deployed)), rows(deployed)["a"] == 77) == (before, False)
     assert f"{TABLE} is held: paused" in " ".join(sluice("plan").stdout.split())
-    assert "a refresh was started" in sluice("resume", TABLE).stdout
+    assert "is resumed; a refresh was started" in sluice("resume", TABLE).stdout
     until(lambda: rows(deployed)["a"] == 77, "the resumed table is refreshed")
     assert "is not paused" in sluice("resume", TABLE).stdout
     (last,) = json.loads(sluice("runs", TABLE, "--limit", "1", "--json").stdout)["runs"]

@@ -17,7 +17,7 @@ from tests.end_to_end.running import Deployment, as_csv, sluice
 pytestmark = pytest.mark.slow
 #: Longer than a call of the committer takes here, so that a message comes again only because it died.
 VISIBILITY_SECONDS = "3"
-SHARE = 48
+SHARE = 12
 #: Calls that change nothing: to die there is to die before the next that does.
 _READS = ("Get", "Head", "List", "Describe", "Receive", "Query")
 BRONZE, QUARANTINE, SILVER = "bronze.weighed_parcels", "quarantine.weighed_parcels", "silver.weighed_parcels"

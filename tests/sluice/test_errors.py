@@ -25,7 +25,15 @@ from sluice import errors
 from sluice.cli import all_commands, app
 from sluice.cli.deployment import refused_by_aws
 from sluice.conflicts import until_committed
-from sluice.errors import CheckFailed, CommitConflict, ContractError, DeliveryError, SluiceError, TransformError
+from sluice.errors import (
+    CheckFailed,
+    CommitConflict,
+    CommitUncertain,
+    ContractError,
+    DeliveryError,
+    SluiceError,
+    TransformError,
+)
 from sluice.load import load_contracts, load_project
 from sluice.refresh.failures import Failure
 from sluice.refresh.run import _refuse
@@ -133,7 +141,7 @@ def test_each_command_that_an_error_names_exists() -> None:
 def test_an_error_is_retryable_by_its_type_alone() -> None:
     again = {name for name, kind in TYPES.items() if kind.retryable}
 
-    assert again == {"CommitConflict", "NotStaged", "SweepIncomplete", "Unreachable"}
+    assert again == {"CommitConflict", "CommitUncertain", "NotStaged", "SweepIncomplete", "Unreachable"}
     for path in SOURCES:
         assert not re.search(r"\.retryable\s*=", path.read_text()), path
 
@@ -160,6 +168,21 @@ def test_a_commit_is_tried_again_and_then_says_which_table() -> None:
         "dataset": "quarantine.orders",
     }
     assert isinstance(caught.value.__cause__, CommitConflict)
+
+
+def test_a_commit_that_may_still_take_place_is_tried_again_and_told_as_what_it_is() -> None:
+    tries = []
+
+    def uncertain() -> str:
+        tries.append(1)
+        if len(tries) < 3:
+            raise CommitUncertain("silver.orders: it is being changed.", dataset="silver.orders")
+        return "done"
+
+    assert until_committed(uncertain, "silver.orders", attempts=3, safe="x", next_step="y") == "done"
+    tries.clear()
+    with pytest.raises(CommitUncertain, match="it is being changed"):
+        until_committed(uncertain, "silver.orders", attempts=2, safe="x", next_step="y")
 
 
 def test_another_error_ends_the_tries_at_once() -> None:

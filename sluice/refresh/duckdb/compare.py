@@ -29,6 +29,8 @@ from sluice.tables.upkeep import EMPTY
 _MEMORY = "2GiB"
 _EXAMPLES = 5
 _NUMBERS = ("int", "bigint", "float", "double", "decimal")
+#: Types of Iceberg that are compared by value when a column changes from one to another; all others are as texts.
+_NUMERIC, _TIMES_OF = ("int", "long", "float", "double", "decimal"), ("date", "timestamp", "timestamptz")
 #: A column: how often a row occurs in what would be made, minus how often in what is published.
 _TIMES = "_sluice_times"
 _PUBLISHED = "sluice_published.rows"
@@ -113,7 +115,8 @@ def compare(
         tell(f"comparing {_count(connection, _WOULD_BE):,} rows with {_count(connection, _WAS):,}")
         key = tuple(name for name in contract.key if name in both)
         types = _types_changed(target, contract)
-        rows = _RowsCompared(connection, both, types, key if len(key) == len(contract.key) else (), scratch)
+        texts = [name for name, kinds in types.items() if not (_within(_NUMERIC, kinds) or _within(_TIMES_OF, kinds))]
+        rows = _RowsCompared(connection, both, texts, key if len(key) == len(contract.key) else (), scratch)
         return Comparison(
             table=table,
             snapshot=snapshot_of(target),
@@ -126,7 +129,7 @@ def compare(
             columns_removed=tuple(name for name in before if name not in after),
             types_changed=types,
             columns_changed=rows.columns_changed(),
-            numbers=dict(_numbers(connection, contract, [name for name in both if name not in types])),
+            numbers=dict(_numbers(connection, contract, [name for name in both if name not in texts])),
             examples=rows.examples(),
         )
 
@@ -175,7 +178,7 @@ def _listed(columns: Sequence[str]) -> str:
 class _RowsCompared:
     """The rows that only one side has, in the columns of both; changed rows are those of one key on either side.
 
-    Columns ``as_text`` have another type on either side, and are compared as texts.
+    Columns ``as_text`` have another type on either side, which no third one can hold: they are compared as texts.
     """
 
     def __init__(
@@ -242,6 +245,11 @@ class _RowsCompared:
         only = (f"WHEN bool_and({_TIMES} {sign} 0) THEN '{kind}'" for sign, kind in ((">", "added"), ("<", "removed")))
         kind = f"CASE {' '.join(only)} ELSE 'changed' END"
         return f"(SELECT {_listed(self.key)}, {kind} AS kind FROM {_DIFFERING} GROUP BY {_listed(self.key)})"
+
+
+def _within(family: Collection[str], kinds: Collection[str]) -> bool:
+    """Return whether all these types of Iceberg are of one family."""
+    return all(kind.partition("(")[0] in family for kind in kinds)
 
 
 def _types_changed(table: Table, contract: Contract) -> dict[str, tuple[str, str]]:

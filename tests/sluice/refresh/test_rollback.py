@@ -11,7 +11,7 @@ import pytest
 
 import sluice.refresh.rollback as module
 from sluice.compiled import Backfill
-from sluice.errors import CommandError, CommitConflict
+from sluice.errors import CommandError, CommitConflict, CommitUncertain
 from sluice.project import Project
 from sluice.refresh.engine import Memory
 from sluice.refresh.explain import explain, holds, standings
@@ -323,6 +323,26 @@ def test_a_rollback_to_what_expires_meanwhile_is_refused_and_readers_keep_their_
     with pytest.raises(CommandError, match="unknown, or expired"):
         back(shop, DAYS, published(shop, DAYS)[0])
     assert sorted(states(shop)) == ["paid"] * 5 + ["sent"]
+
+
+def test_a_rollback_that_takes_place_though_it_was_uncertain_is_done(
+    shop: SmallShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, to = module.replace, published(shop, DAYS)[0]
+
+    def uncertain(*given: Any, **more: Any) -> Any:
+        monkeypatch.setattr(module, "replace", real)
+        real(*given, **more)
+        raise CommitUncertain("gold.order_days: it is being changed.", dataset=DAYS)
+
+    rows = len(shop.rows(DAYS))
+    since = snapshot_of(shop.load(DAYS))
+    monkeypatch.setattr(module, "replace", uncertain)
+    done = back(shop, DAYS, to)
+    assert (done.to, done.since, done.snapshot) == (to, since, snapshot_of(shop.load(DAYS)))
+    assert (done.rows, done.rows_before) == (len(shop.rows(DAYS)), rows)
+    with pytest.raises(CommandError, match="already"):
+        back(shop, DAYS, to)
 
 
 @pytest.mark.parametrize("deletes", [False, True])

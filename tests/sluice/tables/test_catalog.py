@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from moto import mock_aws
-from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException
+from pyiceberg.exceptions import CommitFailedException
 
+from sluice.errors import CommitUncertain
 from sluice.tables.catalog import TABLE_PROPERTIES, LakeCatalog
+from sluice.tables.commit import append, write_data_files
+from sluice.tables.maintain import expire_snapshots
 
 KEYS = {"glue.region": "us-east-1", "glue.access-key-id": "test", "glue.secret-access-key": "test"}
 
@@ -75,8 +79,9 @@ def test_a_commit_that_another_writer_was_faster_than_fails(tmp_path: Path, monk
 
 
 @mock_aws
-def test_while_nobody_was_faster_a_refused_commit_may_still_take_place_and_nothing_of_it_is_deleted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_while_the_snapshot_stays_a_refused_commit_may_still_take_place_and_nothing_of_it_is_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: bool
 ) -> None:
     """The first try is still on its way in Glue when the second one is refused."""
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
@@ -84,6 +89,10 @@ def test_while_nobody_was_faster_a_refused_commit_may_still_take_place_and_nothi
     here.create_namespace("shop", {"location": f"file://{tmp_path}"})
     columns = pa.schema([pa.field("id", pa.int64())])
     table = here.create_table("shop.orders", columns, location=f"file://{tmp_path}/o", properties=TABLE_PROPERTIES)
+    table.append(pa.table({"id": [0]}))
+    if meanwhile:  # another one's commit that leaves the rows alone, as an expiry or another schema does
+        with elsewhere.load_table("shop.orders").transaction() as other:
+            other.set_properties({"x": "1"})
     real, late = here.glue.update_table, []
 
     def update_table(**given: Any) -> None:
@@ -92,10 +101,36 @@ def test_while_nobody_was_faster_a_refused_commit_may_still_take_place_and_nothi
         raise here.glue.exceptions.ConcurrentModificationException(told, "UpdateTable")
 
     monkeypatch.setattr(here.glue, "update_table", update_table)
-    with pytest.raises(CommitStateUnknownException, match=r"shop\.orders"):
-        table.append(pa.table({"id": [1, 2]}))
+    with pytest.raises(CommitUncertain, match=r"shop\.orders"):
+        append(table, write_data_files(table, pa.table({"id": [1, 2]})), summary={}, properties={})
     real(**late[0])
-    assert elsewhere.load_table("shop.orders").scan().to_arrow().num_rows == 2
+    assert sorted(elsewhere.load_table("shop.orders").scan().to_arrow()["id"].to_pylist()) == [0, 1, 2]
+
+
+@mock_aws
+def test_an_expiry_whose_answer_is_lost_took_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    here = LakeCatalog("here", **KEYS)
+    here.create_namespace("shop", {"location": f"file://{tmp_path}"})
+    columns = pa.schema([pa.field("id", pa.int64())])
+    table = here.create_table("shop.orders", columns, location=f"file://{tmp_path}/o", properties=TABLE_PROPERTIES)
+    table.append(pa.table({"id": [0]}))
+    for number in (1, 2):
+        table.overwrite(pa.table({"id": [number]}))
+    real = here.glue.update_table
+
+    def update_table(**given: Any) -> None:
+        real(**given)
+        told = {"Error": {"Code": "ConcurrentModificationException", "Message": "the version has changed"}}
+        raise here.glue.exceptions.ConcurrentModificationException(told, "UpdateTable")
+
+    monkeypatch.setattr(here.glue, "update_table", update_table)
+    before = set((tmp_path / "o" / "data").rglob("*.parquet"))
+    assert expire_snapshots(table, now=time.time() + 10**8, worth=1) > 0
+    left = here.load_table("shop.orders")
+    assert len(left.snapshots()) == 1
+    assert left.scan().to_arrow()["id"].to_pylist() == [2]
+    assert len(set((tmp_path / "o" / "data").rglob("*.parquet"))) == 1 < len(before)
 
 
 @mock_aws
