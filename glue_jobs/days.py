@@ -27,7 +27,7 @@ def days_later(day: str, days: Column) -> Column:
 
 def first_of_month(day: str) -> Column:
     """Return the first day of the month of the column ``day``."""
-    return F.concat(F.substring(F.col(day).cast("string"), 1, 7), F.lit("-01")).cast("date")
+    return F.trunc(F.col(day), "MM")
 
 
 def day_of_week(day: str) -> Column:

@@ -91,11 +91,11 @@ _LATER = ("stddev", "stddev_pop", "var_samp", "var_pop", "skewness", "kurtosis")
 SIGNATURES: list[Signature] = [
     *signature("count", "*", "bigint", "count(*){over}", "F.count('*')", kind="aggregate"),
     *signature("count", "T", "bigint", "count({0}){over}", "F.count({0})", kind="aggregate", each=_ALL),
-    *signature("count_distinct", "T", "bigint", "count(DISTINCT {0}){over}", "F.count_distinct({0})", kind="grouped", each=_ALL),
+    *signature("count_distinct", "T", "bigint", "count(DISTINCT {0})", "F.count_distinct({0})", kind="grouped", each=_ALL),
     *signature("count_if", "boolean", "bigint", "coalesce(CAST(count_if({0}){over} AS BIGINT), 0)", "F.count_if({0})", kind="aggregate"),
     *signature("sum", "int", "bigint", wrapped(_SUM, "bigint"), "F.sum({0})", kind="aggregate"),
     *signature("sum", "bigint", "bigint", wrapped(_SUM, "bigint"), "F.sum({0})", kind="aggregate"),
-    *signature("sum_distinct", "int", "bigint", wrapped("sum(DISTINCT {0}){over}", "bigint"), "F.sum_distinct({0})", kind="grouped"),
+    *signature("sum_distinct", "int", "bigint", wrapped("sum(DISTINCT {0})", "bigint"), "F.sum_distinct({0})", kind="grouped"),
     *signature("nth_value", "T; int", "T", lambda a: f"nth_value({a[0].sql}, {whole(a[1], 'the place', 1)}){{over}}", "F.nth_value({0}, 1)", "F.nth_value({0}, 2)", kind="window", each=("string", "int", "bigint", "date")),
     *signature("sum", "decimal", _sum_type, _sum_decimal, "F.sum({0})", kind="aggregate"),
     *signature("sum", "double", "double", "sum({0}){over}", "F.sum({0})", kind="aggregate", why=_ORDER, instead=_DECIMAL),
