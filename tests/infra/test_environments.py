@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,3 +75,50 @@ def test_an_environment_is_deployed_to_its_own_account_alone(tmp_path: Path, mon
         _environment(here, "prod")
     with pytest.raises(CommandError, match="There is no environment 'test'; allowed: dev, prod"):
         _environment(here, "test")
+
+
+def test_contracts_are_named_by_a_list_or_with_commas_between() -> None:
+    from infra.synthesis import _contracts
+
+    assert _contracts(None) == ["contracts"]
+    assert _contracts("a,b") == ["a", "b"]
+    for names in (["/a, b/contracts", "c"], '["/a, b/contracts", "c"]'):
+        assert _contracts(names) == ["/a, b/contracts", "c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b'{\n  "context": {\n    "a": 1,\n  }\n}', r"cdk\.json:4: it is not JSON: "),
+        (b"", r"cdk\.json:1: it is not JSON: "),
+        (b"[]", r"cdk\.json:1: it holds one JSON object"),
+        (b'{"context": []}', r"cdk\.json:1: it holds one JSON object, whose `context` is one"),
+        (b"\xff", r"cdk\.json:1: it is not UTF-8"),
+    ],
+)
+def test_a_broken_cdk_json_is_told_with_its_line(tmp_path: Path, text: bytes, told: str) -> None:
+    from infra.synthesis import _declared_context
+
+    (tmp_path / "cdk.json").write_bytes(text)
+    with pytest.raises(CommandError, match=told) as error:
+        _declared_context(tmp_path / "cdk.json")
+    assert error.value.file == str(tmp_path / "cdk.json")
+    (tmp_path / "cdk.json").write_text('{"context": {"a": 1}}')
+    assert _declared_context(tmp_path / "cdk.json") == {"a": 1}
+
+
+@pytest.mark.slow
+def test_this_repositorys_stacks_and_costs_come_from_any_folder(tmp_path: Path) -> None:
+    def run(*command: str, **variables: str) -> str:
+        given = os.environ | {"PYTHONPATH": str(ROOT)} | variables
+        done = subprocess.run(
+            [sys.executable, "-m", *command],
+            cwd=tmp_path, env=given, capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run("infra.app", CDK_OUTDIR="out", CDK_CONTEXT_JSON='{"env": "prod"}')
+    assert (tmp_path / "out" / "sluice-prod-storage.template.json").is_file()
+    assert "GB a day" in run("benchmarks.cost_model")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
