@@ -59,6 +59,11 @@ def load_contract(path: Path) -> AnyContract:
     return _tried(ContractReader(path, FORMATS))
 
 
+def contract_files(folder: Path) -> list[Path]:
+    """Return the files of the contracts below ``folder``, in order."""
+    return sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")])
+
+
 def load_contracts(folders: Iterable[Path]) -> tuple[AnyContract, ...]:
     """Return all contracts below ``folders``, ordered by table name.
 
@@ -71,7 +76,7 @@ def load_contracts(folders: Iterable[Path]) -> tuple[AnyContract, ...]:
             raise ContractError(
                 f"There is no contracts folder {folder}.", next_step="check the --contracts path.", file=str(folder)
             )
-        files = sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")])
+        files = contract_files(folder)
         if not files:
             raise ContractError(
                 f"The folder {folder} holds no contract, a file that ends with .yaml.",

@@ -48,13 +48,12 @@ def synthesize(contracts: list[Path], environment: str) -> Path:
         variables = {
             "CDK_OUTDIR": str(unfinished),
             "CDK_CONTEXT_JSON": json.dumps(context),
-            "JSII_NODE": str(NODE),
             "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(project.cache / "jsii"),
         }
         done = subprocess.run(
             [sys.executable, "-m", "infra.app"],
             cwd=project.root,
-            env={**os.environ, **variables},
+            env={"JSII_NODE": str(NODE), **os.environ, **variables},
             capture_output=True,
             text=True,
             check=False,

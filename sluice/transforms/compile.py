@@ -51,8 +51,8 @@ _decode_compiled = json_decoder(tuple[CompiledTransform, ...])
 def compile_project(contracts: tuple[AnyContract, ...], *folders: Path, folder: Path | None = None) -> Project:
     """Return the project of ``contracts`` and the compiled transforms under ``folders``.
 
-    They import the helpers in ``glue_jobs/`` of ``folder``; None stands for the project that ``folders`` are in, or the
-    present one, or where there is none for the folder of the last of ``folders``.
+    They import the helpers in ``glue_jobs/`` of ``folder``, by default that of the project in which ``folders`` are, or
+    else of the present one; in no project it is the folder above the last of ``folders``.
     Raise ``TransformError``, which names the transform, when one cannot be compiled or does not fit its contract.
     """
     project = meant_project(folders)

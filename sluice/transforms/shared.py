@@ -61,7 +61,7 @@ def imported_from_beside(file: Path) -> Beside | None:
 
 
 def _imported(file: Path) -> Iterator[str]:
-    """Yield the top packages that a file imports; none of a file that is no Python, which loading it tells."""
+    """Yield the top packages that a file imports; nothing of a file that cannot be parsed, which loading it tells."""
     try:
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError):
