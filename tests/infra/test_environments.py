@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +29,7 @@ TAGGED = ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::Lambda::Function", "AWS::I
 def shop(project: Project, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Cloud:
     environment = replace(
         ENVIRONMENTS["dev"], name_prefix="shop", region="eu-central-1", account="999999999999",
-        tags={"team": "sales", "cost": "4711"}, permissions_boundary=BOUNDARY,
+        tags={"team": "sales", "cost": "4711"}, permissions_boundary=BOUNDARY, database_prefix="shop_dev_",
     )  # fmt: skip
     return synthesize(environment, project, bundle, tmp_path_factory.mktemp("shop"))
 
@@ -55,6 +56,25 @@ def test_every_resource_is_tagged_and_every_role_bounded(shop: Cloud) -> None:
             assert {"team": "sales", "cost": "4711"}.items() <= tags.items(), each.logical_id
     roles = shop.resources("AWS::IAM::Role")
     assert [each.logical_id for each in roles if each.properties.get("PermissionsBoundary") != BOUNDARY] == []
+
+
+@pytest.mark.slow
+def test_two_deployments_with_two_prefixes_share_no_name(shop: Cloud, clouds: dict[str, Cloud]) -> None:
+    ours, theirs = ({*names(cloud)} for cloud in (clouds["dev"], shop))
+    assert {kind for kind, _ in ours} >= {"AWS::Kinesis::Stream", "AWS::Glue::Database", "AWS::Athena::WorkGroup"}
+    assert ours & theirs == set()
+    assert ("AWS::Glue::Database", "shop_dev_gold") in theirs
+
+
+def names(cloud: Cloud) -> Iterator[tuple[str, str]]:
+    """The names that are given to resources, and not left to CloudFormation."""
+    for each in cloud.resources():
+        if each.type in ("AWS::IAM::Policy", "AWS::Athena::NamedQuery"):
+            continue  # these names are within a role, and may be given twice
+        given = each.properties | each.properties.get("DatabaseInput", {})
+        # A resource of one's own name; these two name another one.
+        own = (key for key in given if key.endswith("Name") and key not in ("DatabaseName", "FunctionName"))
+        yield from ((each.type, given[key]) for key in own if isinstance(given[key], str))
 
 
 def test_an_environment_is_deployed_to_its_own_account_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
