@@ -35,7 +35,7 @@ def report(sample: Path, scratch: Path, console: Console) -> None:
             if name.startswith("cold"):
                 local.stop(scratch / name[:4])
         local.export(run.endpoint, run.secret, run.region)
-        deployment = deployed("dev")
+        deployment = deployed("dev", contracts)
         times = []
         for number in range(_UPLOADS):
             began = time.perf_counter()

@@ -41,7 +41,7 @@ def run_demo(*, days: int, seed: int, port: int, keep: bool, console: Console) -
             run = local.start(port, [_PROJECT.contracts], data=data, environment="dev", detached=keep)
         try:
             local.export(run.endpoint, run.secret, run.region)
-            deployment = deployed("dev")
+            deployment = deployed("dev", [_PROJECT.contracts])
             files = sorted(
                 path for path in (Path(scratch) / "files").rglob("*") if path.parent.name in manifest.datasets
             )

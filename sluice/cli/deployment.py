@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -13,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTT
 
 from sluice.environments import read_environments
 from sluice.errors import CommandError, Unreachable, WrongArgument
-from sluice.folders import present_folder, present_project
+from sluice.folders import ProjectFolder, meant_project, present_folder
 from sluice.once import once
 from sluice.settings import Settings
 
@@ -104,8 +105,11 @@ class Deployment:
         return self.outputs[output]
 
 
-def deployed(environment: str) -> Deployment:
-    """Return what is deployed in ``environment``; ``CommandError`` when a stack is missing."""
+def deployed(environment: str, contracts: Iterable[Path] = ()) -> Deployment:
+    """Return what is deployed in ``environment`` of the project that ``contracts`` are in, by default the present one.
+
+    Raise ``CommandError`` when a stack is missing.
+    """
     how = "start the local AWS with `sluice up` and run the export lines that it prints, or deploy with `cdk deploy`."
     try:
         pages = list(client("cloudformation").get_paginator("describe_stacks").paginate())
@@ -116,7 +120,7 @@ def deployed(environment: str) -> Deployment:
             value=environment,
         ) from error
     stacks = {stack["StackName"]: stack for page in pages for stack in page["Stacks"]}
-    title = _name_prefix(stacks, environment)
+    title = _name_prefix(stacks, environment, meant_project(contracts))
     prefix = f"{title}-{environment}-"
     there = sorted(name for of, name in _whole(stacks) if of == title)
     if there and environment not in there and f"{prefix}storage" not in stacks:
@@ -139,9 +143,9 @@ def deployed(environment: str) -> Deployment:
     )
 
 
-def _name_prefix(stacks: Collection[str], environment: str) -> str:
-    """Return what the stacks' names begin with: as the present project says, elsewhere as the only ones there say."""
-    if project := present_project():
+def _name_prefix(stacks: Collection[str], environment: str, project: ProjectFolder | None) -> str:
+    """Return what the stacks' names begin with: as the project says, without one as the only ones there say."""
+    if project:
         return next(iter(read_environments(project.environments).values())).name_prefix
     whole = _whole(stacks)
     found = sorted(title for title, name in whole if name == environment)

@@ -110,16 +110,27 @@ def test_outside_of_a_project_the_only_one_that_is_deployed_is_meant(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = stacks("shop-dev"), stacks("site-dev")
-    assert deployment._name_prefix([*one, "shop-prod-storage"], "dev") == "sluice"  # as this repository says
+    here = present_project()
+    assert deployment._name_prefix([*one, "shop-prod-storage"], "dev", here) == "sluice"  # as this repository says
     monkeypatch.chdir(tmp_path)
     # A stack of somebody else's is none of Sluice's for its name alone.
-    assert deployment._name_prefix([*one, *stacks("site-prod"), "mine-dev-storage"], "dev") == "shop"
-    assert deployment._name_prefix([], "dev") == "sluice"
+    assert deployment._name_prefix([*one, *stacks("site-prod"), "mine-dev-storage"], "dev", None) == "shop"
+    assert deployment._name_prefix([], "dev", None) == "sluice"
     with pytest.raises(CommandError, match=r"The projects shop, site are deployed here, and .* is in none") as told:
-        deployment._name_prefix([*one, *other], "dev")
+        deployment._name_prefix([*one, *other], "dev", None)
     assert "in the folder of the project that is meant" in told.value.next_step
     with pytest.raises(CommandError, match=r"There is no environment foo here; deployed: dev, prod\."):
-        deployment._name_prefix([*one, *stacks("shop-prod")], "foo")
+        deployment._name_prefix([*one, *stacks("shop-prod")], "foo", None)
+
+
+def test_what_is_deployed_is_of_the_project_that_the_contracts_are_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_project(tmp_path / "shop", empty=True)
+    deploy(monkeypatch, *stacks("shop-dev", "sluice-dev"))
+    found = [deployment.deployed("dev", given).outputs for given in ([tmp_path / "shop" / "contracts"], [tmp_path], ())]
+    ours = {"LandingBucketName": "sluice-dev-serving"}
+    assert found == [{"LandingBucketName": "shop-dev-serving"}, ours, ours]
 
 
 @pytest.mark.parametrize(("given", "region"), [(None, "eu-central-1"), ("us-west-2", "us-west-2")])
