@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from sluice.cli import local
+from sluice.cli import assembly, local
 from tests.end_to_end.running import ROOT, SLUICE, aws, exported, free_port, run, sluice, until
 
 pytestmark = pytest.mark.slow
@@ -297,7 +297,7 @@ def test_down_works_where_there_is_no_proc(tmp_path: Path, monkeypatch: pytest.M
     up = sluice("up", "--port", str(free_port()), "--data", tmp_path, "--detach")
     assert up.returncode == 0, up.stderr
     server = int((tmp_path / "pid").read_text())
-    monkeypatch.setattr(local, "_PROCESSES", tmp_path / "no-such-folder")
+    monkeypatch.setattr(assembly, "_PROCESSES", tmp_path / "no-such-folder")
     assert local.is_local_aws(server)
     assert local.stop(tmp_path)
     assert not local.is_local_aws(server)
