@@ -13,9 +13,9 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import cost_model, ingestion, local_aws, streaming
+from benchmarks.example import PROJECT
 from benchmarks.model import compare as model
 from shopsphere.generate import generate
-from sluice.folders import needed_project
 
 _DAYS = 20
 
@@ -34,7 +34,7 @@ def main() -> int:
         console.print("generating …")
         manifest = generate(days=_DAYS, seed=1, out=scratch / "files", rows_per_day=given.rows // _DAYS)
         csv, sample = _one_file(scratch)
-        contracts = needed_project().contracts
+        contracts = PROJECT.contracts
         rows = manifest.datasets["order_lines"].records
         ingestion.compare(csv, rows, scratch, contracts=contracts, rounds=given.rounds, console=console)
         cost_model.show(console)

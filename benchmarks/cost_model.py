@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from sqlglot import exp
 
+from benchmarks.example import PROJECT
 from sluice.compiled import CompiledTransform
-from sluice.folders import needed_project
 from sluice.load import load_project
 from sluice.project import Project
 from sluice.refresh.engine import LOOKED_AT, Memory, choose_engine, estimates, prices
@@ -81,7 +81,7 @@ def _rows_a_day(project: Project, arrives: float) -> dict[str, float]:
 
 def show(console: Console) -> None:
     """Print the table and draw it."""
-    project = load_project([needed_project().contracts])
+    project = load_project([PROJECT.contracts])
     days = [a_day(project, gigabytes) for gigabytes in GIGABYTES_A_DAY]
     table = Table(
         "GB a day", "engines chosen", "Sluice, USD a day", "Glue always", "Athena CTAS always", "cheaper one / Sluice",

@@ -10,19 +10,20 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import stream_latency
+from benchmarks.example import PROJECT
 from sluice.cli import local
 from sluice.cli.answers import run_query
+from sluice.cli.assembly import synthesize
 from sluice.cli.deployment import client, deployed
 from sluice.cli.wait import wait
-from sluice.folders import needed_project
 
 _UPLOADS = 5
 
 
 def report(sample: Path, scratch: Path, console: Console) -> None:
     """Print seconds for a start with synthesis, a start without, and uploads until gold has them."""
-    contracts = [needed_project().contracts]
-    assembly = local.synthesize(contracts, "dev")
+    contracts = [PROJECT.contracts]
+    assembly = synthesize(contracts, "dev")
     kept = assembly.rename(assembly.with_suffix(".kept"))
     try:
         for name in ("cold (synthesis and deployment)", "warm (assets cached, all stacks from nothing)"):
@@ -34,7 +35,7 @@ def report(sample: Path, scratch: Path, console: Console) -> None:
             if name.startswith("cold"):
                 local.stop(scratch / name[:4])
         local.export(run.endpoint, run.secret, run.region)
-        deployment = deployed("dev")
+        deployment = deployed("dev", contracts)
         times = []
         for number in range(_UPLOADS):
             began = time.perf_counter()

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aws_cdk import App, Stack, Tags
 from aws_cdk import aws_iam as iam
@@ -90,14 +91,15 @@ def _mark(app: App, environment: Environment, stack: Stack) -> None:
         iam.PermissionsBoundary.of(app).apply(policy)
 
 
-def synthesize(add: Callable[[App, Stacks], None] | None = None) -> int:
-    """Synthesize the present project; ``add`` adds stacks of one's own. Return the exit status.
+def synthesize(add: Callable[[App, Stacks], None] | None = None, *, root: Path | None = None) -> int:
+    """Synthesize the project in ``root``, by default the present one; ``add`` adds stacks of one's own.
 
-    What is wrong with the declarations is said in plain words on standard error. Context: ``env`` (an environment of
-    environments.yaml, ``dev`` by default), ``contracts`` (folders, separated by commas; by default ``contracts``).
+    Return the exit status; what is wrong with the declarations is said in plain words on standard error. Context:
+    ``env`` (an environment of environments.yaml, ``dev`` by default), ``contracts`` (folders, as a JSON list or
+    separated by commas; by default ``contracts``).
     """
     try:
-        _synthesize(needed_project(), add)
+        _synthesize(needed_project() if root is None else ProjectFolder(root), add)
     except SluiceError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -106,9 +108,9 @@ def synthesize(add: Callable[[App, Stacks], None] | None = None) -> int:
 
 def _synthesize(here: ProjectFolder, add: Callable[[App, Stacks], None] | None) -> None:
     # The CLI passes cdk.json's context itself; outside of it this is how tests and `sluice up` see the same.
-    app = App(context=json.loads((here.root / "cdk.json").read_text()).get("context", {}))
+    app = App(context=_declared_context(here.root / "cdk.json"))
     environment = _environment(here, str(app.node.try_get_context("env") or "dev"))
-    folders = [here.root / folder for folder in str(app.node.try_get_context("contracts") or "contracts").split(",")]
+    folders = [here.root / folder for folder in _contracts(app.node.try_get_context("contracts"))]
     here.cache.mkdir(parents=True, exist_ok=True)
     # Imported here, so that a broken module of a format is told of as a broken contract is.
     from sluice.load import load_project
@@ -121,6 +123,36 @@ def _synthesize(here: ProjectFolder, add: Callable[[App, Stacks], None] | None) 
         if add is not None:
             add(app, stacks)
         app.synth()
+
+
+def _contracts(given: Any) -> list[str]:
+    """Return the folders that the context names: a list, the text of a JSON list, or a text with commas between."""
+    if isinstance(given, str) and given.startswith("["):
+        given = json.loads(given)
+    if isinstance(given, list):
+        return [str(folder) for folder in given]
+    return str(given or "contracts").split(",")
+
+
+def _declared_context(file: Path) -> dict[str, Any]:
+    """Return the context that cdk.json declares; ``CommandError`` names the line that is no JSON."""
+    line, why = 1, "it holds one JSON object, whose `context` is one"
+    try:
+        declared = json.loads(file.read_text(encoding="utf-8"))
+        context = declared.get("context", {}) if isinstance(declared, dict) else None
+        if isinstance(context, dict):
+            return context
+    except json.JSONDecodeError as error:
+        line, why = error.lineno, f"it is not JSON: {error.msg}"
+    except UnicodeDecodeError as error:
+        why = f"it is not UTF-8: {error}"
+    raise CommandError(
+        f"{file}:{line}: {why}.",
+        safe="nothing was deployed or changed.",
+        next_step="mend it there; `sluice init NAME` in another folder shows what it holds.",
+        file=str(file),
+        position=line,
+    )
 
 
 def _environment(here: ProjectFolder, wanted: str) -> Environment:

@@ -169,7 +169,7 @@ class _File:
         for key, text in found.items():
             if not isinstance(text, str) or not re.fullmatch(r"[\w .:/=+@-]{0,256}", text):
                 self.refuse((*at, key), f"{text!r} is not allowed; a text of letters, digits, spaces and _.:/=+-@")
-            if not re.fullmatch(r"(?!aws:)[\w .:/=+@-]{1,128}", key):
+            if not re.fullmatch(r"(?!(?i:aws:))[\w .:/=+@-]{1,128}", key):
                 self.refuse((*at, key), f"{key!r} is no tag's key")
         return found
 

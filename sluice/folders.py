@@ -5,6 +5,7 @@ A project is a folder with the files of ``MARKS``; a command finds it from the p
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,8 @@ def project_around(place: Path) -> ProjectFolder | None:
     """Return the project that ``place`` is in, or None."""
     here = place.resolve()
     for folder in (here, *here.parents):
-        if all((folder / mark).is_file() for mark in MARKS):
+        # Where one may not look there is no project: unlike Path.is_file, this says so of a folder of somebody else's.
+        if all(os.path.isfile(folder / mark) for mark in MARKS):
             return ProjectFolder(folder)
     return None
 
@@ -72,19 +74,40 @@ def present_project() -> ProjectFolder | None:
     """Return the project of the present folder, or None."""
     try:
         return project_around(Path.cwd())
-    except FileNotFoundError:  # the present folder was deleted
+    except OSError:  # the present folder was deleted, or a folder above it may not be read
         return None
 
 
+def present_folder() -> str:
+    """Return the path of the present folder, or words for one that cannot be told, as a deleted one."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return "the present folder"
+
+
+def meant_project(places: Iterable[Path]) -> ProjectFolder | None:
+    """Return the project that contracts or transforms at ``places`` are in, or the present one when they are in none.
+
+    Raise ``CommandError`` for places in two projects: helpers, environments and cache are those of one.
+    """
+    found = list(dict.fromkeys(filter(None, map(project_around, places))))
+    if len(found) > 1:
+        raise CommandError(
+            f"{' and '.join(str(each.root) for each in found)} are two projects.",
+            safe="nothing was deployed or changed.",
+            next_step="name the contracts of one of them alone.",
+            file=str(found[1].root),
+        )
+    return found[0] if found else present_project()
+
+
 def needed_project(contracts: Iterable[Path] = ()) -> ProjectFolder:
-    """Return the present folder's project, or else that of the first of ``contracts``; ``CommandError`` for neither."""
-    if found := present_project():
+    """Return the project that ``contracts`` are in, or the present folder's; ``CommandError`` where there is none."""
+    if found := meant_project(contracts):
         return found
-    for folder in contracts:
-        if found := project_around(folder):
-            return found
     raise CommandError(
-        f"{Path.cwd()} is in no Sluice project: neither it nor a folder above it has {' and '.join(MARKS)}.",
+        f"{present_folder()} is in no Sluice project: neither it nor a folder above it has {' and '.join(MARKS)}.",
         next_step="`sluice init NAME` makes a project; in a project's folder every command finds it.",
-        file=str(Path.cwd()),
+        file=present_folder(),
     )

@@ -17,6 +17,7 @@ from sluice.contracts.model import PLAIN_RECORDS
 from sluice.contracts.reader import ContractReader
 from sluice.contracts.value_rules import PLACES
 from sluice.errors import ContractError
+from sluice.folders import meant_project
 from sluice.found import claimed_twice
 from sluice.ingestion.changes import ENVELOPES
 from sluice.ingestion.formats import FILE_FORMATS
@@ -47,6 +48,7 @@ def load_project(folders: Collection[Path]) -> Project:
     # Imported here: a contract alone is loaded without the compiler, which takes long to import.
     from sluice.transforms.compile import compile_project
 
+    meant_project(folders)  # contracts of two projects are refused as such, before a table that both declare
     contracts = load_contracts(folders)
     refuse_undeclared(folders, {contract.table for contract in contracts if contract.derived})
     return compile_project(contracts, *transform_folders(folders))
@@ -55,6 +57,11 @@ def load_project(folders: Collection[Path]) -> Project:
 def load_contract(path: Path) -> AnyContract:
     """Return the contract in ``path``; ``ContractError`` names file, line, field and what is allowed."""
     return _tried(ContractReader(path, FORMATS))
+
+
+def contract_files(folder: Path) -> list[Path]:
+    """Return the files of the contracts below ``folder``, in order."""
+    return sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")])
 
 
 def load_contracts(folders: Iterable[Path]) -> tuple[AnyContract, ...]:
@@ -69,7 +76,7 @@ def load_contracts(folders: Iterable[Path]) -> tuple[AnyContract, ...]:
             raise ContractError(
                 f"There is no contracts folder {folder}.", next_step="check the --contracts path.", file=str(folder)
             )
-        files = sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")])
+        files = contract_files(folder)
         if not files:
             raise ContractError(
                 f"The folder {folder} holds no contract, a file that ends with .yaml.",

@@ -16,6 +16,7 @@ from sluice.folders import needed_project
 from sluice.load import load_project
 from sluice.once import once
 from sluice.project import Project
+from sluice.shortened import shortened
 from sluice.tables.arrow import data_arrow
 
 __all__ = ["run_transform"]
@@ -24,7 +25,7 @@ __all__ = ["run_transform"]
 _Row = Mapping[str, Any]
 
 
-def run_transform(table: str, **inputs: Sequence[_Row]) -> list[dict[str, Any]]:
+def run_transform(table: str, /, **inputs: Sequence[_Row]) -> list[dict[str, Any]]:
     """Return the rows that the present project's transform makes of ``inputs``, ordered by the table's key.
 
     Inputs are named as the function's parameters; one that is not given has no rows, a column that is not given is
@@ -69,7 +70,27 @@ def _rows(contract: Contract, given: Sequence[_Row]) -> pa.Table:
         for name in row:
             if name not in schema.names:
                 raise _not_there(f"{contract.table} has no column {name}", schema.names, name)
-    return pa.Table.from_pylist([dict(row) for row in given], schema=schema)
+    try:
+        return pa.Table.from_pylist([dict(row) for row in given], schema=schema)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        raise _wrong_value(contract, schema, given, error) from error
+
+
+def _wrong_value(contract: Contract, schema: pa.Schema, given: Sequence[_Row], error: Exception) -> CommandError:
+    """Return the error that names the first value that is none of its column's type, with its row as it was given."""
+    for number, row in enumerate(given):
+        for name, value in row.items():
+            try:
+                pa.array([value], schema.field(name).type)
+            except (pa.ArrowException, TypeError, ValueError, OverflowError) as why:
+                return CommandError(
+                    f"{contract.table}, row {number}, column {name}: {shortened(repr(value))} is no "
+                    f"{schema.field(name).type}: {shortened(str(why))}.",
+                    next_step="mend the test.",
+                    dataset=contract.table,
+                    value=shortened(repr(value)),
+                )
+    return CommandError(f"{contract.table}: {error}.", next_step="mend the test.", dataset=contract.table)
 
 
 def _ordered(made: pa.Table, contract: Contract) -> list[dict[str, Any]]:

@@ -6,9 +6,9 @@ import functools
 from collections.abc import Mapping
 from pathlib import Path
 
+from benchmarks.example import PROJECT
 from benchmarks.lake import LocalSettings
 from benchmarks.model.lakes import Files, ModelLake
-from sluice.folders import needed_project
 from sluice.load import load_contracts
 from sluice.project import Project
 from sluice.tables.manage import ensure_tables
@@ -23,7 +23,7 @@ FUNCTIONS = _DECLARED / "glue_jobs"
 @functools.cache
 def declared() -> Project:
     """Return the contracts of the bronze tables, of the model's own, and its compiled transforms."""
-    landing = [contract for contract in load_contracts([needed_project().contracts]) if contract.table in BRONZE]
+    landing = [contract for contract in load_contracts([PROJECT.contracts]) if contract.table in BRONZE]
     return compile_project((*landing, *load_contracts([_DECLARED / "contracts"])), FUNCTIONS)
 
 

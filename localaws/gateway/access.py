@@ -8,7 +8,7 @@ from pathlib import Path
 
 from localaws.context import ADMIN_ACCESS_KEY, WELL_KNOWN_SECRET, Context
 
-#: In the data folder; JSON with ``endpoint``, ``access_key``, ``secret`` and the own routes' ``token``.
+#: In the data folder; JSON with ``endpoint``, ``region``, ``access_key``, ``secret`` and the own routes' ``token``.
 FILE = "access.json"
 
 
@@ -21,7 +21,13 @@ def write(ctx: Context) -> None:
     path = ctx.scratch / FILE
     if ctx.secret != WELL_KNOWN_SECRET:
         ctx.scratch.chmod(0o700)
-    found = {"endpoint": ctx.endpoint, "access_key": ADMIN_ACCESS_KEY, "secret": ctx.secret, "token": ctx.token}
+    found = {
+        "endpoint": ctx.endpoint,
+        "region": ctx.region,
+        "access_key": ADMIN_ACCESS_KEY,
+        "secret": ctx.secret,
+        "token": ctx.token,
+    }
     unfinished = path.with_suffix(f".{os.getpid()}")
     unfinished.unlink(missing_ok=True)
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:

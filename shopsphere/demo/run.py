@@ -20,9 +20,11 @@ from sluice.cli.deployment import Deployment, client, deployed
 from sluice.cli.status import Status, read_status
 from sluice.cli.status_output import print_status
 from sluice.cli.wait import wait, waited_for
-from sluice.folders import needed_project
+from sluice.folders import ProjectFolder
 
 _UPLOADS_AT_ONCE = 8
+#: ShopSphere's, whatever folder it is shown in.
+_PROJECT = ProjectFolder(Path(__file__).resolve().parents[2])
 
 
 def run_demo(*, days: int, seed: int, port: int, keep: bool, console: Console) -> int:
@@ -31,15 +33,15 @@ def run_demo(*, days: int, seed: int, port: int, keep: bool, console: Console) -
 
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="sluice-demo-") as scratch:
-        data = needed_project().run if keep else Path(scratch) / "aws"
+        data = _PROJECT.run if keep else Path(scratch) / "aws"
         with _step("generate", seconds, console):
             manifest = generate(days=days, seed=seed, out=Path(scratch) / "files")
             streamed = generate_streams(seed)
         with _step("start the local AWS and deploy the stacks", seconds, console):
-            run = local.start(port, [needed_project().contracts], data=data, environment="dev", detached=keep)
+            run = local.start(port, [_PROJECT.contracts], data=data, environment="dev", detached=keep)
         try:
             local.export(run.endpoint, run.secret, run.region)
-            deployment = deployed("dev")
+            deployment = deployed("dev", [_PROJECT.contracts])
             files = sorted(
                 path for path in (Path(scratch) / "files").rglob("*") if path.parent.name in manifest.datasets
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTT
 
 from sluice.environments import read_environments
 from sluice.errors import CommandError, Unreachable, WrongArgument
-from sluice.folders import present_project
+from sluice.folders import ProjectFolder, meant_project, present_folder
 from sluice.once import once
 from sluice.settings import Settings
 
@@ -42,6 +42,8 @@ _SETTINGS = {
     "refresh_machine": "RefreshStateMachineArn",
 }
 STACKS = ("storage", "ingestion", "processing", "serving")
+#: What the name of each of Sluice's stacks ends with, behind the name prefix and the environment.
+_PART = r"(storage|ingestion|processing|recovery|serving|streams\d*)"
 
 
 @once
@@ -103,8 +105,11 @@ class Deployment:
         return self.outputs[output]
 
 
-def deployed(environment: str) -> Deployment:
-    """Return what is deployed in ``environment``; ``CommandError`` when a stack is missing."""
+def deployed(environment: str, contracts: Iterable[Path] = ()) -> Deployment:
+    """Return what is deployed in ``environment`` of the project that ``contracts`` are in, by default the present one.
+
+    Raise ``CommandError`` when a stack is missing.
+    """
     how = "start the local AWS with `sluice up` and run the export lines that it prints, or deploy with `cdk deploy`."
     try:
         pages = list(client("cloudformation").get_paginator("describe_stacks").paginate())
@@ -115,16 +120,11 @@ def deployed(environment: str) -> Deployment:
             value=environment,
         ) from error
     stacks = {stack["StackName"]: stack for page in pages for stack in page["Stacks"]}
-    title = _name_prefix(stacks, environment)
+    title = _name_prefix(stacks, environment, meant_project(contracts))
     prefix = f"{title}-{environment}-"
-    names = (re.fullmatch(f"{re.escape(title)}-([a-z0-9]+)-storage", name) for name in stacks)
-    there = sorted(name[1] for name in names if name)
-    if environment not in there and there:
-        raise WrongArgument(
-            f"There is no environment {environment} here; deployed: {', '.join(there)}.",
-            next_step=f"--env {there[0]}, or deploy {environment}.",
-            value=environment,
-        )
+    there = sorted(name for of, name in _whole(stacks) if of == title)
+    if there and environment not in there and f"{prefix}storage" not in stacks:
+        raise _no_environment(environment, there)
     if missing := [name for part in STACKS if (name := f"{prefix}{part}") not in stacks]:
         raise CommandError(
             f"There is no stack {', '.join(missing)}.",
@@ -135,23 +135,41 @@ def deployed(environment: str) -> Deployment:
         {
             output["OutputKey"]: output["OutputValue"]
             for name, stack in stacks.items()
-            if name.startswith(prefix)
+            # Whole names: another project may be called shop-dev, and stacks of one's own are called as one likes.
+            if re.fullmatch(re.escape(prefix) + _PART, name)
             for output in stack.get("Outputs", [])
             if not output["OutputKey"].startswith("PublishOutput")
         }
     )
 
 
-def _name_prefix(stacks: Iterable[str], environment: str) -> str:
-    """Return what the stacks' names begin with: as the present project says, elsewhere as the only ones there say."""
-    if project := present_project():
+def _name_prefix(stacks: Collection[str], environment: str, project: ProjectFolder | None) -> str:
+    """Return what the stacks' names begin with: as the project says, without one as the only ones there say."""
+    if project:
         return next(iter(read_environments(project.environments).values())).name_prefix
-    names = (re.fullmatch(f"(.+)-{environment}-storage", name) for name in stacks)
-    found = sorted({name[1] for name in names if name})
+    whole = _whole(stacks)
+    found = sorted(title for title, name in whole if name == environment)
     if len(found) > 1:
         raise CommandError(
-            f"The projects {', '.join(found)} are deployed here, and {Path.cwd()} is in none.",
+            f"The projects {', '.join(found)} are deployed here, and {present_folder()} is in none.",
             next_step="give the command in the folder of the project that is meant.",
             value=environment,
         )
+    if whole and not found:
+        raise _no_environment(environment, sorted({name for _, name in whole}))
     return found[0] if found else "sluice"
+
+
+def _whole(stacks: Collection[str]) -> list[tuple[str, str]]:
+    """Return name prefix and environment of each deployment that has all its stacks, so that no other's is taken."""
+    found = (re.fullmatch("(.+)-([a-z0-9]+)-storage", name) for name in stacks)
+    names = [(each[1], each[2]) for each in found if each]
+    return [each for each in names if all(f"{'-'.join(each)}-{part}" in stacks for part in STACKS)]
+
+
+def _no_environment(environment: str, there: list[str]) -> WrongArgument:
+    return WrongArgument(
+        f"There is no environment {environment} here; deployed: {', '.join(there)}.",
+        next_step=f"--env {there[0]}, or deploy {environment}.",
+        value=environment,
+    )

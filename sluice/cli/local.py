@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,26 +12,17 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from localaws import folders
+from sluice.cli.assembly import is_local_aws, synthesize
 from sluice.environments import read_environments
 from sluice.errors import CommandError
-from sluice.folders import LIBRARY, ProjectFolder, brought, needed_project, present_project
+from sluice.folders import ProjectFolder, needed_project, present_project
 
 REGION = "us-east-1"
 WELL_KNOWN_SECRET = "test"
-_PROCESSES = Path("/proc")
-#: What synthesis reads: of a project, and of what the package brings.
-_DECLARED = ("infra", "glue_jobs", "environments.yaml", "cdk.json")
-_BROUGHT = ("infra", "lambdas", "step_functions")
-_KEPT_ASSEMBLIES = 4
-#: A local AWS runs functions from its assembly, so an assembly used within so many seconds is kept.
-_KEPT_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -86,7 +75,7 @@ def adopt() -> None:
     if project is None or given != ("test", WELL_KNOWN_SECRET):
         return
     if found := _access(os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/"), project):
-        export(found["endpoint"], found["secret"], os.environ.get("AWS_REGION", REGION))
+        export(found["endpoint"], found["secret"], os.environ.get("AWS_REGION") or found["region"])
 
 
 def _access(endpoint: str, project: ProjectFolder) -> dict[str, str] | None:
@@ -118,53 +107,6 @@ def _remember(endpoint: str, data: Path, project: ProjectFolder) -> str:
 def _folder_mark(endpoint: str, project: ProjectFolder) -> Path:
     """Return the path of the file with the data folder of the local AWS at ``endpoint``."""
     return project.cache / "running" / re.sub(r"[^a-z0-9.]+", "-", endpoint)
-
-
-def synthesize(contracts: list[Path], environment: str) -> Path:
-    """Return the folder of the cloud assembly for the present declarations; synthesized only when something changed."""
-    project = needed_project(contracts)
-    folder = project.cache / f"assembly-{_fingerprint(project, contracts, environment)}"
-    if not (folder / "manifest.json").is_file():
-        unfinished = folder.with_suffix(f".{os.getpid()}")
-        context = {"env": environment, "contracts": ",".join(str(path.resolve()) for path in contracts)}
-        # CDK unpacks 200 MB; that goes to the cache, too, so that nothing is written to the user's home.
-        variables = {
-            "CDK_OUTDIR": str(unfinished),
-            "CDK_CONTEXT_JSON": json.dumps(context),
-            "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(project.cache / "jsii"),
-        }
-        done = subprocess.run(
-            [sys.executable, "-m", "infra.app"],
-            cwd=project.root,
-            env={**os.environ, **variables},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise CommandError(
-                f"{done.stdout}{done.stderr}".strip() or "synthesis failed without a message",
-                safe="nothing was deployed or changed.",
-                next_step="mend what is named, then run `sluice check`.",
-                value=environment,
-            )
-        try:
-            unfinished.rename(folder)
-        except OSError:
-            shutil.rmtree(unfinished)
-    os.utime(folder)
-    _evict(project.cache)
-    return folder
-
-
-def _evict(cache: Path) -> None:
-    """Delete assemblies that were not used lately; the newest ones and those of a running local AWS are kept."""
-    lately = time.time() - _KEPT_SECONDS
-    used = {path: path.stat().st_mtime for path in cache.glob("assembly-*")}
-    for old in sorted(used, key=lambda path: used[path])[:-_KEPT_ASSEMBLIES]:
-        running = any(_alive(int(mark.name)) for mark in (old / "used-by").glob("[0-9]*"))
-        if used[old] < lately and not running:
-            shutil.rmtree(old, ignore_errors=True)
 
 
 def start(
@@ -298,7 +240,7 @@ def stop(data: Path) -> bool:
         return False
     os.kill(pid, signal.SIGTERM)
     for _ in range(200):
-        if not _alive(pid):
+        if not is_local_aws(pid):
             return True
         time.sleep(0.05)
     os.kill(pid, signal.SIGKILL)
@@ -323,36 +265,4 @@ def _read_pid(data: Path) -> int | None:
         pid = int((data / "pid").read_text())
     except (FileNotFoundError, ValueError):
         return None
-    return pid if _alive(pid) else None
-
-
-def _alive(pid: int) -> bool:
-    """Return whether the process is a running local AWS, and not another program that got the same number."""
-    if not (_PROCESSES / "self").exists():  # on macOS, which has no /proc
-        done = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, check=False)
-        return b"localaws" in done.stdout
-    try:
-        return b"localaws" in (_PROCESSES / str(pid) / "cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def _fingerprint(project: ProjectFolder, contracts: list[Path], environment: str) -> str:
-    digest = hashlib.sha256(environment.encode())
-    for name in sorted(re.split(r"[^\w.-]", each, maxsplit=1)[0] for each in requires("sluice") or ()):
-        with suppress(PackageNotFoundError):  # needed on other machines alone
-            digest.update(f"{name} {version(name)}\0".encode())
-    beside = [folder for path in contracts if (folder := path.resolve().parent / "glue_jobs").is_dir()]
-    given = [project.root / name for name in _DECLARED]
-    for path in _files([LIBRARY, *map(brought, _BROUGHT), *given, *contracts, *beside]):
-        digest.update(f"{path}\0".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _files(roots: list[Path]) -> Iterator[Path]:
-    for root in roots:
-        if root.is_file():
-            yield root
-        else:
-            yield from sorted(path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return pid if is_local_aws(pid) else None

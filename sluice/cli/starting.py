@@ -51,7 +51,13 @@ def start_project(folder: Path, *, empty: bool) -> list[Path]:
 
 def render(name: str, *, empty: bool) -> dict[str, str]:
     """Return the text of each file of a new project, by its path in the project."""
-    known = {"NAME": name, "VERSION": version("sluice"), "CDK": CDK_CLI}
+    known = {
+        "NAME": name,
+        "WHEEL": f"sluice-{version('sluice')}-py3-none-any.whl",
+        "CDK": CDK_CLI,
+        "FILE": "FILE" if empty else "samples/visits.csv",
+        "DATASET": "DATASET" if empty else "visits",
+    }
     found = {}
     for part in (_FILES / "base", _FILES / ("empty" if empty else "seed")):
         for file in sorted(part.rglob(f"*{_SUFFIX}")):

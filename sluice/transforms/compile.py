@@ -27,7 +27,7 @@ from sluice.compiled import CompiledTransform
 from sluice.contracts import AnyContract, DerivedContract
 from sluice.decoding import json_decoder
 from sluice.errors import SluiceError, TransformError
-from sluice.folders import present_project
+from sluice.folders import meant_project
 from sluice.plain import without_defaults
 from sluice.project import Project
 from sluice.shortened import shortened
@@ -38,6 +38,7 @@ from sluice.transforms.declaration_checks import check_declaration, propagation_
 from sluice.transforms.discover import DiscoveredTransform, discover, table_of
 from sluice.transforms.duckdb_sql import EmptyTables, duckdb_sql
 from sluice.transforms.functions.recorded import record, recording
+from sluice.transforms.shared import share_helpers
 
 #: The weight of a transform that is not compiled to SQL: about a join, a window and a grouping.
 _UNSEEN_WEIGHT = 3.0
@@ -50,11 +51,11 @@ _decode_compiled = json_decoder(tuple[CompiledTransform, ...])
 def compile_project(contracts: tuple[AnyContract, ...], *folders: Path, folder: Path | None = None) -> Project:
     """Return the project of ``contracts`` and the compiled transforms under ``folders``.
 
-    They import the helpers in ``glue_jobs/`` of ``folder``; None stands for the present project, or where there is none
-    for the folder of the last of ``folders``.
+    They import the helpers in ``glue_jobs/`` of ``folder``, by default that of the project in which ``folders`` are, or
+    else of the present one; in no project it is the folder above the last of ``folders``.
     Raise ``TransformError``, which names the transform, when one cannot be compiled or does not fit its contract.
     """
-    project = present_project()
+    project = meant_project(folders)
     if folder is None and project is None and folders and folders[-1].parent.is_dir():
         folder = folders[-1].parent
     elif folder is None and project is not None:
@@ -63,7 +64,8 @@ def compile_project(contracts: tuple[AnyContract, ...], *folders: Path, folder: 
     places = [str(each.resolve()) for each in folders]  # in another folder a relative path would be another
     with tempfile.NamedTemporaryFile("r") as begun:
         done = subprocess.run(
-            [sys.executable, "-m", "sluice.transforms.compile", begun.name, cache, *places],
+            # Without the folder on the path (-P): a module beside glue_jobs/ is not there for the Spark job, either.
+            [sys.executable, "-P", "-m", "sluice.transforms.compile", begun.name, cache, *places],
             input=msgspec.json.encode(contracts),
             cwd=folder,
             capture_output=True,
@@ -337,6 +339,7 @@ def _main() -> int:
     from sqlframe import activate
 
     activate("duckdb")
+    share_helpers(Path.cwd())
     record()  # before any module binds a function's name
     recording(True)  # what a module makes when it is imported, too
     # What a transform prints is no part of the answer.

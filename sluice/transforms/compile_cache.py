@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -55,24 +56,30 @@ class CompileCache:
         try:
             found = path.read_bytes()
             os.utime(path)
-        except FileNotFoundError:
+        except OSError:  # not there, or in a folder of somebody else's: it is compiled again
             return None
         return _decode(found)
 
     def put(self, name: str, compiled: CompiledTransform) -> None:
-        """Store ``compiled`` under ``name``."""
+        """Store ``compiled`` under ``name``, if the folder can be written to."""
         if self._folder is None:
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        unfinished = self._folder / f"{name}.{time.monotonic_ns()}"
-        unfinished.write_bytes(msgspec.json.encode(compiled))
-        unfinished.replace(self._folder / name)
+        # A cache that cannot be kept, as on a full disk or in a read-only image, costs time, and no result.
+        with suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            unfinished = self._folder / f"{name}.{time.monotonic_ns()}"
+            unfinished.write_bytes(msgspec.json.encode(compiled))
+            unfinished.replace(self._folder / name)
 
     def evict(self) -> None:
         """Delete the transforms that nobody read in two weeks."""
-        for path in self._folder.glob("*") if self._folder else ():
-            if path.stat().st_mtime < time.time() - _KEPT_SECONDS:
-                path.unlink(missing_ok=True)
+        kept: list[Path] = []
+        with suppress(OSError):  # where there is nothing that may be read, nothing is deleted
+            kept += self._folder.glob("*") if self._folder else ()
+        for path in kept:
+            with suppress(OSError):  # another process deleted it first, or it is somebody else's
+                if path.stat().st_mtime < time.time() - _KEPT_SECONDS:
+                    path.unlink()
 
 
 def compiler_files() -> list[Path]:

@@ -11,8 +11,9 @@ from pathlib import Path
 from types import ModuleType
 
 from sluice.errors import TransformError
-from sluice.folders import present_project
+from sluice.folders import meant_project, present_project
 from sluice.transforms import Transform
+from sluice.transforms.shared import imported_from_beside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +29,13 @@ class DiscoveredTransform(Transform):
 
 
 def transform_folders(contracts: Iterable[Path]) -> list[Path]:
-    """Return the folders to search for transforms: the present project's, and any ``glue_jobs`` beside contracts.
+    """Return the folders to search for transforms: the project's that is meant, and any ``glue_jobs`` beside contracts.
 
     Where there is none, it is the folder in which they would be written.
     """
-    project = present_project()
-    beside = [folder.resolve().parent / "glue_jobs" for folder in contracts]
+    places = list(contracts)
+    project = meant_project(places)
+    beside = [folder.resolve().parent / "glue_jobs" for folder in places]
     found = [project.transforms] if project else []
     found += [folder for folder in beside if folder.is_dir()]
     return list(dict.fromkeys(found)) or beside[:1]
@@ -95,6 +97,13 @@ def _helpers(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.glob("*.py")) if not _hidden(path, folder)]
 
 
+def _shared_with(path: Path) -> list[Path]:
+    """Return the helpers that the transform at ``path`` may use: also those of the project, if it stands elsewhere."""
+    project = present_project()
+    folders = dict.fromkeys((path.resolve().parents[1], *((project.transforms,) if project else ())))
+    return [helper for folder in folders for helper in _helpers(folder)]
+
+
 def _missing_helper(error: BaseException, path: Path) -> str:
     """Return which file to create when what is missing is a module of ``glue_jobs``; an empty text for other errors."""
     package, _, name = (getattr(error, "name", None) or "").partition(".")
@@ -105,6 +114,17 @@ def _missing_helper(error: BaseException, path: Path) -> str:
 
 def _load(path: Path) -> DiscoveredTransform:
     table = table_of(path)
+    for each in (path, *_shared_with(path)):
+        _refuse_link_to_nothing(each, table)
+        if (found := imported_from_beside(each)) is not None:
+            raise TransformError(
+                f"{path}: {found.importer} imports {found.name}, which stands outside of glue_jobs/: the Spark job has "
+                f"nothing of {found.folder} but glue_jobs/.",
+                safe="nothing was deployed or changed.",
+                next_step=f"move it to {found.folder / 'glue_jobs'}, and write `from glue_jobs.… import …`.",
+                dataset=table,
+                file=str(each),
+            )
     declared = getattr(_module(path), path.stem, None)
     if not isinstance(declared, Transform):
         raise TransformError(
@@ -122,6 +142,16 @@ def _load(path: Path) -> DiscoveredTransform:
             file=str(path),
         )
     return DiscoveredTransform(**vars(declared), table=table, source_hash=_source_hash(path), file=str(path))
+
+
+def _refuse_link_to_nothing(path: Path, table: str) -> None:
+    if not path.exists():
+        raise TransformError(
+            f"{path} is a link to {path.readlink() if path.is_symlink() else path}, which is not there.",
+            next_step="delete the link, or write the file that it names.",
+            dataset=table,
+            file=str(path),
+        )
 
 
 def _module(path: Path) -> ModuleType:
@@ -147,9 +177,7 @@ def _module(path: Path) -> ModuleType:
 def _source_hash(path: Path) -> str:
     """Return a hash of the module at ``path`` and of the helpers that it may use."""
     code = hashlib.sha256()
-    # A transform of another folder may use the project's helpers, too. Only names and contents count, not locations.
-    project = present_project()
-    folders = dict.fromkeys((path.resolve().parents[1], *((project.transforms,) if project else ())))
-    for part in (path, *(helper for folder in folders for helper in _helpers(folder))):
+    # Only names and contents count, not locations.
+    for part in (path, *_shared_with(path)):
         code.update(f"{part.name}\0".encode() + part.read_bytes())
     return code.hexdigest()

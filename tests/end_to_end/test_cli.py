@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from sluice.cli import local
+from sluice.cli import assembly, local
 from tests.end_to_end.running import ROOT, SLUICE, aws, exported, free_port, run, sluice, until
 
 pytestmark = pytest.mark.slow
@@ -287,7 +287,7 @@ def test_whatever_ends_up_ends_the_local_aws(tmp_path: Path, number: signal.Sign
     up.send_signal(number)
 
     up.wait(60)
-    until(lambda: not local._alive(server), "the local AWS ends", 60)
+    until(lambda: not local.is_local_aws(server), "the local AWS ends", 60)
     with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
         pass
     assert sluice("down", "--data", tmp_path).stdout.startswith("nothing was running from ")
@@ -297,9 +297,9 @@ def test_down_works_where_there_is_no_proc(tmp_path: Path, monkeypatch: pytest.M
     up = sluice("up", "--port", str(free_port()), "--data", tmp_path, "--detach")
     assert up.returncode == 0, up.stderr
     server = int((tmp_path / "pid").read_text())
-    monkeypatch.setattr(local, "_PROCESSES", tmp_path / "no-such-folder")
-    assert local._alive(server)
+    monkeypatch.setattr(assembly, "_PROCESSES", tmp_path / "no-such-folder")
+    assert local.is_local_aws(server)
     assert local.stop(tmp_path)
-    assert not local._alive(server)
+    assert not local.is_local_aws(server)
     monkeypatch.undo()
-    assert not local._alive(server)
+    assert not local.is_local_aws(server)

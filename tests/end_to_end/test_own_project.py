@@ -26,9 +26,8 @@ from tests.folders import CACHE, ROOT
 #: What stands in an environment for the clone.
 OF_THE_CLONE = re.compile(r"_?(sluice|shopsphere)[-.].*|__pycache__|pip.*|setuptools.*|_distutils_hack|distutils.*")
 QUEUE = """
-    from aws_cdk import Stack, aws_sqs
+    from aws_cdk import aws_sqs
 
-    own = Stack(app, f"{stacks.environment.title}-own", env={"region": stacks.environment.region})
     aws_sqs.CfnQueue(own, "Mine", queue_name="mine")
 """
 BOUNDARY = "arn:aws:iam::aws:policy/PowerUserAccess"
@@ -62,10 +61,10 @@ def wheel_of(source: Path, out: Path) -> Path:
     return wheel
 
 
-def upgrade(binaries: Path, wheel: Path) -> None:
+def upgrade(binaries: Path, *wheel: str, folder: Path | None = None) -> None:
     """Install a wheel in place of any earlier one, and nothing else."""
     install = (sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--offline", "--python")
-    subprocess.run([*install, str(binaries / "python"), str(wheel)], check=True, timeout=120)
+    subprocess.run([*install, str(binaries / "python"), *wheel], check=True, timeout=120, cwd=folder)
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +76,13 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Own:
     for each in Path(sysconfig.get_path("purelib")).iterdir():
         if not OF_THE_CLONE.fullmatch(each.name):
             (packages / each.name).symlink_to(each)
-    upgrade(folder / "venv" / "bin", wheel)
-    (folder / "empty").mkdir()
-    Own(folder / "venv" / "bin", folder / "empty").run("sluice", "init", "shop")
-    project = folder / "empty" / "shop"
+    upgrade(folder / "venv" / "bin", str(wheel))
+    empty = folder / "an, empty one"
+    empty.mkdir()
+    Own(folder / "venv" / "bin", empty).run("sluice", "init", "shop")
+    project = empty / "shop"
+    (project / "wheels").mkdir()
+    shutil.copy(wheel, project / "wheels")
     (project / ".sluice" / "cache").mkdir(parents=True)
     for layer in CACHE.glob("layer-*"):  # its wheels are not what is tried here
         (project / ".sluice" / "cache" / layer.name).symlink_to(layer)
@@ -96,12 +98,20 @@ def test_nothing_of_the_clone_is_seen(own: Own) -> None:
     assert " demo " not in own.run("sluice", "--help")
 
 
+def test_the_requirements_of_a_new_project_name_the_wheel_in_it(own: Own) -> None:
+    upgrade(own.bin, "--reinstall-package", "sluice", "-r", "requirements.txt", folder=own.folder)
+    code = "from importlib.metadata import distribution as d; print(d('sluice').read_text('direct_url.json'))"
+    assert "/shop/wheels/sluice-" in own.run("python", "-c", code)
+
+
 @pytest.fixture(scope="module")
 def running(own: Own) -> Iterator[dict[str, str]]:
     """The project as its owner changed it, on a local AWS: a stack of their own, region, tags, boundary."""
     app, declared = own.folder / "infra" / "app.py", own.folder / "environments.yaml"
     before = app.read_text(), declared.read_text()
-    app.write_text(before[0].replace('of all tables."""\n', f'of all tables."""{QUEUE}'))
+    example = re.search(r"\n(    # .*\n)+", before[0])  # as a new project has it
+    assert example is not None
+    app.write_text(before[0].replace(example[0], re.sub("(?m)^    # ", "    ", example[0]) + QUEUE))
     region = f"region: eu-central-1\n    tags: {{team: sales}}\n    permissions_boundary: {BOUNDARY}"
     declared.write_text(before[1].replace("region: us-east-1", region, 1))
     try:
@@ -130,6 +140,8 @@ def test_a_file_comes_to_answers_and_what_is_declared_acts(
     elsewhere = Own(own.bin, own.folder.parent)
     assert json.loads(elsewhere.run("sluice", "outputs", "--json", **running)) == outputs
     # The stack of one's own, its tag, and the bound of each role.
+    (mine,) = boto3.client("cloudformation").describe_stacks(StackName="shop-dev-own")["Stacks"]
+    assert [each["OutputValue"] for each in mine["Outputs"]] == [outputs["LakeBucketName"]]
     queues = boto3.client("sqs")
     assert (
         queues.list_queue_tags(QueueUrl=queues.get_queue_url(QueueName="mine")["QueueUrl"])["Tags"]["team"] == "sales"
@@ -157,7 +169,7 @@ def test_a_project_upgrades_by_upgrading_the_package(own: Own, tmp_path: Path) -
     said = tmp_path / "next" / "sluice" / "cli" / "commands" / "check.py"
     said.write_text(said.read_text().replace("are sound.", "are sound, says the later one."))
     mine = {path: path.read_bytes() for kind in ("*.py", "*.yaml") for path in own.folder.rglob(kind)}
-    upgrade(own.bin, wheel_of(tmp_path / "next", tmp_path / "wheel"))
+    upgrade(own.bin, str(wheel_of(tmp_path / "next", tmp_path / "wheel")))
     assert own.run("sluice", "check") == "1 landing datasets and 1 transforms are sound, says the later one.\n"
     assert "3 passed" in own.run("python", "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider")
     assert {path: path.read_bytes() for path in mine} == mine

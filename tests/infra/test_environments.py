@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +29,7 @@ TAGGED = ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::Lambda::Function", "AWS::I
 def shop(project: Project, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Cloud:
     environment = replace(
         ENVIRONMENTS["dev"], name_prefix="shop", region="eu-central-1", account="999999999999",
-        tags={"team": "sales", "cost": "4711"}, permissions_boundary=BOUNDARY,
+        tags={"team": "sales", "cost": "4711"}, permissions_boundary=BOUNDARY, database_prefix="shop_dev_",
     )  # fmt: skip
     return synthesize(environment, project, bundle, tmp_path_factory.mktemp("shop"))
 
@@ -54,6 +58,25 @@ def test_every_resource_is_tagged_and_every_role_bounded(shop: Cloud) -> None:
     assert [each.logical_id for each in roles if each.properties.get("PermissionsBoundary") != BOUNDARY] == []
 
 
+@pytest.mark.slow
+def test_two_deployments_with_two_prefixes_share_no_name(shop: Cloud, clouds: dict[str, Cloud]) -> None:
+    ours, theirs = ({*names(cloud)} for cloud in (clouds["dev"], shop))
+    assert {kind for kind, _ in ours} >= {"AWS::Kinesis::Stream", "AWS::Glue::Database", "AWS::Athena::WorkGroup"}
+    assert ours & theirs == set()
+    assert ("AWS::Glue::Database", "shop_dev_gold") in theirs
+
+
+def names(cloud: Cloud) -> Iterator[tuple[str, str]]:
+    """The names that are given to resources, and not left to CloudFormation."""
+    for each in cloud.resources():
+        if each.type in ("AWS::IAM::Policy", "AWS::Athena::NamedQuery"):
+            continue  # these names are within a role, and may be given twice
+        given = each.properties | each.properties.get("DatabaseInput", {})
+        # A resource of one's own name; these two name another one.
+        own = (key for key in given if key.endswith("Name") and key not in ("DatabaseName", "FunctionName"))
+        yield from ((each.type, given[key]) for key in own if isinstance(given[key], str))
+
+
 def test_an_environment_is_deployed_to_its_own_account_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from infra.synthesis import _environment
 
@@ -72,3 +95,50 @@ def test_an_environment_is_deployed_to_its_own_account_alone(tmp_path: Path, mon
         _environment(here, "prod")
     with pytest.raises(CommandError, match="There is no environment 'test'; allowed: dev, prod"):
         _environment(here, "test")
+
+
+def test_contracts_are_named_by_a_list_or_with_commas_between() -> None:
+    from infra.synthesis import _contracts
+
+    assert _contracts(None) == ["contracts"]
+    assert _contracts("a,b") == ["a", "b"]
+    for names in (["/a, b/contracts", "c"], '["/a, b/contracts", "c"]'):
+        assert _contracts(names) == ["/a, b/contracts", "c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b'{\n  "context": {\n    "a": 1,\n  }\n}', r"cdk\.json:4: it is not JSON: "),
+        (b"", r"cdk\.json:1: it is not JSON: "),
+        (b"[]", r"cdk\.json:1: it holds one JSON object"),
+        (b'{"context": []}', r"cdk\.json:1: it holds one JSON object, whose `context` is one"),
+        (b"\xff", r"cdk\.json:1: it is not UTF-8"),
+    ],
+)
+def test_a_broken_cdk_json_is_told_with_its_line(tmp_path: Path, text: bytes, told: str) -> None:
+    from infra.synthesis import _declared_context
+
+    (tmp_path / "cdk.json").write_bytes(text)
+    with pytest.raises(CommandError, match=told) as error:
+        _declared_context(tmp_path / "cdk.json")
+    assert error.value.file == str(tmp_path / "cdk.json")
+    (tmp_path / "cdk.json").write_text('{"context": {"a": 1}}')
+    assert _declared_context(tmp_path / "cdk.json") == {"a": 1}
+
+
+@pytest.mark.slow
+def test_this_repositorys_stacks_and_costs_come_from_any_folder(tmp_path: Path) -> None:
+    def run(*command: str, **variables: str) -> str:
+        given = os.environ | {"PYTHONPATH": str(ROOT)} | variables
+        done = subprocess.run(
+            [sys.executable, "-m", *command],
+            cwd=tmp_path, env=given, capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run("infra.app", CDK_OUTDIR="out", CDK_CONTEXT_JSON='{"env": "prod"}')
+    assert (tmp_path / "out" / "sluice-prod-storage.template.json").is_file()
+    assert "GB a day" in run("benchmarks.cost_model")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

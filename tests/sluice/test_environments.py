@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from sluice.environments import LOG_DAYS, Environment, read_environments
@@ -54,6 +55,7 @@ def test_what_is_left_out_has_its_default_and_what_is_given_stands(tmp_path: Pat
         ({**SOUND, "tags": ["team"]}, 6, "it holds `name: value` lines"),
         ({**SOUND, "tags": {"team": 3}}, 7, "3 is not allowed; a text"),
         ({**SOUND, "tags": {"aws:team": "x"}}, 7, "is no tag's key"),
+        ({**SOUND, "tags": {"AWS:team": "x"}}, 7, "is no tag's key"),
         ({**SOUND, "tags": {f"t{n}": "" for n in range(51)}}, 6, "there are more than 50"),
         (None, 3, "it holds `name: value` lines"),
     ],
@@ -94,15 +96,46 @@ def test_a_file_that_declares_none_is_refused(tmp_path: Path, text: str, why: st
         read_environments(tmp_path / "e.yaml")
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from([*SETTINGS, "dev", "x"]), inner, max_size=3)))  # fmt: skip  # noqa: E501
-def test_whatever_stands_there_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
+#: Values of which some are allowed for one field or another, beside any at all.
+SOME = st.sampled_from([
+    True, 7, 24, 90, 128, 512, 1769, 3008, "", "eu-central-1", "111122223333", 111122223333, "shop_", {"team": "a"}, {},
+    "arn:aws:iam::aws:policy/PowerUserAccess",
+])  # fmt: skip
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+)
+
+
+@given(st.sampled_from(SETTINGS), SOME | ANY)
+def test_whatever_stands_in_a_field_is_read_as_it_is_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, name: str, value: Any
+) -> None:
     folder = tmp_path_factory.getbasetemp()
+    told, found = "", None
     try:
-        found = read(folder, value)
-    except EnvironmentRefused:
+        found = read(folder, {**SOUND, name: value})
+    except EnvironmentRefused as error:
+        told = error.what
+    if found is None:
+        event(f"{name} refused")
+        assert f"environments.dev.{name}" in told
         return
-    assert found.log_days in LOG_DAYS
-    assert isinstance(found.region, str)
+    event(f"{name} read")
+    asked = str(value) if name == "account" else value
+    assert (getattr(found, name), type(getattr(found, name))) == (asked, type(asked))
+    others = {each for each in SETTINGS if each != name}
+    plain = read(folder, SOUND)
+    assert all(getattr(found, each) == getattr(plain, each) for each in others)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_each_field_reads_one_of_those_values(tmp_path: Path, name: str) -> None:
+    read_ones = 0
+    for value in (True, 7, 24, 512, 1 << 30, "", "eu-central-1", {"team": "a"}):
+        with suppress(EnvironmentRefused):
+            read_ones += getattr(read(tmp_path, {**SOUND, name: value}), name) == value
+    assert read_ones
 
 
 def test_each_field_is_documented_and_named_to_whoever_begins() -> None:

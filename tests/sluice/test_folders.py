@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from sluice.errors import CommandError
-from sluice.folders import MARKS, brought, needed_project, present_project, project_around
+from sluice.folders import MARKS, brought, meant_project, needed_project, present_project, project_around
+from sluice.transforms.discover import transform_folders
 from tests.folders import ROOT
 
 
@@ -58,6 +60,48 @@ def test_a_folder_that_was_deleted_is_in_no_project(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     assert present_project() is None
+
+
+def test_what_may_not_be_looked_at_is_no_project(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: object, **_: object) -> os.stat_result:
+        if str(path).startswith(str(shop)):
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(str(path))
+
+    stat = os.stat
+    (shop.parent / MARKS[0]).touch()
+    monkeypatch.setattr(os, "stat", refused)
+    assert project_around(shop / "contracts") is None
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "gone"), PermissionError(13, "Permission denied")])
+def test_a_present_folder_that_cannot_be_told_is_in_no_project(error: OSError, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> str:
+        raise error
+
+    monkeypatch.setattr(os, "getcwd", refused)
+    monkeypatch.setattr(Path, "cwd", refused)
+    assert present_project() is None
+    with pytest.raises(CommandError, match="the present folder is in no Sluice project"):
+        needed_project()
+
+
+def test_the_project_that_contracts_lie_in_is_meant_wherever_one_stands(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "site" / "contracts").mkdir(parents=True)
+    for mark in MARKS:
+        (tmp_path / "site" / mark).touch()
+    site, mine = tmp_path / "site" / "contracts", shop / "contracts"
+    monkeypatch.chdir(shop)
+    assert needed_project([site]).root == tmp_path / "site"
+    assert transform_folders([site]) == [tmp_path / "site" / "glue_jobs"]
+    # Contracts that lie in none join the present project's, and more of one project are of that one.
+    assert needed_project([tmp_path]).root == shop
+    assert needed_project([mine / "gold", mine, tmp_path]).root == shop
+    for refused in (needed_project, meant_project, transform_folders):
+        with pytest.raises(CommandError, match=f"{shop} and {tmp_path}/site are two projects"):
+            refused([mine, site])
 
 
 def test_this_repository_is_a_project() -> None:

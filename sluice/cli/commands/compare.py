@@ -35,8 +35,8 @@ def compare(
     def tell(what: str) -> None:
         typer.echo(what, err=True)
 
-    deployment = deployed(env)
     folders = contracts or [needed_project().contracts]
+    deployment = deployed(env, folders)
     found = comparing.compare_with(deployment, table, contracts=folders, ref=transform, tell=tell)
     if as_json:
         typer.echo(json.dumps({"same": found.same, **msgspec.to_builtins(found)}))

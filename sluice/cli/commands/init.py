@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -32,4 +33,4 @@ def init(
         return
     typer.echo(f"{place} is a project: {len(files)} files; README.md says what each is for.")
     first = "write the first contract, contracts/<dataset>.yaml, then `sluice check`" if empty else "`sluice check`"
-    typer.echo(f"Next: `cd {folder}`, {first} and `sluice up`.")
+    typer.echo(f"Next: `cd {shlex.quote(str(folder))}`, {first} and `sluice up`.")

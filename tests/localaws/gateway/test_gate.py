@@ -138,6 +138,7 @@ def test_the_token_stands_in_a_file_that_only_this_user_reads(ctx: Context) -> N
     assert path.stat().st_mode & 0o777 == 0o600
     assert json.loads(path.read_text()) == {
         "endpoint": ctx.endpoint,
+        "region": ctx.region,
         "access_key": "test",
         "secret": "test",
         "token": ctx.token,

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,50 @@ def test_what_is_there_is_never_written_over(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "mine"
     (tmp_path / "bare").mkdir()  # an empty folder is as good as none
     assert start_project(tmp_path / "bare", empty=True)
+
+
+def test_nobody_is_told_to_install_another_project_of_that_name() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "sluice" / "new_project").rglob("*.in")]
+    pages += (ROOT / ".github").rglob("*.yml")
+    for page in pages:
+        named = re.findall(r"(?:pip install|uv add|pipx install|uvx)\s+(?:-\S+\s+)*[\"']?sluice\b", page.read_text())
+        assert named == [], page
+    for empty in (True, False):
+        lines = render("shop", empty=empty)["requirements.txt"].splitlines()
+        assert [line for line in lines if "sluice" in line] == [f"./wheels/sluice-{version('sluice')}-py3-none-any.whl"]
+
+
+def test_the_folder_to_go_to_is_written_as_a_shell_reads_it(tmp_path: Path) -> None:
+    said = sluice(tmp_path, "init", "it's a, folder/shop").stdout
+    (hint,) = re.findall("`(cd [^`]+)`", said)
+    where = subprocess.run(["sh", "-c", f"{hint} && pwd"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert where.stdout.strip() == str(tmp_path / "it's a, folder" / "shop")
+
+
+@pytest.mark.slow
+def test_an_empty_project_is_sound_until_something_of_it_is_not(tmp_path: Path) -> None:
+    start_project(tmp_path / "shop", empty=True)
+    checked = sluice(tmp_path / "shop", "check")
+    assert (checked.returncode, "write the first contract" in checked.stdout) == (0, True)
+    tests = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path / "shop" / "tests")],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "1 passed" in tests.stdout, tests.stdout
+    assert sluice(tmp_path / "shop", "check", "--contracts", "contracts").returncode == 1
+    (tmp_path / "shop" / "glue_jobs" / "gold").mkdir()
+    (tmp_path / "shop" / "glue_jobs" / "gold" / "mine.py").touch()
+    assert "no contract declares the derived table gold.mine" in sluice(tmp_path / "shop", "check").stderr
+
+
+@pytest.mark.slow
+def test_a_new_projects_tests_pass_from_any_folder(tmp_path: Path) -> None:
+    start_project(tmp_path / "shop", empty=False)
+    tests = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider", "shop/tests"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "3 passed" in tests.stdout, tests.stdout
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
 import subprocess
 import sys
@@ -12,7 +14,9 @@ import pytest
 
 from sluice.cli import deployment, local
 from sluice.cli.send import progress_bar
+from sluice.cli.starting import start_project
 from sluice.errors import CommandError
+from sluice.folders import present_project
 
 
 def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path: Path) -> None:
@@ -53,19 +57,41 @@ def test_a_start_that_fails_leaves_no_process(tmp_path: Path, monkeypatch: pytes
     assert not (tmp_path / "aws" / "pid").exists()
 
 
-def test_an_environment_that_is_not_there_is_told_with_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def deploy(monkeypatch: pytest.MonkeyPatch, *stacks: str) -> None:
+    """Have these stacks there, each with an output that all have, whose value is its own name."""
+
     class Stacks:
         def get_paginator(self, _: str) -> Stacks:
             return self
 
         def paginate(self) -> list[dict[str, Any]]:
-            names = [f"sluice-{e}-{part}" for e in ("dev", "prod") for part in deployment.STACKS]
-            return [{"Stacks": [{"StackName": name} for name in [*names, "other-storage"]]}]
+            published = {"OutputKey": "PublishOutputX", "OutputValue": "x"}
+            said = {name: [{"OutputKey": "LandingBucketName", "OutputValue": name}, published] for name in stacks}
+            return [{"Stacks": [{"StackName": name, "Outputs": outputs} for name, outputs in said.items()]}]
 
     monkeypatch.setattr(deployment, "client", lambda _: Stacks())
-    assert deployment.deployed("dev") == deployment.Deployment({})
+
+
+def stacks(*titles: str) -> list[str]:
+    return [f"{title}-{part}" for title in titles for part in deployment.STACKS]
+
+
+def test_an_environment_that_is_not_there_is_told_with_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    deploy(monkeypatch, *stacks("sluice-dev", "sluice-prod"), "other-storage", "sluice-half-storage")
+    assert deployment.deployed("dev").outputs == {"LandingBucketName": "sluice-dev-serving"}
     with pytest.raises(CommandError, match=r"There is no environment foo here; deployed: dev, prod\."):
         deployment.deployed("foo")
+    with pytest.raises(CommandError, match=r"There is no stack sluice-half-ingestion, sluice-half-processing, "):
+        deployment.deployed("half")
+
+
+@pytest.mark.parametrize(
+    "other", ["sluice-dev-prod-storage", "sluice-dev-own", "sluice-dev-streams-mine", "sluice-dev-storages"]
+)
+def test_outputs_are_those_of_this_deployments_stacks_alone(monkeypatch: pytest.MonkeyPatch, other: str) -> None:
+    ours = [*stacks("sluice-dev"), "sluice-dev-recovery", "sluice-dev-streams", "sluice-dev-streams12"]
+    deploy(monkeypatch, *ours, other, "xsluice-dev-storage")  # the last one with an output of the name wins
+    assert deployment.deployed("dev").outputs == {"LandingBucketName": "sluice-dev-streams12"}
 
 
 def test_a_progress_bar_shows_nothing_before_something_moved(capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,11 +109,49 @@ def test_a_progress_bar_shows_nothing_before_something_moved(capsys: pytest.Capt
 def test_outside_of_a_project_the_only_one_that_is_deployed_is_meant(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, other = [f"shop-dev-{part}" for part in deployment.STACKS], [f"site-dev-{part}" for part in deployment.STACKS]
-    assert deployment._name_prefix([*one, "shop-prod-storage"], "dev") == "sluice"  # as this repository says
+    one, other = stacks("shop-dev"), stacks("site-dev")
+    here = present_project()
+    assert deployment._name_prefix([*one, "shop-prod-storage"], "dev", here) == "sluice"  # as this repository says
     monkeypatch.chdir(tmp_path)
-    assert deployment._name_prefix([*one, "site-prod-storage"], "dev") == "shop"
-    assert deployment._name_prefix([], "dev") == "sluice"
+    # A stack of somebody else's is none of Sluice's for its name alone.
+    assert deployment._name_prefix([*one, *stacks("site-prod"), "mine-dev-storage"], "dev", None) == "shop"
+    assert deployment._name_prefix([], "dev", None) == "sluice"
     with pytest.raises(CommandError, match=r"The projects shop, site are deployed here, and .* is in none") as told:
-        deployment._name_prefix([*one, *other], "dev")
+        deployment._name_prefix([*one, *other], "dev", None)
     assert "in the folder of the project that is meant" in told.value.next_step
+    with pytest.raises(CommandError, match=r"There is no environment foo here; deployed: dev, prod\."):
+        deployment._name_prefix([*one, *stacks("shop-prod")], "foo", None)
+
+
+def test_what_is_deployed_is_of_the_project_that_the_contracts_are_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_project(tmp_path / "shop", empty=True)
+    deploy(monkeypatch, *stacks("shop-dev", "sluice-dev"))
+    found = [deployment.deployed("dev", given).outputs for given in ([tmp_path / "shop" / "contracts"], [tmp_path], ())]
+    ours = {"LandingBucketName": "sluice-dev-serving"}
+    assert found == [{"LandingBucketName": "shop-dev-serving"}, ours, ours]
+
+
+@pytest.mark.parametrize(("given", "region"), [(None, "eu-central-1"), ("us-west-2", "us-west-2")])
+def test_the_region_of_a_local_aws_is_that_of_its_own_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str | None, region: str
+) -> None:
+    start_project(tmp_path / "shop", empty=True)
+    monkeypatch.chdir(tmp_path / "shop")
+    endpoint, data = "http://127.0.0.1:4599", tmp_path / "aws"
+    data.mkdir()
+    access = {"endpoint": endpoint, "region": "eu-central-1", "secret": "own", "token": "t"}
+    (data / "access.json").write_text(json.dumps(access))
+    project = present_project()
+    assert project is not None
+    assert local._remember(endpoint, data, project) == "own"
+    with monkeypatch.context() as environment:
+        for line in local.environment_lines(endpoint):
+            environment.delenv(line.removeprefix("export ").partition("=")[0], raising=False)
+        environment.setenv("AWS_ENDPOINT_URL", endpoint)
+        if given:
+            environment.setenv("AWS_REGION", given)
+        environment.setattr(os, "environ", dict(os.environ))
+        local.adopt()
+        assert (os.environ["AWS_REGION"], os.environ["AWS_SECRET_ACCESS_KEY"]) == (region, "own")

@@ -166,7 +166,7 @@ def test_what_names_nothing_ends_with_2_and_what_fails_with_1(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(environment: str) -> None:
+    def refuse(*_: object) -> None:
         # As a function's answer comes back, which knows the type by its name alone.
         raise CommandError.from_data(error("It is not there.", next_step="name another.").as_data())
 

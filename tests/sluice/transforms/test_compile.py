@@ -108,6 +108,26 @@ def test_what_is_kept_is_found_by_code_helpers_and_contracts(folder: Path, tmp_p
     assert kept.get(names[1]) is None
 
 
+@pytest.mark.parametrize("call", ["mkdir", "write_bytes", "replace", "read_bytes", "stat", "unlink"])
+def test_a_cache_that_cannot_be_kept_costs_no_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    made = CompiledTransform("silver.things", {"things": "bronze.things"}, "SELECT 1", "f")
+    kept = CompileCache(tmp_path / "kept")
+    kept.put("old", made)
+    os.utime(tmp_path / "kept" / "old", (0, 0))
+
+    def refused(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, call, refused)
+        kept.put("new", made)
+        found = kept.get("new")
+        kept.evict()
+    assert found == (made if call == "unlink" else None)
+
+
 def test_whatever_the_compiler_imports_of_ours_gives_another_name_in_the_cache() -> None:
     needed = imported_by([ROOT / "sluice" / "transforms" / "compile.py"], PLACES)
     assert len(needed) > 20

