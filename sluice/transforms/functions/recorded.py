@@ -141,6 +141,8 @@ _OUTER = ("right", "rightouter", "full", "fullouter", "outer")
 
 def _refuse_methods(frame: Any) -> None:
     """Let methods raise while calls are recorded that cannot be what they are on Spark."""
+    from sqlframe.base.dataframe import BaseDataFrame
+
     frame.count = _unless_recording(frame.count, "count", _AT_ONCE)
     frame.collect = _unless_recording(frame.collect, "collect", _AT_ONCE)
     frame.first = _unless_recording(frame.first, "first", _AT_ONCE)
@@ -149,7 +151,7 @@ def _refuse_methods(frame: Any) -> None:
     frame.toPandas = _unless_recording(frame.toPandas, "toPandas", _AT_ONCE)
     frame.show = _unless_recording(frame.show, "show", _AT_ONCE)
     for name in _SPARK_ALONE:
-        setattr(frame, name, _unless_recording(getattr(frame, name, None), name, _NOT_BOTH))
+        setattr(frame, name, _never_tried(name, BaseDataFrame))
     _same_methods(frame)
     frame.fillna = _unless_recording(frame.fillna, "fillna", _LOST)
     frame.replace = _unless_recording(frame.replace, "replace", _LOST)
@@ -163,6 +165,10 @@ def _refuse_methods(frame: Any) -> None:
         return joined(this, other, on=on, how=how, **named)
 
     frame.join = join
+
+
+def _never_tried(name: str, owner: Any) -> Any:
+    return _unless_recording(getattr(owner, name, None), name, _NOT_BOTH)
 
 
 def _same_methods(frame: Any) -> None:
