@@ -89,7 +89,7 @@ def of_tests(makefile: str) -> list[str]:
     """Return what is wrong with the targets that run tests: each part is whole, and one failure ends them."""
     fast = "$(BIN)/pytest -q -n 2 --dist worksteal --ignore tests/end_to_end"
     fast += ' -m "not slow and not spark and not proof $(AND)"'
-    slow = '$(BIN)/pytest -q -n 2 --dist loadfile -m "(slow or spark) and not proof $(AND)" --durations=25'
+    slow = '$(BIN)/pytest -q -n 2 --dist loadfile -m "(slow or spark) and not proof $(AND)" --durations=100'
     proof = 'SLUICE_LAWS=all $(BIN)/pytest -q -p tests.parts --part $(PART) -m "(proof or law) $(AND)" --durations=0'
     expected = {"fast": [fast], "test": ["@$(MAKE) --no-print-directory check", fast, slow], "proof": [proof]}
     found = [target for target, lines in expected.items() if recipe(makefile, target) != lines]
@@ -111,7 +111,7 @@ def test_make_test_checks_and_runs_both_parts_and_make_proof_all_cases() -> None
         ("\t@$(MAKE) --no-print-directory check\n", "\t-@$(MAKE) --no-print-directory check\n"),
         ("\t@$(MAKE) --no-print-directory check\n", "\t@$(MAKE) --no-print-directory help\n"),
         ("(slow or spark) and not proof", "slow and not proof"),
-        ("--durations=25", "--durations=25 || true"),
+        ("--durations=100", "--durations=100 || true"),
         ("SLUICE_LAWS=all ", ""),
         ("(proof or law)", "proof"),
         ("--part $(PART)", ""),
