@@ -11,12 +11,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from sluice.confined import connect
 from sluice.contracts import AnyContract, ColumnType, DerivedContract, LandingContract
 from sluice.load import load_contracts
 from sluice.project import Project
@@ -140,8 +140,8 @@ def test_the_changes_leave_the_rows_that_they_imply(
 
 
 def _applied(project: Project, dataset: str, bronze: pa.Table) -> dict[Any, Row]:
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'; CREATE SCHEMA bronze")
+    connection = connect()
+    connection.execute("CREATE SCHEMA bronze")
     connection.register("given", bronze)
     connection.execute(f"CREATE TABLE bronze.{dataset} AS FROM given")
     rows = connection.sql(project.transform(f"silver.{dataset}").sql).to_arrow_table().drop_columns(["_changed_at"])
