@@ -62,7 +62,7 @@ def cancel_backfill(deployment: Deployment, table: str) -> str:
 
 def pause(deployment: Deployment, table: str) -> str:
     """Pause ``table``; return a sentence for people."""
-    before = _hold(deployment, {"pause": table, "by": client("sts").get_caller_identity()["Arn"]})
+    before = _ask_for_hold(deployment, {"pause": table, "by": client("sts").get_caller_identity()["Arn"]})
     if before:
         return f"{table} is paused already, since {before['at']} by {before['by']}; nothing was changed."
     return (
@@ -73,12 +73,12 @@ def pause(deployment: Deployment, table: str) -> str:
 
 def resume(deployment: Deployment, table: str) -> str:
     """End the pause of ``table`` and start a refresh; return a sentence for people."""
-    before = _hold(deployment, {"resume": table})
+    before = _ask_for_hold(deployment, {"resume": table})
     start_refresh(deployment)  # also when it was resumed already: whoever did may not have come so far
     return f"{table} is {'resumed' if before else 'not paused'}; a refresh was started."
 
 
-def _hold(deployment: Deployment, question: dict[str, Any]) -> dict[str, Any] | None:
+def _ask_for_hold(deployment: Deployment, question: dict[str, Any]) -> dict[str, Any] | None:
     answer = ask_planner(deployment, question)
     if "refused" in answer:
         raise CommandError.from_data(answer["refused"])

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from moto import mock_aws
 from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.table import Table
 
 from sluice.errors import CommitUncertain
 from sluice.tables.catalog import TABLE_PROPERTIES, LakeCatalog
@@ -17,6 +18,16 @@ from sluice.tables.commit import append, write_data_files
 from sluice.tables.maintain import expire_snapshots
 
 KEYS = {"glue.region": "us-east-1", "glue.access-key-id": "test", "glue.secret-access-key": "test"}
+
+
+def _orders(folder: Path, patch: pytest.MonkeyPatch) -> tuple[LakeCatalog, LakeCatalog, Table]:
+    """Return two catalogs of the same tables, and a new table as the first one knows it."""
+    patch.delenv("AWS_ENDPOINT_URL", raising=False)
+    here, elsewhere = LakeCatalog("here", **KEYS), LakeCatalog("elsewhere", **KEYS)
+    here.create_namespace("shop", {"location": f"file://{folder}"})
+    columns = pa.schema([pa.field("id", pa.int64())])
+    table = here.create_table("shop.orders", columns, location=f"file://{folder}/o", properties=TABLE_PROPERTIES)
+    return here, elsewhere, table
 
 
 @mock_aws
@@ -45,11 +56,7 @@ def test_a_commit_whose_answer_is_lost_took_place_and_its_snapshot_can_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Glue refuses boto3's second try, since the first one changed the table's version."""
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    here, elsewhere = LakeCatalog("here", **KEYS), LakeCatalog("elsewhere", **KEYS)
-    here.create_namespace("shop", {"location": f"file://{tmp_path}"})
-    columns = pa.schema([pa.field("id", pa.int64())])
-    table = here.create_table("shop.orders", columns, location=f"file://{tmp_path}/o", properties=TABLE_PROPERTIES)
+    here, elsewhere, table = _orders(tmp_path, monkeypatch)
     real, asked = here.glue.update_table, []
 
     def update_table(**given: Any) -> None:
@@ -67,11 +74,7 @@ def test_a_commit_whose_answer_is_lost_took_place_and_its_snapshot_can_be_read(
 
 @mock_aws
 def test_a_commit_that_another_writer_was_faster_than_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    here = LakeCatalog("here", **KEYS)
-    here.create_namespace("shop", {"location": f"file://{tmp_path}"})
-    columns = pa.schema([pa.field("id", pa.int64())])
-    made = here.create_table("shop.orders", columns, location=f"file://{tmp_path}/o", properties=TABLE_PROPERTIES)
+    here, _, made = _orders(tmp_path, monkeypatch)
     here.load_table("shop.orders").append(pa.table({"id": [1]}))
     with pytest.raises(CommitFailedException):
         made.append(pa.table({"id": [2]}))
@@ -84,11 +87,7 @@ def test_while_the_snapshot_stays_a_refused_commit_may_still_take_place_and_noth
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: bool
 ) -> None:
     """The first try is still on its way in Glue when the second one is refused."""
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    here, elsewhere = LakeCatalog("here", **KEYS), LakeCatalog("elsewhere", **KEYS)
-    here.create_namespace("shop", {"location": f"file://{tmp_path}"})
-    columns = pa.schema([pa.field("id", pa.int64())])
-    table = here.create_table("shop.orders", columns, location=f"file://{tmp_path}/o", properties=TABLE_PROPERTIES)
+    here, elsewhere, table = _orders(tmp_path, monkeypatch)
     table.append(pa.table({"id": [0]}))
     if meanwhile:  # another one's commit that leaves the rows alone, as an expiry or another schema does
         with elsewhere.load_table("shop.orders").transaction() as other:
@@ -109,11 +108,7 @@ def test_while_the_snapshot_stays_a_refused_commit_may_still_take_place_and_noth
 
 @mock_aws
 def test_an_expiry_whose_answer_is_lost_took_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    here = LakeCatalog("here", **KEYS)
-    here.create_namespace("shop", {"location": f"file://{tmp_path}"})
-    columns = pa.schema([pa.field("id", pa.int64())])
-    table = here.create_table("shop.orders", columns, location=f"file://{tmp_path}/o", properties=TABLE_PROPERTIES)
+    here, _, table = _orders(tmp_path, monkeypatch)
     table.append(pa.table({"id": [0]}))
     for number in (1, 2):
         table.overwrite(pa.table({"id": [number]}))
@@ -135,11 +130,7 @@ def test_an_expiry_whose_answer_is_lost_took_place(tmp_path: Path, monkeypatch: 
 
 @mock_aws
 def test_when_the_look_fails_too_nothing_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    here, elsewhere = LakeCatalog("here", **KEYS), LakeCatalog("elsewhere", **KEYS)
-    here.create_namespace("shop", {"location": f"file://{tmp_path}"})
-    columns = pa.schema([pa.field("id", pa.int64())])
-    table = here.create_table("shop.orders", columns, location=f"file://{tmp_path}/o", properties=TABLE_PROPERTIES)
+    here, elsewhere, table = _orders(tmp_path, monkeypatch)
     real = here.glue.update_table
 
     def update_table(**given: Any) -> None:
