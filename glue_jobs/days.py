@@ -5,24 +5,10 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-_MONDAY = "1970-01-05"
-
-
-def whole(number: Column) -> Column:
-    """Return a number of days or the like as an int."""
-    # DuckDB's is a bigint, which SQLFrame does not know: it would leave out a plain cast to int.
-    return number.cast("bigint").cast("int")
-
 
 def days_between(first: str, last: str) -> Column:
     """Return the number of days from the column ``first`` to the column ``last``."""
-    return whole(F.datediff(F.col(last), F.col(first)))
-
-
-def days_later(day: str, days: Column) -> Column:
-    """Return the column ``day`` and so many days."""
-    # DuckDB's result is a timestamp, which SQLFrame does not know: it would leave out a plain cast to date.
-    return F.date_add(F.col(day), days.cast("int")).cast("timestamp").cast("date")
+    return F.datediff(F.col(last), F.col(first))
 
 
 def first_of_month(day: str) -> Column:
@@ -32,8 +18,7 @@ def first_of_month(day: str) -> Column:
 
 def day_of_week(day: str) -> Column:
     """Return 1 for a Monday to 7 for a Sunday."""
-    since = F.datediff(F.col(day), F.lit(_MONDAY).cast("date"))
-    return whole(((since % 7) + 7) % 7 + 1)
+    return F.weekday(F.col(day)) + 1
 
 
 def every_day(span: DataFrame, first: str, last: str) -> DataFrame:
@@ -44,5 +29,5 @@ def every_day(span: DataFrame, first: str, last: str) -> DataFrame:
     known = span.where(F.col(first).isNotNull() & F.col(last).isNotNull())
     later = F.explode(F.sequence(F.lit(0), days_between(first, last))).alias("later")
     return known.select(F.col(first).alias("first_day"), later).select(
-        days_later("first_day", F.col("later")).alias("day")
+        F.date_add("first_day", F.col("later")).alias("day")
     )

@@ -3,7 +3,7 @@
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from glue_jobs.days import days_between, days_later, every_day, first_of_month
+from glue_jobs.days import days_between, every_day, first_of_month
 from glue_jobs.money import with_average
 from glue_jobs.sales import amounts_by_day_told, euros
 from glue_jobs.versions import UNKNOWN, with_version
@@ -33,9 +33,9 @@ def customer_features(orders: DataFrame, order_lines: DataFrame, rates: DataFram
     )
     span = orders.agg(F.min("order_date").alias("first_order"), F.max("order_date").alias("newest_order"))
     months = every_day(span, "first_order", "newest_order").groupBy(first_of_month("day").alias("month"))
-    ends = months.agg(F.max("day").alias("as_of")).where(F.dayofmonth(days_later("as_of", F.lit(1))) == 1)
+    ends = months.agg(F.max("day").alias("as_of")).where(F.dayofmonth(F.date_add("as_of", 1)) == 1)
     dated = ends.crossJoin(span).select(
-        "as_of", days_later("as_of", F.lit(_CHURN_DAYS)).alias("label_known_on"), "newest_order"
+        "as_of", F.date_add("as_of", _CHURN_DAYS).alias("label_known_on"), "newest_order"
     )
     paired = dated.crossJoin(_told(placed, amounts_by_day_told(order_lines, orders, rates))).where(
         F.col("placed_on") <= F.col("label_known_on")

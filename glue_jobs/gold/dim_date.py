@@ -3,7 +3,7 @@
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from glue_jobs.days import day_of_week, every_day, whole
+from glue_jobs.days import day_of_week, every_day
 from glue_jobs.versions import UNKNOWN, one_row
 from sluice.transforms import transform
 
@@ -38,11 +38,11 @@ def dim_date(
     )
     dated = every_day(years, "new_year", "year_end").select(
         F.col("day").alias("date"),
-        whole(F.year("day")).alias("year"),
-        whole(F.month("day")).alias("month"),
-        whole(F.dayofmonth("day")).alias("day_of_month"),
-        whole(F.dayofyear("day")).alias("day_of_year"),
-        whole(F.weekofyear("day")).alias("iso_week"),
+        F.year("day").alias("year"),
+        F.month("day").alias("month"),
+        F.dayofmonth("day").alias("day_of_month"),
+        F.dayofyear("day").alias("day_of_year"),
+        F.weekofyear("day").alias("iso_week"),
         day_of_week("day").alias("day_of_week"),
     )
     # The first days of January may belong to the old year's last week, the last of December to the new year's first.
@@ -53,12 +53,12 @@ def dim_date(
         F.col("date").cast("string").alias("date_key"),
         "date",
         "year",
-        whole(F.floor((F.col("month") + 2) / 3)).alias("quarter"),
+        F.quarter("date").alias("quarter"),
         "month",
         _name("month", _MONTHS).alias("month_name"),
         "day_of_month",
         "day_of_year",
-        whole(iso_year).alias("iso_year"),
+        iso_year.alias("iso_year"),
         "iso_week",
         "day_of_week",
         _name("day_of_week", _DAYS).alias("day_name"),

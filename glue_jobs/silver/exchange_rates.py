@@ -1,6 +1,6 @@
 """``silver.exchange_rates``: a rate for each day and currency."""
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from sluice.transforms import latest_by_key, transform
@@ -24,26 +24,22 @@ def exchange_rates(rates: DataFrame) -> DataFrame:
         "currency",
         "per_eur",
         F.col("rate_date").alias("published_on"),
-        F.coalesce(
-            F.datediff("next_day", "rate_date").cast("int") - F.lit(1), F.datediff("last_day", "rate_date").cast("int")
-        )
-        .cast("int")
-        .alias("more_days"),
+        F.coalesce(F.datediff("next_day", "rate_date") - 1, F.datediff("last_day", "rate_date")).alias("more_days"),
     )
     days = held.select(
         "currency", "per_eur", "published_on", F.explode(F.sequence(F.lit(0), F.col("more_days"))).alias("later")
     ).select(
-        _days_later("published_on").alias("rate_date"),
+        F.date_add("published_on", F.col("later")).alias("rate_date"),
         "currency",
         "per_eur",
         (F.col("later") > 0).alias("carried"),
         "published_on",
     )
-    length = F.datediff("last_day", "first_day").cast("int")
+    length = F.datediff("last_day", "first_day")
     own = span.where(F.col("first_day").isNotNull()).select(
         "first_day", F.explode(F.sequence(F.lit(0), length)).alias("later")
     )
-    euro_day = _days_later("first_day")
+    euro_day = F.date_add("first_day", F.col("later"))
     euro = own.select(
         euro_day.alias("rate_date"),
         F.lit("EUR").alias("currency"),
@@ -54,11 +50,6 @@ def exchange_rates(rates: DataFrame) -> DataFrame:
     return _with_inverse(days.unionByName(euro)).select(
         "rate_date", "currency", "per_eur", "eur_per_unit", "carried", "published_on"
     )
-
-
-def _days_later(first: str) -> Column:
-    # DuckDB's result is a timestamp, which SQLFrame does not know: it would leave out a plain cast to date.
-    return F.date_add(F.col(first), F.col("later").cast("int")).cast("timestamp").cast("date")
 
 
 def _with_inverse(rates: DataFrame) -> DataFrame:

@@ -41,7 +41,7 @@ def current_rows(changes: DataFrame, key: Iterable[str], *, deleted: bool = Fals
     )
     state = last.select(
         *keys,
-        *(F.col(name).getField("value").alias(name) for name in own),
+        *own,
         F.col("_last").getField("_changed_at").alias("_changed_at"),
         (~F.col("_last").getField("_kept")).alias("_deleted"),
     )
@@ -49,13 +49,22 @@ def current_rows(changes: DataFrame, key: Iterable[str], *, deleted: bool = Fals
 
 
 def _latest(name: str) -> Column:
-    """Return an aggregate: the column's latest value that the source sent, in a struct with its position in the log."""
+    """Return an aggregate: the column's latest value that the source sent."""
     from pyspark.sql import functions as F
 
     left_out = F.array_contains(F.split(F.coalesce(F.col("_unavailable"), F.lit("")), ","), name)
-    # The name says to `sluice check` that no two changes have the same place, so that values are never compared.
-    placed = F.struct(F.col("_order").alias("_sluice_change"), F.col(name).alias("value"))
-    return F.max(F.when(~left_out, placed)).alias(name)
+    return latest_sent(~left_out, F.col("_order"), F.col(name)).alias(name)
+
+
+def latest_sent(sent: Column, order: Column, value: Column) -> Column:
+    """Return an aggregate: the value at the greatest ``order`` among those that were sent, a boolean.
+
+    No two rows have the same order, so that values are never compared. ``sluice check`` knows this as one function
+    (``sluice.transforms.functions.recorded``), of values that the greatest struct may not have in general.
+    """
+    from pyspark.sql import functions as F
+
+    return F.max(F.when(sent, F.struct(order.alias("order"), value.alias("value")))).getField("value")
 
 
 def _moved(log: DataFrame, keys: list[str], own: list[str]) -> DataFrame:

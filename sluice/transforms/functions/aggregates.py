@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sluice.transforms.functions.nodes import LATEST_SENT
 from sluice.transforms.functions.operators import divided, fitting, units, wrapped
 from sluice.transforms.functions.signatures import Argument, Refused, Signature, signature
 from sluice.transforms.functions.spark_types import duckdb_type, family, fields, holds, sizes
@@ -42,18 +43,13 @@ def _average(given: list[Argument]) -> str:
     return f"CAST({divided(total, count, places, 38 - places)} AS DECIMAL({precision},{places}))"
 
 
-#: First in a struct, the place of one change in its log, which no other change has: what follows is never compared.
-CHANGE = "_sluice_change"
-
-
 def _greatest_struct(name: str) -> object:
     """Return what makes the greatest struct: on Spark a null is the least, in each field; on DuckDB the greatest."""
 
     def made(given: list[Argument]) -> str:
         of, names = given[0].sql, list(fields(given[0].type))
         for each, kind in fields(given[0].type).items():
-            alone = names[0] == CHANGE and not holds(kind, "map")
-            if family(kind) not in _LEAST and not alone:
+            if family(kind) not in _LEAST:
                 raise Refused(
                     f"its field {each} is {kind}, which the engines compare or keep otherwise; leave it out, or cast it to a decimal"
                 )
@@ -64,6 +60,17 @@ def _greatest_struct(name: str) -> object:
         return f"list_transform([{key}], lambda r: CASE WHEN r IS NOT NULL THEN struct_pack({back}) END)[1]"
 
     return made
+
+
+def _latest_sent(given: list[Argument]) -> str:
+    """Return what makes the value at the greatest place, which one row has alone: see ``sluice.transforms.changes``."""
+    sent, order, value = given
+    if holds(value.type, "map"):
+        raise Refused("Spark puts no maps in order; keep its keys and values in arrays")
+    if family(value.type) in ("struct", "array") and holds(value.type, "double", "float"):
+        # Of what is nested DuckDB's arg_max takes the sign of a zero away.
+        return f"list({value.sql} ORDER BY {order.sql} DESC) FILTER (WHERE {sent.sql})[1]"
+    return f"arg_max_null({value.sql}, {order.sql}) FILTER (WHERE {sent.sql})"
 
 
 def _present(name: str) -> Callable[[list[Argument]], str]:
@@ -108,6 +115,7 @@ SIGNATURES: list[Signature] = [
     *(one for name in ("min", "max") for one in signature(name, "double", "double", f"{name}({{0}}){{over}}", f"F.{name}({{0}})", kind="aggregate", why="-0.0 and 0.0 are equal, and engines keep another of them", instead=_DECIMAL)),
     *signature("max", "struct", lambda a: a[0].type, _greatest_struct("max"), "F.max(F.struct({string}, {int}))", kind="aggregate"),  # type: ignore[arg-type]
     *signature("min", "struct", lambda a: a[0].type, _greatest_struct("min"), "F.min(F.struct({string}, {int}))", kind="aggregate"),  # type: ignore[arg-type]
+    *signature(LATEST_SENT, "boolean; string; any", lambda a: a[2].type, _latest_sent, *(f"latest_sent(F.col('boolean_a'), F.lpad(F.col('row').cast('string'), 9, '0'), {value})" for value in ("F.col('string_a')", "F.col('double_a')", "F.col('decimal_a')", "F.col('array_int_a')", "F.struct('double_a', 'string_a')")), kind="grouped"),
     *signature("bool_and", "boolean", "boolean", "bool_and({0}){over}", "F.bool_and({0})", kind="aggregate"),
     *signature("bool_or", "boolean", "boolean", "bool_or({0}){over}", "F.bool_or({0})", kind="aggregate"),
     *signature("bit_and", "int", "int", "bit_and({0}){over}", "F.bit_and({0})", kind="aggregate"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from sluice.transforms.functions.operators import wrapped
+from sluice.transforms.functions.operators import rescaled, wrapped
 from sluice.transforms.functions.signatures import Argument, Refused, Signature, macro, signature
 from sluice.transforms.functions.spark_types import duckdb_type, sizes
 
@@ -17,10 +17,7 @@ def _to(given: list[Argument]) -> str:
 
 
 def _to_decimal(given: list[Argument]) -> str:
-    """Return the cast of a number; one that always fits can do without the null that stands for too much."""
-    (p1, s1), (p2, s2) = sizes(given[0].type), sizes(_to(given))
-    fits = p2 - s2 > p1 - s1 or (p2 - s2 == p1 - s1 and s2 >= s1)
-    return f"{'' if fits else 'TRY_'}CAST({given[0].sql} AS {duckdb_type(_to(given))})"
+    return rescaled(given[0].sql, sizes(given[0].type), sizes(_to(given)))
 
 
 def _text_to_decimal(given: list[Argument]) -> str:

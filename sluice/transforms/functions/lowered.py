@@ -16,7 +16,7 @@ from sqlglot.schema import MappingSchema
 from sluice.confined import literal, quoted
 from sluice.transforms.functions import keys
 from sluice.transforms.functions.coercion import coerced
-from sluice.transforms.functions.nodes import NODES, Unproven, is_moment, untried
+from sluice.transforms.functions.nodes import LATEST_SENT, NODES, Unproven, is_moment, untried
 from sluice.transforms.functions.recorded import ALIASES, SparkCalls
 from sluice.transforms.functions.signatures import Argument, Refused, Signature
 from sluice.transforms.functions.spark_types import (
@@ -205,12 +205,19 @@ class _Scope:
             if isinstance(node, kind):
                 return make(self, node)
         if isinstance(node, exp.Anonymous):
-            name = node.name.lower()
-            return self._constant(name, node) if name.startswith("#") else self._call(name, node.expressions, node)
+            return self._named(node)
         if type(node) in NODES:
             arguments = [each for each in (node.this, *node.expressions, node.args.get("expression")) if each]
             return self._call(NODES[type(node)], [a for a in arguments if isinstance(a, exp.Expr)], node)
         return self._unproven(type(node).__name__.lower(), node, "it was never tried on both engines")
+
+    def _named(self, node: exp.Anonymous) -> _Made:
+        name, recorded = node.name.lower(), isinstance(node.this, str)
+        if name.startswith("#") and not recorded:  # a name between backticks, in a text of the transform
+            return self._unproven(name, node, "no function is called so")
+        if name.startswith("#") and name != LATEST_SENT:
+            return self._constant(name, node)
+        return self._call(name, node.expressions, node)
 
     def _call(self, name: str, arguments: list[exp.Expr], node: exp.Expr, over: str = "") -> _Made:
         name = ALIASES.get(name, name)

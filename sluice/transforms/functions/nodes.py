@@ -21,6 +21,8 @@ NODES: dict[type[exp.Expr], str] = {
     exp.BitwiseOr: "|", exp.BitwiseXor: "^", exp.CurrentDate: "current_date",
     exp.CurrentTimestamp: "current_timestamp",
 }  # fmt: skip
+#: The aggregate of ``sluice.transforms.changes.latest_sent``, under a name that no text of a transform can call.
+LATEST_SENT = "#latest_sent"
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}( \d{2}:\d{2}:\d{2}(\.\d{1,6})?)?")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sluice.transforms.functions.operators import fitting, wrapped
+from sluice.transforms.functions.operators import fitting, rescaled, wrapped
 from sluice.transforms.functions.signatures import Argument, Signature, signature
 from sluice.transforms.functions.spark_types import duckdb_type, sizes
 from sluice.transforms.functions.texts import whole
@@ -20,7 +20,7 @@ def _wider(precision: int, scale: int) -> str:
 
 
 def _rounded(given: list[Argument]) -> str:
-    return f"TRY_CAST({given[0].sql} AS {duckdb_type(_rounded_type(given))})"
+    return rescaled(given[0].sql, sizes(given[0].type), sizes(_rounded_type(given)))
 
 
 def _cut_type(given: list[Argument]) -> str:

@@ -30,6 +30,18 @@ def fitting(precision: int, scale: int) -> str:
     return f"decimal({precision},{scale})"
 
 
+def rescaled(sql: str, origin: tuple[int, int], target: tuple[int, int]) -> str:
+    """Return a decimal rounded or widened to other precision and scale; null where it does not fit."""
+    (precision, places), (most, kept) = origin, target
+    kind = f"DECIMAL({most},{kept})"
+    if precision <= 18 or not kept < places <= 18:
+        fits = most - kept > precision - places or (most - kept == precision - places and kept >= places)
+        return f"{'' if fits else 'TRY_'}CAST({sql} AS {kind})"
+    # DuckDB divides 128 bits fifteen times slower than 64, which most values fit in.
+    small = f"TRY_CAST(CAST(TRY_CAST({sql} AS DECIMAL(18,{places})) AS DECIMAL(18,{kept})) AS {kind})"
+    return f"coalesce({small}, TRY_CAST({sql} AS {kind}))"
+
+
 def decimal_sizes(argument: Argument) -> tuple[int, int]:
     """Return precision and scale with which Spark computes: of a literal whole number those of its digits."""
     if argument.literal and isinstance(argument.value, int):

@@ -18,6 +18,8 @@ from sqlglot.dialects.spark import Spark
 
 from sluice.confined import connect, quoted
 from sluice.decoding import json_decoder
+from sluice.transforms import changes
+from sluice.transforms.functions.nodes import LATEST_SENT
 from sluice.transforms.functions.spark_types import duckdb_type, spark_type
 
 PARAMETERS = Path(__file__).parent / "parameters.json"
@@ -108,6 +110,8 @@ def record() -> None:
         made = literal(value) if _state["on"] else None
         return plain(cls, value) if made is None else cls(made)
 
+    # No name that a text could call: what it takes for granted holds for a log of changes alone.
+    changes.latest_sent = _either(_recorded(LATEST_SENT, [("*columns", "column")], Column), None, "latest_sent")
     column: Any = Column
     column._lit = classmethod(lit)
     functions = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sluice.confined import literal
+from sluice.transforms.functions.operators import wrapped
 from sluice.transforms.functions.signatures import Argument, Refused, Signature, macro, signature
 from sluice.transforms.functions.texts import text, whole
 
@@ -86,6 +87,14 @@ def _sequence(given: list[Argument]) -> str:
     return f"(CASE WHEN {given[0].sql} <= {given[1].sql} THEN generate_series({given[0].sql}, {given[1].sql}) ELSE list_reverse(generate_series({given[1].sql}, {given[0].sql})) END)"
 
 
+def _moved(sign: str) -> str:
+    """Return the day so many days later or earlier; as Java's numbers, days start over where there are no more."""
+    return f"make_date({wrapped(_SINCE + f' {sign} {{1}})', 'int')})"
+
+
+_SINCE = "(CAST({0} - DATE '1970-01-01' AS BIGINT)"
+
+
 _SECONDS = "CAST(epoch_us({0}) // 1000000 AS BIGINT)"
 _OLD_PARSER = "Spark fails on texts that its old parser took, instead of making them null"
 _OTHER_DAY = (
@@ -116,10 +125,10 @@ SIGNATURES: list[Signature] = [
     ),
     *signature("unix_date", "date", "int", "CAST({0} - DATE '1970-01-01' AS INTEGER)", "F.unix_date({0})"),
     *signature("next_day", "date; string", "date", _next, "F.next_day({0}, 'Mon')", "F.next_day({0}, 'sunday')"),
-    *signature("date_add", "date; int", "date", "({0} + {1})", "F.date_add({0}, 1)", "F.date_add({0}, -31)", "F.date_add({0}, F.col('int_a') % 1000)"),
-    *signature("+", "date; int", "date", "({0} + {1})", "({0} + 1)", "({0} + F.col('int_a') % 1000)"),
-    *signature("-", "date; int", "date", "({0} - {1})", "({0} - 1)", "({0} - F.col('int_a') % 1000)"),
-    *signature("date_sub", "date; int", "date", "({0} - {1})", "F.date_sub({0}, 1)", "F.date_sub({0}, F.col('int_a') % 1000)"),
+    *signature("date_add", "date; int", "date", _moved("+"), "F.date_add({0}, 1)", "F.date_add({0}, -31)", "F.date_add({0}, F.col('int_a') % 1000)", "F.date_add({0}, F.col('int_a'))"),
+    *signature("+", "date; int", "date", _moved("+"), "({0} + 1)", "({0} + F.col('int_a'))"),
+    *signature("-", "date; int", "date", _moved("-"), "({0} - 1)", "({0} - F.col('int_a'))"),
+    *signature("date_sub", "date; int", "date", _moved("-"), "F.date_sub({0}, 1)", "F.date_sub({0}, F.col('int_a'))"),
     *(
         one
         for left in ("date", "timestamp_ntz")
@@ -128,7 +137,7 @@ SIGNATURES: list[Signature] = [
     ),
     *signature("make_date", "int; int; int", "date", "TRY(make_date({0}, {1}, {2}))", "F.make_date(F.col('int_a') % 9999, {1} % 14, {1} % 33)", "F.make_date(F.lit(2023), F.lit(2), F.lit(29))"),
     *signature("unix_timestamp", "timestamp_ntz", "bigint", _SECONDS, "F.unix_timestamp({0})"),
-    *signature("date_from_unix_date", "int", "date", "(DATE '1970-01-01' + {0})", "F.date_from_unix_date(F.col('int_a') % 100000)"),
+    *signature("date_from_unix_date", "int", "date", "make_date({0})", "F.date_from_unix_date(F.col('int_a') % 100000)", "F.date_from_unix_date({0})"),
     *signature("to_timestamp", "timestamp_ntz", "timestamp_ntz", "{0}", "F.to_timestamp({0})"),
     *signature("to_date", "string", "date", macro("sluice_date"), "F.to_date({0})"),
     *signature("to_date", "timestamp_ltz", "date", "CAST({0} AS DATE)", "F.to_date({0})"),

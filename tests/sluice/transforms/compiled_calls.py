@@ -52,12 +52,13 @@ def main() -> None:
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
+    from sluice.transforms import changes
     from sluice.transforms.functions.lowered import lowered
 
     answers = []
     for call, use in asked["calls"]:
         try:
-            names = {"F": F, "Window": Window}
+            names = {"F": F, "Window": Window, "latest_sent": changes.latest_sent}
             frame = session.table("t.given")
             made = query(call, frame, names) if use == "query" else used(frame, {"x": call}, use, names)
             (tree,) = made._get_expressions(optimize=False)

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sluice.confined import connect
+from sluice.transforms.changes import latest_sent
 from sluice.transforms.functions.recorded import ALIASES
 from sluice.transforms.functions.signatures import Signature
 from sluice.transforms.functions.spark_types import spark_type
@@ -191,7 +192,12 @@ class Both:
         from pyspark.sql import Window
         from pyspark.sql import functions as F
 
-        self.folder, self.spark, self.names, self.made = folder, spark, {"F": F, "Window": Window}, 0
+        self.folder, self.spark, self.names, self.made = (
+            folder,
+            spark,
+            {"F": F, "Window": Window, "latest_sent": latest_sent},
+            0,
+        )
         self.duckdb = connect()
         self.duckdb.execute("CREATE SCHEMA t")
         self.give(rows)

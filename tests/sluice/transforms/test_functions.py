@@ -128,13 +128,24 @@ def test_what_is_proven_compiles(tmp_path: Path, call: str, kind: str) -> None:
     assert compiled(tmp_path, f'things.select({call}.alias("x"))', kind)
 
 
-def test_the_latest_value_in_a_log_of_changes_may_be_a_double_and_that_of_other_structs_may_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", ["t", "_sluice_change", "#latest_sent", "order"])
+def test_no_name_of_a_field_lets_a_struct_of_doubles_have_a_greatest(tmp_path: Path, first: str) -> None:
     rows = (
-        "things.groupBy('id').agg(F.max(F.struct(F.col('t').alias('{}'), F.col('d').alias('value'))).alias('s'))"
+        f"things.groupBy('id').agg(F.max(F.struct(F.col('t').alias('{first}'), F.col('d').alias('value'))).alias('s'))"
         ".select(F.col('s').getField('value').alias('x'))"
     )
-    assert compiled(tmp_path, rows.format("_sluice_change"), "double")
-    assert "its field value is double" in refusal(tmp_path, rows.format("t"), "double")
+    assert "its field value is double" in refusal(tmp_path, rows, "double")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("latest_sent(id > 1, t, d)", "never tried"), ("`#latest_sent`(id > 1, t, d)", "no function is called so")],
+)
+def test_the_latest_value_in_a_log_of_changes_is_no_function_that_a_text_can_call(
+    tmp_path: Path, text: str, why: str
+) -> None:
+    rows = f'things.groupBy("id").agg(F.expr("{text}").alias("x")).select("x")'
+    assert why in refusal(tmp_path, rows, "double")
 
 
 @pytest.mark.slow
