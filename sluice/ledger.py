@@ -269,8 +269,8 @@ class Ledger:
         except dynamodb.exceptions.ConditionalCheckFailedException:
             return
 
-    def pause(self, pause: Pause) -> None:
-        """Write that a derived table is paused, unless it is already."""
+    def pause(self, pause: Pause) -> Pause | None:
+        """Write that a derived table is paused, unless it is already; return the pause that it had, if any."""
         dynamodb = client("dynamodb")
         item = {"dataset": "refresh", "entry": f"pause#{pause.table}", **msgspec.to_builtins(pause)}
         try:
@@ -278,20 +278,21 @@ class Ledger:
                 TableName=self.table,
                 Item={k: _to_item(v) for k, v in item.items()},
                 ConditionExpression="attribute_not_exists(entry)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except dynamodb.exceptions.ConditionalCheckFailedException:
-            return  # who paused it first stays known
+        except dynamodb.exceptions.ConditionalCheckFailedException as error:
+            return _pause_of(error.response["Item"])  # who paused it first stays known
+        return None
 
     def pauses(self) -> Iterator[Pause]:
         """Yield the pause of every derived table that is paused."""
-        for item in self._query("refresh", "pause#"):
-            plain = {key: _from_item(value) for key, value in item.items()}
-            yield _to_pause({key: plain[key] for key in Pause.__dataclass_fields__})
+        yield from map(_pause_of, self._query("refresh", "pause#"))
 
-    def resume(self, table: str) -> None:
-        """Remove the pause of a derived table, if it has one."""
+    def resume(self, table: str) -> Pause | None:
+        """Remove the pause of a derived table; return it, or None when there was none."""
         key = {"dataset": {"S": "refresh"}, "entry": {"S": f"pause#{table}"}}
-        client("dynamodb").delete_item(TableName=self.table, Key=key)
+        gone = client("dynamodb").delete_item(TableName=self.table, Key=key, ReturnValues="ALL_OLD")
+        return _pause_of(gone["Attributes"]) if gone.get("Attributes") else None
 
     def _query(self, dataset: str, prefix: str, *, newest_first: bool = False) -> Iterator[dict[str, Any]]:
         pages = (
@@ -344,3 +345,7 @@ def _delivery(item: dict[str, Any]) -> Delivery:
     for name in ("retracted", "retracted_quarantined"):
         plain[name] = int(plain.get(name, 0))
     return _to_delivery({k: v for k, v in plain.items() if k in Delivery.__struct_fields__})
+
+
+def _pause_of(item: dict[str, Any]) -> Pause:
+    return _to_pause({key: _from_item(item[key]) for key in Pause.__dataclass_fields__})

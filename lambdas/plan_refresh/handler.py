@@ -81,11 +81,10 @@ def _pause(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
         transform_of(deployed_project(), table, safe="nothing was changed.")
     except CommandError as error:
         return {"refused": error.as_data()}
-    before = next((pause for pause in ledger.pauses() if pause.table == table), None)
     if "resume" in event:
-        ledger.resume(table)
+        before = ledger.resume(table)
     else:
-        ledger.pause(Pause(table, event["by"], datetime.now(UTC).isoformat(timespec="seconds")))
+        before = ledger.pause(Pause(table, event["by"], datetime.now(UTC).isoformat(timespec="seconds")))
     return {"before": msgspec.to_builtins(before)}
 
 

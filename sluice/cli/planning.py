@@ -60,22 +60,25 @@ def cancel_backfill(deployment: Deployment, table: str) -> str:
     return f"{table}: {'the backfill was cancelled' if count else 'no backfill was waiting'}."
 
 
-def pause(deployment: Deployment, table: str) -> str:
-    """Pause ``table``; return a sentence for people."""
-    before = _ask_for_hold(deployment, {"pause": table, "by": client("sts").get_caller_identity()["Arn"]})
-    if before:
-        return f"{table} is paused already, since {before['at']} by {before['by']}; nothing was changed."
-    return (
-        f"{table} is paused: no refresh computes it, and what is made from it goes on from its present rows. A run "
-        f"that is under way may still publish. `sluice resume {table}` ends this."
+def pause(deployment: Deployment, table: str) -> dict[str, Any]:
+    """Pause ``table``; return what is true now, with a sentence for people."""
+    by = client("sts").get_caller_identity()["Arn"]
+    before = _ask_for_hold(deployment, {"pause": table, "by": by})
+    told = (
+        f"{table} is paused already, since {before['at']} by {before['by']}; nothing was changed."
+        if before
+        else f"{table} is paused: no refresh computes it, and what is made from it goes on from its present rows. A "
+        f"run that is under way may still publish. `sluice resume {table}` ends this."
     )
+    return {"table": table, "paused": True, "changed": not before, "before": before, "told": told}
 
 
-def resume(deployment: Deployment, table: str) -> str:
-    """End the pause of ``table`` and start a refresh; return a sentence for people."""
+def resume(deployment: Deployment, table: str) -> dict[str, Any]:
+    """End the pause of ``table`` and start a refresh; return what is true now, with a sentence for people."""
     before = _ask_for_hold(deployment, {"resume": table})
     start_refresh(deployment)  # also when it was resumed already: whoever did may not have come so far
-    return f"{table} is {'resumed' if before else 'not paused'}; a refresh was started."
+    told = f"{table} is {'resumed' if before else 'not paused'}; a refresh was started."
+    return {"table": table, "paused": False, "changed": bool(before), "before": before, "told": told}
 
 
 def _ask_for_hold(deployment: Deployment, question: dict[str, Any]) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
@@ -11,6 +12,8 @@ from rich.table import Table
 
 from sluice.cli.deployment import Deployment
 from sluice.cli.derived import started
+from sluice.cli.planning import ask_planner
+from sluice.errors import WrongArgument
 from sluice.ledger import Ledger
 
 _COLOURS = {"published": "green", "failed": "red", "held": "yellow", "rolled back": "yellow"}
@@ -35,9 +38,27 @@ _NUMBERS = (("rows", ","), ("rows_written", ","), ("seconds", ".1f"), ("cost_usd
 
 
 def newest(deployment: Deployment, table: str, *, limit: int, failed: bool) -> list[dict[str, Any]]:
-    """Return the newest runs, newest first: of ``table`` alone unless it is empty, and with ``failed`` only those."""
+    """Return the newest runs, newest first: of ``table`` alone unless it is empty, and with ``failed`` only those.
+
+    ``WrongArgument`` when there is no run of ``table`` and no transform makes it.
+    """
     runs = Ledger(deployment.settings.ledger_table).newest_runs()
-    return [as_data(run) for run in islice(_chosen(runs, table, failed=failed), limit)]
+    found = [as_data(run) for run in islice(_chosen(runs, table, failed=failed), limit)]
+    if table and not found:
+        _refuse_unknown(table, [each["table"] for each in ask_planner(deployment, {"standings": True})["tables"]])
+    return found
+
+
+def _refuse_unknown(table: str, known: Sequence[str]) -> None:
+    """Raise ``WrongArgument`` when no transform makes the table; one that was removed since has runs."""
+    if table not in known:
+        near = get_close_matches(table, known, 1)
+        raise WrongArgument(
+            f"{table} is not a derived table{f'; did you mean {near[0]}?' if near else '.'}",
+            next_step=f"name one of {', '.join(sorted(known))}.",
+            dataset=table,
+            value=table,
+        )
 
 
 def _chosen(runs: Iterable[dict[str, Any]], table: str, *, failed: bool) -> Iterator[dict[str, Any]]:

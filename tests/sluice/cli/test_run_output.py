@@ -14,6 +14,7 @@ from rich.console import Console
 from sluice.cli.deployment import Deployment
 from sluice.cli.run_output import newest, print_runs
 from sluice.compiled import Pause
+from sluice.errors import WrongArgument
 from sluice.ledger import Ledger
 
 PUBLISHED = {
@@ -54,7 +55,6 @@ def test_the_newest_runs_come_first_and_can_be_chosen(deployment: Deployment) ->
     assert told(limit=1) == ["03.5"]
     assert told("silver.orders") == ["01.5"]
     assert told("gold.days", failed=True) == told(failed=True) == ["02.5"]
-    assert told("gold.nothing") == []
 
 
 def test_a_run_is_told_as_json_with_every_key(deployment: Deployment) -> None:
@@ -75,13 +75,23 @@ def test_a_failed_run_is_printed_with_its_reason(deployment: Deployment) -> None
     assert "There is no such run" in nothing.getvalue()
 
 
+def test_the_runs_of_a_table_that_none_makes_are_refused_and_of_one_without_runs_are_none(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = {"tables": [{"table": "gold.days"}, {"table": "gold.weeks"}]}
+    monkeypatch.setattr("sluice.cli.run_output.ask_planner", lambda *_: tables)
+    with pytest.raises(WrongArgument, match=r"gold\.dys is not a derived table; did you mean gold\.days\?"):
+        newest(deployment, "gold.dys", limit=20, failed=False)
+    assert newest(deployment, "gold.weeks", limit=20, failed=False) == []
+
+
 def test_the_first_pause_is_kept_until_the_table_is_resumed(deployment: Deployment) -> None:
     ledger = Ledger(deployment.settings.ledger_table)
     first = Pause("gold.days", "ann", "2026-01-01T00:00:00+00:00")
-    for pause in (first, Pause("gold.days", "bob", "2026-01-02T00:00:00+00:00")):
-        ledger.pause(pause)
+    assert ledger.pause(first) is None
+    assert ledger.pause(Pause("gold.days", "bob", "2026-01-02T00:00:00+00:00")) == first
     assert list(ledger.pauses()) == [first]
-    for _ in range(2):
-        ledger.resume("gold.days")
+    assert ledger.resume("gold.days") == first
+    assert ledger.resume("gold.days") is None
     assert list(ledger.pauses()) == []
     assert [type(run["rows"]) for run in ledger.runs() if "rows" in run] == [int, int]
