@@ -159,8 +159,12 @@ class Ledger:
         self._record_unless_later(delivery, ("failing",))
 
     def record_given_up(self, delivery: Delivery) -> None:
-        """Write that somebody gave up a delivery, unless it is staged or in another final state by now."""
-        self._record_unless_later(delivery, ("failing", "set_aside"))
+        """Write that somebody gave up a delivery, unless it is staged or in another final state by now.
+
+        A file that lies in no dataset's folder was refused for good, and can be given up, too.
+        """
+        stray: tuple[Status, ...] = ("rejected",) if delivery.dataset == UNKNOWN else ()
+        self._record_unless_later(delivery, ("failing", "set_aside", *stray))
 
     def _record_unless_later(self, delivery: Delivery, states: tuple[Status, ...]) -> None:
         errors = client("dynamodb").exceptions

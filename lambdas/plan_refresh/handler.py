@@ -71,7 +71,8 @@ def _request(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
     except CommandError as error:
         return {"refused": error.as_data()}
     ledger.request_backfill(checked)
-    return {"noted": msgspec.to_builtins(checked)}
+    paused = next((pause for pause in ledger.pauses() if pause.table == checked.table), None)
+    return {"noted": msgspec.to_builtins(checked), "paused": msgspec.to_builtins(paused)}
 
 
 def _pause(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:

@@ -68,6 +68,7 @@ def _roll_back(event: dict[str, Any], ledger: Ledger, load: Callable[[str], Any]
     except (CommandError, CommitConflict) as error:
         return {"refused": error.as_data()}
     told = msgspec.to_builtins(done)
-    ledger.record_run({"status": "rolled back", "engine": "", "by": by, **told}, started=started, table=table)
+    if told.pop("changed"):
+        ledger.record_run({"status": "rolled back", "engine": "", "by": by, **told}, started=started, table=table)
     made_of = [given.name for given in project.arriving if table in followers(project, given.table)]
-    return {"done": told, "made_of": made_of}
+    return {"done": {**told, "changed": done.changed}, "made_of": made_of}

@@ -45,6 +45,8 @@ def read_dead_letters(deployment: Deployment) -> list[DeadLetter]:
 def discard(deployment: Deployment, what: str) -> list[str]:
     """Give up the dead letters of a file (by its address), a message (by its id), or a unit (by its attempt).
 
+    Also a file that lies in no dataset's folder, by its address.
+
     Return a sentence for each. Files stay in the landing bucket; the ledger's entry gets the state ``discarded`` and
     keeps its reason. Raise ``WrongArgument`` when nothing is called ``what``, ``CommandError`` while it is still tried.
     """
@@ -56,7 +58,7 @@ def discard(deployment: Deployment, what: str) -> list[str]:
                 ledger.record_given_up(_discarded(each, each.letter))
             remove(each)
     said = [f"{each.file or each.message_id}: {each.reason}" for each in given_up]
-    said += _discard_unit(deployment, what, ledger)
+    said += [*_discard_unit(deployment, what, ledger), *_discard_strays(ledger, what)]
     if not said:
         if _still_tried(ledger, what):
             raise CommandError(
@@ -66,7 +68,7 @@ def discard(deployment: Deployment, what: str) -> list[str]:
                 value=what,
             )
         raise WrongArgument(
-            f"Nothing called {what} is a dead letter or set aside.",
+            f"Nothing called {what} is a dead letter, set aside, or a file in no dataset's folder.",
             safe="nothing was discarded.",
             next_step="`sluice status` lists what is.",
             value=what,
@@ -89,6 +91,16 @@ def _discard_unit(deployment: Deployment, attempt: str, ledger: Ledger) -> list[
             ledger.record_given_up(msgspec.structs.replace(known, status="discarded", error=unit.error))
         drop(store, lake, unit)
         said.append(f"a unit of {unit.dataset}: {unit.error}")
+    return said
+
+
+def _discard_strays(ledger: Ledger, file: str) -> list[str]:
+    """Give up a file that lies in no dataset's folder, so that no notice of it is shown any more."""
+    said = []
+    for entry in ledger.deliveries(UNKNOWN):
+        if entry.uri == file and entry.status == "rejected":
+            ledger.record_given_up(msgspec.structs.replace(entry, status="discarded"))
+            said.append(f"{entry.uri}: {entry.error}")
     return said
 
 

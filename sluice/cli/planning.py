@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
@@ -17,10 +18,17 @@ from sluice.ledger import Ledger
 _ENGINES = {"small": "Lambda", "large": "Lambda, large", "spark": "Spark on Glue"}
 
 
-def print_plan(deployment: Deployment, console: Console) -> None:
-    """Print the runs that a refresh would make now, in order, each with its strategy, engine, reasons and cost."""
+def read_plan(deployment: Deployment) -> dict[str, Any]:
+    """Return the runs that a refresh would make now, in order, and by table why others are held as they are."""
     answer = ask_planner(deployment, {"explain": True})
-    steps, held = answer["steps"], answer.get("held", {})
+    # Functions of an earlier deployment call the strategy course.
+    steps = [{"strategy": step.get("strategy") or step["course"], **step} for step in answer["steps"]]
+    return {"steps": steps, "held": answer.get("held", {})}
+
+
+def print_plan(plan: dict[str, Any], console: Console) -> None:
+    """Print the runs of a plan, each with its strategy, engine, reasons and cost."""
+    steps, held = plan["steps"], plan["held"]
     for table, why in held.items():
         console.print(f"{table} is {why}", highlight=False, soft_wrap=True)
     if not steps:
@@ -30,8 +38,7 @@ def print_plan(deployment: Deployment, console: Console) -> None:
     shown = Table("wave", "table", "what", "engine", "input rows", "s", "USD", box=None, padding=(0, 1, 0, 0))
     for step in steps:
         shown.add_row(
-            str(step["wave"]), step["table"],
-            step.get("strategy") or step["course"],  # as functions of an earlier deployment call it
+            str(step["wave"]), step["table"], step["strategy"],
             _ENGINES[step["engine"]], f"{step['rows']:,}", f"{step['seconds']:.0f}", f"{step['cost_usd']:.6f}",
         )  # fmt: skip
     console.print(shown)
@@ -51,7 +58,16 @@ def request_backfill(
     start_refresh(deployment)
     noted = answer["noted"]
     what = f"{noted['column']} from {noted['first']} to {noted['last']}" if noted["column"] else "the whole table"
-    return f"{table}: {what} will be recomputed; readers see the present rows until then."
+    waits = f" It waits: {_paused(answer['paused'])}." if answer.get("paused") else ""
+    return f"{table}: {what} will be recomputed; readers see the present rows until then.{waits}"
+
+
+def _paused(pause: dict[str, Any]) -> str:
+    """Return since when and by whom a table is paused, and what ends that."""
+    return (
+        f"{pause['table']} is paused since {pause['at']} by {pause['by']}, and no refresh computes it until "
+        f"`sluice resume {pause['table']}`"
+    )
 
 
 def cancel_backfill(deployment: Deployment, table: str) -> str:
@@ -102,8 +118,9 @@ def ask_planner(deployment: Deployment, question: dict[str, Any]) -> dict[str, A
 def roll_back(deployment: Deployment, table: str, to: str) -> dict[str, Any]:
     """Roll ``table`` back to a snapshot or a time, and refresh what is made of it; return what was done.
 
-    ``in_flight`` counts the files, by dataset, that an ingestor has seen and that are on their way to the table: once
-    they are in, it is refreshed. It is None when the ledger cannot be read. Records of streams are not counted.
+    ``paused`` is the table's pause, if it has one. ``in_flight`` counts the files, by dataset, that an ingestor has
+    seen and that are on their way to the table: once they are in, it is refreshed. It is None when the ledger cannot
+    be read. Records of streams are not counted.
     """
     question = {"table": table, "rollback": to, "by": client("sts").get_caller_identity()["Arn"]}
     safe = "readers see one snapshot whole, the old one or the new one: `sluice status` says which."
@@ -111,7 +128,40 @@ def roll_back(deployment: Deployment, table: str, to: str) -> dict[str, Any]:
     if "refused" in answer:
         raise CommandError.from_data(answer["refused"])
     start_refresh(deployment)
-    return {**answer["done"], "in_flight": _in_flight(deployment, answer.get("made_of", ()))}
+    coming, paused = _in_flight(deployment, answer.get("made_of", ())), _pause_of(deployment, table)
+    told = _told_rollback(answer["done"], coming, paused)
+    return {**answer["done"], "in_flight": coming, "paused": paused, "told": told}
+
+
+def _told_rollback(done: dict[str, Any], coming: dict[str, int] | None, paused: dict[str, Any] | None) -> str:
+    table = done["table"]
+    if done.get("changed", True):
+        told = (
+            f"{table}: readers see the {done['rows']:,} rows of snapshot {done['to']} again, as snapshot "
+            f"{done['snapshot']}; before they saw {done['rows_before']:,} rows, of snapshot {done['since']}, which "
+            "stays in the table's history."
+        )
+    else:
+        told = f"{table}: readers see the rows of snapshot {done['to']} already; nothing was changed."
+    if paused:
+        return f"{told}\n{_paused(paused)}."
+    told += (
+        f"\nIt is held so until an input or the transform changes; `sluice backfill {table}` computes it anew at once."
+    )
+    if coming is None:
+        return f"{told}\nWhether files are on their way to it cannot be said: the ledger cannot be read."
+    if on_their_way := ", ".join(f"{files:,} of {name}" for name, files in coming.items()):
+        told += f"\nFiles are on their way to it ({on_their_way}): once one is in, a refresh computes it with them."
+    return told
+
+
+def _pause_of(deployment: Deployment, table: str) -> dict[str, Any] | None:
+    """Return the table's pause; None when it has none, or when the ledger cannot be read."""
+    try:
+        pauses = Ledger(deployment.settings.ledger_table).pauses()
+        return next((msgspec.to_builtins(pause) for pause in pauses if pause.table == table), None)
+    except (ClientError, BotoCoreError):
+        return None  # what was asked for is done; that the ledger cannot be read is told of the files on their way
 
 
 def _in_flight(deployment: Deployment, datasets: Iterable[str]) -> dict[str, int] | None:

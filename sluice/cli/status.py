@@ -95,9 +95,11 @@ class Status:
 
     @property
     def refusals(self) -> list[str]:
-        """Return a sentence for each dataset of whose newest file no row is in its table, with the reason."""
-        named = (numbers for numbers in self.datasets.values() if numbers.name != UNKNOWN)
-        return [numbers.refusal for numbers in named if numbers.refusal]
+        """Return a sentence for each dataset of whose newest file no row is in its table, with the reason.
+
+        Files in no dataset's folder count as of one, until they are discarded.
+        """
+        return [numbers.refusal for numbers in self.datasets.values() if numbers.refusal]
 
     @property
     def problems(self) -> list[str]:
@@ -249,7 +251,11 @@ def _summarize(
     newest = max(read, key=lambda entry: entry.at, default=None)
     if newest is not None and not newest.accepted and (newest.error or newest.quarantined):
         why = newest.error or ", ".join(f"{count:,} {reason}" for reason, count in newest.reasons.items())
-        found.refusal = f"no row of {newest.uri}, the newest file of {name}, is in its table: {why}"
+        found.refusal = (
+            f"{newest.uri} is in no dataset's folder: {why} `sluice discard {newest.uri}` ends this notice."
+            if name == UNKNOWN
+            else f"no row of {newest.uri}, the newest file of {name}, is in its table: {why}"
+        )
     return found
 
 

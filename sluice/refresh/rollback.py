@@ -27,7 +27,10 @@ _LISTED = 10
 
 
 class RolledBack(msgspec.Struct, frozen=True):
-    """What a rollback did: the new snapshot, the one it equals, the one it took from readers, and their rows."""
+    """What a rollback did: the new snapshot, the one it equals, the one it took from readers, and their rows.
+
+    ``changed`` is false when the table was rolled back so already, and nothing was done.
+    """
 
     table: str
     snapshot: str
@@ -35,14 +38,15 @@ class RolledBack(msgspec.Struct, frozen=True):
     since: str
     rows: int
     rows_before: int
+    changed: bool = True
 
 
 def roll_back(project: Project, load: Callable[[str], Table], table: str, *, to: str, by: str) -> RolledBack:
     """Give readers of ``table`` the rows of the snapshot ``to``, or of the one they saw at that time.
 
     ``to`` is a snapshot's id or an ISO time (UTC where it names no zone), ``by`` who asked. Raise ``WrongArgument`` for
-    a table that is not derived, a snapshot that is unknown, expired, never published, or there already, and
-    ``CommitConflict`` when other writers were faster each time.
+    a table that is not derived, a snapshot that is unknown, expired, never published, or the present one, and
+    ``CommitConflict`` when other writers were faster each time. A rollback that was done already changes nothing.
     """
     inputs = tuple(transform_of(project, table).inputs.values())
     began = datetime.now(UTC).isoformat(timespec="microseconds")
@@ -69,8 +73,13 @@ def _made_by(table: Table, by: str, began: str) -> RolledBack | None:
     back, current = rollback_of(table), table.current_snapshot()
     if back is None or current is None or back.by != by or back.at < began:
         return None
+    return _told(table, back, current)
+
+
+def _told(table: Table, back: Rollback, current: Snapshot, *, changed: bool = True) -> RolledBack:
     name, before = ".".join(table.name()), table.snapshot_by_id(int(back.since))
-    return RolledBack(name, str(current.snapshot_id), back.to, back.since, _rows(current), _rows(before))
+    snapshot, rows = str(current.snapshot_id), _rows(current)
+    return RolledBack(name, snapshot, back.to, back.since, rows, _rows(before), changed=changed)
 
 
 def _published(table: Table) -> list[Snapshot]:
@@ -105,8 +114,12 @@ def _commit(name: str, table: Table, chosen: Snapshot, inputs: Mapping[str, str]
     current, present = snapshot_of(table), made_from(table)
     before = rollback_of(table)
     to = str(chosen.snapshot_id)
-    if to == current or (before is not None and before.to == to):
-        raise _refused(name, f"{name} is at the rows of snapshot {to} already.", _published(table))
+    if before is not None and before.to == to:
+        seen = table.current_snapshot()
+        assert seen is not None
+        return _told(table, before, seen, changed=False)
+    if to == current:
+        raise _refused(name, f"{name} is at the rows of snapshot {to} already.", _published(table)[1:])
     assert present is not None
     assert chosen.summary is not None
     # Of a table that was rolled back already, the refused transform is the one that made what readers saw before that.

@@ -60,7 +60,9 @@ def _what_recomputes(item: DiscoveredTransform, contracts: Mapping[str, Contract
     if given.newest is None:
         return f"{given.table} is not read with `newest`, so that a row may be made of several, of which some are gone"
     if not key or set(given.on) != set(key):
-        return f"recompute_key={item.recompute_key} is not the key {key} of {given.table}, so a row is made of several"
+        if not given.on:
+            return f"source({given.table!r}) does not say by on={key}, its key, which row a change of it makes anew"
+        return f"on={given.on} of source({given.table!r}) is not its key {key}, so a row may be made of several"
     return ""
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Annotated
+
 import typer
 
 from sluice.cli.console import console
@@ -11,9 +14,19 @@ commands = typer.Typer()
 
 
 @commands.command()
-def plan(env: Environment = "dev") -> None:
+def plan(
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object; docs/status.md has its keys.")
+    ] = False,
+    env: Environment = "dev",
+) -> None:
     """Show what a refresh would do: which tables, how much of each, on which engine, why, and at what cost."""
     from sluice.cli.deployment import deployed
-    from sluice.cli.planning import print_plan
+    from sluice.cli.planning import print_plan, read_plan
 
-    print_plan(deployed(env), console())
+    found = read_plan(deployed(env))
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        print_plan(found, console())

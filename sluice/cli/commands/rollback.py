@@ -28,16 +28,5 @@ def rollback(
     from sluice.cli.planning import roll_back
 
     done = roll_back(deployed(env), table, to)
-    if as_json:
-        typer.echo(json.dumps(done))
-        return
-    typer.echo(
-        f"{table}: readers see the {done['rows']:,} rows of snapshot {done['to']} again, as snapshot "
-        f"{done['snapshot']}; before they saw {done['rows_before']:,} rows, of snapshot {done['since']}, which stays "
-        f"in the table's history.\n"
-        f"It is held so until an input or the transform changes; `sluice backfill {table}` computes it anew at once."
-    )
-    if done["in_flight"] is None:
-        typer.echo("Whether files are on their way to it cannot be said: the ledger cannot be read.")
-    elif coming := ", ".join(f"{files:,} of {name}" for name, files in done["in_flight"].items()):
-        typer.echo(f"Files are on their way to it ({coming}): once one is in, a refresh computes it with them.")
+    told = done.pop("told")
+    typer.echo(json.dumps(done) if as_json else told)

@@ -18,7 +18,7 @@ from pyiceberg.table import Table
 from sluice.compiled import CompiledTransform
 from sluice.confined import connect, literal, quoted
 from sluice.contracts import Contract
-from sluice.errors import CommandError, WrongArgument
+from sluice.errors import WrongArgument
 from sluice.project import Project
 from sluice.refresh.duckdb.inputs import protocol, register
 from sluice.refresh.tables import made_from, transform_of
@@ -87,8 +87,7 @@ def compare(
 ) -> Comparison:
     """Compare what ``project`` would make of ``table`` with its published rows; ``tell`` is called with each step.
 
-    Raise ``WrongArgument`` for a table that no transform makes on DuckDB, and ``CommandError`` for one that was never
-    made or whose inputs expired.
+    Raise ``WrongArgument`` for a table that no transform makes on DuckDB, that was never made, or whose inputs expired.
     """
     transform, contract = _transform(project, table), project.contract(table)
     target = load(table)
@@ -156,8 +155,8 @@ def _refuse_expired(table: str, sources: Mapping[str, Table], inputs: Mapping[st
             )
 
 
-def _impossible(table: str, what: str, next_step: str) -> CommandError:
-    return CommandError(what, safe="nothing was published or changed.", next_step=next_step, dataset=table)
+def _impossible(table: str, what: str, next_step: str) -> WrongArgument:
+    return WrongArgument(what, safe="nothing was published or changed.", next_step=next_step, dataset=table)
 
 
 def _materialize(connection: duckdb.DuckDBPyConnection, name: str, query: str, scratch: Path) -> None:

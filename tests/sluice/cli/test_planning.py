@@ -6,15 +6,18 @@ import json
 from io import BytesIO
 from typing import Any
 
+import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
 from sluice.cli import planning
 from sluice.cli.deployment import Deployment
 from sluice.cli.planning import roll_back
+from sluice.compiled import Pause
 from sluice.ledger import Delivery
 
 OUTPUTS = {"LedgerTableName": "ledger", "RunFunctionName": "run", "RefreshStateMachineArn": "arn:machine"}
+DONE = {"table": "gold.days", "to": "1", "snapshot": "3", "since": "2", "rows": 5, "rows_before": 7, "changed": True}
 STATES = ("failing", "staged", "set_aside", "committed", "rejected", "duplicate")
 
 
@@ -26,7 +29,7 @@ class Aws:
 
     def invoke(self, **given: Any) -> dict[str, Any]:
         self.asked.append("invoke")
-        return {"Payload": BytesIO(json.dumps({"done": {"to": "1"}, "made_of": ["orders", "lines"]}).encode())}
+        return {"Payload": BytesIO(json.dumps({"done": DONE, "made_of": ["orders", "lines"]}).encode())}
 
     def get_caller_identity(self) -> dict[str, str]:
         return {"Arn": "arn:ann"}
@@ -50,7 +53,28 @@ def test_files_that_an_ingestor_has_seen_and_nobody_waits_for_are_on_their_way(
         "lines": [Delivery("lines", "x", "committed")],
     }
     monkeypatch.setattr(planning.Ledger, "deliveries", lambda self, name: iter(held[name]))
-    assert roll_back(Deployment(OUTPUTS), "gold.days", "1") == {"to": "1", "in_flight": {"orders": 2}}
+    monkeypatch.setattr(planning.Ledger, "pauses", lambda self: iter(()))
+    done = roll_back(Deployment(OUTPUTS), "gold.days", "1")
+    assert (done["to"], done["in_flight"], done["paused"]) == ("1", {"orders": 2}, None)
+    assert "(2 of orders)" in done["told"]
+    assert "`sluice backfill gold.days` computes it anew at once" in done["told"]
+
+
+def test_a_table_that_is_paused_and_rolled_back_or_backfilled_is_said_to_wait_for_its_resumption(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paused = [Pause("gold.weeks", "bob", "2026-01-01"), Pause("gold.days", "ann", "2026-01-02")]
+    monkeypatch.setattr(planning.Ledger, "deliveries", lambda self, name: iter(()))
+    monkeypatch.setattr(planning.Ledger, "pauses", lambda self: iter(paused))
+    done = roll_back(Deployment(OUTPUTS), "gold.days", "1")
+    assert done["told"].endswith(
+        "gold.days is paused since 2026-01-02 by ann, and no refresh computes it until `sluice resume gold.days`."
+    )
+    assert "computes it anew at once" not in done["told"]
+    noted = {"noted": {"column": "", "first": "", "last": ""}, "paused": msgspec.to_builtins(paused[1])}
+    monkeypatch.setattr(planning, "ask_planner", lambda *_: noted)
+    told = planning.request_backfill(Deployment(OUTPUTS), "gold.days", first="", last="", column="")
+    assert told.endswith("It waits: " + done["told"].splitlines()[-1])
 
 
 def test_a_rollback_that_is_done_is_told_though_the_ledger_cannot_be_read(
@@ -60,5 +84,8 @@ def test_a_rollback_that_is_done_is_told_though_the_ledger_cannot_be_read(
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Query")
 
     monkeypatch.setattr(planning.Ledger, "deliveries", denied)
-    assert roll_back(Deployment(OUTPUTS), "gold.days", "1") == {"to": "1", "in_flight": None}
+    monkeypatch.setattr(planning.Ledger, "pauses", lambda self: denied(self, "refresh"))
+    done = roll_back(Deployment(OUTPUTS), "gold.days", "1")
+    assert (done["to"], done["in_flight"]) == ("1", None)
+    assert "the ledger cannot be read" in done["told"]
     assert aws.asked == ["invoke", "start"]

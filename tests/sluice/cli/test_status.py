@@ -175,7 +175,9 @@ def test_a_newest_file_that_brought_nothing_is_told_until_one_does() -> None:
     assert told.refusal.endswith("it is cut short")
     assert state(datasets={"orders": told}).refusals == [told.refusal]
     stray = _summarize("(unknown)", [broken], StreamsStatus())
-    assert state(datasets={"(unknown)": stray}).refusals == []
+    assert state(datasets={"(unknown)": stray}).refusals == [stray.refusal]
+    assert "`sluice discard s3://" in stray.refusal
+    assert _summarize("(unknown)", [delivery(3, "discarded", error="no dataset")], StreamsStatus()).refusal == ""
     assert state(datasets={"orders": told}).problems == []
     later = [delivery(4, "duplicate"), delivery(3.5, "committed", accepted=1), broken]
     assert _summarize("orders", later, StreamsStatus()).refusal == ""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import sluice.refresh.rollback as module
@@ -226,9 +227,17 @@ def test_where_the_table_is_already_is_refused(shop: SmallShop) -> None:
     for to in (second, datetime.now(UTC).isoformat()):
         with pytest.raises(CommandError, match="already"):
             back(shop, DAYS, to)
-    back(shop, DAYS, first)
-    with pytest.raises(CommandError, match="already"):
-        back(shop, DAYS, first)
+    assert back(shop, DAYS, first).changed
+
+
+def test_a_rollback_that_is_asked_for_again_changes_nothing(shop: SmallShop) -> None:
+    first, _ = published(shop, DAYS)
+    done = back(shop, DAYS, first)
+    snapshot = snapshot_of(shop.load(DAYS))
+    again = back(shop, DAYS, first)
+    assert (done.changed, again.changed) == (True, False)
+    assert msgspec.structs.replace(again, changed=True) == done
+    assert snapshot_of(shop.load(DAYS)) == snapshot
 
 
 def test_a_snapshot_that_no_run_published_is_refused(shop: SmallShop) -> None:
@@ -341,8 +350,7 @@ def test_a_rollback_that_takes_place_though_it_was_uncertain_is_done(
     done = back(shop, DAYS, to)
     assert (done.to, done.since, done.snapshot) == (to, since, snapshot_of(shop.load(DAYS)))
     assert (done.rows, done.rows_before) == (len(shop.rows(DAYS)), rows)
-    with pytest.raises(CommandError, match="already"):
-        back(shop, DAYS, to)
+    assert not back(shop, DAYS, to).changed
 
 
 @pytest.mark.parametrize("deletes", [False, True])

@@ -47,7 +47,7 @@ LOSSY = {
             "silver.visits", "merge", ("session_id",),
             clicks=source("bronze.clicks", on="session_id", newest="happened_at"),
         ),
-        "is not the key",
+        "is not its key",
     ),
     "latest, found in the function": (
         declared("silver.orders", "merge", ("order_id",), orders=source("bronze.orders", on="order_id")),
@@ -57,7 +57,7 @@ LOSSY = {
         declared(
             "silver.lines", "merge", ("order_id",), lines=source("bronze.lines", on="order_id", newest="updated_at")
         ),
-        "is not the key",
+        "is not its key",
     ),
     "history": (
         declared(
@@ -80,6 +80,10 @@ LOSSY = {
             lines=source("silver.lines", on="order_id"),
         ),
         r"a change of another input \(lines\)",
+    ),
+    "latest, without the key by which a change makes a row anew": (
+        declared("silver.orders", "merge", ("order_id",), orders=source("bronze.orders", newest="updated_at")),
+        r"does not say by on=\('order_id',\), its key",
     ),
     "an undeclared input": (declared("silver.orders", "merge", ("order_id",), orders="bronze.orders"), "newest"),
 }  # fmt: skip
