@@ -28,9 +28,11 @@ _DATE = r"'^([+-]?[0-9]{4,7})(?:-([0-9]{1,2})(?:-([0-9]{1,2})(?:[ T].*)?)?)?$'"
 _TRUE, _FALSE = "('t', 'true', 'y', 'yes', '1')", "('f', 'false', 'n', 'no', '0')"
 #: A word, which holds letters, and marks between two of them, and a number, as Java's BreakIterator finds them; words
 #: and numbers run together. https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/text/BreakIterator.html
-_WORD = "(?:[<letter>][<mark>]*)+(?:[<within>](?:[<letter>][<mark>]*)+)*[<end>]?"
-_COUNT = "(?:[<digit>][<mark>]*)+(?:[<between>](?:[<digit>][<mark>]*)+)*"
-_RUN = f"(?s)(?:{_WORD})(?:{_COUNT}{_WORD})*(?:{_COUNT})?|{_COUNT}(?:{_WORD}{_COUNT})*(?:{_WORD})?|."
+#: Signs that only tell how to show others are ignored wherever they stand.
+_LETTERS = "(?:[<letter>][<mark><ignored>]*)+"
+_WORD = f"{_LETTERS}(?:[<within>][<ignored>]*{_LETTERS})*(?:[<end>][<ignored>]*)?"
+_COUNT = "(?:[<digit>][<mark><ignored>]*)+(?:[<between>][<ignored>]*(?:[<digit>][<mark><ignored>]*)+)*"
+_RUN = f"(?s)(?:{_WORD})(?:{_COUNT}{_WORD})*(?:{_COUNT})?|{_COUNT}(?:{_WORD}{_COUNT})*(?:{_WORD})?|.[<ignored>]*"
 #: A capital sigma is the last cased letter of its word, and not the only one.
 _LAST = f"^((?s:.*)[<cased>](?s:.*)){SIGMA}([^<cased>]*)$"
 

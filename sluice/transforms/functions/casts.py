@@ -95,5 +95,5 @@ SIGNATURES: list[Signature] = [
     *_cast("string", "double", "", "Java reads texts as doubles that DuckDB does not", "cast to a decimal first"),
     *_cast("double", "string", "CAST({0} AS VARCHAR)", "engines print doubles differently", "declare it as a decimal in the contract that it comes from"),
     *_cast("double", "decimal", "TRY_CAST({0} AS {type})", "Spark rounds the shortest text of a double, DuckDB its binary value", "declare it as a decimal in the contract that it comes from"),
-    *_cast("string", "timestamp_ntz", "", "the engines read other texts as times", "cast its day to a date, that to a timestamp, and add intervals"),
+    *_cast("string", "timestamp_ntz", "", "the engines read other texts as times", "take regexp_extract of the parts, cast each to int, and make_timestamp_ntz of them"),
 ]  # fmt: skip

@@ -353,6 +353,12 @@ class _Scope:
             return made
         return _Made(made.sql if isinstance(node.parent, _COMPARISONS) else f"CAST({made.sql} AS INTEGER)", "int")
 
+    def _bound(self, node: exp.Identifier) -> _Made:
+        """Return a parameter of a function that a text writes, as x -> x + 1."""
+        if node.name in self.bound:
+            return _Made(quoted(node.name), self.bound[node.name])
+        return self._unproven("identifier", node, "it is no column and no parameter of a function around it")
+
     def _literal(self, node: exp.Literal) -> _Made:
         text = node.name
         if node.is_string:
@@ -497,6 +503,7 @@ _MAKERS: dict[type[exp.Expr], Callable[[_Scope, exp.Expr], _Made]] = {
     exp.Paren: lambda scope, node: scope.made(node.this),
     exp.Alias: lambda scope, node: scope.made(node.this),
     exp.Column: _Scope._column,  # type: ignore[dict-item]
+    exp.Identifier: _Scope._bound,  # type: ignore[dict-item]
     exp.Literal: _Scope._literal,  # type: ignore[dict-item]
     exp.Null: lambda scope, node: _Made("NULL", NULL, None, True),
     exp.Boolean: lambda scope, node: _Made(node.sql("duckdb"), "boolean", literal=True, value=bool(node.this)),

@@ -106,8 +106,8 @@ SIGNATURES: list[Signature] = [
             *signature("forall", f"array<{kind}>; lambda:boolean", "boolean", _truth("false"), "F.forall({0}, lambda x: x == x)", "F.forall({0}, lambda x: x.isNotNull())"),
             *signature("explode", f"array<{kind}>", kind, "unnest({0})", "F.explode({0})", kind="rows"),
             *signature("explode_outer", f"array<{kind}>", kind, "unnest(CASE WHEN len({0}) > 0 THEN {0} ELSE [NULL] END)", "F.explode_outer({0})", kind="rows"),
-            *signature("filter", f"array<{kind}>; lambda:boolean", f"array<{kind}>", "list_filter({0}, {1})", "F.filter({0}, lambda x: x.isNotNull())"),
-            *signature("transform", f"array<{kind}>; lambda:{kind}", f"array<{kind}>", "list_transform({0}, {1})", "F.transform({0}, lambda x: F.coalesce(x, x))"),
+            *signature("filter", f"array<{kind}>; lambda:boolean", f"array<{kind}>", "list_filter({0}, {1})", "F.filter({0}, lambda x: x.isNotNull())", "F.expr('filter({0}, x -> x = x)')"),
+            *signature("transform", f"array<{kind}>; lambda:{kind}", f"array<{kind}>", "list_transform({0}, {1})", "F.transform({0}, lambda x: F.coalesce(x, x))", "F.expr('transform({0}, x -> coalesce(x, x))')", "F.expr('transform({0}, x -> transform({0}, y -> coalesce(y, x))[0])')"),
         )
     ),
     *signature("array_join", "array<string>; string", "string", "(CASE WHEN {0} IS NOT NULL THEN coalesce(array_to_string(list_filter({0}, lambda e: e IS NOT NULL), {1}), '') END)", "F.array_join({0}, ',')", "F.array_join({0}, '')"),

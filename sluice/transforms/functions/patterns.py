@@ -21,8 +21,10 @@ _PART = re.compile(
     r"|(?<=[^(|^])(?:[?*+]|\{\d{1,3}(?:,\d{0,3})?\})\??(?![?*+{])|[|^$.]|[^\\\[\](){}?*+|^$.]"
 )
 _RANGE_OF_MANY = re.compile(r"\\[dwsDW]-(?!\])|-\\[dwsDW]")
-_ALLOWED = "allowed are characters, classes, groups, |, ^, $, . and the quantifiers ?, *, +, {n,m}"
+_ALLOWED = "allowed are characters, classes, groups, |, ^, $ (in rlike), . and the quantifiers ?, *, +, {n,m}"
 _INSTEAD = "use a pattern of literal characters, classes and quantifiers that matches no empty text"
+
+_WITHOUT_END = "use F.when(text.rlike('…$'), …) with the same pattern, without its $, inside"
 
 
 def pattern_of(argument: Argument, *, finds_only: bool = False) -> str:
@@ -105,7 +107,7 @@ def _spelled(pattern: str, *, finds_only: bool) -> str:
             made.append(f"[^{_LINE_ENDS}]")
         elif letter == "$" and not inside:
             if not finds_only:
-                raise Refused(f"Java's $ matches before a last line break, too; {_INSTEAD}")
+                raise Refused(f"Java's $ matches before a last line break, too; {_WITHOUT_END}")
             made.append(_BEFORE_END)
         else:
             made.append(letter)

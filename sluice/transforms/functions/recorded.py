@@ -113,6 +113,7 @@ def record() -> None:
     # No name that a text could call: what it takes for granted holds for a log of changes alone.
     changes.latest_sent = _either(_recorded(LATEST_SENT, [("*columns", "column")], Column), None, "latest_sent")
     column: Any = Column
+    column.__call__ = _no_method
     column._lit = classmethod(lit)
     functions = {
         name: _either(func_metadata()(_recorded(name, parameters, Column)), getattr(own, name, None), name)
@@ -127,6 +128,13 @@ def record() -> None:
     _refuse_methods(frame)
     for method in ("startswith", "endswith", "rlike", "like", "ilike", "contains", "substr", "cast", "astype"):
         setattr(Column, method, _method_of(method, Column))
+
+
+def _no_method(this: Any, *_: Any, **__: Any) -> Any:
+    """Raise for a call of what SQLFrame, as PySpark, takes for a field of a struct."""
+    name = next(each.name for each in this.column_expression.find_all(exp.Literal, exp.Identifier))
+    way = "; write F.expr('try_cast(name as int)')" if name == "try_cast" else ""
+    raise ValueError(f"a column of Spark 3.5 has no method {name}{way}")
 
 
 _AT_ONCE = "it runs at once, where there are no rows yet; aggregate, and join the result"

@@ -26,7 +26,6 @@ _WHY = {
     "percentile": ("the engines interpolate differently", "use ntile over an ordered window"),
     "posexplode": ("it makes two columns, which was never tried", "use explode, and keep the place in the elements"),
     "ilike": ("engines fold letters beyond ASCII differently", "use like on F.upper"),
-    "make_timestamp_ntz": ("never tried", "cast the day to a timestamp, and add intervals"),
 }
 SIGNATURES: list[Signature] = [
     one for name, (why, way) in _WHY.items() for one in signature(name, "any…", "unknown", "", why=why, instead=way)

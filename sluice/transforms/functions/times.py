@@ -95,8 +95,14 @@ def _moved(sign: str) -> str:
 _SINCE = "(CAST({0} - DATE '1970-01-01' AS BIGINT)"
 
 
+#: A second of 60 is the next minute's first on Spark. https://spark.apache.org/docs/3.5.6/api/sql/index.html#make_timestamp
+_MADE = (
+    "CASE WHEN {3} BETWEEN 0 AND 23 AND {4} BETWEEN 0 AND 59 AND {5} BETWEEN 0 AND 60 THEN "
+    "CAST(TRY(make_date({0}, {1}, {2})) AS TIMESTAMP) + to_seconds({3} * 3600 + {4} * 60 + {5}) END"
+)
 _SECONDS = "CAST(epoch_us({0}) // 1000000 AS BIGINT)"
 _OLD_PARSER = "Spark fails on texts that its old parser took, instead of making them null"
+_OTHER_TIME = "take regexp_extract of the parts, cast each to int, and make_timestamp_ntz of them"
 _OTHER_DAY = (
     "F.to_date without a format reads yyyy-MM-dd; of others take regexp_extract of the parts, and make_date of them"
 )
@@ -136,6 +142,7 @@ SIGNATURES: list[Signature] = [
         for one in signature("datediff", f"{left}; {right}", "int", "CAST(CAST({0} AS DATE) - CAST({1} AS DATE) AS INTEGER)", "F.datediff({0}, {1})")
     ),
     *signature("make_date", "int; int; int", "date", "TRY(make_date({0}, {1}, {2}))", "F.make_date(F.col('int_a') % 9999, {1} % 14, {1} % 33)", "F.make_date(F.lit(2023), F.lit(2), F.lit(29))"),
+    *signature("make_timestamp_ntz", "int; int; int; int; int; int", "timestamp_ntz", _MADE, "F.make_timestamp_ntz(F.col('int_a') % 9999, {1} % 14, {1} % 33, F.col('int_a') % 26, {1} % 62, F.col('int_a') % 62)", "F.make_timestamp_ntz(F.lit(2024), F.lit(2), F.lit(29), {0} % 24, {1} % 60, F.lit(60))"),
     *signature("unix_timestamp", "timestamp_ntz", "bigint", _SECONDS, "F.unix_timestamp({0})"),
     *signature("date_from_unix_date", "int", "date", "make_date({0})", "F.date_from_unix_date(F.col('int_a') % 100000)", "F.date_from_unix_date({0})"),
     *signature("to_timestamp", "timestamp_ntz", "timestamp_ntz", "{0}", "F.to_timestamp({0})"),
@@ -144,11 +151,11 @@ SIGNATURES: list[Signature] = [
     *(one for name in ("date_part",) for kind in ("date", "timestamp_ntz") for one in signature(name, f"string; {kind}", "int", _named_part, *(f"F.{name}(F.lit('{part}'), {{1}})" for part in _NAMED))),
     *(one for name, per in (("seconds", 1_000_000), ("millis", 1_000)) for one in signature(f"unix_{name}", "timestamp_ltz", "bigint", f"CAST(CASE WHEN epoch_us({{0}}) % {per} < 0 THEN epoch_us({{0}}) // {per} - 1 ELSE epoch_us({{0}}) // {per} END AS BIGINT)", f"F.unix_{name}({{0}})")),
     *signature("unix_micros", "timestamp_ltz", "bigint", "epoch_us({0})", "F.unix_micros({0})"),
-    *(one for name, per in (("seconds", 1_000_000), ("millis", 1_000), ("micros", 1)) for one in signature(f"timestamp_{name}", "int", "timestamp_ltz", f"make_timestamptz(CAST({{0}} AS BIGINT) * {per})", f"F.timestamp_{name}({{0}})")),
+    *(one for name, per in (("seconds", 1_000_000), ("millis", 1_000), ("micros", 1)) for kind, most in (("int", ""), ("bigint", " % 100000000000")) for one in signature(f"timestamp_{name}", kind, "timestamp_ltz", f"make_timestamptz(CAST({{0}} AS BIGINT) * {per})", f"F.timestamp_{name}({{0}}{most})")),
     *(one for name, part in (_PARTS | _CLOCK).items() for one in signature(name, "timestamp_ltz", "int", f"CAST({part}(CAST({{0}} AS TIMESTAMP)) AS INTEGER)", f"F.{name}({{0}})")),
     *signature("to_date", "string; string", "date", "", why=_OLD_PARSER, instead=_OTHER_DAY),
-    *signature("to_timestamp", "string; string", "timestamp_ntz", "", why=_OLD_PARSER, instead="cast its day to a date, that to a timestamp, and add intervals"),
-    *signature("to_timestamp", "string", "timestamp_ntz", "", why="the engines read other texts as times", instead="cast its day to a date, that to a timestamp, and add intervals"),
+    *signature("to_timestamp", "string; string", "timestamp_ntz", "", why=_OLD_PARSER, instead=_OTHER_TIME),
+    *signature("to_timestamp", "string", "timestamp_ntz", "", why="the engines read other texts as times", instead=_OTHER_TIME),
     *signature("months_between", "T; T", "double", "", why="the engines divide the rest of a month differently", instead="use year and month of both days, and datediff", each=("date", "timestamp_ntz")),
     *signature("from_utc_timestamp", "timestamp_ntz; string", "timestamp_ltz", lambda a: f"CAST(timezone({literal(text(a[1], 'the zone'))}, CAST({a[0].sql} AS TIMESTAMPTZ)) AS TIMESTAMPTZ)", "F.from_utc_timestamp({0}, 'Europe/Berlin')", "F.from_utc_timestamp({0}, 'America/New_York')", "F.from_utc_timestamp({0}, 'UTC')"),
     *signature("to_utc_timestamp", "timestamp_ntz; string", "timestamp_ltz", "", why="the engines take the hour that comes twice differently", instead="keep moments in UTC"),

@@ -137,6 +137,12 @@ def test_no_name_of_a_field_lets_a_struct_of_doubles_have_a_greatest(tmp_path: P
     assert "its field value is double" in refusal(tmp_path, rows, "double")
 
 
+def test_a_method_that_columns_of_spark_have_not_is_told_as_such(tmp_path: Path) -> None:
+    said = refusal(tmp_path, 'things.select(F.col("t").try_cast("int").alias("x"))', "int")
+    assert "a column of Spark 3.5 has no method try_cast; write F.expr('try_cast(name as int)')" in said
+    assert "no method trimmed" in refusal(tmp_path, 'things.select(F.col("t").trimmed().alias("x"))', "string")
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [("latest_sent(id > 1, t, d)", "never tried"), ("`#latest_sent`(id > 1, t, d)", "no function is called so")],
