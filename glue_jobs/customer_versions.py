@@ -52,11 +52,7 @@ def captured_versions(changes: DataFrame) -> DataFrame:
         *_SAID,
     )
     told = written.unionByName(_moved(log)).unionByName(_truncated(log, written))
-    so_far = (
-        Window.partitionBy("customer_id")
-        .orderBy(F.col("log_number"), F.col("ended").desc())
-        .rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    )
+    so_far = Window.partitionBy("customer_id").orderBy(F.col("log_number"), F.col("ended").desc())
     return told.select(
         "customer_id",
         F.coalesce(F.max("written_at").over(so_far), F.lit("1970-01-01 00:00:00").cast("timestamp_ntz")).alias(

@@ -28,6 +28,7 @@ def every_day(span: DataFrame, first: str, last: str) -> DataFrame:
     """
     known = span.where(F.col(first).isNotNull() & F.col(last).isNotNull())
     later = F.explode(F.sequence(F.lit(0), days_between(first, last))).alias("later")
-    return known.select(F.col(first).alias("first_day"), later).select(
+    days = known.select(F.col(first).alias("first_day"), later).select(
         F.date_add("first_day", F.col("later")).alias("day")
     )
+    return days.distinct()  # they are: said so that windows may be ordered by them

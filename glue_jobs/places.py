@@ -60,7 +60,7 @@ def with_city(rows: DataFrame, cities: DataFrame) -> DataFrame:
         "inner",
     ).withColumn("wrong_letters", F.when(same, 0).otherwise(1))
     best = Window.partitionBy("in_country", "written").orderBy(
-        "wrong_letters", F.col("population").desc_nulls_last(), F.col("known_city_id"), F.col("spelling")
+        "wrong_letters", F.col("population").desc_nulls_last(), F.col("spelled_id"), F.col("spelling")
     )
     found = candidates.withColumn("place", F.row_number().over(best)).where(F.col("place") == 1)
     return spelled.join(

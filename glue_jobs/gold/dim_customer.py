@@ -9,6 +9,9 @@ from glue_jobs.spelling import is_email, lower
 from glue_jobs.versions import UNKNOWN, keyed, one_row
 from sluice.transforms import source, transform
 
+#: What already orders a customer's versions from one moment, or is the same in all of them.
+_ORDERED = ("customer_id", "valid_from", "captured", "log_number")
+
 
 @transform(
     write="scd2",
@@ -25,7 +28,7 @@ def dim_customer(exported: DataFrame, changes: DataFrame, countries: DataFrame, 
     told = exported_versions(exported).unionByName(captured_versions(changes))
     # Of versions from the same moment the captured one counts, and of those the later in the log.
     first = Window.partitionBy("customer_id", "valid_from").orderBy(
-        F.col("captured").desc(), F.col("log_number").desc(), F.col("ended")
+        F.col("captured").desc(), F.col("log_number").desc(), *(name for name in told.columns if name not in _ORDERED)
     )
     single = told.withColumn("place", F.row_number().over(first)).where(F.col("place") == 1).drop("place")
     written = single.withColumn("city", _given("city")).withColumn("country_as_given", _given("country"))

@@ -7,8 +7,15 @@ from glue_jobs.versions import UNKNOWN, keyed, one_row
 from glue_jobs.weights import in_kilograms
 from sluice.transforms import latest_by_key, source, transform
 
+_ONE_A_DAY = "a product has one row of each day, which stays one moment when it is cast to a time"
 
-@transform(write="scd2", recompute_key="product_id", products=source("bronze.products", on="product_id"))
+
+@transform(
+    write="scd2",
+    recompute_key="product_id",
+    products=source("bronze.products", on="product_id"),
+    accept={"order of row_number": _ONE_A_DAY, "order of lag": _ONE_A_DAY},
+)
 def dim_product(products: DataFrame) -> DataFrame:
     """Return a version of each product per first day of a price, from the last record for that day."""
     versions = latest_by_key(products, ["product_id", "valid_from"], newest="updated_at").select(

@@ -94,7 +94,9 @@ def _latest(exported: DataFrame, changes: DataFrame) -> DataFrame:
         )
     )
     # Of versions written at the same time the captured one counts: the export may have been made before.
-    last = Window.partitionBy("customer_id").orderBy(F.col("written_at").desc_nulls_last(), F.col("captured").desc())
+    last = Window.partitionBy("customer_id").orderBy(
+        F.col("written_at").desc_nulls_last(), F.col("captured").desc(), "_deleted", *own
+    )
     latest = versions.withColumn("_place", F.row_number().over(last)).where(F.col("_place") == 1)
     return latest.where(~F.col("_deleted")).select(*own)
 

@@ -21,12 +21,14 @@ from sluice.transforms.functions.recorded import describe_by, recording, session
 from sluice.transforms.functions.spark_types import spark_type
 from sluice.transforms.lint import Finding, accepted, lint
 from sluice.transforms.named import read_as_names
+from sluice.transforms.ties import Tie, ties
 
 #: DuckDB's sum of integers is a HUGEINT, Spark's a BIGINT; the final cast to BIGINT fails on overflow.
 #: https://duckdb.org/docs/stable/sql/functions/aggregates
 _SAME_IN_SPARK = {("HUGEINT", "BIGINT")}
 #: Calls that are nested deeper than Python's own limit are compiled, too: a hundred conditions are a hundred deep.
 _DEEPEST = 10_000
+_LONGEST = 90
 
 
 class _Everything(dict[str, str]):
@@ -47,6 +49,12 @@ class EmptyTables:
         self.types = {
             table: {name: spark_type(kind) for name, kind in column_types(contract).items()}
             for table, contract in self.contracts.items()
+        }
+        #: Of bronze no columns are a key: a producer may send a record twice.
+        self.keys = {
+            table: [contract.key, *((column.name,) for column in contract.columns if column.unique)]
+            for table, contract in self.contracts.items()
+            if contract.derived and contract.key
         }
         describe_by(self._described)
 
@@ -104,7 +112,14 @@ def _made(rows: Any, item: DiscoveredTransform, tables: EmptyTables) -> tuple[st
     (tree,) = rows._get_expressions(optimize=False)
     assert isinstance(tree, exp.Expression)
     sql, unproven = lowered(tree, tables.types, item.accept)
-    return sql, [*lint(tree), *(Finding(*each) for each in unproven)]
+    tied = map(_of_tie, ties(tree, tables.types, tables.keys))
+    return sql, [*lint(tree), *(Finding(*each) for each in unproven), *tied]
+
+
+def _of_tie(tie: Tie) -> Finding:
+    accept = f"order of {tie.name}"
+    why = f'{tie.why}; where that makes no difference: accept={{"{accept}": "reason"}}'
+    return Finding(tie.name, tie.text if len(tie.text) <= _LONGEST else f"{tie.text[: _LONGEST - 1]}…", why, accept)
 
 
 def _cannot_run(item: DiscoveredTransform, error: Exception) -> TransformError:

@@ -20,8 +20,8 @@ def latest_by_key(rows: DataFrame, key: Iterable[str], *, newest: str) -> DataFr
 
     keys = list(key)
     own, order = _ranking(rows, keys, newest)
-    ranked = rows.withColumn("_rank", F.row_number().over(Window.partitionBy(*keys).orderBy(*order)))
     late = ["_late"] if "_late" in rows.columns else []
+    ranked = rows.withColumn("_rank", F.row_number().over(Window.partitionBy(*keys).orderBy(*order, *late)))
     for name in late:
         ranked = ranked.withColumn(name, F.min(name).over(Window.partitionBy(*keys)))
     return ranked.where(F.col("_rank") == 1).select(*keys, newest, *own, *late)

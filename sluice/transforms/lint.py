@@ -1,6 +1,6 @@
 """Lints compiled transforms for expressions whose result differs between two runs.
 
-Where the engines differ, ``functions.lowered`` finds it. The lint does not find windows whose order leaves ties.
+Where the engines differ, ``functions.lowered`` finds it, and ``ties`` windows and limits whose order leaves ties.
 """
 
 from __future__ import annotations

@@ -1,0 +1,94 @@
+"""Which orders of windows and limits are found to leave ties."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sluice.decoding import json_decoder
+
+ROOT = Path(__file__).resolve().parents[3]
+#: Two tables: of ``t.days`` no two rows have the same id; ``t.log`` has no key.
+_ASK = """
+import json, sys
+from sqlframe import activate
+activate("duckdb")
+from sluice.transforms.functions.recorded import recorded_session
+from sluice.transforms.ties import ties
+days = {"id": "string", "day": "date", "n": "int", "m": "int"}
+tables = {"t.days": days, "t.log": {"k": "string", "v": "int", "w": "int"}}
+session, schema = recorded_session(tables)
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+answers = []
+for text in json.load(sys.stdin):
+    made = eval(text, {"F": F, "Window": Window, "days": session.table("t.days"), "log": session.table("t.log")})
+    (tree,) = made._get_expressions(optimize=False)
+    answers.append([tie.why for tie in ties(tree, schema, {"t.days": [("id",)]})])
+json.dump(answers, sys.stdout)
+"""
+
+
+def _numbered(by: str, order: str) -> str:
+    return f"F.row_number().over(Window.partitionBy('{by}').orderBy('{order}')).alias('r')"
+
+
+_BY_DAY = "days.groupBy('day').agg(F.sum('n').alias('n'), F.sum('m').alias('m'))"
+_FIRST = "log.withColumn('r', F.row_number().over(Window.partitionBy('k').orderBy('v', 'w'))).where(F.col('r') == 1)"
+TOTAL = {
+    "by the key": f"days.select('m', {_numbered('n', 'id')})",
+    "by everything that is read": f"log.select('w', {_numbered('v', 'w')})",
+    "by everything that is read in the end": f"log.withColumn('r', {_numbered('v', 'w')}).select('v', 'w', 'r')",
+    "by what is grouped by": f"{_BY_DAY}.select('n', 'm', F.lag('n').over(Window.orderBy('day')).alias('r'))",
+    "by the key of a joined table as well": "days.join(log.groupBy('k').agg(F.max('v').alias('v')), F.col('id') == F.col('k')).select('m', 'v', F.lag('n').over(Window.orderBy('id')).alias('r'))",
+    "by the key beside what only one row of another table fits": "days.join(log.groupBy('k').agg(F.max('v').alias('v')), F.col('id') == F.col('k'), 'left').select('v', F.lag('n').over(Window.orderBy('id')).alias('r'))",
+    "by the keys of both sides": "days.crossJoin(log.groupBy('k').agg(F.max('v').alias('v'))).select('m', F.lag('n').over(Window.orderBy('id', 'k')).alias('r'))",
+    "by the key, where another table only filters": "days.join(log, F.col('id') == F.col('k'), 'left_semi').select('m', F.lag('n').over(Window.orderBy('id')).alias('r'))",
+    "by the key of the first row of each": f"{_FIRST}.select('v', F.lag('w').over(Window.orderBy('k')).alias('x'))",
+    "by the key after a filter and new names": "days.where('n > 1').select(F.col('id').alias('i'), 'n', 'm').select('m', F.lag('n').over(Window.orderBy('i')).alias('r'))",
+    "by all distinct columns": "log.select('k', 'v').distinct().select(F.col('v') + 1, F.lag('v').over(Window.partitionBy('v').orderBy('k')).alias('r'))",
+    "a rank, which rows that tie share": "log.select('w', F.rank().over(Window.orderBy('v')).alias('r'))",
+    "a sum up to all rows that tie": "log.select('w', F.sum('v').over(Window.orderBy('v')).alias('r'))",
+    "beside an aggregate of the whole partition": f"log.select('v', {_numbered('k', 'v')}, F.max('w').over(Window.partitionBy('k')).alias('x'))",
+    "a limit by the key": "days.orderBy('id').limit(3).select('m')",
+    "a limit of rows that are alike": "log.select('v').orderBy('v').limit(3)",
+}
+TIED = {
+    "the first of many": f"log.select('w', {_numbered('k', 'v')})",
+    "the first of many, of which another is read later": f"log.withColumn('r', {_numbered('k', 'v')}).where('r = 1').select('k', 'w')",
+    "by a part of the key's rows": f"days.select('id', {_numbered('n', 'day')})",
+    "a join that repeats rows": "days.join(log, F.col('id') == F.col('k')).select('v', F.lag('n').over(Window.orderBy('id')).alias('r'))",
+    "a union that repeats rows": "days.unionByName(days).select('m', F.lag('n').over(Window.orderBy('id')).alias('r'))",
+    "exploded": "days.select('id', 'n', F.explode(F.sequence(F.lit(1), F.col('m'))).alias('e')).select('e', F.lag('n').over(Window.orderBy('id')).alias('r'))",
+    "a running sum over single rows": "log.select('w', F.sum('w').over(Window.orderBy('v').rowsBetween(Window.unboundedPreceding, 0)).alias('r'))",
+    "the second row of each": f"{_FIRST.replace('== 1', '< 3')}.select('v', F.lag('w').over(Window.orderBy('k')).alias('x'))",
+    "an expression of the key": "days.select('m', F.lag('n').over(Window.orderBy(F.substring('id', 1, 2))).alias('r'))",
+    "a limit": "days.orderBy('n').limit(3).select('id')",
+    "the key of a full join's one side": "days.join(log.groupBy('k').agg(F.max('v').alias('v')), F.col('id') == F.col('k'), 'full').select('v', F.lag('n').over(Window.orderBy('id')).alias('r'))",
+    "what a cube groups by": "days.cube('day').agg(F.sum('n').alias('n')).select('n', F.lag('n').over(Window.orderBy('day')).alias('r'))",
+}
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, list[str]]:
+    import json
+
+    asked = [*TOTAL.values(), *TIED.values()]
+    done = subprocess.run(
+        [sys.executable, "-c", _ASK], input=json.dumps(asked), capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    answers = json_decoder(list[list[str]])(done.stdout.encode())
+    return dict(zip([*TOTAL, *TIED], answers, strict=True))
+
+
+@pytest.mark.parametrize("name", TOTAL)
+def test_an_order_without_ties_is_taken(found: dict[str, list[str]], name: str) -> None:
+    assert found[name] == []
+
+
+@pytest.mark.parametrize("name", TIED)
+def test_an_order_that_leaves_ties_is_found(found: dict[str, list[str]], name: str) -> None:
+    assert any("its order leaves ties" in why for why in found[name])
