@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from sluice.contracts import Contract
 from sluice.contracts.values.convert import arrow_type
 from sluice.project import Project
+from sluice.refresh.spark.alike import SETTINGS
 from sluice.transforms import apply
 from sluice.transforms.discover import DiscoveredTransform
 from tests.glue_jobs.transforming import on_duckdb
@@ -28,12 +29,6 @@ _NAMES = {
     "int64": "bigint",
     "date32[day]": "date",
     "timestamp[us]": "timestamp_ntz",
-}
-#: As the Glue job sets them (sluice/refresh/spark/main.py).
-_SHIPPED = {
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.timestampType": "TIMESTAMP_NTZ",
-    "spark.sql.variable.substitute": "false",
 }
 _LOCAL = {
     "spark.sql.shuffle.partitions": "1",
@@ -68,7 +63,7 @@ class Engines:
         from pyspark.sql import SparkSession
 
         builder = SparkSession.builder.master("local[2]")
-        for name, value in (_SHIPPED | _LOCAL | _QUICK).items():
+        for name, value in (SETTINGS | _LOCAL | _QUICK).items():
             builder = builder.config(name, value)
         self.spark = builder.getOrCreate()
 

@@ -21,6 +21,7 @@ from pyspark.sql import SparkSession
 from sluice.compiled import Backfill
 from sluice.plain import from_plain
 from sluice.refresh.run import Held
+from sluice.refresh.spark.alike import SETTINGS
 from sluice.refresh.spark.engine import SparkEngine
 from sluice.refresh.spark.lake import Lake
 from sluice.refresh.spark.project import ShippedProject
@@ -29,7 +30,7 @@ from sluice.transforms import Transform
 
 def session(lake_bucket: str) -> SparkSession:
     """Return a session whose catalog ``lake`` is the Glue catalog, through Iceberg."""
-    return (
+    builder = (
         SparkSession.builder.appName("sluice")
         .config("spark.sql.extensions", "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions")
         .config("spark.sql.catalog.lake", "org.apache.iceberg.spark.SparkCatalog")
@@ -40,12 +41,10 @@ def session(lake_bucket: str) -> SparkSession:
         .config("spark.sql.catalog.lake.cache-enabled", "false")
         # A table's name in SQL is never taken for a file's path.
         .config("spark.sql.runSQLOnFiles", "false")
-        # No variables of this process are substituted into SQL; ``confined.py`` runs nothing otherwise.
-        .config("spark.sql.variable.substitute", "false")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.timestampType", "TIMESTAMP_NTZ")
-        .getOrCreate()
     )
+    for name, value in SETTINGS.items():
+        builder = builder.config(name, value)
+    return builder.getOrCreate()
 
 
 def shipped_project() -> ShippedProject:

@@ -44,6 +44,10 @@ RANK = "rank"
 _RANKS = ("row_number", "rank", "dense_rank")
 _MANY = (exp.Cube, exp.Rollup, exp.GroupingSets)
 _OF_COLUMNS = {*_MANY, exp.Column, exp.Identifier, exp.Tuple, exp.Paren}
+#: Arguments of operators' nodes that are read, or that change nothing here.
+_READ = {"this", "expression", "expressions", "negate", "safe", "typed"}
+#: What takes a null of no type.
+_OF_NULL = {"is_null", "is_not_null", "count", "cast", "try_cast"}
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 
 _Made = Argument
@@ -108,8 +112,7 @@ class _Scope:
             self._unproven(type(select).__name__.lower(), select, "no such query is known; use DataFrame's methods")
             return {}
         types: dict[str, str] = {}
-        if sum(node.name.lower() in _GENERATORS for one in select.expressions for node in one.find_all(exp.Func)) > 1:
-            self._unproven("explode", select, "two in one select are all pairs on Spark alone; take two withColumn")
+        self._refuse_generators(select)
         groups = self._groups(select)
         distinct = select.args.get("distinct") is not None
         for each in [*select.expressions]:
@@ -130,6 +133,22 @@ class _Scope:
         for ordered in select.args["order"].expressions if select.args.get("order") else ():
             ordered.replace(exp.Var(this=self._ordered(ordered)))
         return types
+
+    def _refuse_generators(self, select: exp.Select) -> None:
+        """Refuse to make rows of an array where the engines do so at another moment, or Spark not at all."""
+        found = [each for each in select.find_all(exp.Func) if each.name.lower() in _GENERATORS]
+        own = [each for each in found if each.find_ancestor(exp.Select) is select]
+        alone = [each.unalias() for each in select.expressions]
+        if len(own) > 1:
+            self._unproven("explode", select, "two in one select are all pairs on Spark alone; take two withColumn")
+        elif own and not any(own[0] is each for each in alone):
+            self._unproven(
+                "explode", own[0], "it stands alone in its column on Spark; compute with it in a next select"
+            )
+        elif own and any(each.find_ancestor(exp.Select) is select for each in select.find_all(exp.Window)):
+            self._unproven(
+                "explode", own[0], "beside a window the engines make its rows before or after; take two selects"
+            )
 
     def _condition(self, node: exp.Expr) -> _Made:
         made = self.made(node)
@@ -207,9 +226,16 @@ class _Scope:
         if isinstance(node, exp.Anonymous):
             return self._named(node)
         if type(node) in NODES:
-            arguments = [each for each in (node.this, *node.expressions, node.args.get("expression")) if each]
-            return self._call(NODES[type(node)], [a for a in arguments if isinstance(a, exp.Expr)], node)
+            return self._operator(node)
         return self._unproven(type(node).__name__.lower(), node, "it was never tried on both engines")
+
+    def _operator(self, node: exp.Expr) -> _Made:
+        """Return what a node is that stands for one function; what else it says must be known."""
+        if unread := {name for name, value in node.args.items() if value} - _READ:
+            return self._unproven(NODES[type(node)], node, f"{', '.join(sorted(unread))} was never tried here")
+        arguments = [each for each in (node.this, *node.expressions, node.args.get("expression")) if each]
+        made = self._call(NODES[type(node)], [a for a in arguments if isinstance(a, exp.Expr)], node)
+        return made._replace(sql=f"(NOT {made.sql})") if node.args.get("negate") and made.type != UNKNOWN else made
 
     def _named(self, node: exp.Anonymous) -> _Made:
         name, recorded = node.name.lower(), isinstance(node.this, str)
@@ -246,6 +272,8 @@ class _Scope:
     def _signed(self, name: str, given: list[_Made], node: exp.Expr, over: str) -> _Made:
         """Return a call by the signature that takes its arguments."""
         types = [each.type for each in given]
+        if types and set(types) == {NULL} and name not in _OF_NULL:
+            return self._unproven(name, node, "of nulls alone the engines give other types; cast the null to one")
         known = signatures().get(name, [])
         chosen = next((each for each in known if each.takes(types)), None)
         if chosen is None:
@@ -274,7 +302,7 @@ class _Scope:
             elif isinstance(each, exp.Star):
                 given.append(_Made("*", "*"))
             else:
-                given.append(self.made(each.unalias()))
+                given.append(self.made(each))  # with its name: on Spark F.lit(3).alias("n") is no literal
         return given
 
     def _lambda(self, name: str, node: exp.Lambda, before: list[_Made]) -> _Made:
@@ -376,11 +404,16 @@ class _Scope:
 
     def _cast(self, node: exp.Cast) -> _Made:
         kind = node.args["to"].sql(dialect="duckdb")
-        name = "try_cast" if isinstance(node, exp.TryCast) else "cast"
+        name = "try_cast" if node.args.get("safe") else "cast"
+        if not isinstance(node, exp.TryCast):  # DATE '…', which is an error on Spark where a cast is null
+            made = self.made(node.this)
+            if made.type == "string" and not is_moment(made, f"→{spark_type(kind)}"):
+                return self._unproven(name, node, "it is no day or moment as 2026-01-31 or 2026-01-31 12:00:00")
         return self._call(name, [node.this, exp.Literal.string(spark_type(kind))], node)
 
     def _negated(self, node: exp.Neg) -> _Made:
-        inner = node.this.unnest()
+        inner = node.this
+        # Spark takes -7 for a literal, and -(7) for none: beside a decimal each has other places.
         if isinstance(inner, exp.Literal) and not inner.is_string:
             made = self.made(inner)
             value = -made.value if isinstance(made.value, int) else f"-{made.value}"
@@ -480,6 +513,8 @@ class _Scope:
         return self._call("isin", [node.this, *node.expressions], node)
 
     def _between(self, node: exp.Between) -> _Made:
+        if node.args.get("symmetric"):
+            return self._unproven("between", node, "SYMMETRIC is none of Spark's; write the lower bound first")
         return self._call("between", [node.this, node.args["low"], node.args["high"]], node)
 
     def _unproven(self, name: str, node: exp.Expr, why: str, accept: str = "") -> _Made:
@@ -501,7 +536,7 @@ def _refuse_mixed(chosen: Signature, types: list[str]) -> None:
 
 _MAKERS: dict[type[exp.Expr], Callable[[_Scope, exp.Expr], _Made]] = {
     exp.Paren: lambda scope, node: scope.made(node.this),
-    exp.Alias: lambda scope, node: scope.made(node.this),
+    exp.Alias: lambda scope, node: scope.made(node.this)._replace(literal=False),
     exp.Column: _Scope._column,  # type: ignore[dict-item]
     exp.Identifier: _Scope._bound,  # type: ignore[dict-item]
     exp.Literal: _Scope._literal,  # type: ignore[dict-item]

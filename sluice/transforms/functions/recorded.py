@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import sys
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from sqlglot import exp
 from sqlglot.dialects.spark import Spark
+from sqlglot.errors import ParseError
 
 from sluice.confined import connect, quoted
 from sluice.decoding import json_decoder
@@ -44,11 +47,37 @@ ALIASES = {
 }  # fmt: skip
 
 
+_BITS = (exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor)
+_COMPARED = (
+    exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.Like, exp.ILike, exp.RegexpLike,
+)  # fmt: skip
+_TESTS = (*_COMPARED, exp.In, exp.Between, exp.Is)
+
+
 class SparkCalls(Spark):
     """Spark's SQL, in which a call of any function keeps its name."""
 
+    class Tokenizer(Spark.Tokenizer):
+        """Reads no suffix of a number: 3L is a literal on Spark, and a cast of one here, which divides otherwise."""
+
+        NUMERIC_LITERALS: ClassVar[dict[str, str]] = {}
+
     class Parser(Spark.Parser):  # type: ignore[misc, valid-type]
         """Reads every call as one of an anonymous function, but for casts."""
+
+        def parse(self, raw_tokens: list[Any], sql: str | None = None) -> list[exp.Expr | None]:
+            """Parse as SQLGlot does, but raise ``ParseError`` where Spark binds operators in another order."""
+            trees: list[exp.Expr | None] = super().parse(raw_tokens, sql)
+            for node in (node for tree in trees if tree is not None for node in tree.walk()):
+                inside = [node.args.get(name) for name in ("this", "expression")]
+                bits = isinstance(node, _BITS) and any(
+                    isinstance(i, _BITS) and type(i) is not type(node) for i in inside
+                )
+                if bits or (isinstance(node, _COMPARED) and any(isinstance(each, _TESTS) for each in inside)):
+                    raise ParseError(
+                        f"{node.sql(dialect='spark')}: write parentheses, since engines read it in another order"
+                    )
+            return trees
 
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
@@ -114,6 +143,7 @@ def record() -> None:
     changes.latest_sent = _either(_recorded(LATEST_SENT, [("*columns", "column")], Column), None, "latest_sent")
     column: Any = Column
     column.__call__ = _no_method
+    column.__bool__ = _no_truth
     column._lit = classmethod(lit)
     functions = {
         name: _either(func_metadata()(_recorded(name, parameters, Column)), getattr(own, name, None), name)
@@ -135,6 +165,16 @@ def _no_method(this: Any, *_: Any, **__: Any) -> Any:
     name = next(each.name for each in this.column_expression.find_all(exp.Literal, exp.Identifier))
     way = "; write F.expr('try_cast(name as int)')" if name == "try_cast" else ""
     raise ValueError(f"a column of Spark 3.5 has no method {name}{way}")
+
+
+def _no_truth(this: Any) -> bool:
+    """Raise, as PySpark does, where Python asks whether a column is true; SQLFrame itself asks whether there is one."""
+    if not _state["on"] or sys._getframe(1).f_globals.get("__name__", "").partition(".")[0] in ("sqlframe", "sqlglot"):
+        return True
+    raise ValueError(
+        "Python's and, or, not, if, in and a < b < c do not take a column; write &, | and ~ between comparisons in "
+        "parentheses, and F.when for a choice"
+    )
 
 
 _AT_ONCE = "it runs at once, where there are no rows yet; aggregate, and join the result"
@@ -165,6 +205,7 @@ def _refuse_methods(frame: Any) -> None:
     for name in _SPARK_ALONE:
         setattr(frame, name, _never_tried(name, BaseDataFrame))
     _same_methods(frame)
+    frame.__getattr__ = _attribute
     frame.fillna = _unless_recording(frame.fillna, "fillna", _LOST)
     frame.replace = _unless_recording(frame.replace, "replace", _LOST)
     joined = frame.join
@@ -177,6 +218,13 @@ def _refuse_methods(frame: Any) -> None:
         return joined(this, other, on=on, how=how, **named)
 
     frame.join = join
+
+
+def _attribute(frame: Any, name: str) -> Any:
+    """Return a column by its name; ``AttributeError`` for what is none, which SQLFrame takes for a column, too."""
+    if not name.startswith("_") and name in frame.columns:
+        return frame[name]
+    raise AttributeError(f"the DataFrame has no column {name}, and its {name} was never tried on both engines")
 
 
 def _never_tried(name: str, owner: Any) -> Any:
@@ -307,11 +355,16 @@ def _argument(value: Any, kind: str, column: Any) -> exp.Expr:
     return found
 
 
+_parameters = count(1)
+
+
 def _lambda(function: Callable[..., Any], column: Any) -> exp.Lambda:
-    names = list(function.__code__.co_varnames[: function.__code__.co_argcount])
-    made = function(*(column(exp.Column(this=exp.to_identifier(f"lambda_{name}"))) for name in names))
+    """Return a function of elements; each has parameters of its own, whatever Python calls them."""
+    given = function.__code__.co_varnames[: function.__code__.co_argcount]
+    names = [f"{name}#{next(_parameters)}" for name in given]
+    made = function(*(column(exp.Column(this=exp.to_identifier(name, quoted=True))) for name in names))
     body = column(made).column_expression
-    return exp.Lambda(this=body, expressions=[exp.to_identifier(f"lambda_{name}") for name in names])
+    return exp.Lambda(this=body, expressions=[exp.to_identifier(name, quoted=True) for name in names])
 
 
 def _method_of(name: str, column: Any) -> Callable[..., Any]:

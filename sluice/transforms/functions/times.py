@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import available_timezones
+
 from sluice.confined import literal
 from sluice.transforms.functions.operators import wrapped
 from sluice.transforms.functions.signatures import Argument, Refused, Signature, macro, signature
@@ -87,6 +89,19 @@ def _sequence(given: list[Argument]) -> str:
     return f"(CASE WHEN {given[0].sql} <= {given[1].sql} THEN generate_series({given[0].sql}, {given[1].sql}) ELSE list_reverse(generate_series({given[1].sql}, {given[0].sql})) END)"
 
 
+#: Zones whose clocks change by the moon: the engines know other years of it.
+_BY_THE_MOON = {"Africa/Casablanca", "Africa/El_Aaiun"}
+
+
+def _zone(argument: Argument) -> str:
+    """Return the name of a zone that both engines know; others are refused, e.g. EST5EDT, and offsets."""
+    name = text(argument, "the zone")
+    known = name == "UTC" or ("/" in name and not name.startswith(("Etc/", "US/", "SystemV/")))
+    if not known or name not in available_timezones() or name in _BY_THE_MOON:
+        raise Refused("the zone must be UTC or the name of a region and city, as Europe/Berlin")
+    return name
+
+
 def _moved(sign: str) -> str:
     """Return the day so many days later or earlier; as Java's numbers, days start over where there are no more."""
     return f"make_date({wrapped(_SINCE + f' {sign} {{1}})', 'int')})"
@@ -157,7 +172,7 @@ SIGNATURES: list[Signature] = [
     *signature("to_timestamp", "string; string", "timestamp_ntz", "", why=_OLD_PARSER, instead=_OTHER_TIME),
     *signature("to_timestamp", "string", "timestamp_ntz", "", why="the engines read other texts as times", instead=_OTHER_TIME),
     *signature("months_between", "T; T", "double", "", why="the engines divide the rest of a month differently", instead="use year and month of both days, and datediff", each=("date", "timestamp_ntz")),
-    *signature("from_utc_timestamp", "timestamp_ntz; string", "timestamp_ltz", lambda a: f"CAST(timezone({literal(text(a[1], 'the zone'))}, CAST({a[0].sql} AS TIMESTAMPTZ)) AS TIMESTAMPTZ)", "F.from_utc_timestamp({0}, 'Europe/Berlin')", "F.from_utc_timestamp({0}, 'America/New_York')", "F.from_utc_timestamp({0}, 'UTC')"),
+    *signature("from_utc_timestamp", "timestamp_ntz; string", "timestamp_ltz", lambda a: f"CAST(timezone({literal(_zone(a[1]))}, CAST({a[0].sql} AS TIMESTAMPTZ)) AS TIMESTAMPTZ)", "F.from_utc_timestamp({0}, 'Europe/Berlin')", "F.from_utc_timestamp({0}, 'America/New_York')", "F.from_utc_timestamp({0}, 'UTC')"),
     *signature("to_utc_timestamp", "timestamp_ntz; string", "timestamp_ltz", "", why="the engines take the hour that comes twice differently", instead="keep moments in UTC"),
     *signature("sequence", "int; int", "array<int>", lambda a: f"list_transform({_sequence(a)}, lambda n: CAST(n AS INTEGER))", "F.sequence({0} % 50, {1} % 50)", "F.sequence(F.lit(1), F.lit(3))"),
     *signature("sequence", "bigint; bigint", "array<bigint>", _sequence, "F.sequence({0} % 50, {1} % 50)"),

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sluice.refresh.spark.alike import SETTINGS
 from sluice.transforms.functions.recorded import ALIASES
 from sluice.transforms.functions.signatures import Signature
 from sluice.transforms.functions.tables import PROVEN, every_signature
 from tests.folders import ROOT
-from tests.glue_jobs.engines import _LOCAL, _QUICK, _SHIPPED
+from tests.glue_jobs.engines import _LOCAL, _QUICK
 from tests.sluice.transforms.differential import Both, calls_of, compared, values
 from tests.sluice.transforms.shapes import SHAPES, outcomes, told_lines
 
@@ -41,7 +42,7 @@ def both_engines(rows: int, seed: int) -> Iterator[Both]:
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.master("local[2]")
-    for name, setting in (_SHIPPED | _LOCAL | _QUICK | _WRITTEN).items():
+    for name, setting in (SETTINGS | _LOCAL | _QUICK | _WRITTEN).items():
         builder = builder.config(name, setting)
     spark: Any = builder.getOrCreate()
     spark.sparkContext.setLogLevel("OFF")
