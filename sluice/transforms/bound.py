@@ -68,6 +68,9 @@ def unbound_checks(contracts: Iterable[Contract]) -> Iterator[Unbound]:
             table = contract.table
             for place, check in enumerate(contract.checks):
                 # Compiled one by one, so that an error belongs to one check's place.
+                if missing := _missing(check.columns, contract):
+                    yield Unbound(table, place, "arguments", missing)
+                    continue
                 alone = msgspec.structs.replace(contract, checks=(check,), file="")
                 try:
                     (compiled,) = stated_checks(alone, by_table)
@@ -83,9 +86,6 @@ def unbound_checks(contracts: Iterable[Contract]) -> Iterator[Unbound]:
 def _problem(
     connection: duckdb.DuckDBPyConnection, contract: Contract, check: CompiledCheck, others: Mapping[str, Contract]
 ) -> tuple[str, str] | None:
-    own = column_types(contract)
-    if missing := [name for name in check.columns if name not in own]:
-        return "arguments", f"{contract.table} has no column {missing[0]}; allowed: {', '.join(own)}"
     if check.kind == "foreign_key":
         return _foreign_key_problem(contract, check, others)
     relations = {"table": contract.table, "previous": contract.table, **{name: name for name in check.reads}}
@@ -100,15 +100,20 @@ def _problem(
     return _operand_problem(connection, check, kind)
 
 
+def _missing(columns: tuple[str, ...], contract: Contract) -> str:
+    own = column_types(contract)
+    missing = [name for name in columns if name not in own]
+    return f"{contract.table} has no column {missing[0]}; allowed: {', '.join(own)}" if missing else ""
+
+
 def _foreign_key_problem(
     contract: Contract, check: CompiledCheck, others: Mapping[str, Contract]
 ) -> tuple[str, str] | None:
     if check.references not in others:
         return "to", f"{check.references} is referred to, but no contract declares it"
-    theirs = column_types(others[check.references])
-    if missing := [name for name in check.referenced if name not in theirs]:
-        return "to", f"{check.references} has no column {missing[0]}; allowed: {', '.join(theirs)}"
-    mine = column_types(contract)
+    if missing := _missing(check.referenced, others[check.references]):
+        return "to", missing
+    theirs, mine = column_types(others[check.references]), column_types(contract)
     for own, other in zip(check.columns, check.referenced, strict=True):
         # DuckDB compares other types, too, by casts that Spark does not make.
         if mine[own] != theirs[other] and not (_is_number(mine[own]) and _is_number(theirs[other])):
