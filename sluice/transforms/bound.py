@@ -10,9 +10,9 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from sluice.comparisons import COMPARISONS
+from sluice.comparisons import COMPARISONS, moment
 from sluice.compiled import CompiledCheck
-from sluice.confined import connect, literal, only_query, quoted, said
+from sluice.confined import connect, only_query, quoted, said
 from sluice.contracts import Contract, DerivedContract
 from sluice.errors import ContractError
 from sluice.tables.arrow import added
@@ -97,7 +97,7 @@ def _problem(
         ((_, kind, *_),) = connection.execute(f"DESCRIBE SELECT * FROM ({query})").fetchall()
     except (duckdb.Error, PermissionError) as error:
         return "query", said(error)
-    return _operand_problem(connection, check, kind)
+    return _operand_problem(check, kind)
 
 
 def _missing(columns: tuple[str, ...], contract: Contract) -> str:
@@ -121,7 +121,7 @@ def _foreign_key_problem(
     return None
 
 
-def _operand_problem(connection: duckdb.DuckDBPyConnection, check: CompiledCheck, kind: str) -> tuple[str, str] | None:
+def _operand_problem(check: CompiledCheck, kind: str) -> tuple[str, str] | None:
     """Return field and reason when the query's type cannot be compared with the contract's operand, or None."""
     operands = check.operand if isinstance(check.operand, list) else [check.operand]
     if (check.operator in COMPARISONS) == isinstance(check.operand, list) or len(operands) not in (1, 2):
@@ -129,23 +129,25 @@ def _operand_problem(connection: duckdb.DuckDBPyConnection, check: CompiledCheck
             "one value" if check.operator in COMPARISONS else "a list of the least and the greatest"
         )
     for operand in operands:
-        if not _comparable(connection, operand, kind):
+        if not _comparable(operand, kind):
             return check.operator, f"the query gives {kind.lower()}, which cannot be compared with {operand!r}"
     return None
 
 
-def _comparable(connection: duckdb.DuckDBPyConnection, operand: Any, kind: str) -> bool:
+def _comparable(operand: Any, kind: str) -> bool:
     if isinstance(operand, bool):
         return kind == "BOOLEAN"
     if isinstance(operand, int | float):
         return _is_number(kind)
     if isinstance(operand, dt.date):
         return kind == "DATE" or kind.startswith("TIMESTAMP")
-    try:
-        connection.execute(f"SELECT CAST({literal(str(operand))} AS {kind})")
-    except duckdb.Error:
-        return False
-    return not _is_number(kind)
+    if kind == "DATE" or kind.startswith("TIMESTAMP"):
+        try:
+            moment(str(operand))
+        except ValueError:
+            return False
+        return True
+    return kind == "VARCHAR"
 
 
 def _is_number(kind: str) -> bool:

@@ -84,10 +84,12 @@ _WORDS = {
 _Spelled = Callable[[_Dialect], str]
 
 
-def compile_checks(contract: DerivedContract, contracted: Mapping[str, Contract] | None = None) -> tuple[CompiledCheck, ...]:
+def compile_checks(
+    contract: DerivedContract, contracted: Mapping[str, Contract] | None = None
+) -> tuple[CompiledCheck, ...]:
     """Return every check of ``contract``: the rules of its columns, its unique keys, and the checks it states.
 
-    ``contracted`` are the contracts by table that queries may name. Raise ``ContractError`` for a query that is not allowed.
+    ``contracted`` are the contracts by table that queries may name. Raise ``ContractError`` for one that is refused.
     """
     return (
         *(

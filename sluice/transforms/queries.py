@@ -45,7 +45,7 @@ _SHAPE: tuple[type, ...] = (
     exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.DPipe, exp.Interval, exp.Var, exp.DataType, exp.DataTypeParam,
     exp.Distinct, exp.Filter, exp.Window, exp.WindowSpec, exp.Cast, exp.TryCast, exp.Case, exp.If,
 )  # fmt: skip
-_FUNCTIONS: dict[type, str] = {
+FUNCTION_NAMES: dict[type, str] = {
     exp.Count: "count", exp.CountIf: "count_if", exp.Sum: "sum", exp.Avg: "avg", exp.Min: "min", exp.Max: "max",
     exp.LogicalAnd: "bool_and", exp.LogicalOr: "bool_or", exp.StddevSamp: "stddev_samp", exp.StddevPop: "stddev_pop",
     exp.ApproxDistinct: "approx_distinct", exp.ArgMax: "max_by", exp.ArgMin: "min_by", exp.Corr: "corr",
@@ -68,7 +68,7 @@ _TYPES = {
     exp.DType.DOUBLE, exp.DType.DECIMAL, exp.DType.VARCHAR, exp.DType.TEXT, exp.DType.CHAR, exp.DType.DATE,
     exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ, exp.DType.INTERVAL,
 }  # fmt: skip
-ALLOWED_FUNCTIONS: tuple[str, ...] = tuple(sorted({*_FUNCTIONS.values(), "cast", "try_cast", "case", "if"}))
+ALLOWED_FUNCTIONS: tuple[str, ...] = tuple(sorted({*FUNCTION_NAMES.values(), "cast", "try_cast", "case", "if"}))
 
 
 class _Parser(AthenaTrinoParser):
@@ -159,10 +159,10 @@ def _one_tree(text: str) -> exp.Query:
 
 def _refuse_unknown(node: exp.Expr) -> None:
     """Refuse a node whose kind or function is not on the list, and casts and WITH clauses that are not allowed."""
-    if isinstance(node, exp.Func) and type(node) not in _FUNCTIONS and type(node) not in _SHAPE:
+    if isinstance(node, exp.Func) and type(node) not in FUNCTION_NAMES and type(node) not in _SHAPE:
         name = node.name if isinstance(node, exp.Anonymous | exp.AnonymousAggFunc) else node.sql_name()
         raise RefusedQuery(f"the function {name.lower()!r} is not allowed; allowed: {', '.join(ALLOWED_FUNCTIONS)}")
-    if type(node) not in _SHAPE and type(node) not in _FUNCTIONS:
+    if type(node) not in _SHAPE and type(node) not in FUNCTION_NAMES:
         raise RefusedQuery(
             f"{_shown(node)!r} ({type(node).__name__.lower()}) is not allowed; a check is one plain SELECT of "
             "contracted tables"

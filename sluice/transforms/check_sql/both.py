@@ -47,12 +47,13 @@ class Over(NamedTuple):
 
 
 NO_WINDOW = Over()
-_OPERATORS = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">=", "<=>": "<=>", "and": "AND", "or": "OR",
-              "+": "+", "-": "-", "*": "*", "/": "/", "%": "%", "div": "DIV", "like": "LIKE", "rlike": "RLIKE"}  # fmt: skip
+_OPERATORS = {
+    "==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">=", "<=>": "<=>", "and": "AND", "or": "OR", "+": "+",
+    "-": "-", "*": "*", "/": "/", "%": "%", "div": "DIV",
+}  # fmt: skip
 _FORMS = {
-    "not": "(NOT {0})", "negate": "(-{0})", "is_null": "({0} IS NULL)", "count_distinct": "count(DISTINCT {0})",
+    "not": "(NOT {0})", "negate": "(-{0})", "count_distinct": "count(DISTINCT {0})",
     "between": "({0} BETWEEN {1} AND {2})", "first": "first_value({0})", "last": "last_value({0})",
-    "if": "(CASE WHEN {0} THEN {1} ELSE {2} END)",
 }  # fmt: skip
 #: Calls of doubles that may make a zero with a sign, which engines compare and keep otherwise.
 _SIGNED = {"*", "/", "%", "rint", "signum", "cast", "try_cast"}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
@@ -70,20 +71,22 @@ class Expressions:
             return self._added(node)
         if type(node) in CALLS:
             return self._called(node)
+        if type(node) in (*AGGREGATES, *RANKS, *VALUES, *BESIDE):
+            return self._of_rows(node, over)
+        make = next((made for kind, made in _MAKERS.items() if isinstance(node, kind)), None)
+        if make is None:
+            raise Refused("it was never tried on both engines")
+        return make(self, node)
+
+    def _of_rows(self, node: exp.Expr, over: Over) -> Both:
         if type(node) in AGGREGATES:
             return self._aggregate(node, over)
         if type(node) in RANKS:
             return cast(proven(RANKS[type(node)], over=_ordered(over)), "bigint")
         if type(node) in VALUES:
             return proven(VALUES[type(node)], self.made(node.this), over=_ordered(over))
-        if type(node) in BESIDE:
-            places, default = (self.made(node.args[n]) if node.args.get(n) else None for n in ("offset", "default"))
-            return aggregates.beside(BESIDE[type(node)], self.made(node.this), places, default, _ordered(over))
-        for kind, make in _MAKERS.items():
-            if isinstance(node, kind):
-                found: Both = make(self, node)
-                return found
-        raise Refused("it was never tried on both engines")
+        places, default = (self.made(node.args[n]) if node.args.get(n) else None for n in ("offset", "default"))
+        return aggregates.beside(BESIDE[type(node)], self.made(node.this), places, default, _ordered(over))
 
     def _called(self, node: exp.Expr) -> Both:
         names, meaning = CALLS[type(node)]
@@ -150,13 +153,17 @@ class Expressions:
         made = self.made(node.this)
         if made.literal or made.type == NULL:
             raise Refused("ORDER BY of a literal is a place among the columns on one engine; name the column")
-        end = f" {'DESC' if node.args.get('desc') else 'ASC'} NULLS {'FIRST' if node.args.get('nulls_first') else 'LAST'}"
+        end = (
+            f" {'DESC' if node.args.get('desc') else 'ASC'} NULLS {'FIRST' if node.args.get('nulls_first') else 'LAST'}"
+        )
         return Both(made.duckdb + end, made.spark + end, made.type)
 
     def refuse_join(self, join: exp.Expr) -> None:
         """Refuse a FULL JOIN by anything but equal columns, which DuckDB does not compute for all conditions."""
         parts = [each.unnest() for each in join.args["on"].flatten()] if isinstance(join.args["on"], exp.And) else None
-        if join.args.get("side") == "FULL" and not all(isinstance(p, exp.EQ) for p in parts or [join.args["on"].unnest()]):
+        if join.args.get("side") == "FULL" and not all(
+            isinstance(p, exp.EQ) for p in parts or [join.args["on"].unnest()]
+        ):
             raise Unlike("a FULL JOIN was tried by equal columns alone; join by those, and compare in WHERE")
 
     def _column(self, node: exp.Column) -> Both:
@@ -188,10 +195,7 @@ class Expressions:
             return decimal(given.name)
         if to.this in (exp.DType.VARCHAR, exp.DType.CHAR) and to.expressions:
             raise Refused("a text of so many letters was never tried; cast to varchar, and take substr of it")
-        if to.this == exp.DType.TIMESTAMP:
-            kind = "timestamp_ntz"
-        else:
-            kind = spark_type(to.sql(dialect="duckdb"))
+        kind = "timestamp_ntz" if to.this == exp.DType.TIMESTAMP else spark_type(to.sql(dialect="duckdb"))
         if kind == "decimal(18,3)" and not to.expressions:
             kind = "decimal(38,0)"  # Athena's own, where a decimal says no digits
         return numbers.converted(self.made(given), kind)
@@ -220,15 +224,15 @@ class Expressions:
     def _in(self, node: exp.In) -> Both:
         given = self.made(node.this)
         if node.args.get("query"):
+            _refuse_nested(node)
             found = self.query.query(node.args["query"])
             if found.type != given.type:
                 raise Refused(f"{given.type} in a query of {found.type}; cast both to one type")
-            return Both(
-                f"({given.duckdb} IN {found.duckdb})", f"({given.spark} IN {found.spark})", "boolean"
-            )
+            return Both(f"({given.duckdb} IN {found.duckdb})", f"({given.spark} IN {found.spark})", "boolean")
         return proven("isin", *numbers.alike(given, *map(self.made, node.expressions)))
 
     def _exists(self, node: exp.Exists) -> Both:
+        _refuse_nested(node)
         inner = node.this.unnest()
         return Both(
             f"EXISTS ({self.query.text(inner, 'duckdb')})", f"EXISTS ({self.query.text(inner, 'spark')})", "boolean"
@@ -244,6 +248,20 @@ class Expressions:
         if not isinstance(inner, exp.Like) or (escape is not None and not isinstance(escape, exp.Literal)):
             raise Refused("ESCAPE is a letter that stands in the query")
         return texts.like(self.made(inner.this), self.made(inner.expression), escape.name if escape else "")
+
+
+def _refuse_nested(node: exp.Expr) -> None:
+    """Refuse IN and EXISTS of a query elsewhere than as a part of WHERE: Spark takes an unknown answer for false there.
+
+    https://github.com/apache/spark/blob/v3.5.6/sql/catalyst/src/main/scala/org/apache/spark/sql/catalyst/optimizer/subquery.scala
+    """
+    around = node.parent
+    while isinstance(around, exp.Paren | exp.Not):
+        around = around.parent
+    while isinstance(around, exp.Paren | exp.And):
+        around = around.parent
+    if not isinstance(around, exp.Where):
+        raise Refused("IN and EXISTS of a query stand in WHERE, alone or joined by AND; elsewhere join the query")
 
 
 def _cut(scope: Expressions, node: exp.Expr) -> Both:
@@ -317,6 +335,8 @@ def _name(node: exp.Expr) -> str:
 
 def _shown(node: exp.Expr) -> str:
     def bare(part: exp.Expr) -> exp.Expr:
+        if isinstance(part, exp.Select):
+            return exp.Var(this="SELECT …")
         return exp.column(part.name) if isinstance(part, exp.Column) else part
 
     shown = re.sub(r"\0[0-9]+\0", "…", node.transform(bare).sql(dialect="athena"))
@@ -324,13 +344,15 @@ def _shown(node: exp.Expr) -> str:
 
 
 _ENGINES = ("duckdb", "spark")
-_MAKERS = {
+_MAKERS: dict[type[exp.Expr], Callable[[Expressions, Any], Both]] = {
     exp.Paren: lambda scope, node: scope.made(node.this),
     exp.Alias: lambda scope, node: scope.made(node.this),
     exp.Column: Expressions._column,
     exp.Literal: _literal,
     exp.Null: lambda scope, node: NOTHING,
-    exp.Boolean: lambda scope, node: Both(str(bool(node.this)).lower(), str(bool(node.this)).lower(), "boolean", bool(node.this), True),
+    exp.Boolean: lambda scope, node: Both(
+        str(bool(node.this)).lower(), str(bool(node.this)).lower(), "boolean", bool(node.this), True
+    ),
     exp.Cast: Expressions._cast,
     exp.Case: Expressions._case,
     exp.If: Expressions._if,

@@ -47,10 +47,11 @@ def _moments(given: list[Both]) -> list[Both]:
     made = []
     for each in given:
         if each.type == "string" and is_moment(Argument("", "string", each.value, each.literal), f"→{kind}"):
-            each = moment(str(each.value), kind)
-        if not each.is_moment and each.type != NULL:
+            made.append(moment(str(each.value), kind))
+        elif each.is_moment or each.type == NULL:
+            made.append(cast(each, kind))
+        else:
             raise Refused(f"{kind.removesuffix('_ntz')} and {each.type} {_MIXED}")
-        made.append(cast(each, kind))
     return made
 
 
@@ -64,10 +65,15 @@ def _exact(given: Both) -> Both | None:
     return given if given.type == NULL or (given.literal and given.type == "int") else None
 
 
+def _refuse_others(*given: Both) -> None:
+    for each in given:
+        if not is_number(each):
+            raise Refused(f"{each.type} is no number; cast it")
+
+
 def calculated(sign: str, one: Both, other: Both) -> Both:
     """Return the sum, difference or product of two numbers."""
-    if not is_number(one) or not is_number(other):
-        raise Refused(f"{one.type} and {other.type} are no numbers; cast them")
+    _refuse_others(one, other)
     if "double" in (one.type, other.type):
         return proven(sign, cast(one, "double"), cast(other, "double"))
     if {one.type, other.type} <= {*_WHOLE, NULL}:
@@ -78,6 +84,7 @@ def calculated(sign: str, one: Both, other: Both) -> Both:
 
 def divided(one: Both, other: Both) -> Both:
     """Return the quotient: of whole numbers without the rest, of decimals with more digits than Athena keeps."""
+    _refuse_others(one, other)
     if {one.type, other.type} <= {*_WHOLE, NULL}:
         made = proven("div", cast(one, "bigint"), cast(other, "bigint"))
         # The one quotient that 64 bits do not hold starts over.
@@ -90,6 +97,7 @@ def divided(one: Both, other: Both) -> Both:
 
 def rest(one: Both, other: Both) -> Both:
     """Return what is left of a division, with the sign of the dividend."""
+    _refuse_others(one, other)
     if any(is_decimal(each.type) for each in (one, other)):
         raise Refused(f"on ({one.type}, {other.type}) it was never tried; cast both to bigint, or to double")
     if "double" in (one.type, other.type):
@@ -119,8 +127,7 @@ def rounded(given: Both, places: Both | None = None) -> Both:
         return given
     if is_decimal(given.type):
         return proven("round", given, *([places] if places else []))
-    if given.type != "double":
-        raise Refused(f"{given.type} is no number; cast it")
+    _refuse_others(given)
     if places is None or places.value == 0:
         return half_away(given)
     factor = point(f"1{'0' * int(places.value or 0)}.0")
@@ -157,8 +164,7 @@ def sign_of(given: Both) -> Both:
 
 def root(given: Both) -> Both:
     """Return the square root, NaN of a negative number."""
-    if not is_number(given):
-        raise Refused(f"{given.type} is no number; cast it")
+    _refuse_others(given)
     return proven("sqrt", cast(given, "double"))
 
 
@@ -219,6 +225,6 @@ def converted(given: Both, kind: str) -> Both:
         return cast(half_away(given), kind)
     if kind in _WHOLE and is_decimal(given.type):
         return cast(proven("round", given, whole(0)), kind)
-    if kind == "double" and given.type == "boolean":
+    if given.type == "boolean" and is_decimal(kind):
         return cast(cast(given, "int"), kind)
     return cast(given, kind)

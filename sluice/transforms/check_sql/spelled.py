@@ -26,7 +26,7 @@ OWN = "sluice_own"
 #: A letter that no query may hold, around the number of an expression.
 MARK = "\0"
 _PLACE = re.compile(f"{MARK}([0-9]+){MARK}")
-_GROUPS = (exp.Cube, exp.Rollup, exp.GroupingSets)
+_GROUPS = (exp.Cube, exp.Rollup, exp.GroupingSets, exp.Tuple)
 
 
 class Spelled(NamedTuple):
@@ -44,8 +44,8 @@ def spelled(tree: exp.Expr, tables: Mapping[str, Mapping[str, str]]) -> Spelled:
     """
     known = {table: {name.lower(): kind for name, kind in types.items()} for table, types in tables.items()}
     schema = MappingSchema(dialect="athena")
-    for table, types in known.items():
-        schema.add_table(table, {name: duckdb_type(kind) for name, kind in types.items()}, dialect="duckdb")
+    for name, types in known.items():
+        schema.add_table(name, {column: duckdb_type(kind) for column, kind in types.items()}, dialect="duckdb")
     tree = tree.copy()
     defined = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
     for table in tree.find_all(exp.Table):
@@ -86,7 +86,8 @@ class _Query:
 
     def column(self, node: exp.Column, scope: Scope) -> str:
         """Return the type of a column; ``Refused`` for one that is not there."""
-        name, looked = node.name.lower(), scope
+        name = node.name.lower()
+        looked: Scope | None = scope
         while looked is not None:
             source = looked.sources.get(node.table)
             types = self.types.get(id(source.expression if isinstance(source, Scope) else source), {})
@@ -123,18 +124,15 @@ class _Query:
 
     def _keys(self, tree: exp.Select, reader: Expressions) -> None:
         """Lower what a query groups by, before what it selects, which holds the same expressions."""
-        if distinct := tree.args.get("distinct"):
-            if distinct.args.get("on"):
-                raise Refused("DISTINCT ON is nothing that Athena has")
+        distinct = tree.args.get("distinct")
+        if distinct is not None and distinct.args.get("on"):
+            raise Refused("DISTINCT ON is nothing that Athena has")
         group = tree.args.get("group")
         if group is None:
             return
-        keys = [*group.expressions]
-        for many in group.find_all(*_GROUPS):
-            keys += [each for each in many.find_all(exp.Column)]
-            if not all(isinstance(each, exp.Column | exp.Tuple | exp.Paren) for each in many.expressions):
-                raise Refused("CUBE, ROLLUP and GROUPING SETS take columns; compute others in a WITH")
-        for each in keys:
+        if group.find(*_GROUPS) or any(value for name, value in group.args.items() if name != "expressions"):
+            raise Refused("GROUP BY of several groupings was never tried; group in several queries, and UNION ALL them")
+        for each in [*group.expressions]:
             made = reader.made(each)
             if made.literal or made.type == NULL:
                 raise Refused("GROUP BY of a literal is a place among the columns on one engine; leave it out")

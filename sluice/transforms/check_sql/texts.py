@@ -9,10 +9,15 @@ from sluice.transforms.functions.signatures import Refused
 
 #: What Athena's trim takes away: Java's white space. On either engine trim takes away the space alone.
 _WHITE = (
-    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a\u2028\u2029\u205f"
-    "\u3000"
+    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a"
+    "\u2028\u2029\u205f\u3000"
 )
-_SIDES = {"": ("trim", "BOTH"), "BOTH": ("trim", "BOTH"), "LEADING": ("ltrim", "LEADING"), "TRAILING": ("rtrim", "TRAILING")}
+_SIDES = {
+    "": ("trim", "BOTH"),
+    "BOTH": ("trim", "BOTH"),
+    "LEADING": ("ltrim", "LEADING"),
+    "TRAILING": ("rtrim", "TRAILING"),
+}
 
 
 def _refuse_others(*given: Both) -> None:
@@ -130,14 +135,15 @@ def like(given: Both, pattern: Both, escape: str = "") -> Both:
             following = next(letters, "")
             if following not in ("%", "_", escape) or not following:
                 raise Refused("the escape of LIKE stands before %, _ or itself")
-            letter = f"\\{following}" if following in "%_\\" else following
-        elif letter == "\\":
-            letter = "\\\\"
-        made += letter
-    return proven("like", given, text(made))
+            made += f"\\{following}" if following in "%_\\" else following
+        else:
+            made += "\\\\" if letter == "\\" else letter
+    spelled = text(made)
+    return Both(
+        f"({given.duckdb} LIKE {spelled.duckdb} ESCAPE '\\')", f"({given.spark} LIKE {spelled.spark})", "boolean"
+    )
 
 
 def reversed_text(given: Both) -> Both:
     """Return the letters from the last to the first."""
     return called("reverse", given)
-

@@ -62,7 +62,9 @@ def cut(unit: str, given: Both) -> Both:
         raise Refused(f"a date has no {unit}; cast it to timestamp")
     if unit not in (*_CUT, "day", *_CLOCK, "millisecond"):
         raise Refused(f"the unit {unit} was never tried; proven are {', '.join((*_CUT, 'day', *_CLOCK))}")
-    return proven("cast", proven("date_trunc", text(unit), given), Both("", "", "→timestamp_ntz", "timestamp_ntz", True))
+    return proven(
+        "cast", proven("date_trunc", text(unit), given), Both("", "", "→timestamp_ntz", "timestamp_ntz", True)
+    )
 
 
 def later(given: Both, count: int, unit: str) -> Both:
@@ -114,7 +116,8 @@ def _months(start: Both, end: Both) -> Both:
     The last day of a month has reached every day, as in Athena: from January 31 to February 28 it is one month.
     """
     counts = [
-        calculated("+", calculated("*", proven("year", each), whole(12)), proven("month", each)) for each in (start, end)
+        calculated("+", calculated("*", proven("year", each), whole(12)), proven("month", each))
+        for each in (start, end)
     ]
     months, zero, one = calculated("-", counts[1], counts[0]), whole(0), whole(1)
     early = proven("and", proven(">", months, zero), _before(end, start))

@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001 (letters that look like others are the point)
+
 """Calls of Athena's SQL that a check may make, on every type of column: what the differential test of checks tries."""
 
 from __future__ import annotations
@@ -27,7 +27,16 @@ LITERALS = {
     "date": ("DATE '2024-02-29'", "'2024-02-29'", "current_date"),
     "timestamp": ("TIMESTAMP '2024-02-29 10:00:00'", "DATE '2024-01-31'", "current_timestamp"),
 }
-_PATTERNS = ("'%a%'", "'a_'", "'a\\_b'", "'%\\%'", "'x!%' ESCAPE '!'", "'!_a!!%' ESCAPE '!'", "'%ß%'", "'%\\%%' ESCAPE '\\'")
+_PATTERNS = (
+    "'%a%'",
+    "'a_'",
+    "'a\\_b'",
+    "'%\\%'",
+    "'x!%' ESCAPE '!'",
+    "'!_a!!%' ESCAPE '!'",
+    "'%ß%'",
+    "'%\\%%' ESCAPE '\\'",
+)
 _PARTS = ("year", "quarter", "month", "week", "day", "doy", "dow")
 _CLOCK = ("hour", "minute", "second")
 
@@ -67,7 +76,7 @@ VALUES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "strpos, starts_with": (("string",), ("strpos({a}, {b})", "strpos({a}, 'a')", "strpos({a}, '')", "starts_with({a}, {b})")),
     "replace": (("string",), ("replace({a}, 'a', 'bb')", "replace({a}, 'ab')", "replace({a}, 'ß', '')")),
     "split_part": (("string",), ("split_part({a}, ',', 1)", "split_part({a}, ',', 3)", "split_part({a}, 'aa', 2)")),
-    "like": (("string",), tuple(f"{{a}} LIKE {pattern}" for pattern in _PATTERNS) + ("{a} NOT LIKE 'a%'",)),
+    "like": (("string",), (*(f"{{a}} LIKE {pattern}" for pattern in _PATTERNS), "{a} NOT LIKE 'a%'")),
     "regexp_like": (("string",), ("regexp_like({a}, '^[a-z]+$')", "regexp_like({a}, 'a.b')", r"regexp_like({a}, '\s')")),
     "year to day": (("date", "timestamp"), (*(f"extract({part} FROM {{a}})" for part in _PARTS), "year({a})", "day({a})",
                                             "month({a})", "quarter({a})", "date({a})")),
@@ -103,7 +112,7 @@ AGGREGATES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "sum": (NUMBERS, ("sum({a})", "sum({a}) FILTER (WHERE boolean_a)", "sum(CAST({a} * 100 AS bigint))")),
     "avg": (NUMBERS, ("avg({a})",)),
     "min, max": (_ORDERED, ("min({a})", "max({a})", "max({a}) FILTER (WHERE boolean_a)")),
-    "bool_and, bool_or, count_if": (("boolean",), ("bool_and({a})", "bool_or({a})", "every({a})", "count_if({a})")),
+    "bool_and, bool_or, count_if": (("boolean",), ("bool_and({a})", "bool_or({a})", "count_if({a})")),
 }  # fmt: skip
 WINDOWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "row_number": (("int",), ("row_number() OVER (PARTITION BY g ORDER BY row)",)),
@@ -163,7 +172,7 @@ CLAUSES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("int",),
         ("SELECT CASE WHEN count(*) = 0 THEN 0.0 ELSE 100.0 * count_if({a} > 0) / count(*) END FROM {table}",
          "SELECT max(w) FROM (SELECT row_number() OVER (PARTITION BY g ORDER BY row DESC) AS w FROM {table})",
-         "SELECT 1", "SELECT count(*) FROM {table} WHERE false", "SELECT sum({a}) FROM {table} WHERE row < 0",
+         "SELECT 1", "SELECT count(*) FROM {table} WHERE false", "SELECT sum({a}) FROM {table} WHERE g < 0",
          "SELECT count(*) FROM (SELECT * FROM {table}) q CROSS JOIN (SELECT max(row) AS m FROM {table}) r WHERE q.row = r.m"),
     ),
 }  # fmt: skip
@@ -190,7 +199,8 @@ def calls() -> Iterator[tuple[str, str, str, str]]:
         for value, sign in product(literals, ("=", "<", "IN", "coalesce")):
             one = _with("{a}", kind, kind)
             call = f"coalesce({one}, {value})" if sign == "coalesce" else f"{one} {sign} ({value})"
-            yield "literals", kind, "row", call
+            if "current" not in call or sign in "=<":  # the engines run at different moments
+                yield "literals", kind, "row", call
     for one, other in product(COLUMNS, COLUMNS):
         for call in MIXED if one != other else ():
             yield "two types", f"{one}, {other}", "row", _with(call, one, other)
@@ -213,5 +223,5 @@ def as_query(call: str, use: str) -> str:
         return f"SELECT row, {call} OVER (PARTITION BY g {frame}) AS x FROM {{table}}"
     if use == "groups":
         return f"SELECT g AS row, {call} AS x FROM {{table}} GROUP BY g"
-    where = " WHERE row < 0" if use == "nothing" else ""
+    where = " WHERE g < 0" if use == "nothing" else ""
     return f"SELECT {'row' if use == 'row' else '1 AS row'}, {call} AS x FROM {{table}}{where}"

@@ -20,8 +20,10 @@ from tests.sluice.transforms.differential import Both, cause, listed, plain, val
 TYPES = {"row": "int", "g": "int"} | {
     f"{name}_{side}": spark_type(kind) for kind, name in COLUMNS.items() for side in "ab"
 }
-_TOGETHER = 30
-_PLACED = re.compile(r"^SELECT (?P<row>.*?), (?P<call>.*) AS x FROM (?P<rest>.*)$", re.DOTALL)
+_TOGETHER = 25
+_SELECTED = re.compile(
+    r"SELECT (?P<row>.*?) AS `row`, (?P<value>.*) AS `x` FROM (?P<rest>sluice_given AS .*)", re.DOTALL
+)
 
 
 class Outcome(NamedTuple):
@@ -67,29 +69,38 @@ def outcomes(
     spark: dict[tuple[str, str], Any] = {}
     for use in dict.fromkeys(use for _, use in sound):
         of = [each for each in sound if each[1] == use]
-        size = 1 if use == "check" else _TOGETHER
-        for start in range(0, len(of), size):
-            _on_spark(both, of[start : start + size], sound, spark)
+        for start in range(0, len(of), _TOGETHER):
+            _on_spark(both, of[start : start + _TOGETHER], sound, spark)
     for each, made in sound.items():
         found[each] = Outcome("", _difference(both, each[1], spoiled(made.duckdb), spark[each]))
     return found
 
 
+def _together(queries: list[str]) -> str:
+    """Return one query of the values of all, which are of the same rows."""
+    split = [_SELECTED.fullmatch(query) for query in queries]
+    values = ", ".join(f"{each['value']} AS `x{place}`" for place, each in enumerate(split) if each)
+    assert split[0]
+    assert all(split), queries
+    return f"SELECT {split[0]['row']} AS `row`, {values} FROM {split[0]['rest']}"
+
+
+def _beside(queries: list[str]) -> str:
+    """Return one query of the value of each."""
+    if len(queries) > 1 and any(query.startswith("WITH") for query in queries):
+        return ""  # a WITH stands at the top alone: the walls refuse it here, and each query runs alone
+    if queries[0].startswith("WITH"):
+        return queries[0].replace("SELECT try_subtract", "SELECT 1 AS `row`, try_subtract").replace("`_col_0`", "`x0`")
+    parts = ", ".join(f"({query}) AS q{place} (x{place})" for place, query in enumerate(queries))
+    return f"SELECT 1 AS `row`, {', '.join(f'x{place}' for place, _ in enumerate(queries))} FROM {parts}"
+
+
 def _on_spark(both: Both, part: list[Any], sound: dict[Any, Spelled], found: dict[Any, Any]) -> None:
     """Compute calls in one query; where it fails, in halves, until the one that fails is alone."""
     sql = [sound[each].spark.replace("{table}", "sluice_given").replace("{previous}", "sluice_given") for each in part]
-    if len(part) > 1:
-        split = [re.fullmatch(r"SELECT (.*?) AS `row`, (.*) AS `x` FROM (sluice_given AS .*)", s, re.DOTALL) for s in sql]
-        assert all(split), sql
-        columns = ", ".join(f"{s[2]} AS `x{n}`" for n, s in enumerate(split) if s)
-        assert split[0]
-        whole = f"SELECT {split[0][1]} AS `row`, {columns} FROM {split[0][3]}"
-    else:
-        whole = sql[0].replace(" AS `x` FROM sluice_given", " AS `x0` FROM sluice_given") if part[0][1] != "check" else sql[0]
+    whole = _beside(sql) if part[0][1] == "check" else _together(sql)
     try:
         frame = declared(both.spark, whole, ["sluice_given"])
-        if part[0][1] == "check":
-            frame = frame.toDF("x0").selectExpr("1 AS row", "x0")
         kinds = {each.name: each.dataType.simpleString() for each in frame.schema.fields}
         table = both.read(frame)
     except Exception as error:

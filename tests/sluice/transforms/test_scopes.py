@@ -54,7 +54,7 @@ def test_a_name_out_of_the_scope_of_its_with_is_refused_by_the_text_and_by_the_p
     with connect() as connection:
         connection.execute("CREATE SCHEMA silver; CREATE TABLE silver.things (id VARCHAR)")
         if sound and not nested:
-            types = dict.fromkeys(("table", "previous", "silver.things"), {"id": "string"})
+            types = {name: {"id": "string"} for name in ("table", "previous", "silver.things")}
             made = declared_query(text, {"silver.things"}).spelled(types).duckdb
             connection.execute(made.replace("{silver.things}", "silver.things"))
             only_query(connection, text, ["silver.things"])
