@@ -18,6 +18,7 @@ from sqlglot.parsers.athena import AthenaTrinoParser
 
 from sluice.contracts.patterns import common_pattern
 from sluice.telling import TELLING, VARIABLE
+from sluice.transforms.check_sql.meanings import REFUSED
 from sluice.transforms.check_sql.spelled import MARK, OWN, Spelled, spelled
 from sluice.transforms.functions.signatures import Refused
 
@@ -45,6 +46,7 @@ _SHAPE: tuple[type, ...] = (
     exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.DPipe, exp.Interval, exp.Var, exp.DataType, exp.DataTypeParam,
     exp.Distinct, exp.Filter, exp.Window, exp.WindowSpec, exp.Cast, exp.TryCast, exp.Case, exp.If,
 )  # fmt: skip
+#: Athena's names of the functions by the nodes that they are.
 FUNCTION_NAMES: dict[type, str] = {
     exp.Count: "count", exp.CountIf: "count_if", exp.Sum: "sum", exp.Avg: "avg", exp.Min: "min", exp.Max: "max",
     exp.LogicalAnd: "bool_and", exp.LogicalOr: "bool_or", exp.StddevSamp: "stddev_samp", exp.StddevPop: "stddev_pop",
@@ -68,7 +70,10 @@ _TYPES = {
     exp.DType.DOUBLE, exp.DType.DECIMAL, exp.DType.VARCHAR, exp.DType.TEXT, exp.DType.CHAR, exp.DType.DATE,
     exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ, exp.DType.INTERVAL,
 }  # fmt: skip
-ALLOWED_FUNCTIONS: tuple[str, ...] = tuple(sorted({*FUNCTION_NAMES.values(), "cast", "try_cast", "case", "if"}))
+#: The names of the functions that a check may use; the others of FUNCTION_NAMES are refused with the nearest way.
+ALLOWED_FUNCTIONS: tuple[str, ...] = tuple(
+    sorted({*(name for kind, name in FUNCTION_NAMES.items() if kind not in REFUSED), "cast", "try_cast", "case", "if"})
+)
 
 
 class _Parser(AthenaTrinoParser):

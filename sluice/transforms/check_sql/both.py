@@ -74,7 +74,7 @@ def proven(name: str, *given: Both, over: Over = NO_WINDOW) -> Both:
     if chosen is None:
         raise Refused(untried(name, types, known, verdicts()))
     if why := verdicts().get(chosen.key, "it was never tried on both engines"):
-        raise Refused(f"on ({', '.join(types)}) {why}")
+        raise Refused(f"on ({', '.join(types)}) {why}{f'; {chosen.instead}' if chosen.instead else ''}")
     made = written(chosen, arguments, over.duckdb)
     return kept(Both(made.sql, _on_spark(name, given) + over.spark, made.type), signed=name in _SIGNED)
 

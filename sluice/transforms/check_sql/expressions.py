@@ -53,7 +53,7 @@ class Expressions:
         except Unlike:
             raise
         except Refused as refused:
-            raise Unlike(f"{_name(node)}{_shown(node)!r}: {refused}") from None
+            raise Unlike(f"{_shown(node)!r}: {refused}") from None
 
     def condition(self, node: exp.Expr) -> Both:
         """Return a condition; ``Refused`` for what is none."""
@@ -327,10 +327,6 @@ def _ordered(over: Over) -> Over:
     if "ORDER BY" not in over.duckdb:
         raise Refused("it has a place among the rows of a window with an order; say OVER (… ORDER BY …)")
     return over
-
-
-def _name(node: exp.Expr) -> str:
-    return f"the function {node.sql_name().lower()} in " if isinstance(node, exp.Func) else ""
 
 
 def _shown(node: exp.Expr) -> str:

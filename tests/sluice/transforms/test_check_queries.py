@@ -23,7 +23,7 @@ from tests.sluice.transforms.checking import TYPES, compiled, outcomes, rows
 from tests.sluice.transforms.proving import both_engines
 
 #: Of the calls that `make test` tries, and rows for each; `make proof` tries all, on more rows.
-_SHARE, _FEW, _MANY = 250, 100, 1000
+_SHARE, _FEW, _MANY = 120, 60, 1000
 
 
 def _every() -> list[tuple[str, str]]:
@@ -86,7 +86,7 @@ def refusal(call: str) -> str:
         ("SELECT sum(d) FROM {table}", ("sum", "(double)", "CAST(x * 100 AS bigint)")),
         ("SELECT avg(f) FROM {table}", ("avg", "(double)", "decimal")),
         ("SELECT stddev(n) FROM {table}", ("stddev", "last bits", "sums of whole numbers")),
-        ("SELECT max_by(id, n) FROM {table}", ("argmax", "equal", "max()")),
+        ("SELECT max_by(id, n) FROM {table}", ("max_by", "equal", "max()")),
         ("ln(d)", ("ln", "last bits")),
         ("power(d, 2)", ("power", "multiply")),
         ("id = 1", ("int and string", "cast one of them")),
@@ -116,12 +116,12 @@ def test_what_is_not_proven_is_refused_by_name_with_its_types_and_the_nearest_wa
     call: str, said: tuple[str, ...]
 ) -> None:
     told = refusal(call)
-    assert all(word in told for word in said), told
+    assert all(word.casefold() in told.casefold() for word in said), told
 
 
 def test_nested_calls_that_look_at_arguments_twice_are_refused_before_they_grow() -> None:
     nested = "n"
-    for _ in range(40):
+    for _ in range(16):
         nested = f"greatest({nested}, n)"
     assert "beyond bounds" in refusal(nested)
 
@@ -176,7 +176,7 @@ def test_the_rules_that_sluice_writes_itself_find_the_same_on_both_engines() -> 
     print(f"seed {seed}")
     checks = compile_checks(_contract(2))
     assert {check.kind for check in checks} == {"rows", "unique", "measure"}
-    with both_engines(400, seed, rows) as both:
+    with both_engines(200, seed, rows) as both:
         both.frame.createOrReplaceTempView("sluice_given")
         both.duckdb.execute("CREATE TABLE t.before AS FROM t.given WHERE g < 20")
         both.frame.where("g < 20").createOrReplaceTempView("sluice_before")
@@ -193,6 +193,7 @@ def _steady(failure: Any) -> str:
     return str(failure.found)[:-24] if failure.check.startswith("fresh") else str(failure.found)
 
 
+@pytest.mark.slow
 def test_the_page_tells_what_compiles() -> None:
     assert PAGE.read_text() == page()
 
