@@ -30,6 +30,7 @@ SECONDS = {
     "test_readers_fuzz.py::test_a_million_mutated_files_are_read_or_quarantined": 2902,
     "test_csv_laws.py::test_a_million_texts_are_read_as_by_the_reference": 1320,
     "test_accepted_commits.py::test_what_is_accepted_is_committed_and_read_back_equal_many_times": 226,
+    "test_check_queries.py::test_all_that_checks_may_say_is_alike": 600,
     "test_functions.py::test_the_table_is_what_both_engines_answer": 900,
     "test_retention.py::test_retention_in_any_history_changes_no_key_that_nothing_came_for": 200,
     "test_retention.py::test_retention_in_many_histories_changes_no_key_that_nothing_came_for": 1700,

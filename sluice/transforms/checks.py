@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from sluice.contracts.values.limits import Bound, bounds, own_values
 from sluice.errors import ContractError
 from sluice.tables.arrow import added
 from sluice.transforms.functions.spark_types import spark_type
-from sluice.transforms.queries import RefusedQuery, declared_query
+from sluice.transforms.queries import DeclaredQuery, RefusedQuery, declared_query
 
 _ADDED_TYPES = {pa.string(): "string", pa.int64(): "bigint", pa.timestamp("us"): "timestamp_ntz", pa.bool_(): "boolean"}
 #: A character or a character class with an optional count. A pattern of such parts alone can be written as a GLOB.
@@ -187,15 +188,29 @@ def _stated(check: Check, contracted: Mapping[str, Contract], own: str) -> Compi
             references=check.references.table, referenced=check.references.columns,
         )  # fmt: skip
     operator, operand = check.must
-    query = declared_query(_query(check), contracted)
-    mine = spark_types(contracted[own])
-    others = {table: spark_types(contracted[table]) for table in query.tables}
-    made = query.spelled({**others, "table": mine, "previous": mine})
-    duckdb, spark = (text.replace(f"{{{own}}}", "{table}") for text in made)
+    text, names = _query(check), frozenset(contracted)
+    query = _parsed(text, names)
+    types = {table: spark_types(contracted[table]) for table in query.tables}
+    types["table"] = types["previous"] = spark_types(contracted[own])
+    made = _spelled(text, names, tuple((table, tuple(of.items())) for table, of in types.items()))
+    duckdb, spark = (sql.replace(f"{{{own}}}", "{table}") for sql in made)
     return CompiledCheck(
         check.name, "measure", check.columns, check.severity, duckdb=duckdb, spark=spark, operator=operator,
         operand=operand, reads=tuple(table for table in query.tables if table != own),
     )  # fmt: skip
+
+
+# One check is compiled when the contracts are read, when tables are put in order, and when its transform is compiled.
+@lru_cache(maxsize=1024)
+def _parsed(text: str, contracted: frozenset[str]) -> DeclaredQuery:
+    return declared_query(text, contracted)
+
+
+@lru_cache(maxsize=1024)
+def _spelled(
+    text: str, contracted: frozenset[str], types: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+) -> tuple[str, str]:
+    return _parsed(text, contracted).spelled({table: dict(of) for table, of in types})
 
 
 def spark_types(contract: Contract) -> dict[str, str]:

@@ -1,4 +1,3 @@
-
 """Calls of Athena's SQL that a check may make, on every type of column: what the differential test of checks tries."""
 
 from __future__ import annotations
