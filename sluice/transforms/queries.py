@@ -34,8 +34,6 @@ _CTE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _STAND_INS = {"{table}": "sluice_audited", "{previous}": "sluice_previous"}
 _LONGEST_SHOWN = 60
 _OWN = frozenset(_STAND_INS.values())
-#: The names that stand for the table that is checked, now and before, as tables.
-OWN_NAMES = tuple(f"{OWN}.{name}" for name in _STAND_INS.values())
 
 _SHAPE: tuple[type, ...] = (
     exp.Select, exp.From, exp.Join, exp.Where, exp.Group, exp.Cube, exp.Rollup, exp.GroupingSets, exp.Having,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlglot import exp
 
@@ -29,8 +29,6 @@ from sluice.transforms.functions.spark_types import NULL, spark_type
 if TYPE_CHECKING:
     from sqlglot.optimizer.scope import Scope
 
-    from sluice.transforms.check_sql.spelled import _Query
-
 _LONGEST_SHOWN = 60
 _EDGES = ("UNBOUNDED", "CURRENT ROW")
 
@@ -39,10 +37,23 @@ class Unlike(Refused):
     """A call that is not proven, with its name and the call as it stands in the query."""
 
 
+class Around(Protocol):
+    """The whole query, as its expressions ask it for what is around them."""
+
+    def column(self, node: exp.Column, scope: Scope) -> str:
+        """Return the type of a column; ``Refused`` for one that is not there."""
+
+    def query(self, node: exp.Expr) -> Both:
+        """Return a query inside an expression, with the type of its one column."""
+
+    def text(self, tree: exp.Expr, dialect: str) -> str:
+        """Return the SQL of a query inside."""
+
+
 class Expressions:
     """The expressions of one scope of a query."""
 
-    def __init__(self, query: _Query, scope: Scope) -> None:
+    def __init__(self, query: Around, scope: Scope) -> None:
         self.query, self.scope = query, scope
         self.selected: dict[str, str] = {}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import re
 from collections.abc import Iterator
 from itertools import product
 
@@ -224,3 +226,53 @@ def as_query(call: str, use: str) -> str:
         return f"SELECT g AS row, {call} AS x FROM {{table}} GROUP BY g"
     where = " WHERE g < 0" if use == "nothing" else ""
     return f"SELECT {'row' if use == 'row' else '1 AS row'}, {call} AS x FROM {{table}}{where}"
+
+
+#: What gives a value of a type, of values of types: a letter stands for any expression of its type.
+_NESTED = {
+    "S": ("upper(S)", "lower(S)", "trim(S)", "substr(S, 2, 3)", "substr(S, -2)", "replace(S, 'a', 'b')", "reverse(S)",
+          "CAST(I AS varchar)", "coalesce(S, S)", "split_part(S, ',', 1)", "CASE WHEN B THEN S ELSE S END", "S || 'x'",
+          "greatest(S, S)", "nullif(S, S)"),
+    "I": ("length(S)", "I + 1", "I * -2", "I / 3", "I % 5", "I - I", "year(D)", "date_diff('day', D, D)", "strpos(S, S)",
+          "if(B, I, I)", "coalesce(I, 0)", "greatest(I, I)", "round(I)", "nullif(I, I)", "CAST(S AS bigint)", "abs(I)",
+          "CAST(X AS bigint)", "date_diff('month', D, D)", "CAST(M AS integer)", "sign(I)", "I / I", "-I"),
+    "D": ("date_trunc('month', D)", "D + INTERVAL '1' DAY", "date(T)", "greatest(D, D)", "CAST(S AS date)",
+          "date_add('month', -1, D)", "if(B, D)"),
+    "T": ("date_trunc('hour', T)", "T - INTERVAL '3' HOUR", "least(T, T)", "coalesce(T, D)", "CAST(D AS timestamp)"),
+    "X": ("X + X", "X * 0.5", "X / X", "round(X, 2)", "round(X)", "floor(X)", "ceil(X)", "abs(X)", "CAST(I AS double)",
+          "sqrt(X)", "-X", "X % 3", "1.5 * I", "coalesce(X, 0.5)", "CAST(M AS double)"),
+    "M": ("M + 1", "abs(M)", "round(M, 1)", "coalesce(M, M)", "nullif(M, M)", "-M", "CAST(I AS decimal(12,2))",
+          "CAST(S AS decimal(12,2))", "floor(M)", "if(B, M, 0)", "M * 2", "M / 4"),
+    "B": ("S = S", "I < I", "X >= X", "D <> D", "T <= T", "B AND B", "B OR B", "NOT B", "S LIKE '%a%'", "I IN (I, 1, NULL)",
+          "X IS NULL", "M > 0.5", "regexp_like(S, 'a')", "I BETWEEN -5 AND I", "X = 0", "M = M", "starts_with(S, S)",
+          "S IS NOT DISTINCT FROM S", "D > '2024-01-31'"),
+}  # fmt: skip
+_LEAVES = {
+    "S": ("string_a", "string_b", "'straße'", "''"), "I": ("int_a", "int_b", "bigint_a", "7", "0"),
+    "D": ("date_a", "date_b"), "T": ("timestamp_ntz_a", "timestamp_ntz_b"), "X": ("double_a", "double_b", "float_a"),
+    "M": ("decimal_a", "decimal_b"), "B": ("boolean_a", "boolean_b"),
+}  # fmt: skip
+_AROUND = {
+    "row": ("{x}",), "groups": ("count(DISTINCT {x})", "max({x})", "min({x})", "count({x})"),
+    "check": ("SELECT count(*) FROM (SELECT {x} AS k, count(*) AS n FROM {table} GROUP BY {x} HAVING count(*) > 1) AS q",
+              "SELECT count(*) FROM (SELECT DISTINCT {x} AS k FROM {table}) AS q",
+              "SELECT max(r) FROM (SELECT rank() OVER (ORDER BY {x}) AS r FROM {table}) AS q"),
+}  # fmt: skip
+
+
+def nested(rng: random.Random) -> tuple[str, str]:
+    """Return a call of calls of calls, of any type, and its use."""
+    use = rng.choice([*_AROUND])
+    made = _expression(rng.choice([kind for kind in _NESTED if kind != "B" or use == "row"]), rng, rng.randint(1, 4))
+    return rng.choice(_AROUND[use]).replace("{x}", made), use
+
+
+def _expression(kind: str, rng: random.Random, depth: int) -> str:
+    if depth == 0:
+        return rng.choice(_LEAVES[kind])
+    made = re.sub(
+        r"\b[SIDTXMB]\b(?![(a-z])",
+        lambda found: f" {_expression(found[0], rng, depth - 1)} ",
+        rng.choice(_NESTED[kind]),
+    )
+    return made if made.rstrip().endswith(")") and made[0].isalpha() and made.count("(") == 1 else f"({made})"

@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from sluice.confined import only_query
 from sluice.refresh.spark.confined import declared
-from sluice.transforms.check_sql.spelled import Spelled, spelled
+from sluice.transforms.check_sql.spelled import OWN, Spelled, spelled
 from sluice.transforms.functions.signatures import Refused
 from sluice.transforms.functions.spark_types import spark_type
-from sluice.transforms.queries import OWN_NAMES, RefusedQuery, declared_query, parsed_query
+from sluice.transforms.queries import RefusedQuery, declared_query, parsed_query
 from tests.sluice.transforms.check_calls import COLUMNS, as_query
 from tests.sluice.transforms.differential import Both, cause, listed, plain, values
 
@@ -50,7 +50,7 @@ def compiled(call: str, use: str) -> Spelled:
     if use == "check":
         return declared_query(call, ()).spelled({"table": TYPES, "previous": TYPES})
     tree, _ = parsed_query(as_query(call, use), ())
-    made = spelled(tree, dict.fromkeys(OWN_NAMES, TYPES))
+    made = spelled(tree, {f"{OWN}.{name}": TYPES for name in ("sluice_audited", "sluice_previous")})
     return Spelled(*(text.replace("{sluice_audited}", "{table}") for text in made))
 
 

@@ -17,13 +17,13 @@ from sluice.refresh.spark.audit import audit as audit_on_spark
 from sluice.transforms.check_sql.meanings import REFUSED
 from sluice.transforms.checks import compile_checks
 from sluice.transforms.queries import ALLOWED_FUNCTIONS, FUNCTION_NAMES
-from tests.sluice.transforms.check_calls import COLUMNS, calls
+from tests.sluice.transforms.check_calls import COLUMNS, calls, nested
 from tests.sluice.transforms.check_page import PAGE, page
 from tests.sluice.transforms.checking import TYPES, compiled, outcomes, rows
 from tests.sluice.transforms.proving import both_engines
 
 #: Of the calls that `make test` tries, and rows for each; `make proof` tries all, on more rows.
-_SHARE, _FEW, _MANY = 120, 60, 1000
+_SHARE, _NESTED, _FEW, _MANY = 120, 20, 60, 1000
 
 
 def _every() -> list[tuple[str, str]]:
@@ -36,7 +36,8 @@ def test_a_share_of_what_checks_may_say_is_alike_and_a_planted_wrong_one_is_caug
     seed = random.SystemRandom().randint(0, 10**6)
     print(f"seed {seed}")
     with both_engines(_FEW, seed, rows) as both:
-        found = outcomes(both, random.Random(seed).sample(_every(), _SHARE))
+        rng = random.Random(seed)
+        found = outcomes(both, [*rng.sample(_every(), _SHARE), *(nested(rng) for _ in range(_NESTED))])
         assert {call: each.differs for call, each in found.items() if each.differs} == {}, f"seed {seed}"
         (caught,) = outcomes(
             both, [("length(string_a)", "row")], spoiled=lambda sql: sql.replace("length(", "1 + length(")
@@ -53,6 +54,18 @@ def test_all_that_checks_may_say_is_alike() -> None:
         both.give(rows(1, _FEW))
         found |= outcomes(both, [each for each in _every() if each[1] == "check"])
     assert {call: each.differs for call, each in found.items() if each.differs} == {}
+
+
+@pytest.mark.spark
+@pytest.mark.proof
+def test_calls_of_calls_are_alike() -> None:
+    seed = random.SystemRandom().randint(0, 10**6)
+    print(f"seed {seed}")  # noqa: T201 (pytest shows it where the test fails)
+    rng = random.Random(seed)
+    with both_engines(_FEW, seed, rows) as both:
+        found = outcomes(both, [nested(rng) for _ in range(_MANY)])
+    assert {call: each.differs for call, each in found.items() if each.differs} == {}, f"seed {seed}"
+    assert sum(not each.refused for each in found.values()) > _MANY / 2
 
 
 def test_what_is_tried_calls_every_function_that_a_check_may_use() -> None:
