@@ -60,7 +60,7 @@ def test_all_that_checks_may_say_is_alike() -> None:
 @pytest.mark.proof
 def test_calls_of_calls_are_alike() -> None:
     seed = random.SystemRandom().randint(0, 10**6)
-    print(f"seed {seed}")  # noqa: T201 (pytest shows it where the test fails)
+    print(f"seed {seed}")  # pytest shows it where the test fails
     rng = random.Random(seed)
     with both_engines(_FEW, seed, rows) as both:
         found = outcomes(both, [nested(rng) for _ in range(_MANY)])
