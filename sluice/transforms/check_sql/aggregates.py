@@ -12,8 +12,8 @@ from sluice.transforms.functions.signatures import Refused
 from sluice.transforms.functions.spark_types import is_decimal
 
 _DOUBLES = (
-    "depends on the order of rows, which no engine promises; add whole numbers, as in sum(CAST(x * 100 AS bigint)), or "
-    "declare it as a decimal in the contract that it comes from"
+    "depends on the order of rows, which no engine promises; add whole numbers, as in sum(CAST(x * 100 AS bigint)), "
+    "write DECIMAL '1.5' for 1.5, or declare it as a decimal in the contract that it comes from"
 )
 _ALL_OF_64 = "decimal(19,0)"
 

@@ -92,7 +92,10 @@ def divided(one: Both, other: Both) -> Both:
         return proven("when", over, NOTHING, made) if one.type == "bigint" and not other.literal else made
     if "double" in (one.type, other.type):
         return proven("/", cast(one, "double"), cast(other, "double"))
-    return proven("/", one, other)
+    try:
+        return proven("/", one, other)
+    except Refused:  # its digits are more than a decimal has
+        return proven("/", cast(one, "double"), cast(other, "double"))
 
 
 def rest(one: Both, other: Both) -> Both:

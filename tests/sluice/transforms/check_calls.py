@@ -173,6 +173,7 @@ CLAUSES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("int",),
         ("SELECT CASE WHEN count(*) = 0 THEN 0.0 ELSE 100.0 * count_if({a} > 0) / count(*) END FROM {table}",
          "SELECT max(w) FROM (SELECT row_number() OVER (PARTITION BY g ORDER BY row DESC) AS w FROM {table})",
+         "SELECT sum(decimal_a) / sum({a}) FROM {table}", "SELECT sum(decimal_a * DECIMAL '1.19') FROM {table}",
          "SELECT 1", "SELECT count(*) FROM {table} WHERE false", "SELECT sum({a}) FROM {table} WHERE g < 0",
          "SELECT count(*) FROM (SELECT * FROM {table}) q CROSS JOIN (SELECT max(row) AS m FROM {table}) r WHERE q.row = r.m"),
     ),

@@ -30,7 +30,7 @@ It means what it means in Athena, but for these, where both engines agree:
 
 - **What Athena stops at is NULL**: a division by zero, whole numbers beyond their type, a CAST of what does not fit (as TRY_CAST).
   The check itself fails where its value is NULL, but a NULL inside of it is counted nowhere: say `IS NULL` where it is to count.
-- A quotient and an average of decimals keep more digits than in Athena.
+- A quotient and an average of decimals keep more digits than in Athena; a quotient of more than 38 digits is a double.
 - `upper` and `lower` fold as Java does: `upper('straße')` is `STRASSE`.
 - A CAST of a text to a date, number or boolean takes what Spark takes, blanks around it and `2024-1-2`, too.
 - `approx_distinct` is exact. A sum of 64 bits is NULL where it does not fit. Zero has no sign. NaN is the greatest number, and equal to itself.
