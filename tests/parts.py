@@ -32,6 +32,7 @@ SECONDS = {
     "test_accepted_commits.py::test_what_is_accepted_is_committed_and_read_back_equal_many_times": 226,
     "test_check_queries.py::test_all_that_checks_may_say_is_alike": 200,
     "test_check_queries.py::test_calls_of_calls_are_alike": 400,
+    "test_check_queries.py::test_the_rules_that_sluice_writes_itself_find_the_same_on_both_engines": 40,
     "test_functions.py::test_the_table_is_what_both_engines_answer": 900,
     "test_retention.py::test_retention_in_any_history_changes_no_key_that_nothing_came_for": 200,
     "test_retention.py::test_retention_in_many_histories_changes_no_key_that_nothing_came_for": 1700,
