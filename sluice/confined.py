@@ -56,18 +56,22 @@ _KINDS = frozenset({
     "COMPARE_NOT_DISTINCT_FROM", "COMPARE_BETWEEN", "COMPARE_NOT_BETWEEN", "COMPARE_IN", "COMPARE_NOT_IN",
     "CONJUNCTION_AND", "CONJUNCTION_OR", "VALUE_CONSTANT", "FUNCTION", "OPERATOR_COALESCE", "OPERATOR_IS_NULL",
     "OPERATOR_IS_NOT_NULL", "OPERATOR_NOT", "STAR", "TYPE", "WINDOW_AGGREGATE", "WINDOW_FIRST_VALUE", "WINDOW_LAG",
-    "WINDOW_LAST_VALUE", "WINDOW_LEAD", "WINDOW_RANK", "WINDOW_RANK_DENSE", "WINDOW_ROW_NUMBER",
+    "WINDOW_LAST_VALUE", "WINDOW_LEAD", "WINDOW_RANK", "WINDOW_RANK_DENSE", "WINDOW_ROW_NUMBER", "LAMBDA",
+    "ARRAY_EXTRACT",
 })  # fmt: skip
 #: DuckDB's names of the functions that ``sluice.transforms.queries`` allows, and of those in Sluice's own checks.
 FUNCTIONS = frozenset({
-    "%", "*", "+", "-", "/", "||", "~~", "!~~", "like_escape", "not_like_escape", "abs", "approx_count_distinct",
-    "arg_max", "arg_min", "avg", "bool_and", "bool_or", "ceil", "concat", "concat_ws", "corr", "count", "count_if",
-    "count_star", "date_diff", "date_part", "date_trunc", "day", "dense_rank", "epoch", "exp", "first_value", "floor",
-    "greatest", "hour", "lag", "last_value", "lead", "least", "length", "ln", "lower", "max", "min", "minute", "month",
-    "now", "nullif", "power", "quarter", "rank", "regexp_matches", "replace", "reverse", "round", "row", "row_number",
-    "second", "sign", "split_part", "sqrt", "starts_with", "stddev", "stddev_pop", "stddev_samp", "strpos",
-    "substring", "sum", "to_days", "to_hours", "to_microseconds", "to_milliseconds", "to_minutes", "to_months",
-    "to_seconds", "to_weeks", "to_years", "trim", "trunc", "upper", "var_pop", "variance", "year",
+    "!~~", "%", "&", "*", "+", "-", "/", "//", "abs", "approx_count_distinct", "arg_max", "arg_min",
+    "array_to_string", "avg", "bool_and", "bool_or", "ceil", "concat", "concat_ws", "corr", "count", "count_if",
+    "count_star", "date_diff", "date_part", "date_trunc", "day", "dayofyear", "dense_rank", "epoch", "epoch_us",
+    "exp", "first_value", "floor", "greatest", "hour", "instr", "isnan", "isodow", "lag", "last_day", "last_value",
+    "lead", "least", "length", "like_escape", "list_reverse", "list_transform", "list_value", "ln", "lower", "ltrim",
+    "max", "min", "minute", "month", "not_like_escape", "now", "nullif", "power", "quarter", "rank",
+    "regexp_extract_all", "regexp_matches", "replace", "reverse", "round", "round_even", "row", "row_number", "rtrim",
+    "second", "sign", "sluice_boolean", "sluice_date", "sluice_lower", "sluice_number", "sluice_strictly_whole",
+    "sluice_upper", "split_part", "sqrt", "starts_with", "stddev", "stddev_pop", "stddev_samp", "strpos", "substring",
+    "sum", "to_days", "to_hours", "to_microseconds", "to_milliseconds", "to_minutes", "to_months", "to_seconds",
+    "to_weeks", "to_years", "trim", "trunc", "upper", "var_pop", "variance", "week", "year", "||", "~~",
 })  # fmt: skip
 
 

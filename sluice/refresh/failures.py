@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
+from sluice.comparisons import holds
 from sluice.compiled import CompiledCheck
 from sluice.shortened import shortened
 
@@ -54,3 +55,22 @@ class AuditTarget(Generic[Rows]):
         """Return the relations that the check's query reads, by what stands for them there."""
         read = {name: self.references[name] for name in check.reads}
         return {"table": self.table, "previous": self.previous, **read}
+
+
+def judged(check: CompiledCheck, values: Sequence[Any]) -> Iterator[Failure]:
+    """Yield a failure unless the values that a check's query gave are one, and as the check says it must be.
+
+    A value that is NULL fails: there is nothing of which the check could hold.
+    """
+    found = values[0] if values else None
+    if len(values) > 1 or isinstance(found, list | dict | tuple):
+        why = "it gives more than one row" if len(values) > 1 else "it gives more than one value"
+        yield Failure(check.name, f"cannot be computed: {why}", (), check.severity)
+        return
+    try:
+        sound = found is not None and holds(found, check.operator, check.operand)
+    except ValueError as error:
+        yield Failure(check.name, f"cannot be computed: {error}", (), check.severity)
+        return
+    if not sound:
+        yield Failure(check.name, f"found {found}, {check.operator} {check.operand}", (), check.severity)

@@ -10,9 +10,9 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from sluice.comparisons import COMPARISONS
+from sluice.comparisons import COMPARISONS, moment
 from sluice.compiled import CompiledCheck
-from sluice.confined import connect, literal, only_query, quoted, said
+from sluice.confined import connect, only_query, quoted, said
 from sluice.contracts import Contract, DerivedContract
 from sluice.errors import ContractError
 from sluice.tables.arrow import added
@@ -68,6 +68,9 @@ def unbound_checks(contracts: Iterable[Contract]) -> Iterator[Unbound]:
             table = contract.table
             for place, check in enumerate(contract.checks):
                 # Compiled one by one, so that an error belongs to one check's place.
+                if missing := _missing(check.columns, contract):
+                    yield Unbound(table, place, "arguments", missing)
+                    continue
                 alone = msgspec.structs.replace(contract, checks=(check,), file="")
                 try:
                     (compiled,) = stated_checks(alone, by_table)
@@ -83,9 +86,6 @@ def unbound_checks(contracts: Iterable[Contract]) -> Iterator[Unbound]:
 def _problem(
     connection: duckdb.DuckDBPyConnection, contract: Contract, check: CompiledCheck, others: Mapping[str, Contract]
 ) -> tuple[str, str] | None:
-    own = column_types(contract)
-    if missing := [name for name in check.columns if name not in own]:
-        return "arguments", f"{contract.table} has no column {missing[0]}; allowed: {', '.join(own)}"
     if check.kind == "foreign_key":
         return _foreign_key_problem(contract, check, others)
     relations = {"table": contract.table, "previous": contract.table, **{name: name for name in check.reads}}
@@ -97,7 +97,13 @@ def _problem(
         ((_, kind, *_),) = connection.execute(f"DESCRIBE SELECT * FROM ({query})").fetchall()
     except (duckdb.Error, PermissionError) as error:
         return "query", said(error)
-    return _operand_problem(connection, check, kind)
+    return _operand_problem(check, kind)
+
+
+def _missing(columns: tuple[str, ...], contract: Contract) -> str:
+    own = column_types(contract)
+    missing = [name for name in columns if name not in own]
+    return f"{contract.table} has no column {missing[0]}; allowed: {', '.join(own)}" if missing else ""
 
 
 def _foreign_key_problem(
@@ -105,10 +111,9 @@ def _foreign_key_problem(
 ) -> tuple[str, str] | None:
     if check.references not in others:
         return "to", f"{check.references} is referred to, but no contract declares it"
-    theirs = column_types(others[check.references])
-    if missing := [name for name in check.referenced if name not in theirs]:
-        return "to", f"{check.references} has no column {missing[0]}; allowed: {', '.join(theirs)}"
-    mine = column_types(contract)
+    if missing := _missing(check.referenced, others[check.references]):
+        return "to", missing
+    theirs, mine = column_types(others[check.references]), column_types(contract)
     for own, other in zip(check.columns, check.referenced, strict=True):
         # DuckDB compares other types, too, by casts that Spark does not make.
         if mine[own] != theirs[other] and not (_is_number(mine[own]) and _is_number(theirs[other])):
@@ -116,7 +121,7 @@ def _foreign_key_problem(
     return None
 
 
-def _operand_problem(connection: duckdb.DuckDBPyConnection, check: CompiledCheck, kind: str) -> tuple[str, str] | None:
+def _operand_problem(check: CompiledCheck, kind: str) -> tuple[str, str] | None:
     """Return field and reason when the query's type cannot be compared with the contract's operand, or None."""
     operands = check.operand if isinstance(check.operand, list) else [check.operand]
     if (check.operator in COMPARISONS) == isinstance(check.operand, list) or len(operands) not in (1, 2):
@@ -124,23 +129,25 @@ def _operand_problem(connection: duckdb.DuckDBPyConnection, check: CompiledCheck
             "one value" if check.operator in COMPARISONS else "a list of the least and the greatest"
         )
     for operand in operands:
-        if not _comparable(connection, operand, kind):
+        if not _comparable(operand, kind):
             return check.operator, f"the query gives {kind.lower()}, which cannot be compared with {operand!r}"
     return None
 
 
-def _comparable(connection: duckdb.DuckDBPyConnection, operand: Any, kind: str) -> bool:
+def _comparable(operand: Any, kind: str) -> bool:
     if isinstance(operand, bool):
         return kind == "BOOLEAN"
     if isinstance(operand, int | float):
         return _is_number(kind)
     if isinstance(operand, dt.date):
         return kind == "DATE" or kind.startswith("TIMESTAMP")
-    try:
-        connection.execute(f"SELECT CAST({literal(str(operand))} AS {kind})")
-    except duckdb.Error:
-        return False
-    return not _is_number(kind)
+    if kind == "DATE" or kind.startswith("TIMESTAMP"):
+        try:
+            moment(str(operand))
+        except ValueError:
+            return False
+        return True
+    return kind == "VARCHAR"
 
 
 def _is_number(kind: str) -> bool:

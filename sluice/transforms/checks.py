@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+import pyarrow as pa
+
 from sluice.compiled import CompiledCheck
-from sluice.contracts import Check, Column, ColumnType, DerivedContract
+from sluice.contracts import Check, Column, ColumnType, Contract, DerivedContract
 from sluice.contracts.patterns import common_pattern
 from sluice.contracts.values.limits import Bound, bounds, own_values
 from sluice.errors import ContractError
-from sluice.transforms.queries import RefusedQuery, declared_query
+from sluice.tables.arrow import added
+from sluice.transforms.functions.spark_types import spark_type
+from sluice.transforms.queries import DeclaredQuery, RefusedQuery, declared_query
 
+_ADDED_TYPES = {pa.string(): "string", pa.int64(): "bigint", pa.timestamp("us"): "timestamp_ntz", pa.bool_(): "boolean"}
 #: A character or a character class with an optional count. A pattern of such parts alone can be written as a GLOB.
 _PART = re.compile(r"([A-Za-z0-9_ :/-]|\[(?:[A-Za-z0-9](?:-[A-Za-z0-9])?)+\])(?:\{([0-9]{1,2})\})?")
 
@@ -27,7 +33,6 @@ class _Dialect:
     backslash: str
     matches: Callable[[str, str], str]
     timestamp: str
-    seconds_since: str
 
     def column(self, name: str) -> str:
         return f"{self.quote}{name.replace(self.quote, self.quote * 2)}{self.quote}"
@@ -61,7 +66,6 @@ def _duckdb_matches(column: str, pattern: str) -> str:
 
 _DUCKDB = _Dialect(
     "duckdb", '"', "\\", _duckdb_matches, "TIMESTAMP",
-    "epoch(CAST(now() AS TIMESTAMP) - max({column}))",
 )  # fmt: skip
 
 
@@ -71,7 +75,6 @@ def _spark_matches(column: str, pattern: str) -> str:
 
 _SPARK = _Dialect(
     "spark", "`", "\\\\", _spark_matches, "TIMESTAMP_NTZ",
-    "unix_timestamp() - unix_timestamp(CAST(max({column}) AS TIMESTAMP))",
 )  # fmt: skip
 _WORDS = {
     "minimum": "is at least",
@@ -82,10 +85,12 @@ _WORDS = {
 _Spelled = Callable[[_Dialect], str]
 
 
-def compile_checks(contract: DerivedContract, contracted: Collection[str] = ()) -> tuple[CompiledCheck, ...]:
+def compile_checks(
+    contract: DerivedContract, contracted: Mapping[str, Contract] | None = None
+) -> tuple[CompiledCheck, ...]:
     """Return every check of ``contract``: the rules of its columns, its unique keys, and the checks it states.
 
-    ``contracted`` are the tables that queries may name. Raise ``ContractError`` for a query that is not allowed.
+    ``contracted`` are the contracts by table that queries may name. Raise ``ContractError`` for one that is refused.
     """
     return (
         *(
@@ -94,7 +99,7 @@ def compile_checks(contract: DerivedContract, contracted: Collection[str] = ()) 
             for name, spelled in _row_rules(column, present=contract.must_be_present(column))
         ),
         *(CompiledCheck(f"({', '.join(columns)}) is unique", "unique", columns) for columns in _unique_sets(contract)),
-        *stated_checks(contract, contracted),
+        *stated_checks(contract, contracted or {}),
     )
 
 
@@ -137,11 +142,11 @@ def _unique_sets(contract: DerivedContract) -> Iterator[tuple[str, ...]]:
             yield (column.name,)
 
 
-def stated_checks(contract: DerivedContract, contracted: Collection[str]) -> Iterator[CompiledCheck]:
+def stated_checks(contract: DerivedContract, contracted: Mapping[str, Contract]) -> Iterator[CompiledCheck]:
     """Yield the compiled checks that ``contract`` states, in its order; ``ContractError`` for a refused query."""
     for check in contract.checks:
         try:
-            yield _stated(check, {*contracted, contract.table}, contract.table)
+            yield _stated(check, {**contracted, contract.table: contract}, contract.table)
         except RefusedQuery as refused:
             raise ContractError(
                 f"{contract.file}: the check {check.name!r}: {refused}.",
@@ -151,7 +156,31 @@ def stated_checks(contract: DerivedContract, contracted: Collection[str]) -> Ite
             ) from None
 
 
-def _stated(check: Check, contracted: Collection[str], own: str) -> CompiledCheck:
+#: What Sluice measures, in Athena's SQL as the queries that contracts state; ``{columns}`` are those of the check.
+_MEASURES = {
+    "rowCount": "SELECT count(*) FROM {table}",
+    "nullValues": "SELECT count(*) FROM {table} AS t WHERE {missing}",
+    "duplicateValues": (
+        "SELECT count(*) FROM (SELECT 1 AS one FROM {table} AS t GROUP BY {columns} HAVING count(*) > 1) AS repeated"
+    ),
+    "rowCountChange": (
+        "SELECT CASE WHEN p.n = 0 THEN 0.0 ELSE 100.0 * (t.n - p.n) / p.n END "
+        "FROM (SELECT count(*) AS n FROM {table}) AS t CROSS JOIN (SELECT count(*) AS n FROM {previous}) AS p"
+    ),
+    "freshness": "SELECT date_diff('second', max({columns}), current_timestamp) FROM {table} AS t",
+}
+
+
+def _query(check: Check) -> str:
+    """Return the query of a check in Athena's SQL."""
+    if check.metric == "sql":
+        return check.query or ""
+    columns = [f't."{name.replace(chr(34), chr(34) * 2)}"' for name in check.columns]
+    missing = " OR ".join(f"{column} IS NULL" for column in columns)
+    return _MEASURES[check.metric].replace("{missing}", missing).replace("{columns}", ", ".join(columns))
+
+
+def _stated(check: Check, contracted: Mapping[str, Contract], own: str) -> CompiledCheck:
     if check.metric == "foreignKey":
         assert check.references is not None
         return CompiledCheck(
@@ -159,26 +188,32 @@ def _stated(check: Check, contracted: Collection[str], own: str) -> CompiledChec
             references=check.references.table, referenced=check.references.columns,
         )  # fmt: skip
     operator, operand = check.must
-    query = declared_query(check.query or "", contracted) if check.metric == "sql" else None
-    queries: dict[str, _Spelled] = {
-        "rowCount": lambda d: "SELECT count(*) FROM {table}",
-        "nullValues": lambda d: (
-            f"SELECT count(*) FROM {{table}} WHERE {' OR '.join(f'{d.column(c)} IS NULL' for c in check.columns)}"
-        ),
-        "duplicateValues": lambda d: (
-            f"SELECT count(*) FROM (SELECT 1 FROM {{table}} GROUP BY {', '.join(map(d.column, check.columns))} "
-            "HAVING count(*) > 1)"
-        ),
-        "rowCountChange": lambda d: (
-            "SELECT CASE WHEN p.n = 0 THEN 0 ELSE 100.0 * (t.n - p.n) / p.n END "
-            "FROM (SELECT count(*) AS n FROM {table}) t CROSS JOIN (SELECT count(*) AS n FROM {previous}) p"
-        ),
-        "freshness": lambda d: f"SELECT {d.seconds_since.format(column=d.column(check.columns[0]))} FROM {{table}}",
-        "sql": lambda d: query.spelled(d.name).replace(f"{{{own}}}", "{table}") if query else "",
-    }
-    spelled = queries[check.metric]
+    text, names = _query(check), frozenset(contracted)
+    query = _parsed(text, names)
+    types = {table: spark_types(contracted[table]) for table in query.tables}
+    types["table"] = types["previous"] = spark_types(contracted[own])
+    made = _spelled(text, names, tuple((table, tuple(of.items())) for table, of in types.items()))
+    duckdb, spark = (sql.replace(f"{{{own}}}", "{table}") for sql in made)
     return CompiledCheck(
-        check.name, "measure", check.columns, check.severity,
-        duckdb=spelled(_DUCKDB), spark=spelled(_SPARK), operator=operator, operand=operand,
-        reads=tuple(table for table in query.tables if table != own) if query else (),
+        check.name, "measure", check.columns, check.severity, duckdb=duckdb, spark=spark, operator=operator,
+        operand=operand, reads=tuple(table for table in query.tables if table != own),
     )  # fmt: skip
+
+
+# One check is compiled when the contracts are read, when tables are put in order, and when its transform is compiled.
+@lru_cache(maxsize=1024)
+def _parsed(text: str, contracted: frozenset[str]) -> DeclaredQuery:
+    return declared_query(text, contracted)
+
+
+@lru_cache(maxsize=1024)
+def _spelled(
+    text: str, contracted: frozenset[str], types: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+) -> tuple[str, str]:
+    return _parsed(text, contracted).spelled({table: dict(of) for table, of in types})
+
+
+def spark_types(contract: Contract) -> dict[str, str]:
+    """Return Spark's type by column name, including the columns that Sluice adds."""
+    own = {column.name: spark_type(str(column.type)) for column in contract.columns}
+    return own | {column.name: _ADDED_TYPES[column.type] for column in added(contract)}

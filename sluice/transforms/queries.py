@@ -7,7 +7,7 @@ second is the engine's own parser and confinement (``sluice.confined``, ``sluice
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,9 @@ from sqlglot.parsers.athena import AthenaTrinoParser
 
 from sluice.contracts.patterns import common_pattern
 from sluice.telling import TELLING, VARIABLE
+from sluice.transforms.check_sql.meanings import REFUSED
+from sluice.transforms.check_sql.spelled import MARK, OWN, Spelled, spelled
+from sluice.transforms.functions.signatures import Refused
 
 #: Most characters of a query, levels of its tree, and relations it reads, with each WITH expanded where it is used.
 LONGEST, DEEPEST, MOST_RELATIONS = 20_000, 100, 200
@@ -41,7 +44,8 @@ _SHAPE: tuple[type, ...] = (
     exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.DPipe, exp.Interval, exp.Var, exp.DataType, exp.DataTypeParam,
     exp.Distinct, exp.Filter, exp.Window, exp.WindowSpec, exp.Cast, exp.TryCast, exp.Case, exp.If,
 )  # fmt: skip
-_FUNCTIONS: dict[type, str] = {
+#: Athena's names of the functions by the nodes that they are.
+FUNCTION_NAMES: dict[type, str] = {
     exp.Count: "count", exp.CountIf: "count_if", exp.Sum: "sum", exp.Avg: "avg", exp.Min: "min", exp.Max: "max",
     exp.LogicalAnd: "bool_and", exp.LogicalOr: "bool_or", exp.StddevSamp: "stddev_samp", exp.StddevPop: "stddev_pop",
     exp.ApproxDistinct: "approx_distinct", exp.ArgMax: "max_by", exp.ArgMin: "min_by", exp.Corr: "corr",
@@ -64,7 +68,10 @@ _TYPES = {
     exp.DType.DOUBLE, exp.DType.DECIMAL, exp.DType.VARCHAR, exp.DType.TEXT, exp.DType.CHAR, exp.DType.DATE,
     exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ, exp.DType.INTERVAL,
 }  # fmt: skip
-ALLOWED_FUNCTIONS: tuple[str, ...] = tuple(sorted({*_FUNCTIONS.values(), "cast", "try_cast", "case", "if"}))
+#: The names of the functions that a check may use; the others of FUNCTION_NAMES are refused with the nearest way.
+ALLOWED_FUNCTIONS: tuple[str, ...] = tuple(
+    sorted({*(name for kind, name in FUNCTION_NAMES.items() if kind not in REFUSED), "cast", "try_cast", "case", "if"})
+)
 
 
 class _Parser(AthenaTrinoParser):
@@ -93,29 +100,53 @@ class DeclaredQuery:
     tree: exp.Expr
     tables: tuple[str, ...]
 
-    def spelled(self, dialect: str) -> str:
-        """Return the query as SQL of ``dialect``, with the placeholders ``{table}``, ``{previous}``, ``{db.table}``."""
-        tree = self.tree.copy()
-        for identifier in tree.find_all(exp.Identifier):
-            # All names are quoted, since each engine reserves other words.
-            identifier.set("quoted", True)
-        text = tree.sql(dialect=dialect, comments=False)
-        mark = "`" if dialect == "spark" else '"'
+    def spelled(self, types: Mapping[str, Mapping[str, str]]) -> Spelled:
+        """Return the query as SQL of both engines, with the placeholders ``{table}``, ``{previous}``, ``{db.table}``.
+
+        ``types`` are Spark's types by column of each of them. ``RefusedQuery`` names a call whose engines may differ.
+        """
+        known = {f"{OWN}.{stand_in}": types[placeholder[1:-1]] for placeholder, stand_in in _STAND_INS.items()}
+        known |= {table: types[table] for table in self.tables}
+        try:
+            made = spelled(self.tree, known)
+        except Refused as refused:
+            raise RefusedQuery(str(refused)) from None
         for placeholder, stand_in in _STAND_INS.items():
-            text = text.replace(f"{mark}{stand_in}{mark}", placeholder)
-        for table in self.tables:
-            text = text.replace(".".join(f"{mark}{part}{mark}" for part in table.split(".")), f"{{{table}}}")
-        return text
+            made = Spelled(*(text.replace(f"{{{stand_in}}}", placeholder) for text in made))
+        return made
 
 
 def declared_query(text: str, contracted: Collection[str]) -> DeclaredQuery:
     """Return ``text`` parsed as a query in Athena's SQL; ``RefusedQuery`` unless it is one allowed SELECT."""
+    tree, tables = parsed_query(text, contracted)
+    if len(tree.selects) != 1 or isinstance(tree.selects[0], exp.Star) or tree.selects[0].is_star:
+        raise RefusedQuery("a check selects exactly one value: one column, by expression")
+    return DeclaredQuery(tree, tables)
+
+
+def parsed_query(text: str, contracted: Collection[str]) -> tuple[exp.Query, tuple[str, ...]]:
+    """Return the tree of an allowed SELECT of any columns, and the contracted tables that it names."""
     if len(text) > LONGEST:
         raise RefusedQuery(f"it has {len(text):,} characters; at most {LONGEST:,} are allowed")
     if VARIABLE in text:
         raise RefusedQuery(f"{VARIABLE} is not allowed: Spark writes variables of its process there")
+    if MARK in text:
+        raise RefusedQuery("it holds a character of code 0, which no text of a query has")
     for placeholder, stand_in in _STAND_INS.items():
         text = text.replace(placeholder, stand_in)
+    tree = _one_tree(text)
+    for node in tree.walk():
+        _refuse_unknown(node)
+        _refuse_open_argument(node)
+    _refuse_growth(tree)
+    tables = _tables(tree, contracted)
+    for text_value in (node.name for node in tree.find_all(exp.Literal) if node.is_string):
+        if any(name in text_value for name in (*_OWN, *(f"{{{table}}}" for table in tables))):
+            raise RefusedQuery("a placeholder stands for a table, and is not allowed inside a text")
+    return tree, tables
+
+
+def _one_tree(text: str) -> exp.Query:
     try:
         found = [tree for tree in _Parser(dialect="trino").parse(Athena().tokenize(text), text) if tree is not None]
     except (SqlglotError, RecursionError) as error:
@@ -126,25 +157,15 @@ def declared_query(text: str, contracted: Collection[str]) -> DeclaredQuery:
     _refuse_deep(tree)
     if not isinstance(tree, exp.Query):
         raise RefusedQuery(f"{_shown(tree)!r} is no query; a check is one SELECT")
-    for node in tree.walk():
-        _refuse_unknown(node)
-        _refuse_open_argument(node)
-    _refuse_growth(tree)
-    tables = _tables(tree, contracted)
-    for text_value in (node.name for node in tree.find_all(exp.Literal) if node.is_string):
-        if any(name in text_value for name in (*_OWN, *(f"{{{table}}}" for table in tables))):
-            raise RefusedQuery("a placeholder stands for a table, and is not allowed inside a text")
-    if len(tree.selects) != 1 or isinstance(tree.selects[0], exp.Star) or tree.selects[0].is_star:
-        raise RefusedQuery("a check selects exactly one value: one column, by expression")
-    return DeclaredQuery(tree, tables)
+    return tree
 
 
 def _refuse_unknown(node: exp.Expr) -> None:
     """Refuse a node whose kind or function is not on the list, and casts and WITH clauses that are not allowed."""
-    if isinstance(node, exp.Func) and type(node) not in _FUNCTIONS and type(node) not in _SHAPE:
+    if isinstance(node, exp.Func) and type(node) not in FUNCTION_NAMES and type(node) not in _SHAPE:
         name = node.name if isinstance(node, exp.Anonymous | exp.AnonymousAggFunc) else node.sql_name()
         raise RefusedQuery(f"the function {name.lower()!r} is not allowed; allowed: {', '.join(ALLOWED_FUNCTIONS)}")
-    if type(node) not in _SHAPE and type(node) not in _FUNCTIONS:
+    if type(node) not in _SHAPE and type(node) not in FUNCTION_NAMES:
         raise RefusedQuery(
             f"{_shown(node)!r} ({type(node).__name__.lower()}) is not allowed; a check is one plain SELECT of "
             "contracted tables"

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import and_
-from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from sluice.comparisons import COMPARISONS
 from sluice.compiled import CompiledCheck
-from sluice.refresh.failures import EXAMPLES, AuditTarget, Failure
+from sluice.refresh.failures import EXAMPLES, AuditTarget, Failure, judged
 from sluice.refresh.spark.confined import as_written, declared
 from sluice.shortened import shortened
 
@@ -69,23 +67,12 @@ def _measured(audit_target: AuditTarget[DataFrame], check: CompiledCheck) -> Ite
     for placeholder, relation in relations.items():
         query = query.replace(f"{{{placeholder}}}", relation)
     try:
-        rows = declared(audit_target.rows.sparkSession, query, relations.values()).collect()
+        rows = declared(audit_target.rows.sparkSession, query, relations.values()).take(2)
     except (PySparkException, Py4JJavaError, PermissionError) as error:
         why = shortened(str(error).strip().partition("\n")[0])
         yield Failure(check.name, f"cannot be computed: {why}", (), check.severity)
         return
-    found = rows[0][0] if rows else None
-    if found is None or not _holds(audit_target.rows.sparkSession, found, check.operator, check.operand):
-        yield Failure(check.name, f"found {found}, {check.operator} {check.operand}", (), check.severity)
-
-
-def _holds(spark: SparkSession, found: Any, operator: str, operand: Any) -> bool:
-    if operator in ("mustBeBetween", "mustNotBeBetween"):
-        given = {"found": found, "least": operand[0], "most": operand[1]}
-        inside = bool(spark.sql("SELECT :found BETWEEN :least AND :most", given).collect()[0][0])
-        return inside if operator == "mustBeBetween" else not inside
-    query = f"SELECT :found {COMPARISONS[operator]} :operand"
-    return bool(spark.sql(query, {"found": found, "operand": operand}).collect()[0][0])
+    yield from judged(check, [row[0] for row in rows])
 
 
 def _values(rows: DataFrame) -> tuple[str, ...]:

@@ -30,15 +30,16 @@ _SUBSTITUTE = "spark.sql.variable.substitute"
 _CLOCKS = ("CurrentDate", "CurrentTimestamp", "CurrentRow$")
 #: Spark's names of the functions that ``sluice.transforms.queries`` allows, and of those in Sluice's own checks.
 FUNCTIONS = frozenset({
-    "abs", "add_months", "any_value", "approx_count_distinct", "avg", "bigint", "bool_and", "bool_or", "case", "ceil",
-    "ceiling", "char", "char_length", "coalesce", "concat", "concat_ws", "corr", "count", "count_if", "current_date",
-    "current_timestamp", "date", "date_add", "date_diff", "date_trunc", "datediff", "day", "dayofmonth", "dense_rank",
-    "every", "exp", "extract", "first_value", "floor", "greatest", "hour", "if", "instr", "lag", "last_value", "lead",
-    "least", "length", "ln", "locate", "lower", "max", "max_by", "min", "min_by", "minute", "mod", "month", "nullif",
-    "position", "pow", "power", "quarter", "rank", "regexp_like", "replace", "reverse", "round", "row_number",
-    "second", "sign", "signum", "some", "split_part", "sqrt", "startswith", "stddev", "stddev_pop", "stddev_samp",
-    "strpos", "substr", "substring", "sum", "timestampadd", "timestampdiff", "trim", "trunc", "try_cast",
-    "unix_timestamp", "upper", "var_pop", "var_samp", "variance", "year",
+    "abs", "add_months", "any_value", "approx_count_distinct", "avg", "bigint", "bool_and", "bool_or", "case", "cast",
+    "ceil", "ceiling", "char", "char_length", "coalesce", "concat", "concat_ws", "corr", "count", "count_if",
+    "current_date", "current_timestamp", "date", "date_add", "date_diff", "date_trunc", "datediff", "day",
+    "dayofmonth", "dayofyear", "dense_rank", "every", "exp", "extract", "first_value", "floor", "greatest", "hour",
+    "if", "instr", "lag", "last_day", "last_value", "lead", "least", "length", "ln", "locate", "lower", "max",
+    "max_by", "min", "min_by", "minute", "mod", "month", "nullif", "position", "pow", "power", "quarter", "rank",
+    "regexp_like", "replace", "reverse", "rint", "round", "row_number", "second", "sign", "signum", "some",
+    "split_part", "sqrt", "startswith", "stddev", "stddev_pop", "stddev_samp", "strpos", "substr", "substring", "sum",
+    "timestampadd", "timestampdiff", "trim", "trunc", "try_add", "try_cast", "try_multiply", "try_subtract",
+    "unix_timestamp", "upper", "var_pop", "var_samp", "variance", "weekday", "weekofyear", "year",
 })  # fmt: skip
 
 

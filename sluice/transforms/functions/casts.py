@@ -44,6 +44,13 @@ def _within(kind: str, bounds: str) -> str:
     return f"(CASE WHEN {bounds} THEN CAST(trunc({{0}}) AS {kind}) END)"
 
 
+#: Spark compares with the greatest number as a double, which is 2^63, and makes that number of it.
+_WITHIN_64 = (
+    "(CASE WHEN {0} = 9223372036854775808 THEN 9223372036854775807 WHEN {0} >= -9223372036854775808 AND "
+    "{0} < 9223372036854775808 THEN CAST(trunc({0}) AS BIGINT) END)"
+)
+
+
 def _text_to_whole(kind: str, whole: Callable[[list[Argument]], str] = _WHOLE) -> object:
     return lambda given: f"TRY_CAST({whole(given)} AS {kind})"
 
@@ -86,7 +93,7 @@ SIGNATURES: list[Signature] = [
     *_cast("decimal", "int", wrapped("(CAST(trunc({0}) AS HUGEINT) & 4294967295)", "int"), tried="TRY_CAST(trunc({0}) AS INTEGER)"),
     *_cast("decimal", "string", _decimal_text),
     *_cast("double", "int", _saturated("INTEGER", "-2147483648", "2147483647"), tried=_within("INTEGER", "{0} > -2147483649 AND {0} < 2147483648")),
-    *_cast("double", "bigint", _saturated("BIGINT", "-9223372036854775808", "9223372036854775807"), tried=_within("BIGINT", "{0} >= -9223372036854775808 AND {0} < 9223372036854775808")),
+    *_cast("double", "bigint", _saturated("BIGINT", "-9223372036854775808", "9223372036854775807"), tried=_WITHIN_64),
     *_cast("string", "int", _text_to_whole("INTEGER"), tried=_text_to_whole("INTEGER", _STRICT)),
     *_cast("string", "bigint", _text_to_whole("BIGINT"), tried=_text_to_whole("BIGINT", _STRICT)),
     *_cast("string", "date", macro("sluice_date")),

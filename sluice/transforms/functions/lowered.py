@@ -32,12 +32,11 @@ from sluice.transforms.functions.spark_types import (
     struct_of,
 )
 from sluice.transforms.functions.tables import aggregating, signatures, verdicts
+from sluice.transforms.functions.written import written
 
 _LONGEST = 90
 #: Letters of an argument's SQL from which on it is written once.
 _LONG = 300
-#: Where the SQL of a signature takes a window, and what stands for the same letters in a text of the transform.
-_OVER, _HIDDEN = "{over}", "\0over\0"
 _GENERATORS = ("explode", "explode_outer")
 #: A rank that a query before has left in DuckDB's 64 bits; Spark's is an int.
 RANK = "rank"
@@ -319,7 +318,7 @@ class _Scope:
 
     def _spelled(self, chosen: Signature, given: list[_Made], over: str) -> _Made:
         """Return a call's SQL, in which a long argument stands once, however often its signature looks at it."""
-        made = self._written(chosen, given, over)
+        made = written(chosen, given, over)
         if chosen.kind != "value" or not any(len(a.sql) > _LONG and made.sql.count(a.sql) > 1 for a in given):
             return made
         bound, named = [], []
@@ -328,30 +327,10 @@ class _Scope:
             self.names += compound
             named.append(each._replace(sql=f"sluice_{self.names}") if compound else each)
             bound += [(f"sluice_{self.names}", each.sql)] if compound else []
-        sql = self._written(chosen, named, over).sql
+        sql = written(chosen, named, over).sql
         for name, value in bound:
             sql = f"list_transform([{value}], lambda {name}: {sql})[1]"
         return made._replace(sql=sql)
-
-    def _written(self, chosen: Signature, given: list[_Made], over: str) -> _Made:
-        kind = chosen.result(given) if callable(chosen.result) else chosen.result
-        if kind in ("decimal", "struct", "array", "map"):  # of the types that the arguments have
-            kind = next(each.type for each in given if family(each.type) == kind)
-        if callable(chosen.sql):
-            # A text of the transform may hold the very mark of the window's place.
-            hidden = [each._replace(sql=each.sql.replace(_OVER, _HIDDEN)) for each in given]
-            made = chosen.sql(hidden)
-            self._refuse_window(made, over)
-            return _Made(made.replace(_OVER, over).replace(_HIDDEN, _OVER), kind)
-        self._refuse_window(chosen.sql, over)
-        every = ", ".join(each.sql for each in given)
-        sql = chosen.sql.format(*(each.sql for each in given), every=every, over=over, type=duckdb_type(kind))
-        return _Made(sql, kind)
-
-    @staticmethod
-    def _refuse_window(sql: str, over: str) -> None:
-        if over and _OVER not in sql:
-            raise Refused("it was never tried over a window")
 
     def _constant(self, name: str, node: exp.Anonymous) -> _Made:
         text = node.expressions[0].name

@@ -72,7 +72,19 @@ def value(kind: str, rng: random.Random) -> Any:
         most = 2**31 - 1 if kind == "int" else 2**63 - 1
         return rng.choice((*_WHOLE, most, -most - 1, most - 1)) if often else rng.randint(-most - 1, most)
     if kind == "double":
-        more = (1.5, 2.5, -2.5, 0.5, 1e16, 1e300, 2147483648.5, -1e19, 9.223372036854775e18, 0.49999999999999994)
+        more = (
+            1.5,
+            2.5,
+            -2.5,
+            0.5,
+            1e16,
+            1e300,
+            2147483648.5,
+            -1e19,
+            9.223372036854775e18,
+            2.0**63,
+            0.49999999999999994,
+        )
         return rng.choice((*DOUBLES, *more)) if often else rng.uniform(-1e6, 1e6)
     if kind.startswith("decimal"):
         precision, scale = (int(part) for part in kind[8:-1].split(","))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from sluice.refresh.spark.alike import SETTINGS
 from sluice.transforms.functions.recorded import ALIASES
@@ -37,8 +39,8 @@ _DIFFER = "the engines differ"
 
 
 @contextmanager
-def both_engines(rows: int, seed: int) -> Iterator[Both]:
-    """Yield both engines on so many generated rows."""
+def both_engines(rows: int, seed: int, made: Callable[[int, int], pa.Table] = values) -> Iterator[Both]:
+    """Yield both engines on so many generated rows, which ``made`` makes of a seed and their number."""
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.master("local[2]")
@@ -48,7 +50,7 @@ def both_engines(rows: int, seed: int) -> Iterator[Both]:
     spark.sparkContext.setLogLevel("OFF")
     try:
         with tempfile.TemporaryDirectory() as folder:
-            yield Both(spark, Path(folder), values(seed, rows))
+            yield Both(spark, Path(folder), made(seed, rows))
     finally:
         spark.stop()
 

@@ -36,7 +36,7 @@ def query(text: str, operand: object = 0, operator: str = "mustBe") -> Check:
     [
         (query("SELECT count(*) FROM {table} WHERE nn > 1"), "query", '"nn" not found'),
         (query("SELECT count(*) FROM silver.thinks"), "query", "'silver.thinks' is no contracted table"),
-        (query("SELECT count(*) FROM {table} t JOIN gold.others o ON t.id = o.idd"), "query", '"idd"'),
+        (query("SELECT count(*) FROM {table} t JOIN gold.others o ON t.id = o.idd"), "query", "idd"),
         (query("SELECT lower(n, 2) FROM {table}"), "query", ""),
         (query("SELECT sum(id) FROM {table}"), "query", "sum"),
         (
@@ -117,11 +117,11 @@ def test_a_check_that_looks_at_another_table_sees_it_under_a_placeholder_on_both
         "SELECT count(*) FROM {table} t JOIN Gold.Others o ON t.id = o.id JOIN silver.things s ON s.id = t.id"
     )
     declared = DerivedContract("things", "silver", COLUMNS, checks=(check,))
-    compiled = compile_checks(declared, {"gold.others", "silver.things"})[-1]
+    compiled = compile_checks(declared, {"gold.others": OTHER})[-1]
     assert compiled.reads == ("gold.others",)
     assert compiled.duckdb == (
-        'SELECT COUNT(*) FROM {table} AS "t" JOIN {gold.others} AS "o" ON "t"."id" = "o"."id" '
-        'JOIN {table} AS "s" ON "s"."id" = "t"."id"'
+        'SELECT count(*) AS "_col_0" FROM {table} AS "t" JOIN {gold.others} AS "o" ON ("t"."id" = "o"."id") '
+        'JOIN {table} AS "s" ON ("s"."id" = "t"."id")'
     )
     assert compiled.spark == compiled.duckdb.replace('"', "`")
 
@@ -131,7 +131,9 @@ def test_a_check_that_looks_at_another_table_sees_it_under_a_placeholder_on_both
 )
 def test_a_text_in_a_query_stays_that_text_on_both_engines(value: str) -> None:
     literal = "'" + value.replace("'", "''") + "'"
-    declared = declared_query(f"SELECT count(*) FROM {{table}} WHERE id = {literal}", ())
-    assert declared.spelled("duckdb").endswith(f'"id" = {literal}')
+    types = {"id": "string"}
+    declared = declared_query(f"SELECT count(*) FROM {{table}} AS t WHERE id = {literal}", ())
+    duckdb, spark = declared.spelled({"table": types, "previous": types})
+    assert duckdb.endswith(f'("t"."id" = {literal})')
     escaped = value.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
-    assert declared.spelled("spark").endswith(f"`id` = '{escaped}'")
+    assert spark.endswith(f"(`t`.`id` = '{escaped}')")

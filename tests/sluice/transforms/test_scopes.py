@@ -54,9 +54,9 @@ def test_a_name_out_of_the_scope_of_its_with_is_refused_by_the_text_and_by_the_p
     with connect() as connection:
         connection.execute("CREATE SCHEMA silver; CREATE TABLE silver.things (id VARCHAR)")
         if sound and not nested:
-            connection.execute(
-                declared_query(text, {"silver.things"}).spelled("duckdb").replace("{silver.things}", "silver.things")
-            )
+            types = {name: {"id": "string"} for name in ("table", "previous", "silver.things")}
+            made = declared_query(text, {"silver.things"}).spelled(types).duckdb
+            connection.execute(made.replace("{silver.things}", "silver.things"))
             only_query(connection, text, ["silver.things"])
             return
         with pytest.raises(RefusedQuery):

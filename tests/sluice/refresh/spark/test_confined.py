@@ -26,22 +26,22 @@ CALLS = {
     "abs": "max(abs(n))", "approx_distinct": "approx_distinct(n)", "avg": "avg(n)", "bool_and": "bool_and(b)",
     "bool_or": "bool_or(b)", "case": "max(CASE WHEN b THEN 1 ELSE 2 END)", "cast": "max(CAST(n AS varchar))",
     "ceil": "max(ceil(x))", "coalesce": "coalesce(max(n), 1)", "concat": "max(concat(s, 'a'))",
-    "concat_ws": "max(concat_ws('-', s, 'a'))", "corr": "corr(x, x)", "count": "count(*)", "count_if": "count_if(b)",
+    "concat_ws": "max(concat_ws('-', s, 'a'))", "count": "count(*)", "count_if": "count_if(b)",
     "current_date": "max(current_date)", "current_timestamp": "max(current_timestamp)", "date": "max(date(ts))",
     "date_add": "max(date_add('day', 1, d))", "date_diff": "max(date_diff('hour', ts, ts))",
-    "date_trunc": "max(date_trunc('month', d))", "day": "max(day(d))", "exp": "max(exp(x))",
+    "date_trunc": "max(date_trunc('month', d))", "day": "max(day(d))",
     "extract": "max(extract(year FROM d))", "floor": "max(floor(x))", "greatest": "max(greatest(n, 1))",
     "hour": "max(hour(ts))", "if": "max(if(b, 1, 2))", "least": "max(least(n, 1))", "length": "max(length(s))",
-    "ln": "max(ln(x))", "lower": "max(lower(s))", "max": "max(n)", "max_by": "max_by(s, n)", "min": "min(n)",
-    "min_by": "min_by(s, n)", "minute": "max(minute(ts))", "month": "max(month(d))", "nullif": "max(nullif(n, 1))",
-    "power": "max(power(n, 2))", "quarter": "max(quarter(d))", "regexp_like": "count_if(regexp_like(s, 'a'))",
+    "lower": "max(lower(s))", "max": "max(n)", "min": "min(n)",
+    "minute": "max(minute(ts))", "month": "max(month(d))", "nullif": "max(nullif(n, 1))",
+    "quarter": "max(quarter(d))", "regexp_like": "count_if(regexp_like(s, 'a'))",
     "replace": "max(replace(s, 'a', 'b'))", "reverse": "max(reverse(s))", "round": "max(round(x, 1))",
     "second": "max(second(ts))", "sign": "max(sign(n))", "split_part": "max(split_part(s, '-', 1))",
-    "sqrt": "max(sqrt(x))", "starts_with": "bool_or(starts_with(s, 'a'))", "stddev": "stddev(n)",
-    "stddev_pop": "stddev_pop(n)", "stddev_samp": "stddev_samp(n)", "strpos": "max(strpos(s, 'a'))",
+    "sqrt": "max(sqrt(x))", "starts_with": "bool_or(starts_with(s, 'a'))",
+    "strpos": "max(strpos(s, 'a'))",
     "substr": "max(substr(s, 1, 2))", "sum": "sum(n)", "trim": "max(trim(s))",
-    "try_cast": "max(try_cast(s AS integer))", "upper": "max(upper(s))", "var_pop": "var_pop(n)",
-    "variance": "variance(n)", "year": "max(year(d))",
+    "try_cast": "max(try_cast(s AS integer))", "upper": "max(upper(s))",
+    "year": "max(year(d))",
 }  # fmt: skip
 WINDOWS = ("row_number", "rank", "dense_rank", "lag", "lead", "first_value", "last_value")
 
@@ -66,15 +66,20 @@ def test_it_is_refused_where_it_gets_past_the_check(
     assert SECRET not in str(caught.value)
 
 
+def spelled_for_spark(text: str) -> str:
+    types = {"n": "bigint", "s": "string", "x": "double", "d": "date", "ts": "timestamp_ntz", "b": "boolean"}
+    return declared_query(text, ()).spelled({"table": types, "previous": types}).spark
+
+
 def test_every_function_that_a_check_may_use_runs_on_spark(spark: SparkSession, things: str) -> None:
     assert {*CALLS, *WINDOWS} == set(ALLOWED_FUNCTIONS)
     for call in CALLS.values():
-        spelled = declared_query(f"SELECT {call} FROM {{table}}", ()).spelled("spark").replace("{table}", things)
+        spelled = spelled_for_spark(f"SELECT {call} FROM {{table}}").replace("{table}", things)
         assert len(declared(spark, spelled, [things]).collect()) == 1, call
     for name in WINDOWS:
         arguments = "" if name in ("row_number", "rank", "dense_rank") else "n"
         inner = f"SELECT {name}({arguments}) OVER (ORDER BY n) AS w FROM {{table}}"
-        spelled = declared_query(f"SELECT max(w) FROM ({inner}) q", ()).spelled("spark").replace("{table}", things)
+        spelled = spelled_for_spark(f"SELECT max(w) FROM ({inner}) q").replace("{table}", things)
         assert len(declared(spark, spelled, [things]).collect()) == 1, name
 
 

@@ -1,0 +1,1 @@
+"""The SQL of contracts' checks: each expression by its types, with one meaning on both engines, or refused."""
