@@ -1,0 +1,76 @@
+"""`sluice new`: writes the contract of a dataset, and says what was found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sluice.cli.options import usable_path
+from sluice.errors import WrongArgument
+from sluice.folders import needed_project, project_around
+from sluice.profiling.drafts import Draft, dataset_name, draft, place_of
+
+
+def new_contract(
+    dataset: str, origin: str, contracts: Path | None, *, encoding: str, force: bool
+) -> tuple[Path, Draft]:
+    """Write a contract that loads the files at ``origin``, and return where it is and what it is made of."""
+    name = dataset_name(dataset)
+    _refuse_unknown(encoding)
+    folder = contracts if contracts is not None else needed_project().contracts
+    path = place_of(name, folder, force=force)
+    project = project_around(folder)
+    drafted = draft(name, usable_path(origin), project.root.name if project else "data", encoding)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(drafted.text, encoding="utf-8")
+    return path, drafted
+
+
+def _refuse_unknown(encoding: str) -> None:
+    try:
+        "".encode(encoding or "utf-8")
+    except (LookupError, UnicodeError, ValueError) as error:
+        raise WrongArgument(
+            f"{encoding!r} is no encoding that Python knows.", next_step="name one, such as cp1252.", value=encoding
+        ) from error
+
+
+def as_data(path: Path, drafted: Draft) -> dict[str, Any]:
+    """Return what `sluice new --json` prints."""
+    arrival = drafted.contract.arrival
+    return {
+        "contract": str(path),
+        "dataset": drafted.dataset,
+        "format": arrival.format,
+        "files": drafted.files,
+        "columns": {column.name: str(column.type) for column in drafted.contract.columns},
+        "key": drafted.key or None,
+        "personal": list(drafted.personal),
+        "rows": drafted.read.rows,
+        "quarantined": drafted.read.quarantined,
+        "reasons": list(drafted.read.reasons),
+        "whole": drafted.read.whole,
+        "notes": list(drafted.notes),
+    }
+
+
+def in_words(path: Path, drafted: Draft) -> str:
+    """Return what `sluice new` prints."""
+    read, arrival = drafted.read, drafted.contract.arrival
+    of = "the file" if drafted.files == 1 else f"{drafted.files} files"
+    lines = [f"{path} is written: {len(drafted.contract.columns)} columns, format {arrival.format}."]
+    if not read.whole:
+        lines.append(f"Only the beginning of {of} was looked at; what comes later may be of other types.")
+    whole = "of it read" if not read.whole else "read"
+    lines.append(f"By it, {of} {'were' if drafted.files > 1 else 'was'} {whole}: {read.rows:,} rows.")
+    if read.quarantined:
+        why = ", ".join(f"{count:,} {code}" for code, count in read.quarantined.items())
+        lines.append(f"{sum(read.quarantined.values()):,} records would be quarantined ({why}):")
+        lines += [f"  {reason}" for reason in read.reasons]
+    if drafted.key:
+        lines.append(f"Proposed as key: {drafted.key}.")
+    if drafted.personal:
+        lines.append(f"Personal by its name: {', '.join(drafted.personal)}.")
+    lines += [f"Note: {note}" for note in drafted.notes]
+    lines.append("Next: describe what says TODO, then `sluice check`.")
+    return "\n".join(lines)
