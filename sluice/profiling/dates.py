@@ -137,9 +137,10 @@ def _readings(values: Sequence[str]) -> Iterator[tuple[str, pa.Array]]:
             yield spelled, pc.is_valid(read)
 
 
-def _preferred(pattern: str) -> tuple[int, int]:
-    """Return what sorts patterns: years first, then days, then months; those of two digits before those of one."""
-    return ("yMd", "dMy", "Mdy").index(order_of(pattern)), -len(pattern)
+def _preferred(pattern: str) -> tuple[int, bool, int]:
+    """Return what sorts patterns: years first, then days, then months; two digits or one everywhere, two before one."""
+    widths = {len(run[0]) for run in re.finditer("d+|M{1,2}(?!M)|H+|h+", re.sub("'[^']*'|MMM", "", pattern))}
+    return ("yMd", "dMy", "Mdy").index(order_of(pattern)), len(widths) > 1, -len(pattern)
 
 
 def _cover(reads: dict[str, pa.Array], rows: int) -> tuple[str, ...] | None:

@@ -19,6 +19,8 @@ _USUAL = _DELIMITERS[:4]
 _MARKS = (('"', ""), ('"', "\\"), ("'", ""), ("'", "\\"), ("", ""), ("", "\\"))
 _MOST_RECORDS = 500
 _NUMBER = re.compile(r"[-+]?[$€£]?\s?[0-9][0-9.,' ]*(?:[eE][-+]?[0-9]+)?\s?%?")
+#: A field between apostrophes that has one, doubled.
+_DOUBLED = re.compile(r"'(?:[^']|'')*''(?:[^']|'')*'", re.DOTALL)
 _DAY = re.compile(r"[0-9]{1,4}[-/.][0-9A-Za-z]{1,3}[-/.][0-9]{2,4}(?:[ T].*)?|[0-9]{1,2}:[0-9]{2}(?::[0-9.]+)?")
 
 
@@ -83,7 +85,7 @@ def dialect_of(text: bytes) -> Dialect:
         if (not escape or escape.encode() in text) and (quote != "'" or _enclosing(text, delimiter, b"'"))
     ]
     fields = [each for each in tried if each.usual > 1]
-    return min(fields, key=_rank).dialect if fields else _one_column(text)
+    return min(fields, key=lambda each: _rank(each, text)).dialect if fields else _one_column(text)
 
 
 def _one_column(text: bytes) -> Dialect:
@@ -96,11 +98,13 @@ def _one_column(text: bytes) -> Dialect:
     return min(tried, key=lambda each: each.refused + sum(len(row) != 1 for row in each.rows)).dialect
 
 
-def _rank(tried: _Tried) -> tuple[object, ...]:
+def _rank(tried: _Tried, text: bytes) -> tuple[object, ...]:
     dialect = tried.dialect
     first = len(tried.rows[0]) != tried.usual
     enclosed = dialect.quote != "'" and _in_apostrophes(tried.rows)
-    marks = _MARKS.index((dialect.quote, dialect.escape))
+    # A backslash that stands before a quote, and nowhere before a plain letter, escapes it.
+    escapes = bool(dialect.escape and dialect.quote) and (dialect.escape + dialect.quote).encode() in text
+    marks = _MARKS.index((dialect.quote, dialect.escape)) - (10 if escapes else 0)
     coarse = round(tried.bad * 10)
     return (
         coarse + (2 if first else 0) + (0 if dialect.delimiter in _USUAL else 3),
@@ -113,14 +117,15 @@ def _rank(tried: _Tried) -> tuple[object, ...]:
 
 def better_for(refused: Sequence[bytes], text: bytes, dialect: Dialect) -> Dialect | None:
     """Return a dialect with other quotes or escapes that reads refused records, and no less of ``text``; or None."""
-    here = _tried(b"\n".join(refused), dialect)
+    broken = b"\n".join(refused).decode(errors="replace").encode()
+    here = _tried(broken, dialect)
     usual = _tried(text, dialect).usual
     found, least = None, here.refused + sum(len(row) != usual for row in here.rows)
     for quote, escape in _MARKS:
         other = replace(dialect, quote=quote, escape=escape)
         if other == dialect:
             continue
-        whole, there = _tried(text, other), _tried(b"\n".join(refused), other)
+        whole, there = _tried(text, other), _tried(broken, other)
         bad = there.refused + sum(len(row) != usual for row in there.rows)
         if bad < least and whole.usual == usual and whole.bad <= _tried(text, dialect).bad:
             found, least = other, bad
@@ -156,14 +161,15 @@ def _records(text: bytes, grammar: Grammar) -> Iterator[bytes | None]:
 
 def _enclosing(text: bytes, delimiter: str, mark: bytes) -> bool:
     """Return whether fields seem to stand between such marks."""
-    mid = mark + delimiter.encode()
-    return mid in text or text.startswith(mark) or b"\n" + mark in text
+    before = (delimiter.encode(), b"\n", b"\\")
+    return text.startswith(mark) or mark + delimiter.encode() in text or any(each + mark in text for each in before)
 
 
 def _in_apostrophes(rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether apostrophes are quotes: around a fifth of all fields, or around one in which they are doubled."""
     fields = [field for row in rows for field in row if field]
-    enclosed = sum(len(field) > 1 and field[0] == field[-1] == "'" for field in fields)
-    return enclosed * 5 > len(fields)
+    enclosed = [field for field in fields if len(field) > 1 and field[0] == field[-1] == "'"]
+    return len(enclosed) * 5 > len(fields) or any(map(_DOUBLED.fullmatch, enclosed))
 
 
 def has_header(rows: Sequence[Sequence[str]]) -> bool:

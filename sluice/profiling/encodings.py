@@ -6,6 +6,7 @@ import codecs
 from collections.abc import Sequence
 
 from sluice.errors import WrongArgument
+from sluice.profiling.kinds import binary
 from sluice.profiling.sources import Sampled
 
 _MARKS = (
@@ -49,6 +50,8 @@ def _of_file(source: Sampled) -> str:
     for number, chunk in enumerate(source.chunks()):
         if number == 0 and (wide := _wide(chunk)):
             return wide
+        if b"\0" in chunk:
+            raise binary(source.uri)
         plain = plain and chunk.isascii()
         if plain:
             continue

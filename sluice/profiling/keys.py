@@ -9,6 +9,8 @@ from sluice.profiling.studies import Studied
 
 _NAMED = re.compile(r"(?:^|_)(?:id|uuid|guid|key|code|number|no|nr|sku|isbn|iban|email|email_address)$")
 _MAY_BE = ("string", "int", "bigint", "date", "timestamp")
+#: In so many records not even one value twice is no chance.
+_ENOUGH = 20
 #: Letters of a text that is still a name and not a sentence.
 _LONGEST = 100
 
@@ -28,7 +30,7 @@ def proposed_key(columns: Sequence[Studied]) -> Studied | None:
     if named:
         return named[0]
     first = columns[0] if columns else None
-    return first if first in unique and first is not None and first.measures.rows > 1 else None
+    return first if first in unique and first is not None and first.measures.rows >= _ENOUGH else None
 
 
 def _can_be(column: Studied) -> bool:

@@ -6,6 +6,8 @@ import io
 import zipfile
 from pathlib import Path
 
+from sluice.errors import WrongArgument
+
 _SAVE = "save it as CSV (in a spreadsheet: File, Save as, CSV UTF-8) and name that file."
 _UNPACK = "unpack it and name the file or the folder that was in it."
 _EXPORT = "export its table as CSV, JSON lines or Parquet and name that file."
@@ -50,6 +52,13 @@ def other_kind(path: Path, head: bytes) -> tuple[str, str] | None:
     if text.startswith((b"<?xml", b"<soap")):
         return "an XML document", _EXPORT
     return None
+
+
+def binary(name: str) -> WrongArgument:
+    """Return the error for a file that is no text, and of no kind that is known."""
+    return WrongArgument(
+        f"{name} is binary: it holds zero bytes, and is of no kind that is known here.", next_step=_EXPORT, file=name
+    )
 
 
 def is_parquet(head: bytes) -> bool:

@@ -17,7 +17,7 @@ from sluice.ingestion.readers.csv import header_names
 from sluice.ingestion.readers.text import utf8_chunks
 from sluice.profiling.dialects import Dialect, before_header, dialect_of, has_header, sample_of
 from sluice.profiling.encodings import encoding_of
-from sluice.profiling.kinds import is_parquet, other_kind
+from sluice.profiling.kinds import binary, is_parquet, other_kind
 from sluice.profiling.records import LOG_COLUMNS
 from sluice.profiling.sources import Sampled, head_of
 from sluice.shortened import shortened
@@ -68,11 +68,7 @@ def layout_of(sources: Sequence[Sampled], encoding: str = "") -> Layout:
     texts = {source.uri: _text(source, encoding, len(sources)) for source in sources}
     for uri, text in texts.items():
         if b"\0" in text:
-            raise WrongArgument(
-                f"{uri} is binary: it holds zero bytes, and is of no kind that is known here.",
-                next_step="export its table as CSV, JSON lines or Parquet and name that file.",
-                file=uri,
-            )
+            raise binary(uri)
     formats = {uri: _format(text) for uri, text in texts.items() if text.strip()}
     if not formats:
         raise WrongArgument(
@@ -176,6 +172,13 @@ def _delimited(found: Layout, texts: dict[str, bytes]) -> Layout:
     first = next(iter(texts))
     rows = {uri: sample_of(text, dialect) for uri, text in texts.items()}
     rows = {uri: some for uri, some in rows.items() if some}
+    for uri, text in texts.items():
+        if b"\r" in text and b"\n" not in text:
+            raise WrongArgument(
+                f"{uri}: its lines end with a carriage return alone, as on an old Macintosh.",
+                next_step="`tr '\\r' '\\n' < FILE > NEW`, and name the new file.",
+                file=uri,
+            )
     if not rows:
         raise WrongArgument(f"{first} holds no record.", next_step="name a file with records.", file=first)
     for uri, some in rows.items():
@@ -196,7 +199,7 @@ def _refuse_preamble(uri: str, text: bytes, counts: Sequence[int]) -> None:
     if not before:
         return
     usual = Counter(counts).most_common(1)[0][0]
-    if before == 1:
+    if before == 1 and counts[0] > 1:
         raise WrongArgument(
             f"{uri}: the first line has {counts[0]} fields and those below have {usual}: it names other columns than"
             " there are.",
@@ -206,8 +209,8 @@ def _refuse_preamble(uri: str, text: bytes, counts: Sequence[int]) -> None:
         )
     line = text.split(b"\n", 1)[0].decode(errors="replace").strip()
     raise WrongArgument(
-        f"{uri}: {before} lines stand before the header, the first one {shortened(line, 60)!r}; a delivered file begins"
-        " with its header.",
+        f"{uri}: {f'{before} lines stand' if before > 1 else 'a line stands'} before the header,"
+        f" {shortened(line, 60)!r}{' first' * (before > 1)}; a delivered file begins with its header.",
         next_step=f"have them left out where the file is made; here: `tail -n +{_line_of(text, before)} FILE > NEW`.",
         file=uri,
         position=1,

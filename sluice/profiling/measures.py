@@ -68,9 +68,10 @@ def measure(spool: Spool, names: Sequence[str], nulls: Sequence[str], *, exact: 
 
 
 def _top(spool: Spool, name: str, nulls: Sequence[str]) -> tuple[tuple[str, int], ...]:
+    # By its place: a column of the file may have any name.
+    counted = f"SELECT {_text(name, nulls)} AS v, count(*) AS n FROM {{all}} GROUP BY 1"
     found = spool.ask(
-        f"SELECT left(v, {_SHOWN + 1}), n FROM "
-        f"(SELECT {_text(name, nulls)} AS v, count(*) AS n FROM {{all}} GROUP BY v) WHERE v IS NOT NULL ORDER BY n DESC, v LIMIT {MOST_LISTED}"
+        f"SELECT left(v, {_SHOWN + 1}), n FROM ({counted}) WHERE v IS NOT NULL ORDER BY n DESC, v LIMIT {MOST_LISTED}"
     )
     return tuple((shown(value), number) for value, number in found)
 

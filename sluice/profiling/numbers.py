@@ -55,9 +55,17 @@ def number_forms(values: Sequence[str], name: str, *, spelled: bool = True) -> l
             continue
         if not all(map(_spelled(decimal, group).fullmatch, values)):
             continue
-        form = _form([value.replace(group, "").replace(decimal, ".") for value in values], name)
-        if form is not None:
-            found.append(NumberForm(form.type, Spelling(decimal=decimal, group=group)))
+        # What is written with thousands is an amount.
+        form = _form([value.replace(group, "").replace(decimal, ".") for value in values], "amount" if group else name)
+        if form is None:
+            continue
+        kind = form.type
+        if kind.name == "bigint" and decimal == ",":
+            if group != ".":
+                continue  # there is one with a decimal point already
+            # With points between thousands a contract must say that fractions have none, and a bigint has none to say.
+            kind = ColumnType("decimal", _USUAL_DIGITS, 0)
+        found.append(NumberForm(kind, Spelling(decimal=decimal, group=group)))
     return found
 
 

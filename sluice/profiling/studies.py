@@ -120,7 +120,8 @@ def _study(spool: Spool, sources: Sequence[Sampled], layout: Layout, *, exact: b
     guesses = [_guess(spool, layout, header, name) for header, name in zip(headers, names, strict=True)]
     if layout.format == "csv":
         guesses = _one_reading(guesses, headers, layout.dialect.delimiter)
-        study.nulls, guesses = _marks(spool, headers, guesses)
+        study.nulls, guesses, emptied = _marks(spool, headers, guesses)
+        study.notes += emptied
     elif layout.format == "parquet":
         study.nulls = ()
     measures = measure(spool, headers, study.nulls, exact=exact)
@@ -197,8 +198,10 @@ def _two_ways(guess: Guess) -> str:
 
 def _marks(
     spool: Spool, headers: Sequence[str], guesses: list[Guess | None]
-) -> tuple[tuple[str, ...], list[Guess | None]]:
-    """Return the texts that stand for no value, and the guesses; a column becomes text when such a text may be a value.
+) -> tuple[tuple[str, ...], list[Guess | None], list[str]]:
+    """Return the texts that stand for no value, the guesses, and which columns of text lose such texts.
+
+    A column becomes text when what stands for no value in it may be a value of another.
 
     A contract says them for all columns at once. What stands for no number in one column can be a value of another:
     ``NA`` among codes of countries is Namibia.
@@ -221,7 +224,12 @@ def _marks(
             continue
         found.append(guess)
         nulls.update(dict.fromkeys(sorted(there[place] if typed else there[place] & SIGNS)))
-    return ("", *nulls), found
+    emptied = [
+        f"{headers[place]}: what says {' or '.join(taken)} in it counts as no value, too."
+        for place in texts
+        if (taken := sorted(there[place] & nulls.keys() - SIGNS))
+    ]
+    return ("", *nulls), found, emptied
 
 
 def _marks_in(parts: Callable[[], Iterable[pa.Array]]) -> set[str]:
