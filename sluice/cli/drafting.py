@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from sluice.cli.options import usable_path
+from sluice.cli.profiled import table_of, table_study
 from sluice.errors import WrongArgument
 from sluice.folders import needed_project, project_around
-from sluice.profiling.drafts import Draft, dataset_name, draft, place_of
+from sluice.profiling.drafts import Draft, dataset_name, draft, draft_of, place_of
 
 
 def new_contract(
-    dataset: str, origin: str, contracts: Path | None, *, encoding: str, force: bool
+    dataset: str, origin: str, contracts: Path | None, *, encoding: str, force: bool, env: str
 ) -> tuple[Path, Draft]:
     """Write a contract that loads the files at ``origin``, and return where it is and what it is made of."""
     name = dataset_name(dataset)
@@ -20,7 +21,12 @@ def new_contract(
     folder = contracts if contracts is not None else needed_project().contracts
     path = place_of(name, folder, force=force)
     project = project_around(folder)
-    drafted = draft(name, usable_path(origin), project.root.name if project else "data", encoding)
+    of = project.root.name if project else "data"
+    if (table := table_of(origin, env)) is None:
+        drafted = draft(name, usable_path(origin), of, encoding)
+    else:
+        with table_study(*table) as study:
+            drafted = draft_of(study, name, of)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(drafted.text, encoding="utf-8")
     return path, drafted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sluice.contracts import LandingContract
@@ -68,18 +68,30 @@ def dataset_name(given: str) -> str:
 def draft(dataset: str, place: Path, project: str, encoding: str = "") -> Draft:
     """Return a contract that loads the file, or a folder's files; ``WrongArgument`` when no reader takes them."""
     with studied(place, encoding) as study:
-        text = contract_text(study, dataset, project)
-        contract = loaded(text, dataset)
-        return Draft(
-            dataset=dataset,
-            text=text,
-            contract=contract,
-            files=study.files,
-            key=key.name if (key := proposed_key(study.columns)) else "",
-            personal=tuple(column.name for column in study.columns if column.personal),
-            notes=tuple(_notes(study, place)),
-            read=read_by(contract, sources_of(place)),
-        )
+        drafted = draft_of(study, dataset, project)
+        empty = empty_files(place)
+    said = (
+        f"{len(empty)} files are empty and were left out; a delivery of one is quarantined: {empty[0]}."
+        if empty
+        else ""
+    )
+    notes = (*drafted.notes, said) if said else drafted.notes
+    return replace(drafted, notes=notes, read=read_by(drafted.contract, sources_of(place)))
+
+
+def draft_of(study: Study, dataset: str, project: str) -> Draft:
+    """Return a contract for what was studied; what is read by it is what was studied, until it is tried."""
+    text = contract_text(study, dataset, project)
+    return Draft(
+        dataset=dataset,
+        text=text,
+        contract=loaded(text, dataset),
+        files=study.files,
+        key=key.name if (key := proposed_key(study.columns)) else "",
+        personal=tuple(column.name for column in study.columns if column.personal),
+        notes=tuple(_notes(study)),
+        read=Read(study.spool.rows, {}, (), whole=not study.cut),
+    )
 
 
 def loaded(text: str, dataset: str) -> LandingContract:
@@ -113,12 +125,10 @@ def read_by(contract: LandingContract, sources: Sequence[Sampled]) -> Read:
     return Read(rows, dict(counts), tuple(some), whole=not cut)
 
 
-def _notes(study: Study, place: Path) -> list[str]:
+def _notes(study: Study) -> list[str]:
     notes = list(study.notes)
     if not study.layout.dialect.header:
         notes.append("There is no header: the columns are called column_1, column_2, …; give them names.")
-    if empty := empty_files(place):
-        notes.append(f"{len(empty)} files are empty and were left out; a delivery of one is quarantined: {empty[0]}.")
     notes += [f"{c.name}: {c.guess.note}" for c in study.columns if c.guess is not None and c.guess.note]
     notes += [
         f"{c.header}: not loaded, its values are of kinds that no type holds." for c in study.columns if c.guess is None

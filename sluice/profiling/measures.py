@@ -51,7 +51,7 @@ def measure(spool: Spool, names: Sequence[str], nulls: Sequence[str], *, exact: 
         return {}
     wanted = ", ".join(
         f"count({v}), approx_count_distinct({v}), min(length({v})), max(length({v}))"
-        for v in (_text(name, nulls) for name in names)
+        for v in (text_of(name, nulls) for name in names)
     )
     (row,) = spool.ask(f"SELECT {wanted} FROM {{all}}")
     found = {}
@@ -59,7 +59,7 @@ def measure(spool: Spool, names: Sequence[str], nulls: Sequence[str], *, exact: 
         count, about, shortest, longest = row[4 * place : 4 * place + 4]
         measures = Measures(spool.rows, spool.rows - count, about, shortest, longest)
         if exact or about <= _SHORT_LIST or (count == spool.rows and about * 10 > count * 8):
-            ((distinct,),) = spool.ask(f"SELECT count(DISTINCT {_text(name, nulls)}) FROM {{all}}")
+            ((distinct,),) = spool.ask(f"SELECT count(DISTINCT {text_of(name, nulls)}) FROM {{all}}")
             measures = replace(measures, distinct=distinct)
         if exact or about <= _SHORT_LIST:
             measures = replace(measures, top=_top(spool, name, nulls))
@@ -69,14 +69,15 @@ def measure(spool: Spool, names: Sequence[str], nulls: Sequence[str], *, exact: 
 
 def _top(spool: Spool, name: str, nulls: Sequence[str]) -> tuple[tuple[str, int], ...]:
     # By its place: a column of the file may have any name.
-    counted = f"SELECT {_text(name, nulls)} AS v, count(*) AS n FROM {{all}} GROUP BY 1"
+    counted = f"SELECT {text_of(name, nulls)} AS v, count(*) AS n FROM {{all}} GROUP BY 1"
     found = spool.ask(
         f"SELECT left(v, {_SHOWN + 1}), n FROM ({counted}) WHERE v IS NOT NULL ORDER BY n DESC, v LIMIT {MOST_LISTED}"
     )
     return tuple((shown(value), number) for value, number in found)
 
 
-def _text(name: str, nulls: Sequence[str]) -> str:
+def text_of(name: str, nulls: Sequence[str]) -> str:
+    """Return SQL for a column's value as text, null for each of ``nulls``."""
     return f"CAST({valued(name, nulls)} AS VARCHAR)"
 
 

@@ -57,7 +57,6 @@ class Study:
 
     layout: Layout
     files: int
-    size: int
     spool: Spool
     columns: list[Studied] = field(default_factory=list)
     nulls: tuple[str, ...] = ("",)
@@ -84,6 +83,11 @@ def studied(place: Path, encoding: str = "", *, exact: bool = False) -> Iterator
     # Records further on are written in a way that the beginning did not show.
     with Spool() as second:
         yield _study(second, sources, _read(second, sources, replace(layout, dialect=other)), exact=exact)
+
+
+def _study(spool: Spool, sources: Sequence[Sampled], layout: Layout, *, exact: bool) -> Study:
+    cut = left_out(sources)
+    return study_spool(spool, layout, of=sources[0].uri, files=len(sources), cut=cut, exact=exact)
 
 
 def _read(spool: Spool, sources: Sequence[Sampled], layout: Layout) -> Layout:
@@ -113,8 +117,9 @@ def _read(spool: Spool, sources: Sequence[Sampled], layout: Layout) -> Layout:
     return replace(layout, headers=headers)
 
 
-def _study(spool: Spool, sources: Sequence[Sampled], layout: Layout, *, exact: bool) -> Study:
-    study = Study(layout, len(sources), sum(source.size for source in sources), spool, cut=left_out(sources))
+def study_spool(spool: Spool, layout: Layout, *, of: str, files: int = 1, cut: bool, exact: bool) -> Study:
+    """Return what is found of records in the spool, which came of so many files; ``cut`` if there are more of them."""
+    study = Study(layout, files, spool, cut=cut)
     headers = [header for header in layout.headers if _can_be_named(header, study)]
     names = column_names(headers)
     guesses = [_guess(spool, layout, header, name) for header, name in zip(headers, names, strict=True)]
@@ -132,9 +137,7 @@ def _study(spool: Spool, sources: Sequence[Sampled], layout: Layout, *, exact: b
         study.columns.append(found)
     study.notes += _captured(layout)
     if not study.columns:
-        raise WrongArgument(
-            f"{sources[0].uri} has no column with a name.", next_step="name its columns.", file=sources[0].uri
-        )
+        raise WrongArgument(f"{of} has no column with a name.", next_step="name its columns.", file=of)
     return study
 
 
