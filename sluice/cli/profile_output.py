@@ -27,7 +27,8 @@ h1 { font-size: 1.3rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.05rem; margin: 0 0 .4rem; overflow-wrap: anywhere; }
 h2 small { font-weight: normal; opacity: .7; }
 section { border-top: 1px solid var(--line); padding: 1rem 0; }
-.parts { align-items: start; display: grid; gap: 1rem 2rem; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); }
+.parts { align-items: start; display: grid; gap: 1rem 2rem; }
+.parts { grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); }
 table { border-collapse: collapse; width: 100%; }
 td { padding: .1rem .4rem; overflow-wrap: anywhere; vertical-align: top; }
 td:last-child { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
