@@ -90,7 +90,7 @@ def guess_text(parts: Parts, name: str, marks: Sequence[str] = MARKS, *, spelled
 
 
 def candidates(sample: Sequence[str], name: str, *, spelled: bool = True) -> list[Guess]:
-    """Return the types that all values of a sample may be of, the one to prefer first; none where they are text."""
+    """Return the types that all values of a sample may be of, the one to prefer first; an empty list for text."""
     if not sample:
         return []
     bare = [value.strip(_BLANKS) for value in sample]

@@ -1,4 +1,4 @@
-"""Tells files that no reader takes by their first bytes, and says what to do with each."""
+"""Names files that no reader takes, which their first bytes show, and says what to do with each."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 
 from sluice.contracts import Arrival, Column, LandingContract, parse_type
-from sluice.decoding import decode_text
+from sluice.decoding import decode_text, json_decoder
 from sluice.errors import UnreadableFile
 from sluice.ingestion.formats import FILE_FORMATS
 from sluice.ingestion.lines import Oversized, line_blocks, lines_of
@@ -23,7 +23,7 @@ from sluice.profiling.spool import Spool
 _AT_ONCE = 20_000
 #: Refused records that are kept to be looked at.
 _MOST_KEPT = 300
-_RECORD = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_record = json_decoder(dict[str, msgspec.Raw])
 _KINDS = {'"': "text", "{": "object", "[": "array", "t": "boolean", "f": "boolean", "n": "null"}
 #: The columns that the reader of access logs finds.
 LOG_COLUMNS = (
@@ -103,7 +103,7 @@ def _add_json(spool: Spool, records: Sequence[bytes], position: int) -> None:
     rows: list[dict[str, msgspec.Raw]] = []
     for at, record in enumerate(records, position):
         try:
-            rows.append(_RECORD.decode(record))
+            rows.append(_record(record))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             _note_one(spool, "malformed_record", f"record {at:,} is no JSON object", record)
     keys = dict.fromkeys(key for row in rows for key in row)
