@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow.compute as pc
+
 from sluice.contracts import LandingContract
 from sluice.contracts.columns import NAME
 from sluice.errors import ContractError, UnreadableFile, WrongArgument
@@ -76,7 +78,9 @@ def draft(dataset: str, place: Path, project: str, encoding: str = "") -> Draft:
         else ""
     )
     notes = (*drafted.notes, said) if said else drafted.notes
-    return replace(drafted, notes=notes, read=read_by(drafted.contract, sources_of(place)))
+    read = read_by(drafted.contract, sources_of(place))
+    # An array that is cut has no end, which its reader waits for; its records were read one by one.
+    return replace(drafted, notes=notes, read=read if read.rows or read.whole else drafted.read)
 
 
 def draft_of(study: Study, dataset: str, project: str) -> Draft:
@@ -110,19 +114,30 @@ def read_by(contract: LandingContract, sources: Sequence[Sampled]) -> Read:
     rows, counts = 0, Counter[str]()
     some: list[str] = []
     for source in sources:
+        before, last = rows, 0
+        refused: list[tuple[int, str]] = []
+        words: list[str] = []
         try:
             for checked in read_checked(source, contract):
+                if contract.arrival.format == "parquet" and source.enough((rows - before) * len(contract.columns)):
+                    source.cut.append(True)
+                    break
                 rows += checked.accepted.num_rows
-                for rejected in checked.rejected.to_pylist():
-                    counts[rejected["reason"]] += 1
-                    if len(some) < _MOST_REASONS:
-                        some.append(f"record {rejected['_position']:,}: {rejected['reasons'][0]['message']}")
+                last = pc.max(checked.positions).as_py() or last
+                refused += zip(*(checked.rejected[name].to_pylist() for name in ("_position", "reason")), strict=True)
+                told = checked.rejected["reasons"][: _MOST_REASONS - len(words)].to_pylist()
+                words += [each[0]["message"] for each in told]
         except UnreadableFile as error:
             if not source.cut:
-                raise
-            some.append(f"{source.uri}: read no further: {error.what}")
+                raise WrongArgument(
+                    error.what, next_step="mend the file, or name another one.", file=source.uri, value=error.value
+                ) from error
+        # What is left of a record that was cut is no broken record.
+        sound = [one for one in refused if not source.cut or one[0] < last]
+        counts.update(code for _, code in sound)
+        some += [f"record {position:,}: {why}" for (position, _), why in zip(sound, words, strict=False)]
     cut = any(source.cut for source in sources)
-    return Read(rows, dict(counts), tuple(some), whole=not cut)
+    return Read(rows, dict(counts), tuple(some[:_MOST_REASONS]), whole=not cut)
 
 
 def _notes(study: Study) -> list[str]:

@@ -18,6 +18,9 @@ _MARKS = (
 )
 #: Above this share of bytes beside each other that are no ASCII, text is of another script than the Latin one.
 _DENSE = 0.5
+#: Bytes that are seldom signs in Windows-1252 (or none), and often parts of letters in East Asian encodings.
+_HARDLY_USED = frozenset(b"\x81\x82\x83\x84\x86\x87\x88\x89\x8b\x8d\x8f\x90\x98\x9b\x9d")
+_ODD = 0.1
 
 
 def encoding_of(sources: Sequence[Sampled]) -> tuple[str, str]:
@@ -67,13 +70,13 @@ def _of_file(source: Sampled) -> str:
         return ""
     if sound or _mostly_utf8(bytes(odd)):
         return "utf-8"
-    if _density(bytes(odd)) > _DENSE:
+    if not western or _density(bytes(odd)) > _DENSE or _odd_signs(bytes(odd)) > _ODD:
         raise WrongArgument(
             f"{source.uri} is no UTF-8, and which of the many other encodings it is cannot be told.",
             next_step="name it: `--encoding cp1251`, `--encoding cp932`, …, or save the file as UTF-8.",
             file=source.uri,
         )
-    return "cp1252" if western else "latin-1"
+    return "cp1252"
 
 
 def _wide(first: bytes) -> str:
@@ -100,6 +103,12 @@ def _mostly_utf8(data: bytes) -> bool:
     """Return whether most lines that are no ASCII are UTF-8: then the others are broken."""
     lines = [line for line in data.split(b"\n")[:-1] or [data] if not line.isascii()]
     return sum(_decodes(line, "utf-8") for line in lines) * 2 > len(lines)
+
+
+def _odd_signs(data: bytes) -> float:
+    """Return which share of the bytes that are no ASCII would be signs that hardly any text has."""
+    high = [byte for byte in data[: 1 << 18] if byte >= 0x80]
+    return sum(byte in _HARDLY_USED for byte in high) / len(high) if high else 0.0
 
 
 def _density(data: bytes) -> float:

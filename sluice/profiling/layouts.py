@@ -141,8 +141,8 @@ def _format(text: bytes) -> str:
     begun = text.lstrip()
     if begun[:1] in (b"{", b"["):
         lines = [line for line in begun.split(b"\n")[:20] if line.strip()]
-        whole = [_is_object(line) for line in (lines[:-1] or lines)]
-        if begun[:1] == b"{" and whole[0]:
+        whole = [_is_object(line) for line in (lines[:-1] if len(lines) > 2 else lines)]
+        if begun[:1] == b"{" and sum(whole) * 2 >= len(whole):
             return "ndjson"
         if begun[:1] == b"{" or re.match(rb"\[\s*(?:[\[{\"]|\]|-?[0-9]|$)", begun):
             return "json"
@@ -196,6 +196,9 @@ def _delimited(found: Layout, texts: dict[str, bytes]) -> Layout:
 
 def _refuse_preamble(uri: str, text: bytes, counts: Sequence[int]) -> None:
     before = before_header(counts)
+    if re.match(rb"(?i)\"?sep=.\"?\r?\n", text):
+        before = 1  # how a spreadsheet is told the delimiter
+        counts = [1, *counts[1:]]
     if not before:
         return
     usual = Counter(counts).most_common(1)[0][0]

@@ -20,7 +20,8 @@ from sluice.ingestion.source import ByteSource
 from sluice.profiling.sources import Sampled
 from sluice.profiling.spool import Spool
 
-_AT_ONCE = 20_000
+#: Records that are taken together; of an array that is cut, the last ones are lost.
+_AT_ONCE = 1_000
 #: Refused records that are kept to be looked at.
 _MOST_KEPT = 300
 _record = json_decoder(dict[str, msgspec.Raw])
@@ -48,13 +49,13 @@ def read_into(spool: Spool, source: Sampled, contract: LandingContract) -> None:
     format_ = contract.arrival.format
     try:
         for block in FILE_FORMATS[format_].read(source, contract):
+            if format_ == "parquet" and source.enough((spool.rows - start) * len(contract.columns)):
+                source.cut.append(True)
+                break
             if block.rows:
                 kept = block.position_array()[-1].as_py()
             refused += block.rejected
             spool.add(block.columns, block.rows)
-            if format_ == "parquet" and (spool.rows - start) * max(1, len(contract.columns)) * 8 > source.most:
-                source.cut.append(True)
-                break
     except UnreadableFile:
         if not source.cut or spool.rows == start:
             raise

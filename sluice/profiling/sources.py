@@ -14,6 +14,10 @@ from sluice.ingestion.source import ByteSource, BytesSpool
 MOST_LOOKED_AT = 128 << 20
 #: Bytes, unpacked, that are read of each file of a folder at least, as far as it has them.
 _LEAST_OF_EACH = 1 << 20
+#: A line end in UTF-32 and UTF-16, of either order of bytes; it stands at a multiple of its length.
+_WIDE_LINE_ENDS = (b"\n\0\0\0", b"\0\0\0\n", b"\n\0", b"\0\n")
+#: What a value of Parquet takes, about.
+_VALUE_BYTES = 8
 #: Files of a folder that are looked at.
 _MOST_FILES = 1_000
 
@@ -34,15 +38,28 @@ class Sampled(ByteSource):
                 yield chunk
                 continue
             self.cut.append(True)
-            end = chunk.rfind(b"\n", 0, left) + 1
-            # In UTF-16 a line end has two bytes.
-            yield chunk[: end + (chunk[end : end + 1] == b"\0")]
+            yield chunk[: _last_line_end(chunk, left)]
             return
+
+    def enough(self, values: int) -> bool:
+        """Return whether so many values of Parquet, which is not cut, are as much as is looked at."""
+        return values * _VALUE_BYTES > self.most
 
     @property
     def path(self) -> Path:
         """Return where the file is."""
         return Path(self.uri)
+
+
+def _last_line_end(chunk: bytes, most: int) -> int:
+    """Return where the last whole line among the first bytes of a chunk ends, or where a letter does."""
+    for mark in _WIDE_LINE_ENDS if b"\0" in chunk[:64] else (b"\n",):
+        at = chunk.rfind(mark, 0, most)
+        while at > 0 and at % len(mark):
+            at = chunk.rfind(mark, 0, at + len(mark) - 1)
+        if at > 0:
+            return at + len(mark)
+    return most - most % 4
 
 
 def sources_of(place: Path) -> list[Sampled]:

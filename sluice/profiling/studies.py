@@ -136,8 +136,12 @@ def study_spool(spool: Spool, layout: Layout, *, of: str, files: int = 1, cut: b
             found = replace(found, reach=reach(partial(spool.values, header), found.column, study.nulls))
         study.columns.append(found)
     study.notes += _captured(layout)
-    if not study.columns:
-        raise WrongArgument(f"{of} has no column with a name.", next_step="name its columns.", file=of)
+    if not any(column.guess for column in study.columns):
+        raise WrongArgument(
+            f"{of} has no column that a table could have: each is without a name, or its values are of several kinds.",
+            next_step="name its columns, and give each one kind of values.",
+            file=of,
+        )
     return study
 
 
