@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sluice.cli.options import usable_path
+from sluice.errors import CommandError
 from sluice.profiling.profiles import Profile, profile_files, profile_of
 from sluice.profiling.studies import Study
 
@@ -36,7 +37,14 @@ def table_of(name: str, env: str) -> tuple[str, str] | None:
 def profiled(of: str, *, encoding: str, env: str) -> Profile:
     """Return the profile of a file or folder, or of a deployed table; ``WrongArgument`` when there is none."""
     name = f"bronze.{of}" if _DATASET.fullmatch(of) and not Path(of).exists() else of
-    table = table_of(name, env)
+    try:
+        table = table_of(name, env)
+    except CommandError as error:
+        raise type(error)(
+            f"There is no file or folder {of}, and whether there is a table cannot be asked: {error.what}",
+            next_step=f"check the path, or, for the table {name}: {error.next_step}",
+            value=of,
+        ) from error
     if table is None:
         return profile_files(usable_path(of), encoding)
     with table_study(*table, exact=True) as study:

@@ -9,9 +9,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.laws import cases
 from tests.sluice.profiling.drafting import drafted, rows_by
 
 _LETTERS = st.text(
@@ -31,7 +33,8 @@ _ROWS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@pytest.mark.slow
+@settings(deadline=None, max_examples=cases(60))
 @given(
     rows=_ROWS,
     delimiter=st.sampled_from([",", ";", "\t", "|"]),

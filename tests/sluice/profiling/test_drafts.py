@@ -21,6 +21,7 @@ from sluice.errors import WrongArgument
 from sluice.profiling.drafts import draft
 from sluice.profiling.names import column_names, personal
 from sluice.profiling.yaml_text import scalar
+from tests.laws import cases
 from tests.sluice.profiling.drafting import drafted, rows_by, types_of
 
 _TABLE = b"id,name\n1,ann\n2,bob\n"
@@ -224,7 +225,7 @@ def test_the_contract_says_what_is_to_be_filled_in_and_what_was_seen(tmp_path: P
     assert text.count("description: TODO") == 4
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=cases(200), deadline=None)
 @given(st.lists(st.text(max_size=80), max_size=8))
 def test_every_header_gets_a_legal_name_of_its_own(headers: list[str]) -> None:
     names = column_names(headers)
@@ -232,7 +233,7 @@ def test_every_header_gets_a_legal_name_of_its_own(headers: list[str]) -> None:
     assert len(set(names)) == len(headers)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=cases(300), deadline=None)
 @given(st.text(st.characters(exclude_categories=("Cs",))))
 def test_a_text_is_written_so_that_it_is_read_as_that_text(text: str) -> None:
     assert load_yaml(f"a: {scalar(text)}\nb: [{scalar(text)}]\n")[1] == {"a": text, "b": [text]}

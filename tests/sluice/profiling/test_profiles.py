@@ -16,6 +16,7 @@ from rich.console import Console
 
 from sluice.cli.profile_output import page, print_profile
 from sluice.profiling.profiles import Profile, profile_files
+from tests.laws import cases
 
 
 def profiled(folder: Path, text: str | bytes, name: str = "things.csv") -> Profile:
@@ -29,7 +30,7 @@ def wrong_with(found: Profile, column: str) -> dict[str, tuple[int, tuple[str, .
     return {suspicion.what: (suspicion.count, suspicion.examples) for suspicion in one.suspicious}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=cases(25), deadline=None)
 @given(st.lists(st.sampled_from(["", "red", "Ärger", "x, y", 'a "b"', "v", "n", "'; --"]), min_size=3, max_size=40))
 def test_counts_are_those_that_counting_by_hand_gives(
     tmp_path_factory: pytest.TempPathFactory, values: list[str]
