@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,11 @@ def new_contract(
     else:
         with table_study(*table) as study:
             drafted = draft_of(study, name, of)
+        notes = (
+            *drafted.notes,
+            "A table does not say what files will arrive: Parquet is written, which keeps its types.",
+        )
+        drafted = replace(drafted, files=0, notes=notes)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(drafted.text, encoding="utf-8")
     return path, drafted
@@ -63,12 +69,15 @@ def as_data(path: Path, drafted: Draft) -> dict[str, Any]:
 def in_words(path: Path, drafted: Draft) -> str:
     """Return what `sluice new` prints."""
     read, arrival = drafted.read, drafted.contract.arrival
-    of = "the file" if drafted.files == 1 else f"{drafted.files} files"
+    of = {0: "the table", 1: "the file"}.get(drafted.files, f"{drafted.files} files")
     lines = [f"{path} is written: {len(drafted.contract.columns)} columns, format {arrival.format}."]
     if not read.whole:
         lines.append(f"Only the beginning of {of} was looked at; what comes later may be of other types.")
-    whole = "of it read" if not read.whole else "read"
-    lines.append(f"By it, {of} {'were' if drafted.files > 1 else 'was'} {whole}: {read.rows:,} rows.")
+    if drafted.files:
+        some = "" if read.whole else "so much of "
+        lines.append(f"By it, {some}{of} {'were' if drafted.files > 1 else 'was'} read: {read.rows:,} rows.")
+    else:
+        lines.append(f"Its columns are those of the table; {read.rows:,} rows were looked at.")
     if read.quarantined:
         why = ", ".join(f"{count:,} {code}" for code, count in read.quarantined.items())
         lines.append(f"{sum(read.quarantined.values()):,} records would be quarantined ({why}):")

@@ -16,6 +16,7 @@ from sluice.profiling import tables
 from sluice.profiling.drafts import draft_of
 from sluice.profiling.profiles import profile_of
 from sluice.profiling.tables import studied_table
+from tests.sluice.cli.test_new import run
 from tests.sluice.profiling.drafting import types_of
 
 
@@ -65,3 +66,16 @@ def test_what_is_there_as_a_file_or_is_called_as_one_is_no_table(
     assert table_of("data/orders", "dev") is None
     (tmp_path / "sales.orders").write_text("a\n1\n")
     assert table_of("sales.orders", "dev") is None
+
+
+def test_a_contract_of_a_table_is_written_by_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("new", "orders", "--from", "sales.orders", "--contracts", str(tmp_path / "contracts")) == 0
+    said = capsys.readouterr().out
+    assert "Its columns are those of the table; 3 rows were looked at." in said
+    assert "Parquet is written" in said
+    assert run("check", "--contracts", str(tmp_path / "contracts")) == 0
+    assert run("profile", "sales.orders", "--json") == 0
+    assert run("profile", "sales.none") == 2
