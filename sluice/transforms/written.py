@@ -352,7 +352,7 @@ def _is(node: exp.Expr, tables: _Tables) -> str:
 def _not(node: exp.Expr, tables: _Tables) -> str:
     if isinstance(node.this, exp.Is) and isinstance(node.this.expression, exp.Null):
         return f"{_value(node.this.this, tables)}.isNotNull()"
-    return f"~{_value(node.this, tables)}"
+    return f"(~{_value(node.this, tables)})"  # else what follows, as .alias(…), would come first
 
 
 def _in(node: exp.Expr, tables: _Tables) -> str:
@@ -412,7 +412,7 @@ _OTHERS: dict[type[exp.Expr], Callable[[exp.Expr, _Tables], str]] = {
     exp.Boolean: lambda node, _: f"F.lit({bool(node.this)})",
     exp.Null: lambda _node, _tables: "F.lit(None)",
     exp.Paren: lambda node, tables: _value(node.this, tables),
-    exp.Neg: lambda node, tables: f"-{_value(node.this, tables)}",
+    exp.Neg: lambda node, tables: f"(-{_value(node.this, tables)})",
     exp.Is: _is,
     exp.Not: _not,
     exp.In: _in,

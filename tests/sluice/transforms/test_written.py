@@ -56,7 +56,12 @@ def body(query: str) -> str:
         ("SELECT max(seconds) AS m FROM bronze.visits", 'visits.agg(F.max(F.col("seconds")).alias("m"))'),
         ("SELECT page IN ('a', 'it''s') AS x, seconds NOT BETWEEN 1 AND 2 AS y FROM bronze.visits",
          'visits.select( F.col("page").isin("a", "it\'s").alias("x"), '
-         '~F.col("seconds").between(F.lit(1), F.lit(2)).alias("y"), )'),
+         '(~F.col("seconds").between(F.lit(1), F.lit(2))).alias("y"), )'),
+        ("SELECT cast(-seconds AS bigint) AS n, (NOT seconds > 1) IS NULL AS m FROM bronze.visits",
+         'visits.select((-F.col("seconds")).cast("bigint").alias("n"), '
+         '(~(F.col("seconds") > F.lit(1))).isNull().alias("m"))'),
+        ("SELECT page FROM bronze.visits WHERE NOT (seconds > 1 OR page = '')",
+         'visits.where(~((F.col("seconds") > F.lit(1)) | (F.col("page") == F.lit("")))).select("page")'),
         ("SELECT coalesce(total, 0.5) / 2 AS half FROM silver.orders",
          'orders.select(((F.coalesce(F.col("total"), F.lit("0.5").cast("decimal(1,1)")) / F.lit(2))).alias("half"))'),
         ("SELECT total / 2 AS half FROM silver.orders", 'orders.select((F.col("total") / F.lit(2)).alias("half"))'),
