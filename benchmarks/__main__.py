@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import cost_model, ingestion, local_aws, streaming
+from benchmarks import cost_model, drafting, ingestion, local_aws, streaming
 from benchmarks.example import PROJECT
 from benchmarks.model import compare as model
 from shopsphere.generate import generate
@@ -37,6 +37,7 @@ def main() -> int:
         contracts = PROJECT.contracts
         rows = manifest.datasets["order_lines"].records
         ingestion.compare(csv, rows, scratch, contracts=contracts, rounds=given.rounds, console=console)
+        drafting.report(csv, scratch, rounds=given.rounds, console=console)
         cost_model.show(console)
         streaming.compare(rounds=given.rounds, console=console)
         if not given.without_local_aws:

@@ -73,6 +73,18 @@ def duckdb_sql(
     Raise ``TransformError`` for what does not run on DuckDB, does not fit the contract, or is not proven to give the
     same rows on both engines and in each run.
     """
+    made, conflicts, described = bound_sql(item, keys, tables)
+    _compare(described, contract, item)
+    return _with_casts(made, contract), conflicts
+
+
+def bound_sql(
+    item: DiscoveredTransform, keys: Mapping[str, tuple[str, ...]], tables: EmptyTables
+) -> tuple[str, dict[str, str], list[tuple[str, str]]]:
+    """Return the transform's SQL, that of conflicts by input table, and the result's columns with DuckDB's types.
+
+    Raise ``TransformError`` as ``duckdb_sql`` does, but for what does not fit a contract.
+    """
     sys.setrecursionlimit(max(_DEEPEST, sys.getrecursionlimit()))
     recording(item.engine != "duckdb")
     try:
@@ -100,8 +112,7 @@ def duckdb_sql(
         described = tables.connection.execute(f"DESCRIBE {made}").fetchall()
     except Exception as error:
         raise _cannot_run(item, error) from error
-    _compare([(row[0], row[1]) for row in described], contract, item)
-    return _with_casts(made, contract), conflicts
+    return made, conflicts, [(row[0], row[1]) for row in described]
 
 
 def _made(rows: Any, item: DiscoveredTransform, tables: EmptyTables) -> tuple[str, list[Finding]]:

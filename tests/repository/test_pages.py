@@ -106,6 +106,25 @@ def test_the_page_of_status_names_each_key_of_its_json() -> None:
     assert sorted(keys - told) == []
 
 
+def test_the_page_of_new_names_each_key_of_its_json_and_what_is_suspicious() -> None:
+    keys: set[str] = set()
+    for path in ("cli/drafting.py", "cli/deriving.py", "profiling/profiles.py"):
+        tree = ast.parse((ROOT / "sluice" / path).read_text())
+        made = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "as_data"]
+        dicts = [node for function in made for node in ast.walk(function) if isinstance(node, ast.Dict)]
+        keys |= {key.value for each in dicts for key in each.keys if isinstance(key, ast.Constant)}
+    assert {"quarantined", "suspicious", "inputs"} <= keys
+    page = (ROOT / "docs" / "new.md").read_text()
+    assert sorted(keys - set(re.findall(r"`(\w+)`", page))) == []
+    tree = ast.parse((ROOT / "sluice" / "profiling" / "suspicions.py").read_text())
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Suspicion"]
+    said = {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
+    assert "far from most others" in said
+    assert (
+        sorted(what for what in said if what not in page.replace("before 1900, after", "before 1900; days after")) == []
+    )
+
+
 def test_the_example_of_a_derived_table_is_the_real_ones_declaration() -> None:
     (example,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
     real = (ROOT / "glue_jobs" / "gold" / "daily_sales.py").read_text()

@@ -95,9 +95,14 @@ def _read_header(
             value=header[:200].decode(errors="replace"),
             next_step="mend the header; lines end with a line feed, or a carriage return and a line feed.",
         )
-    names = tuple(name.strip() for name in grammar.fields(header))
+    names = header_names(grammar.fields(header))
     _refuse_other_header(names, header.decode(), source, contract)
     return _layout(names, contract), chain((begun[found.end() :],), chunks)
+
+
+def header_names(fields: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns' names in a header: its fields without blanks around them."""
+    return tuple(field.strip() for field in fields)
 
 
 def _refuse_other_header(names: Sequence[str], text: str, source: ByteSource, contract: LandingContract) -> None:
@@ -105,7 +110,8 @@ def _refuse_other_header(names: Sequence[str], text: str, source: ByteSource, co
     missing = [c.header for c in contract.columns if c.header not in names and contract.must_be_present(c)]
     extra = [name for name in names if name not in known]
     if not missing and not (extra and contract.arrival.extra_columns == "reject"):
-        if len(set(names)) < len(names):
+        # Columns without a name, as a delimiter at each line's end makes them, are no column of the contract.
+        if any(names.count(name) > 1 for name in known):
             raise UnreadableFile(
                 f"{source.uri}: the header names a column twice: {text[:200]!r}.",
                 code="header_mismatch",

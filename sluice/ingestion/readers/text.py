@@ -23,7 +23,8 @@ def utf8_chunks(source: ByteSource, arrival: Arrival) -> Iterator[bytes]:
     pieces = source.chunks()
     first = next(pieces, b"")
     for mark, name in _BOMS.items():
-        if first.startswith(mark) and not encoding.startswith("utf-16"):
+        # What marks UTF-32 begins with the mark of UTF-16.
+        if first.startswith(mark) and not encoding.startswith(("utf-16", "utf-32")):
             raise UnreadableFile(
                 f"{source.uri} begins with the byte order mark of {name}; the contract says {arrival.encoding}.",
                 code="wrong_encoding",

@@ -118,6 +118,17 @@ def test_other_encodings_and_byte_order_marks_are_read() -> None:
     assert read("\ufeffid\nZoë\n".encode(), contract(column("id")))[0]["id"].to_pylist() == ["Zoë"]
 
 
+def test_a_mark_of_utf_32_is_not_taken_for_one_of_utf_16() -> None:
+    wide = contract(column("id"), encoding="utf-32")
+    assert read("id\nZoë\n".encode("utf-32"), wide)[0]["id"].to_pylist() == ["Zoë"]
+
+
+def test_columns_that_are_no_contract_s_may_have_one_name_or_none() -> None:
+    rows, rejected = read(b"id,,n,,x,x\na,1,2,3,4,5\n", THINGS)
+    assert not rejected
+    assert (rows["id"].to_pylist(), rows["n"].to_pylist()) == (["a"], [2])
+
+
 def test_a_record_over_eight_mebibytes_is_put_away_and_the_rest_goes_on() -> None:
     long = b"x" * (20 << 20)
     data = b"id,n,price,day\na,1,1,\n" + long + b",1,1,\nz,1,1,\n"

@@ -1,0 +1,238 @@
+"""`sluice new TABLE --transform`: writes the function of a derived table, and the contract of what it returns."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sluice.contracts import AnyContract
+from sluice.contracts.columns import NAME
+from sluice.errors import SluiceError, TransformError, WrongArgument
+from sluice.folders import ProjectFolder, needed_project
+from sluice.load import contract_files, load_contracts, load_project
+from sluice.profiling.contract_text import TO_DESCRIBE
+from sluice.profiling.yaml_text import scalar
+from sluice.transforms.described import described
+from sluice.transforms.written import RefusedSelect, Written, function_of, selected
+
+_LOGICAL = {"string": "string", "int": "integer", "bigint": "integer", "boolean": "boolean", "date": "date",
+            "timestamp": "timestamp", "binary": ""}  # fmt: skip
+_TYPES = {
+    "VARCHAR": "string", "INTEGER": "int", "BIGINT": "bigint", "HUGEINT": "bigint", "FLOAT": "float",
+    "DOUBLE": "double", "BOOLEAN": "boolean", "DATE": "date", "TIMESTAMP": "timestamp", "BLOB": "binary",
+}  # fmt: skip
+_DERIVED = ("silver", "gold")
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What was written for a derived table: both files, its inputs by parameter, its columns, and its key."""
+
+    table: str
+    contract: Path
+    function: Path
+    inputs: dict[str, str]
+    columns: dict[str, str]
+    key: tuple[str, ...]
+
+    def as_data(self) -> dict[str, Any]:
+        """Return what `sluice new --transform --json` prints."""
+        return {
+            "table": self.table,
+            "contract": str(self.contract),
+            "function": str(self.function),
+            "inputs": self.inputs,
+            "columns": self.columns,
+            "key": list(self.key),
+        }
+
+    def in_words(self) -> str:
+        """Return what `sluice new --transform` prints."""
+        lines = [
+            f"{self.function} is written: it reads {', '.join(self.inputs.values())}.",
+            f"{self.contract} is written: {len(self.columns)} columns, of the types that the function returns.",
+        ]
+        if self.key:
+            lines.append(f"Its key is {', '.join(self.key)}.")
+        lines.append("Both are sound. Next: describe what says TODO, then `sluice check`.")
+        return "\n".join(lines)
+
+
+def new_table(table: str, origin: str, query: str, *, force: bool) -> Derived:
+    """Write function and contract of a derived table, from one table whole or from a query; return what was written.
+
+    Nothing is left of either when the project is not sound with them.
+    """
+    project = needed_project()
+    database, name = _split(table)
+    contract, function = project.contracts / database / f"{name}.yaml", project.transforms / database / f"{name}.py"
+    _refuse_taken(table, project, (contract, function), force=force)
+    known = _contracts(project, table)
+    written = _written(table, origin, query, known)
+    columns = _columns(table, written, known, project)
+    text = _contract_text(project.root.name, table, columns, written, known)
+    before = {path: path.read_bytes() if path.exists() else None for path in (contract, function)}
+    try:
+        for path, content in ((contract, text), (function, written.text)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+        (function.parent / "__init__.py").touch()
+        load_project([project.contracts])
+    except SluiceError:
+        _restore(before)
+        raise
+    return Derived(table, contract, function, written.inputs, columns, written.key)
+
+
+def _restore(before: Mapping[Path, bytes | None]) -> None:
+    for path, content in before.items():
+        if content is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.write_bytes(content)
+
+
+def _split(table: str) -> tuple[str, str]:
+    database, _, name = table.partition(".")
+    if database not in _DERIVED or not NAME.fullmatch(name):
+        plain = re.sub("[^a-z0-9_]+", "_", table.rpartition(".")[2].lower()).strip("_") or "daily_visits"
+        raise WrongArgument(
+            f"{table!r} is no derived table: silver or gold, a point, and a name of lower case letters, digits and _.",
+            next_step=f"`sluice new gold.{plain} --transform …`",
+            value=table,
+        )
+    return database, name
+
+
+def _refuse_taken(table: str, project: ProjectFolder, paths: Sequence[Path], *, force: bool) -> None:
+    there = [path for path in paths if path.exists()]
+    if there and not force:
+        raise WrongArgument(
+            f"{' and '.join(map(str, there))} {'is' if len(there) == 1 else 'are'} there already.",
+            safe="nothing was written.",
+            next_step="choose another name, or add `--force` to write both anew: what was changed by hand is lost.",
+            dataset=table,
+            file=str(there[0]),
+        )
+    for path in contract_files(project.contracts) if project.contracts.is_dir() else []:
+        if path not in paths and f"physicalName: {table}\n" in path.read_text(encoding="utf-8", errors="replace"):
+            raise WrongArgument(
+                f"{path} declares {table} already.",
+                safe="nothing was written.",
+                next_step="choose another name, or delete that file first.",
+                dataset=table,
+                file=str(path),
+            )
+
+
+def _contracts(project: ProjectFolder, table: str) -> dict[str, AnyContract]:
+    """Return the project's contracts by table, without that of the table that is made."""
+    if not (project.contracts.is_dir() and contract_files(project.contracts)):
+        raise WrongArgument(
+            f"{project.contracts} holds no contract: there is nothing to read.",
+            next_step="`sluice new DATASET --from FILE` writes the first one.",
+            file=str(project.contracts),
+        )
+    found = {contract.table: contract for contract in load_contracts([project.contracts])}
+    found.pop(table, None)
+    return found
+
+
+def _written(table: str, origin: str, query: str, known: Mapping[str, AnyContract]) -> Written:
+    """Return the function; ``WrongArgument`` for a table that is not there, and a query without a plain form."""
+    if bool(origin) == bool(query):
+        raise WrongArgument(
+            "A derived table is made from one table whole (--from) or from a query (--query).",
+            next_step=f'`sluice new {table} --transform --query "SELECT … FROM silver.visits"`',
+        )
+    if query:
+        try:
+            return function_of(table, query, known)
+        except RefusedSelect as error:
+            raise WrongArgument(
+                f"The query has no plain form as a function: {error}.",
+                safe="nothing was written.",
+                next_step="change the query, or begin with `--from TABLE` and write the function by hand.",
+                dataset=table,
+                value=query[:200],
+            ) from error
+    if origin not in known:
+        several = " Several tables are joined by --query, which says how." if "," in origin else ""
+        raise WrongArgument(
+            f"No contract declares {origin!r}; there are {', '.join(sorted(known))}.{several}",
+            safe="nothing was written.",
+            next_step="name one of them.",
+            dataset=table,
+            value=origin,
+        )
+    return selected(table, known[origin])
+
+
+def _columns(table: str, written: Written, known: Mapping[str, AnyContract], project: ProjectFolder) -> dict[str, str]:
+    """Return the type of each column that the function returns, found by compiling it."""
+    with tempfile.TemporaryDirectory() as folder:
+        database, _, name = table.partition(".")
+        path = Path(folder) / database / f"{name}.py"
+        path.parent.mkdir()
+        path.write_text(written.text, encoding="utf-8")
+        try:
+            found = described(tuple(known.values()), Path(folder), table, project=project.root)
+        except TransformError as error:
+            raise TransformError(
+                error.what.replace(f"{folder}/", ""), safe="nothing was written.", next_step=error.next_step,
+                dataset=table,
+            ) from error  # fmt: skip
+    types = {name: _TYPES.get(kind, kind.lower().replace(" ", "")) for name, kind in found.items()}
+    for name, kind in types.items():
+        if kind not in _TYPES.values() and not kind.startswith("decimal("):
+            raise WrongArgument(
+                f"The column {name} is {kind}, a type that no table has.",
+                safe="nothing was written.",
+                next_step=f"cast it: CAST({name} AS varchar).",
+                dataset=table,
+                column=name,
+            )
+    return types
+
+
+def _contract_text(
+    project: str, table: str, columns: Mapping[str, str], written: Written, known: Mapping[str, AnyContract]
+) -> str:
+    name = table.partition(".")[2]
+    lines = [
+        "apiVersion: v3.1.0",
+        "kind: DataContract",
+        f"id: {scalar(f'{project}.{table}')}",
+        f"name: {name.replace('_', ' ').capitalize()}",
+        "version: 1.0.0",
+        "status: active",
+        "description:",
+        f"  purpose: {TO_DESCRIBE}",
+        "schema:",
+        f"  - name: {name}",
+        f"    physicalName: {table}",
+        "    physicalType: table",
+        f"    description: {TO_DESCRIBE}",
+        "    properties:",
+    ]
+    theirs = {c.name: c for source in reversed(list(written.inputs.values())) for c in known[source].columns}
+    for column, kind in columns.items():
+        same = theirs.get(column)
+        alike = same is not None and str(same.type) == kind
+        lines.append(f"      - name: {scalar(column)}")
+        if logical := _LOGICAL.get(kind, "number"):
+            lines.append(f"        logicalType: {logical}")
+        lines.append(f"        physicalType: {kind}")
+        lines.append(
+            f"        description: {scalar(same.description or TO_DESCRIBE) if same and alike else TO_DESCRIBE}"
+        )
+        if same and alike and same.classification:
+            lines.append(f"        classification: {scalar(same.classification)}")
+        if column in written.key:
+            place = written.key.index(column) + 1
+            lines += ["        primaryKey: true", f"        primaryKeyPosition: {place}", "        required: true"]
+    return "\n".join(lines) + "\n"

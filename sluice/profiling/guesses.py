@@ -1,0 +1,266 @@
+"""Finds the type that a column's values are read as: every one of them, by the conversions that ingest them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sluice.contracts import JSON_TEXT, Column, ColumnType, Spelling
+from sluice.contracts.values.convert import convert
+from sluice.profiling.dates import daylike, order_of, styles_of
+from sluice.profiling.numbers import exact_in_double, number_forms
+
+#: Texts that often stand for no value.
+MARKS = (
+    "NA", "N/A", "n/a", "na", "#N/A", "NULL", "null", "Null", "None", "none", "nil", "NaN", "nan", "<NA>", "(null)",
+    "\\N", "-", "--", "?", ".", "0000-00-00", "0000-00-00 00:00:00",
+)  # fmt: skip
+#: Of these, those that are never a name or a word of their own.
+SIGNS = frozenset({"#N/A", "<NA>", "(null)", "\\N", "0000-00-00", "0000-00-00 00:00:00"})
+_BOOLEANS = (
+    ("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("on", "off"), ("ja", "nein"), ("j", "n"),
+    ("oui", "non"), ("si", "no"), ("sí", "no"), ("wahr", "falsch"), ("vrai", "faux"),
+)  # fmt: skip
+_TIME_NAME = re.compile(r"(?:^|_)(?:at|on|ts|time|timestamp|date|day|dt|epoch|created|updated|modified|when)(?:_|$)")
+_EPOCHS = ((10, "epoch_seconds"), (13, "epoch_millis"), (16, "epoch_micros"), (19, "epoch_nanos"))
+_TEXT = ColumnType("string")
+_FIRST, _ROUNDS, _OTHERS = 3_000, 8, 200
+_BLANKS = " \t"
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A column's type and how its values are written.
+
+    ``note`` says what should be known of it. ``other`` is a second reading that fits as well: the file says nowhere
+    which one is meant.
+    """
+
+    type: ColumnType = _TEXT
+    format: str | tuple[str, ...] | None = None
+    spelling: Spelling | None = None
+    logical: str = ""
+    note: str = ""
+    other: Guess | None = None
+
+    def column(self, name: str, header: str) -> Column:
+        """Return the column as a contract has it."""
+        return Column(name, self.type, header=header, format=self.format, spelling=self.spelling)
+
+
+TEXT = Guess(logical="string")
+Parts = Callable[[], Iterable[pa.Array]]
+
+
+def guess_text(parts: Parts, name: str, marks: Sequence[str] = MARKS, *, spelled: bool = True) -> Guess:
+    """Return the type of a column of text whose values ``parts`` returns, each time anew.
+
+    Values among ``marks``, and empty ones, count as none. With ``spelled`` a contract can say how numbers are written.
+    """
+    skipped = pa.array(["", *marks], pa.string())
+
+    def values() -> Iterator[pa.Array]:
+        for part in parts():
+            distinct = part.cast(pa.string()).unique().drop_null()
+            yield distinct.filter(pc.invert(pc.is_in(distinct, skipped)))
+
+    sample = _first(values())
+    for _ in range(_ROUNDS):
+        left = candidates(sample, name, spelled=spelled)
+        others: list[str] = []
+        for part in values():
+            if not left:
+                return TEXT
+            kept = []
+            for each in left:
+                failing = _failing(part, each)
+                if failing:
+                    others += failing
+                else:
+                    kept.append(each)
+            left = kept
+        if left:
+            return _decided(left)
+        sample = list(dict.fromkeys([*sample, *others]))
+    return TEXT
+
+
+def candidates(sample: Sequence[str], name: str, *, spelled: bool = True) -> list[Guess]:
+    """Return the types that all values of a sample may be of, the one to prefer first; an empty list for text."""
+    if not sample:
+        return []
+    bare = [value.strip(_BLANKS) for value in sample]
+    padded = bare != list(sample)
+    bare = list(filter(None, bare))
+    if not bare or (padded and not spelled):
+        return []
+    found = [*_booleans(bare, spelled=spelled), *_numbers(bare, name, spelled=spelled), *_times(bare, name)]
+    if padded:
+        found = [replace(g, spelling=_trimmed(g.spelling), other=None) for g in found]
+    return [g for g in found if not _failing(pa.array(sample, pa.string()), g)]
+
+
+def _first(values: Iterable[pa.Array]) -> list[str]:
+    found: dict[str, None] = {}
+    for part in values:
+        found.update(dict.fromkeys(part[: _FIRST - len(found)].to_pylist()))
+        if len(found) >= _FIRST:
+            break
+    return list(found)
+
+
+def _failing(values: pa.Array, guess: Guess) -> list[str]:
+    """Return some of the values that would not be read, or would be read as another value."""
+    if not len(values):
+        return []
+    converted, bad = convert(values, guess.column("value", "value"))
+    if bad is not None:
+        # The longest ones tell most about how large a type must be.
+        odd = values.filter(bad)
+        longest = pc.sort_indices(pc.binary_length(odd), sort_keys=[("", "descending")])[:_OTHERS]
+        return list(odd.take(longest).to_pylist())
+    if guess.type.name == "double" and guess.spelling is None:
+        again = pc.not_equal(converted.cast(pa.string()), values)
+        odd = values.filter(pc.and_(again, pc.greater(pc.binary_length(values), 16)))
+        return [text for text in odd.to_pylist() if not exact_in_double(text)][:_OTHERS]
+    if guess.type.name == "boolean" and guess.spelling is None:
+        return list(values.filter(pc.is_in(values, pa.array(["0", "1"]))).to_pylist())
+    if guess.type.name in ("bigint", "decimal", "double"):
+        return list(values.filter(pc.match_substring_regex(values, r"\A[ \t]*[+-]?0[0-9]")).to_pylist())[:_OTHERS]
+    return []
+
+
+def _decided(left: Sequence[Guess]) -> Guess:
+    """Return the first of the types that all values are of, without a second reading that fell away."""
+    first = left[0]
+    if first.other is None or first.other in left[1:] or replace(first.other, other=None) in left[1:]:
+        return first
+    return replace(first, other=None)
+
+
+def _trimmed(spelling: Spelling | None) -> Spelling:
+    given = spelling or Spelling()
+    return Spelling(decimal=given.decimal, group=given.group, true=given.true, false=given.false, trim=True)
+
+
+def _booleans(values: Sequence[str], *, spelled: bool) -> list[Guess]:
+    distinct = set(values)
+    if len(distinct) > 12:
+        return []
+    lower = {value.lower() for value in distinct}
+    if lower <= {"true", "false"}:
+        return [Guess(ColumnType("boolean"), logical="boolean")]
+    for true, false in _BOOLEANS if spelled else ():
+        if lower == {true, false}:
+            spelling = Spelling(
+                true=tuple(sorted(v for v in distinct if v.lower() == true)),
+                false=tuple(sorted(v for v in distinct if v.lower() == false)),
+            )
+            return [Guess(ColumnType("boolean"), spelling=spelling, logical="boolean")]
+    return []
+
+
+def _numbers(values: Sequence[str], name: str, *, spelled: bool) -> list[Guess]:
+    forms = number_forms(values, name, spelled=spelled)
+    found = [
+        Guess(form.type, spelling=form.spelling, logical="integer" if form.type.name == "bigint" else "number")
+        for form in forms
+    ]
+    if len(found) > 1 and (other := _other_reading(found)) is not None:
+        found[0] = replace(found[0], other=other)
+    timed = epoch_format(values, name) if forms and forms[0].type.name == "bigint" and not forms[0].spelling else ""
+    if timed:
+        found.insert(0, Guess(ColumnType("timestamp"), format=timed, logical="timestamp"))
+    if _TIME_NAME.search(name) and all(re.fullmatch("[12][0-9]{7}", value) for value in values):
+        found = [*_times(values, name), *found]
+    return found
+
+
+def _other_reading(found: Sequence[Guess]) -> Guess | None:
+    """Return the reading in which a point or a comma parts thousands where it parts a fraction in the first."""
+    first = found[0].spelling or Spelling()
+    for other in found[1:]:
+        spelling = other.spelling or Spelling()
+        if (spelling.decimal == first.group or first.decimal == spelling.group) and spelling.decimal != first.decimal:
+            return other
+    return None
+
+
+def epoch_format(values: Sequence[str], name: str) -> str:
+    """Return the format of whole numbers that are times since 1970, by the column's name and their size; else empty."""
+    if not _TIME_NAME.search(name):
+        return ""
+    lengths = {len(value) for value in values}
+    return next((format_ for digits, format_ in _EPOCHS if lengths == {digits}), "") if values else ""
+
+
+def _times(values: Sequence[str], name: str) -> list[Guess]:
+    if not daylike(values) or (all(map(str.isdigit, values)) and not _TIME_NAME.search(name)):
+        return []
+    date, timestamp = ColumnType("date"), ColumnType("timestamp")
+    found = [Guess(date, logical="date"), Guess(timestamp, logical="timestamp")]
+    styles = styles_of(values)
+    if styles is not None:
+        kind = timestamp if styles.timed else date
+        patterns = styles.patterns[0] if len(styles.patterns) == 1 else styles.patterns
+        guess = Guess(kind, format=patterns, logical=kind.name)
+        if styles.other:
+            other = styles.other[0] if len(styles.other) == 1 else styles.other
+            guess = replace(guess, other=replace(guess, format=other))
+            found.append(guess)
+            found.append(replace(guess, format=other, other=None))
+        else:
+            found.append(guess)
+    return found
+
+
+def reading_of(guess: Guess) -> str:
+    """Return how a guess reads what can be read in two ways: ``comma``, ``point``, ``dMy``, ``Mdy`` or empty."""
+    if guess.type.name in ("date", "timestamp"):
+        first = guess.format[0] if isinstance(guess.format, tuple) else guess.format
+        order = order_of(first) if first and not first.startswith("epoch") else ""
+        return order if order in ("dMy", "Mdy") and "MMM" not in str(first) else ""
+    if guess.type.name in ("bigint", "decimal", "double"):
+        spelling = guess.spelling or Spelling()
+        if spelling.group in (",", ".") or spelling.decimal == "," or guess.type.name != "bigint":
+            return "comma" if spelling.decimal == "," else "point"
+    return ""
+
+
+def guess_json(parts: Parts, kinds: frozenset[str], name: str) -> Guess | None:
+    """Return the type of a JSON key whose values are of ``kinds``, as text; None when no type holds all of them."""
+    if kinds == {"boolean"}:
+        return Guess(ColumnType("boolean"), logical="boolean")
+    if "number" in kinds:
+        return _json_numbers(parts, kinds, name)
+    if "boolean" in kinds:
+        return None
+    if kinds <= {"text"}:
+        guess = guess_text(parts, name, (), spelled=False)
+        return guess if guess.type.name in ("date", "timestamp") and not guess.other else TEXT
+    return Guess(format=JSON_TEXT, logical="array" if kinds == {"array"} else "object")
+
+
+def _json_numbers(parts: Parts, kinds: frozenset[str], name: str) -> Guess | None:
+    if not kinds <= {"number", "text"}:
+        return None
+    guess = guess_text(parts, name, (), spelled=False)
+    numeric = guess.type.name in ("bigint", "double", "decimal", "timestamp")
+    if numeric and (guess.type.name != "timestamp" or str(guess.format).startswith("epoch")):
+        return guess
+    if "text" in kinds:
+        return _epoch_and_text(parts, name)
+    wide = Guess(ColumnType("decimal", 38, 0), logical="number")
+    return wide if not any(_failing(part.drop_null(), wide) for part in parts()) else None
+
+
+def _epoch_and_text(parts: Parts, name: str) -> Guess | None:
+    for _, format_ in _EPOCHS:
+        guess = Guess(ColumnType("timestamp"), format=format_, logical="timestamp")
+        if _TIME_NAME.search(name) and not any(_failing(part.drop_null(), guess) for part in parts()):
+            return guess
+    return None

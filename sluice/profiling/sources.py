@@ -1,0 +1,121 @@
+"""Opens files of this machine as deliveries, whole or as much of their beginning as is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sluice.errors import UnreadableFile, WrongArgument
+from sluice.ingestion.source import ByteSource, BytesSpool
+
+#: Bytes, unpacked, that are read of all files together.
+MOST_LOOKED_AT = 128 << 20
+#: Bytes, unpacked, that are read of each file of a folder at least, as far as it has them.
+_LEAST_OF_EACH = 1 << 20
+#: A line end in UTF-32 and UTF-16, of either order of bytes; it stands at a multiple of its length.
+_WIDE_LINE_ENDS = (b"\n\0\0\0", b"\0\0\0\n", b"\n\0", b"\0\n")
+#: What a value of Parquet takes, about.
+_VALUE_BYTES = 8
+#: Files of a folder that are looked at.
+_MOST_FILES = 1_000
+
+
+@dataclass(frozen=True)
+class Sampled(ByteSource):
+    """A file of this machine, of which ``most`` bytes are read; ``cut`` is not empty once that left out a rest."""
+
+    most: int = MOST_LOOKED_AT
+    cut: list[bool] = field(default_factory=list, compare=False)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the unpacked bytes up to the last line end among the first ``most``."""
+        left = self.most
+        for chunk in super().chunks():
+            if len(chunk) <= left:
+                left -= len(chunk)
+                yield chunk
+                continue
+            self.cut.append(True)
+            yield chunk[: _last_line_end(chunk, left)]
+            return
+
+    def enough(self, values: int) -> bool:
+        """Return whether so many values of Parquet, which is not cut, are as much as is looked at."""
+        return values * _VALUE_BYTES > self.most
+
+    @property
+    def path(self) -> Path:
+        """Return where the file is."""
+        return Path(self.uri)
+
+
+def _last_line_end(chunk: bytes, most: int) -> int:
+    """Return where the last whole line among the first bytes of a chunk ends, or where a letter does."""
+    for mark in _WIDE_LINE_ENDS if b"\0" in chunk[:64] else (b"\n",):
+        at = chunk.rfind(mark, 0, most)
+        while at > 0 and at % len(mark):
+            at = chunk.rfind(mark, 0, at + len(mark) - 1)
+        if at > 0:
+            return at + len(mark)
+    return most - most % 4
+
+
+def sources_of(place: Path) -> list[Sampled]:
+    """Return the file, or all files of the folder, in order; ``WrongArgument`` when there is none with a byte in it."""
+    if not place.exists():
+        raise WrongArgument(
+            f"There is no file or folder {place}.",
+            next_step="check the path: a file, a folder, or a table of Athena such as sales.orders.",
+            file=str(place),
+        )
+    paths = _files(place) if place.is_dir() else [place]
+    if not place.is_dir() and not place.is_file():
+        raise WrongArgument(f"{place} is no file.", next_step="name a file or a folder.", file=str(place))
+    filled = [path for path in paths if path.stat().st_size]
+    if not filled:
+        what = "is empty: it has not one byte" if place.is_file() else "holds no file with a byte in it"
+        raise WrongArgument(f"{place} {what}.", next_step="name a file with records.", file=str(place))
+    most = max(_LEAST_OF_EACH, MOST_LOOKED_AT // len(filled))
+    return [_source(path, most) for path in filled[:_MOST_FILES]]
+
+
+def empty_files(place: Path) -> list[Path]:
+    """Return the files of a folder that have no byte."""
+    return [path for path in _files(place) if not path.stat().st_size] if place.is_dir() else []
+
+
+def head_of(source: Sampled, most: int = 1 << 20) -> bytes:
+    """Return the first unpacked bytes; ``WrongArgument`` when they cannot be unpacked."""
+    found = bytearray()
+    try:
+        for chunk in source.chunks():
+            found += chunk
+            if len(found) >= most:
+                break
+    except UnreadableFile as error:
+        raise WrongArgument(error.what, next_step="pack it again, or name another file.", file=source.uri) from error
+    return bytes(found[:most])
+
+
+def _files(folder: Path) -> list[Path]:
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(p for p in found if not any(part.startswith((".", "_")) for part in p.relative_to(folder).parts))
+
+
+def _source(path: Path, most: int) -> Sampled:
+    return Sampled(
+        uri=str(path),
+        size=path.stat().st_size,
+        compression="auto",
+        open_stream=lambda: path.open("rb"),
+        open_seekable=lambda: path.open("rb"),
+        spool=lambda _: nullcontext(BytesSpool()),
+        most=most,
+    )
+
+
+def left_out(sources: Sequence[Sampled]) -> bool:
+    """Return whether any file has more than was read of it."""
+    return any(source.cut for source in sources)

@@ -1,0 +1,114 @@
+"""Keeps the records that are looked at as columns in a temporary folder, so that memory holds a part of them at a time.
+
+A column of a text format is text, as it is written in the file; of JSON it is the value's JSON text.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sluice.confined import connect, literal
+
+#: Rows of one part at most; parts are what is held in memory.
+_MOST_ROWS = 1 << 17
+_MOST_BYTES = 16 << 20
+#: Memory of the engine that counts, in a setting of DuckDB; the rest it puts into the temporary folder.
+_ENGINE_MEMORY = "160MB"
+
+
+@dataclass
+class Refused:
+    """Records that the reader refused: how many by reason, and some of them with the reason in words."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    some: list[tuple[str, bytes]] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """Return how many there are."""
+        return sum(self.counts.values())
+
+
+class Spool:
+    """Columns in parts, each a Parquet file; a part lacks the columns that none of its records has."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="sluice-profile-")
+        self.parts: list[Path] = []
+        self.names: list[str] = []
+        self.rows = 0
+        self.refused = Refused()
+        #: Of JSON: the kinds of each key's values.
+        self.kinds: dict[str, set[str]] = {}
+        self._engine: Any = None
+        self._waiting: list[pa.Table] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._engine is not None:
+            self._engine.close()
+        self._folder.cleanup()
+
+    def add(self, columns: dict[str, pa.Array], rows: int) -> None:
+        """Add records, whose columns all have ``rows`` values."""
+        self.names += [name for name in columns if name not in self.names]
+        self.rows += rows
+        if not rows or not columns:
+            return
+        table = pa.table(columns)
+        if self._waiting and table.schema != self._waiting[0].schema:
+            self.flush()
+        self._waiting.append(table)
+        if sum(t.num_rows for t in self._waiting) >= _MOST_ROWS or sum(t.nbytes for t in self._waiting) >= _MOST_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits for a part to be full."""
+        if not self._waiting:
+            return
+        path = Path(self._folder.name) / f"{len(self.parts):06}.parquet"
+        pq.write_table(pa.concat_tables(self._waiting), path, compression="lz4", write_statistics=False)
+        self.parts.append(path)
+        self._waiting = []
+
+    def values(self, name: str) -> Iterator[pa.Array]:
+        """Yield a column in parts; records of a part that has no such column count as null."""
+        for path in self.parts:
+            file = pq.ParquetFile(path)
+            if name in file.schema_arrow.names:
+                yield file.read([name]).column(0).combine_chunks()
+            else:
+                yield pa.nulls(file.metadata.num_rows, pa.string())
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query whose ``{all}`` stands for all records."""
+        if self._engine is None:
+            folder = Path(self._folder.name)
+            settings: dict[str, str | bool] = {
+                "memory_limit": _ENGINE_MEMORY,
+                "threads": "2",
+                "temp_directory": str(folder / "engine"),
+                "preserve_insertion_order": "false",
+            }
+            self._engine = connect(settings=settings, readable=[str(folder)])
+        files = ", ".join(literal(str(path)) for path in self.parts)
+        found = self._engine.execute(sql.replace("{all}", f"read_parquet([{files}], union_by_name = true)"))
+        return list(found.fetchall())
+
+
+def quoted(name: str) -> str:
+    """Return a column's name as SQL has it."""
+    return '"' + name.replace('"', '""') + '"'

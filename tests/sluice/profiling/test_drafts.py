@@ -1,0 +1,251 @@
+"""A drafted contract is one that `sluice check` takes, and that reads the files that it was made of."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sluice.contracts.columns import NAME
+from sluice.contracts.strict_yaml import load_yaml
+from sluice.errors import WrongArgument
+from sluice.profiling.drafts import draft
+from sluice.profiling.names import column_names, personal
+from sluice.profiling.yaml_text import scalar
+from tests.laws import cases
+from tests.sluice.profiling.drafting import drafted, rows_by, types_of
+
+_TABLE = b"id,name\n1,ann\n2,bob\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (_TABLE, {}),
+        (b"id;name\n1;ann\n2;bob\n", {"delimiter": ";"}),
+        (b"id\tname\n1\tann\n2\tbob\n", {"delimiter": "\t"}),
+        (b"id|name\n1|ann\n2|bob\n", {"delimiter": "|"}),
+        (b"\xef\xbb\xbf" + _TABLE, {}),
+        (_TABLE.decode().encode("utf-16"), {"encoding": "utf-16"}),
+        (_TABLE.decode().encode("utf-16-le"), {"encoding": "utf-16-le"}),
+        (_TABLE.decode().encode("utf-32"), {"encoding": "utf-32"}),
+        (_TABLE.replace(b"\n", b"\r\n"), {}),
+        (gzip.compress(_TABLE, mtime=0), {}),
+        (zstandard.compress(_TABLE), {}),
+        (b"id,name\n1,'ann'\n2,'bob'\n", {"quote": "'"}),
+        (b"1,ann\n2,bob\n", {"header": False}),
+        (b"id,,name\n1,x,ann\n2,y,bob\n", {}),
+        (b"id,name,,\n1,ann,,\n2,bob,,\n", {}),
+        (b"\n\nid,name\n1,ann\n\n2,bob\n", {}),
+    ],
+)
+def test_a_table_is_read_however_it_is_written(tmp_path: Path, data: bytes, said: dict[str, object]) -> None:
+    found = drafted(tmp_path, data)
+    rows, rejected = rows_by(found.contract, tmp_path)
+    assert [tuple(row.values()) for row in rows] == [(1, "ann"), (2, "bob")]
+    assert rejected == []
+    assert {name: getattr(found.contract.arrival, name) for name in said} == said
+
+
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        (b'a,b\n1,"x ""y"" z"\n', 'x "y" z'),
+        (b'a,b\n1,"x \\"y\\" z"\n', 'x "y" z'),
+        (b'a,b\n1,"x\ny, z"\n', "x\ny, z"),
+        (b'a,b\n1,"Big" hat\n2,ok\n3,ok\n', '"Big" hat'),
+        (b'a,b\n1,"C:\\dir, x\\"\n2,ok\n', "C:\\dir, x\\"),
+        (b"a,b\n1,it's\n2,'tis\n", "it's"),
+        ("a,b\n1,café\n".encode("cp1252"), "café"),
+    ],
+)
+def test_a_text_is_what_its_writer_meant(tmp_path: Path, data: bytes, value: str) -> None:
+    found = drafted(tmp_path, data)
+    rows, rejected = rows_by(found.contract, tmp_path)
+    assert (rows[0]["b"], rejected) == (value, [])
+
+
+def test_what_comes_late_in_a_file_decides_as_well(tmp_path: Path) -> None:
+    many = b"".join(b'%d,"word %d"\n' % (number, number) for number in range(30_000))
+    found = drafted(tmp_path, b"a,b\n" + many + b'30000,"x \\"y\\", z"\n')
+    rows, rejected = rows_by(found.contract, tmp_path)
+    assert rejected == []
+    assert rows[-1] == {"a": 30_000, "b": 'x "y", z'}
+
+
+@pytest.mark.parametrize(
+    ("data", "types"),
+    [
+        (b'{"a":1,"b":"x"}\n{"a":2,"c":true}\n', {"a": "bigint", "b": "string", "c": "boolean"}),
+        (b'[{"a":1,"b":{"c":2}},{"a":2.5,"b":null}]', {"a": "double", "b": "string json"}),
+        (b'{\n "a": 1\n}\n{\n "a": 2\n}\n', {"a": "bigint"}),
+        (b'{"v":"123"}\n', {"v": "string"}),
+        (b'{"v":123456789012345678901234567890}\n', {"v": "decimal(38,0)"}),
+        (b'{"d":"2024-01-01","t":"2024-01-01T10:00:00Z"}\n', {"d": "date", "t": "timestamp"}),
+        (b'{"when":1700000000123}\n{"when":"2024-01-01T10:00:00Z"}\n', {"when": "timestamp epoch_millis"}),
+        (b'{"v":[1]}\n{"v":"x"}\n', {"v": "string json"}),
+        (b'{"v":null}\n', {"v": "string"}),
+    ],
+)
+def test_json_is_read_by_the_kinds_of_its_values(tmp_path: Path, data: bytes, types: dict[str, str]) -> None:
+    found = drafted(tmp_path, data, "things.json")
+    assert types_of(found) == types
+    assert found.read.quarantined == {}
+
+
+def test_a_key_of_kinds_that_no_type_holds_is_left_out_and_told_of(tmp_path: Path) -> None:
+    found = drafted(tmp_path, b'{"v":1,"w":1}\n{"v":"abc","w":2}\n', "things.json")
+    assert list(types_of(found)) == ["w"]
+    assert found.read.rows == 2
+    assert any(note.startswith("v: not loaded") for note in found.notes)
+
+
+def test_parquet_keeps_the_types_that_it_has(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "i": pa.array([1, 2], pa.int16()),
+            "u": pa.array([1, 2**64 - 1], pa.uint64()),
+            "f": [1.5, float("nan")],
+            "My Day": [date(2024, 1, 1)] * 2,
+            "t": pa.array([10**9, 2 * 10**9], pa.timestamp("ns", "UTC")),
+            "l": [[1], [2]],
+            "m": pa.array(["1.50", "2.25"]).cast(pa.decimal128(10, 2)),
+            "e": pa.array(["a", "b"]).dictionary_encode(),
+            "n": pa.nulls(2),
+            "wait": pa.array([1, 2], pa.duration("s")),
+        }
+    )
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    found = drafted(tmp_path, sink.getvalue(), "things.parquet")
+    assert types_of(found) == {
+        "i": "int", "u": "decimal(20,0)", "f": "string", "my_day": "date", "t": "timestamp", "l": "string json",
+        "m": "decimal(10,2)", "e": "string", "n": "string",
+    }  # fmt: skip
+    assert (found.read.rows, found.read.quarantined) == (2, {})
+    assert {note.split(":")[0] for note in found.notes} == {"f", "wait"}
+
+
+def _zip(*names: str) -> bytes:
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as archive:
+        for name in names:
+            archive.writestr(zipfile.ZipInfo(name), "a,b\n1,2\n")
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"", "is empty: it has not one byte"),
+        (b"\n\n \n", "blank lines alone"),
+        (b"a,b,c\n", "a header alone"),
+        (b"%PDF-1.7\n", "is a PDF document"),
+        (b"\x89PNG\r\n\x1a\n", "is a picture"),
+        (_zip("xl/workbook.xml", "[Content_Types].xml"), "is an Excel workbook"),
+        (_zip("a.csv", "b.csv"), r"is a zip archive of 2 files \(a.csv, b.csv\)"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is an old Excel workbook"),
+        (b"<!DOCTYPE html><html></html>", "is an HTML page"),
+        (b"<?xml version='1.0'?><a/>", "is an XML document"),
+        (b"\x00\x01\x02" * 90, "is binary"),
+        (gzip.compress(bytes(900), mtime=0), "is binary"),
+        (gzip.compress(_TABLE * 500, mtime=0)[:-20], "truncated"),
+        ("a,b\n1,Привет мир\n".encode("cp1251"), "which of the many other encodings"),
+        ("a,b\n1,日本語テキスト\n".encode("cp932"), "which of the many other encodings"),
+        ("a,b\n1,中文文本\n".encode("gb18030"), "which of the many other encodings"),
+        ("a,b\n1,žluťoučký kůň\n".encode("cp1250"), "which of the many other encodings"),
+        (b"a,b\r1,2\r", "a carriage return alone"),
+        (b"sep=;\na;b\n1;2\n", "a line stands before the header, 'sep=;'"),
+        (b'{"a":true}\n{"a":"x"}\n', "no column that a table could have"),
+        (b"a,a\n1,2\n", "names the column 'a' twice"),
+        (b"Report\nof sales\na,b\n1,2\n3,4\n5,6\n", "2 lines stand before the header"),
+        (b"a,b\n1,2,3\n4,5,6\n", "the first line has 2 fields and those below have 3"),
+        (b"[1,2,3]", "holds no record that can be read"),
+    ],
+)
+def test_what_no_reader_takes_is_named_with_the_way_out(tmp_path: Path, data: bytes, what: str) -> None:
+    with pytest.raises(WrongArgument, match=what) as told:
+        drafted(tmp_path, data)
+    assert told.value.next_step
+    assert str(tmp_path) in told.value.what
+
+
+def test_a_folder_of_files_that_are_alike_is_one_dataset(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,name\n1,ann\n")
+    (tmp_path / "b.csv").write_text("name,id,since\nbob,2,2024-01-01\n")
+    (tmp_path / "c.csv").write_text("")
+    (tmp_path / "_SUCCESS").write_text("")
+    found = draft("things", tmp_path, "shop")
+    assert types_of(found) == {"id": "bigint", "name": "string", "since": "date"}
+    assert (found.files, found.read.rows, found.read.quarantined) == (2, 2, {})
+    assert any("1 files are empty" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("other", "what"),
+    [
+        (b"street,town\nx,y\n", "different columns: .*id, name.*street, town"),
+        (b'{"id":1}\n', "different formats"),
+        ("id,name\n3,é\n".encode("utf-16"), "encoded differently"),
+        (b"%PDF-1.7", "is a PDF document"),
+    ],
+)
+def test_a_folder_of_files_that_differ_is_refused_with_one_of_each(tmp_path: Path, other: bytes, what: str) -> None:
+    (tmp_path / "a.csv").write_text("id,name\n1,é\n")
+    (tmp_path / "b.csv").write_bytes(other)
+    with pytest.raises(WrongArgument, match=what):
+        draft("things", tmp_path, "shop")
+
+
+def test_a_key_is_proposed_that_is_in_every_record_and_nowhere_twice(tmp_path: Path) -> None:
+    assert drafted(tmp_path, "n,order_id\n1,7\n1,8\n").key == "order_id"
+    assert drafted(tmp_path, "n,order_id\n1,7\n2,7\n").key == ""
+    assert drafted(tmp_path, "n,order_id\n1,7\n1,\n").key == ""
+    found = drafted(tmp_path, "n,order_id\n1,7\n1,8\n")
+    assert found.contract.key == ("order_id",)
+    assert found.contract.column("order_id").required
+
+
+def test_the_contract_says_what_is_to_be_filled_in_and_what_was_seen(tmp_path: Path) -> None:
+    rows = "".join(f"{number},a{number}@x.org,{'open' if number % 2 else 'shut'}\n" for number in range(40))
+    text = drafted(tmp_path, "Order ID,E-Mail,state\n" + rows).text
+    assert "        physicalName: Order ID\n" in text
+    assert "        # logicalTypeOptions: {minimum: 0, maximum: 39}\n" in text
+    assert "        classification: personal  # by its name\n" in text
+    assert "        # enum: [{value: open}, {value: shut}]\n" in text
+    assert text.count("description: TODO") == 4
+
+
+@settings(max_examples=cases(200), deadline=None)
+@given(st.lists(st.text(max_size=80), max_size=8))
+def test_every_header_gets_a_legal_name_of_its_own(headers: list[str]) -> None:
+    names = column_names(headers)
+    assert all(map(NAME.fullmatch, names))
+    assert len(set(names)) == len(headers)
+
+
+@settings(max_examples=cases(300), deadline=None)
+@given(st.text(st.characters(exclude_categories=("Cs",))))
+def test_a_text_is_written_so_that_it_is_read_as_that_text(text: str) -> None:
+    assert load_yaml(f"a: {scalar(text)}\nb: [{scalar(text)}]\n")[1] == {"a": text, "b": [text]}
+
+
+@pytest.mark.parametrize(
+    ("name", "is_personal"),
+    [
+        ("email", True), ("customer_email", True), ("first_name", True), ("birth_date", True), ("phone", True),
+        ("postal_code", True), ("ip", True), ("name", False), ("product_name", False), ("ip_count", False),
+        ("shipping", False), ("description", False), ("city", False),
+    ],
+)  # fmt: skip
+def test_a_name_says_whether_a_column_is_about_a_person(name: str, is_personal: bool) -> None:
+    assert personal(name) is is_personal
