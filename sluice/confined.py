@@ -60,7 +60,8 @@ _KINDS = frozenset({
 })  # fmt: skip
 #: DuckDB's names of the functions that ``sluice.transforms.queries`` allows, and of those in Sluice's own checks.
 FUNCTIONS = frozenset({
-    "%", "*", "+", "-", "/", "||", "~~", "!~~", "like_escape", "not_like_escape", "abs", "approx_count_distinct",
+    "%", "*", "+", "-", "/", "//", "||", "~~", "!~~", "like_escape", "not_like_escape", "abs",
+    "approx_count_distinct",
     "arg_max", "arg_min", "avg", "bool_and", "bool_or", "ceil", "concat", "concat_ws", "corr", "count", "count_if",
     "count_star", "date_diff", "date_part", "date_trunc", "day", "dense_rank", "epoch", "exp", "first_value", "floor",
     "greatest", "hour", "lag", "last_value", "lead", "least", "length", "ln", "lower", "max", "min", "minute", "month",

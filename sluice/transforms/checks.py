@@ -162,13 +162,8 @@ def _stated(check: Check, contracted: Collection[str], own: str) -> CompiledChec
     query = declared_query(check.query or "", contracted) if check.metric == "sql" else None
     queries: dict[str, _Spelled] = {
         "rowCount": lambda d: "SELECT count(*) FROM {table}",
-        "nullValues": lambda d: (
-            f"SELECT count(*) FROM {{table}} WHERE {' OR '.join(f'{d.column(c)} IS NULL' for c in check.columns)}"
-        ),
-        "duplicateValues": lambda d: (
-            f"SELECT count(*) FROM (SELECT 1 FROM {{table}} GROUP BY {', '.join(map(d.column, check.columns))} "
-            "HAVING count(*) > 1)"
-        ),
+        "nullValues": lambda d: _counted(check, d),
+        "duplicateValues": lambda d: _counted(check, d),
         "rowCountChange": lambda d: (
             "SELECT CASE WHEN p.n = 0 THEN 0 ELSE 100.0 * (t.n - p.n) / p.n END "
             "FROM (SELECT count(*) AS n FROM {table}) t CROSS JOIN (SELECT count(*) AS n FROM {previous}) p"
@@ -182,3 +177,30 @@ def _stated(check: Check, contracted: Collection[str], own: str) -> CompiledChec
         duckdb=spelled(_DUCKDB), spark=spelled(_SPARK), operator=operator, operand=operand,
         reads=tuple(table for table in query.tables if table != own) if query else (),
     )  # fmt: skip
+
+
+def _counted(check: Check, d: _Dialect) -> str:
+    """Return the query for the nulls or duplicates of some columns in the unit of their check."""
+    columns = [d.column(name) for name in check.columns]
+    if check.metric == "nullValues":
+        found = f"SELECT count(*) AS found FROM {{table}} WHERE {' OR '.join(f'{each} IS NULL' for each in columns)}"
+    else:
+        counted = "CAST(coalesce(sum(n), 0) AS BIGINT)" if check.unit else "count(*)"
+        repeated = f"SELECT count(*) AS n FROM {{table}} GROUP BY {', '.join(columns)} HAVING count(*) > 1"
+        found = f"SELECT {counted} AS found FROM ({repeated}) AS repeated"
+    return _share(found, d) if check.unit == "percent" else found
+
+
+def _share(found: str, d: _Dialect) -> str:
+    """Return the query for the percentage of the table's rows that the query ``found`` counts, 0 when it has none.
+
+    It is a decimal of six digits after the point, cut off. What would be cut to a number of ``PERCENT_DIGITS`` digits
+    but is more than that gets a last digit of 1, so that comparing it with such a number gives what the whole quotient
+    would: one null of many millions of rows is more than 0 percent.
+    """
+    divide = "//" if d.name == "duckdb" else "DIV"
+    return (
+        "SELECT CAST(cut + CASE WHEN rest > 0 AND cut % 100 = 0 THEN 1 ELSE 0 END AS DECIMAL(18,0)) * 0.000001 FROM ("
+        f"SELECT found * 100000000 {divide} total AS cut, found * 100000000 % total AS rest FROM ({found}) AS f "
+        "CROSS JOIN (SELECT greatest(count(*), 1) AS total FROM {table}) AS t) AS share"
+    )

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from typing import Literal
+
 import duckdb
 import pytest
 import sqlglot
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice.compiled import CompiledCheck
 from sluice.contracts import Check, Column, DerivedContract, Rules, parse_type
+from sluice.contracts.checks import PERCENT_DIGITS
 from sluice.contracts.patterns import common_pattern
 from sluice.transforms.checks import compile_checks
+from tests.laws import cases
 
 
 def compiled(*columns: Column, checks: tuple[Check, ...] = (), key: tuple[str, ...] = ()) -> dict[str, CompiledCheck]:
@@ -97,3 +105,52 @@ def test_a_query_in_athenas_sql_is_spelled_for_each_engine() -> None:
     assert "{table}" in found.spark
     assert "DATEDIFF(DAY, " in found.spark
     assert found.duckdb.startswith("SELECT DATE_DIFF('DAY', ")
+
+
+OPERATORS: dict[str, Callable[[Fraction, Fraction], bool]] = {
+    "mustBe": operator.eq,
+    "mustNotBe": operator.ne,
+    "mustBeGreaterThan": operator.gt,
+    "mustBeGreaterOrEqualTo": operator.ge,
+    "mustBeLessThan": operator.lt,
+    "mustBeLessOrEqualTo": operator.le,
+}
+
+
+def counted(metric: str, unit: Literal["rows", "percent"] | None, relation: str, made: str = "") -> int | Decimal:
+    """Return what DuckDB measures of the column x of a relation."""
+    check = Check("it", metric, ("mustBe", 0), ("x",), unit=unit)
+    query = compiled(Column("x", parse_type("int")), checks=(check,))["it"].duckdb
+    with duckdb.connect() as connection:
+        connection.execute(made)
+        found = connection.execute(query.replace("{table}", relation)).fetchone()
+    assert found is not None
+    assert isinstance(found[0], int | Decimal)
+    return found[0]
+
+
+@given(st.lists(st.none() | st.integers(0, 9), max_size=40), st.integers(0, 100 * 10**PERCENT_DIGITS))
+@settings(max_examples=cases(60), deadline=None)
+def test_a_share_compares_as_the_whole_quotient_would(values: list[int | None], share: int) -> None:
+    made = f"CREATE TABLE t AS SELECT unnest({[-1, *(-2 if v is None else v for v in values)]}) AS x"
+    made += "; DELETE FROM t WHERE x = -1; UPDATE t SET x = NULL WHERE x = -2"
+    rows = {"nullValues": values.count(None), "duplicateValues": sum(values.count(v) > 1 for v in values)}
+    for metric, count in rows.items():
+        found = counted(metric, "percent", "t", made)
+        assert isinstance(found, Decimal), "no double"
+        exact = Fraction(100 * count, max(len(values), 1))
+        assert abs(Fraction(found) - exact) <= Fraction(1, 10**6)
+        for limit in (Fraction(share, 10**PERCENT_DIGITS), Fraction(round(exact * 10**4), 10**4)):
+            assert all(holds(Fraction(found), limit) == holds(exact, limit) for holds in OPERATORS.values())
+        assert counted(metric, "rows", "t", made) == count
+    assert counted("duplicateValues", None, "t", made) == len({v for v in values if values.count(v) > 1})
+
+
+@pytest.mark.parametrize("rows", [3, 2_000_001])
+def test_one_row_is_more_than_no_percent_and_all_but_one_are_fewer_than_all(rows: int) -> None:
+    one = f"(SELECT CASE WHEN range > 0 THEN 1 END AS x FROM range({rows}))"
+    all_but_one = f"(SELECT CASE WHEN range = 0 THEN 1 END AS x FROM range({rows}))"
+    assert 0 < counted("nullValues", "percent", one) <= Decimal("33.333333")
+    assert 66 < counted("nullValues", "percent", all_but_one) < 100
+    assert counted("nullValues", "percent", "(SELECT 1 AS x WHERE false)") == 0
+    assert counted("nullValues", "percent", "(SELECT NULL AS x)") == 100
