@@ -68,9 +68,7 @@ def read_checks(file: ContractFile, table: SchemaObject, at: Place) -> list[tupl
             found.append((_foreign_key(file, relation, place, own), place))
     for number, relation in enumerate(table.relationships or []):
         here = (*at, "relationships", number)
-        columns = tuple(name.rpartition(".")[2] for name in _listed(relation.from_))
-        for name in columns:
-            file.one_of(name, names, (*here, "from"))
+        columns = _from(file, relation, table, names, (*here, "from"))
         found.append((_foreign_key(file, relation, here, columns), here))
     return found
 
@@ -174,6 +172,21 @@ def _is_finite(number: float) -> bool:
 
 def _scaled(operand: Any, factor: int) -> Any:
     return [value * factor for value in operand] if isinstance(operand, list) else operand * factor
+
+
+def _from(
+    file: ContractFile, relation: Relationship, table: SchemaObject, names: Sequence[str], at: Place
+) -> tuple[str, ...]:
+    """Return the columns of a table's relationship; the table's own name may stand before each."""
+    columns = []
+    for spelled in _listed(relation.from_):
+        of, _, name = spelled.rpartition(".")
+        if of not in ("", table.name, table.physicalName):
+            file.refuse(at, f"{shortened(repr(spelled))} is of another table; allowed: columns of {table.physicalName}")
+        if file.one_of(name, names, at) in columns:
+            file.refuse(at, f"{name} stands there twice")
+        columns.append(name)
+    return tuple(columns)
 
 
 def _foreign_key(file: ContractFile, relation: Relationship, at: Place, columns: tuple[str, ...]) -> Check:

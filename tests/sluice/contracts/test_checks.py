@@ -23,8 +23,10 @@ CHANGE: dict[str, Any] = {**OWN, "implementation": "rowCountChange", "mustBeBetw
 FRESH: dict[str, Any] = {**OWN, "implementation": "freshness", "mustBeLessThan": 1}
 
 
-def read(folder: Path, check: dict[str, Any], *, of_column: bool = False) -> Check:
-    """Return the check that a contract states, of its table or of its column ``at``."""
+def read(
+    folder: Path, check: dict[str, Any], *, of_column: bool = False, relationships: list[dict[str, Any]] | None = None
+) -> Check:
+    """Return the last check that a contract states, of its table or of its column ``at``."""
     contract = deepcopy(DERIVED)
     (table,) = contract["schema"]
     table["properties"] = [
@@ -32,11 +34,12 @@ def read(folder: Path, check: dict[str, Any], *, of_column: bool = False) -> Che
         {"name": "at", "physicalType": "timestamp", **({"quality": [check]} if of_column else {})},
     ]
     table["quality"] = [] if of_column else [check]
+    table["relationships"] = relationships or []
     path = folder / "things.yaml"
     path.write_text(yaml.safe_dump(contract))
     found = load_contract(path)
     assert isinstance(found, DerivedContract)
-    return found.checks[0]
+    return found.checks[-1]
 
 
 @pytest.mark.parametrize("unit", ["rows", "percent"])
@@ -106,3 +109,16 @@ def test_a_check_of_one_column_names_no_others(tmp_path: Path) -> None:
     assert read(tmp_path, {"metric": "nullValues", "mustBe": 0}, of_column=True).columns == ("at",)
     with pytest.raises(ContractError, match="this check is of at; state one of other columns at the table"):
         read(tmp_path, NULLS, of_column=True)
+
+
+@pytest.mark.parametrize("name", ["id", "things.id", "silver.things.id"])
+def test_a_tables_relationship_is_from_its_own_columns(name: str, tmp_path: Path) -> None:
+    to = "silver.others.id"
+    assert read(tmp_path, ROWS, relationships=[{"from": name, "to": to}]).columns == ("id",)
+    for broken, said in [
+        (f"x{name}" if "." in name else "x.id", "is of another table; allowed: columns of silver.things"),
+        ("nope", "'nope' is not allowed; allowed: id, at"),
+        ([name, "id"], "id stands there twice"),
+    ]:
+        with pytest.raises(ContractError, match=rf"things\.yaml:[0-9]+: schema\.0\.relationships\.0\.from: .*{said}"):
+            read(tmp_path, ROWS, relationships=[{"from": broken, "to": [to] * 2 if isinstance(broken, list) else to}])
