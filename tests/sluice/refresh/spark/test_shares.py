@@ -25,7 +25,7 @@ TABLES: list[list[int | None]] = [
     [1, 1],
     [1, 2, None],
     [None, None, 1, 1, 2, 3, 4],
-    [*range(299), None],
+    [*range(332), None],
 ]
 
 
