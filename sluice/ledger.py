@@ -2,13 +2,14 @@
 
 It records what happened. Whether a delivery may be committed is decided by the tables' own tokens, from which the
 ledger can be rebuilt. Its key is ``dataset`` (a dataset's name, or ``refresh``) and ``entry`` (``delivery#<id>``,
-``shard#<stream>/<shard>``, ``retention#<time>#<place>``, ``run#<time>#<table>``, ``backfill#<table>`` or
-``pause#<table>``).
+``again#<id>``, ``shard#<stream>/<shard>``, ``retention#<time>#<place>``, ``run#<time>#<table>``, ``backfill#<table>``
+or ``pause#<table>``).
 """
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Literal
@@ -189,10 +190,13 @@ class Ledger:
         return self._messages.bounded(text) if self._messages else cut(text, MESSAGE_BYTES)
 
     def redelivered(self, dataset: str, delivery_id: str) -> None:
-        """Count another event for a delivery whose state is final."""
+        """Count another event for a delivery whose state is final.
+
+        The count is an item of its own, so that whoever records the delivery again, or takes it back, keeps it.
+        """
         client("dynamodb").update_item(
             TableName=self.table,
-            Key={"dataset": {"S": dataset}, "entry": {"S": f"delivery#{delivery_id}"}},
+            Key={"dataset": {"S": dataset}, "entry": {"S": f"again#{delivery_id}"}},
             UpdateExpression="ADD redeliveries :one",
             ExpressionAttributeValues={":one": {"N": "1"}},
         )
@@ -201,6 +205,11 @@ class Ledger:
         """Yield every recorded delivery of ``dataset``."""
         for item in self._query(dataset, "delivery#"):
             yield _delivery(item)
+
+    def redeliveries(self, dataset: str) -> Counter[str]:
+        """Return how many more events came for each delivery of ``dataset`` after its state was final."""
+        items = self._query(dataset, "again#")
+        return Counter({item["entry"]["S"].removeprefix("again#"): int(item["redeliveries"]["N"]) for item in items})
 
     def record_shards(self, dataset: str, shards: Iterable[ShardCounts]) -> None:
         """Replace the counts of each shard."""

@@ -33,6 +33,8 @@ class DatasetStatus:
     quarantined: int = 0
     retracted: int = 0
     unknown_counts: int = 0
+    #: Events that came again for deliveries that had ended; they are no deliveries, and changed nothing.
+    redeliveries: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     last: float = 0.0
     #: Address and reason of each file that could not be read, or still fails; newest first.
@@ -146,11 +148,15 @@ def read_status(deployment: Deployment, batches: ShardBatches | None = None) -> 
     with ThreadPoolExecutor(8) as pool:
         recorded = dict(zip(names, pool.map(lambda name: list(ledger.deliveries(name)), names), strict=True))
         retired = dict(zip(names, pool.map(lambda name: list(ledger.retirements(name)), names), strict=True))
+        again = dict(zip(names, pool.map(lambda name: ledger.redeliveries(name).total(), names), strict=True))
     ended = {d.delivery_id for entries in recorded.values() for d in entries if d.status in FINAL}
     streams = read_streams(deployment, batches)
     return Status(
         datasets={
-            name: _summarize(name, entries, streams, retired=retired[name], properties=tables.get(name, {}))
+            name: replace(
+                _summarize(name, entries, streams, retired=retired[name], properties=tables.get(name, {})),
+                redeliveries=again[name],
+            )
             for name, entries in recorded.items()
             if name != UNKNOWN or entries
         },

@@ -54,6 +54,8 @@ def print_dataset(status: Status, name: str, console: Console) -> None:
         console.print(f"{count:>9,} {state}")
     taken_back = f", {numbers.retracted:,} retracted" if numbers.retracted else ""
     console.print(f"{numbers.accepted:>9,} records accepted, {numbers.quarantined:,} quarantined{taken_back}")
+    if numbers.redeliveries:
+        console.print(f"{numbers.redeliveries:>9,} events came again for deliveries that had ended")
     for reason, count in numbers.reasons.most_common():
         console.print(f"{count:>9,} {reason}")
     if numbers.quarantined and name in status.contracted:
@@ -125,7 +127,7 @@ def _dataset(numbers: DatasetStatus) -> dict[str, Any]:
     return {
         "dataset": numbers.name, "deliveries": dict(numbers.deliveries), "accepted": numbers.accepted,
         "quarantined": numbers.quarantined, "retracted": numbers.retracted,
-        "files_of_unknown_count": numbers.unknown_counts,
+        "files_of_unknown_count": numbers.unknown_counts, "redeliveries": numbers.redeliveries,
         "reasons": dict(numbers.reasons), "last": numbers.last or None,
         "refusal": numbers.refusal or None,
         "refused": [{"file": file, "error": error} for file, error in numbers.refused],

@@ -101,6 +101,8 @@ def _server(file: ContractFile, odcs: OpenDataContractStandard, name: str) -> Se
             if server.stream is None
             else f"{server.stream!r} is not allowed; a stream has its dataset's name, {name!r}",
         )
+    if server.type == "s3" and server.stream is not None:
+        file.refuse(("servers", 0, "stream"), "files come by no stream; remove it, or write type: kinesis")
     own = f"s3://{LANDING}/{name}/"
     if server.location is not None and (server.type != "s3" or server.location.removesuffix("/") != own[:-1]):
         file.refuse(

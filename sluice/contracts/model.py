@@ -12,6 +12,10 @@ from sluice.contracts.types import ColumnType
 PLAIN_RECORDS = "json"
 #: The ``format`` of a text column whose values are JSON objects or arrays.
 JSON_TEXT = "json"
+#: The classifications of columns whose values stay in the tables: no operational event shows them.
+PRIVATE = ("personal", "confidential", "restricted")
+#: What a column's classification may be; the others document, for people.
+CLASSIFICATIONS = (*PRIVATE, "internal", "public")
 #: How bad it is when a stream rule finds something.
 Severity = Literal["info", "warning", "critical"]
 
@@ -62,6 +66,11 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     spelling: Spelling | None = None
     two_digit_year_start: int = TWO_DIGIT_YEAR_START
 
+    @property
+    def private(self) -> bool:
+        """Return whether the column's values are shown nowhere but in tables."""
+        return self.classification in PRIVATE
+
 
 class Reference(msgspec.Struct, frozen=True):
     """The columns of another table (``database.name``) in which a foreign key's values must occur."""
@@ -76,6 +85,8 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True):
     ``metric`` is an ODCS library metric (``rowCount``, ``nullValues``, ``duplicateValues``), ``sql`` (a query in
     Athena's SQL), ``rowCountChange`` (percent of the snapshot before), ``freshness`` (seconds since the column's newest
     value) or ``foreignKey``; ``must`` holds the ODCS operator (``mustBe``, ``mustBeGreaterThan``, …) and its operand.
+    ``unit`` is what nulls and duplicates are counted in: ``rows``, or the ``percent`` of the table's rows; without one,
+    duplicates are counted as values that occur more than once.
     """
 
     name: str
@@ -83,6 +94,7 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True):
     must: tuple[str, Any]
     columns: tuple[str, ...] = ()
     query: str | None = None
+    unit: Literal["rows", "percent"] | None = None
     severity: Literal["error", "warning"] = "error"
     references: Reference | None = None
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from sluice.contracts.model import CLASSIFICATIONS
+
 #: Fields that act, by the standard's model. A check's and a custom property's own readers refuse values without effect.
 ACTS: Final[Mapping[str, frozenset[str]]] = {
     "OpenDataContractStandard": frozenset(
@@ -73,6 +75,22 @@ DOCUMENTS: Final[Mapping[str, frozenset[str]]] = {
     "Relationship": frozenset({"id"}),
     "ServiceLevelAgreementProperty": frozenset({"id", "description", "driver", "authoritativeDefinitions"}),
     "CustomProperty": frozenset({"id", "description", "vendor"}),
+}  # fmt: skip
+#: The values of fields that the standard gives names for; any other would look as if it said something.
+STATED: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
+    ("OpenDataContractStandard", "apiVersion"): ("v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0", "v3.2.0"),
+    ("OpenDataContractStandard", "kind"): ("DataContract",),
+    ("OpenDataContractStandard", "status"): ("proposed", "draft", "active", "deprecated", "retired"),
+    ("SchemaObject", "physicalType"): ("table",),
+    ("SchemaObject", "logicalType"): ("object",),
+    ("SchemaProperty", "semanticType"): ("column", "measure", "dimension"),
+    ("SchemaProperty", "classification"): CLASSIFICATIONS,
+    ("DataQuality", "type"): ("library", "sql", "custom"),
+    ("DataQuality", "dimension"): (
+        "accuracy", "completeness", "conformity", "consistency", "coverage", "timeliness", "uniqueness",
+    ),
+    ("Relationship", "type"): ("foreignKey",),
+    ("ServiceLevelAgreementProperty", "driver"): ("regulatory", "analytics", "operational"),
 }  # fmt: skip
 _ELSEWHERE: Final[Mapping[tuple[str, str], str]] = {
     ("Server", "encoding"): "write it as encoding in the custom property arrival",

@@ -10,6 +10,7 @@ from open_data_contract_standard.model import SchemaProperty
 
 from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.model import Column, PartitionField
+from sluice.contracts.positions import NO_POSITION, in_order
 from sluice.contracts.types import DUCKDB_NAMES
 
 _EXACT = (*(name for name in DUCKDB_NAMES if name not in ("float", "double")), "decimal")
@@ -37,16 +38,16 @@ def read_partitioning(
     at: Place,
 ) -> tuple[PartitionField, ...]:
     """Return the partition fields in their order; ``custom`` are the custom properties of each of ``properties``."""
-    fields: list[tuple[int, PartitionField]] = []
+    fields: list[tuple[int | None, Place, PartitionField]] = []
     for index, (prop, own) in enumerate(zip(properties, custom, strict=True)):
         here = (*at, "properties", index)
         if not prop.partitioned:
-            for field, given in (
+            for said, given in (
                 ("customProperties", "partitionTransform" in own),
-                ("partitionKeyPosition", prop.partitionKeyPosition not in (None, -1)),
+                ("partitionKeyPosition", prop.partitionKeyPosition not in NO_POSITION),
             ):
                 if given:
-                    file.refuse((*here, field), f"{prop.name} is not partitioned: true")
+                    file.refuse((*here, said), f"{prop.name} is not partitioned: true")
             continue
         column = columns[cast(str, prop.name)]
         transform = own.get("partitionTransform", "identity")
@@ -54,8 +55,9 @@ def read_partitioning(
         name = partition_name(column.name, transform)
         if name != column.name and name in columns:
             file.refuse(here, f"the partition of {column.name} by {transform} would be called as the column {name}")
-        fields.append((prop.partitionKeyPosition or 0, PartitionField(column=column.name, transform=transform)))
-    return tuple(field for _, field in sorted(fields, key=lambda pair: pair[0]))
+        field = PartitionField(column=column.name, transform=transform)
+        fields.append((prop.partitionKeyPosition, (*here, "partitionKeyPosition"), field))
+    return in_order(file, fields)
 
 
 def partition_name(column: str, transform: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,13 +22,16 @@ from sluice.contracts.columns import NAME, read_column
 from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.formats import Formats
 from sluice.contracts.model import AnyContract, Arrival, Column, DerivedContract, LandingContract, StreamRule
-from sluice.contracts.odcs import has_effect, without_effect
+from sluice.contracts.odcs import STATED, has_effect, without_effect
 from sluice.contracts.partitions import read_partitioning
+from sluice.contracts.positions import NO_POSITION, in_order
 from sluice.contracts.rules import RULES_ARE_FOR, Refuse, read_rules
 from sluice.contracts.spellings import SPELLINGS, TWO_DIGIT_YEARS
 from sluice.redelivery import LONGEST_DAYS, TOKEN_DAYS
+from sluice.shortened import shortened
 
 DATABASES = ("bronze", "silver", "gold")
+_VERSION = re.compile(r"v?[0-9]{1,9}(\.[0-9]{1,9}){0,3}([-+][0-9A-Za-z.+-]{1,64})?")
 #: The service levels that act.
 SERVICE_LEVELS = ("freshness", "retention", "lateness")
 #: Where a contract's one table stands.
@@ -81,7 +85,7 @@ class ContractReader(ContractFile):
             version=odcs.version or "",
             domain=odcs.domain or "",
             owner=self._owner(odcs),
-            key=self._key(table),
+            key=self._key(table, _TABLE),
             partitioning=read_partitioning(self, table.properties or [], column_custom, by_name, _TABLE),
             sort_order=self._sort_order(table_custom, names, _TABLE),
             freshness_seconds=self.duration(sla, "freshness", 86_400),
@@ -104,9 +108,10 @@ class ContractReader(ContractFile):
                 allowed = "; no such field in the Open Data Contract Standard"
             self.refuse(where, f"{first['msg']}{allowed}")
         self._refuse_unknown_fields(odcs, self.raw, ())
-        self.one_of(odcs.kind, ("DataContract",), ("kind",))
-        if not (odcs.apiVersion or "").startswith("v3."):
-            self.refuse(("apiVersion",), f"{odcs.apiVersion!r} is not allowed; allowed: v3.0.0 to v3.2.0")
+        for field in ("kind", "apiVersion"):
+            self.one_of(getattr(odcs, field), STATED["OpenDataContractStandard", field], (field,))
+        if odcs.version is not None and not _VERSION.fullmatch(odcs.version):
+            self.refuse(("version",), f"{shortened(repr(odcs.version))} is no version; write one such as '1.0.0'")
         return odcs
 
     def _columns(self, table: SchemaObject) -> tuple[list[dict[str, Any]], tuple[Column, ...]]:
@@ -128,6 +133,13 @@ class ContractReader(ContractFile):
 
     def _landing(self, parts: _Parts) -> Callable[..., LandingContract]:
         """Return the contract but for the fields that every contract has; it has no checks of a whole table."""
+        for index, prop in enumerate(parts.table.properties or []):
+            if prop.unique:
+                self.refuse(
+                    (*_TABLE, "properties", index, "unique"),
+                    "of what arrives each record is checked by itself; remove it, and declare unique or primaryKey on "
+                    "the derived table, whose rows are compared with each other",
+                )
         names = [column.name for column in parts.columns]
         arrival = read_arrival(
             self, parts.odcs, parts.custom, parts.sla, name=parts.name, columns=names, formats=self.formats
@@ -147,6 +159,7 @@ class ContractReader(ContractFile):
     def _derived(self, parts: _Parts) -> Callable[..., DerivedContract]:
         """Return the contract but for the fields that every contract has; nothing may be said of how it arrives."""
         refuse_arrival(self, parts.odcs, parts.custom, parts.sla)
+        self._refuse_how_columns_come(parts.table)
         self._refuse_idle_spellings(parts.columns, None, _TABLE)
         stated = read_checks(self, parts.table, _TABLE)
         self.check_places = tuple(place for _, place in stated)
@@ -154,6 +167,21 @@ class ContractReader(ContractFile):
             self._at_rules(parts.odcs)((), RULES_ARE_FOR)
         checks = tuple(check for check, _ in stated)
         return partial(DerivedContract, checks=checks, retention_days=self._retention(parts.sla, None))
+
+    def _refuse_how_columns_come(self, table: SchemaObject) -> None:
+        """Refuse what says how a column's values come in files: a transform makes those of a derived table."""
+        for index, prop in enumerate(table.properties or []):
+            here = (*_TABLE, "properties", index)
+            if "format" in (prop.logicalTypeOptions or {}):
+                self.refuse(
+                    (*here, "logicalTypeOptions", "format"),
+                    "a format says how texts are read that arrive; remove it: the transform makes this column's values",
+                )
+            if prop.physicalName not in (None, prop.name):
+                self.refuse(
+                    (*here, "physicalName"),
+                    f"it is the name in what arrives; remove it: the table's column is called {prop.name}",
+                )
 
     def _owner(self, odcs: OpenDataContractStandard) -> str:
         """Return the name of the team that answers for the dataset."""
@@ -208,6 +236,8 @@ class ContractReader(ContractFile):
             kind = type(model).__name__
             if not has_effect(kind, key):
                 self.refuse((*at, key), without_effect(kind, key))
+            if value is not None and (kind, key) in STATED:
+                self.one_of(value, STATED[kind, key], (*at, key))
             parsed = getattr(model, names[key])
             if isinstance(parsed, BaseModel) and isinstance(value, dict):
                 self._refuse_unknown_fields(parsed, value, (*at, key))
@@ -238,10 +268,16 @@ class ContractReader(ContractFile):
             found[cast(str, item.property)] = item.value
         return found
 
-    @staticmethod
-    def _key(table: SchemaObject) -> tuple[str, ...]:
-        keys = [p for p in table.properties or [] if p.primaryKey]
-        return tuple(cast(str, p.name) for p in sorted(keys, key=lambda p: p.primaryKeyPosition or 0))
+    def _key(self, table: SchemaObject, at: Place) -> tuple[str, ...]:
+        """Return the columns of the primary key in their order."""
+        found = []
+        for index, prop in enumerate(table.properties or []):
+            here = (*at, "properties", index, "primaryKeyPosition")
+            if prop.primaryKey:
+                found.append((prop.primaryKeyPosition, here, cast(str, prop.name)))
+            elif prop.primaryKeyPosition not in NO_POSITION:
+                self.refuse(here, f"{prop.name} is not primaryKey: true")
+        return in_order(self, found)
 
     def _at_rules(self, odcs: OpenDataContractStandard) -> Refuse:
         """Return how a rule is refused: with its place below the custom property ``rules``."""

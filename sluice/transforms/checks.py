@@ -159,9 +159,10 @@ def stated_checks(contract: DerivedContract, contracted: Mapping[str, Contract])
 #: What Sluice measures, in Athena's SQL as the queries that contracts state; ``{columns}`` are those of the check.
 _MEASURES = {
     "rowCount": "SELECT count(*) FROM {table}",
-    "nullValues": "SELECT count(*) FROM {table} AS t WHERE {missing}",
+    "nullValues": "SELECT count(*) AS found FROM {table} AS t WHERE {missing}",
     "duplicateValues": (
-        "SELECT count(*) FROM (SELECT 1 AS one FROM {table} AS t GROUP BY {columns} HAVING count(*) > 1) AS repeated"
+        "SELECT {counted} AS found "
+        "FROM (SELECT count(*) AS n FROM {table} AS t GROUP BY {columns} HAVING count(*) > 1) AS repeated"
     ),
     "rowCountChange": (
         "SELECT CASE WHEN p.n = 0 THEN 0.0 ELSE 100.0 * (t.n - p.n) / p.n END "
@@ -171,13 +172,27 @@ _MEASURES = {
 }
 
 
+#: The percentage of the table's rows that a query finds, 0 when it has none: a decimal of six digits after the point, cut
+#: off. What would be cut to a number of ``PERCENT_DIGITS`` digits but is more than that gets a last digit of 1, so that
+#: comparing it with such a number gives what the whole quotient would: one null of many rows is more than 0 percent.
+_SHARE = (
+    "SELECT CAST(s.cut + CASE WHEN s.rest > 0 AND s.cut % 100 = 0 THEN 1 ELSE 0 END AS decimal(18,0)) "
+    "* CAST('0.000001' AS decimal(7,6)) FROM ("
+    "SELECT f.found * 100000000 / t.total AS cut, f.found * 100000000 % t.total AS rest FROM ({found}) AS f "
+    "CROSS JOIN (SELECT greatest(count(*), 1) AS total FROM {table}) AS t) AS s"
+)
+
+
 def _query(check: Check) -> str:
     """Return the query of a check in Athena's SQL."""
     if check.metric == "sql":
         return check.query or ""
     columns = [f't."{name.replace(chr(34), chr(34) * 2)}"' for name in check.columns]
     missing = " OR ".join(f"{column} IS NULL" for column in columns)
-    return _MEASURES[check.metric].replace("{missing}", missing).replace("{columns}", ", ".join(columns))
+    counted = "CAST(coalesce(sum(repeated.n), 0) AS bigint)" if check.unit else "count(*)"
+    found = _MEASURES[check.metric].replace("{missing}", missing).replace("{counted}", counted)
+    found = found.replace("{columns}", ", ".join(columns))
+    return _SHARE.replace("{found}", found) if check.unit == "percent" else found
 
 
 def _stated(check: Check, contracted: Mapping[str, Contract], own: str) -> CompiledCheck:

@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -181,6 +182,10 @@ class Deployment:
 
     def ledger_entries(self, dataset: str) -> list[Delivery]:
         return list(Ledger(self.outputs["LedgerTableName"]).deliveries(dataset))
+
+    def redeliveries(self, dataset: str) -> Counter[str]:
+        """Return how many events came again for each delivery of a dataset that had ended."""
+        return Ledger(self.outputs["LedgerTableName"]).redeliveries(dataset)
 
     def ledger_item(self, notice: Notice) -> dict[str, Any]:
         """Return the ledger's raw item of one delivery."""

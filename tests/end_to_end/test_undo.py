@@ -66,6 +66,9 @@ def test_a_retracted_file_leaves_all_tables_and_only_a_new_version_comes_back(de
     dry = asked("retract", bad.uri, "--dry-run")
     assert (dry["records"], dry["done"], dry["follow"]) == (3, False, [SILVER])
     assert counts(deployed, "undo-bad.csv") == [2, 1]
+    came_again = asked("status", "weighed_parcels")["datasets"][0]["redeliveries"]
+    deployed.announce([bad], shuffled=1)
+    deployed.quiet()
     done = asked("retract", bad.uri)
     assert (done["accepted"], done["quarantined"], done["done"]) == (2, 1, True)
     deployed.settle()
@@ -78,6 +81,7 @@ def test_a_retracted_file_leaves_all_tables_and_only_a_new_version_comes_back(de
     assert counts(deployed, "undo-bad.csv") == [0, 0]
     status = asked("status", "weighed_parcels")["datasets"][0]
     assert (status["retracted"], status["deliveries"]["retracted"]) == (3, 1)
+    assert status["redeliveries"] == came_again + 2, "one before it was taken back, one after"
     assert bring(deployed, "undo-bad.csv", BAD).version_id != bad.version_id
     assert counts(deployed, "undo-bad.csv") == [2, 1]
     assert parcels(deployed) >= {"K1", "B1", "B3"}

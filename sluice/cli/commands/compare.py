@@ -25,7 +25,10 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     env: Environment = "dev",
 ) -> None:
-    """Show rows and sums that a changed transform would give beside those published; 1 when they differ."""
+    """Show rows and sums that a changed transform would give beside those published; 1 when they differ.
+
+    Where they cannot be compared, standard output stays empty: with --json, `same` is there when they were.
+    """
     import msgspec
 
     from sluice.cli import comparing

@@ -58,7 +58,7 @@ def operational_events(found: Sequence[Found], rule: StreamRule, contract: Landi
 
 
 def _event(found: Found, rule: StreamRule, contract: LandingContract) -> OperationalEvent:
-    shown = [column.name for column in contract.columns if column.classification != "personal"]
+    shown = [column.name for column in contract.columns if not column.private]
     kind = rule.burst or rule.travel
     anchor = found.records[found.anchor]
     key = [name for name in ([kind.key] if kind else contract.key) if name in shown]
@@ -81,8 +81,8 @@ def _event(found: Found, rule: StreamRule, contract: LandingContract) -> Operati
 
 
 def _identity(record: Mapping[str, Any], contract: LandingContract) -> list[str]:
-    """Return the record's key, or its position in the stream when it has no key or the key is personal data."""
-    key = [record[name] for name in contract.key if contract.column(name).classification != "personal"]
+    """Return the record's key, or its position in the stream when it has no key or the key is private."""
+    key = [record[name] for name in contract.key if not contract.column(name).private]
     if len(key) != len(contract.key) or None in key or not key:
         key = [record[name] for name in PLACE]
     return [str(value) for value in key]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from shopsphere.generate.demand import lines_per_day
 from sluice.cli import all_commands, app, deployment, local
 from sluice.errors import CommandError, Unreachable, WrongArgument
 from sluice.folders import MARKS
+from sluice.refresh.duckdb.compare import Comparison
 from tests.folders import ROOT
 from tests.laws import cases
 
@@ -173,6 +176,49 @@ def test_what_names_nothing_ends_with_2_and_what_fails_with_1(
     monkeypatch.setattr("sluice.cli.deployment.deployed", refuse)
     assert run(*arguments) == status
     assert "It is not there." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["compare", "gold.x"], ["status"]])
+@pytest.mark.parametrize(("error", "status"), [(WrongArgument, 2), (CommandError, 1), (Unreachable, 1)])
+def test_of_a_command_that_failed_nothing_stands_where_what_it_found_would(
+    arguments: list[str],
+    error: type[CommandError],
+    status: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error("It is not there.", next_step="name another.")
+
+    monkeypatch.setattr("sluice.cli.deployment.deployed", refuse)
+    assert run(*arguments, "--json") == status
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert json.loads(printed.err)["error"] == error.__name__
+
+
+def test_outside_of_a_project_compare_says_that_it_did_not_compare(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("compare", "gold.x", "--json") == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "error" in json.loads(printed.err)
+
+
+@pytest.mark.parametrize("added", [0, 3])
+def test_compare_ends_with_1_and_says_so_where_the_tables_differ(
+    added: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty: dict[str, Any] = {}
+    found = Comparison(
+        "gold.x", "1", {"silver.x": "1"}, ("id",), 5, 5 + added, added, 0, 0, (), (), empty, empty, empty, empty
+    )
+    monkeypatch.setattr("sluice.cli.deployment.deployed", lambda *_: None)
+    monkeypatch.setattr("sluice.cli.comparing.compare_with", lambda *_, **__: found)
+    assert run("compare", "gold.x", "--json") == (1 if added else 0)
+    assert json.loads(capsys.readouterr().out)["same"] is not bool(added)
 
 
 def test_a_folder_that_cannot_be_made_is_told(

@@ -9,7 +9,8 @@ from typing import get_args, get_type_hints
 import pytest
 
 from sluice.contracts.arrival import _FILE_KEYS, _STREAM_KEYS
-from sluice.contracts.model import Arrival
+from sluice.contracts.checks import _UNITS
+from sluice.contracts.model import CLASSIFICATIONS, PRIVATE, Arrival
 from sluice.contracts.partitions import TRANSFORMS
 from sluice.contracts.spellings import SPELLINGS
 from sluice.contracts.values.patterns import LETTERS
@@ -89,3 +90,17 @@ def test_the_spellings_are_those_of_the_code() -> None:
     assert set(said) == set(SPELLINGS)
     for name, types in SPELLINGS.items():
         assert said[name][0] == "all but binary" if name == "trim" else set(said[name][0].split(", ")) == set(types)
+
+
+def test_the_units_of_checks_are_those_of_the_code() -> None:
+    section = TEXT.split("## What is checked of a derived table")[1].split("\n## ")[0]
+    cells = [[c.strip() for c in line.strip("|").split("|")] for line in section.splitlines() if line.startswith("|")]
+    said = {re.findall(r"(\w+)`$", row[0])[0]: re.findall(r"`(\w+)`", row[2]) for row in cells[2:]}
+    assert said == {name: list(units) for name, units in _UNITS.items()} | {"sql": []}
+
+
+def test_the_classifications_are_those_of_the_code() -> None:
+    section = TEXT.split("(`classification`)")[1].split("\n## ")[0]
+    acting, documenting = section.split(" are shown ")
+    assert tuple(re.findall(r"`(\w+)`", acting)) == PRIVATE
+    assert (*PRIVATE, *re.findall(r"`(\w+)`", documenting)) == CLASSIFICATIONS

@@ -14,7 +14,7 @@ from open_data_contract_standard.model import OpenDataContractStandard
 from pydantic import BaseModel
 
 from sluice.contracts import Contract
-from sluice.contracts.odcs import ACTS, DOCUMENTS
+from sluice.contracts.odcs import ACTS, DOCUMENTS, STATED
 from sluice.errors import ContractError
 from sluice.load import load_contract
 
@@ -138,7 +138,7 @@ def with_field(kind: str, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     place: Any = changed
     for step in at:
         place = place[step]
-    place.setdefault(name, value_of(fields(kind)[name]))
+    place.setdefault(name, STATED.get((kind, name), [value_of(fields(kind)[name])])[0])
     return base, changed
 
 
@@ -161,3 +161,84 @@ def test_a_field_without_effect_is_refused_by_name(kind: str, name: str, tmp_pat
 def test_a_field_that_documents_is_taken_and_changes_nothing(kind: str, name: str, tmp_path: Path) -> None:
     base, changed = with_field(kind, name)
     assert read(changed, tmp_path) == read(base, tmp_path)
+
+
+def placed(kind: str, name: str, value: Any) -> dict[str, Any]:
+    """Return the contract of a model's place with a value of a field there."""
+    base, at = PLACES[kind]
+    changed = deepcopy(base)
+    place: Any = changed
+    for step in at:
+        place = place[step]
+    place[name] = value
+    return changed
+
+
+@pytest.mark.parametrize(("kind", "name"), sorted(STATED))
+def test_of_a_field_with_named_values_any_other_value_is_refused(kind: str, name: str, tmp_path: Path) -> None:
+    for value in STATED[kind, name]:
+        if (kind, name) != ("DataQuality", "type"):  # each type has fields of its own: see test_checks
+            assert read(placed(kind, name, value), tmp_path)
+    for value in ("", "nonsense", STATED[kind, name][0].upper() + "x"):
+        with pytest.raises(ContractError, match=rf"things\.yaml:[0-9]+: .*{name}: .*allowed: "):
+            read(placed(kind, name, value), tmp_path)
+
+
+@pytest.mark.parametrize("version", ["1", "1.0", "1.0.0", "v2.1.0", "2026.11.26", "1.0.0-rc.1", "1.0.0+build.5"])
+def test_a_version_is_taken(version: str, tmp_path: Path) -> None:
+    assert read(placed("OpenDataContractStandard", "version", version), tmp_path).version == version
+
+
+@pytest.mark.parametrize("version", ["", "nonsense", "1.", ".1", "1..0", "1.0.0 final", "1,0", "latest", "1.0.0-"])
+def test_what_is_no_version_is_refused(version: str, tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match=r"things\.yaml:[0-9]+: version: .* is no version; write one such as"):
+        read(placed("OpenDataContractStandard", "version", version), tmp_path)
+
+
+def column_of(contract: dict[str, Any], more: dict[str, Any], folder: Path) -> Contract:
+    """Read a contract with one column, which says more than its name and type."""
+    changed = deepcopy(contract)
+    changed["schema"][0]["properties"] = [{"name": "id", "physicalType": "string", **more}]
+    return read(changed, folder)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            {"physicalType": "date", "logicalTypeOptions": {"format": "dd.MM.yyyy"}},
+            r"logicalTypeOptions\.format: a format says how texts are read that arrive; remove it",
+        ),
+        ({"physicalName": "ID"}, "physicalName: it is the name in what arrives; remove it"),
+    ],
+    ids=["format", "physicalName"],
+)
+def test_how_a_columns_values_come_is_not_said_of_a_table_that_is_made(
+    more: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    assert column_of(LANDING, more, tmp_path)
+    with pytest.raises(ContractError, match=said):
+        column_of(DERIVED, more, tmp_path)
+
+
+def test_a_made_columns_own_name_may_be_said_twice(tmp_path: Path) -> None:
+    assert column_of(DERIVED, {"physicalName": "id"}, tmp_path) == column_of(DERIVED, {}, tmp_path)
+
+
+def test_unique_is_said_of_a_table_whose_rows_are_compared(tmp_path: Path) -> None:
+    assert column_of(DERIVED, {"unique": True}, tmp_path).columns[0].unique
+    assert column_of(LANDING, {"unique": False}, tmp_path)
+    with pytest.raises(
+        ContractError, match=r"properties\.0\.unique: .*declare unique or primaryKey on the derived table"
+    ):
+        column_of(LANDING, {"unique": True}, tmp_path)
+
+
+def test_a_columns_relationship_is_from_that_column(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match=r"relationships\.0\.from: it is from id where it stands; remove it"):
+        column_of(DERIVED, {"relationships": [{"from": "other", "to": "silver.things.id"}]}, tmp_path)
+
+
+def test_files_come_by_no_stream(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match=r"servers\.0\.stream: files come by no stream; remove it"):
+        read(placed("Server", "stream", "things"), tmp_path)

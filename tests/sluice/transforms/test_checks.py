@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import duckdb
+import operator
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from functools import cache
+from typing import Literal
+
 import pytest
 import sqlglot
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice.compiled import CompiledCheck
+from sluice.confined import connect
 from sluice.contracts import Check, Column, DerivedContract, Rules, parse_type
+from sluice.contracts.checks import PERCENT_DIGITS
 from sluice.contracts.patterns import common_pattern
 from sluice.transforms.checks import compile_checks
+from tests.laws import cases
 
 
 def compiled(*columns: Column, checks: tuple[Check, ...] = (), key: tuple[str, ...] = ()) -> dict[str, CompiledCheck]:
@@ -97,3 +106,61 @@ def test_a_query_in_athenas_sql_is_spelled_for_each_engine() -> None:
     assert "{table}" in found.spark
     assert 'CAST(max("sluice_audited"."d") AS DATE)' in found.duckdb
     assert "datediff(max(`sluice_audited`.`d`), min(`sluice_audited`.`d`))" in found.spark
+
+
+CONNECTION = connect()
+OPERATORS: dict[str, Callable[[Fraction, Fraction], bool]] = {
+    "mustBe": operator.eq,
+    "mustNotBe": operator.ne,
+    "mustBeGreaterThan": operator.gt,
+    "mustBeGreaterOrEqualTo": operator.ge,
+    "mustBeLessThan": operator.lt,
+    "mustBeLessOrEqualTo": operator.le,
+}
+
+
+@cache
+def measure(metric: str, unit: Literal["rows", "percent"] | None) -> str:
+    check = Check("it", metric, ("mustBe", 0), ("x",), unit=unit)
+    return compiled(Column("x", parse_type("int")), checks=(check,))["it"].duckdb
+
+
+def counted(metric: str, unit: Literal["rows", "percent"] | None, relation: str) -> int | Decimal:
+    """Return what DuckDB measures of the column x of a relation."""
+    found = CONNECTION.execute(measure(metric, unit).replace("{table}", relation)).fetchone()
+    assert found is not None
+    assert isinstance(found[0], int | Decimal)
+    return found[0]
+
+
+@given(st.lists(st.none() | st.integers(0, 9), max_size=40), st.integers(0, 100 * 10**PERCENT_DIGITS))
+@settings(max_examples=cases(60), deadline=None)
+def test_a_share_compares_as_the_whole_quotient_would(values: list[int | None], share: int) -> None:
+    table = f"(SELECT unnest([{', '.join('NULL' if v is None else str(v) for v in values)}]::INTEGER[]) AS x)"
+    rows = {"nullValues": values.count(None), "duplicateValues": sum(values.count(v) > 1 for v in values)}
+    for metric, count in rows.items():
+        found = counted(metric, "percent", table)
+        assert isinstance(found, Decimal), "no double"
+        exact = Fraction(100 * count, max(len(values), 1))
+        assert abs(Fraction(found) - exact) <= Fraction(1, 10**6)
+        for limit in (Fraction(share, 10**PERCENT_DIGITS), Fraction(round(exact * 10**4), 10**4)):
+            assert all(holds(Fraction(found), limit) == holds(exact, limit) for holds in OPERATORS.values())
+        assert counted(metric, "rows", table) == count
+    assert counted("duplicateValues", None, table) == len({v for v in values if values.count(v) > 1})
+
+
+@pytest.mark.parametrize("rows", [3, 2_000_001])
+def test_one_row_is_more_than_no_percent_and_all_but_one_are_fewer_than_all(rows: int) -> None:
+    one = f"(SELECT CASE WHEN range > 0 THEN 1 END AS x FROM range({rows}))"
+    all_but_one = f"(SELECT CASE WHEN range = 0 THEN 1 END AS x FROM range({rows}))"
+    assert 0 < counted("nullValues", "percent", one) <= Decimal("33.333333")
+    assert 66 < counted("nullValues", "percent", all_but_one) < 100
+    assert counted("nullValues", "percent", "(SELECT 1 AS x WHERE false)") == 0
+    assert counted("nullValues", "percent", "(SELECT NULL AS x)") == 100
+
+
+@pytest.mark.parametrize(("rows", "cut"), [(333, "0.3003"), (999_999, "0.0001")])
+def test_what_is_a_little_more_than_a_share_is_more_than_it(rows: int, cut: str) -> None:
+    one = f"(SELECT CASE WHEN range > 0 THEN 1 END AS x FROM range({rows}))"
+    assert Fraction(cut) < Fraction(100, rows) < Fraction(cut) + Fraction(1, 10**6), "six digits do not tell"
+    assert counted("nullValues", "percent", one) > Decimal(cut)

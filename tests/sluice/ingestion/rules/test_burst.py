@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sluice.contracts import Burst
+from sluice.contracts.model import CLASSIFICATIONS, PRIVATE
 from sluice.ingestion.rules import found as bounds
 from tests.sluice.ingestion.rules.watching import DECLINED, Function, declined, event, ids, rule, visits
 
@@ -152,7 +153,13 @@ def test_without_a_key_a_record_is_known_by_its_place() -> None:
     assert [each.count for each in nulls] == [3]
 
 
-def test_a_personal_key_is_not_told() -> None:
-    (found,) = function(personal=("id", "who")).batch(*(declined(f"e{n}", n) for n in range(3)))
+@pytest.mark.parametrize("called", CLASSIFICATIONS)
+def test_a_private_key_is_not_told(called: str) -> None:
+    shown = function(personal=("id", "who"), called="public").batch(*(declined(f"e{n}", n) for n in range(3)))
+    assert [each.key for each in shown] == [{"who": "w"}]
+    if called not in PRIVATE:
+        assert function(personal=("id", "who"), called=called).batch(*(declined(f"e{n}", n) for n in range(3))) == shown
+        return
+    (found,) = function(personal=("id", "who"), called=called).batch(*(declined(f"e{n}", n) for n in range(3)))
     assert found.key == {}
     assert all("id" not in record and "who" not in record for record in found.records)

@@ -26,16 +26,16 @@ DECLINED = (Condition("outcome", "=", value="declined"),)
 
 
 def visits(
-    *rules: StreamRule, key: tuple[str, ...] = ("id",), personal: tuple[str, ...] = ("card",)
+    *rules: StreamRule, key: tuple[str, ...] = ("id",), personal: tuple[str, ...] = ("card",), called: str = "personal"
 ) -> LandingContract:
-    """Return the contract of a stream with these rules."""
+    """Return the contract of a stream with these rules; ``called`` is the classification of its personal columns."""
     kinds = {
         "id": "string", "who": "string", "at": "timestamp", "outcome": "string", "card": "string",
         "price": "decimal(12,2)", "cost": "decimal(10,3)", "pieces": "int", "weight": "double",
         "sold": "boolean", "day": "date", "lat": "double", "lon": "double",
     }  # fmt: skip
     columns = [
-        Column(name, parse_type(kind), header=name, classification="personal" if name in personal else None)
+        Column(name, parse_type(kind), header=name, classification=called if name in personal else None)
         for name, kind in kinds.items()
     ]
     plain = contract(*columns, key=key, format="json", stream=True, event_time="at", null_keys="keep")

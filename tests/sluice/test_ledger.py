@@ -1,0 +1,98 @@
+"""The ledger keeps what it counts, whatever is recorded of a delivery afterwards, and however often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from moto import mock_aws
+
+from sluice import storage
+from sluice.cli.status import DatasetStatus, Status
+from sluice.cli.status_output import as_json
+from sluice.cli.streams import StreamsStatus
+from sluice.ledger import FINAL, UNKNOWN, Delivery, Ledger
+from tests.laws import cases
+
+ONE = Delivery("orders", "x", "committed", uri="s3://landing/orders/x.csv", accepted=5, quarantined=1, at=1.0)
+STEPS = [*FINAL, "staged", "failing", "given up", "taken back", "event", "event", "event"]
+
+
+@pytest.fixture
+def ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        storage.client.cache_clear()
+        boto3.client("dynamodb").create_table(
+            TableName="ledger",
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": "dataset", "KeyType": "HASH"},
+                {"AttributeName": "entry", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("dataset", "entry")],
+        )
+        yield Ledger("ledger")
+        storage.client.cache_clear()
+
+
+def step(ledger: Ledger, of: Delivery, what: Any) -> None:
+    if what == "event":
+        ledger.redelivered(of.dataset, of.delivery_id)
+    elif what == "staged":
+        ledger.record_staged(msgspec.structs.replace(of, status="staged"))
+    elif what == "failing":
+        ledger.record_failing(msgspec.structs.replace(of, status="failing"))
+    elif what == "given up":
+        ledger.record_given_up(msgspec.structs.replace(of, status="discarded"))
+    elif what == "taken back":
+        ledger.record([of.taken_back(accepted=5, quarantined=1, at=2.0)])
+    else:
+        ledger.record([msgspec.structs.replace(of, status=what)])
+
+
+@given(
+    steps=st.lists(st.sampled_from(STEPS), max_size=8),
+    number=st.integers(0, 10**9),
+    dataset=st.sampled_from(["orders", UNKNOWN]),
+)
+@settings(max_examples=cases(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_record_of_a_delivery_changes_how_often_it_came_again(
+    ledger: Ledger, steps: list[str], number: int, dataset: str
+) -> None:
+    of = msgspec.structs.replace(ONE, dataset=dataset, delivery_id=f"x{number}-{len(steps)}")
+    before = ledger.redeliveries(dataset)[of.delivery_id]
+    for what in steps:
+        step(ledger, of, what)
+    assert ledger.redeliveries(dataset)[of.delivery_id] - before == steps.count("event")
+
+
+def test_a_delivery_that_came_again_and_is_taken_back_has_all_its_counts(ledger: Ledger) -> None:
+    ledger.record([ONE])
+    ledger.redelivered("orders", "x")
+    ledger.record([ONE])  # as a committer does that was killed between the record and what it had waiting
+    ledger.redelivered("orders", "x")
+    ledger.record([ONE.taken_back(accepted=5, quarantined=1, at=2.0)])
+    (taken_back,) = ledger.deliveries("orders")
+    assert (taken_back.status, taken_back.retracted, taken_back.retracted_quarantined) == ("retracted", 6, 1)
+    assert ledger.redeliveries("orders") == {"x": 2}
+    assert ledger.redeliveries("other") == {}
+
+
+def test_what_came_again_is_told_beside_the_deliveries_and_is_none_of_them(ledger: Ledger) -> None:
+    ledger.record([ONE, msgspec.structs.replace(ONE, delivery_id="y", status="duplicate", accepted=0, quarantined=0)])
+    for _ in range(3):
+        ledger.redelivered("orders", "x")
+    states = [each.status for each in ledger.deliveries("orders")]
+    assert sorted(states) == ["committed", "duplicate"]
+    numbers = DatasetStatus("orders", redeliveries=ledger.redeliveries("orders").total())
+    numbers.deliveries.update(states)
+    told = as_json(Status({"orders": numbers}, frozenset(), 2, (), {}, 0, StreamsStatus()))
+    (orders,) = told["datasets"]
+    assert orders["redeliveries"] == 3
+    assert sum(orders["deliveries"].values()) == told["delivered"]
