@@ -31,8 +31,7 @@ def compiled(*columns: Column, checks: tuple[Check, ...] = (), key: tuple[str, .
 def test_the_age_of_the_newest_value_is_measured_in_seconds() -> None:
     check = Check("fresh", "freshness", ("mustBeLessThan", 3600), ("at",))
     found = compiled(Column("at", parse_type("timestamp")), checks=(check,))["fresh"]
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with connect() as connection:
         connection.execute("CREATE TABLE t AS SELECT CAST(now() AS TIMESTAMP) - INTERVAL 2 HOUR AS at")
         (age,) = connection.execute(found.duckdb.format(table="t")).fetchall()[0]
     assert age == pytest.approx(7200, abs=60)
@@ -63,7 +62,7 @@ def test_the_age_of_the_newest_value_is_measured_in_seconds() -> None:
 )
 def test_a_rule_finds_the_value_that_breaks_it(rules: Rules, kind: str, breaks: str, holds: str) -> None:
     (check,) = compiled(Column("x", parse_type(kind), rules=rules)).values()
-    with duckdb.connect() as connection:
+    with connect() as connection:
         connection.execute(f"CREATE TABLE t (x {parse_type(kind).duckdb})")
         connection.executemany("INSERT INTO t VALUES (?)", [[breaks], [holds], [None]])
         broken = connection.execute(f"SELECT CAST(x AS VARCHAR) FROM t WHERE {check.duckdb}").fetchall()
@@ -72,7 +71,7 @@ def test_a_rule_finds_the_value_that_breaks_it(rules: Rules, kind: str, breaks: 
 
 
 def broken(condition: str, values: list[str]) -> list[str]:
-    with duckdb.connect() as connection:
+    with connect() as connection:
         connection.execute("CREATE TABLE t AS SELECT unnest(?::VARCHAR[]) AS x", [values])
         return [value for (value,) in connection.execute(f"SELECT x FROM t WHERE {condition}").fetchall()]
 
