@@ -174,7 +174,7 @@ _MEASURES = {
 
 #: The percentage of the table's rows that a query finds, 0 when it has none: a decimal of six digits after the point,
 #: cut off. What would be cut to a number of ``PERCENT_DIGITS`` digits but is more than that gets a last digit of 1, so
-#: that comparing it with such a number gives what the whole quotient would: one null of many rows is more than 0 percent.
+#: that a comparison with such a number is that of the whole quotient: one null of many rows is more than 0 percent.
 _SHARE = (
     "SELECT CAST(s.cut + CASE WHEN s.rest > 0 AND s.cut % 100 = 0 THEN 1 ELSE 0 END AS decimal(18,0)) "
     "* CAST('0.000001' AS decimal(7,6)) FROM ("
