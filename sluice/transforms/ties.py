@@ -17,13 +17,14 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, traverse_scope
 from sqlglot.schema import MappingSchema
 
-from sluice.transforms.functions.recorded import SparkCalls
+from sluice.transforms.functions.recorded import ALIASES, SparkCalls
 from sluice.transforms.functions.spark_types import duckdb_type
 
 #: Functions of a window that look at single rows by their place; those that rank give rows that tie the same number.
 _BY_PLACE = {"row_number", "lag", "lead", "ntile", "first", "last", "nth_value"}
 _GENERATORS = {"explode", "explode_outer"}
 _HALF = ("SEMI", "ANTI")
+_LEAVES = "its order leaves ties, among which each engine picks another row; order also by"
 #: More keys than this of one relation are not followed.
 _MOST = 16
 
@@ -96,26 +97,46 @@ class _Rows:
         select = self.select
         if not isinstance(select, exp.Select):
             return
-        keys = self._read()
-        for window in select.find_all(exp.Window):
-            if window.find_ancestor(exp.Select) is select and _by_place(window):
-                yield from self._tie(_name(window), window, _held(window), keys)
-        if select.args.get("limit") and not select.args.get("group"):
+        keys = [] if _generates(select) else self._read()
+        own = [each for each in select.find_all(exp.Window) if each.find_ancestor(exp.Select) is select]
+        placed = [each for each in own if _by_place(each)]
+        # Two windows of one row each number rows that tie as they like, so that their pairs differ.
+        alone = len({(each.args["order"].sql(), str(each.args.get("partition_by"))) for each in placed}) == 1
+        for window in placed:
+            yield from self._tie(_name(window), window, _held(window), keys, alone=alone)
+        if select.args.get("limit"):
             ordered = select.args["order"].expressions if select.args.get("order") else []
-            yield from self._tie("limit", select.args["limit"], self._of_outputs(_columns(ordered)), keys)
+            if _groups(select):
+                yield from self._grouped_tie(select.args["limit"], {name for _, name in _columns(ordered)})
+            else:
+                yield from self._tie("limit", select.args["limit"], self._of_outputs(_columns(ordered)), keys)
 
-    def _tie(self, name: str, node: exp.Expr, held: set[_Column], keys: list[frozenset[_Column]]) -> Iterator[Tie]:
+    def _grouped_tie(self, limit: exp.Expr, held: set[str]) -> Iterator[Tie]:
+        names = {each.alias_or_name for each in self.select.expressions}
+        if missing := sorted(names - held) if not any(key <= held for key in self._grouped()) else []:
+            yield Tie("limit", limit.sql(dialect="spark"), f"{_LEAVES} {', '.join(missing)}")
+
+    def _tie(
+        self, name: str, node: exp.Expr, held: set[_Column], keys: list[frozenset[_Column]], *, alone: bool = True
+    ) -> Iterator[Tie]:
+        held = self._equal(held)
         if any(key <= held for key in keys):
             return
         missing = sorted({column for _, column in self._looked_at(held) - held})
-        if missing:
+        if missing or not alone:
             short = min(([column for _, column in sorted(key - held)] for key in keys), key=len, default=[])
             way = f"; or by {', '.join(short)}, with which it holds a key" if short else ""
-            yield Tie(
-                name, node.sql(dialect="spark").replace("`", ""),
-                f"its order leaves ties, among which each engine picks another row; order also by {', '.join(missing)}"
-                f"{way}",
-            )  # fmt: skip
+            more = ", ".join(missing) or "a key, since another window of this select orders otherwise"
+            yield Tie(name, node.sql(dialect="spark").replace("`", ""), f"{_LEAVES} {more}{way}")
+
+    def _equal(self, held: set[_Column]) -> set[_Column]:
+        """Return the columns, and those that inner joins hold equal to one of them."""
+        found = set(held)
+        for join in self.select.args.get("joins") or []:
+            if not join.side and join.kind.upper() in ("", "INNER"):
+                for pair in _pairs(join.args.get("on")):
+                    found |= set(pair) if found & set(pair) else set()
+        return found
 
     def _of_outputs(self, columns: set[_Column]) -> set[_Column]:
         """Return columns of an order, of which some name what is selected, as columns that are read."""
@@ -133,7 +154,8 @@ class _Rows:
         while waiting:
             node = waiting.pop()
             if isinstance(node, exp.Column):
-                found.add((node.table, node.name))
+                if "#" not in node.name:  # the parameter of a function of elements
+                    found.add((node.table, node.name))
             elif isinstance(node, exp.Window) and not node.args.get("order") and _held(node) <= held:
                 continue  # one value for all rows that tie
             else:
@@ -171,17 +193,23 @@ class _Rows:
             return keys
         alias = join.this.alias_or_name
         theirs = self._keys_of(alias)
-        equal = _equal_to(alias, join.args.get("on"))
-        pairs = [one | other for one, other in product(keys, theirs)]
-        if side in ("", "LEFT") and any({name for _, name in key} <= equal for key in theirs):
-            return [*keys, *pairs][:_MOST]
-        return pairs[:_MOST]
+        if side == "FULL":
+            return []  # of rows without a match, keys that hold a null may come from either side
+        equal = [set(pair) for pair in _pairs(join.args.get("on"))]
+        found = [one | other for one, other in product(keys, theirs)]
+        ours = {column for pair in equal for column in pair if column[0] != alias}
+        matched = {column for pair in equal for column in pair if column[0] == alias}
+        if side in ("", "LEFT") and any(key <= matched for key in theirs):
+            found = [*keys, *found]
+        if side in ("", "RIGHT") and any(key <= ours for key in keys):
+            found = [*theirs, *found]
+        return found[:_MOST]
 
     def made(self) -> _Known:
         """Return what is known of the rows that this query makes."""
         select = self.select
         if isinstance(select, exp.SetOperation):
-            whole = bool(select.args.get("distinct")) or not isinstance(select, exp.Union)
+            whole = bool(select.args.get("distinct"))
             names = frozenset(each.alias_or_name for each in select.selects)
             return _Known([names] if whole else [], {})
         if not isinstance(select, exp.Select):
@@ -190,9 +218,9 @@ class _Rows:
         for each in select.expressions:
             if isinstance(inner := each.unalias(), exp.Column):
                 names_of.setdefault((inner.table, inner.name), []).append(each.alias_or_name)
+        if _generates(select):
+            return _NOTHING
         keys = self._grouped() if _groups(select) else list(_renamed(self._read(), names_of))
-        if any(_name_of(node) in _GENERATORS for each in select.expressions for node in each.find_all(exp.Func)):
-            keys = []
         if select.args.get("distinct") is not None:
             keys.append(frozenset(each.alias_or_name for each in select.expressions))
         numbered = {} if _groups(select) else dict(self._numbered(names_of))
@@ -204,7 +232,8 @@ class _Rows:
             inner = each.unalias()
             within: frozenset[_Column] | None = None
             if isinstance(inner, exp.Window) and _name(inner) == "row_number":
-                within = _plain(inner.args.get("partition_by") or [])
+                parts = inner.args.get("partition_by") or []
+                within = _plain(parts) if all(isinstance(p.unalias().unnest(), exp.Column) for p in parts) else None
             elif isinstance(inner, exp.Column) and not self.select.args.get("joins"):
                 known = self.sources.get(inner.table, _NOTHING).numbered
                 if inner.name in known:
@@ -258,12 +287,13 @@ def _by_place(window: exp.Window) -> bool:
 
 
 def _name(window: exp.Window) -> str:
-    return _name_of(window.this.unalias())
+    inner = window.this.unalias()
+    return _name_of(inner.this if isinstance(inner, exp.IgnoreNulls | exp.RespectNulls) else inner)
 
 
 def _name_of(node: exp.Expr) -> str:
     if isinstance(node, exp.Anonymous):
-        return node.name.lower()
+        return ALIASES.get(node.name.lower(), node.name.lower())
     return node.sql_name().lower() if isinstance(node, exp.Func) else ""
 
 
@@ -294,15 +324,15 @@ def _parts_of(condition: exp.Expr | None) -> Iterator[exp.Expr]:
         yield plain
 
 
-def _equal_to(alias: str, condition: exp.Expr | None) -> set[str]:
-    """Return the columns of ``alias`` that a join's condition holds equal to something of the other side."""
-    found = set()
+def _pairs(condition: exp.Expr | None) -> Iterator[tuple[_Column, _Column]]:
+    """Yield the columns that a join's condition holds equal."""
     for part in _parts_of(condition):
-        if not isinstance(part, exp.EQ | exp.NullSafeEQ):
-            continue
-        for one, other in ((part.this, part.expression), (part.expression, part.this)):
-            inner = one.unnest()
-            others = {each.table for each in other.find_all(exp.Column)}
-            if isinstance(inner, exp.Column) and inner.table == alias and alias not in others:
-                found.add(inner.name)
-    return found
+        if isinstance(part, exp.EQ | exp.NullSafeEQ):
+            sides = (part.this.unnest(), part.expression.unnest())
+            if all(isinstance(each, exp.Column) for each in sides):
+                yield (sides[0].table, sides[0].name), (sides[1].table, sides[1].name)
+
+
+def _generates(select: exp.Select) -> bool:
+    """Return whether a SELECT makes several rows of one."""
+    return any(_name_of(node) in _GENERATORS for each in select.expressions for node in each.find_all(exp.Func))

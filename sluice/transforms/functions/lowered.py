@@ -46,7 +46,7 @@ _OF_COLUMNS = {*_MANY, exp.Column, exp.Identifier, exp.Tuple, exp.Paren}
 #: Arguments of operators' nodes that are read, or that change nothing here.
 _READ = {"this", "expression", "expressions", "negate", "safe", "typed"}
 #: What takes a null of no type.
-_OF_NULL = {"is_null", "is_not_null", "count", "cast", "try_cast"}
+_OF_NULL = {"is_null", "is_not_null", "cast", "try_cast"}
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 
 _Made = Argument
@@ -151,7 +151,7 @@ class _Scope:
 
     def _condition(self, node: exp.Expr) -> _Made:
         made = self.made(node)
-        if made.type not in ("boolean", NULL, UNKNOWN):
+        if made.type not in ("boolean", UNKNOWN):
             return self._unproven("filter", node, f"the condition is {made.type}, which Spark refuses; compare it")
         return made
 

@@ -11,7 +11,6 @@ import functools
 import sys
 from collections.abc import Callable
 from decimal import Decimal
-from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -73,7 +72,9 @@ class SparkCalls(Spark):
                 bits = isinstance(node, _BITS) and any(
                     isinstance(i, _BITS) and type(i) is not type(node) for i in inside
                 )
-                if bits or (isinstance(node, _COMPARED) and any(isinstance(each, _TESTS) for each in inside)):
+                tests = _COMPARED if isinstance(node, exp.Is) else (*_TESTS, exp.Not)
+                compared = isinstance(node, (*_COMPARED, exp.Is)) and any(isinstance(each, tests) for each in inside)
+                if bits or compared:
                     raise ParseError(
                         f"{node.sql(dialect='spark')}: write parentheses, since engines read it in another order"
                     )
@@ -140,7 +141,9 @@ def record() -> None:
         return plain(cls, value) if made is None else cls(made)
 
     # No name that a text could call: what it takes for granted holds for a log of changes alone.
-    changes.latest_sent = _either(_recorded(LATEST_SENT, [("*columns", "column")], Column), None, "latest_sent")
+    changes.latest_sent = _either(
+        _recorded(LATEST_SENT, [("*columns", "column")], Column), changes.latest_sent, "latest_sent"
+    )
     column: Any = Column
     column.__call__ = _no_method
     column.__bool__ = _no_truth
@@ -206,6 +209,8 @@ def _refuse_methods(frame: Any) -> None:
         setattr(frame, name, _never_tried(name, BaseDataFrame))
     _same_methods(frame)
     frame.__getattr__ = _attribute
+    frame.dtypes = property(lambda this: [(each.name, spark_type(str(each.dataType))) for each in this._typed_columns])
+    frame.unpersist = lambda this, blocking=False: this
     frame.fillna = _unless_recording(frame.fillna, "fillna", _LOST)
     frame.replace = _unless_recording(frame.replace, "replace", _LOST)
     joined = frame.join
@@ -222,7 +227,7 @@ def _refuse_methods(frame: Any) -> None:
 
 def _attribute(frame: Any, name: str) -> Any:
     """Return a column by its name; ``AttributeError`` for what is none, which SQLFrame takes for a column, too."""
-    if not name.startswith("_") and name in frame.columns:
+    if not name.startswith("__") and name in frame.columns:
         return frame[name]
     raise AttributeError(f"the DataFrame has no column {name}, and its {name} was never tried on both engines")
 
@@ -355,14 +360,21 @@ def _argument(value: Any, kind: str, column: Any) -> exp.Expr:
     return found
 
 
-_parameters = count(1)
+_depth = {"lambdas": 0}
 
 
 def _lambda(function: Callable[..., Any], column: Any) -> exp.Lambda:
-    """Return a function of elements; each has parameters of its own, whatever Python calls them."""
+    """Return a function of elements; one inside of another has parameters of its own, whatever Python calls them.
+
+    The names are the same in each compilation, since they stand in the SQL, which tells whether a transform changed.
+    """
     given = function.__code__.co_varnames[: function.__code__.co_argcount]
-    names = [f"{name}#{next(_parameters)}" for name in given]
-    made = function(*(column(exp.Column(this=exp.to_identifier(name, quoted=True))) for name in names))
+    _depth["lambdas"] += 1
+    try:
+        names = [f"{name}#{_depth['lambdas']}" for name in given]
+        made = function(*(column(exp.Column(this=exp.to_identifier(name, quoted=True))) for name in names))
+    finally:
+        _depth["lambdas"] -= 1
     body = column(made).column_expression
     return exp.Lambda(this=body, expressions=[exp.to_identifier(name, quoted=True) for name in names])
 
