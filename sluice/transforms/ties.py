@@ -158,6 +158,8 @@ class _Rows:
                     found.add((node.table, node.name))
             elif isinstance(node, exp.Window) and not node.args.get("order") and _held(node) <= held:
                 continue  # one value for all rows that tie
+            elif isinstance(node, exp.Window) and _by_place(node):
+                waiting.append(node.this)  # rows that tie have the same places to go round, by whatever order
             else:
                 waiting += node.iter_expressions()
         return found

@@ -137,6 +137,28 @@ def test_no_name_of_a_field_lets_a_struct_of_doubles_have_a_greatest(tmp_path: P
     assert "its field value is double" in refusal(tmp_path, rows, "double")
 
 
+def test_ties_are_refused_where_a_transform_is_compiled_and_accepted_by_name(tmp_path: Path) -> None:
+    rows = 'things.select(F.row_number().over(Window.partitionBy("id").orderBy("day")).alias("x"))'
+    assert compiled(tmp_path, rows, "int"), "what is read is what is held: rows that tie are alike"
+    rows = 'things.select(F.lag("n").over(Window.partitionBy("id").orderBy("day")).alias("x"))'
+    assert 'order also by n; where that makes no difference: accept={"order of lag": "reason"}' in refusal(
+        tmp_path, rows, "int"
+    )
+    assert compiled(tmp_path, rows, "int", 'accept={"order of lag": "one a day"}, ')
+
+
+def test_a_transform_with_functions_of_elements_compiles_to_the_same_whatever_was_compiled_before(
+    tmp_path: Path,
+) -> None:
+    one = 'things.select(F.size(F.filter(F.split("t", ","), lambda part: part > "a")).alias("x"))'
+    two = one.replace('lambda part: part > "a"', 'lambda part: part > F.col("u")')
+    first = compiled(tmp_path, one, "int")
+    assert first != compiled(tmp_path, two, "int")
+    both = one.replace("things.select", "things.where(F.exists(F.split('u', ','), lambda part: part > 'b')).select")
+    assert "part#1" in compiled(tmp_path, both, "int")
+    assert first == compiled(tmp_path, one, "int")
+
+
 def test_a_method_that_columns_of_spark_have_not_is_told_as_such(tmp_path: Path) -> None:
     said = refusal(tmp_path, 'things.select(F.col("t").try_cast("int").alias("x"))', "int")
     assert "a column of Spark 3.5 has no method try_cast; write F.expr('try_cast(name as int)')" in said
