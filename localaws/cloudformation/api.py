@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+from localaws.cloudformation.changes import changes_of
 from localaws.cloudformation.engine import StackEngine
-from localaws.cloudformation.errors import DeployError, TemplateError
+from localaws.cloudformation.errors import DeployError
 from localaws.cloudformation.plan import read_template
 from localaws.cloudformation.providers import api
 from localaws.cloudformation.stacks import Stack
@@ -91,7 +92,7 @@ class Answers:
         parameters = _parameters(get, stack.parameters)
         identity = f"arn:aws:cloudformation:{self._ctx.region}:{self._ctx.account}:changeSet/{get('ChangeSetName')}/"
         tags = _tags(get)
-        changes = _changes(stack, text)
+        changes = changes_of(stack, text)
         made = ChangeSet(
             get("ChangeSetName"), identity + str(uuid.uuid4()), stack, kind, text, parameters, tags, changes
         )
@@ -371,21 +372,6 @@ def _tags(get: Callable[..., Any]) -> dict[str, str]:
 
 def _listed(parameters: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
-
-
-def _changes(stack: Stack, text: str) -> list[dict[str, Any]]:
-    try:
-        old = read_template(stack.text, stack=stack.name)["Resources"] if stack.text else {}
-        new = read_template(text, stack=stack.name)["Resources"]
-    except TemplateError:
-        return []
-    changes = [_change("Add", name, new[name]) for name in new if name not in old]
-    changes += [_change("Modify", name, new[name]) for name in new if name in old and new[name] != old[name]]
-    return changes + [_change("Remove", name, old[name]) for name in old if name not in new]
-
-
-def _change(action: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    return {"Action": action, "LogicalResourceId": name, "ResourceType": body.get("Type"), "Scope": [], "Details": []}
 
 
 def _described(stack: Stack) -> dict[str, Any]:

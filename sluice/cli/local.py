@@ -10,8 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +74,17 @@ def adopt() -> None:
         return
     if found := _access(os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/"), project):
         export(found["endpoint"], found["secret"], os.environ.get("AWS_REGION") or found["region"])
+
+
+def adopt_running(data: Path) -> None:
+    """Set the environment to the local AWS that runs from ``data``, where the environment names no endpoint itself."""
+    if os.environ.get("AWS_ENDPOINT_URL") or _read_pid(data) is None:
+        return
+    try:
+        found = json.loads((data / "access.json").read_text())
+    except (OSError, ValueError):  # it is starting, or ending
+        return
+    export(found["endpoint"], found["secret"], found["region"])
 
 
 def _access(endpoint: str, project: ProjectFolder) -> dict[str, str] | None:
@@ -198,34 +207,6 @@ def _own(data: Path) -> Path:
         return folders.own(data)
     except folders.NotOurs as error:
         raise CommandError(str(error), next_step="name a folder of your own with --data.", file=str(data)) from error
-
-
-def deploy_again(endpoint: str, contracts: list[Path], environment: str) -> None:
-    """Synthesize the present declarations and deploy them to the local AWS that runs at ``endpoint``."""
-    assembly = synthesize(contracts, environment)
-    found = _access(endpoint, needed_project(contracts))
-    if found is None:
-        raise CommandError(
-            f"You have started no local AWS at {endpoint}.",
-            next_step="`sluice up`",
-            value=endpoint,
-        )
-    request = urllib.request.Request(
-        f"{endpoint}/_localaws/deploy",
-        json.dumps({"assembly": str(assembly)}).encode(),
-        {"X-Localaws-Token": found["token"]},
-        method="POST",
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=600) as answer:
-            answer.read()
-    except urllib.error.HTTPError as error:
-        raise CommandError(
-            json.loads(error.read())["message"],
-            safe="stacks deployed before this one stay as they are now; their data are kept.",
-            next_step="mend what is named and deploy again.",
-            value=environment,
-        ) from error
 
 
 def stop(data: Path) -> bool:

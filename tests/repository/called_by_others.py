@@ -36,8 +36,8 @@ _._cache, _.log_errors, _.lambda_runtime_address, _.recursive_loop, _.component,
 _.cachable, _._load_file_io, _.memo
 # A protocol's own call: nobody names it.
 _.__call__
-# What tests ask of the product: what roles were denied, a contract alone, what is declared now deployed again.
-_.decisions, _.load_contract, _.deploy_again, _.replacements
+# What tests ask of the product: what roles were denied, a contract alone.
+_.decisions, _.load_contract, _.replacements
 # Options that only one format has: its reader asks for them (today a toy in the tests does).
 _.own_options
 # What each module of a registry is found by (`sluice.found`), and a hook of click's.
