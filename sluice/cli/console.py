@@ -20,7 +20,7 @@ def console() -> Console:
 
 
 def progress() -> Callable[[str], None]:
-    """Return what shows how far something is: one line of standard error that changes, and nothing where it is a file."""
+    """Return what shows how far something is: one line of standard error that changes; nothing where it is a file."""
 
     def show(line: str) -> None:
         # To the line's begin, the text, and the rest of the line emptied: ECMA-48's EL.

@@ -20,6 +20,7 @@ from sluice.cli.cloud_assembly import DeclaredStack, declared_stacks
 from sluice.cli.declared_changes import TableChange, project_of_template, table_changes
 from sluice.cli.deployment import client, deployed, refused_by_aws
 from sluice.cli.planning import start_refresh
+from sluice.cli.standing import Standing
 from sluice.errors import CommandError
 from sluice.folders import ProjectFolder, needed_project
 
@@ -71,15 +72,16 @@ def deploy(
     dry_run: bool = False,
     note: Callable[[str], None] = lambda line: None,
     show: Callable[[Outcome], None] = lambda outcome: None,
+    standing: Standing | None = None,
 ) -> Outcome:
     """Deploy what is declared now to the AWS at the environment's endpoint; ``show`` is told what changes before.
 
     ``note`` is told of progress. Raise ``CommandError`` when something would be lost and that is not accepted, and
-    when a stack was rolled back; data that are there are kept either way.
+    when a stack was rolled back; data that are there are kept either way. ``standing`` synthesizes where it is given.
     """
     began = time.perf_counter()
     note("synthesizing")
-    assembly = synthesize(contracts, environment)
+    assembly = synthesize(contracts, environment, standing)
     synthesized = time.perf_counter()
     try:
         outcome = _difference(needed_project(contracts), assembly, environment)

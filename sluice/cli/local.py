@@ -76,15 +76,22 @@ def adopt() -> None:
         export(found["endpoint"], found["secret"], os.environ.get("AWS_REGION") or found["region"])
 
 
-def adopt_running(data: Path) -> None:
-    """Set the environment to the local AWS that runs from ``data``, where the environment names no endpoint itself."""
-    if os.environ.get("AWS_ENDPOINT_URL") or _read_pid(data) is None:
-        return
+def adopt_running(data: Path) -> int | None:
+    """Return the process of the local AWS that runs from ``data``, where the environment's endpoint is it or none.
+
+    The environment is set to it.
+    """
+    pid = _read_pid(data)
     try:
-        found = json.loads((data / "access.json").read_text())
+        found = json.loads((data / "access.json").read_text()) if pid else {"endpoint": ""}
     except (OSError, ValueError):  # it is starting, or ending
-        return
-    export(found["endpoint"], found["secret"], found["region"])
+        return None
+    given = os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/")
+    if pid is None or given not in ("", found["endpoint"]):
+        return None
+    if not given:
+        export(found["endpoint"], found["secret"], found["region"])
+    return pid
 
 
 def _access(endpoint: str, project: ProjectFolder) -> dict[str, str] | None:

@@ -35,6 +35,7 @@ def deploy(  # noqa: PLR0917  options of a command
     """Bring the local AWS that runs, or with --account an AWS account, to what is declared now; data are kept."""
     from sluice.cli import account_deploying, deploying, local
     from sluice.cli.console import progress
+    from sluice.cli.standing import Standing
     from sluice.folders import needed_project
 
     here = needed_project(contracts or ())
@@ -47,7 +48,7 @@ def deploy(  # noqa: PLR0917  options of a command
         )
     if cdk:
         raise typer.BadParameter("options of `cdk deploy` go with --account")
-    local.adopt_running(data or here.run)
+    owner = local.adopt_running(data or here.run)
     deploying.endpoint_needed(data or here.run)
     outcome = deploying.deploy(
         folders,
@@ -56,6 +57,7 @@ def deploy(  # noqa: PLR0917  options of a command
         dry_run=dry_run,
         note=progress(),
         show=lambda found: None if as_json else _say(found),
+        standing=Standing(data or here.run, owner) if owner else None,
     )
     if as_json:
         typer.echo(json.dumps(outcome.as_data(), indent=2))
