@@ -160,6 +160,11 @@ class Answers:
         if found.execution != "AVAILABLE":
             raise _refusal(f"ChangeSet [{found.id}] cannot be executed in its current status of [{found.status}]")
         found.execution = "EXECUTE_COMPLETE"
+        # The stack's others are deleted: they are about what it was.
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets-execute.html
+        others = [key for key, each in self._change_sets.items() if each.stack is found.stack and each is not found]
+        for key in others:
+            self._change_sets.pop(key, None)
         creating = not found.stack.text and not found.stack.resources
         found.stack.status = "CREATE_IN_PROGRESS" if creating else "UPDATE_IN_PROGRESS"
         self._start(found.stack.name, found.text, found.parameters, found.tags)

@@ -7,8 +7,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -47,15 +49,7 @@ def synthesize(contracts: list[Path], environment: str, standing: Standing | Non
     folder = project.cache / f"assembly-{_fingerprint(project, contracts, environment)}"
     if not (folder / "manifest.json").is_file():
         unfinished = folder.with_suffix(f".{os.getpid()}")
-        context = {"env": environment, "contracts": [str(path.resolve()) for path in contracts]}
-        # CDK unpacks 200 MB; that goes to the cache, too, so that nothing is written to the user's home.
-        variables = {
-            "CDK_OUTDIR": str(unfinished),
-            "CDK_CONTEXT_JSON": json.dumps(context),
-            "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(project.cache / "jsii"),
-            "JSII_NODE": os.environ.get("JSII_NODE", str(NODE)),
-            **bytecode(project),
-        }
+        variables = _variables(project, contracts, environment, unfinished)
         done = standing.synthesize(project, variables, _library()) if standing else None
         status, said = done or _run(project, variables)
         if status:
@@ -75,17 +69,43 @@ def synthesize(contracts: list[Path], environment: str, standing: Standing | Non
     return folder
 
 
+def warm(contracts: list[Path], environment: str, standing: Standing) -> None:
+    """Have the process of ``standing`` synthesize once for nothing, so that the next synthesis finds it warm."""
+    project = needed_project(contracts)
+    with tempfile.TemporaryDirectory(dir=project.cache, prefix="warm-") as scratch:
+        variables = _variables(project, contracts, environment, Path(scratch) / "assembly")
+        standing.synthesize(project, variables, _library())
+
+
+def _variables(project: ProjectFolder, contracts: list[Path], environment: str, out: Path) -> dict[str, str]:
+    context = {"env": environment, "contracts": [str(path.resolve()) for path in contracts]}
+    return {
+        "CDK_OUTDIR": str(out),
+        "CDK_CONTEXT_JSON": json.dumps(context),
+        # CDK unpacks 200 MB; that goes to the cache, too, so that nothing is written to the user's home.
+        "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(project.cache / "jsii"),
+        "JSII_NODE": os.environ.get("JSII_NODE", str(NODE)),
+        **bytecode(project),
+    }
+
+
 def _run(project: ProjectFolder, variables: Mapping[str, str]) -> tuple[int, str]:
     """Synthesize in a process of its own; return its status and what it said."""
-    done = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "-m", "infra.app"],
         cwd=project.root,
         env={**os.environ, **variables},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-    )
-    return done.returncode, f"{done.stdout}{done.stderr}"
+        start_new_session=True,  # its group is its own: whatever ends this command ends CDK's Node and compilers, too
+    ) as process:
+        try:
+            said, told = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return process.returncode, f"{said}{told}"
 
 
 def bytecode(project: ProjectFolder) -> dict[str, str]:
@@ -126,9 +146,14 @@ def _fingerprint(project: ProjectFolder, contracts: list[Path], environment: str
     The owner's stacks may read any of those: a Lambda's code, modules beside ``infra/``.
     """
     digest = hashlib.sha256(f"{environment} {_library()}".encode())
-    beside = [folder for path in contracts if (folder := path.resolve().parent / "glue_jobs").is_dir()]
-    _digest(digest, [project.root, *contracts, *beside], without=project.root / "tests")
+    _digest(digest, files_read(project, contracts))
     return digest.hexdigest()[:16]
+
+
+def files_read(project: ProjectFolder, contracts: list[Path]) -> Iterator[Path]:
+    """Yield the project's files that a synthesis may read, the owner's stacks and functions among them."""
+    beside = [folder for path in contracts if (folder := path.resolve().parent / "glue_jobs").is_dir()]
+    return _files([project.root, *contracts, *beside], without=project.root / "tests")
 
 
 def _library() -> str:
@@ -137,12 +162,12 @@ def _library() -> str:
     for name in sorted(re.split(r"[^\w.-]", each, maxsplit=1)[0] for each in requires("sluice") or ()):
         with suppress(PackageNotFoundError):  # needed on other machines alone
             digest.update(f"{name} {version(name)}\0".encode())
-    _digest(digest, [LIBRARY, *map(brought, _BROUGHT)], without=LIBRARY / "tests")
+    _digest(digest, _files([LIBRARY, *map(brought, _BROUGHT)], without=LIBRARY / "tests"))
     return digest.hexdigest()[:16]
 
 
-def _digest(digest: Any, roots: Iterable[Path], *, without: Path) -> None:
-    for path in _files(roots, without=without):
+def _digest(digest: Any, files: Iterable[Path]) -> None:
+    for path in files:
         digest.update(os.fsencode(path) + b"\0" + _content(path) + b"\0")
 
 

@@ -22,7 +22,13 @@ def console() -> Console:
 def progress() -> Callable[[str], None]:
     """Return what shows how far something is: one line of standard error that changes; nothing where it is a file."""
 
+    shown = ""
+
     def show(line: str) -> None:
+        nonlocal shown
+        if line == shown:
+            return
+        shown = line
         # To the line's begin, the text, and the rest of the line emptied: ECMA-48's EL.
         sys.stderr.write(f"\r{line}\x1b[K")
         sys.stderr.flush()

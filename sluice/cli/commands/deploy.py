@@ -56,7 +56,7 @@ def deploy(  # noqa: PLR0917  options of a command
         accept_data_loss=accept_data_loss,
         dry_run=dry_run,
         note=progress(),
-        show=lambda found: None if as_json else _say(found),
+        show=lambda found: None if as_json else say(found),
         standing=Standing(data or here.run, owner) if owner else None,
     )
     if as_json:
@@ -68,7 +68,7 @@ def deploy(  # noqa: PLR0917  options of a command
         typer.echo("Nothing was changed; without --dry-run it is deployed.")
 
 
-def _say(outcome: Outcome) -> None:
+def say(outcome: Outcome) -> None:
     """Print what changes, by table and by stack."""
     if not outcome.stacks:
         typer.echo("Nothing to deploy: what runs is what is declared.")
