@@ -15,7 +15,7 @@ from localaws.cloudformation.stacks import RETAIN, Stack
 
 
 def changes_of(stack: Stack, text: str) -> list[dict[str, Any]]:
-    """Return the changes from the stack's template to the one in ``text``; none where that is no template.
+    """Return the changes from the stack's template to the one in ``text``; an empty list for no template.
 
     The templates are compared as they are written: a property whose value another resource gives is not looked at.
     """

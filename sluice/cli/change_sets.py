@@ -95,7 +95,7 @@ def discard(changes: Iterable[StackChange]) -> None:
 
 
 def execute(change: StackChange, note: Callable[[str], None]) -> None:
-    """Execute the change set and wait for its end; ``note`` is told of each resource that is done.
+    """Execute the change set and wait for its end; ``note`` gets a line for each resource that is done.
 
     Raise ``CommandError`` with CloudFormation's reason when the stack was rolled back.
     """

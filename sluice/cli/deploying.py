@@ -74,10 +74,10 @@ def deploy(
     show: Callable[[Outcome], None] = lambda outcome: None,
     standing: Standing | None = None,
 ) -> Outcome:
-    """Deploy what is declared now to the AWS at the environment's endpoint; ``show`` is told what changes before.
+    """Deploy what is declared now to the AWS at the environment's endpoint; ``show`` gets what changes before.
 
-    ``note`` is told of progress. Raise ``CommandError`` when something would be lost and that is not accepted, and
-    when a stack was rolled back; data that are there are kept either way. ``standing`` synthesizes where it is given.
+    ``note`` gets lines about progress; ``standing`` synthesizes where it is given. Raise ``CommandError`` when
+    something would be lost and that is not accepted, and when a stack was rolled back; what is there is kept.
     """
     began = time.perf_counter()
     note("synthesizing")

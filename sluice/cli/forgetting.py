@@ -1,4 +1,4 @@
-"""What `sluice down` forgets, told before it does."""
+"""What `sluice down` forgets, said before it does."""
 
 from __future__ import annotations
 

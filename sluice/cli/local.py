@@ -146,8 +146,8 @@ def start(
 ) -> LocalRun:
     """Synthesize, start the local AWS at ``port`` and wait until every stack is deployed.
 
-    With ``secret`` it gets a random secret access key, which other users of this machine do not know. ``note`` is told
-    of progress.
+    With ``secret`` it gets a random secret access key, which other users of this machine do not know. ``note`` gets
+    lines about progress.
     """
     _refuse_second(data)
     project = needed_project(contracts)

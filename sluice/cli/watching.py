@@ -20,7 +20,7 @@ _QUIET_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Watch:
-    """What is watched, and whom it is told: ``say`` gets lines for people, ``show`` what a deployment changes."""
+    """What is watched, and who hears of it: ``say`` gets lines for people, ``show`` what a deployment changes."""
 
     contracts: list[Path]
     environment: str
@@ -29,7 +29,7 @@ class Watch:
     show: Callable[[Outcome], None]
 
     def run(self, alive: Callable[[], bool]) -> None:
-        """Deploy after each save until ``alive`` is False. What is wrong with a save is told, and the watch goes on."""
+        """Deploy after each save until ``alive`` is False. What is wrong with a save is said, and the watch goes on."""
         seen = self._signature()
         warming = threading.Thread(target=warm, args=(self.contracts, self.environment, self.standing), daemon=True)
         warming.start()

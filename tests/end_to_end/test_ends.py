@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -40,34 +39,40 @@ def running(mark: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("watch", [False, True])
-@pytest.mark.parametrize("when", ["synthesizing", "ready"])
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("end", "when"),
+    [
+        (signal.SIGINT, "synthesizing"),
+        (signal.SIGTERM, "synthesizing"),
+        (signal.SIGINT, "ready"),
+        (signal.SIGHUP, "ready"),
+        (signal.SIGTERM, "Watching"),
+        (signal.SIGHUP, "Watching"),
+    ],
+)
 def test_an_interrupt_a_termination_and_a_closed_terminal_end_every_process(
-    shop: Path, tmp_path: Path, end: signal.Signals, when: str, watch: bool
+    shop: Path, tmp_path: Path, end: signal.Signals, when: str
 ) -> None:
-    if watch and when == "synthesizing":
-        pytest.skip("nothing is watched before it is ready")
     if when == "synthesizing":  # anything else than before
         (shop / "contracts" / "visits.yaml").open("a").write(f"# {end.name}\n")
     mark = f"SLUICE_TEST_MARK={tmp_path}"
     out = tmp_path / "out"
     with out.open("wb") as stream:
         up = subprocess.Popen(
-            [SLUICE, "up", "--port", "0", *(["--watch"] if watch else [])],
+            [SLUICE, "up", "--port", "0", *(["--watch"] if when == "Watching" else [])],
             cwd=shop, env={**os.environ, "SLUICE_TEST_MARK": str(tmp_path)}, stdout=stream, stderr=stream,
             stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
     try:
-        if when == "ready":
-            said = "Watching" if watch else "ready"
-            until(lambda: said in out.read_text() or up.poll() is not None, said, 300)
+        if when == "synthesizing":
+            until(lambda: any("jsii" in line for line in running(mark)), "CDK's Node in the synthesis", 60)
         else:
-            until(lambda: any("infra.app" in line for line in running(mark)), "the synthesis", 60)
-            time.sleep(1.0)  # so that it has begun CDK's Node
+            until(lambda: when in out.read_text() or up.poll() is not None, when, 300)
+        if when == "Watching":
+            until(lambda: any(".standing" in line for line in running(mark)), "the process that stands ready", 60)
         assert up.poll() is None, out.read_text()
         up.send_signal(end)  # to the command alone: nobody else tells the others
-        assert up.wait(60) == (0 if when == "ready" else 130), out.read_text()
+        assert up.wait(60) == (130 if when == "synthesizing" else 0), out.read_text()
         until(lambda: not running(mark), f"all end: {running(mark)}", 20)
     finally:
         up.kill()

@@ -206,7 +206,8 @@ def test_what_is_declared_now_is_deployed_in_place_and_rows_are_kept(
     assert said["deployed"]
     changes = [(each["table"], each["change"].split(";")[0]) for each in said["tables"]]
     assert changes == [
-        ("bronze.visits", "new column country"), ("gold.daily_visits", "another transform"), ("gold.pages", "new table"),
+        ("bronze.visits", "new column country"), ("gold.daily_visits", "another transform"),
+        ("gold.pages", "new table"),
     ]  # fmt: skip
     assert rows(own, running, "SELECT count(*) AS n, count(country) AS c FROM bronze.visits") == [{"n": 4, "c": 0}]
     assert rows(own, running, "SELECT sum(visits) AS n FROM gold.daily_visits") == [{"n": 40}]

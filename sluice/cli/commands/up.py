@@ -83,7 +83,7 @@ def _watch(run: LocalRun, contracts: list[Path], data: Path, env: str) -> None:
 
 @commands.command()
 def down(data: Data = None) -> None:
-    """End the local AWS that `sluice up` started; its buckets and tables end with it, and are told before."""
+    """End the local AWS that `sluice up` started; its buckets and tables end with it, which is said before."""
     from sluice.cli import local
     from sluice.cli.forgetting import what_ends
     from sluice.folders import needed_project

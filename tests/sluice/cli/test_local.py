@@ -163,7 +163,7 @@ def test_a_port_that_this_projects_local_aws_has_is_told_with_what_to_do(tmp_pat
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        endpoint = "http://127.0.0.1:%d" % other.getsockname()[1]
+        endpoint = f"http://127.0.0.1:{other.getsockname()[1]}"
         (tmp_path / "aws").mkdir()
         (tmp_path / "aws" / "access.json").write_text(json.dumps({"endpoint": endpoint, "secret": "s"}))
         local._remember(endpoint, tmp_path / "aws", project)
