@@ -119,7 +119,8 @@ def execute(change: StackChange, note: Callable[[str], None]) -> None:
     if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         raise CommandError(
             f"{failed or name} (the stack is {status}).",
-            safe=f"{name} is as it was before; stacks deployed before it stay as they are now, and no data are lost.",
+            safe=f"{name} is as it was before, stacks deployed before it stay as they are now; what was not accepted as lost "
+            "is kept.",
             next_step="mend what is named and deploy again.",
             value=name,
         )

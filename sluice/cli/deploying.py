@@ -6,6 +6,7 @@ A local AWS is deployed to by change sets; an account by the CDK CLI, which is a
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from sluice.cli.assembly import synthesize
 from sluice.cli.change_sets import StackChange, deployed_template, discard, execute, prepare
 from sluice.cli.cloud_assembly import DeclaredStack, declared_stacks
 from sluice.cli.declared_changes import TableChange, project_of_template, table_changes
-from sluice.cli.deployment import client, deployed, refused_by_aws
+from sluice.cli.deployment import PART, client, deployed, refused_by_aws
 from sluice.cli.planning import start_refresh
 from sluice.cli.standing import Standing
 from sluice.errors import CommandError
@@ -29,11 +30,15 @@ _DATA = "storage"  # the stack whose function makes the tables
 
 @dataclass
 class Outcome:
-    """What a deployment changes, or would change: ``unread`` when what is deployed could not be read."""
+    """What a deployment changes, or would change: ``unread`` when what is deployed could not be read.
+
+    ``left`` are stacks of Sluice's that are deployed and no longer declared: no deployment deletes a stack.
+    """
 
     stacks: list[StackChange]
     tables: list[TableChange]
     unread: bool = False
+    left: list[str] = field(default_factory=list)
     deployed: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -60,6 +65,7 @@ class Outcome:
             ],
             "tables": [{"table": each.table, "change": each.what, "loses": each.loses} for each in self.tables],
             "losses": self.losses,
+            "left": self.left,
             "seconds": {name: round(seconds, 2) for name, seconds in self.seconds.items()},
         }
 
@@ -99,7 +105,7 @@ def deploy(
     except (ClientError, BotoCoreError) as error:
         raise refused_by_aws(error)(
             f"The deployment of {environment} did not come to its end: {error}",
-            safe="each stack is as it was or as it is declared now, and no data are lost.",
+            safe="each stack is as it was or as it is declared now; what was not accepted as lost is kept.",
             next_step="`sluice deploy` again; `sluice up` starts a local AWS where none answers.",
             value=environment,
         ) from error
@@ -111,7 +117,16 @@ def deploy(
 def _difference(project: ProjectFolder, assembly: Path, environment: str) -> Outcome:
     stacks = declared_stacks(assembly)
     tables, unread = changed_tables(project, stacks, environment)
-    return Outcome(prepare(stacks), tables, unread)
+    return Outcome(prepare(stacks), tables, unread, _left(stacks, environment))
+
+
+def _left(stacks: list[DeclaredStack], environment: str) -> list[str]:
+    """Return the names of this environment's stacks that are deployed and not among those that are declared."""
+    names = {stack.name for stack in stacks}
+    prefix = next(name for name in names if name.endswith(f"-{environment}-{_DATA}")).removesuffix(_DATA)
+    pages = client("cloudformation").get_paginator("describe_stacks").paginate()
+    there = (stack["StackName"] for page in pages for stack in page["Stacks"])
+    return sorted(name for name in there if name not in names and re.fullmatch(re.escape(prefix) + PART, name))
 
 
 def changed_tables(

@@ -70,6 +70,9 @@ def deploy(  # noqa: PLR0917  options of a command
 
 def say(outcome: Outcome) -> None:
     """Print what changes, by table and by stack."""
+    for name in outcome.left:
+        delete = f"aws cloudformation delete-stack --stack-name {name}"
+        typer.echo(f"{name}: no longer declared; it stays, with what is in it: `{delete}` deletes it")
     if not outcome.stacks:
         typer.echo("Nothing to deploy: what runs is what is declared.")
         return

@@ -52,6 +52,8 @@ def up(  # noqa: PLR0917  options of a command
     finally:
         note("")
     try:
+        took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in run.seconds.items())
+        typer.echo(f"Ready after {sum(run.seconds.values()):.1f} s: {took}.", err=True)
         typer.echo("ready")
         typer.echo(local.who_may(run.secret))
         for line in local.environment_lines(run.endpoint, run.secret, run.region):
