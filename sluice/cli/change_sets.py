@@ -92,6 +92,8 @@ def discard(changes: Iterable[StackChange]) -> None:
         client("cloudformation").delete_change_set(StackName=change.stack.name, ChangeSetName=change.change_set)
         if change.new:
             client("cloudformation").delete_stack(StackName=change.stack.name)
+            gone = client("cloudformation").get_waiter("stack_delete_complete")
+            gone.wait(StackName=change.stack.name, WaiterConfig={"Delay": 1})
 
 
 def execute(change: StackChange, note: Callable[[str], None]) -> None:
@@ -119,8 +121,8 @@ def execute(change: StackChange, note: Callable[[str], None]) -> None:
     if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         raise CommandError(
             f"{failed or name} (the stack is {status}).",
-            safe=f"{name} is as it was before, stacks deployed before it stay as they are now; what was not accepted as lost "
-            "is kept.",
+            safe=f"{name} is as it was before, stacks deployed before it stay as they are now; what was not accepted "
+            "as lost is kept.",
             next_step="mend what is named and deploy again.",
             value=name,
         )

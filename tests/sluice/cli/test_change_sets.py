@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from localaws.server import LocalAws
-from sluice.cli import deployment
+from sluice.cli import deployment, forgetting
 from sluice.cli.change_sets import deployed_template, discard, execute, prepare
 from sluice.cli.cloud_assembly import DeclaredStack, declared_stacks, write_zip
 from sluice.errors import CommandError
@@ -155,3 +156,30 @@ def test_zips_of_the_same_files_are_the_same_bytes_and_keep_permissions(tmp_path
         (tmp_path / name / "inner" / "run.sh").chmod(0o755)
         write_zip(tmp_path / name, tmp_path / f"{name}.zip")
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+def test_what_a_local_aws_forgets_is_counted_without_what_cdk_put_there(
+    local_aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"endpoint": local_aws.endpoint, "secret": "test", "region": "us-east-1"}
+    monkeypatch.setattr(forgetting, "running_from", lambda _: found)
+    before = counted(forgetting.what_ends(tmp_path))
+    s3, glue = deployment.client("s3"), deployment.client("glue")
+    s3.create_bucket(Bucket="mine")
+    for number in range(3):
+        s3.put_object(Bucket="mine", Key=str(number), Body=b"x")
+    s3.put_object(Bucket="cdk-hnb659fds-assets-123456789012-us-east-1", Key="an-asset", Body=b"x")
+    glue.create_database(DatabaseInput={"Name": "bronze"})
+    glue.create_table(DatabaseName="bronze", TableInput={"Name": "visits"})
+
+    tables, objects = counted(forgetting.what_ends(tmp_path))
+    assert (tables - before[0], objects - before[1]) == (1, 3)
+
+    found["endpoint"] = "http://127.0.0.1:9"  # nobody answers: it is ended all the same
+    assert forgetting.what_ends(tmp_path) == ""
+
+
+def counted(said: str) -> tuple[int, int]:
+    found = re.search(r"forgets (\d+) tables and (\d+) objects", said)
+    assert found, said
+    return int(found[1]), int(found[2])
