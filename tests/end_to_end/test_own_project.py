@@ -123,17 +123,30 @@ def running(own: Own) -> Iterator[dict[str, str]]:
         declared.write_text(before[1])
 
 
+@pytest.fixture(scope="module")
+def delivered(own: Own, running: dict[str, str]) -> dict[str, str]:
+    """The stacks' outputs, once the sample is delivered."""
+    outputs: dict[str, str] = json.loads(own.run("sluice", "outputs", "--json", **running))
+    client = boto3.client(
+        "s3",
+        endpoint_url=running["AWS_ENDPOINT_URL"],
+        region_name=running["AWS_REGION"],
+        aws_access_key_id=running["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=running["AWS_SECRET_ACCESS_KEY"],
+    )
+    sample = own.folder / "samples" / "visits.csv"
+    client.upload_file(str(sample), outputs["LandingBucketName"], "visits/2026-01-01.csv")
+    return outputs
+
+
 def test_a_file_comes_to_answers_and_what_is_declared_acts(
-    own: Own, running: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    own: Own, running: dict[str, str], delivered: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in running.items():
         monkeypatch.setenv(name, value)
     assert running["AWS_REGION"] == "eu-central-1"
-    outputs = json.loads(own.run("sluice", "outputs", "--json", **running))
+    outputs = delivered
     assert outputs["AthenaWorkGroupName"] == "shop-dev"
-    boto3.client("s3").upload_file(
-        str(own.folder / "samples" / "visits.csv"), outputs["LandingBucketName"], "visits/2026-01-01.csv"
-    )
     own.run("sluice", "status", "--wait", **running)
     assert own.run("sluice", "query", "SELECT sum(visits) AS n FROM gold.daily_visits", **running).split()[-1] == "4"
     # Outside of the project the only one that is deployed is meant.
@@ -187,8 +200,9 @@ def rows(own: Own, running: dict[str, str], sql: str) -> list[dict[str, object]]
 
 
 def test_what_is_declared_now_is_deployed_in_place_and_rows_are_kept(
-    own: Own, running: dict[str, str], restored: Path
+    own: Own, running: dict[str, str], delivered: dict[str, str], restored: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert rows(own, running, "SELECT count(*) AS n FROM bronze.visits") == [{"n": 4}]
     visits = restored / "contracts" / "visits.yaml"
     daily, function = (
         restored / name for name in ("contracts/gold/daily_visits.yaml", "glue_jobs/gold/daily_visits.py")
@@ -232,9 +246,9 @@ def test_what_is_declared_now_is_deployed_in_place_and_rows_are_kept(
     assert rows(own, running, "SELECT count(*) AS n FROM bronze.visits") == [{"n": 0}]
     assert rows(own, running, "SELECT sum(visits) AS n FROM gold.pages") == [{"n": 40}]
     body = b"visit_id,page,visited_at,seconds\nV9,7,2026-01-02T00:00:00Z,5\n"
-    outputs = json.loads(own.run("sluice", "outputs", "--json", **running))
-    client = boto3.client("s3", endpoint_url=running["AWS_ENDPOINT_URL"], region_name=running["AWS_REGION"])
-    client.put_object(Bucket=outputs["LandingBucketName"], Key="visits/new.csv", Body=body)
+    for name, value in running.items():
+        monkeypatch.setenv(name, value)
+    boto3.client("s3").put_object(Bucket=delivered["LandingBucketName"], Key="visits/new.csv", Body=body)
     assert rows(own, running, "SELECT page FROM bronze.visits") == [{"page": 7}]
 
 
