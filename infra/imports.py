@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -18,13 +19,22 @@ def imported_by(files: Iterable[Path], places: Mapping[str, Path]) -> set[Path]:
     left = list(files)
     while left:
         at = left.pop()
-        tree = ast.parse(at.read_bytes())
-        for name in (*_names(tree), *_found_by(tree, at, places)):
+        source = at.read_bytes()
+        named = _named(source)
+        if b"found_in" in source:
+            named = (*named, *_found_by(ast.parse(source), at, places))
+        for name in named:
             for file in _files(name, places):
                 if file not in found:
                     found.add(file)
                     left.append(_place(file, places))
     return found
+
+
+@functools.lru_cache(maxsize=1024)
+def _named(source: bytes) -> tuple[str, ...]:
+    """Return the full names that a module's source imports; known for the next synthesis of this process."""
+    return tuple(_names(ast.parse(source)))
 
 
 def _names(tree: ast.AST) -> Iterator[str]:

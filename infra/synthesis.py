@@ -108,7 +108,12 @@ def synthesize(add: Callable[[App, Stacks], None] | None = None, *, root: Path |
 
 def _synthesize(here: ProjectFolder, add: Callable[[App, Stacks], None] | None) -> None:
     # The CLI passes cdk.json's context itself; outside of it this is how tests and `sluice up` see the same.
-    app = App(context=_declared_context(here.root / "cdk.json"))
+    # What the CLI gives in the environment is passed on: CDK's kernel may have been started before it was there.
+    app = App(
+        context=_declared_context(here.root / "cdk.json"),
+        outdir=os.environ.get("CDK_OUTDIR"),
+        post_cli_context=json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}")),
+    )
     environment = _environment(here, str(app.node.try_get_context("env") or "dev"))
     folders = [here.root / folder for folder in _contracts(app.node.try_get_context("contracts"))]
     here.cache.mkdir(parents=True, exist_ok=True)

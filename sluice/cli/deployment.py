@@ -43,7 +43,7 @@ _SETTINGS = {
 }
 STACKS = ("storage", "ingestion", "processing", "serving")
 #: What the name of each of Sluice's stacks ends with, behind the name prefix and the environment.
-_PART = r"(storage|ingestion|processing|recovery|serving|streams\d*)"
+PART = r"(storage|ingestion|processing|recovery|serving|streams\d*)"
 
 
 @once
@@ -136,7 +136,7 @@ def deployed(environment: str, contracts: Iterable[Path] = ()) -> Deployment:
             output["OutputKey"]: output["OutputValue"]
             for name, stack in stacks.items()
             # Whole names: another project may be called shop-dev, and stacks of one's own are called as one likes.
-            if re.fullmatch(re.escape(prefix) + _PART, name)
+            if re.fullmatch(re.escape(prefix) + PART, name)
             for output in stack.get("Outputs", [])
             if not output["OutputKey"].startswith("PublishOutput")
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -12,11 +13,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from localaws import folders
-from sluice.cli.assembly import is_local_aws, synthesize
+from sluice.cli.assembly import bytecode, is_local_aws, synthesize
 from sluice.environments import read_environments
 from sluice.errors import CommandError
 from sluice.folders import ProjectFolder, needed_project, present_project
@@ -78,6 +80,29 @@ def adopt() -> None:
         export(found["endpoint"], found["secret"], os.environ.get("AWS_REGION") or found["region"])
 
 
+def adopt_running(data: Path) -> int | None:
+    """Return the process of the local AWS that runs from ``data``, where the environment's endpoint is it or none.
+
+    The environment is set to it.
+    """
+    pid, found = _read_pid(data), running_from(data)
+    given = os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/")
+    if found is None or given not in ("", found["endpoint"]):
+        return None
+    if not given:
+        export(found["endpoint"], found["secret"], found["region"])
+    return pid
+
+
+def running_from(data: Path) -> dict[str, str] | None:
+    """Return ``access.json``, decoded, of the local AWS that runs from ``data``; None while it starts or ends."""
+    try:
+        found: dict[str, str] | None = json.loads((data / "access.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return found if _read_pid(data) is not None else None
+
+
 def _access(endpoint: str, project: ProjectFolder) -> dict[str, str] | None:
     """Return ``access.json`` of the local AWS at ``endpoint``, decoded, or None if the project started none there."""
     where = _folder_mark(endpoint, project)
@@ -110,24 +135,29 @@ def _folder_mark(endpoint: str, project: ProjectFolder) -> Path:
 
 
 def start(
-    port: int, contracts: list[Path], *, data: Path, environment: str, detached: bool, secret: bool = False
+    port: int,
+    contracts: list[Path],
+    *,
+    data: Path,
+    environment: str,
+    detached: bool,
+    secret: bool = False,
+    note: Callable[[str], None] = lambda line: None,
 ) -> LocalRun:
     """Synthesize, start the local AWS at ``port`` and wait until every stack is deployed.
 
-    With ``secret`` it gets a random secret access key, which other users of this machine do not know.
+    With ``secret`` it gets a random secret access key, which other users of this machine do not know. ``note`` gets
+    lines about progress.
     """
-    if (running := _read_pid(data)) is not None:
-        raise CommandError(
-            f"A local AWS already runs from {data} (process {running}).",
-            next_step="`sluice down`, then again.",
-            file=str(data),
-        )
-    port = _free(port)
+    _refuse_second(data)
     project = needed_project(contracts)
+    port = _free(port, project)
     region = _region(project, environment)
     data = _own(data)
     began = time.perf_counter()
+    note("synthesizing")
     assembly = synthesize(contracts, environment)
+    note("starting")
     synthesized = time.perf_counter()
     log = data / "serve.log"
     command = [sys.executable, "-m", "localaws", "serve", "--assembly", str(assembly), "--port", str(port)]
@@ -138,6 +168,7 @@ def start(
         process = subprocess.Popen(
             [*command, "--data", str(data.resolve()), "--region", region],
             cwd=project.root,
+            env={**os.environ, **bytecode(project)},
             stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
             stdout=stream,
             stderr=stream,
@@ -149,7 +180,7 @@ def start(
         os.close(pid)
         (assembly / "used-by").mkdir(exist_ok=True)
         (assembly / "used-by" / str(process.pid)).touch()
-        _wait_until_ready(process, log)
+        _wait_until_ready(process, log, note)
         secret_of_run = _remember(endpoint, data, project)
     except BaseException:  # nobody would know of it: whatever failed, no local AWS is left behind
         _end(process)
@@ -160,13 +191,26 @@ def start(
     return LocalRun(endpoint, region, secret_of_run, process, seconds)
 
 
+def _refuse_second(data: Path) -> None:
+    """Raise ``CommandError`` while a local AWS runs from ``data``."""
+    if (running := _read_pid(data)) is None:
+        return
+    where = f" at {found['endpoint']}" if (found := running_from(data)) else ""
+    raise CommandError(
+        f"A local AWS already runs from {data}{where} (process {running}).",
+        safe="it goes on, with its data.",
+        next_step="`sluice deploy` brings it to what is declared now; `sluice down` ends it.",
+        file=str(data),
+    )
+
+
 def _region(project: ProjectFolder, environment: str) -> str:
     """Return the region of the environment; of one that is not there synthesis says so."""
     found = read_environments(project.environments).get(environment)
     return found.region if found else REGION
 
 
-def _free(port: int) -> int:
+def _free(port: int, project: ProjectFolder) -> int:
     """Return ``port``, or for 0 one that is free; ``CommandError`` when it cannot be listened on."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -174,13 +218,27 @@ def _free(port: int) -> int:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise CommandError(
-                f"Port {port} cannot be listened on: {error.strerror}.",
+                f"Port {port} cannot be listened on: {error.strerror}.{_who_listens(port, project)}",
                 safe="nothing was started.",
                 next_step="`sluice up --port 0` takes a free one; `sluice down` ends a local AWS of yours.",
                 value=str(port),
             ) from error
         free: int = probe.getsockname()[1]
         return free
+
+
+def _who_listens(port: int, project: ProjectFolder) -> str:
+    """Return a sentence about the local AWS at ``port``; an empty text when something else, or nothing, answers."""
+    endpoint = f"http://127.0.0.1:{port}"
+    if _access(endpoint, project):
+        return " This project's own local AWS runs there: `sluice deploy` brings it to what is declared now."
+    try:
+        urllib.request.urlopen(f"{endpoint}/_localaws/health", timeout=1).close()
+    except urllib.error.HTTPError as error:  # it refuses whoever has not its token, and says who it is
+        return " The local AWS of another folder runs there." if b"local AWS" in error.read(1000) else ""
+    except (OSError, ValueError, http.client.HTTPException):
+        pass
+    return ""
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -198,34 +256,6 @@ def _own(data: Path) -> Path:
         return folders.own(data)
     except folders.NotOurs as error:
         raise CommandError(str(error), next_step="name a folder of your own with --data.", file=str(data)) from error
-
-
-def deploy_again(endpoint: str, contracts: list[Path], environment: str) -> None:
-    """Synthesize the present declarations and deploy them to the local AWS that runs at ``endpoint``."""
-    assembly = synthesize(contracts, environment)
-    found = _access(endpoint, needed_project(contracts))
-    if found is None:
-        raise CommandError(
-            f"You have started no local AWS at {endpoint}.",
-            next_step="`sluice up`",
-            value=endpoint,
-        )
-    request = urllib.request.Request(
-        f"{endpoint}/_localaws/deploy",
-        json.dumps({"assembly": str(assembly)}).encode(),
-        {"X-Localaws-Token": found["token"]},
-        method="POST",
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=600) as answer:
-            answer.read()
-    except urllib.error.HTTPError as error:
-        raise CommandError(
-            json.loads(error.read())["message"],
-            safe="stacks deployed before this one stay as they are now; their data are kept.",
-            next_step="mend what is named and deploy again.",
-            value=environment,
-        ) from error
 
 
 def stop(data: Path) -> bool:
@@ -247,10 +277,13 @@ def stop(data: Path) -> bool:
     return True
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], log: Path, note: Callable[[str], None]) -> None:
     while process.poll() is None:
-        if any(line.startswith("ready") for line in log.read_text(errors="replace").splitlines()):
+        lines = log.read_text(errors="replace").splitlines()
+        if any(line.startswith("ready") for line in lines):
             return
+        if lines and lines[-1].endswith(" resources"):
+            note(lines[-1])
         time.sleep(0.05)
     raise CommandError(
         f"The local AWS ended before it was ready:\n{log.read_text(errors='replace')[-3000:]}",

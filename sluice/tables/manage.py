@@ -115,7 +115,7 @@ def _evolve_field(table: Table, field: NestedField, update: object) -> list[str]
         return [f"+{field.name}"]
     changes = []
     if _differs(present.field_type, field.field_type):
-        if not _widens(present.field_type, field.field_type):
+        if not widens(present.field_type, field.field_type):
             raise TableError(
                 f"{'.'.join(table.name())}: column {field.name} cannot change from {present.field_type} to "
                 f"{field.field_type}; allowed: int to bigint, float to double, decimal to more digits.",
@@ -134,10 +134,11 @@ def _evolve_field(table: Table, field: NestedField, update: object) -> list[str]
 
 def _differs(present: IcebergType, wanted: IcebergType) -> bool:
     """Return whether a column needs another type; one already wider than wanted, after a rollback, does not."""
-    return present.is_primitive and present != wanted and not _widens(wanted, present)
+    return present.is_primitive and present != wanted and not widens(wanted, present)
 
 
-def _widens(old: IcebergType, new: IcebergType) -> bool:
+def widens(old: IcebergType, new: IcebergType) -> bool:
+    """Return whether a column can change from one type to the other and keep every value."""
     if isinstance(old, DecimalType) and isinstance(new, DecimalType):
         return old.scale == new.scale and new.precision >= old.precision
     return (isinstance(old, IntegerType) and isinstance(new, LongType)) or (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -53,24 +54,27 @@ def imported_from_beside(file: Path) -> Beside | None:
     own = file.resolve().parent
     # A transform stands in a folder of glue_jobs/, a helper directly in it.
     homes = [own.parent] if own.name == _SHARED else [own.parents[1]] if own.parent.name == _SHARED else []
-    for name in _imported(file):
+    for name in _imported(file.read_bytes()):
         for home in dict.fromkeys((*homes, *((project.root,) if project else ()))):
             if _stands_in(home, name):
                 return Beside(name, file, home)
     return None
 
 
-def _imported(file: Path) -> Iterator[str]:
-    """Yield the top packages that a file imports; nothing of a file that cannot be parsed, which loading it tells."""
+@functools.lru_cache(maxsize=1024)  # each transform is looked through with all helpers, the same for every one
+def _imported(source: bytes) -> tuple[str, ...]:
+    """Return the top packages that a source imports; an empty tuple for one that cannot be parsed."""
     try:
-        tree = ast.parse(file.read_bytes())
+        tree = ast.parse(source)
     except (SyntaxError, ValueError):
-        return
+        return ()
+    found: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
+            found += (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.partition(".")[0]
+            found.append(node.module.partition(".")[0])
+    return tuple(dict.fromkeys(found))
 
 
 def _stands_in(home: Path, name: str) -> bool:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from sluice.cli import deploying, local
 from sluice.cli import deployment as cli
-from sluice.cli import local
 from sluice.cli.wait import wait
 from sluice.errors import CommandError
 from sluice.ledger import Ledger
@@ -44,8 +44,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, own: Path) -> Iterator[De
         yield deployment
 
 
-def redeploy(deployed: Deployment, own: Path) -> None:
-    local.deploy_again(deployed.endpoint, [CONTRACTS[0], own], "dev")
+def redeploy(own: Path, *, accept: bool = False) -> None:
+    deploying.deploy([CONTRACTS[0], own], "dev", accept_data_loss=accept)
 
 
 def change(own: Path, old: str, new: str) -> None:
@@ -107,7 +107,7 @@ def test_a_changed_contract_evolves_the_table_and_old_rows_read_null(deployed: D
         "        description: Where the parcel was brought to.\n"
     )
     change(own, "slaProperties:\n", f"{added}slaProperties:\n")
-    redeploy(deployed, own)
+    redeploy(own)
     new = as_csv([("D3", 30, "late", "north")], "parcel_id,grams,note,depot")
     deployed.put("returned_parcels/after.csv", new)
     deployed.put("returned_parcels/old-columns.csv", as_csv([("D4", 40, "")]))
@@ -126,21 +126,34 @@ def test_a_changed_contract_evolves_the_table_and_old_rows_read_null(deployed: D
     assert comments["depot"] == "Where the parcel was brought to."
 
 
-def test_a_deployment_that_cannot_be_rolls_back_and_says_why(deployed: Deployment, own: Path) -> None:
+def test_a_type_that_would_lose_values_is_refused_before_anything_changes(deployed: Deployment, own: Path) -> None:
+    text = (own / "returned_parcels.yaml").read_text()
     change(
         own,
         "        logicalType: integer\n        physicalType: int\n",
         "        logicalType: boolean\n        physicalType: boolean\n",
     )
     change(own, "        logicalTypeOptions:\n          minimum: 1\n", "")
-    with pytest.raises(CommandError) as caught:
-        redeploy(deployed, own)
+    with pytest.raises(CommandError, match=r"bronze\.returned_parcels: column grams from int to boolean") as caught:
+        redeploy(own)
+    (own / "returned_parcels.yaml").write_text(text)
+    assert "nothing was deployed or changed" in caught.value.safe
+    stacks = deployed.client("cloudformation").describe_stacks(StackName="sluice-dev-storage")["Stacks"]
+    assert [stack["StackStatus"] for stack in stacks] == ["UPDATE_COMPLETE"]
+    sets = deployed.client("cloudformation").list_change_sets(StackName="sluice-dev-storage")["Summaries"]
+    assert {each["ExecutionStatus"] for each in sets} <= {"EXECUTE_COMPLETE"}
 
-    for text in (
-        "bronze.returned_parcels",
-        "column grams cannot change from int to boolean",
-        "as it was before the update",
-    ):
+
+def test_a_deployment_that_cannot_be_rolls_back_and_says_why(deployed: Deployment, own: Path) -> None:
+    change(
+        own,
+        "      - name: depot\n",
+        "      - name: depot\n        partitioned: true\n        partitionKeyPosition: 1\n",
+    )
+    with pytest.raises(CommandError) as caught:
+        redeploy(own)
+
+    for text in ("bronze.returned_parcels", "its partitioning cannot change", "is as it was before"):
         assert text in str(caught.value)
     stacks = deployed.client("cloudformation").describe_stacks(StackName="sluice-dev-storage")["Stacks"]
     assert [stack["StackStatus"] for stack in stacks] == ["UPDATE_ROLLBACK_COMPLETE"]

@@ -123,17 +123,30 @@ def running(own: Own) -> Iterator[dict[str, str]]:
         declared.write_text(before[1])
 
 
+@pytest.fixture(scope="module")
+def delivered(own: Own, running: dict[str, str]) -> dict[str, str]:
+    """The stacks' outputs, once the sample is delivered."""
+    outputs: dict[str, str] = json.loads(own.run("sluice", "outputs", "--json", **running))
+    client = boto3.client(
+        "s3",
+        endpoint_url=running["AWS_ENDPOINT_URL"],
+        region_name=running["AWS_REGION"],
+        aws_access_key_id=running["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=running["AWS_SECRET_ACCESS_KEY"],
+    )
+    sample = own.folder / "samples" / "visits.csv"
+    client.upload_file(str(sample), outputs["LandingBucketName"], "visits/2026-01-01.csv")
+    return outputs
+
+
 def test_a_file_comes_to_answers_and_what_is_declared_acts(
-    own: Own, running: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    own: Own, running: dict[str, str], delivered: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in running.items():
         monkeypatch.setenv(name, value)
     assert running["AWS_REGION"] == "eu-central-1"
-    outputs = json.loads(own.run("sluice", "outputs", "--json", **running))
+    outputs = delivered
     assert outputs["AthenaWorkGroupName"] == "shop-dev"
-    boto3.client("s3").upload_file(
-        str(own.folder / "samples" / "visits.csv"), outputs["LandingBucketName"], "visits/2026-01-01.csv"
-    )
     own.run("sluice", "status", "--wait", **running)
     assert own.run("sluice", "query", "SELECT sum(visits) AS n FROM gold.daily_visits", **running).split()[-1] == "4"
     # Outside of the project the only one that is deployed is meant.
@@ -151,6 +164,92 @@ def test_a_file_comes_to_answers_and_what_is_declared_acts(
     assert len(names) > 10
     for name in names:
         assert roles.get_role(RoleName=name)["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"] == BOUNDARY
+
+
+WEEKLY = """{}
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from sluice.transforms import transform
+
+
+@transform(days="gold.daily_visits")
+def pages(days: DataFrame) -> DataFrame:
+    return days.groupBy("page").agg(F.sum("visits").cast("bigint").alias("visits"))
+"""
+COUNTRY = """      - name: country
+        logicalType: string
+        physicalType: string
+        description: Where from.
+slaProperties:"""
+
+
+@pytest.fixture
+def restored(own: Own) -> Iterator[Path]:
+    """The project's folder; what a test changes in it is put back."""
+    kinds = ("contracts/**/*", "glue_jobs/**/*.py")
+    before = {path: path.read_text() for kind in kinds for path in own.folder.glob(kind) if path.is_file()}
+    yield own.folder
+    for path in (path for kind in kinds for path in own.folder.glob(kind) if path.is_file()):
+        path.write_text(before[path]) if path in before else path.unlink()
+
+
+def rows(own: Own, running: dict[str, str], sql: str) -> list[dict[str, object]]:
+    own.run("sluice", "status", "--wait", **running)
+    found: list[dict[str, object]] = json.loads(own.run("sluice", "query", sql, "--format", "json", **running))
+    return found
+
+
+def test_what_is_declared_now_is_deployed_in_place_and_rows_are_kept(
+    own: Own, running: dict[str, str], delivered: dict[str, str], restored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert rows(own, running, "SELECT count(*) AS n FROM bronze.visits") == [{"n": 4}]
+    visits = restored / "contracts" / "visits.yaml"
+    daily, function = (
+        restored / name for name in ("contracts/gold/daily_visits.yaml", "glue_jobs/gold/daily_visits.py")
+    )
+    visits.write_text(visits.read_text().replace("slaProperties:", COUNTRY))
+    function.write_text(function.read_text().replace('F.count("*")', '(F.count("*") * 10).cast("bigint")'))
+    text = daily.read_text().replace("daily_visits", "pages")
+    day, rest = text.index("      - name: day"), text.index("      - name: page")
+    pages = re.sub(r"(?s)      - name: seconds.*?(?=\n\S|\Z)", "", text[:day] + text[rest:])
+    (restored / "contracts" / "gold" / "pages.yaml").write_text(pages.replace("Position: 2", "Position: 1"))
+    (restored / "glue_jobs" / "gold" / "pages.py").write_text(WEEKLY.format('"""``gold.pages``."""'))
+
+    said = json.loads(own.run("sluice", "deploy", "--json"))  # without the export lines: the one that runs is meant
+
+    assert said["deployed"]
+    changes = [(each["table"], each["change"].split(";")[0]) for each in said["tables"]]
+    assert changes == [
+        ("bronze.visits", "new column country"), ("gold.daily_visits", "another transform"),
+        ("gold.pages", "new table"),
+    ]  # fmt: skip
+    assert rows(own, running, "SELECT count(*) AS n, count(country) AS c FROM bronze.visits") == [{"n": 4, "c": 0}]
+    assert rows(own, running, "SELECT sum(visits) AS n FROM gold.daily_visits") == [{"n": 40}]
+    assert rows(own, running, "SELECT sum(visits) AS n FROM gold.pages") == [{"n": 40}]
+    assert "Nothing to deploy" in own.run("sluice", "deploy", **running)
+
+    visits.write_text(
+        re.sub(
+            r"(?s)name: page\n(.*?)string\n(.*?)string", r"name: page\n\1integer\n\2int", visits.read_text(), count=1
+        )
+    )
+    for gone in ("contracts/gold/pages.yaml", "glue_jobs/gold/pages.py"):
+        (restored / gone).unlink()
+    function.write_text(function.read_text().replace('plain_page(F.col("page"))', 'F.col("page").cast("string")'))
+    with pytest.raises(AssertionError) as refused:
+        own.run("sluice", "deploy", **running)
+    for text in ("column page from string to int", "gold.pages: no longer declared", "--accept-data-loss"):
+        assert text in str(refused.value)
+    assert rows(own, running, "SELECT count(*) AS n FROM bronze.visits") == [{"n": 4}]
+
+    assert "Deployed" in own.run("sluice", "deploy", "--accept-data-loss", **running)
+    assert rows(own, running, "SELECT count(*) AS n FROM bronze.visits") == [{"n": 0}]
+    assert rows(own, running, "SELECT sum(visits) AS n FROM gold.pages") == [{"n": 40}]
+    body = b"visit_id,page,visited_at,seconds\nV9,7,2026-01-02T00:00:00Z,5\n"
+    for name, value in running.items():
+        monkeypatch.setenv(name, value)
+    boto3.client("s3").put_object(Bucket=delivered["LandingBucketName"], Key="visits/new.csv", Body=body)
+    assert rows(own, running, "SELECT page FROM bronze.visits") == [{"page": 7}]
 
 
 def test_the_tests_of_a_new_project_pass(own: Own) -> None:

@@ -31,13 +31,14 @@ _.create_stack, _.update_stack, _.delete_stack, _.list_stacks, _.create_change_s
 _.delete_change_set, _.execute_change_set, _.list_change_sets, _.describe_stack_events
 _.describe_stack_resources, _.describe_stack_resource, _.list_stack_resources, _.get_template
 _.get_template_summary, _.list_exports, _.list_imports
-# Read by the library whose object it is: botocore, RE2, awslambdaric, CDK, CycloneDX, PyYAML, PyIceberg.
+# Read by the library whose object it is: botocore, RE2, awslambdaric, CDK, CycloneDX, PyYAML, PyIceberg, zipfile.
+_.external_attr, _.compress_type
 _._cache, _.log_errors, _.lambda_runtime_address, _.recursive_loop, _.component, _.yaml_implicit_resolvers
 _.cachable, _._load_file_io, _.memo
 # A protocol's own call: nobody names it.
 _.__call__
-# What tests ask of the product: what roles were denied, a contract alone, what is declared now deployed again.
-_.decisions, _.load_contract, _.deploy_again, _.replacements
+# What tests ask of the product: what roles were denied, a contract alone.
+_.decisions, _.load_contract, _.replacements
 # Options that only one format has: its reader asks for them (today a toy in the tests does).
 _.own_options
 # What each module of a registry is found by (`sluice.found`), and a hook of click's.

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import signal
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sluice.cli.options import Contracts, Data, Environment
+
+if TYPE_CHECKING:
+    from sluice.cli.local import LocalRun
 
 commands = typer.Typer()
 
@@ -24,25 +28,41 @@ def up(  # noqa: PLR0917  options of a command
     secret: Annotated[
         bool, typer.Option("--secret", help="A secret of this run alone: keeps other users of this machine out.")
     ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Deploy again, in place, each time a file is saved.")] = False,
 ) -> None:
     """Run the synthesized stacks on this machine and stay in the foreground."""
     from sluice.cli import local
+    from sluice.cli.console import progress
     from sluice.folders import needed_project
 
+    if watch and detach:
+        raise typer.BadParameter("--watch stays in the foreground, and --detach does not")
     here = needed_project(contracts or ())
     folder = data or here.run
     # An end by SIGTERM or by a closed terminal is as orderly as one by Ctrl+C.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    run = local.start(port, contracts or [here.contracts], data=folder, environment=env, detached=detach, secret=secret)
+    folders = contracts or [here.contracts]
+    note = progress()
     try:
+        run = local.start(port, folders, data=folder, environment=env, detached=detach, secret=secret, note=note)
+    except KeyboardInterrupt:
+        typer.echo("Ended before it was ready.", err=True)
+        raise typer.Exit(130) from None
+    finally:
+        note("")
+    try:
+        took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in run.seconds.items())
+        typer.echo(f"Ready after {sum(run.seconds.values()):.1f} s: {took}.", err=True)
         typer.echo("ready")
         typer.echo(local.who_may(run.secret))
         for line in local.environment_lines(run.endpoint, run.secret, run.region):
             typer.echo(line)
-        typer.echo("# Contracts were read once, and buckets and tables last until it ends.")
+        typer.echo("# `sluice deploy` brings it to what is declared then; buckets and tables last until it ends.")
         if detach:
             return
+        if watch:
+            _watch(run, folders, folder, env)
         code = run.process.wait()
     except KeyboardInterrupt:
         run.process.send_signal(signal.SIGINT)
@@ -53,11 +73,24 @@ def up(  # noqa: PLR0917  options of a command
     raise typer.Exit(0 if code in (0, -signal.SIGINT, -signal.SIGTERM) else code)
 
 
+def _watch(run: LocalRun, contracts: list[Path], data: Path, env: str) -> None:
+    from sluice.cli import local
+    from sluice.cli.commands.deploy import say
+    from sluice.cli.standing import Standing
+    from sluice.cli.watching import Watch
+
+    local.export(run.endpoint, run.secret, run.region)
+    Watch(contracts, env, Standing(data, run.process.pid), typer.echo, say).run(lambda: run.process.poll() is None)
+
+
 @commands.command()
 def down(data: Data = None) -> None:
-    """End the local AWS that `sluice up` started; its buckets and tables end with it."""
+    """End the local AWS that `sluice up` started; its buckets and tables end with it, which is said before."""
     from sluice.cli import local
+    from sluice.cli.forgetting import what_ends
     from sluice.folders import needed_project
 
     folder = data or needed_project().run
+    if told := what_ends(folder):
+        typer.echo(told)
     typer.echo("ended" if local.stop(folder) else f"nothing was running from {folder.resolve()}")

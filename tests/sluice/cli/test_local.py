@@ -16,7 +16,7 @@ from sluice.cli import deployment, local
 from sluice.cli.send import progress_bar
 from sluice.cli.starting import start_project
 from sluice.errors import CommandError
-from sluice.folders import present_project
+from sluice.folders import ProjectFolder, present_project
 
 
 def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path: Path) -> None:
@@ -155,3 +155,35 @@ def test_the_region_of_a_local_aws_is_that_of_its_own_file(
         environment.setattr(os, "environ", dict(os.environ))
         local.adopt()
         assert (os.environ["AWS_REGION"], os.environ["AWS_SECRET_ACCESS_KEY"]) == (region, "own")
+
+
+def test_a_port_that_this_projects_local_aws_has_is_told_with_what_to_do(tmp_path: Path) -> None:
+    start_project(tmp_path / "shop", empty=False)
+    project = ProjectFolder(tmp_path / "shop")
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        endpoint = f"http://127.0.0.1:{other.getsockname()[1]}"
+        (tmp_path / "aws").mkdir()
+        (tmp_path / "aws" / "access.json").write_text(json.dumps({"endpoint": endpoint, "secret": "s"}))
+        local._remember(endpoint, tmp_path / "aws", project)
+        with pytest.raises(CommandError, match="This project's own local AWS runs there: `sluice deploy`"):
+            local._free(other.getsockname()[1], project)
+
+
+def test_another_start_from_the_same_folder_names_the_one_that_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pid").write_text("7")
+    (tmp_path / "access.json").write_text(json.dumps({"endpoint": "http://127.0.0.1:9", "secret": "s", "region": "r"}))
+    monkeypatch.setattr(local, "is_local_aws", lambda pid: pid == 7)
+    with pytest.raises(CommandError, match=r"already runs from .* at http://127\.0\.0\.1:9 \(process 7\)") as told:
+        local.start(0, [], data=tmp_path, environment="dev", detached=True)
+    assert "sluice deploy" in told.value.next_step
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL"):
+        monkeypatch.setenv(name, "")
+    assert local.adopt_running(tmp_path) == 7
+    assert os.environ["AWS_ENDPOINT_URL"] == "http://127.0.0.1:9"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:10")  # a shell that talks to another one means that
+    assert local.adopt_running(tmp_path) is None

@@ -1,0 +1,92 @@
+"""`sluice deploy --account`: the project's own CDK CLI deploys to the account of the credentials."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sluice.cli.assembly import NODE, synthesize
+from sluice.cli.cloud_assembly import declared_stacks
+from sluice.cli.deploying import Outcome, changed_tables, refuse_losses
+from sluice.cli.starting import CDK_CLI
+from sluice.errors import CommandError
+from sluice.folders import ProjectFolder, needed_project
+
+
+def deploy(
+    contracts: list[Path], environment: str, *, accept_data_loss: bool, dry_run: bool, options: list[str]
+) -> int:
+    """Run `cdk deploy` of all stacks, or with ``dry_run`` `cdk diff`, and return its exit status.
+
+    Raise ``CommandError`` where no credentials or no CDK CLI are, and for tables that would lose data.
+    """
+    project = needed_project(contracts)
+    command = [*_cdk(project), "diff" if dry_run else "deploy", "--all", "-c", f"env={environment}"]
+    if contracts != [project.contracts]:
+        command += ["-c", f"contracts={','.join(str(path.resolve()) for path in contracts)}"]
+    _credentials()
+    if not dry_run:
+        _look_at_losses(project, contracts, environment, accepted=accept_data_loss)
+    return subprocess.run(
+        [*command, *options], cwd=project.root, env={"JSII_NODE": str(NODE), **os.environ}, check=False
+    ).returncode
+
+
+def _cdk(project: ProjectFolder) -> list[str]:
+    """Return how the CDK CLI is called: the one that the project locks, one on the PATH, or what npx brings."""
+    locked = project.root / "node_modules" / ".bin" / "cdk"
+    if locked.is_file():
+        return [str(NODE), str(locked)]
+    if found := shutil.which("cdk"):
+        return [found]
+    if found := shutil.which("npx"):
+        return [found, "--yes", f"aws-cdk@{CDK_CLI}"]
+    raise CommandError(
+        f"There is no CDK CLI: neither {locked} nor `cdk` or `npx` on the PATH.",
+        safe="nothing was deployed or changed.",
+        next_step=f"install Node, which brings npx, or `npm install aws-cdk@{CDK_CLI}` in the project's folder.",
+        file=str(locked),
+    )
+
+
+def _credentials() -> None:
+    if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
+        raise CommandError(
+            f"AWS_ENDPOINT_URL is {endpoint}: this shell talks to that, and to no account.",
+            safe="nothing was deployed or changed.",
+            next_step="`sluice deploy` without --account deploys there; in a shell without it --account does.",
+            value=endpoint,
+        )
+    if boto3.Session().get_credentials() is None:
+        raise CommandError(
+            "There are no AWS credentials in this shell.",
+            safe="nothing was deployed or changed.",
+            next_step="`aws configure sso` or `aws login`, or set AWS_PROFILE; then `aws sts get-caller-identity`.",
+        )
+
+
+def _look_at_losses(project: ProjectFolder, contracts: list[Path], environment: str, *, accepted: bool) -> None:
+    stacks = declared_stacks(synthesize(contracts, environment))
+    try:
+        tables, unread = changed_tables(project, stacks, environment)
+    except (ClientError, BotoCoreError) as error:
+        raise CommandError(
+            f"What is deployed in the account cannot be read: {error}",
+            safe="nothing was deployed or changed.",
+            next_step="mend the credentials: `aws sts get-caller-identity` says whose they are.",
+        ) from error
+    impossible = [each for each in tables if not each.possible]
+    if accepted and impossible:
+        raise CommandError(
+            f"{impossible[0].table}: {impossible[0].what}: no deployment can do that, and no table of an account is "
+            "dropped from here.",
+            safe="nothing was deployed or changed; all rows and files are there.",
+            next_step="add a column with a new name, or drop the table yourself and deploy again.",
+            dataset=impossible[0].table,
+        )
+    refuse_losses(Outcome([], tables, unread), accepted=accepted)

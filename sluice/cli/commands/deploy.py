@@ -1,0 +1,87 @@
+"""What is declared now comes to what is deployed: ``deploy``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sluice.cli.options import Contracts, Data, Environment
+
+if TYPE_CHECKING:
+    from sluice.cli.deploying import Outcome
+
+commands = typer.Typer()
+
+
+@commands.command()
+def deploy(  # noqa: PLR0917  options of a command
+    contracts: Contracts = None,
+    data: Data = None,
+    env: Environment = "dev",
+    accept_data_loss: Annotated[
+        bool, typer.Option("--accept-data-loss", help="Deploy also what loses data, as the summary says.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    account: Annotated[
+        bool, typer.Option("--account", help="Deploy to the account of your AWS credentials, with the CDK CLI.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what changed as one JSON object.")] = False,
+    cdk: Annotated[
+        list[str] | None, typer.Argument(help="After --: further options of `cdk deploy`, with --account.")
+    ] = None,
+) -> None:
+    """Bring the local AWS that runs, or with --account an AWS account, to what is declared now; data are kept."""
+    from sluice.cli import account_deploying, deploying, local
+    from sluice.cli.console import progress
+    from sluice.cli.standing import Standing
+    from sluice.folders import needed_project
+
+    here = needed_project(contracts or ())
+    folders = contracts or [here.contracts]
+    if account:
+        raise typer.Exit(
+            account_deploying.deploy(
+                folders, env, accept_data_loss=accept_data_loss, dry_run=dry_run, options=cdk or []
+            )
+        )
+    if cdk:
+        raise typer.BadParameter("options of `cdk deploy` go with --account")
+    owner = local.adopt_running(data or here.run)
+    deploying.endpoint_needed(data or here.run)
+    outcome = deploying.deploy(
+        folders,
+        env,
+        accept_data_loss=accept_data_loss,
+        dry_run=dry_run,
+        note=progress(),
+        show=lambda found: None if as_json else say(found),
+        standing=Standing(data or here.run, owner) if owner else None,
+    )
+    if as_json:
+        typer.echo(json.dumps(outcome.as_data(), indent=2))
+    elif outcome.deployed:
+        took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in outcome.seconds.items())
+        typer.echo(f"Deployed ({took}). A refresh of what is made of it was started; `sluice status` shows it.")
+    elif dry_run and outcome.stacks:
+        typer.echo("Nothing was changed; without --dry-run it is deployed.")
+
+
+def say(outcome: Outcome) -> None:
+    """Print what changes, by table and by stack."""
+    for name in outcome.left:
+        delete = f"aws cloudformation delete-stack --stack-name {name}"
+        typer.echo(f"{name}: no longer declared; it stays, with what is in it: `{delete}` deletes it")
+    if not outcome.stacks:
+        typer.echo("Nothing to deploy: what runs is what is declared.")
+        return
+    for table in outcome.tables:
+        typer.echo(f"{table.table}: {table.what}")
+    for stack in outcome.stacks:
+        counts = {"Add": 0, "Modify": 0, "Remove": 0}
+        for resource in stack.resources:
+            counts[resource.action] += 1
+        words = zip(("added", "changed", "removed"), counts.values(), strict=True)
+        told = ", ".join(f"{count} {word}" for word, count in words if count)
+        typer.echo(f"{stack.stack.name}: {'new stack, ' if stack.new else ''}{told or 'tags'}")

@@ -1,0 +1,96 @@
+"""A save is deployed once it is quiet; what is wrong with one is told, and the watch goes on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sluice.cli import watching
+from sluice.cli.deploying import Outcome
+from sluice.cli.standing import Standing
+from sluice.cli.starting import start_project
+from sluice.errors import CommandError
+from tests.end_to_end.running import until
+
+
+class Watched:
+    """A project that is watched in a thread; ``deployed`` has the contract's text at each deployment."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        start_project(folder, empty=False)
+        self.contract = folder / "contracts" / "visits.yaml"
+        self.said: list[str] = []
+        self.deployed: list[str] = []
+        self.fails: list[Exception] = []
+        self._stop = threading.Event()
+        monkeypatch.setattr(watching, "warm", lambda *_: None)
+        monkeypatch.setattr(watching, "deploy", self._deploy)
+        watch = watching.Watch(
+            [folder / "contracts"], "dev", Standing(folder, 0), self.said.append, lambda outcome: None
+        )
+        self._thread = threading.Thread(target=watch.run, args=(lambda: not self._stop.is_set(),))
+
+    def _deploy(self, *_: Any, **__: Any) -> Outcome:
+        self.deployed.append(self.contract.read_text())
+        if self.fails:
+            raise self.fails.pop()
+        return Outcome([], [], deployed=True)
+
+    def __enter__(self) -> Watched:
+        self._thread.start()
+        until(lambda: "Watching: a save is deployed." in self.said, "the watch begins", 20)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(10)
+
+
+@pytest.fixture
+def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    return Watched(tmp_path / "shop", monkeypatch)
+
+
+def test_each_save_is_deployed_and_several_at_once_are_one(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "_QUIET_SECONDS", 1.0)
+    with watched:
+        for number in range(5):
+            watched.contract.write_text(f"# {number}\n")
+        until(lambda: watched.deployed, "a deployment", 20)
+        assert watched.deployed == ["# 4\n"]
+
+
+@pytest.mark.parametrize("error", [CommandError("broken on purpose"), OSError("no such file")])
+def test_a_save_that_cannot_be_deployed_is_told_and_the_next_one_is_deployed(
+    watched: Watched, error: Exception
+) -> None:
+    watched.fails = [error]
+    with watched:
+        watched.contract.write_text("# one\n")
+        until(lambda: any(str(error) in line for line in watched.said), "the error", 20)
+        watched.contract.write_text("# another\n")
+        until(lambda: any(line.startswith("Deployed in") for line in watched.said), "the next one", 20)
+    assert watched.deployed == ["# one\n", "# another\n"]
+
+
+@pytest.mark.parametrize("act", [Path.unlink, lambda path: path.rename(path.with_name("other.yaml"))])
+def test_a_file_that_is_removed_or_renamed_is_a_change(watched: Watched, act: Callable[[Path], object]) -> None:
+    before = watching.Watch._signature
+    watch = watching.Watch([watched.contract.parent], "dev", Standing(Path(), 0), print, print)
+    seen = before(watch)
+    act(watched.contract)
+    assert before(watch) != seen
+
+
+def test_what_no_synthesis_reads_is_not_watched(watched: Watched) -> None:
+    watch = watching.Watch([watched.contract.parent], "dev", Standing(Path(), 0), print, print)
+    seen = watch._signature()
+    for name in (".sluice/run/log", "tests/test_mine.py", "glue_jobs/__pycache__/x.pyc"):
+        file = watched.contract.parents[1] / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("another")
+    assert watch._signature() == seen
