@@ -210,7 +210,7 @@ def _refuse_methods(frame: Any) -> None:
     _same_methods(frame)
     frame.__getattr__ = _attribute
     frame.dtypes = property(lambda this: [(each.name, spark_type(str(each.dataType))) for each in this._typed_columns])
-    frame.unpersist = lambda this, blocking=False: this
+    frame.unpersist = lambda this, *_, **__: this
     frame.fillna = _unless_recording(frame.fillna, "fillna", _LOST)
     frame.replace = _unless_recording(frame.replace, "replace", _LOST)
     joined = frame.join
