@@ -35,8 +35,8 @@ def count(node: exp.Interval) -> int:
 
 def unit(node: exp.Expr) -> str:
     """Return the unit of an interval or of a function of days and times, e.g. ``day``."""
-    said = str(node.args.get("unit") or "").lower()
-    return said.removesuffix("s") if said else "day"
+    said = node.args.get("unit")  # a name, or a text where date_trunc is given a CAST to date
+    return said.name.lower().removesuffix("s") if said else "day"
 
 
 def frame(spec: exp.Expr | None, ordered: bool) -> str:

@@ -232,8 +232,8 @@ CLAUSES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "moments far away": (
         ("date", "timestamp"),
-        ("SELECT max({a} + INTERVAL '100000' WEEK) FROM {table}", "SELECT min({a} - INTERVAL '9000' YEAR) FROM {table}",
-         "SELECT count({a} + INTERVAL '7999' YEAR) FROM {table}"),
+        ("SELECT max({a} + INTERVAL '100000' WEEK) FROM {table}", "SELECT min({a} - INTERVAL '1000' YEAR) FROM {table}",
+         "SELECT count({a} + INTERVAL '1000' YEAR) FROM {table}"),
     ),
     "clauses that engines read otherwise": (("int",), READ_OTHERWISE),
 }  # fmt: skip
