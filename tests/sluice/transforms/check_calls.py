@@ -226,7 +226,7 @@ CLAUSES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
          "SELECT 1", "SELECT count(*) FROM {table} WHERE false", "SELECT sum({a}) FROM {table} WHERE g < 0",
          "SELECT count(*) FROM (SELECT * FROM {table}) q CROSS JOIN (SELECT max(row) AS m FROM {table}) r WHERE q.row = r.m",
          "SELECT count(*) FROM {table} x, {previous} y WHERE x.row = y.row AND NULL", "SELECT max(bigint_a / -1) FROM {table}",
-         "SELECT -{a} AS int_a FROM {table} ORDER BY int_a + 1, row LIMIT 1", "SELECT sum({a}) AS int_a FROM {table} HAVING sum(int_a) > 1",
+         "SELECT -{a} AS int_a FROM {table} ORDER BY int_a + 1, row LIMIT 1", "SELECT count(*) FROM (SELECT sum({a}) AS int_a FROM {table} HAVING sum(int_a) > 1) q",
          "SELECT count(*) FROM (SELECT g FROM {table} EXCEPT ALL SELECT {a} FROM {previous}) q",
          "SELECT DISTINCT {a} FROM {table} ORDER BY {a} LIMIT 1"),
     ),
