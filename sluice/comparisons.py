@@ -34,12 +34,18 @@ def holds(found: Any, operator: str, operand: Any) -> bool:
 
 
 def moment(value: str | date) -> datetime:
-    """Return a day or moment as a moment in UTC; ``ValueError`` for a text that is none in ISO 8601."""
+    """Return a day or moment as a moment in UTC; ``ValueError`` for a text that is none in ISO 8601.
+
+    In UTC, too, it is in the years 1 to 9999.
+    """
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     if not isinstance(value, datetime):
         return datetime.combine(value, time())
-    return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+    try:
+        return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+    except OverflowError:
+        raise ValueError(f"{value.isoformat()} is outside of the years 1 to 9999 in UTC") from None
 
 
 def _comparable(value: Any, found: Any) -> Any:
@@ -51,10 +57,17 @@ def _comparable(value: Any, found: Any) -> Any:
     if isinstance(found, str) and not isinstance(value, bool):
         return str(value)
     if _is_number(found) and _is_number(value):
-        if isinstance(found, float):
-            return (math.isnan(value), 0.0 if math.isnan(value) else float(value))
-        return Decimal(str(value))
+        if value.is_nan() if isinstance(value, Decimal) else isinstance(value, float) and math.isnan(value):
+            return (True, 0)
+        return (False, _double(value) if isinstance(found, float) else Decimal(str(value)))
     raise ValueError(f"{found!r} cannot be compared with {value!r}")
+
+
+def _double(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _is_number(value: Any) -> bool:

@@ -66,6 +66,7 @@ FUNCTIONS = frozenset({
     "count_star", "date_diff", "date_part", "date_trunc", "day", "dayofyear", "dense_rank", "epoch", "epoch_us",
     "exp", "first_value", "floor", "greatest", "hour", "instr", "isnan", "isodow", "lag", "last_day", "last_value",
     "lead", "least", "length", "like_escape", "list_reverse", "list_transform", "list_value", "ln", "lower", "ltrim",
+    "make_date",
     "max", "min", "minute", "month", "not_like_escape", "now", "nullif", "power", "quarter", "rank",
     "regexp_extract_all", "regexp_matches", "replace", "reverse", "round", "round_even", "row", "row_number", "rtrim",
     "second", "sign", "sluice_boolean", "sluice_date", "sluice_lower", "sluice_number", "sluice_strictly_whole",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ from sluice.tables.arrow import added
 from sluice.transforms.checks import stated_checks
 
 _ADDED_TYPES = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.timestamp("us"): "TIMESTAMP", pa.bool_(): "BOOLEAN"}
+#: No column holds a whole number of more than 38 digits.
+_MOST = 10**38
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
 #: Limits for a connection that only binds queries: binding computes nothing but a query's constant expressions.
 _BOUNDED = {"memory_limit": "512MiB", "threads": "2"}
@@ -138,7 +141,8 @@ def _comparable(operand: Any, kind: str) -> bool:
     if isinstance(operand, bool):
         return kind == "BOOLEAN"
     if isinstance(operand, int | float):
-        return _is_number(kind)
+        sound = math.isfinite(operand) if isinstance(operand, float) else abs(operand) < _MOST
+        return sound and _is_number(kind)
     if isinstance(operand, dt.date):
         return kind == "DATE" or kind.startswith("TIMESTAMP")
     if kind == "DATE" or kind.startswith("TIMESTAMP"):

@@ -140,9 +140,11 @@ def parsed_query(text: str, contracted: Collection[str]) -> tuple[exp.Query, tup
         _refuse_open_argument(node)
     _refuse_growth(tree)
     tables = _tables(tree, contracted)
-    for text_value in (node.name for node in tree.find_all(exp.Literal) if node.is_string):
-        if any(name in text_value for name in (*_OWN, *(f"{{{table}}}" for table in tables))):
-            raise RefusedQuery("a placeholder stands for a table, and is not allowed inside a text")
+    placeholders = [f"{{{table}}}" for table in (*contracted, *_OWN)]
+    for node in tree.find_all(exp.Literal, exp.Identifier):
+        own = _OWN if isinstance(node, exp.Literal) else ()
+        if any(name in node.name for name in (*own, *placeholders)):
+            raise RefusedQuery("a placeholder stands for a table, and is not allowed inside a text or a name")
     return tree, tables
 
 
@@ -192,7 +194,7 @@ def _refuse_open_argument(node: exp.Expr) -> None:
     Engines compute LIMIT, OFFSET and patterns while they bind a query, before any limit on its run applies.
     """
     if isinstance(node, exp.Limit | exp.Offset) and not _whole(node.expression):
-        raise RefusedQuery(f"{_shown(node)!r} is not allowed: LIMIT and OFFSET take a whole number")
+        raise RefusedQuery(f"{_shown(node)!r} is not allowed: LIMIT and OFFSET take a whole number below 2^31")
     if isinstance(node, exp.Column) and not node.table and node.name.lower() in TELLING - {"user"}:
         raise RefusedQuery(f"{node.name!r} is not allowed: it tells of the engine where no column is called so")
     if isinstance(node, exp.RegexpLike):
@@ -206,7 +208,9 @@ def _refuse_open_argument(node: exp.Expr) -> None:
 
 
 def _whole(node: exp.Expr | None) -> bool:
-    return isinstance(node, exp.Literal) and not node.is_string and node.name.isdigit()
+    if not isinstance(node, exp.Literal) or node.is_string or not re.fullmatch("[0-9]{1,10}", node.name):
+        return False
+    return int(node.name) < 2**31
 
 
 def _refuse_growth(tree: exp.Expr) -> None:

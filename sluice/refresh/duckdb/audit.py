@@ -15,6 +15,8 @@ from sluice.refresh.failures import EXAMPLES, AuditTarget, Failure, judged
 #: Seconds after which the query of a check is interrupted; the check then fails.
 LONGEST_CHECK = 120.0
 
+_MOMENTS = ("DATE", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S", "TIMESTAMP WITH TIME ZONE")
+
 
 def audit(
     connection: duckdb.DuckDBPyConnection, checks: Sequence[CompiledCheck], audit_target: AuditTarget[str]
@@ -85,12 +87,19 @@ def _measured(
     try:
         only_query(connection, query, relations.values())
         with _interrupted_after(connection, LONGEST_CHECK):
-            rows = connection.execute(query).fetchmany(2)
+            cursor = connection.execute(query)
+            kind = str(cursor.description[0][1])
+            rows = cursor.fetchmany(2)
     except duckdb.InterruptException:
         yield Failure(check.name, f"cannot be computed: it took longer than {LONGEST_CHECK:g} s", (), check.severity)
         return
     except (duckdb.Error, PermissionError) as error:
         yield Failure(check.name, f"cannot be computed: {said(error)}", (), check.severity)
+        return
+    if kind in _MOMENTS and any(isinstance(row[0], str) for row in rows):
+        # https://duckdb.org/docs/stable/clients/python/conversion: a moment that Python does not hold is a text
+        why = f"cannot be computed: {rows[0][0]} is outside of the years 1 to 9999"
+        yield Failure(check.name, why, (), check.severity)
         return
     yield from judged(check, [row[0] for row in rows])
 

@@ -72,6 +72,10 @@ def _measured(audit_target: AuditTarget[DataFrame], check: CompiledCheck) -> Ite
         why = shortened(str(error).strip().partition("\n")[0])
         yield Failure(check.name, f"cannot be computed: {why}", (), check.severity)
         return
+    except (ValueError, OverflowError) as error:  # a moment that Python does not hold
+        why = f"a moment is outside of the years 1 to 9999: {shortened(str(error))}"
+        yield Failure(check.name, f"cannot be computed: {why}", (), check.severity)
+        return
     yield from judged(check, [row[0] for row in rows])
 
 

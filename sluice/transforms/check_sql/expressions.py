@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sqlglot import exp
 
 from sluice.transforms.check_sql import aggregates, numbers, texts, times
+from sluice.transforms.check_sql.arguments import refuse_nested
 from sluice.transforms.check_sql.both import (
     NO_WINDOW,
     NOTHING,
@@ -17,11 +18,10 @@ from sluice.transforms.check_sql.both import (
     cast,
     decimal,
     kept,
-    point,
     proven,
     text,
-    whole,
 )
+from sluice.transforms.check_sql.literals import count, frame, number, unit
 from sluice.transforms.check_sql.meanings import AGGREGATES, BESIDE, CALLS, RANKS, REFUSED, VALUES
 from sluice.transforms.functions.signatures import Refused
 from sluice.transforms.functions.spark_types import NULL, spark_type
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from sqlglot.optimizer.scope import Scope
 
 _LONGEST_SHOWN = 60
-_EDGES = ("UNBOUNDED", "CURRENT ROW")
+_OUTSIDE = (
+    "of the query directly outside it may be named in the WHERE of EXISTS alone, of SELECT … FROM … WHERE without "
+    "aggregates; join the tables"
+)
 
 
 class Unlike(Refused):
@@ -42,6 +45,9 @@ class Around(Protocol):
 
     def column(self, node: exp.Column, scope: Scope) -> str:
         """Return the type of a column; ``Refused`` for one that is not there."""
+
+    def has(self, scope: Scope, source: str, name: str) -> bool:
+        """Return whether a relation of a scope has a column."""
 
     def query(self, node: exp.Expr) -> Both:
         """Return a query inside an expression, with the type of its one column."""
@@ -55,7 +61,10 @@ class Expressions:
 
     def __init__(self, query: Around, scope: Scope) -> None:
         self.query, self.scope = query, scope
-        self.selected: dict[str, str] = {}
+        #: Whether it makes no row of many; asked before its expressions are lowered.
+        self._plain = scope.expression.find(exp.AggFunc, exp.Window) is None
+        #: What is selected by its name, once ORDER BY may name it.
+        self.selected: dict[str, Both] = {}
 
     def made(self, node: exp.Expr, over: Over = NO_WINDOW) -> Both:
         """Return an expression on both engines; ``Refused`` names the innermost call that is not proven."""
@@ -71,13 +80,13 @@ class Expressions:
         made = self.made(node)
         if made.type not in ("boolean", NULL):
             raise Unlike(f"{_shown(node)!r} is {made.type}, and no condition; compare it")
-        return made
+        return cast(made, "boolean")
 
     def _made(self, node: exp.Expr, over: Over) -> Both:
         if type(node) in REFUSED:
             raise Refused(REFUSED[type(node)])
         if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal) and not node.this.is_string:
-            return _number(f"-{node.this.name}")
+            return number(f"-{node.this.name}")
         if isinstance(node, exp.Add | exp.Sub):
             return self._added(node)
         if type(node) in CALLS:
@@ -111,9 +120,9 @@ class Expressions:
         sign = 1 if isinstance(node, exp.Add) else -1
         left, right = (each.unnest() for each in (node.this, node.expression))
         if isinstance(right, exp.Interval):
-            return times.later(self.made(node.this), sign * _count(right), _unit(right))
+            return times.later(self.made(node.this), sign * count(right), unit(right))
         if isinstance(left, exp.Interval) and sign > 0:
-            return times.later(self.made(node.expression), _count(left), _unit(left))
+            return times.later(self.made(node.expression), count(left), unit(left))
         return numbers.calculated("+" if sign > 0 else "-", self.made(node.this), self.made(node.expression))
 
     def _aggregate(self, node: exp.Expr, over: Over, condition: Both | None = None) -> Both:
@@ -128,8 +137,6 @@ class Expressions:
         if isinstance(node, exp.Count) and (of is None or isinstance(of, exp.Star)):
             return proven("count_if", condition, over=over) if condition else aggregates.counted_rows(over)
         given = self.made(of)
-        if node.expressions:
-            raise Refused("it takes one value")
         if condition is not None:  # every aggregate here leaves NULL out
             given = numbers.chosen(condition, given)
         return AGGREGATES[type(node)](given, over)
@@ -142,12 +149,12 @@ class Expressions:
     def _window(self, node: exp.Window) -> Both:
         keys = [self.made(each) for each in node.args.get("partition_by") or []]
         order = [self.ordered(each) for each in node.args["order"].expressions] if node.args.get("order") else []
-        frame = _frame(node.args.get("spec"), bool(order))
-        if frame and type(node.this) in (*RANKS, *BESIDE):
+        rows = frame(node.args.get("spec"), bool(order))
+        if rows and type(node.this) in (*RANKS, *BESIDE):
             raise Refused("it takes no frame; leave ROWS away")
         if node.args.get("alias") or node.args.get("over") != "OVER":
             raise Refused("the window stands behind OVER itself")
-        over = Over(*(_over([getattr(k, e) for k in keys], [getattr(o, e) for o in order], frame) for e in _ENGINES))
+        over = Over(*(_over([getattr(k, e) for k in keys], [getattr(o, e) for o in order], rows) for e in _ENGINES))
         inner = node.this
         if isinstance(inner, exp.Filter):
             if type(inner.this) not in AGGREGATES:
@@ -161,7 +168,12 @@ class Expressions:
         """Return one part of an order, with the place of NULL: the last one, where the query does not say."""
         if not isinstance(node, exp.Ordered):
             node = exp.Ordered(this=node, nulls_first=False)
-        made = self.made(node.this)
+        of = node.this.unnest()
+        if isinstance(of, exp.Column) and not of.table and of.name.lower() in self.selected:
+            duckdb, spark = (of.sql(dialect=dialect, identify=True) for dialect in _ENGINES)
+            made = Both(duckdb, spark, self.selected[of.name.lower()].type)
+        else:
+            made = self.made(of)
         if made.literal or made.type == NULL:
             raise Refused("ORDER BY of a literal is a place among the columns on one engine; name the column")
         end = (
@@ -169,36 +181,40 @@ class Expressions:
         )
         return Both(made.duckdb + end, made.spark + end, made.type)
 
-    def refuse_join(self, join: exp.Expr) -> None:
-        """Refuse a FULL JOIN by anything but equal columns, which DuckDB does not compute for all conditions."""
-        parts = [each.unnest() for each in join.args["on"].flatten()] if isinstance(join.args["on"], exp.And) else None
-        if join.args.get("side") == "FULL" and not all(
-            isinstance(p, exp.EQ) for p in parts or [join.args["on"].unnest()]
-        ):
-            raise Unlike("a FULL JOIN was tried by equal columns alone; join by those, and compare in WHERE")
-
     def _column(self, node: exp.Column) -> Both:
         if not node.table and node.name.lower() in self.selected:
-            duckdb, spark = (node.sql(dialect=dialect, identify=True) for dialect in _ENGINES)
-            return Both(duckdb, spark, self.selected[node.name.lower()])
-        if node.table not in self.scope.sources and not self._from_outside_allowed(node):
+            return self.selected[node.name.lower()]
+        if not node.table:
+            node = exp.column(node.this, table=exp.to_identifier(self._source(node.name.lower()), quoted=True))
+        elif node.table not in self.scope.selected_sources and not self._from_outside_allowed(node):
             self.query.column(node, self.scope)  # one that is nowhere is told so
-            raise Refused("of the query outside it may be named in the WHERE of EXISTS alone; join the tables")
+            raise Refused(_OUTSIDE)
         kind = self.query.column(node, self.scope)
         duckdb, spark = (node.sql(dialect=dialect, identify=True) for dialect in _ENGINES)
         if kind == "float":
             duckdb, spark, kind = f"CAST({duckdb} AS DOUBLE)", f"CAST({spark} AS DOUBLE)", "double"
         return kept(Both(duckdb, spark, kind), signed=True)
 
+    def _source(self, name: str) -> str:
+        """Return the one relation that has a column: no name of what is selected is known but in ORDER BY."""
+        found = [source for source in self.scope.selected_sources if self.query.has(self.scope, source, name)]
+        if len(found) == 1:
+            return found[0]
+        where = "is ambiguous: say of which table it is" if found else "not found in what the query reads"
+        raise Refused(f'the column "{name}" {where}')
+
     def _from_outside_allowed(self, node: exp.Column) -> bool:
+        """Return whether a column of the query directly outside stands in the WHERE of a plain query of EXISTS."""
+        inner, around = self.scope.expression, self.scope.parent
+        if not isinstance(inner.parent, exp.Exists) or around is None or node.table not in around.selected_sources:
+            return False
+        said = {name for name, value in inner.args.items() if value}
+        if said - {"expressions", "from_", "joins", "where"} or not self._plain:
+            return False
         place: exp.Expr | None = node
-        while place is not None and place is not self.scope.expression:
-            if isinstance(place, exp.Where):
-                return isinstance(self.scope.expression.parent_select, exp.Select) and isinstance(
-                    self.scope.expression.find_ancestor(exp.Exists, exp.Subquery, exp.In), exp.Exists
-                )
+        while place is not None and place.parent is not inner:
             place = place.parent
-        return False
+        return isinstance(place, exp.Where)
 
     def _cast(self, node: exp.Cast) -> Both:
         given, to = node.this, node.args["to"]
@@ -235,7 +251,7 @@ class Expressions:
     def _in(self, node: exp.In) -> Both:
         given = self.made(node.this)
         if node.args.get("query"):
-            _refuse_nested(node)
+            refuse_nested(node)
             found = self.query.query(node.args["query"])
             if found.type != given.type:
                 raise Refused(f"{given.type} in a query of {found.type}; cast both to one type")
@@ -243,7 +259,7 @@ class Expressions:
         return proven("isin", *numbers.alike(given, *map(self.made, node.expressions)))
 
     def _exists(self, node: exp.Exists) -> Both:
-        _refuse_nested(node)
+        refuse_nested(node)
         inner = node.this.unnest()
         return Both(
             f"EXISTS ({self.query.text(inner, 'duckdb')})", f"EXISTS ({self.query.text(inner, 'spark')})", "boolean"
@@ -258,33 +274,20 @@ class Expressions:
         inner, escape = (node.this, node.expression) if isinstance(node, exp.Escape) else (node, None)
         if not isinstance(inner, exp.Like) or (escape is not None and not isinstance(escape, exp.Literal)):
             raise Refused("ESCAPE is a letter that stands in the query")
-        return texts.like(self.made(inner.this), self.made(inner.expression), escape.name if escape else "")
-
-
-def _refuse_nested(node: exp.Expr) -> None:
-    """Refuse IN and EXISTS of a query elsewhere than as a part of WHERE: Spark takes an unknown answer for false there.
-
-    https://github.com/apache/spark/blob/v3.5.6/sql/catalyst/src/main/scala/org/apache/spark/sql/catalyst/optimizer/subquery.scala
-    """
-    around = node.parent
-    while isinstance(around, exp.Paren | exp.Not):
-        around = around.parent
-    while isinstance(around, exp.Paren | exp.And):
-        around = around.parent
-    if not isinstance(around, exp.Where):
-        raise Refused("IN and EXISTS of a query stand in WHERE, alone or joined by AND; elsewhere join the query")
+        made = texts.like(self.made(inner.this), self.made(inner.expression), escape.name if escape else "")
+        return proven("not", made) if inner.args.get("negate") else made
 
 
 def _cut(scope: Expressions, node: exp.Expr) -> Both:
-    return times.cut(_unit(node), scope.made(node.this))
+    return times.cut(unit(node), scope.made(node.this))
 
 
 def _later(scope: Expressions, node: exp.Expr) -> Both:
-    return times.later(scope.made(node.this), _count(exp.Interval(this=node.expression)), _unit(node))
+    return times.later(scope.made(node.this), count(exp.Interval(this=node.expression)), unit(node))
 
 
 def _between(scope: Expressions, node: exp.Expr) -> Both:
-    return times.between(_unit(node), scope.made(node.expression), scope.made(node.this))
+    return times.between(unit(node), scope.made(node.expression), scope.made(node.this))
 
 
 def _extract(scope: Expressions, node: exp.Expr) -> Both:
@@ -292,41 +295,7 @@ def _extract(scope: Expressions, node: exp.Expr) -> Both:
 
 
 def _literal(scope: Expressions, node: exp.Expr) -> Both:
-    return text(node.name) if node.is_string else _number(node.name)
-
-
-def _number(digits: str) -> Both:
-    return whole(int(digits)) if digits.lstrip("-").isdigit() else point(digits)
-
-
-def _count(node: exp.Interval) -> int:
-    digits, sign = node.this, 1
-    while isinstance(digits, exp.Neg | exp.Paren):
-        digits, sign = digits.this, -sign if isinstance(digits, exp.Neg) else sign
-    name = digits.name if isinstance(digits, exp.Literal) else ""
-    if not name.lstrip("-").isdigit():
-        raise Refused("how many units is a whole number that stands in the query")
-    return sign * int(name)
-
-
-def _unit(node: exp.Expr) -> str:
-    unit = str(node.args.get("unit") or "").lower()
-    return unit.removesuffix("s") if unit else "day"
-
-
-def _frame(spec: exp.Expr | None, ordered: bool) -> str:
-    if spec is None:
-        return ""
-    kind = str(spec.args.get("kind") or "").upper()
-    edges = [spec.args.get(each) for each in ("start", "end")]
-    far = [str(each).upper().strip("'") for each in edges if each is not None]
-    if kind not in ("ROWS", "RANGE") or (kind == "RANGE" and any(each not in _EDGES for each in far)):
-        raise Refused("a frame of values was never tried; take ROWS")
-    if not ordered:
-        raise Refused("a frame of rows has an order; say ORDER BY")
-    if any(each not in _EDGES and not each.isdigit() for each in far):
-        raise Refused("the rows of a frame are whole numbers")
-    return spec.sql(dialect="duckdb")
+    return text(node.name) if node.is_string else number(node.name)
 
 
 def _over(keys: list[str], order: list[str], frame: str) -> str:

@@ -89,7 +89,8 @@ def divided(one: Both, other: Both) -> Both:
         made = proven("div", cast(one, "bigint"), cast(other, "bigint"))
         # The one quotient that 64 bits do not hold starts over.
         over = both_hold(proven("==", one, whole(-(2**63))), proven("==", other, whole(-1)))
-        return proven("when", over, NOTHING, made) if one.type == "bigint" and not other.literal else made
+        may_be = one.type == "bigint" and (not other.literal or other.value == -1)
+        return proven("when", over, NOTHING, made) if may_be else made
     if "double" in (one.type, other.type):
         return proven("/", cast(one, "double"), cast(other, "double"))
     try:

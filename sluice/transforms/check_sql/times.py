@@ -5,8 +5,8 @@ https://trino.io/docs/current/functions/datetime.html Times have no zone: they a
 
 from __future__ import annotations
 
-from sluice.transforms.check_sql.both import Both, cast, proven, text, whole
-from sluice.transforms.check_sql.numbers import calculated, cases, divided
+from sluice.transforms.check_sql.both import Both, cast, moment, proven, text, whole
+from sluice.transforms.check_sql.numbers import calculated, cases, chosen, divided
 from sluice.transforms.functions.signatures import Refused
 
 NOW = Both("CAST(now() AS TIMESTAMP)", "CAST(current_timestamp() AS TIMESTAMP_NTZ)", "timestamp_ntz")
@@ -24,6 +24,10 @@ _MICROS = {
     "millisecond": 1_000, "second": 1_000_000, "minute": 60_000_000, "hour": 3_600_000_000, "day": 86_400_000_000,
     "week": 604_800_000_000,
 }  # fmt: skip
+_YEARS = {
+    "date": ("0001-01-01", "9999-12-31"),
+    "timestamp_ntz": ("0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"),
+}
 #: Most units that are added: beyond, days leave the years that engines show.
 _MOST = 100_000
 
@@ -68,7 +72,16 @@ def cut(unit: str, given: Both) -> Both:
 
 
 def later(given: Both, count: int, unit: str) -> Both:
-    """Return the day or time so many units later; the last of a month where it has no such day."""
+    """Return the day or time so many units later; the last of a month where it has no such day.
+
+    It is NULL outside of the years 1 to 9999, which texts and Python write otherwise or not at all.
+    """
+    made = _later(given, count, unit)
+    least, most = (moment(each, made.type) for each in _YEARS[made.type])
+    return chosen(proven("between", made, least, most), made)
+
+
+def _later(given: Both, count: int, unit: str) -> Both:
     _refuse_others(given)
     if abs(count) > _MOST:
         raise Refused(f"at most {_MOST:,} units are added")

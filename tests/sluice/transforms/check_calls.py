@@ -80,7 +80,8 @@ VALUES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "like": (("string",), (*(f"{{a}} LIKE {pattern}" for pattern in _PATTERNS), "{a} NOT LIKE 'a%'")),
     "regexp_like": (("string",), ("regexp_like({a}, '^[a-z]+$')", "regexp_like({a}, 'a.b')", r"regexp_like({a}, '\s')")),
     "year to day": (("date", "timestamp"), (*(f"extract({part} FROM {{a}})" for part in _PARTS), "year({a})", "day({a})",
-                                            "month({a})", "quarter({a})", "date({a})")),
+                                            "month({a})", "quarter({a})", "date({a})", "day_of_month({a})",
+                                            "date_trunc('week', CAST({a} AS date))")),
     "hour to second": (("timestamp",), (*(f"extract({part} FROM {{a}})" for part in _CLOCK), "hour({a})", "minute({a})",
                                         "second({a})")),
     "date_trunc": (("date", "timestamp"), tuple(f"date_trunc('{unit}', {{a}})" for unit in ("year", "quarter", "month", "week", "day"))),
@@ -131,6 +132,54 @@ WINDOWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
          "last_value({a}) OVER (ORDER BY row ROWS BETWEEN 1 PRECEDING AND 2 FOLLOWING)"),
     ),
 }  # fmt: skip
+#: What SQLGlot parses, and the engines read otherwise or not at all.
+READ_OTHERWISE = (
+    "SELECT count(*) FROM ({table} x JOIN {previous} y ON greatest(x.{a}, y.{b}, NULL) > 0)",
+    "SELECT count(*) FROM {table} z JOIN ({table} x JOIN {table} y ON x.row = y.row) ON z.row = x.row",
+    "SELECT max({a}) FROM ((SELECT {a} FROM {table}) ORDER BY greatest({a}, NULL) LIMIT 1) q",
+    "(SELECT {a} FROM {table}) LIMIT 1",
+    "SELECT count(*) FROM {table} WINDOW w AS (PARTITION BY g = 1)",
+    "SELECT count(*) FROM {table} x ASOF JOIN {previous} p ON x.{a} >= p.{a}",
+    "SELECT count(*) FROM {table} x NATURAL JOIN {previous} y",
+    "SELECT count(*) FROM {table} x LEFT SEMI JOIN {table} y ON x.{a} = y.{b}",
+    "SELECT count(*) FILTER (WHERE NOT ({a} IN (SELECT {b} FROM {previous}))) FROM {table}",
+    "SELECT count(*) FROM {table} x WHERE EXISTS (SELECT count(*) FROM {previous} y WHERE y.{a} = x.{a})",
+    "SELECT count(*) FROM {table} x WHERE EXISTS (SELECT 1 FROM {previous} y WHERE y.{a} = x.{a} HAVING count(*) = 0)",
+    "SELECT count(*) FROM {table} x WHERE EXISTS (SELECT y.g FROM {previous} y WHERE y.{a} = x.{a} GROUP BY y.g)",
+    "SELECT count(*) FROM {table} x WHERE EXISTS (SELECT y.g FROM {previous} y WHERE y.{a} > x.{a} ORDER BY y.g LIMIT 1)",
+    "SELECT count(*) FROM {table} x WHERE EXISTS (SELECT rank() OVER (ORDER BY y.g) FROM {previous} y WHERE y.{a} = x.{a})",
+    "SELECT count(*) FROM {table} x WHERE EXISTS (SELECT 1 FROM {table} y WHERE y.g = x.g UNION SELECT 1 FROM {table} z WHERE z.g = x.g)",
+    "SELECT count(*) FROM {table} x WHERE EXISTS (SELECT 1 FROM {table} y WHERE EXISTS (SELECT 1 FROM {table} z WHERE z.g = x.g))",
+    "WITH w AS (SELECT g, {a} FROM {table}) SELECT count(*) FROM w WHERE {a} > (SELECT max(y.{a}) FROM {table} y WHERE y.g = w.g)",
+    "SELECT sum(t.row) FROM {table} t(g, row)",
+    "WITH w(b, a) AS (SELECT row, g FROM {table} UNION ALL SELECT g, row FROM {table}) SELECT max(a) FROM w",
+    "SELECT max(q.x) FROM (SELECT {a} AS x, g AS X FROM {table}) q",
+    "SELECT count(*) FROM (SELECT * FROM {table} x JOIN {previous} y ON x.row = y.row) q WHERE g > 0",
+    "SELECT count(*) FROM (SELECT {a} FROM {table} UNION ALL BY NAME SELECT {a} FROM {table}) q",
+    "SELECT count(*) FROM (SELECT {a} FROM {table} UNION ALL SELECT {a}, g FROM {table}) q",
+    "SELECT max(r) FROM (SELECT sum({a}) OVER (ORDER BY row ROWS BETWEEN 1 PRECEDING AND 3 PRECEDING) AS r FROM {table}) q",
+    "SELECT max(r) FROM (SELECT sum({a}) OVER (ORDER BY row ROWS 99999999999 PRECEDING) AS r FROM {table}) q",
+    "SELECT max(r) FROM (SELECT sum({a}) OVER (ORDER BY row ROWS BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE CURRENT ROW) AS r FROM {table}) q",
+    "SELECT DISTINCT {a} FROM {table} ORDER BY row LIMIT 1",
+    "SELECT {a} FROM {table} ORDER BY max({a}) OVER () LIMIT 1",
+    "SELECT row FROM {table} ORDER BY row LIMIT 9999999999",
+    "SELECT count_if({a} BETWEEN SYMMETRIC 5 AND 1) FROM {table}",
+    "SELECT count_if(regexp_like(string_a, 'a', 'i')) FROM {table}",
+    "SELECT max(strpos(string_a, 'a', 2)) FROM {table}",
+    "SELECT max(floor(double_a, 2)) FROM {table}",
+    "SELECT max(ceil(double_a, 2)) FROM {table}",
+    "SELECT max(round(double_a, 2, 1)) FROM {table}",
+    "SELECT max(length(string_a, 'utf8')) FROM {table}",
+    "SELECT max(date(timestamp_ntz_a, 'Europe/Berlin')) FROM {table}",
+    "SELECT count_if(date_a > current_date('Europe/Berlin')) FROM {table}",
+    "SELECT count_if(timestamp_ntz_a > current_timestamp(3)) FROM {table}",
+    "SELECT max(CAST(timestamp_ntz_a AS timestamp(0))) FROM {table}",
+    "SELECT max({a}, 2) FROM {table}",
+    "SELECT max(date_a + INTERVAL '--5' DAY) FROM {table}",
+    "SELECT max(date_a + INTERVAL '\u00b2' DAY) FROM {table}",
+    "SELECT count_if(double_a < 1e400) FROM {table}",
+    f"SELECT count_if({{a}} < {'9' * 5000}) FROM {{table}}",
+)
 _TWO = "{table} x JOIN {table} y ON "
 #: Whole checks by clause; each gives one value.
 CLAUSES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -175,8 +224,18 @@ CLAUSES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
          "SELECT max(w) FROM (SELECT row_number() OVER (PARTITION BY g ORDER BY row DESC) AS w FROM {table})",
          "SELECT sum(decimal_a) / sum({a}) FROM {table}", "SELECT sum(decimal_a * DECIMAL '1.19') FROM {table}",
          "SELECT 1", "SELECT count(*) FROM {table} WHERE false", "SELECT sum({a}) FROM {table} WHERE g < 0",
-         "SELECT count(*) FROM (SELECT * FROM {table}) q CROSS JOIN (SELECT max(row) AS m FROM {table}) r WHERE q.row = r.m"),
+         "SELECT count(*) FROM (SELECT * FROM {table}) q CROSS JOIN (SELECT max(row) AS m FROM {table}) r WHERE q.row = r.m",
+         "SELECT count(*) FROM {table} x, {previous} y WHERE x.row = y.row AND NULL", "SELECT max(bigint_a / -1) FROM {table}",
+         "SELECT -{a} AS int_a FROM {table} ORDER BY int_a + 1, row LIMIT 1", "SELECT count(*) FROM (SELECT sum({a}) AS int_a FROM {table} HAVING sum(int_a) > 1) q",
+         "SELECT count(*) FROM (SELECT g FROM {table} EXCEPT ALL SELECT {a} FROM {previous}) q",
+         "SELECT DISTINCT {a} FROM {table} ORDER BY {a} LIMIT 1"),
     ),
+    "moments far away": (
+        ("date", "timestamp"),
+        ("SELECT max({a} + INTERVAL '100000' WEEK) FROM {table}", "SELECT min({a} - INTERVAL '1000' YEAR) FROM {table}",
+         "SELECT count({a} + INTERVAL '1000' YEAR) FROM {table}"),
+    ),
+    "clauses that engines read otherwise": (("int",), READ_OTHERWISE),
 }  # fmt: skip
 #: Of two columns of different types; ``{a}`` and ``{b}``.
 MIXED = ("{a} = {b}", "{a} < {b}", "{a} + {b}", "{a} * {b}", "{a} / {b}", "coalesce({a}, {b})", "{a} IN ({b})",
@@ -214,6 +273,14 @@ def calls() -> Iterator[tuple[str, str, str, str]]:
         yield name, kind, "row", call
     for name, kind, call in _filled(CLAUSES):
         yield name, kind, "check", call
+
+
+def of_one_type() -> Iterator[tuple[str, str]]:
+    """Yield each call and its use on the first type of those on which it is tried."""
+    first: dict[str, str] = {}
+    for name, kind, use, call in calls():
+        if first.setdefault(name, kind) == kind:
+            yield call, use
 
 
 def as_query(call: str, use: str) -> str:

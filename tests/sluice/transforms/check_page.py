@@ -28,7 +28,8 @@ See [the decision](decisions/0021-functions-are-proven.md). Sluice's own measure
 
 It means what it means in Athena, but for these, where both engines agree:
 
-- **What Athena stops at is NULL**: a division by zero, whole numbers beyond their type, a CAST of what does not fit (as TRY_CAST).
+- **What Athena stops at is NULL**: a division by zero, whole numbers beyond their type, a CAST of what does not fit (as TRY_CAST),
+  a day or time that INTERVAL or `date_add` moves out of the years 1 to 9999 (where Athena goes on).
   The check itself fails where its value is NULL, but a NULL inside of it is counted nowhere: say `IS NULL` where it is to count.
 - A quotient and an average of decimals keep more digits than in Athena; a quotient of more than 38 digits is a double.
 - `upper` and `lower` fold as Java does: `upper('straße')` is `STRASSE`.
@@ -36,7 +37,10 @@ It means what it means in Athena, but for these, where both engines agree:
 - `approx_distinct` is exact. A sum of 64 bits is NULL where it does not fit. Zero has no sign. NaN is the greatest number, and equal to itself.
 - `float` is computed with as `double`. A number with a point is a double, as in Athena; `DECIMAL '1.5'` is a decimal.
 - `current_timestamp` is UTC, without a zone, as the columns are.
-- A query that gives more than one row is a check that fails.
+- A query that gives more than one row is a check that fails. So is one whose value is a day or time outside of the years 1 to 9999.
+- What no reader of a query looks at is refused, as flags of `regexp_like`, joins and LIMIT behind parentheses, names of columns behind
+  an alias. An EXISTS that names the query outside is SELECT, FROM, JOIN and WHERE alone.
+- Rows that are equal in an ORDER BY have no order on either engine: order by what is unique where LIMIT or a window takes one.
 
 ## What was tried
 """

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
-import re
+from decimal import Decimal
 from typing import Any
 
+import duckdb
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from sqlglot import exp
 
 from sluice.comparisons import holds
+from sluice.compiled import CompiledCheck
+from sluice.confined import connect, only_query
 from sluice.contracts import Check, Column, DerivedContract, Rules, parse_type
 from sluice.errors import ContractError
 from sluice.refresh.duckdb.audit import audit as audit_on_duckdb
@@ -16,8 +23,10 @@ from sluice.refresh.failures import AuditTarget
 from sluice.refresh.spark.audit import audit as audit_on_spark
 from sluice.transforms.check_sql.meanings import REFUSED
 from sluice.transforms.checks import compile_checks
-from sluice.transforms.queries import ALLOWED_FUNCTIONS, FUNCTION_NAMES
-from tests.sluice.transforms.check_calls import COLUMNS, calls, nested
+from sluice.transforms.functions.signatures import Refused
+from sluice.transforms.functions.spark_types import duckdb_type
+from sluice.transforms.queries import FUNCTION_NAMES, RefusedQuery, parsed_query
+from tests.sluice.transforms.check_calls import COLUMNS, READ_OTHERWISE, as_query, calls, nested, of_one_type
 from tests.sluice.transforms.check_page import PAGE, page
 from tests.sluice.transforms.checking import TYPES, compiled, outcomes, rows
 from tests.sluice.transforms.proving import both_engines
@@ -69,10 +78,69 @@ def test_calls_of_calls_are_alike() -> None:
 
 
 def test_what_is_tried_calls_every_function_that_a_check_may_use() -> None:
-    tried = " ".join(call for _, _, _, call in calls()).lower()
-    names = {name for kind, name in FUNCTION_NAMES.items() if kind not in REFUSED}
-    assert {name for name in names if name not in ALLOWED_FUNCTIONS} == set()
-    assert {name for name in names if not re.search(rf"\b{name}\b", tried)} == set()
+    tried = {type(node) for call, use in of_one_type() for node in _parsed(call, use)}
+    assert set(FUNCTION_NAMES) - {*REFUSED, *tried} == set()
+
+
+def _parsed(call: str, use: str) -> list[exp.Expr]:
+    """Return the nodes of a call; none where it is refused as it is read."""
+    try:
+        return list(parsed_query(as_query(call, use), ())[0].walk())
+    except RefusedQuery:
+        return []
+
+
+@pytest.mark.slow
+def test_what_compiles_passes_the_second_wall_and_binds() -> None:
+    connection = connect()
+    columns = ", ".join(f"{name} {duckdb_type(kind)}" for name, kind in TYPES.items())
+    connection.execute(f"CREATE SCHEMA t; CREATE TABLE t.given ({columns})")
+    passed = 0
+    for call, use in of_one_type():
+        try:
+            made = compiled(call, use).duckdb
+        except (Refused, RefusedQuery):
+            continue
+        query = made.replace("{table}", "t.given").replace("{previous}", "t.given")
+        only_query(connection, query, ["t.given"])
+        connection.execute(f"DESCRIBE {query}")
+        passed += 1
+    assert passed > 200
+
+
+@pytest.mark.parametrize("query", READ_OTHERWISE)
+def test_what_engines_read_otherwise_is_refused_as_it_is_compiled(query: str) -> None:
+    with pytest.raises((Refused, RefusedQuery)):
+        compiled(query.replace("{a}", "int_a").replace("{b}", "int_b"), "check")
+
+
+def test_not_like_is_what_like_is_not() -> None:
+    like = compiled("SELECT count(*) FROM {table} WHERE string_a LIKE 'a!%' ESCAPE '!'", "check").duckdb
+    other = compiled("SELECT count(*) FROM {table} WHERE string_a NOT LIKE 'a!%' ESCAPE '!'", "check").duckdb
+    connection = connect()
+    connection.execute("CREATE TABLE given AS SELECT unnest(['a%', 'ab', 'b', NULL]) AS string_a")
+    assert [connection.execute(sql.replace("{table}", "given")).fetchall() for sql in (like, other)] == [[(1,)], [(2,)]]
+
+
+def test_a_name_that_is_selected_is_what_is_selected_in_order_by_and_the_column_in_having() -> None:
+    ordered = compiled("SELECT -int_a AS int_a FROM {table} ORDER BY int_a + 1 LIMIT 1", "check").duckdb
+    having = compiled("SELECT sum(int_a) AS int_a FROM {table} HAVING sum(int_a) = 6", "check").duckdb
+    connection = connect()
+    connection.execute("CREATE TABLE given AS SELECT unnest([1, 2, 3]) AS int_a")
+    assert connection.execute(ordered.replace("{table}", "given")).fetchall() == [(-3,)]
+    assert connection.execute(having.replace("{table}", "given")).fetchall() == [(6,)]
+
+
+def test_a_query_that_grows_beyond_its_budget_is_refused() -> None:
+    wide = ", ".join(f"greatest(greatest(greatest(greatest(d, n), n), n), {place}) AS a{place}" for place in range(200))
+    assert "grows beyond" in refusal(f"SELECT max(a1) FROM (SELECT {wide} FROM {{table}}) q")
+
+
+def test_null_values_of_a_hundred_columns_compile() -> None:
+    columns = tuple(Column(f"c{place}", parse_type("int")) for place in range(110))
+    check = Check("none", "nullValues", ("mustBe", 0), tuple(column.name for column in columns))
+    (made,) = compile_checks(DerivedContract("wide", "silver", columns, checks=(check,), file="wide.yaml"))
+    assert made.duckdb.count("IS NULL") == made.spark.count("IS NULL") == 110
 
 
 _THINGS = DerivedContract(
@@ -149,6 +217,53 @@ def test_nested_calls_that_look_at_arguments_twice_are_refused_before_they_grow(
 )  # fmt: skip
 def test_a_value_is_compared_by_its_type(found: Any, operator: str, operand: Any, sound: bool) -> None:
     assert holds(found, operator, operand) is sound
+
+
+@pytest.mark.parametrize(
+    ("found", "operand"),
+    [
+        (dt.date(2030, 1, 1), "0001-01-01T00:00:00+23:00"), (dt.date(2030, 1, 1), "10000-01-01"), (1, "2030-01-01"),
+        (dt.datetime(2030, 1, 1), 5), (True, 1),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_compared_is_a_value_error(found: Any, operand: Any) -> None:
+    with pytest.raises(ValueError, match=r"cannot be compared|outside of the years|Invalid isoformat"):
+        holds(found, "mustBeLessThan", operand)
+
+
+@given(
+    st.one_of(st.integers(), st.floats(), st.decimals(), st.just(10**400)),
+    st.one_of(st.integers(), st.floats(), st.decimals(), st.just(-(10**400))),
+)
+def test_of_two_numbers_one_is_less_or_they_are_equal(one: Any, other: Any) -> None:
+    assume(not (isinstance(one, Decimal) and one.is_snan()) and not (isinstance(other, Decimal) and other.is_snan()))
+    found = [holds(one, name, other) for name in ("mustBeLessThan", "mustBe", "mustBeGreaterThan")]
+    assert sorted(found) == [False, False, True]
+
+
+def _beyond(operator: str) -> CompiledCheck:
+    return CompiledCheck(
+        "latest", "measure", (), "error", duckdb="SELECT max(day) + 365000 * 10 FROM {table}",
+        spark="SELECT date_add(max(day), 3650000) FROM {table}", operator=operator, operand="2030-01-01",
+    )  # fmt: skip
+
+
+def test_a_moment_that_python_does_not_hold_is_compared_with_nothing() -> None:
+    connection = duckdb.connect()
+    connection.execute("CREATE TABLE given AS SELECT DATE '9999-12-01' AS day")
+    for operator in ("mustBeLessThan", "mustBeGreaterThan"):
+        (failure,) = audit_on_duckdb(connection, [_beyond(operator)], AuditTarget("given", "given", "given", (), {}))
+        assert "outside of the years 1 to 9999" in failure.found
+
+
+@pytest.mark.parametrize("kind", ["date", "timestamp_ntz"])
+def test_a_moment_later_than_the_last_year_is_null(kind: str) -> None:
+    made = compiled(f"SELECT max({kind}_a + INTERVAL '9' YEAR) FROM {{table}}", "check").duckdb
+    connection = connect()
+    connection.execute(f"CREATE TABLE given AS SELECT CAST('9990-12-31' AS {duckdb_type(kind)}) AS {kind}_a")
+    assert connection.execute(made.replace("{table}", "given")).fetchall()[0][0].year == 9999
+    connection.execute("UPDATE given SET COLUMNS(*) = '9991-01-01'".replace("COLUMNS(*)", f"{kind}_a"))
+    assert connection.execute(made.replace("{table}", "given")).fetchall() == [(None,)]
 
 
 def _contract(kinds: list[str]) -> DerivedContract:
