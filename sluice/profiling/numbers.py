@@ -29,7 +29,9 @@ _WRITTEN = re.compile(
     r"(?:^|_)(?:zip|zip_?codes?|plz|postal|post_?codes?|postal_?codes?|phone|phones|telephone|tel|telefon|telefono"
     r"|fax|ssn|social_security|iban|bic|card|creditcard|account|version|versions)(?:_|$)"
 )
-_COUNTED = re.compile(r"(?:^|_)(?:count|counts|sum|avg|share|rate|percent|ratio|age|days|years|number_of|num_of)(?:_|$)")
+_COUNTED = re.compile(
+    r"(?:^|_)(?:count|counts|sum|avg|share|rate|percent|ratio|age|days|years|number_of|num_of)(?:_|$)"
+)
 #: So many different values with the same number of digits after the point are no chance.
 _ENOUGH = 20
 _USUAL_DIGITS, _MOST_DIGITS = 18, 38
