@@ -123,6 +123,11 @@ def _failing(values: pa.Array, guess: Guess) -> list[str]:
         odd = values.filter(bad)
         longest = pc.sort_indices(pc.binary_length(odd), sort_keys=[("", "descending")])[:_OTHERS]
         return list(odd.take(longest).to_pylist())
+    return _misread(values, converted, guess)
+
+
+def _misread(values: pa.Array, converted: pa.Array, guess: Guess) -> list[str]:
+    """Return some of the values that were read, and would be other values."""
     if guess.type.name == "double" and (alike := _alike(values, guess)):
         return alike
     if guess.type.name == "double" and guess.spelling is None:
@@ -219,7 +224,7 @@ def _times(values: Sequence[str], name: str) -> list[Guess]:
 
 
 def reading_of(guess: Guess) -> str:
-    """Return how a guess reads what can be read in several ways: ``comma``, ``point``, ``dMy``, ``Mdy``, ``yMd`` or none.
+    """Return how a guess reads what has several readings: ``comma``, ``point``, ``dMy``, ``Mdy``, ``yMd``, or empty.
 
     Numbers without a comma read a point as that of a fraction, which says something only where values have one.
     """

@@ -46,7 +46,7 @@ class NumberForm:
 
 
 def written_name(name: str) -> bool:
-    """Return whether a column's name says that its values are written in digits and are no numbers, as zip codes are."""
+    """Return whether a column's name says that its values are digits and no numbers, as zip codes are."""
     return _WRITTEN.search(name) is not None and not (_MONEY.search(name) or _COUNTED.search(name))
 
 
@@ -58,8 +58,8 @@ def note_of_text(values: Sequence[str], name: str) -> str:
         return "Text, since its name says that zeros before or after the digits are part of the value."
     if any(value.startswith("+") for value in values):
         return "Text, since values that begin with a plus may be numbers of phones, which lose it as numbers."
-    if alike := ended_with_zeros(values):
-        return f"Text, since {' and '.join(alike[:2])} would be one number."
+    if ended_with_zeros(values):
+        return "Text, since values that differ by zeros at their end alone, as 1.1 and 1.10, would be one number."
     return ""
 
 
@@ -122,10 +122,8 @@ def _form(values: Sequence[str], name: str) -> NumberForm | None:
     fixed = len(set(scales)) == 1 and 2 <= scales[0] <= 4 and len(set(values)) >= _ENOUGH
     if _NAMED.search(name) and all(not value.partition(".")[2].strip("0") for value in values):
         return NumberForm(ColumnType("decimal", _USUAL_DIGITS, 0)) if max(wholes) <= _USUAL_DIGITS else None
-    if not (money or fixed) and ended_with_zeros(values):
-        return None
     if not (money or fixed) and all(map(exact_in_double, values)):
-        return NumberForm(ColumnType("double"))
+        return None if ended_with_zeros(values) else NumberForm(ColumnType("double"))
     scale = max(2, *scales)
     needed = max(wholes) + scale
     if needed > _MOST_DIGITS:

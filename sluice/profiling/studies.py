@@ -87,7 +87,10 @@ def studied(place: Path, encoding: str = "", *, exact: bool = False) -> Iterator
 
 def _study(spool: Spool, sources: Sequence[Sampled], layout: Layout, *, exact: bool) -> Study:
     cut = left_out(sources)
-    return study_spool(spool, layout, of=sources[0].uri, files=len(sources), cut=cut, exact=exact)
+    study = study_spool(spool, layout, of=sources[0].uri, files=len(sources), cut=cut, exact=exact)
+    if more := sources[-1].more:
+        study.notes.append(f"{more:,} further files were not looked at: only the first {len(sources):,} were.")
+    return study
 
 
 def _read(spool: Spool, sources: Sequence[Sampled], layout: Layout) -> Layout:
@@ -100,7 +103,7 @@ def _read(spool: Spool, sources: Sequence[Sampled], layout: Layout) -> Layout:
                 read_json_into(spool, source, layout.arrival(()))
             else:
                 names = [name for name in dict.fromkeys(layout.headers) if name]
-                read_into(spool, source, as_texts(names, layout.arrival(())))
+                read_into(spool, source, as_texts(names, layout.arrival(layout.nulls)))
         except UnreadableFile as error:
             raise WrongArgument(
                 error.what, next_step="mend the file, or name another one.", file=source.uri, value=error.value
@@ -126,6 +129,7 @@ def study_spool(spool: Spool, layout: Layout, *, of: str, files: int = 1, cut: b
     if layout.format == "csv":
         guesses = _one_reading(spool, headers, guesses)
         study.nulls, guesses, emptied = _marks(spool, headers, guesses)
+        study.nulls = tuple(dict.fromkeys((*study.nulls, *layout.nulls)))
         study.notes += emptied
     elif layout.format == "parquet":
         study.nulls = ()

@@ -284,7 +284,7 @@ def _grouped(
 
 
 def _key(given: exp.Expr, items: Sequence[tuple[str, exp.Expr]], tables: _Tables) -> exp.Expr:
-    """Return what is grouped by: a selected expression by its place, else a column of the tables, else one by its name."""
+    """Return what is grouped by: what is selected at a place, else a column of the tables, else what has the name."""
     if isinstance(given, exp.Literal) and given.is_int and 1 <= int(given.this) <= len(items):
         return items[int(given.this) - 1][1]
     if not isinstance(given, exp.Column) or tables.has(given):

@@ -1,4 +1,4 @@
-"""What is known of the parts of a query that becomes a function: which of them are understood, and of what kind each is.
+"""What is known of the parts of a query that becomes a function: which are understood, and of what kind each is.
 
 A part that says more than is understood here is refused, never left out.
 """

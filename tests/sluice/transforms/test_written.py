@@ -74,7 +74,8 @@ def body(query: str) -> str:
         ("SELECT round(total, 1) AS t, avg(seconds) AS s FROM silver.orders o JOIN bronze.visits v "
          "ON o.visit_id = v.visit_id GROUP BY 1",
          'orders.join(visits.select("visit_id", F.col("page").alias("visits_page"), "visited_at", "seconds"), '
-         '["visit_id"], "inner").groupBy(F.round(F.col("total"), 1).alias("t")).agg(F.avg(F.col("seconds")).alias("s"))'),
+         '["visit_id"], "inner").groupBy(F.round(F.col("total"), 1).alias("t"))'
+         '.agg(F.avg(F.col("seconds")).alias("s"))'),
         ("SELECT CASE WHEN seconds > 9 THEN 'long' ELSE 'short' END AS kind FROM bronze.visits",
          'visits.select(F.when(F.col("seconds") > F.lit(9), F.lit("long"))'
          '.otherwise(F.lit("short")).alias("kind"))'),
