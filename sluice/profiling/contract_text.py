@@ -28,7 +28,7 @@ def contract_text(study: Study, dataset: str, project: str) -> str:
         "apiVersion: v3.1.0",
         "kind: DataContract",
         f"id: {scalar(f'{project}.bronze.{dataset}')}",
-        f"name: {dataset.replace('_', ' ').capitalize()}",
+        f"name: {scalar(dataset.replace('_', ' ').capitalize())}",
         "version: 1.0.0",
         "status: active",
         "description:",
@@ -44,7 +44,7 @@ def contract_text(study: Study, dataset: str, project: str) -> str:
         lines.append(f"    delimiter: {scalar(arrival.delimiter)}")
     lines += [
         "schema:",
-        f"  - name: {dataset}",
+        f"  - name: {scalar(dataset)}",
         f"    physicalName: bronze.{dataset}",
         "    physicalType: table",
         f"    description: {TO_DESCRIBE}",

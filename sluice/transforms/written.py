@@ -6,6 +6,7 @@ What has no plain form there is refused by name: subqueries, windows, unions, or
 from __future__ import annotations
 
 import ast
+import keyword
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,11 +42,17 @@ class RefusedSelect(ValueError):
 
 @dataclass(frozen=True)
 class Written:
-    """A function: its ``text``, a module; its ``inputs`` by parameter; and the columns that may be the table's key."""
+    """A function: its ``text``, a module; its ``inputs`` by parameter; and the columns that may be the table's key.
+
+    ``sources`` are the columns, with their tables, whose values come into each column; it is one of them as it is for
+    those that are ``passed``.
+    """
 
     text: str
     inputs: dict[str, str]
     key: tuple[str, ...] = ()
+    sources: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    passed: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -73,6 +80,16 @@ class _Tables:
         """Return whether a name is that of a column of the tables, whatever else it is."""
         return bool(column.table) or any(name == column.name.lower() for _, name in self.names)
 
+    def sources_of(self, item: exp.Expr) -> tuple[tuple[str, str], ...]:
+        """Return the columns, with their tables, whose values come into an expression; a count of them has none."""
+        if isinstance(item, exp.Count):
+            return ()
+        if not isinstance(item, exp.Column):
+            inner = (self.sources_of(each) for each in item.iter_expressions())
+            return tuple(dict.fromkeys(source for found in inner for source in found))
+        called = self.name_of(item)
+        return tuple((self.by_alias[at[0]].table, at[1]) for at, given in self.names.items() if given == called)
+
     def type_of(self, column: exp.Column) -> str:
         """Return the name of a column's type."""
         called = self.name_of(column)
@@ -87,8 +104,13 @@ def selected(table: str, contract: AnyContract) -> Written:
     there = all(contract.must_be_present(contract.column(name)) for name in contract.key)
     key = contract.key if there and contract.derived else ()  # what arrives may arrive twice
     body = _wrapped(f"{parameter}.select(", columns.split(", "), ")")
+    names = [column.name for column in contract.columns]
     return Written(
-        _module(table, {parameter: contract.table}, body, uses_functions=False), {parameter: contract.table}, key
+        _module(table, {parameter: contract.table}, body, uses_functions=False),
+        {parameter: contract.table},
+        key,
+        {name: ((contract.table, name),) for name in names},
+        frozenset(names),
     )
 
 
@@ -127,7 +149,9 @@ def function_of(table: str, query: str, contracts: Mapping[str, AnyContract]) ->
     inputs = {contract.name: contract.table for contract in tables.by_alias.values()}
     text = "".join(steps)
     body = text if len(text) < _LINE - 11 and "\n" not in text else _lines(steps)
-    return Written(_module(table, inputs, body, uses_functions="F." in text), inputs, key)
+    sources = {name: tables.sources_of(item) for name, item in items}
+    passed = frozenset(name for name, item in items if isinstance(item, exp.Column))
+    return Written(_module(table, inputs, body, uses_functions="F." in text), inputs, key, sources, passed)
 
 
 def _refuse_clauses(tree: exp.Select) -> None:
@@ -488,6 +512,8 @@ def _lines(steps: Sequence[str]) -> str:
 
 
 def _module(table: str, inputs: Mapping[str, str], body: str, *, uses_functions: bool) -> str:
+    if word := next(filter(keyword.iskeyword, inputs), ""):
+        raise RefusedSelect(f"{word} is a word of Python, and can be no parameter: write the function by hand")
     name = table.rpartition(".")[2]
     functions = "from pyspark.sql import functions as F\n" if uses_functions else ""
     declared = ", ".join(f'{parameter}="{source}"' for parameter, source in inputs.items())
