@@ -284,17 +284,18 @@ def _grouped(
     by = [(name, item) for name, item in items if _value(item, tables) in keys]
     if len(by) != len(keys):
         raise RefusedSelect("GROUP BY: each of its columns stands among those that are selected, once")
-    for name, item in by:
+    for _, item in by:
         if item.find(exp.AggFunc):
             raise RefusedSelect(f"GROUP BY: {item.sql('trino')} is an aggregate")
-        if not isinstance(item, exp.Column) and tables.has(exp.column(name)):
-            raise RefusedSelect(
-                f"{name} is a column of the tables, too: write AS and another name for what is grouped by"
-            )
     made = [(name, item) for name, item in items if (name, item) not in by]
     for _, item in made:
         if not item.find(exp.AggFunc):
             raise RefusedSelect(f"{item.sql()} is neither grouped by nor an aggregate")
+        for name, grouped in by:
+            if not isinstance(grouped, exp.Column) and name in {tables.name_of(c) for c in item.find_all(exp.Column)}:
+                raise RefusedSelect(
+                    f"{name} is an aggregated column, too: write AS and another name for what is grouped by"
+                )
     steps = [_wrapped(".groupBy(", [_as(name, item, tables) for name, item in by], ")")] if by else []
     if made:
         steps.append(_wrapped(".agg(", [f'{_value(item, tables)}.alias("{name}")' for name, item in made], ")"))

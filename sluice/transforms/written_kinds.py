@@ -39,13 +39,17 @@ _UNDERSTOOD: dict[type[exp.Expr], frozenset[str]] = {
     exp.Star: frozenset(),
     exp.Null: frozenset(),
 }
-for _kind in (exp.Add, exp.Sub, exp.Mul, exp.Mod, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.And, exp.Or,
-              exp.Is, exp.Nullif):  # fmt: skip
-    _UNDERSTOOD[_kind] = _PAIR
-for _kind in (exp.From, exp.Where, exp.TableAlias, exp.DataTypeParam, exp.Boolean, exp.Paren, exp.Neg, exp.Not,
-              exp.Lower, exp.Upper, exp.Length, exp.Abs, exp.Year, exp.Month, exp.Day, exp.Sum, exp.Avg, exp.Min,
-              exp.Max, exp.Trim, exp.Date, exp.TsOrDsToDate):  # fmt: skip
-    _UNDERSTOOD[_kind] = _ONE
+_PAIRS: tuple[type[exp.Expr], ...] = (
+    exp.Add, exp.Sub, exp.Mul, exp.Mod, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.And, exp.Or, exp.Is,
+    exp.Nullif,
+)  # fmt: skip
+_ONES: tuple[type[exp.Expr], ...] = (
+    exp.From, exp.Where, exp.TableAlias, exp.DataTypeParam, exp.Boolean, exp.Paren, exp.Neg, exp.Not, exp.Lower,
+    exp.Upper, exp.Length, exp.Abs, exp.Year, exp.Month, exp.Day, exp.Sum, exp.Avg, exp.Min, exp.Max, exp.Trim,
+    exp.Date, exp.TsOrDsToDate,
+)  # fmt: skip
+_UNDERSTOOD.update(dict.fromkeys(_PAIRS, _PAIR))
+_UNDERSTOOD.update(dict.fromkeys(_ONES, _ONE))
 
 _OF_COLUMNS = {"string": "text", "int": "whole", "bigint": "whole", "float": "double", "real": "double",
                "varchar": "text", "text": "text", "integer": "whole"}  # fmt: skip

@@ -169,3 +169,26 @@ def test_a_key_is_kept_where_it_is_one_still() -> None:
     assert key("SELECT page, count(*) AS n FROM bronze.visits GROUP BY 1") == ()  # it may be null
     assert selected("gold.made", _CONTRACTS["silver.orders"]).key == ("order_id",)
     assert selected("gold.made", _CONTRACTS["bronze.visits"]).key == ()
+
+
+def test_what_comes_into_a_column_is_known() -> None:
+    query = (
+        "SELECT lower(v.page) AS p, count(o.page) AS n, max(concat(o.page, v.page)) AS both, v.visit_id AS id "
+        "FROM bronze.visits v JOIN silver.orders o ON v.visit_id = o.visit_id GROUP BY lower(v.page), v.visit_id"
+    )
+    found = function_of("gold.made", query, _CONTRACTS)
+    assert found.sources == {
+        "p": (("bronze.visits", "page"),),
+        "n": (),
+        "both": (("silver.orders", "page"), ("bronze.visits", "page")),
+        "id": (("bronze.visits", "visit_id"), ("silver.orders", "visit_id")),
+    }
+    assert found.passed == {"id"}
+
+
+def test_a_table_named_by_a_word_of_python_is_no_parameter() -> None:
+    contract = LandingContract(
+        name="class", database="bronze", arrival=Arrival(format="csv"), key=(), columns=_columns(a="int")
+    )
+    with pytest.raises(RefusedSelect, match="class is a word of Python"):
+        selected("gold.made", contract)
