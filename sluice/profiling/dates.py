@@ -95,7 +95,7 @@ def short_year_first(pattern: str) -> bool:
 def readings_of(values: Sequence[str]) -> list[tuple[str, ...]]:
     """Return each way to read the values, all of them ``daylike``: patterns of which one reads each value.
 
-    There are several where nothing tells days from months, or from years of two digits; it is empty when no few patterns
+    There are several where nothing tells days from months, or years of two digits; it is empty when no few patterns
     read all values.
     """
     reads = dict(_readings(values))
