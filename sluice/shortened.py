@@ -9,3 +9,8 @@ MOST_SAID = 300
 def shortened(text: str, most: int = MOST_SAID) -> str:
     """Return ``text``, cut to ``most`` characters."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def printable(text: str) -> str:
+    """Return a text with an escape for each character that a terminal would act on or not show."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

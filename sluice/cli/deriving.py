@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sluice.cli.whole_files import write_whole
 from sluice.contracts import AnyContract
 from sluice.contracts.columns import NAME
 from sluice.errors import SluiceError, TransformError, WrongArgument
@@ -78,8 +80,7 @@ def new_table(table: str, origin: str, query: str, *, force: bool) -> Derived:
     before = {path: path.read_bytes() if path.exists() else None for path in (contract, function)}
     try:
         for path, content in ((contract, text), (function, written.text)):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content, encoding="utf-8")
+            write_whole(path, content)
         (function.parent / "__init__.py").touch()
         load_project([project.contracts])
     except SluiceError:
@@ -98,6 +99,12 @@ def _restore(before: Mapping[Path, bytes | None]) -> None:
 
 def _split(table: str) -> tuple[str, str]:
     database, _, name = table.partition(".")
+    if database in _DERIVED and keyword.iskeyword(name):
+        raise WrongArgument(
+            f"{name!r} is a word of Python, and can be no function's name.",
+            next_step=f"`sluice new {database}.{name}_rows --transform …`",
+            value=table,
+        )
     if database not in _DERIVED or not NAME.fullmatch(name):
         plain = re.sub("[^a-z0-9_]+", "_", table.rpartition(".")[2].lower()).strip("_") or "daily_visits"
         raise WrongArgument(
@@ -109,7 +116,7 @@ def _split(table: str) -> tuple[str, str]:
 
 
 def _refuse_taken(table: str, project: ProjectFolder, paths: Sequence[Path], *, force: bool) -> None:
-    there = [path for path in paths if path.exists()]
+    there = [path for path in paths if path.exists() or path.is_symlink()]
     if there and not force:
         raise WrongArgument(
             f"{' and '.join(map(str, there))} {'is' if len(there) == 1 else 'are'} there already.",
@@ -149,27 +156,25 @@ def _written(table: str, origin: str, query: str, known: Mapping[str, AnyContrac
             "A derived table is made from one table whole (--from) or from a query (--query).",
             next_step=f'`sluice new {table} --transform --query "SELECT … FROM silver.visits"`',
         )
-    if query:
+    if query or origin in known:
         try:
-            return function_of(table, query, known)
+            return function_of(table, query, known) if query else selected(table, known[origin])
         except RefusedSelect as error:
             raise WrongArgument(
                 f"The query has no plain form as a function: {error}.",
                 safe="nothing was written.",
                 next_step="change the query, or begin with `--from TABLE` and write the function by hand.",
                 dataset=table,
-                value=query[:200],
+                value=(query or origin)[:200],
             ) from error
-    if origin not in known:
-        several = " Several tables are joined by --query, which says how." if "," in origin else ""
-        raise WrongArgument(
-            f"No contract declares {origin!r}; there are {', '.join(sorted(known))}.{several}",
-            safe="nothing was written.",
-            next_step="name one of them.",
-            dataset=table,
-            value=origin,
-        )
-    return selected(table, known[origin])
+    several = " Several tables are joined by --query, which says how." if "," in origin else ""
+    raise WrongArgument(
+        f"No contract declares {origin!r}; there are {', '.join(sorted(known))}.{several}",
+        safe="nothing was written.",
+        next_step="name one of them.",
+        dataset=table,
+        value=origin,
+    )
 
 
 def _columns(table: str, written: Written, known: Mapping[str, AnyContract], project: ProjectFolder) -> dict[str, str]:
@@ -207,22 +212,23 @@ def _contract_text(
         "apiVersion: v3.1.0",
         "kind: DataContract",
         f"id: {scalar(f'{project}.{table}')}",
-        f"name: {name.replace('_', ' ').capitalize()}",
+        f"name: {scalar(name.replace('_', ' ').capitalize())}",
         "version: 1.0.0",
         "status: active",
         "description:",
         f"  purpose: {TO_DESCRIBE}",
         "schema:",
-        f"  - name: {name}",
+        f"  - name: {scalar(name)}",
         f"    physicalName: {table}",
         "    physicalType: table",
         f"    description: {TO_DESCRIBE}",
         "    properties:",
     ]
-    theirs = {c.name: c for source in reversed(list(written.inputs.values())) for c in known[source].columns}
     for column, kind in columns.items():
-        same = theirs.get(column)
+        sources = [known[source].column(name) for source, name in written.sources.get(column, ())]
+        same = sources[0] if column in written.passed else None
         alike = same is not None and str(same.type) == kind
+        classes = {source.classification for source in sources if source.classification}
         lines.append(f"      - name: {scalar(column)}")
         if logical := _LOGICAL.get(kind, "number"):
             lines.append(f"        logicalType: {logical}")
@@ -230,8 +236,9 @@ def _contract_text(
         lines.append(
             f"        description: {scalar(same.description or TO_DESCRIBE) if same and alike else TO_DESCRIBE}"
         )
-        if same and alike and same.classification:
-            lines.append(f"        classification: {scalar(same.classification)}")
+        if classes:
+            said = "personal" if "personal" in classes else min(classes)
+            lines.append(f"        classification: {scalar(said)}")
         if column in written.key:
             place = written.key.index(column) + 1
             lines += ["        primaryKey: true", f"        primaryKeyPosition: {place}", "        required: true"]

@@ -8,9 +8,11 @@ from typing import Any
 
 from sluice.cli.options import usable_path
 from sluice.cli.profiled import table_of, table_study
+from sluice.cli.whole_files import write_whole
 from sluice.errors import WrongArgument
 from sluice.folders import needed_project, project_around
 from sluice.profiling.drafts import Draft, dataset_name, draft, draft_of, place_of
+from sluice.shortened import printable
 
 
 def new_contract(
@@ -33,8 +35,7 @@ def new_contract(
             "A table does not say what files will arrive: Parquet is written, which keeps its types.",
         )
         drafted = replace(drafted, files=0, notes=notes)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(drafted.text, encoding="utf-8")
+    write_whole(path, drafted.text)
     return path, drafted
 
 
@@ -88,4 +89,4 @@ def in_words(path: Path, drafted: Draft) -> str:
         lines.append(f"Personal by its name: {', '.join(drafted.personal)}.")
     lines += [f"Note: {note}" for note in drafted.notes]
     lines.append("Next: describe what says TODO, then `sluice check`.")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))

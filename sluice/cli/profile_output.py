@@ -11,13 +11,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sluice.cli.whole_files import write_whole
+from sluice.errors import WrongArgument
 from sluice.profiling.profiles import ColumnProfile, Profile
 from sluice.profiling.suspicions import Suspicion
+from sluice.shortened import printable
 
 _MOST_TOP = 3
 _PAGE: Final = Template("""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>$title</title>
 <style>
@@ -60,7 +64,7 @@ def summary(profile: Profile) -> str:
 def print_profile(profile: Profile, console: Console | None = None) -> None:
     """Print a line for each column, and below what may be wrong."""
     out = console or Console()
-    out.print(Text(f"{profile.of}: {summary(profile)}"), soft_wrap=True)
+    out.print(Text(printable(f"{profile.of}: {summary(profile)}")), soft_wrap=True)
     shown = Table(box=None, padding=(0, 1, 0, 0))
     for name in ("column", "type"):
         shown.add_column(name, overflow="fold")
@@ -72,7 +76,7 @@ def print_profile(profile: Profile, console: Console | None = None) -> None:
         shown.add_row(*map(Text, _row(column)))
     out.print(shown)
     for note in profile.notes:
-        out.print(Text(f"Note: {note}"), soft_wrap=True)
+        out.print(Text(printable(f"Note: {note}")), soft_wrap=True)
     for column in profile.columns:
         for found in column.suspicious:
             out.print(Text(f"{column.studied.name}: {in_words(found)}"), soft_wrap=True)
@@ -86,8 +90,6 @@ def in_words(found: Suspicion) -> str:
 
 def _visible(value: str) -> str:
     """Return a value so that what is not seen in it is."""
-    if value.startswith(("'", '"')):
-        return value
     return value if value == value.strip() and value.isprintable() else ascii(value)
 
 
@@ -115,8 +117,23 @@ def _range(column: ColumnProfile) -> str:
 
 def write_page(profile: Profile, path: Path) -> None:
     """Write the profile as one page that needs nothing else."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(profile), encoding="utf-8")
+    write_whole(path, page(profile))
+
+
+def refuse_source(of: str, path: Path) -> None:
+    """Raise ``WrongArgument`` when a page at the path would take the place of what is profiled, or be a part of it."""
+    source = Path(of)
+    if not source.exists():
+        return
+    same = path.exists() and source.samefile(path)
+    inside = source.is_dir() and path.resolve().is_relative_to(source.resolve())
+    if same or inside:
+        raise WrongArgument(
+            f"The page {path} would {'take the place' if same else 'be one of the files'} of what is profiled.",
+            safe="nothing was written.",
+            next_step="name another file for the page, such as profile.html.",
+            file=str(path),
+        )
 
 
 def page(profile: Profile) -> str:

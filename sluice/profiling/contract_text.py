@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from sluice.profiling.yaml_text import flow, scalar
 #: What stands where a description is to be filled in.
 TO_DESCRIBE = "TODO"
 _MOST_LISTED, _MOST_LETTERS = 8, 90
+#: Addresses of mail and numbers of phones, whatever their column is called.
+_OF_PERSON = re.compile(r"@|[0-9](?:[ ()/.-]*[0-9]){6}")
 #: So often must values come again, on the average, that they are a list.
 _REPEATED = 5
 
@@ -25,7 +28,7 @@ def contract_text(study: Study, dataset: str, project: str) -> str:
         "apiVersion: v3.1.0",
         "kind: DataContract",
         f"id: {scalar(f'{project}.bronze.{dataset}')}",
-        f"name: {dataset.replace('_', ' ').capitalize()}",
+        f"name: {scalar(dataset.replace('_', ' ').capitalize())}",
         "version: 1.0.0",
         "status: active",
         "description:",
@@ -41,7 +44,7 @@ def contract_text(study: Study, dataset: str, project: str) -> str:
         lines.append(f"    delimiter: {scalar(arrival.delimiter)}")
     lines += [
         "schema:",
-        f"  - name: {dataset}",
+        f"  - name: {scalar(dataset)}",
         f"    physicalName: bronze.{dataset}",
         "    physicalType: table",
         f"    description: {TO_DESCRIBE}",
@@ -98,7 +101,7 @@ def _rules(found: Studied) -> Iterator[str]:
         patterns = scalar(given) if isinstance(given, str) else flow([scalar(each) for each in given or ()])
         yield "  logicalTypeOptions:"
         yield f"    format: {patterns}"
-    if found.reach is not None:
+    if found.reach is not None and not found.personal:
         ordered = column.type.name in ("date", "timestamp")
         low, high = (scalar(bound) if ordered else bound for bound in found.reach)
         yield f"  #   minimum: {low}" if formatted else f"  # logicalTypeOptions: {{minimum: {low}, maximum: {high}}}"
@@ -115,6 +118,8 @@ def _listed(found: Studied) -> list[str]:
     measures = found.measures
     few = 1 < measures.distinct <= _MOST_LISTED and measures.distinct * _REPEATED <= measures.rows - measures.nulls
     if not few or found.column.type.name != "string" or found.column.format is not None or found.personal:
+        return []
+    if any(_OF_PERSON.search(value) for value, _ in measures.top):
         return []
     listed = sorted(scalar(value) for value, _ in measures.top)
     return listed if sum(map(len, listed)) <= _MOST_LETTERS and all(map(str.isprintable, listed)) else []

@@ -42,7 +42,7 @@ def _days(found: re.Match[str]) -> Iterator[str]:
             yield f"{day}{found['before']}MMM{found['after']}{'y' * len(found['year'])}"
         return
     first, sep, second, last = found["a"], found["sep"], found["b"], found["c"]
-    orders = [("y", "M", "d")] if len(first) == 4 else [("d", "M", "y"), ("M", "d", "y")]
+    orders = [("y", "M", "d")] if len(first) == 4 else [("d", "M", "y"), ("M", "d", "y"), ("y", "M", "d")]
     for order in orders:
         parts = [_letters(letter, text) for letter, text in zip(order, (first, second, last), strict=True)]
         yield from (sep.join(each) for each in product(*parts))
@@ -82,44 +82,39 @@ def daylike(values: Sequence[str]) -> bool:
     return bool(values) and all(map(_DAYLIKE.fullmatch, values))
 
 
-class Styles:
-    """The patterns that read a sample: ``patterns`` together read all of it, each value by the first that fits.
+def timed(patterns: Sequence[str]) -> bool:
+    """Return whether values of these patterns have a time of day."""
+    return any(has_time(pattern_of(each)) for each in patterns)
 
-    ``other`` are those that read it as well with day and month the other way round: then it is not known which it is.
+
+def short_year_first(pattern: str) -> bool:
+    """Return whether a pattern begins with a year of two digits."""
+    return order_of(pattern) == "yMd" and "yyyy" not in pattern
+
+
+def readings_of(values: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return each way to read the values, all of them ``daylike``: patterns of which one reads each value.
+
+    There are several where nothing tells days from months, or years of two digits; it is empty when no few patterns
+    read all values.
     """
-
-    def __init__(self, patterns: tuple[str, ...], other: tuple[str, ...]) -> None:
-        self.patterns, self.other = patterns, other
-
-    @property
-    def timed(self) -> bool:
-        """Return whether the values have a time of day."""
-        return any(has_time(pattern_of(each)) for each in self.patterns)
-
-
-def styles_of(values: Sequence[str]) -> Styles | None:
-    """Return how the values, all of them ``daylike``, are written; None when no few patterns read them all."""
     reads = dict(_readings(values))
-    for orders in (("yMd", "dMy"), ("yMd", "Mdy")):
-        allowed = {pattern: mask for pattern, mask in reads.items() if order_of(pattern) in orders or "MMM" in pattern}
+    found: list[tuple[str, ...]] = []
+    for first in ("dMy", "Mdy", "yMd"):
+        allowed = {pattern: mask for pattern, mask in reads.items() if _of_reading(pattern, first)}
         chosen = _cover(allowed, len(values))
-        if chosen is None:
-            continue
-        other = _cover({p: m for p, m in reads.items() if p not in chosen and _turned(p, chosen)}, len(values))
-        doubtful = any(_may_turn(pattern) for pattern in chosen)
-        return Styles(chosen, other or () if doubtful and len(chosen) == 1 else ())
-    return None
+        if chosen is not None and chosen not in found:
+            found.append(chosen)
+    return found
 
 
-def _turned(pattern: str, chosen: Sequence[str]) -> bool:
-    """Return whether a pattern is one of the chosen with day and month the other way round."""
-    swapped = [re.sub(r"(d+)(.)(M+)(.)", r"\3\2\1\4", each) if order_of(each) == "dMy" else each for each in chosen]
-    return pattern in swapped and pattern not in chosen
-
-
-def _may_turn(pattern: str) -> bool:
+def _of_reading(pattern: str, first: str) -> bool:
+    """Return whether a pattern is one of those whose parts come in an order, or in which it cannot be mistaken."""
+    order = order_of(pattern)
+    if "MMM" in pattern or (order == "yMd" and not short_year_first(pattern)):
+        return True
     # With points days come first everywhere.
-    return order_of(pattern) in ("dMy", "Mdy") and "MMM" not in pattern and "." not in pattern.partition(" ")[0]
+    return order == ("dMy" if "." in pattern.partition(" ")[0] else first)
 
 
 def _readings(values: Sequence[str]) -> Iterator[tuple[str, pa.Array]]:

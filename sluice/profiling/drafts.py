@@ -18,7 +18,7 @@ from sluice.load import contract_files, load_contract
 from sluice.profiling.contract_text import contract_text
 from sluice.profiling.keys import proposed_key
 from sluice.profiling.names import column_name
-from sluice.profiling.sources import Sampled, empty_files, sources_of
+from sluice.profiling.sources import Sampled, empty_files, left_out, sources_of
 from sluice.profiling.studies import Study, studied
 
 _MOST_REASONS = 5
@@ -136,8 +136,7 @@ def read_by(contract: LandingContract, sources: Sequence[Sampled]) -> Read:
         sound = [one for one in refused if not source.cut or one[0] < last]
         counts.update(code for _, code in sound)
         some += [f"record {position:,}: {why}" for (position, _), why in zip(sound, words, strict=False)]
-    cut = any(source.cut for source in sources)
-    return Read(rows, dict(counts), tuple(some[:_MOST_REASONS]), whole=not cut)
+    return Read(rows, dict(counts), tuple(some[:_MOST_REASONS]), whole=not left_out(sources))
 
 
 def _notes(study: Study) -> list[str]:
@@ -163,7 +162,7 @@ def place_of(dataset: str, folder: Path, *, force: bool) -> Path:
                 dataset=dataset,
                 file=str(other),
             )
-    if path.exists() and not force:
+    if (path.exists() or path.is_symlink()) and not force:
         raise WrongArgument(
             f"{path} is there already.",
             safe="nothing was written.",

@@ -68,6 +68,8 @@ def _of_file(source: Sampled) -> str:
             odd += chunk
     if plain:
         return ""
+    # A letter that has no end, at the end of a file that was read to it, is none.
+    sound = sound and (bool(source.cut) or not decoder.getstate()[0])
     if sound or _mostly_utf8(bytes(odd)):
         return "utf-8"
     if not western or _density(bytes(odd)) > _DENSE or _odd_signs(bytes(odd)) > _ODD:

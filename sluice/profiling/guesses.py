@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from sluice.contracts import JSON_TEXT, Column, ColumnType, Spelling
 from sluice.contracts.values.convert import convert
-from sluice.profiling.dates import daylike, order_of, styles_of
-from sluice.profiling.numbers import exact_in_double, number_forms
+from sluice.profiling.dates import daylike, order_of, readings_of, short_year_first, timed
+from sluice.profiling.numbers import ended_with_zeros, exact_in_double, note_of_text, number_forms, written_name
 
 #: Texts that often stand for no value.
 MARKS = (
@@ -23,7 +23,7 @@ MARKS = (
 SIGNS = frozenset({"#N/A", "<NA>", "(null)", "\\N", "0000-00-00", "0000-00-00 00:00:00"})
 _BOOLEANS = (
     ("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("on", "off"), ("ja", "nein"), ("j", "n"),
-    ("oui", "non"), ("si", "no"), ("sí", "no"), ("wahr", "falsch"), ("vrai", "faux"),
+    ("oui", "non"), ("sí", "no"), ("wahr", "falsch"), ("vrai", "faux"),
 )  # fmt: skip
 _TIME_NAME = re.compile(r"(?:^|_)(?:at|on|ts|time|timestamp|date|day|dt|epoch|created|updated|modified|when)(?:_|$)")
 _EPOCHS = ((10, "epoch_seconds"), (13, "epoch_millis"), (16, "epoch_micros"), (19, "epoch_nanos"))
@@ -36,7 +36,7 @@ _BLANKS = " \t"
 class Guess:
     """A column's type and how its values are written.
 
-    ``note`` says what should be known of it. ``other`` is a second reading that fits as well: the file says nowhere
+    ``note`` says what should be known of it. ``others`` are further readings that fit as well: the column says nowhere
     which one is meant.
     """
 
@@ -45,7 +45,7 @@ class Guess:
     spelling: Spelling | None = None
     logical: str = ""
     note: str = ""
-    other: Guess | None = None
+    others: tuple[Guess, ...] = ()
 
     def column(self, name: str, header: str) -> Column:
         """Return the column as a contract has it."""
@@ -74,7 +74,7 @@ def guess_text(parts: Parts, name: str, marks: Sequence[str] = MARKS, *, spelled
         others: list[str] = []
         for part in values():
             if not left:
-                return TEXT
+                return replace(TEXT, note=note_of_text(sample, name) if spelled else "")
             kept = []
             for each in left:
                 failing = _failing(part, each)
@@ -100,7 +100,7 @@ def candidates(sample: Sequence[str], name: str, *, spelled: bool = True) -> lis
         return []
     found = [*_booleans(bare, spelled=spelled), *_numbers(bare, name, spelled=spelled), *_times(bare, name)]
     if padded:
-        found = [replace(g, spelling=_trimmed(g.spelling), other=None) for g in found]
+        found = [replace(g, spelling=_trimmed(g.spelling)) for g in found]
     return [g for g in found if not _failing(pa.array(sample, pa.string()), g)]
 
 
@@ -123,6 +123,13 @@ def _failing(values: pa.Array, guess: Guess) -> list[str]:
         odd = values.filter(bad)
         longest = pc.sort_indices(pc.binary_length(odd), sort_keys=[("", "descending")])[:_OTHERS]
         return list(odd.take(longest).to_pylist())
+    return _misread(values, converted, guess)
+
+
+def _misread(values: pa.Array, converted: pa.Array, guess: Guess) -> list[str]:
+    """Return some of the values that were read, and would be other values."""
+    if guess.type.name == "double" and (alike := _alike(values, guess)):
+        return alike
     if guess.type.name == "double" and guess.spelling is None:
         again = pc.not_equal(converted.cast(pa.string()), values)
         odd = values.filter(pc.and_(again, pc.greater(pc.binary_length(values), 16)))
@@ -130,16 +137,33 @@ def _failing(values: pa.Array, guess: Guess) -> list[str]:
     if guess.type.name == "boolean" and guess.spelling is None:
         return list(values.filter(pc.is_in(values, pa.array(["0", "1"]))).to_pylist())
     if guess.type.name in ("bigint", "decimal", "double"):
-        return list(values.filter(pc.match_substring_regex(values, r"\A[ \t]*[+-]?0[0-9]")).to_pylist())[:_OTHERS]
+        group = re.escape(guess.spelling.group) if guess.spelling else ""
+        needless = rf"\A[ \t]*[+-]?0{f'{group}?' * bool(group)}[0-9]"
+        return list(values.filter(pc.match_substring_regex(values, needless)).to_pylist())[:_OTHERS]
     return []
 
 
+def _alike(values: pa.Array, guess: Guess) -> list[str]:
+    """Return texts that would become one number."""
+    decimal = guess.spelling.decimal if guess.spelling else "."
+    if not pc.any(pc.match_substring_regex(values, rf"{re.escape(decimal)}([0-9]*0)?[ \t]*\z")).as_py():
+        return []
+    bare = {text.strip(_BLANKS).replace(decimal, "."): text for text in values.to_pylist()}
+    return [bare[text] for text in ended_with_zeros(list(bare))][:_OTHERS]
+
+
 def _decided(left: Sequence[Guess]) -> Guess:
-    """Return the first of the types that all values are of, without a second reading that fell away."""
-    first = left[0]
-    if first.other is None or first.other in left[1:] or replace(first.other, other=None) in left[1:]:
-        return first
-    return replace(first, other=None)
+    """Return the first of the types that all values are of, with the other readings of the same kind."""
+    return replace(left[0], others=tuple(guess for guess in left[1:] if _rivals(left[0], guess)))
+
+
+def _rivals(first: Guess, other: Guess) -> bool:
+    """Return whether two types differ in what a part of the values means: a day or month, thousands or a fraction."""
+    if first.type.name in ("date", "timestamp"):
+        dated = all(g.format and not str(g.format).startswith("epoch") for g in (first, other))
+        return dated and other.type.name in ("date", "timestamp")
+    here, there = first.spelling or Spelling(), other.spelling or Spelling()
+    return here.decimal != there.decimal and (there.decimal == here.group or here.decimal == there.group)
 
 
 def _trimmed(spelling: Spelling | None) -> Spelling:
@@ -170,24 +194,12 @@ def _numbers(values: Sequence[str], name: str, *, spelled: bool) -> list[Guess]:
         Guess(form.type, spelling=form.spelling, logical="integer" if form.type.name == "bigint" else "number")
         for form in forms
     ]
-    if len(found) > 1 and (other := _other_reading(found)) is not None:
-        found[0] = replace(found[0], other=other)
     timed = epoch_format(values, name) if forms and forms[0].type.name == "bigint" and not forms[0].spelling else ""
     if timed:
         found.insert(0, Guess(ColumnType("timestamp"), format=timed, logical="timestamp"))
     if _TIME_NAME.search(name) and all(re.fullmatch("[12][0-9]{7}", value) for value in values):
         found = [*_times(values, name), *found]
     return found
-
-
-def _other_reading(found: Sequence[Guess]) -> Guess | None:
-    """Return the reading in which a point or a comma parts thousands where it parts a fraction in the first."""
-    first = found[0].spelling or Spelling()
-    for other in found[1:]:
-        spelling = other.spelling or Spelling()
-        if (spelling.decimal == first.group or first.decimal == spelling.group) and spelling.decimal != first.decimal:
-            return other
-    return None
 
 
 def epoch_format(values: Sequence[str], name: str) -> str:
@@ -203,32 +215,41 @@ def _times(values: Sequence[str], name: str) -> list[Guess]:
         return []
     date, timestamp = ColumnType("date"), ColumnType("timestamp")
     found = [Guess(date, logical="date"), Guess(timestamp, logical="timestamp")]
-    styles = styles_of(values)
-    if styles is not None:
-        kind = timestamp if styles.timed else date
-        patterns = styles.patterns[0] if len(styles.patterns) == 1 else styles.patterns
-        guess = Guess(kind, format=patterns, logical=kind.name)
-        if styles.other:
-            other = styles.other[0] if len(styles.other) == 1 else styles.other
-            guess = replace(guess, other=replace(guess, format=other))
-            found.append(guess)
-            found.append(replace(guess, format=other, other=None))
-        else:
-            found.append(guess)
+    if written_name(name) and not _TIME_NAME.search(name):
+        return found  # 1.2.2024 may be a version
+    for patterns in readings_of(values):
+        kind = timestamp if timed(patterns) else date
+        found.append(Guess(kind, format=patterns[0] if len(patterns) == 1 else patterns, logical=kind.name))
     return found
 
 
 def reading_of(guess: Guess) -> str:
-    """Return how a guess reads what can be read in two ways: ``comma``, ``point``, ``dMy``, ``Mdy`` or empty."""
+    """Return how a guess reads what has several readings: ``comma``, ``point``, ``dMy``, ``Mdy``, ``yMd``, or empty.
+
+    Numbers without a comma read a point as that of a fraction, which says something only where values have one.
+    """
     if guess.type.name in ("date", "timestamp"):
-        first = guess.format[0] if isinstance(guess.format, tuple) else guess.format
-        order = order_of(first) if first and not first.startswith("epoch") else ""
-        return order if order in ("dMy", "Mdy") and "MMM" not in str(first) else ""
+        formats = (guess.format,) if isinstance(guess.format, str) else guess.format or ()
+        orders = [order_of(f) for f in formats if "MMM" not in f and not f.startswith("epoch")]
+        short = any(map(short_year_first, formats))
+        return next((order for order in orders if order != "yMd"), "yMd" if short else "")
     if guess.type.name in ("bigint", "decimal", "double"):
-        spelling = guess.spelling or Spelling()
-        if spelling.group in (",", ".") or spelling.decimal == "," or guess.type.name != "bigint":
-            return "comma" if spelling.decimal == "," else "point"
+        return "comma" if guess.spelling and guess.spelling.decimal == "," else "point"
     return ""
+
+
+def shows_reading(guess: Guess, parts: Parts) -> bool:
+    """Return whether a column's values leave no doubt how it is read, and so tell how others of the file are."""
+    if guess.others:
+        return False
+    if guess.type.name not in ("bigint", "decimal", "double"):
+        return True
+    spelling = guess.spelling or Spelling()
+    return (
+        spelling.decimal == ","
+        or spelling.group in (",", ".")
+        or any(pc.any(pc.match_substring_regex(part, r"[0-9]*\.[0-9]")).as_py() for part in parts())
+    )
 
 
 def guess_json(parts: Parts, kinds: frozenset[str], name: str) -> Guess | None:
@@ -241,7 +262,7 @@ def guess_json(parts: Parts, kinds: frozenset[str], name: str) -> Guess | None:
         return None
     if kinds <= {"text"}:
         guess = guess_text(parts, name, (), spelled=False)
-        return guess if guess.type.name in ("date", "timestamp") and not guess.other else TEXT
+        return guess if guess.type.name in ("date", "timestamp") and not guess.others else TEXT
     return Guess(format=JSON_TEXT, logical="array" if kinds == {"array"} else "object")
 
 

@@ -41,6 +41,11 @@ class Layout:
     sample: bytes = b""
     notes: tuple[str, ...] = ()
 
+    @property
+    def nulls(self) -> tuple[str, ...]:
+        """Return the texts that stand for no value by how the files are written: with backslashes, as MySQL dumps."""
+        return ("\\N",) if self.format == "csv" and self.dialect.escape == "\\" else ()
+
     def arrival(self, nulls: Sequence[str] = ("",)) -> Arrival:
         """Return how such files arrive."""
         if self.format == "parquet":
@@ -184,6 +189,7 @@ def _delimited(found: Layout, texts: dict[str, bytes]) -> Layout:
     for uri, some in rows.items():
         _refuse_preamble(uri, texts[uri], [len(row) for row in some])
     dialect = replace(dialect, header=has_header(next(iter(rows.values()))))
+    _refuse_mixed(rows, dialect)
     if not dialect.header:
         width = Counter(len(some[0]) for some in rows.values())
         if len(width) > 1:
@@ -192,6 +198,17 @@ def _delimited(found: Layout, texts: dict[str, bytes]) -> Layout:
         return replace(found, dialect=dialect, headers=headers)
     named = {uri: header_names(some[0]) for uri, some in rows.items()}
     return replace(found, dialect=dialect, headers=_joined(named))
+
+
+def _refuse_mixed(rows: dict[str, list[list[str]]], dialect: Dialect) -> None:
+    """Raise ``WrongArgument`` when some of the files have a header and others have none."""
+    first = next(iter(rows))
+    names = set(header_names(rows[first][0]))
+    for uri, some in rows.items():
+        same = bool(names & set(header_names(some[0])))
+        if has_header(some) != dialect.header and not (dialect.header and same):
+            one, other = (first, uri) if dialect.header else (uri, first)
+            raise _differ(f"{one} begins with a header, {other} with a record")
 
 
 def _refuse_preamble(uri: str, text: bytes, counts: Sequence[int]) -> None:

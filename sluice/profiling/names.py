@@ -13,7 +13,7 @@ _SPELLED = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "
                           "đ": "d", "Đ": "D", "þ": "th", "Þ": "TH", "%": " percent ", "#": " number ", "&": " and ",
                           "€": " eur ", "$": " usd ", "£": " gbp ", "+": " plus "})  # fmt: skip
 _PERSONAL = re.compile(
-    r"(?:^|_)(?:e_?mail|emails?|e_mail|phone|telephone|tel|mobile|fax|first_?name|last_?name|full_?name|sur_?name"
+    r"(?:^|_)(?:e_?mails?|mails?|phone|telephone|tel|mobile|fax|first_?name|last_?name|full_?name|sur_?name"
     r"|given_?name|family_?name|middle_?name|maiden_?name|nick_?name|user_?name|customer_?name|client_?name"
     r"|contact_?name|contact_?title|person_?name|birth(?:day|_?date|_?year|_?place)?|dob|date_of_birth|gender|sex"
     r"|street|address|addresses|address_?line(?:_?[0-9])?|post_?code|postal_?code|zip|zip_?code|ssn|social_security"

@@ -24,6 +24,14 @@ _MONEY = re.compile(
 )
 #: Names of numbers that name things; 17850.0 is one when it went through a spreadsheet.
 _NAMED = re.compile(r"(?:^|_)(?:id|ids|no|nr|number|code|key)$")
+#: Names of what is written in digits and is no number: what it begins or ends with, and its zeros, are part of it.
+_WRITTEN = re.compile(
+    r"(?:^|_)(?:zip|zip_?codes?|plz|postal|post_?codes?|postal_?codes?|phone|phones|telephone|tel|telefon|telefono"
+    r"|fax|ssn|social_security|iban|bic|card|creditcard|account|version|versions)(?:_|$)"
+)
+_COUNTED = re.compile(
+    r"(?:^|_)(?:count|counts|sum|avg|share|rate|percent|ratio|age|days|years|number_of|num_of)(?:_|$)"
+)
 #: So many different values with the same number of digits after the point are no chance.
 _ENOUGH = 20
 _USUAL_DIGITS, _MOST_DIGITS = 18, 38
@@ -37,13 +45,42 @@ class NumberForm:
     spelling: Spelling | None = None
 
 
+def written_name(name: str) -> bool:
+    """Return whether a column's name says that its values are digits and no numbers, as zip codes are."""
+    return _WRITTEN.search(name) is not None and not (_MONEY.search(name) or _COUNTED.search(name))
+
+
+def note_of_text(values: Sequence[str], name: str) -> str:
+    """Return why values that look like numbers stay text, empty when they do not look so."""
+    if not values or not all(map(_PLAIN.fullmatch, values)):
+        return ""
+    if written_name(name):
+        return "Text, since its name says that zeros before or after the digits are part of the value."
+    if any(value.startswith("+") for value in values):
+        return "Text, since values that begin with a plus may be numbers of phones, which lose it as numbers."
+    if ended_with_zeros(values):
+        return "Text, since values that differ by zeros at their end alone, as 1.1 and 1.10, would be one number."
+    return ""
+
+
+def ended_with_zeros(values: Sequence[str]) -> list[str]:
+    """Return texts that would be one number and are several, as the versions 1.1 and 1.10 are."""
+    found: dict[str, list[str]] = {}
+    for value in dict.fromkeys(values):
+        found.setdefault(value.rstrip("0").rstrip(".") if "." in value else value, []).append(value)
+    return [value for alike in found.values() if len(alike) > 1 for value in alike]
+
+
 def number_forms(values: Sequence[str], name: str, *, spelled: bool = True) -> list[NumberForm]:
     """Return the forms in which all values are numbers, the one to prefer first; two readings where there are two.
 
-    With ``spelled`` separators other than a decimal point may be declared. Values that begin with a needless zero, and
-    whole numbers that no ``bigint`` holds, are no numbers: they are names of things.
+    With ``spelled`` separators other than a decimal point may be declared. Values that begin with a needless zero,
+    whole numbers that no ``bigint`` holds, and values that have a plus where none has a minus, as numbers of phones
+    have, are no numbers: they are names of things.
     """
-    if any(map(_PADDED.match, values)):
+    if any(map(_PADDED.match, values)) or (spelled and written_name(name)):
+        return []
+    if any(value.startswith("+") for value in values) and not any(value.startswith("-") for value in values):
         return []
     plain = [_form(values, name)] if all(map(_PLAIN.fullmatch, values)) else []
     if not spelled:
@@ -70,7 +107,7 @@ def number_forms(values: Sequence[str], name: str, *, spelled: bool = True) -> l
 
 
 def _spelled(decimal: str, group: str) -> re.Pattern[str]:
-    whole = rf"[0-9]+|[0-9]{{1,3}}(?:{re.escape(group)}[0-9]{{3}})+" if group else "[0-9]+"
+    whole = rf"[0-9]+|[1-9][0-9]{{0,2}}(?:{re.escape(group)}[0-9]{{3}})+" if group else "[0-9]+"
     return re.compile(rf"[+-]?(?:{whole})(?:{re.escape(decimal)}[0-9]+)?")
 
 
@@ -86,7 +123,7 @@ def _form(values: Sequence[str], name: str) -> NumberForm | None:
     if _NAMED.search(name) and all(not value.partition(".")[2].strip("0") for value in values):
         return NumberForm(ColumnType("decimal", _USUAL_DIGITS, 0)) if max(wholes) <= _USUAL_DIGITS else None
     if not (money or fixed) and all(map(exact_in_double, values)):
-        return NumberForm(ColumnType("double"))
+        return None if ended_with_zeros(values) else NumberForm(ColumnType("double"))
     scale = max(2, *scales)
     needed = max(wholes) + scale
     if needed > _MOST_DIGITS:

@@ -94,7 +94,7 @@ def profile_of(study: Study, of: str) -> Profile:
 
 
 def _column(spool: Spool, column: Studied, nulls: tuple[str, ...]) -> ColumnProfile:
-    values = text_of(column.header, nulls)
+    values = text_of(spool.column(column.header), nulls)
     return ColumnProfile(column, _patterns(spool, values), tuple(suspicions(spool, column, nulls, values)))
 
 

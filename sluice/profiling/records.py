@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from sluice.contracts import Arrival, Column, LandingContract, parse_type
 from sluice.decoding import decode_text, json_decoder
-from sluice.errors import UnreadableFile
+from sluice.errors import UnreadableFile, WrongArgument
 from sluice.ingestion.formats import FILE_FORMATS
 from sluice.ingestion.lines import Oversized, line_blocks, lines_of
 from sluice.ingestion.readers.json_split import Elements
@@ -22,6 +22,8 @@ from sluice.profiling.spool import Spool
 
 #: Records that are taken together; of an array that is cut, the last ones are lost.
 _AT_ONCE = 1_000
+#: Different keys that are columns; each is a column of a file, and takes memory.
+_MOST_KEYS = 1_000
 #: Refused records that are kept to be looked at.
 _MOST_KEPT = 300
 _record = json_decoder(dict[str, msgspec.Raw])
@@ -108,6 +110,12 @@ def _add_json(spool: Spool, records: Sequence[bytes], position: int) -> None:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             _note_one(spool, "malformed_record", f"record {at:,} is no JSON object", record)
     keys = dict.fromkeys(key for row in rows for key in row)
+    if len(spool.names.keys() | keys) > _MOST_KEYS:
+        raise WrongArgument(
+            f"The records have more than {_MOST_KEYS:,} different keys: keys seem to be values, and no columns.",
+            safe="nothing was written.",
+            next_step="have such an object written as a list of records, or as the text of one column.",
+        )
     columns = {}
     for key in keys:
         written = [None if (value := row.get(key)) is None else str(value, "utf-8", "replace") for row in rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sluice.errors import UnreadableFile, WrongArgument
@@ -24,9 +24,13 @@ _MOST_FILES = 1_000
 
 @dataclass(frozen=True)
 class Sampled(ByteSource):
-    """A file of this machine, of which ``most`` bytes are read; ``cut`` is not empty once that left out a rest."""
+    """A file of this machine, of which ``most`` bytes are read; ``cut`` is not empty once that left out a rest.
+
+    ``more`` is how many files come after it that are not looked at.
+    """
 
     most: int = MOST_LOOKED_AT
+    more: int = 0
     cut: list[bool] = field(default_factory=list, compare=False)
 
     def chunks(self) -> Iterator[bytes]:
@@ -77,8 +81,10 @@ def sources_of(place: Path) -> list[Sampled]:
     if not filled:
         what = "is empty: it has not one byte" if place.is_file() else "holds no file with a byte in it"
         raise WrongArgument(f"{place} {what}.", next_step="name a file with records.", file=str(place))
-    most = max(_LEAST_OF_EACH, MOST_LOOKED_AT // len(filled))
-    return [_source(path, most) for path in filled[:_MOST_FILES]]
+    some = filled[:_MOST_FILES]
+    most = max(_LEAST_OF_EACH, MOST_LOOKED_AT // len(some))
+    found = [_source(path, most) for path in some]
+    return [*found[:-1], replace(found[-1], more=len(filled) - len(some))]
 
 
 def empty_files(place: Path) -> list[Path]:
@@ -117,5 +123,5 @@ def _source(path: Path, most: int) -> Sampled:
 
 
 def left_out(sources: Sequence[Sampled]) -> bool:
-    """Return whether any file has more than was read of it."""
-    return any(source.cut for source in sources)
+    """Return whether any file has more than was read of it, or there are more files."""
+    return any(source.cut or source.more for source in sources)

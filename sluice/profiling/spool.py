@@ -13,10 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sluice.confined import connect, literal
+from sluice.errors import WrongArgument
+from sluice.shortened import shortened
 
 #: Rows of one part at most; parts are what is held in memory.
 _MOST_ROWS = 1 << 17
@@ -44,7 +47,8 @@ class Spool:
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="sluice-profile-")
         self.parts: list[Path] = []
-        self.names: list[str] = []
+        #: The columns' names, each with the one that it has in the parts: a name of a file may be any text.
+        self.names: dict[str, str] = {}
         self.rows = 0
         self.refused = Refused()
         #: Of JSON: the kinds of each key's values.
@@ -64,11 +68,12 @@ class Spool:
 
     def add(self, columns: dict[str, pa.Array], rows: int) -> None:
         """Add records, whose columns all have ``rows`` values."""
-        self.names += [name for name in columns if name not in self.names]
+        for name in columns:
+            self.names.setdefault(name, f"c{len(self.names)}")
         self.rows += rows
         if not rows or not columns:
             return
-        table = pa.table(columns)
+        table = pa.table({self.names[name]: values for name, values in columns.items()})
         if self._waiting and table.schema != self._waiting[0].schema:
             self.flush()
         self._waiting.append(table)
@@ -86,15 +91,16 @@ class Spool:
 
     def values(self, name: str) -> Iterator[pa.Array]:
         """Yield a column in parts; records of a part that has no such column count as null."""
+        stored = self.names.get(name, "")
         for path in self.parts:
             file = pq.ParquetFile(path)
-            if name in file.schema_arrow.names:
-                yield file.read([name]).column(0).combine_chunks()
+            if stored in file.schema_arrow.names:
+                yield file.read([stored]).column(0).combine_chunks()
             else:
                 yield pa.nulls(file.metadata.num_rows, pa.string())
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query whose ``{all}`` stands for all records."""
+        """Return the rows of a query whose ``{all}`` stands for all records; ``WrongArgument`` without room."""
         if self._engine is None:
             folder = Path(self._folder.name)
             settings: dict[str, str | bool] = {
@@ -105,10 +111,16 @@ class Spool:
             }
             self._engine = connect(settings=settings, readable=[str(folder)])
         files = ", ".join(literal(str(path)) for path in self.parts)
-        found = self._engine.execute(sql.replace("{all}", f"read_parquet([{files}], union_by_name = true)"))
-        return list(found.fetchall())
+        try:
+            found = self._engine.execute(sql.replace("{all}", f"read_parquet([{files}], union_by_name = true)"))
+            return list(found.fetchall())
+        except duckdb.Error as error:
+            raise WrongArgument(
+                f"The values cannot be counted: {shortened(str(error))}.",
+                safe="nothing was written.",
+                next_step="name a smaller file, or one with fewer columns.",
+            ) from error
 
-
-def quoted(name: str) -> str:
-    """Return a column's name as SQL has it."""
-    return '"' + name.replace('"', '""') + '"'
+    def column(self, name: str) -> str:
+        """Return SQL for a column; for one that no record has, null."""
+        return self.names.get(name, "CAST(NULL AS VARCHAR)")

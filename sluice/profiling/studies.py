@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from sluice.contracts import Column
 from sluice.errors import UnreadableFile, WrongArgument
 from sluice.profiling.dialects import better_for
-from sluice.profiling.guesses import MARKS, SIGNS, TEXT, Guess, guess_json, guess_text, reading_of
+from sluice.profiling.guesses import MARKS, SIGNS, TEXT, Guess, guess_json, guess_text, reading_of, shows_reading
 from sluice.profiling.layouts import Layout, layout_of
 from sluice.profiling.measures import Measures, measure, reach
 from sluice.profiling.names import column_names, personal
@@ -87,7 +87,10 @@ def studied(place: Path, encoding: str = "", *, exact: bool = False) -> Iterator
 
 def _study(spool: Spool, sources: Sequence[Sampled], layout: Layout, *, exact: bool) -> Study:
     cut = left_out(sources)
-    return study_spool(spool, layout, of=sources[0].uri, files=len(sources), cut=cut, exact=exact)
+    study = study_spool(spool, layout, of=sources[0].uri, files=len(sources), cut=cut, exact=exact)
+    if more := sources[-1].more:
+        study.notes.append(f"{more:,} further files were not looked at: only the first {len(sources):,} were.")
+    return study
 
 
 def _read(spool: Spool, sources: Sequence[Sampled], layout: Layout) -> Layout:
@@ -100,7 +103,7 @@ def _read(spool: Spool, sources: Sequence[Sampled], layout: Layout) -> Layout:
                 read_json_into(spool, source, layout.arrival(()))
             else:
                 names = [name for name in dict.fromkeys(layout.headers) if name]
-                read_into(spool, source, as_texts(names, layout.arrival(())))
+                read_into(spool, source, as_texts(names, layout.arrival(layout.nulls)))
         except UnreadableFile as error:
             raise WrongArgument(
                 error.what, next_step="mend the file, or name another one.", file=source.uri, value=error.value
@@ -124,8 +127,9 @@ def study_spool(spool: Spool, layout: Layout, *, of: str, files: int = 1, cut: b
     names = column_names(headers)
     guesses = [_guess(spool, layout, header, name) for header, name in zip(headers, names, strict=True)]
     if layout.format == "csv":
-        guesses = _one_reading(guesses, headers, layout.dialect.delimiter)
+        guesses = _one_reading(spool, headers, guesses)
         study.nulls, guesses, emptied = _marks(spool, headers, guesses)
+        study.nulls = tuple(dict.fromkeys((*study.nulls, *layout.nulls)))
         study.notes += emptied
     elif layout.format == "parquet":
         study.nulls = ()
@@ -177,29 +181,30 @@ def _guess(spool: Spool, layout: Layout, header: str, name: str) -> Guess | None
     return guess_text(parts, name)
 
 
-def _one_reading(guesses: list[Guess | None], headers: Sequence[str], delimiter: str) -> list[Guess | None]:
+def _one_reading(spool: Spool, headers: Sequence[str], guesses: list[Guess | None]) -> list[Guess | None]:
     """Return the guesses, each with one reading: the one of other columns of the file, or text when there is none."""
-    shown = {reading_of(guess) for guess in guesses if guess is not None and guess.other is None}
-    if delimiter == ",":
-        shown.add("point")
+    if not any(guess is not None and guess.others for guess in guesses):
+        return guesses
+    shown = {
+        reading_of(guess)
+        for header, guess in zip(headers, guesses, strict=True)
+        if guess is not None and shows_reading(guess, partial(spool.values, header))
+    }
     found: list[Guess | None] = []
     for guess in guesses:
-        if guess is None or guess.other is None:
+        if guess is None or not guess.others:
             found.append(guess)
             continue
-        first, second = reading_of(guess), reading_of(guess.other)
-        if first in shown and second not in shown:
-            found.append(replace(guess, other=None))
-        elif second in shown and first not in shown:
-            found.append(guess.other)
-        else:
-            found.append(replace(TEXT, note=_two_ways(guess)))
+        there = [each for each in (guess, *guess.others) if reading_of(each) in shown]
+        found.append(replace(there[0], others=()) if len(there) == 1 else replace(TEXT, note=_two_ways(guess)))
     return found
 
 
 def _two_ways(guess: Guess) -> str:
-    if guess.type.name in ("date", "timestamp") and guess.other is not None:
-        return f"Text, since the values fit {guess.format} and {guess.other.format} alike: say which as format."
+    if guess.type.name in ("date", "timestamp"):
+        fits = [each.format if isinstance(each.format, str) else ", ".join(each.format or ())
+                for each in (guess, *guess.others)]  # fmt: skip
+        return f"Text, since the values fit {' and '.join(fits)} alike: say which as format."
     return "Text, since a comma or point in the values may part thousands or a fraction: say which it is."
 
 

@@ -121,7 +121,7 @@ def _spelled_differently(spool: Spool, values: str) -> Iterator[Suspicion]:
 def _far_away(spool: Spool, values: str) -> Iterator[Suspicion]:
     """Yield the numbers that are far from most others."""
     ((low, high),) = spool.ask(
-        "SELECT quantile_cont(d, 0.25), quantile_cont(d, 0.75) "
+        "SELECT approx_quantile(d, 0.25), approx_quantile(d, 0.75) "
         f"FROM (SELECT TRY_CAST({values} AS DOUBLE) AS d FROM {{all}}) WHERE isfinite(d)"
     )
     if low is None or high <= low:

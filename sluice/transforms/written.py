@@ -5,6 +5,9 @@ What has no plain form there is refused by name: subqueries, windows, unions, or
 
 from __future__ import annotations
 
+import ast
+import keyword
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +18,7 @@ from sqlglot.errors import SqlglotError
 from sluice.contracts import AnyContract
 from sluice.contracts.columns import NAME
 from sluice.shortened import shortened
+from sluice.transforms.written_kinds import kind_of, not_understood
 
 _BINARY: dict[type[exp.Expr], str] = {
     exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%", exp.EQ: "==", exp.NEQ: "!=", exp.GT: ">",
@@ -25,7 +29,7 @@ _CALLS: dict[type[exp.Expr], str] = {
     exp.Month: "month", exp.Day: "dayofmonth", exp.Sum: "sum", exp.Avg: "avg", exp.Min: "min", exp.Max: "max",
 }  # fmt: skip
 _SEVERAL: dict[type[exp.Expr], str] = {
-    exp.Coalesce: "coalesce", exp.Greatest: "greatest", exp.Least: "least", exp.Concat: "concat",
+    exp.Coalesce: "coalesce", exp.Concat: "concat",
 }  # fmt: skip
 _TYPES = {"VARCHAR": "string", "TEXT": "string", "INT": "int", "INTEGER": "int", "BIGINT": "bigint", "DOUBLE": "double",
           "DATE": "date", "TIMESTAMP": "timestamp", "BOOLEAN": "boolean"}  # fmt: skip
@@ -38,11 +42,17 @@ class RefusedSelect(ValueError):
 
 @dataclass(frozen=True)
 class Written:
-    """A function: its ``text``, a module; its ``inputs`` by parameter; and the columns that may be the table's key."""
+    """A function: its ``text``, a module; its ``inputs`` by parameter; and the columns that may be the table's key.
+
+    ``sources`` are the columns, with their tables, whose values come into each column; it is one of them as it is for
+    those that are ``passed``.
+    """
 
     text: str
     inputs: dict[str, str]
     key: tuple[str, ...] = ()
+    sources: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    passed: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -66,6 +76,26 @@ class _Tables:
             raise RefusedSelect(f"{column.sql()} is joined by: name the first table's column instead")
         return self.names[found[0]]
 
+    def has(self, column: exp.Column) -> bool:
+        """Return whether a name is that of a column of the tables, whatever else it is."""
+        return bool(column.table) or any(name == column.name.lower() for _, name in self.names)
+
+    def sources_of(self, item: exp.Expr) -> tuple[tuple[str, str], ...]:
+        """Return the columns, with their tables, whose values come into an expression; a count of them has none."""
+        if isinstance(item, exp.Count):
+            return ()
+        if not isinstance(item, exp.Column):
+            inner = (self.sources_of(each) for each in item.iter_expressions())
+            return tuple(dict.fromkeys(source for found in inner for source in found))
+        called = self.name_of(item)
+        return tuple((self.by_alias[at[0]].table, at[1]) for at, given in self.names.items() if given == called)
+
+    def type_of(self, column: exp.Column) -> str:
+        """Return the name of a column's type."""
+        called = self.name_of(column)
+        alias, name = next(at for at, given in self.names.items() if given == called)
+        return self.by_alias[alias].column(name).type.name
+
 
 def selected(table: str, contract: AnyContract) -> Written:
     """Return the function that selects all columns of one table, to begin with."""
@@ -74,8 +104,13 @@ def selected(table: str, contract: AnyContract) -> Written:
     there = all(contract.must_be_present(contract.column(name)) for name in contract.key)
     key = contract.key if there and contract.derived else ()  # what arrives may arrive twice
     body = _wrapped(f"{parameter}.select(", columns.split(", "), ")")
+    names = [column.name for column in contract.columns]
     return Written(
-        _module(table, {parameter: contract.table}, body, uses_functions=False), {parameter: contract.table}, key
+        _module(table, {parameter: contract.table}, body, uses_functions=False),
+        {parameter: contract.table},
+        key,
+        {name: ((contract.table, name),) for name in names},
+        frozenset(names),
     )
 
 
@@ -89,11 +124,16 @@ def function_of(table: str, query: str, contracts: Mapping[str, AnyContract]) ->
         raise RefusedSelect("one SELECT is wanted")
     tree = trees[0]
     _refuse_clauses(tree)
+    if more := not_understood(tree):
+        raise RefusedSelect(more)
     tables = _Tables()
     steps = _joined(tree, tables, contracts)
     if where := tree.args.get("where"):
         steps.append(f".where({_bare(_value(where.this, tables))})")
     items = [(_named(item), _unaliased(item)) for item in _items(tree, tables)]
+    twice = [name for name, count in Counter(name for name, _ in items).items() if count > 1]
+    if twice:
+        raise RefusedSelect(f"{twice[0]} twice: write AS and a name of its own for each")
     key: tuple[str, ...] = ()
     group = tree.args.get("group")
     if group is not None or any(item.find(exp.AggFunc) for _, item in items):
@@ -109,7 +149,9 @@ def function_of(table: str, query: str, contracts: Mapping[str, AnyContract]) ->
     inputs = {contract.name: contract.table for contract in tables.by_alias.values()}
     text = "".join(steps)
     body = text if len(text) < _LINE - 11 and "\n" not in text else _lines(steps)
-    return Written(_module(table, inputs, body, uses_functions="F." in text), inputs, key)
+    sources = {name: tables.sources_of(item) for name, item in items}
+    passed = frozenset(name for name, item in items if isinstance(item, exp.Column))
+    return Written(_module(table, inputs, body, uses_functions="F." in text), inputs, key, sources, passed)
 
 
 def _refuse_clauses(tree: exp.Select) -> None:
@@ -197,6 +239,8 @@ def _pairs(join: exp.Join, alias: str, contract: AnyContract, before: _Tables) -
                 f"{part.sql()}: ON compares a column of each table, as a.x = b.y, and joins such by AND"
             )
         found[mine[0].name] = before.name_of(theirs[0])
+    if len(set(found.values())) < len(found):
+        raise RefusedSelect(f"two columns of {contract.name} equal one: write the join in the function, by hand")
     return found
 
 
@@ -236,16 +280,22 @@ def _grouped(
 ) -> tuple[list[str], tuple[str, ...]]:
     """Return the steps that group, and the names of the columns that are grouped by."""
     group = tree.args.get("group")
-    keys = [_key(each, items) for each in group.expressions] if group is not None else []
-    if group is not None and any(group.args.get(each) for each in ("cube", "rollup", "grouping_sets")):
-        raise RefusedSelect("CUBE, ROLLUP, GROUPING SETS: write it in the function, by hand")
-    by = [(name, item) for name, item in items if item in keys]
+    keys = [_value(_key(each, items, tables), tables) for each in group.expressions] if group is not None else []
+    by = [(name, item) for name, item in items if _value(item, tables) in keys]
     if len(by) != len(keys):
         raise RefusedSelect("GROUP BY: each of its columns stands among those that are selected, once")
-    made = [(name, item) for name, item in items if item not in keys]
+    for _, item in by:
+        if item.find(exp.AggFunc):
+            raise RefusedSelect(f"GROUP BY: {item.sql('trino')} is an aggregate")
+    made = [(name, item) for name, item in items if (name, item) not in by]
     for _, item in made:
         if not item.find(exp.AggFunc):
             raise RefusedSelect(f"{item.sql()} is neither grouped by nor an aggregate")
+        for name, grouped in by:
+            if not isinstance(grouped, exp.Column) and name in {tables.name_of(c) for c in item.find_all(exp.Column)}:
+                raise RefusedSelect(
+                    f"{name} is an aggregated column, too: write AS and another name for what is grouped by"
+                )
     steps = [_wrapped(".groupBy(", [_as(name, item, tables) for name, item in by], ")")] if by else []
     if made:
         steps.append(_wrapped(".agg(", [f'{_value(item, tables)}.alias("{name}")' for name, item in made], ")"))
@@ -258,10 +308,13 @@ def _grouped(
     return steps, tuple(name for name, _ in by) if present else ()
 
 
-def _key(given: exp.Expr, items: Sequence[tuple[str, exp.Expr]]) -> exp.Expr:
+def _key(given: exp.Expr, items: Sequence[tuple[str, exp.Expr]], tables: _Tables) -> exp.Expr:
+    """Return what is grouped by: what is selected at a place, else a column of the tables, else what has the name."""
     if isinstance(given, exp.Literal) and given.is_int and 1 <= int(given.this) <= len(items):
         return items[int(given.this) - 1][1]
-    return next((item for name, item in items if isinstance(given, exp.Column) and given.name == name), given)
+    if not isinstance(given, exp.Column) or tables.has(given):
+        return given
+    return next((item for name, item in items if given.name.lower() == name), given)
 
 
 def _always(column: exp.Column, tables: _Tables) -> bool:
@@ -284,10 +337,15 @@ def _kept_key(items: Sequence[tuple[str, exp.Expr]], tables: _Tables) -> tuple[s
 def _value(node: exp.Expr, tables: _Tables) -> str:
     """Return an expression as PySpark; ``RefusedSelect`` for what has no plain form."""
     kind = type(node)
-    if kind is exp.Div and not any(_fractional(side, tables) for side in (node.this, node.expression)):
+    if kind is exp.Div and "double" not in (_kind(node.this, tables), _kind(node.expression, tables)):
         raise RefusedSelect(
-            f"{shortened(node.sql('trino'), 60)}: Athena divides whole numbers without a rest, "
-            "PySpark does not; cast one of them to a decimal"
+            f"{shortened(node.sql('trino'), 60)}: Athena divides whole numbers without a rest and rounds decimals, "
+            "PySpark does not; cast one of them to a double"
+        )
+    if kind is exp.Avg and _kind(node.this, tables) not in ("whole", "double"):
+        raise RefusedSelect(
+            f"{shortened(node.sql('trino'), 60)}: Athena rounds the average of decimals, PySpark does not; "
+            "cast what is averaged to a double"
         )
     if kind in _BINARY:
         left, right = _value(node.this, tables), _value(node.expression, tables)
@@ -303,19 +361,8 @@ def _value(node: exp.Expr, tables: _Tables) -> str:
     return write(node, tables)
 
 
-def _fractional(node: exp.Expr, tables: _Tables) -> bool:
-    """Return whether a number is known to be a decimal, a float or a double."""
-    if isinstance(node, exp.Paren | exp.Neg | exp.Sum | exp.Min | exp.Max | exp.Coalesce):
-        return _fractional(node.this, tables)
-    if isinstance(node, exp.Cast):
-        return bool(node.args["to"].sql("trino").upper().startswith(("DECIMAL", "DOUBLE", "REAL")))
-    if isinstance(node, exp.Literal):
-        return not (node.is_int or node.is_string)
-    if not isinstance(node, exp.Column):
-        return False
-    name = tables.name_of(node)
-    declared = (tables.by_alias[at[0]].column(at[1]) for at, called in tables.names.items() if called == name)
-    return any(column.type.name in ("decimal", "float", "double") for column in declared)
+def _kind(node: exp.Expr, tables: _Tables) -> str:
+    return kind_of(node, tables.type_of)
 
 
 def _literal(node: exp.Expr, _: _Tables) -> str:
@@ -381,9 +428,20 @@ def _if(node: exp.Expr, tables: _Tables) -> str:
 
 def _cast(node: exp.Expr, tables: _Tables) -> str:
     spelled = node.args["to"].sql("trino").upper()
-    kind = spelled.lower() if spelled.startswith("DECIMAL(") else _TYPES.get(spelled.partition("(")[0], "")
+    kind = spelled.lower() if spelled.startswith("DECIMAL(") else _TYPES.get(spelled, "")
     if not kind:
         raise RefusedSelect(f"CAST AS {spelled}: no such type of a table")
+    given = _kind(node.this, tables)
+    if kind in ("int", "bigint") and given not in ("whole", "text", "boolean"):
+        raise RefusedSelect(
+            f"{shortened(node.sql('trino'), 60)}: Athena rounds to whole numbers, PySpark cuts the fraction off; "
+            "write what is meant in the function, by hand"
+        )
+    if kind == "string" and given in ("double", "timestamp"):
+        raise RefusedSelect(
+            f"{shortened(node.sql('trino'), 60)}: Athena and PySpark write a {given} differently; "
+            "write what is meant in the function, by hand"
+        )
     return f'{_value(node.this, tables)}.cast("{kind.replace(" ", "")}")'
 
 
@@ -397,12 +455,12 @@ def _count(node: exp.Expr, tables: _Tables) -> str:
 
 def _round(node: exp.Expr, tables: _Tables) -> str:
     places = node.args.get("decimals")
+    if places is not None and not (isinstance(places, exp.Literal) and places.is_int):
+        raise RefusedSelect(f"{shortened(node.sql('trino'), 60)}: round is given a number of digits, 0 or more")
     return f"F.round({_value(node.this, tables)}{f', {int(places.name)}' if places is not None else ''})"
 
 
 def _trim(node: exp.Expr, tables: _Tables) -> str:
-    if node.args.get("expression") or node.args.get("position"):
-        raise RefusedSelect(f"{node.sql()}: only trim(x) has a plain form here")
     return f"F.trim({_value(node.this, tables)})"
 
 
@@ -432,12 +490,13 @@ _OTHERS: dict[type[exp.Expr], Callable[[exp.Expr, _Tables], str]] = {
 
 def _bare(text: str) -> str:
     """Return an expression without the parentheses around all of it."""
-    depth = 0
-    for at, letter in enumerate(text):
-        depth += (letter == "(") - (letter == ")")
-        if depth == 0 and at < len(text) - 1:
-            return text
-    return text[1:-1] if text.startswith("(") else text
+    if not (text.startswith("(") and text.endswith(")")):
+        return text
+    try:
+        bare = ast.dump(ast.parse(text[1:-1], mode="eval"))
+    except SyntaxError:
+        return text  # they are around its first and its last part
+    return text[1:-1] if bare == ast.dump(ast.parse(text, mode="eval")) else text
 
 
 def _wrapped(before: str, items: Sequence[str], after: str) -> str:
@@ -454,6 +513,8 @@ def _lines(steps: Sequence[str]) -> str:
 
 
 def _module(table: str, inputs: Mapping[str, str], body: str, *, uses_functions: bool) -> str:
+    if word := next(filter(keyword.iskeyword, inputs), ""):
+        raise RefusedSelect(f"{word} is a word of Python, and can be no parameter: write the function by hand")
     name = table.rpartition(".")[2]
     functions = "from pyspark.sql import functions as F\n" if uses_functions else ""
     declared = ", ".join(f'{parameter}="{source}"' for parameter, source in inputs.items())

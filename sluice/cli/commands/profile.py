@@ -27,9 +27,11 @@ def profile(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say what is in each column: nulls, distinct values, range, top values, patterns, and what may be wrong."""
-    from sluice.cli.profile_output import print_profile, write_page
+    from sluice.cli.profile_output import print_profile, refuse_source, write_page
     from sluice.cli.profiled import profiled
 
+    if html is not None:
+        refuse_source(of, html)
     found = profiled(of, encoding=encoding, env=env)
     if html is not None:
         write_page(found, html)

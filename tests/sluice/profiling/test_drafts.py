@@ -18,8 +18,11 @@ from hypothesis import strategies as st
 from sluice.contracts.columns import NAME
 from sluice.contracts.strict_yaml import load_yaml
 from sluice.errors import WrongArgument
+from sluice.profiling import measures, records, sources
 from sluice.profiling.drafts import draft
 from sluice.profiling.names import column_names, personal
+from sluice.profiling.profiles import profile_files
+from sluice.profiling.spool import Spool
 from sluice.profiling.yaml_text import scalar
 from tests.laws import cases
 from tests.sluice.profiling.drafting import drafted, rows_by, types_of
@@ -243,9 +246,87 @@ def test_a_text_is_written_so_that_it_is_read_as_that_text(text: str) -> None:
     ("name", "is_personal"),
     [
         ("email", True), ("customer_email", True), ("first_name", True), ("birth_date", True), ("phone", True),
-        ("postal_code", True), ("ip", True), ("name", False), ("product_name", False), ("ip_count", False),
+        ("mail", True), ("postal_code", True), ("ip", True),
+        ("name", False), ("product_name", False), ("ip_count", False),
         ("shipping", False), ("description", False), ("city", False),
     ],
 )  # fmt: skip
 def test_a_name_says_whether_a_column_is_about_a_person(name: str, is_personal: bool) -> None:
     assert personal(name) is is_personal
+
+
+def test_values_of_persons_are_in_no_comment(tmp_path: Path) -> None:
+    rows = "".join(f"{123456789 + n},19{50 + n}-03-02,a{n % 2}@x.org,030 123 45{60 + n % 2}\n" for n in range(30))
+    found = drafted(tmp_path, "zip_ssn,birth_date,owner,ring\n" + rows)
+    assert found.personal == ("zip_ssn", "birth_date")
+    assert not [said for said in ("123456", "1950", "@x.org", "030 123", "minimum", "enum") if said in found.text]
+
+
+@pytest.mark.parametrize("header", ["id\tname\tn\n", ""])
+def test_nulls_of_a_dump_are_read_as_nulls(tmp_path: Path, header: str) -> None:
+    found = drafted(tmp_path, header + "1\ta\\\tb\t\\N\n2\t\\N\t3\n3\tx\t4\n")
+    rows, rejected = rows_by(found.contract, tmp_path)
+    assert [list(row.values())[:3] for row in rows] == [[1, "a\tb", None], [2, None, 3], [3, "x", 4]]
+    assert not rejected
+    assert [str(column.type) for column in found.contract.columns] == ["bigint", "string", "bigint"]
+
+
+def test_files_that_are_not_looked_at_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "_MOST_FILES", 3)
+    for number in range(5):
+        (tmp_path / f"{number}.csv").write_text(f"id\n{number}\n")
+    found = draft("things", tmp_path, "shop")
+    assert (found.files, found.read.rows, found.read.whole) == (3, 3, False)
+    assert any("2 further files were not looked at" in note for note in found.notes)
+    assert not profile_files(tmp_path).whole
+
+
+@pytest.mark.parametrize(("first", "second"), [("1,5\n2,6\n", "id,n\n3,7\n"), ("id,n\n3,7\n", "1,5\n2,6\n")])
+def test_files_with_and_without_a_header_are_no_one_dataset(tmp_path: Path, first: str, second: str) -> None:
+    (tmp_path / "a.csv").write_text(first)
+    (tmp_path / "b.csv").write_text(second)
+    with pytest.raises(WrongArgument, match=r"begins with a header|different columns"):
+        draft("things", tmp_path, "shop")
+
+
+@pytest.mark.parametrize("header", ["ID,id", "code,CODE", "b,{all}", "c1,c0", '"a""b\'c",d'])
+def test_columns_of_a_file_may_have_any_names(tmp_path: Path, header: str) -> None:
+    found = drafted(tmp_path, header + "\n" + "".join(f"{n},{'' if n % 3 else 7}\n" for n in range(30)))
+    first, second = profile_files(tmp_path / "things.csv").columns
+    assert (first.studied.measures.distinct, first.studied.measures.nulls) == (30, 0)
+    assert (second.studied.measures.distinct, second.studied.measures.nulls) == (1, 20)
+    assert found.key in ("", found.contract.columns[0].name)
+
+
+@pytest.mark.parametrize("name", ["true", "null", "no", "on", "class"])
+def test_a_dataset_may_be_named_by_a_word_that_yaml_reads_otherwise(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "things.csv"
+    path.write_text("a,b\n1,2\n")
+    assert draft(name, path, "shop").contract.name == name
+
+
+def test_a_letter_without_an_end_is_no_utf_8(tmp_path: Path) -> None:
+    found = drafted(tmp_path, b"name,x\nabc,d\nfoo,caf\xe9")
+    assert found.contract.arrival.encoding == "cp1252"
+    assert rows_by(found.contract, tmp_path)[0][1]["x"] == "café"
+
+
+def test_keys_that_are_values_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "_MOST_KEYS", 5)
+    with pytest.raises(WrongArgument, match="more than 5 different keys"):
+        drafted(tmp_path, "".join(f'{{"k{n}": {n}}}\n' for n in range(6)), "things.json")
+
+
+def test_columns_are_counted_in_groups_as_if_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "wide.csv").write_text("a,b,c,d,e\n" + "".join(f"{n},1,{n % 2},,{n}\n" for n in range(30)))
+    together = profile_files(tmp_path / "wide.csv").as_data()
+    monkeypatch.setattr(measures, "_AT_ONCE", 2)
+    assert profile_files(tmp_path / "wide.csv").as_data() == together
+
+
+def test_what_the_engine_cannot_count_is_said_with_a_way_out() -> None:
+    with Spool() as spool:
+        spool.add({"a": pa.array(["x"])}, 1)
+        spool.flush()
+        with pytest.raises(WrongArgument, match="cannot be counted"):
+            spool.ask("SELECT CAST(c0 AS INTEGER) FROM {all}")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from sluice.contracts.values.convert import convert
 from sluice.profiling.guesses import guess_text
 from tests.sluice.profiling.drafting import drafted, rows_by, types_of
 
@@ -51,6 +55,12 @@ def guessed(*values: str | None, name: str = "value") -> str:
         (("13/01/2024", "01/13/2024"), "string"),  # days first and months first in one column
         (("10:30", "11:45"), "string"),
         (("20240131",), "bigint"),
+        (("+491701234500", "+491701234501"), "string"),
+        (("+1.5", "2"), "string"),
+        (("+1", "-3"), "decimal(18,0)"),
+        (("1.1", "1.10"), "string"),
+        (("1", "1.0"), "string"),
+        (("si", "no"), "string"),  # Slovenia, Norway
         ((None, "", "NA"), "string"),
     ],
 )
@@ -69,10 +79,38 @@ def test_the_narrowest_type_that_holds_every_value_as_it_is(values: tuple[str | 
         ("unit_price", "2.5", "decimal(18,2)"),
         ("temperature", "2.5", "double"),
         ("customer_id", "17850.0", "decimal(18,0)"),
+        ("plz", "10115", "string"),
+        ("zip_code", "10115", "string"),
+        ("home_phone", "5551234", "string"),
+        ("card_number", "4111111111111111", "string"),
+        ("version", "1.2", "string"),
+        ("version", "1.2.2024", "string"),
+        ("account_balance", "2.5", "decimal(18,2)"),
+        ("phone_count", "3", "bigint"),
     ],
 )
 def test_a_name_decides_between_what_a_number_may_be(name: str, value: str, kind: str) -> None:
     assert guessed(value, name=name) == kind
+
+
+@given(st.lists(st.from_regex(r"[0-9]{1,2}\.[0-9]{1,3}", fullmatch=True), min_size=1, max_size=6, unique=True))
+def test_no_two_texts_of_a_column_become_one_double(values: list[str]) -> None:
+    if guessed(*values) == "double":
+        assert len(set(map(float, values))) == len(values)
+
+
+@given(
+    st.lists(st.dates(date(2001, 1, 1), date(2060, 12, 31)), min_size=1, max_size=5),
+    st.sampled_from(["%d/%m/%Y", "%m/%d/%Y", "%d-%m-%y", "%m/%d/%y", "%y-%m-%d", "%d/%m/%Y %H:%M"]),
+    st.sampled_from(["", "%Y-%m-%d"]),
+)
+def test_a_day_is_read_as_it_was_meant_or_told_to_be_in_doubt(days: list[date], style: str, other: str) -> None:
+    texts = pa.array([day.strftime(other if other and place % 2 else style) for place, day in enumerate(days)])
+    found = guess_text(lambda: [texts], "value")
+    if found.type.name != "string" and not found.others:
+        read, bad = convert(texts, found.column("value", "value"))
+        assert bad is None
+        assert [str(value)[:10] for value in read.to_pylist()] == [str(day) for day in days]
 
 
 def test_the_last_value_of_many_decides_as_much_as_the_first() -> None:
@@ -89,13 +127,23 @@ def test_the_last_value_of_many_decides_as_much_as_the_first() -> None:
         ("a;b\n1,234;x\n5,678;y\n", {"a": "string", "b": "string"}),
         ("a;b\n1,234;0,5\n5,678;1,25\n", {"a": "double ,", "b": "double ,"}),
         ("a;b\n1.234;0,5\n5.678;1,25\n", {"a": "decimal(18,0) , group .", "b": "double ,"}),
-        ('a,b\n"1,234",x\n5,y\n', {"a": "bigint group ,", "b": "string"}),
+        ('a,b\n"1,234",x\n5,y\n', {"a": "string", "b": "string"}),  # a delimiter says nothing of fractions
+        ('a,b\n"1,234",0.5\n5,2\n', {"a": "bigint group ,", "b": "double"}),
+        ("n;umsatz\n-1;1.234\n+2;5.678\n", {"n": "decimal(18,0)", "umsatz": "string"}),  # a plus says nothing of it
+        ("p;x\n0.123;a\n1.234;b\n", {"p": "double", "x": "string"}),  # no thousands begin with a zero
+        ("d,e\n03/04/2024 10:00,x\n03/05/2024 11:00:30,y\n", {"d": "string", "e": "string"}),
+        ("d,e\n01/02/2024,x\n2024-05-06,y\n", {"d": "string", "e": "string"}),
+        ("d,e\n01/02/2024,13/04/2024\n2024-05-06,2024-05-06\n",
+         {"d": "date yyyy-MM-dd or dd/MM/yyyy", "e": "date yyyy-MM-dd or dd/MM/yyyy"}),
+        ("d,e\n24-12-25,x\n23-01-15,y\n", {"d": "string", "e": "string"}),
+        ("d,e\n24-12-25,99-12-25\n23-01-15,98-01-15\n", {"d": "date yy-MM-dd", "e": "date yy-MM-dd"}),
+        ("d,x\n 01/02/2024,1\n03/04/2024 ,2\n", {"d": "string", "x": "bigint"}),
         ("d,x\n01/02/2024,1\n03/04/2024,2\n", {"d": "string", "x": "bigint"}),
         ("d,e\n01/02/2024,13/01/2024\n", {"d": "date dd/MM/yyyy", "e": "date dd/MM/yyyy"}),
         ("d,e\n01/02/2024,01/13/2024\n", {"d": "date MM/dd/yyyy", "e": "date MM/dd/yyyy"}),
         ("a, b\n1, 2\n3, 4\n", {"a": "bigint", "b": "bigint trim"}),
     ],
-)
+)  # fmt: skip
 def test_what_can_be_read_in_two_ways_is_read_as_its_neighbours_or_stays_text(
     tmp_path: Path, text: str, types: dict[str, str]
 ) -> None:

@@ -131,7 +131,7 @@ def test_the_page_shows_everything_and_runs_nothing_of_the_data(tmp_path: Path) 
     assert parsed.tags["script"] == parsed.tags["img"] == 0
     for text in ("<script>alert(1)</script>", '$title & "x"', "<img src=x>", "2 rows"):
         assert text in parsed.text
-    assert "http" not in page(found)
+    assert "http" not in page(found).replace("http-equiv", "")
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])

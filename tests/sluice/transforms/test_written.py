@@ -62,9 +62,20 @@ def body(query: str) -> str:
          '(~(F.col("seconds") > F.lit(1))).isNull().alias("m"))'),
         ("SELECT page FROM bronze.visits WHERE NOT (seconds > 1 OR page = '')",
          'visits.where(~((F.col("seconds") > F.lit(1)) | (F.col("page") == F.lit("")))).select("page")'),
-        ("SELECT coalesce(total, 0.5) / 2 AS half FROM silver.orders",
-         'orders.select(((F.coalesce(F.col("total"), F.lit("0.5").cast("decimal(1,1)")) / F.lit(2))).alias("half"))'),
-        ("SELECT total / 2 AS half FROM silver.orders", 'orders.select((F.col("total") / F.lit(2)).alias("half"))'),
+        ("SELECT coalesce(total, 0.5) AS t FROM silver.orders",
+         'orders.select(F.coalesce(F.col("total"), F.lit("0.5").cast("decimal(1,1)")).alias("t"))'),
+        ("SELECT cast(total AS double) / 2 AS half FROM silver.orders",
+         'orders.select((F.col("total").cast("double") / F.lit(2)).alias("half"))'),
+        ("SELECT page AS p FROM bronze.visits WHERE (page = '(') IS NULL OR page = ')'",
+         'visits.where((F.col("page") == F.lit("(")).isNull() | (F.col("page") == F.lit(")")))'
+         '.select(F.col("page").alias("p"))'),
+        ("SELECT v.page AS page, count(*) AS n FROM bronze.visits v GROUP BY v.page",
+         'visits.groupBy("page").agg(F.count("*").alias("n"))'),
+        ("SELECT round(total, 1) AS t, avg(seconds) AS s FROM silver.orders o JOIN bronze.visits v "
+         "ON o.visit_id = v.visit_id GROUP BY 1",
+         'orders.join(visits.select("visit_id", F.col("page").alias("visits_page"), "visited_at", "seconds"), '
+         '["visit_id"], "inner").groupBy(F.round(F.col("total"), 1).alias("t"))'
+         '.agg(F.avg(F.col("seconds")).alias("s"))'),
         ("SELECT CASE WHEN seconds > 9 THEN 'long' ELSE 'short' END AS kind FROM bronze.visits",
          'visits.select(F.when(F.col("seconds") > F.lit(9), F.lit("long"))'
          '.otherwise(F.lit("short")).alias("kind"))'),
@@ -108,6 +119,35 @@ def test_a_join_keeps_the_names_of_the_first_table() -> None:
         ("SELECT seconds / 2 AS half FROM bronze.visits", "divides whole numbers"),
         ("SELECT regexp_replace(page, 'a', 'b') AS p FROM bronze.visits", "no plain form"),
         ("DROP TABLE bronze.visits", "one SELECT"),
+        ("SELECT lower(page) AS page, count(*) AS n FROM bronze.visits GROUP BY page", "among those that are selected"),
+        ("SELECT o.page AS page, count(*) AS n FROM bronze.visits v JOIN silver.orders o ON v.visit_id = o.visit_id "
+         "GROUP BY v.page", "among those that are selected"),
+        ("SELECT lower(page) AS page, max(page) AS m FROM bronze.visits GROUP BY 1", "another name"),
+        ("SELECT page, count(*) AS n FROM bronze.visits GROUP BY 1, 2", "is an aggregate"),
+        ("SELECT page FROM bronze.visits TABLESAMPLE BERNOULLI (10)", "sample has no plain form"),
+        ("SELECT page FROM bronze.visits FOR TIMESTAMP AS OF TIMESTAMP '2024-01-01 00:00:00'", "version has no"),
+        ("SELECT page FROM bronze.visits FOR VERSION AS OF 123", "version has no"),
+        ("SELECT page FROM bronze.visits v(a, b, c, d)", "columns has no plain form"),
+        ("SELECT page, count(*) AS n FROM bronze.visits GROUP BY ALL", "all has no plain form"),
+        ("SELECT page, count(*) AS n FROM bronze.visits GROUP BY ROLLUP (page)", "ROLLUP .page.: it has no plain form"),
+        ("SELECT v.page FROM bronze.visits v JOIN silver.orders o ON v.visit_id = o.visit_id AND v.visit_id = o.page",
+         "two columns of orders"),
+        ("SELECT page FROM x.bronze.visits", "catalog has no plain form"),
+        ("SELECT page FROM bronze.visits FETCH FIRST 3 ROWS ONLY", "chance"),
+        ("SELECT visit_id, page AS visit_id FROM bronze.visits", "visit_id twice"),
+        ("SELECT greatest(seconds, 3) AS g FROM bronze.visits", "no plain form"),
+        ("SELECT max(page, 2) AS x FROM bronze.visits", "expressions has no plain form"),
+        ("SELECT trim(LEADING 'a' FROM page) AS x FROM bronze.visits", "has no plain form"),
+        ("SELECT cast(page AS varchar(3)) AS r FROM bronze.visits", "no such type"),
+        ("SELECT cast(visited_at AS timestamp(0)) AS r FROM bronze.visits", "no such type"),
+        ("SELECT cast(visited_at AS varchar) AS r FROM bronze.visits", "write a timestamp differently"),
+        ("SELECT cast(total AS bigint) AS r FROM silver.orders", "rounds to whole numbers"),
+        ("SELECT cast(coalesce(total, 1) * 2 AS int) AS r FROM silver.orders", "rounds to whole numbers"),
+        ("SELECT cast(CASE WHEN true THEN 1.5 ELSE 2 END AS int) AS r FROM silver.orders", "rounds to whole numbers"),
+        ("SELECT avg(total) AS a FROM silver.orders", "average of decimals"),
+        ("SELECT total / 2 AS a FROM silver.orders", "rounds decimals"),
+        ("SELECT round(total, -1) AS r FROM silver.orders", "0 or more"),
+        ("SELECT round(total, order_id) AS r FROM silver.orders", "0 or more"),
         ("SELECT FROM WHERE", "no query in Athena's SQL|FROM names one table"),
         ("SELECT cast(page AS json) AS j FROM bronze.visits", "no such type"),
         ("SELECT page AS \"My Page\" FROM bronze.visits", "no name of a column"),
@@ -129,3 +169,26 @@ def test_a_key_is_kept_where_it_is_one_still() -> None:
     assert key("SELECT page, count(*) AS n FROM bronze.visits GROUP BY 1") == ()  # it may be null
     assert selected("gold.made", _CONTRACTS["silver.orders"]).key == ("order_id",)
     assert selected("gold.made", _CONTRACTS["bronze.visits"]).key == ()
+
+
+def test_what_comes_into_a_column_is_known() -> None:
+    query = (
+        "SELECT lower(v.page) AS p, count(o.page) AS n, max(concat(o.page, v.page)) AS both, v.visit_id AS id "
+        "FROM bronze.visits v JOIN silver.orders o ON v.visit_id = o.visit_id GROUP BY lower(v.page), v.visit_id"
+    )
+    found = function_of("gold.made", query, _CONTRACTS)
+    assert found.sources == {
+        "p": (("bronze.visits", "page"),),
+        "n": (),
+        "both": (("silver.orders", "page"), ("bronze.visits", "page")),
+        "id": (("bronze.visits", "visit_id"), ("silver.orders", "visit_id")),
+    }
+    assert found.passed == {"id"}
+
+
+def test_a_table_named_by_a_word_of_python_is_no_parameter() -> None:
+    contract = LandingContract(
+        name="class", database="bronze", arrival=Arrival(format="csv"), key=(), columns=_columns(a="int")
+    )
+    with pytest.raises(RefusedSelect, match="class is a word of Python"):
+        selected("gold.made", contract)

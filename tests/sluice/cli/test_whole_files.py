@@ -1,0 +1,51 @@
+"""A file is written whole in its own place, and never in that of what is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sluice.cli.drafting import in_words as drafted_in_words
+from sluice.cli.profile_output import in_words, page, refuse_source
+from sluice.cli.whole_files import write_whole
+from sluice.errors import WrongArgument
+from sluice.profiling.profiles import profile_files
+from sluice.profiling.suspicions import Suspicion
+from tests.sluice.profiling.drafting import drafted
+
+
+def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside.txt"
+    outside.write_text("mine")
+    link = tmp_path / "link.txt"
+    link.symlink_to(outside)
+    write_whole(link, "page")
+    assert (outside.read_text(), link.read_text(), link.is_symlink()) == ("mine", "page", False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.txt", "outside.txt"]
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(WrongArgument, match="is a folder"):
+        write_whole(tmp_path, "page")
+
+
+def test_a_page_takes_the_place_of_nothing_that_is_profiled(tmp_path: Path) -> None:
+    source = tmp_path / "in" / "a.csv"
+    source.parent.mkdir()
+    source.write_text("a\n1\n")
+    link = tmp_path / "link.csv"
+    link.symlink_to(source)
+    for of, html in ((source, source), (source, link), (link, source), (source.parent, source.parent / "p.html")):
+        with pytest.raises(WrongArgument, match="of what is profiled"):
+            refuse_source(str(of), html)
+    refuse_source(str(source), tmp_path / "p.html")
+    refuse_source("bronze.orders", tmp_path / "p.html")
+
+
+def test_no_escape_of_the_data_reaches_the_terminal(tmp_path: Path) -> None:
+    assert "\x1b" not in in_words(Suspicion("odd", 2, ("'\x1b]0;taken\x07", '"\x1b[2J')))
+    (tmp_path / "p.csv").write_text("a,b\n" + "'\x1b]0;taken\x07,1\n" * 9)
+    assert "\x1b" not in page(profile_files(tmp_path / "p.csv"))
+    found = drafted(tmp_path, "a,b\n1,2\n")
+    assert "\x1b" not in drafted_in_words(tmp_path / "\x1b[2J.yaml", found)
