@@ -67,6 +67,7 @@ def _credentials() -> None:
             "There are no AWS credentials in this shell.",
             safe="nothing was deployed or changed.",
             next_step="`aws configure sso` or `aws login`, or set AWS_PROFILE; then `aws sts get-caller-identity`.",
+            value=os.environ.get("AWS_PROFILE", ""),
         )
 
 
@@ -79,6 +80,7 @@ def _look_at_losses(project: ProjectFolder, contracts: list[Path], environment: 
             f"What is deployed in the account cannot be read: {error}",
             safe="nothing was deployed or changed.",
             next_step="mend the credentials: `aws sts get-caller-identity` says whose they are.",
+            value=environment,
         ) from error
     impossible = [each for each in tables if not each.possible]
     if accepted and impossible:

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from botocore.exceptions import ClientError
 
 from sluice.cli.deployment import client
 from sluice.contracts.types import ColumnType
+from sluice.decoding import converter
 from sluice.project import FILE_NAME
 
 _FUNCTION = "AWS::Lambda::Function"
+_to_type = converter(ColumnType)
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def _retyped(table: str, name: str, before: Any, now: Any) -> TableChange:
     from sluice.tables.manage import widens
     from sluice.tables.schema import iceberg_type
 
-    old, new = msgspec.convert(before, ColumnType), msgspec.convert(now, ColumnType)
+    old, new = _to_type(before), _to_type(now)
     what = f"column {name} from {old} to {new}"
     if widens(iceberg_type(new), iceberg_type(old)):
         return TableChange(table, f"{what}: the table keeps the wider type")

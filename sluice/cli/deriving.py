@@ -155,6 +155,7 @@ def _written(table: str, origin: str, query: str, known: Mapping[str, AnyContrac
         raise WrongArgument(
             "A derived table is made from one table whole (--from) or from a query (--query).",
             next_step=f'`sluice new {table} --transform --query "SELECT … FROM silver.visits"`',
+            dataset=table,
         )
     if query or origin in known:
         try:

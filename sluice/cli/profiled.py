@@ -64,7 +64,9 @@ def table_study(database: str, name: str, *, exact: bool = False) -> Iterator[St
             yield study
     except (ClientError, BotoCoreError) as error:
         raise refused_by_aws(error)(
-            f"The table {database}.{name} cannot be read: {error}", dataset=f"{database}.{name}"
+            f"The table {database}.{name} cannot be read: {error}",
+            next_step="`sluice status` lists the tables; `aws sts get-caller-identity` says who asks.",
+            dataset=f"{database}.{name}",
         ) from error
 
 

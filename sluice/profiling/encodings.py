@@ -39,6 +39,7 @@ def encoding_of(sources: Sequence[Sampled]) -> tuple[str, str]:
         raise WrongArgument(
             f"The files are encoded differently: {said}.",
             next_step="give each encoding a dataset of its own, or name one file.",
+            file=next(iter(found.values())).uri,
         )
     (encoding,) = found
     sure = "" if encoding.startswith("utf") else "guessed: the bytes are no UTF-8, and many encodings would read them"

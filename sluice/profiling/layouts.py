@@ -93,6 +93,7 @@ def _differ(what: str) -> WrongArgument:
     return WrongArgument(
         f"{what[0].upper()}{what[1:]}.",
         next_step="a dataset's files are all alike: name one file, or put each kind into a folder of its own.",
+        value=what,
     )
 
 

@@ -115,6 +115,7 @@ def _add_json(spool: Spool, records: Sequence[bytes], position: int) -> None:
             f"The records have more than {_MOST_KEYS:,} different keys: keys seem to be values, and no columns.",
             safe="nothing was written.",
             next_step="have such an object written as a list of records, or as the text of one column.",
+            value=str(len(spool.names.keys() | keys)),
         )
     columns = {}
     for key in keys:

@@ -119,6 +119,7 @@ class Spool:
                 f"The values cannot be counted: {shortened(str(error))}.",
                 safe="nothing was written.",
                 next_step="name a smaller file, or one with fewer columns.",
+                value=sql,
             ) from error
 
     def column(self, name: str) -> str:

@@ -44,6 +44,7 @@ def described(contracts: tuple[AnyContract, ...], folder: Path, table: str, *, p
         raise TransformError(
             f"{table} cannot be compiled:\n{done.stderr.decode()}",
             next_step="this is an error of Sluice: tell its authors, with these lines.",
+            dataset=table,
         )
     return dict(_decode_columns(done.stdout))
 
