@@ -83,9 +83,7 @@ class _Rows:
 
     def __init__(self, scope: Scope, tables: Mapping[str, _Keys], known: Mapping[int, _Known]) -> None:
         self.select, self.tables, self.known = scope.expression, tables, known
-        self.sources: dict[str, _Known] = {
-            alias: self._of(source) for alias, source in getattr(scope, "sources", {}).items()
-        }
+        self.sources: dict[str, _Known] = {alias: self._of(source) for alias, source in scope.sources.items()}
 
     def _of(self, source: Any) -> _Known:
         if isinstance(source, exp.Table):
@@ -97,7 +95,8 @@ class _Rows:
         select = self.select
         if not isinstance(select, exp.Select):
             return
-        keys = [] if _generates(select) else self._read()
+        many = _generates(select)
+        keys = [] if many else self._read()
         own = [each for each in select.find_all(exp.Window) if each.find_ancestor(exp.Select) is select]
         placed = [each for each in own if _by_place(each)]
         # Two windows of one row each number rows that tie as they like, so that their pairs differ.
@@ -105,15 +104,18 @@ class _Rows:
         for window in placed:
             yield from self._tie(_name(window), window, _held(window), keys, alone=alone)
         if select.args.get("limit"):
-            ordered = select.args["order"].expressions if select.args.get("order") else []
+            ordered = _columns(select.args["order"].expressions if select.args.get("order") else [])
+            if {each.alias_or_name for each in select.expressions} <= {name for table, name in ordered if not table}:
+                return  # by all that comes out
             if _groups(select):
-                yield from self._grouped_tie(select.args["limit"], {name for _, name in _columns(ordered)})
+                yield from self._grouped_tie(select.args["limit"], {name for _, name in ordered}, many=many)
             else:
-                yield from self._tie("limit", select.args["limit"], self._of_outputs(_columns(ordered)), keys)
+                alone = not placed and not many
+                yield from self._tie("limit", select.args["limit"], self._of_outputs(ordered), keys, alone=alone)
 
-    def _grouped_tie(self, limit: exp.Expr, held: set[str]) -> Iterator[Tie]:
+    def _grouped_tie(self, limit: exp.Expr, held: set[str], *, many: bool) -> Iterator[Tie]:
         names = {each.alias_or_name for each in self.select.expressions}
-        if missing := sorted(names - held) if not any(key <= held for key in self._grouped()) else []:
+        if missing := sorted(names - held) if many or not any(key <= held for key in self._grouped()) else []:
             yield Tie("limit", limit.sql(dialect="spark"), f"{_LEAVES} {', '.join(missing)}")
 
     def _tie(
@@ -126,7 +128,7 @@ class _Rows:
         if missing or not alone:
             short = min(([column for _, column in sorted(key - held)] for key in keys), key=len, default=[])
             way = f"; or by {', '.join(short)}, with which it holds a key" if short else ""
-            more = ", ".join(missing) or "a key, since another window of this select orders otherwise"
+            more = ", ".join(missing) or "a key, since what this select makes beside it orders otherwise"
             yield Tie(name, node.sql(dialect="spark").replace("`", ""), f"{_LEAVES} {more}{way}")
 
     def _equal(self, held: set[_Column]) -> set[_Column]:
@@ -142,8 +144,8 @@ class _Rows:
         """Return columns of an order, of which some name what is selected, as columns that are read."""
         made = {each.alias_or_name: each.unalias() for each in self.select.expressions}
         found = set(columns)
-        for _, name in columns:
-            if isinstance(inner := made.get(name), exp.Column):
+        for table, name in columns:
+            if not table and isinstance(inner := made.get(name), exp.Column):
                 found.add((inner.table, inner.name))
         return found
 
@@ -154,9 +156,9 @@ class _Rows:
         while waiting:
             node = waiting.pop()
             if isinstance(node, exp.Column):
-                if "#" not in node.name:  # the parameter of a function of elements
+                if node.table or "#" not in node.name:  # the parameter of a function of elements
                     found.add((node.table, node.name))
-            elif isinstance(node, exp.Window) and not node.args.get("order") and _held(node) <= held:
+            elif isinstance(node, exp.Window) and not node.args.get("order") and _within(node) <= held:
                 continue  # one value for all rows that tie
             elif isinstance(node, exp.Window) and _by_place(node):
                 waiting.append(node.this)  # rows that tie have the same places to go round, by whatever order
@@ -167,7 +169,7 @@ class _Rows:
     def _read(self) -> list[frozenset[_Column]]:
         """Return the keys of the rows that are read: of what stands in FROM, and of its joins."""
         select = self.select
-        base = select.args.get("from_") or select.args.get("from")
+        base = select.args.get("from_")
         if base is None:
             return [frozenset()]
         keys = self._keys_of(base.this.alias_or_name)
@@ -197,10 +199,8 @@ class _Rows:
         theirs = self._keys_of(alias)
         if side == "FULL":
             return []  # of rows without a match, keys that hold a null may come from either side
-        equal = [set(pair) for pair in _pairs(join.args.get("on"))]
         found = [one | other for one, other in product(keys, theirs)]
-        ours = {column for pair in equal for column in pair if column[0] != alias}
-        matched = {column for pair in equal for column in pair if column[0] == alias}
+        matched, ours = (set(_fixed(join.args.get("on"), alias, own=own)) for own in (True, False))
         if side in ("", "LEFT") and any(key <= matched for key in theirs):
             found = [*keys, *found]
         if side in ("", "RIGHT") and any(key <= ours for key in keys):
@@ -338,3 +338,21 @@ def _pairs(condition: exp.Expr | None) -> Iterator[tuple[_Column, _Column]]:
 def _generates(select: exp.Select) -> bool:
     """Return whether a SELECT makes several rows of one."""
     return any(_name_of(node) in _GENERATORS for each in select.expressions for node in each.find_all(exp.Func))
+
+
+def _within(window: exp.Window) -> set[_Column]:
+    """Return every column that a window's partition is made of."""
+    return {(c.table, c.name) for part in window.args.get("partition_by") or [] for c in part.find_all(exp.Column)}
+
+
+def _fixed(condition: exp.Expr | None, alias: str, *, own: bool) -> Iterator[_Column]:
+    """Yield the columns of ``alias``, or without ``own`` of the rest, that a condition holds equal to others."""
+    for part in _parts_of(condition):
+        if isinstance(part, exp.EQ | exp.NullSafeEQ):
+            for one, other in ((part.this.unnest(), part.expression), (part.expression.unnest(), part.this)):
+                if (
+                    isinstance(one, exp.Column)
+                    and (one.table == alias) == own
+                    and all((each.table == alias) != own for each in other.find_all(exp.Column))
+                ):
+                    yield one.table, one.name

@@ -80,4 +80,12 @@ def _measured(audit_target: AuditTarget[DataFrame], check: CompiledCheck) -> Ite
 
 
 def _values(rows: DataFrame) -> tuple[str, ...]:
+    """Return a few rows for people; one value of a moment that Python does not hold hides none of the checks."""
+    try:
+        return _shown(rows)
+    except (ValueError, OverflowError) as error:
+        return (f"a moment outside of the years 1 to 9999: {shortened(str(error))}",)
+
+
+def _shown(rows: DataFrame) -> tuple[str, ...]:
     return tuple(repr(row[0]) if len(row) == 1 else repr(tuple(row)) for row in rows.limit(EXAMPLES).collect())

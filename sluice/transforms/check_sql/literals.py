@@ -57,6 +57,8 @@ def frame(spec: exp.Expr | None, ordered: bool) -> str:
 
 def _edge(spec: exp.Expr, name: str) -> float:
     """Return how many rows after the row an edge of a frame is, before it less than 0."""
+    if isinstance(spec.args[name], exp.Literal) and spec.args[name].is_string:
+        raise Refused("the rows of a frame are a number, and no text")
     rows = str(spec.args[name]).upper().strip("'")
     if rows == "CURRENT ROW":
         return 0

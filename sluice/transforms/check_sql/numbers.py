@@ -223,6 +223,8 @@ def converted(given: Both, kind: str) -> Both:
     """Return a cast as in Athena, which rounds numbers; NULL for what does not fit, as TRY_CAST."""
     if given.literal and given.type == "string" and is_moment(Argument("", "string", given.value, True), f"→{kind}"):
         return moment(str(given.value), kind)
+    if given.literal and given.type == "string" and kind == "date":
+        raise Refused(f"{given.value!r} is no day of the years 1 to 9999, as 2026-01-31")
     if given.literal and given.type in ("string", "double") and is_decimal(kind):
         given = decimal(str(given.value))
     if kind in _WHOLE and given.type == "double":

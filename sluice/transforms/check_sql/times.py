@@ -6,7 +6,7 @@ https://trino.io/docs/current/functions/datetime.html Times have no zone: they a
 from __future__ import annotations
 
 from sluice.transforms.check_sql.both import Both, cast, moment, proven, text, whole
-from sluice.transforms.check_sql.numbers import calculated, cases, chosen, divided
+from sluice.transforms.check_sql.numbers import calculated, cases, chosen, converted, divided
 from sluice.transforms.functions.signatures import Refused
 
 NOW = Both("CAST(now() AS TIMESTAMP)", "CAST(current_timestamp() AS TIMESTAMP_NTZ)", "timestamp_ntz")
@@ -40,7 +40,7 @@ def _refuse_others(*given: Both) -> None:
 
 def day_of(given: Both) -> Both:
     """Return the day of a day, a time or a text."""
-    return cast(given, "date")
+    return converted(given, "date")
 
 
 def unit_of(part: str, given: Both) -> Both:

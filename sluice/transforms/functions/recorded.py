@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import inspect
 import sys
 from collections.abc import Callable
 from decimal import Decimal
@@ -344,7 +345,9 @@ def _recorded(name: str, parameters: list[tuple[str, str]], column: Any) -> Call
 
 
 def _flat(values: list[Any]) -> list[Any]:
-    return [one for value in values for one in (value if isinstance(value, list | tuple | set) else [value])]
+    if any(isinstance(value, set | frozenset) for value in values):
+        raise TypeError("a set has another order in each run; write a list")
+    return [one for value in values for one in (value if isinstance(value, list | tuple) else [value])]
 
 
 def _argument(value: Any, kind: str, column: Any) -> exp.Expr:
@@ -368,7 +371,10 @@ def _lambda(function: Callable[..., Any], column: Any) -> exp.Lambda:
 
     The names are the same in each compilation, since they stand in the SQL, which tells whether a transform changed.
     """
-    given = function.__code__.co_varnames[: function.__code__.co_argcount]
+    named = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    given = [each.name for each in inspect.signature(function).parameters.values() if each.kind in named]
+    if not given:
+        raise ValueError("write a lambda, as lambda x: F.upper(x)")
     _depth["lambdas"] += 1
     try:
         names = [f"{name}#{_depth['lambdas']}" for name in given]

@@ -134,6 +134,12 @@ WINDOWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }  # fmt: skip
 #: What SQLGlot parses, and the engines read otherwise or not at all.
 READ_OTHERWISE = (
+    "SELECT count(*) FROM {table} x LEFT JOIN {previous} y",
+    "SELECT count(*) FROM {table} x CROSS JOIN {previous} y ON x.int_a = y.int_a",
+    "SELECT count(*) FROM {table} x JOIN {previous} y USING (int_a) JOIN {table} z USING (int_a)",
+    "SELECT count(*) FROM {table} WHERE DATE '2026-02-30' IS NULL",
+    "SELECT count(*) FROM {table} WHERE date('nonsense') IS NULL",
+    "SELECT max(n) FROM (SELECT sum(int_a) OVER (ORDER BY int_a ROWS '3' PRECEDING) AS n FROM {table}) q",
     "SELECT count(*) FROM ({table} x JOIN {previous} y ON greatest(x.{a}, y.{b}, NULL) > 0)",
     "SELECT count(*) FROM {table} z JOIN ({table} x JOIN {table} y ON x.row = y.row) ON z.row = x.row",
     "SELECT max({a}) FROM ((SELECT {a} FROM {table}) ORDER BY greatest({a}, NULL) LIMIT 1) q",
