@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import runpy
+import signal
 import socket
 import sys
 import tempfile
@@ -74,7 +75,7 @@ def _end_with(owner: int, place: Path, own: int) -> None:
             os.kill(owner, 0)
         except OSError:
             _leave(place, own)
-            os._exit(0)
+            os.kill(os.getpid(), signal.SIGKILL)  # also amid a synthesis, of which nobody asks any more
         time.sleep(0.5)
 
 
@@ -122,7 +123,7 @@ def _forget(root: Path) -> None:
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if file and Path(file).is_relative_to(root) and not any(Path(file).is_relative_to(each) for each in ours):
-            del sys.modules[name]
+            sys.modules.pop(name)
 
 
 if __name__ == "__main__":

@@ -227,7 +227,10 @@ def test_nothing_is_written_outside_the_data_directory(session: Session, deliver
 def test_down_ends_it_and_says_so(session: Session, delivered: Path) -> None:
     down, again = (session.sluice("down", "--data", session.data) for _ in range(2))
 
-    assert (down.returncode, down.stdout.strip()) == (0, "ended")
+    told, ended = down.stdout.strip().splitlines()
+    assert (down.returncode, ended) == (0, "ended")
+    assert told.startswith("The local AWS at http://127.0.0.1:")
+    assert " ends, and forgets " in told
     assert (again.returncode, again.stdout.strip()) == (0, f"nothing was running from {Path(session.data).resolve()}")
     after = session.sluice("outputs")
     assert after.returncode == 1

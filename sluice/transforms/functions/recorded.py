@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import inspect
-import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -173,7 +172,9 @@ def _no_method(this: Any, *_: Any, **__: Any) -> Any:
 
 def _no_truth(this: Any) -> bool:
     """Raise, as PySpark does, where Python asks whether a column is true; SQLFrame itself asks whether there is one."""
-    if not _state["on"] or sys._getframe(1).f_globals.get("__name__", "").partition(".")[0] in ("sqlframe", "sqlglot"):
+    frame = inspect.currentframe()
+    asker = frame.f_back.f_globals.get("__name__", "") if frame and frame.f_back else ""
+    if not _state["on"] or asker.partition(".")[0] in ("sqlframe", "sqlglot"):
         return True
     raise ValueError(
         "Python's and, or, not, if, in and a < b < c do not take a column; write &, | and ~ between comparisons in "
