@@ -5,7 +5,7 @@ Both refresh engines import this module, so it uses the standard library alone: 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -104,6 +104,12 @@ class CompiledTransform:
     def mode(self) -> WriteMode:
         """Return how the table is written."""
         return WRITE_MODES[self.write]
+
+    def duckdb_texts(self) -> Iterator[str]:
+        """Yield all SQL of the transform that runs on DuckDB."""
+        yield self.sql
+        yield from self.conflicts.values()
+        yield from (check.duckdb for check in self.audit)
 
     @property
     def needs(self) -> set[str]:

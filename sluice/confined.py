@@ -28,19 +28,22 @@ _CLOSED: dict[str, str | bool | int | float | list[str]] = {
 
 
 def connect(
-    *, settings: Mapping[str, str | bool] | None = None, readable: Iterable[str] = ()
+    *,
+    settings: Mapping[str, str | bool] | None = None,
+    readable: Iterable[str] = (),
+    calling: Iterable[str] | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """Return a connection to an empty in-memory database in UTC, with ``settings`` that SQL cannot change any more.
 
     SQL can read files only in the folders of ``readable`` (paths, or ``protocol://`` of a file system registered later)
-    and in the setting ``temp_directory``.
+    and in the setting ``temp_directory``. It has the macros that the texts ``calling`` call; by default, every macro.
     """
     connection = duckdb.connect(config=_CLOSED)
     for name, value in {"TimeZone": "UTC", **(settings or {})}.items():
         connection.execute(f"SET {name} = {literal(value)}")
     if folders := ", ".join(literal(folder) for folder in readable):
         connection.execute(f"SET allowed_directories = [{folders}]")
-    connection.execute(macros())
+    connection.execute(macros(calling))
     # In this order: DuckDB refuses to set temp_directory and allowed_directories once external access is disabled.
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")

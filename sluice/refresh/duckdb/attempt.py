@@ -74,7 +74,8 @@ class DuckDbAttempt:
             self._folder = Path(scratch) / "result"
             self._folder.mkdir()
             readable = [scratch, *(protocol(name) for name in sorted({transform.table, *transform.needs}))]
-            connection = connect(settings={**settings, "temp_directory": scratch}, readable=readable)
+            own = {**settings, "temp_directory": scratch}
+            connection = connect(settings=own, readable=readable, calling=transform.duckdb_texts())
             self._connection = opened.enter_context(connection)
             self._opened = opened.pop_all()
 
