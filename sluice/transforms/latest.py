@@ -24,7 +24,7 @@ def latest_by_key(rows: DataFrame, key: Iterable[str], *, newest: str) -> DataFr
     ranked = rows.withColumn("_rank", F.row_number().over(Window.partitionBy(*keys).orderBy(*order, *late)))
     for name in late:
         ranked = ranked.withColumn(name, F.min(name).over(Window.partitionBy(*keys)))
-    return ranked.where(F.col("_rank") == 1).select(*keys, newest, *own, *late)
+    return ranked.where(F.col("_rank") == 1).select(*dict.fromkeys((*keys, newest)), *own, *late)
 
 
 def conflicting(rows: DataFrame, key: Iterable[str], *, newest: str) -> DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlglot import exp
 
@@ -57,3 +57,15 @@ def untried(name: str, types: list[str], known: list[Signature], told: Mapping[s
     if known:
         return f"{on}; {known[0].instead or known[0].why}"
     return f"{name} was never tried on both engines"
+
+
+def call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
+    """Return a call of PySpark's function ``name``."""
+    return exp.Anonymous(this=name, expressions=list(arguments))
+
+
+def flat(values: list[Any]) -> list[Any]:
+    """Return the values, each list's or tuple's in its place; ``TypeError`` for a set."""
+    if any(isinstance(value, set | frozenset) for value in values):
+        raise TypeError("a set has another order in each run; write a list")
+    return [one for value in values for one in (value if isinstance(value, list | tuple) else [value])]

@@ -7,21 +7,21 @@ its arguments. SQLFrame alone knows no types, so that it cannot tell one meaning
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import inspect
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from sqlglot import exp
+from sqlglot import TokenType, exp
 from sqlglot.dialects.spark import Spark
 from sqlglot.errors import ParseError
 
 from sluice.confined import connect, quoted
 from sluice.decoding import json_decoder
 from sluice.transforms import changes
-from sluice.transforms.functions.nodes import LATEST_SENT
+from sluice.transforms.functions.frames import mean_as_spark
+from sluice.transforms.functions.nodes import LATEST_SENT, call, flat
 from sluice.transforms.functions.spark_types import duckdb_type, spark_type
 
 PARAMETERS = Path(__file__).parent / "parameters.json"
@@ -66,6 +66,8 @@ class SparkCalls(Spark):
 
         def parse(self, raw_tokens: list[Any], sql: str | None = None) -> list[exp.Expr | None]:
             """Parse as SQLGlot does, but raise ``ParseError`` where Spark binds operators in another order."""
+            if any(token.token_type == TokenType.DCOLON for token in raw_tokens):
+                raise ParseError("Spark 3.5 reads no ::; write cast(value as type)")
             trees: list[exp.Expr | None] = super().parse(raw_tokens, sql)
             for node in (node for tree in trees if tree is not None for node in tree.walk()):
                 inside = [node.args.get(name) for name in ("this", "expression")]
@@ -92,11 +94,6 @@ class SparkCalls(Spark):
 
 # SQLGlot keeps each dialect by its name, for texts that name one; nobody asks for this one so.
 type(SparkCalls)._classes.pop("sparkcalls")
-
-
-def call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
-    """Return a call of PySpark's function ``name``."""
-    return exp.Anonymous(this=name, expressions=list(arguments))
 
 
 def literal(value: Any) -> exp.Expr | None:
@@ -129,7 +126,6 @@ def record() -> None:
     import sqlframe.duckdb.functions as own
     from sqlframe.base.column import Column
     from sqlframe.base.decorators import func_metadata
-    from sqlframe.duckdb.dataframe import DuckDBDataFrame
 
     if _state["patched"]:
         return
@@ -156,9 +152,7 @@ def record() -> None:
     functions["broadcast"] = lambda frame: frame  # a hint, which changes no row
     vars(own).update(functions)
     vars(base).update(functions)
-    frame: Any = DuckDBDataFrame
-    frame.selectExpr = _select_texts  # SQLFrame has none
-    _refuse_methods(frame)
+    mean_as_spark(lambda: _state["on"])
     for method in ("startswith", "endswith", "rlike", "like", "ilike", "contains", "substr", "cast", "astype"):
         setattr(Column, method, _method_of(method, Column))
 
@@ -182,136 +176,6 @@ def _no_truth(this: Any) -> bool:
     )
 
 
-_AT_ONCE = "it runs at once, where there are no rows yet; aggregate, and join the result"
-_LOST = "it is lost by the next select; use F.coalesce or F.when for each column"
-_NOT_BOTH = "it was never tried on both engines; use select, groupBy, join, distinct and windows"
-_PIVOTED = "its columns come of the data; use groupBy and F.sum(F.when(column == value, amount)) for each value"
-#: Methods of PySpark's DataFrame that SQLFrame takes for columns.
-_SPARK_ALONE = (
-    "sample", "sampleBy", "tail", "describe", "summary", "unpivot", "melt", "sortWithinPartitions", "mapInPandas",
-    "mapInArrow", "foreach", "foreachPartition", "randomSplit", "crosstab", "freqItems", "approxQuantile",
-    "toLocalIterator", "observe", "withWatermark", "dropDuplicatesWithinWatermark", "repartitionByRange", "colRegex",
-    "toJSON", "checkpoint",
-)  # fmt: skip
-_OUTER = ("right", "rightouter", "full", "fullouter", "outer")
-
-
-def _refuse_methods(frame: Any) -> None:
-    """Let methods raise while calls are recorded that cannot be what they are on Spark."""
-    from sqlframe.base.dataframe import BaseDataFrame
-
-    frame.count = _unless_recording(frame.count, "count", _AT_ONCE)
-    frame.collect = _unless_recording(frame.collect, "collect", _AT_ONCE)
-    frame.first = _unless_recording(frame.first, "first", _AT_ONCE)
-    frame.head = _unless_recording(frame.head, "head", _AT_ONCE)
-    frame.isEmpty = _unless_recording(frame.isEmpty, "isEmpty", _AT_ONCE)
-    frame.toPandas = _unless_recording(frame.toPandas, "toPandas", _AT_ONCE)
-    frame.show = _unless_recording(frame.show, "show", _AT_ONCE)
-    for name in _SPARK_ALONE:
-        setattr(frame, name, _never_tried(name, BaseDataFrame))
-    _same_methods(frame)
-    frame.__getattr__ = _attribute
-    frame.dtypes = property(lambda this: [(each.name, spark_type(str(each.dataType))) for each in this._typed_columns])
-    frame.unpersist = lambda this, *_, **__: this
-    frame.fillna = _unless_recording(frame.fillna, "fillna", _LOST)
-    frame.replace = _unless_recording(frame.replace, "replace", _LOST)
-    joined = frame.join
-
-    @functools.wraps(joined, updated=())
-    def join(this: Any, other: Any, on: Any = None, how: str = "inner", **named: Any) -> Any:
-        names = isinstance(on, str) or (isinstance(on, list | tuple) and any(isinstance(each, str) for each in on))
-        if _state["on"] and names and how.lower().replace("_", "") in _OUTER:
-            raise ValueError(f"a {how} join by names loses the key; rename one side's and join by a condition")
-        return joined(this, other, on=on, how=how, **named)
-
-    frame.join = join
-
-
-def _attribute(frame: Any, name: str) -> Any:
-    """Return a column by its name; ``AttributeError`` for what is none, which SQLFrame takes for a column, too."""
-    if not name.startswith("__") and name in frame.columns:
-        return frame[name]
-    raise AttributeError(f"the DataFrame has no column {name}, and its {name} was never tried on both engines")
-
-
-def _never_tried(name: str, owner: Any) -> Any:
-    return _unless_recording(getattr(owner, name, None), name, _NOT_BOTH)
-
-
-def _same_methods(frame: Any) -> None:
-    """Give methods Spark's meaning: of NaN, which is missing, of columns in a list, and of what SQLFrame has not."""
-    from sqlframe.base.group import _BaseGroupedData
-    from sqlframe.base.operations import Operation, operation
-
-    grouped: Any = _BaseGroupedData
-    grouped.pivot = _unless_recording(grouped.pivot, "pivot", _PIVOTED)
-    ordering, single, dropping = frame.orderBy, frame.dropDuplicates, frame.dropna
-
-    @functools.wraps(ordering, updated=())
-    def ordered(this: Any, *columns: Any, **named: Any) -> Any:
-        return ordering(this, *_flat(list(columns)), **named)
-
-    @functools.wraps(single, updated=())
-    def drop_duplicates(this: Any, subset: Any = None) -> Any:
-        whole = subset is None or {*subset} == {*this.columns}
-        return this.distinct() if _state["on"] and whole else single(this, subset)
-
-    @functools.wraps(dropping, updated=())
-    def dropna(this: Any, *arguments: Any, **named: Any) -> Any:
-        return _present(this, *arguments, **named) if _state["on"] else dropping(this, *arguments, **named)
-
-    @operation(Operation.FROM)
-    def subtract(this: Any, other: Any) -> Any:
-        return this._set_operation(exp.Except, other, True)
-
-    frame.orderBy = frame.sort = ordered
-    frame.dropDuplicates = frame.drop_duplicates = drop_duplicates
-    frame.dropna, frame.subtract = dropna, subtract
-
-
-def _present(frame: Any, how: str = "any", thresh: int | None = None, subset: Any = None) -> Any:
-    """Return the rows of a DataFrame in which all, any or so many columns are neither null nor NaN."""
-    from sqlframe.base.column import Column
-
-    types = {name: spark_type(str(kind)) for name, kind, *_ in frame._typed_columns}
-    names = [subset] if isinstance(subset, str) else list(subset or types)
-    found = []
-    for name in names:
-        this = Column.ensure_col(name).column_expression
-        given: exp.Condition = call("is_not_null", this)
-        if types.get(name) in ("double", "float"):
-            given = exp.and_(given, exp.not_(call("isnan", this.copy())))
-        found.append(given)
-    if thresh is None:
-        return frame.where(Column(exp.paren(exp.and_(*found) if how == "any" else exp.or_(*found))))
-    ones: list[exp.Expr] = [
-        exp.Case(ifs=[exp.If(this=each, true=exp.Literal.number(1))], default=exp.Literal.number(0)) for each in found
-    ]
-    return frame.where(Column(exp.GTE(this=functools.reduce(_plus, ones), expression=exp.Literal.number(thresh))))
-
-
-def _plus(one: exp.Expr, other: exp.Expr) -> exp.Expr:
-    return exp.Add(this=one, expression=other)
-
-
-def _unless_recording(own: Any, name: str, why: str) -> Any:
-    def method(*arguments: Any, **named: Any) -> Any:
-        if _state["on"] or own is None:
-            raise ValueError(f"{name}(): {why}")
-        return own(*arguments, **named)
-
-    if own is not None:
-        functools.update_wrapper(method, own, updated=())
-
-    return method
-
-
-def _select_texts(frame: Any, *texts: Any) -> Any:
-    from sqlframe.base.column import Column
-
-    return frame.select(*(Column(text) for text in _flat(list(texts))))
-
-
 def _either(recorded: Any, given: Any, name: str) -> Any:
     def chosen(*arguments: Any, **named: Any) -> Any:
         if _state["on"]:
@@ -331,7 +195,7 @@ def _recorded(name: str, parameters: list[tuple[str, str]], column: Any) -> Call
         waiting = list(arguments)
         for parameter, kind in parameters:
             if parameter.startswith("*"):
-                given += [_argument(one, kind, column) for one in _flat(waiting)]
+                given += [_argument(one, kind, column) for one in flat(waiting)]
                 waiting = []
             elif waiting or parameter in named:
                 value = waiting.pop(0) if waiting else named.pop(parameter)
@@ -343,12 +207,6 @@ def _recorded(name: str, parameters: list[tuple[str, str]], column: Any) -> Call
 
     recorded.__name__ = name
     return recorded
-
-
-def _flat(values: list[Any]) -> list[Any]:
-    if any(isinstance(value, set | frozenset) for value in values):
-        raise TypeError("a set has another order in each run; write a list")
-    return [one for value in values for one in (value if isinstance(value, list | tuple) else [value])]
 
 
 def _argument(value: Any, kind: str, column: Any) -> exp.Expr:
