@@ -60,7 +60,7 @@ class EmptyTables:
 
     def _described(self, rows: Any) -> list[tuple[str, str]]:
         (tree,) = rows._get_expressions(optimize=False)
-        sql, _ = lowered(tree, self.types, _Everything())
+        sql = lowered(tree, self.types, _Everything()).sql
         described = self.connection.execute(f"DESCRIBE {sql}").fetchall()
         return [(row[0], row[1].replace("VARCHAR", "TEXT")) for row in described]  # SQLFrame asks a VARCHAR its length
 
@@ -122,8 +122,8 @@ def _made(rows: Any, item: DiscoveredTransform, tables: EmptyTables) -> tuple[st
         return sql, lint(sqlglot.parse_one(sql, read="duckdb"))
     (tree,) = rows._get_expressions(optimize=False)
     assert isinstance(tree, exp.Expression)
-    sql, unproven = lowered(tree, tables.types, item.accept)
-    tied = map(_of_tie, ties(tree, tables.types, tables.keys))
+    sql, unproven, types = lowered(tree, tables.types, item.accept)
+    tied = map(_of_tie, ties(tree, tables.types, tables.keys, types))
     return sql, [*lint(tree), *(Finding(*each) for each in unproven), *tied]
 
 

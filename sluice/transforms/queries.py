@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.athena import Athena
@@ -18,6 +18,7 @@ from sqlglot.parsers.athena import AthenaTrinoParser
 
 from sluice.contracts.patterns import common_pattern
 from sluice.telling import TELLING, VARIABLE
+from sluice.transforms.check_sql.literals import DECIMAL_LITERAL
 from sluice.transforms.check_sql.meanings import REFUSED
 from sluice.transforms.check_sql.spelled import MARK, OWN, Spelled, spelled
 from sluice.transforms.functions.signatures import Refused
@@ -74,8 +75,20 @@ ALLOWED_FUNCTIONS: tuple[str, ...] = tuple(
 )
 
 
+def _decimal_literal(_: Any, this: exp.Literal, to: exp.DataType) -> exp.Expr:
+    """Return ``DECIMAL '…'``, which has the digits of its text, told from a cast to decimal, which has none behind."""
+    made = exp.Cast(this=this, to=to)
+    made.meta[DECIMAL_LITERAL] = True
+    return made
+
+
 class _Parser(AthenaTrinoParser):
     """Athena's parser with a limit of steps, since each nested ROW(…) or DATE(…) doubles the alternatives it tries."""
+
+    TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Any]] = {
+        **AthenaTrinoParser.TYPE_LITERAL_PARSERS,
+        exp.DType.DECIMAL: _decimal_literal,
+    }
 
     def parse(self, raw_tokens: list[Any], sql: str) -> list[exp.Expr | None]:
         """Parse as sqlglot does, but raise ``ParseError`` after too many steps from token to token."""

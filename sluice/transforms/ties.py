@@ -1,8 +1,8 @@
 """Finds windows and limits whose order leaves ties: rows among which each engine, and each run, picks another one.
 
 An order leaves none when the columns of the window, its partition's and its order's, hold a key of the rows; or when
-they hold everything that is read of the rows, so that rows that tie are alike. Keys come from contracts and groupings,
-and go through joins and projections. What cannot be shown is a finding.
+they hold everything that is read of the rows, so that rows that tie are alike (0.0 and -0.0 are taken for alike). Keys
+come from contracts and groupings, and go through joins and projections. What cannot be shown is a finding.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 from sqlglot.schema import MappingSchema
 
 from sluice.transforms.functions.recorded import ALIASES, SparkCalls
-from sluice.transforms.functions.spark_types import duckdb_type
+from sluice.transforms.functions.spark_types import UNKNOWN, duckdb_type
 
 #: Functions of a window that look at single rows by their place; those that rank give rows that tie the same number.
 _BY_PLACE = {"row_number", "lag", "lead", "ntile", "first", "last", "nth_value"}
 _GENERATORS = {"explode", "explode_outer"}
 _HALF = ("SEMI", "ANTI")
+_WHOLE = ("tinyint", "smallint", "int", "bigint")
 _LEAVES = "its order leaves ties, among which each engine picks another row; order also by"
 #: More keys than this of one relation are not followed.
 _MOST = 16
@@ -52,17 +53,21 @@ _NOTHING = _Known([], {})
 
 
 def ties(
-    tree: exp.Expr, tables: Mapping[str, Mapping[str, str]], keys: Mapping[str, Iterable[Iterable[str]]]
+    tree: exp.Expr,
+    tables: Mapping[str, Mapping[str, str]],
+    keys: Mapping[str, Iterable[Iterable[str]]],
+    types: Mapping[str, str],
 ) -> list[Tie]:
     """Return every window and limit of a recorded query whose order may leave ties.
 
-    ``tables`` are Spark's types by column and table, ``keys`` the sets of columns that no two rows of a table share.
+    ``tables`` are Spark's types by column and table, ``keys`` the sets of columns that no two rows of a table share,
+    ``types`` what ``lowered`` says of the query's columns and operands.
     """
     if not any(_by_place(window) for window in tree.find_all(exp.Window)) and not tree.find(exp.Limit):
         return []
     schema = MappingSchema(dialect="spark")
-    for table, types in tables.items():
-        schema.add_table(table, {name: duckdb_type(kind) for name, kind in types.items()}, dialect="duckdb")
+    for table, columns in tables.items():
+        schema.add_table(table, {name: duckdb_type(kind) for name, kind in columns.items()}, dialect="duckdb")
     tree = qualify(
         tree.copy(), schema=schema, dialect=SparkCalls(), validate_qualify_columns=False, expand_alias_refs=False,
         identify=True,
@@ -72,7 +77,7 @@ def ties(
     known: dict[int, _Known] = {}
     found: list[Tie] = []
     for scope in traverse_scope(tree):
-        rows = _Rows(scope, {name: list(map(frozenset, each)) for name, each in keys.items()}, known)
+        rows = _Rows(scope, {name: list(map(frozenset, each)) for name, each in keys.items()}, known, types)
         found += rows.ties()
         known[id(scope.expression)] = rows.made()
     return list(dict.fromkeys(found))
@@ -81,8 +86,10 @@ def ties(
 class _Rows:
     """The rows that one SELECT reads and makes."""
 
-    def __init__(self, scope: Scope, tables: Mapping[str, _Keys], known: Mapping[int, _Known]) -> None:
-        self.select, self.tables, self.known = scope.expression, tables, known
+    def __init__(
+        self, scope: Scope, tables: Mapping[str, _Keys], known: Mapping[int, _Known], types: Mapping[str, str]
+    ) -> None:
+        self.select, self.tables, self.known, self.types = scope.expression, tables, known, types
         self.sources: dict[str, _Known] = {alias: self._of(source) for alias, source in scope.sources.items()}
 
     def _of(self, source: Any) -> _Known:
@@ -136,9 +143,16 @@ class _Rows:
         found = set(held)
         for join in self.select.args.get("joins") or []:
             if not join.side and join.kind.upper() in ("", "INNER"):
-                for pair in _pairs(join.args.get("on")):
-                    found |= set(pair) if found & set(pair) else set()
+                for one, other in _equalities(join.args.get("on")):
+                    if _plain([other]) <= found and self._fixes(one, other):
+                        found |= _plain([one])
         return found
+
+    def _fixes(self, one: exp.Expr, other: exp.Expr) -> bool:
+        """Return whether no two values of the column ``one`` are equal to one value of ``other``."""
+        return isinstance(one, exp.Column) and _one_each(
+            *(self.types.get(each.sql(), UNKNOWN) for each in (one, other))
+        )
 
     def _of_outputs(self, columns: set[_Column]) -> set[_Column]:
         """Return columns of an order, of which some name what is selected, as columns that are read."""
@@ -200,12 +214,19 @@ class _Rows:
         if side == "FULL":
             return []  # of rows without a match, keys that hold a null may come from either side
         found = [one | other for one, other in product(keys, theirs)]
-        matched, ours = (set(_fixed(join.args.get("on"), alias, own=own)) for own in (True, False))
+        matched, ours = (set(self._fixed(join.args.get("on"), alias, own=own)) for own in (True, False))
         if side in ("", "LEFT") and any(key <= matched for key in theirs):
             found = [*keys, *found]
         if side in ("", "RIGHT") and any(key <= ours for key in keys):
             found = [*theirs, *found]
         return found[:_MOST]
+
+    def _fixed(self, condition: exp.Expr | None, alias: str, *, own: bool) -> Iterator[_Column]:
+        """Yield the columns of ``alias``, or without ``own`` of the rest, that a condition holds equal to others."""
+        for one, other in _equalities(condition):
+            mine = isinstance(one, exp.Column) and (one.table == alias) == own
+            if mine and all((each.table == alias) != own for each in other.find_all(exp.Column)):
+                yield from _plain([one]) if self._fixes(one, other) else ()
 
     def made(self) -> _Known:
         """Return what is known of the rows that this query makes."""
@@ -326,13 +347,28 @@ def _parts_of(condition: exp.Expr | None) -> Iterator[exp.Expr]:
         yield plain
 
 
-def _pairs(condition: exp.Expr | None) -> Iterator[tuple[_Column, _Column]]:
-    """Yield the columns that a join's condition holds equal."""
+def _equalities(condition: exp.Expr | None) -> Iterator[tuple[exp.Expr, exp.Expr]]:
+    """Yield what a condition holds equal, each side first."""
     for part in _parts_of(condition):
         if isinstance(part, exp.EQ | exp.NullSafeEQ):
-            sides = (part.this.unnest(), part.expression.unnest())
-            if all(isinstance(each, exp.Column) for each in sides):
-                yield (sides[0].table, sides[0].name), (sides[1].table, sides[1].name)
+            one, other = part.this.unnest(), part.expression.unnest()
+            yield one, other
+            yield other, one
+
+
+def _one_each(column: str, other: str) -> bool:
+    """Return whether at most one value of a column of a type is equal to a value of another type, on Spark.
+
+    Texts are compared with numbers as numbers, of which many texts are one; whole numbers and decimals with doubles as
+    doubles, of which one stands for many.
+    """
+    if column in (UNKNOWN, other):
+        return column != UNKNOWN
+    if column.startswith("decimal"):
+        return other in _WHOLE or other.startswith("decimal")
+    if column == "bigint":
+        return other not in (UNKNOWN, "double", "float")
+    return column != "string"
 
 
 def _generates(select: exp.Select) -> bool:
@@ -343,16 +379,3 @@ def _generates(select: exp.Select) -> bool:
 def _within(window: exp.Window) -> set[_Column]:
     """Return every column that a window's partition is made of."""
     return {(c.table, c.name) for part in window.args.get("partition_by") or [] for c in part.find_all(exp.Column)}
-
-
-def _fixed(condition: exp.Expr | None, alias: str, *, own: bool) -> Iterator[_Column]:
-    """Yield the columns of ``alias``, or without ``own`` of the rest, that a condition holds equal to others."""
-    for part in _parts_of(condition):
-        if isinstance(part, exp.EQ | exp.NullSafeEQ):
-            for one, other in ((part.this.unnest(), part.expression), (part.expression.unnest(), part.this)):
-                if (
-                    isinstance(one, exp.Column)
-                    and (one.table == alias) == own
-                    and all((each.table == alias) != own for each in other.find_all(exp.Column))
-                ):
-                    yield one.table, one.name

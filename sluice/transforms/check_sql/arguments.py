@@ -107,16 +107,21 @@ def _told(node: exp.Expr, unread: list[str]) -> str:
 
 
 def _refuse_join(join: exp.Join) -> None:
+    said = {name: str(join.args.get(name) or "").upper() for name in _JOINS}
     for name, tried in _JOINS.items():
-        if str(join.args.get(name) or "").upper() not in tried:
-            raise Refused(f"a {join.args[name]} JOIN was never tried on both engines; join by ON, or take EXISTS")
-    side, kind = (str(join.args.get(name) or "").upper() for name in ("side", "kind"))
+        if said[name] not in tried:
+            raise Refused(f"a {said[name]} JOIN was never tried on both engines; join by ON, or take EXISTS")
+    side, kind = said["side"], said["kind"]
     on, using = join.args.get("on"), join.args.get("using")
     if (side or kind in ("INNER", "OUTER")) and not on and not using:
         raise Refused("a JOIN says by what; say ON or USING, or CROSS JOIN")
-    if (kind == "CROSS" and (on or using or side)) or (kind == "OUTER" and not side):
+    if (kind == "CROSS" and (on or using or side)) or (kind == "OUTER" and not side) or (kind == "INNER" and side):
         raise Refused("this JOIN is none of Athena's; say JOIN … ON, LEFT JOIN … ON or CROSS JOIN")
     joins = join.parent.args.get("joins") or [] if join.parent else []
+    tied = any(each.args.get(name) for each in joins for name in ("side", "on", "using"))
+    if tied and not (side or kind or on or using):
+        # Athena and DuckDB join tables by JOIN before those by a comma, Spark from left to right.
+        raise Refused("a comma beside a JOIN is read in another order by each engine; say CROSS JOIN")
     if len(joins) > 1 and any(each.args.get("using") for each in joins):
         # Behind an outer join USING means whichever side has the column, which no engine is asked for here.
         raise Refused("USING was tried in a query of one JOIN; join by ON")

@@ -21,7 +21,7 @@ from sluice.transforms.check_sql.both import (
     proven,
     text,
 )
-from sluice.transforms.check_sql.literals import count, frame, number, unit
+from sluice.transforms.check_sql.literals import DECIMAL_LITERAL, count, frame, number, unit
 from sluice.transforms.check_sql.meanings import AGGREGATES, BESIDE, CALLS, RANKS, REFUSED, VALUES
 from sluice.transforms.functions.signatures import Refused
 from sluice.transforms.functions.spark_types import NULL, spark_type
@@ -218,12 +218,12 @@ class Expressions:
 
     def _cast(self, node: exp.Cast) -> Both:
         given, to = node.this, node.args["to"]
-        if isinstance(given, exp.Literal) and given.is_string and to.this == exp.DType.DECIMAL and not to.expressions:
+        if node.meta.get(DECIMAL_LITERAL):
             return decimal(given.name)
         if to.this in (exp.DType.VARCHAR, exp.DType.CHAR) and to.expressions:
             raise Refused("a text of so many letters was never tried; cast to varchar, and take substr of it")
         kind = "timestamp_ntz" if to.this == exp.DType.TIMESTAMP else spark_type(to.sql(dialect="duckdb"))
-        if kind == "decimal(18,3)" and not to.expressions:
+        if to.this == exp.DType.DECIMAL and not to.expressions:
             kind = "decimal(38,0)"  # Athena's own, where a decimal says no digits
         return numbers.converted(self.made(given), kind)
 

@@ -10,6 +10,8 @@ from sqlglot import exp
 from sluice.transforms.check_sql.both import Both, point, whole
 from sluice.transforms.functions.signatures import Refused
 
+#: What a node's ``meta`` says of ``DECIMAL '…'``, for which SQLGlot has the node of a cast.
+DECIMAL_LITERAL = "decimal literal"
 _EDGES = ("UNBOUNDED", "CURRENT ROW")
 #: Most rows of a frame; and digits of a number, of which Python reads no more than some thousands.
 _MOST_ROWS, _MOST_DIGITS = 2**31 - 1, 40

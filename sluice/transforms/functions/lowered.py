@@ -7,6 +7,7 @@ signature takes, or whose signature is refused, is a finding; its type is unknow
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
@@ -53,32 +54,42 @@ _Made = Argument
 _UNKNOWN = Argument("NULL", UNKNOWN)
 
 
+class Lowered(NamedTuple):
+    """A recorded query: DuckDB's SQL, what in it is unproven, and Spark's types by the text of columns and operands."""
+
+    sql: str
+    unproven: list[Unproven]
+    types: dict[str, str]
+
+
 def lowered(
     tree: exp.Expr,
     tables: Mapping[str, Mapping[str, str]],
     accept: Mapping[str, str] | None = None,
     told: Mapping[str, str] | None = None,
-) -> tuple[str, list[Unproven]]:
-    """Return DuckDB's SQL of a recorded query on ``tables``, Spark's types by column and table, and what is unproven.
+) -> Lowered:
+    """Return DuckDB's SQL of a recorded query on ``tables``, which are Spark's types by column and table.
 
     The SQL is sound only when every finding is one that ``accept`` names. ``told`` are the verdicts by signature, when
     not those of the table.
     """
     schema = MappingSchema(dialect="spark")
-    for table, types in tables.items():
-        schema.add_table(table, {name: duckdb_type(kind) for name, kind in types.items()}, dialect="duckdb")
+    for table, columns in tables.items():
+        schema.add_table(table, {name: duckdb_type(kind) for name, kind in columns.items()}, dialect="duckdb")
     tree = qualify(
         tree.copy(), schema=schema, dialect=SparkCalls(), validate_qualify_columns=False, expand_alias_refs=False,
         identify=True,
     )  # fmt: skip
     types_of: dict[int, dict[str, str]] = {}
     found: list[Unproven] = []
+    types: dict[str, str] = {}
     for scope in traverse_scope(tree):
         reader = _Scope(
             scope, tables, types_of, found, accept=accept or {}, told=verdicts() if told is None else told
         )  # fmt: skip
         types_of[id(scope.expression)] = reader.lower()
-    return tree.sql(dialect="duckdb"), found
+        types |= reader.types
+    return Lowered(tree.sql(dialect="duckdb"), found, types)
 
 
 class _Scope:
@@ -97,6 +108,8 @@ class _Scope:
         self.scope, self.tables, self.known, self.found, self.accept = scope, tables, known, found, accept
         self.told = told
         self.bound: dict[str, str] = {}
+        #: By the text of columns and of what is compared, which has the name of a relation before each column.
+        self.types: dict[str, str] = {}
         self.selected: dict[str, str] = {}
         #: Keys of doubles, as the query writes them, that come out without the sign of zero.
         self.unsigned: frozenset[str] = frozenset()
@@ -214,6 +227,12 @@ class _Scope:
 
     def made(self, node: exp.Expr) -> _Made:
         """Return what an expression is on DuckDB."""
+        made = self._made(node)
+        if isinstance(node, exp.Column) or isinstance(node.parent, exp.EQ | exp.NullSafeEQ | exp.Paren):
+            self.types[node.sql()] = made.type
+        return made
+
+    def _made(self, node: exp.Expr) -> _Made:
         if self.unsigned and node.sql() in self.unsigned:
             written, self.unsigned = self.unsigned, frozenset()
             made = self._key("groupBy", node, self.made(node))

@@ -134,6 +134,10 @@ WINDOWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }  # fmt: skip
 #: What SQLGlot parses, and the engines read otherwise or not at all.
 READ_OTHERWISE = (
+    "SELECT count(*) FROM {table} x, {table} y RIGHT JOIN {previous} z ON y.row = z.row AND y.g < 0",
+    "SELECT count(*) FROM {table} x, {table} y FULL JOIN {previous} z ON y.row = z.row",
+    "SELECT count(*) FROM {table} x JOIN {table} y ON y.row = x.row, {previous} z WHERE z.row = y.row",
+    "SELECT count(*) FROM {table} x LEFT INNER JOIN {table} y ON y.row = x.row",
     "SELECT count(*) FROM {table} x LEFT JOIN {previous} y",
     "SELECT count(*) FROM {table} x CROSS JOIN {previous} y ON x.int_a = y.int_a",
     "SELECT count(*) FROM {table} x JOIN {previous} y USING (int_a) JOIN {table} z USING (int_a)",
@@ -232,6 +236,9 @@ CLAUSES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
          "SELECT 1", "SELECT count(*) FROM {table} WHERE false", "SELECT sum({a}) FROM {table} WHERE g < 0",
          "SELECT count(*) FROM (SELECT * FROM {table}) q CROSS JOIN (SELECT max(row) AS m FROM {table}) r WHERE q.row = r.m",
          "SELECT count(*) FROM {table} x, {previous} y WHERE x.row = y.row AND NULL", "SELECT max(bigint_a / -1) FROM {table}",
+         "SELECT count(*) FROM {table} x, {table} y, {previous} z WHERE z.row = y.row AND x.row = y.row",
+         "SELECT max(CAST('3.33' AS decimal)) FROM {table}", "SELECT max(CAST('12345678901234567890' AS decimal)) FROM {table}",
+         "SELECT max(DECIMAL '-3.330') FROM {table}", "SELECT max(CAST('3.5' AS decimal(3,1))) FROM {table}",
          "SELECT -{a} AS int_a FROM {table} ORDER BY int_a + 1, row LIMIT 1", "SELECT count(*) FROM (SELECT sum({a}) AS int_a FROM {table} HAVING sum(int_a) > 1) q",
          "SELECT count(*) FROM (SELECT g FROM {table} EXCEPT ALL SELECT {a} FROM {previous}) q",
          "SELECT DISTINCT {a} FROM {table} ORDER BY {a} LIMIT 1"),

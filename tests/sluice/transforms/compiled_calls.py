@@ -36,7 +36,7 @@ def _described(frame: Any, connection: Any, schema: dict[str, dict[str, str]]) -
     from sluice.transforms.functions.lowered import lowered
 
     (tree,) = frame._get_expressions(optimize=False)
-    sql, _ = lowered(tree, schema)
+    sql = lowered(tree, schema).sql
     return [(row[0], row[1].replace("VARCHAR", "TEXT")) for row in connection.execute(f"DESCRIBE {sql}").fetchall()]
 
 
@@ -62,7 +62,7 @@ def main() -> None:
             frame = session.table("t.given")
             made = query(call, frame, names) if use == "query" else used(frame, {"x": call}, use, names)
             (tree,) = made._get_expressions(optimize=False)
-            sql, found = lowered(tree, schema, {}, asked["told"])
+            sql, found, _ = lowered(tree, schema, {}, asked["told"])
             answers.append([sql, "; ".join(f"{each.rule}: {each.why}" for each in found)])
         except Exception as error:
             answers.append(["", f"{type(error).__name__}: {error}"])

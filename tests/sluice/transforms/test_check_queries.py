@@ -114,6 +114,23 @@ def test_what_engines_read_otherwise_is_refused_as_it_is_compiled(query: str) ->
         compiled(query.replace("{a}", "int_a").replace("{b}", "int_b"), "check")
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("CAST('3.33' AS decimal)", "3"),
+        ("CAST('12345678901234567890' AS decimal)", "12345678901234567890"),
+        ("DECIMAL '3.330'", "3.330"),
+        ("CAST('3.33' AS decimal(5,1))", "3.3"),
+    ],
+)
+def test_a_decimal_has_the_digits_that_athena_gives_it(text: str, value: str) -> None:
+    """A literal has those of its text, a cast that says none has none behind the point."""
+    made = compiled(f"SELECT {text} FROM {{table}}", "check")
+    with connect() as connection:
+        (found,) = connection.execute(made.duckdb.partition(" FROM ")[0]).fetchall()
+    assert str(found[0]) == value
+
+
 def test_not_like_is_what_like_is_not() -> None:
     like = compiled("SELECT count(*) FROM {table} WHERE string_a LIKE 'a!%' ESCAPE '!'", "check").duckdb
     other = compiled("SELECT count(*) FROM {table} WHERE string_a NOT LIKE 'a!%' ESCAPE '!'", "check").duckdb

@@ -17,17 +17,20 @@ import json, sys
 from sqlframe import activate
 activate("duckdb")
 from sluice.transforms.functions.recorded import recorded_session
+from sluice.transforms.functions.lowered import lowered
 from sluice.transforms.ties import ties
 days = {"id": "string", "day": "date", "n": "int", "m": "int"}
 tables = {"t.days": days, "t.log": {"k": "string", "v": "int", "w": "int"}}
+tables["t.big"] = {"b": "bigint", "d": "double", "n": "int", "s": "string"}
 session, schema = recorded_session(tables)
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 answers = []
 for text in json.load(sys.stdin):
-    made = eval(text, {"F": F, "Window": Window, "days": session.table("t.days"), "log": session.table("t.log")})
+    made = eval(text, {"F": F, "Window": Window, "days": session.table("t.days"), "log": session.table("t.log"), "big": session.table("t.big")})
     (tree,) = made._get_expressions(optimize=False)
-    answers.append([tie.why for tie in ties(tree, schema, {"t.days": [("id",)]})])
+    types = lowered(tree, schema).types
+    answers.append([tie.why for tie in ties(tree, schema, {"t.days": [("id",)], "t.big": [("b",)]}, types)])
 json.dump(answers, sys.stdout)
 """
 
@@ -60,9 +63,14 @@ TOTAL = {
     "by the key beside what is joined by an expression": "log.join(days, F.lower('k') == F.col('id')).join(days.select(F.col('id').alias('j'), F.col('m').alias('o')), F.lower('k') == F.col('j')).groupBy('id').agg(F.max('o').alias('o')).select('o', F.lag('o').over(Window.orderBy('id')).alias('r'))",
     "a limit by all that comes out": "log.select((F.col('v') * 2).alias('d')).orderBy('d').limit(3)",
     "a limit by the key": "days.orderBy('id').limit(3).select('m')",
+    "by a double beside the key": "big.select('d', F.row_number().over(Window.orderBy('d', 'b')).alias('r'))",
+    "by an int that the key is equal to": "big.select('b').join(log.select('v', 'w'), F.col('b') == F.col('v')).select(F.lag('b').over(Window.orderBy('v', 'w')).alias('r'))",
     "a limit of rows that are alike": "log.select('v').orderBy('v').limit(3)",
 }
 TIED = {
+    "by a double that the key is equal to": "big.select('b').join(log.select(F.col('v').cast('double').alias('e'), 'w'), F.col('b') == F.col('e')).select('w', F.lag('b').over(Window.orderBy('e')).alias('r'))",
+    "by the key of what a double finds": "log.select(F.col('v').cast('double').alias('e'), 'k').groupBy('k').agg(F.max('e').alias('e')).join(big.select('b', 's'), F.col('e') == F.col('b'), 'left').select('s', F.lag('e').over(Window.orderBy('k')).alias('r'))",
+    "by a number that the key's text is": "days.join(log.groupBy('v').agg(F.max('w').alias('w')), F.col('id') == F.col('v')).select('m', F.lag('n').over(Window.orderBy('v')).alias('r'))",
     "the first of many": f"log.select('w', {_numbered('k', 'v')})",
     "the first of many, of which another is read later": f"log.withColumn('r', {_numbered('k', 'v')}).where('r = 1').select('k', 'w')",
     "by a part of the key's rows": f"days.select('id', {_numbered('n', 'day')})",
