@@ -68,6 +68,10 @@ check: $(READY) ## Lint, formatting, types, imports, unused code, contracts and 
 	$(BIN)/vulture
 	$(BIN)/sluice check
 
+.PHONY: docs
+docs: $(READY) ## Write the generated pages of docs/reference anew
+	$(BIN)/python -m tests.docs.reference
+
 .PHONY: bench
 bench: $(READY) ## Speed beside named peers and the physical limit, as ratios
 	$(BIN)/python -m benchmarks $(BENCH)

@@ -223,7 +223,7 @@ def test_a_package_may_find_its_own_modules_by_their_names(tmp_path: Path) -> No
 
 
 def test_a_file_where_no_law_looks_is_found(tmp_path: Path) -> None:
-    for name in ("sluice/__init__.py", "sluice/a/b/c.py", "sluice/a/b/__init__.py", "tests/x.py", "docs/words.md"):
+    for name in ("sluice/__init__.py", "sluice/a/b/c.py", "sluice/a/b/__init__.py", "tests/x.py", "docs/deep/x.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert list(unknown_packages(tmp_path, ["sluice"])) == []

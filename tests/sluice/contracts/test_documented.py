@@ -1,4 +1,4 @@
-"""``docs/contracts.md`` says what the code allows, neither less nor more."""
+"""``docs/reference/contracts.md`` says what the code allows, neither less nor more."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sluice.contracts.values.texts import EPOCH_FORMATS
 from sluice.ingestion.changes import ENVELOPES
 from sluice.load import FORMATS, load_contracts
 
-TEXT = (Path(__file__).resolve().parents[3] / "docs" / "contracts.md").read_text()
+TEXT = (Path(__file__).resolve().parents[3] / "docs" / "reference" / "contracts.md").read_text()
 
 
 def rows(title: str) -> dict[str, list[str]]:
