@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ SERVICES: Final = {
 }  # fmt: skip
 
 
+@functools.cache
 def calls(service: str) -> tuple[list[str], list[str]]:
     """Return the calls of a service that have code behind them, and those that have none; ``KeyError`` for no service.
 

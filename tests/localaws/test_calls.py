@@ -11,11 +11,12 @@ from tests.infra.handler_calls import actions_of
 
 
 def test_a_call_is_listed_or_missing_and_never_both() -> None:
+    page = told()
     for service in SERVICES:
         there, missing = calls(service)
         assert there
         assert not {*there} & {*missing}
-        assert f"{len(there)} of {len(there) + len(missing)} calls" in told()
+        assert f"{len(there)} of {len(there) + len(missing)} calls" in page
 
 
 def test_what_moto_has_and_has_not_is_told_apart() -> None:

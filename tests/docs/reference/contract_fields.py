@@ -124,7 +124,8 @@ def contract_fields_page(texts: Mapping[str, Mapping[str, str]] = TEXTS, folder:
     return page(
         "Fields of a contract",
         "Every field that a contract can have, what it does, and a line that has it. "
-        "[What a contract can declare](contracts.md) has the rules; the lines are from whole contracts: [files](examples/orders.yaml), [a stream](examples/clicks.yaml), "
+        "[What a contract can declare](contracts.md) has the rules; the lines are from "
+        "whole contracts: [files](examples/orders.yaml), [a stream](examples/clicks.yaml), "
         "[a derived table](examples/gold/daily_orders.yaml).",
         *parts,
         "## Fields for people",

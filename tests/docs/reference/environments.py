@@ -12,7 +12,8 @@ from sluice.environments import _NUMBERS, _TEXTS, LOG_DAYS, Environment
 from tests.docs.reference.page import page, said, table
 
 BEGINS = """`name_prefix` begins the name of each stack: at most 30 small letters, digits and single `-`.
-Below `environments` stands each by its name, of at most 16 small letters and digits. What is no field, or no value of it, is refused with its line."""
+Below `environments` stands each by its name, of at most 16 small letters and digits.
+What is no field, or no value of it, is refused with its line."""
 
 
 def told(source: str, of: str) -> dict[str, str]:
