@@ -50,6 +50,8 @@ TRIALS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "declared": [
         *((IN[package], "hypothesis", f"{dotted(IN[package])} -> hypothesis") for package in ROOTS),
+        (IN["localaws"], "pytest", f"{dotted(IN['localaws'])} -> pytest"),
+        ("localaws/testing.py", "hypothesis", "localaws.testing -> hypothesis"),
         *((IN["infra"], name, f"infra.grants -> {name}") for name in ("_pytest", "xdist", "jsonschema_rs", "attr")),
     ],
     "directions": [

@@ -35,7 +35,7 @@ def _command(path: str, command: Any) -> Iterator[str]:
     ctx = command.make_context(path, [], resilient_parsing=True)
     yield f"## {path}"
     yield paragraphs(command.help, f"the command `{path}`")
-    yield f"```text\n{_plain(' '.join([path, *command.collect_usage_pieces(ctx)]))}\n```"
+    yield f"`{_plain(' '.join([path, *command.collect_usage_pieces(ctx)]))}`"
     yield from _options(path, command, ctx)
     for name in getattr(command, "commands", {}):
         yield from _command(f"{path} {name}", command.commands[name])

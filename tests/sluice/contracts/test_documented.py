@@ -52,7 +52,7 @@ def test_each_option_stands_where_it_is_said_to() -> None:
 
 
 def test_the_example_of_a_whole_contract_is_sound(tmp_path: Path) -> None:
-    (text,) = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    (text,) = re.findall(r"^```yaml[^\n]*\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
     (tmp_path / "invoices.yaml").write_text(text)
     (contract,) = load_contracts([tmp_path])
     assert contract.table == "bronze.invoices"
