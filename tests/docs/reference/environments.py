@@ -39,7 +39,8 @@ def environments_page(source: str = inspect.getsource(environments)) -> str:
         default = "needed" if each.default is MISSING else _default(each.default)
         text = re.sub(r"``", "`", said(texts.get(each.name), f"the setting {each.name} of an environment"))
         rows.append((f"`{each.name}`", text.removesuffix("."), _allowed(each.name), default))
-    example = '```yaml title="environments.yaml"\nname_prefix: shop\nenvironments:\n  dev:\n    region: us-east-1\n    keep_data: false\n```'
+    least = "name_prefix: shop\nenvironments:\n  dev:\n    region: us-east-1\n    keep_data: false"
+    example = f'The least that `environments.yaml` says:\n\n```yaml title="environments.yaml"\n{least}\n```'
     return page(
         "Settings of an environment",
         "What `environments.yaml` can say of each place where a project is deployed.",
