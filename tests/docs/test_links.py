@@ -16,7 +16,10 @@ TEXTS = sorted({*PAGES, *ROOT.glob("*.md"), *ROOT.glob(".github/**/*.md")})
 
 
 def anchors(source: str) -> set[str]:
-    """Return the anchors of a page's headings that GitHub and the site make alike: the site writes one - for several."""
+    """Return the anchors of a page's headings that GitHub and the site make alike.
+
+    The site writes one - where GitHub writes several.
+    """
     found: set[str] = set()
     tokens = MarkdownIt().enable("table").parse(source)
     for heading, inner in pairwise(tokens):
@@ -63,8 +66,10 @@ def test_a_dead_link_is_found_wherever_it_stands() -> None:
     page = ROOT / "x.md"
     page_anchors = anchors(source)
     assert page_anchors == {"a-b-c", "a-b-c-1"}
-    assert dead(page, source.replace("(#", "(y.md#")) == ["gone.md", "y.md#a-b-c", "y.md#a-b-c-1", "y.md#a-b-c-2", "x.png", "README.md#nowhere", "gone2.md",
-                     "docs/gone4.md"]  # fmt: skip
+    assert dead(page, source.replace("(#", "(y.md#")) == [
+        "gone.md", "y.md#a-b-c", "y.md#a-b-c-1", "y.md#a-b-c-2", "x.png", "README.md#nowhere", "gone2.md",
+        "docs/gone4.md",
+    ]  # fmt: skip
 
 
 def test_each_page_is_linked_from_the_index_and_the_index_from_the_readme() -> None:
