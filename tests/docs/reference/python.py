@@ -55,7 +55,8 @@ def _members(path: str, kind: type[Any]) -> Iterator[str]:
         if name.startswith("_") or not (inspect.isfunction(inner) or isinstance(inner, property)):
             continue
         told = said(inner.__doc__ and inner.__doc__.split("\n\n")[0], f"{path}.{name}").replace("``", "`")
-        yield f"`.{name}`: {told}" if isinstance(inner, property) else f"`.{name}{_plain(inner)}`: {told}"
+        plain = "" if isinstance(inner, property) else re.sub(r"\((?:self|cls)(?:, )?", "(", _plain(inner))
+        yield f"`.{name}{plain}`: {told}"
 
 
 def _type(of: object) -> str:
