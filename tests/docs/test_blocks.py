@@ -23,7 +23,7 @@ REASONS = {
 #: Every block that does not run: its page, its first line, its reason. A mark that is not here fails.
 NOT_RUN = {
     ("README.md", "make demo    # a year of an online shop", "make"),
-    ("README.md", ".venv/bin/uv build --wheel", "installs"),
+    ("README.md", "make setup", "installs"),
     ("README.md", "make bootstrap", "account"),
     ("docs/how-to/deploy.md", "unset AWS_ENDPOINT_URL", "account"),
     ("docs/how-to/deploy.md", "npx aws-cdk@2 bootstrap", "account"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.folders import ROOT
 _CALL = re.compile(r"(?:^|&& |\| |; )sluice ([a-z]\w*)((?:[^\n&|;#`]|\\\n)*)", re.MULTILINE)
 
 
+@functools.cache
 def options() -> dict[str, set[str]]:
     """Return the options of each command of `sluice`."""
     group: Any = typer.main.get_command(all_commands())
