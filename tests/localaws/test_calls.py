@@ -9,6 +9,9 @@ from localaws.calls import SERVICES, calls, told
 from tests.folders import ROOT
 from tests.infra.handler_calls import actions_of
 
+#: Imports moto's side of every service, which takes seconds.
+pytestmark = pytest.mark.slow
+
 
 def test_a_call_is_listed_or_missing_and_never_both() -> None:
     page = told()

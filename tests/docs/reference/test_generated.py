@@ -21,8 +21,11 @@ from tests.docs.reference.field_texts import TEXTS, TITLES
 from tests.docs.reference.page import Undocumented
 from tests.docs.reference.pages import FOLDER, PAGES
 
+#: Imports moto's side of every service, which takes seconds.
+_SLOW = ("local-aws.md",)
 
-@pytest.mark.parametrize("name", PAGES)
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in _SLOW else []) for n in PAGES])
 def test_a_generated_page_is_the_one_that_the_code_makes(name: str) -> None:
     assert (FOLDER / name).read_text(encoding="utf-8") == PAGES[name](), "run `make docs`"
 
