@@ -68,6 +68,16 @@ check: $(READY) ## Lint, formatting, types, imports, unused code, contracts and 
 	$(BIN)/vulture
 	$(BIN)/sluice check
 
+.PHONY: docs
+docs: $(READY) ## Write the generated pages of docs/reference anew
+	$(BIN)/python -m tests.docs.reference
+
+.PHONY: site
+site: $(READY) ## Build the documentation as a site, to build/site/html
+	@test -x build/site/venv/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python build/site/venv
+	$(BIN)/uv pip sync --quiet --python build/site/venv/bin/python --require-hashes docs/requirements.lock
+	@$(BIN)/python -m tests.docs.site
+
 .PHONY: bench
 bench: $(READY) ## Speed beside named peers and the physical limit, as ratios
 	$(BIN)/python -m benchmarks $(BENCH)
@@ -98,3 +108,5 @@ lock: $(READY) ## Resolve dependencies anew, with hashes and without index addre
 	$(BIN)/uv pip compile --quiet lambdas/requirements.in --constraint $(VENV)/constraints.txt --python-version 3.13 \
 	  --python-platform aarch64-manylinux_2_28 --no-emit-index-url --no-annotate --generate-hashes --upgrade \
 	  -o lambdas/requirements.lock --custom-compile-command "make lock"
+	$(BIN)/uv pip compile --quiet docs/requirements.in --python-version 3.11 --no-emit-index-url --no-annotate --no-strip-markers \
+	  --generate-hashes --upgrade -o docs/requirements.lock --custom-compile-command "make lock"

@@ -19,8 +19,18 @@ from localaws.folders import NotOurs
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    parser = argparse.ArgumentParser(prog="localaws", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    given = parser().parse_args(arguments)
+    try:
+        return _coverage() if given.command == "coverage" else _started(given)
+    except (NotOurs, DeployError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
+    read = argparse.ArgumentParser(prog="localaws", description=__doc__)
+    commands = read.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="start the local AWS, deploy an assembly, and stay until interrupted")
     serve.add_argument("--assembly", type=Path, help="a cloud assembly (cdk.out) to deploy")
     serve.add_argument("--port", type=int, default=4566, help="the loopback port; 0 takes a free one")
@@ -31,26 +41,25 @@ def main(arguments: list[str] | None = None) -> int:
         help="sign with a secret of this run alone instead of `test`: keeps other users of this machine out. "
         "It stands in access.json in the data folder, which only you can read",
     )
-    serve.add_argument("--region", default="us-east-1")
+    serve.add_argument("--region", default="us-east-1", help="the region of the one account, 123456789012")
     serve.add_argument(
         "--with-stdin",
         action="store_true",
         help="end when standard input does: whoever holds its other end may die in any way, and this ends too",
     )
-    commands.add_parser("coverage", help="list the resource types and properties that can be deployed")
-    given = parser.parse_args(arguments)
-    try:
-        return _coverage() if given.command == "coverage" else _started(given)
-    except (NotOurs, DeployError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    commands.add_parser(
+        "coverage",
+        help="list the resource types and properties that can be deployed, and the API calls that are answered",
+    )
+    return read
 
 
 def _coverage() -> int:
     # Imported here: a broken provider is told of while the providers are imported.
+    from localaws import calls
     from localaws.cloudformation.coverage import coverage
 
-    sys.stdout.write(coverage())
+    sys.stdout.write(f"{coverage()}\n{calls.told()}")
     return 0
 
 

@@ -22,35 +22,50 @@ LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 180, 365)
 
 @dataclass(frozen=True)
 class Environment:
-    """One deployment of a project. Memory in MiB (a new account may have no function above 3008).
-
-    ``name_prefix`` begins the name of each stack. ``account`` is the one to which it may be deployed; empty for any.
-    ``keep_data`` retains what holds data when a stack is deleted. ``stream_shards`` is the number of shards of each
-    stream; 0 lets Kinesis scale them (on demand). ``tags`` are those of each stack and its resources,
-    ``permissions_boundary`` is the ARN of the policy that bounds each role.
-    """
+    """One deployment of a project. Memory in MiB; a new account may have no function above 3008."""
 
     name: str
+    #: AWS region, also of the local AWS.
     region: str
+    #: Whether what holds data stays when its stack is deleted.
     keep_data: bool
+    #: What the name of each stack begins with.
     name_prefix: str = "sluice"
+    #: The only account that it is deployed to, twelve digits between quotes; compared when the CDK CLI synthesizes.
     account: str = ""
+    #: Tags of every stack and its resources.
     tags: Mapping[str, str] | None = None
+    #: ARN of the managed policy that bounds every role; the local AWS shows it at roles and does not evaluate it.
     permissions_boundary: str = ""
+    #: What stands before the names of databases and streams.
     database_prefix: str = ""
+    #: MiB of functions that read files.
     ingest_memory: int = 512
+    #: MiB of the function that commits to tables.
     commit_memory: int = 1769
+    #: MiB of the function that runs transforms.
     transform_memory: int = 1769
+    #: MiB of the one for large runs; a new account may have none above 3008.
     transform_memory_large: int = 3008
+    #: MiB of functions that read streams.
     stream_memory: int = 512
+    #: Shards of each stream; 0 lets Kinesis scale them (on demand).
     stream_shards: int = 1
+    #: Records of one call at most.
     stream_batch: int = 5000
+    #: Seconds for which a batch is gathered.
     stream_window_seconds: int = 1
+    #: Batches of a shard at once.
     stream_parallelization: int = 1
+    #: Hours for which streams keep records.
     stream_retention_hours: int = 24
+    #: Files that are read at once.
     ingest_concurrency: int = 10
+    #: Tables that are committed to at once.
     commit_concurrency: int = 10
+    #: Bytes that a query in Athena may read.
     scan_limit_bytes: int = 1 << 40
+    #: Days for which logs are kept.
     log_days: int = 30
 
     @property

@@ -1,4 +1,7 @@
-"""Prints the state for `sluice status`: tables for people, JSON with stable keys for programs (docs/status.md)."""
+"""Prints the state for `sluice status`: tables for people, JSON with stable keys for programs.
+
+``docs/reference/status.md`` has the keys.
+"""
 
 from __future__ import annotations
 

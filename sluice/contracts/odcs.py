@@ -1,7 +1,7 @@
 """What becomes of each field of the Open Data Contract Standard: it acts, it documents, or it is refused.
 
 A field that documents is for people and stands in the contract alone: it says nothing about how data is handled.
-``docs/contracts.md`` lists both kinds. What is in neither is refused, so that nothing is declared without effect.
+``docs/reference/contracts.md`` lists both kinds. What is in neither is refused: nothing is declared without effect.
 """
 
 from __future__ import annotations

@@ -10,9 +10,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-import sysconfig
-import venv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +17,10 @@ from pathlib import Path
 import boto3
 import pytest
 
+from tests.end_to_end.from_wheel import environment_from_wheel, upgrade, wheel_of
 from tests.end_to_end.running import exported
 from tests.folders import CACHE, ROOT
 
-#: What stands in an environment for the clone.
-OF_THE_CLONE = re.compile(r"_?(sluice|shopsphere)[-.].*|__pycache__|pip.*|setuptools.*|_distutils_hack|distutils.*")
 QUEUE = """
     from aws_cdk import aws_sqs
 
@@ -53,40 +49,20 @@ class Own:
         return done.stdout
 
 
-def wheel_of(source: Path, out: Path) -> Path:
-    """Build the wheel of the sources in a folder."""
-    build = (sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(out))
-    subprocess.run(build, cwd=source, check=True, capture_output=True, timeout=120)
-    (wheel,) = out.glob("*.whl")
-    return wheel
-
-
-def upgrade(binaries: Path, *wheel: str, folder: Path | None = None) -> None:
-    """Install a wheel in place of any earlier one, and nothing else."""
-    install = (sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--offline", "--python")
-    subprocess.run([*install, str(binaries / "python"), *wheel], check=True, timeout=120, cwd=folder)
-
-
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Own:
     folder = tmp_path_factory.mktemp("own")
-    wheel = wheel_of(ROOT, folder / "wheel")
-    venv.create(folder / "venv", symlinks=True)
-    (packages,) = (folder / "venv").glob("lib/python*/site-packages")
-    for each in Path(sysconfig.get_path("purelib")).iterdir():
-        if not OF_THE_CLONE.fullmatch(each.name):
-            (packages / each.name).symlink_to(each)
-    upgrade(folder / "venv" / "bin", str(wheel))
+    wheel, binaries = environment_from_wheel(folder)
     empty = folder / "an, empty one"
     empty.mkdir()
-    Own(folder / "venv" / "bin", empty).run("sluice", "init", "shop")
+    Own(binaries, empty).run("sluice", "init", "shop")
     project = empty / "shop"
     (project / "wheels").mkdir()
     shutil.copy(wheel, project / "wheels")
     (project / ".sluice" / "cache").mkdir(parents=True)
     for layer in CACHE.glob("layer-*"):  # its wheels are not what is tried here
         (project / ".sluice" / "cache" / layer.name).symlink_to(layer)
-    return Own(folder / "venv" / "bin", project)
+    return Own(binaries, project)
 
 
 def test_nothing_of_the_clone_is_seen(own: Own) -> None:

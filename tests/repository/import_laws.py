@@ -78,6 +78,7 @@ class DeclaredContract(_Told):
     """Third parties' packages that ``source_modules`` import are dependencies of the project, not of its tests.
 
     What only another dependency brings goes when that does; what only the group ``dev`` brings is in no installation.
+    A module ``testing`` may import what the extra of that name brings, too: only tests import it.
     """
 
     type_name = "declared"
@@ -86,7 +87,8 @@ class DeclaredContract(_Told):
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
         """Find each import of a package that no declared dependency brings."""
         del verbose
-        declared = dependencies(Path("pyproject.toml").read_text())
+        text = Path("pyproject.toml").read_text()
+        declared, for_tests = dependencies(text), dependencies(text, extra="testing")
         brought = packages_distributions()
         ours = {*sys.stdlib_module_names, *self.session_options["root_packages"], *_NOT_SHIPPED}
         found = []
@@ -95,7 +97,7 @@ class DeclaredContract(_Told):
                 for name in sorted(graph.find_modules_directly_imported_by(module)):
                     top = name.partition(".")[0]
                     by = {canonicalize_name(each) for each in brought.get(top, ())}
-                    if top not in ours and not by & declared:
+                    if top not in ours and not by & (for_tests if module.endswith(".testing") else declared):
                         bring = " or ".join(sorted(by)) or "what brings it"
                         found.append(
                             f"{module} -> {top}: {bring} is no dependency of the project, which has it by chance or for"
@@ -104,9 +106,10 @@ class DeclaredContract(_Told):
         return _check(found)
 
 
-def dependencies(pyproject: str) -> set[str]:
-    """Return the normalized names of what a project needs wherever it is installed."""
-    needed = tomllib.loads(pyproject)["project"]["dependencies"]
+def dependencies(pyproject: str, *, extra: str = "") -> set[str]:
+    """Return the normalized names of what a project needs wherever it is installed, and of what its extra brings."""
+    project = tomllib.loads(pyproject)["project"]
+    needed = [*project["dependencies"], *project.get("optional-dependencies", {}).get(extra, [])]
     return {canonicalize_name(Requirement(each).name) for each in needed}
 
 

@@ -50,6 +50,8 @@ TRIALS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "declared": [
         *((IN[package], "hypothesis", f"{dotted(IN[package])} -> hypothesis") for package in ROOTS),
+        (IN["localaws"], "pytest", f"{dotted(IN['localaws'])} -> pytest"),
+        ("localaws/testing.py", "hypothesis", "localaws.testing -> hypothesis"),
         *((IN["infra"], name, f"infra.grants -> {name}") for name in ("_pytest", "xdist", "jsonschema_rs", "attr")),
     ],
     "directions": [
@@ -223,7 +225,7 @@ def test_a_package_may_find_its_own_modules_by_their_names(tmp_path: Path) -> No
 
 
 def test_a_file_where_no_law_looks_is_found(tmp_path: Path) -> None:
-    for name in ("sluice/__init__.py", "sluice/a/b/c.py", "sluice/a/b/__init__.py", "tests/x.py", "docs/words.md"):
+    for name in ("sluice/__init__.py", "sluice/a/b/c.py", "sluice/a/b/__init__.py", "tests/x.py", "docs/deep/x.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert list(unknown_packages(tmp_path, ["sluice"])) == []

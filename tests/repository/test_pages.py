@@ -102,7 +102,7 @@ def test_the_page_of_status_names_each_key_of_its_json() -> None:
     dicts = [node for function in made for node in ast.walk(function) if isinstance(node, ast.Dict)]
     keys = {key.value for each in dicts for key in each.keys if isinstance(key, ast.Constant)}
     assert {"healthy", "shard", "refusal", "message_id"} <= keys
-    told = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "status.md").read_text()))
+    told = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "reference" / "status.md").read_text()))
     assert sorted(keys - told) == []
 
 
@@ -114,7 +114,7 @@ def test_the_page_of_new_names_each_key_of_its_json_and_what_is_suspicious() -> 
         dicts = [node for function in made for node in ast.walk(function) if isinstance(node, ast.Dict)]
         keys |= {key.value for each in dicts for key in each.keys if isinstance(key, ast.Constant)}
     assert {"quarantined", "suspicious", "inputs"} <= keys
-    page = (ROOT / "docs" / "new.md").read_text()
+    page = (ROOT / "docs" / "reference" / "new.md").read_text()
     assert sorted(keys - set(re.findall(r"`(\w+)`", page))) == []
     tree = ast.parse((ROOT / "sluice" / "profiling" / "suspicions.py").read_text())
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Suspicion"]

@@ -139,9 +139,9 @@ def test_each_field_reads_one_of_those_values(tmp_path: Path, name: str) -> None
 
 
 def test_each_field_is_documented_and_named_to_whoever_begins() -> None:
-    page = (ROOT / "docs" / "projects.md").read_text()
+    page = (ROOT / "docs" / "reference" / "environments.md").read_text()
     begun = (ROOT / "sluice" / "new_project" / "base" / "environments.yaml.in").read_text()
-    listed = re.findall(r"^\| `(\w+)` \|", page.partition("## Environments")[2], re.MULTILINE)
+    listed = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
     assert sorted(listed) == sorted(SETTINGS)
     for name in SETTINGS:
         assert f"| `{name}` |" in page, name
@@ -149,7 +149,7 @@ def test_each_field_is_documented_and_named_to_whoever_begins() -> None:
 
 
 def test_a_default_is_documented_as_it_is() -> None:
-    page = (ROOT / "docs" / "projects.md").read_text()
+    page = (ROOT / "docs" / "reference" / "environments.md").read_text()
     begun = (ROOT / "sluice" / "new_project" / "base" / "environments.yaml.in").read_text()
     for each in fields(Environment):
         if isinstance(each.default, int):

@@ -11,7 +11,7 @@ from sluice.cli.options import Environment, derived_table
 
 commands = typer.Typer()
 Table = Annotated[str, typer.Argument(help="Derived table, e.g. gold.daily_sales.", callback=derived_table)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object; docs/status.md has its keys.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object; docs/reference/status.md has its keys.")]
 
 
 @commands.command()

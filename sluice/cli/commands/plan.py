@@ -17,7 +17,7 @@ commands = typer.Typer()
 def plan(
     *,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object; docs/status.md has its keys.")
+        bool, typer.Option("--json", help="Print one JSON object; docs/reference/status.md has its keys.")
     ] = False,
     env: Environment = "dev",
 ) -> None:

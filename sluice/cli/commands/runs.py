@@ -20,7 +20,7 @@ def runs(
     limit: Annotated[int, typer.Option("--limit", help="How many runs, the newest.", min=1, max=5000)] = 20,
     failed: Annotated[bool, typer.Option("--failed", help="Only runs that failed.")] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object; docs/status.md has its keys.")
+        bool, typer.Option("--json", help="Print one JSON object; docs/reference/status.md has its keys.")
     ] = False,
     env: Environment = "dev",
 ) -> None:

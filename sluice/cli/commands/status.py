@@ -32,7 +32,7 @@ def status(
         bool, typer.Option("--strict", help="1 also when a dataset's newest file brought nothing into its table.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object; docs/status.md has its keys.")
+        bool, typer.Option("--json", help="Print one JSON object; docs/reference/status.md has its keys.")
     ] = False,
     env: Environment = "dev",
 ) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from localaws import calls
 from localaws.__main__ import main
 from localaws.cloudformation.coverage import coverage
 from localaws.cloudformation.providers import PROVIDERS
@@ -34,4 +35,4 @@ def _prefixes(path: str) -> set[str]:
 
 def test_the_coverage_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["coverage"]) == 0
-    assert capsys.readouterr().out == coverage()
+    assert capsys.readouterr().out == f"{coverage()}\n{calls.told()}"

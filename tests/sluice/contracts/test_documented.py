@@ -1,4 +1,4 @@
-"""``docs/contracts.md`` says what the code allows, neither less nor more."""
+"""``docs/reference/contracts.md`` says what the code allows, neither less nor more."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sluice.contracts.values.texts import EPOCH_FORMATS
 from sluice.ingestion.changes import ENVELOPES
 from sluice.load import FORMATS, load_contracts
 
-TEXT = (Path(__file__).resolve().parents[3] / "docs" / "contracts.md").read_text()
+TEXT = (Path(__file__).resolve().parents[3] / "docs" / "reference" / "contracts.md").read_text()
 
 
 def rows(title: str) -> dict[str, list[str]]:
@@ -52,7 +52,7 @@ def test_each_option_stands_where_it_is_said_to() -> None:
 
 
 def test_the_example_of_a_whole_contract_is_sound(tmp_path: Path) -> None:
-    (text,) = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    (text,) = re.findall(r"^```yaml[^\n]*\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
     (tmp_path / "invoices.yaml").write_text(text)
     (contract,) = load_contracts([tmp_path])
     assert contract.table == "bronze.invoices"

@@ -1,4 +1,4 @@
-"""Writes ``docs/checks.md``: ``python -m tests.sluice.transforms.check_page``. What it says is what compiles."""
+"""Writes ``docs/reference/checks.md``: ``python -m tests.sluice.transforms.check_page``. What it says is what compiles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.folders import ROOT
 from tests.sluice.transforms.check_calls import calls
 from tests.sluice.transforms.checking import compiled
 
-PAGE = ROOT / "docs" / "checks.md"
+PAGE = ROOT / "docs" / "reference" / "checks.md"
 _HEAD = """# What a check's query may say
 
 Written by `python -m tests.sluice.transforms.check_page`; a test holds it to the code.

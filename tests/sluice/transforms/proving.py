@@ -21,7 +21,7 @@ from tests.glue_jobs.engines import _LOCAL, _QUICK
 from tests.sluice.transforms.differential import Both, calls_of, compared, values
 from tests.sluice.transforms.shapes import SHAPES, outcomes, told_lines
 
-PAGE = ROOT / "docs" / "functions.md"
+PAGE = ROOT / "docs" / "reference" / "functions.md"
 #: What most transforms are made of, first on the page.
 COMMON = (
     "==", "!=", "<", "and", "not", "+", "-", "*", "/", "%", "when", "coalesce", "isin", "between", "is_null", "cast",
