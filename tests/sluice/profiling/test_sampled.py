@@ -109,7 +109,9 @@ def test_the_last_record_is_whole_where_what_is_read_at_once_divides_the_limit(
 ) -> None:
     monkeypatch.setattr(sources, "MOST_LOOKED_AT", 64 << 10)
     monkeypatch.setattr(opened, "READ_SIZE", 16 << 10)
-    data = ("n,day\n9,2024-01-01\n8,2024-01-01\n" + "".join(f"{n},2024-01-{n % 28 + 1:02}\n" for n in range(9_000))).encode()
+    data = (
+        "n,day\n9,2024-01-01\n8,2024-01-01\n" + "".join(f"{n},2024-01-{n % 28 + 1:02}\n" for n in range(9_000))
+    ).encode()
     assert b"," in data[: 64 << 10].rpartition(b"\n")[2]
     found = drafted(tmp_path, gzip.compress(data, mtime=0) if packed else data)
     assert types_of(found) == {"n": "bigint", "day": "date"}
