@@ -13,6 +13,7 @@ from typing import Any
 from sluice.cli.whole_files import write_whole
 from sluice.contracts import AnyContract
 from sluice.contracts.columns import NAME
+from sluice.contracts.model import CLASSIFICATIONS
 from sluice.errors import SluiceError, TransformError, WrongArgument
 from sluice.folders import ProjectFolder, needed_project
 from sluice.load import contract_files, load_contracts, load_project
@@ -238,8 +239,7 @@ def _contract_text(
             f"        description: {scalar(same.description or TO_DESCRIBE) if same and alike else TO_DESCRIBE}"
         )
         if classes:
-            said = "personal" if "personal" in classes else min(classes)
-            lines.append(f"        classification: {scalar(said)}")
+            lines.append(f"        classification: {scalar(min(classes, key=CLASSIFICATIONS.index))}")
         if column in written.key:
             place = written.key.index(column) + 1
             lines += ["        primaryKey: true", f"        primaryKeyPosition: {place}", "        required: true"]

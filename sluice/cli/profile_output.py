@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sluice.cli.whole_files import write_whole
+from sluice.cli.whole_files import refuse_place, write_whole
 from sluice.errors import WrongArgument
 from sluice.profiling.profiles import ColumnProfile, Profile
 from sluice.profiling.suspicions import Suspicion
@@ -121,7 +121,11 @@ def write_page(profile: Profile, path: Path) -> None:
 
 
 def refuse_source(of: str, path: Path) -> None:
-    """Raise ``WrongArgument`` when a page at the path would take the place of what is profiled, or be a part of it."""
+    """Raise ``WrongArgument`` when a page at the path would take the place of what is profiled, or be a part of it.
+
+    So it is where no page can be: a folder, a pipe, a device.
+    """
+    refuse_place(path)
     source = Path(of)
     if not source.exists():
         return

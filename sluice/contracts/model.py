@@ -13,8 +13,8 @@ PLAIN_RECORDS = "json"
 #: The ``format`` of a text column whose values are JSON objects or arrays.
 JSON_TEXT = "json"
 #: The classifications of columns whose values stay in the tables: no operational event shows them.
-PRIVATE = ("personal", "confidential", "restricted")
-#: What a column's classification may be; the others document, for people.
+PRIVATE = ("personal", "restricted", "confidential")
+#: What a column's classification may be, the strictest first; those that are not private document, for people.
 CLASSIFICATIONS = (*PRIVATE, "internal", "public")
 #: How bad it is when a stream rule finds something.
 Severity = Literal["info", "warning", "critical"]

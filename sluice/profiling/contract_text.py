@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sluice.contracts import Arrival, Column
@@ -17,6 +18,8 @@ TO_DESCRIBE = "TODO"
 _MOST_LISTED, _MOST_LETTERS = 8, 90
 #: Addresses of mail and numbers of phones, whatever their column is called.
 _OF_PERSON = re.compile(r"@|[0-9](?:[ ()/.-]*[0-9]){6}")
+#: Digits that a number of a phone has.
+_LEAST_DIALLED, _MOST_DIALLED = 7, 15
 #: So often must values come again, on the average, that they are a list.
 _REPEATED = 5
 
@@ -101,7 +104,7 @@ def _rules(found: Studied) -> Iterator[str]:
         patterns = scalar(given) if isinstance(given, str) else flow([scalar(each) for each in given or ()])
         yield "  logicalTypeOptions:"
         yield f"    format: {patterns}"
-    if found.reach is not None and not found.personal:
+    if found.reach is not None and not found.personal and not any(map(_of_phone, found.reach)):
         ordered = column.type.name in ("date", "timestamp")
         low, high = (scalar(bound) if ordered else bound for bound in found.reach)
         yield f"  #   minimum: {low}" if formatted else f"  # logicalTypeOptions: {{minimum: {low}, maximum: {high}}}"
@@ -113,11 +116,27 @@ def _rules(found: Studied) -> Iterator[str]:
         yield "  # No record has a value."
 
 
+def _of_phone(bound: str) -> bool:
+    """Return whether a number may be one of a phone: a whole one of as many digits, whatever its column is called."""
+    try:
+        number = Decimal(bound)
+    except InvalidOperation:
+        return False  # a day or time
+    whole = number.is_finite() and number == number.to_integral_value()
+    return whole and _LEAST_DIALLED <= number.adjusted() + 1 <= _MOST_DIALLED
+
+
 def _listed(found: Studied) -> list[str]:
     """Return the values of a text column with few of them, as YAML."""
     measures = found.measures
     few = 1 < measures.distinct <= _MOST_LISTED and measures.distinct * _REPEATED <= measures.rows - measures.nulls
-    if not few or found.column.type.name != "string" or found.column.format is not None or found.personal:
+    if (
+        not few
+        or measures.cut
+        or found.column.type.name != "string"
+        or found.column.format is not None
+        or found.personal
+    ):
         return []
     if any(_OF_PERSON.search(value) for value, _ in measures.top):
         return []

@@ -270,13 +270,34 @@ def _json_numbers(parts: Parts, kinds: frozenset[str], name: str) -> Guess | Non
     if not kinds <= {"number", "text"}:
         return None
     guess = guess_text(parts, name, (), spelled=False)
-    numeric = guess.type.name in ("bigint", "double", "decimal", "timestamp")
-    if numeric and (guess.type.name != "timestamp" or str(guess.format).startswith("epoch")):
+    if _numeric(guess):
         return guess
     if "text" in kinds:
         return _epoch_and_text(parts, name)
-    wide = Guess(ColumnType("decimal", 38, 0), logical="number")
-    return wide if not any(_failing(part.drop_null(), wide) for part in parts()) else None
+    if all(pc.all(pc.match_substring_regex(part, r"\A-?[0-9]+\z")).as_py() is not False for part in parts()):
+        wide = Guess(ColumnType("decimal", 38, 0), logical="number")
+        return wide if not any(_failing(part.drop_null(), wide) for part in parts()) else None
+    # What are numbers already are no names of things: 1.1 and 1.10 are one number, and so are 1 and 1.0.
+    guess = guess_text(lambda: map(_one_spelling, parts()), name, (), spelled=False)
+    return guess if _numeric(guess) else None
+
+
+def _numeric(guess: Guess) -> bool:
+    """Return whether it is a type that numbers of JSON are read as."""
+    epoch = guess.type.name == "timestamp" and str(guess.format).startswith("epoch")
+    return epoch or guess.type.name in ("bigint", "double", "decimal")
+
+
+def _one_spelling(numbers: pa.Array) -> pa.Array:
+    """Return numbers of JSON with one digit after the point at least, and no more zeros at the end than that."""
+    found = numbers
+    for written, wanted in (
+        ("^(-?[0-9]+)([eE]|$)", r"\1.0\2"),
+        (r"(\.[0-9]*?)0+([eE]|$)", r"\1\2"),
+        (r"\.([eE]|$)", r".0\1"),
+    ):
+        found = pc.replace_substring_regex(found, written, wanted)
+    return found
 
 
 def _epoch_and_text(parts: Parts, name: str) -> Guess | None:

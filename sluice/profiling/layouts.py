@@ -64,7 +64,8 @@ def layout_of(sources: Sequence[Sampled], encoding: str = "") -> Layout:
         _refuse_other_kind(source.path, heads[source.uri])
     if len(kinds) > 1:
         odd = next(name for name, head in heads.items() if is_parquet(head) != is_parquet(heads[sources[0].uri]))
-        raise _differ(f"{sources[0].uri} and {odd} are of different formats: one is Parquet, one is text")
+        kind = "Parquet" if is_parquet(heads[odd]) else "text"
+        raise _differ(f"{sources[0].uri} and {odd} are of different formats: one is Parquet, one is text", odd, kind)
     if is_parquet(heads[sources[0].uri]):
         return Layout("parquet", Dialect(), _parquet_names(sources))
     unsure = ""
@@ -81,7 +82,9 @@ def layout_of(sources: Sequence[Sampled], encoding: str = "") -> Layout:
         )
     if len(set(formats.values())) > 1:
         by_format = {format_: uri for uri, format_ in formats.items()}
-        raise _differ("the files are of different formats: " + ", ".join(f"{u} is {f}" for f, u in by_format.items()))
+        said = ", ".join(f"{uri} is {format_}" for format_, uri in by_format.items())
+        odd = next(uri for uri, format_ in formats.items() if format_ != next(iter(formats.values())))
+        raise _differ(f"the files are of different formats: {said}", odd, formats[odd])
     (format_,) = set(formats.values())
     found = Layout(format_, Dialect(encoding=encoding), unsure=unsure, sample=b"\n".join(texts.values()))
     if format_ == "access_log":
@@ -89,11 +92,13 @@ def layout_of(sources: Sequence[Sampled], encoding: str = "") -> Layout:
     return _delimited(found, {uri: text for uri, text in texts.items() if text.strip()}) if format_ == "csv" else found
 
 
-def _differ(what: str) -> WrongArgument:
+def _differ(what: str, file: str, value: str | None = None) -> WrongArgument:
+    """Return the error for files that are not alike: ``file`` is one that differs, ``value`` what it has or is."""
     return WrongArgument(
         f"{what[0].upper()}{what[1:]}.",
         next_step="a dataset's files are all alike: name one file, or put each kind into a folder of its own.",
-        value=what,
+        file=file,
+        value=value,
     )
 
 
@@ -117,7 +122,9 @@ def _parquet_names(sources: Sequence[Sampled]) -> tuple[str, ...]:
             ) from error
         _refuse_twice(found, source.uri)
         if names and len(set(found) & set(names)) * 2 < len(set(found) | set(names)):
-            raise _differ(f"{source.uri} has other columns than the files before it: {_some(found)}")
+            raise _differ(
+                f"{source.uri} has other columns than the files before it: {_some(found)}", source.uri, _some(found)
+            )
         names.update(dict.fromkeys(found))
     return tuple(names)
 
@@ -192,10 +199,14 @@ def _delimited(found: Layout, texts: dict[str, bytes]) -> Layout:
     dialect = replace(dialect, header=has_header(next(iter(rows.values()))))
     _refuse_mixed(rows, dialect)
     if not dialect.header:
-        width = Counter(len(some[0]) for some in rows.values())
-        if len(width) > 1:
-            raise _differ("the files have no header, and different numbers of columns")
-        headers = tuple(f"column_{place}" for place in range(1, len(next(iter(rows.values()))[0]) + 1))
+        widths = {uri: len(some[0]) for uri, some in rows.items()}
+        width = next(iter(widths.values()))
+        if odd := next((uri for uri in widths if widths[uri] != width), ""):
+            raise _differ(
+                f"the files have no header, and different numbers of columns: {next(iter(widths))} has {width}, {odd} "
+                f"has {widths[odd]}", odd, str(widths[odd])
+            )  # fmt: skip
+        headers = tuple(f"column_{place}" for place in range(1, width + 1))
         return replace(found, dialect=dialect, headers=headers)
     named = {uri: header_names(some[0]) for uri, some in rows.items()}
     return replace(found, dialect=dialect, headers=_joined(named))
@@ -209,7 +220,7 @@ def _refuse_mixed(rows: dict[str, list[list[str]]], dialect: Dialect) -> None:
         same = bool(names & set(header_names(some[0])))
         if has_header(some) != dialect.header and not (dialect.header and same):
             one, other = (first, uri) if dialect.header else (uri, first)
-            raise _differ(f"{one} begins with a header, {other} with a record")
+            raise _differ(f"{one} begins with a header, {other} with a record", other)
 
 
 def _refuse_preamble(uri: str, text: bytes, counts: Sequence[int]) -> None:
@@ -253,7 +264,7 @@ def _joined(named: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
     for uri, names in named.items():
         _refuse_twice([name for name in names if name], uri)
         if found and len(set(names) & set(found)) * 2 < len(set(names) | set(found)):
-            raise _differ(f"the files have different columns: {_groups(named)}")
+            raise _differ(f"the files have different columns: {_groups(named)}", uri, _some(names))
         found.update(dict.fromkeys(names))
     return tuple(found)
 

@@ -43,6 +43,11 @@ class Measures:
         """Return whether there is a value in every record, and none twice."""
         return self.rows > 0 and self.nulls == 0 and self.distinct == self.rows
 
+    @property
+    def cut(self) -> bool:
+        """Return whether some value is so long that ``top`` shows its beginning alone."""
+        return (self.longest or 0) > _SHOWN
+
 
 def measure(spool: Spool, names: Sequence[str], nulls: Sequence[str], *, exact: bool) -> dict[str, Measures]:
     """Return what there is to count of each of the columns; ``nulls`` are texts that stand for no value.

@@ -52,7 +52,8 @@ def written_name(name: str) -> bool:
 
 def note_of_text(values: Sequence[str], name: str) -> str:
     """Return why values that look like numbers stay text, empty when they do not look so."""
-    if not values or not all(map(_PLAIN.fullmatch, values)):
+    values = _with_point([value.strip(" \t") for value in values])
+    if not values:
         return ""
     if written_name(name):
         return "Text, since its name says that zeros before or after the digits are part of the value."
@@ -63,11 +64,22 @@ def note_of_text(values: Sequence[str], name: str) -> str:
     return ""
 
 
+def _with_point(values: Sequence[str]) -> list[str]:
+    """Return the values with a decimal point, by the first marks by which all are numbers; empty when no marks are."""
+    if all(map(_PLAIN.fullmatch, values)):
+        return list(values)
+    for decimal, group in _MARKS:
+        if all(map(_spelled(decimal, group).fullmatch, values)):
+            return [value.replace(group, "").replace(decimal, ".") for value in values]
+    return []
+
+
 def ended_with_zeros(values: Sequence[str]) -> list[str]:
     """Return texts that would be one number and are several, as the versions 1.1 and 1.10 are."""
-    found: dict[str, list[str]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
     for value in dict.fromkeys(values):
-        found.setdefault(value.rstrip("0").rstrip(".") if "." in value else value, []).append(value)
+        number, _, power = value.lower().partition("e")
+        found.setdefault((number.rstrip("0").rstrip(".") if "." in number else number, power), []).append(value)
     return [value for alike in found.values() if len(alike) > 1 for value in alike]
 
 

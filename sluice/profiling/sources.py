@@ -8,14 +8,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sluice.errors import UnreadableFile, WrongArgument
+from sluice.ingestion.lines import MAX_RECORD
 from sluice.ingestion.source import ByteSource, BytesSpool
 
 #: Bytes, unpacked, that are read of all files together.
 MOST_LOOKED_AT = 128 << 20
 #: Bytes, unpacked, that are read of each file of a folder at least, as far as it has them.
 _LEAST_OF_EACH = 1 << 20
-#: A line end in UTF-32 and UTF-16, of either order of bytes; it stands at a multiple of its length.
-_WIDE_LINE_ENDS = (b"\n\0\0\0", b"\0\0\0\n", b"\n\0", b"\0\n")
+#: The first bytes, among which letters of several bytes have a zero.
+_LETTERS_TOLD_BY = 4096
 #: What a value of Parquet takes, about.
 _VALUE_BYTES = 8
 #: Files of a folder that are looked at.
@@ -35,15 +36,28 @@ class Sampled(ByteSource):
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the unpacked bytes up to the last line end among the first ``most``."""
-        left = self.most
-        for chunk in super().chunks():
-            if len(chunk) <= left:
-                left -= len(chunk)
-                yield chunk
-                continue
-            self.cut.append(True)
-            yield chunk[: _last_line_end(chunk, left)]
-            return
+        left, held, amid = self.most, b"", True
+        marks: tuple[bytes, ...] = ()
+        for number, chunk in enumerate(super().chunks()):
+            if number == 0:
+                marks = _line_ends(chunk[:_LETTERS_TOLD_BY])
+            # The line that the last chunk began may be the one that is cut: it waits for its end.
+            held += chunk[:left]
+            end = _last_line_end(held, marks)
+            if len(chunk) > left:
+                self.cut.append(True)
+                yield held[: end or (len(held) - len(held) % 4) * amid]
+                return
+            left -= len(chunk)
+            if not end and len(held) > MAX_RECORD:
+                end, amid = len(held), True  # so long a line is no record: an array of JSON, perhaps
+            elif end:
+                amid = False
+            if end:
+                yield held[:end]
+                held = held[end:]
+        if held:
+            yield held
 
     def enough(self, values: int) -> bool:
         """Return whether so many values of Parquet, which is not cut, are as much as is looked at."""
@@ -55,15 +69,25 @@ class Sampled(ByteSource):
         return Path(self.uri)
 
 
-def _last_line_end(chunk: bytes, most: int) -> int:
-    """Return where the last whole line among the first bytes of a chunk ends, or where a letter does."""
-    for mark in _WIDE_LINE_ENDS if b"\0" in chunk[:64] else (b"\n",):
-        at = chunk.rfind(mark, 0, most)
+def _line_ends(head: bytes) -> tuple[bytes, ...]:
+    """Return how a line ends in what begins so: in UTF-32, UTF-16, of either order of bytes, or in all else."""
+    if b"\0\0\0" in head:
+        return b"\n\0\0\0", b"\0\0\0\n"
+    return (b"\n\0", b"\0\n") if b"\0" in head else (b"\n",)
+
+
+def _last_line_end(text: bytes, marks: Sequence[bytes]) -> int:
+    """Return where the last whole line ends, by the first of the marks that is there; 0 when none is.
+
+    A mark stands at a multiple of its length.
+    """
+    for mark in marks:
+        at = text.rfind(mark)
         while at > 0 and at % len(mark):
-            at = chunk.rfind(mark, 0, at + len(mark) - 1)
-        if at > 0:
+            at = text.rfind(mark, 0, at + len(mark) - 1)
+        if at >= 0:
             return at + len(mark)
-    return most - most % 4
+    return 0
 
 
 def sources_of(place: Path) -> list[Sampled]:

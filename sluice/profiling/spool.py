@@ -44,7 +44,9 @@ class Refused:
 class Spool:
     """Columns in parts, each a Parquet file; a part lacks the columns that none of its records has."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, file: str | None = None, dataset: str | None = None) -> None:
+        """Begin without records; they are those of ``file`` (a folder, perhaps) or of the table ``dataset``."""
+        self._of = file, dataset
         self._folder = tempfile.TemporaryDirectory(prefix="sluice-profile-")
         self.parts: list[Path] = []
         #: The columns' names, each with the one that it has in the parts: a name of a file may be any text.
@@ -115,11 +117,13 @@ class Spool:
             found = self._engine.execute(sql.replace("{all}", f"read_parquet([{files}], union_by_name = true)"))
             return list(found.fetchall())
         except duckdb.Error as error:
+            file, dataset = self._of
             raise WrongArgument(
                 f"The values cannot be counted: {shortened(str(error))}.",
                 safe="nothing was written.",
                 next_step="name a smaller file, or one with fewer columns.",
-                value=sql,
+                file=file,
+                dataset=dataset,
             ) from error
 
     def column(self, name: str) -> str:

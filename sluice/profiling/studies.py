@@ -72,7 +72,7 @@ def studied(place: Path, encoding: str = "", *, exact: bool = False) -> Iterator
     """
     sources = sources_of(place)
     layout = layout_of(sources, encoding)
-    with Spool() as first:
+    with Spool(file=str(place)) as first:
         read = _read(first, sources, layout)
         other = None
         if layout.format == "csv" and first.refused.total:
@@ -81,7 +81,7 @@ def studied(place: Path, encoding: str = "", *, exact: bool = False) -> Iterator
             yield _study(first, sources, read, exact=exact)
             return
     # Records further on are written in a way that the beginning did not show.
-    with Spool() as second:
+    with Spool(file=str(place)) as second:
         yield _study(second, sources, _read(second, sources, replace(layout, dialect=other)), exact=exact)
 
 
@@ -227,19 +227,23 @@ def _marks(
         if _may_be_value(mark, spool.values(headers[place]))
     }
     found: list[Guess | None] = []
-    nulls: dict[str, None] = {}
     for place, guess in enumerate(guesses):
-        typed = guess is not None and guess.type.name != "string"
-        if typed and (taken := [mark for mark in there[place] if mark in values]):
-            note = f"Text, since {taken[0]} stands for no value here, and may be a value of {values[taken[0]]}."
-            found.append(replace(TEXT, note=note))
-            continue
-        found.append(guess)
-        nulls.update(dict.fromkeys(sorted(there[place] if typed else there[place] & SIGNS)))
+        taken = sorted(there[place] & values.keys()) if place not in texts else []
+        note = (
+            f"Text, since {taken[0]} stands for no value here, and may be a value of {values[taken[0]]}."
+            if taken
+            else ""
+        )
+        found.append(replace(TEXT, note=note) if taken else guess)
+    # A column that became text loses what the others declare, as those that were text before.
+    texts = [place for place, guess in enumerate(found) if guess is None or guess.type.name == "string"]
+    nulls: dict[str, None] = {}
+    for place in range(len(found)):
+        nulls.update(dict.fromkeys(sorted(there[place] & SIGNS if place in texts else there[place])))
     emptied = [
-        f"{headers[place]}: what says {' or '.join(taken)} in it counts as no value, too."
+        f"{headers[place]}: what says {' or '.join(lost)} in it counts as no value, too."
         for place in texts
-        if (taken := sorted(there[place] & nulls.keys() - SIGNS))
+        if (lost := sorted(there[place] & nulls.keys() - SIGNS))
     ]
     return ("", *nulls), found, emptied
 

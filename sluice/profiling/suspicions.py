@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -127,6 +128,8 @@ def _far_away(spool: Spool, values: str) -> Iterator[Suspicion]:
     if low is None or high <= low:
         return
     reach = _FAR * (high - low)
+    if not (math.isfinite(low - reach) and math.isfinite(high + reach)):
+        return  # no number is that far away; and SQL has no word for infinity
     test = f"(TRY_CAST(v AS DOUBLE) < {low - reach!r} OR TRY_CAST(v AS DOUBLE) > {high + reach!r})"
     ((count,),) = spool.ask(f"SELECT count(*) FROM (SELECT {values} AS v FROM {{all}}) WHERE {test}")
     if count:

@@ -35,7 +35,7 @@ def studied_table(database: str, name: str, *, exact: bool = False) -> Iterator[
             next_step="check the path; `sluice query 'SHOW TABLES IN bronze'` lists tables.",
             dataset=f"{database}.{name}",
         ) from error
-    with Spool() as spool:
+    with Spool(dataset=f"{database}.{name}") as spool:
         seen, cut = 0, False
         for batch in table.scan().to_arrow_batch_reader():
             spool.add(dict(zip(batch.schema.names, batch.columns, strict=True)), batch.num_rows)

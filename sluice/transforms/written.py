@@ -206,10 +206,10 @@ def _join(join: exp.Join, tables: _Tables, contracts: Mapping[str, AnyContract])
     if not isinstance(join.this, exp.Table):
         raise RefusedSelect("JOIN names a table")
     before = set(tables.names.values())
-    pairs_of = dict(tables.names)
+    earlier = _Tables(tables.by_alias, dict(tables.names), set(tables.optional))
     alias = _add(join.this, tables, contracts)
     contract = tables.by_alias[alias]
-    pairs = _pairs(join, alias, contract, _Tables(tables.by_alias, pairs_of))
+    pairs = _pairs(join, alias, contract, earlier)
     renamed = []
     for column in contract.columns:
         name = pairs.get(column.name) or (f"{contract.name}_{column.name}" if column.name in before else column.name)

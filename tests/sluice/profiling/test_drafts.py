@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sluice.contracts.columns import NAME
 from sluice.contracts.strict_yaml import load_yaml
 from sluice.errors import WrongArgument
-from sluice.profiling import measures, records, sources
+from sluice.profiling import contract_text, measures, records, sources
 from sluice.profiling.drafts import draft
 from sluice.profiling.names import column_names, personal
 from sluice.profiling.profiles import profile_files
@@ -205,8 +205,10 @@ def test_a_folder_of_files_that_are_alike_is_one_dataset(tmp_path: Path) -> None
 def test_a_folder_of_files_that_differ_is_refused_with_one_of_each(tmp_path: Path, other: bytes, what: str) -> None:
     (tmp_path / "a.csv").write_text("id,name\n1,é\n")
     (tmp_path / "b.csv").write_bytes(other)
-    with pytest.raises(WrongArgument, match=what):
+    with pytest.raises(WrongArgument, match=what) as told:
         draft("things", tmp_path, "shop")
+    assert told.value.file in {str(tmp_path / "a.csv"), str(tmp_path / "b.csv")}
+    assert told.value.value is None or len(told.value.value) < 20
 
 
 def test_a_key_is_proposed_that_is_in_every_record_and_nowhere_twice(tmp_path: Path) -> None:
@@ -262,6 +264,36 @@ def test_values_of_persons_are_in_no_comment(tmp_path: Path) -> None:
     assert not [said for said in ("123456", "1950", "@x.org", "030 123", "minimum", "enum") if said in found.text]
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (("4915112345678", "4915112345999"), False),
+        (("5551234", "5559999"), False),
+        (("-5551234", "12"), False),
+        (("4915112345678.0", "4915112345999.5"), False),
+        (("5551234.25", "5559999.5"), True),
+        (("12", "999999"), True),
+        (("1234567890123456", "1234567890123459"), True),
+    ],
+)
+def test_numbers_that_may_be_those_of_phones_are_in_no_comment(
+    tmp_path: Path, values: tuple[str, ...], told: bool
+) -> None:
+    found = drafted(tmp_path, "contact,n\n" + "".join(f"{value},x\n" for value in values))
+    assert found.contract.columns[0].type.name in ("bigint", "double")
+    assert ("minimum" in found.text) is told
+
+
+@pytest.mark.parametrize(("letters", "listed"), [(79, True), (80, True), (81, False), (200, False)])
+def test_a_value_that_is_not_shown_whole_is_in_no_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, letters: int, listed: bool
+) -> None:
+    monkeypatch.setattr(contract_text, "_MOST_LETTERS", 1_000)
+    found = drafted(tmp_path, "a,n\n" + f"{'x' * letters},1\ny,2\n" * 20)
+    assert ("# enum: " in found.text) is listed
+    assert (f"{{value: {'x' * letters}}}" in found.text) is listed
+
+
 @pytest.mark.parametrize("header", ["id\tname\tn\n", ""])
 def test_nulls_of_a_dump_are_read_as_nulls(tmp_path: Path, header: str) -> None:
     found = drafted(tmp_path, header + "1\ta\\\tb\t\\N\n2\t\\N\t3\n3\tx\t4\n")
@@ -285,8 +317,33 @@ def test_files_that_are_not_looked_at_are_told_of(tmp_path: Path, monkeypatch: p
 def test_files_with_and_without_a_header_are_no_one_dataset(tmp_path: Path, first: str, second: str) -> None:
     (tmp_path / "a.csv").write_text(first)
     (tmp_path / "b.csv").write_text(second)
-    with pytest.raises(WrongArgument, match=r"begins with a header|different columns"):
+    with pytest.raises(WrongArgument, match=r"begins with a header|different columns") as told:
         draft("things", tmp_path, "shop")
+    assert told.value.file in {str(tmp_path / "a.csv"), str(tmp_path / "b.csv")}
+    assert told.value.value in (None, "id, n")
+
+
+def test_what_differs_between_files_is_given_with_the_file_that_has_it(tmp_path: Path) -> None:
+    def refused(first: bytes, second: bytes) -> tuple[str | None, str | None]:
+        (tmp_path / "a.csv").write_bytes(first)
+        (tmp_path / "b.csv").write_bytes(second)
+        with pytest.raises(WrongArgument) as told:
+            draft("things", tmp_path, "shop")
+        return told.value.file, told.value.value
+
+    odd = str(tmp_path / "b.csv")
+    assert refused(b"id,name\n1,x\n", b"street,town\nx,y\n") == (odd, "street, town")
+    assert refused(b"id,name\n1,x\n", b'{"id":1}\n') == (odd, "ndjson")
+    assert refused(b"1,2\n3,4\n", b"1,2,3\n3,4,5\n") == (odd, "3")
+    assert refused(b"id\n1\n", _parquet(id=[1])) == (odd, "Parquet")
+    assert refused(_parquet(id=[1]), b"id\n1\n") == (odd, "text")
+    assert refused(_parquet(a=[1], b=[1]), _parquet(c=[1], d=[1])) == (odd, "c, d")
+
+
+def _parquet(**columns: list[int]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink)
+    return sink.getvalue()
 
 
 @pytest.mark.parametrize("header", ["ID,id", "code,CODE", "b,{all}", "c1,c0", '"a""b\'c",d'])
@@ -325,8 +382,9 @@ def test_columns_are_counted_in_groups_as_if_together(tmp_path: Path, monkeypatc
 
 
 def test_what_the_engine_cannot_count_is_said_with_a_way_out() -> None:
-    with Spool() as spool:
+    with Spool(file="orders.csv") as spool:
         spool.add({"a": pa.array(["x"])}, 1)
         spool.flush()
-        with pytest.raises(WrongArgument, match="cannot be counted"):
+        with pytest.raises(WrongArgument, match="cannot be counted") as told:
             spool.ask("SELECT CAST(c0 AS INTEGER) FROM {all}")
+    assert (told.value.file, told.value.value) == ("orders.csv", None)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice.contracts.values.convert import convert
-from sluice.profiling.guesses import guess_text
+from sluice.profiling.guesses import SIGNS, guess_json, guess_text
+from sluice.profiling.numbers import ended_with_zeros
+from tests.laws import cases
 from tests.sluice.profiling.drafting import drafted, rows_by, types_of
 
 
@@ -99,6 +101,67 @@ def test_no_two_texts_of_a_column_become_one_double(values: list[str]) -> None:
         assert len(set(map(float, values))) == len(values)
 
 
+@given(st.lists(st.sampled_from(["1.5e10", "1.5E1", "2.0", "1.50e1", "3.0e-5", "1.0e100"]), min_size=1, unique=True))
+def test_zeros_of_a_power_of_ten_are_no_zeros_at_the_end(values: list[str]) -> None:
+    alike = ended_with_zeros(values)
+    assert bool(alike) == ({"1.5E1", "1.50e1"} <= set(values))
+
+
+_NUMBERS = st.tuples(st.integers(-999, 999), st.integers(0, 99), st.sampled_from(["", ".0", ".00", "0", "e2", "E+1"]))
+
+
+def _json_number(parts: tuple[int, int, str]) -> str:
+    whole, fraction, end = parts
+    return f"{whole}{end}" if end in ("", ".0", ".00") else f"{whole}.{fraction}{end}"
+
+
+@settings(max_examples=cases(300), deadline=None)
+@given(st.lists(_NUMBERS.map(_json_number), min_size=1, max_size=8))
+def test_however_a_number_of_json_is_written_it_is_that_number(values: list[str]) -> None:
+    texts = pa.array(values)
+    found = guess_json(lambda: [texts], frozenset({"number"}), "value")
+    assert found is not None
+    read, bad = convert(texts, found.column("value", "value"))
+    assert bad is None
+    assert list(map(float, read.to_pylist())) == list(map(float, values))
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (("10", "10.0"), "double"),
+        (("20.5", "20.50"), "double"),
+        (("1e1", "10", "10.00"), "double"),
+        (("0.12345678901234567890", "1", "1.0"), "decimal(38,20)"),
+        (("123456789012345678901234567890", "1"), "decimal(38,0)"),
+    ],
+)
+def test_numbers_of_json_that_differ_by_zeros_are_one_number(values: tuple[str, ...], kind: str) -> None:
+    found = guess_json(lambda: [pa.array(values)], frozenset({"number"}), "value")
+    assert str(found.type if found else None) == kind
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("1,50", "1,5"),
+        ("1.1", "1.10"),
+        (" 1,1", "1,10 "),
+        ("2", "2,0"),
+        ("1\u00a0234,50", "1\u00a0234,5", "0,00", "0,0"),
+    ],
+)
+@pytest.mark.parametrize("name", ["value", "amount"])
+def test_numbers_that_stay_text_since_they_differ_by_zeros_say_so(values: tuple[str, ...], name: str) -> None:
+    found = guess_text(lambda: [pa.array(values)], name)
+    assert found.type.name == "decimal" or "differ by zeros at their end alone" in found.note
+
+
+@pytest.mark.parametrize("values", [("+49,5", "+49,6"), ("+1.5", "+2")])
+def test_numbers_that_stay_text_for_their_plus_say_so(values: tuple[str, ...]) -> None:
+    assert "begin with a plus" in guess_text(lambda: [pa.array(values)], "value").note
+
+
 @given(
     st.lists(st.dates(date(2001, 1, 1), date(2060, 12, 31)), min_size=1, max_size=5),
     st.sampled_from(["%d/%m/%Y", "%m/%d/%Y", "%d-%m-%y", "%m/%d/%y", "%y-%m-%d", "%d/%m/%Y %H:%M"]),
@@ -175,3 +238,30 @@ def test_a_value_of_a_short_list_is_never_made_no_value(tmp_path: Path) -> None:
     rows, _ = rows_by(found.contract, tmp_path)
     assert [row["country"] for row in rows] == ["SE", "NA", "DE"]
     assert any("NA stands for no value here" in note for note in found.notes)
+
+
+_MARKED = st.sampled_from(["-", "NA", "\\N", "n/a", "7", "12", "345"])
+
+
+@settings(max_examples=cases(150), deadline=None)
+@given(st.lists(st.tuples(_MARKED, st.sampled_from(["SE", "NA", "DE"]), _MARKED), min_size=3, max_size=9))
+def test_a_value_that_becomes_none_is_one_of_a_typed_column_or_told_of(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]
+) -> None:
+    folder = tmp_path_factory.mktemp("marks")
+    found = drafted(folder, "a,b,c\n" + "".join(f"{','.join(row)}\n" for row in rows))
+    read, rejected = rows_by(found.contract, folder)
+    assert not rejected
+    for place, column in enumerate(found.contract.columns):
+        if column.type.name == "string":
+            lost = {before[place] for before, now in zip(rows, read, strict=True) if now[column.name] is None} - SIGNS
+            told = [note for note in found.notes if note.startswith(f"{column.name}: what says ")]
+            assert bool(told) == bool(lost)
+            assert all(mark in told[0] for mark in lost)
+
+
+def test_a_column_that_becomes_text_tells_which_of_its_texts_count_as_no_value(tmp_path: Path) -> None:
+    found = drafted(tmp_path, "a,b,c\n1,SE,1\n-,NA,-\n3,DE,NA\n4,NO,\\N\n")
+    assert types_of(found) == {"a": "bigint", "b": "string", "c": "string"}
+    assert any(note.startswith("c: what says - in it counts as no value") for note in found.notes)
+    assert [row["c"] for row in rows_by(found.contract, tmp_path)[0]] == ["1", None, "NA", None]

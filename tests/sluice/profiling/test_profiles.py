@@ -152,3 +152,16 @@ def test_what_is_printed_as_json_has_every_key(tmp_path: Path) -> None:
         "suspicious",
     ]  # fmt: skip
     assert told["columns"][0]["top"] == [{"value": "1", "count": 1}, {"value": "2", "count": 1}]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["1e308", "-1e308"], ["1.7976931348623157e308", "-1.7976931348623157e308", "0"], ["1e308", "9e307", "8e307"],
+        ["-1e308", "-9e307", "1"], ["5e-324", "-5e-324", "1e-300"],
+    ],
+)  # fmt: skip
+def test_numbers_at_the_end_of_what_a_double_holds_are_counted_as_others_are(tmp_path: Path, values: list[str]) -> None:
+    found = profiled(tmp_path, _lines(usual=values * 9))
+    assert found.rows == 9 * len(values)
+    assert wrong_with(found, "v") == {}

@@ -5,15 +5,20 @@ from __future__ import annotations
 import gzip
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sluice.cli.drafting import in_words
+from sluice.ingestion import source as opened
 from sluice.profiling import sources
 from sluice.profiling.profiles import profile_files
+from tests.laws import cases
 from tests.sluice.profiling.drafting import drafted, types_of
 
 _COUNT = 20_000
@@ -64,3 +69,59 @@ def test_all_of_a_small_file_is_looked_at(tmp_path: Path) -> None:
     found = drafted(tmp_path, "id,words\n1,x\n")
     assert found.read.whole
     assert "Only the beginning" not in in_words(Path("things.yaml"), found)
+
+
+def _line(number: int) -> str:
+    return f"{number},2024-01-{number % 28 + 1:02}T10:00:00,{'é' * (number % 7)}x\n"
+
+
+@settings(max_examples=cases(600), deadline=None)
+@given(
+    most=st.integers(1, 4_000), chunk=st.integers(24, 900), lines=st.integers(1, 60),
+    encoding=st.sampled_from(["utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"]),
+)  # fmt: skip
+def test_a_file_is_cut_behind_a_line_wherever_chunks_end(
+    tmp_path_factory: pytest.TempPathFactory, most: int, chunk: int, lines: int, encoding: str
+) -> None:
+    path = tmp_path_factory.mktemp("cut") / "things.csv"
+    text = "id,at,words\n" + "".join(map(_line, range(lines)))
+    path.write_bytes(text.encode(encoding))
+    (source,) = sources.sources_of(path)
+    source = replace(source, most=most)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opened, "READ_SIZE", chunk)
+        read = b"".join(source.chunks())
+    assert text.encode(encoding).startswith(read)
+    assert bool(source.cut) == (len(text.encode(encoding)) > most)
+    if source.cut:
+        assert len(read) <= most
+        told = read.decode(encoding, "ignore")
+        assert told.endswith("\n") or "\n" not in text.encode(encoding)[:most].decode(encoding, "ignore")
+        longest = max(len(line.encode(encoding)) for line in text.splitlines(keepends=True))
+        assert len(read) > most - longest - 4
+    else:
+        assert read.decode(encoding) == text
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_last_record_is_whole_where_what_is_read_at_once_divides_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
+    monkeypatch.setattr(sources, "MOST_LOOKED_AT", 64 << 10)
+    monkeypatch.setattr(opened, "READ_SIZE", 16 << 10)
+    data = (
+        "n,day\n9,2024-01-01\n8,2024-01-01\n" + "".join(f"{n},2024-01-{n % 28 + 1:02}\n" for n in range(9_000))
+    ).encode()
+    assert b"," in data[: 64 << 10].rpartition(b"\n")[2]
+    found = drafted(tmp_path, gzip.compress(data, mtime=0) if packed else data)
+    assert types_of(found) == {"n": "bigint", "day": "date"}
+    assert found.read.quarantined == {}
+    assert not found.read.whole
+
+
+def test_a_line_that_no_reader_takes_whole_waits_for_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "MAX_RECORD", 1_000)
+    monkeypatch.setattr(opened, "READ_SIZE", 300)
+    (tmp_path / "a.json").write_text(f"[{','.join(_OBJECTS)}]")
+    (source,) = sources.sources_of(tmp_path / "a.json")
+    assert max(map(len, source.chunks())) <= 1_300

@@ -25,6 +25,7 @@ _CONTRACTS: dict[str, AnyContract] = {
             name="orders", database="silver", key=("order_id",),
             columns=_columns(order_id="bigint", visit_id="string", total="decimal(12,2)", page="string"),
         ),
+        DerivedContract(name="makers", database="silver", key=("maker",), columns=_columns(maker="string")),
     )
 }  # fmt: skip
 
@@ -113,6 +114,10 @@ def test_a_join_keeps_the_names_of_the_first_table() -> None:
         ("SELECT pgae FROM bronze.visits", "pgae is in none of the tables"),
         ("SELECT page FROM bronze.visits v JOIN silver.orders o ON v.visit_id = o.visit_id", "in several"),
         ("SELECT o.visit_id FROM bronze.visits v LEFT JOIN silver.orders o ON v.visit_id = o.visit_id", "joined by"),
+        ("SELECT v.page, m.maker FROM bronze.visits v LEFT JOIN silver.orders o ON v.visit_id = o.visit_id "
+         "JOIN silver.makers m ON o.visit_id = m.maker", "o.visit_id is joined by"),
+        ("SELECT v.page, m.maker FROM bronze.visits v LEFT JOIN silver.orders o ON v.visit_id = o.visit_id "
+         "LEFT JOIN silver.makers m ON o.visit_id = m.maker", "o.visit_id is joined by"),
         ("SELECT v.page FROM bronze.visits v RIGHT JOIN silver.orders o ON v.visit_id = o.visit_id", "only JOIN and"),
         ("SELECT v.page FROM bronze.visits v JOIN silver.orders o ON v.seconds > o.total", "compares a column"),
         ("SELECT page FROM bronze.nothing", "no contract of bronze.nothing"),
