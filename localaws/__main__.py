@@ -98,9 +98,7 @@ class _Awaited:
         return True
 
 
-def _serve(
-    awaited: _Awaited, stop: threading.Event, *, port: int, data: Path | None, region: str, secret: str
-) -> int:
+def _serve(awaited: _Awaited, stop: threading.Event, *, port: int, data: Path | None, region: str, secret: str) -> int:
     # Nearly all that a start makes (modules, API models, resources) stays: looking through it for garbage again and
     # again would take a fifth of the start. What little is garbage (some 30 MB) is kept, rather than halt all threads.
     gc.disable()

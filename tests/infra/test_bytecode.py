@@ -55,7 +55,9 @@ def python() -> Path:
 def modules(tmp_path: Path) -> Path:
     """A package of two modules, one of them with what is written in an order of its own."""
     (tmp_path / "modules" / "inner").mkdir(parents=True)
-    (tmp_path / "modules" / "inner" / "__init__.py").write_text("SOME = {'b', 'a', 'c'}\n\ndef f(x): return x in {1, 2}")
+    (tmp_path / "modules" / "inner" / "__init__.py").write_text(
+        "SOME = {'b', 'a', 'c'}\n\ndef f(x): return x in {1, 2}"
+    )
     (tmp_path / "modules" / "top.py").write_text("from inner import SOME\n")
     return tmp_path / "modules"
 
@@ -81,7 +83,7 @@ def load_all(python: Path, folder: Path) -> list[str]:
 @pytest.mark.parametrize("part", ["code", "layer"])
 def test_no_function_compiles_a_module(part: str, layer: Path, bundle: Bundle, python: Path) -> None:
     folder = layer if part == "layer" else bundle.code
-    made = {path for path in folder.rglob("*.pyc")}
+    made = set(folder.rglob("*.pyc"))
     assert made == set(compiled(folder))
     assert {path.read_bytes()[4:8] for path in made} == {UNCHECKED}
     assert len(load_all(python, folder)) == len(made) > 100
@@ -128,7 +130,12 @@ def test_bytecode_that_is_kept_is_that_of_the_same_modules_alone(change: str, mo
 
 
 def test_settings_of_this_shell_change_no_bytecode(modules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"DONTWRITEBYTECODE": "1", "PYCACHEPREFIX": "/nowhere", "HASHSEED": "7", "OPTIMIZE": "2"}.items():
+    for name, value in {
+        "DONTWRITEBYTECODE": "1",
+        "PYCACHEPREFIX": "/nowhere",
+        "HASHSEED": "7",
+        "OPTIMIZE": "2",
+    }.items():
         monkeypatch.setenv(f"PYTHON{name}", value)
     add_bytecode(modules, "/var/task")
     assert all(path.is_file() for path in compiled(modules))

@@ -151,7 +151,7 @@ def test_an_assembly_that_is_still_written_is_deployed_when_it_is_whole_and_its_
         assert writer.stdin is not None
         assert writer.stdout is not None
         number = int(writer.stdout.readline())
-        until(lambda: (tmp_path / "data" / "access.json").is_file())
+        until((tmp_path / "data" / "access.json").is_file)
         (tmp_path / "half").mkdir()
         stack = {"type": "aws:cloudformation:stack", "properties": {"templateFile": "t.json", "stackName": "s"}}
         (tmp_path / "half" / "manifest.json").write_text(json.dumps({"artifacts": {"S": stack}}))

@@ -260,7 +260,7 @@ def test_native_packages_of_a_layer_are_this_machines_at_the_same_version(ctx: C
 
 
 def test_a_function_runs_the_bytecode_that_its_bundle_brings(ctx: Context, tmp_path: Path) -> None:
-    """As on AWS: bytecode that is not to be compared with its source is taken as it is; that of another Python never."""
+    """As on AWS, bytecode that names no source is taken as it is; that of another Python never."""
     code = tmp_path / "code"
     code.mkdir()
     (code / "index.py").write_text("def handler(e, c): return 'source'")

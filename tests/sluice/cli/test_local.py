@@ -73,7 +73,9 @@ def test_the_local_aws_gets_ready_while_the_stacks_are_synthesized(
         return subprocess.Popen([sys.executable, "-c", ""])
 
     def synthesizes(*_: Any, folder: Path) -> None:
-        assert [str(folder), str(os.getpid())] == [told[0][told[0].index(o) + 1] for o in ("--assembly", "--await-from")]
+        assert [str(folder), str(os.getpid())] == [
+            told[0][told[0].index(o) + 1] for o in ("--assembly", "--await-from")
+        ]
         raise Ended
 
     monkeypatch.setattr(local, "subprocess", SimpleNamespace(Popen=begun, DEVNULL=subprocess.DEVNULL))
