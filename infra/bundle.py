@@ -18,6 +18,7 @@ from pathlib import Path
 from sluice.folders import LIBRARY, brought, needed_project
 from sluice.project import FILE_NAME, Project
 
+from .bytecode import add_bytecode, interpreter
 from .config import PYTHON, WHEEL_PLATFORM
 from .imports import imported_by
 
@@ -29,7 +30,10 @@ BILLS = "*.dist-info/sboms"
 #: What the library reads beside its modules.
 _DATA = (Path("sluice/prices.json"), Path("sluice/letters.json"))
 _PLACES = {"sluice": LIBRARY, "lambdas": HANDLERS}
-#: Parts of the wheels that no function loads; without them the layer stays under Lambda's 250 MiB.
+#: Where Lambda puts a function's code, and its layers'.
+#: https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html
+_CODE_AT, _LAYER_AT = "/var/task", "/opt/python"
+#: Parts of the wheels that no function loads; without them the layer stays under Lambda's 250 MiB, bytecode included.
 _NOT_IN_LAYER = (
     "pyarrow/libarrow_flight*",
     "pyarrow/libarrow_python_flight*",
@@ -39,6 +43,18 @@ _NOT_IN_LAYER = (
     "pyarrow/src",
     "pyarrow/*.pyx",
     "pyarrow/*.pxi",
+    # Copies of libraries that PyArrow loads by a third name, as `libarrow_python.so.2500`.
+    "pyarrow/libarrow_python*.so",
+    "pyarrow/libarrow_python*.so.*.*.*",
+    # What compilers and type checkers read.
+    "**/*.pxd",
+    "**/*.pyi",
+    "**/*.[ch]",
+    "_duckdb-stubs",
+    # Colours of the command lines that are not here.
+    "pygments",
+    "fsspec/tests",
+    "certifi/tests",
     # CPython uses the other of its two back ends.
     "zstandard/_cffi.*",
     "zstandard/backend_cffi.py",
@@ -62,10 +78,11 @@ class Bundle:
     transforms: tuple[Path, ...] = ()
 
 
-def code_folder(project: Project, out: Path) -> Path:
-    """Write the code that all functions share to ``out`` and return it."""
+def code_folder(project: Project, out: Path, cache: Path | None = None) -> Path:
+    """Write the code that all functions share to ``out`` and return it; its bytecode is kept in ``cache``."""
     handlers = list(HANDLERS.rglob("*.py"))
     _ship(imported_by(handlers, _PLACES) | {"lambdas" / file.relative_to(HANDLERS) for file in handlers}, out)
+    add_bytecode(out, _CODE_AT, cache)
     (out / FILE_NAME).write_bytes(project.to_json())
     return out
 
@@ -101,10 +118,14 @@ def _ship(files: Iterable[Path], out: Path) -> None:
 def layer_folder(cache: Path) -> Path:
     """Return a folder with the locked dependencies for the functions' platform, made once per lock.
 
+    It holds their bytecode where the functions' Python is on this machine, which says so where it is not.
     What the wheels say of their own parts is kept aside, in `bills_of` this folder.
     """
-    recipe = "\n".join((LOCK.read_text(), PYTHON, WHEEL_PLATFORM, *_NOT_IN_LAYER, BILLS))
-    folder = cache / f"layer-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
+    recipe = "\n".join((LOCK.read_text(), PYTHON, WHEEL_PLATFORM, *_NOT_IN_LAYER, BILLS, _LAYER_AT))
+    name = f"layer-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
+    folder = cache / name
+    if not folder.is_dir() and interpreter() is None:
+        folder = cache / f"{name}-without-bytecode"
     layer = folder / "layer"
     if folder.is_dir():
         return layer
@@ -121,6 +142,7 @@ def layer_folder(cache: Path) -> Path:
     )
     keep_bills(packages, bills_of(unfinished / layer.name))
     trim(packages)
+    add_bytecode(packages, _LAYER_AT)
     try:
         unfinished.rename(folder)
     except OSError:
@@ -143,7 +165,7 @@ def keep_bills(packages: Path, kept: Path) -> None:
 def trim(packages: Path) -> None:
     """Take out of the layer what no function loads."""
     for pattern in _NOT_IN_LAYER:
-        for path in packages.glob(pattern):
+        for path in list(packages.glob(pattern)):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 

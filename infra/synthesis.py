@@ -122,7 +122,7 @@ def _synthesize(here: ProjectFolder, add: Callable[[App, Stacks], None] | None) 
 
     project = load_project(folders)
     with tempfile.TemporaryDirectory() as scratch:
-        code = code_folder(project, Path(scratch) / "code")
+        code = code_folder(project, Path(scratch) / "code", here.cache)
         bundle = Bundle(code, layer_folder(here.cache), tuple(transform_folders(folders)))
         stacks = add_stacks(app, environment, project, bundle)
         if add is not None:

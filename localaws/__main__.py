@@ -10,11 +10,14 @@ import signal
 import sys
 import tempfile
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from localaws.cloudformation.errors import DeployError
 from localaws.context import WELL_KNOWN_SECRET
 from localaws.folders import NotOurs
+
+_LOOK_SECONDS = 0.02
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,6 +36,13 @@ def parser() -> argparse.ArgumentParser:
     commands = read.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="start the local AWS, deploy an assembly, and stay until interrupted")
     serve.add_argument("--assembly", type=Path, help="a cloud assembly (cdk.out) to deploy")
+    serve.add_argument(
+        "--await-from",
+        type=int,
+        metavar="PROCESS",
+        help="get ready, and deploy the assembly once the process that started this one, whose number this is, has put "
+        "it in its place, whole; nothing is deployed when that process ends before",
+    )
     serve.add_argument("--port", type=int, default=4566, help="the loopback port; 0 takes a free one")
     serve.add_argument("--data", type=Path, help="the only directory written to; a temporary one if left out")
     serve.add_argument(
@@ -70,7 +80,8 @@ def _started(given: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     if given.with_stdin:
         threading.Thread(target=_until_stdin_ends, args=(stop,), daemon=True, name="stdin").start()
-    return _serve(given.assembly, stop, port=given.port, data=given.data, region=given.region, secret=secret)
+    awaited = _Awaited(given.assembly, given.await_from)
+    return _serve(awaited, stop, port=given.port, data=given.data, region=given.region, secret=secret)
 
 
 def _until_stdin_ends(stop: threading.Event) -> None:
@@ -81,9 +92,22 @@ def _until_stdin_ends(stop: threading.Event) -> None:
     stop.set()
 
 
-def _serve(
-    assembly: Path | None, stop: threading.Event, *, port: int, data: Path | None, region: str, secret: str
-) -> int:
+@dataclass(frozen=True)
+class _Awaited:
+    """What is deployed, if anything, and the process that still writes it."""
+
+    assembly: Path | None
+    writer: int | None = None
+
+    def comes(self, stop: threading.Event) -> bool:
+        """Wait until the assembly is there, and return whether it is: not when its writer or this process ends."""
+        while self.assembly and self.writer is not None and not (self.assembly / "manifest.json").is_file():
+            if stop.wait(_LOOK_SECONDS) or os.getppid() != self.writer:
+                return False
+        return True
+
+
+def _serve(awaited: _Awaited, stop: threading.Event, *, port: int, data: Path | None, region: str, secret: str) -> int:
     # Nearly all that a start makes (modules, API models, resources) stays: looking through it for garbage again and
     # again would take a fifth of the start. What little is garbage (some 30 MB) is kept, rather than halt all threads.
     gc.disable()
@@ -93,8 +117,10 @@ def _serve(
         tempfile.TemporaryDirectory(prefix="localaws-") as temporary,
         LocalAws.start(port=port, scratch=data or Path(temporary), region=region, secret=secret) as running,
     ):
-        if assembly is not None:
-            running.deploy(assembly, _tell)
+        if not awaited.comes(stop):
+            return 0
+        if awaited.assembly is not None:
+            running.deploy(awaited.assembly, _tell)
         sys.stdout.write(f"ready at {running.endpoint}\n")
         sys.stdout.flush()
         running.warm_up()

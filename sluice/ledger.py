@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -101,6 +102,15 @@ class Retirement(msgspec.Struct, frozen=True, omit_defaults=True):
     files: int = 0
     bytes: int = 0
     at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What is recorded of a dataset's deliveries: their states, what retention deleted, further events by delivery."""
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    retirements: list[Retirement] = field(default_factory=list)
+    redeliveries: Counter[str] = field(default_factory=Counter)
 
 
 _to_delivery, _to_counts = converter(Delivery), converter(ShardCounts)
@@ -206,10 +216,18 @@ class Ledger:
         for item in self._query(dataset, "delivery#"):
             yield _delivery(item)
 
-    def redeliveries(self, dataset: str) -> Counter[str]:
-        """Return how many more events came for each delivery of ``dataset`` after its state was final."""
-        items = self._query(dataset, "again#")
-        return Counter({item["entry"]["S"].removeprefix("again#"): int(item["redeliveries"]["N"]) for item in items})
+    def recorded(self, dataset: str) -> Recorded:
+        """Return all that is recorded of the deliveries of ``dataset``, read at once."""
+        found = Recorded()
+        for item in self._query(dataset, ""):
+            kind = item["entry"]["S"].partition("#")[0]
+            if kind == "delivery":
+                found.deliveries.append(_delivery(item))
+            elif kind == "retention":
+                found.retirements.append(_retirement(item))
+            elif kind == "again":
+                found.redeliveries.update(_again(item))
+        return found
 
     def record_shards(self, dataset: str, shards: Iterable[ShardCounts]) -> None:
         """Replace the counts of each shard."""
@@ -235,12 +253,6 @@ class Ledger:
                 msgspec.structs.asdict(each) | {"dataset": dataset, "entry": f"retention#{each.at:.3f}#{each.place}"}
             ]
         )
-
-    def retirements(self, dataset: str) -> Iterator[Retirement]:
-        """Yield everything that retention deleted of ``dataset``, oldest first."""
-        for item in self._query(dataset, "retention#"):
-            plain = {name: _plain(_from_item(value)) for name, value in item.items()}
-            yield _to_retirement({k: v for k, v in plain.items() if k in Retirement.__struct_fields__})
 
     def record_run(self, run: dict[str, Any], *, started: str, table: str) -> None:
         """Write one run of a derived table: engine, inputs, rows, cost, or its error."""
@@ -308,13 +320,15 @@ class Ledger:
         return _pause_of(gone["Attributes"]) if gone.get("Attributes") else None
 
     def _query(self, dataset: str, prefix: str, *, newest_first: bool = False) -> Iterator[dict[str, Any]]:
+        """Yield the items of ``dataset`` whose entries begin with ``prefix``; with none, all of them."""
+        begins = {":prefix": {"S": prefix}} if prefix else {}
         pages = (
             client("dynamodb")
             .get_paginator("query")
             .paginate(
                 TableName=self.table,
-                KeyConditionExpression="dataset = :dataset AND begins_with(entry, :prefix)",
-                ExpressionAttributeValues={":dataset": {"S": dataset}, ":prefix": {"S": prefix}},
+                KeyConditionExpression="dataset = :dataset" + " AND begins_with(entry, :prefix)" * bool(prefix),
+                ExpressionAttributeValues={":dataset": {"S": dataset}, **begins},
                 ConsistentRead=True,
                 ScanIndexForward=not newest_first,
             )
@@ -358,6 +372,15 @@ def _delivery(item: dict[str, Any]) -> Delivery:
     for name in ("retracted", "retracted_quarantined"):
         plain[name] = int(plain.get(name, 0))
     return _to_delivery({k: v for k, v in plain.items() if k in Delivery.__struct_fields__})
+
+
+def _retirement(item: dict[str, Any]) -> Retirement:
+    plain = {name: _plain(_from_item(value)) for name, value in item.items()}
+    return _to_retirement({k: v for k, v in plain.items() if k in Retirement.__struct_fields__})
+
+
+def _again(item: dict[str, Any]) -> dict[str, int]:
+    return {item["entry"]["S"].removeprefix("again#"): int(item["redeliveries"]["N"])}
 
 
 def _pause_of(item: dict[str, Any]) -> Pause:

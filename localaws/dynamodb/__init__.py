@@ -1,4 +1,4 @@
-"""DynamoDB: the checks that moto's tables lack."""
+"""DynamoDB: the checks that moto's tables lack, and queries that read what they name."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ __all__ = ["install"]
 
 
 def install(ctx: Context) -> None:
-    """Make UpdateItem refuse to write a key."""
-    from localaws.dynamodb import keys
+    """Make UpdateItem refuse to write a key, and Query look at nothing but what its key condition names."""
+    from localaws.dynamodb import answers, keys, queries
 
     del ctx
     keys.install()
+    queries.install()
+    answers.install()

@@ -2,7 +2,8 @@
 
 A bundle carries native wheels for Lambda's processor and Python. Each of them is replaced by the same version from the
 running interpreter's environment; everything else comes from the bundle. The bundle itself is never written to: its
-files are linked into a mirror under the scratch directory, where bytecode goes as well.
+files are linked into a mirror under the scratch directory, its bytecode for the running Python too; bytecode that it
+lacks goes to the mirror.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ RUNTIME_DISTRIBUTIONS = (
     "urllib3",
 )
 
+#: Bytecode of another Python is never read here.
+_OUR_BYTECODE = f".{sys.implementation.cache_tag}.pyc"
 _building = threading.Lock()
 
 
@@ -157,11 +160,11 @@ def _link_tree(source: Path, target: Path, *, skip: Iterable[str] = ()) -> None:
     left_out = set(skip)
     for directory, directories, files in os.walk(source):
         top = directory == str(source)
-        directories[:] = [name for name in directories if name != "__pycache__" and not (top and name in left_out)]
+        directories[:] = [name for name in directories if not (top and name in left_out)]
         here = target / os.path.relpath(directory, source)
         here.mkdir(exist_ok=True)
         for name in files:
-            if top and name in left_out:
+            if (top and name in left_out) or (here.name == "__pycache__" and not name.endswith(_OUR_BYTECODE)):
                 continue
             if _is_foreign(os.path.join(directory, name)):
                 raise BundleError(

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
-import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import MAGIC_NUMBER, cache_from_source, find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,17 +37,28 @@ _UNREAD_BY = {"pyvenv.cfg", "cdk.out", "serve.log"}
 #: Larger files count by their size and time: a project may keep its data beside its code.
 _LARGE_BYTES = 1 << 20
 _KEPT_ASSEMBLIES = 4
+#: So many modules without bytecode, as those that were just edited, cost a process less than a tenth of a second.
+_FEW_MODULES = 20
 #: A local AWS runs functions from its assembly, so an assembly used within so many seconds is kept.
 _KEPT_SECONDS = 3600
 
 
-def synthesize(contracts: list[Path], environment: str, standing: Standing | None = None) -> Path:
+def assembly_folder(contracts: list[Path], environment: str) -> Path:
+    """Return the folder of the cloud assembly for the present declarations, be it there or not."""
+    project = needed_project(contracts)
+    return project.cache / f"assembly-{_fingerprint(project, contracts, environment)}"
+
+
+def synthesize(
+    contracts: list[Path], environment: str, standing: Standing | None = None, *, folder: Path | None = None
+) -> Path:
     """Return the folder of the cloud assembly for the present declarations; synthesized only when something changed.
 
-    ``standing`` is asked where it is given, so that nothing is imported that was imported before.
+    ``standing`` is asked where it is given, so that nothing is imported that was imported before. ``folder`` is what
+    ``assembly_folder`` said just before; it is there all at once.
     """
     project = needed_project(contracts)
-    folder = project.cache / f"assembly-{_fingerprint(project, contracts, environment)}"
+    folder = folder or assembly_folder(contracts, environment)
     if not (folder / "manifest.json").is_file():
         unfinished = folder.with_suffix(f".{os.getpid()}")
         variables = _variables(project, contracts, environment, unfinished)
@@ -82,6 +94,9 @@ def _variables(project: ProjectFolder, contracts: list[Path], environment: str, 
     return {
         "CDK_OUTDIR": str(out),
         "CDK_CONTEXT_JSON": json.dumps(context),
+        # CDK's own check of templates takes longer than all else that it does, and only warns, which nobody sees here:
+        # `cdk deploy` makes it, and the local AWS refuses what it does not know. (aws-cdk-lib, synthesis-validation.js)
+        "CDK_VALIDATION": "false",
         # CDK unpacks 200 MB; that goes to the cache, too, so that nothing is written to the user's home.
         "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(project.cache / "jsii"),
         "JSII_NODE": os.environ.get("JSII_NODE", str(NODE)),
@@ -111,12 +126,38 @@ def _run(project: ProjectFolder, variables: Mapping[str, str]) -> tuple[int, str
 def bytecode(project: ProjectFolder) -> dict[str, str]:
     """Return variables with which a process keeps bytecode also where the machine's settings forbid it.
 
-    It goes to the project's cache then: without it each process compiles all that it imports, a third of a synthesis.
+    It goes to the project's cache then: without it each process compiles all that it imports, two thirds of a
+    synthesis. Where the environment has its bytecode already, as pip leaves it, that is read and nothing is written.
     https://docs.python.org/3/using/cmdline.html#envvar-PYTHONPYCACHEPREFIX
     """
-    if not os.environ.get("PYTHONDONTWRITEBYTECODE"):
+    if not os.environ.get("PYTHONDONTWRITEBYTECODE") or _has_bytecode():
         return {}
     return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(project.cache / "bytecode")}
+
+
+def _has_bytecode() -> bool:
+    """Return whether CDK, which stands for the libraries, and Sluice have their bytecode, but for a few modules.
+
+    With another prefix Python would look there alone: https://docs.python.org/3/library/sys.html#sys.pycache_prefix
+    """
+    cdk = find_spec("aws_cdk")
+    if cdk is None or cdk.origin is None or not _is_compiled(Path(cdk.origin)):
+        return False
+    ours = [LIBRARY, *map(brought, _BROUGHT)]
+    lacking = (path for folder in ours for path in folder.rglob("*.py") if not _is_compiled(path))
+    return len(list(itertools.islice(lacking, _FEW_MODULES))) < _FEW_MODULES
+
+
+def _is_compiled(source: Path) -> bool:
+    """Return whether there is bytecode of the source as it is: https://peps.python.org/pep-0552/."""
+    try:
+        about = source.stat()
+        with open(cache_from_source(source), "rb") as file:
+            head = file.read(16)
+    except OSError:
+        return False
+    compared = struct.pack("<III", 0, int(about.st_mtime) & 0xFFFFFFFF, about.st_size & 0xFFFFFFFF)
+    return head[:4] == MAGIC_NUMBER and (head[4:] == compared or head[4:8] != compared[:4])
 
 
 def is_local_aws(pid: int) -> bool:
@@ -157,11 +198,12 @@ def files_read(project: ProjectFolder, contracts: list[Path]) -> Iterator[Path]:
 
 
 def _library() -> str:
-    """Return a hash of what does not change from project to project: libraries, and what the package brings."""
-    digest = hashlib.sha256()
-    for name in sorted(re.split(r"[^\w.-]", each, maxsplit=1)[0] for each in requires("sluice") or ()):
-        with suppress(PackageNotFoundError):  # needed on other machines alone
-            digest.update(f"{name} {version(name)}\0".encode())
+    """Return a hash of what does not change from project to project: Python, libraries, what the package brings."""
+    digest = hashlib.sha256(sys.version.encode())
+    for place in sys.path:
+        with suppress(OSError):  # a zip of modules, or a folder that is not there
+            # Each library's name and version: https://packaging.python.org/en/latest/specifications/recording-installed-packages/
+            digest.update("\0".join(sorted(each for each in os.listdir(place) if each.endswith(".dist-info"))).encode())
     _digest(digest, _files([LIBRARY, *map(brought, _BROUGHT)], without=LIBRARY / "tests"))
     return digest.hexdigest()[:16]
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localaws import folders
-from sluice.cli.assembly import bytecode, is_local_aws, synthesize
+from sluice.cli.assembly import assembly_folder, bytecode, is_local_aws, synthesize
 from sluice.environments import read_environments
 from sluice.errors import CommandError
 from sluice.folders import ProjectFolder, needed_project, present_project
@@ -155,32 +155,20 @@ def start(
     region = _region(project, environment)
     data = _own(data)
     began = time.perf_counter()
-    note("synthesizing")
-    assembly = synthesize(contracts, environment)
-    note("starting")
-    synthesized = time.perf_counter()
-    log = data / "serve.log"
-    command = [sys.executable, "-m", "localaws", "serve", "--assembly", str(assembly), "--port", str(port)]
-    command += ["--secret"] if secret else []
-    # In the foreground the local AWS ends with this process, even if this process is killed.
-    command += [] if detached else ["--with-stdin"]
-    with os.fdopen(folders.open_for_writing(log), "wb") as stream:
-        process = subprocess.Popen(
-            [*command, "--data", str(data.resolve()), "--region", region],
-            cwd=project.root,
-            env={**os.environ, **bytecode(project)},
-            stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
-            stdout=stream,
-            stderr=stream,
-            start_new_session=detached,
-        )
+    assembly = assembly_folder(contracts, environment)
+    options = ["--assembly", str(assembly), "--port", str(port), "--region", region, *(["--secret"] if secret else [])]
+    process = _begun(project, data, options, detached=detached)
     endpoint = f"http://127.0.0.1:{port}"
     try:
         os.write(pid := folders.open_for_writing(data / "pid"), str(process.pid).encode())
         os.close(pid)
+        note("synthesizing")
+        synthesize(contracts, environment, folder=assembly)
+        note("starting")
+        synthesized = time.perf_counter()
         (assembly / "used-by").mkdir(exist_ok=True)
         (assembly / "used-by" / str(process.pid)).touch()
-        _wait_until_ready(process, log, note)
+        _wait_until_ready(process, data / "serve.log", note)
         secret_of_run = _remember(endpoint, data, project)
     except BaseException:  # nobody would know of it: whatever failed, no local AWS is left behind
         _end(process)
@@ -189,6 +177,24 @@ def start(
     done = time.perf_counter()
     seconds = {"synthesize": synthesized - began, "deploy": done - synthesized}
     return LocalRun(endpoint, region, secret_of_run, process, seconds)
+
+
+def _begun(project: ProjectFolder, data: Path, options: list[str], *, detached: bool) -> subprocess.Popen[bytes]:
+    """Start the local AWS, which gets ready beside the synthesis and deploys the assembly once it is there."""
+    command = [sys.executable, "-m", "localaws", "serve", "--await-from", str(os.getpid()), *options]
+    command += ["--data", str(data.resolve())]
+    # In the foreground the local AWS ends with this process, even if this process is killed.
+    command += [] if detached else ["--with-stdin"]
+    with os.fdopen(folders.open_for_writing(data / "serve.log"), "wb") as stream:
+        return subprocess.Popen(
+            command,
+            cwd=project.root,
+            env={**os.environ, **bytecode(project)},
+            stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=detached,
+        )
 
 
 def _refuse_second(data: Path) -> None:

@@ -146,19 +146,17 @@ def read_status(deployment: Deployment, batches: ShardBatches | None = None) -> 
     names = sorted(contracted | {UNKNOWN})
     ledger = Ledger(settings.ledger_table)
     with ThreadPoolExecutor(8) as pool:
-        recorded = dict(zip(names, pool.map(lambda name: list(ledger.deliveries(name)), names), strict=True))
-        retired = dict(zip(names, pool.map(lambda name: list(ledger.retirements(name)), names), strict=True))
-        again = dict(zip(names, pool.map(lambda name: ledger.redeliveries(name).total(), names), strict=True))
-    ended = {d.delivery_id for entries in recorded.values() for d in entries if d.status in FINAL}
+        recorded = dict(zip(names, pool.map(ledger.recorded, names), strict=True))
+    ended = {d.delivery_id for each in recorded.values() for d in each.deliveries if d.status in FINAL}
     streams = read_streams(deployment, batches)
     return Status(
         datasets={
             name: replace(
-                _summarize(name, entries, streams, retired=retired[name], properties=tables.get(name, {})),
-                redeliveries=again[name],
+                _summarize(name, each.deliveries, streams, retired=each.retirements, properties=tables.get(name, {})),
+                redeliveries=each.redeliveries.total(),
             )
-            for name, entries in recorded.items()
-            if name != UNKNOWN or entries
+            for name, each in recorded.items()
+            if name != UNKNOWN or each.deliveries
         },
         contracted=contracted,
         delivered=len(versions),

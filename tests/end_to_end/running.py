@@ -185,7 +185,7 @@ class Deployment:
 
     def redeliveries(self, dataset: str) -> Counter[str]:
         """Return how many events came again for each delivery of a dataset that had ended."""
-        return Ledger(self.outputs["LedgerTableName"]).redeliveries(dataset)
+        return Ledger(self.outputs["LedgerTableName"]).recorded(dataset).redeliveries
 
     def ledger_item(self, notice: Notice) -> dict[str, Any]:
         """Return the ledger's raw item of one delivery."""

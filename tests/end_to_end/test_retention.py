@@ -40,7 +40,9 @@ def test_the_daily_maintenance_retires_old_rows_and_leaves_young_ones(deployed: 
     assert "FunctionError" not in answer
     assert json.loads(answer["Payload"].read())["maintained"] >= 6
     ledger = Ledger(deployed.outputs["LedgerTableName"])
-    found = until(lambda: len(told := list(ledger.retirements(DATASET))) == 2 and told, "both tables are in the ledger")
+    found = until(
+        lambda: len(told := ledger.recorded(DATASET).retirements) == 2 and told, "both tables are in the ledger"
+    )
     assert {(each.place, each.rows, each.files) for each in found or ()} == {
         (f"bronze.{DATASET}", 3, 1),
         (f"quarantine.{DATASET}", 2, 1),

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -14,6 +15,7 @@ from urllib.parse import urlparse
 import pytest
 
 from localaws.server import LocalAws
+from tests.localaws.running import until
 
 
 def token(local_aws: LocalAws) -> dict[str, str]:
@@ -88,6 +90,7 @@ import os, sys
 from pathlib import Path
 from moto.cloudformation.responses import CloudFormationResponse as R
 from localaws.server import LocalAws
+from tests.localaws.running import until
 before = dict(vars(R)); environment = dict(os.environ)
 for turn in range(2):
     with LocalAws.start(scratch=Path(sys.argv[1])) as aws:
@@ -127,3 +130,36 @@ def test_serve_prints_when_it_is_ready_and_names_what_it_cannot_deploy(tmp_path:
     )
     assert failed.returncode == 1
     assert "manifest.json does not exist" in failed.stderr
+
+
+_WRITER = """
+import os, subprocess, sys
+command = [sys.executable, "-m", "localaws", "serve", "--port", "0", "--data", sys.argv[1], "--assembly", sys.argv[2]]
+print(subprocess.Popen([*command, "--await-from", str(os.getpid())]).pid, flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("written", [True, False])
+def test_an_assembly_that_is_still_written_is_deployed_when_it_is_whole_and_its_writer_lives(
+    tmp_path: Path, written: bool
+) -> None:
+    place = tmp_path / "assembly"
+    command = [sys.executable, "-c", _WRITER, str(tmp_path / "data"), str(place)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdin is not None
+        assert writer.stdout is not None
+        number = int(writer.stdout.readline())
+        until((tmp_path / "data" / "access.json").is_file)
+        (tmp_path / "half").mkdir()
+        stack = {"type": "aws:cloudformation:stack", "properties": {"templateFile": "t.json", "stackName": "s"}}
+        (tmp_path / "half" / "manifest.json").write_text(json.dumps({"artifacts": {"S": stack}}))
+        (tmp_path / "half" / "t.json").write_text('{"Resources": {"T": {"Type": "AWS::SNS::Topic"}}}')
+        if written:
+            (tmp_path / "half").rename(place)
+            assert writer.stdout.readline() == "1 of 1 resources\n"
+            assert writer.stdout.readline().startswith("ready at ")
+            os.kill(number, signal.SIGTERM)
+        writer.kill()
+        assert writer.stdout.read() == ""  # the pipe ends when the local AWS, which holds it, too, has ended

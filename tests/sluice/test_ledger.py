@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import msgspec
 import pytest
+from botocore.client import BaseClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
@@ -16,7 +17,7 @@ from sluice import storage
 from sluice.cli.status import DatasetStatus, Status
 from sluice.cli.status_output import as_json
 from sluice.cli.streams import StreamsStatus
-from sluice.ledger import FINAL, UNKNOWN, Delivery, Ledger
+from sluice.ledger import FINAL, UNKNOWN, Delivery, Ledger, Retirement, ShardCounts
 from tests.laws import cases
 
 ONE = Delivery("orders", "x", "committed", uri="s3://landing/orders/x.csv", accepted=5, quarantined=1, at=1.0)
@@ -66,10 +67,10 @@ def test_no_record_of_a_delivery_changes_how_often_it_came_again(
     ledger: Ledger, steps: list[str], number: int, dataset: str
 ) -> None:
     of = msgspec.structs.replace(ONE, dataset=dataset, delivery_id=f"x{number}-{len(steps)}")
-    before = ledger.redeliveries(dataset)[of.delivery_id]
+    before = ledger.recorded(dataset).redeliveries[of.delivery_id]
     for what in steps:
         step(ledger, of, what)
-    assert ledger.redeliveries(dataset)[of.delivery_id] - before == steps.count("event")
+    assert ledger.recorded(dataset).redeliveries[of.delivery_id] - before == steps.count("event")
 
 
 def test_a_delivery_that_came_again_and_is_taken_back_has_all_its_counts(ledger: Ledger) -> None:
@@ -80,8 +81,8 @@ def test_a_delivery_that_came_again_and_is_taken_back_has_all_its_counts(ledger:
     ledger.record([ONE.taken_back(accepted=5, quarantined=1, at=2.0)])
     (taken_back,) = ledger.deliveries("orders")
     assert (taken_back.status, taken_back.retracted, taken_back.retracted_quarantined) == ("retracted", 6, 1)
-    assert ledger.redeliveries("orders") == {"x": 2}
-    assert ledger.redeliveries("other") == {}
+    assert ledger.recorded("orders").redeliveries == {"x": 2}
+    assert ledger.recorded("other").redeliveries == {}
 
 
 def test_what_came_again_is_told_beside_the_deliveries_and_is_none_of_them(ledger: Ledger) -> None:
@@ -90,9 +91,32 @@ def test_what_came_again_is_told_beside_the_deliveries_and_is_none_of_them(ledge
         ledger.redelivered("orders", "x")
     states = [each.status for each in ledger.deliveries("orders")]
     assert sorted(states) == ["committed", "duplicate"]
-    numbers = DatasetStatus("orders", redeliveries=ledger.redeliveries("orders").total())
+    numbers = DatasetStatus("orders", redeliveries=ledger.recorded("orders").redeliveries.total())
     numbers.deliveries.update(states)
     told = as_json(Status({"orders": numbers}, frozenset(), 2, (), {}, 0, StreamsStatus()))
     (orders,) = told["datasets"]
     assert orders["redeliveries"] == 3
     assert sum(orders["deliveries"].values()) == told["delivered"]
+
+
+def test_all_that_is_recorded_of_a_dataset_is_read_at_once(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`sluice status` asks once for each megabyte of a dataset's entries, whatever kinds of them there are."""
+    asked: list[str] = []
+    call = BaseClient._make_api_call
+
+    def counted(self: Any, operation: str, parameters: Any) -> Any:
+        asked.append(operation)
+        return call(self, operation, parameters)
+
+    deleted = Retirement("landing", "2026-01-01", files=2, at=3.0)
+    ledger.record(msgspec.structs.replace(ONE, delivery_id=f"{number:03d}") for number in range(300))
+    ledger.record_retirements("orders", [deleted])
+    ledger.record_shards("orders", [ShardCounts("orders/shardId-000000000000", accepted=1)])
+    ledger.redelivered("orders", "007")
+    ledger.record([msgspec.structs.replace(ONE, dataset="others")])
+    monkeypatch.setattr(BaseClient, "_make_api_call", counted)
+    found = ledger.recorded("orders")
+    assert asked == ["Query"]
+    assert [each.delivery_id for each in found.deliveries] == [f"{number:03d}" for number in range(300)]
+    assert found.deliveries == list(ledger.deliveries("orders"))
+    assert (found.retirements, found.redeliveries) == ([deleted], {"007": 1})

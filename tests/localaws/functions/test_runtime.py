@@ -5,6 +5,7 @@
 import base64
 import datetime
 import json
+import py_compile
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
@@ -256,6 +257,25 @@ def test_native_packages_of_a_layer_are_this_machines_at_the_same_version(ctx: C
     function(ctx, "native", "", Code=asset(code), Layers=[arn])
     assert invoke(ctx, "native") == (None, [[1], 1, version])
     assert sorted(path for path in tmp_path.rglob("*")) == before  # nothing was written into the assets
+
+
+def test_a_function_runs_the_bytecode_that_its_bundle_brings(ctx: Context, tmp_path: Path) -> None:
+    """As on AWS, bytecode that names no source is taken as it is; that of another Python never."""
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "index.py").write_text("def handler(e, c): return 'source'")
+    (code / "other.py").write_text("def handler(e, c): return 'source'")
+    brought = tmp_path / "brought.py"
+    brought.write_text("def handler(e, c): return 'bytecode'")
+    here = sys.implementation.cache_tag
+    for place in (f"index.{here}.pyc", "other.cpython-310.pyc"):
+        mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        py_compile.compile(str(brought), str(code / "__pycache__" / place), invalidation_mode=mode)
+    before = {path: path.read_bytes() for path in code.rglob("*.py*") if path.is_file()}
+    function(ctx, "brought", "", Code=asset(code))
+    function(ctx, "other", "", Code=asset(code), Handler="other.handler")
+    assert (invoke(ctx, "brought"), invoke(ctx, "other")) == ((None, "bytecode"), (None, "source"))
+    assert {path: path.read_bytes() for path in code.rglob("*.py*") if path.is_file()} == before
 
 
 def test_a_native_package_of_another_version_is_an_error_that_names_both(ctx: Context, tmp_path: Path) -> None:

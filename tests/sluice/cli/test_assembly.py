@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import py_compile
+import shutil
 import time
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
 
 from sluice.cli import assembly
 from sluice.cli.starting import start_project
-from sluice.folders import ProjectFolder
+from sluice.folders import LIBRARY, ProjectFolder
 from tests.folders import ROOT
 
 
@@ -80,3 +83,50 @@ def test_a_folder_of_tests_counts_when_it_is_given() -> None:
     found = {*assembly._files([ROOT, given], without=ROOT / "tests")}
     assert {*given.glob("*.yaml")} <= found
     assert not {path for path in found if path.is_relative_to(ROOT / "tests")} - {*given.rglob("*")}
+
+
+@pytest.mark.parametrize("what", ["upgrade", "another Python", "a module of Sluice"])
+def test_another_library_or_python_gives_another_assembly(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    before = fingerprint(shop)
+    if what == "another Python":
+        monkeypatch.setattr("sys.version", "3.13.9 (main)")
+    elif what == "a module of Sluice":
+        shutil.copytree(LIBRARY, tmp_path / "sluice", ignore=shutil.ignore_patterns("__pycache__"))
+        (tmp_path / "sluice" / "later.py").touch()
+        monkeypatch.setattr(assembly, "LIBRARY", tmp_path / "sluice")
+    else:
+        (tmp_path / "constructs-99.0.0.dist-info").mkdir()  # one that Sluice does not name itself counts, too
+        monkeypatch.syspath_prepend(tmp_path)
+    assert fingerprint(shop) != before
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "lacking", "prefix"),
+    [("", 10_000, False), ("1", 0, False), ("1", 19, False), ("1", 20, True), ("1", 10_000, True)],
+)
+def test_bytecode_goes_to_the_cache_where_python_may_not_keep_it_and_there_is_none(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, forbidden: str, lacking: int, prefix: bool
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", forbidden)
+    left = iter([True, *[False] * lacking])  # the first that is asked for is CDK's
+    monkeypatch.setattr(assembly, "_is_compiled", lambda path: next(left, True))
+    found = assembly.bytecode(ProjectFolder(shop))
+    assert found.get("PYTHONPYCACHEPREFIX") == (str(shop / ".sluice" / "cache" / "bytecode") if prefix else None)
+    assert ("PYTHONDONTWRITEBYTECODE" in found) == prefix
+
+
+def test_bytecode_counts_when_python_would_take_it(tmp_path: Path) -> None:
+    source = tmp_path / "module.py"
+    source.write_text("x = 1\n")
+    assert not assembly._is_compiled(source)
+    py_compile.compile(str(source))
+    assert assembly._is_compiled(source)
+    os.utime(source, (1, 1))
+    assert not assembly._is_compiled(source)
+    py_compile.compile(str(source), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    assert assembly._is_compiled(source)
+    kept = Path(cache_from_source(source))
+    kept.write_bytes(b"\0\0\r\n" + kept.read_bytes()[4:])  # another Python's
+    assert not assembly._is_compiled(source)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path: Path) -> 
     assert not (tmp_path / "aws").exists()
 
 
-@pytest.mark.parametrize("failing", ["_wait_until_ready", "_remember"])
+@pytest.mark.parametrize("failing", ["synthesize", "_wait_until_ready", "_remember"])
 def test_a_start_that_fails_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
     started: list[subprocess.Popen[bytes]] = []
     popen = subprocess.Popen
@@ -40,12 +41,13 @@ def test_a_start_that_fails_leaves_no_process(tmp_path: Path, monkeypatch: pytes
         started.append(popen([sys.executable, "-c", "import time; time.sleep(60)"], **options))
         return started[0]
 
-    def fails(*arguments: Any) -> Any:
+    def fails(*arguments: Any, **named: Any) -> Any:
         raise CommandError("failed on purpose")
 
     (tmp_path / "assembly").mkdir()
     monkeypatch.setattr(local.subprocess, "Popen", sleeper)
-    monkeypatch.setattr(local, "synthesize", lambda *_: tmp_path / "assembly")
+    monkeypatch.setattr(local, "assembly_folder", lambda *_: tmp_path / "assembly")
+    monkeypatch.setattr(local, "synthesize", lambda *_, **__: tmp_path / "assembly")
     monkeypatch.setattr(local, "_wait_until_ready", lambda *_: None)
     monkeypatch.setattr(local, failing, fails)
     with pytest.raises(CommandError, match="failed on purpose"):
@@ -55,6 +57,33 @@ def test_a_start_that_fails_leaves_no_process(tmp_path: Path, monkeypatch: pytes
         process.stdin.close()
     assert process.poll() is not None
     assert not (tmp_path / "aws" / "pid").exists()
+
+
+def test_the_local_aws_gets_ready_while_the_stacks_are_synthesized(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told where the assembly will be, and who writes it: it ends with that process."""
+    told: list[list[str]] = []
+
+    class Ended(Exception):
+        pass
+
+    def begun(command: list[str], **_: Any) -> Any:
+        told.append(command)
+        return subprocess.Popen([sys.executable, "-c", ""])
+
+    def synthesizes(*_: Any, folder: Path) -> None:
+        assert [str(folder), str(os.getpid())] == [
+            told[0][told[0].index(o) + 1] for o in ("--assembly", "--await-from")
+        ]
+        raise Ended
+
+    monkeypatch.setattr(local, "subprocess", SimpleNamespace(Popen=begun, DEVNULL=subprocess.DEVNULL))
+    monkeypatch.setattr(local, "_end", lambda process: process.wait())
+    monkeypatch.setattr(local, "assembly_folder", lambda *_: tmp_path / "assembly")
+    monkeypatch.setattr(local, "synthesize", synthesizes)
+    with pytest.raises(Ended):
+        local.start(0, [], data=tmp_path / "aws", environment="dev", detached=True)
 
 
 def deploy(monkeypatch: pytest.MonkeyPatch, *stacks: str) -> None:

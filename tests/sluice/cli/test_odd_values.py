@@ -65,7 +65,7 @@ def nothing_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(deployment, "deployed", asked)
-        patch.setattr(local, "synthesize", asked)
+        patch.setattr(local, "assembly_folder", asked)
         for mark in MARKS:  # a project, so that no command stops at there being none
             shutil.copy(ROOT / mark, folder)
         patch.setattr(shopsphere.demo.run, "run_demo", lambda **_: 0)

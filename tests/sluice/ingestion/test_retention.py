@@ -79,7 +79,7 @@ def versions() -> set[str]:
 
 
 def told(kept: Retention) -> list[tuple[str, int, int]]:
-    return sorted((each.place, each.rows, each.files) for each in kept.ledger.retirements("things"))
+    return sorted((each.place, each.rows, each.files) for each in kept.ledger.recorded("things").retirements)
 
 
 def later(kept: Retention, days: float) -> Retention:

@@ -1,0 +1,114 @@
+"""A query gives the items that its key condition names, in order and page by page, and looks at no others."""
+
+# ruff: noqa: F811  `ctx` is a fixture
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from moto.dynamodb.models.dynamo_type import DynamoType
+
+from localaws.context import Context
+from tests.localaws.running import ctx  # noqa: F401
+
+PARTITIONS = ("p1", "p2", "p3")
+SORTS = ("a", "a#1", "a#2", "ab", "b#1", "b#2", "c", "é")
+CONDITIONS = {
+    "": lambda s, x, y: True,
+    "sk = :x": lambda s, x, y: s == x,
+    "sk < :x": lambda s, x, y: s < x,
+    "sk <= :x": lambda s, x, y: s <= x,
+    "sk > :x": lambda s, x, y: s > x,
+    "sk >= :x": lambda s, x, y: s >= x,
+    "sk BETWEEN :x AND :y": lambda s, x, y: x <= s <= y,
+    "begins_with(sk, :x)": lambda s, x, y: s.startswith(x),
+}
+
+
+@pytest.fixture(scope="module")
+def table(ctx: Context) -> Any:
+    """A table in which the items of each partition are those whose sort key is in the partition's share of SORTS."""
+    client = ctx.client("dynamodb")
+    client.create_table(
+        TableName="queries",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+    )
+    for number, partition in enumerate(PARTITIONS[:2]):
+        for sort in SORTS[number:]:
+            client.put_item(TableName="queries", Item={"pk": {"S": partition}, "sk": {"S": sort}})
+    return client
+
+
+def asked(table: Any, partition: str, condition: str, x: str, y: str, **more: Any) -> list[str]:
+    values = {":p": partition, **{name: value for name, value in ((":x", x), (":y", y)) if name in condition}}
+    pages = table.get_paginator("query").paginate(
+        TableName="queries",
+        KeyConditionExpression=f"pk = :p{' AND ' * bool(condition)}{condition}",
+        ExpressionAttributeValues={name: {"S": value} for name, value in values.items()},
+        **more,
+    )
+    return [item["sk"]["S"] for page in pages for item in page["Items"]]
+
+
+@given(
+    st.sampled_from(PARTITIONS), st.sampled_from(sorted(CONDITIONS)), st.sampled_from(SORTS), st.sampled_from(SORTS),
+    st.booleans(), st.integers(1, 9),
+)  # fmt: skip
+def test_a_query_gives_what_its_key_condition_names(
+    table: Any, partition: str, condition: str, x: str, y: str, forward: bool, limit: int
+) -> None:
+    x, y = sorted((x, y))
+    there = SORTS[PARTITIONS.index(partition) :] if partition in PARTITIONS[:2] else ()
+    wanted = sorted(sort for sort in there if CONDITIONS[condition](sort, x, y))
+    found = asked(table, partition, condition, x, y, ScanIndexForward=forward, PaginationConfig={"PageSize": limit})
+    assert found == (wanted if forward else wanted[::-1])
+
+
+def test_a_query_looks_at_no_item_of_another_partition(table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it costs does not grow with the table."""
+    looks: list[str] = []
+    for name in ("__eq__", "__lt__", "compare", "size"):
+        own = getattr(DynamoType, name)
+
+        def counted(this: Any, *given: Any, own: Any = own, name: str = name) -> Any:
+            looks.append(name)
+            return own(this, *given)
+
+        monkeypatch.setattr(DynamoType, name, counted)
+    asked(table, "p2", "begins_with(sk, :x)", "a", "")
+    before = len(looks)
+    assert before
+    for number in range(200):
+        table.put_item(TableName="queries", Item={"pk": {"S": "large"}, "sk": {"S": f"a{number}"}})
+    looks[:] = []
+    asked(table, "p2", "begins_with(sk, :x)", "a", "")
+    assert len(looks) <= before
+
+
+ATTRIBUTES = {
+    "S": "é", "N": "1.50", "B": b"\x00\xff", "SS": ["a", "b"], "NS": ["1", "2"], "BS": [b"\x00", b"\x01"],
+    "NULL": True, "BOOL": False, "L": [{"S": ""}, {"M": {"x": {"BOOL": True}}}, {"L": []}],
+    "M": {"S": {"N": "0"}, "empty": {"M": {}}, "list": {"L": [{"NULL": True}, {"B": b"\x02"}]}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call", ["get_item", "query", "scan", "batch_get_item"])
+def test_every_type_of_attribute_comes_back_as_it_was_put(table: Any, call: str) -> None:
+    key = {"pk": {"S": "types"}, "sk": {"S": "all"}}
+    item = {**key, **{f"as {kind}": {kind: value} for kind, value in ATTRIBUTES.items()}}
+    table.put_item(TableName="queries", Item=item)
+    if call == "get_item":
+        found = [table.get_item(TableName="queries", Key=key)["Item"]]
+    elif call == "batch_get_item":
+        found = table.batch_get_item(RequestItems={"queries": {"Keys": [key]}})["Responses"]["queries"]
+    else:
+        named = {"ExpressionAttributeValues": {":p": {"S": "types"}}, "TableName": "queries"}
+        condition = {"KeyConditionExpression" if call == "query" else "FilterExpression": "pk = :p"}
+        found = getattr(table, call)(**named, **condition)["Items"]
+    sets = {f"as {kind}": sorted(item[f"as {kind}"][kind]) for kind in ("SS", "NS", "BS")}
+    assert [{**each, **{name: {name[3:]: sorted(each[name][name[3:]])} for name in sets}} for each in found] == [item]
