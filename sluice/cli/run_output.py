@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
@@ -15,6 +14,7 @@ from sluice.cli.derived import started
 from sluice.cli.planning import ask_planner
 from sluice.errors import WrongArgument
 from sluice.ledger import Ledger
+from sluice.nearest import nearest, nearest_first
 
 _COLOURS = {"published": "green", "failed": "red", "held": "yellow", "rolled back": "yellow"}
 #: What a run may say, and what stands for it when it does not: one that failed has no rows, one on Spark no memory.
@@ -52,10 +52,10 @@ def newest(deployment: Deployment, table: str, *, limit: int, failed: bool) -> l
 def _refuse_unknown(table: str, known: Sequence[str]) -> None:
     """Raise ``WrongArgument`` when no transform makes the table; one that was removed since has runs."""
     if table not in known:
-        near = get_close_matches(table, known, 1)
+        near = nearest(table, known)
         raise WrongArgument(
-            f"{table} is not a derived table{f'; did you mean {near[0]}?' if near else '.'}",
-            next_step=f"name one of {', '.join(sorted(known))}.",
+            f"{table} is not a derived table{f'; did you mean {near}?' if near else '.'}",
+            next_step=f"name one of {', '.join(nearest_first(table, known))}.",
             dataset=table,
             value=table,
         )

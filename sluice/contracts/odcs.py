@@ -6,10 +6,11 @@ A field that documents is for people and stands in the contract alone: it says n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from sluice.contracts.model import CLASSIFICATIONS
+from sluice.nearest import did_you_mean
 
 #: Fields that act, by the standard's model. A check's and a custom property's own readers refuse values without effect.
 ACTS: Final[Mapping[str, frozenset[str]]] = {
@@ -109,3 +110,10 @@ def without_effect(model: str, field: str) -> str:
     """Return why a field is refused, and what to do."""
     instead = _ELSEWHERE.get((model, field))
     return f"{field} has no effect here; remove it" + (f", or {instead}" if instead else "")
+
+
+def no_such_field(model: str, field: str, fields: Iterable[str]) -> str:
+    """Return why a field that the standard's model does not have is refused; ``fields`` are those that it has."""
+    effective = [name for name in fields if has_effect(model, name)]
+    meant = did_you_mean(field, effective)
+    return f"no such field in the Open Data Contract Standard;{meant} allowed: {', '.join(effective)}"

@@ -20,6 +20,7 @@ from sqlglot.errors import ParseError
 
 from sluice.confined import connect, quoted
 from sluice.decoding import json_decoder
+from sluice.nearest import did_you_mean
 from sluice.transforms import changes
 from sluice.transforms.functions.nodes import LATEST_SENT
 from sluice.transforms.functions.spark_types import duckdb_type, spark_type
@@ -231,7 +232,10 @@ def _attribute(frame: Any, name: str) -> Any:
     """Return a column by its name; ``AttributeError`` for what is none, which SQLFrame takes for a column, too."""
     if not name.startswith("__") and name in frame.columns:
         return frame[name]
-    raise AttributeError(f"the DataFrame has no column {name}, and its {name} was never tried on both engines")
+    meant = did_you_mean(name, (*frame.columns, *(each for each in dir(frame) if not each.startswith("_"))))
+    raise AttributeError(
+        f"the DataFrame has no column {name}, and its {name} was never tried on both engines{';' * bool(meant)}{meant}"
+    )
 
 
 def _never_tried(name: str, owner: Any) -> Any:

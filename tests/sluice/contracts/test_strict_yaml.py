@@ -167,7 +167,7 @@ def test_values_of_a_rule_are_kept_as_they_are_written(tmp_path: Path) -> None:
 
 
 def test_a_version_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ContractError, match=r"version.*string"):
+    with pytest.raises(ContractError, match=r"version: a text is wanted"):
         loaded(tmp_path, SOUND.replace("version: 1.0.0", "version: 1.10"))
 
 
