@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 
 import yaml
 
-from sluice.contracts.strict_yaml import load_yaml
+from sluice.contracts.strict_yaml import line_and_problem, load_yaml
 from sluice.contracts.yaml_lines import line_of
 from sluice.errors import EnvironmentRefused
 from sluice.nearest import nearest
@@ -110,8 +110,8 @@ class _File:
         except UnicodeDecodeError as error:
             self.refuse((), f"it is not UTF-8: {error}")
         except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            self.refuse((), f"it is not YAML: {getattr(error, 'problem', error)}", line=mark.line + 1 if mark else 1)
+            line, problem = line_and_problem(error)
+            self.refuse((), f"it is not YAML: {problem}", line=line)
 
     def environments(self) -> dict[str, Environment]:
         """Return all environments; at least one is declared."""

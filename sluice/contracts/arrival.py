@@ -113,23 +113,28 @@ def _server(file: ContractFile, odcs: OpenDataContractStandard, name: str) -> Se
             ("servers",), "a bronze dataset has one server, of type s3 (the landing bucket) or kinesis (its stream)"
         )
     server = servers[0]
-    if server.type == "kinesis" and server.stream != name:
-        file.refuse(
-            ("servers", 0, "stream"),
-            f"it is missing; write {name!r}: a stream has its dataset's name"
-            if server.stream is None
-            else f"{server.stream!r} is not allowed; a stream has its dataset's name, {name!r}",
-        )
-    if server.type == "s3" and server.stream is not None:
-        file.refuse(("servers", 0, "stream"), "files come by no stream; remove it, or write type: kinesis")
-    own = f"s3://{LANDING}/{name}/"
-    if server.location is not None and (server.type != "s3" or server.location.removesuffix("/") != own[:-1]):
-        file.refuse(
-            ("servers", 0, "location"),
-            f"{server.location!r} is not allowed; "
-            + (f"what is dropped for {name} lands in {own}" if server.type == "s3" else "a stream has no location"),
-        )
+    with file.found:
+        _refuse_stream(file, server, name)
+    with file.found:
+        own = f"s3://{LANDING}/{name}/"
+        if server.location is not None and (server.type != "s3" or server.location.removesuffix("/") != own[:-1]):
+            file.refuse(
+                ("servers", 0, "location"),
+                f"{server.location!r} is not allowed; "
+                + (f"what is dropped for {name} lands in {own}" if server.type == "s3" else "a stream has no location"),
+            )
     return server
+
+
+def _refuse_stream(file: ContractFile, server: Server, name: str) -> None:
+    """Refuse a stream that is not called as its dataset, and one of what comes as files."""
+    at = ("servers", 0, "stream")
+    if server.type == "s3" and server.stream is not None:
+        file.refuse(at, "files come by no stream; remove it, or write type: kinesis")
+    if server.type == "kinesis" and server.stream is None:
+        file.refuse(at, f"it is missing; write {name!r}: a stream has its dataset's name")
+    if server.type == "kinesis" and server.stream != name:
+        file.refuse(at, f"{server.stream!r} is not allowed; a stream has its dataset's name, {name!r}")
 
 
 def _properties(
@@ -164,9 +169,8 @@ def _value(file: ContractFile, field: str, value: Any, at: Place, columns: list[
     if field == "partition_key":
         return file.one_of(value, columns, at)
     if field == "encoding" and not _is_encoding(value):
-        file.refuse(
-            at, f"{value!r} is not an encoding that Python knows;{did_you_mean(value, _ENCODINGS)} such as utf-8"
-        )
+        meant = did_you_mean(value, _ENCODINGS) or " write one such as utf-8"
+        file.refuse(at, f"{value!r} is not an encoding that Python knows;{meant}")
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if field.startswith("expected_") and not (number and 0 <= value <= _MOST_PER_DAY):
         file.refuse(at, f"{shortened(repr(value))} is not a number from 0 to {_MOST_PER_DAY:g}")

@@ -13,7 +13,7 @@ from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.model import JSON_TEXT, TWO_DIGIT_YEAR_START, Column
 from sluice.contracts.spellings import read_spelling, read_two_digit_years
 from sluice.contracts.types import ALLOWED, ColumnType, parse_type
-from sluice.contracts.value_rules import read_value_rules
+from sluice.contracts.value_rules import known_options, read_value_rules
 from sluice.contracts.values.patterns import has_time, pattern_of
 from sluice.contracts.values.texts import EPOCH_FORMATS
 from sluice.gathered import Concerned
@@ -48,12 +48,14 @@ def read_column(file: ContractFile, prop: SchemaProperty, custom: Mapping[str, A
     with file.found:
         if not NAME.fullmatch(name):
             said = "it is missing" if prop.name is None else f"{prop.name!r} is not a column name"
-            file.refuse((*at, "name"), f"{said}; lower case letters, digits, underscores")
+            meant = re.sub(r"\W+", "_", name.strip()).lower()
+            asked = f" did you mean {meant!r}?" if NAME.fullmatch(meant) else ""
+            file.refuse((*at, "name"), f"{said};{asked} lower case letters, digits, underscores")
+    before = len(file.found.errors)
+    options = known_options(file, prop, at)
     kind = tried(lambda: _type(file, prop, at), None)
     if kind is None:
         raise Concerned
-    before = len(file.found.errors)
-    options = dict(prop.logicalTypeOptions or {})
     spelled = tried(lambda: _format(file, prop, options, kind, at), None)
     options.pop("format", None)
     column = Column(

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeAlias, cast
 
 import yaml
 
-from sluice.contracts.strict_yaml import load_yaml
+from sluice.contracts.strict_yaml import line_and_problem, load_yaml
 from sluice.contracts.yaml_lines import line_of, written_at
 from sluice.errors import ContractError
 from sluice.gathered import Concerned, Gathered
@@ -58,17 +58,16 @@ class ContractFile:
             self.root, self.raw = load_yaml(text)
         except UnicodeDecodeError as error:
             line = error.object.count(b"\n", 0, error.start) + 1
-            raise self._error(f"{path}:{line}: contract: not UTF-8: {error}.", line) from error
+            refused = self._error(f"{path}:{line}: contract: not UTF-8: {error}.", line)
+            refused.next_step = "save it as UTF-8, then run `sluice check`."
+            raise refused from error
         except yaml.reader.ReaderError as error:  # a character that no YAML has
             line = text.count("\n", 0, error.position) + 1
             what = f"the character {error.character:#x} is not allowed"
             raise self._error(f"{path}:{line}: contract: not YAML: {what}.", line) from error
         except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = mark.line + 1 if mark else 1
-            raise self._error(
-                f"{path}:{line}: contract: not YAML: {getattr(error, 'problem', error)}.", line
-            ) from error
+            line, problem = line_and_problem(error)
+            raise self._error(f"{path}:{line}: contract: not YAML: {problem}.", line) from error
         self._refuse_unseen()
 
     def _error(
@@ -86,7 +85,7 @@ class ContractFile:
 
     def refuse(self, at: Place, problem: str) -> NoReturn:
         """Raise the error for the value at ``at``; ``Concerned`` where that, or a part of it, was refused already."""
-        if any(at[: len(place)] == place or (len(at) > 3 and place[: len(at)] == at) for place in self.refused):
+        if self.concerned(at):
             raise Concerned
         field = _seen(".".join(map(str, at))).replace("\n", "\\n") or "contract"
         line, written = line_of(self.root, at), written_at(self.root, at)
@@ -96,6 +95,10 @@ class ContractFile:
             column=self._column_at(at),
             value=None if written is None else shortened(_seen(written)),
         )
+
+    def concerned(self, at: Place) -> bool:
+        """Return whether the value at ``at``, what it is in, or a part of it was refused already."""
+        return any(at[: len(place)] == place or (len(at) > 3 and place[: len(at)] == at) for place in self.refused)
 
     def _declared(self) -> str:
         """Return the table that the contract declares, as far as it can be told; else the file's name."""

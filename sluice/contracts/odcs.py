@@ -100,6 +100,14 @@ _ELSEWHERE: Final[Mapping[tuple[str, str], str]] = {
     ("SchemaProperty", "items"): "declare logicalType object or array, kept as JSON text",
 }
 
+#: Where the fields of the standard's models stand.
+_PLACES: Final[Mapping[str, str]] = {
+    "SchemaProperty": "at a column, below properties",
+    "SchemaObject": "at the table, below schema",
+    "Server": "below servers",
+    "OpenDataContractStandard": "at the top of the file",
+}
+
 
 def has_effect(model: str, field: str) -> bool:
     """Return whether a field of one of the standard's models acts or documents."""
@@ -115,5 +123,6 @@ def without_effect(model: str, field: str) -> str:
 def no_such_field(model: str, field: str, fields: Iterable[str]) -> str:
     """Return why a field that the standard's model does not have is refused; ``fields`` are those that it has."""
     effective = [name for name in fields if has_effect(model, name)]
-    meant = did_you_mean(field, effective)
+    elsewhere = [place for other, place in _PLACES.items() if other != model and field in ACTS[other]]
+    meant = f" it stands {elsewhere[0]};" if elsewhere else did_you_mean(field, effective)
     return f"no such field in the Open Data Contract Standard;{meant} allowed: {', '.join(effective)}"

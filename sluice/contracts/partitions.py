@@ -52,7 +52,7 @@ def read_partitioning(
                 ("customProperties", "partitionTransform" in own),
                 ("partitionKeyPosition", prop.partitionKeyPosition not in NO_POSITION),
             ):
-                if given:
+                if given and not file.concerned((*here, "partitioned")):
                     with file.found:
                         file.refuse((*here, said), f"{prop.name} is not partitioned: true")
             continue

@@ -30,6 +30,7 @@ from sluice.contracts.sound import sound_part
 from sluice.contracts.spellings import SPELLINGS, TWO_DIGIT_YEARS
 from sluice.contracts.yaml_lines import line_of
 from sluice.gathered import Concerned
+from sluice.nearest import nearest
 from sluice.redelivery import LONGEST_DAYS, TOKEN_DAYS
 from sluice.shortened import shortened
 
@@ -300,6 +301,8 @@ class ContractReader(ContractFile):
     def _refuse_field(self, kind: str, key: str, value: Any, names: Collection[str], at: Place) -> None:
         """Refuse a field that the standard does not know, or that has no effect, or says what it cannot."""
         if key not in names:
+            if near := nearest(key, names):
+                self.refused.add((*at[:-1], near))  # that it is missing is said hereby
             self.refuse(at, no_such_field(kind, key, names))
         if not has_effect(kind, key):
             self.refuse(at, without_effect(kind, key))
@@ -310,10 +313,12 @@ class ContractReader(ContractFile):
         physical = table.physicalName or ""
         database, _, name = physical.partition(".")
         if database not in DATABASES or not NAME.fullmatch(name):
+            near = nearest(database, DATABASES) if NAME.fullmatch(name) else ""
+            meant = f" did you mean '{near}.{name}'?" if near else ""
             self.refuse(
                 (*at, "physicalName"),
-                f"{physical!r} is not allowed; it is <database>.<table>, database one of {', '.join(DATABASES)}, "
-                "table in lower case letters, digits and underscores",
+                f"{physical!r} is not allowed;{meant} it is <database>.<table>, database one of "
+                f"{', '.join(DATABASES)}, table in lower case letters, digits and underscores",
             )
         if table.name != name:
             said = "it is missing" if table.name is None else f"{table.name!r} is not allowed"
@@ -337,7 +342,7 @@ class ContractReader(ContractFile):
             here = (*at, "properties", index, "primaryKeyPosition")
             if prop.primaryKey:
                 found.append((prop.primaryKeyPosition, here, cast(str, prop.name)))
-            elif prop.primaryKeyPosition not in NO_POSITION:
+            elif prop.primaryKeyPosition not in NO_POSITION and not self.concerned((*here[:-1], "primaryKey")):
                 self.refuse(here, f"{prop.name} is not primaryKey: true")
         return in_order(self, found)
 

@@ -23,6 +23,7 @@ _BOUNDS = {
     "exclusiveMaximum": "exclusive_maximum",
 }
 _LENGTHS = {"minLength": "min_length", "maxLength": "max_length"}
+_OPTIONS = ("format", "pattern", *_BOUNDS, *_LENGTHS)
 #: Where each field of ``Rules`` is said, below its column.
 PLACES: dict[str, Place] = {
     "allowed": ("enum",),
@@ -32,6 +33,18 @@ PLACES: dict[str, Place] = {
 }
 #: Characters of the longest text that Arrow holds.
 _LONGEST = 2**31 - 1
+
+
+def known_options(file: ContractFile, prop: SchemaProperty, at: Place) -> dict[str, Any]:
+    """Return the ``logicalTypeOptions`` of a column that there are, whatever its type; gather the others."""
+    known: dict[str, Any] = {}
+    for option, value in (prop.logicalTypeOptions or {}).items():
+        with file.found:
+            known[file.one_of(option, _OPTIONS, (*at, "logicalTypeOptions", option))] = value
+    if prop.enum is not None and not prop.enum:
+        with file.found:
+            file.refuse((*at, "enum"), "the enum is empty, so that no value is allowed; list values, or remove it")
+    return known
 
 
 def read_value_rules(
@@ -57,7 +70,6 @@ def read_value_rules(
 
 def _option(file: ContractFile, option: str, value: Any, kind: ColumnType, at: Place) -> tuple[str, Any]:
     """Return an option as the field of ``Rules`` and its value."""
-    file.one_of(option, ("format", "pattern", *_BOUNDS, *_LENGTHS), at)
     if option in ("pattern", *_LENGTHS) and kind.name != "string":
         file.refuse(at, f"pattern and length are for string columns, not {kind}")
     if option in _LENGTHS:
@@ -79,8 +91,6 @@ def _length(file: ContractFile, value: Any, at: Place) -> int:
 
 
 def _allowed(file: ContractFile, count: int, kind: ColumnType, at: Place) -> tuple[str, ...]:
-    if not count:
-        file.refuse(at, "the enum is empty, so that no value would be allowed; list values, or remove it")
     texts = [""] * count
     for number in range(count):
         here = (*at, number, "value")

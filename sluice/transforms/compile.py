@@ -32,6 +32,7 @@ from sluice.nearest import nearest
 from sluice.plain import without_defaults
 from sluice.project import Project
 from sluice.shortened import shortened
+from sluice.transforms import ENGINES
 from sluice.transforms.bound import column_types
 from sluice.transforms.checks import compile_checks, stated_checks
 from sluice.transforms.compile_cache import CompileCache
@@ -42,6 +43,7 @@ from sluice.transforms.duckdb_sql import EmptyTables, duckdb_sql
 from sluice.transforms.functions.recorded import record, recording
 from sluice.transforms.own_code import line_of_input, refused
 from sluice.transforms.shared import share_helpers
+from sluice.writes import WRITE_MODES
 
 #: The weight of a transform that is not compiled to SQL: about a join, a window and a grouping.
 _UNSEEN_WEIGHT = 3.0
@@ -160,12 +162,11 @@ def compile_all(
             usable.append(_Usable(items.get(contract.table) or _missing(contract, places, items), contract))
     usable = [each for each in usable if _sound(each, by_table, frozenset(work.broken), found)]
     _refuse_cycles(usable, by_table, found)
-    declared = []
     for each in usable:
         with found:
             check_declaration(each.item, by_table)
-            declared.append(each)
-    return _compiled(declared, by_table, CompileCache(Path(work.cache) if work.cache else None), found)
+    known = [each for each in usable if each.item.write in WRITE_MODES and each.item.engine in ENGINES]
+    return _compiled(known, by_table, CompileCache(Path(work.cache) if work.cache else None), found)
 
 
 class _Usable(NamedTuple):

@@ -33,7 +33,7 @@ VALUES = st.recursive(
         ("x: &x {a: 1, a: 2}\ny: {<<: *x}\n", ["'a' stands twice"]),
         ("x: &x {a: 1}\ny:\n  <<: *x\n  <<: *x\n", ["'<<' stands twice", "lines 3 and 4"]),
         ("a: 1\n---\na: 2\n", ["another document"]),
-        ("a:\n\tb: 1\n", ["'\\t'"]),
+        ("a:\n\tb: 1\n", ["a tab stands where YAML wants blanks"]),
         ("1: a\n", ["a key is text", "quotes"]),
         ("true: a\n", ["a key is text"]),
         ("~: a\n", ["a key is text"]),
