@@ -7,8 +7,9 @@ from typing import Any
 
 from rich.console import Console
 
-from sluice.cli.answers import narrow_table, print_rows, run_query
+from sluice.cli.answers import print_rows, run_query
 from sluice.cli.deployment import Deployment
+from sluice.cli.fitted import narrow_table
 from sluice.ledger import Ledger
 
 _BAR = 24

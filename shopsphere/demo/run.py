@@ -15,8 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from shopsphere.demo.answers import print_answers, print_runs
 from shopsphere.demo.streams import Streamed, generate_streams, print_streams, quarantined, send_streams
 from sluice.cli import local
-from sluice.cli.answers import narrow_table
 from sluice.cli.deployment import Deployment, client, deployed
+from sluice.cli.fitted import narrow_table
 from sluice.cli.status import Status, read_status
 from sluice.cli.status_output import print_status
 from sluice.cli.wait import wait, waited_for

@@ -7,10 +7,10 @@ from typing import Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from sluice.cli.dead_letters import hand_on
 from sluice.cli.deployment import Deployment, client
+from sluice.cli.fitted import print_table
 from sluice.cli.streams import redrive_batches
 from sluice.errors import CommandError
 from sluice.ingestion.aside import put_back, units_aside
@@ -60,11 +60,6 @@ def _text_rows(query_id: str) -> Any:
     return pd.DataFrame([row + [""] * (width - len(row)) for row in rows], columns=names[:width])
 
 
-def narrow_table(*columns: str) -> Table:
-    """Return a table without borders, so that eight columns fit into eighty characters."""
-    return Table(*columns, box=None, padding=(0, 1, 0, 0), header_style="bold")
-
-
 def print_rows(rows: Any, form: str, console: Console) -> None:
     """Print a data frame as a table, as CSV or as a JSON array of objects."""
     if form == "csv":
@@ -73,10 +68,9 @@ def print_rows(rows: Any, form: str, console: Console) -> None:
     if form == "json":
         typer.echo(rows.to_json(orient="records", date_format="iso", default_handler=str))
         return
-    table = narrow_table(*(str(name) for name in rows.columns))
-    for row in rows.itertuples(index=False):
-        table.add_row(*("" if _is_null(value) else str(value) for value in row))
-    console.print(table)
+    names = [str(name) for name in rows.columns]
+    found = [["" if _is_null(value) else str(value) for value in row] for row in rows.itertuples(index=False)]
+    print_table(console, names, found)
 
 
 def _is_null(value: Any) -> bool:

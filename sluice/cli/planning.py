@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
-from rich.table import Table
 
 from sluice.cli.deployment import Deployment, client
+from sluice.cli.fitted import print_table
 from sluice.errors import CommandError
 from sluice.ledger import Ledger
 
@@ -35,13 +35,14 @@ def print_plan(plan: dict[str, Any], console: Console) -> None:
         others = "Every other" if held else "Every"
         console.print(f"{others} derived table is up to date; a refresh would do nothing.")
         return
-    shown = Table("wave", "table", "what", "engine", "input rows", "s", "USD", box=None, padding=(0, 1, 0, 0))
-    for step in steps:
-        shown.add_row(
-            str(step["wave"]), step["table"], step["strategy"],
-            _ENGINES[step["engine"]], f"{step['rows']:,}", f"{step['seconds']:.0f}", f"{step['cost_usd']:.6f}",
-        )  # fmt: skip
-    console.print(shown)
+    rows = [
+        (
+            step["table"], str(step["wave"]), step["strategy"], _ENGINES[step["engine"]], f"{step['rows']:,}",
+            f"{step['seconds']:.0f}", f"{step['cost_usd']:.6f}",
+        )
+        for step in steps
+    ]  # fmt: skip
+    print_table(console, ("table", "wave", "what", "engine", "input rows", "s", "USD"), rows)
     console.print(f"{len(steps)} tables, about {sum(step['cost_usd'] for step in steps):.6f} USD (estimated)")
     dearest = max(steps, key=lambda step: step["cost_usd"])
     console.print(f"{dearest['table']}, the dearest: {dearest['engine_reason']}")

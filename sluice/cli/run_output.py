@@ -7,10 +7,11 @@ from itertools import islice
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from sluice.cli.deployment import Deployment
 from sluice.cli.derived import started
+from sluice.cli.fitted import print_table
 from sluice.cli.planning import ask_planner
 from sluice.errors import WrongArgument
 from sluice.ledger import Ledger
@@ -78,15 +79,19 @@ def print_runs(runs: Sequence[dict[str, Any]], console: Console) -> None:
     if not runs:
         console.print("There is no such run. `sluice plan` says what a refresh would run now.", highlight=False)
         return
-    shown = Table("started (UTC)", "table", "status", "what", "engine", box=None, padding=(0, 1, 0, 0))
-    for name in ("rows", "written", "s", "USD"):
-        shown.add_column(name, justify="right", no_wrap=True)
-    for run in runs:
-        status = f"[{_COLOURS.get(run['status'], 'white')}]{run['status']}[/]"
-        numbers = [_number(run[key], shape) for key, shape in _NUMBERS]
-        when = run["started"][:19].replace("T", " ")
-        shown.add_row(when, run["table"], status, _what(run), run["engine"], *numbers)
-    console.print(shown)
+    numbers = ("rows", "written", "s", "USD")
+    rows = [
+        (
+            run["table"],
+            run["started"][:19].replace("T", " "),
+            Text(run["status"], style=_COLOURS.get(run["status"], "")),
+            _what(run),
+            run["engine"],
+            *(_number(run[key], shape) for key, shape in _NUMBERS),
+        )
+        for run in runs
+    ]
+    print_table(console, ("table", "started (UTC)", "status", "what", "engine", *numbers), rows, right=numbers)
     for run in runs:
         if said := run["error"] or (run["reason"] if run["status"] == "held" else ""):
             console.print(
