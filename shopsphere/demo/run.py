@@ -93,7 +93,9 @@ def _deliver(files: list[Path], root: Path, streamed: Streamed, deployment: Depl
         s3 = client("s3")
 
         def upload(path: Path) -> None:
-            s3.upload_file(str(path), deployment.settings.landing_bucket, str(path.relative_to(root)))
+            key = str(path.relative_to(root))
+            with path.open("rb") as body:
+                s3.put_object(Bucket=deployment.settings.landing_bucket, Key=key, Body=body)
             progress.advance(uploaded)
 
         streams = pool.submit(send_streams, streamed, deployment, lambda count: progress.advance(put, count))

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
+from botocore.session import Session
 
 from sluice.environments import read_environments
 from sluice.errors import CommandError, Unreachable, WrongArgument
@@ -48,8 +48,13 @@ PART = r"(storage|ingestion|processing|recovery|serving|streams\d*)"
 
 @once
 def client(service: str) -> Any:
-    """Return a boto3 client for ``service`` at the environment's endpoint."""
-    return boto3.client(service, config=Config(retries={"mode": "standard"}, read_timeout=900))
+    """Return botocore's client for ``service`` at the environment's endpoint: boto3's, without its time to import."""
+    return _session().create_client(service, config=Config(retries={"mode": "standard"}, read_timeout=900))
+
+
+@once
+def _session() -> Any:
+    return Session()
 
 
 def refused_by_aws(error: ClientError | BotoCoreError) -> type[CommandError]:

@@ -67,7 +67,11 @@ def test_what_a_contract_says_is_what_the_code_sees() -> None:
         ("unit: d", "unit: fortnight", ["unit", "fortnight"]),
         ("minimum: 1", "minimun: 1", ["minimun", "minimum"]),
         ("logicalType: string", "items: {logicalType: string}", ["JSON text", "items"]),
-        ("location: s3://landing/order_lines/", "host: db.example.org", ["servers.0.host", "host has no effect here; remove it"]),
+        (
+            "location: s3://landing/order_lines/",
+            "host: db.example.org",
+            ["servers.0.host", "host has no effect here; remove it"],
+        ),
         ("value: 3650", "value: 0.5", ["slaProperties", "0.5 d is no retention", "one or more whole days"]),
         ("property: retention", "property: retension", ["'retension'", "freshness, retention, lateness"]),
         ("encoding: ", "repeatedKeys: ", ["it is no option any more", "remove the line"]),
