@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -49,11 +50,16 @@ PART = r"(storage|ingestion|processing|recovery|serving|streams\d*)"
 @once
 def client(service: str) -> Any:
     """Return botocore's client for ``service`` at the environment's endpoint: boto3's, without its time to import."""
-    return _session().create_client(service, config=Config(retries={"mode": "standard"}, read_timeout=900))
+    given = tuple(os.environ.get(name, "") for name in _GIVEN)
+    return _session(given).create_client(service, config=Config(retries={"mode": "standard"}, read_timeout=900))
+
+
+#: What of the environment decides whose credentials a session has.
+_GIVEN = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
 @once
-def _session() -> Any:
+def _session(_given: tuple[str, ...]) -> Any:
     return Session()
 
 
