@@ -1,4 +1,4 @@
-"""Gathers errors while work goes on with what they do not concern, so that all of them are told at once."""
+"""Gathers errors while work goes on with what they do not concern, so that all of them are reported at once."""
 
 from __future__ import annotations
 
