@@ -1,4 +1,4 @@
-"""Parts what the standard's models can hold of a contract from what they cannot, so that all of it is reported at once."""
+"""Parts what the standard's models can hold of a contract from the rest, all of which is reported at once."""
 
 from __future__ import annotations
 

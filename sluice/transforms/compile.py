@@ -105,7 +105,7 @@ _decode_work = json_decoder(_Work)
 
 
 def _answer(work: _Work, folder: Path | None, found: Gathered) -> _Answer | str:
-    """Return the answer of a process that compiles, or the file of a module that ends it; its error is gathered in ``found``."""
+    """Return the answer of a process that compiles, or the file of a module that ends it, whose error is gathered."""
     with tempfile.NamedTemporaryFile("r") as begun:
         done = subprocess.run(
             # Without the folder on the path (-P): a module beside glue_jobs/ is not there for the Spark job, either.
