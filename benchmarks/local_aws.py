@@ -12,9 +12,9 @@ from rich.console import Console
 from benchmarks import stream_latency
 from benchmarks.example import PROJECT
 from sluice.cli import local
-from sluice.cli.answers import run_query
 from sluice.cli.assembly import synthesize
 from sluice.cli.deployment import client, deployed
+from sluice.cli.querying import run_query
 from sluice.cli.wait import wait
 
 _UPLOADS = 5
@@ -39,7 +39,9 @@ def report(sample: Path, scratch: Path, console: Console) -> None:
         times = []
         for number in range(_UPLOADS):
             began = time.perf_counter()
-            client("s3").upload_file(str(sample), deployment.settings.landing_bucket, f"order_lines/{number}.csv")
+            client("s3").put_object(
+                Bucket=deployment.settings.landing_bucket, Key=f"order_lines/{number}.csv", Body=sample.read_bytes()
+            )
             wait(deployment, timeout=120)
             run_query("SELECT count(*) AS n FROM silver.order_lines", deployment)
             times.append(time.perf_counter() - began)

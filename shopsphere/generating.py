@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from sluice.cli.answers import narrow_table
+from sluice.cli.fitted import narrow_table
 from sluice.errors import CommandError
 
 if TYPE_CHECKING:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import yaml
 
-from sluice.contracts.strict_yaml import load_yaml
+from sluice.contracts.strict_yaml import line_and_problem, load_yaml
 from sluice.contracts.yaml_lines import line_of
 from sluice.errors import EnvironmentRefused
+from sluice.nearest import nearest
 from sluice.redelivery import STREAM_HOURS
 
 #: Days for which logs can be kept.
@@ -125,8 +125,8 @@ class _File:
         except UnicodeDecodeError as error:
             self.refuse((), f"it is not UTF-8: {error}")
         except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            self.refuse((), f"it is not YAML: {getattr(error, 'problem', error)}", line=mark.line + 1 if mark else 1)
+            line, problem = line_and_problem(error)
+            self.refuse((), f"it is not YAML: {problem}", line=line)
 
     def environments(self) -> dict[str, Environment]:
         """Return all environments; at least one is declared."""
@@ -198,8 +198,8 @@ class _File:
         """Refuse a field that is none."""
         for key in given:
             if key not in allowed:
-                near = get_close_matches(key, allowed, 1)
-                meant = f"did you mean {near[0]}? " if near else ""
+                near = nearest(key, allowed)
+                meant = f"did you mean {near}? " if near else ""
                 self.refuse((*at, key), f"there is no such field; {meant}allowed: {', '.join(allowed)}")
 
     def refuse(self, at: tuple[str, ...], why: str, *, line: int | None = None) -> NoReturn:

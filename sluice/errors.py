@@ -90,31 +90,52 @@ class SluiceError(Exception):
         self.next_step = said.get("next_step") or self.usual_next_step
         self.dataset, self.column, self.value = said.get("dataset"), said.get("column"), said.get("value")
         self.file, self.position = said.get("file"), said.get("position")
+        #: What else was found wrong at the same time.
+        self.also: tuple[SluiceError, ...] = ()
+        #: Python's own traceback, of an error in the code of a project; else empty.
+        self.trace = ""
         super().__init__(what)
+
+    @property
+    def together(self) -> tuple[SluiceError, ...]:
+        """Return this error and those that were found with it, in order."""
+        return (self, *self.also)
 
     def within(self, *, dataset: str | None = None, file: str | None = None) -> None:
         """Set the fields that the error lacks to what its catcher knows."""
         self.dataset, self.file = self.dataset or dataset, self.file or file
 
-    def as_data(self) -> dict[str, str | int | bool]:
-        """Return the error as a JSON object: its type (``error``), sentences, ``retryable`` and the known fields."""
+    def as_data(self) -> dict[str, Any]:
+        """Return the error as a JSON object: its type (``error``), sentences, ``retryable`` and the known fields.
+
+        ``trace`` and ``also``, the objects of what else was found wrong, are there when there are any.
+        """
         said = {"what": self.what, "safe": self.safe, "next_step": self.next_step}
         known = {name: value for name in _FIELDS if (value := getattr(self, name)) is not None}
-        return {"error": type(self).__name__, **said, "retryable": self.retryable, **known}
+        rest: dict[str, Any] = {"trace": self.trace} if self.trace else {}
+        if self.also:
+            rest["also"] = [each.as_data() for each in self.also]
+        return {"error": type(self).__name__, **said, "retryable": self.retryable, **known, **rest}
 
     @classmethod
     def from_data(cls, told: Mapping[str, Any]) -> Self:
         """Return the error of which another process told by ``as_data``: of this type, or of one derived from it."""
         known = {name: told[name] for name in _FIELDS if name in told}
         kind = next((each for each in cls.__subclasses__() if each.__name__ == told["error"]), cls)
-        return kind(told["what"], safe=told["safe"], next_step=told["next_step"], **known)
+        error = kind(told["what"], safe=told["safe"], next_step=told["next_step"], **known)
+        error.trace = told.get("trace", "")
+        error.also = tuple(SluiceError.from_data(each) for each in told.get("also", ()))
+        return error
 
     def __str__(self) -> str:
-        parts = [self.what]
-        if self.safe:
-            parts.append(f"Safe: {self.safe}")
-        if self.next_step:
-            parts.append(f"Next: {self.next_step}")
+        steps = dict.fromkeys(each.next_step for each in self.together if each.next_step)
+        alone = len(steps) < 2
+        parts = [each.what if alone or not each.next_step else f"{each.what}\n  Next: {each.next_step}"
+                 for each in self.together]  # fmt: skip
+        if self.also:
+            parts.append(f"{len(self.together)} errors.")
+        parts += [f"Safe: {safe}" for safe in dict.fromkeys(each.safe for each in self.together if each.safe)]
+        parts += [f"Next: {step}" for step in steps if alone]
         return "\n".join(parts)
 
 
@@ -143,7 +164,7 @@ class DeliveryError(SluiceError):
         if code is not None:
             self.code = code
 
-    def as_data(self) -> dict[str, str | int | bool]:
+    def as_data(self) -> dict[str, Any]:
         """Return the error as a JSON object, with the ``code``."""
         return {**super().as_data(), "code": self.code}
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from rich.console import Console
 
-from sluice.cli.answers import narrow_table, print_rows, run_query
 from sluice.cli.deployment import Deployment
+from sluice.cli.fitted import narrow_table
+from sluice.cli.querying import Answer, print_rows, run_query
 from sluice.ledger import Ledger
 
 _BAR = 24
@@ -45,7 +46,7 @@ def print_answers(deployment: Deployment, console: Console) -> None:
     _draw_months(run_query(_MONTHS, deployment), console)
     for question, sql in QUESTIONS.items():
         console.print(f"[bold]{question}[/bold]")
-        print_rows(run_query(sql, deployment), "table", console)
+        print_rows(run_query(sql, deployment), "table", lambda: console)
 
 
 def print_runs(deployment: Deployment, console: Console) -> None:
@@ -74,10 +75,10 @@ def _seconds(run: dict[str, Any]) -> float:
     return sum(float(spent) for spent in run["seconds"].values())
 
 
-def _draw_months(rows: Any, console: Console) -> None:
+def _draw_months(rows: Answer, console: Console) -> None:
     """Draw revenue by month."""
     console.print("[bold]How does the shop do?[/bold] Revenue by month, EUR")
-    values = [(row["month"], float(row["revenue_eur"])) for row in rows.to_dict("records")]
+    values = [(row["month"], float(row["revenue_eur"] or 0)) for row in rows.records()]
     most = max((value for _, value in values), default=1.0)
     for month, value in values:
         console.print(f"{month} [green]{'█' * max(1, round(value / most * _BAR))}[/] {value:,.0f}", highlight=False)

@@ -15,8 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from shopsphere.demo.answers import print_answers, print_runs
 from shopsphere.demo.streams import Streamed, generate_streams, print_streams, quarantined, send_streams
 from sluice.cli import local
-from sluice.cli.answers import narrow_table
 from sluice.cli.deployment import Deployment, client, deployed
+from sluice.cli.fitted import narrow_table
 from sluice.cli.status import Status, read_status
 from sluice.cli.status_output import print_status
 from sluice.cli.wait import wait, waited_for
@@ -93,7 +93,9 @@ def _deliver(files: list[Path], root: Path, streamed: Streamed, deployment: Depl
         s3 = client("s3")
 
         def upload(path: Path) -> None:
-            s3.upload_file(str(path), deployment.settings.landing_bucket, str(path.relative_to(root)))
+            key = str(path.relative_to(root))
+            with path.open("rb") as body:
+                s3.put_object(Bucket=deployment.settings.landing_bucket, Key=key, Body=body)
             progress.advance(uploaded)
 
         streams = pool.submit(send_streams, streamed, deployment, lambda count: progress.advance(put, count))

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from rich.console import Console
 
-from sluice.cli.answers import narrow_table, run_query
 from sluice.cli.deployment import Deployment, client
+from sluice.cli.fitted import narrow_table
+from sluice.cli.querying import run_query
 from sluice.cli.send import put_records
 from sluice.confined import quoted
 
@@ -84,7 +84,7 @@ def print_streams(made: Streamed, deployment: Deployment, console: Console) -> b
     table = narrow_table("", "generated", "in Athena", "")
     right = True
     for sql, words, expected in made.checks:
-        found = int(run_query(sql, deployment).iloc[0, 0])
+        found = int(run_query(sql, deployment).rows[0][0] or 0)
         right &= found == expected
         table.add_row(words, f"{expected:,}", f"{found:,}", "✓" if found == expected else "✗")
     console.print(table)
@@ -97,8 +97,7 @@ def quarantined(deployment: Deployment, datasets: Iterable[str]) -> dict[str, Co
         f"SELECT '{name}' AS dataset, reason, count(*) AS n FROM {quoted(f'quarantine.{name}')} GROUP BY 2"
         for name in datasets
     )
-    rows: Any = run_query(" UNION ALL ".join(parts), deployment)
     found: dict[str, Counter[str]] = {name: Counter() for name in datasets}
-    for row in rows.itertuples():
-        found[row.dataset][str(row.reason)] = int(row.n)
+    for dataset, reason, count in run_query(" UNION ALL ".join(parts), deployment).rows:
+        found[str(dataset)][str(reason)] = int(count or 0)
     return found

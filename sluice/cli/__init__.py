@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any, NoReturn, cast
 
 import typer
 
-from sluice.cli import local
+from sluice.cli import console, local
 from sluice.cli.joined import CannotJoin, Joined, names_of
-from sluice.errors import SluiceError, WrongArgument
+from sluice.errors import CommandError, SluiceError, WrongArgument
 from sluice.once import once
 from sluice.shortened import shortened
 
@@ -46,9 +47,9 @@ def _join(package: EntryPoint, together: Joined) -> None:
         why = f"it cannot be loaded: {type(error).__name__}: {shortened(str(error))}"
     else:
         return
-    sys.stderr.write(
+    console.tell(
         f"The commands of {owner} ({ENTRY_POINTS}: {package.name} = {package.value}) are left out: {why}. All other "
-        f"commands work. Mend or uninstall {owner}.\n"
+        f"commands work. Mend or uninstall {owner}."
     )
 
 
@@ -57,18 +58,41 @@ def app(arguments: list[str] | None = None) -> None:
 
     So is an ``OSError``: a file or folder, named by the user or on the way there, that cannot be used as it must be.
     The status is 0 when all is well, 1 when something was found or failed, also on the way to a file, and 2 when the
-    command was used wrongly: an unknown option, or a name of nothing that is deployed or declared.
+    command was used wrongly: an unknown option, or a name of nothing that is deployed or declared. With --json what
+    failed or was used wrongly is one object on standard error, and nothing else is there.
     """
+    given = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in given
+    console.be_silent(as_json)
     local.adopt()
     try:
-        all_commands()(arguments)
+        # With --json what is used wrongly is raised here, instead of being shown in a box.
+        ended = all_commands()(given, standalone_mode=not as_json)
+        sys.exit(ended if isinstance(ended, int) else 0)
     except SluiceError as error:
-        asked_for_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
-        sys.stderr.write(f"{json.dumps(error.as_data()) if asked_for_json else error}\n")
-        sys.exit(2 if isinstance(error, WrongArgument) else 1)
+        _end(error, as_json)
+    except _UsedWrongly as error:
+        _end(_usage(error), as_json)
     except OSError as error:
         what = (
             "the path, who may use it, and the room on its disk" if error.filename else "what it names, and try again"
         )
-        sys.stderr.write(f"{error}\nNext: check {what}.\n")
-        sys.exit(1)
+        safe = "what was done before stays as it is."
+        _end(CommandError(str(error), safe=safe, next_step=f"check {what}.", file=error.filename or None), as_json)
+
+
+#: What typer raises for a command that was used wrongly.
+_UsedWrongly = cast(type[Exception], typer.BadParameter.__mro__[1])
+
+
+def _usage(error: Exception) -> WrongArgument:
+    """Return what typer says of an argument as an error of the project's own."""
+    said: str = cast(Any, error).format_message()
+    at = getattr(error, "ctx", None)
+    command = at.command_path if at is not None else "sluice"
+    return WrongArgument(said, next_step=f"`{command} --help` shows what it takes.", value=said)
+
+
+def _end(error: SluiceError, as_json: bool) -> NoReturn:
+    sys.stderr.write(f"{json.dumps(error.as_data()) if as_json else error}\n")
+    sys.exit(2 if isinstance(error, WrongArgument) else 1)

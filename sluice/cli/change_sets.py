@@ -195,11 +195,17 @@ class _Published:
             if self._is_there(bucket, key):
                 continue
             if not (asset.zipped and asset.path.is_dir()):
-                client("s3").upload_file(str(asset.path), bucket, key)
+                self._put(asset.path, bucket, key)
                 continue
             with tempfile.TemporaryDirectory() as scratch:
                 write_zip(asset.path, Path(scratch, "asset.zip"))
-                client("s3").upload_file(str(Path(scratch, "asset.zip")), bucket, key)
+                self._put(Path(scratch, "asset.zip"), bucket, key)
+
+    @staticmethod
+    def _put(path: Path, bucket: str, key: str) -> None:
+        # An asset has 250 MB at most: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+        with path.open("rb") as body:
+            client("s3").put_object(Bucket=bucket, Key=key, Body=body)
 
     @staticmethod
     def _is_there(bucket: str, key: str) -> bool:

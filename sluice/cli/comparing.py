@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
 
 from sluice.cli.deployment import Deployment
+from sluice.cli.fitted import print_table
 from sluice.errors import CommandError, WrongArgument
 from sluice.load import load_contracts, load_project
 from sluice.project import Project
@@ -91,12 +91,13 @@ def print_comparison(found: Comparison, console: Console) -> None:
         console.print(f"{name}: type {before} before, {after} after", highlight=False, soft_wrap=True)
     if found.columns_changed:
         console.print("changed by column: " + ", ".join(f"{n} {c:,}" for n, c in found.columns_changed.items()))
-    shown = Table("column", "", "sum", "min", "max", "nulls", box=None, padding=(0, 1, 0, 0))
-    for name, sides in found.numbers.items():
-        for side, said in zip(("before", "after"), sides, strict=True):
-            shown.add_row(name if side == "before" else "", side, *map(str, (said.sum, said.min, said.max, said.nulls)))
-    if found.numbers:
-        console.print(shown)
+    rows = [
+        (name, side, *map(str, (said.sum, said.min, said.max, said.nulls)))
+        for name, sides in found.numbers.items()
+        for side, said in zip(("before", "after"), sides, strict=True)
+    ]
+    if rows:
+        print_table(console, ("column", "", "sum", "min", "max", "nulls"), rows)
     for kind, keys in found.examples.items():
         for each in keys:
             text = ", ".join(f"{name}={value}" for name, value in each.items())

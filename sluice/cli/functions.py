@@ -11,12 +11,17 @@ _WINDOW = timedelta(hours=1)
 _QUERIES_A_CALL = 500
 
 
-def read_function_errors(deployment: Deployment) -> dict[str, int]:
-    """Return how many calls of each of the deployment's functions ended in an error or a death within the hour."""
+def function_names(deployment: Deployment) -> list[str]:
+    """Return the names of the deployment's functions, in order."""
     stack = deployment.plan_function.partition("processing")[0]
     pages = client("lambda").get_paginator("list_functions").paginate()
     names = [found["FunctionName"] for page in pages for found in page["Functions"]]
-    ours = [name for name in names if name.startswith(stack)]
+    return sorted(name for name in names if name.startswith(stack))
+
+
+def read_function_errors(deployment: Deployment) -> dict[str, int]:
+    """Return how many calls of each of the deployment's functions ended in an error or a death within the hour."""
+    ours = function_names(deployment)
     # A metric's timestamp is the start of its minute, so the present minute ends in the future.
     now = datetime.now(UTC) + timedelta(minutes=1)
     found: dict[str, int] = {}

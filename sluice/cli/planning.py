@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
-from rich.table import Table
 
 from sluice.cli.deployment import Deployment, client
+from sluice.cli.fitted import print_table
 from sluice.errors import CommandError
 from sluice.ledger import Ledger
 
@@ -35,13 +35,14 @@ def print_plan(plan: dict[str, Any], console: Console) -> None:
         others = "Every other" if held else "Every"
         console.print(f"{others} derived table is up to date; a refresh would do nothing.")
         return
-    shown = Table("wave", "table", "what", "engine", "input rows", "s", "USD", box=None, padding=(0, 1, 0, 0))
-    for step in steps:
-        shown.add_row(
-            str(step["wave"]), step["table"], step["strategy"],
-            _ENGINES[step["engine"]], f"{step['rows']:,}", f"{step['seconds']:.0f}", f"{step['cost_usd']:.6f}",
-        )  # fmt: skip
-    console.print(shown)
+    rows = [
+        (
+            step["table"], str(step["wave"]), step["strategy"], _ENGINES[step["engine"]], f"{step['rows']:,}",
+            f"{step['seconds']:.0f}", f"{step['cost_usd']:.6f}",
+        )
+        for step in steps
+    ]  # fmt: skip
+    print_table(console, ("table", "wave", "what", "engine", "input rows", "s", "USD"), rows)
     console.print(f"{len(steps)} tables, about {sum(step['cost_usd'] for step in steps):.6f} USD (estimated)")
     dearest = max(steps, key=lambda step: step["cost_usd"])
     console.print(f"{dearest['table']}, the dearest: {dearest['engine_reason']}")
@@ -49,8 +50,8 @@ def print_plan(plan: dict[str, Any], console: Console) -> None:
 
 def request_backfill(
     deployment: Deployment, table: str, *, first: str, last: str, column: str, accept_loss: bool = False
-) -> str:
-    """Request a backfill and start a refresh for it; return a sentence for people."""
+) -> dict[str, Any]:
+    """Request a backfill and start a refresh for it; return what is true now, with a sentence for people."""
     request: dict[str, Any] = {"table": table, "first": first, "last": last, "column": column}
     answer = ask_planner(deployment, {"request": request | ({"accept_loss": True} if accept_loss else {})})
     if "refused" in answer:
@@ -59,7 +60,9 @@ def request_backfill(
     noted = answer["noted"]
     what = f"{noted['column']} from {noted['first']} to {noted['last']}" if noted["column"] else "the whole table"
     waits = f" It waits: {_paused(answer['paused'])}." if answer.get("paused") else ""
-    return f"{table}: {what} will be recomputed; readers see the present rows until then.{waits}"
+    told = f"{table}: {what} will be recomputed; readers see the present rows until then.{waits}"
+    days = {"column": noted["column"], "first": noted["first"], "last": noted["last"]}
+    return {"table": table, "requested": True, **days, "paused": answer.get("paused") or None, "told": told}
 
 
 def _paused(pause: dict[str, Any]) -> str:
@@ -70,10 +73,11 @@ def _paused(pause: dict[str, Any]) -> str:
     )
 
 
-def cancel_backfill(deployment: Deployment, table: str) -> str:
-    """Cancel the backfill that waits for ``table``; return a sentence for people."""
+def cancel_backfill(deployment: Deployment, table: str) -> dict[str, Any]:
+    """Cancel the backfill that waits for ``table``; return what was done, with a sentence for people."""
     count = ask_planner(deployment, {"request": {"table": table}, "cancel": True})["cancelled"]
-    return f"{table}: {'the backfill was cancelled' if count else 'no backfill was waiting'}."
+    told = f"{table}: {'the backfill was cancelled' if count else 'no backfill was waiting'}."
+    return {"table": table, "requested": False, "cancelled": bool(count), "told": told}
 
 
 def pause(deployment: Deployment, table: str) -> dict[str, Any]:
@@ -105,9 +109,13 @@ def _ask_for_hold(deployment: Deployment, question: dict[str, Any]) -> dict[str,
     return before
 
 
-def start_refresh(deployment: Deployment) -> None:
-    """Start the workflow that refreshes what is behind; while one works, it is asked for one more round."""
-    client("stepfunctions").start_execution(stateMachineArn=deployment.settings.refresh_machine)
+def start_refresh(deployment: Deployment) -> str:
+    """Start the workflow that refreshes what is behind, and return the execution's name, which its runs have.
+
+    While one works, it is asked for one more round.
+    """
+    started = client("stepfunctions").start_execution(stateMachineArn=deployment.settings.refresh_machine)
+    return str(started["executionArn"]).rpartition(":")[2]
 
 
 def ask_planner(deployment: Deployment, question: dict[str, Any]) -> dict[str, Any]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from sluice.cli.deployment import Deployment
 from sluice.cli.derived import started
+from sluice.cli.fitted import print_table
 from sluice.cli.planning import ask_planner
 from sluice.errors import WrongArgument
 from sluice.ledger import Ledger
+from sluice.nearest import nearest, nearest_first
 
 _COLOURS = {"published": "green", "failed": "red", "held": "yellow", "rolled back": "yellow"}
 #: What a run may say, and what stands for it when it does not: one that failed has no rows, one on Spark no memory.
@@ -52,10 +53,10 @@ def newest(deployment: Deployment, table: str, *, limit: int, failed: bool) -> l
 def _refuse_unknown(table: str, known: Sequence[str]) -> None:
     """Raise ``WrongArgument`` when no transform makes the table; one that was removed since has runs."""
     if table not in known:
-        near = get_close_matches(table, known, 1)
+        near = nearest(table, known)
         raise WrongArgument(
-            f"{table} is not a derived table{f'; did you mean {near[0]}?' if near else '.'}",
-            next_step=f"name one of {', '.join(sorted(known))}.",
+            f"{table} is not a derived table{f'; did you mean {near}?' if near else '.'}",
+            next_step=f"name one of {', '.join(nearest_first(table, known))}.",
             dataset=table,
             value=table,
         )
@@ -78,15 +79,19 @@ def print_runs(runs: Sequence[dict[str, Any]], console: Console) -> None:
     if not runs:
         console.print("There is no such run. `sluice plan` says what a refresh would run now.", highlight=False)
         return
-    shown = Table("started (UTC)", "table", "status", "what", "engine", box=None, padding=(0, 1, 0, 0))
-    for name in ("rows", "written", "s", "USD"):
-        shown.add_column(name, justify="right", no_wrap=True)
-    for run in runs:
-        status = f"[{_COLOURS.get(run['status'], 'white')}]{run['status']}[/]"
-        numbers = [_number(run[key], shape) for key, shape in _NUMBERS]
-        when = run["started"][:19].replace("T", " ")
-        shown.add_row(when, run["table"], status, _what(run), run["engine"], *numbers)
-    console.print(shown)
+    numbers = ("rows", "written", "s", "USD")
+    rows = [
+        (
+            run["table"],
+            run["started"][:19].replace("T", " "),
+            Text(run["status"], style=_COLOURS.get(run["status"], "")),
+            _what(run),
+            run["engine"],
+            *(_number(run[key], shape) for key, shape in _NUMBERS),
+        )
+        for run in runs
+    ]
+    print_table(console, ("table", "started (UTC)", "status", "what", "engine", *numbers), rows, right=numbers)
     for run in runs:
         if said := run["error"] or (run["reason"] if run["status"] == "held" else ""):
             console.print(

@@ -11,12 +11,12 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
-from sluice.cli.answers import narrow_table
 from sluice.cli.dead_letters import DeadLetter
 from sluice.cli.deployment import Deployment
 from sluice.cli.derived import DerivedStatus
+from sluice.cli.fitted import print_table
 from sluice.cli.status import DatasetStatus, Status, freshness
 from sluice.cli.streams import StreamsStatus
 from sluice.ledger import FINAL, LANDING
@@ -34,11 +34,11 @@ _REASONS = (
 
 def print_status(status: Status, deployment: Deployment, console: Console) -> None:
     """Print a line per dataset and derived table, the reconciliation of deliveries, and all problems."""
-    console.print(_datasets_table(status))
+    _print_datasets(status, console)
     if status.streams.shards:
-        console.print(_shards_table(status.streams))
+        _print_shards(status.streams, console)
     if status.derived:
-        console.print(_derived_table(status.derived))
+        _print_derived(status.derived, console)
     _print_reconciliation(status, console)
     _print_refused(status, console)
     _print_problems(status, console)
@@ -48,7 +48,7 @@ def print_dataset(status: Status, name: str, console: Console) -> None:
     """Print everything about one dataset or derived table, with every refused file and every failure."""
     for table in status.derived:
         if table.table == name:
-            console.print(_derived_table([table]))
+            _print_derived([table], console)
             said = table.error or table.held or "its last run published"
             _line(console, said, "red" if table.error else "yellow" if table.held else "green")
             return
@@ -145,55 +145,56 @@ def _dataset(numbers: DatasetStatus) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _datasets_table(status: Status) -> Table:
-    table = narrow_table(
-        "dataset", "delivered", "committed", "duplicate", "rejected", "ignored", "accepted", "quarantined", "last"
-    )
+def _print_datasets(status: Status, console: Console) -> None:
+    numbers_of = ("delivered", "committed", "duplicate", "rejected", "ignored", "accepted", "quarantined")
     by_stream = {shard.dataset for shard in status.streams.shards}
+    rows = []
     for name, numbers in status.datasets.items():
         if name in by_stream and not numbers.deliveries:
             continue
         unknown = f" + {numbers.unknown_counts} files" if numbers.unknown_counts else ""
         states = ("committed", "duplicate", "rejected", "ignored")
-        table.add_row(
-            name,
-            f"{sum(numbers.deliveries.values()):,}",
-            *(f"{numbers.deliveries[state]:,}" for state in states),
-            f"{numbers.accepted:,}",
-            f"{numbers.quarantined:,}{unknown}",
-            freshness(numbers.last),
+        rows.append(
+            (
+                name,
+                f"{sum(numbers.deliveries.values()):,}",
+                *(f"{numbers.deliveries[state]:,}" for state in states),
+                f"{numbers.accepted:,}",
+                f"{numbers.quarantined:,}{unknown}",
+                freshness(numbers.last),
+            )
         )
-    return table
+    print_table(console, ("dataset", *numbers_of, "last"), rows)
 
 
-def _shards_table(streams: StreamsStatus) -> Table:
-    table = narrow_table("stream and shard", "accepted", "quarantined", "last", "lag")
-    for shard in streams.shards:
-        counts = shard.counts
-        table.add_row(
-            counts.shard.replace("shardId-", "").replace("/0000000", "/…"),
-            f"{counts.accepted:,}",
-            f"{counts.quarantined:,}",
-            freshness(counts.arrived),
+def _print_shards(streams: StreamsStatus, console: Console) -> None:
+    rows = [
+        (
+            shard.counts.shard.replace("shardId-", "").replace("/0000000", "/…"),
+            f"{shard.counts.accepted:,}",
+            f"{shard.counts.quarantined:,}",
+            freshness(shard.counts.arrived),
             f"{shard.lag:.0f} s" if shard.behind else "0 s",
         )
-    return table
+        for shard in streams.shards
+    ]
+    print_table(console, ("stream and shard", "accepted", "quarantined", "last", "lag"), rows)
 
 
-def _derived_table(tables: list[DerivedStatus] | tuple[DerivedStatus, ...]) -> Table:
-    shown = narrow_table("table", "state", "rows", "engine", "made", "behind for")
+def _print_derived(tables: list[DerivedStatus] | tuple[DerivedStatus, ...], console: Console) -> None:
     colours = {"failed": "red", "up to date": "green", "behind": "yellow", "held": "yellow", "never made": "yellow"}
-    for table in tables:
-        state = f"[{colour}]{table.state}[/{colour}]" if (colour := colours.get(table.state)) else table.state
-        shown.add_row(
+    rows = [
+        (
             table.table,
-            state,
+            Text(table.state, style=colours.get(table.state, "")),
             "" if table.rows is None else f"{table.rows:,}",
             table.engine,
             f"{freshness(table.made)} ago" if table.made else "never",
             freshness(table.behind_since) if table.behind_since else "",
         )
-    return shown
+        for table in tables
+    ]
+    print_table(console, ("table", "state", "rows", "engine", "made", "behind for"), rows)
 
 
 def _print_reconciliation(status: Status, console: Console) -> None:

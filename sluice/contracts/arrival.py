@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Mapping
 from string import punctuation
-from typing import Any, get_args, get_type_hints
+from typing import Any, NoReturn, get_args, get_type_hints
 
 import msgspec
 from open_data_contract_standard.model import OpenDataContractStandard, Server
@@ -14,6 +15,7 @@ from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.formats import Format, Formats
 from sluice.contracts.model import Arrival
 from sluice.decoding import converter
+from sluice.nearest import did_you_mean
 from sluice.shortened import shortened
 
 _FILE_KEYS = {
@@ -38,12 +40,17 @@ _STREAM_KEYS = {
 LANDING = "landing"
 #: What Python calls an encoding and is none of a file's text.
 _NO_ENCODINGS = ("idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape")
+#: Those that files mostly have.
+_ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "iso-8859-1", "iso-8859-15", "latin-1", "cp1252", "windows-1252", "ascii")
 #: What a contract says for no quote or escape character.
 _NO_MARK = "none"
 #: More than any dataset has in a day; the cost of what is expected is told before it comes.
 _MOST_PER_DAY = 1e15
 _NOT_LATE = "lateness is for datasets that arrive by stream"
 
+
+#: What msgspec calls types, in words of YAML.
+_TYPES = {"str": "a text", "bool": "true or false", "array": "a list of texts", "int": "a whole number"}
 
 _to_arrival = converter(Arrival)
 
@@ -63,7 +70,8 @@ def read_arrival(
     stream = server.type == "kinesis"
     known = formats.of(stream=stream)
     chosen = file.one_of(server.format, known, ("servers", 0, "format"))
-    values: dict[str, Any] = {"format": chosen, "stream": stream, "delimiter": _delimiter(file, server, formats)}
+    delimiter = file.found.tried(lambda: _delimiter(file, server, formats), ",")
+    values: dict[str, Any] = {"format": chosen, "stream": stream, "delimiter": delimiter}
     index = next((i for i, c in enumerate(odcs.customProperties or []) if c.property == "arrival"), 0)
     at: Place = ("customProperties", index, "value")
     given = custom.get("arrival", {})
@@ -72,9 +80,19 @@ def read_arrival(
     try:
         arrival = _to_arrival(values)
     except msgspec.ValidationError as error:
-        file.refuse(at, str(error))
+        _refuse_type(file, error, at)
     _refuse_marks(file, arrival, given, at)
     return _with_lateness(file, arrival, sla, columns)
+
+
+def _refuse_type(file: ContractFile, error: msgspec.ValidationError, at: Place) -> NoReturn:
+    """Refuse the option of which msgspec says that its value is of another type, as the contract calls it."""
+    said, _, path = str(error).partition(" - at `$.")
+    field = path.partition("`")[0].partition("[")[0]
+    key = next((key for key, name in {**_FILE_KEYS, **_STREAM_KEYS}.items() if name == field), field)
+    wanted = re.fullmatch(r"Expected `(.+)`, got `(.+)`", said)
+    words = f"{_TYPES.get(wanted[1], wanted[1])} is wanted" if wanted else said
+    file.refuse((*at, key) if key else at, words)
 
 
 def refuse_arrival(
@@ -82,9 +100,10 @@ def refuse_arrival(
 ) -> None:
     """Refuse whatever a derived table's contract says of its arrival: it does not arrive."""
     if odcs.servers or "arrival" in custom:
-        file.refuse(("servers",), "a silver or gold table is made by a transform; it has no server and arrival")
+        with file.found:
+            file.refuse(("servers",), "a silver or gold table is made by a transform; it has no server and arrival")
     if "lateness" in sla:
-        file.refuse(_lateness_at(sla), _NOT_LATE)
+        file.refuse(file.service_level_at("lateness"), _NOT_LATE)
 
 
 def _server(file: ContractFile, odcs: OpenDataContractStandard, name: str) -> Server:
@@ -94,23 +113,28 @@ def _server(file: ContractFile, odcs: OpenDataContractStandard, name: str) -> Se
             ("servers",), "a bronze dataset has one server, of type s3 (the landing bucket) or kinesis (its stream)"
         )
     server = servers[0]
-    if server.type == "kinesis" and server.stream != name:
-        file.refuse(
-            ("servers", 0, "stream"),
-            f"it is missing; write {name!r}: a stream has its dataset's name"
-            if server.stream is None
-            else f"{server.stream!r} is not allowed; a stream has its dataset's name, {name!r}",
-        )
-    if server.type == "s3" and server.stream is not None:
-        file.refuse(("servers", 0, "stream"), "files come by no stream; remove it, or write type: kinesis")
-    own = f"s3://{LANDING}/{name}/"
-    if server.location is not None and (server.type != "s3" or server.location.removesuffix("/") != own[:-1]):
-        file.refuse(
-            ("servers", 0, "location"),
-            f"{server.location!r} is not allowed; "
-            + (f"what is dropped for {name} lands in {own}" if server.type == "s3" else "a stream has no location"),
-        )
+    with file.found:
+        _refuse_stream(file, server, name)
+    with file.found:
+        own = f"s3://{LANDING}/{name}/"
+        if server.location is not None and (server.type != "s3" or server.location.removesuffix("/") != own[:-1]):
+            file.refuse(
+                ("servers", 0, "location"),
+                f"{server.location!r} is not allowed; "
+                + (f"what is dropped for {name} lands in {own}" if server.type == "s3" else "a stream has no location"),
+            )
     return server
+
+
+def _refuse_stream(file: ContractFile, server: Server, name: str) -> None:
+    """Refuse a stream that is not called as its dataset, and one of what comes as files."""
+    at = ("servers", 0, "stream")
+    if server.type == "s3" and server.stream is not None:
+        file.refuse(at, "files come by no stream; remove it, or write type: kinesis")
+    if server.type == "kinesis" and server.stream is None:
+        file.refuse(at, f"it is missing; write {name!r}: a stream has its dataset's name")
+    if server.type == "kinesis" and server.stream != name:
+        file.refuse(at, f"{server.stream!r} is not allowed; a stream has its dataset's name, {name!r}")
 
 
 def _properties(
@@ -122,30 +146,35 @@ def _properties(
     values: dict[str, Any] = {}
     own: list[tuple[str, Any]] = []
     for key, value in given.items():
-        if key in chosen.own:
-            own.append((key, _own_value(file, chosen, key, value, at)))
-            continue
-        field = keys[_known(file, key, [*keys, *chosen.own], (*at, key))]
-        choices = get_args(get_type_hints(Arrival)[field])
-        if choices and all(isinstance(choice, str) for choice in choices):
-            file.one_of(value, choices, (*at, key))
-        values[field] = value
+        with file.found:
+            if key in chosen.own:
+                own.append((key, _own_value(file, chosen, key, value, at)))
+            else:
+                field = keys[_known(file, key, [*keys, *chosen.own], (*at, key))]
+                values[field] = _value(file, field, value, (*at, key), columns)
     if own:
         values["own_options"] = own
-    for key, name in (("quoteChar", "quote"), ("escapeChar", "escape")):
-        if not isinstance(values.get(name, ""), str):
-            file.refuse((*at, key), f"{values[name]!r} is not allowed; allowed: {_NO_MARK}, and one of {punctuation}")
-        if values.get(name) == _NO_MARK:
-            values[name] = ""
-    if "partition_key" in values:
-        file.one_of(values["partition_key"], columns, (*at, "partitionKey"))
-    if not _is_encoding(values.get("encoding", "utf-8")):
-        file.refuse((*at, "encoding"), f"{values['encoding']!r} is not an encoding that Python knows")
-    for key in ("expected_files_per_day", "expected_rows_per_day"):
-        value = values.get(key, 0)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST_PER_DAY:
-            file.refuse(at, f"{key}: {shortened(repr(value))} is not a number from 0 to {_MOST_PER_DAY:g}")
     return values
+
+
+def _value(file: ContractFile, field: str, value: Any, at: Place, columns: list[str]) -> Any:
+    """Return the value of ``Arrival``'s ``field``, which stands at ``at``."""
+    choices = get_args(get_type_hints(Arrival)[field])
+    if choices and all(isinstance(choice, str) for choice in choices):
+        return file.one_of(value, choices, at)
+    if field in ("quote", "escape"):
+        if not isinstance(value, str):
+            file.refuse(at, f"{value!r} is not allowed; allowed: {_NO_MARK}, and one of {punctuation}")
+        return "" if value == _NO_MARK else value
+    if field == "partition_key":
+        return file.one_of(value, columns, at)
+    if field == "encoding" and not _is_encoding(value):
+        meant = did_you_mean(value, _ENCODINGS) or " write one such as utf-8"
+        file.refuse(at, f"{value!r} is not an encoding that Python knows;{meant}")
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if field.startswith("expected_") and not (number and 0 <= value <= _MOST_PER_DAY):
+        file.refuse(at, f"{shortened(repr(value))} is not a number from 0 to {_MOST_PER_DAY:g}")
+    return value
 
 
 def _known(file: ContractFile, key: Any, allowed: list[str], at: Place) -> str:
@@ -200,13 +229,15 @@ def _refuse_idle(
     for key in given:
         acts_in = _acts_in(key, formats)
         if acts_in and server.format not in acts_in:
-            file.refuse((*at, key), f"{key} does nothing for {server.format}; it is for {', '.join(acts_in)}")
+            with file.found:
+                file.refuse((*at, key), f"{key} does nothing for {server.format}; it is for {', '.join(acts_in)}")
     see_extra = [name for name, each in formats.items() if each.extra_columns]
     if given.get("extraColumns") == "reject" and server.format not in see_extra:
-        file.refuse(
-            (*at, "extraColumns"),
-            f"'reject' is for {', '.join(see_extra)}; other columns are ignored in {server.format}",
-        )
+        with file.found:
+            file.refuse(
+                (*at, "extraColumns"),
+                f"'reject' is for {', '.join(see_extra)}; other columns are ignored in {server.format}",
+            )
 
 
 def _refuse_marks(file: ContractFile, arrival: Arrival, given: Mapping[str, Any], at: Place) -> None:
@@ -235,13 +266,9 @@ def _with_lateness(file: ContractFile, arrival: Arrival, sla: Mapping[str | None
     """Return ``arrival`` with the column and the seconds that tell a late event, if the contract says them."""
     if "lateness" not in sla:
         return arrival
-    at = _lateness_at(sla)
+    at = file.service_level_at("lateness")
     if not arrival.stream:
         file.refuse(at, _NOT_LATE)
     event_time = file.one_of((sla["lateness"].element or "").rpartition(".")[2], columns, (*at, "element"))
     seconds = file.duration(sla, "lateness", 0)
     return msgspec.structs.replace(arrival, event_time=event_time, lateness_seconds=seconds)
-
-
-def _lateness_at(sla: Mapping[str | None, Any]) -> Place:
-    return ("slaProperties", list(sla).index("lateness"))

@@ -49,27 +49,38 @@ _TAKES = {
 }
 
 
+def stated_places(table: SchemaObject, at: Place) -> list[Place]:
+    """Return where a table and its columns state checks, each list of them once."""
+    of: list[tuple[Place, Any]] = [(at, table)]
+    of += [((*at, "properties", index), prop) for index, prop in enumerate(table.properties or [])]
+    return [(*here, kind) for here, each in of for kind in ("quality", "relationships") if getattr(each, kind)]
+
+
 def read_checks(file: ContractFile, table: SchemaObject, at: Place) -> list[tuple[Check, Place]]:
     """Return the table's checks, each with its position in the file; an unclear check is refused there."""
     found: list[tuple[Check, Place]] = []
-    names = [cast(str, prop.name) for prop in table.properties or []]
+    names = [prop.name for prop in table.properties or [] if prop.name]
     for number, quality in enumerate(table.quality or []):
         here = (*at, "quality", number)
-        found.append((_check(file, quality, here, names), here))
+        with file.found:
+            found.append((_check(file, quality, here, names), here))
     for index, prop in enumerate(table.properties or []):
         here, own = (*at, "properties", index), (cast(str, prop.name),)
         for number, quality in enumerate(prop.quality or []):
             place = (*here, "quality", number)
-            found.append((_check(file, quality, place, names, own), place))
+            with file.found:
+                found.append((_check(file, quality, place, names, own), place))
         for number, relation in enumerate(prop.relationships or []):
             place = (*here, "relationships", number)
-            if relation.from_ is not None:
-                file.refuse((*place, "from"), f"it is from {own[0]} where it stands; remove it")
-            found.append((_foreign_key(file, relation, place, own), place))
+            with file.found:
+                if relation.from_ is not None:
+                    file.refuse((*place, "from"), f"it is from {own[0]} where it stands; remove it")
+                found.append((_foreign_key(file, relation, place, own), place))
     for number, relation in enumerate(table.relationships or []):
         here = (*at, "relationships", number)
-        columns = _from(file, relation, table, names, (*here, "from"))
-        found.append((_foreign_key(file, relation, here, columns), here))
+        with file.found:
+            columns = _from(file, relation, table, names, (*here, "from"))
+            found.append((_foreign_key(file, relation, here, columns), here))
     return found
 
 

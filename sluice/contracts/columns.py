@@ -10,12 +10,13 @@ import msgspec
 from open_data_contract_standard.model import SchemaProperty
 
 from sluice.contracts.contract_file import ContractFile, Place
-from sluice.contracts.model import JSON_TEXT, Column
+from sluice.contracts.model import JSON_TEXT, TWO_DIGIT_YEAR_START, Column
 from sluice.contracts.spellings import read_spelling, read_two_digit_years
-from sluice.contracts.types import ColumnType, parse_type
-from sluice.contracts.value_rules import read_value_rules
+from sluice.contracts.types import ALLOWED, ColumnType, parse_type
+from sluice.contracts.value_rules import known_options, read_value_rules
 from sluice.contracts.values.patterns import has_time, pattern_of
 from sluice.contracts.values.texts import EPOCH_FORMATS
+from sluice.gathered import Concerned
 
 #: The name of a table or a column.
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -43,10 +44,20 @@ _LOGICAL_DEFAULTS = {
 def read_column(file: ContractFile, prop: SchemaProperty, custom: Mapping[str, Any], at: Place) -> Column:
     """Return the column that ``prop``, which stands at ``at``, and its custom properties declare."""
     name = prop.name or ""
-    if not NAME.fullmatch(name):
-        file.refuse((*at, "name"), f"{prop.name!r} is not a column name; lower case letters, digits, underscores")
-    kind = _type(file, prop, at)
-    options = dict(prop.logicalTypeOptions or {})
+    tried = file.found.tried
+    with file.found:
+        if not NAME.fullmatch(name):
+            said = "it is missing" if prop.name is None else f"{prop.name!r} is not a column name"
+            meant = re.sub(r"\W+", "_", name.strip()).lower()
+            asked = f" did you mean {meant!r}?" if NAME.fullmatch(meant) else ""
+            file.refuse((*at, "name"), f"{said};{asked} lower case letters, digits, underscores")
+    before = len(file.found.errors)
+    options = known_options(file, prop, at)
+    kind = tried(lambda: _type(file, prop, at), None)
+    if kind is None:
+        raise Concerned
+    spelled = tried(lambda: _format(file, prop, options, kind, at), None)
+    options.pop("format", None)
     column = Column(
         name=name,
         type=kind,
@@ -54,23 +65,26 @@ def read_column(file: ContractFile, prop: SchemaProperty, custom: Mapping[str, A
         required=bool(prop.required),
         unique=bool(prop.unique),
         header=prop.physicalName or name,
-        format=_format(file, prop, options, kind, at),
+        format=spelled,
         classification=prop.classification,
         rules=read_value_rules(file, prop, options, kind, at),
     )
+    if len(file.found.errors) > before:
+        return column  # refused already; its name and type are known, so that what names it is read
     here = (*at, "customProperties")
-    return msgspec.structs.replace(
-        column,
-        spelling=read_spelling(file, column, custom, here),
-        two_digit_year_start=read_two_digit_years(file, column, custom, here),
-    )
+    spelling = tried(lambda: read_spelling(file, column, custom, here), None)
+    start = tried(lambda: read_two_digit_years(file, column, custom, here), TWO_DIGIT_YEAR_START)
+    return msgspec.structs.replace(column, spelling=spelling, two_digit_year_start=start)
 
 
 def _type(file: ContractFile, prop: SchemaProperty, at: Place) -> ColumnType:
     """Return the physical type; without one the logical type's, if that means a single one."""
     spelled = prop.physicalType or _LOGICAL_DEFAULTS.get(prop.logicalType or "", "")
     if not spelled:
-        file.refuse((*at, "physicalType"), "needed: logicalType alone does not decide the type")
+        said = f"logicalType {prop.logicalType} alone" if prop.logicalType in _LOGICAL_TYPES else "nothing else"
+        if prop.logicalType is not None:
+            file.one_of(prop.logicalType, tuple(_LOGICAL_TYPES), (*at, "logicalType"))
+        file.refuse((*at, "physicalType"), f"needed: {said} decides the type; allowed: {', '.join(ALLOWED)}")
     try:
         kind = parse_type(spelled)
     except ValueError as error:

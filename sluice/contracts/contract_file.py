@@ -11,9 +11,11 @@ from typing import Any, NoReturn, TypeAlias, cast
 
 import yaml
 
-from sluice.contracts.strict_yaml import load_yaml
+from sluice.contracts.strict_yaml import line_and_problem, load_yaml
 from sluice.contracts.yaml_lines import line_of, written_at
 from sluice.errors import ContractError
+from sluice.gathered import Concerned, Gathered
+from sluice.nearest import did_you_mean
 from sluice.shortened import shortened
 
 #: Bytes of a file: a contract has some tens of thousands.
@@ -34,10 +36,14 @@ _JOINERS = "\u200c\u200d\u00ad"
 
 
 class ContractFile:
-    """Keeps the YAML nodes so that every refusal can name its line."""
+    """Keeps the YAML nodes so that every refusal can name its line, and what was refused so far."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        #: What was refused, beside which the reader goes on.
+        self.found = Gathered()
+        #: Places of values that were refused already: nothing more is said of them.
+        self.refused: set[Place] = set()
         try:
             size = path.stat().st_size
             content = path.read_bytes() if size <= LARGEST else b""
@@ -52,17 +58,16 @@ class ContractFile:
             self.root, self.raw = load_yaml(text)
         except UnicodeDecodeError as error:
             line = error.object.count(b"\n", 0, error.start) + 1
-            raise self._error(f"{path}:{line}: contract: not UTF-8: {error}.", line) from error
+            refused = self._error(f"{path}:{line}: contract: not UTF-8: {error}.", line)
+            refused.next_step = "save it as UTF-8, then run `sluice check`."
+            raise refused from error
         except yaml.reader.ReaderError as error:  # a character that no YAML has
             line = text.count("\n", 0, error.position) + 1
             what = f"the character {error.character:#x} is not allowed"
             raise self._error(f"{path}:{line}: contract: not YAML: {what}.", line) from error
         except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = mark.line + 1 if mark else 1
-            raise self._error(
-                f"{path}:{line}: contract: not YAML: {getattr(error, 'problem', error)}.", line
-            ) from error
+            line, problem = line_and_problem(error)
+            raise self._error(f"{path}:{line}: contract: not YAML: {problem}.", line) from error
         self._refuse_unseen()
 
     def _error(
@@ -79,7 +84,9 @@ class ContractFile:
         )
 
     def refuse(self, at: Place, problem: str) -> NoReturn:
-        """Raise the error for the value at ``at``."""
+        """Raise the error for the value at ``at``; ``Concerned`` where that, or a part of it, was refused already."""
+        if self.concerned(at):
+            raise Concerned
         field = _seen(".".join(map(str, at))).replace("\n", "\\n") or "contract"
         line, written = line_of(self.root, at), written_at(self.root, at)
         raise self._error(
@@ -88,6 +95,10 @@ class ContractFile:
             column=self._column_at(at),
             value=None if written is None else shortened(_seen(written)),
         )
+
+    def concerned(self, at: Place) -> bool:
+        """Return whether the value at ``at``, what it is in, or a part of it was refused already."""
+        return any(at[: len(place)] == place or (len(at) > 3 and place[: len(at)] == at) for place in self.refused)
 
     def _declared(self) -> str:
         """Return the table that the contract declares, as far as it can be told; else the file's name."""
@@ -136,8 +147,8 @@ class ContractFile:
         """Return ``value`` when it is one of ``allowed``."""
         options = tuple(allowed)
         if value not in options:
-            found = "it is missing" if value is None else f"{value!r} is not allowed"
-            self.refuse(at, f"{found}; allowed: {', '.join(options)}")
+            found = "it is missing;" if value is None else f"{shortened(repr(value))} is not allowed;"
+            self.refuse(at, f"{found}{did_you_mean(value, options)} allowed: {', '.join(options)}")
         return cast(str, value)
 
     def duration(self, sla: Mapping[str | None, Any], name: str, default: int) -> int:
@@ -145,17 +156,21 @@ class ContractFile:
         if name not in sla:
             return default
         item = sla[name]
-        index = list(sla).index(name)
-        self.one_of(item.unit, _SECONDS, ("slaProperties", index, "unit"))
+        at = self.service_level_at(name)
+        self.one_of(item.unit, _SECONDS, (*at, "unit"))
         value = item.value
         if isinstance(value, str) and _NUMBER.fullmatch(value):
             value = float(value)
         longest = _LONGEST / _SECONDS[item.unit]
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= longest:
-            self.refuse(
-                ("slaProperties", index, "value"), f"{shortened(repr(item.value))} is no number from 0 to {longest:g}"
-            )
+            self.refuse((*at, "value"), f"{shortened(repr(item.value))} is no number from 0 to {longest:g}")
         return int(value * _SECONDS[item.unit])
+
+    def service_level_at(self, name: str) -> Place:
+        """Return where the service-level property ``name`` stands."""
+        items = self.raw["slaProperties"]
+        named = (isinstance(each, dict) and each.get("property") == name for each in items)
+        return ("slaProperties", list(named).index(True))
 
 
 def _seen(text: str) -> str:

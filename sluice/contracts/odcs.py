@@ -6,10 +6,11 @@ A field that documents is for people and stands in the contract alone: it says n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from sluice.contracts.model import CLASSIFICATIONS
+from sluice.nearest import did_you_mean
 
 #: Fields that act, by the standard's model. A check's and a custom property's own readers refuse values without effect.
 ACTS: Final[Mapping[str, frozenset[str]]] = {
@@ -99,6 +100,14 @@ _ELSEWHERE: Final[Mapping[tuple[str, str], str]] = {
     ("SchemaProperty", "items"): "declare logicalType object or array, kept as JSON text",
 }
 
+#: Where the fields of the standard's models stand.
+_PLACES: Final[Mapping[str, str]] = {
+    "SchemaProperty": "at a column, below properties",
+    "SchemaObject": "at the table, below schema",
+    "Server": "below servers",
+    "OpenDataContractStandard": "at the top of the file",
+}
+
 
 def has_effect(model: str, field: str) -> bool:
     """Return whether a field of one of the standard's models acts or documents."""
@@ -109,3 +118,11 @@ def without_effect(model: str, field: str) -> str:
     """Return why a field is refused, and what to do."""
     instead = _ELSEWHERE.get((model, field))
     return f"{field} has no effect here; remove it" + (f", or {instead}" if instead else "")
+
+
+def no_such_field(model: str, field: str, fields: Iterable[str]) -> str:
+    """Return why a field that the standard's model does not have is refused; ``fields`` are those that it has."""
+    effective = [name for name in fields if has_effect(model, name)]
+    elsewhere = [place for other, place in _PLACES.items() if other != model and field in ACTS[other]]
+    meant = f" it stands {elsewhere[0]};" if elsewhere else did_you_mean(field, effective)
+    return f"no such field in the Open Data Contract Standard;{meant} allowed: {', '.join(effective)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 from open_data_contract_standard.model import SchemaProperty
@@ -12,6 +13,7 @@ from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.model import Column, PartitionField
 from sluice.contracts.positions import NO_POSITION, in_order
 from sluice.contracts.types import DUCKDB_NAMES
+from sluice.nearest import did_you_mean
 
 _EXACT = (*(name for name in DUCKDB_NAMES if name not in ("float", "double")), "decimal")
 #: The types that each transform takes, of those that it may: https://iceberg.apache.org/spec/#partition-transforms
@@ -37,8 +39,12 @@ def read_partitioning(
     columns: Mapping[str, Column],
     at: Place,
 ) -> tuple[PartitionField, ...]:
-    """Return the partition fields in their order; ``custom`` are the custom properties of each of ``properties``."""
+    """Return the partition fields in their order; ``custom`` are the custom properties of each of ``properties``.
+
+    A column that is not among the sound ``columns`` was refused already, and has none.
+    """
     fields: list[tuple[int | None, Place, PartitionField]] = []
+    sound = True
     for index, (prop, own) in enumerate(zip(properties, custom, strict=True)):
         here = (*at, "properties", index)
         if not prop.partitioned:
@@ -46,18 +52,29 @@ def read_partitioning(
                 ("customProperties", "partitionTransform" in own),
                 ("partitionKeyPosition", prop.partitionKeyPosition not in NO_POSITION),
             ):
-                if given:
-                    file.refuse((*here, said), f"{prop.name} is not partitioned: true")
+                if given and not file.concerned((*here, "partitioned")):
+                    with file.found:
+                        file.refuse((*here, said), f"{prop.name} is not partitioned: true")
             continue
-        column = columns[cast(str, prop.name)]
-        transform = own.get("partitionTransform", "identity")
-        _refuse_unfit(file, column, transform, (*here, "customProperties"))
-        name = partition_name(column.name, transform)
-        if name != column.name and name in columns:
-            file.refuse(here, f"the partition of {column.name} by {transform} would be called as the column {name}")
-        field = PartitionField(column=column.name, transform=transform)
-        fields.append((prop.partitionKeyPosition, (*here, "partitionKeyPosition"), field))
-    return in_order(file, fields)
+        field = None
+        if (column := columns.get(cast(str, prop.name))) is not None:
+            field = file.found.tried(partial(_field, file, column, own, columns, here), None)
+        if field is None:
+            sound = False
+        else:
+            fields.append((prop.partitionKeyPosition, (*here, "partitionKeyPosition"), field))
+    return in_order(file, fields) if sound else ()
+
+
+def _field(
+    file: ContractFile, column: Column, custom: Mapping[str, Any], columns: Mapping[str, Column], at: Place
+) -> PartitionField:
+    transform = custom.get("partitionTransform", "identity")
+    _refuse_unfit(file, column, transform, (*at, "customProperties"))
+    name = partition_name(column.name, transform)
+    if name != column.name and name in columns:
+        file.refuse(at, f"the partition of {column.name} by {transform} would be called as the column {name}")
+    return PartitionField(column=column.name, transform=transform)
 
 
 def partition_name(column: str, transform: str) -> str:
@@ -76,7 +93,8 @@ def _refuse_unfit(file: ContractFile, column: Column, transform: Any, at: Place)
     if match is None or general not in allowed_for(column.type.name):
         file.refuse(
             at,
-            f"{transform!r} is not a partition transform of a {column.type}; allowed: "
+            f"{transform!r} is not a partition transform of a {column.type};"
+            f"{did_you_mean(transform, allowed_for(column.type.name))} allowed: "
             f"{', '.join(allowed_for(column.type.name)) or 'none'}",
         )
     if match[2] is not None and not 1 <= int(match[2]) <= _MOST:

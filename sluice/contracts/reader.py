@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn, TypeAlias, cast
@@ -14,19 +14,23 @@ from open_data_contract_standard.model import (
     SchemaObject,
     ServiceLevelAgreementProperty,
 )
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from sluice.contracts.arrival import read_arrival, refuse_arrival
-from sluice.contracts.checks import read_checks
+from sluice.contracts.checks import read_checks, stated_places
 from sluice.contracts.columns import NAME, read_column
 from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.formats import Formats
 from sluice.contracts.model import AnyContract, Arrival, Column, DerivedContract, LandingContract, StreamRule
-from sluice.contracts.odcs import STATED, has_effect, without_effect
+from sluice.contracts.odcs import STATED, has_effect, no_such_field, without_effect
 from sluice.contracts.partitions import read_partitioning
 from sluice.contracts.positions import NO_POSITION, in_order
 from sluice.contracts.rules import RULES_ARE_FOR, Refuse, read_rules
+from sluice.contracts.sound import sound_part
 from sluice.contracts.spellings import SPELLINGS, TWO_DIGIT_YEARS
+from sluice.contracts.yaml_lines import line_of
+from sluice.gathered import Concerned
+from sluice.nearest import nearest
 from sluice.redelivery import LONGEST_DAYS, TOKEN_DAYS
 from sluice.shortened import shortened
 
@@ -46,7 +50,10 @@ class _Parts(NamedTuple):
     odcs: OpenDataContractStandard
     table: SchemaObject
     name: str
-    columns: tuple[Column, ...]
+    #: Of all columns, refused ones, too.
+    names: list[str]
+    #: The columns that are sound, by their index among the properties.
+    columns: dict[int, Column]
     custom: dict[str, Any]
     sla: _ServiceLevels
 
@@ -62,126 +69,173 @@ class ContractReader(ContractFile):
         self.formats = formats
 
     def contract(self) -> AnyContract:
-        """Return the whole file as a contract: that of a landing dataset in bronze, else that of a derived table."""
+        """Return the whole file as a contract: that of a landing dataset in bronze, else that of a derived table.
+
+        Raise ``ContractError`` with everything that is wrong, each at its line.
+        """
+        found = self.found
         odcs = self._standard()
+        with found:
+            contract = self._contract(odcs)
+        found.refuse()
+        return contract
+
+    def _contract(self, odcs: OpenDataContractStandard) -> AnyContract:
         if not odcs.schema_ or len(odcs.schema_) != 1:
             self.refuse(("schema",), "a contract describes exactly one table")
         (table,) = odcs.schema_
-        database, name = self._table_name(table, _TABLE)
-        column_custom, columns = self._columns(table)
-        names = [column.name for column in columns]
+        tried = self.found.tried
+        owner = tried(lambda: self._owner(odcs), "")
+        database, name = tried(lambda: self._table_name(table, _TABLE), ("", table.name or ""))
+        column_custom, by_place = self._columns(table)
+        names = [prop.name for prop in table.properties or [] if prop.name]
         custom = self._custom(odcs.customProperties, ("customProperties",), ("arrival", "rules"))
         sla = self._service_levels(odcs)
-        self._refuse_shared_headers(columns, _TABLE)
+        self._refuse_shared_headers(by_place, _TABLE)
         table_custom = self._custom(table.customProperties, (*_TABLE, "customProperties"), ("sortOrder",))
-        read = self._landing if database == "bronze" else self._derived
-        of_its_kind = read(_Parts(odcs, table, name, columns, custom, sla))
-        by_name = {column.name: column for column in columns}
+        by_name = {column.name: column for column in by_place.values()}
+        key = tried(lambda: self._key(table, _TABLE), ())
+        properties = table.properties or []
+        partitioning = tried(lambda: read_partitioning(self, properties, column_custom, by_name, _TABLE), ())
+        sort_order = tried(lambda: self._sort_order(table_custom, names, _TABLE), ())
+        freshness = tried(lambda: self.duration(sla, "freshness", 86_400), 0)
+        read = self._landing if self._arrives(odcs, database) else self._derived
+        of_its_kind = read(_Parts(odcs, table, name, names, by_place, custom, sla))
+        self.found.refuse()
         return of_its_kind(
             name=name,
             database=database,
-            columns=columns,
+            columns=tuple(by_place.values()),
             description=table.description or "",
             version=odcs.version or "",
             domain=odcs.domain or "",
-            owner=self._owner(odcs),
-            key=self._key(table, _TABLE),
-            partitioning=read_partitioning(self, table.properties or [], column_custom, by_name, _TABLE),
-            sort_order=self._sort_order(table_custom, names, _TABLE),
-            freshness_seconds=self.duration(sla, "freshness", 86_400),
+            owner=owner,
+            key=key,
+            partitioning=partitioning,
+            sort_order=sort_order,
+            freshness_seconds=freshness,
             file=str(self.path),
         )
 
+    @staticmethod
+    def _arrives(odcs: OpenDataContractStandard, database: str) -> bool:
+        """Return whether the contract is one of what arrives: where the table's name is refused, as it has a server."""
+        return database == "bronze" or (not database and bool(odcs.servers))
+
     def _standard(self) -> OpenDataContractStandard:
-        """Return the file as the standard's model has it; refuse what the standard does not know."""
+        """Return the file as the standard's model has it; gather what the standard does not know."""
         if not isinstance(self.raw, dict):
             self.refuse((), "a contract is a YAML mapping")
         if other := [key for key in self.raw if not isinstance(key, str)]:
             self.refuse((), f"{other[0]!r} is no such field in the Open Data Contract Standard")
-        try:
-            odcs = OpenDataContractStandard(**self.raw)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = tuple(step for step in first["loc"] if step != "schema_")
-            allowed = ""
-            if first["type"] == "extra_forbidden":
-                allowed = "; no such field in the Open Data Contract Standard"
-            self.refuse(where, f"{first['msg']}{allowed}")
-        self._refuse_unknown_fields(odcs, self.raw, ())
+        raw, refused = sound_part(self.raw)
+        for at, problem in refused.items():
+            with self.found:
+                self.refuse(at, problem)
+            self.refused.add(at)
+        odcs = OpenDataContractStandard(**raw)
+        self._refuse_unknown_fields(odcs, raw, ())
         for field in ("kind", "apiVersion"):
-            self.one_of(getattr(odcs, field), STATED["OpenDataContractStandard", field], (field,))
+            with self.found:
+                self.one_of(getattr(odcs, field), STATED["OpenDataContractStandard", field], (field,))
         if odcs.version is not None and not _VERSION.fullmatch(odcs.version):
-            self.refuse(("version",), f"{shortened(repr(odcs.version))} is no version; write one such as '1.0.0'")
+            with self.found:
+                self.refuse(("version",), f"{shortened(repr(odcs.version))} is no version; write one such as '1.0.0'")
         return odcs
 
-    def _columns(self, table: SchemaObject) -> tuple[list[dict[str, Any]], tuple[Column, ...]]:
-        """Return each column's custom properties, and the columns."""
+    def _columns(self, table: SchemaObject) -> tuple[list[dict[str, Any]], dict[int, Column]]:
+        """Return each column's custom properties, and the columns that are sound, by their index."""
         at: Place = (*_TABLE, "properties")
         properties = table.properties or []
         custom = [
             self._custom(prop.customProperties, (*at, index, "customProperties"), _COLUMN_CUSTOM)
             for index, prop in enumerate(properties)
         ]
-        columns = tuple(read_column(self, prop, custom[index], (*at, index)) for index, prop in enumerate(properties))
-        if not columns:
-            self.refuse(at, "a table needs at least one column")
-        names = [column.name for column in columns]
-        for index, column in enumerate(names):
-            if column in names[:index]:
-                self.refuse((*at, index, "name"), f"column {column!r} is declared twice")
+        columns: dict[int, Column] = {}
+        names: list[str | None] = []
+        for index, prop in enumerate(properties):
+            with self.found:
+                columns[index] = read_column(self, prop, custom[index], (*at, index))
+            with self.found:
+                if prop.name in names:
+                    first = line_of(self.root, (*at, names.index(prop.name), "name"))
+                    self.refuse((*at, index, "name"), f"column {prop.name!r} is declared twice, first in line {first}")
+            names.append(prop.name)
+        if not properties:
+            with self.found:
+                self.refuse(at, "a table needs at least one column")
         return custom, columns
 
     def _landing(self, parts: _Parts) -> Callable[..., LandingContract]:
         """Return the contract but for the fields that every contract has; it has no checks of a whole table."""
         for index, prop in enumerate(parts.table.properties or []):
             if prop.unique:
+                with self.found:
+                    self.refuse(
+                        (*_TABLE, "properties", index, "unique"),
+                        "of what arrives each record is checked by itself; remove it, and declare unique or primaryKey "
+                        "on the derived table, whose rows are compared with each other",
+                    )
+        for place in stated_places(parts.table, _TABLE):
+            with self.found:
                 self.refuse(
-                    (*_TABLE, "properties", index, "unique"),
-                    "of what arrives each record is checked by itself; remove it, and declare unique or primaryKey on "
-                    "the derived table, whose rows are compared with each other",
+                    place,
+                    "quality and relationships are checks of a derived table; of what arrives each record is checked",
                 )
-        names = [column.name for column in parts.columns]
-        arrival = read_arrival(
-            self, parts.odcs, parts.custom, parts.sla, name=parts.name, columns=names, formats=self.formats
+        arrival = self.found.tried(
+            lambda: read_arrival(
+                self, parts.odcs, parts.custom, parts.sla, name=parts.name, columns=parts.names, formats=self.formats
+            ),
+            None,
         )
+        days = self.found.tried(lambda: self._retention(parts.sla, arrival), None)
+        if arrival is None:
+            raise Concerned
         self._refuse_idle_spellings(parts.columns, arrival, _TABLE)
-        if read_checks(self, parts.table, _TABLE):
-            self.refuse(
-                _TABLE,
-                "quality and relationships are checks of a derived table; of what arrives each record is checked",
-            )
         rules: tuple[StreamRule, ...] = ()
         if "rules" in parts.custom:
-            rules = read_rules(parts.custom["rules"], parts.columns, arrival, self._at_rules(parts.odcs))
-        days = self._retention(parts.sla, arrival)
+            rules = self.found.tried(lambda: self._rules(parts, arrival), ())
         return partial(LandingContract, arrival=arrival, rules=rules, retention_days=days)
+
+    def _rules(self, parts: _Parts, arrival: Arrival) -> tuple[StreamRule, ...]:
+        columns = {column.name: column for column in parts.columns.values()}
+        refuse = self._at_rules(parts.odcs)
+        return read_rules(
+            parts.custom["rules"], {name: columns.get(name) for name in parts.names}, arrival, refuse, self.found
+        )
 
     def _derived(self, parts: _Parts) -> Callable[..., DerivedContract]:
         """Return the contract but for the fields that every contract has; nothing may be said of how it arrives."""
-        refuse_arrival(self, parts.odcs, parts.custom, parts.sla)
+        with self.found:
+            refuse_arrival(self, parts.odcs, parts.custom, parts.sla)
         self._refuse_how_columns_come(parts.table)
         self._refuse_idle_spellings(parts.columns, None, _TABLE)
         stated = read_checks(self, parts.table, _TABLE)
         self.check_places = tuple(place for _, place in stated)
         if "rules" in parts.custom:
-            self._at_rules(parts.odcs)((), RULES_ARE_FOR)
+            with self.found:
+                self._at_rules(parts.odcs)((), RULES_ARE_FOR)
         checks = tuple(check for check, _ in stated)
-        return partial(DerivedContract, checks=checks, retention_days=self._retention(parts.sla, None))
+        days = self.found.tried(lambda: self._retention(parts.sla, None), None)
+        return partial(DerivedContract, checks=checks, retention_days=days)
 
     def _refuse_how_columns_come(self, table: SchemaObject) -> None:
         """Refuse what says how a column's values come in files: a transform makes those of a derived table."""
         for index, prop in enumerate(table.properties or []):
             here = (*_TABLE, "properties", index)
             if "format" in (prop.logicalTypeOptions or {}):
-                self.refuse(
-                    (*here, "logicalTypeOptions", "format"),
-                    "a format says how texts are read that arrive; remove it: the transform makes this column's values",
-                )
+                with self.found:
+                    self.refuse(
+                        (*here, "logicalTypeOptions", "format"),
+                        "a format says how texts are read that arrive; remove it: the transform makes this column's "
+                        "values",
+                    )
             if prop.physicalName not in (None, prop.name):
-                self.refuse(
-                    (*here, "physicalName"),
-                    f"it is the name in what arrives; remove it: the table's column is called {prop.name}",
-                )
+                with self.found:
+                    self.refuse(
+                        (*here, "physicalName"),
+                        f"it is the name in what arrives; remove it: the table's column is called {prop.name}",
+                    )
 
     def _owner(self, odcs: OpenDataContractStandard) -> str:
         """Return the name of the team that answers for the dataset."""
@@ -193,34 +247,38 @@ class ContractReader(ContractFile):
         found: _ServiceLevels = {}
         for index, item in enumerate(odcs.slaProperties or []):
             at: Place = ("slaProperties", index)
-            if item.property in found:
-                self.refuse((*at, "property"), f"{item.property} is declared twice")
-            self.one_of(item.property, SERVICE_LEVELS, (*at, "property"))
-            if item.element is not None and item.property != "lateness":
-                self.refuse((*at, "element"), f"{item.property} is one of the whole dataset; remove it")
-            found[item.property] = item
+            with self.found:
+                if item.property in found:
+                    self.refuse((*at, "property"), f"{item.property} is declared twice")
+                self.one_of(item.property, SERVICE_LEVELS, (*at, "property"))
+                found[item.property] = item
+            if item.element is not None and item.property in SERVICE_LEVELS and item.property != "lateness":
+                with self.found:
+                    self.refuse((*at, "element"), f"{item.property} is one of the whole dataset; remove it")
         return found
 
-    def _refuse_shared_headers(self, columns: tuple[Column, ...], at: Place) -> None:
+    def _refuse_shared_headers(self, columns: Mapping[int, Column], at: Place) -> None:
         """Refuse two columns with the same name in delivered files: one of them would stay empty."""
         by_header: dict[str, str] = {}
-        for index, column in enumerate(columns):
+        for index, column in columns.items():
             other = by_header.setdefault(column.header, column.name)
             if other != column.name:
-                self.refuse(
-                    (*at, "properties", index),
-                    f"{column.name} and {other} are both called {column.header!r} in what arrives",
-                )
+                with self.found:
+                    self.refuse(
+                        (*at, "properties", index),
+                        f"{column.name} and {other} are both called {column.header!r} in what arrives",
+                    )
 
-    def _refuse_idle_spellings(self, columns: tuple[Column, ...], arrival: Arrival | None, at: Place) -> None:
+    def _refuse_idle_spellings(self, columns: Mapping[int, Column], arrival: Arrival | None, at: Place) -> None:
         """Refuse how a column's values are spelled where they come in no such texts."""
         spelled = [name for name, each in self.formats.files.items() if each.spelled]
         if arrival is not None and not arrival.stream and arrival.format in spelled:
             return
-        for index, column in enumerate(columns):
+        for index, column in columns.items():
             if column.spelling is not None:
                 here = (*at, "properties", index, "customProperties")
-                self.refuse(here, f"{', '.join(SPELLINGS)} are for {', '.join(spelled)}")
+                with self.found:
+                    self.refuse(here, f"{', '.join(SPELLINGS)} are for {', '.join(spelled)}")
 
     def _refuse_unknown_fields(self, model: BaseModel, raw: dict[str, Any], at: Place) -> None:
         """Refuse fields without effect, and unknown ones, which the standard's models would ignore.
@@ -228,17 +286,11 @@ class ContractReader(ContractFile):
         A misspelt field must not count as absent.
         """
         names = {field.alias or name: name for name, field in type(model).model_fields.items()}
+        kind = type(model).__name__
         for key, value in raw.items():
-            if key not in names:
-                self.refuse(
-                    (*at, key), f"no such field in the Open Data Contract Standard; allowed: {', '.join(names)}"
-                )
-            kind = type(model).__name__
-            if not has_effect(kind, key):
-                self.refuse((*at, key), without_effect(kind, key))
-            if value is not None and (kind, key) in STATED:
-                self.one_of(value, STATED[kind, key], (*at, key))
-            parsed = getattr(model, names[key])
+            with self.found:
+                self._refuse_field(kind, key, value, names, (*at, key))
+            parsed = getattr(model, names[key]) if key in names else None
             if isinstance(parsed, BaseModel) and isinstance(value, dict):
                 self._refuse_unknown_fields(parsed, value, (*at, key))
             elif isinstance(parsed, list):
@@ -246,26 +298,41 @@ class ContractReader(ContractFile):
                     if isinstance(item, BaseModel) and isinstance(given, dict):
                         self._refuse_unknown_fields(item, given, (*at, key, index))
 
+    def _refuse_field(self, kind: str, key: str, value: Any, names: Collection[str], at: Place) -> None:
+        """Refuse a field that the standard does not know, or that has no effect, or says what it cannot."""
+        if key not in names:
+            if near := nearest(key, names):
+                self.refused.add((*at[:-1], near))  # that it is missing is said hereby
+            self.refuse(at, no_such_field(kind, key, names))
+        if not has_effect(kind, key):
+            self.refuse(at, without_effect(kind, key))
+        if value is not None and (kind, key) in STATED:
+            self.one_of(value, STATED[kind, key], at)
+
     def _table_name(self, table: SchemaObject, at: Place) -> tuple[str, str]:
         physical = table.physicalName or ""
         database, _, name = physical.partition(".")
         if database not in DATABASES or not NAME.fullmatch(name):
+            near = nearest(database, DATABASES) if NAME.fullmatch(name) else ""
+            meant = f" did you mean '{near}.{name}'?" if near else ""
             self.refuse(
                 (*at, "physicalName"),
-                f"{physical!r} is not allowed; it is <database>.<table>, database one of {', '.join(DATABASES)}, "
-                "table in lower case letters, digits and underscores",
+                f"{physical!r} is not allowed;{meant} it is <database>.<table>, database one of "
+                f"{', '.join(DATABASES)}, table in lower case letters, digits and underscores",
             )
         if table.name != name:
-            self.refuse((*at, "name"), f"{table.name!r} must be the table's own name, {name!r}")
+            said = "it is missing" if table.name is None else f"{table.name!r} is not allowed"
+            self.refuse((*at, "name"), f"{said}; it is the table's own name, {name!r}")
         return database, name
 
     def _custom(self, items: list[CustomProperty] | None, at: Place, allowed: tuple[str, ...]) -> dict[str, Any]:
         found = {}
         for index, item in enumerate(items or []):
-            self.one_of(item.property, allowed, (*at, index, "property"))
-            if item.property in found:
-                self.refuse((*at, index, "property"), f"{item.property} is declared twice")
-            found[cast(str, item.property)] = item.value
+            with self.found:
+                self.one_of(item.property, allowed, (*at, index, "property"))
+                if item.property in found:
+                    self.refuse((*at, index, "property"), f"{item.property} is declared twice")
+                found[cast(str, item.property)] = item.value
         return found
 
     def _key(self, table: SchemaObject, at: Place) -> tuple[str, ...]:
@@ -275,7 +342,7 @@ class ContractReader(ContractFile):
             here = (*at, "properties", index, "primaryKeyPosition")
             if prop.primaryKey:
                 found.append((prop.primaryKeyPosition, here, cast(str, prop.name)))
-            elif prop.primaryKeyPosition not in NO_POSITION:
+            elif prop.primaryKeyPosition not in NO_POSITION and not self.concerned((*here[:-1], "primaryKey")):
                 self.refuse(here, f"{prop.name} is not primaryKey: true")
         return in_order(self, found)
 
@@ -304,9 +371,10 @@ class ContractReader(ContractFile):
         if "retention" not in sla:
             return None
         seconds = self.duration(sla, "retention", 0)
-        at = ("slaProperties", list(sla).index("retention"), "value")
+        at = (*self.service_level_at("retention"), "value")
         if seconds < 86_400 or seconds % 86_400:
-            self.refuse(at, "a retention has one or more whole days")
+            said = f"{sla['retention'].value} {sla['retention'].unit}"
+            self.refuse(at, f"{said} is no retention, which has one or more whole days, such as value: 30, unit: d")
         days = seconds // 86_400
         if arrival is not None and not arrival.stream and days < TOKEN_DAYS:
             self.refuse(

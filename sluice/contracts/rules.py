@@ -11,6 +11,8 @@ import pyarrow as pa
 from sluice.contracts.conditions import OPERATORS, fulfilled
 from sluice.contracts.model import Arrival, Burst, Column, Condition, Severity, StreamRule, Travel
 from sluice.contracts.values.convert import arrow_type
+from sluice.gathered import Concerned, Gathered
+from sluice.nearest import did_you_mean
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _KINDS = ("where", "burst", "travel")
@@ -46,25 +48,30 @@ class Refuse(Protocol):
         """Raise it."""
 
 
-def read_rules(given: Any, columns: Iterable[Column], arrival: Arrival, refuse: Refuse) -> tuple[StreamRule, ...]:
-    """Return the rules that a contract lists."""
+def read_rules(
+    given: Any, columns: Mapping[str, Column | None], arrival: Arrival, refuse: Refuse, found: Gathered
+) -> tuple[StreamRule, ...]:
+    """Return the rules that a contract lists; ``columns`` are all by name, None for one that was refused."""
     if not arrival.stream or arrival.changes:
         refuse((), RULES_ARE_FOR)
     if not isinstance(given, list):
         refuse((), "rules is a list")
-    reader = _Reader({column.name: column for column in columns}, arrival, refuse)
-    rules = [reader.rule(rule, (index,)) for index, rule in enumerate(given)]
-    for index, rule in enumerate(rules):
-        if rule.name in [other.name for other in rules[:index]]:
-            refuse((index, "name"), f"rule {rule.name!r} is declared twice")
+    reader = _Reader(columns, arrival, refuse)
+    rules: list[StreamRule] = []
+    for index, rule in enumerate(given):
+        with found:
+            rules.append(reader.rule(rule, (index,)))
+            if rules[-1].name in [other.name for other in rules[:-1]]:
+                refuse((index, "name"), f"rule {rules[-1].name!r} is declared twice")
     return tuple(rules)
 
 
 class _Reader:
     """Reads rules about the given columns."""
 
-    def __init__(self, columns: Mapping[str, Column], arrival: Arrival, refuse: Refuse) -> None:
-        self.columns = columns
+    def __init__(self, columns: Mapping[str, Column | None], arrival: Arrival, refuse: Refuse) -> None:
+        self.names = tuple(columns)
+        self.columns = {name: column for name, column in columns.items() if column is not None}
         self.arrival = arrival
         self.refuse = refuse
 
@@ -173,11 +180,14 @@ class _Reader:
     def _one_of(self, value: Any, allowed: Iterable[str], at: Below) -> str:
         options = tuple(allowed)
         if value not in options:
-            self.refuse(at, f"{value!r} is not allowed; allowed: {', '.join(options)}")
+            self.refuse(at, f"{value!r} is not allowed;{did_you_mean(value, options)} allowed: {', '.join(options)}")
         return str(value)
 
     def _column(self, name: Any, at: Below) -> str:
-        return self._one_of(name, self.columns, at)
+        column = self._one_of(name, self.names, at)
+        if column not in self.columns:
+            raise Concerned
+        return column
 
     def _time(self, given: Mapping[str, Any], at: Below) -> str:
         """Return the column by which records are ordered: the contract's event time unless the rule names one."""

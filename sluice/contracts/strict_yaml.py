@@ -74,6 +74,18 @@ def load_yaml(text: str) -> tuple[yaml.Node | None, Any]:
     return root, yaml.load(text, Loader=_Loader) if "<<" in text else loader.construct_document(root)
 
 
+def line_and_problem(error: yaml.YAMLError) -> tuple[int, str]:
+    """Return the line, from 1, of what is no YAML, and what is wrong there."""
+    mark, problem = getattr(error, "problem_mark", None), str(getattr(error, "problem", None) or error)
+    begun = getattr(error, "context_mark", None)
+    line: int = mark.line + 1 if mark else 1
+    if "'\\t'" in problem:
+        return line, "a tab stands where YAML wants blanks; indent by blanks alone"
+    if begun and "flow" in str(getattr(error, "context", "")) and begun.line + 1 < line:
+        return begun.line + 1, f"the bracket that opens here is not closed: in line {line}, {problem}"
+    return line, problem
+
+
 def _refuse_dropped(node: yaml.Node, above: list[yaml.Node], seen: set[int]) -> None:
     """Raise for anything in ``node`` that constructing its values would drop or change."""
     if any(node is each for each in above):

@@ -9,6 +9,8 @@ import re
 
 import msgspec
 
+from sluice.nearest import nearest
+
 #: Simple type names, as Athena and Spark spell them, to the names DuckDB understands.
 DUCKDB_NAMES = {
     "string": "VARCHAR",
@@ -22,6 +24,35 @@ DUCKDB_NAMES = {
     "binary": "BLOB",
 }
 ALLOWED = (*DUCKDB_NAMES, "decimal(precision,scale)")
+
+#: What other systems call a type.
+_ELSEWHERE = {
+    "integer": "int",
+    "long": "bigint",
+    "int64": "bigint",
+    "int32": "int",
+    "smallint": "int",
+    "tinyint": "int",
+    "short": "int",
+    "number": "decimal(12,2)",
+    "numeric": "decimal(12,2)",
+    "money": "decimal(12,2)",
+    "varchar": "string",
+    "char": "string",
+    "text": "string",
+    "str": "string",
+    "uuid": "string",
+    "json": "string",
+    "bool": "boolean",
+    "datetime": "timestamp",
+    "timestamptz": "timestamp",
+    "timestamp_ntz": "timestamp",
+    "real": "float",
+    "float64": "double",
+    "float32": "float",
+    "bytes": "binary",
+    "blob": "binary",
+}
 
 _DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
 _MAX_PRECISION = 38
@@ -58,4 +89,14 @@ def parse_type(text: str) -> ColumnType:
                 f"precision, {precision} digits in all; allowed: {', '.join(ALLOWED)}"
             )
         raise ValueError(f"{text!r} is not a column type: a precision is 1 to {_MAX_PRECISION} digits")
-    raise ValueError(f"{text!r} is not a column type; allowed: {', '.join(ALLOWED)}")
+    meant = f" did you mean {near!r}?" if (near := _meant(spelled)) else ""
+    raise ValueError(f"{text!r} is not a column type;{meant} allowed: {', '.join(ALLOWED)}")
+
+
+def _meant(spelled: str) -> str:
+    """Return the type that was probably meant: one of another system's names, or the nearest; an empty text if none."""
+    name, _, rest = spelled.partition("(")
+    if name.strip() in _ELSEWHERE:
+        return _ELSEWHERE[name.strip()]
+    near = nearest(name, (*DUCKDB_NAMES, "decimal"))
+    return f"decimal({rest or '12,2)'}" if near == "decimal" else near

@@ -23,6 +23,7 @@ _BOUNDS = {
     "exclusiveMaximum": "exclusive_maximum",
 }
 _LENGTHS = {"minLength": "min_length", "maxLength": "max_length"}
+_OPTIONS = ("format", "pattern", *_BOUNDS, *_LENGTHS)
 #: Where each field of ``Rules`` is said, below its column.
 PLACES: dict[str, Place] = {
     "allowed": ("enum",),
@@ -34,31 +35,52 @@ PLACES: dict[str, Place] = {
 _LONGEST = 2**31 - 1
 
 
+def known_options(file: ContractFile, prop: SchemaProperty, at: Place) -> dict[str, Any]:
+    """Return the ``logicalTypeOptions`` of a column that there are, whatever its type; gather the others."""
+    known: dict[str, Any] = {}
+    for option, value in (prop.logicalTypeOptions or {}).items():
+        with file.found:
+            known[file.one_of(option, _OPTIONS, (*at, "logicalTypeOptions", option))] = value
+    if prop.enum is not None and not prop.enum:
+        with file.found:
+            file.refuse((*at, "enum"), "the enum is empty, so that no value is allowed; list values, or remove it")
+    return known
+
+
 def read_value_rules(
     file: ContractFile, prop: SchemaProperty, options: dict[str, Any], kind: ColumnType, at: Place
 ) -> Rules:
     """Return the rules of a column of that type; ``options`` are its ``logicalTypeOptions`` without the format."""
     here = (*at, "logicalTypeOptions")
     values: dict[str, Any] = {}
-    for option, value in options.items():
-        file.one_of(option, ("format", "pattern", *_BOUNDS, *_LENGTHS), (*here, option))
-        if option in _LENGTHS:
-            values[_LENGTHS[option]] = _length(file, value, (*here, option))
-        else:
-            values[_BOUNDS.get(option, option)] = file.written((*here, option))
-    if "pattern" in values:
-        try:
-            common_pattern(values["pattern"])
-        except ValueError as error:
-            file.refuse((*here, "pattern"), f"not a regular expression that every engine reads alike: {error}")
-    if {"pattern", *_LENGTHS.values()} & values.keys() and kind.name != "string":
-        file.refuse(here, f"pattern and length are for string columns, not {kind}")
+    for option, given in options.items():
+        with file.found:
+            field, value = _option(file, option, given, kind, (*here, option))
+            values[field] = value
     if values.get("min_length", 0) > values.get("max_length", _LONGEST):
-        file.refuse((*here, "minLength"), "no text is as long as minLength and as short as maxLength")
-    _refuse_bounds(file, values, kind, here)
+        with file.found:
+            file.refuse((*here, "minLength"), "no text is as long as minLength and as short as maxLength")
+    with file.found:
+        _refuse_bounds(file, values, kind, here)
     if prop.enum is not None:
-        values["allowed"] = _allowed(file, len(prop.enum), kind, (*at, "enum"))
+        count = len(prop.enum)
+        values["allowed"] = file.found.tried(lambda: _allowed(file, count, kind, (*at, "enum")), ())
     return Rules(**values)
+
+
+def _option(file: ContractFile, option: str, value: Any, kind: ColumnType, at: Place) -> tuple[str, Any]:
+    """Return an option as the field of ``Rules`` and its value."""
+    if option in ("pattern", *_LENGTHS) and kind.name != "string":
+        file.refuse(at, f"pattern and length are for string columns, not {kind}")
+    if option in _LENGTHS:
+        return _LENGTHS[option], _length(file, value, at)
+    text = file.written(at)
+    if option == "pattern":
+        try:
+            common_pattern(text)
+        except ValueError as error:
+            file.refuse(at, f"not a regular expression that every engine reads alike: {error}")
+    return _BOUNDS.get(option, option), text
 
 
 def _length(file: ContractFile, value: Any, at: Place) -> int:
@@ -69,15 +91,16 @@ def _length(file: ContractFile, value: Any, at: Place) -> int:
 
 
 def _allowed(file: ContractFile, count: int, kind: ColumnType, at: Place) -> tuple[str, ...]:
-    if not count:
-        file.refuse(at, "an enum lists no value")
-    texts = tuple(file.written((*at, number, "value")) for number in range(count))
-    for number, text in enumerate(texts):
-        try:
-            own_values((text,), kind)
-        except ValueError as error:
-            file.refuse((*at, number, "value"), str(error))
-    return texts
+    texts = [""] * count
+    for number in range(count):
+        here = (*at, number, "value")
+        with file.found:
+            texts[number] = file.written(here)
+            try:
+                own_values((texts[number],), kind)
+            except ValueError as error:
+                file.refuse(here, str(error))
+    return tuple(texts)
 
 
 def _refuse_bounds(file: ContractFile, values: dict[str, Any], kind: ColumnType, at: Place) -> None:

@@ -48,6 +48,8 @@ class ByteSource:
     open_stream: Callable[[], BinaryIO]
     open_seekable: Callable[[], BinaryIO]
     spool: Callable[[int], AbstractContextManager[Spool]]
+    #: Told the first bytes of the file, and of what is in it where it is compressed; raises to refuse it.
+    begins: Callable[[bytes], None] = lambda _: None
     failures: list[Exception] = field(default_factory=list, compare=False)
     read: list[int] = field(default_factory=lambda: [0], compare=False)
 
@@ -57,12 +59,15 @@ class ByteSource:
             raise UnreadableFile(f"{self.uri} is empty: not even a header.", code="empty_file")
         with self._watched(self.open_stream, READ_SIZE) as stream:
             first = stream.read(READ_SIZE)
+            self.begins(first)
             kind = self._kind(first)
             if kind == "none":
                 yield first
                 yield from iter(lambda: stream.read(READ_SIZE), b"")
                 return
-            for piece in self._inflated(_Again(first, stream), kind):
+            for number, piece in enumerate(self._inflated(_Again(first, stream), kind)):
+                if number == 0:
+                    self.begins(piece)
                 self.counted(len(piece))
                 yield piece
 

@@ -6,7 +6,6 @@ import codecs
 from collections.abc import Sequence
 
 from sluice.errors import WrongArgument
-from sluice.profiling.kinds import binary
 from sluice.profiling.sources import Sampled
 
 _MARKS = (
@@ -21,6 +20,15 @@ _DENSE = 0.5
 #: Bytes that are seldom signs in Windows-1252 (or none), and often parts of letters in East Asian encodings.
 _HARDLY_USED = frozenset(b"\x81\x82\x83\x84\x86\x87\x88\x89\x8b\x8d\x8f\x90\x98\x9b\x9d")
 _ODD = 0.1
+
+
+def binary(name: str) -> WrongArgument:
+    """Return the error for a file that is no text, and of no kind that is known."""
+    return WrongArgument(
+        f"{name} is binary: it holds zero bytes, and is of no kind that is known here.",
+        next_step="export its table as CSV, JSON lines or Parquet and name that file.",
+        file=name,
+    )
 
 
 def encoding_of(sources: Sequence[Sampled]) -> tuple[str, str]:

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 
 from sluice.contracts import Arrival
 from sluice.errors import UnreadableFile, WrongArgument
+from sluice.ingestion.kinds import is_parquet, other_kind
 from sluice.ingestion.readers.csv import header_names
 from sluice.ingestion.readers.text import utf8_chunks
 from sluice.profiling.dialects import Dialect, before_header, dialect_of, has_header, sample_of
-from sluice.profiling.encodings import encoding_of
-from sluice.profiling.kinds import binary, is_parquet, other_kind
+from sluice.profiling.encodings import binary, encoding_of
 from sluice.profiling.records import LOG_COLUMNS
 from sluice.profiling.sources import Sampled, head_of
 from sluice.shortened import shortened
@@ -103,10 +103,11 @@ def _differ(what: str, file: str, value: str | None = None) -> WrongArgument:
 
 
 def _refuse_other_kind(path: Path, head: bytes) -> None:
-    found = other_kind(path, head)
+    found = other_kind(head, lambda: path.open("rb"))
     if found is not None:
-        what, way_out = found
-        raise WrongArgument(f"{path} is {what}; no reader takes it.", next_step=way_out, file=str(path))
+        raise WrongArgument(
+            f"{path} is {found.what}; no reader takes it.", next_step=f"{found.way_out}; name that.", file=str(path)
+        )
 
 
 def _parquet_names(sources: Sequence[Sampled]) -> tuple[str, ...]:

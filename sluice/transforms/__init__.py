@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal, NamedTuple, Never, TypeAlias, get_args
 
+from sluice.nearest import nearest
 from sluice.transforms.changes import current_rows
 from sluice.transforms.history import history
 from sluice.transforms.latest import conflicting, latest_by_key
@@ -166,7 +166,7 @@ def _refuse_input(name: str, given: object) -> None:
     if _RENAMED.get(name) in options:
         _refuse_keywords("transform", {name: given}, options)
     if not isinstance(given, Input) and not (isinstance(given, str) and given.count(".") == 1):
-        meant = "".join(f"; did you mean `{near}`?" for near in get_close_matches(name, options, 1))
+        meant = f"; did you mean `{near}`?" if (near := nearest(name, options)) else ""
         raise TypeError(f"{name}={given!r} is no input, which is a database and a table{meant}")
 
 
@@ -175,9 +175,9 @@ def _refuse_keywords(of: str, unknown: Iterable[str], known: Sequence[str]) -> N
     for name in unknown:
         if (now := _RENAMED.get(name)) in known:
             raise TypeError(f"{of}() takes no `{name}`: it is called `{now}` now")
-        near = get_close_matches(name, known, 1)
+        near = nearest(name, known)
         raise TypeError(
-            f"{of}() takes no `{name}`; " + (f"did you mean `{near[0]}`?" if near else f"it takes {', '.join(known)}")
+            f"{of}() takes no `{name}`; " + (f"did you mean `{near}`?" if near else f"it takes {', '.join(known)}")
         )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import duckdb
@@ -14,8 +15,9 @@ import pyarrow as pa
 from sluice.comparisons import COMPARISONS, moment
 from sluice.compiled import CompiledCheck
 from sluice.confined import connect, only_query, quoted, said
-from sluice.contracts import Contract, DerivedContract
+from sluice.contracts import Check, Contract, DerivedContract
 from sluice.errors import ContractError
+from sluice.nearest import did_you_mean
 from sluice.tables.arrow import added
 from sluice.transforms.checks import stated_checks
 
@@ -60,8 +62,11 @@ def column_types(contract: Contract) -> dict[str, str]:
     return own | {column.name: _ADDED_TYPES[column.type] for column in added(contract)}
 
 
-def unbound_checks(contracts: Iterable[Contract]) -> Iterator[Unbound]:
-    """Yield each check that fails on any data, since it names unknown tables or columns or compares unfit types."""
+def unbound_checks(contracts: Iterable[Contract], broken: Collection[str] = ()) -> Iterator[Unbound]:
+    """Yield each check that fails on any data, since it names unknown tables or columns or compares unfit types.
+
+    Nothing is said of one that names a ``broken`` table, whose contract was refused.
+    """
     by_table = {contract.table: contract for contract in contracts}
     checked = [each for each in by_table.values() if isinstance(each, DerivedContract) and each.checks]
     if not checked:
@@ -70,6 +75,8 @@ def unbound_checks(contracts: Iterable[Contract]) -> Iterator[Unbound]:
         for contract in checked:
             table = contract.table
             for place, check in enumerate(contract.checks):
+                if _names_one_of(check, broken):
+                    continue
                 # Compiled one by one, so that an error belongs to one check's place.
                 if missing := _missing(check.columns, contract):
                     yield Unbound(table, place, "arguments", missing)
@@ -84,6 +91,12 @@ def unbound_checks(contracts: Iterable[Contract]) -> Iterator[Unbound]:
                     continue
                 if problem := _problem(connection, contract, compiled, by_table):
                     yield Unbound(table, place, *problem)
+
+
+def _names_one_of(check: Check, tables: Collection[str]) -> bool:
+    if check.references is not None:
+        return check.references.table in tables
+    return any(re.search(rf"\b{table}\b", (check.query or "").replace('"', "")) for table in map(re.escape, tables))
 
 
 def _problem(
@@ -106,14 +119,18 @@ def _problem(
 def _missing(columns: tuple[str, ...], contract: Contract) -> str:
     own = column_types(contract)
     missing = [name for name in columns if name not in own]
-    return f"{contract.table} has no column {missing[0]}; allowed: {', '.join(own)}" if missing else ""
+    return (
+        f"{contract.table} has no column {missing[0]};{did_you_mean(missing[0], own)} allowed: {', '.join(own)}"
+        if missing
+        else ""
+    )
 
 
 def _foreign_key_problem(
     contract: Contract, check: CompiledCheck, others: Mapping[str, Contract]
 ) -> tuple[str, str] | None:
     if check.references not in others:
-        return "to", f"{check.references} is referred to, but no contract declares it"
+        return "to", f"no contract declares {check.references};{did_you_mean(check.references, others)}".rstrip(";")
     if missing := _missing(check.referenced, others[check.references]):
         return "to", missing
     theirs, mine = column_types(others[check.references]), column_types(contract)

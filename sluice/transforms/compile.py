@@ -12,12 +12,11 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from difflib import get_close_matches
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 import sqlglot
@@ -28,69 +27,112 @@ from sluice.contracts import AnyContract, DerivedContract
 from sluice.decoding import json_decoder
 from sluice.errors import SluiceError, TransformError
 from sluice.folders import meant_project
+from sluice.gathered import Concerned, Gathered
+from sluice.nearest import nearest
 from sluice.plain import without_defaults
 from sluice.project import Project
 from sluice.shortened import shortened
+from sluice.transforms import ENGINES
 from sluice.transforms.bound import column_types
 from sluice.transforms.checks import compile_checks, stated_checks
 from sluice.transforms.compile_cache import CompileCache
+from sluice.transforms.cycles import cycles
 from sluice.transforms.declaration_checks import check_declaration, propagation_of
 from sluice.transforms.discover import DiscoveredTransform, discover, table_of
 from sluice.transforms.duckdb_sql import EmptyTables, duckdb_sql
 from sluice.transforms.functions.recorded import record, recording
+from sluice.transforms.own_code import line_of_input, refused
 from sluice.transforms.shared import share_helpers
+from sluice.writes import WRITE_MODES
 
 #: The weight of a transform that is not compiled to SQL: about a join, a window and a grouping.
 _UNSEEN_WEIGHT = 3.0
 
 
-_decode_contracts = json_decoder(tuple[AnyContract, ...])
-_decode_compiled = json_decoder(tuple[CompiledTransform, ...])
+class _Answer(msgspec.Struct):
+    """What the process that compiles says: what it compiled, and the errors of all else as their ``as_data``."""
+
+    compiled: tuple[CompiledTransform, ...]
+    errors: tuple[dict[str, Any], ...] = ()
 
 
-def compile_project(contracts: tuple[AnyContract, ...], *folders: Path, folder: Path | None = None) -> Project:
+_decode_answer = json_decoder(_Answer)
+
+
+def compile_project(
+    contracts: tuple[AnyContract, ...],
+    *folders: Path,
+    folder: Path | None = None,
+    broken: Collection[str] = (),
+) -> Project:
     """Return the project of ``contracts`` and the compiled transforms under ``folders``.
 
     They import the helpers in ``glue_jobs/`` of ``folder``, by default that of the project in which ``folders`` are, or
     else of the present one; in no project it is the folder above the last of ``folders``.
-    Raise ``TransformError``, which names the transform, when one cannot be compiled or does not fit its contract.
+    Raise ``TransformError`` for each that cannot be compiled or does not fit its contract, all of them at once; nothing
+    is said of what needs a ``broken`` table, whose contract was refused.
     """
     project = meant_project(folders)
     if folder is None and project is None and folders and folders[-1].parent.is_dir():
         folder = folders[-1].parent
     elif folder is None and project is not None:
         folder = project.root
-    cache = str(project.cache / "compiled") if project else ""
-    places = [str(each.resolve()) for each in folders]  # in another folder a relative path would be another
+    work = _Work(
+        contracts,
+        [str(each.resolve()) for each in folders],  # in another folder a relative path would be another
+        str(project.cache / "compiled") if project else "",
+        sorted(broken),
+    )
+    found = Gathered()
+    while isinstance(answer := _answer(work, folder, found), str):
+        work.but.append(answer)
+    found.errors += (TransformError.from_data(each) for each in answer.errors)
+    found.refuse()
+    return Project(contracts, answer.compiled)
+
+
+class _Work(msgspec.Struct):
+    """What the process that compiles is given; the modules in the files ``but`` are left out."""
+
+    contracts: tuple[AnyContract, ...]
+    folders: list[str]
+    cache: str
+    broken: list[str]
+    but: list[str] = []
+
+
+_decode_work = json_decoder(_Work)
+
+
+def _answer(work: _Work, folder: Path | None, found: Gathered) -> _Answer | str:
+    """Return the answer of a process that compiles, or the file of a module that ends it, whose error is gathered."""
     with tempfile.NamedTemporaryFile("r") as begun:
         done = subprocess.run(
             # Without the folder on the path (-P): a module beside glue_jobs/ is not there for the Spark job, either.
-            [sys.executable, "-P", "-m", "sluice.transforms.compile", begun.name, cache, *places],
-            input=msgspec.json.encode(contracts),
+            [sys.executable, "-P", "-m", "sluice.transforms.compile", begun.name],
+            input=msgspec.json.encode(work),
             cwd=folder,
             capture_output=True,
             check=False,
         )
         at = begun.read()
     if not done.stdout and at:  # whatever its status: code of a module may end a process with any
-        raise TransformError(
-            f"{at}: {table_of(Path(at))} ends the process that loads it, with status {done.returncode}.",
-            dataset=table_of(Path(at)),
-            file=at,
-            next_step="look for what ends the process when the module is imported, or how little memory is free."
-            + _last_words(done.stderr),
-        )
-    if done.returncode == _REFUSED:
-        raise TransformError.from_data(msgspec.json.decode(done.stdout))
+        table = table_of(Path(at))
+        with found:
+            raise TransformError(
+                f"{at}: {table} ends the process that loads it, with status {done.returncode}.",
+                dataset=table,
+                file=at,
+                next_step="look for what ends the process when the module is imported, or how little memory is free."
+                + _last_words(done.stderr),
+            )
+        return at
     if done.returncode or not done.stdout:
         raise TransformError(
             f"compiling the transforms failed:\n{done.stderr.decode()}",
             next_step="this is an error of Sluice: tell its authors, with these lines.",
         )
-    return Project(contracts, _decode_compiled(done.stdout))
-
-
-_REFUSED = 3
+    return _decode_answer(done.stdout)
 
 
 def _last_words(stderr: bytes) -> str:
@@ -100,34 +142,31 @@ def _last_words(stderr: bytes) -> str:
 
 
 def compile_all(
-    contracts: Iterable[AnyContract],
-    folders: Iterable[Path],
-    *,
-    begun: Callable[[Path | None], object] = lambda _: None,
-    cache: Path | None = None,
+    work: _Work, found: Gathered, *, begun: Callable[[Path | None], object] = lambda _: None
 ) -> list[CompiledTransform]:
-    """Return the compiled transform of every derived table; those that did not change come from the folder ``cache``.
+    """Return the compiled transform of each derived table; those that did not change come from the cache.
 
     ``begun`` is called with each module before it is loaded, and with None when all are.
 
-    Raise ``TransformError`` for a derived table without a transform, an unknown input or checked table, tables made
-    from each other, a declaration that does not fit its contract, and a function that does not compile.
+    Gathered are a derived table without a transform, an unknown input or checked table, tables made from each other, a
+    declaration that does not fit its contract, and a function that does not compile; what needs one of these is left.
     """
-    by_table = {contract.table: contract for contract in contracts}
-    places = list(folders)
-    found = {item.table: item for folder in places for item in discover(folder, begun=begun)}
+    by_table = {contract.table: contract for contract in work.contracts}
+    places = [Path(folder) for folder in work.folders]
+    loaded = [item for each in places for item in discover(each, begun=begun, but=work.but, found=found)]
     begun(None)
-    usable = [_Usable(found.get(each.table) or _missing(each, places[-1]), each) for each in _derived(by_table)]
-    _refuse_unknown_tables(usable, by_table)
-    _refuse_cycles(
-        {
-            item.table: set(item.inputs.values()) | _looked_at(contract, by_table) - {item.table}
-            for item, contract in usable
-        }
-    )
-    for item, _ in usable:
-        check_declaration(item, by_table)
-    return _compiled(usable, by_table, CompileCache(cache))
+    items = {item.table: item for item in loaded}
+    usable = []
+    for contract in _derived(by_table):
+        with found:
+            usable.append(_Usable(items.get(contract.table) or _missing(contract, places, items), contract))
+    usable = [each for each in usable if _sound(each, by_table, frozenset(work.broken), found)]
+    _refuse_cycles(usable, by_table, found)
+    for each in usable:
+        with found:
+            check_declaration(each.item, by_table)
+    known = [each for each in usable if each.item.write in WRITE_MODES and each.item.engine in ENGINES]
+    return _compiled(known, by_table, CompileCache(Path(work.cache) if work.cache else None), found)
 
 
 class _Usable(NamedTuple):
@@ -142,49 +181,68 @@ def _derived(by_table: Mapping[str, AnyContract]) -> list[DerivedContract]:
     return [contract for contract in found if isinstance(contract, DerivedContract)]
 
 
-def _missing(contract: DerivedContract, place: Path) -> NoReturn:
+def _missing(contract: DerivedContract, places: list[Path], items: Collection[str]) -> NoReturn:
     table = contract.table
+    path = places[-1] / f"{table.replace('.', '/')}.py"
+    if any((each / f"{table.replace('.', '/')}.py").is_file() for each in places):
+        raise Concerned  # it cannot be loaded, which was said
+    near = nearest(table, items)
     raise TransformError(
-        f"{contract.file}: {table} is derived, but {place}/{table.replace('.', '/')}.py is missing.",
-        next_step="write the transform there, or declare a server for data that arrive.",
+        f"{contract.file}: {table} is derived, but {path} is missing.",
+        next_step="write the transform there, or declare a server for data that arrive"
+        + (f"; is {near.replace('.', '/')}.py meant for it?" if near else "."),
         dataset=table,
         file=contract.file,
     )
 
 
-def _refuse_unknown_tables(usable: list[_Usable], by_table: Mapping[str, AnyContract]) -> None:
-    """Raise ``TransformError`` for an input, and for a table that a check reads, that no contract declares."""
-    for item, _ in usable:
-        for name, table in item.inputs.items():
-            if table not in by_table:
+def _sound(usable: _Usable, by_table: Mapping[str, AnyContract], broken: Collection[str], found: Gathered) -> bool:
+    """Return whether contracts declare all that a transform and its checks read; gather which do not.
+
+    One that reads a ``broken`` table is not sound, either.
+    """
+    item, contract = usable
+    before, concerned = len(found.errors), False
+    for name, table in item.inputs.items():
+        if table in broken:
+            concerned = True
+        elif table not in by_table:
+            line = line_of_input(Path(item.file), item.function.__name__, name) or item.line
+            with found:
                 raise TransformError(
-                    f"{item.file}: input {name} is {table}, which no contract declares.",
+                    f"{item.file}:{line}: input {name} is {table}, which no contract declares.",
                     next_step=_to_create(table, by_table),
                     dataset=item.table,
                     value=table,
-                    file=str(item.file),
+                    file=item.file,
+                    position=line,
                 )
-    for _, contract in usable:
-        for table in sorted(_looked_at(contract, by_table) - by_table.keys()):
-            raise TransformError(
-                f"{contract.file}: a check names {table}, which no contract declares.",
-                next_step=_to_create(table, by_table),
-                dataset=contract.table,
-                value=table,
-                file=contract.file,
-            )
+    for table in sorted(_looked_at(contract, by_table) - by_table.keys()):
+        concerned |= table in broken
+        if table not in broken:
+            with found:
+                raise TransformError(
+                    f"{contract.file}: a check names {table}, which no contract declares.",
+                    next_step=_to_create(table, by_table),
+                    dataset=contract.table,
+                    value=table,
+                    file=contract.file,
+                )
+    return not concerned and len(found.errors) == before
 
 
 def _to_create(table: str, by_table: Mapping[str, AnyContract]) -> str:
     """Return the next step for a table that no contract declares: its file, or a table of the nearest name."""
     database, _, name = table.partition(".")
     file = f"contracts/{name}.yaml" if database == "bronze" else f"contracts/{database}/{name}.yaml"
-    near = get_close_matches(table, by_table, 1)
-    meant = f", such as {near[0]}" if near else ""
+    near = nearest(table, by_table)
+    meant = f", such as {near}" if near else ""
     return f"create {file} with physicalName: {table}, or name a table that is there{meant}; then run `sluice check`."
 
 
-def _compiled(items: list[_Usable], by_table: Mapping[str, AnyContract], kept: CompileCache) -> list[CompiledTransform]:
+def _compiled(
+    items: list[_Usable], by_table: Mapping[str, AnyContract], kept: CompileCache, errors: Gathered
+) -> list[CompiledTransform]:
     """Return the compiled transforms: from the compile cache, the others compiled by one process per processor."""
     names = [kept.name(each.item, [by_table[table] for table in _read_for(each, by_table)]) for each in items]
     found = [kept.get(name) for name in names]
@@ -198,8 +256,8 @@ def _compiled(items: list[_Usable], by_table: Mapping[str, AnyContract], kept: C
                 except BrokenProcessPool:
                     compiled = _compiled_alone(place, items, by_table)
                 if isinstance(compiled, SluiceError):
-                    pool.shutdown(cancel_futures=True)
-                    raise compiled
+                    errors.errors.append(compiled)
+                    continue
                 found[place] = compiled
                 kept.put(names[place], compiled)
     return [compiled for compiled in found if compiled is not None]
@@ -225,10 +283,11 @@ def _compiled_alone(
         except BrokenProcessPool:
             item = items[place].item
             return TransformError(
-                f"{item.file}: the process that compiled {item.table} died.",
+                f"{item.place}: the process that compiled {item.table} died.",
                 next_step="look for what ends the process in this transform, or how little memory is free; try again.",
                 dataset=item.table,
-                file=str(item.file),
+                file=item.file,
+                position=item.line,
             )
 
 
@@ -260,13 +319,10 @@ def _compile_named(item: DiscoveredTransform, contract: DerivedContract) -> Comp
     try:
         return _compile(item, contract, _tables[0])
     except SluiceError as error:
-        error.within(dataset=item.table, file=str(item.file))
+        error.within(dataset=item.table, file=item.file)
         raise
     except BaseException as error:  # SystemExit(0), too: a check would end with it, as if all were sound
-        why = shortened(f"{type(error).__name__}: {error}")
-        raise TransformError(
-            f"{item.file}: {item.table} cannot be compiled: {why}", dataset=item.table, file=str(item.file)
-        ) from error
+        raise refused(error, Path(item.file), item.table, "cannot be compiled", line=item.line) from error
 
 
 def _read_for(usable: _Usable, by_table: Mapping[str, AnyContract]) -> list[str]:
@@ -280,18 +336,27 @@ def _looked_at(contract: DerivedContract, by_table: Mapping[str, AnyContract]) -
     return {table for check in stated_checks(contract, by_table) for table in check.needs}
 
 
-def _refuse_cycles(inputs: dict[str, set[str]]) -> None:
-    left = dict(inputs)
-    while left:
-        ready = [table for table, needs in left.items() if not needs & left.keys()]
-        if not ready:
+def _refuse_cycles(usable: list[_Usable], by_table: Mapping[str, AnyContract], found: Gathered) -> None:
+    needs = {
+        each.item.table: set(each.item.inputs.values()) | _looked_at(each.contract, by_table) - {each.item.table}
+        for each in usable
+    }
+    items = {each.item.table: each.item for each in usable}
+    for circle in cycles(needs):
+        item = items[circle[0]]
+        following = (*circle[1:], circle[0])[0]
+        names = [name for name, table in item.inputs.items() if table == following]
+        line = (names and line_of_input(Path(item.file), item.function.__name__, names[0])) or item.line
+        way = " is made of ".join((*circle, circle[0]))
+        with found:
             raise TransformError(
-                f"the derived tables {', '.join(sorted(left))} are made of each other.",
-                next_step="leave out an input of one of them.",
-                dataset=min(left),
+                f"{item.file}:{line}: derived tables are made of each other: {way}.",
+                next_step=f"leave out an input of one of them, such as {names[0] if names else following} here.",
+                dataset=item.table,
+                value=following,
+                file=item.file,
+                position=line,
             )
-        for table in ready:
-            del left[table]
 
 
 def _compile(item: DiscoveredTransform, contract: DerivedContract, tables: EmptyTables) -> CompiledTransform:
@@ -345,21 +410,14 @@ def _main() -> int:
     # What a transform prints is no part of the answer.
     answer = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    begun, cache, *folders = map(Path, sys.argv[1:])
-    contracts = _decode_contracts(sys.stdin.buffer.read())
-    try:
-        compiled = compile_all(
-            contracts,
-            folders,
-            begun=lambda path: begun.write_text(str(path or "")),
-            cache=cache if cache.name else None,
-        )
-    except SluiceError as error:
-        with answer:
-            answer.write(msgspec.json.encode(error.as_data()))
-        return _REFUSED
+    begun = Path(sys.argv[1])
+    work, found = _decode_work(sys.stdin.buffer.read()), Gathered()
+    compiled: list[CompiledTransform] = []
+    with found:
+        compiled = compile_all(work, found, begun=lambda path: begun.write_text(str(path or "")))
     with answer:
-        answer.write(msgspec.json.encode(compiled))
+        errors = tuple(each.as_data() for each in found.in_order())
+        answer.write(msgspec.json.encode(_Answer(tuple(compiled), errors)))
     return 0
 
 

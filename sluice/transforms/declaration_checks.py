@@ -5,11 +5,12 @@ No transform runs for them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from sluice.compiled import Propagation
 from sluice.contracts import Contract
 from sluice.errors import TransformError
+from sluice.nearest import nearest
 from sluice.tables.arrow import data_arrow
 from sluice.transforms import ENGINES, Input
 from sluice.transforms.discover import DiscoveredTransform
@@ -29,17 +30,23 @@ def check_declaration(item: DiscoveredTransform, contracts: Mapping[str, Contrac
     problems = [*_of_write(item, contract), *_of_sources(item, contracts), *check_retention(item, contracts)]
     if problems:
         raise TransformError(
-            f"{item.file}: {item.table} is not declared well: {'; '.join(problems)}.",
+            f"{item.place}: {item.table} is not declared well: {'; '.join(problems)}.",
             dataset=item.table,
-            file=str(item.file),
+            file=item.file,
+            position=item.line,
         )
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    near = nearest(name, known)
+    return f" (did you mean {near}?)" if near else ""
 
 
 def _of_write(item: DiscoveredTransform, contract: Contract) -> Iterator[str]:
     columns = {column.name for column in contract.columns}
     mode = WRITE_MODES.get(item.write)
     if mode is None:
-        yield f"write is {item.write!r}, not one of {', '.join(WRITE_MODES)}"
+        yield f"write is {item.write!r}, not one of {', '.join(WRITE_MODES)}{_meant(item.write, WRITE_MODES)}"
     elif item.recompute_key and not mode.recompute_key:
         yield f"write={item.write!r} takes no `recompute_key`"
     elif mode.recompute_key and not item.recompute_key:
@@ -48,7 +55,7 @@ def _of_write(item: DiscoveredTransform, contract: Contract) -> Iterator[str]:
         yield f"engine is {item.engine!r}, not one of {', '.join(ENGINES)}"
     for name in item.recompute_key:
         if name not in columns:
-            yield f"recompute_key={name!r} is no column of {contract.file}"
+            yield f"recompute_key={name!r} is no column of {contract.file}{_meant(name, columns)}"
     if mode is None:
         return
     identities = tuple(field.column for field in contract.partitioning if field.transform == "identity")
@@ -81,7 +88,11 @@ def _of_sources(item: DiscoveredTransform, contracts: Mapping[str, Contract]) ->
             yield f"{given.table} is declared as two inputs: changes of one table cannot belong to both"
         own = set(data_arrow(contracts[given.table]).names)
         wanted = [*given.on, *(mine for mine, _ in given.join_on)]
-        yield from (f"{name}: {given.table} has no column {column}" for column in wanted if column not in own)
+        yield from (
+            f"{name}: {given.table} has no column {column}{_meant(column, own)}"
+            for column in wanted
+            if column not in own
+        )
         if given.on and len(given.on) != len(item.recompute_key):
             yield f"{name}: on={given.on} must name a column for each of recompute_key={item.recompute_key}"
         if given.join is not None:
@@ -97,7 +108,7 @@ def _of_path(name: str, item: DiscoveredTransform, contracts: Mapping[str, Contr
     place: str | None = given.join
     while place is not None:
         if place not in item.sources:
-            yield f"{name}: join={place!r} is no parameter of the function"
+            yield f"{name}: join={place!r} is no parameter of the function{_meant(place, item.sources)}"
             return
         if place in seen:
             yield f"{name}: its join path leads back to {place}"
@@ -112,4 +123,4 @@ def _of_path(name: str, item: DiscoveredTransform, contracts: Mapping[str, Contr
     theirs = set(data_arrow(contracts[item.inputs[given.join]]).names)
     for _, column in given.join_on:
         if column not in theirs:
-            yield f"{name}: {given.join} has no column {column}"
+            yield f"{name}: {given.join} has no column {column}{_meant(column, theirs)}"

@@ -8,11 +8,14 @@ import inspect
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 from sluice.errors import TransformError
 from sluice.folders import meant_project, present_project
+from sluice.gathered import Gathered
+from sluice.nearest import nearest
 from sluice.transforms import Transform
+from sluice.transforms.own_code import refused
 from sluice.transforms.shared import imported_from_beside
 
 
@@ -21,11 +24,18 @@ class DiscoveredTransform(Transform):
     """A declared transform with its table and the file where it was found.
 
     ``source_hash`` changes with the source of the function's module or of a helper module directly in ``glue_jobs/``.
+    ``line`` is that of its decorator, from 1.
     """
 
     table: str
     source_hash: str
     file: str
+    line: int
+
+    @property
+    def place(self) -> str:
+        """Return file and line, as an error begins."""
+        return f"{self.file}:{self.line}"
 
 
 def transform_folders(contracts: Iterable[Path]) -> list[Path]:
@@ -42,44 +52,73 @@ def transform_folders(contracts: Iterable[Path]) -> list[Path]:
 
 
 def refuse_undeclared(contracts: Iterable[Path], derived: Collection[str]) -> None:
-    """Raise ``TransformError`` for a module beside a folder of ``contracts`` that makes none of the ``derived`` tables.
+    """Raise ``TransformError`` for each module beside the ``contracts`` that makes none of the ``derived`` tables.
 
     Its transform would never run.
     """
+    found = Gathered()
     for folder in contracts:
-        for path in _modules(folder.resolve().parent / "glue_jobs"):
+        jobs = folder.resolve().parent / "glue_jobs"
+        with found:
+            _refuse_too_deep(jobs)
+        for path in _modules(jobs):
             if (table := table_of(path)) not in derived:
                 file = folder / path.parent.name / f"{path.stem}.yaml"
-                raise TransformError(
-                    f"{path}: no contract declares the derived table {table}, so its transform would never run.",
-                    dataset=table,
-                    file=str(path),
-                    next_step=f"create {file} with physicalName: {table}, or remove the module; what transforms share "
-                    f"stands directly in {path.parents[1]}.",
-                )
+                near = nearest(table, derived)
+                meant = f"rename the module to {near.replace('.', '/')}.py if {near} was meant, " if near else ""
+                with found:
+                    raise TransformError(
+                        f"{path}: no contract declares the derived table {table}, so its transform would never run.",
+                        dataset=table,
+                        file=str(path),
+                        next_step=f"{meant}create {file} with physicalName: {table}, or remove the module; what "
+                        f"transforms share stands directly in {path.parents[1]}.",
+                    )
+    found.refuse()
 
 
-def discover(folder: Path, *, begun: Callable[[Path], object] = lambda _: None) -> list[DiscoveredTransform]:
-    """Return every transform under ``folder``, ordered by table; ``TransformError`` for a module without one.
+def discover(
+    folder: Path,
+    *,
+    begun: Callable[[Path], object] = lambda _: None,
+    but: Collection[str] = (),
+    found: Gathered | None = None,
+) -> list[DiscoveredTransform]:
+    """Return every transform under ``folder``, ordered by table; ``TransformError`` for each module without one.
 
-    ``begun`` is called with each module before it runs, since it may end the process.
+    The errors are gathered in ``found`` where that is given, and are raised where not. Modules of the files ``but`` are
+    left out. ``begun`` is called with each module before it runs, since it may end the process.
     """
-    found = []
+    gathered = Gathered() if found is None else found
+    loaded = []
+    with gathered:
+        _refuse_too_deep(folder)
     for path in _modules(folder):
-        begun(path)
-        found.append(_load(path))
-    return found
+        if str(path) not in but:
+            begun(path)
+            with gathered:
+                loaded.append(_load(path))
+    if found is None:
+        gathered.refuse()
+    return loaded
+
+
+def _refuse_too_deep(folder: Path) -> None:
+    """Raise ``TransformError`` for each module of ``folder`` that stands deeper than its database's folder."""
+    found = Gathered()
+    for path in sorted(folder.glob("*/*/**/*.py")):
+        if not _hidden(path, folder):
+            with found:
+                raise TransformError(
+                    f"{path}: a transform stands directly in the folder of its database, not in one below it.",
+                    file=str(path),
+                    next_step=f"move it to {folder / path.relative_to(folder).parts[0] / path.name}.",
+                )
+    found.refuse()
 
 
 def _modules(folder: Path) -> list[Path]:
-    """Return the modules of transforms in ``folder``; ``TransformError`` for one deeper than its database's folder."""
-    for path in sorted(folder.glob("*/*/**/*.py")):
-        if not _hidden(path, folder):
-            raise TransformError(
-                f"{path}: a transform stands directly in the folder of its database, not in one below it.",
-                file=str(path),
-                next_step=f"move it to {folder / path.relative_to(folder).parts[0] / path.name}.",
-            )
+    """Return the modules of transforms in ``folder``."""
     return [path for path in sorted(folder.glob("*/*.py")) if path.name != "__init__.py" and not _hidden(path, folder)]
 
 
@@ -125,23 +164,40 @@ def _load(path: Path) -> DiscoveredTransform:
                 dataset=table,
                 file=str(each),
             )
-    declared = getattr(_module(path), path.stem, None)
+    module = _module(path)
+    declared = getattr(module, path.stem, None)
     if not isinstance(declared, Transform):
-        raise TransformError(
-            f"{path}: there is no function {path.stem} decorated with @transform.",
-            next_step=f"name the function as its table, {path.stem}, and have @transform as its outermost decorator.",
-            dataset=table,
-            file=str(path),
-        )
-    parameters = list(inspect.signature(declared.function).parameters)
+        raise _without_transform(path, module)
+    function = declared.function
+    parameters = list(inspect.signature(function).parameters)
+    line = function.__code__.co_firstlineno
     if parameters != list(declared.sources):
         raise TransformError(
-            f"{path}: @transform declares {', '.join(declared.sources)}; the function takes {', '.join(parameters)}.",
+            f"{path}:{line}: @transform declares {', '.join(declared.sources)}; the function takes "
+            f"{', '.join(parameters)}.",
             next_step="give both the same names in the same order.",
             dataset=table,
             file=str(path),
+            position=line,
         )
-    return DiscoveredTransform(**vars(declared), table=table, source_hash=_source_hash(path), file=str(path))
+    return DiscoveredTransform(**vars(declared), table=table, source_hash=_source_hash(path), file=str(path), line=line)
+
+
+def _without_transform(path: Path, module: ModuleType) -> TransformError:
+    """Return the error for a module that has no transform of its own name, with the line of what was meant for it."""
+    here = {name: each for name, each in vars(module).items() if getattr(each, "__module__", "") == module.__name__}
+    here |= {name: each for name, each in vars(module).items() if isinstance(each, Transform)}
+    name = path.stem if path.stem in here else nearest(path.stem, here)
+    meant = getattr(here.get(name), "function", here.get(name))
+    line = meant.__code__.co_firstlineno if isinstance(meant, FunctionType) else 1
+    return TransformError(
+        f"{path}:{line}: there is no function {path.stem} decorated with @transform"
+        + (f"; did you mean {name}?" if name and name != path.stem else "."),
+        next_step=f"name the function as its table, {path.stem}, and have @transform as its outermost decorator.",
+        dataset=table_of(path),
+        file=str(path),
+        position=line,
+    )
 
 
 def _refuse_link_to_nothing(path: Path, table: str) -> None:
@@ -164,13 +220,8 @@ def _module(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # SystemExit(0), too: a check would end with it, as if all were sound
-        raise TransformError(
-            f"{path}: {table} cannot be loaded: {type(error).__name__}: {error}.",
-            safe="nothing was deployed or changed.",
-            next_step=_missing_helper(error, path) or "mend the module.",
-            dataset=table,
-            file=str(path),
-        ) from error
+        step = _missing_helper(error, path) or "mend the module."
+        raise refused(error, path, table, "cannot be loaded", next_step=step) from error
     return module
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import sqlglot
+from sqlframe.base.dataframe import BaseDataFrame
 from sqlglot import exp
 
 from sluice.confined import quoted
 from sluice.contracts import Contract
 from sluice.errors import TransformError
+from sluice.nearest import did_you_mean
 from sluice.transforms import apply, conflicting
 from sluice.transforms.bound import column_types, empty_tables
 from sluice.transforms.dialect_fixes import alike
@@ -21,6 +24,7 @@ from sluice.transforms.functions.recorded import describe_by, recording, session
 from sluice.transforms.functions.spark_types import spark_type
 from sluice.transforms.lint import Finding, accepted, lint
 from sluice.transforms.named import read_as_names
+from sluice.transforms.own_code import is_own, line_naming, line_of_result, refused
 from sluice.transforms.ties import Tie, ties
 
 #: DuckDB's sum of integers is a HUGEINT, Spark's a BIGINT; the final cast to BIGINT fails on overflow.
@@ -90,6 +94,8 @@ def bound_sql(
     try:
         frames = {name: tables.session.table(table) for name, table in item.inputs.items()}
         result: Any = apply(item, frames, keys)
+        if not isinstance(result, BaseDataFrame):
+            raise _no_rows(item, result)
         newest = {name: given.newest for name, given in item.sources.items() if given.newest is not None}
         losers: dict[str, Any] = {name: conflicting(frames[name], keys[name], newest=newest[name]) for name in newest}
         made, findings = _made(result, item, tables)
@@ -97,22 +103,54 @@ def bound_sql(
         for name, rows in losers.items():
             conflicts[item.inputs[name]], more = _made(rows, item, tables)
             findings += [each for each in more if each not in findings]
+    except TransformError:
+        raise
     except Exception as error:
         raise _cannot_run(item, error) from error
     if problems := list(accepted(findings, item.accept)):
-        raise TransformError(
-            f"{item.file}: {item.table} may not give the same rows on both engines or each time:\n- "
-            + "\n- ".join(problems),
-            next_step='mend it, or declare @transform(engine="spark"); where only what is told differs, accept it '
-            'by the name that the line gives: @transform(accept={"name": "reason"}).',
-            dataset=item.table,
-            file=str(item.file),
-        )
+        raise _may_differ(item, problems, findings)
     try:
         described = tables.connection.execute(f"DESCRIBE {made}").fetchall()
     except Exception as error:
         raise _cannot_run(item, error) from error
     return made, conflicts, [(row[0], row[1]) for row in described]
+
+
+def _may_differ(item: DiscoveredTransform, problems: list[str], findings: list[Finding]) -> TransformError:
+    """Return the error of a transform whose rows may differ, with the first line that names a column there is not."""
+    named = [each.expression for each in findings if each.rule == "column"]
+    lines = (line_naming(Path(item.file), item.function.__name__, name.rpartition(".")[2]) for name in named)
+    line = next(filter(None, lines), item.line)
+    what, step = "names columns that are not there", "mend the names"
+    if len(named) < len(findings) or len(problems) > len(findings):
+        what = "may not give the same rows on both engines or each time"
+        step = 'mend it, or declare @transform(engine="spark")'
+    if any(each.accept for each in findings):
+        step += (
+            "; where only what is told differs, accept it by the name that its line gives: "
+            '@transform(accept={"name": "reason"})'
+        )
+    return TransformError(
+        f"{item.file}:{line}: {item.table} {what}:\n- " + "\n- ".join(problems),
+        next_step=f"{step}.",
+        dataset=item.table,
+        column=named[0] if named else None,
+        file=item.file,
+        position=line,
+    )
+
+
+def _no_rows(item: DiscoveredTransform, result: object) -> TransformError:
+    """Return the error of a function that returns no DataFrame."""
+    line = line_of_result(Path(item.file), item.function.__name__) or item.line
+    got = "nothing (None)" if result is None else f"a {type(result).__name__}"
+    return TransformError(
+        f"{item.file}:{line}: {item.table}: the function returns {got}; it returns a DataFrame, the table's rows.",
+        next_step="write `return` before the DataFrame that has the table's rows.",
+        dataset=item.table,
+        file=item.file,
+        position=line,
+    )
 
 
 def _made(rows: Any, item: DiscoveredTransform, tables: EmptyTables) -> tuple[str, list[Finding]]:
@@ -134,12 +172,12 @@ def _of_tie(tie: Tie) -> Finding:
 
 
 def _cannot_run(item: DiscoveredTransform, error: Exception) -> TransformError:
-    return TransformError(
-        f"{item.file}: {item.table} does not run on DuckDB: {error}",
-        next_step='use only functions that both engines have, or declare @transform(engine="spark").',
-        dataset=item.table,
-        file=str(item.file),
-    )
+    path = Path(item.file)
+    if is_own(error, path) and not isinstance(error, AttributeError | NotImplementedError):
+        step = "mend that line; `sluice check --traceback` shows Python's whole traceback."
+        return refused(error, path, item.table, "fails", line=item.line, next_step=step)
+    step = 'use only functions that both engines have, or declare @transform(engine="spark").'
+    return refused(error, path, item.table, "does not run on DuckDB", line=item.line, next_step=step)
 
 
 def _with_casts(sql: str, contract: Contract) -> str:
@@ -153,7 +191,12 @@ def _compare(result: list[tuple[str, str]], contract: Contract, item: Discovered
     declared = {column.name: column.type.duckdb for column in contract.columns}
     got = dict(result)
     problems = [f"{name} is missing" for name in declared if name not in got]
-    problems += [f"{name} is not in the contract" for name in got if name not in declared]
+    lacking = [name for name in declared if name not in got]
+    problems += [
+        f"{name} is not in the contract{';' * bool(meant := did_you_mean(name, lacking))}{meant}"
+        for name in got
+        if name not in declared
+    ]
     problems += [
         f"{name} is {got[name].lower()}, the contract says {declared[name].lower()}"
         for name in declared
@@ -161,7 +204,8 @@ def _compare(result: list[tuple[str, str]], contract: Contract, item: Discovered
     ]
     if problems:
         raise TransformError(
-            f"{item.file}: {item.table} does not fit {contract.file}: {'; '.join(problems)}.",
+            f"{item.place}: {item.table} does not fit {contract.file}: {'; '.join(problems)}.",
             dataset=item.table,
-            file=str(item.file),
+            file=item.file,
+            position=item.line,
         )

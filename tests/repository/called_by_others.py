@@ -35,6 +35,8 @@ _.get_template_summary, _.list_exports, _.list_imports
 _.external_attr, _.compress_type
 _._cache, _.log_errors, _.lambda_runtime_address, _.recursive_loop, _.component, _.yaml_implicit_resolvers
 _.cachable, _._load_file_io, _.memo
+# What a shell may be, read by typer from the enumeration.
+_.zsh, _.fish
 # A protocol's own call: nobody names it.
 _.__call__
 # What tests ask of the product: what roles were denied, a contract alone.

@@ -67,8 +67,12 @@ def test_what_a_contract_says_is_what_the_code_sees() -> None:
         ("unit: d", "unit: fortnight", ["unit", "fortnight"]),
         ("minimum: 1", "minimun: 1", ["minimun", "minimum"]),
         ("logicalType: string", "items: {logicalType: string}", ["JSON text", "items"]),
-        ("format: csv", "host: db.example.org", ["servers.0.host", "host has no effect here; remove it"]),
-        ("value: 3650", "value: 0.5", ["slaProperties", "a retention has one or more whole days"]),
+        (
+            "location: s3://landing/order_lines/",
+            "host: db.example.org",
+            ["servers.0.host", "host has no effect here; remove it"],
+        ),
+        ("value: 3650", "value: 0.5", ["slaProperties", "0.5 d is no retention", "one or more whole days"]),
         ("property: retention", "property: retension", ["'retension'", "freshness, retention, lateness"]),
         ("encoding: ", "repeatedKeys: ", ["it is no option any more", "remove the line"]),
         ("schema:", "schema: [", ["not YAML"]),
@@ -215,7 +219,7 @@ def test_a_partitioning_that_would_not_act_is_refused(tmp_path: Path, new: str, 
         ("pattern: '^O[0-9]{9}$'", "maxLength: long", ["maxLength", "'long'"]),
         ("name: line_number", "name: line_number\n        physicalName: order_id", ["both called 'order_id'"]),
         ("- property: retention", "- property: freshness", ["freshness is declared twice"]),
-        ("expectedFilesPerDay: 1", "expectedFilesPerDay: -1", ["expected_files_per_day", "-1"]),
+        ("expectedFilesPerDay: 1", "expectedFilesPerDay: -1", ["expectedFilesPerDay", "-1"]),
     ],
 )
 def test_what_cannot_act_is_refused(tmp_path: Path, old: str, new: str, said: list[str]) -> None:
@@ -270,7 +274,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         ("decimal(5,2)", {"decimalSeparator": ",", "groupSeparator": ","}, "are both ','"),
         ("decimal(5,2)", {"groupSeparator": "."}, "are both '.'"),
         ("int", {"decimalSeparator": ","}, "decimalSeparator is for decimal, float, double, not int"),
-        ("decimal(5,2)", {"decimalSeparator": ",,"}, "',,' is not allowed; allowed"),
+        ("decimal(5,2)", {"decimalSeparator": ",,"}, "',,' is not allowed; did you mean ','? allowed"),
         ("boolean", {"trueValues": ["J"]}, "said together"),
         ("boolean", {"trueValues": ["J"], "falseValues": ["J"]}, "both true and false"),
         ("boolean", {"trueValues": [1], "falseValues": [0]}, "between quotes"),
@@ -336,7 +340,7 @@ def test_what_is_expected_a_day_is_a_number_that_can_be(tmp_path: Path, key: str
              "sortOrder is a list")
             for empty in ("0", "''", "{}", "null")
         ),
-        (SOUND[SOUND.index("enum:") : SOUND.index("      - name: updated_at")], "enum: []\n", "enum lists no value"),
+        (SOUND[SOUND.index("enum:") : SOUND.index("      - name: updated_at")], "enum: []\n", "the enum is empty"),
     ],
 )  # fmt: skip
 def test_what_is_empty_is_not_taken_as_absent(tmp_path: Path, old: str, new: str, said: str) -> None:

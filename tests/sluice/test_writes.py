@@ -26,7 +26,7 @@ def declared(table: str, write: str, recompute_key: tuple[str, ...]) -> Discover
     def made(orders: object) -> object:
         return orders
 
-    return DiscoveredTransform(**vars(made), table=table, source_hash="", file="made.py")
+    return DiscoveredTransform(**vars(made), table=table, source_hash="", file="made.py", line=1)
 
 
 def names_compared(tree: ast.AST) -> list[str]:

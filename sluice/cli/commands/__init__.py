@@ -6,6 +6,8 @@ import what does the work when they are called, so that ``sluice --help`` needs 
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 from typer.core import TyperGroup
 
@@ -23,6 +25,33 @@ class _Alphabetical(TyperGroup):
         return sorted(self.commands)
 
 
+def _whole(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the versions of Sluice, Python and the machine.", is_eager=True)
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --version: print one JSON object.", hidden=True)
+    ] = False,
+) -> None:
+    """A serverless lakehouse for AWS that also runs on a laptop."""
+    if version:
+        _show_version(as_json)
+        raise typer.Exit
+    if as_json:
+        raise typer.BadParameter("--json stands behind the command that it is for")
+
+
+def _show_version(as_json: bool) -> None:
+    import json
+    import platform
+    from importlib.metadata import version
+
+    found = {"sluice": version("sluice"), "python": platform.python_version(), "platform": platform.platform()}
+    said = f"sluice {found['sluice']} (Python {found['python']}, {found['platform']})"
+    typer.echo(json.dumps(found) if as_json else said)
+
+
 def joined() -> Joined:
     """Return the command line of this package's commands; ``ModuleRefused`` for one that cannot join the others."""
     cli = typer.Typer(
@@ -30,9 +59,11 @@ def joined() -> Joined:
         cls=_Alphabetical,
         help="A serverless lakehouse for AWS that also runs on a laptop.",
         no_args_is_help=True,
+        invoke_without_command=True,
         add_completion=False,
         pretty_exceptions_enable=False,
     )
+    cli.callback()(_whole)
     together = Joined(cli)
     for name, brought in _FOUND.items():
         file = f"sluice/cli/commands/{name}.py"

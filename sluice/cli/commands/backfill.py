@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
@@ -24,6 +25,9 @@ def backfill(
         bool, typer.Option("--accept-loss", help="Rows may go that were made of what retention removed since.")
     ] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="Take back a backfill that waits.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object; docs/status.md has its keys.")
+    ] = False,
     env: Environment = "dev",
 ) -> None:
     """Compute an interval of a derived table anew; readers see the old rows until all of it is published."""
@@ -38,6 +42,8 @@ def backfill(
         raise typer.BadParameter("--cancel takes back the whole backfill: it goes with no day, column or --accept-loss")
     deployment = deployed(env)
     if cancel:
-        typer.echo(cancel_backfill(deployment, table))
+        done = cancel_backfill(deployment, table)
     else:
-        typer.echo(request_backfill(deployment, table, first=first, last=last, column=column, accept_loss=accept_loss))
+        done = request_backfill(deployment, table, first=first, last=last, column=column, accept_loss=accept_loss)
+    told = done.pop("told")
+    typer.echo(json.dumps(done, indent=2) if as_json else told)

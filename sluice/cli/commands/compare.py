@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sluice.cli.console import console
+from sluice.cli.console import console, tell
 from sluice.cli.options import Contracts, DerivedTable, Environment, revision
 
 commands = typer.Typer()
@@ -34,9 +34,6 @@ def compare(
     from sluice.cli import comparing
     from sluice.cli.deployment import deployed
     from sluice.folders import needed_project
-
-    def tell(what: str) -> None:
-        typer.echo(what, err=True)
 
     folders = contracts or [needed_project().contracts]
     deployment = deployed(env, folders)

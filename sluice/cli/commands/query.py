@@ -28,7 +28,7 @@ def query(
     env: Environment = "dev",
 ) -> None:
     """Run a query in Athena and print its rows."""
-    from sluice.cli.answers import print_rows, run_query
     from sluice.cli.deployment import deployed
+    from sluice.cli.querying import print_rows, run_query
 
-    print_rows(run_query(sql, deployed(env)), output.value, console())
+    print_rows(run_query(sql, deployed(env)), output.value, console)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from sluice.cli.options import Environment, finite
 
 commands = typer.Typer()
+_STARTED = "A refresh was started; `sluice runs` shows what it does."
 
 
 @commands.command()
@@ -18,6 +20,9 @@ def refresh(
         bool, typer.Option("--wait", help="Return when no refresh is due, as `sluice status --wait`.")
     ] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait at most.", min=0, callback=finite)] = 900.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object; docs/status.md has its keys.")
+    ] = False,
     env: Environment = "dev",
 ) -> None:
     """Start a refresh of what is behind (`sluice plan` says what); each change of a table starts one, too."""
@@ -25,7 +30,9 @@ def refresh(
     from sluice.cli.deployment import deployed
     from sluice.cli.planning import start_refresh
 
-    start_refresh(deployed(env))
-    typer.echo("A refresh was started; `sluice runs` shows what it does.")
+    started = start_refresh(deployed(env))
     if wait:
-        status(wait=True, timeout=timeout, env=env)
+        if not as_json:
+            typer.echo(_STARTED)
+        status(wait=True, timeout=timeout, as_json=as_json, env=env)
+    typer.echo(json.dumps({"started": True, "execution": started}, indent=2) if as_json else _STARTED)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from sluice.cli.console import tell
 from sluice.cli.options import Environment, finite
 
 commands = typer.Typer()
@@ -28,9 +29,6 @@ def retract(
 
     from sluice.cli import retracting
     from sluice.cli.deployment import deployed
-
-    def tell(what: str) -> None:
-        typer.echo(what, err=True)
 
     done = retracting.retract(deployed(env), delivery, dry_run=dry_run, timeout=timeout, tell=tell)
     if as_json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sluice.cli.console import console
+from sluice.cli.console import console, errors
 from sluice.cli.options import Environment, finite
 from sluice.errors import CommandError
 
@@ -69,10 +69,8 @@ def status(
 
 def _wait(deployment: Deployment, timeout: float) -> tuple[Status, list[str]]:
     """Wait, and say on the terminal's error side what for; on one that is none a line each half minute."""
-    from rich.console import Console
-
     from sluice.cli.wait import Progress, wait
 
-    progress = Progress(Console(stderr=True))
+    progress = Progress(errors())
     with progress:
         return wait(deployment, timeout=timeout, progress=progress.show)

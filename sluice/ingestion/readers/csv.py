@@ -6,6 +6,7 @@ it reads in the same way, and turns them into columns.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -105,10 +106,29 @@ def header_names(fields: Sequence[str]) -> tuple[str, ...]:
     return tuple(field.strip() for field in fields)
 
 
+def _fold(name: str) -> str:
+    """Return a column's name without its case, and without what joins its words."""
+    return re.sub(r"[\W_]+", "", name).casefold()
+
+
 def _refuse_other_header(names: Sequence[str], text: str, source: ByteSource, contract: LandingContract) -> None:
     known = [column.header for column in contract.columns]
     missing = [c.header for c in contract.columns if c.header not in names and contract.must_be_present(c)]
     extra = [name for name in names if name not in known]
+    folded = {folded: name for name in extra if (folded := _fold(name))}
+    # One that is not needed would be null in every row, without a word.
+    near = {c.header: folded[_fold(c.header)] for c in contract.columns
+            if c.header not in names and _fold(c.header) in folded}  # fmt: skip
+    if near:
+        wanted, found = next(iter(near.items()))
+        raise UnreadableFile(
+            f"{source.uri}: the header {text[:200]!r} says {found!r}, and the contract {wanted!r}; a header is the "
+            "same letter by letter.",
+            code="header_mismatch",
+            value=found,
+            next_step=f"write {wanted!r} in the header and upload the file again; or declare physicalName: {found} at "
+            "that column in the contract.",
+        )
     if not missing and not (extra and contract.arrival.extra_columns == "reject"):
         # Columns without a name, as a delimiter at each line's end makes them, are no column of the contract.
         if any(names.count(name) > 1 for name in known):

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from sluice.nearest import did_you_mean
 from sluice.transforms.functions.ambiguous import refuse_ambiguous
 from sluice.transforms.functions.nodes import call, flat
 from sluice.transforms.functions.spark_types import spark_type
@@ -85,7 +86,10 @@ def _attribute(frame: Any, name: str) -> Any:
     """Return a column by its name; ``AttributeError`` for what is none, which SQLFrame takes for a column, too."""
     if not name.startswith("__") and name in frame.columns:
         return frame[name]
-    raise AttributeError(f"the DataFrame has no column {name}, and its {name} was never tried on both engines")
+    meant = did_you_mean(name, (*frame.columns, *(each for each in dir(frame) if not each.startswith("_"))))
+    raise AttributeError(
+        f"the DataFrame has no column {name}, and its {name} was never tried on both engines{';' * bool(meant)}{meant}"
+    )
 
 
 def _never_tried(recording: Recording, name: str, owner: Any) -> Any:

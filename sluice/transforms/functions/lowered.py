@@ -6,7 +6,7 @@ signature takes, or whose signature is refused, is a finding; its type is unknow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from sqlglot import exp
@@ -15,6 +15,7 @@ from sqlglot.optimizer.scope import Scope, ScopeType, traverse_scope
 from sqlglot.schema import MappingSchema
 
 from sluice.confined import literal, quoted
+from sluice.nearest import did_you_mean
 from sluice.transforms.functions import keys
 from sluice.transforms.functions.coercion import coerced
 from sluice.transforms.functions.nodes import LATEST_SENT, NODES, Unproven, is_moment, untried
@@ -303,7 +304,9 @@ class _Scope:
             _refuse_mixed(chosen, types)
             made = self._spelled(chosen, given, over) if chosen.sql else _UNKNOWN
         except Refused as refused:
-            return self._unproven(name, node, f"{on}{f'{why}{way}; ' if why else ''}{refused}")
+            said = [] if not why else [f"{why}{way}"]
+            said += [] if str(refused) == why else [str(refused)]  # what refuses it is often why it is not proven
+            return self._unproven(name, node, f"{on}{'; '.join(said)}")
         if not why:
             return made
         if not chosen.sql:
@@ -373,11 +376,21 @@ class _Scope:
         else:
             types = {}
         if name not in types:
-            return self._unproven("column", node, f"its type is not known; it may be misspelt: {node.name}")
+            return self._unproven("column", node, _not_there(name, types or self._columns()))
         made = _Made(node.sql(dialect="duckdb", identify=True), types[name])
         if made.type != RANK:
             return made
         return _Made(made.sql if isinstance(node.parent, _COMPARISONS) else f"CAST({made.sql} AS INTEGER)", "int")
+
+    def _columns(self) -> list[str]:
+        """Return the columns of all that the query reads, as far as they are known."""
+        found: list[str] = []
+        for source in self.scope.sources.values():
+            if isinstance(source, Scope):
+                found += self.known.get(id(source.expression), {})
+            elif isinstance(source, exp.Table):
+                found += self.tables.get(f"{source.db}.{source.name}", {})
+        return found
 
     def _bound(self, node: exp.Identifier) -> _Made:
         """Return a parameter of a function that a text writes, as x -> x + 1."""
@@ -522,6 +535,13 @@ class _Scope:
         self.found[:] = [each for each in self.found if each[:3] != finding[:3]]
         self.found.append(finding)
         return _UNKNOWN
+
+
+def _not_there(name: str, columns: Collection[str]) -> str:
+    """Return why a column is none of ``columns``, which are empty where those are not known."""
+    if meant := did_you_mean(name, columns):
+        return f"there is no column {name} here;{meant}"
+    return f"its type is not known; it may be misspelt: {name}"
 
 
 def _refuse_mixed(chosen: Signature, types: list[str]) -> None:

@@ -42,7 +42,13 @@ ODD = [
 ]  # fmt: skip
 #: A sound value of each required argument.
 SOUND = {"table": "gold.daily_sales", "what": "s3://bucket/key", "sql": "SELECT 1", "dataset": "orders", "file": "file"}
-SOUND |= {"delivery": "s3://bucket/key", "to": "2026-01-31"}
+SOUND |= {
+    "delivery": "s3://bucket/key",
+    "to": "2026-01-31",
+    "name": "orders",
+    "shell": "bash",
+    "run": "gold.daily_sales",
+}
 
 
 class AskedAws(CommandError):
@@ -226,4 +232,4 @@ def test_a_folder_that_cannot_be_made_is_told(
 ) -> None:
     monkeypatch.setattr("shopsphere.generate.lines_per_day", lines_per_day)
     assert run("generate", "--days", "1", "--rows-per-day", "1", "--out", "/proc/x") == 1
-    assert "'/proc/x'\nNext: check the path" in capsys.readouterr().err
+    assert "'/proc/x'\nSafe: what was done before stays as it is.\nNext: check the path" in capsys.readouterr().err

@@ -34,8 +34,9 @@ class Aws:
     def get_caller_identity(self) -> dict[str, str]:
         return {"Arn": "arn:ann"}
 
-    def start_execution(self, **given: Any) -> None:
+    def start_execution(self, **given: Any) -> dict[str, str]:
         self.asked.append("start")
+        return {"executionArn": "arn:aws:states:eu-central-1:1:execution:refresh:e1"}
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_a_table_that_is_paused_and_rolled_back_or_backfilled_is_said_to_wait_fo
     assert "computes it anew at once" not in done["told"]
     noted = {"noted": {"column": "", "first": "", "last": ""}, "paused": msgspec.to_builtins(paused[1])}
     monkeypatch.setattr(planning, "ask_planner", lambda *_: noted)
-    told = planning.request_backfill(Deployment(OUTPUTS), "gold.days", first="", last="", column="")
+    told = planning.request_backfill(Deployment(OUTPUTS), "gold.days", first="", last="", column="")["told"]
     assert told.endswith("It waits: " + done["told"].splitlines()[-1])
 
 

@@ -177,7 +177,8 @@ def test_a_keyword_that_there_is_not_is_refused_with_the_one_that_is_meant(
     file.write_text(f"from sluice.transforms import source, transform, unique\n\n{declared}\ndef orders(orders): ...\n")
     with pytest.raises(TransformError) as refused:
         discover(tmp_path / "glue_jobs")
-    assert str(refused.value).startswith(f"{file}: ")
+    assert str(refused.value).startswith(f"{file}:3: ")
+    assert refused.value.position == 3
     assert said in str(refused.value)
 
 
@@ -188,9 +189,9 @@ ENDINGS = ["raise SystemExit(0)", "raise KeyboardInterrupt", "import os; os._exi
 
 @pytest.mark.parametrize("ending", [*ENDINGS[:3], *(pytest.param(it, marks=pytest.mark.slow) for it in ENDINGS[3:])])
 def test_a_module_that_ends_its_process_is_an_error_that_names_it(folder: Path, ending: str) -> None:
-    write(folder, "", f"{ending}\n")
+    (folder / "silver" / "things.py").write_text(f"{ending}\n")
     with pytest.raises(
-        TransformError, match=r"jobs/silver/things\.py: silver\.things (cannot be loaded|ends the)"
+        TransformError, match=r"jobs/silver/things\.py(:1)?: silver\.things (cannot be loaded|ends the)"
     ) as told:
         compiled(folder)
     assert told.value.safe
@@ -208,7 +209,7 @@ def test_a_function_that_ends_its_process_is_an_error_that_names_it_and_no_other
         (folder / "silver" / f"{other.name}.py").write_text(
             f'{HEADER}@transform(things="bronze.things")\ndef {other.name}(things):\n    return things.select("id")\n'
         )
-    with pytest.raises(TransformError, match=r"jobs/silver/things\.py: .*silver\.things"):
+    with pytest.raises(TransformError, match=r"jobs/silver/things\.py:[35]: .*silver\.things"):
         compile_project((*CONTRACTS, *others), folder)
 
 

@@ -97,7 +97,7 @@ def test_a_finding_names_transform_expression_and_way_out(tmp_path: Path) -> Non
         compile_project(contracts, tmp_path)
     said = str(caught.value)
     assert (
-        f"{code}: silver.things may not give the same rows on both engines or each time:\n"
+        f"{code}:3: silver.things may not give the same rows on both engines or each time:\n"
         "- levenshtein: LEVENSHTEIN(code, code): " in said
     )
     assert '@transform(accept={"name": "reason"})' in said

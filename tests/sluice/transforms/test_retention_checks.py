@@ -23,7 +23,7 @@ def declared(table: str, write: str, key: tuple[str, ...] = (), **inputs: str | 
     def made(**given: object) -> object:
         return given
 
-    return DiscoveredTransform(**vars(made), table=table, source_hash="", file="made.py")
+    return DiscoveredTransform(**vars(made), table=table, source_hash="", file="made.py", line=1)
 
 
 def check(item: DiscoveredTransform, **days: int) -> None:

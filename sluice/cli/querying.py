@@ -1,0 +1,136 @@
+"""Runs a query in Athena and prints its rows, for `sluice query`; imports nothing that takes long to import."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sluice.cli.deployment import Deployment, client, refused_by_aws
+from sluice.errors import CommandError
+from sluice.shortened import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
+#: Seconds between two polls of a query: at first, and at most.
+_FIRST_POLL, _LONGEST_POLL = 0.05, 0.5
+#: Statements whose results Athena writes as text, without a header.
+_TOLD_IN_TEXT = ("SHOW", "DESCRIBE", "DESC", "EXPLAIN")
+_WHOLE = ("tinyint", "smallint", "integer", "int", "bigint")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The rows of a query as Athena writes them: a text for each value, None for null; ``types`` are Athena's."""
+
+    names: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+
+    def records(self) -> list[dict[str, str | None]]:
+        """Return each row by its columns' names."""
+        return [dict(zip(self.names, row, strict=True)) for row in self.rows]
+
+
+def run_query(sql: str, deployment: Deployment) -> Answer:
+    """Run the query in the deployment's workgroup and return its rows; ``CommandError`` with what Athena says of it."""
+    athena = client("athena")
+    try:
+        query: str = athena.start_query_execution(
+            QueryString=sql,
+            QueryExecutionContext={"Database": deployment.settings.database("gold")},
+            WorkGroup=deployment.workgroup,
+        )["QueryExecutionId"]
+        _wait(athena, query, sql)
+        pages = list(athena.get_paginator("get_query_results").paginate(QueryExecutionId=query))
+    except (ClientError, BotoCoreError) as error:
+        raise refused_by_aws(error)(
+            f"Athena: {error}", next_step="mend the query; SHOW TABLES lists the tables.", value=shortened(sql)
+        ) from error
+    columns = pages[0]["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+    names, types = tuple(each["Name"] for each in columns), tuple(each["Type"] for each in columns)
+    found = [
+        tuple(cell.get("VarCharValue") for cell in row["Data"]) for page in pages for row in page["ResultSet"]["Rows"]
+    ]
+    if sql.strip().partition(" ")[0].upper() in _TOLD_IN_TEXT:
+        return _split(names, found)
+    # The first row of a SELECT's results is its header.
+    # https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html
+    return Answer(names, types, tuple(found[1:]))
+
+
+def _wait(athena: Any, query: str, sql: str) -> None:
+    """Return when the query has ended; ``CommandError`` when it failed or was cancelled."""
+    pause = _FIRST_POLL
+    while True:
+        status = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
+        if status["State"] == "SUCCEEDED":
+            return
+        if status["State"] in ("FAILED", "CANCELLED"):
+            said = status.get("StateChangeReason") or f"the query was {status['State'].lower()}"
+            raise CommandError(
+                f"Athena: {said}", next_step="mend the query; SHOW TABLES lists the tables.", value=shortened(sql)
+            )
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_POLL)
+
+
+def _split(names: tuple[str, ...], rows: list[tuple[str | None, ...]]) -> Answer:
+    """Return the lines of a statement's text result, split at tabs."""
+    lines = [[cell.strip() for cell in "\t".join(each or "" for each in row).split("\t")] for row in rows]
+    width = max((len(line) for line in lines), default=len(names))
+    named = (*names, *[""] * (width - len(names)))[:width]
+    return Answer(named, ("varchar",) * width, tuple((*line, *[""] * (width - len(line))) for line in lines))
+
+
+def print_rows(answer: Answer, form: str, console: Callable[[], Console]) -> None:
+    """Print the rows as a table on the ``console``, or to standard output as CSV or as a JSON array of objects."""
+    if form == "csv":
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(answer.names)
+        writer.writerows(answer.rows)
+        sys.stdout.write(out.getvalue())
+        return
+    if form == "json":
+        rows = (
+            ",".join(
+                f"{json.dumps(name)}:{_as_json(value, kind)}"
+                for name, value, kind in zip(answer.names, row, answer.types, strict=True)
+            )
+            for row in answer.rows
+        )
+        sys.stdout.write(f"[{','.join(f'{{{row}}}' for row in rows)}]\n")
+        return
+    from sluice.cli.fitted import print_table
+
+    numbers = [name for name, kind in zip(answer.names, answer.types, strict=True) if _is_number(kind)]
+    print_table(console(), answer.names, [["" if cell is None else cell for cell in row] for row in answer.rows],
+                right=numbers)  # fmt: skip
+
+
+def _is_number(kind: str) -> bool:
+    return kind in (*_WHOLE, "float", "real", "double") or kind.startswith("decimal")
+
+
+def _as_json(value: str | None, kind: str) -> str:
+    """Return a value as JSON writes it: a number digit by digit as Athena does, and one that JSON lacks as null."""
+    if value is None:
+        return "null"
+    if _is_number(kind):
+        return value if _NUMBER.fullmatch(value) else "null"
+    if kind == "boolean":
+        return value
+    # A moment as ISO 8601 has it.
+    return json.dumps(value.replace(" ", "T", 1) if kind.startswith("timestamp") else value)
