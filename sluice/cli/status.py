@@ -112,14 +112,21 @@ class Status:
         """Return the deployment's problems, a sentence each; empty when there are none."""
         found = [f"{each.file or each.message_id} is a dead letter: {each.reason}" for each in self.letters]
         found += [f"a unit of {unit.dataset} is set aside: {unit.error}" for unit in self.aside]
-        if (unseen := self.dead_letters.get("LandingDeadLetterQueueUrl", 0) - len(self.letters)) > 0:
-            found.append(f"{unseen} more dead letters, which are being looked at")
-        if commits := self.dead_letters.get("CommitDeadLetterQueueUrl"):
-            found.append(f"{commits} wake-ups of committers are dead letters; the sweep handles them within a minute")
+        found += self.problems_of_queues
         if failed := self.streams.failed_batches:
             found.append(f"{len(failed)} failed batches of streams; the sweep retries them")
         found += [finding for numbers in self.datasets.values() for finding in numbers.findings]
         return found + [table.failure for table in self.derived if table.failure]
+
+    @property
+    def problems_of_queues(self) -> list[str]:
+        """Return a sentence for each queue that holds dead letters of which nothing else is known."""
+        found = []
+        if (unseen := self.dead_letters.get("LandingDeadLetterQueueUrl", 0) - len(self.letters)) > 0:
+            found.append(f"{unseen} more dead letters, which are being looked at")
+        if commits := self.dead_letters.get("CommitDeadLetterQueueUrl"):
+            found.append(f"{commits} wake-ups of committers are dead letters; the sweep handles them within a minute")
+        return found
 
     @property
     def open_deliveries(self) -> tuple[str, ...]:
@@ -207,7 +214,11 @@ def freshness(last: float) -> str:
     """Return how long ago ``last`` (epoch seconds) was, as a text for people."""
     if not last:
         return "never"
-    seconds = datetime.now(UTC).timestamp() - last
+    return lasting(datetime.now(UTC).timestamp() - last)
+
+
+def lasting(seconds: float) -> str:
+    """Return a duration as a text for people."""
     for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"

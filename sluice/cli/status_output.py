@@ -115,7 +115,10 @@ def as_json(status: Status) -> dict[str, Any]:
             for shard in status.streams.shards
         ],
         "dead_letters": [
-            {"message_id": each.message_id, "file": each.file, "reason": each.reason, "tried_again_at": each.due}
+            {
+                "message_id": each.message_id, "file": each.file, "reason": each.reason, "tried_again_at": each.due,
+                "dataset": each.letter.notice.dataset if each.letter else None,
+            }
             for each in status.letters
         ],
         "failed_batches": list(status.streams.failed_batches),

@@ -112,7 +112,13 @@ def test_the_json_is_json_and_says_all() -> None:
     assert not found["healthy"]
     assert len(found["problems"]) == 2
     assert found["dead_letters"] == [
-        {"message_id": "m1", "file": NOTICE.uri, "reason": "AccessDenied", "tried_again_at": 5.0}
+        {
+            "message_id": "m1",
+            "file": NOTICE.uri,
+            "reason": "AccessDenied",
+            "tried_again_at": 5.0,
+            "dataset": "orders",
+        }  # fmt: skip
     ]
     assert found["tables"][0]["state"] == "failed"
     assert len(found["datasets"][0]["refused"]) == 7
