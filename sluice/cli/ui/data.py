@@ -73,7 +73,7 @@ def _verdict(status: Status, lists: dict[str, list[Concern]]) -> dict[str, str]:
 
 
 def _graph(status: Status, wrong: set[str], moving: set[str]) -> dict[str, Any]:
-    """Return the tables with the kind of their state and its words, and from which table to which rows go.
+    """Return the tables with the kind of their state, its words and their rows, and from which to which rows go.
 
     ``edges`` is null where functions of an earlier Sluice are deployed, which do not tell it.
     """
@@ -81,17 +81,16 @@ def _graph(status: Status, wrong: set[str], moving: set[str]) -> dict[str, Any]:
     for name, numbers in status.datasets.items():
         if name == UNKNOWN:
             continue
-        kind, says = "well", f"{numbers.accepted:,} rows"
+        kind, state = "well", "all is in its table"
         if name in wrong:
-            kind, says = "failed", "something failed"
+            kind, state = "failed", "something failed"
         elif name in moving:
-            kind, says = "waits", "data on its way"
+            kind, state = "waits", "data on its way"
         elif not numbers.last:
-            kind, says = "empty", "no data yet"
-        nodes.append({"table": f"bronze.{name}", "kind": kind, "says": says})
+            kind, state = "empty", "no data yet"
+        nodes.append({"table": f"bronze.{name}", "kind": kind, "state": state, "rows": numbers.accepted})
     for table in status.derived:
-        rows = "" if table.rows is None or table.state != "up to date" else f", {table.rows:,} rows"
-        nodes.append({"table": table.table, "kind": _KINDS[table.state], "says": f"{table.state}{rows}"})
+        nodes.append({"table": table.table, "kind": _KINDS[table.state], "state": table.state, "rows": table.rows})
     told = all(table.inputs is not None for table in status.derived)
     return {"nodes": nodes, "edges": [list(edge) for edge in _edges(status)] if told else None}
 

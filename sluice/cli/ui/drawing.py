@@ -59,7 +59,7 @@ def bars(per_day: Sequence[Mapping[str, Any]], last: date) -> Html:
 
 
 def graph(layout: Layout, nodes: Mapping[str, Mapping[str, Any]]) -> Html:
-    """Return the graph; ``nodes`` holds by table the ``kind`` of its state and what it ``says``."""
+    """Return the graph; ``nodes`` holds by table the ``kind`` of its state, the ``state`` in words, its ``rows``."""
     edges = [
         tag("path", class_="edge", d=_path(items), data_from=items[0].of, data_to=items[-1].of)
         for items in layout.paths()
@@ -78,17 +78,20 @@ def graph(layout: Layout, nodes: Mapping[str, Mapping[str, Any]]) -> Html:
 
 def _node(item: Item, node: Mapping[str, Any]) -> Html:
     name = item.of.partition(".")[2] or item.of
+    # Of a table with which all is well, its mark says so.
+    says = f"{node['rows']:,} rows" if node["kind"] == "well" and node["rows"] is not None else node["state"]
+    words = f"{item.of}: {node['state']}"
     parts = [
-        tag("title", f"{item.of}: {node['says']}"),
+        tag("title", words),
         tag("rect", class_="box", width=item.width, height=item.height, rx=7),
         tag("path", class_="stripe", d=f"M7 .5H4A3.5 3.5 0 0 0 .5 4V{item.height - 4}a3.5 3.5 0 0 0 3.5 3.5H7Z"),
         mark(node["kind"], x=15, y=(item.height - 16) / 2),
         tag("text", shortened(name, MOST_LETTERS), class_="name", x=40, y=19),
-        tag("text", shortened(str(node["says"]), int((item.width - 46) / 5.6)), class_="says", x=40, y=35),
+        tag("text", shortened(says, int((item.width - 42) / 6.2)), class_="says", x=40, y=35),
     ]
     return tag(
         "g", parts, class_=f"node {node['kind']}", id=f"n-{item.of}", data_table=item.of, tabindex=0, role="button",
-        transform=f"translate({item.x:g} {item.y:g})", aria_label=f"{item.of}: {node['says']}",
+        transform=f"translate({item.x:g} {item.y:g})", aria_label=words,
     )  # fmt: skip
 
 

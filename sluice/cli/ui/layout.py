@@ -17,11 +17,11 @@ from typing import Final, TypeAlias
 HEIGHT: Final = 46
 WAY_HEIGHT: Final = 6
 GAP: Final = 14
-COLUMN_GAP: Final = 64
+COLUMN_GAP: Final = 48
 MARGIN: Final = 20
 #: Height of the layers' names above the columns.
 HEADER: Final = 26
-_LEAST_WIDTH: Final = 120
+_LEAST_WIDTH: Final = 148
 #: Letters of a name that are shown at most, their width, and that of what stands beside them.
 MOST_LETTERS: Final = 34
 _LETTER: Final = 7.3

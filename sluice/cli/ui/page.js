@@ -58,7 +58,7 @@
   };
   const line = (name) => new Set([...reached(name, upstream), ...reached(name, downstream)]);
   const neighbourhood = (name) => {
-    const half = Math.floor(data.most / 2);
+    const half = Math.floor(data.near / 2);
     return new Set([...reached(name, upstream, half), ...reached(name, downstream, half)]);
   };
 
@@ -110,10 +110,15 @@
       }
       edge.setAttribute("d", path);
     });
-    const size = [Math.max(x - between + margin, 1), height + 2 * margin + header];
-    $("graph").setAttribute("width", size[0]);
-    $("graph").setAttribute("height", size[1]);
-    $("graph").setAttribute("viewBox", `0 0 ${size[0]} ${size[1]}`);
+    $("graph").setAttribute("viewBox", `0 0 ${Math.max(x - between + margin, 1)} ${height + 2 * margin + header}`);
+    fit();
+  };
+  // A graph that is wider than its place shrinks as far as it can still be read; beyond that it is scrolled.
+  const fit = () => {
+    const { width, height } = $("graph").viewBox.baseVal;
+    const scale = Math.min(1, Math.max(0.78, ($("graph").parentNode.clientWidth - 2) / width));
+    $("graph").setAttribute("width", width * scale);
+    $("graph").setAttribute("height", height * scale);
   };
 
   const say = (text, action, act) => {
@@ -123,7 +128,7 @@
     button.addEventListener("click", act);
     $("shown").replaceChildren(`${text} `, button);
   };
-  let whole = data.most === null;
+  let whole = data.near === null;
   let chosen = "";
   const fact = (list, name, text, code = false) => {
     const [term, told] = [document.createElement("dt"), document.createElement("dd")];
@@ -134,11 +139,12 @@
     list.append(term, told);
   };
   const tell = (name) => {
-    const [, says, facts] = data.nodes[name];
+    const [, state, rows, facts] = data.nodes[name];
     const list = document.createElement("dl");
     const title = document.createElement("strong");
     title.textContent = name;
-    fact(list, "state", says);
+    fact(list, "state", state);
+    if (rows !== null) fact(list, "rows", number(rows));
     fact(list, "made from", upstream.get(name).join(", ") || "what arrives");
     if (downstream.get(name).length) fact(list, "read by", downstream.get(name).join(", "));
     facts.forEach(([what, why]) => fact(list, what, why, what === "next"));
@@ -161,7 +167,14 @@
   const everything = () => {
     whole = true;
     draw(new Set(nodes.keys()));
-    if (data.most !== null) say(`All ${number(nodes.size)} tables.`, "Only those around one", () => { whole = false; choose(chosen || pressing()); });
+    if (data.near !== null) say(`All ${number(nodes.size)} tables.`, "Only those around one", () => { whole = false; choose(chosen || pressing()); });
+  };
+  // Scrolls the graph, and not the page, until a table is in its middle.
+  const middle = (name) => {
+    const canvas = $("graph").parentNode;
+    const [box, node] = [canvas.getBoundingClientRect(), nodes.get(name).getBoundingClientRect()];
+    canvas.scrollLeft += node.left + node.width / 2 - box.left - box.width / 2;
+    canvas.scrollTop += node.top + node.height / 2 - box.top - box.height / 2;
   };
   const choose = (name) => {
     if (!nodes.has(name)) return;
@@ -169,6 +182,7 @@
     if (!whole) {
       const shown = neighbourhood(name);
       draw(shown);
+      middle(name);
       say(`The ${number(shown.size)} tables nearest to ${name}, of ${number(nodes.size)}.`, "Show all", () => { everything(); light(); });
     }
     light();
@@ -209,10 +223,15 @@
     const name = decodeURIComponent(location.hash).replace(/^#n-/, "");
     if (!nodes.has(name)) return false;
     choose(name);
-    nodes.get(name).scrollIntoView({ block: "center", inline: "center" });
+    $("graph").parentNode.scrollIntoView({ block: "center" });
+    middle(name);
     return true;
   };
   window.addEventListener("hashchange", follow);
+  if (nodes.size) {
+    fit();
+    window.addEventListener("resize", fit);
+  }
   if (nodes.size && !follow() && !whole) choose(pressing());
 
   // The search hides rows, and pales tables of the graph; Enter chooses the first that is found.

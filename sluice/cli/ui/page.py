@@ -17,6 +17,8 @@ from sluice.cli.ui.rows import datasets_table, derived_table, named_count
 _HERE: Final = Path(__file__).parent
 #: So many tables are drawn at once; of more, the neighbourhood of one.
 MOST_DRAWN: Final = 60
+#: So many of a neighbourhood, half of them to each side.
+_NEAR: Final = 30
 #: So many of what runs, waits or failed are shown at once; the others unfold.
 _MOST_SHOWN: Final = 6
 _KINDS: Final = (
@@ -134,8 +136,8 @@ def _tiles(
     share = f"{100 * bad / (accepted + bad):.2g} % of what came" if accepted + bad else "nothing came"
     current = sum(each["state"] == "up to date" for each in tables)
     told = [
-        ("Rows in datasets", f"{accepted:,}", f"{named_count(len(datasets), 'dataset')}"),
-        ("Quarantined", f"{bad:,}", share + (f", and {unknown:,} unreadable files" if unknown else "")),
+        ("Rows accepted", f"{accepted:,}", f"{named_count(len(datasets), 'dataset')}"),
+        ("Quarantined", f"{bad:,}", share + (f", and {named_count(unknown, 'unreadable file')}" if unknown else "")),
         ("Files in landing", f"{status['delivered']:,}", f"{len(status['open']):,} without a final state"),
         ("Derived tables", f"{len(tables):,}", f"{current:,} up to date"),
     ]
@@ -162,13 +164,21 @@ def _concerns(
 
 def _concern(each: Mapping[str, Any]) -> Html:
     of = tag("b", each["of"], " ") if each["of"] else None
-    commands = [tag("code", command) for command in each["next"]]
+    commands = [[" or " if number else "", tag("code", command)] for number, command in enumerate(each["next"])]
     return tag(
         "li",
-        tag("p", of, each["what"]),
-        tag("p", each["why"], class_="why") if each["why"] else None,
-        tag("p", "Next: ", [[command, " "] for command in commands], class_="next") if commands else None,
+        tag("p", of, _with_commands(each["what"])),
+        tag("p", _with_commands(each["why"]), class_="why") if each["why"] else None,
+        tag("p", "Next: ", commands, class_="next") if commands else None,
     )
+
+
+def _with_commands(text: str) -> list[Child]:
+    """Return a text in which what stands between backticks is shown as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return [text]
+    return [tag("code", part) if number % 2 else part for number, part in enumerate(parts)]
 
 
 def _graph_section(data: Mapping[str, Any]) -> tuple[Html, dict[str, Any]]:
@@ -187,7 +197,6 @@ def _graph_section(data: Mapping[str, Any]) -> tuple[Html, dict[str, Any]]:
     for begin, end in edges:
         inputs[end].append(begin)
     layout = laid_out(inputs)
-    many = len(nodes) > MOST_DRAWN
     section = tag(
         "section",
         title,
@@ -198,11 +207,13 @@ def _graph_section(data: Mapping[str, Any]) -> tuple[Html, dict[str, Any]]:
         class_="graph",
     )
     for_script = {
-        "nodes": {name: [node["kind"], node["says"], _facts(data, name)] for name, node in nodes.items()},
+        "nodes": {
+            name: [node["kind"], node["state"], node["rows"], _facts(data, name)] for name, node in nodes.items()
+        },
         "columns": places(layout),
         "edges": layout.edges,
         "spaces": {"gap": GAP, "column": COLUMN_GAP, "margin": MARGIN, "header": HEADER},
-        "most": MOST_DRAWN if many else None,
+        "near": _NEAR if len(nodes) > MOST_DRAWN else None,
     }
     return section, for_script
 

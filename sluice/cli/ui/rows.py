@@ -46,11 +46,11 @@ def datasets_table(data: Mapping[str, Any], made: datetime) -> Html:
     kinds = {node["table"]: node for node in data["graph"]["nodes"]}
     rows = []
     for each in status["datasets"]:
-        node = kinds.get(f"bronze.{each['dataset']}", {"kind": "failed", "says": "in no dataset's folder"})
+        node = kinds.get(f"bronze.{each['dataset']}", {"kind": "failed", "state": "in no dataset's folder"})
         dead, lag = letters[each["dataset"]], lags.get(each["dataset"], 0.0)
         rows.append(_dataset(each, node, made, dead=dead, lag=lag))
     columns = (
-        ("Dataset", ""), ("Rows a day", ""), ("Rows", "number"), ("Quarantined", "number"), ("Files twice", "number"),
+        ("Dataset", ""), ("Rows a day", ""), ("Accepted", "number"), ("Quarantined", "number"), ("Twice", "number"),
         ("Dead letters", "number"), ("Last arrival", "number"), ("Promised", "number"),
     )  # fmt: skip
     nothing = "No dataset is deployed yet. Next: sluice new DATASET --from FILE, then sluice deploy."
@@ -69,9 +69,9 @@ def _dataset(each: Mapping[str, Any], node: Mapping[str, Any], made: datetime, *
         "tr",
         tag("th", _linked(name, f"bronze.{name}" if name != UNKNOWN else None, node), scope="row"),
         _cell("Rows a day", bars(each["per_day"], made.date()), value=sum(day["rows"] for day in each["per_day"])),
-        _cell("Rows", f"{each['accepted']:,}", kind="number", value=each["accepted"]),
+        _cell("Accepted", f"{each['accepted']:,}", kind="number", value=each["accepted"]),
         _cell("Quarantined", bad, tag("small", why) if why else None, kind="number", value=each["quarantined"]),
-        _cell("Files twice", _or_dash(each["deliveries"].get("duplicate", 0)), kind="number"),
+        _cell("Twice", _or_dash(each["deliveries"].get("duplicate", 0)), kind="number"),
         _cell("Dead letters", _or_dash(dead), kind="number failed" if dead else "number", value=dead),
         _cell(
             "Last arrival",
@@ -95,10 +95,10 @@ def _or_dash(count: int) -> str:
     return f"{count:,}" if count else _NONE
 
 
-def _linked(name: str, table: str | None, node: Mapping[str, Any]) -> list[Child]:
+def _linked(name: str, table: str | None, node: Mapping[str, Any]) -> Html:
     """Return a name that leads to its place in the graph, with its state in mark and words."""
     shown = tag("a", name, href=f"#n-{table}") if table else tag("span", name)
-    return [mark(node["kind"]), tag("span", shown, tag("small", node["says"]), class_="of")]
+    return tag("div", mark(node["kind"]), tag("span", shown, tag("small", node["state"]), class_="of"), class_="named")
 
 
 def derived_table(data: Mapping[str, Any], made: datetime) -> Html:
@@ -121,7 +121,7 @@ def _derived(each: Mapping[str, Any], node: Mapping[str, Any], made: datetime) -
     took, cost, rows = each["seconds"], each["cost_usd"], each["rows"]
     return tag(
         "tr",
-        tag("th", _linked(each["table"], each["table"], {**node, "says": each["state"]}), scope="row"),
+        tag("th", _linked(each["table"], each["table"], node), scope="row"),
         _cell("Rows", _NONE if rows is None else f"{rows:,}", kind="number", value=rows),
         _cell("Refreshed", "never" if age is None else f"{lasting(age)} ago", kind="number", value=age),
         _cell("Behind for", _NONE if behind is None else lasting(behind), kind="number", value=behind),
