@@ -1,4 +1,4 @@
-"""What the page of `sluice ui` shows, as plain values; docs/status.md has the keys."""
+"""What the page of `sluice ui` shows, as plain values; docs/ui.md has the keys."""
 
 from __future__ import annotations
 

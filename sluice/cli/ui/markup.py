@@ -52,11 +52,20 @@ def joined(children: Child) -> Html:
 def data_block(values: Any) -> str:
     """Return values as JSON for a ``script`` element of type ``application/json``, which none of them can end.
 
+    Texts in it are as ``tag`` shows them, so that a script finds what stands on the page.
     https://html.spec.whatwg.org/multipage/scripting.html#restrictions-for-contents-of-script-elements
     """
-    return json.dumps(values, separators=(",", ":")).replace("&", "\\u0026").replace("<", "\\u003c")
+    return json.dumps(_visible(values), separators=(",", ":")).replace("&", "\\u0026").replace("<", "\\u003c")
+
+
+def _visible(values: Any) -> Any:
+    """Return values with texts in which what a browser would not show, or act on as a direction mark, is its code."""
+    if isinstance(values, dict):
+        return {_visible(key): _visible(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [_visible(value) for value in values]
+    return "\n".join(map(printable, values.split("\n"))) if isinstance(values, str) else values
 
 
 def _text(text: str) -> str:
-    """Return a text escaped; of what a browser would not show, or act on as direction marks, the code is shown."""
-    return escape("\n".join(map(printable, text.split("\n"))))
+    return escape(_visible(text))

@@ -61,12 +61,13 @@ def shop(now: datetime) -> Status:
     tables += [_table(f"gold.{name}", inputs, at) for name, inputs in _GOLD.items()]
     comes = tuple(Notice("shop-landing", f"order_lines/2026-11-26-{n:02}.csv", "v1", 10) for n in range(4))
     letter = Notice("shop-landing", "customers/export (7).csv", "v1", 10)
+    dead = DeadLetter("m1", letter.uri, "v1", "AccessDenied: kms:Decrypt", None, FileLetter(letter, 4, "", False, 0.0))
     return Status(
         datasets=datasets, contracted=frozenset(datasets), delivered=1_931, open_notices=(*comes, letter), running=1,
         dead_letters={"LandingDeadLetterQueueUrl": 1}, derived=tuple(sorted(tables, key=lambda table: table.table)),
         streams=StreamsStatus((ShardStatus("clickstream", shard, behind=True, lag=4.0),)),
-        letters=(DeadLetter("m1", letter.uri, "v1", "AccessDenied: kms:Decrypt", None, FileLetter(letter, 4, "", False, 0.0)),),
-        aside=(SetAside("returns", "u-7f3a", "", "OverflowError: a date after 9999", files=("s3://shop-landing/returns/1.parquet",)),),
+        letters=(dead,),
+        aside=(SetAside("returns", "u-7f3a", "", "OverflowError: a date after 9999", files=("s3://shop-landing/r.orc",)),),
         function_errors={"shop-prod-commit-table": 2},
         freshness_seconds={f"bronze.{name}": 86_400 for name in datasets} | {t.table: 3600 for t in tables},
     )  # fmt: skip
@@ -85,8 +86,8 @@ def _dataset(name: str, now: datetime, day: random.Random) -> DatasetStatus:
 
 def _table(name: str, inputs: tuple[str, ...], at: float) -> DerivedStatus:
     given: dict[str, Any] = {
-        "state": "up to date", "made": at - 140, "engine": "duckdb", "rows": 100 * len(name) ** 3, "seconds": 0.3 * len(name),
-        "cost_usd": 0.0000041 * len(name),
+        "state": "up to date", "made": at - 140, "engine": "duckdb", "rows": 100 * len(name) ** 3,
+        "seconds": 0.3 * len(name), "cost_usd": 0.0000041 * len(name),
     }  # fmt: skip
     if name == "gold.fact_order_line":
         error = "CheckFailed: order_id: 3 rows have no silver.orders, for example 81204"
