@@ -18,7 +18,7 @@ class Concern:
     """One thing that runs, waits or failed.
 
     ``of`` is the dataset or derived table that it is about, empty for the whole deployment; ``next`` are commands, one
-    of which is the next thing to do, none where it goes on by itself.
+    of which is the next thing to do; it is empty where all goes on by itself.
     """
 
     of: str

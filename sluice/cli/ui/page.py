@@ -219,7 +219,7 @@ def _graph_section(data: Mapping[str, Any]) -> tuple[Html, dict[str, Any]]:
 
 
 def _facts(data: Mapping[str, Any], name: str) -> list[tuple[str, str]]:
-    """Return what is told about a table when it is chosen, besides its state: why, and the next command."""
+    """Return what the page says about a table that is chosen, besides its state: why, and the next command."""
     of = {name, name.removeprefix("bronze.")}
     return [
         fact

@@ -118,7 +118,7 @@ def test_the_json_is_json_and_says_all() -> None:
             "reason": "AccessDenied",
             "tried_again_at": 5.0,
             "dataset": "orders",
-        }  # fmt: skip
+        }
     ]
     assert found["tables"][0]["state"] == "failed"
     assert len(found["datasets"][0]["refused"]) == 7

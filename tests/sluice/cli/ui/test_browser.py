@@ -117,7 +117,8 @@ def test_at_any_width_nothing_is_beside_the_page_and_no_text_is_cut(opened: Open
 
 _OVER = """() => {
   const right = (e) => e.getBoundingClientRect().right;
-  const wide = (node) => [...node.querySelectorAll("text")].some((text) => right(text) > right(node.querySelector(".box")));
+  const wide = (node) =>
+    [...node.querySelectorAll("text")].some((text) => right(text) > right(node.querySelector(".box")));
   return [...document.querySelectorAll(".node:not(.hidden)")].filter(wide).map((node) => node.id);
 }"""
 _CONTRAST = """() => {
