@@ -49,7 +49,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         steps = msgspec.to_builtins(explain(project, load, memory, backfills, pauses))
         return {"steps": steps, "held": holds(project, load, backfills, pauses)}
     if event.get("standings"):
-        return {"tables": msgspec.to_builtins(standings(project, load, backfills, pauses))}
+        promised = {contract.table: contract.freshness_seconds for contract in project.contracts}
+        tables = msgspec.to_builtins(standings(project, load, backfills, pauses))
+        return {"tables": tables, "freshness_seconds": promised}
     plan = plan_refresh(
         project, load, pinned=event.get("pinned"), failed=failed, memory=memory, backfills=backfills, pauses=pauses
     )

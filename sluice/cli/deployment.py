@@ -75,9 +75,14 @@ def refused_by_aws(error: ClientError | BotoCoreError) -> type[CommandError]:
 
 @dataclass(frozen=True)
 class Deployment:
-    """The deployed stacks of one environment; ``outputs`` are theirs by name, as `sluice outputs` prints them."""
+    """The deployed stacks of one environment; ``outputs`` are theirs by name, as `sluice outputs` prints them.
+
+    ``name_prefix`` and ``environment`` are what the stacks' names begin with.
+    """
 
     outputs: Mapping[str, str]
+    name_prefix: str = ""
+    environment: str = ""
 
     @property
     def settings(self) -> Settings:
@@ -150,7 +155,9 @@ def deployed(environment: str, contracts: Iterable[Path] = ()) -> Deployment:
             if re.fullmatch(re.escape(prefix) + PART, name)
             for output in stack.get("Outputs", [])
             if not output["OutputKey"].startswith("PublishOutput")
-        }
+        },
+        title,
+        environment,
     )
 
 

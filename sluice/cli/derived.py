@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sluice.cli.deployment import Deployment
@@ -34,6 +34,11 @@ class DerivedStatus:
     error: str = ""
     #: By which rollback the table is held as it is; empty when it is not.
     held: str = ""
+    #: What the last published run took; None when it did not say so, as before there is one.
+    seconds: float | None = None
+    cost_usd: float | None = None
+    #: The other tables that it is made from; None where functions of an earlier Sluice are deployed, which tell none.
+    inputs: tuple[str, ...] | None = None
 
     @property
     def failure(self) -> str:
@@ -43,12 +48,24 @@ class DerivedStatus:
         return f"{self.table} failed {self.failures} times since {self.failing_since}: {self.error}"
 
 
-def read_derived(deployment: Deployment) -> list[DerivedStatus]:
-    """Return the status of every derived table, by name."""
-    standings = ask_planner(deployment, {"standings": True})["tables"]
-    names = {standing["table"] for standing in standings}
+@dataclass(frozen=True)
+class Derived:
+    """The status of every derived table, by name, and how old a table's newest data may be, in seconds by table.
+
+    ``freshness_seconds`` holds landing datasets, too; it is empty where functions of an earlier Sluice are deployed.
+    """
+
+    tables: tuple[DerivedStatus, ...] = ()
+    freshness_seconds: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_derived(deployment: Deployment) -> Derived:
+    """Return the status of every derived table, and what was promised of all tables."""
+    answer = ask_planner(deployment, {"standings": True})
+    names = {standing["table"] for standing in answer["tables"]}
     runs = _last_runs(Ledger(deployment.settings.ledger_table).newest_runs(), names)
-    return [_status(standing, runs.get(standing["table"], [])) for standing in standings]
+    tables = tuple(_status(standing, runs.get(standing["table"], [])) for standing in answer["tables"])
+    return Derived(tables, answer.get("freshness_seconds", {}))
 
 
 def _last_runs(runs: Iterable[dict[str, Any]], names: set[str]) -> dict[str, list[dict[str, Any]]]:
@@ -80,6 +97,9 @@ def _status(standing: dict[str, Any], runs: list[dict[str, Any]]) -> DerivedStat
         failures=len(failed) if last_failed else 0,
         error=str(failed[0].get("error", "")) if last_failed else "",
         held=str(standing.get("held", "")),
+        seconds=seconds_of(published),
+        cost_usd=published.get("cost_usd"),
+        inputs=tuple(standing["inputs"]) if "inputs" in standing else None,
     )
 
 
@@ -93,6 +113,11 @@ def _state(standing: dict[str, Any], *, last_failed: bool) -> State:
     if standing["behind_since"] is None:
         return "up to date"
     return "never made" if standing["made"] is None else "behind"
+
+
+def seconds_of(run: Mapping[str, Any]) -> float | None:
+    """Return how many seconds the steps of a run took together; None when it does not say so."""
+    return round(sum(run["seconds"].values()), 3) if "seconds" in run else None
 
 
 def started(run: dict[str, Any]) -> str:

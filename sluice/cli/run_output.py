@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from sluice.cli.deployment import Deployment
-from sluice.cli.derived import started
+from sluice.cli.derived import seconds_of, started
 from sluice.cli.fitted import print_table
 from sluice.cli.planning import ask_planner
 from sluice.errors import WrongArgument
@@ -70,8 +70,7 @@ def _chosen(runs: Iterable[dict[str, Any]], table: str, *, failed: bool) -> Iter
 def as_data(run: dict[str, Any]) -> dict[str, Any]:
     """Return a run of the ledger as `sluice runs --json` prints it; ``seconds`` is the sum of its steps."""
     said = {key: run.get(key, nothing) for key, nothing in _KEYS.items()}
-    seconds = round(sum(run["seconds"].values()), 3) if "seconds" in run else None
-    return {"started": started(run), "table": run["table"], "seconds": seconds, **said}
+    return {"started": started(run), "table": run["table"], "seconds": seconds_of(run), **said}
 
 
 def print_runs(runs: Sequence[dict[str, Any]], console: Console) -> None:

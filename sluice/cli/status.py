@@ -15,7 +15,7 @@ from sluice.cli.derived import DerivedStatus, read_derived
 from sluice.cli.functions import read_function_errors
 from sluice.cli.shard_batches import ShardBatches
 from sluice.cli.streams import StreamsStatus, read_streams
-from sluice.cli.volumes import Volume, read_volumes
+from sluice.cli.volumes import Arrived, Volume, read_arrived, read_volumes
 from sluice.ingestion.aside import SetAside, units_aside
 from sluice.ingestion.landing import Notice
 from sluice.ledger import FINAL, LANDING, UNKNOWN, Delivery, Ledger, Retirement
@@ -43,6 +43,8 @@ class DatasetStatus:
     refusal: str = ""
     #: What came per day beside what its contract expects.
     volumes: tuple[Volume, ...] = ()
+    #: What arrived by day.
+    arrived: Arrived = field(default_factory=Arrived)
     #: What retention deleted: rows by table, object versions of landing.
     retired: Counter[str] = field(default_factory=Counter)
 
@@ -59,7 +61,8 @@ class Status:
     ``open_notices`` are the object versions in landing without a final state in the ledger, ``contracted`` the names of
     the landing datasets, ``running`` the number of refreshes that run, ``letters`` the dead letters of file ingestion,
     ``aside`` the units that could not be committed, ``function_errors`` how often each function failed or died in the
-    last hour, ``gone`` how many versions have a final state and are no longer in landing.
+    last hour, ``gone`` how many versions have a final state and are no longer in landing. ``freshness_seconds`` is, by
+    table, how old its newest data may be; it is empty where functions of an earlier Sluice are deployed.
     """
 
     datasets: dict[str, DatasetStatus]
@@ -74,6 +77,7 @@ class Status:
     aside: tuple[SetAside, ...] = ()
     function_errors: dict[str, int] = field(default_factory=dict)
     gone: int = 0
+    freshness_seconds: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def given_up(self) -> frozenset[str]:
@@ -108,14 +112,21 @@ class Status:
         """Return the deployment's problems, a sentence each; empty when there are none."""
         found = [f"{each.file or each.message_id} is a dead letter: {each.reason}" for each in self.letters]
         found += [f"a unit of {unit.dataset} is set aside: {unit.error}" for unit in self.aside]
-        if (unseen := self.dead_letters.get("LandingDeadLetterQueueUrl", 0) - len(self.letters)) > 0:
-            found.append(f"{unseen} more dead letters, which are being looked at")
-        if commits := self.dead_letters.get("CommitDeadLetterQueueUrl"):
-            found.append(f"{commits} wake-ups of committers are dead letters; the sweep handles them within a minute")
+        found += self.problems_of_queues
         if failed := self.streams.failed_batches:
             found.append(f"{len(failed)} failed batches of streams; the sweep retries them")
         found += [finding for numbers in self.datasets.values() for finding in numbers.findings]
         return found + [table.failure for table in self.derived if table.failure]
+
+    @property
+    def problems_of_queues(self) -> list[str]:
+        """Return a sentence for each queue that holds dead letters of which nothing else is known."""
+        found = []
+        if (unseen := self.dead_letters.get("LandingDeadLetterQueueUrl", 0) - len(self.letters)) > 0:
+            found.append(f"{unseen} more dead letters, which are being looked at")
+        if commits := self.dead_letters.get("CommitDeadLetterQueueUrl"):
+            found.append(f"{commits} wake-ups of committers are dead letters; the sweep handles them within a minute")
+        return found
 
     @property
     def open_deliveries(self) -> tuple[str, ...]:
@@ -149,6 +160,7 @@ def read_status(deployment: Deployment, batches: ShardBatches | None = None) -> 
         recorded = dict(zip(names, pool.map(ledger.recorded, names), strict=True))
     ended = {d.delivery_id for each in recorded.values() for d in each.deliveries if d.status in FINAL}
     streams = read_streams(deployment, batches)
+    derived = read_derived(deployment)
     return Status(
         datasets={
             name: replace(
@@ -164,7 +176,8 @@ def read_status(deployment: Deployment, batches: ShardBatches | None = None) -> 
         dead_letters=_dead_letters(deployment),
         running=_running(deployment),
         streams=streams,
-        derived=tuple(read_derived(deployment)),
+        derived=derived.tables,
+        freshness_seconds=derived.freshness_seconds,
         letters=tuple(read_dead_letters(deployment)),
         aside=tuple(units_aside(S3Store(), settings.lake)),
         function_errors=read_function_errors(deployment),
@@ -199,10 +212,14 @@ def freshness(last: float) -> str:
     """Return how long ago ``last`` (epoch seconds) was, as a text for people."""
     if not last:
         return "never"
-    seconds = datetime.now(UTC).timestamp() - last
+    return lasting(datetime.now(UTC).timestamp() - last)
+
+
+def lasting(seconds: float) -> str:
+    """Return a duration as a text for people."""
     for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= size:
-            return f"{seconds / size:.1f} {unit}"
+            return f"{seconds / size:.1f}".removesuffix(".0") + f" {unit}"
     return f"{seconds:.0f} s"
 
 
@@ -229,7 +246,8 @@ def _summarize(
 ) -> DatasetStatus:
     found = DatasetStatus(name)
     shards = [shard for shard in streams.shards if shard.dataset == name]
-    found.volumes = read_volumes(properties, entries, [s.counts for s in shards], datetime.now(UTC).date())
+    found.arrived = read_arrived(entries, [shard.counts for shard in shards])
+    found.volumes = read_volumes(properties, found.arrived, datetime.now(UTC).date())
     for each in retired:
         found.retired[each.place] += each.files if each.place == LANDING else each.rows
     for shard in shards:

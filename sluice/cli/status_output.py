@@ -23,6 +23,8 @@ from sluice.ledger import FINAL, LANDING
 
 #: Most refused files, failed tables and dead letters that are listed; ``sluice status DATASET`` lists all.
 _SHOWN = 5
+#: How many days of arrivals are told, the present one among them.
+_DAYS = 30
 
 
 #: Counts quarantined records by reason and column, with an example value of each.
@@ -97,12 +99,14 @@ def as_json(status: Status) -> dict[str, Any]:
         "delivered": status.delivered,
         "open": [notice.uri for notice in status.open_notices],
         "refreshes_running": status.running,
-        "datasets": [_dataset(numbers) for numbers in status.datasets.values()],
+        "datasets": [_dataset(status, numbers) for numbers in status.datasets.values()],
         "tables": [
             {
                 "table": table.table, "state": table.state, "made": table.made, "behind_since": table.behind_since,
                 "engine": table.engine, "rows": table.rows, "failing_since": table.failing_since,
-                "failures": table.failures, "error": table.error, "held": table.held,
+                "failures": table.failures, "error": table.error, "held": table.held, "seconds": table.seconds,
+                "cost_usd": table.cost_usd, "inputs": None if table.inputs is None else list(table.inputs),
+                "freshness_seconds": status.freshness_seconds.get(table.table),
             }
             for table in status.derived
         ],
@@ -114,7 +118,10 @@ def as_json(status: Status) -> dict[str, Any]:
             for shard in status.streams.shards
         ],
         "dead_letters": [
-            {"message_id": each.message_id, "file": each.file, "reason": each.reason, "tried_again_at": each.due}
+            {
+                "message_id": each.message_id, "file": each.file, "reason": each.reason, "tried_again_at": each.due,
+                "dataset": each.letter.notice.dataset if each.letter else None,
+            }
             for each in status.letters
         ],
         "failed_batches": list(status.streams.failed_batches),
@@ -126,7 +133,7 @@ def as_json(status: Status) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _dataset(numbers: DatasetStatus) -> dict[str, Any]:
+def _dataset(status: Status, numbers: DatasetStatus) -> dict[str, Any]:
     return {
         "dataset": numbers.name, "deliveries": dict(numbers.deliveries), "accepted": numbers.accepted,
         "quarantined": numbers.quarantined, "retracted": numbers.retracted,
@@ -141,6 +148,11 @@ def _dataset(numbers: DatasetStatus) -> dict[str, Any]:
             }
             for each in numbers.volumes
         ],
+        "per_day": [
+            {"day": day.isoformat(), "files": files, "rows": rows}
+            for day, files, rows in numbers.arrived.last(_DAYS, datetime.now(UTC).date())
+        ],
+        "freshness_seconds": status.freshness_seconds.get(f"bronze.{numbers.name}"),
         "retired": dict(numbers.retired),
     }  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from sluice.ledger import Delivery, ShardCounts
@@ -47,10 +47,25 @@ class Volume:
         )
 
 
-def read_volumes(
-    properties: Mapping[str, str], deliveries: Iterable[Delivery], shards: Iterable[ShardCounts], today: date
-) -> tuple[Volume, ...]:
-    """Return the volumes of a dataset whose table has ``properties``; days are those of commits, or of arrival."""
+@dataclass(frozen=True)
+class Arrived:
+    """What arrived of a dataset: files and rows by day (UTC), of files that of their commits."""
+
+    files: Mapping[date, int] = field(default_factory=dict)
+    rows: Mapping[date, int] = field(default_factory=dict)
+
+    def last(self, days: int, today: date) -> list[tuple[date, int, int]]:
+        """Return files and rows of each of the last ``days`` days on which something arrived, oldest first."""
+        first = today - timedelta(days=days - 1)
+        return [
+            (day, self.files.get(day, 0), self.rows.get(day, 0))
+            for day in sorted({*self.files, *self.rows})
+            if first <= day <= today
+        ]
+
+
+def read_arrived(deliveries: Iterable[Delivery], shards: Iterable[ShardCounts]) -> Arrived:
+    """Return what arrived by day."""
     files: dict[date, int] = {}
     rows: dict[date, int] = {}
     for delivery in deliveries:
@@ -62,7 +77,12 @@ def read_volumes(
         for told, count in counts.days.items():
             day = date.fromisoformat(told)
             rows[day] = rows.get(day, 0) + count
-    return tuple(_volumes(properties, files, rows, today))
+    return Arrived(files, rows)
+
+
+def read_volumes(properties: Mapping[str, str], arrived: Arrived, today: date) -> tuple[Volume, ...]:
+    """Return the volumes of a dataset whose table has ``properties``."""
+    return tuple(_volumes(properties, arrived.files, arrived.rows, today))
 
 
 def _volumes(

@@ -42,7 +42,7 @@ class Standing(msgspec.Struct, frozen=True):
     ``made`` is when its rows were published (None: never), ``behind_since`` when the first change happened that they do
     not include (None: they include all). With ``awaits_rows`` neither the table nor any table it is made from ever held
     a row, so no refresh is due. ``held`` says by which rollback or pause the table is held as it is; it is empty
-    when it is not.
+    when it is not. ``inputs`` are the other tables that it is made from, by name.
     """
 
     table: str
@@ -50,6 +50,7 @@ class Standing(msgspec.Struct, frozen=True):
     behind_since: float | None
     awaits_rows: bool
     held: str = ""
+    inputs: tuple[str, ...] = ()
 
 
 def standings(
@@ -69,7 +70,12 @@ def standings(
     filled = {name for name, table in state.tables.items() if table.snapshots() and _ever_held_rows(table)}
     return [
         Standing(
-            name, _published(table), since.get(name), _awaits_rows(state, name, filled), str(state.held.get(name, ""))
+            name,
+            _published(table),
+            since.get(name),
+            _awaits_rows(state, name, filled),
+            str(state.held.get(name, "")),
+            tuple(sorted({*state.transforms[name].inputs.values()} - {name})),
         )
         for name, table in sorted(state.tables.items())
         if name in state.transforms

@@ -26,7 +26,7 @@ def backfill(
     ] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="Take back a backfill that waits.")] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object; docs/status.md has its keys.")
+        bool, typer.Option("--json", help="Print one JSON object; docs/reference/status.md has its keys.")
     ] = False,
     env: Environment = "dev",
 ) -> None:

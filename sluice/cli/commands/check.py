@@ -26,7 +26,7 @@ def check(
     *,
     contracts: Contracts = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object; docs/projects.md has its keys.")
+        bool, typer.Option("--json", help="Print one JSON object; docs/reference/projects.md has its keys.")
     ] = False,
     traceback: Annotated[
         bool, typer.Option("--traceback", help="Show Python's whole traceback of errors in transforms.")

@@ -38,7 +38,7 @@ def logs(
     ] = "1h",
     following: Annotated[bool, typer.Option("--follow", help="Go on with each line that comes, until Ctrl-C.")] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object; docs/status.md has its keys.")
+        bool, typer.Option("--json", help="Print one JSON object; docs/reference/status.md has its keys.")
     ] = False,
     env: Environment = "dev",
 ) -> None:

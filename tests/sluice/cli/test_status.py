@@ -112,7 +112,13 @@ def test_the_json_is_json_and_says_all() -> None:
     assert not found["healthy"]
     assert len(found["problems"]) == 2
     assert found["dead_letters"] == [
-        {"message_id": "m1", "file": NOTICE.uri, "reason": "AccessDenied", "tried_again_at": 5.0}
+        {
+            "message_id": "m1",
+            "file": NOTICE.uri,
+            "reason": "AccessDenied",
+            "tried_again_at": 5.0,
+            "dataset": "orders",
+        }
     ]
     assert found["tables"][0]["state"] == "failed"
     assert len(found["datasets"][0]["refused"]) == 7
@@ -153,10 +159,33 @@ def test_the_state_of_a_derived_table(
 
     monkeypatch.setattr(derived, "ask_planner", lambda outputs, question: {"tables": [stands]})
     monkeypatch.setattr(derived, "Ledger", Known)
-    (found,) = derived.read_derived(Deployment({"LedgerTableName": "x"}))
+    (found,) = derived.read_derived(Deployment({"LedgerTableName": "x"})).tables
     assert found.state == expected
     if expected == "failed":
         assert (found.failing_since, found.failures, found.error) == ("2026-01-02", 1, "x")
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_what_the_last_run_took_and_what_a_table_is_made_of_is_told_as_far_as_it_is_known(
+    monkeypatch: pytest.MonkeyPatch, earlier: bool
+) -> None:
+    class Known:
+        def __init__(self, _: str) -> None:
+            """Hold nothing."""
+
+        def newest_runs(self) -> list[dict[str, Any]]:
+            took = {} if earlier else {"seconds": {"read": 0.5, "write": 0.25}, "cost_usd": 0.0125}
+            return [run("failed", 2, error="x"), run("published", 1, **took)]
+
+    stands = [standing() if earlier else standing(inputs=["bronze.orders"])]
+    answer = {"tables": stands} if earlier else {"tables": stands, "freshness_seconds": {"silver.orders": 3600}}
+    monkeypatch.setattr(derived, "ask_planner", lambda outputs, question: answer)
+    monkeypatch.setattr(derived, "Ledger", Known)
+    found = derived.read_derived(Deployment({"LedgerTableName": "x"}))
+    (told,) = as_json(state(derived=found.tables, freshness_seconds=found.freshness_seconds))["tables"]
+    assert (told["seconds"], told["cost_usd"], told["inputs"], told["freshness_seconds"]) == (
+        (None, None, None, None) if earlier else (0.75, 0.0125, ["bronze.orders"], 3600)
+    )
 
 
 def delivery(at: float, status: Any, **more: Any) -> Delivery:

@@ -9,7 +9,7 @@ import pytest
 from sluice.cli.status import _summarize
 from sluice.cli.status_output import as_json
 from sluice.cli.streams import StreamsStatus
-from sluice.cli.volumes import Volume, read_volumes
+from sluice.cli.volumes import Volume, read_arrived, read_volumes
 from sluice.ledger import Delivery, Retirement, ShardCounts
 from sluice.tables.properties import EXPECTED_FILES, EXPECTED_ROWS
 from tests.sluice.cli.test_status import state
@@ -30,7 +30,7 @@ def _noon(days_ago: int) -> float:
 
 
 def files(expected: str, found: list[Delivery]) -> Volume:
-    (volume,) = read_volumes({EXPECTED_FILES: expected}, found, [], TODAY)
+    (volume,) = read_volumes({EXPECTED_FILES: expected}, read_arrived(found, []), TODAY)
     return volume
 
 
@@ -64,11 +64,22 @@ def test_a_file_counts_whatever_became_of_its_rows_but_not_one_that_came_before(
 
 
 def test_rows_of_files_and_of_shards_are_counted_by_day() -> None:
-    (volume,) = read_volumes({EXPECTED_ROWS: "100"}, deliveries(9, *range(1, 8), rows=30), [], TODAY)
+    arrived = read_arrived(deliveries(9, *range(1, 8), rows=30), [])
+    (volume,) = read_volumes({EXPECTED_ROWS: "100"}, arrived, TODAY)
     assert (volume.found, volume.outside) == (30, True)
     days = {str(TODAY - timedelta(days=ago)): 50 for ago in range(9)}
-    (volume,) = read_volumes({EXPECTED_ROWS: "100"}, [], [ShardCounts("s/0", days=days)] * 2, TODAY)
+    (volume,) = read_volumes({EXPECTED_ROWS: "100"}, read_arrived([], [ShardCounts("s/0", days=days)] * 2), TODAY)
     assert (volume.found, volume.outside) == (100, False)
+
+
+def test_each_day_of_the_last_ones_on_which_something_arrived_is_told_oldest_first() -> None:
+    arrived = read_arrived(
+        [*deliveries(0, 0, 2, 30, rows=5), *deliveries(1, status="duplicate")],
+        [ShardCounts("s/0", days={str(TODAY): 7, str(TODAY - timedelta(days=1)): 9})],
+    )
+    days = [TODAY - timedelta(days=ago) for ago in (2, 1, 0)]
+    assert arrived.last(30, TODAY) == [(days[0], 1, 5), (days[1], 0, 9), (days[2], 2, 17)]
+    assert arrived.last(31, TODAY)[0] == (TODAY - timedelta(days=30), 1, 5)
 
 
 def test_a_volume_outside_is_a_problem_and_a_table_without_expectations_has_none() -> None:

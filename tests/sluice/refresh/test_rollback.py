@@ -91,6 +91,7 @@ def test_the_next_refresh_does_nothing_and_says_why(shop: SmallShop) -> None:
     assert list(holds(shop.project, shop.load)) == [DAYS]
     (standing,) = (each for each in standings(shop.project, shop.load) if each.table == DAYS)
     assert standing.behind_since is None
+    assert standing.inputs == tuple(sorted({*shop.project.transform(DAYS).inputs.values()} - {DAYS})) != ()
     assert standing.held.startswith(f"held: rolled back to {first} at 20")
     assert "by arn:aws:iam::1:user/ann" in standing.held
     assert DAYS not in {step.table for step in explain(shop.project, shop.load, Memory())}

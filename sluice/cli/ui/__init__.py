@@ -1,0 +1,1 @@
+"""`sluice ui`: one page that shows where everything is, and needs nothing but a browser."""

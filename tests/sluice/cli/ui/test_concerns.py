@@ -1,0 +1,116 @@
+"""What runs, waits and failed is told with its reason and with commands that there are."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+
+import pytest
+
+from sluice.cli import all_commands, names_of
+from sluice.cli.dead_letters import DeadLetter
+from sluice.cli.derived import DerivedStatus
+from sluice.cli.status import DatasetStatus, Status
+from sluice.cli.streams import StreamsStatus
+from sluice.cli.ui.concerns import Concern, failed, noted, running, waiting
+from sluice.cli.volumes import Volume
+from tests.sluice.cli.ui.states import NOW, empty, large, shop
+
+AT = NOW.timestamp()
+SHOP = shop(NOW)
+
+
+def waits(status: Status = SHOP) -> list[Concern]:
+    return list(waiting(status, now=AT, landing="shop-landing"))
+
+
+def test_what_goes_on_is_told_by_dataset_with_how_much() -> None:
+    told = {(each.of, each.what): each.why for each in running(SHOP)}
+    assert told["order_lines", "4 files are on their way"].endswith("order_lines/2026-11-26-00.csv and 3 more")
+    assert ("", "1 refresh runs") in told
+    assert (
+        told["clickstream", "records of clickstream/shardId-000000000000 are on their way"]
+        == "the oldest has waited for 4 s"
+    )
+
+
+def test_what_waits_is_told_with_why_and_what_ends_it() -> None:
+    told = {each.of: each for each in waits() if each.of}
+    assert told["gold.daily_sales"].what == "is behind for 1.2 min"
+    assert told["gold.stock_cover"].next == ("sluice resume gold.stock_cover",)
+    assert told["exchange_rates"].what == "nothing has arrived for 3.2 d"
+    general = {each.what: each for each in waits() if not each.of}
+    assert general["1 dataset has no data yet"].next == ("aws s3 cp FILE s3://shop-landing/returns/",)
+    assert "1 derived table waits for its first rows" in general
+
+
+def test_a_table_behind_for_longer_than_promised_is_late() -> None:
+    (table,) = [each for each in SHOP.derived if each.table == "gold.daily_sales"]
+    for behind, late in ((3500, False), (3700, True)):
+        status = replace(SHOP, derived=(replace(table, behind_since=AT - behind),))
+        (told,) = [each for each in waits(status) if each.of == table.table]
+        assert told.why.startswith("later than promised") is late
+    unknown = replace(SHOP, derived=(replace(table, behind_since=1.0),), freshness_seconds={})
+    assert not any("promise" in each.why for each in waits(unknown))
+
+
+def test_each_problem_of_the_status_is_among_what_failed() -> None:
+    volume = Volume("files", 4.0, 1.0, 7)
+    status = replace(
+        SHOP, dead_letters={"LandingDeadLetterQueueUrl": 3, "CommitDeadLetterQueueUrl": 2},
+        streams=StreamsStatus(failed_batches=("aws/lambda/x",)),
+        datasets={**SHOP.datasets, "ad_spend": DatasetStatus("ad_spend", volumes=(volume,))},
+    )  # fmt: skip
+    told = [f"{each.of} {each.what} {each.why}" for each in failed(status)]
+    # Each by the words in which it alone is told: the file, the error, the count.
+    keys = {
+        "is a dead letter": "export (7).csv is a dead letter", "is set aside": "a date after 9999",
+        "more dead letters": "2 more dead letters", "wake-ups": "2 wake-ups of committers",
+        "batches of streams": "1 batch of streams",
+        "files a day came": volume.finding("ad_spend"), "failed 3 times": "CheckFailed: order_id",
+    }  # fmt: skip
+    assert len(status.problems) == len(keys)
+    for problem in status.problems:
+        (key,) = [key for key in keys if key in problem]
+        assert sum(keys[key] in each for each in told) == 1, problem
+    assert len(told) == len(status.problems) + len(status.refusals)
+
+
+def test_nothing_fails_where_the_status_has_no_problem() -> None:
+    for status in (empty(), large(NOW, 20)):
+        assert status.problems == []
+        assert list(failed(status)) == []
+        assert list(running(status)) == []
+
+
+def test_a_dead_letter_that_is_tried_again_waits_and_has_not_failed() -> None:
+    letter = replace(SHOP.letters[0], due=AT + 90)
+    status = replace(SHOP, letters=(letter,))
+    assert [each.what for each in waits(status) if each.of == "customers"] == [
+        f"{letter.file} is tried again in 1.5 min"
+    ]
+    assert not any(each.of == "customers" for each in failed(status))
+
+
+def test_calls_that_failed_are_noted_and_are_no_failure() -> None:
+    assert [each.what for each in noted(SHOP)] == ["shop-prod-commit-table failed or died 2 times within the hour"]
+    assert not any("commit-table" in each.what for each in failed(SHOP))
+
+
+@pytest.mark.parametrize("name", ["a b;c.csv", "x'y.csv", "$(touch x).csv", "-rf.csv"])
+def test_commands_are_there_and_take_names_as_they_are(name: str) -> None:
+    uri = f"s3://landing/orders/{name}"
+    letter = DeadLetter("m", uri, "v", "denied", None, SHOP.letters[0].letter)
+    table = DerivedStatus("gold.a", "held", 1.0, held="held: rolled back to 7")
+    status = replace(SHOP, letters=(letter,), derived=(*SHOP.derived, table))
+    commands = [
+        shlex.split(each)
+        for found in (running(status), waits(status), failed(status))
+        for c in found
+        for each in c.next
+    ]
+    assert ["sluice", "discard", uri] in commands
+    assert ["sluice", "backfill", "gold.a"] in commands
+    known = names_of(all_commands())
+    assert {words[1] for words in commands if words[0] == "sluice"} <= known
+    assert {words[0] for words in commands} == {"sluice", "aws"}
