@@ -27,7 +27,8 @@ def ui(
     ] = None,
     open_it: Annotated[bool, typer.Option("--open", help="Also open the page in the browser.")] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print what the page shows as one JSON object; docs/reference/ui.md has its keys.")
+        bool,
+        typer.Option("--json", help="Print what the page shows as one JSON object; docs/reference/ui.md has its keys."),
     ] = False,
     env: Environment = "dev",
 ) -> None:
