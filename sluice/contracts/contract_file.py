@@ -92,8 +92,9 @@ class ContractFile:
             raise Concerned
         field = _seen(".".join(map(str, at))).replace("\n", "\\n") or "contract"
         line, written = line_of(self.root, at), written_at(self.root, at)
+        end = "" if problem.endswith("?") else "."
         raise self._error(
-            f"{self.path}:{line}: {field}: {_seen(problem)}.",
+            f"{self.path}:{line}: {field}: {_seen(problem)}{end}",
             line,
             column=self._column_at(at),
             value=None if written is None else shortened(_seen(written)),

@@ -85,6 +85,8 @@ def line_and_problem(error: yaml.YAMLError) -> tuple[int, str]:
     line: int = mark.line + 1 if mark else 1
     if "'\\t'" in problem:
         return line, "a tab stands where YAML wants blanks; indent by blanks alone"
+    if begun and "could not find expected ':'" in problem:
+        return begun.line + 1, "the line is no `key: value`: a key ends with a colon and a blank"
     if begun and "flow" in str(getattr(error, "context", "")) and begun.line + 1 < line:
         return begun.line + 1, f"the bracket that opens here is not closed: in line {line}, {problem}"
     return line, problem

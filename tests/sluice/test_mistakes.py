@@ -79,7 +79,7 @@ def test_all_mistakes_of_a_contract_are_told_at_once_in_the_order_of_its_lines(t
     assert len(found) == len(TOGETHER), "\n".join(each.what for each in found)
     for name in TOGETHER:
         mistake = IN_CONTRACTS[name]
-        (error,) = [each for each in found if mistake.said[0] in each.what]
+        (error,) = [each for each in found if each.position == line_of(text, mistake.line)]
         holds(error, tmp_path / "orders.yaml", text, mistake)
 
 
