@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -13,6 +13,7 @@ import yaml
 from sluice.contracts.strict_yaml import line_and_problem, load_yaml
 from sluice.contracts.yaml_lines import line_of
 from sluice.errors import EnvironmentRefused
+from sluice.gathered import Concerned, Gathered
 from sluice.nearest import nearest
 from sluice.redelivery import STREAM_HOURS
 
@@ -119,6 +120,7 @@ class _File:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.found = Gathered()
         self.root: yaml.Node | None = None
         try:
             self.root, self.raw = load_yaml(path.read_text(encoding="utf-8"))
@@ -129,28 +131,45 @@ class _File:
             self.refuse((), f"it is not YAML: {problem}", line=line)
 
     def environments(self) -> dict[str, Environment]:
-        """Return all environments; at least one is declared."""
+        """Return all environments; at least one is declared. Raise with everything that is wrong."""
         whole = self.mapping((), self.raw)
         self.only((), whole, ("name_prefix", "environments"))
         prefix = whole.get("name_prefix")
-        if not isinstance(prefix, str) or not NAME_PREFIX.fullmatch(prefix):
-            self.refuse(("name_prefix",), f"{prefix!r} is not allowed; at most 30 small letters, digits and single -")
-        declared = self.mapping(("environments",), whole.get("environments"))
-        if not declared:
-            self.refuse(("environments",), "it declares no environment")
-        return {name: self.environment(name, given, prefix) for name, given in declared.items()}
+        with self.found:
+            if not isinstance(prefix, str) or not NAME_PREFIX.fullmatch(prefix):
+                words = f"{prefix!r} is not allowed; at most 30 small letters, digits and single -"
+                self.refuse(("name_prefix",), words)
+        made: dict[str, Environment] = {}
+        with self.found:
+            declared = self.mapping(("environments",), whole.get("environments"))
+            if not declared:
+                self.refuse(("environments",), "it declares no environment")
+            for name, given in declared.items():
+                with self.found:
+                    made[name] = self.environment(name, given, str(prefix))
+        self.found.refuse()
+        return made
 
     def environment(self, name: str, given: Any, prefix: str) -> Environment:
         """Return one environment."""
         at = ("environments", name)
-        if not _NAME.fullmatch(name):
-            self.refuse(at, f"{name!r} is no environment's name: at most 16 small letters and digits")
+        with self.found:
+            if not _NAME.fullmatch(name):
+                self.refuse(at, f"{name!r} is no environment's name: at most 16 small letters and digits")
         settings = self.mapping(at, given)
-        self.only(at, settings, [each.name for each in fields(Environment) if each.name not in ("name", "name_prefix")])
+        known = [each.name for each in fields(Environment) if each.name not in ("name", "name_prefix")]
+        meant = self.only(at, settings, known)
         for needed in ("region", "keep_data"):
-            if needed not in settings:
-                self.refuse(at, f"{needed} is missing")
-        checked = {key: self.setting((*at, key), key, value) for key, value in settings.items()}
+            if needed not in settings and needed not in meant:
+                with self.found:
+                    self.refuse(at, f"{needed} is missing")
+        checked: dict[str, Any] = {}
+        for key, value in settings.items():
+            with self.found:
+                if key in known:
+                    checked[key] = self.setting((*at, key), key, value)
+        if not {"region", "keep_data"} <= checked.keys():
+            raise Concerned
         return Environment(name=name, name_prefix=prefix, **checked)
 
     def setting(self, at: tuple[str, ...], key: str, value: Any) -> Any:
@@ -194,13 +213,17 @@ class _File:
             self.refuse(at, "it holds `name: value` lines, indented below it")
         return value
 
-    def only(self, at: tuple[str, ...], given: Mapping[str, Any], allowed: Any) -> None:
-        """Refuse a field that is none."""
+    def only(self, at: tuple[str, ...], given: Mapping[str, Any], allowed: Sequence[str]) -> set[str]:
+        """Refuse each field that is none, and return those that were probably meant."""
+        found = set()
         for key in given:
             if key not in allowed:
                 near = nearest(key, allowed)
+                found.add(near)
                 meant = f"did you mean {near}? " if near else ""
-                self.refuse((*at, key), f"there is no such field; {meant}allowed: {', '.join(allowed)}")
+                with self.found:
+                    self.refuse((*at, key), f"there is no such field; {meant}allowed: {', '.join(allowed)}")
+        return found
 
     def refuse(self, at: tuple[str, ...], why: str, *, line: int | None = None) -> NoReturn:
         """Raise, with file, line and field."""

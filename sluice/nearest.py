@@ -14,8 +14,8 @@ def nearest(given: object, known: Iterable[object]) -> str:
     for name in known:
         if isinstance(name, str):
             by_fold.setdefault(_fold(name), name)
-    near = get_close_matches(_fold(given), by_fold, 1)
-    return by_fold[near[0]] if near else ""
+    near = get_close_matches(_fold(given), by_fold, 3)
+    return next((by_fold[name] for name in near if _last_alike(name, _fold(given))), "")
 
 
 def did_you_mean(given: object, known: Iterable[object]) -> str:
@@ -29,6 +29,11 @@ def nearest_first(given: object, known: Iterable[str]) -> list[str]:
     names = sorted(known)
     near = nearest(given, names)
     return sorted(names, key=lambda name: name != near)
+
+
+def _last_alike(one: str, other: str) -> bool:
+    """Return whether the last parts are alike, too: that two tables are of one database makes neither the other."""
+    return bool(get_close_matches(one.rpartition(".")[2], [other.rpartition(".")[2]], 1))
 
 
 def _fold(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeAlias, cast
 
 import yaml
 
-from sluice.contracts.strict_yaml import line_and_problem, load_yaml
+from sluice.contracts.strict_yaml import Repeated, line_and_problem, load_yaml
 from sluice.contracts.yaml_lines import line_of, written_at
 from sluice.errors import ContractError
 from sluice.gathered import Concerned, Gathered
@@ -66,8 +66,11 @@ class ContractFile:
             what = f"the character {error.character:#x} is not allowed"
             raise self._error(f"{path}:{line}: contract: not YAML: {what}.", line) from error
         except yaml.YAMLError as error:
-            line, problem = line_and_problem(error)
-            raise self._error(f"{path}:{line}: contract: not YAML: {problem}.", line) from error
+            for each in error.every if isinstance(error, Repeated) else (error,):
+                line, problem = line_and_problem(each)
+                with self.found:
+                    raise self._error(f"{path}:{line}: contract: not YAML: {problem}.", line) from error
+            self.found.refuse()
         self._refuse_unseen()
 
     def _error(
@@ -89,8 +92,9 @@ class ContractFile:
             raise Concerned
         field = _seen(".".join(map(str, at))).replace("\n", "\\n") or "contract"
         line, written = line_of(self.root, at), written_at(self.root, at)
+        end = "" if problem.endswith("?") else "."
         raise self._error(
-            f"{self.path}:{line}: {field}: {_seen(problem)}.",
+            f"{self.path}:{line}: {field}: {_seen(problem)}{end}",
             line,
             column=self._column_at(at),
             value=None if written is None else shortened(_seen(written)),

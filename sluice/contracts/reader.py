@@ -373,7 +373,8 @@ class ContractReader(ContractFile):
         seconds = self.duration(sla, "retention", 0)
         at = (*self.service_level_at("retention"), "value")
         if seconds < 86_400 or seconds % 86_400:
-            said = f"{sla['retention'].value} {sla['retention'].unit}"
+            unit = sla["retention"].unit
+            said = f"{sla['retention'].value} {unit}{' (minutes)' if unit == 'm' else ''}"
             self.refuse(at, f"{said} is no retention, which has one or more whole days, such as value: 30, unit: d")
         days = seconds // 86_400
         if arrival is not None and not arrival.stream and days < TOKEN_DAYS:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from typing import Any, cast
 
 import yaml
@@ -66,7 +67,10 @@ def load_yaml(text: str) -> tuple[yaml.Node | None, Any]:
         raise yaml.MarkedYAMLError(problem=str(error), problem_mark=loader.get_mark()) from error
     if root is None:
         return None, None
-    _refuse_dropped(root, [], set())
+    repeated: list[yaml.MarkedYAMLError] = []
+    _refuse_dropped(root, [], set(), repeated)
+    if repeated:
+        raise Repeated(repeated)
     if _written_out(root, {}) > _MOST_NODES:
         raise _error(root, f"its aliases stand for more than {_MOST_NODES:,} values")
     _keys_with_merged(root, {})
@@ -81,13 +85,25 @@ def line_and_problem(error: yaml.YAMLError) -> tuple[int, str]:
     line: int = mark.line + 1 if mark else 1
     if "'\\t'" in problem:
         return line, "a tab stands where YAML wants blanks; indent by blanks alone"
+    if begun and "could not find expected ':'" in problem:
+        return begun.line + 1, "the line is no `key: value`: a key ends with a colon and a blank"
     if begun and "flow" in str(getattr(error, "context", "")) and begun.line + 1 < line:
         return begun.line + 1, f"the bracket that opens here is not closed: in line {line}, {problem}"
     return line, problem
 
 
-def _refuse_dropped(node: yaml.Node, above: list[yaml.Node], seen: set[int]) -> None:
-    """Raise for anything in ``node`` that constructing its values would drop or change."""
+class Repeated(yaml.MarkedYAMLError):
+    """Keys that stand twice in a mapping: ``every`` one of a file."""
+
+    def __init__(self, every: list[yaml.MarkedYAMLError]) -> None:
+        super().__init__(problem=every[0].problem, problem_mark=every[0].problem_mark)
+        self.every = tuple(every)
+
+
+def _refuse_dropped(
+    node: yaml.Node, above: list[yaml.Node], seen: set[int], repeated: list[yaml.MarkedYAMLError]
+) -> None:
+    """Raise for anything in ``node`` that constructing its values would drop or change; list its repeated keys."""
     if any(node is each for each in above):
         raise _error(node, "an anchor stands inside itself")
     if id(node) in seen:
@@ -98,12 +114,12 @@ def _refuse_dropped(node: yaml.Node, above: list[yaml.Node], seen: set[int]) -> 
     inside = [*above, node]
     if isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            _refuse_dropped(item, inside, seen)
+            _refuse_dropped(item, inside, seen, repeated)
     if isinstance(node, yaml.MappingNode):
-        _refuse_repeated(node)
+        repeated += _repeated(node)
         for key, value in node.value:
-            _refuse_dropped(key, inside, seen)
-            _refuse_dropped(value, inside, seen)
+            _refuse_dropped(key, inside, seen, repeated)
+            _refuse_dropped(value, inside, seen, repeated)
 
 
 def _refuse_changed(node: yaml.ScalarNode) -> None:
@@ -128,7 +144,8 @@ def _written_out(node: yaml.Node, known: dict[int, int]) -> int:
     return known[id(node)]
 
 
-def _refuse_repeated(node: yaml.MappingNode) -> None:
+def _repeated(node: yaml.MappingNode) -> Iterator[yaml.MarkedYAMLError]:
+    """Yield an error for each key that stands twice; raise for one that is no text."""
     first: dict[str, int] = {}
     for key, _ in node.value:
         line = key.start_mark.line + 1
@@ -136,10 +153,11 @@ def _refuse_repeated(node: yaml.MappingNode) -> None:
             said = f"{key.value!r} is no text" if isinstance(key, yaml.ScalarNode) else "it is no text"
             raise _error(key, f"a key is text, and {said}: put it between quotes")
         if key.value in first:
-            raise _error(
+            yield _error(
                 key, f"the key {key.value!r} stands twice in one mapping, in lines {first[key.value]} and {line}"
             )
-        first[key.value] = line
+        else:
+            first[key.value] = line
 
 
 def _keys_with_merged(node: yaml.Node, known: dict[int, set[str]]) -> set[str]:

@@ -10,6 +10,7 @@ from pyiceberg.table.snapshots import Snapshot
 from sluice.compiled import CompiledTransform
 from sluice.contracts import Contract
 from sluice.errors import TableError, WrongArgument
+from sluice.nearest import nearest_first
 from sluice.project import Project
 from sluice.refresh.record import RUN_ID, Made, Rollback, Run, run_of
 from sluice.refresh.strategy import Change
@@ -74,7 +75,7 @@ def transform_of(project: Project, table: str, *, safe: str = "nothing was chang
     raise WrongArgument(
         f"{table} is not a derived table{': it holds what was delivered' if delivered else ''}.",
         safe=safe,
-        next_step=f"name one of {', '.join(sorted(transform.table for transform in project.transforms))}"
+        next_step=f"name one of {', '.join(nearest_first(table, (each.table for each in project.transforms)))}"
         f"{retract if delivered else ''}.",
         dataset=table,
         value=table,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sluice.errors import SluiceError
+from sluice.environments import read_environments
+from sluice.errors import EnvironmentRefused, SluiceError
 from sluice.load import load_contracts, load_project
 from tests.sluice.mistakes import IN_CONTRACTS, IN_TRANSFORMS, ORDERS, SAID_ONCE, TOGETHER, Mistake, derived
 
@@ -78,7 +79,7 @@ def test_all_mistakes_of_a_contract_are_told_at_once_in_the_order_of_its_lines(t
     assert len(found) == len(TOGETHER), "\n".join(each.what for each in found)
     for name in TOGETHER:
         mistake = IN_CONTRACTS[name]
-        (error,) = [each for each in found if mistake.said[0] in each.what]
+        (error,) = [each for each in found if each.position == line_of(text, mistake.line)]
         holds(error, tmp_path / "orders.yaml", text, mistake)
 
 
@@ -179,3 +180,29 @@ def test_check_prints_all_errors_as_one_object_on_standard_output(tmp_path: Path
     assert "2 errors.\n" in said.stderr
     assert "Traceback" not in said.stderr
     assert "Traceback" in check("--traceback").stderr
+
+
+def test_every_key_that_stands_twice_is_told(tmp_path: Path) -> None:
+    text = ORDERS.replace("version: 1.0.0", "version: 1.0.0\nid: again").replace(
+        "required: true", "required: true\n        required: true"
+    )
+    (tmp_path / "orders.yaml").write_text(text)
+    assert [(each.position, each.what.partition("key ")[2][:10]) for each in errors_of(tmp_path)] == [
+        (5, "'id' stand"), (23, "'required'"),
+    ]  # fmt: skip
+
+
+def test_every_mistake_of_the_environments_is_told_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "environments.yaml"
+    file.write_text(
+        "name_prefix: Shop\nenvironments:\n  dev:\n    regoin: us-east-1\n    keep_data: maybe\n    log_days: 2\n"
+        "  TEST:\n    region: us-east-1\n  prod:\n    region: moon\n    keep_data: true\n"
+    )
+    with pytest.raises(EnvironmentRefused) as told:
+        read_environments(file)
+    said = [
+        (each.position, each.what.rpartition(": ")[2] if each.position != 4 else each.what)
+        for each in told.value.together
+    ]
+    assert [line for line, _ in said] == [1, 4, 5, 6, 7, 7, 10]
+    assert "did you mean region?" in said[1][1]

@@ -120,14 +120,14 @@ def _refuse_other_header(names: Sequence[str], text: str, source: ByteSource, co
     near = {c.header: folded[_fold(c.header)] for c in contract.columns
             if c.header not in names and _fold(c.header) in folded}  # fmt: skip
     if near:
-        wanted, found = next(iter(near.items()))
+        wanted, found = (", ".join(map(repr, names)) for names in (near, near.values()))
         raise UnreadableFile(
-            f"{source.uri}: the header {text[:200]!r} says {found!r}, and the contract {wanted!r}; a header is the "
+            f"{source.uri}: the header {text[:200]!r} says {found}, and the contract {wanted}; a header is the "
             "same letter by letter.",
             code="header_mismatch",
             value=found,
-            next_step=f"write {wanted!r} in the header and upload the file again; or declare physicalName: {found} at "
-            "that column in the contract.",
+            next_step=f"write {wanted} in the header and upload the file again; or declare {found} as physicalName at "
+            "the column in the contract.",
         )
     if not missing and not (extra and contract.arrival.extra_columns == "reject"):
         # Columns without a name, as a delimiter at each line's end makes them, are no column of the contract.

@@ -52,7 +52,11 @@ def query(text: str, operand: object = 0, operator: str = "mustBe") -> Check:
         (query("SELECT count(*) FROM {table}", "many"), "mustBe", "cannot be compared with 'many'"),
         (query("SELECT count(*) FROM {table}", [1, 2]), "mustBe", "takes one value"),
         (query("SELECT count(*) FROM {table}", 1, "mustBeBetween"), "mustBeBetween", "the least and the greatest"),
-        (Check("few", "nullValues", ("mustBe", 0), ("idd",)), "arguments", "has no column idd; allowed: id, n"),
+        (
+            Check("few", "nullValues", ("mustBe", 0), ("idd",)),
+            "arguments",
+            "column idd; did you mean 'id'? allowed: id",
+        ),
         (Check("fresh", "freshness", ("mustBeLessThan", 9), ("ok",)), "query", ""),
         (
             Check("fk", "foreignKey", ("mustBe", 0), ("id",), references=Reference("gold.others", ("idd",))),
@@ -62,7 +66,7 @@ def query(text: str, operand: object = 0, operator: str = "mustBe") -> Check:
         (
             Check("fk", "foreignKey", ("mustBe", 0), ("id",), references=Reference("gold.nothing", ("id",))),
             "to",
-            "no contract declares it",
+            "no contract declares gold.nothing",
         ),
         (
             Check("fk", "foreignKey", ("mustBe", 0), ("ok",), references=Reference("gold.others", ("day",))),
