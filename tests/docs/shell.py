@@ -64,7 +64,7 @@ class Shell:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def run(self, command: str, timeout: float = 180) -> tuple[int, str]:
+    def run(self, command: str, timeout: float = 600) -> tuple[int, str]:
         """Return a command's status and what it said, on both outputs together."""
         assert self.process.stdin
         assert self.process.stdout

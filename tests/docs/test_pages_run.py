@@ -6,6 +6,7 @@ after the tutorial alone: no page needs what another how-to page made.
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,12 @@ def name(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
+def end(binaries: Path, project: Path) -> None:
+    """End the local AWS of a project, if one runs: the page's own terminal may still wait for something."""
+    if project.is_dir():
+        subprocess.run([binaries / "sluice", "down"], cwd=project, check=True, capture_output=True, timeout=120)
+
+
 @pytest.fixture(scope="module")
 def binaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return environment_from_wheel(tmp_path_factory.mktemp("docs"))[1]
@@ -44,7 +51,7 @@ def tutorial(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             run_page(TUTORIAL, shell)
             yield shell
         finally:
-            shell.run("sluice down")
+            end(binaries, home / "garden")
 
 
 def test_the_tutorial_comes_from_a_file_to_a_chart(tutorial: Shell) -> None:
@@ -66,7 +73,7 @@ def test_a_page_does_what_it_says(page: Path, binaries: Path, tmp_path: Path) ->
         try:
             assert run_page(page, shell).total()
         finally:
-            shell.run("[ -d .sluice/run ] && sluice down")
+            end(binaries, tmp_path / "shop")
 
 
 @pytest.mark.parametrize(
