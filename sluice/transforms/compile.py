@@ -9,7 +9,6 @@ import gc
 import hashlib
 import multiprocessing
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
@@ -33,18 +32,16 @@ from sluice.project import Project
 from sluice.shortened import shortened
 from sluice.transforms.bound import column_types
 from sluice.transforms.checks import compile_checks, stated_checks
+from sluice.transforms.child import answered, ask
 from sluice.transforms.compile_cache import CompileCache
 from sluice.transforms.declaration_checks import check_declaration, propagation_of
 from sluice.transforms.discover import DiscoveredTransform, discover, table_of
 from sluice.transforms.duckdb_sql import EmptyTables, duckdb_sql
-from sluice.transforms.functions.recorded import record, recording
-from sluice.transforms.shared import share_helpers
 
 #: The weight of a transform that is not compiled to SQL: about a join, a window and a grouping.
 _UNSEEN_WEIGHT = 3.0
 
 
-_decode_contracts = json_decoder(tuple[AnyContract, ...])
 _decode_compiled = json_decoder(tuple[CompiledTransform, ...])
 
 
@@ -63,14 +60,7 @@ def compile_project(contracts: tuple[AnyContract, ...], *folders: Path, folder: 
     cache = str(project.cache / "compiled") if project else ""
     places = [str(each.resolve()) for each in folders]  # in another folder a relative path would be another
     with tempfile.NamedTemporaryFile("r") as begun:
-        done = subprocess.run(
-            # Without the folder on the path (-P): a module beside glue_jobs/ is not there for the Spark job, either.
-            [sys.executable, "-P", "-m", "sluice.transforms.compile", begun.name, cache, *places],
-            input=msgspec.json.encode(contracts),
-            cwd=folder,
-            capture_output=True,
-            check=False,
-        )
+        done = ask("sluice.transforms.compile", [begun.name, cache, *places], contracts, folder)
         at = begun.read()
     if not done.stdout and at:  # whatever its status: code of a module may end a process with any
         raise TransformError(
@@ -80,17 +70,12 @@ def compile_project(contracts: tuple[AnyContract, ...], *folders: Path, folder: 
             next_step="look for what ends the process when the module is imported, or how little memory is free."
             + _last_words(done.stderr),
         )
-    if done.returncode == _REFUSED:
-        raise TransformError.from_data(msgspec.json.decode(done.stdout))
     if done.returncode or not done.stdout:
         raise TransformError(
             f"compiling the transforms failed:\n{done.stderr.decode()}",
             next_step="this is an error of Sluice: tell its authors, with these lines.",
         )
     return Project(contracts, _decode_compiled(done.stdout))
-
-
-_REFUSED = 3
 
 
 def _last_words(stderr: bytes) -> str:
@@ -336,31 +321,15 @@ def _columns(contract: DerivedContract) -> str:
 
 
 def _main() -> int:
-    from sqlframe import activate
-
-    activate("duckdb")
-    share_helpers(Path.cwd())
-    record()  # before any module binds a function's name
-    recording(True)  # what a module makes when it is imported, too
-    # What a transform prints is no part of the answer.
-    answer = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
     begun, cache, *folders = map(Path, sys.argv[1:])
-    contracts = _decode_contracts(sys.stdin.buffer.read())
-    try:
-        compiled = compile_all(
+    return answered(
+        lambda contracts: compile_all(
             contracts,
             folders,
             begun=lambda path: begun.write_text(str(path or "")),
             cache=cache if cache.name else None,
         )
-    except SluiceError as error:
-        with answer:
-            answer.write(msgspec.json.encode(error.as_data()))
-        return _REFUSED
-    with answer:
-        answer.write(msgspec.json.encode(compiled))
-    return 0
+    )
 
 
 if __name__ == "__main__":
