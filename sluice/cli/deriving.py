@@ -20,7 +20,8 @@ from sluice.load import contract_files, load_contracts, load_project
 from sluice.profiling.contract_text import TO_DESCRIBE
 from sluice.profiling.yaml_text import scalar
 from sluice.transforms.described import described
-from sluice.transforms.written import RefusedSelect, Written, function_of, selected
+from sluice.transforms.written import Written, function_of, selected
+from sluice.transforms.written_kinds import RefusedSelect
 
 _LOGICAL = {"string": "string", "int": "integer", "bigint": "integer", "boolean": "boolean", "date": "date",
             "timestamp": "timestamp", "binary": ""}  # fmt: skip

@@ -9,7 +9,6 @@ import gc
 import hashlib
 import multiprocessing
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Collection, Mapping
@@ -35,14 +34,13 @@ from sluice.shortened import shortened
 from sluice.transforms import ENGINES
 from sluice.transforms.bound import column_types
 from sluice.transforms.checks import compile_checks, stated_checks
+from sluice.transforms.child import answered, ask
 from sluice.transforms.compile_cache import CompileCache
 from sluice.transforms.cycles import cycles
 from sluice.transforms.declaration_checks import check_declaration, propagation_of
 from sluice.transforms.discover import DiscoveredTransform, discover, table_of
 from sluice.transforms.duckdb_sql import EmptyTables, duckdb_sql
-from sluice.transforms.functions.recorded import record, recording
 from sluice.transforms.own_code import line_of_input, refused
-from sluice.transforms.shared import share_helpers
 from sluice.writes import WRITE_MODES
 
 #: The weight of a transform that is not compiled to SQL: about a join, a window and a grouping.
@@ -107,14 +105,7 @@ _decode_work = json_decoder(_Work)
 def _answer(work: _Work, folder: Path | None, found: Gathered) -> _Answer | str:
     """Return the answer of a process that compiles, or the file of a module that ends it, whose error is gathered."""
     with tempfile.NamedTemporaryFile("r") as begun:
-        done = subprocess.run(
-            # Without the folder on the path (-P): a module beside glue_jobs/ is not there for the Spark job, either.
-            [sys.executable, "-P", "-m", "sluice.transforms.compile", begun.name],
-            input=msgspec.json.encode(work),
-            cwd=folder,
-            capture_output=True,
-            check=False,
-        )
+        done = ask("sluice.transforms.compile", [begun.name], work, folder)
         at = begun.read()
     if not done.stdout and at:  # whatever its status: code of a module may end a process with any
         table = table_of(Path(at))
@@ -401,24 +392,16 @@ def _columns(contract: DerivedContract) -> str:
 
 
 def _main() -> int:
-    from sqlframe import activate
-
-    activate("duckdb")
-    share_helpers(Path.cwd())
-    record()  # before any module binds a function's name
-    recording(True)  # what a module makes when it is imported, too
-    # What a transform prints is no part of the answer.
-    answer = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
     begun = Path(sys.argv[1])
-    work, found = _decode_work(sys.stdin.buffer.read()), Gathered()
-    compiled: list[CompiledTransform] = []
-    with found:
-        compiled = compile_all(work, found, begun=lambda path: begun.write_text(str(path or "")))
-    with answer:
-        errors = tuple(each.as_data() for each in found.in_order())
-        answer.write(msgspec.json.encode(_Answer(tuple(compiled), errors)))
-    return 0
+
+    def answer(given: bytes) -> _Answer:
+        found = Gathered()
+        compiled: list[CompiledTransform] = []
+        with found:
+            compiled = compile_all(_decode_work(given), found, begun=lambda path: begun.write_text(str(path or "")))
+        return _Answer(tuple(compiled), tuple(each.as_data() for each in found.in_order()))
+
+    return answered(answer)
 
 
 if __name__ == "__main__":

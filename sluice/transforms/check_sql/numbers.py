@@ -34,9 +34,9 @@ def alike(*given: Both) -> list[Both]:
     if not all(map(is_number, given)):
         raise Refused(f"{' and '.join(sorted(types))} {_MIXED}")
     if "double" in types:
-        exact = [_exact(each) for each in given]
-        if all(each is not None for each in exact):
-            return [each for each in exact if each is not None]
+        in_digits = [exact(each) for each in given]
+        if all(each is not None for each in in_digits):
+            return [each for each in in_digits if each is not None]
         return [cast(each, "double") for each in given]
     return list(given)
 
@@ -55,7 +55,7 @@ def _moments(given: list[Both]) -> list[Both]:
     return made
 
 
-def _exact(given: Both) -> Both | None:
+def exact(given: Both) -> Both | None:
     """Return a decimal of so few digits that a double keeps them, or a number written with a point, as a decimal."""
     if is_decimal(given.type) and sizes(given.type)[0] <= EXACT_DIGITS:
         return given

@@ -8,7 +8,7 @@ from sluice.transforms.check_sql.numbers import calculated, chosen, divided, is_
 from sluice.transforms.functions.signatures import Refused
 
 #: What Athena's trim takes away: Java's white space. On either engine trim takes away the space alone.
-_WHITE = (
+WHITE = (
     "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a"
     "\u2028\u2029\u205f\u3000"
 )
@@ -108,7 +108,7 @@ def part_between(given: Both, mark: Both, place: Both) -> Both:
 def trimmed(given: Both, side: str, letters: Both | None = None) -> Both:
     """Return the text without white space, or the given letters, at one end or both."""
     _refuse_others(given)
-    away = _WHITE if letters is None else _literal(letters, "what is trimmed")
+    away = WHITE if letters is None else _literal(letters, "what is trimmed")
     duckdb, spark = _SIDES[side]
     return Both(
         f"{duckdb}({given.duckdb}, {literal(away)})", f"trim({spark} {text(away).spark} FROM {given.spark})", "string"

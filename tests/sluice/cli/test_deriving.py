@@ -75,7 +75,7 @@ def test_what_is_written_is_sound_and_of_the_types_that_it_returns(
         (["gold.x"], 2, "from one table whole"),
         (["gold.x", "--query", "SELECT page FROM bronze.visits LIMIT 1"], 2, "has no plain form"),
         (["gold.x", "--query", "SELECT cast(seconds AS varchar) AS s FROM bronze.nothing"], 2, "no contract of"),
-        (["gold.x", "--query", "SELECT sum(1.5e0) AS a FROM bronze.visits"], 2, "write it as a decimal"),
+        (["gold.x", "--query", "SELECT sum(1.5) AS a FROM bronze.visits"], 1, "sums of doubles depend on the order"),
         (["gold.x", "--query", "SELECT avg(cast(seconds AS double)) AS a FROM bronze.visits"], 1, "not give the same"),
     ],
 )  # fmt: skip

@@ -5,9 +5,14 @@ from __future__ import annotations
 import ast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sluice.contracts import AnyContract, Arrival, Column, DerivedContract, LandingContract, parse_type
-from sluice.transforms.written import RefusedSelect, function_of, selected
+from sluice.transforms.check_sql.literals import number
+from sluice.transforms.check_sql.texts import WHITE
+from sluice.transforms.written import function_of, selected
+from sluice.transforms.written_kinds import RefusedSelect
 
 
 def _columns(**kinds: str) -> tuple[Column, ...]:
@@ -25,7 +30,11 @@ _CONTRACTS: dict[str, AnyContract] = {
             name="orders", database="silver", key=("order_id",),
             columns=_columns(order_id="bigint", visit_id="string", total="decimal(12,2)", page="string"),
         ),
-        DerivedContract(name="makers", database="silver", key=("maker",), columns=_columns(maker="string")),
+        DerivedContract(
+            name="makers", database="silver", key=("maker",),
+            columns=_columns(maker="string", visit_id="string", makers_visit_id="string", makers_visit_id_2="string",
+                             number="int"),
+        ),
     )
 }  # fmt: skip
 
@@ -47,7 +56,7 @@ def body(query: str) -> str:
          'orders.select("page", F.col("total").alias("money"))'),
         ("SELECT page FROM bronze.visits WHERE seconds > 3 AND page IS NOT NULL",
          'visits.where((F.col("seconds") > F.lit(3)) & F.col("page").isNotNull()).select("page")'),
-        ("SELECT DISTINCT lower(trim(page)) AS p FROM bronze.visits",
+        ("SELECT DISTINCT lower(trim(BOTH ' ' FROM page)) AS p FROM bronze.visits",
          'visits.select(F.lower(F.trim(F.col("page"))).alias("p")).distinct()'),
         ("SELECT page, count(*) AS n, sum(total) AS s FROM silver.orders GROUP BY page",
          'orders.groupBy("page").agg(F.count("*").alias("n"), F.sum(F.col("total")).alias("s"))'),
@@ -64,7 +73,42 @@ def body(query: str) -> str:
         ("SELECT page FROM bronze.visits WHERE NOT (seconds > 1 OR page = '')",
          'visits.where(~((F.col("seconds") > F.lit(1)) | (F.col("page") == F.lit("")))).select("page")'),
         ("SELECT coalesce(total, 0.5) AS t FROM silver.orders",
-         'orders.select(F.coalesce(F.col("total"), F.lit("0.5").cast("decimal(1,1)")).alias("t"))'),
+         'orders.select(F.coalesce(F.col("total"), F.lit(0.5)).alias("t"))'),
+        ("SELECT coalesce(total, DECIMAL '0.50') AS t FROM silver.orders",
+         'orders.select(F.coalesce(F.col("total"), F.lit("0.50").cast("decimal(2,2)")).alias("t"))'),
+        ("SELECT seconds / 2.0 AS h, avg(seconds * 1.5) AS a, max(2e0) AS m FROM bronze.visits GROUP BY 1",
+         'visits.groupBy((F.col("seconds") / F.lit(2.0)).alias("h"))'
+         '.agg(F.avg((F.col("seconds") * F.lit(1.5))).alias("a"), F.max(F.lit(2.0)).alias("m"))'),
+        ("SELECT page FROM silver.orders WHERE total >= 9.50 AND total BETWEEN -1.5 AND 3 AND total IN (1.5, (-2))",
+         'orders.where(((F.col("total") >= F.lit("9.50").cast("decimal(3,2)")) '
+         '& F.col("total").between(F.lit("-1.5").cast("decimal(2,1)"), F.lit(3))) '
+         '& F.col("total").isin(F.lit("1.5").cast("decimal(2,1)"), F.lit(-2))).select("page")'),
+        ("SELECT page FROM silver.orders WHERE total > 1.5e0 OR total * 2 > 1.5 OR total > 1.0000000000000001",
+         'orders.where(((F.col("total") > F.lit(1.5)) | ((F.col("total") * F.lit(2)) > F.lit(1.5))) '
+         '| (F.col("total") > F.lit(1.0))).select("page")'),
+        ("SELECT page FROM bronze.visits WHERE seconds IN (-1, 1, (2)) AND seconds NOT IN (1.5)",
+         'visits.where(F.col("seconds").isin(-1, 1, 2) & (~F.col("seconds").isin(1.5))).select("page")'),
+        ("SELECT page FROM bronze.visits WHERE visited_at >= TIMESTAMP '2024-01-01 00:00:00' "
+         "AND visited_at < TIMESTAMP '2024-01-01 10:00:00.25' AND date(visited_at) IN (DATE '2024-01-01')",
+         'visits.where(((F.col("visited_at") >= F.lit("2024-01-01 00:00:00").cast("timestamp")) '
+         '& (F.col("visited_at") < F.lit("2024-01-01 10:00:00.25").cast("timestamp"))) '
+         '& F.col("visited_at").cast("date").isin(F.lit("2024-01-01").cast("date"))).select("page")'),
+        ("SELECT cast(NULL AS varchar) AS n, cast(seconds > 1 AS varchar) AS b, cast(total AS varchar) AS t, "
+         "cast(coalesce(NULL, seconds) AS int) AS i FROM silver.orders o JOIN bronze.visits v USING (VISIT_ID)",
+         'orders.join(visits.select("visit_id", F.col("page").alias("visits_page"), "visited_at", "seconds"), '
+         '["visit_id"], "inner").select(F.lit(None).cast("string").alias("n"), '
+         '(F.col("seconds") > F.lit(1)).cast("string").alias("b"), F.col("total").cast("string").alias("t"), '
+         'F.coalesce(F.lit(None), F.col("seconds")).cast("int").alias("i"))'),
+        ("SELECT t.* FROM silver.orders t WHERE -total < 0", 'orders.where((-F.col("total")) < F.lit(0))'
+         '.select("order_id", "visit_id", "total", "page")'),
+        ("SELECT m.*, o.page FROM silver.orders o JOIN silver.makers m ON (m.maker = o.page)",
+         'orders.join(makers.select(F.col("maker").alias("page"), F.col("visit_id").alias("makers_visit_id_3"), '
+         '"makers_visit_id", "makers_visit_id_2", "number"), ["page"], "inner").select(F.col("page").alias("maker"), '
+         'F.col("makers_visit_id_3").alias("visit_id"), "makers_visit_id", "makers_visit_id_2", "number", "page")'),
+        ("SELECT m.number AS n, o.order_id FROM silver.orders o JOIN silver.makers m ON m.number = o.order_id",
+         'orders.join(makers.select("maker", F.col("visit_id").alias("makers_visit_id_3"), "makers_visit_id", '
+         '"makers_visit_id_2", F.col("number").cast("bigint").alias("order_id")), ["order_id"], "inner")'
+         '.select(F.col("order_id").cast("int").alias("n"), "order_id")'),
         ("SELECT cast(total AS double) / 2 AS half FROM silver.orders",
          'orders.select((F.col("total").cast("double") / F.lit(2)).alias("half"))'),
         ("SELECT page AS p FROM bronze.visits WHERE (page = '(') IS NULL OR page = ')'",
@@ -142,7 +186,36 @@ def test_a_join_keeps_the_names_of_the_first_table() -> None:
         ("SELECT visit_id, page AS visit_id FROM bronze.visits", "visit_id twice"),
         ("SELECT greatest(seconds, 3) AS g FROM bronze.visits", "no plain form"),
         ("SELECT max(page, 2) AS x FROM bronze.visits", "expressions has no plain form"),
-        ("SELECT trim(LEADING 'a' FROM page) AS x FROM bronze.visits", "has no plain form"),
+        ("SELECT trim(LEADING 'a' FROM page) AS x FROM bronze.visits", r"takes other letters .*LEADING ' ' FROM page"),
+        ("SELECT trim(BOTH page FROM page) AS x FROM bronze.visits", "takes other letters away"),
+        ("SELECT trim(page) AS x FROM bronze.visits", r"white space of all kinds .*write trim\(BOTH ' ' FROM page\)"),
+        ("SELECT rtrim(page) AS x FROM bronze.visits", r"white space .*write trim\(TRAILING ' ' FROM page\)"),
+        ("SELECT cast(coalesce(visited_at, date(visited_at)) AS varchar) AS r FROM bronze.visits", "write a timestamp"),
+        ("SELECT cast(CASE WHEN true THEN date(visited_at) ELSE visited_at END AS varchar) AS r FROM bronze.visits",
+         "write a timestamp"),
+        ("SELECT cast(coalesce(page, seconds) AS varchar) AS r FROM bronze.visits", "is not known"),
+        ("SELECT cast(1.5 AS varchar) AS r FROM bronze.visits", "write a double"),
+        ("SELECT cast(2.5 AS int) AS r FROM bronze.visits", "rounds to whole numbers"),
+        ("SELECT 99999999999999999999 AS r FROM bronze.visits", "more than 64 bits"),
+        ("SELECT 1e999 AS r FROM bronze.visits", "beyond every double"),
+        ("SELECT DECIMAL 'x' AS r FROM bronze.visits", "is no decimal"),
+        ("SELECT page FROM bronze.visits WHERE visited_at > TIMESTAMP '2024-02-30 00:00:00'", "a time that there is"),
+        ("SELECT page FROM bronze.visits WHERE visited_at > TIMESTAMP '2024-01-01 00:00:00 UTC'", "no such type"),
+        ("SELECT page FROM bronze.visits WHERE date(visited_at) = DATE '2024-02-30'", "a day that there is"),
+        ("SELECT cast('2024-01-01 00:00:00.75' AS timestamp(0)) AS r FROM bronze.visits", "no such type"),
+        ("SELECT page FROM bronze.visits WHERE seconds IN (1, NULL)", "IN lists values that stand"),
+        ("SELECT page FROM bronze.visits WHERE page IN (page, 'a')", "IN lists values that stand"),
+        ("SELECT * FROM bronze.visits v JOIN silver.orders o ON v.visit_id = o.visit_id", r"write t\.\*"),
+        ("SELECT x.* FROM bronze.visits v", "the tables are called v"),
+        ("SELECT o.* FROM bronze.visits v LEFT JOIN silver.orders o ON v.visit_id = o.visit_id", "joined by"),
+        ("SELECT v.page FROM bronze.visits v JOIN silver.orders o USING (seconds)",
+         "silver.orders has no column seconds"),
+        ("SELECT v.page FROM bronze.visits v JOIN silver.orders o ON o.total = v.seconds",
+         r"o.total is decimal\(12,2\), v.seconds is int, and one column has the values of both: write the join"),
+        ("SELECT v.page FROM silver.makers m JOIN silver.orders v ON v.order_id = m.number",
+         "begin with the other table"),
+        ("SELECT v.page FROM silver.makers m LEFT JOIN silver.orders v ON v.order_id = m.number",
+         "both: write the join"),
         ("SELECT cast(page AS varchar(3)) AS r FROM bronze.visits", "no such type"),
         ("SELECT cast(visited_at AS timestamp(0)) AS r FROM bronze.visits", "no such type"),
         ("SELECT cast(visited_at AS varchar) AS r FROM bronze.visits", "write a timestamp differently"),
@@ -197,3 +270,21 @@ def test_a_table_named_by_a_word_of_python_is_no_parameter() -> None:
     )
     with pytest.raises(RefusedSelect, match="class is a word of Python"):
         selected("gold.made", contract)
+
+
+@given(st.from_regex(r"-?[0-9]{1,12}(\.[0-9]{0,6})?([eE][+-]?[0-9]{1,2})?", fullmatch=True))
+def test_a_number_is_of_the_type_that_it_has_in_a_check(digits: str) -> None:
+    made = body(f"SELECT {digits} AS n FROM silver.orders")
+    found = ast.literal_eval(made.removeprefix("orders.select(F.lit(").removesuffix(").alias('n'))"))
+    assert isinstance(found, float) == (number(digits).type == "double")
+    assert found == float(digits)
+
+
+@given(st.sampled_from(WHITE), st.sampled_from(["", "BOTH", "LEADING", "TRAILING"]))
+def test_spaces_alone_are_what_a_written_trim_takes_away(letter: str, side: str) -> None:
+    query = f"SELECT trim({side} '{letter}' FROM page) AS p FROM silver.orders"
+    if letter == " ":
+        assert "trim(F.col('page'))" in body(query)
+    else:
+        with pytest.raises(RefusedSelect, match="other letters"):
+            function_of("gold.made", query, _CONTRACTS)
