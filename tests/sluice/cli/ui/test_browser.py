@@ -279,8 +279,20 @@ def test_without_scripts_all_can_be_read_and_printed(browser: Browser, tmp_path:
     text = page.inner_text("main")
     assert "source_099" in text
     assert "gold.mart_039" in text
+    assert "Accepted" in text
     assert page.locator(".node").count() == 200
     context.close()
+
+
+def test_a_printed_page_has_its_columns_names_and_nothing_folded(opened: Open) -> None:
+    many = [{"of": "", "what": f"file {number} is a dead letter", "why": "", "next": []} for number in range(20)]
+    page = opened({**SHOP, "failed": many}).page
+    assert not page.locator("text=file 19 is a dead letter").is_visible()
+    page.emulate_media(media="print")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("text=file 19 is a dead letter").is_visible()
+    assert page.locator("th button:text-is('Accepted')").is_visible()
+    assert not page.locator("#find").is_visible()
 
 
 def test_how_old_the_page_is_stands_on_it(opened: Open) -> None:

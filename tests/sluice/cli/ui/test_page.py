@@ -6,6 +6,7 @@ import base64
 import copy
 import hashlib
 import re
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from sluice.cli.status import DatasetStatus
 from sluice.cli.ui.page import MOST_DRAWN, written_page
+from sluice.ledger import UNKNOWN
 from tests.folders import ROOT
 from tests.laws import cases
 from tests.sluice.cli.ui.states import NOW, data_of, empty, large, shop
@@ -154,6 +157,16 @@ def test_an_input_that_is_no_table_any_more_is_left_out_of_the_graph() -> None:
 def test_of_many_tables_the_script_draws_a_neighbourhood(datasets: int, near: int | None) -> None:
     page = written_page(data_of(large(NOW, datasets), NOW))
     assert f'"near":{"null" if near is None else near}' in page
+
+
+@pytest.mark.parametrize("refusal", ["", "s3://shop-landing/x.csv is in no dataset's folder"])
+def test_files_in_no_datasets_folder_are_a_row_that_failed_until_they_are_discarded(refusal: str) -> None:
+    stray = DatasetStatus(UNKNOWN, Counter(discarded=1), last=1.0, refusal=refusal)
+    data = data_of(replace(empty(), datasets={**empty().datasets, UNKNOWN: stray}), NOW)
+    assert not any(UNKNOWN in node["table"] for node in data["graph"]["nodes"])
+    page = written_page(data)
+    assert f'href="#mark-{"failed" if refusal else "empty"}"' in page[page.index("bronze.(unknown)") :]
+    assert "#n-bronze.(unknown)" not in page
 
 
 def test_the_verdict_is_what_is_worst() -> None:
