@@ -65,6 +65,8 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
 
 SHOP = data_of(shop(NOW), NOW)
 MANY = data_of(large(NOW, 100), NOW)
+#: Names as long as contracts allow, and reasons without a space.
+LONG = hostile(hostile(SHOP, "_mw" * 14, only=("table", "dataset", "of", "edges", "inputs")), "x" * 200, only=("why",))
 
 
 def node(page: Page, table: str) -> Any:
@@ -103,7 +105,7 @@ def test_a_script_that_came_in_all_the_same_would_not_run(opened: Open) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 768, 961, 1280, 1920])
 def test_at_any_width_nothing_is_beside_the_page_and_no_text_is_cut(opened: Open, width: int, scheme: str) -> None:
-    for data in (SHOP, data_of(empty(), NOW), MANY):
+    for data in (SHOP, data_of(empty(), NOW), MANY, LONG):
         page = opened(data, width, scheme).page
         assert page.evaluate("document.documentElement.scrollWidth") == width
         cut = page.evaluate(

@@ -7,6 +7,7 @@ import copy
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -74,13 +75,14 @@ def test_nothing_leads_to_the_network_and_no_attribute_acts() -> None:
         ), file
 
 
-def hostile(value: Any, text: str, key: str = "") -> Any:
-    """Return the data with a text behind each of its texts; no text stays none."""
+def hostile(value: Any, text: str, key: str = "", only: Collection[str] = ()) -> Any:
+    """Return the data with a text behind each of its texts, or those of some keys; no text stays none."""
     if isinstance(value, dict):
-        return {k: hostile(v, text, k) for k, v in value.items()}
+        return {k: hostile(v, text, k, only) for k, v in value.items()}
     if isinstance(value, list):
-        return [hostile(each, text, key) for each in value]
-    return f"{value}{text}" if isinstance(value, str) and value and key not in _KEPT else value
+        return [hostile(each, text, key, only) for each in value]
+    changes = key in only if only else key not in _KEPT
+    return f"{value}{text}" if isinstance(value, str) and value and changes else value
 
 
 @settings(max_examples=cases(300), deadline=None)
