@@ -152,6 +152,26 @@ def test_status_accounts_for_every_file(session: Session, delivered: Path) -> No
     assert f"{len(files):,} accounted for + 0 on their way = {len(files):,} delivered" in shown.stdout
 
 
+def test_ui_writes_a_page_of_all_that_is_deployed(session: Session, delivered: Path, tmp_path: Path) -> None:
+    done = session.sluice("ui", "--out", tmp_path, "--json")
+
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["page"] == str(tmp_path / "sluice-ui.html")
+    assert [path.name for path in tmp_path.iterdir()] == ["sluice-ui.html"]
+    assert (told["name"], told["environment"], told["failed"]) == ("sluice", "dev", [])
+    contracts = [path.relative_to(ROOT / "contracts") for path in (ROOT / "contracts").rglob("*.yaml")]
+    tables = {f"{path.parent.name or 'bronze'}.{path.stem}" for path in contracts}
+    assert {node["table"] for node in told["graph"]["nodes"]} == tables
+    edges = {tuple(edge) for edge in told["graph"]["edges"]}
+    assert {end for _, end in edges} == {table for table in tables if not table.startswith("bronze.")}
+    assert ("silver.orders", "gold.daily_sales") in edges
+    promised = {each["dataset"]: each["freshness_seconds"] for each in told["status"]["datasets"]}
+    assert promised["orders"] == 86_400
+    page = (tmp_path / "sluice-ui.html").read_text(encoding="utf-8")
+    assert all(f'id="n-{table}"' in page for table in tables)
+
+
 def test_query_prints_a_table_csv_and_json(session: Session, delivered: Path) -> None:
     sql = "SELECT country, count(*) AS orders FROM silver.orders GROUP BY country ORDER BY orders DESC, country LIMIT 3"
 
@@ -199,6 +219,7 @@ def test_redrive_with_no_dead_letters_puts_nothing_back(session: Session) -> Non
         "send",
         "check",
         "demo",
+        "ui",
     ],
 )
 def test_every_command_has_help(command: str) -> None:

@@ -199,7 +199,7 @@ def _sorted_by(row: Sequence[str], wished: Mapping[str, float | None]) -> list[s
 
 
 def _mean(values: Iterator[float]) -> float | None:
-    known = sorted(values)  # sets have no order, and sums of floats have one
+    known = list(values)  # in any order, which changes no sum of fsum
     return math.fsum(known) / len(known) if known else None
 
 

@@ -14,6 +14,8 @@
   age();
   setInterval(age, 30000);
 
+  window.addEventListener("beforeprint", () => all("details").forEach((each) => { each.open = true; }));
+
   // Columns are sorted by a click: by value where a cell has one, else by text.
   const value = (row, column) => {
     const cell = row.children[column];

@@ -21,6 +21,8 @@ MOST_DRAWN: Final = 60
 _NEAR: Final = 30
 #: So many of what runs, waits or failed are shown at once; the others unfold.
 _MOST_SHOWN: Final = 6
+#: How a table's details name what failed, runs or waits.
+_SAYS: Final = {"failed": "failed", "runs": "now", "waits": "waits"}
 _KINDS: Final = (
     ("well", "up to date"),
     ("waits", "behind, or data on its way"),
@@ -223,8 +225,11 @@ def _facts(data: Mapping[str, Any], name: str) -> list[tuple[str, str]]:
     of = {name, name.removeprefix("bronze.")}
     return [
         fact
-        for key in ("failed", "runs", "waits")
+        for key in _SAYS
         for each in data[key]
         if each["of"] in of
-        for fact in ((each["what"], each["why"]), *(("next", command) for command in each["next"]))
+        for fact in (
+            (_SAYS[key], ": ".join(filter(None, (each["what"], each["why"])))),
+            *(("next", command) for command in each["next"]),
+        )
     ]

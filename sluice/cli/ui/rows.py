@@ -46,7 +46,8 @@ def datasets_table(data: Mapping[str, Any], made: datetime) -> Html:
     kinds = {node["table"]: node for node in data["graph"]["nodes"]}
     rows = []
     for each in status["datasets"]:
-        node = kinds.get(f"bronze.{each['dataset']}", {"kind": "failed", "state": "in no dataset's folder"})
+        stray = {"kind": "failed" if each["refusal"] else "empty", "state": "files in no dataset's folder"}
+        node = kinds.get(f"bronze.{each['dataset']}", stray)
         dead, lag = letters[each["dataset"]], lags.get(each["dataset"], 0.0)
         rows.append(_dataset(each, node, made, dead=dead, lag=lag))
     columns = (

@@ -65,6 +65,8 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
 
 SHOP = data_of(shop(NOW), NOW)
 MANY = data_of(large(NOW, 100), NOW)
+#: Names as long as contracts allow, and reasons without a space.
+LONG = hostile(hostile(SHOP, "_mw" * 14, only=("table", "dataset", "of", "edges", "inputs")), "x" * 200, only=("why",))
 
 
 def node(page: Page, table: str) -> Any:
@@ -103,7 +105,7 @@ def test_a_script_that_came_in_all_the_same_would_not_run(opened: Open) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 768, 961, 1280, 1920])
 def test_at_any_width_nothing_is_beside_the_page_and_no_text_is_cut(opened: Open, width: int, scheme: str) -> None:
-    for data in (SHOP, data_of(empty(), NOW), MANY):
+    for data in (SHOP, data_of(empty(), NOW), MANY, LONG):
         page = opened(data, width, scheme).page
         assert page.evaluate("document.documentElement.scrollWidth") == width
         cut = page.evaluate(
@@ -279,8 +281,20 @@ def test_without_scripts_all_can_be_read_and_printed(browser: Browser, tmp_path:
     text = page.inner_text("main")
     assert "source_099" in text
     assert "gold.mart_039" in text
+    assert "Accepted" in text
     assert page.locator(".node").count() == 200
     context.close()
+
+
+def test_a_printed_page_has_its_columns_names_and_nothing_folded(opened: Open) -> None:
+    many = [{"of": "", "what": f"file {number} is a dead letter", "why": "", "next": []} for number in range(20)]
+    page = opened({**SHOP, "failed": many}).page
+    assert not page.locator("text=file 19 is a dead letter").is_visible()
+    page.emulate_media(media="print")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("text=file 19 is a dead letter").is_visible()
+    assert page.locator("th button:text-is('Accepted')").is_visible()
+    assert not page.locator("#find").is_visible()
 
 
 def test_how_old_the_page_is_stands_on_it(opened: Open) -> None:

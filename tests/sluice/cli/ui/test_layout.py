@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sluice.cli.ui import layout
 from sluice.cli.ui.layout import GAP, Item, Layout, laid_out
 from tests.laws import cases
 
@@ -28,42 +29,42 @@ def projects(draw: st.DrawFn) -> Inputs:
     return made
 
 
-def tables(layout: Layout) -> dict[str, Item]:
-    placed = [item for column in layout.columns for item in column if not item.is_way]
+def tables(drawn: Layout) -> dict[str, Item]:
+    placed = [item for column in drawn.columns for item in column if not item.is_way]
     assert len({item.of for item in placed}) == len(placed)
     return {item.of: item for item in placed}
 
 
 def check(inputs: Inputs) -> Layout:
     """Hold what always holds of a layout, and return it."""
-    layout = laid_out(inputs)
-    placed = tables(layout)
+    drawn = laid_out(inputs)
+    placed = tables(drawn)
     assert set(placed) == set(inputs)
-    for column in layout.columns:
+    for column in drawn.columns:
         assert all(above.y + above.height + GAP <= below.y + 0.2 for above, below in pairwise(column))
         assert {(item.x, item.width) for item in column} == {(column[0].x, column[0].width)}
-    assert all(left[0].x + left[0].width < right[0].x for left, right in pairwise(layout.columns))
+    assert all(left[0].x + left[0].width < right[0].x for left, right in pairwise(drawn.columns))
     for item in placed.values():
         assert item.x > 0
         assert item.y > 0
-        assert item.x + item.width < layout.width
-        assert item.y + item.height < layout.height
-    return layout
+        assert item.x + item.width < drawn.width
+        assert item.y + item.height < drawn.height
+    return drawn
 
 
 @settings(max_examples=cases(1000), deadline=None)
 @given(projects())
 def test_no_two_overlap_and_each_edge_leads_to_the_right_column_by_column(inputs: Inputs) -> None:
-    layout = check(inputs)
-    placed = tables(layout)
+    drawn = check(inputs)
+    placed = tables(drawn)
     wanted = {(each, name) for name, given in inputs.items() for each in given}
-    assert set(layout.edges) == wanted
-    assert len(layout.edges) == len(wanted)
-    for path in layout.paths():
+    assert set(drawn.edges) == wanted
+    assert len(drawn.edges) == len(wanted)
+    for path in drawn.paths():
         assert path[0] == placed[path[0].of]
         assert path[-1] == placed[path[-1].of]
         assert all(way.is_way and way.of == path[0].of for way in path[1:-1])
-        at = [next(n for n, column in enumerate(layout.columns) if item in column) for item in path]
+        at = [next(n for n, column in enumerate(drawn.columns) if item in column) for item in path]
         assert at == list(range(at[0], at[0] + len(path)))
 
 
@@ -81,9 +82,9 @@ def test_the_order_in_which_tables_are_told_changes_nothing(inputs: Inputs, chan
 def test_even_a_cycle_is_drawn_and_ends(data: st.DataObject) -> None:
     names = [f"{layer}.t{n}" for layer in ("silver", "gold") for n in range(4)]
     inputs = {name: tuple(data.draw(st.lists(st.sampled_from([*names, "gold.gone"]), max_size=4))) for name in names}
-    layout = check(inputs)
-    placed = tables(layout)
-    assert all(placed[begin].x < placed[end].x for begin, end in layout.edges)
+    drawn = check(inputs)
+    placed = tables(drawn)
+    assert all(placed[begin].x < placed[end].x for begin, end in drawn.edges)
 
 
 def test_layers_stand_from_left_to_right_whatever_reads_what() -> None:
@@ -102,9 +103,9 @@ def test_a_lower_layer_that_is_made_from_a_higher_one_stands_behind_it() -> None
     assert placed["bronze.a"].x < placed["gold.a"].x < placed["silver.late"].x
 
 
-def crossings(layout: Layout) -> int:
+def crossings(drawn: Layout) -> int:
     """Count the crossings pair by pair, in another way than the layout does."""
-    steps = {(left, right) for path in layout.paths() for left, right in pairwise(path)}
+    steps = {(left, right) for path in drawn.paths() for left, right in pairwise(path)}
     return sum(
         a.x == c.x and (a.y - c.y) * (b.y - d.y) < 0 for (a, b), (c, d) in combinations(sorted(steps, key=str), 2)
     )
@@ -124,13 +125,22 @@ def test_what_can_be_drawn_without_a_crossing_is(seed: int) -> None:
     assert crossings(laid_out(inputs)) == 0
 
 
-def test_tables_are_level_with_the_one_that_they_alone_are_made_from() -> None:
-    placed = tables(
-        laid_out(
-            {f"{layer}.{n}": (f"bronze.{n}",) * (layer == "silver") for layer in ("bronze", "silver") for n in range(5)}
-        )
-    )
-    assert all(placed[f"bronze.{n}"].y == placed[f"silver.{n}"].y for n in range(5))
+@settings(max_examples=cases(300), deadline=None)
+@given(projects())
+def test_of_all_orders_that_were_tried_the_one_with_fewest_crossings_is_drawn(inputs: Inputs) -> None:
+    found = []
+    for sweeps in range(9):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(layout, "_SWEEPS", sweeps)
+            found.append(crossings(laid_out(inputs)))
+    assert found == sorted(found, reverse=True)
+
+
+@pytest.mark.parametrize("of", [(0,), (4,), (1, 3), (0, 1, 4)])
+def test_a_table_that_has_its_column_to_itself_is_level_with_the_middle_of_its_inputs(of: tuple[int, ...]) -> None:
+    inputs = {f"bronze.{n}": () for n in range(5)} | {"gold.a": tuple(f"bronze.{n}" for n in of)}
+    placed = tables(laid_out(inputs))
+    assert placed["gold.a"].middle == pytest.approx(sum(placed[f"bronze.{n}"].middle for n in of) / len(of), abs=0.2)
 
 
 def test_no_table_is_a_layout_of_nothing() -> None:

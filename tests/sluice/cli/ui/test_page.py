@@ -6,6 +6,8 @@ import base64
 import copy
 import hashlib
 import re
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +15,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from sluice.cli.status import DatasetStatus
 from sluice.cli.ui.page import MOST_DRAWN, written_page
+from sluice.ledger import UNKNOWN
 from tests.folders import ROOT
 from tests.laws import cases
 from tests.sluice.cli.ui.states import NOW, data_of, empty, large, shop
@@ -71,13 +75,14 @@ def test_nothing_leads_to_the_network_and_no_attribute_acts() -> None:
         ), file
 
 
-def hostile(value: Any, text: str, key: str = "") -> Any:
-    """Return the data with a text behind each of its texts; no text stays none."""
+def hostile(value: Any, text: str, key: str = "", only: Collection[str] = ()) -> Any:
+    """Return the data with a text behind each of its texts, or those of some keys; no text stays none."""
     if isinstance(value, dict):
-        return {k: hostile(v, text, k) for k, v in value.items()}
+        return {k: hostile(v, text, k, only) for k, v in value.items()}
     if isinstance(value, list):
-        return [hostile(each, text, key) for each in value]
-    return f"{value}{text}" if isinstance(value, str) and value and key not in _KEPT else value
+        return [hostile(each, text, key, only) for each in value]
+    changes = key in only if only else key not in _KEPT
+    return f"{value}{text}" if isinstance(value, str) and value and changes else value
 
 
 @settings(max_examples=cases(300), deadline=None)
@@ -154,6 +159,16 @@ def test_an_input_that_is_no_table_any_more_is_left_out_of_the_graph() -> None:
 def test_of_many_tables_the_script_draws_a_neighbourhood(datasets: int, near: int | None) -> None:
     page = written_page(data_of(large(NOW, datasets), NOW))
     assert f'"near":{"null" if near is None else near}' in page
+
+
+@pytest.mark.parametrize("refusal", ["", "s3://shop-landing/x.csv is in no dataset's folder"])
+def test_files_in_no_datasets_folder_are_a_row_that_failed_until_they_are_discarded(refusal: str) -> None:
+    stray = DatasetStatus(UNKNOWN, Counter(discarded=1), last=1.0, refusal=refusal)
+    data = data_of(replace(empty(), datasets={**empty().datasets, UNKNOWN: stray}), NOW)
+    assert not any(UNKNOWN in node["table"] for node in data["graph"]["nodes"])
+    page = written_page(data)
+    assert f'href="#mark-{"failed" if refusal else "empty"}"' in page[page.index("bronze.(unknown)") :]
+    assert "#n-bronze.(unknown)" not in page
 
 
 def test_the_verdict_is_what_is_worst() -> None:
