@@ -1,7 +1,7 @@
 """Bytecode of functions' modules, kept by what is in them: a changed bundle has most modules of the one before.
 
-A bundle brings bytecode for Lambda's Python, if any. On another Python each bundle's first sandbox would compile all that it
-imports again, which takes longer than the rest of its start.
+A bundle brings bytecode for Lambda's Python, if any. On another Python each bundle's first sandbox would compile all
+that it imports again, which takes longer than the rest of its start.
 """
 
 from __future__ import annotations
