@@ -21,8 +21,8 @@ _REFUSED = 3
 def ask(module: str, arguments: Sequence[str], given: Any, folder: Path | None) -> subprocess.CompletedProcess[bytes]:
     """Run a module that ends with what ``answered`` returns; its answer, JSON, is on standard output, empty if it died.
 
-    What is ``given`` is written to its standard input as JSON. It imports the helpers of the project in ``folder``, by default the present one. Raise the ``TransformError`` with
-    which it refuses.
+    What is ``given`` is written to its standard input as JSON. It imports the helpers of the project in ``folder``, by
+    default of the present one. Raise the ``TransformError`` with which it refuses.
     """
     done = subprocess.run(
         # Without the folder on the path (-P): a module beside glue_jobs/ is not there for the Spark job, either.

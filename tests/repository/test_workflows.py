@@ -39,6 +39,11 @@ _WRONG = {
     "a version is left out": ("ci.yml", "      matrix:\n", "      matrix:\n        exclude: [{python: '3.11'}]\n"),
     "one version for all": ("ci.yml", "python-version: ${{ matrix.python }}", 'python-version: "3.13"'),
     "the licences' version": ("ci.yml", 'python-version: "3.13"', 'python-version: "3.12"'),
+    "no Python of the functions": (
+        "ci.yml",
+        '          python-version: "3.13"\n      - uses: actions/setup-python@v6.2.0\n        with:\n',
+        "",
+    ),
     "another machine": ("ci.yml", _RUNNER, f"{_RUNNER}    container: python:latest\n"),
     "the newest machine": ("ci.yml", "ubuntu-24.04", "ubuntu-latest"),
     "no end": ("ci.yml", "    timeout-minutes: 45\n", ""),
