@@ -77,6 +77,8 @@ ALLOWED_FUNCTIONS: tuple[str, ...] = tuple(
 
 def _decimal_literal(_: Any, this: exp.Literal, to: exp.DataType) -> exp.Expr:
     """Return ``DECIMAL '…'``, which has the digits of its text, told from a cast to decimal, which has none behind."""
+    if to.expressions:
+        raise ParseError(f"DECIMAL '…' has the digits of its text; write CAST('{this.name}' AS {to.sql('trino')})")
     made = exp.Cast(this=this, to=to)
     made.meta[DECIMAL_LITERAL] = True
     return made

@@ -144,7 +144,7 @@ class _Rows:
         for join in self.select.args.get("joins") or []:
             if not join.side and join.kind.upper() in ("", "INNER"):
                 for one, other in _equalities(join.args.get("on")):
-                    if _plain([other]) <= found and self._fixes(one, other):
+                    if {(c.table, c.name) for c in other.find_all(exp.Column)} <= found and self._fixes(one, other):
                         found |= _plain([one])
         return found
 

@@ -2,7 +2,8 @@
 
 A join by a condition keeps the columns of both sides. A name of both says neither; a column of one side says which, as
 ``orders.order_id``, unless both sides are made of the same DataFrame, whose columns Spark does not tell apart:
-https://spark.apache.org/docs/latest/sql-migration-guide.html (``spark.sql.analyzer.failAmbiguousSelfJoin``).
+https://spark.apache.org/docs/latest/sql-migration-guide.html (``spark.sql.analyzer.failAmbiguousSelfJoin``). Behind the
+join, once anything but a select, filter or grouping was done, SQLFrame no longer knows which side is which.
 """
 
 from __future__ import annotations
@@ -14,16 +15,20 @@ from typing import Any
 
 from sqlglot import exp
 
+_HALF = ("SEMI", "ANTI")
+
 
 def refuse_ambiguous(recording: Callable[[], bool]) -> None:
     """Let the methods of SQLFrame's DataFrame raise ``ValueError`` for such a name, while calls are recorded."""
+    from sqlframe.base.operations import Operation, operation
     from sqlframe.duckdb.dataframe import DuckDBDataFrame
 
     frame: Any = DuckDBDataFrame
     joined, renamed, many_renamed = frame.join, frame.withColumnRenamed, frame.withColumnsRenamed
     many, one = frame._ensure_and_normalize_cols, frame._ensure_and_normalize_col
-    own_column, own_attribute = frame.__getitem__, frame.__getattr__
-    # A join lists both sides' columns itself, by their names; to drop those of one side tells them apart.
+    own_column, own_attribute, own_drop = frame.__getitem__, frame.__getattr__, frame.drop
+    listed = frame.withColumns.__wrapped__
+    # A join lists both sides' columns itself, by their names.
     inside = {"methods": 0}
 
     def refuse(given: Any, *frames: Any) -> None:
@@ -52,11 +57,11 @@ def refuse_ambiguous(recording: Callable[[], bool]) -> None:
         return one(this, col)
 
     @functools.wraps(joined, updated=())
-    def join(this: Any, other: Any, on: Any = None, how: str = "inner", **named: Any) -> Any:
+    def join(this: Any, other: Any, on: Any = None, how: str | None = "inner", **named: Any) -> Any:
         by_names = isinstance(on, str) or (isinstance(on, list | tuple) and any(isinstance(each, str) for each in on))
         for frames in [(this,), (other,)] if by_names else [(this, other)]:
             refuse(on, *frames)
-        return trusted(joined)(this, other, on=on, how=how, **named)
+        return trusted(joined)(this, other, on=on, how=how or "inner", **named)
 
     @functools.wraps(renamed, updated=())
     def with_column_renamed(this: Any, existing: str, new: str) -> Any:
@@ -68,6 +73,20 @@ def refuse_ambiguous(recording: Callable[[], bool]) -> None:
         refuse(list(names), this)
         return many_renamed(this, names)
 
+    @functools.wraps(listed, updated=())
+    def with_columns(this: Any, *maps: Any) -> Any:
+        if not _joins(this):
+            return listed(this, *maps)
+        for each in maps:
+            refuse([*each, *each.values()], this)
+        return trusted(listed)(this, *maps)
+
+    @functools.wraps(own_drop, updated=())
+    def drop(this: Any, *columns: Any) -> Any:
+        if recording():
+            _refuse_drop(columns, this)
+        return trusted(own_drop)(this, *columns)
+
     def column(this: Any, name: Any) -> Any:
         refuse(name, this)
         return own_column(this, name)
@@ -76,48 +95,90 @@ def refuse_ambiguous(recording: Callable[[], bool]) -> None:
         refuse(name, this)
         return own_attribute(this, name)
 
-    frame.__getitem__, frame.__getattr__, frame.drop = column, attribute, trusted(frame.drop)
+    frame.__getitem__, frame.__getattr__, frame.drop = column, attribute, drop
     frame._ensure_and_normalize_cols, frame._ensure_and_normalize_col = ensure_cols, ensure_col
-    frame.join, frame.withColumnRenamed, frame.withColumnsRenamed = join, with_column_renamed, with_columns_renamed
+    frame.join, frame.crossJoin = join, trusted(frame.crossJoin)
+    frame.withColumnRenamed, frame.withColumnsRenamed = with_column_renamed, with_columns_renamed
+    frame.withColumns = operation(Operation.SELECT)(with_columns)
 
 
 def _refuse(given: Any, frames: tuple[Any, ...]) -> None:
     """Raise for a name in ``given`` that several columns of the DataFrames have."""
-    counted = Counter(name.lower() for frame in frames for name in frame._columns)  # Spark looks no closer
-    twice = {name for name, count in counted.items() if count > 1}
-    alike = _alike(frames) if twice else set()
-    for column in _columns(given) if twice else ():
-        name = column.name
-        if not column.table and name.lower() in twice:
+    twice, behind = _twice(frames), set()
+    for each in frames:
+        behind |= set() if _joins(each) else _twice([each])
+    alike = _alike(frames)
+    for column in _columns(given) if twice or alike else ():
+        name, side = column.name, column.table
+        if name.lower() in behind and side.lower() not in {each.lower() for frame in frames for each in frame._columns}:
+            raise ValueError(
+                f"{name} is ambiguous, since two columns are called so; give each a name of its own in a select before"
+            )
+        if not side and name.lower() in twice:
             raise ValueError(
                 f"{name} is ambiguous, since both sides of the join have a column of that name; take it from one, as "
                 f"orders.{name}, or rename one side's before the join"
             )
-        if name in alike and column.table in frames[0].session.known_ids and not _joins_by(column):
+        if (side, name) in alike and not _joins_by(column, frames):
             raise ValueError(
                 f"{name} is ambiguous, since both sides of the join are made of one DataFrame; name each, as "
-                f"orders.alias('a') and orders.alias('b'), and write F.col('a.{name}')"
+                f"orders.alias('a') and orders.alias('b'), and write F.col('a.{name}'); or join by names"
             )
 
 
-def _alike(frames: tuple[Any, ...]) -> set[str]:
-    """Return the names that both sides of a join have of one DataFrame."""
-    if len(frames) == 2:
-        this, other = frames
-        return {*this._columns} & {*other._columns} if this.branch_id == other.branch_id else set()
-    tree = frames[0].expression
-    joined = {each.this.alias_or_name for each in tree.args.get("joins") or ()}
+def _refuse_drop(columns: Iterable[Any], frame: Any) -> None:
+    """Raise for what Spark drops otherwise: a name of a side in a text, which is none there, or an ambiguous column."""
+    twice = _twice([frame])
+    for each in columns:
+        if isinstance(each, str) and "." in each:
+            raise ValueError(f"drop('{each}') drops nothing on Spark; write drop(orders.{each.rpartition('.')[2]})")
+        for column in _columns(each) if not isinstance(each, str) else ():
+            if not column.table and column.name.lower() in twice:
+                raise ValueError(
+                    f"{column.name} is ambiguous, since both sides of the join have a column of that name; drop both as "
+                    f"drop('{column.name}'), or one side's as drop(orders.{column.name})"
+                )
+
+
+def _twice(frames: Iterable[Any]) -> set[str]:
+    """Return the names in small letters that several columns of the DataFrames have: Spark looks no closer."""
+    counted = Counter(name.lower() for frame in frames for name in frame._columns)
+    return {name for name, count in counted.items() if count > 1}
+
+
+def _joins(frame: Any) -> bool:
+    return bool(frame.expression.args.get("joins"))
+
+
+def _alike(frames: tuple[Any, ...]) -> set[tuple[str, str]]:
+    """Return the DataFrames, by SQLFrame's names of them, that are on both sides of a join, with each column's name."""
     found: Counter[tuple[str, str]] = Counter()
+    for frame in frames:
+        if _joins(frame):
+            found.update(each for read in _read(frame.expression) for each in read)
+        else:
+            found.update({(frame.branch_id, name) for name in frame._columns})
+    return {each for each, count in found.items() if count > 1}
+
+
+def _read(tree: exp.Select) -> Iterator[set[tuple[str, str]]]:
+    """Yield the columns of each relation that a join keeps, with the DataFrame that it is made of."""
+    halves = [j for j in tree.args["joins"] if j.kind.upper() in _HALF or j.side.upper() in _HALF]
+    kept = {each.this.alias_or_name for each in tree.args["joins"] if each not in halves}
     for cte in tree.ctes:
-        if cte.alias_or_name in joined or cte.alias_or_name == tree.args["from_"].this.alias_or_name:
-            found.update((cte.args["branch_id"], name) for name in cte.this.named_selects)
-    return {name for (_, name), count in found.items() if count > 1}
+        if cte.alias_or_name in kept | {tree.args["from_"].this.alias_or_name}:
+            yield {(cte.args["branch_id"], name) for name in cte.this.named_selects}
 
 
-def _joins_by(column: exp.Column) -> bool:
-    """Return whether a column is compared with the other side's of its name, which Spark does tell apart."""
+def _joins_by(column: exp.Column, frames: tuple[Any, ...]) -> bool:
+    """Return whether a column is compared with the other side's of its name in a join's condition.
+
+    Spark tells these apart, and SQLFrame where each side is made of that DataFrame alone.
+    """
+    if len(frames) != 2 or _joins(frames[0]) or frames[0].branch_id != frames[1].branch_id:
+        return False
     compared = column.parent
-    sides = (compared.this, compared.expression) if isinstance(compared, exp.EQ) else ()
+    sides = (compared.this, compared.expression) if isinstance(compared, exp.EQ | exp.NullSafeEQ) else ()
     return bool(sides) and all(isinstance(side, exp.Column) and side.name == column.name for side in sides)
 
 

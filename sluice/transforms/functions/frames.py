@@ -1,4 +1,4 @@
-"""Gives SQLFrame's DataFrames and windows Spark's meaning, and refuses those of their methods that cannot have it."""
+"""Gives SQLFrame's DataFrames Spark's meaning, and refuses those of their methods that cannot have it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,10 @@ _OUTER = ("right", "rightouter", "full", "fullouter", "outer")
 
 
 def mean_as_spark(recording: Recording) -> None:
-    """Change the methods of SQLFrame's DataFrame and windows, for this process.
+    """Change the methods of SQLFrame's DataFrame, for this process.
 
     Those that cannot be what they are on Spark raise ``ValueError`` while calls are recorded, with what to write.
     """
-    from sqlframe.base.window import WindowSpec
     from sqlframe.duckdb.dataframe import DuckDBDataFrame
 
     frame: Any = DuckDBDataFrame
@@ -42,8 +41,6 @@ def mean_as_spark(recording: Recording) -> None:
     _same_methods(frame, recording)
     _refuse_joins(frame, recording)
     refuse_ambiguous(recording)
-    spec: Any = WindowSpec  # which Window's own methods call
-    spec.rowsBetween, spec.rangeBetween = _bounded(spec.rowsBetween), _bounded(spec.rangeBetween)
 
 
 def _refuse_methods(frame: Any, recording: Recording) -> None:
@@ -75,7 +72,7 @@ def _refuse_joins(frame: Any, recording: Recording) -> None:
     @functools.wraps(joined, updated=())
     def join(this: Any, other: Any, on: Any = None, how: str = "inner", **named: Any) -> Any:
         names = isinstance(on, str) or (isinstance(on, list | tuple) and any(isinstance(each, str) for each in on))
-        if recording() and names and how.lower().replace("_", "") in _OUTER:
+        if recording() and names and (how or "").lower().replace("_", "") in _OUTER:
             raise ValueError(f"a {how} join by names loses the key; rename one side's and join by a condition")
         return joined(this, other, on=on, how=how, **named)
 
@@ -174,18 +171,6 @@ def _unless(recording: Recording, own: Any, name: str, why: str) -> Any:
         functools.update_wrapper(method, own, updated=())
 
     return method
-
-
-def _bounded(own: Any) -> Any:
-    """Return a window's method that raises, as Spark does, where a frame ends before it begins."""
-
-    @functools.wraps(own)
-    def between(this: Any, start: int, end: int) -> Any:
-        if start > end:
-            raise ValueError(f"a window's frame from {start} to {end} ends before it begins")
-        return own(this, start, end)
-
-    return between
 
 
 def _select_texts(frame: Any, *texts: Any) -> Any:

@@ -6,6 +6,7 @@ signature takes, or whose signature is refused, is a finding; its type is unknow
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
@@ -467,6 +468,9 @@ class _Scope:
         whole = all(str(each).upper().strip("'") in ("UNBOUNDED", "CURRENT ROW") for each in bounds)
         if str(spec.args.get("kind")).upper() == "RANGE" and not whole:
             self._unproven("rangeBetween", spec, "a range of values was never tried; use rowsBetween")
+        begin, end = (_place(spec, side) for side in ("start", "end"))
+        if begin > end:
+            self._unproven("rowsBetween", spec, "it ends before it begins, which Spark refuses")
         return spec.sql(dialect="duckdb")
 
     def _ordered(self, node: exp.Expr) -> str:
@@ -550,6 +554,17 @@ def _refuse_mixed(chosen: Signature, types: list[str]) -> None:
     found = sorted({each for each in types if family(each) in open_ones})
     if len(found) > 1:
         raise Refused(f"the types differ: {' and '.join(found)}; cast the parts alike, or make both of the same fields")
+
+
+def _place(spec: exp.Expr, side: str) -> float:
+    """Return how many rows behind the current one a frame begins or ends."""
+    bound, way = spec.args.get(side), str(spec.args.get(f"{side}_side") or "").upper()
+    if str(bound).upper().strip("'") == "CURRENT ROW" or bound is None:
+        return 0
+    ahead = -1 if way == "PRECEDING" else 1
+    unbounded = str(bound).upper().strip("'") == "UNBOUNDED"
+    text = bound.sql() if isinstance(bound, exp.Expr) else str(bound)
+    return ahead * (math.inf if unbounded else float(text) if text.lstrip("-").isdigit() else 0)
 
 
 _MAKERS: dict[type[exp.Expr], Callable[[_Scope, exp.Expr], _Made]] = {

@@ -204,6 +204,13 @@ ALONE = {
     "groups joined to their rows by name": "(lambda o, g: o.join(g, 'row').select(o.row, g.m))(a, a.groupBy('row').agg(F.max('int_a').alias('m')))",
     "a DataFrame beside its own, other names": "(lambda o, p: o.join(p, o.row < p.k).select(o.row, 'k'))(a.select('row', 'g'), a.where('int_a > 1').select(F.col('row').alias('k')))",
     "a cast by colons in a text": "a.select('row', F.expr('int_a::string').alias('x'))",
+    "a side's column behind a join": "a.select('row', 'g').alias('l').join(b.select('row', 'g').alias('r'), F.expr('l.row = r.row')).orderBy('l.row').select('r.g')",
+    "a new column beside names of both sides": "(lambda o, p: o.join(p, 'row').withColumn('n', o.g + p.int_a).select('row', 'n'))(a.select('row', 'g'), b.select('row', F.col('int_b').alias('int_a')))",
+    "a new column beside names of both sides, unused": "a.select('row', 'g').alias('l').join(b.select('row', F.col('int_b').alias('g')).alias('r'), 'row').withColumn('n', F.col('l.g') + F.col('r.g')).select('row', 'n')",
+    "a third DataFrame of one before": "(lambda o, l, p: o.join(l, 'row').join(p, l.int_a == p.int_a).select(F.lit(1).alias('n')))(a.select('row', 'g'), a.select('row', 'int_a'), a.where('int_a > 1').select('int_a'))",
+    "a dimension twice": "(lambda l, m: l.alias('o').join(m.alias('p'), F.col('o.row') == F.col('p.k')).join(m.alias('q'), F.col('o.g') == F.col('q.k')).select('o.row', F.col('p.v').alias('x'), F.col('q.v').alias('y')))(a.select('row', 'g'), b.select(F.col('row').alias('k'), F.col('int_b').alias('v')))",
+    "two groupings joined by name": "(lambda o, g, h: o.join(g, 'g').join(h, 'g').select('row', 's', 'w'))(a.select('row', 'g'), a.groupBy('g').agg(F.max('int_a').alias('s')), a.groupBy('g').agg(F.max('int_b').alias('w')))",
+    "rows of a window backwards in a text": "a.selectExpr('row', 'sum(int_a) over (partition by g order by row rows between 2 following and 1 following) as n')",
     "an attribute of the DataFrame": "a.select('row', F.lit(1 if a.isStreaming else 2).alias('x'))",
 }  # fmt: skip
 SHAPES: dict[str, str] = {

@@ -68,6 +68,8 @@ TOTAL = {
     "a limit of rows that are alike": "log.select('v').orderBy('v').limit(3)",
 }
 TIED = {
+    "by what an expression is equal to": "log.join(days, F.lower('k') == F.col('id')).select('id', F.row_number().over(Window.orderBy('v')).alias('r'))",
+    "by a part of what an expression is equal to": "log.join(days, F.col('v') + F.col('w') == F.col('m')).select('m', F.lag('m').over(Window.orderBy('v')).alias('r'))",
     "by a double that the key is equal to": "big.select('b').join(log.select(F.col('v').cast('double').alias('e'), 'w'), F.col('b') == F.col('e')).select('w', F.lag('b').over(Window.orderBy('e')).alias('r'))",
     "by the key of what a double finds": "log.select(F.col('v').cast('double').alias('e'), 'k').groupBy('k').agg(F.max('e').alias('e')).join(big.select('b', 's'), F.col('e') == F.col('b'), 'left').select('s', F.lag('e').over(Window.orderBy('k')).alias('r'))",
     "by a number that the key's text is": "days.join(log.groupBy('v').agg(F.max('w').alias('w')), F.col('id') == F.col('v')).select('m', F.lag('n').over(Window.orderBy('v')).alias('r'))",
