@@ -2,8 +2,8 @@
 
 A bundle carries native wheels for Lambda's processor and Python. Each of them is replaced by the same version from the
 running interpreter's environment; everything else comes from the bundle. The bundle itself is never written to: its
-files are linked into a mirror under the scratch directory, its bytecode for the running Python too. Bytecode that it
-lacks is made for its own code at once, and for its layers in the mirror as they are imported.
+files are linked into a mirror under the scratch directory, its bytecode for the running Python too; bytecode that it
+lacks goes to the mirror.
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ from dataclasses import dataclass
 from importlib import metadata
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path, PurePosixPath
-
-from localaws.functions.bytecode import link_bytecode
 
 #: A code zip with only this entry names an unzipped asset directory to use in place.
 ASSET_MARKER = ".localaws-asset"
@@ -88,8 +86,6 @@ def runnable(bundle: Path, scratch: Path, *, packages: str = "") -> Path:
         for wheel in wheels:
             if wheel.native:
                 _link_installed(_same_version_here(wheel, bundle), target)
-        if not packages:  # of a layer most is never imported
-            link_bytecode(target, scratch / "bytecode")
 
     return _built_once(scratch / "bundles" / digest, build)
 
