@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sluice.cli.dead_letters import DeadLetter
 from sluice.cli.derived import DerivedStatus
-from sluice.cli.status import Status, lasting
+from sluice.cli.status import DatasetStatus, Status, lasting
 from sluice.ledger import UNKNOWN
 
 
@@ -91,7 +91,7 @@ def failed(status: Status) -> Iterator[Concern]:
         for finding in numbers.findings:
             yield Concern(name, finding, "", (f"sluice status {shlex.quote(name)}",))
         if numbers.refusal:
-            yield Concern(name, numbers.refusal, "", (f"sluice status {shlex.quote(name)}",))
+            yield _refusal(numbers)
     for table in status.derived:
         if table.failure:
             what = (
@@ -124,6 +124,18 @@ def _late(status: Status, now: float) -> Iterator[Concern]:
             what = f"nothing has arrived for {lasting(now - numbers.last)}"
             why = f"its contract promises data that is at most {lasting(promised)} old"
             yield Concern(name, what, why, (f"sluice status {shlex.quote(name)}",))
+
+
+def _refusal(numbers: DatasetStatus) -> Concern:
+    """Return why the newest file of a dataset brought nothing into its table, or is in no dataset's folder."""
+    status = f"sluice status {shlex.quote(numbers.name)}"
+    file, error = next(((file, error) for file, error in numbers.refused if error in numbers.refusal), ("", ""))
+    if not file:  # each of its records is in quarantine
+        return Concern(numbers.name, numbers.refusal, "", (status,))
+    why = error.removeprefix(f"{file}: ")
+    if numbers.name == UNKNOWN:
+        return Concern("", f"{file} is in no dataset's folder", why, (f"sluice discard {shlex.quote(file)}",))
+    return Concern(numbers.name, f"no row of its newest file, {file}, is in its table", why, (status,))
 
 
 def _nothing_yet(status: Status, landing: str) -> Iterator[Concern]:

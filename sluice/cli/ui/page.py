@@ -13,6 +13,7 @@ from sluice.cli.ui.drawing import graph, legend, mark, marks, places
 from sluice.cli.ui.layout import COLUMN_GAP, GAP, HEADER, MARGIN, laid_out
 from sluice.cli.ui.markup import Child, Html, data_block, tag
 from sluice.cli.ui.rows import datasets_table, derived_table, named_count
+from sluice.ledger import UNKNOWN
 
 _HERE: Final = Path(__file__).parent
 #: So many tables are drawn at once; of more, the neighbourhood of one.
@@ -138,7 +139,11 @@ def _tiles(
     share = f"{100 * bad / (accepted + bad):.2g} % of what came" if accepted + bad else "nothing came"
     current = sum(each["state"] == "up to date" for each in tables)
     told = [
-        ("Rows accepted", f"{accepted:,}", f"{named_count(len(datasets), 'dataset')}"),
+        (
+            "Rows accepted",
+            f"{accepted:,}",
+            named_count(sum(each["dataset"] != UNKNOWN for each in datasets), "dataset"),
+        ),
         ("Quarantined", f"{bad:,}", share + (f", and {named_count(unknown, 'unreadable file')}" if unknown else "")),
         ("Files in landing", f"{status['delivered']:,}", f"{len(status['open']):,} without a final state"),
         ("Derived tables", f"{len(tables):,}", f"{current:,} up to date"),

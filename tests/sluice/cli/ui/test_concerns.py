@@ -14,6 +14,7 @@ from sluice.cli.status import DatasetStatus, Status
 from sluice.cli.streams import StreamsStatus
 from sluice.cli.ui.concerns import Concern, failed, noted, running, waiting
 from sluice.cli.volumes import Volume
+from sluice.ledger import UNKNOWN
 from tests.sluice.cli.ui.states import NOW, empty, large, shop
 
 AT = NOW.timestamp()
@@ -74,6 +75,25 @@ def test_each_problem_of_the_status_is_among_what_failed() -> None:
         (key,) = [key for key in keys if key in problem]
         assert sum(keys[key] in each for each in told) == 1, problem
     assert len(told) == len(status.problems) + len(status.refusals)
+
+
+def test_a_newest_file_that_brought_nothing_is_named_once_with_its_error() -> None:
+    file, error = "s3://landing/orders/a.csv", "s3://landing/orders/a.csv: the header lacks id.\nSafe: it stays."
+    refusal = f"no row of {file}, the newest file of orders, is in its table: {error}"
+    orders = DatasetStatus(
+        "orders", refused=[(file, error), ("s3://landing/orders/older.csv", "cut short")], refusal=refusal
+    )
+    (told,) = failed(replace(empty(), datasets={"orders": orders}))
+    assert (told.of, told.why) == ("orders", "the header lacks id.\nSafe: it stays.")
+    assert told.what == f"no row of its newest file, {file}, is in its table"
+    stray = replace(orders, name=UNKNOWN, refusal=f"{file} is in no dataset's folder: {error}")
+    (told,) = failed(replace(empty(), datasets={UNKNOWN: stray}))
+    assert (told.of, told.next) == ("", (f"sluice discard {file}",))
+    quarantined = DatasetStatus(
+        "orders", refused=[("s3://landing/orders/older.csv", "cut short")], refusal="no row: 3 late"
+    )
+    (told,) = failed(replace(empty(), datasets={"orders": quarantined}))
+    assert (told.what, told.next) == ("no row: 3 late", ("sluice status orders",))
 
 
 def test_nothing_fails_where_the_status_has_no_problem() -> None:
