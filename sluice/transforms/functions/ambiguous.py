@@ -134,9 +134,10 @@ def _refuse_drop(columns: Iterable[Any], frame: Any) -> None:
             raise ValueError(f"drop('{each}') drops nothing on Spark; write drop(orders.{each.rpartition('.')[2]})")
         for column in _columns(each) if not isinstance(each, str) else ():
             if not column.table and column.name.lower() in twice:
+                name = column.name
                 raise ValueError(
-                    f"{column.name} is ambiguous, since both sides of the join have a column of that name; drop both as "
-                    f"drop('{column.name}'), or one side's as drop(orders.{column.name})"
+                    f"{name} is ambiguous, since both sides of the join have a column of that name; drop both as "
+                    f"drop('{name}'), or one side's as drop(orders.{name})"
                 )
 
 

@@ -21,7 +21,7 @@ A check of a contract (`quality`, `type: sql`) is one SELECT of one value in Ath
 `{previous}` (as it is now) and tables of other contracts. It runs on DuckDB or on Spark, whichever makes the table, and
 must find the same on both. So each call is taken by the types of its arguments, and composed of calls that are
 [proven alike](functions.md); what is not is refused by `sluice check`, with its types and the nearest way.
-See [the decision](decisions/0021-functions-are-proven.md). Sluice's own measures (`rowCount`, `nullValues`,
+See [the decision](../decisions/0021-functions-are-proven.md). Sluice's own measures (`rowCount`, `nullValues`,
 `duplicateValues`, `rowCountChange`, `freshness`) are such queries, too.
 
 ## What it means

@@ -87,7 +87,7 @@ def page(verdicts: Mapping[str, str], queries: Mapping[str, str]) -> str:
         "# Functions, and on which types both engines are proven to agree",
         "",
         "Written by `python -m tests.sluice.transforms.proving` from `sluice/transforms/proven.json`; see",
-        "[the decision](decisions/0021-functions-are-proven.md). `sluice check` refuses a call that is not proven here.",
+        "[the decision](../decisions/0021-functions-are-proven.md). `sluice check` refuses a call that is not proven here.",
         "",
         f"Tried are {len(verdicts)} signatures of {len(by_name)} functions and operators; proven are {count} of "
         f"{len(proven)}, refused {len(verdicts) - count}.",
