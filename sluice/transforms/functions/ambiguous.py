@@ -82,7 +82,7 @@ def refuse_ambiguous(recording: Callable[[], bool]) -> None:
         return trusted(listed)(this, *maps)
 
     @functools.wraps(own_drop, updated=())
-    def drop(this: Any, *columns: Any) -> Any:
+    def drop_columns(this: Any, *columns: Any) -> Any:
         if recording():
             _refuse_drop(columns, this)
         return trusted(own_drop)(this, *columns)
@@ -95,7 +95,7 @@ def refuse_ambiguous(recording: Callable[[], bool]) -> None:
         refuse(name, this)
         return own_attribute(this, name)
 
-    frame.__getitem__, frame.__getattr__, frame.drop = column, attribute, drop
+    frame.__getitem__, frame.__getattr__, frame.drop = column, attribute, drop_columns
     frame._ensure_and_normalize_cols, frame._ensure_and_normalize_col = ensure_cols, ensure_col
     frame.join, frame.crossJoin = join, trusted(frame.crossJoin)
     frame.withColumnRenamed, frame.withColumnsRenamed = with_column_renamed, with_columns_renamed

@@ -199,5 +199,5 @@ def test_the_page_of_documentation_names_each_key() -> None:
 
     walk(DATA)
     assert {"verdict", "edges", "why", "notes"} <= keys
-    told = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "ui.md").read_text()))
+    told = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "reference" / "ui.md").read_text()))
     assert sorted(keys | {"page"}) == sorted(told & (keys | {"page"}))
