@@ -12,7 +12,7 @@ from sluice.ledger import Ledger
 
 State = Literal["up to date", "behind", "failed", "never made", "no rows yet", "held"]
 #: How many of the newest runs in the ledger are read to find the last ones of each table.
-_MOST_RUNS = 5000
+MOST_RUNS = 5000
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def _last_runs(runs: Iterable[dict[str, Any]], names: set[str]) -> dict[str, lis
     found: dict[str, list[dict[str, Any]]] = {}
     left = set(names)
     for number, run in enumerate(runs):
-        if not left or number >= _MOST_RUNS:
+        if not left or number >= MOST_RUNS:
             break
         if run["table"] in left:
             found.setdefault(run["table"], []).append(run)

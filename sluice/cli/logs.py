@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from sluice.cli.deployment import Deployment, client
-from sluice.cli.derived import started
+from sluice.cli.derived import MOST_RUNS, started
 from sluice.cli.functions import function_names
 from sluice.errors import WrongArgument
 from sluice.ledger import Ledger
@@ -25,6 +26,8 @@ _GLUE_GROUPS = ("/aws-glue/jobs/output", "/aws-glue/jobs/error")
 #: A run's lines come some seconds before its own start is noted, and after its end.
 _AROUND = timedelta(seconds=60)
 _POLL_SECONDS = 1.0
+#: Lines that arrive out of order are as late as this, in milliseconds.
+_LATE = 60_000
 _SINCE = re.compile(r"([1-9][0-9]{0,5}) ?([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -63,7 +66,7 @@ def places(deployment: Deployment, name: str, since: int) -> list[_Place]:
     function's lines are those of the last ``since`` seconds. ``WrongArgument`` for what is none of these.
     """
     functions = {_folder_of(each): each for each in function_names(deployment)}
-    first = int((time.time() - since) * 1000)
+    first = max(0, int((time.time() - since) * 1000))
     for folder, function in functions.items():
         if name in (folder, function):
             return [_Place(folder, _group_of(function), first)]
@@ -84,15 +87,27 @@ def lines(found: list[_Place]) -> list[Line]:
 
 
 def follow(found: list[_Place], show: Callable[[Line], object], ends: Callable[[], bool] = lambda: False) -> None:
-    """Show the lines at these places, and each that comes, until ``ends`` or an interrupt."""
+    """Show the lines at these places, and each that comes, until ``ends`` or an interrupt.
+
+    What is over by then gets no lines any more: ``WrongArgument``.
+    """
+    if found and all(each.last is not None for each in found):
+        raise WrongArgument(
+            "The run is over: no line follows.",
+            next_step="leave --follow away, or follow a function by its name.",
+            value=found[0].source,
+        )
     seen: set[str] = set()
     while True:
-        for name, (_, line) in sorted(_events(found).items(), key=lambda each: each[1]):
+        events = _events(found)
+        for name, (_, line) in sorted(events.items(), key=lambda each: each[1]):
             if name not in seen:
                 seen.add(name)
                 show(line)
         if ends():
             return
+        newest = max((at for (at, _), _ in events.values()), default=0)
+        found = [replace(each, first=max(each.first, newest - _LATE)) for each in found]
         time.sleep(_POLL_SECONDS)
 
 
@@ -109,13 +124,11 @@ def _group_of(function: str) -> str:
 
 def _runs(deployment: Deployment, name: str) -> list[dict[str, Any]]:
     """Return the runs of the refresh ``name``, or the last one of the table of that name."""
-    ledger = Ledger(deployment.settings.ledger_table)
+    newest = islice(Ledger(deployment.settings.ledger_table).newest_runs(), MOST_RUNS)
     if "." in name and ":" not in name:
-        return next(([run] for run in ledger.newest_runs() if run["table"] == name), [])
-    runs = (
-        run for run in ledger.newest_runs() if str(run.get("run_id", "")).rpartition(":")[2] == name.rpartition(":")[2]
-    )
-    return list(runs)
+        return next(([run] for run in newest if run["table"] == name), [])
+    own = name.rpartition(":")[2]
+    return [run for run in newest if str(run.get("run_id", "")).rpartition(":")[2] == own]
 
 
 def _of_run(deployment: Deployment, run: dict[str, Any], functions: dict[str, str]) -> Iterator[_Place]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _FIRST_POLL, _LONGEST_POLL = 0.05, 0.5
 #: Statements whose results Athena writes as text, without a header.
 _TOLD_IN_TEXT = ("SHOW", "DESCRIBE", "DESC", "EXPLAIN")
+_WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(\w+)", re.DOTALL)
 _WHOLE = ("tinyint", "smallint", "integer", "int", "bigint")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
@@ -63,11 +64,17 @@ def run_query(sql: str, deployment: Deployment) -> Answer:
     found = [
         tuple(cell.get("VarCharValue") for cell in row["Data"]) for page in pages for row in page["ResultSet"]["Rows"]
     ]
-    if sql.strip().partition(" ")[0].upper() in _TOLD_IN_TEXT:
+    if _first_word(sql) in _TOLD_IN_TEXT:
         return _split(names, found)
-    # The first row of a SELECT's results is its header.
+    # The first row of a SELECT's results is its header, and no other statement has one.
     # https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html
-    return Answer(names, types, tuple(found[1:]))
+    return Answer(names, types, tuple(found[1:] if found[:1] == [names] else found))
+
+
+def _first_word(sql: str) -> str:
+    """Return the word that says what a statement does, in capitals: the first one behind blanks and comments."""
+    found = _WORD.match(sql)
+    return found[1].upper() if found else ""
 
 
 def _wait(athena: Any, query: str, sql: str) -> None:

@@ -65,7 +65,9 @@ def read_checks(file: ContractFile, table: SchemaObject, at: Place) -> list[tupl
         with file.found:
             found.append((_check(file, quality, here, names), here))
     for index, prop in enumerate(table.properties or []):
-        here, own = (*at, "properties", index), (cast(str, prop.name),)
+        if not prop.name:
+            continue  # which was refused; what it is checked for has no name to stand under
+        here, own = (*at, "properties", index), (prop.name,)
         for number, quality in enumerate(prop.quality or []):
             place = (*here, "quality", number)
             with file.found:

@@ -52,7 +52,8 @@ def _wrong(raw: dict[str, Any]) -> dict[Place, str]:
     except ValidationError as error:
         wanted: dict[Place, dict[str, None]] = {}
         for each in error.errors():
-            place = _written(raw, tuple(step for step in each["loc"] if step != "schema_"))
+            loc = each["loc"]  # ``schema_`` is the model's own name of a field, unless it is the contract's
+            place = _written(raw, tuple(step for step in loc if step != "schema_") or loc)
             said = f"{_WANTED[each['type']]} is wanted" if each["type"] in _WANTED else each["msg"]
             if each["type"] == "extra_forbidden":  # the whole contract's model alone forbids what it does not know
                 said = no_such_field(_WHOLE.__name__, str(place[-1]), _FIELDS)

@@ -119,7 +119,7 @@ def _zipped(opened: Callable[[], BinaryIO] | None) -> Kind:
     try:
         with opened() as file, zipfile.ZipFile(file) as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]
-    except (zipfile.BadZipFile, OSError, ValueError):
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError):  # NotImplementedError of a version among them
         return Kind("a broken zip archive", _UNPACK)
     for part, what in _OFFICE:
         if any(name.startswith(part) for name in names):

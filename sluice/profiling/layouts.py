@@ -104,7 +104,8 @@ def _differ(what: str, file: str, value: str | None = None) -> WrongArgument:
 
 def _refuse_other_kind(path: Path, head: bytes) -> None:
     found = other_kind(head, lambda: path.open("rb"))
-    if found is not None:
+    # Letters that another kind begins with may be a column's name; a page's do not.
+    if found is not None and (found.sure or head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")):
         raise WrongArgument(
             f"{path} is {found.what}; no reader takes it.", next_step=f"{found.way_out}; name that.", file=str(path)
         )

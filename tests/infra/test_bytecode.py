@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -45,9 +46,11 @@ def layer() -> Path:
 
 @pytest.fixture(scope="session")
 def python() -> Path:
-    """The functions' own Python: without it nobody can say whether bytecode is right, so that it is needed here."""
+    """The functions' own Python: without it nobody can say whether bytecode is right."""
     found = bytecode.interpreter()
-    assert found is not None, f"Python {PYTHON} is not on this machine"
+    if found is None:
+        reason = f"Python {PYTHON}, on which the functions run, is not on this machine: with it, this test runs"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     return found
 
 

@@ -206,3 +206,26 @@ def test_every_mistake_of_the_environments_is_told_with_its_line(tmp_path: Path)
     ]
     assert [line for line, _ in said] == [1, 4, 5, 6, 7, 7, 10]
     assert "did you mean region?" in said[1][1]
+
+
+@pytest.mark.parametrize("key", ["schema_", "from_", "name_", "kind_"])
+def test_a_key_that_is_called_as_pythons_own_names_are_is_told_as_any_other(key: str, tmp_path: Path) -> None:
+    (tmp_path / "orders.yaml").write_text(f"{key}: 1\n{ORDERS}")
+    found = errors_of(tmp_path)
+    assert [each.position for each in found] == [1]
+    assert "no such field" in found[0].what
+
+
+def test_a_column_without_a_name_is_told_whatever_else_it_has(tmp_path: Path) -> None:
+    text = derived("silver.x")
+    broken = text.replace(
+        "    properties:\n",
+        "    properties:\n"
+        "      - physicalType: string\n"
+        "        relationships: [{to: bronze.orders.order_id}]\n"
+        "        quality: [{type: library, metric: nullValues, mustBe: 0}]\n",
+        1,
+    )
+    assert broken != text
+    (tmp_path / "x.yaml").write_text(broken)
+    assert any("name" in each.what for each in errors_of(tmp_path))

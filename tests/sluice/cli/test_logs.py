@@ -130,3 +130,14 @@ def test_a_time_is_read(text: str, seconds: int) -> None:
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="write one such as 90s"):
         logs.seconds_of(text)
+
+
+def test_a_run_that_is_over_is_not_followed(deployment: Deployment) -> None:
+    over = logs._Place("run_transform", "/aws/lambda/x", 0, last=1)
+    with pytest.raises(WrongArgument, match="no line follows"):
+        logs.follow([over], lambda line: None)
+
+
+def test_a_time_before_all_times_is_the_first(deployment: Deployment) -> None:
+    (place,) = logs.places(deployment, "ingest_file", logs.seconds_of("999999d"))
+    assert place.first == 0

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice.errors import UnreadableFile
+from sluice.ingestion.kinds import other_kind
 from tests.laws import cases
 from tests.sluice.ingestion.reading import column, contract, read
 
@@ -157,3 +158,15 @@ def test_a_header_in_another_case_is_named_even_where_its_column_is_not_needed(h
     assert f"says {said}, and the contract" in error.what
     assert "physicalName" in error.next_step
     assert error.code == "header_mismatch"
+
+
+def test_whatever_byte_of_a_zip_is_spoiled_its_kind_is_told() -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.csv", "id\n1\n")
+    whole = packed.getvalue()
+    for place in range(len(whole)):
+        for value in (0, 64, 255):
+            spoiled = whole[:place] + bytes([value]) + whole[place + 1 :]
+            found = other_kind(spoiled[:1000], lambda data=spoiled: io.BytesIO(data))  # type: ignore[misc]
+            assert found is None or found.what, (place, value)

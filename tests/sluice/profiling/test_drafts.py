@@ -146,6 +146,12 @@ def _zip(*names: str) -> bytes:
     return sink.getvalue()
 
 
+@pytest.mark.parametrize("first", ["ORCID", "RIFFLE", "BZhang", "Rar!", "Obj1"])
+def test_a_column_may_be_called_as_another_kind_of_file_begins(first: str, tmp_path: Path) -> None:
+    found = drafted(tmp_path, f"{first},name\n1,ann\n2,bob\n".encode())
+    assert [tuple(row.values()) for row in rows_by(found.contract, tmp_path)[0]] == [(1, "ann"), (2, "bob")]
+
+
 @pytest.mark.parametrize(
     ("data", "what"),
     [

@@ -1,0 +1,87 @@
+"""What Athena answers becomes rows, and none of them is taken for a header."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from sluice.cli import querying
+from sluice.cli.querying import Answer, print_rows, run_query
+
+
+class Athena:
+    """Answers any query with the same rows, as a client of boto3 does."""
+
+    def __init__(self, rows: list[list[str | None]], names: list[str]) -> None:
+        self.rows, self.names = rows, names
+
+    def start_query_execution(self, **_: Any) -> dict[str, Any]:
+        return {"QueryExecutionId": "1"}
+
+    def get_query_execution(self, **_: Any) -> dict[str, Any]:
+        return {"QueryExecution": {"Status": {"State": "SUCCEEDED"}}}
+
+    def get_paginator(self, _: str) -> Any:
+        return self
+
+    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+        cells = [{"Data": [{} if one is None else {"VarCharValue": one} for one in row]} for row in self.rows]
+        columns = [{"Name": name, "Type": "varchar"} for name in self.names]
+        return [{"ResultSet": {"Rows": cells, "ResultSetMetadata": {"ColumnInfo": columns}}}]
+
+
+class Deployed:
+    """The little of a deployment that a query needs."""
+
+    workgroup = "analysts"
+
+    class settings:  # noqa: N801 (the deployment's name)
+        @staticmethod
+        def database(layer: str) -> str:
+            return layer
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, sql: str, rows: list[list[str | None]], names: list[str]) -> Answer:
+    monkeypatch.setattr(querying, "client", lambda _: Athena(rows, names))
+    deployed: Any = Deployed()
+    return run_query(sql, deployed)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SHOW TABLES", "show tables in gold", "SHOW\nTABLES IN gold", "show\ttables", "-- all\nSHOW TABLES",
+        "/* SELECT */ SHOW TABLES", "  \n--\n-- two\n  SHOW TABLES", "DESCRIBE\norders", "explain\nselect 1",
+    ],
+)  # fmt: skip
+def test_the_first_line_of_a_statement_is_a_row(sql: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = asked(monkeypatch, sql, [["orders"], ["products"], ["sales"]], ["tab_name"])
+    assert [row[0] for row in made.rows] == ["orders", "products", "sales"]
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT a", "select\na", "-- SHOW\nSELECT a", "WITH a AS (SELECT 1) SELECT a", "VALUES 1"]
+)
+def test_the_header_of_a_select_is_no_row(sql: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asked(monkeypatch, sql, [["a"], ["1"], [None]], ["a"]).rows == (("1",), (None,))
+    assert asked(monkeypatch, sql, [["a"]], ["a"]).rows == ()
+
+
+def test_what_an_insert_or_a_create_answers_is_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asked(monkeypatch, "CREATE VIEW v AS SELECT 1", [], []).rows == ()
+
+
+def test_json_holds_numbers_digit_by_digit_and_moments_as_iso_8601(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = Answer(
+        ("n", "d", "x", "t", "b", "s"),
+        ("bigint", "decimal(38,2)", "double", "timestamp", "boolean", "varchar"),
+        (("9223372036854775807", "1.10", "NaN", "2026-01-31 10:00:00.000", "true", None),),
+    )
+    print_rows(answer, "json", lambda: pytest.fail("no console"))
+    text = capsys.readouterr().out
+    assert '"d":1.10' in text
+    assert json.loads(text) == [
+        {"n": 9223372036854775807, "d": 1.1, "x": None, "t": "2026-01-31T10:00:00.000", "b": True, "s": None}
+    ]
