@@ -15,6 +15,7 @@ from sluice.cli.assembly import NODE, synthesize
 from sluice.cli.cloud_assembly import declared_stacks
 from sluice.cli.deploying import UNREAD, Outcome, changed_tables, refuse_losses
 from sluice.cli.starting import CDK_CLI
+from sluice.environments import read_environments
 from sluice.errors import CommandError
 from sluice.folders import ProjectFolder, needed_project
 
@@ -85,6 +86,9 @@ def _credentials() -> None:
 
 def _table_changes(project: ProjectFolder, contracts: list[Path], environment: str) -> Outcome:
     stacks = declared_stacks(synthesize(contracts, environment))
+    # The stacks go to the environment's region, whichever the shell names: in another one nothing seems to be lost.
+    region = read_environments(project.environments)[environment].region
+    os.environ.update(AWS_REGION=region, AWS_DEFAULT_REGION=region)
     try:
         tables, unread = changed_tables(project, stacks, environment)
     except (ClientError, BotoCoreError) as error:

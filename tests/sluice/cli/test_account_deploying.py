@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from sluice.cli import account_deploying, app
+from sluice.cli import account_deploying, app, deployment
 from sluice.cli.declared_changes import TableChange
 from sluice.cli.starting import CDK_CLI, start_project
+from sluice.environments import read_environments
 from sluice.errors import CommandError
 
 STANDS_IN = """#!/usr/bin/env python3
@@ -34,6 +35,8 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "ap-south-1")
     monkeypatch.setenv("SAID", str(tmp_path / "said"))
     monkeypatch.setenv("STATUS", "0")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
@@ -139,6 +142,24 @@ def test_a_dry_run_names_the_tables_and_what_would_be_lost_and_goes_on_to_the_st
     assert end.value.code == 0
     assert capfd.readouterr().out.splitlines() == lines
     assert json.loads((shop.parent / "said").read_text())["arguments"][0] == "diff"
+
+
+def test_the_account_is_asked_in_the_region_of_the_environment_whichever_the_shell_names(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(shop, "cdk")
+    asked = []
+
+    def notes(*_: object) -> tuple[list[TableChange], bool]:
+        deployment.client.cache_clear()
+        asked.append(deployment.client("cloudformation").meta.region_name)
+        deployment.client.cache_clear()
+        return [], False
+
+    monkeypatch.setattr(account_deploying, "changed_tables", notes)
+    declared = read_environments(shop / "environments.yaml")["prod"].region
+    assert deploy(shop, dry_run=True) == 0
+    assert asked == [declared] != ["ap-south-1"]
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
