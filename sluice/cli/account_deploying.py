@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import boto3
@@ -12,26 +13,38 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sluice.cli.assembly import NODE, synthesize
 from sluice.cli.cloud_assembly import declared_stacks
-from sluice.cli.deploying import Outcome, changed_tables, refuse_losses
+from sluice.cli.deploying import UNREAD, Outcome, changed_tables, refuse_losses
 from sluice.cli.starting import CDK_CLI
+from sluice.environments import read_environments
 from sluice.errors import CommandError
 from sluice.folders import ProjectFolder, needed_project
 
 
 def deploy(
-    contracts: list[Path], environment: str, *, accept_data_loss: bool, dry_run: bool, options: list[str]
+    contracts: list[Path],
+    environment: str,
+    *,
+    accept_data_loss: bool,
+    dry_run: bool,
+    options: list[str],
+    note: Callable[[str], None] = lambda line: None,
 ) -> int:
     """Run `cdk deploy` of all stacks, or with ``dry_run`` `cdk diff`, and return its exit status.
 
-    Raise ``CommandError`` where no credentials or no CDK CLI are, and for tables that would lose data.
+    ``note`` gets a line for each table that changes, with what would be lost, before. Raise ``CommandError`` where no
+    credentials or no CDK CLI are, where what is deployed cannot be asked for, and unless it is a ``dry_run`` for
+    tables that would lose data.
     """
     project = needed_project(contracts)
     command = [*_cdk(project), "diff" if dry_run else "deploy", "--all", "-c", f"env={environment}"]
     if contracts != [project.contracts]:
         command += ["-c", f"contracts={','.join(str(path.resolve()) for path in contracts)}"]
     _credentials()
+    found = _table_changes(project, contracts, environment)
+    for line in _told(found):
+        note(line)
     if not dry_run:
-        _look_at_losses(project, contracts, environment, accepted=accept_data_loss)
+        _refuse_losses(found, accepted=accept_data_loss)
     return subprocess.run(
         [*command, *options], cwd=project.root, env={"JSII_NODE": str(NODE), **os.environ}, check=False
     ).returncode
@@ -71,8 +84,11 @@ def _credentials() -> None:
         )
 
 
-def _look_at_losses(project: ProjectFolder, contracts: list[Path], environment: str, *, accepted: bool) -> None:
+def _table_changes(project: ProjectFolder, contracts: list[Path], environment: str) -> Outcome:
     stacks = declared_stacks(synthesize(contracts, environment))
+    # The stacks go to the environment's region, whichever the shell names: in another one nothing seems to be lost.
+    region = read_environments(project.environments)[environment].region
+    os.environ.update(AWS_REGION=region, AWS_DEFAULT_REGION=region)
     try:
         tables, unread = changed_tables(project, stacks, environment)
     except (ClientError, BotoCoreError) as error:
@@ -82,7 +98,19 @@ def _look_at_losses(project: ProjectFolder, contracts: list[Path], environment: 
             next_step="mend the credentials: `aws sts get-caller-identity` says whose they are.",
             value=environment,
         ) from error
-    impossible = [each for each in tables if not each.possible]
+    return Outcome([], tables, unread)
+
+
+def _told(found: Outcome) -> list[str]:
+    """Return a line for each table that changes; also when none does, so that the look is seen."""
+    if found.unread:
+        return [f"{UNREAD}."]
+    lines = [f"{each.table}: {each.what}" + (f"; lost: {each.loses}" if each.loses else "") for each in found.tables]
+    return lines or ["No table that is deployed changes."]
+
+
+def _refuse_losses(found: Outcome, *, accepted: bool) -> None:
+    impossible = [each for each in found.tables if not each.possible]
     if accepted and impossible:
         raise CommandError(
             f"{impossible[0].table}: {impossible[0].what}: no deployment can do that, and no table of an account is "
@@ -91,4 +119,4 @@ def _look_at_losses(project: ProjectFolder, contracts: list[Path], environment: 
             next_step="add a column with a new name, or drop the table yourself and deploy again.",
             dataset=impossible[0].table,
         )
-    refuse_losses(Outcome([], tables, unread), accepted=accepted)
+    refuse_losses(found, accepted=accepted)

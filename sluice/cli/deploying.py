@@ -26,6 +26,7 @@ from sluice.errors import CommandError
 from sluice.folders import ProjectFolder, needed_project
 
 _DATA = "storage"  # the stack whose function makes the tables
+UNREAD = "what is deployed cannot be read, so that nobody knows what would be lost"
 
 
 @dataclass
@@ -153,7 +154,7 @@ def refuse_losses(outcome: Outcome, *, accepted: bool) -> None:
     """Raise ``CommandError`` when something would be lost, or nobody knows, and that is not ``accepted``."""
     losses = outcome.losses
     if outcome.unread:
-        losses.append("what is deployed cannot be read, so that nobody knows what would be lost")
+        losses.append(UNREAD)
     if accepted or not losses:
         return
     discard(outcome.stacks)

@@ -32,7 +32,7 @@ class DerivedStatus:
     failing_since: str = ""
     failures: int = 0
     error: str = ""
-    #: By which rollback the table is held as it is; empty when it is not.
+    #: By which rollback or pause the table is held as it is; empty when it is not.
     held: str = ""
     #: What the last published run took; None when it did not say so, as before there is one.
     seconds: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -31,7 +32,7 @@ NOT_RUN = {
     ("docs/how-to/environment.md", "sluice down", "another up"),
     ("docs/how-to/query.md", "pip install PyAthena", "pyathena"),
     ("docs/reference/projects.md", "uv build --wheel", "installs"),
-    ("docs/tutorial.md", "pip install uv", "installs"),
+    ("docs/tutorial.md", "python3 -m venv", "installs"),
 }
 ALL = [block for page in PAGES for block in blocks(page)]
 
@@ -77,6 +78,33 @@ def test_a_file_that_a_reader_writes_is_named_before_it() -> None:
     for block in (each for each in ALL if each.title is not None):
         before = "\n".join(block.page.read_text(encoding="utf-8").splitlines()[: block.line - 1])
         assert f"`{block.title}`" in before.rpartition("\n## ")[2], str(block)
+
+
+def unknown(page: Path, source: str, known: set[str]) -> set[str]:
+    """Return the variables of the shell that a page reads, and that it does not assign before, nor ``known`` has."""
+    found, assigned = set(), set(known)
+    for block in blocks(page, source):
+        if block.runs and block.title is None and block.language in ("sh", "console"):
+            for line in block.text.splitlines():
+                assigned |= set(re.findall(r"(?:^|[;&(]|\$ |export |for )\s*([A-Za-z_]\w*)(?:=| in )", line))
+                found |= set(re.findall(r"\$\{?([A-Za-z_]\w*)", line)) - assigned
+    return found
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "how-to").glob("*.md")), ids=lambda page: page.stem)
+def test_a_how_to_page_reads_no_variable_that_a_new_terminal_lacks(page: Path) -> None:
+    """``local.env``, which the tutorial writes, is all that the reader's terminal has read."""
+    tutorial = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    kept = set(re.findall(r'echo "export (\w+)=.*>> local\.env', tutorial))
+    assert unknown(page, page.read_text(encoding="utf-8"), kept) == set()
+
+
+def test_a_variable_of_another_terminal_is_found() -> None:
+    source = (
+        '```sh\na=1; for x in 1 2; do echo "$a ${x}$?"; done\necho $b\n```\n```console\n$ c=$(ls)\n$ echo "$c $d"\n```'
+    )
+    assert unknown(ROOT / "README.md", source, {"d"}) == {"b"}
+    assert unknown(ROOT / "README.md", source, set()) == {"b", "d"}
 
 
 @pytest.mark.parametrize(

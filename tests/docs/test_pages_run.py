@@ -1,7 +1,8 @@
 """Every block of the documentation does what the page says, in a project that its reader would have by then.
 
 Sluice comes from its wheel. The tutorial's project and its local AWS are those in which the how-to pages go on, each
-after the tutorial alone: no page needs what another how-to page made.
+after the tutorial alone, in a new terminal: no page needs what another how-to page made, nor what a terminal knew that
+is closed, but for what `local.env` says.
 """
 
 from __future__ import annotations
@@ -61,8 +62,10 @@ def test_the_tutorial_comes_from_a_file_to_a_chart(tutorial: Shell) -> None:
 
 
 @pytest.mark.parametrize("page", HOW_TO, ids=name)
-def test_a_how_to_page_goes_on_from_the_tutorial(page: Path, tutorial: Shell) -> None:
-    assert run_page(page, tutorial).total()
+def test_a_how_to_page_goes_on_from_the_tutorial_in_a_new_terminal(page: Path, tutorial: Shell, binaries: Path) -> None:
+    with Shell(binaries, tutorial.scratch, tutorial.scratch / "garden") as shell:
+        assert shell.run("set -u; . ./local.env")[0] == 0
+        assert run_page(page, shell).total()
 
 
 @pytest.mark.parametrize("page", OTHERS, ids=name)

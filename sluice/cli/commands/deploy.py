@@ -43,7 +43,12 @@ def deploy(  # noqa: PLR0917  options of a command
     if account:
         raise typer.Exit(
             account_deploying.deploy(
-                folders, env, accept_data_loss=accept_data_loss, dry_run=dry_run, options=cdk or []
+                folders,
+                env,
+                accept_data_loss=accept_data_loss,
+                dry_run=dry_run,
+                options=cdk or [],
+                note=lambda line: None if as_json else typer.echo(line),
             )
         )
     if cdk:

@@ -7,10 +7,12 @@ import os
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
-from sluice.cli import account_deploying
+from sluice.cli import account_deploying, app, deployment
 from sluice.cli.declared_changes import TableChange
 from sluice.cli.starting import CDK_CLI, start_project
+from sluice.environments import read_environments
 from sluice.errors import CommandError
 
 STANDS_IN = """#!/usr/bin/env python3
@@ -33,11 +35,20 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "ap-south-1")
     monkeypatch.setenv("SAID", str(tmp_path / "said"))
     monkeypatch.setenv("STATUS", "0")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    monkeypatch.setattr(account_deploying, "_look_at_losses", lambda *_, **__: None)
+    monkeypatch.setattr(account_deploying, "synthesize", lambda *_: tmp_path)
+    monkeypatch.setattr(account_deploying, "declared_stacks", lambda _: [])
+    changes(monkeypatch)
     return tmp_path / "shop"
+
+
+def changes(monkeypatch: pytest.MonkeyPatch, *tables: TableChange, unread: bool = False) -> None:
+    """Have these tables differ from what the account has."""
+    monkeypatch.setattr(account_deploying, "changed_tables", lambda *_: (list(tables), unread))
 
 
 def stand_in(shop: Path, name: str) -> None:
@@ -95,16 +106,72 @@ def test_no_credentials_and_a_shell_of_a_local_aws_are_told_before_anything_runs
     assert not (shop.parent / "said").exists()
 
 
+LOST = TableChange("bronze.visits", "column a from int to string", "its values", possible=False)
+NEW = TableChange("gold.days", "new table")
+
+
 @pytest.mark.parametrize("accepted", [False, True])
 def test_what_would_be_lost_in_an_account_is_refused_before_the_cdk_cli_runs(
     shop: Path, monkeypatch: pytest.MonkeyPatch, accepted: bool
 ) -> None:
     stand_in(shop, "cdk")
-    monkeypatch.undo()
-    lost = TableChange("bronze.visits", "column a from int to string", "its values", possible=False)
-    monkeypatch.setattr(account_deploying, "declared_stacks", lambda _: [])
-    monkeypatch.setattr(account_deploying, "synthesize", lambda *_: shop)
-    monkeypatch.setattr(account_deploying, "changed_tables", lambda *_: ([lost], False))
+    changes(monkeypatch, LOST)
     with pytest.raises(CommandError, match=r"bronze\.visits: column a from int to string") as told:
-        account_deploying._look_at_losses(account_deploying.needed_project([shop]), [shop], "dev", accepted=accepted)
+        account_deploying.deploy([shop / "contracts"], "prod", accept_data_loss=accepted, dry_run=False, options=[])
     assert "all rows and files are there" in told.value.safe
+    assert not (shop.parent / "said").exists()
+
+
+@pytest.mark.parametrize(
+    ("tables", "unread", "lines"),
+    [
+        ([LOST, NEW], False, ["bronze.visits: column a from int to string; lost: its values", "gold.days: new table"]),
+        ([], True, ["what is deployed cannot be read, so that nobody knows what would be lost."]),
+        ([], False, ["No table that is deployed changes."]),
+    ],
+)
+def test_a_dry_run_names_the_tables_and_what_would_be_lost_and_goes_on_to_the_stacks(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
+    tables: list[TableChange], unread: bool, lines: list[str],
+) -> None:  # fmt: skip
+    stand_in(shop, "cdk")
+    changes(monkeypatch, *tables, unread=unread)
+    monkeypatch.chdir(shop)
+    with pytest.raises(SystemExit) as end:
+        app(["deploy", "--account", "--env", "prod", "--dry-run"])
+    assert end.value.code == 0
+    assert capfd.readouterr().out.splitlines() == lines
+    assert json.loads((shop.parent / "said").read_text())["arguments"][0] == "diff"
+
+
+def test_the_account_is_asked_in_the_region_of_the_environment_whichever_the_shell_names(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(shop, "cdk")
+    asked = []
+
+    def notes(*_: object) -> tuple[list[TableChange], bool]:
+        deployment.client.cache_clear()
+        asked.append(deployment.client("cloudformation").meta.region_name)
+        deployment.client.cache_clear()
+        return [], False
+
+    monkeypatch.setattr(account_deploying, "changed_tables", notes)
+    declared = read_environments(shop / "environments.yaml")["prod"].region
+    assert deploy(shop, dry_run=True) == 0
+    assert asked == [declared] != ["ap-south-1"]
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_an_account_that_cannot_be_asked_is_told_before_the_cdk_cli_runs(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, dry_run: bool
+) -> None:
+    stand_in(shop, "cdk")
+
+    def refuses(*_: object) -> None:
+        raise ClientError({"Error": {"Code": "ExpiredToken", "Message": "expired"}}, "DescribeStacks")
+
+    monkeypatch.setattr(account_deploying, "changed_tables", refuses)
+    with pytest.raises(CommandError, match=r"What is deployed in the account cannot be read: .*expired"):
+        deploy(shop, dry_run=dry_run)
+    assert not (shop.parent / "said").exists()
