@@ -110,7 +110,7 @@ class Status:
     @property
     def problems(self) -> list[str]:
         """Return the deployment's problems, a sentence each; empty when there are none."""
-        found = [f"{each.file or each.message_id} is a dead letter: {each.reason}" for each in self.letters]
+        found = [f"{each.name} is a dead letter: {each.reason}" for each in self.letters]
         found += [f"a unit of {unit.dataset} is set aside: {unit.error}" for unit in self.aside]
         found += self.problems_of_queues
         if failed := self.streams.failed_batches:
@@ -221,6 +221,11 @@ def lasting(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.1f}".removesuffix(".0") + f" {unit}"
     return f"{seconds:.0f} s"
+
+
+def next_try(letter: DeadLetter, now: float) -> str:
+    """Return when a dead letter is tried again by itself, from ``now`` (epoch seconds); empty when people must act."""
+    return "" if letter.due is None else f"tried again by itself in {lasting(max(0.0, letter.due - now))}"
 
 
 def _landed(bucket: str) -> Iterable[Notice]:

@@ -17,7 +17,7 @@ from sluice.cli.dead_letters import DeadLetter
 from sluice.cli.deployment import Deployment
 from sluice.cli.derived import DerivedStatus
 from sluice.cli.fitted import print_table
-from sluice.cli.status import DatasetStatus, Status, freshness
+from sluice.cli.status import DatasetStatus, Status, freshness, next_try
 from sluice.cli.streams import StreamsStatus
 from sluice.ledger import FINAL, LANDING
 
@@ -254,13 +254,11 @@ def _print_problems(status: Status, console: Console) -> None:
 
 
 def _letter(each: DeadLetter) -> str:
-    what = f"{each.file or each.message_id} is a dead letter: {each.reason}"
-    if each.due is None:
-        name = each.file or each.message_id
-        again = "`sluice redrive` reads it once more, " if each.file else ""
-        return f"{what}\nNext: {again}`sluice discard {name}` gives it up."
-    when = max(0.0, each.due - datetime.now(UTC).timestamp())
-    return f"{what} (tried again by itself in {when:.0f} s)"
+    what = f"{each.name} is a dead letter: {each.reason}"
+    if again := next_try(each, datetime.now(UTC).timestamp()):
+        return f"{what} ({again})"
+    read = "`sluice redrive` reads it once more, " if each.file else ""
+    return f"{what}\nNext: {read}`sluice discard {each.name}` gives it up."
 
 
 def _line(console: Console, text: str, colour: str) -> None:

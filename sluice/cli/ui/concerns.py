@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sluice.cli.dead_letters import DeadLetter
 from sluice.cli.derived import DerivedStatus
-from sluice.cli.status import DatasetStatus, Status, lasting
+from sluice.cli.status import DatasetStatus, Status, lasting, next_try
 from sluice.ledger import UNKNOWN
 
 
@@ -34,9 +34,13 @@ def running(status: Status) -> Iterator[Concern]:
     """Yield what goes on by itself now."""
     if status.running:
         yield Concern("", _counted(status.running, "refresh runs", "refreshes run"), "", _WAIT)
-    coming = Counter(notice.dataset for notice in status.pending)
+    dead = {
+        each.letter.notice.delivery_id for each in status.letters if each.letter
+    }  # these failed, tried again or not
+    pending = [notice for notice in status.pending if notice.delivery_id not in dead]
+    coming = Counter(notice.dataset for notice in pending)
     for name, files in sorted(coming.items()):
-        first = next(notice.uri for notice in status.pending if notice.dataset == name)
+        first = next(notice.uri for notice in pending if notice.dataset == name)
         more = f" and {files - 1:,} more" if files > 1 else ""
         yield Concern(name, _counted(files, "file is on its way", "files are on their way"), f"{first}{more}", _WAIT)
     for shard in status.streams.shards:
@@ -49,11 +53,6 @@ def running(status: Status) -> Iterator[Concern]:
 
 def waiting(status: Status, *, now: float, landing: str) -> Iterator[Concern]:
     """Yield what waits: for a refresh, for somebody, for data; ``now`` is in seconds since the epoch."""
-    for each in status.letters:
-        if each.due is not None:
-            yield Concern(
-                _dataset_of(each), f"{_name(each)} is tried again in {lasting(max(0.0, each.due - now))}", each.reason
-            )
     empty = []
     for table in status.derived:
         if table.state == "held":
@@ -71,13 +70,10 @@ def waiting(status: Status, *, now: float, landing: str) -> Iterator[Concern]:
         yield Concern("", what, "no table that they are made from ever held a row")
 
 
-def failed(status: Status) -> Iterator[Concern]:
+def failed(status: Status, *, now: float) -> Iterator[Concern]:
     """Yield what failed: all that `sluice status` calls a problem, and newest files that brought nothing."""
     for each in status.letters:
-        if each.due is None:
-            given_up = f"sluice discard {shlex.quote(each.file or each.message_id)}"
-            again = ("sluice redrive", given_up) if each.file else (given_up,)
-            yield Concern(_dataset_of(each), f"{_name(each)} is a dead letter", each.reason, again)
+        yield _dead(each, now)
     for unit in status.aside:
         files = ", ".join(unit.files[:3]) or f"{unit.records:,} records"
         commands = ("sluice redrive", f"sluice discard {shlex.quote(unit.attempt)}")
@@ -105,6 +101,15 @@ def noted(status: Status) -> Iterator[Concern]:
     for name, count in sorted(status.function_errors.items()):
         what = f"{name} failed or died {_counted(count, 'time', 'times')} within the hour"
         yield Concern("", what, "its log says why; what it worked on is tried again by itself")
+
+
+def _dead(letter: DeadLetter, now: float) -> Concern:
+    of = letter.letter.notice.dataset if letter.letter else ""
+    what = f"{letter.name} is a dead letter"
+    if again := next_try(letter, now):
+        return Concern(of, f"{what}, {again}", letter.reason)
+    given_up = f"sluice discard {shlex.quote(letter.name)}"
+    return Concern(of, what, letter.reason, ("sluice redrive", given_up) if letter.file else (given_up,))
 
 
 def _behind(table: DerivedStatus, status: Status, now: float) -> Concern:
@@ -158,14 +163,6 @@ def _named(names: list[str], most: int = 8) -> str:
 
 def _ends_hold(table: DerivedStatus) -> tuple[str, ...]:
     return (f"sluice resume {table.table}",) if "paused" in table.held else (f"sluice backfill {table.table}",)
-
-
-def _dataset_of(each: DeadLetter) -> str:
-    return each.letter.notice.dataset if each.letter else ""
-
-
-def _name(each: DeadLetter) -> str:
-    return each.file or each.message_id
 
 
 def _counted(count: int, one: str, many: str) -> str:

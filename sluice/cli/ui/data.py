@@ -31,7 +31,7 @@ def page_data(status: Status, deployment: Deployment, now: datetime) -> dict[str
     lists = {
         "runs": list(running(status)),
         "waits": list(waiting(status, now=at, landing=landing)),
-        "failed": list(failed(status)),
+        "failed": list(failed(status, now=at)),
         "notes": list(noted(status)),
     }
     return {
