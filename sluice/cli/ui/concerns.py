@@ -34,9 +34,8 @@ def running(status: Status) -> Iterator[Concern]:
     """Yield what goes on by itself now."""
     if status.running:
         yield Concern("", _counted(status.running, "refresh runs", "refreshes run"), "", _WAIT)
-    dead = {
-        each.letter.notice.delivery_id for each in status.letters if each.letter
-    }  # these failed, tried again or not
+    # Those of dead letters failed, tried again or not.
+    dead = {each.letter.notice.delivery_id for each in status.letters if each.letter}
     pending = [notice for notice in status.pending if notice.delivery_id not in dead]
     coming = Counter(notice.dataset for notice in pending)
     for name, files in sorted(coming.items()):
