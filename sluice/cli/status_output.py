@@ -19,6 +19,7 @@ from sluice.cli.derived import DerivedStatus
 from sluice.cli.fitted import print_table
 from sluice.cli.status import DatasetStatus, Status, freshness, next_try
 from sluice.cli.streams import StreamsStatus
+from sluice.cli.volumes import amount
 from sluice.ledger import FINAL, LANDING
 
 #: Most refused files, failed tables and dead letters that are listed; ``sluice status DATASET`` lists all.
@@ -71,8 +72,8 @@ def print_dataset(status: Status, name: str, console: Console) -> None:
             f"{count:>9,} {'object versions' if place == LANDING else 'rows'} left {place}: their retention ended"
         )
     for volume in numbers.volumes:
-        came = "too young to compare" if volume.found is None else f"{volume.found:,.4g} came"
-        text = f"{volume.expected:,.4g} {volume.unit} a day expected, {came} (last {volume.days} full days)"
+        came = "too young to compare" if volume.found is None else f"{amount(volume.found)} came"
+        text = f"{amount(volume.expected)} {volume.unit} a day expected, {came} (last {volume.days} full days)"
         _line(console, text, "red" if volume.outside else "green")
     for file, error in numbers.refused:
         _line(console, error if file in error else f"{file}: {error}", "yellow")
