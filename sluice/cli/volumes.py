@@ -49,8 +49,8 @@ class Volume:
         """Return a sentence about a volume that is outside."""
         return (
             f"{dataset}: {amount(self.found or 0)} {self.unit} a day came in the last {self.days} full days, and its "
-            f"contract expects {amount(self.expected)} (half to twice as many are no finding); look at what sends it, or "
-            f"mend expected{self.unit.title()}PerDay"
+            f"contract expects {amount(self.expected)} (half to twice as many are no finding); look at what sends it, "
+            f"or mend expected{self.unit.title()}PerDay"
         )
 
 
