@@ -43,6 +43,6 @@ def ui(
     found = deployed(env)
     data = page_data(read_status(found), found, datetime.now(UTC))
     page = write_page(data, out)
-    typer.echo(json.dumps({"page": str(page), **data}, indent=2) if as_json else str(page))
-    if open_it:
+    if open_it:  # first: where it fails, the error is all that is printed
         open_page(page)
+    typer.echo(json.dumps({"page": str(page), **data}, indent=2) if as_json else str(page))

@@ -89,3 +89,17 @@ def test_as_json_the_command_prints_what_the_page_shows(
     assert told.pop("page") == str(tmp_path / PAGE)
     assert told == json.loads(json.dumps(shown[0]))
     assert told["name"] == "shop"
+
+
+@pytest.mark.usefixtures("deployed")
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_where_no_browser_opens_the_error_is_all_that_is_printed(
+    options: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webbrowser, "open", lambda url: False)
+    with pytest.raises(SystemExit) as ended:
+        app(["ui", "--out", str(tmp_path), "--open", *options])
+    said = capsys.readouterr()
+    assert (ended.value.code, said.out) == (1, "")
+    assert said.err.count("No browser could be opened") == 1
+    assert (tmp_path / PAGE).exists()
