@@ -148,7 +148,8 @@ class Status:
 def read_status(deployment: Deployment, batches: ShardBatches | None = None) -> Status:
     """Return the present state.
 
-    With ``batches`` the records in concurrent batches per shard are counted, too, which only waiting commands need.
+    With ``batches`` the records in concurrent batches per shard are counted, too, for commands that wait for all of
+    them or say that none is on its way.
     """
     settings = deployment.settings
     versions = list(_landed(settings.landing_bucket))

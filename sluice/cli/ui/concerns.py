@@ -46,6 +46,10 @@ def running(status: Status) -> Iterator[Concern]:
         if shard.behind:
             why = f"the oldest has waited for {lasting(shard.lag)}"
             yield Concern(shard.dataset, f"records of {shard.counts.shard} are on their way", why, _WAIT)
+        if shard.in_flight:
+            what = _counted(shard.in_flight, "earlier record", "earlier records")
+            why = "a batch that runs beside others of its shard is still at work on them"
+            yield Concern(shard.dataset, f"{what} of {shard.counts.shard} in no table yet", why, _WAIT)
     if status.streams.staged:
         yield Concern("", _counted(status.streams.staged, "unit of streams is staged", "units of streams are staged"))
 

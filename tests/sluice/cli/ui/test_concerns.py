@@ -6,20 +6,21 @@ import shlex
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice.cli import all_commands, names_of
 from sluice.cli.dead_letters import DeadLetter
 from sluice.cli.derived import DerivedStatus
 from sluice.cli.status import DatasetStatus, Status, next_try
-from sluice.cli.streams import StreamsStatus
+from sluice.cli.streams import ShardStatus, StreamsStatus
 from sluice.cli.ui.concerns import Concern, failed, noted, running, waiting
 from sluice.cli.volumes import Volume
 from sluice.ingestion.dead_letters import FileLetter
 from sluice.ingestion.landing import Notice
-from sluice.ledger import UNKNOWN
-from tests.sluice.cli.ui.states import NOW, empty, large, shop
+from sluice.ledger import UNKNOWN, ShardCounts
+from tests.laws import cases
+from tests.sluice.cli.ui.states import NOW, data_of, empty, large, shop
 
 AT = NOW.timestamp()
 SHOP = shop(NOW)
@@ -37,6 +38,26 @@ def test_what_goes_on_is_told_by_dataset_with_how_much() -> None:
         told["clickstream", "records of clickstream/shardId-000000000000 are on their way"]
         == "the oldest has waited for 4 s"
     )
+
+
+@settings(max_examples=cases(100), deadline=None)
+@given(
+    st.builds(
+        StreamsStatus,
+        st.lists(
+            st.builds(
+                ShardStatus, st.just("clicks"), st.just(ShardCounts("clicks/0")), st.booleans(), st.floats(0, 1e6),
+                st.integers(0, 3),
+            )
+        ).map(tuple),
+        st.integers(0, 3),
+    )
+)  # fmt: skip
+def test_whatever_of_streams_is_in_no_table_yet_runs(streams: StreamsStatus) -> None:
+    status = replace(large(NOW, 5), streams=streams)
+    assert len(list(running(status))) == len(streams.on_their_way)
+    verdict = data_of(status, NOW)["verdict"]["kind"]
+    assert verdict == ("well" if streams.accounted else "works")
 
 
 def test_what_waits_is_told_with_why_and_what_ends_it() -> None:
