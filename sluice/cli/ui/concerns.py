@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sluice.cli.dead_letters import DeadLetter
 from sluice.cli.derived import DerivedStatus
 from sluice.cli.status import DatasetStatus, Status, lasting, next_try
+from sluice.compiled import PAUSED
 from sluice.ledger import UNKNOWN
 
 
@@ -165,7 +166,7 @@ def _named(names: list[str], most: int = 8) -> str:
 
 
 def _ends_hold(table: DerivedStatus) -> tuple[str, ...]:
-    return (f"sluice resume {table.table}",) if "paused" in table.held else (f"sluice backfill {table.table}",)
+    return (f"sluice {'resume' if table.held.startswith(PAUSED) else 'backfill'} {table.table}",)
 
 
 def _counted(count: int, one: str, many: str) -> str:

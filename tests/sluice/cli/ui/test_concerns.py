@@ -16,9 +16,11 @@ from sluice.cli.status import DatasetStatus, Status, next_try
 from sluice.cli.streams import ShardStatus, StreamsStatus
 from sluice.cli.ui.concerns import Concern, failed, noted, running, waiting
 from sluice.cli.volumes import Volume
+from sluice.compiled import Pause
 from sluice.ingestion.dead_letters import FileLetter
 from sluice.ingestion.landing import Notice
 from sluice.ledger import UNKNOWN, ShardCounts
+from sluice.refresh.record import Rollback
 from tests.laws import cases
 from tests.sluice.cli.ui.states import NOW, data_of, empty, large, shop
 
@@ -68,6 +70,17 @@ def test_what_waits_is_told_with_why_and_what_ends_it() -> None:
     general = {each.what: each for each in waits() if not each.of}
     assert general["1 dataset has no data yet"].next == ("aws s3 cp FILE s3://shop-landing/returns/",)
     assert "1 derived table waits for its first rows" in general
+
+
+NAMES = st.sampled_from(["paused", "held: paused at ", "ann"]) | st.text()
+
+
+@settings(max_examples=cases(100), deadline=None)
+@given(st.builds(Pause, st.just("gold.a"), NAMES, NAMES) | st.builds(Rollback, *[NAMES] * 5, st.just({})))
+def test_what_ends_a_hold_does_not_depend_on_who_asked_for_it(hold: Pause | Rollback) -> None:
+    status = replace(empty(), derived=(DerivedStatus("gold.a", "held", 1.0, held=str(hold)),))
+    (told,) = [each for each in waits(status) if each.of == "gold.a"]
+    assert told.next == ("sluice resume gold.a" if isinstance(hold, Pause) else "sluice backfill gold.a",)
 
 
 def test_a_table_behind_for_longer_than_promised_is_late() -> None:
@@ -131,6 +144,7 @@ def test_nothing_fails_where_the_status_has_no_problem() -> None:
 DUE = st.none() | st.floats(-600, 90_000).map(lambda wait: AT + wait)
 
 
+@settings(max_examples=cases(100), deadline=None)
 @given(st.lists(st.tuples(DUE, st.booleans()), max_size=5), st.integers(0, 3))
 def test_a_dead_letter_has_failed_and_neither_runs_nor_waits_whether_it_is_tried_again_or_not(
     letters: list[tuple[float | None, bool]], coming: int
