@@ -1,4 +1,4 @@
-"""The API calls that have code behind them, by service: found in moto's classes, none is made."""
+"""The API calls that have code behind them, by service: found in moto's classes and in our own, none is made."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from moto.core.base_backend import BaseBackend
 from moto.core.responses import BaseResponse
 from moto.core.utils import camelcase_to_underscores
 
+from localaws.athena import api as athena
+from localaws.cloudformation import api as cloudformation
+from localaws.glue import jobs as glue
+
 #: The services that localaws stands behind, as boto3 calls them, and moto's package of each.
 SERVICES: Final = {
     "athena": "athena", "cloudformation": "cloudformation", "cloudwatch": "cloudwatch", "dynamodb": "dynamodb",
@@ -20,6 +24,9 @@ SERVICES: Final = {
     "logs": "logs", "s3": "s3", "scheduler": "scheduler", "sns": "sns", "sqs": "sqs", "ssm": "ssm",
     "stepfunctions": "stepfunctions", "sts": "sts",
 }  # fmt: skip
+
+#: What localaws answers itself, of which moto need not have anything: it is put into moto's classes at a start.
+_OWN: Final = {"athena": athena.OPERATIONS, "cloudformation": cloudformation.OPERATIONS, "glue": glue.OPERATIONS}
 
 
 @functools.cache
@@ -29,8 +36,12 @@ def calls(service: str) -> tuple[list[str], list[str]]:
     Code is no promise: it may do less than AWS does.
     """
     classes = list(_classes(SERVICES[service]))
-    names = botocore.session.get_session().get_service_model(service).operation_names
-    there = [name for name in names if any(hasattr(each, camelcase_to_underscores(name)) for each in classes)]
+    own = {operation.__name__ for operation in _OWN.get(service, ())}
+    names = {
+        name: camelcase_to_underscores(name)
+        for name in botocore.session.get_session().get_service_model(service).operation_names
+    }
+    there = [name for name, ours in names.items() if ours in own or any(hasattr(each, ours) for each in classes)]
     return there, [name for name in names if name not in there]
 
 

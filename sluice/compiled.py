@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from sluice.writes import WRITE_MODES, WriteMode
 
@@ -136,6 +136,10 @@ class Backfill:
         return f"{self.column} {self.first} to {self.last}" if self.column else "the whole table"
 
 
+#: How the text of a pause begins, and no other hold's.
+PAUSED: Final = "held: paused at "
+
+
 @dataclass(frozen=True)
 class Pause:
     """A derived table that is not to be run: who asked for that, and when (UTC, ISO 8601)."""
@@ -145,4 +149,4 @@ class Pause:
     at: str
 
     def __str__(self) -> str:
-        return f"held: paused at {self.at} by {self.by}, until `sluice resume {self.table}`"
+        return f"{PAUSED}{self.at} by {self.by}, until `sluice resume {self.table}`"

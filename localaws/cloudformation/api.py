@@ -320,6 +320,10 @@ def s3_location(url: str) -> tuple[str, str]:
     return bucket, key
 
 
+#: What of ``Answers`` are operations; each is called as one of the API is.
+OPERATIONS = tuple(answer for name, answer in vars(Answers).items() if not name.startswith("_"))
+
+
 def install(ctx: Context, engine: StackEngine) -> None:
     """Answer CloudFormation's API from ``engine`` until the local AWS closes."""
     from moto.cloudformation.responses import CloudFormationResponse
@@ -336,7 +340,7 @@ def install(ctx: Context, engine: StackEngine) -> None:
 
         return answer
 
-    operations = [name for name in vars(Answers) if not name.startswith("_")]
+    operations = [operation.__name__ for operation in OPERATIONS]
     for name in operations:
         put(CloudFormationResponse, name, answering(getattr(answers, name)))
     table = "RESPONSE_KEY_PATH_TO_TRANSFORMER"

@@ -124,7 +124,8 @@ def install(ctx: Context) -> None:
     _open.append(JobRuns(ctx))
     replace(FakeJob, "start_job_run", _start_job_run)
     replace(FakeJob, "get_job_runs", _get_job_runs)
-    add(GlueResponse, "batch_stop_job_run", _batch_stop_job_run)
+    for operation in OPERATIONS:
+        add(GlueResponse, operation.__name__, operation)
 
 
 def _runs() -> JobRuns:
@@ -196,7 +197,8 @@ def _get_job_runs(self: Any) -> list[JobRun]:
     return list(reversed(self.job_runs))
 
 
-def _batch_stop_job_run(self: Any) -> ActionResult:
+def batch_stop_job_run(self: Any) -> ActionResult:
+    """Answer BatchStopJobRun: stop the runs that can be stopped."""
     name = self.parameters["JobName"]
     job = self.glue_backend.get_job(name)
     stopped, errors = [], []
@@ -212,6 +214,10 @@ def _batch_stop_job_run(self: Any) -> ActionResult:
             message = f"The job run {run_id} is {run.status} and cannot be stopped"
             errors.append(_error(name, run_id, "JobRunInTerminalStateException", message))
     return ActionResult({"SuccessfulSubmissions": stopped, "Errors": errors})
+
+
+#: The methods that are added to moto's ``GlueResponse``.
+OPERATIONS = (batch_stop_job_run,)
 
 
 def _error(job: str, run_id: str, code: str, message: str) -> dict[str, Any]:

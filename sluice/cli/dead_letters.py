@@ -35,6 +35,11 @@ class DeadLetter:
     due: float | None
     letter: FileLetter | None = None
 
+    @property
+    def name(self) -> str:
+        """Return by what `sluice discard` finds it: the file's address, or the message's id when it is about none."""
+        return self.file or self.message_id
+
 
 def read_dead_letters(deployment: Deployment) -> list[DeadLetter]:
     """Return all dead letters of file ingestion."""
@@ -57,7 +62,7 @@ def discard(deployment: Deployment, what: str) -> list[str]:
             if each.letter:
                 ledger.record_given_up(_discarded(each, each.letter))
             remove(each)
-    said = [f"{each.file or each.message_id}: {each.reason}" for each in given_up]
+    said = [f"{each.name}: {each.reason}" for each in given_up]
     said += [*_discard_unit(deployment, what, ledger), *_discard_strays(ledger, what)]
     if not said:
         if _still_tried(ledger, what):

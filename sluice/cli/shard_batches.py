@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sluice.cli.deployment import client
+from sluice.cli.deployment import Deployment, client
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -86,7 +86,7 @@ def _longest(mapping: dict[str, Any], timeout: float) -> float:
 
 
 class ShardBatches:
-    """Finds the records of shards that are still in flight, for a command that waits until all are in tables.
+    """Finds the records of shards that are still in flight, for a command that says whether all are in tables.
 
     Each record of a shard is read once. Reading starts with the records that arrived a certain time before the first
     poll: the longest time that a batch can be in flight, plus the time by which the stream was behind. Reading all that
@@ -151,6 +151,18 @@ class ShardBatches:
         for table in self._tables(dataset):
             for sequence in table.scan(row_filter=where, selected_fields=("_sequence",)).to_arrow()["_sequence"]:
                 seen.missing.pop(sequence.as_py(), None)
+
+
+def batches_of(deployment: Deployment) -> ShardBatches:
+    """Return what finds the records of a deployment's shards that are in flight."""
+    settings = deployment.settings
+
+    def tables(dataset: str) -> tuple[Table, ...]:
+        from sluice.tables.catalog import glue_catalog
+
+        return tuple(glue_catalog().load_table((settings.database(name), dataset)) for name in ("bronze", "quarantine"))
+
+    return ShardBatches(tables)
 
 
 def _start(moment: float) -> dict[str, Any]:

@@ -110,7 +110,7 @@ class Status:
     @property
     def problems(self) -> list[str]:
         """Return the deployment's problems, a sentence each; empty when there are none."""
-        found = [f"{each.file or each.message_id} is a dead letter: {each.reason}" for each in self.letters]
+        found = [f"{each.name} is a dead letter: {each.reason}" for each in self.letters]
         found += [f"a unit of {unit.dataset} is set aside: {unit.error}" for unit in self.aside]
         found += self.problems_of_queues
         if failed := self.streams.failed_batches:
@@ -148,7 +148,8 @@ class Status:
 def read_status(deployment: Deployment, batches: ShardBatches | None = None) -> Status:
     """Return the present state.
 
-    With ``batches`` the records in concurrent batches per shard are counted, too, which only waiting commands need.
+    With ``batches`` the records in concurrent batches per shard are counted, too, for commands that wait for all of
+    them or say that none is on its way.
     """
     settings = deployment.settings
     versions = list(_landed(settings.landing_bucket))
@@ -221,6 +222,11 @@ def lasting(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.1f}".removesuffix(".0") + f" {unit}"
     return f"{seconds:.0f} s"
+
+
+def next_try(letter: DeadLetter, now: float) -> str:
+    """Return when a dead letter is tried again by itself, from ``now`` (epoch seconds); empty when people must act."""
+    return "" if letter.due is None else f"tried again by itself in {lasting(max(0.0, letter.due - now))}"
 
 
 def _landed(bucket: str) -> Iterable[Notice]:

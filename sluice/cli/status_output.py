@@ -17,8 +17,9 @@ from sluice.cli.dead_letters import DeadLetter
 from sluice.cli.deployment import Deployment
 from sluice.cli.derived import DerivedStatus
 from sluice.cli.fitted import print_table
-from sluice.cli.status import DatasetStatus, Status, freshness
+from sluice.cli.status import DatasetStatus, Status, freshness, next_try
 from sluice.cli.streams import StreamsStatus
+from sluice.cli.volumes import amount
 from sluice.ledger import FINAL, LANDING
 
 #: Most refused files, failed tables and dead letters that are listed; ``sluice status DATASET`` lists all.
@@ -71,8 +72,8 @@ def print_dataset(status: Status, name: str, console: Console) -> None:
             f"{count:>9,} {'object versions' if place == LANDING else 'rows'} left {place}: their retention ended"
         )
     for volume in numbers.volumes:
-        came = "too young to compare" if volume.found is None else f"{volume.found:,.4g} came"
-        text = f"{volume.expected:,.4g} {volume.unit} a day expected, {came} (last {volume.days} full days)"
+        came = "too young to compare" if volume.found is None else f"{amount(volume.found)} came"
+        text = f"{amount(volume.expected)} {volume.unit} a day expected, {came} (last {volume.days} full days)"
         _line(console, text, "red" if volume.outside else "green")
     for file, error in numbers.refused:
         _line(console, error if file in error else f"{file}: {error}", "yellow")
@@ -254,13 +255,11 @@ def _print_problems(status: Status, console: Console) -> None:
 
 
 def _letter(each: DeadLetter) -> str:
-    what = f"{each.file or each.message_id} is a dead letter: {each.reason}"
-    if each.due is None:
-        name = each.file or each.message_id
-        again = "`sluice redrive` reads it once more, " if each.file else ""
-        return f"{what}\nNext: {again}`sluice discard {name}` gives it up."
-    when = max(0.0, each.due - datetime.now(UTC).timestamp())
-    return f"{what} (tried again by itself in {when:.0f} s)"
+    what = f"{each.name} is a dead letter: {each.reason}"
+    if again := next_try(each, datetime.now(UTC).timestamp()):
+        return f"{what} ({again})"
+    read = "`sluice redrive` reads it once more, " if each.file else ""
+    return f"{what}\nNext: {read}`sluice discard {each.name}` gives it up."
 
 
 def _line(console: Console, text: str, colour: str) -> None:

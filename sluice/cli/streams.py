@@ -31,7 +31,7 @@ class ShardStatus:
     """One shard: its counts, whether records follow its newest committed one, and for how many seconds they waited.
 
     ``in_flight`` counts earlier records that are in no table, as a concurrent batch of the shard is still processing
-    them; only waiting commands count these.
+    them; they are counted only where ``read_streams`` gets ``batches``.
     """
 
     dataset: str

@@ -19,6 +19,13 @@ _MOST_DAYS = 366
 _TOLERANCE = 2.0
 #: States of a delivery that brought something, whatever became of it.
 _ARRIVED = ("committed", "rejected")
+#: Of numbers above it parts tell nothing.
+_WHOLE = 999
+
+
+def amount(number: float) -> str:
+    """Return a number of files or rows a day as people write it: no exponent, three digits behind the point at most."""
+    return f"{number:,.0f}" if number > _WHOLE else f"{number:.3f}".rstrip("0").removesuffix(".")
 
 
 @dataclass(frozen=True)
@@ -41,9 +48,9 @@ class Volume:
     def finding(self, dataset: str) -> str:
         """Return a sentence about a volume that is outside."""
         return (
-            f"{dataset}: {self.found:,.4g} {self.unit} a day came in the last {self.days} full days, and its contract "
-            f"expects {self.expected:,.4g} (half to twice as many are no finding); look at what sends it, or mend "
-            f"expected{self.unit.title()}PerDay"
+            f"{dataset}: {amount(self.found or 0)} {self.unit} a day came in the last {self.days} full days, and its "
+            f"contract expects {amount(self.expected)} (half to twice as many are no finding); look at what sends it, "
+            f"or mend expected{self.unit.title()}PerDay"
         )
 
 

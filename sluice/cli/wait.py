@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sluice.cli.deployment import Deployment, client
-from sluice.cli.shard_batches import ShardBatches
+from sluice.cli.shard_batches import batches_of
 from sluice.cli.status import Status, poll, read_status
 
 if TYPE_CHECKING:
-    from pyiceberg.table import Table
     from rich.console import Console
 
 _POLL_SECONDS = 0.5
@@ -38,7 +37,7 @@ def wait(
     """
     deadline = time.monotonic() + timeout
     idle_since: float | None = None
-    batches = ShardBatches(lambda dataset: _tables(deployment, dataset))
+    batches = batches_of(deployment)
     status, whole, pause = read_status(deployment, batches), True, _POLL_SECONDS
     while True:
         progress(status)
@@ -118,14 +117,6 @@ def waited_for(status: Status, behind: Sequence[str] = ()) -> list[str]:
 def _behind(status: Status) -> list[str]:
     """Return the derived tables that are behind, without those that wait for their first rows."""
     return [table.table for table in status.derived if table.state in ("behind", "never made", "failed")]
-
-
-def _tables(deployment: Deployment, dataset: str) -> tuple[Table, ...]:
-    """Return the bronze and the quarantine table of a landing dataset."""
-    from sluice.tables.catalog import glue_catalog
-
-    settings = deployment.settings
-    return tuple(glue_catalog().load_table((settings.database(name), dataset)) for name in ("bronze", "quarantine"))
 
 
 def _grace(deployment: Deployment) -> float:

@@ -4,10 +4,15 @@ import ast
 from pathlib import Path
 
 import pytest
+from moto.core.utils import camelcase_to_underscores
 
+from localaws.athena import api
 from localaws.calls import SERVICES, calls, told
+from localaws.cloudformation.api import Answers
+from localaws.moto_patches import ABSENT
 from tests.folders import ROOT
 from tests.infra.handler_calls import actions_of
+from tests.localaws import patched
 
 #: Imports moto's side of every service, which takes seconds.
 pytestmark = pytest.mark.slow
@@ -27,6 +32,18 @@ def test_what_moto_has_and_has_not_is_told_apart() -> None:
     assert {"PutObject", "CreateMultipartUpload", "CompleteMultipartUpload", "ListObjectsV2"} <= {*there}
     there, missing = calls("stepfunctions")
     assert ("StartExecution" in there, "StartSyncExecution" in missing) == (True, True)
+
+
+def test_what_localaws_answers_itself_is_listed() -> None:
+    """What it adds to moto's classes stands in `moto_symbols.json`, which another law compares with a run."""
+    package_of = {package: service for service, package in SERVICES.items()}
+    added = [symbol.split(".") for symbol, digest in patched.known().items() if digest == patched.digest(ABSENT)]
+    answers = {(package_of[names[1]], names[-1]) for names in added if names[3].endswith("Response")}
+    assert len(answers) == len(added) > 0
+    answers |= {("athena", each.__name__) for each in api.OPERATIONS}
+    answers |= {("cloudformation", name) for name in vars(Answers) if not name.startswith("_")}
+    listed = {(service, camelcase_to_underscores(name)) for service in SERVICES for name in calls(service)[0]}
+    assert answers - listed == set()
 
 
 def test_every_service_that_a_provider_creates_in_is_listed() -> None:

@@ -36,13 +36,14 @@ def ui(
     from datetime import UTC, datetime
 
     from sluice.cli.deployment import deployed
+    from sluice.cli.shard_batches import batches_of
     from sluice.cli.status import read_status
     from sluice.cli.ui.data import page_data
     from sluice.cli.ui.writing import open_page, write_page
 
     found = deployed(env)
-    data = page_data(read_status(found), found, datetime.now(UTC))
+    data = page_data(read_status(found, batches_of(found)), found, datetime.now(UTC))
     page = write_page(data, out)
-    typer.echo(json.dumps({"page": str(page), **data}, indent=2) if as_json else str(page))
-    if open_it:
+    if open_it:  # first: where it fails, the error is all that is printed
         open_page(page)
+    typer.echo(json.dumps({"page": str(page), **data}, indent=2) if as_json else str(page))

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from sluice.cli.dead_letters import DeadLetter
 from sluice.cli.derived import DerivedStatus
-from sluice.cli.status import DatasetStatus, Status, lasting
+from sluice.cli.status import DatasetStatus, Status, lasting, next_try
+from sluice.compiled import PAUSED
 from sluice.ledger import UNKNOWN
 
 
@@ -34,26 +35,28 @@ def running(status: Status) -> Iterator[Concern]:
     """Yield what goes on by itself now."""
     if status.running:
         yield Concern("", _counted(status.running, "refresh runs", "refreshes run"), "", _WAIT)
-    coming = Counter(notice.dataset for notice in status.pending)
+    # Those of dead letters failed, tried again or not.
+    dead = {each.letter.notice.delivery_id for each in status.letters if each.letter}
+    pending = [notice for notice in status.pending if notice.delivery_id not in dead]
+    coming = Counter(notice.dataset for notice in pending)
     for name, files in sorted(coming.items()):
-        first = next(notice.uri for notice in status.pending if notice.dataset == name)
+        first = next(notice.uri for notice in pending if notice.dataset == name)
         more = f" and {files - 1:,} more" if files > 1 else ""
         yield Concern(name, _counted(files, "file is on its way", "files are on their way"), f"{first}{more}", _WAIT)
     for shard in status.streams.shards:
         if shard.behind:
             why = f"the oldest has waited for {lasting(shard.lag)}"
             yield Concern(shard.dataset, f"records of {shard.counts.shard} are on their way", why, _WAIT)
+        if shard.in_flight:
+            what = _counted(shard.in_flight, "earlier record", "earlier records")
+            why = "a batch that runs beside others of its shard is still at work on them"
+            yield Concern(shard.dataset, f"{what} of {shard.counts.shard} in no table yet", why, _WAIT)
     if status.streams.staged:
         yield Concern("", _counted(status.streams.staged, "unit of streams is staged", "units of streams are staged"))
 
 
 def waiting(status: Status, *, now: float, landing: str) -> Iterator[Concern]:
     """Yield what waits: for a refresh, for somebody, for data; ``now`` is in seconds since the epoch."""
-    for each in status.letters:
-        if each.due is not None:
-            yield Concern(
-                _dataset_of(each), f"{_name(each)} is tried again in {lasting(max(0.0, each.due - now))}", each.reason
-            )
     empty = []
     for table in status.derived:
         if table.state == "held":
@@ -71,13 +74,10 @@ def waiting(status: Status, *, now: float, landing: str) -> Iterator[Concern]:
         yield Concern("", what, "no table that they are made from ever held a row")
 
 
-def failed(status: Status) -> Iterator[Concern]:
+def failed(status: Status, *, now: float) -> Iterator[Concern]:
     """Yield what failed: all that `sluice status` calls a problem, and newest files that brought nothing."""
     for each in status.letters:
-        if each.due is None:
-            given_up = f"sluice discard {shlex.quote(each.file or each.message_id)}"
-            again = ("sluice redrive", given_up) if each.file else (given_up,)
-            yield Concern(_dataset_of(each), f"{_name(each)} is a dead letter", each.reason, again)
+        yield _dead(each, now)
     for unit in status.aside:
         files = ", ".join(unit.files[:3]) or f"{unit.records:,} records"
         commands = ("sluice redrive", f"sluice discard {shlex.quote(unit.attempt)}")
@@ -105,6 +105,15 @@ def noted(status: Status) -> Iterator[Concern]:
     for name, count in sorted(status.function_errors.items()):
         what = f"{name} failed or died {_counted(count, 'time', 'times')} within the hour"
         yield Concern("", what, "its log says why; what it worked on is tried again by itself")
+
+
+def _dead(letter: DeadLetter, now: float) -> Concern:
+    of = letter.letter.notice.dataset if letter.letter else ""
+    what = f"{letter.name} is a dead letter"
+    if again := next_try(letter, now):
+        return Concern(of, f"{what}, {again}", letter.reason)
+    given_up = f"sluice discard {shlex.quote(letter.name)}"
+    return Concern(of, what, letter.reason, ("sluice redrive", given_up) if letter.file else (given_up,))
 
 
 def _behind(table: DerivedStatus, status: Status, now: float) -> Concern:
@@ -157,15 +166,7 @@ def _named(names: list[str], most: int = 8) -> str:
 
 
 def _ends_hold(table: DerivedStatus) -> tuple[str, ...]:
-    return (f"sluice resume {table.table}",) if "paused" in table.held else (f"sluice backfill {table.table}",)
-
-
-def _dataset_of(each: DeadLetter) -> str:
-    return each.letter.notice.dataset if each.letter else ""
-
-
-def _name(each: DeadLetter) -> str:
-    return each.file or each.message_id
+    return (f"sluice {'resume' if table.held.startswith(PAUSED) else 'backfill'} {table.table}",)
 
 
 def _counted(count: int, one: str, many: str) -> str:

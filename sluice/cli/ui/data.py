@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,7 +33,7 @@ def page_data(status: Status, deployment: Deployment, now: datetime) -> dict[str
     lists = {
         "runs": list(running(status)),
         "waits": list(waiting(status, now=at, landing=landing)),
-        "failed": list(failed(status)),
+        "failed": list(failed(status, now=at)),
         "notes": list(noted(status)),
     }
     return {
@@ -51,11 +53,23 @@ def _plain(concern: Concern) -> dict[str, Any]:
 
 
 def _where() -> dict[str, Any]:
-    """Return region and endpoint that were asked; the endpoint is null at AWS itself."""
+    """Return region and endpoint that were asked; the endpoint is null at AWS itself.
+
+    Of AWS's names there are too many to know them by: each partition has its own, and others for dual-stack endpoints.
+    https://docs.aws.amazon.com/general/latest/gr/rande.html
+    """
     asked = client("cloudformation").meta
-    host = urlsplit(asked.endpoint_url).hostname or ""
-    at_aws = host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
-    return {"region": asked.region_name, "endpoint": None if at_aws else asked.endpoint_url}
+    given = os.environ.get("AWS_ENDPOINT_URL", "")
+    was_given = asked.endpoint_url.rstrip("/") == given.rstrip("/")
+    local = was_given or _loopback(urlsplit(asked.endpoint_url).hostname or "")
+    return {"region": asked.region_name, "endpoint": asked.endpoint_url if local else None}
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name: https://www.rfc-editor.org/rfc/rfc6761#section-6.3
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _verdict(status: Status, lists: dict[str, list[Concern]]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sluice.cli.ui.drawing import graph, legend, mark, marks, places
 from sluice.cli.ui.layout import COLUMN_GAP, GAP, HEADER, MARGIN, laid_out
 from sluice.cli.ui.markup import Child, Html, data_block, tag
-from sluice.cli.ui.rows import datasets_table, derived_table, named_count
+from sluice.cli.ui.rows import datasets_table, derived_table, named_count, percent
 from sluice.ledger import UNKNOWN
 
 _HERE: Final = Path(__file__).parent
@@ -136,7 +136,7 @@ def _tiles(
     accepted = sum(each["accepted"] for each in datasets)
     bad = sum(each["quarantined"] for each in datasets)
     unknown = sum(each["files_of_unknown_count"] for each in datasets)
-    share = f"{100 * bad / (accepted + bad):.2g} % of what came" if accepted + bad else "nothing came"
+    share = f"{percent(bad, accepted + bad)} of what came" if accepted + bad else "nothing came"
     current = sum(each["state"] == "up to date" for each in tables)
     told = [
         (

@@ -21,6 +21,18 @@ def named_count(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
+def percent(part: int, whole: int) -> str:
+    """Return a share in percent: 0 and 100 are told only of nothing and of all; ``whole`` is not 0."""
+    if part in (0, whole):
+        return "100 %" if part else "0 %"
+    share = 100 * part / whole
+    if 10_000 * part < whole:
+        return "under 0.01 %"
+    if 10_000 * (whole - part) < whole:
+        return "over 99.99 %"
+    return f"{share:.{2 if share < 1 or share > 99 else 1}f}".rstrip("0").removesuffix(".") + " %"
+
+
 def _table(title: str, columns: Sequence[tuple[str, str]], rows: Sequence[Html], nothing: Child) -> Html:
     """Return a table with a heading; ``columns`` are names, each with the class of its cells."""
     counted = tag("span", f"{len(rows):,}", class_="count")

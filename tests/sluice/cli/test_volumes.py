@@ -9,7 +9,7 @@ import pytest
 from sluice.cli.status import _summarize
 from sluice.cli.status_output import as_json
 from sluice.cli.streams import StreamsStatus
-from sluice.cli.volumes import Volume, read_arrived, read_volumes
+from sluice.cli.volumes import Volume, amount, read_arrived, read_volumes
 from sluice.ledger import Delivery, Retirement, ShardCounts
 from sluice.tables.properties import EXPECTED_FILES, EXPECTED_ROWS
 from tests.sluice.cli.test_status import state
@@ -96,3 +96,15 @@ def test_a_volume_outside_is_a_problem_and_a_table_without_expectations_has_none
     assert told["volumes"] == [{"unit": "files", "expected": 3.0, "found": 0.0, "days": 7, "outside": True}]
     assert told["retired"] == {"landing": 2}
     assert state(datasets={"orders": _summarize("orders", old, StreamsStatus())}).problems == []
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (0, "0"), (1 / 7, "0.143"), (3, "3"), (12.5, "12.5"), (99.4, "99.4"), (999.4, "999"), (999.6, "1,000"),
+        (12_345.6, "12,346"), (10**7, "10,000,000"),
+    ],
+)  # fmt: skip
+def test_a_volume_is_told_without_an_exponent(number: float, told: str) -> None:
+    assert amount(number) == told
+    assert f" {told} rows a day came" in Volume("rows", 5, number, 7).finding("orders")

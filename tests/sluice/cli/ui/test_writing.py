@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import webbrowser
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sluice.cli import app, deployment, status
+from sluice.cli.deployment import Deployment
+from sluice.cli.shard_batches import ShardBatches
+from sluice.cli.status import Status
 from sluice.cli.ui import data, writing
 from sluice.cli.ui.writing import PAGE, open_page, write_page
 from sluice.errors import CommandError, WrongArgument
@@ -59,10 +63,18 @@ def test_a_browser_is_opened_only_when_asked_and_none_is_told(tmp_path: Path, mo
         open_page(page)
 
 
+def read(found: Deployment, batches: ShardBatches | None = None) -> Status:
+    """A state as it is read: records in concurrent batches are counted where it is asked for."""
+    seen = shop(NOW)
+    in_flight = 0 if batches is None else 7
+    shards = tuple(replace(shard, in_flight=in_flight) for shard in seen.streams.shards)
+    return replace(seen, streams=replace(seen.streams, shards=shards))
+
+
 @pytest.fixture
 def deployed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deployment, "deployed", lambda env: DEPLOYMENT)
-    monkeypatch.setattr(status, "read_status", lambda found: shop(NOW))
+    monkeypatch.setattr(status, "read_status", read)
     monkeypatch.setattr(data, "_where", lambda: {"region": "eu-central-1", "endpoint": None})
 
 
@@ -89,3 +101,18 @@ def test_as_json_the_command_prints_what_the_page_shows(
     assert told.pop("page") == str(tmp_path / PAGE)
     assert told == json.loads(json.dumps(shown[0]))
     assert told["name"] == "shop"
+    assert [each["what"] for each in told["runs"] if "7 earlier records" in each["what"]]
+
+
+@pytest.mark.usefixtures("deployed")
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_where_no_browser_opens_the_error_is_all_that_is_printed(
+    options: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webbrowser, "open", lambda url: False)
+    with pytest.raises(SystemExit) as ended:
+        app(["ui", "--out", str(tmp_path), "--open", *options])
+    said = capsys.readouterr()
+    assert (ended.value.code, said.out) == (1, "")
+    assert said.err.count("No browser could be opened") == 1
+    assert (tmp_path / PAGE).exists()
