@@ -22,7 +22,7 @@ def named_count(count: int, what: str) -> str:
 
 
 def percent(part: int, whole: int) -> str:
-    """Return a share in percent: 0 and 100 are told only of nothing and of all; ``whole`` is not 0."""
+    """Return a share in percent, 0 and 100 for nothing and all alone; ``whole`` is not 0."""
     if part in (0, whole):
         return "100 %" if part else "0 %"
     share = 100 * part / whole

@@ -69,6 +69,65 @@ def test_a_query_gives_what_its_key_condition_names(
     assert found == (wanted if forward else wanted[::-1])
 
 
+@pytest.mark.parametrize(
+    ("more", "shown"),
+    [
+        ({}, True), ({"ProjectionExpression": "shade"}, True),
+        ({"FilterExpression": "attribute_not_exists(shade)"}, True),
+        ({"FilterExpression": "attribute_exists(shade)"}, False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("forward", [True, False])
+@pytest.mark.parametrize("condition", ["", "begins_with(sk, :x)", "sk = :x"])
+def test_a_page_has_a_last_key_where_the_limit_ended_it_also_when_nothing_follows(
+    table: Any, condition: str, forward: bool, more: dict[str, str], shown: bool
+) -> None:
+    there = sorted(sort for sort in SORTS if CONDITIONS[condition](sort, "a", ""))[:: 1 if forward else -1]
+    named = {":p": {"S": "p1"}, **({":x": {"S": "a"}} if ":x" in condition else {})}
+    asked_for = {
+        "TableName": "queries", "KeyConditionExpression": f"pk = :p{' AND ' * bool(condition)}{condition}",
+        "ExpressionAttributeValues": named, "ScanIndexForward": forward, **more,
+    }  # fmt: skip
+    for limit in range(1, len(there) + 2):
+        page = table.query(**asked_for, Limit=limit)
+        ended = {"pk": {"S": "p1"}, "sk": {"S": there[limit - 1]}} if limit <= len(there) else None
+        assert page.get("LastEvaluatedKey") == ended
+        assert page["ScannedCount"] == min(limit, len(there))
+        assert len(page["Items"]) == page["ScannedCount"] * shown
+    after = table.query(**asked_for, Limit=1, ExclusiveStartKey={"pk": {"S": "p1"}, "sk": {"S": there[-1]}})
+    assert (after["Items"], after.get("LastEvaluatedKey")) == ([], None)
+
+
+def test_a_page_of_an_index_and_of_a_table_without_sort_key_has_a_last_key_too(ctx: Context) -> None:
+    client = ctx.client("dynamodb")
+    client.create_table(
+        TableName="indexed",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "other")],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "others",
+                "KeySchema": [{"AttributeName": "other", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+    )
+    item = {"pk": {"S": "a"}, "other": {"S": "b"}}
+    client.put_item(TableName="indexed", Item=item | {"more": {"S": "c"}})
+    for limit, last in ((1, True), (2, False)):
+        page = client.query(
+            TableName="indexed", KeyConditionExpression="pk = :p", ExpressionAttributeValues={":p": {"S": "a"}},
+            Limit=limit,
+        )  # fmt: skip
+        assert page.get("LastEvaluatedKey") == ({"pk": item["pk"]} if last else None)
+        page = client.query(
+            TableName="indexed", KeyConditionExpression="other = :p", ExpressionAttributeValues={":p": {"S": "b"}},
+            IndexName="others", Limit=limit,
+        )  # fmt: skip
+        assert (page["Items"], page.get("LastEvaluatedKey")) == ([item], item if last else None)
+
+
 def test_a_query_looks_at_no_item_of_another_partition(table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it costs does not grow with the table."""
     looks: list[str] = []
