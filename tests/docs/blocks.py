@@ -89,12 +89,19 @@ def commands(text: str) -> list[tuple[str, str | None]]:
 
 
 def matches(shown: str, said: str) -> bool:
-    """Whether what a command said is what the page shows: ``…`` is any text in a line, alone in a line any lines."""
+    """Whether what a command said is what the page shows: ``…`` is any text in a line, alone in a line any lines.
+
+    How many blanks stand between two columns depends on the width of the terminal, so that one stands for all.
+    """
     patterns = []
-    for line in shown.strip().splitlines():
+    for line in map(_one_blank, shown.strip().splitlines()):
         if line.strip() == "…":
             patterns.append(r"(?:.*\n)*?")
         else:
             patterns.append(r"[^\n]*?".join(re.escape(part) for part in line.rstrip().split("…")) + r"[ \t]*\n")
-    told = "\n".join(line.rstrip() for line in said.strip().splitlines()) + "\n"
+    told = "\n".join(map(_one_blank, said.strip().splitlines())) + "\n"
     return re.fullmatch("".join(patterns), told) is not None
+
+
+def _one_blank(line: str) -> str:
+    return " ".join(line.split())

@@ -142,7 +142,8 @@ def test_commands_and_their_output_are_told_apart() -> None:
     ("shown", "said", "fits"),
     [
         ("a  b", "a  b   \n", True),
-        ("a b", "a  b", False),
+        ("a b", "a  b", True),
+        ("a b", "ab", False),
         ("took … s", "took 1.5 s", True),
         ("took … s", "took 1.5 s\nmore", False),
         ("…\nlast", "one\ntwo\nlast\n", True),

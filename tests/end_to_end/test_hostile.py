@@ -58,9 +58,9 @@ WHOLE = {
     "utf-16.csv": Refused(GOOD.decode().encode("utf-16"), "wrong_encoding", ("utf-16", "the contract says utf-8")),
     "cut.csv.gz": Refused(gzip.compress(GOOD * 50)[:-9], "truncated", ("truncated", "gzip")),
     "broken.csv.gz": Refused(b"\x1f\x8b\x08\x00" + b"\xff" * 60, "corrupt", ("broken gzip",)),
-    "is-parquet.csv": Refused(_parquet(), "wrong_encoding", ("the header is not UTF-8",)),
+    "is-parquet.csv": Refused(_parquet(), "wrong_kind", ("is a Parquet file",)),
     "cut.parquet": Refused(_parquet()[:-40], "corrupt", ("no whole Parquet file",), "packed_parcels"),
-    "is-csv.parquet": Refused(GOOD, "corrupt", ("no whole Parquet file",), "packed_parcels"),
+    "is-csv.parquet": Refused(GOOD, "wrong_kind", ("is a file of text, as CSV and JSON are",), "packed_parcels"),
     "other-columns.parquet": Refused(
         _parquet().replace(b"grams", b"ounce"), "header_mismatch", ("lacks the columns grams",), "packed_parcels"
     ),

@@ -83,7 +83,7 @@ def _attribute(frame: Any, name: str) -> Any:
     """Return a column by its name; ``AttributeError`` for what is none, which SQLFrame takes for a column, too."""
     if not name.startswith("__") and name in frame.columns:
         return frame[name]
-    meant = did_you_mean(name, (*frame.columns, *(each for each in dir(frame) if not each.startswith("_"))))
+    meant = did_you_mean(name, frame.columns)
     raise AttributeError(
         f"the DataFrame has no column {name}, and its {name} was never tried on both engines{';' * bool(meant)}{meant}"
     )

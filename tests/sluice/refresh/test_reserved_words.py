@@ -125,11 +125,11 @@ def test_a_column_that_duckdb_refuses_is_named_with_its_contract(tmp_path: Path)
 
 @pytest.mark.slow
 def test_what_a_transform_raises_is_told_with_its_file(tmp_path: Path) -> None:
-    with pytest.raises(TransformError, match=r"jobs/silver/things\.py: silver\.things does not run on DuckDB: boom"):
+    with pytest.raises(TransformError, match=r"jobs/silver/things\.py:4: silver\.things fails: ValueError: boom"):
         compile_project(_things(Column("a", parse_type("string"))), _job(tmp_path, 'raise ValueError("boom")'))
 
 
 @pytest.mark.slow
 def test_a_process_that_dies_is_told_with_the_transform(tmp_path: Path) -> None:
-    with pytest.raises(TransformError, match=r"things\.py: the process that compiled silver\.things died"):
+    with pytest.raises(TransformError, match=r"things\.py:2: the process that compiled silver\.things died"):
         compile_project(_things(Column("a", parse_type("string"))), _job(tmp_path, "import os; os._exit(9)"))
