@@ -39,7 +39,7 @@ def queries(draw: st.DrawFn, scope: frozenset[str] = frozenset(), depth: int = 0
         "where": f"SELECT count(*) AS a FROM ({one}) x WHERE EXISTS ({two})",
         "value": f"SELECT ({one}) + ({two}) AS a FROM silver.things",
         "union": f"SELECT count(*) AS a FROM (({one}) UNION ALL ({two})) x",
-        "join": f"SELECT count(*) AS a FROM ({one}) x LEFT JOIN ({two}) y ON x.a = y.a AND y.a IN ({one})",
+        "join": f"SELECT count(*) AS a FROM ({one}) x LEFT JOIN ({two}) y ON x.a = y.a WHERE y.a IN ({one})",
     }[shape]
     return defined + text, sound and one_sound and two_sound, nested or one_nested or two_nested
 
