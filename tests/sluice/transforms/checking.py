@@ -55,9 +55,16 @@ def compiled(call: str, use: str) -> Spelled:
 
 
 def outcomes(
-    both: Both, calls: Iterable[tuple[str, str]], *, spoiled: Callable[[str], str] = str
+    both: Both,
+    calls: Iterable[tuple[str, str]],
+    *,
+    spoiled: Callable[[str], str] = str,
+    together: int = _TOGETHER,
 ) -> dict[tuple[str, str], Outcome]:
-    """Return what became of each call with its use; ``spoiled`` makes DuckDB's SQL wrong, to see that it is found."""
+    """Return what became of each call with its use; ``spoiled`` makes DuckDB's SQL wrong, to see that it is found.
+
+    So many as are asked ``together`` are one query on Spark, which plans many nested ones in one for minutes.
+    """
     both.frame.createOrReplaceTempView("sluice_given")
     found: dict[tuple[str, str], Outcome] = {}
     sound: dict[tuple[str, str], Spelled] = {}
@@ -69,8 +76,8 @@ def outcomes(
     spark: dict[tuple[str, str], Any] = {}
     for use in dict.fromkeys(use for _, use in sound):
         of = [each for each in sound if each[1] == use]
-        for start in range(0, len(of), _TOGETHER):
-            _on_spark(both, of[start : start + _TOGETHER], sound, spark)
+        for start in range(0, len(of), together):
+            _on_spark(both, of[start : start + together], sound, spark)
     for each, made in sound.items():
         found[each] = Outcome("", _difference(both, each[1], spoiled(made.duckdb), spark[each]))
     return found

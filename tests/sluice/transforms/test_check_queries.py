@@ -72,7 +72,7 @@ def test_calls_of_calls_are_alike() -> None:
     print(f"seed {seed}")  # pytest shows it where the test fails
     rng = random.Random(seed)
     with both_engines(_FEW, seed, rows) as both:
-        found = outcomes(both, [nested(rng) for _ in range(_MANY)])
+        found = outcomes(both, [nested(rng) for _ in range(_MANY)], together=1)
     assert {call: each.differs for call, each in found.items() if each.differs} == {}, f"seed {seed}"
     assert sum(not each.refused for each in found.values()) > _MANY / 2
 
