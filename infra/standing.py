@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from sluice.folders import LIBRARY, ProjectFolder, brought, needed_project
+from sluice.transforms.child import prepare
+from sluice.transforms.compile import COMPILING
 
 from . import synthesis
 
@@ -30,6 +32,8 @@ __all__ = ["synthesis"]  # imported so that it is there when the first request c
 _IDLE_SECONDS = 1800.0
 #: CDK's kernel keeps what was made in it; after so many a new process is begun.
 _MOST = 40
+#: When the next process to compile is prepared: not amid the deployment of what was just synthesized.
+_PREPARE_SECONDS = 5.0
 
 
 def serve(place: Path, owner: int) -> None:
@@ -59,6 +63,9 @@ def serve(place: Path, owner: int) -> None:
             stream.write(json.dumps({"outdated": True} if outdated else _synthesized(project, request)) + "\n")
         if outdated:
             break
+        later = threading.Timer(_PREPARE_SECONDS, prepare, (COMPILING, project.root))
+        later.daemon = True
+        later.start()
     _leave(place, own)
 
 

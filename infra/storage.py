@@ -180,7 +180,7 @@ class StorageStack(Stack):
             resource_type="Custom::SluiceTables",
             service_timeout=Duration.minutes(16),
             removal_policy=RemovalPolicy.RETAIN,
-            properties={"Contracts": project.fingerprint},
+            properties={"Contracts": project.contracts_fingerprint},
         )
         for database in databases:
             contracted.node.add_dependency(database)

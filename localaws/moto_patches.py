@@ -67,6 +67,15 @@ def put(owner: Any, name: str, thing: Any) -> None:
     (add if inspect.getattr_static(owner, name, ABSENT) is ABSENT else replace)(owner, name, thing)
 
 
+def defer(owner: ModuleType, name: str, stand_in: Any) -> None:
+    """Put in the place of ``owner.name`` what imports it when it is used first; that is the third party's own then.
+
+    No original is remembered: it may not be imported yet, and it is not replaced.
+    """
+    _take(owner, name, ABSENT, stand_in)
+    setattr(owner, name, stand_in)
+
+
 def extend(owner: Any, name: str, entries: Mapping[Any, Any] | Iterable[Any]) -> None:
     """Add ``entries`` to the dict or set ``owner.name`` in place, because other modules may hold the same object."""
     table = inspect.getattr_static(owner, name)

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import werkzeug.exceptions
 
-from localaws import api_models, concurrency, folders
+from localaws import api_models, concurrency, folders, spared
 from localaws.cloudformation import api
 from localaws.cloudformation.assembly import bootstrap, publish, read_assembly
 from localaws.cloudformation.engine import StackEngine
@@ -138,6 +138,8 @@ class LocalAws:
         replace(werkzeug_app, "DISABLE_GLOBAL_CORS", True)
         BackendDict.reset()
         reset_model_data()
+        spared.spare_batch()
+        spared.spare_ec2()
         api_models.share()
         one_reading.install()
         self._install_services()
@@ -145,7 +147,7 @@ class LocalAws:
         def create(service: Any) -> Any:
             if service in {None, "moto_api", "instance_metadata"}:
                 return werkzeug.exceptions.NotFound()  # moto's own route resets everything for any caller
-            # With the first call of it: moto's CloudFormation imports most other services, and a deployment needs none.
+            # With the first call of it: a deployment at the start needs none.
             if service == "cloudformation":
                 api.install(self.context, self.engine)
             return werkzeug_app.create_backend_app(service)

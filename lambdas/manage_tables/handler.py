@@ -42,7 +42,7 @@ def _goes_back(event: dict[str, Any]) -> bool:
 
     Then there is nothing to do: no table lost anything, so the tables still fit the previous contracts.
     """
-    carried = deployed_project().fingerprint
+    carried = deployed_project().contracts_fingerprint
     failed = event.get("OldResourceProperties", {}).get("Contracts")
     return bool(failed == carried != event["ResourceProperties"].get("Contracts"))
 

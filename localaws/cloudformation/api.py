@@ -20,9 +20,12 @@ from localaws.cloudformation.providers import api
 from localaws.cloudformation.stacks import Stack
 from localaws.context import Context
 from localaws.moto_patches import original, put, replace, restore
+from localaws.spared import spare_stacks
 
 log = logging.getLogger("localaws.cloudformation")
 
+#: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackEvents.html: up to so many.
+_EVENTS_IN_A_PAGE = 100
 _NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
 
 
@@ -198,9 +201,15 @@ class Answers:
         }
 
     def describe_stack_events(self, get: Callable[..., Any]) -> dict[str, Any]:
-        """Answer DescribeStackEvents with a stack's history, the newest first."""
+        """Answer DescribeStackEvents with a page of a stack's history, the newest first."""
         stack = self._engine.find(get("StackName"))
+        # The token is how many events are older than those of the page before: new ones move no page.
+        token = str(get("NextToken") or len(stack.events))
+        if not token.isdecimal() or int(token) > len(stack.events):
+            raise _refusal(f"NextToken {token} is none that DescribeStackEvents gave")
+        left = max(int(token) - _EVENTS_IN_A_PAGE, 0)
         return {
+            "NextToken": str(left) if left else None,
             "StackEvents": [
                 {
                     "StackId": stack.id,
@@ -213,8 +222,8 @@ class Answers:
                     "ResourceStatusReason": event.reason,
                     "Timestamp": event.at,
                 }
-                for event in reversed(stack.events)
-            ]
+                for event in reversed(stack.events[left : int(token)])
+            ],
         }
 
     def describe_stack_resources(self, get: Callable[..., Any]) -> dict[str, Any]:
@@ -326,6 +335,7 @@ OPERATIONS = tuple(answer for name, answer in vars(Answers).items() if not name.
 
 def install(ctx: Context, engine: StackEngine) -> None:
     """Answer CloudFormation's API from ``engine`` until the local AWS closes."""
+    spare_stacks()
     from moto.cloudformation.responses import CloudFormationResponse
     from moto.core.responses import ActionResult
 

@@ -12,6 +12,7 @@ import hashlib
 import io
 import os
 import shutil
+import struct
 import sys
 import tempfile
 import threading
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path, PurePosixPath
 
 #: A code zip with only this entry names an unzipped asset directory to use in place.
@@ -41,6 +43,8 @@ RUNTIME_DISTRIBUTIONS = (
 
 #: Bytecode of another Python is never read here.
 _OUR_BYTECODE = f".{sys.implementation.cache_tag}.pyc"
+#: So many earlier mirrors are looked through for bytecode: the functions' one, their layer's, and that of a stack.
+_EARLIER_MIRRORS = 4
 _building = threading.Lock()
 
 
@@ -86,8 +90,39 @@ def runnable(bundle: Path, scratch: Path, *, packages: str = "") -> Path:
         for wheel in wheels:
             if wheel.native:
                 _link_installed(_same_version_here(wheel, bundle), target)
+        for earlier in _newest(scratch / "bundles")[:_EARLIER_MIRRORS]:
+            _take_bytecode(earlier, target)
 
     return _built_once(scratch / "bundles" / digest, build)
+
+
+def _newest(mirrors: Path) -> list[Path]:
+    """Return the mirrors that are whole, the newest first."""
+    return sorted(mirrors.glob("[!.]*"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
+
+def _take_bytecode(earlier: Path, mirror: Path) -> None:
+    """Give ``mirror`` the bytecode that ``earlier`` has of modules of the same content, as if it were made of its own.
+
+    A function whose code is deployed again differs in a few files; to compile all others anew takes it a second.
+    The head is magic, flags (0: the source's time and size follow), time and size: https://peps.python.org/pep-0552/.
+    """
+    for compiled in earlier.rglob(f"*{_OUR_BYTECODE}"):
+        here = mirror / compiled.relative_to(earlier)
+        name = f"{compiled.name.removesuffix(_OUR_BYTECODE)}.py"
+        source, theirs = here.parent.parent / name, compiled.parent.parent / name
+        if here.exists() or not source.is_file() or not theirs.is_file():
+            continue
+        content, made = source.read_bytes(), compiled.read_bytes()
+        if made[:16] != _head(theirs) or content != theirs.read_bytes():
+            continue
+        here.parent.mkdir(exist_ok=True)
+        here.write_bytes(_head(source) + made[16:])
+
+
+def _head(source: Path) -> bytes:
+    about = source.stat()
+    return MAGIC_NUMBER + struct.pack("<III", 0, int(about.st_mtime) & 0xFFFFFFFF, about.st_size & 0xFFFFFFFF)
 
 
 def aws_runtime(scratch: Path) -> Path:

@@ -5,6 +5,7 @@ Only CloudFormation's and S3's own calls are made: whoever answers them, the loc
 
 from __future__ import annotations
 
+import itertools
 import json
 import tempfile
 import time
@@ -102,13 +103,13 @@ def execute(change: StackChange, note: Callable[[str], None]) -> None:
     Raise ``CommandError`` with CloudFormation's reason when the stack was rolled back.
     """
     name = change.stack.name
-    seen = {event["EventId"] for event in _events(name)}
+    last = next((event["EventId"] for event in _newest_first(name)), "")
     client("cloudformation").execute_change_set(StackName=name, ChangeSetName=change.change_set)
     done, failed = 0, ""
     while True:
         status = client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
-        for event in [each for each in reversed(_events(name)) if each["EventId"] not in seen]:
-            seen.add(event["EventId"])
+        for event in _events_after(name, last):
+            last = event["EventId"]
             if event["ResourceStatus"].endswith("_FAILED") and not failed:
                 kind, reason = event["ResourceType"], event.get("ResourceStatusReason", "")
                 failed = f"{name}/{event['LogicalResourceId']} ({kind}) failed: {reason}"
@@ -128,9 +129,15 @@ def execute(change: StackChange, note: Callable[[str], None]) -> None:
         )
 
 
-def _events(name: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
-    return found
+def _events_after(name: str, last: str) -> list[dict[str, Any]]:
+    """Return the stack's events since the one with the id ``last``, in their order."""
+    return list(itertools.takewhile(lambda event: event["EventId"] != last, _newest_first(name)))[::-1]
+
+
+def _newest_first(name: str) -> Iterator[dict[str, Any]]:
+    """Yield the stack's events page by page: a stack that was often deployed has thousands, of which few are new."""
+    for page in client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=name):
+        yield from page["StackEvents"]
 
 
 def _tags(name: str) -> dict[str, str]:

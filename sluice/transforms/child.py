@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +18,44 @@ from sluice.transforms.shared import share_helpers
 _REFUSED = 3
 
 
-def ask(module: str, arguments: Sequence[str], given: Any, folder: Path | None) -> subprocess.CompletedProcess[bytes]:
+#: Processes that have imported what they need and wait to be asked, by module and folder.
+_ready: dict[tuple[str, Path | None], subprocess.Popen[bytes]] = {}
+
+
+def prepare(module: str, folder: Path | None) -> None:
+    """Begin the process that the next question to the module in the folder goes to: importing takes most of its time.
+
+    It ends with this one, of which its standard input comes.
+    """
+    if (module, folder) not in _ready:
+        _ready[module, folder] = _begun(module, folder)
+
+
+def ask(module: str, given: Any, folder: Path | None) -> subprocess.CompletedProcess[bytes]:
     """Run a module that ends with what ``answered`` returns; its answer, JSON, is on standard output, empty if it died.
 
     What is ``given`` is written to its standard input as JSON. It imports the helpers of the project in ``folder``, by
     default of the present one. Raise the ``TransformError`` with which it refuses.
     """
-    done = subprocess.run(
-        # Without the folder on the path (-P): a module beside glue_jobs/ is not there for the Spark job, either.
-        [sys.executable, "-P", "-m", module, *arguments],
-        input=msgspec.json.encode(given),
-        cwd=folder,
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode == _REFUSED and done.stdout:
-        raise TransformError.from_data(msgspec.json.decode(done.stdout))
-    return done
+    process = _ready.pop((module, folder), None)
+    if process is None or process.poll() is not None:
+        process = _begun(module, folder)
+    with process:
+        try:
+            said, told = process.communicate(msgspec.json.encode(given))
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode == _REFUSED and said:
+        raise TransformError.from_data(msgspec.json.decode(said))
+    return subprocess.CompletedProcess(process.args, process.returncode, said, told)
+
+
+def _begun(module: str, folder: Path | None) -> subprocess.Popen[bytes]:
+    # Without the folder on the path (-P): a module beside glue_jobs/ is not there for the Spark job, either.
+    command = [sys.executable, "-P", "-m", module]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, stdin=pipe, stdout=pipe, stderr=pipe)
 
 
 def answered(answer: Callable[[bytes], Any]) -> int:
@@ -49,7 +70,8 @@ def answered(answer: Callable[[bytes], Any]) -> int:
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     try:
-        found, status = answer(sys.stdin.buffer.read()), 0
+        given = sys.stdin.buffer.read()
+        found, status = answer(given) if given else None, 0  # nobody asks any more: who prepared it has ended
     except SluiceError as error:
         found, status = error.as_data(), _REFUSED
     with out:

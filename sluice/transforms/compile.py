@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 import msgspec
 import sqlglot
@@ -43,6 +43,8 @@ from sluice.transforms.duckdb_sql import EmptyTables, duckdb_sql
 from sluice.transforms.own_code import line_of_input, refused
 from sluice.writes import WRITE_MODES
 
+#: The module that compiles, in a process of its own.
+COMPILING: Final = "sluice.transforms.compile"
 #: The weight of a transform that is not compiled to SQL: about a join, a window and a grouping.
 _UNSEEN_WEIGHT = 3.0
 
@@ -90,13 +92,17 @@ def compile_project(
 
 
 class _Work(msgspec.Struct):
-    """What the process that compiles is given; the modules in the files ``but`` are left out."""
+    """What the process that compiles is given; the modules in the files ``but`` are left out.
+
+    It writes to the file ``begun`` which module it loads, so that one that ends it is known.
+    """
 
     contracts: tuple[AnyContract, ...]
     folders: list[str]
     cache: str
     broken: list[str]
     but: list[str] = []
+    begun: str = ""
 
 
 _decode_work = json_decoder(_Work)
@@ -105,7 +111,8 @@ _decode_work = json_decoder(_Work)
 def _answer(work: _Work, folder: Path | None, found: Gathered) -> _Answer | str:
     """Return the answer of a process that compiles, or the file of a module that ends it, whose error is gathered."""
     with tempfile.NamedTemporaryFile("r") as begun:
-        done = ask("sluice.transforms.compile", [begun.name], work, folder)
+        work.begun = begun.name
+        done = ask(COMPILING, work, folder)
         at = begun.read()
     if not done.stdout and at:  # whatever its status: code of a module may end a process with any
         table = table_of(Path(at))
@@ -392,13 +399,12 @@ def _columns(contract: DerivedContract) -> str:
 
 
 def _main() -> int:
-    begun = Path(sys.argv[1])
-
     def answer(given: bytes) -> _Answer:
-        found = Gathered()
+        work, found = _decode_work(given), Gathered()
+        begun = Path(work.begun)
         compiled: list[CompiledTransform] = []
         with found:
-            compiled = compile_all(_decode_work(given), found, begun=lambda path: begun.write_text(str(path or "")))
+            compiled = compile_all(work, found, begun=lambda path: begun.write_text(str(path or "")))
         return _Answer(tuple(compiled), tuple(each.as_data() for each in found.in_order()))
 
     return answered(answer)

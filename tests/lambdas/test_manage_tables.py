@@ -74,14 +74,14 @@ def ensured(monkeypatch: pytest.MonkeyPatch) -> list[Project]:
 def test_create_and_update_ensure_the_tables(
     cloudformation: CloudFormation, ensured: list[Project], kind: str, before: str
 ) -> None:
-    module.handler(cloudformation.event(kind, PRESENT.fingerprint, before), None)
+    module.handler(cloudformation.event(kind, PRESENT.contracts_fingerprint, before), None)
     assert ensured == [PRESENT]
     (answer,) = cloudformation.answers
     assert (answer["Status"], answer["PhysicalResourceId"], answer["RequestId"]) == ("SUCCESS", "sluice-tables", "r")
 
 
 def test_delete_keeps_the_tables(cloudformation: CloudFormation, ensured: list[Project]) -> None:
-    module.handler(cloudformation.event("Delete", PRESENT.fingerprint), None)
+    module.handler(cloudformation.event("Delete", PRESENT.contracts_fingerprint), None)
     assert ensured == []
     assert cloudformation.answers[0]["Status"] == "SUCCESS"
 
@@ -89,7 +89,7 @@ def test_delete_keeps_the_tables(cloudformation: CloudFormation, ensured: list[P
 def test_a_failed_update_that_is_taken_back_by_the_same_code_does_nothing(
     cloudformation: CloudFormation, ensured: list[Project]
 ) -> None:
-    module.handler(cloudformation.event("Update", EARLIER, PRESENT.fingerprint), None)
+    module.handler(cloudformation.event("Update", EARLIER, PRESENT.contracts_fingerprint), None)
     assert ensured == []
     assert cloudformation.answers[0]["Status"] == "SUCCESS"
 
@@ -97,7 +97,7 @@ def test_a_failed_update_that_is_taken_back_by_the_same_code_does_nothing(
 def test_an_update_to_the_contracts_that_the_code_carries_is_done_even_when_others_came_before(
     cloudformation: CloudFormation, ensured: list[Project]
 ) -> None:
-    module.handler(cloudformation.event("Update", PRESENT.fingerprint, LATER), None)
+    module.handler(cloudformation.event("Update", PRESENT.contracts_fingerprint, LATER), None)
     assert ensured == [PRESENT]
 
 
@@ -108,7 +108,7 @@ def test_a_failure_is_answered_with_its_reason(
         raise ValueError("bronze.things: column id cannot change")
 
     monkeypatch.setattr(module, "ensure_tables", fails)
-    module.handler(cloudformation.event("Create", PRESENT.fingerprint), None)
+    module.handler(cloudformation.event("Create", PRESENT.contracts_fingerprint), None)
     (answer,) = cloudformation.answers
     assert (answer["Status"], answer["Reason"]) == ("FAILED", "ValueError: bronze.things: column id cannot change")
 

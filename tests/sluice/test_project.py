@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,15 @@ WHOLE = Project(
 
 def test_a_project_is_read_as_it_was_written() -> None:
     assert decode_project(WHOLE.to_json()) == WHOLE
+
+
+def test_the_fingerprint_of_the_contracts_is_another_for_them_alone() -> None:
+    """Tables are looked through after a deployment only when it differs: a changed transform does not wait for them."""
+    transform = dataclasses.replace(WHOLE.transforms[0], sql="SELECT 2", fingerprint="g", weight=2.0)
+    same = Project(WHOLE.contracts, (transform,))
+    assert same.contracts_fingerprint == Project(WHOLE.contracts).contracts_fingerprint == WHOLE.contracts_fingerprint
+    contract = msgspec.structs.replace(WHOLE.contracts[0], description="Another.")
+    assert Project((contract,), WHOLE.transforms).contracts_fingerprint != WHOLE.contracts_fingerprint
 
 
 @pytest.mark.parametrize("digest", ["", "0123456789abcdef", None])

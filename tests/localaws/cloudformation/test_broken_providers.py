@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,15 +22,15 @@ ONE = (
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.syspath_prepend(tmp_path)
-    for name in [name for name in sys.modules if name.split(".")[0] == "toy_providers"]:
-        monkeypatch.delitem(sys.modules, name)
     made = tmp_path / "toy_providers"
     made.mkdir()
     (made / "__init__.py").touch()
     (made / "sound.py").write_text(ONE)
-    return made
+    yield made
+    for name in [name for name in sys.modules if name.split(".")[0] == "toy_providers"]:
+        del sys.modules[name]  # to other tests it would be a third party that ours is in
 
 
 def test_sound_providers_are_found_by_type(folder: Path) -> None:

@@ -329,6 +329,23 @@ def test_clients_read_stacks_through_the_api(deploy: Deploy, local_aws: LocalAws
         cfn.describe_stacks(StackName="no-such-stack")
 
 
+def test_events_come_in_pages_newest_first_which_new_ones_do_not_move(deploy: Deploy, local_aws: LocalAws) -> None:
+    for value in range(60):
+        stack = deploy(P=parameter(str(value)))
+    cfn = local_aws.context.client("cloudformation")
+    every = [event.id for event in reversed(stack.events)]
+    first = cfn.describe_stack_events(StackName=stack.name)
+    deploy(P=parameter("new"))
+    found = [event["EventId"] for event in first["StackEvents"]]
+    assert found == every[:100] != every
+    while token := first.get("NextToken"):
+        first = cfn.describe_stack_events(StackName=stack.name, NextToken=token)
+        found += [event["EventId"] for event in first["StackEvents"]]
+    assert found == every
+    with pytest.raises(cfn.exceptions.ClientError, match="NextToken 99999 is none"):
+        cfn.describe_stack_events(StackName=stack.name, NextToken="99999")
+
+
 def settled(cfn: Any, name: str) -> str:
     for _ in range(200):
         status: str = cfn.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
