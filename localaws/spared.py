@@ -5,21 +5,19 @@ They take three of its seconds of processor time. Whoever needs them imports the
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+import moto
+
 from localaws.moto_patches import defer
 
-_PARSING: Final = "moto.cloudformation.parsing"
-#: What moto's CloudFormation takes from there.
-_TAKEN: Final = ("Export", "OutputMap", "ResourceMap")
-_BATCH: Final = "moto.batch"
-_EC2, _BACKENDS = "moto.ec2", "ec2_backends"
+#: What moto's CloudFormation takes from ``moto.cloudformation.parsing``.
+_OF_STACKS: Final = ("Export", "OutputMap", "ResourceMap")
 
 
 def spare_stacks() -> None:
@@ -27,55 +25,56 @@ def spare_stacks() -> None:
 
     That is imported when moto makes a stack all the same, which it does for StackSets alone.
     """
-    models = _imported("moto.cloudformation.models", _PARSING, _TAKEN)
-    for name in _TAKEN:
+    with _standing_in("moto.cloudformation.parsing", _OF_STACKS, unless="moto.cloudformation.models"):
+        from moto.cloudformation import models
+    for name in _OF_STACKS:
         defer(models, name, _later(name))
 
 
 def _later(name: str) -> Callable[..., Any]:
     def made(*given: Any, **named: Any) -> Any:
-        return getattr(importlib.import_module(_PARSING), name)(*given, **named)
+        from moto.cloudformation import parsing
+
+        return getattr(parsing, name)(*given, **named)
 
     return made
 
 
 def spare_batch() -> None:
     """Import the one module of moto's Batch that its Step Functions need, without the service and the EC2 below it."""
-    if _BATCH in sys.modules:
-        return
-    found = importlib.util.find_spec(_BATCH)
-    if found is None:
-        raise ModuleNotFoundError(_BATCH)
-    stand_in = ModuleType(_BATCH)
-    stand_in.__path__ = list(found.submodule_search_locations or ())
-    with _standing_in(stand_in):
-        importlib.import_module(f"{_BATCH}.utils")
+    with _standing_in("moto.batch", unless="moto.batch.utils"):
+        from moto.batch import utils  # noqa: F401  it is found imported
 
 
 def spare_ec2() -> None:
     """Import moto's SSM without EC2, which it asks for the instances of an inventory and nothing else."""
-    defer(_imported("moto.ssm.models", _EC2, (_BACKENDS,)), _BACKENDS, _Ec2Backends())
+    with _standing_in("moto.ec2", ("ec2_backends",), unless="moto.ssm.models"):
+        from moto.ssm import models
+    defer(models, "ec2_backends", _Ec2Backends())
 
 
 class _Ec2Backends:
     def __getitem__(self, account: str) -> Any:
-        return getattr(importlib.import_module(_EC2), _BACKENDS)[account]
+        from moto.ec2 import ec2_backends
 
-
-def _imported(name: str, without: str, taken: tuple[str, ...]) -> ModuleType:
-    """Return the module, imported without the module from which it takes names, unless that was imported before."""
-    if name in sys.modules or without in sys.modules:
-        return importlib.import_module(name)
-    with _standing_in(ModuleType(without)) as stand_in:
-        for each in taken:
-            setattr(stand_in, each, object)
-        return importlib.import_module(name)
+        return ec2_backends[account]
 
 
 @contextmanager
-def _standing_in(module: ModuleType) -> Iterator[ModuleType]:
-    sys.modules[module.__name__] = module
+def _standing_in(name: str, taken: tuple[str, ...] = (), *, unless: str) -> Iterator[None]:
+    """Have an empty module of that name be imported, from which its own modules and the names ``taken`` can be had.
+
+    Where it, or the module for which it stands in, was imported before, nothing is to be spared.
+    """
+    if name in sys.modules or unless in sys.modules:
+        yield
+        return
+    module = ModuleType(name)
+    module.__path__ = [str(Path(moto.__file__).parent.joinpath(*name.split(".")[1:]))]
+    for each in taken:
+        setattr(module, each, object)
+    sys.modules[name] = module
     try:
-        yield module
+        yield
     finally:
-        del sys.modules[module.__name__]
+        del sys.modules[name]
