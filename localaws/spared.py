@@ -55,7 +55,7 @@ def spare_ec2() -> None:
 
 class _Ec2Backends:
     def __getitem__(self, account: str) -> Any:
-        from moto.ec2 import ec2_backends
+        from moto.ec2.models import ec2_backends
 
         return ec2_backends[account]
 
@@ -71,8 +71,7 @@ def _standing_in(name: str, taken: tuple[str, ...] = (), *, unless: str) -> Iter
         return
     module = ModuleType(name)
     module.__path__ = [str(Path(moto.__file__).parent.joinpath(*name.split(".")[1:]))]
-    for each in taken:
-        setattr(module, each, object)
+    vars(module).update(dict.fromkeys(taken, object))
     sys.modules[name] = module
     try:
         yield
