@@ -20,7 +20,8 @@ import pytest
 from sluice.cli import local
 from sluice.ingestion.landing import Notice
 from sluice.ledger import UNKNOWN, Delivery, Ledger
-from tests.end_to_end.running import CONTRACTS, Deployment, as_csv, sluice, until
+from tests.end_to_end.running import CONTRACTS, Deployment, as_csv, sluice
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
