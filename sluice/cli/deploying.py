@@ -182,10 +182,14 @@ def _accepting(tables: list[TableChange]) -> str:
 
 def _drop(tables: list[TableChange], environment: str, contracts: list[Path]) -> None:
     """Drop tables whose columns cannot change to what is declared, so that they are made anew."""
-    for each in (each for each in tables if not each.possible):
-        database, name = each.table.split(".")
+    for table in sorted({each.table for each in tables if not each.possible}):
+        database, name = table.split(".")
         where = deployed(environment, contracts).settings.database(database)
-        client("glue").delete_table(DatabaseName=where, Name=name)
+        glue = client("glue")
+        try:
+            glue.delete_table(DatabaseName=where, Name=name)
+        except glue.exceptions.EntityNotFoundException:
+            continue  # a deployment that failed after this step dropped it, and this one repeats it
 
 
 def endpoint_needed(data: Path) -> None:
