@@ -1,21 +1,16 @@
-"""What holds for every test: how cases are found, which worker takes what, and this repository's declared project."""
+"""What holds for every test: how cases are found, and which worker takes what."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from tests.laws import cases, is_law
 from tests.scheduling import scheduler
-from tests.shared import made_once
-
-if TYPE_CHECKING:
-    from sluice.project import Project
 
 # Where Python is told to keep no bytecode, each worker and each process that a test starts would compile every module
 # anew, and pytest rewrite every assertion: half of the time that the fast tests take.
@@ -49,17 +44,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("law")
         if is_slow_by_place(item.path):
             item.add_marker("slow")
-
-
-@pytest.fixture(scope="session")
-def project(request: pytest.FixtureRequest) -> Project:
-    """Return all contracts and transforms of this repository, compiled once for all workers."""
-    from sluice.load import load_project
-    from sluice.project import FILE_NAME, decode_project
-    from tests.folders import ROOT
-
-    def make(folder: Path) -> None:
-        (folder / FILE_NAME).write_bytes(load_project([ROOT / "contracts"]).to_json())
-
-    folder = made_once(request, "project", make)
-    return decode_project((folder / FILE_NAME).read_bytes())

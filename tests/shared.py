@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from xdist import is_xdist_worker
 
+from sluice.load import load_project
+from sluice.project import FILE_NAME, Project, decode_project
+
 
 def made_once(request: pytest.FixtureRequest, name: str, make: Callable[[Path], object]) -> Path:
     """Return the folder ``name`` of this run, which ``make`` filled; no other worker makes it, or sees half of it."""
@@ -27,3 +30,13 @@ def made_once(request: pytest.FixtureRequest, name: str, make: Callable[[Path], 
             make(folder)
             done.touch()
     return folder
+
+
+def compiled_once(request: pytest.FixtureRequest, contracts: Path) -> Project:
+    """Return the project of the ``contracts`` and its transforms, which is compiled once in a run."""
+
+    def make(folder: Path) -> None:
+        (folder / FILE_NAME).write_bytes(load_project([contracts]).to_json())
+
+    folder = made_once(request, f"project-{contracts.parent.name}", make)
+    return decode_project((folder / FILE_NAME).read_bytes())

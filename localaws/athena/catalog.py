@@ -137,8 +137,9 @@ class Catalog:
                 {"table_catalog": "awsdatacatalog", "table_schema": database, "table_name": table["Name"],
                  "column_name": column.lower(), "ordinal_position": number, "column_default": None,
                  "is_nullable": "YES", "data_type": types.trino_name(types.hive_type(kind)),
-                 "comment": None, "extra_info": "partition key" if key else None}
+                 "comment": comments.get(column), "extra_info": "partition key" if key else None}
                 for database, table in pairs
+                for comments in [comments_of(table)]
                 for number, (column, kind, key) in enumerate(self.glue_columns(table), start=1)
             ]  # fmt: skip
             names = ("table_catalog", "table_schema", "table_name", "column_name", "ordinal_position",
@@ -152,3 +153,9 @@ class Catalog:
 def _table(rows: list[dict[str, Any]], names: tuple[str, ...]) -> pa.Table:
     kinds = {"ordinal_position": pa.int64()}
     return pa.table({name: pa.array([row[name] for row in rows], kinds.get(name, pa.string())) for name in names})
+
+
+def comments_of(table: dict[str, Any]) -> dict[str, str]:
+    """Return the comments of a Glue table's columns by name, each on one line; those that have none are left out."""
+    columns = [*(table.get("StorageDescriptor") or {}).get("Columns", []), *(table.get("PartitionKeys") or [])]
+    return {c["Name"]: " ".join(c["Comment"].split()) for c in columns if c.get("Comment")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from localaws.athena.catalog import Catalog
+from localaws.athena.catalog import Catalog, comments_of
 from localaws.athena.errors import not_supported
 from localaws.athena.results import Results, of_lines
 from localaws.athena.statements import NAME
@@ -40,8 +40,10 @@ def _describe(match: re.Match[str], database: str, catalog: Catalog) -> Results:
     table = catalog.table((match[1] or database).lower(), match[2].lower())
     columns = catalog.glue_columns(table)
 
+    comments = comments_of(table)
+
     def line(name: str, kind: str) -> str:
-        return f"{name.ljust(20)}\t{kind.ljust(20)}\t{' ' * 20}"
+        return f"{name.ljust(20)}\t{kind.ljust(20)}\t{comments.get(name, '').ljust(20)}"
 
     lines = [line(name, kind) for name, kind, _ in columns]
     keys = [line(name, kind) for name, kind, key in columns if key]
@@ -71,7 +73,10 @@ def _create_table(match: re.Match[str], database: str, catalog: Catalog) -> Resu
     location = (table.get("StorageDescriptor") or {}).get("Location", "")
     iceberg = "metadata_location" in parameters
     quote = "" if iceberg else "`"
-    body = ",\n".join(f"  {quote}{column}{quote} {kind}" for column, kind, key in columns if not key)
+    said = {name: " COMMENT '{}'".format(text.replace("'", "\\'")) for name, text in comments_of(table).items()}
+    body = ",\n".join(
+        f"  {quote}{column}{quote} {kind}{said.get(column, '')}" for column, kind, key in columns if not key
+    )
     lines = [f"CREATE {'' if iceberg else 'EXTERNAL '}TABLE {place + '.' + name if iceberg else f'`{place}.{name}`'}("]
     lines += [f"{body})"]
     keys = [f"  `{column}` {kind}" for column, kind, key in columns if key]

@@ -17,6 +17,13 @@ _UNLOAD = re.compile(r"\s*UNLOAD\s*\((.*)\)\s*TO\s*'([^']+)'\s*(?:WITH\s*\((.*)\
 _PREPARE = re.compile(r"\s*PREPARE\s+(\w+)\s+FROM\s+(.*)$", re.IGNORECASE | re.DOTALL)
 _EXECUTE = re.compile(r"\s*EXECUTE\s+(\w+)(?:\s+USING\s+(.*))?$", re.IGNORECASE | re.DOTALL)
 _DEALLOCATE = re.compile(r"\s*DEALLOCATE\s+PREPARE\s+(\w+)\s*$", re.IGNORECASE)
+#: What a statement of Athena's begins with.
+#: https://docs.aws.amazon.com/athena/latest/ug/ddl-sql-reference.html
+#: https://docs.aws.amazon.com/athena/latest/ug/dml-queries-functions-operators.html
+_FIRST_WORDS = (
+    "ALTER", "ANALYZE", "CREATE", "DEALLOCATE", "DELETE", "DESC", "DESCRIBE", "DROP", "EXECUTE", "EXPLAIN", "INSERT",
+    "MERGE", "MSCK", "OPTIMIZE", "PREPARE", "SELECT", "SHOW", "TABLE", "UNLOAD", "UPDATE", "VACUUM", "VALUES", "WITH",
+)  # fmt: skip
 _PROPERTY = re.compile(r"(\w+)\s*=\s*('(?:[^']|'')*'|ARRAY\s*\[[^\]]*\]|[\w.]+)", re.IGNORECASE)
 
 
@@ -60,6 +67,12 @@ def kind_of(sql: str) -> str:
 def is_query(sql: str) -> bool:
     """Return whether the statement is a query, which returns the rows of a SELECT."""
     return bool(_QUERY.match(sql))
+
+
+def is_statement(sql: str) -> bool:
+    """Return whether the statement begins with a word that a statement of Athena's begins with."""
+    found = re.match(r"[\s(]*(\w+)", sql)
+    return found is not None and found[1].upper() in _FIRST_WORDS
 
 
 def unload(sql: str) -> Unload | None:

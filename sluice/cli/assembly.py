@@ -66,10 +66,13 @@ def synthesize(
         status, said = done or _run(project, variables)
         if status:
             shutil.rmtree(unfinished, ignore_errors=True)
+            # Where the project is wrong, it says the next step itself.
+            what, _, own = (said.strip() or "synthesis failed without a message").partition("\nSafe: ")
+            step = own.partition("\nNext: ")[2].strip()
             raise CommandError(
-                said.strip() or "synthesis failed without a message",
+                what,
                 safe="nothing was deployed or changed.",
-                next_step="mend what is named, then run `sluice check`.",
+                next_step=step or "mend what is named, then run `sluice check`.",
                 value=environment,
             )
         try:

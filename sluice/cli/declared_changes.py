@@ -98,7 +98,7 @@ def _retyped(table: str, name: str, before: Any, now: Any) -> TableChange:
         return TableChange(table, f"{what}: the table keeps the wider type")
     if widens(iceberg_type(old), iceberg_type(new)):
         return TableChange(table, what)
-    return TableChange(table, what, "the values that are in it", possible=False)
+    return TableChange(table, what, "all rows of the table, which is made anew, empty", possible=False)
 
 
 def project_of_template(template: Mapping[str, Any], folders: Iterable[Path]) -> dict[str, Any] | None:

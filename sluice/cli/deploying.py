@@ -158,22 +158,38 @@ def refuse_losses(outcome: Outcome, *, accepted: bool) -> None:
     if accepted or not losses:
         return
     discard(outcome.stacks)
-    impossible = [each for each in outcome.tables if not each.possible]
-    again = "with --accept-data-loss it is dropped and made anew, empty" if impossible else "--accept-data-loss does it"
     raise CommandError(
         "This deployment would lose something:\n" + "\n".join(f"  {line}" for line in losses),
         safe="nothing was deployed or changed; all rows and files are there.",
-        next_step=f"put back what is named (a column of another type gets a new name); {again}.",
+        next_step=f"put back what is named (a column of another type gets a new name); {_accepting(outcome.tables)}.",
         dataset=outcome.tables[0].table if outcome.tables else None,
     )
 
 
+def _accepting(tables: list[TableChange]) -> str:
+    """Return what `--accept-data-loss` does, and how rows that arrived come back."""
+    anew = sorted({each.table for each in tables if not each.possible})
+    if not anew:
+        return "--accept-data-loss does it"
+    said = f"--accept-data-loss makes {' and '.join(anew)} anew, empty"
+    if any(table.startswith("bronze.") for table in anew):
+        said += (
+            ": a file that was read is not read again, but a copy of it is, "
+            "in a folder below the dataset's in landing (`aws s3 cp --recursive`)"
+        )
+    return said
+
+
 def _drop(tables: list[TableChange], environment: str, contracts: list[Path]) -> None:
     """Drop tables whose columns cannot change to what is declared, so that they are made anew."""
-    for each in (each for each in tables if not each.possible):
-        database, name = each.table.split(".")
+    for table in sorted({each.table for each in tables if not each.possible}):
+        database, name = table.split(".")
         where = deployed(environment, contracts).settings.database(database)
-        client("glue").delete_table(DatabaseName=where, Name=name)
+        glue = client("glue")
+        try:
+            glue.delete_table(DatabaseName=where, Name=name)
+        except glue.exceptions.EntityNotFoundException:
+            continue  # a deployment that failed after this step dropped it, and this one repeats it
 
 
 def endpoint_needed(data: Path) -> None:

@@ -30,6 +30,10 @@ _TYPES = {
     "DOUBLE": "double", "BOOLEAN": "boolean", "DATE": "date", "TIMESTAMP": "timestamp", "BLOB": "binary",
 }  # fmt: skip
 _DERIVED = ("silver", "gold")
+_MEND_QUERY = (
+    "change the query (what is to be cast is cast in it, as `CAST(x AS decimal(28, 2))` or `CAST(x AS integer)`), "
+    "or begin with `--from TABLE` and write the function by hand."
+)
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def new_table(table: str, origin: str, query: str, *, force: bool) -> Derived:
     _refuse_taken(table, project, (contract, function), force=force)
     known = _contracts(project, table)
     written = _written(table, origin, query, known)
-    columns = _columns(table, written, known, project)
+    columns = _columns(table, written, known, project, query)
     text = _contract_text(project.root.name, table, columns, written, known)
     before = {path: path.read_bytes() if path.exists() else None for path in (contract, function)}
     try:
@@ -180,7 +184,9 @@ def _written(table: str, origin: str, query: str, known: Mapping[str, AnyContrac
     )
 
 
-def _columns(table: str, written: Written, known: Mapping[str, AnyContract], project: ProjectFolder) -> dict[str, str]:
+def _columns(
+    table: str, written: Written, known: Mapping[str, AnyContract], project: ProjectFolder, query: str
+) -> dict[str, str]:
     """Return the type of each column that the function returns, found by compiling it."""
     with tempfile.TemporaryDirectory() as folder:
         database, _, name = table.partition(".")
@@ -190,9 +196,11 @@ def _columns(table: str, written: Written, known: Mapping[str, AnyContract], pro
         try:
             found = described(tuple(known.values()), Path(folder), table, project=project.root)
         except TransformError as error:
+            # The function stands in no file that could be mended, and the query has no argument of the decorator.
+            what = re.sub(rf"{re.escape(str(path))}:[0-9]+", "The query", error.what)
             raise TransformError(
-                error.what.replace(f"{folder}/", ""), safe="nothing was written.", next_step=error.next_step,
-                dataset=table,
+                what.replace(f"{folder}/", ""), safe="nothing was written.",
+                next_step=_MEND_QUERY if query else error.next_step, dataset=table,
             ) from error  # fmt: skip
     types = {name: _TYPES.get(kind, kind.lower().replace(" ", "")) for name, kind in found.items()}
     for name, kind in types.items():

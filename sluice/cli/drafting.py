@@ -9,9 +9,9 @@ from typing import Any
 from sluice.cli.options import usable_path
 from sluice.cli.profiled import table_of, table_study
 from sluice.cli.whole_files import write_whole
-from sluice.errors import WrongArgument
 from sluice.folders import needed_project, project_around
 from sluice.profiling.drafts import Draft, dataset_name, draft, draft_of, place_of
+from sluice.profiling.encodings import refuse_unknown
 from sluice.shortened import printable
 
 
@@ -20,7 +20,7 @@ def new_contract(
 ) -> tuple[Path, Draft]:
     """Write a contract that loads the files at ``origin``, and return where it is and what it is made of."""
     name = dataset_name(dataset)
-    _refuse_unknown(encoding)
+    refuse_unknown(encoding)
     folder = contracts if contracts is not None else needed_project().contracts
     path = place_of(name, folder, force=force)
     project = project_around(folder)
@@ -37,15 +37,6 @@ def new_contract(
         drafted = replace(drafted, files=0, notes=notes)
     write_whole(path, drafted.text)
     return path, drafted
-
-
-def _refuse_unknown(encoding: str) -> None:
-    try:
-        "".encode(encoding or "utf-8")
-    except (LookupError, UnicodeError, ValueError) as error:
-        raise WrongArgument(
-            f"{encoding!r} is no encoding that Python knows.", next_step="name one, such as cp1252.", value=encoding
-        ) from error
 
 
 def as_data(path: Path, drafted: Draft) -> dict[str, Any]:

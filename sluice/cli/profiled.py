@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sluice.cli.options import usable_path
 from sluice.errors import CommandError
+from sluice.profiling.encodings import refuse_unknown
 from sluice.profiling.profiles import Profile, profile_files, profile_of
 from sluice.profiling.studies import Study
 
@@ -36,6 +37,7 @@ def table_of(name: str, env: str) -> tuple[str, str] | None:
 
 def profiled(of: str, *, encoding: str, env: str) -> Profile:
     """Return the profile of a file or folder, or of a deployed table; ``WrongArgument`` when there is none."""
+    refuse_unknown(encoding)
     name = f"bronze.{of}" if _DATASET.fullmatch(of) and not Path(of).exists() else of
     try:
         table = table_of(name, env)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sluice.cli.deployment import Deployment, client, refused_by_aws
-from sluice.errors import CommandError
+from sluice.errors import CommandError, WrongArgument
 from sluice.shortened import shortened
 
 if TYPE_CHECKING:
@@ -27,6 +27,12 @@ _FIRST_POLL, _LONGEST_POLL = 0.05, 0.5
 #: Statements whose results Athena writes as text, without a header.
 _TOLD_IN_TEXT = ("SHOW", "DESCRIBE", "DESC", "EXPLAIN")
 _WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(\w+)", re.DOTALL)
+#: By the first word of what Athena says of a query.
+_STEPS = {
+    "SCHEMA_NOT_FOUND": "mend the query; `sluice query 'SHOW DATABASES'` lists the databases.",
+    "TABLE_NOT_FOUND": "mend the query; `sluice query 'SHOW TABLES IN gold'` lists a database's tables.",
+    "COLUMN_NOT_FOUND": "mend the query; `sluice query 'DESCRIBE gold.TABLE'` lists a table's columns.",
+}
 _WHOLE = ("tinyint", "smallint", "integer", "int", "bigint")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
@@ -57,7 +63,7 @@ def run_query(sql: str, deployment: Deployment) -> Answer:
         pages = list(athena.get_paginator("get_query_results").paginate(QueryExecutionId=query))
     except (ClientError, BotoCoreError) as error:
         raise refused_by_aws(error)(
-            f"Athena: {error}", next_step="mend the query; SHOW TABLES lists the tables.", value=shortened(sql)
+            f"Athena: {error}", next_step="mend what is said, and ask again.", value=shortened(sql)
         ) from error
     columns = pages[0]["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
     names, types = tuple(each["Name"] for each in columns), tuple(each["Type"] for each in columns)
@@ -86,9 +92,8 @@ def _wait(athena: Any, query: str, sql: str) -> None:
             return
         if status["State"] in ("FAILED", "CANCELLED"):
             said = status.get("StateChangeReason") or f"the query was {status['State'].lower()}"
-            raise CommandError(
-                f"Athena: {said}", next_step="mend the query; SHOW TABLES lists the tables.", value=shortened(sql)
-            )
+            step = _STEPS.get(said.partition(":")[0], "mend the query.")
+            raise CommandError(f"Athena: {said}", next_step=step, value=shortened(sql))
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_POLL)
 
@@ -111,6 +116,12 @@ def print_rows(answer: Answer, form: str, console: Callable[[], Console]) -> Non
         sys.stdout.write(out.getvalue())
         return
     if form == "json":
+        if twice := [name for at, name in enumerate(answer.names) if name in answer.names[:at]]:
+            raise WrongArgument(
+                f"The result has two columns named {twice[0]!r}, and an object has one of a name.",
+                next_step=f"name one of them otherwise (… AS {twice[0]}_2), or ask for --format csv.",
+                column=twice[0],
+            )
         rows = (
             ",".join(
                 f"{json.dumps(name)}:{_as_json(value, kind)}"

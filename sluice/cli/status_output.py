@@ -263,4 +263,5 @@ def _letter(each: DeadLetter) -> str:
 
 
 def _line(console: Console, text: str, colour: str) -> None:
-    console.print(f"[{colour}]{escape(text)}[/{colour}]", highlight=False)
+    # Where it is no terminal, a line that is folded would part an address in two.
+    console.print(f"[{colour}]{escape(text)}[/{colour}]", highlight=False, soft_wrap=not console.is_terminal)

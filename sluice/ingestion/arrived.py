@@ -16,6 +16,7 @@ from sluice.ingestion.formats import FILE_FORMATS
 from sluice.ingestion.landing import Notice
 from sluice.ingestion.surroundings import Surroundings
 from sluice.ledger import UNKNOWN, Delivery
+from sluice.nearest import did_you_mean
 from sluice.project import Project
 
 log = logging.getLogger(__name__)
@@ -91,11 +92,13 @@ def unknown(notice: Notice, project: Project) -> Delivery:
     """Return the entry of a file that no dataset takes, with what would make one take it."""
     files = [contract.name for contract in project.arriving if not contract.arrival.stream]
     contract = project.landing(notice.dataset)
-    what = f"{notice.uri}: {notice.dataset!r} is not the name of a dataset."
-    next_step = (
-        f"upload it under one of: {', '.join(sorted(files))}; or add contracts/{notice.dataset}.yaml and deploy, then "
-        "upload it again."
-    )
+    what = f"{notice.uri}: {notice.dataset!r} is not the name of a dataset.{did_you_mean(notice.dataset, files)}"
+    next_step = f"upload it under one of: {', '.join(sorted(files))}"
+    if "/" in notice.key:
+        next_step += f"; or add contracts/{notice.dataset}.yaml and deploy, then upload it again."
+    else:
+        what = f"{notice.uri}: {notice.key!r} is not the name of a dataset: the file is in no folder."
+        next_step += f", as s3://{notice.bucket}/{sorted(files)[0]}/{notice.key}." if files else "."
     if contract is not None:
         what = f"{notice.uri}: {notice.dataset!r} arrives by stream, not as files."
         next_step = f"send its records with `sluice send {notice.dataset} FILE`."

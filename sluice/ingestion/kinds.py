@@ -114,10 +114,14 @@ def _is_binary(head: bytes) -> bool:
 def _zipped(opened: Callable[[], BinaryIO] | None) -> Kind:
     import zipfile
 
+    either = Kind("a zip archive, or an Excel workbook", f"{_SAVE}; of an archive, {_UNPACK}")
     if opened is None:
-        return Kind("a zip archive, or an Excel workbook", f"{_SAVE}; of an archive, {_UNPACK}")
+        return either
     try:
-        with opened() as file, zipfile.ZipFile(file) as archive:
+        with opened() as file:
+            if file.read(4).startswith(tuple(magic for magic, _ in _PACKED)):
+                return either  # in gzip or zstd: its names stand at its end, which takes unpacking all of it
+            archive = zipfile.ZipFile(file)
             names = [name for name in archive.namelist() if not name.endswith("/")]
     except (zipfile.BadZipFile, OSError, ValueError, RuntimeError):  # NotImplementedError of a version among them
         return Kind("a broken zip archive", _UNPACK)

@@ -31,6 +31,16 @@ def binary(name: str) -> WrongArgument:
     )
 
 
+def refuse_unknown(encoding: str) -> None:
+    """Raise ``WrongArgument`` for a name that is given and is no encoding of text."""
+    try:
+        "".encode(encoding or "utf-8")
+    except (LookupError, UnicodeError, ValueError) as error:
+        raise WrongArgument(
+            f"{encoding!r} is no encoding that Python knows.", next_step="name one, such as cp1252.", value=encoding
+        ) from error
+
+
 def encoding_of(sources: Sequence[Sampled]) -> tuple[str, str]:
     """Return the encoding of all files, and how sure that is (empty when it is certain).
 

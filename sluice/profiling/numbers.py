@@ -35,6 +35,8 @@ _COUNTED = re.compile(
 #: So many different values with the same number of digits after the point are no chance.
 _ENOUGH = 20
 _USUAL_DIGITS, _MOST_DIGITS = 18, 38
+#: An amount times a bigint has no more than 38 digits then, times an int no more than the 28 that a sum may have.
+_AMOUNT_DIGITS = 17
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ def _form(values: Sequence[str], name: str) -> NumberForm | None:
     needed = max(wholes) + scale
     if needed > _MOST_DIGITS:
         return None
-    return NumberForm(ColumnType("decimal", _USUAL_DIGITS if needed <= _USUAL_DIGITS - 2 else _MOST_DIGITS, scale))
+    return NumberForm(ColumnType("decimal", _AMOUNT_DIGITS if needed < _AMOUNT_DIGITS else _MOST_DIGITS, scale))
 
 
 def _whole(values: Sequence[str]) -> NumberForm | None:

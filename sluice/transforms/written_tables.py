@@ -97,7 +97,7 @@ class Tables:
 
 
 def joined(tree: exp.Select, tables: Tables, contracts: Mapping[str, AnyContract]) -> list[str]:
-    """Add the tables of a query, and return the steps that give all their columns in one frame."""
+    """Add the tables of a query, and return the steps that give what it asks of them in one frame."""
     source = tree.args.get("from_") or tree.args.get("from")
     if source is None or not isinstance(source.this, exp.Table):
         raise RefusedSelect("FROM names one table")
@@ -105,9 +105,18 @@ def joined(tree: exp.Select, tables: Tables, contracts: Mapping[str, AnyContract
     for column in tables.by_alias[first].columns:
         tables.names[first, column.name] = column.name
     steps = [tables.by_alias[first].name]
+    asked = _asked(tree)
     for join in tree.args.get("joins") or ():
-        steps.append(_join(join, tables, contracts))
+        steps.append(_join(join, tables, contracts, asked))
     return steps
+
+
+def _asked(tree: exp.Expr) -> set[str] | None:
+    """Return the names of all columns that a query names, of whichever table; None when it asks for all, by a star."""
+    if any(not isinstance(star.parent, exp.Count) for star in tree.find_all(exp.Star)):
+        return None
+    using = (each.name for join in tree.args.get("joins") or () for each in join.args.get("using") or ())
+    return {name.lower() for name in (*using, *(column.name for column in tree.find_all(exp.Column)))}
 
 
 def _add(found: exp.Table, tables: Tables, contracts: Mapping[str, AnyContract]) -> str:
@@ -122,7 +131,8 @@ def _add(found: exp.Table, tables: Tables, contracts: Mapping[str, AnyContract])
     return alias
 
 
-def _join(join: exp.Join, tables: Tables, contracts: Mapping[str, AnyContract]) -> str:
+def _join(join: exp.Join, tables: Tables, contracts: Mapping[str, AnyContract], asked: set[str] | None) -> str:
+    """Return the step that joins a table; of its columns it takes those that are ``asked`` for, or all."""
     how = {"LEFT": "left", "": "inner"}.get(join.side or "")
     if how is None or join.kind not in ("", "INNER", "OUTER") or join.method:
         raise RefusedSelect(f"{shortened(join.sql(), 60)}: only JOIN and LEFT JOIN have a plain form here")
@@ -138,7 +148,8 @@ def _join(join: exp.Join, tables: Tables, contracts: Mapping[str, AnyContract]) 
         if column in pairs and how == "left":
             tables.optional.add((alias, column))
     widened = {column for column in pairs if tables.stands_in(alias, column)}
-    renamed = [_renamed(column, name, column in widened) for column, name in names.items()]
+    taken = {column: name for column, name in names.items() if asked is None or column in pairs or column in asked}
+    renamed = [_renamed(column, name, column in widened) for column, name in taken.items()]
     right = wrapped(f"{contract.name}.select(", renamed, ")")
     keys = ", ".join(f'"{name}"' for name in pairs.values())
     return wrapped(".join(", [right, f"[{keys}]", f'"{how}"'], ")")

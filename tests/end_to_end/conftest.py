@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.running import CONTRACTS, Deployment, aws, real_data, sluice, started
+from tests.end_to_end.running import CONTRACTS, Deployment, aws, sluice, started
+from tests.real_data import real_data
 
 
 @pytest.fixture(scope="package")

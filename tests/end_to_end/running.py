@@ -10,11 +10,10 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +23,6 @@ from typing import Any, TypeVar
 import boto3
 import pyarrow as pa
 import pyarrow.compute as pc
-import pytest
 from botocore.config import Config
 
 from sluice.cli import deployment
@@ -34,32 +32,12 @@ from sluice.cli.wait import wait
 from sluice.ingestion.landing import Notice
 from sluice.ledger import FINAL, Delivery, Ledger
 from sluice.tables.catalog import glue_catalog
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 SLUICE = Path(sys.executable).with_name("sluice")
 CONTRACTS = (ROOT / "contracts", Path(__file__).with_name("contracts"))
-REAL_DATA = Path(os.environ.get("SLUICE_SHARED_DATA", ROOT.parent / "shared" / "data"))
 Found = TypeVar("Found")
-
-
-def real_data(name: str) -> Path:
-    """Return a folder of real data; without it the test is skipped and says so, and under CI it fails."""
-    folder = REAL_DATA / name
-    if not folder.is_dir():
-        reason = f"REAL DATA MISSING: there is no {folder}; set SLUICE_SHARED_DATA. Nothing real was tested."
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return folder
-
-
-def until(find: Callable[[], Found], what: str, seconds: float = 90.0) -> Found:
-    """Return what ``find`` finds as soon as it is true; fails after ``seconds``, naming ``what`` was waited for."""
-    deadline = time.monotonic() + seconds
-    while not (found := find()):
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.1)
-    return found
 
 
 def free_port() -> int:

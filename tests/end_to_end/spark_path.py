@@ -9,7 +9,8 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from sluice.refresh.tables import described_run
-from tests.end_to_end.running import Deployment, until
+from tests.end_to_end.running import Deployment
+from tests.waiting import until
 
 #: Each run is a JVM of its own.
 _AT_ONCE = 2

@@ -14,7 +14,8 @@ from sluice.cli import deployment as cli
 from sluice.ingestion.stage import staging_prefix
 from sluice.ledger import Ledger
 from sluice.storage import split
-from tests.end_to_end.running import Deployment, until
+from tests.end_to_end.running import Deployment
+from tests.waiting import until
 
 #: Times that decide what is late, whenever the test runs.
 LONG_AGO, FAR_AHEAD = "2020-02-29T12:00:00Z", "2100-01-01T00:00:00Z"

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from sluice.cli import assembly, local
-from tests.end_to_end.running import ROOT, SLUICE, aws, exported, free_port, run, sluice, until
+from tests.end_to_end.running import ROOT, SLUICE, aws, exported, free_port, run, sluice
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

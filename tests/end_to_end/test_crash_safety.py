@@ -12,7 +12,8 @@ import pytest
 
 from sluice.ingestion.landing import Notice
 from tests.end_to_end.kill_points import Point, killed_at, most_were_reached, recorded, share_of
-from tests.end_to_end.running import Deployment, as_csv, until
+from tests.end_to_end.running import Deployment, as_csv
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

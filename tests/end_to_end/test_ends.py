@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from sluice.cli.starting import start_project
-from tests.end_to_end.running import SLUICE, until
+from tests.end_to_end.running import SLUICE
 from tests.folders import CACHE
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

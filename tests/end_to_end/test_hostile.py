@@ -20,7 +20,8 @@ import pytest
 from sluice.cli import local
 from sluice.ingestion.landing import Notice
 from sluice.ledger import UNKNOWN, Delivery, Ledger
-from tests.end_to_end.running import CONTRACTS, Deployment, as_csv, sluice, until
+from tests.end_to_end.running import CONTRACTS, Deployment, as_csv, sluice
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -97,7 +98,11 @@ PARTLY = {
     "Grüße/包裹 é.csv": Partly(GOOD, ("G1", "G2")),
 }
 #: Keys whose first part is not the name of a dataset.
-STRAY = ("no_such_dataset/file.csv", "loose.csv", "Odd_Parcels/case.csv")
+STRAY = {
+    "no_such_dataset/file.csv": "add contracts/no_such_dataset.yaml",
+    "loose.csv": "/loose.csv.",
+    "Odd_Parcels/case.csv": "did you mean 'odd_parcels'?",
+}
 
 
 @dataclass(frozen=True)
@@ -193,8 +198,10 @@ def test_a_file_of_no_dataset_is_rejected_and_lists_the_datasets(
         "is not the name of a dataset",
         "online_retail",
         "stays in the landing bucket",
+        STRAY[key],
     ):
         assert text in entry.error
+    assert "contracts/loose.csv.yaml" not in entry.error  # no file can be that dataset's
 
 
 def test_everything_thrown_is_accounted_for(deployed: Deployment, thrown: Thrown) -> None:

@@ -18,8 +18,9 @@ import pytest
 
 from sluice.ingestion.landing import Notice
 from sluice.ledger import Ledger
-from tests.end_to_end.running import Deployment, as_csv, until
+from tests.end_to_end.running import Deployment, as_csv
 from tests.end_to_end.streaming import put, records_in, scan, tables
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -14,8 +14,9 @@ import pytest
 
 from shopsphere.generate.stream import generate_stream
 from shopsphere.generate.stream_manifest import StreamManifest
-from tests.end_to_end.running import Deployment, until
+from tests.end_to_end.running import Deployment
 from tests.end_to_end.streaming import bring, tables
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

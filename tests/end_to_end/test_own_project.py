@@ -216,6 +216,9 @@ def test_what_is_declared_now_is_deployed_in_place_and_rows_are_kept(
         own.run("sluice", "deploy", **running)
     for text in ("column page from string to int", "gold.pages: no longer declared", "--accept-data-loss"):
         assert text in str(refused.value)
+    # What is lost is said before, and how the rows come back is done below.
+    for text in ("lost: all rows of the table", "a copy of it is", "`aws s3 cp --recursive`"):
+        assert text in " ".join(str(refused.value).replace("\\n", " ").split())
     assert rows(own, running, "SELECT count(*) AS n FROM bronze.visits") == [{"n": 4}]
 
     assert "Deployed" in own.run("sluice", "deploy", "--accept-data-loss", **running)
@@ -226,6 +229,9 @@ def test_what_is_declared_now_is_deployed_in_place_and_rows_are_kept(
         monkeypatch.setenv(name, value)
     boto3.client("s3").put_object(Bucket=delivered["LandingBucketName"], Key="visits/new.csv", Body=body)
     assert rows(own, running, "SELECT page FROM bronze.visits") == [{"page": 7}]
+    landing = f"s3://{delivered['LandingBucketName']}/visits/"
+    subprocess.run(["aws", "s3", "cp", "--quiet", f"{landing}new.csv", f"{landing}again/new.csv"], check=True)
+    assert rows(own, running, "SELECT page FROM bronze.visits") == [{"page": 7}, {"page": 7}]
 
 
 def test_the_tests_of_a_new_project_pass(own: Own) -> None:

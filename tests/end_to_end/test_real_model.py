@@ -15,9 +15,10 @@ import pytest
 from sluice.refresh.tables import described_run
 from tests.end_to_end.real_reference import FIRST_RATE, LAST_RATE
 from tests.end_to_end.real_shop import shop_files
-from tests.end_to_end.running import ROOT, Deployment, real_data, started
+from tests.end_to_end.running import ROOT, Deployment, started
 from tests.end_to_end.spark_path import recompute, with_inputs
 from tests.end_to_end.test_real_retail import athena
+from tests.real_data import real_data
 
 pytestmark = [pytest.mark.slow, pytest.mark.real_data]
 

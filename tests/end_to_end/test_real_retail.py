@@ -9,7 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.end_to_end.running import Deployment, aws, sluice, until
+from tests.end_to_end.running import Deployment, aws, sluice
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.real_data]
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from sluice.ledger import Ledger
-from tests.end_to_end.running import Deployment, as_csv, sluice, until
+from tests.end_to_end.running import Deployment, as_csv, sluice
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

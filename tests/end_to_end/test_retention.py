@@ -10,7 +10,8 @@ import pytest
 
 from sluice.ledger import Ledger
 from sluice.tables.commit import append, write_data_files
-from tests.end_to_end.running import Deployment, as_csv, sluice, until
+from tests.end_to_end.running import Deployment, as_csv, sluice
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -21,8 +21,9 @@ from sluice.contracts import AnyContract, ColumnType, DerivedContract, LandingCo
 from sluice.load import load_contracts
 from sluice.project import Project
 from sluice.transforms.compile import compile_project
-from tests.end_to_end.running import CONTRACTS, Deployment, real_data
+from tests.end_to_end.running import CONTRACTS, Deployment
 from tests.end_to_end.streaming import Placed, arriving, content, put, tables
+from tests.real_data import real_data
 
 pytestmark = [pytest.mark.slow, pytest.mark.real_data]
 

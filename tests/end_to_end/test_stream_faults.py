@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.kill_points import Point, killed_at, most_were_reached, recorded, share_of
-from tests.end_to_end.running import Deployment, sluice, until
+from tests.end_to_end.running import Deployment, sluice
 from tests.end_to_end.streaming import (
     LONG_AGO,
     Placed,
@@ -24,6 +24,7 @@ from tests.end_to_end.streaming import (
     scan,
     tables,
 )
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -17,8 +17,9 @@ import pyarrow as pa
 import pytest
 
 from shopsphere.generate.stream import generate_stream
-from tests.end_to_end.running import CONTRACTS, Deployment, sluice, started, until
+from tests.end_to_end.running import CONTRACTS, Deployment, sluice, started
 from tests.end_to_end.streaming import put, records_in
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -10,8 +10,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.end_to_end.running import Deployment, aws, real_data, sluice, until
+from tests.end_to_end.running import Deployment, aws, sluice
 from tests.end_to_end.streaming import bring, content, counted, records_in, tables
+from tests.real_data import real_data
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.real_data]
 

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from sluice.ledger import Ledger
-from tests.end_to_end.running import Deployment, sluice, until
+from tests.end_to_end.running import Deployment, sluice
 from tests.end_to_end.streaming import Placed, arriving, bring, content, put, read_with, records_in, scan, tables
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

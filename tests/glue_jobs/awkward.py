@@ -1,14 +1,15 @@
 # ruff: noqa: RUF001 (letters that look like others are the point)
-"""Values that engines have been seen to treat differently, or might."""
+"""Values of ShopSphere's columns that engines have been seen to treat differently, or might."""
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 
 from hypothesis import strategies as st
 
 from sluice.contracts import Column
+from tests.awkward import TEXTS
 
 #: Price × quantity × euros per unit must fit decimal(18,2). A contract sets no upper end to quantities; above this one
 #: DuckDB stops with an overflow, and Spark makes the amount null.
@@ -18,13 +19,6 @@ MOST_EUR_PER_UNIT = 100
 #: Sums of counts must fit bigint: beyond it DuckDB stops with an overflow, and Spark starts over from below.
 MOST_COUNTED = 10**15
 
-_SPACES = ("\u00a0", "\u2003", "\t", "\n", "\u3000", "\u200b", "\ufeff", " ")
-TEXTS = (
-    "", " ", "  two  spaces ", *(f"{space}a{space}" for space in _SPACES), "Straße", "STRASSE", "ẞ", "İstanbul",
-    "istanbul", "ıI", "ΣΊΣΥΦΟΣ", "e\u0301", "é", "ﬁ", "Ǆ",
-    "שלום", "مرحبا\u200f", "👩‍👩‍👧", "🇩🇪", "李", "𝔘", "a|b", "a,b", "O'Neil",
-    "%_", "\\", "$1", "\x00", "\x1f", "NULL", "nan", "n/a", "NA", "1e3", "٣٤٥", "unknown", "all", "a" * 300,
-)  # fmt: skip
 _PLACES = (
     "Köln|Cologne|köln ", "KÖLN", "Koln", "kolnn", "Germany", "Deutschland|Allemagne", "germany ", "Germani", "g.b.",
     "na", "Namibia", "Łódź", "lodz", "Lodzz", "İzmir|Izmir", "izmir", "ızmir", "São Paulo",
@@ -42,16 +36,6 @@ EMAILS = (
 #: Texts by column, where a transform looks into them.
 _SPELLED = {"phone": _PHONES} | dict.fromkeys(("country", "name", "city", "also_known_as", "region"), _PLACES)
 
-#: Summer time begins and ends (EU, US), and ends of days, years and eras; instants in UTC.
-_CHANGES = (datetime(2024, 3, 31, 1), datetime(2024, 10, 27, 1), datetime(2024, 3, 10, 7), datetime(2024, 11, 3, 6))
-_BEFORE, _HALF = timedelta(microseconds=1), timedelta(minutes=30)
-MOMENTS = (
-    *(at + by for at in _CHANGES for by in (-2 * _HALF, -_BEFORE, _BEFORE * 0, _BEFORE, _HALF, 2 * _HALF, 4 * _HALF)),
-    datetime(2024, 3, 31, 2, 30), datetime(2024, 10, 27, 2, 30), datetime(1900, 1, 1),
-    datetime(1969, 12, 31, 23, 59, 59, 999_999),
-    datetime(1970, 1, 1), datetime(2024, 2, 29, 23, 59, 59, 999_999), datetime(2024, 3, 1),
-    datetime(2099, 12, 31, 23, 59, 59, 999_999),
-)  # fmt: skip
 #: A history begins on one of these days and has days so much later: series of days must not span centuries.
 ERAS = (
     date(2024, 1, 31),
@@ -62,23 +46,6 @@ ERAS = (
     date(2024, 2, 28),
 )
 LATER = (0, 1, 2, 3, 28, 29, 30, 31, 59, 60, 89, 90, 91, 121, 183)
-BIRTHS = (date(1, 1, 1), date(1582, 10, 4), date(1582, 10, 15), date(1899, 12, 31), date(1900, 1, 1), date(1900, 1, 2),
-          date(2000, 2, 29), date(2024, 2, 29), date(9999, 12, 31))  # fmt: skip
-
-#: Bronze refuses what is not finite; a transform must not depend on that.
-DOUBLES = (
-    float("nan"),
-    float("inf"),
-    float("-inf"),
-    0.0,
-    -0.0,
-    5e-324,
-    -5e-324,
-    2.2250738585072014e-308,
-    0.1 + 0.2,
-    52.5,
-    -13.25,
-)
 
 
 def texts(name: str) -> st.SearchStrategy[str]:

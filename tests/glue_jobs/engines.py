@@ -20,6 +20,7 @@ from sluice.refresh.spark.alike import SETTINGS
 from sluice.transforms import apply
 from sluice.transforms.discover import DiscoveredTransform
 from tests.glue_jobs.transforming import on_duckdb
+from tests.local_spark import LOCAL, QUICK
 
 Row = tuple[Any, ...]
 Inputs = Mapping[str, pa.Table]
@@ -29,21 +30,6 @@ _NAMES = {
     "int64": "bigint",
     "date32[day]": "date",
     "timestamp[us]": "timestamp_ntz",
-}
-_LOCAL = {
-    "spark.sql.shuffle.partitions": "1",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.host": "127.0.0.1",
-    # Days before 1582 in files that others wrote; Iceberg's reader takes them as they are, too.
-    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
-}
-#: A plan that runs once, on few rows, is not worth compiling.
-_QUICK = {
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.sql.adaptive.enabled": "false",
 }
 #: Of doubles, relative: engines sum in different orders.
 TOLERANCE = 1e-9
@@ -63,20 +49,20 @@ class Engines:
         from pyspark.sql import SparkSession
 
         builder = SparkSession.builder.master("local[2]")
-        for name, value in (SETTINGS | _LOCAL | _QUICK).items():
+        for name, value in (SETTINGS | LOCAL | QUICK).items():
             builder = builder.config(name, value)
         self.spark = builder.getOrCreate()
 
     @contextmanager
     def compiling(self) -> Iterator[None]:
         """Run plans as the Glue job does, compiled and adapted, instead of as fits tiny data."""
-        for name in _QUICK:
+        for name in QUICK:
             self.spark.conf.unset(name)
         defaults = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
         for name, value in (defaults | {"spark.sql.adaptive.enabled": "true"}).items():
             self.spark.conf.set(name, value)
         yield
-        for name, value in _QUICK.items():
+        for name, value in QUICK.items():
             self.spark.conf.set(name, value)
 
     def on_spark(self, item: DiscoveredTransform, batch: Sequence[Inputs]) -> list[list[Row]]:

@@ -15,6 +15,7 @@ from sluice.contracts import Column, Contract
 from sluice.project import Project
 from sluice.tables.arrow import KEY_SEPARATOR, data_arrow
 from sluice.transforms.discover import DiscoveredTransform
+from tests.awkward import BIRTHS, DOUBLES, MOMENTS
 from tests.glue_jobs import awkward
 from tests.glue_jobs.transforming import first_of_key
 
@@ -100,15 +101,15 @@ class _Pools:
             case "int" | "bigint":
                 return awkward.integers(column)
             case "double":
-                return st.sampled_from(awkward.DOUBLES) | st.floats(-90, 90)
+                return st.sampled_from(DOUBLES) | st.floats(-90, 90)
             case "boolean":
                 return st.booleans()
             case "date" if column.name == "birth_date":
-                return st.sampled_from(awkward.BIRTHS) | st.dates()
+                return st.sampled_from(BIRTHS) | st.dates()
             case "date":
                 return st.sampled_from(self.days)
             case "timestamp":
-                return st.sampled_from(awkward.MOMENTS) | st.builds(_at, st.sampled_from(self.days), _TIMES)
+                return st.sampled_from(MOMENTS) | st.builds(_at, st.sampled_from(self.days), _TIMES)
         raise AssertionError(f"no values for {column.type}")
 
     def _pool(self, name: str, values: st.SearchStrategy[Any], most: int = 6) -> list[Any]:
@@ -170,7 +171,7 @@ def _added(
         case "_position":
             return st.just(0)
         case "_changed_at":
-            return st.sampled_from(awkward.MOMENTS)
+            return st.sampled_from(MOMENTS)
         case "_previous_key" if updated:
             keys = st.tuples(*(st.sampled_from(pools.of(contract.column(key))) for key in contract.key))
             return st.none() | keys.map(KEY_SEPARATOR.join)

@@ -8,9 +8,15 @@ import pytest
 
 from infra.bundle import Bundle, code_folder
 from sluice.project import Project
-from tests.folders import ENVIRONMENTS, ROOT
+from tests.folders import ENVIRONMENTS, SMALL
 from tests.infra.templates import Cloud, read_cloud, synthesize
-from tests.shared import made_once
+from tests.shared import compiled_once, made_once
+
+
+@pytest.fixture(scope="session")
+def project(request: pytest.FixtureRequest) -> Project:
+    """The small project, whose stacks these tests look at."""
+    return compiled_once(request, SMALL / "contracts")
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +27,7 @@ def bundle(project: Project, request: pytest.FixtureRequest) -> Bundle:
         code_folder(project, folder / "code")
 
     folder = made_once(request, "bundle", make)
-    return Bundle(folder / "code", folder / "layer", (ROOT / "glue_jobs",))
+    return Bundle(folder / "code", folder / "layer", (SMALL / "glue_jobs",))
 
 
 @pytest.fixture(scope="session")

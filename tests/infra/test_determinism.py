@@ -9,7 +9,7 @@ import pytest
 
 from infra.bundle import Bundle, code_folder
 from sluice.load import load_project
-from tests.folders import ROOT
+from tests.folders import SMALL
 from tests.infra.templates import Cloud, synthesize
 
 
@@ -18,7 +18,7 @@ def test_two_syntheses_of_the_same_declarations_are_byte_identical(
     clouds: dict[str, Cloud], bundle: Bundle, tmp_path: Path
 ) -> None:
     first = clouds["dev"]
-    project = load_project([ROOT / "contracts"])
+    project = load_project([SMALL / "contracts"])
     again = Bundle(code_folder(project, tmp_path / "code"), bundle.layer, bundle.transforms)
     second = synthesize(first.environment, project, again, tmp_path / "out")
     names = sorted(path.name for path in first.folder.glob("*.template.json"))

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -125,20 +122,3 @@ def test_a_broken_cdk_json_is_told_with_its_line(tmp_path: Path, text: bytes, to
     assert error.value.file == str(tmp_path / "cdk.json")
     (tmp_path / "cdk.json").write_text('{"context": {"a": 1}}')
     assert _declared_context(tmp_path / "cdk.json") == {"a": 1}
-
-
-@pytest.mark.slow
-def test_this_repositorys_stacks_and_costs_come_from_any_folder(tmp_path: Path) -> None:
-    def run(*command: str, **variables: str) -> str:
-        given = os.environ | {"PYTHONPATH": str(ROOT)} | variables
-        done = subprocess.run(
-            [sys.executable, "-m", *command],
-            cwd=tmp_path, env=given, capture_output=True, text=True, check=False, timeout=300,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    run("infra.app", CDK_OUTDIR="out", CDK_CONTEXT_JSON='{"env": "prod"}')
-    assert (tmp_path / "out" / "sluice-prod-storage.template.json").is_file()
-    assert "GB a day" in run("benchmarks.cost_model")
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -70,30 +70,30 @@ def test_the_deployed_job_refreshes_a_table_with_no_more_than_its_role_may(
         return catalog.load_table(tuple(name.split(".")))
 
     def deliver(*rows: dict[str, Any]) -> None:
-        clicks = load("bronze.clickstream")
+        clicks = load("bronze.clicks")
         clicks.append(pa.Table.from_pylist(list(rows), clicks.schema().as_arrow()))
 
     later = NOON + datetime.timedelta(hours=1)
     deliver(click(1), click(1, event_time=later, _position=9), click(2))
-    pinned = {name: snapshot_of(load(name)) for name in project.transform("silver.clickstream").inputs.values()}
+    pinned = {name: snapshot_of(load(name)) for name in project.transform("silver.clicks").inputs.values()}
     deliver(click(3, event_type="never heard of"))
 
-    done = run(deployed, table="silver.clickstream", run="first", pinned=json.dumps(pinned))
+    done = run(deployed, table="silver.clicks", run="first", pinned=json.dumps(pinned))
     assert done["JobRunState"] == "SUCCEEDED", done.get("ErrorMessage")
-    result = load("silver.clickstream")
+    result = load("silver.clicks")
     made = {each["event_id"]: each["event_time"] for each in result.scan().to_arrow().to_pylist()}
     assert made == {f"{1:032x}": later, f"{2:032x}": NOON}
-    assert load("quarantine.clickstream").scan().to_arrow()["reason"].to_pylist() == ["conflict"]
-    said = described_run(result, "silver.clickstream")
+    assert load("quarantine.clicks").scan().to_arrow()["reason"].to_pylist() == ["conflict"]
+    said = described_run(result, "silver.clicks")
     assert (said.engine, said.run_id, said.inputs, said.rows) == ("spark", "first", pinned, 2)
     assert said.cost_usd >= 60 / 3600 * 2 * 0.44
     decisions = [each for each in enforcement.decisions() if "SparkRole" in each.role]
     assert {each.action for each in decisions} >= {"s3:GetObject", "s3:PutObject", "glue:GetTable", "glue:UpdateTable"}
     assert [each for each in decisions if not each.allowed] == []
 
-    refused = run(deployed, table="silver.clickstream", run="second")
+    refused = run(deployed, table="silver.clicks", run="second")
     assert refused["JobRunState"] == "FAILED"
     assert "event_type is one of page_view" in refused["ErrorMessage"]
     assert "1 rows; for example 'never heard of'" in refused["ErrorMessage"]
-    assert load("silver.clickstream").refs() == result.refs()
+    assert load("silver.clicks").refs() == result.refs()
     assert list(result.refs()) == ["main"]

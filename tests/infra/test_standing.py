@@ -15,8 +15,8 @@ from sluice.cli import assembly
 from sluice.cli.standing import Standing
 from sluice.cli.starting import start_project
 from sluice.errors import CommandError
-from tests.end_to_end.running import until
 from tests.folders import CACHE
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -62,8 +62,8 @@ def queue(name: str, *actions: str) -> set[Use]:
     return _each("sqs", actions, f"arn:aws:sqs:{_AT}:{name}")
 
 
-#: The streams that the contracts declare.
-STREAMS = ("clickstream", "customer_changes", "stock_changes", "stock_sensors")
+#: The streams that the small project declares.
+STREAMS = ("clicks", "customer_changes", "readings")
 _READ_STREAM = ("DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards")
 
 
@@ -137,7 +137,7 @@ USES: dict[str, set[Use]] = {
         *queue("CommitQueue", "SendMessage"),
         *FIND,
         # The last is Lambda's own: a batch that failed to the end, under the function's role.
-        *write("staging/clickstream/one.parquet", "records/clickstream/one", "aws/lambda/one/shard/batch"),
+        *write("staging/clicks/one.parquet", "records/clicks/one", "aws/lambda/one/shard/batch"),
         ("sns:Publish", f"arn:aws:sns:{_AT}:OperationalEvents"),
         ("events:PutEvents", f"arn:aws:events:{_AT}:event-bus/default"),
     },

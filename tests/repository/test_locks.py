@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,26 @@ def test_the_layers_lock_has_what_the_functions_need() -> None:
     assert refused(layers(), versions(LAYER)) == [], MEND
 
 
+def machine_code(lock: dict[str, str]) -> list[str]:
+    """Return the locked packages whose wheel in this environment is for one machine only."""
+    wheels = {name: metadata.distribution(name).read_text("WHEEL") or "" for name in lock}
+    return [name for name, text in wheels.items() if re.search(r"^Tag: .*(?<!-any)$", text, re.MULTILINE)]
+
+
+def open_to_others(names: Iterable[str], requirements: Iterable[str], lock: dict[str, str]) -> list[str]:
+    """Return each of the packages of which the requirements let another version in than the locked one."""
+    known = {canonicalize_name(each.name): each.specifier for each in map(Requirement, requirements)}
+    return [f"{name}=={lock[name]}" for name in names if str(known.get(name, "")) != f"=={lock[name]}"]
+
+
+def test_who_installs_the_wheel_gets_the_layers_machine_code_in_the_layers_versions() -> None:
+    """The local AWS refuses a layer with a package that is here in another version: one release of it would do."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    native = machine_code(versions(LAYER))
+    assert {"duckdb", "pyarrow", "pydantic-core"} <= set(native)
+    assert open_to_others(native, project["dependencies"], versions(LAYER)) == [], "to be said in project.dependencies"
+
+
 def test_what_the_functions_run_is_what_is_tested() -> None:
     assert versions(LAYER).keys() <= versions(LOCK).keys()
     assert apart(versions(LOCK), versions(LAYER)) == [], MEND
@@ -98,3 +119,10 @@ def test_a_requirement_that_only_one_of_them_knows_is_found(requirement: str) ->
 
 def test_a_package_that_is_locked_in_two_versions_is_found() -> None:
     assert apart({"a": "1", "b": "1", "c": "1"}, {"a": "1", "b": "2", "d": "1"}) == ["b: 1 and 2"]
+
+
+@pytest.mark.parametrize("requirements", [[], ["alpha"], ["alpha>=1"], ["alpha==1.*"], ["alpha==2"], ["beta==1"]])
+def test_a_package_that_may_come_in_another_version_is_found(requirements: list[str]) -> None:
+    assert open_to_others(["al-pha", "alpha"], ["Al.pha==1", *requirements], {"al-pha": "1", "alpha": "1"}) == [
+        "alpha==1"
+    ]

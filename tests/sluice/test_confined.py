@@ -177,7 +177,7 @@ def test_connections_are_made_in_one_place_of_sluice_and_one_of_localaws() -> No
     assert _opens_duckdb("import duckdb as d")
     opening = {
         str(path.relative_to(ROOT))
-        for folder in ("sluice", "localaws", "infra", "lambdas", "glue_jobs")
+        for folder in ("sluice", "localaws", "infra", "lambdas")
         for path in (ROOT / folder).rglob("*.py")
         if _opens_duckdb(path.read_text())
     }

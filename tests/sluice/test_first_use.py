@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE = [path for folder in ("sluice", "lambdas", "glue_jobs") for path in sorted((ROOT / folder).rglob("*.py"))]
+CODE = [path for folder in ("sluice", "lambdas") for path in sorted((ROOT / folder).rglob("*.py"))]
 #: Makes decoders of structs that it makes itself, of a contract's columns; no two threads share one before it is made.
 MAKES_STRUCTS = {"sluice/decoding.py", "sluice/ingestion/readers/json_records.py"}
 RACES = 3

@@ -40,11 +40,15 @@ def status(
     from sluice.cli import status_output
     from sluice.cli.deployment import deployed
     from sluice.cli.status import read_status
+    from sluice.nearest import did_you_mean
 
     found = deployed(env)
     now, problems = _wait(found, timeout) if wait else ((seen := read_status(found)), seen.problems)
-    if dataset and dataset not in {*now.datasets, *(table.table for table in now.derived)}:
-        raise typer.BadParameter(f"There is no dataset or derived table {dataset!r}; `sluice status` lists them.")
+    if dataset and dataset not in (names := {*now.datasets, *(table.table for table in now.derived)}):
+        meant = did_you_mean(dataset, sorted(names))
+        raise typer.BadParameter(
+            f"There is no dataset or derived table {dataset!r};{meant} `sluice status` lists them."
+        )
     if dataset:  # but for what the wait itself found
         problems = [*(each for each in problems if each not in now.problems), *now.problems_of(dataset)]
     if strict:

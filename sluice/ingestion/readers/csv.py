@@ -113,7 +113,9 @@ def _fold(name: str) -> str:
 
 def _refuse_other_header(names: Sequence[str], text: str, source: ByteSource, contract: LandingContract) -> None:
     known = [column.header for column in contract.columns]
-    missing = [c.header for c in contract.columns if c.header not in names and contract.must_be_present(c)]
+    # A file with none of the columns is another file, though each of them may be left out: it would be rows of nulls.
+    foreign = not set(names) & set(known)
+    missing = [c.header for c in contract.columns if c.header not in names and (foreign or contract.must_be_present(c))]
     extra = [name for name in names if name not in known]
     folded = {folded: name for name in extra if (folded := _fold(name))}
     # One that is not needed would be null in every row, without a word.
@@ -142,7 +144,7 @@ def _refuse_other_header(names: Sequence[str], text: str, source: ByteSource, co
     for other in ",;\t|":
         if other != contract.arrival.delimiter and set(known) & {part.strip(around) for part in text.split(other)}:
             hint = f" The delimiter looks like {other!r}; the contract says {contract.arrival.delimiter!r}."
-    if not set(names) & set(known) and not hint:
+    if foreign and not hint:
         hint = " The first line looks like a record, not a header."
     blame = f"lacks {some_of(missing)}" if missing else f"has {some_of(extra)}, which the contract rejects"
     raise UnreadableFile(

@@ -72,7 +72,9 @@ def _wanted(names: Sequence[str], source: ByteSource, contract: LandingContract)
         raise UnreadableFile(
             f"{source.uri} names a column twice: {some_of(twice)}.", code="header_mismatch", column=twice[0]
         )
-    missing = [c.header for c in contract.columns if c.header not in there and contract.must_be_present(c)]
+    # A file with none of the columns is another file, though each of them may be left out: it would be rows of nulls.
+    other = there.isdisjoint(column.header for column in contract.columns)
+    missing = [c.header for c in contract.columns if c.header not in there and (other or contract.must_be_present(c))]
     if missing:
         raise UnreadableFile(
             f"{source.uri} lacks the columns {some_of(missing)}.", code="header_mismatch", column=missing[0]

@@ -141,7 +141,7 @@ def test_pages_hold_every_row_once_after_one_header(ctx: Context) -> None:
         ("SELECT nope FROM items", "COLUMN_NOT_FOUND: line 1:8: Column 'nope' cannot be resolved"),
         ("SELECT * FROM nope", "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.shop.nope' does not exist"),
         ("SELECT * FROM nodb.t", "SCHEMA_NOT_FOUND"),
-        ("SELEC 1", "NOT_SUPPORTED"),
+        ("SELEC 1", "mismatched input 'SELEC'"),
         ("SELECT FROM WHERE", "SYNTAX_ERROR"),
         ("SELECT 1; SELECT 2", "SYNTAX_ERROR"),
         ("INSERT INTO items VALUES (1)", "the statement INSERT INTO is not supported"),
@@ -199,6 +199,31 @@ def test_show_and_describe(ctx: Context) -> None:
     assert ["items"] in rows(ctx, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'shop'")
     found = rows(ctx, "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'items'")
     assert ["price", "decimal(12,2)"] in found
+
+
+def test_what_a_column_means_is_shown_wherever_columns_are(ctx: Context) -> None:
+    column = {"Name": "id", "Type": "bigint", "Comment": "Number of the thing,\nnot the maker's."}
+    table = {"Name": "told", "StorageDescriptor": {"Columns": [column, {"Name": "n", "Type": "int"}]},
+             "PartitionKeys": [{"Name": "day", "Type": "date", "Comment": "When."}]}  # fmt: skip
+    ctx.client("glue").create_table(DatabaseName="shop", TableInput=table)
+    described = [[part.strip() for part in row[0].split("\t")] for row in rows(ctx, "DESCRIBE shop.told")]
+    assert ["id", "bigint", "Number of the thing, not the maker's."] in described
+    assert ["n", "int", ""] in described
+    assert ["day", "date", "When."] in described
+    asked = "SELECT column_name, comment FROM information_schema.columns WHERE table_name = 'told' ORDER BY 1"
+    assert rows(ctx, asked)[1:] == [["day", "When."], ["id", "Number of the thing, not the maker's."], ["n", None]]
+    made = [row[0].strip() for row in rows(ctx, "SHOW CREATE TABLE told")]
+    assert r"`id` bigint COMMENT 'Number of the thing, not the maker\'s.'," in made
+
+
+@pytest.mark.parametrize(("sql", "said"), [
+    ("SELEC * FROM items", "SYNTAX_ERROR: line 1:1: mismatched input 'SELEC'"), ("?", "mismatched input '?'"),
+    ("VACUUM items", "NOT_SUPPORTED: the statement VACUUM ITEMS"), ("drop table items", "NOT_SUPPORTED"),
+])  # fmt: skip
+def test_a_word_that_begins_no_statement_is_no_statement_that_is_missing_here(
+    ctx: Context, sql: str, said: str
+) -> None:
+    assert said in run(ctx, sql)["Status"]["StateChangeReason"]
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import pytest
 
 from sluice.cli import assembly
 from sluice.cli.starting import start_project
+from sluice.errors import CommandError
 from sluice.folders import LIBRARY, ProjectFolder
 from tests.folders import ROOT
 
@@ -41,6 +42,23 @@ def test_any_file_of_the_project_that_changes_gives_another_assembly(shop: Path,
         file.write("# another\n")
     assert fingerprint(shop) != before
     assert fingerprint(shop, "prod") != fingerprint(shop)
+
+
+@pytest.mark.parametrize(
+    ("said", "what", "step"),
+    [
+        ("a.py:1: wrong\nSafe: nothing was deployed.\nNext: mend line 1.\n", "a.py:1: wrong", "mend line 1."),
+        ("Traceback: boom\n", "Traceback: boom", "mend what is named, then run `sluice check`."),
+        ("", "synthesis failed without a message", "mend what is named, then run `sluice check`."),
+    ],
+)
+def test_what_a_synthesis_says_of_the_next_step_is_said_once(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, said: str, what: str, step: str
+) -> None:
+    monkeypatch.setattr(assembly, "_run", lambda *_: (1, said))
+    with pytest.raises(CommandError) as refused:
+        assembly.synthesize([shop / "contracts"], "dev")
+    assert str(refused.value) == f"{what}\nSafe: nothing was deployed or changed.\nNext: {step}"
 
 
 @pytest.mark.parametrize(

@@ -87,4 +87,26 @@ def test_what_cannot_be_made_leaves_the_project_as_it_was(
     told = json.loads(capsys.readouterr().err)
     assert what in told["what"]
     assert told["next_step"]
+    assert "@transform" not in told["next_step"]  # there is no function yet that could be declared otherwise
+    assert "x.py" not in told["what"]
     assert files(project) == before
+
+
+@pytest.mark.parametrize(
+    ("amount", "status"),
+    [
+        ("quantity * unit_price", 0),
+        ("sum(unit_price)", 0),
+        ("sum(CAST(quantity AS integer) * unit_price)", 0),
+        ("sum(CAST(quantity * unit_price AS decimal(28, 2)))", 0),
+        ("sum(quantity * unit_price)", 1),
+    ],
+)
+def test_what_is_drafted_of_amounts_is_computed_with(
+    project: Path, capsys: pytest.CaptureFixture[str], amount: str, status: int
+) -> None:
+    (project / "lines.csv").write_text("quantity,unit_price\n3,2.50\n1,0.99\n")
+    assert run("new", "lines", "--from", "lines.csv") == 0
+    query = f"SELECT {amount} AS amount FROM bronze.lines"
+    assert run("new", "gold.amounts", "--transform", "--query", query) == status
+    assert ("CAST(x AS decimal(28, 2))" in " ".join(capsys.readouterr().err.split())) is bool(status)

@@ -48,7 +48,7 @@ def test_what_is_found_is_printed_as_json(files: Path, tmp_path: Path, capsys: p
     told = json.loads(capsys.readouterr().out)
     assert told == {
         "contract": str(contracts / "orders.yaml"), "dataset": "orders", "format": "csv", "files": 1,
-        "columns": {"order_id": "bigint", "total": "decimal(18,2)"}, "key": "order_id", "personal": [], "rows": 2,
+        "columns": {"order_id": "bigint", "total": "decimal(17,2)"}, "key": "order_id", "personal": [], "rows": 2,
         "quarantined": {}, "reasons": [], "whole": True, "notes": [],
     }  # fmt: skip
     assert [contract.table for contract in load_contracts([contracts])] == ["bronze.orders"]

@@ -9,19 +9,21 @@ import pytest
 
 from sluice.cli import querying
 from sluice.cli.querying import Answer, print_rows, run_query
+from sluice.errors import CommandError, WrongArgument
 
 
 class Athena:
     """Answers any query with the same rows, as a client of boto3 does."""
 
-    def __init__(self, rows: list[list[str | None]], names: list[str]) -> None:
-        self.rows, self.names = rows, names
+    def __init__(self, rows: list[list[str | None]], names: list[str], failed: str = "") -> None:
+        self.rows, self.names, self.failed = rows, names, failed
 
     def start_query_execution(self, **_: Any) -> dict[str, Any]:
         return {"QueryExecutionId": "1"}
 
     def get_query_execution(self, **_: Any) -> dict[str, Any]:
-        return {"QueryExecution": {"Status": {"State": "SUCCEEDED"}}}
+        state = {"State": "FAILED", "StateChangeReason": self.failed} if self.failed else {"State": "SUCCEEDED"}
+        return {"QueryExecution": {"Status": state}}
 
     def get_paginator(self, _: str) -> Any:
         return self
@@ -85,3 +87,28 @@ def test_json_holds_numbers_digit_by_digit_and_moments_as_iso_8601(capsys: pytes
     assert json.loads(text) == [
         {"n": 9223372036854775807, "d": 1.1, "x": None, "t": "2026-01-31T10:00:00.000", "b": True, "s": None}
     ]
+
+
+def test_an_object_has_each_name_once(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = Answer(("a", "b", "a"), ("integer",) * 3, (("1", "2", "3"),))
+    with pytest.raises(WrongArgument, match="two columns named 'a'") as refused:
+        print_rows(answer, "json", lambda: pytest.fail("no console"))
+    assert "AS a_2" in refused.value.next_step
+    print_rows(answer, "csv", lambda: pytest.fail("no console"))
+    assert capsys.readouterr().out == "a,b,a\n1,2,3\n"
+
+
+@pytest.mark.parametrize(("said", "step"), [
+    ("SCHEMA_NOT_FOUND: line 1:1: Schema 'x' does not exist", "SHOW DATABASES"),
+    ("TABLE_NOT_FOUND: line 1:1: Table 'x' does not exist", "SHOW TABLES"),
+    ("COLUMN_NOT_FOUND: line 1:1: Column 'x' cannot be resolved", "DESCRIBE"),
+    ("SYNTAX_ERROR: line 1:1: mismatched input 'x'", "mend the query."),
+])  # fmt: skip
+def test_a_query_that_fails_leads_to_what_lists_the_names(
+    monkeypatch: pytest.MonkeyPatch, said: str, step: str
+) -> None:
+    monkeypatch.setattr(querying, "client", lambda _: Athena([], [], said))
+    deployed: Any = Deployed()
+    with pytest.raises(CommandError) as failed:
+        run_query("SELECT x", deployed)
+    assert step in failed.value.next_step

@@ -10,17 +10,13 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
-from typer.testing import CliRunner
 
-from sluice.cli import all_commands, deployment
-from sluice.cli import send as sending
 from sluice.cli.record_files import RecordFile
 from sluice.cli.send import MAX_RECORD_BYTES, partition_key, put_records
 from sluice.errors import CommandError
 from sluice.tables.properties import HEADERS, PARTITION_KEY
+from tests.sluice.cli.streams import COLUMNS, Clock, arrived, deployed_streams, run
 
-COLUMNS = [("event_id", "string"), ("quantity", "int"), ("price", "decimal(12,2)"), ("note", "string")]
 THROTTLED = {"ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": "slow down"}
 
 
@@ -39,19 +35,6 @@ class Refusing:
         return {"Records": [self.code if at in refused else {"SequenceNumber": "1"} for at in range(len(Records))]}
 
 
-class Clock:
-    """A clock that only sleeping moves."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -59,40 +42,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Return a Kinesis with the streams and the table of a deployment."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        deployment.client.cache_clear()
-        glue, kinesis = boto3.client("glue"), boto3.client("kinesis")
-        glue.create_database(DatabaseInput={"Name": "dev_bronze"})
-        columns = [{"Name": name, "Type": kind} for name, kind in [*COLUMNS, ("_source", "string")]]
-        for name in ("clickstream", "orders"):
-            kinesis.create_stream(StreamName=f"dev_{name}", ShardCount=1)
-            glue.create_table(
-                DatabaseName="dev_bronze", TableInput={"Name": name, "StorageDescriptor": {"Columns": columns}}
-            )
-        monkeypatch.setattr(
-            deployment, "deployed", lambda environment: deployment.Deployment({"DatabasePrefix": f"{environment}_"})
-        )
+    with deployed_streams(monkeypatch, "clicks", "orders") as kinesis:
         yield kinesis
-        deployment.client.cache_clear()
-
-
-def arrived(kinesis: Any, stream: str) -> list[tuple[str, bytes]]:
-    shard = kinesis.list_shards(StreamName=stream)["Shards"][0]["ShardId"]
-    iterator = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
-    found, iterator = [], iterator["ShardIterator"]
-    while records := (answer := kinesis.get_records(ShardIterator=iterator))["Records"]:
-        found += [(record["PartitionKey"], record["Data"]) for record in records]
-        iterator = answer["NextShardIterator"]
-    return found
-
-
-def run(*arguments: str | Path) -> Any:
-    return CliRunner().invoke(all_commands(), [str(argument) for argument in arguments])
 
 
 def test_calls_hold_500_records_or_5_mebibytes(clock: Clock) -> None:
@@ -214,11 +165,11 @@ def test_a_file_of_another_kind_and_a_missing_one_are_refused(tmp_path: Path) ->
 def test_send_puts_a_file_on_the_stream_of_its_dataset(aws: Any, tmp_path: Path) -> None:
     lines = [json.dumps({"event_id": f"e{at}", "quantity": at}) for at in range(1_200)]
     (tmp_path / "a.ndjson").write_text("\n".join(lines) + "\n")
-    ended = run("send", "clickstream", tmp_path / "a.ndjson")
+    ended = run("send", "clicks", tmp_path / "a.ndjson")
     assert ended.exit_code == 0, ended.output
-    assert "clickstream: 1,200 records, 0.0 MB" in ended.output
+    assert "clicks: 1,200 records, 0.0 MB" in ended.output
     assert "0 retries" in ended.output
-    assert arrived(aws, "dev_clickstream") == [(f"e{at}", line.encode()) for at, line in enumerate(lines)]
+    assert arrived(aws, "dev_clicks") == [(f"e{at}", line.encode()) for at, line in enumerate(lines)]
 
 
 def test_rows_of_csv_are_numbers_where_the_table_says_so_and_a_key_can_be_chosen(aws: Any, tmp_path: Path) -> None:
@@ -257,20 +208,20 @@ def test_a_key_is_chosen_by_the_column_s_name_or_its_header(renamed: Any, tmp_pa
 def test_what_is_too_long_is_refused_by_its_line_and_the_rest_goes_on(aws: Any, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"event_id,note\n1,one\n2,{'x' * MAX_RECORD_BYTES}\n3\n4,four\n")
-    ended = run("send", "clickstream", path)
+    ended = run("send", "clicks", path)
     assert ended.exit_code == 1
     assert f"{path}:3 has 1,048," in ended.output
     assert f"{path}:4 has 1 fields where the header has 2" in ended.output
     assert "2 records were refused" in ended.output
-    assert [key for key, _ in arrived(aws, "dev_clickstream")] == ["1", "4"]
+    assert [key for key, _ in arrived(aws, "dev_clicks")] == ["1", "4"]
 
 
 def test_a_missing_stream_names_those_there_are(aws: Any, tmp_path: Path) -> None:
     (tmp_path / "a.ndjson").write_text("{}\n")
-    ended = run("send", "clicks", tmp_path / "a.ndjson")
+    ended = run("send", "visits", tmp_path / "a.ndjson")
     assert ended.exit_code == 1
-    assert "There is no stream dev_clicks; the existing ones: dev_clickstream, dev_orders." in str(ended.exception)
-    with pytest.raises(CommandError, match="There is no stream gone; the existing ones: dev_clickstream"):
+    assert "There is no stream dev_visits; the existing ones: dev_clicks, dev_orders." in str(ended.exception)
+    with pytest.raises(CommandError, match="There is no stream gone; the existing ones: dev_clicks"):
         put_records(aws, "gone", [("k", b"1")])
 
 
@@ -279,52 +230,3 @@ def test_a_stream_without_a_table_is_no_dataset(aws: Any, tmp_path: Path) -> Non
     (tmp_path / "a.ndjson").write_text("{}\n")
     ended = run("send", "other", tmp_path / "a.ndjson")
     assert "The table dev_bronze.other cannot be read" in str(ended.exception)
-
-
-def test_generate_stream_puts_clicks_live_and_says_what_they_are(aws: Any, tmp_path: Path) -> None:
-    told = tmp_path / "told.json"
-    ended = run("generate", "--stream", "--events", "2500", "--seed", "3", "--manifest", told)
-    assert ended.exit_code == 0, ended.output
-    assert "dev_clickstream: 2,500 records" in ended.output
-    manifest = json.loads(told.read_text())
-    records = arrived(aws, "dev_clickstream")
-    assert len(records) == manifest["records"] == 2_500
-    start = manifest["start"].removesuffix("Z")
-    again = tmp_path / "again"
-    ended = run("generate", "--stream", "--events", 2500, "--seed", 3, "--start", start, "--out", again)
-    assert ended.exit_code == 0, ended.output
-    assert (again / "clickstream.ndjson").read_bytes().splitlines() == [data for _, data in records]
-
-
-def test_generate_with_a_rate_takes_its_time(
-    aws: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
-) -> None:
-    monkeypatch.setattr(sending.put_records, "__kwdefaults__", {"sleep": clock.sleep, "clock": clock})
-    arguments = ("generate", "--stream", "--events", "600", "--rate", "100", "--manifest", tmp_path / "m.json")
-    assert run(*arguments).exit_code == 0
-    assert clock.now == pytest.approx(6, rel=0.05)
-
-
-def test_generate_refuses_what_it_cannot_do(aws: Any, tmp_path: Path) -> None:
-    assert "is no time" in str(run("generate", "--stream", "--start", "soon", "--out", tmp_path).exception)
-    assert run("generate", "--stream", "--events", "0").exit_code == 2
-    (tmp_path / "mine").write_text("x")
-    assert "nothing was written" in str(run("generate", "--stream", "--out", tmp_path).exception)
-
-
-def test_generate_writes_the_files_of_a_history_as_before(tmp_path: Path) -> None:
-    ended = run("generate", "--days", "2", "--out", tmp_path / "shop", "--rows-per-day", "20")
-    assert ended.exit_code == 0, ended.output
-    assert {path.name for path in (tmp_path / "shop").iterdir()} == {
-        "ad_spend",
-        "campaigns",
-        "cities",
-        "countries",
-        "customers",
-        "demographics",
-        "exchange_rates",
-        "manifest.json",
-        "order_lines",
-        "orders",
-        "products",
-    }

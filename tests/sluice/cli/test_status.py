@@ -242,6 +242,14 @@ def test_files_that_landing_no_longer_has_are_accounted_for_apart() -> None:
     assert "3 accounted for + 0 on their way ≠ 1 delivered + 1 no longer in landing" in shown.getvalue()
 
 
+def test_an_address_stands_on_one_line_where_it_is_no_terminal() -> None:
+    uri = f"s3://landing/orders/{'a' * 90}.csv"
+    refused = DatasetStatus("orders", Counter({"rejected": 1}), refused=[(uri, f"{uri} is empty: not even a header.")])
+    shown = io.StringIO()
+    print_status(state(datasets={"orders": refused}), {}, Console(file=shown, width=80))
+    assert f"{uri} is empty: not even a header.\n" in shown.getvalue()
+
+
 def test_what_was_retracted_is_neither_refused_nor_quarantined_any_more() -> None:
     gone = delivery(2, "retracted", quarantined=None, error="its header is wrong", reasons={"header_mismatch": 1})
     found = _summarize("orders", [delivery(1, "committed", accepted=3), gone], StreamsStatus())

@@ -14,7 +14,7 @@ from sluice.cli.deploying import Outcome
 from sluice.cli.standing import Standing
 from sluice.cli.starting import start_project
 from sluice.errors import CommandError
-from tests.end_to_end.running import until
+from tests.waiting import until
 
 
 class Watched:

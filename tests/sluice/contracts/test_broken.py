@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from sluice.errors import ContractError
 from sluice.load import load_contracts
+from tests.folders import SMALL
 from tests.laws import cases
 
-ROOT = Path(__file__).resolve().parents[3]
 TEXTS = [
-    (ROOT / "contracts" / name).read_text()
-    for name in ("gold/customer_sales.yaml", "orders.yaml", "clickstream.yaml", "silver/orders.yaml")
+    (SMALL / "contracts" / name).read_text()
+    for name in ("gold/customer_orders.yaml", "orders.yaml", "clicks.yaml", "silver/orders.yaml")
 ]
 ODD: tuple[Any, ...] = (
     None, True, -1, 0, 1.5, float("inf"), float("nan"), 10**400, "", "x", "1e999", "\x00", "{table}", [], {}, [[]],

@@ -9,9 +9,9 @@ import pytest
 from sluice.contracts import Burst, Condition, LandingContract, StreamRule, Travel
 from sluice.errors import ContractError
 from sluice.load import load_contract
+from tests.folders import SMALL
 
-ROOT = Path(__file__).resolve().parents[3]
-FILE = ROOT / "contracts" / "clickstream.yaml"
+FILE = SMALL / "contracts" / "clicks.yaml"
 WHERE = "where: event_type = 'purchase' and unit_price < unit_cost"
 
 
@@ -21,7 +21,7 @@ def rules_of(file: Path) -> tuple[StreamRule, ...]:
     return contract.rules
 
 
-def test_the_rules_of_shopsphere() -> None:
+def test_rules_are_read_as_they_are_declared() -> None:
     rules = {rule.name: rule for rule in rules_of(FILE)}
     assert {name: rule.severity for name, rule in rules.items()} == {
         "price_below_cost": "warning", "card_testing": "critical", "impossible_travel": "warning",
@@ -50,7 +50,7 @@ def test_the_rules_of_shopsphere() -> None:
     ],
 )
 def test_conditions_are_read(tmp_path: Path, condition: str, expected: Condition) -> None:
-    file = tmp_path / "clickstream.yaml"
+    file = tmp_path / "clicks.yaml"
     file.write_text(FILE.read_text().replace(WHERE, f"where: {condition}"))
     assert rules_of(file)[0].where == (expected,)
 
@@ -93,7 +93,7 @@ def test_a_broken_rule_is_refused_with_file_line_field_and_what_is_allowed(
 ) -> None:
     sound = FILE.read_text()
     assert old in sound
-    file = tmp_path / "clickstream.yaml"
+    file = tmp_path / "clicks.yaml"
     file.write_text(sound.replace(old, new, 1))
     with pytest.raises(ContractError) as caught:
         load_contract(file)
@@ -109,7 +109,7 @@ def test_a_broken_rule_is_refused_with_file_line_field_and_what_is_allowed(
 def test_rules_need_an_event_time(tmp_path: Path) -> None:
     lines = FILE.read_text()
     start, end = lines.index("  - property: lateness"), lines.index("  - property: retention")
-    file = tmp_path / "clickstream.yaml"
+    file = tmp_path / "clicks.yaml"
     file.write_text(lines[:start] + lines[end:])
     with pytest.raises(ContractError, match="time is missing"):
         load_contract(file)
@@ -120,7 +120,7 @@ def test_rules_need_an_event_time(tmp_path: Path) -> None:
 
 def test_rules_are_for_streams_only(tmp_path: Path) -> None:
     file = tmp_path / "order_lines.yaml"
-    text = (ROOT / "contracts" / "order_lines.yaml").read_text()
+    text = (SMALL / "contracts" / "order_lines.yaml").read_text()
     file.write_text(
         text.replace(
             "customProperties:\n  - property: arrival",

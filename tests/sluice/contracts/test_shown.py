@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from sluice.errors import ContractError
 from sluice.load import load_contracts
+from tests.folders import SMALL
 
-ROOT = Path(__file__).resolve().parents[3]
-ORDERS = (ROOT / "contracts" / "orders.yaml").read_text()
-SALES = (ROOT / "contracts" / "gold" / "customer_sales.yaml").read_text()
+ORDERS = (SMALL / "contracts" / "orders.yaml").read_text()
+BY_CUSTOMER = (SMALL / "contracts" / "gold" / "customer_orders.yaml").read_text()
 UNSEEN = [
     "\x1b[2J", "\x1b]0;t\x07", "\x00", "\x08", "\x7f", "\x9b31m", "\u202e", "\u2066", "\u200b", "\u2028",
     "\r", "\n",
@@ -42,7 +42,7 @@ def changed(text: str, change: dict[str, str], *at: str | int) -> str:
 @pytest.mark.parametrize(
     ("text", "at", "key"),
     [(ORDERS, (), "name"), (ORDERS, (), "domain"), (ORDERS, ("schema", 0, "properties", 0), "businessName"),
-     (SALES, ("schema", 0, "quality", 0), "name"), (SALES, (), "version")],
+     (BY_CUSTOMER, ("schema", 0, "quality", 0), "name"), (BY_CUSTOMER, (), "version")],
 )  # fmt: skip
 def test_a_name_holds_nothing_that_a_terminal_obeys(
     mark: str, text: str, at: tuple[str | int, ...], key: str, tmp_path: Path
@@ -63,15 +63,15 @@ def test_a_description_may_have_lines_and_a_delimiter_may_be_a_tab(tmp_path: Pat
     load_contracts([tmp_path])
     refused(changed(ORDERS, {"description": "one\x1b[2J"}, "schema", 0), tmp_path)
     (tmp_path / "it.yaml").write_text(
-        changed((ROOT / "contracts/campaigns.yaml").read_text(), {"delimiter": "\t"}, "servers", 0)
+        changed((SMALL / "contracts" / "order_lines.yaml").read_text(), {"delimiter": "\t"}, "servers", 0)
     )
     load_contracts([tmp_path])
 
 
 def test_a_checks_name_has_an_end(tmp_path: Path) -> None:
-    (tmp_path / "it.yaml").write_text(changed(SALES, {"name": "n" * 128}, "schema", 0, "quality", 0))
+    (tmp_path / "it.yaml").write_text(changed(BY_CUSTOMER, {"name": "n" * 128}, "schema", 0, "quality", 0))
     load_contracts([tmp_path])
-    what = refused(changed(SALES, {"name": "n" * 129}, "schema", 0, "quality", 0), tmp_path)
+    what = refused(changed(BY_CUSTOMER, {"name": "n" * 129}, "schema", 0, "quality", 0), tmp_path)
     assert "schema.0.quality.0.name: it has 129 characters; at most 128 are allowed" in what
 
 
@@ -93,7 +93,7 @@ def test_a_dataset_lands_in_its_own_place_alone(location: str, tmp_path: Path) -
 
 
 def test_a_stream_has_no_location(tmp_path: Path) -> None:
-    text = (ROOT / "contracts" / "clickstream.yaml").read_text()
+    text = (SMALL / "contracts" / "clicks.yaml").read_text()
     (tmp_path / "it.yaml").write_text(text)
     load_contracts([tmp_path])
     assert "servers.0.location" in refused(changed(text, {"location": "s3://x/"}, "servers", 0), tmp_path)

@@ -14,8 +14,9 @@ from sluice.contracts import Contract
 from sluice.contracts.strict_yaml import load_yaml
 from sluice.errors import ContractError
 from sluice.load import load_contract
+from tests.folders import SMALL
 
-SOUND = (Path(__file__).resolve().parents[3] / "contracts" / "order_lines.yaml").read_text()
+SOUND = (SMALL / "contracts" / "order_lines.yaml").read_text()
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8"), max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

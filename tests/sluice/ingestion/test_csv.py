@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 
 import pytest
 import zstandard
@@ -57,6 +58,22 @@ def test_a_quoted_field_may_hold_delimiters_quotes_and_line_feeds() -> None:
     rows, rejected = read(b'id,n,price,day\n"a,\nb ""c""",1,1,\nz,0,1,\n', THINGS)
     assert rows["id"].to_pylist() == ['a,\nb "c"']
     assert rejected[0].raw == b"z,0,1,"
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
+        (b"a;b\n1;2\n", "delimiter looks like ';'"),
+        (b"<!doctype html><p>Sign in</p>\n<p>\n", "an HTML page"),
+        (b"x,y\n1,2\n", "lacks a, b"),
+        (b"x,y\n", "lacks a, b"),
+    ],
+)
+def test_a_file_with_none_of_the_columns_is_refused_though_each_may_be_left_out(data: bytes, word: str) -> None:
+    optional = contract(column("a", "int"), column("b", "int"))
+    with pytest.raises(UnreadableFile, match=re.escape(word)):
+        read(data, optional)
+    assert read(b"b,y\n1,2\n", optional)[0]["b"].to_pylist() == [1]
 
 
 def test_nul_bytes_and_broken_utf8_reject_their_record_only() -> None:

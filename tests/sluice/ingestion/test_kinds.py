@@ -69,7 +69,12 @@ SURE = {
     "an xz file": (b"\xfd7zXZ\x00\x00\x04", "is an xz file", "`unxz FILE`"),
     "an Avro file": (b"Obj\x01\x04\x14avro.codec", "is an Avro file", "convert it to Parquet"),
     "an ORC file": (b"ORC\n\x08\x00\x01", "is an ORC file", "convert it to Parquet"),
-    "an archive in gzip": (gzip.compress(zipped("a.csv"), mtime=0), "is a broken zip archive", "unpack it"),
+    "an archive in gzip": (
+        gzip.compress(zipped("a.csv"), mtime=0),
+        "is a zip archive, or an Excel workbook",
+        "unpack it",
+    ),
+    "a workbook in gzip": (gzip.compress(zipped("xl/a.xml"), mtime=0), "or an Excel workbook", "save it as CSV"),
 }
 
 

@@ -50,6 +50,13 @@ def test_a_missing_required_column_is_refused() -> None:
         read(parquet(pa.table({"n": [1]})), THINGS)
 
 
+def test_a_file_with_none_of_the_columns_is_refused_though_each_may_be_left_out() -> None:
+    optional = contract(column("a", "int"), column("b", "int"), format="parquet")
+    with pytest.raises(UnreadableFile, match="lacks the columns a, b"):
+        read(parquet(pa.table({"x": [1]})), optional)
+    assert read(parquet(pa.table({"b": [1], "x": [1]})), optional)[0]["b"].to_pylist() == [1]
+
+
 def accepted(values: pa.Array, kind: str) -> list[Any]:
     """Return what a column of ``values`` becomes in a contract's type; ``REFUSED`` for each that is refused."""
     declared = contract(column("v", kind), format="parquet")

@@ -9,7 +9,7 @@ import pytest
 
 from sluice.errors import WrongArgument
 from sluice.profiling.drafts import draft
-from tests.end_to_end.running import REAL_DATA, real_data
+from tests.real_data import REAL_DATA, real_data
 
 pytestmark = [pytest.mark.slow, pytest.mark.real_data]
 

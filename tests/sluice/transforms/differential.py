@@ -25,7 +25,7 @@ from sluice.transforms.functions.recorded import ALIASES
 from sluice.transforms.functions.signatures import Signature
 from sluice.transforms.functions.spark_types import spark_type
 from sluice.transforms.functions.tables import every_signature
-from tests.glue_jobs.awkward import BIRTHS, DOUBLES, MOMENTS, TEXTS
+from tests.awkward import BIRTHS, DOUBLES, MOMENTS, TEXTS
 
 TYPES = {
     "string": pa.string(), "int": pa.int32(), "bigint": pa.int64(), "double": pa.float64(),

@@ -17,7 +17,7 @@ from sluice.transforms.functions.recorded import ALIASES
 from sluice.transforms.functions.signatures import Signature
 from sluice.transforms.functions.tables import PROVEN, every_signature
 from tests.folders import ROOT
-from tests.glue_jobs.engines import _LOCAL, _QUICK
+from tests.local_spark import LOCAL, QUICK
 from tests.sluice.transforms.differential import Both, calls_of, compared, values
 from tests.sluice.transforms.shapes import SHAPES, outcomes, told_lines
 
@@ -44,7 +44,7 @@ def both_engines(rows: int, seed: int, made: Callable[[int, int], pa.Table] = va
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.master("local[2]")
-    for name, setting in (SETTINGS | _LOCAL | _QUICK | _WRITTEN).items():
+    for name, setting in (SETTINGS | LOCAL | QUICK | _WRITTEN).items():
         builder = builder.config(name, setting)
     spark: Any = builder.getOrCreate()
     spark.sparkContext.setLogLevel("OFF")

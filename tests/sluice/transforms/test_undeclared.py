@@ -10,14 +10,14 @@ import pytest
 from sluice.errors import TransformError
 from sluice.load import load_project
 from sluice.transforms.discover import discover, refuse_undeclared
-from tests.folders import ROOT
+from tests.folders import SMALL
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project with one contract, of a dataset that arrives, and one transform without a contract."""
     (tmp_path / "contracts").mkdir()
-    shutil.copy(ROOT / "contracts" / "orders.yaml", tmp_path / "contracts")
+    shutil.copy(SMALL / "contracts" / "orders.yaml", tmp_path / "contracts")
     (tmp_path / "glue_jobs" / "gold").mkdir(parents=True)
     (tmp_path / "glue_jobs" / "gold" / "__init__.py").touch()
     (tmp_path / "glue_jobs" / "gold" / "mine.py").write_text(

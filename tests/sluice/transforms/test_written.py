@@ -95,7 +95,7 @@ def body(query: str) -> str:
          '& F.col("visited_at").cast("date").isin(F.lit("2024-01-01").cast("date"))).select("page")'),
         ("SELECT cast(NULL AS varchar) AS n, cast(seconds > 1 AS varchar) AS b, cast(total AS varchar) AS t, "
          "cast(coalesce(NULL, seconds) AS int) AS i FROM silver.orders o JOIN bronze.visits v USING (VISIT_ID)",
-         'orders.join(visits.select("visit_id", F.col("page").alias("visits_page"), "visited_at", "seconds"), '
+         'orders.join(visits.select("visit_id", "seconds"), '
          '["visit_id"], "inner").select(F.lit(None).cast("string").alias("n"), '
          '(F.col("seconds") > F.lit(1)).cast("string").alias("b"), F.col("total").cast("string").alias("t"), '
          'F.coalesce(F.lit(None), F.col("seconds")).cast("int").alias("i"))'),
@@ -106,8 +106,7 @@ def body(query: str) -> str:
          '"makers_visit_id", "makers_visit_id_2", "number"), ["page"], "inner").select(F.col("page").alias("maker"), '
          'F.col("makers_visit_id_3").alias("visit_id"), "makers_visit_id", "makers_visit_id_2", "number", "page")'),
         ("SELECT m.number AS n, o.order_id FROM silver.orders o JOIN silver.makers m ON m.number = o.order_id",
-         'orders.join(makers.select("maker", F.col("visit_id").alias("makers_visit_id_3"), "makers_visit_id", '
-         '"makers_visit_id_2", F.col("number").cast("bigint").alias("order_id")), ["order_id"], "inner")'
+         'orders.join(makers.select(F.col("number").cast("bigint").alias("order_id")), ["order_id"], "inner")'
          '.select(F.col("order_id").cast("int").alias("n"), "order_id")'),
         ("SELECT cast(total AS double) / 2 AS half FROM silver.orders",
          'orders.select((F.col("total").cast("double") / F.lit(2)).alias("half"))'),
@@ -118,7 +117,7 @@ def body(query: str) -> str:
          'visits.groupBy("page").agg(F.count("*").alias("n"))'),
         ("SELECT round(total, 1) AS t, avg(seconds) AS s FROM silver.orders o JOIN bronze.visits v "
          "ON o.visit_id = v.visit_id GROUP BY 1",
-         'orders.join(visits.select("visit_id", F.col("page").alias("visits_page"), "visited_at", "seconds"), '
+         'orders.join(visits.select("visit_id", "seconds"), '
          '["visit_id"], "inner").groupBy(F.round(F.col("total"), 1).alias("t"))'
          '.agg(F.avg(F.col("seconds")).alias("s"))'),
         ("SELECT CASE WHEN seconds > 9 THEN 'long' ELSE 'short' END AS kind FROM bronze.visits",

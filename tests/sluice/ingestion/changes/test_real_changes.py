@@ -14,7 +14,7 @@ import pytest
 
 from sluice.contracts import LandingContract
 from sluice.ingestion.changes import Change, decode
-from tests.end_to_end.running import real_data
+from tests.real_data import real_data
 from tests.sluice.ingestion.changes.changing import typed
 from tests.sluice.ingestion.reading import column, contract
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections import Counter
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +17,11 @@ from sluice.ingestion.rules.watch import Memory, Watch
 from sluice.load import load_contract
 from sluice.project import Project
 from sluice.settings import Settings
+from tests.folders import ROOT
 
 pytestmark = pytest.mark.slow
 
-CLICKS = load_contract(Path(__file__).parents[4] / "contracts" / "clickstream.yaml")
+CLICKS = load_contract(ROOT / "contracts" / "clickstream.yaml")
 START = datetime(2025, 3, 1, 8, tzinfo=UTC)
 ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/clickstream"
 
