@@ -1,6 +1,7 @@
 """Spares every start what moto imports and a local AWS does not use: EC2, API Gateway and twenty more services.
 
-They take three of its seconds of processor time. Whoever needs them imports them later, as they are.
+They take three of its seconds of processor time. Whoever needs them imports them later, as they are; but
+``moto.batch.utils``, which is there before its package, is had by ``from moto.batch import utils``.
 """
 
 from __future__ import annotations

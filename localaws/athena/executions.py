@@ -212,7 +212,7 @@ class Runner:
         if statements.kind_of(sql) == "UTILITY":
             return show(sql, database, engine.catalog)
         if not statements.is_statement(sql):
-            raise QueryFailed("SYNTAX_ERROR", f"line 1:1: mismatched input '{sql.split(maxsplit=1)[0][:80]}'")
+            raise QueryFailed("SYNTAX_ERROR", f"line 1:1: mismatched input '{(sql.split(maxsplit=1) or [''])[0][:80]}'")
         raise not_supported(f"the statement {' '.join(sql.split()[:2]).upper()}")
 
     def _leave(self, execution: Execution) -> Leave:

@@ -113,6 +113,8 @@ def _take_bytecode(earlier: Path, mirror: Path) -> None:
         source, theirs = here.parent.parent / name, compiled.parent.parent / name
         if here.exists() or not source.is_file() or not theirs.is_file():
             continue
+        if not here.parent.parent.resolve().is_relative_to(mirror.resolve()):
+            continue  # a package that is another's folder now: nothing is written there
         content, made = source.read_bytes(), compiled.read_bytes()
         if made[:16] != _head(theirs) or content != theirs.read_bytes():
             continue

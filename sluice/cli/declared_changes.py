@@ -25,13 +25,15 @@ _to_type = converter(ColumnType)
 class TableChange:
     """What is another of one table: ``what`` in words; ``loses`` what would be lost, or empty.
 
-    ``possible`` is False for a change that no deployment can make.
+    ``possible`` is False for a change that no deployment can make. ``arrives`` is how the table's rows do: ``files``,
+    ``stream``, or empty for a derived one.
     """
 
     table: str
     what: str
     loses: str = ""
     possible: bool = True
+    arrives: str = ""
 
 
 def table_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[TableChange]:
@@ -73,7 +75,7 @@ def _contract(table: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Ite
         if name not in columns:
             yield TableChange(table, f"new column {name}; rows that are there have null in it")
         elif (before := columns[name]["type"]) != (now := wanted[name]["type"]):
-            yield _retyped(table, name, before, now)
+            yield _retyped(table, name, before, now, _arrives(new))
     for name in columns:
         if name not in wanted:
             yield TableChange(table, f"column {name} is no longer declared: it stays, and new rows have null in it")
@@ -88,7 +90,13 @@ def _rest(contract: Mapping[str, Any], columns: Collection[str]) -> dict[str, An
     return {**contract, "columns": kept}
 
 
-def _retyped(table: str, name: str, before: Any, now: Any) -> TableChange:
+def _arrives(contract: Mapping[str, Any]) -> str:
+    if contract["kind"] != "landing":
+        return ""
+    return "stream" if contract.get("arrival", {}).get("stream") else "files"
+
+
+def _retyped(table: str, name: str, before: Any, now: Any, arrives: str) -> TableChange:
     from sluice.tables.manage import widens
     from sluice.tables.schema import iceberg_type
 
@@ -98,7 +106,7 @@ def _retyped(table: str, name: str, before: Any, now: Any) -> TableChange:
         return TableChange(table, f"{what}: the table keeps the wider type")
     if widens(iceberg_type(old), iceberg_type(new)):
         return TableChange(table, what)
-    return TableChange(table, what, "all rows of the table, which is made anew, empty", possible=False)
+    return TableChange(table, what, "all rows of the table, which is made anew, empty", False, arrives)
 
 
 def project_of_template(template: Mapping[str, Any], folders: Iterable[Path]) -> dict[str, Any] | None:

@@ -172,7 +172,10 @@ def _accepting(tables: list[TableChange]) -> str:
     if not anew:
         return "--accept-data-loss does it"
     said = f"--accept-data-loss makes {' and '.join(anew)} anew, empty"
-    if any(table.startswith("bronze.") for table in anew):
+    how = {each.arrives for each in tables if not each.possible}
+    if "stream" in how:
+        said += ": records of a stream come back only when they are sent again"
+    if "files" in how:
         said += (
             ": a file that was read is not read again, but a copy of it is, "
             "in a folder below the dataset's in landing (`aws s3 cp --recursive`)"

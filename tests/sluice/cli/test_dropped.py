@@ -46,3 +46,18 @@ def test_a_table_goes_once_and_the_others_stay(monkeypatch: pytest.MonkeyPatch, 
     for _ in range(times):
         deploying._drop(changes, "dev", [])
     assert glue.tables == {"t_bronze.orders", "t_gold.days"}
+
+
+@pytest.mark.parametrize(
+    ("arrives", "said", "unsaid"),
+    [
+        ("files", "a copy of it is, in a folder below", "stream"),
+        ("stream", "come back only when they are sent again", "aws s3 cp"),
+        ("", "makes bronze.visits anew, empty", ":"),
+    ],
+)
+def test_how_rows_come_back_is_said_of_what_arrives_so(arrives: str, said: str, unsaid: str) -> None:
+    change = TableChange("bronze.visits", "column a from int to string", "all rows", False, arrives)
+    step = deploying._accepting([change])
+    assert said in step
+    assert unsaid not in step
