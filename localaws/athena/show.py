@@ -65,6 +65,10 @@ def _partitions(match: re.Match[str], database: str, catalog: Catalog) -> Result
     return of_lines("partition", ["/".join(f"{k}={v}" for k, v in zip(keys, p["Values"], strict=True)) for p in found])
 
 
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")
+
+
 def _create_table(match: re.Match[str], database: str, catalog: Catalog) -> Results:
     place, name = (match[1] or database).lower(), match[2].lower()
     table = catalog.table(place, name)
@@ -73,13 +77,13 @@ def _create_table(match: re.Match[str], database: str, catalog: Catalog) -> Resu
     location = (table.get("StorageDescriptor") or {}).get("Location", "")
     iceberg = "metadata_location" in parameters
     quote = "" if iceberg else "`"
-    said = {name: " COMMENT '{}'".format(text.replace("'", "\\'")) for name, text in comments_of(table).items()}
+    said = {name: f" COMMENT '{_quoted(text)}'" for name, text in comments_of(table).items()}
     body = ",\n".join(
         f"  {quote}{column}{quote} {kind}{said.get(column, '')}" for column, kind, key in columns if not key
     )
     lines = [f"CREATE {'' if iceberg else 'EXTERNAL '}TABLE {place + '.' + name if iceberg else f'`{place}.{name}`'}("]
     lines += [f"{body})"]
-    keys = [f"  `{column}` {kind}" for column, kind, key in columns if key]
+    keys = [f"  `{column}` {kind}{said.get(column, '')}" for column, kind, key in columns if key]
     if keys:
         lines += ["PARTITIONED BY ( ", ", \n".join(keys) + ")"]
     lines += ["LOCATION", f"  '{location}'"]
