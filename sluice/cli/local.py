@@ -103,6 +103,14 @@ def running_from(data: Path) -> dict[str, str] | None:
     return found if _read_pid(data) is not None else None
 
 
+def data_folder(project: ProjectFolder) -> Path:
+    """Return the data folder of the local AWS at the environment's endpoint, or the project's own by default."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/")
+    if endpoint and _access(endpoint, project) is not None:
+        return Path(_folder_mark(endpoint, project).read_text())
+    return project.run
+
+
 def _access(endpoint: str, project: ProjectFolder) -> dict[str, str] | None:
     """Return ``access.json`` of the local AWS at ``endpoint``, decoded, or None if the project started none there."""
     where = _folder_mark(endpoint, project)

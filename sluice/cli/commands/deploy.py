@@ -53,8 +53,9 @@ def deploy(  # noqa: PLR0917  options of a command
         )
     if cdk:
         raise typer.BadParameter("options of `cdk deploy` go with --account")
-    owner = local.adopt_running(data or here.run)
-    deploying.endpoint_needed(data or here.run)
+    folder = data or local.data_folder(here)
+    owner = local.adopt_running(folder)
+    deploying.endpoint_needed(folder)
     outcome = deploying.deploy(
         folders,
         env,
@@ -62,7 +63,7 @@ def deploy(  # noqa: PLR0917  options of a command
         dry_run=dry_run,
         note=progress(),
         show=lambda found: None if as_json else say(found),
-        standing=Standing(data or here.run, owner) if owner else None,
+        standing=Standing(folder, owner) if owner else None,
     )
     if as_json:
         typer.echo(json.dumps(outcome.as_data(), indent=2))

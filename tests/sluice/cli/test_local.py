@@ -200,6 +200,22 @@ def test_a_port_that_this_projects_local_aws_has_is_told_with_what_to_do(tmp_pat
             local._free(other.getsockname()[1], project)
 
 
+def test_the_data_folder_is_that_of_the_local_aws_at_the_endpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = ProjectFolder(tmp_path / "project")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "access.json").write_text(json.dumps({"endpoint": "http://127.0.0.1:9", "secret": "s"}))
+    local._remember("http://127.0.0.1:9", elsewhere, project)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9/")
+    assert local.data_folder(project) == elsewhere.resolve()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:10")  # of another project
+    assert local.data_folder(project) == project.run
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    assert local.data_folder(project) == project.run
+
+
 def test_another_start_from_the_same_folder_names_the_one_that_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
