@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from moto.athena.models import PreparedStatement, athena_backends
 from moto.glue.models import glue_backends
 
-from localaws.athena import statements
 from localaws.athena.errors import InvalidRequest
 from localaws.athena.runners import LateRunner
 from localaws.gateway.callers import Session, session_of
@@ -47,8 +46,13 @@ def start_query_execution(self: Any) -> str:
     token = self._get_param("ClientRequestToken")
     tokens: dict[str, tuple[str, str]] = _state(backend, "tokens")
     query = self._get_param("QueryString") or ""
+    from localaws.athena import statements  # not before there is a query: see the module's text
+    from localaws.athena.executions import Execution
+
     if not statements.clean(query):
         raise InvalidRequest("Query string must not be empty")
+    if len(query.encode()) > statements.LONGEST:
+        raise InvalidRequest(f"Query string is longer than {statements.LONGEST:,} bytes")
     if token and token in tokens:
         first, known = tokens[token]
         if first != query:
@@ -56,11 +60,9 @@ def start_query_execution(self: Any) -> str:
         return json.dumps({"QueryExecutionId": known})
     output, encryption = _result_configuration(workgroup, self._get_param("ResultConfiguration") or {})
     context = self._get_param("QueryExecutionContext") or {}
-    from localaws.athena.executions import Execution  # not before there is a query: see the module's text
-
     execution = Execution(
         query=query,
-        database=(context.get("Database") or "default").lower(),
+        database=_plain_name(context.get("Database") or "default"),
         catalog=context.get("Catalog") or "",
         workgroup=workgroup,
         output=output,
@@ -257,20 +259,27 @@ def _start(backend: Any, execution: Execution) -> None:
         for name, statement in backend.prepared_statements.items()
         if statement.workgroup == execution.workgroup.name
     }
-    sql = statements.clean(execution.query)
-    made, dropped = statements.prepare(sql), statements.deallocate(sql)
-    if made:
-        name, query = made
-        backend.prepared_statements[name] = PreparedStatement(name, execution.workgroup.name, query, "")
-    if dropped:
-        backend.prepared_statements.pop(dropped, None)
-    if made or dropped:
-        from localaws.athena import results as answers  # not before there is a query: see the module's text
+    from localaws.athena import results as answers  # not before there is a query: see the module's text
+    from localaws.athena.statements import kinds
 
+    asked = execution.statement
+    if isinstance(asked, kinds.Prepare):
+        backend.prepared_statements[asked.name] = PreparedStatement(
+            asked.name, execution.workgroup.name, asked.statement, ""
+        )
+    elif isinstance(asked, kinds.Deallocate):
+        backend.prepared_statements.pop(asked.name, None)
+    if isinstance(asked, kinds.Prepare | kinds.Deallocate):
         execution.results = answers.nothing()
         execution.finish("SUCCEEDED")
         return
     _runners[-1].submit(execution, prepared)
+
+
+def _plain_name(name: str) -> str:
+    """Return the database of a query's context without the marks in which some clients put it."""
+    quoted = len(name) > 2 and name[0] == name[-1] and name[0] in '`"'
+    return (name[1:-1] if quoted else name).lower()
 
 
 def _result_configuration(workgroup: Any, given: dict[str, Any]) -> tuple[str, dict[str, Any] | None]:

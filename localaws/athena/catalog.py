@@ -17,6 +17,7 @@ from localaws.athena.iceberg import open_table
 from localaws.athena.leave import Leave
 from localaws.athena.plan import TableName
 from localaws.athena.sources import FixedSource, QuerySource
+from localaws.athena.views import View, stored
 from localaws.context import Context
 
 
@@ -40,6 +41,13 @@ class Catalog:
         if name not in self._opened:
             self._opened[name] = self._open(name, position)
         return self._opened[name]
+
+    def view_of(self, database: str, name: str, position: str) -> View | None:
+        """Return the view of that name; None for a table, and for what is not there, which is said where it is read."""
+        if not database or database == "information_schema" or "$" in name:
+            return None
+        table = self.table(database, name, position)
+        return stored(table) if table.get("TableType") == "VIRTUAL_VIEW" else None
 
     def databases(self) -> list[str]:
         """Return the names of the databases that the caller may see, sorted."""
@@ -82,7 +90,7 @@ class Catalog:
 
     def glue_columns(self, table: dict[str, Any]) -> list[tuple[str, str, bool]]:
         """Return name, Hive type and whether it is a partition key, for every column in the catalog."""
-        columns = [(c["Name"], c["Type"], False) for c in (table.get("StorageDescriptor") or {}).get("Columns", [])]
+        columns = [(c["Name"], c["Type"], False) for c in columns_now(table)]
         return columns + [(c["Name"], c["Type"], True) for c in table.get("PartitionKeys") or []]
 
     def partitions(self, database: str, name: str) -> list[dict[str, Any]]:
@@ -110,8 +118,6 @@ class Catalog:
             )
         if name.suffix or name.version:
             raise not_supported("a metadata table or time travel on a table that is not Iceberg")
-        if table.get("TableType") == "VIRTUAL_VIEW":
-            raise not_supported(f"the view {name.database}.{name.name}")
         partitions = self.partitions(name.database, name.name) if table.get("PartitionKeys") else []
         return HiveSource(self._ctx, self._leave, table, partitions)
 
@@ -155,7 +161,13 @@ def _table(rows: list[dict[str, Any]], names: tuple[str, ...]) -> pa.Table:
     return pa.table({name: pa.array([row[name] for row in rows], kinds.get(name, pa.string())) for name in names})
 
 
+def columns_now(table: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a Glue table's columns without those that an Iceberg table had once, which its catalog keeps."""
+    columns: list[dict[str, Any]] = (table.get("StorageDescriptor") or {}).get("Columns") or []
+    return [c for c in columns if (c.get("Parameters") or {}).get("iceberg.field.current") != "false"]
+
+
 def comments_of(table: dict[str, Any]) -> dict[str, str]:
     """Return the comments of a Glue table's columns by name, each on one line; those that have none are left out."""
-    columns = [*(table.get("StorageDescriptor") or {}).get("Columns", []), *(table.get("PartitionKeys") or [])]
+    columns = [*columns_now(table), *(table.get("PartitionKeys") or [])]
     return {c["Name"]: " ".join(c["Comment"].split()) for c in columns if c.get("Comment")}

@@ -63,19 +63,44 @@ class QueryEngine:
 
     def answer(self, sql: str, database: str, *, allow: Callable[[int], None] = lambda scanned: None) -> Answer:
         """Return the result of ``sql``; before it runs, ``allow`` gets the number of bytes to scan and may raise."""
-        query = plan(sql, database, self.catalog.columns_of)
+        query, scanned = self._prepared(sql, database)
+        allow(scanned)
+        if self._stopped.is_set():
+            raise _cancelled()
+        return self._ran(query, self.connection.sql, scanned)
+
+    def described(self, sql: str, database: str) -> Answer:
+        """Return the columns of ``sql`` and no rows; nothing is read but what the tables' metadata say."""
+        query, _ = self._prepared(sql, database)
+        return self._ran(query, lambda text: self.connection.sql(text).limit(0), 0)
+
+    def explained(self, sql: str, database: str, *, form: str, analyze: bool, allow: Callable[[int], None]) -> str:
+        """Return DuckDB's plan of ``sql`` in ``form``: TEXT, JSON or GRAPHVIZ; ``analyze`` runs it first."""
+        query, scanned = self._prepared(sql, database)
+        if analyze:
+            allow(scanned)
+        try:
+            options = ", ".join(["ANALYZE"] * analyze + [f"FORMAT {form}"])
+            found = self.connection.execute(f"EXPLAIN ({options}) {query.sql}").fetchall()
+        except duckdb.Error as error:
+            raise failure(error) from error
+        return "\n".join(str(text) for _, text in found)
+
+    def _prepared(self, sql: str, database: str) -> tuple[QueryPlan, int]:
+        """Plan ``sql`` and have DuckDB know its tables; return the plan and the bytes that it would scan."""
+        query = plan(sql, database, self.catalog.columns_of, self.catalog.view_of)
         scanned = 0
         for relation, name in query.relations.items():
             rows = self.catalog.open(name).rows(query.columns_read.get(relation, set()))
             scanned += rows.bytes
             self.connection.register(f"{relation}_data", rows.data)
             shown = ", ".join(f"{expression} AS {quoted(column)}" for column, expression in rows.projection.items())
-            self.connection.execute(f"CREATE VIEW {relation} AS SELECT {shown} FROM {relation}_data")
-        allow(scanned)
-        if self._stopped.is_set():
-            raise _cancelled()
+            self.connection.execute(f"CREATE OR REPLACE VIEW {relation} AS SELECT {shown} FROM {relation}_data")
+        return query, scanned
+
+    def _ran(self, query: QueryPlan, run: Callable[[str], Any], scanned: int) -> Answer:
         try:
-            result = self.connection.sql(query.sql)
+            result = run(query.sql)
             kinds = [str(kind) for kind in result.types]
             table = result.to_arrow_table()
         except duckdb.Error as error:

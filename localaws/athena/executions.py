@@ -12,13 +12,13 @@ from typing import Any
 
 from localaws.athena import results as answers
 from localaws.athena import statements
-from localaws.athena.engine import Answer, QueryEngine
-from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.acts import Acting, act
+from localaws.athena.engine import QueryEngine
+from localaws.athena.errors import QueryFailed
 from localaws.athena.leave import Leave, path_of
 from localaws.athena.parameters import with_parameters
 from localaws.athena.results import Results
-from localaws.athena.show import show
-from localaws.athena.write import run_create_table_as, run_unload
+from localaws.athena.statements import kinds
 from localaws.context import Context
 from localaws.gateway.callers import Session
 
@@ -57,15 +57,22 @@ class Execution:
     location: str = ""
     engine: QueryEngine | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
+    statement: kinds.Statement | None = None
 
     def __post_init__(self) -> None:
-        """Name the result object as Athena does: ``.csv`` for SELECT, ``.txt`` for other statements."""
-        suffix = ".csv" if statements.kind_of(self.query) == "DML" else ".txt"
-        if statements.create_table_as(self.query, self.database):
-            suffix = ""
-        target = statements.unload(self.query)
-        base = (target.target.rstrip("/") + "/") if target else self.output
-        self.location = f"{base}{self.id}{'' if target else suffix}"
+        """Read the statement, and name the result object as Athena does: ``.csv`` for rows, ``.txt`` for a text."""
+        try:
+            self.statement = statements.read(self.query)
+        except QueryFailed:
+            self.statement = None  # it is read again where it runs, and fails there
+        unnamed = isinstance(self.statement, kinds.CreateTableAs | kinds.InsertInto | kinds.Unload)
+        suffix = ".csv" if self.kind == "DML" else ".txt"
+        self.location = f"{self.output}{'tables/' if unnamed else ''}{self.id}{'' if unnamed else suffix}"
+
+    @property
+    def kind(self) -> str:
+        """Return Athena's ``StatementType``."""
+        return "DML" if self.statement is None else statements.kind_of(self.statement)
 
     def finish(self, status: str, reason: str | None = None) -> None:
         """Set the final state, unless the query has one already."""
@@ -114,7 +121,7 @@ class Execution:
         found = {
             "QueryExecutionId": self.id,
             "Query": self.query,
-            "StatementType": statements.kind_of(self.query),
+            "StatementType": self.kind,
             "ResultConfiguration": configuration,
             "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
             "QueryExecutionContext": context,
@@ -123,6 +130,8 @@ class Execution:
             "WorkGroup": self.workgroup.name,
             "EngineVersion": ENGINE_VERSION,
         }
+        if self.statement is not None:
+            found["SubstatementType"] = statements.subkind_of(self.statement)
         if self.parameters is not None:
             found["ExecutionParameters"] = self.parameters
         return found
@@ -181,7 +190,7 @@ class Runner:
                 engine.close()
 
     def _results(self, execution: Execution, engine: QueryEngine, prepared: dict[str, Any]) -> Results:
-        sql, database = _statement(execution, prepared)
+        statement = _statement(execution, prepared)
 
         def allow(scanned: int) -> None:
             execution.scanned = scanned
@@ -192,39 +201,18 @@ class Runner:
                     f" {execution.workgroup.name!r} allows {execution.cutoff} (BytesScannedCutoffPerQuery)",
                 )
 
-        unload = statements.unload(sql)
-        if unload:
-            answer, paths = run_unload(
-                self._ctx, self._leave(execution), engine, unload,
-                database=database, query_id=execution.id, allow=allow,
-            )  # fmt: skip
-            return self._written(execution, answer, paths, base=execution.location)
-        created = statements.create_table_as(sql, database)
-        if created:
-            answer, paths = run_create_table_as(
-                self._ctx, self._leave(execution), engine, created,
-                database=database, query_id=execution.id, default=execution.output, allow=allow,
-            )  # fmt: skip
-            base = f"{execution.output}tables/{execution.id}"
-            return self._written(execution, answer, paths, base=base)
-        if statements.is_query(sql):
-            return answers.of_answer(engine.answer(sql, database, allow=allow))
-        if statements.kind_of(sql) == "UTILITY":
-            return show(sql, database, engine.catalog)
-        if not statements.is_statement(sql):
-            raise QueryFailed("SYNTAX_ERROR", f"line 1:1: mismatched input '{(sql.split(maxsplit=1) or [''])[0][:80]}'")
-        raise not_supported(f"the statement {' '.join(sql.split()[:2]).upper()}")
+        acting = Acting(
+            self._ctx, self._leave(execution), engine, execution.database, execution.id, execution.output, allow
+        )
+        outcome = act(statement, acting)
+        if outcome.written is not None:
+            execution.manifest = f"{execution.location}-manifest.csv"
+            self._put(execution, execution.manifest, "".join(f"{path}\n" for path in outcome.written).encode())
+            self._put(execution, f"{execution.location}.metadata", answers.metadata_bytes(outcome.results))
+        return outcome.results
 
     def _leave(self, execution: Execution) -> Leave:
         return Leave(self._ctx, execution.session)
-
-    def _written(self, execution: Execution, answer: Answer, paths: list[str], *, base: str) -> Results:
-        execution.manifest = f"{base}-manifest.csv"
-        self._put(execution, execution.manifest, "".join(f"{path}\n" for path in paths).encode())
-        columns = [answers.column_info(column) for column in answer.columns]
-        found = Results(columns, [], header=False, update_count=answer.table.num_rows)
-        self._put(execution, f"{base}.metadata", answers.metadata_bytes(found))
-        return found
 
     def _store(self, execution: Execution, found: Results) -> None:
         if execution.manifest:
@@ -249,17 +237,15 @@ class Runner:
             raise QueryFailed("INVALID_OUTPUT_LOCATION", f"The S3 bucket {bucket!r} does not exist") from None
 
 
-def _statement(execution: Execution, prepared: dict[str, Any]) -> tuple[str, str]:
-    """Return the SQL to run and its database, with prepared statements and parameters filled in."""
-    sql = statements.clean(execution.query)
-    parameters = execution.parameters
-    named = statements.execute(sql)
-    if named:
-        name, given = named
-        if name not in prepared:
-            raise QueryFailed("NOT_FOUND", f"line 1:1: Prepared statement not found: {name}")
-        sql = statements.clean(prepared[name])
-        parameters = given or parameters or []
+def _statement(execution: Execution, prepared: dict[str, Any]) -> kinds.Statement:
+    """Return the statement to run, with prepared statements and parameters filled in."""
+    sql, parameters = execution.query, execution.parameters
+    statement = statements.read(sql)
+    if isinstance(statement, kinds.Execute):
+        if statement.name not in prepared:
+            raise QueryFailed("NOT_FOUND", f"line 1:1: Prepared statement not found: {statement.name}")
+        sql = prepared[statement.name]
+        parameters = list(statement.parameters) or parameters or []
     if parameters is not None:
         sql = with_parameters(sql, parameters)
-    return sql, execution.database
+    return statements.read(sql)

@@ -134,7 +134,7 @@ class HiveSource:
                 if number >= skipped and row:
                     yield list(row)
             return
-        delimiter = parameters.get("field.delim") or parameters.get("serialization.format") or "\x01"
+        delimiter = _delimiter(parameters.get("field.delim") or parameters.get("serialization.format") or "1")
         for number, line in enumerate(text.splitlines()):
             if number >= skipped:
                 yield [None if value == "\\N" else value for value in line.split(delimiter)]
@@ -151,6 +151,11 @@ class HiveSource:
                     continue
                 raise QueryFailed("HIVE_CURSOR_ERROR", f"Row is not a valid JSON Object - line {number}") from None
             yield [_json_text(record.get(name)) for name in self._own]
+
+
+def _delimiter(declared: str) -> str:
+    """Return the character that a LazySimpleSerDe's property means: the first one, or that of a code in digits."""
+    return chr(int(declared)) if declared.isdecimal() and int(declared) < 128 else declared[0]
 
 
 def _json_text(value: Any) -> str | None:

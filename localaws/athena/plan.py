@@ -19,7 +19,9 @@ from localaws.athena.foreign import refuse_foreign
 from localaws.athena.parser import parse_statements
 from localaws.athena.rewrite import rewrite
 from localaws.athena.signatures import check_names, check_types
+from localaws.athena.statements.words import CATALOG
 from localaws.athena.unnest import rewrite_unnests
+from localaws.athena.views import View, expand
 
 _UNNEST_PASSES = 6
 
@@ -70,8 +72,16 @@ def parse(sql: str) -> exp.Expr:
     return found[0]
 
 
-def plan(sql: str, database: str, columns_of: Callable[[TableName, str], Columns]) -> QueryPlan:
-    """Return how to run a SELECT; ``columns_of(table, position)`` returns the columns or raises TABLE_NOT_FOUND."""
+def plan(
+    sql: str,
+    database: str,
+    columns_of: Callable[[TableName, str], Columns],
+    view_of: Callable[[str, str, str], View | None] = lambda database, name, position: None,
+) -> QueryPlan:
+    """Return how to run a SELECT; ``columns_of(table, position)`` returns the columns or raises TABLE_NOT_FOUND.
+
+    ``view_of(database, name, position)`` returns the view that stands for its query, None for a table.
+    """
     tree = parse(sql)
     if isinstance(tree, exp.Values):
         tree = exp.select("*").from_(exp.alias_(tree, "values", table=True))
@@ -79,6 +89,8 @@ def plan(sql: str, database: str, columns_of: Callable[[TableName, str], Columns
         raise not_supported(f"the statement {sql.split(maxsplit=1)[0].upper()}")
     refuse_foreign(tree, sql)
     check_names(tree)
+    _within_catalog(tree, sql)
+    expand(tree, database, lambda db, name, node: view_of(db, name, position(node, sql)), parse)
     for node in list(tree.find_all(exp.Anonymous)):
         if node.name.lower() == "at_timezone" and len(node.expressions) == 2:
             moment, zone = node.expressions
@@ -107,6 +119,16 @@ def plan(sql: str, database: str, columns_of: Callable[[TableName, str], Columns
     for identifier in tree.find_all(exp.Identifier):
         identifier.set("quoted", True)
     return QueryPlan(tree.sql("duckdb"), labels, kinds, relations, reads)
+
+
+def _within_catalog(tree: exp.Expr, sql: str) -> None:
+    """Leave out the one catalog's name of names of three parts; raise CATALOG_NOT_FOUND for another."""
+    for node in tree.find_all(exp.Table, exp.Column):
+        catalog = node.text("catalog").lower()
+        if catalog and catalog != CATALOG and isinstance(node, exp.Table):
+            raise QueryFailed("CATALOG_NOT_FOUND", f"{position(node, sql)}: Catalog '{catalog}' does not exist")
+        if catalog == CATALOG:
+            node.set("catalog", None)
 
 
 def position(node: exp.Expr, sql: str) -> str:

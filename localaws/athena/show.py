@@ -2,51 +2,51 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
+from typing import Any, Final
 
+from localaws.athena import typing as types
 from localaws.athena.catalog import Catalog, comments_of
-from localaws.athena.errors import not_supported
+from localaws.athena.errors import QueryFailed
 from localaws.athena.results import Results, of_lines
-from localaws.athena.statements import NAME
+from localaws.athena.statements import kinds
+from localaws.athena.views import stored
 from localaws.wildcards import matches
 
 
-def show(sql: str, database: str, catalog: Catalog) -> Results:
-    """Return the lines of a SHOW or DESCRIBE; raise, naming the kind, for one that is not simulated."""
-    for pattern, answer in _SHOWS:
-        match = re.fullmatch(r"\s*" + pattern + r"\s*", sql, re.IGNORECASE)
-        if match:
-            return answer(match, database, catalog)
-    raise not_supported(f"the statement {' '.join(sql.split()[:2]).upper()}")
+def show(statement: kinds.Statement, database: str, catalog: Catalog) -> Results:
+    """Return the lines of a SHOW or DESCRIBE of one of ``SHOWN``."""
+    return _SHOWN[type(statement)](statement, database, catalog)
 
 
-def _databases(match: re.Match[str], database: str, catalog: Catalog) -> Results:
-    return of_lines("database_name", _like(catalog.databases(), match[1]))
+def _databases(statement: kinds.ShowDatabases, database: str, catalog: Catalog) -> Results:
+    return of_lines("database_name", _like(catalog.databases(), statement.pattern))
 
 
-def _tables(match: re.Match[str], database: str, catalog: Catalog) -> Results:
-    names = [str(table["Name"]) for table in catalog.tables((match[1] or database).lower())]
-    return of_lines("tab_name", _like(names, match[2]))
+def _tables(statement: kinds.ShowTables, database: str, catalog: Catalog) -> Results:
+    found = catalog.tables(statement.database or database)
+    names = [str(table["Name"]) for table in found if not statement.views or table.get("TableType") == "VIRTUAL_VIEW"]
+    return of_lines("views" if statement.views else "tab_name", _like(names, statement.pattern))
 
 
-def _columns(match: re.Match[str], database: str, catalog: Catalog) -> Results:
-    place = (match[3] or match[1] or database).lower()
-    columns = catalog.glue_columns(catalog.table(place, match[2].lower()))
+def _columns(statement: kinds.ShowColumns, database: str, catalog: Catalog) -> Results:
+    columns = catalog.glue_columns(_table(statement.name, database, catalog))
     return of_lines("field", [name.ljust(20) for name, _, _ in columns])
 
 
-def _describe(match: re.Match[str], database: str, catalog: Catalog) -> Results:
-    table = catalog.table((match[1] or database).lower(), match[2].lower())
+def _table(name: kinds.Name, database: str, catalog: Catalog) -> dict[str, Any]:
+    full = name.within(database)
+    return catalog.table(full.database, full.name)
+
+
+def _describe(statement: kinds.Describe, database: str, catalog: Catalog) -> Results:
+    table = _table(statement.name, database, catalog)
     columns = catalog.glue_columns(table)
-
     comments = comments_of(table)
-
-    def line(name: str, kind: str) -> str:
-        return f"{name.ljust(20)}\t{kind.ljust(20)}\t{comments.get(name, '').ljust(20)}"
-
-    lines = [line(name, kind) for name, kind, _ in columns]
-    keys = [line(name, kind) for name, kind, key in columns if key]
+    if statement.column:
+        return _described_column(statement, columns, comments)
+    lines = [_line(name, kind, comments) for name, kind, _ in columns]
+    keys = [_line(name, kind, comments) for name, kind, key in columns if key]
     if keys:
         lines += [
             "\t \t ",
@@ -55,23 +55,80 @@ def _describe(match: re.Match[str], database: str, catalog: Catalog) -> Results:
             "\t \t ",
             *keys,
         ]
+    if statement.style:
+        lines += ["\t \t ", "# Detailed Table Information\t \t ", *_details(table)]
     return of_lines("col_name", lines)
 
 
-def _partitions(match: re.Match[str], database: str, catalog: Catalog) -> Results:
-    place, name = (match[1] or database).lower(), match[2].lower()
-    keys = [key["Name"] for key in catalog.table(place, name).get("PartitionKeys") or []]
-    found = catalog.partitions(place, name)
+def _line(name: str, kind: str, comments: dict[str, str]) -> str:
+    return f"{name.ljust(20)}\t{kind.ljust(20)}\t{comments.get(name, '').ljust(20)}"
+
+
+def _described_column(
+    statement: kinds.Describe, columns: list[tuple[str, str, bool]], comments: dict[str, str]
+) -> Results:
+    """Return the fields of one column, or the column itself when it has none."""
+    declared = {name.lower(): kind for name, kind, _ in columns}
+    first, *inner = statement.column
+    if first not in declared:
+        raise QueryFailed("FAILED", f"SemanticException [Error 10002]: Invalid column reference {first}")
+    kind = types.hive_type(declared[first])
+    for step in inner:
+        fields = {field.name.lower(): field.kind for field in kind.expressions if hasattr(field, "kind")}
+        if step not in fields:
+            raise QueryFailed("FAILED", f"SemanticException [Error 10002]: Invalid column reference {step}")
+        kind = fields[step]
+    if kind.this != types.DType.STRUCT:
+        name = statement.column[-1]
+        return of_lines("col_name", [_line(name, kind.sql("hive").lower(), comments if not inner else {})])
+    return of_lines("col_name", [_line(f.name.lower(), f.kind.sql("hive").lower(), {}) for f in kind.expressions])
+
+
+def _details(table: dict[str, Any]) -> list[str]:
+    storage = table.get("StorageDescriptor") or {}
+    serde = storage.get("SerdeInfo") or {}
+    rows = {
+        "Database:": table.get("DatabaseName"),
+        "Table:": table.get("Name"),
+        "Location:": storage.get("Location"),
+        "Table Type:": table.get("TableType"),
+        "SerDe Library:": serde.get("SerializationLibrary"),
+        "InputFormat:": storage.get("InputFormat"),
+        "OutputFormat:": storage.get("OutputFormat"),
+    }
+    said = [f"{name.ljust(20)}\t{str(value).ljust(20)}\t " for name, value in rows.items() if value]
+    parameters = table.get("Parameters") or {}
+    return said + [f"Table Parameter:     \t{key}={value}\t " for key, value in sorted(parameters.items())]
+
+
+def _partitions(statement: kinds.ShowPartitions, database: str, catalog: Catalog) -> Results:
+    full = statement.name.within(database)
+    keys = [key["Name"] for key in catalog.table(full.database, full.name).get("PartitionKeys") or []]
+    if not keys:
+        raise QueryFailed("FAILED", f"SemanticException [Error 10001]: Table {full} is not a partitioned table")
+    found = catalog.partitions(full.database, full.name)
     return of_lines("partition", ["/".join(f"{k}={v}" for k, v in zip(keys, p["Values"], strict=True)) for p in found])
+
+
+def _properties(statement: kinds.ShowProperties, database: str, catalog: Catalog) -> Results:
+    parameters = _table(statement.name, database, catalog).get("Parameters") or {}
+    if statement.property is not None:
+        parameters = {key: value for key, value in parameters.items() if key == statement.property}
+    return of_lines("prpt_name", [f"{key}\t{value}" for key, value in sorted(parameters.items())])
 
 
 def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace("'", "\\'")
 
 
-def _create_table(match: re.Match[str], database: str, catalog: Catalog) -> Results:
-    place, name = (match[1] or database).lower(), match[2].lower()
+def _create(statement: kinds.ShowCreate, database: str, catalog: Catalog) -> Results:
+    full = statement.name.within(database)
+    place, name = full.database, full.name
     table = catalog.table(place, name)
+    if table.get("TableType") == "VIRTUAL_VIEW":
+        return of_lines("Create View", [f"CREATE VIEW {place}.{name} AS", *stored(table).sql.split("\n")])
+    if statement.view:
+        raise QueryFailed("TABLE_NOT_FOUND", f"line 1:1: '{place}.{name}' is a table, not a view")
     columns = catalog.glue_columns(table)
     parameters = table.get("Parameters") or {}
     location = (table.get("StorageDescriptor") or {}).get("Location", "")
@@ -94,15 +151,17 @@ def _create_table(match: re.Match[str], database: str, catalog: Catalog) -> Resu
     return of_lines("createtab_stmt", "\n".join(lines).split("\n"))
 
 
-_Show = Callable[[re.Match[str], str, Catalog], Results]
-_SHOWS: list[tuple[str, _Show]] = [
-    (r"SHOW\s+(?:DATABASES|SCHEMAS)(?:\s+(?:LIKE\s+)?'([^']*)')?", _databases),
-    (r"SHOW\s+TABLES(?:\s+(?:IN|FROM)\s+[`\"]?([\w-]+)[`\"]?)?(?:\s+(?:LIKE\s+)?'([^']*)')?", _tables),
-    (rf"SHOW\s+COLUMNS\s+(?:IN|FROM)\s+{NAME}(?:\s+(?:IN|FROM)\s+[`\"]?([\w-]+)[`\"]?)?", _columns),
-    (rf"SHOW\s+PARTITIONS\s+{NAME}", _partitions),
-    (rf"SHOW\s+CREATE\s+TABLE\s+{NAME}", _create_table),
-    (rf"(?:DESCRIBE|DESC)\s+(?:FORMATTED\s+|EXTENDED\s+)?{NAME}", _describe),
-]
+#: Answers each kind of SHOW and DESCRIBE.
+_SHOWN: Final[dict[type, Callable[[Any, str, Catalog], Results]]] = {
+    kinds.ShowDatabases: _databases,
+    kinds.ShowTables: _tables,
+    kinds.ShowColumns: _columns,
+    kinds.ShowPartitions: _partitions,
+    kinds.ShowProperties: _properties,
+    kinds.ShowCreate: _create,
+    kinds.Describe: _describe,
+}
+SHOWN: Final = tuple(_SHOWN)
 
 
 def _like(names: list[str], pattern: str | None) -> list[str]:

@@ -12,6 +12,8 @@ import pyarrow as pa
 from pyiceberg import types as iceberg
 from sqlglot import exp
 
+from localaws.athena.errors import QueryFailed
+
 DType = exp.DType
 #: Integer types and the decimal precision that Trino gives each when it meets a decimal.
 INTEGERS = {DType.TINYINT: 3, DType.SMALLINT: 5, DType.INT: 10, DType.BIGINT: 19}
@@ -19,6 +21,7 @@ FLOATS = {DType.FLOAT, DType.DOUBLE}
 TEXT = {DType.VARCHAR, DType.TEXT, DType.CHAR}
 TIMESTAMPS = {DType.TIMESTAMP, DType.TIMESTAMPNTZ}
 
+_WIDER_FLOAT = (DType.FLOAT, DType.DOUBLE)
 _SIMPLE = {
     DType.TINYINT: "tinyint",
     DType.SMALLINT: "smallint",
@@ -218,6 +221,53 @@ _FROM_ARROW = (
     (pa.types.is_fixed_size_binary, DType.VARBINARY),
     (pa.types.is_null, DType.NULL),
 )
+
+
+def insertable(given: exp.DataType, wanted: exp.DataType) -> bool:  # noqa: PLR0911
+    """Return whether Trino puts a value of the type ``given`` into a column of the type ``wanted`` by itself."""
+    if given.this == DType.NULL:
+        return True
+    if given.this in TEXT:
+        sizes = parameters(given), parameters(wanted)
+        return wanted.this in TEXT and (not sizes[1] or bool(sizes[0] and sizes[0][0] <= sizes[1][0]))
+    if given.this in INTEGERS and wanted.this in INTEGERS:
+        return INTEGERS[given.this] <= INTEGERS[wanted.this]
+    numbers = as_decimal(given), as_decimal(wanted)
+    if numbers[0] is not None and wanted.this == DType.DECIMAL and numbers[1] is not None:
+        (precision, scale), (most, digits) = numbers[0], numbers[1]
+        return scale <= digits and precision - scale <= most - digits
+    if wanted.this in FLOATS:
+        return numbers[0] is not None or given.this == wanted.this or (given.this, wanted.this) == _WIDER_FLOAT
+    if wanted.this in TIMESTAMPS or wanted.this == DType.TIMESTAMPTZ:
+        return given.this == wanted.this or given.this in TIMESTAMPS or given.this == DType.DATE
+    if given.this in (DType.BINARY, DType.VARBINARY):
+        return wanted.this in (DType.BINARY, DType.VARBINARY)
+    if given.this != wanted.this:
+        return False
+    if given.this in (DType.ARRAY, DType.MAP, DType.STRUCT):
+        inner = [[getattr(part, "kind", None) or part for part in each.expressions] for each in (given, wanted)]
+        return len(inner[0]) == len(inner[1]) and all(map(insertable, *inner))
+    return True
+
+
+def hive_name(kind: exp.DataType) -> str:
+    """Return the type as a Glue column declares it."""
+    if kind.this == DType.ARRAY:
+        return f"array<{hive_name(kind.expressions[0])}>"
+    if kind.this == DType.MAP:
+        return f"map<{hive_name(kind.expressions[0])},{hive_name(kind.expressions[1])}>"
+    if kind.this == DType.STRUCT:
+        return "struct<" + ",".join(f"{f.name}:{hive_name(f.kind)}" for f in kind.expressions) + ">"
+    if kind.this in TEXT:
+        return "string"
+    if kind.this in TIMESTAMPS:
+        return "timestamp"
+    simple = {DType.INT: "int", DType.FLOAT: "float", DType.VARBINARY: "binary", DType.BINARY: "binary"}
+    if kind.this in (DType.TIMESTAMPTZ, DType.TIME, DType.JSON, DType.INTERVAL, DType.UUID):
+        raise QueryFailed("NOT_SUPPORTED", f"Unsupported Hive type: {trino_name(kind)}")
+    if kind.this == DType.NULL:
+        raise QueryFailed("SYNTAX_ERROR", "line 1:1: Column type is unknown")
+    return simple.get(kind.this, trino_name(kind))
 
 
 def _param(value: int) -> exp.DataTypeParam:

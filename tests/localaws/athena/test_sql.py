@@ -44,6 +44,9 @@ class Sample:
 class OneTable:
     """A catalog with the sample as ``t``."""
 
+    def view_of(self, database: str, name: str, position: str) -> None:
+        """Nothing here is a view."""
+
     def columns_of(self, name: TableName, position: str) -> dict[str, exp.DataType]:
         return Sample.columns
 

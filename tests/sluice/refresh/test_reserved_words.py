@@ -55,6 +55,9 @@ class Reserved:
 
     source = FixedSource(pa.table({word: [word] for word in words()}))
 
+    def view_of(self, database: str, name: str, position: str) -> None:
+        """Nothing here is a view."""
+
     def columns_of(self, name: TableName, position: str) -> dict[str, exp.DataType]:
         return dict.fromkeys(words(), typing.hive_type("string"))
 

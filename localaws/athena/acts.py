@@ -1,0 +1,95 @@
+"""Runs a statement of any kind and returns what its client sees of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlglot import exp
+
+from localaws.athena import results as answers
+from localaws.athena import statements, write
+from localaws.athena.definitions import DEFINITIONS, Place, define
+from localaws.athena.engine import Answer, Column, QueryEngine
+from localaws.athena.errors import not_supported
+from localaws.athena.leave import Leave
+from localaws.athena.results import Results
+from localaws.athena.show import SHOWN, show
+from localaws.athena.statements import kinds
+from localaws.athena.typing import DType
+from localaws.context import Context
+
+_WRITES: Final[dict[type, Callable[[Any, Place], tuple[Answer, list[str]]]]] = {
+    kinds.Unload: write.unload,
+    kinds.CreateTableAs: write.create_table_as,
+    kinds.InsertInto: write.insert_into,
+}
+
+
+@dataclass(frozen=True)
+class Acting:
+    """What runs a statement: ``output`` is the folder of its results, ``allow`` may refuse the bytes to scan."""
+
+    ctx: Context
+    leave: Leave
+    engine: QueryEngine
+    database: str
+    query_id: str
+    output: str
+    allow: Callable[[int], None]
+
+    def place(self) -> Place:
+        """Return where the statement runs."""
+        return Place(
+            self.ctx, self.leave, self.engine.catalog, self.database, self.query_id, self.output, self.answer,
+            lambda query: self.engine.described(query, self.database),
+        )  # fmt: skip
+
+    def answer(self, query: str) -> Answer:
+        """Return the rows of a query."""
+        return self.engine.answer(query, self.database, allow=self.allow)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a statement answers, and the objects that it wrote; None when it is none that writes rows."""
+
+    results: Results
+    written: list[str] | None = None
+
+
+def act(statement: kinds.Statement, acting: Acting) -> Outcome:
+    """Run the statement; raise QueryFailed where it cannot be run."""
+    if isinstance(statement, kinds.Query):
+        return Outcome(answers.of_answer(acting.answer(statement.text)))
+    if isinstance(statement, SHOWN):
+        return Outcome(show(statement, acting.database, acting.engine.catalog))
+    if isinstance(statement, DEFINITIONS):
+        define(statement, acting.place())
+        return Outcome(answers.nothing())
+    if isinstance(statement, kinds.Explain):
+        return Outcome(_explained(statement, acting))
+    run = _WRITES.get(type(statement))
+    if run is None:
+        raise not_supported(f"the statement {statements.subkind_of(statement).replace('_', ' ')}")
+    answer, paths = run(statement, acting.place())
+    columns = [answers.column_info(column) for column in answer.columns]
+    return Outcome(Results(columns, [], header=False, update_count=answer.table.num_rows), paths)
+
+
+def _explained(statement: kinds.Explain, acting: Acting) -> Results:
+    """Return the plan, which is the local engine's own: the operators that Athena shows are Trino's."""
+    inner = statements.read(statement.statement)
+    if not isinstance(inner, kinds.Query):
+        raise not_supported(f"EXPLAIN of {statements.subkind_of(inner).replace('_', ' ')}")
+    if statement.type == "IO":
+        raise not_supported("EXPLAIN (TYPE IO)")
+    if statement.type == "VALIDATE":
+        acting.engine.described(inner.text, acting.database)
+        valid = Column("Valid", exp.DataType(this=DType.BOOLEAN))
+        return Results([answers.column_info(valid)], [["true"]], labels=["Valid"])
+    text = acting.engine.explained(
+        inner.text, acting.database, form=statement.format, analyze=statement.analyze, allow=acting.allow
+    )
+    return answers.of_lines("Query Plan", text.split("\n"))

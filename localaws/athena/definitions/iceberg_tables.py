@@ -1,0 +1,237 @@
+"""Iceberg tables: created empty, dropped with their files, and evolved.
+
+https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-creating-tables.html
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pyiceberg import types as iceberg
+from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.schema import Schema
+from pyiceberg.table import Table
+from pyiceberg.transforms import parse_transform
+from sqlglot import exp
+
+from localaws.athena import typing as types
+from localaws.athena.definitions.place import Place, failed, not_done
+from localaws.athena.leave import path_of
+from localaws.athena.statements import kinds
+from localaws.athena.statements.kinds import Name
+from localaws.athena.typing import DType
+from localaws.athena.written_iceberg import catalog_of
+
+#: https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-table-properties.html
+_PROPERTIES: Final = {
+    "format": "write.format.default",
+    "write_compression": "write.parquet.compression-codec",
+    "compression_level": "write.parquet.compression-level",
+}
+_KEPT: Final = frozenset({
+    "vacuum_min_snapshots_to_keep", "vacuum_max_snapshot_age_seconds", "vacuum_max_metadata_files_to_keep",
+    "optimize_rewrite_data_file_threshold", "optimize_rewrite_delete_file_threshold", "write_data_path_enabled",
+    "write_object_storage_enabled", "optimize_rewrite_max_data_file_size_bytes",
+    "optimize_rewrite_min_data_file_size_bytes", "write_target_data_file_size_bytes",
+})  # fmt: skip
+_SIMPLE: Final = {
+    DType.BOOLEAN: iceberg.BooleanType(), DType.INT: iceberg.IntegerType(), DType.BIGINT: iceberg.LongType(),
+    DType.FLOAT: iceberg.FloatType(), DType.DOUBLE: iceberg.DoubleType(), DType.DATE: iceberg.DateType(),
+    DType.BINARY: iceberg.BinaryType(), DType.VARBINARY: iceberg.BinaryType(),
+}  # fmt: skip
+
+
+def create(statement: kinds.CreateTable, name: Name, place: Place) -> None:
+    """Create an empty Iceberg table of format version 2."""
+    if statement.external:
+        failed("SemanticException an Iceberg table is created with CREATE TABLE, without EXTERNAL")
+    if statement.keys:
+        failed(f"SemanticException the partition field {statement.keys[0].name} of an Iceberg table has no type")
+    if statement.serde or statement.stored_as or statement.formats or statement.buckets:
+        failed("SemanticException ROW FORMAT, STORED AS and CLUSTERED BY are not for Iceberg tables")
+    if not statement.location:
+        failed("SemanticException an Iceberg table needs a LOCATION in S3")
+    fields = [
+        (column.name, iceberg_type(types.hive_type(column.type), column.name), column.comment)
+        for column in statement.columns
+    ]
+    schema = schema_of(fields)
+    properties = {"format-version": "2"} | properties_of(statement.properties)
+    if statement.comment:
+        properties["comment"] = statement.comment
+    path_of(statement.location)
+    try:
+        catalog_of(place.ctx, place.leave).create_table(
+            (name.database, name.name),
+            schema,
+            statement.location.rstrip("/"),
+            spec_of(statement.transforms, schema),
+            properties=properties,
+        )
+    except TableAlreadyExistsError:
+        not_done(f"AlreadyExistsException(message:Table {name.name} already exists)")
+
+
+def drop(name: Name, table: dict[str, Any], place: Place) -> None:
+    """Drop an Iceberg table, and then the files below its location, as Athena does."""
+    bucket, _, prefix = path_of(table["StorageDescriptor"]["Location"]).partition("/")
+    prefix = f"{prefix.rstrip('/')}/"
+    place.leave.listing(f"s3://{bucket}/{prefix}")
+    s3, keys = place.ctx.client("s3"), []
+    if prefix.strip("/"):
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            keys += [item["Key"] for item in page.get("Contents", [])]
+    for key in keys:
+        place.leave.ask("s3:DeleteObject", f"arn:aws:s3:::{bucket}/{key}")
+    place.glue.delete_table(DatabaseName=name.database, Name=name.name)
+    for start in range(0, len(keys), 1000):
+        s3.delete_objects(
+            Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys[start : start + 1000]], "Quiet": True}
+        )
+
+
+def alter(action: kinds.Action, name: Name, place: Place) -> None:
+    """Change columns or properties of an Iceberg table."""
+    place.leave.glue("UpdateTable", name.database, name.name)
+    try:
+        table = catalog_of(place.ctx, place.leave).load_table((name.database, name.name))
+        _apply(action, table)
+    except (ValueError, NoSuchTableError) as error:
+        failed(f"SemanticException {str(error).splitlines()[0]}")
+    except CommitFailedException:
+        failed("ICEBERG_COMMIT_ERROR: the table was changed at the same time; nothing was changed by this statement")
+
+
+def _apply(action: kinds.Action, table: Table) -> None:
+    if isinstance(action, kinds.SetProperties):
+        with table.transaction() as transaction:
+            transaction.set_properties(properties_of(action.properties))
+    elif isinstance(action, kinds.UnsetProperties):
+        with table.transaction() as transaction:
+            transaction.remove_properties(*(_PROPERTIES.get(name, name) for name in action.names))
+    elif isinstance(action, kinds.AddColumns):
+        with table.update_schema() as update:
+            for column in action.columns:
+                kind = iceberg_type(types.hive_type(column.type), column.name)
+                update.add_column(column.name, kind, column.comment or None)
+    elif isinstance(action, kinds.DropColumn):
+        if any(f.name == action.name for f in table.spec().fields) or _partitioned_by(table, action.name):
+            failed(f"SemanticException the column {action.name} is one that the table is partitioned by")
+        with table.update_schema() as update:
+            update.delete_column(action.name)
+    elif isinstance(action, kinds.ChangeColumn):
+        _change(action, table)
+    else:
+        failed(f"SemanticException {type(action).__name__} is not for Iceberg tables")
+
+
+def _change(action: kinds.ChangeColumn, table: Table) -> None:
+    kind = iceberg_type(types.hive_type(action.column.type), action.column.name)
+    before = table.schema().find_field(action.before)
+    with table.update_schema() as update:
+        if before.field_type != kind:
+            update.update_column(action.before, kind)
+        if action.column.comment:
+            update.update_column(action.before, doc=action.column.comment)
+        if action.column.name != action.before:
+            update.rename_column(action.before, action.column.name)
+        if action.after == "":
+            update.move_first(action.before)
+        elif action.after is not None:
+            update.move_after(action.before, action.after)
+
+
+def _partitioned_by(table: Table, column: str) -> bool:
+    try:
+        found = table.schema().find_field(column).field_id
+    except ValueError:
+        return False
+    return any(field.source_id == found for field in table.spec().fields)
+
+
+def properties_of(given: dict[str, str]) -> dict[str, str]:
+    """Return Iceberg's properties for those of Athena's; raise for one that Athena refuses."""
+    found: dict[str, str] = {}
+    for key, value in given.items():
+        low = key.lower()
+        if low == "table_type":
+            continue
+        if low == "format" and value.lower() != "parquet":
+            failed(f"SemanticException the local Athena writes Iceberg tables in the format parquet, not {value}")
+        if low not in _PROPERTIES and low not in _KEPT:
+            failed(f"SemanticException Unsupported table property key: {key}")
+        found[_PROPERTIES.get(low, low)] = value.lower() if low in ("format", "write_compression") else value
+    return found
+
+
+def spec_of(transforms: tuple[kinds.Transform, ...], schema: Schema) -> PartitionSpec:
+    """Return the partition spec of the fields that PARTITIONED BY names."""
+    fields = []
+    for number, each in enumerate(transforms):
+        try:
+            source = schema.find_field(each.column)
+        except ValueError:
+            failed(f"SemanticException [Error 10002]: Invalid column reference {each.column}")
+        text = each.function if each.argument is None else f"{each.function}[{each.argument}]"
+        transform = parse_transform(text)
+        if not transform.can_transform(source.field_type):
+            failed(f"SemanticException {each.function} cannot partition {each.column} of type {source.field_type}")
+        name = each.column if each.function == "identity" else f"{each.column}_{_suffix(each.function)}"
+        fields.append(PartitionField(source.field_id, 1000 + number, transform, name))
+    return PartitionSpec(*fields)
+
+
+def _suffix(function: str) -> str:
+    return "trunc" if function == "truncate" else function
+
+
+def schema_of(columns: list[tuple[str, iceberg.IcebergType, str]]) -> Schema:
+    """Return a schema of optional columns, with fresh ids inside of nested types, too."""
+    ids = iter(range(len(columns) + 1, 1_000_000))
+    fields = [
+        iceberg.NestedField(number, name, _numbered(kind, ids), required=False, doc=doc or None)
+        for number, (name, kind, doc) in enumerate(columns, start=1)
+    ]
+    return Schema(*fields)
+
+
+def _numbered(kind: iceberg.IcebergType, ids: Any) -> iceberg.IcebergType:
+    if isinstance(kind, iceberg.ListType):
+        return iceberg.ListType(next(ids), _numbered(kind.element_type, ids), element_required=False)
+    if isinstance(kind, iceberg.MapType):
+        return iceberg.MapType(
+            next(ids), _numbered(kind.key_type, ids), next(ids), _numbered(kind.value_type, ids), value_required=False
+        )
+    if isinstance(kind, iceberg.StructType):
+        return iceberg.StructType(
+            *(iceberg.NestedField(next(ids), f.name, _numbered(f.field_type, ids), required=False) for f in kind.fields)
+        )
+    return kind
+
+
+def iceberg_type(kind: exp.DataType, column: str) -> iceberg.IcebergType:  # noqa: PLR0911
+    """Return the Iceberg type of one of Athena's types; raise for one that Iceberg does not have."""
+    if kind.this in types.TEXT and not types.parameters(kind):
+        return iceberg.StringType()
+    if kind.this == DType.DECIMAL:
+        return iceberg.DecimalType(*(types.as_decimal(kind) or (38, 0)))
+    if kind.this in types.TIMESTAMPS:
+        return iceberg.TimestampType()
+    if kind.this == DType.TIMESTAMPTZ:
+        return iceberg.TimestamptzType()
+    if kind.this == DType.ARRAY:
+        return iceberg.ListType(0, iceberg_type(kind.expressions[0], column), element_required=False)
+    if kind.this == DType.MAP:
+        key, value = (iceberg_type(each, column) for each in kind.expressions)
+        return iceberg.MapType(0, key, 0, value, value_required=False)
+    if kind.this == DType.STRUCT:
+        return iceberg.StructType(
+            *(
+                iceberg.NestedField(0, field.name.lower(), iceberg_type(field.kind, column), required=False)
+                for field in kind.expressions
+            )
+        )
+    if kind.this not in _SIMPLE:
+        failed(f"SemanticException the type {types.trino_name(kind)} of the column {column} is none of Iceberg's")
+    return _SIMPLE[kind.this]

@@ -1,0 +1,289 @@
+"""What each statement of Athena's reference does, through the API, and what it leaves in catalog and S3."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+import pytest
+from pyiceberg.transforms import BucketTransform, MonthTransform
+
+from localaws.context import Context
+from tests.localaws.athena.server import iceberg_catalog, running
+
+
+@pytest.fixture(scope="module")
+def ctx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
+    with running(tmp_path_factory.mktemp("aws")) as ctx:
+        for bucket in ("lake", "out"):
+            ctx.client("s3").create_bucket(Bucket=bucket)
+        ctx.client("athena").create_work_group(
+            Name="analysts", Configuration={"ResultConfiguration": {"OutputLocation": "s3://out/results/"}}
+        )
+        yield ctx
+
+
+class Client:
+    """Runs statements in one database."""
+
+    def __init__(self, ctx: Context, database: str) -> None:
+        self.ctx, self.database, self.athena = ctx, database, ctx.client("athena")
+
+    def execution(self, sql: str, parameters: list[str] | None = None) -> dict[str, Any]:
+        given: dict[str, Any] = {"ExecutionParameters": parameters} if parameters else {}
+        started = self.athena.start_query_execution(
+            QueryString=sql, WorkGroup="analysts", QueryExecutionContext={"Database": self.database}, **given
+        )["QueryExecutionId"]
+        for _ in range(2000):
+            found: dict[str, Any] = self.athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]
+            if found["Status"]["State"] not in ("QUEUED", "RUNNING"):
+                return found
+            time.sleep(0.01)
+        raise AssertionError(f"{sql} did not end")
+
+    def rows(self, sql: str, parameters: list[str] | None = None) -> list[list[str | None]]:
+        """Return the rows without the names of their columns."""
+        found = self.execution(sql, parameters)
+        assert found["Status"]["State"] == "SUCCEEDED", found["Status"]
+        answer = self.athena.get_query_results(QueryExecutionId=found["QueryExecutionId"])
+        lines = [[cell.get("VarCharValue") for cell in row["Data"]] for row in answer["ResultSet"]["Rows"]]
+        return lines[1:] if found["StatementType"] == "DML" and lines else lines
+
+    def fails(self, sql: str) -> str:
+        found = self.execution(sql)
+        assert found["Status"]["State"] == "FAILED", sql
+        return str(found["Status"]["StateChangeReason"])
+
+
+@pytest.fixture
+def client(ctx: Context, request: pytest.FixtureRequest) -> Client:
+    """A client in an empty database of the test's own."""
+    name = f"db{abs(hash(request.node.nodeid)):x}"[:20]
+    ctx.client("glue").create_database(DatabaseInput={"Name": name})
+    return Client(ctx, name)
+
+
+def put(ctx: Context, key: str, text: str) -> None:
+    ctx.client("s3").put_object(Bucket="lake", Key=key, Body=text.encode())
+
+
+def test_a_database_is_created_described_and_dropped(ctx: Context, client: Client) -> None:
+    assert (
+        client.rows("CREATE DATABASE `made-up` COMMENT 'it\\'s' LOCATION 's3://lake/made' WITH DBPROPERTIES ('a'='b')")
+        == []
+    )
+    found = ctx.client("glue").get_database(Name="made-up")["Database"]
+    assert (found["Description"], found["LocationUri"], found["Parameters"]) == ("it's", "s3://lake/made", {"a": "b"})
+    assert "Database made-up already exists" in client.fails("CREATE SCHEMA `made-up`")
+    client.rows("CREATE SCHEMA IF NOT EXISTS `made-up`")
+    client.rows("ALTER DATABASE `made-up` SET DBPROPERTIES ('c'='d')")
+    assert ctx.client("glue").get_database(Name="made-up")["Database"]["Parameters"] == {"a": "b", "c": "d"}
+    client.rows("CREATE EXTERNAL TABLE `made-up`.t (a int) LOCATION 's3://lake/x/'")
+    assert "is not empty" in client.fails("DROP DATABASE `made-up`")
+    client.rows("DROP DATABASE `made-up` CASCADE")
+    assert "Database does not exist: made-up" in client.fails("DROP DATABASE `made-up`")
+    client.rows("DROP SCHEMA IF EXISTS `made-up`")
+
+
+def test_an_external_table_over_a_file_is_read_changed_and_dropped(ctx: Context, client: Client) -> None:
+    put(ctx, "people/a.csv", "id;name\n1;Ada\n2;Zoë\n")
+    client.rows(
+        f"CREATE EXTERNAL TABLE IF NOT EXISTS awsdatacatalog.{client.database}.people (id int COMMENT 'who', name string) "
+        "COMMENT 'all' ROW FORMAT DELIMITED FIELDS TERMINATED BY ';' LOCATION 's3://lake/people/' "
+        "TBLPROPERTIES ('skip.header.line.count'='1')"
+    )
+    assert client.rows("SELECT id, name FROM people ORDER BY id") == [["1", "Ada"], ["2", "Zoë"]]
+    assert client.rows(f'SELECT count(*) FROM "AwsDataCatalog"."{client.database}"."people"') == [["2"]]
+    assert "CATALOG_NOT_FOUND" in client.fails(f"SELECT 1 FROM other.{client.database}.people")
+    assert "Table people already exists" in client.fails("CREATE EXTERNAL TABLE people (a int) LOCATION 's3://lake/y/'")
+    assert client.rows("SHOW TBLPROPERTIES people ('comment')") == [["comment\tall"]]
+    client.rows("ALTER TABLE people SET TBLPROPERTIES ('comment'='some')")
+    client.rows("ALTER TABLE people ADD COLUMNS (age int)")
+    client.rows("ALTER TABLE people CHANGE COLUMN name full_name string COMMENT 'said' FIRST")
+    assert [str(row[0]).split() for row in client.rows("DESCRIBE people")] == [
+        ["full_name", "string", "said"], ["id", "int", "who"], ["age", "int"],
+    ]  # fmt: skip
+    assert "Duplicate column name: id" in client.fails("ALTER TABLE people ADD COLUMNS (id int)")
+    client.rows("DROP TABLE people")
+    assert ctx.client("s3").list_objects_v2(Bucket="lake", Prefix="people/")["KeyCount"] == 1
+    assert "Table not found" in client.fails("DROP TABLE people")
+    client.rows("DROP TABLE IF EXISTS people")
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("CREATE TABLE t (a int) LOCATION 's3://lake/x'", "only external tables and Iceberg tables"),
+        ("CREATE EXTERNAL TABLE t (a int)", "needs a LOCATION"),
+        ("CREATE EXTERNAL TABLE t (a int) LOCATION '/etc'", "no location in S3"),
+        ("CREATE EXTERNAL TABLE t (a frob) LOCATION 's3://lake/x'", "the type frob"),
+        ("CREATE EXTERNAL TABLE t (a int, A int) LOCATION 's3://lake/x'", "Duplicate column name: a"),
+        ("CREATE EXTERNAL TABLE t (a int) STORED AS FROB LOCATION 's3://lake/x'", "Unrecognized file format"),
+        ("CREATE EXTERNAL TABLE t (a int LOCATION 's3://lake/x'", "line 1:32: mismatched input 'LOCATION'"),
+        ('DROP TABLE "t"', "mismatched input"),
+        ("CREATE TABLE t (a int) TBLPROPERTIES ('table_type'='ICEBERG')", "needs a LOCATION"),
+        ("CREATE TABLE t (a tinyint) LOCATION 's3://lake/x' TBLPROPERTIES ('table_type'='ICEBERG')", "none of Iceberg's"),
+        ("CREATE TABLE t (a int) LOCATION 's3://lake/x' TBLPROPERTIES ('table_type'='ICEBERG', 'x'='y')", "key: x"),
+        ("CREATE EXTERNAL TABLE nodb.t (a int) LOCATION 's3://lake/x'", "Database does not exist: nodb"),
+        ("ALTER TABLE nope ADD COLUMNS (a int)", "Table not found"),
+        ("ALTER TABLE nope RENAME TO other", "mismatched input 'RENAME'"),
+        ("MSCK REPAIR TABLE nope", "Table not found"),
+        ("CREATE VIEW v AS SELECT nope", "COLUMN_NOT_FOUND"),
+        ("CREATE VIEW v AS SELECT 1 AS a, 2 AS a", "DUPLICATE_COLUMN_NAME"),
+        ("DROP VIEW nope", "does not exist"),
+        ("SHOW PARTITIONS nope", "TABLE_NOT_FOUND"),
+        ("INSERT INTO nope VALUES (1)", "TABLE_NOT_FOUND"),
+        ("USE x", "mismatched input 'USE'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused_and_changes_nothing(client: Client, sql: str, reason: str) -> None:
+    assert reason in client.fails(sql)
+    assert client.rows("SHOW TABLES") == []
+
+
+def test_partitions_are_added_found_moved_and_dropped(ctx: Context, client: Client) -> None:
+    for day in ("2024-01-01", "2024-01-02", "a%2Fb"):
+        put(ctx, f"{client.database}/day={day}/a.csv", f"{day}\n")
+    put(ctx, f"{client.database}/day=2024-01-01/deep/b.csv", "deeper\n")
+    at = f"s3://lake/{client.database}"
+    client.rows(f"CREATE EXTERNAL TABLE t (a string) PARTITIONED BY (day string) LOCATION '{at}'")
+    client.rows("ALTER TABLE t ADD PARTITION (day='2024-01-01')")
+    assert "Partition already exists" in client.fails("ALTER TABLE t ADD PARTITION (day='2024-01-01')")
+    client.rows(
+        "ALTER TABLE t ADD IF NOT EXISTS PARTITION (day='2024-01-01') PARTITION (day='x') LOCATION 's3://lake/none/'"
+    )
+    assert sorted(client.rows("SHOW PARTITIONS t")) == [["day=2024-01-01"], ["day=x"]]
+    client.rows("MSCK REPAIR TABLE t")
+    assert sorted(client.rows("SELECT a, day FROM t")) == [
+        ["2024-01-01", "2024-01-01"], ["2024-01-02", "2024-01-02"], ["a%2Fb", "a/b"], ["deeper", "2024-01-01"],
+    ]  # fmt: skip
+    client.rows(f"ALTER TABLE t PARTITION (day='x') SET LOCATION '{at}/day=2024-01-02/'")
+    assert client.rows("SELECT a FROM t WHERE day = 'x'") == [["2024-01-02"]]
+    client.rows("ALTER TABLE t PARTITION (day='x') RENAME TO PARTITION (day='y')")
+    client.rows("ALTER TABLE t DROP PARTITION (day='2024-01-01'), PARTITION (day='a/b')")
+    assert "Partition not found" in client.fails("ALTER TABLE t DROP PARTITION (day='2024-01-01')")
+    client.rows("ALTER TABLE t DROP IF EXISTS PARTITION (day='2024-01-01')")
+    assert sorted(client.rows("SHOW PARTITIONS t")) == [["day=2024-01-02"], ["day=y"]]
+    assert "no partition key" in client.fails("ALTER TABLE t ADD PARTITION (nope='1')")
+
+
+def test_an_iceberg_table_is_created_filled_evolved_and_dropped_with_its_files(ctx: Context, client: Client) -> None:
+    at = f"s3://lake/iceberg/{client.database}"
+    client.rows(
+        "CREATE TABLE t (id bigint COMMENT 'key', at timestamp, price decimal(8,2), tags array<string>, "
+        "more struct<a:int,b:map<string,double>>) "
+        f"PARTITIONED BY (month(at), bucket(4, id)) LOCATION '{at}' "
+        "TBLPROPERTIES ('table_type'='ICEBERG', 'format'='parquet', 'write_compression'='zstd')"
+    )
+    table = iceberg_catalog(ctx, "s3://lake/warehouse").load_table(f"{client.database}.t")
+    assert [type(f.transform) for f in table.spec().fields] == [MonthTransform, BucketTransform]
+    assert (table.format_version, table.schema().find_field("id").doc) == (2, "key")
+    found = client.execution(
+        "INSERT INTO t VALUES (1, TIMESTAMP '2024-01-31 10:00:00', DECIMAL '1.50', ARRAY['x'], NULL), "
+        "(2, TIMESTAMP '2024-02-01 00:00:00', NULL, NULL, NULL)"
+    )
+    assert found["Status"]["State"] == "SUCCEEDED", found["Status"]
+    assert (found["StatementType"], found["SubstatementType"]) == ("DML", "INSERT_INTO")
+    manifest = found["Statistics"]["DataManifestLocation"].removeprefix("s3://out/")
+    listed = ctx.client("s3").get_object(Bucket="out", Key=manifest)["Body"].read().decode().split()
+    assert len(listed) == 2
+    assert all(each.startswith(at) for each in listed)
+    client.rows("INSERT INTO t (at, id) SELECT TIMESTAMP '2024-02-02 00:00:00', 3")
+    assert client.rows("SELECT id, price, tags FROM t ORDER BY id") == [
+        ["1", "1.50", "[x]"],
+        ["2", None, None],
+        ["3", None, None],
+    ]
+    assert "mismatched column types" in client.fails("INSERT INTO t (id) VALUES ('x')")
+    assert "Insert column name does not exist" in client.fails("INSERT INTO t (nope) VALUES (1)")
+    client.rows("ALTER TABLE t ADD COLUMNS (note string COMMENT 'free')")
+    client.rows("ALTER TABLE t CHANGE COLUMN price amount decimal(10,2) AFTER id")
+    client.rows("ALTER TABLE t DROP COLUMN tags")
+    client.rows("ALTER TABLE t SET TBLPROPERTIES ('vacuum_min_snapshots_to_keep'='3')")
+    assert [row[0].split()[0] for row in client.rows("DESCRIBE t")] == ["id", "amount", "at", "more", "note"]
+    assert client.rows("SELECT amount, note FROM t WHERE id = 1") == [["1.50", None]]
+    assert "partitioned by" in client.fails("ALTER TABLE t DROP COLUMN at")
+    client.rows("DROP TABLE t")
+    assert ctx.client("s3").list_objects_v2(Bucket="lake", Prefix=f"iceberg/{client.database}/")["KeyCount"] == 0
+
+
+def test_tables_are_made_of_queries(ctx: Context, client: Client) -> None:
+    client.rows("CREATE TABLE made WITH (format = 'PARQUET') AS SELECT 1 AS a, 'x' AS b UNION ALL SELECT 2, 'y'")
+    assert client.rows("SELECT a, b FROM made ORDER BY a") == [["1", "x"], ["2", "y"]]
+    assert "TABLE_ALREADY_EXISTS" in client.fails("CREATE TABLE made AS SELECT 1 AS a")
+    client.rows("CREATE TABLE IF NOT EXISTS made AS SELECT 3 AS a")
+    client.rows("INSERT INTO made SELECT 3, 'z'")
+    assert client.rows("SELECT count(*), max(a) FROM made") == [["3", "3"]]
+    client.rows("CREATE TABLE bare AS SELECT a FROM made WITH NO DATA")
+    assert client.rows("SELECT count(*) FROM bare") == [["0"]]
+    client.rows(
+        "CREATE TABLE ice WITH (table_type = 'ICEBERG', is_external = false, "
+        f"location = 's3://lake/ice/{client.database}/', partitioning = ARRAY['bucket(a, 2)', 'b']) AS SELECT a, b FROM made"
+    )
+    assert client.rows("SELECT a, b FROM ice ORDER BY a") == [["1", "x"], ["2", "y"], ["3", "z"]]
+    table = iceberg_catalog(ctx, "s3://lake/warehouse").load_table(f"{client.database}.ice")
+    assert sorted(table.scan().to_arrow()["a"].to_pylist()) == [1, 2, 3]
+    assert len(table.snapshots()) == 1
+
+
+def test_a_view_stands_for_its_query(ctx: Context, client: Client) -> None:
+    client.rows("CREATE TABLE made AS SELECT 1 AS a, 'x' AS b UNION ALL SELECT 2, 'y'")
+    client.rows("CREATE VIEW v AS SELECT a, upper(b) AS big FROM made WHERE a > 1")
+    client.rows("CREATE VIEW w (one, two) AS SELECT v.a + 1, big FROM v")
+    kept = ctx.client("glue").get_table(DatabaseName=client.database, Name="w")["Table"]
+    assert (kept["TableType"], kept["ViewExpandedText"]) == ("VIRTUAL_VIEW", "/* Presto View */")
+    other = Client(ctx, "default")
+    assert other.rows(
+        f"SELECT w.two, x.one FROM {client.database}.w JOIN {client.database}.w AS x ON w.one = x.one"
+    ) == [["Y", "3"]]
+    assert other.rows(f"SELECT {client.database}.w.one FROM {client.database}.w") == [["3"]]
+    assert client.rows("WITH made AS (SELECT 7 AS z) SELECT z, one FROM made, w") == [["7", "3"]]
+    assert client.rows("SELECT one, count(*) FROM w GROUP BY one HAVING max(two) = 'Y'") == [["3", "1"]]
+    assert client.rows("SHOW VIEWS") == [["v"], ["w"]]
+    assert client.rows("SHOW CREATE VIEW v")[1:] == [["SELECT a, upper(b) AS big FROM made WHERE a > 1"]]
+    assert [row[0].split()[:2] for row in client.rows("DESCRIBE w")] == [["one", "int"], ["two", "string"]]
+    assert "View already exists" in client.fails("CREATE VIEW v AS SELECT 1 AS a")
+    client.rows("CREATE OR REPLACE VIEW v AS SELECT 9 AS a, 'q' AS big")
+    assert client.rows("SELECT * FROM w") == [["10", "q"]]
+    assert "Cannot drop a view" in client.fails("DROP TABLE v")
+    assert "is a table" in client.fails("DROP VIEW made")
+    assert "Inserting into views" in client.fails("INSERT INTO v SELECT 1, 'x'")
+    client.rows("CREATE OR REPLACE VIEW v AS SELECT one AS a, two AS big FROM w")
+    assert "made of itself" in client.fails("SELECT * FROM w")
+    client.rows("DROP VIEW v")
+    assert "TABLE_NOT_FOUND" in client.fails("SELECT * FROM w")
+
+
+def test_an_unload_has_its_manifest_with_the_results(ctx: Context, client: Client) -> None:
+    found = client.execution(f"UNLOAD (SELECT 1 AS a) TO 's3://lake/{client.database}/' WITH (format = 'PARQUET')")
+    assert found["Status"]["State"] == "SUCCEEDED", found["Status"]
+    assert found["Statistics"]["DataManifestLocation"].startswith("s3://out/results/")
+    keys = [o["Key"] for o in ctx.client("s3").list_objects_v2(Bucket="lake", Prefix=f"{client.database}/")["Contents"]]
+    assert len(keys) == 1
+
+
+def test_a_prepared_statement_may_be_of_any_kind(client: Client) -> None:
+    client.rows("CREATE TABLE made AS SELECT 1 AS a")
+    client.rows("PREPARE more FROM INSERT INTO made SELECT ?")
+    client.rows("EXECUTE more USING 5")
+    assert client.rows("SELECT sum(a) FROM made") == [["6"]]
+    client.rows("DEALLOCATE PREPARE more")
+    assert "Prepared statement not found" in client.fails("EXECUTE more USING 5")
+
+
+def test_a_plan_is_shown(client: Client) -> None:
+    assert client.rows("EXPLAIN SELECT 1")
+    assert client.rows("EXPLAIN (FORMAT JSON) SELECT 1")[0][0].startswith("[")  # type: ignore[union-attr]
+    assert client.rows("EXPLAIN (TYPE VALIDATE) SELECT 1") == [["Valid"], ["true"]]
+    assert "COLUMN_NOT_FOUND" in client.fails("EXPLAIN (TYPE VALIDATE) SELECT nope")
+
+
+def test_what_a_statement_makes_reads_the_same_in_another_engine(ctx: Context, client: Client) -> None:
+    client.rows(
+        "CREATE TABLE ice WITH (table_type = 'ICEBERG', is_external = false, "
+        f"location = 's3://lake/both/{client.database}/') AS SELECT 1 AS a, DATE '2024-02-29' AS d, 1.5 AS f"
+    )
+    rows = iceberg_catalog(ctx, "s3://lake/warehouse").load_table(f"{client.database}.ice").scan().to_arrow()
+    assert duckdb.sql("SELECT a, d::VARCHAR, f FROM rows").fetchall() == [(1, "2024-02-29", 1.5)]
