@@ -65,7 +65,9 @@ def optimize(words: Words) -> kinds.Statement:
     """Read OPTIMIZE, whose first word is read."""
     name = words.name()
     words.need("REWRITE", "DATA", "USING", "BIN_PACK")
-    return kinds.Optimize(name, words.rest() if words.take("WHERE") else "") if words.here else kinds.Optimize(name, "")
+    condition = words.rest() if words.take("WHERE") else ""
+    words.end()
+    return kinds.Optimize(name, condition)
 
 
 def vacuum(words: Words) -> kinds.Statement:
