@@ -12,10 +12,12 @@ from sluice.cli.assembly import files_read, warm
 from sluice.cli.deploying import Outcome, deploy
 from sluice.cli.standing import Standing
 from sluice.errors import SluiceError
-from sluice.folders import needed_project
+from sluice.folders import ProjectFolder, needed_project
 
 _LOOK_SECONDS = 0.25
 _QUIET_SECONDS = 0.1
+#: Path, size and time of each file.
+_Signature = frozenset[tuple[str, int, int]]
 
 
 @dataclass(frozen=True)
@@ -30,15 +32,16 @@ class Watch:
 
     def run(self, alive: Callable[[], bool]) -> None:
         """Deploy after each save until ``alive`` is False. What is wrong with a save is said, and the watch goes on."""
-        seen = self._signature()
+        project = needed_project(self.contracts)  # once: an editor that saves a file of it takes it away for a moment
+        seen = self._signature(project)
         warming = threading.Thread(target=warm, args=(self.contracts, self.environment, self.standing), daemon=True)
         warming.start()
         self.say("Watching: a save is deployed.")
         while alive():
             time.sleep(_LOOK_SECONDS)
-            if (now := self._signature()) == seen:
+            if (now := self._signature(project)) == seen:
                 continue
-            seen = self._quiet(now)
+            seen = self._quiet(project, now)
             warming.join()
             self._deploy()
 
@@ -52,18 +55,18 @@ class Watch:
             if outcome.deployed:
                 self.say(f"Deployed in {time.perf_counter() - began:.1f} s; its tables are being refreshed.")
 
-    def _quiet(self, now: frozenset[tuple[str, int, int]]) -> frozenset[tuple[str, int, int]]:
+    def _quiet(self, project: ProjectFolder, now: _Signature) -> _Signature:
         """Return the files as they are once nothing more is saved: editors and branches write several."""
         while True:
             time.sleep(_QUIET_SECONDS)
-            if (later := self._signature()) == now:
+            if (later := self._signature(project)) == now:
                 return now
             now = later
 
-    def _signature(self) -> frozenset[tuple[str, int, int]]:
+    def _signature(self, project: ProjectFolder) -> _Signature:
         """Return path, size and time of each file that a synthesis may read."""
         found = set()
-        for path in files_read(needed_project(self.contracts), self.contracts):
+        for path in files_read(project, self.contracts):
             try:
                 about = path.stat()
             except OSError:  # it was removed meanwhile, or is a link to nothing
