@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,8 @@ class Watch:
             outcome = deploy(self.contracts, self.environment, show=self.show, standing=self.standing)
         except (SluiceError, OSError) as error:
             self.say(f"{error}\nWhat runs is as it was; watching on.")
+        except Exception:  # noqa: BLE001  nobody foresaw it: told whole, since the data of what runs ends with the watch
+            self.say(f"{traceback.format_exc()}The save was not deployed to its end; watching on.")
         else:
             if outcome.deployed:
                 self.say(f"Deployed in {time.perf_counter() - began:.1f} s; its tables are being refreshed.")

@@ -68,7 +68,9 @@ def test_each_save_is_deployed_and_several_at_once_are_one(watched: Watched, mon
         assert watched.deployed == ["# 4\n"]
 
 
-@pytest.mark.parametrize("error", [CommandError("broken on purpose"), OSError("no such file")])
+@pytest.mark.parametrize(
+    "error", [CommandError("broken on purpose"), OSError("no such file"), ValueError("nobody foresaw it")]
+)
 def test_a_save_that_cannot_be_deployed_is_told_and_the_next_one_is_deployed(
     watched: Watched, error: Exception
 ) -> None:
