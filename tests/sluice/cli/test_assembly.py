@@ -45,7 +45,9 @@ def test_any_file_of_the_project_that_changes_gives_another_assembly(shop: Path,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("text", ["", "raise SystemExit(0)", "import aws_cdk\n\naws_cdk.App(outdir='elsewhere').synth()\n"])
+@pytest.mark.parametrize(
+    "text", ["", "raise SystemExit(0)", "import aws_cdk\n\naws_cdk.App(outdir='elsewhere').synth()\n"]
+)
 def test_an_app_that_makes_no_assembly_is_named(shop: Path, text: str) -> None:
     app = shop / "infra" / "app.py"
     app.write_text(text)

@@ -23,7 +23,7 @@ from sluice.folders import ProjectFolder
 )
 def test_an_app_without_one_stack_that_has_the_data_is_named(tmp_path: Path, names: list[str], what: str) -> None:
     stacks = [DeclaredStack(name, tmp_path / "t.json", "s3://b/k", {}, {}, ()) for name in names]
-    with pytest.raises(CommandError, match="infra/app.py") as refused:
+    with pytest.raises(CommandError, match=r"infra/app\.py") as refused:
         changed_tables(ProjectFolder(tmp_path), stacks, "dev")
     assert what in refused.value.what
     assert refused.value.file == str(tmp_path / "infra" / "app.py")
