@@ -75,6 +75,15 @@ def synthesize(
                 next_step=step or "mend what is named, then run `sluice check`.",
                 value=environment,
             )
+        if not (unfinished / "manifest.json").is_file():
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise CommandError(
+                "infra/app.py ended without a cloud assembly.",
+                safe="nothing was deployed or changed.",
+                next_step="see that it calls `synthesize` of sluice.infra.synthesis.",
+                value=environment,
+                file=str(project.root / "infra" / "app.py"),
+            )
         try:
             unfinished.rename(folder)
         except OSError:

@@ -134,7 +134,7 @@ def changed_tables(
     project: ProjectFolder, stacks: list[DeclaredStack], environment: str
 ) -> tuple[list[TableChange], bool]:
     """Return what differs of tables, and whether what is deployed could not be read."""
-    (declared,) = (stack for stack in stacks if stack.name.endswith(f"-{environment}-{_DATA}"))
+    declared = _storage(stacks, environment, project)
     template = deployed_template(declared.name)
     if not template:
         return [], False  # the first deployment: nothing can be lost
@@ -148,6 +148,22 @@ def changed_tables(
             file=str(declared.template),
         )
     return (table_changes(before, now), False) if before is not None else ([], True)
+
+
+def _storage(stacks: list[DeclaredStack], environment: str, project: ProjectFolder) -> DeclaredStack:
+    """Return the stack that has the data; ``CommandError`` where the owner's app declares none, or several."""
+    found = [stack for stack in stacks if stack.name.endswith(f"-{environment}-{_DATA}")]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(stack.name for stack in found or stacks) or "no stack"
+    raise CommandError(
+        f"infra/app.py declares {'several stacks' if found else 'no stack'} with the data of {environment}, "
+        f"…-{environment}-{_DATA}: {names}.",
+        safe="nothing was deployed or changed.",
+        next_step="see that infra/app.py calls `synthesize` of sluice.infra.synthesis, once.",
+        value=environment,
+        file=str(project.root / "infra" / "app.py"),
+    )
 
 
 def refuse_losses(outcome: Outcome, *, accepted: bool) -> None:

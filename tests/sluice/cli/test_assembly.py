@@ -44,6 +44,19 @@ def test_any_file_of_the_project_that_changes_gives_another_assembly(shop: Path,
     assert fingerprint(shop, "prod") != fingerprint(shop)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "text", ["", "raise SystemExit(0)", "import aws_cdk\n\naws_cdk.App(outdir='elsewhere').synth()\n"]
+)
+def test_an_app_that_makes_no_assembly_is_named(shop: Path, text: str) -> None:
+    app = shop / "infra" / "app.py"
+    app.write_text(text)
+    with pytest.raises(CommandError, match="without a cloud assembly") as refused:
+        assembly.synthesize([shop / "contracts"], "dev")
+    assert refused.value.file == str(app)
+    assert not list(ProjectFolder(shop).cache.glob("assembly-*"))
+
+
 @pytest.mark.parametrize(
     ("said", "what", "step"),
     [

@@ -14,6 +14,7 @@ from sluice.cli.deploying import Outcome
 from sluice.cli.standing import Standing
 from sluice.cli.starting import start_project
 from sluice.errors import CommandError
+from sluice.folders import MARKS, ProjectFolder, needed_project
 from tests.waiting import until
 
 
@@ -24,6 +25,7 @@ class Watched:
         start_project(folder, empty=False)
         self.contract = folder / "contracts" / "visits.yaml"
         self.said: list[str] = []
+        self.asked: list[list[Path]] = []
         self.deployed: list[str] = []
         self.fails: list[Exception] = []
         self._stop = threading.Event()
@@ -34,7 +36,9 @@ class Watched:
         )
         self._thread = threading.Thread(target=watch.run, args=(lambda: not self._stop.is_set(),))
 
-    def _deploy(self, *_: Any, **__: Any) -> Outcome:
+    def _deploy(self, contracts: list[Path], *_: Any, **__: Any) -> Outcome:
+        self.asked.append(contracts)
+        needed_project(contracts)
         self.deployed.append(self.contract.read_text())
         if self.fails:
             raise self.fails.pop()
@@ -64,7 +68,9 @@ def test_each_save_is_deployed_and_several_at_once_are_one(watched: Watched, mon
         assert watched.deployed == ["# 4\n"]
 
 
-@pytest.mark.parametrize("error", [CommandError("broken on purpose"), OSError("no such file")])
+@pytest.mark.parametrize(
+    "error", [CommandError("broken on purpose"), OSError("no such file"), ValueError("nobody foresaw it")]
+)
 def test_a_save_that_cannot_be_deployed_is_told_and_the_next_one_is_deployed(
     watched: Watched, error: Exception
 ) -> None:
@@ -79,18 +85,32 @@ def test_a_save_that_cannot_be_deployed_is_told_and_the_next_one_is_deployed(
 
 @pytest.mark.parametrize("act", [Path.unlink, lambda path: path.rename(path.with_name("other.yaml"))])
 def test_a_file_that_is_removed_or_renamed_is_a_change(watched: Watched, act: Callable[[Path], object]) -> None:
-    before = watching.Watch._signature
+    before, project = watching.Watch._signature, ProjectFolder(watched.contract.parents[1])
     watch = watching.Watch([watched.contract.parent], "dev", Standing(Path(), 0), print, print)
-    seen = before(watch)
+    seen = before(watch, project)
     act(watched.contract)
-    assert before(watch) != seen
+    assert before(watch, project) != seen
+
+
+@pytest.mark.parametrize("name", [*MARKS, "contracts"])
+def test_what_a_project_is_known_by_may_be_gone_for_a_while(watched: Watched, name: str) -> None:
+    """An editor renames the old file before it writes the new one; the data of what runs ends with the watch."""
+    place = watched.contract.parents[1] / name
+    aside = place.with_name(f"{name}~")
+    with watched:
+        place.rename(aside)
+        until(lambda: len(watched.asked) == 1, "a deployment without it", 20)
+        aside.rename(place)
+        until(lambda: len(watched.asked) == 2, "a deployment with it", 20)
+    assert any("Deployed in" in line for line in watched.said)
 
 
 def test_what_no_synthesis_reads_is_not_watched(watched: Watched) -> None:
     watch = watching.Watch([watched.contract.parent], "dev", Standing(Path(), 0), print, print)
-    seen = watch._signature()
+    project = ProjectFolder(watched.contract.parents[1])
+    seen = watch._signature(project)
     for name in (".sluice/run/log", "tests/test_mine.py", "glue_jobs/__pycache__/x.pyc"):
         file = watched.contract.parents[1] / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("another")
-    assert watch._signature() == seen
+    assert watch._signature(project) == seen
