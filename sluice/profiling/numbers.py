@@ -137,7 +137,9 @@ def _form(values: Sequence[str], name: str) -> NumberForm | None:
     if _NAMED.search(name) and all(not value.partition(".")[2].strip("0") for value in values):
         return NumberForm(ColumnType("decimal", _USUAL_DIGITS, 0)) if max(wholes) <= _USUAL_DIGITS else None
     if not (money or fixed) and all(map(exact_in_double, values)):
-        return None if ended_with_zeros(values) else NumberForm(ColumnType("double"))
+        alike = ended_with_zeros(values)
+        if not (alike and _COUNTED.search(name)):
+            return None if alike else NumberForm(ColumnType("double"))
     scale = max(2, *scales)
     needed = max(wholes) + scale
     if needed > _MOST_DIGITS:

@@ -21,9 +21,11 @@ def _sum_type(given: list[Argument]) -> str:
 
 
 def _sum_decimal(given: list[Argument]) -> str:
-    if sizes(given[0].type)[0] > 28:
+    precision, scale = sizes(given[0].type)
+    if precision > 28:
         raise Refused(
-            "a sum of decimals of more than 28 digits may overflow, which is null on Spark and an error on DuckDB; cast to decimal(28,…) first"
+            "a sum of decimals of more than 28 digits may overflow, which is null on Spark and an error on DuckDB; "
+            f"cast what is summed to decimal(28,{min(scale, 28)}) first"
         )
     return f"CAST(sum({given[0].sql}){{over}} AS {duckdb_type(_sum_type(given))})"
 
@@ -31,7 +33,9 @@ def _sum_decimal(given: list[Argument]) -> str:
 def _average_type(given: list[Argument]) -> str:
     precision, scale = sizes(given[0].type)
     if precision > 24:
-        raise Refused("an average of decimals of more than 24 digits was never proven; cast to decimal(24,…) first")
+        raise Refused(
+            f"an average of decimals of more than 24 digits was never proven; cast to decimal(24,{min(scale, 24)}) first"
+        )
     return fitting(precision + 4, scale + 4)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -110,3 +111,16 @@ def test_what_is_drafted_of_amounts_is_computed_with(
     query = f"SELECT {amount} AS amount FROM bronze.lines"
     assert run("new", "gold.amounts", "--transform", "--query", query) == status
     assert ("CAST(x AS decimal(28, 2))" in " ".join(capsys.readouterr().err.split())) is bool(status)
+
+
+def test_the_cast_that_a_refused_sum_names_is_one_that_is_taken_and_keeps_every_digit(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "lines.csv").write_text("quantity,unit_price\n3,2.5012\n1,0.9901\n")
+    assert run("new", "lines", "--from", "lines.csv") == 0
+    new = ("new", "gold.amounts", "--transform", "--query")
+    assert run(*new, "SELECT sum(quantity * unit_price) AS amount FROM bronze.lines") == 1
+    named = re.search(r"cast what is summed to (decimal\(\d+,\d+\))", " ".join(capsys.readouterr().err.split()))
+    assert named is not None
+    assert named[1] == "decimal(28,4)"
+    assert run(*new, f"SELECT sum(CAST(quantity * unit_price AS {named[1]})) AS amount FROM bronze.lines") == 0

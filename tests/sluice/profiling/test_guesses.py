@@ -95,6 +95,12 @@ def test_a_name_decides_between_what_a_number_may_be(name: str, value: str, kind
     assert guessed(value, name=name) == kind
 
 
+@pytest.mark.parametrize("name", ["exchange_rate", "percent", "share_of_votes", "clicks_ratio"])
+def test_what_is_measured_by_its_name_is_a_number_however_many_zeros_end_it(name: str) -> None:
+    assert guessed("1.4", "1.4000", "0.89", name=name).startswith("decimal")
+    assert guessed("1.4", "0.89", name=name) == "double"
+
+
 @given(st.lists(st.from_regex(r"[0-9]{1,2}\.[0-9]{1,3}", fullmatch=True), min_size=1, max_size=6, unique=True))
 def test_no_two_texts_of_a_column_become_one_double(values: list[str]) -> None:
     if guessed(*values) == "double":
