@@ -240,12 +240,12 @@ class Runner:
 def _statement(execution: Execution, prepared: dict[str, Any]) -> kinds.Statement:
     """Return the statement to run, with prepared statements and parameters filled in."""
     sql, parameters = execution.query, execution.parameters
-    statement = statements.read(sql)
+    statement = execution.statement or statements.read(sql)
     if isinstance(statement, kinds.Execute):
         if statement.name not in prepared:
             raise QueryFailed("NOT_FOUND", f"line 1:1: Prepared statement not found: {statement.name}")
         sql = prepared[statement.name]
         parameters = list(statement.parameters) or parameters or []
-    if parameters is not None:
-        sql = with_parameters(sql, parameters)
-    return statements.read(sql)
+    if parameters is None:
+        return statement
+    return statements.read(with_parameters(sql, parameters))
