@@ -19,6 +19,7 @@ from sluice.transforms import apply, conflicting
 from sluice.transforms.bound import column_types, empty_tables
 from sluice.transforms.dialect_fixes import alike
 from sluice.transforms.discover import DiscoveredTransform
+from sluice.transforms.functions.copies import sharing
 from sluice.transforms.functions.lowered import lowered
 from sluice.transforms.functions.recorded import describe_by, recording, session_on
 from sluice.transforms.functions.spark_types import spark_type
@@ -93,11 +94,12 @@ def bound_sql(
     recording(item.engine != "duckdb")
     try:
         frames = {name: tables.session.table(table) for name, table in item.inputs.items()}
-        result: Any = apply(item, frames, keys)
-        if not isinstance(result, BaseDataFrame):
-            raise _no_rows(item, result)
-        newest = {name: given.newest for name, given in item.sources.items() if given.newest is not None}
-        losers: dict[str, Any] = {name: conflicting(frames[name], keys[name], newest=newest[name]) for name in newest}
+        with sharing():
+            result: Any = apply(item, frames, keys)
+            if not isinstance(result, BaseDataFrame):
+                raise _no_rows(item, result)
+            newest = {name: given.newest for name, given in item.sources.items() if given.newest is not None}
+            losers = {name: conflicting(frames[name], keys[name], newest=newest[name]) for name in newest}
         made, findings = _made(result, item, tables)
         conflicts = {}
         for name, rows in losers.items():

@@ -20,6 +20,7 @@ from sqlglot.errors import ParseError
 from sluice.confined import connect, quoted
 from sluice.decoding import json_decoder
 from sluice.transforms import changes
+from sluice.transforms.functions.copies import copy_less
 from sluice.transforms.functions.frames import mean_as_spark
 from sluice.transforms.functions.nodes import LATEST_SENT, call, flat
 from sluice.transforms.functions.spark_types import duckdb_type, spark_type
@@ -130,6 +131,7 @@ def record() -> None:
     if _state["patched"]:
         return
     _state["patched"] = True
+    copy_less()
     plain = vars(Column)["_lit"].__func__
 
     def lit(cls: Any, value: Any) -> Any:
