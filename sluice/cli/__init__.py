@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NoReturn, cast
 
@@ -64,6 +66,7 @@ def app(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in given
     console.be_silent(as_json)
+    _end_in_order()
     local.adopt()
     try:
         # With --json what is used wrongly is raised here, instead of being shown in a box.
@@ -79,6 +82,14 @@ def app(arguments: list[str] | None = None) -> None:
         )
         safe = "what was done before stays as it is."
         _end(CommandError(str(error), safe=safe, next_step=f"check {what}.", file=error.filename or None), as_json)
+
+
+def _end_in_order() -> None:
+    """Let a signal that ends the process, or a closed terminal, remove temporary folders, as Ctrl+C does."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, lambda received, _: sys.exit(128 + received))
 
 
 #: What typer raises for a command that was used wrongly.

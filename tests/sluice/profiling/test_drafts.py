@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sluice.contracts.columns import NAME
 from sluice.contracts.strict_yaml import load_yaml
 from sluice.errors import WrongArgument
-from sluice.profiling import contract_text, measures, records, sources
+from sluice.profiling import contract_text, records, sources, tallies
 from sluice.profiling.drafts import draft
 from sluice.profiling.names import column_names, personal
 from sluice.profiling.profiles import profile_files
@@ -383,7 +383,7 @@ def test_keys_that_are_values_are_refused(tmp_path: Path, monkeypatch: pytest.Mo
 def test_columns_are_counted_in_groups_as_if_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "wide.csv").write_text("a,b,c,d,e\n" + "".join(f"{n},1,{n % 2},,{n}\n" for n in range(30)))
     together = profile_files(tmp_path / "wide.csv").as_data()
-    monkeypatch.setattr(measures, "_AT_ONCE", 2)
+    monkeypatch.setattr(tallies, "_MOST_COLUMNS", 2)
     assert profile_files(tmp_path / "wide.csv").as_data() == together
 
 

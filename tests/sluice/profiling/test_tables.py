@@ -44,7 +44,7 @@ def test_a_table_s_types_become_a_contract_s(tmp_path: Path) -> None:
 
 
 def test_a_table_is_profiled_without_what_ingestion_added() -> None:
-    with studied_table("sales", "orders", exact=True) as study:
+    with studied_table("sales", "orders") as study:
         found = profile_of(study, "sales.orders")
     assert [column.studied.name for column in found.columns] == ["order_id", "total", "day"]
     assert found.columns[1].studied.measures.nulls == 1
