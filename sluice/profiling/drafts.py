@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from sluice.contracts import LandingContract
 from sluice.contracts.columns import NAME
+from sluice.counted import counted
 from sluice.errors import ContractError, UnreadableFile, WrongArgument
 from sluice.ingestion.read import read_checked
 from sluice.load import contract_files, load_contract
@@ -73,9 +74,7 @@ def draft(dataset: str, place: Path, project: str, encoding: str = "") -> Draft:
         drafted = draft_of(study, dataset, project)
         empty = empty_files(place)
     said = (
-        f"{len(empty)} files are empty and were left out; a delivery of one is quarantined: {empty[0]}."
-        if empty
-        else ""
+        f"{counted(len(empty), 'empty file')} left out; a delivery of one is quarantined: {empty[0]}." if empty else ""
     )
     notes = (*drafted.notes, said) if said else drafted.notes
     read = read_by(drafted.contract, sources_of(place))

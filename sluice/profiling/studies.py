@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sluice.contracts import Column
+from sluice.counted import counted
 from sluice.errors import UnreadableFile, WrongArgument
 from sluice.profiling.dialects import better_for
 from sluice.profiling.guesses import MARKS, SIGNS, TEXT, Guess, guess_json, guess_text, reading_of, shows_reading
@@ -86,7 +87,7 @@ def _study(spool: Spool, sources: Sequence[Sampled], layout: Layout) -> Study:
     cut = left_out(sources)
     study = study_spool(spool, layout, of=sources[0].uri, files=len(sources), cut=cut)
     if more := sources[-1].more:
-        study.notes.append(f"{more:,} further files were not looked at: only the first {len(sources):,} were.")
+        study.notes.append(f"Not looked at: {counted(more, 'further file')}; only the first {len(sources):,} were.")
     return study
 
 

@@ -196,7 +196,7 @@ def test_a_folder_of_files_that_are_alike_is_one_dataset(tmp_path: Path) -> None
     found = draft("things", tmp_path, "shop")
     assert types_of(found) == {"id": "bigint", "name": "string", "since": "date"}
     assert (found.files, found.read.rows, found.read.quarantined) == (2, 2, {})
-    assert any("1 files are empty" in note for note in found.notes)
+    assert any("1 empty file left out" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ def test_files_that_are_not_looked_at_are_told_of(tmp_path: Path, monkeypatch: p
         (tmp_path / f"{number}.csv").write_text(f"id\n{number}\n")
     found = draft("things", tmp_path, "shop")
     assert (found.files, found.read.rows, found.read.whole) == (3, 3, False)
-    assert any("2 further files were not looked at" in note for note in found.notes)
+    assert any("Not looked at: 2 further files;" in note for note in found.notes)
     assert not profile_files(tmp_path).whole
 
 

@@ -74,7 +74,7 @@ def test_a_contract_of_a_table_is_written_by_the_command(
     monkeypatch.chdir(tmp_path)
     assert run("new", "orders", "--from", "sales.orders", "--contracts", str(tmp_path / "contracts")) == 0
     said = capsys.readouterr().out
-    assert "Its columns are those of the table; 3 rows were looked at." in said
+    assert "Its columns are those of the table; looked at: 3 rows." in said
     assert "Parquet is written" in said
     assert run("check", "--contracts", str(tmp_path / "contracts")) == 0
     assert run("profile", "sales.orders", "--json") == 0
