@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -50,3 +56,33 @@ def test_what_is_not_there_is_refused_as_wrong_use(
     before = sorted(path for path in shop.rglob("*") if ".sluice" not in path.parts)
     assert status(*arguments, *more) == 2
     assert sorted(path for path in shop.rglob("*") if ".sluice" not in path.parts) == before
+
+
+class _Page(BaseHTTPRequestHandler):
+    """Answers every request as a web server does that is no AWS."""
+
+    def do_POST(self) -> None:
+        self.send_response(501)
+        self.end_headers()
+        self.wfile.write(b"<!DOCTYPE HTML><html><meta charset='utf-8'></html>")
+
+    do_GET = do_POST  # noqa: N815 - http.server calls it so
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_an_endpoint_that_is_no_aws_is_named_without_a_traceback(shop: Path) -> None:
+    with HTTPServer(("127.0.0.1", 0), _Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        at = f"http://127.0.0.1:{server.server_port}"
+        given = {"AWS_ENDPOINT_URL": at, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+        ended = subprocess.run(
+            [sys.executable, "-c", "from sluice.cli import app; app()", "status", "--json"],
+            env={**os.environ, **given, "AWS_DEFAULT_REGION": "us-east-1", "AWS_MAX_ATTEMPTS": "1"},
+            cwd=shop, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        server.shutdown()
+    told = json.loads(ended.stderr)
+    assert (ended.returncode, ended.stdout, told["error"]) == (1, "", "Unreachable")
+    assert told["what"].startswith(f"What answers at {at} is no AWS")
