@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
+import threading
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NoReturn, cast
 
@@ -11,7 +14,7 @@ import typer
 
 from sluice.cli import console, local
 from sluice.cli.joined import CannotJoin, Joined, names_of
-from sluice.errors import CommandError, SluiceError, WrongArgument
+from sluice.errors import CommandError, SluiceError, Unreachable, WrongArgument
 from sluice.once import once
 from sluice.shortened import shortened
 
@@ -64,6 +67,7 @@ def app(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in given
     console.be_silent(as_json)
+    _end_in_order()
     local.adopt()
     try:
         # With --json what is used wrongly is raised here, instead of being shown in a box.
@@ -79,6 +83,33 @@ def app(arguments: list[str] | None = None) -> None:
         )
         safe = "what was done before stays as it is."
         _end(CommandError(str(error), safe=safe, next_step=f"check {what}.", file=error.filename or None), as_json)
+    except Exception as error:
+        if not _answered_by_another(error):
+            raise
+        at = os.environ.get("AWS_ENDPOINT_URL", "the endpoint")
+        _end(
+            Unreachable(
+                f"What answers at {at} is no AWS: {shortened(str(error).splitlines()[0], 120)}",
+                safe="what was done before stays as it is.",
+                next_step="`sluice up` prints the export lines of a local AWS; run them, or mend AWS_ENDPOINT_URL.",
+                value=at,
+            ),
+            as_json,
+        )
+
+
+def _answered_by_another(error: Exception) -> bool:
+    """Return whether the SDK could not read an answer, as of a web server: no ``BotoCoreError``, unlike its others."""
+    parsers = sys.modules.get("botocore.parsers")  # not imported here: most commands that fail ask no AWS
+    return parsers is not None and isinstance(error, parsers.ResponseParserError)
+
+
+def _end_in_order() -> None:
+    """Let a signal that ends the process, or a closed terminal, remove temporary folders, as Ctrl+C does."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, lambda received, _: sys.exit(128 + received))
 
 
 #: What typer raises for a command that was used wrongly.

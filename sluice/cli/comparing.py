@@ -14,6 +14,7 @@ from rich.console import Console
 
 from sluice.cli.deployment import Deployment
 from sluice.cli.fitted import print_table
+from sluice.counted import counted
 from sluice.errors import CommandError, WrongArgument
 from sluice.load import load_contracts, load_project
 from sluice.project import Project
@@ -80,7 +81,7 @@ def print_comparison(found: Comparison, console: Console) -> None:
     """Print what would change, for people."""
     by = f" by {', '.join(found.key)}" if found.key else ""
     console.print(
-        f"{found.table}: {found.rows_before:,} rows published, {found.rows_after:,} would be{by}: "
+        f"{found.table}: {counted(found.rows_before, 'row')} published, {found.rows_after:,} would be{by}: "
         f"{found.added:,} added, {found.removed:,} removed, {found.changed:,} changed",
         highlight=False, soft_wrap=True,
     )  # fmt: skip

@@ -20,6 +20,7 @@ from sluice.cli.change_sets import StackChange, deployed_template, discard, exec
 from sluice.cli.cloud_assembly import DeclaredStack, declared_stacks
 from sluice.cli.declared_changes import TableChange, project_of_template, table_changes
 from sluice.cli.deployment import PART, client, deployed, refused_by_aws
+from sluice.cli.moved import refuse_moved
 from sluice.cli.planning import start_refresh
 from sluice.cli.standing import Standing
 from sluice.errors import CommandError
@@ -87,10 +88,11 @@ def deploy(
     something would be lost and that is not accepted, and when a stack was rolled back; what is there is kept.
     """
     began = time.perf_counter()
-    note("synthesizing")
-    assembly = synthesize(contracts, environment, standing)
-    synthesized = time.perf_counter()
     try:
+        refuse_moved(needed_project(contracts), environment)
+        note("synthesizing")
+        assembly = synthesize(contracts, environment, standing)
+        synthesized = time.perf_counter()
         outcome = _difference(needed_project(contracts), assembly, environment)
         outcome.seconds["synthesize"] = synthesized - began
         show(outcome)

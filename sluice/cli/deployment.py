@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,9 +145,16 @@ def deployed(environment: str, contracts: Iterable[Path] = ()) -> Deployment:
     stacks = {stack["StackName"]: stack for page in pages for stack in page["Stacks"]}
     title = _name_prefix(stacks, environment, meant_project(contracts))
     prefix = f"{title}-{environment}-"
-    there = sorted(name for of, name in _whole(stacks) if of == title)
+    there = sorted(name for of, name in whole_deployments(stacks) if of == title)
     if there and environment not in there and f"{prefix}storage" not in stacks:
         raise _no_environment(environment, there)
+    failed = [name for part in STACKS if (name := f"{prefix}{part}") in stacks and _never_made(stacks[name])]
+    if failed:
+        raise CommandError(
+            f"{failed[0]} was never made: it is {stacks[failed[0]]['StackStatus']}, and holds nothing.",
+            next_step="`sluice deploy` makes it anew.",
+            value=environment,
+        )
     if missing := [name for part in STACKS if (name := f"{prefix}{part}") not in stacks]:
         raise CommandError(
             f"There is no stack {', '.join(missing)}.",
@@ -168,11 +175,11 @@ def deployed(environment: str, contracts: Iterable[Path] = ()) -> Deployment:
     )
 
 
-def _name_prefix(stacks: Collection[str], environment: str, project: ProjectFolder | None) -> str:
+def _name_prefix(stacks: Mapping[str, Mapping[str, Any]], environment: str, project: ProjectFolder | None) -> str:
     """Return what the stacks' names begin with: as the project says, without one as the only ones there say."""
     if project:
         return next(iter(read_environments(project.environments).values())).name_prefix
-    whole = _whole(stacks)
+    whole = whole_deployments(stacks)
     found = sorted(title for title, name in whole if name == environment)
     if len(found) > 1:
         raise CommandError(
@@ -185,11 +192,17 @@ def _name_prefix(stacks: Collection[str], environment: str, project: ProjectFold
     return found[0] if found else "sluice"
 
 
-def _whole(stacks: Collection[str]) -> list[tuple[str, str]]:
+def whole_deployments(stacks: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
     """Return name prefix and environment of each deployment that has all its stacks, so that no other's is taken."""
     found = (re.fullmatch("(.+)-([a-z0-9]+)-storage", name) for name in stacks)
     names = [(each[1], each[2]) for each in found if each]
-    return [each for each in names if all(f"{'-'.join(each)}-{part}" in stacks for part in STACKS)]
+    parts = {each: [f"{'-'.join(each)}-{part}" for part in STACKS] for each in names}
+    return [each for each in names if all(name in stacks and not _never_made(stacks[name]) for name in parts[each])]
+
+
+def _never_made(stack: Mapping[str, Any]) -> bool:
+    """Return whether making the stack failed, so that it is nothing but its name."""
+    return stack.get("StackStatus") in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
 
 
 def _no_environment(environment: str, there: list[str]) -> WrongArgument:

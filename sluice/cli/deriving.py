@@ -14,6 +14,7 @@ from sluice.cli.whole_files import write_whole
 from sluice.contracts import AnyContract
 from sluice.contracts.columns import NAME
 from sluice.contracts.model import CLASSIFICATIONS
+from sluice.counted import counted
 from sluice.errors import SluiceError, TransformError, WrongArgument
 from sluice.folders import ProjectFolder, needed_project
 from sluice.load import contract_files, load_contracts, load_project
@@ -60,9 +61,10 @@ class Derived:
 
     def in_words(self) -> str:
         """Return what `sluice new --transform` prints."""
+        columns = counted(len(self.columns), "column")
         lines = [
             f"{self.function} is written: it reads {', '.join(self.inputs.values())}.",
-            f"{self.contract} is written: {len(self.columns)} columns, of the types that the function returns.",
+            f"{self.contract} is written: {columns}, of the types that the function returns.",
         ]
         if self.key:
             lines.append(f"Its key is {', '.join(self.key)}.")

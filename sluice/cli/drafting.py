@@ -9,6 +9,7 @@ from typing import Any
 from sluice.cli.options import usable_path
 from sluice.cli.profiled import table_of, table_study
 from sluice.cli.whole_files import write_whole
+from sluice.counted import counted
 from sluice.folders import needed_project, project_around
 from sluice.profiling.drafts import Draft, dataset_name, draft, draft_of, place_of
 from sluice.profiling.encodings import refuse_unknown
@@ -62,17 +63,17 @@ def in_words(path: Path, drafted: Draft) -> str:
     """Return what `sluice new` prints."""
     read, arrival = drafted.read, drafted.contract.arrival
     of = {0: "the table", 1: "the file"}.get(drafted.files, f"{drafted.files} files")
-    lines = [f"{path} is written: {len(drafted.contract.columns)} columns, format {arrival.format}."]
+    lines = [f"{path} is written: {counted(len(drafted.contract.columns), 'column')}, format {arrival.format}."]
     if not read.whole:
         lines.append(f"Only the beginning of {of} was looked at; what comes later may be of other types.")
     if drafted.files:
         some = "" if read.whole else "so much of "
-        lines.append(f"By it, {some}{of} {'were' if drafted.files > 1 else 'was'} read: {read.rows:,} rows.")
+        lines.append(f"By it, {some}{of} {'were' if drafted.files > 1 else 'was'} read: {counted(read.rows, 'row')}.")
     else:
-        lines.append(f"Its columns are those of the table; {read.rows:,} rows were looked at.")
+        lines.append(f"Its columns are those of the table; looked at: {counted(read.rows, 'row')}.")
     if read.quarantined:
         why = ", ".join(f"{count:,} {code}" for code, count in read.quarantined.items())
-        lines.append(f"{sum(read.quarantined.values()):,} records would be quarantined ({why}):")
+        lines.append(f"{counted(sum(read.quarantined.values()), 'record')} would be quarantined ({why}):")
         lines += [f"  {reason}" for reason in read.reasons]
     if drafted.key:
         lines.append(f"Proposed as key: {drafted.key}.")

@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sluice.cli.local import running_from
+from sluice.counted import counted
 
 #: A local AWS that does not answer is ended all the same.
 _PATIENCE: Final = Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 1})
@@ -35,8 +36,8 @@ def what_ends(data: Path) -> str:
         return ""
     least = "at least " if more else ""
     return (
-        f"The local AWS at {found['endpoint']} ends, and forgets {tables} tables and {least}{objects} objects "
-        f"({size / 1e6:,.1f} MB) in its buckets. Files of this project stay."
+        f"The local AWS at {found['endpoint']} ends, and forgets {counted(tables, 'table')} and "
+        f"{least}{counted(objects, 'object')} ({size / 1e6:,.1f} MB) in its buckets. Files of this project stay."
     )
 
 

@@ -111,6 +111,11 @@ def data_folder(project: ProjectFolder) -> Path:
     return project.run
 
 
+def own_run(project: ProjectFolder) -> dict[str, str] | None:
+    """Return ``access.json``, decoded, of the local AWS at the environment's endpoint; None if it is another's."""
+    return _access(os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/"), project)
+
+
 def _access(endpoint: str, project: ProjectFolder) -> dict[str, str] | None:
     """Return ``access.json`` of the local AWS at ``endpoint``, decoded, or None if the project started none there."""
     where = _folder_mark(endpoint, project)
@@ -160,7 +165,7 @@ def start(
     _refuse_second(data)
     project = needed_project(contracts)
     port = _free(port, project)
-    region = _region(project, environment)
+    region = declared_region(project, environment)
     data = _own(data)
     began = time.perf_counter()
     assembly = assembly_folder(contracts, environment)
@@ -218,7 +223,7 @@ def _refuse_second(data: Path) -> None:
     )
 
 
-def _region(project: ProjectFolder, environment: str) -> str:
+def declared_region(project: ProjectFolder, environment: str) -> str:
     """Return the region of the environment; of one that is not there synthesis says so."""
     found = read_environments(project.environments).get(environment)
     return found.region if found else REGION

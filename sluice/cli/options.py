@@ -31,6 +31,14 @@ def usable_path(given: str | Path) -> Path:
     return Path(text)
 
 
+def contracts_folder(given: str | Path) -> Path:
+    """Return the path of a folder of contracts; ``BadParameter`` for one that is no folder."""
+    path = usable_path(given)
+    if not path.is_dir():
+        raise typer.BadParameter(f"{path} is {'no folder' if path.exists() else 'not there'}; name a contracts folder")
+    return path
+
+
 def finite(value: float | None) -> float | None:
     """Return the number; ``BadParameter`` for one that is infinite or none."""
     if value is not None and not math.isfinite(value):
@@ -75,7 +83,7 @@ DerivedTable = Annotated[
 Contracts = Annotated[
     list[Path] | None,
     typer.Option(
-        "--contracts", help="Contracts folder; may be given repeatedly.", parser=usable_path, metavar="FOLDER"
+        "--contracts", help="Contracts folder; may be given repeatedly.", parser=contracts_folder, metavar="FOLDER"
     ),
 ]
 Environment = Annotated[

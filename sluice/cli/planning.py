@@ -12,6 +12,7 @@ from rich.console import Console
 
 from sluice.cli.deployment import Deployment, client
 from sluice.cli.fitted import print_table
+from sluice.counted import counted
 from sluice.errors import CommandError
 from sluice.ledger import Ledger
 
@@ -43,7 +44,9 @@ def print_plan(plan: dict[str, Any], console: Console) -> None:
         for step in steps
     ]  # fmt: skip
     print_table(console, ("table", "wave", "what", "engine", "input rows", "s", "USD"), rows)
-    console.print(f"{len(steps)} tables, about {sum(step['cost_usd'] for step in steps):.6f} USD (estimated)")
+    console.print(
+        f"{counted(len(steps), 'table')}, about {sum(step['cost_usd'] for step in steps):.6f} USD (estimated)"
+    )
     dearest = max(steps, key=lambda step: step["cost_usd"])
     console.print(f"{dearest['table']}, the dearest: {dearest['engine_reason']}")
 
@@ -146,8 +149,8 @@ def _told_rollback(done: dict[str, Any], coming: dict[str, int] | None, paused: 
     if done.get("changed", True):
         told = (
             f"{table}: readers see the {done['rows']:,} rows of snapshot {done['to']} again, as snapshot "
-            f"{done['snapshot']}; before they saw {done['rows_before']:,} rows, of snapshot {done['since']}, which "
-            "stays in the table's history."
+            f"{done['snapshot']}; before they saw {counted(done['rows_before'], 'row')}, of snapshot "
+            f"{done['since']}, which stays in the table's history."
         )
     else:
         told = f"{table}: readers see the rows of snapshot {done['to']} already; nothing was changed."

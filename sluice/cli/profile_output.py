@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sluice.cli.whole_files import refuse_place, write_whole
+from sluice.counted import counted
 from sluice.errors import WrongArgument
 from sluice.profiling.profiles import ColumnProfile, Profile
 from sluice.profiling.suspicions import Suspicion
@@ -53,7 +54,7 @@ def summary(profile: Profile) -> str:
     """Return in a sentence what was profiled."""
     files = f" of {profile.files} files" if profile.files > 1 else ""
     refused = ", ".join(f"{count:,} {code}" for code, count in profile.refused.items())
-    parts = [f"{profile.rows:,} rows{files}, {len(profile.columns)} columns, {profile.format}."]
+    parts = [f"{counted(profile.rows, 'row')}{files}, {counted(len(profile.columns), 'column')}, {profile.format}."]
     if not profile.whole:
         parts.append("Only the beginning was looked at.")
     if refused:

@@ -49,12 +49,12 @@ def profiled(of: str, *, encoding: str, env: str) -> Profile:
         ) from error
     if table is None:
         return profile_files(usable_path(of), encoding)
-    with table_study(*table, exact=True) as study:
+    with table_study(*table) as study:
         return profile_of(study, ".".join(table))
 
 
 @contextmanager
-def table_study(database: str, name: str, *, exact: bool = False) -> Iterator[Study]:
+def table_study(database: str, name: str) -> Iterator[Study]:
     """Yield what is found of a table; ``WrongArgument`` when there is none, ``CommandError`` when AWS refuses."""
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -62,7 +62,7 @@ def table_study(database: str, name: str, *, exact: bool = False) -> Iterator[St
     from sluice.profiling.tables import studied_table
 
     try:
-        with studied_table(database, name, exact=exact) as study:
+        with studied_table(database, name) as study:
             yield study
     except (ClientError, BotoCoreError) as error:
         raise refused_by_aws(error)(

@@ -15,7 +15,7 @@ from typing import IO, NamedTuple
 import msgspec
 
 from sluice.decoding import json_decoder
-from sluice.errors import CommandError
+from sluice.errors import CommandError, WrongArgument
 
 _DELIMITED, _LINES = (".csv", ".tsv"), (".ndjson", ".jsonl")
 FORMATS = (*_LINES, ".json", *_DELIMITED)
@@ -42,7 +42,7 @@ class RecordFile:
 
     def __init__(self, path: Path, types: dict[str, str]) -> None:
         if not path.is_file():
-            raise CommandError(
+            raise WrongArgument(
                 f"There is no file {path}.",
                 safe="nothing was sent.",
                 next_step="check the path.",
@@ -52,7 +52,7 @@ class RecordFile:
         self.packed = suffixes[-1:] == [".gz"]
         self.format = next(iter(suffixes[-2:-1] if self.packed else suffixes[-1:]), "")
         if self.format not in FORMATS:
-            raise CommandError(
+            raise WrongArgument(
                 f"{path} does not have the ending of a format that can be sent.",
                 safe="nothing was sent.",
                 next_step=f"give the file one of these endings, with or without .gz: {', '.join(FORMATS)}.",

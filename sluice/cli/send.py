@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sluice.cli.deployment import Deployment, refused_by_aws
 from sluice.cli.record_files import RecordFile
+from sluice.counted import counted
 from sluice.errors import CommandError, Unreachable, WrongArgument
 from sluice.tables.properties import PARTITION_KEY, headers_of
 
@@ -108,7 +109,7 @@ def _put_all(
         elif clock() - moved > PATIENCE:
             raise Unreachable(
                 f"The stream {stream} has accepted no record for {PATIENCE:.0f} s: {why}",
-                safe=f"{sent.records:,} records are on the stream.",
+                safe=f"{counted(sent.records, 'record')} on the stream.",
                 next_step="give it more shards or send with a lower --rate.",
                 value=stream,
             )
@@ -142,7 +143,7 @@ def _put(client: Any, stream: str, call: list[Put], sent: Sent) -> tuple[list[Pu
 def _failed(stream: str, sent: Sent, why: str) -> CommandError:
     return CommandError(
         f"Kinesis refuses records of the stream {stream}: {why}",
-        safe=f"{sent.records:,} records are on the stream, and perhaps some of the next {_CALL_RECORDS}.",
+        safe=f"{counted(sent.records, 'record')} on the stream, and perhaps some of the next {_CALL_RECORDS}.",
         next_step="mend the cause and send again; silver keeps one row per key, so records sent twice count once.",
         value=stream,
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from sluice.environments import NAME_PREFIX
-from sluice.errors import CommandError
+from sluice.errors import WrongArgument
 from sluice.folders import LIBRARY
 
 #: The CDK CLI that Sluice's stacks are deployed with; package.json locks it.
@@ -25,18 +25,18 @@ _SUFFIX = ".in"
 def start_project(folder: Path, *, empty: bool) -> list[Path]:
     """Write a new project to ``folder``, ``empty`` or with a dataset and a table, and return its files in order.
 
-    Raise ``CommandError`` when the folder's name is no name of a project, or when anything is in the folder.
+    Raise ``WrongArgument`` when the folder's name is no name of a project, or when anything is in the folder.
     """
     place = folder.resolve()
     if not NAME_PREFIX.fullmatch(place.name):
-        raise CommandError(
+        raise WrongArgument(
             f"{place.name!r} is no name of a project: at most 30 small letters, digits and single - between them, a "
             "letter first. The names of its stacks begin with it.",
             next_step=f"`sluice init {_suggested(place.name)}`",
             value=place.name,
         )
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
-        raise CommandError(
+        raise WrongArgument(
             f"{place} is not empty." if place.is_dir() else f"{place} is a file.",
             safe="nothing was written.",
             next_step="name a folder that is not there yet.",

@@ -16,6 +16,7 @@ from sluice.cli.functions import read_function_errors
 from sluice.cli.shard_batches import ShardBatches
 from sluice.cli.streams import StreamsStatus, read_streams
 from sluice.cli.volumes import Arrived, Volume, read_arrived, read_volumes
+from sluice.counted import counted
 from sluice.ingestion.aside import SetAside, units_aside
 from sluice.ingestion.landing import Notice
 from sluice.ledger import FINAL, LANDING, UNKNOWN, Delivery, Ledger, Retirement
@@ -114,7 +115,7 @@ class Status:
         found += [f"a unit of {unit.dataset} is set aside: {unit.error}" for unit in self.aside]
         found += self.problems_of_queues
         if failed := self.streams.failed_batches:
-            found.append(f"{len(failed)} failed batches of streams; the sweep retries them")
+            found.append(f"{counted(len(failed), 'failed batch', 'failed batches')} of streams; the sweep tries again")
         found += [finding for numbers in self.datasets.values() for finding in numbers.findings]
         return found + [table.failure for table in self.derived if table.failure]
 
@@ -123,7 +124,7 @@ class Status:
         """Return a sentence for each queue that holds dead letters of which nothing else is known."""
         found = []
         if (unseen := self.dead_letters.get("LandingDeadLetterQueueUrl", 0) - len(self.letters)) > 0:
-            found.append(f"{unseen} more dead letters, which are being looked at")
+            found.append(f"{counted(unseen, 'more dead letter')}, being looked at")
         if commits := self.dead_letters.get("CommitDeadLetterQueueUrl"):
             found.append(f"{commits} wake-ups of committers are dead letters; the sweep handles them within a minute")
         return found

@@ -20,6 +20,7 @@ from sluice.cli.fitted import print_table
 from sluice.cli.status import DatasetStatus, Status, freshness, next_try
 from sluice.cli.streams import StreamsStatus
 from sluice.cli.volumes import amount
+from sluice.counted import counted
 from sluice.ledger import FINAL, LANDING
 
 #: Most refused files, failed tables and dead letters that are listed; ``sluice status DATASET`` lists all.
@@ -165,7 +166,7 @@ def _print_datasets(status: Status, console: Console) -> None:
     for name, numbers in status.datasets.items():
         if name in by_stream and not numbers.deliveries:
             continue
-        unknown = f" + {numbers.unknown_counts} files" if numbers.unknown_counts else ""
+        unknown = f" + {counted(numbers.unknown_counts, 'file')}" if numbers.unknown_counts else ""
         states = ("committed", "duplicate", "rejected", "ignored")
         rows.append(
             (
@@ -221,9 +222,12 @@ def _print_reconciliation(status: Status, console: Console) -> None:
         console.print(f"{status.streams.records:,} stream records in tables; on their way: {waiting}")
     for name, numbers in status.datasets.items():
         if files := numbers.deliveries["retracted"]:
-            console.print(f"{name}: {files:,} deliveries retracted, with {numbers.retracted:,} records")
+            console.print(
+                f"{name}: {counted(files, 'delivery', 'deliveries')} retracted, "
+                f"with {counted(numbers.retracted, 'record')}"
+            )
     for name, count in sorted(status.function_errors.items()):
-        console.print(f"{name} failed or died {count:,} times within the hour; its log says why")
+        console.print(f"{name} failed or died {counted(count, 'time')} within the hour; its log says why")
 
 
 def _print_refused(status: Status, console: Console) -> None:
@@ -231,19 +235,20 @@ def _print_refused(status: Status, console: Console) -> None:
         for file, error in numbers.refused[:_SHOWN]:
             _line(console, error if file in error else f"{file}: {error}", "yellow")
         if (more := len(numbers.refused) - _SHOWN) > 0:
-            console.print(f"… and {more:,} more files of {name}; `sluice status '{name}'` shows all")
+            console.print(f"… and {counted(more, 'more file')} of {name}; `sluice status '{name}'` shows all")
 
 
 def _print_problems(status: Status, console: Console) -> None:
     for each in status.letters[:_SHOWN]:
         _line(console, _letter(each), "red")
     if (more := len(status.letters) - _SHOWN) > 0:
-        console.print(f"… and {more:,} more dead letters; `sluice status --json` has all")
+        console.print(f"… and {counted(more, 'more dead letter')}; `sluice status --json` has all")
     if failed := status.streams.failed_batches:
-        text = f"{len(failed):,} batches of streams failed to the end; the sweep and `sluice redrive` try them again"
+        many = counted(len(failed), "batch", "batches")
+        text = f"{many} of streams failed to the end; the sweep and `sluice redrive` try again"
         _line(console, text, "red")
     for unit in status.aside[:_SHOWN]:
-        what = ", ".join(unit.files[:3]) or f"{unit.records:,} records"
+        what = ", ".join(unit.files[:3]) or counted(unit.records, "record")
         _line(console, f"{unit.dataset}: {what} cannot be committed and is set aside: {unit.error}", "red")
         _line(console, f"Next: `sluice redrive` stages it again, `sluice discard {unit.attempt}` gives it up.", "red")
     for finding in (finding for numbers in status.datasets.values() for finding in numbers.findings):

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sluice.cli.deployment import Deployment, client
 from sluice.cli.shard_batches import Reading, ShardBatches, ShardState, readings
+from sluice.counted import counted
 from sluice.errors import CommandError, DeliveryError
 from sluice.ingestion.failed_batches import FAILED_BATCHES, retry_batch
 from sluice.ingestion.stage import staging_prefix
@@ -63,7 +64,9 @@ class StreamsStatus:
     def on_their_way(self) -> list[str]:
         """Return phrases for people about the records that are in no table yet."""
         waiting = [f"{shard.counts.shard} ({shard.lag:.0f} s behind)" for shard in self.shards if shard.behind]
-        waiting += [f"{shard.in_flight} records of {shard.counts.shard}" for shard in self.shards if shard.in_flight]
+        waiting += [
+            f"{counted(shard.in_flight, 'record')} of {shard.counts.shard}" for shard in self.shards if shard.in_flight
+        ]
         return waiting + ([f"{self.staged} staged units of streams"] if self.staged else [])
 
 
@@ -104,7 +107,7 @@ def redrive_batches(deployment: Deployment) -> int:
             failed.append(f"s3://{bucket}/{key}")
     if failed:
         raise CommandError(
-            f"{len(failed)} batches failed again: {', '.join(failed[:_NAMED])}.",
+            f"{counted(len(failed), 'batch', 'batches')} failed again: {', '.join(failed[:_NAMED])}.",
             safe=f"they stay where they are; {redriven} others arrived.",
             next_step="mend the cause, which the objects and the log name; the sweep then retries them.",
             value=failed[0],

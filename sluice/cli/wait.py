@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sluice.cli.deployment import Deployment, client
 from sluice.cli.shard_batches import batches_of
 from sluice.cli.status import Status, poll, read_status
+from sluice.counted import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -107,9 +108,13 @@ def working(status: Status) -> bool:
 def waited_for(status: Status, behind: Sequence[str] = ()) -> list[str]:
     """Return phrases for people about what is waited for, the first of each kind by name."""
     what = [notice.uri for notice in status.pending[:_NAMED]]
-    what += [f"{len(status.pending) - _NAMED:,} more files"] if len(status.pending) > _NAMED else []
+    what += [f"{counted(len(status.pending) - _NAMED, 'more file')}"] if len(status.pending) > _NAMED else []
     what += status.streams.on_their_way[:_NAMED]
-    what += [f"{len(status.streams.failed_batches)} failed batches"] if status.streams.failed_batches else []
+    what += (
+        [f"{counted(len(status.streams.failed_batches), 'failed batch', 'failed batches')}"]
+        if status.streams.failed_batches
+        else []
+    )
     what += [f"{status.running} refreshes that run"] if status.running else []
     return what + list(behind[:_NAMED]) or ["nothing"]
 

@@ -57,11 +57,10 @@ class ContractFile:
             text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8").read()
             self.root, self.raw = load_yaml(text)
         except UnicodeDecodeError as error:
-            line = error.object.count(b"\n", 0, error.start) + 1
-            refused = self._error(f"{path}:{line}: contract: not UTF-8: {error}.", line)
-            refused.next_step = "save it as UTF-8, then run `sluice check`."
-            raise refused from error
+            raise self._not_utf8(content, error.start) from error
         except yaml.reader.ReaderError as error:  # a character that no YAML has
+            if b"\0" in content[:4]:
+                raise self._not_utf8(content, content.index(0)) from error
             line = text.count("\n", 0, error.position) + 1
             what = f"the character {error.character:#x} is not allowed"
             raise self._error(f"{path}:{line}: contract: not YAML: {what}.", line) from error
@@ -85,6 +84,22 @@ class ContractFile:
             file=str(self.path),
             position=line,
         )
+
+    def _not_utf8(self, content: bytes, at: int) -> ContractError:
+        """Return the error for bytes that are no UTF-8, the first of which is ``at``."""
+        line = content.count(b"\n", 0, at) + 1
+        name = "UTF-16" if b"\0" in content[:4] else "Windows-1252"
+        if name == "UTF-16":
+            problem = "it is UTF-16, and a contract is UTF-8"
+        else:
+            column = at - (content.rfind(b"\n", 0, at) + 1) + 1
+            problem = f"not UTF-8: byte {column} of the line is 0x{content[at]:02x}"
+        refused = self._error(f"{self.path}:{line}: contract: {problem}.", line)
+        refused.next_step = (
+            f"save it as UTF-8 (`iconv -f {name.upper()} -t UTF-8 {self.path} > NEW` makes it of {name}), then run "
+            "`sluice check`."
+        )
+        return refused
 
     def refuse(self, at: Place, problem: str) -> NoReturn:
         """Raise the error for the value at ``at``; ``Concerned`` where that, or a part of it, was refused already."""

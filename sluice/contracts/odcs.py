@@ -99,6 +99,10 @@ _ELSEWHERE: Final[Mapping[tuple[str, str], str]] = {
     ("SchemaProperty", "properties"): "declare logicalType object or array, kept as JSON text",
     ("SchemaProperty", "items"): "declare logicalType object or array, kept as JSON text",
 }
+#: The fields of a column's ``logicalTypeOptions`` that act.
+COLUMN_OPTIONS: Final = (
+    "format", "pattern", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "minLength", "maxLength",
+)  # fmt: skip
 
 #: Where the fields of the standard's models stand.
 _PLACES: Final[Mapping[str, str]] = {
@@ -124,5 +128,7 @@ def no_such_field(model: str, field: str, fields: Iterable[str]) -> str:
     """Return why a field that the standard's model does not have is refused; ``fields`` are those that it has."""
     effective = [name for name in fields if has_effect(model, name)]
     elsewhere = [place for other, place in _PLACES.items() if other != model and field in ACTS[other]]
+    if model == "SchemaProperty" and field in COLUMN_OPTIONS:
+        elsewhere = [f"in the column's logicalTypeOptions, as logicalTypeOptions: {{{field}: …}}"]
     meant = f" it stands {elsewhere[0]};" if elsewhere else did_you_mean(field, effective)
     return f"no such field in the Open Data Contract Standard;{meant} allowed: {', '.join(effective)}"

@@ -81,8 +81,13 @@ class ContractReader(ContractFile):
         return contract
 
     def _contract(self, odcs: OpenDataContractStandard) -> AnyContract:
-        if not odcs.schema_ or len(odcs.schema_) != 1:
-            self.refuse(("schema",), "a contract describes exactly one table")
+        if not odcs.schema_:
+            self.refuse(
+                ("schema",), "a contract describes its table here, and there is none; write schema: with one table, "
+                "its name, physicalName and properties"
+            )  # fmt: skip
+        if len(odcs.schema_) != 1:
+            self.refuse(("schema",), f"a contract describes one table, and here are {len(odcs.schema_)}: one file each")
         (table,) = odcs.schema_
         tried = self.found.tried
         owner = tried(lambda: self._owner(odcs), "")

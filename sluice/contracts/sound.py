@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from sluice.contracts.contract_file import Place
 from sluice.contracts.odcs import no_such_field
+from sluice.shortened import shortened
 
 _WHOLE = OpenDataContractStandard
 _FIELDS = [field.alias or name for name, field in _WHOLE.model_fields.items()]
@@ -54,6 +55,10 @@ def _wrong(raw: dict[str, Any]) -> dict[Place, str]:
         for each in error.errors():
             loc = each["loc"]  # ``schema_`` is the model's own name of a field, unless it is the contract's
             place = _written(raw, tuple(step for step in loc if step != "schema_") or loc)
+            if each["type"] == "model_type" and place[-2:-1] == ("enum",):
+                said = f"an item of an enum is a mapping: write {{value: {shortened(str(each['input']), 40)}}}"
+                wanted[place] = {said: None}
+                continue
             said = f"{_WANTED[each['type']]} is wanted" if each["type"] in _WANTED else each["msg"]
             if each["type"] == "extra_forbidden":  # the whole contract's model alone forbids what it does not know
                 said = no_such_field(_WHOLE.__name__, str(place[-1]), _FIELDS)

@@ -95,8 +95,18 @@ def parse_type(text: str) -> ColumnType:
 
 def _meant(spelled: str) -> str:
     """Return the type that was probably meant: one of another system's names, or the nearest; an empty text if none."""
-    name, _, rest = spelled.partition("(")
-    if name.strip() in _ELSEWHERE:
-        return _ELSEWHERE[name.strip()]
-    near = nearest(name, (*DUCKDB_NAMES, "decimal"))
-    return f"decimal({rest or '12,2)'}" if near == "decimal" else near
+    name = re.split("[(<]", spelled)[0].strip()
+    if name in ("array", "map", "struct", "list", "row"):
+        return "string"
+    if name in _ELSEWHERE:
+        other = _ELSEWHERE[name]
+        return _decimal(spelled) if other.startswith("decimal") else other
+    near = nearest(name.split()[0] if name.split() else "", (*DUCKDB_NAMES, "decimal"))
+    return _decimal(spelled) if near == "decimal" else near
+
+
+def _decimal(spelled: str) -> str:
+    """Return the decimal type that has the first two of the numbers that are written, as far as they make one."""
+    precision, scale = [*map(int, re.findall("[0-9]{1,3}", spelled)), 0, 0][:2]
+    fits = 1 <= precision <= _MAX_PRECISION and scale <= precision
+    return f"decimal({precision},{scale})" if fits else "decimal(12,2)"

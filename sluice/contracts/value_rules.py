@@ -9,6 +9,7 @@ from open_data_contract_standard.model import SchemaProperty
 
 from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.model import Rules
+from sluice.contracts.odcs import COLUMN_OPTIONS
 from sluice.contracts.patterns import common_pattern
 from sluice.contracts.types import ColumnType
 from sluice.contracts.values.limits import Bound, bound, own_values
@@ -23,7 +24,6 @@ _BOUNDS = {
     "exclusiveMaximum": "exclusive_maximum",
 }
 _LENGTHS = {"minLength": "min_length", "maxLength": "max_length"}
-_OPTIONS = ("format", "pattern", *_BOUNDS, *_LENGTHS)
 #: Where each field of ``Rules`` is said, below its column.
 PLACES: dict[str, Place] = {
     "allowed": ("enum",),
@@ -40,7 +40,7 @@ def known_options(file: ContractFile, prop: SchemaProperty, at: Place) -> dict[s
     known: dict[str, Any] = {}
     for option, value in (prop.logicalTypeOptions or {}).items():
         with file.found:
-            known[file.one_of(option, _OPTIONS, (*at, "logicalTypeOptions", option))] = value
+            known[file.one_of(option, COLUMN_OPTIONS, (*at, "logicalTypeOptions", option))] = value
     if prop.enum is not None and not prop.enum:
         with file.found:
             file.refuse((*at, "enum"), "the enum is empty, so that no value is allowed; list values, or remove it")

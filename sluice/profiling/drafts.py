@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from sluice.contracts import LandingContract
 from sluice.contracts.columns import NAME
+from sluice.counted import counted
 from sluice.errors import ContractError, UnreadableFile, WrongArgument
 from sluice.ingestion.read import read_checked
 from sluice.load import contract_files, load_contract
@@ -73,9 +74,7 @@ def draft(dataset: str, place: Path, project: str, encoding: str = "") -> Draft:
         drafted = draft_of(study, dataset, project)
         empty = empty_files(place)
     said = (
-        f"{len(empty)} files are empty and were left out; a delivery of one is quarantined: {empty[0]}."
-        if empty
-        else ""
+        f"{counted(len(empty), 'empty file')} left out; a delivery of one is quarantined: {empty[0]}." if empty else ""
     )
     notes = (*drafted.notes, said) if said else drafted.notes
     read = read_by(drafted.contract, sources_of(place))
@@ -174,7 +173,10 @@ def place_of(dataset: str, folder: Path, *, force: bool) -> Path:
 
 
 def _declares(path: Path, table: str) -> bool:
+    """Return whether it is the table's contract; one that does not even name it is not loaded, which takes long."""
     try:
+        if table.encode() not in path.read_bytes():
+            return False
         return load_contract(path).table == table
-    except ContractError:
+    except (ContractError, OSError):
         return False  # `sluice check` tells of it

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sluice.confined import literal
 from sluice.contracts import Column
 from sluice.contracts.values.convert import convert
 from sluice.profiling.spool import Spool
+from sluice.profiling.tallies import tallies
 
 _ORDERED = ("int", "bigint", "float", "double", "decimal", "date", "timestamp")
 #: Values of a column that are told apart and listed.
 MOST_LISTED = 10
-#: Different values of a column that are few.
-_SHORT_LIST = 200
-#: Columns that are counted together: each takes memory of its own.
-_AT_ONCE = 50
 #: Letters of a value that is shown; the rest is left out.
 _SHOWN = 80
 
@@ -49,60 +45,24 @@ class Measures:
         return (self.longest or 0) > _SHOWN
 
 
-def measure(spool: Spool, names: Sequence[str], nulls: Sequence[str], *, exact: bool) -> dict[str, Measures]:
-    """Return what there is to count of each of the columns; ``nulls`` are texts that stand for no value.
-
-    Without ``exact`` only what decides on a contract is exact: whether all values differ, and those of a short list.
-    """
+def measure(spool: Spool, names: Sequence[str], nulls: Sequence[str]) -> dict[str, Measures]:
+    """Return what there is to count of each of the columns; ``nulls`` are texts that stand for no value."""
     found = {}
-    for start in range(0, len(names), _AT_ONCE):
-        found.update(_measured(spool, names[start : start + _AT_ONCE], nulls, exact=exact))
+    for tally in tallies(spool, names, nulls):
+        counted = tally.ask(
+            "SELECT place, sum(n)::BIGINT, count(*), min(length(v)), max(length(v)), "
+            f"min({{'n': -n, 'v': v}}, {MOST_LISTED}) FROM {{tally}} GROUP BY place"
+        )
+        for place, name in enumerate(tally.columns):
+            ((there, distinct, shortest, longest, top),) = counted.get(place, [(0, 0, None, None, ())])
+            listed = tuple((shown(value["v"]), -value["n"]) for value in top)
+            found[name] = Measures(spool.rows, spool.rows - there, distinct, shortest, longest, listed)
     return found
-
-
-def _measured(spool: Spool, names: Sequence[str], nulls: Sequence[str], *, exact: bool) -> dict[str, Measures]:
-    wanted = ", ".join(
-        f"count({v}), approx_count_distinct({v}), min(length({v})), max(length({v}))"
-        for v in (text_of(spool.column(name), nulls) for name in names)
-    )
-    (row,) = spool.ask(f"SELECT {wanted} FROM {{all}}")
-    found = {}
-    for place, name in enumerate(names):
-        count, about, shortest, longest = row[4 * place : 4 * place + 4]
-        measures = Measures(spool.rows, spool.rows - count, about, shortest, longest)
-        if exact or about <= _SHORT_LIST or (count == spool.rows and about * 10 > count * 8):
-            ((distinct,),) = spool.ask(f"SELECT count(DISTINCT {text_of(spool.column(name), nulls)}) FROM {{all}}")
-            measures = replace(measures, distinct=distinct)
-        if exact or about <= _SHORT_LIST:
-            measures = replace(measures, top=_top(spool, name, nulls))
-        found[name] = measures
-    return found
-
-
-def _top(spool: Spool, name: str, nulls: Sequence[str]) -> tuple[tuple[str, int], ...]:
-    counted = f"SELECT {text_of(spool.column(name), nulls)} AS v, count(*) AS n FROM {{all}} GROUP BY 1"
-    found = spool.ask(
-        f"SELECT left(v, {_SHOWN + 1}), n FROM ({counted}) WHERE v IS NOT NULL ORDER BY n DESC, v LIMIT {MOST_LISTED}"
-    )
-    return tuple((shown(value), number) for value, number in found)
-
-
-def text_of(column: str, nulls: Sequence[str]) -> str:
-    """Return SQL for a column's value as text, null for each of ``nulls``; ``column`` is SQL for the column."""
-    return f"CAST({valued(column, nulls)} AS VARCHAR)"
 
 
 def shown(value: str) -> str:
     """Return a value as it is shown, cut when it is long."""
     return value if len(value) <= _SHOWN else f"{value[: _SHOWN - 1]}…"
-
-
-def valued(column: str, nulls: Sequence[str]) -> str:
-    """Return SQL for a column's value that is null for each of ``nulls``."""
-    if not nulls:
-        return column
-    listed = ", ".join(map(literal, nulls))
-    return f"CASE WHEN {column} IN ({listed}) THEN NULL ELSE {column} END"
 
 
 def reach(parts: Callable[[], Iterable[pa.Array]], column: Column, nulls: Sequence[str]) -> tuple[str, str] | None:

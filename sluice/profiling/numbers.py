@@ -100,9 +100,10 @@ def number_forms(values: Sequence[str], name: str, *, spelled: bool = True) -> l
     if not spelled:
         return [form for form in plain if form is not None]
     found = [form for form in plain if form is not None]
+    letters = set().union(*values)
     for decimal, group in _MARKS:
         needed = group or ","  # else it would be the same as without
-        if not any(needed in value for value in values):
+        if needed not in letters:
             continue
         if not all(map(_spelled(decimal, group).fullmatch, values)):
             continue

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sluice.confined import literal
-from sluice.profiling.measures import text_of
-from sluice.profiling.spool import Spool
 from sluice.profiling.studies import Studied, Study, studied
 from sluice.profiling.suspicions import Suspicion, suspicions
+from sluice.profiling.tallies import Tally, tallies
 
 _MOST_PATTERNS = 5
 #: Capital letters, other letters and digits, as a pattern shows them; a run of letters is shown as one.
@@ -75,7 +75,7 @@ class Profile:
 
 def profile_files(place: Path, encoding: str = "") -> Profile:
     """Return the profile of a file, or of all files of a folder; ``WrongArgument`` names what no reader takes."""
-    with studied(place, encoding, exact=True) as study:
+    with studied(place, encoding) as study:
         return profile_of(study, str(place))
 
 
@@ -88,22 +88,24 @@ def profile_of(study: Study, of: str) -> Profile:
         rows=study.spool.rows,
         refused=dict(study.spool.refused.counts),
         whole=not study.cut,
-        columns=tuple(_column(study.spool, column, study.nulls) for column in study.columns),
+        columns=tuple(_columns(study)),
         notes=tuple(study.notes),
     )
 
 
-def _column(spool: Spool, column: Studied, nulls: tuple[str, ...]) -> ColumnProfile:
-    values = text_of(spool.column(column.header), nulls)
-    return ColumnProfile(column, _patterns(spool, values), tuple(suspicions(spool, column, nulls, values)))
+def _columns(study: Study) -> Iterator[ColumnProfile]:
+    columns = {column.header: column for column in study.columns}
+    for tally in tallies(study.spool, list(columns), study.nulls):
+        some = [columns[header] for header in tally.columns]
+        patterns, suspicious = _patterns(tally), suspicions(tally, some, study.nulls)
+        for place, column in enumerate(some):
+            yield ColumnProfile(column, patterns.get(place, ()), tuple(suspicious[place]))
 
 
-def _patterns(spool: Spool, values: str) -> tuple[tuple[str, int], ...]:
+def _patterns(tally: Tally) -> dict[int, tuple[tuple[str, int], ...]]:
     shape = f"left(v, {_CUT})"
     for expression, sign in _SHAPES:
         shape = f"regexp_replace({shape}, {literal(expression)}, {literal(sign)}, 'g')"
-    found = spool.ask(
-        f"SELECT {shape}, count(*) FROM (SELECT {values} AS v FROM {{all}}) WHERE v IS NOT NULL "
-        f"GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {_MOST_PATTERNS}"
-    )
-    return tuple((str(pattern), int(count)) for pattern, count in found)
+    shaped = f"SELECT place, {shape} AS s, sum(n)::BIGINT AS n FROM {{tally}} GROUP BY ALL"
+    found = tally.ask(f"SELECT place, min({{'n': -n, 's': s}}, {_MOST_PATTERNS}) FROM ({shaped}) GROUP BY place")
+    return {place: tuple((each["s"], -each["n"]) for each in shapes) for place, ((shapes,),) in found.items()}

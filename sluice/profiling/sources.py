@@ -13,6 +13,8 @@ from sluice.ingestion.source import ByteSource, BytesSpool
 
 #: Bytes, unpacked, that are read of all files together.
 MOST_LOOKED_AT = 128 << 20
+#: Lines that are read of each file: a short one costs as much as any other.
+MOST_LINES = 4_000_000
 #: Bytes, unpacked, that are read of each file of a folder at least, as far as it has them.
 _LEAST_OF_EACH = 1 << 20
 #: The first bytes, among which letters of several bytes have a zero.
@@ -36,11 +38,13 @@ class Sampled(ByteSource):
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the unpacked bytes up to the last line end among the first ``most``."""
-        left, held, amid = self.most, b"", True
+        left, lines, held, amid = self.most, 0, b"", True
         marks: tuple[bytes, ...] = ()
         for number, chunk in enumerate(super().chunks()):
             if number == 0:
                 marks = _line_ends(chunk[:_LETTERS_TOLD_BY])
+            left = left if lines < MOST_LINES else 0
+            lines += chunk.count(b"\n")
             # The line that the last chunk began may be the one that is cut: it waits for its end.
             held += chunk[:left]
             end = _last_line_end(held, marks)

@@ -5,9 +5,13 @@ A column of a text format is text, as it is written in the file; of JSON it is t
 
 from __future__ import annotations
 
+import fcntl
+import shutil
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -24,8 +28,15 @@ from sluice.shortened import shortened
 #: Rows of one part at most; parts are what is held in memory.
 _MOST_ROWS = 1 << 17
 _MOST_BYTES = 16 << 20
+#: Parts that are open at a time.
+_MOST_OPEN = 64
 #: Memory of the engine that counts, in a setting of DuckDB; the rest it puts into the temporary folder.
-_ENGINE_MEMORY = "160MB"
+_ENGINE_MEMORY = "384MB"
+
+#: Folders are called so, and hold a file that their process locks, which its death, however sudden, unlocks.
+_PREFIX, _LOCK = "sluice-profile-", "lock"
+#: Seconds after which a folder whose process is gone is removed.
+_ABANDONED = 600
 
 
 @dataclass
@@ -47,7 +58,10 @@ class Spool:
     def __init__(self, *, file: str | None = None, dataset: str | None = None) -> None:
         """Begin without records; they are those of ``file`` (a folder, perhaps) or of the table ``dataset``."""
         self._of = file, dataset
-        self._folder = tempfile.TemporaryDirectory(prefix="sluice-profile-")
+        _remove_abandoned()
+        self._folder = tempfile.TemporaryDirectory(prefix=_PREFIX)
+        self._lock = (Path(self._folder.name) / _LOCK).open("wb")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.parts: list[Path] = []
         #: The columns' names, each with the one that it has in the parts: a name of a file may be any text.
         self.names: dict[str, str] = {}
@@ -57,6 +71,7 @@ class Spool:
         self.kinds: dict[str, set[str]] = {}
         self._engine: Any = None
         self._waiting: list[pa.Table] = []
+        self._open: dict[Path, tuple[pq.ParquetFile, frozenset[str]]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -66,6 +81,9 @@ class Spool:
     ) -> None:
         if self._engine is not None:
             self._engine.close()
+        for file, _ in self._open.values():
+            file.close(force=True)
+        self._lock.close()
         self._folder.cleanup()
 
     def add(self, columns: dict[str, pa.Array], rows: int) -> None:
@@ -95,11 +113,22 @@ class Spool:
         """Yield a column in parts; records of a part that has no such column count as null."""
         stored = self.names.get(name, "")
         for path in self.parts:
-            file = pq.ParquetFile(path)
-            if stored in file.schema_arrow.names:
+            file, names = self._opened(path)
+            if stored in names:
                 yield file.read([stored]).column(0).combine_chunks()
             else:
                 yield pa.nulls(file.metadata.num_rows, pa.string())
+
+    def _opened(self, path: Path) -> tuple[pq.ParquetFile, frozenset[str]]:
+        """Return a part and the columns that it has: opening it takes longer, the more columns it has."""
+        found = self._open.pop(path, None)
+        if found is None:
+            file = pq.ParquetFile(path)
+            found = file, frozenset(file.schema_arrow.names)
+            if len(self._open) >= _MOST_OPEN:
+                self._open.pop(next(iter(self._open)))[0].close(force=True)
+        self._open[path] = found
+        return found
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query whose ``{all}`` stands for all records; ``WrongArgument`` without room."""
@@ -129,3 +158,13 @@ class Spool:
     def column(self, name: str) -> str:
         """Return SQL for a column; for one that no record has, null."""
         return self.names.get(name, "CAST(NULL AS VARCHAR)")
+
+
+def _remove_abandoned() -> None:
+    """Remove the folders of processes that were killed, and could not do it."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        # Another's folder, or one that is gone by now, is none of ours.
+        with suppress(OSError), (folder / _LOCK).open("rb+") as lock:
+            if time.time() - folder.stat().st_mtime > _ABANDONED:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sluice.contracts import Column
+from sluice.counted import counted
 from sluice.errors import UnreadableFile, WrongArgument
 from sluice.profiling.dialects import better_for
 from sluice.profiling.guesses import MARKS, SIGNS, TEXT, Guess, guess_json, guess_text, reading_of, shows_reading
@@ -65,11 +66,8 @@ class Study:
 
 
 @contextmanager
-def studied(place: Path, encoding: str = "", *, exact: bool = False) -> Iterator[Study]:
-    """Yield what is found of a file or of all files of a folder; ``WrongArgument`` names what no reader takes.
-
-    Counts are ``exact``, or as exact as a contract needs them.
-    """
+def studied(place: Path, encoding: str = "") -> Iterator[Study]:
+    """Yield what is found of a file or of all files of a folder; ``WrongArgument`` names what no reader takes."""
     sources = sources_of(place)
     layout = layout_of(sources, encoding)
     with Spool(file=str(place)) as first:
@@ -78,18 +76,18 @@ def studied(place: Path, encoding: str = "", *, exact: bool = False) -> Iterator
         if layout.format == "csv" and first.refused.total:
             other = better_for([raw for _, raw in first.refused.some], layout.sample, layout.dialect)
         if other is None:
-            yield _study(first, sources, read, exact=exact)
+            yield _study(first, sources, read)
             return
     # Records further on are written in a way that the beginning did not show.
     with Spool(file=str(place)) as second:
-        yield _study(second, sources, _read(second, sources, replace(layout, dialect=other)), exact=exact)
+        yield _study(second, sources, _read(second, sources, replace(layout, dialect=other)))
 
 
-def _study(spool: Spool, sources: Sequence[Sampled], layout: Layout, *, exact: bool) -> Study:
+def _study(spool: Spool, sources: Sequence[Sampled], layout: Layout) -> Study:
     cut = left_out(sources)
-    study = study_spool(spool, layout, of=sources[0].uri, files=len(sources), cut=cut, exact=exact)
+    study = study_spool(spool, layout, of=sources[0].uri, files=len(sources), cut=cut)
     if more := sources[-1].more:
-        study.notes.append(f"{more:,} further files were not looked at: only the first {len(sources):,} were.")
+        study.notes.append(f"Not looked at: {counted(more, 'further file')}; only the first {len(sources):,} were.")
     return study
 
 
@@ -120,7 +118,7 @@ def _read(spool: Spool, sources: Sequence[Sampled], layout: Layout) -> Layout:
     return replace(layout, headers=headers)
 
 
-def study_spool(spool: Spool, layout: Layout, *, of: str, files: int = 1, cut: bool, exact: bool) -> Study:
+def study_spool(spool: Spool, layout: Layout, *, of: str, files: int = 1, cut: bool) -> Study:
     """Return what is found of records in the spool, which came of so many files; ``cut`` if there are more of them."""
     study = Study(layout, files, spool, cut=cut)
     headers = [header for header in layout.headers if _can_be_named(header, study)]
@@ -133,7 +131,7 @@ def study_spool(spool: Spool, layout: Layout, *, of: str, files: int = 1, cut: b
         study.notes += emptied
     elif layout.format == "parquet":
         study.nulls = ()
-    measures = measure(spool, headers, study.nulls, exact=exact)
+    measures = measure(spool, headers, study.nulls)
     for header, name, guess in zip(headers, names, guesses, strict=True):
         found = Studied(header, name, guess, measures[header], personal=personal(name))
         if guess is not None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sluice.confined import literal
 from sluice.profiling.guesses import MARKS
 from sluice.profiling.measures import shown
-from sluice.profiling.spool import Spool
 from sluice.profiling.studies import Studied
+from sluice.profiling.tallies import Tally
 
 _MOST_EXAMPLES = 5
 #: From this share on the others are exceptions, where not all values of a column are of a kind.
@@ -32,24 +32,39 @@ class Suspicion:
     examples: tuple[str, ...] = ()
 
 
-def suspicions(spool: Spool, column: Studied, nulls: Sequence[str], values: str) -> list[Suspicion]:
-    """Return what may be wrong with a column; ``values`` is SQL for its values as text, null where there is none."""
-    found = list(_of_whole(column))
-    if column.measures.rows == column.measures.nulls:
-        return found
-    tests = {
-        "blanks around the value": "v <> trim(v, ' \t\u00a0')" if not _trimmed(column) else "",
-        "stands for no value, perhaps": f"v IN ({', '.join(literal(m) for m in MARKS if m not in nulls)})",
-        "characters that are not seen": "regexp_matches(v, '[\\x00-\\x08\\x0b-\\x1f\\x7f\u200b\u200e\u200f\ufeff]')",
-        "letters read in a wrong encoding": f"regexp_matches(v, {literal(_GARBLED)})",
-    }
-    found += _tested(spool, values, {what: test for what, test in tests.items() if test})
-    if column.column.type.name == "string" and column.column.format is None:
-        found += _exceptions(spool, values)
-        found += _spelled_differently(spool, values)
-    elif column.column.type.name in ("int", "bigint", "float", "double", "decimal") and _plain(column):
-        found += _far_away(spool, values)
+def suspicions(tally: Tally, columns: Sequence[Studied], nulls: Sequence[str]) -> list[list[Suspicion]]:
+    """Return what may be wrong with each of the columns, which are those of the tally in order."""
+    found = [list(_of_whole(column)) for column in columns]
+    texts = [place for place, column in enumerate(columns) if _is_text(column)]
+    for what, (test, fits) in _tests(nulls).items():
+        for place, suspicion in _tested(tally, what, test, [p for p, column in enumerate(columns) if fits(column)]):
+            found[place].append(suspicion)
+    for what, shape in (("no number", _NUMBER), ("no day", _DAY)):
+        test = f"NOT regexp_full_match(v, {literal(shape)})"
+        for place, suspicion in _tested(tally, f"{what}, as nearly all others are", test, texts):
+            there = columns[place].measures.rows - columns[place].measures.nulls
+            if suspicion.count <= there * (1 - _NEARLY_ALL):
+                found[place].append(suspicion)
+    for place, suspicion in _spelled_differently(tally, texts):
+        found[place].append(suspicion)
+    numbers = [place for place, column in enumerate(columns) if _is_number(column)]
+    for place, suspicion in _far_away(tally, numbers):
+        found[place].append(suspicion)
     return found
+
+
+def _tests(nulls: Sequence[str]) -> dict[str, tuple[str, Callable[[Studied], bool]]]:
+    """Return what may be wrong with a value, in SQL, and of which columns that is asked."""
+    return {
+        "blanks around the value": ("v <> trim(v, ' \t\u00a0')", lambda column: not _trimmed(column)),
+        "stands for no value, perhaps": (
+            f"v IN ({', '.join(literal(m) for m in MARKS if m not in nulls)})", lambda _: True,
+        ),
+        "characters that are not seen": (
+            "regexp_matches(v, '[\\x00-\\x08\\x0b-\\x1f\\x7f\u200b\u200e\u200f\ufeff]')", lambda _: True,
+        ),
+        "letters read in a wrong encoding": (f"regexp_matches(v, {literal(_GARBLED)})", lambda _: True),
+    }  # fmt: skip
 
 
 def _of_whole(column: Studied) -> Iterator[Suspicion]:
@@ -71,70 +86,66 @@ def _trimmed(column: Studied) -> bool:
     return column.column.spelling is not None and column.column.spelling.trim
 
 
-def _plain(column: Studied) -> bool:
+def _is_text(column: Studied) -> bool:
+    return column.column.type.name == "string" and column.column.format is None
+
+
+def _is_number(column: Studied) -> bool:
+    """Return whether it is a column of numbers that are written plainly."""
     spelling = column.column.spelling
-    return spelling is None or (spelling.decimal == "." and not spelling.group)
+    plain = spelling is None or (spelling.decimal == "." and not spelling.group)
+    return plain and column.column.type.name in ("int", "bigint", "float", "double", "decimal")
 
 
-def _tested(spool: Spool, values: str, tests: dict[str, str]) -> Iterator[Suspicion]:
-    """Yield what holds of some values."""
-    counts = ", ".join(f"count(*) FILTER (WHERE {test})" for test in tests.values())
-    (row,) = spool.ask(f"SELECT {counts} FROM (SELECT {values} AS v FROM {{all}})")
-    for (what, test), count in zip(tests.items(), row, strict=True):
-        if count:
-            yield Suspicion(what, count, _examples(spool, values, test))
+def _of(places: Sequence[int]) -> str:
+    """Return SQL that holds for the columns at the places; for none of them when there are none."""
+    return f"list_contains([{', '.join(map(str, places))}]::INTEGER[], place)"
 
 
-def _examples(spool: Spool, values: str, test: str) -> tuple[str, ...]:
-    found = spool.ask(
-        f"SELECT v FROM (SELECT {values} AS v FROM {{all}}) WHERE {test} "
-        f"GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {_MOST_EXAMPLES}"
+def _tested(tally: Tally, what: str, test: str, places: Sequence[int]) -> Iterator[tuple[int, Suspicion]]:
+    """Yield the columns of which the test holds for some values, the most frequent ones as examples."""
+    found = tally.ask(
+        f"SELECT place, sum(n)::BIGINT, min({{'n': -n, 'v': v}}, {_MOST_EXAMPLES}) FROM {{tally}} "
+        f"WHERE {_of(places)} AND {test} GROUP BY place"
     )
-    return tuple(shown(value) for (value,) in found)
+    for place, ((count, examples),) in found.items():
+        yield place, Suspicion(what, count, tuple(shown(each["v"]) for each in examples))
 
 
-def _exceptions(spool: Spool, values: str) -> Iterator[Suspicion]:
-    """Yield the few texts of a column that is numbers or days but for them."""
-    kinds = {"no number": _NUMBER, "no day": _DAY}
-    for what, shape in kinds.items():
-        test = f"NOT regexp_full_match(v, {literal(shape)})"
-        ((odd, there),) = spool.ask(
-            f"SELECT count(*) FILTER (WHERE {test}), count(v) FROM (SELECT {values} AS v FROM {{all}})"
-        )
-        if 0 < odd <= there * (1 - _NEARLY_ALL):
-            yield Suspicion(f"{what}, as nearly all others are", odd, _examples(spool, values, test))
-
-
-def _spelled_differently(spool: Spool, values: str) -> Iterator[Suspicion]:
+def _spelled_differently(tally: Tally, places: Sequence[int]) -> Iterator[tuple[int, Suspicion]]:
     """Yield the texts that differ in case or blanks from more frequent ones."""
     grouped = (
-        f"SELECT lower(trim(v)) AS k, count(*) AS n, max(c) AS most, arg_max(v, c) AS usual, "
-        f"arg_min(v, c) AS seldom, sum(c) AS c FROM (SELECT {values} AS v, count(*) AS c FROM {{all}} GROUP BY 1) "
-        "WHERE v IS NOT NULL GROUP BY 1 HAVING count(*) > 1"
+        "SELECT place, max(n) AS most, arg_max(v, {'n': n, 'v': v}) AS usual, arg_min(v, {'n': n, 'v': v}) AS seldom, "
+        f"sum(n) AS n FROM {{tally}} WHERE {_of(places)} GROUP BY place, lower(trim(v)) HAVING count(*) > 1"
     )
-    ((count,),) = spool.ask(f"SELECT coalesce(sum(c - most), 0)::BIGINT FROM ({grouped})")
-    if count:
-        found = spool.ask(f"SELECT seldom, usual FROM ({grouped}) ORDER BY c DESC, 1 LIMIT {_MOST_EXAMPLES}")
-        examples = tuple(f"{shown(seldom)!r} beside {shown(usual)!r}" for seldom, usual in found)
-        yield Suspicion("spelled differently from others", count, examples)
+    found = tally.ask(
+        "SELECT place, sum(n - most)::BIGINT, min({'n': -n, 'seldom': seldom, 'usual': usual}, "
+        f"{_MOST_EXAMPLES}) FROM ({grouped}) GROUP BY place"
+    )
+    for place, ((count, pairs),) in found.items():
+        examples = tuple(f"{shown(pair['seldom'])!r} beside {shown(pair['usual'])!r}" for pair in pairs)
+        yield place, Suspicion("spelled differently from others", count, examples)
 
 
-def _far_away(spool: Spool, values: str) -> Iterator[Suspicion]:
+def _far_away(tally: Tally, places: Sequence[int]) -> Iterator[tuple[int, Suspicion]]:
     """Yield the numbers that are far from most others."""
-    ((low, high),) = spool.ask(
-        "SELECT approx_quantile(d, 0.25), approx_quantile(d, 0.75) "
-        f"FROM (SELECT TRY_CAST({values} AS DOUBLE) AS d FROM {{all}}) WHERE isfinite(d)"
+    quartiles = tally.ask(
+        "SELECT place, approx_quantile(d, 0.25), approx_quantile(d, 0.75) FROM "
+        f"(SELECT place, TRY_CAST(v AS DOUBLE) AS d FROM {{values}}) WHERE {_of(places)} AND isfinite(d) GROUP BY place"
     )
-    if low is None or high <= low:
+    near = []
+    for place, ((low, high),) in quartiles.items():
+        reach = _FAR * (high - low)
+        # Else no number is that far away; and SQL has no word for infinity.
+        if high > low and math.isfinite(low - reach) and math.isfinite(high + reach):
+            near.append(f"({place}, {low - reach!r}::DOUBLE, {high + reach!r}::DOUBLE)")
+    if not near:
         return
-    reach = _FAR * (high - low)
-    if not (math.isfinite(low - reach) and math.isfinite(high + reach)):
-        return  # no number is that far away; and SQL has no word for infinity
-    test = f"(TRY_CAST(v AS DOUBLE) < {low - reach!r} OR TRY_CAST(v AS DOUBLE) > {high + reach!r})"
-    ((count,),) = spool.ask(f"SELECT count(*) FROM (SELECT {values} AS v FROM {{all}}) WHERE {test}")
-    if count:
-        found = spool.ask(
-            f"SELECT DISTINCT v, TRY_CAST(v AS DOUBLE) AS d FROM (SELECT {values} AS v FROM {{all}}) WHERE {test} "
-            f"ORDER BY abs(d) DESC, 1 LIMIT {_MOST_EXAMPLES}"
-        )
-        yield Suspicion("far from most others", count, tuple(shown(value) for value, _ in found))
+    far = tally.ask(
+        f"SELECT place, sum(n)::BIGINT, min({{'d': -abs(d), 'v': v}}, {_MOST_EXAMPLES}) FROM "
+        "(SELECT place, v, n, TRY_CAST(v AS DOUBLE) AS d FROM {tally}) "
+        f"JOIN (VALUES {', '.join(near)}) AS near(place, low, high) USING (place) WHERE d < low OR d > high "
+        "GROUP BY place"
+    )
+    for place, ((count, examples),) in far.items():
+        yield place, Suspicion("far from most others", count, tuple(shown(each["v"]) for each in examples))

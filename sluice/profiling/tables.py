@@ -19,7 +19,7 @@ _MOST_LOOKED_AT = 512 << 20
 
 
 @contextmanager
-def studied_table(database: str, name: str, *, exact: bool = False) -> Iterator[Study]:
+def studied_table(database: str, name: str) -> Iterator[Study]:
     """Yield what is found of a table; ``WrongArgument`` when there is none, or it is no Iceberg table."""
     try:
         table = glue_catalog().load_table((database, name))
@@ -52,4 +52,4 @@ def studied_table(database: str, name: str, *, exact: bool = False) -> Iterator[
             )
         # The columns that say where a row came from are not the source's.
         headers = tuple(header for header in spool.names if not header.startswith("_"))
-        yield study_spool(spool, Layout("parquet", Dialect(), headers), of=f"{database}.{name}", cut=cut, exact=exact)
+        yield study_spool(spool, Layout("parquet", Dialect(), headers), of=f"{database}.{name}", cut=cut)

@@ -15,6 +15,7 @@ from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
 from sluice.conflicts import until_committed
+from sluice.counted import counted
 from sluice.errors import CommitConflict, WrongArgument
 from sluice.project import Project
 from sluice.refresh.record import FINGERPRINT, ROWS, Made, Rollback
@@ -158,7 +159,8 @@ def _time(snapshot: Snapshot) -> datetime:
 
 def _refused(table: str, what: str, published: Sequence[Snapshot]) -> WrongArgument:
     listed = "; ".join(
-        f"{each.snapshot_id} of {_time(each):%Y-%m-%dT%H:%M:%S}Z ({_rows(each):,} rows)" for each in published[:_LISTED]
+        f"{each.snapshot_id} of {_time(each):%Y-%m-%dT%H:%M:%S}Z ({counted(_rows(each), 'row')})"
+        for each in published[:_LISTED]
     )
     more = f", and {len(published) - _LISTED:,} older" if len(published) > _LISTED else ""
     return WrongArgument(

@@ -14,6 +14,7 @@ from typing import Final, Generic, Literal, Protocol, TypeVar
 
 from sluice.compiled import Backfill, CompiledTransform
 from sluice.conflicts import Retries, until_committed
+from sluice.counted import counted
 from sluice.errors import CheckFailed, RowsLost, TransformError
 from sluice.refresh.clock import Clock
 from sluice.refresh.failures import Failure
@@ -297,7 +298,7 @@ def _refuse_loss(attempt: Attempt[Rows], transform: CompiledTransform, done: _Co
     retired = attempt.retired()
     lost = attempt.lost(done.changed_keys) if retired else Lost()
     if lost.number:
-        gone = ", ".join(f"{rows:,} rows of {name}" for name, rows in sorted(retired.items()))
+        gone = ", ".join(f"{counted(rows, 'row')} of {name}" for name, rows in sorted(retired.items()))
         raise RowsLost(
             f"{transform.table}: this run ({strategy}) would lose {lost.number:,} of its {lost.of}, for example "
             f"{lost.example}: retention removed {gone}, of which they were made.",

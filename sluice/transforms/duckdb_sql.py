@@ -20,6 +20,7 @@ from sluice.transforms.bound import column_types, empty_tables
 from sluice.transforms.dialect_fixes import alike
 from sluice.transforms.discover import DiscoveredTransform
 from sluice.transforms.functions.copies import sharing
+from sluice.transforms.functions.frames import AtOnce
 from sluice.transforms.functions.lowered import lowered
 from sluice.transforms.functions.recorded import describe_by, recording, session_on
 from sluice.transforms.functions.spark_types import spark_type
@@ -178,6 +179,14 @@ def _cannot_run(item: DiscoveredTransform, error: Exception) -> TransformError:
     if is_own(error, path) and not isinstance(error, AttributeError | NotImplementedError):
         step = "mend that line; `sluice check --traceback` shows Python's whole traceback."
         return refused(error, path, item.table, "fails", line=item.line, next_step=step)
+    if isinstance(error, AtOnce):
+        step = (
+            "remove that call. Rows are looked at in a test (`sluice.testing.run_transform`) or, once it is deployed, "
+            f"by `sluice query 'SELECT * FROM {item.table} LIMIT 10'`."
+        )
+        return refused(
+            error, path, item.table, "does not only say which rows there are", line=item.line, next_step=step
+        )
     step = 'use only functions that both engines have, or declare @transform(engine="spark").'
     return refused(error, path, item.table, "does not run on DuckDB", line=item.line, next_step=step)
 

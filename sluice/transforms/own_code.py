@@ -64,7 +64,9 @@ def in_words(error: BaseException) -> str:
         said = said.replace("module 'sqlframe.duckdb.functions'", "pyspark.sql.functions")
         meant = did_you_mean(error.name, (name for name in known if not name.startswith("_")))
         said = f"{said}{';' * bool(meant)}{meant}"
-    words = shortened(f"{type(error).__name__}: {said}" if said else type(error).__name__)
+    # An error of Sluice's own says in words what is wrong.
+    own = bool(said) and type(error).__module__.startswith("sluice.")
+    words = shortened(said if own else f"{type(error).__name__}: {said}" if said else type(error).__name__)
     if isinstance(error, SyntaxError) and error.text and error.text.strip():
         return f"{words}: `{shortened(error.text.strip(), 90)}`"
     return words

@@ -251,6 +251,6 @@ def test_a_project_upgrades_by_upgrading_the_package(own: Own, tmp_path: Path) -
     said.write_text(said.read_text().replace("are sound.", "are sound, says the later one."))
     mine = {path: path.read_bytes() for kind in ("*.py", "*.yaml") for path in own.folder.rglob(kind)}
     upgrade(own.bin, str(wheel_of(tmp_path / "next", tmp_path / "wheel")))
-    assert own.run("sluice", "check") == "1 landing datasets and 1 transforms are sound, says the later one.\n"
+    assert own.run("sluice", "check") == "1 landing dataset and 1 transform are sound, says the later one.\n"
     assert "3 passed" in own.run("python", "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider")
     assert {path: path.read_bytes() for path in mine} == mine

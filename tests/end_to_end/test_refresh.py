@@ -91,7 +91,7 @@ def test_a_delivery_that_breaks_a_check_is_never_seen_and_its_correction_is(depl
     assert seen > 3
     assert set(answers) == {("2", "20", "30"), ("3", "40", "80")}
     (failed,) = broken(deployed)
-    assert "grams is at most 1000: 1 rows; for example 5000" in failed
+    assert "grams is at most 1000: 1 row; for example 5000" in failed
     assert "readers still see the previous snapshot" in failed
 
 

@@ -94,6 +94,6 @@ def test_the_deployed_job_refreshes_a_table_with_no_more_than_its_role_may(
     refused = run(deployed, table="silver.clicks", run="second")
     assert refused["JobRunState"] == "FAILED"
     assert "event_type is one of page_view" in refused["ErrorMessage"]
-    assert "1 rows; for example 'never heard of'" in refused["ErrorMessage"]
+    assert "1 row; for example 'never heard of'" in refused["ErrorMessage"]
     assert load("silver.clicks").refs() == result.refs()
     assert list(result.refs()) == ["main"]

@@ -159,7 +159,7 @@ def test_a_file_format_is_one_file(copy: Path, tmp_path: Path) -> None:
     add(copy, "a file format", "file_format.py")
     checked = run(copy, RUN, "check", "--contracts", contracts)
     assert (checked.returncode, checked.stderr) == (0, "")
-    assert checked.stdout == "1 landing datasets and 0 transforms are sound.\n"
+    assert checked.stdout == "1 landing dataset and 0 transforms are sound.\n"
     code = shipped(copy, contracts, tmp_path / "shipped")
     assert answer(code, READ, "id=a|n=1\nid=b|n=many\nn=3|id=c\n") == [
         [{"id": "a", "n": 1}, {"id": "c", "n": 3}],

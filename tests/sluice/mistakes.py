@@ -77,6 +77,13 @@ class Mistake(NamedTuple):
 #: By its name: one mistake in the contract of orders.
 IN_CONTRACTS = {
     "a typo in a type": Mistake("decimal(12,2)", "decmal(12,2)", "decmal", ("'decmal(12,2)' is not a column type", "did you mean 'decimal(12,2)'?")),
+    "a point in a decimal": Mistake("decimal(12,2)", "decimal(17.4)", "17.4", ("did you mean 'decimal(17,4)'?",)),
+    "a decimal without a bracket": Mistake("decimal(12,2)", "decimal(17,4", "17,4", ("did you mean 'decimal(17,4)'?",)),
+    "a numeric with digits": Mistake("decimal(12,2)", "NUMERIC(17,4)", "NUMERIC", ("did you mean 'decimal(17,4)'?",)),
+    "a decimal that none can be": Mistake("decimal(12,2)", "decmal(99,2)", "decmal", ("did you mean 'decimal(12,2)'?",)),
+    "an array": Mistake("physicalType: date", "physicalType: array<string>", "array", ("did you mean 'string'?",)),
+    "an enum of plain values": Mistake("          - value: open\n          - value: paid\n", "          - open\n          - value: paid\n", "- open", ("an item of an enum is a mapping: write {value: open}",)),
+    "a length at the column": Mistake("        physicalType: date\n", "        physicalType: date\n        minLength: 3\n", "minLength", ("in the column's logicalTypeOptions", "{minLength: …}")),
     "a type of another system": Mistake("physicalType: date", "physicalType: VARCHAR(20)", "VARCHAR", ("did you mean 'string'?",)),
     "a tab in YAML": Mistake("    format: csv", "\tformat: csv", "\tformat", ("a tab", "blanks")),
     "a column twice": Mistake("name: ordered_on", "name: order_id", "name: order_id", ("'order_id' is declared twice, first in line 16",)),

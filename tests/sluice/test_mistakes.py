@@ -55,6 +55,24 @@ def test_a_contract_that_is_not_utf_8_is_told_with_the_line_of_the_first_byte(tm
     assert error.what.startswith(f"{tmp_path / 'orders.yaml'}:3: contract: not UTF-8: ")
     assert "save it as UTF-8" in error.next_step
 
+    assert "iconv -f WINDOWS-1252" in error.next_step
+    assert "codec" not in error.what
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_contract_in_utf_16_is_told_so(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "orders.yaml").write_bytes(ORDERS.encode(encoding))
+    (error,) = errors_of(tmp_path)
+    assert error.what == f"{tmp_path / 'orders.yaml'}:1: contract: it is UTF-16, and a contract is UTF-8."
+    assert f"iconv -f UTF-16 -t UTF-8 {tmp_path / 'orders.yaml'}" in error.next_step
+
+
+@pytest.mark.parametrize(("schema", "what"), [("", "there is none"), ("schema: []\n", "there is none"),
+                                              ("schema: [{name: a}, {name: b}]\n", "here are 2")])  # fmt: skip
+def test_a_contract_without_one_table_is_told_how_many_it_has(tmp_path: Path, schema: str, what: str) -> None:
+    (tmp_path / "orders.yaml").write_text(f"apiVersion: v3.1.0\nkind: DataContract\nid: shop.orders\n{schema}")
+    assert what in errors_of(tmp_path)[0].what
+
 
 def test_two_datasets_with_one_prefix_are_told_with_the_line_of_the_second(tmp_path: Path) -> None:
     (tmp_path / "orders.yaml").write_text(ORDERS)

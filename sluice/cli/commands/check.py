@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sluice.cli.options import Contracts
+from sluice.counted import counted
 from sluice.errors import ContractError, EnvironmentRefused, SluiceError, TransformError
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def check(
     if as_json:
         typer.echo(json.dumps({"sound": True, "errors": [], "datasets": arriving, "transforms": made}, indent=2))
     elif project:
-        typer.echo(f"{arriving} landing datasets and {made} transforms are sound.")
+        what = f"{counted(arriving, 'landing dataset')} and {counted(made, 'transform')}"
+        typer.echo(f"{what} {'is' if arriving + made == 1 else 'are'} sound.")
     else:
         typer.echo("The environments are sound. Next: write the first contract, contracts/<dataset>.yaml.")
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sluice.cli.options import Environment, usable_path
+from sluice.counted import counted
 
 commands = typer.Typer()
 
@@ -38,6 +39,6 @@ def profile(
     if as_json:
         typer.echo(json.dumps(found.as_data()))
     elif html is not None:
-        typer.echo(f"{html} is written: {found.rows:,} rows, {len(found.columns)} columns.")
+        typer.echo(f"{html} is written: {counted(found.rows, 'row')}, {counted(len(found.columns), 'column')}.")
     else:
         print_profile(found)

@@ -9,6 +9,7 @@ import typer
 
 from sluice.cli.console import tell
 from sluice.cli.options import Environment, finite
+from sluice.counted import counted
 
 commands = typer.Typer()
 
@@ -36,11 +37,12 @@ def retract(
         return
     name = f"{done.uri}?versionId={done.version_id}"
     if done.already:
-        typer.echo(
-            f"{name} is retracted already ({done.accepted + (done.quarantined or 0):,} records); nothing was changed."
-        )
+        records = counted(done.accepted + (done.quarantined or 0), "record")
+        typer.echo(f"{name} is retracted already ({records}); nothing was changed.")
         return
     bad = "an unknown number" if done.quarantined is None else f"{done.quarantined:,}"
     verb = "left" if done.done else "would leave"
-    typer.echo(f"{name}: {done.accepted:,} rows {verb} bronze.{done.dataset}, and {bad} quarantine.{done.dataset}.")
+    typer.echo(
+        f"{name}: {counted(done.accepted, 'row')} {verb} bronze.{done.dataset}, and {bad} quarantine.{done.dataset}."
+    )
     typer.echo(f"Made from it, and refreshed next: {', '.join(done.follow) or 'nothing'}.")

@@ -9,7 +9,8 @@ import typer
 
 from sluice.cli.console import console
 from sluice.cli.options import Environment, finite, usable_path
-from sluice.errors import CommandError
+from sluice.counted import counted
+from sluice.errors import WrongArgument
 
 commands = typer.Typer()
 
@@ -31,7 +32,7 @@ def send(
     from sluice.cli.send import progress_bar, send_file
 
     if not file.exists() or file.is_dir():
-        raise CommandError(
+        raise WrongArgument(
             f"There is no file {file}.",
             safe="nothing was sent.",
             next_step="check the path.",
@@ -46,5 +47,8 @@ def send(
         )  # fmt: skip
     typer.echo(sent.line(dataset))
     if sent.refused:
-        typer.echo(f"{len(sent.refused):,} records were refused and not sent", err=True)
+        typer.echo(
+            f"refused and not sent: {counted(len(sent.refused), 'record')}",
+            err=True,
+        )
         raise typer.Exit(1)

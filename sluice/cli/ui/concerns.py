@@ -11,6 +11,7 @@ from sluice.cli.dead_letters import DeadLetter
 from sluice.cli.derived import DerivedStatus
 from sluice.cli.status import DatasetStatus, Status, lasting, next_try
 from sluice.compiled import PAUSED
+from sluice.counted import counted
 from sluice.ledger import UNKNOWN
 
 
@@ -34,7 +35,7 @@ _WAIT = ("sluice status --wait",)
 def running(status: Status) -> Iterator[Concern]:
     """Yield what goes on by itself now."""
     if status.running:
-        yield Concern("", _counted(status.running, "refresh runs", "refreshes run"), "", _WAIT)
+        yield Concern("", counted(status.running, "refresh runs", "refreshes run"), "", _WAIT)
     # Those of dead letters failed, tried again or not.
     dead = {each.letter.notice.delivery_id for each in status.letters if each.letter}
     pending = [notice for notice in status.pending if notice.delivery_id not in dead]
@@ -42,17 +43,17 @@ def running(status: Status) -> Iterator[Concern]:
     for name, files in sorted(coming.items()):
         first = next(notice.uri for notice in pending if notice.dataset == name)
         more = f" and {files - 1:,} more" if files > 1 else ""
-        yield Concern(name, _counted(files, "file is on its way", "files are on their way"), f"{first}{more}", _WAIT)
+        yield Concern(name, counted(files, "file is on its way", "files are on their way"), f"{first}{more}", _WAIT)
     for shard in status.streams.shards:
         if shard.behind:
             why = f"the oldest has waited for {lasting(shard.lag)}"
             yield Concern(shard.dataset, f"records of {shard.counts.shard} are on their way", why, _WAIT)
         if shard.in_flight:
-            what = _counted(shard.in_flight, "earlier record", "earlier records")
+            what = counted(shard.in_flight, "earlier record", "earlier records")
             why = "a batch that runs beside others of its shard is still at work on them"
             yield Concern(shard.dataset, f"{what} of {shard.counts.shard} in no table yet", why, _WAIT)
     if status.streams.staged:
-        yield Concern("", _counted(status.streams.staged, "unit of streams is staged", "units of streams are staged"))
+        yield Concern("", counted(status.streams.staged, "unit of streams is staged", "units of streams are staged"))
 
 
 def waiting(status: Status, *, now: float, landing: str) -> Iterator[Concern]:
@@ -68,9 +69,7 @@ def waiting(status: Status, *, now: float, landing: str) -> Iterator[Concern]:
     yield from _late(status, now)
     yield from _nothing_yet(status, landing)
     if empty:
-        what = _counted(
-            len(empty), "derived table waits for its first rows", "derived tables wait for their first rows"
-        )
+        what = counted(len(empty), "derived table waits for its first rows", "derived tables wait for their first rows")
         yield Concern("", what, "no table that they are made from ever held a row")
 
 
@@ -79,13 +78,13 @@ def failed(status: Status, *, now: float) -> Iterator[Concern]:
     for each in status.letters:
         yield _dead(each, now)
     for unit in status.aside:
-        files = ", ".join(unit.files[:3]) or f"{unit.records:,} records"
+        files = ", ".join(unit.files[:3]) or counted(unit.records, "record")
         commands = ("sluice redrive", f"sluice discard {shlex.quote(unit.attempt)}")
         yield Concern(unit.dataset, f"{files} cannot be committed", unit.error, commands)
     for problem in status.problems_of_queues:
         yield Concern("", problem)
     if batches := len(status.streams.failed_batches):
-        what = _counted(batches, "batch of streams failed", "batches of streams failed")
+        what = counted(batches, "batch of streams failed", "batches of streams failed")
         yield Concern("", what, "the sweep tries them again", ("sluice redrive",))
     for name, numbers in status.datasets.items():
         for finding in numbers.findings:
@@ -95,7 +94,7 @@ def failed(status: Status, *, now: float) -> Iterator[Concern]:
     for table in status.derived:
         if table.failure:
             what = (
-                f"failed {_counted(table.failures, 'time', 'times')} since {table.failing_since[:19].replace('T', ' ')}"
+                f"failed {counted(table.failures, 'time', 'times')} since {table.failing_since[:19].replace('T', ' ')}"
             )
             yield Concern(table.table, what, table.error, (f"sluice runs {table.table} --failed", "sluice deploy"))
 
@@ -103,7 +102,7 @@ def failed(status: Status, *, now: float) -> Iterator[Concern]:
 def noted(status: Status) -> Iterator[Concern]:
     """Yield what went wrong within the hour and may be over: calls of functions that failed or died."""
     for name, count in sorted(status.function_errors.items()):
-        what = f"{name} failed or died {_counted(count, 'time', 'times')} within the hour"
+        what = f"{name} failed or died {counted(count, 'time', 'times')} within the hour"
         yield Concern("", what, "its log says why; what it worked on is tried again by itself")
 
 
@@ -156,7 +155,7 @@ def _nothing_yet(status: Status, landing: str) -> Iterator[Concern]:
     ):
         if names:
             example = how.format(landing=landing, name=names[0])
-            what = _counted(len(names), "dataset has no data yet", "datasets have no data yet")
+            what = counted(len(names), "dataset has no data yet", "datasets have no data yet")
             yield Concern("", what, _named(names), (example,))
 
 
@@ -167,7 +166,3 @@ def _named(names: list[str], most: int = 8) -> str:
 
 def _ends_hold(table: DerivedStatus) -> tuple[str, ...]:
     return (f"sluice {'resume' if table.held.startswith(PAUSED) else 'backfill'} {table.table}",)
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"

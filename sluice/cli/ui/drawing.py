@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sluice.cli.ui.layout import MOST_LETTERS, Item, Layout, layer
 from sluice.cli.ui.markup import Html, joined, tag
+from sluice.counted import counted
 from sluice.shortened import shortened
 
 #: What is drawn for each kind of state, in 16 by 16 pixels: kinds differ by their form, not by colour alone.
@@ -45,7 +46,7 @@ def bars(per_day: Sequence[Mapping[str, Any]], last: date) -> Html:
         return tag("span", "none in 30 days", class_="soft")
     highest = max(rows)
     top = days[rows.index(highest)]
-    words = f"{sum(rows):,} rows in {DAYS} days; most on {top}: {highest:,}"
+    words = f"{counted(sum(rows), 'row')} in {DAYS} days; most on {top}: {highest:,}"
     # One path for all days: a page of 500 datasets would have 15,000 elements for them.
     upright, flat = "", ""
     for number, count in enumerate(rows):
@@ -81,7 +82,7 @@ def graph(layout: Layout, nodes: Mapping[str, Mapping[str, Any]]) -> Html:
 def _node(item: Item, node: Mapping[str, Any]) -> Html:
     name = item.of.partition(".")[2] or item.of
     # Of a table with which all is well, its mark says so.
-    says = f"{node['rows']:,} rows" if node["kind"] == "well" and node["rows"] is not None else node["state"]
+    says = counted(node["rows"], "row") if node["kind"] == "well" and node["rows"] is not None else node["state"]
     words = f"{item.of}: {node['state']}"
     parts = [
         tag("title", words),

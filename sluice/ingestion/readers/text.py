@@ -18,7 +18,7 @@ _BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 def utf8_chunks(source: ByteSource, arrival: Arrival) -> Iterator[bytes]:
-    """Yield the file's text as UTF-8, without a byte order mark."""
+    """Yield the file's text as UTF-8, without byte order marks: what adds one to a file that has one leaves two."""
     encoding = codecs.lookup(arrival.encoding).name
     pieces = source.chunks()
     first = next(pieces, b"")
@@ -31,17 +31,23 @@ def utf8_chunks(source: ByteSource, arrival: Arrival) -> Iterator[bytes]:
                 next_step=f"send the file as {arrival.encoding}, or declare encoding: {name} in the contract.",
             )
     if encoding == "utf-8":
-        yield first.removeprefix(codecs.BOM_UTF8)
+        yield _unmarked(first)
         yield from pieces
         return
     decoder = codecs.getincrementaldecoder(encoding)(errors="strict")
     try:
-        yield decoder.decode(first).removeprefix("\ufeff").encode()
+        yield _unmarked(decoder.decode(first).encode())
         for piece in pieces:
             yield decoder.decode(piece).encode()
         yield decoder.decode(b"", final=True).encode()
     except UnicodeDecodeError as error:
         raise UnreadableFile(f"{source.uri} is not {arrival.encoding}: {error}.", code="wrong_encoding") from error
+
+
+def _unmarked(text: bytes) -> bytes:
+    while text.startswith(codecs.BOM_UTF8):
+        text = text.removeprefix(codecs.BOM_UTF8)
+    return text
 
 
 def as_sent(blocks: Iterator[Block], arrival: Arrival) -> Iterator[Block]:

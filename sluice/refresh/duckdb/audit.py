@@ -10,6 +10,7 @@ import duckdb
 
 from sluice.compiled import CompiledCheck
 from sluice.confined import only_query, quoted, said
+from sluice.counted import counted
 from sluice.refresh.failures import EXAMPLES, AuditTarget, Failure, judged
 
 #: Seconds after which the query of a check is interrupted; the check then fails.
@@ -40,12 +41,12 @@ def _broken_rules(
     connection: duckdb.DuckDBPyConnection, rules: Sequence[CompiledCheck], rows: str
 ) -> Iterator[Failure]:
     # One count per rule, all in one statement: DuckDB answers most of them from Parquet statistics, reading no row.
-    counted = [f"SELECT {number}, count(*) FROM {rows} WHERE {check.duckdb}" for number, check in enumerate(rules)]
-    counts = dict(connection.execute(" UNION ALL ".join(counted)).fetchall()) if rules else {}
+    queries = [f"SELECT {number}, count(*) FROM {rows} WHERE {check.duckdb}" for number, check in enumerate(rules)]
+    counts = dict(connection.execute(" UNION ALL ".join(queries)).fetchall()) if rules else {}
     for number, check in enumerate(rules):
         if count := counts[number]:
             broken = f"SELECT DISTINCT {quoted(check.columns[0])} FROM {rows} WHERE {check.duckdb}"
-            yield Failure(check.name, f"{count:,} rows", _values(connection, broken), check.severity)
+            yield Failure(check.name, counted(count, "row"), _values(connection, broken), check.severity)
 
 
 def _duplicates(
@@ -60,7 +61,7 @@ def _duplicates(
     repeated = f"SELECT {columns} FROM {rows} GROUP BY ALL HAVING count(*) > 1"
     count = connection.execute(f"SELECT count(*) FROM ({repeated})").fetchall()[0][0]
     if count:
-        yield Failure(check.name, f"{count:,} keys", _values(connection, repeated), check.severity)
+        yield Failure(check.name, counted(count, "key"), _values(connection, repeated), check.severity)
 
 
 def _orphans(
@@ -74,7 +75,7 @@ def _orphans(
     count = connection.execute(f"SELECT count(*) FROM ({orphans})").fetchall()[0][0]
     if count:
         examples = _values(connection, f"SELECT DISTINCT {_listed(check.columns)} FROM ({orphans})")
-        yield Failure(check.name, f"{count:,} rows", examples, check.severity)
+        yield Failure(check.name, counted(count, "row"), examples, check.severity)
 
 
 def _measured(

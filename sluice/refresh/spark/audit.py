@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from sluice.compiled import CompiledCheck
+from sluice.counted import counted
 from sluice.refresh.failures import EXAMPLES, AuditTarget, Failure, judged
 from sluice.refresh.spark.confined import as_written, declared
 from sluice.shortened import shortened
@@ -30,7 +31,7 @@ def audit(checks: Sequence[CompiledCheck], audit_target: AuditTarget[DataFrame])
         for check, count in zip(rules, counts, strict=True):
             if count:
                 broken = audit_target.rows.where(check.spark).select(check.columns[0]).distinct()
-                failures.append(Failure(check.name, f"{count:,} rows", _values(broken), check.severity))
+                failures.append(Failure(check.name, counted(count, "row"), _values(broken), check.severity))
     for check in checks:
         if check.kind == "unique":
             failures += _duplicates(audit_target, check)
@@ -46,7 +47,7 @@ def _duplicates(audit_target: AuditTarget[DataFrame], check: CompiledCheck) -> I
     rows = audit_target.rows if only_new else audit_target.rows.sparkSession.table(audit_target.table)
     repeated = rows.groupBy(*check.columns).count().where("count > 1").select(*check.columns)
     if count := repeated.count():
-        yield Failure(check.name, f"{count:,} keys", _values(repeated), check.severity)
+        yield Failure(check.name, counted(count, "key"), _values(repeated), check.severity)
 
 
 def _orphans(audit_target: AuditTarget[DataFrame], check: CompiledCheck) -> Iterator[Failure]:
@@ -58,7 +59,7 @@ def _orphans(audit_target: AuditTarget[DataFrame], check: CompiledCheck) -> Iter
     orphans = audit_target.rows.where(present).join(others, same, "left_anti")
     if count := orphans.count():
         examples = _values(orphans.select(*check.columns).distinct())
-        yield Failure(check.name, f"{count:,} rows", examples, check.severity)
+        yield Failure(check.name, counted(count, "row"), examples, check.severity)
 
 
 def _measured(audit_target: AuditTarget[DataFrame], check: CompiledCheck) -> Iterator[Failure]:

@@ -14,18 +14,31 @@ from sluice.transforms.functions.nodes import call, flat
 from sluice.transforms.functions.spark_types import spark_type
 
 Recording = Callable[[], bool]
-_AT_ONCE = "it runs at once, where there are no rows yet; aggregate, and join the result"
+_AT_ONCE = "it runs at once, and where a transform is compiled there are no rows yet; a transform returns a DataFrame"
+_WRITTEN = "Sluice writes the table; a transform returns a DataFrame, its rows, and writes nothing"
+#: Methods of PySpark's DataFrame that compute rows at once, and those that write them.
+_ACTIONS = (
+    "count", "collect", "first", "head", "take", "tail", "isEmpty", "toPandas", "toArrow", "show", "foreach",
+    "foreachPartition", "toLocalIterator",
+)  # fmt: skip
+_WRITERS = (
+    "write", "writeTo", "writeStream", "insertInto", "createTempView", "createOrReplaceTempView",
+    "createGlobalTempView", "createOrReplaceGlobalTempView", "registerTempTable",
+)  # fmt: skip
 _LOST = "it is lost by the next select; use F.coalesce or F.when for each column"
 _NOT_BOTH = "it was never tried on both engines; use select, groupBy, join, distinct and windows"
 _PIVOTED = "its columns come of the data; use groupBy and F.sum(F.when(column == value, amount)) for each value"
 #: Methods of PySpark's DataFrame that SQLFrame takes for columns.
 _SPARK_ALONE = (
-    "sample", "sampleBy", "tail", "describe", "summary", "unpivot", "melt", "sortWithinPartitions", "mapInPandas",
-    "mapInArrow", "foreach", "foreachPartition", "randomSplit", "crosstab", "freqItems", "approxQuantile",
-    "toLocalIterator", "observe", "withWatermark", "dropDuplicatesWithinWatermark", "repartitionByRange", "colRegex",
-    "toJSON", "checkpoint",
+    "sample", "sampleBy", "describe", "summary", "unpivot", "melt", "sortWithinPartitions", "mapInPandas",
+    "mapInArrow", "randomSplit", "crosstab", "freqItems", "approxQuantile", "observe", "withWatermark",
+    "dropDuplicatesWithinWatermark", "repartitionByRange", "colRegex", "toJSON", "checkpoint",
 )  # fmt: skip
 _OUTER = ("right", "rightouter", "full", "fullouter", "outer")
+
+
+class AtOnce(ValueError):
+    """A call that computes or writes rows, where a transform says which rows there are."""
 
 
 def mean_as_spark(recording: Recording) -> None:
@@ -49,13 +62,10 @@ def _refuse_methods(frame: Any, recording: Recording) -> None:
 
     refused = functools.partial(_unless, recording)
     grouped: Any = _BaseGroupedData
-    frame.count = refused(frame.count, "count", _AT_ONCE)
-    frame.collect = refused(frame.collect, "collect", _AT_ONCE)
-    frame.first = refused(frame.first, "first", _AT_ONCE)
-    frame.head = refused(frame.head, "head", _AT_ONCE)
-    frame.isEmpty = refused(frame.isEmpty, "isEmpty", _AT_ONCE)
-    frame.toPandas = refused(frame.toPandas, "toPandas", _AT_ONCE)
-    frame.show = refused(frame.show, "show", _AT_ONCE)
+    for name in _ACTIONS:
+        setattr(frame, name, _unless(recording, getattr(frame, name, None), name, _AT_ONCE, AtOnce))
+    for name in _WRITERS:
+        setattr(frame, name, _writer(recording, getattr(frame, name, None), name))
     for name in _SPARK_ALONE:
         setattr(frame, name, _never_tried(recording, name, BaseDataFrame))
     grouped.pivot = refused(grouped.pivot, "pivot", _PIVOTED)
@@ -161,16 +171,27 @@ def _plus(one: exp.Expr, other: exp.Expr) -> exp.Expr:
     return exp.Add(this=one, expression=other)
 
 
-def _unless(recording: Recording, own: Any, name: str, why: str) -> Any:
+def _unless(recording: Recording, own: Any, name: str, why: str, kind: type[ValueError] = ValueError) -> Any:
     def method(*arguments: Any, **named: Any) -> Any:
         if recording() or own is None:
-            raise ValueError(f"{name}(): {why}")
+            raise kind(f"{name}(): {why}")
         return own(*arguments, **named)
 
     if own is not None:
         functools.update_wrapper(method, own, updated=())
 
     return method
+
+
+def _writer(recording: Recording, own: Any, name: str) -> Any:
+    """Return an attribute or a method that writes rows, as it is but while calls are recorded."""
+
+    def read(this: Any) -> Any:
+        if recording() or own is None:
+            raise AtOnce(f"{name}: {_WRITTEN}")
+        return own.__get__(this)
+
+    return property(read)
 
 
 def _select_texts(frame: Any, *texts: Any) -> Any:

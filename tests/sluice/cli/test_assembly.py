@@ -161,3 +161,26 @@ def test_bytecode_counts_when_python_would_take_it(tmp_path: Path) -> None:
     kept = Path(cache_from_source(source))
     kept.write_bytes(b"\0\0\r\n" + kept.read_bytes()[4:])  # another Python's
     assert not assembly._is_compiled(source)
+
+
+def _assembly(cache: Path, name: str, asset: str, text: str) -> Path:
+    made = cache / name
+    (made / asset / "package").mkdir(parents=True)
+    (made / asset / "package" / "module.py").write_text(text)
+    (made / "manifest.json").write_text("{}")
+    return made
+
+
+def test_assets_that_two_assemblies_have_are_on_the_disk_once(tmp_path: Path) -> None:
+    earlier = _assembly(tmp_path, "assembly-a", "asset.1", "x = 1")
+    unfinished = _assembly(tmp_path, "assembly-c.17", "asset.2", "half of")
+    later = _assembly(tmp_path, "assembly-b.1", "asset.1", "x = 1")
+    _assembly(tmp_path, "assembly-b.1/other", "asset.2", "x = 2")
+    shutil.move(later / "other" / "asset.2", later / "asset.2")
+    assembly._share_assets(later, tmp_path)
+    files = [each / "asset.1" / "package" / "module.py" for each in (earlier, later)]
+    assert files[0].samefile(files[1])
+    assert (later / "asset.2" / "package" / "module.py").read_text() == "x = 2"
+    assert unfinished.is_dir()
+    shutil.rmtree(earlier)
+    assert files[1].read_text() == "x = 1"

@@ -145,14 +145,14 @@ def test_a_new_project_is_sound_from_any_folder_in_it_and_its_files_are_said(tmp
     assert all((tmp_path / "shop" / name).is_file() for name in said["files"])
     for folder in ("", "glue_jobs/gold"):
         checked = sluice(tmp_path / "shop" / folder, "check")
-        assert checked.stdout == "1 landing datasets and 1 transforms are sound.\n", checked.stderr
+        assert checked.stdout == "1 landing dataset and 1 transform are sound.\n", checked.stderr
     # Nothing was kept but in the project's own folder.
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shop"]
     outside = sluice(tmp_path, "check")
     assert outside.returncode == 1
     assert "is in no Sluice project" in outside.stderr
     without = sluice(tmp_path, "check", "--contracts", "shop/contracts")
-    assert without.stdout == "1 landing datasets and 1 transforms are sound.\n", without.stderr
+    assert without.stdout == "1 landing dataset and 1 transform are sound.\n", without.stderr
     refused = sluice(tmp_path, "init", "shop", "--json")
     assert json.loads(refused.stderr)["next_step"] == "name a folder that is not there yet."
 

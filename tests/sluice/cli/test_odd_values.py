@@ -48,7 +48,7 @@ def test_no_value_ends_a_command_with_a_traceback(
         ["check", "--contracts", ""], ["down", "--data", "\udcff"], ["check", "--contracts", "loop"],
         ["check", "--contracts", "a" * 5000],
         ["status", "--timeout", "-1"], ["status", "--timeout", "nan"], ["status", "--env", "Foo/"],
-        ["plan", "--env", ""],
+        ["plan", "--env", ""], ["check", "--contracts", "nofile"], ["check", "--contracts", "file"],
         ["backfill", "gold.x", "--from", "2026-02-30", "--to", "2026-03-01"],
         ["backfill", "gold.x", "--from", "2026-01-01"],
         ["backfill", "gold.x", "--from", "2026-01-02", "--to", "2026-01-01"], ["backfill", "x"],
@@ -70,20 +70,19 @@ def test_what_is_no_encoding_is_told(arguments: list[str], encoding: str, capsys
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "said", "status"),
     [
-        (["check", "--contracts", "empty"], "empty holds no contract"),
-        (["check", "--contracts", "bad"], "bad/a.yaml: contract: it cannot be read: Is a directory"),
-        (["check", "--contracts", "nofile"], "There is no contracts folder nofile"),
-        (["send", "orders", "nofile"], "There is no file nofile"),
-        (["send", "orders", "empty"], "There is no file empty"),
-        (["down", "--data", "file"], "file"),
+        (["check", "--contracts", "empty"], "empty holds no contract", 1),
+        (["check", "--contracts", "bad"], "bad/a.yaml: contract: it cannot be read: Is a directory", 1),
+        (["send", "orders", "nofile"], "There is no file nofile", 2),
+        (["send", "orders", "empty"], "There is no file empty", 2),
+        (["down", "--data", "file"], "file", 1),
     ],
 )
-def test_what_the_machine_refuses_is_told_and_ends_with_1_before_aws_is_asked(
-    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+def test_what_the_machine_refuses_is_told_before_aws_is_asked_and_what_is_not_there_ends_with_2(
+    arguments: list[str], said: str, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(*arguments) == 1
+    assert run(*arguments) == status
     told = capsys.readouterr().err
     assert said in told
     assert "Next: " in told

@@ -71,7 +71,7 @@ def test_a_stream_that_takes_nothing_is_given_up_and_what_got_through_is_told(cl
     client = Refusing(set(), *[{0}] * 1_000)
     with pytest.raises(CommandError, match="has accepted no record for 120 s: slow down") as error:
         put_records(client, "s", [("k", b"1")] * 501, sleep=clock.sleep, clock=clock)
-    assert error.value.safe == "500 records are on the stream."
+    assert error.value.safe == "500 records on the stream."
 
 
 def test_an_entry_that_no_retry_can_mend_ends_it(clock: Clock) -> None:
@@ -212,7 +212,7 @@ def test_what_is_too_long_is_refused_by_its_line_and_the_rest_goes_on(aws: Any, 
     assert ended.exit_code == 1
     assert f"{path}:3 has 1,048," in ended.output
     assert f"{path}:4 has 1 fields where the header has 2" in ended.output
-    assert "2 records were refused" in ended.output
+    assert "refused and not sent: 2 records" in ended.output
     assert [key for key, _ in arrived(aws, "dev_clicks")] == ["1", "4"]
 
 

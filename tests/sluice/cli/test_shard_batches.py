@@ -126,7 +126,7 @@ def test_records_that_another_lane_still_has_are_waited_for(deployed: Deployed) 
     assert deployed.read_state(batches).on_their_way == [f"3 records of {STREAM}/{SHARD}"]
 
     deployed.commit(records[:3:2])
-    assert deployed.read_state(batches).on_their_way == [f"1 records of {STREAM}/{SHARD}"]
+    assert deployed.read_state(batches).on_their_way == [f"1 record of {STREAM}/{SHARD}"]
     deployed.commit(records[4:5])
     assert deployed.read_state(batches).accounted
 

@@ -54,7 +54,7 @@ def failed(**more: Any) -> DerivedStatus:
         ({"letters": (letter(None),)}, "a[b].csv is a dead letter: AccessDenied"),
         ({"letters": (letter(5.0),)}, "a[b].csv is a dead letter: AccessDenied"),
         ({"aside": (SetAside("orders", "u1", "", "ValueError: a bug"),)}, "is set aside: ValueError: a bug"),
-        ({"streams": StreamsStatus(failed_batches=("aws/lambda/x",))}, "1 failed batches of streams"),
+        ({"streams": StreamsStatus(failed_batches=("aws/lambda/x",))}, "1 failed batch of streams"),
         ({"derived": (failed(),)}, "silver.orders failed 3 times since 2026-01-01T00:00:00: CheckFailed"),
         ({"dead_letters": {"CommitDeadLetterQueueUrl": 2}}, "2 wake-ups of committers"),
         ({"dead_letters": {"LandingDeadLetterQueueUrl": 2}}, "2 more dead letters"),

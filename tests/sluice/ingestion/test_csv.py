@@ -133,6 +133,7 @@ def test_other_encodings_and_byte_order_marks_are_read() -> None:
     latin = contract(column("id"), encoding="latin-1")
     assert read("id\nZoë\n".encode("latin-1"), latin)[0]["id"].to_pylist() == ["Zoë"]
     assert read("\ufeffid\nZoë\n".encode(), contract(column("id")))[0]["id"].to_pylist() == ["Zoë"]
+    assert read("\ufeff\ufeffid\nZoë\n".encode(), contract(column("id")))[0]["id"].to_pylist() == ["Zoë"]
 
 
 def test_a_mark_of_utf_32_is_not_taken_for_one_of_utf_16() -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sluice.contracts.columns import NAME
 from sluice.contracts.strict_yaml import load_yaml
 from sluice.errors import WrongArgument
-from sluice.profiling import contract_text, measures, records, sources
+from sluice.profiling import contract_text, records, sources, tallies
 from sluice.profiling.drafts import draft
 from sluice.profiling.names import column_names, personal
 from sluice.profiling.profiles import profile_files
@@ -196,7 +196,7 @@ def test_a_folder_of_files_that_are_alike_is_one_dataset(tmp_path: Path) -> None
     found = draft("things", tmp_path, "shop")
     assert types_of(found) == {"id": "bigint", "name": "string", "since": "date"}
     assert (found.files, found.read.rows, found.read.quarantined) == (2, 2, {})
-    assert any("1 files are empty" in note for note in found.notes)
+    assert any("1 empty file left out" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ def test_files_that_are_not_looked_at_are_told_of(tmp_path: Path, monkeypatch: p
         (tmp_path / f"{number}.csv").write_text(f"id\n{number}\n")
     found = draft("things", tmp_path, "shop")
     assert (found.files, found.read.rows, found.read.whole) == (3, 3, False)
-    assert any("2 further files were not looked at" in note for note in found.notes)
+    assert any("Not looked at: 2 further files;" in note for note in found.notes)
     assert not profile_files(tmp_path).whole
 
 
@@ -383,7 +383,7 @@ def test_keys_that_are_values_are_refused(tmp_path: Path, monkeypatch: pytest.Mo
 def test_columns_are_counted_in_groups_as_if_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "wide.csv").write_text("a,b,c,d,e\n" + "".join(f"{n},1,{n % 2},,{n}\n" for n in range(30)))
     together = profile_files(tmp_path / "wide.csv").as_data()
-    monkeypatch.setattr(measures, "_AT_ONCE", 2)
+    monkeypatch.setattr(tallies, "_MOST_COLUMNS", 2)
     assert profile_files(tmp_path / "wide.csv").as_data() == together
 
 

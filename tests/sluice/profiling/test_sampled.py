@@ -125,3 +125,12 @@ def test_a_line_that_no_reader_takes_whole_waits_for_no_end(tmp_path: Path, monk
     (tmp_path / "a.json").write_text(f"[{','.join(_OBJECTS)}]")
     (source,) = sources.sources_of(tmp_path / "a.json")
     assert max(map(len, source.chunks())) <= 1_300
+
+
+def test_of_lines_that_are_very_short_fewer_bytes_are_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "MOST_LINES", 5_000)
+    monkeypatch.setattr(opened, "READ_SIZE", 1_000)
+    found = drafted(tmp_path, "n\n" + "7\n8\n" * 10_000)
+    assert 4_900 <= found.read.rows < 6_000
+    assert not found.read.whole
+    assert found.read.quarantined == {}

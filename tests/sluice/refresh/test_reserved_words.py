@@ -46,7 +46,7 @@ def test_they_refresh_whole_and_by_changes_with_every_check(tmp_path: Path) -> N
     shop.deliver("order", [row(9, said="NOT ALLOWED ")])
     with pytest.raises(CheckFailed) as failed:
         shop.refresh()
-    assert "between matches ^[a-z0-9_ -]+$: 1 rows; for example 'NOT ALLOWED 9'" in str(failed.value)
+    assert "between matches ^[a-z0-9_ -]+$: 1 row; for example 'NOT ALLOWED 9'" in str(failed.value)
     assert shop.rows("silver.select") == before
 
 

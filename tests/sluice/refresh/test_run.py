@@ -133,8 +133,8 @@ def test_a_changed_transform_rebuilds_what_it_makes(world: World) -> None:
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([("a", -1)], "total is at least 0: 1 rows; for example -1"),
-        ([(None, 1)], "id is never null: 1 rows"),
+        ([("a", -1)], "total is at least 0: 1 row; for example -1"),
+        ([(None, 1)], "id is never null: 1 row"),
     ],
 )
 def test_rows_that_break_the_contract_are_never_published(
@@ -157,12 +157,12 @@ def test_rows_that_break_the_contract_are_never_published(
         (
             Check("known", "foreignKey", ("mustBe", 0), ("id",), references=Reference("bronze.others", ("id",))),
             [("a", 1), ("z", 2), ("z", 3)],
-            "known: 1 rows; for example 'z'",
+            "known: 1 row; for example 'z'",
         ),
         (
             Check("known", "foreignKey", ("mustBe", 0), ("total",), references=Reference("silver.per_id", ("id",))),
             [("1", 1), ("2", 3)],
-            "known: 1 rows; for example 3",
+            "known: 1 row; for example 3",
         ),
         (Check("steady", "rowCountChange", ("mustBeBetween", [-10, 50])), [("a", 1), ("b", 1)], "steady: found 100.0"),
         (

@@ -14,7 +14,7 @@ from sluice.errors import CommandError, TransformError
 from sluice.load import load_project
 from sluice.transforms.discover import discover
 
-SOUND = "1 landing datasets and 1 transforms are sound.\n"
+SOUND = "1 landing dataset and 1 transform are sound.\n"
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ def test_each_problem_of_the_status_is_among_what_failed() -> None:
     keys = {
         "is a dead letter": "export (7).csv is a dead letter", "is set aside": "a date after 9999",
         "more dead letters": "2 more dead letters", "wake-ups": "2 wake-ups of committers",
-        "batches of streams": "1 batch of streams",
+        "failed batch of streams": "1 batch of streams",
         "files a day came": volume.finding("ad_spend"), "failed 3 times": "CheckFailed: order_id",
     }  # fmt: skip
     assert len(status.problems) == len(keys)
