@@ -65,8 +65,9 @@ class EmptyTables:
         describe_by(self._described)
 
     def _described(self, rows: Any) -> list[tuple[str, str]]:
-        (tree,) = rows._get_expressions(optimize=False)
-        sql = lowered(tree, self.types, _Everything()).sql
+        with sharing(on=False):
+            (tree,) = rows._get_expressions(optimize=False)
+            sql = lowered(tree, self.types, _Everything()).sql
         described = self.connection.execute(f"DESCRIBE {sql}").fetchall()
         return [(row[0], row[1].replace("VARCHAR", "TEXT")) for row in described]  # SQLFrame asks a VARCHAR its length
 

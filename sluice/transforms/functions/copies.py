@@ -77,6 +77,10 @@ def _wholly(plain: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
 
 
 def _with_ctes(plain: Callable[..., Any], frame: Any, tree: exp.Select, ctes: list[exp.CTE]) -> Any:
-    """Return the tree with more CTEs: those whose name it has are renamed where they differ, and so are copied."""
+    """Return the tree with more CTEs; those whose name it has are renamed where they differ, and so are copied first.
+
+    The copies stand in the caller's list, in whose tree SQLFrame looks the new names up.
+    """
     present = {cte.alias_or_name: cte for cte in tree.ctes}
-    return plain(frame, tree, [cte if present.get(cte.alias_or_name, cte) is cte else cte.copy() for cte in ctes])
+    ctes[:] = [cte if present.get(cte.alias_or_name, cte) is cte else cte.copy() for cte in ctes]
+    return plain(frame, tree, ctes)
