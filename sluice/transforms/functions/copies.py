@@ -79,8 +79,16 @@ def _wholly(plain: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
 def _with_ctes(plain: Callable[..., Any], frame: Any, tree: exp.Select, ctes: list[exp.CTE]) -> Any:
     """Return the tree with more CTEs; those whose name it has are renamed where they differ, and so are copied first.
 
-    The copies stand in the caller's list, in whose tree SQLFrame looks the new names up.
+    The caller's list has the copies, in which SQLFrame looks the new names up: also the last one's, where it is renamed
+    since an earlier one is. SQLFrame keeps that one's old name, by which a join compared the left side with itself.
     """
     present = {cte.alias_or_name: cte for cte in tree.ctes}
     ctes[:] = [cte if present.get(cte.alias_or_name, cte) is cte else cte.copy() for cte in ctes]
-    return plain(frame, tree, ctes)
+    made = plain(frame, tree, ctes)
+    if ctes and _origin(ctes[-1]) not in {_origin(cte) for cte in made.ctes}:
+        ctes[-1] = made.ctes[-1]
+    return made
+
+
+def _origin(cte: exp.CTE) -> tuple[str, Any]:
+    return cte.alias_or_name, cte.args.get("sequence_id")
