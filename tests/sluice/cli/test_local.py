@@ -138,18 +138,21 @@ def test_a_progress_bar_shows_nothing_before_something_moved(capsys: pytest.Capt
 def test_outside_of_a_project_the_only_one_that_is_deployed_is_meant(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def made(*names: str) -> dict[str, dict[str, str]]:
+        return {name: {"StackStatus": "CREATE_COMPLETE"} for name in names}
+
     one, other = stacks("shop-dev"), stacks("site-dev")
     here = present_project()
-    assert deployment._name_prefix([*one, "shop-prod-storage"], "dev", here) == "sluice"  # as this repository says
+    assert deployment._name_prefix(made(*one, "shop-prod-storage"), "dev", here) == "sluice"  # as this repository says
     monkeypatch.chdir(tmp_path)
     # A stack of somebody else's is none of Sluice's for its name alone.
-    assert deployment._name_prefix([*one, *stacks("site-prod"), "mine-dev-storage"], "dev", None) == "shop"
-    assert deployment._name_prefix([], "dev", None) == "sluice"
+    assert deployment._name_prefix(made(*one, *stacks("site-prod"), "mine-dev-storage"), "dev", None) == "shop"
+    assert deployment._name_prefix({}, "dev", None) == "sluice"
     with pytest.raises(CommandError, match=r"The projects shop, site are deployed here, and .* is in none") as told:
-        deployment._name_prefix([*one, *other], "dev", None)
+        deployment._name_prefix(made(*one, *other), "dev", None)
     assert "in the folder of the project that is meant" in told.value.next_step
     with pytest.raises(CommandError, match=r"There is no environment foo here; deployed: dev, prod\."):
-        deployment._name_prefix([*one, *stacks("shop-prod")], "foo", None)
+        deployment._name_prefix(made(*one, *stacks("shop-prod")), "foo", None)
 
 
 def test_what_is_deployed_is_of_the_project_that_the_contracts_are_in(
