@@ -42,7 +42,7 @@ def test_what_breaks_a_check_is_never_published_and_both_engines_say_why(checked
         said.append(str(caught.value))
     assert said[0] == said[1]
     assert "- state is one of placed, paid: 1 row; for example 'lost'" in said[1]
-    assert "- (customer_id) is unique: 1 keys; for example 'c1'" in said[1]
+    assert "- (customer_id) is unique: 1 key; for example 'c1'" in said[1]
     assert "- known products: 2 rows; for example 'c1'" in said[1]
     assert "many" not in said[1]
     assert checked.load("silver.orders").refs() == {}
