@@ -10,10 +10,12 @@ from sqlglot import exp
 
 from localaws.athena import results as answers
 from localaws.athena import statements, write
+from localaws.athena.changes import change_rows
 from localaws.athena.definitions import DEFINITIONS, Place, define
 from localaws.athena.engine import Answer, Column, QueryEngine
 from localaws.athena.errors import not_supported
 from localaws.athena.leave import Leave
+from localaws.athena.plan import Parsed
 from localaws.athena.results import Results
 from localaws.athena.show import SHOWN, show
 from localaws.athena.statements import kinds
@@ -46,7 +48,7 @@ class Acting:
             lambda query: self.engine.described(query, self.database),
         )  # fmt: skip
 
-    def answer(self, query: str) -> Answer:
+    def answer(self, query: str | Parsed) -> Answer:
         """Return the rows of a query."""
         return self.engine.answer(query, self.database, allow=self.allow)
 
@@ -70,12 +72,20 @@ def act(statement: kinds.Statement, acting: Acting) -> Outcome:
         return Outcome(answers.nothing())
     if isinstance(statement, kinds.Explain):
         return Outcome(_explained(statement, acting))
+    if isinstance(statement, kinds.Change):
+        count, paths = change_rows(statement, acting.place())
+        return Outcome(_changed(count), paths)
     run = _WRITES.get(type(statement))
     if run is None:
         raise not_supported(f"the statement {statements.subkind_of(statement).replace('_', ' ')}")
     answer, paths = run(statement, acting.place())
     columns = [answers.column_info(column) for column in answer.columns]
     return Outcome(Results(columns, [], header=False, update_count=answer.table.num_rows), paths)
+
+
+def _changed(count: int) -> Results:
+    rows = answers.column_info(Column("rows", exp.DataType(this=DType.BIGINT)))
+    return Results([rows], [], header=False, update_count=count)
 
 
 def _explained(statement: kinds.Explain, acting: Acting) -> Results:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -41,6 +41,10 @@ class Catalog:
         if name not in self._opened:
             self._opened[name] = self._open(name, position)
         return self._opened[name]
+
+    def fix(self, sources: Mapping[TableName, QuerySource]) -> None:
+        """Forget what is open, and have these sources be the tables of these names from now on."""
+        self._opened = dict(sources)
 
     def view_of(self, database: str, name: str, position: str) -> View | None:
         """Return the view of that name; None for a table, and for what is not there, which is said where it is read."""

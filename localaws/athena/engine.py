@@ -19,7 +19,7 @@ from localaws.athena.catalog import Catalog
 from localaws.athena.confined import connect
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.leave import Leave
-from localaws.athena.plan import QueryPlan, plan
+from localaws.athena.plan import Parsed, QueryPlan, plan
 from localaws.athena.sources import quoted
 from localaws.athena.typing import DType
 from localaws.context import Context
@@ -61,7 +61,9 @@ class QueryEngine:
         functions.register(self.connection, datetime.now(UTC))
         self.catalog = Catalog(ctx, account=account, region=region, evaluate=self._evaluate, leave=leave)
 
-    def answer(self, sql: str, database: str, *, allow: Callable[[int], None] = lambda scanned: None) -> Answer:
+    def answer(
+        self, sql: str | Parsed, database: str, *, allow: Callable[[int], None] = lambda scanned: None
+    ) -> Answer:
         """Return the result of ``sql``; before it runs, ``allow`` gets the number of bytes to scan and may raise."""
         query, scanned = self._prepared(sql, database)
         allow(scanned)
@@ -86,7 +88,7 @@ class QueryEngine:
             raise failure(error) from error
         return "\n".join(str(text) for _, text in found)
 
-    def _prepared(self, sql: str, database: str) -> tuple[QueryPlan, int]:
+    def _prepared(self, sql: str | Parsed, database: str) -> tuple[QueryPlan, int]:
         """Plan ``sql`` and have DuckDB know its tables; return the plan and the bytes that it would scan."""
         query = plan(sql, database, self.catalog.columns_of, self.catalog.view_of)
         scanned = 0

@@ -14,7 +14,7 @@ from pyiceberg.catalog.noop import NoopCatalog
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.schema import index_name_by_id
 from pyiceberg.serializers import FromInputFile
-from pyiceberg.table import StaticTable
+from pyiceberg.table import StaticTable, Table
 from sqlglot import exp
 
 from localaws.athena import typing as types
@@ -29,7 +29,7 @@ _PARQUET = pads.ParquetFileFormat()
 class IcebergSource:
     """The rows of one snapshot of an Iceberg table."""
 
-    def __init__(self, ctx: Context, leave: Leave, table: StaticTable, snapshot: Any | None) -> None:
+    def __init__(self, ctx: Context, leave: Leave, table: Table, snapshot: Any | None) -> None:
         self._ctx, self._leave = ctx, leave
         self._table = table
         self._snapshot = snapshot
@@ -58,7 +58,7 @@ class IcebergSource:
         if any(task.delete_files for task in tasks) or not _names_are_ids(self._table.metadata) or not tasks:
             kept = [name for shown, name in self._names.items() if shown in wanted] or [arrow.names[0]]
             projection = {shown: quoted(name) for shown, name in self._names.items() if name in kept}
-            return Rows(_without_extensions(scan.select(*kept).to_arrow()), size, projection)
+            return Rows(without_extensions(scan.select(*kept).to_arrow()), size, projection)
         filesystem = s3_filesystem(self._ctx)
         for task in tasks:
             self._leave.read(path_of(task.file.file_path))
@@ -84,7 +84,7 @@ def open_table(
     return IcebergSource(ctx, leave, table, _snapshot(table, version))
 
 
-def _is_current(table: StaticTable, snapshot: Any) -> bool:
+def _is_current(table: Table, snapshot: Any) -> bool:
     return bool(snapshot.snapshot_id == table.metadata.current_snapshot_id)
 
 
@@ -154,7 +154,8 @@ def _names_are_ids(metadata: Any) -> bool:
     ) or (len(metadata.schemas) == 1)
 
 
-def _without_extensions(table: pa.Table) -> pa.Table:
+def without_extensions(table: pa.Table) -> pa.Table:
+    """Return the table with the storage of each extension type, which DuckDB does not know, in its place."""
     for index, field in enumerate(table.schema):
         if isinstance(field.type, pa.ExtensionType):
             table = table.set_column(index, field.name, table.column(index).cast(field.type.storage_type))

@@ -5,11 +5,10 @@ https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-updating-iceberg-t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 import pyarrow as pa
-from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
@@ -19,18 +18,14 @@ from localaws.athena import typing as types
 from localaws.athena.definitions import iceberg_tables
 from localaws.athena.definitions.place import Place, failed
 from localaws.athena.engine import Answer
-from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.errors import QueryFailed
 from localaws.athena.leave import path_of
 from localaws.athena.statements import kinds
 from localaws.athena.statements.kinds import Name
 from localaws.athena.statements.words import Words
 from localaws.athena.typing import DType
-from localaws.athena.written_iceberg import catalog_of
+from localaws.athena.written_iceberg import catalog_of, committed
 
-#: How often a commit is tried again that another writer came before.
-_TRIES: Final = 20
-#: A table's own property that names Python code: a table is user input, and none of its code runs here.
-_CODE: Final = "write.py-location-provider.impl"
 _PROPERTIES: Final = frozenset({"table_type", "location", "external_location", "is_external", "partitioning"})
 
 
@@ -40,9 +35,9 @@ def append(name: Name, answer: Answer, place: Place) -> list[str]:
 
     def change(table: Table) -> None:
         if answer.table.num_rows:
-            table.append(_of_schema(answer.table, table.schema()))
+            table.append(of_schema(answer.table, table.schema()))
 
-    return _committed(name, place, change)
+    return committed(name, place.ctx, place.leave, change)
 
 
 def create_table_as(
@@ -72,49 +67,23 @@ def create_table_as(
             (name.database, name.name), schema, location.rstrip("/"), spec, properties=kept
         ) as transaction:
             if answer.table.num_rows:
-                transaction.append(_of_schema(answer.table, transaction.table_metadata.schema()))
-    except (TableAlreadyExistsError, CommitFailedException):
-        raise QueryFailed(
-            "TABLE_ALREADY_EXISTS", f"line 1:1: Destination table 'awsdatacatalog.{name}' already exists"
-        ) from None
-    return answer, _written(catalog.load_table((name.database, name.name)), set())
+                transaction.append(of_schema(answer.table, transaction.table_metadata.schema()))
+    except BaseException as error:
+        if not catalog.landed(name):
+            catalog.take_back()
+            if isinstance(error, TableAlreadyExistsError | CommitFailedException):
+                raise QueryFailed(
+                    "TABLE_ALREADY_EXISTS", f"line 1:1: Destination table 'awsdatacatalog.{name}' already exists"
+                ) from None
+            raise
+    return answer, catalog.files()
 
 
-def _committed(name: Name, place: Place, change: Callable[[Table], None]) -> list[str]:
-    """Have ``change`` commit to the table as it is, anew when another writer was first; return the files it added."""
-    catalog = catalog_of(place.ctx, place.leave)
-    for _ in range(_TRIES):
-        try:
-            table = catalog.load_table((name.database, name.name))
-        except NoSuchTableError:
-            raise QueryFailed("TABLE_NOT_FOUND", f"line 1:1: Table 'awsdatacatalog.{name}' does not exist") from None
-        if _CODE in table.properties:
-            raise not_supported(f"a table with the property {_CODE}")
-        before = {snapshot.snapshot_id for snapshot in table.snapshots()}
-        try:
-            change(table)
-        except CommitFailedException:
-            continue
-        return _written(table, before)
-    raise QueryFailed("ICEBERG_COMMIT_ERROR", f"Failed to commit the transaction: {name} was changed {_TRIES} times")
+def of_schema(rows: pa.Table, schema: Schema) -> pa.Table:
+    """Return rows whose columns have the table's names and types, in its order; columns that are not there are NULL.
 
-
-def _written(table: Table, before: set[int]) -> list[str]:
-    """Return the files that the newest snapshot added, if it is not one of ``before``."""
-    snapshot = table.current_snapshot()
-    if snapshot is None or snapshot.snapshot_id in before:
-        return []
-    return [
-        entry.data_file.file_path
-        for manifest in snapshot.manifests(table.io)
-        if manifest.added_snapshot_id == snapshot.snapshot_id
-        for entry in manifest.fetch_manifest_entry(table.io)
-        if entry.snapshot_id == snapshot.snapshot_id
-    ]
-
-
-def _of_schema(rows: pa.Table, schema: Schema) -> pa.Table:
-    """Return rows whose columns have the table's names and types, in its order."""
+    ``rows`` name their columns in small letters.
+    """
     target = schema_to_pyarrow(schema, include_field_ids=False)
     arrays = []
     for field in target:
@@ -123,7 +92,10 @@ def _of_schema(rows: pa.Table, schema: Schema) -> pa.Table:
             if field.name.lower() in rows.column_names
             else None
         )
-        arrays.append(pa.nulls(rows.num_rows, field.type) if column is None else column.cast(field.type))
+        array = pa.chunked_array([pa.nulls(rows.num_rows, field.type)]) if column is None else column.cast(field.type)
+        if not field.nullable and array.null_count:
+            raise QueryFailed("CONSTRAINT_VIOLATION", f"NULL value not allowed for NOT NULL column: {field.name}")
+        arrays.append(array)
     return pa.Table.from_arrays(arrays, schema=target)
 
 

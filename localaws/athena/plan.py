@@ -54,6 +54,14 @@ class QueryPlan:
     columns_read: dict[str, set[str]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Parsed:
+    """A query as a tree that was made of the statement ``sql``, whose places its errors name."""
+
+    tree: exp.Query
+    sql: str
+
+
 def parse(sql: str) -> exp.Expr:
     """Return the one statement in ``sql``; otherwise raise SYNTAX_ERROR, which gives the position."""
     try:
@@ -73,7 +81,7 @@ def parse(sql: str) -> exp.Expr:
 
 
 def plan(
-    sql: str,
+    query: str | Parsed,
     database: str,
     columns_of: Callable[[TableName, str], Columns],
     view_of: Callable[[str, str, str], View | None] = lambda database, name, position: None,
@@ -82,11 +90,8 @@ def plan(
 
     ``view_of(database, name, position)`` returns the view that stands for its query, None for a table.
     """
-    tree = parse(sql)
-    if isinstance(tree, exp.Values):
-        tree = exp.select("*").from_(exp.alias_(tree, "values", table=True))
-    if not isinstance(tree, exp.Query):
-        raise not_supported(f"the statement {sql.split(maxsplit=1)[0].upper()}")
+    tree: exp.Expr = query.tree if isinstance(query, Parsed) else _parsed_query(query)
+    sql = query.sql if isinstance(query, Parsed) else query
     refuse_foreign(tree, sql)
     check_names(tree)
     _within_catalog(tree, sql)
@@ -95,7 +100,7 @@ def plan(
         if node.name.lower() == "at_timezone" and len(node.expressions) == 2:
             moment, zone = node.expressions
             node.replace(exp.AtTimeZone(this=moment.copy(), zone=zone.copy()))
-    written = _prepare(tree)
+    written = _prepare(_query(tree))
     relations, schema = _relations(tree, database, columns_of, sql)
     try:
         tree = qualify(
@@ -119,6 +124,15 @@ def plan(
     for identifier in tree.find_all(exp.Identifier):
         identifier.set("quoted", True)
     return QueryPlan(tree.sql("duckdb"), labels, kinds, relations, reads)
+
+
+def _parsed_query(sql: str) -> exp.Query:
+    tree = parse(sql)
+    if isinstance(tree, exp.Values):
+        tree = exp.select("*").from_(exp.alias_(tree, "values", table=True))
+    if not isinstance(tree, exp.Query):
+        raise not_supported(f"the statement {sql.split(maxsplit=1)[0].upper()}")
+    return tree
 
 
 def _within_catalog(tree: exp.Expr, sql: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +23,22 @@ from localaws.athena.statements.words import CATALOG
 _CODECS = {"none": "NONE", "snappy": "SNAPPY", "gzip": "GZIP", "zstd": "ZSTD", "lz4": "LZ4"}
 _PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
 _NOTHING = Answer([], pa.table({}), 0)
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a statement says that a column is not there, is given twice, or that values have none of its types."""
+
+    unknown: str
+    twice: str
+    mismatch: str
+
+
+_INSERT = Wording(
+    "Insert column name does not exist in target table: {}",
+    "Insert column name is specified more than once: {}",
+    "Insert query has mismatched column types: Table: [{}], Query: [{}]",
+)
 
 
 def unload(statement: kinds.Unload, place: Place) -> tuple[Answer, list[str]]:
@@ -81,7 +98,9 @@ def insert_into(statement: kinds.InsertInto, place: Place) -> tuple[Answer, list
     return answer, _write(place, answer, table["StorageDescriptor"]["Location"], codec=None)
 
 
-def fitted(answer: Answer, columns: list[tuple[str, exp.DataType]], named: tuple[str, ...]) -> Answer:
+def fitted(
+    answer: Answer, columns: list[tuple[str, exp.DataType]], named: tuple[str, ...], wording: Wording = _INSERT
+) -> Answer:
     """Return the rows with the table's columns and types; columns that are not ``named`` are NULL.
 
     Trino's rule: a value's type must become the column's without loss of meaning, or the statement is refused.
@@ -89,21 +108,18 @@ def fitted(answer: Answer, columns: list[tuple[str, exp.DataType]], named: tuple
     known = {name.lower(): kind for name, kind in columns}
     unknown = next((name for name in named if name not in known), None)
     if unknown is not None:
-        raise QueryFailed("COLUMN_NOT_FOUND", f"line 1:1: Insert column name does not exist in target table: {unknown}")
+        raise QueryFailed("COLUMN_NOT_FOUND", f"line 1:1: {wording.unknown.format(unknown)}")
     twice = next((name for name in named if named.count(name) > 1), None)
     if twice is not None:
-        raise QueryFailed("DUPLICATE_COLUMN_NAME", f"line 1:1: Insert column name is specified more than once: {twice}")
+        raise QueryFailed("DUPLICATE_COLUMN_NAME", f"line 1:1: {wording.twice.format(twice)}")
     targets = list(named) or list(known)
     given = [types.trino_name(column.type) for column in answer.columns]
     wanted = [types.trino_name(known[name]) for name in targets]
     if len(given) != len(wanted) or not all(
         types.insertable(column.type, known[name]) for column, name in zip(answer.columns, targets, strict=True)
     ):
-        raise QueryFailed(
-            "TYPE_MISMATCH",
-            f"line 1:1: Insert query has mismatched column types: Table: [{', '.join(wanted)}], "
-            f"Query: [{', '.join(given)}]",
-        )
+        said = wording.mismatch.format(", ".join(wanted), ", ".join(given))
+        raise QueryFailed("TYPE_MISMATCH", f"line 1:1: {said}")
     arrays: list[pa.ChunkedArray | pa.Array] = []
     for name, kind in known.items():
         target = types.arrow_type(kind)

@@ -1,49 +1,110 @@
-"""Iceberg tables that a statement writes: PyIceberg's Glue catalog, with files that the caller may write."""
+"""Iceberg tables that a statement writes: PyIceberg's Glue catalog, with files that the caller may write.
+
+What a statement writes is noted, so that one that fails leaves nothing in S3 and one that another writer came before
+begins anew.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+import random
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
 
 from pyiceberg.catalog.glue import GlueCatalog
+from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
 from pyiceberg.io import InputFile, OutputFile
 from pyiceberg.io.pyarrow import PyArrowFile
+from pyiceberg.table import Table, TableProperties
 
+from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.leave import Leave, ReadableIO, path_of
 from localaws.athena.sources import iceberg_properties
+from localaws.athena.statements.kinds import Name
 from localaws.context import ADMIN_ACCESS_KEY, Context
+
+log = logging.getLogger("localaws.athena")
+
+#: How often a statement begins anew that another writer came before, and how long it waits at most, in seconds.
+_TRIES: Final = 40
+_LONGEST_WAIT: Final = 0.5
+#: A table's own property that names Python code: a table is user input, and none of its code runs here.
+_CODE: Final = "write.py-location-provider.impl"
 
 
 class WritableIO(ReadableIO):
-    """Reads and writes a table's files in S3, as far as the caller may."""
+    """Reads and writes a table's files in S3, as far as the caller may; ``written`` notes what is written."""
+
+    def __init__(self, properties: dict[str, Any], leave: Leave, written: list[str]) -> None:
+        super().__init__(properties, leave)
+        self._written = written
 
     def new_output(self, location: str) -> PyArrowFile:
         """Return a file to write; raises QueryFailed if it is not in S3 or the caller may not write it."""
         path = path_of(location)
         self._leave.write(path)
+        self._written.append(location)
         return PyArrowFile(location, path, self.fs_by_scheme("s3", path.partition("/")[0]))
 
     def delete(self, location: str | InputFile | OutputFile) -> None:
         """Delete a file; raises QueryFailed if it is not in S3 or the caller may not delete it."""
         path = path_of(location if isinstance(location, str) else location.location)
         self._leave.ask("s3:DeleteObject", f"arn:aws:s3:::{path}")
-        self.fs_by_scheme("s3", path.partition("/")[0]).delete_file(path)
+        _delete(self._leave.ctx, path)
 
 
-class _Catalog(GlueCatalog):
+class IcebergCatalog(GlueCatalog):
     """The Glue catalog, whose tables' files are read and written with the caller's leave."""
 
     def __init__(self, leave: Leave, properties: dict[str, str]) -> None:
         super().__init__("local", **properties)
         self._leave = leave
+        self.written: list[str] = []
 
     def _load_file_io(self, properties: Any = None, location: str | None = None) -> WritableIO:
         """Return the files' reader and writer; what a table's own properties say of it is not heard."""
-        return WritableIO(iceberg_properties(self._leave.ctx), self._leave)
+        return WritableIO(iceberg_properties(self._leave.ctx), self._leave, self.written)
+
+    def table(self, name: Name) -> Table:
+        """Return the table as it is; raise for one that is not there, and for one that names code to run."""
+        try:
+            found = self.load_table((name.database, name.name))
+        except NoSuchTableError:
+            raise QueryFailed("TABLE_NOT_FOUND", f"line 1:1: Table 'awsdatacatalog.{name}' does not exist") from None
+        if _CODE in found.properties:
+            raise not_supported(f"a table with the property {_CODE}")
+        return found
+
+    def landed(self, name: Name) -> bool:
+        """Return whether what was written here became the table, whatever the commit's own answer was."""
+        if not self.written:
+            return False
+        try:
+            table = self.load_table((name.database, name.name))
+        except NoSuchTableError:
+            return False
+        history = {table.metadata_location, *(entry.metadata_file for entry in table.metadata.metadata_log)}
+        return not history.isdisjoint(self.written)
+
+    def files(self) -> list[str]:
+        """Return the data and delete files that were written here, without metadata."""
+        return [location for location in self.written if location.endswith(".parquet")]
+
+    def take_back(self) -> None:
+        """Delete all that was written here: no table names it."""
+        for location in self.written:
+            try:
+                _delete(self._leave.ctx, path_of(location))
+            except Exception:  # the statement's own error is the one to say; VACUUM finds the file
+                log.warning("%s is left of a statement that failed; VACUUM removes it", location, exc_info=True)
+        self.written.clear()
 
 
-def catalog_of(ctx: Context, leave: Leave) -> GlueCatalog:
+def catalog_of(ctx: Context, leave: Leave) -> IcebergCatalog:
     """Return the Glue catalog for statements that write Iceberg tables."""
-    return _Catalog(
+    return IcebergCatalog(
         leave,
         {
             "glue.endpoint": ctx.endpoint,
@@ -52,3 +113,37 @@ def catalog_of(ctx: Context, leave: Leave) -> GlueCatalog:
             "glue.secret-access-key": ctx.secret,
         },
     )
+
+
+def committed(name: Name, ctx: Context, leave: Leave, change: Callable[[Table], None]) -> list[str]:
+    """Have ``change`` commit to the table as it is, anew when another writer was first; return the files it added.
+
+    ``change`` commits at most once, and to the very snapshot that it was given. One that fails leaves no file.
+    """
+    for number in range(_TRIES):
+        catalog = catalog_of(ctx, leave)
+        table = catalog.table(name)
+        # PyIceberg's own retry commits what was computed from the older snapshot; here all is computed anew.
+        once = table.metadata.properties | {TableProperties.COMMIT_NUM_RETRIES: "0"}
+        table.metadata = table.metadata.model_copy(update={"properties": once})
+        try:
+            change(table)
+        except CommitFailedException:
+            if not catalog.landed(name):
+                catalog.take_back()
+                time.sleep(random.uniform(0, min(_LONGEST_WAIT, 0.02 * 2**number)))
+                continue
+        except BaseException:
+            if not catalog.landed(name):
+                catalog.take_back()
+                raise
+        return catalog.files()
+    raise QueryFailed("ICEBERG_COMMIT_ERROR", f"Failed to commit the transaction: {name} was changed {_TRIES} times")
+
+
+def _delete(ctx: Context, path: str) -> None:
+    # Arrow's file system would put an empty object in the place of the folder.
+    bucket, _, key = path.partition("/")
+    s3 = ctx.client("s3")
+    with suppress(s3.exceptions.NoSuchBucket):
+        s3.delete_object(Bucket=bucket, Key=key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from pyiceberg import types as iceberg
-from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.exceptions import TableAlreadyExistsError
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
@@ -21,7 +21,7 @@ from localaws.athena.leave import path_of
 from localaws.athena.statements import kinds
 from localaws.athena.statements.kinds import Name
 from localaws.athena.typing import DType
-from localaws.athena.written_iceberg import catalog_of
+from localaws.athena.written_iceberg import catalog_of, committed
 
 #: https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-table-properties.html
 _PROPERTIES: Final = {
@@ -61,16 +61,21 @@ def create(statement: kinds.CreateTable, name: Name, place: Place) -> None:
     if statement.comment:
         properties["comment"] = statement.comment
     path_of(statement.location)
+    catalog = catalog_of(place.ctx, place.leave)
     try:
-        catalog_of(place.ctx, place.leave).create_table(
+        catalog.create_table(
             (name.database, name.name),
             schema,
             statement.location.rstrip("/"),
             spec_of(statement.transforms, schema),
             properties=properties,
         )
-    except TableAlreadyExistsError:
-        not_done(f"AlreadyExistsException(message:Table {name.name} already exists)")
+    except BaseException as error:
+        if not catalog.landed(name):
+            catalog.take_back()
+            if isinstance(error, TableAlreadyExistsError):
+                not_done(f"AlreadyExistsException(message:Table {name.name} already exists)")
+            raise
 
 
 def drop(name: Name, table: dict[str, Any], place: Place) -> None:
@@ -95,12 +100,9 @@ def alter(action: kinds.Action, name: Name, place: Place) -> None:
     """Change columns or properties of an Iceberg table."""
     place.leave.glue("UpdateTable", name.database, name.name)
     try:
-        table = catalog_of(place.ctx, place.leave).load_table((name.database, name.name))
-        _apply(action, table)
-    except (ValueError, NoSuchTableError) as error:
+        committed(name, place.ctx, place.leave, lambda table: _apply(action, table))
+    except ValueError as error:
         failed(f"SemanticException {str(error).splitlines()[0]}")
-    except CommitFailedException:
-        failed("ICEBERG_COMMIT_ERROR: the table was changed at the same time; nothing was changed by this statement")
 
 
 def _apply(action: kinds.Action, table: Table) -> None:

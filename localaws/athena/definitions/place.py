@@ -12,6 +12,7 @@ from localaws.athena.catalog import Catalog
 from localaws.athena.engine import Answer
 from localaws.athena.errors import QueryFailed
 from localaws.athena.leave import Leave
+from localaws.athena.plan import Parsed
 from localaws.athena.statements.kinds import Name
 from localaws.context import Context
 
@@ -33,7 +34,7 @@ class Place:
     database: str
     query_id: str
     output: str
-    answer: Callable[[str], Answer]
+    answer: Callable[[str | Parsed], Answer]
     described: Callable[[str], Answer]
 
     @property
