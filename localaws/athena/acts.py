@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from localaws.athena import results as answers
 from localaws.athena import statements, write
-from localaws.athena.changes import change_rows
+from localaws.athena.changes import change_rows, optimize, vacuum
 from localaws.athena.definitions import DEFINITIONS, Place, define
 from localaws.athena.engine import Answer, Column, QueryEngine
 from localaws.athena.errors import not_supported
@@ -72,9 +72,19 @@ def act(statement: kinds.Statement, acting: Acting) -> Outcome:
         return Outcome(answers.nothing())
     if isinstance(statement, kinds.Explain):
         return Outcome(_explained(statement, acting))
+    return _written(statement, acting)
+
+
+def _written(statement: kinds.Statement, acting: Acting) -> Outcome:
+    """Run a statement that writes rows or files."""
     if isinstance(statement, kinds.Change):
         count, paths = change_rows(statement, acting.place())
         return Outcome(_changed(count), paths)
+    if isinstance(statement, kinds.Optimize):
+        return Outcome(answers.nothing(), optimize(statement, acting.place()))
+    if isinstance(statement, kinds.Vacuum):
+        vacuum(statement, acting.place())
+        return Outcome(answers.nothing())
     run = _WRITES.get(type(statement))
     if run is None:
         raise not_supported(f"the statement {statements.subkind_of(statement).replace('_', ' ')}")

@@ -65,7 +65,9 @@ class Execution:
             self.statement = statements.read(self.query)
         except QueryFailed:
             self.statement = None  # it is read again where it runs, and fails there
-        unnamed = isinstance(self.statement, kinds.CreateTableAs | kinds.InsertInto | kinds.Unload | kinds.Change)
+        unnamed = isinstance(
+            self.statement, kinds.CreateTableAs | kinds.InsertInto | kinds.Unload | kinds.Change | kinds.Optimize
+        )
         suffix = ".csv" if self.kind == "DML" else ".txt"
         self.location = f"{self.output}{'tables/' if unnamed else ''}{self.id}{'' if unnamed else suffix}"
 

@@ -24,7 +24,7 @@ from localaws.athena.statements import kinds
 from localaws.athena.statements.kinds import Name
 from localaws.athena.statements.words import Words
 from localaws.athena.typing import DType
-from localaws.athena.written_iceberg import catalog_of, committed
+from localaws.athena.written_iceberg import IcebergCatalog, committed
 
 _PROPERTIES: Final = frozenset({"table_type", "location", "external_location", "is_external", "partitioning"})
 
@@ -33,11 +33,11 @@ def append(name: Name, answer: Answer, place: Place) -> list[str]:
     """Add rows to an Iceberg table; return the addresses of the files that were written."""
     place.leave.glue("UpdateTable", name.database, name.name)
 
-    def change(table: Table) -> None:
+    def change(table: Table, _catalog: IcebergCatalog) -> None:
         if answer.table.num_rows:
             table.append(of_schema(answer.table, table.schema()))
 
-    return committed(name, place.ctx, place.leave, change)
+    return committed(name, place.leave, change)
 
 
 def create_table_as(
@@ -61,7 +61,7 @@ def create_table_as(
     partitioning = statement.properties.get("partitioning", ())
     transforms = tuple(_transform(text) for text in ([partitioning] if isinstance(partitioning, str) else partitioning))
     spec = iceberg_tables.spec_of(transforms, schema)
-    catalog = catalog_of(place.ctx, place.leave)
+    catalog = IcebergCatalog(place.leave)
     try:
         with catalog.create_table_transaction(
             (name.database, name.name), schema, location.rstrip("/"), spec, properties=kept

@@ -17,13 +17,13 @@ from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
 from pyiceberg.io import InputFile, OutputFile
 from pyiceberg.io.pyarrow import PyArrowFile
-from pyiceberg.table import Table, TableProperties
+from pyiceberg.table import StagedTable, Table, TableProperties
 
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.leave import Leave, ReadableIO, path_of
 from localaws.athena.sources import iceberg_properties
 from localaws.athena.statements.kinds import Name
-from localaws.context import ADMIN_ACCESS_KEY, Context
+from localaws.context import Context
 
 log = logging.getLogger("localaws.athena")
 
@@ -56,12 +56,17 @@ class WritableIO(ReadableIO):
 
 
 class IcebergCatalog(GlueCatalog):
-    """The Glue catalog, whose tables' files are read and written with the caller's leave."""
+    """The Glue catalog, whose tables' files are read and written with the caller's leave.
 
-    def __init__(self, leave: Leave, properties: dict[str, str]) -> None:
-        super().__init__("local", **properties)
+    ``written`` are the files that were; the next commit keeps at most ``old_metadata_files`` in the table's log.
+    """
+
+    def __init__(self, leave: Leave) -> None:
+        super().__init__("local", leave.ctx.client("glue"))
         self._leave = leave
+        self._loaded = ""
         self.written: list[str] = []
+        self.old_metadata_files: int | None = None
 
     def _load_file_io(self, properties: Any = None, location: str | None = None) -> WritableIO:
         """Return the files' reader and writer; what a table's own properties say of it is not heard."""
@@ -73,9 +78,20 @@ class IcebergCatalog(GlueCatalog):
             found = self.load_table((name.database, name.name))
         except NoSuchTableError:
             raise QueryFailed("TABLE_NOT_FOUND", f"line 1:1: Table 'awsdatacatalog.{name}' does not exist") from None
+        self._loaded = found.metadata_location
         if _CODE in found.properties:
             raise not_supported(f"a table with the property {_CODE}")
         return found
+
+    def _update_and_stage_table(self, current_table: Table | None, *args: Any, **kwargs: Any) -> StagedTable:
+        """Return what becomes of the table; raise CommitFailedException where it is no more as it was loaded."""
+        if self._loaded and current_table is not None and current_table.metadata_location != self._loaded:
+            raise CommitFailedException("the table was changed by another writer")
+        staged = super()._update_and_stage_table(current_table, *args, **kwargs)
+        if self.old_metadata_files is not None:
+            kept = staged.metadata.metadata_log[-self.old_metadata_files :]
+            staged.metadata = staged.metadata.model_copy(update={"metadata_log": kept})
+        return staged
 
     def landed(self, name: Name) -> bool:
         """Return whether what was written here became the table, whatever the commit's own answer was."""
@@ -102,32 +118,19 @@ class IcebergCatalog(GlueCatalog):
         self.written.clear()
 
 
-def catalog_of(ctx: Context, leave: Leave) -> IcebergCatalog:
-    """Return the Glue catalog for statements that write Iceberg tables."""
-    return IcebergCatalog(
-        leave,
-        {
-            "glue.endpoint": ctx.endpoint,
-            "glue.region": ctx.region,
-            "glue.access-key-id": ADMIN_ACCESS_KEY,
-            "glue.secret-access-key": ctx.secret,
-        },
-    )
-
-
-def committed(name: Name, ctx: Context, leave: Leave, change: Callable[[Table], None]) -> list[str]:
+def committed(name: Name, leave: Leave, change: Callable[[Table, IcebergCatalog], None]) -> list[str]:
     """Have ``change`` commit to the table as it is, anew when another writer was first; return the files it added.
 
     ``change`` commits at most once, and to the very snapshot that it was given. One that fails leaves no file.
     """
     for number in range(_TRIES):
-        catalog = catalog_of(ctx, leave)
+        catalog = IcebergCatalog(leave)
         table = catalog.table(name)
         # PyIceberg's own retry commits what was computed from the older snapshot; here all is computed anew.
         once = table.metadata.properties | {TableProperties.COMMIT_NUM_RETRIES: "0"}
         table.metadata = table.metadata.model_copy(update={"properties": once})
         try:
-            change(table)
+            change(table, catalog)
         except CommitFailedException:
             if not catalog.landed(name):
                 catalog.take_back()

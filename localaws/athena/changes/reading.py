@@ -52,13 +52,9 @@ class Change:
 
     def query(self) -> Parsed:
         """Return the query that gives the number and the clause of each row to change, and then the clauses' values."""
-        _names_of_target(self)
+        _names_of_target(self.tree, self.name, self.alias)
         chosen: exp.Expr
-        target = exp.Table(
-            this=exp.to_identifier(self.name.name + ROWS),
-            db=exp.to_identifier(self.name.database),
-            alias=exp.TableAlias(this=exp.to_identifier(self.alias)),
-        )
+        target = _rows_of(self.name, self.alias)
         row = exp.column(ROW, table=self.alias)
         if isinstance(self.tree, exp.Merge):
             inner = all(clause.action != "INSERT" for clause in self.clauses)
@@ -189,11 +185,32 @@ def _wrong(node: exp.Expr, sql: str, expecting: str) -> NoReturn:
     raise QueryFailed("SYNTAX_ERROR", f"{position(node, sql)}: mismatched input. Expecting: {expecting}")
 
 
-def _names_of_target(change: Change) -> None:
+def _rows_of(name: Name, alias: str) -> exp.Table:
+    return exp.Table(
+        this=exp.to_identifier(name.name + ROWS),
+        db=exp.to_identifier(name.database),
+        alias=exp.TableAlias(this=exp.to_identifier(alias)),
+    )
+
+
+def _names_of_target(tree: exp.Expr, name: Name, alias: str) -> None:
     """Have ``database.table.column`` be a column of what stands for the target in the query."""
-    for column in change.tree.find_all(exp.Column):
+    for column in tree.find_all(exp.Column):
         if column.text("catalog").lower() == CATALOG:
             column.set("catalog", None)
-        same = (column.text("db").lower(), column.table.lower()) == (change.name.database, change.name.name)
-        if same and change.alias == change.name.name and not column.text("catalog"):
+        same = (column.text("db").lower(), column.table.lower()) == (name.database, name.name)
+        if same and alias == name.name and not column.text("catalog"):
             column.set("db", None)
+
+
+def matching(name: Name, condition: str) -> Parsed:
+    """Return the query that gives the numbers of a table's rows for which the condition holds."""
+    sql = f"SELECT 1 WHERE {condition}"
+    tree = parse(sql)
+    if not isinstance(tree, exp.Select):
+        _wrong(tree, sql, "a condition")
+    _only(tree, ("expressions", "where"), sql)
+    _names_of_target(tree, name, name.name)
+    query = exp.select(exp.column(ROW, table=name.name)).from_(_rows_of(name, name.name))
+    query.set("where", tree.args["where"])
+    return Parsed(query, sql)

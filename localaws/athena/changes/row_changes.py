@@ -29,7 +29,7 @@ from localaws.athena.plan import TableName
 from localaws.athena.statements import kinds
 from localaws.athena.statements.kinds import Name
 from localaws.athena.write import Wording, fitted
-from localaws.athena.written_iceberg import committed
+from localaws.athena.written_iceberg import IcebergCatalog, committed
 
 _UPDATE = Wording(
     "The UPDATE SET target column {} doesn't exist",
@@ -49,11 +49,11 @@ def change_rows(statement: kinds.Change, place: Place) -> tuple[int, list[str]]:
     writable(name, statement.kind, place)
     count = 0
 
-    def change(table: Table) -> None:
+    def change(table: Table, _catalog: IcebergCatalog) -> None:
         nonlocal count
         count = _Rows(reading.read(statement.text, place.database), table, place).change()
 
-    paths = committed(name, place.ctx, place.leave, change)
+    paths = committed(name, place.leave, change)
     return count, paths
 
 
@@ -121,7 +121,7 @@ class _Rows:
     def _new(self, answer: Answer) -> Iterator[pa.Table]:
         """Yield the rows that the clauses write, with the table's columns."""
         schema = self.table.schema()
-        yield iceberg_writes.of_schema(pa.table({}), schema)
+        yield self._none()
         for number, clause in enumerate(self.statement.clauses):
             if clause.action == "DELETE":
                 continue
@@ -133,6 +133,9 @@ class _Rows:
                 old = self.target.taken(chosen.column(ROW).to_numpy())
                 values = self._assigned(old, values, clause)
             yield iceberg_writes.of_schema(values, schema)
+
+    def _none(self) -> pa.Table:
+        return iceberg_writes.of_schema(pa.table({}), self.table.schema())
 
     def _values(self, answer: Answer, chosen: pa.Table, number: int, clause: Clause) -> pa.Table:
         """Return a clause's values in the types of the columns that get them, as INSERT would have them."""
@@ -147,10 +150,9 @@ class _Rows:
     def _assigned(self, old: list[Taken], values: pa.Table, clause: Clause) -> pa.Table:
         """Return the rows that were there with the values that an UPDATE assigns."""
         found = pa.concat_tables(
-            [iceberg_writes.of_schema(pa.table({}), self.table.schema()), *self.target.whole(old)],
+            [self._none().rename_columns(list(self.target.columns)[:-1]), *self.target.whole(old)],
             promote_options="permissive",
         )
-        found = found.rename_columns([name.lower() for name in found.column_names])
         for name in clause.columns:
             index = found.column_names.index(name)
             found = found.set_column(index, found.field(index).with_type(values.schema.field(name).type), values[name])

@@ -84,10 +84,16 @@ class TargetRows:
         return found
 
     def whole(self, taken: Iterable[Taken]) -> Iterator[pa.Table]:
-        """Yield, for each file, the rows there with all columns of the table."""
+        """Yield, for each file, the rows there with all columns of the table, named in small letters."""
         names = [field.name for field in self._table.schema().fields]
         for each in taken:
-            yield self._read(each.task, each.positions, names)
+            rows = self._read(each.task, each.positions, names)
+            yield rows.rename_columns([name.lower() for name in rows.column_names])
+
+    def live(self, tasks: Iterable[FileScanTask]) -> list[Taken]:
+        """Return all rows of these files of the table."""
+        known = {task.file.file_path: live for task, live in zip(self.tasks(), self._live, strict=True)}
+        return [Taken(task, live, len(live)) for task in tasks for live in [known[task.file.file_path]]]
 
     def _read(self, task: FileScanTask, positions: np.ndarray, names: list[str]) -> pa.Table:
         if not names:

@@ -21,20 +21,23 @@ from localaws.athena.leave import path_of
 from localaws.athena.statements import kinds
 from localaws.athena.statements.kinds import Name
 from localaws.athena.typing import DType
-from localaws.athena.written_iceberg import catalog_of, committed
+from localaws.athena.written_iceberg import IcebergCatalog, committed
 
 #: https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-table-properties.html
 _PROPERTIES: Final = {
     "format": "write.format.default",
     "write_compression": "write.parquet.compression-codec",
     "compression_level": "write.parquet.compression-level",
+    "write_target_data_file_size_bytes": "write.target-file-size-bytes",
+    "write_object_storage_enabled": "write.object-storage.enabled",
 }
 _KEPT: Final = frozenset({
     "vacuum_min_snapshots_to_keep", "vacuum_max_snapshot_age_seconds", "vacuum_max_metadata_files_to_keep",
     "optimize_rewrite_data_file_threshold", "optimize_rewrite_delete_file_threshold", "write_data_path_enabled",
-    "write_object_storage_enabled", "optimize_rewrite_max_data_file_size_bytes",
-    "optimize_rewrite_min_data_file_size_bytes", "write_target_data_file_size_bytes",
+    "optimize_rewrite_max_data_file_size_bytes", "optimize_rewrite_min_data_file_size_bytes",
 })  # fmt: skip
+#: Properties whose values are whole numbers above 0.
+_NUMBERS: Final = ("vacuum_", "optimize_rewrite_", "write_target_")
 _SIMPLE: Final = {
     DType.BOOLEAN: iceberg.BooleanType(), DType.INT: iceberg.IntegerType(), DType.BIGINT: iceberg.LongType(),
     DType.FLOAT: iceberg.FloatType(), DType.DOUBLE: iceberg.DoubleType(), DType.DATE: iceberg.DateType(),
@@ -61,7 +64,7 @@ def create(statement: kinds.CreateTable, name: Name, place: Place) -> None:
     if statement.comment:
         properties["comment"] = statement.comment
     path_of(statement.location)
-    catalog = catalog_of(place.ctx, place.leave)
+    catalog = IcebergCatalog(place.leave)
     try:
         catalog.create_table(
             (name.database, name.name),
@@ -100,7 +103,7 @@ def alter(action: kinds.Action, name: Name, place: Place) -> None:
     """Change columns or properties of an Iceberg table."""
     place.leave.glue("UpdateTable", name.database, name.name)
     try:
-        committed(name, place.ctx, place.leave, lambda table: _apply(action, table))
+        committed(name, place.leave, lambda table, _catalog: _apply(action, table))
     except ValueError as error:
         failed(f"SemanticException {str(error).splitlines()[0]}")
 
@@ -163,6 +166,8 @@ def properties_of(given: dict[str, str]) -> dict[str, str]:
             failed(f"SemanticException the local Athena writes Iceberg tables in the format parquet, not {value}")
         if low not in _PROPERTIES and low not in _KEPT:
             failed(f"SemanticException Unsupported table property key: {key}")
+        if low.startswith(_NUMBERS) and not (value.isdecimal() and int(value)):
+            failed(f"SemanticException the property {key} is a whole number above 0, not {value!r}")
         found[_PROPERTIES.get(low, low)] = value.lower() if low in ("format", "write_compression") else value
     return found
 

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from localaws.context import Context
 from tests.localaws.athena.client import Client
-from tests.localaws.athena.server import iceberg_catalog, running
+from tests.localaws.athena.iceberg import made, objects, stray, table_of, work_group
+from tests.localaws.athena.server import running
 
 
 @pytest.fixture(scope="module")
 def ctx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
     with running(tmp_path_factory.mktemp("aws")) as ctx:
-        for bucket in ("changed", "changed-out"):
-            ctx.client("s3").create_bucket(Bucket=bucket)
-        ctx.client("athena").create_work_group(
-            Name="changes", Configuration={"ResultConfiguration": {"OutputLocation": "s3://changed-out/results/"}}
-        )
+        work_group(ctx, "changed")
         yield ctx
 
 
@@ -30,19 +26,7 @@ def client(ctx: Context, request: pytest.FixtureRequest) -> Client:
     """A client in an empty database of the test's own."""
     name = f"rc{abs(hash(request.node.nodeid)):x}"[:20]
     ctx.client("glue").create_database(DatabaseInput={"Name": name})
-    return Client(ctx, name, "changes")
-
-
-def made(client: Client, name: str = "t", columns: str = "id int, v string", partitioned: str = "") -> None:
-    by = f"PARTITIONED BY ({partitioned}) " if partitioned else ""
-    client.rows(
-        f"CREATE TABLE {name} ({columns}) {by}LOCATION 's3://changed/{client.database}/{name}' "
-        "TBLPROPERTIES ('table_type'='ICEBERG')"
-    )
-
-
-def table_of(client: Client, name: str = "t") -> Any:
-    return iceberg_catalog(client.ctx, "s3://changed/warehouse").load_table(f"{client.database}.{name}")
+    return Client(ctx, name, "changed")
 
 
 def test_delete_takes_the_rows_for_which_the_condition_is_true(client: Client) -> None:
@@ -120,7 +104,7 @@ def test_merge_takes_the_first_clause_that_holds(client: Client) -> None:
 def filled(ctx: Context) -> Client:
     """A client in a database with a table of each kind."""
     ctx.client("glue").create_database(DatabaseInput={"Name": "filled"})
-    client = Client(ctx, "filled", "changes")
+    client = Client(ctx, "filled", "changed")
     made(client)
     client.rows("CREATE TABLE hive AS SELECT 1 AS a")
     client.rows("CREATE VIEW seen AS SELECT a FROM hive")
@@ -163,11 +147,6 @@ def test_what_is_refused_changes_nothing_and_leaves_no_file(filled: Client, sql:
     before = objects(filled)
     assert reason in filled.fails(sql)
     assert objects(filled) == before
-
-
-def objects(client: Client) -> list[str]:
-    found = client.ctx.client("s3").list_objects_v2(Bucket="changed", Prefix=f"{client.database}/")
-    return [item["Key"] for item in found.get("Contents", [])]
 
 
 def test_delete_files_have_the_partition_of_their_data_file(client: Client) -> None:
@@ -253,15 +232,3 @@ def test_writers_at_once_lose_nothing(client: Client) -> None:
         ["1", "4"], ["2", "4"], ["100", "4"], ["200", "1"], ["201", "1"], ["202", "1"], ["203", "1"],
     ]  # fmt: skip
     assert stray(client) == []
-
-
-def stray(client: Client, name: str = "t") -> list[str]:
-    """Return the objects below a table's location that none of its metadata names."""
-    table = table_of(client, name)
-    named = {table.metadata_location, *(entry.metadata_file for entry in table.metadata.metadata_log)}
-    for snapshot in table.snapshots():
-        named.add(snapshot.manifest_list)
-        for manifest in snapshot.manifests(table.io):
-            named.add(manifest.manifest_path)
-            named |= {entry.data_file.file_path for entry in manifest.fetch_manifest_entry(table.io, False)}
-    return [key for key in objects(client) if f"s3://changed/{key}" not in named]
