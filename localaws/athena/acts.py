@@ -55,10 +55,14 @@ class Acting:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a statement answers, and the objects that it wrote; None when it is none that writes rows."""
+    """What a statement answers, and the objects that it wrote; None when it is none that writes rows.
+
+    ``undo`` takes back what it wrote and no table names, where its results cannot be kept.
+    """
 
     results: Results
     written: list[str] | None = None
+    undo: Callable[[], None] = lambda: None
 
 
 def act(statement: kinds.Statement, acting: Acting) -> Outcome:
@@ -88,9 +92,13 @@ def _written(statement: kinds.Statement, acting: Acting) -> Outcome:
     run = _WRITES.get(type(statement))
     if run is None:
         raise not_supported(f"the statement {statements.subkind_of(statement).replace('_', ' ')}")
-    answer, paths = run(statement, acting.place())
+    place = acting.place()
+    answer, paths = run(statement, place)
     columns = [answers.column_info(column) for column in answer.columns]
-    return Outcome(Results(columns, [], header=False, update_count=answer.table.num_rows), paths)
+    found = Results(columns, [], header=False, update_count=answer.table.num_rows)
+    if isinstance(statement, kinds.Unload):
+        return Outcome(found, paths, lambda: write.take_back(place, paths))
+    return Outcome(found, paths)
 
 
 def _changed(count: int) -> Results:

@@ -36,6 +36,11 @@ class Catalog:
         """Return the types of a table's columns by name; TABLE_NOT_FOUND gives the position in the query."""
         return self.open(name, position).columns
 
+    def readable(self, name: TableName, position: str) -> tuple[dict[str, exp.DataType], dict[str, exp.DataType]]:
+        """Return the columns of a table that a star stands for, and those that a query can name besides."""
+        source = self.open(name, position)
+        return source.columns, source.hidden
+
     def open(self, name: TableName, position: str = "line 1:1") -> QuerySource:
         """Return the source of a table's rows."""
         if name not in self._opened:

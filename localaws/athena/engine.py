@@ -90,7 +90,7 @@ class QueryEngine:
 
     def _prepared(self, sql: str | Parsed, database: str) -> tuple[QueryPlan, int]:
         """Plan ``sql`` and have DuckDB know its tables; return the plan and the bytes that it would scan."""
-        query = plan(sql, database, self.catalog.columns_of, self.catalog.view_of)
+        query = plan(sql, database, self.catalog.readable, self.catalog.view_of)
         scanned = 0
         for relation, name in query.relations.items():
             rows = self.catalog.open(name).rows(query.columns_read.get(relation, set()))

@@ -209,8 +209,12 @@ class Runner:
         outcome = act(statement, acting)
         if outcome.written is not None:
             execution.manifest = f"{execution.location}-manifest.csv"
-            self._put(execution, execution.manifest, "".join(f"{path}\n" for path in outcome.written).encode())
-            self._put(execution, f"{execution.location}.metadata", answers.metadata_bytes(outcome.results))
+            try:
+                self._put(execution, execution.manifest, "".join(f"{path}\n" for path in outcome.written).encode())
+                self._put(execution, f"{execution.location}.metadata", answers.metadata_bytes(outcome.results))
+            except BaseException:
+                outcome.undo()
+                raise
         return outcome.results
 
     def _leave(self, execution: Execution) -> Leave:

@@ -83,10 +83,11 @@ def parse(sql: str) -> exp.Expr:
 def plan(
     query: str | Parsed,
     database: str,
-    columns_of: Callable[[TableName, str], Columns],
+    columns_of: Callable[[TableName, str], tuple[Columns, Columns]],
     view_of: Callable[[str, str, str], View | None] = lambda database, name, position: None,
 ) -> QueryPlan:
-    """Return how to run a SELECT; ``columns_of(table, position)`` returns the columns or raises TABLE_NOT_FOUND.
+    """Return how to run a SELECT; ``columns_of(table, position)`` returns the columns, and those that
+    a star leaves out, or raises TABLE_NOT_FOUND.
 
     ``view_of(database, name, position)`` returns the view that stands for its query, None for a table.
     """
@@ -191,10 +192,11 @@ def _is_star(projection: exp.Expr) -> bool:
 
 
 def _relations(
-    tree: exp.Expr, database: str, columns_of: Callable[[TableName, str], Columns], sql: str
+    tree: exp.Expr, database: str, columns_of: Callable[[TableName, str], tuple[Columns, Columns]], sql: str
 ) -> tuple[dict[str, TableName], MappingSchema]:
     relations: dict[str, TableName] = {}
     schema: dict[str, object] = {}
+    visible: dict[str, object] = {}
     sources = {
         id(source): source
         for scope in traverse_scope(tree)
@@ -205,10 +207,10 @@ def _relations(
     for table in sources.values():
         base, _, suffix = table.name.partition("$")
         name = TableName(table.db or database, base, suffix, _version(table))
-        columns = columns_of(name, position(table, sql))
+        columns, hidden = columns_of(name, position(table, sql))
         relation = next((known for known, value in relations.items() if value == name), f"r{len(relations)}")
         relations[relation] = name
-        schema[relation] = dict(columns)
+        schema[relation], visible[relation] = {**hidden, **columns}, list(columns)
         alias = table.alias or table.name.replace("$", "_")
         if table.db and not table.alias:
             renamed[(table.db, table.name)] = alias
@@ -227,7 +229,7 @@ def _relations(
             column.set("table", exp.to_identifier(renamed[(column.text("db"), column.table)]))
             column.set("db", None)
             column.set("catalog", None)
-    return relations, MappingSchema(schema, dialect="athena", normalize=False)
+    return relations, MappingSchema(schema, visible=visible, dialect="athena", normalize=False)
 
 
 def _version(table: exp.Table) -> tuple[str, str] | None:

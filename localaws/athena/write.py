@@ -74,8 +74,10 @@ def create_table_as(statement: kinds.CreateTableAs, place: Place) -> tuple[Answe
     try:
         place.glue.create_table(DatabaseName=name.database, TableInput=_table_input(name.name, answer, location))
     except BaseException:
-        _take_back(place, paths)
-        raise
+        made = place.found(name)  # the answer may be what was lost, not the table
+        if made is None or made["StorageDescriptor"]["Location"] != location:
+            take_back(place, paths)
+            raise
     return answer, paths
 
 
@@ -158,7 +160,7 @@ def _texts(properties: dict[str, str | tuple[str, ...]]) -> dict[str, str]:
     return {key: value for key, value in properties.items() if isinstance(value, str)}
 
 
-def _take_back(place: Place, paths: list[str]) -> None:
+def take_back(place: Place, paths: list[str]) -> None:
     """Delete objects of a statement that failed behind them."""
     for path in paths:
         bucket, _, key = path.partition("://")[2].partition("/")
@@ -186,7 +188,11 @@ def _write(place: Place, answer: Answer, target: str, *, codec: str | None) -> l
     bucket, _, prefix = target.partition("://")[2].partition("/")
     key = f"{prefix.rstrip('/')}/{place.query_id}_0".lstrip("/")
     place.leave.write(f"{bucket}/{key}")
-    place.ctx.client("s3").put_object(Bucket=bucket, Key=key, Body=body.getvalue())
+    try:
+        place.ctx.client("s3").put_object(Bucket=bucket, Key=key, Body=body.getvalue())
+    except BaseException:
+        take_back(place, [f"s3://{bucket}/{key}"])
+        raise
     return [f"s3://{bucket}/{key}"]
 
 

@@ -141,7 +141,7 @@ class _Rows:
         """Return a clause's values in the types of the columns that get them, as INSERT would have them."""
         names = [value_name(number, index) for index in range(len(clause.values))]
         columns = [column for column in answer.columns if column.name in names]
-        known = list(self.target.columns.items())[:-1]
+        known = list(self.target.columns.items())
         wording = _UPDATE
         if len(self.statement.clauses) > 1 or clause.condition is not None or self.statement.tree.key == "merge":
             wording = Wording(_MERGE.unknown, _MERGE.twice, _MERGE.mismatch.format(number))
@@ -150,7 +150,7 @@ class _Rows:
     def _assigned(self, old: list[Taken], values: pa.Table, clause: Clause) -> pa.Table:
         """Return the rows that were there with the values that an UPDATE assigns."""
         found = pa.concat_tables(
-            [self._none().rename_columns(list(self.target.columns)[:-1]), *self.target.whole(old)],
+            [self._none().rename_columns(list(self.target.columns)), *self.target.whole(old)],
             promote_options="permissive",
         )
         for name in clause.columns:

@@ -19,7 +19,7 @@ from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.changes.reading import ROW
-from localaws.athena.iceberg import without_extensions
+from localaws.athena.iceberg import planned, without_extensions
 from localaws.athena.sources import Rows, quoted
 from localaws.athena.typing import DType
 
@@ -42,14 +42,15 @@ class TargetRows:
         self._names = {field.name.lower(): field.name for field in schema.fields}
         self.columns: dict[str, exp.DataType] = {
             field.name.lower(): types.iceberg_type(field.field_type) for field in schema.fields
-        } | {ROW: exp.DataType(this=DType.BIGINT)}
+        }
+        self.hidden = {ROW: exp.DataType(this=DType.BIGINT)}
         self._tasks: list[FileScanTask] | None = None
         self._live: list[np.ndarray] = []
 
     def tasks(self) -> list[FileScanTask]:
         """Return the data files of the snapshot with their delete files."""
         if self._tasks is None:
-            self._tasks = list(self._table.scan().plan_files())
+            self._tasks = planned(self._table.scan())
             deletes = _read_all_delete_files(self._table.io, self._tasks)
             for task in self._tasks:
                 kept = np.ones(task.file.record_count, dtype=bool)

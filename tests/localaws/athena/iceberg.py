@@ -43,7 +43,7 @@ def objects(client: Client) -> list[str]:
     return [item["Key"] for item in found.get("Contents", [])]
 
 
-def stray(client: Client, name: str = "t") -> list[str]:
+def stray(client: Client, name: str = "t", folder: str = "") -> list[str]:
     """Return the objects in the table's folder, but not in one within it, that none of its metadata names."""
     table = table_of(client, name)
     named = {table.metadata_location, *(entry.metadata_file for entry in table.metadata.metadata_log)}
@@ -52,6 +52,5 @@ def stray(client: Client, name: str = "t") -> list[str]:
         for manifest in snapshot.manifests(table.io):
             named.add(manifest.manifest_path)
             named |= {entry.data_file.file_path for entry in manifest.fetch_manifest_entry(table.io, False)}
-    folder = f"{client.database}/{name}/"
-    inner = tuple(f"{folder}{each}/" for each in ("data", "metadata"))
+    inner = tuple(f"{client.database}/{folder or name}/{each}/" for each in ("data", "metadata"))
     return [key for key in objects(client) if key.startswith(inner) and f"s3://{client.workgroup}/{key}" not in named]
