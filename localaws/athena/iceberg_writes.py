@@ -9,7 +9,9 @@ from typing import Final
 
 import pyarrow as pa
 from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError
-from pyiceberg.io.pyarrow import schema_to_pyarrow
+from pyiceberg.io.pyarrow import _dataframe_to_data_files, schema_to_pyarrow
+from pyiceberg.manifest import DataFile
+from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from sqlglot import exp
@@ -18,7 +20,7 @@ from localaws.athena import typing as types
 from localaws.athena.definitions import iceberg_tables
 from localaws.athena.definitions.place import Place, failed
 from localaws.athena.engine import Answer
-from localaws.athena.errors import QueryFailed
+from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.leave import path_of
 from localaws.athena.statements import kinds
 from localaws.athena.statements.kinds import Name
@@ -35,6 +37,7 @@ def append(name: Name, answer: Answer, place: Place) -> list[str]:
 
     def change(table: Table, _catalog: IcebergCatalog) -> None:
         if answer.table.num_rows:
+            check_partitions(table.spec(), table.schema())
             table.append(of_schema(answer.table, table.schema()))
 
     return committed(name, place.leave, change)
@@ -61,6 +64,7 @@ def create_table_as(
     partitioning = statement.properties.get("partitioning", ())
     transforms = tuple(_transform(text) for text in ([partitioning] if isinstance(partitioning, str) else partitioning))
     spec = iceberg_tables.spec_of(transforms, schema)
+    check_partitions(spec, schema)
     catalog = IcebergCatalog(place.leave)
     try:
         with catalog.create_table_transaction(
@@ -77,6 +81,25 @@ def create_table_as(
                 ) from None
             raise
     return answer, catalog.files()
+
+
+def data_files(table: Table, rows: pa.Table) -> list[DataFile]:
+    """Write rows, which have the table's columns and types, as data files, and return these."""
+    if not rows.num_rows:
+        return []
+    check_partitions(table.spec(), table.schema())
+    return list(_dataframe_to_data_files(table.metadata, rows, table.io))
+
+
+def check_partitions(spec: PartitionSpec, schema: Schema) -> None:
+    """Raise for a table whose rows PyIceberg cannot write: it takes one partition field a column."""
+    sources = [field.source_id for field in spec.fields]
+    twice = next((source for source in sources if sources.count(source) > 1), None)
+    if twice is not None:
+        raise not_supported(
+            f"writing to an Iceberg table that is partitioned twice by the column {schema.find_column_name(twice)}",
+            allowed="one partition field a column",
+        )
 
 
 def of_schema(rows: pa.Table, schema: Schema) -> pa.Table:

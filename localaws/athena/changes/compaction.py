@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import pyarrow as pa
-from pyiceberg.io.pyarrow import _dataframe_to_data_files
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import FileScanTask, Table, TableProperties
 from pyiceberg.table.snapshots import Operation
@@ -103,8 +102,7 @@ def _rewrite(table: Table, target: TargetRows, groups: list[list[FileScanTask]])
     for group in groups:
         parts = [iceberg_writes.of_schema(rows, schema) for rows in target.whole(target.live(group))]
         rows = pa.concat_tables([iceberg_writes.of_schema(pa.table({}), schema), *parts])
-        if rows.num_rows:
-            added += _dataframe_to_data_files(table.metadata, rows, table.io)
+        added += iceberg_writes.data_files(table, rows)
     removed = [task.file for group in groups for task in group]
     removed += delete_files.orphaned(target.tasks(), removed)
     if removed:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyiceberg.io.pyarrow import _dataframe_to_data_files
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Operation
 
@@ -111,8 +110,7 @@ class _Rows:
             for each in taken
             if len(each.positions) < each.live
         ]
-        if new.num_rows:
-            added += _dataframe_to_data_files(self.table.metadata, new, self.table.io)
+        added += iceberg_writes.data_files(self.table, new)
         if added or removed:
             operation = Operation.OVERWRITE if new.num_rows else Operation.DELETE
             row_delta.commit(self.table, operation, added, removed)

@@ -16,7 +16,7 @@ import pyarrow as pa
 from tests.localaws.athena.client import Client
 from tests.localaws.athena.iceberg import made, table_of
 
-PARTITIONS = ("", "v", "bucket(2, id)", "truncate(3, n), v", "month(d)", "v, day(d), bucket(2, v)")
+PARTITIONS = ("", "v", "bucket(2, id)", "truncate(3, n), v", "month(d)", "v, day(d)")
 COLUMNS = "id int, v string, n bigint, d date"
 _DAYS = ("2024-01-31", "2024-02-01", "2024-02-29", None)
 Row = dict[str, Any]
@@ -149,8 +149,8 @@ class History:
 
     def repartition(self) -> None:
         table = table_of(self.client)
-        if any(field.name == "id" for field in table.spec().fields):
-            return
+        if any(field.source_id == table.schema().find_field("id").field_id for field in table.spec().fields):
+            return  # PyIceberg writes no table with two partition fields of one column
         with table.update_spec() as spec:
             spec.add_identity("id")
         self.said.append("-- partitioned by id, too")

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 import pytest
 
 from localaws.context import Context
-from tests.laws import ALL
 from tests.localaws.athena.client import Client
 from tests.localaws.athena.faulty import WAYS, Faults
 from tests.localaws.athena.iceberg import made, objects, stray, work_group
 from tests.localaws.athena.server import running
 
-#: How many calls the fast tests go on after each that fails; all of them fail in `make proof`.
-STEP = 1 if ALL else 12
+#: Each so-many-th call fails whenever tests run, from one by chance, which is printed; every call in `make proof`.
+STEPS = pytest.mark.parametrize("step", [12, pytest.param(1, marks=pytest.mark.proof)])
 ROWS = "SELECT id, v FROM t ORDER BY id, v"
 
 
@@ -73,14 +72,14 @@ CASES = {
 }
 
 
-def failing(faults: Faults, run: Callable[[], str], way: str) -> Iterator[str]:
+def failing(faults: Faults, run: Callable[[], str], way: str, step: int) -> Iterator[str]:
     """Run something again and again, each time with a later call that fails; yield what ``run`` says of each.
 
     The last run has no call that fails.
     """
-    start = random.randint(1, STEP)
-    sys.stdout.write(f"calls that fail: from the {start}th on, each {STEP}th\n")
-    for n in itertools.count(start, STEP):
+    start = random.randint(1, step)
+    sys.stdout.write(f"calls that fail: from the {start}th on, each {step}th\n")
+    for n in itertools.count(start, step):
         faults.arm(n, way)
         try:
             said = run()
@@ -97,10 +96,11 @@ def state(client: Client, sql: str) -> str:
 
 
 @pytest.mark.slow
+@STEPS
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", CASES)
 def test_a_statement_on_an_iceberg_table_has_done_all_or_nothing(
-    client: Client, faults: Faults, name: str, way: str
+    client: Client, faults: Faults, name: str, way: str, step: int
 ) -> None:
     case, number = CASES[name], 0
 
@@ -113,7 +113,7 @@ def test_a_statement_on_an_iceberg_table_has_done_all_or_nothing(
         return client.rows(ROWS)
 
     before = fresh()
-    for said in failing(faults, lambda: state(client, case.sql), way):
+    for said in failing(faults, lambda: state(client, case.sql), way, step):
         rows = client.rows(ROWS)
         assert rows in (before, case.after(before)), said
         assert rows == case.after(before) or said == "FAILED"
@@ -125,6 +125,7 @@ def test_a_statement_on_an_iceberg_table_has_done_all_or_nothing(
 
 
 @pytest.mark.slow
+@STEPS
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     "kind",
@@ -132,11 +133,11 @@ def test_a_statement_on_an_iceberg_table_has_done_all_or_nothing(
     ids=["hive", "iceberg"],
 )
 def test_a_table_is_made_of_a_query_wholly_or_not_at_all(
-    ctx: Context, client: Client, faults: Faults, kind: str, way: str
+    ctx: Context, client: Client, faults: Faults, kind: str, way: str, step: int
 ) -> None:
     where = kind.format(client.database) or f"external_location = 's3://faulty/{client.database}/t/',"
     sql = f"CREATE TABLE t WITH ({where} format = 'PARQUET') AS SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS x (id, v)"
-    for said in failing(faults, lambda: state(client, sql), way):
+    for said in failing(faults, lambda: state(client, sql), way, step):
         if client.rows("SHOW TABLES"):
             assert client.rows(ROWS) == [["1", "a"], ["2", "b"]]
             assert not kind or way == "dead" or stray(client) == []
@@ -148,10 +149,11 @@ def test_a_table_is_made_of_a_query_wholly_or_not_at_all(
 
 
 @pytest.mark.slow
+@STEPS
 @pytest.mark.parametrize("way", WAYS)
-def test_an_unload_that_fails_leaves_nothing(ctx: Context, client: Client, faults: Faults, way: str) -> None:
+def test_an_unload_that_fails_leaves_nothing(ctx: Context, client: Client, faults: Faults, way: str, step: int) -> None:
     sql = f"UNLOAD (SELECT 1 AS a) TO 's3://faulty/{client.database}/u/' WITH (format = 'PARQUET')"
-    for said in failing(faults, lambda: state(client, sql), way):
+    for said in failing(faults, lambda: state(client, sql), way, step):
         found = objects(client)
         assert len(found) == (said == "SUCCEEDED") or way == "dead"
         for key in found:

@@ -191,6 +191,13 @@ def test_tables_whose_columns_and_partitions_changed_are_changed(client: Client)
     assert found.to_pydict() == {"number": [1, 3, 4], "v": ["a", "c", "d"], "extra": [1, 3, 40]}
 
 
+def test_a_table_partitioned_twice_by_one_column_is_refused_by_name(client: Client) -> None:
+    made(client, partitioned="id, bucket(2, id)")
+    assert "partitioned twice by the column id" in client.fails("INSERT INTO t VALUES (1, 'a')")
+    assert objects(client) == [key for key in objects(client) if key.endswith(".metadata.json")]
+    client.rows("DELETE FROM t WHERE id = 1")
+
+
 def test_every_type_of_column_is_kept_by_an_update_of_another(client: Client) -> None:
     made(
         client,
