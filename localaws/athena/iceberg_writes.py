@@ -74,7 +74,7 @@ def create_table_as(
                 transaction.append(of_schema(answer.table, transaction.table_metadata.schema()))
     except BaseException as error:
         if not catalog.landed(name):
-            catalog.take_back()
+            catalog.written.take_back()
             if isinstance(error, TableAlreadyExistsError | CommitFailedException):
                 raise QueryFailed(
                     "TABLE_ALREADY_EXISTS", f"line 1:1: Destination table 'awsdatacatalog.{name}' already exists"

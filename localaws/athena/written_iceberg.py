@@ -6,13 +6,16 @@ begins anew.
 
 from __future__ import annotations
 
+import io
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
+from pyarrow.fs import FileSystem
 from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
 from pyiceberg.io import InputFile, OutputFile
@@ -30,14 +33,79 @@ log = logging.getLogger("localaws.athena")
 #: How often a statement begins anew that another writer came before, and how long it waits at most, in seconds.
 _TRIES: Final = 40
 _LONGEST_WAIT: Final = 0.5
+#: How many seconds are waited for files that are on their way when a statement fails.
+_LONGEST_PUT: Final = 60
 #: A table's own property that names Python code: a table is user input, and none of its code runs here.
 _CODE: Final = "write.py-location-provider.impl"
 
 
-class WritableIO(ReadableIO):
-    """Reads and writes a table's files in S3, as far as the caller may; ``written`` notes what is written."""
+class Written:
+    """The files that one attempt of a statement writes: PyIceberg writes several at once, in threads of its own."""
 
-    def __init__(self, properties: dict[str, Any], leave: Leave, written: list[str]) -> None:
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._changed = threading.Condition()
+        self._under_way, self._ended = 0, False
+        self.locations: list[str] = []
+
+    def store(self, path: str, body: bytes) -> None:
+        """Put a file into S3; one that comes when all was taken back is dropped, since nobody waits for it."""
+        with self._changed:
+            if self._ended:
+                return
+            self._under_way += 1
+        bucket, _, key = path.partition("/")
+        try:
+            self._ctx.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
+
+    def take_back(self) -> None:
+        """Delete all that was written: no table names it."""
+        with self._changed:
+            self._ended = True
+            self._changed.wait_for(lambda: not self._under_way, _LONGEST_PUT)
+        for location in self.locations:
+            try:
+                _delete(self._ctx, path_of(location))
+            except Exception:  # the statement's own error is the one to say; VACUUM finds the file
+                log.warning("%s is left of a statement that failed; VACUUM removes it", location, exc_info=True)
+
+
+class _Upload(io.BytesIO):
+    """A file that is in S3 once it is closed, whole."""
+
+    def __init__(self, path: str, written: Written) -> None:
+        super().__init__()
+        self._path, self._written = path, written
+
+    def close(self) -> None:
+        if not self.closed:
+            body = self.getvalue()
+            super().close()
+            self._written.store(self._path, body)
+
+
+class _WritableFile(PyArrowFile):
+    """A file in S3 that is written in one piece."""
+
+    def __init__(self, location: str, path: str, files: FileSystem, written: Written) -> None:
+        super().__init__(location, path, files)
+        self._s3_path, self._written = path, written
+
+    def create(self, overwrite: bool = False) -> _Upload:
+        """Return the stream to write to; raise FileExistsError for a file that is there and may not be replaced."""
+        if not overwrite and self.exists():
+            raise FileExistsError(f"{self.location} is there already")
+        return _Upload(self._s3_path, self._written)
+
+
+class WritableIO(ReadableIO):
+    """Reads and writes a table's files in S3, as far as the caller may."""
+
+    def __init__(self, properties: dict[str, Any], leave: Leave, written: Written) -> None:
         super().__init__(properties, leave)
         self._written = written
 
@@ -45,8 +113,8 @@ class WritableIO(ReadableIO):
         """Return a file to write; raises QueryFailed if it is not in S3 or the caller may not write it."""
         path = path_of(location)
         self._leave.write(path)
-        self._written.append(location)
-        return PyArrowFile(location, path, self.fs_by_scheme("s3", path.partition("/")[0]))
+        self._written.locations.append(location)
+        return _WritableFile(location, path, self.fs_by_scheme("s3", path.partition("/")[0]), self._written)
 
     def delete(self, location: str | InputFile | OutputFile) -> None:
         """Delete a file; raises QueryFailed if it is not in S3 or the caller may not delete it."""
@@ -58,14 +126,14 @@ class WritableIO(ReadableIO):
 class IcebergCatalog(GlueCatalog):
     """The Glue catalog, whose tables' files are read and written with the caller's leave.
 
-    ``written`` are the files that were; the next commit keeps at most ``old_metadata_files`` in the table's log.
+    ``written`` are the files so far; the next commit keeps at most ``old_metadata_files`` in the table's log.
     """
 
     def __init__(self, leave: Leave) -> None:
         super().__init__("local", leave.ctx.client("glue"))
         self._leave = leave
         self._loaded = ""
-        self.written: list[str] = []
+        self.written = Written(leave.ctx)
         self.old_metadata_files: int | None = None
 
     def _load_file_io(self, properties: Any = None, location: str | None = None) -> WritableIO:
@@ -95,27 +163,18 @@ class IcebergCatalog(GlueCatalog):
 
     def landed(self, name: Name) -> bool:
         """Return whether what was written here became the table, whatever the commit's own answer was."""
-        if not self.written:
+        if not self.written.locations:
             return False
         try:
             table = self.load_table((name.database, name.name))
         except NoSuchTableError:
             return False
         history = {table.metadata_location, *(entry.metadata_file for entry in table.metadata.metadata_log)}
-        return not history.isdisjoint(self.written)
+        return not history.isdisjoint(self.written.locations)
 
     def files(self) -> list[str]:
         """Return the data and delete files that were written here, without metadata."""
-        return [location for location in self.written if location.endswith(".parquet")]
-
-    def take_back(self) -> None:
-        """Delete all that was written here: no table names it."""
-        for location in self.written:
-            try:
-                _delete(self._leave.ctx, path_of(location))
-            except Exception:  # the statement's own error is the one to say; VACUUM finds the file
-                log.warning("%s is left of a statement that failed; VACUUM removes it", location, exc_info=True)
-        self.written.clear()
+        return [location for location in self.written.locations if location.endswith(".parquet")]
 
 
 def committed(name: Name, leave: Leave, change: Callable[[Table, IcebergCatalog], None]) -> list[str]:
@@ -133,12 +192,12 @@ def committed(name: Name, leave: Leave, change: Callable[[Table, IcebergCatalog]
             change(table, catalog)
         except CommitFailedException:
             if not catalog.landed(name):
-                catalog.take_back()
+                catalog.written.take_back()
                 time.sleep(random.uniform(0, min(_LONGEST_WAIT, 0.02 * 2**number)))
                 continue
         except BaseException:
             if not catalog.landed(name):
-                catalog.take_back()
+                catalog.written.take_back()
                 raise
         return catalog.files()
     raise QueryFailed("ICEBERG_COMMIT_ERROR", f"Failed to commit the transaction: {name} was changed {_TRIES} times")

@@ -75,7 +75,7 @@ def create(statement: kinds.CreateTable, name: Name, place: Place) -> None:
         )
     except BaseException as error:
         if not catalog.landed(name):
-            catalog.take_back()
+            catalog.written.take_back()
             if isinstance(error, TableAlreadyExistsError):
                 not_done(f"AlreadyExistsException(message:Table {name.name} already exists)")
             raise

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from localaws.athena.leave import Leave
+from localaws.athena.written_iceberg import IcebergCatalog
 from localaws.context import Context
 from tests.localaws.athena.client import Client
 from tests.localaws.athena.faulty import WAYS, Faults
@@ -146,6 +148,16 @@ def test_a_table_is_made_of_a_query_wholly_or_not_at_all(
             assert (said, way == "dead" or objects(client)) == ("FAILED", way == "dead" or [])
         for key in objects(client):
             ctx.client("s3").delete_object(Bucket="faulty", Key=key)
+
+
+def test_a_file_that_a_thread_finishes_behind_a_failed_statement_is_not_kept(ctx: Context) -> None:
+    """PyIceberg writes files in threads of its own, which go on when one of them has failed."""
+    catalog = IcebergCatalog(Leave(ctx))
+    late = catalog._load_file_io().new_output("s3://faulty/late/data/one.parquet").create()
+    late.write(b"rows")
+    catalog.written.take_back()
+    late.close()
+    assert ctx.client("s3").list_objects_v2(Bucket="faulty", Prefix="late/")["KeyCount"] == 0
 
 
 @pytest.mark.slow
