@@ -194,8 +194,16 @@ def _rows_of(name: Name, alias: str) -> exp.Table:
 
 
 def _names_of_target(tree: exp.Expr, name: Name, alias: str) -> None:
-    """Have ``database.table.column`` be a column of what stands for the target in the query."""
+    """Have ``database.table.column`` be a column of what stands for the target in the query.
+
+    The statement itself may name neither the rows' numbers nor what has them.
+    """
+    for table in tree.find_all(exp.Table):
+        if table.name.lower().endswith(ROWS):
+            raise QueryFailed("TABLE_NOT_FOUND", f"line 1:1: Table 'awsdatacatalog.{table.name}' does not exist")
     for column in tree.find_all(exp.Column):
+        if column.name.lower() == ROW:
+            raise QueryFailed("COLUMN_NOT_FOUND", f"line 1:1: Column '{column.name}' cannot be resolved")
         if column.text("catalog").lower() == CATALOG:
             column.set("catalog", None)
         same = (column.text("db").lower(), column.table.lower()) == (name.database, name.name)

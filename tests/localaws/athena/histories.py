@@ -105,11 +105,11 @@ class History:
 
     def merge(self) -> None:
         ids = self.chance.sample(range(12), 4)
-        source = {number: self.chance.choice([None, *range(6)]) for number in ids}
+        source = {number: self.chance.choice([None, *range(6)]) for number in ids} | {99: 1}
         values = ", ".join(f"({number}, {'NULL' if n is None else n})" for number, n in source.items())
         least = self.chance.randint(0, 4)
         self._run(
-            f"MERGE INTO t USING (VALUES {values}, (99, 1)) AS s (id, n) ON t.id = s.id "
+            f"MERGE INTO t USING (VALUES {values}) AS s (id, n) ON t.id = s.id "
             "WHEN MATCHED AND s.n IS NULL THEN DELETE "
             f"WHEN MATCHED AND s.n > {least} THEN UPDATE SET n = s.n, v = coalesce(t.v, 'm') "
             f"WHEN NOT MATCHED AND s.n > {least} THEN INSERT (n, id) VALUES (s.n, s.id)"
@@ -124,7 +124,7 @@ class History:
         ]
         self.rows += [
             {"id": number, "v": None, "n": n, "d": None}
-            for number, n in (source | {99: 1}).items()
+            for number, n in source.items()
             if number not in there and _more(n, least)
         ]
 
