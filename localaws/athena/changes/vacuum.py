@@ -26,6 +26,10 @@ from localaws.athena.written_iceberg import IcebergCatalog, committed
 _AGE: Final = 432_000
 _SNAPSHOTS: Final = 1
 _METADATA_FILES: Final = 100
+#: An object that nothing names may be one of a writer that has not committed yet, so it stays for three days at least:
+#: https://iceberg.apache.org/docs/latest/spark-procedures/#remove_orphan_files
+_ORPHAN_AGE: Final = 3 * 86_400
+_COLLECTED: Final = "gc.enabled"
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ def vacuum(statement: kinds.Vacuum, place: Place) -> None:
     unnamed: list[str] = []
 
     def change(table: Table, catalog: IcebergCatalog) -> None:
+        _may_lose_files(table, name)
         kept = _Kept.of(table)
         expired = kept.expired(table)
         unnamed[:] = _unnamed(table, kept, expired, _objects(table, name, place))
@@ -92,15 +97,27 @@ def vacuum(statement: kinds.Vacuum, place: Place) -> None:
             table.maintenance.expire_snapshots().by_ids(sorted(expired)).commit()
 
     committed(name, place.leave, change)
-    for location in unnamed:
-        path = path_of(location)
+    for path in unnamed:
         if place.leave.allows("s3:DeleteObject", f"arn:aws:s3:::{path}"):
             bucket, _, key = path.partition("/")
             place.ctx.client("s3").delete_object(Bucket=bucket, Key=key)
 
 
+def _may_lose_files(table: Table, name: Name) -> None:
+    """Raise for a table whose files may be those of others, too."""
+    if table.properties.get(_COLLECTED, "true").lower() == "false":
+        raise QueryFailed(
+            "INVALID_TABLE_PROPERTY",
+            f"VACUUM of {name}: its property {_COLLECTED} is false, since other tables may name its files; nothing was "
+            f"done. Where none does, set {_COLLECTED} to true with another engine",
+        )
+
+
 def _unnamed(table: Table, kept: _Kept, expired: set[int], objects: dict[str, float]) -> list[str]:
-    """Return the files that go: those of expired snapshots, old metadata, and old objects that nothing names."""
+    """Return ``bucket/key`` of what goes: files of expired snapshots, old metadata, old objects that nothing names.
+
+    Files are compared without their scheme, since writers may spell one ``s3://`` and ``s3a://``.
+    """
     snapshots = table.snapshots()
     read: dict[str, set[str]] = {}
     named = _files((s for s in snapshots if s.snapshot_id not in expired), table, read)
@@ -112,8 +129,9 @@ def _unnamed(table: Table, kept: _Kept, expired: set[int], objects: dict[str, fl
     named |= {*log, table.metadata_location}
     for each in (*table.metadata.statistics, *table.metadata.partition_statistics):
         (once if each.snapshot_id in expired else named).add(each.statistics_path)
-    orphans = {location for location, modified in objects.items() if modified * 1000 < kept.since}
-    return sorted((once | orphans) - named)
+    since = min(kept.since / 1000, time.time() - _ORPHAN_AGE)
+    orphans = {path for path, modified in objects.items() if modified < since}
+    return sorted(({path_of(each) for each in once} | orphans) - {path_of(each) for each in named})
 
 
 def _files(snapshots: Iterable[Snapshot], table: Table, read: dict[str, set[str]]) -> set[str]:
@@ -133,7 +151,10 @@ def _entries(manifest: ManifestFile, table: Table) -> set[str]:
 
 
 def _objects(table: Table, name: Name, place: Place) -> dict[str, float]:
-    """Return when each object below the table's location was written, without those of tables that lie there, too."""
+    """Return when each object below the table's location was written, by its ``bucket/key``.
+
+    Those of tables and partitions of tables that lie there, too, are left out.
+    """
     location = table.location().rstrip("/")
     bucket, _, prefix = path_of(location).partition("/")
     if not prefix:
@@ -155,7 +176,7 @@ def _objects(table: Table, name: Name, place: Place) -> dict[str, float]:
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/"):
         for item in page.get("Contents", []):
             if not f"{bucket}/{item['Key']}".startswith(tuple(inner)):
-                found[f"{table.location().partition('://')[0]}://{bucket}/{item['Key']}"] = _moment(item)
+                found[f"{bucket}/{item['Key']}"] = _moment(item)
     return found
 
 
@@ -164,10 +185,24 @@ def _moment(item: dict[str, Any]) -> float:
 
 
 def _locations(place: Place) -> Iterable[tuple[Name, str]]:
-    """Yield the tables of the catalog with ``bucket/key/`` of their locations."""
-    for databases in place.glue.get_paginator("get_databases").paginate():
-        for database in databases["DatabaseList"]:
-            for tables in place.glue.get_paginator("get_tables").paginate(DatabaseName=database["Name"]):
-                for table in tables["TableList"]:
-                    where = (table.get("StorageDescriptor") or {}).get("Location") or ""
-                    yield Name(table["Name"], database["Name"]), where.partition("://")[2].rstrip("/") + "/"
+    """Yield the tables of the catalog with ``bucket/key/`` of their locations and of their partitions' locations."""
+    glue = place.glue
+    for database in _listed(glue, "get_databases", "DatabaseList"):
+        for table in _listed(glue, "get_tables", "TableList", DatabaseName=database["Name"]):
+            name = Name(table["Name"], database["Name"])
+            yield name, _folder(table)
+            if table.get("PartitionKeys"):
+                for partition in _listed(
+                    glue, "get_partitions", "Partitions", DatabaseName=name.database, TableName=name.name
+                ):
+                    yield name, _folder(partition)
+
+
+def _listed(glue: Any, call: str, key: str, **given: str) -> Iterable[dict[str, Any]]:
+    for page in glue.get_paginator(call).paginate(**given):
+        yield from page[key]
+
+
+def _folder(described: dict[str, Any]) -> str:
+    where = (described.get("StorageDescriptor") or {}).get("Location") or ""
+    return f"{where.partition('://')[2].rstrip('/')}/"

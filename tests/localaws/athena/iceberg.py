@@ -5,7 +5,10 @@ Each module of tests has a bucket and a workgroup of its own name, since what mo
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
+
+from moto.s3.models import s3_backends
 
 from localaws.context import Context
 from tests.localaws.athena.client import Client
@@ -43,6 +46,13 @@ def objects(client: Client) -> list[str]:
     return [item["Key"] for item in found.get("Contents", [])]
 
 
+def aged(ctx: Context, bucket: str, folder: str, days: int) -> None:
+    """Have all objects in a folder be older."""
+    keys = s3_backends[ctx.account]["aws"].buckets[bucket].keys
+    for key in [key for key in keys if key.startswith(f"{folder}/")]:
+        keys[key].last_modified -= timedelta(days=days)
+
+
 def stray(client: Client, name: str = "t", folder: str = "") -> list[str]:
     """Return the objects in the table's folder, but not in one within it, that none of its metadata names."""
     table = table_of(client, name)
@@ -51,6 +61,6 @@ def stray(client: Client, name: str = "t", folder: str = "") -> list[str]:
         named.add(snapshot.manifest_list)
         for manifest in snapshot.manifests(table.io):
             named.add(manifest.manifest_path)
-            named |= {entry.data_file.file_path for entry in manifest.fetch_manifest_entry(table.io, False)}
+            named |= {entry.data_file.file_path for entry in manifest.fetch_manifest_entry(table.io)}
     inner = tuple(f"{client.database}/{folder or name}/{each}/" for each in ("data", "metadata"))
     return [key for key in objects(client) if key.startswith(inner) and f"s3://{client.workgroup}/{key}" not in named]

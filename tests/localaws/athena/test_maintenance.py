@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from pyiceberg.io.pyarrow import _dataframe_to_data_files
 
 from localaws.context import Context
 from tests.localaws.athena.client import Client
-from tests.localaws.athena.iceberg import made, objects, stray, table_of, work_group
+from tests.localaws.athena.iceberg import aged, made, objects, stray, table_of, work_group
 from tests.localaws.athena.server import running
 
 
@@ -98,7 +99,10 @@ def test_vacuum_expires_snapshots_and_removes_their_files_and_orphans(ctx: Conte
     assert objects(client) == before  # all is younger than five days
     client.rows("ALTER TABLE t SET TBLPROPERTIES ('vacuum_max_snapshot_age_seconds'='1')")
     client.rows("ALTER TABLE t SET TBLPROPERTIES ('vacuum_max_metadata_files_to_keep'='2')")
-    time.sleep(2.1)
+    time.sleep(1.1)
+    client.rows("VACUUM `t`")
+    assert f"{client.database}/t/data/lost.parquet" in objects(client)  # it may be one of a writer under way
+    aged(client.ctx, "kept", client.database, 4)
     client.rows("VACUUM `t`")
     table = table_of(client)
     assert [s.snapshot_id for s in table.snapshots()] == [
@@ -121,3 +125,65 @@ def test_vacuum_touches_no_table_that_shares_its_folder(ctx: Context, client: Cl
     client.rows("CREATE TABLE top (a int) LOCATION 's3://kept/' TBLPROPERTIES ('table_type'='ICEBERG')")
     assert client.fails("VACUUM top") == "GENERIC_INTERNAL_ERROR: Path missing in file system location: s3://kept"
     assert "Iceberg tables only" in client.fails("VACUUM twin")
+
+
+def _all_may_go(client: Client, name: str = "t") -> None:
+    """Have VACUUM find every snapshot but the last old, and every object that nothing names."""
+    client.rows(f"ALTER TABLE {name} SET TBLPROPERTIES ('vacuum_max_snapshot_age_seconds'='1')")
+    aged(client.ctx, "kept", client.database, 30)
+    time.sleep(1.1)
+
+
+def test_vacuum_leaves_a_file_that_is_named_by_another_scheme(client: Client) -> None:
+    made(client)
+    client.rows("INSERT INTO t VALUES (1, 'a')")
+    (task,) = table_of(client).scan().plan_files()
+    client.rows("DELETE FROM t")
+    table_of(client).add_files([task.file.file_path.replace("s3://", "s3a://")])
+    _all_may_go(client)
+    client.rows("VACUUM t")
+    assert client.rows("SELECT * FROM t") == [["1", "a"]]
+
+
+def test_vacuum_refuses_a_table_whose_files_others_may_name(client: Client) -> None:
+    made(client)
+    made(client, "lent")
+    client.rows("INSERT INTO t VALUES (1, 'a')")
+    (task,) = table_of(client).scan().plan_files()
+    with table_of(client, "lent").transaction() as transaction:
+        transaction.set_properties({"gc.enabled": "false"})
+    table_of(client, "lent").add_files([task.file.file_path])
+    client.rows("DELETE FROM lent")
+    _all_may_go(client, "lent")
+    before = (objects(client), table_of(client, "lent").metadata_location)
+    assert "gc.enabled is false" in client.fails("VACUUM lent")
+    assert (objects(client), table_of(client, "lent").metadata_location) == before
+    assert client.rows("SELECT * FROM t") == [["1", "a"]]
+
+
+def test_vacuum_leaves_the_partitions_of_tables_that_lie_elsewhere(ctx: Context, client: Client) -> None:
+    made(client)
+    here = f"{client.database}/t/data/part"
+    client.rows(
+        f"CREATE EXTERNAL TABLE h (a int) PARTITIONED BY (p string) LOCATION 's3://kept/{client.database}/h/'"
+    )
+    client.rows(f"ALTER TABLE h ADD PARTITION (p = '1') LOCATION 's3://kept/{here}/'")
+    for key in (f"{here}/x", f"{client.database}/t/data/lost"):
+        ctx.client("s3").put_object(Bucket="kept", Key=key, Body=b"1")
+    _all_may_go(client)
+    client.rows("VACUUM t")
+    assert [f"{here}/x" in objects(client), f"{client.database}/t/data/lost" in objects(client)] == [True, False]
+
+
+def test_vacuum_leaves_the_files_of_a_writer_under_way(client: Client) -> None:
+    made(client)
+    client.rows("INSERT INTO t VALUES (1, 'a')")
+    client.rows("ALTER TABLE t SET TBLPROPERTIES ('vacuum_max_snapshot_age_seconds'='1')")
+    table = table_of(client)
+    rows = table.scan().to_arrow()
+    (written,) = _dataframe_to_data_files(table.metadata, rows, table.io)
+    aged(client.ctx, "kept", client.database, 2)
+    client.rows("VACUUM t")
+    with table_of(client).transaction() as transaction, transaction.update_snapshot().fast_append() as append:
+        append.append_data_file(written)
+    assert client.rows("SELECT * FROM t") == [["1", "a"], ["1", "a"]]
