@@ -45,7 +45,7 @@ class Acting:
         """Return where the statement runs."""
         return Place(
             self.ctx, self.leave, self.engine.catalog, self.database, self.query_id, self.output, self.answer,
-            lambda query: self.engine.described(query, self.database),
+            lambda query: self.engine.described(query, self.database), self.engine.unstopped, self.allow,
         )  # fmt: skip
 
     def answer(self, query: str | Parsed) -> Answer:

@@ -67,9 +67,13 @@ class QueryEngine:
         """Return the result of ``sql``; before it runs, ``allow`` gets the number of bytes to scan and may raise."""
         query, scanned = self._prepared(sql, database)
         allow(scanned)
+        self.unstopped()
+        return self._ran(query, self.connection.sql, scanned)
+
+    def unstopped(self) -> None:
+        """Raise QueryFailed if the query was stopped."""
         if self._stopped.is_set():
             raise _cancelled()
-        return self._ran(query, self.connection.sql, scanned)
 
     def described(self, sql: str, database: str) -> Answer:
         """Return the columns of ``sql`` and no rows; nothing is read but what the tables' metadata say."""

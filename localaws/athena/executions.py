@@ -193,6 +193,7 @@ class Runner:
 
     def _results(self, execution: Execution, engine: QueryEngine, prepared: dict[str, Any]) -> Results:
         statement = _statement(execution, prepared)
+        self._find_output(execution)
 
         def allow(scanned: int) -> None:
             execution.scanned = scanned
@@ -227,6 +228,16 @@ class Runner:
         self._put(execution, execution.location, body)
         self._put(execution, execution.location + ".metadata", answers.metadata_bytes(found))
 
+    def _find_output(self, execution: Execution) -> None:
+        """Raise before the statement does anything if its results cannot be kept."""
+        path = path_of(execution.location)
+        self._leave(execution).write(path)
+        bucket, s3 = path.partition("/")[0], self._ctx.client("s3")
+        try:
+            s3.get_bucket_location(Bucket=bucket)
+        except s3.exceptions.NoSuchBucket:
+            raise _no_bucket(bucket) from None
+
     def _put(self, execution: Execution, uri: str, body: bytes) -> None:
         self._leave(execution).write(path_of(uri))
         bucket, _, key = uri.partition("://")[2].partition("/")
@@ -240,7 +251,11 @@ class Runner:
         try:
             s3.put_object(Bucket=bucket, Key=key, Body=body, **options)
         except s3.exceptions.NoSuchBucket:
-            raise QueryFailed("INVALID_OUTPUT_LOCATION", f"The S3 bucket {bucket!r} does not exist") from None
+            raise _no_bucket(bucket) from None
+
+
+def _no_bucket(bucket: str) -> QueryFailed:
+    return QueryFailed("INVALID_OUTPUT_LOCATION", f"The S3 bucket {bucket!r} does not exist")
 
 
 def _statement(execution: Execution, prepared: dict[str, Any]) -> kinds.Statement:

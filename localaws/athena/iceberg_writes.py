@@ -9,11 +9,13 @@ from typing import Final
 
 import pyarrow as pa
 from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError
+from pyiceberg.io import FileIO
 from pyiceberg.io.pyarrow import _dataframe_to_data_files, schema_to_pyarrow
 from pyiceberg.manifest import DataFile
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
-from pyiceberg.table import Table
+from pyiceberg.table import Table, Transaction
+from pyiceberg.table.metadata import TableMetadata
 from sqlglot import exp
 
 from localaws.athena import typing as types
@@ -37,10 +39,10 @@ def append(name: Name, answer: Answer, place: Place) -> list[str]:
 
     def change(table: Table, _catalog: IcebergCatalog) -> None:
         if answer.table.num_rows:
-            check_partitions(table.spec(), table.schema())
-            table.append(of_schema(answer.table, table.schema()))
+            with table.transaction() as transaction:
+                _add(transaction, answer.table)
 
-    return committed(name, place.leave, change)
+    return committed(name, place, change)
 
 
 def create_table_as(
@@ -65,34 +67,53 @@ def create_table_as(
     transforms = tuple(_transform(text) for text in ([partitioning] if isinstance(partitioning, str) else partitioning))
     spec = iceberg_tables.spec_of(transforms, schema)
     check_partitions(spec, schema)
-    catalog = IcebergCatalog(place.leave)
+    catalog = IcebergCatalog(place.leave, place.unstopped)
     try:
         with catalog.create_table_transaction(
             (name.database, name.name), schema, location.rstrip("/"), spec, properties=kept
         ) as transaction:
             if answer.table.num_rows:
-                transaction.append(of_schema(answer.table, transaction.table_metadata.schema()))
+                _add(transaction, answer.table)
     except BaseException as error:
-        if not catalog.landed(name):
-            catalog.written.take_back()
-            if isinstance(error, TableAlreadyExistsError | CommitFailedException):
-                raise QueryFailed(
-                    "TABLE_ALREADY_EXISTS", f"line 1:1: Destination table 'awsdatacatalog.{name}' already exists"
-                ) from None
+        undone = catalog.undone(name)
+        if undone and isinstance(error, TableAlreadyExistsError | CommitFailedException):
+            raise QueryFailed(
+                "TABLE_ALREADY_EXISTS", f"line 1:1: Destination table 'awsdatacatalog.{name}' already exists"
+            ) from None
+        if undone or not isinstance(error, Exception):
             raise
     return answer, catalog.files()
 
 
-def data_files(table: Table, rows: pa.Table) -> list[DataFile]:
+def _add(transaction: Transaction, rows: pa.Table) -> None:
+    """Add a snapshot with these rows."""
+    metadata = transaction.table_metadata
+    files = data_files(metadata, transaction._table.io, of_schema(rows, metadata.schema()))
+    with transaction._append_snapshot_producer({}) as append:
+        for file in files:
+            append.append_data_file(file)
+
+
+def data_files(metadata: TableMetadata, files: FileIO, rows: pa.Table) -> list[DataFile]:
     """Write rows, which have the table's columns and types, as data files, and return these."""
     if not rows.num_rows:
         return []
-    check_partitions(table.spec(), table.schema())
-    return list(_dataframe_to_data_files(table.metadata, rows, table.io))
+    check_partitions(metadata.spec(), metadata.schema())
+    found = list(_dataframe_to_data_files(metadata, rows, files))
+    count = sum(file.record_count for file in found)
+    if count != rows.num_rows:
+        raise QueryFailed(
+            "GENERIC_INTERNAL_ERROR",
+            f"{rows.num_rows} rows were to be written to {metadata.location}, and its new files have {count}; nothing "
+            "was changed",
+            user_error=False,
+        )
+    return found
 
 
 def check_partitions(spec: PartitionSpec, schema: Schema) -> None:
-    """Raise for a table whose rows PyIceberg cannot write: it takes one partition field a column."""
+    """Raise for a table whose rows PyIceberg cannot write: it takes one partition field a column, and no floats."""
+    iceberg_tables.refuse_floats(spec, schema)
     sources = [field.source_id for field in spec.fields]
     twice = next((source for source in sources if sources.count(source) > 1), None)
     if twice is not None:

@@ -22,6 +22,8 @@ from localaws.athena.statements.words import CATALOG
 
 _CODECS = {"none": "NONE", "snappy": "SNAPPY", "gzip": "GZIP", "zstd": "ZSTD", "lz4": "LZ4"}
 _PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
+#: The parameter by which a table tells the query that made it, as Trino's Hive connector keeps it.
+_QUERY = "trino_query_id"
 _NOTHING = Answer([], pa.table({}), 0)
 
 
@@ -72,11 +74,19 @@ def create_table_as(statement: kinds.CreateTableAs, place: Place) -> tuple[Answe
     codec = properties.get("write_compression") or properties.get("parquet_compression")
     paths = _write(place, answer, location, codec=codec)
     try:
-        place.glue.create_table(DatabaseName=name.database, TableInput=_table_input(name.name, answer, location))
-    except BaseException:
-        made = place.found(name)  # the answer may be what was lost, not the table
-        if made is None or made["StorageDescriptor"]["Location"] != location:
+        made = _table_input(name.name, answer, location, place.query_id)
+        place.unstopped()
+        place.glue.create_table(DatabaseName=name.database, TableInput=made)
+    except BaseException as error:
+        there = place.found(name)  # the answer may be what was lost, not the table
+        if there is None or (there.get("Parameters") or {}).get(_QUERY) != place.query_id:
             take_back(place, paths)
+            if isinstance(error, place.glue.exceptions.AlreadyExistsException):
+                raise QueryFailed(
+                    "TABLE_ALREADY_EXISTS", f"line 1:1: Destination table '{CATALOG}.{name}' already exists"
+                ) from None
+            raise
+        if not isinstance(error, Exception):
             raise
     return answer, paths
 
@@ -137,11 +147,11 @@ def fitted(
     return Answer([Column(name, kind) for name, kind in known.items()], table, answer.scanned)
 
 
-def _table_input(name: str, answer: Answer, location: str) -> dict[str, Any]:
+def _table_input(name: str, answer: Answer, location: str, query: str) -> dict[str, Any]:
     return {
         "Name": name,
         "TableType": "EXTERNAL_TABLE",
-        "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet"},
+        "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet", _QUERY: query},
         "StorageDescriptor": {
             "Columns": [{"Name": c.name.lower(), "Type": types.hive_name(c.type)} for c in answer.columns],
             "Location": location,
@@ -188,6 +198,7 @@ def _write(place: Place, answer: Answer, target: str, *, codec: str | None) -> l
     bucket, _, prefix = target.partition("://")[2].partition("/")
     key = f"{prefix.rstrip('/')}/{place.query_id}_0".lstrip("/")
     place.leave.write(f"{bucket}/{key}")
+    place.unstopped()
     try:
         place.ctx.client("s3").put_object(Bucket=bucket, Key=key, Body=body.getvalue())
     except BaseException:

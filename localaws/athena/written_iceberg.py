@@ -11,9 +11,10 @@ import logging
 import random
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pyarrow.fs import FileSystem
 from pyiceberg.catalog.glue import GlueCatalog
@@ -27,6 +28,9 @@ from localaws.athena.leave import Leave, ReadableIO, path_of
 from localaws.athena.sources import iceberg_properties
 from localaws.athena.statements.kinds import Name
 from localaws.context import Context
+
+if TYPE_CHECKING:
+    from localaws.athena.definitions.place import Place
 
 log = logging.getLogger("localaws.athena")
 
@@ -127,12 +131,15 @@ class IcebergCatalog(GlueCatalog):
     """The Glue catalog, whose tables' files are read and written with the caller's leave.
 
     ``written`` are the files so far; the next commit keeps at most ``old_metadata_files`` in the table's log.
+    ``unstopped`` is called before each commit, and raises if the statement was stopped.
     """
 
-    def __init__(self, leave: Leave) -> None:
+    def __init__(self, leave: Leave, unstopped: Callable[[], None] = lambda: None) -> None:
         super().__init__("local", leave.ctx.client("glue"))
-        self._leave = leave
-        self._loaded = ""
+        self._leave, self._unstopped = leave, unstopped
+        self._loaded, self._sent = "", False
+        self._created: uuid.UUID | None = None
+        self._snapshots: set[int] = set()
         self.written = Written(leave.ctx)
         self.old_metadata_files: int | None = None
 
@@ -156,34 +163,79 @@ class IcebergCatalog(GlueCatalog):
         if self._loaded and current_table is not None and current_table.metadata_location != self._loaded:
             raise CommitFailedException("the table was changed by another writer")
         staged = super()._update_and_stage_table(current_table, *args, **kwargs)
+        before = (
+            {snapshot.snapshot_id for snapshot in current_table.snapshots()} if current_table is not None else set()
+        )
+        self._snapshots = {snapshot.snapshot_id for snapshot in staged.metadata.snapshots} - before
         if self.old_metadata_files is not None:
             kept = staged.metadata.metadata_log[-self.old_metadata_files :]
             staged.metadata = staged.metadata.model_copy(update={"metadata_log": kept})
         return staged
 
-    def landed(self, name: Name) -> bool:
-        """Return whether what was written here became the table, whatever the commit's own answer was."""
-        if not self.written.locations:
+    def _create_staged_table(self, *args: Any, **kwargs: Any) -> StagedTable:
+        """Return the table that is to be created, whose UUID is known again."""
+        staged = super()._create_staged_table(*args, **kwargs)
+        self._created = staged.metadata.table_uuid
+        return staged
+
+    def _create_glue_table(self, *args: Any, **kwargs: Any) -> None:
+        """Commit a new table, unless the statement was stopped."""
+        self._send()
+        super()._create_glue_table(*args, **kwargs)
+
+    def _update_glue_table(self, *args: Any, **kwargs: Any) -> None:
+        """Commit to a table, unless the statement was stopped."""
+        self._send()
+        super()._update_glue_table(*args, **kwargs)
+
+    def _send(self) -> None:
+        self._unstopped()
+        self._sent = True
+
+    def undone(self, name: Name) -> bool:
+        """Take back what was written, unless it became the table whatever the commit's own answer was.
+
+        Return whether it was taken back; raise where it is not known what became of it, and then leave all files.
+        """
+        if self._landed(name):
+            return False
+        self.written.take_back()
+        return True
+
+    def _landed(self, name: Name) -> bool:
+        if not self._sent:
             return False
         try:
             table = self.load_table((name.database, name.name))
         except NoSuchTableError:
             return False
+        if self._created is not None:
+            return bool(table.metadata.table_uuid == self._created)
         history = {table.metadata_location, *(entry.metadata_file for entry in table.metadata.metadata_log)}
-        return not history.isdisjoint(self.written.locations)
+        if not history.isdisjoint(self.written.locations):
+            return True
+        if any(snapshot.snapshot_id in self._snapshots for snapshot in table.snapshots()):
+            return True
+        if self._loaded not in history:
+            raise QueryFailed(
+                "ICEBERG_COMMIT_ERROR",
+                f"{name} was changed so often meanwhile that its metadata do not say whether this statement changed "
+                "it, too; no file was removed. Look at its rows before the statement is run again",
+            )
+        return False
 
     def files(self) -> list[str]:
         """Return the data and delete files that were written here, without metadata."""
         return [location for location in self.written.locations if location.endswith(".parquet")]
 
 
-def committed(name: Name, leave: Leave, change: Callable[[Table, IcebergCatalog], None]) -> list[str]:
+def committed(name: Name, place: Place, change: Callable[[Table, IcebergCatalog], None]) -> list[str]:
     """Have ``change`` commit to the table as it is, anew when another writer was first; return the files it added.
 
     ``change`` commits at most once, and to the very snapshot that it was given. One that fails leaves no file.
     """
     for number in range(_TRIES):
-        catalog = IcebergCatalog(leave)
+        catalog = IcebergCatalog(place.leave, place.unstopped)
         table = catalog.table(name)
         # PyIceberg's own retry commits what was computed from the older snapshot; here all is computed anew.
         once = table.metadata.properties | {TableProperties.COMMIT_NUM_RETRIES: "0"}
@@ -191,13 +243,11 @@ def committed(name: Name, leave: Leave, change: Callable[[Table, IcebergCatalog]
         try:
             change(table, catalog)
         except CommitFailedException:
-            if not catalog.landed(name):
-                catalog.written.take_back()
+            if catalog.undone(name):
                 time.sleep(random.uniform(0, min(_LONGEST_WAIT, 0.02 * 2**number)))
                 continue
-        except BaseException:
-            if not catalog.landed(name):
-                catalog.written.take_back()
+        except BaseException as error:
+            if catalog.undone(name) or not isinstance(error, Exception):
                 raise
         return catalog.files()
     raise QueryFailed("ICEBERG_COMMIT_ERROR", f"Failed to commit the transaction: {name} was changed {_TRIES} times")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import pyarrow as pa
+from pyiceberg.io.pyarrow import bin_pack_arrow_table
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import FileScanTask, Table, TableProperties
 from pyiceberg.table.snapshots import Operation
@@ -21,7 +22,7 @@ from localaws.athena import iceberg_writes
 from localaws.athena.changes import delete_files, reading, row_delta
 from localaws.athena.changes.reading import ROW
 from localaws.athena.changes.row_changes import pinned, writable
-from localaws.athena.changes.target import TargetRows, files_of
+from localaws.athena.changes.target import TargetRows, files_of, scanned_bytes
 from localaws.athena.definitions.place import Place
 from localaws.athena.statements import kinds
 from localaws.athena.written_iceberg import IcebergCatalog, committed
@@ -66,11 +67,21 @@ class Limits:
             size, deleted = task.file.file_size_in_bytes, len(task.delete_files) >= self.delete_files
             if deleted or not self.smallest <= size <= self.largest:
                 groups[task.file.spec_id, task.file.partition].append(task)
-        return [
-            group
-            for group in groups.values()
-            if len(group) >= self.data_files or any(len(task.delete_files) >= self.delete_files for task in group)
-        ]
+        return [group for group in groups.values() if len(group) >= self.data_files or self._many_deletes(group)]
+
+    def at_rest(self, group: list[FileScanTask], rows: pa.Table, spec_id: int) -> bool:
+        """Return whether the rows of these files of one partition would come out in files like those they are in.
+
+        PyIceberg measures what it writes in memory, so that its files may be smaller than ``smallest`` for good.
+        """
+        if self._many_deletes(group) or not rows.num_rows or group[0].file.spec_id != spec_id:
+            return False
+        files = sum(1 for _ in bin_pack_arrow_table(rows, self.target))
+        large = any(task.file.file_size_in_bytes > self.largest for task in group)
+        return files == len(group) or (files > len(group) and not large)
+
+    def _many_deletes(self, group: list[FileScanTask]) -> bool:
+        return any(len(task.delete_files) >= self.delete_files for task in group)
 
 
 def optimize(statement: kinds.Optimize, place: Place) -> list[str]:
@@ -80,30 +91,36 @@ def optimize(statement: kinds.Optimize, place: Place) -> list[str]:
 
     def change(table: Table, _catalog: IcebergCatalog) -> None:
         target = pinned(table, name, place)
-        tasks = target.tasks()
+        tasks, scanned = target.tasks(), 0
         if statement.condition:
-            wanted = _matching(statement, target, place)
+            wanted, scanned = _matching(statement, target, place)
             tasks = [task for task in tasks if task.file in wanted]
-        _rewrite(table, target, Limits.of(table).chosen(tasks))
+        limits = Limits.of(table)
+        groups = limits.chosen(tasks)
+        place.allow(scanned + sum(scanned_bytes(task) for group in groups for task in group))
+        _rewrite(table, target, limits, groups)
 
-    return committed(name, place.leave, change)
+    return committed(name, place, change)
 
 
-def _matching(statement: kinds.Optimize, target: TargetRows, place: Place) -> list[DataFile]:
-    """Return the files with a row for which the condition holds."""
+def _matching(statement: kinds.Optimize, target: TargetRows, place: Place) -> tuple[list[DataFile], int]:
+    """Return the files with a row for which the condition holds, and how many bytes were read for it."""
     name = statement.name.within(place.database)
     answer = place.answer(reading.matching(name, statement.condition))
-    return files_of(target.taken(answer.table.column(ROW).to_numpy()))
+    return files_of(target.taken(answer.table.column(ROW).to_numpy())), answer.scanned
 
 
-def _rewrite(table: Table, target: TargetRows, groups: list[list[FileScanTask]]) -> None:
+def _rewrite(table: Table, target: TargetRows, limits: Limits, groups: list[list[FileScanTask]]) -> None:
     schema = table.schema()
     added: list[DataFile] = []
+    removed: list[DataFile] = []
     for group in groups:
         parts = [iceberg_writes.of_schema(rows, schema) for rows in target.whole(target.live(group))]
         rows = pa.concat_tables([iceberg_writes.of_schema(pa.table({}), schema), *parts])
-        added += iceberg_writes.data_files(table, rows)
-    removed = [task.file for group in groups for task in group]
+        if limits.at_rest(group, rows, table.metadata.default_spec_id):
+            continue
+        added += iceberg_writes.data_files(table.metadata, table.io, rows)
+        removed += [task.file for task in group]
     removed += delete_files.orphaned(target.tasks(), removed)
     if removed:
         row_delta.commit(table, Operation.REPLACE, added, removed)

@@ -46,14 +46,14 @@ def change_rows(statement: kinds.Change, place: Place) -> tuple[int, list[str]]:
     """Run an UPDATE, DELETE or MERGE; return the number of changed rows and the files that were written."""
     name = reading.read(statement.text, place.database).name
     writable(name, statement.kind, place)
-    count = 0
+    tries: list[_Rows] = []
 
     def change(table: Table, _catalog: IcebergCatalog) -> None:
-        nonlocal count
-        count = _Rows(reading.read(statement.text, place.database), table, place).change()
+        tries.append(_Rows(reading.read(statement.text, place.database), table, place))
+        tries[-1].change()
 
-    paths = committed(name, place.leave, change)
-    return count, paths
+    paths = committed(name, place, change)
+    return tries[-1].count, paths
 
 
 def writable(name: Name, what: str, place: Place) -> None:
@@ -72,6 +72,15 @@ def pinned(table: Table, name: Name, place: Place) -> TargetRows:
         raise not_supported(
             f"a change of rows of an Iceberg table of format version {table.format_version}", allowed="format version 2"
         )
+    dropped = next(
+        (f.name for s in table.specs().values() for f in s.fields if not table.schema().find_column_name(f.source_id)),
+        None,
+    )
+    if dropped is not None:
+        raise not_supported(
+            f"a change of rows of an Iceberg table with the partition field {dropped}, whose column was dropped",
+            allowed="SELECT",
+        )
     target = TargetRows(table)
     place.catalog.fix({
         TableName(name.database, name.name): IcebergSource(place.ctx, place.leave, table, table.current_snapshot()),
@@ -82,14 +91,15 @@ def pinned(table: Table, name: Name, place: Place) -> TargetRows:
 
 @dataclass
 class _Rows:
-    """What one statement does to one state of its table."""
+    """What one statement does to one state of its table; ``count`` is how many rows it changes."""
 
     statement: Change
     table: Table
     place: Place
+    count: int = 0
 
-    def change(self) -> int:
-        """Commit one snapshot if any row changes; return how many rows the statement changed."""
+    def change(self) -> None:
+        """Commit one snapshot if any row changes."""
         self.target = pinned(self.table, self.statement.name, self.place)
         answer = self.place.answer(self.statement.query())
         held = answer.table.column(CLAUSE).is_valid()
@@ -110,11 +120,11 @@ class _Rows:
             for each in taken
             if len(each.positions) < each.live
         ]
-        added += iceberg_writes.data_files(self.table, new)
+        added += iceberg_writes.data_files(self.table.metadata, self.table.io, new)
+        self.count = answer.table.num_rows  # known before the commit, whose answer may be lost
         if added or removed:
             operation = Operation.OVERWRITE if new.num_rows else Operation.DELETE
             row_delta.commit(self.table, operation, added, removed)
-        return int(answer.table.num_rows)
 
     def _new(self, answer: Answer) -> Iterator[pa.Table]:
         """Yield the rows that the clauses write, with the table's columns."""

@@ -62,7 +62,7 @@ class TargetRows:
     def rows(self, wanted: set[str]) -> Rows:
         """Return the rows with the ``wanted`` columns and their numbers."""
         tasks = self.tasks()
-        size = sum(t.file.file_size_in_bytes + sum(d.file_size_in_bytes for d in t.delete_files) for t in tasks)
+        size = sum(scanned_bytes(task) for task in tasks)
         names = [name for shown, name in self._names.items() if shown in wanted]
         parts = [self._read(task, live, names) for task, live in zip(tasks, self._live, strict=True)]
         schema = self._empty(names).schema
@@ -110,6 +110,11 @@ class TargetRows:
         fields = [field for field in self._table.schema().fields if field.name in names]
         schema = Schema(*fields, schema_id=self._table.schema().schema_id)
         return ArrowScan(self._table.metadata, self._table.io, schema, AlwaysTrue())
+
+
+def scanned_bytes(task: FileScanTask) -> int:
+    """Return the size of a data file and its delete files."""
+    return int(task.file.file_size_in_bytes + sum(file.file_size_in_bytes for file in task.delete_files))
 
 
 def files_of(taken: Iterable[Taken]) -> list[DataFile]:

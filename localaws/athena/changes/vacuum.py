@@ -96,8 +96,9 @@ def vacuum(statement: kinds.Vacuum, place: Place) -> None:
         if expired or kept.too_much(table):
             table.maintenance.expire_snapshots().by_ids(sorted(expired)).commit()
 
-    committed(name, place.leave, change)
+    committed(name, place, change)
     for path in unnamed:
+        place.unstopped()
         if place.leave.allows("s3:DeleteObject", f"arn:aws:s3:::{path}"):
             bucket, _, key = path.partition("/")
             place.ctx.client("s3").delete_object(Bucket=bucket, Key=key)

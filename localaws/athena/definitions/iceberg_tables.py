@@ -12,11 +12,12 @@ from pyiceberg.exceptions import TableAlreadyExistsError
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
-from pyiceberg.transforms import parse_transform
+from pyiceberg.transforms import IdentityTransform, parse_transform
 from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.definitions.place import Place, failed, not_done
+from localaws.athena.errors import not_supported
 from localaws.athena.leave import path_of
 from localaws.athena.statements import kinds
 from localaws.athena.statements.kinds import Name
@@ -64,7 +65,7 @@ def create(statement: kinds.CreateTable, name: Name, place: Place) -> None:
     if statement.comment:
         properties["comment"] = statement.comment
     path_of(statement.location)
-    catalog = IcebergCatalog(place.leave)
+    catalog = IcebergCatalog(place.leave, place.unstopped)
     try:
         catalog.create_table(
             (name.database, name.name),
@@ -74,10 +75,10 @@ def create(statement: kinds.CreateTable, name: Name, place: Place) -> None:
             properties=properties,
         )
     except BaseException as error:
-        if not catalog.landed(name):
-            catalog.written.take_back()
-            if isinstance(error, TableAlreadyExistsError):
-                not_done(f"AlreadyExistsException(message:Table {name.name} already exists)")
+        undone = catalog.undone(name)
+        if undone and isinstance(error, TableAlreadyExistsError):
+            not_done(f"AlreadyExistsException(message:Table {name.name} already exists)")
+        if undone or not isinstance(error, Exception):
             raise
 
 
@@ -103,7 +104,7 @@ def alter(action: kinds.Action, name: Name, place: Place) -> None:
     """Change columns or properties of an Iceberg table."""
     place.leave.glue("UpdateTable", name.database, name.name)
     try:
-        committed(name, place.leave, lambda table, _catalog: _apply(action, table))
+        committed(name, place, lambda table, _catalog: _apply(action, table))
     except ValueError as error:
         failed(f"SemanticException {str(error).splitlines()[0]}")
 
@@ -121,8 +122,11 @@ def _apply(action: kinds.Action, table: Table) -> None:
                 kind = iceberg_type(types.hive_type(column.type), column.name)
                 update.add_column(column.name, kind, column.comment or None)
     elif isinstance(action, kinds.DropColumn):
-        if any(f.name == action.name for f in table.spec().fields) or _partitioned_by(table, action.name):
+        if any(f.name == action.name for f in table.spec().fields) or _partitioned_by(table, action.name, table.spec()):
             failed(f"SemanticException the column {action.name} is one that the table is partitioned by")
+        if _partitioned_by(table, action.name, *table.specs().values()):
+            # Trino refuses it, too: the delete files and manifests of older data could not be written any more.
+            failed(f"SemanticException Cannot drop column which is used by an old partition spec: {action.name}")
         with table.update_schema() as update:
             update.delete_column(action.name)
     elif isinstance(action, kinds.ChangeColumn):
@@ -147,12 +151,12 @@ def _change(action: kinds.ChangeColumn, table: Table) -> None:
             update.move_after(action.before, action.after)
 
 
-def _partitioned_by(table: Table, column: str) -> bool:
+def _partitioned_by(table: Table, column: str, *specs: PartitionSpec) -> bool:
     try:
         found = table.schema().find_field(column).field_id
     except ValueError:
         return False
-    return any(field.source_id == found for field in table.spec().fields)
+    return any(field.source_id == found for spec in specs for field in spec.fields)
 
 
 def properties_of(given: dict[str, str]) -> dict[str, str]:
@@ -186,7 +190,21 @@ def spec_of(transforms: tuple[kinds.Transform, ...], schema: Schema) -> Partitio
             failed(f"SemanticException {each.function} cannot partition {each.column} of type {source.field_type}")
         name = each.column if each.function == "identity" else f"{each.column}_{_suffix(each.function)}"
         fields.append(PartitionField(source.field_id, 1000 + number, transform, name))
-    return PartitionSpec(*fields)
+    spec = PartitionSpec(*fields)
+    refuse_floats(spec, schema)
+    return spec
+
+
+def refuse_floats(spec: PartitionSpec, schema: Schema) -> None:
+    """Raise for partitions by floating point values, of which NaN and the two zeros have no partition of their own."""
+    for field in spec.fields:
+        if isinstance(field.transform, IdentityTransform):
+            kind = schema.find_type(field.source_id)
+            if isinstance(kind, iceberg.FloatType | iceberg.DoubleType):
+                raise not_supported(
+                    f"a partition of an Iceberg table by {field.name}, whose type is {kind}",
+                    allowed="partitions by whole numbers, decimals, texts and moments",
+                )
 
 
 def _suffix(function: str) -> str:

@@ -127,6 +127,42 @@ def test_vacuum_touches_no_table_that_shares_its_folder(ctx: Context, client: Cl
     assert "Iceberg tables only" in client.fails("VACUUM twin")
 
 
+def test_optimize_comes_to_rest(client: Client) -> None:
+    """PyIceberg's files are smaller than the target that it was given, and yet they are not written for ever."""
+    made(client)
+    client.rows("ALTER TABLE t SET TBLPROPERTIES ('write_target_data_file_size_bytes'='20000')")
+    for _ in range(3):
+        client.rows(f"INSERT INTO t SELECT cast(n AS integer), '{'a' * 36}' FROM UNNEST(sequence(1, 4000)) AS x (n)")
+    client.rows("OPTIMIZE t REWRITE DATA USING BIN_PACK")
+    table = table_of(client)
+    assert len(list(table.scan().plan_files())) >= 5  # small ones, all of them
+    client.rows("OPTIMIZE t REWRITE DATA USING BIN_PACK")
+    assert table_of(client).metadata_location == table.metadata_location
+
+
+def test_optimize_reads_no_more_than_its_workgroup_allows(ctx: Context, client: Client) -> None:
+    ctx.client("athena").create_work_group(
+        Name="metered",
+        Configuration={
+            "ResultConfiguration": {"OutputLocation": "s3://kept-out/results/"},
+            "BytesScannedCutoffPerQuery": 10_000_000,
+        },
+    )
+    made(client)
+    client.rows("ALTER TABLE t SET TBLPROPERTIES ('optimize_rewrite_data_file_threshold'='2')")
+    for number in (1, 2):
+        client.rows(f"INSERT INTO t VALUES ({number}, 'a')")
+    table = table_of(client)
+    sizes = sum(task.file.file_size_in_bytes for task in table.scan().plan_files())
+    found = client.execution("OPTIMIZE t REWRITE DATA USING BIN_PACK WHERE id > 5")
+    assert found["Statistics"]["DataScannedInBytes"] == sizes
+    for number in (3, 4):
+        client.rows(f"INSERT INTO t VALUES ({number}, array_join(transform(sequence(1, 300000), x -> uuid()), ''))")
+    big = Client(ctx, client.database, "metered")
+    assert "EXCEEDED_BYTES_SCANNED_CUTOFF" in big.fails("OPTIMIZE t REWRITE DATA USING BIN_PACK")
+    assert len(list(table_of(client).scan().plan_files())) == 4
+
+
 def _all_may_go(client: Client, name: str = "t") -> None:
     """Have VACUUM find every snapshot but the last old, and every object that nothing names."""
     client.rows(f"ALTER TABLE {name} SET TBLPROPERTIES ('vacuum_max_snapshot_age_seconds'='1')")
@@ -164,9 +200,7 @@ def test_vacuum_refuses_a_table_whose_files_others_may_name(client: Client) -> N
 def test_vacuum_leaves_the_partitions_of_tables_that_lie_elsewhere(ctx: Context, client: Client) -> None:
     made(client)
     here = f"{client.database}/t/data/part"
-    client.rows(
-        f"CREATE EXTERNAL TABLE h (a int) PARTITIONED BY (p string) LOCATION 's3://kept/{client.database}/h/'"
-    )
+    client.rows(f"CREATE EXTERNAL TABLE h (a int) PARTITIONED BY (p string) LOCATION 's3://kept/{client.database}/h/'")
     client.rows(f"ALTER TABLE h ADD PARTITION (p = '1') LOCATION 's3://kept/{here}/'")
     for key in (f"{here}/x", f"{client.database}/t/data/lost"):
         ctx.client("s3").put_object(Bucket="kept", Key=key, Body=b"1")

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 import pytest
 
+from localaws.athena import iceberg_writes
 from localaws.context import Context
 from tests.localaws.athena.client import Client
 from tests.localaws.athena.iceberg import made, objects, stray, table_of, work_group
@@ -158,6 +159,61 @@ def test_what_is_refused_changes_nothing_and_leaves_no_file(filled: Client, sql:
     before = objects(filled)
     assert reason in filled.fails(sql)
     assert objects(filled) == before
+
+
+def test_no_partition_is_by_floating_point_values(client: Client) -> None:
+    """PyIceberg finds no rows of NaN, and those of either zero twice."""
+    refused = "a partition of an Iceberg table by d, whose type is double"
+    making = (
+        f"CREATE TABLE t (id int, d double) PARTITIONED BY (d) LOCATION 's3://changed/{client.database}/t' "
+        "TBLPROPERTIES ('table_type'='ICEBERG')",
+        f"CREATE TABLE t WITH (table_type = 'ICEBERG', location = 's3://changed/{client.database}/t', "
+        "is_external = false, partitioning = ARRAY['d']) AS SELECT 1 AS id, nan() AS d",
+    )
+    for sql in making:
+        assert refused in client.fails(sql)
+    made(client, columns="id int, d double")
+    client.rows("INSERT INTO t VALUES (1, 0e0), (2, -0e0), (3, nan())")
+    with table_of(client).update_spec() as update:
+        update.add_identity("d")
+    before = objects(client)
+    for sql in ("INSERT INTO t VALUES (4, 1e0)", "UPDATE t SET id = id + 10"):
+        assert refused in client.fails(sql)
+    assert (objects(client), client.rows("SELECT count(*) FROM t")) == (before, [["3"]])
+
+
+def test_no_commit_has_more_or_fewer_rows_than_the_statement(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(client)
+    client.rows("INSERT INTO t VALUES (1, 'a')")
+    client.rows("ALTER TABLE t SET TBLPROPERTIES ('optimize_rewrite_data_file_threshold'='1')")
+    client.rows("DELETE FROM t WHERE id = 7")
+    before = objects(client)
+    write = iceberg_writes._dataframe_to_data_files
+    monkeypatch.setattr(iceberg_writes, "_dataframe_to_data_files", lambda *args: [*write(*args)] * 2)
+    location = f"s3://changed/{client.database}/u"
+    for sql in (
+        "INSERT INTO t VALUES (2, 'b')",
+        "UPDATE t SET v = 'x'",
+        f"CREATE TABLE u WITH (table_type = 'ICEBERG', is_external = false, location = '{location}') AS SELECT 1 AS a",
+    ):
+        assert "1 rows were to be written" in client.fails(sql)
+    assert objects(client) == before
+
+
+def test_a_column_that_older_files_are_partitioned_by_is_not_dropped(client: Client) -> None:
+    made(client, columns="id int, p string, q string", partitioned="p")
+    client.rows("INSERT INTO t VALUES (1, 'a', 'x'), (2, 'a', 'y'), (3, 'b', 'z')")
+    with table_of(client).update_spec() as update:
+        update.remove_field("p")
+    assert "used by an old partition spec: p" in client.fails("ALTER TABLE t DROP COLUMN p")
+    with table_of(client).update_schema() as update:
+        update.delete_column("p")
+    before = objects(client)
+    for sql in ("DELETE FROM t WHERE id = 1", "UPDATE t SET q = 'u'", "OPTIMIZE t REWRITE DATA USING BIN_PACK"):
+        assert "the partition field p, whose column was dropped" in client.fails(sql)
+    assert objects(client) == before
+    client.rows("INSERT INTO t VALUES (4, 'q')")
+    assert client.rows("SELECT id, q FROM t ORDER BY id") == [["1", "x"], ["2", "y"], ["3", "z"], ["4", "q"]]
 
 
 def test_delete_files_have_the_partition_of_their_data_file(client: Client) -> None:
