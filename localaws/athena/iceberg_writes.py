@@ -42,7 +42,7 @@ def append(name: Name, answer: Answer, place: Place) -> list[str]:
             with table.transaction() as transaction:
                 _add(transaction, answer.table)
 
-    return committed(name, place, change)
+    return committed(name, place.leave, place.unstopped, change)
 
 
 def create_table_as(

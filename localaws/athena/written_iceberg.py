@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pyarrow.fs import FileSystem
 from pyiceberg.catalog.glue import GlueCatalog
@@ -28,9 +28,6 @@ from localaws.athena.leave import Leave, ReadableIO, path_of
 from localaws.athena.sources import iceberg_properties
 from localaws.athena.statements.kinds import Name
 from localaws.context import Context
-
-if TYPE_CHECKING:
-    from localaws.athena.definitions.place import Place
 
 log = logging.getLogger("localaws.athena")
 
@@ -229,13 +226,18 @@ class IcebergCatalog(GlueCatalog):
         return [location for location in self.written.locations if location.endswith(".parquet")]
 
 
-def committed(name: Name, place: Place, change: Callable[[Table, IcebergCatalog], None]) -> list[str]:
+def committed(
+    name: Name,
+    leave: Leave,
+    unstopped: Callable[[], None],
+    change: Callable[[Table, IcebergCatalog], None],
+) -> list[str]:
     """Have ``change`` commit to the table as it is, anew when another writer was first; return the files it added.
 
     ``change`` commits at most once, and to the very snapshot that it was given. One that fails leaves no file.
     """
     for number in range(_TRIES):
-        catalog = IcebergCatalog(place.leave, place.unstopped)
+        catalog = IcebergCatalog(leave, unstopped)
         table = catalog.table(name)
         # PyIceberg's own retry commits what was computed from the older snapshot; here all is computed anew.
         once = table.metadata.properties | {TableProperties.COMMIT_NUM_RETRIES: "0"}

@@ -100,7 +100,7 @@ def optimize(statement: kinds.Optimize, place: Place) -> list[str]:
         place.allow(scanned + sum(scanned_bytes(task) for group in groups for task in group))
         _rewrite(table, target, limits, groups)
 
-    return committed(name, place, change)
+    return committed(name, place.leave, place.unstopped, change)
 
 
 def _matching(statement: kinds.Optimize, target: TargetRows, place: Place) -> tuple[list[DataFile], int]:

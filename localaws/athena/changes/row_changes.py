@@ -52,7 +52,7 @@ def change_rows(statement: kinds.Change, place: Place) -> tuple[int, list[str]]:
         tries.append(_Rows(reading.read(statement.text, place.database), table, place))
         tries[-1].change()
 
-    paths = committed(name, place, change)
+    paths = committed(name, place.leave, place.unstopped, change)
     return tries[-1].count, paths
 
 

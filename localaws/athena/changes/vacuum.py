@@ -96,7 +96,7 @@ def vacuum(statement: kinds.Vacuum, place: Place) -> None:
         if expired or kept.too_much(table):
             table.maintenance.expire_snapshots().by_ids(sorted(expired)).commit()
 
-    committed(name, place, change)
+    committed(name, place.leave, place.unstopped, change)
     for path in unnamed:
         place.unstopped()
         if place.leave.allows("s3:DeleteObject", f"arn:aws:s3:::{path}"):

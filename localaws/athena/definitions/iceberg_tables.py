@@ -104,7 +104,7 @@ def alter(action: kinds.Action, name: Name, place: Place) -> None:
     """Change columns or properties of an Iceberg table."""
     place.leave.glue("UpdateTable", name.database, name.name)
     try:
-        committed(name, place, lambda table, _catalog: _apply(action, table))
+        committed(name, place.leave, place.unstopped, lambda table, _catalog: _apply(action, table))
     except ValueError as error:
         failed(f"SemanticException {str(error).splitlines()[0]}")
 

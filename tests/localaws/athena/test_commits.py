@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from localaws.athena import iceberg_writes, write
+from localaws.athena import write
 from localaws.athena.leave import Leave
 from localaws.athena.statements.kinds import Name
-from localaws.athena.written_iceberg import IcebergCatalog
+from localaws.athena.written_iceberg import IcebergCatalog, committed
 from localaws.context import Context
 from tests.localaws.athena.client import Client
 from tests.localaws.athena.iceberg import made, objects, stray, table_of, work_group
@@ -102,13 +102,12 @@ def test_a_process_that_is_told_to_end_ends_whether_or_not_the_commit_was_done(
         raise KeyboardInterrupt
 
     committing(monkeypatch, ended)
-    place: Any = type("Here", (), {"leave": Leave(ctx), "unstopped": lambda self: None})()
 
     def change(table: Any, _catalog: IcebergCatalog) -> None:
         table.append(pa.table({"id": pa.array([1], pa.int32()), "v": ["a"]}))
 
     with pytest.raises(KeyboardInterrupt):
-        iceberg_writes.committed(Name("t", client.database), place, change)
+        committed(Name("t", client.database), Leave(ctx), lambda: None, change)
     assert client.rows("SELECT * FROM t") == [["1", "a"]]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 
+import pyarrow as pa
 import pytest
 from pyiceberg.io.pyarrow import _dataframe_to_data_files
 
@@ -156,8 +158,9 @@ def test_optimize_reads_no_more_than_its_workgroup_allows(ctx: Context, client: 
     sizes = sum(task.file.file_size_in_bytes for task in table.scan().plan_files())
     found = client.execution("OPTIMIZE t REWRITE DATA USING BIN_PACK WHERE id > 5")
     assert found["Statistics"]["DataScannedInBytes"] == sizes
+    texts = [os.urandom(1000).hex() for _ in range(6000)]
     for number in (3, 4):
-        client.rows(f"INSERT INTO t VALUES ({number}, array_join(transform(sequence(1, 300000), x -> uuid()), ''))")
+        table_of(client).append(pa.table({"id": pa.array([number] * len(texts), pa.int32()), "v": texts}))
     big = Client(ctx, client.database, "metered")
     assert "EXCEEDED_BYTES_SCANNED_CUTOFF" in big.fails("OPTIMIZE t REWRITE DATA USING BIN_PACK")
     assert len(list(table_of(client).scan().plan_files())) == 4

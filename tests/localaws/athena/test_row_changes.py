@@ -113,6 +113,10 @@ def filled(ctx: Context) -> Client:
     return client
 
 
+def no_function(name: str) -> str:
+    return f"NOT_SUPPORTED: the function {name!r} is not supported by the local Athena yet"
+
+
 @pytest.mark.parametrize(
     ("sql", "reason"),
     [
@@ -129,20 +133,23 @@ def filled(ctx: Context) -> Client:
         ("UPDATE t SET id = 'x'", "TYPE_MISMATCH: line 1:1: UPDATE table column types don't match SET expressions"),
         ("UPDATE t SET id = 1 FROM hive", "SYNTAX_ERROR"),
         ("UPDATE t SET id = 1/0", "DIVISION_BY_ZERO"),
-        ("UPDATE t SET id = (SELECT a FROM read_csv('/etc/passwd'))", "the function 'read_csv'"),
-        ("DELETE FROM t WHERE id IN (SELECT 1 FROM '/etc/passwd')", "TABLE_NOT_FOUND: line 1:42"),
-        ("DELETE FROM '/etc/passwd'", "TABLE_NOT_FOUND"),
-        ("MERGE INTO t USING read_csv('/x') AS s ON true WHEN MATCHED THEN DELETE", "the function 'read_csv'"),
-        ("MERGE INTO t USING hive ON id = a WHEN MATCHED THEN UPDATE SET v = getenv('HOME')", "the function 'getenv'"),
-        ("MERGE INTO t USING hive ON id = a WHEN NOT MATCHED THEN INSERT VALUES (1, current_setting('x'))", "_setting"),
+        ("UPDATE t SET id = (SELECT a FROM read_csv('/etc/passwd'))", no_function("read_csv")),
+        ("DELETE FROM t WHERE id IN (SELECT 1 FROM '/etc/passwd')",
+         "TABLE_NOT_FOUND: line 1:42: Table 'awsdatacatalog.filled./etc/passwd'"),
+        ("DELETE FROM '/etc/passwd'", "TABLE_NOT_FOUND: line 1:1: Table 'awsdatacatalog.filled./etc/passwd'"),
+        ("MERGE INTO t USING read_csv('/x') AS s ON true WHEN MATCHED THEN DELETE", no_function("read_csv")),
+        ("MERGE INTO t USING hive ON id = a WHEN MATCHED THEN UPDATE SET v = getenv('HOME')", no_function("getenv")),
+        ("MERGE INTO t USING hive ON id = a WHEN NOT MATCHED THEN INSERT VALUES (1, current_setting('x'))",
+         no_function("current_setting")),
         ("MERGE INTO t USING (ATTACH '/x.db' AS x) AS s ON true WHEN MATCHED THEN DELETE", "SYNTAX_ERROR"),
         ("MERGE INTO t USING (COPY hive TO '/tmp/x') AS s ON true WHEN MATCHED THEN DELETE", "SYNTAX_ERROR"),
         ("MERGE INTO t USING (DELETE FROM hive) AS s ON true WHEN MATCHED THEN DELETE", "SYNTAX_ERROR"),
-        ("OPTIMIZE t REWRITE DATA USING BIN_PACK WHERE id IN (SELECT 1 FROM read_csv('/x'))", "'read_csv'"),
+        ("OPTIMIZE t REWRITE DATA USING BIN_PACK WHERE id IN (SELECT 1 FROM read_csv('/x'))", no_function("read_csv")),
         ("OPTIMIZE t REWRITE DATA USING BIN_PACK WHERE id = 1 ORDER BY id", "SYNTAX_ERROR"),
         ("OPTIMIZE t REWRITE DATA USING BIN_PACK WHERE id = 1; DROP TABLE t", "Only one sql statement"),
         ("OPTIMIZE hive REWRITE DATA USING BIN_PACK", "Iceberg tables only"),
         ("VACUUM '/etc/passwd'", "SYNTAX_ERROR"),
+        ("DELETE FROM t WHERE \"$path\" <> ''", "COLUMN_NOT_FOUND: line 1:21"),
         ('DELETE FROM t WHERE "$row" = 0', "COLUMN_NOT_FOUND"),
         ('DELETE FROM t WHERE EXISTS (SELECT 1 FROM "t$target rows")', "TABLE_NOT_FOUND"),
         ('UPDATE t SET "$row" = 1', "COLUMN_NOT_FOUND"),
@@ -157,7 +164,8 @@ def filled(ctx: Context) -> Client:
 )  # fmt: skip
 def test_what_is_refused_changes_nothing_and_leaves_no_file(filled: Client, sql: str, reason: str) -> None:
     before = objects(filled)
-    assert reason in filled.fails(sql)
+    told = filled.fails(sql)
+    assert told.startswith(reason) if ": " in reason else reason in told
     assert objects(filled) == before
 
 
