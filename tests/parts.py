@@ -51,6 +51,10 @@ SECONDS = {
     "test_killed_at_random.py::test_killed_each_second_for_a_while_nothing_is_lost_or_doubled": 120,
     "test_functions.py::test_every_letter_of_unicode_is_folded_alike": 60,
     "test_functions.py::test_the_last_sigma_of_a_word_is_folded_alike": 60,
+    "test_histories.py::test_after_any_history_every_reader_finds_the_rows_of_the_model": 2300,
+    "test_faults.py::test_a_statement_on_an_iceberg_table_has_done_all_or_nothing": 1500,
+    "test_faults.py::test_a_table_is_made_of_a_query_wholly_or_not_at_all": 300,
+    "test_faults.py::test_an_unload_that_fails_leaves_nothing": 30,
     "test_patterns.py::test_allowed_patterns_find_the_same_on_both_engines": 120,
     "test_killed_at_random.py::test_killed_each_second_for_two_minutes_nothing_is_lost_or_doubled": 300,
 }

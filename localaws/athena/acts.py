@@ -10,10 +10,12 @@ from sqlglot import exp
 
 from localaws.athena import results as answers
 from localaws.athena import statements, write
+from localaws.athena.changes import change_rows, optimize, vacuum
 from localaws.athena.definitions import DEFINITIONS, Place, define
 from localaws.athena.engine import Answer, Column, QueryEngine
 from localaws.athena.errors import not_supported
 from localaws.athena.leave import Leave
+from localaws.athena.plan import Parsed
 from localaws.athena.results import Results
 from localaws.athena.show import SHOWN, show
 from localaws.athena.statements import kinds
@@ -43,20 +45,24 @@ class Acting:
         """Return where the statement runs."""
         return Place(
             self.ctx, self.leave, self.engine.catalog, self.database, self.query_id, self.output, self.answer,
-            lambda query: self.engine.described(query, self.database),
+            lambda query: self.engine.described(query, self.database), self.engine.unstopped, self.allow,
         )  # fmt: skip
 
-    def answer(self, query: str) -> Answer:
+    def answer(self, query: str | Parsed) -> Answer:
         """Return the rows of a query."""
         return self.engine.answer(query, self.database, allow=self.allow)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a statement answers, and the objects that it wrote; None when it is none that writes rows."""
+    """What a statement answers, and the objects that it wrote; None when it is none that writes rows.
+
+    ``undo`` takes back what it wrote and no table names, where its results cannot be kept.
+    """
 
     results: Results
     written: list[str] | None = None
+    undo: Callable[[], None] = lambda: None
 
 
 def act(statement: kinds.Statement, acting: Acting) -> Outcome:
@@ -70,12 +76,34 @@ def act(statement: kinds.Statement, acting: Acting) -> Outcome:
         return Outcome(answers.nothing())
     if isinstance(statement, kinds.Explain):
         return Outcome(_explained(statement, acting))
+    return _written(statement, acting)
+
+
+def _written(statement: kinds.Statement, acting: Acting) -> Outcome:
+    """Run a statement that writes rows or files."""
+    if isinstance(statement, kinds.Change):
+        count, paths = change_rows(statement, acting.place())
+        return Outcome(_changed(count), paths)
+    if isinstance(statement, kinds.Optimize):
+        return Outcome(answers.nothing(), optimize(statement, acting.place()))
+    if isinstance(statement, kinds.Vacuum):
+        vacuum(statement, acting.place())
+        return Outcome(answers.nothing())
     run = _WRITES.get(type(statement))
     if run is None:
         raise not_supported(f"the statement {statements.subkind_of(statement).replace('_', ' ')}")
-    answer, paths = run(statement, acting.place())
+    place = acting.place()
+    answer, paths = run(statement, place)
     columns = [answers.column_info(column) for column in answer.columns]
-    return Outcome(Results(columns, [], header=False, update_count=answer.table.num_rows), paths)
+    found = Results(columns, [], header=False, update_count=answer.table.num_rows)
+    if isinstance(statement, kinds.Unload):
+        return Outcome(found, paths, lambda: write.take_back(place, paths))
+    return Outcome(found, paths)
+
+
+def _changed(count: int) -> Results:
+    rows = answers.column_info(Column("rows", exp.DataType(this=DType.BIGINT)))
+    return Results([rows], [], header=False, update_count=count)
 
 
 def _explained(statement: kinds.Explain, acting: Acting) -> Results:

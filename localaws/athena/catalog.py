@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -36,11 +36,20 @@ class Catalog:
         """Return the types of a table's columns by name; TABLE_NOT_FOUND gives the position in the query."""
         return self.open(name, position).columns
 
+    def readable(self, name: TableName, position: str) -> tuple[dict[str, exp.DataType], dict[str, exp.DataType]]:
+        """Return the columns of a table that a star stands for, and those that a query can name besides."""
+        source = self.open(name, position)
+        return source.columns, source.hidden
+
     def open(self, name: TableName, position: str = "line 1:1") -> QuerySource:
         """Return the source of a table's rows."""
         if name not in self._opened:
             self._opened[name] = self._open(name, position)
         return self._opened[name]
+
+    def fix(self, sources: Mapping[TableName, QuerySource]) -> None:
+        """Forget what is open, and have these sources be the tables of these names from now on."""
+        self._opened = dict(sources)
 
     def view_of(self, database: str, name: str, position: str) -> View | None:
         """Return the view of that name; None for a table, and for what is not there, which is said where it is read."""

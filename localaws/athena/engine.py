@@ -19,7 +19,7 @@ from localaws.athena.catalog import Catalog
 from localaws.athena.confined import connect
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.leave import Leave
-from localaws.athena.plan import QueryPlan, plan
+from localaws.athena.plan import Parsed, QueryPlan, plan
 from localaws.athena.sources import quoted
 from localaws.athena.typing import DType
 from localaws.context import Context
@@ -61,13 +61,19 @@ class QueryEngine:
         functions.register(self.connection, datetime.now(UTC))
         self.catalog = Catalog(ctx, account=account, region=region, evaluate=self._evaluate, leave=leave)
 
-    def answer(self, sql: str, database: str, *, allow: Callable[[int], None] = lambda scanned: None) -> Answer:
+    def answer(
+        self, sql: str | Parsed, database: str, *, allow: Callable[[int], None] = lambda scanned: None
+    ) -> Answer:
         """Return the result of ``sql``; before it runs, ``allow`` gets the number of bytes to scan and may raise."""
         query, scanned = self._prepared(sql, database)
         allow(scanned)
+        self.unstopped()
+        return self._ran(query, self.connection.sql, scanned)
+
+    def unstopped(self) -> None:
+        """Raise QueryFailed if the query was stopped."""
         if self._stopped.is_set():
             raise _cancelled()
-        return self._ran(query, self.connection.sql, scanned)
 
     def described(self, sql: str, database: str) -> Answer:
         """Return the columns of ``sql`` and no rows; nothing is read but what the tables' metadata say."""
@@ -86,9 +92,9 @@ class QueryEngine:
             raise failure(error) from error
         return "\n".join(str(text) for _, text in found)
 
-    def _prepared(self, sql: str, database: str) -> tuple[QueryPlan, int]:
+    def _prepared(self, sql: str | Parsed, database: str) -> tuple[QueryPlan, int]:
         """Plan ``sql`` and have DuckDB know its tables; return the plan and the bytes that it would scan."""
-        query = plan(sql, database, self.catalog.columns_of, self.catalog.view_of)
+        query = plan(sql, database, self.catalog.readable, self.catalog.view_of)
         scanned = 0
         for relation, name in query.relations.items():
             rows = self.catalog.open(name).rows(query.columns_read.get(relation, set()))

@@ -65,7 +65,9 @@ class Execution:
             self.statement = statements.read(self.query)
         except QueryFailed:
             self.statement = None  # it is read again where it runs, and fails there
-        unnamed = isinstance(self.statement, kinds.CreateTableAs | kinds.InsertInto | kinds.Unload)
+        unnamed = isinstance(
+            self.statement, kinds.CreateTableAs | kinds.InsertInto | kinds.Unload | kinds.Change | kinds.Optimize
+        )
         suffix = ".csv" if self.kind == "DML" else ".txt"
         self.location = f"{self.output}{'tables/' if unnamed else ''}{self.id}{'' if unnamed else suffix}"
 
@@ -191,6 +193,7 @@ class Runner:
 
     def _results(self, execution: Execution, engine: QueryEngine, prepared: dict[str, Any]) -> Results:
         statement = _statement(execution, prepared)
+        self._find_output(execution)
 
         def allow(scanned: int) -> None:
             execution.scanned = scanned
@@ -207,8 +210,12 @@ class Runner:
         outcome = act(statement, acting)
         if outcome.written is not None:
             execution.manifest = f"{execution.location}-manifest.csv"
-            self._put(execution, execution.manifest, "".join(f"{path}\n" for path in outcome.written).encode())
-            self._put(execution, f"{execution.location}.metadata", answers.metadata_bytes(outcome.results))
+            try:
+                self._put(execution, execution.manifest, "".join(f"{path}\n" for path in outcome.written).encode())
+                self._put(execution, f"{execution.location}.metadata", answers.metadata_bytes(outcome.results))
+            except BaseException:
+                outcome.undo()
+                raise
         return outcome.results
 
     def _leave(self, execution: Execution) -> Leave:
@@ -220,6 +227,16 @@ class Runner:
         body = answers.csv_bytes(found) if found.header else answers.txt_bytes(found)
         self._put(execution, execution.location, body)
         self._put(execution, execution.location + ".metadata", answers.metadata_bytes(found))
+
+    def _find_output(self, execution: Execution) -> None:
+        """Raise before the statement does anything if its results cannot be kept."""
+        path = path_of(execution.location)
+        self._leave(execution).write(path)
+        bucket, s3 = path.partition("/")[0], self._ctx.client("s3")
+        try:
+            s3.get_bucket_location(Bucket=bucket)
+        except s3.exceptions.NoSuchBucket:
+            raise _no_bucket(bucket) from None
 
     def _put(self, execution: Execution, uri: str, body: bytes) -> None:
         self._leave(execution).write(path_of(uri))
@@ -234,7 +251,11 @@ class Runner:
         try:
             s3.put_object(Bucket=bucket, Key=key, Body=body, **options)
         except s3.exceptions.NoSuchBucket:
-            raise QueryFailed("INVALID_OUTPUT_LOCATION", f"The S3 bucket {bucket!r} does not exist") from None
+            raise _no_bucket(bucket) from None
+
+
+def _no_bucket(bucket: str) -> QueryFailed:
+    return QueryFailed("INVALID_OUTPUT_LOCATION", f"The S3 bucket {bucket!r} does not exist")
 
 
 def _statement(execution: Execution, prepared: dict[str, Any]) -> kinds.Statement:

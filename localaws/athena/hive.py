@@ -18,7 +18,7 @@ from sqlglot import exp
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.leave import Leave, path_of
-from localaws.athena.sources import Rows, quoted, s3_filesystem
+from localaws.athena.sources import MODIFIED, PATH, SIZE, FileValues, Rows, file_columns, quoted, s3_filesystem
 from localaws.athena.typing import DType
 from localaws.context import Context
 
@@ -51,6 +51,7 @@ class HiveSource:
         self._keys = {c["Name"].lower(): types.hive_type(c["Type"]) for c in table.get("PartitionKeys") or []}
         self._own = own
         self.columns: dict[str, exp.DataType] = {**own, **self._keys}
+        self.hidden = file_columns(PATH, MODIFIED, SIZE)
         locations = [
             _Location(_path(p["StorageDescriptor"]["Location"]), tuple(p["Values"])) for p in partitions
         ] if self._keys else [_Location(_path(self._storage.get("Location", "")), ())]  # fmt: skip
@@ -58,7 +59,7 @@ class HiveSource:
 
     def rows(self, wanted: set[str]) -> Rows:
         """Return the table's rows, partition keys included."""
-        del wanted
+        of_file = FileValues.wanted(wanted)
         if (self._table.get("Parameters") or {}).get("projection.enabled", "").lower() == "true":
             raise not_supported("partition projection")
         serde = (self._storage.get("SerdeInfo") or {}).get("SerializationLibrary", "")
@@ -71,18 +72,18 @@ class HiveSource:
             self._leave.read(info.path)
         size = sum(info.size for info, _ in files)
         if "parquet" in serde.lower():
-            return self._parquet(files, size)
+            return self._parquet(files, size, of_file)
         if any(name in serde for name in ("OpenCSVSerde", "LazySimpleSerDe", "JsonSerDe")):
-            return self._text(files, size, serde)
+            return self._text(files, size, serde, of_file)
         raise not_supported(f"the SerDe {serde or '(none)'}")
 
-    def _parquet(self, files: list[tuple[Any, _Location]], size: int) -> Rows:
+    def _parquet(self, files: list[tuple[Any, _Location]], size: int, of_file: FileValues) -> Rows:
         schema = pa.schema([(name, types.arrow_type(kind)) for name, kind in self._own.items()])
         keys = pa.schema([(name, pa.string()) for name in self._keys])
-        full = pa.schema([*schema, *keys])
+        full = pa.schema([*schema, *keys, *of_file.schema])
         fragments = []
         for info, location in files:
-            condition = None
+            condition = of_file.condition(info)
             for name, value in zip(self._keys, location.values, strict=True):
                 part = pads.field(name) == value
                 condition = part if condition is None else condition & part
@@ -94,16 +95,18 @@ class HiveSource:
                 raise not_supported(f"a Parquet file with upper-case column names ({', '.join(capitals)})")
             fragments.append(fragment)
         projection = {name: quoted(name) for name in self._own}
-        projection |= {name: _strict_cast(name, kind) for name, kind in self._keys.items()}
+        projection |= {name: _strict_cast(name, kind) for name, kind in self._keys.items()} | of_file.projection
         return Rows(
             pads.FileSystemDataset(fragments, full, pads.ParquetFileFormat(), self._filesystem), size, projection
         )
 
-    def _text(self, files: list[tuple[Any, _Location]], size: int, serde: str) -> Rows:
+    def _text(self, files: list[tuple[Any, _Location]], size: int, serde: str, of_file: FileValues) -> Rows:
         names = [*self._own, *self._keys]
-        columns: list[list[Any]] = [[] for _ in names]
         width = len(self._own)
+        schema = pa.schema([(name, pa.string()) for name in names])
+        parts = [pa.schema([*schema, *of_file.schema]).empty_table()]
         for info, location in files:
+            columns: list[list[Any]] = [[] for _ in names]
             with self._filesystem.open_input_stream(info.path, compression=None) as stream:
                 raw = stream.read()
             text = (gzip.decompress(raw) if info.path.endswith(".gz") else raw).decode()
@@ -112,9 +115,11 @@ class HiveSource:
                     columns[position].append(record[position] if position < len(record) else None)
                 for offset, value in enumerate(location.values):
                     columns[width + offset].append(value)
-        data = pa.table({name: pa.array(values, pa.string()) for name, values in zip(names, columns, strict=True)})
+            arrays = [pa.array(values, pa.string()) for values in columns]
+            parts.append(of_file.added(pa.Table.from_arrays(arrays, schema=schema), info))
         own = {name: _loose_cast(name, kind) for name, kind in self._own.items()}
-        return Rows(data, size, own | {name: _strict_cast(name, kind) for name, kind in self._keys.items()})
+        keys = {name: _strict_cast(name, kind) for name, kind in self._keys.items()}
+        return Rows(pa.concat_tables(parts), size, own | keys | of_file.projection)
 
     def _records(self, text: str, serde: str) -> Iterator[list[str | None]]:
         parameters = (self._storage.get("SerdeInfo") or {}).get("Parameters") or {}

@@ -10,17 +10,30 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as pads
+import pyarrow.fs as pafs
 from pyiceberg.catalog.noop import NoopCatalog
-from pyiceberg.io.pyarrow import schema_to_pyarrow
-from pyiceberg.schema import index_name_by_id
+from pyiceberg.expressions import AlwaysTrue
+from pyiceberg.io.pyarrow import ArrowScan, schema_to_pyarrow
+from pyiceberg.schema import Schema, index_name_by_id
 from pyiceberg.serializers import FromInputFile
-from pyiceberg.table import StaticTable
+from pyiceberg.table import DataScan, FileScanTask, StaticTable, Table
 from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.leave import Leave, ReadableIO, path_of
-from localaws.athena.sources import FixedSource, QuerySource, Rows, iceberg_properties, quoted, s3_filesystem
+from localaws.athena.sources import (
+    MODIFIED,
+    PATH,
+    FileValues,
+    FixedSource,
+    QuerySource,
+    Rows,
+    file_columns,
+    iceberg_properties,
+    quoted,
+    s3_filesystem,
+)
 from localaws.context import Context
 
 _PARQUET = pads.ParquetFileFormat()
@@ -29,7 +42,7 @@ _PARQUET = pads.ParquetFileFormat()
 class IcebergSource:
     """The rows of one snapshot of an Iceberg table."""
 
-    def __init__(self, ctx: Context, leave: Leave, table: StaticTable, snapshot: Any | None) -> None:
+    def __init__(self, ctx: Context, leave: Leave, table: Table, snapshot: Any | None) -> None:
         self._ctx, self._leave = ctx, leave
         self._table = table
         self._snapshot = snapshot
@@ -41,31 +54,80 @@ class IcebergSource:
         self.columns: dict[str, exp.DataType] = {
             field.name.lower(): types.iceberg_type(field.field_type) for field in schema.fields
         }
+        self.hidden = file_columns(PATH, MODIFIED)
 
     def rows(self, wanted: set[str]) -> Rows:
         """Return the snapshot's rows: a data set that DuckDB scans, or a whole table when deletes must be applied."""
         arrow = schema_to_pyarrow(self._schema, include_field_ids=False)
         projection = {shown: quoted(name) for shown, name in self._names.items()}
+        of_file = FileValues.wanted(wanted)
         if self._snapshot is None:
-            return Rows(arrow.empty_table(), 0, projection)
+            empty = pa.schema([*arrow, *of_file.schema]).empty_table()
+            return Rows(empty, 0, projection | of_file.projection)
         # Naming the current snapshot would read it with the schema that it was written with, not with the table's.
         current = _is_current(self._table, self._snapshot)
         scan = self._table.scan(snapshot_id=None if current else self._snapshot.snapshot_id)
-        tasks = list(scan.plan_files())
+        tasks = planned(scan)
         size = sum(
             task.file.file_size_in_bytes + sum(d.file_size_in_bytes for d in task.delete_files) for task in tasks
         )
+        infos = self._infos(tasks, of_file)
         if any(task.delete_files for task in tasks) or not _names_are_ids(self._table.metadata) or not tasks:
             kept = [name for shown, name in self._names.items() if shown in wanted] or [arrow.names[0]]
             projection = {shown: quoted(name) for shown, name in self._names.items() if name in kept}
-            return Rows(_without_extensions(scan.select(*kept).to_arrow()), size, projection)
+            return Rows(self._merged(kept, tasks, infos, of_file), size, projection | of_file.projection)
         filesystem = s3_filesystem(self._ctx)
         for task in tasks:
             self._leave.read(path_of(task.file.file_path))
-        fragments = [_PARQUET.make_fragment(path_of(task.file.file_path), filesystem=filesystem) for task in tasks]
+        fragments = [
+            _PARQUET.make_fragment(
+                path_of(task.file.file_path),
+                filesystem=filesystem,
+                partition_expression=of_file.condition(info, task.file.file_path),
+            )
+            for task, info in zip(tasks, infos, strict=True)
+        ]
         if any(str(task.file.file_format).upper().rpartition(".")[2] != "PARQUET" for task in tasks):
             raise not_supported("an Iceberg table with data files that are not Parquet")
-        return Rows(pads.FileSystemDataset(fragments, arrow, _PARQUET, filesystem), size, projection)
+        full = pa.schema([*arrow, *of_file.schema])
+        data = pads.FileSystemDataset(fragments, full, _PARQUET, filesystem)
+        return Rows(data, size, projection | of_file.projection)
+
+    def _infos(self, tasks: list[FileScanTask], of_file: FileValues) -> list[pafs.FileInfo]:
+        """Return what S3 says of each file, where the query asks for it."""
+        paths = [path_of(task.file.file_path) for task in tasks]
+        if MODIFIED not in of_file.names:
+            return [pafs.FileInfo(path) for path in paths]
+        for path in paths:
+            self._leave.read(path)
+        found: list[pafs.FileInfo] = s3_filesystem(self._ctx).get_file_info(paths)
+        return found
+
+    def _merged(
+        self, names: list[str], tasks: list[FileScanTask], infos: list[pafs.FileInfo], of_file: FileValues
+    ) -> pa.Table:
+        """Return these columns of the files' rows without the deleted ones, each with the columns of its file."""
+        fields = [field for field in self._schema.fields if field.name in names]
+        schema = Schema(*fields, schema_id=self._schema.schema_id)
+        scan = ArrowScan(self._table.metadata, self._table.io, schema, AlwaysTrue())
+        if not of_file.names:
+            return without_extensions(scan.to_table(tasks))
+        parts = [
+            of_file.added(without_extensions(scan.to_table([task])), info, task.file.file_path)
+            for task, info in zip(tasks, infos, strict=True)
+        ]
+        empty = pa.schema([*without_extensions(scan.to_table([])).schema, *of_file.schema]).empty_table()
+        return pa.concat_tables([empty, *parts], promote_options="permissive")
+
+
+def planned(scan: DataScan) -> list[FileScanTask]:
+    """Return the files to read with their delete files; raise for deletes that cannot be applied."""
+    try:
+        return list(scan.plan_files())
+    except ValueError as error:
+        if "equality deletes" not in str(error):
+            raise
+        raise not_supported("an Iceberg table with equality deletes", allowed="position deletes") from None
 
 
 def open_table(
@@ -84,7 +146,7 @@ def open_table(
     return IcebergSource(ctx, leave, table, _snapshot(table, version))
 
 
-def _is_current(table: StaticTable, snapshot: Any) -> bool:
+def _is_current(table: Table, snapshot: Any) -> bool:
     return bool(snapshot.snapshot_id == table.metadata.current_snapshot_id)
 
 
@@ -113,7 +175,8 @@ def _metadata_table(table: StaticTable, suffix: str) -> FixedSource:
         "snapshots": inspect.snapshots,
         "files": inspect.files,
         "history": inspect.history,
-        "partitions": inspect.partitions,
+        # PyIceberg refuses to look at a table without a snapshot.
+        "partitions": inspect.partitions if table.current_snapshot() else lambda: _no_partitions(table),
         "manifests": inspect.manifests,
         "refs": inspect.refs,
     }
@@ -126,7 +189,21 @@ def _metadata_table(table: StaticTable, suffix: str) -> FixedSource:
         if name in found.column_names:
             index = found.column_names.index(name)
             found = found.set_column(index, name, found[name].cast(pa.timestamp("us", "UTC")))
+    for index, field in enumerate(found.schema):
+        if pa.types.is_dictionary(field.type):
+            found = found.set_column(index, field.name, found[field.name].cast(field.type.value_type))
     return FixedSource(found)
+
+
+def _no_partitions(table: StaticTable) -> pa.Table:
+    """Return the rows of ``$partitions`` of a table that has none yet."""
+    fields = schema_to_pyarrow(table.metadata.specs_struct(), include_field_ids=False)
+    partition = [("partition", pa.struct(list(fields))), ("spec_id", pa.int32())] if len(fields) else []
+    numbers = ["record_count", "file_count", "total_data_file_size_in_bytes", "position_delete_record_count",
+               "position_delete_file_count", "equality_delete_record_count", "equality_delete_file_count"]  # fmt: skip
+    counted = [(name, pa.int32() if name.endswith("file_count") else pa.int64()) for name in numbers]
+    updated = [("last_updated_at", pa.timestamp("ms")), ("last_updated_snapshot_id", pa.int64())]
+    return pa.schema([*partition, *counted, *updated]).empty_table()
 
 
 def _names_are_ids(metadata: Any) -> bool:
@@ -154,7 +231,8 @@ def _names_are_ids(metadata: Any) -> bool:
     ) or (len(metadata.schemas) == 1)
 
 
-def _without_extensions(table: pa.Table) -> pa.Table:
+def without_extensions(table: pa.Table) -> pa.Table:
+    """Return the table with the storage of each extension type, which DuckDB does not know, in its place."""
     for index, field in enumerate(table.schema):
         if isinstance(field.type, pa.ExtensionType):
             table = table.set_column(index, field.name, table.column(index).cast(field.type.storage_type))

@@ -5,14 +5,17 @@ https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-updating-iceberg-t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 import pyarrow as pa
-from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, TableAlreadyExistsError
-from pyiceberg.io.pyarrow import schema_to_pyarrow
+from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError
+from pyiceberg.io import FileIO
+from pyiceberg.io.pyarrow import _dataframe_to_data_files, schema_to_pyarrow
+from pyiceberg.manifest import DataFile
+from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
-from pyiceberg.table import Table
+from pyiceberg.table import Table, Transaction
+from pyiceberg.table.metadata import TableMetadata
 from sqlglot import exp
 
 from localaws.athena import typing as types
@@ -25,12 +28,8 @@ from localaws.athena.statements import kinds
 from localaws.athena.statements.kinds import Name
 from localaws.athena.statements.words import Words
 from localaws.athena.typing import DType
-from localaws.athena.written_iceberg import catalog_of
+from localaws.athena.written_iceberg import IcebergCatalog, committed
 
-#: How often a commit is tried again that another writer came before.
-_TRIES: Final = 20
-#: A table's own property that names Python code: a table is user input, and none of its code runs here.
-_CODE: Final = "write.py-location-provider.impl"
 _PROPERTIES: Final = frozenset({"table_type", "location", "external_location", "is_external", "partitioning"})
 
 
@@ -38,11 +37,12 @@ def append(name: Name, answer: Answer, place: Place) -> list[str]:
     """Add rows to an Iceberg table; return the addresses of the files that were written."""
     place.leave.glue("UpdateTable", name.database, name.name)
 
-    def change(table: Table) -> None:
+    def change(table: Table, _catalog: IcebergCatalog) -> None:
         if answer.table.num_rows:
-            table.append(_of_schema(answer.table, table.schema()))
+            with table.transaction() as transaction:
+                _add(transaction, answer.table)
 
-    return _committed(name, place, change)
+    return committed(name, place.leave, place.unstopped, change)
 
 
 def create_table_as(
@@ -66,55 +66,68 @@ def create_table_as(
     partitioning = statement.properties.get("partitioning", ())
     transforms = tuple(_transform(text) for text in ([partitioning] if isinstance(partitioning, str) else partitioning))
     spec = iceberg_tables.spec_of(transforms, schema)
-    catalog = catalog_of(place.ctx, place.leave)
+    check_partitions(spec, schema)
+    catalog = IcebergCatalog(place.leave, place.unstopped)
     try:
         with catalog.create_table_transaction(
             (name.database, name.name), schema, location.rstrip("/"), spec, properties=kept
         ) as transaction:
             if answer.table.num_rows:
-                transaction.append(_of_schema(answer.table, transaction.table_metadata.schema()))
-    except (TableAlreadyExistsError, CommitFailedException):
-        raise QueryFailed(
-            "TABLE_ALREADY_EXISTS", f"line 1:1: Destination table 'awsdatacatalog.{name}' already exists"
-        ) from None
-    return answer, _written(catalog.load_table((name.database, name.name)), set())
+                _add(transaction, answer.table)
+    except BaseException as error:
+        undone = catalog.undone(name)
+        if undone and isinstance(error, TableAlreadyExistsError | CommitFailedException):
+            raise QueryFailed(
+                "TABLE_ALREADY_EXISTS", f"line 1:1: Destination table 'awsdatacatalog.{name}' already exists"
+            ) from None
+        if undone or not isinstance(error, Exception):
+            raise
+    return answer, catalog.files()
 
 
-def _committed(name: Name, place: Place, change: Callable[[Table], None]) -> list[str]:
-    """Have ``change`` commit to the table as it is, anew when another writer was first; return the files it added."""
-    catalog = catalog_of(place.ctx, place.leave)
-    for _ in range(_TRIES):
-        try:
-            table = catalog.load_table((name.database, name.name))
-        except NoSuchTableError:
-            raise QueryFailed("TABLE_NOT_FOUND", f"line 1:1: Table 'awsdatacatalog.{name}' does not exist") from None
-        if _CODE in table.properties:
-            raise not_supported(f"a table with the property {_CODE}")
-        before = {snapshot.snapshot_id for snapshot in table.snapshots()}
-        try:
-            change(table)
-        except CommitFailedException:
-            continue
-        return _written(table, before)
-    raise QueryFailed("ICEBERG_COMMIT_ERROR", f"Failed to commit the transaction: {name} was changed {_TRIES} times")
+def _add(transaction: Transaction, rows: pa.Table) -> None:
+    """Add a snapshot with these rows."""
+    metadata = transaction.table_metadata
+    files = data_files(metadata, transaction._table.io, of_schema(rows, metadata.schema()))
+    with transaction._append_snapshot_producer({}) as append:
+        for file in files:
+            append.append_data_file(file)
 
 
-def _written(table: Table, before: set[int]) -> list[str]:
-    """Return the files that the newest snapshot added, if it is not one of ``before``."""
-    snapshot = table.current_snapshot()
-    if snapshot is None or snapshot.snapshot_id in before:
+def data_files(metadata: TableMetadata, files: FileIO, rows: pa.Table) -> list[DataFile]:
+    """Write rows, which have the table's columns and types, as data files, and return these."""
+    if not rows.num_rows:
         return []
-    return [
-        entry.data_file.file_path
-        for manifest in snapshot.manifests(table.io)
-        if manifest.added_snapshot_id == snapshot.snapshot_id
-        for entry in manifest.fetch_manifest_entry(table.io)
-        if entry.snapshot_id == snapshot.snapshot_id
-    ]
+    check_partitions(metadata.spec(), metadata.schema())
+    found = list(_dataframe_to_data_files(metadata, rows, files))
+    count = sum(file.record_count for file in found)
+    if count != rows.num_rows:
+        raise QueryFailed(
+            "GENERIC_INTERNAL_ERROR",
+            f"{rows.num_rows} rows were to be written to {metadata.location}, and its new files have {count}; nothing "
+            "was changed",
+            user_error=False,
+        )
+    return found
 
 
-def _of_schema(rows: pa.Table, schema: Schema) -> pa.Table:
-    """Return rows whose columns have the table's names and types, in its order."""
+def check_partitions(spec: PartitionSpec, schema: Schema) -> None:
+    """Raise for a table whose rows PyIceberg cannot write: it takes one partition field a column, and no floats."""
+    iceberg_tables.refuse_floats(spec, schema)
+    sources = [field.source_id for field in spec.fields]
+    twice = next((source for source in sources if sources.count(source) > 1), None)
+    if twice is not None:
+        raise not_supported(
+            f"writing to an Iceberg table that is partitioned twice by the column {schema.find_column_name(twice)}",
+            allowed="one partition field a column",
+        )
+
+
+def of_schema(rows: pa.Table, schema: Schema) -> pa.Table:
+    """Return rows whose columns have the table's names and types, in its order; columns that are not there are NULL.
+
+    ``rows`` name their columns in small letters.
+    """
     target = schema_to_pyarrow(schema, include_field_ids=False)
     arrays = []
     for field in target:
@@ -123,7 +136,10 @@ def _of_schema(rows: pa.Table, schema: Schema) -> pa.Table:
             if field.name.lower() in rows.column_names
             else None
         )
-        arrays.append(pa.nulls(rows.num_rows, field.type) if column is None else column.cast(field.type))
+        array = pa.chunked_array([pa.nulls(rows.num_rows, field.type)]) if column is None else column.cast(field.type)
+        if not field.nullable and array.null_count:
+            raise QueryFailed("CONSTRAINT_VIOLATION", f"NULL value not allowed for NOT NULL column: {field.name}")
+        arrays.append(array)
     return pa.Table.from_arrays(arrays, schema=target)
 
 

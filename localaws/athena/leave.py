@@ -32,15 +32,19 @@ class Leave:
 
     def ask(self, action: str, *resources: str, context: Mapping[str, str] | None = None) -> None:
         """Raise QueryFailed unless the caller may do ``action`` on each of ``resources``."""
-        if self.session is None:
-            return
         for resource in resources:
-            if not enforcement.session_may(self.ctx, self.session, action, resource, context or {}):
+            if self.session is not None and not self.allows(action, resource, context):
                 raise QueryFailed(
                     "PERMISSION_DENIED",
                     f"Insufficient permissions to execute the query: User: {self.session.arn} is not authorized to "
                     f"perform: {action} on resource: {resource}",
                 )
+
+    def allows(self, action: str, resource: str, context: Mapping[str, str] | None = None) -> bool:
+        """Return whether the caller may do ``action`` on the resource."""
+        if self.session is None:
+            return True
+        return bool(enforcement.session_may(self.ctx, self.session, action, resource, context or {}))
 
     def glue(self, action: str, database: str = "", table: str = "") -> None:
         """Raise QueryFailed unless the caller may do ``action`` on a database or table and on all that contains it."""

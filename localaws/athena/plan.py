@@ -54,6 +54,14 @@ class QueryPlan:
     columns_read: dict[str, set[str]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Parsed:
+    """A query as a tree that was made of the statement ``sql``, whose places its errors name."""
+
+    tree: exp.Query
+    sql: str
+
+
 def parse(sql: str) -> exp.Expr:
     """Return the one statement in ``sql``; otherwise raise SYNTAX_ERROR, which gives the position."""
     try:
@@ -73,20 +81,18 @@ def parse(sql: str) -> exp.Expr:
 
 
 def plan(
-    sql: str,
+    query: str | Parsed,
     database: str,
-    columns_of: Callable[[TableName, str], Columns],
+    columns_of: Callable[[TableName, str], tuple[Columns, Columns]],
     view_of: Callable[[str, str, str], View | None] = lambda database, name, position: None,
 ) -> QueryPlan:
-    """Return how to run a SELECT; ``columns_of(table, position)`` returns the columns or raises TABLE_NOT_FOUND.
+    """Return how to run a SELECT; ``columns_of(table, position)`` returns the columns, and those that
+    a star leaves out, or raises TABLE_NOT_FOUND.
 
     ``view_of(database, name, position)`` returns the view that stands for its query, None for a table.
     """
-    tree = parse(sql)
-    if isinstance(tree, exp.Values):
-        tree = exp.select("*").from_(exp.alias_(tree, "values", table=True))
-    if not isinstance(tree, exp.Query):
-        raise not_supported(f"the statement {sql.split(maxsplit=1)[0].upper()}")
+    tree: exp.Expr = query.tree if isinstance(query, Parsed) else _parsed_query(query)
+    sql = query.sql if isinstance(query, Parsed) else query
     refuse_foreign(tree, sql)
     check_names(tree)
     _within_catalog(tree, sql)
@@ -95,7 +101,7 @@ def plan(
         if node.name.lower() == "at_timezone" and len(node.expressions) == 2:
             moment, zone = node.expressions
             node.replace(exp.AtTimeZone(this=moment.copy(), zone=zone.copy()))
-    written = _prepare(tree)
+    written = _prepare(_query(tree))
     relations, schema = _relations(tree, database, columns_of, sql)
     try:
         tree = qualify(
@@ -119,6 +125,15 @@ def plan(
     for identifier in tree.find_all(exp.Identifier):
         identifier.set("quoted", True)
     return QueryPlan(tree.sql("duckdb"), labels, kinds, relations, reads)
+
+
+def _parsed_query(sql: str) -> exp.Query:
+    tree = parse(sql)
+    if isinstance(tree, exp.Values):
+        tree = exp.select("*").from_(exp.alias_(tree, "values", table=True))
+    if not isinstance(tree, exp.Query):
+        raise not_supported(f"the statement {sql.split(maxsplit=1)[0].upper()}")
+    return tree
 
 
 def _within_catalog(tree: exp.Expr, sql: str) -> None:
@@ -177,10 +192,11 @@ def _is_star(projection: exp.Expr) -> bool:
 
 
 def _relations(
-    tree: exp.Expr, database: str, columns_of: Callable[[TableName, str], Columns], sql: str
+    tree: exp.Expr, database: str, columns_of: Callable[[TableName, str], tuple[Columns, Columns]], sql: str
 ) -> tuple[dict[str, TableName], MappingSchema]:
     relations: dict[str, TableName] = {}
     schema: dict[str, object] = {}
+    visible: dict[str, object] = {}
     sources = {
         id(source): source
         for scope in traverse_scope(tree)
@@ -191,10 +207,10 @@ def _relations(
     for table in sources.values():
         base, _, suffix = table.name.partition("$")
         name = TableName(table.db or database, base, suffix, _version(table))
-        columns = columns_of(name, position(table, sql))
+        columns, hidden = columns_of(name, position(table, sql))
         relation = next((known for known, value in relations.items() if value == name), f"r{len(relations)}")
         relations[relation] = name
-        schema[relation] = dict(columns)
+        schema[relation], visible[relation] = {**hidden, **columns}, list(columns)
         alias = table.alias or table.name.replace("$", "_")
         if table.db and not table.alias:
             renamed[(table.db, table.name)] = alias
@@ -213,7 +229,7 @@ def _relations(
             column.set("table", exp.to_identifier(renamed[(column.text("db"), column.table)]))
             column.set("db", None)
             column.set("catalog", None)
-    return relations, MappingSchema(schema, dialect="athena", normalize=False)
+    return relations, MappingSchema(schema, visible=visible, dialect="athena", normalize=False)
 
 
 def _version(table: exp.Table) -> tuple[str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -21,7 +22,25 @@ from localaws.athena.statements.words import CATALOG
 
 _CODECS = {"none": "NONE", "snappy": "SNAPPY", "gzip": "GZIP", "zstd": "ZSTD", "lz4": "LZ4"}
 _PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
+#: The parameter by which a table tells the query that made it, as Trino's Hive connector keeps it.
+_QUERY = "trino_query_id"
 _NOTHING = Answer([], pa.table({}), 0)
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a statement says that a column is not there, is given twice, or that values have none of its types."""
+
+    unknown: str
+    twice: str
+    mismatch: str
+
+
+_INSERT = Wording(
+    "Insert column name does not exist in target table: {}",
+    "Insert column name is specified more than once: {}",
+    "Insert query has mismatched column types: Table: [{}], Query: [{}]",
+)
 
 
 def unload(statement: kinds.Unload, place: Place) -> tuple[Answer, list[str]]:
@@ -55,10 +74,20 @@ def create_table_as(statement: kinds.CreateTableAs, place: Place) -> tuple[Answe
     codec = properties.get("write_compression") or properties.get("parquet_compression")
     paths = _write(place, answer, location, codec=codec)
     try:
-        place.glue.create_table(DatabaseName=name.database, TableInput=_table_input(name.name, answer, location))
-    except BaseException:
-        _take_back(place, paths)
-        raise
+        made = _table_input(name.name, answer, location, place.query_id)
+        place.unstopped()
+        place.glue.create_table(DatabaseName=name.database, TableInput=made)
+    except BaseException as error:
+        there = place.found(name)  # the answer may be what was lost, not the table
+        if there is None or (there.get("Parameters") or {}).get(_QUERY) != place.query_id:
+            take_back(place, paths)
+            if isinstance(error, place.glue.exceptions.AlreadyExistsException):
+                raise QueryFailed(
+                    "TABLE_ALREADY_EXISTS", f"line 1:1: Destination table '{CATALOG}.{name}' already exists"
+                ) from None
+            raise
+        if not isinstance(error, Exception):
+            raise
     return answer, paths
 
 
@@ -81,7 +110,9 @@ def insert_into(statement: kinds.InsertInto, place: Place) -> tuple[Answer, list
     return answer, _write(place, answer, table["StorageDescriptor"]["Location"], codec=None)
 
 
-def fitted(answer: Answer, columns: list[tuple[str, exp.DataType]], named: tuple[str, ...]) -> Answer:
+def fitted(
+    answer: Answer, columns: list[tuple[str, exp.DataType]], named: tuple[str, ...], wording: Wording = _INSERT
+) -> Answer:
     """Return the rows with the table's columns and types; columns that are not ``named`` are NULL.
 
     Trino's rule: a value's type must become the column's without loss of meaning, or the statement is refused.
@@ -89,21 +120,18 @@ def fitted(answer: Answer, columns: list[tuple[str, exp.DataType]], named: tuple
     known = {name.lower(): kind for name, kind in columns}
     unknown = next((name for name in named if name not in known), None)
     if unknown is not None:
-        raise QueryFailed("COLUMN_NOT_FOUND", f"line 1:1: Insert column name does not exist in target table: {unknown}")
+        raise QueryFailed("COLUMN_NOT_FOUND", f"line 1:1: {wording.unknown.format(unknown)}")
     twice = next((name for name in named if named.count(name) > 1), None)
     if twice is not None:
-        raise QueryFailed("DUPLICATE_COLUMN_NAME", f"line 1:1: Insert column name is specified more than once: {twice}")
+        raise QueryFailed("DUPLICATE_COLUMN_NAME", f"line 1:1: {wording.twice.format(twice)}")
     targets = list(named) or list(known)
     given = [types.trino_name(column.type) for column in answer.columns]
     wanted = [types.trino_name(known[name]) for name in targets]
     if len(given) != len(wanted) or not all(
         types.insertable(column.type, known[name]) for column, name in zip(answer.columns, targets, strict=True)
     ):
-        raise QueryFailed(
-            "TYPE_MISMATCH",
-            f"line 1:1: Insert query has mismatched column types: Table: [{', '.join(wanted)}], "
-            f"Query: [{', '.join(given)}]",
-        )
+        said = wording.mismatch.format(", ".join(wanted), ", ".join(given))
+        raise QueryFailed("TYPE_MISMATCH", f"line 1:1: {said}")
     arrays: list[pa.ChunkedArray | pa.Array] = []
     for name, kind in known.items():
         target = types.arrow_type(kind)
@@ -119,11 +147,11 @@ def fitted(answer: Answer, columns: list[tuple[str, exp.DataType]], named: tuple
     return Answer([Column(name, kind) for name, kind in known.items()], table, answer.scanned)
 
 
-def _table_input(name: str, answer: Answer, location: str) -> dict[str, Any]:
+def _table_input(name: str, answer: Answer, location: str, query: str) -> dict[str, Any]:
     return {
         "Name": name,
         "TableType": "EXTERNAL_TABLE",
-        "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet"},
+        "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet", _QUERY: query},
         "StorageDescriptor": {
             "Columns": [{"Name": c.name.lower(), "Type": types.hive_name(c.type)} for c in answer.columns],
             "Location": location,
@@ -142,7 +170,7 @@ def _texts(properties: dict[str, str | tuple[str, ...]]) -> dict[str, str]:
     return {key: value for key, value in properties.items() if isinstance(value, str)}
 
 
-def _take_back(place: Place, paths: list[str]) -> None:
+def take_back(place: Place, paths: list[str]) -> None:
     """Delete objects of a statement that failed behind them."""
     for path in paths:
         bucket, _, key = path.partition("://")[2].partition("/")
@@ -170,7 +198,12 @@ def _write(place: Place, answer: Answer, target: str, *, codec: str | None) -> l
     bucket, _, prefix = target.partition("://")[2].partition("/")
     key = f"{prefix.rstrip('/')}/{place.query_id}_0".lstrip("/")
     place.leave.write(f"{bucket}/{key}")
-    place.ctx.client("s3").put_object(Bucket=bucket, Key=key, Body=body.getvalue())
+    place.unstopped()
+    try:
+        place.ctx.client("s3").put_object(Bucket=bucket, Key=key, Body=body.getvalue())
+    except BaseException:
+        take_back(place, [f"s3://{bucket}/{key}"])
+        raise
     return [f"s3://{bucket}/{key}"]
 
 

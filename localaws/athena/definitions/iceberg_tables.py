@@ -8,33 +8,37 @@ from __future__ import annotations
 from typing import Any, Final
 
 from pyiceberg import types as iceberg
-from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.exceptions import TableAlreadyExistsError
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
-from pyiceberg.transforms import parse_transform
+from pyiceberg.transforms import IdentityTransform, parse_transform
 from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.definitions.place import Place, failed, not_done
+from localaws.athena.errors import not_supported
 from localaws.athena.leave import path_of
 from localaws.athena.statements import kinds
 from localaws.athena.statements.kinds import Name
 from localaws.athena.typing import DType
-from localaws.athena.written_iceberg import catalog_of
+from localaws.athena.written_iceberg import IcebergCatalog, committed
 
 #: https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-table-properties.html
 _PROPERTIES: Final = {
     "format": "write.format.default",
     "write_compression": "write.parquet.compression-codec",
     "compression_level": "write.parquet.compression-level",
+    "write_target_data_file_size_bytes": "write.target-file-size-bytes",
+    "write_object_storage_enabled": "write.object-storage.enabled",
 }
 _KEPT: Final = frozenset({
     "vacuum_min_snapshots_to_keep", "vacuum_max_snapshot_age_seconds", "vacuum_max_metadata_files_to_keep",
     "optimize_rewrite_data_file_threshold", "optimize_rewrite_delete_file_threshold", "write_data_path_enabled",
-    "write_object_storage_enabled", "optimize_rewrite_max_data_file_size_bytes",
-    "optimize_rewrite_min_data_file_size_bytes", "write_target_data_file_size_bytes",
+    "optimize_rewrite_max_data_file_size_bytes", "optimize_rewrite_min_data_file_size_bytes",
 })  # fmt: skip
+#: Properties whose values are whole numbers above 0.
+_NUMBERS: Final = ("vacuum_", "optimize_rewrite_", "write_target_")
 _SIMPLE: Final = {
     DType.BOOLEAN: iceberg.BooleanType(), DType.INT: iceberg.IntegerType(), DType.BIGINT: iceberg.LongType(),
     DType.FLOAT: iceberg.FloatType(), DType.DOUBLE: iceberg.DoubleType(), DType.DATE: iceberg.DateType(),
@@ -61,16 +65,21 @@ def create(statement: kinds.CreateTable, name: Name, place: Place) -> None:
     if statement.comment:
         properties["comment"] = statement.comment
     path_of(statement.location)
+    catalog = IcebergCatalog(place.leave, place.unstopped)
     try:
-        catalog_of(place.ctx, place.leave).create_table(
+        catalog.create_table(
             (name.database, name.name),
             schema,
             statement.location.rstrip("/"),
             spec_of(statement.transforms, schema),
             properties=properties,
         )
-    except TableAlreadyExistsError:
-        not_done(f"AlreadyExistsException(message:Table {name.name} already exists)")
+    except BaseException as error:
+        undone = catalog.undone(name)
+        if undone and isinstance(error, TableAlreadyExistsError):
+            not_done(f"AlreadyExistsException(message:Table {name.name} already exists)")
+        if undone or not isinstance(error, Exception):
+            raise
 
 
 def drop(name: Name, table: dict[str, Any], place: Place) -> None:
@@ -95,12 +104,9 @@ def alter(action: kinds.Action, name: Name, place: Place) -> None:
     """Change columns or properties of an Iceberg table."""
     place.leave.glue("UpdateTable", name.database, name.name)
     try:
-        table = catalog_of(place.ctx, place.leave).load_table((name.database, name.name))
-        _apply(action, table)
-    except (ValueError, NoSuchTableError) as error:
+        committed(name, place.leave, place.unstopped, lambda table, _catalog: _apply(action, table))
+    except ValueError as error:
         failed(f"SemanticException {str(error).splitlines()[0]}")
-    except CommitFailedException:
-        failed("ICEBERG_COMMIT_ERROR: the table was changed at the same time; nothing was changed by this statement")
 
 
 def _apply(action: kinds.Action, table: Table) -> None:
@@ -116,8 +122,11 @@ def _apply(action: kinds.Action, table: Table) -> None:
                 kind = iceberg_type(types.hive_type(column.type), column.name)
                 update.add_column(column.name, kind, column.comment or None)
     elif isinstance(action, kinds.DropColumn):
-        if any(f.name == action.name for f in table.spec().fields) or _partitioned_by(table, action.name):
+        if any(f.name == action.name for f in table.spec().fields) or _partitioned_by(table, action.name, table.spec()):
             failed(f"SemanticException the column {action.name} is one that the table is partitioned by")
+        if _partitioned_by(table, action.name, *table.specs().values()):
+            # Trino refuses it, too: the delete files and manifests of older data could not be written any more.
+            failed(f"SemanticException Cannot drop column which is used by an old partition spec: {action.name}")
         with table.update_schema() as update:
             update.delete_column(action.name)
     elif isinstance(action, kinds.ChangeColumn):
@@ -142,12 +151,12 @@ def _change(action: kinds.ChangeColumn, table: Table) -> None:
             update.move_after(action.before, action.after)
 
 
-def _partitioned_by(table: Table, column: str) -> bool:
+def _partitioned_by(table: Table, column: str, *specs: PartitionSpec) -> bool:
     try:
         found = table.schema().find_field(column).field_id
     except ValueError:
         return False
-    return any(field.source_id == found for field in table.spec().fields)
+    return any(field.source_id == found for spec in specs for field in spec.fields)
 
 
 def properties_of(given: dict[str, str]) -> dict[str, str]:
@@ -161,6 +170,8 @@ def properties_of(given: dict[str, str]) -> dict[str, str]:
             failed(f"SemanticException the local Athena writes Iceberg tables in the format parquet, not {value}")
         if low not in _PROPERTIES and low not in _KEPT:
             failed(f"SemanticException Unsupported table property key: {key}")
+        if low.startswith(_NUMBERS) and not (value.isdecimal() and int(value)):
+            failed(f"SemanticException the property {key} is a whole number above 0, not {value!r}")
         found[_PROPERTIES.get(low, low)] = value.lower() if low in ("format", "write_compression") else value
     return found
 
@@ -179,7 +190,21 @@ def spec_of(transforms: tuple[kinds.Transform, ...], schema: Schema) -> Partitio
             failed(f"SemanticException {each.function} cannot partition {each.column} of type {source.field_type}")
         name = each.column if each.function == "identity" else f"{each.column}_{_suffix(each.function)}"
         fields.append(PartitionField(source.field_id, 1000 + number, transform, name))
-    return PartitionSpec(*fields)
+    spec = PartitionSpec(*fields)
+    refuse_floats(spec, schema)
+    return spec
+
+
+def refuse_floats(spec: PartitionSpec, schema: Schema) -> None:
+    """Raise for partitions by floating point values, of which NaN and the two zeros have no partition of their own."""
+    for field in spec.fields:
+        if isinstance(field.transform, IdentityTransform):
+            kind = schema.find_type(field.source_id)
+            if isinstance(kind, iceberg.FloatType | iceberg.DoubleType):
+                raise not_supported(
+                    f"a partition of an Iceberg table by {field.name}, whose type is {kind}",
+                    allowed="partitions by whole numbers, decimals, texts and moments",
+                )
 
 
 def _suffix(function: str) -> str:

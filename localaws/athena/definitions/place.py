@@ -12,6 +12,7 @@ from localaws.athena.catalog import Catalog
 from localaws.athena.engine import Answer
 from localaws.athena.errors import QueryFailed
 from localaws.athena.leave import Leave
+from localaws.athena.plan import Parsed
 from localaws.athena.statements.kinds import Name
 from localaws.context import Context
 
@@ -24,7 +25,8 @@ class Place:
     """What a statement needs to run.
 
     ``output`` is the folder of the query's results, ends with a slash, and with ``query_id`` names what it writes.
-    ``answer`` runs a query; ``described`` returns its columns and no rows.
+    ``answer`` runs a query; ``described`` returns its columns and no rows. ``unstopped`` raises if the statement was
+    stopped, and is called before each change; ``allow`` gets the bytes that are read without a query, and may raise.
     """
 
     ctx: Context
@@ -33,8 +35,10 @@ class Place:
     database: str
     query_id: str
     output: str
-    answer: Callable[[str], Answer]
+    answer: Callable[[str | Parsed], Answer]
     described: Callable[[str], Answer]
+    unstopped: Callable[[], None]
+    allow: Callable[[int], None]
 
     @property
     def glue(self) -> Any:

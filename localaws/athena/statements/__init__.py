@@ -21,6 +21,7 @@ _HIVE: Final[dict[str, Callable[[Words], kinds.Statement]]] = {
     "DROP": hive.drop,
     "MSCK": hive.repair,
     "SHOW": hive.show,
+    "VACUUM": trino.vacuum,  # its names may stand in Hive's marks, not in Trino's
 }
 _TRINO: Final[dict[str, Callable[[Words], kinds.Statement]]] = {
     "CREATE": trino.create,
@@ -32,7 +33,6 @@ _TRINO: Final[dict[str, Callable[[Words], kinds.Statement]]] = {
     "OPTIMIZE": trino.optimize,
     "PREPARE": trino.prepare,
     "UNLOAD": trino.unload,
-    "VACUUM": trino.vacuum,
 }
 _QUERIES: Final = ("SELECT", "WITH", "VALUES", "TABLE", "(")
 _CHANGES: Final = ("UPDATE", "DELETE", "MERGE")
@@ -109,5 +109,7 @@ def _in_hive(sql: str) -> bool:
     if not words.take("TABLE"):
         return True
     words.take("IF", "NOT", "EXISTS")
-    words.name()
-    return words.looks("(")
+    in_marks = words.looks("`")
+    if not in_marks:
+        words.name()
+    return in_marks or words.looks("(")

@@ -48,7 +48,7 @@ ATHENAS = [
 
 
 def planned(sql: str) -> str:
-    return plan(sql, "db", lambda *_: {"a": exp.DataType.build("varchar")}).sql
+    return plan(sql, "db", lambda *_: ({"a": exp.DataType.build("varchar")}, {})).sql
 
 
 @pytest.mark.parametrize("sql", FOREIGN)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from botocore.exceptions import ClientError
 from pyiceberg.catalog.sql import SqlCatalog
 
 from localaws.context import Context
+from tests.localaws.athena.iceberg import aged
 from tests.localaws.athena.server import iceberg_catalog
 from tests.localaws.iam.test_enforcement import Caller
 from tests.localaws.running import ctx, until  # noqa: F401
@@ -193,3 +195,77 @@ def test_lists_show_what_the_callers_rights_on_the_catalog_show(lake: Context) -
                 said = str(error)
             assert "leave_not" not in said
             assert '"private' not in said
+
+
+CHANGE = {"Action": "glue:UpdateTable", "Resource": "*"}
+STORE = {"Action": "s3:PutObject", "Resource": "arn:aws:s3:::leave-in/*"}
+REMOVE = {"Action": "s3:DeleteObject", "Resource": "arn:aws:s3:::leave-in/*"}
+CHANGES = [
+    "INSERT INTO changed_i VALUES ('new')",
+    "UPDATE changed_i SET a = 'new' WHERE a = 'seen'",
+    "DELETE FROM changed_i WHERE a = 'seen'",
+    "MERGE INTO changed_i USING (VALUES 'new') AS s (a) ON changed_i.a = s.a WHEN NOT MATCHED THEN INSERT VALUES (s.a)",
+    "OPTIMIZE changed_i REWRITE DATA USING BIN_PACK",
+    "VACUUM changed_i",
+]
+
+
+@pytest.fixture(scope="module")
+def changed(lake: Context) -> Context:
+    """A lake with one more table, whose two files are worth rewriting."""
+    table = iceberg_catalog(lake, "s3://leave-in/w").create_table("leave.changed_i", pa.schema([("a", pa.string())]))
+    for value in ("seen", "other", "third"):
+        table.append(pa.table({"a": [value]}))
+    with table.transaction() as transaction:
+        transaction.set_properties({"optimize_rewrite_data_file_threshold": "2"})
+    return lake
+
+
+@pytest.mark.parametrize("sql", CHANGES)
+def test_a_statement_changes_nothing_without_leave_to_change_the_table(changed: Context, sql: str) -> None:
+    told = run(Caller(changed, *ALL, STORE, REMOVE)("athena"), sql)
+    assert told.startswith("PERMISSION_DENIED: ")
+    assert "glue:UpdateTable" in told
+
+
+@pytest.mark.parametrize("sql", CHANGES[:5])
+def test_a_statement_writes_no_file_without_leave_to_write_it(changed: Context, sql: str) -> None:
+    before = _keys(changed)
+    told = run(Caller(changed, *ALL, CHANGE, REMOVE)("athena"), sql)
+    assert told.startswith("PERMISSION_DENIED: ")
+    assert "s3:PutObject" in told
+    assert _keys(changed) == before
+
+
+def test_what_a_statement_reads_needs_leave_too(changed: Context) -> None:
+    may = Caller(changed, *ALL, CHANGE, STORE)("athena")
+    for sql in (
+        "DELETE FROM changed_i WHERE a IN (SELECT a FROM private_i)",
+        "UPDATE changed_i SET a = (SELECT max(a) FROM private)",
+        "MERGE INTO changed_i USING private_i AS s ON changed_i.a = s.a WHEN NOT MATCHED THEN INSERT VALUES (s.a)",
+        "OPTIMIZE changed_i REWRITE DATA USING BIN_PACK WHERE a = (SELECT max(a) FROM private_i)",
+    ):
+        told = run(may, sql)
+        assert told.startswith("PERMISSION_DENIED: "), told
+        assert "leave-private" in told
+
+
+def test_who_may_change_a_table_needs_no_leave_to_delete_and_vacuum_leaves_what_may_not_go(changed: Context) -> None:
+    may = Caller(changed, *ALL, CHANGE, STORE)("athena")
+    for sql in CHANGES[:5]:
+        assert json.loads(run(may, sql)) == []
+    assert json.loads(run(may, "SELECT count(*) FROM changed_i"))[1:] == [{"Data": [{"VarCharValue": "4"}]}]
+    with iceberg_catalog(changed, "s3://leave-in/w").load_table("leave.changed_i").transaction() as transaction:
+        transaction.set_properties({"vacuum_max_snapshot_age_seconds": "1"})
+    time.sleep(1.5)
+    before = _keys(changed)
+    assert run(may, "VACUUM changed_i") == "[]"
+    assert set(before) <= set(_keys(changed))
+    aged(changed, "leave-in", "w/leave.db/changed_i", days=4)
+    assert run(Caller(changed, *ALL, CHANGE, STORE, REMOVE)("athena"), "VACUUM changed_i") == "[]"
+    assert len(_keys(changed)) < len(before)
+
+
+def _keys(lake: Context) -> list[str]:
+    pages = lake.client("s3").get_paginator("list_objects_v2").paginate(Bucket="leave-in", Prefix="w/")
+    return [item["Key"] for page in pages for item in page.get("Contents", [])]

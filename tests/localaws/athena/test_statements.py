@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from typing import Any
 
 import duckdb
 import pytest
 from pyiceberg.transforms import BucketTransform, MonthTransform
 
 from localaws.context import Context
+from tests.localaws.athena.client import Client
 from tests.localaws.athena.server import iceberg_catalog, running
 
 
@@ -25,44 +24,12 @@ def ctx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
         yield ctx
 
 
-class Client:
-    """Runs statements in one database."""
-
-    def __init__(self, ctx: Context, database: str) -> None:
-        self.ctx, self.database, self.athena = ctx, database, ctx.client("athena")
-
-    def execution(self, sql: str, parameters: list[str] | None = None) -> dict[str, Any]:
-        given: dict[str, Any] = {"ExecutionParameters": parameters} if parameters else {}
-        started = self.athena.start_query_execution(
-            QueryString=sql, WorkGroup="statements", QueryExecutionContext={"Database": self.database}, **given
-        )["QueryExecutionId"]
-        for _ in range(2000):
-            found: dict[str, Any] = self.athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]
-            if found["Status"]["State"] not in ("QUEUED", "RUNNING"):
-                return found
-            time.sleep(0.01)
-        raise AssertionError(f"{sql} did not end")
-
-    def rows(self, sql: str, parameters: list[str] | None = None) -> list[list[str | None]]:
-        """Return the rows without the names of their columns."""
-        found = self.execution(sql, parameters)
-        assert found["Status"]["State"] == "SUCCEEDED", found["Status"]
-        answer = self.athena.get_query_results(QueryExecutionId=found["QueryExecutionId"])
-        lines = [[cell.get("VarCharValue") for cell in row["Data"]] for row in answer["ResultSet"]["Rows"]]
-        return lines[1:] if found["StatementType"] == "DML" and lines else lines
-
-    def fails(self, sql: str) -> str:
-        found = self.execution(sql)
-        assert found["Status"]["State"] == "FAILED", sql
-        return str(found["Status"]["StateChangeReason"])
-
-
 @pytest.fixture
 def client(ctx: Context, request: pytest.FixtureRequest) -> Client:
     """A client in an empty database of the test's own."""
     name = f"db{abs(hash(request.node.nodeid)):x}"[:20]
     ctx.client("glue").create_database(DatabaseInput={"Name": name})
-    return Client(ctx, name)
+    return Client(ctx, name, "statements")
 
 
 def put(ctx: Context, key: str, text: str) -> None:
@@ -240,7 +207,7 @@ def test_a_view_stands_for_its_query(ctx: Context, client: Client) -> None:
     client.rows("CREATE VIEW w (one, two) AS SELECT v.a + 1, big FROM v")
     kept = ctx.client("glue").get_table(DatabaseName=client.database, Name="w")["Table"]
     assert (kept["TableType"], kept["ViewExpandedText"]) == ("VIRTUAL_VIEW", "/* Presto View */")
-    other = Client(ctx, "default")
+    other = Client(ctx, "default", "statements")
     assert other.rows(
         f"SELECT w.two, x.one FROM {client.database}.w JOIN {client.database}.w AS x ON w.one = x.one"
     ) == [["Y", "3"]]
