@@ -248,7 +248,7 @@ def test_a_project_upgrades_by_upgrading_the_package(own: Own, tmp_path: Path) -
     later = re.sub(r'^version = "\d+', 'version = "99', declared.read_text(), count=1, flags=re.MULTILINE)
     declared.write_text(later)
     said = tmp_path / "next" / "sluice" / "cli" / "commands" / "check.py"
-    said.write_text(said.read_text().replace("sound.\")", "sound, says the later one.\")"))
+    said.write_text(said.read_text().replace('sound.")', 'sound, says the later one.")'))
     mine = {path: path.read_bytes() for kind in ("*.py", "*.yaml") for path in own.folder.rglob(kind)}
     upgrade(own.bin, str(wheel_of(tmp_path / "next", tmp_path / "wheel")))
     assert own.run("sluice", "check") == "1 landing dataset and 1 transform are sound, says the later one.\n"
