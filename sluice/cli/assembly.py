@@ -204,16 +204,19 @@ def _share_assets(made: Path, cache: Path) -> None:
     others = [path for path in cache.glob("assembly-*") if "." not in path.name and (path / "manifest.json").is_file()]
     for asset in made.glob("asset.*"):
         same = next((path for other in others if (path := other / asset.name).is_dir()), None)
-        if same is None or not asset.is_dir():
-            continue
-        linked = made / f".{asset.name}"
-        try:
-            shutil.copytree(same, linked, symlinks=True, copy_function=os.link)
-        except OSError:  # it was removed meanwhile, or this disk has no hard links: the assembly keeps its own
-            shutil.rmtree(linked, ignore_errors=True)
-            continue
-        shutil.rmtree(asset)
-        linked.rename(asset)
+        if same is not None and asset.is_dir():
+            # By what the new one has: of an old one that is being removed some files are gone already.
+            for file in [path for path in asset.rglob("*") if path.is_file() and not path.is_symlink()]:
+                _share(file, same / file.relative_to(asset))
+
+
+def _share(file: Path, other: Path) -> None:
+    """Have a file be the other one, which is of the same content if it is of its size."""
+    linked = file.with_name(f".{file.name}.linked")
+    with suppress(OSError):  # it is gone, or this disk has no hard links: the assembly keeps its own
+        if other.stat().st_size == file.stat().st_size:
+            linked.hardlink_to(other)
+            linked.replace(file)
 
 
 def _evict(cache: Path) -> None:

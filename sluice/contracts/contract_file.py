@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -88,15 +90,16 @@ class ContractFile:
     def _not_utf8(self, content: bytes, at: int) -> ContractError:
         """Return the error for bytes that are no UTF-8, the first of which is ``at``."""
         line = content.count(b"\n", 0, at) + 1
-        name = "UTF-16" if b"\0" in content[:4] else "Windows-1252"
-        if name == "UTF-16":
-            problem = "it is UTF-16, and a contract is UTF-8"
+        name = _wide_encoding(content) or "Windows-1252"
+        if name.startswith("UTF"):
+            problem = f"it is {name[:6]}, and a contract is UTF-8"
         else:
             column = at - (content.rfind(b"\n", 0, at) + 1) + 1
             problem = f"not UTF-8: byte {column} of the line is 0x{content[at]:02x}"
         refused = self._error(f"{self.path}:{line}: contract: {problem}.", line)
         refused.next_step = (
-            f"save it as UTF-8 (`iconv -f {name.upper()} -t UTF-8 {self.path} > NEW` makes it of {name}), then run "
+            f"save it as UTF-8 (`iconv -f {name.upper()} -t UTF-8 {shlex.quote(str(self.path))} > NEW` makes it of "
+            f"{name}), then run "
             "`sluice check`."
         )
         return refused
@@ -195,3 +198,14 @@ class ContractFile:
 def _seen(text: str) -> str:
     """Return ``text`` with the characters escaped that a terminal would take as commands."""
     return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text)
+
+
+def _wide_encoding(content: bytes) -> str:
+    """Return the encoding of a text whose characters take two or four bytes, as `iconv` calls it; empty for others."""
+    if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "UTF-32"
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "UTF-16"
+    if b"\0" not in content[:4]:
+        return ""
+    return f"UTF-{32 if content[:4].count(0) > 2 else 16}{'BE' if content[0] == 0 else 'LE'}"

@@ -18,6 +18,8 @@ _ORDERED = ("int", "bigint", "float", "double", "decimal", "date", "timestamp")
 MOST_LISTED = 10
 #: Letters of a value that is shown; the rest is left out.
 _SHOWN = 80
+#: SQL for as much of a value ``v`` as is needed to show it: lists of whole values would take memory.
+BEGINNING = f"left(v, {_SHOWN + 1})"
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def measure(spool: Spool, names: Sequence[str], nulls: Sequence[str]) -> dict[st
     for tally in tallies(spool, names, nulls):
         counted = tally.ask(
             "SELECT place, sum(n)::BIGINT, count(*), min(length(v)), max(length(v)), "
-            f"min({{'n': -n, 'v': v}}, {MOST_LISTED}) FROM {{tally}} GROUP BY place"
+            f"min({{'n': -n, 'v': {BEGINNING}}}, {MOST_LISTED}) FROM {{tally}} GROUP BY place"
         )
         for place, name in enumerate(tally.columns):
             ((there, distinct, shortest, longest, top),) = counted.get(place, [(0, 0, None, None, ())])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sluice.confined import literal
 from sluice.profiling.guesses import MARKS
-from sluice.profiling.measures import shown
+from sluice.profiling.measures import BEGINNING, shown
 from sluice.profiling.studies import Studied
 from sluice.profiling.tallies import Tally
 
@@ -105,7 +105,7 @@ def _of(places: Sequence[int]) -> str:
 def _tested(tally: Tally, what: str, test: str, places: Sequence[int]) -> Iterator[tuple[int, Suspicion]]:
     """Yield the columns of which the test holds for some values, the most frequent ones as examples."""
     found = tally.ask(
-        f"SELECT place, sum(n)::BIGINT, min({{'n': -n, 'v': v}}, {_MOST_EXAMPLES}) FROM {{tally}} "
+        f"SELECT place, sum(n)::BIGINT, min({{'n': -n, 'v': {BEGINNING}}}, {_MOST_EXAMPLES}) FROM {{tally}} "
         f"WHERE {_of(places)} AND {test} GROUP BY place"
     )
     for place, ((count, examples),) in found.items():

@@ -15,6 +15,8 @@ from sluice.profiling.spool import Spool
 #: Columns, and values of them all, that are counted together.
 _MOST_COLUMNS = 100
 _MOST_VALUES = 500_000
+#: Bytes of values that are counted together; a column of more is counted alone.
+_MOST_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,17 @@ def _together(spool: Spool, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """Yield the columns in groups that are counted at once."""
     most = max(1, min(_MOST_COLUMNS, _MOST_VALUES // max(1, spool.rows)))
     for start in range(0, len(names), most):
-        yield tuple(names[start : start + most])
+        some = names[start : start + most]
+        lengths = ", ".join(f"sum(strlen(CAST({spool.column(name)} AS VARCHAR)))" for name in some)
+        (sizes,) = spool.ask(f"SELECT {lengths} FROM {{all}}")
+        group, together = [some[0]], sizes[0] or 0
+        for name, size in zip(some[1:], sizes[1:], strict=True):
+            if together + (size or 0) > _MOST_BYTES:
+                yield tuple(group)
+                group, together = [], 0
+            group.append(name)
+            together += size or 0
+        yield tuple(group)
 
 
 def _values(texts: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -59,12 +60,18 @@ def test_a_contract_that_is_not_utf_8_is_told_with_the_line_of_the_first_byte(tm
     assert "codec" not in error.what
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
-def test_a_contract_in_utf_16_is_told_so(tmp_path: Path, encoding: str) -> None:
-    (tmp_path / "orders.yaml").write_bytes(ORDERS.encode(encoding))
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+def test_a_contract_of_wide_characters_is_told_so_with_the_command_that_makes_utf_8(
+    tmp_path: Path, encoding: str
+) -> None:
+    path = tmp_path / "of ours" / "orders.yaml"
+    path.parent.mkdir()
+    path.write_bytes(ORDERS.encode(encoding))
     (error,) = errors_of(tmp_path)
-    assert error.what == f"{tmp_path / 'orders.yaml'}:1: contract: it is UTF-16, and a contract is UTF-8."
-    assert f"iconv -f UTF-16 -t UTF-8 {tmp_path / 'orders.yaml'}" in error.next_step
+    assert error.what == f"{path}:1: contract: it is {encoding[:6].upper()}, and a contract is UTF-8."
+    command = error.next_step.partition("`")[2].partition(" > NEW`")[0]
+    done = subprocess.run(shlex.split(command), capture_output=True, check=True)
+    assert done.stdout.decode() == ORDERS
 
 
 @pytest.mark.parametrize(("schema", "what"), [("", "there is none"), ("schema: []\n", "there is none"),

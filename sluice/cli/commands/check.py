@@ -48,7 +48,7 @@ def check(
         typer.echo(json.dumps({"sound": True, "errors": [], "datasets": arriving, "transforms": made}, indent=2))
     elif project:
         what = f"{counted(arriving, 'landing dataset')} and {counted(made, 'transform')}"
-        typer.echo(f"{what} {'is' if arriving + made == 1 else 'are'} sound.")
+        typer.echo(f"{what} are sound.")
     else:
         typer.echo("The environments are sound. Next: write the first contract, contracts/<dataset>.yaml.")
 

@@ -45,9 +45,10 @@ def utf8_chunks(source: ByteSource, arrival: Arrival) -> Iterator[bytes]:
 
 
 def _unmarked(text: bytes) -> bytes:
-    while text.startswith(codecs.BOM_UTF8):
-        text = text.removeprefix(codecs.BOM_UTF8)
-    return text
+    marks = 0
+    while text.startswith(codecs.BOM_UTF8, marks):
+        marks += len(codecs.BOM_UTF8)
+    return text[marks:]
 
 
 def as_sent(blocks: Iterator[Block], arrival: Arrival) -> Iterator[Block]:

@@ -175,12 +175,15 @@ def test_assets_that_two_assemblies_have_are_on_the_disk_once(tmp_path: Path) ->
     earlier = _assembly(tmp_path, "assembly-a", "asset.1", "x = 1")
     unfinished = _assembly(tmp_path, "assembly-c.17", "asset.2", "half of")
     later = _assembly(tmp_path, "assembly-b.1", "asset.1", "x = 1")
+    (later / "asset.1" / "only_here.py").write_text("of the earlier one this was removed already")
+    (earlier / "asset.1" / "only_there.py").write_text("of no assembly that is made now")
     _assembly(tmp_path, "assembly-b.1/other", "asset.2", "x = 2")
     shutil.move(later / "other" / "asset.2", later / "asset.2")
     assembly._share_assets(later, tmp_path)
     files = [each / "asset.1" / "package" / "module.py" for each in (earlier, later)]
     assert files[0].samefile(files[1])
     assert (later / "asset.2" / "package" / "module.py").read_text() == "x = 2"
-    assert unfinished.is_dir()
+    assert (unfinished / "asset.2" / "package" / "module.py").read_text() == "half of"
+    assert sorted(path.name for path in (later / "asset.1").iterdir()) == ["only_here.py", "package"]
     shutil.rmtree(earlier)
     assert files[1].read_text() == "x = 1"

@@ -16,7 +16,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from sluice.profiling import spool
+from sluice.profiling import spool, tallies
 from sluice.profiling.profiles import profile_files
 from sluice.profiling.spool import Spool
 
@@ -110,3 +110,19 @@ def test_a_command_that_is_ended_from_outside_removes_its_folders(tmp_path: Path
         other.send_signal(number)
         assert other.wait(20) == 128 + number
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("limits", [{"_MOST_BYTES": 400}, {"_MOST_COLUMNS": 7}, {"_MOST_VALUES": 90}])
+def test_what_is_counted_together_makes_no_difference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: dict[str, int]
+) -> None:
+    rows = [
+        {f"c{place}": f"{(place * row) % 11} {'long ' * (place % 5 * 20)}" for place in range(23) if (place + row) % 7}
+        for row in range(30)
+    ]
+    path = tmp_path / "wide.csv"
+    pa.csv.write_csv(pa.Table.from_pylist(rows), path)
+    found = profile_files(path)
+    for name, limit in limits.items():
+        monkeypatch.setattr(tallies, name, limit)
+    assert profile_files(path) == found
