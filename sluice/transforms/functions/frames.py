@@ -16,14 +16,10 @@ from sluice.transforms.functions.spark_types import spark_type
 Recording = Callable[[], bool]
 _AT_ONCE = "it runs at once, and where a transform is compiled there are no rows yet; a transform returns a DataFrame"
 _WRITTEN = "Sluice writes the table; a transform returns a DataFrame, its rows, and writes nothing"
-#: Methods of PySpark's DataFrame that compute rows at once, and those that write them.
-_ACTIONS = (
-    "count", "collect", "first", "head", "take", "tail", "isEmpty", "toPandas", "toArrow", "show", "foreach",
-    "foreachPartition", "toLocalIterator",
-)  # fmt: skip
+#: Methods of PySpark's DataFrame that compute rows at once, and those that write them, which SQLFrame has not.
+_ACTIONS = ("take", "tail", "foreach", "foreachPartition", "toLocalIterator")
 _WRITERS = (
-    "write", "writeTo", "writeStream", "insertInto", "createTempView", "createOrReplaceTempView",
-    "createGlobalTempView", "createOrReplaceGlobalTempView", "registerTempTable",
+    "writeTo", "writeStream", "insertInto", "createTempView", "createOrReplaceGlobalTempView", "registerTempTable",
 )  # fmt: skip
 _LOST = "it is lost by the next select; use F.coalesce or F.when for each column"
 _NOT_BOTH = "it was never tried on both engines; use select, groupBy, join, distinct and windows"
@@ -62,10 +58,19 @@ def _refuse_methods(frame: Any, recording: Recording) -> None:
 
     refused = functools.partial(_unless, recording)
     grouped: Any = _BaseGroupedData
+    at_once = functools.partial(_unless, recording, why=_AT_ONCE, kind=AtOnce)
+    writer = functools.partial(_writer, recording)
+    frame.count, frame.collect = at_once(frame.count, "count"), at_once(frame.collect, "collect")
+    frame.first, frame.head = at_once(frame.first, "first"), at_once(frame.head, "head")
+    frame.isEmpty, frame.show = at_once(frame.isEmpty, "isEmpty"), at_once(frame.show, "show")
+    frame.toPandas, frame.toArrow = at_once(frame.toPandas, "toPandas"), at_once(frame.toArrow, "toArrow")
+    frame.write = writer(frame.write, "write")
+    frame.createOrReplaceTempView = writer(frame.createOrReplaceTempView, "createOrReplaceTempView")
+    frame.createGlobalTempView = writer(frame.createGlobalTempView, "createGlobalTempView")
     for name in _ACTIONS:
-        setattr(frame, name, _unless(recording, getattr(frame, name, None), name, _AT_ONCE, AtOnce))
+        setattr(frame, name, _refused_at_once(recording, name, BaseDataFrame))
     for name in _WRITERS:
-        setattr(frame, name, _writer(recording, getattr(frame, name, None), name))
+        setattr(frame, name, _refused_writer(recording, name, BaseDataFrame))
     for name in _SPARK_ALONE:
         setattr(frame, name, _never_tried(recording, name, BaseDataFrame))
     grouped.pivot = refused(grouped.pivot, "pivot", _PIVOTED)
@@ -97,6 +102,14 @@ def _attribute(frame: Any, name: str) -> Any:
     raise AttributeError(
         f"the DataFrame has no column {name}, and its {name} was never tried on both engines{';' * bool(meant)}{meant}"
     )
+
+
+def _refused_at_once(recording: Recording, name: str, owner: Any) -> Any:
+    return _unless(recording, getattr(owner, name, None), name, _AT_ONCE, AtOnce)
+
+
+def _refused_writer(recording: Recording, name: str, owner: Any) -> Any:
+    return _writer(recording, getattr(owner, name, None), name)
 
 
 def _never_tried(recording: Recording, name: str, owner: Any) -> Any:

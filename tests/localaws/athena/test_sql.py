@@ -47,8 +47,8 @@ class OneTable:
     def view_of(self, database: str, name: str, position: str) -> None:
         """Nothing here is a view."""
 
-    def columns_of(self, name: TableName, position: str) -> dict[str, exp.DataType]:
-        return Sample.columns
+    def readable(self, name: TableName, position: str) -> tuple[dict[str, exp.DataType], dict[str, exp.DataType]]:
+        return Sample.columns, {}
 
     def open(self, name: TableName) -> Sample:
         return Sample()

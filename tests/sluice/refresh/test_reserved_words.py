@@ -58,8 +58,8 @@ class Reserved:
     def view_of(self, database: str, name: str, position: str) -> None:
         """Nothing here is a view."""
 
-    def columns_of(self, name: TableName, position: str) -> dict[str, exp.DataType]:
-        return dict.fromkeys(words(), typing.hive_type("string"))
+    def readable(self, name: TableName, position: str) -> tuple[dict[str, exp.DataType], dict[str, exp.DataType]]:
+        return dict.fromkeys(words(), typing.hive_type("string")), {}
 
     def open(self, name: TableName) -> FixedSource:
         return self.source
