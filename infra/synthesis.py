@@ -14,7 +14,7 @@ from typing import Any
 from aws_cdk import App, Stack, Tags
 from aws_cdk import aws_iam as iam
 
-from sluice.environments import Environment, read_environments
+from sluice.environments import Environment, declared_environment
 from sluice.errors import CommandError, SluiceError
 from sluice.folders import ProjectFolder, needed_project
 from sluice.project import Project
@@ -162,15 +162,7 @@ def _declared_context(file: Path) -> dict[str, Any]:
 
 def _environment(here: ProjectFolder, wanted: str) -> Environment:
     """Return the environment of that name; ``CommandError`` when there is none, or the account is another."""
-    environments = read_environments(here.environments)
-    if wanted not in environments:
-        raise CommandError(
-            f"There is no environment {wanted!r}; allowed: {', '.join(environments)}.",
-            next_step=f"name one of them, or declare it in {here.environments}.",
-            value=wanted,
-            file=str(here.environments),
-        )
-    found = environments[wanted]
+    found = declared_environment(here.environments, wanted)
     account = os.environ.get(_ACCOUNT)
     if found.account and account and account != found.account:
         raise CommandError(

@@ -12,7 +12,7 @@ import yaml
 
 from sluice.contracts.strict_yaml import line_and_problem, load_yaml
 from sluice.contracts.yaml_lines import line_of
-from sluice.errors import EnvironmentRefused
+from sluice.errors import EnvironmentRefused, WrongArgument
 from sluice.gathered import Concerned, Gathered
 from sluice.nearest import nearest
 from sluice.redelivery import STREAM_HOURS
@@ -113,6 +113,20 @@ _MOST_TAGS = 50
 def read_environments(file: Path) -> dict[str, Environment]:
     """Return the environments that a file declares, by name; ``EnvironmentRefused`` names line and field."""
     return _File(file).environments()
+
+
+def declared_environment(file: Path, name: str) -> Environment:
+    """Return the environment of that name in a file; ``WrongArgument`` names those that it declares."""
+    known = read_environments(file)
+    if name not in known:
+        raise WrongArgument(
+            f"There is no environment {name!r}; allowed: {', '.join(known)}.",
+            safe="nothing was deployed or changed.",
+            next_step=f"name one of them, as `--env {next(iter(known))}`, or declare it in {file}.",
+            value=name,
+            file=str(file),
+        )
+    return known[name]
 
 
 class _File:

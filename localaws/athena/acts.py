@@ -20,6 +20,7 @@ from localaws.athena.results import Results
 from localaws.athena.show import SHOWN, show
 from localaws.athena.statements import kinds
 from localaws.athena.typing import DType
+from localaws.athena.written_iceberg import take_back
 from localaws.context import Context
 
 _WRITES: Final[dict[type, Callable[[Any, Place], tuple[Answer, list[str]]]]] = {
@@ -97,7 +98,7 @@ def _written(statement: kinds.Statement, acting: Acting) -> Outcome:
     columns = [answers.column_info(column) for column in answer.columns]
     found = Results(columns, [], header=False, update_count=answer.table.num_rows)
     if isinstance(statement, kinds.Unload):
-        return Outcome(found, paths, lambda: write.take_back(place, paths))
+        return Outcome(found, paths, lambda: take_back(place.ctx, paths))
     return Outcome(found, paths)
 
 

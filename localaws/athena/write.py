@@ -19,6 +19,7 @@ from localaws.athena.leave import path_of
 from localaws.athena.plan import TableName
 from localaws.athena.statements import kinds
 from localaws.athena.statements.words import CATALOG
+from localaws.athena.written_iceberg import take_back
 
 _CODECS = {"none": "NONE", "snappy": "SNAPPY", "gzip": "GZIP", "zstd": "ZSTD", "lz4": "LZ4"}
 _PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
@@ -80,7 +81,7 @@ def create_table_as(statement: kinds.CreateTableAs, place: Place) -> tuple[Answe
     except BaseException as error:
         there = place.found(name)  # the answer may be what was lost, not the table
         if there is None or (there.get("Parameters") or {}).get(_QUERY) != place.query_id:
-            take_back(place, paths)
+            take_back(place.ctx, paths)
             if isinstance(error, place.glue.exceptions.AlreadyExistsException):
                 raise QueryFailed(
                     "TABLE_ALREADY_EXISTS", f"line 1:1: Destination table '{CATALOG}.{name}' already exists"
@@ -170,13 +171,6 @@ def _texts(properties: dict[str, str | tuple[str, ...]]) -> dict[str, str]:
     return {key: value for key, value in properties.items() if isinstance(value, str)}
 
 
-def take_back(place: Place, paths: list[str]) -> None:
-    """Delete objects of a statement that failed behind them."""
-    for path in paths:
-        bucket, _, key = path.partition("://")[2].partition("/")
-        place.ctx.client("s3").delete_object(Bucket=bucket, Key=key)
-
-
 def _write(place: Place, answer: Answer, target: str, *, codec: str | None) -> list[str]:
     names = [column.name.lower() for column in answer.columns]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -202,7 +196,7 @@ def _write(place: Place, answer: Answer, target: str, *, codec: str | None) -> l
     try:
         place.ctx.client("s3").put_object(Bucket=bucket, Key=key, Body=body.getvalue())
     except BaseException:
-        take_back(place, [f"s3://{bucket}/{key}"])
+        take_back(place.ctx, [f"s3://{bucket}/{key}"])
         raise
     return [f"s3://{bucket}/{key}"]
 

@@ -12,7 +12,7 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -68,11 +68,7 @@ class Written:
         with self._changed:
             self._ended = True
             self._changed.wait_for(lambda: not self._under_way, _LONGEST_PUT)
-        for location in self.locations:
-            try:
-                _delete(self._ctx, path_of(location))
-            except Exception:  # the statement's own error is the one to say; VACUUM finds the file
-                log.warning("%s is left of a statement that failed; VACUUM removes it", location, exc_info=True)
+        take_back(self._ctx, self.locations)
 
 
 class _Upload(io.BytesIO):
@@ -121,7 +117,7 @@ class WritableIO(ReadableIO):
         """Delete a file; raises QueryFailed if it is not in S3 or the caller may not delete it."""
         path = path_of(location if isinstance(location, str) else location.location)
         self._leave.ask("s3:DeleteObject", f"arn:aws:s3:::{path}")
-        _delete(self._leave.ctx, path)
+        delete_object(self._leave.ctx, path)
 
 
 class IcebergCatalog(GlueCatalog):
@@ -255,7 +251,17 @@ def committed(
     raise QueryFailed("ICEBERG_COMMIT_ERROR", f"Failed to commit the transaction: {name} was changed {_TRIES} times")
 
 
-def _delete(ctx: Context, path: str) -> None:
+def take_back(ctx: Context, locations: Iterable[str]) -> None:
+    """Delete what a statement that failed wrote, as far as it can be: the statement's own error is the one to say."""
+    for location in locations:
+        try:
+            delete_object(ctx, path_of(location))
+        except Exception:
+            log.warning("%s is left of a statement that failed; nothing names it", location, exc_info=True)
+
+
+def delete_object(ctx: Context, path: str) -> None:
+    """Delete an object of ``bucket/key``, be it there or not; nobody is asked for leave."""
     # Arrow's file system would put an empty object in the place of the folder.
     bucket, _, key = path.partition("/")
     s3 = ctx.client("s3")

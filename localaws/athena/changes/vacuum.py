@@ -21,7 +21,7 @@ from localaws.athena.errors import QueryFailed
 from localaws.athena.leave import path_of
 from localaws.athena.statements import kinds
 from localaws.athena.statements.kinds import Name
-from localaws.athena.written_iceberg import IcebergCatalog, committed
+from localaws.athena.written_iceberg import IcebergCatalog, committed, delete_object
 
 _AGE: Final = 432_000
 _SNAPSHOTS: Final = 1
@@ -100,8 +100,7 @@ def vacuum(statement: kinds.Vacuum, place: Place) -> None:
     for path in unnamed:
         place.unstopped()
         if place.leave.allows("s3:DeleteObject", f"arn:aws:s3:::{path}"):
-            bucket, _, key = path.partition("/")
-            place.ctx.client("s3").delete_object(Bucket=bucket, Key=key)
+            delete_object(place.ctx, path)
 
 
 def _may_lose_files(table: Table, name: Name) -> None:

@@ -15,6 +15,13 @@ class Client:
         self.ctx, self.database, self.workgroup = ctx, database, workgroup
         self.athena = ctx.client("athena")
 
+    @classmethod
+    def in_own_database(cls, ctx: Context, test: str, workgroup: str) -> Client:
+        """Return a client in an empty database, which is the test's own."""
+        name = f"{workgroup[:2]}{abs(hash(test)):x}"[:20]
+        ctx.client("glue").create_database(DatabaseInput={"Name": name})
+        return cls(ctx, name, workgroup)
+
     def execution(self, sql: str, parameters: list[str] | None = None) -> dict[str, Any]:
         given: dict[str, Any] = {"ExecutionParameters": parameters} if parameters else {}
         started = self.athena.start_query_execution(

@@ -33,9 +33,7 @@ def ctx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
 @pytest.fixture
 def client(ctx: Context, request: pytest.FixtureRequest) -> Client:
     """A client in an empty database of the test's own."""
-    name = f"co{abs(hash(request.node.nodeid)):x}"[:20]
-    ctx.client("glue").create_database(DatabaseInput={"Name": name})
-    return Client(ctx, name, "commits")
+    return Client.in_own_database(ctx, request.node.nodeid, "commits")
 
 
 def committing(monkeypatch: pytest.MonkeyPatch, run: Callable[[Callable[[], None]], None]) -> None:

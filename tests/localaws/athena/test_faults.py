@@ -40,9 +40,7 @@ def ctx(faults: Faults, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Co
 @pytest.fixture
 def client(ctx: Context, request: pytest.FixtureRequest) -> Client:
     """A client in an empty database of the test's own."""
-    name = f"fa{abs(hash(request.node.nodeid)):x}"[:20]
-    ctx.client("glue").create_database(DatabaseInput={"Name": name})
-    return Client(ctx, name, "faulty")
+    return Client.in_own_database(ctx, request.node.nodeid, "faulty")
 
 
 Rows = list[list[str | None]]

@@ -26,9 +26,7 @@ def ctx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
 @pytest.fixture
 def client(ctx: Context, request: pytest.FixtureRequest) -> Client:
     """A client in an empty database of the test's own."""
-    name = f"op{abs(hash(request.node.nodeid)):x}"[:20]
-    ctx.client("glue").create_database(DatabaseInput={"Name": name})
-    return Client(ctx, name, "kept")
+    return Client.in_own_database(ctx, request.node.nodeid, "kept")
 
 
 def test_optimize_rewrites_small_files_and_those_with_deletes(client: Client) -> None:

@@ -25,9 +25,7 @@ def ctx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
 @pytest.fixture
 def client(ctx: Context, request: pytest.FixtureRequest) -> Client:
     """A client in an empty database of the test's own."""
-    name = f"rc{abs(hash(request.node.nodeid)):x}"[:20]
-    ctx.client("glue").create_database(DatabaseInput={"Name": name})
-    return Client(ctx, name, "changed")
+    return Client.in_own_database(ctx, request.node.nodeid, "changed")
 
 
 def test_delete_takes_the_rows_for_which_the_condition_is_true(client: Client) -> None:

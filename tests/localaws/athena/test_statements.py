@@ -27,9 +27,7 @@ def ctx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
 @pytest.fixture
 def client(ctx: Context, request: pytest.FixtureRequest) -> Client:
     """A client in an empty database of the test's own."""
-    name = f"db{abs(hash(request.node.nodeid)):x}"[:20]
-    ctx.client("glue").create_database(DatabaseInput={"Name": name})
-    return Client(ctx, name, "statements")
+    return Client.in_own_database(ctx, request.node.nodeid, "statements")
 
 
 def put(ctx: Context, key: str, text: str) -> None:
