@@ -234,7 +234,7 @@ def test_what_is_wrong_on_the_command_line_is_said(session: Session) -> None:
     assert session.sluice("query", "SELECT 1", "--format", "xml").returncode == 2
     assert session.sluice("no-such-command").returncode == 2
     missing = session.sluice("check", "--contracts", "/nowhere")
-    assert missing.returncode == 1
+    assert missing.returncode == 2
     assert "/nowhere" in missing.stderr
     assert "Traceback" not in missing.stderr
 
