@@ -106,7 +106,8 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_alone(alone: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "PYTHONPATH"))}
+    ours = ("PYTEST_", "PYTHONPATH", "JSII_NODE")  # `infra`, once imported, names this environment's Node.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return subprocess.run(
         [alone / ".venv" / "bin" / "python", *command],
         cwd=alone, env=kept | variables, capture_output=True, text=True, check=False, timeout=600,
