@@ -11,7 +11,7 @@ from rich.console import Console
 
 from benchmarks import stream_latency
 from benchmarks.example import PROJECT
-from sluice.cli import local
+from sluice.cli import local, local_access
 from sluice.cli.assembly import synthesize
 from sluice.cli.deployment import client, deployed
 from sluice.cli.querying import run_query
@@ -34,7 +34,7 @@ def report(sample: Path, scratch: Path, console: Console) -> None:
             console.print(f"sluice up {name}: {sum(run.seconds.values()):.1f} s {run.seconds}")
             if name.startswith("cold"):
                 local.stop(scratch / name[:4])
-        local.export(run.endpoint, run.secret, run.region)
+        local_access.export(run.endpoint, run.secret, run.region)
         deployment = deployed("dev", contracts)
         times = []
         for number in range(_UPLOADS):

@@ -186,7 +186,6 @@ class IngestionStack(Stack):
         # What is older than its retention leaves landing for good: its versions, and no version that is not recorded.
         grants.allow(role, ["s3:DeleteObjectVersion"], [storage.landing.arn_for_objects("*")])
         grants.allow(role, ["s3:ListBucketVersions"], [storage.landing.bucket_arn])
-        grants.allow(role, ["glue:GetDatabase"], storage.database_arns("bronze", "quarantine"))
         grants.allow(role, ["glue:GetTable", "glue:UpdateTable"], storage.catalog_arns("bronze", "quarantine"))
         grants.use_ledger(role, storage.ledger, "BatchGetItem", "BatchWriteItem", "PutItem")
         grants.allow(role, ["sqs:SendMessage"], [self.commit_queue.queue_arn])

@@ -99,7 +99,6 @@ class ProcessingStack(Stack):
             grants.write_objects(runner.role, storage.lake, "messages/", *storage.folders(*written), key=storage.key)
             grants.delete_objects(runner.role, storage.lake, *storage.folders(*written))
             grants.list_bucket(runner.role, storage.lake)
-            grants.allow(runner.role, ["glue:GetDatabase"], storage.database_arns(*written))
             grants.allow(runner.role, ["glue:UpdateTable"], storage.catalog_arns(*written))
             grants.use_ledger(runner.role, storage.ledger, "PutItem", "DeleteItem")
 

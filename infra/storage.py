@@ -170,8 +170,7 @@ class StorageStack(Stack):
         grants.write_objects(role, self.lake, "messages/", *metadata, key=self.key)
         grants.delete_objects(role, self.lake, *metadata)
         grants.list_bucket(role, self.lake)
-        grants.allow(role, ["glue:GetDatabase"], self.database_arns(*DATABASES))
-        tables = ["glue:GetTable", "glue:CreateTable", "glue:UpdateTable"]
+        tables = ["glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable"]
         grants.allow(role, tables, self.catalog_arns(*DATABASES))
         contracted = CustomResource(
             self,

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from shopsphere.demo.answers import print_answers, print_runs
 from shopsphere.demo.streams import Streamed, generate_streams, print_streams, quarantined, send_streams
-from sluice.cli import local
+from sluice.cli import local, local_access
 from sluice.cli.deployment import Deployment, client, deployed
 from sluice.cli.fitted import narrow_table
 from sluice.cli.status import Status, read_status
@@ -40,7 +40,7 @@ def run_demo(*, days: int, seed: int, port: int, keep: bool, console: Console) -
         with _step("start the local AWS and deploy the stacks", seconds, console):
             run = local.start(port, [_PROJECT.contracts], data=data, environment="dev", detached=keep)
         try:
-            local.export(run.endpoint, run.secret, run.region)
+            local_access.export(run.endpoint, run.secret, run.region)
             deployment = deployed("dev", [_PROJECT.contracts])
             files = sorted(
                 path for path in (Path(scratch) / "files").rglob("*") if path.parent.name in manifest.datasets
@@ -68,7 +68,7 @@ def run_demo(*, days: int, seed: int, port: int, keep: bool, console: Console) -
     console.print(f"{'together':48} {sum(seconds.values()):6.1f} s")
     if keep:
         console.print("The local AWS goes on; `sluice down` ends it. To talk to it:")
-        for line in local.environment_lines(run.endpoint, run.secret, run.region):
+        for line in local_access.environment_lines(run.endpoint, run.secret, run.region):
             console.print(line, highlight=False)
     for failure in failures:
         console.print(f"[red]{failure}[/red]")

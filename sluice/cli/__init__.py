@@ -12,7 +12,7 @@ from typing import Any, NoReturn, cast
 
 import typer
 
-from sluice.cli import console, local
+from sluice.cli import console, local_access
 from sluice.cli.joined import CannotJoin, Joined, names_of
 from sluice.errors import CommandError, SluiceError, Unreachable, WrongArgument
 from sluice.once import once
@@ -37,6 +37,17 @@ def all_commands() -> typer.Typer:
     for package in entry_points(group=ENTRY_POINTS):
         _join(package, together)
     return together.cli
+
+
+def _commands_for(arguments: list[str]) -> typer.Typer:
+    """Return the commands among which is the one that the arguments name: of this package's own no others.
+
+    What other packages bring has other names, so it is looked for where the first argument is none of ours.
+    """
+    from sluice.cli.commands import with_command
+
+    found = with_command(arguments[0]) if arguments else None
+    return found.cli if found else all_commands()
 
 
 def _join(package: EntryPoint, together: Joined) -> None:
@@ -68,10 +79,10 @@ def app(arguments: list[str] | None = None) -> None:
     as_json = "--json" in given
     console.be_silent(as_json)
     _end_in_order()
-    local.adopt()
+    local_access.adopt()
     try:
         # With --json what is used wrongly is raised here, instead of being shown in a box.
-        ended = all_commands()(given, standalone_mode=not as_json)
+        ended = _commands_for(given)(given, standalone_mode=not as_json)
         sys.exit(ended if isinstance(ended, int) else 0)
     except SluiceError as error:
         _end(error, as_json)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -19,12 +18,10 @@ from pathlib import Path
 
 from localaws import folders
 from sluice.cli.assembly import assembly_folder, bytecode, is_local_aws, synthesize
+from sluice.cli.local_access import REGION, access, export, folder_mark
 from sluice.environments import read_environments
 from sluice.errors import CommandError
 from sluice.folders import ProjectFolder, needed_project, present_project
-
-REGION = "us-east-1"
-WELL_KNOWN_SECRET = "test"
 
 
 @dataclass(frozen=True)
@@ -36,48 +33,6 @@ class LocalRun:
     secret: str
     process: subprocess.Popen[bytes]
     seconds: dict[str, float]
-
-
-def environment_lines(endpoint: str, secret: str = WELL_KNOWN_SECRET, region: str = REGION) -> list[str]:
-    """Return the ``export`` lines with which a shell's AWS clients reach the local AWS."""
-    return [
-        f"export AWS_ENDPOINT_URL={endpoint}",
-        f"export AWS_REGION={region}",
-        f"export AWS_DEFAULT_REGION={region}",
-        "export AWS_ACCESS_KEY_ID=test",
-        f"export AWS_SECRET_ACCESS_KEY={secret}",
-    ]
-
-
-def export(endpoint: str, secret: str = WELL_KNOWN_SECRET, region: str = REGION) -> None:
-    """Set this process's environment to the local AWS, and remove any session token of another account."""
-    for line in environment_lines(endpoint, secret, region):
-        name, _, value = line.removeprefix("export ").partition("=")
-        os.environ[name] = value
-    os.environ.pop("AWS_SESSION_TOKEN", None)
-
-
-def who_may(secret: str) -> str:
-    """Return one sentence about who can use a local AWS with this secret access key."""
-    if secret == WELL_KNOWN_SECRET:
-        return (
-            "The secret is `test`, as always: other users of this machine can use this AWS, web pages cannot; "
-            "`sluice up --secret` keeps other users out, too."
-        )
-    return "The secret is this run's own: only you can use this AWS, not other users of this machine, not web pages."
-
-
-def adopt() -> None:
-    """Set the secret access key of the local AWS at the environment's endpoint from its file, if this project runs it.
-
-    Nothing is done when the environment has a secret other than the well-known one.
-    """
-    given = os.environ.get("AWS_ACCESS_KEY_ID", "test"), os.environ.get("AWS_SECRET_ACCESS_KEY", WELL_KNOWN_SECRET)
-    project = present_project()
-    if project is None or given != ("test", WELL_KNOWN_SECRET):
-        return
-    if found := _access(os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/"), project):
-        export(found["endpoint"], found["secret"], os.environ.get("AWS_REGION") or found["region"])
 
 
 def adopt_running(data: Path) -> int | None:
@@ -106,32 +61,17 @@ def running_from(data: Path) -> dict[str, str] | None:
 def data_folder(project: ProjectFolder) -> Path:
     """Return the data folder of the local AWS at the environment's endpoint, or the project's own by default."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/")
-    if endpoint and _access(endpoint, project) is not None:
-        return Path(_folder_mark(endpoint, project).read_text())
+    if endpoint and access(endpoint, project) is not None:
+        return Path(folder_mark(endpoint, project).read_text())
     return project.run
-
-
-def own_run(project: ProjectFolder) -> dict[str, str] | None:
-    """Return ``access.json``, decoded, of the local AWS at the environment's endpoint; None if it is another's."""
-    return _access(os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/"), project)
-
-
-def _access(endpoint: str, project: ProjectFolder) -> dict[str, str] | None:
-    """Return ``access.json`` of the local AWS at ``endpoint``, decoded, or None if the project started none there."""
-    where = _folder_mark(endpoint, project)
-    try:
-        found: dict[str, str] = json.loads((Path(where.read_text()) / "access.json").read_text())
-    except (OSError, ValueError):
-        return None
-    return found if found["endpoint"] == endpoint else None
 
 
 def _remember(endpoint: str, data: Path, project: ProjectFolder) -> str:
     """Record the data folder of the local AWS at ``endpoint``, where ``access.json`` is; return its secret."""
-    mark = _folder_mark(endpoint, project)
+    mark = folder_mark(endpoint, project)
     mark.parent.mkdir(parents=True, exist_ok=True)
     mark.write_text(str(data.resolve()))
-    found = _access(endpoint, project)
+    found = access(endpoint, project)
     if found is None:
         raise CommandError(
             f"The local AWS is ready, but its secret is not in {data / 'access.json'}.",
@@ -140,11 +80,6 @@ def _remember(endpoint: str, data: Path, project: ProjectFolder) -> str:
             file=str(data / "access.json"),
         )
     return found["secret"]
-
-
-def _folder_mark(endpoint: str, project: ProjectFolder) -> Path:
-    """Return the path of the file with the data folder of the local AWS at ``endpoint``."""
-    return project.cache / "running" / re.sub(r"[^a-z0-9.]+", "-", endpoint)
 
 
 def start(
@@ -249,7 +184,7 @@ def _free(port: int, project: ProjectFolder) -> int:
 def _who_listens(port: int, project: ProjectFolder) -> str:
     """Return a sentence about the local AWS at ``port``; an empty text when something else, or nothing, answers."""
     endpoint = f"http://127.0.0.1:{port}"
-    if _access(endpoint, project):
+    if access(endpoint, project):
         return " This project's own local AWS runs there: `sluice deploy` brings it to what is declared now."
     try:
         urllib.request.urlopen(f"{endpoint}/_localaws/health", timeout=1).close()

@@ -5,7 +5,7 @@ Region and name prefix are of what is deployed there: no deployment in place mov
 
 from __future__ import annotations
 
-from sluice.cli import local
+from sluice.cli import local, local_access
 from sluice.cli.deployment import client, whole_deployments
 from sluice.environments import read_environments
 from sluice.errors import CommandError
@@ -14,7 +14,7 @@ from sluice.folders import ProjectFolder
 
 def refuse_moved(project: ProjectFolder, environment: str) -> None:
     """Raise ``CommandError`` where this project's own local AWS is not the one that is declared now."""
-    running = local.own_run(project)
+    running = local_access.own_run(project)
     declared = read_environments(project.environments).get(environment)
     if running is None or declared is None:
         return

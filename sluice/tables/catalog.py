@@ -10,13 +10,14 @@ import boto3
 from pyiceberg.catalog import METADATA_LOCATION, Catalog
 from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException
-from pyiceberg.io import FileIO, load_file_io
+from pyiceberg.io import FileIO
 from pyiceberg.table import CommitTableResponse, Table
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.update import AddSnapshotUpdate, RemoveSnapshotsUpdate, TableRequirement, TableUpdate
 from pyiceberg.typedef import EMPTY_DICT, Properties
 
 from sluice.once import once
+from sluice.tables.lake_files import LakeFiles
 
 #: Properties of every new table. After a conflict Sluice reads the table again before it commits, so that no delivery
 #: is committed twice; a retry by PyIceberg would not.
@@ -40,9 +41,13 @@ class LakeCatalog(GlueCatalog):
 
     def __init__(self, name: str, **properties: str) -> None:
         super().__init__(name, **properties)
-        self._files = load_file_io(self.properties)
+        self._files = LakeFiles(self.properties)
         #: By database and table: the address of the metadata that was loaded last, and the metadata.
         self._known: dict[tuple[str, str], tuple[str, TableMetadata]] = {}
+
+    def _is_s3tables_database(self, database_name: str) -> bool:
+        """Return False: no database of a lake is one of S3 Tables, which Glue would be asked before each commit."""
+        return False
 
     def _load_file_io(self, properties: Properties = EMPTY_DICT, location: str | None = None) -> FileIO:
         return self._files

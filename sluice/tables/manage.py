@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from pyiceberg.catalog import Catalog
-from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.exceptions import TableAlreadyExistsError
 from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortOrder
+from pyiceberg.typedef import Identifier
 from pyiceberg.types import DecimalType, DoubleType, FloatType, IcebergType, IntegerType, LongType, NestedField
 
 from sluice.contracts import AnyContract, LandingContract
@@ -31,13 +32,18 @@ def ensure_tables(catalog: Catalog, project: Project, settings: Settings) -> lis
 
     Raise ``TableError`` for a change that would lose data.
     """
-    wanted = [call for contract in project.contracts for call in _wanted(catalog, contract, settings)]
+    databases = {settings.database(each.database) for each in project.contracts} | {settings.database("quarantine")}
+    # One question for each database: in a new lake no table is asked for, and each is made with two calls.
+    present = {name for database in sorted(databases) for name in catalog.list_tables(database)}
+    wanted = [call for contract in project.contracts for call in _wanted(catalog, contract, settings, present)]
     with ThreadPoolExecutor(_TABLES_AT_ONCE) as pool:
         done = list(pool.map(lambda call: call(), wanted))
     return [line for line in done if line]
 
 
-def _wanted(catalog: Catalog, contract: AnyContract, settings: Settings) -> Iterator[Callable[[], str | None]]:
+def _wanted(
+    catalog: Catalog, contract: AnyContract, settings: Settings, present: Collection[Identifier]
+) -> Iterator[Callable[[], str | None]]:
     schema = data_schema(contract)
     spec, order = partition_spec(contract, schema), sort_order(contract, schema)
     name = (settings.database(contract.database), contract.name)
@@ -48,14 +54,14 @@ def _wanted(catalog: Catalog, contract: AnyContract, settings: Settings) -> Iter
         **volume_properties(contract),
         **path_properties(contract),
     }
-    yield lambda: _ensure(catalog, name, schema, settings, properties, spec=spec, order=order)
+    yield lambda: _ensure(catalog, name, schema, settings, properties, present=present, spec=spec, order=order)
     if isinstance(contract, LandingContract):
         other = (settings.database("quarantine"), contract.name)
         about = {
             _DESCRIPTION: f"Records of {contract.name} that broke their contract, with the reasons.",
             **contract_properties(contract),
         }
-        yield lambda: _ensure(catalog, other, quarantine_schema(contract), settings, about)
+        yield lambda: _ensure(catalog, other, quarantine_schema(contract), settings, about, present=present)
 
 
 def _ensure(
@@ -65,12 +71,11 @@ def _ensure(
     settings: Settings,
     properties: dict[str, str],
     *,
+    present: Collection[Identifier],
     spec: PartitionSpec = UNPARTITIONED_PARTITION_SPEC,
     order: SortOrder = UNSORTED_SORT_ORDER,
 ) -> str | None:
-    try:
-        table = catalog.load_table(name)
-    except NoSuchTableError:
+    if name not in present:
         try:
             catalog.create_table(
                 name,
@@ -81,9 +86,10 @@ def _ensure(
                 properties=TABLE_PROPERTIES | {key: value for key, value in properties.items() if value},
             )
         except TableAlreadyExistsError:
-            return _ensure(catalog, name, schema, settings, properties, spec=spec, order=order)
-        return f"created {'.'.join(name)}"
-    return _evolve(table, schema, properties, spec)
+            pass  # another deployment was faster, or it is no table of Iceberg: loading it tells
+        else:
+            return f"created {'.'.join(name)}"
+    return _evolve(catalog.load_table(name), schema, properties, spec)
 
 
 def _evolve(table: Table, wanted: Schema, properties: dict[str, str], spec: PartitionSpec) -> str | None:

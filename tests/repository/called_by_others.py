@@ -34,7 +34,7 @@ _.get_template_summary, _.list_exports, _.list_imports
 # Read by the library whose object it is: botocore, RE2, awslambdaric, CDK, CycloneDX, PyYAML, PyIceberg, zipfile.
 _.external_attr, _.compress_type
 _._cache, _.log_errors, _.lambda_runtime_address, _.recursive_loop, _.component, _.yaml_implicit_resolvers
-_.cachable, _._load_file_io, _.memo, _._update_and_stage_table
+_.cachable, _._load_file_io, _._is_s3tables_database, _.memo, _._update_and_stage_table
 _._build_delete_files_partition_predicate, _._existing_manifests, _._deleted_entries, _._process_manifests
 # What a shell may be, read by typer from the enumeration.
 _.zsh, _.fish

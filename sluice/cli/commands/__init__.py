@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command_name
 
 from sluice.cli.joined import CannotJoin, Joined
 from sluice.errors import ModuleRefused
@@ -54,6 +55,28 @@ def _show_version(as_json: bool) -> None:
 
 def joined() -> Joined:
     """Return the command line of this package's commands; ``ModuleRefused`` for one that cannot join the others."""
+    return _together(_FOUND)
+
+
+def with_command(name: str) -> Joined | None:
+    """Return the command line of the one module that has the command ``name``; None unless there is one.
+
+    Building all the others takes longer than most commands.
+    """
+    having = {module: brought for module, brought in _FOUND.items() if name in _commands(brought)}
+    return _together(having) if len(having) == 1 else None
+
+
+def _commands(brought: typer.Typer) -> set[str]:
+    """Return the names of the commands, without what stands in groups; none of them is built."""
+    return {
+        each.name or get_command_name(each.callback.__name__)
+        for each in brought.registered_commands
+        if each.callback is not None
+    }
+
+
+def _together(modules: dict[str, typer.Typer]) -> Joined:
     cli = typer.Typer(
         name="sluice",
         cls=_Alphabetical,
@@ -65,7 +88,7 @@ def joined() -> Joined:
     )
     cli.callback()(_whole)
     together = Joined(cli)
-    for name, brought in _FOUND.items():
+    for name, brought in modules.items():
         file = f"sluice/cli/commands/{name}.py"
         try:
             together.join(brought, file)

@@ -31,7 +31,7 @@ def up(  # noqa: PLR0917  options of a command
     watch: Annotated[bool, typer.Option("--watch", help="Deploy again, in place, each time a file is saved.")] = False,
 ) -> None:
     """Run the synthesized stacks on this machine and stay in the foreground."""
-    from sluice.cli import local
+    from sluice.cli import local, local_access
     from sluice.cli.console import progress
     from sluice.folders import needed_project
 
@@ -55,8 +55,8 @@ def up(  # noqa: PLR0917  options of a command
         took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in run.seconds.items())
         typer.echo(f"Ready after {sum(run.seconds.values()):.1f} s: {took}.", err=True)
         typer.echo("ready")
-        typer.echo(local.who_may(run.secret))
-        for line in local.environment_lines(run.endpoint, run.secret, run.region):
+        typer.echo(local_access.who_may(run.secret))
+        for line in local_access.environment_lines(run.endpoint, run.secret, run.region):
             typer.echo(line)
         typer.echo("# `sluice deploy` brings it to what is declared then; buckets and tables last until it ends.")
         if detach:
@@ -74,12 +74,12 @@ def up(  # noqa: PLR0917  options of a command
 
 
 def _watch(run: LocalRun, contracts: list[Path], data: Path, env: str) -> None:
-    from sluice.cli import local
+    from sluice.cli import local_access
     from sluice.cli.commands.deploy import say
     from sluice.cli.standing import Standing
     from sluice.cli.watching import Watch
 
-    local.export(run.endpoint, run.secret, run.region)
+    local_access.export(run.endpoint, run.secret, run.region)
     Watch(contracts, env, Standing(data, run.process.pid), typer.echo, say).run(lambda: run.process.poll() is None)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sluice.cli import deployment, local
+from sluice.cli import deployment, local, local_access
 from sluice.cli.send import progress_bar
 from sluice.cli.starting import start_project
 from sluice.errors import CommandError
@@ -179,13 +179,13 @@ def test_the_region_of_a_local_aws_is_that_of_its_own_file(
     assert project is not None
     assert local._remember(endpoint, data, project) == "own"
     with monkeypatch.context() as environment:
-        for line in local.environment_lines(endpoint):
+        for line in local_access.environment_lines(endpoint):
             environment.delenv(line.removeprefix("export ").partition("=")[0], raising=False)
         environment.setenv("AWS_ENDPOINT_URL", endpoint)
         if given:
             environment.setenv("AWS_REGION", given)
         environment.setattr(os, "environ", dict(os.environ))
-        local.adopt()
+        local_access.adopt()
         assert (os.environ["AWS_REGION"], os.environ["AWS_SECRET_ACCESS_KEY"]) == (region, "own")
 
 
