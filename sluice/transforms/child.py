@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from sluice.transforms.functions.recorded import record, recording
 from sluice.transforms.shared import share_helpers
 
 _REFUSED = 3
+#: How often a process looks whether the one that began it is there.
+_LOOK_SECONDS = 0.5
 
 
 #: Processes that have imported what they need and wait to be asked, by module and folder.
@@ -58,10 +62,23 @@ def _begun(module: str, folder: Path | None) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=folder, stdin=pipe, stdout=pipe, stderr=pipe)
 
 
+def end_with_parent() -> None:
+    """Let this process end soon after the one that began it, whatever ended that: a transform may never return."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="parent").start()
+
+
 def answered(answer: Callable[[bytes], Any]) -> int:
     """Write what is answered of the JSON on standard input, or the error, and return the process's status."""
     from sqlframe import activate
 
+    end_with_parent()
     activate("duckdb")
     share_helpers(Path.cwd())
     record()  # before any module binds a function's name

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -216,3 +220,35 @@ def test_a_function_that_ends_its_process_is_an_error_that_names_it_and_no_other
 def test_what_a_transform_prints_is_no_part_of_its_sql(folder: Path) -> None:
     write(folder, "", PLAIN.replace("    return", "    print('called')\n    return") + "print('loaded')\n")
     assert "SELECT" in compiled(folder).sql
+
+
+#: Compiles what stands in the folder that it is given.
+_ALONE = """
+import sys
+from pathlib import Path
+from sluice.transforms.compile import compile_project
+from tests.sluice.transforms.test_compile import CONTRACTS
+
+compile_project(CONTRACTS, Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_what_ends_the_asking_process_ends_a_transform_that_never_returns(folder: Path, number: int) -> None:
+    mark = folder / "mark"
+    write(
+        folder, "", f"def things(things):\n    open({str(mark)!r}, 'w').write(str(__import__('os').getpid()))\n"
+        "    while True:\n        pass\n",
+    )  # fmt: skip
+    with subprocess.Popen([sys.executable, "-c", _ALONE, str(folder)], cwd=ROOT) as asking:
+        until(lambda: mark.is_file() and mark.read_text() != "")
+        asking.send_signal(number)
+    until(lambda: not Path(f"/proc/{mark.read_text()}").exists())
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
