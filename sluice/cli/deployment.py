@@ -148,13 +148,9 @@ def deployed(environment: str, contracts: Iterable[Path] = ()) -> Deployment:
     there = sorted(name for of, name in whole_deployments(stacks) if of == title)
     if there and environment not in there and f"{prefix}storage" not in stacks:
         raise _no_environment(environment, there)
-    failed = [name for part in STACKS if (name := f"{prefix}{part}") in stacks and _never_made(stacks[name])]
-    if failed:
-        raise CommandError(
-            f"{failed[0]} was never made: it is {stacks[failed[0]]['StackStatus']}, and holds nothing.",
-            next_step="`sluice deploy` makes it anew.",
-            value=environment,
-        )
+    for name in (f"{prefix}{part}" for part in STACKS):
+        if name in stacks and (refused := _not_made(name, stacks[name]["StackStatus"], environment)):
+            raise refused
     if missing := [name for part in STACKS if (name := f"{prefix}{part}") not in stacks]:
         raise CommandError(
             f"There is no stack {', '.join(missing)}.",
@@ -201,8 +197,24 @@ def whole_deployments(stacks: Mapping[str, Mapping[str, Any]]) -> list[tuple[str
 
 
 def _never_made(stack: Mapping[str, Any]) -> bool:
-    """Return whether making the stack failed, so that it is nothing but its name."""
+    """Return whether making the stack failed."""
     return stack.get("StackStatus") in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
+
+
+def _not_made(name: str, status: str, environment: str) -> CommandError | None:
+    """Return the error of a stack that is not there yet, or was never wholly there; None for one that is."""
+    if status in ("REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"):
+        what, step = f"{name} is not ready: it is {status}.", "wait until the deployment has ended, then ask again."
+    elif status == "ROLLBACK_COMPLETE":
+        what, step = f"{name} was never made: it is {status}, and holds nothing.", "`sluice deploy` makes it anew."
+    elif status in ("ROLLBACK_FAILED", "CREATE_FAILED"):
+        what = f"{name} was never wholly made: it is {status}, and may hold some of its resources."
+        step = (
+            f"look at them with `aws cloudformation describe-stack-resources --stack-name {name}`, delete it, deploy."
+        )
+    else:
+        return None
+    return CommandError(what, next_step=step, value=environment)
 
 
 def _no_environment(environment: str, there: list[str]) -> WrongArgument:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from sluice.cli.deployment import Deployment
 from sluice.cli.planning import ask_planner
+from sluice.counted import counted
 from sluice.ledger import Ledger
 
 State = Literal["up to date", "behind", "failed", "never made", "no rows yet", "held"]
@@ -45,7 +46,7 @@ class DerivedStatus:
         """Return since when and why the table's runs fail, or an empty text when the last run succeeded."""
         if self.state != "failed":
             return ""
-        return f"{self.table} failed {self.failures} times since {self.failing_since}: {self.error}"
+        return f"{self.table} failed {counted(self.failures, 'time')} since {self.failing_since}: {self.error}"
 
 
 @dataclass(frozen=True)

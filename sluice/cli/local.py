@@ -18,8 +18,8 @@ from pathlib import Path
 
 from localaws import folders
 from sluice.cli.assembly import assembly_folder, bytecode, is_local_aws, synthesize
-from sluice.cli.local_access import REGION, access, export, folder_mark
-from sluice.environments import read_environments
+from sluice.cli.local_access import access, export, folder_mark
+from sluice.environments import declared_environment
 from sluice.errors import CommandError
 from sluice.folders import ProjectFolder, needed_project, present_project
 
@@ -100,7 +100,7 @@ def start(
     _refuse_second(data)
     project = needed_project(contracts)
     port = _free(port, project)
-    region = declared_region(project, environment)
+    region = declared_environment(project.environments, environment).region
     data = _own(data)
     began = time.perf_counter()
     assembly = assembly_folder(contracts, environment)
@@ -156,12 +156,6 @@ def _refuse_second(data: Path) -> None:
         next_step="`sluice deploy` brings it to what is declared now; `sluice down` ends it.",
         file=str(data),
     )
-
-
-def declared_region(project: ProjectFolder, environment: str) -> str:
-    """Return the region of the environment; of one that is not there synthesis says so."""
-    found = read_environments(project.environments).get(environment)
-    return found.region if found else REGION
 
 
 def _free(port: int, project: ProjectFolder) -> int:

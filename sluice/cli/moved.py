@@ -5,7 +5,7 @@ Region and name prefix are of what is deployed there: no deployment in place mov
 
 from __future__ import annotations
 
-from sluice.cli import local, local_access
+from sluice.cli import local_access
 from sluice.cli.deployment import client, whole_deployments
 from sluice.environments import read_environments
 from sluice.errors import CommandError
@@ -18,11 +18,11 @@ def refuse_moved(project: ProjectFolder, environment: str) -> None:
     declared = read_environments(project.environments).get(environment)
     if running is None or declared is None:
         return
-    region = local.declared_region(project, environment)
-    if region != running["region"]:
+    if declared.region != running["region"]:
         raise _moved(
-            project, f"declares {environment} in the region {region}, and the local AWS runs in {running['region']}",
-            f"`region: {running['region']}`", region,
+            project,
+            f"declares {environment} in the region {declared.region}, and the local AWS runs in {running['region']}",
+            f"`region: {running['region']}`", declared.region,
         )  # fmt: skip
     pages = client("cloudformation").get_paginator("describe_stacks").paginate()
     there = [

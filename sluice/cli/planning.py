@@ -148,7 +148,7 @@ def _told_rollback(done: dict[str, Any], coming: dict[str, int] | None, paused: 
     table = done["table"]
     if done.get("changed", True):
         told = (
-            f"{table}: readers see the {done['rows']:,} rows of snapshot {done['to']} again, as snapshot "
+            f"{table}: readers see the {counted(done['rows'], 'row')} of snapshot {done['to']} again, as snapshot "
             f"{done['snapshot']}; before they saw {counted(done['rows_before'], 'row')}, of snapshot "
             f"{done['since']}, which stays in the table's history."
         )

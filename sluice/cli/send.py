@@ -52,8 +52,8 @@ class Sent:
         """Return the counts as one line of text for ``stream``."""
         speed = self.records / self.seconds if self.seconds else 0.0
         return (
-            f"{stream}: {self.records:,} records, {self.bytes / 1e6:,.1f} MB, {self.seconds:.1f} s, "
-            f"{speed:,.0f} records/s, {self.retries:,} retries"
+            f"{stream}: {counted(self.records, 'record')}, {self.bytes / 1e6:,.1f} MB, {self.seconds:.1f} s, "
+            f"{speed:,.0f} records/s, {counted(self.retries, 'retry', 'retries')}"
         )
 
 

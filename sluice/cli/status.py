@@ -126,7 +126,10 @@ class Status:
         if (unseen := self.dead_letters.get("LandingDeadLetterQueueUrl", 0) - len(self.letters)) > 0:
             found.append(f"{counted(unseen, 'more dead letter')}, being looked at")
         if commits := self.dead_letters.get("CommitDeadLetterQueueUrl"):
-            found.append(f"{commits} wake-ups of committers are dead letters; the sweep handles them within a minute")
+            found.append(
+                f"{counted(commits, 'wake-up')} of committers among the dead letters; the sweep handles "
+                "them within a minute"
+            )
         return found
 
     @property

@@ -67,7 +67,7 @@ class StreamsStatus:
         waiting += [
             f"{counted(shard.in_flight, 'record')} of {shard.counts.shard}" for shard in self.shards if shard.in_flight
         ]
-        return waiting + ([f"{self.staged} staged units of streams"] if self.staged else [])
+        return waiting + ([f"{counted(self.staged, 'staged unit')} of streams"] if self.staged else [])
 
 
 def read_streams(deployment: Deployment, batches: ShardBatches | None = None) -> StreamsStatus:
@@ -108,7 +108,7 @@ def redrive_batches(deployment: Deployment) -> int:
     if failed:
         raise CommandError(
             f"{counted(len(failed), 'batch', 'batches')} failed again: {', '.join(failed[:_NAMED])}.",
-            safe=f"they stay where they are; {redriven} others arrived.",
+            safe=f"they stay where they are; {counted(redriven, 'other')} arrived.",
             next_step="mend the cause, which the objects and the log name; the sweep then retries them.",
             value=failed[0],
         )

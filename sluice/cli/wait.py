@@ -115,7 +115,7 @@ def waited_for(status: Status, behind: Sequence[str] = ()) -> list[str]:
         if status.streams.failed_batches
         else []
     )
-    what += [f"{status.running} refreshes that run"] if status.running else []
+    what += [f"{counted(status.running, 'refresh', 'refreshes')} under way"] if status.running else []
     return what + list(behind[:_NAMED]) or ["nothing"]
 
 

@@ -96,7 +96,14 @@ def deploy(monkeypatch: pytest.MonkeyPatch, *stacks: str) -> None:
         def paginate(self) -> list[dict[str, Any]]:
             published = {"OutputKey": "PublishOutputX", "OutputValue": "x"}
             said = {name: [{"OutputKey": "LandingBucketName", "OutputValue": name}, published] for name in stacks}
-            return [{"Stacks": [{"StackName": name, "Outputs": outputs} for name, outputs in said.items()]}]
+            return [
+                {
+                    "Stacks": [
+                        {"StackName": name, "StackStatus": "UPDATE_COMPLETE", "Outputs": outputs}
+                        for name, outputs in said.items()
+                    ]
+                }
+            ]
 
     monkeypatch.setattr(deployment, "client", lambda _: Stacks())
 

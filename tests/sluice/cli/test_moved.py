@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sluice.cli import deployment, local, moved
+from sluice.cli import deployment, local_access, moved
 from sluice.cli.starting import start_project
 from sluice.errors import CommandError
 from sluice.folders import ProjectFolder
@@ -22,7 +22,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectFolder:
     answer = [{"Stacks": [{"StackName": name, "StackStatus": "CREATE_COMPLETE"} for name in STACKS]}]
     pages = SimpleNamespace(paginate=lambda: answer)
     monkeypatch.setattr(moved, "client", lambda _: SimpleNamespace(get_paginator=lambda _: pages))
-    monkeypatch.setattr(local, "own_run", lambda _: {"region": "us-east-1"})
+    monkeypatch.setattr(local_access, "own_run", lambda _: {"region": "us-east-1"})
     return ProjectFolder(tmp_path / "shop")
 
 
@@ -58,14 +58,26 @@ def test_another_projects_local_aws_is_deployed_to_beside_it(
     shop: ProjectFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _changed(shop, "name_prefix: shop", "name_prefix: other")
-    monkeypatch.setattr(local, "own_run", lambda _: None)
+    monkeypatch.setattr(local_access, "own_run", lambda _: None)
     moved.refuse_moved(shop, "dev")
 
 
-def test_a_stack_whose_making_failed_is_named_instead_of_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    stacks: list[dict[str, Any]] = [{"StackName": name, "StackStatus": "ROLLBACK_COMPLETE"} for name in STACKS]
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ("ROLLBACK_COMPLETE", "was never made: it is ROLLBACK_COMPLETE, and holds nothing"),
+        ("CREATE_FAILED", "was never wholly made: it is CREATE_FAILED, and may hold some of its resources"),
+        ("ROLLBACK_FAILED", "was never wholly made: it is ROLLBACK_FAILED"),
+        ("CREATE_IN_PROGRESS", "is not ready: it is CREATE_IN_PROGRESS"),
+        ("REVIEW_IN_PROGRESS", "is not ready: it is REVIEW_IN_PROGRESS"),
+    ],
+)
+def test_a_stack_that_is_not_wholly_made_is_named_instead_of_asked(
+    monkeypatch: pytest.MonkeyPatch, status: str, told: str
+) -> None:
+    stacks: list[dict[str, Any]] = [{"StackName": name, "StackStatus": status} for name in STACKS]
     pages = SimpleNamespace(paginate=lambda: [{"Stacks": stacks}])
     monkeypatch.setattr(deployment, "client", lambda _: SimpleNamespace(get_paginator=lambda _: pages))
     monkeypatch.setattr(deployment, "_name_prefix", lambda *_: "shop")
-    with pytest.raises(CommandError, match="shop-dev-storage was never made: it is ROLLBACK_COMPLETE"):
+    with pytest.raises(CommandError, match=f"shop-dev-storage {told}"):
         deployment.deployed("dev")

@@ -80,7 +80,7 @@ def test_what_waits_for_people_is_not_waited_for() -> None:
 def test_what_is_waited_for_is_named() -> None:
     many = tuple(Notice("landing", f"orders/{n}.csv", "v", 1) for n in range(9))
     assert waited_for(state(open_notices=many, running=1)) == [
-        *(f"s3://landing/orders/{n}.csv" for n in range(5)), "4 more files", "1 refreshes that run",
+        *(f"s3://landing/orders/{n}.csv" for n in range(5)), "4 more files", "1 refresh under way",
     ]  # fmt: skip
     assert waited_for(state(), ["silver.orders"]) == ["silver.orders"]
 

@@ -110,7 +110,7 @@ def test_a_table_that_stays_behind_without_a_refresh_is_named(
 def test_a_table_that_fails_is_an_end_with_its_reason(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "_grace", lambda _: -1.0)
     fails = replace(seen(delivered=1), derived=(behind("failed", "CheckFailed: why"),))
-    assert watch(("whole", fails), ("whole", fails))[1] == ["silver.orders failed 1 times since : CheckFailed: why"]
+    assert watch(("whole", fails), ("whole", fails))[1] == ["silver.orders failed 1 time since : CheckFailed: why"]
 
 
 def test_a_table_that_awaits_its_first_rows_is_not_behind(watch: Watch) -> None:
