@@ -22,7 +22,7 @@ from localaws.athena.confined import connect
 MEMORY_LIMIT: Final = "2GB"
 THREADS: Final = 2
 #: Rows that are taken from DuckDB, and sent to who asked, at once.
-_BATCH_ROWS: Final = 16384
+_BATCH_ROWS: Final = 4096
 
 
 @dataclass(frozen=True)

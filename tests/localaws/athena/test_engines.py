@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -25,6 +29,7 @@ from tests.localaws.athena.server import running
 ENDLESS = "SELECT count(*) FROM unnest(sequence(1, 10000)) a(x), unnest(sequence(1, 10000)) b(y)," + (
     " unnest(sequence(1, 10000)) c(z) WHERE x * y % 7 = z % 5"
 )
+ROOT = Path(__file__).parents[3]
 NOW = datetime(2024, 5, 17, tzinfo=UTC)
 
 
@@ -151,18 +156,26 @@ def test_a_table_that_is_stopped_is_not_made(client: Client) -> None:
 
 
 def test_twenty_queries_at_once_are_answered_and_the_first_come_first(client: Client) -> None:
-    ids = [begun(client, f"SELECT {n}, count(*) FROM unnest(sequence(1, 1000000)) t(x)") for n in range(20)]
-    waiting = [status(client, one)["Status"]["State"] for one in ids]
-    assert "QUEUED" in waiting
+    endless = [begun(client, ENDLESS) for _ in range(executions.CONCURRENT_QUERIES)]
+    ids = [begun(client, f"SELECT {n}, count(*) FROM unnest(sequence(1, 100000)) t(x)") for n in range(16)]
     assert client.rows("SHOW TABLES") == []  # statements of other kinds do not wait for them
-    ended = [until(lambda one=one: status(client, one)["Status"].get("CompletionDateTime")) for one in ids]
+    assert {status(client, one)["Status"]["State"] for one in ids} == {"QUEUED"}
+    time.sleep(0.5)
+    waited = status(client, ids[-1])["Statistics"]
+    assert waited["QueryQueueTimeInMillis"] >= 500
+    assert waited["EngineExecutionTimeInMillis"] == 0
+    for one in endless:
+        client.athena.stop_query_execution(QueryExecutionId=one)
+    started = []
     for n, one in enumerate(ids):
+        found = until(lambda one=one: status(client, one)["Status"].get("CompletionDateTime") and status(client, one))
         page = client.athena.get_query_results(QueryExecutionId=one)["ResultSet"]["Rows"][1]["Data"]
-        assert [cell["VarCharValue"] for cell in page] == [str(n), "1000000"]
-    queued = [status(client, one)["Statistics"]["QueryQueueTimeInMillis"] for one in ids]
-    assert queued[0] < 1000
-    assert queued[-1] > queued[4]
-    assert max(ended[:4]) <= max(ended[-4:])
+        assert [cell["VarCharValue"] for cell in page] == [str(n), "100000"]
+        queued = found["Statistics"]["QueryQueueTimeInMillis"]
+        assert queued >= 500
+        started.append(found["Status"]["SubmissionDateTime"].timestamp() + queued / 1000)
+    # Threads that are free at the same time begin within some milliseconds of each other.
+    assert all(later > earlier - 0.1 for earlier, later in itertools.pairwise(started))
 
 
 def test_an_engine_answers_one_workgroup_and_role(tmp_path: Path) -> None:
@@ -223,6 +236,27 @@ def test_the_end_of_the_local_aws_ends_all_engines(tmp_path: Path) -> None:
     assert engines(ctx) == {}
 
 
+def test_an_engine_ends_with_a_local_aws_that_is_killed_while_it_computes(tmp_path: Path) -> None:
+    killed = f"""
+import os, threading
+from datetime import UTC, datetime
+from pathlib import Path
+from localaws.athena.computing import Question
+from localaws.athena.processes import EngineProcess
+process = EngineProcess(Path({str(tmp_path)!r}))
+list(process.compute(Question("SELECT 1", datetime.now(UTC))).batches)
+print(process.pid, flush=True)
+threading.Timer(0.5, os.kill, (os.getpid(), 9)).start()
+process.compute(Question("SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b", datetime.now(UTC)))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", killed], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.returncode == -signal.SIGKILL, run.stderr
+    until(lambda: not Path(f"/proc/{int(run.stdout)}").exists())
+    assert not list((tmp_path / "athena").iterdir())
+
+
 @pytest.mark.parametrize("where", ["a process", "this one"])
 def test_nothing_of_a_question_is_there_for_the_next(where: str, tmp_path: Path) -> None:
     computer = EngineProcess(tmp_path) if where == "a process" else Computer(tmp_path)
@@ -247,3 +281,20 @@ def test_nothing_of_a_question_is_there_for_the_next(where: str, tmp_path: Path)
             answer(computer, Question("SELECT * FROM read_text('/etc/passwd')", NOW))
     finally:
         computer.close()
+
+
+@pytest.mark.parametrize(
+    "megabytes", [pytest.param(300, marks=pytest.mark.slow), pytest.param(5000, marks=pytest.mark.proof)]
+)
+def test_a_result_goes_to_s3_in_bounded_memory(megabytes: int) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.localaws.athena.large_result", str(megabytes)],
+        cwd=ROOT, capture_output=True, text=True, timeout=3000, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr[-3000:]
+    found = json.loads(run.stdout)
+    assert found["size"] == len('"t"\n') + found["rows"] * 1024
+    assert found["last"] == str(found["rows"] - 1)
+    assert not found["more"]
+    assert found["behind"] - found["before"] < 200  # MB, of a result of 300 or of 5,000
+    assert found["engines"] < 600
