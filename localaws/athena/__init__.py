@@ -17,15 +17,15 @@ def install(ctx: Context) -> None:
     from moto.athena.responses import AthenaResponse
 
     from localaws.athena import api, objects
-    from localaws.athena.runners import LateRunner
+    from localaws.athena.runners import LateRunner, drop_runner, use_runner
     from localaws.moto_patches import put
 
     objects.install()
     for operation in api.OPERATIONS:
         put(AthenaResponse, operation.__name__, operation)
     runner = LateRunner(ctx)
-    api.use_runner(runner)
-    ctx.on_close(lambda: api.drop_runner(runner))
+    use_runner(runner)
+    ctx.on_close(lambda: drop_runner(runner))
 
 
 def warm_up() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from localaws.athena import results as answers
-from localaws.athena import statements
+from localaws.athena import statements, versions
 from localaws.athena.acts import Acting, Outcome, act
 from localaws.athena.engine import QueryEngine, Stream
 from localaws.athena.errors import QueryFailed
@@ -33,7 +33,6 @@ CONCURRENT_QUERIES = 4
 CONCURRENT_DEFINITIONS = 2
 #: How many seconds they may run: https://docs.aws.amazon.com/athena/latest/ug/service-limits.html
 LONGEST_SECONDS = {"DML": 30 * 60.0, "DDL": 600 * 60.0, "UTILITY": 600 * 60.0}
-ENGINE_VERSION = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}
 
 
 @dataclass
@@ -142,7 +141,7 @@ class Execution:
             "Status": status,
             "Statistics": statistics,
             "WorkGroup": self.workgroup.name,
-            "EngineVersion": ENGINE_VERSION,
+            "EngineVersion": versions.AUTO,
         }
         if self.statement is not None:
             found["SubstatementType"] = statements.subkind_of(self.statement)

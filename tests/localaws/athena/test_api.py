@@ -397,3 +397,48 @@ def test_many_queries_at_once_wait_their_turn_and_all_succeed(ctx: Context) -> N
         for n in range(8)
     ]
     assert {wait(ctx, one["QueryExecutionId"])["Status"]["State"] for one in started} == {"SUCCEEDED"}
+
+
+def test_the_catalog_is_told_as_athena_tells_it(ctx: Context) -> None:
+    athena = ctx.client("athena")
+    assert {"CatalogName": "AwsDataCatalog", "Type": "GLUE"} in athena.list_data_catalogs()["DataCatalogsSummary"]
+    own = athena.get_data_catalog(Name="awsdatacatalog")["DataCatalog"]
+    assert own["Parameters"] == {"catalog-id": ctx.account}
+    with pytest.raises(ClientError, match="DataCatalog nope was not found"):
+        athena.get_data_catalog(Name="nope")
+    versions = athena.list_engine_versions()["EngineVersions"]
+    assert versions[0] == {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}
+    run(
+        ctx,
+        "CREATE EXTERNAL TABLE told (a int) ROW FORMAT DELIMITED FIELDS TERMINATED BY ';' LOCATION 's3://lake/told/'",
+    )
+    told = athena.get_table_metadata(CatalogName="AwsDataCatalog", DatabaseName="shop", TableName="told")
+    parameters = told["TableMetadata"]["Parameters"]
+    assert parameters["location"].rstrip("/") == "s3://lake/told"
+    assert parameters["serde.serialization.lib"].endswith("LazySimpleSerDe")
+    assert parameters["serde.param.field.delim"] == ";"
+    assert parameters["inputformat"].endswith("TextInputFormat")
+    run(ctx, "DROP TABLE told")
+
+
+@pytest.mark.parametrize(
+    ("call", "given"),
+    [
+        ("get_table_metadata", {"DatabaseName": "shop", "TableName": "nope"}),
+        ("get_database", {"DatabaseName": "nope"}),
+        ("list_table_metadata", {"DatabaseName": "nope"}),
+        ("list_databases", {"CatalogName": "nope"}),
+    ],
+)
+def test_what_the_catalog_lacks_is_its_own_error(ctx: Context, call: str, given: dict[str, str]) -> None:
+    with pytest.raises(ClientError) as refused:
+        getattr(ctx.client("athena"), call)(**{"CatalogName": "AwsDataCatalog", **given})
+    assert refused.value.response["Error"]["Code"] == "MetadataException"
+    assert "nope" in str(refused.value)
+
+
+def test_a_prepared_statement_that_is_not_there_is_not_found(ctx: Context) -> None:
+    athena = ctx.client("athena")
+    for call in (athena.get_prepared_statement, athena.delete_prepared_statement):
+        with pytest.raises(athena.exceptions.ResourceNotFoundException):
+            call(StatementName="nope", WorkGroup="analysts")
