@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from moto.athena.models import PreparedStatement
 from moto.s3.models import s3_backends
 
-from localaws.athena import catalog_api
+from localaws.athena import catalog_api, reuse
 from localaws.athena.asking import MAX_BATCH, may, page, session, window
 from localaws.athena.errors import InvalidRequest, NotFound
 from localaws.athena.runners import running
@@ -58,11 +58,16 @@ def start_query_execution(self: Any) -> str:
         account=backend.account_id,
         region=backend.region_name,
         session=session(self),
+        reuse=reuse.longest_age(self._get_param("ResultReuseConfiguration") or {}),
     )
+    earlier = reuse.earlier(execution, backend.executions.values())
     backend.executions[execution.id] = execution
     if token:
         tokens[token] = (query, execution.id)
-    _start(backend, execution)
+    if earlier is not None:
+        execution.take_results(earlier)
+    else:
+        _start(backend, execution)
     return json.dumps({"QueryExecutionId": execution.id})
 
 

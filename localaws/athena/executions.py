@@ -50,6 +50,9 @@ class Execution:
     account: str
     region: str
     session: Session | None = None
+    #: How many minutes old another query's result may be that is given for this one's; None if none may.
+    reuse: int | None = None
+    reused: bool = False
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     status: str = "QUEUED"
     asked: float = field(default_factory=time.time)
@@ -93,6 +96,11 @@ class Execution:
             if self.status in ("QUEUED", "RUNNING"):
                 self.status, self.reason, self.completed = status, reason, time.time()
 
+    def take_results(self, earlier: Execution) -> None:
+        """Succeed with the results of an earlier execution, which stay where they are."""
+        self.results, self.location, self.reused, self.started = earlier.results, earlier.location, True, time.time()
+        self.finish("SUCCEEDED")
+
     def stop(self, status: str = "CANCELLED", reason: str = "Query cancelled by user") -> None:
         """Cancel the query; a running one is interrupted."""
         self.finish(status, reason)
@@ -127,7 +135,7 @@ class Execution:
             "QueryPlanningTimeInMillis": int(self.planning * 1000),
             "ServicePreProcessingTimeInMillis": int((self.submitted - self.asked) * 1000),
             "ServiceProcessingTimeInMillis": int(self.publishing * 1000),
-            "ResultReuseInformation": {"ReusedPreviousResult": False},
+            "ResultReuseInformation": {"ReusedPreviousResult": self.reused},
         }
         if self.manifest:
             statistics["DataManifestLocation"] = self.manifest
@@ -136,7 +144,10 @@ class Execution:
             "Query": self.query,
             "StatementType": self.kind,
             "ResultConfiguration": configuration,
-            "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
+            "ResultReuseConfiguration": {
+                "ResultReuseByAgeConfiguration": {"Enabled": self.reuse is not None}
+                | ({"MaxAgeInMinutes": self.reuse} if self.reuse is not None else {})
+            },
             "QueryExecutionContext": context,
             "Status": status,
             "Statistics": statistics,
