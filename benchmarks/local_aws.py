@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import stream_latency
+from benchmarks import queries, stream_latency
 from benchmarks.example import PROJECT
 from sluice.cli import local, local_access
 from sluice.cli.assembly import synthesize
@@ -50,6 +50,8 @@ def report(sample: Path, scratch: Path, console: Console) -> None:
             f"upload to queryable in silver, median of warm ones: {statistics.median(times[1:]):.1f} s ({shown})"
         )
         stream_latency.report(console)
+        small = "SELECT quantity, count(*) AS n FROM silver.order_lines GROUP BY quantity"
+        queries.report(client("athena"), deployment.workgroup, {"SELECT 1": "SELECT 1", "GROUP BY": small}, console)
     finally:
         local.stop(scratch / "warm")
         if not assembly.exists():

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
-from moto.athena.responses import AthenaResponse
-
-from localaws.athena import api
-from localaws.athena.runners import LateRunner
-from localaws.context import Context
-from localaws.moto_patches import put
+if TYPE_CHECKING:
+    from localaws.context import Context
 
 __all__ = ["install", "warm_up"]
 
 
 def install(ctx: Context) -> None:
     """Make moto's Athena run queries, until the context closes."""
+    # Not above: the processes of query engines import this package, and need none of it.
+    from moto.athena.responses import AthenaResponse
+
+    from localaws.athena import api, objects
+    from localaws.athena.runners import LateRunner, drop_runner, use_runner
+    from localaws.moto_patches import put
+
+    objects.install()
     for operation in api.OPERATIONS:
         put(AthenaResponse, operation.__name__, operation)
     runner = LateRunner(ctx)
-    api.use_runner(runner)
-    ctx.on_close(lambda: api.drop_runner(runner))
+    use_runner(runner)
+    ctx.on_close(lambda: drop_runner(runner))
 
 
 def warm_up() -> None:

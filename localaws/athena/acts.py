@@ -12,7 +12,7 @@ from localaws.athena import results as answers
 from localaws.athena import statements, write
 from localaws.athena.changes import change_rows, optimize, vacuum
 from localaws.athena.definitions import DEFINITIONS, Place, define
-from localaws.athena.engine import Answer, Column, QueryEngine
+from localaws.athena.engine import Answer, Column, QueryEngine, Stream
 from localaws.athena.errors import not_supported
 from localaws.athena.leave import Leave
 from localaws.athena.plan import Parsed
@@ -58,21 +58,25 @@ class Acting:
 class Outcome:
     """What a statement answers, and the objects that it wrote; None when it is none that writes rows.
 
-    ``undo`` takes back what it wrote and no table names, where its results cannot be kept.
+    ``undo`` takes back what it wrote and no table names, where its results cannot be kept. ``stream`` has the rows that
+    the results are to get.
     """
 
     results: Results
     written: list[str] | None = None
     undo: Callable[[], None] = lambda: None
+    stream: Stream | None = None
 
 
 def act(statement: kinds.Statement, acting: Acting) -> Outcome:
     """Run the statement; raise QueryFailed where it cannot be run."""
     if isinstance(statement, kinds.Query):
-        return Outcome(answers.of_answer(acting.answer(statement.text)))
+        stream = acting.engine.stream(statement.text, acting.database, allow=acting.allow)
+        return Outcome(answers.of_stream(stream), stream=stream)
     if isinstance(statement, SHOWN):
         return Outcome(show(statement, acting.database, acting.engine.catalog))
     if isinstance(statement, DEFINITIONS):
+        acting.engine.unstopped()
         define(statement, acting.place())
         return Outcome(answers.nothing())
     if isinstance(statement, kinds.Explain):

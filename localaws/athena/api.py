@@ -9,32 +9,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from moto.athena.models import PreparedStatement, athena_backends
-from moto.glue.models import glue_backends
+from moto.athena.models import PreparedStatement
+from moto.s3.models import s3_backends
 
-from localaws.athena.errors import InvalidRequest
-from localaws.athena.runners import LateRunner
-from localaws.gateway.callers import Session, session_of
-from localaws.iam import enforcement
+from localaws.athena import catalog_api, reuse
+from localaws.athena.asking import MAX_BATCH, may, page, session, window
+from localaws.athena.errors import InvalidRequest, NotFound
+from localaws.athena.runners import running
 
 if TYPE_CHECKING:
     from localaws.athena.executions import Execution
 
 MAX_RESULTS = 1000
-MAX_BATCH = 50
-#: The runner of the local AWS that was installed last; moto's backends are one per process as well.
-_runners: list[LateRunner] = []
-
-
-def use_runner(runner: LateRunner) -> None:
-    """Send queries to ``runner`` from now on."""
-    _runners.append(runner)
-
-
-def drop_runner(runner: LateRunner) -> None:
-    """Stop sending queries to ``runner``, and stop it."""
-    _runners.remove(runner)
-    runner.close()
 
 
 def start_query_execution(self: Any) -> str:
@@ -71,12 +57,17 @@ def start_query_execution(self: Any) -> str:
         cutoff=(workgroup.configuration or {}).get("BytesScannedCutoffPerQuery"),
         account=backend.account_id,
         region=backend.region_name,
-        session=_session(self),
+        session=session(self),
+        reuse=reuse.longest_age(self._get_param("ResultReuseConfiguration") or {}),
     )
+    earlier = reuse.earlier(execution, backend.executions.values())
     backend.executions[execution.id] = execution
     if token:
         tokens[token] = (query, execution.id)
-    _start(backend, execution)
+    if earlier is not None:
+        execution.take_results(earlier)
+    else:
+        _start(backend, execution)
     return json.dumps({"QueryExecutionId": execution.id})
 
 
@@ -112,7 +103,7 @@ def list_query_executions(self: Any) -> str:
     name = self._get_param("WorkGroup") or "primary"
     _workgroup(self.athena_backend, name)
     found = [e.id for e in reversed(self.athena_backend.executions.values()) if e.workgroup.name == name]
-    return json.dumps(_page(self, found, key="QueryExecutionIds", default=MAX_BATCH, limit=MAX_BATCH))
+    return json.dumps(page(self, found, key="QueryExecutionIds", default=MAX_BATCH, limit=MAX_BATCH))
 
 
 def stop_query_execution(self: Any) -> str:
@@ -134,8 +125,8 @@ def get_query_results(self: Any) -> str:
     found = execution.results
     if execution.status != "SUCCEEDED" or found is None:
         raise InvalidRequest(f"Query has not yet finished. Current state: {execution.status}")
-    _may(self, "s3:GetObject", f"arn:aws:s3:::{execution.location.partition('://')[2]}")
-    start, count = _window(self, default=MAX_RESULTS, limit=MAX_RESULTS)
+    may(self, "s3:GetObject", f"arn:aws:s3:::{execution.location.partition('://')[2]}")
+    start, count = window(self, default=MAX_RESULTS, limit=MAX_RESULTS)
     body: dict[str, Any] = {
         "UpdateCount": found.update_count,
         "ResultSet": {
@@ -174,7 +165,7 @@ def get_prepared_statement(self: Any) -> str:
     name, group = self._get_param("StatementName"), self._get_param("WorkGroup")
     found = self.athena_backend.prepared_statements.get(name)
     if found is None or found.workgroup != group:
-        raise InvalidRequest(f"PreparedStatement {name} was not found in workGroup {group}")
+        raise NotFound(f"PreparedStatement {name} was not found in workGroup {group}")
     statement = {
         "StatementName": name,
         "QueryStatement": found.query_statement,
@@ -189,7 +180,7 @@ def delete_prepared_statement(self: Any) -> str:
     """Answer DeletePreparedStatement."""
     name = self._get_param("StatementName")
     if self.athena_backend.prepared_statements.pop(name, None) is None:
-        raise InvalidRequest(f"PreparedStatement {name} was not found")
+        raise NotFound(f"PreparedStatement {name} was not found")
     return "{}"
 
 
@@ -198,39 +189,7 @@ def list_prepared_statements(self: Any) -> str:
     group = self._get_param("WorkGroup")
     found = [p for p in self.athena_backend.prepared_statements.values() if p.workgroup == group]
     items = [{"StatementName": p.statement_name, "LastModifiedTime": p.last_modified_time.timestamp()} for p in found]
-    return json.dumps(_page(self, items, key="PreparedStatements", default=MAX_BATCH, limit=MAX_BATCH))
-
-
-def get_database(self: Any) -> str:
-    """Answer GetDatabase from the Glue catalog."""
-    _may(self, "glue:GetDatabase", *_arns(self, "catalog", f"database/{self._get_param('DatabaseName')}"))
-    return json.dumps({"Database": _database(_glue(self).get_database(self._get_param("DatabaseName")))})
-
-
-def list_databases(self: Any) -> str:
-    """Answer ListDatabases from the Glue catalog."""
-    _may(self, "glue:GetDatabases", *_arns(self, "catalog"))
-    actions = ("glue:GetDatabases", "glue:GetDatabase")
-    found = [_database(d) for d in _glue(self).get_databases() if _shown(self, actions, f"database/{d.name}")]
-    return json.dumps(_page(self, found, key="DatabaseList", default=MAX_BATCH, limit=MAX_BATCH))
-
-
-def get_table_metadata(self: Any) -> str:
-    """Answer GetTableMetadata from the Glue catalog."""
-    database, name = self._get_param("DatabaseName"), self._get_param("TableName")
-    _may(self, "glue:GetTable", *_arns(self, "catalog", f"database/{database}", f"table/{database}/{name}"))
-    table = _glue(self).get_table(database, name)
-    return json.dumps({"TableMetadata": _table(table.as_dict())}, default=lambda moment: moment.timestamp())
-
-
-def list_table_metadata(self: Any) -> str:
-    """Answer ListTableMetadata from the Glue catalog."""
-    _may(self, "glue:GetTables", *_arns(self, "catalog", f"database/{self._get_param('DatabaseName')}"))
-    tables = _glue(self).get_tables(self._get_param("DatabaseName"), self._get_param("Expression"))
-    actions, database = ("glue:GetTables", "glue:GetTable"), self._get_param("DatabaseName")
-    found = [_table(t.as_dict()) for t in tables if _shown(self, actions, f"table/{database}/{t.name}")]
-    page = _page(self, found, key="TableMetadataList", default=MAX_BATCH, limit=MAX_BATCH)
-    return json.dumps(page, default=lambda moment: moment.timestamp())
+    return json.dumps(page(self, items, key="PreparedStatements", default=MAX_BATCH, limit=MAX_BATCH))
 
 
 #: The methods of moto's ``AthenaResponse`` that are replaced or added.
@@ -245,10 +204,7 @@ OPERATIONS = (
     get_prepared_statement,
     delete_prepared_statement,
     list_prepared_statements,
-    get_database,
-    list_databases,
-    get_table_metadata,
-    list_table_metadata,
+    *catalog_api.OPERATIONS,
 )
 
 
@@ -273,7 +229,7 @@ def _start(backend: Any, execution: Execution) -> None:
         execution.results = answers.nothing()
         execution.finish("SUCCEEDED")
         return
-    _runners[-1].submit(execution, prepared)
+    running().submit(execution, prepared)
 
 
 def _plain_name(name: str) -> str:
@@ -294,35 +250,10 @@ def _result_configuration(workgroup: Any, given: dict[str, Any]) -> tuple[str, d
         )
     if not output.startswith("s3://"):
         raise InvalidRequest(f"outputLocation is not a valid S3 path: {output}")
+    bucket = output.partition("://")[2].partition("/")[0]
+    if bucket not in s3_backends[running().ctx.account]["aws"].buckets:
+        raise InvalidRequest(f"Unable to verify/create output bucket {bucket}")
     return output.rstrip("/") + "/", chosen.get("EncryptionConfiguration")
-
-
-def _session(self: Any) -> Session | None:
-    """Return the caller's role session; None for the administrator, and where permissions are not read."""
-    call = getattr(self, "localaws_call", None)
-    return session_of(call.access_key) if call is not None else None
-
-
-def _may(self: Any, action: str, *resources: str) -> None:
-    """Raise unless the caller has the permission itself: Athena acts with its caller's permissions."""
-    session = _session(self)
-    if session is None:
-        return
-    for resource in resources:
-        if not enforcement.session_may(_runners[-1].ctx, session, action, resource, {}):
-            message = f"User: {session.arn} is not authorized to perform: {action} on resource: {resource}"
-            raise InvalidRequest(f"Insufficient permissions: {message}")
-
-
-def _shown(self: Any, actions: tuple[str, ...], name: str) -> bool:
-    """Return whether a list includes the catalog object ``name`` for its caller."""
-    session, (arn,) = _session(self), _arns(self, name)
-    return session is None or any(enforcement.would_allow(_runners[-1].ctx, session, action, arn) for action in actions)
-
-
-def _arns(self: Any, *names: str) -> list[str]:
-    backend = self.athena_backend
-    return [f"arn:aws:glue:{backend.region_name}:{backend.account_id}:{name}" for name in names]
 
 
 def _execution(self: Any) -> Execution:
@@ -342,48 +273,3 @@ def _workgroup(backend: Any, name: str) -> Any:
 
 def _state(backend: Any, name: str) -> Any:
     return backend.__dict__.setdefault(f"_localaws_{name}", {})
-
-
-def _window(self: Any, *, default: int, limit: int) -> tuple[int, int]:
-    count = self._get_param("MaxResults")
-    count = default if count is None else int(count)
-    if not 1 <= count <= limit:
-        raise InvalidRequest(f"MaxResults is more than maximum allowed length {limit}.")
-    token = self._get_param("NextToken")
-    if token is not None and not str(token).isdigit():
-        raise InvalidRequest("Invalid NextToken")
-    return int(token or 0), count
-
-
-def _page(self: Any, items: list[Any], *, key: str, default: int, limit: int) -> dict[str, Any]:
-    start, count = _window(self, default=default, limit=limit)
-    page: dict[str, Any] = {key: items[start : start + count]}
-    if start + count < len(items):
-        page["NextToken"] = str(start + count)
-    return page
-
-
-def _glue(self: Any) -> Any:
-    backend = self.athena_backend
-    assert athena_backends is not None
-    return glue_backends[backend.account_id][backend.region_name]
-
-
-def _database(database: Any) -> dict[str, Any]:
-    declared = database.as_dict()
-    found = {"Name": declared["Name"], "Parameters": declared.get("Parameters") or {}}
-    return found | ({"Description": declared["Description"]} if declared.get("Description") else {})
-
-
-def _table(table: dict[str, Any]) -> dict[str, Any]:
-    def columns(declared: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [{key: c[key] for key in ("Name", "Type", "Comment") if c.get(key)} for c in declared]
-
-    return {
-        "Name": table["Name"],
-        "CreateTime": table["CreateTime"],
-        "TableType": table.get("TableType") or "EXTERNAL_TABLE",
-        "Columns": columns((table.get("StorageDescriptor") or {}).get("Columns") or []),
-        "PartitionKeys": columns(table.get("PartitionKeys") or []),
-        "Parameters": table.get("Parameters") or {},
-    }

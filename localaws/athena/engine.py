@@ -1,33 +1,30 @@
-"""Runs one planned query on DuckDB."""
+"""Has planned queries computed by DuckDB, and words its errors as Athena does."""
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from localaws.athena import functions
 from localaws.athena import typing as types
 from localaws.athena.catalog import Catalog
-from localaws.athena.confined import connect
+from localaws.athena.computing import Computed, Computer, Question, Relation
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.leave import Leave
 from localaws.athena.plan import Parsed, QueryPlan, plan
+from localaws.athena.processes import EngineEnded
 from localaws.athena.sources import quoted
 from localaws.athena.typing import DType
 from localaws.context import Context
 
-#: A query must leave memory for other queries and for the functions that run at the same time.
-MEMORY_LIMIT = "2GB"
-THREADS = 2
-_INTERRUPT_SECONDS = 0.05
 #: A cast that fails on purpose repeats its text: see ``localaws.athena.macros``.
 _CODED = re.compile(r"\b([A-Z][A-Z_]{5,}): (.*?)(?:' (?:to|when casting from)\b[^']*)?(?:\n|$)")
 
@@ -41,6 +38,20 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Stream:
+    """A query's columns and the bytes of the files that are read; its rows are computed as they are taken, once."""
+
+    columns: list[Column]
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+    scanned: int
+
+    def whole(self) -> Answer:
+        """Return all rows in memory."""
+        return Answer(self.columns, pa.Table.from_batches(self.batches, self.schema), self.scanned)
+
+
+@dataclass(frozen=True)
 class Answer:
     """A query's rows and columns, and the bytes of the files that were read."""
 
@@ -49,96 +60,150 @@ class Answer:
     scanned: int
 
 
-class QueryEngine:
-    """One in-memory DuckDB for one query; ``interrupt`` stops it from another thread."""
+class Computing(Protocol):
+    """What computes: a DuckDB in this process or in one of its own."""
 
-    def __init__(self, ctx: Context, *, account: str, region: str, leave: Leave | None = None) -> None:
-        self.connection = connect(
-            {"threads": THREADS, "memory_limit": MEMORY_LIMIT, "temp_directory": str(ctx.scratch / "athena")}
-        )
-        self._stopped, self._closed = threading.Event(), threading.Event()
-        self._open = threading.Lock()
-        functions.register(self.connection, datetime.now(UTC))
+    def compute(self, asked: Question) -> Computed:
+        """Return the answer; raise duckdb.Error or EngineEnded, also while its rows are taken."""
+
+    def kill(self) -> None:
+        """End it at once, whatever it does; what it computes raises then."""
+
+    def close(self) -> None:
+        """End it, when nobody asks it any more."""
+
+
+class QueryEngine:
+    """Plans the queries of one statement and has them computed; ``interrupt`` stops it from another thread.
+
+    ``computing`` is called when there is the first query, and ``close`` gives what it returned to ``done``.
+    """
+
+    def __init__(
+        self,
+        ctx: Context,
+        *,
+        account: str,
+        region: str,
+        leave: Leave | None = None,
+        computing: Callable[[], Computing] | None = None,
+        done: Callable[[Any], None] = lambda computing: computing.close(),
+    ) -> None:
+        self._new, self._done = computing or (lambda: Computer(ctx.scratch / "athena")), done
+        self._computing: Computing | None = None
+        self._now = datetime.now(UTC)
+        #: Seconds that planning took.
+        self.planning = 0.0
+        self._stopped: QueryFailed | None = None
+        self._lock = threading.Lock()
         self.catalog = Catalog(ctx, account=account, region=region, evaluate=self._evaluate, leave=leave)
+
+    @property
+    def computing(self) -> Computing:
+        """Return what computes; raise QueryFailed if the query was stopped."""
+        with self._lock:
+            if self._stopped is not None:
+                raise self._stopped
+            if self._computing is None:
+                self._computing = self._new()
+            return self._computing
+
+    def stream(
+        self, sql: str | Parsed, database: str, *, allow: Callable[[int], None] = lambda scanned: None
+    ) -> Stream:
+        """Return the result of ``sql``; before it runs, ``allow`` gets the number of bytes to scan and may raise."""
+        query, relations, scanned = self._prepared(sql, database)
+        allow(scanned)
+        self.unstopped()
+        return self._ran(query, self._question(query, relations), scanned)
 
     def answer(
         self, sql: str | Parsed, database: str, *, allow: Callable[[int], None] = lambda scanned: None
     ) -> Answer:
-        """Return the result of ``sql``; before it runs, ``allow`` gets the number of bytes to scan and may raise."""
-        query, scanned = self._prepared(sql, database)
-        allow(scanned)
-        self.unstopped()
-        return self._ran(query, self.connection.sql, scanned)
+        """Return the result of ``sql`` in memory, as `stream` does."""
+        return self.stream(sql, database, allow=allow).whole()
 
     def unstopped(self) -> None:
         """Raise QueryFailed if the query was stopped."""
-        if self._stopped.is_set():
-            raise _cancelled()
+        if self._stopped is not None:
+            raise self._stopped
 
     def described(self, sql: str, database: str) -> Answer:
         """Return the columns of ``sql`` and no rows; nothing is read but what the tables' metadata say."""
-        query, _ = self._prepared(sql, database)
-        return self._ran(query, lambda text: self.connection.sql(text).limit(0), 0)
+        query, relations, _ = self._prepared(sql, database)
+        return self._ran(query, replace(self._question(query, relations), rows=False), 0).whole()
 
     def explained(self, sql: str, database: str, *, form: str, analyze: bool, allow: Callable[[int], None]) -> str:
         """Return DuckDB's plan of ``sql`` in ``form``: TEXT, JSON or GRAPHVIZ; ``analyze`` runs it first."""
-        query, scanned = self._prepared(sql, database)
+        query, relations, scanned = self._prepared(sql, database)
         if analyze:
             allow(scanned)
-        try:
-            options = ", ".join(["ANALYZE"] * analyze + [f"FORMAT {form}"])
-            found = self.connection.execute(f"EXPLAIN ({options}) {query.sql}").fetchall()
-        except duckdb.Error as error:
-            raise failure(error) from error
-        return "\n".join(str(text) for _, text in found)
+        options = ", ".join(["ANALYZE"] * analyze + [f"FORMAT {form}"])
+        found = self._computed(replace(self._question(query, relations), explain=options))
+        return "\n".join(text for batch in self._batches(found) for text in batch.column(0).to_pylist())
 
-    def _prepared(self, sql: str | Parsed, database: str) -> tuple[QueryPlan, int]:
-        """Plan ``sql`` and have DuckDB know its tables; return the plan and the bytes that it would scan."""
+    def interrupt(self) -> None:
+        """Stop the query that runs, or that is about to run; what computes it is ended, whatever it does."""
+        with self._lock:
+            self._stopped = self._stopped or _cancelled()
+            if self._computing is not None:
+                self._computing.kill()
+
+    def close(self) -> None:
+        """Leave what computes to the next query."""
+        with self._lock:
+            computing, self._computing = self._computing, None
+            self._stopped = self._stopped or _cancelled()
+        if computing is not None:
+            self._done(computing)
+
+    def _prepared(self, sql: str | Parsed, database: str) -> tuple[QueryPlan, list[Relation], int]:
+        """Plan ``sql`` and open its tables; return the plan, the tables and the bytes that it would scan."""
+        began = time.monotonic()
         query = plan(sql, database, self.catalog.readable, self.catalog.view_of)
-        scanned = 0
+        relations, scanned = [], 0
         for relation, name in query.relations.items():
             rows = self.catalog.open(name).rows(query.columns_read.get(relation, set()))
             scanned += rows.bytes
-            self.connection.register(f"{relation}_data", rows.data)
             shown = ", ".join(f"{expression} AS {quoted(column)}" for column, expression in rows.projection.items())
-            self.connection.execute(f"CREATE OR REPLACE VIEW {relation} AS SELECT {shown} FROM {relation}_data")
-        return query, scanned
+            relations.append(Relation(relation, rows.data, shown))
+        self.planning += time.monotonic() - began
+        return query, relations, scanned
 
-    def _ran(self, query: QueryPlan, run: Callable[[str], Any], scanned: int) -> Answer:
+    def _question(self, query: QueryPlan, relations: list[Relation]) -> Question:
+        return Question(query.sql, self._now, relations)
+
+    def _ran(self, query: QueryPlan, asked: Question, scanned: int) -> Stream:
+        found = self._computed(asked)
+        return Stream(_columns(query, found.kinds, found.schema), found.schema, self._batches(found), scanned)
+
+    def _computed(self, asked: Question) -> Computed:
+        computing = self.computing
         try:
-            result = run(query.sql)
-            kinds = [str(kind) for kind in result.types]
-            table = result.to_arrow_table()
-        except duckdb.Error as error:
-            raise failure(error) from error
-        return Answer(_columns(query, kinds, table.schema), table, scanned)
+            return computing.compute(asked)
+        except (duckdb.Error, EngineEnded) as error:
+            raise self._failure(error) from error
 
-    def interrupt(self) -> None:
-        """Stop the query that runs, or that is about to run."""
-        if not self._stopped.is_set():
-            self._stopped.set()
-            threading.Thread(target=self._keep_interrupting, name="athena-interrupt", daemon=True).start()
+    def _batches(self, found: Computed) -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in found.batches:
+                self.unstopped()
+                yield batch
+        except (duckdb.Error, EngineEnded) as error:
+            raise self._failure(error) from error
 
-    def close(self) -> None:
-        """Close DuckDB and free its memory."""
-        self._closed.set()
-        with self._open:
-            self.connection.close()
-
-    def _keep_interrupting(self) -> None:
-        # DuckDB drops an interrupt that comes before a query begins: https://github.com/duckdb/duckdb-rs/pull/860
-        while not self._closed.is_set():
-            with self._open:
-                if not self._closed.is_set():
-                    self.connection.interrupt()
-            self._closed.wait(_INTERRUPT_SECONDS)
+    def _failure(self, error: Exception) -> QueryFailed:
+        if self._stopped is not None:
+            return self._stopped
+        if isinstance(error, EngineEnded):
+            reason = f"{error}; nothing of this query was kept, and it can be run again"
+            return QueryFailed("GENERIC_INTERNAL_ERROR", reason, user_error=False)
+        return failure(error)
 
     def _evaluate(self, expression: str) -> Any:
-        try:
-            found = self.connection.sql(f"SELECT CAST({expression} AS TIMESTAMPTZ) AS moment").to_arrow_table()
-        except duckdb.Error as error:
-            raise failure(error) from error
-        return found["moment"][0].as_py()
+        sql = f"SELECT CAST({expression} AS TIMESTAMPTZ) AS moment"
+        found = self._computed(Question(sql, self._now))
+        return pa.Table.from_batches(self._batches(found), found.schema)["moment"][0].as_py()
 
 
 def failure(error: Exception) -> QueryFailed:  # noqa: PLR0911

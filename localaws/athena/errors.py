@@ -26,6 +26,24 @@ class InvalidRequest(JsonRESTError):
         super().__init__("InvalidRequestException", message)
 
 
+class NotFound(JsonRESTError):
+    """What is asked for is not there (``ResourceNotFoundException``)."""
+
+    code = 400
+
+    def __init__(self, message: str) -> None:
+        super().__init__("ResourceNotFoundException", message)
+
+
+class MetadataFailed(JsonRESTError):
+    """The catalog's own error, as Athena's calls on the catalog pass it on (``MetadataException``)."""
+
+    code = 400
+
+    def __init__(self, message: str) -> None:
+        super().__init__("MetadataException", message)
+
+
 def not_supported(what: str, *, allowed: str = "") -> QueryFailed:
     """Return the failure for SQL that Athena may run, but the local engine cannot run or would answer wrongly."""
     instead = f"; allowed: {allowed}" if allowed else ""

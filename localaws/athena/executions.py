@@ -6,17 +6,21 @@ import logging
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from localaws.athena import results as answers
-from localaws.athena import statements
-from localaws.athena.acts import Acting, act
-from localaws.athena.engine import QueryEngine
+from localaws.athena import statements, versions
+from localaws.athena.acts import Acting, Outcome, act
+from localaws.athena.engine import QueryEngine, Stream
 from localaws.athena.errors import QueryFailed
-from localaws.athena.leave import Leave, path_of
+from localaws.athena.kept_rows import KeptRows, csv_line
+from localaws.athena.leave import Leave
+from localaws.athena.objects import NewObject, bucket_there, put
 from localaws.athena.parameters import with_parameters
+from localaws.athena.processes import Engines
 from localaws.athena.results import Results
 from localaws.athena.statements import kinds
 from localaws.context import Context
@@ -24,9 +28,11 @@ from localaws.gateway.callers import Session
 
 log = logging.getLogger("localaws.athena")
 
-#: Queries that run at once; the others wait as QUEUED.
-CONCURRENT_QUERIES = 2
-ENGINE_VERSION = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}
+#: Queries that run at once, and statements of other kinds that do; the others wait as QUEUED, the first come first.
+CONCURRENT_QUERIES = 4
+CONCURRENT_DEFINITIONS = 2
+#: How many seconds they may run: https://docs.aws.amazon.com/athena/latest/ug/service-limits.html
+LONGEST_SECONDS = {"DML": 30 * 60.0, "DDL": 600 * 60.0, "UTILITY": 600 * 60.0}
 
 
 @dataclass
@@ -44,13 +50,20 @@ class Execution:
     account: str
     region: str
     session: Session | None = None
+    #: How many minutes old another query's result may be that is given for this one's; None if none may.
+    reuse: int | None = None
+    reused: bool = False
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     status: str = "QUEUED"
-    submitted: float = field(default_factory=time.time)
+    asked: float = field(default_factory=time.time)
+    submitted: float = 0.0
     started: float | None = None
     completed: float | None = None
     reason: str | None = None
     user_error: bool = True
+    #: Seconds of planning, and of publishing what is there once the rows are.
+    planning: float = 0.0
+    publishing: float = 0.0
     scanned: int = 0
     results: Results | None = None
     manifest: str | None = None
@@ -70,6 +83,7 @@ class Execution:
         )
         suffix = ".csv" if self.kind == "DML" else ".txt"
         self.location = f"{self.output}{'tables/' if unnamed else ''}{self.id}{'' if unnamed else suffix}"
+        self.submitted = time.time()
 
     @property
     def kind(self) -> str:
@@ -82,9 +96,14 @@ class Execution:
             if self.status in ("QUEUED", "RUNNING"):
                 self.status, self.reason, self.completed = status, reason, time.time()
 
-    def stop(self) -> None:
+    def take_results(self, earlier: Execution) -> None:
+        """Succeed with the results of an earlier execution, which stay where they are."""
+        self.results, self.location, self.reused, self.started = earlier.results, earlier.location, True, time.time()
+        self.finish("SUCCEEDED")
+
+    def stop(self, status: str = "CANCELLED", reason: str = "Query cancelled by user") -> None:
         """Cancel the query; a running one is interrupted."""
-        self.finish("CANCELLED", "Query cancelled by user")
+        self.finish(status, reason)
         engine = self.engine
         if engine is not None:
             engine.interrupt()
@@ -109,14 +128,14 @@ class Execution:
         if self.encryption:
             configuration["EncryptionConfiguration"] = self.encryption
         statistics: dict[str, Any] = {
-            "EngineExecutionTimeInMillis": int((now - started) * 1000),
+            "EngineExecutionTimeInMillis": int((now - started - self.publishing) * 1000),
             "DataScannedInBytes": self.scanned,
-            "TotalExecutionTimeInMillis": int((now - self.submitted) * 1000),
+            "TotalExecutionTimeInMillis": int((now - self.asked) * 1000),
             "QueryQueueTimeInMillis": int((started - self.submitted) * 1000),
-            "QueryPlanningTimeInMillis": 0,
-            "ServicePreProcessingTimeInMillis": 0,
-            "ServiceProcessingTimeInMillis": 0,
-            "ResultReuseInformation": {"ReusedPreviousResult": False},
+            "QueryPlanningTimeInMillis": int(self.planning * 1000),
+            "ServicePreProcessingTimeInMillis": int((self.submitted - self.asked) * 1000),
+            "ServiceProcessingTimeInMillis": int(self.publishing * 1000),
+            "ResultReuseInformation": {"ReusedPreviousResult": self.reused},
         }
         if self.manifest:
             statistics["DataManifestLocation"] = self.manifest
@@ -125,12 +144,15 @@ class Execution:
             "Query": self.query,
             "StatementType": self.kind,
             "ResultConfiguration": configuration,
-            "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
+            "ResultReuseConfiguration": {
+                "ResultReuseByAgeConfiguration": {"Enabled": self.reuse is not None}
+                | ({"MaxAgeInMinutes": self.reuse} if self.reuse is not None else {})
+            },
             "QueryExecutionContext": context,
             "Status": status,
             "Statistics": statistics,
             "WorkGroup": self.workgroup.name,
-            "EngineVersion": ENGINE_VERSION,
+            "EngineVersion": versions.AUTO,
         }
         if self.statement is not None:
             found["SubstatementType"] = statements.subkind_of(self.statement)
@@ -144,36 +166,42 @@ class Runner:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._pool = ThreadPoolExecutor(CONCURRENT_QUERIES, thread_name_prefix="athena")
-        self._running: set[str] = set()
+        self._queries = ThreadPoolExecutor(CONCURRENT_QUERIES, thread_name_prefix="athena")
+        self._others = ThreadPoolExecutor(CONCURRENT_DEFINITIONS, thread_name_prefix="athena-ddl")
+        self._engines = Engines(ctx.scratch)
         self._live: dict[str, Execution] = {}
 
     def submit(self, execution: Execution, prepared: dict[str, Any]) -> None:
         """Queue a query."""
         self._live[execution.id] = execution
-        self._pool.submit(self._run, execution, prepared)
+        pool = self._queries if execution.kind == "DML" else self._others
+        pool.submit(self._run, execution, prepared)
 
     def close(self) -> None:
         """Cancel queued and running queries, and wait for the threads to end."""
         for execution in list(self._live.values()):
             execution.stop()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for pool in (self._queries, self._others):
+            pool.shutdown(wait=True, cancel_futures=True)
+        self._engines.close()
 
     def _run(self, execution: Execution, prepared: dict[str, Any]) -> None:
         with execution.lock:
             if execution.status != "QUEUED":
                 return
             execution.status, execution.started = "RUNNING", time.time()
+        limit = threading.Timer(LONGEST_SECONDS[execution.kind], execution.stop, ("FAILED", "Query timeout"))
+        limit.daemon = True
+        limit.start()
         try:
-            execution.engine = QueryEngine(
-                self._ctx, account=execution.account, region=execution.region, leave=self._leave(execution)
-            )
+            execution.engine = self._engine(execution)
             if execution.status != "RUNNING":
                 return  # stopped while the engine was made
-            found = self._results(execution, execution.engine, prepared)
+            outcome = self._outcome(execution, execution.engine, prepared)
+            execution.planning = execution.engine.planning
             if execution.status == "RUNNING":
-                self._store(execution, found)
-                execution.results = found
+                self._store(execution, outcome, execution.engine.unstopped)
+                execution.results = outcome.results
                 execution.finish("SUCCEEDED")
         except QueryFailed as error:
             execution.user_error = error.user_error
@@ -186,23 +214,36 @@ class Runner:
             execution.user_error = False
             execution.finish("FAILED", f"GENERIC_INTERNAL_ERROR: {type(error).__name__}: {error}")
         finally:
+            limit.cancel()
             engine, execution.engine = execution.engine, None
             self._live.pop(execution.id, None)
             if engine is not None:
                 engine.close()
 
-    def _results(self, execution: Execution, engine: QueryEngine, prepared: dict[str, Any]) -> Results:
+    def _engine(self, execution: Execution) -> QueryEngine:
+        """Return an engine that computes in a process of the execution's workgroup and role."""
+        session = execution.session
+        role = (session.role_arn, session.role_id, session.policy) if session is not None else None
+        key = (execution.account, execution.region, execution.workgroup.name, role)
+        return QueryEngine(
+            self._ctx, account=execution.account, region=execution.region, leave=self._leave(execution),
+            computing=lambda: self._engines.take(key), done=lambda process: self._engines.give_back(key, process),
+        )  # fmt: skip
+
+    def _outcome(self, execution: Execution, engine: QueryEngine, prepared: dict[str, Any]) -> Outcome:
         statement = _statement(execution, prepared)
-        self._find_output(execution)
+        bucket_there(self._leave(execution), execution.location)  # before the statement does anything
 
         def allow(scanned: int) -> None:
             execution.scanned = scanned
             if execution.cutoff is not None and scanned > execution.cutoff:
-                raise QueryFailed(
-                    "EXCEEDED_BYTES_SCANNED_CUTOFF",
+                # https://docs.aws.amazon.com/athena/latest/ug/workgroups-setting-control-limits-cloudwatch.html
+                execution.stop(
+                    "CANCELLED",
                     f"Bytes scanned limit was exceeded: the query would scan {scanned} bytes, and the workgroup"
                     f" {execution.workgroup.name!r} allows {execution.cutoff} (BytesScannedCutoffPerQuery)",
                 )
+                engine.unstopped()
 
         acting = Acting(
             self._ctx, self._leave(execution), engine, execution.database, execution.id, execution.output, allow
@@ -216,46 +257,35 @@ class Runner:
             except BaseException:
                 outcome.undo()
                 raise
-        return outcome.results
+        return outcome
 
     def _leave(self, execution: Execution) -> Leave:
         return Leave(self._ctx, execution.session)
 
-    def _store(self, execution: Execution, found: Results) -> None:
+    def _store(self, execution: Execution, outcome: Outcome, unstopped: Callable[[], None]) -> None:
+        """Put the result object and its metadata into S3; the rows of a query as they are computed."""
+        found = outcome.results
         if execution.manifest:
             return
-        body = answers.csv_bytes(found) if found.header else answers.txt_bytes(found)
-        self._put(execution, execution.location, body)
+        with NewObject(self._leave(execution), execution.location, execution.encryption) as made:
+            if outcome.stream is None:
+                made.write(answers.txt_bytes(found))
+            else:
+                self._write_rows(made, found, outcome.stream)
+            unstopped()
+            began = time.time()
         self._put(execution, execution.location + ".metadata", answers.metadata_bytes(found))
+        execution.publishing = time.time() - began
 
-    def _find_output(self, execution: Execution) -> None:
-        """Raise before the statement does anything if its results cannot be kept."""
-        path = path_of(execution.location)
-        self._leave(execution).write(path)
-        bucket, s3 = path.partition("/")[0], self._ctx.client("s3")
-        try:
-            s3.get_bucket_location(Bucket=bucket)
-        except s3.exceptions.NoSuchBucket:
-            raise _no_bucket(bucket) from None
+    def _write_rows(self, made: NewObject, found: Results, stream: Stream) -> None:
+        assert isinstance(found.rows, KeptRows)
+        made.write(csv_line(found.labels))
+        texts = answers.writer(stream.columns, stream.schema)
+        for batch in stream.batches:
+            made.write(found.rows.add(texts(batch)))
 
     def _put(self, execution: Execution, uri: str, body: bytes) -> None:
-        self._leave(execution).write(path_of(uri))
-        bucket, _, key = uri.partition("://")[2].partition("/")
-        options: dict[str, Any] = {}
-        encryption = execution.encryption or {}
-        if encryption.get("EncryptionOption") == "SSE_S3":
-            options["ServerSideEncryption"] = "AES256"
-        elif encryption.get("EncryptionOption") == "SSE_KMS":
-            options |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": encryption.get("KmsKey", "")}
-        s3 = self._ctx.client("s3")
-        try:
-            s3.put_object(Bucket=bucket, Key=key, Body=body, **options)
-        except s3.exceptions.NoSuchBucket:
-            raise _no_bucket(bucket) from None
-
-
-def _no_bucket(bucket: str) -> QueryFailed:
-    return QueryFailed("INVALID_OUTPUT_LOCATION", f"The S3 bucket {bucket!r} does not exist")
+        put(self._leave(execution), uri, body, execution.encryption)
 
 
 def _statement(execution: Execution, prepared: dict[str, Any]) -> kinds.Statement:

@@ -16,11 +16,14 @@ from localaws.athena import formats
 from localaws.athena.macros import MACROS
 
 
-def register(connection: Any, now: datetime) -> None:
-    """Add every function to a DuckDB connection; ``now`` is the time that the whole query sees."""
-    connection.execute(
-        f"CREATE MACRO athena_now() AS TIMESTAMPTZ '{now:%Y-%m-%d %H:%M:%S}.{now.microsecond // 1000:03d}+00'"
-    )
+def now(moment: datetime) -> str:
+    """Return the SQL that has one connection see ``moment`` as the time of its whole query."""
+    text = f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}+00"
+    return f"CREATE TEMP MACRO athena_now() AS TIMESTAMPTZ '{text}'"
+
+
+def register(connection: Any) -> None:
+    """Add every function to a DuckDB database but ``athena_now``, which each query has for itself."""
     for macro in MACROS:
         connection.execute(macro)
     for name, (function, arguments, result) in _PYTHON.items():

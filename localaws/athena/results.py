@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -14,10 +14,10 @@ from sqlglot import exp
 
 from localaws.athena import formats
 from localaws.athena import typing as types
-from localaws.athena.engine import Answer, Column
+from localaws.athena.engine import Column, Stream
+from localaws.athena.kept_rows import KeptRows, Text
 from localaws.athena.typing import DType
 
-Text = str | None
 _API_NAMES = {
     DType.ARRAY: "array",
     DType.MAP: "map",
@@ -32,24 +32,30 @@ class Results:
     """The content of ``GetQueryResults`` and of the result object."""
 
     columns: list[dict[str, Any]]
-    rows: list[list[Text]]
+    rows: Sequence[list[Text]]
     #: SELECTs repeat the column names as the first row; SHOW and DESCRIBE do not.
     header: bool = True
     update_count: int = 0
     labels: list[str] = field(default_factory=list)
 
 
-def of_answer(answer: Answer) -> Results:
-    """Return the results of a SELECT."""
-    writers = [
-        _writer(column.type, arrow.type) for column, arrow in zip(answer.columns, answer.table.schema, strict=True)
-    ]
-    texts = [
-        [None if value is None else write(value) for value in _values(answer.table.column(index))]
-        for index, write in enumerate(writers)
-    ]
-    rows = [list(row) for row in zip(*texts, strict=True)] if texts else []
-    return Results([column_info(c) for c in answer.columns], rows, labels=[c.name for c in answer.columns])
+def writer(columns: Sequence[Column], schema: pa.Schema) -> Callable[[pa.RecordBatch | pa.Table], list[list[Text]]]:
+    """Return what makes texts of a SELECT's rows, as Athena writes them."""
+    writers = [_writer(column.type, arrow.type) for column, arrow in zip(columns, schema, strict=True)]
+
+    def rows(batch: pa.RecordBatch | pa.Table) -> list[list[Text]]:
+        texts: list[list[Text]] = [
+            [None if value is None else write(value) for value in batch.column(index).to_pylist()]
+            for index, write in enumerate(writers)
+        ]
+        return [list(row) for row in zip(*texts, strict=True)]
+
+    return rows
+
+
+def of_stream(stream: Stream) -> Results:
+    """Return the results of a SELECT, of which no row was taken yet."""
+    return Results([column_info(c) for c in stream.columns], KeptRows(), labels=[c.name for c in stream.columns])
 
 
 def of_lines(name: str, lines: list[str]) -> Results:
@@ -83,25 +89,15 @@ def column_info(column: Column) -> dict[str, Any]:
 
 def api_rows(results: Results, *, start: int, count: int) -> list[dict[str, Any]]:
     """Return ``count`` rows from ``start``; the header counts as the first."""
-    rows: list[list[Text]] = results.rows
-    if results.header:
-        rows = [list(results.labels), *rows[max(0, start - 1) : start + count]] if start == 0 else rows[start - 1 :]
-        start = 0
-    else:
-        rows = rows[start:]
-    return [{"Data": [{} if v is None else {"VarCharValue": v} for v in row]} for row in rows[:count]]
+    before = int(results.header)
+    first: list[list[Text]] = [[*results.labels]] if results.header and start == 0 else []
+    rows: list[list[Text]] = [*first, *results.rows[max(0, start - before) : start - before + count]]
+    return [{"Data": [{} if v is None else {"VarCharValue": v} for v in row]} for row in rows]
 
 
 def row_count(results: Results) -> int:
     """Return how many rows ``GetQueryResults`` has in all its pages."""
     return len(results.rows) + int(results.header)
-
-
-def csv_bytes(results: Results) -> bytes:
-    """Return the result object of a SELECT: every value quoted, NULL as an empty field."""
-    lines = [",".join(_quote(label) for label in results.labels)]
-    lines.extend(",".join("" if v is None else _quote(v) for v in row) for row in results.rows)
-    return ("\n".join(lines) + "\n").encode()
 
 
 def txt_bytes(results: Results) -> bytes:
@@ -112,10 +108,6 @@ def txt_bytes(results: Results) -> bytes:
 def metadata_bytes(results: Results) -> bytes:
     """Return the ``.metadata`` object beside the result; AWS does not document its format, and clients only copy it."""
     return json.dumps({"columns": results.columns}).encode()
-
-
-def _quote(value: str) -> str:
-    return '"' + value.replace('"', '""') + '"'
 
 
 def _zone(kind: exp.DataType) -> str:
@@ -131,11 +123,6 @@ def _precision(kind: exp.DataType) -> tuple[int, int]:
     if kind.this in types.TIMESTAMPS or kind.this == DType.TIMESTAMPTZ:
         return 3, 0
     return fixed.get(kind.this, 0), 0
-
-
-def _values(column: pa.ChunkedArray) -> Iterator[Any]:
-    for chunk in column.chunks:
-        yield from chunk.to_pylist()
 
 
 def _writer(kind: exp.DataType, arrow: pa.DataType) -> Callable[[Any], str]:  # noqa: PLR0911

@@ -31,3 +31,23 @@ class LateRunner:
         """Cancel queued and running queries, and wait for the threads to end."""
         if self._runner is not None:
             self._runner.close()
+
+
+#: The runner of the local AWS that was installed last; moto's backends are one per process as well.
+_runners: list[LateRunner] = []
+
+
+def use_runner(runner: LateRunner) -> None:
+    """Send queries to ``runner`` from now on."""
+    _runners.append(runner)
+
+
+def drop_runner(runner: LateRunner) -> None:
+    """Stop sending queries to ``runner``, and stop it."""
+    _runners.remove(runner)
+    runner.close()
+
+
+def running() -> LateRunner:
+    """Return the runner that queries are sent to."""
+    return _runners[-1]

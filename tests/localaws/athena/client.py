@@ -22,12 +22,12 @@ class Client:
         ctx.client("glue").create_database(DatabaseInput={"Name": name})
         return cls(ctx, name, workgroup)
 
-    def execution(self, sql: str, parameters: list[str] | None = None) -> dict[str, Any]:
+    def execution(self, sql: str, parameters: list[str] | None = None, seconds: float = 20) -> dict[str, Any]:
         given: dict[str, Any] = {"ExecutionParameters": parameters} if parameters else {}
         started = self.athena.start_query_execution(
             QueryString=sql, WorkGroup=self.workgroup, QueryExecutionContext={"Database": self.database}, **given
         )["QueryExecutionId"]
-        for _ in range(2000):
+        for _ in range(int(seconds * 100)):
             found: dict[str, Any] = self.athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]
             if found["Status"]["State"] not in ("QUEUED", "RUNNING"):
                 return found

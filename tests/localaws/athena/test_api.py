@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import awswrangler as wr
@@ -15,11 +16,15 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.athena.models import AthenaBackend, athena_backends
 from moto.athena.responses import AthenaResponse
+from moto.s3.models import s3_backends
 from pyiceberg.expressions import EqualTo
 from pyiceberg.types import LongType, StringType
 
-from localaws.athena import api
+from localaws.athena import api, reuse
+from localaws.athena.executions import Execution
+from localaws.athena.results import Results
 from localaws.context import Context
+from localaws.gateway.callers import Session
 from tests.localaws.athena.server import iceberg_catalog, running
 
 SCHEMA = pa.schema(
@@ -250,9 +255,10 @@ def test_a_workgroup_limits_scans_and_can_be_disabled(ctx: Context) -> None:
     )
     # The API takes no limit below 10 MB, which no table of this test reaches.
     athena_backends[ctx.account][ctx.region].work_groups["small"].configuration["BytesScannedCutoffPerQuery"] = 10
-    reason = failure(ctx, "SELECT * FROM items", WorkGroup="small")
-    assert "Bytes scanned limit was exceeded" in reason
-    assert "allows 10" in reason
+    status = run(ctx, "SELECT * FROM items", WorkGroup="small")["Status"]
+    assert status["State"] == "CANCELLED"  # as AWS says of it, not FAILED
+    assert "Bytes scanned limit was exceeded" in status["StateChangeReason"]
+    assert "allows 10" in status["StateChangeReason"]
     athena.update_work_group(WorkGroup="small", State="DISABLED")
     with pytest.raises(ClientError, match="disabled"):
         athena.start_query_execution(QueryString="SELECT 1", WorkGroup="small")
@@ -396,3 +402,89 @@ def test_many_queries_at_once_wait_their_turn_and_all_succeed(ctx: Context) -> N
         for n in range(8)
     ]
     assert {wait(ctx, one["QueryExecutionId"])["Status"]["State"] for one in started} == {"SUCCEEDED"}
+
+
+def test_the_catalog_is_told_as_athena_tells_it(ctx: Context) -> None:
+    athena = ctx.client("athena")
+    assert {"CatalogName": "AwsDataCatalog", "Type": "GLUE"} in athena.list_data_catalogs()["DataCatalogsSummary"]
+    own = athena.get_data_catalog(Name="awsdatacatalog")["DataCatalog"]
+    assert own["Parameters"] == {"catalog-id": ctx.account}
+    with pytest.raises(ClientError, match="DataCatalog nope was not found"):
+        athena.get_data_catalog(Name="nope")
+    versions = athena.list_engine_versions()["EngineVersions"]
+    assert versions[0] == {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}
+    made = "CREATE EXTERNAL TABLE stored_told (a int) ROW FORMAT DELIMITED FIELDS TERMINATED BY ';' LOCATION 's3://lake/told/'"
+    assert run(ctx, made)["Status"]["State"] == "SUCCEEDED"
+    told = athena.get_table_metadata(CatalogName="AwsDataCatalog", DatabaseName="shop", TableName="stored_told")
+    parameters = told["TableMetadata"]["Parameters"]
+    assert "location" in parameters, told
+    assert parameters["location"].rstrip("/") == "s3://lake/told"
+    assert parameters["serde.serialization.lib"].endswith("LazySimpleSerDe")
+    assert parameters["serde.param.field.delim"] == ";"
+    assert parameters["inputformat"].endswith("TextInputFormat")
+    run(ctx, "DROP TABLE stored_told")
+
+
+@pytest.mark.parametrize(
+    ("call", "given"),
+    [
+        ("get_table_metadata", {"DatabaseName": "shop", "TableName": "nope"}),
+        ("get_database", {"DatabaseName": "nope"}),
+        ("list_table_metadata", {"DatabaseName": "nope"}),
+        ("list_databases", {"CatalogName": "nope"}),
+    ],
+)
+def test_what_the_catalog_lacks_is_its_own_error(ctx: Context, call: str, given: dict[str, str]) -> None:
+    with pytest.raises(ClientError) as refused:
+        getattr(ctx.client("athena"), call)(**{"CatalogName": "AwsDataCatalog", **given})
+    assert refused.value.response["Error"]["Code"] == "MetadataException"
+    assert "nope" in str(refused.value)
+
+
+def test_a_prepared_statement_that_is_not_there_is_not_found(ctx: Context) -> None:
+    athena = ctx.client("athena")
+    for call in (athena.get_prepared_statement, athena.delete_prepared_statement):
+        with pytest.raises(athena.exceptions.ResourceNotFoundException):
+            call(StatementName="nope", WorkGroup="analysts")
+
+
+def test_a_result_is_given_again_where_that_is_asked_for(ctx: Context) -> None:
+    sql = "SELECT count(*) AS n, max(id) AS reused FROM items"
+    asked = {"ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": True, "MaxAgeInMinutes": 5}}}
+
+    def reused(found: dict[str, Any]) -> bool:
+        return bool(found["Statistics"]["ResultReuseInformation"]["ReusedPreviousResult"])
+
+    first = run(ctx, sql, **asked)
+    assert not reused(first)
+    again = run(ctx, sql, **asked)
+    assert reused(again)
+    assert again["Statistics"]["DataScannedInBytes"] == 0
+    assert again["ResultConfiguration"]["OutputLocation"] == first["ResultConfiguration"]["OutputLocation"]
+    assert again["ResultReuseConfiguration"] == asked["ResultReuseConfiguration"]
+    assert rows(ctx, sql, **asked) == [["n", "reused"], ["3", "3"]]
+    assert not reused(run(ctx, sql))
+    for other in ({"WorkGroup": "primary", "ResultConfiguration": {"OutputLocation": "s3://out/other/"}},
+                  {"QueryExecutionContext": {"Database": "default"}}):  # fmt: skip
+        differing = {**asked, **other}
+        assert not reused(run(ctx, sql.replace("items", "shop.items"), **differing))
+    now = {"ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": True, "MaxAgeInMinutes": 0}}}
+    assert not reused(run(ctx, sql, **now))
+    for found in ctx.client("s3").list_objects_v2(Bucket="out", Prefix="analysts/")["Contents"]:
+        ctx.client("s3").delete_object(Bucket="out", Key=found["Key"])
+    assert not reused(run(ctx, sql, **asked))
+
+
+def test_a_result_is_given_again_to_the_role_that_asked_for_it_alone() -> None:
+    def execution(role: str, **more: Any) -> Execution:
+        workgroup = SimpleNamespace(name="w")
+        return Execution(
+            "SELECT 1", "db", "", workgroup, "s3://reused/", None, None, None, "123456789012", "us-east-1",
+            Session(f"arn:aws:iam::123456789012:role/{role}", "s"), **more,
+        )  # fmt: skip
+
+    done = execution("one", status="SUCCEEDED", completed=time.time(), results=Results([], [["1"]]))
+    s3_backends["123456789012"]["aws"].create_bucket("reused", "us-east-1")
+    s3_backends["123456789012"]["aws"].put_object("reused", f"{done.id}.csv", b"")
+    assert reuse.earlier(execution("one", reuse=5), [done]) is done
+    assert reuse.earlier(execution("another", reuse=5), [done]) is None

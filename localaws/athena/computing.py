@@ -1,0 +1,112 @@
+"""What the process of a query engine does: runs SQL on one confined DuckDB, each time with nothing of the time before.
+
+It imports neither boto3 nor moto, so that a process is there soon and small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset  # DuckDB takes an Arrow data set only where this was imported
+
+from localaws.athena import functions
+from localaws.athena.confined import connect
+
+#: A query must leave memory for other queries and for the functions that run at the same time.
+MEMORY_LIMIT: Final = "2GB"
+THREADS: Final = 2
+#: Rows that are taken from DuckDB, and sent to who asked, at once.
+_BATCH_ROWS: Final = 4096
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table that SQL reads: ``data`` is an Arrow table, data set, or the file of one, ``shown`` its projection."""
+
+    name: str
+    data: Any
+    shown: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """SQL, the tables that it reads, and the time that the whole statement sees.
+
+    ``rows`` is False where only the columns are asked for; ``explain`` are the options of an EXPLAIN of the SQL.
+    """
+
+    sql: str
+    now: datetime
+    relations: Sequence[Relation] = ()
+    rows: bool = True
+    explain: str = ""
+
+
+@dataclass(frozen=True)
+class Computed:
+    """The answer: DuckDB's types of the columns, and the rows, which are computed as they are taken."""
+
+    kinds: list[str]
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+
+
+class Computer:
+    """One confined in-memory DuckDB; every question has a cursor of its own, with which all that it made goes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._database = connect({"threads": THREADS, "memory_limit": MEMORY_LIMIT, "temp_directory": str(folder)})
+        functions.register(self._database)
+        self.connection = self._database.cursor()
+
+    def compute(self, asked: Question) -> Computed:
+        """Return the answer to a question; raise duckdb.Error, also while its rows are taken."""
+        self._begin(asked)
+        if asked.explain:
+            found = self.connection.execute(f"EXPLAIN ({asked.explain}) {asked.sql}").fetchall()
+            text = pa.table({"plan": pa.array([str(text) for _, text in found], pa.string())})
+            return Computed(["VARCHAR"], text.schema, iter(text.to_batches()))
+        relation = self.connection.sql(asked.sql)
+        kinds = [str(kind) for kind in relation.types]
+        reader = (relation if asked.rows else relation.limit(0)).to_arrow_reader(_BATCH_ROWS)
+        return Computed(kinds, reader.schema, iter(reader))
+
+    def kill(self) -> None:
+        """Interrupt what is computed: a process would end."""
+        self.connection.interrupt()
+
+    def close(self) -> None:
+        """Close DuckDB and free its memory."""
+        self.connection.close()
+        self._database.close()
+
+    def _begin(self, asked: Question) -> None:
+        """Forget the question before, and have DuckDB know the tables of this one."""
+        self.connection.close()
+        self.connection = self._database.cursor()
+        self.connection.execute(functions.now(asked.now))
+        for relation in asked.relations:
+            name, data = f"{relation.name}_data", relation.data
+            self.connection.register(name, _mapped(data) if isinstance(data, Path) else data)
+            self.connection.execute(f"CREATE TEMP VIEW {relation.name} AS SELECT {relation.shown} FROM {name}")
+        # Texts that come here were made of SELECTs alone, which make nothing; this is the wall behind that one.
+        self.connection.execute("BEGIN TRANSACTION READ ONLY")
+
+
+def _mapped(file: Path) -> pa.Table:
+    """Return the table in a file, which takes memory only while it is read."""
+    with pa.memory_map(str(file)) as source:
+        return pa.ipc.open_file(source).read_all()
+
+
+def raised(name: str, text: str) -> duckdb.Error:
+    """Return the error that DuckDB raised in another process."""
+    kind = getattr(duckdb, name, duckdb.Error)
+    found: duckdb.Error = kind(text) if issubclass(kind, duckdb.Error) else duckdb.Error(text)
+    return found

@@ -1,0 +1,300 @@
+"""The processes of query engines: whose they are, how they end, what a query that is stopped leaves."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from localaws.athena import executions, processes
+from localaws.athena.computing import Computer, Question, Relation
+from localaws.athena.processes import EngineProcess, Engines
+from localaws.context import Context
+from tests.localaws.athena.client import Client
+from tests.localaws.athena.server import running
+
+#: More rows than any machine counts in the time of a test.
+ENDLESS = "SELECT count(*) FROM unnest(sequence(1, 10000)) a(x), unnest(sequence(1, 10000)) b(y)," + (
+    " unnest(sequence(1, 10000)) c(z) WHERE x * y % 7 = z % 5"
+)
+ROOT = Path(__file__).parents[3]
+NOW = datetime(2024, 5, 17, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def ctx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
+    with running(tmp_path_factory.mktemp("aws")) as ctx:
+        ctx.client("s3").create_bucket(Bucket="out")
+        ctx.client("athena").create_work_group(
+            Name="engines", Configuration={"ResultConfiguration": {"OutputLocation": "s3://out/"}}
+        )
+        yield ctx
+
+
+@pytest.fixture
+def client(ctx: Context, request: pytest.FixtureRequest) -> Client:
+    """A client; what computes once it is there is its query."""
+    found = Client.in_own_database(ctx, request.node.name, "engines")
+    found.rows("SELECT 1")
+    quiet(ctx)
+    return found
+
+
+def begun(client: Client, sql: str) -> str:
+    found: str = client.athena.start_query_execution(
+        QueryString=sql, WorkGroup=client.workgroup, QueryExecutionContext={"Database": client.database}
+    )["QueryExecutionId"]
+    return found
+
+
+def status(client: Client, query_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = client.athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+    return found
+
+
+def until(holds: Callable[[], Any], seconds: float = 20) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return found
+
+
+def engines(ctx: Context) -> dict[int, int]:
+    """Return the processes of this local AWS's engines, and the ticks of the processor that each has used."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(ctx.scratch).encode() in (folder / "cmdline").read_bytes():
+                used = (folder / "stat").read_text().rpartition(")")[2].split()
+                found[int(folder.name)] = int(used[11]) + int(used[12])
+        except OSError:
+            continue  # it has ended
+    return found
+
+
+def quiet(ctx: Context) -> None:
+    """Wait until no engine computes: one that starts does, too."""
+
+    def idle() -> bool:
+        before = engines(ctx)
+        time.sleep(0.3)
+        return before == engines(ctx)
+
+    until(idle)
+
+
+def busy(ctx: Context) -> int:
+    """Return the engine that computes."""
+    before = engines(ctx)
+    return int(until(lambda: next((pid for pid, used in engines(ctx).items() if used - before.get(pid, used) > 5), 0)))
+
+
+def answer(process: EngineProcess | Computer, question: Question) -> list[dict[str, Any]]:
+    computed = process.compute(question)
+    rows: list[dict[str, Any]] = pa.Table.from_batches(computed.batches, computed.schema).to_pylist()
+    return rows
+
+
+def test_a_query_that_is_stopped_leaves_the_processor_at_once(client: Client) -> None:
+    query_id = begun(client, ENDLESS)
+    pid = busy(client.ctx)
+    client.athena.stop_query_execution(QueryExecutionId=query_id)
+    assert status(client, query_id)["Status"]["State"] == "CANCELLED"
+    until(lambda: pid not in engines(client.ctx), seconds=1)
+    assert client.rows("SELECT 1") == [["1"]]
+
+
+def test_an_engine_that_is_killed_fails_its_query_and_no_other(client: Client) -> None:
+    query_id = begun(client, ENDLESS)
+    os.kill(busy(client.ctx), signal.SIGKILL)
+    ended = until(lambda: status(client, query_id)["Status"]["State"] != "RUNNING" and status(client, query_id))
+    assert ended["Status"]["State"] == "FAILED"
+    assert "ended by signal SIGKILL" in ended["Status"]["StateChangeReason"]
+    assert "can be run again" in ended["Status"]["StateChangeReason"]
+    assert ended["Status"]["AthenaError"]["ErrorCategory"] == 1
+    assert client.rows("SELECT 1") == [["1"]]
+
+
+def test_a_query_that_takes_too_long_ends(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(executions.LONGEST_SECONDS, "DML", 0.3)
+    found = client.execution(ENDLESS)
+    assert found["Status"]["State"] == "FAILED"
+    assert found["Status"]["StateChangeReason"] == "Query timeout"
+
+
+def test_what_is_stopped_while_its_rows_are_written_leaves_no_object(client: Client) -> None:
+    query_id = begun(client, "SELECT x, y FROM unnest(sequence(1, 10000)) a(x), unnest(sequence(1, 10000)) b(y)")
+    time.sleep(1.0)  # its rows are computed as they are written: it is there by now
+    assert status(client, query_id)["Status"]["State"] == "RUNNING"
+    client.athena.stop_query_execution(QueryExecutionId=query_id)
+    assert client.rows("SELECT 1") == [["1"]]
+    keys = client.ctx.client("s3").list_objects_v2(Bucket="out", Prefix=query_id).get("Contents", [])
+    assert status(client, query_id)["Status"]["State"] == "CANCELLED"
+    assert keys == []
+
+
+def test_a_table_that_is_stopped_is_not_made(client: Client) -> None:
+    query_id = begun(client, f"CREATE TABLE made AS {ENDLESS.replace('count(*)', 'count(*) AS n')}")
+    busy(client.ctx)
+    client.athena.stop_query_execution(QueryExecutionId=query_id)
+    assert client.rows("SELECT 1") == [["1"]]
+    assert client.rows("SHOW TABLES") == []
+    assert client.ctx.client("s3").list_objects_v2(Bucket="out", Prefix="tables/").get("Contents", []) == []
+
+
+def test_twenty_queries_at_once_are_answered_and_the_first_come_first(client: Client) -> None:
+    endless = [begun(client, ENDLESS) for _ in range(executions.CONCURRENT_QUERIES)]
+    ids = [begun(client, f"SELECT {n}, count(*) FROM unnest(sequence(1, 100000)) t(x)") for n in range(16)]
+    assert client.rows("SHOW TABLES") == []  # statements of other kinds do not wait for them
+    assert {status(client, one)["Status"]["State"] for one in ids} == {"QUEUED"}
+    time.sleep(0.5)
+    waited = status(client, ids[-1])["Statistics"]
+    assert waited["QueryQueueTimeInMillis"] >= 500
+    assert waited["EngineExecutionTimeInMillis"] == 0
+    for one in endless:
+        client.athena.stop_query_execution(QueryExecutionId=one)
+    started = []
+    for n, one in enumerate(ids):
+        found = until(lambda one=one: status(client, one)["Status"].get("CompletionDateTime") and status(client, one))
+        page = client.athena.get_query_results(QueryExecutionId=one)["ResultSet"]["Rows"][1]["Data"]
+        assert [cell["VarCharValue"] for cell in page] == [str(n), "100000"]
+        queued = found["Statistics"]["QueryQueueTimeInMillis"]
+        assert queued >= 500
+        started.append(found["Status"]["SubmissionDateTime"].timestamp() + queued / 1000)
+    # Threads that are free at the same time begin within some milliseconds of each other.
+    assert all(later > earlier - 0.1 for earlier, later in itertools.pairwise(started))
+
+
+def test_an_engine_answers_one_workgroup_and_role(tmp_path: Path) -> None:
+    found = Engines(tmp_path)
+    try:
+        first = found.take("a")
+        assert answer(first, Question("SELECT 1 AS n", NOW)) == [{"n": 1}]
+        found.give_back("a", first)
+        other = found.take("b")
+        assert other.pid != first.pid
+        assert found.take("a").pid == first.pid
+        found.give_back("b", other)
+        found.give_back("a", first)
+    finally:
+        found.close()
+    until(lambda: not list((tmp_path / "athena").iterdir()))
+
+
+def test_an_engine_of_which_an_answer_is_left_is_not_asked_again(tmp_path: Path) -> None:
+    found = Engines(tmp_path)
+    try:
+        first = found.take("a")
+        computed = first.compute(Question("SELECT * FROM range(10000000)", NOW))
+        next(computed.batches)
+        found.give_back("a", first)
+        second = found.take("a")
+        assert second.pid != first.pid
+        assert answer(second, Question("SELECT 2 AS n", NOW)) == [{"n": 2}]
+        found.give_back("a", second)
+    finally:
+        found.close()
+
+
+def test_an_idle_engine_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "IDLE_SECONDS", 0.2)
+    found = Engines(tmp_path)
+    try:
+        process = found.take("a")
+        answer(process, Question("SELECT 1", NOW))
+        found.give_back("a", process)
+        until(lambda: not process.usable)
+    finally:
+        found.close()
+
+
+def test_the_end_of_the_local_aws_ends_all_engines(tmp_path: Path) -> None:
+    with running(tmp_path) as ctx:
+        ctx.client("s3").create_bucket(Bucket="out")
+        ctx.client("athena").create_work_group(
+            Name="ended", Configuration={"ResultConfiguration": {"OutputLocation": "s3://out/"}}
+        )
+        client = Client.in_own_database(ctx, "end", "ended")
+        client.rows("SELECT 1")
+        quiet(ctx)
+        begun(client, ENDLESS)
+        busy(ctx)
+        assert len(engines(ctx)) >= 2
+    assert engines(ctx) == {}
+
+
+def test_an_engine_ends_with_a_local_aws_that_is_killed_while_it_computes(tmp_path: Path) -> None:
+    killed = f"""
+import os, threading
+from datetime import UTC, datetime
+from pathlib import Path
+from localaws.athena.computing import Question
+from localaws.athena.processes import EngineProcess
+process = EngineProcess(Path({str(tmp_path)!r}))
+list(process.compute(Question("SELECT 1", datetime.now(UTC))).batches)
+print(process.pid, flush=True)
+threading.Timer(0.5, os.kill, (os.getpid(), 9)).start()
+process.compute(Question("SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b", datetime.now(UTC)))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", killed], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.returncode == -signal.SIGKILL, run.stderr
+    until(lambda: not Path(f"/proc/{int(run.stdout)}").exists())
+    assert not list((tmp_path / "athena").iterdir())
+
+
+@pytest.mark.parametrize("where", ["a process", "this one"])
+def test_nothing_of_a_question_is_there_for_the_next(where: str, tmp_path: Path) -> None:
+    computer = EngineProcess(tmp_path) if where == "a process" else Computer(tmp_path)
+    secret = Relation("r0", pa.table({"secret": ["of a role"] * 200_000}), '"secret"')
+    try:
+        assert answer(computer, Question("SELECT count(secret) AS n FROM r0", NOW, [secret])) == [{"n": 200_000}]
+        for sql in ("SELECT * FROM r0", "SELECT * FROM r0_data"):
+            with pytest.raises(duckdb.CatalogException):
+                answer(computer, Question(sql, NOW))
+        later = NOW.replace(year=2025)
+        assert answer(computer, Question("SELECT year(athena_now()) AS y", later)) == [{"y": 2025}]
+        answer(computer, Question("CREATE TEMP TABLE made AS SELECT 1 AS a", NOW))
+        answer(computer, Question("SET VARIABLE x = 1", NOW))
+        assert answer(computer, Question("SELECT getvariable('x') AS x", NOW)) == [{"x": None}]
+        with pytest.raises(duckdb.CatalogException):
+            answer(computer, Question("SELECT a FROM made", NOW))
+        with pytest.raises(duckdb.Error, match="read-only"):
+            answer(computer, Question("CREATE TABLE kept AS SELECT 1 AS a", NOW))
+        with pytest.raises(duckdb.Error, match="has been locked"):
+            answer(computer, Question("SET memory_limit = '9GB'", NOW))
+        with pytest.raises(duckdb.Error, match="disabled by configuration"):
+            answer(computer, Question("SELECT * FROM read_text('/etc/passwd')", NOW))
+    finally:
+        computer.close()
+
+
+@pytest.mark.parametrize(
+    "megabytes", [pytest.param(300, marks=pytest.mark.slow), pytest.param(5000, marks=pytest.mark.proof)]
+)
+def test_a_result_goes_to_s3_in_bounded_memory(megabytes: int) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.localaws.athena.large_result", str(megabytes)],
+        cwd=ROOT, capture_output=True, text=True, timeout=3000, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr[-3000:]
+    found = json.loads(run.stdout)
+    assert found["size"] == len('"t"\n') + found["rows"] * 1024
+    assert found["last"] == str(found["rows"] - 1)
+    assert not found["more"]
+    assert found["behind"] - found["before"] < 200  # MB, of a result of 300 or of 5,000
+    assert found["engines"] < 600
