@@ -385,5 +385,22 @@ def _table(table: dict[str, Any]) -> dict[str, Any]:
         "TableType": table.get("TableType") or "EXTERNAL_TABLE",
         "Columns": columns((table.get("StorageDescriptor") or {}).get("Columns") or []),
         "PartitionKeys": columns(table.get("PartitionKeys") or []),
-        "Parameters": table.get("Parameters") or {},
+        "Parameters": {**_stored_how(table.get("StorageDescriptor") or {}), **(table.get("Parameters") or {})},
     }
+
+
+def _stored_how(storage: dict[str, Any]) -> dict[str, str]:
+    """Return where and how a table is stored, as Athena tells it among the parameters.
+
+    The names are those by which PyAthena reflects a table, and its tests hold them against AWS:
+    https://github.com/laughingman7743/PyAthena/blob/master/pyathena/model.py
+    """
+    serde = storage.get("SerdeInfo") or {}
+    found = {
+        "location": storage.get("Location"),
+        "inputformat": storage.get("InputFormat"),
+        "outputformat": storage.get("OutputFormat"),
+        "serde.serialization.lib": serde.get("SerializationLibrary"),
+    }
+    given = {f"serde.param.{key}": value for key, value in (serde.get("Parameters") or {}).items()}
+    return {key: value for key, value in found.items() if value} | given

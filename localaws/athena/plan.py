@@ -91,7 +91,7 @@ def plan(
 
     ``view_of(database, name, position)`` returns the view that stands for its query, None for a table.
     """
-    tree: exp.Expr = query.tree if isinstance(query, Parsed) else _parsed_query(query)
+    tree: exp.Expr = query.tree if isinstance(query, Parsed) else parsed_query(query)
     sql = query.sql if isinstance(query, Parsed) else query
     refuse_foreign(tree, sql)
     check_names(tree)
@@ -127,7 +127,8 @@ def plan(
     return QueryPlan(tree.sql("duckdb"), labels, kinds, relations, reads)
 
 
-def _parsed_query(sql: str) -> exp.Query:
+def parsed_query(sql: str) -> exp.Query:
+    """Return the query in ``sql``; VALUES as the SELECT of all of its rows. Raise for another statement."""
     tree = parse(sql)
     if isinstance(tree, exp.Values):
         tree = exp.select("*").from_(exp.alias_(tree, "values", table=True))
