@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pyiceberg.catalog.rest import CreateTableRequest
 from pyiceberg.exceptions import (
     CommitFailedException,
@@ -44,25 +44,6 @@ Answered = tuple[int, dict[str, Any] | None]
 _ROOT: Final = calls.ICEBERG_ROOT.rstrip("/")
 _NAMESPACES: Final = "/v1/catalogs/<catalog>/namespaces"
 _TABLES: Final = f"{_NAMESPACES}/<namespace>/tables"
-_ROUTES: Final = {
-    "config": ("GET", "/v1/config"),
-    "list_namespaces": ("GET", _NAMESPACES),
-    "create_namespace": ("POST", _NAMESPACES),
-    "load_namespace": ("GET", f"{_NAMESPACES}/<namespace>"),
-    "namespace_exists": ("HEAD", f"{_NAMESPACES}/<namespace>"),
-    "drop_namespace": ("DELETE", f"{_NAMESPACES}/<namespace>"),
-    "update_namespace": ("POST", f"{_NAMESPACES}/<namespace>/properties"),
-    "list_tables": ("GET", _TABLES),
-    "create_table": ("POST", _TABLES),
-    "load_table": ("GET", f"{_TABLES}/<table>"),
-    "table_exists": ("HEAD", f"{_TABLES}/<table>"),
-    "commit_table": ("POST", f"{_TABLES}/<table>"),
-    "drop_table": ("DELETE", f"{_TABLES}/<table>"),
-}
-#: Werkzeug adds HEAD to each GET by itself; here it is a call of its own.
-_MAP: Final = Map([Rule(path, methods=[method], endpoint=name) for name, (method, path) in _ROUTES.items()])
-for _rule in _MAP.iter_rules():
-    _rule.methods = {_ROUTES[_rule.endpoint][0]}
 _ERRORS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (NoSuchTableError, 404, "NoSuchTableException"),
     (NoSuchNamespaceError, 404, "NoSuchNamespaceException"),
@@ -101,28 +82,28 @@ _STATUS: Final = {
 
 
 def _answered(endpoint: _Endpoint, environ: dict[str, Any]) -> Answered:
-    path = str(environ["PATH_INFO"]).removeprefix(_ROOT)
+    path, method = str(environ["PATH_INFO"]).removeprefix(_ROOT), str(environ["REQUEST_METHOD"])
     try:
-        name, given = _MAP.bind("").match(path, environ["REQUEST_METHOD"])
+        call, given = _MAP.bind("").match(path, method)
         given = {key: value.lower() for key, value in given.items()}
         query = {key: values[0] for key, values in parse_qs(str(environ.get("QUERY_STRING", ""))).items()}
-        body = environ["wsgi.input"].read() if environ["REQUEST_METHOD"] == "POST" else b""
+        body = environ["wsgi.input"].read() if method == "POST" else b""
         endpoint.of_this_account(given.pop("catalog", None) or query.get("warehouse"))
-        found: Answered = getattr(endpoint, name)(**given, **({"body": body} if body else {}), **_asked(name, query))
+        found: Answered = call(endpoint, **given, **({"body": body} if method == "POST" else {}), **_asked(call, query))
         return found
     except HTTPException as error:
         status = error.code if error.code in _STATUS else 400
-        return _error(status or 400, "BadRequestException", f"{environ['REQUEST_METHOD']} {path} is no call of it")
+        return _error(status or 400, "BadRequestException", f"{method} {path} is no call of it")
     except QueryFailed as error:
-        denied = error.code == "PERMISSION_DENIED"
+        denied = str(error).startswith("PERMISSION_DENIED: ")
         return _error(403 if denied else 400, "ForbiddenException" if denied else "BadRequestException", str(error))
     except tuple(kind for kind, _, _ in _ERRORS) as error:
         status, name = next((status, name) for kind, status, name in _ERRORS if isinstance(error, kind))
         return _error(status, name, str(error))
 
 
-def _asked(name: str, query: dict[str, str]) -> dict[str, Any]:
-    return {"purge": query.get("purgeRequested", "false").lower() == "true"} if name == "drop_table" else {}
+def _asked(call: Callable[..., Answered], query: dict[str, str]) -> dict[str, Any]:
+    return {"purge": query.get("purgeRequested", "false").lower() == "true"} if call is _Endpoint.drop_table else {}
 
 
 def _error(status: int, kind: str, message: str) -> Answered:
@@ -132,6 +113,23 @@ def _error(status: int, kind: str, message: str) -> Answered:
 def _of_table(table: Table | StagedTable) -> dict[str, Any]:
     found = {"metadata": json.loads(table.metadata.model_dump_json(by_alias=True)), "config": {}}
     return found if isinstance(table, StagedTable) else {"metadata-location": table.metadata_location, **found}
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    found = json.loads(body or b"null")
+    if not isinstance(found, dict):
+        raise ValueError("the body is no JSON object")
+    return found
+
+
+class _NewNamespace(BaseModel):
+    namespace: tuple[str]
+    properties: dict[str, str] = {}
+
+
+class _Properties(BaseModel):
+    removals: tuple[str, ...] = ()
+    updates: dict[str, str] = {}
 
 
 class _Endpoint:
@@ -148,8 +146,11 @@ class _Endpoint:
 
     def config(self) -> Answered:
         """Return the prefix of all other paths, and which calls there are."""
-        there = [f"{method} {path.replace('catalogs/<catalog>', '{prefix}').replace('<', '{').replace('>', '}')}"
-                 for name, (method, path) in _ROUTES.items() if name != "config"]  # fmt: skip
+        there = [
+            f"{method} {path.replace('catalogs/<catalog>', '{prefix}').replace('<', '{').replace('>', '}')}"
+            for method, path, call in _ROUTES
+            if call is not _Endpoint.config
+        ]
         prefix = f"catalogs/{self._ctx.account}"
         return 200, {"defaults": {}, "overrides": {"prefix": prefix}, "endpoints": there}
 
@@ -162,11 +163,11 @@ class _Endpoint:
 
     def create_namespace(self, body: bytes) -> Answered:
         """Create a database."""
-        asked = json.loads(body)
-        (name,) = asked["namespace"]
-        self._leave.glue("CreateDatabase", name.lower())
-        self._catalog.create_namespace(name.lower(), asked.get("properties") or {})
-        return 200, {"namespace": [name.lower()], "properties": asked.get("properties") or {}}
+        asked = _NewNamespace.model_validate_json(body)
+        name = asked.namespace[0].lower()
+        self._leave.glue("CreateDatabase", name)
+        self._catalog.create_namespace(name, asked.properties)
+        return 200, {"namespace": [name], "properties": asked.properties}
 
     def load_namespace(self, namespace: str) -> Answered:
         """Return a database's properties."""
@@ -186,12 +187,10 @@ class _Endpoint:
 
     def update_namespace(self, namespace: str, body: bytes) -> Answered:
         """Set and remove properties of a database."""
-        asked = json.loads(body)
+        asked = _Properties.model_validate_json(body)
         self._leave.glue("GetDatabase", namespace)
         self._leave.glue("UpdateDatabase", namespace)
-        found = self._catalog.update_namespace_properties(
-            namespace, set(asked.get("removals") or ()), asked.get("updates") or {}
-        )
+        found = self._catalog.update_namespace_properties(namespace, set(asked.removals), asked.updates)
         return 200, {"updated": found.updated, "removed": found.removed, "missing": found.missing}
 
     def list_tables(self, namespace: str) -> Answered:
@@ -204,7 +203,7 @@ class _Endpoint:
     def create_table(self, namespace: str, body: bytes) -> Answered:
         """Create a table, or return what it would be where the client creates it by its first commit."""
         asked = CreateTableRequest.model_validate({"location": None, "partition-spec": None, "write-order": None}
-                                                  | json.loads(body))  # fmt: skip
+                                                  | _object(body))  # fmt: skip
         name = Name(asked.name.lower(), namespace)
         self._leave.glue("GetDatabase", namespace)
         self._leave.glue("CreateTable", namespace, name.name)
@@ -232,7 +231,9 @@ class _Endpoint:
 
     def commit_table(self, namespace: str, table: str, body: bytes) -> Answered:
         """Commit updates, if the table fulfils what the client requires of it: a table that is staged is created."""
-        asked = CommitTableRequest.model_validate({"identifier": [namespace, table]} | json.loads(body))
+        asked = CommitTableRequest.model_validate(
+            _object(body) | {"identifier": {"namespace": [namespace], "name": table}}
+        )
         self._leave.glue("GetTable", namespace, table)
         new = any(each.type == "assert-create" for each in asked.requirements)
         self._leave.glue("CreateTable" if new else "UpdateTable", namespace, table)
@@ -270,3 +271,22 @@ class _Endpoint:
         except BaseException:
             self._catalog.undone(name)
             raise
+
+
+#: HEAD before GET, which Werkzeug would answer by it.
+_ROUTES: Final = (
+    ("GET", "/v1/config", _Endpoint.config),
+    ("GET", _NAMESPACES, _Endpoint.list_namespaces),
+    ("POST", _NAMESPACES, _Endpoint.create_namespace),
+    ("HEAD", f"{_NAMESPACES}/<namespace>", _Endpoint.namespace_exists),
+    ("GET", f"{_NAMESPACES}/<namespace>", _Endpoint.load_namespace),
+    ("DELETE", f"{_NAMESPACES}/<namespace>", _Endpoint.drop_namespace),
+    ("POST", f"{_NAMESPACES}/<namespace>/properties", _Endpoint.update_namespace),
+    ("GET", _TABLES, _Endpoint.list_tables),
+    ("POST", _TABLES, _Endpoint.create_table),
+    ("HEAD", f"{_TABLES}/<table>", _Endpoint.table_exists),
+    ("GET", f"{_TABLES}/<table>", _Endpoint.load_table),
+    ("POST", f"{_TABLES}/<table>", _Endpoint.commit_table),
+    ("DELETE", f"{_TABLES}/<table>", _Endpoint.drop_table),
+)
+_MAP: Final = Map([Rule(path, methods=[method], endpoint=call) for method, path, call in _ROUTES])

@@ -120,6 +120,26 @@ def written_by_rest() -> None:
     assert len(rest.load_table(("ice", "rested")).scan().to_arrow()) == 3
 
 
+def written_by_duckdb() -> None:
+    # DuckDB reads Glue's region from the address; whatever ends in .localhost is this machine.
+    port = _ENDPOINT.rpartition(":")[2]
+    connection = _duckdb()
+    connection.execute(
+        f"ATTACH '123456789012' AS glue (TYPE iceberg, AUTHORIZATION_TYPE 'sigv4',"
+        f" ENDPOINT 'http://glue.us-east-1.localhost:{port}/iceberg')"
+    )
+    assert connection.execute("SELECT count(*), max(name) FROM glue.ice.pots").fetchall() == [(25, "pot 9")]
+    connection.execute("INSERT INTO glue.ice.rested VALUES (3, 3.5)")
+    connection.execute(
+        "CREATE TABLE glue.ice.ducks (id INTEGER, name VARCHAR) WITH ('location' = 's3://lake/ice/ducks')"
+    )
+    connection.execute("INSERT INTO glue.ice.ducks VALUES (1, 'a'), (2, NULL)")
+    assert _athena("SELECT n FROM rested WHERE id = 3") == [(Decimal("3.50"),)]
+    _athena("UPDATE ducks SET name = 'b' WHERE id = 2")
+    assert connection.execute("SELECT * FROM glue.ice.ducks ORDER BY id").fetchall() == [(1, "a"), (2, "b")]
+    _athena("DROP TABLE ducks")
+
+
 def refused_by_rest() -> None:
     rest = _rest()
     schema = pa.schema([("id", pa.int32())])
