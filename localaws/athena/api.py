@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from moto.athena.models import PreparedStatement, athena_backends
 from moto.glue.models import glue_backends
 
-from localaws.athena.errors import InvalidRequest
+from localaws.athena.errors import InvalidRequest, ResourceNotFound
 from localaws.athena.runners import LateRunner
 from localaws.gateway.callers import Session, session_of
 from localaws.iam import enforcement
@@ -174,7 +174,7 @@ def get_prepared_statement(self: Any) -> str:
     name, group = self._get_param("StatementName"), self._get_param("WorkGroup")
     found = self.athena_backend.prepared_statements.get(name)
     if found is None or found.workgroup != group:
-        raise InvalidRequest(f"PreparedStatement {name} was not found in workGroup {group}")
+        raise ResourceNotFound(f"PreparedStatement {name} was not found in workGroup {group}")
     statement = {
         "StatementName": name,
         "QueryStatement": found.query_statement,
@@ -189,7 +189,7 @@ def delete_prepared_statement(self: Any) -> str:
     """Answer DeletePreparedStatement."""
     name = self._get_param("StatementName")
     if self.athena_backend.prepared_statements.pop(name, None) is None:
-        raise InvalidRequest(f"PreparedStatement {name} was not found")
+        raise ResourceNotFound(f"PreparedStatement {name} was not found")
     return "{}"
 
 

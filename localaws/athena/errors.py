@@ -26,6 +26,15 @@ class InvalidRequest(JsonRESTError):
         super().__init__("InvalidRequestException", message)
 
 
+class ResourceNotFound(JsonRESTError):
+    """A prepared statement that is asked for is not there (``ResourceNotFoundException``)."""
+
+    code = 400
+
+    def __init__(self, message: str) -> None:
+        super().__init__("ResourceNotFoundException", message)
+
+
 def not_supported(what: str, *, allowed: str = "") -> QueryFailed:
     """Return the failure for SQL that Athena may run, but the local engine cannot run or would answer wrongly."""
     instead = f"; allowed: {allowed}" if allowed else ""
