@@ -163,10 +163,12 @@ class LocalAws:
 
     def _guarded(self, app: App) -> App:
         """Return ``app`` behind its checks, in this order: origin, signature, faults of tests, permissions."""
+        from localaws import iceberg_rest
         from localaws.iam import enforcement
 
         ctx = self.context
-        verified = admission.middleware(faults.middleware(enforcement.middleware(app, ctx), ctx), ctx)
+        permitted = iceberg_rest.middleware(enforcement.middleware(app, ctx), ctx)
+        verified = admission.middleware(faults.middleware(permitted, ctx), ctx)
         return gate.guard(self._with_own_routes(verified), ctx)
 
     def _with_own_routes(self, app: App) -> App:

@@ -125,4 +125,4 @@ def _explained(statement: kinds.Explain, acting: Acting) -> Results:
     text = acting.engine.explained(
         inner.text, acting.database, form=statement.format, analyze=statement.analyze, allow=acting.allow
     )
-    return answers.of_lines("Query Plan", text.split("\n"))
+    return answers.of_lines("Query Plan", lines=text.split("\n"))

@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.json_casts import json_text
 from localaws.athena.typing import DType
 from localaws.athena.unnest import call, cast
 
@@ -45,6 +46,8 @@ def cast_rule(node: Any) -> exp.Expr:
         return _to_text(node, kind)
     if kind in types.TEXT:
         return _from_text(node, target, attempt=attempt)
+    if target.this == DType.JSON and kind != DType.UNKNOWN:
+        return json_text(node.this.copy(), source)
     if DType.JSON in (target.this, kind):
         raise not_supported(f"a cast of {types.trino_name(source)} to {types.trino_name(target)}")
     if kind == DType.UNKNOWN and target.this in (*types.INTEGERS, *types.TIMESTAMPS, DType.DATE):

@@ -91,11 +91,12 @@ def plan(
 
     ``view_of(database, name, position)`` returns the view that stands for its query, None for a table.
     """
-    tree: exp.Expr = query.tree if isinstance(query, Parsed) else _parsed_query(query)
+    tree: exp.Expr = query.tree if isinstance(query, Parsed) else parsed_query(query)
     sql = query.sql if isinstance(query, Parsed) else query
     refuse_foreign(tree, sql)
     check_names(tree)
     _within_catalog(tree, sql)
+    tree = _in_session(tree, database)
     expand(tree, database, lambda db, name, node: view_of(db, name, position(node, sql)), parse)
     for node in list(tree.find_all(exp.Anonymous)):
         if node.name.lower() == "at_timezone" and len(node.expressions) == 2:
@@ -127,13 +128,28 @@ def plan(
     return QueryPlan(tree.sql("duckdb"), labels, kinds, relations, reads)
 
 
-def _parsed_query(sql: str) -> exp.Query:
+def parsed_query(sql: str) -> exp.Query:
+    """Return the query in ``sql``; VALUES as the SELECT of all of its rows. Raise for another statement."""
     tree = parse(sql)
     if isinstance(tree, exp.Values):
         tree = exp.select("*").from_(exp.alias_(tree, "values", table=True))
     if not isinstance(tree, exp.Query):
         raise not_supported(f"the statement {sql.split(maxsplit=1)[0].upper()}")
     return tree
+
+
+def _in_session(tree: exp.Expr, database: str) -> exp.Expr:
+    """Return the query with the catalog and database of its session for ``current_catalog`` and ``current_schema``."""
+
+    def known(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.CurrentCatalog):
+            return exp.Literal.string(CATALOG)
+        plain = isinstance(node, exp.Column) and not node.table and not node.this.args.get("quoted")
+        if isinstance(node, exp.CurrentSchema) or (plain and node.name.lower() == "current_schema"):
+            return exp.Literal.string(database) if database else exp.cast(exp.null(), "varchar")
+        return node
+
+    return tree.transform(known)
 
 
 def _within_catalog(tree: exp.Expr, sql: str) -> None:

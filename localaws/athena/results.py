@@ -58,10 +58,10 @@ def of_stream(stream: Stream) -> Results:
     return Results([column_info(c) for c in stream.columns], KeptRows(), labels=[c.name for c in stream.columns])
 
 
-def of_lines(name: str, lines: list[str]) -> Results:
-    """Return the results of a SHOW or DESCRIBE: one text column, no header."""
-    info = column_info(Column(name, exp.DataType(this=DType.VARCHAR)))
-    return Results([info], [[line] for line in lines], header=False, labels=[name])
+def of_lines(*names: str, lines: list[str]) -> Results:
+    """Return the results of a SHOW or DESCRIBE, without a header: a line is one text, its columns between tabs."""
+    infos = [column_info(Column(name, exp.DataType(this=DType.VARCHAR))) for name in names]
+    return Results(infos, [[line] for line in lines], header=False, labels=list(names))
 
 
 def nothing() -> Results:

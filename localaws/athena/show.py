@@ -20,18 +20,18 @@ def show(statement: kinds.Statement, database: str, catalog: Catalog) -> Results
 
 
 def _databases(statement: kinds.ShowDatabases, database: str, catalog: Catalog) -> Results:
-    return of_lines("database_name", _like(catalog.databases(), statement.pattern))
+    return of_lines("database_name", lines=_like(catalog.databases(), statement.pattern))
 
 
 def _tables(statement: kinds.ShowTables, database: str, catalog: Catalog) -> Results:
     found = catalog.tables(statement.database or database)
     names = [str(table["Name"]) for table in found if not statement.views or table.get("TableType") == "VIRTUAL_VIEW"]
-    return of_lines("views" if statement.views else "tab_name", _like(names, statement.pattern))
+    return of_lines("views" if statement.views else "tab_name", lines=_like(names, statement.pattern))
 
 
 def _columns(statement: kinds.ShowColumns, database: str, catalog: Catalog) -> Results:
     columns = catalog.glue_columns(_table(statement.name, database, catalog))
-    return of_lines("field", [name.ljust(20) for name, _, _ in columns])
+    return of_lines("field", lines=[name.ljust(20) for name, _, _ in columns])
 
 
 def _table(name: kinds.Name, database: str, catalog: Catalog) -> dict[str, Any]:
@@ -57,7 +57,11 @@ def _describe(statement: kinds.Describe, database: str, catalog: Catalog) -> Res
         ]
     if statement.style:
         lines += ["\t \t ", "# Detailed Table Information\t \t ", *_details(table)]
-    return of_lines("col_name", lines)
+    return of_lines(*_DESCRIBED, lines=lines)
+
+
+#: Athena has these columns for a line of DESCRIBE, which is one text with tabs.
+_DESCRIBED: Final = ("col_name", "data_type", "comment")
 
 
 def _line(name: str, kind: str, comments: dict[str, str]) -> str:
@@ -80,8 +84,10 @@ def _described_column(
         kind = fields[step]
     if kind.this != types.DType.STRUCT:
         name = statement.column[-1]
-        return of_lines("col_name", [_line(name, kind.sql("hive").lower(), comments if not inner else {})])
-    return of_lines("col_name", [_line(f.name.lower(), f.kind.sql("hive").lower(), {}) for f in kind.expressions])
+        return of_lines(*_DESCRIBED, lines=[_line(name, kind.sql("hive").lower(), comments if not inner else {})])
+    return of_lines(
+        *_DESCRIBED, lines=[_line(f.name.lower(), f.kind.sql("hive").lower(), {}) for f in kind.expressions]
+    )
 
 
 def _details(table: dict[str, Any]) -> list[str]:
@@ -107,14 +113,16 @@ def _partitions(statement: kinds.ShowPartitions, database: str, catalog: Catalog
     if not keys:
         raise QueryFailed("FAILED", f"SemanticException [Error 10001]: Table {full} is not a partitioned table")
     found = catalog.partitions(full.database, full.name)
-    return of_lines("partition", ["/".join(f"{k}={v}" for k, v in zip(keys, p["Values"], strict=True)) for p in found])
+    return of_lines(
+        "partition", lines=["/".join(f"{k}={v}" for k, v in zip(keys, p["Values"], strict=True)) for p in found]
+    )
 
 
 def _properties(statement: kinds.ShowProperties, database: str, catalog: Catalog) -> Results:
     parameters = _table(statement.name, database, catalog).get("Parameters") or {}
     if statement.property is not None:
         parameters = {key: value for key, value in parameters.items() if key == statement.property}
-    return of_lines("prpt_name", [f"{key}\t{value}" for key, value in sorted(parameters.items())])
+    return of_lines("prpt_name", lines=[f"{key}\t{value}" for key, value in sorted(parameters.items())])
 
 
 def _quoted(text: str) -> str:
@@ -126,7 +134,7 @@ def _create(statement: kinds.ShowCreate, database: str, catalog: Catalog) -> Res
     place, name = full.database, full.name
     table = catalog.table(place, name)
     if table.get("TableType") == "VIRTUAL_VIEW":
-        return of_lines("Create View", [f"CREATE VIEW {place}.{name} AS", *stored(table).sql.split("\n")])
+        return of_lines("Create View", lines=[f"CREATE VIEW {place}.{name} AS", *stored(table).sql.split("\n")])
     if statement.view:
         raise QueryFailed("TABLE_NOT_FOUND", f"line 1:1: '{place}.{name}' is a table, not a view")
     columns = catalog.glue_columns(table)
@@ -148,7 +156,7 @@ def _create(statement: kinds.ShowCreate, database: str, catalog: Catalog) -> Res
     if shown:
         properties = ",\n".join(f"  '{key}'='{value}'" for key, value in sorted(shown.items()))
         lines += ["TBLPROPERTIES (", properties + "\n)"]
-    return of_lines("createtab_stmt", "\n".join(lines).split("\n"))
+    return of_lines("createtab_stmt", lines="\n".join(lines).split("\n"))
 
 
 #: Answers each kind of SHOW and DESCRIBE.

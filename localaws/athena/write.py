@@ -16,7 +16,8 @@ from localaws.athena.definitions.place import Place, is_iceberg, is_view
 from localaws.athena.engine import Answer, Column
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.leave import path_of
-from localaws.athena.plan import TableName
+from localaws.athena.number_literals import stored_in
+from localaws.athena.plan import Parsed, TableName, parsed_query
 from localaws.athena.statements import kinds
 from localaws.athena.statements.words import CATALOG
 from localaws.athena.written_iceberg import take_back
@@ -99,7 +100,7 @@ def insert_into(statement: kinds.InsertInto, place: Place) -> tuple[Answer, list
     if is_view(table):
         raise QueryFailed("NOT_SUPPORTED", "line 1:1: Inserting into views is not supported")
     columns = list(place.catalog.columns_of(TableName(name.database, name.name), "line 1:1").items())
-    answer = fitted(place.answer(statement.query), columns, statement.columns)
+    answer = fitted(place.answer(_stored(statement, columns)), columns, statement.columns)
     if is_iceberg(table):
         return answer, iceberg_writes.append(name, answer, place)
     if table.get("PartitionKeys"):
@@ -109,6 +110,12 @@ def insert_into(statement: kinds.InsertInto, place: Place) -> tuple[Answer, list
         raise not_supported(f"INSERT INTO a table of the SerDe {serde or '(none)'}")
     place.leave.glue("UpdateTable", name.database, name.name)
     return answer, _write(place, answer, table["StorageDescriptor"]["Location"], codec=None)
+
+
+def _stored(statement: kinds.InsertInto, columns: list[tuple[str, exp.DataType]]) -> Parsed:
+    known = dict(columns)
+    targets = [known.get(name, exp.DataType(this=types.DType.UNKNOWN)) for name in statement.columns or known]
+    return Parsed(stored_in(parsed_query(statement.query), targets), statement.query)
 
 
 def fitted(

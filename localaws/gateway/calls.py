@@ -33,6 +33,10 @@ _INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 _QUEUE_PATH = re.compile(r"/(?:\d{12}|queue)/([\w.-]+)")
 
 
+#: What a call of Glue's Iceberg endpoint is called here, and where its path begins: `localaws.iceberg_rest` answers it.
+ICEBERG, ICEBERG_ROOT = "IcebergRest", "/iceberg/"
+
+
 @dataclass(frozen=True)
 class Request:
     """One AWS call; ``service`` as in IAM actions, ``parameters`` as the API names them (for S3: query and headers).
@@ -115,7 +119,7 @@ def session_name(access_key: str) -> str:
     return session.session_name if session else access_key
 
 
-def _read(environ: dict[str, Any]) -> Request:
+def _read(environ: dict[str, Any]) -> Request:  # noqa: PLR0911  one return a protocol
     caller = environ[CALLER]
     service = _IAM_NAMES.get(caller.service, caller.service)
     who = (caller.access_key, caller.region)
@@ -130,6 +134,8 @@ def _read(environ: dict[str, Any]) -> Request:
         return _of_an_unknown_service(environ, service, who, asked)
     if target := environ.get("HTTP_X_AMZ_TARGET"):
         return _json(environ, service, who, asked, str(target))
+    if service == "glue" and str(environ.get("PATH_INFO", "")).startswith(ICEBERG_ROOT):
+        return Request(service, ICEBERG, *who, asked, protocol="rest")
     known = operations.protocols(model)
     if "smithy-rpc-v2-cbor" in known and (found := _CBOR.fullmatch(environ["PATH_INFO"])):
         return _cbor(environ, service, who, asked, found[1])

@@ -88,7 +88,10 @@ def test_what_the_functions_run_is_what_is_tested() -> None:
     assert apart(versions(LOCK), versions(LAYER)) == [], MEND
 
 
-@pytest.mark.parametrize("lock", [LOCK, LAYER], ids=["project", "layer"])
+CLIENTS = sorted((ROOT / "tests" / "clients").glob("*/requirements.lock"))
+
+
+@pytest.mark.parametrize("lock", [LOCK, LAYER, *CLIENTS], ids=["project", "layer", *(at.parent.name for at in CLIENTS)])
 def test_a_lock_has_each_package_once_in_one_version_with_hashes(lock: Path) -> None:
     names = [canonicalize_name(name) for name in re.findall(r"^([\w.-]+)==", lock.read_text(), re.MULTILINE)]
     assert sorted(names) == sorted(locked(lock.read_text()))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from localaws.athena.definitions import iceberg_tables, partitions
+from localaws.athena.definitions import iceberg_tables, partitions, renaming
 from localaws.athena.definitions.place import Place, failed, is_iceberg, table_input
 from localaws.athena.definitions.tables import check_type, described
 from localaws.athena.leave import path_of
@@ -21,6 +21,9 @@ def alter(statement: kinds.AlterTable, place: Place) -> None:
     """Change a table."""
     name, table = place.table(statement.name)
     action = statement.action
+    if isinstance(action, kinds.RenameTable):
+        renaming.rename(name, table, action.after, place)
+        return
     if is_iceberg(table):
         iceberg_tables.alter(action, name, place)
         return

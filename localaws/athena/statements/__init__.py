@@ -32,6 +32,7 @@ _TRINO: Final[dict[str, Callable[[Words], kinds.Statement]]] = {
     "INSERT": trino.insert,
     "OPTIMIZE": trino.optimize,
     "PREPARE": trino.prepare,
+    "SHOW": trino.show,
     "UNLOAD": trino.unload,
 }
 _QUERIES: Final = ("SELECT", "WITH", "VALUES", "TABLE", "(")
@@ -89,7 +90,7 @@ def subkind_of(statement: kinds.Statement) -> str:
     return found
 
 
-def _in_hive(sql: str) -> bool:
+def _in_hive(sql: str) -> bool:  # noqa: PLR0911  one return a word
     """Return whether a statement is written in Hive's grammar: what defines tables, but neither views nor CTAS."""
     try:
         words = Words(sql, hive=False)
@@ -102,6 +103,8 @@ def _in_hive(sql: str) -> bool:
     words.need(word)
     if word == "DROP":
         return not words.looks("VIEW")
+    if word == "SHOW" and words.take("CREATE", "VIEW"):
+        return words.looks("`")
     if word != "CREATE":
         return True
     if words.looks("OR", "REPLACE") or words.looks("VIEW"):

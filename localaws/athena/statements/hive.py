@@ -239,13 +239,15 @@ def _action(words: Words) -> kinds.Action:  # noqa: PLR0911, PLR0912  one branch
         return kinds.UnsetProperties(words.listed(words.string))
     if words.take("SET", "LOCATION"):
         return kinds.SetLocation(None, words.string())
+    if words.take("RENAME", "TO"):
+        return kinds.RenameTable(words.name())
     if words.take("PARTITION"):
         spec = _spec(words)
         if words.take("SET", "LOCATION"):
             return kinds.SetLocation(spec, words.string())
         words.need("RENAME", "TO", "PARTITION")
         return kinds.RenamePartition(spec, _spec(words))
-    words.fail("'ADD', 'CHANGE', 'DROP', 'PARTITION', 'REPLACE', 'SET', 'UNSET'")
+    words.fail("'ADD', 'CHANGE', 'DROP', 'PARTITION', 'RENAME', 'REPLACE', 'SET', 'UNSET'")
 
 
 def _pattern(words: Words) -> str | None:

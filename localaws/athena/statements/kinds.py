@@ -136,6 +136,13 @@ class RenamePartition:
 
 
 @dataclass(frozen=True)
+class RenameTable:
+    """``RENAME TO`` of an Iceberg table."""
+
+    after: Name
+
+
+@dataclass(frozen=True)
 class SetLocation:
     """``SET LOCATION`` of a table or one of its partitions."""
 
@@ -191,6 +198,7 @@ Action = (
     AddPartitions
     | DropPartitions
     | RenamePartition
+    | RenameTable
     | SetLocation
     | SetProperties
     | UnsetProperties

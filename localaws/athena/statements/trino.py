@@ -41,6 +41,14 @@ def drop(words: Words) -> kinds.Statement:
     return found
 
 
+def show(words: Words) -> kinds.Statement:
+    """Read SHOW CREATE VIEW, whose first word is read: Hive's grammar has the other forms of SHOW."""
+    words.need("CREATE", "VIEW")
+    found = kinds.ShowCreate(words.name(), view=True)
+    words.end()
+    return found
+
+
 def insert(words: Words) -> kinds.Statement:
     """Read INSERT INTO, whose first word is read."""
     words.need("INTO")

@@ -25,6 +25,7 @@ from localaws.athena.executions import Execution
 from localaws.athena.results import Results
 from localaws.context import Context
 from localaws.gateway.callers import Session
+from tests.localaws.athena.client import Client
 from tests.localaws.athena.server import iceberg_catalog, running
 
 SCHEMA = pa.schema(
@@ -193,6 +194,40 @@ def test_evolved_renamed_and_deleted_are_respected(ctx: Context) -> None:
     assert rows(ctx, "SELECT a, b, was_b FROM evolving ORDER BY a")[1:] == [["1", None, "x"], ["2", None, "y"]]
     table.delete(EqualTo("a", 1))
     assert rows(ctx, "SELECT count(*), min(a) FROM evolving")[1:] == [["1", "2"]]
+
+
+def test_a_line_of_describe_has_three_columns(ctx: Context) -> None:
+    client = Client(ctx, "shop", "analysts")
+    query = client.execution("DESCRIBE shop.items")["QueryExecutionId"]
+    found = ctx.client("athena").get_query_results(QueryExecutionId=query)["ResultSet"]
+    assert [each["Name"] for each in found["ResultSetMetadata"]["ColumnInfo"]] == ["col_name", "data_type", "comment"]
+    assert {len(row["Data"]) for row in found["Rows"]} == {1}
+
+
+def test_a_session_knows_its_catalog_and_schema(ctx: Context) -> None:
+    found = rows(ctx, "SELECT current_catalog, current_schema, CURRENT_CATALOG AS c FROM shop.items LIMIT 1")
+    assert found[-1] == ["awsdatacatalog", "shop", "awsdatacatalog"]
+
+
+def test_a_statement_that_is_not_prepared_is_not_found(ctx: Context) -> None:
+    athena = ctx.client("athena")
+    for ask in (athena.get_prepared_statement, athena.delete_prepared_statement):
+        with pytest.raises(athena.exceptions.ResourceNotFoundException, match="was not found"):
+            ask(StatementName="nope", WorkGroup="analysts")
+
+
+def test_a_tables_metadata_say_how_it_is_stored(ctx: Context) -> None:
+    rows(
+        ctx,
+        "CREATE EXTERNAL TABLE kept (a int) ROW FORMAT DELIMITED FIELDS TERMINATED BY '|' LOCATION 's3://lake/kept/'",
+    )
+    found = ctx.client("athena").get_table_metadata(CatalogName="AwsDataCatalog", DatabaseName="shop", TableName="kept")
+    parameters = found["TableMetadata"]["Parameters"]
+    assert parameters["location"] == "s3://lake/kept/"
+    assert parameters["inputformat"] == "org.apache.hadoop.mapred.TextInputFormat"
+    assert parameters["serde.serialization.lib"].endswith("LazySimpleSerDe")
+    assert parameters["serde.param.field.delim"] == "|"
+    rows(ctx, "DROP TABLE kept")
 
 
 def test_show_and_describe(ctx: Context) -> None:

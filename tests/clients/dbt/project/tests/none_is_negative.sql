@@ -1,0 +1,1 @@
+select * from {{ ref('iced') }} where price < 0

@@ -1,0 +1,58 @@
+"""Environments of their own for Athena's clients, each made once of its lock; no client is in the project's.
+
+A client that cannot be had fails its test under CI, and is said so elsewhere: without it nothing was tried.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.folders import ROOT
+
+FOLDER = Path(__file__).parent
+_MADE = ROOT / "build" / "clients"
+
+
+def python_of(client: str) -> Path:
+    """Return the Python of the environment of ``tests/clients/<client>/requirements.lock``; make it where it is not."""
+    lock = FOLDER / client / "requirements.lock"
+    made = _MADE / f"{client}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
+    _MADE.mkdir(parents=True, exist_ok=True)
+    with (_MADE / f"{client}.lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        if not (made / ".ready").exists():
+            uv = (sys.executable, "-m", "uv")
+            _made(*uv, "venv", "--quiet", "--clear", "--python", sys.executable, made)
+            python = made / "bin" / "python"
+            _made(*uv, "pip", "sync", "--quiet", "--compile-bytecode", "--require-hashes", "--python", python, lock)
+            (made / ".ready").touch()
+    return made / "bin" / "python"
+
+
+def _made(*command: str | Path) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode:
+        reason = f"NO CLIENT: its packages could not be had: {done.stderr[-500:]}. Nothing of it was tried."
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+
+
+def outcomes(program: Path, aws: dict[str, str], client: str = "python") -> dict[str, str | None]:
+    """Run a program's functions in their order, in the client's Python; return each one's traceback or None.
+
+    ``aws`` is what the environment says of the local AWS. Nothing else of AWS is in the program's environment.
+    """
+    done = subprocess.run(
+        [python_of(client), FOLDER / "runner.py", program],
+        env=aws, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, str | None] = json.loads(done.stdout.splitlines()[-1])
+    return found

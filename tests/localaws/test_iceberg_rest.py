@@ -1,0 +1,195 @@
+"""Glue's Iceberg endpoint: who may do what by it, what it refuses, and that nothing is left of what fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pyarrow as pa
+import pytest
+import requests
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from pyiceberg.catalog.rest import RestCatalog
+from pyiceberg.schema import Schema
+from pyiceberg.types import IntegerType, NestedField
+
+from localaws.context import Context
+from localaws.server import LocalAws
+from tests.localaws.running import EVERYTHING, role
+
+ROWS = pa.table({"id": pa.array([1, 2], pa.int32())})
+BUCKET = "iceberg-rest"
+
+
+@pytest.fixture(scope="module")
+def ctx(local_aws: LocalAws) -> Context:
+    ctx = local_aws.context
+    ctx.client("s3").create_bucket(Bucket=BUCKET)
+    ctx.client("glue").create_database(DatabaseInput={"Name": "rest", "LocationUri": f"s3://{BUCKET}/rest"})
+    return ctx
+
+
+def _session(ctx: Context, name: str, *statements: dict[str, Any]) -> Credentials:
+    arn = role(ctx, name, *statements)
+    given = boto3.client(
+        "sts", endpoint_url=ctx.endpoint, aws_access_key_id="test", aws_secret_access_key="test", region_name=ctx.region
+    ).assume_role(RoleArn=arn, RoleSessionName="tests")["Credentials"]
+    return Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+
+
+def _asked(
+    ctx: Context, method: str, path: str, body: Any = None, who: Credentials | None = None, service: str = "glue"
+) -> requests.Response:
+    data = b"" if body is None else json.dumps(body).encode()
+    request = AWSRequest(method, f"{ctx.endpoint}/iceberg/v1/{path}", data=data)
+    SigV4Auth(who or Credentials("test", "test"), service, ctx.region).add_auth(request)
+    prepared = request.prepare()
+    return requests.request(method, prepared.url, headers=dict(prepared.headers), data=data, timeout=30)
+
+
+def _rest(ctx: Context) -> RestCatalog:
+    keys = {"access-key-id": "test", "secret-access-key": "test", "region": ctx.region}
+    return RestCatalog(
+        "rest",
+        **{"uri": f"{ctx.endpoint}/iceberg", "rest.sigv4-enabled": "true", "rest.signing-name": "glue"},
+        **{"rest.signing-region": ctx.region, "s3.endpoint": ctx.endpoint},
+        **{f"{part}.{key}": value for part in ("client", "s3") for key, value in keys.items()},
+    )
+
+
+@pytest.fixture
+def table(ctx: Context, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A table of the test's own with two rows."""
+    name = f"t{abs(hash(request.node.nodeid)):x}"
+    _rest(ctx).create_table(("rest", name), ROWS.schema).append(ROWS)
+    yield name
+    ctx.client("glue").delete_table(DatabaseName="rest", Name=name)
+
+
+def _keys(ctx: Context) -> set[str]:
+    return {item["Key"] for item in ctx.client("s3").list_objects_v2(Bucket=BUCKET).get("Contents", [])}
+
+
+def test_its_config_names_its_calls_and_the_account(ctx: Context) -> None:
+    found = _asked(ctx, "GET", f"config?warehouse={ctx.account}").json()
+    assert found["overrides"] == {"prefix": f"catalogs/{ctx.account}"}
+    assert "GET /v1/{prefix}/namespaces/{namespace}/tables/{table}" in found["endpoints"]
+    other = _asked(ctx, "GET", "config?warehouse=999999999999")
+    assert (other.status_code, other.json()["error"]["type"]) == (404, "NoSuchNamespaceException")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "kind"),
+    [
+        ("GET", "namespaces/nope", 404, "NoSuchNamespaceException"),
+        ("GET", "namespaces/rest/tables/nope", 404, "NoSuchTableException"),
+        ("DELETE", "namespaces/rest/tables/nope", 404, "NoSuchTableException"),
+        ("DELETE", "namespaces/rest/tables/nope?purgeRequested=true", 400, "BadRequestException"),
+        ("POST", "namespaces/rest/register", 404, "BadRequestException"),
+        ("PUT", "namespaces", 405, "BadRequestException"),
+    ],
+)
+def test_what_is_not_there_is_said_in_icebergs_form(
+    ctx: Context, method: str, path: str, status: int, kind: str
+) -> None:
+    answer = _asked(ctx, method, f"catalogs/{ctx.account}/{path}")
+    assert (answer.status_code, answer.json()["error"]["type"]) == (status, kind)
+    assert answer.json()["error"]["code"] == status
+
+
+@pytest.mark.parametrize("body", [{}, {"name": "x"}, [], {"name": "x", "schema": {"type": "struct", "fields": 3}}])
+def test_a_body_that_says_too_little_makes_no_table(ctx: Context, body: Any) -> None:
+    answer = _asked(ctx, "POST", f"catalogs/{ctx.account}/namespaces/rest/tables", body)
+    assert answer.status_code == 400, answer.text
+    assert ctx.client("glue").get_tables(DatabaseName="rest")["TableList"] == []
+
+
+@pytest.mark.parametrize("body", [{}, {"namespace": []}, {"namespace": ["a", "b"]}, 3])
+def test_a_namespace_has_one_name(ctx: Context, body: Any) -> None:
+    assert _asked(ctx, "POST", f"catalogs/{ctx.account}/namespaces", body).status_code == 400
+
+
+def test_nobody_is_answered_who_did_not_sign(ctx: Context) -> None:
+    answer = requests.get(f"{ctx.endpoint}/iceberg/v1/config", timeout=30)
+    assert answer.status_code == 403
+
+
+def test_a_bucket_may_be_called_iceberg(ctx: Context) -> None:
+    s3 = ctx.client("s3")
+    s3.create_bucket(Bucket="iceberg")
+    s3.put_object(Bucket="iceberg", Key="v1/config", Body=b"mine")
+    assert s3.get_object(Bucket="iceberg", Key="v1/config")["Body"].read() == b"mine"
+
+
+def test_a_role_does_what_its_policies_allow_and_nothing_else(ctx: Context, table: str) -> None:
+    at = f"catalogs/{ctx.account}/namespaces/rest/tables"
+    reader = _session(
+        ctx, "iceberg-reader",
+        {"Action": ["glue:GetTable", "glue:GetDatabase"], "Resource": "*"},
+        {"Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"},
+    )  # fmt: skip
+    assert _asked(ctx, "GET", f"{at}/{table}", who=reader).status_code == 200
+    loaded = _asked(ctx, "GET", f"{at}/{table}").json()["metadata"]
+    requirement = {"type": "assert-table-uuid", "uuid": loaded["table-uuid"]}
+    commit = {"requirements": [requirement], "updates": [{"action": "set-properties", "updates": {"a": "b"}}]}
+    for method, path, body in (
+        ("GET", at, None), ("POST", f"{at}/{table}", commit), ("DELETE", f"{at}/{table}", None),
+        ("POST", at, json.loads(_new("other"))),
+    ):  # fmt: skip
+        answer = _asked(ctx, method, path, body, who=reader)
+        assert (answer.status_code, answer.json()["error"]["type"]) == (403, "ForbiddenException"), path
+    before = _keys(ctx)
+    unable = _session(
+        ctx, "iceberg-unable", {"Action": "glue:*", "Resource": "*"}, {"Action": "s3:GetObject", "Resource": "*"}
+    )
+    answer = _asked(ctx, "POST", f"{at}/{table}", commit, who=unable)
+    assert "s3:PutObject" in answer.json()["error"]["message"]
+    assert _keys(ctx) == before
+    able = _session(ctx, "iceberg-able", EVERYTHING)
+    assert _asked(ctx, "POST", f"{at}/{table}", commit, who=able).json()["metadata"]["properties"]["a"] == "b"
+
+
+def _new(name: str) -> str:
+    schema = Schema(NestedField(1, "id", IntegerType(), required=False))
+    return json.dumps({"name": name, "schema": json.loads(schema.model_dump_json(by_alias=True))})
+
+
+def test_a_commit_that_another_came_before_is_refused_and_leaves_no_file(ctx: Context, table: str) -> None:
+    at = f"catalogs/{ctx.account}/namespaces/rest/tables/{table}"
+    stale = {"type": "assert-ref-snapshot-id", "ref": "main", "snapshot-id": 7}
+    before = _keys(ctx)
+    body = {"requirements": [stale], "updates": [{"action": "set-properties", "updates": {"a": "b"}}]}
+    answer = _asked(ctx, "POST", at, body)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (409, "CommitFailedException"), answer.text
+    assert _keys(ctx) == before
+
+
+def test_head_says_whether_it_is_there(ctx: Context, table: str) -> None:
+    at = f"catalogs/{ctx.account}/namespaces"
+    there = {
+        path: _asked(ctx, "HEAD", f"{at}/{path}") for path in ("rest", "nope", f"rest/tables/{table}", "rest/tables/x")
+    }
+    assert [answer.status_code for answer in there.values()] == [204, 404, 204, 404]
+    assert all(answer.content == b"" for answer in there.values())
+
+
+def test_properties_of_a_namespace_are_set_and_removed(ctx: Context) -> None:
+    at = f"catalogs/{ctx.account}/namespaces"
+    _asked(ctx, "POST", at, {"namespace": ["Told"], "properties": {"a": "1", "b": "2"}})
+    changed = _asked(ctx, "POST", f"{at}/told/properties", {"removals": ["a", "c"], "updates": {"d": "3"}}).json()
+    assert changed == {"updated": ["d"], "removed": ["a"], "missing": ["c"]}
+    assert _asked(ctx, "GET", f"{at}/told").json()["properties"] == {"b": "2", "d": "3"}
+    assert _asked(ctx, "DELETE", f"{at}/told").status_code == 204
+
+
+def test_a_table_that_is_there_is_not_made_again(ctx: Context, table: str) -> None:
+    before = _keys(ctx)
+    for staged in (False, True):
+        body = json.loads(_new(table)) | {"stage-create": staged}
+        answer = _asked(ctx, "POST", f"catalogs/{ctx.account}/namespaces/rest/tables", body)
+        assert (answer.status_code, answer.json()["error"]["type"]) == (409, "AlreadyExistsException")
+    assert _keys(ctx) == before
