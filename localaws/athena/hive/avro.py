@@ -52,7 +52,7 @@ def records(raw: bytes, fields: Sequence[Field], path: str) -> Iterator[list[Any
         raise QueryFailed("HIVE_CURSOR_ERROR", f"s3://{path} cannot be read as Avro: {error}") from None
 
 
-def written(table: pa.Table, fields: Sequence[Field], codec: str) -> bytes:
+def written(table: pa.Table, fields: Sequence[Field], codec: str, level: int | None = None) -> bytes:
     """Return the rows as an Avro file."""
     schema = fastavro.parse_schema(
         {"type": "record", "name": "table", "fields": [_field(f.name, f.kind, f"r{f.place}", f.name) for f in fields]}
@@ -64,7 +64,7 @@ def written(table: pa.Table, fields: Sequence[Field], codec: str) -> bytes:
         for row in batch.to_pylist()
     )
     body = io.BytesIO()
-    fastavro.writer(body, schema, rows, codec=CODECS[codec])
+    fastavro.writer(body, schema, rows, codec=CODECS[codec], codec_compression_level=level)
     return body.getvalue()
 
 

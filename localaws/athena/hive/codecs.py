@@ -19,15 +19,17 @@ import zstandard
 from localaws.athena.errors import QueryFailed
 
 _BLOCK: Final = 256 * 1024
+#: https://docs.aws.amazon.com/athena/latest/ug/compression-support-zstd-levels.html
+_ZSTD_LEVEL: Final = 3
 
 
 @dataclass(frozen=True)
 class Codec:
-    """How one kind of compressed text file ends, is read and is written."""
+    """How one kind of compressed text file ends, is read and is written, for which ZSTD alone takes a level."""
 
     suffix: str
     read: Callable[[bytes], bytes]
-    write: Callable[[bytes], bytes]
+    write: Callable[[bytes, int | None], bytes]
 
 
 def _blocks(name: str) -> Codec:
@@ -48,7 +50,8 @@ def _blocks(name: str) -> Codec:
                 left, at = left - len(text), at + size
         return found.getvalue()
 
-    def write(text: bytes) -> bytes:
+    def write(text: bytes, level: int | None) -> bytes:
+        del level
         found = io.BytesIO()
         for start in range(0, len(text), _BLOCK):
             part = text[start : start + _BLOCK]
@@ -81,11 +84,11 @@ def _zstd_read(raw: bytes) -> bytes:
 
 
 CODECS: Final[dict[str, Codec]] = {
-    "NONE": Codec("", lambda raw: raw, lambda text: text),
-    "GZIP": Codec(".gz", gzip.decompress, lambda text: gzip.compress(text, mtime=0)),
-    "BZIP2": Codec(".bz2", bz2.decompress, bz2.compress),
-    "ZSTD": Codec(".zst", _zstd_read, zstandard.compress),
-    "DEFLATE": Codec(".deflate", zlib.decompress, zlib.compress),
+    "NONE": Codec("", lambda raw: raw, lambda text, level: text),
+    "GZIP": Codec(".gz", gzip.decompress, lambda text, level: gzip.compress(text, mtime=0)),
+    "BZIP2": Codec(".bz2", bz2.decompress, lambda text, level: bz2.compress(text)),
+    "ZSTD": Codec(".zst", _zstd_read, lambda text, level: zstandard.compress(text, level or _ZSTD_LEVEL)),
+    "DEFLATE": Codec(".deflate", zlib.decompress, lambda text, level: zlib.compress(text)),
     "SNAPPY": _blocks("snappy"),
     "LZ4": _blocks("lz4_raw"),
 }

@@ -42,10 +42,10 @@ def orc_table(file: Any, fields: Sequence[Field], path: str) -> pa.Table:
         raise _broken(path, "ORC", error) from None
 
 
-def parquet(table: pa.Table, codec: str) -> bytes:
+def parquet(table: pa.Table, codec: str, level: int | None = None) -> bytes:
     """Return the rows as a Parquet file."""
     body = io.BytesIO()
-    pq.write_table(table, body, compression=PARQUET_CODECS[codec], coerce_timestamps="us")
+    pq.write_table(table, body, compression=PARQUET_CODECS[codec], compression_level=level, coerce_timestamps="us")
     return body.getvalue()
 
 

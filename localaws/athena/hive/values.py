@@ -107,8 +107,6 @@ def partition_text(value: Any, kind: exp.DataType) -> str:
     """Return the value of a partition key as its folder and the catalog have it; NULL is Hive's default partition."""
     if value is None:
         return DEFAULT_PARTITION
-    if kind.this in NESTED | BINARY | types.FLOATS:
-        raise QueryFailed("NOT_SUPPORTED", f"Unsupported type for partition column: {types.trino_name(kind)}")
     text = spelled(value, kind)
     if any(not " " <= character <= "~" for character in text):
         raise QueryFailed(
