@@ -23,7 +23,7 @@ ROWS = """SELECT * FROM (VALUES
    CAST(ROW(1, 'in') AS ROW(n INTEGER, t VARCHAR))),
   (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
   (-2147483648, -1, -1.0E300, DECIMAL '-0.01', false, 'é, "q" \\ | '' {}', DATE '1969-12-31',
-   TIMESTAMP '1969-12-31 23:59:59', X'', ARRAY['a,b', NULL, 'c'], MAP(ARRAY['m'], ARRAY[NULL]),
+   TIMESTAMP '1969-12-31 23:59:59.000', X'', ARRAY['a,b', NULL, 'c'], MAP(ARRAY['m'], ARRAY[NULL]),
    CAST(ROW(NULL, 'x:y') AS ROW(n INTEGER, t VARCHAR)))
 ) AS v (i, b, d, m, f, s, dt, ts, bin, arr, mp, st)"""
 COLUMNS = "i, b, d, m, f, s, dt, ts, bin, arr, mp, st.n, st.t"
@@ -97,8 +97,8 @@ def test_a_level_is_for_zstd(client: Client) -> None:
     sizes = {}
     for level in (1, 19):
         client.rows(
-            f"CREATE TABLE l{level} WITH (format = 'TEXTFILE', write_compression = 'ZSTD', compression_level = {level}) "
-            f"AS {query}"
+            f"CREATE TABLE l{level} WITH (format = 'TEXTFILE', write_compression = 'ZSTD', "
+            f"compression_level = {level}) AS {query}"
         )
         sizes[level] = client.rows(f'SELECT max("$file_size") FROM l{level}')[0][0]
     assert int(sizes[19] or 0) < int(sizes[1] or 0)
@@ -150,10 +150,10 @@ def test_a_write_has_100_partitions_at_most(client: Client) -> None:
 
 def test_rows_are_bucketed_by_hives_hash(client: Client) -> None:
     client.rows(
-        f"CREATE TABLE t WITH (external_location = '{place(client, 't')}', bucketed_by = ARRAY['id'], bucket_count = 3) "
-        "AS SELECT n AS id, 'v' AS v FROM UNNEST(sequence(1, 9)) AS t (n)"
+        f"CREATE TABLE t WITH (external_location = '{place(client, 't')}', bucketed_by = ARRAY['id'], "
+        "bucket_count = 3) AS SELECT n AS id, 'v' AS v FROM UNNEST(sequence(1, 9)) AS t (n)"
     )
-    found = client.rows('SELECT id, regexp_extract("$path", \'bucket-(\\d+)\', 1) FROM t ORDER BY id')
+    found = client.rows("SELECT id, regexp_extract(\"$path\", 'bucket-(\\d+)', 1) FROM t ORDER BY id")
     assert found == [[str(n), f"{n % 3:05d}"] for n in range(1, 10)]
     storage = client.ctx.client("glue").get_table(DatabaseName=client.database, Name="t")["Table"]["StorageDescriptor"]
     assert (storage["BucketColumns"], storage["NumberOfBuckets"]) == (["id"], 3)
@@ -176,7 +176,8 @@ def test_rows_are_bucketed_by_hives_hash(client: Client) -> None:
     ],
 )
 def test_a_property_that_athena_refuses_makes_nothing(client: Client, properties: str, said: str) -> None:
-    sql = f"CREATE TABLE t WITH (external_location = '{place(client, 't')}', {properties}) AS SELECT 1 AS a, 2 AS b, 3 AS c"
+    where = f"external_location = '{place(client, 't')}', {properties}"
+    sql = f"CREATE TABLE t WITH ({where}) AS SELECT 1 AS a, 2 AS b, 3 AS c"
     assert said in client.fails(sql)
     assert (objects(client), client.rows("SHOW TABLES")) == ([], [])
 
@@ -205,7 +206,10 @@ def test_rows_are_inserted_into_tables_of_json(client: Client, serde: str) -> No
         f"CREATE EXTERNAL TABLE t (a int, b struct<c:decimal(10,2),d:timestamp>) ROW FORMAT SERDE '{serde}' "
         f"LOCATION '{place(client, 't')}'"
     )
-    client.rows("INSERT INTO t VALUES (1, CAST(ROW(DECIMAL '1.10', TIMESTAMP '2024-01-31 10:00:00.5') AS ROW(c decimal(10,2), d timestamp)))")
+    client.rows(
+        "INSERT INTO t VALUES (1, CAST(ROW(DECIMAL '1.10', TIMESTAMP '2024-01-31 10:00:00.5') "
+        "AS ROW(c decimal(10,2), d timestamp)))"
+    )
     assert client.rows("SELECT a, b.c, b.d FROM t") == [["1", "1.10", "2024-01-31 10:00:00.500"]]
 
 
