@@ -50,6 +50,14 @@ class HiveSource:
         self._keys = {c["Name"].lower(): types.hive_type(c["Type"]) for c in table.get("PartitionKeys") or []}
         self.columns: dict[str, exp.DataType] = {**self._own, **self._keys}
         self.hidden = file_columns(PATH, MODIFIED, SIZE)
+        parameters = table.get("Parameters") or {}
+        enabled = parameters.get("projection.enabled", "").lower() == "true"
+        self._projection = Projection(table, list(self._keys)) if self._keys and enabled else None
+
+    @property
+    def injected(self) -> list[str]:
+        """Return the partition keys whose values only a query's conditions tell."""
+        return self._projection.injected if self._projection else []
 
     def rows(self, wanted: set[str]) -> Rows:
         """Return the table's rows, partition keys included; columns that are not wanted are not read."""
@@ -80,9 +88,8 @@ class HiveSource:
         return Rows(data, sum(file.info.size for file in files), projection)
 
     def _files(self) -> Iterator[_File]:
-        parameters = self._table.get("Parameters") or {}
-        if self._keys and parameters.get("projection.enabled", "").lower() == "true":
-            yield from self._projected()
+        if self._projection:
+            yield from self._projected(self._projection)
         elif self._keys:
             for partition in self._partitions:
                 storage = partition["StorageDescriptor"]
@@ -98,8 +105,7 @@ class HiveSource:
                 if not _hidden(info.path[len(path) + 1 :]):
                     yield _File(info, values, storage if _serde(storage) else self._storage)
 
-    def _projected(self) -> Iterator[_File]:
-        projection = Projection(self._table, list(self._keys))
+    def _projected(self, projection: Projection) -> Iterator[_File]:
         asked: set[str] = set()
         for info in self._listed(projection.root):
             found = projection.partition(info.path)
