@@ -32,7 +32,7 @@ class JsonLines:
     """Reads and writes one JSON object a line."""
 
     def __init__(self, told: Told, fields: Sequence[Field], *, openx: bool) -> None:
-        self._told, self._fields = told, fields
+        self._told, self._fields, self._openx = told, fields, openx
         properties = {key.lower(): value for key, value in told.properties.items()}
         self._lenient = properties.get("ignore.malformed.json", "").lower() == "true"
         self._folded = not openx or properties.get("case.insensitive", "true").lower() == "true"
@@ -86,7 +86,7 @@ class JsonLines:
         if kind.this in types.TEXT:
             return value if isinstance(value, str) else _text(value)
         if kind.this not in NESTED:
-            return _scalar(value, kind)
+            return self._scalar(value, kind)
         if kind.this == DType.ARRAY:
             items = value if isinstance(value, list) else [value]
             return [self._read(item, kind.expressions[0]) for item in items]
@@ -98,6 +98,18 @@ class JsonLines:
                     if (key := parsed(name, inner)) is not None]  # fmt: skip
         keyed = {self._key(key): found for key, found in value.items()}
         return {f.name.lower(): self._read(keyed.get(self._key(f.name)), f.kind) for f in kind.expressions}
+
+    def _scalar(self, value: Any, kind: exp.DataType) -> Any:
+        if isinstance(value, bool):
+            return value if kind.this == DType.BOOLEAN else None
+        if not isinstance(value, str):
+            return None
+        if kind.this in types.TIMESTAMPS:
+            if isinstance(value, _Number):  # seconds with decimals, or milliseconds
+                return of_epoch(Decimal(value) * 1000 if "." in value else Decimal(value))
+            if self._openx and not self._told.formats:
+                value = value.removesuffix("Z").replace("T", " ")
+        return self._told.value(value, kind)
 
 
 class CloudTrail(JsonLines):
@@ -123,18 +135,6 @@ class CloudTrail(JsonLines):
 def loaded(text: str) -> Any:
     """Return JSON with its numbers as they are spelled."""
     return json.loads(text, parse_float=_Number, parse_int=_Number, parse_constant=_Number)
-
-
-def _scalar(value: Any, kind: exp.DataType) -> Any:
-    if isinstance(value, bool):
-        return value if kind.this == DType.BOOLEAN else None
-    if not isinstance(value, str):
-        return None
-    if kind.this in types.TIMESTAMPS:
-        if isinstance(value, _Number):  # seconds with decimals, or milliseconds
-            return of_epoch(Decimal(value) * 1000 if "." in value else Decimal(value))
-        return parsed(value.removesuffix("Z"), kind)
-    return parsed(value, kind)
 
 
 def _plain(value: Any, kind: exp.DataType) -> Any:

@@ -15,11 +15,13 @@ from sqlglot import exp
 
 from localaws.athena.errors import QueryFailed
 from localaws.athena.hive.lines import Field, Told
-from localaws.athena.hive.values import NESTED, parsed, spelled
+from localaws.athena.hive.values import NESTED, spelled
 from localaws.athena.typing import DType
 
 #: How deep Hive's delimiters go: the characters 4 to 8 follow the three that a table may name.
 _DEEPEST: Final = 8
+#: What these letters mean behind an escape character.
+_BREAKS: Final = {"n": "\n", "r": "\r"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Delimiters:
         """Return a text without what escapes its delimiters."""
         if not self.escape or self.escape not in text:
             return text
-        return self._escaping.sub(r"\1", text)
+        return self._escaping.sub(lambda found: _BREAKS.get(found[1], found[1]), text)
 
     def escaped(self, text: str) -> str:
         """Return a text as it is written; raise where a reader would take it for something else."""
@@ -130,7 +132,7 @@ class LazySimple:
         if text == given.null:
             return None
         if kind.this not in NESTED:
-            return parsed(given.unescaped(text), kind)
+            return self._told.value(given.unescaped(text), kind)
         if kind.this == DType.STRUCT:
             parts = given.split(text, level)
             return {

@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 from sqlglot import exp
+
+from localaws.athena import typing as types
+from localaws.athena.hive.moments import declared_formats, moment_of
+from localaws.athena.hive.values import parsed
 
 #: Hadoop's lines end with these, and with no other of Unicode's line ends.
 _END: Final = re.compile(r"\r\n|\n|\r")
@@ -36,6 +41,18 @@ class Told:
     properties: Mapping[str, str]
     header: int = 0
     footer: int = 0
+
+    @cached_property
+    def formats(self) -> tuple[tuple[str, str], ...]:
+        """Return the patterns of timestamps that the table declares beside Hive's own."""
+        return declared_formats(self.properties)
+
+    def value(self, text: str, kind: exp.DataType) -> Any:
+        """Return the value that a text is read as; None for what is none of the type."""
+        found = parsed(text, kind)
+        if found is None and self.formats and kind.this in types.TIMESTAMPS:
+            return moment_of(text, self.formats)
+        return found
 
     @classmethod
     def by(cls, properties: Mapping[str, str], table: Mapping[str, str]) -> Told:

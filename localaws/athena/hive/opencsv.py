@@ -5,14 +5,16 @@ https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.hive.lines import Field, Told
 from localaws.athena.hive.values import NESTED, spelled, strict
+
+#: The place of the last quote that OpenCSV takes for an opening one wherever it stands.
+_FIRST_KEPT: Final = 2
 
 
 class OpenCsv:
@@ -29,10 +31,9 @@ class OpenCsv:
 
     def records(self, text: str, path: str) -> Iterator[list[Any]]:
         """Yield the values of the wanted fields of each line; a field that a line does not have is NULL."""
-        for number, line in self._told.lines(text):
-            if not line:
-                continue
-            parts = self._parts(line, number, path)
+        del path
+        for _, line in self._told.lines(text):
+            parts = self._parts(line) if line else []
             yield [
                 self._value(parts[field.place], field) if field.place < len(parts) else None for field in self._fields
             ]
@@ -54,18 +55,38 @@ class OpenCsv:
             text = text.replace(special, self._escape + special)
         return f"{self._quote}{text}{self._quote}"
 
-    def _parts(self, line: str, number: int, path: str) -> list[str]:
-        try:
-            return next(
-                csv.reader(
-                    [line],
-                    delimiter=self._separator,
-                    quotechar=self._quote,
-                    escapechar=self._escape if self._escape != self._quote else None,
-                )
-            )
-        except csv.Error as error:
-            raise QueryFailed("HIVE_CURSOR_ERROR", f"s3://{path} line {number}: {error}") from None
+    def _parts(self, line: str) -> list[str]:
+        """Return a line's fields, as OpenCSV's reader finds them: one whose quotes are not closed is left out.
+
+        An escape character is kept nowhere; it escapes itself and a quote, inside of quotes and behind a field's first
+        character. A quote amid a field's text is kept, from the fourth character of the line on.
+        """
+        if self._quote not in line and self._escape not in line:
+            return line.split(self._separator)
+        found: list[str] = []
+        text, quoted, begun, at = "", False, False, 0
+        while at < len(line):
+            here, following = line[at], line[at + 1 : at + 2]
+            if here == self._escape and here != self._quote:
+                if (quoted or begun) and following and following in (self._quote, self._escape):
+                    text, at = text + following, at + 1
+            elif here == self._quote:
+                if (quoted or begun) and following == self._quote:
+                    text, at = text + following, at + 1
+                else:
+                    amid = (
+                        at > _FIRST_KEPT and line[at - 1] != self._separator and following not in ("", self._separator)
+                    )
+                    text = text if not amid else "" if text and text.isspace() else text + here
+                    quoted = not quoted
+                begun = not begun
+            elif here == self._separator and not quoted:
+                found.append(text)
+                text, begun = "", False
+            else:
+                text, begun = text + here, True
+            at += 1
+        return found if quoted else [*found, text]
 
     def _value(self, text: str, field: Field) -> Any:
         return text if field.kind.this in types.TEXT else strict(text, field.kind, field.place)

@@ -14,7 +14,7 @@ import re2
 
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.hive.lines import Field, Told
-from localaws.athena.hive.values import NESTED, parsed
+from localaws.athena.hive.values import NESTED
 
 _QUIET = re2.Options()
 _QUIET.log_errors = False
@@ -150,7 +150,7 @@ class Patterned:
     def _value(self, found: Any, field: Field) -> Any:
         group = field.place + 1 if self._groups is None else self._groups.get(field.name)
         text = found.group(group) if found is not None and group is not None else None
-        return None if text is None else parsed(text, field.kind)
+        return None if text is None else self._told.value(text, field.kind)
 
 
 def _said(told: Told, name: str) -> str:
@@ -171,7 +171,7 @@ def _compiled(pattern: str, name: str) -> Any:
 
 
 def _expanded(text: str, known: Mapping[str, str], groups: dict[str, int], depth: int) -> str:
-    """Return a Grok pattern as a regular expression, whose groups ``g0``, ``g1``, … are told by name."""
+    """Return a Grok pattern as a regular expression, whose groups ``g0``, ``g1``, … are known by name."""
 
     def one(found: re.Match[str]) -> str:
         name, given = found[1], found[2]

@@ -10,25 +10,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from typing import Any, Final
 
 from localaws.athena.errors import QueryFailed
+from localaws.athena.hive.moments import java_pattern
 from localaws.athena.leave import path_of
 
 _REFERENCE: Final = re.compile(r"\$\{([^}]*)\}")
 _TYPES: Final = ("enum", "integer", "date", "injected")
-#: The letters of Java's date patterns: what they match, and strptime's directive.
-_LETTERS: Final[dict[str, tuple[str, str]]] = {
-    "yyyy": (r"\d{4}", "%Y"), "uuuu": (r"\d{4}", "%Y"), "yy": (r"\d{2}", "%y"), "MM": (r"\d{2}", "%m"),
-    "M": (r"\d{1,2}", "%m"), "MMM": ("[A-Z][a-z]{2}", "%b"), "dd": (r"\d{2}", "%d"), "d": (r"\d{1,2}", "%d"),
-    "HH": (r"\d{2}", "%H"), "H": (r"\d{1,2}", "%H"), "mm": (r"\d{2}", "%M"), "m": (r"\d{1,2}", "%M"),
-    "ss": (r"\d{2}", "%S"), "s": (r"\d{1,2}", "%S"), "SSS": (r"\d{3}", "%f"),
-}  # fmt: skip
 _SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400}
 _MONTHS: Final = {"month": 1, "year": 12}
 _NOW: Final = re.compile(r"NOW\s*(?:([+-])\s*(\d+)\s*([A-Z]+))?", re.IGNORECASE)
-_TOKENS: Final = re.compile(r"'(?:[^']|'')*'|[^']+")
 
 
 @dataclass(frozen=True)
@@ -131,7 +123,10 @@ def _integer(key: str, bounds: list[str], interval: int, digits: str) -> Project
 
 def _date(key: str, bounds: list[str], said: Callable[..., str]) -> Projected:
     form = said("format")
-    pattern, directive = _java(key, form)
+    try:
+        pattern, directive = java_pattern(form)
+    except ValueError as error:
+        raise _wrong(f"projection.{key}.format: {error}") from None
     first, last = (_bound(key, bound, directive) for bound in bounds)
     finest = _finest(directive)
     given = said("interval.unit", finest if finest in ("day", "month") else None)
@@ -154,24 +149,6 @@ def _date(key: str, bounds: list[str], said: Callable[..., str]) -> Projected:
         return passed % (interval * _SECONDS[unit]) == 0
 
     return Projected(pattern, holds)
-
-
-def _java(key: str, form: str) -> tuple[str, str]:
-    """Return what the values of a Java date pattern match, and strptime's directive for them."""
-    pattern, directive = "", ""
-    for piece in _TOKENS.findall(form):
-        if piece.startswith("'"):
-            runs = [piece[1:-1].replace("''", "'") or "'"]
-        else:
-            runs = ["".join(run) for _, run in groupby(piece)]
-        for run in runs:
-            if not piece.startswith("'") and run.isalpha():
-                if run not in _LETTERS:
-                    raise _wrong(f"projection.{key}.format: the letters {run!r} of {form!r} are not read here")
-                pattern, directive = pattern + _LETTERS[run][0], directive + _LETTERS[run][1]
-            else:
-                pattern, directive = pattern + re.escape(run), directive + run.replace("%", "%%")
-    return pattern, directive
 
 
 def _bound(key: str, text: str, directive: str) -> datetime:

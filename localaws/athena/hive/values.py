@@ -24,12 +24,13 @@ from localaws.athena.typing import DType
 BINARY: Final = frozenset({DType.BINARY, DType.VARBINARY})
 NESTED: Final = frozenset({DType.ARRAY, DType.MAP, DType.STRUCT})
 _BITS: Final = {DType.TINYINT: 8, DType.SMALLINT: 16, DType.INT: 32, DType.BIGINT: 64}
-_INTEGER: Final = re.compile(r"[+-]?[0-9]+")
+#: A number with decimals is cut to a whole one.
+_INTEGER: Final = re.compile(r"([+-]?(?=\.?[0-9])[0-9]{0,40})(?:\.[0-9]*)?")
 _FLOAT: Final = re.compile(r"([+-]?(?:NaN|Infinity|(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?))[fFdD]?")
 _DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _DATE: Final = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
 _MOMENT: Final = re.compile(
-    r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})[ T]([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?:\.([0-9]{1,9}))?"
+    r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2}) ([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?:\.([0-9]{1,9}))?"
 )
 _DAYS: Final = re.compile(r"-?[0-9]{1,7}")
 _MILLISECONDS: Final = re.compile(r"-?[0-9]{1,15}")
@@ -44,12 +45,12 @@ def parsed(text: str, kind: exp.DataType) -> Any:  # noqa: PLR0911  one branch a
     if this in BINARY:
         return _bytes(text)
     if this in _BITS:
-        return _integer(text.strip(), _BITS[this])
+        return _integer(text, _BITS[this])
     if this in types.FLOATS:
         found = _FLOAT.fullmatch(text.strip())
         return float(found[1]) if found else None
     if this == DType.DECIMAL:
-        return decimal_of(text.strip(), kind)
+        return decimal_of(text, kind)
     if this == DType.BOOLEAN:
         return {"true": True, "false": False}.get(text.lower())
     if this == DType.DATE:
@@ -94,7 +95,7 @@ def decimal_of(text: str | Decimal, kind: exp.DataType) -> Decimal | None:
             found = Decimal(text).quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP)
         except InvalidOperation:
             return None
-        return found if abs(found) < Decimal(10) ** (precision - scale) else None
+        return found + 0 if abs(found) < Decimal(10) ** (precision - scale) else None  # and no zero has a sign
 
 
 def spelled(value: Any, kind: exp.DataType) -> str:
@@ -137,9 +138,10 @@ _SPELLERS: Final[dict[DType, Callable[[Any], str]]] = {
 
 
 def _integer(text: str, bits: int) -> int | None:
-    if len(text) > 40 or not _INTEGER.fullmatch(text):
+    found = _INTEGER.fullmatch(text)
+    if not found:
         return None
-    value = int(text)
+    value = int(found[1]) if found[1][-1:].isdigit() else 0
     return value if -(1 << bits - 1) <= value < 1 << bits - 1 else None
 
 

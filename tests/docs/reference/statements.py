@@ -5,8 +5,9 @@ from __future__ import annotations
 from tests.docs.reference.page import page, table
 from tests.localaws.athena.reference_statements import DONE, SECTIONS, Case
 
-_WHERE = """`{at}` is a folder in S3. A test runs each of these statements against the local Athena, in this order but for
-the last of what defines, and holds it to the answer that stands here: the first row, or how the error begins."""
+_WHERE = """`{at}` is a folder in S3. A test runs each of these statements against the local Athena, in this order
+but for the last of what defines, and holds it to the answer that stands here: the first row, or how the error
+begins."""
 
 
 def statements_page() -> str:

@@ -61,7 +61,8 @@ DDL: Final = (
     Case("CREATE TABLE AS (no data)", "CREATE TABLE bare AS SELECT 1 AS id WITH NO DATA"),
     Case(
         "CREATE TABLE AS (Iceberg)",
-        "CREATE TABLE ctas WITH (table_type = 'ICEBERG', is_external = false, location = '{at}/ctas') AS SELECT 1 AS id",
+        "CREATE TABLE ctas WITH (table_type = 'ICEBERG', is_external = false, location = '{at}/ctas') "
+        "AS SELECT 1 AS id",
     ),
     Case("CREATE VIEW", "CREATE OR REPLACE VIEW seen AS SELECT id FROM made"),
     Case("ALTER TABLE ADD PARTITION", "ALTER TABLE days ADD IF NOT EXISTS PARTITION (day = '2024-01-01')"),

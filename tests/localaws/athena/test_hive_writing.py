@@ -213,6 +213,17 @@ def test_rows_are_inserted_into_tables_of_json(client: Client, serde: str) -> No
     assert client.rows("SELECT a, b.c, b.d FROM t") == [["1", "1.10", "2024-01-31 10:00:00.500"]]
 
 
+def test_opencsv_text_holds_quotes_and_separators(client: Client) -> None:
+    client.rows(
+        "CREATE EXTERNAL TABLE t (a string, b string) ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.OpenCSVSerde' "
+        f"LOCATION '{place(client, 't')}'"
+    )
+    client.rows("INSERT INTO t VALUES ('x,\"y\" \\ z\\', '')")
+    assert client.rows("SELECT a, b FROM t") == [['x,"y" \\ z\\', ""]]
+    assert "line break" in client.fails("INSERT INTO t VALUES ('a', chr(13))")
+    assert client.rows("SELECT count(*) FROM t") == [["1"]]
+
+
 def test_unload_writes_partitions_and_delimited_text(client: Client) -> None:
     client.rows(
         f"UNLOAD (SELECT * FROM (VALUES (1, 'a', 'x'), (2, NULL, 'y')) AS t (id, v, p)) TO '{place(client, 'u')}' "
