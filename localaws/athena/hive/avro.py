@@ -27,6 +27,7 @@ CODECS: Final = {
     "DEFLATE": "deflate", "ZLIB": "deflate", "GZIP": "deflate", "SNAPPY": "snappy", "ZSTD": "zstandard",
     "BZIP2": "bzip2", "NONE": "null",
 }  # fmt: skip
+#: Hive takes every moment of an Avro file for milliseconds, whatever its schema says.
 _SIMPLE: Final[dict[DType, Any]] = {
     DType.INT: "int",
     DType.BIGINT: "long",
@@ -36,7 +37,7 @@ _SIMPLE: Final[dict[DType, Any]] = {
     DType.DATE: {"type": "int", "logicalType": "date"},
     **dict.fromkeys(types.TEXT, "string"),
     **dict.fromkeys(BINARY, "bytes"),
-    **{key: {"type": "long", "logicalType": "timestamp-micros"} for key in types.TIMESTAMPS},
+    **{key: {"type": "long", "logicalType": "timestamp-millis"} for key in types.TIMESTAMPS},
 }
 
 

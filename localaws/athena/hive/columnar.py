@@ -95,6 +95,16 @@ def fitted(column: pa.ChunkedArray, target: pa.DataType) -> pa.ChunkedArray:
 
 
 def _fitted(array: pa.Array, target: pa.DataType) -> pa.Array:
+    if array.offset:
+        array = pa.concat_arrays([array])  # the parts of nested values do not know where a slice begins
+    lists = pa.types.is_list(array.type) or pa.types.is_large_list(array.type)
+    if lists and pa.types.is_list(target):
+        offsets = array.offsets.cast(pa.int32())
+        values = _fitted(array.values, target.value_type)
+        return pa.ListArray.from_arrays(offsets, values, type=target, mask=array.is_null())
+    if pa.types.is_map(array.type) and pa.types.is_map(target):
+        keys, items = _fitted(array.keys, target.key_type), _fitted(array.items, target.item_type)
+        return pa.MapArray.from_arrays(array.offsets, keys, items, type=target, mask=array.is_null())
     if pa.types.is_struct(target) and pa.types.is_struct(array.type):
         there = {field.name.lower(): place for place, field in reversed(list(enumerate(array.type)))}
         inner = [

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
+from pyarrow import orc
 
 from localaws.context import Context
 from tests.localaws.athena.client import Client
@@ -285,6 +286,26 @@ def test_parquet_columns_are_found_whatever_their_capitals_and_widened(client: C
     assert client.rows("SELECT id, s.deep, s.x, at FROM t ORDER BY id") == [
         ["1", "1", "y", None], ["2", None, None, "1970-01-01 00:00:00.000"], ["3", None, None, None],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["PARQUET", "ORC"])
+def test_fields_inside_of_lists_and_maps_are_found_whatever_their_capitals(client: Client, form: str) -> None:
+    kind = pa.struct([("Deep", pa.int32()), ("X", pa.list_(pa.struct([("Y", pa.string())])))])
+    value = {"Deep": 1, "X": [{"Y": "y"}, None]}
+    rows = pa.table({
+        "l": pa.array([None, [value, None], []], pa.list_(kind)),
+        "m": pa.array([[("k", value), ("n", None)], None, []], pa.map_(pa.string(), kind)),
+    })  # fmt: skip
+    body = io.BytesIO()
+    (pq.write_table if form == "PARQUET" else orc.write_table)(rows, body)
+    inner = "struct<x:array<struct<y:string>>,deep:bigint>"
+    table(client, f"l array<{inner}>, m map<string,{inner}>", f"STORED AS {form}", {"a": body.getvalue()})
+    found = client.rows("SELECT l IS NULL, m IS NULL, cardinality(l), cardinality(m) FROM t")
+    assert found == [
+        ["true", "false", None, "2"], ["false", "true", "2", None], ["false", "false", "0", "0"],
+    ]  # fmt: skip
+    assert client.rows("SELECT l[1].deep, l[1].x[1].y FROM t WHERE cardinality(l) = 2") == [["1", "y"]]
+    assert client.rows("SELECT m['k'].deep, m['k'].x[1].y FROM t WHERE cardinality(m) = 2") == [["1", "y"]]
 
 
 def test_what_a_query_does_not_read_cannot_refuse_it(client: Client) -> None:

@@ -233,6 +233,15 @@ def test_unload_writes_partitions_and_delimited_text(client: Client) -> None:
     assert found == {"p=x": b"1;a\n", "p=y": b"2;\\N\n"}
 
 
+def test_avro_has_the_moments_that_hive_reads(client: Client) -> None:
+    """Hive takes a number of microseconds for one of milliseconds, in the year 56053."""
+    moment = "SELECT TIMESTAMP '2024-01-31 10:00:00.123' AS t"
+    client.rows(f"UNLOAD ({moment}) TO '{place(client, 'a')}' WITH (format = 'AVRO')")
+    (key,) = objects(client)
+    (field,) = fastavro.reader(io.BytesIO(body(client, key))).writer_schema["fields"]
+    assert field["type"][1] == {"type": "long", "logicalType": "timestamp-millis"}
+
+
 def test_avro_refuses_what_it_does_not_hold(client: Client) -> None:
     assert "Column 'a' is smallint, which is not supported by Avro. Use integer instead." in client.fails(
         "CREATE TABLE t WITH (format = 'AVRO') AS SELECT CAST(1 AS smallint) AS a"
