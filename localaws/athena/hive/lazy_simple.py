@@ -99,7 +99,7 @@ class Delimiters:
 
     @cached_property
     def _special(self) -> re.Pattern[str]:
-        """What the text of a value cannot hold, unless it is escaped."""
+        """Return what the text of a value cannot hold, unless it is escaped."""
         special = {*self.levels, self.escape} - {""} if self.escape else {*self.levels, "\n", "\r"}
         return re.compile("[" + "".join(map(re.escape, sorted(special))) + "]")
 
