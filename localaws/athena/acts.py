@@ -14,6 +14,7 @@ from localaws.athena.changes import change_rows, optimize, vacuum
 from localaws.athena.definitions import DEFINITIONS, Place, define
 from localaws.athena.engine import Answer, Column, QueryEngine, Stream
 from localaws.athena.errors import not_supported
+from localaws.athena.explain import explain
 from localaws.athena.leave import Leave
 from localaws.athena.plan import Parsed
 from localaws.athena.results import Results
@@ -80,7 +81,7 @@ def act(statement: kinds.Statement, acting: Acting) -> Outcome:
         define(statement, acting.place())
         return Outcome(answers.nothing())
     if isinstance(statement, kinds.Explain):
-        return Outcome(_explained(statement, acting))
+        return Outcome(explain(statement, acting.database, acting.engine, acting.allow))
     return _written(statement, acting)
 
 
@@ -109,20 +110,3 @@ def _written(statement: kinds.Statement, acting: Acting) -> Outcome:
 def _changed(count: int) -> Results:
     rows = answers.column_info(Column("rows", exp.DataType(this=DType.BIGINT)))
     return Results([rows], [], header=False, update_count=count)
-
-
-def _explained(statement: kinds.Explain, acting: Acting) -> Results:
-    """Return the plan, which is the local engine's own: the operators that Athena shows are Trino's."""
-    inner = statements.read(statement.statement)
-    if not isinstance(inner, kinds.Query):
-        raise not_supported(f"EXPLAIN of {statements.subkind_of(inner).replace('_', ' ')}")
-    if statement.type == "IO":
-        raise not_supported("EXPLAIN (TYPE IO)")
-    if statement.type == "VALIDATE":
-        acting.engine.described(inner.text, acting.database)
-        valid = Column("Valid", exp.DataType(this=DType.BOOLEAN))
-        return Results([answers.column_info(valid)], [["true"]], labels=["Valid"])
-    text = acting.engine.explained(
-        inner.text, acting.database, form=statement.format, analyze=statement.analyze, allow=acting.allow
-    )
-    return answers.of_lines("Query Plan", lines=text.split("\n"))

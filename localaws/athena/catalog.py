@@ -47,6 +47,20 @@ class Catalog:
             self._opened[name] = self._open(name, position)
         return self._opened[name]
 
+    def check_fixed(self, name: TableName, fixed: set[str]) -> None:
+        """Raise unless a query holds the columns to values that its table cannot list by itself: injected keys.
+
+        https://docs.aws.amazon.com/athena/latest/ug/partition-projection-dynamic-id-partitioning.html
+        """
+        source = self.open(name)
+        missing = [key for key in source.injected if key not in fixed] if isinstance(source, HiveSource) else []
+        if missing:
+            raise QueryFailed(
+                "CONSTRAINT_VIOLATION",
+                f"For the injected projected partition column {missing[0]}, the WHERE clause must contain only static "
+                "equality conditions, and at least one such condition must be present.",
+            )
+
     def fix(self, sources: Mapping[TableName, QuerySource]) -> None:
         """Forget what is open, and have these sources be the tables of these names from now on."""
         self._opened = dict(sources)

@@ -163,6 +163,7 @@ class QueryEngine:
         query = plan(sql, database, self.catalog.readable, self.catalog.view_of)
         relations, scanned = [], 0
         for relation, name in query.relations.items():
+            self.catalog.check_fixed(name, query.columns_fixed.get(relation, set()))
             rows = self.catalog.open(name).rows(query.columns_read.get(relation, set()))
             scanned += rows.bytes
             shown = ", ".join(f"{expression} AS {quoted(column)}" for column, expression in rows.projection.items())

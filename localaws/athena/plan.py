@@ -17,6 +17,7 @@ from localaws.athena import annotate
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.foreign import refuse_foreign
 from localaws.athena.parser import parse_statements
+from localaws.athena.predicates import fixed_columns
 from localaws.athena.rewrite import rewrite
 from localaws.athena.signatures import check_names, check_types
 from localaws.athena.statements.words import CATALOG
@@ -45,13 +46,18 @@ Columns = dict[str, exp.DataType]
 
 @dataclass
 class QueryPlan:
-    """What to run: DuckDB's SQL, the tables that it reads, and the columns that it returns."""
+    """What to run: DuckDB's SQL, the tables that it reads, and the columns that it returns.
+
+    By relation, ``columns_read`` are those that the query names, ``columns_fixed`` those that it holds to values
+    which are known before it runs.
+    """
 
     sql: str
     labels: list[str]
     types: list[exp.DataType | None]
     relations: dict[str, TableName]
     columns_read: dict[str, set[str]] = field(default_factory=dict)
+    columns_fixed: dict[str, set[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -121,11 +127,11 @@ def plan(
     check_types(tree)
     labels = [written.get(name, name) for name in _numbered(tree)]
     kinds = [projection.type for projection in _query(tree).selects]
-    reads = _columns_read(tree, relations)
+    reads, fixed = _columns_read(tree, relations), fixed_columns(tree, set(relations))
     tree = rewrite(tree)
     for identifier in tree.find_all(exp.Identifier):
         identifier.set("quoted", True)
-    return QueryPlan(tree.sql("duckdb"), labels, kinds, relations, reads)
+    return QueryPlan(tree.sql("duckdb"), labels, kinds, relations, reads, fixed)
 
 
 def parsed_query(sql: str) -> exp.Query:

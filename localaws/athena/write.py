@@ -1,20 +1,23 @@
-"""Runs UNLOAD, CREATE TABLE AS and INSERT INTO: writes a query's rows as Parquet objects or to an Iceberg table."""
+"""Runs UNLOAD, CREATE TABLE AS and INSERT INTO: writes a query's rows as objects, or to a Hive or Iceberg table."""
 
 from __future__ import annotations
 
-import io
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from sqlglot import exp
 
 from localaws.athena import iceberg_writes
 from localaws.athena import typing as types
+from localaws.athena.definitions import partitions
 from localaws.athena.definitions.place import Place, is_iceberg, is_view
 from localaws.athena.engine import Answer, Column
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.hive.stored import WRITTEN
+from localaws.athena.hive.writers import Compression, Writer
+from localaws.athena.hive_writes import QUERY, Layout, Written, check_names, fields_of, register, write_files
 from localaws.athena.leave import path_of
 from localaws.athena.number_literals import stored_in
 from localaws.athena.plan import Parsed, TableName, parsed_query
@@ -22,11 +25,18 @@ from localaws.athena.statements import kinds
 from localaws.athena.statements.words import CATALOG
 from localaws.athena.written_iceberg import take_back
 
-_CODECS = {"none": "NONE", "snappy": "SNAPPY", "gzip": "GZIP", "zstd": "ZSTD", "lz4": "LZ4"}
-_PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
-#: The parameter by which a table tells the query that made it, as Trino's Hive connector keeps it.
-_QUERY = "trino_query_id"
 _NOTHING = Answer([], pa.table({}), 0)
+#: The properties of UNLOAD and of CREATE TABLE AS, and those whose value is an ARRAY.
+#: https://docs.aws.amazon.com/athena/latest/ug/unload.html
+#: https://docs.aws.amazon.com/athena/latest/ug/create-table-as.html
+_LISTED: Final = frozenset({"partitioned_by", "bucketed_by"})
+_UNLOADED: Final = frozenset({"format", "compression", "compression_level", "field_delimiter", "partitioned_by"})
+_COMPRESSED: Final = ("write_compression", "parquet_compression", "orc_compression")
+_CREATED: Final = frozenset(
+    {"format", "external_location", "is_external", "table_type", "field_delimiter", "compression_level", "bucket_count",
+     *_COMPRESSED, *_LISTED}
+)  # fmt: skip
+_CLASSIFIED: Final = {"TEXTFILE": "csv"}
 
 
 @dataclass(frozen=True)
@@ -47,50 +57,88 @@ _INSERT = Wording(
 
 def unload(statement: kinds.Unload, place: Place) -> tuple[Answer, list[str]]:
     """Write the query's rows below the target, which must be empty; return them and the objects' URIs."""
-    properties = _texts(statement.properties)
-    _only_parquet(properties, {"format", "compression"})
+    given = _properties(statement.properties, _UNLOADED, "UNLOAD")
+    form = _format(given)
+    delimiter = _delimiter(given, form)
     _must_be_empty(place, statement.target)
     answer = place.answer(statement.query)
-    return answer, _write(place, answer, statement.target, codec=properties.get("compression"))
+    check_names(answer.columns)
+    layout = Layout.declared(answer.columns, statement.properties)
+    fields = fields_of(answer.columns, layout)
+    writer = Writer.of(WRITTEN[form].serde, {"field.delim": delimiter}, fields, Compression.of(given, "compression"))
+    place.unstopped()
+    target = statement.target.rstrip("/")
+    written = write_files(
+        place, answer, layout, writer,
+        lambda values: f"{target}/{partitions.folders(layout.keys, values)}",
+    )  # fmt: skip
+    return answer, written.paths
 
 
 def create_table_as(statement: kinds.CreateTableAs, place: Place) -> tuple[Answer, list[str]]:
     """Write the query's rows and register a table over them in the Glue catalog; return them and the objects' URIs."""
-    properties = _texts(statement.properties)
+    given = {key: value for key, value in statement.properties.items() if isinstance(value, str)}
     name = statement.name.within(place.database)
     place.leave.glue("CreateTable", name.database, name.name)
     if place.found(name) is not None:
         if statement.exists_ok:
             return _NOTHING, []
-        raise QueryFailed("TABLE_ALREADY_EXISTS", f"line 1:1: Destination table '{CATALOG}.{name}' already exists")
-    if properties.get("table_type", "hive").lower() == "iceberg":
-        return iceberg_writes.create_table_as(statement, name, properties, place)
-    allowed = {"format", "external_location", "write_compression", "parquet_compression", "is_external", "table_type"}
-    _only_parquet(properties, allowed)
-    if properties.get("table_type", "hive").lower() != "hive":
-        raise not_supported(f"CREATE TABLE AS with table_type {properties['table_type']}")
-    location = properties.get("external_location") or f"{place.output}tables/{place.query_id}"
+        raise _already_there(name)
+    if given.get("table_type", "hive").lower() == "iceberg":
+        listed = next((key for key, value in statement.properties.items() if isinstance(value, tuple)), "partitioning")
+        if listed != "partitioning":
+            raise _unknown(listed, "an Iceberg table")
+        return iceberg_writes.create_table_as(statement, name, given, place)
+    _properties(statement.properties, _CREATED, "a Hive table")
+    if given.get("table_type", "hive").lower() != "hive" or given.get("is_external", "true").lower() != "true":
+        raise not_supported("CREATE TABLE AS with this table_type and is_external", allowed="HIVE and true, ICEBERG")
+    form = _format(given)
+    delimiter = _delimiter(given, form)
+    location = given.get("external_location") or f"{place.output}tables/{place.query_id}"
     location = location.rstrip("/") + "/"
     _must_be_empty(place, location)
     answer = place.answer(statement.query) if statement.with_data else place.described(statement.query)
-    codec = properties.get("write_compression") or properties.get("parquet_compression")
-    paths = _write(place, answer, location, codec=codec)
+    check_names(answer.columns)
+    layout = Layout.declared(answer.columns, statement.properties)
+    fields = fields_of(answer.columns, layout)
+    compression = Compression.of(given, *_COMPRESSED)
+    writer = Writer.of(WRITTEN[form].serde, {"field.delim": delimiter}, fields, compression)
+    made = _table_input(name.name, answer.columns, location, form, layout)
+    made["Parameters"][QUERY] = place.query_id
+    if form == "TEXTFILE":
+        made["StorageDescriptor"]["SerdeInfo"]["Parameters"] = {
+            "field.delim": delimiter, "serialization.format": delimiter,
+        }  # fmt: skip
+    made["Parameters"] |= compression.parameters()
+    written = write_files(place, answer, layout, writer, lambda values: partitions.default_location(made, values))
+    _made(name, made, written, place)
+    return answer, written.paths
+
+
+def _made(name: kinds.Name, made: dict[str, Any], written: Written, place: Place) -> None:
+    """Create the table and its partitions over the files that are written; after an error all of it is taken back."""
     try:
-        made = _table_input(name.name, answer, location, place.query_id)
         place.unstopped()
         place.glue.create_table(DatabaseName=name.database, TableInput=made)
     except BaseException as error:
-        there = place.found(name)  # the answer may be what was lost, not the table
-        if there is None or (there.get("Parameters") or {}).get(_QUERY) != place.query_id:
-            take_back(place.ctx, paths)
+        if not _is_ours(place.found(name), place):  # otherwise the answer was lost, not the table
+            take_back(place.ctx, written.paths)
             if isinstance(error, place.glue.exceptions.AlreadyExistsException):
-                raise QueryFailed(
-                    "TABLE_ALREADY_EXISTS", f"line 1:1: Destination table '{CATALOG}.{name}' already exists"
-                ) from None
+                raise _already_there(name) from None
             raise
         if not isinstance(error, Exception):
             raise
-    return answer, paths
+    try:
+        register(place, name, made, written)
+    except BaseException:
+        if _is_ours(place.found(name), place):
+            place.glue.delete_table(DatabaseName=name.database, Name=name.name)
+        take_back(place.ctx, written.paths)
+        raise
+
+
+def _is_ours(table: dict[str, Any] | None, place: Place) -> bool:
+    return table is not None and (table.get("Parameters") or {}).get(QUERY) == place.query_id
 
 
 def insert_into(statement: kinds.InsertInto, place: Place) -> tuple[Answer, list[str]]:
@@ -103,13 +151,44 @@ def insert_into(statement: kinds.InsertInto, place: Place) -> tuple[Answer, list
     answer = fitted(place.answer(_stored(statement, columns)), columns, statement.columns)
     if is_iceberg(table):
         return answer, iceberg_writes.append(name, answer, place)
-    if table.get("PartitionKeys"):
-        raise not_supported("INSERT INTO a partitioned Hive table")
-    serde = ((table.get("StorageDescriptor") or {}).get("SerdeInfo") or {}).get("SerializationLibrary", "")
-    if serde != f"{_PARQUET}.serde.ParquetHiveSerDe":
-        raise not_supported(f"INSERT INTO a table of the SerDe {serde or '(none)'}")
+    storage = table.get("StorageDescriptor") or {}
+    parameters = {key.lower(): value for key, value in (table.get("Parameters") or {}).items()}
+    _check_insertable(storage, parameters)
+    layout = Layout(tuple(key["Name"].lower() for key in table.get("PartitionKeys") or []))
+    serde = storage.get("SerdeInfo") or {}
+    writer = Writer.of(
+        serde.get("SerializationLibrary") or "", serde.get("Parameters") or {},
+        fields_of(answer.columns, layout), Compression.of_table(parameters),
+    )  # fmt: skip
     place.leave.glue("UpdateTable", name.database, name.name)
-    return answer, _write(place, answer, table["StorageDescriptor"]["Location"], codec=None)
+    there: dict[tuple[str, ...], str] = {}
+    if layout.keys:
+        found = place.catalog.partitions(name.database, name.name)
+        there = {tuple(p["Values"]): p["StorageDescriptor"]["Location"] for p in found}
+    written = write_files(
+        place, answer, layout, writer,
+        lambda values: there.get(values) or partitions.default_location(table, list(values)),
+    )  # fmt: skip
+    if layout.keys:
+        try:
+            register(place, name, table, written)
+        except BaseException:
+            take_back(place.ctx, written.paths)
+            raise
+    return answer, written.paths
+
+
+def _check_insertable(storage: dict[str, Any], parameters: dict[str, str]) -> None:
+    """Raise for tables that Athena does not insert into. https://docs.aws.amazon.com/athena/latest/ug/insert-into.html"""
+    if storage.get("BucketColumns"):
+        raise QueryFailed("NOT_SUPPORTED", "INSERT INTO is not supported on bucketed tables")
+    told = {**((storage.get("SerdeInfo") or {}).get("Parameters") or {}), **parameters}
+    for name in ("skip.header.line.count", "skip.footer.line.count"):
+        if told.get(name, "0") != "0":
+            raise QueryFailed(
+                "NOT_SUPPORTED", f"Inserting into Hive table with {name} property not supported: its first rows would "
+                "not be read back"
+            )  # fmt: skip
 
 
 def _stored(statement: kinds.InsertInto, columns: list[tuple[str, exp.DataType]]) -> Parsed:
@@ -155,57 +234,64 @@ def fitted(
     return Answer([Column(name, kind) for name, kind in known.items()], table, answer.scanned)
 
 
-def _table_input(name: str, answer: Answer, location: str, query: str) -> dict[str, Any]:
+def _table_input(name: str, columns: Sequence[Column], location: str, form: str, layout: Layout) -> dict[str, Any]:
+    declared = [{"Name": c.name.lower(), "Type": types.hive_name(c.type)} for c in columns]
+    own = len(declared) - len(layout.keys)
+    stored = WRITTEN[form]
+    storage: dict[str, Any] = {
+        "Columns": declared[:own],
+        "Location": location,
+        "InputFormat": stored.reads,
+        "OutputFormat": stored.writes,
+        "SerdeInfo": {"SerializationLibrary": stored.serde, "Parameters": {"serialization.format": "1"}},
+        "NumberOfBuckets": layout.buckets or -1,
+    }
+    if layout.bucketed_by:
+        storage["BucketColumns"] = list(layout.bucketed_by)
     return {
         "Name": name,
         "TableType": "EXTERNAL_TABLE",
-        "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet", _QUERY: query},
-        "StorageDescriptor": {
-            "Columns": [{"Name": c.name.lower(), "Type": types.hive_name(c.type)} for c in answer.columns],
-            "Location": location,
-            "InputFormat": f"{_PARQUET}.MapredParquetInputFormat",
-            "OutputFormat": f"{_PARQUET}.MapredParquetOutputFormat",
-            "SerdeInfo": {"SerializationLibrary": f"{_PARQUET}.serde.ParquetHiveSerDe"},
-        },
+        "Parameters": {"EXTERNAL": "TRUE", "classification": _CLASSIFIED.get(form, form.lower())},
+        "StorageDescriptor": storage,
+        "PartitionKeys": declared[own:],
     }
 
 
-def _texts(properties: dict[str, str | tuple[str, ...]]) -> dict[str, str]:
-    """Return the properties whose value is one text; raise for a list, which none of those here is."""
-    listed = next((key for key, value in properties.items() if isinstance(value, tuple)), None)
-    if listed is not None and listed not in ("partitioning",):
-        raise not_supported(f"the property {listed}")
-    return {key: value for key, value in properties.items() if isinstance(value, str)}
+def _properties(given: Mapping[str, str | tuple[str, ...]], known: Collection[str], what: str) -> dict[str, str]:
+    """Return the properties whose value is one text; raise for one that Athena does not have."""
+    unknown = next((key for key in sorted(given) if key not in known), None)
+    if unknown is not None:
+        raise _unknown(unknown, what)
+    listed = next((key for key, value in given.items() if isinstance(value, tuple) and key not in _LISTED), None)
+    if listed is not None:
+        raise QueryFailed("INVALID_TABLE_PROPERTY", f"the property {listed} is one text, and no ARRAY")
+    return {key: value for key, value in given.items() if isinstance(value, str) and key not in _LISTED}
 
 
-def _write(place: Place, answer: Answer, target: str, *, codec: str | None) -> list[str]:
-    names = [column.name.lower() for column in answer.columns]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise QueryFailed("DUPLICATE_COLUMN_NAME", f"line 1:1: Column name '{twice}' specified more than once")
-    unnamed = [index for index, name in enumerate(names, start=1) if name == f"_col{index - 1}"]
-    if unnamed:
-        raise QueryFailed("MISSING_COLUMN_NAME", f"line 1:1: Column name not specified at position {unnamed[0]}")
-    for column in answer.columns:
-        types.hive_name(column.type)
-    if (codec or "gzip").lower() not in _CODECS:
-        raise not_supported(f"the compression {codec}")
-    if not answer.table.num_rows:
-        return []
-    fields = [pa.field(name, field.type) for name, field in zip(names, answer.table.schema, strict=True)]
-    table = answer.table.rename_columns([field.name for field in fields])
-    body = io.BytesIO()
-    pq.write_table(table, body, compression=_CODECS[(codec or "gzip").lower()], coerce_timestamps="us")
-    bucket, _, prefix = target.partition("://")[2].partition("/")
-    key = f"{prefix.rstrip('/')}/{place.query_id}_0".lstrip("/")
-    place.leave.write(f"{bucket}/{key}")
-    place.unstopped()
-    try:
-        place.ctx.client("s3").put_object(Bucket=bucket, Key=key, Body=body.getvalue())
-    except BaseException:
-        take_back(place.ctx, [f"s3://{bucket}/{key}"])
-        raise
-    return [f"s3://{bucket}/{key}"]
+def _format(given: Mapping[str, str]) -> str:
+    form = given.get("format", "PARQUET").upper()
+    if form not in WRITTEN:
+        raise QueryFailed(
+            "INVALID_TABLE_PROPERTY", f"the property format is one of {', '.join(WRITTEN)}, not {given['format']}"
+        )
+    return form
+
+
+def _delimiter(given: Mapping[str, str], form: str) -> str:
+    delimiter = given.get("field_delimiter", "\x01")
+    if "field_delimiter" in given and form != "TEXTFILE":
+        raise QueryFailed("INVALID_TABLE_PROPERTY", f"field_delimiter is for the format TEXTFILE, not for {form}")
+    if len(delimiter) != 1:
+        raise QueryFailed("INVALID_TABLE_PROPERTY", f"field_delimiter is a single character, not {delimiter!r}")
+    return delimiter
+
+
+def _unknown(name: str, what: str) -> QueryFailed:
+    return QueryFailed("INVALID_TABLE_PROPERTY", f"Catalog '{CATALOG}' property '{name}' does not exist for {what}")
+
+
+def _already_there(name: kinds.Name) -> QueryFailed:
+    return QueryFailed("TABLE_ALREADY_EXISTS", f"line 1:1: Destination table '{CATALOG}.{name}' already exists")
 
 
 def _must_be_empty(place: Place, target: str) -> None:
@@ -214,11 +300,3 @@ def _must_be_empty(place: Place, target: str) -> None:
     found = place.ctx.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix.rstrip("/") + "/", MaxKeys=1)
     if found.get("KeyCount"):
         raise QueryFailed("HIVE_PATH_ALREADY_EXISTS", f"Target directory for table already exists: {target}")
-
-
-def _only_parquet(properties: dict[str, str], known: set[str]) -> None:
-    unknown = sorted(set(properties) - known)
-    if unknown:
-        raise not_supported(f"the property {unknown[0]}")
-    if properties.get("format", "parquet").lower() != "parquet":
-        raise not_supported(f"the format {properties['format']}")

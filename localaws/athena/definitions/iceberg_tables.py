@@ -115,7 +115,9 @@ def _apply(action: kinds.Action, table: Table) -> None:
             transaction.set_properties(properties_of(action.properties))
     elif isinstance(action, kinds.UnsetProperties):
         with table.transaction() as transaction:
-            transaction.remove_properties(*(_PROPERTIES.get(name, name) for name in action.names))
+            there = transaction.table_metadata.properties
+            kept = (_PROPERTIES.get(name, name) for name in action.names)
+            transaction.remove_properties(*(name for name in kept if name in there))
     elif isinstance(action, kinds.AddColumns):
         with table.update_schema() as update:
             for column in action.columns:

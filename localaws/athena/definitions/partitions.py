@@ -5,18 +5,20 @@ https://docs.aws.amazon.com/athena/latest/ug/partitions.html
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, unquote
 
 from localaws.athena.definitions.place import Place, failed, is_iceberg, not_done
+from localaws.athena.hive.values import DEFAULT_PARTITION
 from localaws.athena.leave import path_of
 from localaws.athena.statements import kinds
 from localaws.athena.statements.kinds import Name
 
 #: What Hive escapes in a folder's name: https://hive.apache.org, ``FileUtils.escapePathName``.
 _KEPT = "".join(chr(code) for code in range(32, 127) if chr(code) not in "\"#%'*/:=?\\{[]^")
-#: What GetPartitions, BatchCreatePartition and BatchDeletePartition take at once.
-_BATCH = 25
+#: What BatchDeletePartition and BatchCreatePartition take at once.
+_BATCH, _CREATED_AT_ONCE = 25, 100
 
 
 def add(action: kinds.AddPartitions, name: Name, table: dict[str, Any], place: Place) -> None:
@@ -50,6 +52,11 @@ def drop(action: kinds.DropPartitions, name: Name, table: dict[str, Any], place:
         if not found and not action.exists_ok:
             failed(f"SemanticException [Error 10006]: Partition not found ({_shown(spec)})")
         gone += [values for values in found if values not in gone]
+    forget(name, gone, place)
+
+
+def forget(name: Name, gone: list[list[str]], place: Place) -> None:
+    """Take partitions with these values out of the catalog."""
     for start in range(0, len(gone), _BATCH):
         place.glue.batch_delete_partition(
             DatabaseName=name.database,
@@ -99,6 +106,13 @@ def repair(statement: kinds.RepairTable, place: Place) -> None:
     )
 
 
+def create(
+    name: Name, table: dict[str, Any], new: list[tuple[list[str], str]], parameters: dict[str, str], place: Place
+) -> None:
+    """Add partitions with these values and locations, each with the parameters."""
+    _create(name, [_input(table, values, at) | {"Parameters": parameters} for values, at in new], place)
+
+
 def values_of(spec: kinds.Spec, name: Name, table: dict[str, Any]) -> list[str]:
     """Return a partition's values in the order of the table's keys; raise unless each key has one."""
     keys = [key["Name"].lower() for key in table.get("PartitionKeys") or []]
@@ -109,16 +123,20 @@ def values_of(spec: kinds.Spec, name: Name, table: dict[str, Any]) -> list[str]:
     return [given[key] for key in keys]
 
 
-def default_location(table: dict[str, Any], values: list[str]) -> str:
+def default_location(table: dict[str, Any], values: Sequence[str]) -> str:
     """Return where Hive has a partition below its table's location."""
     keys = [key["Name"] for key in table.get("PartitionKeys") or []]
-    folders = "/".join(f"{key}={escaped(value)}" for key, value in zip(keys, values, strict=True))
-    return f"{table['StorageDescriptor']['Location'].rstrip('/')}/{folders}"
+    return f"{table['StorageDescriptor']['Location'].rstrip('/')}/{folders(keys, values)}"
+
+
+def folders(keys: Sequence[str], values: Sequence[str]) -> str:
+    """Return the folders of a partition: ``key=value/key=value``; nothing where there are no keys."""
+    return "/".join(f"{key}={escaped(value)}" for key, value in zip(keys, values, strict=True))
 
 
 def escaped(value: str) -> str:
     """Return a value as it stands in a folder's name."""
-    return quote(value, safe=_KEPT) if value else "__HIVE_DEFAULT_PARTITION__"
+    return quote(value, safe=_KEPT) if value else DEFAULT_PARTITION
 
 
 def _known(spec: kinds.Spec, name: Name, keys: list[str]) -> dict[str, str]:
@@ -144,9 +162,9 @@ def _input(table: dict[str, Any], values: list[str], location: str) -> dict[str,
 
 
 def _create(name: Name, wanted: list[dict[str, Any]], place: Place) -> None:
-    for start in range(0, len(wanted), _BATCH):
+    for start in range(0, len(wanted), _CREATED_AT_ONCE):
         answer = place.glue.batch_create_partition(
-            DatabaseName=name.database, TableName=name.name, PartitionInputList=wanted[start : start + _BATCH]
+            DatabaseName=name.database, TableName=name.name, PartitionInputList=wanted[start : start + _CREATED_AT_ONCE]
         )
         for error in answer.get("Errors", []):
             if error["ErrorDetail"]["ErrorCode"] != "AlreadyExistsException":  # added by another query meanwhile

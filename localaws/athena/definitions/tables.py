@@ -5,51 +5,16 @@ https://docs.aws.amazon.com/athena/latest/ug/create-table.html
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 from sqlglot.errors import SqlglotError
 
 from localaws.athena import typing as types
 from localaws.athena.definitions import iceberg_tables
 from localaws.athena.definitions.place import Place, failed, is_iceberg, is_view, not_done
+from localaws.athena.hive.stored import STORED
 from localaws.athena.leave import path_of
 from localaws.athena.statements import kinds
-
-
-class _Stored(NamedTuple):
-    """How Hive reads and writes one format."""
-
-    serde: str
-    reads: str
-    writes: str
-
-
-_HIVE: Final = "org.apache.hadoop.hive"
-_TEXT: Final = ("org.apache.hadoop.mapred.TextInputFormat", f"{_HIVE}.ql.io.HiveIgnoreKeyTextOutputFormat")
-_PARQUET: Final = f"{_HIVE}.ql.io.parquet"
-_STORED: Final = {
-    "textfile": _Stored(f"{_HIVE}.serde2.lazy.LazySimpleSerDe", *_TEXT),
-    "parquet": _Stored(
-        f"{_PARQUET}.serde.ParquetHiveSerDe", f"{_PARQUET}.MapredParquetInputFormat",
-        f"{_PARQUET}.MapredParquetOutputFormat",
-    ),
-    "orc": _Stored(
-        f"{_HIVE}.ql.io.orc.OrcSerde", f"{_HIVE}.ql.io.orc.OrcInputFormat", f"{_HIVE}.ql.io.orc.OrcOutputFormat"
-    ),
-    "avro": _Stored(
-        f"{_HIVE}.serde2.avro.AvroSerDe", f"{_HIVE}.ql.io.avro.AvroContainerInputFormat",
-        f"{_HIVE}.ql.io.avro.AvroContainerOutputFormat",
-    ),
-    "jsonfile": _Stored("org.openx.data.jsonserde.JsonSerDe", *_TEXT),
-    "sequencefile": _Stored(
-        f"{_HIVE}.serde2.lazy.LazySimpleSerDe", "org.apache.hadoop.mapred.SequenceFileInputFormat",
-        f"{_HIVE}.ql.io.HiveSequenceFileOutputFormat",
-    ),
-    "rcfile": _Stored(
-        f"{_HIVE}.serde2.columnar.LazyBinaryColumnarSerDe", f"{_HIVE}.ql.io.RCFileInputFormat",
-        f"{_HIVE}.ql.io.RCFileOutputFormat",
-    ),
-}  # fmt: skip
 
 
 def create(statement: kinds.CreateTable, place: Place) -> None:
@@ -127,12 +92,12 @@ def _check_columns(statement: kinds.CreateTable) -> None:
 
 
 def _hive_input(statement: kinds.CreateTable, name: str) -> dict[str, Any]:
-    stored = _STORED.get(statement.stored_as or "textfile")
+    stored = STORED.get(statement.stored_as or "textfile")
     if stored is None:
         failed(f"SemanticException Unrecognized file format in STORED AS clause: '{statement.stored_as}'")
     properties = dict(statement.serde_properties)
     serde = statement.serde or stored.serde
-    if serde == _STORED["textfile"].serde:
+    if serde == STORED["textfile"].serde:
         properties.setdefault("serialization.format", "1")
     reads, writes = statement.formats or stored[1:]
     storage: dict[str, Any] = {

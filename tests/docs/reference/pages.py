@@ -11,6 +11,7 @@ from tests.docs.reference.environments import environments_page
 from tests.docs.reference.errors import errors_page
 from tests.docs.reference.local_aws import local_aws_page
 from tests.docs.reference.python import python_page
+from tests.docs.reference.statements import statements_page
 from tests.folders import ROOT
 
 FOLDER: Final = ROOT / "docs" / "reference"
@@ -21,4 +22,5 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "errors.md": errors_page,
     "local-aws.md": local_aws_page,
     "python.md": python_page,
+    "statements.md": statements_page,
 }

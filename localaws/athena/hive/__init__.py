@@ -1,0 +1,7 @@
+"""Hive tables: their objects read and written in each format that Athena has."""
+
+from __future__ import annotations
+
+from localaws.athena.hive.source import HiveSource
+
+__all__ = ["HiveSource"]
