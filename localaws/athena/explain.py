@@ -42,7 +42,7 @@ def explain(statement: kinds.Explain, database: str, engine: QueryEngine, allow:
         text = json.dumps(_read_and_written(query, database, engine, target), indent=2)
     else:
         text = engine.explained(query, database, form=statement.format, analyze=statement.analyze, allow=allow)
-    return answers.of_lines("Query Plan", text.split("\n"))
+    return answers.of_lines("Query Plan", lines=text.split("\n"))
 
 
 def _query(inner: kinds.Statement, database: str) -> tuple[str, kinds.Name | None]:

@@ -203,7 +203,8 @@ def _never_made(stack: Mapping[str, Any]) -> bool:
 
 def _not_made(name: str, status: str, environment: str) -> CommandError | None:
     """Return the error of a stack that is not there yet, or was never wholly there; None for one that is."""
-    if status in ("REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"):
+    # A stack in review is one that this very deployment may be making.
+    if status in ("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"):
         what, step = f"{name} is not ready: it is {status}.", "wait until the deployment has ended, then ask again."
     elif status == "ROLLBACK_COMPLETE":
         what, step = f"{name} was never made: it is {status}, and holds nothing.", "`sluice deploy` makes it anew."

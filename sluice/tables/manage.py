@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from pyiceberg.catalog import Catalog
-from pyiceberg.exceptions import TableAlreadyExistsError
+from pyiceberg.exceptions import NoSuchIcebergTableError, NoSuchPropertyException, TableAlreadyExistsError
 from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
@@ -89,7 +89,16 @@ def _ensure(
             pass  # another deployment was faster, or it is no table of Iceberg: loading it tells
         else:
             return f"created {'.'.join(name)}"
-    return _evolve(catalog.load_table(name), schema, properties, spec)
+    try:
+        table = catalog.load_table(name)
+    except (NoSuchIcebergTableError, NoSuchPropertyException) as error:
+        raise TableError(
+            f"{'.'.join(name)} is there, and is no Iceberg table: {error}.",
+            safe="it stays as it is.",
+            next_step="rename or drop it, or give the contract another name; then deploy again.",
+            dataset=".".join(name),
+        ) from error
+    return _evolve(table, schema, properties, spec)
 
 
 def _evolve(table: Table, wanted: Schema, properties: dict[str, str], spec: PartitionSpec) -> str | None:

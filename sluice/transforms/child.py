@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -20,6 +22,8 @@ from sluice.transforms.shared import share_helpers
 _REFUSED = 3
 #: How often a process looks whether the one that began it is there.
 _LOOK_SECONDS = 0.5
+#: https://man7.org/linux/man-pages/man2/pr_set_pdeathsig.2const.html
+_PR_SET_PDEATHSIG = 1
 
 
 #: Processes that have imported what they need and wait to be asked, by module and folder.
@@ -57,14 +61,19 @@ def ask(module: str, given: Any, folder: Path | None) -> subprocess.CompletedPro
 
 def _begun(module: str, folder: Path | None) -> subprocess.Popen[bytes]:
     # Without the folder on the path (-P): a module beside glue_jobs/ is not there for the Spark job, either.
-    command = [sys.executable, "-P", "-m", module]
+    command = [sys.executable, "-P", "-m", module, str(os.getpid())]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=folder, stdin=pipe, stdout=pipe, stderr=pipe)
 
 
-def end_with_parent() -> None:
-    """Let this process end soon after the one that began it, whatever ended that: a transform may never return."""
-    parent = os.getppid()
+def end_with_parent(parent: int, *, forked: bool = False) -> None:
+    """Let this process end soon after its ``parent``, whatever ended that: a transform may never return.
+
+    One that was ``forked`` by the parent's main thread ends at once on Linux, even within a regular expression or a
+    power of large numbers, during which Python runs no other thread.
+    """
+    if forked and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -78,7 +87,7 @@ def answered(answer: Callable[[bytes], Any]) -> int:
     """Write what is answered of the JSON on standard input, or the error, and return the process's status."""
     from sqlframe import activate
 
-    end_with_parent()
+    end_with_parent(int(sys.argv[1]))
     activate("duckdb")
     share_helpers(Path.cwd())
     record()  # before any module binds a function's name

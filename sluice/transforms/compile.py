@@ -267,7 +267,7 @@ def _pool(workers: int, items: list[_Usable], by_table: Mapping[str, AnyContract
         workers,
         mp_context=multiprocessing.get_context("fork"),
         initializer=_begin_worker,
-        initargs=(items, by_table),
+        initargs=(items, by_table, os.getpid()),
     )
 
 
@@ -294,10 +294,10 @@ _contracts: dict[str, AnyContract] = {}
 _tables: list[EmptyTables] = []
 
 
-def _begin_worker(items: list[_Usable], by_table: Mapping[str, AnyContract]) -> None:
-    # Expression trees have many reference cycles; frequent garbage collection takes a quarter of the time.
-    end_with_parent()
-    # Eight million more objects are about 1 GB; what thirty transforms leave is not looked through at all.
+def _begin_worker(items: list[_Usable], by_table: Mapping[str, AnyContract], parent: int) -> None:
+    end_with_parent(parent, forked=True)
+    # Expression trees have many reference cycles; frequent garbage collection takes a quarter of the time. Eight
+    # million more objects are about 1 GB; what thirty transforms leave is not looked through at all.
     gc.set_threshold(8_000_000, 3, 100)
     # Nothing here may fail: a failed initializer breaks the pool, whose error does not give the reason.
     _work[:] = items

@@ -15,6 +15,7 @@ from pyiceberg.table import Table
 from sluice.errors import CommitUncertain
 from sluice.tables.catalog import TABLE_PROPERTIES, LakeCatalog
 from sluice.tables.commit import append, write_data_files
+from sluice.tables.lake_files import LakeFiles
 from sluice.tables.maintain import expire_snapshots
 
 KEYS = {"glue.region": "us-east-1", "glue.access-key-id": "test", "glue.secret-access-key": "test"}
@@ -44,6 +45,7 @@ def test_a_metadata_file_is_read_once_and_a_changed_table_is_seen(
     again = here.load_table("shop.orders")
     assert again.metadata == first.metadata == made.metadata
     assert again.io is first.io
+    assert isinstance(first.io, LakeFiles)
 
     (tmp_path / "away").rename(first.metadata_location.removeprefix("file://"))
     elsewhere.load_table("shop.orders").append(pa.table({"id": [1, 2]}))

@@ -9,10 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from moto.server import ThreadedMotoServer
 from pyarrow.fs import S3FileSystem
+from pyiceberg.io.pyarrow import PyArrowFileIO
 
 from sluice.tables.lake_files import LakeFiles
 
-#: Beyond this Arrow uploads in parts.
+#: Arrow uploads what has 10 MiB or more in parts.
 _LARGE = 12 << 20
 
 
@@ -29,7 +30,7 @@ class _Storage(BaseHTTPRequestHandler):
             self.rfile.readline()
         else:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.send_response(200)
+        self.send_response(403 if "refused" in self.path else 200)
         self.send_header("ETag", '"one"')
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -67,6 +68,24 @@ def test_a_small_file_is_written_with_one_request(storage: tuple[LakeFiles, list
     with files.new_output("s3://lake/gold/metadata/00000-a.metadata.json").create() as stream:
         stream.write(b"{}")
     assert asked == ["PUT /lake/gold/metadata/00000-a.metadata.json"]
+
+
+def test_a_file_that_s3_refuses_is_an_error_at_the_latest_when_it_is_closed(
+    storage: tuple[LakeFiles, list[str]],
+) -> None:
+    files, _ = storage
+    with (
+        pytest.raises(OSError, match="ACCESS_DENIED"),
+        files.new_output("s3://lake/refused.json").create() as stream,
+    ):
+        stream.write(b"{}")
+
+
+def test_what_is_said_of_s3_is_kept() -> None:
+    said = {"s3.endpoint": "http://127.0.0.1:1", "s3.region": "eu-north-1", "s3.request-timeout": "3"}
+    plain, ours = (made(said).fs_by_scheme("s3", "lake") for made in (PyArrowFileIO, LakeFiles))
+    given, told = plain.__reduce__()[1][0], ours.__reduce__()[1][0]
+    assert {name: value for name, value in told.items() if given[name] != value} == {"allow_delayed_open": True}
 
 
 def test_a_large_file_is_read_as_it_was_written() -> None:

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from moto import mock_aws
 from pyiceberg.catalog import Catalog
 
 from sluice.contracts import Column, parse_type
 from sluice.errors import TableError
 from sluice.project import Project
+from sluice.tables.catalog import LakeCatalog
 from sluice.tables.manage import ensure_tables
 from sluice.tables.properties import DOMAIN, OWNER, VERSION, headers_of
 from tests.sluice.ingestion.reading import column, contract
@@ -91,3 +93,19 @@ def test_a_stream_s_table_says_how_columns_are_called_in_records(catalog: Catalo
     assert ensured(column("day"), renamed) == ["evolved bronze.things: sluice.headers, sluice.partition-key"]
     assert (headers_of(properties()), properties()["sluice.partition-key"]) == ({}, "")
     assert ensured(column("day"), renamed) == []
+
+
+@mock_aws
+def test_a_table_of_that_name_that_is_no_iceberg_table_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    glue = LakeCatalog("here", **{"glue.region": "us-east-1", "glue.access-key-id": "a", "glue.secret-access-key": "b"})
+    for database in ("bronze", "quarantine"):
+        glue.create_namespace(database, {"location": f"file://{tmp_path}"})
+    hive = {"Name": "things", "Parameters": {"table_type": "HIVE"}}
+    glue.glue.create_table(DatabaseName="bronze", TableInput=hive)
+    with pytest.raises(TableError, match=r"bronze\.things is there, and is no Iceberg table") as told:
+        ensure(glue, tmp_path, column("id"))
+    assert told.value.safe
+    assert glue.glue.get_table(DatabaseName="bronze", Name="things")["Table"]["Parameters"] == hive["Parameters"]

@@ -235,16 +235,24 @@ compile_project(CONTRACTS, Path(sys.argv[1]))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_what_ends_the_asking_process_ends_a_transform_that_never_returns(folder: Path, number: int) -> None:
+@pytest.mark.parametrize("never", ["while True: pass", "__import__('re').match('(a+)+$', 'a' * 60 + 'b')"])
+def test_what_ends_the_asking_process_ends_a_transform_that_never_returns(
+    folder: Path, number: int, never: str
+) -> None:
     mark = folder / "mark"
     write(
         folder, "", f"def things(things):\n    open({str(mark)!r}, 'w').write(str(__import__('os').getpid()))\n"
-        "    while True:\n        pass\n",
+        f"    {never}\n",
     )  # fmt: skip
     with subprocess.Popen([sys.executable, "-c", _ALONE, str(folder)], cwd=ROOT) as asking:
         until(lambda: mark.is_file() and mark.read_text() != "")
         asking.send_signal(number)
-    until(lambda: not Path(f"/proc/{mark.read_text()}").exists())
+    running = Path(f"/proc/{mark.read_text()}")
+    try:
+        until(lambda: not running.exists())
+    finally:
+        if running.exists():
+            os.kill(int(running.name), signal.SIGKILL)
 
 
 def until(holds: Callable[[], bool]) -> None:
