@@ -55,6 +55,7 @@ SECONDS = {
     "test_faults.py::test_a_statement_on_an_iceberg_table_has_done_all_or_nothing": 1500,
     "test_faults.py::test_a_table_is_made_of_a_query_wholly_or_not_at_all": 300,
     "test_faults.py::test_an_unload_that_fails_leaves_nothing": 30,
+    "test_engines.py::test_a_result_goes_to_s3_in_bounded_memory": 300,
     "test_patterns.py::test_allowed_patterns_find_the_same_on_both_engines": 120,
     "test_killed_at_random.py::test_killed_each_second_for_two_minutes_nothing_is_lost_or_doubled": 300,
 }

@@ -68,7 +68,7 @@ def with_command(name: str) -> Joined | None:
 
 
 def _commands(brought: typer.Typer) -> set[str]:
-    """Return the names of the commands, without what stands in groups; none of them is built."""
+    """Return the names of the commands, without what stands in groups; no command is built for that."""
     return {
         each.name or get_command_name(each.callback.__name__)
         for each in brought.registered_commands
