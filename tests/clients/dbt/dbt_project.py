@@ -50,6 +50,8 @@ def seed() -> None:
 def run() -> None:
     assert set(_dbt("run").values()) == {"success"}
     assert _rows("SELECT customer, orders FROM customers ORDER BY customer") == [("ann", 2), ("bob", 1)]
+    by_day = _rows("SELECT day, count(*) FROM overwritten GROUP BY 1 ORDER BY 1")
+    assert by_day == [("2026-01-01", 1), ("2026-01-02", 2)]
 
 
 def test() -> None:
@@ -70,6 +72,11 @@ def run_again_with_more() -> None:
     assert _rows("SELECT order_id, count(*) FROM appended GROUP BY 1 ORDER BY 1") == [(n, 1) for n in (1, 2, 3, 4)]
     assert [str(price) for _, price in _rows("SELECT order_id, price FROM merged ORDER BY 1")] == [
         "10.50", "19.00", "5.25", "7.50",
+    ]  # fmt: skip
+    # The partitions of the second day and later were written anew.
+    overwritten = _rows("SELECT day, order_id, price FROM overwritten ORDER BY 2")
+    assert [(day[-2:], number, str(price)) for day, number, price in overwritten] == [
+        ("01", 1, "10.50"), ("02", 2, "19.00"), ("02", 3, "5.25"), ("03", 4, "7.50"),
     ]  # fmt: skip
     assert _rows("SELECT count(*) FROM iced") == [(4,)]  # made anew, and given its name by ALTER TABLE
     leftovers = [name for (name,) in _rows("SHOW TABLES") if "__" in name]
