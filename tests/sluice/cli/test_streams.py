@@ -29,5 +29,5 @@ def test_one_batch_that_cannot_be_handed_in_again_stops_no_other(monkeypatch: py
         streams.redrive_batches(Deployment({"LakeBucketName": "lake"}))
     assert asked == list(fates)
     said = str(caught.value)
-    for word in ("3 batches", "no such function", "s3://lake/b is no failed batch", "s3://lake/c", "1 others arrived"):
+    for word in ("3 batches", "no such function", "s3://lake/b is no failed batch", "s3://lake/c", "1 other arrived"):
         assert word in said
