@@ -82,7 +82,8 @@ class HiveSource:
         data: Any = pa.concat_tables(tables)
         if fragments:
             streamed = pads.FileSystemDataset(fragments, schema, _PARQUET, self._filesystem)
-            data = pads.dataset([streamed, pads.dataset(data)]) if data.num_rows else streamed
+            # A set of both could not be handed to another process.
+            data = pa.concat_tables([streamed.to_table(), data]) if data.num_rows else streamed
         projection = {field.name: _cut(field) for field in fields}
         projection |= {name: _strict_cast(name, kind) for name, kind in self._keys.items()} | of_file.projection
         return Rows(data, sum(file.info.size for file in files), projection)

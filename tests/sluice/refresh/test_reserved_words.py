@@ -58,6 +58,9 @@ class Reserved:
     def view_of(self, database: str, name: str, position: str) -> None:
         """Nothing here is a view."""
 
+    def check_fixed(self, name: TableName, fixed: set[str]) -> None:
+        """No column here is one of a projection."""
+
     def readable(self, name: TableName, position: str) -> tuple[dict[str, exp.DataType], dict[str, exp.DataType]]:
         return dict.fromkeys(words(), typing.hive_type("string")), {}
 
