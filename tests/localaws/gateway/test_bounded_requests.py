@@ -7,7 +7,6 @@ from __future__ import annotations
 import hashlib
 import http.client
 import logging
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -106,7 +105,7 @@ def test_names_are_selected_in_time_that_grows_with_them_alone() -> None:
 @pytest.mark.parametrize("side", ["l", "r"])
 def test_a_text_is_not_padded_beyond_what_memory_has_room_for(side: str) -> None:
     connection = duckdb.connect()
-    functions.register(connection, datetime.now(UTC))
+    functions.register(connection)
     assert connection.sql(f"SELECT length(athena_{side}pad('a', 1000, 'b'))").fetchall() == [(1000,)]
     with pytest.raises(duckdb.ConversionException, match="NOT_SUPPORTED: a text of 1000000000 characters"):
         connection.sql(f"SELECT athena_{side}pad('a', 1000000000, 'b')").fetchall()

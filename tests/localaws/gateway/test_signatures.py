@@ -278,7 +278,7 @@ def test_nothing_of_a_presigned_address_can_be_changed(ctx: Context) -> None:
         for changed in (
             target.replace("there", "other"),
             re.sub(r"Expires=\d+", "Expires=604000" if "X-Amz" in target else "Expires=9999999999", target),
-            re.sub(r"Signature=\w", "Signature=%2F", target),
+            target.replace("Signature=", "Signature=A"),
             re.sub(r"Signature=[^&]+", "Signature=", target),
             target + "&" + target.partition("?")[2],
             target + "&acl" if "X-Amz" not in target else target + "&a=b",
