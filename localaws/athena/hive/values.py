@@ -109,6 +109,12 @@ def partition_text(value: Any, kind: exp.DataType) -> str:
     if value is None:
         return DEFAULT_PARTITION
     text = spelled(value, kind)
+    if text == DEFAULT_PARTITION:
+        raise QueryFailed(
+            "HIVE_INVALID_PARTITION_VALUE",
+            f"the text {text!r} stands for NULL in a partition's key, and would be read back as that; nothing was "
+            "written. Leave these rows out, or give the key another value",
+        )
     if any(not " " <= character <= "~" for character in text):
         raise QueryFailed(
             "HIVE_INVALID_PARTITION_VALUE",

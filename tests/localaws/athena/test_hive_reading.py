@@ -103,6 +103,16 @@ def test_a_table_declares_the_formats_of_its_moments(client: Client, form: str) 
     assert client.rows("SELECT a FROM t") == [["2024-01-31 10:00:00.500"], [whole], [whole], [whole], [None]]
 
 
+def test_a_moment_outside_of_the_calendar_is_null(client: Client) -> None:
+    serde = "ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe'"
+    told = "WITH SERDEPROPERTIES ('timestamp.formats'='yyyy-MM-dd HH:mmZ')"
+    table(client, "a timestamp", f"{serde} {told}", {"a": "0001-01-01 00:00+02:00\n2024-01-31 00:00+02:00\n"})
+    assert client.rows("SELECT a FROM t") == [[None], ["2024-01-30 22:00:00.000"]]
+    client.rows("DROP TABLE t")
+    table(client, "a timestamp", f"{serde} WITH SERDEPROPERTIES ('timestamp.formats'='H HH')", {})
+    assert "the letters 'HH' of 'H HH' say again what others say" in client.fails("SELECT a FROM t")
+
+
 def test_escaped_and_null_text(client: Client) -> None:
     table(
         client,
@@ -357,6 +367,21 @@ def test_a_template_says_where_projected_partitions_are(client: Client) -> None:
     assert date.fromisoformat(str(client.rows("SELECT max(replace(dt, '/', '-')) FROM t")[0][0])) == today
 
 
+def test_projected_values_stand_beside_each_other(client: Client) -> None:
+    numbers = {"y": ("2000,2030", "4"), "m": ("1,12", "2"), "z": ("-99,99", "3"), "h": ("0,23", "")}
+    properties = {
+        "storage.location.template": f"s3://readers/{client.database}/t/{{}}/${{y}}${{m}}/${{z}}/${{y}}${{h}}"
+    }
+    for key, (bounds, digits) in numbers.items():
+        properties |= {f"projection.{key}.type": "integer", f"projection.{key}.range": bounds}
+        properties |= {f"projection.{key}.digits": digits} if digits else {}
+    paths = ["{}/202401/-07/20247", "{}/202412/099/202423", "{}/202401/-07/20257"]  # the last says two years
+    _projected(client, "y int, m int, z int, h int", properties, paths)
+    assert client.rows("SELECT y, m, z, h FROM t ORDER BY m") == [
+        ["2024", "1", "-7", "7"], ["2024", "12", "99", "23"],
+    ]  # fmt: skip
+
+
 def test_injected_values_come_from_the_query(client: Client) -> None:
     _projected(client, "device string", {"projection.device.type": "injected"}, ["device=a", "device=b"])
     assert client.rows("SELECT v FROM t WHERE device = 'b'") == [["device=b"]]
@@ -381,6 +406,24 @@ def test_injected_values_come_from_the_query(client: Client) -> None:
         (
             {"projection.k.type": "injected", "storage.location.template": "s3://readers/x/${other}"},
             "names the columns",
+        ),
+        ({"projection.k.type": "injected", "storage.location.template": "s3://${k}"}, "can be read in more ways"),
+        ({"projection.k.type": "injected", "storage.location.template": "${k}"}, "is no location in S3"),
+        *(
+            ({"projection.k.type": "integer", "projection.k.range": bounds, "projection.k.interval": interval}, said)
+            for bounds, interval, said in [
+                ("0,9", "0", "projection.k.interval is a whole number above zero, not '0'"),
+                ("0,9", "x", "projection.k.interval is a whole number above zero, not 'x'"),
+                (f"0,{'9' * 30}", "1", "projection.k.range is two whole numbers"),
+            ]
+        ),
+        *(
+            (
+                {"projection.k.type": "date", "projection.k.range": f"{first},NOW", "projection.k.format": "yyyy"}
+                | {"projection.k.interval": "1", "projection.k.interval.unit": "years"},
+                "is outside of the years",
+            )
+            for first in ("NOW-9999999999DAYS", "NOW-9999YEARS")
         ),
     ],
 )
