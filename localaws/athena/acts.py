@@ -59,13 +59,13 @@ class Acting:
 class Outcome:
     """What a statement answers, and the objects that it wrote; None when it is none that writes rows.
 
-    ``undo`` takes back what it wrote and no table names, where its results cannot be kept. ``stream`` has the rows that
-    the results are to get.
+    ``undo`` takes back what it wrote, where its results cannot be kept; it is None where a table has the rows already,
+    which decides that the statement is done. ``stream`` has the rows that the results are to get.
     """
 
     results: Results
     written: list[str] | None = None
-    undo: Callable[[], None] = lambda: None
+    undo: Callable[[], None] | None = None
     stream: Stream | None = None
 
 

@@ -250,14 +250,25 @@ class Runner:
         )
         outcome = act(statement, acting)
         if outcome.written is not None:
-            execution.manifest = f"{execution.location}-manifest.csv"
-            try:
-                self._put(execution, execution.manifest, "".join(f"{path}\n" for path in outcome.written).encode())
-                self._put(execution, f"{execution.location}.metadata", answers.metadata_bytes(outcome.results))
-            except BaseException:
+            self._store_written(execution, outcome, outcome.written)
+        return outcome
+
+    def _store_written(self, execution: Execution, outcome: Outcome, written: list[str]) -> None:
+        """Put the manifest and metadata of a statement that wrote rows into S3.
+
+        Where a table has the rows the statement has succeeded, with or without them: a client that saw it fail would
+        run it again, and double the rows.
+        """
+        manifest = f"{execution.location}-manifest.csv"
+        try:
+            self._put(execution, manifest, "".join(f"{path}\n" for path in written).encode())
+            execution.manifest = manifest
+            self._put(execution, f"{execution.location}.metadata", answers.metadata_bytes(outcome.results))
+        except Exception as error:
+            if outcome.undo is not None:
                 outcome.undo()
                 raise
-        return outcome
+            log.warning("query %s is committed; its manifest or metadata is not stored: %s", execution.id, error)
 
     def _leave(self, execution: Execution) -> Leave:
         return Leave(self._ctx, execution.session)
@@ -265,7 +276,7 @@ class Runner:
     def _store(self, execution: Execution, outcome: Outcome, unstopped: Callable[[], None]) -> None:
         """Put the result object and its metadata into S3; the rows of a query as they are computed."""
         found = outcome.results
-        if execution.manifest:
+        if outcome.written is not None:
             return
         with NewObject(self._leave(execution), execution.location, execution.encryption) as made:
             if outcome.stream is None:

@@ -136,21 +136,45 @@ def write_files(
 
 
 def register(place: Place, name: Name, table: dict[str, Any], written: Written) -> None:
-    """Add the partitions that are new to the catalog, all or none; raise where they are not there afterwards."""
+    """Add the partitions that are new to the catalog, all or none; raise where they are not there afterwards.
+
+    Raises TRANSACTION_CONFLICT where the catalog has one of the partitions at another location by now.
+    """
     new = _missing(place, name, written)
     if not new:
+        _check_locations(place, name, written)
         return
     place.leave.glue("BatchCreatePartition", name.database, name.name)
     place.unstopped()
     try:
         partitions.create(name, table, new, {QUERY: place.query_id}, place)
+        _check_locations(place, name, written)
     except BaseException as error:
-        if isinstance(error, Exception) and not _missing(place, name, written):
+        if isinstance(error, Exception) and not _missing(place, name, written) and not _moved(place, name, written):
             return  # the answer was lost, and nothing else
         made = [tuple(p["Values"]) for p in place.catalog.partitions(name.database, name.name)
                 if (p.get("Parameters") or {}).get(QUERY) == place.query_id]  # fmt: skip
         partitions.forget(name, [list(values) for values in made], place)
         raise
+
+
+def _check_locations(place: Place, name: Name, written: Written) -> None:
+    moved = _moved(place, name, written)
+    if moved:
+        values, at = moved[0]
+        raise QueryFailed(
+            "TRANSACTION_CONFLICT",
+            f"{name}: another statement put the partition {', '.join(values)} at {at} meanwhile, and these rows were "
+            f"written to {written.partitions[values]}; they were taken back. Run the statement again",
+        )
+
+
+def _moved(place: Place, name: Name, written: Written) -> list[tuple[tuple[str, ...], str]]:
+    """Return the partitions that the catalog has elsewhere than they were written to, with their locations there."""
+    there = {tuple(partition["Values"]): str(partition["StorageDescriptor"]["Location"])
+             for partition in place.catalog.partitions(name.database, name.name)}  # fmt: skip
+    return [(values, there[values]) for values, at in written.partitions.items()
+            if values in there and path_of(there[values]).rstrip("/") != path_of(at).rstrip("/")]  # fmt: skip
 
 
 def _missing(place: Place, name: Name, written: Written) -> list[tuple[list[str], str]]:

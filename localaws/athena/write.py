@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,8 +15,9 @@ from localaws.athena.definitions import partitions
 from localaws.athena.definitions.place import Place, is_iceberg, is_view
 from localaws.athena.engine import Answer, Column
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.hive.projection import Projection
 from localaws.athena.hive.stored import WRITTEN
-from localaws.athena.hive.writers import Compression, Writer
+from localaws.athena.hive.writers import Compression, Writer, is_columnar
 from localaws.athena.hive_writes import QUERY, Layout, Written, check_names, fields_of, register, write_files
 from localaws.athena.leave import path_of
 from localaws.athena.number_literals import stored_in
@@ -161,21 +162,48 @@ def insert_into(statement: kinds.InsertInto, place: Place) -> tuple[Answer, list
         fields_of(answer.columns, layout), Compression.of_table(parameters),
     )  # fmt: skip
     place.leave.glue("UpdateTable", name.database, name.name)
-    there: dict[tuple[str, ...], str] = {}
-    if layout.keys:
-        found = place.catalog.partitions(name.database, name.name)
-        there = {tuple(p["Values"]): p["StorageDescriptor"]["Location"] for p in found}
+    projection = Projection.of(table)
     written = write_files(
-        place, answer, layout, writer,
-        lambda values: there.get(values) or partitions.default_location(table, list(values)),
-    )  # fmt: skip
-    if layout.keys:
+        place, answer, layout, writer, projection.location if projection else _locations(name, table, layout, place)
+    )
+    if layout.keys and not projection:
         try:
             register(place, name, table, written)
         except BaseException:
             take_back(place.ctx, written.paths)
             raise
     return answer, written.paths
+
+
+def _locations(
+    name: kinds.Name, table: dict[str, Any], layout: Layout, place: Place
+) -> Callable[[tuple[str, ...]], str]:
+    """Return what tells a partition's location: the catalog, or for a new one the table's folders."""
+    found = place.catalog.partitions(name.database, name.name) if layout.keys else []
+    there = {tuple(partition["Values"]): partition["StorageDescriptor"] for partition in found}
+
+    def location(values: tuple[str, ...]) -> str:
+        storage = there.get(values)
+        if storage is None:
+            return partitions.default_location(table, list(values))
+        own, given = _serde(table.get("StorageDescriptor") or {}), _serde(storage)
+        if given[0] and given != own:
+            raise QueryFailed(
+                "HIVE_PARTITION_SCHEMA_MISMATCH",
+                f"{name}: the partition {', '.join(values)} is read by the SerDe {given[0]} with {given[1]}, and the "
+                f"table is written by {own[0]} with {own[1]}: the rows would not be read back; nothing was written. "
+                "Drop the partition and add it again, or leave these rows out",
+            )
+        return str(storage["Location"])
+
+    return location
+
+
+def _serde(storage: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """Return a SerDe's name, and the properties that change what it reads."""
+    info = storage.get("SerdeInfo") or {}
+    library = str(info.get("SerializationLibrary") or "")
+    return library, {} if is_columnar(library) else dict(info.get("Parameters") or {})
 
 
 def _check_insertable(storage: dict[str, Any], parameters: dict[str, str]) -> None:
@@ -281,8 +309,10 @@ def _delimiter(given: Mapping[str, str], form: str) -> str:
     delimiter = given.get("field_delimiter", "\x01")
     if "field_delimiter" in given and form != "TEXTFILE":
         raise QueryFailed("INVALID_TABLE_PROPERTY", f"field_delimiter is for the format TEXTFILE, not for {form}")
-    if len(delimiter) != 1:
-        raise QueryFailed("INVALID_TABLE_PROPERTY", f"field_delimiter is a single character, not {delimiter!r}")
+    if len(delimiter) != 1 or delimiter in "\r\n":
+        raise QueryFailed(
+            "INVALID_TABLE_PROPERTY", f"field_delimiter is a single character and no line break, not {delimiter!r}"
+        )
     return delimiter
 
 
@@ -295,8 +325,9 @@ def _already_there(name: kinds.Name) -> QueryFailed:
 
 
 def _must_be_empty(place: Place, target: str) -> None:
-    bucket, _, prefix = path_of(target).partition("/")
-    place.leave.listing(f"s3://{bucket}/{prefix.rstrip('/')}/")
-    found = place.ctx.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix.rstrip("/") + "/", MaxKeys=1)
+    bucket, _, key = path_of(target).partition("/")
+    prefix = f"{key.rstrip('/')}/".lstrip("/")  # nothing for a whole bucket
+    place.leave.listing(f"s3://{bucket}/{prefix}")
+    found = place.ctx.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
     if found.get("KeyCount"):
         raise QueryFailed("HIVE_PATH_ALREADY_EXISTS", f"Target directory for table already exists: {target}")

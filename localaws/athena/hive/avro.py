@@ -19,7 +19,7 @@ from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed
 from localaws.athena.formats import to_utc
 from localaws.athena.hive.lines import Field
-from localaws.athena.hive.values import BINARY, NESTED, decimal_of, spelled
+from localaws.athena.hive.values import BINARY, INTEGER_BITS, NESTED, decimal_of, spelled
 from localaws.athena.typing import DType
 
 #: Avro's names of the codecs that Athena names.
@@ -131,12 +131,17 @@ def _read(value: Any, kind: exp.DataType, column: str) -> Any:  # noqa: PLR0911 
     if this in types.FLOATS and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     wanted = _PYTHON.get(this)
-    if wanted is not None and type(value) in wanted:
+    if wanted is not None and type(value) in wanted and _fits(value, this):
         return value
     shown = str(value)[:60] if not isinstance(value, bytes) else spelled(value, exp.DataType(this=DType.BINARY))[:60]
     raise QueryFailed(
         "HIVE_BAD_DATA", f"Column {column}: the file's value {shown!r} is none of type {types.trino_name(kind)}"
     )
+
+
+def _fits(value: Any, this: DType) -> bool:
+    limit = 1 << INTEGER_BITS[this] - 1 if this in INTEGER_BITS else None
+    return limit is None or -limit <= value < limit
 
 
 _PYTHON: Final[dict[DType, tuple[type, ...]]] = {

@@ -36,12 +36,17 @@ def _blocks(name: str) -> Codec:
     """Return Hadoop's block codec: blocks of the length of their text, then chunks of their own length."""
     codec = pa.Codec(name)
 
+    def length(raw: bytes, at: int) -> int:
+        if len(raw) < at + 4:
+            raise ValueError(f"the length at byte {at} is cut off")
+        return int.from_bytes(raw[at : at + 4], "big")
+
     def read(raw: bytes) -> bytes:
         at, found = 0, io.BytesIO()
         while at < len(raw):
-            left, at = int.from_bytes(raw[at : at + 4], "big"), at + 4
+            left, at = length(raw, at), at + 4
             while left > 0:
-                size, at = int.from_bytes(raw[at : at + 4], "big"), at + 4
+                size, at = length(raw, at), at + 4
                 chunk = raw[at : at + size]
                 if not size or len(chunk) < size:
                     raise ValueError(f"the block at byte {at} is cut off")
@@ -79,8 +84,14 @@ def _varint(chunk: bytes) -> bytes:
 
 
 def _zstd_read(raw: bytes) -> bytes:
-    with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(raw), read_across_frames=True) as stream:
-        return stream.read()
+    found = io.BytesIO()
+    while raw:
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        found.write(frame.decompress(raw))
+        if not frame.eof:
+            raise ValueError("its last frame is cut off")
+        raw = frame.unused_data
+    return found.getvalue()
 
 
 CODECS: Final[dict[str, Codec]] = {

@@ -27,7 +27,8 @@ def parquet_table(file: Any, fields: Sequence[Field], path: str) -> pa.Table:
         return opened.read(columns=names)
 
     try:
-        opened = pq.ParquetFile(file)
+        # Spark's old timestamps, which would be nanoseconds, are read as microseconds.
+        opened = pq.ParquetFile(file, coerce_int96_timestamp_unit="us")
         return _named(opened.schema_arrow, opened.metadata.num_rows, read, fields, path)
     except (pa.ArrowException, OSError) as error:
         raise _broken(path, "Parquet", error) from None

@@ -7,8 +7,8 @@ https://docs.aws.amazon.com/athena/latest/ug/hive-json-serde.html
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 from typing import Any, Final
 
 from sqlglot import exp
@@ -20,6 +20,9 @@ from localaws.athena.hive.values import NESTED, of_epoch, parsed, spelled
 from localaws.athena.typing import DType
 
 _NUMBERS: Final = frozenset({*types.INTEGERS, *types.FLOATS, DType.DECIMAL})
+
+
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 
 class _Number(str):
@@ -84,7 +87,7 @@ class JsonLines:
         if value is None:
             return None
         if kind.this in types.TEXT:
-            return value if isinstance(value, str) else _text(value)
+            return _whole(value if isinstance(value, str) else _text(value))
         if kind.this not in NESTED:
             return self._scalar(value, kind)
         if kind.this == DType.ARRAY:
@@ -94,8 +97,12 @@ class JsonLines:
             return None
         if kind.this == DType.MAP:
             inner, item = kind.expressions
-            return [(key, self._read(found, item)) for name, found in value.items()
-                    if (key := parsed(name, inner)) is not None]  # fmt: skip
+            entries: dict[Any, Any] = {}
+            for name, found in value.items():
+                key = parsed(_whole(name), inner)
+                if key is not None:  # of two texts that are one key, as 1 and 01, the first is taken
+                    entries.setdefault(key, self._read(found, item))
+            return list(entries.items())
         keyed = {self._key(key): found for key, found in value.items()}
         return {f.name.lower(): self._read(keyed.get(self._key(f.name)), f.kind) for f in kind.expressions}
 
@@ -106,10 +113,10 @@ class JsonLines:
             return None
         if kind.this in types.TIMESTAMPS:
             if isinstance(value, _Number):  # seconds with decimals, or milliseconds
-                return of_epoch(Decimal(value) * 1000 if "." in value else Decimal(value))
+                return of_epoch(value, seconds="." in value)
             if self._openx and not self._told.formats:
                 value = value.removesuffix("Z").replace("T", " ")
-        return self._told.value(value, kind)
+        return self._told.value(_whole(value), kind)
 
 
 class CloudTrail(JsonLines):
@@ -135,6 +142,11 @@ class CloudTrail(JsonLines):
 def loaded(text: str) -> Any:
     """Return JSON with its numbers as they are spelled."""
     return json.loads(text, parse_float=_Number, parse_int=_Number, parse_constant=_Number)
+
+
+def _whole(text: str) -> str:
+    """Return a text with U+FFFD for each half of a pair of UTF-16 that stands alone, which no text of UTF-8 holds."""
+    return _HALF.sub("\ufffd", text)
 
 
 def _plain(value: Any, kind: exp.DataType) -> Any:

@@ -123,9 +123,16 @@ class LazySimple:
             ]
 
     def line(self, values: Sequence[Any]) -> str:
-        """Return a record's values, one for each of the fields, as a line."""
+        """Return a record's values, one for each of the fields, as a line; raise where it is read as others."""
         parts = [self._written(value, field.kind, 1) for value, field in zip(values, self._fields, strict=True)]
-        return self._delimiters.level(0).join(parts) + "\n"
+        line = self._delimiters.level(0).join(parts) + "\n"
+        read = list(self.records(line, ""))
+        if len(read) != 1:
+            raise _unreadable(line, f"what ends a line, and is {len(read)} records")
+        for value, found, field in zip(values, read[0], self._fields, strict=True):
+            if not _same(value, found, field.kind):
+                raise _unreadable(str(value), f"in column {field.name} what is written as NULL or as a delimiter")
+        return line
 
     def _read(self, text: str, kind: exp.DataType, level: int) -> Any:
         given = self._delimiters
@@ -169,9 +176,27 @@ class LazySimple:
                 + self._written(item, kind.expressions[1], level + 2)
                 for key, item in value
             ]
-        if parts == [given.null] or (parts == [""] and kind.this == DType.ARRAY):
-            raise _unreadable(parts[0], "NULL or an empty text as the whole of a nested value")
         return given.level(level).join(parts)
+
+
+def _same(value: Any, found: Any, kind: exp.DataType) -> bool:
+    """Return whether a value that was read is the one that was written."""
+    if value is None or found is None:
+        return value is None and found is None
+    if kind.this == DType.STRUCT:
+        names = [(field.name.lower(), field.kind) for field in kind.expressions]
+        return all(_same(value[name], found[name], inner) for name, inner in names)
+    if kind.this == DType.ARRAY:
+        return len(value) == len(found) and all(
+            _same(one, other, kind.expressions[0]) for one, other in zip(value, found, strict=True)
+        )
+    if kind.this == DType.MAP:
+        return len(value) == len(found) and all(
+            _same(part, there, inner)
+            for one, other in zip(value, found, strict=True)
+            for part, there, inner in zip(one, other, kind.expressions, strict=True)
+        )
+    return spelled(value, kind) == spelled(found, kind)
 
 
 def _character(declared: str) -> str:

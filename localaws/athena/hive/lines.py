@@ -69,7 +69,7 @@ class Told:
         found = _END.split(text)
         if not found[-1]:
             found.pop()
-        last = len(found) - self.footer
+        last = max(len(found) - self.footer, 0)
         for number, line in enumerate(found[:last] if self.footer else found, start=1):
             if number > self.header:
                 yield number, line

@@ -30,7 +30,7 @@ _FORMATS: Final = "timestamp.formats"
 @lru_cache(maxsize=256)
 def java_pattern(form: str) -> tuple[str, str]:
     """Return what the values of a pattern match, and strptime's directive; ``ValueError`` for letters it has not."""
-    pattern, directive = "", ""
+    pattern, directive, seen = "", "", set[str]()
     for piece in _TOKENS.findall(form):
         if piece.startswith("'"):
             runs = [piece[1:-1].replace("''", "'") or "'"]
@@ -40,6 +40,9 @@ def java_pattern(form: str) -> tuple[str, str]:
             if not piece.startswith("'") and run.isalpha():
                 if run not in _LETTERS:
                     raise ValueError(f"the letters {run!r} of {form!r} are not read here")
+                if _LETTERS[run][1] in seen:
+                    raise ValueError(f"the letters {run!r} of {form!r} say again what others say already")
+                seen.add(_LETTERS[run][1])
                 pattern, directive = pattern + _LETTERS[run][0], directive + _LETTERS[run][1]
             else:
                 pattern, directive = pattern + re.escape(run), directive + run.replace("%", "%%")
@@ -59,12 +62,12 @@ def moment_of(text: str, formats: tuple[tuple[str, str], ...]) -> Any:
     """Return the moment that a text is in the first of the formats that it has; None if it has none."""
     for pattern, directive in formats:
         if not directive:
-            if re.fullmatch(r"-?\d{1,15}", text):
+            if re.fullmatch(r"-?\d{1,15}", text, re.ASCII):
                 return of_epoch(int(text))
-        elif re.fullmatch(pattern, text):
+        elif re.fullmatch(pattern, text, re.ASCII):
             try:
                 found = datetime.strptime(text, directive)
-            except ValueError:
+                return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+            except (ValueError, OverflowError):  # no such day, or none in UTC's years 1 to 9999
                 continue
-            return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
     return None

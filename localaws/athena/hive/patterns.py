@@ -20,6 +20,8 @@ _QUIET = re2.Options()
 _QUIET.log_errors = False
 _REFERENCE: Final = re.compile(r"%\{(\w+)(?::([\w.\[\]-]+))?(?::(\w+))?\}")
 _DEEPEST: Final = 40
+#: How many characters a pattern has at most once each name is what it stands for.
+_LONGEST: Final = 1 << 17
 
 #: The names that Grok's patterns may use, beside those of ``input.grokCustomPatterns``.
 _GROK: Final[dict[str, str]] = {
@@ -183,4 +185,10 @@ def _expanded(text: str, known: Mapping[str, str], groups: dict[str, int], depth
         inner = _expanded(known[name], known, groups, depth + 1)
         return f"(?P<g{at}>{inner})"
 
-    return _REFERENCE.sub(one, text)
+    found = _REFERENCE.sub(one, text)
+    if len(found) > _LONGEST:
+        raise not_supported(
+            f"input.format, whose names stand for a pattern of more than {_LONGEST} characters",
+            allowed="shorter patterns of input.grokCustomPatterns",
+        )
+    return found

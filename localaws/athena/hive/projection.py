@@ -12,23 +12,32 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import re2
+
+from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed
 from localaws.athena.hive.moments import java_pattern
+from localaws.athena.hive.values import DEFAULT_PARTITION
 from localaws.athena.leave import path_of
 
 _REFERENCE: Final = re.compile(r"\$\{([^}]*)\}")
 _TYPES: Final = ("enum", "integer", "date", "injected")
 _SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400}
 _MONTHS: Final = {"month": 1, "year": 12}
-_NOW: Final = re.compile(r"NOW\s*(?:([+-])\s*(\d+)\s*([A-Z]+))?", re.IGNORECASE)
+_MOST_DIGITS: Final = 100
+_NOW: Final = re.compile(r"NOW\s*(?:([+-])\s*([0-9]+)\s*([A-Z]+))?", re.IGNORECASE)
+_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,19}")
+_QUIET = re2.Options()
+_QUIET.log_errors = False
 
 
 @dataclass(frozen=True)
 class Projected:
-    """One key: what its values look like in a location, and which of those are among them."""
+    """One key: what its values look like in a location, which of those are among them, the digits of a number."""
 
     pattern: str
     holds: Callable[[str], bool]
+    digits: int = 0
 
 
 class Projection:
@@ -43,7 +52,9 @@ class Projection:
                 f"Table {name} is configured for partition projection, but the following partition columns are missing "
                 f"projection configuration: [{', '.join(missing)}]"
             )
-        self._keys = list(keys)
+        self._name, self._keys = name, list(keys)
+        self._texts = {key["Name"].lower() for key in table.get("PartitionKeys") or []
+                       if types.hive_type(key["Type"]).this in types.TEXT}  # fmt: skip
         self._projected = {key: _projected(key, properties) for key in keys}
         self.injected = [key for key in keys if properties[f"projection.{key}.type"].lower() == "injected"]
         location = str((table.get("StorageDescriptor") or {}).get("Location", "")).rstrip("/")
@@ -56,30 +67,73 @@ class Projection:
                 f"Table {name}: storage.location.template names the columns {sorted(used)}, and the partition columns "
                 f"are {sorted(keys)}"
             )
-        first = template[: template.index("${")]
+        path = path_of(template)
+        self._template = template.rstrip("/")
         #: Below this path all partitions lie.
-        self.root = path_of(first[: first.rindex("/")]).rstrip("/")
-        self._location = self._regex(path_of(_REFERENCE.sub("{}", template)), _REFERENCE.findall(template))
+        self.root = path[: path.index("${")].rpartition("/")[0].rstrip("/")
+        if not self.root:
+            raise _wrong(f"Table {name}: storage.location.template names a column in the bucket's name: {template!r}")
+        self._location, self._places = self._regex(path.rstrip("/"))
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> Projection | None:
+        """Return a table's projection; None for a table without."""
+        keys = [key["Name"].lower() for key in table.get("PartitionKeys") or []]
+        enabled = any(
+            key.lower() == "projection.enabled" and value.lower() == "true"
+            for key, value in (table.get("Parameters") or {}).items()
+        )
+        return cls(table, keys) if keys and enabled else None
 
     def partition(self, path: str) -> tuple[str, tuple[str, ...]] | None:
         """Return location and values of the partition that an object is in; None if it is in none."""
         found = self._location.match(path)
         if found is None:
             return None
-        values = tuple(found[f"k{place}"] for place in range(len(self._keys)))
-        held = all(self._projected[key].holds(value) for key, value in zip(self._keys, values, strict=True))
-        return (found[0].rstrip("/"), values) if held else None
+        given: dict[str, str] = {}
+        for group, key in enumerate(self._places, start=1):
+            if given.setdefault(key, found[group]) != found[group]:
+                return None
+        held = all(self._projected[key].holds(given[key]) for key in self._keys)
+        return (found[0].rstrip("/"), tuple(given[key] for key in self._keys)) if held else None
 
-    def _regex(self, template: str, names: list[str]) -> re.Pattern[str]:
-        parts, seen = [], set()
-        for fixed, name in zip(template.rstrip("/").split("{}"), [*names, ""], strict=True):
-            parts.append(re.escape(fixed))
-            if name:
-                key = name.lower()
-                place = self._keys.index(key)
-                parts.append(f"(?P=k{place})" if key in seen else f"(?P<k{place}>{self._projected[key].pattern})")
-                seen.add(key)
-        return re.compile("".join(parts) + "/")
+    def location(self, values: Sequence[str]) -> str:
+        """Return where rows with these values of the keys are written, so that they are read back with them.
+
+        Raises HIVE_INVALID_PARTITION_VALUE for values that the projection does not have.
+        """
+        spelled = {
+            key: value if key in self._texts else self._padded(key, value)
+            for key, value in zip(self._keys, values, strict=True)
+        }
+        found = _REFERENCE.sub(lambda reference: spelled[reference[1].lower()], self._template)
+        path = found.partition("://")[2]
+        wanted = (path, tuple(spelled.values()))
+        if DEFAULT_PARTITION in spelled.values() or self.partition(f"{path}/") != wanted:
+            shown = ", ".join(f"{key}={value}" for key, value in zip(self._keys, values, strict=True))
+            raise QueryFailed(
+                "HIVE_INVALID_PARTITION_VALUE",
+                f"Table {self._name}: the partition projection has no partition {shown}: what is written there would "
+                "not be read back; nothing was written. Widen the table's projection properties, or leave these rows "
+                "out",
+            )
+        return found
+
+    def _padded(self, key: str, value: str) -> str:
+        digits = self._projected[key].digits
+        return f"{int(value):0{digits}d}" if digits and _WHOLE.fullmatch(value) else value
+
+    def _regex(self, template: str) -> tuple[Any, list[str]]:
+        """Return the pattern of objects in partitions, and the key of each of its groups."""
+        parts = _REFERENCE.split(template)  # fixed texts and names, in turn
+        keys = [name.lower() for name in parts[1::2]]
+        groups = [f"({self._projected[key].pattern})" for key in keys]
+        fixed = [re.escape(text) for text in parts[::2]]
+        text = "".join(each for pair in zip(fixed, [*groups, "/"], strict=True) for each in pair)
+        try:
+            return re2.compile(text, _QUIET), keys
+        except re2.error as error:
+            raise _wrong(f"Table {self._name}: its projected values make no pattern of locations: {error}") from None
 
 
 def _projected(key: str, properties: Mapping[str, str]) -> Projected:
@@ -102,23 +156,42 @@ def _projected(key: str, properties: Mapping[str, str]) -> Projected:
     if len(bounds) != 2:
         raise _wrong(f"projection.{key}.range is two values with a comma, not {said('range')!r}")
     if kind == "integer":
-        return _integer(key, bounds, int(said("interval", "1")), said("digits", ""))
+        return _integer(key, bounds, _interval(key, said("interval", "1")), said("digits", ""))
     return _date(key, bounds, said)
 
 
+def _interval(key: str, said: str) -> int:
+    if not _WHOLE.fullmatch(said.strip()) or int(said) < 1:
+        raise _wrong(f"projection.{key}.interval is a whole number above zero, not {said!r}")
+    return int(said)
+
+
 def _integer(key: str, bounds: list[str], interval: int, digits: str) -> Projected:
-    try:
-        first, last = map(int, bounds)
-        width = int(digits or 0)
-    except ValueError:
-        raise _wrong(f"projection.{key}.range and .digits are whole numbers") from None
+    said = [*bounds, digits.strip() or "0"]
+    if not all(map(_WHOLE.fullmatch, said)) or not 0 <= int(said[2]) <= _MOST_DIGITS:
+        raise _wrong(
+            f"projection.{key}.range is two whole numbers, and .digits one up to {_MOST_DIGITS}, not "
+            f"{','.join(bounds)!r} and {digits!r}"
+        )
+    first, last, width = map(int, said)
 
     def holds(value: str) -> bool:
         number = int(value)
         spelled = f"{number:0{width}d}"
         return spelled == value and first <= number <= last and (number - first) % interval == 0
 
-    return Projected(r"-?\d{1,19}", holds)
+    patterns = []
+    if last >= 0:
+        patterns.append(_digits(width, max(first, 0), last))
+    if first < 0:  # the sign is one of the digits
+        patterns.append("-" + _digits(width - 1, -min(last, -1), -first))
+    return Projected("|".join(patterns) or "[0-9]", holds, width)
+
+
+def _digits(width: int, least: int, most: int) -> str:
+    """Return what numbers of a range, written with so many digits at least, look like."""
+    shortest, longest = sorted((max(width, len(str(least))), max(width, len(str(most)))))
+    return f"[0-9]{{{shortest},{longest}}}"
 
 
 def _date(key: str, bounds: list[str], said: Callable[..., str]) -> Projected:
@@ -133,7 +206,7 @@ def _date(key: str, bounds: list[str], said: Callable[..., str]) -> Projected:
     unit = given.lower().rstrip("s")
     if unit not in _SECONDS | _MONTHS:
         raise _wrong(f"projection.{key}.interval.unit {given!r} is none of {', '.join(_SECONDS | _MONTHS)}")
-    interval = int(said("interval", "1" if finest in ("day", "month") else None))
+    interval = _interval(key, said("interval", "1" if finest in ("day", "month") else None))
 
     def holds(value: str) -> bool:
         try:
@@ -161,13 +234,16 @@ def _bound(key: str, text: str, directive: str) -> datetime:
     moment = datetime.now(UTC).replace(tzinfo=None)
     if now[1] is None:
         return moment
-    count, unit = int(now[1] + now[2]), now[3].lower().rstrip("s")
-    if unit in _MONTHS:
-        months = moment.year * 12 + moment.month - 1 + count * _MONTHS[unit]
-        return moment.replace(year=months // 12, month=months % 12 + 1, day=min(moment.day, 28))
-    if unit not in _SECONDS:
+    count, unit = now[1] + now[2], now[3].lower().rstrip("s")
+    if unit not in _SECONDS | _MONTHS:
         raise _wrong(f"projection.{key}.range: the unit {now[3]!r} is none of {', '.join(_SECONDS | _MONTHS)}")
-    return moment + timedelta(seconds=count * _SECONDS[unit])
+    try:
+        if unit in _SECONDS:
+            return moment + timedelta(seconds=int(count) * _SECONDS[unit])
+        months = moment.year * 12 + moment.month - 1 + int(count) * _MONTHS[unit]
+        return moment.replace(year=months // 12, month=months % 12 + 1, day=min(moment.day, 28))
+    except (ValueError, OverflowError):
+        raise _wrong(f"projection.{key}.range: {text!r} is outside of the years 1 to 9999") from None
 
 
 def _finest(directive: str) -> str:

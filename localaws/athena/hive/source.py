@@ -50,9 +50,7 @@ class HiveSource:
         self._keys = {c["Name"].lower(): types.hive_type(c["Type"]) for c in table.get("PartitionKeys") or []}
         self.columns: dict[str, exp.DataType] = {**self._own, **self._keys}
         self.hidden = file_columns(PATH, MODIFIED, SIZE)
-        parameters = table.get("Parameters") or {}
-        enabled = parameters.get("projection.enabled", "").lower() == "true"
-        self._projection = Projection(table, list(self._keys)) if self._keys and enabled else None
+        self._projection = Projection.of(table)
 
     @property
     def injected(self) -> list[str]:
@@ -82,8 +80,8 @@ class HiveSource:
         data: Any = pa.concat_tables(tables)
         if fragments:
             streamed = pads.FileSystemDataset(fragments, schema, _PARQUET, self._filesystem)
-            # A set of both could not be handed to another process.
-            data = pa.concat_tables([streamed.to_table(), data]) if data.num_rows else streamed
+            # A data set of rows in memory cannot be sent to the process that computes.
+            data = pa.concat_tables([data, streamed.to_table()]) if data.num_rows else streamed
         projection = {field.name: _cut(field) for field in fields}
         projection |= {name: _strict_cast(name, kind) for name, kind in self._keys.items()} | of_file.projection
         return Rows(data, sum(file.info.size for file in files), projection)

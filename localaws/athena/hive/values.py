@@ -23,7 +23,7 @@ from localaws.athena.typing import DType
 
 BINARY: Final = frozenset({DType.BINARY, DType.VARBINARY})
 NESTED: Final = frozenset({DType.ARRAY, DType.MAP, DType.STRUCT})
-_BITS: Final = {DType.TINYINT: 8, DType.SMALLINT: 16, DType.INT: 32, DType.BIGINT: 64}
+INTEGER_BITS: Final = {DType.TINYINT: 8, DType.SMALLINT: 16, DType.INT: 32, DType.BIGINT: 64}
 #: A number with decimals is cut to a whole one.
 _INTEGER: Final = re.compile(r"([+-]?(?=\.?[0-9])[0-9]{0,40})(?:\.[0-9]*)?")
 _FLOAT: Final = re.compile(r"([+-]?(?:NaN|Infinity|(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?))[fFdD]?")
@@ -35,6 +35,8 @@ _MOMENT: Final = re.compile(
 _DAYS: Final = re.compile(r"-?[0-9]{1,7}")
 _MILLISECONDS: Final = re.compile(r"-?[0-9]{1,15}")
 _EPOCH: Final = datetime(1970, 1, 1)
+#: The power of ten that no number of milliseconds since 1970 reaches.
+_LONGEST: Final = 15
 
 
 def parsed(text: str, kind: exp.DataType) -> Any:  # noqa: PLR0911  one branch a type
@@ -44,8 +46,8 @@ def parsed(text: str, kind: exp.DataType) -> Any:  # noqa: PLR0911  one branch a
         return text
     if this in BINARY:
         return _bytes(text)
-    if this in _BITS:
-        return _integer(text, _BITS[this])
+    if this in INTEGER_BITS:
+        return _integer(text, INTEGER_BITS[this])
     if this in types.FLOATS:
         found = _FLOAT.fullmatch(text.strip())
         return float(found[1]) if found else None
@@ -109,6 +111,12 @@ def partition_text(value: Any, kind: exp.DataType) -> str:
     if value is None:
         return DEFAULT_PARTITION
     text = spelled(value, kind)
+    if text == DEFAULT_PARTITION:
+        raise QueryFailed(
+            "HIVE_INVALID_PARTITION_VALUE",
+            f"the text {text!r} stands for NULL in a partition's key, and would be read back as that; nothing was "
+            "written. Leave these rows out, or give the key another value",
+        )
     if any(not " " <= character <= "~" for character in text):
         raise QueryFailed(
             "HIVE_INVALID_PARTITION_VALUE",
@@ -165,11 +173,14 @@ def _moment(text: str) -> datetime | None:
         return None
 
 
-def of_epoch(milliseconds: float | Decimal) -> datetime | None:
-    """Return the moment so many milliseconds after 1970; None where there is none such."""
+def of_epoch(count: int | str, *, seconds: bool = False) -> datetime | None:
+    """Return the moment so many milliseconds or seconds after 1970; None where there is none such."""
     try:
-        return _EPOCH + timedelta(microseconds=int(Decimal(milliseconds) * 1000))
-    except (OverflowError, ValueError):
+        number = Decimal(count)
+        if not number.is_finite() or number.adjusted() > _LONGEST:  # to make it a whole number could take for ever
+            return None
+        return _EPOCH + timedelta(microseconds=int(number * (1_000_000 if seconds else 1000)))
+    except (ArithmeticError, ValueError):
         return None
 
 

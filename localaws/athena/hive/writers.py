@@ -80,6 +80,11 @@ _COLUMNAR: Final[dict[str, tuple[Sequence[str], Write]]] = {
 }
 
 
+def is_columnar(serde: str) -> bool:
+    """Return whether files of a SerDe tell their own columns, whatever its properties."""
+    return any(name in serde for name in _COLUMNAR)
+
+
 @dataclass(frozen=True)
 class Writer:
     """Writes rows, whose columns are the ``fields``, as one file of a table."""

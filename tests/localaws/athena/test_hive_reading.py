@@ -8,7 +8,6 @@ import io
 import json
 import zlib
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -101,6 +100,16 @@ def test_a_table_declares_the_formats_of_its_moments(client: Client, form: str) 
     table(client, "a timestamp", f"{form} WITH SERDEPROPERTIES ('timestamp.formats'='{patterns}')", {"a": lines})
     whole = "2024-01-31 10:00:00.000"
     assert client.rows("SELECT a FROM t") == [["2024-01-31 10:00:00.500"], [whole], [whole], [whole], [None]]
+
+
+def test_a_moment_outside_of_the_calendar_is_null(client: Client) -> None:
+    serde = "ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe'"
+    told = "WITH SERDEPROPERTIES ('timestamp.formats'='yyyy-MM-dd HH:mmZ')"
+    table(client, "a timestamp", f"{serde} {told}", {"a": "0001-01-01 00:00+02:00\n2024-01-31 00:00+02:00\n"})
+    assert client.rows("SELECT a FROM t") == [[None], ["2024-01-30 22:00:00.000"]]
+    client.rows("DROP TABLE t")
+    table(client, "a timestamp", f"{serde} WITH SERDEPROPERTIES ('timestamp.formats'='H HH')", {})
+    assert "the letters 'HH' of 'H HH' say again what others say" in client.fails("SELECT a FROM t")
 
 
 def test_escaped_and_null_text(client: Client) -> None:
@@ -318,72 +327,3 @@ def test_what_a_query_does_not_read_cannot_refuse_it(client: Client) -> None:
     assert client.rows("SELECT id FROM t") == [["1"]]
     assert client.rows("SELECT count(*) FROM t") == [["1"]]
     assert "bad's type string in file" in client.fails("SELECT bad FROM t")
-
-
-def _projected(client: Client, keys: str, properties: dict[str, str], paths: list[str]) -> None:
-    told = ", ".join(f"'{key}'='{value}'" for key, value in {"projection.enabled": "true", **properties}.items())
-    files: dict[str, bytes | str] = {f"{path}/a": f"{path}\n" for path in paths}
-    table(client, "v string", f"PARTITIONED BY ({keys})", files, f"TBLPROPERTIES ({told})")
-
-
-def test_projected_partitions_are_enums_integers_and_dates(client: Client) -> None:
-    day = {"type": "date", "range": "2024-01-01,2024-01-31", "format": "yyyy-MM-dd"}
-    hour = {"type": "integer", "range": "0,23", "digits": "2", "interval": "6"}
-    properties = {"projection.region.type": "enum", "projection.region.values": "eu,us"}
-    properties |= {f"projection.day.{key}": value for key, value in day.items()}
-    properties |= {f"projection.hour.{key}": value for key, value in hour.items()}
-    inside = ["region=eu/day=2024-01-01/hour=06", "region=us/day=2024-01-31/hour=18"]
-    outside = [
-        "region=ap/day=2024-01-01/hour=06", "region=eu/day=2024-02-01/hour=06", "region=eu/day=2024-01-01/hour=6",
-        "region=eu/day=2024-01-01/hour=07", "region=eu/day=2024-01-01/hour=24", "region=eu/day=2024-01-32/hour=06",
-    ]  # fmt: skip
-    _projected(client, "region string, day date, hour int", properties, inside + outside)
-    assert client.rows("SELECT v, region, day, hour FROM t ORDER BY v") == [
-        [inside[0], "eu", "2024-01-01", "6"], [inside[1], "us", "2024-01-31", "18"],
-    ]  # fmt: skip
-    assert client.rows("SELECT v FROM t WHERE hour = 18") == [[inside[1]]]
-
-
-def test_a_template_says_where_projected_partitions_are(client: Client) -> None:
-    today = datetime.now(UTC).date()
-    days = [today - timedelta(days=back) for back in (0, 2, 40)] + [today + timedelta(days=2)]
-    paths = [f"logs/{each:%Y/%m/%d}" for each in days]
-    properties = {
-        "projection.dt.type": "date", "projection.dt.range": "NOW-7DAYS,NOW", "projection.dt.format": "yyyy/MM/dd",
-        "storage.location.template": f"s3://readers/{client.database}/t/logs/${{dt}}/",
-    }  # fmt: skip
-    _projected(client, "dt string", properties, paths)
-    assert client.rows("SELECT dt FROM t ORDER BY dt DESC") == [[f"{each:%Y/%m/%d}"] for each in days[:2]]
-    assert date.fromisoformat(str(client.rows("SELECT max(replace(dt, '/', '-')) FROM t")[0][0])) == today
-
-
-def test_injected_values_come_from_the_query(client: Client) -> None:
-    _projected(client, "device string", {"projection.device.type": "injected"}, ["device=a", "device=b"])
-    assert client.rows("SELECT v FROM t WHERE device = 'b'") == [["device=b"]]
-    assert client.rows("SELECT v FROM t WHERE device IN ('a', 'x')") == [["device=a"]]
-    for query in ("SELECT v FROM t", "SELECT v FROM t WHERE device LIKE 'a%'", "SELECT v FROM t WHERE device = v"):
-        assert "For the injected projected partition column device, the WHERE clause must contain" in client.fails(
-            query
-        )
-
-
-@pytest.mark.parametrize(
-    ("properties", "said"),
-    [
-        ({}, "the following partition columns are missing projection configuration: [k]"),
-        ({"projection.k.type": "enum"}, "Missing required property: projection.k.values"),
-        ({"projection.k.type": "any"}, "projection.k.type is one of enum, integer, date, injected"),
-        ({"projection.k.type": "integer", "projection.k.range": "1"}, "projection.k.range is two values"),
-        (
-            {"projection.k.type": "date", "projection.k.range": "x,NOW", "projection.k.format": "yyyy-MM-dd"},
-            "'x' is not",
-        ),
-        (
-            {"projection.k.type": "injected", "storage.location.template": "s3://readers/x/${other}"},
-            "names the columns",
-        ),
-    ],
-)
-def test_wrong_projection_is_said(client: Client, properties: dict[str, str], said: str) -> None:
-    _projected(client, "k string", properties, [])
-    assert said in client.fails("SELECT v FROM t WHERE k = '1'")

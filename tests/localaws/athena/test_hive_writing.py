@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import fastavro
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import orc
 
+from localaws.athena import hive_writes, write
 from localaws.context import Context
 from tests.localaws.athena.client import Client
 from tests.localaws.athena.iceberg import objects, work_group
@@ -134,6 +136,90 @@ def test_a_partition_that_lies_elsewhere_is_written_to_there(client: Client) -> 
     assert client.rows("SELECT id FROM t WHERE p = 'b' AND \"$path\" LIKE '%/elsewhere/%'") == [["2"]]
 
 
+@pytest.mark.parametrize("template", ["", "y${y}/${d}-${e}"])
+def test_rows_go_to_where_the_projection_reads_them(client: Client, template: str) -> None:
+    root = place(client, "t")
+    told = {
+        "projection.enabled": "true", "projection.y.type": "integer", "projection.y.range": "0,50",
+        "projection.y.digits": "2", "projection.d.type": "date", "projection.d.range": "2024-01-01,NOW",
+        "projection.d.format": "yyyy-MM-dd", "projection.e.type": "enum", "projection.e.values": "a,b",
+    }  # fmt: skip
+    told |= {"storage.location.template": root + template} if template else {}
+    shown = ", ".join(f"'{key}'='{value}'" for key, value in told.items())
+    client.rows(
+        f"CREATE EXTERNAL TABLE t (v int) PARTITIONED BY (y int, d date, e string) LOCATION '{root}' "
+        f"TBLPROPERTIES ({shown})"
+    )
+    client.rows("INSERT INTO t VALUES (1, 6, DATE '2024-02-01', 'a'), (2, 16, DATE '2024-02-29', 'b')")
+    wanted = [["1", "6", "2024-02-01", "a"], ["2", "16", "2024-02-29", "b"]]
+    assert client.rows("SELECT * FROM t ORDER BY v") == wanted
+    assert client.rows("SHOW PARTITIONS t") == []
+    for values in ("99, DATE '2024-02-01', 'a'", "6, DATE '2023-12-31', 'a'", "6, DATE '2024-02-01', 'c'",
+                   "NULL, DATE '2024-02-01', 'a'", "6, DATE '2024-02-01', ''"):  # fmt: skip
+        said = client.fails(f"INSERT INTO t VALUES (3, 7, DATE '2024-02-01', 'a'), (4, {values})")
+        assert said.startswith("HIVE_INVALID_PARTITION_VALUE: Table t: the partition projection has no partition y=")
+    assert client.rows("SELECT * FROM t ORDER BY v") == wanted
+
+
+def test_a_partition_of_another_serde_is_not_written_to(client: Client) -> None:
+    form = "ROW FORMAT DELIMITED FIELDS TERMINATED BY '{}'"
+    client.rows(
+        f"CREATE EXTERNAL TABLE t (a string, b string) PARTITIONED BY (p string) {form.format(',')} "
+        f"LOCATION '{place(client, 't')}'"
+    )
+    client.rows("ALTER TABLE t ADD PARTITION (p = 'x')")
+    glue = client.ctx.client("glue")
+    at = {"DatabaseName": client.database, "TableName": "t"}
+    storage = glue.get_partition(**at, PartitionValues=["x"])["Partition"]["StorageDescriptor"]
+    storage["SerdeInfo"]["Parameters"]["field.delim"] = "|"
+    glue.update_partition(
+        **at, PartitionValueList=["x"], PartitionInput={"Values": ["x"], "StorageDescriptor": storage}
+    )
+    said = client.fails("INSERT INTO t VALUES ('1', '2', 'y'), ('1', '2', 'x')")
+    assert said.startswith("HIVE_PARTITION_SCHEMA_MISMATCH")
+    assert "the partition x is read by the SerDe" in said
+    client.rows("INSERT INTO t VALUES ('1', '2', 'y')")
+    assert client.rows("SELECT * FROM t") == [["1", "2", "y"]]
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_partition_that_is_put_elsewhere_meanwhile_fails_the_insert(
+    client: Client, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    client.rows(
+        f"CREATE TABLE t WITH (external_location = '{place(client, 't')}', partitioned_by = ARRAY['p']) AS "
+        "SELECT 1 AS id, 'a' AS p"
+    )
+    before = objects(client)
+    register = hive_writes.register
+
+    def late(*given: Any) -> None:
+        client.rows(
+            f"ALTER TABLE t PARTITION (p = 'a') SET LOCATION '{place(client, 'else')}'" if known
+            else f"ALTER TABLE t ADD PARTITION (p = 'b') LOCATION '{place(client, 'else')}'"
+        )  # fmt: skip
+        register(*given)
+
+    monkeypatch.setattr(write, "register", late)
+    said = client.fails(f"INSERT INTO t VALUES (2, 'c'), (3, '{'a' if known else 'b'}')")
+    assert said.startswith("TRANSACTION_CONFLICT")
+    assert objects(client) == before
+    assert len(client.rows("SHOW PARTITIONS t")) == (1 if known else 2)
+
+
+def test_the_text_that_stands_for_null_is_no_partitions_value(client: Client) -> None:
+    mark = "__HIVE_DEFAULT_PARTITION__"
+    said = client.fails(f"CREATE TABLE t WITH (partitioned_by = ARRAY['p']) AS SELECT 1 AS id, '{mark}' AS p")
+    assert said.startswith(f"HIVE_INVALID_PARTITION_VALUE: the text '{mark}' stands for NULL")
+
+
+def test_a_bucket_with_objects_is_not_empty(client: Client) -> None:
+    client.ctx.client("s3").put_object(Bucket="hive", Key=f"{client.database}/x", Body=b"x")
+    for target in ("s3://hive", "s3://hive/"):
+        said = client.fails(f"UNLOAD (SELECT 1 AS a) TO '{target}' WITH (format = 'JSON')")
+        assert said.startswith("HIVE_PATH_ALREADY_EXISTS")
+
+
 def test_a_write_has_100_partitions_at_most(client: Client) -> None:
     def query(count: int) -> str:
         return f"SELECT n, n AS p FROM UNNEST(sequence(1, {count})) AS t (n)"
@@ -173,6 +259,7 @@ def test_rows_are_bucketed_by_hives_hash(client: Client) -> None:
         ("colour = 'red'", "property 'colour' does not exist"),
         ("field_delimiter = ','", "field_delimiter is for the format TEXTFILE"),
         ("format = 'TEXTFILE', field_delimiter = '||'", "field_delimiter is a single character"),
+        ("format = 'TEXTFILE', field_delimiter = '\n'", "field_delimiter is a single character and no line break"),
     ],
 )
 def test_a_property_that_athena_refuses_makes_nothing(client: Client, properties: str, said: str) -> None:
