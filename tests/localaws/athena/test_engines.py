@@ -18,8 +18,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from localaws.athena import executions, processes
+from localaws.athena import computing, executions, processes
 from localaws.athena.computing import Computer, Question, Relation
+from localaws.athena.engine import failure
 from localaws.athena.processes import EngineProcess, Engines
 from localaws.context import Context
 from tests.localaws.athena.client import Client
@@ -281,6 +282,40 @@ def test_nothing_of_a_question_is_there_for_the_next(where: str, tmp_path: Path)
             answer(computer, Question("SELECT * FROM read_text('/etc/passwd')", NOW))
     finally:
         computer.close()
+
+
+@pytest.mark.parametrize("where", ["a process", "this one"])
+@pytest.mark.parametrize(
+    ("value", "raised", "code"),
+    [
+        ("CAST(x // 100 AS smallint)", duckdb.ConversionException, "INVALID_CAST_ARGUMENT"),
+        ("x + 9223372036850000000", duckdb.OutOfRangeException, "NUMERIC_VALUE_OUT_OF_RANGE"),
+        ("if(x = 4000000, error('COLOUR_UNKNOWN: no such'), '')", duckdb.InvalidInputException, "COLOUR_UNKNOWN"),
+    ],
+)
+def test_an_error_behind_the_first_rows_is_the_one_that_duckdb_raises(
+    where: str, value: str, raised: type[duckdb.Error], code: str, tmp_path: Path
+) -> None:
+    computer = EngineProcess(tmp_path) if where == "a process" else Computer(tmp_path)
+    try:
+        computed = computer.compute(Question(f"SELECT {value} AS a FROM range(5000000) t(x)", NOW))
+        assert next(computed.batches).num_rows
+        with pytest.raises(raised) as late:
+            list(computed.batches)
+        assert str(failure(late.value)).startswith(f"{code}: ")
+    finally:
+        computer.close()
+
+
+def test_a_query_that_fails_behind_its_first_rows_says_why(client: Client) -> None:
+    found = client.execution("SELECT CAST(y + 27000 AS smallint) FROM unnest(sequence(1, 10000)) b(y)")
+    assert found["Status"]["StateChangeReason"].startswith("INVALID_CAST_ARGUMENT: ")
+    assert found["Status"]["AthenaError"]["ErrorCategory"] == 2
+
+
+def test_an_error_of_the_operating_system_keeps_the_name_of_its_file() -> None:
+    found = str(failure(computing.raised("OSError", "Cannot open '/a/b.parquet': Detail: [errno 2] No such file")))
+    assert found == "GENERIC_INTERNAL_ERROR: Cannot open '/a/b.parquet': Detail: [errno 2] No such file"
 
 
 @pytest.mark.parametrize(
