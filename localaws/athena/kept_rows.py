@@ -12,7 +12,8 @@ Text = str | None
 #: Rows of which the place is known, and the bytes that are kept in memory.
 _EVERY: Final = 1000
 _IN_MEMORY: Final = 1 << 16
-_CELL: Final = re.compile(r'(?:"((?:[^"]|"")*)")?([,\n])')
+#: Possessive, so that nothing is kept to come back to: a cell may have megabytes.
+_CELL: Final = re.compile(r'(?:"([^"]*+(?:""[^"]*+)*+)")?([,\n])')
 
 
 class KeptRows(Sequence[list[Text]]):

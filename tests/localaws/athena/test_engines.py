@@ -6,12 +6,14 @@ import itertools
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -21,7 +23,8 @@ import pytest
 from localaws.athena import computing, executions, processes
 from localaws.athena.computing import Computer, Question, Relation
 from localaws.athena.engine import failure
-from localaws.athena.processes import EngineProcess, Engines
+from localaws.athena.kept_rows import KeptRows
+from localaws.athena.processes import EngineEnded, EngineProcess, Engines
 from localaws.context import Context
 from tests.localaws.athena.client import Client
 from tests.localaws.athena.server import running
@@ -260,7 +263,7 @@ process.compute(Question("SELECT sum(a.range * b.range) FROM range(1000000) a, r
 
 @pytest.mark.parametrize("where", ["a process", "this one"])
 def test_nothing_of_a_question_is_there_for_the_next(where: str, tmp_path: Path) -> None:
-    computer = EngineProcess(tmp_path) if where == "a process" else Computer(tmp_path)
+    computer = EngineProcess(tmp_path) if where == "a process" else Computer(tmp_path / "spilled")
     secret = Relation("r0", pa.table({"secret": ["of a role"] * 200_000}), '"secret"')
     try:
         assert answer(computer, Question("SELECT count(secret) AS n FROM r0", NOW, [secret])) == [{"n": 200_000}]
@@ -278,8 +281,14 @@ def test_nothing_of_a_question_is_there_for_the_next(where: str, tmp_path: Path)
             answer(computer, Question("CREATE TABLE kept AS SELECT 1 AS a", NOW))
         with pytest.raises(duckdb.Error, match="has been locked"):
             answer(computer, Question("SET memory_limit = '9GB'", NOW))
-        with pytest.raises(duckdb.Error, match="disabled by configuration"):
-            answer(computer, Question("SELECT * FROM read_text('/etc/passwd')", NOW))
+        for sql in (
+            "SELECT * FROM read_text('/etc/passwd')",
+            "COPY (SELECT 1) TO 'json.py'",
+            # Where DuckDB puts what does not fit into memory is the one folder that it lets SQL write to, too.
+            *(f"COPY (SELECT 1) TO '{folder}/json.py'" for folder in (tmp_path, *(tmp_path / "athena").glob("*"))),
+        ):
+            with pytest.raises(duckdb.Error, match="disabled by configuration"):
+                answer(computer, Question(sql, NOW))
     finally:
         computer.close()
 
@@ -316,6 +325,70 @@ def test_a_query_that_fails_behind_its_first_rows_says_why(client: Client) -> No
 def test_an_error_of_the_operating_system_keeps_the_name_of_its_file() -> None:
     found = str(failure(computing.raised("OSError", "Cannot open '/a/b.parquet': Detail: [errno 2] No such file")))
     assert found == "GENERIC_INTERNAL_ERROR: Cannot open '/a/b.parquet': Detail: [errno 2] No such file"
+
+
+def test_nothing_that_a_process_could_write_is_imported_by_it(tmp_path: Path) -> None:
+    process = EngineProcess(tmp_path)
+    try:
+        # What says in which folder it works and where it looks for modules is there from the start.
+        assert Path(f"/proc/{process.pid}/cwd").resolve() == Path("/")
+        said = Path(f"/proc/{process.pid}/environ").read_bytes().decode().split("\0")
+        paths = next(text for text in said if text.startswith("PYTHONPATH=")).partition("=")[2].split(os.pathsep)
+        assert all(Path(path).is_absolute() and not Path(path).is_relative_to(tmp_path) for path in paths)
+        for name in ("json", "duckdb", "pyarrow"):
+            (process.folder / f"{name}.py").write_text("raise SystemExit(3)")
+        assert answer(process, Question("SELECT 1 AS n", NOW)) == [{"n": 1}]
+    finally:
+        process.close()
+
+
+def sends(process: EngineProcess, *messages: bytes) -> None:
+    """Have the process's answer be these messages."""
+    heard = iter(messages)
+    process._channel = SimpleNamespace(  # type: ignore[assignment]
+        poll=lambda seconds=None: True, recv_bytes=lambda: next(heard), send=lambda asked: None, close=lambda: None
+    )
+
+
+def test_a_process_that_answers_what_is_no_answer_is_ended(tmp_path: Path) -> None:
+    good = pa.record_batch({"a": ["one", "two"]})
+    offsets = pa.py_buffer(struct.pack("<3i", 0, 1 << 30, 3))
+    text = pa.Array.from_buffers(pa.string(), 2, [None, offsets, pa.py_buffer(b"abc")])
+    bad = pa.RecordBatch.from_arrays([text], ["a"])
+    said = [json.dumps(each).encode() for each in ({"ready": True}, {"kinds": ["VARCHAR"]}, {"more": True})]
+    columns = good.schema.serialize().to_pybytes()
+    for what, *sent in (
+        ("rows", *said[:2], columns, said[2], bad.serialize().to_pybytes()),
+        ("rows", *said[:2], columns, said[2], good.serialize().to_pybytes()[:40]),
+        ("rows", *said[:2], columns, said[2], b""),
+        ("columns", *said[:2], columns[:20]),
+        ("words", *said[:2], columns, b"{}"),
+        ("words", said[0], b"\xff"),
+        ("words", b"[]"),
+    ):
+        process = EngineProcess(tmp_path)
+        try:
+            sends(process, *sent)
+            with pytest.raises(EngineEnded, match=f"sent {what} that are none"):
+                answer(process, Question("SELECT 1", NOW))
+            assert not process.usable
+        finally:
+            process.close()
+
+
+def test_an_error_of_a_process_is_one_of_duckdb() -> None:
+    for name in ("connect", "__name__", "DuckDBPyConnection", "OSError", "Warning"):
+        assert type(computing.raised(name, "why")) is duckdb.Error
+    assert type(computing.raised("ConversionException", "why")) is duckdb.ConversionException
+
+
+def test_a_cell_of_megabytes_is_read_at_once(tmp_path: Path) -> None:
+    for cell in ("x" * 10_000_000, '"' * 5_000_000, 'a","b\n' * 1_000_000):
+        kept = KeptRows()
+        kept.add([["1", cell, None, ""]])
+        began = time.process_time()
+        assert kept[0] == ["1", cell, None, ""]
+        assert time.process_time() - began < 1.5
 
 
 @pytest.mark.parametrize(
