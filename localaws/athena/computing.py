@@ -23,7 +23,9 @@ from localaws.athena.confined import connect
 MEMORY_LIMIT: Final = "2GB"
 THREADS: Final = 2
 #: Rows that are taken from DuckDB, and sent to who asked, at once.
-_BATCH_ROWS: Final = 4096
+_BATCH_ROWS: Final = 2048
+#: Bytes of rows that are sent, or made texts of, at once: fewer rows where they are wide.
+_BATCH_BYTES: Final = 4 << 20
 #: DuckDB's classes of errors, and the same by what their texts begin with: "Out of Range Error: …".
 _CLASSES: Final = {
     name: kind for name, kind in vars(duckdb).items() if isinstance(kind, type) and issubclass(kind, duckdb.Error)
@@ -115,9 +117,21 @@ def _mapped(file: Path) -> pa.Table:
 def _streamed(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
     """Yield the batches; raise the error of DuckDB that Arrow passes on as an OSError with DuckDB's text."""
     try:
-        yield from reader
+        for batch in reader:
+            yield from sliced(batch)
     except (OSError, pa.ArrowException) as error:
         raise raised("", str(error)) from error
+
+
+def sliced(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Yield the rows in batches of few bytes, or of one row."""
+    rows = max(1, batch.num_rows * _BATCH_BYTES // max(1, batch.nbytes))
+    if rows >= batch.num_rows:
+        yield batch
+        return
+    for first in range(0, batch.num_rows, rows):
+        piece = batch.slice(first, rows)
+        yield from sliced(piece) if rows > 1 else [piece]
 
 
 def raised(name: str, text: str) -> duckdb.Error:

@@ -125,6 +125,10 @@ class QueryEngine:
         """Return the result of ``sql`` in memory, as `stream` does."""
         return self.stream(sql, database, allow=allow).whole()
 
+    def check(self, sql: str, database: str) -> None:
+        """Raise QueryFailed where ``sql`` cannot be run now, or its caller may not read what it reads."""
+        self._prepared(sql, database)
+
     def unstopped(self) -> None:
         """Raise QueryFailed if the query was stopped."""
         if self._stopped is not None:

@@ -70,7 +70,14 @@ class EngineProcess:
 
     def compute(self, asked: Question) -> Computed:
         """Return the answer to a question; raise duckdb.Error or EngineEnded, also while its rows are taken."""
-        asked = replace(asked, relations=[self._sent(relation) for relation in asked.relations])
+        if self._answering:
+            self.kill()
+            raise EngineEnded("the process of the query engine was ended: it was asked anew before it had answered")
+        try:
+            asked = replace(asked, relations=[self._sent(relation) for relation in asked.relations])
+        except OSError as error:
+            reason = f"the process of the query engine could not be given the rows of a table in memory: {error}"
+            raise EngineEnded(reason) from error
         if not self._ready:
             self._heard("ready", _START_SECONDS)
             self._ready = True
@@ -178,9 +185,11 @@ class Engines:
                         return entry[1]
                     entry[1].close()
             spare, self._spare = self._spare, None
+        threading.Thread(target=self._make_spare, name="athena-spare-engine", daemon=True).start()
         if spare is not None and spare.usable:
-            threading.Thread(target=self._make_spare, name="athena-spare-engine", daemon=True).start()
             return spare
+        if spare is not None:
+            spare.close()  # it died before anybody asked it
         return EngineProcess(self._scratch)
 
     def give_back(self, key: Hashable, process: EngineProcess) -> None:

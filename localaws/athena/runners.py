@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from localaws.context import Context
@@ -19,13 +20,13 @@ class LateRunner:
         self._runner: Runner | None = None
         self._making = threading.Lock()
 
-    def submit(self, execution: Execution, prepared: dict[str, Any]) -> None:
-        """Queue a query."""
+    def submit(self, execution: Execution, prepared: dict[str, Any], known: Mapping[str, Execution]) -> None:
+        """Queue a query; ``known`` are all executions, of which the results of one may be given again."""
         from localaws.athena.executions import Runner  # imported with the first query
 
         with self._making:
             self._runner = self._runner or Runner(self.ctx)
-        self._runner.submit(execution, prepared)
+        self._runner.submit(execution, prepared, known)
 
     def close(self) -> None:
         """Cancel queued and running queries, and wait for the threads to end."""
