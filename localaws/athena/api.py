@@ -225,7 +225,7 @@ def _start(backend: Any, execution: Execution) -> None:
         execution.results = answers.nothing()
         execution.finish("SUCCEEDED")
         return
-    running().submit(execution, prepared, backend.executions)
+    running().submit(execution, prepared, lambda: reuse.earlier(execution, list(backend.executions.values())))
 
 
 def _plain_name(name: str) -> str:

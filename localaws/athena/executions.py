@@ -6,13 +6,13 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from localaws.athena import results as answers
-from localaws.athena import reuse, statements, versions
+from localaws.athena import statements, versions
 from localaws.athena.acts import Acting, Outcome, act
 from localaws.athena.computing import sliced
 from localaws.athena.engine import QueryEngine, Stream
@@ -186,6 +186,9 @@ class Execution:
         return found
 
 
+Earlier = Callable[[], Execution | None]
+
+
 class Runner:
     """Runs query executions in a bounded pool of threads."""
 
@@ -196,11 +199,11 @@ class Runner:
         self._engines = Engines(ctx.scratch)
         self._live: dict[str, Execution] = {}
 
-    def submit(self, execution: Execution, prepared: dict[str, Any], known: Mapping[str, Execution]) -> None:
-        """Queue a query; ``known`` are all executions, of which the results of one may be given again."""
+    def submit(self, execution: Execution, prepared: dict[str, Any], earlier: Earlier) -> None:
+        """Queue a query; ``earlier`` returns the execution whose results it may have again, once it is resolved."""
         self._live[execution.id] = execution
         pool = self._queries if execution.computes else self._others
-        pool.submit(self._run, execution, prepared, known)
+        pool.submit(self._run, execution, prepared, earlier)
 
     def close(self) -> None:
         """Cancel queued and running queries, and wait for the threads to end."""
@@ -210,7 +213,7 @@ class Runner:
             pool.shutdown(wait=True, cancel_futures=True)
         self._engines.close()
 
-    def _run(self, execution: Execution, prepared: dict[str, Any], known: Mapping[str, Execution]) -> None:
+    def _run(self, execution: Execution, prepared: dict[str, Any], earlier: Earlier) -> None:
         with execution.lock:
             if execution.status != "QUEUED":
                 return
@@ -225,7 +228,7 @@ class Runner:
                 return  # stopped while the engine was made
             statement = _statement(execution, prepared)
             execution.resolved = statement.text if isinstance(statement, kinds.Query) else None
-            if self._reuses(execution, execution.engine, known):
+            if self._reuses(execution, execution.engine, earlier()):
                 return
             outcome = self._outcome(execution, execution.engine, statement)
             execution.planning = execution.engine.planning
@@ -260,9 +263,8 @@ class Runner:
             computing=lambda: self._engines.take(key), done=lambda process: self._engines.give_back(key, process),
         )  # fmt: skip
 
-    def _reuses(self, execution: Execution, engine: QueryEngine, known: Mapping[str, Execution]) -> bool:
+    def _reuses(self, execution: Execution, engine: QueryEngine, earlier: Execution | None) -> bool:
         """Give an earlier result again, where that is asked for and the caller may read now what the query reads."""
-        earlier = reuse.earlier(execution, list(known.values()))
         if earlier is None or execution.resolved is None:
             return False
         engine.check(execution.resolved, execution.database)
@@ -288,6 +290,8 @@ class Runner:
             self._ctx, self._leave(execution), engine, execution.database, execution.id, execution.output, allow
         )
         outcome = act(statement, acting)
+        if outcome.stream is not None:  # rows on disk are where all is that goes with the local AWS
+            outcome = replace(outcome, results=replace(outcome.results, rows=KeptRows(self._ctx.scratch)))
         if outcome.written is not None:
             execution.manifest = f"{execution.location}-manifest.csv"
             try:

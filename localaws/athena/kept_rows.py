@@ -7,6 +7,7 @@ import tempfile
 import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final, overload
 
 Text = str | None
@@ -19,10 +20,11 @@ _CELL: Final = re.compile(r'(?:"([^"]*+(?:""[^"]*+)*+)")?([,\n])')
 
 
 class KeptRows(Sequence[list[Text]]):
-    """Rows that are added once and read in pieces."""
+    """Rows that are added once and read in pieces; many are in a file without a name in ``folder``."""
 
-    def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - it goes with the rows
+    def __init__(self, folder: Path | None = None) -> None:
+        where = None if folder is None else str(folder)
+        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=where)  # noqa: SIM115 - it goes with the rows
         #: Rows of which the place is known, and their places.
         self._rows, self._places, self._count, self._end = [0], [0], 0, 0
         self._lock = threading.Lock()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from types import SimpleNamespace
@@ -17,7 +17,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.athena.models import AthenaBackend, athena_backends
 from moto.athena.responses import AthenaResponse
-from moto.s3.models import s3_backends
+from moto.s3.exceptions import EntityTooSmall
+from moto.s3.models import S3Backend, s3_backends
 from pyiceberg.expressions import EqualTo
 from pyiceberg.types import LongType, StringType
 
@@ -488,6 +489,23 @@ def test_a_prepared_statement_that_is_not_there_is_not_found(ctx: Context) -> No
             call(StatementName="nope", WorkGroup="analysts")
 
 
+def test_a_result_that_s3_does_not_take_is_no_missing_bucket(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*given: Any, **named: Any) -> None:
+        raise EntityTooSmall
+
+    monkeypatch.setattr(S3Backend, "put_object", refuses)
+    assert failure(ctx, "SELECT 1").startswith("GENERIC_INTERNAL_ERROR: EntityTooSmall")
+
+
+def test_rows_on_disk_are_in_the_folder_of_the_local_aws(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    monkeypatch.setenv("TMPDIR", "/nowhere")
+    found = rows(ctx, "SELECT x, cast(x * 1000000007 AS varchar) AS y FROM unnest(sequence(1, 100)) a(x)")
+    assert len(found) == 101
+    many = run(ctx, "SELECT x, x * 1000000007 AS t FROM unnest(sequence(1, 10000)) a(x), unnest(sequence(1, 6)) b(y)")
+    assert many["Status"]["State"] == "SUCCEEDED", many["Status"]
+
+
 def test_a_result_is_given_again_where_that_is_asked_for(ctx: Context) -> None:
     sql = "SELECT count(*) AS n, max(id) AS reused FROM items"
     asked = {"ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": True, "MaxAgeInMinutes": 5}}}
@@ -572,7 +590,8 @@ def test_a_result_is_given_again_to_the_role_that_asked_for_it_alone() -> None:
     s3_backends["123456789012"]["aws"].put_object("reused", f"{done.id}.csv", b"")
     assert reuse.earlier(execution("one", reuse=5), [done]) is done
     assert reuse.earlier(execution("another", reuse=5), [done]) is None
-    for name, value in (("resolved", "SELECT 2"), ("resolved", None), ("session", replace(done.session, policy="{}")),
+    other = Session("arn:aws:iam::123456789012:role/one", "s", policy="{}")
+    for name, value in (("resolved", "SELECT 2"), ("resolved", None), ("session", other),
                         ("workgroup", SimpleNamespace(name="other")), ("region", "eu-west-1")):  # fmt: skip
         asked = execution("one", reuse=5)
         setattr(asked, name, value)
