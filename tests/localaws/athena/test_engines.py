@@ -392,9 +392,8 @@ def test_an_error_of_the_operating_system_keeps_the_name_of_its_file() -> None:
 def test_nothing_that_a_process_could_write_is_imported_by_it(tmp_path: Path) -> None:
     process = EngineProcess(tmp_path)
     try:
-        # What says in which folder it works and where it looks for modules is there from the start.
         assert Path(f"/proc/{process.pid}/cwd").resolve() == Path("/")
-        said = Path(f"/proc/{process.pid}/environ").read_bytes().decode().split("\0")
+        said = until(Path(f"/proc/{process.pid}/environ").read_bytes).decode().split("\0")  # empty while it begins
         paths = next(text for text in said if text.startswith("PYTHONPATH=")).partition("=")[2].split(os.pathsep)
         assert all(Path(path).is_absolute() and not Path(path).is_relative_to(tmp_path) for path in paths)
         for name in ("json", "duckdb", "pyarrow"):
