@@ -60,14 +60,10 @@ def start_query_execution(self: Any) -> str:
         session=session(self),
         reuse=reuse.longest_age(self._get_param("ResultReuseConfiguration") or {}),
     )
-    earlier = reuse.earlier(execution, backend.executions.values())
     backend.executions[execution.id] = execution
     if token:
         tokens[token] = (query, execution.id)
-    if earlier is not None:
-        execution.take_results(earlier)
-    else:
-        _start(backend, execution)
+    _start(backend, execution)
     return json.dumps({"QueryExecutionId": execution.id})
 
 
@@ -229,7 +225,7 @@ def _start(backend: Any, execution: Execution) -> None:
         execution.results = answers.nothing()
         execution.finish("SUCCEEDED")
         return
-    running().submit(execution, prepared)
+    running().submit(execution, prepared, lambda: reuse.earlier(execution, list(backend.executions.values())))
 
 
 def _plain_name(name: str) -> str:

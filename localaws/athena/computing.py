@@ -5,6 +5,7 @@ It imports neither boto3 nor moto, so that a process is there soon and small.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +23,15 @@ from localaws.athena.confined import connect
 MEMORY_LIMIT: Final = "2GB"
 THREADS: Final = 2
 #: Rows that are taken from DuckDB, and sent to who asked, at once.
-_BATCH_ROWS: Final = 4096
+_BATCH_ROWS: Final = 2048
+#: Bytes of rows that are sent, or made texts of, at once: fewer rows where they are wide.
+_BATCH_BYTES: Final = 4 << 20
+#: DuckDB's classes of errors, and the same by what their texts begin with: "Out of Range Error: …".
+_CLASSES: Final = {
+    name: kind for name, kind in vars(duckdb).items() if isinstance(kind, type) and issubclass(kind, duckdb.Error)
+}
+_TOLD: Final = {name.removesuffix("Exception").lower(): kind for name, kind in _CLASSES.items()}
+_BEGINS: Final = re.compile(r"([A-Za-z ]+) Error: ")
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,7 @@ class Computer:
         relation = self.connection.sql(asked.sql)
         kinds = [str(kind) for kind in relation.types]
         reader = (relation if asked.rows else relation.limit(0)).to_arrow_reader(_BATCH_ROWS)
-        return Computed(kinds, reader.schema, iter(reader))
+        return Computed(kinds, reader.schema, _streamed(reader))
 
     def kill(self) -> None:
         """Interrupt what is computed: a process would end."""
@@ -105,8 +114,28 @@ def _mapped(file: Path) -> pa.Table:
         return pa.ipc.open_file(source).read_all()
 
 
+def _streamed(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """Yield the batches; raise the error of DuckDB that Arrow passes on as an OSError with DuckDB's text."""
+    try:
+        for batch in reader:
+            yield from sliced(batch)
+    except (OSError, pa.ArrowException) as error:
+        raise raised("", str(error)) from error
+
+
+def sliced(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Yield the rows in batches of few bytes, or of one row."""
+    rows = max(1, batch.num_rows * _BATCH_BYTES // max(1, batch.nbytes))
+    if rows >= batch.num_rows:
+        yield batch
+        return
+    for first in range(0, batch.num_rows, rows):
+        piece = batch.slice(first, rows)
+        yield from sliced(piece) if rows > 1 else [piece]
+
+
 def raised(name: str, text: str) -> duckdb.Error:
-    """Return the error that DuckDB raised in another process."""
-    kind = getattr(duckdb, name, duckdb.Error)
-    found: duckdb.Error = kind(text) if issubclass(kind, duckdb.Error) else duckdb.Error(text)
-    return found
+    """Return DuckDB's error of that class; where that is none of DuckDB's, the one that its text begins with."""
+    begins = _BEGINS.match(text)
+    told = begins[1].replace(" ", "").lower() if begins else ""
+    return (_CLASSES.get(name) or _TOLD.get(told) or duckdb.Error)(text)

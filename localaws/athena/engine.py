@@ -27,6 +27,8 @@ from localaws.context import Context
 
 #: A cast that fails on purpose repeats its text: see ``localaws.athena.macros``.
 _CODED = re.compile(r"\b([A-Z][A-Z_]{5,}): (.*?)(?:' (?:to|when casting from)\b[^']*)?(?:\n|$)")
+#: What DuckDB's texts begin with; those of the operating system begin with a file's name or a number.
+_KIND = re.compile(r"^[A-Za-z ]+ Error: ")
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,10 @@ class QueryEngine:
         """Return the result of ``sql`` in memory, as `stream` does."""
         return self.stream(sql, database, allow=allow).whole()
 
+    def check(self, sql: str, database: str) -> None:
+        """Raise QueryFailed where ``sql`` cannot be run now, or its caller may not read what it reads."""
+        self._prepared(sql, database)
+
     def unstopped(self) -> None:
         """Raise QueryFailed if the query was stopped."""
         if self._stopped is not None:
@@ -213,7 +219,7 @@ def failure(error: Exception) -> QueryFailed:  # noqa: PLR0911
     coded = _CODED.search(text)
     if coded:
         return QueryFailed(coded[1], coded[2])
-    first = text.split("\n", maxsplit=1)[0].partition(": ")[2] or text
+    first = _KIND.sub("", text.split("\n", maxsplit=1)[0])
     if "Division by zero" in text:
         return QueryFailed("DIVISION_BY_ZERO", "Division by zero")
     if "must appear in the GROUP BY clause" in text:

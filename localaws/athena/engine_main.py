@@ -33,7 +33,7 @@ def main(descriptor: int, folder: Path) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Looked at from a thread, because DuckDB may be computing when the other end goes.
     threading.Thread(target=_end_with_the_other, args=(descriptor, folder), daemon=True).start()
-    computer, channel = Computer(folder), Connection(descriptor)
+    computer, channel = Computer(folder / "spilled"), Connection(descriptor)
     _say(channel, ready=True)
     while True:
         try:

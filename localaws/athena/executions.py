@@ -8,12 +8,13 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from localaws.athena import results as answers
 from localaws.athena import statements, versions
 from localaws.athena.acts import Acting, Outcome, act
+from localaws.athena.computing import sliced
 from localaws.athena.engine import QueryEngine, Stream
 from localaws.athena.errors import QueryFailed
 from localaws.athena.kept_rows import KeptRows, csv_line
@@ -71,6 +72,10 @@ class Execution:
     engine: QueryEngine | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     statement: kinds.Statement | None = None
+    #: The query with prepared statement and parameters filled in; None until it begins, and for other statements.
+    resolved: str | None = None
+    #: Whether its result object is being made: it is not stopped any more.
+    publishes: bool = False
 
     def __post_init__(self) -> None:
         """Read the statement, and name the result object as Athena does: ``.csv`` for rows, ``.txt`` for a text."""
@@ -90,23 +95,43 @@ class Execution:
         """Return Athena's ``StatementType``."""
         return "DML" if self.statement is None else statements.kind_of(self.statement)
 
+    @property
+    def computes(self) -> bool:
+        """Return whether it computes rows: as one of four at once, and for half an hour."""
+        asked = self.statement
+        analyzes = isinstance(asked, kinds.Explain) and asked.analyze
+        return self.kind == "DML" or analyzes or isinstance(asked, kinds.CreateTableAs)
+
     def finish(self, status: str, reason: str | None = None) -> None:
         """Set the final state, unless the query has one already."""
         with self.lock:
-            if self.status in ("QUEUED", "RUNNING"):
-                self.status, self.reason, self.completed = status, reason, time.time()
+            self._finish(status, reason)
+
+    def publish(self) -> None:
+        """Begin to make the result object, which is not stopped any more; raise QueryFailed if it was stopped."""
+        with self.lock:
+            if self.status != "RUNNING":
+                raise QueryFailed("USER_CANCELED", "Query was canceled")
+            self.publishes = True
 
     def take_results(self, earlier: Execution) -> None:
         """Succeed with the results of an earlier execution, which stay where they are."""
-        self.results, self.location, self.reused, self.started = earlier.results, earlier.location, True, time.time()
+        self.results, self.location, self.reused, self.scanned = earlier.results, earlier.location, True, 0
         self.finish("SUCCEEDED")
 
     def stop(self, status: str = "CANCELLED", reason: str = "Query cancelled by user") -> None:
-        """Cancel the query; a running one is interrupted."""
-        self.finish(status, reason)
+        """Cancel the query; a running one is interrupted, and one whose result object is being made succeeds."""
+        with self.lock:
+            if self.publishes:
+                return
+            self._finish(status, reason)
         engine = self.engine
         if engine is not None:
             engine.interrupt()
+
+    def _finish(self, status: str, reason: str | None) -> None:
+        if self.status in ("QUEUED", "RUNNING"):
+            self.status, self.reason, self.completed = status, reason, time.time()
 
     def describe(self) -> dict[str, Any]:
         """Return the ``QueryExecution`` structure."""
@@ -161,6 +186,9 @@ class Execution:
         return found
 
 
+Earlier = Callable[[], Execution | None]
+
+
 class Runner:
     """Runs query executions in a bounded pool of threads."""
 
@@ -171,11 +199,11 @@ class Runner:
         self._engines = Engines(ctx.scratch)
         self._live: dict[str, Execution] = {}
 
-    def submit(self, execution: Execution, prepared: dict[str, Any]) -> None:
-        """Queue a query."""
+    def submit(self, execution: Execution, prepared: dict[str, Any], earlier: Earlier) -> None:
+        """Queue a query; ``earlier`` returns the execution whose results it may have again, once it is resolved."""
         self._live[execution.id] = execution
-        pool = self._queries if execution.kind == "DML" else self._others
-        pool.submit(self._run, execution, prepared)
+        pool = self._queries if execution.computes else self._others
+        pool.submit(self._run, execution, prepared, earlier)
 
     def close(self) -> None:
         """Cancel queued and running queries, and wait for the threads to end."""
@@ -185,22 +213,27 @@ class Runner:
             pool.shutdown(wait=True, cancel_futures=True)
         self._engines.close()
 
-    def _run(self, execution: Execution, prepared: dict[str, Any]) -> None:
+    def _run(self, execution: Execution, prepared: dict[str, Any], earlier: Earlier) -> None:
         with execution.lock:
             if execution.status != "QUEUED":
                 return
             execution.status, execution.started = "RUNNING", time.time()
-        limit = threading.Timer(LONGEST_SECONDS[execution.kind], execution.stop, ("FAILED", "Query timeout"))
+        seconds = LONGEST_SECONDS["DML" if execution.computes else execution.kind]
+        limit = threading.Timer(seconds, execution.stop, ("FAILED", "Query timeout"))
         limit.daemon = True
         limit.start()
         try:
             execution.engine = self._engine(execution)
             if execution.status != "RUNNING":
                 return  # stopped while the engine was made
-            outcome = self._outcome(execution, execution.engine, prepared)
+            statement = _statement(execution, prepared)
+            execution.resolved = statement.text if isinstance(statement, kinds.Query) else None
+            if self._reuses(execution, execution.engine, earlier()):
+                return
+            outcome = self._outcome(execution, execution.engine, statement)
             execution.planning = execution.engine.planning
             if execution.status == "RUNNING":
-                self._store(execution, outcome, execution.engine.unstopped)
+                self._store(execution, outcome)
                 execution.results = outcome.results
                 execution.finish("SUCCEEDED")
         except QueryFailed as error:
@@ -230,8 +263,16 @@ class Runner:
             computing=lambda: self._engines.take(key), done=lambda process: self._engines.give_back(key, process),
         )  # fmt: skip
 
-    def _outcome(self, execution: Execution, engine: QueryEngine, prepared: dict[str, Any]) -> Outcome:
-        statement = _statement(execution, prepared)
+    def _reuses(self, execution: Execution, engine: QueryEngine, earlier: Execution | None) -> bool:
+        """Give an earlier result again, where that is asked for and the caller may read now what the query reads."""
+        if earlier is None or execution.resolved is None:
+            return False
+        engine.check(execution.resolved, execution.database)
+        execution.planning = engine.planning
+        execution.take_results(earlier)
+        return True
+
+    def _outcome(self, execution: Execution, engine: QueryEngine, statement: kinds.Statement) -> Outcome:
         bucket_there(self._leave(execution), execution.location)  # before the statement does anything
 
         def allow(scanned: int) -> None:
@@ -249,6 +290,8 @@ class Runner:
             self._ctx, self._leave(execution), engine, execution.database, execution.id, execution.output, allow
         )
         outcome = act(statement, acting)
+        if outcome.stream is not None:  # rows on disk are where all is that goes with the local AWS
+            outcome = replace(outcome, results=replace(outcome.results, rows=KeptRows(self._ctx.scratch)))
         if outcome.written is not None:
             self._store_written(execution, outcome, outcome.written)
         return outcome
@@ -273,7 +316,7 @@ class Runner:
     def _leave(self, execution: Execution) -> Leave:
         return Leave(self._ctx, execution.session)
 
-    def _store(self, execution: Execution, outcome: Outcome, unstopped: Callable[[], None]) -> None:
+    def _store(self, execution: Execution, outcome: Outcome) -> None:
         """Put the result object and its metadata into S3; the rows of a query as they are computed."""
         found = outcome.results
         if outcome.written is not None:
@@ -283,7 +326,7 @@ class Runner:
                 made.write(answers.txt_bytes(found))
             else:
                 self._write_rows(made, found, outcome.stream)
-            unstopped()
+            execution.publish()
             began = time.time()
         self._put(execution, execution.location + ".metadata", answers.metadata_bytes(found))
         execution.publishing = time.time() - began
@@ -293,7 +336,8 @@ class Runner:
         made.write(csv_line(found.labels))
         texts = answers.writer(stream.columns, stream.schema)
         for batch in stream.batches:
-            made.write(found.rows.add(texts(batch)))
+            for piece in sliced(batch):
+                made.write(found.rows.add(texts(piece)))
 
     def _put(self, execution: Execution, uri: str, body: bytes) -> None:
         put(self._leave(execution), uri, body, execution.encryption)

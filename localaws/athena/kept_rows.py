@@ -5,22 +5,28 @@ from __future__ import annotations
 import re
 import tempfile
 import threading
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final, overload
 
 Text = str | None
-#: Rows of which the place is known, and the bytes that are kept in memory.
+#: After how many rows, or bytes, the place of one is kept, and how many bytes are in memory.
 _EVERY: Final = 1000
+_EVERY_BYTES: Final = 1 << 20
 _IN_MEMORY: Final = 1 << 16
-_CELL: Final = re.compile(r'(?:"((?:[^"]|"")*)")?([,\n])')
+#: Possessive, so that nothing is kept to come back to: a cell may have megabytes.
+_CELL: Final = re.compile(r'(?:"([^"]*+(?:""[^"]*+)*+)")?([,\n])')
 
 
 class KeptRows(Sequence[list[Text]]):
-    """Rows that are added once and read in pieces."""
+    """Rows that are added once and read in pieces; many are in a file without a name in ``folder``."""
 
-    def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - it goes with the rows
-        self._places, self._count, self._end = [0], 0, 0
+    def __init__(self, folder: Path | None = None) -> None:
+        where = None if folder is None else str(folder)
+        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=where)  # noqa: SIM115 - it goes with the rows
+        #: Rows of which the place is known, and their places.
+        self._rows, self._places, self._count, self._end = [0], [0], 0, 0
         self._lock = threading.Lock()
 
     def add(self, rows: Sequence[Sequence[Text]]) -> bytes:
@@ -32,7 +38,8 @@ class KeptRows(Sequence[list[Text]]):
                 lines.append(line)
                 self._count += 1
                 self._end += len(line)
-                if self._count % _EVERY == 0:
+                if self._count - self._rows[-1] >= _EVERY or self._end - self._places[-1] >= _EVERY_BYTES:
+                    self._rows.append(self._count)
                     self._places.append(self._end)
             found = b"".join(lines)
             self._file.write(found)
@@ -53,14 +60,14 @@ class KeptRows(Sequence[list[Text]]):
         first, last, step = index.indices(self._count)
         if last <= first:
             return []
-        before = first // _EVERY
         with self._lock:
+            before, after = bisect_right(self._rows, first) - 1, bisect_left(self._rows, last)
+            behind = self._places[after] if after < len(self._places) else self._end
             self._file.seek(self._places[before])
-            behind = self._places[after] if (after := -(-last // _EVERY)) < len(self._places) else self._end
             text = self._file.read(behind - self._places[before]).decode()
             self._file.seek(0, 2)
         rows = _rows(text)
-        return rows[first - before * _EVERY : last - before * _EVERY : step]
+        return rows[first - self._rows[before] : last - self._rows[before] : step]
 
 
 def csv_line(row: Sequence[Text]) -> bytes:

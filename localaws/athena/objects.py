@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import IO, Any, Final
 
-from moto.core.exceptions import ServiceException
+from moto.s3.exceptions import MissingBucket
 from moto.s3.models import FakeKey, s3_backends
 
 from localaws.athena.errors import QueryFailed
@@ -58,7 +58,7 @@ class NewObject:
         bucket_there(leave, uri)
         self._leave, self._encryption = leave, encryption or {}
         self._bucket, _, self._key = path_of(uri).partition("/")
-        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - the object closes it
+        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(leave.ctx.scratch))  # noqa: SIM115 - the object closes it
 
     def __enter__(self) -> NewObject:
         """Return the object to write to."""
@@ -83,9 +83,12 @@ class NewObject:
                 encryption={"SSE_S3": "AES256", "SSE_KMS": "aws:kms"}.get(option or ""),
                 kms_key_id=kms_key if option == "SSE_KMS" else None,
             )  # fmt: skip
-        except ServiceException:
+        except MissingBucket:
             self._file.close()
             raise _no_bucket(self._bucket) from None  # it was there when the query began
+        except BaseException:
+            self._file.close()
+            raise
 
 
 def put(leave: Leave, uri: str, content: bytes, encryption: Mapping[str, Any] | None) -> None:

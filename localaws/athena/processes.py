@@ -31,6 +31,8 @@ KEPT: Final = 4
 #: Tables of more bytes go to the process through a file, which both map, and not through its socket.
 _LARGEST_SENT: Final = 1 << 20
 _START_SECONDS: Final = 60
+#: Where the dynamic linker looks for libraries: some Pythons, such as Nix's, find their own nowhere else.
+_LIBRARIES: Final = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
 class EngineEnded(Exception):
@@ -41,14 +43,13 @@ class EngineProcess:
     """A process with one confined DuckDB; it answers one question at a time, and ``kill`` ends it at any time."""
 
     def __init__(self, scratch: Path) -> None:
-        self.folder = scratch / "athena" / uuid.uuid4().hex
+        self.folder = (scratch / "athena" / uuid.uuid4().hex).absolute()
         self.folder.mkdir(parents=True)
         ours, its = socket.socketpair()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "localaws.athena.engine_main", str(its.fileno()), str(self.folder)],
-            pass_fds=(its.fileno(),), stdin=subprocess.DEVNULL, cwd=self.folder,
-            env={"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-                 "TZ": "UTC", "LANG": "C.UTF-8", "AWS_EC2_METADATA_DISABLED": "true"},
+            # Nothing that SQL could ever have written is imported, or found by a name without a folder.
+            [sys.executable, "-P", "-m", "localaws.athena.engine_main", str(its.fileno()), str(self.folder)],
+            pass_fds=(its.fileno(),), stdin=subprocess.DEVNULL, cwd="/", env=_environment(),
         )  # fmt: skip
         its.close()
         self._channel = Connection(ours.detach())
@@ -69,17 +70,28 @@ class EngineProcess:
 
     def compute(self, asked: Question) -> Computed:
         """Return the answer to a question; raise duckdb.Error or EngineEnded, also while its rows are taken."""
-        asked = replace(asked, relations=[self._sent(relation) for relation in asked.relations])
+        if self._answering:
+            self.kill()
+            raise EngineEnded("the process of the query engine was ended: it was asked anew before it had answered")
+        try:
+            asked = replace(asked, relations=[self._sent(relation) for relation in asked.relations])
+        except OSError as error:
+            reason = f"the process of the query engine could not be given the rows of a table in memory: {error}"
+            raise EngineEnded(reason) from error
         if not self._ready:
-            self._heard(_START_SECONDS)
+            self._heard("ready", _START_SECONDS)
             self._ready = True
         self._answering = True
         try:
             self._channel.send(asked)
-            kinds = self._heard()["kinds"]
-            schema = pa.ipc.read_schema(pa.py_buffer(self._channel.recv_bytes()))
+            kinds = self._heard("kinds")
+            sent = self._channel.recv_bytes()
         except (EOFError, OSError) as error:
             raise self._lost() from error
+        try:
+            schema = pa.ipc.read_schema(pa.py_buffer(sent))
+        except (pa.ArrowException, OSError, EOFError) as error:
+            raise self._astray("columns", error) from error
         return Computed(kinds, schema, self._batches(schema))
 
     def kill(self) -> None:
@@ -97,31 +109,50 @@ class EngineProcess:
 
     def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         try:
-            while self._heard()["more"]:
-                yield pa.ipc.read_record_batch(pa.py_buffer(self._channel.recv_bytes()), schema)
+            while self._heard("more"):
+                yield self._checked(self._channel.recv_bytes(), schema)
         except (EOFError, OSError) as error:
             raise self._lost() from error
         self._answering = False
 
-    def _heard(self, seconds: float | None = None) -> dict[str, Any]:
-        """Return the next message; raise the error that it tells."""
+    def _heard(self, name: str, seconds: float | None = None) -> Any:
+        """Return what the next message says of ``name``; raise the error that it tells."""
         try:
             if not self._channel.poll(seconds):
                 self.kill()
                 raise EngineEnded(f"the process of the query engine was not ready after {seconds} s")
-            said: dict[str, Any] = json.loads(self._channel.recv_bytes())
+            sent = self._channel.recv_bytes()
         except (EOFError, OSError) as error:
             raise self._lost() from error
-        if "error" in said:
+        try:
+            said = json.loads(sent)
+            failed = raised(str(said["error"]), str(said["text"])) if "error" in said else None
+            found = said[name] if failed is None else None
+        except (ValueError, LookupError, TypeError) as wrong:
+            raise self._astray("words", wrong) from wrong
+        if failed is not None:
             self._answering = False
-            raise raised(said["error"], said["text"])
-        return said
+            raise failed
+        return found
 
     def _lost(self) -> EngineEnded:
         self.kill()
         status = self._process.returncode
         how = f"by signal {signal.Signals(-status).name}" if status < 0 else f"with exit code {status}"
         return EngineEnded(f"the process of the query engine ended {how}")
+
+    def _checked(self, sent: bytes, schema: pa.Schema) -> pa.RecordBatch:
+        """Return the batch that the process sent; what is none would have this process read beyond its bytes."""
+        try:
+            batch = pa.ipc.read_record_batch(pa.py_buffer(sent), schema)
+            batch.validate(full=True)
+        except (pa.ArrowException, OSError, EOFError) as error:
+            raise self._astray("rows", error) from error
+        return batch
+
+    def _astray(self, what: str, error: Exception) -> EngineEnded:
+        self.kill()
+        return EngineEnded(f"the process of the query engine was ended, since it sent {what} that are none ({error})")
 
     def _sent(self, relation: Relation) -> Relation:
         if not isinstance(relation.data, pa.Table) or relation.data.nbytes <= _LARGEST_SENT:
@@ -154,9 +185,11 @@ class Engines:
                         return entry[1]
                     entry[1].close()
             spare, self._spare = self._spare, None
+        threading.Thread(target=self._make_spare, name="athena-spare-engine", daemon=True).start()
         if spare is not None and spare.usable:
-            threading.Thread(target=self._make_spare, name="athena-spare-engine", daemon=True).start()
             return spare
+        if spare is not None:
+            spare.close()  # it died before anybody asked it
         return EngineProcess(self._scratch)
 
     def give_back(self, key: Hashable, process: EngineProcess) -> None:
@@ -197,6 +230,14 @@ class Engines:
                 self._idle = [entry for entry in self._idle if entry not in ended]
             for _, process in ended:
                 process.close()
+
+
+def _environment() -> dict[str, str]:
+    """Return a process's variables: where programs and modules are, and nothing of the local AWS's own."""
+    modules = os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path if folder)
+    found = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": modules, "TZ": "UTC", "LANG": "C.UTF-8",
+             "AWS_EC2_METADATA_DISABLED": "true"}  # fmt: skip
+    return found | {name: os.environ[name] for name in _LIBRARIES if name in os.environ}
 
 
 def _empty(folder: Path) -> None:

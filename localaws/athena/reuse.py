@@ -32,15 +32,18 @@ def longest_age(configuration: Mapping[str, Any]) -> int | None:
 
 
 def earlier(asked: Execution, known: Iterable[Execution]) -> Execution | None:
-    """Return the newest execution whose results are those of ``asked``: of its caller's role, and still in S3."""
-    if asked.reuse is None:
+    """Return the newest execution whose results are those of ``asked``: of its caller's role, and still in S3.
+
+    None where ``asked`` wants none, or is no query: EXECUTE is one where the statement that it names is.
+    """
+    if asked.reuse is None or asked.resolved is None:
         return None
     since = time.time() - asked.reuse * 60
     return next((one for one in reversed(list(known)) if _same(asked, one) and (one.completed or 0) >= since), None)
 
 
 def _same(asked: Execution, one: Execution) -> bool:
-    if one.status != "SUCCEEDED" or one.results is None or not one.results.header or one.reused:
+    if one.status != "SUCCEEDED" or one.results is None or one.resolved is None or one.reused:
         return False
     bucket, _, key = one.location.partition("://")[2].partition("/")
     held = s3_backends[one.account]["aws"].buckets.get(bucket)
@@ -50,5 +53,5 @@ def _same(asked: Execution, one: Execution) -> bool:
 def _identity(one: Execution) -> tuple[Any, ...]:
     """Return what is the same of executions with the same result, who asked for it among it."""
     role = (one.session.role_arn, one.session.role_id, one.session.policy) if one.session is not None else None
-    return (one.query, one.parameters, one.database, one.catalog, one.workgroup.name, one.output, one.encryption, role,
+    return (one.resolved, one.database, one.catalog, one.workgroup.name, one.output, one.encryption, role,
             one.account, one.region)  # fmt: skip

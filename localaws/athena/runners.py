@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from localaws.context import Context
 
 if TYPE_CHECKING:
-    from localaws.athena.executions import Execution, Runner
+    from localaws.athena.executions import Earlier, Execution, Runner
 
 
 class LateRunner:
@@ -19,13 +19,13 @@ class LateRunner:
         self._runner: Runner | None = None
         self._making = threading.Lock()
 
-    def submit(self, execution: Execution, prepared: dict[str, Any]) -> None:
-        """Queue a query."""
+    def submit(self, execution: Execution, prepared: dict[str, Any], earlier: Earlier) -> None:
+        """Queue a query; ``earlier`` returns the execution whose results it may have again, once it is resolved."""
         from localaws.athena.executions import Runner  # imported with the first query
 
         with self._making:
             self._runner = self._runner or Runner(self.ctx)
-        self._runner.submit(execution, prepared)
+        self._runner.submit(execution, prepared, earlier)
 
     def close(self) -> None:
         """Cancel queued and running queries, and wait for the threads to end."""

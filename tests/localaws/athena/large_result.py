@@ -1,4 +1,7 @@
-"""Runs a query with a large result on a local AWS of its own, and prints what it took: ``… MB_OF_RESULT`` as JSON."""
+"""Runs a query with a large result on a local AWS of its own: ``… MB_OF_RESULT BYTES_OF_A_ROW``.
+
+It prints what that took, as JSON.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,15 @@ from pathlib import Path
 from tests.localaws.athena.client import Client
 from tests.localaws.athena.server import running
 
-#: A row of the result has the text, in quotes, and a line end.
-TEXT = 1021
 
-
-def main(megabytes: int) -> None:
+def main(megabytes: int, width: int) -> None:
     """Print the result's size, the peaks of memory before it, behind it, and of the engines, and its last row."""
+    text = width - 3  # a row of the result has the text, in quotes, and a line end
+    inner = min(10_000, megabytes * 1000 // (width // 1024))
+    outer = max(1, megabytes // 10 // (width // 1024)) if inner == 10_000 else 1
     sql = (
-        f"SELECT rpad(cast(x * 10000 + y AS varchar), {TEXT}, '.') AS t FROM unnest(sequence(0, {megabytes // 10 - 1}))"
-        " a(x), unnest(sequence(0, 9999)) b(y)"
+        f"SELECT rpad(cast(x * {inner} + y AS varchar), {text}, '.') AS t FROM unnest(sequence(0, {outer - 1})) a(x),"
+        f" unnest(sequence(0, {inner - 1})) b(y)"
     )
     with tempfile.TemporaryDirectory() as scratch, running(Path(scratch)) as ctx:
         ctx.client("s3").create_bucket(Bucket="out")
@@ -32,7 +35,7 @@ def main(megabytes: int) -> None:
         found = client.execution(sql, seconds=3000)
         assert found["Status"]["State"] == "SUCCEEDED", found["Status"]
         query_id = found["QueryExecutionId"]
-        rows = megabytes // 10 * 10000
+        rows = outer * inner
         page = client.athena.get_query_results(QueryExecutionId=query_id, NextToken=str(rows))
         size = ctx.client("s3").head_object(Bucket="out", Key=f"{query_id}.csv")["ContentLength"]
         last = page["ResultSet"]["Rows"][-1]["Data"][0]["VarCharValue"]
@@ -48,4 +51,4 @@ def _peak(who: int) -> int:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -16,7 +17,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.athena.models import AthenaBackend, athena_backends
 from moto.athena.responses import AthenaResponse
-from moto.s3.models import s3_backends
+from moto.s3.exceptions import EntityTooSmall
+from moto.s3.models import S3Backend, s3_backends
 from pyiceberg.expressions import EqualTo
 from pyiceberg.types import LongType, StringType
 
@@ -487,6 +489,23 @@ def test_a_prepared_statement_that_is_not_there_is_not_found(ctx: Context) -> No
             call(StatementName="nope", WorkGroup="analysts")
 
 
+def test_a_result_that_s3_does_not_take_is_no_missing_bucket(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*given: Any, **named: Any) -> None:
+        raise EntityTooSmall
+
+    monkeypatch.setattr(S3Backend, "put_object", refuses)
+    assert failure(ctx, "SELECT 1").startswith("GENERIC_INTERNAL_ERROR: EntityTooSmall")
+
+
+def test_rows_on_disk_are_in_the_folder_of_the_local_aws(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    monkeypatch.setenv("TMPDIR", "/nowhere")
+    found = rows(ctx, "SELECT x, cast(x * 1000000007 AS varchar) AS y FROM unnest(sequence(1, 100)) a(x)")
+    assert len(found) == 101
+    many = run(ctx, "SELECT x, x * 1000000007 AS t FROM unnest(sequence(1, 10000)) a(x), unnest(sequence(1, 6)) b(y)")
+    assert many["Status"]["State"] == "SUCCEEDED", many["Status"]
+
+
 def test_a_result_is_given_again_where_that_is_asked_for(ctx: Context) -> None:
     sql = "SELECT count(*) AS n, max(id) AS reused FROM items"
     asked = {"ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": True, "MaxAgeInMinutes": 5}}}
@@ -514,12 +533,56 @@ def test_a_result_is_given_again_where_that_is_asked_for(ctx: Context) -> None:
     assert not reused(run(ctx, sql, **asked))
 
 
+def test_a_prepared_statement_that_was_made_anew_has_no_earlier_result(ctx: Context) -> None:
+    asked = {"ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": True, "MaxAgeInMinutes": 5}}}
+
+    def executed(*parameters: str) -> tuple[bool, list[list[str | None]]]:
+        given = {**asked, "ExecutionParameters": list(parameters)}
+        found = run(ctx, "EXECUTE again", **given)
+        reused = found["Statistics"]["ResultReuseInformation"]["ReusedPreviousResult"]
+        return reused, rows(ctx, "EXECUTE again", **given)
+
+    run(ctx, "PREPARE again FROM SELECT id, 'first' AS made FROM items WHERE id = ?")
+    assert executed("1") == (False, [["id", "made"], ["1", "first"]])
+    assert executed("1") == (True, [["id", "made"], ["1", "first"]])
+    assert executed("2") == (False, [["id", "made"], ["2", "first"]])
+    run(ctx, "PREPARE again FROM SELECT id, 'second' AS made FROM items WHERE id = ?")
+    assert executed("1") == (False, [["id", "made"], ["1", "second"]])
+    iceberg = "LOCATION 's3://lake/reusing/' TBLPROPERTIES ('table_type'='ICEBERG')"
+    run(ctx, f"CREATE TABLE reusing (n int) {iceberg}")
+    run(ctx, "PREPARE again FROM INSERT INTO reusing VALUES (?)")
+    for _ in range(2):
+        assert not run(ctx, "EXECUTE again", **asked, ExecutionParameters=["1"])["Statistics"][
+            "ResultReuseInformation"
+        ]["ReusedPreviousResult"]
+    assert rows(ctx, "SELECT count(*) AS n FROM reusing") == [["n"], ["2"]]
+
+
+def test_no_result_is_given_again_of_what_cannot_be_read_any_more(ctx: Context) -> None:
+    asked = {"ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": True, "MaxAgeInMinutes": 5}}}
+    ctx.client("glue").create_table(
+        DatabaseName="shop",
+        TableInput={
+            "Name": "leaving", "TableType": "EXTERNAL_TABLE",
+            "StorageDescriptor": {
+                "Columns": [{"Name": "n", "Type": "int"}], "Location": "s3://lake/leaving/",
+                "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+                "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
+            },
+        },
+    )  # fmt: skip
+    assert run(ctx, "SELECT count(n) FROM leaving", **asked)["Status"]["State"] == "SUCCEEDED"
+    ctx.client("glue").delete_table(DatabaseName="shop", Name="leaving")
+    found = run(ctx, "SELECT count(n) FROM leaving", **asked)["Status"]
+    assert "TABLE_NOT_FOUND" in found["StateChangeReason"]
+
+
 def test_a_result_is_given_again_to_the_role_that_asked_for_it_alone() -> None:
     def execution(role: str, **more: Any) -> Execution:
         workgroup = SimpleNamespace(name="w")
         return Execution(
             "SELECT 1", "db", "", workgroup, "s3://reused/", None, None, None, "123456789012", "us-east-1",
-            Session(f"arn:aws:iam::123456789012:role/{role}", "s"), **more,
+            Session(f"arn:aws:iam::123456789012:role/{role}", "s"), resolved="SELECT 1", **more,
         )  # fmt: skip
 
     done = execution("one", status="SUCCEEDED", completed=time.time(), results=Results([], [["1"]]))
@@ -527,3 +590,9 @@ def test_a_result_is_given_again_to_the_role_that_asked_for_it_alone() -> None:
     s3_backends["123456789012"]["aws"].put_object("reused", f"{done.id}.csv", b"")
     assert reuse.earlier(execution("one", reuse=5), [done]) is done
     assert reuse.earlier(execution("another", reuse=5), [done]) is None
+    other = Session("arn:aws:iam::123456789012:role/one", "s", policy="{}")
+    for name, value in (("resolved", "SELECT 2"), ("resolved", None), ("session", other),
+                        ("workgroup", SimpleNamespace(name="other")), ("region", "eu-west-1")):  # fmt: skip
+        asked = execution("one", reuse=5)
+        setattr(asked, name, value)
+        assert reuse.earlier(asked, [done]) is None
