@@ -117,7 +117,8 @@ def write_files(
     found, files = Written(), []
     for number, ((values, bucket), part) in enumerate(_parts(rows, columns, layout)):
         location = location_of(values)
-        found.partitions[values] = location
+        if values:
+            found.partitions[values] = location
         name = f"{place.query_id}_{number}" if bucket is None else f"{place.query_id}_bucket-{bucket:05d}"
         body = writer.file(part.select([each.name for each in writer.fields]))
         files.append((f"{location.rstrip('/')}/{name}{writer.suffix}", body))
