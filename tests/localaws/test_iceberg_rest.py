@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -166,6 +167,71 @@ def test_a_commit_that_another_came_before_is_refused_and_leaves_no_file(ctx: Co
     answer = _asked(ctx, "POST", at, body)
     assert (answer.status_code, answer.json()["error"]["type"]) == (409, "CommitFailedException"), answer.text
     assert _keys(ctx) == before
+
+
+#: What PyIceberg would import, were it asked: it evaluates the table's location.
+CODE = ("write.py-location-provider.impl", "py-io-impl", "py-catalog-impl", "s3.retry-strategy-impl")
+
+
+@pytest.mark.parametrize("named", CODE)
+@pytest.mark.parametrize("staged", [False, True])
+def test_no_code_that_a_new_table_names_is_run(ctx: Context, tmp_path: Path, named: str, staged: bool) -> None:
+    ran, before = tmp_path / "ran", _keys(ctx)
+    body = json.loads(_new("evil")) | {
+        "location": f"open({str(ran)!r}, 'w')", "properties": {named: "builtins.exec"}, "stage-create": staged,
+    }  # fmt: skip
+    answer = _asked(ctx, "POST", f"catalogs/{ctx.account}/namespaces/rest/tables", body)
+    assert (answer.status_code, named in answer.text, ran.exists()) == (400, True, False), answer.text
+    assert _keys(ctx) == before
+
+
+@pytest.mark.parametrize("named", CODE)
+@pytest.mark.parametrize("new", [False, True])
+def test_no_code_that_a_commit_names_is_run(ctx: Context, tmp_path: Path, table: str, named: str, new: bool) -> None:
+    at = f"catalogs/{ctx.account}/namespaces/rest/tables"
+    ran, before = tmp_path / "ran", _keys(ctx)
+    updates: list[dict[str, Any]] = [
+        {"action": "set-location", "location": f"open({str(ran)!r}, 'w')"},
+        {"action": "set-properties", "updates": {named: "builtins.exec"}},
+    ]
+    if new:
+        staged = _asked(ctx, "POST", at, json.loads(_new("evil")) | {"stage-create": True}).json()["metadata"]
+        updates = [*_first(staged), *updates]
+    body = {"requirements": [{"type": "assert-create"}] if new else [], "updates": updates}
+    answer = _asked(ctx, "POST", f"{at}/{'evil' if new else table}", body)
+    assert (answer.status_code, named in answer.text, ran.exists()) == (400, True, False), answer.text
+    assert _keys(ctx) == before
+
+
+def test_no_code_that_a_table_of_another_client_names_is_run(ctx: Context, tmp_path: Path, table: str) -> None:
+    ran = tmp_path / "ran"
+    entry = ctx.client("glue").get_table(DatabaseName="rest", Name=table)["Table"]
+    key = entry["Parameters"]["metadata_location"].removeprefix(f"s3://{BUCKET}/")
+    s3 = ctx.client("s3")
+    metadata = json.loads(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+    metadata |= {"location": f"open({str(ran)!r}, 'w')"}
+    metadata["properties"] = {CODE[0]: "builtins.exec"}
+    s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(metadata).encode())
+    before = _keys(ctx)
+    body = {"requirements": [], "updates": [{"action": "set-properties", "updates": {"a": "b"}}]}
+    answer = _asked(ctx, "POST", f"catalogs/{ctx.account}/namespaces/rest/tables/{table}", body)
+    assert (answer.status_code, CODE[0] in answer.text, ran.exists()) == (400, True, False), answer.text
+    assert _keys(ctx) == before
+
+
+def _first(staged: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the updates by which a client creates the table that it staged."""
+    return [
+        {"action": "assign-uuid", "uuid": staged["table-uuid"]},
+        {"action": "upgrade-format-version", "format-version": 2},
+        {"action": "add-schema", "schema": staged["schemas"][0], "last-column-id": 1},
+        {"action": "set-current-schema", "schema-id": -1},
+        {"action": "add-spec", "spec": staged["partition-specs"][0]},
+        {"action": "set-default-spec", "spec-id": -1},
+        {"action": "add-sort-order", "sort-order": staged["sort-orders"][0]},
+        {"action": "set-default-sort-order", "sort-order-id": -1},
+        {"action": "set-location", "location": staged["location"]},
+    ]
 
 
 def test_head_says_whether_it_is_there(ctx: Context, table: str) -> None:
