@@ -20,7 +20,12 @@ import pyarrow as pa
 from pyarrow.fs import FileSystem
 from pyiceberg.catalog import PY_CATALOG_IMPL
 from pyiceberg.catalog.glue import GlueCatalog
-from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
+from pyiceberg.exceptions import (
+    CommitFailedException,
+    NoSuchIcebergTableError,
+    NoSuchPropertyException,
+    NoSuchTableError,
+)
 from pyiceberg.io import PY_IO_IMPL, S3_RETRY_STRATEGY_IMPL, InputFile, OutputFile
 from pyiceberg.io.pyarrow import PyArrowFile
 from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionSpec
@@ -147,6 +152,14 @@ class IcebergCatalog(GlueCatalog):
         """Return the files' reader and writer; what a table's own properties say of it is not heard."""
         return WritableIO(iceberg_properties(self._leave.ctx), self._leave, self.written)
 
+    def _convert_glue_to_iceberg(self, glue_table: Any) -> Table:
+        """Return the table of an entry of the catalog; raise NoSuchIcebergTableError for one of another kind."""
+        try:
+            return super()._convert_glue_to_iceberg(glue_table)
+        except NoSuchPropertyException:  # what PyIceberg says of a table of Hive
+            named = f"{glue_table['DatabaseName']}.{glue_table['Name']}"
+            raise NoSuchIcebergTableError(f"{named} is no Iceberg table") from None
+
     def table(self, name: Name) -> Table:
         """Return the table as it is; raise for one that is not there, and for one that names code to run."""
         try:
@@ -179,6 +192,8 @@ class IcebergCatalog(GlueCatalog):
             {snapshot.snapshot_id for snapshot in current_table.snapshots()} if current_table is not None else set()
         )
         self._snapshots = {snapshot.snapshot_id for snapshot in staged.metadata.snapshots} - before
+        if current_table is None:
+            self._created = staged.metadata.table_uuid
         if self.old_metadata_files is not None:
             kept = staged.metadata.metadata_log[-self.old_metadata_files :]
             staged.metadata = staged.metadata.model_copy(update={"metadata_log": kept})

@@ -43,6 +43,7 @@ def test_a_name_that_is_taken_and_a_hive_table_are_refused(client: Client) -> No
     client.rows("INSERT INTO t VALUES (1, 'a')")
     assert "Table hive already exists" in client.fails("ALTER TABLE t RENAME TO hive")
     assert "Database does not exist" in client.fails("ALTER TABLE t RENAME TO nowhere.t")
+    assert "has a slash" in client.fails("ALTER TABLE t RENAME TO `a/b`")
     assert "is for Iceberg tables alone" in client.fails("ALTER TABLE hive RENAME TO u")
     assert client.rows("SELECT * FROM t") == [["1", "a"]]
     assert client.rows("SHOW TABLES") == [["hive"], ["t"]]
