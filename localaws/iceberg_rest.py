@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import parse_qs
 
+from botocore.exceptions import ClientError
 from pydantic import BaseModel, ValidationError
 from pyiceberg.catalog.rest import CreateTableRequest
 from pyiceberg.exceptions import (
@@ -51,9 +53,19 @@ _ERRORS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (NamespaceAlreadyExistsError, 409, "AlreadyExistsException"),
     (NamespaceNotEmptyError, 409, "NamespaceNotEmptyException"),
     (CommitFailedException, 409, "CommitFailedException"),
+    (FileNotFoundError, 404, "NotFoundException"),
+    (NotImplementedError, 406, "UnsupportedOperationException"),
     (ValidationError, 400, "BadRequestException"),
     (ValueError, 400, "BadRequestException"),
 )
+_UNFORESEEN: Final = "InternalServerError"
+#: What failures of the tables' files are by their code; the state is unknown of a commit that may have been made.
+_FAILURES: Final = {
+    "PERMISSION_DENIED": (403, "ForbiddenException"),
+    "TABLE_NOT_FOUND": (404, "NoSuchTableException"),
+    "NOT_SUPPORTED": (406, "UnsupportedOperationException"),
+    "ICEBERG_COMMIT_ERROR": (500, "CommitStateUnknownException"),
+}
 
 
 def middleware(app: App, ctx: Context) -> App:
@@ -77,13 +89,14 @@ def middleware(app: App, ctx: Context) -> App:
 
 _STATUS: Final = {
     200: "200 OK", 204: "204 No Content", 400: "400 Bad Request", 403: "403 Forbidden", 404: "404 Not Found",
-    405: "405 Method Not Allowed", 409: "409 Conflict",
+    405: "405 Method Not Allowed", 406: "406 Not Acceptable", 409: "409 Conflict", 500: "500 Internal Server Error",
 }  # fmt: skip
 
 
 def _answered(endpoint: _Endpoint, environ: dict[str, Any]) -> Answered:
     path, method = str(environ["PATH_INFO"]).removeprefix(_ROOT), str(environ["REQUEST_METHOD"])
     try:
+        path = path.encode("latin-1").decode()  # PEP 3333 hands on the bytes of UTF-8 as characters
         call, given = _MAP.bind("").match(path, method)
         given = {key: value.lower() for key, value in given.items()}
         query = {key: values[0] for key, values in parse_qs(str(environ.get("QUERY_STRING", ""))).items()}
@@ -91,18 +104,29 @@ def _answered(endpoint: _Endpoint, environ: dict[str, Any]) -> Answered:
         endpoint.of_this_account(given.pop("catalog", None) or query.get("warehouse"))
         found: Answered = call(endpoint, **given, **({"body": body} if method == "POST" else {}), **_asked(call, query))
         return found
-    except HTTPException as error:
-        status = error.code if error.code in _STATUS else 400
-        return _error(status or 400, "BadRequestException", f"{method} {path} is no call of it")
-    except QueryFailed as error:
-        denied = str(error).startswith("PERMISSION_DENIED: ")
-        return _error(403 if denied else 400, "ForbiddenException" if denied else "BadRequestException", str(error))
-    except tuple(kind for kind, _, _ in _ERRORS) as error:
-        status, name = next((status, name) for kind, status, name in _ERRORS if isinstance(error, kind))
-        return _error(status, name, str(error))
+    except Exception as error:
+        status, kind, message = _said(error, f"{method} {path}")
+        if kind == _UNFORESEEN:
+            log.exception("%s %s failed", method, path)
+        return _error(status, kind, message)
+
+
+def _said(error: Exception, call: str) -> tuple[int, str, str]:
+    """Return status, kind and text for what a call raised."""
+    if isinstance(error, HTTPException):
+        status = error.code if error.code in _STATUS else None
+        return status or 400, "BadRequestException", f"{call} is no call of it"
+    if isinstance(error, QueryFailed):
+        return *_FAILURES.get(str(error).partition(":")[0], (400, "BadRequestException")), str(error)
+    if isinstance(error, ClientError) and error.response["Error"]["Code"] == "NoSuchBucket":
+        return 404, "NotFoundException", f"the bucket of the table's location is not there: {error}"
+    unforeseen = 500, _UNFORESEEN, f"{type(error).__name__}: {error}; the server's log has more"
+    return next(((*found[1:], str(error)) for found in _ERRORS if isinstance(error, found[0])), unforeseen)
 
 
 def _asked(call: Callable[..., Answered], query: dict[str, str]) -> dict[str, Any]:
+    if call is _Endpoint.list_namespaces:
+        return {"parent": query.get("parent", "")}
     return {"purge": query.get("purgeRequested", "false").lower() == "true"} if call is _Endpoint.drop_table else {}
 
 
@@ -154,9 +178,11 @@ class _Endpoint:
         prefix = f"catalogs/{self._ctx.account}"
         return 200, {"defaults": {}, "overrides": {"prefix": prefix}, "endpoints": there}
 
-    def list_namespaces(self) -> Answered:
-        """Return the databases that the caller may see."""
+    def list_namespaces(self, *, parent: str) -> Answered:
+        """Return the databases that the caller may see; there are none within one, the ``parent``."""
         self._leave.glue("GetDatabases")
+        if parent:
+            return 200, {"namespaces": []}
         names = sorted(name for (name,) in self._catalog.list_namespaces())
         seen = [name for name in names if self._leave.shows(("GetDatabases", "GetDatabase"), name)]
         return 200, {"namespaces": [[name] for name in seen]}
@@ -214,8 +240,7 @@ class _Endpoint:
             asked.properties,
         )  # fmt: skip
         if asked.stage_create:
-            if self._catalog.table_exists((namespace, name.name)):
-                raise TableAlreadyExistsError(f"Table {namespace}.{name.name} already exists")
+            self._untaken(name)
             return 200, _of_table(self._catalog._create_staged_table(*given))
         return self._kept(name, lambda: _of_table(self._catalog.create_table(*given)))
 
@@ -238,6 +263,7 @@ class _Endpoint:
         new = any(each.type == "assert-create" for each in asked.requirements)
         self._leave.glue("CreateTable" if new else "UpdateTable", namespace, table)
         if new:
+            self._untaken(Name(table, namespace))
             current: Table = StagedTable(
                 (namespace, table),
                 self._catalog._empty_table_metadata(),
@@ -246,7 +272,7 @@ class _Endpoint:
                 self._catalog,
             )
         else:
-            current = self._catalog.load_table((namespace, table))
+            current = self._catalog.table(Name(table, namespace))
 
         def commit() -> dict[str, Any]:
             found = self._catalog.commit_table(current, asked.requirements, asked.updates)
@@ -264,13 +290,22 @@ class _Endpoint:
         self._catalog.drop_table((namespace, table))
         return 204, None
 
+    def _untaken(self, name: Name) -> None:
+        """Raise where the catalog has a table or view of that name, be it of Iceberg or not."""
+        glue = self._ctx.client("glue")
+        with suppress(glue.exceptions.EntityNotFoundException):
+            glue.get_table(DatabaseName=name.database, Name=name.name)
+            raise TableAlreadyExistsError(f"Table {name} already exists")
+
     def _kept(self, name: Name, change: Callable[[], dict[str, Any]]) -> Answered:
-        """Return what a change answers; one that fails leaves no file."""
+        """Return what a change answers, or the table where it became the table all the same; else it leaves no file."""
         try:
             return 200, change()
-        except BaseException:
-            self._catalog.undone(name)
-            raise
+        except BaseException as error:
+            if self._catalog.undone(name) or not isinstance(error, Exception):
+                raise
+            log.warning("%s was committed although its commit failed", name, exc_info=True)
+            return 200, _of_table(self._catalog.load_table((name.database, name.name)))
 
 
 #: HEAD before GET, which Werkzeug would answer by it.

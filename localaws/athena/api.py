@@ -174,9 +174,11 @@ def get_prepared_statement(self: Any) -> str:
 
 def delete_prepared_statement(self: Any) -> str:
     """Answer DeletePreparedStatement."""
-    name = self._get_param("StatementName")
-    if self.athena_backend.prepared_statements.pop(name, None) is None:
-        raise NotFound(f"PreparedStatement {name} was not found")
+    name, group = self._get_param("StatementName"), self._get_param("WorkGroup")
+    found = self.athena_backend.prepared_statements.get(name)
+    if found is None or found.workgroup != group:
+        raise NotFound(f"PreparedStatement {name} was not found in workGroup {group}")
+    del self.athena_backend.prepared_statements[name]
     return "{}"
 
 

@@ -138,7 +138,9 @@ def _to_text(node: Any, kind: DType) -> exp.Expr:
     elif kind in types.TIMESTAMPS:
         precision = exp.Literal.number((types.parameters(node.this.type) or [3])[0])
         text = call("athena_timestamp_text", cast(value, "TIMESTAMP"), precision)
-    elif kind in (*types.TEXT, *types.INTEGERS, DType.DECIMAL, DType.BOOLEAN, DType.DATE, DType.JSON):
+    elif kind == DType.DECIMAL:
+        text = call("athena_decimal_text", value)
+    elif kind in (*types.TEXT, *types.INTEGERS, DType.BOOLEAN, DType.DATE, DType.JSON):
         text = cast(value, DType.VARCHAR)
     else:
         raise not_supported(f"a cast of {types.trino_name(node.this.type) if node.this.type else 'this'} to varchar")

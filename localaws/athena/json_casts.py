@@ -12,24 +12,21 @@ from localaws.athena.errors import not_supported
 from localaws.athena.typing import DType
 from localaws.athena.unnest import call, cast
 
-_PLAIN = (*types.INTEGERS, DType.BOOLEAN, DType.DECIMAL)
+_PLAIN = (*types.INTEGERS, DType.BOOLEAN, DType.NULL)
 _NULL = exp.Literal.string("null")
 
 
 def json_text(value: exp.Expr, kind: exp.DataType | None, depth: int = 0) -> exp.Expr:
     """Return the expression for the JSON of a value of a type; NULL for NULL. Raise for a type that has none here."""
-    if kind is not None and kind.this == DType.NULL:
-        return cast(value, DType.VARCHAR)
-    if kind is not None and kind.this == DType.JSON:
-        return value
-    if kind is not None and kind.this in types.TEXT:
-        return call("athena_json_string", value)
-    if kind is not None and kind.this in _PLAIN:
-        return cast(value, DType.VARCHAR)
+    plain = _plain(value, kind) if kind is not None else None
+    if plain is not None:
+        return plain
     if kind is not None and kind.this == DType.ARRAY:
         element = exp.column(f"json_{depth}")
         inner = _or_null(json_text(element, kind.expressions[0], depth + 1))
         return _between("[", _each(value, element, inner), "]")
+    if kind is not None and kind.this == DType.MAP and not kind.expressions:  # MAP()
+        return exp.If(this=exp.Is(this=value, expression=exp.null()).not_(), true=_text("{}"))
     if kind is not None and kind.this == DType.MAP and kind.expressions[0].this in types.TEXT:
         key = exp.column(f"json_{depth}")
         found = call("list_extract", call("map_extract", value.copy(), key.copy()), exp.Literal.number(1))
@@ -39,6 +36,17 @@ def json_text(value: exp.Expr, kind: exp.DataType | None, depth: int = 0) -> exp
         )
         return _between("{", _each(call("list_sort", call("map_keys", value)), key, entry), "}")
     raise not_supported(f"a cast of {types.trino_name(kind) if kind else 'this'} to json")
+
+
+def _plain(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
+    """Return the JSON of a value that holds no others; None for a type that does."""
+    if kind.this == DType.JSON:
+        return value
+    if kind.this in types.TEXT:
+        return call("athena_json_string", value)
+    if kind.this == DType.DECIMAL:
+        return call("athena_decimal_text", value)
+    return cast(value, DType.VARCHAR) if kind.this in _PLAIN else None
 
 
 def _each(values: exp.Expr, name: exp.Column, each: exp.Expr) -> exp.Expr:

@@ -47,7 +47,13 @@ class Leave:
         return bool(enforcement.session_may(self.ctx, self.session, action, resource, context or {}))
 
     def glue(self, action: str, database: str = "", table: str = "") -> None:
-        """Raise QueryFailed unless the caller may do ``action`` on a database or table and on all that contains it."""
+        """Raise QueryFailed unless the caller may do ``action`` on a database or table and on all that contains it.
+
+        A name with a slash is refused: in a policy it would be the name of another database's table.
+        """
+        for name in (database, table):
+            if "/" in name:
+                raise QueryFailed("INVALID_NAME", f"{name!r} has a slash; a database's or table's name has none here")
         self.ask(f"glue:{action}", *self._catalogued(database, table))
 
     def shows(self, actions: Sequence[str], database: str, table: str = "") -> bool:

@@ -18,6 +18,8 @@ MACROS = (
     """CREATE MACRO athena_divide(n, d) AS CASE
          WHEN d = 0 THEN CAST('DIVISION_BY_ZERO: Division by zero' AS HUGEINT)
          ELSE sign(n) * sign(d) * ((2 * abs(n) + abs(d)) // (2 * abs(d))) END""",
+    # DuckDB writes no 0 before the point of a decimal(n,n).
+    r"""CREATE MACRO athena_decimal_text(x) AS regexp_replace(CAST(x AS VARCHAR), '^(-?)[.]', '\10.')""",
     """CREATE MACRO athena_millis(t) AS
          make_timestamp(CAST(floor((epoch_us(t) + 500) / CAST(1000 AS DOUBLE)) AS BIGINT) * 1000)""",
     """CREATE MACRO athena_at(a, i) AS a[CASE

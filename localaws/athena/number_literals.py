@@ -8,6 +8,7 @@ https://github.com/laughingman7743/PyAthena/blob/master/tests/pyathena/sqlalchem
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from sqlglot import exp
 
@@ -44,7 +45,8 @@ def stored_in(query: exp.Query, kinds: Sequence[exp.DataType]) -> exp.Query:
 
 
 def _read(values: list[exp.Expr], kinds: Sequence[exp.DataType]) -> None:
-    for value, kind in zip(values, kinds, strict=False):
+    """Read the values up to the first star, behind which a place does not say the column."""
+    for value, kind in zip(takewhile(lambda each: not each.is_star, values), kinds, strict=False):
         read = in_type_of(value, kind)
         if read is not value:
             value.replace(read)

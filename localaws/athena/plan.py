@@ -102,8 +102,8 @@ def plan(
     refuse_foreign(tree, sql)
     check_names(tree)
     _within_catalog(tree, sql)
-    tree = _in_session(tree, database)
     expand(tree, database, lambda db, name, node: view_of(db, name, position(node, sql)), parse)
+    tree = _in_session(tree, database)
     for node in list(tree.find_all(exp.Anonymous)):
         if node.name.lower() == "at_timezone" and len(node.expressions) == 2:
             moment, zone = node.expressions

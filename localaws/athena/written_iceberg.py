@@ -12,16 +12,28 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+import pyarrow as pa
 from pyarrow.fs import FileSystem
+from pyiceberg.catalog import PY_CATALOG_IMPL
 from pyiceberg.catalog.glue import GlueCatalog
-from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
-from pyiceberg.io import InputFile, OutputFile
+from pyiceberg.exceptions import (
+    CommitFailedException,
+    NoSuchIcebergTableError,
+    NoSuchPropertyException,
+    NoSuchTableError,
+)
+from pyiceberg.io import PY_IO_IMPL, S3_RETRY_STRATEGY_IMPL, InputFile, OutputFile
 from pyiceberg.io.pyarrow import PyArrowFile
+from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionSpec
+from pyiceberg.schema import Schema
 from pyiceberg.table import StagedTable, Table, TableProperties
+from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortOrder
+from pyiceberg.table.update import SetPropertiesUpdate, TableRequirement, TableUpdate
+from pyiceberg.typedef import EMPTY_DICT, Identifier, Properties
 
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.leave import Leave, ReadableIO, path_of
@@ -36,8 +48,8 @@ _TRIES: Final = 40
 _LONGEST_WAIT: Final = 0.5
 #: How many seconds are waited for files that are on their way when a statement fails.
 _LONGEST_PUT: Final = 60
-#: A table's own property that names Python code: a table is user input, and none of its code runs here.
-_CODE: Final = "write.py-location-provider.impl"
+#: The properties by which PyIceberg imports Python code: a table is user input, and none of its code runs here.
+_CODE: Final = (TableProperties.WRITE_PY_LOCATION_PROVIDER_IMPL, PY_IO_IMPL, S3_RETRY_STRATEGY_IMPL, PY_CATALOG_IMPL)
 
 
 class Written:
@@ -140,6 +152,14 @@ class IcebergCatalog(GlueCatalog):
         """Return the files' reader and writer; what a table's own properties say of it is not heard."""
         return WritableIO(iceberg_properties(self._leave.ctx), self._leave, self.written)
 
+    def _convert_glue_to_iceberg(self, glue_table: Any) -> Table:
+        """Return the table of an entry of the catalog; raise NoSuchIcebergTableError for one of another kind."""
+        try:
+            return super()._convert_glue_to_iceberg(glue_table)
+        except NoSuchPropertyException:  # what PyIceberg says of a table of Hive
+            named = f"{glue_table['DatabaseName']}.{glue_table['Name']}"
+            raise NoSuchIcebergTableError(f"{named} is no Iceberg table") from None
+
     def table(self, name: Name) -> Table:
         """Return the table as it is; raise for one that is not there, and for one that names code to run."""
         try:
@@ -147,27 +167,53 @@ class IcebergCatalog(GlueCatalog):
         except NoSuchTableError:
             raise QueryFailed("TABLE_NOT_FOUND", f"line 1:1: Table 'awsdatacatalog.{name}' does not exist") from None
         self._loaded = found.metadata_location
-        if _CODE in found.properties:
-            raise not_supported(f"a table with the property {_CODE}")
+        _refuse_code(found.properties)
         return found
 
-    def _update_and_stage_table(self, current_table: Table | None, *args: Any, **kwargs: Any) -> StagedTable:
-        """Return what becomes of the table; raise CommitFailedException where it is no more as it was loaded."""
+    def _update_and_stage_table(
+        self,
+        current_table: Table | None,
+        table_identifier: Identifier,
+        requirements: tuple[TableRequirement, ...],
+        updates: tuple[TableUpdate, ...],
+    ) -> StagedTable:
+        """Return what becomes of the table; raise CommitFailedException where it is no more as it was loaded.
+
+        Raises QueryFailed where the table's properties name code to run, or would after it: PyIceberg runs it here.
+        """
+        _refuse_code({} if current_table is None else current_table.properties)
+        for update in updates:
+            if isinstance(update, SetPropertiesUpdate):
+                _refuse_code(update.updates)
         if self._loaded and current_table is not None and current_table.metadata_location != self._loaded:
             raise CommitFailedException("the table was changed by another writer")
-        staged = super()._update_and_stage_table(current_table, *args, **kwargs)
+        staged = super()._update_and_stage_table(current_table, table_identifier, requirements, updates)
         before = (
             {snapshot.snapshot_id for snapshot in current_table.snapshots()} if current_table is not None else set()
         )
         self._snapshots = {snapshot.snapshot_id for snapshot in staged.metadata.snapshots} - before
+        if current_table is None:
+            self._created = staged.metadata.table_uuid
         if self.old_metadata_files is not None:
             kept = staged.metadata.metadata_log[-self.old_metadata_files :]
             staged.metadata = staged.metadata.model_copy(update={"metadata_log": kept})
         return staged
 
-    def _create_staged_table(self, *args: Any, **kwargs: Any) -> StagedTable:
-        """Return the table that is to be created, whose UUID is known again."""
-        staged = super()._create_staged_table(*args, **kwargs)
+    def _create_staged_table(  # noqa: PLR0917  PyIceberg's signature
+        self,
+        identifier: str | Identifier,
+        schema: Schema | pa.Schema,
+        location: str | None = None,
+        partition_spec: PartitionSpec = UNPARTITIONED_PARTITION_SPEC,
+        sort_order: SortOrder = UNSORTED_SORT_ORDER,
+        properties: Properties = EMPTY_DICT,
+    ) -> StagedTable:
+        """Return the table that is to be created, whose UUID is known again.
+
+        Raises QueryFailed where its properties name code to run: PyIceberg runs it here.
+        """
+        _refuse_code(properties)
+        staged = super()._create_staged_table(identifier, schema, location, partition_spec, sort_order, properties)
         self._created = staged.metadata.table_uuid
         return staged
 
@@ -220,6 +266,12 @@ class IcebergCatalog(GlueCatalog):
     def files(self) -> list[str]:
         """Return the data and delete files that were written here, without metadata."""
         return [location for location in self.written.locations if location.endswith(".parquet")]
+
+
+def _refuse_code(properties: Mapping[str, Any]) -> None:
+    for name in _CODE:
+        if name in properties:
+            raise not_supported(f"a table with the property {name}")
 
 
 def committed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import threading
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from moto.glue.models import GlueBackend
 from moto.glue.responses import GlueResponse
 
 from localaws.context import Context
-from localaws.moto_patches import original, replace
+from localaws.moto_patches import add, original, replace
 
 #: One lock for every catalog write: moto checks and then writes, and the server runs a thread per request.
 _WRITES = threading.RLock()
@@ -32,12 +33,25 @@ def install(ctx: Context) -> None:
     """Give moto's Glue compare-and-set table updates, atomic creates and lower-case names."""
     del ctx
     replace(GlueResponse, "update_table", _update_table)
+    add(GlueBackend, "rename_table", _rename_table)
     for name in ("get_database", "get_table"):
         replace(GlueBackend, name, _named(original(GlueBackend, name)))
     for name in ("create_database", "delete_database", "delete_table"):
         replace(GlueBackend, name, _serial(_named(original(GlueBackend, name))))
     replace(GlueBackend, "create_table", _serial(_create_table(original(GlueBackend, "create_table"))))
     replace(GlueBackend, "create_partition", _serial(original(GlueBackend, "create_partition")))
+
+
+def _rename_table(self: Any, old: tuple[str, str], new: tuple[str, str]) -> None:
+    """Give a table, as its last commit left it, another database and name: no other write comes between.
+
+    Raises moto's TableNotFoundException, DatabaseNotFoundException and TableAlreadyExistsException.
+    """
+    with _WRITES:
+        table = self.get_table(*old)
+        latest = copy.deepcopy(table.versions[str(table._current_version)])
+        self.create_table(*new, latest | {"Name": new[1]})
+        self.delete_table(*old)
 
 
 def _update_table(self: Any) -> ActionResult:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.athena.definitions.place import Place, failed, is_iceberg, not_done, table_input
+from moto.glue.exceptions import TableAlreadyExistsException, TableNotFoundException
+from moto.glue.models import glue_backends
+
+from localaws.athena.definitions.place import Place, failed, is_iceberg, not_done
 from localaws.athena.statements.kinds import Name
 
 
@@ -20,16 +23,10 @@ def rename(name: Name, table: dict[str, Any], after: Name, place: Place) -> None
     place.leave.glue("CreateTable", new.database, new.name)
     place.leave.glue("DeleteTable", name.database, name.name)
     place.unstopped()
+    backend: Any = glue_backends[place.ctx.account][place.ctx.region]
     try:
-        place.glue.create_table(DatabaseName=new.database, TableInput=table_input(table, Name=new.name))
-    except place.glue.exceptions.AlreadyExistsException:
+        backend.rename_table((name.database, name.name), (new.database, new.name))
+    except TableAlreadyExistsException:
         not_done(f"AlreadyExistsException(message:Table {new.name} already exists)")
-    try:
-        now = place.found(name)
-        if now is None or now["Parameters"]["metadata_location"] != table["Parameters"]["metadata_location"]:
-            not_done(f"ConcurrentModificationException(message:Table {name} was changed meanwhile; it keeps its name)")
-        place.glue.delete_table(DatabaseName=name.database, Name=name.name)
-    except BaseException:
-        if place.found(name) is not None:
-            place.glue.delete_table(DatabaseName=new.database, Name=new.name)
-        raise
+    except TableNotFoundException:
+        failed(f"SemanticException [Error 10001]: Table not found {name}")

@@ -13,7 +13,8 @@ import boto3
 from dbt.cli.main import dbtRunner
 from pyathena import connect
 
-_FOLDER = Path(tempfile.mkdtemp(prefix="dbt-")) / "project"
+_TEMPORARY = tempfile.TemporaryDirectory(prefix="dbt-")  # goes when this Python ends
+_FOLDER = Path(_TEMPORARY.name) / "project"
 shutil.copytree(Path(__file__).parent / "project", _FOLDER)
 os.chdir(_FOLDER)  # dbt looks for its project where it is called
 

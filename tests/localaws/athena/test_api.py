@@ -211,6 +211,25 @@ def test_a_session_knows_its_catalog_and_schema(ctx: Context) -> None:
     assert found[-1] == ["awsdatacatalog", "shop", "awsdatacatalog"]
 
 
+def test_a_view_knows_the_catalog_and_schema_of_the_session_that_reads_it(ctx: Context) -> None:
+    rows(ctx, "CREATE VIEW where_am_i AS SELECT current_schema AS s, current_catalog AS c")
+    try:
+        assert rows(ctx, "SELECT * FROM where_am_i")[-1] == ["shop", "awsdatacatalog"]
+    finally:
+        rows(ctx, "DROP VIEW where_am_i")
+
+
+def test_a_statement_is_deleted_from_the_workgroup_that_is_named(ctx: Context) -> None:
+    athena = ctx.client("athena")
+    athena.create_prepared_statement(StatementName="mine", WorkGroup="analysts", QueryStatement="SELECT 1")
+    with pytest.raises(athena.exceptions.ResourceNotFoundException, match="in workGroup primary"):
+        athena.delete_prepared_statement(StatementName="mine", WorkGroup="primary")
+    assert athena.get_prepared_statement(StatementName="mine", WorkGroup="analysts")
+    athena.delete_prepared_statement(StatementName="mine", WorkGroup="analysts")
+    with pytest.raises(athena.exceptions.ResourceNotFoundException):
+        athena.get_prepared_statement(StatementName="mine", WorkGroup="analysts")
+
+
 def test_a_statement_that_is_not_prepared_is_not_found(ctx: Context) -> None:
     athena = ctx.client("athena")
     for ask in (athena.get_prepared_statement, athena.delete_prepared_statement):

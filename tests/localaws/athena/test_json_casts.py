@@ -39,12 +39,22 @@ def _fill(ctx: Context, client: Client) -> None:
         ("id", "1"),
         ("transform(a, x -> CAST(x AS JSON))", r'["x \"y\"",null,"é"]'),
         ("filter(a, x -> x = 'none')", "[]"),
+        ("MAP()", "{}"),
+        ("ARRAY[MAP()]", "[{}]"),
+        ("DECIMAL '.50'", "0.50"),
+        ("ARRAY[DECIMAL '-.50', DECIMAL '.00']", "[-0.50,0.00]"),
     ],
 )
 def test_json_of_values(client: Client, value: str, json: str) -> None:
     assert client.rows(f"SELECT json_format(CAST({value} AS JSON)) FROM t WHERE id = 1") == [[json]]
-    if value != "id":
+    if value in ("a", "n", "m"):
         assert client.rows(f"SELECT CAST({value} AS JSON) IS NULL FROM t WHERE id = 2") == [["true"]]
+
+
+def test_a_decimal_has_a_digit_before_its_point(client: Client) -> None:
+    values = "(VALUES DECIMAL '.50', DECIMAL '-.25', DECIMAL '.00', NULL) AS v(n)"
+    assert client.rows(f"SELECT CAST(n AS varchar) FROM {values}") == [["0.50"], ["-0.25"], ["0.00"], [None]]
+    assert client.rows("SELECT CAST(DECIMAL '-12.50' AS varchar)") == [["-12.50"]]
 
 
 def test_what_is_not_written_alike_is_refused_by_its_type(client: Client) -> None:

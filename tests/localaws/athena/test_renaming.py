@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 import pytest
+from moto.glue.models import GlueBackend
 
+from localaws.athena.definitions.place import table_input
 from localaws.context import Context
 from tests.localaws.athena.client import Client
 from tests.localaws.athena.iceberg import made, work_group
@@ -43,23 +49,52 @@ def test_a_name_that_is_taken_and_a_hive_table_are_refused(client: Client) -> No
     client.rows("INSERT INTO t VALUES (1, 'a')")
     assert "Table hive already exists" in client.fails("ALTER TABLE t RENAME TO hive")
     assert "Database does not exist" in client.fails("ALTER TABLE t RENAME TO nowhere.t")
+    assert "has a slash" in client.fails("ALTER TABLE t RENAME TO `a/b`")
     assert "is for Iceberg tables alone" in client.fails("ALTER TABLE hive RENAME TO u")
     assert client.rows("SELECT * FROM t") == [["1", "a"]]
     assert client.rows("SHOW TABLES") == [["hive"], ["t"]]
 
 
-def test_a_table_that_is_changed_meanwhile_keeps_its_name(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_commit_that_comes_between_goes_on_under_the_new_name(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(client)
+
+    rename = getattr(GlueBackend, "rename_table")  # noqa: B009  the local AWS added it
+
+    def rename_after_a_commit(*given: Any) -> None:
+        client.rows("INSERT INTO t VALUES (1, 'a')")
+        rename(*given)
+
+    monkeypatch.setattr(GlueBackend, "rename_table", rename_after_a_commit)
+    client.rows("ALTER TABLE t RENAME TO u")
+    assert client.rows("SHOW TABLES") == [["u"]]
+    assert client.rows("SELECT * FROM u") == [["1", "a"]]
+
+
+def test_no_commit_comes_between_the_old_name_and_the_new(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     made(client)
     glue = client.ctx.client("glue")
-    create = type(glue).create_table
+    given = table_input(glue.get_table(DatabaseName=client.database, Name="t")["Table"])
+    create, answers = GlueBackend.create_table, queue.Queue[str]()
 
-    def create_after_a_commit(self: object, **given: object) -> object:
-        answer = create(self, **given)
-        client.rows("INSERT INTO t VALUES (1, 'a')")
-        return answer
+    def commit() -> None:
+        try:
+            glue.update_table(DatabaseName=client.database, TableInput=given)
+            answers.put("committed")
+        except glue.exceptions.EntityNotFoundException:
+            answers.put("gone")
 
-    monkeypatch.setattr(type(glue), "create_table", create_after_a_commit)
-    assert "was changed meanwhile" in client.fails("ALTER TABLE t RENAME TO u")
-    monkeypatch.undo()
-    assert client.rows("SHOW TABLES") == [["t"]]
-    assert client.rows("SELECT * FROM t") == [["1", "a"]]
+    writer = threading.Thread(target=commit)
+
+    def create_beside_a_commit(self: GlueBackend, *args: Any) -> Any:
+        table = create(self, *args)
+        writer.start()
+        with suppress(queue.Empty):  # the commit waits for the whole of the renaming
+            answers.put(answers.get(timeout=1))
+        return table
+
+    monkeypatch.setattr(GlueBackend, "create_table", create_beside_a_commit)
+    client.rows("ALTER TABLE t RENAME TO u")
+    writer.join(timeout=30)
+    assert answers.get(timeout=30) == "gone"

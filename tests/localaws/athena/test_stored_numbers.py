@@ -43,6 +43,16 @@ def test_numbers_are_read_in_their_columns_type(client: Client) -> None:
     ]
 
 
+def test_behind_a_star_a_place_is_no_column(client: Client) -> None:
+    made(client, name="s", columns="id int, f float")
+    made(client, columns="id int, f float, d double, n decimal(6,2)")
+    client.rows("INSERT INTO s VALUES (1, 2.5)")
+    client.rows("INSERT INTO t (id, f, d) SELECT *, 0.1 FROM s")
+    client.rows("INSERT INTO t (f, id, d) SELECT 0.1, s.id, s.f FROM s")
+    assert client.rows("SELECT d = 0.1, f FROM t ORDER BY f") == [["false", "0.1"], ["true", "2.5"]]
+    assert "TYPE_MISMATCH" in client.fails("INSERT INTO t (id, f, n) SELECT *, 0.1 FROM s")
+
+
 @pytest.mark.parametrize(
     "sql",
     [
