@@ -16,23 +16,23 @@ from tests.localaws.athena.server import running
 @pytest.fixture(scope="module")
 def ctx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
     with running(tmp_path_factory.mktemp("aws")) as ctx:
-        work_group(ctx, "readers")
+        work_group(ctx, "projected")
         yield ctx
 
 
 @pytest.fixture
 def client(ctx: Context, request: pytest.FixtureRequest) -> Client:
     """A client in an empty database of the test's own."""
-    return Client.in_own_database(ctx, request.node.nodeid, "readers")
+    return Client.in_own_database(ctx, request.node.nodeid, "projected")
 
 
 def _projected(client: Client, keys: str, properties: dict[str, str], paths: list[str]) -> None:
     told = ", ".join(f"'{key}'='{value}'" for key, value in {"projection.enabled": "true", **properties}.items())
     for path in paths:
         key = f"{client.database}/t/{path}/a"
-        client.ctx.client("s3").put_object(Bucket="readers", Key=key, Body=f"{path}\n".encode())
+        client.ctx.client("s3").put_object(Bucket="projected", Key=key, Body=f"{path}\n".encode())
     client.rows(
-        f"CREATE EXTERNAL TABLE t (v string) PARTITIONED BY ({keys}) LOCATION 's3://readers/{client.database}/t/' "
+        f"CREATE EXTERNAL TABLE t (v string) PARTITIONED BY ({keys}) LOCATION 's3://projected/{client.database}/t/' "
         f"TBLPROPERTIES ({told})"
     )
 
@@ -61,7 +61,7 @@ def test_a_template_says_where_projected_partitions_are(client: Client) -> None:
     paths = [f"logs/{each:%Y/%m/%d}" for each in days]
     properties = {
         "projection.dt.type": "date", "projection.dt.range": "NOW-7DAYS,NOW", "projection.dt.format": "yyyy/MM/dd",
-        "storage.location.template": f"s3://readers/{client.database}/t/logs/${{dt}}/",
+        "storage.location.template": f"s3://projected/{client.database}/t/logs/${{dt}}/",
     }  # fmt: skip
     _projected(client, "dt string", properties, paths)
     assert client.rows("SELECT dt FROM t ORDER BY dt DESC") == [[f"{each:%Y/%m/%d}"] for each in days[:2]]
@@ -71,7 +71,7 @@ def test_a_template_says_where_projected_partitions_are(client: Client) -> None:
 def test_projected_values_stand_beside_each_other(client: Client) -> None:
     numbers = {"y": ("2000,2030", "4"), "m": ("1,12", "2"), "z": ("-99,99", "3"), "h": ("0,23", "")}
     properties = {
-        "storage.location.template": f"s3://readers/{client.database}/t/{{}}/${{y}}${{m}}/${{z}}/${{y}}${{h}}"
+        "storage.location.template": f"s3://projected/{client.database}/t/{{}}/${{y}}${{m}}/${{z}}/${{y}}${{h}}"
     }
     for key, (bounds, digits) in numbers.items():
         properties |= {f"projection.{key}.type": "integer", f"projection.{key}.range": bounds}
@@ -105,7 +105,7 @@ def test_injected_values_come_from_the_query(client: Client) -> None:
             "'x' is not",
         ),
         (
-            {"projection.k.type": "injected", "storage.location.template": "s3://readers/x/${other}"},
+            {"projection.k.type": "injected", "storage.location.template": "s3://projected/x/${other}"},
             "names the columns",
         ),
         ({"projection.k.type": "injected", "storage.location.template": "s3://${k}"}, "can be read in more ways"),
