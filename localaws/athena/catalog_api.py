@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -101,7 +102,9 @@ def _asked(self: Any) -> Iterator[None]:
     try:
         yield
     except JsonRESTError as error:
-        raise MetadataFailed(f"{error.error_type}: {error.message}") from None
+        # In the AWS SDK's words for another service's error, by which PyAthena knows a table that is not there.
+        about = f"Status Code: {error.code}; Error Code: {error.error_type}; Request ID: {uuid.uuid4()}; Proxy: null"
+        raise MetadataFailed(f"{error.message} (Service: AmazonDataCatalog; {about})") from None
 
 
 def _glue(self: Any) -> Any:
