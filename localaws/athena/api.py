@@ -227,7 +227,7 @@ def _start(backend: Any, execution: Execution) -> None:
         execution.results = answers.nothing()
         execution.finish("SUCCEEDED")
         return
-    running().submit(execution, prepared, lambda: reuse.earlier(execution, list(backend.executions.values())))
+    running().submit(execution, prepared, lambda: reuse.earlier(execution, backend.executions.values()))
 
 
 def _plain_name(name: str) -> str:

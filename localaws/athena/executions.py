@@ -96,6 +96,12 @@ class Execution:
         return "DML" if self.statement is None else statements.kind_of(self.statement)
 
     @property
+    def role(self) -> tuple[str, str, Any] | None:
+        """Return who asks, as two are told apart: the role, by name and id, and its session's policy."""
+        asked = self.session
+        return (asked.role_arn, asked.role_id, asked.policy) if asked is not None else None
+
+    @property
     def computes(self) -> bool:
         """Return whether it computes rows: as one of four at once, and for half an hour."""
         asked = self.statement
@@ -255,9 +261,7 @@ class Runner:
 
     def _engine(self, execution: Execution) -> QueryEngine:
         """Return an engine that computes in a process of the execution's workgroup and role."""
-        session = execution.session
-        role = (session.role_arn, session.role_id, session.policy) if session is not None else None
-        key = (execution.account, execution.region, execution.workgroup.name, role)
+        key = (execution.account, execution.region, execution.workgroup.name, execution.role)
         return QueryEngine(
             self._ctx, account=execution.account, region=execution.region, leave=self._leave(execution),
             computing=lambda: self._engines.take(key), done=lambda process: self._engines.give_back(key, process),

@@ -52,6 +52,5 @@ def _same(asked: Execution, one: Execution) -> bool:
 
 def _identity(one: Execution) -> tuple[Any, ...]:
     """Return what is the same of executions with the same result, who asked for it among it."""
-    role = (one.session.role_arn, one.session.role_id, one.session.policy) if one.session is not None else None
-    return (one.resolved, one.database, one.catalog, one.workgroup.name, one.output, one.encryption, role,
+    return (one.resolved, one.database, one.catalog, one.workgroup.name, one.output, one.encryption, one.role,
             one.account, one.region)  # fmt: skip
