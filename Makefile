@@ -49,12 +49,12 @@ demo: $(READY) ## A year of ShopSphere from files to answers, on this machine
 .PHONY: test
 test: $(READY) node_modules ## Static checks, fast tests, then the slow ones
 	@$(MAKE) --no-print-directory check
-	$(BIN)/pytest -q -n 2 --dist worksteal --ignore tests/end_to_end -m "not slow and not spark and not proof $(AND)"
+	$(BIN)/pytest -q -n 2 --dist loadfile --ignore tests/end_to_end -m "not slow and not spark and not proof $(AND)"
 	$(BIN)/pytest -q -n 2 --dist loadfile -m "(slow or spark) and not proof $(AND)" --durations=100
 
 .PHONY: fast
 fast: $(READY) ## Fast tests only
-	$(BIN)/pytest -q -n 2 --dist worksteal --ignore tests/end_to_end -m "not slow and not spark and not proof $(AND)"
+	$(BIN)/pytest -q -n 2 --dist loadfile --ignore tests/end_to_end -m "not slow and not spark and not proof $(AND)"
 
 .PHONY: proof
 proof: $(READY) node_modules ## Long proofs: every fault point, all cases of every law, large files; PART=2/4 runs a part

@@ -97,7 +97,7 @@ class Execution:
 
     @property
     def role(self) -> tuple[str, str, Any] | None:
-        """Return who asks, as two are told apart: the role, by name and id, and its session's policy."""
+        """Return what distinguishes two who ask: the role, by name and id, and its session's policy."""
         asked = self.session
         return (asked.role_arn, asked.role_id, asked.policy) if asked is not None else None
 

@@ -92,7 +92,7 @@ def recipe(makefile: str, target: str) -> list[str]:
 
 def of_tests(makefile: str) -> list[str]:
     """Return what is wrong with the targets that run tests: each part is whole, and one failure ends them."""
-    fast = "$(BIN)/pytest -q -n 2 --dist worksteal --ignore tests/end_to_end"
+    fast = "$(BIN)/pytest -q -n 2 --dist loadfile --ignore tests/end_to_end"
     fast += ' -m "not slow and not spark and not proof $(AND)"'
     slow = '$(BIN)/pytest -q -n 2 --dist loadfile -m "(slow or spark) and not proof $(AND)" --durations=100'
     proof = 'SLUICE_LAWS=all $(BIN)/pytest -q -p tests.parts --part $(PART) -m "(proof or law) $(AND)" --durations=0'
