@@ -17,7 +17,7 @@ from localaws.cloudformation.engine import StackEngine
 from localaws.cloudformation.errors import DeployError
 from localaws.cloudformation.plan import read_template
 from localaws.cloudformation.providers import api
-from localaws.cloudformation.stacks import Stack
+from localaws.cloudformation.stacks import Stack, StackEvent
 from localaws.context import Context
 from localaws.moto_patches import original, put, replace, restore
 from localaws.spared import spare_stacks
@@ -63,14 +63,16 @@ class Answers:
         self._engine.check(name, text, parameters=parameters)
         stack = self._engine.reserve(name)
         stack.status = "CREATE_IN_PROGRESS"
+        stack.protected = get("EnableTerminationProtection") in (True, "true")
         self._start(stack.name, text, parameters, _tags(get))
         return {"StackId": stack.id}
 
     def update_stack(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer UpdateStack: start to update a stack."""
         stack = self._engine.find(get("StackName"))
-        text, parameters = self._text(get, stack), _parameters(get, stack.parameters)
-        if text == stack.text and parameters == {k: stack.parameters.get(k) for k in parameters}:
+        previous = _values(stack)
+        text, parameters = self._text(get, stack), _parameters(get, previous)
+        if text == stack.text and parameters == {k: previous.get(k) for k in parameters}:
             raise _refusal("No updates are to be performed.")
         self._engine.check(stack.name, text, parameters=parameters)
         stack.status = "UPDATE_IN_PROGRESS"
@@ -81,10 +83,18 @@ class Answers:
         """Answer DeleteStack: start to delete a stack."""
         name = get("StackName")
         stack = next((s for s in self._engine.stacks.values() if name in (s.name, s.id)), None)
+        if stack is not None and stack.protected:
+            raise _refusal(f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
         if stack is not None:
             stack.status = "DELETE_IN_PROGRESS"
             self._in_background(stack.name, lambda: self._engine.delete(stack.name))
         return {}
+
+    def update_termination_protection(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """Answer UpdateTerminationProtection: a stack that is protected cannot be deleted."""
+        stack = self._engine.find(get("StackName"))
+        stack.protected = get("EnableTerminationProtection") in (True, "true")
+        return {"StackId": stack.id}
 
     def create_change_set(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer CreateChangeSet: compute what a template would change."""
@@ -92,7 +102,7 @@ class Answers:
         stack = self._engine.stacks.get(name) if kind == "CREATE" else self._engine.find(name)
         stack = stack or self._engine.reserve(name)
         text = self._text(get, stack)
-        parameters = _parameters(get, stack.parameters)
+        parameters = _parameters(get, _values(stack))
         identity = f"arn:aws:cloudformation:{self._ctx.region}:{self._ctx.account}:changeSet/{get('ChangeSetName')}/"
         tags = _tags(get)
         changes = changes_of(stack, text)
@@ -225,6 +235,19 @@ class Answers:
                 for event in reversed(stack.events[left : int(token)])
             ],
         }
+
+    def describe_events(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """Answer DescribeEvents with what happened to a stack, or what is wrong with a change set, the newest first."""
+        if get("ChangeSetName"):
+            found = self._change_set(get)
+            wrong = found.status == "FAILED" and found.reason != _NO_CHANGES
+            return {"OperationEvents": [_wrong(found)] if wrong else []}
+        failed_only = get("Filters.FailedEvents") in (True, "true") or (get("Filters") or {}).get("FailedEvents")
+        stack = self._engine.find(get("StackName"))
+        events = [_operation_event(stack, event) for event in reversed(stack.events)]
+        if failed_only in (True, "true"):
+            events = [event for event in events if event["EventType"] == "PROVISIONING_ERROR"]
+        return {"OperationEvents": events}
 
     def describe_stack_resources(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer DescribeStackResources with the resources of a stack."""
@@ -385,6 +408,11 @@ def _parameters(get: Callable[..., Any], previous: Mapping[str, str]) -> dict[st
     return given
 
 
+def _values(stack: Stack) -> dict[str, str]:
+    """Return the values that a stack's parameters were given: what UsePreviousValue gives again."""
+    return {name: given.value for name, given in stack.parameters.items()}
+
+
 def _tags(get: Callable[..., Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in get("Tags") or []}
 
@@ -393,19 +421,49 @@ def _listed(parameters: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
 
 
+def _operation_event(stack: Stack, event: StackEvent) -> dict[str, Any]:
+    own = event.type == "AWS::CloudFormation::Stack"
+    failed = event.status.endswith("_FAILED") and not own
+    return {
+        "EventId": event.id,
+        "StackId": stack.id,
+        "EventType": "STACK_EVENT" if own else "PROVISIONING_ERROR" if failed else "PROGRESS_EVENT",
+        "LogicalResourceId": event.logical_id,
+        "PhysicalResourceId": event.physical_id,
+        "ResourceType": event.type,
+        "ResourceStatus": event.status,
+        "ResourceStatusReason": event.reason,
+        "Timestamp": event.at,
+    }
+
+
+def _wrong(change_set: ChangeSet) -> dict[str, Any]:
+    return {
+        "EventId": change_set.id,
+        "StackId": change_set.stack.id,
+        "OperationId": change_set.id,
+        "OperationType": "CREATE_CHANGESET",
+        "OperationStatus": "FAILED",
+        "EventType": "VALIDATION_ERROR",
+        "ValidationStatus": "FAILED",
+        "ValidationStatusReason": change_set.reason,
+        "Timestamp": change_set.created,
+    }
+
+
 def _described(stack: Stack) -> dict[str, Any]:
     return {
         "StackId": stack.id,
         "StackName": stack.name,
         "Description": stack.description,
-        "Parameters": _listed(stack.parameters),
+        "Parameters": [given.described(name) for name, given in stack.parameters.items()],
         "CreationTime": stack.created,
         "LastUpdatedTime": stack.updated,
         "DeletionTime": stack.deleted,
         "StackStatus": stack.status,
         "StackStatusReason": stack.reason,
         "DisableRollback": False,
-        "EnableTerminationProtection": False,
+        "EnableTerminationProtection": stack.protected,
         "NotificationARNs": [],
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
         "Tags": api.pairs(stack.tags),

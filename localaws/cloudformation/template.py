@@ -355,6 +355,37 @@ def parameter_values(
     return {name: _parameter(name, spec, given, stack, ssm) for name, spec in declared.items()}
 
 
+@dataclass(frozen=True)
+class GivenParameter:
+    """A parameter's value as it was given; ``resolved`` is what Parameter Store holds under it, if it is read there.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Parameter.html
+    """
+
+    value: str
+    resolved: str | None = None
+    secret: bool = False
+
+    def described(self, key: str) -> dict[str, str]:
+        """Return it as the API describes a parameter: a secret one masked."""
+        shown = {"ParameterKey": key, "ParameterValue": "****" if self.secret else self.value}
+        return shown if self.resolved is None else {**shown, "ResolvedValue": self.resolved}
+
+
+def given_parameters(
+    declared: Mapping[str, Any], given: Mapping[str, str], values: Mapping[str, Any]
+) -> dict[str, GivenParameter]:
+    """Return every declared parameter as it was given, or by default; ``values`` are what they come to."""
+    found = {}
+    for name, spec in declared.items():
+        stored = str(spec.get("Type", "")).startswith("AWS::SSM::Parameter::Value<")
+        value = values[name]
+        resolved = (",".join(value) if isinstance(value, list) else str(value)) if stored else None
+        secret = str(spec.get("NoEcho", "")).lower() == "true"
+        found[name] = GivenParameter(str(given.get(name, spec.get("Default"))), resolved, secret)
+    return found
+
+
 def _parameter(name: str, spec: Mapping[str, Any], given: Mapping[str, str], stack: str, ssm: Any) -> Any:
     kind = spec.get("Type", "String")
     if name not in given and "Default" not in spec:
