@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import uuid
@@ -13,11 +12,12 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 from localaws.cloudformation.changes import changes_of
+from localaws.cloudformation.described import described_resource, described_stack, operation_event
 from localaws.cloudformation.engine import StackEngine
 from localaws.cloudformation.errors import DeployError
 from localaws.cloudformation.plan import read_template
 from localaws.cloudformation.providers import api
-from localaws.cloudformation.stacks import Stack, StackEvent
+from localaws.cloudformation.stacks import Stack
 from localaws.context import Context
 from localaws.moto_patches import original, put, replace, restore
 from localaws.spared import spare_stacks
@@ -40,7 +40,9 @@ class ChangeSet:
     text: str
     parameters: dict[str, str]
     tags: dict[str, str]
-    changes: list[dict[str, Any]]
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    #: Its parameters as the API describes them.
+    described: list[dict[str, str]] = field(default_factory=list)
     status: str = "CREATE_COMPLETE"
     reason: str | None = None
     execution: str = "AVAILABLE"
@@ -105,19 +107,18 @@ class Answers:
         parameters = _parameters(get, _values(stack))
         identity = f"arn:aws:cloudformation:{self._ctx.region}:{self._ctx.account}:changeSet/{get('ChangeSetName')}/"
         tags = _tags(get)
-        changes = changes_of(stack, text)
-        made = ChangeSet(
-            get("ChangeSetName"), identity + str(uuid.uuid4()), stack, kind, text, parameters, tags, changes
-        )
+        made = ChangeSet(get("ChangeSetName"), identity + str(uuid.uuid4()), stack, kind, text, parameters, tags)
         try:
-            self._engine.check(name, text, parameters=parameters)
+            planned = self._engine.check(name, text, parameters=parameters).parameters
         except DeployError as error:
             made.status, made.reason, made.execution = "FAILED", str(error), "UNAVAILABLE"
-        same = stack.text and json.loads(json.dumps(read_template(stack.text, stack=name))) == read_template(
-            text, stack=name
-        )
-        if same and tags == stack.tags and made.status != "FAILED":
-            made.status, made.reason, made.execution = "FAILED", _NO_CHANGES, "UNAVAILABLE"
+        else:
+            made.described = [given.described(key) for key, given in planned.items()]
+            altered = {key for key in planned if planned[key] != stack.parameters.get(key)}
+            made.changes = changes_of(stack, text, altered)
+            same = stack.text and read_template(stack.text, stack=name) == read_template(text, stack=name)
+            if same and tags == stack.tags and planned == stack.parameters:
+                made.status, made.reason, made.execution = "FAILED", _NO_CHANGES, "UNAVAILABLE"
         self._change_sets[made.id] = made
         return {"Id": made.id, "StackId": stack.id}
 
@@ -134,7 +135,7 @@ class Answers:
             "StatusReason": found.reason,
             "ExecutionStatus": found.execution,
             "Changes": [{"Type": "Resource", "ResourceChange": change} for change in found.changes],
-            "Parameters": _listed(found.parameters),
+            "Parameters": found.described,
             "Tags": api.pairs(found.tags),
             "Capabilities": [],
             "NotificationARNs": [],
@@ -187,7 +188,7 @@ class Answers:
         """Answer DescribeStacks with one stack, or all."""
         name = get("StackName")
         stacks = [self._engine.find(name)] if name else list(self._engine.stacks.values())
-        return {"Stacks": [_described(stack) for stack in stacks]}
+        return {"Stacks": [described_stack(stack) for stack in stacks]}
 
     def list_stacks(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer ListStacks, deleted ones too, optionally by status."""
@@ -242,17 +243,16 @@ class Answers:
             found = self._change_set(get)
             wrong = found.status == "FAILED" and found.reason != _NO_CHANGES
             return {"OperationEvents": [_wrong(found)] if wrong else []}
-        failed_only = get("Filters.FailedEvents") in (True, "true") or (get("Filters") or {}).get("FailedEvents")
         stack = self._engine.find(get("StackName"))
-        events = [_operation_event(stack, event) for event in reversed(stack.events)]
-        if failed_only in (True, "true"):
+        events = [operation_event(stack, event) for event in reversed(stack.events)]
+        if (get("Filters") or {}).get("FailedEvents") in (True, "true"):
             events = [event for event in events if event["EventType"] == "PROVISIONING_ERROR"]
         return {"OperationEvents": events}
 
     def describe_stack_resources(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer DescribeStackResources with the resources of a stack."""
         stack, wanted = self._engine.find(get("StackName") or ""), get("LogicalResourceId")
-        every = [_resource(stack, name) for name in stack.resources if wanted in (None, name)]
+        every = [described_resource(stack, name) for name in stack.resources if wanted in (None, name)]
         return {"StackResources": [{**r, "Timestamp": r.pop("LastUpdatedTimestamp")} for r in every]}
 
     def describe_stack_resource(self, get: Callable[..., Any]) -> dict[str, Any]:
@@ -260,12 +260,12 @@ class Answers:
         stack, name = self._engine.find(get("StackName")), get("LogicalResourceId")
         if name not in stack.resources:
             raise _refusal(f"Resource {name} does not exist for stack {stack.name}")
-        return {"StackResourceDetail": _resource(stack, name)}
+        return {"StackResourceDetail": described_resource(stack, name)}
 
     def list_stack_resources(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer ListStackResources with the resources of a stack."""
         stack = self._engine.find(get("StackName"))
-        return {"StackResourceSummaries": [_resource(stack, name) for name in stack.resources]}
+        return {"StackResourceSummaries": [described_resource(stack, name) for name in stack.resources]}
 
     def get_template(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer GetTemplate with the text of a stack's template."""
@@ -417,26 +417,6 @@ def _tags(get: Callable[..., Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in get("Tags") or []}
 
 
-def _listed(parameters: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
-
-
-def _operation_event(stack: Stack, event: StackEvent) -> dict[str, Any]:
-    own = event.type == "AWS::CloudFormation::Stack"
-    failed = event.status.endswith("_FAILED") and not own
-    return {
-        "EventId": event.id,
-        "StackId": stack.id,
-        "EventType": "STACK_EVENT" if own else "PROVISIONING_ERROR" if failed else "PROGRESS_EVENT",
-        "LogicalResourceId": event.logical_id,
-        "PhysicalResourceId": event.physical_id,
-        "ResourceType": event.type,
-        "ResourceStatus": event.status,
-        "ResourceStatusReason": event.reason,
-        "Timestamp": event.at,
-    }
-
-
 def _wrong(change_set: ChangeSet) -> dict[str, Any]:
     return {
         "EventId": change_set.id,
@@ -448,42 +428,4 @@ def _wrong(change_set: ChangeSet) -> dict[str, Any]:
         "ValidationStatus": "FAILED",
         "ValidationStatusReason": change_set.reason,
         "Timestamp": change_set.created,
-    }
-
-
-def _described(stack: Stack) -> dict[str, Any]:
-    return {
-        "StackId": stack.id,
-        "StackName": stack.name,
-        "Description": stack.description,
-        "Parameters": [given.described(name) for name, given in stack.parameters.items()],
-        "CreationTime": stack.created,
-        "LastUpdatedTime": stack.updated,
-        "DeletionTime": stack.deleted,
-        "StackStatus": stack.status,
-        "StackStatusReason": stack.reason,
-        "DisableRollback": False,
-        "EnableTerminationProtection": stack.protected,
-        "NotificationARNs": [],
-        "Capabilities": ["CAPABILITY_NAMED_IAM"],
-        "Tags": api.pairs(stack.tags),
-        "Outputs": [
-            {"OutputKey": name, "OutputValue": o.value, "ExportName": o.export, "Description": o.description}
-            for name, o in stack.outputs.items()
-        ],
-    }
-
-
-def _resource(stack: Stack, name: str) -> dict[str, Any]:
-    deployed = stack.resources[name]
-    last = next((e for e in reversed(stack.events) if e.logical_id == name), None)
-    return {
-        "StackId": stack.id,
-        "StackName": stack.name,
-        "LogicalResourceId": name,
-        "PhysicalResourceId": deployed.outcome.physical_id,
-        "ResourceType": deployed.request.type,
-        "LastUpdatedTimestamp": last.at if last else stack.created,
-        "ResourceStatus": last.status if last else "CREATE_COMPLETE",
-        "ResourceStatusReason": last.reason if last else None,
     }

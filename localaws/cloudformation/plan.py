@@ -10,18 +10,16 @@ from typing import Any
 import yaml
 
 from localaws.cloudformation.errors import TemplateError, UnknownIntrinsic, UnknownProperty, UnresolvedReference
+from localaws.cloudformation.parameters import GivenParameter, given_parameters, parameter_values
 from localaws.cloudformation.providers import provider_for
 from localaws.cloudformation.providers.provider import Provider
 from localaws.cloudformation.template import (
     PENDING,
-    GivenParameter,
     Scope,
     check_rules,
     check_sections,
     condition,
-    given_parameters,
     in_order,
-    parameter_values,
     resolve,
 )
 from localaws.cloudformation.yaml_templates import read_yaml

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from localaws.cloudformation.parameters import GivenParameter
 from localaws.cloudformation.providers.provider import Request, ResourceOutcome
-from localaws.cloudformation.template import GivenParameter
 
 RETAIN = frozenset({"Retain", "RetainExceptOnCreate"})
 
