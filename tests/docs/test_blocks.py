@@ -18,6 +18,7 @@ REASONS = {
     "account": "needs an account of AWS",
     "installs": "downloads some 2 GB; tests/end_to_end/test_own_project.py installs the wheel",
     "make": "takes minutes in a clone; `make test` and `make demo` are what they are",
+    "cdk": "downloads the CLI, and needs an app; tests/end_to_end/test_cdk_cli.py deploys one",
     "pyathena": "installs PyAthena, which the environment of the tests has",
     "another up": "a second local AWS; tests/end_to_end/test_own_project.py runs one in another region",
 }
@@ -26,6 +27,7 @@ NOT_RUN = {
     ("README.md", "make demo    # a year of an online shop", "make"),
     ("README.md", "make setup", "installs"),
     ("README.md", "make bootstrap", "account"),
+    ("localaws/README.md", "npx aws-cdk@2 bootstrap", "cdk"),
     ("docs/how-to/deploy.md", "unset AWS_ENDPOINT_URL", "account"),
     ("docs/how-to/deploy.md", "npx aws-cdk@2 bootstrap", "account"),
     ("docs/how-to/deploy.md", "sluice deploy --account --env prod --dry-run", "account"),
