@@ -75,12 +75,15 @@ ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
     "recovery": {
         "SweepRole": {
             "{lake}/aws/lambda/*": "Hands failed batches in again, and halves them, under the names that Lambda gave.",
-            "arn:aws:states:{region}:<AWS::AccountId>:execution:{machine}:*": (
+            "arn:{partition}:states:{region}:<AWS::AccountId>:execution:{machine}:*": (
                 "Asks how the workflow's last execution ended; AWS makes their names."
             ),
         },
     },
     "processing": {
+        "RefreshDeadLetters": {
+            "AwsSolutions-SQS3": "It is a dead-letter queue itself: of the rule that starts the workflow.",
+        },
         "PlanRefreshRole": {
             "{lake}/messages/*": "A Spark run's error may be longer than the ledger takes; it is kept whole.",
             "{lake}/{db}bronze/*/metadata/*": "Compares snapshots of every input; it cannot open a data file.",
@@ -129,7 +132,7 @@ ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
             "AwsSolutions-GL3": "The job keeps no bookmarks: which input it reads is the plan's decision, by snapshot.",
         },
         "RefreshRole": {
-            "arn:aws:states:{region}:<AWS::AccountId>:execution:{machine}:*": (
+            "arn:{partition}:states:{region}:<AWS::AccountId>:execution:{machine}:*": (
                 "An execution asks whether another one of this same workflow still lives; their names are made by AWS."
             ),
             "*": "Log delivery and X-Ray segments of a workflow know no resources; AWS documents both with '*'.",
@@ -166,8 +169,9 @@ def _placeholders(stack: Stack, storage: StorageStack) -> dict[str, str]:
     return {
         "lake": _arn_text(stack, storage, storage.lake),
         "landing": _arn_text(stack, storage, storage.landing),
-        "tables": f"arn:aws:glue:{where}:table",
-        "logs": f"arn:aws:logs:{where}:log-group:",
+        "tables": f"arn:{storage.partition}:glue:{where}:table",
+        "logs": f"arn:{storage.partition}:logs:{where}:log-group:",
+        "partition": storage.partition,
         "region": environment.region,
         "machine": f"{environment.title}-refresh",
         "db": environment.database_prefix,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy, Size
+from aws_cdk import Duration, Size
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -12,6 +12,7 @@ from sluice.environments import Environment
 
 from .bundle import Bundle
 from .config import PYTHON
+from .removal import of_named
 
 #: Days that logs are kept, as CloudWatch offers them.
 RETENTION = {
@@ -60,7 +61,7 @@ def python_function(
         scope,
         f"{title}Log",
         retention=RETENTION[environment.log_days],
-        removal_policy=RemovalPolicy.RETAIN if environment.keep_data else RemovalPolicy.DESTROY,
+        removal_policy=of_named(environment),
     )
     role = iam.Role(
         scope,

@@ -202,5 +202,6 @@ class IngestionStack(Stack):
                 detail_type=["Object Created"],
                 detail={"bucket": {"name": [self.storage.landing.bucket_name]}},
             ),
-            targets=[targets.SqsQueue(self.landing_queue)],
+            # An event that cannot be delivered goes where the sweep takes up a file that failed.
+            targets=[targets.SqsQueue(self.landing_queue, dead_letter_queue=self.landing_dead)],
         )

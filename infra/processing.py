@@ -5,23 +5,26 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as assets
+from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from sluice.contracts.strict_yaml import load_yaml
 from sluice.environments import Environment
 from sluice.folders import brought
+from sluice.redelivery import QUEUE_DAYS
 
 from . import grants
 from .bundle import SPARK_SCRIPT, Bundle, spark_folder
 from .functions import RETENTION, dependencies, python_function
+from .removal import of_named
 from .storage import StorageStack
 
 WORKFLOWS = brought("step_functions")
@@ -126,13 +129,13 @@ class ProcessingStack(Stack):
             "RefreshLog",
             log_group_name=f"/aws/vendedlogs/states/{name}",
             retention=RETENTION[self.environment_.log_days],
-            removal_policy=RemovalPolicy.RETAIN if self.environment_.keep_data else RemovalPolicy.DESTROY,
+            removal_policy=of_named(self.environment_),
         )
         machine = sfn.StateMachine(
             self,
             "Refresh",
             state_machine_name=name,
-            definition_body=sfn.DefinitionBody.from_string(definition(WORKFLOWS / "refresh.yaml")),
+            definition_body=sfn.DefinitionBody.from_string(definition(WORKFLOWS / "refresh.yaml", self.partition)),
             definition_substitutions={
                 "LedgerTable": self.storage.ledger.table_name,
                 "PlanFunction": self.plan.function_arn,
@@ -151,6 +154,14 @@ class ProcessingStack(Stack):
             description="Lets EventBridge start the refresh workflow",
         )
         grants.allow(starter, ["states:StartExecution"], [machine.state_machine_arn])
+        # The sweep starts the refresh that an event in it asked for.
+        self.refresh_dead = sqs.Queue(
+            self,
+            "RefreshDeadLetters",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(QUEUE_DAYS),
+        )
         events.Rule(
             self,
             "TableChanged",
@@ -158,7 +169,7 @@ class ProcessingStack(Stack):
             event_pattern=events.EventPattern(
                 source=["sluice"], detail_type=["TableChanged"], detail={"table": [{"prefix": "bronze."}]}
             ),
-            targets=[targets.SfnStateMachine(machine, role=starter)],
+            targets=[targets.SfnStateMachine(machine, role=starter, dead_letter_queue=self.refresh_dead)],
         )
         return machine
 
@@ -224,6 +235,10 @@ class ProcessingStack(Stack):
         )
 
 
-def definition(path: Path) -> str:
-    """Return a workflow file as the JSON that Step Functions takes, the same text for the same file."""
-    return json.dumps(load_yaml(path.read_text(encoding="utf-8"))[1], sort_keys=False)
+def definition(path: Path, partition: str = "aws") -> str:
+    """Return a workflow file as the JSON that Step Functions takes in ``partition``: the same text for the same file.
+
+    The file is written for `aws`, so that it can be checked as it stands; GovCloud's and China's ARNs begin otherwise.
+    """
+    text = json.dumps(load_yaml(path.read_text(encoding="utf-8"))[1], sort_keys=False)
+    return text.replace("arn:aws:", f"arn:{partition}:")

@@ -48,6 +48,7 @@ class RecoveryStack(Stack):
                 "SLUICE_COMMIT_QUEUE_URL": ingestion.commit_queue.queue_url,
                 "SLUICE_LANDING_DEAD_LETTERS_URL": ingestion.landing_dead.queue_url,
                 "SLUICE_COMMIT_DEAD_LETTERS_URL": ingestion.commit_dead.queue_url,
+                "SLUICE_REFRESH_DEAD_LETTERS_URL": processing.refresh_dead.queue_url,
                 "SLUICE_INGEST_ALONE_FUNCTION": ingestion.alone.function_name,
                 "SLUICE_REFRESH_MACHINE": processing.machine.state_machine_arn,
             },
@@ -58,7 +59,7 @@ class RecoveryStack(Stack):
         role = sweep.role
         assert role is not None
         grants.allow(role, ["sqs:SendMessage"], [ingestion.commit_queue.queue_arn])
-        dead = [queue.queue_arn for queue in (ingestion.landing_dead, ingestion.commit_dead)]
+        dead = [queue.queue_arn for queue in (ingestion.landing_dead, ingestion.commit_dead, processing.refresh_dead)]
         grants.allow(role, ["sqs:ReceiveMessage", "sqs:DeleteMessage"], dead)
         grants.allow(role, ["sqs:ChangeMessageVisibility"], [ingestion.landing_dead.queue_arn])
         functions: list[lambda_.Function] = [ingestion.alone, *(stack.ingest for stack in streams)]

@@ -16,6 +16,7 @@ from sluice.redelivery import STAGING_DAYS
 from . import grants
 from .bundle import Bundle
 from .functions import dependencies, python_function
+from .removal import of_filled, of_named
 
 DATABASES = {
     "bronze": "Records as delivered, typed by contract, append-only.",
@@ -31,10 +32,16 @@ class StorageStack(Stack):
     def __init__(
         self, scope: Construct, name: str, *, environment: Environment, project: Project, bundle: Bundle
     ) -> None:
-        super().__init__(scope, name, env={"region": environment.region}, description="Sluice: data")
+        super().__init__(
+            scope,
+            name,
+            env={"region": environment.region},
+            description="Sluice: data",
+            termination_protection=environment.keep_data,
+        )
         self.environment_ = environment
-        removal = RemovalPolicy.RETAIN if environment.keep_data else RemovalPolicy.DESTROY
-        self.key = kms.Key(self, "Key", enable_key_rotation=True, removal_policy=removal, description="Sluice's data")
+        removal, named = of_filled(environment), of_named(environment)
+        self.key = kms.Key(self, "Key", enable_key_rotation=True, removal_policy=named, description="Sluice's data")
         self.logs = s3.Bucket(
             self,
             "AccessLogs",
@@ -71,7 +78,7 @@ class StorageStack(Stack):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            removal_policy=removal,
+            removal_policy=named,
         )
         databases = [
             glue.CfnDatabase(
@@ -85,7 +92,7 @@ class StorageStack(Stack):
             for name, about in DATABASES.items()
         ]
         for database in databases:
-            database.apply_removal_policy(removal)
+            database.apply_removal_policy(named)
         self._tables(project, bundle, databases)
         CfnOutput(self, "LandingBucketName", value=self.landing.bucket_name)
         CfnOutput(self, "LakeBucketName", value=self.lake.bucket_name)

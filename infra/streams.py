@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator, Sequence
 
 import jsii
-from aws_cdk import App, CfnOutput, Duration, RemovalPolicy, Stack, Tags
+from aws_cdk import App, CfnOutput, Duration, Stack, Tags
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -22,6 +24,7 @@ from . import grants
 from .bundle import Bundle
 from .functions import dependencies, python_function
 from .ingestion import IngestionStack
+from .removal import of_named
 from .storage import StorageStack
 
 #: Streams per stack: a stack has at most 500 resources, two per stream, and a role's policies 10,240 characters.
@@ -124,7 +127,7 @@ class StreamsStack(Stack):
             shard_count=provisioned or None,
             retention_period=Duration.hours(environment.stream_retention_hours),
             encryption=kinesis.StreamEncryption.MANAGED,
-            removal_policy=RemovalPolicy.RETAIN if environment.keep_data else RemovalPolicy.DESTROY,
+            removal_policy=of_named(environment),
         )
         # The one resource that belongs to a single dataset; tables have the same as properties.
         for tag, value in (("domain", contract.domain), ("owner", contract.owner)):
@@ -146,7 +149,10 @@ class StreamsStack(Stack):
 
 
 def _title(name: str) -> str:
-    return "".join(part.title() for part in name.split("_"))
+    """Return what a dataset's constructs are called, another for each name: ``events1`` and ``events_1`` are two."""
+    title = "".join(part.title() for part in name.split("_"))
+    plain = re.fullmatch(r"[a-z]+(_[a-z]+)*[0-9]*", name)
+    return title if plain else f"{title}x{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 @jsii.implements(lambda_.IEventSourceDlq)

@@ -47,6 +47,8 @@ class Context:
     secret: str = WELL_KNOWN_SECRET
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     stopping: threading.Event = field(default_factory=threading.Event)
+    #: Names of what the local AWS made itself and a stack may take over: what `cdk bootstrap` would make.
+    lent: set[str] = field(default_factory=set)
     _closers: list[Callable[[], None]] = field(default_factory=list)
     _clients: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -161,6 +161,7 @@ class _File:
             for name, given in declared.items():
                 with self.found:
                     made[name] = self.environment(name, given, str(prefix))
+                    self.apart(made[name], made.values())
         self.found.refuse()
         return made
 
@@ -185,6 +186,20 @@ class _File:
         if not {"region", "keep_data"} <= checked.keys():
             raise Concerned
         return Environment(name=name, name_prefix=prefix, **checked)
+
+    def apart(self, one: Environment, declared: Iterable[Environment]) -> None:
+        """Refuse an environment whose databases and streams would be called as those of another, in one account."""
+        for other in declared:
+            if other.name == one.name or (other.region, other.database_prefix) != (one.region, one.database_prefix):
+                continue
+            if other.account and one.account and other.account != one.account:
+                continue
+            at = ("environments", one.name)
+            self.refuse(
+                (*at, "database_prefix") if "database_prefix" in self.raw["environments"][one.name] else at,
+                f"its databases and streams are called as those of {other.name}, and AWS refuses the second in one "
+                f"account and region: give it a `database_prefix` of its own, as {one.name}_, or both an `account`",
+            )
 
     def setting(self, at: tuple[str, ...], key: str, value: Any) -> Any:
         """Return the value of a setting, in its type."""

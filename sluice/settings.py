@@ -23,6 +23,7 @@ class Settings(msgspec.Struct, frozen=True):
     commit_queue_url: str = ""
     landing_dead_letters_url: str = ""
     commit_dead_letters_url: str = ""
+    refresh_dead_letters_url: str = ""
     ingest_alone_function: str = ""
     refresh_machine: str = ""
     alert_topic: str = ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import uuid
@@ -13,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 from localaws.cloudformation.changes import changes_of
+from localaws.cloudformation.described import described_resource, described_stack, operation_event
 from localaws.cloudformation.engine import StackEngine
 from localaws.cloudformation.errors import DeployError
 from localaws.cloudformation.plan import read_template
@@ -40,7 +40,9 @@ class ChangeSet:
     text: str
     parameters: dict[str, str]
     tags: dict[str, str]
-    changes: list[dict[str, Any]]
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    #: Its parameters as the API describes them.
+    described: list[dict[str, str]] = field(default_factory=list)
     status: str = "CREATE_COMPLETE"
     reason: str | None = None
     execution: str = "AVAILABLE"
@@ -63,14 +65,16 @@ class Answers:
         self._engine.check(name, text, parameters=parameters)
         stack = self._engine.reserve(name)
         stack.status = "CREATE_IN_PROGRESS"
+        stack.protected = get("EnableTerminationProtection") in (True, "true")
         self._start(stack.name, text, parameters, _tags(get))
         return {"StackId": stack.id}
 
     def update_stack(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer UpdateStack: start to update a stack."""
         stack = self._engine.find(get("StackName"))
-        text, parameters = self._text(get, stack), _parameters(get, stack.parameters)
-        if text == stack.text and parameters == {k: stack.parameters.get(k) for k in parameters}:
+        previous = _values(stack)
+        text, parameters = self._text(get, stack), _parameters(get, previous)
+        if text == stack.text and parameters == {k: previous.get(k) for k in parameters}:
             raise _refusal("No updates are to be performed.")
         self._engine.check(stack.name, text, parameters=parameters)
         stack.status = "UPDATE_IN_PROGRESS"
@@ -81,10 +85,18 @@ class Answers:
         """Answer DeleteStack: start to delete a stack."""
         name = get("StackName")
         stack = next((s for s in self._engine.stacks.values() if name in (s.name, s.id)), None)
+        if stack is not None and stack.protected:
+            raise _refusal(f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
         if stack is not None:
             stack.status = "DELETE_IN_PROGRESS"
             self._in_background(stack.name, lambda: self._engine.delete(stack.name))
         return {}
+
+    def update_termination_protection(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """Answer UpdateTerminationProtection: a stack that is protected cannot be deleted."""
+        stack = self._engine.find(get("StackName"))
+        stack.protected = get("EnableTerminationProtection") in (True, "true")
+        return {"StackId": stack.id}
 
     def create_change_set(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer CreateChangeSet: compute what a template would change."""
@@ -92,22 +104,21 @@ class Answers:
         stack = self._engine.stacks.get(name) if kind == "CREATE" else self._engine.find(name)
         stack = stack or self._engine.reserve(name)
         text = self._text(get, stack)
-        parameters = _parameters(get, stack.parameters)
+        parameters = _parameters(get, _values(stack))
         identity = f"arn:aws:cloudformation:{self._ctx.region}:{self._ctx.account}:changeSet/{get('ChangeSetName')}/"
         tags = _tags(get)
-        changes = changes_of(stack, text)
-        made = ChangeSet(
-            get("ChangeSetName"), identity + str(uuid.uuid4()), stack, kind, text, parameters, tags, changes
-        )
+        made = ChangeSet(get("ChangeSetName"), identity + str(uuid.uuid4()), stack, kind, text, parameters, tags)
         try:
-            self._engine.check(name, text, parameters=parameters)
+            planned = self._engine.check(name, text, parameters=parameters).parameters
         except DeployError as error:
             made.status, made.reason, made.execution = "FAILED", str(error), "UNAVAILABLE"
-        same = stack.text and json.loads(json.dumps(read_template(stack.text, stack=name))) == read_template(
-            text, stack=name
-        )
-        if same and tags == stack.tags and made.status != "FAILED":
-            made.status, made.reason, made.execution = "FAILED", _NO_CHANGES, "UNAVAILABLE"
+        else:
+            made.described = [given.described(key) for key, given in planned.items()]
+            altered = {key for key in planned if planned[key] != stack.parameters.get(key)}
+            made.changes = changes_of(stack, text, altered)
+            same = stack.text and read_template(stack.text, stack=name) == read_template(text, stack=name)
+            if same and tags == stack.tags and planned == stack.parameters:
+                made.status, made.reason, made.execution = "FAILED", _NO_CHANGES, "UNAVAILABLE"
         self._change_sets[made.id] = made
         return {"Id": made.id, "StackId": stack.id}
 
@@ -124,7 +135,7 @@ class Answers:
             "StatusReason": found.reason,
             "ExecutionStatus": found.execution,
             "Changes": [{"Type": "Resource", "ResourceChange": change} for change in found.changes],
-            "Parameters": _listed(found.parameters),
+            "Parameters": found.described,
             "Tags": api.pairs(found.tags),
             "Capabilities": [],
             "NotificationARNs": [],
@@ -177,7 +188,7 @@ class Answers:
         """Answer DescribeStacks with one stack, or all."""
         name = get("StackName")
         stacks = [self._engine.find(name)] if name else list(self._engine.stacks.values())
-        return {"Stacks": [_described(stack) for stack in stacks]}
+        return {"Stacks": [described_stack(stack) for stack in stacks]}
 
     def list_stacks(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer ListStacks, deleted ones too, optionally by status."""
@@ -226,10 +237,22 @@ class Answers:
             ],
         }
 
+    def describe_events(self, get: Callable[..., Any]) -> dict[str, Any]:
+        """Answer DescribeEvents with what happened to a stack, or what is wrong with a change set, the newest first."""
+        if get("ChangeSetName"):
+            found = self._change_set(get)
+            wrong = found.status == "FAILED" and found.reason != _NO_CHANGES
+            return {"OperationEvents": [_wrong(found)] if wrong else []}
+        stack = self._engine.find(get("StackName"))
+        events = [operation_event(stack, event) for event in reversed(stack.events)]
+        if (get("Filters") or {}).get("FailedEvents") in (True, "true"):
+            events = [event for event in events if event["EventType"] == "PROVISIONING_ERROR"]
+        return {"OperationEvents": events}
+
     def describe_stack_resources(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer DescribeStackResources with the resources of a stack."""
         stack, wanted = self._engine.find(get("StackName") or ""), get("LogicalResourceId")
-        every = [_resource(stack, name) for name in stack.resources if wanted in (None, name)]
+        every = [described_resource(stack, name) for name in stack.resources if wanted in (None, name)]
         return {"StackResources": [{**r, "Timestamp": r.pop("LastUpdatedTimestamp")} for r in every]}
 
     def describe_stack_resource(self, get: Callable[..., Any]) -> dict[str, Any]:
@@ -237,12 +260,12 @@ class Answers:
         stack, name = self._engine.find(get("StackName")), get("LogicalResourceId")
         if name not in stack.resources:
             raise _refusal(f"Resource {name} does not exist for stack {stack.name}")
-        return {"StackResourceDetail": _resource(stack, name)}
+        return {"StackResourceDetail": described_resource(stack, name)}
 
     def list_stack_resources(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer ListStackResources with the resources of a stack."""
         stack = self._engine.find(get("StackName"))
-        return {"StackResourceSummaries": [_resource(stack, name) for name in stack.resources]}
+        return {"StackResourceSummaries": [described_resource(stack, name) for name in stack.resources]}
 
     def get_template(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer GetTemplate with the text of a stack's template."""
@@ -385,47 +408,24 @@ def _parameters(get: Callable[..., Any], previous: Mapping[str, str]) -> dict[st
     return given
 
 
+def _values(stack: Stack) -> dict[str, str]:
+    """Return the values that a stack's parameters were given: what UsePreviousValue gives again."""
+    return {name: given.value for name, given in stack.parameters.items()}
+
+
 def _tags(get: Callable[..., Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in get("Tags") or []}
 
 
-def _listed(parameters: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
-
-
-def _described(stack: Stack) -> dict[str, Any]:
+def _wrong(change_set: ChangeSet) -> dict[str, Any]:
     return {
-        "StackId": stack.id,
-        "StackName": stack.name,
-        "Description": stack.description,
-        "Parameters": _listed(stack.parameters),
-        "CreationTime": stack.created,
-        "LastUpdatedTime": stack.updated,
-        "DeletionTime": stack.deleted,
-        "StackStatus": stack.status,
-        "StackStatusReason": stack.reason,
-        "DisableRollback": False,
-        "EnableTerminationProtection": False,
-        "NotificationARNs": [],
-        "Capabilities": ["CAPABILITY_NAMED_IAM"],
-        "Tags": api.pairs(stack.tags),
-        "Outputs": [
-            {"OutputKey": name, "OutputValue": o.value, "ExportName": o.export, "Description": o.description}
-            for name, o in stack.outputs.items()
-        ],
-    }
-
-
-def _resource(stack: Stack, name: str) -> dict[str, Any]:
-    deployed = stack.resources[name]
-    last = next((e for e in reversed(stack.events) if e.logical_id == name), None)
-    return {
-        "StackId": stack.id,
-        "StackName": stack.name,
-        "LogicalResourceId": name,
-        "PhysicalResourceId": deployed.outcome.physical_id,
-        "ResourceType": deployed.request.type,
-        "LastUpdatedTimestamp": last.at if last else stack.created,
-        "ResourceStatus": last.status if last else "CREATE_COMPLETE",
-        "ResourceStatusReason": last.reason if last else None,
+        "EventId": change_set.id,
+        "StackId": change_set.stack.id,
+        "OperationId": change_set.id,
+        "OperationType": "CREATE_CHANGESET",
+        "OperationStatus": "FAILED",
+        "EventType": "VALIDATION_ERROR",
+        "ValidationStatus": "FAILED",
+        "ValidationStatusReason": change_set.reason,
+        "Timestamp": change_set.created,
     }

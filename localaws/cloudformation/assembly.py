@@ -152,11 +152,14 @@ def pointer(directory: Path) -> bytes:
 def bootstrap(ctx: Context) -> None:
     """Create what ``cdk bootstrap`` creates and templates ask for: the version parameter and the asset bucket.
 
+    ``cdk bootstrap`` itself takes both over, into its stack.
     https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping.html
     """
+    bucket = f"cdk-hnb659fds-assets-{ctx.account}-{ctx.region}"
+    ctx.lent |= {BOOTSTRAP_PARAMETER, bucket}
     if api.find(ctx, "ssm", "GetParameter", Name=BOOTSTRAP_PARAMETER) is None:
         api.call(ctx, "ssm", "PutParameter", Name=BOOTSTRAP_PARAMETER, Value=BOOTSTRAP_VERSION, Type="String")
-    _keys(ctx, f"cdk-hnb659fds-assets-{ctx.account}-{ctx.region}")
+    _keys(ctx, bucket)
 
 
 def _keys(ctx: Context, bucket: str) -> set[str]:

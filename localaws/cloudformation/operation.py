@@ -74,7 +74,7 @@ class StackOperation:
         self.stack.resources = self._now
         self.stack.outputs = outputs
         self.stack.text, self.stack.tags = self.plan.text, self.tags
-        self.stack.parameters = {k: str(v) for k, v in self.plan.scope.parameters.items()}
+        self.stack.parameters = dict(self.plan.parameters)
         self.stack.description = self.plan.template.get("Description")
         self.stack.becomes(f"{verb}_COMPLETE")
 

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from localaws.cloudformation.errors import TemplateError, UnknownIntrinsic, UnknownProperty, UnresolvedReference
+from localaws.cloudformation.parameters import GivenParameter, given_parameters, parameter_values
 from localaws.cloudformation.providers import provider_for
 from localaws.cloudformation.providers.provider import Provider
 from localaws.cloudformation.template import (
@@ -19,9 +20,9 @@ from localaws.cloudformation.template import (
     check_sections,
     condition,
     in_order,
-    parameter_values,
     resolve,
 )
+from localaws.cloudformation.yaml_templates import read_yaml
 
 _RESOURCE_KEYS = frozenset(
     {
@@ -65,16 +66,15 @@ class StackPlan:
     scope: Scope
     resources: Mapping[str, Planned]
     order: tuple[str, ...]
+    parameters: Mapping[str, GivenParameter]
 
 
 def read_template(text: str, *, stack: str) -> dict[str, Any]:
-    """Return the template in ``text`` (JSON, or YAML with long-form functions)."""
+    """Return the template in ``text`` (JSON or YAML)."""
     try:
-        template = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
+        template = json.loads(text) if text.lstrip().startswith("{") else read_yaml(text)
     except (ValueError, yaml.YAMLError) as error:
-        raise TemplateError(
-            f"{stack}: the template is neither JSON nor YAML with long-form functions: {error}"
-        ) from None
+        raise TemplateError(f"{stack}: the template is neither JSON nor YAML: {error}") from None
     if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
         raise TemplateError(f"{stack}: the template has no Resources section")
     return template
@@ -104,7 +104,8 @@ def plan_stack(text: str, scope: Scope, *, parameters: Mapping[str, str], ssm: C
     declared = frozenset(template["Resources"])
     resources = {name: _planned(name, body, chosen, declared, scope) for name, body in chosen.items()}
     order = in_order({name: planned.depends_on for name, planned in resources.items()}, stack=scope.stack)
-    plan = StackPlan(text, template, scope, resources, tuple(order))
+    given = given_parameters(template.get("Parameters", {}), parameters, values)
+    plan = StackPlan(text, template, scope, resources, tuple(order), given)
     outputs_of(plan, _watching(scope, chosen, set()))
     return plan
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from localaws.cloudformation.parameters import GivenParameter
 from localaws.cloudformation.providers.provider import Request, ResourceOutcome
 
 RETAIN = frozenset({"Retain", "RetainExceptOnCreate"})
@@ -61,7 +62,7 @@ class Stack:
     status: str = "REVIEW_IN_PROGRESS"
     reason: str | None = None
     description: str | None = None
-    parameters: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, GivenParameter] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     resources: dict[str, Deployed] = field(default_factory=dict)
     outputs: dict[str, StackOutput] = field(default_factory=dict)
@@ -71,6 +72,8 @@ class Stack:
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     updated: datetime | None = None
     deleted: datetime | None = None
+    #: Whether it has termination protection: it cannot be deleted.
+    protected: bool = False
 
     def becomes(self, status: str, reason: str | None = None) -> None:
         """Set the status and add it to the history."""

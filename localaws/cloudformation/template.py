@@ -345,34 +345,6 @@ def check_sections(template: Mapping[str, Any], *, stack: str) -> None:
             raise UnknownIntrinsic(f"{stack}: the template section {section!r} is not evaluated locally")
 
 
-def parameter_values(
-    declared: Mapping[str, Any], given: Mapping[str, str], *, stack: str, ssm: Callable[[str], str]
-) -> dict[str, Any]:
-    """Return the value of every declared parameter; ``ssm`` reads a Parameter Store value by its name."""
-    for name in given:
-        if name not in declared:
-            raise UnresolvedReference(f"{stack}: the template declares no parameter {name!r}")
-    return {name: _parameter(name, spec, given, stack, ssm) for name, spec in declared.items()}
-
-
-def _parameter(name: str, spec: Mapping[str, Any], given: Mapping[str, str], stack: str, ssm: Any) -> Any:
-    kind = spec.get("Type", "String")
-    if name not in given and "Default" not in spec:
-        raise UnresolvedReference(f"{stack}: the parameter {name} ({kind}) has neither a value nor a default")
-    value = given.get(name, spec.get("Default"))
-    allowed = spec.get("AllowedValues")
-    if allowed and str(value) not in map(str, allowed):
-        raise TemplateError(f"{stack}: the parameter {name} is {value!r}; allowed: {', '.join(map(str, allowed))}")
-    if kind.startswith("AWS::SSM::Parameter::Value<"):
-        stored = ssm(str(value))
-        return stored.split(",") if "<List<" in kind or "<CommaDelimitedList" in kind else stored
-    if kind == "CommaDelimitedList" or kind.startswith("List<"):
-        return [item.strip() for item in str(value).split(",")] if value else []
-    if kind in ("String", "Number", "AWS::SSM::Parameter::Name"):
-        return str(value)
-    raise UnknownIntrinsic(f"{stack}: the parameter {name} has the type {kind}, which localaws does not read")
-
-
 def check_rules(rules: Mapping[str, Any], scope: Scope) -> None:
     """Raise TemplateError for the first assertion among the template's ``Rules`` that does not hold."""
     for name, rule in rules.items():

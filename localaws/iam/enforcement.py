@@ -153,8 +153,18 @@ def _identity_refusal(ctx: Context, request: calls.Request, session: Session) ->
     return None
 
 
-#: Actions that change no stack, or that execute what a permitted caller prepared.
-_NO_STACK_CHANGE = ("Describe", "Detect", "Estimate", "ExecuteChangeSet", "DeleteChangeSet", "Get", "List", "Validate")
+#: Actions that change no stack's resources, or that execute what a permitted caller prepared.
+_NO_STACK_CHANGE = (
+    "Describe",
+    "Detect",
+    "Estimate",
+    "ExecuteChangeSet",
+    "DeleteChangeSet",
+    "Get",
+    "List",
+    "UpdateTerminationProtection",
+    "Validate",
+)
 
 
 def _stack_refusal(ctx: Context, request: calls.Request, session: Session) -> Refused | None:

@@ -1,6 +1,7 @@
 """The sweep: once a minute it resumes work that stopped because a function or a message was lost.
 
-It handles staged units, dead letters, failed stream batches, and the refresh workflow. Each of these, and each item of
+It handles staged units, dead letters, failed stream batches, and the refresh workflow, which may have died or never
+started. Each of these, and each item of
 them, is handled by itself; an item that fails is left for the next sweep.
 """
 
@@ -59,7 +60,14 @@ class Sweep:
     def run(self) -> dict[str, int]:
         """Resume all stopped work; return the number of items by kind, or raise at the end if any failed."""
         # Stream batches last: each of them may take as long as its function may run.
-        parts = (self.wake_staged, self.retry_files, self.drop_wake_ups, self.start_refresh, self.retry_batches)
+        parts = (
+            self.wake_staged,
+            self.retry_files,
+            self.drop_wake_ups,
+            self.start_refresh,
+            self.start_lost_refresh,
+            self.retry_batches,
+        )
         for part in parts:
             with self._guard(part.__name__):
                 part()
@@ -202,7 +210,20 @@ class Sweep:
         pause = doubled(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, slow - 1) if slow > 0 else 0.0
         if self.now() - last["stopDate"].timestamp() < pause:
             return
-        client("stepfunctions").start_execution(stateMachineArn=machine, input=json.dumps({"sweep": self.occasion}))
+        self._refresh()
+
+    def start_lost_refresh(self) -> None:
+        """Start the refresh that events asked for which EventBridge could not deliver; one covers all of them."""
+        queue = self.settings.refresh_dead_letters_url
+        if lost := list(self._messages(queue)):
+            self._refresh()
+        for message in lost:
+            client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+
+    def _refresh(self) -> None:
+        """Start the workflow; beside a running one it leaves its mark and ends."""
+        text = json.dumps({"sweep": self.occasion})
+        client("stepfunctions").start_execution(stateMachineArn=self.settings.refresh_machine, input=text)
         self._count("refreshes")
 
     def _messages(self, queue: str) -> Iterable[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from sluice.folders import ProjectFolder
 from sluice.project import Project
 from tests.folders import ENVIRONMENTS, ROOT
 from tests.infra.templates import Cloud, synthesize
+from tests.infra.test_nag import nag_report
 
 BOUNDARY = "arn:aws:iam::111122223333:policy/boundary"
 #: Types that CloudFormation gives no tags, of those that the stacks have.
@@ -122,3 +124,16 @@ def test_a_broken_cdk_json_is_told_with_its_line(tmp_path: Path, text: bytes, to
     assert error.value.file == str(tmp_path / "cdk.json")
     (tmp_path / "cdk.json").write_text('{"context": {"a": 1}}')
     assert _declared_context(tmp_path / "cdk.json") == {"a": 1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("region", ["us-gov-west-1", "cn-north-1"])
+def test_no_template_of_another_partition_names_the_usual_one(
+    project: Project, bundle: Bundle, tmp_path: Path, region: str
+) -> None:
+    environment = replace(ENVIRONMENTS["prod"], region=region)
+    cloud = synthesize(environment, project, bundle, tmp_path, nag=True)
+    for stack in cloud.templates:
+        text = (cloud.folder / f"{environment.title}-{stack}.template.json").read_text()
+        assert [word for word in re.findall(r"arn:[\w-]*:", text) if word == "arn:aws:"] == [], stack
+    assert nag_report(cloud)["violations"] == []

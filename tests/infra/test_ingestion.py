@@ -37,7 +37,29 @@ def test_every_queue_has_a_dead_letter_queue_of_its_own(cloud: Cloud) -> None:
         assert is_dead_letter_queue(dead)
         assert dead.properties.get("FifoQueue") == queue.properties.get("FifoQueue")
         targets.append(dead.name)
-    assert sorted(targets) == sorted(queue.name for queue in queues.values() if is_dead_letter_queue(queue))
+    # One takes only what EventBridge cannot deliver.
+    dead = sorted(queue.name for queue in queues.values() if is_dead_letter_queue(queue))
+    assert sorted([*targets, "RefreshDeadLetters"]) == dead
+
+
+def test_an_event_that_cannot_be_delivered_waits_in_a_queue_that_takes_it(cloud: Cloud) -> None:
+    """EventBridge gives up after a day; what asks for work again by itself, a schedule, needs no such queue."""
+    queues = {cloud.arn(queue): queue for queue in cloud.resources("AWS::SQS::Queue")}
+    policies = [each.properties for each in cloud.resources("AWS::SQS::QueuePolicy")]
+    rules = [each for each in cloud.resources("AWS::Events::Rule") if "EventPattern" in each.properties]
+    assert rules
+    for rule in rules:
+        for target in rule.properties["Targets"]:
+            dead = target["DeadLetterConfig"]["Arn"]
+            assert "FifoQueue" not in queues[dead].properties, "EventBridge sends to none"
+            allowed = [
+                statement["Condition"]["ArnEquals"]["aws:SourceArn"]
+                for policy in policies
+                for statement in policy["PolicyDocument"]["Statement"]
+                if (statement["Effect"], statement["Action"], statement["Resource"])
+                == ("Allow", "sqs:SendMessage", dead)
+            ]
+            assert cloud.arn(rule) in allowed, rule.name
 
 
 def test_messages_wait_as_long_as_sqs_can_keep_them(cloud: Cloud) -> None:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from tests.infra.templates import Cloud
 from tests.infra.uses import STREAMS
+
+#: Names that only their underscores and digits distinguish.
+_LIKE = ["events1", "events_1", "events_1_", "events", "events_", "events__", "e1a", "e1_a", "a_b", "ab"]
 
 
 def test_every_stream_dataset_has_a_stream_of_its_name_and_one_consumer(cloud: Cloud) -> None:
@@ -15,10 +21,18 @@ def test_every_stream_dataset_has_a_stream_of_its_name_and_one_consumer(cloud: C
     assert sorted(source for source in sources if source in streams) == sorted(streams)
 
 
+@given(st.sets(st.from_regex(r"[a-z][a-z0-9_]{0,6}", fullmatch=True) | st.sampled_from(_LIKE), min_size=2))
+def test_no_two_datasets_have_constructs_of_one_name(names: set[str]) -> None:
+    from infra.streams import _title  # here: CDK takes seconds to import, and every worker collects all tests
+
+    assert len({_title(name) for name in names}) == len(names)
+
+
 def test_streams_are_encrypted_and_kept_in_prod(cloud: Cloud) -> None:
     for stream in cloud.resources("AWS::Kinesis::Stream"):
         assert stream.properties["StreamEncryption"] == {"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}
-        assert stream.body["DeletionPolicy"] == ("Retain" if cloud.environment.keep_data else "Delete")
+        kept = "RetainExceptOnCreate" if cloud.environment.keep_data else "Delete"
+        assert stream.body["DeletionPolicy"] == kept
 
 
 def test_nothing_is_tried_for_ever_and_a_batch_that_fails_to_the_end_is_kept_with_its_payload(cloud: Cloud) -> None:

@@ -94,7 +94,7 @@ def test_every_call_in_a_handlers_code_is_in_the_list_of_uses(function: str) -> 
 @pytest.mark.parametrize("function", USES)
 def test_every_use_is_allowed(cloud: Cloud, function: str) -> None:
     assert [
-        use for use in sorted(uses_in(cloud.environment.name, function)) if not may(cloud, f"{function}Role", *use)
+        use for use in sorted(uses_in(cloud.environment, function)) if not may(cloud, f"{function}Role", *use)
     ] == []
 
 
@@ -102,7 +102,7 @@ def test_every_use_is_allowed(cloud: Cloud, function: str) -> None:
 def test_nothing_is_allowed_that_is_not_used(cloud: Cloud, function: str) -> None:
     shipped = {("s3:GetObject", pattern) for _, pattern in granted(cloud, f"{function}Role") if "cdk-hnb" in pattern}
     assert len(shipped) == (2 if function == "Spark" else 0)  # its script, and the code that it imports
-    assert unused(cloud, f"{function}Role", uses_in(cloud.environment.name, function) | shipped) == []
+    assert unused(cloud, f"{function}Role", uses_in(cloud.environment, function) | shipped) == []
 
 
 def test_every_task_of_a_workflow_is_allowed_on_its_very_resource(cloud: Cloud) -> None:
@@ -179,7 +179,9 @@ def test_nobody_is_let_into_a_queue_but_the_rules_that_send_to_it(cloud: Cloud) 
         for statement in policy.properties["PolicyDocument"]["Statement"]:
             if statement["Effect"] == "Allow":
                 source = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
-                assert statement["Resource"] in [target["Arn"] for target in rules[source]]
+                sent = [target["Arn"] for target in rules[source]]
+                lost = [target["DeadLetterConfig"]["Arn"] for target in rules[source] if "DeadLetterConfig" in target]
+                assert statement["Resource"] in [*sent, *lost]
 
 
 def test_no_function_lets_in_a_service_that_nobody_connected(cloud: Cloud) -> None:

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
+from sluice.environments import Environment
 from tests.infra.templates import ACCOUNT
 
 Use = tuple[str, str]
@@ -122,6 +124,7 @@ USES: dict[str, set[Use]] = {
         *queue("CommitQueue", "SendMessage"),
         *queue("LandingDeadLetters", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"),
         *queue("CommitDeadLetters", "ReceiveMessage", "DeleteMessage"),
+        *queue("RefreshDeadLetters", "ReceiveMessage", "DeleteMessage"),
         *invoke("IngestFileAlone", "IngestStream"),
         *FIND,
         *read("aws/lambda/one/shard/batch"),
@@ -221,6 +224,14 @@ USES: dict[str, set[Use]] = {
 }
 
 
-def uses_in(environment: str, function: str) -> set[Use]:
-    """Return what a function's role does in an environment."""
-    return {(action, resource.replace("{environment}", environment)) for action, resource in USES[function]}
+def uses_in(environment: Environment, function: str) -> set[Use]:
+    """Return what a function's role does in an environment, whose databases and streams have its prefix."""
+
+    def named(resource: str) -> str:
+        resource = resource.replace("{environment}", environment.name)
+        return _PREFIXED.sub(rf"\1{environment.database_prefix}\2", resource)
+
+    return {(action, named(resource)) for action, resource in USES[function]}
+
+
+_PREFIXED = re.compile(rf"(:database/|:table/|:::Lake/|:stream/)({'|'.join((*_EVERY, *STREAMS))})\b")

@@ -69,6 +69,38 @@ def test_what_no_environment_can_have_is_refused_with_its_line(
     assert (told.value.file, told.value.position) == (str(tmp_path / "environments.yaml"), line)
 
 
+DIFFERENT = {"account": "111122223333"}, {"account": "444455556666"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "refused"),
+    [
+        ({}, {}, True),
+        ({}, {"database_prefix": "prod_"}, False),
+        ({"database_prefix": "all_"}, {"database_prefix": "all_"}, True),
+        ({}, {"region": "us-east-1"}, False),
+        (*DIFFERENT, False),
+        ({}, DIFFERENT[0], True),  # whoever leaves it out may mean the same account
+        (DIFFERENT[0], DIFFERENT[0], True),
+        (DIFFERENT[0], {**DIFFERENT[0], "database_prefix": "prod_"}, False),
+    ],
+)
+def test_two_environments_that_would_share_their_names_in_an_account_are_refused(
+    tmp_path: Path, one: dict[str, str], other: dict[str, str], refused: bool
+) -> None:
+    file = tmp_path / "environments.yaml"
+    declared = {"dev": {**SOUND, **one}, "prod": {**SOUND, **other}}
+    file.write_text(yaml.safe_dump({"name_prefix": "shop", "environments": declared}, sort_keys=False))
+    if not refused:
+        assert [*read_environments(file)] == ["dev", "prod"]
+        return
+    with pytest.raises(EnvironmentRefused, match=r"are called as those of dev, .* as prod_, or both") as told:
+        read_environments(file)
+    lines = file.read_text().splitlines()
+    named = "    database_prefix: all_" if "database_prefix" in other else "  prod:"
+    assert told.value.position == len(lines) - lines[::-1].index(named)
+
+
 @pytest.mark.parametrize("prefix", [None, 3, "", "Shop", "shop-", "-shop", "a--b", "1shop", "s" * 31, "sh_op", "żółw"])
 def test_a_prefix_that_no_stack_can_have_is_refused(tmp_path: Path, prefix: Any) -> None:
     with pytest.raises(EnvironmentRefused, match=r":1: name_prefix: .* is not allowed"):

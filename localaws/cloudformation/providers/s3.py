@@ -13,6 +13,8 @@ from localaws.cloudformation.providers.provider import Provider, Request, Resour
 from localaws.cloudformation.template import PENDING
 from localaws.context import Context
 
+#: Canned ACLs by which nobody but the owner reads or writes what is in the bucket.
+_CLOSED_ACLS = ("Private", "BucketOwnerRead", "BucketOwnerFullControl", "LogDeliveryWrite")
 _RULE_DAYS = {
     "ExpirationInDays": ("Expiration", "Days"),
     "ExpirationDate": ("Expiration", "Date"),
@@ -22,8 +24,9 @@ _RULE_DAYS = {
 
 def _create_bucket(ctx: Context, request: Request) -> ResourceOutcome:
     name = request.get("BucketName") or request.name(63, lower=True)
-    api.must_be_new(api.find(ctx, "s3", "HeadBucket", Bucket=name), f"the bucket {name}")
-    api.make_bucket(ctx, name)
+    if not api.taken_over(ctx, name):
+        api.must_be_new(api.find(ctx, "s3", "HeadBucket", Bucket=name), f"the bucket {name}")
+        api.make_bucket(ctx, name)
     return ResourceOutcome(
         name,
         {
@@ -185,6 +188,10 @@ def _refuse_bucket(properties: Mapping[str, Any]) -> str | None:
     name = properties.get("BucketName")
     if isinstance(name, str) and (name != name.lower() or not 3 <= len(name) <= 63):
         return f"BucketName {name!r} must be 3 to 63 lower-case characters"
+    if properties.get("AccessControl", "Private") not in (*_CLOSED_ACLS, PENDING):
+        return (
+            f"AccessControl {properties['AccessControl']!r} needs ACLs, which are not evaluated locally; use a policy"
+        )
     for rule in (properties.get("BucketEncryption") or {}).get("ServerSideEncryptionConfiguration", []):
         if rule is not PENDING and "ServerSideEncryptionByDefault" not in rule:
             return "BucketEncryption.ServerSideEncryptionConfiguration needs ServerSideEncryptionByDefault"
@@ -224,6 +231,7 @@ PROVIDERS = (
             CorsConfiguration.CorsRules.{Id,AllowedHeaders,AllowedMethods,AllowedOrigins,ExposedHeaders,MaxAge}
         """,
         accepted={
+            "AccessControl": "ACLs are not evaluated: only those that open nothing are taken",
             "AccelerateConfiguration.AccelerationStatus": "there is no distance to shorten on one machine",
             "IntelligentTieringConfigurations": "storage classes cost nothing locally",
             "MetricsConfigurations": "no request metrics are emitted locally",

@@ -17,7 +17,8 @@ def _put(ctx: Context, request: Request, name: str, *, overwrite: bool) -> Resou
 
 
 def _create(ctx: Context, request: Request) -> ResourceOutcome:
-    return _put(ctx, request, request.get("Name") or request.name(1011), overwrite=False)
+    name = request.get("Name") or request.name(1011)
+    return _put(ctx, request, name, overwrite=api.taken_over(ctx, name))
 
 
 def _update(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:

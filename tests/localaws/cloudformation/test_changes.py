@@ -42,5 +42,32 @@ def test_each_change_says_whether_the_resource_is_replaced_and_what_becomes_of_t
     assert changed(old, new) == [told]
 
 
+def test_a_change_names_each_property_and_whether_it_alone_replaces_the_resource() -> None:
+    """The CDK CLI shows no property that a change set does not name."""
+    both = {"Type": STREAM["Type"], "Properties": {"Name": "calls", "ShardCount": 2}, "Metadata": {"a": 1}}
+    old, new = (json.dumps({"Resources": {"S": body}}) for body in (STREAM, both))
+    (change,) = changes_of(Stack("shop", "id", text=old), new)
+    assert change["Scope"] == ["Metadata", "Properties"]
+    assert [(d["Target"].get("Name"), d["Target"]["RequiresRecreation"]) for d in change["Details"]] == [
+        ("Name", "Always"),
+        ("ShardCount", "Never"),
+        (None, "Never"),
+    ]
+
+
+def test_a_resource_that_names_an_altered_parameter_may_be_replaced() -> None:
+    bodies = {
+        "Named": STREAM | {"Properties": {"Name": {"Ref": "Name"}}},
+        "Within": STREAM | {"Properties": {"Name": {"Fn::Sub": ["a-${Name}", {}]}}},
+        "Other": STREAM | {"Properties": {"Name": {"Ref": "Names"}}},
+    }
+    text = json.dumps({"Resources": bodies})
+    found = changes_of(Stack("shop", "id", text=text), text, {"Name"})
+    assert [(each["LogicalResourceId"], each["Replacement"]) for each in found] == [
+        ("Named", "Conditional"),
+        ("Within", "Conditional"),
+    ]
+
+
 def test_equal_templates_change_nothing() -> None:
     assert changed(STREAM, STREAM) == []

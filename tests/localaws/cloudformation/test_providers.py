@@ -342,3 +342,36 @@ def test_a_container_image_is_refused(deploy: Deploy) -> None:
     image = {"Code": {"ImageUri": "x"}, "Role": "r"}
     with pytest.raises(UnknownProperty, match=r"Code\.ImageUri"):
         deploy(F={"Type": "AWS::Lambda::Function", "Properties": image})
+
+
+def test_a_repository_of_images_is_made_changed_and_deleted(deploy: Deploy, local_aws: LocalAws) -> None:
+    ecr = local_aws.context.client("ecr")
+    rules = [{"rulePriority": 1, "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 9},
+              "action": {"type": "expire"}}]  # fmt: skip
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "ecr:*"}]}
+    kept = {"RepositoryName": "images", "LifecyclePolicy": {"LifecyclePolicyText": json.dumps({"rules": rules})}}
+    stack = deploy(
+        R={"Type": "AWS::ECR::Repository", "Properties": {**kept, "ImageTagMutability": "IMMUTABLE"}},
+        outputs={"Arn": {"Value": {"Fn::GetAtt": ["R", "Arn"]}}},
+    )
+    (made,) = ecr.describe_repositories(repositoryNames=["images"])["repositories"]
+    assert (made["repositoryArn"], made["imageTagMutability"]) == (stack.outputs["Arn"].value, "IMMUTABLE")
+    assert json.loads(ecr.get_lifecycle_policy(repositoryName="images")["lifecyclePolicyText"]) == {"rules": rules}
+    deploy(R={"Type": "AWS::ECR::Repository", "Properties": {"RepositoryName": "images", "RepositoryPolicyText": policy,
+                                                             "Tags": [{"Key": "a", "Value": "b"}]}})  # fmt: skip
+    (made,) = ecr.describe_repositories(repositoryNames=["images"])["repositories"]
+    assert made["imageTagMutability"] == "MUTABLE"
+    assert json.loads(ecr.get_repository_policy(repositoryName="images")["policyText"]) == policy
+    assert ecr.list_tags_for_resource(resourceArn=made["repositoryArn"])["tags"] == [{"Key": "a", "Value": "b"}]
+    with pytest.raises(ecr.exceptions.LifecyclePolicyNotFoundException):
+        ecr.get_lifecycle_policy(repositoryName="images")
+    deploy(Q={"Type": "AWS::SQS::Queue"})
+    with pytest.raises(ecr.exceptions.RepositoryNotFoundException):
+        ecr.describe_repositories(repositoryNames=["images"])
+
+
+@pytest.mark.parametrize("acl", ["PublicRead", "PublicReadWrite", "AuthenticatedRead"])
+def test_a_bucket_that_an_acl_would_open_is_refused(deploy: Deploy, acl: str) -> None:
+    with pytest.raises(UnknownProperty, match=f"AccessControl '{acl}' needs ACLs"):
+        deploy(B={"Type": "AWS::S3::Bucket", "Properties": {"AccessControl": acl}})
+    deploy(B={"Type": "AWS::S3::Bucket", "Properties": {"AccessControl": "Private"}})

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from localaws.cloudformation.errors import DependencyCycle, TemplateError, UnknownIntrinsic, UnresolvedReference
-from localaws.cloudformation.template import PENDING, Scope, check_rules, in_order, parameter_values, resolve
+from localaws.cloudformation.parameters import parameter_values
+from localaws.cloudformation.template import PENDING, Scope, check_rules, in_order, resolve
 
 REFS = {"Bucket": "my-bucket"}
 ATTRIBUTES = {("Bucket", "Arn"): "arn:aws:s3:::my-bucket"}

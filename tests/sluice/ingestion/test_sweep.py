@@ -31,6 +31,7 @@ SETTINGS = Settings(
     commit_queue_url="commit",
     landing_dead_letters_url="landing-dead",
     commit_dead_letters_url="commit-dead",
+    refresh_dead_letters_url="refresh-dead",
     ingest_alone_function="alone",
     refresh_machine="machine",
 )
@@ -57,7 +58,9 @@ class Cloud:
     """The few calls that a sweep makes; ``broken`` services answer with an error."""
 
     def __init__(self) -> None:
-        self.queues: dict[str, dict[str, tuple[str, float]]] = {"landing-dead": {}, "commit-dead": {}}
+        self.queues: dict[str, dict[str, tuple[str, float]]] = {
+            name: {} for name in ("landing-dead", "commit-dead", "refresh-dead")
+        }
         self.objects: dict[str, tuple[bytes, float]] = {}
         self.executions: list[dict[str, Any]] = []
         self.invoked: list[tuple[str, str, dict[str, Any]]] = []
@@ -484,6 +487,24 @@ def test_a_refresh_that_died_is_started_again(
         cloud.ran(status, error, ago=number * 10.0)
     run()
     assert cloud.started == starts
+
+
+def test_a_refresh_whose_event_was_never_delivered_is_started_once_for_all_of_them(
+    cloud: Cloud, run: Callable[[], dict[str, int]]
+) -> None:
+    for table in ("bronze.orders", "bronze.clicks"):
+        cloud.put("refresh-dead", json.dumps({"detail-type": "TableChanged", "detail": {"table": table}}))
+    assert run() == {"refreshes": 1}
+    assert (cloud.started, cloud.queues["refresh-dead"]) == (1, {})
+    assert run() == {}
+
+
+def test_an_event_stays_until_its_refresh_has_started(cloud: Cloud, run: Callable[[], dict[str, int]]) -> None:
+    cloud.put("refresh-dead", "{}")
+    cloud.broken = {"stepfunctions"}
+    with pytest.raises(SluiceError, match="start_lost_refresh: OSError: stepfunctions is down"):
+        run()
+    assert len(cloud.queues["refresh-dead"]) == 1
 
 
 def test_one_kinds_trouble_stops_no_other_and_is_said(cloud: Cloud, run: Callable[[], dict[str, int]]) -> None:

@@ -1,0 +1,134 @@
+"""CloudFormation as its clients use it: parameters, protection, failed changes, what `cdk bootstrap` makes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localaws.cloudformation.assembly import BOOTSTRAP_PARAMETER
+from localaws.server import LocalAws
+from tests.localaws.cloudformation.test_engine import parameter, read, settled
+
+FROM_STORE = "AWS::SSM::Parameter::Value<String>"
+
+
+@pytest.fixture
+def cfn(local_aws: LocalAws) -> Any:
+    return local_aws.context.client("cloudformation")
+
+
+def body(kind: str = "String", *, more: str = "", **spec: Any) -> str:
+    resources = {"P": parameter({"Ref": "V"}), **({more: parameter("x")} if more else {})}
+    return json.dumps({"Parameters": {"V": {"Type": kind, **spec}}, "Resources": resources})
+
+
+def test_a_parameter_of_the_store_keeps_its_name_and_is_read_anew_by_each_update(
+    cfn: Any, local_aws: LocalAws, stack_name: str
+) -> None:
+    """The CDK CLI gives the bootstrap version's previous value again in each deployment but the first."""
+    ssm, previous = local_aws.context.client("ssm"), [{"ParameterKey": "V", "UsePreviousValue": True}]
+    ssm.put_parameter(Name=f"/{stack_name}", Value="one", Type="String")
+    cfn.create_stack(StackName=stack_name, TemplateBody=body(FROM_STORE, Default=f"/{stack_name}"))
+    assert settled(cfn, stack_name) == "CREATE_COMPLETE"
+    (described,) = cfn.describe_stacks(StackName=stack_name)["Stacks"][0]["Parameters"]
+    assert described == {"ParameterKey": "V", "ParameterValue": f"/{stack_name}", "ResolvedValue": "one"}
+    ssm.put_parameter(Name=f"/{stack_name}", Value="two", Type="String", Overwrite=True)
+    change = {"StackName": stack_name, "ChangeSetName": "c", "Parameters": previous, "UsePreviousTemplate": True}
+    cfn.create_change_set(**change)
+    found = cfn.describe_change_set(StackName=stack_name, ChangeSetName="c")
+    assert [each["ResourceChange"]["LogicalResourceId"] for each in found["Changes"]] == ["P"]
+    assert found["Parameters"] == [{**described, "ResolvedValue": "two"}]
+    cfn.execute_change_set(StackName=stack_name, ChangeSetName="c")
+    assert settled(cfn, stack_name) == "UPDATE_COMPLETE"
+    (resource,) = cfn.list_stack_resources(StackName=stack_name)["StackResourceSummaries"]
+    assert read(local_aws, resource["PhysicalResourceId"]) == "two"
+    cfn.create_change_set(**change)
+    assert "didn't contain changes" in cfn.describe_change_set(StackName=stack_name, ChangeSetName="c")["StatusReason"]
+
+
+def test_a_secret_parameter_is_shown_to_nobody_and_kept_for_the_next_update(cfn: Any, stack_name: str) -> None:
+    text, given = body(NoEcho=True), [{"ParameterKey": "V", "ParameterValue": "secret"}]
+    cfn.create_change_set(
+        StackName=stack_name, ChangeSetName="c", ChangeSetType="CREATE", TemplateBody=text, Parameters=given
+    )
+    masked = [{"ParameterKey": "V", "ParameterValue": "****"}]
+    assert cfn.describe_change_set(StackName=stack_name, ChangeSetName="c")["Parameters"] == masked
+    cfn.execute_change_set(StackName=stack_name, ChangeSetName="c")
+    assert settled(cfn, stack_name) == "CREATE_COMPLETE"
+    assert cfn.describe_stacks(StackName=stack_name)["Stacks"][0]["Parameters"] == masked
+    previous = [{"ParameterKey": "V", "UsePreviousValue": True}]
+    cfn.update_stack(StackName=stack_name, TemplateBody=body(NoEcho=True, more="Q"), Parameters=previous)
+    assert settled(cfn, stack_name) == "UPDATE_COMPLETE"
+
+
+def test_a_protected_stack_is_not_deleted_until_its_protection_ends(cfn: Any, stack_name: str) -> None:
+    text = json.dumps({"Resources": {"P": parameter("x")}})
+    cfn.create_stack(StackName=stack_name, TemplateBody=text, EnableTerminationProtection=True)
+    assert settled(cfn, stack_name) == "CREATE_COMPLETE"
+    with pytest.raises(ClientError, match="cannot be deleted while TerminationProtection is enabled"):
+        cfn.delete_stack(StackName=stack_name)
+    assert cfn.describe_stacks(StackName=stack_name)["Stacks"][0]["EnableTerminationProtection"] is True
+    cfn.update_termination_protection(StackName=stack_name, EnableTerminationProtection=False)
+    cfn.delete_stack(StackName=stack_name)
+    cfn.get_waiter("stack_delete_complete").wait(StackName=stack_name, WaiterConfig={"Delay": 1, "MaxAttempts": 5})
+
+
+def test_events_say_what_is_wrong_with_a_change_set_and_what_failed_in_a_stack(cfn: Any, stack_name: str) -> None:
+    wrong = json.dumps({"Resources": {"T": {"Type": "AWS::Nobody::Knows"}}})
+    cfn.create_change_set(StackName=stack_name, ChangeSetName="c", ChangeSetType="CREATE", TemplateBody=wrong)
+    found = cfn.describe_events(StackName=stack_name, ChangeSetName="c", Filters={"FailedEvents": True})
+    (event,) = found["OperationEvents"]
+    assert (event["EventType"], "AWS::Nobody::Knows" in event["ValidationStatusReason"]) == ("VALIDATION_ERROR", True)
+    failing = {"Type": "AWS::SQS::QueuePolicy", "Properties": {"Queues": ["http://127.0.0.1/0"], "PolicyDocument": {}}}
+    cfn.create_stack(StackName=f"{stack_name}-2", TemplateBody=json.dumps({"Resources": {"Bad": failing}}))
+    assert settled(cfn, f"{stack_name}-2") == "ROLLBACK_COMPLETE"
+    every = cfn.describe_events(StackName=f"{stack_name}-2")["OperationEvents"]
+    failed = cfn.describe_events(StackName=f"{stack_name}-2", Filters={"FailedEvents": True})["OperationEvents"]
+    assert [event["LogicalResourceId"] for event in failed] == ["Bad"]
+    assert len(every) > len(failed)
+
+
+def test_what_is_kept_but_for_its_creation_goes_with_a_first_deployment_that_fails_and_not_with_a_deletion(
+    cfn: Any, local_aws: LocalAws, stack_name: str
+) -> None:
+    """Else the next try finds its name taken."""
+    name = f"/{stack_name}/kept"
+    kept = {"Type": "AWS::SSM::Parameter", "DeletionPolicy": "RetainExceptOnCreate",
+            "Properties": {"Name": name, "Type": "String", "Value": "x"}}  # fmt: skip
+    failing = {"Type": "AWS::SQS::QueuePolicy", "DependsOn": "Kept",
+               "Properties": {"Queues": ["http://127.0.0.1/0"], "PolicyDocument": {}}}  # fmt: skip
+    cfn.create_stack(StackName=stack_name, TemplateBody=json.dumps({"Resources": {"Kept": kept, "Bad": failing}}))
+    assert settled(cfn, stack_name) == "ROLLBACK_COMPLETE"
+    cfn.delete_stack(StackName=stack_name)
+    cfn.get_waiter("stack_delete_complete").wait(StackName=stack_name, WaiterConfig={"Delay": 1, "MaxAttempts": 5})
+    cfn.create_stack(StackName=stack_name, TemplateBody=json.dumps({"Resources": {"Kept": kept}}))
+    assert settled(cfn, stack_name) == "CREATE_COMPLETE"
+    cfn.delete_stack(StackName=stack_name)
+    cfn.get_waiter("stack_delete_complete").wait(StackName=stack_name, WaiterConfig={"Delay": 1, "MaxAttempts": 5})
+    assert read(local_aws, name) == "x"
+
+
+def test_what_bootstrap_would_make_is_there_and_the_first_stack_that_makes_it_takes_it_over(
+    cfn: Any, local_aws: LocalAws, stack_name: str
+) -> None:
+    bucket = f"cdk-hnb659fds-assets-{local_aws.context.account}-us-east-1"
+    version = {
+        "Type": "AWS::SSM::Parameter",
+        "Properties": {"Name": BOOTSTRAP_PARAMETER, "Type": "String", "Value": "99"},
+    }
+    assets = {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain", "Properties": {"BucketName": bucket}}
+    text = json.dumps({"Resources": {"Version": version, "Assets": assets}})
+    was = read(local_aws, BOOTSTRAP_PARAMETER)
+    try:
+        cfn.create_stack(StackName=stack_name, TemplateBody=text)
+        assert settled(cfn, stack_name) == "CREATE_COMPLETE"
+        assert read(local_aws, BOOTSTRAP_PARAMETER) == "99" != was
+        # Only the first: after it they are a stack's, as any other.
+        cfn.create_stack(StackName=f"{stack_name}-2", TemplateBody=json.dumps({"Resources": {"Assets": assets}}))
+        assert settled(cfn, f"{stack_name}-2") == "ROLLBACK_COMPLETE"
+    finally:
+        ssm = local_aws.context.client("ssm")
+        ssm.put_parameter(Name=BOOTSTRAP_PARAMETER, Value=was, Type="String", Overwrite=True)
