@@ -7,8 +7,7 @@ import os
 import signal
 import sys
 import threading
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import typer
 
@@ -17,6 +16,9 @@ from sluice.cli.joined import CannotJoin, Joined, names_of
 from sluice.errors import CommandError, SluiceError, Unreachable, WrongArgument
 from sluice.once import once
 from sluice.shortened import shortened
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["ENTRY_POINTS", "all_commands", "app", "names_of"]
 
@@ -31,6 +33,8 @@ def all_commands() -> typer.Typer:
     Raise ``ModuleRefused`` for one of this package that is broken, or has a name that another one has.
     """
     # Imported here, so that a broken command is told of as other errors are.
+    from importlib.metadata import entry_points
+
     from sluice.cli.commands import joined
 
     together = joined()
@@ -42,10 +46,13 @@ def all_commands() -> typer.Typer:
 def _commands_for(arguments: list[str]) -> typer.Typer:
     """Return the commands among which is the one that the arguments name: of this package's own no others.
 
+    To tell its version no command is built.
     What other packages bring has other names, so it is looked for where the first argument is none of ours.
     """
-    from sluice.cli.commands import with_command
+    from sluice.cli.commands import with_command, without_commands
 
+    if "--version" in arguments and {*arguments} <= {"--version", "--json"}:
+        return without_commands().cli
     found = with_command(arguments[0]) if arguments else None
     return found.cli if found else all_commands()
 

@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 from botocore.session import Session
 
+from sluice.cli.api_models import models
 from sluice.environments import read_environments
 from sluice.errors import CommandError, Unreachable, WrongArgument
 from sluice.folders import ProjectFolder, meant_project, present_folder
@@ -67,7 +68,9 @@ _GIVEN = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESS
 
 @once
 def _session(_given: tuple[str, ...]) -> Any:
-    return Session()
+    session = Session()
+    session.register_component("data_loader", models(session.get_config_variable("data_path")))
+    return session
 
 
 def refused_by_aws(error: ClientError | BotoCoreError) -> type[CommandError]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 #: Seconds between two polls of a query: at first, and at most.
-_FIRST_POLL, _LONGEST_POLL = 0.05, 0.5
+_FIRST_POLL, _LONGEST_POLL = 0.01, 0.5
 #: Statements whose results Athena writes as text, without a header.
 _TOLD_IN_TEXT = ("SHOW", "DESCRIBE", "DESC", "EXPLAIN")
 _WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(\w+)", re.DOTALL)

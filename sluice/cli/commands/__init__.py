@@ -6,20 +6,31 @@ import what does the work when they are called, so that ``sluice --help`` needs 
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command_name
 
 from sluice.cli.joined import CannotJoin, Joined
+from sluice.cli.parameters import taken_as_given
 from sluice.errors import ModuleRefused
 from sluice.found import found_in
 from sluice.shortened import shortened
 
 
 class _Alphabetical(TyperGroup):
-    """Lists commands by name, whichever module they stand in."""
+    """Lists commands by name, whichever module they stand in; they begin without pydantic."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options that stand before a command."""
+        return taken_as_given(super().get_params(ctx))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return the command of that name; None unless there is one."""
+        if (found := super().get_command(ctx, cmd_name)) is not None:
+            taken_as_given(found.get_params(ctx))
+        return found
 
     def list_commands(self, ctx: object) -> list[str]:
         """Return the names of all commands."""
@@ -56,6 +67,11 @@ def _show_version(as_json: bool) -> None:
 def joined() -> Joined:
     """Return the command line of this package's commands; ``ModuleRefused`` for one that cannot join the others."""
     return _together(_FOUND)
+
+
+def without_commands() -> Joined:
+    """Return the command line with its own options alone."""
+    return _together({})
 
 
 def with_command(name: str) -> Joined | None:

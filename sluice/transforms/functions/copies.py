@@ -3,7 +3,8 @@
 Each method of a DataFrame copies the whole tree several times, so that what a transform costs to compile grew with the
 square of its steps. A step adds a CTE, and changes an earlier one only where two DataFrames have CTEs of one name. So
 while steps are made copies hold the same CTEs, each of which has one of the trees as its ``parent``. What changes any
-part of its copy, as SQLGlot's generator does, gets a whole one.
+part of its copy, as SQLGlot's generator does, gets a whole one. Nor is the text of all CTEs generated with each
+step, only to name it.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ def copy_less() -> None:
     generator.generate = _around(generator.generate, _wholly)
     frame._get_expressions = _around(frame._get_expressions, _wholly)
     frame._add_ctes_to_expression = _around(frame._add_ctes_to_expression, _with_ctes)
+    frame._create_hash_from_expression = _around(frame._create_hash_from_expression, _hashed)
 
 
 def _around(present: Callable[..., Any], by: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,6 +76,22 @@ def _wholly(plain: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
     """Call a method that changes its copy in any part of it."""
     with sharing(on=False):
         return plain(*arguments, **named)
+
+
+def _hashed(plain: Callable[..., Any], frame: Any, tree: exp.Expression) -> Any:
+    """Return the name that a tree has as a CTE: while steps are made the hash of its own text, without its CTEs.
+
+    The text names those that it reads, by hashes of theirs, so that it says the same as with them, whose texts would be
+    generated anew with each step. Names of the result are hashes of whole texts, as ever.
+    """
+    made_before = tree.args.get("with_") if _state["sharing"] else None
+    if made_before is None:
+        return plain(frame, tree)
+    tree.args["with_"] = None
+    try:
+        return plain(frame, tree)
+    finally:
+        tree.args["with_"] = made_before
 
 
 def _with_ctes(plain: Callable[..., Any], frame: Any, tree: exp.Select, ctes: list[exp.CTE]) -> Any:

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-#: Libraries that take a tenth of a second or more to import; typer itself needs Pydantic to read an option.
-SLOW = ("awscrt", "aws_cdk", "awswrangler", "boto3", "duckdb", "moto", "numpy", "pandas", "pyarrow",
+#: Libraries that take a tenth of a second or more to import. Pydantic is needed for values that typer has to convert.
+SLOW = ("awscrt", "aws_cdk", "awswrangler", "boto3", "duckdb", "moto", "numpy", "pandas", "pyarrow", "pydantic",
         "pyiceberg", "pyspark", "s3transfer", "sqlframe", "sqlglot")  # fmt: skip
 #: What is run until it asks AWS, which is not there, by what more it may import.
 COMMANDS = {
@@ -16,6 +16,7 @@ COMMANDS = {
     ("--version",): ("botocore", "rich.table"),
     ("completion", "bash"): ("botocore", "rich.table"),
     ("query", "SELECT 1"): (),
+    ("query", "SELECT 1", "--format", "csv"): (),
     ("outputs",): (),
 }
 CODE = """

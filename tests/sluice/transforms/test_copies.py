@@ -59,6 +59,12 @@ def counted(node, **arguments):
     made["nodes"] += 1
     begin(node, **arguments)
 exp.Expr.__init__ = counted
+from sqlglot.generator import Generator
+write = Generator.sql
+def written(*arguments, **named):
+    made["nodes"] += 1
+    return write(*arguments, **named)
+Generator.sql = written
 numbers = iter(range(1, 1 << 62))
 uuid.uuid4 = lambda: uuid.UUID(int=next(numbers))
 answers = []
@@ -82,7 +88,7 @@ json.dump(answers, sys.stdout)
 
 
 def answers(asked: list[str], copies: str) -> list[tuple[str, int]]:
-    """Return each DataFrame's SQL and how many nodes were made for it; ``copies`` are ``shared``, or ``plain``."""
+    """Return each DataFrame's SQL, and how many nodes were made or written; ``copies`` are ``shared`` or ``plain``."""
     done = subprocess.run(
         [sys.executable, "-c", _ASK, copies],
         input=json.dumps(asked), capture_output=True, text=True, check=True, cwd=ROOT,
