@@ -125,10 +125,16 @@ NAMED: dict[str, DType | int] = {
     "codepoint": DType.INT,
     "millisecond": DType.BIGINT,
     "every": DType.BOOLEAN,
+    "nan": DType.DOUBLE,
+    "infinity": DType.DOUBLE,
+    "url_decode": DType.VARCHAR,
+    "url_encode": DType.VARCHAR,
+    "is_infinite": DType.BOOLEAN,
     "is_nan": DType.BOOLEAN,
     "is_finite": DType.BOOLEAN,
     "any_match": DType.BOOLEAN,
     "all_match": DType.BOOLEAN,
+    "none_match": DType.BOOLEAN,
 }
 
 

@@ -41,9 +41,14 @@ def _null_in_null_out(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _json_value(text: str, path: str) -> Any:
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _json_value(text: str, path: str, number: Callable[[str], Any] | None = None) -> Any:
+    """Return the value at a path, None where there is none; numbers are made by ``number`` of their texts."""
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_float=number, parse_int=number, parse_constant=_no_number)
     except ValueError:
         return None
     for step in _json_steps(path):
@@ -53,7 +58,11 @@ def _json_value(text: str, path: str) -> Any:
             value = value[str(step)]
         else:
             return None
-    return value
+    return _JSON_NULL if value is None else value
+
+
+#: The null that is written in a text, where None says that nothing is there.
+_JSON_NULL = object()
 
 
 @lru_cache(maxsize=256)
@@ -70,21 +79,33 @@ def _json_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def _json_varchar(text: str) -> str | None:
+    """Return a JSON value as ``CAST(json AS varchar)`` does: a text without its quotes, NULL for null."""
+    value = json.loads(text)
+    if isinstance(value, dict | list):
+        raise ValueError(f"INVALID_CAST_ARGUMENT: Cannot cast '{text}' to varchar")
+    if isinstance(value, float):
+        return formats.double_text(value)
+    return value if value is None or isinstance(value, str) else _json_text(value)
+
+
 def _json_extract_scalar(text: str, path: str) -> str | None:
-    value = _json_value(text, path)
-    if value is None or isinstance(value, dict | list):
+    value = _json_value(text, path, str)  # a number as it is written there
+    if value is None or value is _JSON_NULL or isinstance(value, dict | list):
         return None
     return value if isinstance(value, str) else _json_text(value)
 
 
 def _json_extract(text: str, path: str) -> str | None:
     value = _json_value(text, path)
-    return None if value is None else _json_text(value)
+    return None if value is None else "null" if value is _JSON_NULL else _json_text(value)
 
 
 def _json_parse(text: str) -> str:
     try:
-        return _json_text(json.loads(text))
+        # Trino keeps what it has parsed with the keys of objects in order.
+        found = json.loads(text, parse_constant=_no_number)
+        return json.dumps(found, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     except ValueError:
         raise ValueError(f"INVALID_FUNCTION_ARGUMENT: Cannot convert value to JSON: '{text}'") from None
 
@@ -206,6 +227,7 @@ _PYTHON: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     "json_extract": (_json_extract, [_TEXT, _TEXT], _TEXT),
     "json_parse": (_json_parse, [_TEXT], _TEXT),
     "json_array_length": (_json_array_length, [_TEXT], "BIGINT"),
+    "json_varchar": (_json_varchar, [_TEXT], _TEXT),
     "json_string": (_json_text, [_TEXT], _TEXT),
     "regexp_like": (lambda text, pattern: bool(_pattern(pattern).search(text)), [_TEXT, _TEXT], "BOOLEAN"),
     "regexp_extract": (_regexp_extract, [_TEXT, _TEXT, "INTEGER"], _TEXT),

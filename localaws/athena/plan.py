@@ -17,7 +17,7 @@ from localaws.athena import annotate
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.foreign import refuse_foreign
 from localaws.athena.parser import parse_statements
-from localaws.athena.predicates import fixed_columns
+from localaws.athena.predicates import Condition, conditions
 from localaws.athena.rewrite import rewrite
 from localaws.athena.signatures import check_names, check_types
 from localaws.athena.statements.words import CATALOG
@@ -48,8 +48,8 @@ Columns = dict[str, exp.DataType]
 class QueryPlan:
     """What to run: DuckDB's SQL, the tables that it reads, and the columns that it returns.
 
-    By relation, ``columns_read`` are those that the query names, ``columns_fixed`` those that it holds to values
-    which are known before it runs.
+    By relation, ``columns_read`` are those that the query names, and ``conditions`` what it holds each row to that can
+    matter to the answer.
     """
 
     sql: str
@@ -57,7 +57,7 @@ class QueryPlan:
     types: list[exp.DataType | None]
     relations: dict[str, TableName]
     columns_read: dict[str, set[str]] = field(default_factory=dict)
-    columns_fixed: dict[str, set[str]] = field(default_factory=dict)
+    conditions: dict[str, Condition] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -127,11 +127,16 @@ def plan(
     check_types(tree)
     labels = [written.get(name, name) for name in _numbered(tree)]
     kinds = [projection.type for projection in _query(tree).selects]
-    reads, fixed = _columns_read(tree, relations), fixed_columns(tree, set(relations))
+    reads, known = _columns_read(tree, relations), conditions(tree, set(relations))
+    return QueryPlan(duckdb_sql(tree), labels, kinds, relations, reads, known)
+
+
+def duckdb_sql(tree: exp.Expr) -> str:
+    """Return a typed query or condition in DuckDB's SQL."""
     tree = rewrite(tree)
     for identifier in tree.find_all(exp.Identifier):
         identifier.set("quoted", True)
-    return QueryPlan(tree.sql("duckdb"), labels, kinds, relations, reads, fixed)
+    return tree.sql("duckdb")
 
 
 def parsed_query(sql: str) -> exp.Query:

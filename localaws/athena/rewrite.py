@@ -47,6 +47,7 @@ _SAME = (
     exp.Asin, exp.Atan, exp.Atan2, exp.Flatten, exp.ConcatWs, exp.IsNan, exp.IsInf,
 )  # fmt: skip
 
+_PLAIN_STEPS = (exp.JSONPath, exp.JSONPathRoot, exp.JSONPathKey, exp.JSONPathSubscript)
 #: What Trino trims; DuckDB by itself trims spaces only.
 _WHITESPACE = " \t\n\v\f\r"
 
@@ -174,6 +175,8 @@ def _python(name: str, *extra: str) -> Rule:
 def _json(name: str) -> Rule:
     def rule(node: Any) -> exp.Expr:
         path = node.expression
+        if isinstance(path, exp.JSONPath) and not all(isinstance(part, _PLAIN_STEPS) for part in path.walk()):
+            raise not_supported("a JSON path of more than names and numbers")
         text = path.sql("athena") if isinstance(path, exp.JSONPath) else None
         return call(name, text_of(node.this), exp.Literal.string(text.strip("'")) if text else path.copy())
 
@@ -220,7 +223,7 @@ def _trim(node: Any) -> exp.Expr:
 def _split_part(node: Any) -> exp.Expr:
     index = node.args["part_index"].copy()
     parts = call("athena_split", node.this.copy(), node.args["delimiter"].copy())
-    return call("list_extract", parts, index)
+    return call("athena_part", parts, index)
 
 
 def _digest(name: str) -> Rule:
@@ -231,6 +234,14 @@ def _sha(node: Any) -> exp.Expr:
     if node.args.get("length") is not None and node.args["length"].name != "256":
         raise not_supported("sha" + node.args["length"].name)
     return _digest("sha256")(node)
+
+
+def _date(node: Any) -> exp.Expr:
+    if kind_of(node.this) in types.TEXT:  # date(x) is CAST(x AS date)
+        made = exp.Cast(this=node.this.copy(), to=exp.DataType(this=DType.DATE))
+        made.this.type = node.this.type
+        return cast_rule(made)
+    return cast(in_utc(node.this), "DATE")
 
 
 def _truncate(node: Any) -> exp.Expr:
@@ -301,7 +312,7 @@ _RULES: dict[type, Rule] = {
     exp.StrToTime: lambda node: call("athena_date_parse", node.this.copy(), mysql_pattern(node.args["format"])),
     exp.TimeToUnix: lambda node: call("epoch", in_utc(node.this)),
     exp.UnixToTime: lambda n: call("to_timestamp", cast(n.this.copy(), DType.DOUBLE)),
-    exp.Date: lambda node: cast(in_utc(node.this), "DATE"),
+    exp.Date: _date,
     exp.FromISO8601Timestamp: lambda node: cast(call("athena_moment", node.this.copy()), "TIMESTAMPTZ"),
     exp.CurrentTimestamp: lambda node: call("athena_now"),
     exp.Localtimestamp: lambda node: call("timezone", exp.Literal.string("UTC"), call("athena_now")),

@@ -36,15 +36,13 @@ def _map_agg(node: Any) -> exp.Expr:
     lists = [
         exp.Filter(this=call("list", part.copy()), expression=exp.Where(this=kept.copy())) for part in (key, value)
     ]
-    return call("map", *lists)
+    return call("athena_map", *lists)
 
 
 def _match(aggregate: str) -> Callable[[Any], exp.Expr]:
     def rule(node: Any) -> exp.Expr:
         array, function = node.expressions
-        flags = call("list_transform", array.copy(), function.copy())
-        found = call("coalesce", call(aggregate, flags), exp.Boolean(this=aggregate == "list_bool_and"))
-        return exp.Case(ifs=[exp.If(this=exp.Not(this=exp.Is(this=array.copy(), expression=exp.null())), true=found)])
+        return call(f"athena_{aggregate}", call("list_transform", array.copy(), function.copy()))
 
     return rule
 
@@ -87,8 +85,9 @@ NAMED_FUNCTIONS: dict[str, Callable[[Any], exp.Expr]] = {
     "url_decode": _same("athena_url_decode"),
     "url_encode": _same("athena_url_encode"),
     "codepoint": _same("unicode", "INTEGER"),
-    "any_match": _match("list_bool_or"),
-    "all_match": _match("list_bool_and"),
+    "any_match": _match("any"),
+    "all_match": _match("all"),
+    "none_match": _match("none"),
     "is_nan": _same("isnan"),
     "is_finite": _same("isfinite"),
     "is_infinite": _same("isinf"),

@@ -86,6 +86,7 @@ SIGNATURES: dict[str, str] = {
     "cardinality": "A|M", "contains": "AX", "element_at": "AI|MX", "array_distinct": "A", "array_sort": "A",
     "array_max": "A", "array_min": "A", "array_position": "AX", "array_remove": "AX", "array_join": "AT|ATT",
     "slice": "AII", "filter": "AL", "transform": "AL", "reduce": "AXLL", "any_match": "AL", "all_match": "AL",
+    "none_match": "AL",
     "flatten": "A", "map": "|AA", "map_keys": "M", "map_values": "M", "map_concat": "MM+",
     "sequence": "II|III|DD|DDU|SSU", "row": "X+",
 }  # fmt: skip
