@@ -48,6 +48,8 @@ def cast_rule(node: Any) -> exp.Expr:
         return _from_text(node, target, attempt=attempt)
     if target.this == DType.JSON and kind != DType.UNKNOWN:
         return json_text(node.this.copy(), source)
+    if kind == DType.JSON and _of_json(target):
+        return _cast(cast(node.this.copy(), DType.JSON), _duckdb_type(target), attempt=attempt)
     if DType.JSON in (target.this, kind):
         raise not_supported(f"a cast of {types.trino_name(source)} to {types.trino_name(target)}")
     if kind == DType.UNKNOWN and target.this in (*types.INTEGERS, *types.TIMESTAMPS, DType.DATE):
@@ -64,6 +66,13 @@ def cast_rule(node: Any) -> exp.Expr:
                 raise not_supported(f"a cast to timestamp({precision})")
             value = call("athena_millis", value)
     return _cast(value, _duckdb_type(target), attempt=attempt)
+
+
+def _of_json(target: exp.DataType) -> bool:
+    """Return whether JSON is cast to a type here: numbers, booleans and texts, and arrays and maps of these."""
+    if target.this in (DType.ARRAY, DType.MAP):
+        return all(isinstance(each, exp.DataType) and _of_json(each) for each in target.expressions)
+    return target.this in (*types.INTEGERS, *types.FLOATS, *types.TEXT, DType.DECIMAL, DType.BOOLEAN)
 
 
 def comparison_rule(node: Any) -> exp.Expr:

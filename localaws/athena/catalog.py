@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
-from localaws.athena.hive import HiveSource
+from localaws.athena.hive import HiveSource, PartitionsSource
 from localaws.athena.hive.pruning import Pruning
 from localaws.athena.iceberg import open_table
 from localaws.athena.leave import Leave
@@ -131,6 +131,8 @@ class Catalog:
             return open_table(
                 self._ctx, self._leave, parameters["metadata_location"], suffix=name.suffix, version=version
             )
+        if name.suffix == "partitions" and table.get("PartitionKeys") and not name.version:
+            return PartitionsSource(table, self.partitions(name.database, name.name))
         if name.suffix or name.version:
             raise not_supported("a metadata table or time travel on a table that is not Iceberg")
         partitions = self.partitions(name.database, name.name) if table.get("PartitionKeys") else []

@@ -137,11 +137,8 @@ class QueryEngine:
         return self.stream(sql, database, allow=allow).whole()
 
     def check(self, sql: str, database: str) -> None:
-        """Raise QueryFailed where ``sql`` is no query, or names what is not there or its caller may not see.
-
-        Nothing is listed or read, as in Athena: a view over a table with injected keys can be made, say.
-        """
-        plan(sql, database, self.catalog.readable, self.catalog.view_of)
+        """Raise QueryFailed where ``sql`` cannot be run now, or its caller may not read what it reads."""
+        self._prepared(sql, database)
 
     def unstopped(self) -> None:
         """Raise QueryFailed if the query was stopped."""
@@ -286,6 +283,8 @@ def _result_type(derived: exp.DataType | None, kind: str, arrow: pa.DataType) ->
         return actual
     if actual.this == DType.NULL:
         return derived
+    if derived.this == DType.MAP and not derived.expressions:  # MAP()
+        return actual
     if derived.this == DType.JSON or (derived.this == actual.this and derived.this not in (DType.DECIMAL,)):
         return derived
     return actual

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
+import zlib
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache, wraps
 from typing import Any
-from urllib.parse import parse_qsl, quote_plus, unquote_plus, urlsplit
+from urllib.parse import parse_qsl, quote_plus, unquote, unquote_plus, urlsplit
 
 import re2
 
@@ -174,10 +177,14 @@ def _regexp_replace(text: str, pattern: str, replacement: str) -> str:
     return str(_pattern(pattern).sub(groups, text))
 
 
-def _url(part: Callable[[Any], str | None]) -> Callable[[str], str | None]:
-    def extract(url: str) -> str | None:
+#: What Java's URI, by which Trino reads an address, does not take.
+_NO_URI = re.compile(r"[\s{}|\\^`<>\"]|%(?![0-9A-Fa-f]{2})")
+
+
+def _url(part: Callable[[Any], Any]) -> Callable[[str], Any]:
+    def extract(url: str) -> Any:
         try:
-            return part(urlsplit(url))
+            return None if _NO_URI.search(url) else part(urlsplit(url))
         except ValueError:
             return None
 
@@ -190,6 +197,31 @@ def _url_parameter(url: str, name: str) -> str | None:
     except ValueError:
         return None
     return next((value for key, value in parse_qsl(query, keep_blank_values=True) if key == name), None)
+
+
+def _regexp_split(text: str, pattern: str) -> list[str]:
+    parts, before = [], 0
+    for found in _pattern(pattern).finditer(text):
+        parts.append(text[before : found.start()])
+        before = found.end()
+    return [*parts, text[before:]]
+
+
+def _hamming_distance(one: str, other: str) -> int:
+    if len(one) != len(other):
+        raise ValueError("INVALID_FUNCTION_ARGUMENT: The input strings to hamming_distance must have the same length")
+    return sum(a != b for a, b in zip(one, other, strict=True))
+
+
+def _crc32(data: bytes) -> int:
+    return zlib.crc32(data)
+
+
+def _from_base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise ValueError(f"INVALID_FUNCTION_ARGUMENT: '{text}' is no text in base 64") from None
 
 
 def _url_decode(text: str) -> str:
@@ -235,8 +267,15 @@ _PYTHON: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     "regexp_replace": (_regexp_replace, [_TEXT, _TEXT, _TEXT], _TEXT),
     "regexp_count": (lambda text, pattern: len(_pattern(pattern).findall(text)), [_TEXT, _TEXT], "BIGINT"),
     "url_extract_host": (_url(lambda u: u.hostname), [_TEXT], _TEXT),
-    "url_extract_path": (_url(lambda u: u.path), [_TEXT], _TEXT),
-    "url_extract_query": (_url(lambda u: u.query or None), [_TEXT], _TEXT),
+    "url_extract_path": (_url(lambda u: unquote(u.path)), [_TEXT], _TEXT),
+    "url_extract_query": (_url(lambda u: unquote(u.query) or None), [_TEXT], _TEXT),
+    "url_extract_port": (_url(lambda u: u.port), [_TEXT], "BIGINT"),
+    "url_extract_fragment": (_url(lambda u: unquote(u.fragment) or None), [_TEXT], _TEXT),
+    "regexp_split": (_regexp_split, [_TEXT, _TEXT], "VARCHAR[]"),
+    "hamming_distance": (_hamming_distance, [_TEXT, _TEXT], "BIGINT"),
+    "crc32": (_crc32, ["BLOB"], "BIGINT"),
+    "sha512": (lambda data: hashlib.sha512(data).digest(), ["BLOB"], "BLOB"),
+    "from_base64": (_from_base64, [_TEXT], "BLOB"),
     "url_extract_protocol": (_url(lambda u: u.scheme), [_TEXT], _TEXT),
     "url_extract_parameter": (_url_parameter, [_TEXT, _TEXT], _TEXT),
     "url_decode": (_url_decode, [_TEXT], _TEXT),

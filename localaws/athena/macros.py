@@ -64,6 +64,17 @@ MACROS = (
          WHEN list_count(flags) < len(flags) THEN NULL WHEN flags IS NOT NULL THEN true END""",
     """CREATE MACRO athena_none(flags) AS NOT CASE WHEN list_contains(flags, true) THEN true
          WHEN list_count(flags) < len(flags) THEN NULL WHEN flags IS NOT NULL THEN false END""",
+    "CREATE MACRO athena_bits_and(a, b) AS a & b",
+    "CREATE MACRO athena_bits_or(a, b) AS a | b",
+    "CREATE MACRO athena_repeat(x, n) AS list_transform(range(n), lambda i: x)",
+    """CREATE MACRO athena_array_except(a, b) AS CASE WHEN b IS NOT NULL THEN
+         list_filter(a, lambda x, i: coalesce(list_position(b, x), 0) = 0 AND list_position(a, x) = i) END""",
+    """CREATE MACRO athena_array_intersect(a, b) AS CASE WHEN b IS NOT NULL THEN
+         list_filter(a, lambda x, i: coalesce(list_position(b, x), 0) > 0 AND list_position(a, x) = i) END""",
+    """CREATE MACRO athena_array_union(a, b) AS CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN
+         list_filter(list_concat(a, b), lambda x, i: list_position(list_concat(a, b), x) = i) END""",
+    """CREATE MACRO athena_arrays_overlap(a, b) AS CASE WHEN list_has_any(a, b) THEN true
+         WHEN list_count(a) < len(a) OR list_count(b) < len(b) THEN NULL ELSE list_has_any(a, b) END""",
     """CREATE MACRO athena_fitting(x, n) AS CASE
          WHEN x IS NULL OR length(x) <= n THEN x
          ELSE left(x, CAST('INVALID_CAST_ARGUMENT: Value ' || x || ' cannot be represented as varchar(' || n || ')'

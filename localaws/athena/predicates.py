@@ -158,10 +158,11 @@ class _Known:
         """Yield columns of other sources with the column of this one that a join holds equal to it."""
         held = [*self.everywhere, *(on for joined, on in self.joined if joined == name)]
         for part in (each for condition in held for each in _conjuncts(condition)):
-            sides = (part.this, part.expression) if isinstance(part, exp.EQ) else (None, None)
-            for mine, other in (sides, sides[::-1]):
+            if not (isinstance(part, exp.EQ) and part.this.type is not None and part.this.type == part.expression.type):
+                continue
+            for mine, other in ((part.this, part.expression), (part.expression, part.this)):
                 columns = isinstance(mine, exp.Column) and isinstance(other, exp.Column)
-                if columns and mine.table == name != other.table and mine.type == other.type and mine.type is not None:
+                if columns and mine.table == name != other.table:
                     yield other, mine
 
 
@@ -235,10 +236,11 @@ def _cut(query: exp.Expr) -> bool:
 
 def _renamed(demand: Condition, union: Scope, part: Scope) -> Condition:
     """Return what is demanded of a set operation's columns, said of those of one of its queries."""
-    query = union.expression
+    query: Any = union.expression
     if demand is None or _cut(query):
         return None
-    names = dict(zip(query.named_selects, part.expression.named_selects, strict=False))
+    mine: Any = part.expression
+    names = dict(zip(query.named_selects, mine.named_selects, strict=False))
     said = restricted(demand, lambda each: all(column.name in names for column in each.find_all(exp.Column)))
     if said is None:
         return None

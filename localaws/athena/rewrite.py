@@ -44,7 +44,8 @@ _SAME = (
     exp.Exists, exp.StrPosition, exp.StartsWith, exp.Levenshtein, exp.Chr, exp.Sqrt, exp.Ln, exp.Exp, exp.Abs,
     exp.Pow, exp.Pi, exp.Greatest, exp.Least, exp.Map, exp.MapKeys, exp.Grouping, exp.Cbrt, exp.Translate,
     exp.Degrees, exp.Radians, exp.Rand, exp.Uuid, exp.Cube, exp.Rollup, exp.Sin, exp.Cos, exp.Tan, exp.Cast, exp.Acos,
-    exp.Asin, exp.Atan, exp.Atan2, exp.Flatten, exp.ConcatWs, exp.IsNan, exp.IsInf,
+    exp.Asin, exp.Atan, exp.Atan2, exp.Flatten, exp.ConcatWs, exp.IsNan, exp.IsInf, exp.Sinh, exp.Cosh, exp.Tanh,
+    exp.RegrSlope, exp.RegrIntercept,
 )  # fmt: skip
 
 _PLAIN_STEPS = (exp.JSONPath, exp.JSONPathRoot, exp.JSONPathKey, exp.JSONPathSubscript)
@@ -119,8 +120,9 @@ def _concat(node: Any) -> exp.Expr:
         if any(kind_of(part) not in (DType.ARRAY, DType.NULL) for part in parts):
             raise not_supported("concat of an array with one element", allowed="concat(array, array, …)")
         return call("list_concat", *[part.copy() for part in parts])
+    binary = all(kind_of(part) in (DType.VARBINARY, DType.BINARY) for part in parts)
     for part in parts:
-        if kind_of(part) not in (DType.UNKNOWN, DType.NULL, *types.TEXT):
+        if not binary and kind_of(part) not in (DType.UNKNOWN, DType.NULL, *types.TEXT):
             name = types.trino_name(part.type)
             raise QueryFailed("TYPE_MISMATCH", f"line 1:1: Unexpected parameters ({name}) for function concat")
     result = parts[0].copy()
@@ -142,7 +144,8 @@ def _length(node: Any) -> exp.Expr:
 
 
 def _quantile(node: Any) -> exp.Expr:
-    value = cast(node.this.copy(), node.type) if kind_of(node) != DType.UNKNOWN else node.this.copy()
+    kind = node.type.expressions[0] if kind_of(node) == DType.ARRAY else node.type
+    value = cast(node.this.copy(), kind) if kind_of(node) != DType.UNKNOWN else node.this.copy()
     return call("quantile_disc", value, node.args["quantile"].copy())
 
 
@@ -231,9 +234,25 @@ def _digest(name: str) -> Rule:
 
 
 def _sha(node: Any) -> exp.Expr:
+    if node.args.get("length") is not None and node.args["length"].name == "512":
+        return call("athena_sha512", node.this.copy())
     if node.args.get("length") is not None and node.args["length"].name != "256":
         raise not_supported("sha" + node.args["length"].name)
     return _digest("sha256")(node)
+
+
+def _bits(operator: str) -> Rule:
+    name = {"&": "athena_bits_and", "|": "athena_bits_or"}[operator]
+    return lambda node: call(name, *[cast(part, DType.BIGINT) for part in _pair(node)])
+
+
+def _number(text: str) -> exp.Expr:
+    return exp.Literal.number(text)
+
+
+def _regexp_extract_all(node: Any) -> exp.Expr:
+    group = node.args.get("group") or exp.Literal.number(0)
+    return call("athena_regexp_extract_all", node.this.copy(), node.expression.copy(), group.copy())
 
 
 def _date(node: Any) -> exp.Expr:
@@ -329,6 +348,21 @@ _RULES: dict[type, Rule] = {
     exp.FromISO8601Date: lambda node: cast(node.this.copy(), "DATE"),
     exp.ArrayRemove: without,
     exp.Trunc: _truncate,
+    exp.BitwiseAnd: _bits("&"),
+    exp.BitwiseOr: _bits("|"),
+    exp.BitwiseXor: lambda node: call("xor", *[cast(part, DType.BIGINT) for part in _pair(node)]),
+    exp.BitwiseNot: lambda node: call("xor", cast(node.this.copy(), DType.BIGINT), cast(_number("-1"), DType.BIGINT)),
+    exp.BitwiseAndAgg: lambda node: call("bit_and", cast(node.this.copy(), DType.BIGINT)),
+    exp.BitwiseOrAgg: lambda node: call("bit_or", cast(node.this.copy(), DType.BIGINT)),
+    exp.LastDay: lambda node: call("last_day", in_utc(node.this)),
+    exp.RegexpExtractAll: _regexp_extract_all,
+    exp.RegexpSplit: _python("regexp_split", "expression"),
+    exp.SHA: _digest("sha1"),
+    exp.ToBase64: lambda node: call("base64", node.this.copy()),
+    exp.FromBase64: lambda node: call("athena_from_base64", node.this.copy()),
+    exp.Repeat: lambda node: call("athena_repeat", node.this.copy(), node.args["times"].copy()),
+    exp.ArrayExcept: lambda node: call("athena_array_except", *_pair(node)),
+    exp.ArrayIntersect: lambda node: call("athena_array_intersect", *[each.copy() for each in node.expressions]),
     exp.Try: lambda node: call("try", node.this.copy()),
 }
 

@@ -172,6 +172,27 @@ class HiveSource:
         return _arrow(reader.records(text_of(file.path, raw), file.path), own)
 
 
+class PartitionsSource:
+    """The rows of ``"table$partitions"``: the values of the keys of each partition in the catalog.
+
+    https://docs.aws.amazon.com/athena/latest/ug/querying-glue-catalog-listing-partitions.html
+    """
+
+    def __init__(self, table: dict[str, Any], partitions: list[dict[str, Any]]) -> None:
+        self.columns = {c["Name"].lower(): types.hive_type(c["Type"]) for c in table.get("PartitionKeys") or []}
+        self.hidden: dict[str, exp.DataType] = {}
+        self._values = [partition["Values"] for partition in partitions]
+
+    def rows(self, wanted: set[str]) -> Rows:
+        """Return all rows; their size is 0 bytes, since metadata is not billed."""
+        del wanted
+        texts = {
+            name: pa.array([values[place] for values in self._values], pa.string())
+            for place, name in enumerate(self.columns)
+        }
+        return Rows(pa.table(texts), 0, {name: key_value(name, kind) for name, kind in self.columns.items()})
+
+
 def _arrow(records: Iterator[list[Any]], schema: pa.Schema) -> pa.Table:
     """Return records as a table, whose rows are counted where it has no columns."""
     columns: list[list[Any]] = [[] for _ in schema]

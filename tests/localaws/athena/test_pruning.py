@@ -258,6 +258,18 @@ def test_only_partitions_that_matter_are_listed(client: Client, listed: list[str
     assert listed == ["day=2024-01-03", "day=2024-01-05"]
 
 
+def test_a_tables_partitions_are_a_table(client: Client, listed: list[str]) -> None:
+    _table(client, "day date, k string", {}, [f"day=2024-01-0{number}/k=a b" for number in (1, 2)])
+    client.rows("MSCK REPAIR TABLE t")
+    client.rows("ALTER TABLE t ADD PARTITION (day = '2024-01-03', k = '__HIVE_DEFAULT_PARTITION__')")
+    assert client.rows('SELECT * FROM "t$partitions" ORDER BY day DESC') == [
+        ["2024-01-03", None], ["2024-01-02", "a b"], ["2024-01-01", "a b"],
+    ]  # fmt: skip
+    assert client.rows('SELECT max(day) FROM "t$partitions" WHERE k IS NOT NULL') == [["2024-01-02"]]
+    assert listed == []
+    assert "metadata table" in client.fails('SELECT * FROM "t$files"')
+
+
 def test_only_projected_folders_that_matter_are_listed(client: Client, listed: list[str]) -> None:
     properties = {
         "projection.enabled": "true", "projection.region.type": "enum", "projection.region.values": "eu,us",
