@@ -123,6 +123,7 @@ def plan(
     except OptimizeError as error:
         raise QueryFailed("COLUMN_NOT_FOUND", f"line 1:1: {error}") from None
     _resolve_columns(tree, schema, sql)
+    _check_distinct(tree, sql)
     tree = _typed(tree, schema)
     check_types(tree)
     labels = [written.get(name, name) for name in _numbered(tree)]
@@ -293,6 +294,20 @@ def _resolve_columns(tree: exp.Expr, schema: MappingSchema, sql: str) -> None:
                 f"{position(column, sql)}: Column '{column.name}' cannot be resolved or requester is not authorized"
                 " to access requested resources",
             )
+
+
+def _check_distinct(tree: exp.Expr, sql: str) -> None:
+    """Raise where rows that were made one are put in an order by a column that they do not have."""
+    for select in tree.find_all(exp.Select):
+        order = select.args.get("order") if select.args.get("distinct") else None
+        shown = {each.unalias().sql() for each in select.selects} | {*select.named_selects}
+        for ordered in order.expressions if order is not None else []:
+            key = ordered.this
+            if isinstance(key, exp.Column) and key.table and key.sql() not in shown:
+                raise QueryFailed(
+                    "EXPRESSION_NOT_IN_DISTINCT",
+                    f"{position(key, sql)}: For SELECT DISTINCT, ORDER BY expressions must appear in select list",
+                )
 
 
 def _source_columns(source: Any, schema: MappingSchema) -> list[str]:

@@ -155,7 +155,12 @@ def _typeof(node: Any) -> exp.Expr:
         kind_of(node.this) in types.TEXT and not isinstance(node.this, exp.Column)
     ):
         raise not_supported("typeof of a value whose type cannot be derived")
-    return exp.Literal.string(types.trino_name(node.this.type))
+    name = exp.Literal.string(types.trino_name(node.this.type))
+    if not any(isinstance(each, exp.AggFunc) and not each.find_ancestor(exp.Window) for each in node.this.walk()):
+        return name
+    # Without an aggregate the query would have a row for each that it reads.
+    some = exp.Count(this=exp.Star(), meta={DONE: True}).is_(exp.null()).not_()
+    return exp.Case(ifs=[exp.If(this=some, true=name)])
 
 
 def _by(name: str) -> Rule:
