@@ -279,7 +279,7 @@ _PYTHON: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     "url_extract_protocol": (_url(lambda u: u.scheme), [_TEXT], _TEXT),
     "url_extract_parameter": (_url_parameter, [_TEXT, _TEXT], _TEXT),
     "url_decode": (_url_decode, [_TEXT], _TEXT),
-    "url_encode": (lambda text: quote_plus(text, safe="*-._"), [_TEXT], _TEXT),
+    "url_encode": (lambda text: quote_plus(text, safe="*-._").replace("~", "%7E"), [_TEXT], _TEXT),
     "split": (_words, [_TEXT, _TEXT], "VARCHAR[]"),
     "split_to_map": (_split_to_map, [_TEXT, _TEXT, _TEXT], "MAP(VARCHAR, VARCHAR)"),
 }

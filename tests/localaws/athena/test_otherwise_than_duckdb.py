@@ -71,6 +71,7 @@ def _answered(engine: QueryEngine, sql: str) -> str:
         # https://trino.io/docs/current/functions/regexp.html, …/url.html: an address is Java's URI, its parts are decoded
         ("regexp_extract_all('1a 2b 14m', '\\d+'), regexp_extract_all('1a 2b 14m', '(\\d+)([a-z]+)', 2), regexp_split('1a 2b 14m', '\\s*[a-z]+\\s*')", "[1, 2, 14]|[a, b, m]|[1, 2, 14, ]"),
         ("url_extract_port('https://a.b:80/p'), url_extract_fragment('https://a.b/p#f'), url_extract_path('https://a.b/p%20x'), url_extract_host('https://a b/p'), url_extract_query('https://a.b/?a=b%20c')", "80|f|/p x|NULL|a=b c"),
+        ("url_encode('ä/ ~*-._'), url_decode('%C3%A4%2F+%7E')", "%C3%A4%2F+%7E*-._|ä/ ~"),
         ("hamming_distance('abc', 'abd'), e(), sinh(0), cosh(0), tanh(0)", "1|2.718281828459045|0.0|1.0|0.0"),
         ("typeof(sum(k)), typeof(avg(p)), typeof(k + 1.5) FROM t GROUP BY k + 1.5 ORDER BY 1 LIMIT 1", "bigint|decimal(10,2)|double"),
         ("typeof(sum(k)) FROM t", "bigint"),

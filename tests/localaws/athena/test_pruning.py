@@ -258,6 +258,19 @@ def test_only_partitions_that_matter_are_listed(client: Client, listed: list[str
     assert listed == ["day=2024-01-03", "day=2024-01-05"]
 
 
+def test_a_condition_that_fails_on_a_partition_is_said_by_the_query(client: Client) -> None:
+    _table(client, "k string", {}, [f"k={value}" for value in ("1", "x")])
+    client.rows("MSCK REPAIR TABLE t")
+    for _ in range(2):
+        assert "INVALID_CAST_ARGUMENT: Cannot cast 'x' to integer" in client.fails(
+            "SELECT v FROM t WHERE CAST(k AS integer) = 1"
+        )
+        assert client.rows("SELECT v FROM t WHERE try_cast(k AS integer) = 1") == [["k=1"]]
+    # Where the partition that it fails on has no rows, nothing fails.
+    client.ctx.client("s3").delete_object(Bucket="pruned", Key=f"{client.database}/t/k=x/a")
+    assert client.rows("SELECT v FROM t WHERE CAST(k AS integer) = 1") == [["k=1"]]
+
+
 def test_a_tables_partitions_are_a_table(client: Client, listed: list[str]) -> None:
     _table(client, "day date, k string", {}, [f"day=2024-01-0{number}/k=a b" for number in (1, 2)])
     client.rows("MSCK REPAIR TABLE t")
