@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from sqlglot import exp
 from sqlglot.dialects.athena import Athena
@@ -79,6 +79,17 @@ def rules() -> dict[Any, Any]:
         own[kind] = _returns(DType.BIGINT)
     for kind in (exp.Hour, exp.Minute, exp.Second, exp.YearOfWeek, exp.ArrayPosition, exp.RegexpCount, exp.Grouping):
         own[kind] = _returns(DType.BIGINT)
+    for kind in (exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot, exp.BitwiseAndAgg, exp.BitwiseOrAgg):
+        own[kind] = _returns(DType.BIGINT)
+    for kind in (exp.Sinh, exp.Cosh, exp.Tanh, exp.RegrSlope, exp.RegrIntercept):
+        own[kind] = _returns(DType.DOUBLE)
+    own[exp.ToBase64] = _returns(DType.VARCHAR)
+    own[exp.FromBase64] = own[exp.SHA] = _returns(DType.VARBINARY)
+    own[exp.LastDay] = _returns(DType.DATE)
+    own[exp.RegexpExtractAll] = own[exp.RegexpSplit] = lambda s, e: s._set_type(e, _array(_VARCHAR))
+    own[exp.Repeat] = lambda s, e: s._set_type(e, _array(e.this.type))
+    own[exp.ArrayExcept] = _same
+    own[exp.ArrayIntersect] = lambda s, e: s._set_type(e, e.expressions[0].type)
     for kind in (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile):
         own[kind] = _returns(DType.BIGINT)
     for kind in (exp.JSONExtractScalar, exp.RegexpExtract, exp.RegexpReplace, exp.SplitPart, exp.TimeToStr):
@@ -113,6 +124,7 @@ def rules() -> dict[Any, Any]:
     return {**Athena.EXPRESSION_METADATA, **{kind: {"annotator": rule} for kind, rule in own.items()}}
 
 
+_VARCHAR: Final = exp.DataType(this=DType.VARCHAR)
 #: The result of functions that sqlglot does not know: a type, or the position of the argument that gives it.
 NAMED: dict[str, DType | int] = {
     "format_datetime": DType.VARCHAR,
@@ -125,10 +137,26 @@ NAMED: dict[str, DType | int] = {
     "codepoint": DType.INT,
     "millisecond": DType.BIGINT,
     "every": DType.BOOLEAN,
+    "nan": DType.DOUBLE,
+    "e": DType.DOUBLE,
+    "geometric_mean": DType.DOUBLE,
+    "yow": DType.BIGINT,
+    "hamming_distance": DType.BIGINT,
+    "crc32": DType.BIGINT,
+    "url_extract_port": DType.BIGINT,
+    "url_extract_fragment": DType.VARCHAR,
+    "to_iso8601": DType.VARCHAR,
+    "arrays_overlap": DType.BOOLEAN,
+    "array_union": 0,
+    "infinity": DType.DOUBLE,
+    "url_decode": DType.VARCHAR,
+    "url_encode": DType.VARCHAR,
+    "is_infinite": DType.BOOLEAN,
     "is_nan": DType.BOOLEAN,
     "is_finite": DType.BOOLEAN,
     "any_match": DType.BOOLEAN,
     "all_match": DType.BOOLEAN,
+    "none_match": DType.BOOLEAN,
 }
 
 
@@ -247,6 +275,9 @@ def _percentile(self: Any, node: Any) -> None:
         kind = DType.BIGINT
     elif kind is not None and kind.this == DType.DECIMAL:
         kind = DType.DOUBLE
+    several = node.args["quantile"].type
+    if kind is not None and several is not None and several.this == DType.ARRAY:
+        kind = _array(exp.DataType(this=kind) if isinstance(kind, DType) else kind)
     self._set_type(node, kind)
 
 

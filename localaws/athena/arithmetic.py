@@ -80,13 +80,20 @@ def _unscaled(value: exp.Expr, scale: int) -> exp.Expr:
 
 def _interval_arithmetic(node: Any) -> exp.Expr:
     left, right = node.left, node.right
-    for moment in (left, right):
+    for moment, other in ((left, right), (right, left)):
+        if kind_of(moment) == DType.DATE and other.find(exp.Interval) and _has_time(other):
+            raise QueryFailed("INVALID_FUNCTION_ARGUMENT", "Cannot add hour, minutes or seconds to a date")
         if kind_of(moment) in (DType.DATE, *types.TIMESTAMPS) and node.type.this != DType.INTERVAL:
             return cast(exp.Paren(this=node.copy()), "DATE" if kind_of(moment) == DType.DATE else "TIMESTAMP")
     if kind_of(left) == DType.DATE and kind_of(right) == DType.DATE:
         days = exp.Paren(this=exp.Sub(this=cast(left, "TIMESTAMP"), expression=cast(right, "TIMESTAMP")))
         return days
     return node  # type: ignore[no-any-return]
+
+
+def _has_time(value: exp.Expr) -> bool:
+    """Return whether an interval that is written in a query has a part that is no whole day."""
+    return any(each.text("unit").upper() in ("HOUR", "MINUTE", "SECOND") for each in value.find_all(exp.Interval))
 
 
 def kind_of(node: Any) -> DType:

@@ -48,6 +48,8 @@ def cast_rule(node: Any) -> exp.Expr:
         return _from_text(node, target, attempt=attempt)
     if target.this == DType.JSON and kind != DType.UNKNOWN:
         return json_text(node.this.copy(), source)
+    if kind == DType.JSON and _of_json(target):
+        return _cast(cast(node.this.copy(), DType.JSON), _duckdb_type(target), attempt=attempt)
     if DType.JSON in (target.this, kind):
         raise not_supported(f"a cast of {types.trino_name(source)} to {types.trino_name(target)}")
     if kind == DType.UNKNOWN and target.this in (*types.INTEGERS, *types.TIMESTAMPS, DType.DATE):
@@ -66,8 +68,48 @@ def cast_rule(node: Any) -> exp.Expr:
     return _cast(value, _duckdb_type(target), attempt=attempt)
 
 
+def _of_json(target: exp.DataType) -> bool:
+    """Return whether JSON is cast to a type here: numbers, booleans and texts, and arrays and maps of these."""
+    if target.this in (DType.ARRAY, DType.MAP):
+        return all(isinstance(each, exp.DataType) and _of_json(each) for each in target.expressions)
+    return target.this in (*types.INTEGERS, *types.FLOATS, *types.TEXT, DType.DECIMAL, DType.BOOLEAN)
+
+
 def comparison_rule(node: Any) -> exp.Expr:
-    """Return ``node``; raise for a comparison of types that Trino does not compare."""
+    """Return the comparison as Trino makes it; raise for one of types that Trino does not compare."""
+    _check_comparison(node)
+    return _with_nan(node)
+
+
+def _with_nan(node: Any) -> exp.Expr:
+    """Return a comparison of doubles in which NaN is equal to, less and greater than nothing; to DuckDB it is a number.
+
+    https://trino.io/docs/current/functions/math.html#floating-point-functions
+    """
+    found = node
+    if isinstance(node, exp.EQ | exp.GT | exp.GTE):
+        found = _unless_nan(node, node.this)
+    elif isinstance(node, exp.LT | exp.LTE):
+        found = _unless_nan(node, node.expression)
+    elif isinstance(node, exp.Between):
+        found = _unless_nan(node, node.args["high"])
+    elif isinstance(node, exp.NEQ) and _may_be_nan(node.this) and _may_be_nan(node.expression):
+        found = exp.Paren(this=exp.Or(this=node.copy(), expression=call("isnan", node.this.copy())))
+    return found  # type: ignore[no-any-return]
+
+
+def _unless_nan(node: exp.Expr, value: exp.Expr) -> exp.Expr:
+    if not _may_be_nan(value) or isinstance(getattr(node, "expression", None), exp.Any | exp.All):
+        return node
+    is_number = exp.Not(this=call("isnan", value.copy()))
+    return exp.Paren(this=exp.And(this=node.copy(), expression=is_number))
+
+
+def _may_be_nan(value: Any) -> bool:
+    return value.type is not None and value.type.this in types.FLOATS and not isinstance(value, exp.Literal | exp.Neg)
+
+
+def _check_comparison(node: Any) -> None:
     if isinstance(node, exp.In):
         others = list(node.expressions)
         query = node.args.get("query")
@@ -77,7 +119,8 @@ def comparison_rule(node: Any) -> exp.Expr:
         others = [node.args["low"], node.args["high"]]
     else:
         others = [node.expression]
-    for other in others:
+    for given in others:
+        other = _compared(given)
         left, right = node.this.type, other.type
         if left is None or right is None:
             continue
@@ -87,7 +130,6 @@ def comparison_rule(node: Any) -> exp.Expr:
                 "TYPE_MISMATCH",
                 f"line 1:1: Cannot apply operator: {_literal_name(node.this)} {operator} {_literal_name(other)}",
             )
-    return node  # type: ignore[no-any-return]
 
 
 def branches_rule(node: Any) -> exp.Expr:
@@ -109,6 +151,12 @@ def branches_rule(node: Any) -> exp.Expr:
                 f" between {types.trino_name(left)} and {types.trino_name(right)}",
             )
     return node  # type: ignore[no-any-return]
+
+
+def _compared(other: Any) -> Any:
+    """Return what is compared: the column of the query behind ANY or ALL, otherwise the operand itself."""
+    query = other.this.unnest() if isinstance(other, exp.Any | exp.All) else None
+    return query.selects[0] if isinstance(query, exp.Query) and query.selects else other
 
 
 def _comparable(left: exp.DataType, right: exp.DataType) -> bool:
@@ -140,12 +188,18 @@ def _to_text(node: Any, kind: DType) -> exp.Expr:
         text = call("athena_timestamp_text", cast(value, "TIMESTAMP"), precision)
     elif kind == DType.DECIMAL:
         text = call("athena_decimal_text", value)
-    elif kind in (*types.TEXT, *types.INTEGERS, DType.BOOLEAN, DType.DATE, DType.JSON):
+    elif kind == DType.JSON:
+        text = call("athena_json_varchar", value)
+    elif kind in (*types.TEXT, *types.INTEGERS, DType.BOOLEAN, DType.DATE):
         text = cast(value, DType.VARCHAR)
     else:
         raise not_supported(f"a cast of {types.trino_name(node.this.type) if node.this.type else 'this'} to varchar")
     size = types.parameters(node.to)
-    return call("left", text, exp.Literal.number(size[0])) if size else text
+    if not size:
+        return text
+    length = exp.Literal.number(size[0])
+    # Text is cut; what a number or a date has too much of is an error.
+    return call("left" if kind in types.TEXT else "athena_fitting", text, length)
 
 
 def _from_text(node: Any, target: exp.DataType, *, attempt: bool) -> exp.Expr:
@@ -178,8 +232,7 @@ def _from_text(node: Any, target: exp.DataType, *, attempt: bool) -> exp.Expr:
     pattern = exp.Literal.string(patterns[target.this])
     if attempt:
         return _cast(call("athena_when_matches", value, pattern), duckdb, attempt=True)
-    if not isinstance(node.this, exp.Literal) or target.this in types.INTEGERS:
-        value = call("athena_checked", value, pattern, exp.Literal.string(types.trino_name(target)))
+    value = call("athena_checked", value, pattern, exp.Literal.string(types.trino_name(target)))
     return _cast(value, duckdb, attempt=False)
 
 

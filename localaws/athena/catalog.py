@@ -12,11 +12,12 @@ from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
-from localaws.athena.hive import HiveSource
+from localaws.athena.hive import HiveSource, PartitionsSource
+from localaws.athena.hive.pruning import Pruning
 from localaws.athena.iceberg import open_table
 from localaws.athena.leave import Leave
 from localaws.athena.plan import TableName
-from localaws.athena.sources import FixedSource, QuerySource
+from localaws.athena.sources import FixedSource, QuerySource, Rows
 from localaws.athena.views import View, stored
 from localaws.context import Context
 
@@ -47,19 +48,10 @@ class Catalog:
             self._opened[name] = self._open(name, position)
         return self._opened[name]
 
-    def check_fixed(self, name: TableName, fixed: set[str]) -> None:
-        """Raise unless a query holds the columns to values that its table cannot list by itself: injected keys.
-
-        https://docs.aws.amazon.com/athena/latest/ug/partition-projection-dynamic-id-partitioning.html
-        """
+    def rows(self, name: TableName, wanted: set[str], pruning: Pruning) -> Rows:
+        """Return the table's rows with at least the ``wanted`` columns, of a Hive table those that matter."""
         source = self.open(name)
-        missing = [key for key in source.injected if key not in fixed] if isinstance(source, HiveSource) else []
-        if missing:
-            raise QueryFailed(
-                "CONSTRAINT_VIOLATION",
-                f"For the injected projected partition column {missing[0]}, the WHERE clause must contain only static "
-                "equality conditions, and at least one such condition must be present.",
-            )
+        return source.rows(wanted, pruning) if isinstance(source, HiveSource) else source.rows(wanted)
 
     def fix(self, sources: Mapping[TableName, QuerySource]) -> None:
         """Forget what is open, and have these sources be the tables of these names from now on."""
@@ -139,6 +131,8 @@ class Catalog:
             return open_table(
                 self._ctx, self._leave, parameters["metadata_location"], suffix=name.suffix, version=version
             )
+        if name.suffix == "partitions" and table.get("PartitionKeys") and not name.version:
+            return PartitionsSource(table, self.partitions(name.database, name.name))
         if name.suffix or name.version:
             raise not_supported("a metadata table or time travel on a table that is not Iceberg")
         partitions = self.partitions(name.database, name.name) if table.get("PartitionKeys") else []

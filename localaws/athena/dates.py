@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from sqlglot import exp
 
@@ -14,6 +14,9 @@ from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 
+_DATE_UNITS: Final = ("day", "week", "month", "quarter", "year")
+_UNITS: Final = ("millisecond", "second", "minute", "hour", *_DATE_UNITS)
+
 
 def date_add(node: Any) -> exp.Expr:
     """Return the DuckDB expression for ``date_add``: a date stays a date."""
@@ -21,9 +24,9 @@ def date_add(node: Any) -> exp.Expr:
     unit = node.text("unit").lower() or "day"
     if kind not in (DType.DATE, DType.TIMESTAMPTZ, *types.TIMESTAMPS):
         raise not_supported("date_add on a value whose type cannot be derived")
-    if kind == DType.DATE and unit in ("hour", "minute", "second", "millisecond"):
+    if kind == DType.DATE and unit in _UNITS and unit not in _DATE_UNITS:
         raise QueryFailed("INVALID_FUNCTION_ARGUMENT", f"'{unit}' is not a valid DATE field")
-    if unit not in ("millisecond", "second", "minute", "hour", "day", "week", "month", "quarter", "year"):
+    if unit not in _UNITS:
         raise QueryFailed("INVALID_FUNCTION_ARGUMENT", f"'{unit}' is not a valid TIMESTAMP field")
     step = {"quarter": "months", "week": "days", "millisecond": "milliseconds"}.get(unit, unit + "s")
     times = {"quarter": 3, "week": 7}.get(unit, 1)
@@ -39,6 +42,8 @@ def date_diff(node: Any) -> exp.Expr:
     unit = exp.Literal.string(node.text("unit").lower() or "day")
     kinds = {kind_of(node.this), kind_of(node.expression)}
     wide = "DATE" if kinds == {DType.DATE} else "TIMESTAMP"
+    if unit.name not in (_DATE_UNITS if wide == "DATE" else _UNITS):
+        raise QueryFailed("INVALID_FUNCTION_ARGUMENT", f"'{unit.name}' is not a valid {wide} field")
     return call("date_sub", unit, cast(in_utc(node.expression), wide), cast(in_utc(node.this), wide))
 
 
@@ -46,6 +51,10 @@ def date_trunc(node: Any) -> exp.Expr:
     """Return the DuckDB expression for ``date_trunc``: a date stays a date."""
     kind = kind_of(node.this)
     unit = exp.Literal.string(node.text("unit").lower())
+    units = _DATE_UNITS if kind == DType.DATE else _UNITS
+    if unit.name not in units and kind != DType.UNKNOWN:
+        name = "DATE" if kind == DType.DATE else "TIMESTAMP"
+        raise QueryFailed("INVALID_FUNCTION_ARGUMENT", f"'{unit.name}' is not a valid {name} field")
     if kind == DType.UNKNOWN:
         raise not_supported("date_trunc of a value whose type cannot be derived")
     target = {DType.DATE: "DATE", DType.TIMESTAMPTZ: "TIMESTAMPTZ"}.get(kind, "TIMESTAMP")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import duckdb
 import pyarrow as pa
@@ -18,6 +18,7 @@ from localaws.athena import typing as types
 from localaws.athena.catalog import Catalog
 from localaws.athena.computing import Computed, Computer, Question, Relation
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.hive.pruning import Pruning
 from localaws.athena.leave import Leave
 from localaws.athena.plan import Parsed, QueryPlan, plan
 from localaws.athena.processes import EngineEnded
@@ -27,6 +28,16 @@ from localaws.context import Context
 
 #: A cast that fails on purpose repeats its text: see ``localaws.athena.macros``.
 _CODED = re.compile(r"\b([A-Z][A-Z_]{5,}): (.*?)(?:' (?:to|when casting from)\b[^']*)?(?:\n|$)")
+#: What DuckDB says, and Trino's error for it.
+_TOLD: Final = {
+    "Map keys must be unique": ("INVALID_FUNCTION_ARGUMENT", "Duplicate map keys are not allowed"),
+    "key list does not align": ("INVALID_FUNCTION_ARGUMENT", "Key and value arrays must be the same length"),
+    "More than one row returned by a subquery": (
+        "SUBQUERY_MULTIPLE_ROWS",
+        "Scalar sub-query has returned multiple rows",
+    ),
+    "Type INT128 with value": ("NUMERIC_VALUE_OUT_OF_RANGE", "Value is out of range for its type"),  # a sum's
+}
 #: What DuckDB's texts begin with; those of the operating system begin with a file's name or a number.
 _KIND = re.compile(r"^[A-Za-z ]+ Error: ")
 
@@ -136,7 +147,7 @@ class QueryEngine:
 
     def described(self, sql: str, database: str) -> Answer:
         """Return the columns of ``sql`` and no rows; nothing is read but what the tables' metadata say."""
-        query, relations, _ = self._prepared(sql, database)
+        query, relations, _ = self._prepared(sql, database, rows=False)
         return self._ran(query, replace(self._question(query, relations), rows=False), 0).whole()
 
     def explained(self, sql: str, database: str, *, form: str, analyze: bool, allow: Callable[[int], None]) -> str:
@@ -163,17 +174,19 @@ class QueryEngine:
         if computing is not None:
             self._done(computing)
 
-    def _prepared(self, sql: str | Parsed, database: str) -> tuple[QueryPlan, list[Relation], int]:
+    def _prepared(
+        self, sql: str | Parsed, database: str, *, rows: bool = True
+    ) -> tuple[QueryPlan, list[Relation], int]:
         """Plan ``sql`` and open its tables; return the plan, the tables and the bytes that it would scan."""
         began = time.monotonic()
         query = plan(sql, database, self.catalog.readable, self.catalog.view_of)
         relations, scanned = [], 0
         for relation, name in query.relations.items():
-            self.catalog.check_fixed(name, query.columns_fixed.get(relation, set()))
-            rows = self.catalog.open(name).rows(query.columns_read.get(relation, set()))
-            scanned += rows.bytes
-            shown = ", ".join(f"{expression} AS {quoted(column)}" for column, expression in rows.projection.items())
-            relations.append(Relation(relation, rows.data, shown))
+            pruning = Pruning(query.conditions.get(relation), self._now, self._few, nothing=not rows)
+            found = self.catalog.rows(name, query.columns_read.get(relation, set()), pruning)
+            scanned += found.bytes
+            shown = ", ".join(f"{expression} AS {quoted(column)}" for column, expression in found.projection.items())
+            relations.append(Relation(relation, found.data, shown))
         self.planning += time.monotonic() - began
         return query, relations, scanned
 
@@ -207,10 +220,13 @@ class QueryEngine:
             return QueryFailed("GENERIC_INTERNAL_ERROR", reason, user_error=False)
         return failure(error)
 
+    def _few(self, asked: Question) -> pa.Table:
+        found = self._computed(asked)
+        return pa.Table.from_batches(self._batches(found), found.schema)
+
     def _evaluate(self, expression: str) -> Any:
         sql = f"SELECT CAST({expression} AS TIMESTAMPTZ) AS moment"
-        found = self._computed(Question(sql, self._now))
-        return pa.Table.from_batches(self._batches(found), found.schema)["moment"][0].as_py()
+        return self._few(Question(sql, self._now))["moment"][0].as_py()
 
 
 def failure(error: Exception) -> QueryFailed:  # noqa: PLR0911
@@ -228,6 +244,8 @@ def failure(error: Exception) -> QueryFailed:  # noqa: PLR0911
             "EXPRESSION_NOT_AGGREGATE",
             f"line 1:1: '{name}' must be an aggregate expression or appear in GROUP BY clause",
         )
+    if told := next((told for said, told in _TOLD.items() if said in text), None):
+        return QueryFailed(*told)
     if "volatile function" in text:
         return not_supported("TRY around this expression")
     if isinstance(error, duckdb.InterruptException):
@@ -265,6 +283,8 @@ def _result_type(derived: exp.DataType | None, kind: str, arrow: pa.DataType) ->
         return actual
     if actual.this == DType.NULL:
         return derived
+    if derived.this == DType.MAP and not derived.expressions:  # MAP()
+        return actual
     if derived.this == DType.JSON or (derived.this == actual.this and derived.this not in (DType.DECIMAL,)):
         return derived
     return actual

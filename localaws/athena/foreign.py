@@ -10,7 +10,7 @@ from sqlglot import exp
 from sqlglot.dialects.trino import Trino
 from sqlglot.tokenizer_core import TokenType
 
-from localaws.athena.errors import QueryFailed
+from localaws.athena.errors import QueryFailed, not_supported
 
 #: What each part of a query may have beside itself (sqlglot writes an underscore behind words of Python's).
 _PARTS: dict[type[exp.Expr], frozenset[str]] = {
@@ -24,12 +24,15 @@ _PARTS: dict[type[exp.Expr], frozenset[str]] = {
     exp.Star: frozenset(),
     exp.Distinct: frozenset({"expressions"}),
     exp.Limit: frozenset({"expression"}),
+    exp.Fetch: frozenset({"direction", "count", "limit_options"}),
+    exp.LimitOptions: frozenset({"rows"}),
+    exp.Between: frozenset({"this", "low", "high"}),
     **dict.fromkeys(
         (exp.Union, exp.Intersect, exp.Except),
         frozenset({"this", "expression", "distinct", "with", "order", "limit", "offset"}),
     ),
 }  # fmt: skip
-_JOINS = {"side": {"LEFT", "RIGHT", "FULL"}, "kind": {"INNER", "OUTER", "CROSS"}, "method": {"NATURAL"}}
+_JOINS = {"side": {"LEFT", "RIGHT", "FULL"}, "kind": {"INNER", "OUTER", "CROSS"}, "method": set()}
 #: Behind these a bracket is no subscript, nor an array's that begins with ARRAY.
 _BEFORE_A_VALUE = {
     TokenType.SELECT, TokenType.COMMA, TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.DISTINCT, TokenType.EQ,
@@ -45,11 +48,15 @@ def refuse_foreign(tree: exp.Expr, sql: str) -> None:
     for node in tree.walk():
         if isinstance(node, _NODES) and not (isinstance(node, exp.TableSample) and _is_athenas(node)):
             raise _refused(type(node).__name__)
+        if isinstance(node, exp.LimitOptions) and node.args.get("with_ties"):
+            raise not_supported("FETCH FIRST … WITH TIES", allowed="rank() OVER (ORDER BY …) in a subquery")
         parts = _PARTS.get(type(node))
         if parts is not None:
             for name, value in node.args.items():
                 if value and name.rstrip("_") not in parts:
                     raise _refused(f"{type(node).__name__} with {name.rstrip('_')}")
+        if isinstance(node, exp.Join) and str(node.args.get("method") or "").upper() == "NATURAL":
+            raise QueryFailed("NOT_SUPPORTED", "line 1:1: Natural join not supported")  # Trino's grammar alone has it
         if isinstance(node, exp.Join):
             for name, known in _JOINS.items():
                 if (given := str(node.args.get(name) or "").upper()) and given not in known:
@@ -74,6 +81,13 @@ def _refuse_tokens(sql: str) -> None:
             raise _refused("FROM without SELECT")
         if token.token_type == TokenType.FROM and before is not None and before.token_type == TokenType.COMMA:
             raise _refused("a comma before FROM")
+        if before is not None and before.token_type == token.token_type == TokenType.STRING:
+            raise _refused("a text behind a text")
+        beside = before is not None and before.token_type == TokenType.NUMBER and before.end + 1 == token.start
+        if beside and before is not None and token.token_type in (TokenType.VAR, TokenType.NUMBER):
+            raise _refused(f"the number {before.text}{token.text}")
+        if token.token_type == TokenType.HEX_STRING and sql[token.start : token.start + 2].lower() == "0x":
+            raise _refused(f"the number 0x{token.text}")
         if token.token_type in _OPERATORS or (token.token_type == TokenType.EQ and token.text == "=="):
             raise _refused(token.text)
         if token.token_type == TokenType.L_BRACKET and before is not None and before.token_type in _BEFORE_A_VALUE:

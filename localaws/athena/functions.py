@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
+import zlib
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache, wraps
 from typing import Any
-from urllib.parse import parse_qsl, quote_plus, unquote_plus, urlsplit
+from urllib.parse import parse_qsl, quote_plus, unquote, unquote_plus, urlsplit
 
 import re2
 
@@ -41,9 +44,14 @@ def _null_in_null_out(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _json_value(text: str, path: str) -> Any:
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _json_value(text: str, path: str, number: Callable[[str], Any] | None = None) -> Any:
+    """Return the value at a path, None where there is none; numbers are made by ``number`` of their texts."""
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_float=number, parse_int=number, parse_constant=_no_number)
     except ValueError:
         return None
     for step in _json_steps(path):
@@ -53,7 +61,11 @@ def _json_value(text: str, path: str) -> Any:
             value = value[str(step)]
         else:
             return None
-    return value
+    return _JSON_NULL if value is None else value
+
+
+#: The null that is written in a text, where None says that nothing is there.
+_JSON_NULL = object()
 
 
 @lru_cache(maxsize=256)
@@ -70,21 +82,33 @@ def _json_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def _json_varchar(text: str) -> str | None:
+    """Return a JSON value as ``CAST(json AS varchar)`` does: a text without its quotes, NULL for null."""
+    value = json.loads(text)
+    if isinstance(value, dict | list):
+        raise ValueError(f"INVALID_CAST_ARGUMENT: Cannot cast '{text}' to varchar")
+    if isinstance(value, float):
+        return formats.double_text(value)
+    return value if value is None or isinstance(value, str) else _json_text(value)
+
+
 def _json_extract_scalar(text: str, path: str) -> str | None:
-    value = _json_value(text, path)
-    if value is None or isinstance(value, dict | list):
+    value = _json_value(text, path, str)  # a number as it is written there
+    if value is None or value is _JSON_NULL or isinstance(value, dict | list):
         return None
     return value if isinstance(value, str) else _json_text(value)
 
 
 def _json_extract(text: str, path: str) -> str | None:
     value = _json_value(text, path)
-    return None if value is None else _json_text(value)
+    return None if value is None else "null" if value is _JSON_NULL else _json_text(value)
 
 
 def _json_parse(text: str) -> str:
     try:
-        return _json_text(json.loads(text))
+        # Trino keeps what it has parsed with the keys of objects in order.
+        found = json.loads(text, parse_constant=_no_number)
+        return json.dumps(found, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     except ValueError:
         raise ValueError(f"INVALID_FUNCTION_ARGUMENT: Cannot convert value to JSON: '{text}'") from None
 
@@ -153,10 +177,14 @@ def _regexp_replace(text: str, pattern: str, replacement: str) -> str:
     return str(_pattern(pattern).sub(groups, text))
 
 
-def _url(part: Callable[[Any], str | None]) -> Callable[[str], str | None]:
-    def extract(url: str) -> str | None:
+#: What Java's URI, by which Trino reads an address, does not take.
+_NO_URI = re.compile(r"[\s{}|\\^`<>\"]|%(?![0-9A-Fa-f]{2})")
+
+
+def _url(part: Callable[[Any], Any]) -> Callable[[str], Any]:
+    def extract(url: str) -> Any:
         try:
-            return part(urlsplit(url))
+            return None if _NO_URI.search(url) else part(urlsplit(url))
         except ValueError:
             return None
 
@@ -169,6 +197,31 @@ def _url_parameter(url: str, name: str) -> str | None:
     except ValueError:
         return None
     return next((value for key, value in parse_qsl(query, keep_blank_values=True) if key == name), None)
+
+
+def _regexp_split(text: str, pattern: str) -> list[str]:
+    parts, before = [], 0
+    for found in _pattern(pattern).finditer(text):
+        parts.append(text[before : found.start()])
+        before = found.end()
+    return [*parts, text[before:]]
+
+
+def _hamming_distance(one: str, other: str) -> int:
+    if len(one) != len(other):
+        raise ValueError("INVALID_FUNCTION_ARGUMENT: The input strings to hamming_distance must have the same length")
+    return sum(a != b for a, b in zip(one, other, strict=True))
+
+
+def _crc32(data: bytes) -> int:
+    return zlib.crc32(data)
+
+
+def _from_base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise ValueError(f"INVALID_FUNCTION_ARGUMENT: '{text}' is no text in base 64") from None
 
 
 def _url_decode(text: str) -> str:
@@ -206,6 +259,7 @@ _PYTHON: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     "json_extract": (_json_extract, [_TEXT, _TEXT], _TEXT),
     "json_parse": (_json_parse, [_TEXT], _TEXT),
     "json_array_length": (_json_array_length, [_TEXT], "BIGINT"),
+    "json_varchar": (_json_varchar, [_TEXT], _TEXT),
     "json_string": (_json_text, [_TEXT], _TEXT),
     "regexp_like": (lambda text, pattern: bool(_pattern(pattern).search(text)), [_TEXT, _TEXT], "BOOLEAN"),
     "regexp_extract": (_regexp_extract, [_TEXT, _TEXT, "INTEGER"], _TEXT),
@@ -213,12 +267,19 @@ _PYTHON: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     "regexp_replace": (_regexp_replace, [_TEXT, _TEXT, _TEXT], _TEXT),
     "regexp_count": (lambda text, pattern: len(_pattern(pattern).findall(text)), [_TEXT, _TEXT], "BIGINT"),
     "url_extract_host": (_url(lambda u: u.hostname), [_TEXT], _TEXT),
-    "url_extract_path": (_url(lambda u: u.path), [_TEXT], _TEXT),
-    "url_extract_query": (_url(lambda u: u.query or None), [_TEXT], _TEXT),
+    "url_extract_path": (_url(lambda u: unquote(u.path)), [_TEXT], _TEXT),
+    "url_extract_query": (_url(lambda u: unquote(u.query) or None), [_TEXT], _TEXT),
+    "url_extract_port": (_url(lambda u: u.port), [_TEXT], "BIGINT"),
+    "url_extract_fragment": (_url(lambda u: unquote(u.fragment) or None), [_TEXT], _TEXT),
+    "regexp_split": (_regexp_split, [_TEXT, _TEXT], "VARCHAR[]"),
+    "hamming_distance": (_hamming_distance, [_TEXT, _TEXT], "BIGINT"),
+    "crc32": (_crc32, ["BLOB"], "BIGINT"),
+    "sha512": (lambda data: hashlib.sha512(data).digest(), ["BLOB"], "BLOB"),
+    "from_base64": (_from_base64, [_TEXT], "BLOB"),
     "url_extract_protocol": (_url(lambda u: u.scheme), [_TEXT], _TEXT),
     "url_extract_parameter": (_url_parameter, [_TEXT, _TEXT], _TEXT),
     "url_decode": (_url_decode, [_TEXT], _TEXT),
-    "url_encode": (lambda text: quote_plus(text, safe="*-._"), [_TEXT], _TEXT),
+    "url_encode": (lambda text: quote_plus(text, safe="*-._").replace("~", "%7E"), [_TEXT], _TEXT),
     "split": (_words, [_TEXT, _TEXT], "VARCHAR[]"),
     "split_to_map": (_split_to_map, [_TEXT, _TEXT, _TEXT], "MAP(VARCHAR, VARCHAR)"),
 }

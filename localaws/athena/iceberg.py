@@ -5,6 +5,7 @@ https://iceberg.apache.org/spec/#column-projection
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -171,7 +172,7 @@ def _snapshot(table: StaticTable, version: tuple[str, Any] | None) -> Any | None
 
 def _metadata_table(table: StaticTable, suffix: str) -> FixedSource:
     inspect = table.inspect
-    kinds = {
+    kinds: dict[str, Callable[[], Any]] = {
         "snapshots": inspect.snapshots,
         "files": inspect.files,
         "history": inspect.history,
@@ -179,6 +180,7 @@ def _metadata_table(table: StaticTable, suffix: str) -> FixedSource:
         "partitions": inspect.partitions if table.current_snapshot() else lambda: _no_partitions(table),
         "manifests": inspect.manifests,
         "refs": inspect.refs,
+        "properties": lambda: _properties(table),
     }
     if suffix not in kinds:
         raise not_supported(f"the metadata table ${suffix}")
@@ -193,6 +195,13 @@ def _metadata_table(table: StaticTable, suffix: str) -> FixedSource:
         if pa.types.is_dictionary(field.type):
             found = found.set_column(index, field.name, found[field.name].cast(field.type.value_type))
     return FixedSource(found)
+
+
+def _properties(table: StaticTable) -> pa.Table:
+    """Return the rows of ``$properties``. https://trino.io/docs/current/connector/iceberg.html#properties-table"""
+    names = sorted(table.properties)
+    values = pa.array([table.properties[name] for name in names], pa.string())
+    return pa.table({"key": pa.array(names, pa.string()), "value": values})
 
 
 def _no_partitions(table: StaticTable) -> pa.Table:

@@ -53,6 +53,34 @@ MACROS = (
          WHEN x IS NULL OR NOT regexp_matches(x, 'T.*[+-]\d\d(:?\d\d)?$') OR regexp_matches(x, '[+-]00(:?00)?$') THEN x
          ELSE left(x, CAST('NOT_SUPPORTED: the zone of ' || x || ' is not supported by the local Athena yet' AS BIGINT))
          END""",
+    # The first value of a key that comes twice.
+    """CREATE MACRO athena_map(ks, vs) AS CASE WHEN list_unique(ks) = len(ks) THEN map(ks, vs)
+         ELSE map(list_filter(ks, lambda x, i: list_position(ks, x) = i),
+                  list_filter(vs, lambda x, i: list_position(ks, ks[i]) = i)) END""",
+    # One NULL among the answers leaves open what the others do not decide.
+    """CREATE MACRO athena_any(flags) AS CASE WHEN list_contains(flags, true) THEN true
+         WHEN list_count(flags) < len(flags) THEN NULL WHEN flags IS NOT NULL THEN false END""",
+    """CREATE MACRO athena_all(flags) AS CASE WHEN list_contains(flags, false) THEN false
+         WHEN list_count(flags) < len(flags) THEN NULL WHEN flags IS NOT NULL THEN true END""",
+    """CREATE MACRO athena_none(flags) AS NOT CASE WHEN list_contains(flags, true) THEN true
+         WHEN list_count(flags) < len(flags) THEN NULL WHEN flags IS NOT NULL THEN false END""",
+    "CREATE MACRO athena_bits_and(a, b) AS a & b",
+    "CREATE MACRO athena_bits_or(a, b) AS a | b",
+    "CREATE MACRO athena_repeat(x, n) AS list_transform(range(n), lambda i: x)",
+    """CREATE MACRO athena_array_except(a, b) AS CASE WHEN b IS NOT NULL THEN
+         list_filter(a, lambda x, i: coalesce(list_position(b, x), 0) = 0 AND list_position(a, x) = i) END""",
+    """CREATE MACRO athena_array_intersect(a, b) AS CASE WHEN b IS NOT NULL THEN
+         list_filter(a, lambda x, i: coalesce(list_position(b, x), 0) > 0 AND list_position(a, x) = i) END""",
+    """CREATE MACRO athena_array_union(a, b) AS CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN
+         list_filter(list_concat(a, b), lambda x, i: list_position(list_concat(a, b), x) = i) END""",
+    """CREATE MACRO athena_arrays_overlap(a, b) AS CASE WHEN list_has_any(a, b) THEN true
+         WHEN list_count(a) < len(a) OR list_count(b) < len(b) THEN NULL ELSE list_has_any(a, b) END""",
+    """CREATE MACRO athena_fitting(x, n) AS CASE
+         WHEN x IS NULL OR length(x) <= n THEN x
+         ELSE left(x, CAST('INVALID_CAST_ARGUMENT: Value ' || x || ' cannot be represented as varchar(' || n || ')'
+           AS BIGINT)) END""",
+    """CREATE MACRO athena_part(parts, i) AS list_extract(parts, CASE
+         WHEN i < 1 THEN CAST('INVALID_FUNCTION_ARGUMENT: Index must be greater than zero' AS BIGINT) ELSE i END)""",
     """CREATE MACRO athena_element(a, i) AS list_extract(a, CASE
          WHEN i = 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1' AS BIGINT) ELSE i END)""",
     # As in Trino, the result is NULL if only a NULL in the array could be the searched value.

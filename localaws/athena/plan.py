@@ -17,7 +17,7 @@ from localaws.athena import annotate
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.foreign import refuse_foreign
 from localaws.athena.parser import parse_statements
-from localaws.athena.predicates import fixed_columns
+from localaws.athena.predicates import Condition, conditions
 from localaws.athena.rewrite import rewrite
 from localaws.athena.signatures import check_names, check_types
 from localaws.athena.statements.words import CATALOG
@@ -48,8 +48,8 @@ Columns = dict[str, exp.DataType]
 class QueryPlan:
     """What to run: DuckDB's SQL, the tables that it reads, and the columns that it returns.
 
-    By relation, ``columns_read`` are those that the query names, ``columns_fixed`` those that it holds to values
-    which are known before it runs.
+    By relation, ``columns_read`` are those that the query names, and ``conditions`` what it holds each row to that can
+    matter to the answer.
     """
 
     sql: str
@@ -57,7 +57,7 @@ class QueryPlan:
     types: list[exp.DataType | None]
     relations: dict[str, TableName]
     columns_read: dict[str, set[str]] = field(default_factory=dict)
-    columns_fixed: dict[str, set[str]] = field(default_factory=dict)
+    conditions: dict[str, Condition] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,15 +123,21 @@ def plan(
     except OptimizeError as error:
         raise QueryFailed("COLUMN_NOT_FOUND", f"line 1:1: {error}") from None
     _resolve_columns(tree, schema, sql)
+    _check_distinct(tree, sql)
     tree = _typed(tree, schema)
     check_types(tree)
     labels = [written.get(name, name) for name in _numbered(tree)]
     kinds = [projection.type for projection in _query(tree).selects]
-    reads, fixed = _columns_read(tree, relations), fixed_columns(tree, set(relations))
+    reads, known = _columns_read(tree, relations), conditions(tree, set(relations))
+    return QueryPlan(duckdb_sql(tree), labels, kinds, relations, reads, known)
+
+
+def duckdb_sql(tree: exp.Expr) -> str:
+    """Return a typed query or condition in DuckDB's SQL."""
     tree = rewrite(tree)
     for identifier in tree.find_all(exp.Identifier):
         identifier.set("quoted", True)
-    return QueryPlan(tree.sql("duckdb"), labels, kinds, relations, reads, fixed)
+    return tree.sql("duckdb")
 
 
 def parsed_query(sql: str) -> exp.Query:
@@ -288,6 +294,20 @@ def _resolve_columns(tree: exp.Expr, schema: MappingSchema, sql: str) -> None:
                 f"{position(column, sql)}: Column '{column.name}' cannot be resolved or requester is not authorized"
                 " to access requested resources",
             )
+
+
+def _check_distinct(tree: exp.Expr, sql: str) -> None:
+    """Raise where rows that were made one are put in an order by a column that they do not have."""
+    for select in tree.find_all(exp.Select):
+        order = select.args.get("order") if select.args.get("distinct") else None
+        shown = {each.unalias().sql() for each in select.selects} | {*select.named_selects}
+        for ordered in order.expressions if order is not None else []:
+            key = ordered.this
+            if isinstance(key, exp.Column) and key.table and key.sql() not in shown:
+                raise QueryFailed(
+                    "EXPRESSION_NOT_IN_DISTINCT",
+                    f"{position(key, sql)}: For SELECT DISTINCT, ORDER BY expressions must appear in select list",
+                )
 
 
 def _source_columns(source: Any, schema: MappingSchema) -> list[str]:

@@ -178,7 +178,8 @@ def _scalar(value: Any) -> str:  # noqa: PLR0911
 def _interval(value: Any) -> str:
     """Return an interval as ``2 03:04:05.678`` for days and time, ``1-2`` for years and months."""
     if value.months:
-        return f"{value.months // 12}-{value.months % 12}"
+        years, months = divmod(abs(value.months), 12)
+        return f"{'-' * (value.months < 0)}{years}-{months}"
     micros = value.days * 86_400_000_000 + value.nanoseconds // 1000
     sign, micros = ("-" if micros < 0 else ""), abs(micros)
     days, rest = divmod(micros, 86_400_000_000)

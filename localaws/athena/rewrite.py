@@ -44,9 +44,11 @@ _SAME = (
     exp.Exists, exp.StrPosition, exp.StartsWith, exp.Levenshtein, exp.Chr, exp.Sqrt, exp.Ln, exp.Exp, exp.Abs,
     exp.Pow, exp.Pi, exp.Greatest, exp.Least, exp.Map, exp.MapKeys, exp.Grouping, exp.Cbrt, exp.Translate,
     exp.Degrees, exp.Radians, exp.Rand, exp.Uuid, exp.Cube, exp.Rollup, exp.Sin, exp.Cos, exp.Tan, exp.Cast, exp.Acos,
-    exp.Asin, exp.Atan, exp.Atan2, exp.Flatten, exp.ConcatWs, exp.IsNan, exp.IsInf,
+    exp.Asin, exp.Atan, exp.Atan2, exp.Flatten, exp.ConcatWs, exp.IsNan, exp.IsInf, exp.Sinh, exp.Cosh, exp.Tanh,
+    exp.RegrSlope, exp.RegrIntercept,
 )  # fmt: skip
 
+_PLAIN_STEPS = (exp.JSONPath, exp.JSONPathRoot, exp.JSONPathKey, exp.JSONPathSubscript)
 #: What Trino trims; DuckDB by itself trims spaces only.
 _WHITESPACE = " \t\n\v\f\r"
 
@@ -118,8 +120,9 @@ def _concat(node: Any) -> exp.Expr:
         if any(kind_of(part) not in (DType.ARRAY, DType.NULL) for part in parts):
             raise not_supported("concat of an array with one element", allowed="concat(array, array, …)")
         return call("list_concat", *[part.copy() for part in parts])
+    binary = all(kind_of(part) in (DType.VARBINARY, DType.BINARY) for part in parts)
     for part in parts:
-        if kind_of(part) not in (DType.UNKNOWN, DType.NULL, *types.TEXT):
+        if not binary and kind_of(part) not in (DType.UNKNOWN, DType.NULL, *types.TEXT):
             name = types.trino_name(part.type)
             raise QueryFailed("TYPE_MISMATCH", f"line 1:1: Unexpected parameters ({name}) for function concat")
     result = parts[0].copy()
@@ -141,7 +144,8 @@ def _length(node: Any) -> exp.Expr:
 
 
 def _quantile(node: Any) -> exp.Expr:
-    value = cast(node.this.copy(), node.type) if kind_of(node) != DType.UNKNOWN else node.this.copy()
+    kind = node.type.expressions[0] if kind_of(node) == DType.ARRAY else node.type
+    value = cast(node.this.copy(), kind) if kind_of(node) != DType.UNKNOWN else node.this.copy()
     return call("quantile_disc", value, node.args["quantile"].copy())
 
 
@@ -151,7 +155,12 @@ def _typeof(node: Any) -> exp.Expr:
         kind_of(node.this) in types.TEXT and not isinstance(node.this, exp.Column)
     ):
         raise not_supported("typeof of a value whose type cannot be derived")
-    return exp.Literal.string(types.trino_name(node.this.type))
+    name = exp.Literal.string(types.trino_name(node.this.type))
+    if not any(isinstance(each, exp.AggFunc) and not each.find_ancestor(exp.Window) for each in node.this.walk()):
+        return name
+    # Without an aggregate the query would have a row for each that it reads.
+    some = exp.Count(this=exp.Star(), meta={DONE: True}).is_(exp.null()).not_()
+    return exp.Case(ifs=[exp.If(this=some, true=name)])
 
 
 def _by(name: str) -> Rule:
@@ -174,6 +183,8 @@ def _python(name: str, *extra: str) -> Rule:
 def _json(name: str) -> Rule:
     def rule(node: Any) -> exp.Expr:
         path = node.expression
+        if isinstance(path, exp.JSONPath) and not all(isinstance(part, _PLAIN_STEPS) for part in path.walk()):
+            raise not_supported("a JSON path of more than names and numbers")
         text = path.sql("athena") if isinstance(path, exp.JSONPath) else None
         return call(name, text_of(node.this), exp.Literal.string(text.strip("'")) if text else path.copy())
 
@@ -220,7 +231,7 @@ def _trim(node: Any) -> exp.Expr:
 def _split_part(node: Any) -> exp.Expr:
     index = node.args["part_index"].copy()
     parts = call("athena_split", node.this.copy(), node.args["delimiter"].copy())
-    return call("list_extract", parts, index)
+    return call("athena_part", parts, index)
 
 
 def _digest(name: str) -> Rule:
@@ -228,9 +239,33 @@ def _digest(name: str) -> Rule:
 
 
 def _sha(node: Any) -> exp.Expr:
+    if node.args.get("length") is not None and node.args["length"].name == "512":
+        return call("athena_sha512", node.this.copy())
     if node.args.get("length") is not None and node.args["length"].name != "256":
         raise not_supported("sha" + node.args["length"].name)
     return _digest("sha256")(node)
+
+
+def _bits(operator: str) -> Rule:
+    name = {"&": "athena_bits_and", "|": "athena_bits_or"}[operator]
+    return lambda node: call(name, *[cast(part, DType.BIGINT) for part in _pair(node)])
+
+
+def _number(text: str) -> exp.Expr:
+    return exp.Literal.number(text)
+
+
+def _regexp_extract_all(node: Any) -> exp.Expr:
+    group = node.args.get("group") or exp.Literal.number(0)
+    return call("athena_regexp_extract_all", node.this.copy(), node.expression.copy(), group.copy())
+
+
+def _date(node: Any) -> exp.Expr:
+    if kind_of(node.this) in types.TEXT:  # date(x) is CAST(x AS date)
+        made = exp.Cast(this=node.this.copy(), to=exp.DataType(this=DType.DATE))
+        made.this.type = node.this.type
+        return cast_rule(made)
+    return cast(in_utc(node.this), "DATE")
 
 
 def _truncate(node: Any) -> exp.Expr:
@@ -301,7 +336,7 @@ _RULES: dict[type, Rule] = {
     exp.StrToTime: lambda node: call("athena_date_parse", node.this.copy(), mysql_pattern(node.args["format"])),
     exp.TimeToUnix: lambda node: call("epoch", in_utc(node.this)),
     exp.UnixToTime: lambda n: call("to_timestamp", cast(n.this.copy(), DType.DOUBLE)),
-    exp.Date: lambda node: cast(in_utc(node.this), "DATE"),
+    exp.Date: _date,
     exp.FromISO8601Timestamp: lambda node: cast(call("athena_moment", node.this.copy()), "TIMESTAMPTZ"),
     exp.CurrentTimestamp: lambda node: call("athena_now"),
     exp.Localtimestamp: lambda node: call("timezone", exp.Literal.string("UTC"), call("athena_now")),
@@ -318,6 +353,21 @@ _RULES: dict[type, Rule] = {
     exp.FromISO8601Date: lambda node: cast(node.this.copy(), "DATE"),
     exp.ArrayRemove: without,
     exp.Trunc: _truncate,
+    exp.BitwiseAnd: _bits("&"),
+    exp.BitwiseOr: _bits("|"),
+    exp.BitwiseXor: lambda node: call("xor", *[cast(part, DType.BIGINT) for part in _pair(node)]),
+    exp.BitwiseNot: lambda node: call("xor", cast(node.this.copy(), DType.BIGINT), cast(_number("-1"), DType.BIGINT)),
+    exp.BitwiseAndAgg: lambda node: call("bit_and", cast(node.this.copy(), DType.BIGINT)),
+    exp.BitwiseOrAgg: lambda node: call("bit_or", cast(node.this.copy(), DType.BIGINT)),
+    exp.LastDay: lambda node: call("last_day", in_utc(node.this)),
+    exp.RegexpExtractAll: _regexp_extract_all,
+    exp.RegexpSplit: _python("regexp_split", "expression"),
+    exp.SHA: _digest("sha1"),
+    exp.ToBase64: lambda node: call("base64", node.this.copy()),
+    exp.FromBase64: lambda node: call("athena_from_base64", node.this.copy()),
+    exp.Repeat: lambda node: call("athena_repeat", node.this.copy(), node.args["times"].copy()),
+    exp.ArrayExcept: lambda node: call("athena_array_except", *_pair(node)),
+    exp.ArrayIntersect: lambda node: call("athena_array_intersect", *[each.copy() for each in node.expressions]),
     exp.Try: lambda node: call("try", node.this.copy()),
 }
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlglot import exp
 
+from localaws.athena import typing as types
 from localaws.athena.casts import in_utc
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.typing import DType
-from localaws.athena.unnest import call, cast
+from localaws.athena.unnest import DONE, call, cast
 
 _QUOTED, _ZONE_LETTER = re.compile("'[^']*'"), re.compile("[zZ]")
 
@@ -36,15 +37,13 @@ def _map_agg(node: Any) -> exp.Expr:
     lists = [
         exp.Filter(this=call("list", part.copy()), expression=exp.Where(this=kept.copy())) for part in (key, value)
     ]
-    return call("map", *lists)
+    return call("athena_map", *lists)
 
 
 def _match(aggregate: str) -> Callable[[Any], exp.Expr]:
     def rule(node: Any) -> exp.Expr:
         array, function = node.expressions
-        flags = call("list_transform", array.copy(), function.copy())
-        found = call("coalesce", call(aggregate, flags), exp.Boolean(this=aggregate == "list_bool_and"))
-        return exp.Case(ifs=[exp.If(this=exp.Not(this=exp.Is(this=array.copy(), expression=exp.null())), true=found)])
+        return call(f"athena_{aggregate}", call("list_transform", array.copy(), function.copy()))
 
     return rule
 
@@ -65,6 +64,18 @@ def _format_datetime(node: Any) -> exp.Expr:
     return call("athena_format_datetime", cast(in_utc(moment), "TIMESTAMP"), pattern.copy())
 
 
+def _to_iso8601(node: Any) -> exp.Expr:
+    (moment,) = node.expressions
+    kind: Any = moment.type
+    if kind.this == DType.DATE:
+        return cast(moment.copy(), DType.VARCHAR)
+    precision = exp.Literal.number((types.parameters(kind) or [3])[0])
+    text = call("athena_timestamp_text", cast(in_utc(moment), "TIMESTAMP"), precision)
+    text = call("replace", text, exp.Literal.string(" "), exp.Literal.string("T"))
+    zone = exp.Literal.string("Z" if kind.this == DType.TIMESTAMPTZ else "")
+    return exp.Paren(this=exp.DPipe(this=text, expression=zone, meta={DONE: True}))
+
+
 def _histogram(node: Any) -> exp.Expr:
     if node.type is None or node.type.this != DType.MAP:
         raise not_supported("histogram of a value whose type cannot be derived")
@@ -73,6 +84,18 @@ def _histogram(node: Any) -> exp.Expr:
 
 NAMED_FUNCTIONS: dict[str, Callable[[Any], exp.Expr]] = {
     "every": _same("bool_and"),
+    "geometric_mean": _same("geomean"),
+    "e": lambda node: cast(exp.Literal.string("2.718281828459045"), DType.DOUBLE),
+    "yow": lambda node: cast(
+        call("date_part", exp.Literal.string("isoyear"), in_utc(node.expressions[0])), DType.BIGINT
+    ),
+    "to_iso8601": _to_iso8601,
+    "hamming_distance": _same("athena_hamming_distance"),
+    "crc32": _same("athena_crc32"),
+    "url_extract_port": _same("athena_url_extract_port"),
+    "url_extract_fragment": _same("athena_url_extract_fragment"),
+    "array_union": _same("athena_array_union"),
+    "arrays_overlap": _same("athena_arrays_overlap"),
     "map_agg": _map_agg,
     "map_values": _same("map_values"),
     "map_concat": _same("map_concat"),
@@ -87,8 +110,9 @@ NAMED_FUNCTIONS: dict[str, Callable[[Any], exp.Expr]] = {
     "url_decode": _same("athena_url_decode"),
     "url_encode": _same("athena_url_encode"),
     "codepoint": _same("unicode", "INTEGER"),
-    "any_match": _match("list_bool_or"),
-    "all_match": _match("list_bool_and"),
+    "any_match": _match("any"),
+    "all_match": _match("all"),
+    "none_match": _match("none"),
     "is_nan": _same("isnan"),
     "is_finite": _same("isfinite"),
     "is_infinite": _same("isinf"),

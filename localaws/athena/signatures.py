@@ -43,10 +43,11 @@ _TIME = "S|Z"
 SIGNATURES: dict[str, str] = {
     # aggregates
     "count": "|X", "count_if": "B", "sum": "X", "avg": "X", "min": "X", "max": "X", "arbitrary": "X", "any_value": "X",
-    "approx_distinct": "X", "approx_percentile": "NF", "max_by": "XX", "min_by": "XX", "bool_and": "B", "bool_or": "B",
-    "every": "B", "array_agg": "X", "map_agg": "XX", "histogram": "X", "listagg": "T|TT", "stddev": "N",
+    "approx_distinct": "X", "approx_percentile": "NF|NA", "max_by": "XX", "min_by": "XX", "bool_and": "B",
+    "bool_or": "B", "every": "B", "array_agg": "X", "map_agg": "XX", "histogram": "X", "listagg": "T|TT", "stddev": "N",
     "stddev_samp": "N", "stddev_pop": "N", "variance": "N", "var_samp": "N", "var_pop": "N", "corr": "FF",
-    "covar_pop": "FF", "covar_samp": "FF", "grouping": "X+",
+    "covar_pop": "FF", "covar_samp": "FF", "grouping": "X+", "geometric_mean": "N", "regr_slope": "FF",
+    "regr_intercept": "FF", "bitwise_and_agg": "I", "bitwise_or_agg": "I",
     # windows
     "row_number": "", "rank": "", "dense_rank": "", "percent_rank": "", "cume_dist": "", "ntile": "I",
     "lag": "X|XI|XIX", "lead": "X|XI|XIX", "first_value": "X", "last_value": "X", "nth_value": "XI",
@@ -57,7 +58,8 @@ SIGNATURES: dict[str, str] = {
     "power": "NN", "pow": "NN", "sqrt": "N", "cbrt": "N", "ln": "N", "exp": "N", "log": "NN", "log2": "N",
     "log10": "N", "degrees": "N", "radians": "N", "sin": "N", "cos": "N", "tan": "N", "acos": "N", "asin": "N",
     "atan": "N", "atan2": "NN", "pi": "", "rand": "", "random": "", "is_nan": "F", "is_finite": "F",
-    "is_infinite": "F", "infinity": "", "nan": "",
+    "is_infinite": "F", "infinity": "", "nan": "", "e": "", "sinh": "N", "cosh": "N", "tanh": "N",
+    "bitwise_and": "II", "bitwise_or": "II", "bitwise_xor": "II", "bitwise_not": "I",
     # text
     "lower": "T", "upper": "T", "length": "T|V", "trim": "T|TT", "ltrim": "T", "rtrim": "T", "substr": "TI|TII",
     "substring": "TI|TII", "strpos": "TT", "position": "TT", "replace": "TT|TTT", "reverse": "T|A", "concat": "XX+",
@@ -66,26 +68,31 @@ SIGNATURES: dict[str, str] = {
     "regexp_extract": "TT|TTI", "regexp_replace": "TT|TTT", "regexp_count": "TT", "url_extract_host": "T",
     "url_extract_path": "T", "url_extract_query": "T", "url_extract_protocol": "T", "url_extract_parameter": "TT",
     "url_decode": "T", "url_encode": "T", "split_to_map": "TTT", "uuid": "",
+    "regexp_extract_all": "TT|TTI", "regexp_split": "TT", "url_extract_port": "T", "url_extract_fragment": "T",
+    "hamming_distance": "TT",
     # bytes
     "to_utf8": "T", "from_utf8": "V", "to_hex": "V", "from_hex": "T", "md5": "V", "sha256": "V",
+    "sha1": "V", "sha512": "V", "crc32": "V", "to_base64": "V", "from_base64": "T",
     # json
     "json_extract": "TT|JT", "json_extract_scalar": "TT|JT", "json_parse": "T", "json_format": "J",
     "json_array_length": "T|J",
     # dates and times
     **dict.fromkeys((
         "year", "quarter", "month", "week", "week_of_year", "day", "day_of_month", "day_of_week", "dow", "day_of_year",
-        "doy", "year_of_week",
+        "doy", "year_of_week", "yow",
     ), _MOMENT),
     **dict.fromkeys(("hour", "minute", "second", "millisecond"), _TIME),
     "extract": "XD|XS|XZ", "date": "D|S|Z|T", "date_add": "TID|TIS|TIZ",
     "date_diff": "TDD|TSS|TZZ|TDS|TSD|TSZ|TZS|TDZ|TZD",
     "date_trunc": "TD|TS|TZ", "date_format": "DT|ST|ZT", "date_parse": "TT", "format_datetime": "DT|ST|ZT",
     "from_unixtime": "N", "to_unixtime": _MOMENT, "from_iso8601_date": "T", "from_iso8601_timestamp": "T", "now": "",
-    "at_timezone": "ST|ZT",
+    "at_timezone": "ST|ZT", "last_day_of_month": _MOMENT, "to_iso8601": _MOMENT,
     # arrays, maps, rows
     "cardinality": "A|M", "contains": "AX", "element_at": "AI|MX", "array_distinct": "A", "array_sort": "A",
     "array_max": "A", "array_min": "A", "array_position": "AX", "array_remove": "AX", "array_join": "AT|ATT",
     "slice": "AII", "filter": "AL", "transform": "AL", "reduce": "AXLL", "any_match": "AL", "all_match": "AL",
+    "none_match": "AL", "array_union": "AA", "array_except": "AA", "array_intersect": "AA", "arrays_overlap": "AA",
+    "repeat": "XI",
     "flatten": "A", "map": "|AA", "map_keys": "M", "map_values": "M", "map_concat": "MM+",
     "sequence": "II|III|DD|DDU|SSU", "row": "X+",
 }  # fmt: skip

@@ -85,6 +85,8 @@ def _columns(argument: exp.Expr) -> list[exp.Expr]:
             cast(call("unnest", call("map_values", argument.copy())), value),
         ]
     element = kind.expressions[0]
+    if element.this == DType.STRUCT and not all(isinstance(each, exp.ColumnDef) for each in element.expressions):
+        raise not_supported("UNNEST of rows without names", allowed="CAST(… AS array(row(name type, …)))")
     if element.this == DType.STRUCT:
         return [
             cast(call("struct_extract", call("unnest", argument.copy()), exp.Literal.string(f.name)), f.kind)

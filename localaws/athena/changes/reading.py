@@ -5,13 +5,14 @@ https://docs.aws.amazon.com/athena/latest/ug/merge-into-statement.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from sqlglot import exp
 
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.number_literals import in_type_of
 from localaws.athena.plan import Parsed, parse, position
 from localaws.athena.statements.kinds import Name
 from localaws.athena.statements.words import CATALOG
@@ -50,8 +51,11 @@ class Change:
     tree: exp.Expr
     sql: str
 
-    def query(self) -> Parsed:
-        """Return the query that gives the number and the clause of each row to change, and then the clauses' values."""
+    def query(self, kinds: Mapping[str, exp.DataType]) -> Parsed:
+        """Return the query that gives the number and the clause of each row to change, and then the clauses' values.
+
+        ``kinds`` are the types of the target's columns, in which numbers with a point are read, as in INSERT.
+        """
         _names_of_target(self.tree, self.name, self.alias)
         chosen: exp.Expr
         target = _rows_of(self.name, self.alias)
@@ -68,7 +72,9 @@ class Change:
             chosen = exp.Literal.number(0)
         query.select(_named(chosen, CLAUSE), copy=False)
         for number, clause in enumerate(self.clauses):
-            for index, value in enumerate(clause.values):
+            for index, written in enumerate(clause.values):
+                column = (clause.columns or tuple(kinds))[index : index + 1]
+                value = in_type_of(written, kinds[column[0]]) if column and column[0] in kinds else written
                 wanted = value
                 if len(self.clauses) > 1 or isinstance(self.tree, exp.Merge):
                     this = exp.EQ(this=chosen.copy(), expression=exp.Literal.number(number))

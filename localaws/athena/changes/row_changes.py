@@ -101,7 +101,7 @@ class _Rows:
     def change(self) -> None:
         """Commit one snapshot if any row changes."""
         self.target = pinned(self.table, self.statement.name, self.place)
-        answer = self.place.answer(self.statement.query())
+        answer = self.place.answer(self.statement.query(self.target.columns))
         held = answer.table.column(CLAUSE).is_valid()
         answer = Answer(answer.columns, answer.table.filter(held), answer.scanned)
         old = answer.table.column(ROW).drop_null().to_numpy()

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from localaws.athena.hive.source import HiveSource
+from localaws.athena.hive.source import HiveSource, PartitionsSource
 
-__all__ = ["HiveSource"]
+__all__ = ["HiveSource", "PartitionsSource"]

@@ -7,16 +7,19 @@ https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-type
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 import re2
+from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed
 from localaws.athena.hive.moments import java_pattern
+from localaws.athena.hive.pruning import Pruning
 from localaws.athena.hive.values import DEFAULT_PARTITION
 from localaws.athena.leave import path_of
 
@@ -25,6 +28,9 @@ _TYPES: Final = ("enum", "integer", "date", "injected")
 _SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400}
 _MONTHS: Final = {"month": 1, "year": 12}
 _MOST_DIGITS: Final = 100
+#: So many values of a key are listed at most, and so many folders: beyond that one listing of all objects is faster.
+_MOST_VALUES: Final = 20_000
+_MOST_PLACES: Final = 100
 _NOW: Final = re.compile(r"NOW\s*(?:([+-])\s*([0-9]+)\s*([A-Z]+))?", re.IGNORECASE)
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,19}")
 _QUIET = re2.Options()
@@ -38,6 +44,8 @@ class Projected:
     pattern: str
     holds: Callable[[str], bool]
     digits: int = 0
+    #: All values as they are written, at most so many; None where there are more, or nobody can list them.
+    values: Callable[[int], list[str] | None] = lambda most: None
 
 
 class Projection:
@@ -97,6 +105,35 @@ class Projection:
         held = all(self._projected[key].holds(given[key]) for key in self._keys)
         return (found[0].rstrip("/"), tuple(given[key] for key in self._keys)) if held else None
 
+    def places(self, keys: Mapping[str, exp.DataType], pruning: Pruning | None) -> list[str]:
+        """Return the folders below which all partitions lie that ``pruning`` does not rule out, of the narrowest.
+
+        Keys are gone through as the template has them, as long as their values can be listed and are few.
+        """
+        parts = _REFERENCE.split(path_of(self._template))
+        narrowed = [place for place, name in enumerate(parts[1::2]) if pruning and pruning.narrows(name.lower())]
+        if pruning is not None and pruning.nothing:
+            return []
+        if not narrowed:
+            return [self.root]
+        paths, best = [parts[0]], [self.root]
+        for place, (name, text) in enumerate(zip(parts[1::2], parts[2::2], strict=True)):
+            values = self._values(name.lower(), keys, pruning)
+            if values is None or len(values) * len(paths) > _MOST_PLACES:
+                break
+            paths = [path + value + text for path in paths for value in values]
+            if place in narrowed:
+                best = [path if place == len(parts) // 2 - 1 else path.rpartition("/")[0] for path in paths]
+        return sorted({*best})
+
+    def _values(self, key: str, keys: Mapping[str, exp.DataType], pruning: Pruning | None) -> list[str] | None:
+        listed = self._projected[key].values(_MOST_VALUES)
+        if key in self.injected and pruning is not None and (told := pruning.told(key)) is not None:
+            listed = [value for value in told if value not in ("", ".", "..") and "/" not in value]
+        if listed is None or pruning is None or not pruning.narrows(key):
+            return listed
+        return [str(value) for (value,) in pruning.chosen({key: keys[key]}, [(each,) for each in listed])]
+
     def location(self, values: Sequence[str]) -> str:
         """Return where rows with these values of the keys are written, so that they are read back with them.
 
@@ -151,7 +188,7 @@ def _projected(key: str, properties: Mapping[str, str]) -> Projected:
     if kind == "enum":
         values = {value.strip() for value in said("values").split(",")}
         longest = sorted(values, key=len, reverse=True)
-        return Projected("|".join(map(re.escape, longest)), values.__contains__)
+        return Projected("|".join(map(re.escape, longest)), values.__contains__, values=lambda most: sorted(values))
     bounds = [bound.strip() for bound in said("range").split(",")]
     if len(bounds) != 2:
         raise _wrong(f"projection.{key}.range is two values with a comma, not {said('range')!r}")
@@ -185,7 +222,12 @@ def _integer(key: str, bounds: list[str], interval: int, digits: str) -> Project
         patterns.append(_digits(width, max(first, 0), last))
     if first < 0:  # the sign is one of the digits
         patterns.append("-" + _digits(width - 1, -min(last, -1), -first))
-    return Projected("|".join(patterns) or "[0-9]", holds, width)
+
+    def values(most: int) -> list[str] | None:
+        numbers = range(first, last + 1, interval)
+        return [f"{number:0{width}d}" for number in numbers] if len(numbers) <= most else None
+
+    return Projected("|".join(patterns) or "[0-9]", holds, width, values)
 
 
 def _digits(width: int, least: int, most: int) -> str:
@@ -221,7 +263,17 @@ def _date(key: str, bounds: list[str], said: Callable[..., str]) -> Projected:
         passed = (moment - _cut(first, finest)) // timedelta(seconds=1)
         return passed % (interval * _SECONDS[unit]) == 0
 
-    return Projected(pattern, holds)
+    # A moment has one text where each letter has its digits, and one moment a month where there are no days.
+    listable = "{1," not in pattern and not {"%z", "%f"} & {*re.findall("%.", directive)} and first.year >= 1000
+    listable &= unit not in _MONTHS or finest in ("month", "year")
+
+    def values(most: int) -> list[str] | None:
+        moments = list(islice(_steps(_cut(first, finest), last, interval, unit), most + 1)) if listable else []
+        if not listable or len(moments) > most:
+            return None
+        return [value for value in dict.fromkeys(moment.strftime(directive) for moment in moments) if holds(value)]
+
+    return Projected(pattern, holds, values=values)
 
 
 def _bound(key: str, text: str, directive: str) -> datetime:
@@ -244,6 +296,21 @@ def _bound(key: str, text: str, directive: str) -> datetime:
         return moment.replace(year=months // 12, month=months % 12 + 1, day=min(moment.day, 28))
     except (ValueError, OverflowError):
         raise _wrong(f"projection.{key}.range: {text!r} is outside of the years 1 to 9999") from None
+
+
+def _steps(first: datetime, last: datetime, interval: int, unit: str) -> Iterator[datetime]:
+    """Yield the moments from the first to the last, so many units apart."""
+    moment = first
+    try:
+        while moment <= last:
+            yield moment
+            if unit in _MONTHS:
+                months = moment.year * 12 + moment.month - 1 + interval * _MONTHS[unit]
+                moment = moment.replace(year=months // 12, month=months % 12 + 1)
+            else:
+                moment += timedelta(seconds=interval * _SECONDS[unit])
+    except (ValueError, OverflowError):  # there is none after the year 9999
+        return
 
 
 def _finest(directive: str) -> str:

@@ -12,12 +12,13 @@ import pyarrow.fs as pafs
 from sqlglot import exp
 
 from localaws.athena import typing as types
+from localaws.athena.errors import QueryFailed
 from localaws.athena.hive import avro, columnar
 from localaws.athena.hive.codecs import text_of
 from localaws.athena.hive.lines import Field
 from localaws.athena.hive.projection import Projection
+from localaws.athena.hive.pruning import Pruning, key_value
 from localaws.athena.hive.serdes import text_reader
-from localaws.athena.hive.values import DEFAULT_PARTITION
 from localaws.athena.leave import Leave, path_of
 from localaws.athena.sources import MODIFIED, PATH, SIZE, FileValues, Rows, file_columns, quoted, s3_filesystem
 from localaws.context import Context
@@ -52,14 +53,14 @@ class HiveSource:
         self.hidden = file_columns(PATH, MODIFIED, SIZE)
         self._projection = Projection.of(table)
 
-    @property
-    def injected(self) -> list[str]:
-        """Return the partition keys whose values only a query's conditions tell."""
-        return self._projection.injected if self._projection else []
+    def rows(self, wanted: set[str], pruning: Pruning | None = None) -> Rows:
+        """Return the table's rows, partition keys included; columns that are not wanted are not read.
 
-    def rows(self, wanted: set[str]) -> Rows:
-        """Return the table's rows, partition keys included; columns that are not wanted are not read."""
-        files = list(self._files())
+        Partitions that ``pruning`` shows to have no row that matters are neither listed nor read. Raises
+        CONSTRAINT_VIOLATION for an injected key that nothing holds to values.
+        """
+        self._check_injected(pruning)
+        files = list(self._files(pruning))
         for file in files:
             self._leave.read(file.path)
         fields = [Field(place, name, kind) for place, (name, kind) in enumerate(self._own.items()) if name in wanted]
@@ -83,16 +84,30 @@ class HiveSource:
             # A data set of rows in memory cannot be sent to the process that computes.
             data = pa.concat_tables([data, streamed.to_table()]) if data.num_rows else streamed
         projection = {field.name: _cut(field) for field in fields}
-        projection |= {name: _strict_cast(name, kind) for name, kind in self._keys.items()} | of_file.projection
+        projection |= {name: key_value(name, kind) for name, kind in self._keys.items()} | of_file.projection
         return Rows(data, sum(file.info.size for file in files), projection)
 
-    def _files(self) -> Iterator[_File]:
+    def _check_injected(self, pruning: Pruning | None) -> None:
+        """https://docs.aws.amazon.com/athena/latest/ug/partition-projection-dynamic-id-partitioning.html"""
+        injected = self._projection.injected if self._projection else []
+        missing = [key for key in injected if pruning is None or not pruning.fixes(key)]
+        if missing:
+            raise QueryFailed(
+                "CONSTRAINT_VIOLATION",
+                f"For the injected projected partition column {missing[0]}, the WHERE clause must contain only static "
+                "equality conditions, and at least one such condition must be present.",
+            )
+
+    def _files(self, pruning: Pruning | None) -> Iterator[_File]:
         if self._projection:
-            yield from self._projected(self._projection)
+            yield from self._projected(self._projection, pruning)
         elif self._keys:
-            for partition in self._partitions:
-                storage = partition["StorageDescriptor"]
-                yield from self._below(storage["Location"], tuple(partition["Values"]), storage)
+            all_values = [tuple(partition["Values"]) for partition in self._partitions]
+            needed = {*(pruning.chosen(self._keys, all_values) if pruning else all_values)}
+            for partition, values in zip(self._partitions, all_values, strict=True):
+                if values in needed:
+                    storage = partition["StorageDescriptor"]
+                    yield from self._below(storage["Location"], values, storage)
         else:
             yield from self._below(self._storage.get("Location", ""), (), self._storage)
 
@@ -104,18 +119,21 @@ class HiveSource:
                 if not _hidden(info.path[len(path) + 1 :]):
                     yield _File(info, values, storage if _serde(storage) else self._storage)
 
-    def _projected(self, projection: Projection) -> Iterator[_File]:
-        asked: set[str] = set()
-        for info in self._listed(projection.root):
-            found = projection.partition(info.path)
-            if found is None or _hidden(info.path[len(found[0]) + 1 :]):
-                continue
-            if found[0] not in asked:
-                self._leave.listing(f"s3://{found[0]}/")
-                asked.add(found[0])
-            yield _File(info, found[1], self._storage)
-        if not asked:
-            self._leave.listing(f"s3://{projection.root}/")
+    def _projected(self, projection: Projection, pruning: Pruning | None) -> Iterator[_File]:
+        roots = projection.places(self._keys, pruning)
+        found = [
+            (info, *partition)
+            for root in roots
+            for info in self._listed(root)
+            if (partition := projection.partition(info.path)) and not _hidden(info.path[len(partition[0]) + 1 :])
+        ]
+        all_values = sorted({values for _, _, values in found})
+        needed = {*(pruning.chosen(self._keys, all_values) if pruning else all_values)}
+        read = [each for each in found if each[2] in needed]
+        for place in sorted({place for _, place, _ in read}) or roots:
+            self._leave.listing(f"s3://{place}/")
+        for info, _, values in read:
+            yield _File(info, values, self._storage)
 
     def _listed(self, path: str) -> list[pafs.FileInfo]:
         selector = pafs.FileSelector(path, recursive=True, allow_not_found=True)
@@ -154,6 +172,27 @@ class HiveSource:
         return _arrow(reader.records(text_of(file.path, raw), file.path), own)
 
 
+class PartitionsSource:
+    """The rows of ``"table$partitions"``: the values of the keys of each partition in the catalog.
+
+    https://docs.aws.amazon.com/athena/latest/ug/querying-glue-catalog-listing-partitions.html
+    """
+
+    def __init__(self, table: dict[str, Any], partitions: list[dict[str, Any]]) -> None:
+        self.columns = {c["Name"].lower(): types.hive_type(c["Type"]) for c in table.get("PartitionKeys") or []}
+        self.hidden: dict[str, exp.DataType] = {}
+        self._values = [partition["Values"] for partition in partitions]
+
+    def rows(self, wanted: set[str]) -> Rows:
+        """Return all rows; their size is 0 bytes, since metadata is not billed."""
+        del wanted
+        texts = {
+            name: pa.array([values[place] for values in self._values], pa.string())
+            for place, name in enumerate(self.columns)
+        }
+        return Rows(pa.table(texts), 0, {name: key_value(name, kind) for name, kind in self.columns.items()})
+
+
 def _arrow(records: Iterator[list[Any]], schema: pa.Schema) -> pa.Table:
     """Return records as a table, whose rows are counted where it has no columns."""
     columns: list[list[Any]] = [[] for _ in schema]
@@ -181,13 +220,6 @@ def _cut(field: Field) -> str:
     """Return a column as the query sees it: a text is cut to its type's length."""
     sizes = types.parameters(field.kind) if field.kind.this in types.TEXT else []
     return f"substr({quoted(field.name)}, 1, {sizes[0]})" if sizes else quoted(field.name)
-
-
-def _strict_cast(name: str, kind: exp.DataType) -> str:
-    value = f"nullif({quoted(name)}, '{DEFAULT_PARTITION}')"
-    if kind.this in types.TEXT:
-        return value
-    return f"CAST({value} AS {'TIMESTAMP' if kind.this in types.TIMESTAMPS else kind.sql('duckdb')})"
 
 
 def _hidden(path: str) -> bool:

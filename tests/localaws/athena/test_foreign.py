@@ -32,7 +32,7 @@ FOREIGN = {
 }  # fmt: skip
 ATHENAS = [
     "SELECT * FROM t", "SELECT DISTINCT a FROM t", "SELECT a FROM t ORDER BY a LIMIT 1", "SELECT * FROM t, t u",
-    "SELECT * FROM t NATURAL JOIN t u", "SELECT * FROM t LEFT OUTER JOIN t u ON t.a = u.a", "SELECT ARRAY[1, 2][1]",
+    "SELECT * FROM t LEFT OUTER JOIN t u ON t.a = u.a", "SELECT ARRAY[1, 2][1]",
     "SELECT * FROM t CROSS JOIN t u", "SELECT * FROM t FULL JOIN t u USING (a)",
     "SELECT a FROM t UNION ALL SELECT a FROM t",
     "WITH q AS (SELECT a FROM t) SELECT a FROM q", "SELECT a, count(*) FROM t GROUP BY 1 HAVING count(*) > 1",

@@ -45,6 +45,8 @@ def test_each_metadata_table_of_athena_is_there(client: Client) -> None:
     assert client.rows('SELECT count(*) FROM "t$history" WHERE is_current_ancestor') == [["3"]]
     assert client.rows('SELECT record_count, position_delete_record_count FROM "t$partitions"') == [["5", "1"]]
     assert client.rows('SELECT name, type FROM "t$refs" ORDER BY name') == [["first", "BRANCH"], ["main", "BRANCH"]]
+    client.rows("ALTER TABLE t SET TBLPROPERTIES ('write_compression' = 'gzip')")
+    assert ["write.parquet.compression-codec", "gzip"] in client.rows('SELECT key, value FROM "t$properties"')
     for suffix in ("files", "snapshots", "manifests", "history", "partitions", "refs"):
         assert client.rows(f'SELECT count(*) FROM "bare${suffix}"') == [["0"]]
     assert client.rows('SELECT record_count, spec_id, partition FROM "bare$partitions"') == []

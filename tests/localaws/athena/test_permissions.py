@@ -52,9 +52,11 @@ def hive(ctx: Context, name: str, location: str, parameters: dict[str, str] | No
     ctx.client("glue").create_table(DatabaseName="leave", TableInput={**given, "StorageDescriptor": storage})
 
 
-def run(client: Any, sql: str, out: str = "s3://leave-out/r/") -> str:
-    """What a query ends with: its rows as one text, or why it failed."""
-    asked = {"QueryString": sql, "QueryExecutionContext": {"Database": "leave"}}
+def run(client: Any, sql: str, out: str = "s3://leave-out/r/", *, again: bool = False) -> str:
+    """What a query ends with: its rows as one text, or why it failed; ``again``: an earlier result will do."""
+    asked: Any = {"QueryString": sql, "QueryExecutionContext": {"Database": "leave"}}
+    if again:
+        asked["ResultReuseConfiguration"] = {"ResultReuseByAgeConfiguration": {"Enabled": True, "MaxAgeInMinutes": 5}}
     name = client.start_query_execution(**asked, ResultConfiguration={"OutputLocation": out})["QueryExecutionId"]
 
     def ended() -> Any:
@@ -87,6 +89,20 @@ def test_a_query_is_no_way_around_the_callers_permissions(lake: Context, table: 
     athena = Caller(lake, *ALL)("athena")
     assert run(athena, f"SELECT * FROM {table}").startswith("PERMISSION_DENIED: ")
     assert run(lake.client("athena"), f"SELECT * FROM {table}").startswith("[")
+
+
+@pytest.mark.parametrize("table", ["own", "own_i"])
+def test_an_earlier_result_is_given_again_to_who_may_read_the_files_now(lake: Context, table: str) -> None:
+    caller = Caller(lake, *ALL)
+    athena, iam = caller("athena"), lake.client("iam")
+    assert "seen" in run(athena, f"SELECT * FROM {table}", again=True)
+    assert "seen" in run(athena, f"SELECT * FROM {table}", again=True)
+    for name in iam.list_role_policies(RoleName=caller.role)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=caller.role, PolicyName=name)
+    left = [{"Effect": "Allow", **statement} for statement in ALL if statement is not READ]
+    document = json.dumps({"Version": "2012-10-17", "Statement": left})
+    iam.put_role_policy(RoleName=caller.role, PolicyName="left", PolicyDocument=document)
+    assert run(athena, f"SELECT * FROM {table}", again=True).startswith("PERMISSION_DENIED: ")
 
 
 def test_a_query_writes_where_its_caller_may_write(lake: Context) -> None:

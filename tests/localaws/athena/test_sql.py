@@ -16,6 +16,7 @@ from localaws.athena import results, typing
 from localaws.athena.computing import Computer
 from localaws.athena.engine import QueryEngine
 from localaws.athena.errors import QueryFailed
+from localaws.athena.hive.pruning import Pruning
 from localaws.athena.plan import TableName
 from localaws.athena.sources import Rows
 from localaws.context import Context
@@ -48,8 +49,8 @@ class OneTable:
     def view_of(self, database: str, name: str, position: str) -> None:
         """Nothing here is a view."""
 
-    def check_fixed(self, name: TableName, fixed: set[str]) -> None:
-        """No column here is one of a projection."""
+    def rows(self, name: TableName, wanted: set[str], pruning: Pruning) -> Rows:
+        return self.open(name).rows(wanted)
 
     def readable(self, name: TableName, position: str) -> tuple[dict[str, exp.DataType], dict[str, exp.DataType]]:
         return Sample.columns, {}

@@ -43,6 +43,20 @@ def test_numbers_are_read_in_their_columns_type(client: Client) -> None:
     ]
 
 
+def test_update_and_merge_read_them_as_insert_does(client: Client) -> None:
+    made(client, columns=COLUMNS)
+    client.rows("INSERT INTO t VALUES (1, 0.1, 12.5, 0.1), (2, NULL, NULL, NULL)")
+    client.rows("UPDATE t SET f = -0.5, n = 2.5 WHERE id = 2")
+    client.rows(
+        "MERGE INTO t USING (VALUES 1, 3) AS s (id) ON t.id = s.id WHEN MATCHED THEN UPDATE SET n = 7.25 "
+        "WHEN NOT MATCHED THEN INSERT VALUES (s.id, 3.5, -4.25, 0.5)"
+    )
+    assert client.rows("SELECT * FROM t ORDER BY id") == [
+        ["1", "0.1", "7.25", "0.1"], ["2", "-0.5", "2.50", None], ["3", "3.5", "-4.25", "0.5"],
+    ]  # fmt: skip
+    assert "Expressions: [decimal(4,3)]" in client.fails("UPDATE t SET n = 2.555")
+
+
 def test_behind_a_star_a_place_is_no_column(client: Client) -> None:
     made(client, name="s", columns="id int, f float")
     made(client, columns="id int, f float, d double, n decimal(6,2)")

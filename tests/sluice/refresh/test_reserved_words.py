@@ -13,8 +13,9 @@ from sqlglot import exp
 
 from localaws.athena import typing
 from localaws.athena.engine import QueryEngine
+from localaws.athena.hive.pruning import Pruning
 from localaws.athena.plan import TableName
-from localaws.athena.sources import FixedSource
+from localaws.athena.sources import FixedSource, Rows
 from localaws.context import Context
 from sluice.contracts import AnyContract, Arrival, Column, DerivedContract, LandingContract, parse_type
 from sluice.errors import CheckFailed, ContractError, TransformError
@@ -58,8 +59,8 @@ class Reserved:
     def view_of(self, database: str, name: str, position: str) -> None:
         """Nothing here is a view."""
 
-    def check_fixed(self, name: TableName, fixed: set[str]) -> None:
-        """No column here is one of a projection."""
+    def rows(self, name: TableName, wanted: set[str], pruning: Pruning) -> Rows:
+        return self.open(name).rows(wanted)
 
     def readable(self, name: TableName, position: str) -> tuple[dict[str, exp.DataType], dict[str, exp.DataType]]:
         return dict.fromkeys(words(), typing.hive_type("string")), {}
