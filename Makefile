@@ -111,6 +111,6 @@ lock: $(READY) ## Resolve dependencies anew, with hashes and without index addre
 	  -o lambdas/requirements.lock --custom-compile-command "make lock"
 	$(BIN)/uv pip compile --quiet docs/requirements.in --python-version 3.11 --no-emit-index-url --no-annotate --no-strip-markers \
 	  --generate-hashes --upgrade -o docs/requirements.lock --custom-compile-command "make lock"
-	for client in python dbt; do $(BIN)/uv pip compile --quiet tests/clients/$$client/requirements.in --python-version 3.11 \
+	for client in python dbt superset; do $(BIN)/uv pip compile --quiet tests/clients/$$client/requirements.in --python-version 3.11 \
 	  --no-emit-index-url --no-annotate --no-strip-markers --generate-hashes --upgrade \
 	  -o tests/clients/$$client/requirements.lock --custom-compile-command "make lock"; done

@@ -145,7 +145,7 @@ class QueryEngine:
         if self._stopped is not None:
             raise self._stopped
 
-    def described(self, sql: str, database: str) -> Answer:
+    def described(self, sql: str | Parsed, database: str) -> Answer:
         """Return the columns of ``sql`` and no rows; nothing is read but what the tables' metadata say."""
         query, relations, _ = self._prepared(sql, database, rows=False)
         return self._ran(query, replace(self._question(query, relations), rows=False), 0).whole()

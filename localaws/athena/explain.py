@@ -20,6 +20,7 @@ from localaws.athena.results import Results
 from localaws.athena.statements import kinds
 from localaws.athena.statements.words import CATALOG
 from localaws.athena.typing import DType
+from localaws.athena.write import check_insert
 
 _UNKNOWN = {
     "outputRowCount": "NaN", "outputSizeInBytes": "NaN", "cpuCost": "NaN", "maxMemory": "NaN", "networkCost": "NaN",
@@ -27,13 +28,18 @@ _UNKNOWN = {
 
 
 def explain(statement: kinds.Explain, database: str, engine: QueryEngine, allow: Callable[[int], None]) -> Results:
-    """Return what EXPLAIN answers of a query, or of the query that a statement writes; nothing is written."""
+    """Return what EXPLAIN answers of a query, or of the query that a statement writes; nothing is written.
+
+    The table of an INSERT is checked as where it is run.
+    """
     inner = statements.read(statement.statement)
     query, target = _query(inner, database)
     if statement.analyze and not isinstance(inner, kinds.Query):
         raise not_supported(f"EXPLAIN ANALYZE of {_named(inner)}", allowed="EXPLAIN ANALYZE of a query")
     if statement.analyze and statement.type != "DISTRIBUTED":
         raise QueryFailed("SYNTAX_ERROR", "line 1:1: EXPLAIN ANALYZE has the option FORMAT alone")
+    if isinstance(inner, kinds.InsertInto):
+        check_insert(inner, database, engine)
     if statement.type == "VALIDATE":
         engine.described(query, database)
         valid = Column("Valid", exp.DataType(this=DType.BOOLEAN))

@@ -11,9 +11,10 @@ from sqlglot import exp
 
 from localaws.athena import iceberg_writes
 from localaws.athena import typing as types
+from localaws.athena.catalog import Catalog
 from localaws.athena.definitions import partitions
 from localaws.athena.definitions.place import Place, is_iceberg, is_view
-from localaws.athena.engine import Answer, Column
+from localaws.athena.engine import Answer, Column, QueryEngine
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.hive.projection import Projection
 from localaws.athena.hive.stored import WRITTEN
@@ -145,16 +146,11 @@ def _is_ours(table: dict[str, Any] | None, place: Place) -> bool:
 def insert_into(statement: kinds.InsertInto, place: Place) -> tuple[Answer, list[str]]:
     """Add the query's rows to a table; return them and the objects' URIs."""
     name = statement.name.within(place.database)
-    table = place.catalog.table(name.database, name.name)
-    if is_view(table):
-        raise QueryFailed("NOT_SUPPORTED", "line 1:1: Inserting into views is not supported")
-    columns = list(place.catalog.columns_of(TableName(name.database, name.name), "line 1:1").items())
-    answer = fitted(place.answer(_stored(statement, columns)), columns, statement.columns)
+    table, answer = _inserted(statement, name, place.catalog, place.answer)
     if is_iceberg(table):
         return answer, iceberg_writes.append(name, answer, place)
     storage = table.get("StorageDescriptor") or {}
     parameters = {key.lower(): value for key, value in (table.get("Parameters") or {}).items()}
-    _check_insertable(storage, parameters)
     layout = Layout(tuple(key["Name"].lower() for key in table.get("PartitionKeys") or []))
     serde = storage.get("SerdeInfo") or {}
     writer = Writer.of(
@@ -173,6 +169,24 @@ def insert_into(statement: kinds.InsertInto, place: Place) -> tuple[Answer, list
             take_back(place.ctx, written.paths)
             raise
     return answer, written.paths
+
+
+def check_insert(statement: kinds.InsertInto, database: str, engine: QueryEngine) -> None:
+    """Raise QueryFailed where the table is not there or takes no such rows; no row is computed."""
+    _inserted(statement, statement.name.within(database), engine.catalog, lambda sql: engine.described(sql, database))
+
+
+def _inserted(
+    statement: kinds.InsertInto, name: kinds.Name, catalog: Catalog, answer: Callable[[Parsed], Answer]
+) -> tuple[dict[str, Any], Answer]:
+    """Return the table, and what ``answer`` says of the query in the table's columns and types."""
+    table = catalog.table(name.database, name.name)
+    if is_view(table):
+        raise QueryFailed("NOT_SUPPORTED", "line 1:1: Inserting into views is not supported")
+    if not is_iceberg(table):
+        _check_insertable(table)
+    columns = list(catalog.columns_of(TableName(name.database, name.name), "line 1:1").items())
+    return table, fitted(answer(_stored(statement, columns)), columns, statement.columns)
 
 
 def _locations(
@@ -206,10 +220,12 @@ def _serde(storage: dict[str, Any]) -> tuple[str, dict[str, str]]:
     return library, {} if is_columnar(library) else dict(info.get("Parameters") or {})
 
 
-def _check_insertable(storage: dict[str, Any], parameters: dict[str, str]) -> None:
+def _check_insertable(table: dict[str, Any]) -> None:
     """Raise for tables that Athena does not insert into. https://docs.aws.amazon.com/athena/latest/ug/insert-into.html"""
+    storage = table.get("StorageDescriptor") or {}
     if storage.get("BucketColumns"):
         raise QueryFailed("NOT_SUPPORTED", "INSERT INTO is not supported on bucketed tables")
+    parameters = {key.lower(): value for key, value in (table.get("Parameters") or {}).items()}
     told = {**((storage.get("SerdeInfo") or {}).get("Parameters") or {}), **parameters}
     for name in ("skip.header.line.count", "skip.footer.line.count"):
         if told.get(name, "0") != "0":

@@ -48,15 +48,17 @@ def _made(*command: str | Path) -> None:
         pytest.fail(reason) if broken or os.environ.get("CI") else pytest.skip(reason)
 
 
-def outcomes(program: Path, aws: dict[str, str], client: str = "python") -> dict[str, str | None]:
+def outcomes(program: Path, aws: dict[str, str], client: str = "python", seconds: int = 300) -> dict[str, str | None]:
     """Run a program's functions in their order, in the client's Python; return each one's traceback or None.
 
-    ``aws`` is what the environment says of the local AWS. Nothing else of AWS is in the program's environment.
+    ``aws`` is what the environment says of the local AWS. Nothing else of AWS is in the program's environment. What
+    the client said is kept in ``build/clients/<program>.txt``.
     """
     done = subprocess.run(
         [python_of(client), FOLDER / "runner.py", program],
-        env=aws, capture_output=True, text=True, timeout=300, check=False,
+        env=aws, capture_output=True, text=True, timeout=seconds, check=False,
     )  # fmt: skip
+    _MADE.joinpath(program.with_suffix(".txt").name).write_text(done.stdout + done.stderr, encoding="utf-8")
     assert done.returncode == 0, done.stderr[-3000:]
     found: dict[str, str | None] = json.loads(done.stdout.splitlines()[-1])
     return found

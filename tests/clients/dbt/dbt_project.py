@@ -3,35 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
-from pathlib import Path
-from typing import Any
 
 import boto3
-from dbt.cli.main import dbtRunner
-from pyathena import connect
+from dbt_commands import Project
 
-_TEMPORARY = tempfile.TemporaryDirectory(prefix="dbt-")  # goes when this Python ends
-_FOLDER = Path(_TEMPORARY.name) / "project"
-shutil.copytree(Path(__file__).parent / "project", _FOLDER)
-os.chdir(_FOLDER)  # dbt looks for its project where it is called
-
-
-def _dbt(*arguments: str) -> dict[str, Any]:
-    """Run a command, and return the state of each of its nodes by name."""
-    done = dbtRunner().invoke([*arguments, "--quiet", "--profiles-dir", str(_FOLDER)])
-    assert done.exception is None, done.exception
-    states = {each.node.name: (str(each.status), each.message) for each in getattr(done.result, "results", [])}
-    assert done.success, states
-    return {name: state for name, (state, _) in states.items()}
-
-
-def _rows(sql: str) -> list[tuple[Any, ...]]:
-    cursor = connect(s3_staging_dir="s3://answers/asked/", schema_name="mart", poll_interval=0.05).cursor()
-    found: list[tuple[Any, ...]] = cursor.execute(sql).fetchall()
-    return found
+_PROJECT = Project("project", "mart", s3_staging_dir="s3://answers/asked/")
+_FOLDER, _dbt, _rows = _PROJECT.folder, _PROJECT.dbt, _PROJECT.rows
 
 
 def _orders(*lines: str) -> None:
@@ -40,7 +17,7 @@ def _orders(*lines: str) -> None:
 
 
 def debug() -> None:
-    assert dbtRunner().invoke(["debug", "--quiet", "--profiles-dir", str(_FOLDER)]).success
+    _dbt("debug")
 
 
 def seed() -> None:

@@ -81,6 +81,12 @@ DDL: Final = (
     Case("ALTER TABLE REPLACE COLUMNS", "ALTER TABLE lines REPLACE COLUMNS (id int, v string)"),
     Case("ALTER TABLE DROP COLUMN", "ALTER TABLE ctas ADD COLUMNS (gone string)"),
     Case("ALTER TABLE DROP COLUMN", "ALTER TABLE ctas DROP COLUMN gone"),
+    Case("ALTER TABLE RENAME TO (Iceberg)", "ALTER TABLE ctas RENAME TO moved"),
+    _fails(
+        "ALTER TABLE RENAME TO (Hive)",
+        "ALTER TABLE lines RENAME TO moved_lines",
+        "FAILED: SemanticException RENAME TO is for Iceberg tables alone",
+    ),
     Case("ALTER TABLE SET TBLPROPERTIES", "ALTER TABLE lines SET TBLPROPERTIES ('note' = 'n')"),
     Case("SHOW TBLPROPERTIES", "SHOW TBLPROPERTIES lines ('note')", "n"),
     Case("ALTER TABLE UNSET TBLPROPERTIES", "ALTER TABLE ice UNSET TBLPROPERTIES ('nothing')"),
@@ -131,6 +137,11 @@ DML: Final = (
     Case("EXPLAIN", "EXPLAIN SELECT id FROM made"),
     Case("EXPLAIN (FORMAT JSON)", "EXPLAIN (FORMAT JSON) SELECT id FROM made", "["),
     Case("EXPLAIN (TYPE IO)", "EXPLAIN (TYPE IO) INSERT INTO made SELECT id, p FROM made", "{"),
+    _fails(
+        "EXPLAIN (INSERT INTO a table that is not there)",
+        "EXPLAIN INSERT INTO nowhere SELECT 1",
+        "TABLE_NOT_FOUND: line 1:1: Table 'awsdatacatalog.",
+    ),
     Case("EXPLAIN (TYPE VALIDATE)", "EXPLAIN (TYPE VALIDATE) SELECT id FROM made", "Valid"),
     Case("EXPLAIN ANALYZE", "EXPLAIN ANALYZE SELECT id FROM made"),
     _fails(

@@ -256,6 +256,25 @@ def test_a_plan_is_shown(client: Client) -> None:
     assert "COLUMN_NOT_FOUND" in client.fails("EXPLAIN (TYPE VALIDATE) SELECT nope")
 
 
+def test_the_plan_of_an_insert_is_of_one_that_could_be_run(client: Client) -> None:
+    client.rows("CREATE TABLE made AS SELECT 1 AS a, 'x' AS b")
+    client.rows("CREATE VIEW seen AS SELECT * FROM made")
+    client.rows("CREATE TABLE held WITH (bucketed_by = ARRAY['id'], bucket_count = 2) AS SELECT 1 AS id")
+    for form in ("", "(FORMAT JSON) ", "(TYPE IO) ", "(TYPE VALIDATE) "):
+        assert client.rows(f"EXPLAIN {form}INSERT INTO made (b) SELECT 'y'")
+        for target, query, error in (
+            ("nope", "SELECT 1", "TABLE_NOT_FOUND: line 1:1: Table 'awsdatacatalog."),
+            ("seen", "SELECT 1, 'x'", "NOT_SUPPORTED: line 1:1: Inserting into views"),
+            ("held", "SELECT 1", "NOT_SUPPORTED: INSERT INTO is not supported on bucketed tables"),
+            ("made (c)", "SELECT 1", "COLUMN_NOT_FOUND: line 1:1: Insert column name does not exist"),
+            ("made", "SELECT 'x', 1", "TYPE_MISMATCH: line 1:1: Insert query has mismatched column types"),
+            ("made", "SELECT 1", "TYPE_MISMATCH: line 1:1: Insert query has mismatched column types"),
+        ):
+            said = client.fails(f"EXPLAIN {form}INSERT INTO {target} {query}")
+            assert said.startswith(error), (form, target, query)
+    assert client.rows("SELECT count(*) FROM made") == [["1"]]
+
+
 def test_what_a_statement_makes_reads_the_same_in_another_engine(ctx: Context, client: Client) -> None:
     client.rows(
         "CREATE TABLE ice WITH (table_type = 'ICEBERG', is_external = false, "

@@ -20,7 +20,7 @@ from localaws.athena import functions, parser
 from localaws.athena.parser import parse_statements
 from localaws.athena.show import _like
 from localaws.context import Context
-from tests.localaws.gateway.test_signatures import code, form
+from tests.localaws.gateway.signing import code, form
 from tests.localaws.requests import send, signed
 from tests.localaws.running import ctx  # noqa: F401
 

@@ -4,14 +4,9 @@
 
 from __future__ import annotations
 
-import base64
 import datetime
-import hashlib
-import hmac
 import json
 import re
-import time
-import uuid
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlparse
@@ -19,7 +14,7 @@ from urllib.parse import quote, urlparse
 import boto3
 import botocore.auth
 import pytest
-from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
+from botocore.auth import S3SigV4QueryAuth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.client import Config
 from botocore.credentials import Credentials
@@ -30,43 +25,18 @@ from hypothesis import strategies as st
 
 from localaws.context import Context
 from tests.laws import cases
-from tests.localaws.requests import USER, Answer, send, signed
+from tests.localaws.gateway.signing import BUCKET, client, code, host, make_bucket
+from tests.localaws.requests import USER, send, signed
 from tests.localaws.running import ctx, role  # noqa: F401
 
 WRONG = Credentials("test", "tesT")
 STRANGER = Credentials("AKIAIOSFODNN7EXAMPLE", "test")
-BUCKET = "signed-bucket"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def bucket(ctx: Context) -> str:
-    ctx.client("s3").create_bucket(Bucket=BUCKET)
-    ctx.client("s3").put_object(Bucket=BUCKET, Key="there", Body=b"content")
+    make_bucket(ctx)
     return BUCKET
-
-
-def host(ctx: Context) -> str:
-    return urlparse(ctx.endpoint).netloc
-
-
-def code(answer: Answer) -> str:
-    """What a refusal is called, in whatever protocol."""
-    found = re.search(r"<Code>(\w+)</Code>", answer.said)
-    return found[1] if found else str(json.loads(answer.body)["__type"])
-
-
-def client(
-    ctx: Context, service: str, *, secret: str = "test", token: str | None = None, key: str = "test", **config: Any
-) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=ctx.endpoint,
-        region_name="us-east-1",
-        aws_access_key_id=key,
-        aws_secret_access_key=secret,
-        aws_session_token=token,
-        config=Config(retries={"total_max_attempts": 1}, **config),
-    )
 
 
 CALLS: dict[str, tuple[str, str, str, dict[str, str], bytes]] = {
@@ -158,25 +128,6 @@ def test_nothing_of_a_signed_request_can_be_changed(ctx: Context, protocol: str)
         changed.append((method, target, good, body.replace(b"List", b"Last") + b" "))
     for verb, path, sent, content in changed:
         assert send(ctx, verb, path, sent, content).status in {400, 403}, (verb, path, sent)
-
-
-def test_a_body_that_is_not_the_signed_one_is_refused(ctx: Context) -> None:
-    target = f"/{BUCKET}/changed"
-    sent = signed(ctx, "s3", "PUT", target, b"one")
-    assert code(send(ctx, "PUT", target, sent, b"two")) == "XAmzContentSHA256Mismatch"
-    for given in ("x", "", "STREAMING-SOMETHING", hashlib.sha256(b"one").hexdigest().upper()):
-        headers = signed(ctx, "s3", "PUT", target, b"one")
-        headers["X-Amz-Content-SHA256"] = given
-        assert send(ctx, "PUT", target, headers, b"one").status in {400, 403}
-    del sent["X-Amz-Content-SHA256"]
-    assert code(send(ctx, "PUT", target, sent, b"one")) in {"InvalidRequest", "AccessDenied"}
-    assert "changed" not in [entry["Key"] for entry in ctx.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]]
-
-
-def test_the_body_of_another_service_cannot_be_left_unsigned(ctx: Context) -> None:
-    headers = {"X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD", **CALLS["json"][3]}
-    sent = signed(ctx, "dynamodb", "POST", "/", b"{}", headers=headers)
-    assert send(ctx, "POST", "/", sent, b"{}").status == 400
 
 
 ODD_KEYS = [
@@ -356,186 +307,6 @@ def test_a_session_ends(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
         client(
             ctx, "sts", key=given["AccessKeyId"], secret=given["SecretAccessKey"], token=given["SessionToken"]
         ).get_caller_identity()
-
-
-# ---- bodies in chunks
-
-
-def chunked(ctx: Context, body: bytes, *, size: int = 65536, trailer: bool = False, spoil: str = "") -> Answer:
-    """Upload as the Java SDK does over HTTP (botocore has no such signer); ``spoil`` is changed after signing."""
-    target = f"/{BUCKET}/chunked"
-    kind = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" + ("-TRAILER" if trailer else "")
-    headers = {
-        "X-Amz-Content-SHA256": kind,
-        "X-Amz-Decoded-Content-Length": str(len(body)),
-        "Content-Encoding": "aws-chunked",
-    }
-    request = AWSRequest("PUT", f"{ctx.endpoint}{target}", headers={**headers, "Host": host(ctx)}, data=b"")
-    # What SigV4Auth does, with this hash of the body in place of its own.
-    signer = SigV4Auth(USER, "s3", "us-east-1")
-    signer._normalize_url_path = lambda path: path
-    request.context["timestamp"] = now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    request.headers["X-Amz-Date"] = now
-    last = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
-    signer._inject_signature_to_request(request, last)
-    key = b"AWS4test"
-    for part in (now[:8], "us-east-1", "s3", "aws4_request"):
-        key = hmac.new(key, part.encode(), "sha256").digest()
-    empty = hashlib.sha256(b"").hexdigest()
-
-    def link(what: str, rest: str) -> str:
-        text = f"{what}\n{now}\n{now[:8]}/us-east-1/s3/aws4_request\n{last}\n{rest}"
-        return hmac.new(key, text.encode(), "sha256").hexdigest()
-
-    sent = b""
-    for start in [*range(0, len(body), size), len(body)]:
-        data = body[start : start + size]
-        last = link("AWS4-HMAC-SHA256-PAYLOAD", f"{empty}\n{hashlib.sha256(data).hexdigest()}")
-        end = b"\r\n" if data or not trailer else b""
-        sent += b"%x;chunk-signature=%b\r\n%b%b" % (len(data), last.encode(), data, end)
-    if trailer:
-        line = "x-amz-checksum-crc32:AAAAAA=="
-        last = link("AWS4-HMAC-SHA256-TRAILER", hashlib.sha256(f"{line}\n".encode()).hexdigest())
-        sent += f"{line}\r\nx-amz-trailer-signature:{last}\r\n\r\n".encode()
-    if spoil == "data":
-        sent = sent.replace(b"content", b"CONTENT", 1)
-    elif spoil == "trailer":
-        sent = sent.replace(b"AAAAAA==", b"BBBBBB==")
-    elif spoil == "no trailer":
-        sent = sent[: sent.index(b"x-amz-trailer-signature")]
-    elif spoil == "cut":
-        sent = sent[: len(sent) // 2]
-    elif spoil == "order":
-        first, second, rest = re.split(rb"(?=[0-9a-f]+;chunk)", sent, maxsplit=3)[1:]
-        sent = second + first + rest
-    elif spoil == "size":
-        sent = b"zz" + sent
-    elif spoil == "negative":
-        sent = b"-" + sent
-    return send(ctx, "PUT", target, {"Host": host(ctx), **dict(request.headers.items())}, sent)
-
-
-@pytest.mark.parametrize("trailer", [False, True])
-@pytest.mark.parametrize("size", [0, 1, 7, 65536, 200_000])
-def test_a_body_signed_in_chunks_arrives_whole(ctx: Context, size: int, trailer: bool) -> None:
-    body = (b"content" * (size // 7 + 1))[:size]
-    assert chunked(ctx, body, trailer=trailer).status == 200
-    assert ctx.client("s3").get_object(Bucket=BUCKET, Key="chunked")["Body"].read() == body
-
-
-@pytest.mark.parametrize(
-    ("spoil", "trailer"),
-    [("data", False), ("data", True), ("cut", False), ("order", False), ("size", False), ("negative", False),
-     ("trailer", True), ("no trailer", True)],
-)  # fmt: skip
-def test_a_body_in_chunks_that_is_not_what_was_signed_is_refused(ctx: Context, spoil: str, trailer: bool) -> None:
-    ctx.client("s3").put_object(Bucket=BUCKET, Key="chunked", Body=b"before")
-    assert code(chunked(ctx, b"content" * 9, size=20, trailer=trailer, spoil=spoil)) in {
-        "SignatureDoesNotMatch",
-        "IncompleteBody",
-    }
-    assert ctx.client("s3").get_object(Bucket=BUCKET, Key="chunked")["Body"].read() == b"before"
-
-
-def test_a_body_whose_checksum_trails_unsigned_arrives(ctx: Context) -> None:
-    target, body = f"/{BUCKET}/trailing", b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n"
-    headers = {"X-Amz-Content-SHA256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "X-Amz-Decoded-Content-Length": "5"}
-    request = AWSRequest("PUT", f"{ctx.endpoint}{target}", headers={**headers, "Host": host(ctx)})
-    request.context["checksum"] = {"request_algorithm": {"in": "trailer"}}
-    S3SigV4Auth(USER, "s3", "us-east-1").add_auth(request)
-    assert send(ctx, "PUT", target, {"Host": host(ctx), **dict(request.headers.items())}, body).status == 200
-    assert ctx.client("s3").get_object(Bucket=BUCKET, Key="trailing")["Body"].read() == b"hello"
-
-
-# ---- forms
-
-
-def form(fields: dict[str, str], content: bytes, extra: bytes = b"") -> tuple[dict[str, str], bytes]:
-    mark = uuid.uuid4().hex
-    parts = [
-        f'--{mark}\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n'.encode() for n, v in fields.items()
-    ]
-    file = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="f.txt"\r\n\r\n'.encode()
-    body = b"".join(parts) + file + content + b"\r\n" + extra + f"--{mark}--\r\n".encode()
-    return {"Content-Type": f"multipart/form-data; boundary={mark}"}, body
-
-
-@pytest.mark.parametrize("version", ["s3", "s3v4"])
-def test_a_form_uploads_what_its_policy_allows(ctx: Context, version: str) -> None:
-    s3 = client(ctx, "s3", signature_version=version)
-    conditions = [
-        ["starts-with", "$key", "up/"],
-        ["content-length-range", 1, 10],
-        {"x-amz-meta-a": "b"},
-        ["starts-with", "$Content-Type", "text/"],
-    ]
-    made = s3.generate_presigned_post(
-        BUCKET, "up/${filename}", Fields={"x-amz-meta-a": "b", "Content-Type": "text/plain"}, Conditions=conditions
-    )
-
-    def post(content: bytes = b"hello", **changed: str) -> Answer:
-        headers, body = form({**made["fields"], **{n.replace("_", "-"): v for n, v in changed.items()}}, content)
-        return send(ctx, "POST", f"/{BUCKET}", headers, body)
-
-    assert post().status == 204
-    found = ctx.client("s3").get_object(Bucket=BUCKET, Key="up/f.txt")
-    assert (found["Body"].read(), found["Metadata"], found["ContentType"]) == (b"hello", {"a": "b"}, "text/plain")
-    assert code(post(b"x" * 11)) == "EntityTooLarge"
-    assert code(post(b"")) == "EntityTooSmall"
-    assert code(post(key="down/x")) == "AccessDenied"
-    assert code(post(x_amz_meta_a="c")) == "AccessDenied"
-    assert code(post(acl="public-read")) == "AccessDenied"
-    assert code(post(policy=base64.b64encode(b"{}").decode())) == "SignatureDoesNotMatch"
-    signature = "x-amz-signature" if version == "s3v4" else "signature"
-    assert code(post(**{signature: "0" * 64})) == "SignatureDoesNotMatch"
-    headers, body = form(made["fields"], b"hello")
-    assert send(ctx, "POST", f"/{BUCKET}?delete", headers, body).status == 403
-    ctx.client("s3").create_bucket(Bucket=f"{BUCKET}-{version}")
-    assert code(send(ctx, "POST", f"/{BUCKET}-{version}", headers, body)) == "AccessDenied"
-
-
-def test_a_forms_policy_ends_and_is_read_strictly(ctx: Context) -> None:
-    s3 = client(ctx, "s3")
-    old = s3.generate_presigned_post(BUCKET, "old", ExpiresIn=-1)
-    headers, body = form(old["fields"], b"x")
-    assert "expired" in send(ctx, "POST", f"/{BUCKET}", headers, body).said
-    until = b'{"expiration": "2999-01-01T00:00:00Z"'
-    for policy in (
-        b"x",
-        b"[]",
-        until + b"}",
-        until + b', "conditions": [["is", "$key", "a"]]}',
-        until + b', "conditions": []}',
-        b'{"expiration": 1, "conditions": []}',
-    ):
-        encoded = base64.b64encode(policy).decode()
-        signature = base64.b64encode(hmac.new(b"test", encoded.encode(), "sha1").digest()).decode()
-        fields = {"key": "old", "AWSAccessKeyId": "test", "policy": encoded, "signature": signature}
-        headers, body = form(fields, b"x")
-        assert code(send(ctx, "POST", f"/{BUCKET}", headers, body)) in {"InvalidPolicyDocument", "AccessDenied"}
-    headers, body = form({"key": "old"}, b"x")
-    assert code(send(ctx, "POST", f"/{BUCKET}", headers, body)) == "AccessDenied"
-    headers, body = form({**s3.generate_presigned_post(BUCKET, "old")["fields"], "KEY": "new"}, b"x")
-    assert code(send(ctx, "POST", f"/{BUCKET}", headers, body)) == "InvalidArgument"
-
-
-def test_a_role_uploads_by_form_only_where_it_may(ctx: Context) -> None:
-    made = role(ctx, "former", {"Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{BUCKET}/mine/*"})
-    given = ctx.client("sts").assume_role(RoleArn=made, RoleSessionName="me")["Credentials"]
-    for version in ("s3", "s3v4"):
-        s3 = client(
-            ctx,
-            "s3",
-            key=given["AccessKeyId"],
-            secret=given["SecretAccessKey"],
-            token=given["SessionToken"],
-            signature_version=version,
-        )
-        statuses = []
-        for key in ("mine/a", "other/a"):
-            headers, body = form(s3.generate_presigned_post(BUCKET, key)["fields"], b"x")
-            statuses.append(send(ctx, "POST", f"/{BUCKET}", headers, body).status)
-        assert statuses == [204, 403]
 
 
 # ---- a secret of its own
