@@ -49,6 +49,8 @@ class Context:
     stopping: threading.Event = field(default_factory=threading.Event)
     #: Names of what the local AWS made itself and a stack may take over: what `cdk bootstrap` would make.
     lent: set[str] = field(default_factory=set)
+    #: Returns the ARN of the role that a stack, by name or id, was last changed with; None if none was passed for it.
+    stack_role: Callable[[str], str | None] = lambda name: None
     _closers: list[Callable[[], None]] = field(default_factory=list)
     _clients: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -198,7 +198,8 @@ class _File:
             self.refuse(
                 (*at, "database_prefix") if "database_prefix" in self.raw["environments"][one.name] else at,
                 f"its databases and streams are called as those of {other.name}, and AWS refuses the second in one "
-                f"account and region: give it a `database_prefix` of its own, as {one.name}_, or both an `account`",
+                f"account and region: give it a `database_prefix` of its own, as {one.name}_, or both an `account`, "
+                f"which is what to do where {one.name} is deployed: another prefix leaves its tables behind",
             )
 
     def setting(self, at: tuple[str, ...], key: str, value: Any) -> Any:

@@ -66,17 +66,19 @@ class Answers:
         stack = self._engine.reserve(name)
         stack.status = "CREATE_IN_PROGRESS"
         stack.protected = get("EnableTerminationProtection") in (True, "true")
+        stack.role_arn = get("RoleARN")
         self._start(stack.name, text, parameters, _tags(get))
         return {"StackId": stack.id}
 
     def update_stack(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer UpdateStack: start to update a stack."""
         stack = self._engine.find(get("StackName"))
-        previous = _values(stack)
-        text, parameters = self._text(get, stack), _parameters(get, previous)
-        if text == stack.text and parameters == {k: previous.get(k) for k in parameters}:
+        text, parameters = self._text(get, stack), _parameters(get, _values(stack))
+        planned = self._engine.check(stack.name, text, parameters=parameters).parameters
+        # By what they come to: what a parameter names in Parameter Store may be another value now.
+        if text == stack.text and planned == stack.parameters:
             raise _refusal("No updates are to be performed.")
-        self._engine.check(stack.name, text, parameters=parameters)
+        stack.role_arn = get("RoleARN") or stack.role_arn
         stack.status = "UPDATE_IN_PROGRESS"
         self._start(stack.name, text, parameters, _tags(get) or stack.tags)
         return {"StackId": stack.id}
@@ -103,6 +105,7 @@ class Answers:
         name, kind = get("StackName"), get("ChangeSetType", "UPDATE")
         stack = self._engine.stacks.get(name) if kind == "CREATE" else self._engine.find(name)
         stack = stack or self._engine.reserve(name)
+        stack.role_arn = get("RoleARN") or stack.role_arn
         text = self._text(get, stack)
         parameters = _parameters(get, _values(stack))
         identity = f"arn:aws:cloudformation:{self._ctx.region}:{self._ctx.account}:changeSet/{get('ChangeSetName')}/"
@@ -363,6 +366,7 @@ def install(ctx: Context, engine: StackEngine) -> None:
     from moto.core.responses import ActionResult
 
     answers = Answers(ctx, engine)
+    ctx.stack_role = lambda name: next((s.role_arn for s in engine.stacks.values() if name in (s.name, s.id)), None)
 
     def answering(operation: Callable[[Callable[..., Any]], dict[str, Any]]) -> Callable[[Any], Any]:
         def answer(self: Any) -> Any:

@@ -42,6 +42,7 @@ def described_stack(stack: Stack) -> dict[str, Any]:
         "StackStatusReason": stack.reason,
         "DisableRollback": False,
         "EnableTerminationProtection": stack.protected,
+        "RoleARN": stack.role_arn,
         "NotificationARNs": [],
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
         "Tags": api.pairs(stack.tags),

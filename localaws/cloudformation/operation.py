@@ -11,7 +11,7 @@ from localaws.cloudformation.errors import DeployError, ResourceFailed, StackFai
 from localaws.cloudformation.plan import Planned, StackPlan, outputs_of
 from localaws.cloudformation.providers.provider import Request, ResourceOutcome
 from localaws.cloudformation.stacks import RETAIN, Deployed, Stack, StackOutput
-from localaws.cloudformation.template import NO_VALUE, Scope, in_order, resolve
+from localaws.cloudformation.template import NO_VALUE, Scope, in_order, resolve, scalar_text
 from localaws.context import Context
 
 log = logging.getLogger("localaws.cloudformation")
@@ -81,7 +81,9 @@ class StackOperation:
     def _outputs(self) -> dict[str, StackOutput]:
         outputs = {
             name: StackOutput(
-                str(body.get("Value")), export=body.get("Export", {}).get("Name"), description=body.get("Description")
+                scalar_text(body.get("Value")),
+                export=body.get("Export", {}).get("Name"),
+                description=body.get("Description"),
             )
             for name, body in outputs_of(self.plan, self.scope).items()
         }

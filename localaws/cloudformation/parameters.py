@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from localaws.cloudformation.errors import TemplateError, UnknownIntrinsic, UnresolvedReference
+from localaws.cloudformation.template import scalar_text
 
 
 def parameter_values(
@@ -49,7 +50,7 @@ def given_parameters(
         value = values[name]
         resolved = (",".join(value) if isinstance(value, list) else str(value)) if stored else None
         secret = str(spec.get("NoEcho", "")).lower() == "true"
-        found[name] = GivenParameter(str(given.get(name, spec.get("Default"))), resolved, secret)
+        found[name] = GivenParameter(scalar_text(given.get(name, spec.get("Default"))), resolved, secret)
     return found
 
 
@@ -57,15 +58,15 @@ def _parameter(name: str, spec: Mapping[str, Any], given: Mapping[str, str], sta
     kind = spec.get("Type", "String")
     if name not in given and "Default" not in spec:
         raise UnresolvedReference(f"{stack}: the parameter {name} ({kind}) has neither a value nor a default")
-    value = given.get(name, spec.get("Default"))
-    allowed = spec.get("AllowedValues")
-    if allowed and str(value) not in map(str, allowed):
-        raise TemplateError(f"{stack}: the parameter {name} is {value!r}; allowed: {', '.join(map(str, allowed))}")
+    value = scalar_text(given.get(name, spec.get("Default")))
+    allowed = [scalar_text(each) for each in spec.get("AllowedValues", [])]
+    if allowed and value not in allowed:
+        raise TemplateError(f"{stack}: the parameter {name} is {value!r}; allowed: {', '.join(allowed)}")
     if kind.startswith("AWS::SSM::Parameter::Value<"):
-        stored = ssm(str(value))
+        stored = ssm(value)
         return stored.split(",") if "<List<" in kind or "<CommaDelimitedList" in kind else stored
     if kind == "CommaDelimitedList" or kind.startswith("List<"):
-        return [item.strip() for item in str(value).split(",")] if value else []
+        return [item.strip() for item in value.split(",")] if value else []
     if kind in ("String", "Number", "AWS::SSM::Parameter::Name"):
-        return str(value)
+        return value
     raise UnknownIntrinsic(f"{stack}: the parameter {name} has the type {kind}, which localaws does not read")

@@ -72,6 +72,8 @@ class Stack:
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     updated: datetime | None = None
     deleted: datetime | None = None
+    #: The role that was last passed for it: what a later call acts with that passes none.
+    role_arn: str | None = None
     #: Whether it has termination protection: it cannot be deleted.
     protected: bool = False
 

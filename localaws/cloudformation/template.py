@@ -134,11 +134,14 @@ def holds_pending(value: Any) -> bool:
     return value is PENDING
 
 
+def scalar_text(value: object) -> str:
+    """Return a scalar as the text that CloudFormation takes it for: YAML's and JSON's booleans in small letters."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _text(value: Any, scope: Scope, at: str) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
     if isinstance(value, str | int | float):
-        return str(value)
+        return scalar_text(value)
     raise TemplateError(f"{scope.stack}/{at}: expected text, got {value!r}")
 
 

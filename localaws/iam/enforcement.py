@@ -171,11 +171,12 @@ def _stack_refusal(ctx: Context, request: calls.Request, session: Session) -> Re
     """Return why a role's change of stacks is refused, or None if the role may do everything.
 
     The administrator deploys stacks here. On AWS a stack acts with its caller's permissions, or with those of the role
-    that is passed to it: if either may do everything, the result is the same.
+    that is passed to it, now or by an earlier call: if either may do everything, the result is the same.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-iam-servicerole.html
     """
     if request.action.startswith(_NO_STACK_CHANGE):
         return None
-    passed = request.parameters.get("RoleARN")
+    passed = request.parameters.get("RoleARN") or ctx.stack_role(str(request.parameters.get("StackName")))
     role = callers.role_of(ctx, str(passed)) if passed else callers.role_of(ctx, session.role_arn)
     limited = policies.parse(session.policy) if session.policy and not passed else None
     everything = role is not None and policies.allow_everything(_statements(ctx, role.name))

@@ -146,6 +146,37 @@ def test_a_stack_that_cannot_be_deployed_says_why_and_can_be_repeated(app: App) 
         source.write_text(sound)
 
 
+def test_a_first_deployment_that_was_rolled_back_is_repeated(app: App) -> None:
+    """The CLI protects a stack before it is made: one that is to be protected, and failed, is let go by hand first."""
+    source, deploy = app.folder / "app.py", ("deploy", "--require-approval", "never")
+    sound = source.read_text()
+    renamed = sound.replace('Stack(app, "worker"', 'Stack(app, "again"')
+    source.write_text(renamed.replace("app.synth()", _FAILING))
+    cfn = app.client("cloudformation")
+    try:
+        for protected in ("", "1"):
+            assert app.cdk(*deploy, PROTECTED=protected).returncode == 1
+            (stack,) = cfn.describe_stacks(StackName="again")["Stacks"]
+            assert (stack["StackStatus"], stack["EnableTerminationProtection"]) == (
+                "ROLLBACK_COMPLETE",
+                bool(protected),
+            )
+        source.write_text(renamed)
+        refused = app.cdk(*deploy, PROTECTED="1")
+        assert refused.returncode == 1
+        assert "cannot be deleted while TerminationProtection is enabled" in refused.stdout + refused.stderr
+        cfn.update_termination_protection(StackName="again", EnableTerminationProtection=False)
+        good(app.cdk(*deploy))
+        good(app.cdk("destroy", "--force"))
+    finally:
+        source.write_text(sound)
+
+
+_FAILING = """import aws_cdk
+document = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"}]}
+given = {"Queues": ["http://127.0.0.1/none"], "PolicyDocument": document}
+aws_cdk.CfnResource(stack, "Bad", type="AWS::SQS::QueuePolicy", properties=given)
+app.synth()"""
 _UNKNOWN = 'CfnResource(stack, "New", type="AWS::Nobody::Knows")\napp.synth()'.replace(
     "CfnRes", "__import__('aws_cdk').CfnRes"
 )

@@ -30,7 +30,7 @@ _._build_sync_resolver
 _.create_stack, _.update_stack, _.delete_stack, _.list_stacks, _.create_change_set, _.describe_change_set
 _.delete_change_set, _.execute_change_set, _.list_change_sets, _.describe_stack_events
 _.describe_stack_resources, _.describe_stack_resource, _.list_stack_resources, _.get_template
-_.get_template_summary, _.list_exports, _.list_imports
+_.get_template_summary, _.list_exports, _.list_imports, _.describe_events, _.update_termination_protection
 # Read by the library whose object it is: botocore, typer, RE2, awslambdaric, CDK, CycloneDX, PyYAML, PyIceberg,
 # zipfile.
 _.external_attr, _.compress_type

@@ -94,7 +94,8 @@ def test_two_environments_that_would_share_their_names_in_an_account_are_refused
     if not refused:
         assert [*read_environments(file)] == ["dev", "prod"]
         return
-    with pytest.raises(EnvironmentRefused, match=r"are called as those of dev, .* as prod_, or both") as told:
+    told_what_to_do = r"of dev, .* as prod_, or both an `account`, .* where prod is deployed"
+    with pytest.raises(EnvironmentRefused, match=told_what_to_do) as told:
         read_environments(file)
     lines = file.read_text().splitlines()
     named = "    database_prefix: all_" if "database_prefix" in other else "  prod:"

@@ -49,6 +49,20 @@ def test_a_parameter_of_the_store_keeps_its_name_and_is_read_anew_by_each_update
     assert "didn't contain changes" in cfn.describe_change_set(StackName=stack_name, ChangeSetName="c")["StatusReason"]
 
 
+def test_a_stack_is_updated_for_a_value_of_the_store_alone(cfn: Any, local_aws: LocalAws, stack_name: str) -> None:
+    ssm, text = local_aws.context.client("ssm"), body(FROM_STORE, Default=f"/{stack_name}")
+    ssm.put_parameter(Name=f"/{stack_name}", Value="one", Type="String")
+    cfn.create_stack(StackName=stack_name, TemplateBody=text)
+    assert settled(cfn, stack_name) == "CREATE_COMPLETE"
+    with pytest.raises(ClientError, match="No updates are to be performed"):
+        cfn.update_stack(StackName=stack_name, TemplateBody=text)
+    ssm.put_parameter(Name=f"/{stack_name}", Value="two", Type="String", Overwrite=True)
+    cfn.update_stack(StackName=stack_name, TemplateBody=text)
+    assert settled(cfn, stack_name) == "UPDATE_COMPLETE"
+    (resource,) = cfn.list_stack_resources(StackName=stack_name)["StackResourceSummaries"]
+    assert read(local_aws, resource["PhysicalResourceId"]) == "two"
+
+
 def test_a_secret_parameter_is_shown_to_nobody_and_kept_for_the_next_update(cfn: Any, stack_name: str) -> None:
     text, given = body(NoEcho=True), [{"ParameterKey": "V", "ParameterValue": "secret"}]
     cfn.create_change_set(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from localaws.cloudformation.errors import DependencyCycle, TemplateError, UnknownIntrinsic, UnresolvedReference
-from localaws.cloudformation.parameters import parameter_values
+from localaws.cloudformation.parameters import GivenParameter, given_parameters, parameter_values
 from localaws.cloudformation.template import PENDING, Scope, check_rules, in_order, resolve
 
 REFS = {"Bucket": "my-bucket"}
@@ -96,6 +96,16 @@ def test_a_value_that_holds_an_unmade_resource_is_pending() -> None:
 def test_a_select_beyond_the_list_is_an_error() -> None:
     with pytest.raises(TemplateError, match="no item 3"):
         resolve({"Fn::Select": [3, ["a"]]}, scope(), at="R")
+
+
+def test_a_boolean_of_a_parameter_is_text_as_it_is_written() -> None:
+    """In a template in YAML `true` is often not between quotes, and compared with one that is."""
+    flag = {"Type": "String", "Default": True, "AllowedValues": [True, False]}
+    assert parameter_values({"A": flag}, {}, stack="S", ssm=str) == {"A": "true"}
+    assert parameter_values({"A": flag}, {"A": "false"}, stack="S", ssm=str) == {"A": "false"}
+    assert given_parameters({"A": flag}, {}, {"A": "true"}) == {"A": GivenParameter("true")}
+    with pytest.raises(TemplateError, match="is 'maybe'; allowed: true, false"):
+        parameter_values({"A": flag}, {"A": "maybe"}, stack="S", ssm=str)
 
 
 def test_parameters_take_the_given_value_then_the_default_then_fail() -> None:

@@ -125,6 +125,22 @@ def test_who_may_do_everything_or_passes_a_role_that_may_makes_stacks(ctx: Conte
     assert code(Caller(ctx, no_passing)("cloudformation").create_stack, **given) == "AccessDenied"
 
 
+def test_a_stack_is_deleted_with_the_role_that_it_was_made_with_by_who_may_delete_stacks(ctx: Context) -> None:
+    """As CDK's deployment role does with one whose first deployment failed, without passing a role."""
+    boss, name = role(ctx, f"r{uuid.uuid4().hex[:8]}", EVERYTHING), f"s{uuid.uuid4().hex[:8]}"
+    maker, reader = Caller(ctx, STACKS)("cloudformation"), Caller(ctx, {**STACKS, "Action": "cloudformation:List*"})
+    given = {"StackName": name, "TemplateBody": template(), "Capabilities": ["CAPABILITY_NAMED_IAM"]}
+    assert code(maker.create_stack, **given, RoleARN=boss) == "ok"
+    ctx.client("cloudformation").get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    (stack,) = ctx.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+    assert stack["RoleARN"] == boss
+    assert code(reader("cloudformation").delete_stack, StackName=name) == "AccessDenied"
+    assert code(maker.delete_stack, StackName=stack["StackId"]) == "ok"
+    gone = ctx.client("cloudformation").get_waiter("stack_delete_complete")
+    gone.wait(StackName=stack["StackId"], WaiterConfig={"Delay": 1})
+    assert code(maker.create_stack, **given) == "AccessDenied", "another stack of that name has no role"
+
+
 def test_a_session_policy_takes_the_right_to_make_stacks() -> None:
     narrow = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", **STACKS}})
     assert not allow_everything(parse(narrow))
