@@ -151,7 +151,7 @@ class StreamsStack(Stack):
 def _title(name: str) -> str:
     """Return what a dataset's constructs are called, another for each name: ``events1`` and ``events_1`` are two."""
     title = "".join(part.title() for part in name.split("_"))
-    plain = re.fullmatch(r"[a-z]+(_[a-z]+)*[0-9]*", name)
+    plain = re.fullmatch(r"[a-z]+[0-9]*(_[a-z]+[0-9]*)*", name)
     return title if plain else f"{title}x{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from localaws.cloudformation.assembly import bootstrap
 from localaws.cloudformation.errors import DeployError, ResourceFailed, StackFailed, UnresolvedReference
 from localaws.cloudformation.operation import StackOperation, delete_resource, deletion_order
 from localaws.cloudformation.plan import StackPlan, plan_stack
@@ -62,7 +64,7 @@ class StackEngine:
                 return self.export(export)
 
             scope = replace(plan.scope, import_value=import_value, stack_output=self.output)
-            StackOperation(
+            operation = StackOperation(
                 self.ctx,
                 stack,
                 plan,
@@ -70,10 +72,23 @@ class StackEngine:
                 dict(tags or {}),
                 check_exports=lambda exports: self._check_exports(stack, exports),
                 applied=applied,
-            ).run()
+            )
+            with self._lending(stack):
+                operation.run()
             stack.imports = frozenset(imports)
             stack.updated = datetime.now(UTC)
             return stack
+
+    @contextmanager
+    def _lending(self, stack: Stack) -> Iterator[None]:
+        """Give to a stack what it took over of the local AWS's own; make that anew when the stack was rolled back."""
+        try:
+            yield
+        except DeployError:
+            if self.ctx.lent:
+                bootstrap(self.ctx)
+            raise
+        self.ctx.lent -= {deployed.outcome.physical_id for deployed in stack.resources.values()}
 
     def reserve(self, name: str) -> Stack:
         """Return a new, empty stack in REVIEW_IN_PROGRESS, as a change set of type CREATE makes it."""

@@ -9,7 +9,21 @@ from tests.infra.templates import Cloud
 from tests.infra.uses import STREAMS
 
 #: Names that only their underscores and digits distinguish.
-_LIKE = ["events1", "events_1", "events_1_", "events", "events_", "events__", "e1a", "e1_a", "a_b", "ab"]
+_LIKE = [
+    "events1",
+    "events_1",
+    "events_1_",
+    "events",
+    "events_",
+    "s3_events",
+    "s_3_events",
+    "s3events",
+    "events__",
+    "e1a",
+    "e1_a",
+    "a_b",
+    "ab",
+]
 
 
 def test_every_stream_dataset_has_a_stream_of_its_name_and_one_consumer(cloud: Cloud) -> None:

@@ -82,13 +82,6 @@ def must_be_new(exists: object, what: str) -> None:
         raise ResourceFailed(f"{what} already exists and is not managed by this stack")
 
 
-def taken_over(ctx: Context, name: str) -> bool:
-    """Return whether ``name`` is of something that the local AWS made itself, and that is now the stack's."""
-    lent = name in ctx.lent
-    ctx.lent.discard(name)
-    return lent
-
-
 def shaped(value: Any, shape: Any) -> Any:
     """Return ``value`` with its scalars converted to the types that a botocore ``shape`` declares."""
     kind = shape.type_name

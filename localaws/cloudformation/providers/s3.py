@@ -24,8 +24,10 @@ _RULE_DAYS = {
 
 def _create_bucket(ctx: Context, request: Request) -> ResourceOutcome:
     name = request.get("BucketName") or request.name(63, lower=True)
-    if not api.taken_over(ctx, name):
-        api.must_be_new(api.find(ctx, "s3", "HeadBucket", Bucket=name), f"the bucket {name}")
+    there = api.find(ctx, "s3", "HeadBucket", Bucket=name)
+    if name not in ctx.lent:
+        api.must_be_new(there, f"the bucket {name}")
+    if there is None:
         api.make_bucket(ctx, name)
     return ResourceOutcome(
         name,

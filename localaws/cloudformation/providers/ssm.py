@@ -18,7 +18,7 @@ def _put(ctx: Context, request: Request, name: str, *, overwrite: bool) -> Resou
 
 def _create(ctx: Context, request: Request) -> ResourceOutcome:
     name = request.get("Name") or request.name(1011)
-    return _put(ctx, request, name, overwrite=api.taken_over(ctx, name))
+    return _put(ctx, request, name, overwrite=name in ctx.lent)
 
 
 def _update(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:

@@ -136,7 +136,13 @@ def test_what_bootstrap_would_make_is_there_and_the_first_stack_that_makes_it_ta
     assets = {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain", "Properties": {"BucketName": bucket}}
     text = json.dumps({"Resources": {"Version": version, "Assets": assets}})
     was = read(local_aws, BOOTSTRAP_PARAMETER)
+    failing = {"Type": "AWS::SQS::QueuePolicy", "DependsOn": ["Version", "Assets"],
+               "Properties": {"Queues": ["http://127.0.0.1/0"], "PolicyDocument": {}}}  # fmt: skip
     try:
+        bad = {"Version": version, "Assets": {**assets, "DeletionPolicy": "Delete"}, "Bad": failing}
+        cfn.create_stack(StackName=f"{stack_name}-0", TemplateBody=json.dumps({"Resources": bad}))
+        assert settled(cfn, f"{stack_name}-0") == "ROLLBACK_COMPLETE"
+        assert read(local_aws, BOOTSTRAP_PARAMETER) == was, "what a rollback took is there again"
         cfn.create_stack(StackName=stack_name, TemplateBody=text)
         assert settled(cfn, stack_name) == "CREATE_COMPLETE"
         assert read(local_aws, BOOTSTRAP_PARAMETER) == "99" != was
