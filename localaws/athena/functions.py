@@ -152,17 +152,25 @@ def _only_java(pattern: str) -> str | None:
     return next((name for written, name in _ONLY_JAVA if written.search(plain)), None)
 
 
-def _regexp_extract(text: str, pattern: str, group: int) -> str | None:
-    found = _pattern(pattern).search(text)
-    if found and group > found.re.groups:
+def _with_group(pattern: str, group: int) -> Any:
+    """Return a compiled pattern that has a group of that number."""
+    compiled = _pattern(pattern)
+    if group < 0:
+        raise ValueError("INVALID_FUNCTION_ARGUMENT: Group cannot be negative")
+    if group > compiled.groups:
         raise ValueError(
-            f"INVALID_FUNCTION_ARGUMENT: Pattern has {found.re.groups} groups. Cannot access group {group}"
+            f"INVALID_FUNCTION_ARGUMENT: Pattern has {compiled.groups} groups. Cannot access group {group}"
         )
+    return compiled
+
+
+def _regexp_extract(text: str, pattern: str, group: int) -> str | None:
+    found = _with_group(pattern, group).search(text)
     return found.group(group) if found else None
 
 
 def _regexp_extract_all(text: str, pattern: str, group: int) -> list[str | None]:
-    return [found.group(group) for found in _pattern(pattern).finditer(text)]
+    return [found.group(group) for found in _with_group(pattern, group).finditer(text)]
 
 
 def _regexp_replace(text: str, pattern: str, replacement: str) -> str:

@@ -33,7 +33,8 @@ SAMPLES = {
 WRITTEN = {
     "listagg T": "listagg('abc') WITHIN GROUP (ORDER BY 1)",
     "listagg TT": "listagg('abc', ',') WITHIN GROUP (ORDER BY 1)",
-    "regexp_extract TTI": "regexp_extract('abc', 'b', 0)", "trim TT": "trim(BOTH 'a' FROM 'abc')",
+    "regexp_extract TTI": "regexp_extract('abc', 'b', 0)",
+    "regexp_extract_all TTI": "regexp_extract_all('abc', '(b)', 1)", "trim TT": "trim(BOTH 'a' FROM 'abc')",
     "position TT": "position('b' IN 'abc')", "split_to_map TTT": "split_to_map('a=1;b=2', ';', '=')",
     "json_extract TT": "json_extract('[1]', '$[0]')", "json_extract JT": "json_extract(json_parse('[1]'), '$[0]')",
     "json_extract_scalar TT": "json_extract_scalar('[1]', '$[0]')", "from_hex T": "from_hex('61')",
@@ -271,3 +272,12 @@ def test_what_only_java_reads_in_a_pattern_is_refused_by_name(pattern: str, name
 @pytest.mark.parametrize("pattern", [r"\\1", "[(?=]", r"\(\?=", r"a\++", "[+]+", "(?<n>a)", r"\[\["])
 def test_what_only_looks_like_it_is_not(pattern: str, engine: QueryEngine) -> None:
     answer(engine, f"SELECT regexp_like('abc', '{pattern}')")
+
+
+@pytest.mark.parametrize("function", ["regexp_extract", "regexp_extract_all"])
+@pytest.mark.parametrize(("group", "why"), [(2, "Pattern has 1 groups. Cannot access group 2"), (-1, "negative")])
+def test_a_group_that_a_pattern_does_not_have_is_refused(
+    engine: QueryEngine, function: str, group: int, why: str
+) -> None:
+    with pytest.raises(QueryFailed, match=f"INVALID_FUNCTION_ARGUMENT: .*{why}"):
+        answer(engine, f"SELECT {function}('abc', '(b)', {group})")
