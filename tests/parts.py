@@ -57,6 +57,8 @@ SECONDS = {
     "test_faults.py::test_an_unload_that_fails_leaves_nothing": 30,
     "test_writers.py::test_writers_at_once_lose_and_double_nothing": 150,
     "test_writers.py::test_who_may_not_begin_anew_fails_with_athenas_error_and_has_done_nothing": 90,
+    "test_cdk_cli.py::test_a_first_deployment_that_was_rolled_back_is_repeated": 120,
+    "test_superset.py::test_superset_asks_and_is_answered": 40,
     "test_dbt_shopsphere.py::test_dbt_makes_reports_of_shopsphere": 150,
     "test_engines.py::test_a_result_goes_to_s3_in_bounded_memory": 300,
     "test_patterns.py::test_allowed_patterns_find_the_same_on_both_engines": 120,

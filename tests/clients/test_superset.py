@@ -7,7 +7,7 @@ import pytest
 from tests.clients.environments import FOLDER, outcomes
 from tests.clients.test_python import steps
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
 PROGRAM = FOLDER / "superset" / "superset_charts.py"
 
 

@@ -146,6 +146,7 @@ def test_a_stack_that_cannot_be_deployed_says_why_and_can_be_repeated(app: App) 
         source.write_text(sound)
 
 
+@pytest.mark.proof
 def test_a_first_deployment_that_was_rolled_back_is_repeated(app: App) -> None:
     """The CLI protects a stack before it is made: one that is to be protected, and failed, is let go by hand first."""
     source, deploy = app.folder / "app.py", ("deploy", "--require-approval", "never")
