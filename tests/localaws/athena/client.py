@@ -22,7 +22,7 @@ class Client:
         ctx.client("glue").create_database(DatabaseInput={"Name": name})
         return cls(ctx, name, workgroup)
 
-    def execution(self, sql: str, parameters: list[str] | None = None, seconds: float = 20) -> dict[str, Any]:
+    def execution(self, sql: str, parameters: list[str] | None = None, seconds: float = 120) -> dict[str, Any]:
         given: dict[str, Any] = {"ExecutionParameters": parameters} if parameters else {}
         started = self.athena.start_query_execution(
             QueryString=sql, WorkGroup=self.workgroup, QueryExecutionContext={"Database": self.database}, **given
