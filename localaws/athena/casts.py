@@ -88,7 +88,7 @@ def _with_nan(node: Any) -> exp.Expr:
     https://trino.io/docs/current/functions/math.html#floating-point-functions
     """
     found = node
-    if isinstance(node, exp.EQ | exp.GT | exp.GTE):
+    if isinstance(node, exp.EQ | exp.GT | exp.GTE | exp.In):
         found = _unless_nan(node, node.this)
     elif isinstance(node, exp.LT | exp.LTE):
         found = _unless_nan(node, node.expression)

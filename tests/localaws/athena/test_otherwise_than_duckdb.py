@@ -38,6 +38,7 @@ def _answered(engine: QueryEngine, sql: str) -> str:
         # NaN is equal to, less and greater than nothing: https://trino.io/docs/current/functions/math.html
         ("nan() = nan(), nan() <> nan(), nan() > 1, nan() >= 1, 1 < nan(), 1 <= nan(), NOT (nan() > 1)", "false|true|false|false|false|false|true"),
         ("nan() BETWEEN 1 AND 2, 1 BETWEEN 0 AND nan(), infinity() > 1", "false|false|true"),
+        ("nan() IN (nan(), 1e0), nan() NOT IN (nan(), 1e0), 1e0 IN (nan(), 1e0), count(*) FROM (VALUES nan(), 1e0) t(x) WHERE x IN (SELECT x FROM (VALUES nan(), 1e0) u(x))", "false|true|true|1"),
         ("count(*) FROM (VALUES nan(), 1e0) a(x) JOIN (VALUES nan(), 1e0) b(x) ON a.x = b.x", "1"),
         ("x FROM (VALUES nan(), 1e0, infinity()) t(x) ORDER BY x", "1.0 ; Infinity ; NaN"),
         # https://trino.io/docs/current/functions/datetime.html
@@ -84,6 +85,8 @@ def _answered(engine: QueryEngine, sql: str) -> str:
         ("typeof(sum(k) OVER ()) FROM t", "bigint ; bigint"),
         ("DISTINCT k, s AS n FROM t ORDER BY n DESC, t.k, 1", "2|xyz ; 1|abc"),
         ("DISTINCT upper(s) FROM t ORDER BY upper(s)", "ABC ; XYZ"),
+        ("DISTINCT k + 1 AS n, s FROM t AS u ORDER BY u.k + 1 DESC, 2, n", "3|xyz ; 2|abc"),
+        ("DISTINCT s, count(*) AS c FROM t GROUP BY s ORDER BY count(*), 1", "abc|1 ; xyz|1"),
         # https://trino.io/docs/current/functions/comparison.html
         ("k FROM t WHERE k = ANY (SELECT 1) AND k <= ALL (SELECT k FROM t) AND x <= ALL (SELECT x FROM t)", "1"),
     ],
@@ -110,6 +113,7 @@ def test_the_answer_is_trinos(opened: QueryEngine, sql: str, written: str) -> No
         ("CAST(json_parse('[1]') AS varchar)", "INVALID_CAST_ARGUMENT: Cannot cast '[1]"),
         ("DISTINCT k FROM t ORDER BY s", "EXPRESSION_NOT_IN_DISTINCT: line 1:35: For SELECT DISTINCT, ORDER BY"),
         ("repeat('x', -1)", "INVALID_FUNCTION_ARGUMENT: count argument of repeat function must be"),
+        ("DISTINCT k FROM t ORDER BY k + 1", "For SELECT DISTINCT, ORDER BY expressions must appear in select list"),
         ("from_base64('%')", "INVALID_FUNCTION_ARGUMENT: '%' is no text in base 64"),
         ("CAST(json_parse('\"x\"') AS bigint)", "INVALID_CAST_ARGUMENT"),
         ("* FROM UNNEST(ARRAY[ROW(1, 'x')]) AS u(a, b)", "NOT_SUPPORTED: UNNEST of rows without names"),
