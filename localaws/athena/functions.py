@@ -154,15 +154,19 @@ def _only_java(pattern: str) -> str | None:
 
 def _regexp_extract(text: str, pattern: str, group: int) -> str | None:
     found = _pattern(pattern).search(text)
-    if found and group > found.re.groups:
-        raise ValueError(
-            f"INVALID_FUNCTION_ARGUMENT: Pattern has {found.re.groups} groups. Cannot access group {group}"
-        )
-    return found.group(group) if found else None
+    return _group(found, group) if found else None
 
 
 def _regexp_extract_all(text: str, pattern: str, group: int) -> list[str | None]:
-    return [found.group(group) for found in _pattern(pattern).finditer(text)]
+    return [_group(found, group) for found in _pattern(pattern).finditer(text)]
+
+
+def _group(found: Any, group: int) -> str | None:
+    if not 0 <= group <= found.re.groups:
+        raise ValueError(
+            f"INVALID_FUNCTION_ARGUMENT: Pattern has {found.re.groups} groups. Cannot access group {group}"
+        )
+    return found.group(group)  # type: ignore[no-any-return]
 
 
 def _regexp_replace(text: str, pattern: str, replacement: str) -> str:

@@ -67,8 +67,8 @@ MACROS = (
     "CREATE MACRO athena_bits_and(a, b) AS a & b",
     "CREATE MACRO athena_bits_or(a, b) AS a | b",
     """CREATE MACRO athena_repeat(x, n) AS list_transform(range(CASE
-         WHEN n < 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: count argument of repeat function must be greater than or equal to 0'
-           AS BIGINT)
+         WHEN n < 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: count argument of repeat function must be greater than or '
+           || 'equal to 0' AS BIGINT)
          ELSE n END), lambda i: x)""",
     """CREATE MACRO athena_array_except(a, b) AS CASE WHEN b IS NOT NULL THEN
          list_filter(a, lambda x, i: coalesce(list_position(b, x), 0) = 0 AND list_position(a, x) = i) END""",

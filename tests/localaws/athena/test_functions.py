@@ -33,7 +33,8 @@ SAMPLES = {
 WRITTEN = {
     "listagg T": "listagg('abc') WITHIN GROUP (ORDER BY 1)",
     "listagg TT": "listagg('abc', ',') WITHIN GROUP (ORDER BY 1)",
-    "regexp_extract TTI": "regexp_extract('abc', 'b', 0)", "trim TT": "trim(BOTH 'a' FROM 'abc')",
+    "regexp_extract TTI": "regexp_extract('abc', 'b', 0)",
+    "regexp_extract_all TTI": "regexp_extract_all('abc', 'b', 0)", "trim TT": "trim(BOTH 'a' FROM 'abc')",
     "position TT": "position('b' IN 'abc')", "split_to_map TTT": "split_to_map('a=1;b=2', ';', '=')",
     "json_extract TT": "json_extract('[1]', '$[0]')", "json_extract JT": "json_extract(json_parse('[1]'), '$[0]')",
     "json_extract_scalar TT": "json_extract_scalar('[1]', '$[0]')", "from_hex T": "from_hex('61')",
