@@ -43,7 +43,8 @@ def cast_rule(node: Any) -> exp.Expr:
     if isinstance(node.this, exp.Null) or kind == DType.NULL:
         return cast(node.this.copy(), _duckdb_type(target))
     if target.this in types.TEXT:
-        return _to_text(node, kind)
+        text = _to_text(node, kind)
+        return call("try", text) if isinstance(node, exp.TryCast) and kind not in types.TEXT else text
     if kind in types.TEXT:
         return _from_text(node, target, attempt=attempt)
     if target.this == DType.JSON and kind != DType.UNKNOWN:
@@ -87,7 +88,7 @@ def _with_nan(node: Any) -> exp.Expr:
     https://trino.io/docs/current/functions/math.html#floating-point-functions
     """
     found = node
-    if isinstance(node, exp.EQ | exp.GT | exp.GTE):
+    if isinstance(node, exp.EQ | exp.GT | exp.GTE | exp.In):
         found = _unless_nan(node, node.this)
     elif isinstance(node, exp.LT | exp.LTE):
         found = _unless_nan(node, node.expression)

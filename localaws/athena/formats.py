@@ -104,9 +104,10 @@ def date_parse(text: str, pattern: str) -> datetime:
         found = datetime.strptime(text, _strptime_pattern(pattern))
     except ValueError:
         raise ValueError(f'INVALID_FUNCTION_ARGUMENT: Invalid format: "{text}"') from None
-    if "%y" in pattern and found.year == 1969:  # Trino's years of two digits are 1970 to 2069, Python's 1969 to 2068
+    letters = re.findall("%.", pattern)  # %% is a percent sign
+    if "%y" in letters and found.year == 1969:  # Trino's years of two digits are 1970 to 2069, Python's 1969 to 2068
         return found.replace(year=2069)
-    return found if "%Y" in pattern or "%y" in pattern else found.replace(year=1970)
+    return found if {"%Y", "%y"} & {*letters} else found.replace(year=1970)
 
 
 def double_text(value: float) -> str:

@@ -199,6 +199,12 @@ def _url(part: Callable[[Any], Any]) -> Callable[[str], Any]:
     return extract
 
 
+def _url_path(url: Any) -> str:
+    """Return the path, which what has no slash behind its scheme (``mailto:a@b``) has not."""
+    opaque = url.scheme and not url.netloc and not url.path.startswith("/")
+    return "" if opaque else unquote(url.path)
+
+
 def _url_parameter(url: str, name: str) -> str | None:
     try:
         query = urlsplit(url).query
@@ -274,11 +280,11 @@ _PYTHON: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     "regexp_extract_all": (_regexp_extract_all, [_TEXT, _TEXT, "INTEGER"], "VARCHAR[]"),
     "regexp_replace": (_regexp_replace, [_TEXT, _TEXT, _TEXT], _TEXT),
     "regexp_count": (lambda text, pattern: len(_pattern(pattern).findall(text)), [_TEXT, _TEXT], "BIGINT"),
-    "url_extract_host": (_url(lambda u: u.hostname), [_TEXT], _TEXT),
-    "url_extract_path": (_url(lambda u: unquote(u.path)), [_TEXT], _TEXT),
-    "url_extract_query": (_url(lambda u: unquote(u.query) or None), [_TEXT], _TEXT),
+    "url_extract_host": (_url(lambda u: u.hostname or ""), [_TEXT], _TEXT),
+    "url_extract_path": (_url(_url_path), [_TEXT], _TEXT),
+    "url_extract_query": (_url(lambda u: unquote(u.query)), [_TEXT], _TEXT),
     "url_extract_port": (_url(lambda u: u.port), [_TEXT], "BIGINT"),
-    "url_extract_fragment": (_url(lambda u: unquote(u.fragment) or None), [_TEXT], _TEXT),
+    "url_extract_fragment": (_url(lambda u: unquote(u.fragment)), [_TEXT], _TEXT),
     "regexp_split": (_regexp_split, [_TEXT, _TEXT], "VARCHAR[]"),
     "hamming_distance": (_hamming_distance, [_TEXT, _TEXT], "BIGINT"),
     "crc32": (_crc32, ["BLOB"], "BIGINT"),

@@ -66,7 +66,10 @@ MACROS = (
          WHEN list_count(flags) < len(flags) THEN NULL WHEN flags IS NOT NULL THEN false END""",
     "CREATE MACRO athena_bits_and(a, b) AS a & b",
     "CREATE MACRO athena_bits_or(a, b) AS a | b",
-    "CREATE MACRO athena_repeat(x, n) AS list_transform(range(n), lambda i: x)",
+    """CREATE MACRO athena_repeat(x, n) AS list_transform(range(CASE
+         WHEN n < 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: count argument of repeat function must be greater than or '
+           || 'equal to 0' AS BIGINT)
+         ELSE n END), lambda i: x)""",
     """CREATE MACRO athena_array_except(a, b) AS CASE WHEN b IS NOT NULL THEN
          list_filter(a, lambda x, i: coalesce(list_position(b, x), 0) = 0 AND list_position(a, x) = i) END""",
     """CREATE MACRO athena_array_intersect(a, b) AS CASE WHEN b IS NOT NULL THEN
@@ -74,6 +77,7 @@ MACROS = (
     """CREATE MACRO athena_array_union(a, b) AS CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN
          list_filter(list_concat(a, b), lambda x, i: list_position(list_concat(a, b), x) = i) END""",
     """CREATE MACRO athena_arrays_overlap(a, b) AS CASE WHEN list_has_any(a, b) THEN true
+         WHEN len(a) = 0 AND b IS NOT NULL OR len(b) = 0 AND a IS NOT NULL THEN false
          WHEN list_count(a) < len(a) OR list_count(b) < len(b) THEN NULL ELSE list_has_any(a, b) END""",
     """CREATE MACRO athena_fitting(x, n) AS CASE
          WHEN x IS NULL OR length(x) <= n THEN x

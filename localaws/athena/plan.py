@@ -297,13 +297,13 @@ def _resolve_columns(tree: exp.Expr, schema: MappingSchema, sql: str) -> None:
 
 
 def _check_distinct(tree: exp.Expr, sql: str) -> None:
-    """Raise where rows that were made one are put in an order by a column that they do not have."""
+    """Raise where rows that were made one are put in an order by what they do not have."""
     for select in tree.find_all(exp.Select):
         order = select.args.get("order") if select.args.get("distinct") else None
         shown = {each.unalias().sql() for each in select.selects} | {*select.named_selects}
         for ordered in order.expressions if order is not None else []:
             key = ordered.this
-            if isinstance(key, exp.Column) and key.table and key.sql() not in shown:
+            if not isinstance(key, exp.Literal) and key.sql() not in shown:
                 raise QueryFailed(
                     "EXPRESSION_NOT_IN_DISTINCT",
                     f"{position(key, sql)}: For SELECT DISTINCT, ORDER BY expressions must appear in select list",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 from sqlglot import exp
@@ -23,6 +24,9 @@ _COMPARISONS: Final = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Li
 #: What makes a condition more than one of a single row.
 _OF_MANY_ROWS: Final = (exp.Query, exp.AggFunc, exp.Window, exp.Unnest, exp.Rand, exp.Uuid, exp.Lambda)
 
+#: Of what is longer nothing is known: who reads a subquery twice says two things of it, whose subqueries hear four.
+_MOST_PARTS: Final = 10_000
+
 
 def conditions(tree: exp.Expr, relations: Collection[str]) -> dict[str, Condition]:
     """Return for each relation what holds for every row of it that can matter to the answer of the typed query."""
@@ -33,7 +37,7 @@ def conditions(tree: exp.Expr, relations: Collection[str]) -> dict[str, Conditio
     }
     scopes = list(traverse_scope(tree))
     for scope in reversed(scopes):  # who reads a subquery comes before it
-        demand = _any(wanted.get(id(scope.expression), [None]))
+        demand = _bounded(_any(wanted.get(id(scope.expression), [None])))
         if id(scope.expression) in recursive:
             demand = None
         for part in scope.set_operation_scopes:
@@ -45,7 +49,7 @@ def conditions(tree: exp.Expr, relations: Collection[str]) -> dict[str, Conditio
                 wanted.setdefault(id(source.expression), []).append(condition)
             elif isinstance(source, exp.Table) and source.name in relations:
                 found.setdefault(source.name, []).append(condition)
-    return {relation: _any(found.get(relation, [None])) for relation in relations}
+    return {relation: _bounded(_any(found.get(relation, [None]))) for relation in relations}
 
 
 def restricted(condition: Condition, keep: Callable[[exp.Expr], bool]) -> Condition:
@@ -119,6 +123,7 @@ class _Known:
         first = query.args.get("from_")
         before = [] if first is None else [first.this]
         joins: list[exp.Join] = query.args.get("joins") or []
+        said = len(known.everywhere)
         if any(_nested(each) for each in [*before, *(join.this for join in joins)]):
             known.nullable |= {*scope.selected_sources}
             return known
@@ -126,6 +131,9 @@ class _Known:
             side, on, name = str(join.args.get("side") or "").upper(), join.args.get("on"), join.this.alias_or_name
             if side in ("RIGHT", "FULL"):
                 known.nullable |= {each.alias_or_name for each in before}
+                # What an earlier join says of no column holds for rows of that join alone.
+                kept = [restricted(each, _has_column) for each in known.everywhere[said:]]
+                known.everywhere[said:] = [each for each in kept if each is not None]
             if side in ("LEFT", "FULL"):
                 known.nullable.add(name)
             if on is not None and not side:
@@ -240,13 +248,27 @@ def _renamed(demand: Condition, union: Scope, part: Scope) -> Condition:
     if demand is None or _cut(query):
         return None
     mine: Any = part.expression
-    names = dict(zip(query.named_selects, mine.named_selects, strict=False))
-    said = restricted(demand, lambda each: all(column.name in names for column in each.find_all(exp.Column)))
+    made = dict(zip(query.named_selects, mine.selects, strict=False))
+
+    def keep(each: exp.Expr) -> bool:
+        # A value that the set makes one of another type is not said of as it is here: 1 is no 1.00.
+        columns = each.find_all(exp.Column)
+        return all(column.name in made and _of_one_type(column, made[column.name]) for column in columns)
+
+    said = restricted(demand, keep)
     if said is None:
         return None
     return said.transform(
-        lambda each: _column(each, names[each.name]) if isinstance(each, exp.Column) else each, copy=False
+        lambda each: _column(each, made[each.name].alias_or_name) if isinstance(each, exp.Column) else each, copy=False
     )
+
+
+def _of_one_type(one: exp.Expr, other: exp.Expr) -> bool:
+    """Return whether both have the same type; texts of any length are of one."""
+    if one.type is None or other.type is None:
+        return False
+    texts = (exp.DType.VARCHAR, exp.DType.TEXT)
+    return one.type == other.type or (one.type.this in texts and other.type.this in texts)
 
 
 def _column(column: exp.Column, name: str = "") -> exp.Column:
@@ -275,6 +297,15 @@ def _of_many_rows(part: exp.Expr) -> bool:
     return any(isinstance(each, _OF_MANY_ROWS) or each.meta.get(DONE) for each in part.walk())
 
 
+def _bounded(condition: Condition) -> Condition:
+    many = condition is not None and any(islice(condition.walk(), _MOST_PARTS, None))
+    return None if many else condition
+
+
+def _has_column(part: exp.Expr) -> bool:
+    return part.find(exp.Column) is not None
+
+
 def _conjuncts(condition: exp.Expr) -> Iterator[Any]:
     if isinstance(condition, exp.Paren):
         yield from _conjuncts(condition.this)
@@ -287,9 +318,9 @@ def _conjuncts(condition: exp.Expr) -> Iterator[Any]:
 
 def _all(parts: Iterable[Condition]) -> Condition:
     """Return what holds where all of them hold; None is always so."""
-    known = [exp.Paren(this=part) for part in parts if part is not None]
+    known = dict.fromkeys(part for part in parts if part is not None)
     found: Any = None
-    for part in known:
+    for part in map(_in_parentheses, known):
         found = part if found is None else exp.And(this=found, expression=part)
     return found  # type: ignore[no-any-return]
 
@@ -297,9 +328,13 @@ def _all(parts: Iterable[Condition]) -> Condition:
 def _any(parts: Iterable[Condition]) -> Condition:
     """Return what holds where one of them holds; None is always so."""
     found: Any = None
-    for part in parts:
-        if part is None:
-            return None
-        one = exp.Paren(this=part)
-        found = one if found is None else exp.Or(this=found, expression=one)
+    known = dict.fromkeys(parts)
+    if None in known:
+        return None
+    for part in map(_in_parentheses, known):
+        found = part if found is None else exp.Or(this=found, expression=part)
     return found  # type: ignore[no-any-return]
+
+
+def _in_parentheses(part: exp.Expr | None) -> exp.Expr:
+    return exp.Paren(this=part)

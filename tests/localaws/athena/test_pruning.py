@@ -18,7 +18,7 @@ from localaws.athena.errors import QueryFailed
 from localaws.athena.hive.projection import Projection
 from localaws.athena.hive.pruning import Pruning, key_value
 from localaws.athena.hive.source import HiveSource
-from localaws.athena.plan import TableName
+from localaws.athena.plan import TableName, plan
 from localaws.athena.sources import Rows
 from localaws.context import Context
 from tests.localaws.athena.client import Client
@@ -111,10 +111,27 @@ def test_conditions_reach_the_partitions(opened: QueryEngine, sql: str, read: di
         "SELECT s FROM (SELECT n, sum(v) AS s FROM a GROUP BY ROLLUP (n)) WHERE n IS NULL",
         "SELECT s FROM (SELECT min(n) AS n, sum(v) AS s FROM a) WHERE n = 2",
         "WITH x AS (SELECT * FROM a) SELECT 1 FROM x WHERE n = 1 UNION ALL SELECT 2 FROM x",
+        "SELECT b.v FROM a JOIN a AS x ON 1 = 0 RIGHT JOIN b ON a.v = b.v",
+        "SELECT b.v FROM a JOIN a AS x ON a.n = x.n AND false RIGHT JOIN b ON a.v = b.v",
+        "SELECT x FROM (SELECT n AS x FROM a UNION ALL SELECT DECIMAL '1.50') WHERE CAST(x AS varchar) = '1.00'",
+        "SELECT x FROM (SELECT day AS x FROM a UNION SELECT TIMESTAMP '2024-01-01 01:00:00') WHERE x + INTERVAL '1' HOUR > x",
     ],
 )
 def test_what_a_condition_does_not_rule_out_is_read(opened: QueryEngine, sql: str) -> None:
     assert _answered(opened, sql, whole=False)[0] == _answered(opened, sql, whole=True)[0]
+
+
+def test_what_is_known_of_a_table_stays_small(opened: QueryEngine) -> None:
+    """Each of these reads the one before twice, and says something of its own."""
+    queries = ["c0 AS (SELECT * FROM a)"] + [
+        f"c{n} AS (SELECT l.* FROM c{n - 1} AS l JOIN c{n - 1} AS r ON l.v = r.v WHERE l.v <> {n + 20} AND r.n <> -{n})"
+        for n in range(1, 11)
+    ]
+    sql = f"WITH {', '.join(queries)} SELECT v FROM c10 WHERE n = 1"
+    known = plan(sql, "db", Partitioned().readable).conditions["r0"]
+    assert known is None or sum(1 for _ in known.walk()) <= 10_000
+    rows, catalog = _answered(opened, f"WITH {', '.join(queries[:4])} SELECT v FROM c3 WHERE n = 1", whole=False)
+    assert (len(rows), len(catalog.chosen["a"])) == (6, 12)
 
 
 def _query(chance: random.Random) -> str:
