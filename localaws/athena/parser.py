@@ -109,7 +109,21 @@ def parse_statements(sql: str) -> list[exp.Expr]:
     tokens = Athena().tokenize(sql)
     if tokens and tokens[0].token_type == TokenType.HIVE_TOKEN_STREAM:
         return [tree for tree in _HiveParser(dialect=Hive()).parse(tokens[1:], sql) if tree is not None]
-    return [tree for tree in AthenaParser().parse(tokens, sql) if tree is not None]
+    return [_quantified(tree) for tree in AthenaParser().parse(tokens, sql) if tree is not None]
+
+
+def _quantified(tree: exp.Expr) -> exp.Expr:
+    """Return a statement whose ``ANY``, ``SOME`` and ``ALL`` of ``VALUES`` hold a query, as those of a SELECT do."""
+    for node in list(tree.find_all(exp.Any, exp.Anonymous)):
+        kind = exp.Any if isinstance(node, exp.Any) else _QUANTIFIERS.get(node.name.upper())
+        inner = node.expressions[0] if isinstance(node, exp.Anonymous) and node.expressions else node.this
+        values = inner.unnest() if isinstance(inner, exp.Subquery) else inner
+        if kind is not None and isinstance(values, exp.Values) and isinstance(node.parent, exp.Predicate):
+            node.replace(kind(this=exp.select("*").from_(exp.Subquery(this=values.copy()))))
+    return tree
+
+
+_QUANTIFIERS: dict[str, type[exp.Expr]] = {"ALL": exp.All, "SOME": exp.Any, "ANY": exp.Any}
 
 
 def _places(node: exp.Expr, arguments: list[Any] | None) -> list[tuple[str, int | None] | None]:

@@ -89,6 +89,8 @@ def _answered(engine: QueryEngine, sql: str) -> str:
         ("DISTINCT s, count(*) AS c FROM t GROUP BY s ORDER BY count(*), 1", "abc|1 ; xyz|1"),
         # https://trino.io/docs/current/functions/comparison.html
         ("k FROM t WHERE k = ANY (SELECT 1) AND k <= ALL (SELECT k FROM t) AND x <= ALL (SELECT x FROM t)", "1"),
+        ("'tea' = ANY (VALUES 'jam', 'tea'), 3 < ALL (VALUES 1, 2, 3), 9 >= SOME (SELECT 8 UNION ALL SELECT 10)", "true|false|true"),
+        ("count(*) FROM t WHERE k = ANY (VALUES 1, 3) AND k <> ALL (VALUES 7)", "1"),
     ],
 )  # fmt: skip
 def test_the_answer_is_trinos(opened: QueryEngine, sql: str, written: str) -> None:
