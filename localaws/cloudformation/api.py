@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 from localaws.cloudformation.changes import changes_of
-from localaws.cloudformation.described import described_resource, described_stack, operation_event
+from localaws.cloudformation.described import described_event, described_resource, described_stack, operation_event
 from localaws.cloudformation.engine import StackEngine
 from localaws.cloudformation.errors import DeployError
 from localaws.cloudformation.plan import read_template
@@ -225,17 +225,7 @@ class Answers:
         return {
             "NextToken": str(left) if left else None,
             "StackEvents": [
-                {
-                    "StackId": stack.id,
-                    "StackName": stack.name,
-                    "EventId": event.id,
-                    "LogicalResourceId": event.logical_id,
-                    "PhysicalResourceId": event.physical_id,
-                    "ResourceType": event.type,
-                    "ResourceStatus": event.status,
-                    "ResourceStatusReason": event.reason,
-                    "Timestamp": event.at,
-                }
+                {"StackName": stack.name, **described_event(stack, event)}
                 for event in reversed(stack.events[left : int(token)])
             ],
         }

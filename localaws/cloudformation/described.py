@@ -11,14 +11,11 @@ from localaws.cloudformation.providers import api
 from localaws.cloudformation.stacks import Stack, StackEvent
 
 
-def operation_event(stack: Stack, event: StackEvent) -> dict[str, Any]:
-    """Return an event of a stack as DescribeEvents has it: an OperationEvent."""
-    own = event.type == "AWS::CloudFormation::Stack"
-    failed = event.status.endswith("_FAILED") and not own
+def described_event(stack: Stack, event: StackEvent) -> dict[str, Any]:
+    """Return what both kinds of events of a stack tell: StackEvent and OperationEvent."""
     return {
         "EventId": event.id,
         "StackId": stack.id,
-        "EventType": "STACK_EVENT" if own else "PROVISIONING_ERROR" if failed else "PROGRESS_EVENT",
         "LogicalResourceId": event.logical_id,
         "PhysicalResourceId": event.physical_id,
         "ResourceType": event.type,
@@ -26,6 +23,14 @@ def operation_event(stack: Stack, event: StackEvent) -> dict[str, Any]:
         "ResourceStatusReason": event.reason,
         "Timestamp": event.at,
     }
+
+
+def operation_event(stack: Stack, event: StackEvent) -> dict[str, Any]:
+    """Return an event of a stack as DescribeEvents has it: an OperationEvent."""
+    own = event.type == "AWS::CloudFormation::Stack"
+    failed = event.status.endswith("_FAILED") and not own
+    kind = "STACK_EVENT" if own else "PROVISIONING_ERROR" if failed else "PROGRESS_EVENT"
+    return {"EventType": kind, **described_event(stack, event)}
 
 
 def described_stack(stack: Stack) -> dict[str, Any]:

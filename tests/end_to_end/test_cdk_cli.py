@@ -52,8 +52,7 @@ class App:
 
     def cdk(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run the CLI as its user does, in the app's folder."""
-        for one in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-            os.environ.pop(one, None)
+        own = {name: value for name, value in os.environ.items() if name not in ("AWS_PROFILE", "AWS_SESSION_TOKEN")}
         given = {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "test",
@@ -65,7 +64,7 @@ class App:
         }
         command = [str(NODE), str(CDK), *arguments, "--no-notices"]
         return subprocess.run(
-            command, cwd=self.folder, env={**os.environ, **given, **variables}, capture_output=True, text=True,
+            command, cwd=self.folder, env={**own, **given, **variables}, capture_output=True, text=True,
             timeout=300, check=False,
         )  # fmt: skip
 
