@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlparse
 from localaws.cloudformation.changes import changes_of
 from localaws.cloudformation.described import described_event, described_resource, described_stack, operation_event
 from localaws.cloudformation.engine import StackEngine
-from localaws.cloudformation.errors import DeployError
+from localaws.cloudformation.errors import DeployError, StackFailed
 from localaws.cloudformation.plan import read_template
 from localaws.cloudformation.providers import api
 from localaws.cloudformation.stacks import Stack
@@ -321,6 +321,9 @@ class Answers:
         def run() -> None:
             try:
                 work()
+            except StackFailed as error:
+                # Its status says so, and may already be that of what the client asked for next.
+                log.warning("%s", error)
             except DeployError as error:
                 # The client reads the outcome from the stack's status and events, as with AWS.
                 log.warning("%s", error)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import threading
 from typing import Any
 
 import pytest
@@ -123,6 +125,32 @@ def test_what_is_kept_but_for_its_creation_goes_with_a_first_deployment_that_fai
     cfn.delete_stack(StackName=stack_name)
     cfn.get_waiter("stack_delete_complete").wait(StackName=stack_name, WaiterConfig={"Delay": 1, "MaxAttempts": 5})
     assert read(local_aws, name) == "x"
+
+
+def test_the_end_of_a_failed_operation_leaves_the_status_of_the_next_alone(
+    cfn: Any, local_aws: LocalAws, stack_name: str
+) -> None:
+    """A client that sees ROLLBACK_COMPLETE deletes at once, while the failure is still being written to the log."""
+    failing = {"Type": "AWS::SQS::QueuePolicy", "Properties": {"Queues": ["http://127.0.0.1/0"], "PolicyDocument": {}}}
+    told = threading.Event()
+
+    class Deletes(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if stack_name in record.getMessage():
+                local_aws.engine.stacks[stack_name].becomes("DELETE_IN_PROGRESS")
+                told.set()
+
+    api, deletes = logging.getLogger("localaws.cloudformation"), Deletes()
+    api.addHandler(deletes)
+    try:
+        cfn.create_stack(StackName=stack_name, TemplateBody=json.dumps({"Resources": {"Bad": failing}}))
+        assert told.wait(20)
+        for thread in threading.enumerate():
+            if thread.name == f"stack-{stack_name}":
+                thread.join(20)
+    finally:
+        api.removeHandler(deletes)
+    assert local_aws.engine.stacks[stack_name].status == "DELETE_IN_PROGRESS"
 
 
 def test_what_bootstrap_would_make_is_there_and_the_first_stack_that_makes_it_takes_it_over(
