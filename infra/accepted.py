@@ -1,7 +1,7 @@
 """Findings of cdk-nag that stand, each with its reason. ``tests/infra/test_nag.py`` fails for one that no longer fits.
 
 An acknowledgement names the resolved policy text, so placeholders stand for what CDK makes of the buckets:
-``{lake}`` and ``{landing}`` for their ARNs, ``{tables}`` for the catalog's tables, ``{db}`` for the database prefix.
+``{lake}``, ``{landing}``, ``{results}`` and ``{access_logs}`` for their ARNs, ``{tables}`` for the catalog's tables, ``{db}`` for the database prefix.
 """
 
 from __future__ import annotations
@@ -30,6 +30,14 @@ ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
             "{tables}/{db}silver/*": "Derived names come from the contracts of this very deployment.",
             "{tables}/{db}gold/*": "A gold contract is one new file; a role per table would grow with the contracts.",
             "{tables}/{db}quarantine/*": "Evolves beside bronze, table by table, when the reasons' columns change.",
+        },
+    },
+    "emptied": {
+        "EmptyBucketsRole": {
+            "{landing}/*": "An environment that keeps no data is deleted with its files, whatever their keys.",
+            "{lake}/*": "Its tables' files go when its stack is deleted, and at no other time.",
+            "{results}/*": "Its queries' results would stop the deletion of their bucket.",
+            "{access_logs}/*": "What was written of accesses goes with the buckets that it tells of.",
         },
     },
     "ingestion": {
@@ -169,6 +177,8 @@ def _placeholders(stack: Stack, storage: StorageStack) -> dict[str, str]:
     return {
         "lake": _arn_text(stack, storage, storage.lake),
         "landing": _arn_text(stack, storage, storage.landing),
+        "results": _arn_text(stack, storage, storage.results),
+        "access_logs": _arn_text(stack, storage, storage.logs),
         "tables": f"arn:{storage.partition}:glue:{where}:table",
         "logs": f"arn:{storage.partition}:logs:{where}:log-group:",
         "partition": storage.partition,

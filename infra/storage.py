@@ -6,6 +6,7 @@ from aws_cdk import CfnOutput, CustomResource, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -93,7 +94,10 @@ class StorageStack(Stack):
         ]
         for database in databases:
             database.apply_removal_policy(named)
-        self._tables(project, bundle, databases)
+        layer = dependencies(self, bundle)
+        self._tables(project, bundle, layer, databases)
+        if not environment.keep_data:
+            self._contents(bundle, layer)
         CfnOutput(self, "LandingBucketName", value=self.landing.bucket_name)
         CfnOutput(self, "LakeBucketName", value=self.lake.bucket_name)
         CfnOutput(self, "ResultsBucketName", value=self.results.bucket_name)
@@ -157,13 +161,15 @@ class StorageStack(Stack):
             lifecycle_rules=rules,
         )
 
-    def _tables(self, project: Project, bundle: Bundle, databases: list[glue.CfnDatabase]) -> None:
+    def _tables(
+        self, project: Project, bundle: Bundle, layer: lambda_.LayerVersion, databases: list[glue.CfnDatabase]
+    ) -> None:
         """Make the contracted tables through the Iceberg API, as part of the deployment."""
         function = python_function(
             self,
             "manage_tables",
             bundle=bundle,
-            layer=dependencies(self, bundle),
+            layer=layer,
             environment=self.environment_,
             variables=self.variables(),
             memory=1024,
@@ -191,3 +197,34 @@ class StorageStack(Stack):
         for database in databases:
             contracted.node.add_dependency(database)
         contracted.node.add_dependency(role)
+
+    def _contents(self, bundle: Bundle, layer: lambda_.LayerVersion) -> None:
+        """Empty the buckets when this stack is deleted: CloudFormation deletes no bucket that holds something."""
+        function = python_function(
+            self,
+            "empty_buckets",
+            bundle=bundle,
+            layer=layer,
+            environment=self.environment_,
+            variables={},
+            memory=512,
+            timeout=Duration.minutes(15),
+            description="Empties the buckets when the stack is deleted",
+        )
+        role = function.role
+        assert role is not None
+        # The access log comes last, since what is done in the others is written to it.
+        buckets = [self.landing, self.lake, self.results, self.logs]
+        grants.allow(role, ["s3:ListBucketVersions"], [bucket.bucket_arn for bucket in buckets])
+        versions = ["s3:DeleteObject", "s3:DeleteObjectVersion"]
+        grants.allow(role, versions, [bucket.arn_for_objects("*") for bucket in buckets])
+        grants.allow(role, ["cloudformation:DescribeStacks"], [self.stack_id])
+        contents = CustomResource(
+            self,
+            "Contents",
+            service_token=function.function_arn,
+            resource_type="Custom::SluiceContents",
+            service_timeout=Duration.minutes(16),
+            properties={"Buckets": [bucket.bucket_name for bucket in buckets]},
+        )
+        contents.node.add_dependency(role)

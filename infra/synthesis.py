@@ -69,7 +69,9 @@ def add_stacks(app: App, environment: Environment, project: Project, bundle: Bun
         bundle=bundle,
     )
     serving = ServingStack(app, f"{name}-serving", environment=environment, storage=storage, project=project)
-    named = {"storage": storage, "ingestion": ingestion, "processing": processing, "recovery": recovery}
+    named: dict[str, Stack] = {"storage": storage, "ingestion": ingestion, "processing": processing, "recovery": recovery}
+    if not environment.keep_data:
+        named["emptied"] = storage
     accept_findings(named, storage)
     for stack in streams:
         accept_findings({"streams": stack}, storage)

@@ -6,12 +6,11 @@ that the failed deployment added stay, since nothing is ever dropped.
 
 from __future__ import annotations
 
-import json
 import logging
-import urllib.request
 from typing import Any
 
 from sluice.bounded import ANSWER_BYTES, Messages
+from sluice.custom_resource import answer
 from sluice.project import deployed_project
 from sluice.settings import settings_from_environment
 from sluice.tables.catalog import glue_catalog
@@ -24,7 +23,7 @@ _PHYSICAL_ID = "sluice-tables"
 
 def handler(event: dict[str, Any], context: Any) -> None:
     """Do what CloudFormation asks and answer it, also after an error, so that the stack does not wait in vain."""
-    status, reason = "SUCCESS", ""
+    failed = ""
     settings = settings_from_environment()
     try:
         if event["RequestType"] != "Delete" and not _goes_back(event):
@@ -32,9 +31,8 @@ def handler(event: dict[str, Any], context: Any) -> None:
                 log.info("%s", line)
     except Exception as error:
         log.exception("tables could not be made as their contracts say")
-        whole = f"{type(error).__name__}: {error}"
-        status, reason = "FAILED", Messages(settings.lake).bounded(whole, ANSWER_BYTES)
-    _answer(event, status, reason)
+        failed = Messages(settings.lake).bounded(f"{type(error).__name__}: {error}", ANSWER_BYTES)
+    answer(event, physical_id=_PHYSICAL_ID, failed=failed)
 
 
 def _goes_back(event: dict[str, Any]) -> bool:
@@ -45,19 +43,3 @@ def _goes_back(event: dict[str, Any]) -> bool:
     carried = deployed_project().contracts_fingerprint
     failed = event.get("OldResourceProperties", {}).get("Contracts")
     return bool(failed == carried != event["ResourceProperties"].get("Contracts"))
-
-
-def _answer(event: dict[str, Any], status: str, reason: str) -> None:
-    body = json.dumps(
-        {
-            "Status": status,
-            "Reason": reason or "done",
-            "PhysicalResourceId": event.get("PhysicalResourceId") or _PHYSICAL_ID,
-            "StackId": event["StackId"],
-            "RequestId": event["RequestId"],
-            "LogicalResourceId": event["LogicalResourceId"],
-        }
-    ).encode()
-    request = urllib.request.Request(event["ResponseURL"], body, {"Content-Type": ""}, method="PUT")
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        log.info("CloudFormation was answered %s: %s", status, answer.status)

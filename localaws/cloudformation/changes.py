@@ -14,18 +14,23 @@ from localaws.cloudformation.providers import provider_for
 from localaws.cloudformation.stacks import RETAIN, Stack
 
 
-def changes_of(stack: Stack, text: str, altered: Collection[str] = ()) -> list[dict[str, Any]]:
+def changes_of(
+    stack: Stack, text: str, altered: Collection[str] = (), imports: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
     """Return the changes from the stack's template to the one in ``text``; an empty list for no template.
 
     The templates are compared as they are written: a property whose value another resource gives is not looked at. A
     resource that names a parameter among ``altered``, whose values are others now, may be replaced: Conditional.
+    ``imports`` has the physical ids of those that are taken up, by logical id.
     """
     try:
         old = read_template(stack.text, stack=stack.name)["Resources"] if stack.text else {}
         new = read_template(text, stack=stack.name)["Resources"]
     except TemplateError:
         return []
-    changes = [_change("Add", name, new[name]) for name in new if name not in old]
+    taken = imports or {}
+    changes = [_change("Add", name, new[name]) for name in new if name not in old and name not in taken]
+    changes += [_change("Import", name, new[name], PhysicalResourceId=taken[name]) for name in new if name in taken]
     changes += [_modified(name, old[name], new[name]) for name in new if name in old and new[name] != old[name]]
     same = [name for name in new if name in old and new[name] == old[name] and _mentions(new[name], altered)]
     changes += [_referring(name, new[name], altered) for name in same]

@@ -26,6 +26,9 @@ def _lines() -> Iterator[str]:
         if provider.attributes:
             yield ""
             yield "`Fn::GetAtt`: " + ", ".join(f"`{name}`" for name in sorted(provider.attributes)) + "."
+        if provider.identifier:
+            yield ""
+            yield f"Taken up by import operations, told by `{provider.identifier}`."
         if provider.accepted:
             yield ""
             yield "Accepted without effect:"

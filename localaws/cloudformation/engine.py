@@ -45,10 +45,12 @@ class StackEngine:
         parameters: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
         applied: Callable[[], None] = lambda: None,
+        imports: Mapping[str, str] | None = None,
     ) -> Stack:
         """Create the stack ``name`` from a template's text, or update it to that template, and return it.
 
-        ``applied`` is called after each resource.
+        ``applied`` is called after each resource. ``imports`` has the physical ids of resources that exist and that the
+        stack is to take up, by logical id.
         Raises StackFailed once the rollback is done. A stack that a failed creation left behind is deleted first.
         """
         with self._locks[name]:
@@ -57,10 +59,10 @@ class StackEngine:
             stack = self.stacks.get(name) or Stack(name, self._new_id(name), generations=self._generations[name])
             plan = self._plan(name, stack.id, text, parameters or {})
             self.stacks[name] = stack
-            imports: set[str] = set()
+            used: set[str] = set()
 
             def import_value(export: str) -> str:
-                imports.add(export)
+                used.add(export)
                 return self.export(export)
 
             scope = replace(plan.scope, import_value=import_value, stack_output=self.output)
@@ -72,12 +74,22 @@ class StackEngine:
                 dict(tags or {}),
                 check_exports=lambda exports: self._check_exports(stack, exports),
                 applied=applied,
+                imports=self._free(imports or {}, plan),
             )
             with self._lending(stack):
                 operation.run()
-            stack.imports = frozenset(imports)
+            stack.imports = frozenset(used)
             stack.updated = datetime.now(UTC)
             return stack
+
+    def _free(self, imports: Mapping[str, str], plan: StackPlan) -> Mapping[str, str]:
+        """Return ``imports``; ResourceFailed when another stack has one of them."""
+        for stack in self.stacks.values():
+            has = {(each.request.type, each.outcome.physical_id): name for name, each in stack.resources.items()}
+            for logical_id, physical_id in imports.items():
+                if name := has.get((plan.resources[logical_id].type, physical_id)):
+                    raise ResourceFailed(f"{physical_id} cannot be imported: it is {name} of the stack {stack.name}")
+        return imports
 
     @contextmanager
     def _lending(self, stack: Stack) -> Iterator[None]:
@@ -107,13 +119,19 @@ class StackEngine:
             for deployed in deletion_order(stack.resources, stack=name):
                 request = deployed.request
                 if deployed.deletion_policy in RETAIN:
-                    stack.note(request.logical_id, request.type, "DELETE_SKIPPED", reason="DeletionPolicy")
+                    stack.note(
+                        request.logical_id,
+                        request.type,
+                        "DELETE_SKIPPED",
+                        physical_id=deployed.outcome.physical_id,
+                        reason="DeletionPolicy",
+                    )
                 else:
                     try:
                         delete_resource(self.ctx, stack, deployed)
                     except DeployError as error:
                         raise self._delete_failed(stack, request.logical_id, error) from error
-                del stack.resources[request.logical_id]
+                stack.gone[request.logical_id] = stack.resources.pop(request.logical_id)
             stack.becomes("DELETE_COMPLETE")
             stack.deleted = datetime.now(UTC)
             self.deleted.append(self.stacks.pop(name))

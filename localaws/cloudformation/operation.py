@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -38,6 +38,8 @@ class StackOperation:
     check_exports: Callable[[dict[str, str]], None] = lambda exports: None
     #: Called when a resource is as the plan says.
     applied: Callable[[], None] = lambda: None
+    #: The physical ids of what exists and is taken up, by logical id: then nothing is made.
+    imports: Mapping[str, str] = field(default_factory=dict)
     _before: dict[str, Deployed] = field(init=False)
     _now: dict[str, Deployed] = field(init=False)
     _undo: list[_Undo] = field(default_factory=list)
@@ -53,7 +55,7 @@ class StackOperation:
     def run(self) -> None:
         """Create or update the stack to the plan; raise StackFailed, after the rollback, if a resource fails."""
         creating = not self._before and self.stack.status in ("REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS")
-        verb = "CREATE" if creating else "UPDATE"
+        verb = "IMPORT" if self.imports else "CREATE" if creating else "UPDATE"
         self.stack.becomes(f"{verb}_IN_PROGRESS")
         current = ""
         try:
@@ -93,7 +95,9 @@ class StackOperation:
     def _apply(self, planned: Planned) -> None:
         properties = resolve(planned.properties, self.scope, at=planned.at)
         old = self._now.get(planned.logical_id)
-        if old is None:
+        if old is None and planned.logical_id in self.imports:
+            self._import(planned, self._request(planned, properties), self.imports[planned.logical_id])
+        elif old is None:
             self._create(planned, self._request(planned, properties))
         elif old.request.type != planned.type:
             raise ResourceFailed(f"its type cannot change from {old.request.type}; give it another logical id")
@@ -135,6 +139,25 @@ class StackOperation:
             self.stack.note(logical_id, planned.type, "CREATE_FAILED", reason=error.reason)
             raise
         self.stack.note(logical_id, planned.type, "CREATE_COMPLETE", physical_id=outcome.physical_id)
+
+    def _import(self, planned: Planned, request: Request, physical_id: str) -> None:
+        """Take up what exists as it is; a rollback lets it go as it is."""
+        logical_id, kind = planned.logical_id, planned.type
+        self.stack.note(logical_id, kind, "IMPORT_IN_PROGRESS", physical_id=physical_id)
+        outcome = planned.provider.found(self.ctx, physical_id) if planned.provider.found else None
+        if outcome is None:
+            reason = f"{kind} {physical_id} does not exist"
+            self.stack.note(logical_id, kind, "IMPORT_FAILED", physical_id=physical_id, reason=reason)
+            raise ResourceFailed(reason)
+        # One that takes its place once must have another name than what its logical id would give again.
+        self.stack.generations[logical_id] = request.generation + 1
+        self._now[logical_id] = _deployed(planned, request, outcome)
+        self._undo.append(_Undo(logical_id, lambda: self._let_go(logical_id, kind, physical_id)))
+        self.stack.note(logical_id, kind, "IMPORT_COMPLETE", physical_id=physical_id)
+
+    def _let_go(self, logical_id: str, kind: str, physical_id: str) -> None:
+        self._now.pop(logical_id, None)
+        self.stack.note(logical_id, kind, "IMPORT_ROLLBACK_COMPLETE", physical_id=physical_id)
 
     def _uncreate(self, planned: Planned, request: Request, outcome: ResourceOutcome, before: Deployed | None) -> None:
         kind, physical_id = planned.type, outcome.physical_id
@@ -214,7 +237,7 @@ class StackOperation:
 
     def _roll_back(self, verb: str, failed: str, error: DeployError) -> None:
         reason = error.reason if isinstance(error, ResourceFailed) else str(error)
-        prefix = "ROLLBACK" if verb == "CREATE" else "UPDATE_ROLLBACK"
+        prefix = "ROLLBACK" if verb == "CREATE" else f"{verb}_ROLLBACK"
         self.stack.becomes(f"{prefix}_IN_PROGRESS", f"The following resource failed: {failed}")
         stuck: list[str] = []
         for step in reversed(self._undo):
@@ -223,10 +246,10 @@ class StackOperation:
             except DeployError as problem:
                 stuck.append(f"{step.logical_id}: {problem}")
                 self.stack.note(step.logical_id, self._type(step.logical_id), f"{prefix}_FAILED", reason=str(problem))
-        self.stack.resources = self._now if stuck or verb == "UPDATE" else {}
+        self.stack.resources = self._now if stuck or verb != "CREATE" else {}
         status = f"{prefix}_{'FAILED' if stuck else 'COMPLETE'}"
         self.stack.becomes(status, reason)
-        safe = "everything it had made is removed" if verb == "CREATE" else "it is as it was before the update"
+        safe = "everything it had made is removed" if verb == "CREATE" else f"it is as it was before the {verb.lower()}"
         if self._retained:
             safe += f", but for what its DeletionPolicy retains, which stays: {', '.join(sorted(self._retained))}"
         if stuck:

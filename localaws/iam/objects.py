@@ -14,7 +14,7 @@ from localaws.gateway.calls import Request
 from localaws.iam.actions import Need, UnknownAction
 
 _CODE = {"CreateFunction": "Code", "PublishLayerVersion": "Content", "UpdateFunctionCode": ""}
-#: The operations whose templates are fetched here, from where `localaws.cloudformation.engine.api.s3_location` says.
+#: The operations whose templates are fetched here, from where `localaws.cloudformation.operations.s3_location` says.
 _TEMPLATES = {"CreateChangeSet", "CreateStack", "GetTemplateSummary", "UpdateStack"}
 
 
@@ -52,7 +52,7 @@ def _template(request: Request) -> list[Need]:
         return []
     if request.action not in _TEMPLATES or len(urls) > 1:
         raise UnknownAction(f"cloudformation:{request.action}")
-    from localaws.cloudformation.api import s3_location  # which this module is no part of
+    from localaws.cloudformation.operations import s3_location  # which this module is no part of
 
     bucket, key = s3_location(urls[0])
     if not bucket or not key:

@@ -109,6 +109,11 @@ def _retyped(table: str, name: str, before: Any, now: Any, arrives: str) -> Tabl
     return TableChange(table, what, "all rows of the table, which is made anew, empty", False, arrives)
 
 
+def has_functions(template: Mapping[str, Any]) -> bool:
+    """Return whether a stack has functions, which carry their project."""
+    return any(resource.get("Type") == _FUNCTION for resource in template.get("Resources", {}).values())
+
+
 def project_of_template(template: Mapping[str, Any], folders: Iterable[Path]) -> dict[str, Any] | None:
     """Return the project that the functions of a template carry, as JSON has it; None when its code is not to be had.
 

@@ -15,10 +15,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sluice.cli.adopting import predecessor_template
 from sluice.cli.assembly import synthesize
 from sluice.cli.change_sets import StackChange, deployed_template, discard, execute, prepare
 from sluice.cli.cloud_assembly import DeclaredStack, declared_stacks
-from sluice.cli.declared_changes import TableChange, project_of_template, table_changes
+from sluice.cli.declared_changes import TableChange, has_functions, project_of_template, table_changes
 from sluice.cli.deployment import PART, client, deployed, refused_by_aws
 from sluice.cli.moved import refuse_moved
 from sluice.cli.planning import start_refresh
@@ -140,6 +141,9 @@ def changed_tables(
     template = deployed_template(declared.name)
     if not template:
         return [], False  # the first deployment: nothing can be lost
+    if not has_functions(template):
+        # Taken up from a deleted one, and not deployed since.
+        template = predecessor_template(declared.name) or template
     before = project_of_template(template, project.cache.glob("assembly-*"))
     now = project_of_template(declared.body, [declared.template.parent])
     if now is None:

@@ -103,6 +103,9 @@ class Cloud:
         pseudo = {"AWS::AccountId": ACCOUNT, "AWS::Region": self.environment.region, "AWS::Partition": "aws"}
         if name in pseudo:
             return pseudo[name]
+        if name == "AWS::StackId":
+            whole = f"sluice-{self.environment.name}-{stack}"
+            return f"arn:aws:cloudformation:{self.environment.region}:{ACCOUNT}:stack/{whole}/id"
         body = self.templates[stack]["Resources"][name]
         return self._attribute(stack, name, "Arn") if body["Type"] in _REF_IS_ARN else self._physical(stack, name)
 

@@ -10,6 +10,7 @@ import pytest
 
 from sluice.ingestion.stage import staging_prefix
 from sluice.tables.tokens import KEEP
+from tests.infra.permissions import may
 from tests.infra.templates import Cloud, Resource
 
 #: Deleting one of these deletes data.
@@ -117,9 +118,25 @@ def test_no_table_belongs_to_cloudformation(cloud: Cloud) -> None:
     assert cloud.resources("AWS::Glue::Table") == []
 
 
-def test_the_only_custom_resource_is_the_one_that_makes_tables(cloud: Cloud) -> None:
-    custom = [each.type for each in cloud.resources() if each.type.startswith(("Custom::", "AWS::CloudFormation::"))]
-    assert custom == ["Custom::SluiceTables"]
+def test_custom_resources_make_tables_and_where_nothing_is_kept_empty_the_buckets(cloud: Cloud) -> None:
+    custom = {each.type for each in cloud.resources() if each.type.startswith(("Custom::", "AWS::CloudFormation::"))}
+    emptied = set() if cloud.environment.keep_data else {"Custom::SluiceContents"}
+    assert custom == {"Custom::SluiceTables"} | emptied
+
+
+def test_every_bucket_is_emptied_where_nothing_is_kept_and_the_access_log_at_last(clouds: dict[str, Cloud]) -> None:
+    (contents,) = clouds["dev"].resources("Custom::SluiceContents")
+    buckets = [each.name for each in clouds["dev"].resources("AWS::S3::Bucket")]
+    assert sorted(contents.properties["Buckets"]) == sorted(buckets)
+    assert contents.properties["Buckets"][-1] == "AccessLogs"
+
+
+def test_no_role_of_production_may_delete_every_object(prod: Cloud) -> None:
+    roles = [each.name for each in prod.resources("AWS::IAM::Role")]
+    buckets = [each.name for each in prod.resources("AWS::S3::Bucket")]
+    every = [(role, bucket) for role in roles for bucket in buckets
+             if may(prod, role, "s3:DeleteObjectVersion", f"arn:aws:s3:::{bucket}/any/thing")]  # fmt: skip
+    assert {bucket for _, bucket in every} <= {"Landing"}  # versions older than their dataset's retention
 
 
 def test_deleting_the_stack_keeps_the_tables(cloud: Cloud) -> None:

@@ -12,7 +12,7 @@ from tests.folders import ROOT
 from tests.infra.handler_calls import actions_of
 from tests.infra.permissions import granted, listed, may
 from tests.infra.templates import ACCOUNT, Cloud, Resource
-from tests.infra.uses import USES, uses_in
+from tests.infra.uses import USES, WHERE_NOTHING_IS_KEPT, uses_in
 from tests.step_functions.test_asl import states
 
 HANDLERS = sorted((ROOT / "lambdas").glob("*/handler.py"))
@@ -115,7 +115,8 @@ def test_every_task_of_a_workflow_is_allowed_on_its_very_resource(cloud: Cloud) 
 
 
 def test_no_role_is_left_out(cloud: Cloud) -> None:
-    checked = {f"{name}Role" for name in USES} | {"RefreshRole", "StartRefreshRole"}
+    there = set(USES) - (WHERE_NOTHING_IS_KEPT if cloud.environment.keep_data else set())
+    checked = {f"{name}Role" for name in there} | {"RefreshRole", "StartRefreshRole"}
     assert {role.name for role in cloud.resources("AWS::IAM::Role")} == checked
 
 

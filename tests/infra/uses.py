@@ -90,6 +90,7 @@ def invoke(*functions: str) -> set[Use]:
     return _each("lambda", ["InvokeFunction"], *(f"arn:aws:lambda:{_AT}:function:{name}" for name in functions))
 
 
+_BUCKETS = ("Landing", "Lake", "Results", "AccessLogs")
 #: What reading a landed file takes.
 _INGEST = {
     *queue("CommitQueue", "SendMessage"),
@@ -180,6 +181,12 @@ USES: dict[str, set[Use]] = {
         *delete(*_files(_EVERY, "metadata")),
         *tables(_EVERY, "GetTable", "GetTables", "CreateTable", "UpdateTable"),
     },
+    "EmptyBuckets": {
+        *log("EmptyBucketsLog"),
+        ("cloudformation:DescribeStacks", f"arn:aws:cloudformation:{_AT}:stack/sluice-{{environment}}-storage/id"),
+        *_each("s3", ["ListBucketVersions"], *(f"arn:aws:s3:::{name}" for name in _BUCKETS)),
+        *_each("s3", ["DeleteObject", "DeleteObjectVersion"], *(f"arn:aws:s3:::{name}/any" for name in _BUCKETS)),
+    },
     "PlanRefresh": {
         *log("PlanRefreshLog"),
         *ledger("Query", "PutItem", "DeleteItem"),
@@ -224,8 +231,17 @@ USES: dict[str, set[Use]] = {
 }
 
 
+#: Functions that an environment with ``keep_data: true`` does not have.
+WHERE_NOTHING_IS_KEPT = {"EmptyBuckets"}
+
+
 def uses_in(environment: Environment, function: str) -> set[Use]:
-    """Return what a function's role does in an environment, whose databases and streams have its prefix."""
+    """Return what a function's role does in an environment, whose databases and streams have its prefix.
+
+    One that keeps its data has no function that empties buckets.
+    """
+    if function in WHERE_NOTHING_IS_KEPT and environment.keep_data:
+        return set()
 
     def named(resource: str) -> str:
         resource = resource.replace("{environment}", environment.name)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,46 +10,18 @@ import pytest
 
 from lambdas.manage_tables import handler as module
 from sluice.project import Project
+from tests.lambdas.cloudformation import CloudFormation
 from tests.sluice.ingestion.reading import column, contract
 
 PRESENT = Project((contract(column("id")),))
 EARLIER, LATER = "f" * 32, "e" * 32
 
 
-class CloudFormation:
-    """Where the function sends its answer."""
-
-    def __init__(self) -> None:
-        self.answers: list[dict[str, Any]] = []
-        answers = self.answers
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_PUT(self) -> None:
-                answers.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                """Keep quiet."""
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def event(self, kind: str, contracts: str, before: str = "") -> dict[str, Any]:
-        event: dict[str, Any] = {
-            "RequestType": kind, "ResponseURL": f"http://127.0.0.1:{self.server.server_port}/", "StackId": "s",
-            "RequestId": "r", "LogicalResourceId": "Tables", "ResourceProperties": {"Contracts": contracts},
-        }  # fmt: skip
-        if before:
-            event |= {"OldResourceProperties": {"Contracts": before}, "PhysicalResourceId": "sluice-tables"}
-        return event
-
-
-@pytest.fixture
-def cloudformation() -> Iterator[CloudFormation]:
-    found = CloudFormation()
-    yield found
-    found.server.shutdown()
+def event(cloudformation: CloudFormation, kind: str, contracts: str, before: str = "") -> dict[str, Any]:
+    asked = cloudformation.event(kind, {"Contracts": contracts})
+    if before:
+        asked |= {"OldResourceProperties": {"Contracts": before}, "PhysicalResourceId": "sluice-tables"}
+    return asked
 
 
 @pytest.fixture
@@ -74,14 +43,14 @@ def ensured(monkeypatch: pytest.MonkeyPatch) -> list[Project]:
 def test_create_and_update_ensure_the_tables(
     cloudformation: CloudFormation, ensured: list[Project], kind: str, before: str
 ) -> None:
-    module.handler(cloudformation.event(kind, PRESENT.contracts_fingerprint, before), None)
+    module.handler(event(cloudformation, kind, PRESENT.contracts_fingerprint, before), None)
     assert ensured == [PRESENT]
     (answer,) = cloudformation.answers
     assert (answer["Status"], answer["PhysicalResourceId"], answer["RequestId"]) == ("SUCCESS", "sluice-tables", "r")
 
 
 def test_delete_keeps_the_tables(cloudformation: CloudFormation, ensured: list[Project]) -> None:
-    module.handler(cloudformation.event("Delete", PRESENT.contracts_fingerprint), None)
+    module.handler(event(cloudformation, "Delete", PRESENT.contracts_fingerprint), None)
     assert ensured == []
     assert cloudformation.answers[0]["Status"] == "SUCCESS"
 
@@ -89,7 +58,7 @@ def test_delete_keeps_the_tables(cloudformation: CloudFormation, ensured: list[P
 def test_a_failed_update_that_is_taken_back_by_the_same_code_does_nothing(
     cloudformation: CloudFormation, ensured: list[Project]
 ) -> None:
-    module.handler(cloudformation.event("Update", EARLIER, PRESENT.contracts_fingerprint), None)
+    module.handler(event(cloudformation, "Update", EARLIER, PRESENT.contracts_fingerprint), None)
     assert ensured == []
     assert cloudformation.answers[0]["Status"] == "SUCCESS"
 
@@ -97,7 +66,7 @@ def test_a_failed_update_that_is_taken_back_by_the_same_code_does_nothing(
 def test_an_update_to_the_contracts_that_the_code_carries_is_done_even_when_others_came_before(
     cloudformation: CloudFormation, ensured: list[Project]
 ) -> None:
-    module.handler(cloudformation.event("Update", PRESENT.contracts_fingerprint, LATER), None)
+    module.handler(event(cloudformation, "Update", PRESENT.contracts_fingerprint, LATER), None)
     assert ensured == [PRESENT]
 
 
@@ -108,7 +77,7 @@ def test_a_failure_is_answered_with_its_reason(
         raise ValueError("bronze.things: column id cannot change")
 
     monkeypatch.setattr(module, "ensure_tables", fails)
-    module.handler(cloudformation.event("Create", PRESENT.contracts_fingerprint), None)
+    module.handler(event(cloudformation, "Create", PRESENT.contracts_fingerprint), None)
     (answer,) = cloudformation.answers
     assert (answer["Status"], answer["Reason"]) == ("FAILED", "ValueError: bronze.things: column id cannot change")
 
@@ -126,7 +95,7 @@ def test_an_error_of_any_length_reaches_cloudformation(
     monkeypatch.setattr(module, "deployed_project", lambda: PRESENT)
     monkeypatch.setattr(module, "glue_catalog", lambda: None)
     monkeypatch.setattr("sluice.bounded.S3Store", lambda: Kept(tmp_path))
-    module.handler(cloudformation.event("Create", EARLIER), None)
+    module.handler(event(cloudformation, "Create", EARLIER), None)
     (answer,) = cloudformation.answers
     assert answer["Status"] == "FAILED"
     assert answer["Reason"].startswith("ValueError: column_0, ")

@@ -31,6 +31,11 @@ def _create(ctx: Context, request: Request) -> ResourceOutcome:
     return ResourceOutcome(name, _attributes(table))
 
 
+def _found(ctx: Context, name: str) -> ResourceOutcome | None:
+    described = api.find(ctx, "dynamodb", "DescribeTable", TableName=name)
+    return ResourceOutcome(name, _attributes(described["Table"])) if described is not None else None
+
+
 def _attributes(table: Mapping[str, Any]) -> dict[str, Any]:
     attributes = {"Arn": table["TableArn"]}
     if table.get("LatestStreamArn"):
@@ -145,5 +150,7 @@ PROVIDERS = (
         delete=_delete,
         immutable=frozenset({"TableName", "KeySchema", "LocalSecondaryIndexes"}),
         name_property="TableName",
+        identifier="TableName",
+        found=_found,
     ),
 )

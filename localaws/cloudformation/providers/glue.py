@@ -24,6 +24,10 @@ def _create_database(ctx: Context, request: Request) -> ResourceOutcome:
     return ResourceOutcome(database["Name"])
 
 
+def _found_database(ctx: Context, name: str) -> ResourceOutcome | None:
+    return ResourceOutcome(name) if api.find(ctx, "glue", "GetDatabase", Name=name) is not None else None
+
+
 def _update_database(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
     database = {**new["DatabaseInput"], "Name": outcome.physical_id}
     api.call(ctx, "glue", "UpdateDatabase", Name=outcome.physical_id, DatabaseInput=database)
@@ -80,6 +84,8 @@ PROVIDERS = (
         update=_update_database,
         delete=_delete_database,
         immutable=frozenset({"CatalogId", "DatabaseName", "DatabaseInput.Name"}),
+        identifier="DatabaseName",
+        found=_found_database,
     ),
     Provider(
         "AWS::Glue::Job",

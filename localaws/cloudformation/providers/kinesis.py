@@ -17,6 +17,15 @@ def _create(ctx: Context, request: Request) -> ResourceOutcome:
     mode = request.get("StreamModeDetails")
     shards = request.get("ShardCount") if mode is None or mode.get("StreamMode") == "PROVISIONED" else None
     api.call(ctx, "kinesis", "CreateStream", StreamName=name, ShardCount=shards, StreamModeDetails=mode)
+    return _stream(ctx, name)
+
+
+def _found(ctx: Context, name: str) -> ResourceOutcome | None:
+    there = api.find(ctx, "kinesis", "DescribeStreamSummary", StreamName=name)
+    return _stream(ctx, name) if there is not None else None
+
+
+def _stream(ctx: Context, name: str) -> ResourceOutcome:
     return ResourceOutcome(name, {"Arn": f"arn:aws:kinesis:{ctx.region}:{ctx.account}:stream/{name}"})
 
 
@@ -70,6 +79,8 @@ PROVIDERS = (
         delete=_delete,
         immutable=frozenset({"Name"}),
         name_property="Name",
+        identifier="Name",
+        found=_found,
         refuse=_refuse,
     ),
 )

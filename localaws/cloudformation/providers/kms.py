@@ -26,6 +26,13 @@ def _create_key(ctx: Context, request: Request) -> ResourceOutcome:
     return ResourceOutcome(key["KeyId"], {"Arn": key["Arn"], "KeyId": key["KeyId"]})
 
 
+def _found_key(ctx: Context, key_id: str) -> ResourceOutcome | None:
+    described = api.find(ctx, "kms", "DescribeKey", KeyId=key_id)
+    if described is None or described["KeyMetadata"]["KeyState"] == "PendingDeletion":
+        return None
+    return ResourceOutcome(key_id, {"Arn": described["KeyMetadata"]["Arn"], "KeyId": key_id})
+
+
 def _configure_key(ctx: Context, new: Request, old: Request | None, outcome: ResourceOutcome) -> None:
     key = outcome.physical_id
     if old is not None:
@@ -81,6 +88,8 @@ PROVIDERS = (
         configure=_configure_key,
         delete=_delete_key,
         immutable=frozenset({"KeySpec", "KeyUsage", "MultiRegion"}),
+        identifier="KeyId",
+        found=_found_key,
     ),
     Provider(
         "AWS::KMS::Alias",

@@ -18,6 +18,15 @@ def _create(ctx: Context, request: Request) -> ResourceOutcome:
         logGroupClass=request.get("LogGroupClass"),
         tags=request.tags or None,
     )
+    return _group(ctx, name)
+
+
+def _found(ctx: Context, name: str) -> ResourceOutcome | None:
+    groups = api.call(ctx, "logs", "DescribeLogGroups", logGroupNamePrefix=name)["logGroups"]
+    return _group(ctx, name) if any(group["logGroupName"] == name for group in groups) else None
+
+
+def _group(ctx: Context, name: str) -> ResourceOutcome:
     return ResourceOutcome(name, {"Arn": f"arn:aws:logs:{ctx.region}:{ctx.account}:log-group:{name}:*"})
 
 
@@ -51,5 +60,7 @@ PROVIDERS = (
         delete=_delete,
         immutable=frozenset({"LogGroupName", "LogGroupClass"}),
         name_property="LogGroupName",
+        identifier="LogGroupName",
+        found=_found,
     ),
 )

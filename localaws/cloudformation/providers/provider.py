@@ -67,6 +67,7 @@ Create = Callable[[Context, Request], ResourceOutcome]
 Update = Callable[[Context, Request, Request, ResourceOutcome], ResourceOutcome]
 Configure = Callable[[Context, Request, Request | None, ResourceOutcome], None]
 Delete = Callable[[Context, Request, ResourceOutcome], None]
+Found = Callable[[Context, str], ResourceOutcome | None]
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,10 @@ class Provider:
     attributes: frozenset[str] | None = frozenset()
     immutable: frozenset[str] = frozenset()
     name_property: str | None = None
+    #: The property that tells which resource an import means, and how that is looked up by its physical id; a type
+    #: without them is not imported.
+    identifier: str | None = None
+    found: Found | None = None
     required: frozenset[str] = frozenset()
     #: Says what is wrong with the values, or None; runs before anything is created, with PENDING for the unknown.
     refuse: Callable[[Mapping[str, Any]], str | None] | None = None

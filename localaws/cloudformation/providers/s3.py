@@ -29,6 +29,14 @@ def _create_bucket(ctx: Context, request: Request) -> ResourceOutcome:
         api.must_be_new(there, f"the bucket {name}")
     if there is None:
         api.make_bucket(ctx, name)
+    return _bucket(ctx, name)
+
+
+def _found_bucket(ctx: Context, name: str) -> ResourceOutcome | None:
+    return _bucket(ctx, name) if api.find(ctx, "s3", "HeadBucket", Bucket=name) is not None else None
+
+
+def _bucket(ctx: Context, name: str) -> ResourceOutcome:
     return ResourceOutcome(
         name,
         {
@@ -244,6 +252,8 @@ PROVIDERS = (
         delete=_delete_bucket,
         immutable=frozenset({"BucketName"}),
         name_property="BucketName",
+        identifier="BucketName",
+        found=_found_bucket,
         refuse=_refuse_bucket,
     ),
     Provider(
