@@ -1,7 +1,8 @@
 """Findings of cdk-nag that stand, each with its reason. ``tests/infra/test_nag.py`` fails for one that no longer fits.
 
-An acknowledgement names the resolved policy text, so placeholders stand for what CDK makes of the buckets:
-``{lake}``, ``{landing}``, ``{results}`` and ``{access_logs}`` for their ARNs, ``{tables}`` for the catalog's tables, ``{db}`` for the database prefix.
+An acknowledgement names the resolved policy text, so placeholders stand for what CDK makes of the buckets: ``{lake}``,
+``{landing}``, ``{results}`` and ``{access_logs}`` for their ARNs, ``{tables}`` for the catalog's tables, ``{db}`` for
+the database prefix.
 """
 
 from __future__ import annotations

@@ -69,10 +69,10 @@ def add_stacks(app: App, environment: Environment, project: Project, bundle: Bun
         bundle=bundle,
     )
     serving = ServingStack(app, f"{name}-serving", environment=environment, storage=storage, project=project)
-    named: dict[str, Stack] = {"storage": storage, "ingestion": ingestion, "processing": processing, "recovery": recovery}
-    if not environment.keep_data:
-        named["emptied"] = storage
+    named = {"storage": storage, "ingestion": ingestion, "processing": processing, "recovery": recovery}
     accept_findings(named, storage)
+    if not environment.keep_data:
+        accept_findings({"emptied": storage}, storage)
     for stack in streams:
         accept_findings({"streams": stack}, storage)
     _mark(app, environment, storage)

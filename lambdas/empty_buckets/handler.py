@@ -1,7 +1,7 @@
 """CloudFormation custom resource: the buckets of an environment that keeps no data are empty before they are deleted.
 
-It belongs to stacks with ``keep_data: false`` alone, and its role may do so in no other. What is deleted is every version
-of every object, and only while the stack itself is being deleted or its first deployment is taken back: where
+It belongs to stacks with ``keep_data: false`` alone, and its role may do so in no other. What is deleted is every
+version of every object, and only while the stack itself is being deleted or its first deployment is taken back: where
 ``keep_data`` becomes true, this resource leaves a stack that stays, and nothing is touched.
 """
 

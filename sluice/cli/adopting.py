@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,6 +32,8 @@ _ROLLED_BACK: Final = "ROLLBACK_COMPLETE"
 #: Statuses that a stack had when it was whole once: what it retained has been in use.
 _WHOLE: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 _POLL_SECONDS = 0.2
+#: The logical id of each ``${Name}`` and ``${Name.Attribute}`` of a ``Fn::Sub``; pseudo parameters have colons.
+_PLACES: Final = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.[A-Za-z0-9.]+)?\}")
 _SAFE: Final = "what is kept is as it was; stacks that were taken up before stay."
 
 
@@ -173,7 +176,7 @@ def _alone(adoption: Adoption) -> dict[str, Any]:
 
 
 def _mentioned(value: Any) -> set[str]:
-    """Return the logical ids that ``Ref`` and ``Fn::GetAtt`` name anywhere in ``value``."""
+    """Return the logical ids that ``Ref``, ``Fn::GetAtt`` and ``Fn::Sub`` name anywhere in ``value``."""
     if isinstance(value, list):
         return set().union(*map(_mentioned, value))
     if not isinstance(value, dict):
@@ -184,6 +187,9 @@ def _mentioned(value: Any) -> set[str]:
             names.add(str(inner))
         elif key == "Fn::GetAtt":
             names.add(inner[0] if isinstance(inner, list) else str(inner).partition(".")[0])
+        elif key == "Fn::Sub":
+            text, own = (inner[0], inner[1]) if isinstance(inner, list) else (inner, {})
+            names |= {name for name in _PLACES.findall(str(text)) if name not in own} | _mentioned(own)
         else:
             names |= _mentioned(inner)
     return names

@@ -45,9 +45,7 @@ def adopt(
         told = {"adopted": bool(left) and not dry_run, "stacks": [adoption.as_data() for adoption in left]}
         typer.echo(json.dumps(told, indent=2))
     elif not left:
-        typer.echo(
-            f"Nothing is left of a deleted deployment of {env}: each of its stacks is there, or retained nothing."
-        )
+        typer.echo(f"Nothing to take up of {env}: each of its stacks stands, or left nothing when it was deleted.")
     elif dry_run:
         typer.echo("Nothing was changed; without --dry-run it is taken up.")
     else:
