@@ -46,6 +46,7 @@ class RecoveryStack(Stack):
             variables={
                 **storage.variables(),
                 "SLUICE_COMMIT_QUEUE_URL": ingestion.commit_queue.queue_url,
+                "SLUICE_LANDING_QUEUE_URL": ingestion.landing_queue.queue_url,
                 "SLUICE_LANDING_DEAD_LETTERS_URL": ingestion.landing_dead.queue_url,
                 "SLUICE_COMMIT_DEAD_LETTERS_URL": ingestion.commit_dead.queue_url,
                 "SLUICE_REFRESH_DEAD_LETTERS_URL": processing.refresh_dead.queue_url,
@@ -58,7 +59,10 @@ class RecoveryStack(Stack):
         )
         role = sweep.role
         assert role is not None
-        grants.allow(role, ["sqs:SendMessage"], [ingestion.commit_queue.queue_arn])
+        grants.allow(role, ["sqs:SendMessage"], [ingestion.commit_queue.queue_arn, ingestion.landing_queue.queue_arn])
+        grants.allow(role, ["sqs:GetQueueAttributes"], [ingestion.landing_queue.queue_arn])
+        grants.allow(role, ["s3:ListBucketVersions"], [storage.landing.bucket_arn])
+        grants.use_ledger(role, storage.ledger, "BatchGetItem")
         dead = [queue.queue_arn for queue in (ingestion.landing_dead, ingestion.commit_dead, processing.refresh_dead)]
         grants.allow(role, ["sqs:ReceiveMessage", "sqs:DeleteMessage"], dead)
         grants.allow(role, ["sqs:ChangeMessageVisibility"], [ingestion.landing_dead.queue_arn])
@@ -85,6 +89,13 @@ class RecoveryStack(Stack):
             description="Resumes stopped work every minute",
             schedule=events.Schedule.rate(Duration.minutes(1)),
             targets=[targets.LambdaFunction(sweep, retry_attempts=0)],
+        )
+        events.Rule(
+            self,
+            "EachHour",
+            description="Looks for landed files of which no event came, every hour",
+            schedule=events.Schedule.rate(Duration.hours(1)),
+            targets=[targets.LambdaFunction(sweep, event=events.RuleTargetInput.from_object({"unnoticed": True}))],
         )
         # The sweep wakes each dataset's committer, the only one that changes its tables, and whose queue tries again.
         events.Rule(

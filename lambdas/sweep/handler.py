@@ -1,4 +1,6 @@
-"""Once a minute → work that stopped because a function or a message was lost is resumed; daily → maintenance."""
+"""Once a minute → work that stopped because a function or a message was lost is resumed; hourly → files of which no
+event came; daily → maintenance.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import logging
 from typing import Any
 
 from sluice.ingestion.sweep import Sweep
+from sluice.ingestion.unnoticed import LOST_SECONDS
 from sluice.project import deployed_project
 from sluice.settings import settings_from_environment
 
@@ -14,7 +17,11 @@ log.setLevel(logging.INFO)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
-    """Sweep once, or wake the committers for maintenance when the event says so; return the number of items by kind."""
+    """Sweep once, or do what the event says; return the number of items by kind.
+
+    ``{"unnoticed": true}`` takes up files of which no event came within an hour, a number those of so many seconds;
+    ``{"maintain": true}`` wakes the committers for maintenance.
+    """
     landing = deployed_project().arriving
     sweep = Sweep(
         settings_from_environment(),
@@ -23,7 +30,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
         time_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
     retained = [contract.name for contract in landing if contract.retention_days is not None]
-    done = sweep.wake_for_maintenance(retained) if event.get("maintain") else sweep.run()
+    if after := event.get("unnoticed"):
+        done = sweep.take_up_unnoticed(LOST_SECONDS if after is True else float(after))
+    else:
+        done = sweep.wake_for_maintenance(retained) if event.get("maintain") else sweep.run()
     if done:
         log.info("taken up: %s", done)
     return done

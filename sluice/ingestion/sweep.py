@@ -1,8 +1,8 @@
 """The sweep: once a minute it resumes work that stopped because a function or a message was lost.
 
 It handles staged units, dead letters, failed stream batches, and the refresh workflow, which may have died or never
-started. Each of these, and each item of
-them, is handled by itself; an item that fails is left for the next sweep.
+started. Each of these, and each item of them, is handled by itself; an item that fails is left for the next sweep.
+Once an hour it looks for landed files whose events were lost.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any
 
 from sluice.errors import DeliveryError, SluiceError, SweepIncomplete
@@ -23,7 +23,9 @@ from sluice.ingestion.failed_batches import FAILED_BATCHES, retry_batch
 from sluice.ingestion.retract import RETRACTIONS
 from sluice.ingestion.retry import doubled
 from sluice.ingestion.stage import staging_prefix
+from sluice.ingestion.unnoticed import LOST_SECONDS, announce, in_turns, is_busy, unnoticed
 from sluice.ingestion.wake import wake
+from sluice.ledger import Ledger
 from sluice.settings import Settings
 from sluice.storage import PATIENT_SECONDS, client, split
 
@@ -33,6 +35,8 @@ _LOOKED_AT_SECONDS = 50
 _AT_ONCE = 10
 _MOST_LETTERS = 500
 _RESERVE_SECONDS = 5
+#: Seconds that must be left to begin with a dataset: S3 lists a thousand versions in a fraction of one.
+_LISTING_SECONDS = 20
 #: Most problems in a sweep's error, and most characters of each.
 _MOST_TOLD, _MOST_WORDS = 5, 300
 _BROKEN_OFF = ("FAILED", "TIMED_OUT")
@@ -79,6 +83,24 @@ class Sweep:
             with self._guard(f"wake_for_maintenance {dataset}"):
                 wake(self.settings, dataset, self.occasion, maintain=True)
                 self._count("maintained")
+        return self._ended()
+
+    def take_up_unnoticed(self, after: float = LOST_SECONDS) -> dict[str, int]:
+        """Put landed files of which no event came within ``after`` seconds on the landing queue.
+
+        Return how many, or raise if any failed. Each hour begins with another dataset, so that all have their turn
+        where time does not suffice.
+        """
+        ledger, turn = Ledger(self.settings.ledger_table), int(self.now() // 3600)
+        if is_busy(self.settings.landing_queue_url):
+            return {}
+        for dataset in in_turns(sorted(self.datasets), turn, self.time_left, _LISTING_SECONDS):
+            with self._guard(f"take_up_unnoticed {dataset}"):
+                lost = unnoticed(self.settings.landing_bucket, dataset, ledger, now=self.now(), after=after)
+                while some := list(islice(lost, _AT_ONCE)):
+                    announce(self.settings.landing_queue_url, some)
+                    log.warning("no event came of %s; it is read now", ", ".join(notice.uri for notice in some))
+                    self._count("unnoticed", len(some))
         return self._ended()
 
     def _ended(self) -> dict[str, int]:
@@ -242,5 +264,5 @@ class Sweep:
             seen |= {message["MessageId"] for message in new}
             yield from new
 
-    def _count(self, kind: str) -> None:
-        self.done[kind] = self.done.get(kind, 0) + 1
+    def _count(self, kind: str, number: int = 1) -> None:
+        self.done[kind] = self.done.get(kind, 0) + number

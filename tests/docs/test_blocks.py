@@ -20,6 +20,7 @@ REASONS = {
     "make": "takes minutes in a clone; `make test` and `make demo` are what they are",
     "cdk": "downloads the CLI, and needs an app; tests/end_to_end/test_cdk_cli.py deploys one",
     "pyathena": "installs PyAthena, which the environment of the tests has",
+    "deleted": "deletes what the page goes on with; tests/end_to_end/test_deleted.py deletes one, and takes it up",
     "another up": "a second local AWS; tests/end_to_end/test_own_project.py runs one in another region",
 }
 #: Every block that does not run: its page, its first line, its reason. A mark that is not here fails.
@@ -31,6 +32,7 @@ NOT_RUN = {
     ("docs/how-to/deploy.md", "unset AWS_ENDPOINT_URL", "account"),
     ("docs/how-to/deploy.md", "npx aws-cdk@2 bootstrap", "account"),
     ("docs/how-to/deploy.md", "sluice deploy --account --env prod --dry-run", "account"),
+    ("docs/how-to/environment.md", "sluice adopt --env prod --dry-run", "deleted"),
     ("docs/how-to/environment.md", "sluice down", "another up"),
     ("docs/how-to/query.md", "pip install PyAthena", "pyathena"),
     ("docs/reference/projects.md", "uv build --wheel", "installs"),

@@ -40,6 +40,38 @@ def unattended(deployed: Deployment) -> Iterator[None]:
     deployed.quiet()
 
 
+@pytest.fixture
+def untold(deployed: Deployment) -> Iterator[None]:
+    """S3 tells nobody of new files meanwhile."""
+    s3 = deployed.client("s3")
+    told = s3.get_bucket_notification_configuration(Bucket=deployed.landing)
+    s3.put_bucket_notification_configuration(Bucket=deployed.landing, NotificationConfiguration={})
+    yield
+    told.pop("ResponseMetadata")
+    s3.put_bucket_notification_configuration(Bucket=deployed.landing, NotificationConfiguration=told)
+
+
+def test_a_file_of_which_no_event_came_is_read_all_the_same(deployed: Deployment, untold: None) -> None:
+    deployed.quiet()
+    lost = deployed.put("lost_parcels/untold.csv", as_csv([("U1", 7, ""), ("U2", 8, "")]))
+    time.sleep(2)
+    assert deployed.depth("Landing") == 0
+
+    def swept(event: dict[str, Any]) -> dict[str, int]:
+        answer = deployed.client("lambda").invoke(
+            FunctionName=deployed.function("Sweep"), Payload=json.dumps(event).encode()
+        )
+        said: dict[str, int] = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, said
+        return said
+
+    assert swept({"unnoticed": True}) == {}, "its event may still come"
+    assert swept({"unnoticed": 1})["unnoticed"] == 1
+    (ended,) = deployed.ended([lost]).values()
+    assert (ended.status, ended.accepted) == ("committed", 2)
+    assert "unnoticed" not in swept({"unnoticed": 1}), "the ledger knows it now"
+
+
 def test_committers_that_overlap_lose_and_double_nothing(deployed: Deployment, unattended: None) -> None:
     committers, files = 4, 12
     with ThreadPoolExecutor(committers) as pool:  # so that none has to start its process first

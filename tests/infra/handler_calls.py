@@ -25,6 +25,7 @@ _OTHER_ACTIONS = {
     "s3:UploadPart": {"s3:PutObject"},
     "s3:CompleteMultipartUpload": {"s3:PutObject"},
     "sns:PublishBatch": {"sns:Publish"},
+    "sqs:SendMessageBatch": {"sqs:SendMessage"},
     "lambda:Invoke": {"lambda:InvokeFunction"},
     "s3:upload_fileobj": {"s3:PutObject", "s3:AbortMultipartUpload"},
 }

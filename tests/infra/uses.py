@@ -123,6 +123,9 @@ USES: dict[str, set[Use]] = {
     "Sweep": {
         *log("SweepLog"),
         *queue("CommitQueue", "SendMessage"),
+        *queue("LandingQueue", "SendMessage", "GetQueueAttributes"),
+        ("s3:ListBucketVersions", "arn:aws:s3:::Landing"),
+        *ledger("BatchGetItem"),
         *queue("LandingDeadLetters", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"),
         *queue("CommitDeadLetters", "ReceiveMessage", "DeleteMessage"),
         *queue("RefreshDeadLetters", "ReceiveMessage", "DeleteMessage"),
