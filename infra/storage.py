@@ -95,9 +95,10 @@ class StorageStack(Stack):
         for database in databases:
             database.apply_removal_policy(named)
         layer = dependencies(self, bundle)
-        self._tables(project, bundle, layer, databases)
+        tables = self._tables(project, bundle, layer, databases)
         if not environment.keep_data:
-            self._contents(bundle, layer)
+            # There before anything is written, so that a first deployment that fails finds its buckets emptied.
+            tables.node.add_dependency(self._contents(bundle, layer))
         CfnOutput(self, "LandingBucketName", value=self.landing.bucket_name)
         CfnOutput(self, "LakeBucketName", value=self.lake.bucket_name)
         CfnOutput(self, "ResultsBucketName", value=self.results.bucket_name)
@@ -163,7 +164,7 @@ class StorageStack(Stack):
 
     def _tables(
         self, project: Project, bundle: Bundle, layer: lambda_.LayerVersion, databases: list[glue.CfnDatabase]
-    ) -> None:
+    ) -> CustomResource:
         """Make the contracted tables through the Iceberg API, as part of the deployment."""
         function = python_function(
             self,
@@ -197,8 +198,9 @@ class StorageStack(Stack):
         for database in databases:
             contracted.node.add_dependency(database)
         contracted.node.add_dependency(role)
+        return contracted
 
-    def _contents(self, bundle: Bundle, layer: lambda_.LayerVersion) -> None:
+    def _contents(self, bundle: Bundle, layer: lambda_.LayerVersion) -> CustomResource:
         """Empty the buckets when this stack is deleted: CloudFormation deletes no bucket that holds something."""
         function = python_function(
             self,
@@ -215,7 +217,8 @@ class StorageStack(Stack):
         assert role is not None
         # The access log comes last, since what is done in the others is written to it.
         buckets = [self.landing, self.lake, self.results, self.logs]
-        grants.allow(role, ["s3:ListBucketVersions"], [bucket.bucket_arn for bucket in buckets])
+        whole = ["s3:ListBucketVersions", "s3:GetBucketPolicy", "s3:PutBucketPolicy"]
+        grants.allow(role, whole, [bucket.bucket_arn for bucket in buckets])
         versions = ["s3:DeleteObject", "s3:DeleteObjectVersion"]
         grants.allow(role, versions, [bucket.arn_for_objects("*") for bucket in buckets])
         grants.allow(role, ["cloudformation:DescribeStacks"], [self.stack_id])
@@ -228,3 +231,4 @@ class StorageStack(Stack):
             properties={"Buckets": [bucket.bucket_name for bucket in buckets]},
         )
         contents.node.add_dependency(role)
+        return contents

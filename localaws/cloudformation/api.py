@@ -37,7 +37,7 @@ class Answers(ChangeSets):
         stack.status = "CREATE_IN_PROGRESS"
         stack.protected = get("EnableTerminationProtection") in (True, "true")
         stack.role_arn = get("RoleARN")
-        self._start(stack.name, text, parameters, given_tags(get))
+        self._start(stack, text, parameters, given_tags(get))
         return {"StackId": stack.id}
 
     def update_stack(self, get: Callable[..., Any]) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class Answers(ChangeSets):
             raise refusal("No updates are to be performed.")
         stack.role_arn = get("RoleARN") or stack.role_arn
         stack.status = "UPDATE_IN_PROGRESS"
-        self._start(stack.name, text, parameters, given_tags(get) or stack.tags)
+        self._start(stack, text, parameters, given_tags(get) or stack.tags)
         return {"StackId": stack.id}
 
     def delete_stack(self, get: Callable[..., Any]) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class Answers(ChangeSets):
             raise refusal(f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
         if stack is not None:
             stack.status = "DELETE_IN_PROGRESS"
-            self._in_background(stack.name, lambda: self._engine.delete(stack.name))
+            self._in_background(stack, lambda: self._engine.delete(stack.name))
         return {}
 
     def update_termination_protection(self, get: Callable[..., Any]) -> dict[str, Any]:

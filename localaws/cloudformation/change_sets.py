@@ -137,7 +137,7 @@ class ChangeSets(Operations):
         creating = not found.stack.text and not found.stack.resources
         verb = "IMPORT" if found.imports else "CREATE" if creating else "UPDATE"
         found.stack.status = f"{verb}_IN_PROGRESS"
-        self._start(found.stack.name, found.text, found.parameters, found.tags, found.imports)
+        self._start(found.stack, found.text, found.parameters, found.tags, found.imports)
         return {}
 
     def _change_set(self, get: Callable[..., Any]) -> ChangeSet:

@@ -60,7 +60,11 @@ def _physical_id(stack: Stack, template: Mapping[str, Any], given: Mapping[str, 
     named = given["ResourceIdentifier"]
     if set(named) != {identifier}:
         raise TemplateError(f"{name} ({kind}) is told by {identifier}, not by {sorted(named)}")
-    return str(named[identifier])
+    physical_id = str(named[identifier])
+    declared_name = (declared.get("Properties") or {}).get(identifier)
+    if isinstance(declared_name, str) and declared_name != physical_id:
+        raise TemplateError(f"{name} ({kind}) has the {identifier} {declared_name} in the template, not {physical_id}")
+    return physical_id
 
 
 def _identifier(kind: str) -> str | None:

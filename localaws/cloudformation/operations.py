@@ -15,6 +15,8 @@ from localaws.cloudformation.stacks import Stack
 from localaws.context import Context
 
 log = logging.getLogger("localaws.cloudformation")
+#: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+_LONGEST_BODY = 51_200
 #: What a stack becomes when an operation failed before it did anything.
 _NOTHING_DONE = {"CREATE": "ROLLBACK_COMPLETE", "IMPORT": "IMPORT_ROLLBACK_COMPLETE"}
 
@@ -29,6 +31,11 @@ class Operations:
         if get("UsePreviousTemplate") in (True, "true") and stack is not None:
             return stack.text
         if body := get("TemplateBody"):
+            if (size := len(str(body).encode())) > _LONGEST_BODY:
+                raise refusal(
+                    f"1 validation error detected: TemplateBody has {size:,} bytes, and at most {_LONGEST_BODY:,} are "
+                    "taken: put it into S3 and give its TemplateURL"
+                )
             return str(body)
         if not (url := get("TemplateURL")):
             raise refusal("Either Template URL or Template Body must be specified.")
@@ -37,18 +44,22 @@ class Operations:
 
     def _start(
         self,
-        name: str,
+        stack: Stack,
         text: str,
         parameters: dict[str, str],
         tags: dict[str, str],
         imports: Mapping[str, str] | None = None,
     ) -> None:
         def deploy() -> None:
-            self._engine.deploy(name, text, parameters=parameters, tags=tags, imports=imports)
+            self._engine.deploy(stack.name, text, parameters=parameters, tags=tags, imports=imports)
 
-        self._in_background(name, deploy)
+        self._in_background(stack, deploy)
 
-    def _in_background(self, name: str, work: Callable[[], Any]) -> None:
+    @staticmethod
+    def _in_background(stack: Stack, work: Callable[[], Any]) -> None:
+        """Begin with ``work``, whose status in progress the stack has already."""
+        begun = stack.status
+
         def run() -> None:
             try:
                 work()
@@ -58,12 +69,11 @@ class Operations:
             except DeployError as error:
                 # The client reads the outcome from the stack's status and events, as with AWS.
                 log.warning("%s", error)
-                stack = self._engine.stacks.get(name)
-                if stack is not None and stack.status.endswith("_IN_PROGRESS"):
-                    failed = stack.status.removesuffix("_IN_PROGRESS")
+                if stack.status == begun:
+                    failed = begun.removesuffix("_IN_PROGRESS")
                     stack.becomes(_NOTHING_DONE.get(failed, f"{failed}_FAILED"), str(error))
 
-        threading.Thread(target=run, name=f"stack-{name}", daemon=True).start()
+        threading.Thread(target=run, name=f"stack-{stack.name}", daemon=True).start()
 
 
 def s3_location(url: str) -> tuple[str, str]:

@@ -12,6 +12,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sluice.cli.assembly import NODE, synthesize
+from sluice.cli.change_sets import no_longer_kept
 from sluice.cli.cloud_assembly import declared_stacks
 from sluice.cli.deploying import UNREAD, Outcome, changed_tables, refuse_losses
 from sluice.cli.starting import CDK_CLI
@@ -39,7 +40,7 @@ def deploy(
     command = [*_cdk(project), "diff" if dry_run else "deploy", "--all", "-c", f"env={environment}"]
     if contracts != [project.contracts]:
         command += ["-c", f"contracts={','.join(str(path.resolve()) for path in contracts)}"]
-    _credentials()
+    credentials_needed()
     found = _table_changes(project, contracts, environment)
     for line in _told(found):
         note(line)
@@ -67,12 +68,13 @@ def _cdk(project: ProjectFolder) -> list[str]:
     )
 
 
-def _credentials() -> None:
+def credentials_needed(command: str = "deploy") -> None:
+    """Raise ``CommandError`` where the shell talks to an endpoint, or to no account."""
     if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
         raise CommandError(
             f"AWS_ENDPOINT_URL is {endpoint}: this shell talks to that, and to no account.",
             safe="nothing was deployed or changed.",
-            next_step="`sluice deploy` without --account deploys there; in a shell without it --account does.",
+            next_step=f"`sluice {command}` without --account is done there; in a shell without it --account is.",
             value=endpoint,
         )
     if boto3.Session().get_credentials() is None:
@@ -91,6 +93,7 @@ def _table_changes(project: ProjectFolder, contracts: list[Path], environment: s
     os.environ.update(AWS_REGION=region, AWS_DEFAULT_REGION=region)
     try:
         tables, unread = changed_tables(project, stacks, environment)
+        less = no_longer_kept(stacks)
     except (ClientError, BotoCoreError) as error:
         raise CommandError(
             f"What is deployed in the account cannot be read: {error}",
@@ -98,7 +101,7 @@ def _table_changes(project: ProjectFolder, contracts: list[Path], environment: s
             next_step="mend the credentials: `aws sts get-caller-identity` says whose they are.",
             value=environment,
         ) from error
-    return Outcome([], tables, unread)
+    return Outcome([], tables, unread, no_longer_kept=less)
 
 
 def _told(found: Outcome) -> list[str]:
@@ -106,6 +109,7 @@ def _told(found: Outcome) -> list[str]:
     if found.unread:
         return [f"{UNREAD}."]
     lines = [f"{each.table}: {each.what}" + (f"; lost: {each.loses}" if each.loses else "") for each in found.tables]
+    lines += found.no_longer_kept
     return lines or ["No table that is deployed changes."]
 
 

@@ -5,6 +5,7 @@ Only CloudFormation's and S3's own calls are made: whoever answers them, the loc
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import tempfile
@@ -36,8 +37,13 @@ HOLDING_DATA: Final = frozenset(
 )
 #: What a change set says of a resource that goes: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
 _GOES = frozenset({"Delete", "ReplaceAndDelete"})
+_KEPT: Final = frozenset({"Retain", "RetainExceptOnCreate"})
 _NO_CHANGES: Final = "didn't contain changes"
 _POLL_SECONDS = 0.05
+#: The most bytes of a template that a call itself takes.
+_LONGEST_BODY: Final = 51_200
+#: What a stack is when an operation on it came to its end.
+_DONE: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ def deployed_template(name: str) -> dict[str, Any] | None:
 
 def prepare(stacks: Iterable[DeclaredStack]) -> list[StackChange]:
     """Publish what the differing stacks need, and return a change set for each of them; nothing is changed yet."""
-    present = _Published()
+    present = Published()
     found: list[StackChange] = []
     try:
         for stack in stacks:
@@ -84,6 +90,18 @@ def prepare(stacks: Iterable[DeclaredStack]) -> list[StackChange]:
     except BaseException:
         discard(found)
         raise
+    return found
+
+
+def no_longer_kept(stacks: Iterable[DeclaredStack]) -> list[str]:
+    """Return what holds data and was kept when its stack is deleted, and is not from now on: one sentence each."""
+    found = []
+    for stack in stacks:
+        before = (deployed_template(stack.name) or {}).get("Resources", {})
+        for name, now in stack.body["Resources"].items():
+            kept = before.get(name, {}).get("DeletionPolicy") in _KEPT and now["Type"] in HOLDING_DATA
+            if kept and now.get("DeletionPolicy") not in _KEPT:
+                found.append(f"{stack.name}: {name} ({now['Type']}) would go with its stack, with what is in it")
     return found
 
 
@@ -119,7 +137,7 @@ def execute(change: StackChange, note: Callable[[str], None]) -> None:
         if not status.endswith("_IN_PROGRESS"):
             break
         time.sleep(_POLL_SECONDS)
-    if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+    if status not in _DONE:
         raise CommandError(
             f"{failed or name} (the stack is {status}).",
             safe=f"{name} is as it was before, stacks deployed before it stay as they are now; what was not accepted "
@@ -148,15 +166,22 @@ def _tags(name: str) -> dict[str, str]:
 
 
 def _change_set(stack: DeclaredStack, url: str, *, new: bool) -> Iterator[StackChange]:
-    name = f"sluice-{uuid.uuid4().hex[:12]}"
+    parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in stack.parameters.items()]
+    kind = "CREATE" if new else "UPDATE"
+    yield from change_set(stack, new=new, ChangeSetType=kind, TemplateURL=url, Parameters=parameters)
+
+
+def change_set(stack: DeclaredStack, *, new: bool, **what: Any) -> Iterator[StackChange]:
+    """Make a change set and yield it once it is known what it changes; nothing where it changes nothing.
+
+    ``what`` are further parameters of CreateChangeSet. ``CommandError`` has CloudFormation's reason against it.
+    """
     made = client("cloudformation").create_change_set(
         StackName=stack.name,
-        ChangeSetName=name,
-        ChangeSetType="CREATE" if new else "UPDATE",
-        TemplateURL=url,
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in stack.parameters.items()],
+        ChangeSetName=f"sluice-{uuid.uuid4().hex[:12]}",
         Tags=[{"Key": key, "Value": value} for key, value in stack.tags.items()],
         Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+        **what,
     )["Id"]
     change = StackChange(stack, made, new)
     while True:
@@ -183,7 +208,7 @@ def _resources(changes: Iterable[dict[str, Any]]) -> Iterator[ResourceChange]:
         yield ResourceChange(change["LogicalResourceId"], change["ResourceType"], change["Action"], lost)
 
 
-class _Published:
+class Published:
     """What is in the buckets of assets. Assets are named by their content: what is there is not sent again."""
 
     def __init__(self) -> None:
@@ -196,7 +221,20 @@ class _Published:
         filled = filled.replace("${AWS::Partition}", "aws")
         return filled.replace("s3://", f"https://s3.{self._region}.amazonaws.com/", 1)
 
+    def template(self, text: str, stack: DeclaredStack) -> dict[str, str]:
+        """Return how a call is given a template's text: as it is, or where it was put beside the stack's own.
+
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+        """
+        if len(text.encode()) <= _LONGEST_BODY:
+            return {"TemplateBody": text}
+        bucket = stack.template_url.removeprefix("s3://").partition("/")[0]
+        key = f"{hashlib.sha256(text.encode()).hexdigest()}.json"
+        client("s3").put_object(Bucket=self.filled(bucket), Key=key, Body=text.encode())
+        return {"TemplateURL": self.filled(f"s3://{bucket}/{key}")}
+
     def publish(self, assets: Iterable[Asset]) -> None:
+        """Put the assets that are not there yet into their buckets."""
         for asset in assets:
             bucket, key = self.filled(asset.bucket), self.filled(asset.key)
             if self._is_there(bucket, key):

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sluice.cli.adopting import predecessor_template
 from sluice.cli.assembly import synthesize
-from sluice.cli.change_sets import StackChange, deployed_template, discard, execute, prepare
+from sluice.cli.change_sets import StackChange, deployed_template, discard, execute, no_longer_kept, prepare
 from sluice.cli.cloud_assembly import DeclaredStack, declared_stacks
 from sluice.cli.declared_changes import TableChange, has_functions, project_of_template, table_changes
 from sluice.cli.deployment import PART, client, deployed, refused_by_aws
@@ -42,6 +42,8 @@ class Outcome:
     tables: list[TableChange]
     unread: bool = False
     left: list[str] = field(default_factory=list)
+    #: What was kept until now when its stack is deleted.
+    no_longer_kept: list[str] = field(default_factory=list)
     deployed: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -52,7 +54,7 @@ class Outcome:
         for stack in self.stacks:
             gone = (each for each in stack.resources if each.data_lost)
             found += [f"{stack.stack.name}: {each.name} ({each.type}) is deleted with what is in it" for each in gone]
-        return found
+        return found + self.no_longer_kept
 
     def as_data(self) -> dict[str, Any]:
         """Return it as JSON has it."""
@@ -121,7 +123,7 @@ def deploy(
 def _difference(project: ProjectFolder, assembly: Path, environment: str) -> Outcome:
     stacks = declared_stacks(assembly)
     tables, unread = changed_tables(project, stacks, environment)
-    return Outcome(prepare(stacks), tables, unread, _left(stacks, environment))
+    return Outcome(prepare(stacks), tables, unread, _left(stacks, environment), no_longer_kept(stacks))
 
 
 def _left(stacks: list[DeclaredStack], environment: str) -> list[str]:
@@ -217,13 +219,13 @@ def _drop(tables: list[TableChange], environment: str, contracts: list[Path]) ->
             continue  # a deployment that failed after this step dropped it, and this one repeats it
 
 
-def endpoint_needed(data: Path) -> None:
-    """Raise ``CommandError`` where the environment names no endpoint: an account is deployed to only when asked."""
+def endpoint_needed(data: Path, command: str = "deploy") -> None:
+    """Raise ``CommandError`` where the environment names no endpoint: an account is changed only when asked."""
     if os.environ.get("AWS_ENDPOINT_URL"):
         return
     raise CommandError(
         f"No local AWS runs from {data}.",
         safe="nothing was deployed or changed.",
-        next_step="`sluice up` starts one; `sluice deploy --account` deploys to the account of your credentials.",
+        next_step=f"`sluice up` starts one; `sluice {command} --account` goes to the account of your credentials.",
         file=str(data),
     )

@@ -32,7 +32,7 @@ NOT_RUN = {
     ("docs/how-to/deploy.md", "unset AWS_ENDPOINT_URL", "account"),
     ("docs/how-to/deploy.md", "npx aws-cdk@2 bootstrap", "account"),
     ("docs/how-to/deploy.md", "sluice deploy --account --env prod --dry-run", "account"),
-    ("docs/how-to/environment.md", "sluice adopt --env prod --dry-run", "deleted"),
+    ("docs/how-to/environment.md", "sluice adopt --env prod --account --dry-run", "deleted"),
     ("docs/how-to/environment.md", "sluice down", "another up"),
     ("docs/how-to/query.md", "pip install PyAthena", "pyathena"),
     ("docs/reference/projects.md", "uv build --wheel", "installs"),

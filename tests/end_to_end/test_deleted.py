@@ -114,6 +114,20 @@ def test_two_environments_stand_side_by_side_and_one_that_keeps_nothing_goes_wit
     assert shop.rows("prod", "gold.daily_visits") == gold
 
 
+def test_that_data_would_no_longer_be_kept_is_a_loss(shop: Shop) -> None:
+    file = shop.folder / "environments.yaml"
+    before = file.read_text()
+    file.write_text(before.replace("keep_data: true", "keep_data: false"))
+    try:
+        losses = json.loads(shop.run("deploy", "--env", "prod", "--dry-run", "--json"))["losses"]
+        refused = shop.run("deploy", "--env", "prod", status=1)
+    finally:
+        file.write_text(before)
+    kinds = ("AWS::S3::Bucket", "AWS::KMS::Key", "AWS::DynamoDB::Table", "AWS::Glue::Database")
+    assert [kind for kind in kinds if not any(f"({kind}) would go with its stack" in each for each in losses)] == []
+    assert "would go with its stack" in refused
+
+
 def test_one_that_keeps_its_data_is_taken_up_again_and_goes_on(shop: Shop) -> None:
     before, bronze, gold = (
         shop.holding("prod"),

@@ -129,6 +129,9 @@ def test_every_bucket_is_emptied_where_nothing_is_kept_and_the_access_log_at_las
     buckets = [each.name for each in clouds["dev"].resources("AWS::S3::Bucket")]
     assert sorted(contents.properties["Buckets"]) == sorted(buckets)
     assert contents.properties["Buckets"][-1] == "AccessLogs"
+    # What makes the tables writes to the lake: a first deployment that fails there is to find it emptied.
+    (tables,) = clouds["dev"].resources("Custom::SluiceTables")
+    assert contents.logical_id in tables.body["DependsOn"]
 
 
 def test_no_role_of_production_may_delete_every_object(prod: Cloud) -> None:

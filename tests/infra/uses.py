@@ -187,7 +187,11 @@ USES: dict[str, set[Use]] = {
     "EmptyBuckets": {
         *log("EmptyBucketsLog"),
         ("cloudformation:DescribeStacks", f"arn:aws:cloudformation:{_AT}:stack/sluice-{{environment}}-storage/id"),
-        *_each("s3", ["ListBucketVersions"], *(f"arn:aws:s3:::{name}" for name in _BUCKETS)),
+        *_each(
+            "s3",
+            ["ListBucketVersions", "GetBucketPolicy", "PutBucketPolicy"],
+            *(f"arn:aws:s3:::{name}" for name in _BUCKETS),
+        ),
         *_each("s3", ["DeleteObject", "DeleteObjectVersion"], *(f"arn:aws:s3:::{name}/any" for name in _BUCKETS)),
     },
     "PlanRefresh": {
