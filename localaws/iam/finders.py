@@ -5,6 +5,8 @@ Services without a finder can only be called by the administrator.
 
 from __future__ import annotations
 
+import base64
+import struct
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -182,8 +184,18 @@ def _kms(arn: Arns, action: str, given: Mapping[str, Any]) -> _Found:
         alias = key.rsplit(":", 1)[-1]
         key = kms_backends[account][region].get_key_id_from_alias(alias) or alias
     if not key and action == "Decrypt":
-        return [arn("kms", "key/*")]
+        return [arn("kms", f"key/{_encrypting_key(given) or '*'}")]
     return [arn("kms", _prefixed("key/", key))] if key else []
+
+
+def _encrypting_key(given: Mapping[str, Any]) -> str | None:
+    """Return the id of the key that a ciphertext was made with; None if it is none."""
+    from moto.kms.utils import _deserialize_ciphertext_blob
+
+    try:
+        return str(_deserialize_ciphertext_blob(base64.b64decode(str(given.get("CiphertextBlob")))).key_id)
+    except (ValueError, struct.error):
+        return None
 
 
 def _logs(arn: Arns, action: str, given: Mapping[str, Any]) -> _Found:
