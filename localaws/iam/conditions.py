@@ -27,7 +27,7 @@ Given = str | tuple[str, ...] | None | Unknown
 #: Condition keys in lower case.
 Conditions = Mapping[str, Given]
 #: Keys of which a request has as many as there are names; localaws knows them all, so one that is missing is absent.
-_OPEN_ENDED = ("aws:principaltag/",)
+_OPEN_ENDED = ("aws:principaltag/", "kms:encryptioncontext:")
 
 
 class Supplied(dict[str, Given]):

@@ -19,7 +19,7 @@ from localaws.events.targets import Sender
 from localaws.gateway import callers, calls
 from localaws.gateway.callers import Session, session_of
 from localaws.gateway.refusals import Refused, answer
-from localaws.iam import held, keys, policies, trust
+from localaws.iam import encryption, held, keys, policies, trust
 from localaws.iam.actions import Need, NoSuchName, UnknownAction
 from localaws.iam.conditions import Given, Supplied
 from localaws.iam.evaluation import evaluate
@@ -258,10 +258,21 @@ def _decide(ctx: Context, principal: Principal, need: Need, resource: str) -> _V
     decision, why = _judged(ctx, principal, need, resource)
     _record(principal, need.action, resource, allowed=decision.allowed)
     if decision.allowed:
-        return _Verdict(allowed=True)
+        return _decide_on_key(ctx, principal, need, resource)
     _denials.warn("denied %s to %s on %s", need.action, principal.arn, ascii(resource)[1:-1][:300])
     message = f"User: {principal.arn} is not authorized to perform: {need.action} on resource: {resource} {why}"
     return _Verdict(allowed=False, message=message)
+
+
+def _decide_on_key(ctx: Context, principal: Principal, need: Need, resource: str) -> _Verdict:
+    """Return whether what is encrypted may be used with its key."""
+    try:
+        uses = encryption.implied(ctx, principal, need, resource)
+    except encryption.ClosedKey as error:
+        _denials.warn("denied %s to %s: %s", need.action, principal.arn, error)
+        return _Verdict(allowed=False, message=str(error))
+    verdicts = (_decide(ctx, principal, use, key) for use in uses for key in use.resources)
+    return next((verdict for verdict in verdicts if not verdict.allowed), _Verdict(allowed=True))
 
 
 def _judged(ctx: Context, principal: Principal, need: Need, resource: str) -> tuple[policies.Decision, str]:
