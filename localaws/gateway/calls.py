@@ -100,7 +100,7 @@ def read(environ: dict[str, Any]) -> Request | None:
 
 
 def _is_secure(environ: Mapping[str, Any]) -> bool:
-    """Return what policies are told of the transport: the loopback connection counts as TLS unless a client says no."""
+    """Return the transport that policies see: the loopback connection counts as TLS unless a client says no."""
     said = str(environ.get(TRANSPORT, "true")).lower()
     if said not in {"true", "false"}:
         raise _refused(environ[CALLER].service, f"X-Localaws-Secure-Transport is {ascii(said)[:80]}: true or false")

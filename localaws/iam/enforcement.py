@@ -248,7 +248,7 @@ def _trust_refusal(ctx: Context, request: calls.Request, principal: Principal) -
 
 @dataclass(frozen=True)
 class _Verdict:
-    """Whether a call is allowed, and else the error's text."""
+    """The decision about a call, and the error's text if it is refused."""
 
     allowed: bool
     message: str = ""

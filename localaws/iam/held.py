@@ -139,11 +139,11 @@ def _lambda(account: str, arn: str) -> str | None:
     kind, _, named = _name(arn).partition(":")
     if kind != "function":
         return None
-    functions = lambda_backends[account][_region(arn)]._lambdas
+    name, _, qualifier = named.partition(":")
     found = []
-    for asked in dict.fromkeys((named.partition(":")[0], named)):
+    for asked in dict.fromkeys((None, qualifier or None)):
         try:
-            found.append(functions.get_function_by_name_with_qualifier(asked))
+            found.append(lambda_backends[account][_region(arn)].get_function(name, asked))
         except LambdaClientError:  # it is not there: whoever calls it is told so
             continue
     statements = [_with_principal(statement) for one in dict.fromkeys(found) for statement in one.policy.statements]
