@@ -17,7 +17,7 @@ log = logging.getLogger("localaws")
 
 #: The account that every local resource belongs to (moto's default).
 ACCOUNT = "123456789012"
-#: The key that passes every permission check: the person at the keyboard, and localaws itself.
+#: The key of the person at the keyboard, the account's administrator: allowed everything that no resource denies.
 ADMIN_ACCESS_KEY = "test"
 #: The secret key of that access key, unless the run has a secret of its own.
 WELL_KNOWN_SECRET = "test"
@@ -46,6 +46,8 @@ class Context:
     account: str = ACCOUNT
     secret: str = WELL_KNOWN_SECRET
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    #: The access key of localaws's own calls, which no policy refuses; its secret key is ``token``.
+    own_access_key: str = field(default_factory=lambda: f"LOCALAWS{secrets.token_hex(8).upper()}")
     stopping: threading.Event = field(default_factory=threading.Event)
     #: Names of what the local AWS made itself and a stack may take over: what `cdk bootstrap` would make.
     lent: set[str] = field(default_factory=set)
@@ -56,15 +58,15 @@ class Context:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def client(self, service: str) -> Any:
-        """Return an administrator's boto3 client for ``service`` at this endpoint; cached and thread-safe."""
+        """Return a boto3 client of localaws itself for ``service`` at this endpoint; cached and thread-safe."""
         with self._lock:
             if service not in self._clients:
                 self._clients[service] = boto3.client(
                     service,
                     region_name=self.region,
                     endpoint_url=self.endpoint,
-                    aws_access_key_id=ADMIN_ACCESS_KEY,
-                    aws_secret_access_key=self.secret,
+                    aws_access_key_id=self.own_access_key,
+                    aws_secret_access_key=self.token,
                     config=_CLIENT_CONFIG,
                 )
             return self._clients[service]

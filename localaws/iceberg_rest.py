@@ -34,9 +34,9 @@ from localaws.athena.errors import QueryFailed
 from localaws.athena.leave import Leave
 from localaws.athena.statements.kinds import Name
 from localaws.athena.written_iceberg import IcebergCatalog
-from localaws.context import ADMIN_ACCESS_KEY, Context
+from localaws.context import Context
 from localaws.gateway import calls
-from localaws.gateway.callers import session_of
+from localaws.gateway.callers import key_of, session_of
 
 log = logging.getLogger("localaws.iceberg")
 
@@ -76,7 +76,7 @@ def middleware(app: App, ctx: Context) -> App:
         if request is None or (request.service, request.action) != ("glue", calls.ICEBERG):
             return app(environ, start_response)
         session = session_of(request.access_key)
-        if session is None and request.access_key != ADMIN_ACCESS_KEY:  # forgotten since its signature was verified
+        if key_of(ctx, request.access_key) is None:  # forgotten since its signature was verified
             status, answer = _error(403, "ForbiddenException", "The security token in the request is invalid")
         else:
             status, answer = _answered(_Endpoint(ctx, Leave(ctx, session)), environ)

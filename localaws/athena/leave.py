@@ -17,6 +17,7 @@ from localaws.athena.errors import QueryFailed
 from localaws.context import Context
 from localaws.gateway.callers import Session
 from localaws.iam import enforcement
+from localaws.iam.principals import Principal
 
 _S3 = ("s3://", "s3a://", "s3n://")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -25,7 +26,7 @@ _READ_OTHERWISE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029?#]")
 
 @dataclass(frozen=True)
 class Leave:
-    """The permissions of a query's caller; ``session`` is None for the administrator, who has all of them."""
+    """The permissions of a query's caller; ``session`` is None for the administrator."""
 
     ctx: Context
     session: Session | None = None
@@ -33,18 +34,20 @@ class Leave:
     def ask(self, action: str, *resources: str, context: Mapping[str, str] | None = None) -> None:
         """Raise QueryFailed unless the caller may do ``action`` on each of ``resources``."""
         for resource in resources:
-            if self.session is not None and not self.allows(action, resource, context):
+            if not self.allows(action, resource, context):
                 raise QueryFailed(
                     "PERMISSION_DENIED",
-                    f"Insufficient permissions to execute the query: User: {self.session.arn} is not authorized to "
+                    f"Insufficient permissions to execute the query: User: {self._arn} is not authorized to "
                     f"perform: {action} on resource: {resource}",
                 )
 
     def allows(self, action: str, resource: str, context: Mapping[str, str] | None = None) -> bool:
         """Return whether the caller may do ``action`` on the resource."""
-        if self.session is None:
-            return True
         return bool(enforcement.session_may(self.ctx, self.session, action, resource, context or {}))
+
+    @property
+    def _arn(self) -> str:
+        return Principal.of(self.ctx, session=self.session).arn
 
     def glue(self, action: str, database: str = "", table: str = "") -> None:
         """Raise QueryFailed unless the caller may do ``action`` on a database or table and on all that contains it.

@@ -13,7 +13,7 @@ import pyarrow.fs as pafs
 from sqlglot import exp
 
 from localaws.athena import typing as types
-from localaws.context import ADMIN_ACCESS_KEY, Context
+from localaws.context import Context
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,8 @@ def s3_filesystem(ctx: Context) -> pafs.S3FileSystem:
     """Return Arrow's file system over the local S3, with path-style addresses."""
     scheme, _, host = ctx.endpoint.partition("://")
     return pafs.S3FileSystem(
-        access_key=ADMIN_ACCESS_KEY,
-        secret_key=ctx.secret,
+        access_key=ctx.own_access_key,
+        secret_key=ctx.token,
         endpoint_override=host,
         scheme=scheme,
         region=ctx.region,
@@ -130,8 +130,8 @@ def iceberg_properties(ctx: Context) -> dict[str, str]:
     """Return the properties with which PyIceberg reads from the local S3."""
     return {
         "s3.endpoint": ctx.endpoint,
-        "s3.access-key-id": ADMIN_ACCESS_KEY,
-        "s3.secret-access-key": ctx.secret,
+        "s3.access-key-id": ctx.own_access_key,
+        "s3.secret-access-key": ctx.token,
         "s3.region": ctx.region,
         "s3.force-virtual-addressing": "false",
     }

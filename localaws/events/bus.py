@@ -108,9 +108,9 @@ class EventBus:
             for target in list(rule.targets):
                 self.deliver(rule.arn, target, event)
 
-    def _count(self, rule_arn: str) -> None:
-        """Count a failed delivery in AWS's metric FailedInvocations, by the rule's name."""
-        metrics.count_failure(self._ctx, "AWS/Events", "FailedInvocations", RuleName=rule_arn.rsplit("/", 1)[-1])
+    def _count(self, rule_arn: str, metric: str = "FailedInvocations") -> None:
+        """Count a failed delivery in a metric of AWS's, by the rule's name."""
+        metrics.count_failure(self._ctx, "AWS/Events", metric, RuleName=rule_arn.rsplit("/", 1)[-1])
 
     def _attempt(self, delivery: _Delivery) -> None:
         target, payload = delivery.target, delivery.payload
@@ -121,7 +121,7 @@ class EventBus:
                 self._ctx,
                 target["Arn"],
                 payload,
-                role_arn=target.get("RoleArn"),
+                sender=_sender(delivery),
                 group_id=(target.get("SqsParameters") or {}).get("MessageGroupId"),
                 partition_key=_partition_key(target, delivery.event),
             )
@@ -147,13 +147,21 @@ class EventBus:
         dead_letters = (delivery.target.get("DeadLetterConfig") or {}).get("Arn")
         if not dead_letters:
             return
+        try:
+            self._to_dead_letters(delivery, error, dead_letters, exhausted=exhausted)
+        except targets.DeliveryError as lost:
+            log.error("an event of rule %s did not reach %s either: %s", delivery.rule, dead_letters, lost)
+            self._count(delivery.rule, "InvocationsFailedToBeSentToDlq")
+
+    def _to_dead_letters(
+        self, delivery: _Delivery, error: targets.DeliveryError, dead_letters: str, *, exhausted: bool
+    ) -> None:
         if schedule_deliveries.is_schedules(delivery.event):
             attributes = schedule_deliveries.dead_letter(
                 delivery.event, delivery.target, (error.code, error.message), delivery.attempt - 1, exhausted=exhausted
             )
             body = schedule_deliveries.payload_of(delivery.target, delivery.payload, delivery.attempt)
-            role_arn = delivery.target["RoleArn"]
-            targets.send(self._ctx, dead_letters, body, attributes=attributes, role_arn=role_arn)
+            targets.send(self._ctx, dead_letters, body, attributes=attributes, sender=_sender(delivery))
             return
         attributes = {
             "RULE_ARN": ("String", delivery.rule),
@@ -163,7 +171,20 @@ class EventBus:
             "RETRY_ATTEMPTS": ("String", str(delivery.attempt - 1)),
             "EXHAUSTED_RETRY_CONDITION": ("String", "MaximumRetryAttempts" if exhausted else "None"),
         }
-        targets.send(self._ctx, dead_letters, json.dumps(delivery.event), attributes=attributes)
+        targets.send(
+            self._ctx, dead_letters, json.dumps(delivery.event), attributes=attributes, sender=_for_rule(delivery)
+        )
+
+
+def _sender(delivery: _Delivery) -> targets.Sender:
+    role = delivery.target.get("RoleArn")
+    return targets.Sender(role_arn=role) if role else _for_rule(delivery)
+
+
+def _for_rule(delivery: _Delivery) -> targets.Sender:
+    """Return the service that sends for a rule, or for a bucket with notifications."""
+    service = "s3" if delivery.rule.startswith("arn:aws:s3:") else "events"
+    return targets.Sender(service=f"{service}.amazonaws.com", source_arn=delivery.rule)
 
 
 def _partition_key(target: Mapping[str, Any], event: Mapping[str, Any]) -> str | None:
@@ -199,7 +220,8 @@ def install(ctx: Context) -> None:
     replace(models.EventsBackend, "put_events", _put_events)
     replace(notifications, "send_event", _send_event)
     replace(notifications, "_send_event_bridge_message", lambda *_: None)  # announced by _send_event and _delete_object
-    replace(notifications, "_invoke_awslambda", _invoke_asynchronously)
+    for sends in ("_invoke_awslambda", "_send_sqs_message", "_send_sns_message"):
+        replace(notifications, sends, _notify)
     replace(S3Backend, "delete_object", _delete_object)
     timetables.install(ctx, _bus)
 
@@ -369,8 +391,13 @@ def _announce(account: str, bucket: Any, detail_type: str, thing: Mapping[str, A
     publish(account, bucket.region_name, "default", event)
 
 
-def _invoke_asynchronously(account_id: str, event_body: Any, fn_arn: str, region_name: str) -> None:
-    """Invoke the function of an S3 notification asynchronously; moto would run it inside the caller's PUT."""
-    del account_id, region_name
+def _notify(account_id: str, event_body: Any, target: str, region_name: str) -> None:
+    """Send an S3 notification to a function, queue or topic; moto would do it inside the caller's PUT, and ask nobody.
+
+    ``target`` is an ARN, or of a queue the name.
+    """
+    arn = target if target.startswith("arn:") else f"arn:aws:sqs:{region_name}:{account_id}:{target}"
     if _bus is not None:
-        _bus.deliver("S3 notification", {"Arn": fn_arn, "Input": json.dumps(event_body)}, {})
+        records = event_body.get("Records")  # a test event has none
+        bucket = records[0]["s3"]["bucket"]["arn"] if records else f"arn:aws:s3:::{event_body['Bucket']}"
+        _bus.deliver(bucket, {"Arn": arn, "Input": json.dumps(event_body)}, {})

@@ -31,9 +31,25 @@ class Target:
     send: Send
 
 
+@dataclass(frozen=True)
+class Sender:
+    """Who sends: a role, or a service by its name, for the rule, bucket or topic that ``source_arn`` is.
+
+    A service sends without a role where the target's own policy lets it.
+    """
+
+    role_arn: str = ""
+    service: str = ""
+    source_arn: str = ""
+
+    def __str__(self) -> str:
+        return self.role_arn or f"{self.service} for {self.source_arn}"
+
+
+MaySend = Callable[[Context, Sender, str, str], bool]
 _targets: dict[str, Target] = {}
-#: Whether a role may do an action on a resource; nothing is sent for a role before IAM has said how to ask.
-_is_allowed: Callable[[Context, str, str, str], bool] = lambda *_: False  # noqa: E731
+#: Whether a sender may do an action on a resource; nothing is sent before IAM has said how to ask.
+_may_send: MaySend = lambda *_: False  # noqa: E731
 
 
 class DeliveryError(Exception):
@@ -51,10 +67,10 @@ def register(kind: str, action: str, send: Send) -> None:
     _targets[kind] = Target(action, send)
 
 
-def ask_permission_of(is_allowed: Callable[[Context, str, str, str], bool]) -> None:
-    """Register the check that is called before a role sends: ``is_allowed(ctx, role_arn, action, arn)``."""
-    global _is_allowed  # noqa: PLW0603  as moto's classes are, process-wide
-    _is_allowed = is_allowed
+def ask_permission_of(may_send: MaySend) -> None:
+    """Register the check that is called before anything is sent: ``may_send(ctx, sender, action, arn)``."""
+    global _may_send  # noqa: PLW0603  as moto's classes are, process-wide
+    _may_send = may_send
 
 
 def kind_of(arn: str) -> str | None:
@@ -73,26 +89,30 @@ def kind_of(arn: str) -> str | None:
     return None
 
 
+def check(ctx: Context, sender: Sender, action: str, arn: str) -> None:
+    """Raise `DeliveryError` unless ``sender`` may do ``action`` on the target ``arn``."""
+    if not _may_send(ctx, sender, action, arn):
+        raise DeliveryError("NO_PERMISSIONS", f"{sender} may not {action} on {arn}", permanent=True)
+
+
 def send(
     ctx: Context,
     arn: str,
     payload: str,
     *,
-    role_arn: str | None = None,
+    sender: Sender,
     attributes: Attributes | None = None,
     group_id: str | None = None,
     partition_key: str | None = None,
     detail_type: str = "",
     source: str = "lambda",
 ) -> None:
-    """Deliver ``payload`` to ``arn``, as ``role_arn`` if one is given; raise `DeliveryError` if that fails."""
+    """Deliver ``payload`` to ``arn`` for ``sender``; raise `DeliveryError` if it may not, or if that fails."""
     kind = kind_of(arn)
     if kind is None:
         raise DeliveryError("INVALID_TARGET", f"localaws delivers nothing to {arn}", permanent=True)
     target = _targets[kind]
-    # Without a role, queues, topics and functions grant access by their own policies, which are not simulated.
-    if role_arn and not _is_allowed(ctx, role_arn, target.action, arn):
-        raise DeliveryError("NO_PERMISSIONS", f"{role_arn} may not {target.action} on {arn}", permanent=True)
+    check(ctx, sender, target.action, arn)
     account, region = arn.split(":")[4], arn.split(":")[3]
     options = {
         "attributes": attributes or {},

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+from localaws import metrics
 from localaws.context import Context
 from localaws.events import targets
 from localaws.functions import bundles
@@ -121,7 +122,7 @@ class AsyncInvocations:
                 "ErrorCode": ("Number", "200"),
                 "ErrorMessage": ("String", message[:1024] or condition),
             }
-            targets.send(self._ctx, queue, payload.decode(), attributes=attributes)
+            self._send(function, queue, payload.decode(), "DeadLetterErrors", attributes=attributes)
 
     def _report(
         self, function: Any, payload: bytes, outcome: InvocationOutcome, *, attempts: int, condition: str
@@ -149,7 +150,15 @@ class AsyncInvocations:
         }
         kind = "Success" if which == "OnSuccess" else "Failure"
         detail_type = f"Lambda Function Invocation Result - {kind}"
-        targets.send(self._ctx, destination, json.dumps(record), detail_type=detail_type)
+        self._send(function, destination, json.dumps(record), "DestinationDeliveryFailures", detail_type=detail_type)
+
+    def _send(self, function: Any, arn: str, payload: str, failures: str, **options: Any) -> None:
+        """Send with the function's role, as AWS does; what cannot be sent is lost and counted as ``failures``."""
+        try:
+            targets.send(self._ctx, arn, payload, sender=targets.Sender(role_arn=function.role), **options)
+        except targets.DeliveryError as error:
+            log.error("%s could not send to %s: %s", function.function_name, arn, error)
+            metrics.count_failure(self._ctx, "AWS/Lambda", failures, FunctionName=function.function_name)
 
 
 def _config(function: Any) -> dict[str, Any]:

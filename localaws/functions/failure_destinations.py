@@ -74,7 +74,7 @@ def send(ctx: Context, function: Any, mapping: Any, failure: Failure) -> None:
             key = _key(mapping.uuid, failure.batch["shardId"], now)
             _to_bucket(ctx, function.role, destination, key, {**record, "payload": failure.payload.decode()})
         else:
-            targets.send(ctx, destination, json.dumps(record), role_arn=function.role)
+            targets.send(ctx, destination, json.dumps(record), sender=targets.Sender(role_arn=function.role))
     except (targets.DeliveryError, ClientError) as error:
         log.error("a failed batch of %s did not reach %s: %s", function.function_name, destination, error)
 

@@ -34,7 +34,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Key:
-    """The data of an access key; the administrator's key has no session, no token and does not expire."""
+    """The data of an access key; the administrator's and localaws's own have no session, no token and do not expire."""
 
     secret: str
     token: str = ""
@@ -68,6 +68,8 @@ def key_of(ctx: Context, access_key: str) -> Key | None:
     """Return the data of an access key; None if nobody issued it, or its role was deleted."""
     if access_key == ADMIN_ACCESS_KEY:
         return Key(ctx.secret)
+    if access_key == ctx.own_access_key:
+        return Key(ctx.token)
     key = _keys.get(access_key)
     if key is None or key.session is None:
         return None

@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -19,6 +19,8 @@ from localaws.gateway.refusals import Refused
 
 #: The key in ``environ`` of a request's verified caller (a `localaws.gateway.signatures.Caller`).
 CALLER = "localaws.caller"
+#: In ``environ``: the header by which a client has a call judged as plain HTTP (``aws:SecureTransport`` is false).
+TRANSPORT = "HTTP_X_LOCALAWS_SECURE_TRANSPORT"
 _ENVIRON_KEY = "localaws.call"
 #: Services whose signing name is not the one that IAM policies use.
 _IAM_NAMES = {"monitoring": "cloudwatch", "eventbridge": "events", "tagging": "tag"}
@@ -55,6 +57,7 @@ class Request:
     protocol: str = "json"
     foreign: tuple[str, ...] = ()
     form: Mapping[str, list[str]] | None = None
+    secure_transport: bool = True
 
     @property
     def detail(self) -> str:
@@ -91,9 +94,17 @@ def read(environ: dict[str, Any]) -> Request | None:
     if CALLER not in environ:
         return None
     if _ENVIRON_KEY not in environ:
-        environ[_ENVIRON_KEY] = _read(environ)
+        environ[_ENVIRON_KEY] = replace(_read(environ), secure_transport=_is_secure(environ))
     found: Request = environ[_ENVIRON_KEY]
     return found
+
+
+def _is_secure(environ: Mapping[str, Any]) -> bool:
+    """Return the transport that policies see: the loopback connection counts as TLS unless a client says no."""
+    said = str(environ.get(TRANSPORT, "true")).lower()
+    if said not in {"true", "false"}:
+        raise _refused(environ[CALLER].service, f"X-Localaws-Secure-Transport is {ascii(said)[:80]}: true or false")
+    return said == "true"
 
 
 def protocol_of(environ: Mapping[str, Any], service: str) -> str:

@@ -37,7 +37,8 @@ OWN = "/_localaws/"
 #: Headers that may stand only once: of two, one part of the program could read the first and another the second.
 _ONCE = frozenset(
     {"host", "origin", "authorization", "content-length", "transfer-encoding", "content-type", "sec-fetch-site",
-     "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-target", "x-localaws-token"}
+     "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-target", "x-localaws-token",
+     "x-localaws-secure-transport"}
 )  # fmt: skip
 _OF_BROWSERS = ("sec-fetch-", "sec-ch-", "upgrade-insecure-requests")
 _BROWSERS = ("mozilla/", "opera/", "lynx/", "links ", "elinks/", "w3m/", "dillo/", "netsurf/")

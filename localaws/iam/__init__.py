@@ -8,9 +8,9 @@ __all__ = ["install"]
 
 
 def install(ctx: Context) -> None:
-    """Enforce identity policies on every call, and on what services send with a role."""
+    """Enforce policies on every call, and on what services send."""
     from localaws.events import targets
     from localaws.iam import enforcement
 
     enforcement.install(ctx)
-    targets.ask_permission_of(enforcement.is_allowed)
+    targets.ask_permission_of(enforcement.may_send)

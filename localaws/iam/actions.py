@@ -19,11 +19,15 @@ from localaws.iam.names import QUALIFIER, characters
 
 @dataclass(frozen=True)
 class Need:
-    """A permission that a call needs on each of its resources. ``context`` has condition keys in lower case."""
+    """A permission that a call needs on each of its resources. ``context`` has condition keys in lower case.
+
+    ``key_uses`` are the permissions on the key of an encrypted resource; None for those that come with the action.
+    """
 
     action: str
     resources: tuple[str, ...]
     context: Mapping[str, Given] = field(default_factory=dict)
+    key_uses: tuple[str, ...] | None = None
 
 
 class UnknownAction(Exception):

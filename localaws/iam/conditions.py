@@ -27,15 +27,25 @@ Given = str | tuple[str, ...] | None | Unknown
 #: Condition keys in lower case.
 Conditions = Mapping[str, Given]
 #: Keys of which a request has as many as there are names; localaws knows them all, so one that is missing is absent.
-_OPEN_ENDED = ("aws:principaltag/",)
+_OPEN_ENDED = ("aws:principaltag/", "kms:encryptioncontext:")
 
 
 class Supplied(dict[str, Given]):
-    """The condition keys of one request; None for an absent key, `UNKNOWN` for one that localaws does not supply."""
+    """The condition keys of one request; None for an absent key, `UNKNOWN` for one that localaws does not supply.
+
+    ``unknown`` collects the keys that a policy asked for and localaws does not supply; a refusal names them.
+    """
+
+    def __init__(self, given: Conditions) -> None:
+        super().__init__(given)
+        self.unknown: set[str] = set()
 
     def get(self, key: str, default: Given = UNKNOWN) -> Given:  # type: ignore[override]
         """Return the value of ``key``; `UNKNOWN` if localaws does not supply that key."""
-        return super().get(key, None if key.startswith(_OPEN_ENDED) else default)
+        found = super().get(key, None if key.startswith(_OPEN_ENDED) else default)
+        if found is UNKNOWN:
+            self.unknown.add(key)
+        return found
 
 
 def holds(operator: str, given: Given, wanted: tuple[str, ...], *, allows: bool) -> bool:

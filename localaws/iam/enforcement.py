@@ -1,43 +1,34 @@
-"""Enforces identity policies on every call: a role may do what its policies allow, and nothing else.
+"""Enforces policies on every call: a caller may do what they allow, and nothing else.
 
-The caller was verified before (`localaws.gateway.admission`); the administrator may do everything. Not simulated:
-resource policies, permission boundaries, and the use of KMS keys that encrypted buckets, queues and tables imply. A
-role's call is denied if its action's resources are not known, and a condition with an unknown key allows nothing.
+The caller was verified before (`localaws.gateway.admission`). The administrator may do everything that no resource's
+policy denies; localaws's own calls are not checked. A role's call is denied if its action's resources are not known,
+and a condition with an unknown key allows nothing.
 """
 
 from __future__ import annotations
 
 import collections
-import datetime
-import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from moto.iam.models import iam_backends
-
 from localaws.bounded_log import BoundedLog
-from localaws.context import ADMIN_ACCESS_KEY, Context
+from localaws.context import Context
+from localaws.events.targets import Sender
 from localaws.gateway import callers, calls
 from localaws.gateway.callers import Session, session_of
 from localaws.gateway.refusals import Refused, answer
-from localaws.iam import policies, trust
-from localaws.iam.actions import NoSuchName, UnknownAction
+from localaws.iam import encryption, held, keys, policies, trust
+from localaws.iam.actions import Need, NoSuchName, UnknownAction
 from localaws.iam.conditions import Given, Supplied
+from localaws.iam.evaluation import evaluate
+from localaws.iam.principals import Principal
 from localaws.iam.resources import needs
 
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 _LOG_LENGTH = 200_000
-#: Condition keys that no request here has: there are no networks, organizations, users, devices or forwarded calls.
-_ABSENT = (
-    "aws:calledvia", "aws:calledviafirst", "aws:calledvialast", "aws:federatedprovider", "aws:multifactorauthage",
-    "aws:multifactorauthpresent", "aws:principalorgid", "aws:principalorgpaths", "aws:principalservicename",
-    "aws:principalservicenameslist", "aws:referer", "aws:resourceorgid", "aws:resourceorgpaths", "aws:sourceaccount",
-    "aws:sourcearn", "aws:sourceidentity", "aws:sourceorgid", "aws:sourcevpc", "aws:sourcevpcarn", "aws:sourcevpce",
-    "aws:username", "aws:vpcsourceip",
-)  # fmt: skip
 _ALWAYS_ALLOWED = {"GetCallerIdentity"}
 #: Calls that issue credentials based on what is not simulated (users, identity providers): anybody would get them.
 _NO_CREDENTIALS = {
@@ -59,7 +50,6 @@ class AccessDecision:
 
 _denials = BoundedLog(logging.getLogger("localaws.iam"), lines=20, seconds=10)
 _decisions: collections.deque[AccessDecision] = collections.deque(maxlen=_LOG_LENGTH)
-_policies: dict[str, tuple[tuple[Any, ...], tuple[policies.Statement, ...]]] = {}
 _current: Context | None = None
 
 
@@ -69,7 +59,7 @@ def install(ctx: Context) -> None:
     _current = ctx
     _decisions.clear()
     trust.install(ctx)
-    _policies.clear()
+    held.forget()
 
 
 def decisions() -> list[AccessDecision]:
@@ -79,20 +69,30 @@ def decisions() -> list[AccessDecision]:
 
 def is_allowed(ctx: Context, role_arn: str, action: str, resource: str) -> bool:
     """Return whether the role may do ``action`` on ``resource``; True while permissions are not enforced."""
-    if _current is not ctx:
-        return True
-    session = Session(role_arn, "localaws")
-    return _decide(ctx, session, action, resource, {}).allowed
+    return session_may(ctx, Session(role_arn, "localaws"), action, resource, {})
 
 
-def session_may(ctx: Context, session: Session, action: str, resource: str, context: Mapping[str, Given]) -> bool:
-    """Return whether ``session`` has a permission; for services that act with their caller's permissions."""
-    return _current is not ctx or _decide(ctx, session, action, resource, context).allowed
+def session_may(
+    ctx: Context, session: Session | None, action: str, resource: str, context: Mapping[str, Given]
+) -> bool:
+    """Return whether a caller (None: the administrator) has a permission; for services that act with it."""
+    principal = Principal.of(ctx, session=session)
+    return _current is not ctx or _decide(ctx, principal, Need(action, (resource,), context), resource).allowed
+
+
+def may_send(ctx: Context, sender: Sender, action: str, resource: str) -> bool:
+    """Return whether a role, or a service without one, may send to a target."""
+    if sender.role_arn:
+        return is_allowed(ctx, sender.role_arn, action, resource)
+    principal = Principal.of(ctx, service=sender.service)
+    need = Need(action, (resource,), {"aws:sourcearn": sender.source_arn})
+    return _current is not ctx or _decide(ctx, principal, need, resource).allowed
 
 
 def would_allow(ctx: Context, session: Session, action: str, resource: str) -> bool:
     """Return whether ``session`` has a permission; not recorded as a decision, because it only filters a list."""
-    return _current is not ctx or _judged(ctx, session, action, resource, {}).allowed
+    principal = Principal.of(ctx, session=session)
+    return _current is not ctx or _judged(ctx, principal, Need(action, (resource,)), resource)[0].allowed
 
 
 # ---- on every call
@@ -115,42 +115,51 @@ def middleware(app: App, ctx: Context) -> App:
 
 def _refusal(ctx: Context, request: calls.Request) -> Refused | None:
     """Return why ``request`` is refused, or None."""
-    session = session_of(request.access_key)
-    if session is None and request.access_key != ADMIN_ACCESS_KEY:  # forgotten since its signature was verified
+    if callers.key_of(ctx, request.access_key) is None:  # forgotten since its signature was verified
         return Refused("InvalidClientTokenId", "The security token included in the request is invalid.")
+    principal = Principal.of(ctx, session=session_of(request.access_key))
     if request.service == "sts" and request.action not in _ALWAYS_ALLOWED:
-        return _sts_refusal(ctx, request, session)
-    if session is None or request.service == "sts":
+        return _sts_refusal(ctx, request, principal)
+    unasked = principal.is_root and request.service not in held.WITH_POLICIES
+    if request.service == "sts" or request.access_key == ctx.own_access_key or unasked:
         return None
-    return _identity_refusal(ctx, request, session)
+    return _policy_refusal(ctx, request, principal)
 
 
-def _identity_refusal(ctx: Context, request: calls.Request, session: Session) -> Refused | None:
-    if request.foreign:
+def _policy_refusal(ctx: Context, request: calls.Request, principal: Principal) -> Refused | None:
+    session = principal.session
+    if request.foreign and session is not None:
         names = ascii(", ".join(request.foreign))[:200]
         return Refused("ValidationException", f"{request.service}:{request.action} has no parameter {names}.")
     try:
         wanted = needs(ctx, request)
-    except UnknownAction as action:
-        _decisions.append(AccessDecision(session.role, session.session_name, str(action), "?", allowed=False))
-        _denials.warn("denied %s to %s: its resources are not known", action, session.arn)
-        return Refused(
-            "AccessDenied",
-            f"localaws does not know which resources {action} needs permission for, so it denies it to {session.arn}. "
-            "Add it to localaws/iam/resources.py",
-        )
-    except NoSuchName as name:
-        _decisions.append(AccessDecision(session.role, session.session_name, request.action, "?", allowed=False))
-        _denials.warn("denied %s:%s to %s: %s", request.service, request.action, session.arn, name)
-        return Refused("ValidationException", f"{name}.")
-    if request.service == "cloudformation" and (refused := _stack_refusal(ctx, request, session)):
+    except (UnknownAction, NoSuchName) as error:
+        return _untold(request, principal, error) if session is not None else None
+    if request.service == "cloudformation" and session and (refused := _stack_refusal(ctx, request, session)):
         return refused
+    transport: dict[str, Given] = {"aws:securetransport": "true" if request.secure_transport else "false"}
     for need in wanted:
+        asked = replace(need, context={**need.context, **transport})
         for resource in need.resources:
-            decision = _decide(ctx, session, need.action, resource, need.context)
+            decision = _decide(ctx, principal, asked, resource)
             if not decision.allowed:
-                return Refused("AccessDenied", _denial(session, need.action, resource, decision))
+                return Refused("AccessDenied", decision.message)
     return None
+
+
+def _untold(request: calls.Request, principal: Principal, error: UnknownAction | NoSuchName) -> Refused:
+    """Return the refusal of a role's call whose resources cannot be told."""
+    if isinstance(error, NoSuchName):
+        _record(principal, request.action, "?")
+        _denials.warn("denied %s:%s to %s: %s", request.service, request.action, principal.arn, error)
+        return Refused("ValidationException", f"{error}.")
+    _record(principal, str(error), "?")
+    _denials.warn("denied %s to %s: its resources are not known", error, principal.arn)
+    return Refused(
+        "AccessDenied",
+        f"localaws does not know which resources {error} needs permission for, so it denies it to {principal.arn}. "
+        "Add it to localaws/iam/resources.py",
+    )
 
 
 #: Actions that change no stack's resources, or that execute what a permitted caller prepared.
@@ -179,13 +188,11 @@ def _stack_refusal(ctx: Context, request: calls.Request, session: Session) -> Re
     passed = request.parameters.get("RoleARN") or ctx.stack_role(str(request.parameters.get("StackName")))
     role = callers.role_of(ctx, str(passed)) if passed else callers.role_of(ctx, session.role_arn)
     limited = policies.parse(session.policy) if session.policy and not passed else None
-    everything = role is not None and policies.allow_everything(_statements(ctx, role.name))
+    everything = role is not None and policies.allow_everything(held.of_role(role))
     if everything and (limited is None or policies.allow_everything(limited)):
         return None
     resource = str(request.parameters.get("StackName", "*"))
-    _decisions.append(
-        AccessDecision(session.role, session.session_name, f"cloudformation:{request.action}", resource, allowed=False)
-    )
+    _record(Principal.of(ctx, session=session), f"cloudformation:{request.action}", resource)
     return Refused(
         "AccessDenied",
         f"User: {session.arn} is not authorized to perform: cloudformation:{request.action}: localaws makes stacks as "
@@ -193,15 +200,15 @@ def _stack_refusal(ctx: Context, request: calls.Request, session: Session) -> Re
     )
 
 
-def _sts_refusal(ctx: Context, request: calls.Request, session: Session | None) -> Refused | None:
+def _sts_refusal(ctx: Context, request: calls.Request, principal: Principal) -> Refused | None:
     if request.action in _NO_CREDENTIALS:
         return Refused(
             "AccessDenied",
             f"localaws gives out credentials of roles only: {request.action} is not simulated. Use AssumeRole.",
         )
     if request.action != "AssumeRole":
-        return _identity_refusal(ctx, request, session) if session else None
-    return _unread(request.parameters) or _trust_refusal(ctx, request, session)
+        return _policy_refusal(ctx, request, principal) if principal.session else None
+    return _unread(request.parameters) or _trust_refusal(ctx, request, principal)
 
 
 def _unread(given: Mapping[str, Any]) -> Refused | None:
@@ -215,104 +222,90 @@ def _unread(given: Mapping[str, Any]) -> Refused | None:
     return None
 
 
-def _trust_refusal(ctx: Context, request: calls.Request, session: Session | None) -> Refused | None:
+def _trust_refusal(ctx: Context, request: calls.Request, principal: Principal) -> Refused | None:
     given = request.parameters
-    who = session.arn if session else f"arn:aws:iam::{ctx.account}:root"
     role_arn = str(given.get("RoleArn", ""))
-    refused = Refused(
-        "AccessDenied", f"User: {who} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
-    )
+    told = f"User: {principal.arn} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
     role = callers.role_of(ctx, role_arn)
     if role is None:
-        return refused
+        return Refused("AccessDenied", told)
     context = Supplied(
         {
-            **_global_context(ctx, session),
+            **keys.every(ctx, principal),
+            "aws:securetransport": "true" if request.secure_transport else "false",
             "sts:externalid": given.get("ExternalId"),
             "sts:rolesessionname": given.get("RoleSessionName"),
             "sts:sourceidentity": given.get("SourceIdentity"),
         }
     )
-    trusted = trust.trusts(ctx, role, trust.Principal(session=session), context)
-    if not trusted.allowed or session is None:
-        return None if trusted.allowed else refused
-    decision = _decide(ctx, session, "sts:AssumeRole", role_arn, context)
-    return None if decision.allowed or (trusted.named and not decision.explicit) else refused
+    try:
+        trusted = trust.trusts(ctx, role, principal, context)
+    except held.Unreadable as error:
+        return Refused("AccessDenied", f"{told}: {error}")
+    _record(principal, "sts:AssumeRole", role_arn, allowed=trusted.allowed)
+    return None if trusted.allowed else Refused("AccessDenied", f"{told}{_unknown(context)}")
 
 
-def _denial(session: Session, action: str, resource: str, decision: policies.Decision) -> str:
+@dataclass(frozen=True)
+class _Verdict:
+    """The decision about a call, and the error's text if it is refused."""
+
+    allowed: bool
+    message: str = ""
+
+
+def _decide(ctx: Context, principal: Principal, need: Need, resource: str) -> _Verdict:
+    decision, why = _judged(ctx, principal, need, resource)
+    _record(principal, need.action, resource, allowed=decision.allowed)
+    if decision.allowed:
+        return _decide_on_key(ctx, principal, need, resource)
+    _denials.warn("denied %s to %s on %s", need.action, principal.arn, ascii(resource)[1:-1][:300])
+    message = f"User: {principal.arn} is not authorized to perform: {need.action} on resource: {resource} {why}"
+    return _Verdict(allowed=False, message=message)
+
+
+def _decide_on_key(ctx: Context, principal: Principal, need: Need, resource: str) -> _Verdict:
+    """Return whether what is encrypted may be used with its key."""
+    try:
+        uses = encryption.implied(ctx, principal, need, resource)
+    except encryption.ClosedKey as error:
+        _denials.warn("denied %s to %s: %s", need.action, principal.arn, error)
+        return _Verdict(allowed=False, message=str(error))
+    verdicts = (_decide(ctx, principal, use, key) for use in uses for key in use.resources)
+    return next((verdict for verdict in verdicts if not verdict.allowed), _Verdict(allowed=True))
+
+
+def _judged(ctx: Context, principal: Principal, need: Need, resource: str) -> tuple[policies.Decision, str]:
+    """Return the decision about one resource, and why it is none that allows."""
+    try:
+        found = held.held(ctx, principal, need.action, resource)
+    except held.Unreadable as error:
+        return policies.Decision(allowed=False), f"because {error}"
+    if principal.is_root and found.resource is None:  # most calls of a person: nothing is about them
+        return policies.Decision(allowed=True), ""
+    source_arn = str(need.context.get("aws:sourcearn") or "") if principal.service else ""
+    given = Supplied({**keys.every(ctx, principal, source_arn=source_arn), **need.context})
+    decision = evaluate(found, principal, need.action, resource, given)
+    article = "an" if decision.by[0] in "aeiou" else "a"
     why = (
-        "with an explicit deny in an identity-based policy"
+        f"with an explicit deny in {article} {decision.by}"
         if decision.explicit
-        else f"because no identity-based policy allows the {action} action"
+        else f"because no {decision.by} allows the {need.action} action"
     )
-    return f"User: {session.arn} is not authorized to perform: {action} on resource: {resource} {why}"
+    return decision, why + _unknown(given)
 
 
-def _decide(
-    ctx: Context, session: Session, action: str, resource: str, context: Mapping[str, Given]
-) -> policies.Decision:
-    decision = _judged(ctx, session, action, resource, context)
-    _decisions.append(AccessDecision(session.role, session.session_name, action, resource, decision.allowed))
-    if not decision.allowed:
-        _denials.warn("denied %s to %s on %s", action, session.arn, ascii(resource)[1:-1][:300])
-    return decision
-
-
-def _judged(
-    ctx: Context, session: Session, action: str, resource: str, context: Mapping[str, Given]
-) -> policies.Decision:
-    given = Supplied({**_global_context(ctx, session), **context})
-    decision = policies.decide(_statements(ctx, session.role), action, resource, given)
-    if decision.allowed and session.policy:  # a session policy limits the role's permissions and grants nothing
-        return policies.decide(policies.parse(session.policy), action, resource, given)
-    return decision
-
-
-def _global_context(ctx: Context, session: Session | None) -> Supplied:
-    """Return the condition keys of every request as far as localaws knows them; None for keys that none has here."""
-    role = callers.role_of(ctx, session.role_arn) if session else None
-    listed = (role.tags or []) if role is not None else []
-    tags = {f"aws:principaltag/{tag['Key'].lower()}": str(tag["Value"]) for tag in listed}
-    absent = dict.fromkeys(_ABSENT)
-    now = datetime.datetime.now(datetime.UTC)
-    return Supplied(
-        {
-            **absent,
-            **tags,
-            "aws:securetransport": "true",
-            "aws:principalarn": session.role_arn if session else f"arn:aws:iam::{ctx.account}:root",
-            "aws:principalaccount": ctx.account,
-            "aws:principaltype": "AssumedRole" if session else "Account",
-            "aws:principalisawsservice": "false",
-            "aws:viaawsservice": "false",
-            "aws:userid": f"{session.role_id}:{session.session_name}" if session else ctx.account,
-            "aws:requestedregion": ctx.region,
-            "aws:resourceaccount": ctx.account,
-            "aws:sourceip": "127.0.0.1",
-            "aws:currenttime": now.isoformat(),
-            "aws:epochtime": str(int(now.timestamp())),
-        }
+def _unknown(given: Supplied) -> str:
+    """Return the part of an error that names condition keys that policies asked for and localaws does not know."""
+    if not given.unknown:
+        return ""
+    return (
+        f" (localaws does not supply the condition key {', '.join(sorted(given.unknown))}: it counts against the call)"
     )
 
 
-def _statements(ctx: Context, role_name: str) -> tuple[policies.Statement, ...]:
-    """Return the parsed statements of the role's policies, parsed again only when one of them has changed."""
-    backend = iam_backends[ctx.account]["aws"]
-    role = next((role for role in list(backend.roles.values()) if role.name == role_name), None)
-    if role is None:
-        return ()
-    documents = (*role.policies.values(), *(_managed_document(policy) for policy in role.managed_policies.values()))
-    known = _policies.get(role.id)
-    if known is None or known[0] != documents:
-        statements = tuple(statement for text in documents for statement in policies.parse(_text(text)))
-        known = _policies[role.id] = (documents, statements)
-    return known[1]
-
-
-def _managed_document(policy: Any) -> Any:
-    return next(version.document for version in policy.versions if version.version_id == policy.default_version_id)
-
-
-def _text(document: Any) -> str:
-    return document if isinstance(document, str) else json.dumps(document)
+def _record(principal: Principal, action: str, resource: str, *, allowed: bool = False) -> None:
+    """Record a decision about a role's call."""
+    session = principal.session
+    if session is not None:
+        _decisions.append(AccessDecision(session.role, session.session_name, action, resource, allowed))

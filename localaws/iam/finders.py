@@ -5,6 +5,7 @@ Services without a finder can only be called by the administrator.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -182,8 +183,24 @@ def _kms(arn: Arns, action: str, given: Mapping[str, Any]) -> _Found:
         alias = key.rsplit(":", 1)[-1]
         key = kms_backends[account][region].get_key_id_from_alias(alias) or alias
     if not key and action == "Decrypt":
-        return [arn("kms", "key/*")]
+        return [arn("kms", f"key/{_encrypting_key(arn, given) or '*'}")]
     return [arn("kms", _prefixed("key/", key))] if key else []
+
+
+def _encrypting_key(arn: Arns, given: Mapping[str, Any]) -> str | None:
+    """Return the id of the key that a ciphertext was made with; None if it is none. moto writes the id in front."""
+    from moto.kms.models import kms_backends
+
+    _, _, _, region, account, _ = arn("kms", "x").split(":")
+    try:
+        found = base64.b64decode(str(given.get("CiphertextBlob")))[:_KEY_ID_LENGTH].decode("ascii")
+    except ValueError:
+        return None
+    return found if found in kms_backends[account][region].keys else None
+
+
+#: Of a key's id, in the ciphertexts of `moto.kms.utils`.
+_KEY_ID_LENGTH = 36
 
 
 def _logs(arn: Arns, action: str, given: Mapping[str, Any]) -> _Found:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from localaws import wildcards
+from localaws.iam import principals
 from localaws.iam.conditions import Conditions, filled_in, holds
+from localaws.iam.principals import Named
 
 Matcher = Callable[[str], bool]
 _Conditions = tuple[tuple[str, str, tuple[str, ...]], ...]
@@ -23,7 +25,8 @@ class Statement:
     """One parsed statement; ``conditions`` are (operator, key, wanted values).
 
     ``variable`` is the statement's text if it has policy variables, whose values depend on the caller. ``everything``:
-    it is about every action on every resource, without a condition.
+    it is about every action on every resource, without a condition. ``named`` are the principals of a statement of a
+    resource's or a trust policy; identity policies have none.
     """
 
     allows: bool
@@ -32,6 +35,7 @@ class Statement:
     conditions: _Conditions
     variable: str = ""
     everything: bool = False
+    named: Named | None = None
 
     def applies(self, action: str, resource: str, context: Conditions) -> bool:
         """Return whether the statement applies to this request."""
@@ -48,10 +52,14 @@ class Statement:
 
 @dataclass(frozen=True)
 class Decision:
-    """The result of evaluating policies: whether a request is allowed, and else whether a statement denied it."""
+    """The result of evaluating policies: whether a request is allowed, and else whether a statement denied it.
+
+    ``by`` is the kind of policy that denied it, or that allows it not, in AWS's words.
+    """
 
     allowed: bool
     explicit: bool = False
+    by: str = "identity-based policy"
 
 
 def decide(statements: Iterable[Statement], action: str, resource: str, context: Conditions) -> Decision:
@@ -71,23 +79,35 @@ def allow_everything(statements: Iterable[Statement]) -> bool:
     return all(each.allows for each in listed) and any(each.everything for each in listed)
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=2048)
 def parse(document: str) -> tuple[Statement, ...]:
     """Return the statements of a policy document (JSON); equal texts share one result."""
+    return tuple(_statement(raw, variables=variables) for raw, variables in _listed_in(document))
+
+
+@functools.lru_cache(maxsize=2048)
+def parse_of_resource(document: str) -> tuple[Statement, ...]:
+    """Return the statements of a resource's or a trust policy (JSON); raise ValueError where one names no principal.
+
+    A trust policy's statement names no resource, because the role is its resource.
+    """
+    return tuple(
+        _statement(
+            raw if "Resource" in raw or "NotResource" in raw else {**raw, "Resource": "*"},
+            variables=variables,
+            named=principals.parse(raw),
+        )
+        for raw, variables in _listed_in(document)
+    )
+
+
+def _listed_in(document: str) -> list[tuple[Mapping[str, Any], bool]]:
+    """Return each statement, and whether it has policy variables: before a version, ``${`` was text like any other."""
     parsed = json.loads(document)
-    statements = parsed["Statement"]
-    # Before that version of the language, `${` was text like any other.
-    variables = parsed.get("Version") == "2012-10-17"
-    listed = [statements] if isinstance(statements, dict) else statements
-    return tuple(_statement(raw, variables=variables) for raw in listed)
+    return [(raw, parsed.get("Version") == "2012-10-17") for raw in _listed(parsed["Statement"])]
 
 
-def parse_trust(raw: Mapping[str, Any]) -> Statement:
-    """Return one statement of a role's trust policy; it names no resource, because the role is its resource."""
-    return _statement({**raw, "Resource": "*"}, variables=True)
-
-
-def _statement(raw: Mapping[str, Any], *, variables: bool) -> Statement:
+def _statement(raw: Mapping[str, Any], *, variables: bool, named: Named | None = None) -> Statement:
     used = {name: raw[name] for name in ("Resource", "NotResource", "Condition") if name in raw}
     text = json.dumps(used) if variables else ""
     return Statement(
@@ -97,6 +117,7 @@ def _statement(raw: Mapping[str, Any], *, variables: bool) -> Statement:
         conditions=_conditions(raw),
         variable=text if "${" in text else "",
         everything=all("*" in _listed(raw.get(n, [])) for n in ("Action", "Resource")) and not raw.get("Condition"),
+        named=named,
     )
 
 

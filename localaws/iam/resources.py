@@ -93,6 +93,17 @@ def _cloudwatch_context(given: Mapping[str, Any]) -> Mapping[str, Given]:
     return {"cloudwatch:namespace": given.get("Namespace")}
 
 
+def _kms_context(given: Mapping[str, Any]) -> Mapping[str, Given]:
+    """Return the condition keys of a direct call of KMS; no service calls it for somebody."""
+    encrypted = given.get("EncryptionContext") or {}
+    return {
+        "kms:viaservice": None,
+        "kms:encryptioncontextkeys": tuple(encrypted) or None,
+        **{f"kms:encryptioncontext:{name.lower()}": str(value) for name, value in encrypted.items()},
+    }
+
+
 _CONTEXTS: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Given]]] = {
     "cloudwatch": _cloudwatch_context,
+    "kms": _kms_context,
 }

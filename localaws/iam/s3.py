@@ -78,6 +78,14 @@ _VERSIONED = {
     "GetObjectAttributes": "GetObjectVersionAttributes",
 }
 
+#: What is done with the key of an encrypted object where that is not what comes with the permission.
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions
+_KEY_USES: dict[str, tuple[str, ...]] = {
+    "HeadObject": (),
+    "UploadPart": ("kms:Decrypt",),
+    "UploadPartCopy": ("kms:Decrypt",),
+    "CompleteMultipartUpload": ("kms:Decrypt",),
+}
 
 #: Condition keys of S3 by what they stand in; of its other keys nothing is known.
 _S3_CONDITIONS = (
@@ -100,7 +108,8 @@ def needs(request: Request) -> list[Need]:
         return [_deletion(bucket, key, version, context) for key, version in given["keys"]]
     if "versionId" in given:
         permission = _VERSIONED.get(permission, permission)
-    wanted = [Need(f"s3:{permission}", (f"{bucket}/{request.key}" if request.key else bucket,), context)]
+    resources = (f"{bucket}/{request.key}" if request.key else bucket,)
+    wanted = [Need(f"s3:{permission}", resources, context, _KEY_USES.get(request.action))]
     if request.action == "GetObjectAttributes":
         read = "GetObjectVersion" if "versionId" in given else "GetObject"
         wanted.append(Need(f"s3:{read}", wanted[0].resources, context))
@@ -112,7 +121,8 @@ def needs(request: Request) -> list[Need]:
     if request.action in {"CopyObject", "UploadPartCopy"}:
         source = given[COPIED]
         read = "s3:GetObjectVersion" if source.version else "s3:GetObject"
-        wanted.append(Need(read, (f"arn:aws:s3:::{source.bucket}/{source.key}",)))
+        of_source: dict[str, Given] = {"s3:versionid": source.version or None}
+        wanted.append(Need(read, (f"arn:aws:s3:::{source.bucket}/{source.key}",), of_source))
     return wanted
 
 

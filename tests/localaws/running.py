@@ -7,7 +7,9 @@ import zipfile
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from localaws.context import Context
 from localaws.server import LocalAws
@@ -81,9 +83,36 @@ def invoke(ctx: Context, name: str, payload: Any = None, **options: Any) -> tupl
 
 
 def queue(ctx: Context, name: str, **attributes: str) -> tuple[str, str]:
-    """Create a queue: its URL and its ARN."""
-    url = ctx.client("sqs").create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
-    return url, f"arn:aws:sqs:us-east-1:{ctx.account}:{name}"
+    """Create a queue, to which AWS's services may send for this account: its URL and its ARN."""
+    arn = f"arn:aws:sqs:us-east-1:{ctx.account}:{name}"
+    attributes.setdefault("Policy", sendable(ctx, arn, "sqs:SendMessage"))
+    return ctx.client("sqs").create_queue(QueueName=name, Attributes=attributes)["QueueUrl"], arn
+
+
+def sendable(ctx: Context, arn: str, action: str, **condition: Any) -> str:
+    """A policy by which EventBridge, S3 and SNS may send to ``arn`` for this account, or as ``condition`` says."""
+    services = [f"{name}.amazonaws.com" for name in ("events", "s3", "sns")]
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": {
+                "Effect": "Allow",
+                "Principal": {"Service": services},
+                "Action": action,
+                "Resource": arn,
+                "Condition": condition or {"StringEquals": {"aws:SourceAccount": ctx.account}},
+            },
+        }
+    )
+
+
+def administrator(ctx: Context, service: str) -> Any:
+    """Return a client with the key of the person at the keyboard, whom a resource's policy may deny."""
+    return boto3.client(
+        service, endpoint_url=ctx.endpoint, region_name="us-east-1", aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(inject_host_prefix=False, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
+    )  # fmt: skip
 
 
 def messages(ctx: Context, url: str) -> list[dict[str, Any]]:

@@ -139,6 +139,9 @@ def test_a_function_and_a_fifo_queue_and_another_bus_are_targets(ctx: Context) -
         f"import boto3\ndef handler(e, c): boto3.client('sqs').send_message(QueueUrl='{url}', MessageBody=e['source'])"
     )
     teller = function(ctx, "teller", source)
+    ctx.client("lambda").add_permission(
+        FunctionName="teller", StatementId="rule", Action="lambda:InvokeFunction", Principal="events.amazonaws.com"
+    )
     bus = ctx.client("events").create_event_bus(Name="second")["EventBusArn"]
     send = role(ctx, "bus", {"Action": "events:PutEvents", "Resource": bus})
     rule(

@@ -222,7 +222,7 @@ def test_a_presigned_address_holds_a_week_at_most(ctx: Context, expires: int) ->
 def test_nothing_of_a_presigned_address_can_be_changed(ctx: Context) -> None:
     for target in (
         presigned(ctx, "GET", f"/{BUCKET}/there", expires=60),
-        ctx.client("s3").generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "there"})[
+        client(ctx, "s3").generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "there"})[
             len(ctx.endpoint) :
         ],
     ):
@@ -333,7 +333,7 @@ def test_with_a_secret_of_its_own_the_well_known_one_opens_nothing(tmp_path: Any
                 assert access["secret"] not in Path(f"/proc/{process.pid}/cmdline").read_text()
             assert access["secret"] not in (data / "localaws.log").read_text()
             there = Context(endpoint=endpoint, scratch=data, secret=access["secret"])
-            assert there.client("sts").get_caller_identity()["Account"] == there.account
+            assert client(there, "sts", secret=access["secret"]).get_caller_identity()["Account"] == there.account
             with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
                 client(there, "s3").list_buckets()
             with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
