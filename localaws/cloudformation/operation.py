@@ -38,6 +38,8 @@ class StackOperation:
     check_exports: Callable[[dict[str, str]], None] = lambda exports: None
     #: Called when a resource is as the plan says.
     applied: Callable[[], None] = lambda: None
+    #: Called when a rollback has undone everything, before the stack says so.
+    undone: Callable[[], None] = lambda: None
     _before: dict[str, Deployed] = field(init=False)
     _now: dict[str, Deployed] = field(init=False)
     _undo: list[_Undo] = field(default_factory=list)
@@ -224,6 +226,7 @@ class StackOperation:
                 stuck.append(f"{step.logical_id}: {problem}")
                 self.stack.note(step.logical_id, self._type(step.logical_id), f"{prefix}_FAILED", reason=str(problem))
         self.stack.resources = self._now if stuck or verb == "UPDATE" else {}
+        self.undone()
         status = f"{prefix}_{'FAILED' if stuck else 'COMPLETE'}"
         self.stack.becomes(status, reason)
         safe = "everything it had made is removed" if verb == "CREATE" else "it is as it was before the update"

@@ -33,6 +33,18 @@ def test_a_sound_machine(capsys: Said) -> None:
                           "leftovers-here"}  # fmt: skip
 
 
+def test_this_machine_is_looked_at_with_no_library_of_aws(shop: Path) -> None:
+    code = (
+        "import sys; from sluice.cli import app\n"
+        "try: app(['doctor', '--port', '0'])\n"
+        "finally: print({'aws_cdk', 'boto3', 'botocore', 'moto', 'urllib3'} & set(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=shop, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.stderr, done.returncode) == ("set()\n", 0), done.stdout
+
+
 def test_for_people_each_check_has_a_line_and_what_is_found_its_next_step(
     monkeypatch: pytest.MonkeyPatch, capsys: Said
 ) -> None:
