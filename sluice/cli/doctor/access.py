@@ -37,7 +37,7 @@ _AGAIN: Final = "`aws login` or `aws sso login`, or new export lines; then `aws 
 
 @dataclass(frozen=True)
 class Caller:
-    """What AWS answered to who asks: ``account`` is empty unless it was told."""
+    """What AWS answered to who asks: ``account`` is empty where it is unknown."""
 
     finding: Finding
     account: str = ""

@@ -1,4 +1,4 @@
-"""Whether `cdk bootstrap` was run for the account and region, by what the assembly itself says that it needs."""
+"""Looks whether `cdk bootstrap` was run for the account and region, by what the assembly itself says that it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether Lake Formation has a say in who may use databases and tables."""
+"""Looks whether Lake Formation has a say in who may use databases and tables."""
 
 from __future__ import annotations
 

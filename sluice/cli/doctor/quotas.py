@@ -22,7 +22,7 @@ _BUCKETS: Final = ("L-DC2B2D3D", 10_000)
 
 
 def memory(account: Account, needs: Needs) -> Finding:
-    """Tell whether functions may be as large as declared, as far as that can be told."""
+    """Find out whether functions may be as large as declared, as far as that can be told."""
     if needs.memory <= MEMORY_OF_ALL:
         return well(f"{needs.memory:,} MB are needed, every account has {MEMORY_OF_ALL:,}")
     every = account.ask("lambda", "ListFunctions").get("Functions", [])
