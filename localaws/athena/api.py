@@ -135,6 +135,12 @@ def get_query_results(self: Any) -> str:
     return json.dumps(body)
 
 
+def get_work_group(self: Any) -> str:
+    """Answer GetWorkGroup; moto answers with an empty one where there is none."""
+    name = _workgroup(self.athena_backend, self._get_param("WorkGroup")).name
+    return json.dumps({"WorkGroup": self.athena_backend.get_work_group(name)})
+
+
 def update_work_group(self: Any) -> str:
     """Answer UpdateWorkGroup: changes of description, state and configuration."""
     workgroup = _workgroup(self.athena_backend, self._get_param("WorkGroup"))
@@ -198,6 +204,7 @@ OPERATIONS = (
     list_query_executions,
     stop_query_execution,
     get_query_results,
+    get_work_group,
     update_work_group,
     get_prepared_statement,
     delete_prepared_statement,

@@ -19,6 +19,8 @@ from localaws.context import Context
 POINTER_ENTRY = ".localaws-asset"
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 BOOTSTRAP_VERSION = "30"
+#: https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html#bootstrapping-env-roles
+_ROLES = ("cfn-exec-role", "deploy-role", "file-publishing-role", "image-publishing-role", "lookup-role")
 
 _STACK = "aws:cloudformation:stack"
 _ASSETS = "cdk:asset-manifest"
@@ -150,16 +152,34 @@ def pointer(directory: Path) -> bytes:
 
 
 def bootstrap(ctx: Context) -> None:
-    """Create what ``cdk bootstrap`` creates and templates ask for: the version parameter and the asset bucket.
+    """Create what ``cdk bootstrap`` creates, and who deploys asks for: version parameter, asset bucket, five roles.
 
     ``cdk bootstrap`` itself takes both over, into its stack.
     https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping.html
     """
     bucket = f"cdk-hnb659fds-assets-{ctx.account}-{ctx.region}"
-    ctx.lent |= {BOOTSTRAP_PARAMETER, bucket}
+    roles = [f"cdk-hnb659fds-{name}-{ctx.account}-{ctx.region}" for name in _ROLES]
+    ctx.lent |= {BOOTSTRAP_PARAMETER, bucket, *roles}
     if api.find(ctx, "ssm", "GetParameter", Name=BOOTSTRAP_PARAMETER) is None:
         api.call(ctx, "ssm", "PutParameter", Name=BOOTSTRAP_PARAMETER, Value=BOOTSTRAP_VERSION, Type="String")
     _keys(ctx, bucket)
+    for role in roles:
+        if api.find(ctx, "iam", "GetRole", RoleName=role) is None:
+            _make_role(ctx, role)
+
+
+def _make_role(ctx: Context, name: str) -> None:
+    """Create a role that its account and CloudFormation may assume, and that may do everything, as who deploys may."""
+    may = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ctx.account}:root", "Service": "cloudformation.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [may]})
+    api.call(ctx, "iam", "CreateRole", RoleName=name, AssumeRolePolicyDocument=trust)
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+    api.call(ctx, "iam", "PutRolePolicy", RoleName=name, PolicyName=api.LENT_POLICY, PolicyDocument=document)
 
 
 def _keys(ctx: Context, bucket: str) -> set[str]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -75,9 +74,11 @@ class StackEngine:
                 check_exports=lambda exports: self._check_exports(stack, exports),
                 applied=applied,
                 imports=self._free(imports or {}, plan),
+                undone=self._lend_again,
             )
-            with self._lending(stack):
-                operation.run()
+            operation.run()
+            # What it took over of the local AWS's own is the stack's from now on.
+            self.ctx.lent -= {deployed.outcome.physical_id for deployed in stack.resources.values()}
             stack.imports = frozenset(used)
             stack.updated = datetime.now(UTC)
             return stack
@@ -91,16 +92,10 @@ class StackEngine:
                     raise ResourceFailed(f"{physical_id} cannot be imported: it is {name} of the stack {stack.name}")
         return imports
 
-    @contextmanager
-    def _lending(self, stack: Stack) -> Iterator[None]:
-        """Give to a stack what it took over of the local AWS's own; make that anew when the stack was rolled back."""
-        try:
-            yield
-        except DeployError:
-            if self.ctx.lent:
-                bootstrap(self.ctx)
-            raise
-        self.ctx.lent -= {deployed.outcome.physical_id for deployed in stack.resources.values()}
+    def _lend_again(self) -> None:
+        """Make anew what a stack took over of the local AWS's own, and was rolled back."""
+        if self.ctx.lent:
+            bootstrap(self.ctx)
 
     def reserve(self, name: str) -> Stack:
         """Return a new, empty stack in REVIEW_IN_PROGRESS, as a change set of type CREATE makes it."""

@@ -40,6 +40,8 @@ class StackOperation:
     applied: Callable[[], None] = lambda: None
     #: The physical ids of what exists and is taken up, by logical id: then nothing is made.
     imports: Mapping[str, str] = field(default_factory=dict)
+    #: Called when a rollback has undone everything, before the stack says so.
+    undone: Callable[[], None] = lambda: None
     _before: dict[str, Deployed] = field(init=False)
     _now: dict[str, Deployed] = field(init=False)
     _undo: list[_Undo] = field(default_factory=list)
@@ -247,6 +249,7 @@ class StackOperation:
                 stuck.append(f"{step.logical_id}: {problem}")
                 self.stack.note(step.logical_id, self._type(step.logical_id), f"{prefix}_FAILED", reason=str(problem))
         self.stack.resources = self._now if stuck or verb != "CREATE" else {}
+        self.undone()
         status = f"{prefix}_{'FAILED' if stuck else 'COMPLETE'}"
         self.stack.becomes(status, reason)
         safe = "everything it had made is removed" if verb == "CREATE" else f"it is as it was before the {verb.lower()}"

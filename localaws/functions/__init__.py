@@ -9,7 +9,8 @@ __all__ = ["install"]
 
 def install(ctx: Context) -> None:
     """Make functions run, and poll for their event source mappings."""
-    from localaws.functions import mappings, runtime
+    from localaws.functions import account_settings, mappings, runtime
 
+    account_settings.install()
     runtime.install(ctx)
     mappings.install(ctx)

@@ -139,6 +139,8 @@ class RequestHandler(MotoRequestHandler):
             first = b"" if bodiless else next(parts, b"")
             rest = iter(()) if bodiless else parts
             chunk = not bodiless and "content-length" not in names
+            if "date" not in names:  # clients tell by it how far off their clock is
+                self.send_header("Date", self.date_time_string())
             for name, value in headers:
                 self.send_header(name, value)  # "Connection: close" ends the connection after this answer
             if chunk:

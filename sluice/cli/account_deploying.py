@@ -37,7 +37,7 @@ def deploy(
     tables that would lose data.
     """
     project = needed_project(contracts)
-    command = [*_cdk(project), "diff" if dry_run else "deploy", "--all", "-c", f"env={environment}"]
+    command = [*cdk_command(project), "diff" if dry_run else "deploy", "--all", "-c", f"env={environment}"]
     if contracts != [project.contracts]:
         command += ["-c", f"contracts={','.join(str(path.resolve()) for path in contracts)}"]
     credentials_needed()
@@ -51,7 +51,7 @@ def deploy(
     ).returncode
 
 
-def _cdk(project: ProjectFolder) -> list[str]:
+def cdk_command(project: ProjectFolder) -> list[str]:
     """Return how the CDK CLI is called: the one that the project locks, one on the PATH, or what npx brings."""
     locked = project.root / "node_modules" / ".bin" / "cdk"
     if locked.is_file():

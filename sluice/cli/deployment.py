@@ -58,8 +58,12 @@ def client(service: str) -> Any:
     config = Config(retries={"mode": "standard"}, read_timeout=900)
     if (boto3 := sys.modules.get("boto3")) is not None:
         return boto3.client(service, config=config)
-    given = tuple(os.environ.get(name, "") for name in _GIVEN)
-    return _session(given).create_client(service, config=config)
+    return session().create_client(service, config=config)
+
+
+def session() -> Any:
+    """Return botocore's session for the credentials that the environment names."""
+    return _session(tuple(os.environ.get(name, "") for name in _GIVEN))
 
 
 #: What of the environment decides whose credentials a session has.

@@ -99,7 +99,7 @@ def start(
     """
     _refuse_second(data)
     project = needed_project(contracts)
-    port = _free(port, project)
+    port = free_port(port, project)
     region = declared_environment(project.environments, environment).region
     data = _own(data)
     began = time.perf_counter()
@@ -158,7 +158,7 @@ def _refuse_second(data: Path) -> None:
     )
 
 
-def _free(port: int, project: ProjectFolder) -> int:
+def free_port(port: int, project: ProjectFolder) -> int:
     """Return ``port``, or for 0 one that is free; ``CommandError`` when it cannot be listened on."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -29,6 +31,18 @@ def test_many_requests_share_one_connection(local_aws: LocalAws) -> None:
         answer = connection.getresponse()
         assert json.loads(answer.read())["status"] == "ready"
         assert not answer.will_close
+    connection.close()
+
+
+def test_each_answer_has_its_date_also_a_refusal(local_aws: LocalAws) -> None:
+    connection = http.client.HTTPConnection(urlparse(local_aws.endpoint).netloc)
+    for headers, status in ((token(local_aws), 200), ({}, 403)):
+        connection.request("GET", "/_localaws/health", headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == status
+        (said,) = answer.headers.get_all("Date")
+        assert abs(parsedate_to_datetime(said) - datetime.now(UTC)) < timedelta(minutes=1)
     connection.close()
 
 

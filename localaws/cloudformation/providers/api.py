@@ -12,6 +12,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from localaws.cloudformation.errors import ResourceFailed
 from localaws.context import Context
 
+#: The policy of a role that the local AWS lends until a stack makes it.
+LENT_POLICY = "everything"
 _GONE = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist", "EntityNotFound", "404")
 
 

@@ -48,11 +48,15 @@ def _detach(ctx: Context, role: str, arns: Iterable[str]) -> None:
 
 
 def _create_role(ctx: Context, request: Request) -> ResourceOutcome:
+    name = request.get("RoleName") or request.name(64)
+    if name in ctx.lent:
+        api.remove(ctx, "iam", "DeleteRolePolicy", RoleName=name, PolicyName=api.LENT_POLICY)
+        api.remove(ctx, "iam", "DeleteRole", RoleName=name)
     role = api.call(
         ctx,
         "iam",
         "CreateRole",
-        RoleName=request.get("RoleName") or request.name(64),
+        RoleName=name,
         AssumeRolePolicyDocument=api.json_text(request["AssumeRolePolicyDocument"]),
         Tags=api.pairs(request.tags),
         **api.pick(request.properties, "Path Description MaxSessionDuration PermissionsBoundary"),

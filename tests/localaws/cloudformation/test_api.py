@@ -162,18 +162,27 @@ def test_what_bootstrap_would_make_is_there_and_the_first_stack_that_makes_it_ta
         "Properties": {"Name": BOOTSTRAP_PARAMETER, "Type": "String", "Value": "99"},
     }
     assets = {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain", "Properties": {"BucketName": bucket}}
-    text = json.dumps({"Resources": {"Version": version, "Assets": assets}})
-    was = read(local_aws, BOOTSTRAP_PARAMETER)
-    failing = {"Type": "AWS::SQS::QueuePolicy", "DependsOn": ["Version", "Assets"],
+    name = f"cdk-hnb659fds-lookup-role-{local_aws.context.account}-us-east-1"
+    trust = {"Effect": "Allow", "Principal": {"AWS": local_aws.context.account}, "Action": "sts:AssumeRole"}
+    document = {"Version": "2012-10-17", "Statement": [trust]}
+    role = {"Type": "AWS::IAM::Role", "Properties": {"RoleName": name, "AssumeRolePolicyDocument": document}}
+    text = json.dumps({"Resources": {"Version": version, "Assets": assets, "Role": role}})
+    was, iam = read(local_aws, BOOTSTRAP_PARAMETER), local_aws.context.client("iam")
+    assert iam.list_role_policies(RoleName=name)["PolicyNames"] == ["everything"]
+    failing = {"Type": "AWS::SQS::QueuePolicy", "DependsOn": ["Version", "Assets", "Role"],
                "Properties": {"Queues": ["http://127.0.0.1/0"], "PolicyDocument": {}}}  # fmt: skip
     try:
-        bad = {"Version": version, "Assets": {**assets, "DeletionPolicy": "Delete"}, "Bad": failing}
+        bad = {"Version": version, "Assets": {**assets, "DeletionPolicy": "Delete"}, "Role": role, "Bad": failing}
         cfn.create_stack(StackName=f"{stack_name}-0", TemplateBody=json.dumps({"Resources": bad}))
         assert settled(cfn, f"{stack_name}-0") == "ROLLBACK_COMPLETE"
         assert read(local_aws, BOOTSTRAP_PARAMETER) == was, "what a rollback took is there again"
+        assert iam.list_role_policies(RoleName=name)["PolicyNames"] == ["everything"], "so is the role, with its rights"
         cfn.create_stack(StackName=stack_name, TemplateBody=text)
         assert settled(cfn, stack_name) == "CREATE_COMPLETE"
         assert read(local_aws, BOOTSTRAP_PARAMETER) == "99" != was
+        assert iam.list_role_policies(RoleName=name)["PolicyNames"] == [], (
+            "the stack's role has what the stack gives it"
+        )
         # Only the first: after it they are a stack's, as any other.
         cfn.create_stack(StackName=f"{stack_name}-2", TemplateBody=json.dumps({"Resources": {"Assets": assets}}))
         assert settled(cfn, f"{stack_name}-2") == "ROLLBACK_COMPLETE"

@@ -28,6 +28,8 @@ GIVEN = {
     "to": "2026-01-01",
     "folder": "UPPER CASE",
 }
+#: What makes a command fail where there is no project, instead of telling that as a fact that it found.
+FAILING = {"doctor": ["--account"]}
 NOWHERE = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
     "AWS_DEFAULT_REGION": "eu-central-1", "AWS_MAX_ATTEMPTS": "1",
@@ -76,7 +78,7 @@ def test_an_option_that_there_is_not_is_one_object_on_standard_error(
 def test_what_fails_is_one_object_on_standard_error_and_no_progress(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, told = ended(asked(name), capsys)
+    code, out, told = ended(asked(name, *FAILING.get(name, ())), capsys)
     assert code in (1, 2)
     assert out == ""
     assert {"error", "what", "safe", "next_step", "retryable"} <= told.keys()

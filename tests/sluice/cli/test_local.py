@@ -207,7 +207,7 @@ def test_a_port_that_this_projects_local_aws_has_is_told_with_what_to_do(tmp_pat
         (tmp_path / "aws" / "access.json").write_text(json.dumps({"endpoint": endpoint, "secret": "s"}))
         local._remember(endpoint, tmp_path / "aws", project)
         with pytest.raises(CommandError, match="This project's own local AWS runs there: `sluice deploy`"):
-            local._free(other.getsockname()[1], project)
+            local.free_port(other.getsockname()[1], project)
 
 
 def test_the_data_folder_is_that_of_the_local_aws_at_the_endpoint(
