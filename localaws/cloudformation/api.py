@@ -258,7 +258,7 @@ class Answers:
     def list_stack_resources(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer ListStackResources with the resources of a stack."""
         stack = self._engine.find(get("StackName"))
-        return {"StackResourceSummaries": [described_resource(stack, name) for name in stack.resources]}
+        return {"StackResourceSummaries": [described_resource(stack, name) for name in stack.known]}
 
     def get_template(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer GetTemplate with the text of a stack's template."""

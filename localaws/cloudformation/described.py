@@ -60,7 +60,7 @@ def described_stack(stack: Stack) -> dict[str, Any]:
 
 def described_resource(stack: Stack, name: str) -> dict[str, Any]:
     """Return a resource as ListStackResources has it."""
-    deployed = stack.resources[name]
+    deployed = stack.known[name]
     last = next((e for e in reversed(stack.events) if e.logical_id == name), None)
     return {
         "StackId": stack.id,

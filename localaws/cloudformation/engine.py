@@ -102,13 +102,19 @@ class StackEngine:
             for deployed in deletion_order(stack.resources, stack=name):
                 request = deployed.request
                 if deployed.deletion_policy in RETAIN:
-                    stack.note(request.logical_id, request.type, "DELETE_SKIPPED", reason="DeletionPolicy")
+                    stack.note(
+                        request.logical_id,
+                        request.type,
+                        "DELETE_SKIPPED",
+                        physical_id=deployed.outcome.physical_id,
+                        reason="DeletionPolicy",
+                    )
                 else:
                     try:
                         delete_resource(self.ctx, stack, deployed)
                     except DeployError as error:
                         raise self._delete_failed(stack, request.logical_id, error) from error
-                del stack.resources[request.logical_id]
+                stack.gone[request.logical_id] = stack.resources.pop(request.logical_id)
             stack.becomes("DELETE_COMPLETE")
             stack.deleted = datetime.now(UTC)
             self.deleted.append(self.stacks.pop(name))

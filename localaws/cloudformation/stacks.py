@@ -65,6 +65,8 @@ class Stack:
     parameters: dict[str, GivenParameter] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     resources: dict[str, Deployed] = field(default_factory=dict)
+    #: What its deletion took out of it: deleted, or retained.
+    gone: dict[str, Deployed] = field(default_factory=dict)
     outputs: dict[str, StackOutput] = field(default_factory=dict)
     imports: frozenset[str] = frozenset()
     generations: dict[str, int] = field(default_factory=dict)
@@ -76,6 +78,11 @@ class Stack:
     role_arn: str | None = None
     #: Whether it has termination protection: it cannot be deleted.
     protected: bool = False
+
+    @property
+    def known(self) -> dict[str, Deployed]:
+        """Return what it has, and of a deleted stack what it had: AWS tells of both."""
+        return {**self.gone, **self.resources}
 
     def becomes(self, status: str, reason: str | None = None) -> None:
         """Set the status and add it to the history."""
