@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sluice.cli.doctor.access import Caller, account_of
-from sluice.cli.doctor.checks import Question, make, well
+from sluice.cli.doctor.checks import Finding, Question, make, well
 from sluice.environments import Environment
 from tests.sluice.cli.doctor.conftest import doctor, less_than_well, reach
 
@@ -139,7 +139,8 @@ def test_an_endpoint_that_is_no_address(
 
 
 def test_an_answer_of_another_shape_hides_no_other_check() -> None:
-    questions = [Question("a", "", lambda: {}["AccountLimit"]), Question("b", "", lambda: well("fine"))]
+    answer: dict[str, Finding] = {}
+    questions = [Question("a", "", lambda: answer["AccountLimit"]), Question("b", "", lambda: well("fine"))]
     a, b = make(questions, lambda _: None)
     assert (a.finding.status, b.finding.status) == ("unknown", "ok")
     assert "KeyError: 'AccountLimit'" in a.finding.found

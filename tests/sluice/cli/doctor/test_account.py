@@ -282,7 +282,7 @@ def test_a_stuck_stack_that_holds_data_is_not_to_be_deleted(status: str, protect
 
 def test_what_a_rollback_left_behind_is_taken_although_its_stack_is_there() -> None:
     """As CloudFormation lists them; the local AWS's own stacks have nothing after a rollback."""
-    answers = {
+    answers: dict[str, dict[str, Any]] = {
         "DescribeStacks": {"Stacks": [{"StackStatus": "ROLLBACK_COMPLETE", "EnableTerminationProtection": True}]},
         "ListStackResources": {"StackResourceSummaries": [
             {"ResourceType": "AWS::Kinesis::Stream", "PhysicalResourceId": name, "ResourceStatus": status}
