@@ -48,7 +48,7 @@ def doctor(
     except EnvironmentRefused as error:
         broken = error
     note = progress()
-    found = make(laptop.questions(here, env, data, port), note)
+    found = make(laptop.questions(here, folders, env, data, port), note)
     if account and here:
         from sluice.cli.doctor.in_account import Examination, no_environment
 

@@ -21,7 +21,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from sluice.cli.deployment import session
-from sluice.cli.doctor.account import Account
+from sluice.cli.doctor.account import Account, first_line
 from sluice.cli.doctor.checks import CannotTell, Finding, well
 from sluice.environments import Environment
 
@@ -51,12 +51,11 @@ def caller(account: Account) -> Caller:
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
         return Caller(_refused(code, str(error)), date=_date(error.response))
-    except (UnauthorizedSSOTokenError, SSOTokenLoadError, TokenRetrievalError) as error:
-        return Caller(Finding("failed", f"the session of the profile has expired: {error}", _AGAIN))
-    except (NoCredentialsError, PartialCredentialsError, ProfileNotFound) as error:
-        return Caller(Finding("failed", f"there are none: {error}", _SIGN_IN))
-    except (BotoCoreError, ResponseParserError) as error:
-        return Caller(Finding("failed", f"AWS does not answer: {error}", _reach()))
+    except (BotoCoreError, ResponseParserError, LookupError, ValueError) as error:
+        return Caller(_unanswered(error))
+    if lacking := [key for key in ("Account", "Arn") if not answer.get(key)]:
+        said = f"what answers is no AWS: it does not say the caller's {lacking[0]}"
+        return Caller(Finding("failed", said, _reach()), date=_date(answer))
     at = os.environ.get("AWS_ENDPOINT_URL")
     where = f", at {at} which AWS_ENDPOINT_URL names, and not at AWS" if at else ""
     return Caller(well(f"{answer['Arn']}{where}"), str(answer["Account"]), _date(answer))
@@ -71,8 +70,24 @@ def _refused(code: str, said: str) -> Finding:
     return Finding("failed", f"AWS refuses them: {said}", _SIGN_IN)
 
 
+def _unanswered(error: Exception) -> Finding:
+    """Return what is wrong where no AWS answered; botocore raises more than its own errors.
+
+    ValueError for an address that is none, KeyError for XML that is of no AWS.
+    """
+    if isinstance(error, UnauthorizedSSOTokenError | SSOTokenLoadError | TokenRetrievalError):
+        return Finding("failed", f"the session of the profile has expired: {error}", _AGAIN)
+    if isinstance(error, NoCredentialsError | PartialCredentialsError | ProfileNotFound):
+        return Finding("failed", f"there are none: {error}", _SIGN_IN)
+    if isinstance(error, ResponseParserError | LookupError):
+        return Finding("failed", f"what answers is no AWS: {first_line(error)}", _reach())
+    return Finding("failed", f"AWS does not answer: {error}", _reach())
+
+
 def _reach() -> str:
     if at := os.environ.get("AWS_ENDPOINT_URL"):
+        if not at.startswith(("http://", "https://")):
+            return f"`export AWS_ENDPOINT_URL=http://{at}` where that answers, or `unset AWS_ENDPOINT_URL`."
         return f"start what answers at {at} (`sluice up`), or `unset AWS_ENDPOINT_URL` for an account."
     return "see that this machine reaches AWS: network, proxy (HTTPS_PROXY), the region's name."
 

@@ -72,8 +72,10 @@ class Account:
             if _is_missing(error):
                 return None
             raise self._cannot_tell(service, operation, error) from error
-        except ResponseParserError as error:
-            raise CannotTell(f"what answers {service} {operation} is no AWS: {error}", _MEND_ENDPOINT) from error
+        except (ResponseParserError, LookupError) as error:  # KeyError is botocore's for XML that is of no AWS
+            raise CannotTell(
+                f"what answers {service} {operation} is no AWS: {first_line(error)}", _MEND_ENDPOINT
+            ) from error
         except BotoCoreError as error:
             raise CannotTell(f"{service} {operation} has no answer: {error}", "`sluice doctor` again.") from error
         return answer
@@ -88,6 +90,11 @@ class Account:
         return CannotTell(
             f"the credentials lack the permission {needed}", f"ask for {needed}, or ask somebody who has it."
         )
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says: behind it botocore shows the whole answer that it cannot read."""
+    return str(error).partition("\n")[0]
 
 
 def _is_missing(error: ClientError) -> bool:

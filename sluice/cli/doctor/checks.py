@@ -40,7 +40,8 @@ class CannotTell(Exception):
 class Question:
     """One check that is still to be made: ``look`` may raise ``CannotTell`` and ``SluiceError``.
 
-    So it may ``ImportError`` of a library that is not there, and ``OSError``.
+    So it may ``ImportError`` of a library that is not there, ``OSError``, and what is raised for a file or an answer of
+    another shape than expected.
     """
 
     id: str
@@ -88,6 +89,9 @@ def _made(question: Question) -> Check:
         found = Finding("unknown", f"{error.name} is not installed", "mend what `packages` names first.")
     except OSError as error:
         found = Finding("unknown", str(error), "see who may use what it names, then `sluice doctor` again.")
+    except (LookupError, TypeError, ValueError) as error:
+        said = f"what was looked at is not of the shape that is expected: {type(error).__name__}: {error}"
+        found = Finding("unknown", said, "see that what `credentials` names is an AWS; else mend what is named.")
     return Check(question.id, question.looked_at, found)
 
 

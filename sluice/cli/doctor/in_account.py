@@ -78,7 +78,7 @@ class Examination:
         yield Question(
             "leftovers",
             "names that the stacks give, and that something else has",
-            lambda: leftovers(self.open, self.needs, self.standing),
+            lambda: leftovers(self.open, self.needs, self.standing, self.environment.name),
         )
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -31,15 +32,19 @@ _MEMORY_BYTES: Final = 2 << 30
 _NODE_SECONDS: Final = 20
 
 
-def questions(project: ProjectFolder | None, environment: str, data: Path | None, port: int) -> list[Question]:
-    """Return the checks of this machine; those of a project where there is one."""
+def questions(
+    project: ProjectFolder | None, contracts: list[Path], environment: str, data: Path | None, port: int
+) -> list[Question]:
+    """Return the checks of this machine; those of a project where there is one, with the folders of its contracts."""
     found = [
         Question("python", "the version of Python", _python),
         Question("packages", "the packages that Sluice declares, and their versions", packages),
         Question("node", "Node, on which CDK runs", node),
         Question("java", "Java, which only Spark needs", _java),
         Question("memory", "memory that is free", _memory),
-        Question("project", "the project's environments and contracts", lambda: _project(project, environment)),
+        Question(
+            "project", "the project's environments and contracts", lambda: _project(project, contracts, environment)
+        ),
     ]
     if project is None:
         return found
@@ -154,16 +159,19 @@ def _free_memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def _project(project: ProjectFolder | None, environment: str) -> Finding:
-    """Read what the project declares; `sluice check` reads each contract."""
+def _project(project: ProjectFolder | None, contracts: list[Path], environment: str) -> Finding:
+    """Read what the project declares, but for its transforms, which `sluice check` compiles."""
     from sluice.folders import needed_project
+    from sluice.load import contract_files, load_contracts
 
     here = project or needed_project()
     declared_environment(here.environments, environment)
-    count = sum(1 for ending in ("*.yaml", "*.yml") for _ in here.contracts.rglob(ending))
-    if not count:
-        return Finding("warning", f"there is no contract in {here.contracts}", "`sluice new DATASET --from FILE`.")
-    return well(f"{here.root}: the environment {environment}, {counted(count, 'file')} of contracts")
+    folders = contracts or [here.contracts]
+    if not any(contract_files(folder) for folder in folders):
+        none = f"there is no contract in {' and '.join(map(str, folders))}"
+        return Finding("warning", none, "`sluice new DATASET --from FILE`.")
+    count = len(load_contracts(folders))
+    return well(f"{here.root}: the environment {environment}, {counted(count, 'contract')}")
 
 
 def _there(folder: Path) -> Path:
@@ -192,7 +200,8 @@ def writing(*folders: Path) -> Finding:
             with tempfile.TemporaryFile(dir=place) as file:
                 file.write(b"1")
         except OSError as error:
-            how = f"see who may write with `ls -ld {place}`, and what is free with `df {place}`."
+            named = shlex.quote(str(place))
+            how = f"see who may write with `ls -ld {named}`, and what is free with `df {named}`."
             return Finding("failed", f"{place} cannot be written to: {error.strerror}", how)
     return well("both can be written to")
 
@@ -217,10 +226,10 @@ def stale(project: ProjectFolder, run: Path) -> Finding:
 
     gone: list[Path] = []
     mark = run / "pid"
-    if mark.exists() and not ((text := mark.read_text()).isdigit() and is_local_aws(int(text))):
+    if mark.exists() and not ((text := _text(mark)).isdecimal() and is_local_aws(int(text))):
         gone.append(mark)
     for each in (project.cache / "running").glob("*"):
-        of = Path(each.read_text()) / "pid"
+        of = Path(_text(each)) / "pid"
         if not of.exists() or (of == mark.resolve() and mark in gone):
             gone.append(each)
     gone += [each for each in project.cache.glob("assembly-*.*") if not _runs_still(each.suffix.removeprefix("."))]
@@ -228,9 +237,14 @@ def stale(project: ProjectFolder, run: Path) -> Finding:
         return Finding(
             "warning",
             f"left by processes that ended without order: {', '.join(map(str, sorted(gone)))}",
-            f"`rm -r {' '.join(map(str, sorted(gone)))}`",
+            f"`{shlex.join(['rm', '-r', *map(str, sorted(gone))])}`",
         )
     return well("nothing")
+
+
+def _text(mark: Path) -> str:
+    """Return what a mark says; one that was half written says something that is nobody's."""
+    return mark.read_text(encoding="utf-8", errors="replace").replace("\0", "?")
 
 
 def _runs_still(number: str) -> bool:

@@ -8,9 +8,11 @@ from typing import Any, Final
 
 from sluice.cli.change_sets import HOLDING_DATA
 from sluice.cli.doctor.account import Account
-from sluice.cli.doctor.checks import Finding, well
+from sluice.cli.doctor.checks import CannotTell, Finding, well
+from sluice.cli.doctor.deleted_stacks import Retained, retained
 from sluice.cli.doctor.needs import Needs, Resource
 from sluice.cli.doctor.standing_stacks import Standing
+from sluice.cli.starting import CDK_CLI
 from sluice.counted import counted
 
 
@@ -88,28 +90,64 @@ def given_name(resource: Resource) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def leftovers(account: Account, needs: Needs, stood: Standing) -> Finding:
-    """Look for each name that the stacks give, unless it is in one of them already."""
-    taken, looked = [], 0
-    for resource in needs.resources:
-        name = given_name(resource)
-        if name is None or stood.has(resource.type, name):
-            continue
-        looked += 1
-        if KINDS[resource.type].find(account, name):
-            taken.append((resource, name))
-    if not taken:
-        return well(f"none of {counted(looked, 'name')} that would be new is taken")
-    said = ", ".join(f"{resource.type} {name}" for resource, name in taken)
+def leftovers(account: Account, needs: Needs, stood: Standing, environment: str) -> Finding:
+    """Look for each name that the stacks give, unless it is in one of them already; one refusal hides no other kind."""
+    named = [(resource, name) for resource in needs.resources if (name := given_name(resource))]
+    new = [(resource, name) for resource, name in named if not stood.has(resource.type, name)]
+    taken: list[tuple[Resource, str]] = []
+    untold: dict[str, Finding] = {}
+    for resource, name in new:
+        try:
+            if resource.type not in untold and KINDS[resource.type].find(account, name):
+                taken.append((resource, name))
+        except CannotTell as error:
+            untold[resource.type] = error.finding
+    if taken:
+        try:
+            known = retained(account, needs, stood)
+        except CannotTell as error:
+            known, untold["deleted"] = frozenset(), error.finding
+        return _taken(taken, known, [each.found for each in untold.values()], environment)
+    if untold:
+        found, steps = (dict.fromkeys(texts) for texts in zip(*map(_both, untold.values()), strict=True))
+        return Finding("unknown", "; ".join(found), " ".join(steps))
+    return well(f"none of {counted(len(new), 'name')} that would be new is taken")
+
+
+def _both(finding: Finding) -> tuple[str, str]:
+    return finding.found, finding.next_step
+
+
+def _taken(
+    taken: list[tuple[Resource, str]], known: frozenset[Retained], untold: list[str], environment: str
+) -> Finding:
+    """Say what is taken: what a deleted stack of this environment retained can be taken up again."""
+    kept = [each for each in taken if Retained(each[0].stack, each[0].name, each[0].type, each[1]) in known]
+    others = [each for each in taken if each not in kept]
+    found = f"these names are taken, by nothing in the environment's stacks: {_listed(taken)}"
+    if kept:
+        which = "deleted stacks of this environment retained them" if not others else (
+            f"of them deleted stacks of this environment retained {_listed(kept)}"
+        )  # fmt: skip
+        found += f"; {which}"
+    if untold:
+        found += f"; not all could be looked at: {'; '.join(dict.fromkeys(untold))}"
+    steps = [f"`sluice adopt --env {environment} --dry-run`"] if kept else []
+    if others:
+        steps.append(_remove(others))
+    return Finding("failed", found, " Then ".join(steps))
+
+
+def _listed(resources: list[tuple[Resource, str]]) -> str:
+    return ", ".join(f"{resource.type} {name}" for resource, name in resources)
+
+
+def _remove(taken: list[tuple[Resource, str]]) -> str:
     commands = "; ".join(f"`{KINDS[resource.type].remove.format(name)}`" for resource, name in taken)
     keep = ""
     if any(resource.type in HOLDING_DATA for resource, _ in taken):
         keep = (
             " What holds data you need stays with another `database_prefix` in environments.yaml, or is taken over by "
-            "`npx aws-cdk@2 import STACK`, where CloudFormation imports its type."
+            f"`npx aws-cdk@{CDK_CLI} import STACK`, where CloudFormation imports its type."
         )
-    return Finding(
-        "failed",
-        f"these names are taken, by nothing in the environment's stacks: {said}",
-        f"see whose each is. What nobody needs goes by {commands}, with all that is in it.{keep}",
-    )
+    return f"see whose each is. What nobody needs goes by {commands}, with all that is in it.{keep}"

@@ -36,7 +36,7 @@ class Bootstrap:
 
 @dataclass(frozen=True)
 class Needs:
-    """Everything that the stacks declare."""
+    """Everything that the stacks declare; a number that a template only refers to counts as the one left out."""
 
     stacks: tuple[DeclaredStack, ...]
     resources: tuple[Resource, ...]
@@ -49,12 +49,12 @@ class Needs:
     @property
     def memory(self) -> int:
         """Return the MiB of the largest function."""
-        return max((int(each.properties.get("MemorySize", 128)) for each in self._functions), default=0)
+        return max((_number(each.properties, "MemorySize", 128) for each in self._functions), default=0)
 
     @property
     def reserved(self) -> int:
         """Return the calls that functions reserve for themselves."""
-        return sum(int(each.properties.get("ReservedConcurrentExecutions", 0)) for each in self._functions)
+        return sum(_number(each.properties, "ReservedConcurrentExecutions", 0) for each in self._functions)
 
     @property
     def concurrency(self) -> int:
@@ -69,21 +69,32 @@ class Needs:
 
 def on_demand(stream: Resource) -> bool:
     """Return whether Kinesis scales the stream."""
-    return bool(stream.properties.get("StreamModeDetails", {}).get("StreamMode") == "ON_DEMAND")
+    return _inner(stream.properties, "StreamModeDetails").get("StreamMode") == "ON_DEMAND"
 
 
 def shards(stream: Resource) -> int:
     """Return the shards with which a stream begins."""
-    return _ON_DEMAND_SHARDS if on_demand(stream) else int(stream.properties.get("ShardCount", 1))
+    return _ON_DEMAND_SHARDS if on_demand(stream) else _number(stream.properties, "ShardCount", 1)
+
+
+def _number(properties: Mapping[str, Any], name: str, left_out: int) -> int:
+    """Return a number of a template, which may be a text; ``left_out`` for a reference, as to a parameter."""
+    found = properties.get(name, left_out)
+    return int(found) if isinstance(found, int | float) or (isinstance(found, str) and found.isdigit()) else left_out
+
+
+def _inner(properties: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = properties.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _calls(mapping: Mapping[str, Any], streams: Mapping[str, Resource]) -> int:
-    if most := mapping.get("ScalingConfig", {}).get("MaximumConcurrency"):
-        return int(most)
+    if most := _number(_inner(mapping, "ScalingConfig"), "MaximumConcurrency", 0):
+        return most
     source = mapping.get("EventSourceArn")
     name = source["Fn::GetAtt"][0] if isinstance(source, dict) and "Fn::GetAtt" in source else ""
     if name in streams:
-        return shards(streams[name]) * int(mapping.get("ParallelizationFactor", 1))
+        return shards(streams[name]) * _number(mapping, "ParallelizationFactor", 1)
     return 1
 
 

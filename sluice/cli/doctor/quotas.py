@@ -101,7 +101,7 @@ def stacks(needs: Needs, stood: Standing) -> Finding:
     if stuck:
         said = ", ".join(f"{name} is {status}" for name, status in stuck)
         name, status = stuck[0]
-        return Finding("failed", said, _unstick(name, status))
+        return Finding("failed", said, _unstick(name, status, protected=name in stood.protected))
     new = [stack.name for stack in needs.stacks if stack.name not in stood.names]
     return well(f"{len(new)} new, {len(stood.names)} there")
 
@@ -110,11 +110,18 @@ def _is_stuck(status: str) -> bool:
     return status.endswith(("_IN_PROGRESS", "_FAILED")) or status == "ROLLBACK_COMPLETE"
 
 
-def _unstick(name: str, status: str) -> str:
+def _unstick(name: str, status: str, *, protected: bool) -> str:
     if status.endswith("_IN_PROGRESS"):
         return (
             f"wait: `aws cloudformation describe-stack-events --stack-name {name} --max-items 5` shows how far it is."
         )
     if status == "UPDATE_ROLLBACK_FAILED":
         return f"`aws cloudformation continue-update-rollback --stack-name {name}`"
-    return f"`aws cloudformation delete-stack --stack-name {name}`"
+    if status == "UPDATE_FAILED":
+        # Its rollback was switched off: it has what it had, so that it is not to be deleted.
+        return f"`aws cloudformation rollback-stack --stack-name {name}`, or deploy what mends it."
+    delete = f"`aws cloudformation delete-stack --stack-name {name}`"
+    if protected:
+        end = "aws cloudformation update-termination-protection --no-enable-termination-protection"
+        return f"`{end} --stack-name {name}`, then {delete}"
+    return delete

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sluice.cli.doctor.access import Caller, account_of
-from sluice.cli.doctor.checks import well
+from sluice.cli.doctor.checks import Finding, Question, make, well
 from sluice.environments import Environment
 from tests.sluice.cli.doctor.conftest import doctor, less_than_well, reach
 
@@ -117,6 +117,33 @@ def test_no_credentials_and_nobody_who_answers(
     found = doctor(capsys, "--account")[1]
     assert found["credentials"]["found"].startswith("AWS does not answer")
     assert found["clock"]["status"] == "unknown"
+
+
+@pytest.mark.parametrize("text", ["not XML\n<html>", IDENTITY.replace("Arn>", "Urn>"), "<a/>"])
+def test_what_answers_and_is_no_aws(answers: Answers, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    answers.text = text
+    found = doctor(capsys, "--account")[1]
+    assert found["credentials"]["status"] == "failed"
+    assert found["credentials"]["found"].startswith("what answers is no AWS")
+    assert "\n" not in found["credentials"]["found"]
+    assert found["stacks"]["status"] == "unknown"
+
+
+def test_an_endpoint_that_is_no_address(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reach(monkeypatch, "127.0.0.1:4566")
+    found = doctor(capsys, "--account")[1]
+    assert found["credentials"]["found"] == "AWS does not answer: Invalid endpoint: 127.0.0.1:4566"
+    assert found["credentials"]["next_step"].startswith("`export AWS_ENDPOINT_URL=http://127.0.0.1:4566`")
+
+
+def test_an_answer_of_another_shape_hides_no_other_check() -> None:
+    answer: dict[str, Finding] = {}
+    questions = [Question("a", "", lambda: answer["AccountLimit"]), Question("b", "", lambda: well("fine"))]
+    a, b = make(questions, lambda _: None)
+    assert (a.finding.status, b.finding.status) == ("unknown", "ok")
+    assert "KeyError: 'AccountLimit'" in a.finding.found
 
 
 def test_another_account_than_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:

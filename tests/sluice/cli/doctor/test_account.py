@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,12 @@ from typing import Any
 import pytest
 
 from localaws.server import LocalAws
+from sluice.cli.cloud_assembly import DeclaredStack
+from sluice.cli.doctor.account import Account
 from sluice.cli.doctor.leftovers import KINDS
+from sluice.cli.doctor.needs import Bootstrap, Needs
+from sluice.cli.doctor.quotas import stacks
+from sluice.cli.doctor.standing_stacks import Standing, read_standing
 from tests.sluice.cli.doctor.conftest import RESOURCES, declare, doctor, less_than_well, reach
 from tests.waiting import until
 
@@ -23,6 +29,23 @@ Patch = pytest.MonkeyPatch
 @pytest.fixture(autouse=True)
 def reached(aws: LocalAws, shop: Path, monkeypatch: Patch) -> None:
     reach(monkeypatch, aws.endpoint)
+
+
+def narrow(aws: LocalAws, monkeypatch: Patch, *denied: str) -> None:
+    """Let this shell's credentials be those of a role that may do all but this."""
+    iam, name = aws.context.client("iam"), f"narrow-{uuid.uuid4().hex[:8]}"
+    statements = [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": denied, "Resource": "*"},
+    ]
+    may = {"Effect": "Allow", "Principal": {"AWS": aws.context.account}, "Action": "sts:AssumeRole"}
+    trust, document = (json.dumps({"Version": "2012-10-17", "Statement": each}) for each in ([may], statements))
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="most", PolicyDocument=document)
+    key = aws.context.client("sts").assume_role(RoleArn=role, RoleSessionName="ann")["Credentials"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+    monkeypatch.setenv("AWS_SESSION_TOKEN", key["SessionToken"])
 
 
 @contextmanager
@@ -126,6 +149,43 @@ def test_leftovers_are_named_each_with_what_removes_it(aws: LocalAws, capsys: Sa
     assert less_than_well(doctor(capsys, "--account")[1]) == {}
 
 
+def retained(aws: LocalAws, **named: dict[str, Any]) -> None:
+    """Make the environment's stack with these, which it retains, and delete it."""
+    cfn = aws.context.client("cloudformation")
+    resources = {name: {**body, "DeletionPolicy": "Retain"} for name, body in named.items()}
+    cfn.create_stack(StackName="shop-dev-storage", TemplateBody=json.dumps({"Resources": resources}))
+    cfn.get_waiter("stack_create_complete").wait(StackName="shop-dev-storage", WaiterConfig={"Delay": 1})
+    stack = cfn.describe_stacks(StackName="shop-dev-storage")["Stacks"][0]["StackId"]
+    cfn.delete_stack(StackName="shop-dev-storage")
+    cfn.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+
+
+def test_what_a_deleted_stack_of_the_environment_retained_is_to_be_taken_up_and_not_removed(
+    aws: LocalAws, monkeypatch: Patch, capsys: Said
+) -> None:
+    glue, logs = aws.context.client("glue"), aws.context.client("logs")
+    bronze = {"CatalogId": aws.context.account, "DatabaseInput": {"Name": "bronze"}}
+    retained(aws, Bronze={"Type": "AWS::Glue::Database", "Properties": bronze})
+    try:
+        status, found = doctor(capsys, "--account")
+        assert (less_than_well(found), status) == ({"leftovers": "failed"}, 1)
+        assert found["leftovers"]["next_step"] == "`sluice adopt --env dev --dry-run`"
+        logs.create_log_group(logGroupName="/aws/vendedlogs/states/shop")  # nobody retained this one
+        both = doctor(capsys, "--account")[1]["leftovers"]
+        assert "deleted stacks of this environment retained AWS::Glue::Database bronze" in both["found"]
+        assert both["next_step"].startswith("`sluice adopt --env dev --dry-run` Then see whose each is.")
+        assert "aws logs delete-log-group" in both["next_step"]
+        assert "delete-database" not in both["next_step"]
+        narrow(aws, monkeypatch, "cloudformation:ListStacks")
+        untold = doctor(capsys, "--account")[1]["leftovers"]
+        assert untold["status"] == "failed"
+        assert "lack the permission cloudformation:ListStacks" in untold["found"]
+        assert "delete-database" in untold["next_step"]
+    finally:
+        glue.delete_database(Name="bronze")
+        logs.delete_log_group(logGroupName="/aws/vendedlogs/states/shop")
+
+
 def test_what_is_in_the_environments_own_stacks_is_no_leftover(aws: LocalAws, capsys: Said) -> None:
     cfn = aws.context.client("cloudformation")
     named = {name: RESOURCES[name] for name in ("Clicks", "Log")}
@@ -184,19 +244,7 @@ def test_lake_formation_in_charge(aws: LocalAws, capsys: Said) -> None:
 def test_a_permission_that_lacks_is_named_and_no_other_check_suffers(
     aws: LocalAws, monkeypatch: Patch, capsys: Said
 ) -> None:
-    iam = aws.context.client("iam")
-    statements = [
-        {"Effect": "Allow", "Action": "*", "Resource": "*"},
-        {"Effect": "Deny", "Action": ["kinesis:*", "lakeformation:*", "s3:ListAllMyBuckets"], "Resource": "*"},
-    ]
-    may = {"Effect": "Allow", "Principal": {"AWS": aws.context.account}, "Action": "sts:AssumeRole"}
-    trust, document = (json.dumps({"Version": "2012-10-17", "Statement": each}) for each in ([may], statements))
-    role = iam.create_role(RoleName="narrow", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    iam.put_role_policy(RoleName="narrow", PolicyName="most", PolicyDocument=document)
-    key = aws.context.client("sts").assume_role(RoleArn=role, RoleSessionName="ann")["Credentials"]
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
-    monkeypatch.setenv("AWS_SESSION_TOKEN", key["SessionToken"])
+    narrow(aws, monkeypatch, "kinesis:*", "lakeformation:*", "s3:ListAllMyBuckets")
     found = doctor(capsys, "--account")[1]
     assert less_than_well(found) == dict.fromkeys(("kinesis", "buckets", "lake-formation", "leftovers"), "unknown")
     for name, needed in (
@@ -206,6 +254,66 @@ def test_a_permission_that_lacks_is_named_and_no_other_check_suffers(
         ("leftovers", "kinesis:DescribeStreamSummary"),
     ):
         assert found[name]["found"] == f"the credentials lack the permission {needed}"
+    glue = aws.context.client("glue")
+    glue.create_database(DatabaseInput={"Name": "bronze"})
+    try:
+        leftovers = doctor(capsys, "--account")[1]["leftovers"]
+    finally:
+        glue.delete_database(Name="bronze")
+    assert leftovers["status"] == "failed", "streams that cannot be asked for hide no database"
+    assert "AWS::Glue::Database bronze; not all could be looked at: the credentials lack" in leftovers["found"]
+
+
+@pytest.mark.parametrize(
+    ("status", "protected", "said"),
+    [
+        ("UPDATE_FAILED", True, "rollback-stack"),
+        ("ROLLBACK_COMPLETE", True, "--no-enable-termination-protection --stack-name shop`, then `aws cloudformation"),
+        ("DELETE_FAILED", False, "`aws cloudformation delete-stack --stack-name shop`"),
+    ],
+)
+def test_a_stuck_stack_that_holds_data_is_not_to_be_deleted(status: str, protected: bool, said: str) -> None:
+    stood = Standing({"shop": status}, frozenset(), frozenset({"shop"} if protected else ()))
+    found = stacks(Needs((), (), Bootstrap("", 0, (), ())), stood)
+    assert found.status == "failed"
+    assert said in found.next_step
+    assert ("delete-stack" in found.next_step) == (status != "UPDATE_FAILED")
+
+
+def test_what_a_rollback_left_behind_is_taken_although_its_stack_is_there() -> None:
+    """As CloudFormation lists them; the local AWS's own stacks have nothing after a rollback."""
+    answers: dict[str, dict[str, Any]] = {
+        "DescribeStacks": {"Stacks": [{"StackStatus": "ROLLBACK_COMPLETE", "EnableTerminationProtection": True}]},
+        "ListStackResources": {"StackResourceSummaries": [
+            {"ResourceType": "AWS::Kinesis::Stream", "PhysicalResourceId": name, "ResourceStatus": status}
+            for name, status in (("a", "DELETE_SKIPPED"), ("b", "DELETE_COMPLETE"), ("c", "CREATE_FAILED"),
+                                 ("d", "CREATE_COMPLETE"))
+        ]},
+    }  # fmt: skip
+
+    class Answering(Account):
+        def look(self, service: str, operation: str, **given: Any) -> dict[str, Any] | None:
+            return answers[operation]
+
+    stack = DeclaredStack("shop", Path(), "", {}, {}, ())
+    stood = read_standing(Answering("us-east-1"), Needs((stack,), (), Bootstrap("", 0, (), ())))
+    assert stood.physical == {("AWS::Kinesis::Stream", "d")}
+    assert stood.protected == {"shop"}
+
+
+def test_numbers_that_a_template_only_refers_to_hide_nothing(tmp_path: Path, monkeypatch: Patch, capsys: Said) -> None:
+    size = {"Ref": "Size"}
+    function = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {"MemorySize": size, "ReservedConcurrentExecutions": size},
+    }
+    stream = {"Type": "AWS::Kinesis::Stream", "Properties": {"ShardCount": size, "StreamModeDetails": size}}
+    reads = {"Type": "AWS::Lambda::EventSourceMapping", "Properties": {
+        "ParallelizationFactor": size, "EventSourceArn": {"Fn::GetAtt": ["Own", "Arn"]}}}  # fmt: skip
+    declare(monkeypatch, tmp_path, {**RESOURCES, "Function": function, "Own": stream, "Mapping": reads})
+    found = doctor(capsys, "--account")[1]
+    assert less_than_well(found) == {}
+    assert found["kinesis"]["found"] == "4 of 6,000 shards"
 
 
 def test_stacks_that_cannot_be_made_hide_nothing_else(monkeypatch: Patch, shop: Path, capsys: Said) -> None:
@@ -226,6 +334,4 @@ def test_stacks_that_cannot_be_made_hide_nothing_else(monkeypatch: Patch, shop: 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_of_leftover_is_asked_for_as_the_service_knows_it(aws: LocalAws, kind: str) -> None:
-    from sluice.cli.doctor.account import Account
-
     assert not KINDS[kind].find(Account("us-east-1"), "nobody-has-this")

@@ -154,6 +154,30 @@ def test_what_ended_processes_left(shop: Path, capsys: Said) -> None:
     assert (shop / ".sluice" / "cache" / f"assembly-4567.{os.getpid()}").is_dir(), "it is being made"
 
 
+def test_marks_that_no_process_wrote_in_a_folder_with_a_space(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    spaced = shop.rename(shop.parent / "my shop")
+    monkeypatch.chdir(spaced)
+    (spaced / ".sluice" / "run").mkdir(parents=True)
+    (spaced / ".sluice" / "run" / "pid").write_bytes(b"\xff\xfe\0")
+    found = doctor(capsys)[1]
+    assert less_than_well(found) == {"leftovers-here": "warning"}
+    subprocess.run(found["leftovers-here"]["next_step"].strip("`"), shell=True, check=True)
+    assert doctor(capsys)[0] == 0
+
+
+def test_a_contract_that_is_broken_and_folders_with_none(shop: Path, capsys: Said) -> None:
+    (shop / "contracts" / "other.yaml").write_text("a: [")
+    found = doctor(capsys)[1]
+    assert less_than_well(found) == {"project": "failed"}
+    assert "contracts/other.yaml:" in found["project"]["found"]
+    (shop / "empty").mkdir()
+    found = doctor(capsys, "--contracts", str(shop / "empty"))[1]
+    assert less_than_well(found) == {"project": "warning"}
+    assert found["project"]["found"].endswith("empty")
+
+
 def test_a_folder_that_is_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said) -> None:
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
