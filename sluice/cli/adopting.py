@@ -31,7 +31,7 @@ from sluice.folders import needed_project
 _PERHAPS_EMPTY: Final = frozenset({"REVIEW_IN_PROGRESS", "IMPORT_ROLLBACK_COMPLETE"})
 _ROLLED_BACK: Final = "ROLLBACK_COMPLETE"
 #: Statuses of a stack whose first deployment failed: what it retained was never in use.
-_NEVER_WHOLE: Final = frozenset({"ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})
+NEVER_WHOLE: Final = frozenset({"ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})
 _SAFE: Final = "what is kept is as it was; stacks that were taken up before stay."
 #: The logical id of each ``${Name}`` and ``${Name.Attribute}`` of a ``Fn::Sub``; pseudo parameters have colons.
 _PLACES: Final = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.[A-Za-z0-9.]+)?\}")
@@ -184,7 +184,7 @@ class _Remains:
 def _was_whole(stack: Mapping[str, Any]) -> bool:
     events = client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=stack["StackId"])
     return not any(
-        event["ResourceStatus"] in _NEVER_WHOLE and event["PhysicalResourceId"] == stack["StackId"]
+        event["ResourceStatus"] in NEVER_WHOLE and event["PhysicalResourceId"] == stack["StackId"]
         for page in events
         for event in page["StackEvents"]
     )

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sluice.cli.adopting import NEVER_WHOLE
 from sluice.cli.doctor.account import Account
 from sluice.cli.doctor.needs import Needs
 from sluice.cli.doctor.standing_stacks import Standing, name_in
 
 #: Statuses of a stack in whose place another can be made of what is retained; one that is not there can, too.
 _EMPTY: Final = frozenset({"ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"})
-#: Statuses that a stack had when it was whole once: what it retained has been in use.
-_WHOLE: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def retained(account: Account, needs: Needs, stood: Standing) -> frozenset[Retai
 
 def _was_whole(account: Account, stack: str) -> bool:
     events: list[dict[str, Any]] = account.ask("cloudformation", "DescribeStackEvents", StackName=stack)["StackEvents"]
-    return any(each["ResourceStatus"] in _WHOLE and each.get("PhysicalResourceId") == stack for each in events)
+    return not any(each["ResourceStatus"] in NEVER_WHOLE and each.get("PhysicalResourceId") == stack for each in events)
 
 
 def _kept(account: Account, name: str, stack: str) -> Iterator[Retained]:
