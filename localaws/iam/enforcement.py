@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from moto.kms.responses import KmsResponse
+
 from localaws.bounded_log import BoundedLog
 from localaws.context import Context
 from localaws.events.targets import Sender
@@ -25,6 +27,7 @@ from localaws.iam.conditions import Given, Supplied
 from localaws.iam.evaluation import evaluate
 from localaws.iam.principals import Principal
 from localaws.iam.resources import needs
+from localaws.moto_patches import replace as replace_in_moto
 
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -60,6 +63,8 @@ def install(ctx: Context) -> None:
     _decisions.clear()
     trust.install(ctx)
     held.forget()
+    # moto would judge a key's denials a second time, for everybody and without their conditions.
+    replace_in_moto(KmsResponse, "_validate_key_policy", lambda self, key_id, action: None)
 
 
 def decisions() -> list[AccessDecision]:
@@ -191,7 +196,7 @@ def _stack_refusal(ctx: Context, request: calls.Request, session: Session) -> Re
     role = callers.role_of(ctx, str(passed)) if passed else callers.role_of(ctx, session.role_arn)
     limited = policies.parse(session.policy) if session.policy and not passed else None
     try:
-        everything = role is not None and policies.allow_everything(held.of_role(role))
+        everything = role is not None and held.may_everything(ctx, role)
     except held.Unreadable as error:
         return Refused("AccessDenied", f"{session.arn} may not change stacks: {error}")
     if everything and (limited is None or policies.allow_everything(limited)):

@@ -77,6 +77,12 @@ def of_role(role: Any) -> Statements:
     return known[1]
 
 
+def may_everything(ctx: Context, role: Any) -> bool:
+    """Return whether a role's (moto's) policies and boundary allow everything, and deny nothing; raise `Unreadable`."""
+    limit = _boundary(ctx, role)
+    return policies.allow_everything(of_role(role)) and (limit is None or policies.allow_everything(limit))
+
+
 def _boundary(ctx: Context, role: Any) -> Statements | None:
     """Return the statements of a role's permissions boundary; one that was deleted allows nothing."""
     arn = role.permissions_boundary_arn if role is not None else None

@@ -234,6 +234,16 @@ def test_a_key_is_used_only_as_its_policy_says(ctx: Context) -> None:
     assert encrypts(administrator(ctx, "kms"), of_one) == "AccessDeniedException"
 
 
+def test_a_keys_denial_holds_only_under_its_condition(ctx: Context) -> None:
+    plain = {"Bool": {"aws:SecureTransport": "false"}}
+    denial = {"Effect": "Deny", "Principal": "*", "Action": "kms:*", "Resource": "*", "Condition": plain}
+    allowed = {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "kms:*", "Resource": "*"}
+    mine, kms = key(ctx), administrator(ctx, "kms")
+    kms.put_key_policy(KeyId=mine, PolicyName="default", Policy=policy(allowed, denial))
+    assert [code(each.describe_key, KeyId=mine) for each in (kms, ctx.client("kms"))] == ["ok", "ok"]
+    assert code(as_plain_http(kms).describe_key, KeyId=mine) == "AccessDeniedException"
+
+
 def test_what_is_decrypted_tells_its_key(ctx: Context) -> None:
     named = Caller(ctx, {"Action": "kms:Decrypt", "Resource": "*"})
     mine, other = key(ctx), key(ctx, {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/somebody"}})
@@ -263,6 +273,20 @@ def test_a_boundary_limits_a_role_and_grants_nothing(ctx: Context) -> None:
     bounded(ctx, inside, may, {**may, "Effect": "Deny"})
     with pytest.raises(ClientError, match="explicit deny in a permissions boundary"):
         inside("sqs").send_message(**thing.given)
+
+
+def test_only_a_role_whose_boundary_allows_everything_changes_stacks(ctx: Context) -> None:
+    everything = {"Action": "*", "Resource": "*"}
+    caller, free, passed = (Caller(ctx, everything) for _ in range(3))
+    bounded(ctx, caller, {"Action": ["cloudformation:*", "iam:PassRole"], "Resource": "*"})
+    bounded(ctx, free, everything)
+    bounded(ctx, passed, {"Action": "s3:*", "Resource": "*"})
+
+    def deletes(by: Caller, **given: Any) -> str:
+        return code(by("cloudformation").delete_stack, StackName=fresh(), **given)
+
+    assert (deletes(caller), deletes(free)) == ("AccessDenied", "ok")
+    assert deletes(caller, RoleARN=arn_of(passed)) == "AccessDenied"
 
 
 def test_a_boundary_limits_what_a_resource_grants_the_role_but_not_its_session(ctx: Context) -> None:
