@@ -22,7 +22,7 @@ from localaws.gateway import callers, calls
 from localaws.gateway.callers import Session, session_of
 from localaws.gateway.refusals import Refused, answer
 from localaws.iam import documents, encryption, held, keys, policies, trust
-from localaws.iam.actions import Need, NoSuchName, UnknownAction
+from localaws.iam.actions import Elsewhere, Need, NoSuchName, UnknownAction
 from localaws.iam.conditions import Given, Supplied
 from localaws.iam.evaluation import evaluate
 from localaws.iam.principals import Principal
@@ -139,7 +139,8 @@ def _policy_refusal(ctx: Context, request: calls.Request, principal: Principal) 
     try:
         wanted = needs(ctx, request)
     except (UnknownAction, NoSuchName) as error:
-        return _untold(request, principal, error) if session is not None else None
+        told = session is None and not isinstance(error, Elsewhere)  # moto tells a person what it does not know
+        return None if told else _untold(request, principal, error)
     if request.service == "cloudformation" and session and (refused := _stack_refusal(ctx, request, session)):
         return refused
     transport: dict[str, Given] = {"aws:securetransport": "true" if request.secure_transport else "false"}

@@ -234,6 +234,13 @@ def test_a_key_is_used_only_as_its_policy_says(ctx: Context) -> None:
     assert encrypts(administrator(ctx, "kms"), of_one) == "AccessDeniedException"
 
 
+@pytest.mark.parametrize("other", [("us-east-1", "eu-west-1"), (ACCOUNT, "999999999999")])
+def test_no_other_spelling_of_a_name_goes_round_a_denial(ctx: Context, other: tuple[str, str]) -> None:
+    closed = key(ctx, {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/somebody"}})
+    with pytest.raises(ClientError, match=f"is not in us-east-1 of {ACCOUNT}, where the call is made"):
+        administrator(ctx, "kms").encrypt(KeyId=closed.replace(*other), Plaintext=b"x")
+
+
 def test_a_keys_denial_holds_only_under_its_condition(ctx: Context) -> None:
     plain = {"Bool": {"aws:SecureTransport": "false"}}
     denial = {"Effect": "Deny", "Principal": "*", "Action": "kms:*", "Resource": "*", "Condition": plain}
