@@ -234,23 +234,6 @@ def test_a_key_is_used_only_as_its_policy_says(ctx: Context) -> None:
     assert encrypts(administrator(ctx, "kms"), of_one) == "AccessDeniedException"
 
 
-@pytest.mark.parametrize("other", [("us-east-1", "eu-west-1"), (ACCOUNT, "999999999999")])
-def test_no_other_spelling_of_a_name_goes_round_a_denial(ctx: Context, other: tuple[str, str]) -> None:
-    closed = key(ctx, {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/somebody"}})
-    with pytest.raises(ClientError, match=f"is not in us-east-1 of {ACCOUNT}, where the call is made"):
-        administrator(ctx, "kms").encrypt(KeyId=closed.replace(*other), Plaintext=b"x")
-
-
-def test_a_keys_denial_holds_only_under_its_condition(ctx: Context) -> None:
-    plain = {"Bool": {"aws:SecureTransport": "false"}}
-    denial = {"Effect": "Deny", "Principal": "*", "Action": "kms:*", "Resource": "*", "Condition": plain}
-    allowed = {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "kms:*", "Resource": "*"}
-    mine, kms = key(ctx), administrator(ctx, "kms")
-    kms.put_key_policy(KeyId=mine, PolicyName="default", Policy=policy(allowed, denial))
-    assert [code(each.describe_key, KeyId=mine) for each in (kms, ctx.client("kms"))] == ["ok", "ok"]
-    assert code(as_plain_http(kms).describe_key, KeyId=mine) == "AccessDeniedException"
-
-
 def test_what_is_decrypted_tells_its_key(ctx: Context) -> None:
     named = Caller(ctx, {"Action": "kms:Decrypt", "Resource": "*"})
     mine, other = key(ctx), key(ctx, {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/somebody"}})
