@@ -121,7 +121,7 @@ class EventBus:
                 self._ctx,
                 target["Arn"],
                 payload,
-                sender=_sender(delivery),
+                sender=targets.Sender.of(delivery.rule, delivery.target.get("RoleArn")),
                 group_id=(target.get("SqsParameters") or {}).get("MessageGroupId"),
                 partition_key=_partition_key(target, delivery.event),
             )
@@ -156,35 +156,25 @@ class EventBus:
     def _to_dead_letters(
         self, delivery: _Delivery, error: targets.DeliveryError, dead_letters: str, *, exhausted: bool
     ) -> None:
+        attempts = delivery.attempt - 1
         if schedule_deliveries.is_schedules(delivery.event):
+            why = (error.code, error.message)
             attributes = schedule_deliveries.dead_letter(
-                delivery.event, delivery.target, (error.code, error.message), delivery.attempt - 1, exhausted=exhausted
+                delivery.event, delivery.target, why, attempts, exhausted=exhausted
             )
             body = schedule_deliveries.payload_of(delivery.target, delivery.payload, delivery.attempt)
-            targets.send(self._ctx, dead_letters, body, attributes=attributes, sender=_sender(delivery))
-            return
-        attributes = {
-            "RULE_ARN": ("String", delivery.rule),
-            "TARGET_ARN": ("String", delivery.target["Arn"]),
-            "ERROR_CODE": ("String", error.code),
-            "ERROR_MESSAGE": ("String", error.message or error.code),
-            "RETRY_ATTEMPTS": ("String", str(delivery.attempt - 1)),
-            "EXHAUSTED_RETRY_CONDITION": ("String", "MaximumRetryAttempts" if exhausted else "None"),
-        }
-        targets.send(
-            self._ctx, dead_letters, json.dumps(delivery.event), attributes=attributes, sender=_for_rule(delivery)
-        )
-
-
-def _sender(delivery: _Delivery) -> targets.Sender:
-    role = delivery.target.get("RoleArn")
-    return targets.Sender(role_arn=role) if role else _for_rule(delivery)
-
-
-def _for_rule(delivery: _Delivery) -> targets.Sender:
-    """Return the service that sends for a rule, or for a bucket with notifications."""
-    service = "s3" if delivery.rule.startswith("arn:aws:s3:") else "events"
-    return targets.Sender(service=f"{service}.amazonaws.com", source_arn=delivery.rule)
+            sender = targets.Sender.of(delivery.rule, delivery.target["RoleArn"])
+        else:
+            attributes = {
+                "RULE_ARN": ("String", delivery.rule),
+                "TARGET_ARN": ("String", delivery.target["Arn"]),
+                "ERROR_CODE": ("String", error.code),
+                "ERROR_MESSAGE": ("String", error.message or error.code),
+                "RETRY_ATTEMPTS": ("String", str(attempts)),
+                "EXHAUSTED_RETRY_CONDITION": ("String", "MaximumRetryAttempts" if exhausted else "None"),
+            }
+            body, sender = json.dumps(delivery.event), targets.Sender.of(delivery.rule)
+        targets.send(self._ctx, dead_letters, body, attributes=attributes, sender=sender)
 
 
 def _partition_key(target: Mapping[str, Any], event: Mapping[str, Any]) -> str | None:

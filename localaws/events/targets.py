@@ -42,6 +42,12 @@ class Sender:
     service: str = ""
     source_arn: str = ""
 
+    @classmethod
+    def of(cls, rule_arn: str, role_arn: str | None = None) -> Sender:
+        """Return the sender for a rule or a bucket with notifications: its target's role, or else the service."""
+        service = "s3" if rule_arn.startswith("arn:aws:s3:") else "events"
+        return cls(role_arn) if role_arn else cls(service=f"{service}.amazonaws.com", source_arn=rule_arn)
+
     def __str__(self) -> str:
         return self.role_arn or f"{self.service} for {self.source_arn}"
 

@@ -14,6 +14,7 @@ from moto.kms.models import kms_backends
 from localaws.context import Context
 from localaws.functions import failure_destinations
 from localaws.functions.kinesis_poller import KinesisPoller
+from localaws.gateway.callers import Session
 from localaws.iam import enforcement
 from localaws.kinesis.reads import seconds
 
@@ -33,7 +34,6 @@ _RANGES = {
 _POSITIONS = ("TRIM_HORIZON", "LATEST", "AT_TIMESTAMP")
 _FILTERED = {"data", "partitionKey", "sequenceNumber", "kinesisSchemaVersion", "approximateArrivalTimestamp"}
 _READS = ("DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards")
-_AWS_KEY = "alias/aws/kinesis"
 
 
 def check(ctx: Context, function: Any, spec: Mapping[str, Any]) -> None:
@@ -119,18 +119,19 @@ def _check_filters(arn: str, criteria: Mapping[str, Any] | None) -> None:
 
 
 def _check_role(ctx: Context, role: str, stream: Any) -> None:
-    if not all(enforcement.is_allowed(ctx, role, f"kinesis:{action}", stream.arn) for action in _READS):
-        raise InvalidParameterValueException(
-            f"Cannot access stream {stream.arn}. Please ensure the role can perform the GetRecords, GetShardIterator, "
-            "DescribeStream, ListShards, and ListStreams Actions on your stream in IAM."
+    actions = [f"kinesis:{action}" for action in _READS]
+    if all(enforcement.is_allowed(ctx, role, action, stream.arn) for action in actions):
+        return
+    session = Session(role, "localaws")
+    if all(enforcement.would_allow(ctx, session, action, stream.arn) for action in actions):  # its key is what lacks
+        lacking = f"kms:Decrypt Action on {_key_arn(stream)}."
+    else:
+        lacking = (
+            "GetRecords, GetShardIterator, DescribeStream, ListShards, and ListStreams Actions on your stream in IAM."
         )
-    if stream.encryption_type == "KMS" and not str(stream.key_id).endswith(_AWS_KEY):
-        key = _key_arn(stream)
-        if not enforcement.is_allowed(ctx, role, "kms:Decrypt", key):
-            raise InvalidParameterValueException(
-                f"Cannot access stream {stream.arn}. Please ensure the role can perform the kms:Decrypt Action on "
-                f"{key}."
-            )
+    raise InvalidParameterValueException(
+        f"Cannot access stream {stream.arn}. Please ensure the role can perform the {lacking}"
+    )
 
 
 def _key_arn(stream: Any) -> str:

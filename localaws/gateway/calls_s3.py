@@ -59,6 +59,8 @@ def read(environ: dict[str, Any], query: Mapping[str, str]) -> tuple[str, str, s
         parameters |= {COPIED: copied, s3_copies.HEADER: f"{copied.bucket}/{copied.key}"}
     if action == "DeleteObjects":
         parameters["keys"] = _deleted(body.whole(environ))
+    if action == "PutBucketPolicy":
+        parameters["Policy"] = body.whole(environ).decode("utf-8", "replace")
     if action == "PutBucketReplication":
         parameters |= _parsed(body.whole(environ))
     return action, bucket, key, parameters

@@ -30,6 +30,7 @@ class _Spelling:
 
 #: Error codes that the JSON protocols spell differently from the query protocol; most others add "Exception".
 _JSON = {
+    "InvalidAttributeValue": "InvalidAttributeValue",
     "InvalidClientTokenId": "UnrecognizedClientException",
     "SignatureDoesNotMatch": "InvalidSignatureException",
 }
@@ -41,8 +42,9 @@ _S3 = {
 }
 _BAD_REQUESTS = {
     "AuthorizationQueryParametersError", "EntityTooLarge", "EntityTooSmall", "IncompleteBody", "IncompleteSignature",
-    "InvalidAction", "InvalidArgument", "InvalidPolicyDocument", "InvalidRequest", "InvalidToken",
-    "MalformedPolicyDocument", "MalformedPOSTRequest", "MalformedXML", "SerializationException", "ValidationException",
+    "InvalidAction", "InvalidArgument", "InvalidAttributeValue", "InvalidParameter", "InvalidPolicyDocument",
+    "InvalidRequest", "InvalidToken", "MalformedPolicy", "MalformedPolicyDocument",
+    "MalformedPOSTRequest", "MalformedXML", "SerializationException", "ValidationException",
     "XAmzContentSHA256Mismatch",
 }  # fmt: skip
 

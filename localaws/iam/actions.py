@@ -38,6 +38,10 @@ class NoSuchName(Exception):
     """A call names a resource that cannot exist under this name; the message says why."""
 
 
+class Elsewhere(NoSuchName):
+    """A call names a resource of another region or account, and moto would take its own of the same name."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of resource: matches its ARNs, and has the ARN (with ``*`` for names) of all resources of the kind.

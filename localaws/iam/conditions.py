@@ -56,16 +56,36 @@ def holds(operator: str, given: Given, wanted: tuple[str, ...], *, allows: bool)
         return (given is None) == (wanted[0].lower() == "true")
     quantifier, _, rest = operator.rpartition(":")
     name = rest.removesuffix("IfExists")
-    if quantifier not in {"", "ForAllValues", "ForAnyValue"} or _NEGATIONS.get(name, name) not in _COMPARISONS:
-        raise ValueError(f"IAM condition operator {operator} is unknown")
     if given is None:
         return rest.endswith("IfExists") or quantifier == "ForAllValues" or (name in _NEGATIONS and not quantifier)
     values = given if isinstance(given, tuple) else (given,)
-    each = [_one(name, value, wanted) for value in values]
+    try:
+        each = [_one(name, value, wanted) for value in values]
+    except (ValueError, OverflowError):  # of another type than the operator's: it cannot be decided
+        return not allows
     if quantifier == "ForAnyValue":
         return any(each)
     # For several values without a quantifier AWS guarantees nothing: all must match to allow, one is enough to deny.
     return all(each) if quantifier == "ForAllValues" or allows else any(each)
+
+
+def check(operator: str, key: str, wanted: tuple[str, ...]) -> None:
+    """Raise ValueError for an operator that IAM does not have, or a value that is none of the operator's type."""
+    quantifier, _, rest = operator.rpartition(":")
+    name = rest.removesuffix("IfExists")
+    compares = _NEGATIONS.get(name, name)
+    if operator != "Null" and (quantifier not in {"", "ForAllValues", "ForAnyValue"} or compares not in _COMPARISONS):
+        raise ValueError(f"the condition operator {operator} is unknown")
+    if not wanted:
+        raise ValueError(f"the condition {operator} of {key} has no value")
+    for value in wanted:
+        sort = next((sort for prefix, sort in _SORTS.items() if compares.startswith(prefix)), None)
+        if sort is None or "${" in value:
+            continue
+        try:
+            sort(value)
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"the condition {operator} of {key} has the value {value!r}: {error}") from error
 
 
 def _one(name: str, value: str, wanted: tuple[str, ...]) -> bool:
@@ -107,6 +127,12 @@ def _date(text: str) -> datetime.datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
 
 
+def _truth(text: str) -> bool:
+    if text.lower() not in {"true", "false"}:
+        raise ValueError("it is neither true nor false")
+    return text.lower() == "true"
+
+
 def _is_like(given: str, wanted: str) -> bool:
     return wildcards.matches(wanted, given)
 
@@ -146,4 +172,12 @@ _NEGATIONS = {
     "NumericNotEquals": "NumericEquals",
     "DateNotEquals": "DateEquals",
     "NotIpAddress": "IpAddress",
+}
+#: What a value must be for the operators that begin so; of the others any text is one.
+_SORTS: dict[str, Callable[[str], object]] = {
+    "Numeric": float,
+    "Date": _date,
+    "IpAddress": lambda value: ipaddress.ip_network(value, strict=False),
+    "Bool": _truth,
+    "Null": _truth,
 }

@@ -70,6 +70,7 @@ def implied(ctx: Context, principal: Principal, need: Need, resource: str) -> li
             raise ClosedKey(f"{resource} is encrypted with {found.key}, which AWS manages: {principal.service} cannot")
         return []
     context: dict[str, Given] = {
+        "aws:viaawsservice": "false" if principal.service else "true",
         "kms:viaservice": f"{service}.{region}.amazonaws.com",
         "kms:calleraccount": ctx.account,
         "kms:encryptioncontextkeys": (found.name,),
@@ -141,10 +142,10 @@ def _kinesis(account: str, arn: str, need: Need) -> _Encrypted | None:
     from moto.kinesis.models import kinesis_backends
 
     del need
-    stream = kinesis_backends[account][_region(arn)].streams.get(_name(arn).removeprefix("stream/"))
+    stream = kinesis_backends[account][_region(arn)].streams.get(_name(arn).removeprefix("stream/").partition("/")[0])
     if stream is None or stream.encryption_type != "KMS":
         return None
-    return _Encrypted(str(stream.key_id or ""), "aws:kinesis:arn", arn)
+    return _Encrypted(str(stream.key_id or ""), "aws:kinesis:arn", stream.arn)
 
 
 def _dynamodb(account: str, arn: str, need: Need) -> _Encrypted | None:

@@ -13,18 +13,21 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from moto.kms.responses import KmsResponse
+
 from localaws.bounded_log import BoundedLog
 from localaws.context import Context
 from localaws.events.targets import Sender
 from localaws.gateway import callers, calls
 from localaws.gateway.callers import Session, session_of
 from localaws.gateway.refusals import Refused, answer
-from localaws.iam import encryption, held, keys, policies, trust
-from localaws.iam.actions import Need, NoSuchName, UnknownAction
+from localaws.iam import documents, encryption, held, keys, policies, trust
+from localaws.iam.actions import Elsewhere, Need, NoSuchName, UnknownAction
 from localaws.iam.conditions import Given, Supplied
 from localaws.iam.evaluation import evaluate
 from localaws.iam.principals import Principal
 from localaws.iam.resources import needs
+from localaws.moto_patches import replace as replace_in_moto
 
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -60,6 +63,8 @@ def install(ctx: Context) -> None:
     _decisions.clear()
     trust.install(ctx)
     held.forget()
+    # moto would judge a key's denials a second time, for everybody and without their conditions.
+    replace_in_moto(KmsResponse, "_validate_key_policy", lambda self, key_id, action: None)
 
 
 def decisions() -> list[AccessDecision]:
@@ -105,7 +110,7 @@ def middleware(app: App, ctx: Context) -> App:
         request = calls.read(environ)
         if request is None:
             raise RuntimeError("a request came here unverified: localaws.gateway.admission stands before this")
-        if refused := _refusal(ctx, request):
+        if refused := _refusal(ctx, request) or documents.refusal(request):
             method = environ["REQUEST_METHOD"]
             return answer(start_response, refused, protocol=request.protocol, method=method, service=request.service)
         return app(environ, start_response)
@@ -134,10 +139,13 @@ def _policy_refusal(ctx: Context, request: calls.Request, principal: Principal) 
     try:
         wanted = needs(ctx, request)
     except (UnknownAction, NoSuchName) as error:
-        return _untold(request, principal, error) if session is not None else None
+        told = session is None and not isinstance(error, Elsewhere)  # moto tells a person what it does not know
+        return None if told else _untold(request, principal, error)
     if request.service == "cloudformation" and session and (refused := _stack_refusal(ctx, request, session)):
         return refused
     transport: dict[str, Given] = {"aws:securetransport": "true" if request.secure_transport else "false"}
+    if request.service == "s3":
+        transport["s3:tlsversion"] = "1.3" if request.secure_transport else None
     for need in wanted:
         asked = replace(need, context={**need.context, **transport})
         for resource in need.resources:
@@ -188,7 +196,10 @@ def _stack_refusal(ctx: Context, request: calls.Request, session: Session) -> Re
     passed = request.parameters.get("RoleARN") or ctx.stack_role(str(request.parameters.get("StackName")))
     role = callers.role_of(ctx, str(passed)) if passed else callers.role_of(ctx, session.role_arn)
     limited = policies.parse(session.policy) if session.policy and not passed else None
-    everything = role is not None and policies.allow_everything(held.of_role(role))
+    try:
+        everything = role is not None and held.may_everything(ctx, role)
+    except held.Unreadable as error:
+        return Refused("AccessDenied", f"{session.arn} may not change stacks: {error}")
     if everything and (limited is None or policies.allow_everything(limited)):
         return None
     resource = str(request.parameters.get("StackName", "*"))
@@ -217,7 +228,7 @@ def _unread(given: Mapping[str, Any]) -> Refused | None:
         return Refused("AccessDenied", f"localaws does not simulate {', '.join(unread)} of a session: leave it out.")
     try:
         policies.parse(str(given.get("Policy") or '{"Statement": []}'))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except ValueError as error:
         return Refused("MalformedPolicyDocument", f"The session's policy cannot be read: {error}")
     return None
 

@@ -18,9 +18,13 @@ from localaws.iam import policies
 from localaws.iam.evaluation import Held, Statements
 from localaws.iam.principals import Principal
 
-#: What the administrator may always do to a bucket's policy, so that nobody is locked out for good:
+#: What the administrator may always do to the policy of a bucket or queue, so that nobody is locked out for good:
 #: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html
-_NEVER_LOCKED = ("s3:putbucketpolicy", "s3:getbucketpolicy", "s3:deletebucketpolicy")
+#: https://docs.aws.amazon.com/IAM/latest/UserGuide/security-iam-awsmanpol.html#security-iam-awsmanpol-SQSUnlockQueuePolicy
+_NEVER_LOCKED = (
+    "s3:putbucketpolicy", "s3:getbucketpolicy", "s3:deletebucketpolicy",
+    "sqs:getqueueattributes", "sqs:getqueueurl", "sqs:setqueueattributes",
+)  # fmt: skip
 _parsed: dict[str, tuple[tuple[Any, ...], Statements]] = {}
 
 
@@ -42,8 +46,7 @@ def held(ctx: Context, principal: Principal, action: str, resource: str) -> Held
     if session is None:
         return Held(resource=found, resource_decides=decides)
     role = callers.role_of(ctx, session.role_arn)
-    limited = policies.parse(session.policy) if session.policy else None
-    return Held(of_role(role), _boundary(ctx, role), limited, found, resource_decides=decides)
+    return Held(of_role(role), _boundary(ctx, role), _of_session(session), found, resource_decides=decides)
 
 
 def trust(ctx: Context, role: Any, session: Session | None) -> Held:
@@ -52,20 +55,32 @@ def trust(ctx: Context, role: Any, session: Session | None) -> Held:
     if session is None:
         return Held(resource=found, resource_decides=True)
     own = callers.role_of(ctx, session.role_arn)
-    limited = policies.parse(session.policy) if session.policy else None
-    return Held(of_role(own), _boundary(ctx, own), limited, found, resource_decides=True)
+    return Held(of_role(own), _boundary(ctx, own), _of_session(session), found, resource_decides=True)
 
 
 def of_role(role: Any) -> Statements:
-    """Return the statements of a role's (moto's) identity policies, parsed again only when one has changed."""
+    """Return the statements of a role's (moto's) identity policies, parsed again only when one has changed.
+
+    Raises `Unreadable`.
+    """
     if role is None:
         return ()
     documents = (*role.policies.values(), *(_default_version(policy) for policy in role.managed_policies.values()))
     known = _parsed.get(role.id)
     if known is None or known[0] != documents:
-        statements = tuple(statement for text in documents for statement in policies.parse(_text(text)))
+        statements = tuple(
+            statement
+            for text in documents
+            for statement in _read(policies.parse, _text(text), f"a policy of {role.arn}")
+        )
         known = _parsed[role.id] = (documents, statements)
     return known[1]
+
+
+def may_everything(ctx: Context, role: Any) -> bool:
+    """Return whether a role's (moto's) policies and boundary allow everything, and deny nothing; raise `Unreadable`."""
+    limit = _boundary(ctx, role)
+    return policies.allow_everything(of_role(role)) and (limit is None or policies.allow_everything(limit))
 
 
 def _boundary(ctx: Context, role: Any) -> Statements | None:
@@ -74,7 +89,11 @@ def _boundary(ctx: Context, role: Any) -> Statements | None:
     if not arn:
         return None
     policy = iam_backends[ctx.account]["aws"].managed_policies.get(arn)
-    return policies.parse(_text(_default_version(policy))) if policy is not None else ()
+    return _read(policies.parse, _text(_default_version(policy)), f"the boundary {arn}") if policy is not None else ()
+
+
+def _of_session(session: Session) -> Statements | None:
+    return _read(policies.parse, session.policy, f"the policy of {session.arn}") if session.policy else None
 
 
 def _default_version(policy: Any) -> Any:
@@ -86,10 +105,14 @@ def _text(document: Any) -> str:
 
 
 def _of_resource(document: str, resource: str) -> Statements:
+    return _read(policies.parse_of_resource, document, f"the policy of {resource}")
+
+
+def _read(parse: Callable[[str], Statements], document: str, named: str) -> Statements:
     try:
-        return policies.parse_of_resource(document)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Unreadable(f"the policy of {resource} cannot be read: {error}") from error
+        return parse(document)
+    except ValueError as error:
+        raise Unreadable(f"{named} cannot be read: {error}") from error
 
 
 # ---- the policies of resources
@@ -107,7 +130,7 @@ def _s3(account: str, arn: str) -> str | None:
 
     bucket = s3_backends[account]["aws"].buckets.get(_name(arn).partition("/")[0])
     policy = bucket.policy if bucket is not None else None
-    return policy.decode() if isinstance(policy, bytes) else policy
+    return policy.decode("utf-8", "replace") if isinstance(policy, bytes) else policy
 
 
 def _sqs(account: str, arn: str) -> str | None:

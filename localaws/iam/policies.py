@@ -13,10 +13,11 @@ from typing import Any
 
 from localaws import wildcards
 from localaws.iam import principals
-from localaws.iam.conditions import Conditions, filled_in, holds
+from localaws.iam.conditions import Conditions, check, filled_in, holds
 from localaws.iam.principals import Named
 
 Matcher = Callable[[str], bool]
+Statements = tuple["Statement", ...]
 _Conditions = tuple[tuple[str, str, tuple[str, ...]], ...]
 
 
@@ -81,15 +82,15 @@ def allow_everything(statements: Iterable[Statement]) -> bool:
 
 @functools.lru_cache(maxsize=2048)
 def parse(document: str) -> tuple[Statement, ...]:
-    """Return the statements of a policy document (JSON); equal texts share one result."""
+    """Return the statements of a policy document (JSON), or raise ValueError; equal texts share one result."""
     return tuple(_statement(raw, variables=variables) for raw, variables in _listed_in(document))
 
 
 @functools.lru_cache(maxsize=2048)
 def parse_of_resource(document: str) -> tuple[Statement, ...]:
-    """Return the statements of a resource's or a trust policy (JSON); raise ValueError where one names no principal.
+    """Return the statements of a resource's or a trust policy (JSON); raise ValueError.
 
-    A trust policy's statement names no resource, because the role is its resource.
+    Each names a principal. A trust policy's statement names no resource, because the role is its resource.
     """
     return tuple(
         _statement(
@@ -103,8 +104,32 @@ def parse_of_resource(document: str) -> tuple[Statement, ...]:
 
 def _listed_in(document: str) -> list[tuple[Mapping[str, Any], bool]]:
     """Return each statement, and whether it has policy variables: before a version, ``${`` was text like any other."""
-    parsed = json.loads(document)
-    return [(raw, parsed.get("Version") == "2012-10-17") for raw in _listed(parsed["Statement"])]
+    try:
+        parsed = json.loads(document)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not isinstance(parsed, dict) or "Statement" not in parsed:
+        raise ValueError("it is no JSON object with a Statement")
+    statements = _listed(parsed["Statement"])
+    for raw in statements:
+        _check(raw)
+    return [(raw, parsed.get("Version") == "2012-10-17") for raw in statements]
+
+
+def _check(raw: Any) -> None:
+    """Raise ValueError for what is no statement."""
+    if not isinstance(raw, dict):
+        raise ValueError(f"a statement is no JSON object: {str(raw)[:200]}")
+    if raw.get("Effect") not in ("Allow", "Deny"):
+        raise ValueError(f"a statement's Effect is neither Allow nor Deny: {str(raw)[:200]}")
+    for element in ("Action", "NotAction", "Resource", "NotResource"):
+        if not all(isinstance(each, str) for each in _listed(raw.get(element, []))):
+            raise ValueError(f"a statement's {element} is neither a text nor a list of them: {str(raw)[:200]}")
+    given = raw.get("Condition") or {}
+    if not isinstance(given, dict) or not all(isinstance(pairs, dict) for pairs in given.values()):
+        raise ValueError(f"a statement's Condition is no map of operators to maps of keys: {str(raw)[:200]}")
+    for operator, key, wanted in _conditions(raw):
+        check(operator, key, wanted)
 
 
 def _statement(raw: Mapping[str, Any], *, variables: bool, named: Named | None = None) -> Statement:

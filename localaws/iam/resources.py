@@ -14,7 +14,7 @@ from localaws.context import Context
 from localaws.gateway.calls import Request
 from localaws.iam import dynamodb as iam_dynamodb
 from localaws.iam import s3
-from localaws.iam.actions import Need, NoSuchName, UnknownAction, kinds
+from localaws.iam.actions import Elsewhere, Need, NoSuchName, UnknownAction, kinds
 from localaws.iam.conditions import Given
 from localaws.iam.finders import RESOURCES, Arns, dynamodb, dynamodb_arn
 from localaws.iam.objects import objects
@@ -59,7 +59,7 @@ def _refuse_elsewhere(ctx: Context, request: Request, resource: str) -> None:
     """Raise for an ARN of another region or account: the call would be checked on it, but carried out in its own."""
     _, _, _, region, account, *_ = resource.split(":", 5)
     if region not in {"", "*", request.region} or account not in {"", "*", "aws", ctx.account}:
-        raise NoSuchName(f"{_shown(resource)} is not in {request.region} of {ctx.account}, where the call is made")
+        raise Elsewhere(f"{_shown(resource)} is not in {request.region} of {ctx.account}, where the call is made")
 
 
 def _shown(resource: str) -> str:

@@ -104,6 +104,7 @@ def needs(request: Request) -> list[Need]:
     context: dict[str, Given] = {
         f"s3:{name.lower()}": str(given[name]) if name in given else None for name in _S3_CONDITIONS
     }
+    context["s3:signatureversion"] = "AWS4-HMAC-SHA256"  # no other signature is accepted
     if request.action == "DeleteObjects":
         return [_deletion(bucket, key, version, context) for key, version in given["keys"]]
     if "versionId" in given:

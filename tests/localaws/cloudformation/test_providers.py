@@ -44,7 +44,11 @@ TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
-ALLOW = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+ALLOW: dict[str, Any] = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
+}
+OF_RESOURCE = {**ALLOW, "Statement": [{**ALLOW["Statement"][0], "Principal": "*"}]}
 ROLE: dict[str, Any] = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST}}
 FUNCTION: dict[str, Any] = {
     "Type": "AWS::Lambda::Function",
@@ -95,7 +99,7 @@ def test_a_bucket_keeps_every_property(deploy: Deploy, local_aws: LocalAws) -> N
         "Tags": [{"Key": "a", "Value": "b"}],
     }
     bucket = {"Type": "AWS::S3::Bucket", "Properties": properties}
-    policy = {"Type": "AWS::S3::BucketPolicy", "Properties": {"Bucket": {"Ref": "B"}, "PolicyDocument": ALLOW}}
+    policy = {"Type": "AWS::S3::BucketPolicy", "Properties": {"Bucket": {"Ref": "B"}, "PolicyDocument": OF_RESOURCE}}
     name = physical(deploy(B=bucket, P=policy), "B")
     s3 = local_aws.context.client("s3")
     assert s3.get_bucket_versioning(Bucket=name)["Status"] == "Enabled"
@@ -112,7 +116,7 @@ def test_a_bucket_keeps_every_property(deploy: Deploy, local_aws: LocalAws) -> N
     configuration = s3_backends["123456789012"]["aws"].buckets[name].notification_configuration
     assert configuration.event_bridge is not None
     assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == [{"Key": "a", "Value": "b"}]
-    assert json.loads(s3.get_bucket_policy(Bucket=name)["Policy"]) == ALLOW
+    assert json.loads(s3.get_bucket_policy(Bucket=name)["Policy"]) == OF_RESOURCE
 
 
 def test_a_bucket_logs_into_another_before_that_ones_policy_exists(deploy: Deploy, local_aws: LocalAws) -> None:
@@ -227,13 +231,13 @@ def test_a_queue_keeps_its_attributes_and_policy(deploy: Deploy, local_aws: Loca
             "Type": "AWS::SQS::Queue",
             "Properties": {"FifoQueue": True, "ContentBasedDeduplication": True, "RedrivePolicy": redrive},
         },
-        P={"Type": "AWS::SQS::QueuePolicy", "Properties": {"Queues": [{"Ref": "Q"}], "PolicyDocument": ALLOW}},
+        P={"Type": "AWS::SQS::QueuePolicy", "Properties": {"Queues": [{"Ref": "Q"}], "PolicyDocument": OF_RESOURCE}},
     )
     url = physical(stack, "Q")
     found = local_aws.context.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     assert (found["FifoQueue"], found["ContentBasedDeduplication"]) == ("true", "true")
     assert json.loads(found["RedrivePolicy"])["maxReceiveCount"] == 3
-    assert json.loads(found["Policy"]) == ALLOW
+    assert json.loads(found["Policy"]) == OF_RESOURCE
 
 
 def test_a_state_machine_gets_its_substitutions_and_logging(deploy: Deploy, local_aws: LocalAws) -> None:
@@ -297,7 +301,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "AWS::Kinesis::Stream": {"ShardCount": 2, "RetentionPeriodHours": 48},
     "AWS::SNS::Topic": {"DisplayName": "d"},
     "AWS::SNS::Subscription": {"TopicArn": {"Ref": "Topic"}, "Protocol": "email", "Endpoint": "a@example.com"},
-    "AWS::SNS::TopicPolicy": {"Topics": [{"Ref": "Topic"}], "PolicyDocument": ALLOW},
+    "AWS::SNS::TopicPolicy": {"Topics": [{"Ref": "Topic"}], "PolicyDocument": OF_RESOURCE},
     "AWS::KMS::Alias": {"AliasName": "alias/providers", "TargetKeyId": {"Ref": "Key"}},
     "AWS::Glue::Database": {"CatalogId": {"Ref": "AWS::AccountId"}, "DatabaseInput": {"Description": "d"}},
     "AWS::Glue::Job": {

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from localaws.context import Context
 from tests.localaws.iam.test_enforcement import Caller, code
-from tests.localaws.iam.test_resource_policies import ACCOUNT, delivered, key
+from tests.localaws.iam.test_resource_policies import ACCOUNT, as_plain_http, delivered, key, policy
 from tests.localaws.running import administrator, ctx, messages, queue, role, sendable  # noqa: F401
 
 AT = f"us-east-1:{ACCOUNT}"
@@ -186,3 +186,20 @@ def test_a_direct_call_of_a_key_goes_through_no_service(ctx: Context) -> None:
     assert code(mine.encrypt, KeyId=arn, Plaintext=b"x") == "AccessDeniedException"
     only = Caller(ctx, {"Action": "kms:Encrypt", "Resource": arn, "Condition": through})("kms")
     assert code(only.encrypt, KeyId=arn, Plaintext=b"x") == "AccessDeniedException"
+
+
+@pytest.mark.parametrize("other", [("us-east-1", "eu-west-1"), (ACCOUNT, "999999999999")])
+def test_no_other_spelling_of_a_name_goes_round_a_denial(ctx: Context, other: tuple[str, str]) -> None:
+    closed = key(ctx, {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/somebody"}})
+    with pytest.raises(ClientError, match=f"is not in us-east-1 of {ACCOUNT}, where the call is made"):
+        administrator(ctx, "kms").encrypt(KeyId=closed.replace(*other), Plaintext=b"x")
+
+
+def test_a_keys_denial_holds_only_under_its_condition(ctx: Context) -> None:
+    plain = {"Bool": {"aws:SecureTransport": "false"}}
+    denial = {"Effect": "Deny", "Principal": "*", "Action": "kms:*", "Resource": "*", "Condition": plain}
+    allowed = {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "kms:*", "Resource": "*"}
+    mine, kms = key(ctx), administrator(ctx, "kms")
+    kms.put_key_policy(KeyId=mine, PolicyName="default", Policy=policy(allowed, denial))
+    assert [code(each.describe_key, KeyId=mine) for each in (kms, ctx.client("kms"))] == ["ok", "ok"]
+    assert code(as_plain_http(kms).describe_key, KeyId=mine) == "AccessDeniedException"

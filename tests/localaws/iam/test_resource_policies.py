@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.sqs.models import sqs_backends
 
 from localaws.context import Context
 from tests.localaws.iam.test_enforcement import Caller, code
@@ -182,10 +183,21 @@ def test_the_administrator_is_never_locked_out_of_a_buckets_policy(ctx: Context)
     assert code(s3.get_bucket_versioning, Bucket=thing.name) == "ok"
 
 
+def test_the_administrator_is_never_locked_out_of_a_queues_policy(ctx: Context) -> None:
+    thing, sqs = Thing(ctx, "sqs"), administrator(ctx, "sqs")
+    thing.put({"Effect": "Deny", "Principal": "*", "Action": "sqs:*"})
+    assert code(sqs.send_message, **thing.given) == "AccessDeniedException"
+    role = Caller(ctx, {"Action": "*", "Resource": "*"})("sqs")
+    opened = {"QueueUrl": thing.given["QueueUrl"], "Attributes": {"Policy": ""}}
+    assert code(role.set_queue_attributes, **opened) == "AccessDeniedException"
+    assert code(sqs.set_queue_attributes, **opened) == "ok"
+    assert code(sqs.send_message, **thing.given) == "ok"
+
+
 def test_a_policy_that_cannot_be_read_allows_nobody_and_is_named(ctx: Context) -> None:
     thing, caller = Thing(ctx, "sqs"), Caller(ctx, {"Action": "*", "Resource": "*"})
     text = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
-    ctx.client("sqs").set_queue_attributes(QueueUrl=thing.given["QueueUrl"], Attributes={"Policy": text})
+    sqs_backends[ACCOUNT]["us-east-1"].queues[thing.name].policy = text  # no call puts it there
     with pytest.raises(ClientError, match=f"the policy of {thing.arn} cannot be read: .*Principal"):
         caller("sqs").send_message(**thing.given)
 
@@ -251,6 +263,20 @@ def test_a_boundary_limits_a_role_and_grants_nothing(ctx: Context) -> None:
     bounded(ctx, inside, may, {**may, "Effect": "Deny"})
     with pytest.raises(ClientError, match="explicit deny in a permissions boundary"):
         inside("sqs").send_message(**thing.given)
+
+
+def test_only_a_role_whose_boundary_allows_everything_changes_stacks(ctx: Context) -> None:
+    everything = {"Action": "*", "Resource": "*"}
+    caller, free, passed = (Caller(ctx, everything) for _ in range(3))
+    bounded(ctx, caller, {"Action": ["cloudformation:*", "iam:PassRole"], "Resource": "*"})
+    bounded(ctx, free, everything)
+    bounded(ctx, passed, {"Action": "s3:*", "Resource": "*"})
+
+    def deletes(by: Caller, **given: Any) -> str:
+        return code(by("cloudformation").delete_stack, StackName=fresh(), **given)
+
+    assert (deletes(caller), deletes(free)) == ("AccessDenied", "ok")
+    assert deletes(caller, RoleARN=arn_of(passed)) == "AccessDenied"
 
 
 def test_a_boundary_limits_what_a_resource_grants_the_role_but_not_its_session(ctx: Context) -> None:
