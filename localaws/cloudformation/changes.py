@@ -74,7 +74,7 @@ def _details(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[
     return found + [_detail(key, None, "Never") for key in parts]
 
 
-#: What of a resource may change beside its properties, and is told by its own name.
+#: What of a resource may change beside its properties, and is known by its own name.
 _PARTS = frozenset({"Metadata", "CreationPolicy", "UpdatePolicy", "DeletionPolicy", "UpdateReplacePolicy"})
 
 

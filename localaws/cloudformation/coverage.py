@@ -28,7 +28,7 @@ def _lines() -> Iterator[str]:
             yield "`Fn::GetAtt`: " + ", ".join(f"`{name}`" for name in sorted(provider.attributes)) + "."
         if provider.identifier:
             yield ""
-            yield f"Taken up by import operations, told by `{provider.identifier}`."
+            yield f"Taken up by import operations, identified by `{provider.identifier}`."
         if provider.accepted:
             yield ""
             yield "Accepted without effect:"

@@ -15,7 +15,7 @@ from localaws.cloudformation.stacks import Stack
 
 
 def identifiers(template: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return GetTemplateSummary's ResourceIdentifierSummaries: by which property each type is told, where one is."""
+    """Return GetTemplateSummary's ResourceIdentifierSummaries: by which property each type is identified, if one is."""
     by_type: dict[str, list[str]] = {}
     for name, body in template["Resources"].items():
         by_type.setdefault(str(body.get("Type")), []).append(name)
@@ -59,7 +59,7 @@ def _physical_id(stack: Stack, template: Mapping[str, Any], given: Mapping[str, 
         raise TemplateError(f"ResourceTypes [{kind}] are not supported for Import by localaws")
     named = given["ResourceIdentifier"]
     if set(named) != {identifier}:
-        raise TemplateError(f"{name} ({kind}) is told by {identifier}, not by {sorted(named)}")
+        raise TemplateError(f"{name} ({kind}) is identified by {identifier}, not by {sorted(named)}")
     physical_id = str(named[identifier])
     declared_name = (declared.get("Properties") or {}).get(identifier)
     if isinstance(declared_name, str) and declared_name != physical_id:

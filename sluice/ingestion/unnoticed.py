@@ -1,4 +1,4 @@
-"""Landed files that nobody was told of: S3's event was lost, so that no queue has it and the ledger knows nothing.
+"""Landed files of which no event came: S3's event was lost, so that no queue has it and the ledger knows nothing.
 
 The landing bucket itself is compared with the ledger, dataset by dataset; what is missing goes on the landing queue as
 its event would have. One that comes in spite of it is known then, as any event that comes twice.

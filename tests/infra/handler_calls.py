@@ -70,7 +70,7 @@ def actions_of(handler: Path) -> set[str]:
 
 @functools.cache
 def _library() -> dict[str, Part]:
-    paths = [path for path in (ROOT / "sluice").rglob("*.py") if path.parent.name not in {"cli", "generate"}]
+    paths = [path for path in (ROOT / "sluice").rglob("*.py") if {"cli", "generate"}.isdisjoint(path.parts)]
     return {key: part for path in paths for key, part in _parts(path)}
 
 

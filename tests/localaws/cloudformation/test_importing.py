@@ -166,7 +166,7 @@ def test_what_another_stack_has_is_not_taken_from_it(cfn: Any, stack_name: str) 
         ({"outputs": True}, "cannot modify or add"),
         ({"policy": None}, "missing DeletionPolicy"),
         ({"kind": "AWS::SQS::Queue"}, "are not in the template"),
-        ({"identifier": "Name"}, "is told by BucketName"),
+        ({"identifier": "Name"}, "is identified by BucketName"),
         ({"imports": []}, "must specify ResourcesToImport"),
     ],
 )
