@@ -15,6 +15,7 @@ from moto.core.utils import camelcase_to_underscores
 
 from localaws.athena import api as athena
 from localaws.cloudformation import api as cloudformation
+from localaws.functions import account_settings
 from localaws.glue import jobs as glue
 
 #: The services that localaws stands behind, as boto3 calls them, and moto's package of each.
@@ -26,7 +27,10 @@ SERVICES: Final = {
 }  # fmt: skip
 
 #: What localaws answers itself, of which moto need not have anything: it is put into moto's classes at a start.
-_OWN: Final = {"athena": athena.OPERATIONS, "cloudformation": cloudformation.OPERATIONS, "glue": glue.OPERATIONS}
+_OWN: Final = {
+    "athena": athena.OPERATIONS, "cloudformation": cloudformation.OPERATIONS, "glue": glue.OPERATIONS,
+    "lambda": (account_settings.get_account_settings,),
+}  # fmt: skip
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from moto.core.utils import camelcase_to_underscores
 
 from localaws.athena import api
 from localaws.calls import SERVICES, calls, told
-from localaws.cloudformation.api import Answers
+from localaws.cloudformation.api import OPERATIONS
 from localaws.moto_patches import ABSENT
 from tests.folders import ROOT
 from tests.infra.handler_calls import actions_of
@@ -42,7 +42,7 @@ def test_what_localaws_answers_itself_is_listed() -> None:
     answers = {(package_of[names[1]], names[-1]) for names in added if names[3].endswith("Response")}
     assert len(answers) == len(added) > 0
     answers |= {("athena", each.__name__) for each in api.OPERATIONS}
-    answers |= {("cloudformation", name) for name in vars(Answers) if not name.startswith("_")}
+    answers |= {("cloudformation", each.__name__) for each in OPERATIONS}
     listed = {(service, camelcase_to_underscores(name)) for service in SERVICES for name in calls(service)[0]}
     assert answers - listed == set()
 
