@@ -29,57 +29,57 @@ class Answers(ChangeSets):
     def create_stack(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer CreateStack: start to create a stack."""
         name = get("StackName")
-        if name in self._engine.stacks:
+        if name in self.engine.stacks:
             raise refusal(f"Stack [{name}] already exists")
-        text, parameters = self._text(get, None), given_parameters(get, {})
-        self._engine.check(name, text, parameters=parameters)
-        stack = self._engine.reserve(name)
+        text, parameters = self.text(get, None), given_parameters(get, {})
+        self.engine.check(name, text, parameters=parameters)
+        stack = self.engine.reserve(name)
         stack.status = "CREATE_IN_PROGRESS"
         stack.protected = get("EnableTerminationProtection") in (True, "true")
         stack.role_arn = get("RoleARN")
-        self._start(stack, text, parameters, given_tags(get))
+        self.start(stack, text, parameters, given_tags(get))
         return {"StackId": stack.id}
 
     def update_stack(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer UpdateStack: start to update a stack."""
-        stack = self._engine.find(get("StackName"))
-        text, parameters = self._text(get, stack), given_parameters(get, values_of(stack))
-        planned = self._engine.check(stack.name, text, parameters=parameters).parameters
+        stack = self.engine.find(get("StackName"))
+        text, parameters = self.text(get, stack), given_parameters(get, values_of(stack))
+        planned = self.engine.check(stack.name, text, parameters=parameters).parameters
         # By what they come to: what a parameter names in Parameter Store may be another value now.
         if text == stack.text and planned == stack.parameters:
             raise refusal("No updates are to be performed.")
         stack.role_arn = get("RoleARN") or stack.role_arn
         stack.status = "UPDATE_IN_PROGRESS"
-        self._start(stack, text, parameters, given_tags(get) or stack.tags)
+        self.start(stack, text, parameters, given_tags(get) or stack.tags)
         return {"StackId": stack.id}
 
     def delete_stack(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer DeleteStack: start to delete a stack."""
         name = get("StackName")
-        stack = next((s for s in self._engine.stacks.values() if name in (s.name, s.id)), None)
+        stack = next((s for s in self.engine.stacks.values() if name in (s.name, s.id)), None)
         if stack is not None and stack.protected:
             raise refusal(f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
         if stack is not None:
             stack.status = "DELETE_IN_PROGRESS"
-            self._in_background(stack, lambda: self._engine.delete(stack.name))
+            self.in_background(stack, lambda: self.engine.delete(stack.name))
         return {}
 
     def update_termination_protection(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer UpdateTerminationProtection: a stack that is protected cannot be deleted."""
-        stack = self._engine.find(get("StackName"))
+        stack = self.engine.find(get("StackName"))
         stack.protected = get("EnableTerminationProtection") in (True, "true")
         return {"StackId": stack.id}
 
     def describe_stacks(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer DescribeStacks with one stack, or all."""
         name = get("StackName")
-        stacks = [self._engine.find(name)] if name else list(self._engine.stacks.values())
+        stacks = [self.engine.find(name)] if name else list(self.engine.stacks.values())
         return {"Stacks": [described_stack(stack) for stack in stacks]}
 
     def list_stacks(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer ListStacks, deleted ones too, optionally by status."""
         wanted = get("StackStatusFilter") or []
-        every = [*self._engine.stacks.values(), *self._engine.deleted]
+        every = [*self.engine.stacks.values(), *self.engine.deleted]
         return {
             "StackSummaries": [
                 {
@@ -99,7 +99,7 @@ class Answers(ChangeSets):
 
     def describe_stack_events(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer DescribeStackEvents with a page of a stack's history, the newest first."""
-        stack = self._engine.find(get("StackName"))
+        stack = self.engine.find(get("StackName"))
         # The token is how many events are older than those of the page before: new ones move no page.
         token = str(get("NextToken") or len(stack.events))
         if not token.isdecimal() or int(token) > len(stack.events):
@@ -116,10 +116,10 @@ class Answers(ChangeSets):
     def describe_events(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer DescribeEvents with what happened to a stack, or what is wrong with a change set, the newest first."""
         if get("ChangeSetName"):
-            found = self._change_set(get)
+            found = self.change_set(get)
             wrong = found.status == "FAILED" and found.reason != NO_CHANGES
             return {"OperationEvents": [wrong_change(found)] if wrong else []}
-        stack = self._engine.find(get("StackName"))
+        stack = self.engine.find(get("StackName"))
         events = [operation_event(stack, event) for event in reversed(stack.events)]
         if (get("Filters") or {}).get("FailedEvents") in (True, "true"):
             events = [event for event in events if event["EventType"] == "PROVISIONING_ERROR"]
@@ -127,30 +127,30 @@ class Answers(ChangeSets):
 
     def describe_stack_resources(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer DescribeStackResources with the resources of a stack."""
-        stack, wanted = self._engine.find(get("StackName") or ""), get("LogicalResourceId")
+        stack, wanted = self.engine.find(get("StackName") or ""), get("LogicalResourceId")
         every = [described_resource(stack, name) for name in stack.known if wanted in (None, name)]
         return {"StackResources": [{**r, "Timestamp": r.pop("LastUpdatedTimestamp")} for r in every]}
 
     def describe_stack_resource(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer DescribeStackResource with one resource of a stack."""
-        stack, name = self._engine.find(get("StackName")), get("LogicalResourceId")
+        stack, name = self.engine.find(get("StackName")), get("LogicalResourceId")
         if name not in stack.known:
             raise refusal(f"Resource {name} does not exist for stack {stack.name}")
         return {"StackResourceDetail": described_resource(stack, name)}
 
     def list_stack_resources(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer ListStackResources with the resources of a stack."""
-        stack = self._engine.find(get("StackName"))
+        stack = self.engine.find(get("StackName"))
         return {"StackResourceSummaries": [described_resource(stack, name) for name in stack.known]}
 
     def get_template(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer GetTemplate with the text of a stack's template."""
-        return {"TemplateBody": self._engine.find(get("StackName")).text, "StagesAvailable": ["Original", "Processed"]}
+        return {"TemplateBody": self.engine.find(get("StackName")).text, "StagesAvailable": ["Original", "Processed"]}
 
     def get_template_summary(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer GetTemplateSummary with the parameters and resource types of a template."""
-        stack = self._engine.find(get("StackName")) if get("StackName") else None
-        text = stack.text if stack else self._text(get, None)
+        stack = self.engine.find(get("StackName")) if get("StackName") else None
+        text = stack.text if stack else self.text(get, None)
         template = read_template(text, stack=get("StackName") or "template")
         return {
             "Parameters": [
@@ -172,14 +172,14 @@ class Answers(ChangeSets):
         return {
             "Exports": [
                 {"ExportingStackId": s.id, "Name": name, "Value": value}
-                for s in self._engine.stacks.values()
+                for s in self.engine.stacks.values()
                 for name, value in s.exports.items()
             ]
         }
 
     def list_imports(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer ListImports with the stacks that import an export."""
-        return {"Imports": self._engine.importers(get("ExportName"))}
+        return {"Imports": self.engine.importers(get("ExportName"))}
 
 
 #: What of ``Answers`` are operations; each is called as one of the API is.

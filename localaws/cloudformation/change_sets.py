@@ -4,67 +4,36 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from localaws.cloudformation.changes import changes_of
-from localaws.cloudformation.engine import StackEngine
 from localaws.cloudformation.errors import DeployError
 from localaws.cloudformation.importing import imports_of
-from localaws.cloudformation.operations import Operations, given_parameters, given_tags, refusal, values_of
+from localaws.cloudformation.operations import ChangeSet, Operations, given_parameters, given_tags, refusal, values_of
 from localaws.cloudformation.plan import read_template
 from localaws.cloudformation.providers import api
-from localaws.cloudformation.stacks import Stack
-from localaws.context import Context
 
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
-
-
-@dataclass
-class ChangeSet:
-    """A requested change of a stack, kept until it is executed or deleted."""
-
-    name: str
-    id: str
-    stack: Stack
-    kind: str
-    text: str
-    parameters: dict[str, str]
-    tags: dict[str, str]
-    #: The physical ids of what it imports, by logical id.
-    imports: dict[str, str] = field(default_factory=dict)
-    changes: list[dict[str, Any]] = field(default_factory=list)
-    #: Its parameters as the API describes them.
-    described: list[dict[str, str]] = field(default_factory=list)
-    status: str = "CREATE_COMPLETE"
-    reason: str | None = None
-    execution: str = "AVAILABLE"
-    created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 class ChangeSets(Operations):
     """The API's operations on change sets."""
 
-    def __init__(self, ctx: Context, engine: StackEngine) -> None:
-        super().__init__(ctx, engine)
-        self._change_sets: dict[str, ChangeSet] = {}
-
     def create_change_set(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer CreateChangeSet: compute what a template would change."""
         name, kind = get("StackName"), get("ChangeSetType", "UPDATE")
-        stack = self._engine.find(name) if kind == "UPDATE" else self._engine.stacks.get(name)
-        stack = stack or self._engine.reserve(name)
+        stack = self.engine.find(name) if kind == "UPDATE" else self.engine.stacks.get(name)
+        stack = stack or self.engine.reserve(name)
         stack.role_arn = get("RoleARN") or stack.role_arn
-        text = self._text(get, stack)
+        text = self.text(get, stack)
         parameters = given_parameters(get, values_of(stack))
-        identity = f"arn:aws:cloudformation:{self._ctx.region}:{self._ctx.account}:changeSet/{get('ChangeSetName')}/"
+        identity = f"arn:aws:cloudformation:{self.ctx.region}:{self.ctx.account}:changeSet/{get('ChangeSetName')}/"
         tags = given_tags(get)
         made = ChangeSet(get("ChangeSetName"), identity + str(uuid.uuid4()), stack, kind, text, parameters, tags)
         try:
             if kind == "IMPORT":
                 made.imports = imports_of(stack, text, get("ResourcesToImport") or [])
-            planned = self._engine.check(name, text, parameters=parameters).parameters
+            planned = self.engine.check(name, text, parameters=parameters).parameters
         except DeployError as error:
             made.status, made.reason, made.execution = "FAILED", str(error), "UNAVAILABLE"
         else:
@@ -74,12 +43,12 @@ class ChangeSets(Operations):
             same = stack.text and read_template(stack.text, stack=name) == read_template(text, stack=name)
             if same and tags == stack.tags and planned == stack.parameters:
                 made.status, made.reason, made.execution = "FAILED", NO_CHANGES, "UNAVAILABLE"
-        self._change_sets[made.id] = made
+        self.change_sets[made.id] = made
         return {"Id": made.id, "StackId": stack.id}
 
     def describe_change_set(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer DescribeChangeSet with the changes of a change set."""
-        found = self._change_set(get)
+        found = self.change_set(get)
         return {
             "ChangeSetName": found.name,
             "ChangeSetId": found.id,
@@ -98,8 +67,8 @@ class ChangeSets(Operations):
 
     def list_change_sets(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer ListChangeSets with the change sets of a stack."""
-        stack = self._engine.find(get("StackName"))
-        sets = [c for c in self._change_sets.values() if c.stack is stack]
+        stack = self.engine.find(get("StackName"))
+        sets = [c for c in self.change_sets.values() if c.stack is stack]
         return {
             "Summaries": [
                 {
@@ -118,34 +87,27 @@ class ChangeSets(Operations):
     def delete_change_set(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer DeleteChangeSet; one that does not exist is no error."""
         wanted, stack = get("ChangeSetName"), get("StackName")
-        for found in list(self._change_sets.values()):
+        for found in list(self.change_sets.values()):
             if wanted == found.id or (wanted == found.name and stack in (found.stack.name, found.stack.id)):
-                del self._change_sets[found.id]
+                del self.change_sets[found.id]
         return {}
 
     def execute_change_set(self, get: Callable[..., Any]) -> dict[str, Any]:
         """Answer ExecuteChangeSet: start to create or update the stack as its change set says."""
-        found = self._change_set(get)
+        found = self.change_set(get)
         if found.execution != "AVAILABLE":
             raise refusal(f"ChangeSet [{found.id}] cannot be executed in its current status of [{found.status}]")
         found.execution = "EXECUTE_COMPLETE"
         # The stack's others are deleted: they are about what it was.
         # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets-execute.html
-        others = [key for key, each in self._change_sets.items() if each.stack is found.stack and each is not found]
+        others = [key for key, each in self.change_sets.items() if each.stack is found.stack and each is not found]
         for key in others:
-            self._change_sets.pop(key, None)
+            self.change_sets.pop(key, None)
         creating = not found.stack.text and not found.stack.resources
         verb = "IMPORT" if found.imports else "CREATE" if creating else "UPDATE"
         found.stack.status = f"{verb}_IN_PROGRESS"
-        self._start(found.stack, found.text, found.parameters, found.tags, found.imports)
+        self.start(found.stack, found.text, found.parameters, found.tags, found.imports)
         return {}
-
-    def _change_set(self, get: Callable[..., Any]) -> ChangeSet:
-        wanted, stack = get("ChangeSetName"), get("StackName")
-        for found in reversed(self._change_sets.values()):
-            if wanted == found.id or (wanted == found.name and stack in (found.stack.name, found.stack.id)):
-                return found
-        raise refusal(f"ChangeSet [{wanted}] does not exist", code="ChangeSetNotFound")
 
 
 def wrong_change(change_set: ChangeSet) -> dict[str, Any]:

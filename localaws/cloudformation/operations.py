@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlparse
 
@@ -21,13 +23,45 @@ _LONGEST_BODY = 51_200
 _NOTHING_DONE = {"CREATE": "ROLLBACK_COMPLETE", "IMPORT": "IMPORT_ROLLBACK_COMPLETE"}
 
 
+@dataclass
+class ChangeSet:
+    """A requested change of a stack, kept until it is executed or deleted."""
+
+    name: str
+    id: str
+    stack: Stack
+    kind: str
+    text: str
+    parameters: dict[str, str]
+    tags: dict[str, str]
+    #: The physical ids of what it imports, by logical id.
+    imports: dict[str, str] = field(default_factory=dict)
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    #: Its parameters as the API describes them.
+    described: list[dict[str, str]] = field(default_factory=list)
+    status: str = "CREATE_COMPLETE"
+    reason: str | None = None
+    execution: str = "AVAILABLE"
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
 class Operations:
     """Operations on the stacks of ``engine``; each takes moto's parameter reader."""
 
     def __init__(self, ctx: Context, engine: StackEngine) -> None:
-        self._ctx, self._engine = ctx, engine
+        self.ctx, self.engine = ctx, engine
+        self.change_sets: dict[str, ChangeSet] = {}
 
-    def _text(self, get: Callable[..., Any], stack: Stack | None) -> str:
+    def change_set(self, get: Callable[..., Any]) -> ChangeSet:
+        """Return the change set that a call names."""
+        wanted, stack = get("ChangeSetName"), get("StackName")
+        for found in reversed(self.change_sets.values()):
+            if wanted == found.id or (wanted == found.name and stack in (found.stack.name, found.stack.id)):
+                return found
+        raise refusal(f"ChangeSet [{wanted}] does not exist", code="ChangeSetNotFound")
+
+    def text(self, get: Callable[..., Any], stack: Stack | None) -> str:
+        """Return the text of the template that a call gives, or means."""
         if get("UsePreviousTemplate") in (True, "true") and stack is not None:
             return stack.text
         if body := get("TemplateBody"):
@@ -40,9 +74,9 @@ class Operations:
         if not (url := get("TemplateURL")):
             raise refusal("Either Template URL or Template Body must be specified.")
         bucket, key = s3_location(url)
-        return str(api.call(self._ctx, "s3", "GetObject", Bucket=bucket, Key=key)["Body"].read().decode())
+        return str(api.call(self.ctx, "s3", "GetObject", Bucket=bucket, Key=key)["Body"].read().decode())
 
-    def _start(
+    def start(
         self,
         stack: Stack,
         text: str,
@@ -50,13 +84,15 @@ class Operations:
         tags: dict[str, str],
         imports: Mapping[str, str] | None = None,
     ) -> None:
-        def deploy() -> None:
-            self._engine.deploy(stack.name, text, parameters=parameters, tags=tags, imports=imports)
+        """Begin to deploy a stack, whose status in progress it has already."""
 
-        self._in_background(stack, deploy)
+        def deploy() -> None:
+            self.engine.deploy(stack.name, text, parameters=parameters, tags=tags, imports=imports)
+
+        self.in_background(stack, deploy)
 
     @staticmethod
-    def _in_background(stack: Stack, work: Callable[[], Any]) -> None:
+    def in_background(stack: Stack, work: Callable[[], Any]) -> None:
         """Begin with ``work``, whose status in progress the stack has already."""
         begun = stack.status
 

@@ -37,6 +37,7 @@ def install(ctx: Context) -> None:
     _stopping = ctx.stopping
     targets.register("sqs", "sqs:SendMessage", _send_event)
     replace(Queue, "__init__", _init)
+    replace(Queue, "_set_attributes", _set_attributes)
     replace(Queue, "add_message", _add_message)
     replace(Queue, "delete_message", _delete_message)
     replace(Queue, "messages", property(_visible_messages))
@@ -44,6 +45,14 @@ def install(ctx: Context) -> None:
     replace(SQSBackend, "_validate_message", _validate_message)
     replace(SQSBackend, "receive_message", _receive_message)
     replace(SQSBackend, "change_message_visibility", _change_message_visibility)
+
+
+def _set_attributes(queue: Any, attributes: dict[str, Any], now: float | None = None) -> None:
+    """Set attributes, and leave the others as they are: moto's own drops the policy whenever another one is set."""
+    policy = getattr(queue, "policy", None)
+    original(Queue, "_set_attributes")(queue, attributes, now)
+    if "Policy" not in attributes:
+        queue.policy = policy
 
 
 def _send_event(account: str, region: str, arn: str, payload: str, options: Mapping[str, Any]) -> None:

@@ -48,7 +48,8 @@ def recorded(
         for n in range(1, count + 1)
         for when in ("before", "after")
     ]
-    assert {point.caller for point in found} == functions
+    callers = Counter(call["caller"] for call in calls)
+    assert {point.caller for point in found} == functions, f"only these called: {callers}"
     assert {f"{point.service}:{point.action}" for point in found} >= _EXPECTED
     return found, result
 
