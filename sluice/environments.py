@@ -36,7 +36,7 @@ class Environment:
     account: str = ""
     #: Tags of every stack and its resources.
     tags: Mapping[str, str] | None = None
-    #: ARN of the managed policy that bounds every role; the local AWS shows it at roles and does not evaluate it.
+    #: ARN of the managed policy that bounds every role; on the local AWS that of another account limits nothing.
     permissions_boundary: str = ""
     #: What stands before the names of databases and streams.
     database_prefix: str = ""

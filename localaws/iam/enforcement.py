@@ -21,7 +21,7 @@ from localaws.events.targets import Sender
 from localaws.gateway import callers, calls
 from localaws.gateway.callers import Session, session_of
 from localaws.gateway.refusals import Refused, answer
-from localaws.iam import documents, encryption, held, keys, policies, trust
+from localaws.iam import documents, encryption, held, keys, managed, policies, trust
 from localaws.iam.actions import Elsewhere, Need, NoSuchName, UnknownAction
 from localaws.iam.conditions import Given, Supplied
 from localaws.iam.evaluation import evaluate
@@ -62,6 +62,7 @@ def install(ctx: Context) -> None:
     _current = ctx
     _decisions.clear()
     trust.install(ctx)
+    managed.install()
     held.forget()
     # moto would judge a key's denials a second time, for everybody and without their conditions.
     replace_in_moto(KmsResponse, "_validate_key_policy", lambda self, key_id, action: None)

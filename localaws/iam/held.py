@@ -14,7 +14,7 @@ from moto.iam.models import iam_backends
 from localaws.context import Context
 from localaws.gateway import callers
 from localaws.gateway.callers import Session
-from localaws.iam import policies
+from localaws.iam import managed, policies
 from localaws.iam.evaluation import Held, Statements
 from localaws.iam.principals import Principal
 
@@ -84,9 +84,12 @@ def may_everything(ctx: Context, role: Any) -> bool:
 
 
 def _boundary(ctx: Context, role: Any) -> Statements | None:
-    """Return the statements of a role's permissions boundary; one that was deleted allows nothing."""
+    """Return the statements of a role's permissions boundary; one that was deleted allows nothing.
+
+    One of another account, whose text is not to be had, limits nothing.
+    """
     arn = role.permissions_boundary_arn if role is not None else None
-    if not arn:
+    if not arn or managed.of_another_account(arn, ctx.account):
         return None
     policy = iam_backends[ctx.account]["aws"].managed_policies.get(arn)
     return _read(policies.parse, _text(_default_version(policy)), f"the boundary {arn}") if policy is not None else ()

@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import Any
 
-from localaws.cloudformation.errors import ResourceFailed
 from localaws.cloudformation.providers import api
 from localaws.cloudformation.providers.provider import Provider, Request, ResourceOutcome
 from localaws.context import Context
 
-_AWS_OWNED = "arn:aws:iam::aws:policy"
-
-
-@cache
-def _aws_policies() -> dict[str, tuple[str, Any]]:
-    from moto.iam.aws_managed_policies import aws_managed_policies_data
-
-    policies: dict[str, Any] = json.loads(aws_managed_policies_data)
-    return {f"{_AWS_OWNED}{data['Path']}{name}": (name, data) for name, data in policies.items()}
-
-
-def _ensure_aws_policy(ctx: Context, arn: str) -> None:
-    """Add one of AWS's managed policies to moto, which loads either none of them or all 1,400."""
-    from moto.iam.models import AWSManagedPolicy, iam_backends
-
-    backend = iam_backends[ctx.account]["aws"]
-    if not arn.startswith(_AWS_OWNED) or arn in backend.managed_policies:
-        return
-    if arn not in _aws_policies():
-        raise ResourceFailed(f"ManagedPolicyArns: AWS has no managed policy {arn}")
-    name, data = _aws_policies()[arn]
-    backend.managed_policies[arn] = AWSManagedPolicy.from_data(name, ctx.account, backend.region_name, data)
-
 
 def _attach(ctx: Context, role: str, arns: Iterable[str]) -> None:
     for arn in arns:
-        _ensure_aws_policy(ctx, arn)
         api.call(ctx, "iam", "AttachRolePolicy", RoleName=role, PolicyArn=arn)
 
 

@@ -219,7 +219,7 @@ def test_a_role_gets_inline_own_and_aws_policies_and_loses_them(deploy: Deploy, 
 
 def test_an_aws_policy_that_does_not_exist_fails(deploy: Deploy) -> None:
     role = {"AssumeRolePolicyDocument": TRUST, "ManagedPolicyArns": ["arn:aws:iam::aws:policy/Nope"]}
-    with pytest.raises(StackFailed, match="no managed policy"):
+    with pytest.raises(StackFailed, match="arn:aws:iam::aws:policy/Nope does not exist"):
         deploy(R={"Type": "AWS::IAM::Role", "Properties": role})
 
 

@@ -265,6 +265,35 @@ def test_a_boundary_limits_a_role_and_grants_nothing(ctx: Context) -> None:
         inside("sqs").send_message(**thing.given)
 
 
+def test_a_policy_of_awss_own_bounds_a_role_and_is_attached_by_its_name(ctx: Context) -> None:
+    thing = Thing(ctx, "sqs")
+    own = "arn:aws:iam::aws:policy"
+    may = {"Action": "*", "Resource": "*"}
+    power, reading, attached = Caller(ctx, may), Caller(ctx, may), Caller(ctx, NOTHING)
+    iam = ctx.client("iam")
+    iam.put_role_permissions_boundary(RoleName=power.role, PermissionsBoundary=f"{own}/PowerUserAccess")
+    iam.put_role_permissions_boundary(RoleName=reading.role, PermissionsBoundary=f"{own}/AmazonSQSReadOnlyAccess")
+    iam.attach_role_policy(RoleName=attached.role, PolicyArn=f"{own}/AmazonSQSFullAccess")
+    assert [thing.ends(each) for each in (power, reading, attached)] == ["ok", "denied", "ok"]
+    assert code(power("iam").create_user, UserName=fresh()) == "AccessDenied"  # PowerUserAccess leaves IAM out
+
+
+def test_a_boundary_must_be_there_and_one_of_another_account_is_not_known(ctx: Context) -> None:
+    thing = Thing(ctx, "sqs")
+    caller = Caller(ctx, {"Action": thing.action, "Resource": thing.arn})
+    iam = ctx.client("iam")
+    trust = policy({"Action": "sts:AssumeRole", "Principal": {"AWS": ctx.account}})
+    for missing in (f"arn:aws:iam::{ctx.account}:policy/{fresh()}", f"arn:aws:iam::aws:policy/{fresh()}"):
+        with pytest.raises(ClientError, match=f"NoSuchEntity.*Scope ARN: {missing} does not exist"):
+            iam.put_role_permissions_boundary(RoleName=caller.role, PermissionsBoundary=missing)
+        with pytest.raises(ClientError, match=f"NoSuchEntity.*Scope ARN: {missing} does not exist"):
+            iam.create_role(RoleName=fresh(), AssumeRolePolicyDocument=trust, PermissionsBoundary=missing)
+    iam.put_role_permissions_boundary(
+        RoleName=caller.role, PermissionsBoundary="arn:aws:iam::999999999999:policy/theirs"
+    )
+    assert thing.ends(caller) == "ok"
+
+
 def test_only_a_role_whose_boundary_allows_everything_changes_stacks(ctx: Context) -> None:
     everything = {"Action": "*", "Resource": "*"}
     caller, free, passed = (Caller(ctx, everything) for _ in range(3))
