@@ -33,6 +33,7 @@ $(READY): requirements.lock pyproject.toml shopsphere/pyproject.toml lambdas/req
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable shopsphere
 	$(BIN)/python -m compileall -q sluice localaws infra lambdas glue_jobs shopsphere
 	$(BIN)/python -m infra.bundle
+	@JSII_RUNTIME_PACKAGE_CACHE_ROOT=$(CURDIR)/$(VENV)/share/sluice/jsii $(BIN)/python -c "import infra, aws_cdk"
 	@touch $@
 
 node_modules: package-lock.json $(READY)

@@ -115,11 +115,20 @@ def _variables(project: ProjectFolder, contracts: list[Path], environment: str, 
         # CDK's own check of templates takes longer than all else that it does, and only warns, which nobody sees here:
         # `cdk deploy` makes it, and the local AWS refuses what it does not know. (aws-cdk-lib, synthesis-validation.js)
         "CDK_VALIDATION": "false",
-        # CDK unpacks 200 MB; that goes to the cache, too, so that nothing is written to the user's home.
-        "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(project.cache / "jsii"),
+        "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(unpacked(project)),
         "JSII_NODE": os.environ.get("JSII_NODE", str(NODE)),
         **bytecode(project),
     }
+
+
+def unpacked(project: ProjectFolder) -> Path:
+    """Return where CDK's libraries, 200 MB, are unpacked for its kernel: in the environment that has them.
+
+    There all projects share them, and they go with the environment. Where nobody may write to it, or it is the whole
+    machine's, it is the project's cache. Nothing is written to the user's home.
+    """
+    own = sys.prefix != sys.base_prefix and os.access(sys.prefix, os.W_OK)
+    return Path(sys.prefix) / "share" / "sluice" / "jsii" if own else project.cache / "jsii"
 
 
 def _run(project: ProjectFolder, variables: Mapping[str, str]) -> tuple[int, str]:

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -18,8 +19,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
 
 import msgspec
-import sqlglot
-from sqlglot import exp
+from sqlglot.dialects import DuckDB
+from sqlglot.tokens import Token, TokenType
 
 from sluice.compiled import CompiledTransform
 from sluice.contracts import AnyContract, DerivedContract
@@ -388,12 +389,30 @@ def _hash(*parts: str) -> str:
 
 
 def weight_of(sql: str) -> float:
-    """Return the work per input row of ``sql``, from its joins, windows and groupings; 1 is only reading the row."""
-    tree = sqlglot.parse_one(sql, read="duckdb")
-    windows = {window.sql().partition("OVER")[2] for window in tree.find_all(exp.Window)}
-    groups = list(tree.find_all(exp.Group))
-    cubes = sum(len(group.args.get("cube") or group.args.get("grouping_sets") or ()) for group in groups)
-    return 1.0 + 0.6 * len(list(tree.find_all(exp.Join))) + 0.8 * len(windows) + 0.4 * len(groups) + 2.0 * cubes
+    """Return the work per input row of ``sql``, from its joins, windows and groupings; 1 is only reading the row.
+
+    Its tokens tell these. A tree of it would take a tenth of all that compiling takes.
+    """
+    tokens = DuckDB().tokenize(sql)
+    counted = Counter(token.token_type for token in tokens)
+    windows = {_in_parentheses(sql, tokens[place + 1 :]) for place, token in enumerate(tokens) if _is_over(token)}
+    cubes = counted[TokenType.CUBE] or counted[TokenType.GROUPING_SETS]
+    joins, groups = counted[TokenType.JOIN], counted[TokenType.GROUP_BY]
+    return 1.0 + 0.6 * joins + 0.8 * len(windows) + 0.4 * groups + 2.0 * cubes
+
+
+def _is_over(token: Token) -> bool:
+    return token.token_type is TokenType.OVER
+
+
+def _in_parentheses(sql: str, tokens: list[Token]) -> str:
+    """Return the text in the parentheses with which ``tokens`` of ``sql`` begin, or the name that stands there."""
+    depth = 0
+    for token in tokens:
+        depth += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
+        if not depth:
+            return sql[tokens[0].start : token.end + 1]
+    raise ValueError(f"a parenthesis is not closed: {sql}")
 
 
 def _columns(contract: DerivedContract) -> str:

@@ -76,7 +76,8 @@ def lowered(
     not those of the table.
     """
     schema = MappingSchema(dialect="spark")
-    for table, columns in tables.items():
+    for table in sorted({f"{each.db}.{each.name}" for each in tree.find_all(exp.Table)} & tables.keys()):
+        columns = tables[table]
         schema.add_table(table, {name: duckdb_type(kind) for name, kind in columns.items()}, dialect="duckdb")
     tree = qualify(
         tree.copy(), schema=schema, dialect=SparkCalls(), validate_qualify_columns=False, expand_alias_refs=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import py_compile
 import shutil
+import sys
 import time
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -146,6 +147,24 @@ def test_bytecode_goes_to_the_cache_where_python_may_not_keep_it_and_there_is_no
     found = assembly.bytecode(ProjectFolder(shop))
     assert found.get("PYTHONPYCACHEPREFIX") == (str(shop / ".sluice" / "cache" / "bytecode") if prefix else None)
     assert ("PYTHONDONTWRITEBYTECODE" in found) == prefix
+
+
+def test_cdk_is_unpacked_once_in_the_environment_and_in_the_cache_where_that_is_not_its_own(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "environment"))
+    (tmp_path / "environment").mkdir()
+    assert assembly.unpacked(ProjectFolder(shop)) == tmp_path / "environment" / "share" / "sluice" / "jsii"
+    monkeypatch.setattr(sys, "base_prefix", sys.prefix)
+    assert assembly.unpacked(ProjectFolder(shop)) == shop / ".sluice" / "cache" / "jsii"
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "nowhere"))  # nobody may write there, as root may everywhere else
+    assert assembly.unpacked(ProjectFolder(shop)) == shop / ".sluice" / "cache" / "jsii"
+
+
+def test_set_up_unpacks_cdk_where_a_synthesis_looks(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "prefix", str(ROOT / ".venv"))
+    place = assembly.unpacked(ProjectFolder(shop)).relative_to(ROOT / ".venv")
+    assert f"JSII_RUNTIME_PACKAGE_CACHE_ROOT=$(CURDIR)/$(VENV)/{place} " in (ROOT / "Makefile").read_text()
 
 
 def test_bytecode_counts_when_python_would_take_it(tmp_path: Path) -> None:

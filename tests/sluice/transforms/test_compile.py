@@ -19,7 +19,7 @@ from sluice.contracts import Arrival, Column, Contract, DerivedContract, Landing
 from sluice.errors import TransformError
 from sluice.project import Project
 from sluice.refresh.engine import Memory, choose_engine
-from sluice.transforms.compile import compile_project
+from sluice.transforms.compile import compile_project, weight_of
 from sluice.transforms.compile_cache import CompileCache, compiler_files
 from sluice.transforms.discover import discover
 from tests.folders import PLACES, ROOT
@@ -47,6 +47,23 @@ def write(folder: Path, declared: str, code: str = PLAIN) -> None:
 def compiled(folder: Path) -> CompiledTransform:
     project: Project = compile_project(CONTRACTS, folder)
     return project.transform("silver.things")
+
+
+@pytest.mark.parametrize(
+    ("sql", "weight"),
+    [
+        ("SELECT 'a JOIN b OVER (x) GROUP BY' AS x FROM t -- JOIN u", 1.0),
+        ("SELECT * FROM t JOIN u USING (id) CROSS JOIN (SELECT max(x) FROM v LEFT JOIN w ON w.a = v.a)", 1 + 3 * 0.6),
+        # One window, however many columns look through it, and whatever parentheses are in it.
+        ("SELECT sum(x) OVER (PARTITION BY (a + 1)), max(y) OVER (PARTITION BY (a + 1)) FROM t", 1.8),
+        ("SELECT sum(x) OVER (PARTITION BY a), sum(x) OVER (ORDER BY a), max(y) OVER own FROM t", 1 + 3 * 0.8),
+        ("SELECT a, count(*) FROM (SELECT a, b FROM t GROUP BY a, b) GROUP BY a", 1.8),
+        ("SELECT a, b, count(*) FROM t GROUP BY CUBE (a, b)", 3.4),
+        ("SELECT a, b, count(*) FROM t GROUP BY GROUPING SETS ((a, b), (a), ())", 3.4),
+    ],
+)
+def test_the_weight_is_of_joins_windows_and_groupings(sql: str, weight: float) -> None:
+    assert weight_of(sql) == pytest.approx(weight)
 
 
 @pytest.mark.slow
@@ -226,7 +243,7 @@ def test_what_a_transform_prints_is_no_part_of_its_sql(folder: Path) -> None:
 _ALONE = """
 import sys
 from pathlib import Path
-from sluice.transforms.compile import compile_project
+from sluice.transforms.compile import compile_project, weight_of
 from tests.sluice.transforms.test_compile import CONTRACTS
 
 compile_project(CONTRACTS, Path(sys.argv[1]))
