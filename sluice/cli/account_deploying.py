@@ -28,20 +28,22 @@ def deploy(
     accept_data_loss: bool,
     dry_run: bool,
     options: list[str],
+    assembly: Path | None = None,
     note: Callable[[str], None] = lambda line: None,
 ) -> int:
     """Run `cdk deploy` of all stacks, or with ``dry_run`` `cdk diff`, and return its exit status.
 
-    ``note`` gets a line for each table that changes, with what would be lost, before. Raise ``CommandError`` where no
-    credentials or no CDK CLI are, where what is deployed cannot be asked for, and unless it is a ``dry_run`` for
-    tables that would lose data.
+    The stacks are those of the ``assembly`` where one is given, else what is declared now. ``note`` gets a line for
+    each table that changes, with what would be lost, before. Raise ``CommandError`` where no credentials or no CDK CLI
+    are, where what is deployed cannot be asked for, and unless it is a ``dry_run`` for tables that would lose data.
     """
     project = needed_project(contracts)
-    command = [*cdk_command(project), "diff" if dry_run else "deploy", "--all", "-c", f"env={environment}"]
-    if contracts != [project.contracts]:
+    command = [*cdk_command(project), *(["diff"] if dry_run else ["deploy", "--all"])]
+    command += ["--app", str(assembly.resolve())] if assembly else ["-c", f"env={environment}"]
+    if assembly is None and contracts != [project.contracts]:
         command += ["-c", f"contracts={','.join(str(path.resolve()) for path in contracts)}"]
     credentials_needed()
-    found = _table_changes(project, contracts, environment)
+    found = _table_changes(project, assembly or synthesize(contracts, environment), environment)
     for line in _told(found):
         note(line)
     if not dry_run:
@@ -86,8 +88,8 @@ def credentials_needed(command: str = "deploy") -> None:
         )
 
 
-def _table_changes(project: ProjectFolder, contracts: list[Path], environment: str) -> Outcome:
-    stacks = declared_stacks(synthesize(contracts, environment))
+def _table_changes(project: ProjectFolder, assembly: Path, environment: str) -> Outcome:
+    stacks = declared_stacks(assembly)
     # The stacks go to the environment's region, whichever the shell names: in another one nothing seems to be lost.
     region = read_environments(project.environments)[environment].region
     os.environ.update(AWS_REGION=region, AWS_DEFAULT_REGION=region)

@@ -84,17 +84,19 @@ def deploy(
     note: Callable[[str], None] = lambda line: None,
     show: Callable[[Outcome], None] = lambda outcome: None,
     standing: Standing | None = None,
+    assembly: Path | None = None,
 ) -> Outcome:
     """Deploy what is declared now to the AWS at the environment's endpoint; ``show`` gets what changes before.
 
-    ``note`` gets lines about progress; ``standing`` synthesizes where it is given. Raise ``CommandError`` when
-    something would be lost and that is not accepted, and when a stack was rolled back; what is there is kept.
+    Where an ``assembly`` is given it is deployed. ``note`` gets lines about progress; ``standing`` synthesizes where it
+    is given. Raise ``CommandError`` when something would be lost and that is not accepted, and when a stack was rolled
+    back; what is there is kept.
     """
     began = time.perf_counter()
     try:
         refuse_moved(needed_project(contracts), environment)
         note("synthesizing")
-        assembly = synthesize(contracts, environment, standing)
+        assembly = assembly or synthesize(contracts, environment, standing)
         synthesized = time.perf_counter()
         outcome = _difference(needed_project(contracts), assembly, environment)
         outcome.seconds["synthesize"] = synthesized - began

@@ -99,8 +99,8 @@ def start(
     """
     _refuse_second(data)
     project = needed_project(contracts)
-    port = free_port(port, project)
     region = declared_environment(project.environments, environment).region
+    port = free_port(port, project)
     data = _own(data)
     began = time.perf_counter()
     assembly = assembly_folder(contracts, environment)

@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 import msgspec
 from sqlglot.dialects import DuckDB
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from sluice.compiled import CompiledTransform
 from sluice.contracts import AnyContract, DerivedContract

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,6 +28,10 @@ def deploy(  # noqa: PLR0917  options of a command
     account: Annotated[
         bool, typer.Option("--account", help="Deploy to the account of your AWS credentials, with the CDK CLI.")
     ] = False,
+    assembly: Annotated[
+        Path | None,
+        typer.Option("--assembly", help="Deploy this cloud assembly, made by `cdk synth --output`, as it is."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what changed as one JSON object.")] = False,
     cdk: Annotated[
         list[str] | None, typer.Argument(help="After --: further options of `cdk deploy`, with --account.")
@@ -40,6 +45,8 @@ def deploy(  # noqa: PLR0917  options of a command
 
     here = needed_project(contracts or ())
     folders = contracts or [here.contracts]
+    if assembly and not (assembly / "manifest.json").is_file():
+        raise typer.BadParameter(f"{assembly} is no cloud assembly: it holds no manifest.json")
     if account:
         raise typer.Exit(
             account_deploying.deploy(
@@ -48,6 +55,7 @@ def deploy(  # noqa: PLR0917  options of a command
                 accept_data_loss=accept_data_loss,
                 dry_run=dry_run,
                 options=cdk or [],
+                assembly=assembly,
                 note=lambda line: None if as_json else typer.echo(line),
             )
         )
@@ -64,6 +72,7 @@ def deploy(  # noqa: PLR0917  options of a command
         note=progress(),
         show=lambda found: None if as_json else say(found),
         standing=Standing(folder, owner) if owner else None,
+        assembly=assembly,
     )
     if as_json:
         typer.echo(json.dumps(outcome.as_data(), indent=2))

@@ -99,4 +99,5 @@ def ends_without_a_traceback(arguments: list[str], capsys: pytest.CaptureFixture
     told = capsys.readouterr()
     assert code in {0, 1, 2}
     assert "Traceback" not in told.out + told.err
-    assert code == 0 or told.err.strip()
+    # What was found (1) may be what was asked for, as what `sluice doctor` finds on this machine.
+    assert code == 0 or told.err.strip() or (code == 1 and told.out.strip())

@@ -79,7 +79,26 @@ def test_contracts_elsewhere_are_passed_on_and_a_dry_run_is_a_diff(shop: Path) -
     stand_in(shop, "cdk")
     assert deploy(shop, dry_run=True, contracts="contracts/gold") == 0
     said = json.loads((shop.parent / "said").read_text())["arguments"]
-    assert said == ["diff", "--all", "-c", "env=prod", "-c", f"contracts={shop / 'contracts' / 'gold'}"]
+    assert said == ["diff", "-c", "env=prod", "-c", f"contracts={shop / 'contracts' / 'gold'}"]
+
+
+def test_an_assembly_that_was_made_before_is_looked_at_and_deployed_as_it_is(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(shop, "cdk")
+    seen = []
+    monkeypatch.setattr(account_deploying, "synthesize", lambda *_: pytest.fail("it was synthesized again"))
+    monkeypatch.setattr(account_deploying, "declared_stacks", lambda folder: seen.append(folder) or [])
+    monkeypatch.chdir(shop)
+    (shop / "build").mkdir()
+    with pytest.raises(SystemExit) as end:
+        app(["deploy", "--account", "--env", "prod", "--assembly", "build"])
+    assert (end.value.code, seen) == (2, [])  # it is none yet
+    (shop / "build" / "manifest.json").write_text("{}")
+    with pytest.raises(SystemExit) as end:
+        app(["deploy", "--account", "--env", "prod", "--assembly", "build"])
+    assert (end.value.code, seen) == (0, [Path("build")])
+    assert json.loads((shop.parent / "said").read_text())["arguments"] == ["deploy", "--all", "--app", f"{shop}/build"]
 
 
 def test_without_a_cdk_cli_npx_brings_the_one_that_fits_and_without_either_that_is_said(shop: Path) -> None:
