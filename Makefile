@@ -33,7 +33,7 @@ $(READY): requirements.lock pyproject.toml shopsphere/pyproject.toml lambdas/req
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable shopsphere
 	$(BIN)/python -m compileall -q sluice localaws infra lambdas glue_jobs shopsphere
 	$(BIN)/python -m infra.bundle
-	@JSII_RUNTIME_PACKAGE_CACHE_ROOT=$(CURDIR)/$(VENV)/share/sluice/jsii $(BIN)/python -c "import infra, aws_cdk"
+	@JSII_RUNTIME_PACKAGE_CACHE_ROOT="$(CURDIR)/$(VENV)/share/sluice/jsii" $(BIN)/python -c "import infra, aws_cdk"
 	@touch $@
 
 node_modules: package-lock.json $(READY)
@@ -97,6 +97,10 @@ bootstrap: $(READY) node_modules ## Prepare the account and region of your AWS c
 .PHONY: deploy
 deploy: $(READY) node_modules ## Deploy to the AWS account of your credentials, with the locked CDK; ENV=prod
 	$(CDK) deploy --all -c env=$(ENV)
+
+.PHONY: smoke
+smoke: $(READY) node_modules ## A small project goes the whole way in your AWS account, and is destroyed; ENV=prod, YES=1
+	$(BIN)/python -m tests.smoke --env $(ENV) $(if $(YES),--yes)
 
 .PHONY: sbom
 sbom: $(READY) ## Write what the functions' layer is made of, and its licences, to build/

@@ -32,7 +32,7 @@ class Environment:
     keep_data: bool
     #: What the name of each stack begins with.
     name_prefix: str = "sluice"
-    #: The only account that it is deployed to, twelve digits between quotes; compared when the CDK CLI synthesizes.
+    #: The only account that it is deployed to, twelve digits between quotes; compared before a deployment.
     account: str = ""
     #: Tags of every stack and its resources.
     tags: Mapping[str, str] | None = None

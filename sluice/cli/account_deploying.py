@@ -15,8 +15,9 @@ from sluice.cli.assembly import NODE, synthesize
 from sluice.cli.change_sets import no_longer_kept
 from sluice.cli.cloud_assembly import declared_stacks
 from sluice.cli.deploying import UNREAD, Outcome, changed_tables, refuse_losses
+from sluice.cli.deployment import in_region_of, refuse_other_account
 from sluice.cli.starting import CDK_CLI
-from sluice.environments import read_environments
+from sluice.environments import declared_environment
 from sluice.errors import CommandError
 from sluice.folders import ProjectFolder, needed_project
 
@@ -90,10 +91,8 @@ def credentials_needed(command: str = "deploy") -> None:
 
 def _table_changes(project: ProjectFolder, assembly: Path, environment: str) -> Outcome:
     stacks = declared_stacks(assembly)
-    # The stacks go to the environment's region, whichever the shell names: in another one nothing seems to be lost.
-    region = read_environments(project.environments)[environment].region
-    os.environ.update(AWS_REGION=region, AWS_DEFAULT_REGION=region)
     try:
+        refuse_other_account(in_region_of(declared_environment(project.environments, environment)))
         tables, unread = changed_tables(project, stacks, environment)
         less = no_longer_kept(stacks)
     except (ClientError, BotoCoreError) as error:

@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from sluice.cli.assembly import synthesize
 from sluice.cli.change_sets import Published, change_set, execute
 from sluice.cli.cloud_assembly import DeclaredStack, declared_stacks
-from sluice.cli.deployment import client, refused_by_aws
+from sluice.cli.deployment import client, refuse_other_account, refused_by_aws
 from sluice.environments import declared_environment
 from sluice.errors import CommandError, WrongArgument
 from sluice.folders import needed_project
@@ -85,14 +85,7 @@ def declared(contracts: list[Path], environment: str) -> list[DeclaredStack]:
     wanted = declared_environment(needed_project(contracts).environments, environment)
     os.environ.update(AWS_REGION=wanted.region, AWS_DEFAULT_REGION=wanted.region)
     with _told(environment):
-        account = client("sts").get_caller_identity()["Account"]
-    if wanted.account and wanted.account != account and not os.environ.get("AWS_ENDPOINT_URL"):
-        raise CommandError(
-            f"The environment {environment} belongs to the account {wanted.account}, the credentials to {account}.",
-            safe="nothing was changed.",
-            next_step=f"take credentials of {wanted.account}.",
-            value=account,
-        )
+        refuse_other_account(wanted)
     return declared_stacks(synthesize(contracts, environment))
 
 

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTT
 from botocore.session import Session
 
 from sluice.cli.api_models import models
-from sluice.environments import read_environments
+from sluice.environments import Environment, read_environments
 from sluice.errors import CommandError, Unreachable, WrongArgument
 from sluice.folders import ProjectFolder, meant_project, present_folder
 from sluice.once import once
@@ -135,12 +135,42 @@ class Deployment:
         return self.outputs[output]
 
 
+def in_region_of(environment: Environment) -> Environment:
+    """Have this process ask in the region of ``environment``, which is returned: its stacks are in no other.
+
+    A local AWS is in one region alone, which the shell's export lines name.
+    """
+    if not os.environ.get("AWS_ENDPOINT_URL"):
+        os.environ.update(AWS_REGION=environment.region, AWS_DEFAULT_REGION=environment.region)
+    return environment
+
+
+def refuse_other_account(environment: Environment) -> None:
+    """Raise ``CommandError`` where the environment belongs to another account than the credentials.
+
+    Raises boto3's errors where that cannot be asked. A local AWS stands for any account.
+    """
+    if not environment.account or os.environ.get("AWS_ENDPOINT_URL"):
+        return
+    account = client("sts").get_caller_identity()["Account"]
+    if environment.account != account:
+        raise CommandError(
+            f"{environment.name} belongs to the account {environment.account}, the credentials to {account}.",
+            safe="nothing was deployed or changed.",
+            next_step=f"take credentials of {environment.account}, or mend `account` in environments.yaml.",
+            value=account,
+        )
+
+
 def deployed(environment: str, contracts: Iterable[Path] = ()) -> Deployment:
     """Return what is deployed in ``environment`` of the project that ``contracts`` are in, by default the present one.
 
     Raise ``CommandError`` when a stack is missing.
     """
     how = "start the local AWS with `sluice up` and run the export lines that it prints, or deploy with `cdk deploy`."
+    project = meant_project(contracts)
+    if project and (declared := read_environments(project.environments).get(environment)):
+        in_region_of(declared)
     try:
         pages = list(client("cloudformation").get_paginator("describe_stacks").paginate())
     except (ClientError, BotoCoreError) as error:
@@ -150,7 +180,7 @@ def deployed(environment: str, contracts: Iterable[Path] = ()) -> Deployment:
             value=environment,
         ) from error
     stacks = {stack["StackName"]: stack for page in pages for stack in page["Stacks"]}
-    title = _name_prefix(stacks, environment, meant_project(contracts))
+    title = _name_prefix(stacks, environment, project)
     prefix = f"{title}-{environment}-"
     there = sorted(name for of, name in whole_deployments(stacks) if of == title)
     if there and environment not in there and f"{prefix}storage" not in stacks:

@@ -7,7 +7,7 @@ import pytest
 from tests.clients.environments import FOLDER, outcomes
 from tests.clients.test_python import steps
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.proof]
 PROGRAM = FOLDER / "dbt" / "dbt_project.py"
 
 

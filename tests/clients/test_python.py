@@ -10,6 +10,8 @@ import pytest
 from tests.clients.environments import FOLDER, outcomes
 
 pytestmark = pytest.mark.slow
+#: What takes a minute each, and is the least direct of them.
+NIGHTLY = ("ibis_tables", "iceberg_readers")
 PROGRAMS = sorted((FOLDER / "python").glob("*.py"))
 
 
@@ -27,7 +29,11 @@ def ended(aws: dict[str, str]) -> dict[Path, dict[str, str | None]]:
 
 @pytest.mark.parametrize(
     ("program", "step"),
-    [pytest.param(each, step, id=f"{each.stem}-{step}") for each in PROGRAMS for step in steps(each)],
+    [
+        pytest.param(each, step, id=f"{each.stem}-{step}", marks=[pytest.mark.proof] if each.stem in NIGHTLY else [])
+        for each in PROGRAMS
+        for step in steps(each)
+    ],
 )
 def test_a_client_works_unchanged(
     aws: dict[str, str], ended: dict[Path, dict[str, str | None]], program: Path, step: str

@@ -35,6 +35,7 @@ NOT_RUN = {
     ("docs/how-to/deploy.md", "unset AWS_ENDPOINT_URL", "account"),
     ("docs/how-to/deploy.md", "npx aws-cdk@2 bootstrap", "account"),
     ("docs/how-to/deploy.md", "sluice deploy --account --env prod --dry-run", "account"),
+    ("docs/how-to/deploy.md", "make smoke", "account"),
     ("docs/how-to/environment.md", "sluice adopt --env prod --account --dry-run", "deleted"),
     ("docs/how-to/environment.md", "sluice down", "another up"),
     ("docs/how-to/query.md", "pip install PyAthena", "pyathena"),

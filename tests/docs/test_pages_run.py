@@ -18,6 +18,7 @@ from tests.docs.running import run_page
 from tests.docs.shell import PageFailed, Shell
 from tests.end_to_end.from_wheel import environment_from_wheel
 from tests.folders import ROOT
+from tests.laws import some
 
 pytestmark = pytest.mark.slow
 TUTORIAL = ROOT / "docs" / "tutorial.md"
@@ -61,7 +62,7 @@ def test_the_tutorial_comes_from_a_file_to_a_chart(tutorial: Shell) -> None:
     assert (chart.count("<rect"), chart.count("2026-03-0")) == (3, 3)
 
 
-@pytest.mark.parametrize("page", HOW_TO, ids=name)
+@pytest.mark.parametrize("page", some(HOW_TO, 4), ids=name)
 def test_a_how_to_page_goes_on_from_the_tutorial_in_a_new_terminal(page: Path, tutorial: Shell, binaries: Path) -> None:
     with Shell(binaries, tutorial.scratch, tutorial.scratch / "garden") as shell:
         assert shell.run("set -u; . ./local.env")[0] == 0

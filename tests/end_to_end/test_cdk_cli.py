@@ -129,6 +129,7 @@ def test_a_foreign_app_is_bootstrapped_deployed_changed_and_destroyed(app: App) 
     assert app.works("four") == "hello four!"
 
 
+@pytest.mark.proof
 def test_a_stack_that_cannot_be_deployed_says_why_and_can_be_repeated(app: App) -> None:
     source = app.folder / "app.py"
     sound = source.read_text()

@@ -16,7 +16,7 @@ import pytest
 from tests.end_to_end.running import SLUICE, exported
 from tests.folders import CACHE
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.proof]
 
 #: Sluice's stacks, so that each comes before those that it reads outputs of.
 STACKS = ("recovery", "streams", "serving", "processing", "ingestion", "storage")

@@ -20,15 +20,16 @@ from typing import Any
 import boto3
 import pytest
 import yaml
+from botocore.exceptions import ClientError
 
+from localaws.cloudformation.yaml_templates import read_yaml
 from sluice.cli.assembly import NODE
 from sluice.cli.starting import CDK_CLI, render
 from tests.end_to_end.from_wheel import environment_from_wheel, upgrade
 from tests.folders import CACHE, ROOT
 
-pytestmark = pytest.mark.slow
-
 REGION = "us-east-1"
+REPOSITORY = {"Owner": "owner", "OwnerId": "123456", "Repository": "shop", "RepositoryId": "789012"}
 #: What `npm install --global` does here: the locked CLI is there, and no other may be asked for.
 NPM = f"""#!/bin/sh
 test "$*" = "install --global aws-cdk@{CDK_CLI}" || {{ echo "npm $*"; exit 1; }}
@@ -36,6 +37,9 @@ printf '#!/bin/sh\\nexec "{NODE}" "{ROOT}/node_modules/.bin/cdk" "$@" --no-notic
 chmod +x "$(dirname "$0")/cdk"
 """
 #: `pip install` takes the wheel in the project; the rest is in the environment, which knows no index.
+GH = """#!/bin/sh
+test "$*" = "api repos/owner/shop/commits/main --jq .sha" && test -n "$GH_TOKEN" && cat "$HOME/head"
+"""
 PIP = """#!/bin/sh
 test "$*" = "install -r requirements.txt" || { echo "pip $*"; exit 1; }
 grep -q '^./wheels/.*[.]whl$' requirements.txt && ls $(grep '^./wheels/' requirements.txt)
@@ -50,6 +54,7 @@ class Runner:
     project: Path
     bin: Path
     endpoint: str
+    commit: str = "0123abc"
 
     def workflow(self) -> dict[str, Any]:
         return dict(yaml.load((self.project / ".github/workflows/ci.yml").read_text(), Loader=yaml.BaseLoader))
@@ -61,17 +66,20 @@ class Runner:
         for step in job["steps"]:
             action, given = step.get("uses", "").partition("@")[0], step.get("with", {})
             if action == "actions/checkout":
+                shutil.rmtree(folder, ignore_errors=True)
                 shutil.copytree(self.project, folder, symlinks=True)
             elif action == "actions/upload-artifact":
-                _without_modes(folder / given["path"], self.root / "artifacts" / given["name"])
+                (self.root / "artifacts").mkdir(exist_ok=True)
+                (self.root / "artifacts" / given["name"]).write_bytes((folder / given["path"]).read_bytes())
             elif action == "actions/download-artifact":
-                shutil.copytree(self.root / "artifacts" / given["name"], folder / given["path"])
+                (folder / f"{given['name']}.tar").write_bytes((self.root / "artifacts" / given["name"]).read_bytes())
             elif action == "aws-actions/configure-aws-credentials":
                 variable = re.fullmatch(r"\$\{\{ vars\.(\w+) \}\}", given["role-to-assume"])
                 assert variable is not None
                 keys = self.session(roles[variable[1]])
             elif "run" in step:
-                said += self.shell(step["run"], folder, keys)
+                told = {"GITHUB_REPOSITORY": "owner/shop", "GITHUB_SHA": self.commit} | step.get("env", {})
+                said += self.shell(step["run"], folder, keys | told)
             else:
                 assert action in {"actions/setup-python", "actions/setup-node"}, step
         return said
@@ -115,14 +123,6 @@ class Runner:
         }
 
 
-def _without_modes(source: Path, target: Path) -> None:
-    """Copy a folder as an artifact has it: files alone, each readable, nothing a link."""
-    for path in sorted(source.rglob("*")):
-        if path.is_file():
-            (target / path.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
-            (target / path.relative_to(source)).write_bytes(path.read_bytes())
-
-
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
     root = tmp_path_factory.mktemp("deliver")
@@ -135,7 +135,7 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
     (project / ".sluice" / "cache").mkdir(parents=True)
     for layer in CACHE.glob("layer-*"):  # its wheels are not what is tried here
         (project / ".sluice" / "cache" / layer.name).symlink_to(layer)
-    for name, text in (("npm", NPM), ("pip", PIP)):
+    for name, text in (("npm", NPM), ("pip", PIP), ("gh", GH)):
         (binaries / name).unlink(missing_ok=True)
         (binaries / name).write_text(text)
         (binaries / name).chmod(0o755)
@@ -150,7 +150,7 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
         served.terminate()
 
 
-def roles_of(runner: Runner) -> dict[str, str]:
+def roles_of(runner: Runner, environments: str) -> dict[str, str]:
     """Make the roles of ``infra/github.yaml``, as the page says; return them by the variable that names each."""
     provider = runner.client("iam").create_open_id_connect_provider(
         Url="https://token.actions.githubusercontent.com", ClientIDList=["sts.amazonaws.com"]
@@ -161,8 +161,8 @@ def roles_of(runner: Runner) -> dict[str, str]:
         TemplateBody=(runner.project / "infra" / "github.yaml").read_text(),
         Capabilities=["CAPABILITY_IAM"],
         Parameters=[
-            {"ParameterKey": "Repository", "ParameterValue": "owner/shop"},
-            {"ParameterKey": "Provider", "ParameterValue": provider},
+            {"ParameterKey": name, "ParameterValue": value}
+            for name, value in {**REPOSITORY, "Provider": provider, "Environments": environments}.items()
         ],
     )
     formation.get_waiter("stack_create_complete").wait(StackName="github", WaiterConfig={"Delay": 1})
@@ -170,41 +170,140 @@ def roles_of(runner: Runner) -> dict[str, str]:
     return {each["Description"].removeprefix("Variable "): each["OutputValue"] for each in stack["Outputs"]}
 
 
+@pytest.mark.proof
 def test_a_change_is_tested_told_merged_and_deployed_by_roles_that_may_do_no_more(runner: Runner) -> None:
-    roles = roles_of(runner)
-    assert set(roles) == {"AWS_ROLE_DIFF", "AWS_ROLE_DEV", "AWS_ROLE_PROD"}
+    roles = roles_of(runner, "dev")
+    assert set(roles) == {"AWS_ROLE_DIFF", "AWS_ROLE_DEV"}
     said = runner.job("test", {})
     assert "passed" in said
     assert "skipped" not in said
     # A first pull request: nothing is deployed yet.
-    formation = runner.client("cloudformation")
+    formation, s3 = runner.client("cloudformation"), runner.client("s3")
     before = [stack["StackName"] for stack in formation.describe_stacks()["Stacks"]]
+    assets = f"cdk-hnb659fds-assets-123456789012-{REGION}"
+    kept = s3.list_objects_v2(Bucket=assets)["KeyCount"]
     said = runner.job("diff", roles)
     assert "shop-dev-storage" in said
     assert "AWS::S3::Bucket" in said
-    assert "could not" not in said
-    assert [stack["StackName"] for stack in formation.describe_stacks()["Stacks"]] == before
-    said = runner.job("dev", roles)
-    now = {stack["StackName"]: stack["StackStatus"] for stack in formation.describe_stacks()["Stacks"]}
-    assert {now[name] for name in now if name.startswith("shop-dev-")} == {"CREATE_COMPLETE"}
-    assert len([name for name in now if name.startswith("shop-dev-")]) >= 5
-    assert not [name for name in now if name.startswith("shop-prod-")]
-    # The same again: what would change now is nothing.
-    shutil.rmtree(runner.root / "diff")
-    assert "Number of stacks with differences: 0" in runner.job("diff", roles)
-    # The role of pull requests changes nothing, by no way.
+    # The role of pull requests changes nothing, and reads nothing but stacks of dev and assets.
     keys = runner.session(roles["AWS_ROLE_DIFF"])
     for command in (
-        "sluice deploy --account --env prod --assembly build/prod -- --require-approval never",
-        "cdk deploy --all --app build/prod --require-approval never",
+        "sluice deploy --account --env dev --assembly build/dev -- --require-approval never",
+        "cdk deploy --all --app build/dev --require-approval never",
     ):
         with pytest.raises(AssertionError, match=r"could not be used to assume .*-role-"):
             runner.shell(command, runner.root / "diff", keys)
-    assert {stack["StackName"] for stack in formation.describe_stacks()["Stacks"]} == now.keys()
+    own = {name.lower(): value for name, value in keys.items() if name != "AWS_REGION"}
+    for name in ("lookup", "deploy", "file-publishing", "cfn-exec"):
+        role = f"arn:aws:iam::123456789012:role/cdk-hnb659fds-{name}-role-123456789012-{REGION}"
+        with pytest.raises(ClientError, match="AccessDenied"):
+            runner.client("sts", **own).assume_role(RoleArn=role, RoleSessionName="attack")
+    for service, call, given in (
+        ("s3", "list_objects_v2", {"Bucket": assets}),
+        ("s3", "put_object", {"Bucket": assets, "Key": "x.zip", "Body": b""}),
+        ("cloudformation", "describe_stacks", {"StackName": "github"}),
+        ("cloudformation", "get_template", {"StackName": "shop-prod-storage"}),
+        ("iam", "get_role", {"RoleName": roles["AWS_ROLE_DEV"].rpartition("/")[2]}),
+    ):
+        with pytest.raises(ClientError, match=r"AccessDenied|not authorized"):
+            getattr(runner.client(service, **own), call)(**given)
+    assert [stack["StackName"] for stack in formation.describe_stacks()["Stacks"]] == before
+    assert s3.list_objects_v2(Bucket=assets)["KeyCount"] == kept
+    # It is merged; a run that another commit has overtaken deploys nothing.
+    (runner.root / "head").write_text("4567def\n")
+    with pytest.raises(AssertionError, match="main is at 4567def by now"):
+        runner.job("dev", roles)
+    assert [stack["StackName"] for stack in formation.describe_stacks()["Stacks"]] == before
+    (runner.root / "head").write_text(f"{runner.commit}\n")
+    runner.job("dev", roles)
+    now = {stack["StackName"]: stack["StackStatus"] for stack in formation.describe_stacks()["Stacks"]}
+    deployed = {name: now[name] for name in now if name not in before}
+    assert len(deployed) >= 5
+    assert {(name.startswith("shop-dev-"), status) for name, status in deployed.items()} == {(True, "CREATE_COMPLETE")}
+    # The same again: what would change now is nothing.
+    assert "Number of stacks with differences: 0" in runner.job("diff", roles)
+
+
+def jobs_of(name: str = "shop") -> dict[str, Any]:
+    text = render(name, empty=True)[".github/workflows/ci.yml"]
+    return dict(yaml.load(text, Loader=yaml.BaseLoader)["jobs"])
 
 
 def test_prod_is_deployed_as_dev_is() -> None:
-    jobs = yaml.load(render("shop", empty=True)[".github/workflows/ci.yml"], Loader=yaml.BaseLoader)["jobs"]
+    jobs = jobs_of()
     as_dev = json.loads(json.dumps(jobs["prod"]).replace("PROD", "DEV").replace("prod", "dev"))
-    assert as_dev["steps"] == jobs["dev"]["steps"]
-    assert (jobs["prod"]["environment"], jobs["prod"]["needs"]) == ("prod", "dev")
+    assert {**as_dev, "needs": "test"} == jobs["dev"]
+    assert jobs["prod"]["needs"] == "dev"
+
+
+def test_jobs_run_when_they_are_to_and_only_those_with_a_role_get_a_token() -> None:
+    jobs = jobs_of()
+    assert {name: job.get("if") for name, job in jobs.items()} == {
+        "test": None,
+        "diff": "github.event_name == 'pull_request' && vars.AWS_ROLE_DIFF",
+        "dev": "github.event_name == 'push' && vars.AWS_ROLE_DEV",
+        "prod": "github.event_name == 'push' && vars.AWS_ROLE_PROD",
+    }
+    reads = {"contents": "read"}
+    token = {**reads, "id-token": "write"}
+    assert {name: job.get("permissions", reads) for name, job in jobs.items()} == {
+        "test": reads, "diff": token, "dev": token, "prod": token,
+    }  # fmt: skip
+    assert [(job.get("environment"), job.get("concurrency")) for job in jobs.values()] == [
+        (None, None), (None, None), ("dev", "dev"), ("prod", "prod"),
+    ]  # fmt: skip
+    assert {name: job.get("needs") for name, job in jobs.items()} == {
+        "test": None, "diff": "test", "dev": "test", "prod": "dev",
+    }  # fmt: skip
+
+
+def claims(job: dict[str, Any], *, immutable: bool = True, **other: str) -> dict[str, str]:
+    """Return what GitHub's token says of a job. https://docs.github.com/en/actions/reference/security/oidc"""
+    named = {**REPOSITORY, **{name: value for name, value in other.items() if name in REPOSITORY}}
+    branch = other.get("ref", "refs/heads/main" if "environment" in job else "refs/pull/7/merge")
+    of = "{Owner}@{OwnerId}/{Repository}@{RepositoryId}" if immutable else "{Owner}/{Repository}"
+    what = f"environment:{job['environment']}" if "environment" in job else "pull_request"
+    return {
+        "aud": "sts.amazonaws.com", "repository_id": named["RepositoryId"], "ref": branch,
+        "sub": f"repo:{of.format(**named)}:{what}",
+    }  # fmt: skip
+
+
+def trusts(logical: str, token: dict[str, str]) -> bool:
+    """Return whether a role of ``infra/github.yaml`` trusts a token: each key that its condition names must agree."""
+    template = read_yaml(render("shop", empty=True)["infra/github.yaml"])
+    (statement,) = template["Resources"][logical]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert set(statement["Condition"]) == {"StringEquals"}
+    wanted = statement["Condition"]["StringEquals"]
+    assert {"aud", "sub", "repository_id"} <= {key.partition(":")[2] for key in wanted}
+
+    def filled(value: Any) -> list[str]:
+        if isinstance(value, list):
+            return [text for each in value for text in filled(each)]
+        if isinstance(value, dict):
+            ((kind, text),) = value.items()
+            text = f"${{{text}}}" if kind == "Ref" else text
+            return [re.sub(r"\$\{(\w+)\}", lambda name: REPOSITORY[name[1]], text)]
+        return [value]
+
+    return all(token.get(key.partition(":")[2]) in filled(value) for key, value in wanted.items())
+
+
+@pytest.mark.parametrize("immutable", [True, False])
+def test_each_role_trusts_the_job_that_takes_it_on_and_no_other(immutable: bool) -> None:
+    jobs = jobs_of()
+    of = {"Diff": "diff", "Dev": "dev", "Prod": "prod"}
+    for logical, mine in of.items():
+        for name in of.values():
+            assert trusts(logical, claims(jobs[name], immutable=immutable)) == (mine == name), (logical, name)
+        own = jobs[mine]
+        # Another repository, also one that got the name later; another owner.
+        assert not trusts(logical, claims(own, immutable=immutable, RepositoryId="789013"))
+        assert not trusts(logical, claims(own, immutable=immutable, Repository="other"))
+        assert not trusts(logical, claims(own, immutable=immutable, Owner="nobody"))
+        assert not trusts(logical, {**claims(own, immutable=immutable), "aud": "elsewhere"})
+    # A branch that names the environment in a workflow of its own.
+    for logical, name in (("Dev", "dev"), ("Prod", "prod")):
+        assert not trusts(logical, claims(jobs[name], immutable=immutable, ref="refs/heads/mine"))
+        assert not trusts(logical, claims(jobs[name], immutable=immutable, ref="refs/pull/7/merge"))

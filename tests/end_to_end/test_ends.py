@@ -13,6 +13,7 @@ import pytest
 from sluice.cli.starting import start_project
 from tests.end_to_end.running import SLUICE
 from tests.folders import CACHE
+from tests.laws import some
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -50,19 +51,23 @@ def interruptible() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("end", "when"),
-    [
-        (signal.SIGINT, "synthesizing"),
-        (signal.SIGTERM, "synthesizing"),
-        (signal.SIGINT, "ready"),
-        (signal.SIGHUP, "ready"),
-        (signal.SIGTERM, "Watching"),
-        (signal.SIGHUP, "Watching"),
-    ],
+    "how",
+    some(
+        [
+            (signal.SIGINT, "synthesizing"),
+            (signal.SIGHUP, "ready"),
+            (signal.SIGTERM, "synthesizing"),
+            (signal.SIGTERM, "Watching"),
+            (signal.SIGINT, "ready"),
+            (signal.SIGHUP, "Watching"),
+        ],
+        3,
+    ),
 )
 def test_an_interrupt_a_termination_and_a_closed_terminal_end_every_process(
-    shop: Path, tmp_path: Path, end: signal.Signals, when: str
+    shop: Path, tmp_path: Path, how: tuple[signal.Signals, str]
 ) -> None:
+    end, when = how
     if when == "synthesizing":  # anything else than before
         (shop / "contracts" / "visits.yaml").open("a").write(f"# {end.name}\n")
     mark = f"SLUICE_TEST_MARK={tmp_path}"

@@ -114,6 +114,7 @@ def run_alone(alone: Path, *command: str, **variables: str) -> subprocess.Comple
     )  # fmt: skip
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_without_the_example_all_tests_of_the_library_are_collected_and_a_share_of_them_holds(alone: Path) -> None:
     gone = run_alone(alone, "-c", "import sluice; print(sluice.__file__); import shopsphere")

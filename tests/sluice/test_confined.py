@@ -19,6 +19,7 @@ from sluice.errors import ContractError
 from sluice.refresh.duckdb.audit import audit
 from sluice.refresh.failures import AuditTarget
 from sluice.transforms.checks import compile_checks
+from tests.laws import some
 from tests.sluice.hostile import HOSTILE, SECRET, SUBSTITUTED, filled
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,7 +51,7 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.DuckDBPyConne
         yield found
 
 
-@pytest.mark.parametrize("text", [*HOSTILE, *SUBSTITUTED])
+@pytest.mark.parametrize("text", some([*HOSTILE, *SUBSTITUTED], 9))
 @pytest.mark.slow
 def test_the_check_refuses_it_with_file_line_field_and_next_step(text: str, tmp_path: Path) -> None:
     contracts = tmp_path / "contracts"
@@ -63,7 +64,7 @@ def test_the_check_refuses_it_with_file_line_field_and_next_step(text: str, tmp_
     assert SECRET not in str(done.exception)
 
 
-@pytest.mark.parametrize("text", [*HOSTILE, *SUBSTITUTED])
+@pytest.mark.parametrize("text", some([*HOSTILE, *SUBSTITUTED], 9))
 @pytest.mark.slow
 def test_it_does_not_compile_however_the_contract_came_to_be(text: str, tmp_path: Path) -> None:
     check = Check("hostile", "sql", ("mustBe", 0), query=filled(text, tmp_path))

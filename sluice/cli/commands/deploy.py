@@ -45,8 +45,8 @@ def deploy(  # noqa: PLR0917  options of a command
 
     here = needed_project(contracts or ())
     folders = contracts or [here.contracts]
-    if assembly and not (assembly / "manifest.json").is_file():
-        raise typer.BadParameter(f"{assembly} is no cloud assembly: it holds no manifest.json")
+    if assembly:
+        _refuse_assembly(assembly, env, bool(contracts))
     if account:
         raise typer.Exit(
             account_deploying.deploy(
@@ -81,6 +81,20 @@ def deploy(  # noqa: PLR0917  options of a command
         typer.echo(f"Deployed ({took}). A refresh of what is made of it was started; `sluice status` shows it.")
     elif dry_run and outcome.stacks:
         typer.echo("Nothing was changed; without --dry-run it is deployed.")
+
+
+def _refuse_assembly(assembly: Path, env: str, contracts: bool) -> None:
+    """Raise ``typer.BadParameter`` for a folder that holds no assembly, or that of another environment."""
+    from sluice.cli.cloud_assembly import declared_stacks
+
+    if contracts:
+        raise typer.BadParameter("an assembly has its own contracts: --contracts and --assembly exclude each other")
+    try:
+        names = [stack.name for stack in declared_stacks(assembly)]
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise typer.BadParameter(f"{assembly} is no cloud assembly: its manifest.json cannot be read") from error
+    if not any(name.endswith(f"-{env}-storage") for name in names):
+        raise typer.BadParameter(f"{assembly} is no assembly of {env}: it has {', '.join(names) or 'no stack'}")
 
 
 def say(outcome: Outcome) -> None:

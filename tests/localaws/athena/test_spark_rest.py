@@ -62,6 +62,7 @@ for refused in ("SELECT * FROM resty.nope", "CREATE TABLE resty.t (id INT) USING
 
 
 @pytest.mark.spark
+@pytest.mark.proof
 def test_spark_over_rest_and_athena_read_each_others_tables(ctx: Context) -> None:
     work_group(ctx, "resty")
     ctx.client("glue").create_database(DatabaseInput={"Name": "resty", "LocationUri": "s3://resty/resty"})

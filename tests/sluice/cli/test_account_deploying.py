@@ -6,8 +6,9 @@ import json
 import os
 from pathlib import Path
 
+import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoRegionError
 
 from sluice.cli import account_deploying, app, deployment
 from sluice.cli.declared_changes import TableChange
@@ -38,6 +39,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "ap-south-1")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it would keep these credentials for the tests after these
     monkeypatch.setenv("SAID", str(tmp_path / "said"))
     monkeypatch.setenv("STATUS", "0")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
@@ -91,10 +93,7 @@ def test_an_assembly_that_was_made_before_is_looked_at_and_deployed_as_it_is(
     monkeypatch.setattr(account_deploying, "declared_stacks", lambda folder: seen.append(folder) or [])
     monkeypatch.chdir(shop)
     (shop / "build").mkdir()
-    with pytest.raises(SystemExit) as end:
-        app(["deploy", "--account", "--env", "prod", "--assembly", "build"])
-    assert (end.value.code, seen) == (2, [])  # it is none yet
-    (shop / "build" / "manifest.json").write_text("{}")
+    (shop / "build" / "manifest.json").write_text(DEV.replace("-dev-", "-prod-"))
     with pytest.raises(SystemExit) as end:
         app(["deploy", "--account", "--env", "prod", "--assembly", "build"])
     assert (end.value.code, seen) == (0, [Path("build")])
@@ -126,6 +125,17 @@ def test_no_credentials_and_a_shell_of_a_local_aws_are_told_before_anything_runs
     assert not (shop.parent / "said").exists()
 
 
+#: The manifest of an assembly of one stack.
+DEV = json.dumps(
+    {
+        "artifacts": {
+            "shop-dev-storage": {
+                "type": "aws:cloudformation:stack",
+                "properties": {"templateFile": "t.json", "stackTemplateAssetObjectUrl": "s3://x/y"},
+            }
+        }
+    }
+)
 LOST = TableChange("bronze.visits", "column a from int to string", "its values", possible=False)
 NEW = TableChange("gold.days", "new table")
 
@@ -194,4 +204,77 @@ def test_an_account_that_cannot_be_asked_is_told_before_the_cdk_cli_runs(
     monkeypatch.setattr(account_deploying, "changed_tables", refuses)
     with pytest.raises(CommandError, match=r"What is deployed in the account cannot be read: .*expired"):
         deploy(shop, dry_run=dry_run)
+    assert not (shop.parent / "said").exists()
+
+
+@pytest.mark.parametrize("shell", [None, "ap-south-1"])
+@pytest.mark.parametrize("endpoint", [None, "http://127.0.0.1:1"])
+def test_every_command_asks_in_the_region_of_its_environment_and_a_local_aws_in_its_own(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, shell: str | None, endpoint: str | None
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, shell) if shell else monkeypatch.delenv(name)
+    if endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.chdir(shop)
+    (shop / "environments.yaml").write_text(
+        "name_prefix: shop\nenvironments:\n  prod: {region: eu-north-1, keep_data: true}\n"
+    )
+    asked = []
+
+    def notes(service: str) -> None:
+        asked.append(os.environ.get("AWS_REGION"))
+        raise NoRegionError
+
+    monkeypatch.setattr(deployment, "client", notes)
+    with pytest.raises(CommandError, match="cannot be read"):
+        deployment.deployed("prod")
+    assert asked == [shell if endpoint else "eu-north-1"]
+
+
+@pytest.mark.parametrize(("declared", "refused"), [("111122223333", True), ("123456789012", False), ("", False)])
+def test_only_the_account_that_is_declared_is_deployed_to_whoever_made_the_assembly(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, declared: str, refused: bool
+) -> None:
+    stand_in(shop, "cdk")
+    text = f"name_prefix: shop\nenvironments:\n  prod: {{region: eu-north-1, keep_data: true, account: '{declared}'}}\n"
+    (shop / "environments.yaml").write_text(text)
+
+    class Sts:
+        def get_caller_identity(self) -> dict[str, str]:
+            return {"Account": "123456789012"}
+
+    monkeypatch.setattr(deployment, "client", lambda service: Sts())
+    if refused:
+        with pytest.raises(CommandError, match="prod belongs to the account 111122223333, the credentials to 1234567"):
+            deploy(shop)
+        assert not (shop.parent / "said").exists()
+    else:
+        assert deploy(shop) == 0
+
+
+@pytest.mark.parametrize(
+    ("manifest", "more", "why"),
+    [
+        (None, (), "is no cloud assembly"),
+        ("{}", (), "is no cloud assembly"),
+        ("[", (), "is no cloud assembly"),
+        ('{"artifacts": {}}', (), "is no assembly of prod: it has no stack"),
+        (DEV, (), "is no assembly of prod: it has shop-dev-storage"),
+        (DEV, ("--contracts", "contracts"), "exclude each other"),
+    ],
+)
+def test_what_is_no_assembly_of_the_environment_is_wrong_use(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    manifest: str | None, more: tuple[str, ...], why: str,
+) -> None:  # fmt: skip
+    stand_in(shop, "cdk")
+    monkeypatch.chdir(shop)
+    (shop / "build").mkdir()
+    if manifest is not None:
+        (shop / "build" / "manifest.json").write_text(manifest)
+    with pytest.raises(SystemExit) as end:
+        app(["deploy", "--account", "--env", "prod", "--assembly", "build", *more])
+    assert end.value.code == 2
+    assert why in " ".join(capsys.readouterr().err.split())
     assert not (shop.parent / "said").exists()

@@ -164,7 +164,7 @@ def test_cdk_is_unpacked_once_in_the_environment_and_in_the_cache_where_that_is_
 def test_set_up_unpacks_cdk_where_a_synthesis_looks(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "prefix", str(ROOT / ".venv"))
     place = assembly.unpacked(ProjectFolder(shop)).relative_to(ROOT / ".venv")
-    assert f"JSII_RUNTIME_PACKAGE_CACHE_ROOT=$(CURDIR)/$(VENV)/{place} " in (ROOT / "Makefile").read_text()
+    assert f'JSII_RUNTIME_PACKAGE_CACHE_ROOT="$(CURDIR)/$(VENV)/{place}" ' in (ROOT / "Makefile").read_text()
 
 
 def test_bytecode_counts_when_python_would_take_it(tmp_path: Path) -> None:

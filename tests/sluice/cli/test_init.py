@@ -55,7 +55,7 @@ def test_a_project_deploys_with_the_flags_and_tools_that_are_tested_here() -> No
     used = set(re.findall(r"uses: (\S+)", (ROOT / ".github" / "workflows" / "ci.yml").read_text()))
     used |= {
         "actions/setup-node@v6.4.0", "actions/upload-artifact@v7.0.1", "actions/download-artifact@v8.0.1",
-        "aws-actions/configure-aws-credentials@v6.2.4",
+        "aws-actions/configure-aws-credentials@v6.2.3",
     }  # fmt: skip
     assert set(re.findall(r"uses: (\S+)", rendered[".github/workflows/ci.yml"])) == used
 

@@ -13,7 +13,7 @@ from tests.sluice.refresh.spark.conftest import BUCKET
 from tests.sluice.refresh.spark.records import FRIDAY, MONDAY, Row, click, line, order, product
 from tests.sluice.refresh.spark.shop import SharedShop
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.proof]
 
 
 #: What comes first, and what comes then: days that become null and null ones that become known, products that move,
