@@ -30,7 +30,7 @@ NOT_RUN = {
     ("README.md", "make bootstrap", "account"),
     ("localaws/README.md", "npx aws-cdk@2 bootstrap", "cdk"),
     ("docs/how-to/deliver.md", "aws iam create-open-id-connect-provider", "account"),
-    ("docs/how-to/deliver.md", "aws cloudformation deploy --stack-name github", "account"),
+    ("docs/how-to/deliver.md", "gh api repos/OWNER/NAME", "account"),
     ("docs/how-to/deliver.md", "cdk synth --quiet", "account"),
     ("docs/how-to/deploy.md", "unset AWS_ENDPOINT_URL", "account"),
     ("docs/how-to/deploy.md", "npx aws-cdk@2 bootstrap", "account"),
