@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_s3 as s3
@@ -88,6 +88,47 @@ ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
                 "Asks how the workflow's last execution ended; AWS makes their names."
             ),
         },
+    },
+    "serving": {
+        "AnalystRole": {
+            "{results}/people/<aws:userid>/*": "Athena names a query's results; they lie below the session's own id.",
+            "{stacks}/{title}-*/*": "An analyst finds workgroup and databases by the outputs of these stacks.",
+        },
+        "StewardRole": {
+            "*": "Lists of functions and event sources, and metrics, know no resources; `sluice status` asks them.",
+            "{results}/people/<aws:userid>/*": "What a steward sees of quarantine is read by that very session alone.",
+            "{stacks}/{title}-*/*": "A steward finds queues, ledger and buckets by the outputs of these stacks.",
+            "{lake}/{db}quarantine/*": "Every dataset's rejected records are the steward's work, personal ones too.",
+            "{tables}/{db}quarantine/*": "Which quarantine tables there are follows from the landing contracts.",
+            "{tables}/{db}bronze/*": "`sluice status` lists datasets by their bronze tables; no file of them is read.",
+            "{lake}/records/*": "Rejected records that are too long for a row are read where the row points to.",
+            "{lake}/set-aside/*": "Units that could not be committed wait here until a steward decides.",
+            "{lake}/staging/*": "A unit that was set aside is staged again, under the name that it had.",
+            "{lake}/retractions/*": "A request to retract is named by its delivery, of whichever dataset.",
+        },
+        "OperatorRole": {
+            "*": "The same three lists without resources, since operators watch with the same command.",
+            "{stacks}/{title}-*/*": "An operator finds the workflow and its functions by the outputs of these stacks.",
+            "{tables}/{db}bronze/*": "The datasets are listed by their tables' names; an operator sees no row.",
+            "{lake}/set-aside/*": "An operator tries units again that could not be committed.",
+            "{lake}/staging/*": "Where such a unit goes to be committed, as the ingestor had staged it.",
+            "arn:{partition}:states:{region}:<AWS::AccountId>:execution:{machine}:*": (
+                "Waits for refreshes, whose executions AWS names."
+            ),
+            "arn:{partition}:lambda:{region}:<AWS::AccountId>:function:{title}-*": (
+                "`sluice logs` finds any of this environment's functions; only how they are configured is read."
+            ),
+            "arn:{partition}:logs:{region}:<AWS::AccountId>:log-group:{title}-*": (
+                "The functions' log groups have names that CloudFormation makes."
+            ),
+            "arn:{partition}:logs:{region}:<AWS::AccountId>:log-group:/aws-glue/jobs/*": (
+                "Glue writes what every job of the account says to the same two groups."
+            ),
+        },
+    },
+    "served_streams": {
+        "StewardRole": {"{lake}/aws/lambda/*": "A steward tries batches of streams again that failed to the end."},
+        "OperatorRole": {"{lake}/aws/lambda/*": "An operator does so as well, while the steward sleeps."},
     },
     "processing": {
         "RefreshDeadLetters": {
@@ -167,6 +208,20 @@ def accept_findings(stacks: Mapping[str, Stack], storage: StorageStack) -> None:
                 acknowledge(stack.node.find_child(name), rule, reason)
 
 
+def acknowledge_files(
+    construct: IConstruct, stack: Stack, storage: StorageStack, folders: Sequence[str], *, landing: bool = False
+) -> None:
+    """Accept that a role reads all files in ``folders`` of the lake, one for each table, or writes those of landing."""
+    bucket = _arn_text(stack, storage, storage.landing if landing else storage.lake)
+    for folder in folders:
+        reason = (
+            f"Producers choose the names of the files that they deliver to {folder}."
+            if landing
+            else f"Each commit makes files of new names in {folder}, which is one table that has no private column."
+        )
+        acknowledge(construct, f"AwsSolutions-IAM5[Resource::{bucket}/{folder}]", reason)
+
+
 def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
     """Accept a finding of ``rule`` on ``construct``."""
     Validations.of(construct).acknowledge(Acknowledgment(id=f"AwsSolutions::{rule}", reason=reason))
@@ -185,6 +240,8 @@ def _placeholders(stack: Stack, storage: StorageStack) -> dict[str, str]:
         "partition": storage.partition,
         "region": environment.region,
         "machine": f"{environment.title}-refresh",
+        "stacks": f"arn:{storage.partition}:cloudformation:{where}:stack",
+        "title": environment.title,
         "db": environment.database_prefix,
     }
 

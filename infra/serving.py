@@ -1,8 +1,8 @@
-"""The stack for queries: the Athena workgroup with a scan limit and a fixed place for results, and example queries."""
+"""The stack for people: Athena workgroups with a scan limit, example queries, and the roles of those who use them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_athena as athena
@@ -13,34 +13,36 @@ from sluice.contracts import Contract
 from sluice.environments import Environment
 from sluice.project import Project
 
-from .storage import StorageStack
+from .ingestion import IngestionStack
+from .people import People
+from .processing import ProcessingStack
+from .streams import StreamsStack
 
 
 class ServingStack(Stack):
     """Athena workgroup and named queries."""
 
     def __init__(
-        self, scope: Construct, name: str, *, environment: Environment, storage: StorageStack, project: Project
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        environment: Environment,
+        project: Project,
+        ingestion: IngestionStack,
+        processing: ProcessingStack,
+        streams: Sequence[StreamsStack],
     ) -> None:
         super().__init__(scope, name, env={"region": environment.region}, description="Sluice: how people read")
-        group = athena.CfnWorkGroup(
-            self,
+        self.environment_, storage = environment, ingestion.storage
+        group = self._workgroup(
             "WorkGroup",
-            name=environment.title,
-            description="Queries over the lake, with a scan limit",
-            recursive_delete_option=not environment.keep_data,
-            work_group_configuration=athena.CfnWorkGroup.WorkGroupConfigurationProperty(
-                enforce_work_group_configuration=True,
-                publish_cloud_watch_metrics_enabled=True,
-                bytes_scanned_cutoff_per_query=environment.scan_limit_bytes,
-                engine_version=athena.CfnWorkGroup.EngineVersionProperty(
-                    selected_engine_version="Athena engine version 3"
-                ),
-                result_configuration=athena.CfnWorkGroup.ResultConfigurationProperty(
-                    output_location=f"s3://{storage.results.bucket_name}/athena/",
-                    encryption_configuration=athena.CfnWorkGroup.EncryptionConfigurationProperty(
-                        encryption_option="SSE_KMS", kms_key=storage.key.key_arn
-                    ),
+            environment.title,
+            "Queries over the lake, with a scan limit",
+            results=athena.CfnWorkGroup.ResultConfigurationProperty(
+                output_location=f"s3://{storage.results.bucket_name}/athena/",
+                encryption_configuration=athena.CfnWorkGroup.EncryptionConfigurationProperty(
+                    encryption_option="SSE_KMS", kms_key=storage.key.key_arn
                 ),
             ),
         )
@@ -56,6 +58,39 @@ class ServingStack(Stack):
             )
             query.add_resource_dependency(group)
         CfnOutput(self, "AthenaWorkGroupName", value=group.name)
+        # A workgroup has one place for results, and each session writes to its own: so each query names it.
+        asking = self._workgroup(
+            "PeopleWorkGroup", f"{environment.title}-people", "Queries of people's roles, each with its own results"
+        )
+        CfnOutput(self, "PeopleWorkGroupName", value=asking.name)
+        People(self, asking, environment, project, storage, ingestion, processing, streams).add()
+
+    def _workgroup(
+        self,
+        construct: str,
+        name: str,
+        about: str,
+        *,
+        results: athena.CfnWorkGroup.ResultConfigurationProperty | None = None,
+    ) -> athena.CfnWorkGroup:
+        """Return a workgroup with the environment's scan limit; with ``results`` a query names no other place."""
+        environment = self.environment_
+        return athena.CfnWorkGroup(
+            self,
+            construct,
+            name=name,
+            description=about,
+            recursive_delete_option=not environment.keep_data,
+            work_group_configuration=athena.CfnWorkGroup.WorkGroupConfigurationProperty(
+                enforce_work_group_configuration=results is not None,
+                publish_cloud_watch_metrics_enabled=True,
+                bytes_scanned_cutoff_per_query=environment.scan_limit_bytes,
+                engine_version=athena.CfnWorkGroup.EngineVersionProperty(
+                    selected_engine_version="Athena engine version 3"
+                ),
+                result_configuration=results,
+            ),
+        )
 
 
 def _queries(project: Project, environment: Environment) -> list[tuple[str, str, str]]:

@@ -85,6 +85,7 @@ class StreamsStack(Stack):
         self.ingest = ingest
         self._grant(ingest, storage, ingestion, alerts)
         streams = [self._stream(contract, environment) for contract in contracts]
+        self.streams = {contract.name: stream for contract, stream in zip(contracts, streams, strict=True)}
         role = ingest.role
         assert role is not None
         actions = ["DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"]
@@ -93,7 +94,7 @@ class StreamsStack(Stack):
         for contract, stream in zip(contracts, streams, strict=True):
             mapping = lambda_.EventSourceMapping(
                 self,
-                f"{_title(contract.name)}Records",
+                f"{construct_title(contract.name)}Records",
                 target=ingest,
                 event_source_arn=stream.stream_arn,
                 starting_position=lambda_.StartingPosition.TRIM_HORIZON,
@@ -121,7 +122,7 @@ class StreamsStack(Stack):
         provisioned = environment.stream_shards
         stream = kinesis.Stream(
             self,
-            f"{_title(contract.name)}Stream",
+            f"{construct_title(contract.name)}Stream",
             stream_name=f"{environment.database_prefix}{contract.name}",
             stream_mode=kinesis.StreamMode.PROVISIONED if provisioned else kinesis.StreamMode.ON_DEMAND,
             shard_count=provisioned or None,
@@ -148,7 +149,7 @@ class StreamsStack(Stack):
         grants.allow(role, ["events:PutEvents"], [bus])
 
 
-def _title(name: str) -> str:
+def construct_title(name: str) -> str:
     """Return what a dataset's constructs are called, another for each name: ``events1`` and ``events_1`` are two."""
     title = "".join(part.title() for part in name.split("_"))
     plain = re.fullmatch(r"[a-z]+[0-9]*(_[a-z]+[0-9]*)*", name)

@@ -68,11 +68,27 @@ def add_stacks(app: App, environment: Environment, project: Project, bundle: Bun
         streams=list(streams),
         bundle=bundle,
     )
-    serving = ServingStack(app, f"{name}-serving", environment=environment, storage=storage, project=project)
-    named = {"storage": storage, "ingestion": ingestion, "processing": processing, "recovery": recovery}
+    serving = ServingStack(
+        app,
+        f"{name}-serving",
+        environment=environment,
+        project=project,
+        ingestion=ingestion,
+        processing=processing,
+        streams=streams,
+    )
+    named = {
+        "storage": storage,
+        "ingestion": ingestion,
+        "processing": processing,
+        "recovery": recovery,
+        "serving": serving,
+    }
     accept_findings(named, storage)
     if not environment.keep_data:
         accept_findings({"emptied": storage}, storage)
+    if streams:
+        accept_findings({"served_streams": serving}, storage)
     for stack in streams:
         accept_findings({"streams": stack}, storage)
     _mark(app, environment, storage)

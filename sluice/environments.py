@@ -68,6 +68,14 @@ class Environment:
     scan_limit_bytes: int = 1 << 40
     #: Days for which logs are kept.
     log_days: int = 30
+    #: Who may take the analysts' role; where nobody is named, whom the account's own policies let take it.
+    analysts: tuple[str, ...] = ()
+    #: Who may take the stewards' role, which sees quarantine and tries again; as `analysts`.
+    stewards: tuple[str, ...] = ()
+    #: Who may take the operators' role, which sees how the deployment does, and refreshes; as `analysts`.
+    operators: tuple[str, ...] = ()
+    #: Datasets that have a producers' role, each with who may take it, also of other accounts; `[]` is as `analysts`.
+    producers: Mapping[str, tuple[str, ...]] | None = None
 
     @property
     def title(self) -> str:
@@ -108,6 +116,10 @@ _NUMBERS = {
     "scan_limit_bytes": (10_000_000, 7_000_000_000_000_000),
 }
 _MOST_TAGS = 50
+#: Who takes a role, as its trust policy names them: never everybody, and no pattern.
+#: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+_PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:(root|(role|user)/[\w+=,.@/-]+)")
+_PEOPLE = ("analysts", "stewards", "operators")
 
 
 def read_environments(file: Path) -> dict[str, Environment]:
@@ -204,8 +216,9 @@ class _File:
 
     def setting(self, at: tuple[str, ...], key: str, value: Any) -> Any:
         """Return the value of a setting, in its type."""
-        if key == "tags":
-            return self.tags(at, value)
+        if key in ("tags", "producers", *_PEOPLE):
+            read = {"tags": self.tags, "producers": self.producers}.get(key, self.principals)
+            return read(at, value)
         if key == "keep_data":
             if not isinstance(value, bool):
                 self.refuse(at, f"{value!r} is not allowed; true or false")
@@ -236,6 +249,19 @@ class _File:
             if not re.fullmatch(r"(?!(?i:aws:))[\w .:/=+@-]{1,128}", key):
                 self.refuse((*at, key), f"{key!r} is no tag's key")
         return found
+
+    def producers(self, at: tuple[str, ...], value: Any) -> dict[str, tuple[str, ...]]:
+        """Return who delivers each dataset."""
+        return {str(name): self.principals((*at, str(name)), who) for name, who in self.mapping(at, value).items()}
+
+    def principals(self, at: tuple[str, ...], value: Any) -> tuple[str, ...]:
+        """Return the ARNs of those who may take a role."""
+        if not isinstance(value, list):
+            self.refuse(at, "it holds a list of ARNs, `[]` for the account's own")
+        for each in value:
+            if not isinstance(each, str) or not _PRINCIPAL.fullmatch(each):
+                self.refuse(at, f"{each!r} is not allowed; the ARN of a role, a user, or an account's root")
+        return tuple(value)
 
     def mapping(self, at: tuple[str, ...], value: Any) -> dict[str, Any]:
         """Return the value, if it is a mapping."""

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,8 @@ _SETTINGS = {
     "refresh_machine": "RefreshStateMachineArn",
 }
 STACKS = ("storage", "ingestion", "processing", "serving")
+#: Outputs that name the roles that ask in the workgroup for people.
+_ASKING_ROLES = ("AnalystRoleArn", "StewardRoleArn")
 #: What the name of each of Sluice's stacks ends with, behind the name prefix and the environment.
 PART = r"(storage|ingestion|processing|recovery|serving|streams\d*)"
 
@@ -110,6 +113,18 @@ class Deployment:
         """Return the name of Athena's workgroup."""
         return self._named("AthenaWorkGroupName")
 
+    def workgroup_of(self, caller: Mapping[str, str]) -> tuple[str, str]:
+        """Return the workgroup in which ``caller`` (STS's answer) asks, and the place for results that the query names.
+
+        The place is empty where the workgroup has one. A session of people's roles has its own: no other may read it.
+        """
+        role = caller["Arn"].split("/")[1] if ":assumed-role/" in caller["Arn"] else ""
+        asking = {self.outputs[name].rpartition("/")[2] for name in _ASKING_ROLES if name in self.outputs}
+        if role not in asking:
+            return self.workgroup, ""
+        results = f"s3://{self._named('ResultsBucketName')}/people/{caller['UserId']}/"
+        return self._named("PeopleWorkGroupName"), results
+
     @property
     def plan_function(self) -> str:
         """Return the name of the function that plans refreshes."""
@@ -172,14 +187,13 @@ def deployed(environment: str, contracts: Iterable[Path] = ()) -> Deployment:
     if project and (declared := read_environments(project.environments).get(environment)):
         in_region_of(declared)
     try:
-        pages = list(client("cloudformation").get_paginator("describe_stacks").paginate())
+        stacks = _visible_stacks(environment, project)
     except (ClientError, BotoCoreError) as error:
         raise refused_by_aws(error)(
             f"The stacks of {environment} cannot be read: {error}",
             next_step=how,
             value=environment,
         ) from error
-    stacks = {stack["StackName"]: stack for page in pages for stack in page["Stacks"]}
     title = _name_prefix(stacks, environment, project)
     prefix = f"{title}-{environment}-"
     there = sorted(name for of, name in whole_deployments(stacks) if of == title)
@@ -208,10 +222,42 @@ def deployed(environment: str, contracts: Iterable[Path] = ()) -> Deployment:
     )
 
 
+def _visible_stacks(environment: str, project: ProjectFolder | None) -> dict[str, dict[str, Any]]:
+    """Return all stacks by name; for a role that may not list them, those of ``environment`` of the project.
+
+    Roles for people read the stacks of their own environment alone, and their names are known in the project's folder.
+    """
+    try:
+        pages = list(client("cloudformation").get_paginator("describe_stacks").paginate())
+    except ClientError as error:
+        if project is None or error.response["Error"]["Code"] not in ("AccessDenied", "AccessDeniedException"):
+            raise
+        prefix = f"{_declared_prefix(project)}-{environment}-"
+        names = (f"{prefix}{part}" for part in (*STACKS, "recovery"))
+        streams = takewhile(bool, (_stack(f"{prefix}streams{number or ''}") for number in count()))
+        return {stack["StackName"]: stack for stack in (*filter(None, map(_stack, names)), *streams) if stack}
+    return {stack["StackName"]: stack for page in pages for stack in page["Stacks"]}
+
+
+def _stack(name: str) -> dict[str, Any] | None:
+    """Return the stack of that name, or None."""
+    try:
+        (stack,) = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+    return dict(stack)
+
+
+def _declared_prefix(project: ProjectFolder) -> str:
+    return next(iter(read_environments(project.environments).values())).name_prefix
+
+
 def _name_prefix(stacks: Mapping[str, Mapping[str, Any]], environment: str, project: ProjectFolder | None) -> str:
     """Return what the stacks' names begin with: as the project says, without one as the only ones there say."""
     if project:
-        return next(iter(read_environments(project.environments).values())).name_prefix
+        return _declared_prefix(project)
     whole = whole_deployments(stacks)
     found = sorted(title for title, name in whole if name == environment)
     if len(found) > 1:

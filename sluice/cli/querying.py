@@ -54,10 +54,12 @@ def run_query(sql: str, deployment: Deployment) -> Answer:
     """Run the query in the deployment's workgroup and return its rows; ``CommandError`` with what Athena says of it."""
     athena = client("athena")
     try:
+        group, results = deployment.workgroup_of(client("sts").get_caller_identity())
         query: str = athena.start_query_execution(
             QueryString=sql,
             QueryExecutionContext={"Database": deployment.settings.database("gold")},
-            WorkGroup=deployment.workgroup,
+            WorkGroup=group,
+            **({"ResultConfiguration": {"OutputLocation": results}} if results else {}),
         )["QueryExecutionId"]
         _wait(athena, query, sql)
         pages = list(athena.get_paginator("get_query_results").paginate(QueryExecutionId=query))

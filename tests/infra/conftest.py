@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,15 @@ import pytest
 from infra.bundle import Bundle, code_folder
 from sluice.project import Project
 from tests.folders import ENVIRONMENTS, SMALL
+from tests.infra.people_uses import PARTNER
 from tests.infra.templates import Cloud, read_cloud, synthesize
 from tests.shared import compiled_once, made_once
+
+#: This repository's environments, with producers of a dataset of files and of one of streams.
+PEOPLED = {
+    name: replace(environment, producers={"orders": (PARTNER,), "clicks": ()})
+    for name, environment in ENVIRONMENTS.items()
+}
 
 
 @pytest.fixture(scope="session")
@@ -33,11 +41,11 @@ def bundle(project: Project, request: pytest.FixtureRequest) -> Bundle:
 @pytest.fixture(scope="session")
 def clouds(project: Project, bundle: Bundle, request: pytest.FixtureRequest) -> dict[str, Cloud]:
     def make(folder: Path) -> None:
-        for name, environment in ENVIRONMENTS.items():
+        for name, environment in PEOPLED.items():
             synthesize(environment, project, bundle, folder / name, nag=True)
 
     folder = made_once(request, "clouds", make)
-    return {name: read_cloud(environment, folder / name) for name, environment in ENVIRONMENTS.items()}
+    return {name: read_cloud(environment, folder / name) for name, environment in PEOPLED.items()}
 
 
 @pytest.fixture(params=sorted(ENVIRONMENTS))

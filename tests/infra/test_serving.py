@@ -1,4 +1,4 @@
-"""People read through one workgroup, whose limits they cannot lift."""
+"""People read through workgroups whose limits they cannot lift."""
 
 from __future__ import annotations
 
@@ -7,20 +7,29 @@ from tests.infra.templates import Cloud
 
 
 def test_the_workgroup_enforces_its_configuration(cloud: Cloud) -> None:
-    (group,) = cloud.resources("AWS::Athena::WorkGroup")
+    group = cloud.resource("AWS::Athena::WorkGroup", "WorkGroup")
     configuration = group.properties["WorkGroupConfiguration"]
     assert configuration["EnforceWorkGroupConfiguration"] is True
     assert configuration["PublishCloudWatchMetricsEnabled"] is True
 
 
+def test_a_query_of_peoples_roles_names_its_own_place_for_results(cloud: Cloud) -> None:
+    group = cloud.resource("AWS::Athena::WorkGroup", "PeopleWorkGroup")
+    assert group.properties["Name"] == f"{cloud.environment.title}-people"
+    configuration = group.properties["WorkGroupConfiguration"]
+    assert configuration["EnforceWorkGroupConfiguration"] is False
+    assert "ResultConfiguration" not in configuration
+    assert configuration["PublishCloudWatchMetricsEnabled"] is True
+
+
 def test_no_query_scans_more_than_the_limit(cloud: Cloud) -> None:
-    (group,) = cloud.resources("AWS::Athena::WorkGroup")
-    limit = group.properties["WorkGroupConfiguration"]["BytesScannedCutoffPerQuery"]
-    assert 10_000_000 <= limit == cloud.environment.scan_limit_bytes <= 1 << 40
+    for group in cloud.resources("AWS::Athena::WorkGroup"):
+        limit = group.properties["WorkGroupConfiguration"]["BytesScannedCutoffPerQuery"]
+        assert 10_000_000 <= limit == cloud.environment.scan_limit_bytes <= 1 << 40
 
 
 def test_results_are_encrypted_with_the_key_of_the_lake(cloud: Cloud) -> None:
-    (group,) = cloud.resources("AWS::Athena::WorkGroup")
+    group = cloud.resource("AWS::Athena::WorkGroup", "WorkGroup")
     (key,) = cloud.resources("AWS::KMS::Key")
     result = group.properties["WorkGroupConfiguration"]["ResultConfiguration"]
     assert result["EncryptionConfiguration"] == {"EncryptionOption": "SSE_KMS", "KmsKey": cloud.arn(key)}

@@ -10,6 +10,7 @@ import pytest
 from localaws.iam.policies import parse
 from tests.folders import ROOT
 from tests.infra.handler_calls import actions_of
+from tests.infra.people_uses import ROLES
 from tests.infra.permissions import granted, listed, may
 from tests.infra.templates import ACCOUNT, Cloud, Resource
 from tests.infra.uses import USES, WHERE_NOTHING_IS_KEPT, uses_in
@@ -116,7 +117,7 @@ def test_every_task_of_a_workflow_is_allowed_on_its_very_resource(cloud: Cloud) 
 
 def test_no_role_is_left_out(cloud: Cloud) -> None:
     there = set(USES) - (WHERE_NOTHING_IS_KEPT if cloud.environment.keep_data else set())
-    checked = {f"{name}Role" for name in there} | {"RefreshRole", "StartRefreshRole"}
+    checked = {f"{name}Role" for name in there} | {"RefreshRole", "StartRefreshRole"} | ROLES
     assert {role.name for role in cloud.resources("AWS::IAM::Role")} == checked
 
 
@@ -233,7 +234,8 @@ def test_who_reads_or_writes_an_encrypted_bucket_may_use_its_key(cloud: Cloud) -
     for role in cloud.resources("AWS::IAM::Role"):
         for action, pattern in granted(cloud, role.name):
             for wanted in needs.get(action, ()) if pattern.startswith(encrypted) else ():
-                assert may(cloud, role.name, wanted, cloud.arn(key)), (role.name, wanted)
+                by_s3 = {"kms:viaservice": f"s3.{cloud.environment.region}.amazonaws.com"}
+                assert may(cloud, role.name, wanted, cloud.arn(key), **by_s3), (role.name, wanted)
                 checked += 1
     assert checked > 20
 

@@ -250,11 +250,13 @@ def uses_in(environment: Environment, function: str) -> set[Use]:
     if function in WHERE_NOTHING_IS_KEPT and environment.keep_data:
         return set()
 
-    def named(resource: str) -> str:
-        resource = resource.replace("{environment}", environment.name)
-        return _PREFIXED.sub(rf"\1{environment.database_prefix}\2", resource)
+    return {(action, named_in(environment, resource)) for action, resource in USES[function]}
 
-    return {(action, named(resource)) for action, resource in USES[function]}
+
+def named_in(environment: Environment, resource: str) -> str:
+    """Return what an example resource is called in an environment."""
+    resource = resource.replace("{environment}", environment.name)
+    return _PREFIXED.sub(rf"\1{environment.database_prefix}\2", resource)
 
 
 _PREFIXED = re.compile(rf"(:database/|:table/|:::Lake/|:stream/)({'|'.join((*_EVERY, *STREAMS))})\b")

@@ -1,0 +1,222 @@
+"""Roles for people: analysts, stewards, operators, and the producers of one dataset each. docs/decisions/0034."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_athena as athena
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+
+from sluice.contracts import AnyContract, LandingContract
+from sluice.environments import Environment
+from sluice.errors import WrongArgument
+from sluice.ingestion.failed_batches import FAILED_BATCHES
+from sluice.project import Project
+
+from . import grants
+from .accepted import acknowledge_files
+from .ingestion import IngestionStack
+from .processing import ProcessingStack
+from .storage import StorageStack
+from .streams import StreamsStack, construct_title
+
+#: The part of the results' bucket that a session of a role may write and read, and no other session.
+#: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+OWN_RESULTS = "people/${aws:userid}/*"
+#: What a query takes of Athena, in the workgroup for people.
+_QUERY = ("StartQueryExecution", "StopQueryExecution", "GetQueryExecution", "GetQueryResults", "GetWorkGroup")
+
+
+@dataclass(frozen=True)
+class People:
+    """Adds the roles of one environment to ``stack``; ``group`` is the workgroup in which people ask."""
+
+    stack: Stack
+    group: athena.CfnWorkGroup
+    environment: Environment
+    project: Project
+    storage: StorageStack
+    ingestion: IngestionStack
+    processing: ProcessingStack
+    streams: Sequence[StreamsStack]
+
+    def add(self) -> None:
+        """Add all roles, each with an output that names it."""
+        self._add_analyst()
+        self._add_steward()
+        self._add_operator()
+        for dataset, who in sorted((self.environment.producers or {}).items()):
+            self._add_producer(self._arriving(dataset), who)
+
+    def _add_analyst(self) -> None:
+        role = self._role(
+            "Analyst", self.environment.analysts, "Asks of the tables in silver and gold without private columns"
+        )
+        self._allow_queries(role)
+        readable = [contract for contract in self.project.contracts if is_open(contract)]
+        databases = self.storage.database_arns("silver", "gold")
+        tables = [self._table_arn(contract) for contract in readable]
+        grants.allow(role, ["glue:GetDatabase", "glue:GetDatabases"], databases)
+        grants.allow(role, ["glue:GetTable", "glue:GetTables"], [*databases, *tables])
+        folders = [f"{self.storage.folders(each.database)[0]}{each.name}/*" for each in readable]
+        if folders:
+            grants.allow(role, ["s3:GetObject"], [self.storage.lake.arn_for_objects(folder) for folder in folders])
+        acknowledge_files(role, self.stack, self.storage, folders)
+
+    def _add_steward(self) -> None:
+        storage = self.storage
+        role = self._role("Steward", self.environment.stewards, "Looks at quarantine, tries again, gives up, retracts")
+        self._allow_queries(role)
+        self._allow_watching(role)
+        self._allow_redriving(role)
+        grants.allow(role, ["glue:GetDatabase", "glue:GetDatabases"], storage.database_arns("quarantine"))
+        grants.allow(role, ["glue:GetTable", "glue:GetTables"], storage.catalog_arns("quarantine"))
+        read = [f"{storage.folders('quarantine')[0]}*", "records/*"]
+        grants.allow(role, ["s3:GetObject"], [storage.lake.arn_for_objects(each) for each in read])
+        grants.allow(role, ["s3:PutObject"], [storage.lake.arn_for_objects("retractions/*")])
+        grants.use_ledger(role, storage.ledger, "PutItem")  # of what is given up
+
+    def _add_operator(self) -> None:
+        processing, title = self.processing, self.environment.title
+        role = self._role(
+            "Operator", self.environment.operators, "Sees how the deployment does, refreshes, pauses, tries again"
+        )
+        self._allow_watching(role)
+        self._allow_redriving(role)
+        grants.allow(role, ["states:StartExecution"], [processing.machine.state_machine_arn])
+        grants.allow(role, ["states:DescribeExecution"], [processing.executions_arn])
+        functions, groups = self._arn("lambda", f"function:{title}-*"), self._arn("logs", f"log-group:{title}-*")
+        grants.allow(role, ["lambda:GetFunctionConfiguration"], [functions])
+        grants.allow(role, ["logs:FilterLogEvents"], [groups, self._arn("logs", "log-group:/aws-glue/jobs/*")])
+        grants.allow(role, ["glue:GetJobRuns"], [self._arn("glue", f"job/{processing.spark_job.ref}")])
+
+    def _add_producer(self, contract: LandingContract, who: Sequence[str]) -> None:
+        title = construct_title(contract.name)
+        role = self._role(f"{title}Producer", who, f"Delivers {contract.name}", output=f"ProducerRoleArn{title}")
+        if not contract.arrival.stream:
+            files = self.storage.landing.arn_for_objects(f"{contract.name}/*")
+            grants.allow(role, ["s3:PutObject", "s3:AbortMultipartUpload"], [files])
+            self._allow_key(role, "kms:GenerateDataKey", "kms:Decrypt")  # the latter for uploads in parts
+            acknowledge_files(role, self.stack, self.storage, [f"{contract.name}/*"], landing=True)
+            return
+        (stream,) = (stack.streams[contract.name] for stack in self.streams if contract.name in stack.streams)
+        actions = ["PutRecord", "PutRecords", "DescribeStreamSummary", "ListShards"]
+        grants.allow(role, [f"kinesis:{action}" for action in actions], [stream.stream_arn])
+
+    def _arriving(self, dataset: str) -> LandingContract:
+        contract = self.project.landing(dataset)
+        if contract is None:
+            known = ", ".join(each.name for each in self.project.arriving) or "none"
+            raise WrongArgument(
+                f"The environment {self.environment.name} names producers of {dataset}, which is no dataset that "
+                f"arrives; these do: {known}.",
+                safe="nothing was deployed or changed.",
+                next_step="mend `producers` in environments.yaml, or add the dataset's contract.",
+                dataset=dataset,
+            )
+        return contract
+
+    def _role(self, name: str, who: Sequence[str], about: str, *, output: str = "") -> iam.Role:
+        """Return a role that ``who`` may take: without a name, whom the account's own policies let."""
+        named: list[iam.IPrincipal] = [iam.ArnPrincipal(arn) for arn in who]
+        trusted = iam.CompositePrincipal(*(named or [iam.AccountRootPrincipal()]))
+        role = iam.Role(self.stack, f"{name}Role", assumed_by=trusted, description=about)
+        CfnOutput(self.stack, output or f"{name}RoleArn", value=role.role_arn)
+        return role
+
+    # ---- what several roles do
+
+    def _allow_queries(self, role: iam.Role) -> None:
+        """Let ``role`` ask in the workgroup for people, with results that no other session reads."""
+        results = self.storage.results
+        group = self._arn("athena", f"workgroup/{self.group.name}")
+        grants.allow(role, [f"athena:{action}" for action in _QUERY], [group])
+        grants.allow(role, ["s3:GetBucketLocation"], [results.bucket_arn])
+        own = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
+        grants.allow(role, own, [results.arn_for_objects(OWN_RESULTS)])
+        self._allow_stacks(role)
+        self._allow_key(role, "kms:Decrypt", "kms:GenerateDataKey")
+
+    def _allow_watching(self, role: iam.Role) -> None:
+        """Let ``role`` see what `sluice status` and `sluice runs` show; no row of a table."""
+        storage, lake = self.storage, self.storage.lake
+        self._allow_stacks(role)
+        grants.use_ledger(role, storage.ledger, "Query", "BatchGetItem")
+        grants.allow(role, ["s3:ListBucketVersions"], [storage.landing.bucket_arn])
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["s3:ListBucket"],
+                resources=[lake.bucket_arn],
+                conditions={"StringLike": {"s3:prefix": ["staging/*", "set-aside/*", f"{FAILED_BATCHES}*"]}},
+            )
+        )
+        grants.allow(role, ["s3:GetObject"], [lake.arn_for_objects("set-aside/*")])
+        grants.allow(role, ["glue:GetTables"], storage.catalog_arns("bronze"))
+        dead = [queue.queue_arn for queue in (self.ingestion.landing_dead, self.ingestion.commit_dead)]
+        grants.allow(role, ["sqs:GetQueueAttributes"], dead)
+        looking = ["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility"]
+        grants.allow(role, looking, [self.ingestion.landing_dead.queue_arn])
+        grants.allow(role, ["states:ListExecutions"], [self.processing.machine.state_machine_arn])
+        # Whatever is asked of the planner is one permission: IAM does not look into what a function is called with.
+        grants.allow(role, ["lambda:InvokeFunction"], [self.processing.plan.function_arn])
+        if self.streams:
+            streams = [stream.stream_arn for stack in self.streams for stream in stack.streams.values()]
+            grants.allow(role, ["kinesis:ListShards"], streams)
+            grants.allow(role, ["lambda:GetFunctionConfiguration"], self._stream_functions())
+        unlimited = ["lambda:ListFunctions", "lambda:ListEventSourceMappings", "cloudwatch:GetMetricData"]
+        grants.allow(role, unlimited, ["*"])  # AWS knows no resources of them
+
+    def _allow_redriving(self, role: iam.Role) -> None:
+        """Let ``role`` try again what is dead: files, wake-ups, units set aside, batches of streams."""
+        lake, ingestion = self.storage.lake, self.ingestion
+        dead = [ingestion.landing_dead.queue_arn, ingestion.commit_dead.queue_arn]
+        grants.allow(role, ["sqs:ReceiveMessage"], [ingestion.commit_dead.queue_arn])
+        grants.allow(role, ["sqs:DeleteMessage"], dead)
+        grants.allow(role, ["sqs:SendMessage"], [ingestion.commit_queue.queue_arn])
+        grants.allow(role, ["lambda:InvokeFunction"], [ingestion.alone.function_arn, *self._stream_functions()])
+        again = ["set-aside/*", *([f"{FAILED_BATCHES}*"] if self.streams else [])]
+        put = ["staging/*", *again[1:]]
+        grants.allow(role, ["s3:DeleteObject"], [lake.arn_for_objects(each) for each in again])
+        grants.allow(role, ["s3:PutObject"], [lake.arn_for_objects(each) for each in put])
+        if self.streams:
+            grants.allow(role, ["s3:GetObject"], [lake.arn_for_objects(f"{FAILED_BATCHES}*")])
+        self._allow_key(role, "kms:Decrypt", "kms:GenerateDataKey")
+
+    def _allow_stacks(self, role: iam.Role) -> None:
+        """Let ``role`` read the outputs of this environment's stacks, by which `sluice` finds everything."""
+        stacks = self._arn("cloudformation", f"stack/{self.environment.title}-*/*")
+        grants.allow(role, ["cloudformation:DescribeStacks"], [stacks])
+
+    def _allow_key(self, role: iam.Role, *actions: str) -> None:
+        """Let ``role`` use the key by S3 alone, for the objects that it may read or write."""
+        service = f"s3.{self.environment.region}.amazonaws.com"
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=list(actions),
+                resources=[self.storage.key.key_arn],
+                conditions={"StringEquals": {"kms:ViaService": service}},
+            )
+        )
+
+    def _stream_functions(self) -> list[str]:
+        functions: Iterable[lambda_.Function] = (stack.ingest for stack in self.streams)
+        return [function.function_arn for function in functions]
+
+    def _table_arn(self, contract: AnyContract) -> str:
+        database = f"{self.environment.database_prefix}{contract.database}"
+        return self._arn("glue", f"table/{database}/{contract.name}")
+
+    def _arn(self, service: str, resource: str) -> str:
+        stack = self.stack
+        return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{resource}"
+
+
+def is_open(contract: AnyContract) -> bool:
+    """Return whether analysts read the table of ``contract``: in silver or gold, and no column of it is private.
+
+    IAM cuts no column out of a data file, so that a table with one is not theirs at all.
+    """
+    return contract.derived and not any(column.private for column in contract.columns)

@@ -1,0 +1,149 @@
+"""Roles for people may do what each does, and nothing else; who takes them is who the environment names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from infra.bundle import Bundle
+from sluice.errors import WrongArgument
+from sluice.project import Project
+from tests.folders import ENVIRONMENTS
+from tests.infra.people_uses import PARTNER, PEOPLE, ROLES, USER_ID, uses_of_people
+from tests.infra.permissions import granted, may
+from tests.infra.templates import ACCOUNT, Cloud, synthesize
+from tests.infra.test_wiring import unused
+
+#: What is denied to each role, whatever else it does: data and rights that are another's work.
+NEVER = [
+    ("s3:GetObject", "arn:aws:s3:::Landing/orders/2026/a.ndjson"),
+    ("s3:GetObject", "arn:aws:s3:::Lake/bronze/orders/data/one"),
+    ("s3:GetObject", "arn:aws:s3:::Results/athena/one.csv"),
+    ("s3:GetObject", "arn:aws:s3:::Results/people/AROAEXAMPLE:bea/one.csv"),
+    ("s3:DeleteObject", "arn:aws:s3:::Lake/silver/orders/data/one"),
+    ("s3:PutObject", "arn:aws:s3:::Lake/silver/orders/data/one"),
+    ("s3:PutObject", "arn:aws:s3:::Landing/readings/one"),
+    ("s3:ListBucket", "arn:aws:s3:::Results"),
+    ("glue:UpdateTable", f"arn:aws:glue:us-east-1:{ACCOUNT}:table/silver/orders"),
+    ("glue:CreateTable", f"arn:aws:glue:us-east-1:{ACCOUNT}:table/gold/made"),
+    ("athena:StartQueryExecution", f"arn:aws:athena:us-east-1:{ACCOUNT}:workgroup/primary"),
+    ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/SweepRole"),
+    ("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/SweepRole"),
+    ("lambda:UpdateFunctionCode", f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:PlanRefresh"),
+]
+
+
+def asked(cloud: Cloud, action: str, resource: str) -> dict[str, str]:
+    """The condition keys of an example call."""
+    given = {"aws:userid": USER_ID}
+    if action.startswith("kms:"):
+        given["kms:viaservice"] = f"s3.{cloud.environment.region}.amazonaws.com"
+    if action == "s3:ListBucket" and resource.endswith("Lake"):
+        given["s3:prefix"] = "staging/orders/"
+    return given
+
+
+@pytest.mark.parametrize("role", PEOPLE)
+def test_every_use_is_allowed(cloud: Cloud, role: str) -> None:
+    uses = sorted(uses_of_people(cloud.environment, role))
+    assert [use for use in uses if not may(cloud, f"{role}Role", *use, **asked(cloud, *use))] == []
+
+
+@pytest.mark.parametrize("role", PEOPLE)
+def test_nothing_is_allowed_that_is_not_used(cloud: Cloud, role: str) -> None:
+    own = {
+        (action, resource.replace(USER_ID, "${aws:userid}"))
+        for action, resource in uses_of_people(cloud.environment, role)
+    }
+    assert unused(cloud, f"{role}Role", own) == []
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_no_role_does_anothers_work(cloud: Cloud, role: str) -> None:
+    assert granted(cloud, role)
+    assert [each for each in NEVER if may(cloud, role, *each, **asked(cloud, *each))] == []
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_the_key_is_used_by_s3_alone(cloud: Cloud, role: str) -> None:
+    (key,) = cloud.resources("AWS::KMS::Key")
+    assert not may(cloud, role, "kms:Decrypt", cloud.arn(key), **{"kms:viaservice": "sqs.us-east-1.amazonaws.com"})
+    assert not may(cloud, role, "kms:Decrypt", cloud.arn(key))
+
+
+def test_lists_of_the_lake_are_of_what_waits_alone(cloud: Cloud) -> None:
+    for role in ("StewardRole", "OperatorRole"):
+        for prefix in ("", "silver/", "bronze/orders/data/", "quarantine/"):
+            assert not may(cloud, role, "s3:ListBucket", "arn:aws:s3:::Lake", **{"s3:prefix": prefix})
+        assert not may(cloud, role, "s3:ListBucket", "arn:aws:s3:::Lake")
+
+
+def test_a_producer_delivers_its_dataset_and_no_other(cloud: Cloud) -> None:
+    put = "s3:PutObject"
+    assert may(cloud, "OrdersProducerRole", put, "arn:aws:s3:::Landing/orders/a/b.ndjson")
+    for key in ("order_lines/a.csv", "orders", "ordersx/a", "orders%2Fa", "../orders/a", "/orders/a", "Orders/a"):
+        assert not may(cloud, "OrdersProducerRole", put, f"arn:aws:s3:::Landing/{key}"), key
+    assert not [action for action, _ in granted(cloud, "OrdersProducerRole") if action.startswith("kinesis:")]
+    prefix = cloud.environment.database_prefix
+    stream = f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/{prefix}"
+    assert may(cloud, "ClicksProducerRole", "kinesis:PutRecord", f"{stream}clicks")
+    assert not may(cloud, "ClicksProducerRole", "kinesis:PutRecord", f"{stream}readings")
+    assert not may(cloud, "ClicksProducerRole", "kinesis:GetRecords", f"{stream}clicks")
+
+
+def trusted(cloud: Cloud, role: str) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = cloud.resource("AWS::IAM::Role", role).properties["AssumeRolePolicyDocument"][
+        "Statement"
+    ]
+    return found
+
+
+def test_a_role_is_taken_by_whom_the_environment_names_else_by_whom_the_account_lets(cloud: Cloud) -> None:
+    for role in ROLES - {"OrdersProducerRole"}:
+        (statement,) = trusted(cloud, role)
+        assert statement["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+        assert statement["Action"] == "sts:AssumeRole"
+    (statement,) = trusted(cloud, "OrdersProducerRole")
+    assert statement["Principal"] == {"AWS": PARTNER}
+
+
+@pytest.fixture(scope="module")
+def closed(project: Project, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Cloud:
+    """An environment whose people are named, of the project with a private column in silver."""
+    clicks = project.contract("silver.clicks")
+    first, *others = clicks.columns
+    private = (msgspec.structs.replace(first, classification="restricted"), *others)
+    hidden = msgspec.structs.replace(clicks, columns=private)
+    contracts = [hidden if each is clicks else each for each in project.contracts]
+    who = {name: (f"arn:aws:iam::{ACCOUNT}:role/{name}",) for name in ("analysts", "stewards", "operators")}
+    environment = replace(ENVIRONMENTS["dev"], **who)
+    return synthesize(
+        environment,
+        msgspec.structs.replace(project, contracts=tuple(contracts)),
+        bundle,
+        tmp_path_factory.mktemp("closed"),
+    )
+
+
+@pytest.mark.slow
+def test_a_table_with_a_private_column_is_not_the_analysts(closed: Cloud) -> None:
+    for name, there in (("clicks", False), ("orders", True)):
+        arn = f"arn:aws:glue:us-east-1:{ACCOUNT}:table/silver/{name}"
+        assert may(closed, "AnalystRole", "s3:GetObject", f"arn:aws:s3:::Lake/silver/{name}/data/one") is there
+        assert may(closed, "AnalystRole", "glue:GetTable", arn) is there
+    for role, field in (("Analyst", "analysts"), ("Steward", "stewards"), ("Operator", "operators")):
+        (statement,) = trusted(closed, f"{role}Role")
+        assert statement["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:role/{field}"}
+    names = {role.name for role in closed.resources("AWS::IAM::Role")}
+    assert not {name for name in names if name.endswith("ProducerRole")}
+
+
+def test_producers_of_what_does_not_arrive_are_refused(project: Project, bundle: Bundle, tmp_path: Path) -> None:
+    environment = replace(ENVIRONMENTS["dev"], producers={"customer_orders": ()})
+    with pytest.raises(
+        WrongArgument, match="producers of customer_orders, which is no dataset that arrives; these do: "
+    ):
+        synthesize(environment, project, bundle, tmp_path)
