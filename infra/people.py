@@ -164,7 +164,9 @@ class People:
         grants.allow(role, ["lambda:InvokeFunction"], [self.processing.plan.function_arn])
         if self.streams:
             streams = [stream.stream_arn for stack in self.streams for stream in stack.streams.values()]
-            grants.allow(role, ["kinesis:ListShards"], streams)
+            # How far a stream was read is known by asking for the next record, which has its content with it.
+            asked = ["ListShards", "GetShardIterator", "GetRecords"]
+            grants.allow(role, [f"kinesis:{action}" for action in asked], streams)
             grants.allow(role, ["lambda:GetFunctionConfiguration"], self._stream_functions())
         unlimited = ["lambda:ListFunctions", "lambda:ListEventSourceMappings", "cloudwatch:GetMetricData"]
         grants.allow(role, unlimited, ["*"])  # AWS knows no resources of them

@@ -60,6 +60,7 @@ def start_query_execution(self: Any) -> str:
         session=session(self),
         reuse=reuse.longest_age(self._get_param("ResultReuseConfiguration") or {}),
     )
+    _ask_for_prepared(self, backend, execution)
     backend.executions[execution.id] = execution
     if token:
         tokens[token] = (query, execution.id)
@@ -211,6 +212,25 @@ OPERATIONS = (
     list_prepared_statements,
     *catalog_api.OPERATIONS,
 )
+
+
+def _ask_for_prepared(self: Any, backend: Any, execution: Execution) -> None:
+    """Raise unless the caller may do to a prepared statement what the query does to one.
+
+    https://docs.aws.amazon.com/athena/latest/ug/security-iam-athena-prepared-statements.html
+    """
+    from localaws.athena.statements import kinds
+
+    asked, group = execution.statement, execution.workgroup.name
+    if isinstance(asked, kinds.Prepare):
+        known = backend.prepared_statements.get(asked.name)
+        does = "Update" if known is not None and known.workgroup == group else "Create"
+    elif isinstance(asked, kinds.Execute | kinds.Deallocate):
+        does = "Get" if isinstance(asked, kinds.Execute) else "Delete"
+    else:
+        return
+    arn = f"arn:aws:athena:{execution.region}:{execution.account}:workgroup/{group}"
+    may(self, f"athena:{does}PreparedStatement", arn)
 
 
 def _start(backend: Any, execution: Execution) -> None:

@@ -102,6 +102,15 @@ def app(arguments: list[str] | None = None) -> None:
         safe = "what was done before stays as it is."
         _end(CommandError(str(error), safe=safe, next_step=f"check {what}.", file=error.filename or None), as_json)
     except Exception as error:
+        if _denied(error):
+            _end(
+                CommandError(
+                    f"AWS: {error}",
+                    safe="what was done before stays as it is.",
+                    next_step="take a role that may do this: docs/how-to/people.md says which role does what.",
+                ),
+                as_json,
+            )
         if not _answered_by_another(error):
             raise
         at = os.environ.get("AWS_ENDPOINT_URL", "the endpoint")
@@ -120,6 +129,14 @@ def _answered_by_another(error: Exception) -> bool:
     """Return whether the SDK could not read an answer, as of a web server: no ``BotoCoreError``, unlike its others."""
     parsers = sys.modules.get("botocore.parsers")  # not imported here: most commands that fail ask no AWS
     return parsers is not None and isinstance(error, parsers.ResponseParserError)
+
+
+def _denied(error: Exception) -> bool:
+    """Return whether AWS says that the caller may not do what the command asked of it."""
+    exceptions = sys.modules.get("botocore.exceptions")  # not imported here, as above
+    if exceptions is None or not isinstance(error, exceptions.ClientError):
+        return False
+    return str(error.response.get("Error", {}).get("Code", "")).startswith("AccessDenied")
 
 
 def _end_in_order() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from infra.bundle import Bundle, code_folder
+from infra.bundle import Bundle, code_folder, layer_folder
+from localaws.server import LocalAws
 from sluice.project import Project
-from tests.folders import ENVIRONMENTS, SMALL
-from tests.infra.people_uses import PARTNER
+from tests.folders import CACHE, ENVIRONMENTS, SMALL
+from tests.infra.people import Deployed, deliver, hidden
+from tests.infra.people_uses import FOREIGN, PARTNER
 from tests.infra.templates import Cloud, read_cloud, synthesize
 from tests.shared import compiled_once, made_once
 
@@ -57,3 +60,22 @@ def cloud(request: pytest.FixtureRequest, clouds: dict[str, Cloud]) -> Cloud:
 @pytest.fixture
 def prod(clouds: dict[str, Cloud]) -> Cloud:
     return clouds["prod"]
+
+
+@pytest.fixture(scope="package")
+def peopled(project: Project, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """The stacks with their real layer, in which silver.clicks has a private column, with what producers delivered."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    real = Bundle(bundle.code, layer_folder(CACHE), bundle.transforms)
+    producers = {"orders": (), "clicks": (), "readings": (FOREIGN,)}
+    environment = replace(ENVIRONMENTS["dev"], producers=producers)
+    cloud = synthesize(environment, hidden(project, "session_id"), real, tmp_path_factory.mktemp("assembly"))
+    with LocalAws.start(scratch=tmp_path_factory.mktemp("aws")) as running:
+        outputs = running.deploy(cloud.folder)
+        deployed = Deployed(running, {name: value for stack in outputs.values() for name, value in stack.items()})
+        # What it takes up each minute is taken up by people here.
+        for rule in running.context.client("events").list_rules()["Rules"]:
+            if rule["Name"].startswith("sluice-dev-recovery-EachMinute"):
+                running.context.client("events").disable_rule(Name=rule["Name"])
+        deliver(deployed)
+        yield deployed

@@ -11,6 +11,8 @@ from tests.infra.uses import Use, named_in
 
 #: Somebody of another account, who delivers orders.
 PARTNER = "arn:aws:iam::444455556666:role/Deliveries"
+#: An account that the local AWS is not.
+FOREIGN = "arn:aws:iam::444455556666:root"
 #: The session in whose name results are.
 USER_ID = "AROAEXAMPLE:ana"
 _AT = f"us-east-1:{ACCOUNT}"
@@ -68,7 +70,11 @@ _WATCH = {
     *_each("states", "ListExecutions", f"arn:aws:states:{_AT}:stateMachine:sluice-{{environment}}-refresh"),
     *_each("lambda", "InvokeFunction", f"arn:aws:lambda:{_AT}:function:PlanRefresh"),
     *_each("lambda", "GetFunctionConfiguration", f"arn:aws:lambda:{_AT}:function:IngestStream"),
-    *_each("kinesis", "ListShards", *(f"arn:aws:kinesis:{_AT}:stream/{name}" for name in _STREAMS)),
+    *_each(
+        "kinesis",
+        "ListShards GetShardIterator GetRecords",
+        *(f"arn:aws:kinesis:{_AT}:stream/{name}" for name in _STREAMS),
+    ),
 }
 _REDRIVE = {
     *_CRYPT,

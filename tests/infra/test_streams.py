@@ -37,9 +37,9 @@ def test_every_stream_dataset_has_a_stream_of_its_name_and_one_consumer(cloud: C
 
 @given(st.sets(st.from_regex(r"[a-z][a-z0-9_]{0,6}", fullmatch=True) | st.sampled_from(_LIKE), min_size=2))
 def test_no_two_datasets_have_constructs_of_one_name(names: set[str]) -> None:
-    from infra.streams import _title  # here: CDK takes seconds to import, and every worker collects all tests
+    from infra.streams import construct_title  # here: CDK takes seconds to import, and every worker collects all tests
 
-    assert len({_title(name) for name in names}) == len(names)
+    assert len({construct_title(name) for name in names}) == len(names)
 
 
 def test_streams_are_encrypted_and_kept_in_prod(cloud: Cloud) -> None:

@@ -105,6 +105,29 @@ def test_an_earlier_result_is_given_again_to_who_may_read_the_files_now(lake: Co
     assert run(athena, f"SELECT * FROM {table}", again=True).startswith("PERMISSION_DENIED: ")
 
 
+ASK = {"Action": ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults"], "Resource": "*"}
+PREPARED = {
+    "Create": "PREPARE made FROM SELECT 'made'",
+    "Get": "EXECUTE there",
+    "Update": "PREPARE there FROM SELECT 'changed'",
+    "Delete": "DEALLOCATE PREPARE there",
+}
+
+
+@pytest.mark.parametrize("does", PREPARED)
+def test_what_a_query_does_to_a_prepared_statement_needs_leave(lake: Context, does: str) -> None:
+    run(lake.client("athena"), "PREPARE there FROM SELECT 'first'")
+    with pytest.raises(ClientError, match=f"athena:{does}PreparedStatement on resource: .*:workgroup/primary"):
+        run(Caller(lake, ASK, OUT)("athena"), PREPARED[does])
+    assert "first" in run(lake.client("athena"), "EXECUTE there")
+    with pytest.raises(ClientError, match="was not found"):
+        lake.client("athena").get_prepared_statement(StatementName="made", WorkGroup="primary")
+    may = Caller(lake, ASK, OUT, {"Action": f"athena:{does}PreparedStatement", "Resource": "*"})("athena")
+    assert run(may, PREPARED[does]).startswith("[")
+    if does == "Create":
+        lake.client("athena").delete_prepared_statement(StatementName="made", WorkGroup="primary")
+
+
 def test_a_query_writes_where_its_caller_may_write(lake: Context) -> None:
     lists = {"Action": "s3:ListBucket", "Resource": "*"}
     athena = Caller(lake, *ALL, lists)("athena")
