@@ -14,3 +14,14 @@ def shortened(text: str, most: int = MOST_SAID) -> str:
 def printable(text: str) -> str:
     """Return a text with an escape for each character that a terminal would act on or not show."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def harmless(text: str) -> str:
+    """Return a text for a terminal: with an escape for each control character in it but line breaks and tabs.
+
+    Names of files and values of tables are their producers', and a terminal obeys what begins with ESC.
+    """
+    return text.translate(_CONTROLS)
+
+
+_CONTROLS = {code: ascii(chr(code))[1:-1] for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}

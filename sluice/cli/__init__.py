@@ -15,7 +15,7 @@ from sluice.cli import console, local_access
 from sluice.cli.joined import CannotJoin, Joined, names_of
 from sluice.errors import CommandError, SluiceError, Unreachable, WrongArgument
 from sluice.once import once
-from sluice.shortened import shortened
+from sluice.shortened import harmless, shortened
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -160,5 +160,5 @@ def _usage(error: Exception) -> WrongArgument:
 
 
 def _end(error: SluiceError, as_json: bool) -> NoReturn:
-    sys.stderr.write(f"{json.dumps(error.as_data()) if as_json else error}\n")
+    sys.stderr.write(f"{json.dumps(error.as_data()) if as_json else harmless(str(error))}\n")
     sys.exit(2 if isinstance(error, WrongArgument) else 1)

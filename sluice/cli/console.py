@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 @functools.cache
 def console() -> Console:
     """Return the console; rich is imported here and not earlier, since that takes long."""
-    from rich.console import Console
+    from sluice.cli.fitted import HarmlessConsole
 
-    return Console()
+    return HarmlessConsole()
 
 
 #: Whether standard error is for one JSON object alone, as with --json.

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sluice.shortened import harmless
+
 #: Between two columns, and between two facts of a row that is printed as lines.
 _GAP = 1
+
+
+class HarmlessConsole(Console):
+    """A console on which no text that is printed acts: control characters in it are shown."""
+
+    def render_str(self, text: str, **given: Any) -> Text:
+        """Return the text as what is printed; its own marks act, its control characters do not."""
+        return super().render_str(harmless(text), **given)
 
 
 def print_table(
@@ -20,7 +31,7 @@ def print_table(
 
     Where the columns are wider than the terminal, each row is its first value and, below it, the others by name.
     """
-    texts = [[cell if isinstance(cell, Text) else Text(str(cell)) for cell in row] for row in rows]
+    texts = [[cell if isinstance(cell, Text) else Text(harmless(str(cell))) for cell in row] for row in rows]
     widths = [max([cell_len(name), *(_width(row[at]) for row in texts)]) for at, name in enumerate(headers)]
     if sum(widths) + _GAP * (len(widths) - 1) <= console.width:
         _print_columns(console, headers, texts, frozenset(right))

@@ -109,13 +109,17 @@ def _split(names: tuple[str, ...], rows: list[tuple[str | None, ...]]) -> Answer
 
 
 def print_rows(answer: Answer, form: str, console: Callable[[], Console]) -> None:
-    """Print the rows as a table on the ``console``, or to standard output as CSV or as a JSON array of objects."""
-    if form == "csv":
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(answer.names)
-        writer.writerows(answer.rows)
-        sys.stdout.write(out.getvalue())
+    """Print the rows as a table on the ``console``, or to standard output as CSV or as a JSON array of objects.
+
+    ``sheet`` is CSV whose texts no spreadsheet takes for a formula; ``csv`` has each value as it is.
+    """
+    if form in ("csv", "sheet"):
+        written = _for_sheet(answer) if form == "sheet" else answer
+        for row in (written.names, *written.rows):
+            out = io.StringIO()
+            # The writer quotes a value for a character of the line's end alone, and a reader ends a line at \r, too.
+            csv.writer(out, lineterminator="\r\n").writerow(row)
+            sys.stdout.write(out.getvalue().removesuffix("\r\n") + "\n")
         return
     if form == "json":
         if twice := [name for at, name in enumerate(answer.names) if name in answer.names[:at]]:
@@ -138,6 +142,28 @@ def print_rows(answer: Answer, form: str, console: Callable[[], Console]) -> Non
     numbers = [name for name, kind in zip(answer.names, answer.types, strict=True) if _is_number(kind)]
     print_table(console(), answer.names, [["" if cell is None else cell for cell in row] for row in answer.rows],
                 right=numbers)  # fmt: skip
+
+
+#: What a text begins with that a spreadsheet computes, also behind blanks.
+#: https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = re.compile(r"[\t\r]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+
+
+def _for_sheet(answer: Answer) -> Answer:
+    """Return the rows with an apostrophe before each text that a spreadsheet would compute; numbers stay numbers."""
+    texts = [not (_is_number(kind) or kind in ("date", "boolean")) for kind in answer.types]
+    return Answer(
+        tuple(map(_as_text, answer.names)),
+        answer.types,
+        tuple(
+            tuple(_as_text(cell) if cell is not None and text else cell for cell, text in zip(row, texts, strict=True))
+            for row in answer.rows
+        ),
+    )
+
+
+def _as_text(cell: str) -> str:
+    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def _is_number(kind: str) -> bool:

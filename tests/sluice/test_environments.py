@@ -18,6 +18,7 @@ from sluice.errors import EnvironmentRefused
 from tests.folders import ENVIRONMENTS, ROOT
 
 SETTINGS = [each.name for each in fields(Environment) if each.name not in ("name", "name_prefix")]
+ROLE = "arn:aws:iam::111122223333:role/Analysts"
 SOUND = {"region": "eu-central-1", "keep_data": True}
 
 
@@ -67,6 +68,33 @@ def test_what_no_environment_can_have_is_refused_with_its_line(
         read(tmp_path, settings)
     assert told.value.what.startswith(f"{tmp_path / 'environments.yaml'}:{line}: environments.dev")
     assert (told.value.file, told.value.position) == (str(tmp_path / "environments.yaml"), line)
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        "*", "arn:aws:iam::*:root", "arn:aws:iam::111122223333:role/*", "111122223333", "ana", 3, None,
+        "arn:aws:iam::111122223333:policy/x", "arn:aws:sts::111122223333:assumed-role/a/b", f"{ROLE}\n", "",
+        {"AWS": "*"},
+        "arn:aws:iam::111122223333:root/x", "arn:aws:iam::111122223333:role/${aws:username}",
+    ],
+)  # fmt: skip
+def test_roles_for_people_name_whom_they_are_for_and_never_everybody(tmp_path: Path, who: Any) -> None:
+    for settings in ({"analysts": [who]}, {"operators": [ROLE, who]}, {"producers": {"orders": [who]}}):
+        with pytest.raises(EnvironmentRefused, match="is not allowed; the ARN of a role, a user, or an account's root"):
+            read(tmp_path, {**SOUND, **settings})
+    for settings in ({"stewards": who}, {"producers": {"orders": who}}):
+        with pytest.raises(EnvironmentRefused, match="it holds a list of ARNs, `\\[\\]` for the account's own"):
+            read(tmp_path, {**SOUND, **settings})
+
+
+def test_a_role_is_for_those_who_are_named(tmp_path: Path) -> None:
+    others = ["arn:aws-us-gov:iam::111122223333:user/team/ana", "arn:aws:iam::444455556666:root"]
+    found = read(
+        tmp_path, {**SOUND, "analysts": [ROLE], "stewards": others, "producers": {"orders": [ROLE], "clicks": []}}
+    )
+    assert (found.analysts, found.stewards, found.operators) == ((ROLE,), tuple(others), ())
+    assert found.producers == {"orders": (ROLE,), "clicks": ()}
 
 
 DIFFERENT = {"account": "111122223333"}, {"account": "444455556666"}
@@ -165,9 +193,12 @@ def test_whatever_stands_in_a_field_is_read_as_it_is_or_refused(
 @pytest.mark.parametrize("name", SETTINGS)
 def test_each_field_reads_one_of_those_values(tmp_path: Path, name: str) -> None:
     read_ones = 0
-    for value in (True, 7, 24, 512, 1 << 30, "", "eu-central-1", {"team": "a"}):
+    for value in (True, 7, 24, 512, 1 << 30, "", "eu-central-1", {"team": "a"}, [ROLE], {"a": [ROLE]}):
         with suppress(EnvironmentRefused):
-            read_ones += getattr(read(tmp_path, {**SOUND, name: value}), name) == value
+            found = getattr(read(tmp_path, {**SOUND, name: value}), name)
+            read_ones += found in (value, *([tuple(value)] if isinstance(value, list) else [])) or found == {
+                "a": (ROLE,)
+            }
     assert read_ones
 
 

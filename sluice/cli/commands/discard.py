@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sluice.cli.options import Environment
+from sluice.shortened import harmless
 
 commands = typer.Typer()
 
@@ -24,4 +25,4 @@ def discard(
     from sluice.cli.deployment import deployed
 
     for sentence in give_up(deployed(env), what):
-        typer.echo(f"discarded {sentence}")
+        typer.echo(harmless(f"discarded {sentence}"))

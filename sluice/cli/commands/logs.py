@@ -9,6 +9,7 @@ import typer
 
 from sluice.cli.console import tell
 from sluice.cli.options import Environment
+from sluice.shortened import harmless
 
 commands = typer.Typer()
 
@@ -51,7 +52,7 @@ def logs(
     found = places(deployed(env), run, seconds_of(since))
 
     def show(line: Line) -> None:
-        typer.echo(f"{line.time} {line.source}: {line.message}")
+        typer.echo(harmless(f"{line.time} {line.source}: {line.message}"))
 
     if following:
         try:

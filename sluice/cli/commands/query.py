@@ -19,12 +19,18 @@ class Format(StrEnum):
     table = "table"
     csv = "csv"
     json = "json"
+    sheet = "sheet"
 
 
 @commands.command()
 def query(
     sql: Annotated[str, typer.Argument(help="One statement in Athena's SQL.")],
-    output: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.table,
+    output: Annotated[
+        Format,
+        typer.Option(
+            "--format", help="How to print the rows; sheet is CSV for a spreadsheet, which computes no text in it."
+        ),
+    ] = Format.table,
     env: Environment = "dev",
 ) -> None:
     """Run a query in Athena and print its rows."""

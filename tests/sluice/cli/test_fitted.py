@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from collections import Counter
 from typing import Any
 
@@ -14,7 +15,7 @@ from rich.console import Console
 
 from sluice.cli.deployment import Deployment
 from sluice.cli.derived import DerivedStatus
-from sluice.cli.fitted import print_table
+from sluice.cli.fitted import HarmlessConsole, print_table
 from sluice.cli.planning import print_plan
 from sluice.cli.run_output import print_runs
 from sluice.cli.status import DatasetStatus, Status
@@ -22,6 +23,22 @@ from sluice.cli.status_output import print_dataset, print_status
 from sluice.cli.streams import ShardStatus, StreamsStatus
 from sluice.ledger import ShardCounts
 from tests.laws import cases
+
+
+@given(st.text())
+def test_no_character_of_a_value_acts_on_the_terminal(text: str) -> None:
+    out = io.StringIO()
+    shown = HarmlessConsole(file=out, width=200, force_terminal=True, color_system=None)
+    print_table(shown, ("a",), [[f"x{text}"]])
+    shown.print(f"x{text}", markup=False, highlight=False)
+    assert not [letter for letter in out.getvalue() if unicodedata.category(letter) == "Cc" and letter not in "\n\t"]
+
+
+def test_a_control_character_is_shown() -> None:
+    out = io.StringIO()
+    HarmlessConsole(file=out, width=200).print("orders/\x1b]0;owned\x07.csv")
+    assert out.getvalue() == "orders/\\x1b]0;owned\\x07.csv\n"
+
 
 WIDTHS = (40, 60, 80, 120, 200)
 LONG = "customer_lifetime_value_by_acquisition_channel_and_month_2026_v2"

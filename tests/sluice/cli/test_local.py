@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from sluice.cli import deployment, local, local_access
 from sluice.cli.send import progress_bar
@@ -119,6 +120,35 @@ def test_an_environment_that_is_not_there_is_told_with_those_that_are(monkeypatc
         deployment.deployed("foo")
     with pytest.raises(CommandError, match=r"There is no stack sluice-half-ingestion, sluice-half-processing, "):
         deployment.deployed("half")
+
+
+def test_who_may_not_list_stacks_reads_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = [*stacks("sluice-dev"), "sluice-dev-streams", "sluice-dev-streams1"]
+    asked = []
+
+    class Stacks:
+        def get_paginator(self, _: str) -> Any:
+            return self
+
+        def paginate(self) -> Any:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized"}}, "DescribeStacks")
+
+        def describe_stacks(self, *, StackName: str) -> dict[str, Any]:  # noqa: N803 (boto3's name)
+            asked.append(StackName)
+            if StackName not in there:
+                error = {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}
+                raise ClientError({"Error": error}, "DescribeStacks")
+            output = {"OutputKey": f"Name{len(asked)}", "OutputValue": StackName}
+            return {"Stacks": [{"StackName": StackName, "StackStatus": "CREATE_COMPLETE", "Outputs": [output]}]}
+
+    monkeypatch.setattr(deployment, "client", lambda _: Stacks())
+    assert sorted(deployment.deployed("dev").outputs.values()) == sorted(there)
+    assert asked == [*stacks("sluice-dev"), "sluice-dev-recovery", *(f"sluice-dev-streams{n}" for n in ("", 1, 2))]
+    with pytest.raises(CommandError, match="There is no stack sluice-prod-storage, "):
+        deployment.deployed("prod")
+    monkeypatch.setattr(deployment, "meant_project", lambda _: None)
+    with pytest.raises(CommandError, match=r"The stacks of dev cannot be read: .* not authorized"):
+        deployment.deployed("dev")
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import io
 import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sluice.cli import querying
+from sluice.cli import deployment, querying
 from sluice.cli.querying import Answer, print_rows, run_query
 from sluice.errors import CommandError, WrongArgument
 
@@ -18,7 +23,12 @@ class Athena:
     def __init__(self, rows: list[list[str | None]], names: list[str], failed: str = "") -> None:
         self.rows, self.names, self.failed = rows, names, failed
 
-    def start_query_execution(self, **_: Any) -> dict[str, Any]:
+    def get_caller_identity(self) -> dict[str, str]:
+        return {"Arn": "arn:aws:sts::123456789012:assumed-role/Analyst/me", "UserId": "AROA:me"}
+
+    def start_query_execution(self, **given: Any) -> dict[str, Any]:
+        assert given["WorkGroup"] == "analysts"
+        assert given["ResultConfiguration"] == {"OutputLocation": "s3://results/people/me/"}
         return {"QueryExecutionId": "1"}
 
     def get_query_execution(self, **_: Any) -> dict[str, Any]:
@@ -37,7 +47,9 @@ class Athena:
 class Deployed:
     """The little of a deployment that a query needs."""
 
-    workgroup = "analysts"
+    @staticmethod
+    def workgroup_of(_: Any) -> tuple[str, str]:
+        return "analysts", "s3://results/people/me/"
 
     class settings:  # noqa: N801 (the deployment's name)
         @staticmethod
@@ -96,6 +108,55 @@ def test_an_object_has_each_name_once(capsys: pytest.CaptureFixture[str]) -> Non
     assert "AS a_2" in refused.value.next_step
     print_rows(answer, "csv", lambda: pytest.fail("no console"))
     assert capsys.readouterr().out == "a,b,a\n1,2,3\n"
+
+
+OUTPUTS = {
+    "AnalystRoleArn": "arn:aws:iam::123456789012:role/team/shop-dev-AnalystRole1",
+    "StewardRoleArn": "arn:aws:iam::123456789012:role/shop-dev-StewardRole2",
+    "OperatorRoleArn": "arn:aws:iam::123456789012:role/shop-dev-OperatorRole3",
+    "AthenaWorkGroupName": "shop-dev",
+    "PeopleWorkGroupName": "shop-dev-people",
+    "ResultsBucketName": "results",
+}
+
+
+@pytest.mark.parametrize(
+    ("caller", "asks"),
+    [
+        ("assumed-role/shop-dev-AnalystRole1/ana", ("shop-dev-people", "s3://results/people/AROA:ana/")),
+        ("assumed-role/shop-dev-StewardRole2/ana", ("shop-dev-people", "s3://results/people/AROA:ana/")),
+        ("assumed-role/shop-dev-OperatorRole3/ana", ("shop-dev", "")),
+        ("assumed-role/other/shop-dev-AnalystRole1", ("shop-dev", "")),
+        ("user/shop-dev-AnalystRole1", ("shop-dev", "")),
+        ("root", ("shop-dev", "")),
+    ],
+)
+def test_whoever_asks_in_a_role_for_people_has_results_of_their_own(caller: str, asks: tuple[str, str]) -> None:
+    found = {"Arn": f"arn:aws:sts::123456789012:{caller}", "UserId": "AROA:ana"}
+    assert deployment.Deployment(OUTPUTS).workgroup_of(found) == asks
+    assert deployment.Deployment({"AthenaWorkGroupName": "shop-dev"}).workgroup_of(found) == ("shop-dev", "")
+
+
+@given(
+    st.lists(st.text() | st.sampled_from(["=1+1", " =1", "+49 30", "-2", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1", "a=1"]))
+)
+def test_a_sheet_has_no_text_that_is_computed_and_loses_none(cells: list[str]) -> None:
+    answer = Answer(
+        ("=cmd|' /C calc'!A0", "n", "d"), ("varchar", "bigint", "date"), tuple((each, "-5", None) for each in cells)
+    )
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        print_rows(answer, "sheet", lambda: pytest.fail("no console"))
+    header, *rows = csv.reader(io.StringIO(out.getvalue(), newline=""))
+    assert header == ["'=cmd|' /C calc'!A0", "n", "d"]
+    assert [row[1:] for row in rows] == [["-5", ""]] * len(cells)
+    for (shown, *_), cell in zip(rows, cells, strict=True):
+        assert shown in (cell, f"'{cell}")
+        assert not shown.strip().startswith(("=", "+", "-", "@", "\uff1d")), shown
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        print_rows(answer, "csv", lambda: pytest.fail("no console"))
+    assert [row[0] for row in csv.reader(io.StringIO(out.getvalue(), newline=""))][1:] == cells
 
 
 @pytest.mark.parametrize(("said", "step"), [
