@@ -37,8 +37,8 @@ _.external_attr, _.compress_type
 _._cache, _.log_errors, _.lambda_runtime_address, _.recursive_loop, _.component, _.yaml_implicit_resolvers
 _.cachable, _._load_file, _._runtime_param, _._load_file_io, _._is_s3tables_database, _.memo, _._update_and_stage_table
 _._build_delete_files_partition_predicate, _._existing_manifests, _._deleted_entries, _._process_manifests
-# What a shell may be, read by typer from the enumeration.
-_.zsh, _.fish
+# What a shell or a form of rows may be, read by typer from the enumeration.
+_.zsh, _.fish, _.sheet
 # A protocol's own call: nobody names it.
 _.__call__
 # What tests ask of the product: what roles were denied, a contract alone.
