@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from sluice.contracts import AnyContract, LandingContract
 from sluice.environments import Environment
 from sluice.errors import WrongArgument
 from sluice.ingestion.failed_batches import FAILED_BATCHES
+from sluice.nearest import nearest
 from sluice.project import Project
 
 from . import grants
@@ -26,6 +28,9 @@ from .streams import StreamsStack, construct_title
 #: The part of the results' bucket that a session of a role may write and read, and no other session.
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 OWN_RESULTS = "people/${aws:userid}/*"
+#: Of the ARNs in one managed policy, which has 6,144 at most; a role has ten such policies.
+#: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+_POLICY_CHARACTERS = 5_800
 #: What a query takes of Athena, in the workgroup for people.
 _QUERY = ("StartQueryExecution", "StopQueryExecution", "GetQueryExecution", "GetQueryResults", "GetWorkGroup")
 
@@ -56,14 +61,14 @@ class People:
             "Analyst", self.environment.analysts, "Asks of the tables in silver and gold without private columns"
         )
         self._allow_queries(role)
-        readable = [contract for contract in self.project.contracts if is_open(contract)]
         databases = self.storage.database_arns("silver", "gold")
-        tables = [self._table_arn(contract) for contract in readable]
-        grants.allow(role, ["glue:GetDatabase", "glue:GetDatabases"], databases)
-        grants.allow(role, ["glue:GetTable", "glue:GetTables"], [*databases, *tables])
+        grants.allow(role, ["glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables"], databases)
+        readable = [contract for contract in self.project.contracts if is_open(contract)]
         folders = [f"{self.storage.folders(each.database)[0]}{each.name}/*" for each in readable]
-        if folders:
-            grants.allow(role, ["s3:GetObject"], [self.storage.lake.arn_for_objects(folder) for folder in folders])
+        tables = [self._table_arn(each) for each in readable]
+        files = [self.storage.lake.arn_for_objects(folder) for folder in folders]
+        self._allow_each(role, "Tables", ["glue:GetTable", "glue:GetTables"], tables)
+        self._allow_each(role, "Files", ["s3:GetObject"], files)
         acknowledge_files(role, self.stack, self.storage, folders)
 
     def _add_steward(self) -> None:
@@ -109,10 +114,11 @@ class People:
     def _arriving(self, dataset: str) -> LandingContract:
         contract = self.project.landing(dataset)
         if contract is None:
-            known = ", ".join(each.name for each in self.project.arriving) or "none"
+            near = nearest(dataset, [each.name for each in self.project.arriving])
+            meant = f"; did you mean {near}?" if near else "."
             raise WrongArgument(
                 f"The environment {self.environment.name} names producers of {dataset}, which is no dataset that "
-                f"arrives; these do: {known}.",
+                f"arrives{meant}",
                 safe="nothing was deployed or changed.",
                 next_step="mend `producers` in environments.yaml, or add the dataset's contract.",
                 dataset=dataset,
@@ -163,10 +169,12 @@ class People:
         # Whatever is asked of the planner is one permission: IAM does not look into what a function is called with.
         grants.allow(role, ["lambda:InvokeFunction"], [self.processing.plan.function_arn])
         if self.streams:
-            streams = [stream.stream_arn for stack in self.streams for stream in stack.streams.values()]
+            prefix = self.environment.database_prefix
+            names = [f"{prefix}{name}" for stack in self.streams for name in stack.streams]
+            streams = [self._arn("kinesis", f"stream/{name}") for name in names]
             # How far a stream was read is known by asking for the next record, which has its content with it.
             asked = ["ListShards", "GetShardIterator", "GetRecords"]
-            grants.allow(role, [f"kinesis:{action}" for action in asked], streams)
+            self._allow_each(role, "Streams", [f"kinesis:{action}" for action in asked], streams)
             grants.allow(role, ["lambda:GetFunctionConfiguration"], self._stream_functions())
         unlimited = ["lambda:ListFunctions", "lambda:ListEventSourceMappings", "cloudwatch:GetMetricData"]
         grants.allow(role, unlimited, ["*"])  # AWS knows no resources of them
@@ -186,6 +194,24 @@ class People:
         if self.streams:
             grants.allow(role, ["s3:GetObject"], [lake.arn_for_objects(f"{FAILED_BATCHES}*")])
         self._allow_key(role, "kms:Decrypt", "kms:GenerateDataKey")
+
+    def _allow_each(self, role: iam.Role, name: str, actions: Sequence[str], resources: Sequence[str]) -> None:
+        """Let ``role`` do ``actions`` on many resources, in as many managed policies as their ARNs need.
+
+        CDK moves what is too long for a role into further policies by whole statements, and takes an ARN for longer.
+        """
+        policies: list[list[str]] = []
+        room = 0
+        for resource in resources:
+            size = len(re.sub(r"\$\{Token\[(\w+)[^]]*\]\}", _longest, resource)) + len('"",')
+            if size > room:
+                policies.append([])
+                room = _POLICY_CHARACTERS
+            policies[-1].append(resource)
+            room -= size
+        for number, some in enumerate(policies):
+            statement = iam.PolicyStatement(actions=list(actions), resources=some)
+            iam.ManagedPolicy(role, f"{name}{number or ''}", roles=[role], statements=[statement])
 
     def _allow_stacks(self, role: iam.Role) -> None:
         """Let ``role`` read the outputs of this environment's stacks, by which `sluice` finds everything."""
@@ -214,6 +240,11 @@ class People:
     def _arn(self, service: str, resource: str) -> str:
         stack = self.stack
         return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{resource}"
+
+
+def _longest(token: re.Match[str]) -> str:
+    """Return a text as long as what a token of CDK's may stand for: an account or partition, or a bucket's ARN."""
+    return "." * (12 if token[1] == "AWS" else len("arn:aws-us-gov:s3:::") + 63)
 
 
 def is_open(contract: AnyContract) -> bool:

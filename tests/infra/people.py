@@ -198,6 +198,10 @@ class Person:
         policies = boto3.client("iam")
         names = policies.list_role_policies(RoleName=self.role)["PolicyNames"]
         documents = [policies.get_role_policy(RoleName=self.role, PolicyName=name)["PolicyDocument"] for name in names]
+        for each in policies.list_attached_role_policies(RoleName=self.role)["AttachedPolicies"]:
+            version = policies.get_policy(PolicyArn=each["PolicyArn"])["Policy"]["DefaultVersionId"]
+            found = policies.get_policy_version(PolicyArn=each["PolicyArn"], VersionId=version)
+            documents.append(found["PolicyVersion"]["Document"])
         grants = [
             (action, resource.replace("${aws:userid}", self.user_id))
             for document in documents

@@ -17,7 +17,7 @@ def documents(cloud: Cloud, role: str) -> list[dict[str, Any]]:
     """Return the policy documents of a role, by its name in the template."""
     return [
         policy.properties["PolicyDocument"]
-        for policy in cloud.resources("AWS::IAM::Policy")
+        for policy in cloud.resources("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
         if role in policy.properties["Roles"]
     ]
 

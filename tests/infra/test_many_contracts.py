@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from infra.bundle import Bundle, code_folder
 from sluice.contracts import AnyContract
 from sluice.project import FILE_NAME, Project, decode_project
+from tests.infra.permissions import may
 from tests.infra.templates import Cloud, synthesize
 
 pytestmark = pytest.mark.slow
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.slow
 HOW_MANY = 500
 #: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 MAX_RESOURCES, MAX_TEMPLATE_BYTES = 500, 1_000_000
+MAX_MANAGED_POLICIES, MAX_MANAGED, MAX_INLINE = 10, 6144, 10_240
 #: Every function reads the project when it starts; at 1 GB/s of msgspec this is a few thousandths of a second.
 MAX_PROJECT_BYTES = 2_600_000
 
@@ -44,7 +47,9 @@ def many(project: Project) -> Project:
 def large(many: Project, clouds: dict[str, Cloud], bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Cloud:
     folder = tmp_path_factory.mktemp("many")
     code = code_folder(many, folder / "code")
-    return synthesize(clouds["dev"].environment, many, replace(bundle, code=code), folder / "out")
+    return synthesize(
+        replace(clouds["dev"].environment, producers=None), many, replace(bundle, code=code), folder / "out"
+    )
 
 
 def test_there_are_five_hundred_contracts(many: Project) -> None:
@@ -62,7 +67,14 @@ def test_the_number_of_resources_does_not_depend_on_the_number_of_contracts_but_
     large: Cloud, many: Project, clouds: dict[str, Cloud]
 ) -> None:
     def counted(cloud: Cloud) -> Counter[tuple[str, str]]:
-        return Counter((each.stack, each.type) for each in cloud.resources() if not each.stack.startswith("streams"))
+        """The number of each type, without what roles list table by table, and producers that are named."""
+        return Counter(
+            (each.stack, each.type)
+            for each in cloud.resources()
+            if not each.stack.startswith("streams")
+            and each.type != "AWS::IAM::ManagedPolicy"
+            and not each.name.endswith(("ProducerRole", "ProducerRoleDefaultPolicy"))
+        )
 
     assert counted(large) == counted(clouds["dev"])
     streams = sum(each.arrival.stream for each in many.arriving)
@@ -75,7 +87,7 @@ def test_streams_that_one_stack_cannot_hold_go_into_several(
 ) -> None:
     (stream, *_) = [each for each in many.arriving if each.arrival.stream]
     streams = tuple(msgspec.structs.replace(stream, name=f"stream_{number}") for number in range(160))
-    cloud = synthesize(clouds["dev"].environment, Project(streams), bundle, tmp_path)
+    cloud = synthesize(replace(clouds["dev"].environment, producers=None), Project(streams), bundle, tmp_path)
     per_stack = Counter(each.stack for each in cloud.resources("AWS::Kinesis::Stream"))
     assert per_stack == {"streams": 75, "streams1": 75, "streams2": 10}
     assert all(len(template["Resources"]) < MAX_RESOURCES for template in cloud.templates.values())
@@ -97,3 +109,19 @@ def test_the_project_file_stays_small(many: Project, tmp_path: Path) -> None:
     file = code_folder(many, tmp_path / "code") / FILE_NAME
     assert file.stat().st_size < MAX_PROJECT_BYTES
     assert decode_project(file.read_bytes()) == many
+
+
+def test_analysts_read_each_of_many_tables_within_the_limits_of_policies(large: Cloud, many: Project) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: whitespace does not count."""
+    managed = large.resources("AWS::IAM::ManagedPolicy")
+    assert 1 <= len([each for each in managed if "AnalystRole" in each.properties["Roles"]]) <= MAX_MANAGED_POLICIES
+    for each in large.resources("AWS::IAM::ManagedPolicy", "AWS::IAM::Policy"):
+        text = json.dumps(each.properties["PolicyDocument"], separators=(",", ":"))
+        assert len(text) <= (MAX_MANAGED if each in managed else MAX_INLINE), each.logical_id
+    derived = [contract for contract in many.contracts if contract.derived]
+    assert len(derived) == HOW_MANY // 2
+    for contract in derived:
+        file = f"arn:aws:s3:::Lake/{contract.database}/{contract.name}/data/one"
+        assert may(large, "AnalystRole", "s3:GetObject", file), contract.table
+    for contract in many.arriving:
+        assert not may(large, "AnalystRole", "s3:GetObject", f"arn:aws:s3:::Lake/bronze/{contract.name}/data/one")

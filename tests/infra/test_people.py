@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from infra.bundle import Bundle
+from localaws.iam.policies import parse_of_resource
 from sluice.errors import WrongArgument
 from sluice.project import Project
 from tests.folders import ENVIRONMENTS
@@ -133,7 +135,21 @@ def test_a_table_with_a_private_column_is_not_the_analysts(closed: Cloud) -> Non
 
 def test_producers_of_what_does_not_arrive_are_refused(project: Project, bundle: Bundle, tmp_path: Path) -> None:
     environment = replace(ENVIRONMENTS["dev"], producers={"customer_orders": ()})
-    with pytest.raises(
-        WrongArgument, match="producers of customer_orders, which is no dataset that arrives; these do: "
-    ):
+    with pytest.raises(WrongArgument, match="names producers of customer_orders, which is no dataset that arrives"):
         synthesize(environment, project, bundle, tmp_path)
+
+
+def test_nothing_of_another_account_is_let_in_by_a_queue_or_a_function(cloud: Cloud) -> None:
+    foreign = "arn:aws:events:us-east-1:444455556666:rule/FileLanded"
+    checked = 0
+    for policy in cloud.resources("AWS::SQS::QueuePolicy"):
+        for statement in parse_of_resource(json.dumps(policy.properties["PolicyDocument"])):
+            for queue in cloud.resources("AWS::SQS::Queue"):
+                given = {"aws:sourcearn": foreign, "aws:sourceaccount": "444455556666", "aws:securetransport": "true"}
+                assert not (statement.allows and statement.applies("sqs:SendMessage", cloud.arn(queue), given))
+                checked += 1
+    assert checked > 20
+    for permission in cloud.resources("AWS::Lambda::Permission"):
+        assert f":{ACCOUNT}:" in permission.properties["SourceArn"]
+    for policy in cloud.resources("AWS::S3::BucketPolicy", "AWS::KMS::Key"):
+        assert "444455556666" not in json.dumps(policy.properties)

@@ -34,7 +34,7 @@ WITHOUT_RESOURCES = {
 
 def allowed(cloud: Cloud) -> Iterator[tuple[str, str, str]]:
     """Yield (role, action, resource) of every identity policy."""
-    for policy in cloud.resources("AWS::IAM::Policy"):
+    for policy in cloud.resources("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
         for statement in policy.properties["PolicyDocument"]["Statement"]:
             for action in listed(statement["Action"]):
                 for resource in listed(statement["Resource"]):
