@@ -143,6 +143,9 @@ class People:
         grants.allow(role, ["s3:GetBucketLocation"], [results.bucket_arn])
         own = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
         grants.allow(role, own, [results.arn_for_objects(OWN_RESULTS)])
+        # Athena asks for the database that every catalog has, whatever is asked of it.
+        # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html#full-access-to-default-db-per-region
+        grants.allow(role, ["glue:GetDatabase"], [self._arn("glue", "catalog"), self._arn("glue", "database/default")])
         self._allow_stacks(role)
         self._allow_key(role, "kms:Decrypt", "kms:GenerateDataKey")
 

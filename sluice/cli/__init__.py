@@ -108,6 +108,7 @@ def app(arguments: list[str] | None = None) -> None:
                     f"AWS: {error}",
                     safe="what was done before stays as it is.",
                     next_step="take a role that may do this: docs/how-to/people.md says which role does what.",
+                    value=getattr(error, "operation_name", None),
                 ),
                 as_json,
             )

@@ -17,6 +17,13 @@ pytestmark = pytest.mark.slow
 FILTERED = {"glue:GetTables", "glue:GetDatabases"}
 
 
+def as_athena_does(person: Person) -> None:
+    """Ask what Athena asks on AWS under its caller's permissions, and not here."""
+    assert person("s3").get_bucket_location(Bucket=person.deployed.results)
+    with pytest.raises(ClientError, match="EntityNotFound"):
+        person("glue").get_database(Name="default")
+
+
 def all_used(person: Person) -> None:
     assert [each for each in person.unused() if each[0] not in FILTERED] == []
 
@@ -81,7 +88,7 @@ def test_an_analyst_asks_of_what_is_open(peopled: Deployed) -> None:
     assert '"C1"' in analyst.query("SELECT customer_id FROM gold.customer_orders WHERE customer_id = 'C1'")
     group = peopled.outputs["PeopleWorkGroupName"]
     assert analyst("athena").get_work_group(WorkGroup=group)["WorkGroup"]["State"] == "ENABLED"
-    assert analyst("s3").get_bucket_location(Bucket=peopled.results)
+    as_athena_does(analyst)
     for database in ("silver", "gold"):
         assert analyst("glue").get_database(Name=database)["Database"]["Name"] == database
     # What is cancelled, and a result in parts, as large ones are written.
@@ -182,7 +189,7 @@ def test_a_steward_looks_at_quarantine_tries_again_gives_up_and_retracts(peopled
     )
     assert "2" in steward.did("retract", f"s3://{peopled.landing}/orders/wrong.ndjson.gz")
     assert gone(peopled, 90)
-    assert steward("s3").get_bucket_location(Bucket=peopled.results)
+    as_athena_does(steward)
     upload_in_parts(steward, peopled.results, f"{steward.own_results}large.csv", b"a\n")
     group = peopled.outputs["PeopleWorkGroupName"]
     assert steward("athena").get_work_group(WorkGroup=group)

@@ -46,7 +46,7 @@ def test_every_command_and_option_is_completed(tmp_path: Path) -> None:
 
 
 def test_values_of_options_and_arguments_are_completed(tmp_path: Path) -> None:
-    assert completed(tmp_path, "query", "--format", "") == ["table", "csv", "json"]
+    assert completed(tmp_path, "query", "--format", "") == ["table", "csv", "json", "sheet"]
     assert completed(tmp_path, "completion", "z") == ["zsh"]
 
 
