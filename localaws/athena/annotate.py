@@ -10,6 +10,7 @@ from sqlglot import exp
 from sqlglot.dialects.athena import Athena
 
 from localaws.athena import typing as types
+from localaws.athena.annotate_nested import NESTED, by_comparator, field_at, map_of_entries, over_elements
 from localaws.athena.typing import DType
 
 INT_MAX = 2**31 - 1
@@ -31,8 +32,8 @@ def rules() -> dict[Any, Any]:
         exp.Ceil: _whole,
         exp.Floor: _whole,
         exp.Abs: _same,
-        exp.Min: _same,
-        exp.Max: _same,
+        exp.Min: _of_several,
+        exp.Max: _of_several,
         exp.ArgMax: _same,
         exp.ArgMin: _same,
         exp.AnyValue: _same,
@@ -56,9 +57,11 @@ def rules() -> dict[Any, Any]:
         exp.Least: lambda s, e: s._set_type(e, common([e.this, *e.expressions])),
         exp.If: lambda s, e: s._set_type(e, common([e.args.get("true"), e.args.get("false")])),
         exp.Case: _case,
-        exp.Array: lambda s, e: s._set_type(e, _array(common(e.expressions))),
-        exp.ArrayAgg: lambda s, e: s._set_type(e, _array(e.this.type)),
+        exp.Array: lambda s, e: s._set_type(e, types.array_of(common(e.expressions))),
+        exp.ArrayAgg: lambda s, e: s._set_type(e, types.array_of(e.this.type)),
         exp.Bracket: _bracket,
+        exp.Struct: lambda s, e: s._set_type(e, types.row_of([part.type for part in e.expressions])),
+        exp.MapFromEntries: lambda s, e: s._set_type(e, map_of_entries(e.this.type)),
         exp.Anonymous: _anonymous,
         exp.AtTimeZone: lambda s, e: s._set_type(e, DType.TIMESTAMPTZ),
         exp.Length: _returns(DType.BIGINT),
@@ -86,8 +89,8 @@ def rules() -> dict[Any, Any]:
     own[exp.ToBase64] = _returns(DType.VARCHAR)
     own[exp.FromBase64] = own[exp.SHA] = _returns(DType.VARBINARY)
     own[exp.LastDay] = _returns(DType.DATE)
-    own[exp.RegexpExtractAll] = own[exp.RegexpSplit] = lambda s, e: s._set_type(e, _array(_VARCHAR))
-    own[exp.Repeat] = lambda s, e: s._set_type(e, _array(e.this.type))
+    own[exp.RegexpExtractAll] = own[exp.RegexpSplit] = lambda s, e: s._set_type(e, types.array_of(_VARCHAR))
+    own[exp.Repeat] = lambda s, e: s._set_type(e, types.array_of(e.this.type))
     own[exp.ArrayExcept] = _same
     own[exp.ArrayIntersect] = lambda s, e: s._set_type(e, e.expressions[0].type)
     for kind in (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile):
@@ -98,13 +101,14 @@ def rules() -> dict[Any, Any]:
         own[kind] = _returns(DType.TIMESTAMPTZ)
     for kind in (exp.RegexpLike, exp.ArrayContains, exp.LogicalAnd, exp.LogicalOr):
         own[kind] = _returns(DType.BOOLEAN)
-    own[exp.Split] = lambda s, e: s._set_type(e, _array(exp.DataType(this=DType.VARCHAR)))
+    own[exp.Split] = lambda s, e: s._set_type(e, types.array_of(exp.DataType(this=DType.VARCHAR)))
     own[exp.TimeToUnix] = _returns(DType.DOUBLE)
     own[exp.StrToTime] = lambda s, e: s._set_type(e, types.timestamp(3))
     own[exp.CurrentTimestamp] = _returns(DType.TIMESTAMPTZ)
     own[exp.ArrayDistinct] = own[exp.ArraySlice] = _same
-    own[exp.ArrayFilter] = own[exp.Transform] = _lambda
-    own[exp.ArraySort] = own[exp.ArrayRemove] = own[exp.Reverse] = _same
+    own[exp.ArrayFilter] = own[exp.Transform] = over_elements
+    own[exp.ArrayRemove] = own[exp.Reverse] = _same
+    own[exp.ArraySort] = by_comparator
     own[exp.GenerateSeries] = _sequence
     own[exp.FromISO8601Date] = own[exp.Date] = _returns(DType.DATE)
     own[exp.Identifier] = lambda s, e: s._set_type(e, e.type)
@@ -114,7 +118,7 @@ def rules() -> dict[Any, Any]:
         own[kind] = _returns(DType.VARCHAR)
     own[exp.DPipe] = _same
     own[exp.Concat] = lambda s, e: s._set_type(e, common(e.expressions))
-    own[exp.ArrayMax] = own[exp.ArrayMin] = lambda s, e: s._set_type(e, _element(e.this.type))
+    own[exp.ArrayMax] = own[exp.ArrayMin] = lambda s, e: s._set_type(e, types.element_of(e.this.type))
     own[exp.JSONExtract] = own[exp.ParseJSON] = _returns(DType.JSON)
     for kind in (exp.Encode, exp.Unhex, exp.MD5Digest, exp.SHA2Digest):
         own[kind] = _returns(DType.VARBINARY)
@@ -154,9 +158,6 @@ NAMED: dict[str, DType | int] = {
     "is_infinite": DType.BOOLEAN,
     "is_nan": DType.BOOLEAN,
     "is_finite": DType.BOOLEAN,
-    "any_match": DType.BOOLEAN,
-    "all_match": DType.BOOLEAN,
-    "none_match": DType.BOOLEAN,
 }
 
 
@@ -277,7 +278,7 @@ def _percentile(self: Any, node: Any) -> None:
         kind = DType.DOUBLE
     several = node.args["quantile"].type
     if kind is not None and several is not None and several.this == DType.ARRAY:
-        kind = _array(exp.DataType(this=kind) if isinstance(kind, DType) else kind)
+        kind = types.array_of(exp.DataType(this=kind) if isinstance(kind, DType) else kind)
     self._set_type(node, kind)
 
 
@@ -301,6 +302,8 @@ def _bracket(self: Any, node: Any) -> None:
         result = kind.expressions[0]
     elif kind is not None and kind.this == DType.MAP and len(kind.expressions) == 2:
         result = kind.expressions[1]
+    elif kind is not None and kind.this == DType.STRUCT:
+        result = field_at(node)
     self._set_type(node, result)
 
 
@@ -311,53 +314,25 @@ def _anonymous(self: Any, node: Any) -> None:
     kind: Any = result
     if isinstance(result, int) and not isinstance(result, DType):
         kind = arguments[result] if len(arguments) > result else None
-    elif name in ("map_agg",) and all(arguments):
-        kind = types.nested(DType.MAP, [a.copy() for a in arguments])
-    elif name == "map_keys" and arguments[0] is not None and arguments[0].this == DType.MAP:
-        kind = _array(arguments[0].expressions[0])
-    elif name == "map_values" and arguments[0] is not None and arguments[0].this == DType.MAP:
-        kind = _array(arguments[0].expressions[1])
-    elif name == "histogram" and arguments[0] is not None:
-        kind = types.nested(DType.MAP, [arguments[0].copy(), exp.DataType(this=DType.BIGINT)])
+    elif name in NESTED:
+        kind = NESTED[name](self, node.expressions)
     self._set_type(node, kind)
-
-
-def _lambda(self: Any, node: Any) -> None:
-    """Give the lambda's parameter the array's element type, then infer the types of the lambda's body again."""
-    function, element = node.expression, _element(node.this.type)
-    result = node.this.type
-    if isinstance(function, exp.Lambda) and element is not None:
-        names = {parameter.name for parameter in function.expressions}
-        for part in reversed(list(function.this.walk())):
-            if isinstance(part, exp.Identifier) and part.name in names and not isinstance(part.parent, exp.Column):
-                self._set_type(part, element.copy())
-            elif not isinstance(part, exp.Column | exp.Identifier | exp.DataType):
-                self._visited.pop(id(part), None)
-        self.annotate_expression(function.this)
-        if isinstance(node, exp.Transform):
-            result = _array(function.this.type)
-    self._set_type(node, result)
 
 
 def _sequence(self: Any, node: Any) -> None:
     kind = node.args["start"].type
     if kind is not None and kind.this in types.INTEGERS:
         kind = exp.DataType(this=DType.BIGINT)
-    self._set_type(node, _array(kind))
-
-
-def _array(kind: Any) -> Any:
-    if kind is None or kind.this == DType.UNKNOWN:
-        return None
-    return types.nested(DType.ARRAY, [kind.copy()])
-
-
-def _element(kind: Any) -> Any:
-    return kind.expressions[0] if kind is not None and kind.this == DType.ARRAY and kind.expressions else None
+    self._set_type(node, types.array_of(kind))
 
 
 def _same(self: Any, node: Any) -> None:
     self._set_type(node, node.this.type if isinstance(node.this, exp.Expr) else None)
+
+
+def _of_several(self: Any, node: Any) -> None:
+    """Give ``max(x)`` the type of its argument, ``max(x, n)`` that of an array of it."""
+    self._set_type(node, types.array_of(node.this.type) if node.expressions else node.this.type)
 
 
 def _first(self: Any, node: Any) -> None:

@@ -57,6 +57,12 @@ MACROS = (
     """CREATE MACRO athena_map(ks, vs) AS CASE WHEN list_unique(ks) = len(ks) THEN map(ks, vs)
          ELSE map(list_filter(ks, lambda x, i: list_position(ks, x) = i),
                   list_filter(vs, lambda x, i: list_position(ks, ks[i]) = i)) END""",
+    """CREATE MACRO athena_multimap(ks, vs) AS map(list_filter(ks, lambda x, i: list_position(ks, x) = i),
+         list_transform(list_filter(ks, lambda x, i: list_position(ks, x) = i),
+           lambda k: list_filter(vs, lambda v, i: ks[i] = k)))""",
+    # Of a key that is in several maps, Trino gives the value of any.
+    """CREATE MACRO athena_map_union(maps) AS
+         list_reduce(list_filter(maps, lambda x: x IS NOT NULL), lambda x, y: map_concat(x, y))""",
     # One NULL among the answers leaves open what the others do not decide.
     """CREATE MACRO athena_any(flags) AS CASE WHEN list_contains(flags, true) THEN true
          WHEN list_count(flags) < len(flags) THEN NULL WHEN flags IS NOT NULL THEN false END""",

@@ -136,8 +136,8 @@ def _writer(kind: exp.DataType, arrow: pa.DataType) -> Callable[[Any], str]:  # 
         return lambda value: "{" + ", ".join(f"{key(k)}={item(v)}" for k, v in value) + "}"
     if this == DType.STRUCT:
         parts = [
-            (column.name, arrow.field(position).name, _nested(_writer(column.kind, arrow.field(position).type)))
-            for position, column in enumerate(kind.expressions)
+            (name or f"field{place}", arrow.field(place).name, _nested(_writer(found, arrow.field(place).type)))
+            for place, (name, found) in enumerate(types.fields(kind))
         ]
         return lambda value: "{" + ", ".join(f"{shown}={write(value[name])}" for shown, name, write in parts) + "}"
     if this in types.TIMESTAMPS:

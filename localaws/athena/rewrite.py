@@ -27,6 +27,7 @@ from localaws.athena.dates import (
 )
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.rewrite_functions import NAMED_FUNCTIONS, text_of
+from localaws.athena.rewrite_nested import row, sorted_by
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 
@@ -79,8 +80,6 @@ def _turn(node: exp.Expr) -> exp.Expr:
         return named(node)
     if isinstance(node, exp.Func) and not isinstance(node, _SAME):
         raise not_supported(f"the function '{node.sql_name().lower()}'")
-    if isinstance(node, exp.Min | exp.Max) and node.expressions:
-        raise not_supported(f"{node.sql_name().lower()} with a number of rows")
     return node
 
 
@@ -215,12 +214,6 @@ def _listagg(node: Any) -> exp.Expr:
     return made
 
 
-def _row(node: Any) -> exp.Expr:
-    if not (isinstance(node.parent, exp.Cast) and node.parent.to.this == DType.STRUCT):
-        raise not_supported("row(…) outside a cast to row(name type, …)")
-    return call("row", *[part.copy() for part in node.expressions])
-
-
 def _trim(node: Any) -> exp.Expr:
     if node.expression is not None:
         return node  # type: ignore[no-any-return]
@@ -315,7 +308,7 @@ _RULES: dict[type, Rule] = {
         call("cardinality" if kind_of(n.this) == DType.MAP else "len", n.this.copy()), DType.BIGINT
     ),
     exp.ArraySlice: lambda n: call("athena_slice", n.this.copy(), n.args["start"].copy(), n.args["end"].copy()),
-    exp.ArraySort: sort_array,
+    exp.ArraySort: lambda node: sorted_by(node) if node.expression else sort_array(node),
     exp.ArrayPosition: lambda n: cast(
         call("coalesce", call("list_position", *_pair(n)), exp.Literal.number(0)), "BIGINT"
     ),
@@ -342,7 +335,8 @@ _RULES: dict[type, Rule] = {
     exp.Localtimestamp: lambda node: call("timezone", exp.Literal.string("UTC"), call("athena_now")),
     exp.GenerateSeries: sequence,
     exp.GroupConcat: _listagg,
-    exp.Struct: _row,
+    exp.Struct: row,
+    exp.MapFromEntries: lambda node: call("map_from_entries", node.this.copy()),
     exp.Hex: lambda node: call("hex", node.this.copy()),
     exp.Unhex: lambda node: call("unhex", node.this.copy()),
     exp.Pad: _pad,

@@ -11,6 +11,7 @@ from sqlglot import exp
 from localaws.athena import typing as types
 from localaws.athena.casts import in_utc
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.rewrite_nested import NESTED_FUNCTIONS
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 
@@ -29,15 +30,6 @@ def text_of(value: Any) -> exp.Expr:
     """Return the expression for a JSON value as text, which the JSON functions take."""
     copied: exp.Expr = value.copy()
     return copied
-
-
-def _map_agg(node: Any) -> exp.Expr:
-    key, value = node.expressions
-    kept = exp.Not(this=exp.Is(this=key.copy(), expression=exp.null()))
-    lists = [
-        exp.Filter(this=call("list", part.copy()), expression=exp.Where(this=kept.copy())) for part in (key, value)
-    ]
-    return call("athena_map", *lists)
 
 
 def _match(aggregate: str) -> Callable[[Any], exp.Expr]:
@@ -96,7 +88,7 @@ NAMED_FUNCTIONS: dict[str, Callable[[Any], exp.Expr]] = {
     "url_extract_fragment": _same("athena_url_extract_fragment"),
     "array_union": _same("athena_array_union"),
     "arrays_overlap": _same("athena_arrays_overlap"),
-    "map_agg": _map_agg,
+    **NESTED_FUNCTIONS,
     "map_values": _same("map_values"),
     "map_concat": _same("map_concat"),
     "histogram": _histogram,

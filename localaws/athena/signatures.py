@@ -16,6 +16,8 @@ from localaws.athena.typing import DType
 
 #: The key under which the parser notes on a node the call's function name, and where its arguments are in the node.
 CALL = "athena_call"
+#: The key under which it notes on a subscript that its number is as written: of other values sqlglot counts from zero.
+AS_WRITTEN = "athena_subscript"
 #: Where an argument stands that the parser has made something else of: a literal's kind is all that is left of it.
 LITERALS = {"'text'": DType.VARCHAR, "'number'": DType.INT}
 
@@ -42,12 +44,14 @@ _TIME = "S|Z"
 
 SIGNATURES: dict[str, str] = {
     # aggregates
-    "count": "|X", "count_if": "B", "sum": "X", "avg": "X", "min": "X", "max": "X", "arbitrary": "X", "any_value": "X",
+    "count": "|X", "count_if": "B", "sum": "X", "avg": "X", "min": "X|XI", "max": "X|XI", "arbitrary": "X",
+    "any_value": "X",
     "approx_distinct": "X", "approx_percentile": "NF|NA", "max_by": "XX", "min_by": "XX", "bool_and": "B",
-    "bool_or": "B", "every": "B", "array_agg": "X", "map_agg": "XX", "histogram": "X", "listagg": "T|TT", "stddev": "N",
-    "stddev_samp": "N", "stddev_pop": "N", "variance": "N", "var_samp": "N", "var_pop": "N", "corr": "FF",
-    "covar_pop": "FF", "covar_samp": "FF", "grouping": "X+", "geometric_mean": "N", "regr_slope": "FF",
-    "regr_intercept": "FF", "bitwise_and_agg": "I", "bitwise_or_agg": "I",
+    "bool_or": "B", "every": "B", "array_agg": "X", "map_agg": "XX",
+    "multimap_agg": "XX", "map_union": "M", "histogram": "X", "listagg": "T|TT", "stddev": "N",
+    "stddev_samp": "N", "stddev_pop": "N", "variance": "N", "var_samp": "N", "var_pop": "N", "corr": "NN",
+    "covar_pop": "NN", "covar_samp": "NN", "grouping": "X+", "geometric_mean": "N", "regr_slope": "NN",
+    "regr_intercept": "NN", "bitwise_and_agg": "I", "bitwise_or_agg": "I",
     # windows
     "row_number": "", "rank": "", "dense_rank": "", "percent_rank": "", "cume_dist": "", "ntile": "I",
     "lag": "X|XI|XIX", "lead": "X|XI|XIX", "first_value": "X", "last_value": "X", "nth_value": "XI",
@@ -88,12 +92,14 @@ SIGNATURES: dict[str, str] = {
     "from_unixtime": "N", "to_unixtime": _MOMENT, "from_iso8601_date": "T", "from_iso8601_timestamp": "T", "now": "",
     "at_timezone": "ST|ZT", "last_day_of_month": _MOMENT, "to_iso8601": _MOMENT,
     # arrays, maps, rows
-    "cardinality": "A|M", "contains": "AX", "element_at": "AI|MX", "array_distinct": "A", "array_sort": "A",
+    "cardinality": "A|M", "contains": "AX", "element_at": "AI|MX", "array_distinct": "A", "array_sort": "A|AL",
     "array_max": "A", "array_min": "A", "array_position": "AX", "array_remove": "AX", "array_join": "AT|ATT",
     "slice": "AII", "filter": "AL", "transform": "AL", "reduce": "AXLL", "any_match": "AL", "all_match": "AL",
     "none_match": "AL", "array_union": "AA", "array_except": "AA", "array_intersect": "AA", "arrays_overlap": "AA",
     "repeat": "XI",
     "flatten": "A", "map": "|AA", "map_keys": "M", "map_values": "M", "map_concat": "MM+",
+    "map_entries": "M", "map_from_entries": "A",
+    "map_filter": "ML", "transform_values": "ML", "transform_keys": "ML", "zip": "AA+", "zip_with": "AAL",
     "sequence": "II|III|DD|DDU|SSU", "row": "X+",
 }  # fmt: skip
 

@@ -116,6 +116,34 @@ def nested(kind: DType, inner: list[Any]) -> exp.DataType:
     return exp.DataType(this=kind, expressions=inner, nested=True)
 
 
+def array_of(kind: Any) -> Any:
+    """Return the type of an array of values of ``kind``; None when that is not known."""
+    if kind is None or kind.this == DType.UNKNOWN:
+        return None
+    return nested(DType.ARRAY, [kind.copy()])
+
+
+def element_of(kind: Any) -> Any:
+    """Return the type of an array's elements; None for another type."""
+    return kind.expressions[0] if kind is not None and kind.this == DType.ARRAY and kind.expressions else None
+
+
+def row_of(kinds: list[Any]) -> Any:
+    """Return the type of a row without names; None when the type of one of its fields is not known."""
+    if any(kind is None or kind.this == DType.UNKNOWN for kind in kinds):
+        return None
+    return nested(DType.STRUCT, [kind.copy() for kind in kinds])
+
+
+def fields(kind: exp.DataType) -> list[tuple[str | None, exp.DataType]]:
+    """Return the fields of a row, each with its name; None for that of a field without one."""
+    found: list[tuple[str | None, exp.DataType]] = []
+    for part in kind.expressions:
+        named: Any = part
+        found.append((named.name, named.kind) if isinstance(part, exp.ColumnDef) else (None, named))
+    return found
+
+
 def parameters(kind: exp.DataType) -> list[int]:
     """Return the numbers in a type's brackets: ``decimal(12,2)`` gives ``[12, 2]``."""
     return [int(p.name) for p in kind.expressions if isinstance(p, exp.DataTypeParam)]
