@@ -218,6 +218,10 @@ def arithmetic_type(operator: type, left: Any, right: Any) -> Any:  # noqa: PLR0
     """Return the type of ``left operator right`` as in Trino; None when it is not known."""
     if left is None or right is None or DType.UNKNOWN in (left.this, right.this):
         return None
+    if DType.INTERVAL in (left.this, right.this) and operator in (exp.Mul, exp.Div):
+        number = right if left.this == DType.INTERVAL else left
+        divides = operator is exp.Div and left.this != DType.INTERVAL
+        return DType.INTERVAL if number.this in (*types.INTEGERS, *types.FLOATS) and not divides else None
     if DType.INTERVAL in (left.this, right.this):
         return left if right.this == DType.INTERVAL else right
     if left.this in types.FLOATS or right.this in types.FLOATS:

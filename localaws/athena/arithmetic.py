@@ -20,7 +20,8 @@ def operand(node: exp.Expr) -> exp.Expr:
 def arithmetic(node: Any) -> exp.Expr:
     """Return ``left operator right`` with Trino's result; raise TYPE_MISMATCH for types that Trino does not combine."""
     left, right = node.left, node.right
-    if DType.INTERVAL in (kind_of(left), kind_of(right)) or kind_of(node) == DType.INTERVAL:
+    many = isinstance(node, exp.Mul | exp.Div) and kind_of(node) == DType.UNKNOWN
+    if (DType.INTERVAL in (kind_of(left), kind_of(right)) or kind_of(node) == DType.INTERVAL) and not many:
         return _interval_arithmetic(node)
     if node.type is None or kind_of(node) == DType.UNKNOWN:
         if isinstance(node, exp.Div) or DType.UNKNOWN not in (kind_of(left), kind_of(right)):
@@ -80,6 +81,11 @@ def _unscaled(value: exp.Expr, scale: int) -> exp.Expr:
 
 def _interval_arithmetic(node: Any) -> exp.Expr:
     left, right = node.left, node.right
+    if isinstance(node, exp.Mul | exp.Div):
+        number = right if kind_of(left) == DType.INTERVAL else left
+        if kind_of(number) in types.FLOATS and _has_months(node):
+            raise not_supported("a part of a month or year", allowed="whole numbers of them")
+        return exp.Paren(this=node.copy())
     for moment, other in ((left, right), (right, left)):
         if kind_of(moment) == DType.DATE and other.find(exp.Interval) and _has_time(other):
             raise QueryFailed("INVALID_FUNCTION_ARGUMENT", "Cannot add hour, minutes or seconds to a date")
@@ -89,6 +95,10 @@ def _interval_arithmetic(node: Any) -> exp.Expr:
         days = exp.Paren(this=exp.Sub(this=cast(left, "TIMESTAMP"), expression=cast(right, "TIMESTAMP")))
         return days
     return node  # type: ignore[no-any-return]
+
+
+def _has_months(value: exp.Expr) -> bool:
+    return any(each.text("unit").upper() in ("MONTH", "YEAR") for each in value.find_all(exp.Interval))
 
 
 def _has_time(value: exp.Expr) -> bool:

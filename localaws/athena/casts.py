@@ -9,6 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from localaws.athena import typing as types
+from localaws.athena.equality import holds_others, may_be_nan, nested_comparison
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.json_casts import json_text
 from localaws.athena.typing import DType
@@ -79,6 +80,8 @@ def _of_json(target: exp.DataType) -> bool:
 def comparison_rule(node: Any) -> exp.Expr:
     """Return the comparison as Trino makes it; raise for one of types that Trino does not compare."""
     _check_comparison(node)
+    if isinstance(node, exp.EQ | exp.NEQ) and holds_others(node.this) and holds_others(node.expression):
+        return nested_comparison(node)
     return _with_nan(node)
 
 
@@ -94,20 +97,16 @@ def _with_nan(node: Any) -> exp.Expr:
         found = _unless_nan(node, node.expression)
     elif isinstance(node, exp.Between):
         found = _unless_nan(node, node.args["high"])
-    elif isinstance(node, exp.NEQ) and _may_be_nan(node.this) and _may_be_nan(node.expression):
+    elif isinstance(node, exp.NEQ) and may_be_nan(node.this) and may_be_nan(node.expression):
         found = exp.Paren(this=exp.Or(this=node.copy(), expression=call("isnan", node.this.copy())))
     return found  # type: ignore[no-any-return]
 
 
 def _unless_nan(node: exp.Expr, value: exp.Expr) -> exp.Expr:
-    if not _may_be_nan(value) or isinstance(getattr(node, "expression", None), exp.Any | exp.All):
+    if not may_be_nan(value) or isinstance(getattr(node, "expression", None), exp.Any | exp.All):
         return node
     is_number = exp.Not(this=call("isnan", value.copy()))
     return exp.Paren(this=exp.And(this=node.copy(), expression=is_number))
-
-
-def _may_be_nan(value: Any) -> bool:
-    return value.type is not None and value.type.this in types.FLOATS and not isinstance(value, exp.Literal | exp.Neg)
 
 
 def _check_comparison(node: Any) -> None:

@@ -110,16 +110,23 @@ def sequence(node: Any) -> exp.Expr:
     if kind_of(start) in types.INTEGERS:
         by = step.copy() if step else _either(up, exp.Literal.number(1), exp.Literal.number(-1))
         return call("athena_sequence", *[cast(part, DType.BIGINT) for part in (start.copy(), end.copy(), by)])
-    if step is not None and (
-        not isinstance(step, exp.Interval) or step.text("unit").upper() not in ("DAY", "HOUR", "MINUTE", "SECOND")
-    ):
+    target = "DATE[]" if kind_of(start) == DType.DATE else "TIMESTAMP[]"
+    unit = step.text("unit").upper() if isinstance(step, exp.Interval) else ""
+    if step is not None and unit in ("MONTH", "YEAR"):
         # Trino counts months from the start, DuckDB from the value before: 31 January leads to other days.
-        raise not_supported("sequence by this step", allowed="an interval of days, hours, minutes or seconds")
+        months = exp.Mul(this=cast(step.this.copy(), DType.INT), expression=_number(12 if unit == "YEAR" else 1))
+        return cast(call("athena_months", start.copy(), end.copy(), exp.Paren(this=months)), target)
+    if step is not None and unit not in ("DAY", "HOUR", "MINUTE", "SECOND"):
+        raise not_supported("sequence by this step", allowed="an interval that is written there")
     if step is None and kind_of(start) != DType.DATE:
         raise not_supported("sequence of timestamps without a step")
     day, back = (exp.Interval(this=exp.Literal.string(n), unit=exp.var("DAY")) for n in ("1", "-1"))
     moments = call("generate_series", start.copy(), end.copy(), step.copy() if step else _either(up, day, back))
-    return cast(moments, "DATE[]" if kind_of(start) == DType.DATE else "TIMESTAMP[]")
+    return cast(moments, target)
+
+
+def _number(value: int) -> exp.Literal:
+    return exp.Literal.number(value)
 
 
 def _either(condition: exp.Expr, one: exp.Expr, other: exp.Expr) -> exp.Expr:

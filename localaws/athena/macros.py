@@ -109,6 +109,15 @@ MACROS = (
            || ' than or equal to start value if step is greater than zero otherwise stop should be less than or equal'
            || ' to start' AS BIGINT)
          ELSE step END)""",
+    # Months are counted from the first value: from the 31st of January to the last day of February, then the 31st.
+    """CREATE MACRO athena_months(first, last, step) AS list_filter(list_transform(range(0, CASE
+         WHEN step = 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: step must not be zero' AS BIGINT)
+         WHEN step > 0 AND first > last OR step < 0 AND first < last
+         THEN CAST('INVALID_FUNCTION_ARGUMENT: sequence stop value should be greater'
+           || ' than or equal to start value if step is greater than zero otherwise stop should be less than or equal'
+           || ' to start' AS BIGINT)
+         ELSE abs(date_diff('month', first, last)) // abs(step) + 2 END),
+         lambda i: first + to_months(CAST(i * step AS INTEGER))), lambda m: (m <= last) = (step > 0) OR m = last)""",
     # Java has no upper case of this letter.
     """CREATE MACRO athena_upper(x) AS replace(upper(replace(x, 'ß', chr(57344))), chr(57344), 'ß')""",
     """CREATE MACRO athena_when_matches(x, pattern) AS CASE WHEN regexp_full_match(x, pattern) THEN x END""",

@@ -94,6 +94,7 @@ class AthenaParser(_Counted, AthenaTrinoParser):
             while isinstance(node, _AROUND):
                 node = node.this
             own_grammar = name.text.upper() in self.FUNCTION_PARSERS
+            node.meta.setdefault("start", name.start)  # where sqlglot notes the place of a name
             node.meta[CALL] = (name.text.lower(), _places(node, None if own_grammar else arguments))
         return found
 

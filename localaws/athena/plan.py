@@ -100,7 +100,7 @@ def plan(
     tree: exp.Expr = query.tree if isinstance(query, Parsed) else parsed_query(query)
     sql = query.sql if isinstance(query, Parsed) else query
     refuse_foreign(tree, sql)
-    check_names(tree)
+    check_names(tree, lambda node: position(node, sql))
     _within_catalog(tree, sql)
     expand(tree, database, lambda db, name, node: view_of(db, name, position(node, sql)), parse)
     tree = _in_session(tree, database)
@@ -246,11 +246,9 @@ def _relations(
         old = table.args.get("alias")
         kept = exp.TableAlias(this=exp.to_identifier(alias), columns=old.args.get("columns") if old else None)
         replacement.set("alias", kept)
-        for key in ("joins", "laterals", "pivots"):
+        for key in ("joins", "laterals", "pivots", "sample"):
             if table.args.get(key):
                 replacement.set(key, table.args[key])
-        if table.args.get("sample"):
-            raise not_supported("TABLESAMPLE")
         table.replace(replacement)
     for column in tree.find_all(exp.Column):
         if (column.text("db"), column.table) in renamed:

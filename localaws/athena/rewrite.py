@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from localaws.athena import equality
 from localaws.athena import typing as types
 from localaws.athena.aggregates import average, cast_after, sum_type, wrapped
 from localaws.athena.arithmetic import arithmetic, kind_of, operand
@@ -271,13 +272,15 @@ _RULES: dict[type, Rule] = {
     **dict.fromkeys((exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod), arithmetic),
     **dict.fromkeys((exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In), comparison_rule),
     **dict.fromkeys((exp.Cast, exp.TryCast), cast_rule),
-    **dict.fromkeys((exp.Case, exp.If, exp.Coalesce, exp.Union, exp.Except, exp.Intersect), branches_rule),
+    exp.Case: lambda node: equality.simple_case(branches_rule(node)),
+    **dict.fromkeys((exp.If, exp.Coalesce, exp.Union, exp.Except, exp.Intersect), branches_rule),
     exp.Literal: _literal,
     exp.Reverse: _reverse,
     exp.Length: _length,
     exp.Typeof: _typeof,
     exp.Upper: lambda node: call("athena_upper", node.this.copy()),
-    exp.ArrayContains: lambda node: call("athena_contains", *_pair(node)),
+    exp.ArrayContains: equality.contains,
+    exp.Nullif: equality.nullif,
     exp.ArrayMax: lambda node: call("athena_array_max", node.this.copy()),
     exp.ArrayMin: lambda node: call("athena_array_min", node.this.copy()),
     exp.ArrayDistinct: lambda node: call("athena_array_distinct", node.this.copy()),
@@ -309,9 +312,7 @@ _RULES: dict[type, Rule] = {
     ),
     exp.ArraySlice: lambda n: call("athena_slice", n.this.copy(), n.args["start"].copy(), n.args["end"].copy()),
     exp.ArraySort: lambda node: sorted_by(node) if node.expression else sort_array(node),
-    exp.ArrayPosition: lambda n: cast(
-        call("coalesce", call("list_position", *_pair(n)), exp.Literal.number(0)), "BIGINT"
-    ),
+    exp.ArrayPosition: lambda n: cast(equality.position(n), "BIGINT"),
     exp.Reduce: reduce,
     exp.JSONExtractScalar: _json("athena_json_extract_scalar"),
     exp.JSONExtract: _json("athena_json_extract"),

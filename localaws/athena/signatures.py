@@ -6,12 +6,14 @@ overloads. An overload is listed only if the function's rewriting rule uses each
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.errors import not_supported
+from localaws.athena.known_functions import no_such_function
 from localaws.athena.typing import DType
 
 #: The key under which the parser notes on a node the call's function name, and where its arguments are in the node.
@@ -107,8 +109,11 @@ SIGNATURES: dict[str, str] = {
 SPECIAL = frozenset({"cast", "try_cast", "exists", "unnest", "any", "all", "some"})
 
 
-def check_names(tree: exp.Expr) -> None:
-    """Raise, naming the function, for a call of one that is not in the table or with another number of arguments."""
+def check_names(tree: exp.Expr, position: Callable[[exp.Expr], str]) -> None:
+    """Raise, naming the function, for a call of one that is not in the table or with another number of arguments.
+
+    ``position`` returns the line and column of a call.
+    """
     for node in tree.walk():
         if (noted := node.meta.get(CALL)) is None:
             continue
@@ -116,7 +121,7 @@ def check_names(tree: exp.Expr) -> None:
         if name in SPECIAL:
             continue
         if name not in SIGNATURES:
-            raise not_supported(f"the function '{name}'")
+            raise no_such_function(name, position(node))
         if isinstance(node, exp.Count) and isinstance(node.this, exp.Distinct) and len(node.this.expressions) > 1:
             raise not_supported("count(DISTINCT …) of several columns")
         if not any(_fits_number(overload, len(places)) for overload in overloads(name)):

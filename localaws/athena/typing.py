@@ -67,6 +67,18 @@ def hive_type(declared: str) -> exp.DataType:
     return kind
 
 
+def declared_type(table: dict[str, Any], declared: str) -> exp.DataType:
+    """Return the type of a column of a Glue table: Iceberg's timestamps have microseconds."""
+    kind = hive_type(declared)
+    if "metadata_location" not in (table.get("Parameters") or {}):
+        return kind
+    kind = kind.copy()
+    for node in kind.find_all(exp.DataType):
+        if node.this == DType.TIMESTAMP:
+            node.set("expressions", [_param(6)])
+    return kind
+
+
 def iceberg_type(kind: Any) -> exp.DataType:  # noqa: PLR0911
     """Return the type of an Iceberg field."""
     if isinstance(kind, iceberg.DecimalType):

@@ -180,6 +180,27 @@ def test_an_iceberg_table_is_created_filled_evolved_and_dropped_with_its_files(c
     assert ctx.client("s3").list_objects_v2(Bucket="stored", Prefix=f"iceberg/{client.database}/")["KeyCount"] == 0
 
 
+def test_what_is_shown_of_an_iceberg_table_makes_it_again(ctx: Context, client: Client) -> None:
+    """With its columns, comments and partitions; information_schema has its types as Iceberg does."""
+    at = f"s3://stored/again/{client.database}"
+    client.rows(
+        "CREATE TABLE t (id bigint COMMENT 'it\\'s the key', at timestamp, name string, kind string) "
+        f"PARTITIONED BY (kind, month(at), bucket(4, id), truncate(3, name)) LOCATION '{at}' "
+        "TBLPROPERTIES ('table_type'='ICEBERG')"
+    )
+    shown = "\n".join(row[0] or "" for row in client.rows("SHOW CREATE TABLE t"))
+    assert "PARTITIONED BY (`kind`, month(`at`), bucket(4, `id`), truncate(3, `name`))" in shown
+    client.rows(shown.replace(f"{client.database}.t(", "again(").replace(at, f"{at}-2"))
+    catalog = iceberg_catalog(ctx, "s3://stored/warehouse")
+    made, again = (catalog.load_table(f"{client.database}.{name}") for name in ("t", "again"))
+    assert (again.spec(), again.schema()) == (made.spec(), made.schema())
+    asked = f"SELECT data_type FROM information_schema.columns WHERE table_schema = '{client.database}'"
+    assert client.rows(f"{asked} AND table_name = 't' AND column_name = 'at'") == [["timestamp(6)"]]
+    client.rows("CREATE VIEW seen AS SELECT id FROM t")
+    views = f"SELECT * FROM information_schema.views WHERE table_schema = '{client.database}'"
+    assert client.rows(views) == [["awsdatacatalog", client.database, "seen", "SELECT id FROM t"]]
+
+
 def test_tables_are_made_of_queries(ctx: Context, client: Client) -> None:
     client.rows("CREATE TABLE made WITH (format = 'PARQUET') AS SELECT 1 AS a, 'x' AS b UNION ALL SELECT 2, 'y'")
     assert client.rows("SELECT a, b FROM made ORDER BY a") == [["1", "x"], ["2", "y"]]
