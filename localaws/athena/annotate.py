@@ -12,6 +12,7 @@ from sqlglot.dialects.athena import Athena
 from localaws.athena import typing as types
 from localaws.athena.annotate_nested import NESTED, by_comparator, field_at, map_of_entries, over_elements
 from localaws.athena.typing import DType
+from localaws.athena.zones import common_zone, zoned
 
 INT_MAX = 2**31 - 1
 
@@ -63,7 +64,7 @@ def rules() -> dict[Any, Any]:
         exp.Struct: lambda s, e: s._set_type(e, types.row_of([part.type for part in e.expressions])),
         exp.MapFromEntries: lambda s, e: s._set_type(e, map_of_entries(e.this.type)),
         exp.Anonymous: _anonymous,
-        exp.AtTimeZone: lambda s, e: s._set_type(e, DType.TIMESTAMPTZ),
+        exp.AtTimeZone: lambda s, e: s._set_type(e, zoned(e.this, e.args["zone"]) or DType.TIMESTAMPTZ),
         exp.Length: _returns(DType.BIGINT),
     }
     kind: Any
@@ -181,6 +182,8 @@ def common(items: list[Any]) -> exp.DataType | None:
 def _wider(left: exp.DataType, right: exp.DataType) -> exp.DataType | None:  # noqa: PLR0911
     if left == right:
         return left
+    if left.this == right.this == DType.TIMESTAMPTZ:
+        common_zone(left, right)
     if left.this in types.FLOATS or right.this in types.FLOATS:
         return exp.DataType(this=DType.DOUBLE)
     if left.this in types.INTEGERS and right.this in types.INTEGERS:
@@ -318,6 +321,8 @@ def _anonymous(self: Any, node: Any) -> None:
     kind: Any = result
     if isinstance(result, int) and not isinstance(result, DType):
         kind = arguments[result] if len(arguments) > result else None
+    elif name == "with_timezone" and len(arguments) == 2:
+        kind = zoned(*node.expressions)
     elif name in NESTED:
         kind = NESTED[name](self, node.expressions)
     self._set_type(node, kind)

@@ -10,6 +10,7 @@ from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.typing import DType
 from localaws.athena.unnest import call, cast
+from localaws.athena.zones import elsewhere
 
 
 def operand(node: exp.Expr) -> exp.Expr:
@@ -86,6 +87,8 @@ def _interval_arithmetic(node: Any) -> exp.Expr:
         if kind_of(number) in types.FLOATS and _has_months(node):
             raise not_supported("a part of a month or year", allowed="whole numbers of them")
         return exp.Paren(this=node.copy())
+    if (elsewhere(left) or elsewhere(right)) and _has_months(node):
+        raise not_supported("months added to a timestamp in a zone other than UTC", allowed="date_add('month', …)")
     for moment, other in ((left, right), (right, left)):
         if kind_of(moment) == DType.DATE and other.find(exp.Interval) and _has_time(other):
             raise QueryFailed("INVALID_FUNCTION_ARGUMENT", "Cannot add hour, minutes or seconds to a date")

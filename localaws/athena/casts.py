@@ -13,7 +13,8 @@ from localaws.athena.equality import holds_others, may_be_nan, nested_comparison
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.json_casts import json_text
 from localaws.athena.typing import DType
-from localaws.athena.unnest import call, cast
+from localaws.athena.unnest import DONE, call, cast
+from localaws.athena.zones import common_zone, local
 
 _INTEGER_TEXT = r"[+-]?\d+"
 _NUMBER_TEXT = r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*"
@@ -26,14 +27,6 @@ _UTC_TEXT = re.compile(
     r"\s*[+-]?\d{4,}-\d{1,2}-\d{1,2}( \d{1,2}:\d{1,2}(:\d{1,2}(\.\d+)?)?)?\s*(UTC|Etc/UTC|Z|\+00:00)?\s*"
 )
 _ORDERED = {exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}
-
-
-def in_utc(value: Any) -> exp.Expr:
-    """Return a timestamp with a zone as a plain UTC timestamp; values without a zone are returned unchanged."""
-    copied: exp.Expr = value.copy()
-    if value.type is not None and value.type.this == DType.TIMESTAMPTZ:
-        return call("timezone", exp.Literal.string("UTC"), copied)
-    return copied
 
 
 def cast_rule(node: Any) -> exp.Expr:
@@ -60,7 +53,7 @@ def cast_rule(node: Any) -> exp.Expr:
     if target.this in types.INTEGERS and (kind in types.FLOATS or kind == DType.DECIMAL):
         value = call("round", value)  # half up, away from zero
     if target.this in (DType.DATE, *types.TIMESTAMPS):
-        value = in_utc(node.this)
+        value = local(node.this)
         precision = (types.parameters(target) or [3])[0]
         finer = kind in (DType.TIMESTAMPTZ, *types.TIMESTAMPS) and (types.parameters(source) or [3])[0] > precision
         if target.this in types.TIMESTAMPS and finer:
@@ -144,6 +137,8 @@ def branches_rule(node: Any) -> exp.Expr:
         kinds = [part.type for part in parts if part is not None]
         pairs = list(pairwise(kinds))
     for left, right in pairs:
+        if left is not None and right is not None and DType.TIMESTAMPTZ == left.this == right.this:
+            common_zone(left, right)
         if left is not None and right is not None and not _comparable(left, right):
             raise QueryFailed(
                 "TYPE_MISMATCH",
@@ -186,6 +181,11 @@ def _to_text(node: Any, kind: DType) -> exp.Expr:
     elif kind in types.TIMESTAMPS:
         precision = exp.Literal.number((types.parameters(node.this.type) or [3])[0])
         text = call("athena_timestamp_text", cast(value, "TIMESTAMP"), precision)
+    elif kind == DType.TIMESTAMPTZ:
+        precision = exp.Literal.number((types.parameters(node.this.type) or [3])[0])
+        text = call("athena_timestamp_text", cast(local(node.this), "TIMESTAMP"), precision)
+        zone = exp.Literal.string(f" {types.zone_of(node.this.type)}")
+        text = exp.Paren(this=exp.DPipe(this=text, expression=zone, meta={DONE: True}))
     elif kind == DType.DECIMAL:
         text = call("athena_decimal_text", value)
     elif kind == DType.JSON:

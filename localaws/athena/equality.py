@@ -93,7 +93,7 @@ def _equal(one: exp.Expr, other: exp.Expr, kind: exp.DataType, wanted: exp.DataT
         places: exp.Expr = call("range", number, exp.Add(this=size.copy(), expression=number.copy()))
         sizes = exp.NEQ(this=size, expression=call("len", other.copy()), meta={DONE: True})
         inner = [call("list_extract", each.copy(), name.copy()) for each in (one, other)]
-        same = _equal(*inner, kind.expressions[0], wanted.expressions[0], depth + 1)
+        same = _equal(inner[0], inner[1], kind.expressions[0], wanted.expressions[0], depth + 1)
     else:
         places = call("map_keys", one.copy())
         sizes = exp.NEQ(
@@ -105,7 +105,7 @@ def _equal(one: exp.Expr, other: exp.Expr, kind: exp.DataType, wanted: exp.DataT
         ]
         held = exp.If(
             this=call("map_contains", other.copy(), name.copy()),
-            true=_equal(*inner, kind.expressions[1], wanted.expressions[1], depth + 1),
+            true=_equal(inner[0], inner[1], kind.expressions[1], wanted.expressions[1], depth + 1),
         )
         same = exp.Case(ifs=[held], default=exp.false())
     flags = call("list_transform", places, exp.Lambda(this=same, expressions=[name.this.copy()]))
@@ -125,7 +125,7 @@ def _rows(one: exp.Expr, other: exp.Expr, kind: exp.DataType, wanted: exp.DataTy
             call("struct_extract", value.copy(), exp.Literal.number(number) if label is None else _text(label))
             for value, label in ((one, name), (other, as_other))
         ]
-        parts.append(_equal(*values, found, sought, depth))
+        parts.append(_equal(values[0], values[1], found, sought, depth))
     return exp.Paren(this=exp.and_(*parts))
 
 

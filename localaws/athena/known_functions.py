@@ -29,7 +29,7 @@ split_to_multimap spooky_hash_v2_32 spooky_hash_v2_64 tdigest_agg timestamp_obje
 to_base to_base32 to_base64url to_big_endian_32 to_big_endian_64 to_char to_date to_encoded_polyline
 to_geojson_geometry to_geometry to_ieee754_32 to_ieee754_64 to_milliseconds to_spherical_geography to_timestamp
 trim_array value_at_quantile values_at_quantiles version width_bucket wilson_interval_lower wilson_interval_upper
-with_timezone word_stem xxhash64 entropy localtime
+word_stem xxhash64 entropy localtime
 """
 LACKING: Final = frozenset(_NAMES.split())
 

@@ -23,6 +23,7 @@ from localaws.athena.signatures import check_names, check_types
 from localaws.athena.statements.words import CATALOG
 from localaws.athena.unnest import rewrite_unnests
 from localaws.athena.views import View, expand
+from localaws.athena.zones import with_zones
 
 _UNNEST_PASSES = 6
 
@@ -104,10 +105,7 @@ def plan(
     _within_catalog(tree, sql)
     expand(tree, database, lambda db, name, node: view_of(db, name, position(node, sql)), parse)
     tree = _in_session(tree, database)
-    for node in list(tree.find_all(exp.Anonymous)):
-        if node.name.lower() == "at_timezone" and len(node.expressions) == 2:
-            moment, zone = node.expressions
-            node.replace(exp.AtTimeZone(this=moment.copy(), zone=zone.copy()))
+    with_zones(tree)
     written = _prepare(_query(tree))
     relations, schema = _relations(tree, database, columns_of, sql)
     try:

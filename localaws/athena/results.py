@@ -17,6 +17,7 @@ from localaws.athena import typing as types
 from localaws.athena.engine import Column, Stream
 from localaws.athena.kept_rows import KeptRows, Text
 from localaws.athena.typing import DType
+from localaws.athena.zones import shown
 
 _API_NAMES = {
     DType.ARRAY: "array",
@@ -145,7 +146,7 @@ def _writer(kind: exp.DataType, arrow: pa.DataType) -> Callable[[Any], str]:  # 
         return lambda value: formats.timestamp_text(value, precision)
     if this == DType.TIMESTAMPTZ:
         precision = (types.parameters(kind) or [3])[0]
-        return lambda value: formats.timestamp_text(formats.to_utc(value), precision) + " UTC"
+        return lambda value: f"{formats.timestamp_text(shown(value, kind), precision)} {types.zone_of(kind)}"
     if this == DType.FLOAT:
         return formats.real_text
     return _scalar

@@ -10,14 +10,13 @@ from typing import Any
 
 from sqlglot import exp
 
-from localaws.athena import equality
+from localaws.athena import equality, zones
 from localaws.athena import typing as types
 from localaws.athena.aggregates import average, cast_after, sum_type, wrapped
 from localaws.athena.arithmetic import arithmetic, kind_of, operand
 from localaws.athena.arrays import bracket, join_array, reduce, sort_array, without
-from localaws.athena.casts import branches_rule, cast_rule, comparison_rule, in_utc
+from localaws.athena.casts import branches_rule, cast_rule, comparison_rule
 from localaws.athena.dates import (
-    at_time_zone,
     date_add,
     date_diff,
     date_trunc,
@@ -259,7 +258,7 @@ def _date(node: Any) -> exp.Expr:
         made = exp.Cast(this=node.this.copy(), to=exp.DataType(this=DType.DATE))
         made.this.type = node.this.type
         return cast_rule(made)
-    return cast(in_utc(node.this), "DATE")
+    return cast(zones.local(node.this), "DATE")
 
 
 def _truncate(node: Any) -> exp.Expr:
@@ -301,7 +300,24 @@ _RULES: dict[type, Rule] = {
     exp.Floor: _whole("floor"),
     exp.Sign: lambda node: cast(call("sign", node.this.copy()), node.type),
     exp.Log: lambda n: call("log", *[cast(part.copy(), DType.DOUBLE) for part in (n.this, n.expression) if part]),
-    exp.AtTimeZone: at_time_zone,
+    exp.AtTimeZone: zones.at_time_zone,
+    **dict.fromkeys(
+        (
+            exp.Year,
+            exp.Month,
+            exp.Day,
+            exp.DayOfMonth,
+            exp.Hour,
+            exp.Minute,
+            exp.Second,
+            exp.Quarter,
+            exp.DayOfYear,
+            exp.DayOfWeekIso,
+            exp.WeekOfYear,
+            exp.YearOfWeek,
+        ),
+        zones.part,
+    ),
     exp.ApproxDistinct: lambda node: exp.Count(this=exp.Distinct(expressions=[node.this.copy()]), meta={DONE: True}),
     exp.ApproxQuantile: _quantile,
     exp.ArgMax: _by("arg_max_null"),
@@ -328,7 +344,7 @@ _RULES: dict[type, Rule] = {
     exp.Substring: _substring,
     exp.TimeToStr: mysql_format("athena_date_format"),
     exp.StrToTime: lambda node: call("athena_date_parse", node.this.copy(), mysql_pattern(node.args["format"])),
-    exp.TimeToUnix: lambda node: call("epoch", in_utc(node.this)),
+    exp.TimeToUnix: lambda node: call("epoch", zones.instant(node.this)),
     exp.UnixToTime: lambda n: call("to_timestamp", cast(n.this.copy(), DType.DOUBLE)),
     exp.Date: _date,
     exp.FromISO8601Timestamp: lambda node: cast(call("athena_moment", node.this.copy()), "TIMESTAMPTZ"),
@@ -354,7 +370,7 @@ _RULES: dict[type, Rule] = {
     exp.BitwiseNot: lambda node: call("xor", cast(node.this.copy(), DType.BIGINT), cast(_number("-1"), DType.BIGINT)),
     exp.BitwiseAndAgg: lambda node: call("bit_and", cast(node.this.copy(), DType.BIGINT)),
     exp.BitwiseOrAgg: lambda node: call("bit_or", cast(node.this.copy(), DType.BIGINT)),
-    exp.LastDay: lambda node: call("last_day", in_utc(node.this)),
+    exp.LastDay: lambda node: call("last_day", zones.local(node.this)),
     exp.RegexpExtractAll: _regexp_extract_all,
     exp.RegexpSplit: _python("regexp_split", "expression"),
     exp.SHA: _digest("sha1"),

@@ -91,7 +91,8 @@ SIGNATURES: dict[str, str] = {
     "extract": "XD|XS|XZ", "date": "D|S|Z|T", "date_add": "TID|TIS|TIZ",
     "date_diff": "TDD|TSS|TZZ|TDS|TSD|TSZ|TZS|TDZ|TZD",
     "date_trunc": "TD|TS|TZ", "date_format": "DT|ST|ZT", "date_parse": "TT", "format_datetime": "DT|ST|ZT",
-    "from_unixtime": "N", "to_unixtime": _MOMENT, "from_iso8601_date": "T", "from_iso8601_timestamp": "T", "now": "",
+    "from_unixtime": "N|NT", "with_timezone": "ST", "to_unixtime": _MOMENT, "from_iso8601_date": "T",
+    "from_iso8601_timestamp": "T", "now": "",
     "at_timezone": "ST|ZT", "last_day_of_month": _MOMENT, "to_iso8601": _MOMENT,
     # arrays, maps, rows
     "cardinality": "A|M", "contains": "AX", "element_at": "AI|MX", "array_distinct": "A", "array_sort": "A|AL",

@@ -123,6 +123,23 @@ def timestamp(precision: int) -> exp.DataType:
     return exp.DataType(this=DType.TIMESTAMP, expressions=[_param(precision)])
 
 
+#: Names of the zone that a timestamp with a zone has when its type names none.
+UTC = frozenset({"UTC", "Etc/UTC", "Z", "+00:00"})
+
+
+def zoned(zone: str, precision: int) -> exp.DataType:
+    """Return ``timestamp(precision) with time zone``, all of whose values have this zone."""
+    kind = exp.DataType(this=DType.TIMESTAMPTZ, expressions=[_param(precision)])
+    if zone != "UTC":
+        kind.set("zone", zone)
+    return kind
+
+
+def zone_of(kind: exp.DataType) -> str:
+    """Return the zone that the values of a type of timestamps with a zone have."""
+    return str(kind.args.get("zone") or "UTC")
+
+
 def nested(kind: DType, inner: list[Any]) -> exp.DataType:
     """Return an array, map or row type with these inner types."""
     return exp.DataType(this=kind, expressions=inner, nested=True)
