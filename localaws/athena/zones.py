@@ -78,7 +78,13 @@ def elsewhere(value: Any) -> bool:
 
 def at_time_zone(node: Any) -> exp.Expr:
     """Return the moment itself, whose type has the zone; or the local time, where nothing but that is asked for."""
-    moment = node.this.copy()
+    moment, given = node.this.copy(), node.this.type
+    if given is not None and given.this not in (DType.TIMESTAMPTZ, DType.NULL, DType.UNKNOWN, *types.TIMESTAMPS):
+        raise QueryFailed(
+            "TYPE_MISMATCH",
+            "line 1:1: Type of value must be a time or timestamp with or without time zone (actual "
+            f"{types.trino_name(given)})",
+        )
     if node.this.type is None or node.this.type.this != DType.TIMESTAMPTZ:
         moment = cast(moment, "TIMESTAMPTZ")
     kind = zoned(node.this, node.args["zone"])
