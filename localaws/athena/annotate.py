@@ -87,6 +87,12 @@ def rules() -> dict[Any, Any]:
         own[kind] = _returns(DType.BIGINT)
     for kind in (exp.Sinh, exp.Cosh, exp.Tanh, exp.RegrSlope, exp.RegrIntercept):
         own[kind] = _returns(DType.DOUBLE)
+    own[exp.FromBase] = own[exp.WidthBucket] = _returns(DType.BIGINT)
+    own[exp.Rand] = _random
+    own[exp.Format] = _returns(DType.VARCHAR)
+    own[exp.JSONArrayContains] = _returns(DType.BOOLEAN)
+    own[exp.ParseDatetime] = _returns(DType.TIMESTAMPTZ)
+    own[exp.JSONValue] = lambda s, e: s._set_type(e, e.args.get("returning") or DType.VARCHAR)
     own[exp.ToBase64] = _returns(DType.VARCHAR)
     own[exp.FromBase64] = own[exp.SHA] = _returns(DType.VARBINARY)
     own[exp.LastDay] = _returns(DType.DATE)
@@ -120,7 +126,8 @@ def rules() -> dict[Any, Any]:
     own[exp.DPipe] = _same
     own[exp.Concat] = lambda s, e: s._set_type(e, common(e.expressions))
     own[exp.ArrayMax] = own[exp.ArrayMin] = lambda s, e: s._set_type(e, types.element_of(e.this.type))
-    own[exp.JSONExtract] = own[exp.ParseJSON] = _returns(DType.JSON)
+    own[exp.ParseJSON] = _returns(DType.JSON)
+    own[exp.JSONExtract] = lambda s, e: s._set_type(e, DType.VARCHAR if e.args.get("json_query") else DType.JSON)
     for kind in (exp.Encode, exp.Unhex, exp.MD5Digest, exp.SHA2Digest):
         own[kind] = _returns(DType.VARBINARY)
     own[exp.Typeof] = own[exp.JSONFormat] = _returns(DType.VARCHAR)
@@ -133,6 +140,14 @@ _VARCHAR: Final = exp.DataType(this=DType.VARCHAR)
 #: The result of functions that sqlglot does not know: a type, or the position of the argument that gives it.
 NAMED: dict[str, DType | int] = {
     "format_datetime": DType.VARCHAR,
+    "bitwise_left_shift": 0,
+    "bitwise_right_shift": 0,
+    "bitwise_right_shift_arithmetic": 0,
+    "bit_count": DType.BIGINT,
+    "to_base": DType.VARCHAR,
+    "json_exists": DType.BOOLEAN,
+    "json_array_get": DType.JSON,
+    "is_json_scalar": DType.BOOLEAN,
     "url_extract_host": DType.VARCHAR,
     "url_extract_path": DType.VARCHAR,
     "url_extract_query": DType.VARCHAR,
@@ -275,6 +290,11 @@ def _round(self: Any, node: Any) -> None:
 def _sign(self: Any, node: Any) -> None:
     kind = node.this.type
     self._set_type(node, types.decimal(1, 0) if kind is not None and kind.this == DType.DECIMAL else kind)
+
+
+def _random(self: Any, node: Any) -> None:
+    bound = node.args.get("upper") or node.args.get("lower") or node.this
+    self._set_type(node, bound.type if bound is not None else DType.DOUBLE)
 
 
 def _percentile(self: Any, node: Any) -> None:

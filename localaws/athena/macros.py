@@ -118,6 +118,13 @@ MACROS = (
            || ' to start' AS BIGINT)
          ELSE abs(date_diff('month', first, last)) // abs(step) + 2 END),
          lambda i: first + to_months(CAST(i * step AS INTEGER))), lambda m: (m <= last) = (step > 0) OR m = last)""",
+    """CREATE MACRO athena_width_bucket(x, low, high, n) AS CASE
+         WHEN n <= 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: bucketCount must be greater than 0' AS BIGINT)
+         WHEN isnan(x) THEN CAST('INVALID_FUNCTION_ARGUMENT: operand must not be NaN' AS BIGINT)
+         WHEN low = high THEN CAST('INVALID_FUNCTION_ARGUMENT: bounds cannot equal each other' AS BIGINT)
+         WHEN low < high AND x < low OR low > high AND x > low THEN 0
+         WHEN low < high AND x >= high OR low > high AND x <= high THEN n + 1
+         ELSE CAST(floor(n * (x - low) / (high - low)) AS BIGINT) + 1 END""",
     # Java has no upper case of this letter.
     """CREATE MACRO athena_upper(x) AS replace(upper(replace(x, 'ß', chr(57344))), chr(57344), 'ß')""",
     """CREATE MACRO athena_when_matches(x, pattern) AS CASE WHEN regexp_full_match(x, pattern) THEN x END""",

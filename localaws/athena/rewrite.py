@@ -28,6 +28,7 @@ from localaws.athena.dates import (
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.rewrite_functions import NAMED_FUNCTIONS, text_of
 from localaws.athena.rewrite_nested import row, sorted_by
+from localaws.athena.rewrite_texts import TEXT_NODES, json_query
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 
@@ -267,6 +268,7 @@ def _truncate(node: Any) -> exp.Expr:
     return call("trunc", node.this.copy())
 
 
+_JSON_EXTRACT = _json("athena_json_extract")
 _RULES: dict[type, Rule] = {
     **dict.fromkeys((exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod), arithmetic),
     **dict.fromkeys((exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In), comparison_rule),
@@ -331,7 +333,8 @@ _RULES: dict[type, Rule] = {
     exp.ArrayPosition: lambda n: cast(equality.position(n), "BIGINT"),
     exp.Reduce: reduce,
     exp.JSONExtractScalar: _json("athena_json_extract_scalar"),
-    exp.JSONExtract: _json("athena_json_extract"),
+    exp.JSONExtract: lambda node: json_query(node) if node.args.get("json_query") else _JSON_EXTRACT(node),
+    **TEXT_NODES,
     exp.ParseJSON: _python("json_parse"),
     exp.JSONFormat: lambda node: node.this.copy(),
     exp.RegexpExtract: _regexp_extract,

@@ -11,6 +11,7 @@ from sqlglot import exp
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.rewrite_nested import NESTED_FUNCTIONS
+from localaws.athena.rewrite_texts import TEXT_FUNCTIONS
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 from localaws.athena.zones import elsewhere, local, with_timezone
@@ -92,6 +93,7 @@ NAMED_FUNCTIONS: dict[str, Callable[[Any], exp.Expr]] = {
     "array_union": _same("athena_array_union"),
     "arrays_overlap": _same("athena_arrays_overlap"),
     **NESTED_FUNCTIONS,
+    **TEXT_FUNCTIONS,
     "map_values": _same("map_values"),
     "map_concat": _same("map_concat"),
     "histogram": _histogram,

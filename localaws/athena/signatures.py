@@ -63,12 +63,14 @@ SIGNATURES: dict[str, str] = {
     "abs": "N", "sign": "N", "ceil": "N", "ceiling": "N", "floor": "N", "round": "N|NI", "truncate": "F", "mod": "NN",
     "power": "NN", "pow": "NN", "sqrt": "N", "cbrt": "N", "ln": "N", "exp": "N", "log": "NN", "log2": "N",
     "log10": "N", "degrees": "N", "radians": "N", "sin": "N", "cos": "N", "tan": "N", "acos": "N", "asin": "N",
-    "atan": "N", "atan2": "NN", "pi": "", "rand": "", "random": "", "is_nan": "F", "is_finite": "F",
+    "atan": "N", "atan2": "NN", "pi": "", "rand": "|I|II", "random": "|I|II", "width_bucket": "NNNI",
+    "bitwise_left_shift": "II", "bitwise_right_shift": "II", "bitwise_right_shift_arithmetic": "II", "bit_count": "II",
+    "to_base": "II", "from_base": "TI", "is_nan": "F", "is_finite": "F",
     "is_infinite": "F", "infinity": "", "nan": "", "e": "", "sinh": "N", "cosh": "N", "tanh": "N",
     "bitwise_and": "II", "bitwise_or": "II", "bitwise_xor": "II", "bitwise_not": "I",
     # text
     "lower": "T", "upper": "T", "length": "T|V", "trim": "T|TT", "ltrim": "T", "rtrim": "T", "substr": "TI|TII",
-    "substring": "TI|TII", "strpos": "TT", "position": "TT", "replace": "TT|TTT", "reverse": "T|A", "concat": "XX+",
+    "substring": "TI|TII", "strpos": "TT|TTI", "position": "TT", "replace": "TT|TTT", "reverse": "T|A", "concat": "XX+",
     "concat_ws": "TT+", "split": "TT", "split_part": "TTI", "lpad": "TIT", "rpad": "TIT", "chr": "I",
     "codepoint": "T", "starts_with": "TT", "levenshtein_distance": "TT", "translate": "TTT", "regexp_like": "TT",
     "regexp_extract": "TT|TTI", "regexp_replace": "TT|TTT", "regexp_count": "TT", "url_extract_host": "T",
@@ -79,7 +81,9 @@ SIGNATURES: dict[str, str] = {
     # bytes
     "to_utf8": "T", "from_utf8": "V", "to_hex": "V", "from_hex": "T", "md5": "V", "sha256": "V",
     "sha1": "V", "sha512": "V", "crc32": "V", "to_base64": "V", "from_base64": "T",
+    "format": "TX+",
     # json
+    "json_exists": "TT|JT", "json_array_contains": "TX|JX", "json_array_get": "TI|JI", "is_json_scalar": "T|J",
     "json_extract": "TT|JT", "json_extract_scalar": "TT|JT", "json_parse": "T", "json_format": "J",
     "json_array_length": "T|J",
     # dates and times
@@ -93,6 +97,7 @@ SIGNATURES: dict[str, str] = {
     "date_trunc": "TD|TS|TZ", "date_format": "DT|ST|ZT", "date_parse": "TT", "format_datetime": "DT|ST|ZT",
     "from_unixtime": "N|NT", "with_timezone": "ST", "to_unixtime": _MOMENT, "from_iso8601_date": "T",
     "from_iso8601_timestamp": "T", "now": "",
+    "parse_datetime": "TT",
     "at_timezone": "ST|ZT", "last_day_of_month": _MOMENT, "to_iso8601": _MOMENT,
     # arrays, maps, rows
     "cardinality": "A|M", "contains": "AX", "element_at": "AI|MX", "array_distinct": "A", "array_sort": "A|AL",
@@ -107,7 +112,7 @@ SIGNATURES: dict[str, str] = {
 }  # fmt: skip
 
 #: Forms with their own grammar; their nodes have rewriting rules of their own.
-SPECIAL = frozenset({"cast", "try_cast", "exists", "unnest", "any", "all", "some"})
+SPECIAL = frozenset({"json_value", "json_query", "cast", "try_cast", "exists", "unnest", "any", "all", "some"})
 
 
 def check_names(tree: exp.Expr, position: Callable[[exp.Expr], str]) -> None:
