@@ -61,7 +61,8 @@ def of_stream(stream: Stream) -> Results:
 
 def of_lines(*names: str, lines: list[str]) -> Results:
     """Return the results of a SHOW or DESCRIBE, without a header: a line is one text, its columns between tabs."""
-    infos = [column_info(Column(name, exp.DataType(this=DType.VARCHAR))) for name in names]
+    said = {"Type": "string", "Precision": 0, "CaseSensitive": False}  # Hive's own type, not Trino's
+    infos = [column_info(Column(name, exp.DataType(this=DType.VARCHAR))) | said for name in names]
     return Results(infos, [[line] for line in lines], header=False, labels=list(names))
 
 

@@ -270,6 +270,30 @@ def test_a_prepared_statement_may_be_of_any_kind(client: Client) -> None:
     assert "Prepared statement not found" in client.fails("EXECUTE more USING 5")
 
 
+@pytest.mark.parametrize(
+    ("sql", "columns"),
+    [
+        ("CREATE TABLE {at}.counted AS SELECT 1 AS a", [("rows", "bigint", 19)]),
+        ("INSERT INTO {at}.filled VALUES (1)", [("rows", "bigint", 19)]),
+        ("SHOW TABLES", [("tab_name", "string", 0)]),
+        ("DESCRIBE {at}.filled", [("col_name", "string", 0), ("data_type", "string", 0), ("comment", "string", 0)]),
+        ("DROP TABLE {at}.filled", []),
+        ("SELECT CAST('a' AS varchar(3)) AS v", [("v", "varchar", 3)]),
+    ],
+)
+def test_the_columns_of_an_answer_are_told_as_athena_does(
+    client: Client, sql: str, columns: list[tuple[str, str, int]]
+) -> None:
+    """A statement that writes rows answers their number; Hive's statements have Hive's texts."""
+    place = f"LOCATION 's3://stored/filled/{client.database}' TBLPROPERTIES ('table_type'='ICEBERG')"
+    client.rows(f"CREATE TABLE filled (a int) {place}")
+    found = client.execution(sql.format(at=client.database))
+    assert found["Status"]["State"] == "SUCCEEDED", found["Status"]
+    answer = client.athena.get_query_results(QueryExecutionId=found["QueryExecutionId"])
+    told = answer["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+    assert [(each["Name"], each["Type"], each["Precision"]) for each in told] == columns
+
+
 def test_a_plan_is_shown(client: Client) -> None:
     assert client.rows("EXPLAIN SELECT 1")
     assert client.rows("EXPLAIN (FORMAT JSON) SELECT 1")[0][0].startswith("[")  # type: ignore[union-attr]
