@@ -11,7 +11,7 @@ from sqlglot import exp
 from localaws.athena import typing as types
 from localaws.athena.equality import holds_others, may_be_nan, nested_comparison
 from localaws.athena.errors import QueryFailed, not_supported
-from localaws.athena.json_casts import json_text
+from localaws.athena.json_casts import holds_rows, json_text, row_of_json
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 from localaws.athena.zones import common_zone, local
@@ -29,7 +29,7 @@ _UTC_TEXT = re.compile(
 _ORDERED = {exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}
 
 
-def cast_rule(node: Any) -> exp.Expr:
+def cast_rule(node: Any) -> exp.Expr:  # noqa: PLR0911
     """Return the DuckDB expression that casts as Trino does."""
     target, source = node.to, node.this.type
     kind = source.this if source is not None else DType.UNKNOWN
@@ -45,6 +45,9 @@ def cast_rule(node: Any) -> exp.Expr:
         return json_text(node.this.copy(), source)
     if kind == DType.JSON and _of_json(target):
         return _cast(cast(node.this.copy(), DType.JSON), _duckdb_type(target), attempt=attempt)
+    if kind == DType.JSON and holds_rows(target):
+        made = cast(row_of_json(node.this.copy(), target, _of_json_text, attempt=attempt), _duckdb_type(target))
+        return call("try", made) if attempt else made
     if DType.JSON in (target.this, kind):
         raise not_supported(f"a cast of {types.trino_name(source)} to {types.trino_name(target)}")
     if kind == DType.UNKNOWN and target.this in (*types.INTEGERS, *types.TIMESTAMPS, DType.DATE):
@@ -61,6 +64,13 @@ def cast_rule(node: Any) -> exp.Expr:
                 raise not_supported(f"a cast to timestamp({precision})")
             value = call("athena_millis", value)
     return _cast(value, _duckdb_type(target), attempt=attempt)
+
+
+def _of_json_text(value: exp.Expr, target: exp.DataType) -> exp.Expr:
+    """Return the value of a JSON text as the field of a row."""
+    made = exp.Cast(this=value, to=target.copy())
+    made.this.type = exp.DataType(this=DType.JSON)
+    return cast_rule(made)
 
 
 def _of_json(target: exp.DataType) -> bool:

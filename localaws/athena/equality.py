@@ -1,4 +1,4 @@
-"""Whether two values are equal as Trino says it: NaN equals nothing, and a NULL inside leaves open what others do not.
+"""Equality as Trino has it: NaN equals nothing, and a NULL inside leaves open what others do not decide.
 
 To DuckDB, NaN is a number and a NULL inside of an array, map or row equals another.
 https://trino.io/docs/current/functions/comparison.html

@@ -125,6 +125,10 @@ MACROS = (
          WHEN low < high AND x < low OR low > high AND x > low THEN 0
          WHEN low < high AND x >= high OR low > high AND x <= high THEN n + 1
          ELSE CAST(floor(n * (x - low) / (high - low)) AS BIGINT) + 1 END""",
+    """CREATE MACRO athena_row_of_json(form, value, name) AS CASE WHEN form = 'NULL' THEN NULL
+         WHEN form IN ('OBJECT', 'ARRAY') THEN value
+         WHEN CAST('INVALID_CAST_ARGUMENT: Cannot cast a JSON ' || lower(form) || ' to ' || name AS BIGINT) = 0
+         THEN value END""",
     # Java has no upper case of this letter.
     """CREATE MACRO athena_upper(x) AS replace(upper(replace(x, 'ß', chr(57344))), chr(57344), 'ß')""",
     """CREATE MACRO athena_when_matches(x, pattern) AS CASE WHEN regexp_full_match(x, pattern) THEN x END""",

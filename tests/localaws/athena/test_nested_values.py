@@ -77,3 +77,25 @@ def test_a_comparator_orders_as_python_does(opened: QueryEngine, numbers: list[i
     found = answer(opened, f"SELECT array_sort(ARRAY[{shown}], (x, y) -> abs(y) - abs(x))")
     wanted = sorted(numbers, key=functools.cmp_to_key(lambda x, y: abs(y) - abs(x)))
     assert texts(found) == f"[{', '.join(map(str, wanted))}]"
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        # https://trino.io/docs/current/functions/json.html#cast-to-json: a row is an object, by the names of its fields.
+        (f"CAST({_NAMED} AS json), CAST(ROW(1, 'x\"') AS json), CAST(CAST(NULL AS row(a integer)) AS json)", '{"a":1,"b":"x"}|{"":1,"":"x\\""}|NULL'),
+        ("CAST(ARRAY[CAST(ROW(1, ARRAY['x', NULL]) AS row(a integer, b array(varchar)))] AS json)", '[{"a":1,"b":["x",null]}]'),
+        ("CAST(ARRAY[1.5, NULL, 1e10] AS json), CAST(DATE '2026-01-01' AS json), CAST(TIMESTAMP '2026-01-01 10:00:00.000' AS json)", '[1.5,null,1.0E10]|"2026-01-01"|"2026-01-01 10:00:00.000"'),
+        ("CAST(json_parse('{\"a\":1,\"b\":\"x\",\"z\":2}') AS row(a integer, b varchar)), CAST(json_parse('{\"a\":1}') AS row(a integer, b varchar)), CAST(json_parse('[1,\"x\"]') AS row(a integer, b varchar)), CAST(json_parse('null') AS row(a integer))", "{a=1, b=x}|{a=1, b=null}|{a=1, b=x}|NULL"),
+        ("CAST(json_parse('[{\"a\":{\"c\":1.5}},null,{\"a\":null}]') AS array(row(a row(c double))))", "[{a={c=1.5}}, null, {a=null}]"),
+        ("a, tags[1] FROM UNNEST(CAST(json_parse('[{\"a\":1,\"tags\":[\"x\"]},{\"a\":2}]') AS array(row(a integer, tags array(varchar))))) AS t(a, tags)", "1|x ; 2|NULL"),
+        ("TRY_CAST(json_parse('\"x\"') AS row(a integer)), TRY_CAST(json_parse(x) AS row(a integer)) FROM (VALUES '{\"a\":\"q\"}') t(x)", "NULL|NULL"),
+    ],
+)  # fmt: skip
+def test_rows_become_json_and_come_of_it(opened: QueryEngine, sql: str, said: str) -> None:
+    assert texts(answer(opened, f"SELECT {sql}")) == said
+
+
+def test_what_is_no_object_becomes_no_row(opened: QueryEngine) -> None:
+    with pytest.raises(QueryFailed, match="INVALID_CAST_ARGUMENT: Cannot cast a JSON"):
+        answer(opened, "SELECT CAST(json_parse('5') AS row(a integer))")
