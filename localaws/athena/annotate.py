@@ -123,8 +123,8 @@ def rules() -> dict[Any, Any]:
         own[kind] = _returns(DType.VARCHAR)
     for kind in (exp.Pad, exp.Chr, exp.ConcatWs, exp.Concat, exp.Translate, exp.Hex, exp.Decode):
         own[kind] = _returns(DType.VARCHAR)
-    own[exp.DPipe] = _same
-    own[exp.Concat] = lambda s, e: s._set_type(e, common(e.expressions))
+    own[exp.DPipe] = lambda s, e: s._set_type(e, _joined(e.this.type))
+    own[exp.Concat] = lambda s, e: s._set_type(e, _joined(common(e.expressions)))
     own[exp.ArrayMax] = own[exp.ArrayMin] = lambda s, e: s._set_type(e, types.element_of(e.this.type))
     own[exp.ParseJSON] = _returns(DType.JSON)
     own[exp.JSONExtract] = lambda s, e: s._set_type(e, DType.VARCHAR if e.args.get("json_query") else DType.JSON)
@@ -357,6 +357,11 @@ def _sequence(self: Any, node: Any) -> None:
 
 def _same(self: Any, node: Any) -> None:
     self._set_type(node, node.this.type if isinstance(node.this, exp.Expr) else None)
+
+
+def _joined(kind: Any) -> Any:
+    """Return the type of values put together: of texts, one of any length."""
+    return DType.VARCHAR if kind is not None and kind.this in types.TEXT else kind
 
 
 def _of_several(self: Any, node: Any) -> None:

@@ -83,9 +83,23 @@ def _of_json(target: exp.DataType) -> bool:
 def comparison_rule(node: Any) -> exp.Expr:
     """Return the comparison as Trino makes it; raise for one of types that Trino does not compare."""
     _check_comparison(node)
+    _leave_out_padding(node)
     if isinstance(node, exp.EQ | exp.NEQ) and holds_others(node.this) and holds_others(node.expression):
         return nested_comparison(node)
     return _with_nan(node)
+
+
+def _leave_out_padding(node: Any) -> None:
+    """Have what is compared with a char(n) have no spaces at its end, as neither counts there."""
+    others = [key for key in ("this", "expression", "low", "high") if isinstance(node.args.get(key), exp.Expr)]
+    parts = [*(node.args[key] for key in others), *node.args.get("expressions", [])]
+    if not any(part.type is not None and part.type.this == DType.CHAR for part in parts):
+        return
+    for part in parts:
+        if part.type is not None and part.type.this in types.TEXT:
+            bare = call("rtrim", part.copy(), exp.Literal.string(" "))
+            bare.type = part.type
+            part.replace(bare)
 
 
 def _with_nan(node: Any) -> exp.Expr:
@@ -205,6 +219,10 @@ def _to_text(node: Any, kind: DType) -> exp.Expr:
     else:
         raise not_supported(f"a cast of {types.trino_name(node.this.type) if node.this.type else 'this'} to varchar")
     size = types.parameters(node.to)
+    if node.to.this == DType.CHAR:  # its values have spaces at their ends, up to its length
+        size = size or [1]
+        whole = call("athena_fitting", text, exp.Literal.number(size[0])) if kind not in types.TEXT else text
+        return call("rpad", whole, exp.Literal.number(size[0]), exp.Literal.string(" "))
     if not size:
         return text
     length = exp.Literal.number(size[0])

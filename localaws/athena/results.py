@@ -118,7 +118,7 @@ def _zone(kind: exp.DataType) -> str:
 
 def _precision(kind: exp.DataType) -> tuple[int, int]:
     if kind.this in types.TEXT:
-        return (types.parameters(kind) or [2147483647])[0], 0
+        return (types.parameters(kind) or [1 if kind.this == DType.CHAR else 2147483647])[0], 0
     if kind.this == DType.DECIMAL:
         return types.as_decimal(kind) or (38, 0)
     fixed = {DType.TINYINT: 3, DType.SMALLINT: 5, DType.INT: 10, DType.BIGINT: 19, DType.DOUBLE: 17, DType.FLOAT: 17}

@@ -193,6 +193,8 @@ def as_decimal(kind: exp.DataType | None) -> tuple[int, int] | None:
 def trino_name(kind: Any) -> str:  # noqa: PLR0911
     """Return the type as Trino spells it: ``array(varchar)``, ``row(a integer)``, ``decimal(12,2)``."""
     this = kind.this
+    if this == DType.CHAR:
+        return f"char({(parameters(kind) or [1])[0]})"
     if this in TEXT:
         size = parameters(kind)
         return f"varchar({size[0]})" if size else "varchar"

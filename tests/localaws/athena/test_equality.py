@@ -72,6 +72,10 @@ def test_arrays_are_equal_as_their_elements_are(opened: QueryEngine, pair: tuple
         ("ARRAY[1, NULL] IS NOT DISTINCT FROM ARRAY[1, NULL], ARRAY[nan()] = ARRAY[nan()], CAST(NULL AS array(integer)) = ARRAY[1]", "true|false|NULL"),
         ("count(*) FROM (VALUES ARRAY[1, NULL], ARRAY[3]) t(x) JOIN (VALUES ARRAY[1, NULL], ARRAY[3]) s(y) ON x = y", "1"),
         ("count(*) FROM (SELECT DISTINCT x FROM (VALUES ARRAY[1, NULL], ARRAY[1, NULL]) t(x))", "1"),
+        # https://trino.io/docs/current/language/types.html#char: as long as it says, and what is compared with it is padded.
+        ("CAST('a' AS char(3)) || 'b', length(CAST('a' AS char(3))), CAST('abc' AS char(2)), CAST(CAST('a' AS char(3)) AS varchar) || '.'", "a  b|3|ab|a  ."),
+        ("CAST('a' AS char(3)) = 'a', CAST('a ' AS char(5)) = CAST('a' AS char(2)), CAST('a' AS char(3)) IN ('b', 'a'), CAST('b' AS char(3)) BETWEEN 'a' AND 'b', CAST('a' AS char(2)) <> 'b '", "true|true|true|true|true"),
+        ("CAST(5 AS char(2)) || '.', CAST(CAST(NULL AS varchar) AS char(3)), CAST('ab' AS char)", "5 .|NULL|a"),
         # NaN is equal to nothing, wherever equality is asked for.
         ("contains(ARRAY[nan()], nan()), contains(ARRAY[nan(), NULL], 1e0), contains(ARRAY[nan(), 1e0], 1e0)", "false|NULL|true"),
         ("nullif(nan(), nan()), nullif(1e0, 1e0), array_position(ARRAY[nan(), 1e0], nan()), array_position(ARRAY[nan(), 1e0], 1e0)", "NaN|NULL|0|2"),

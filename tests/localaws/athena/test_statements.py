@@ -278,7 +278,10 @@ def test_a_prepared_statement_may_be_of_any_kind(client: Client) -> None:
         ("SHOW TABLES", [("tab_name", "string", 0)]),
         ("DESCRIBE {at}.filled", [("col_name", "string", 0), ("data_type", "string", 0), ("comment", "string", 0)]),
         ("DROP TABLE {at}.filled", []),
-        ("SELECT CAST('a' AS varchar(3)) AS v", [("v", "varchar", 3)]),
+        (
+            "SELECT CAST('a' AS varchar(3)) AS v, CAST('a' AS char(4)) AS c, CAST('a' AS varchar(3)) || 'bcd' AS w",
+            [("v", "varchar", 3), ("c", "char", 4), ("w", "varchar", 2147483647)],
+        ),
     ],
 )
 def test_the_columns_of_an_answer_are_told_as_athena_does(
