@@ -112,7 +112,7 @@ def filled(ctx: Context) -> Client:
 
 
 def no_function(name: str) -> str:
-    return f"NOT_SUPPORTED: the function {name!r} is not supported by the local Athena yet"
+    return f"Function {name!r} not registered"
 
 
 @pytest.mark.parametrize(
