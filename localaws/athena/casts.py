@@ -14,7 +14,7 @@ from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.json_casts import holds_rows, json_text, row_of_json
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
-from localaws.athena.zones import common_zone, local
+from localaws.athena.zones import common_zone, elsewhere, local
 
 _INTEGER_TEXT = r"[+-]?\d+"
 _NUMBER_TEXT = r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*"
@@ -52,6 +52,7 @@ def cast_rule(node: Any) -> exp.Expr:  # noqa: PLR0911
         raise not_supported(f"a cast of {types.trino_name(source)} to {types.trino_name(target)}")
     if kind == DType.UNKNOWN and target.this in (*types.INTEGERS, *types.TIMESTAMPS, DType.DATE):
         raise not_supported(f"a cast to {types.trino_name(target)} of a value whose type cannot be derived")
+    _keep_zone(node)
     value = node.this.copy()
     if target.this in types.INTEGERS and (kind in types.FLOATS or kind == DType.DECIMAL):
         value = call("round", value)  # half up, away from zero
@@ -64,6 +65,12 @@ def cast_rule(node: Any) -> exp.Expr:  # noqa: PLR0911
                 raise not_supported(f"a cast to timestamp({precision})")
             value = call("athena_millis", value)
     return _cast(value, _duckdb_type(target), attempt=attempt)
+
+
+def _keep_zone(node: Any) -> None:
+    """Raise where a timestamp in a zone is cast to one with a zone: it would keep its own, which the type has not."""
+    if node.to.this == DType.TIMESTAMPTZ and elsewhere(node.this):
+        raise not_supported("a cast to a timestamp with a zone of one that has a zone")
 
 
 def _of_json_text(value: exp.Expr, target: exp.DataType) -> exp.Expr:

@@ -60,6 +60,7 @@ def test_it_is_answered_as_in_trino(opened: QueryEngine, sql: str, said: str) ->
         ("coalesce(now() AT TIME ZONE 'Asia/Tokyo', now())", "NOT_SUPPORTED: one column of the zones Asia/Tokyo and UTC"),
         ("now() AT TIME ZONE 'Asia/Tokyo' UNION SELECT now()", "NOT_SUPPORTED: one column of the zones Asia/Tokyo and UTC"),
         ("ts AT TIME ZONE s FROM t", "NOT_SUPPORTED: AT TIME ZONE of a zone that is not written there"),
+        ("CAST(now() AT TIME ZONE 'Asia/Tokyo' AS timestamp with time zone)", "NOT_SUPPORTED: a cast to a timestamp with a"),
         ("with_timezone(ts, s) FROM t", "NOT_SUPPORTED: with_timezone of a zone that is not written there"),
         ("to_iso8601(now() AT TIME ZONE 'Asia/Tokyo')", "NOT_SUPPORTED: to_iso8601 in a zone"),
         ("now() AT TIME ZONE 'Asia/Tokyo' + INTERVAL '1' MONTH", "NOT_SUPPORTED: months added to a timestamp in a zone"),
