@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlglot import exp
@@ -100,10 +100,10 @@ def _written(statement: kinds.Statement, acting: Acting) -> Outcome:
         raise not_supported(f"the statement {statements.subkind_of(statement).replace('_', ' ')}")
     place = acting.place()
     answer, paths = run(statement, place)
-    columns = [answers.column_info(column) for column in answer.columns]
-    found = Results(columns, [], header=False, update_count=answer.table.num_rows)
+    found = _changed(answer.table.num_rows)
     if isinstance(statement, kinds.Unload):
-        return Outcome(found, paths, lambda: take_back(place.ctx, paths))
+        columns = [answers.column_info(column) for column in answer.columns]
+        return Outcome(replace(found, columns=columns), paths, lambda: take_back(place.ctx, paths))
     return Outcome(found, paths)
 
 

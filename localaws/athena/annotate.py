@@ -10,7 +10,9 @@ from sqlglot import exp
 from sqlglot.dialects.athena import Athena
 
 from localaws.athena import typing as types
+from localaws.athena.annotate_nested import NESTED, by_comparator, field_at, map_of_entries, over_elements
 from localaws.athena.typing import DType
+from localaws.athena.zones import common_zone, zoned
 
 INT_MAX = 2**31 - 1
 
@@ -31,8 +33,8 @@ def rules() -> dict[Any, Any]:
         exp.Ceil: _whole,
         exp.Floor: _whole,
         exp.Abs: _same,
-        exp.Min: _same,
-        exp.Max: _same,
+        exp.Min: _of_several,
+        exp.Max: _of_several,
         exp.ArgMax: _same,
         exp.ArgMin: _same,
         exp.AnyValue: _same,
@@ -56,11 +58,13 @@ def rules() -> dict[Any, Any]:
         exp.Least: lambda s, e: s._set_type(e, common([e.this, *e.expressions])),
         exp.If: lambda s, e: s._set_type(e, common([e.args.get("true"), e.args.get("false")])),
         exp.Case: _case,
-        exp.Array: lambda s, e: s._set_type(e, _array(common(e.expressions))),
-        exp.ArrayAgg: lambda s, e: s._set_type(e, _array(e.this.type)),
+        exp.Array: lambda s, e: s._set_type(e, types.array_of(common(e.expressions))),
+        exp.ArrayAgg: lambda s, e: s._set_type(e, types.array_of(e.this.type)),
         exp.Bracket: _bracket,
+        exp.Struct: lambda s, e: s._set_type(e, types.row_of([part.type for part in e.expressions])),
+        exp.MapFromEntries: lambda s, e: s._set_type(e, map_of_entries(e.this.type)),
         exp.Anonymous: _anonymous,
-        exp.AtTimeZone: lambda s, e: s._set_type(e, DType.TIMESTAMPTZ),
+        exp.AtTimeZone: lambda s, e: s._set_type(e, zoned(e.this, e.args["zone"]) or DType.TIMESTAMPTZ),
         exp.Length: _returns(DType.BIGINT),
     }
     kind: Any
@@ -83,11 +87,17 @@ def rules() -> dict[Any, Any]:
         own[kind] = _returns(DType.BIGINT)
     for kind in (exp.Sinh, exp.Cosh, exp.Tanh, exp.RegrSlope, exp.RegrIntercept):
         own[kind] = _returns(DType.DOUBLE)
+    own[exp.FromBase] = own[exp.WidthBucket] = _returns(DType.BIGINT)
+    own[exp.Rand] = _random
+    own[exp.Format] = _returns(DType.VARCHAR)
+    own[exp.JSONArrayContains] = _returns(DType.BOOLEAN)
+    own[exp.ParseDatetime] = _returns(DType.TIMESTAMPTZ)
+    own[exp.JSONValue] = lambda s, e: s._set_type(e, e.args.get("returning") or DType.VARCHAR)
     own[exp.ToBase64] = _returns(DType.VARCHAR)
     own[exp.FromBase64] = own[exp.SHA] = _returns(DType.VARBINARY)
     own[exp.LastDay] = _returns(DType.DATE)
-    own[exp.RegexpExtractAll] = own[exp.RegexpSplit] = lambda s, e: s._set_type(e, _array(_VARCHAR))
-    own[exp.Repeat] = lambda s, e: s._set_type(e, _array(e.this.type))
+    own[exp.RegexpExtractAll] = own[exp.RegexpSplit] = lambda s, e: s._set_type(e, types.array_of(_VARCHAR))
+    own[exp.Repeat] = lambda s, e: s._set_type(e, types.array_of(e.this.type))
     own[exp.ArrayExcept] = _same
     own[exp.ArrayIntersect] = lambda s, e: s._set_type(e, e.expressions[0].type)
     for kind in (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile):
@@ -98,13 +108,14 @@ def rules() -> dict[Any, Any]:
         own[kind] = _returns(DType.TIMESTAMPTZ)
     for kind in (exp.RegexpLike, exp.ArrayContains, exp.LogicalAnd, exp.LogicalOr):
         own[kind] = _returns(DType.BOOLEAN)
-    own[exp.Split] = lambda s, e: s._set_type(e, _array(exp.DataType(this=DType.VARCHAR)))
+    own[exp.Split] = lambda s, e: s._set_type(e, types.array_of(exp.DataType(this=DType.VARCHAR)))
     own[exp.TimeToUnix] = _returns(DType.DOUBLE)
     own[exp.StrToTime] = lambda s, e: s._set_type(e, types.timestamp(3))
     own[exp.CurrentTimestamp] = _returns(DType.TIMESTAMPTZ)
     own[exp.ArrayDistinct] = own[exp.ArraySlice] = _same
-    own[exp.ArrayFilter] = own[exp.Transform] = _lambda
-    own[exp.ArraySort] = own[exp.ArrayRemove] = own[exp.Reverse] = _same
+    own[exp.ArrayFilter] = own[exp.Transform] = over_elements
+    own[exp.ArrayRemove] = own[exp.Reverse] = _same
+    own[exp.ArraySort] = by_comparator
     own[exp.GenerateSeries] = _sequence
     own[exp.FromISO8601Date] = own[exp.Date] = _returns(DType.DATE)
     own[exp.Identifier] = lambda s, e: s._set_type(e, e.type)
@@ -112,10 +123,11 @@ def rules() -> dict[Any, Any]:
         own[kind] = _returns(DType.VARCHAR)
     for kind in (exp.Pad, exp.Chr, exp.ConcatWs, exp.Concat, exp.Translate, exp.Hex, exp.Decode):
         own[kind] = _returns(DType.VARCHAR)
-    own[exp.DPipe] = _same
-    own[exp.Concat] = lambda s, e: s._set_type(e, common(e.expressions))
-    own[exp.ArrayMax] = own[exp.ArrayMin] = lambda s, e: s._set_type(e, _element(e.this.type))
-    own[exp.JSONExtract] = own[exp.ParseJSON] = _returns(DType.JSON)
+    own[exp.DPipe] = lambda s, e: s._set_type(e, _joined(e.this.type))
+    own[exp.Concat] = lambda s, e: s._set_type(e, _joined(common(e.expressions)))
+    own[exp.ArrayMax] = own[exp.ArrayMin] = lambda s, e: s._set_type(e, types.element_of(e.this.type))
+    own[exp.ParseJSON] = _returns(DType.JSON)
+    own[exp.JSONExtract] = lambda s, e: s._set_type(e, DType.VARCHAR if e.args.get("json_query") else DType.JSON)
     for kind in (exp.Encode, exp.Unhex, exp.MD5Digest, exp.SHA2Digest):
         own[kind] = _returns(DType.VARBINARY)
     own[exp.Typeof] = own[exp.JSONFormat] = _returns(DType.VARCHAR)
@@ -128,6 +140,14 @@ _VARCHAR: Final = exp.DataType(this=DType.VARCHAR)
 #: The result of functions that sqlglot does not know: a type, or the position of the argument that gives it.
 NAMED: dict[str, DType | int] = {
     "format_datetime": DType.VARCHAR,
+    "bitwise_left_shift": 0,
+    "bitwise_right_shift": 0,
+    "bitwise_right_shift_arithmetic": 0,
+    "bit_count": DType.BIGINT,
+    "to_base": DType.VARCHAR,
+    "json_exists": DType.BOOLEAN,
+    "json_array_get": DType.JSON,
+    "is_json_scalar": DType.BOOLEAN,
     "url_extract_host": DType.VARCHAR,
     "url_extract_path": DType.VARCHAR,
     "url_extract_query": DType.VARCHAR,
@@ -154,9 +174,6 @@ NAMED: dict[str, DType | int] = {
     "is_infinite": DType.BOOLEAN,
     "is_nan": DType.BOOLEAN,
     "is_finite": DType.BOOLEAN,
-    "any_match": DType.BOOLEAN,
-    "all_match": DType.BOOLEAN,
-    "none_match": DType.BOOLEAN,
 }
 
 
@@ -180,6 +197,8 @@ def common(items: list[Any]) -> exp.DataType | None:
 def _wider(left: exp.DataType, right: exp.DataType) -> exp.DataType | None:  # noqa: PLR0911
     if left == right:
         return left
+    if left.this == right.this == DType.TIMESTAMPTZ:
+        common_zone(left, right)
     if left.this in types.FLOATS or right.this in types.FLOATS:
         return exp.DataType(this=DType.DOUBLE)
     if left.this in types.INTEGERS and right.this in types.INTEGERS:
@@ -217,6 +236,10 @@ def arithmetic_type(operator: type, left: Any, right: Any) -> Any:  # noqa: PLR0
     """Return the type of ``left operator right`` as in Trino; None when it is not known."""
     if left is None or right is None or DType.UNKNOWN in (left.this, right.this):
         return None
+    if DType.INTERVAL in (left.this, right.this) and operator in (exp.Mul, exp.Div):
+        number = right if left.this == DType.INTERVAL else left
+        divides = operator is exp.Div and left.this != DType.INTERVAL
+        return DType.INTERVAL if number.this in (*types.INTEGERS, *types.FLOATS) and not divides else None
     if DType.INTERVAL in (left.this, right.this):
         return left if right.this == DType.INTERVAL else right
     if left.this in types.FLOATS or right.this in types.FLOATS:
@@ -269,6 +292,11 @@ def _sign(self: Any, node: Any) -> None:
     self._set_type(node, types.decimal(1, 0) if kind is not None and kind.this == DType.DECIMAL else kind)
 
 
+def _random(self: Any, node: Any) -> None:
+    bound = node.args.get("upper") or node.args.get("lower") or node.this
+    self._set_type(node, bound.type if bound is not None else DType.DOUBLE)
+
+
 def _percentile(self: Any, node: Any) -> None:
     kind = node.this.type
     if kind is not None and kind.this in types.INTEGERS:
@@ -277,7 +305,7 @@ def _percentile(self: Any, node: Any) -> None:
         kind = DType.DOUBLE
     several = node.args["quantile"].type
     if kind is not None and several is not None and several.this == DType.ARRAY:
-        kind = _array(exp.DataType(this=kind) if isinstance(kind, DType) else kind)
+        kind = types.array_of(exp.DataType(this=kind) if isinstance(kind, DType) else kind)
     self._set_type(node, kind)
 
 
@@ -301,6 +329,8 @@ def _bracket(self: Any, node: Any) -> None:
         result = kind.expressions[0]
     elif kind is not None and kind.this == DType.MAP and len(kind.expressions) == 2:
         result = kind.expressions[1]
+    elif kind is not None and kind.this == DType.STRUCT:
+        result = field_at(node)
     self._set_type(node, result)
 
 
@@ -311,53 +341,32 @@ def _anonymous(self: Any, node: Any) -> None:
     kind: Any = result
     if isinstance(result, int) and not isinstance(result, DType):
         kind = arguments[result] if len(arguments) > result else None
-    elif name in ("map_agg",) and all(arguments):
-        kind = types.nested(DType.MAP, [a.copy() for a in arguments])
-    elif name == "map_keys" and arguments[0] is not None and arguments[0].this == DType.MAP:
-        kind = _array(arguments[0].expressions[0])
-    elif name == "map_values" and arguments[0] is not None and arguments[0].this == DType.MAP:
-        kind = _array(arguments[0].expressions[1])
-    elif name == "histogram" and arguments[0] is not None:
-        kind = types.nested(DType.MAP, [arguments[0].copy(), exp.DataType(this=DType.BIGINT)])
+    elif name == "with_timezone" and len(arguments) == 2:
+        kind = zoned(*node.expressions)
+    elif name in NESTED:
+        kind = NESTED[name](self, node.expressions)
     self._set_type(node, kind)
-
-
-def _lambda(self: Any, node: Any) -> None:
-    """Give the lambda's parameter the array's element type, then infer the types of the lambda's body again."""
-    function, element = node.expression, _element(node.this.type)
-    result = node.this.type
-    if isinstance(function, exp.Lambda) and element is not None:
-        names = {parameter.name for parameter in function.expressions}
-        for part in reversed(list(function.this.walk())):
-            if isinstance(part, exp.Identifier) and part.name in names and not isinstance(part.parent, exp.Column):
-                self._set_type(part, element.copy())
-            elif not isinstance(part, exp.Column | exp.Identifier | exp.DataType):
-                self._visited.pop(id(part), None)
-        self.annotate_expression(function.this)
-        if isinstance(node, exp.Transform):
-            result = _array(function.this.type)
-    self._set_type(node, result)
 
 
 def _sequence(self: Any, node: Any) -> None:
     kind = node.args["start"].type
     if kind is not None and kind.this in types.INTEGERS:
         kind = exp.DataType(this=DType.BIGINT)
-    self._set_type(node, _array(kind))
-
-
-def _array(kind: Any) -> Any:
-    if kind is None or kind.this == DType.UNKNOWN:
-        return None
-    return types.nested(DType.ARRAY, [kind.copy()])
-
-
-def _element(kind: Any) -> Any:
-    return kind.expressions[0] if kind is not None and kind.this == DType.ARRAY and kind.expressions else None
+    self._set_type(node, types.array_of(kind))
 
 
 def _same(self: Any, node: Any) -> None:
     self._set_type(node, node.this.type if isinstance(node.this, exp.Expr) else None)
+
+
+def _joined(kind: Any) -> Any:
+    """Return the type of values put together: of texts, one of any length."""
+    return DType.VARCHAR if kind is not None and kind.this in types.TEXT else kind
+
+
+def _of_several(self: Any, node: Any) -> None:
+    """Give ``max(x)`` the type of its argument, ``max(x, n)`` that of an array of it."""
+    self._set_type(node, types.array_of(node.this.type) if node.expressions else node.this.type)
 
 
 def _first(self: Any, node: Any) -> None:

@@ -10,6 +10,7 @@ from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.typing import DType
 from localaws.athena.unnest import call, cast
+from localaws.athena.zones import elsewhere
 
 
 def operand(node: exp.Expr) -> exp.Expr:
@@ -20,7 +21,8 @@ def operand(node: exp.Expr) -> exp.Expr:
 def arithmetic(node: Any) -> exp.Expr:
     """Return ``left operator right`` with Trino's result; raise TYPE_MISMATCH for types that Trino does not combine."""
     left, right = node.left, node.right
-    if DType.INTERVAL in (kind_of(left), kind_of(right)) or kind_of(node) == DType.INTERVAL:
+    many = isinstance(node, exp.Mul | exp.Div) and kind_of(node) == DType.UNKNOWN
+    if (DType.INTERVAL in (kind_of(left), kind_of(right)) or kind_of(node) == DType.INTERVAL) and not many:
         return _interval_arithmetic(node)
     if node.type is None or kind_of(node) == DType.UNKNOWN:
         if isinstance(node, exp.Div) or DType.UNKNOWN not in (kind_of(left), kind_of(right)):
@@ -80,6 +82,13 @@ def _unscaled(value: exp.Expr, scale: int) -> exp.Expr:
 
 def _interval_arithmetic(node: Any) -> exp.Expr:
     left, right = node.left, node.right
+    if isinstance(node, exp.Mul | exp.Div):
+        number = right if kind_of(left) == DType.INTERVAL else left
+        if kind_of(number) in types.FLOATS and _has_months(node):
+            raise not_supported("a part of a month or year", allowed="whole numbers of them")
+        return exp.Paren(this=node.copy())
+    if (elsewhere(left) or elsewhere(right)) and _has_months(node):
+        raise not_supported("months added to a timestamp in a zone other than UTC", allowed="date_add('month', …)")
     for moment, other in ((left, right), (right, left)):
         if kind_of(moment) == DType.DATE and other.find(exp.Interval) and _has_time(other):
             raise QueryFailed("INVALID_FUNCTION_ARGUMENT", "Cannot add hour, minutes or seconds to a date")
@@ -89,6 +98,10 @@ def _interval_arithmetic(node: Any) -> exp.Expr:
         days = exp.Paren(this=exp.Sub(this=cast(left, "TIMESTAMP"), expression=cast(right, "TIMESTAMP")))
         return days
     return node  # type: ignore[no-any-return]
+
+
+def _has_months(value: exp.Expr) -> bool:
+    return any(each.text("unit").upper() in ("MONTH", "YEAR") for each in value.find_all(exp.Interval))
 
 
 def _has_time(value: exp.Expr) -> bool:

@@ -9,6 +9,7 @@ from sqlglot import exp
 from localaws.athena import typing as types
 from localaws.athena.arithmetic import kind_of
 from localaws.athena.errors import not_supported
+from localaws.athena.rewrite_nested import field
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 
@@ -16,6 +17,8 @@ from localaws.athena.unnest import DONE, call, cast
 def bracket(node: Any) -> exp.Expr:
     """Return a subscript: of an array counted from one, of a map by its key."""
     kind = kind_of(node.this)
+    if kind == DType.STRUCT:
+        return field(node)
     if kind not in (DType.ARRAY, DType.MAP):
         raise not_supported("a subscript on a value whose type cannot be derived")
     index = node.expressions[0].copy()
@@ -54,8 +57,6 @@ def reduce(node: Any) -> exp.Expr:
 
 def sort_array(node: Any) -> exp.Expr:
     """Return the DuckDB expression for ``array_sort``, nulls last."""
-    if node.expression:
-        raise not_supported("array_sort with a comparator")
     return call("list_sort", node.this.copy(), exp.Literal.string("ASC"), exp.Literal.string("NULLS LAST"))
 
 

@@ -9,10 +9,12 @@ from typing import Any
 from sqlglot import exp
 
 from localaws.athena import typing as types
+from localaws.athena.equality import holds_others, may_be_nan, nested_comparison
 from localaws.athena.errors import QueryFailed, not_supported
-from localaws.athena.json_casts import json_text
+from localaws.athena.json_casts import holds_rows, json_text, row_of_json
 from localaws.athena.typing import DType
-from localaws.athena.unnest import call, cast
+from localaws.athena.unnest import DONE, call, cast
+from localaws.athena.zones import common_zone, elsewhere, local
 
 _INTEGER_TEXT = r"[+-]?\d+"
 _NUMBER_TEXT = r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*"
@@ -27,15 +29,7 @@ _UTC_TEXT = re.compile(
 _ORDERED = {exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}
 
 
-def in_utc(value: Any) -> exp.Expr:
-    """Return a timestamp with a zone as a plain UTC timestamp; values without a zone are returned unchanged."""
-    copied: exp.Expr = value.copy()
-    if value.type is not None and value.type.this == DType.TIMESTAMPTZ:
-        return call("timezone", exp.Literal.string("UTC"), copied)
-    return copied
-
-
-def cast_rule(node: Any) -> exp.Expr:
+def cast_rule(node: Any) -> exp.Expr:  # noqa: PLR0911
     """Return the DuckDB expression that casts as Trino does."""
     target, source = node.to, node.this.type
     kind = source.this if source is not None else DType.UNKNOWN
@@ -51,15 +45,19 @@ def cast_rule(node: Any) -> exp.Expr:
         return json_text(node.this.copy(), source)
     if kind == DType.JSON and _of_json(target):
         return _cast(cast(node.this.copy(), DType.JSON), _duckdb_type(target), attempt=attempt)
+    if kind == DType.JSON and holds_rows(target):
+        made = cast(row_of_json(node.this.copy(), target, _of_json_text, attempt=attempt), _duckdb_type(target))
+        return call("try", made) if attempt else made
     if DType.JSON in (target.this, kind):
         raise not_supported(f"a cast of {types.trino_name(source)} to {types.trino_name(target)}")
     if kind == DType.UNKNOWN and target.this in (*types.INTEGERS, *types.TIMESTAMPS, DType.DATE):
         raise not_supported(f"a cast to {types.trino_name(target)} of a value whose type cannot be derived")
+    _keep_zone(node)
     value = node.this.copy()
     if target.this in types.INTEGERS and (kind in types.FLOATS or kind == DType.DECIMAL):
         value = call("round", value)  # half up, away from zero
     if target.this in (DType.DATE, *types.TIMESTAMPS):
-        value = in_utc(node.this)
+        value = local(node.this)
         precision = (types.parameters(target) or [3])[0]
         finer = kind in (DType.TIMESTAMPTZ, *types.TIMESTAMPS) and (types.parameters(source) or [3])[0] > precision
         if target.this in types.TIMESTAMPS and finer:
@@ -67,6 +65,19 @@ def cast_rule(node: Any) -> exp.Expr:
                 raise not_supported(f"a cast to timestamp({precision})")
             value = call("athena_millis", value)
     return _cast(value, _duckdb_type(target), attempt=attempt)
+
+
+def _keep_zone(node: Any) -> None:
+    """Raise where a timestamp in a zone is cast to one with a zone: it would keep its own, which the type has not."""
+    if node.to.this == DType.TIMESTAMPTZ and elsewhere(node.this):
+        raise not_supported("a cast to a timestamp with a zone of one that has a zone")
+
+
+def _of_json_text(value: exp.Expr, target: exp.DataType) -> exp.Expr:
+    """Return the value of a JSON text as the field of a row."""
+    made = exp.Cast(this=value, to=target.copy())
+    made.this.type = exp.DataType(this=DType.JSON)
+    return cast_rule(made)
 
 
 def _of_json(target: exp.DataType) -> bool:
@@ -79,7 +90,23 @@ def _of_json(target: exp.DataType) -> bool:
 def comparison_rule(node: Any) -> exp.Expr:
     """Return the comparison as Trino makes it; raise for one of types that Trino does not compare."""
     _check_comparison(node)
+    _leave_out_padding(node)
+    if isinstance(node, exp.EQ | exp.NEQ) and holds_others(node.this) and holds_others(node.expression):
+        return nested_comparison(node)
     return _with_nan(node)
+
+
+def _leave_out_padding(node: Any) -> None:
+    """Have what is compared with a char(n) have no spaces at its end, as neither counts there."""
+    others = [key for key in ("this", "expression", "low", "high") if isinstance(node.args.get(key), exp.Expr)]
+    parts = [*(node.args[key] for key in others), *node.args.get("expressions", [])]
+    if not any(part.type is not None and part.type.this == DType.CHAR for part in parts):
+        return
+    for part in parts:
+        if part.type is not None and part.type.this in types.TEXT:
+            bare = call("rtrim", part.copy(), exp.Literal.string(" "))
+            bare.type = part.type
+            part.replace(bare)
 
 
 def _with_nan(node: Any) -> exp.Expr:
@@ -94,20 +121,16 @@ def _with_nan(node: Any) -> exp.Expr:
         found = _unless_nan(node, node.expression)
     elif isinstance(node, exp.Between):
         found = _unless_nan(node, node.args["high"])
-    elif isinstance(node, exp.NEQ) and _may_be_nan(node.this) and _may_be_nan(node.expression):
+    elif isinstance(node, exp.NEQ) and may_be_nan(node.this) and may_be_nan(node.expression):
         found = exp.Paren(this=exp.Or(this=node.copy(), expression=call("isnan", node.this.copy())))
     return found  # type: ignore[no-any-return]
 
 
 def _unless_nan(node: exp.Expr, value: exp.Expr) -> exp.Expr:
-    if not _may_be_nan(value) or isinstance(getattr(node, "expression", None), exp.Any | exp.All):
+    if not may_be_nan(value) or isinstance(getattr(node, "expression", None), exp.Any | exp.All):
         return node
     is_number = exp.Not(this=call("isnan", value.copy()))
     return exp.Paren(this=exp.And(this=node.copy(), expression=is_number))
-
-
-def _may_be_nan(value: Any) -> bool:
-    return value.type is not None and value.type.this in types.FLOATS and not isinstance(value, exp.Literal | exp.Neg)
 
 
 def _check_comparison(node: Any) -> None:
@@ -145,6 +168,8 @@ def branches_rule(node: Any) -> exp.Expr:
         kinds = [part.type for part in parts if part is not None]
         pairs = list(pairwise(kinds))
     for left, right in pairs:
+        if left is not None and right is not None and DType.TIMESTAMPTZ == left.this == right.this:
+            common_zone(left, right)
         if left is not None and right is not None and not _comparable(left, right):
             raise QueryFailed(
                 "TYPE_MISMATCH",
@@ -187,6 +212,11 @@ def _to_text(node: Any, kind: DType) -> exp.Expr:
     elif kind in types.TIMESTAMPS:
         precision = exp.Literal.number((types.parameters(node.this.type) or [3])[0])
         text = call("athena_timestamp_text", cast(value, "TIMESTAMP"), precision)
+    elif kind == DType.TIMESTAMPTZ:
+        precision = exp.Literal.number((types.parameters(node.this.type) or [3])[0])
+        text = call("athena_timestamp_text", cast(local(node.this), "TIMESTAMP"), precision)
+        zone = exp.Literal.string(f" {types.zone_of(node.this.type)}")
+        text = exp.Paren(this=exp.DPipe(this=text, expression=zone, meta={DONE: True}))
     elif kind == DType.DECIMAL:
         text = call("athena_decimal_text", value)
     elif kind == DType.JSON:
@@ -196,6 +226,10 @@ def _to_text(node: Any, kind: DType) -> exp.Expr:
     else:
         raise not_supported(f"a cast of {types.trino_name(node.this.type) if node.this.type else 'this'} to varchar")
     size = types.parameters(node.to)
+    if node.to.this == DType.CHAR:  # its values have spaces at their ends, up to its length
+        size = size or [1]
+        whole = call("athena_fitting", text, exp.Literal.number(size[0])) if kind not in types.TEXT else text
+        return call("rpad", whole, exp.Literal.number(size[0]), exp.Literal.string(" "))
     if not size:
         return text
     length = exp.Literal.number(size[0])

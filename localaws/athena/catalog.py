@@ -14,7 +14,7 @@ from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.hive import HiveSource, PartitionsSource
 from localaws.athena.hive.pruning import Pruning
-from localaws.athena.iceberg import open_table
+from localaws.athena.iceberg import IcebergSource, open_table
 from localaws.athena.leave import Leave
 from localaws.athena.plan import TableName
 from localaws.athena.sources import FixedSource, QuerySource, Rows
@@ -113,6 +113,11 @@ class Catalog:
         self._leave.glue("GetPartitions", database, name)
         return [p.as_dict() for p in self._glue.get_table(database, name).partitions.values()]
 
+    def partitioned_by(self, database: str, name: str) -> list[str]:
+        """Return the partition fields of an Iceberg table as a statement that makes it says them."""
+        source = self.open(TableName(database, name))
+        return source.partitioned_by() if isinstance(source, IcebergSource) else []
+
     def _open(self, name: TableName, position: str) -> QuerySource:
         if name.database == "information_schema":
             return self._information_schema(name.name, position)
@@ -155,11 +160,18 @@ class Catalog:
                      "table_type": "VIEW" if table.get("TableType") == "VIRTUAL_VIEW" else "BASE TABLE"}
                     for database, table in pairs]  # fmt: skip
             return FixedSource(_table(rows, ("table_catalog", "table_schema", "table_name", "table_type")))
+        if name == "views":
+            rows = [
+                {"table_catalog": "awsdatacatalog", "table_schema": database, "table_name": table["Name"],
+                 "view_definition": stored(table).sql}
+                for database, table in pairs if table.get("TableType") == "VIRTUAL_VIEW"
+            ]  # fmt: skip
+            return FixedSource(_table(rows, ("table_catalog", "table_schema", "table_name", "view_definition")))
         if name == "columns":
             rows = [
                 {"table_catalog": "awsdatacatalog", "table_schema": database, "table_name": table["Name"],
                  "column_name": column.lower(), "ordinal_position": number, "column_default": None,
-                 "is_nullable": "YES", "data_type": types.trino_name(types.hive_type(kind)),
+                 "is_nullable": "YES", "data_type": types.trino_name(types.declared_type(table, kind)),
                  "comment": comments.get(column), "extra_info": "partition key" if key else None}
                 for database, table in pairs
                 for comments in [comments_of(table)]

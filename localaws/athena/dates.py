@@ -9,10 +9,10 @@ from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.arithmetic import kind_of, operand
-from localaws.athena.casts import in_utc
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
+from localaws.athena.zones import elsewhere, local, moved
 
 _DATE_UNITS: Final = ("day", "week", "month", "quarter", "year")
 _UNITS: Final = ("millisecond", "second", "minute", "hour", *_DATE_UNITS)
@@ -33,7 +33,11 @@ def date_add(node: Any) -> exp.Expr:
     count: exp.Expr = operand(node.expression.copy())
     if times > 1:
         count = exp.Mul(this=count, expression=exp.Literal.number(times))
-    moment = exp.Add(this=operand(node.this.copy()), expression=call("to_" + step, cast(count, DType.BIGINT)))
+    here = unit in _DATE_UNITS and elsewhere(node.this)  # a day is one there, of 23 hours perhaps
+    given = local(node.this) if here else node.this.copy()
+    moment = exp.Add(this=operand(given), expression=call("to_" + step, cast(count, DType.BIGINT)))
+    if here:
+        return moved(exp.Paren(this=moment), node.this.type)
     return cast(exp.Paren(this=moment), {DType.DATE: "DATE", DType.TIMESTAMPTZ: "TIMESTAMPTZ"}.get(kind, "TIMESTAMP"))
 
 
@@ -44,7 +48,13 @@ def date_diff(node: Any) -> exp.Expr:
     wide = "DATE" if kinds == {DType.DATE} else "TIMESTAMP"
     if unit.name not in (_DATE_UNITS if wide == "DATE" else _UNITS):
         raise QueryFailed("INVALID_FUNCTION_ARGUMENT", f"'{unit.name}' is not a valid {wide} field")
-    return call("date_sub", unit, cast(in_utc(node.expression), wide), cast(in_utc(node.this), wide))
+    if elsewhere(node.this) or elsewhere(node.expression):
+        # Days are those of the zone of the first of both; hours are as long everywhere.
+        zone = types.zone_of(node.expression.type) if kind_of(node.expression) == DType.TIMESTAMPTZ else "UTC"
+        there = exp.Literal.string(zone if unit.name in _DATE_UNITS else "UTC")
+        sides = [call("timezone", there.copy(), cast(side, "TIMESTAMPTZ")) for side in (node.expression, node.this)]
+        return call("date_sub", unit, *sides)
+    return call("date_sub", unit, cast(local(node.expression), wide), cast(local(node.this), wide))
 
 
 def date_trunc(node: Any) -> exp.Expr:
@@ -58,6 +68,8 @@ def date_trunc(node: Any) -> exp.Expr:
     if kind == DType.UNKNOWN:
         raise not_supported("date_trunc of a value whose type cannot be derived")
     target = {DType.DATE: "DATE", DType.TIMESTAMPTZ: "TIMESTAMPTZ"}.get(kind, "TIMESTAMP")
+    if elsewhere(node.this):
+        return moved(call("date_trunc", unit, local(node.this)), node.this.type)
     return cast(call("date_trunc", unit, node.this.copy()), target)
 
 
@@ -66,31 +78,12 @@ def extract(node: Any) -> exp.Expr:
     unit = node.name.lower()
     part = {"dow": "isodow", "day_of_week": "isodow", "doy": "doy", "day_of_year": "doy", "yow": "isoyear",
             "year_of_week": "isoyear"}.get(unit, unit)  # fmt: skip
-    return cast(call("date_part", exp.Literal.string(part), in_utc(node.expression)), DType.BIGINT)
-
-
-def at_time_zone(node: Any) -> exp.Expr:
-    """Return the local time in a zone; refused where the query's result would depend on the zone itself."""
-    moment = node.this.copy()
-    if kind_of(node.this) != DType.TIMESTAMPTZ:
-        moment = cast(moment, "TIMESTAMPTZ")
-    parent = node.parent
-    local = isinstance(parent, exp.Year | exp.Month | exp.Day | exp.Hour | exp.Minute | exp.Extract | exp.TimeToStr)
-    local |= isinstance(parent, exp.Cast) and parent.to.this in (DType.DATE, *types.TIMESTAMPS)
-    local |= (isinstance(parent, exp.Anonymous) and parent.name.lower() == "format_datetime") or isinstance(
-        parent, exp.Date
-    )
-    if not local:
-        # DuckDB's timestamps keep no zone: a result that is shown, grouped or truncated would silently be in UTC.
-        raise not_supported("AT TIME ZONE other than inside a cast to timestamp or date, extract or a format function")
-    result = call("timezone", node.args["zone"].copy(), moment)
-    result.type = types.timestamp(3)
-    return result
+    return cast(call("date_part", exp.Literal.string(part), local(node.expression)), DType.BIGINT)
 
 
 def mysql_format(name: str) -> Callable[[Any], exp.Expr]:
     """Return the rewriting rule for the function ``name``, which takes a MySQL pattern."""
-    return lambda node: call(name, cast(in_utc(node.this), "TIMESTAMP"), mysql_pattern(node.args["format"]))
+    return lambda node: call(name, cast(local(node.this), "TIMESTAMP"), mysql_pattern(node.args["format"]))
 
 
 def mysql_pattern(pattern: Any) -> exp.Expr:
@@ -110,16 +103,23 @@ def sequence(node: Any) -> exp.Expr:
     if kind_of(start) in types.INTEGERS:
         by = step.copy() if step else _either(up, exp.Literal.number(1), exp.Literal.number(-1))
         return call("athena_sequence", *[cast(part, DType.BIGINT) for part in (start.copy(), end.copy(), by)])
-    if step is not None and (
-        not isinstance(step, exp.Interval) or step.text("unit").upper() not in ("DAY", "HOUR", "MINUTE", "SECOND")
-    ):
+    target = "DATE[]" if kind_of(start) == DType.DATE else "TIMESTAMP[]"
+    unit = step.text("unit").upper() if isinstance(step, exp.Interval) else ""
+    if step is not None and unit in ("MONTH", "YEAR"):
         # Trino counts months from the start, DuckDB from the value before: 31 January leads to other days.
-        raise not_supported("sequence by this step", allowed="an interval of days, hours, minutes or seconds")
+        months = exp.Mul(this=cast(step.this.copy(), DType.INT), expression=_number(12 if unit == "YEAR" else 1))
+        return cast(call("athena_months", start.copy(), end.copy(), exp.Paren(this=months)), target)
+    if step is not None and unit not in ("DAY", "HOUR", "MINUTE", "SECOND"):
+        raise not_supported("sequence by this step", allowed="an interval that is written there")
     if step is None and kind_of(start) != DType.DATE:
         raise not_supported("sequence of timestamps without a step")
     day, back = (exp.Interval(this=exp.Literal.string(n), unit=exp.var("DAY")) for n in ("1", "-1"))
     moments = call("generate_series", start.copy(), end.copy(), step.copy() if step else _either(up, day, back))
-    return cast(moments, "DATE[]" if kind_of(start) == DType.DATE else "TIMESTAMP[]")
+    return cast(moments, target)
+
+
+def _number(value: int) -> exp.Expr:
+    return exp.Literal.number(value)
 
 
 def _either(condition: exp.Expr, one: exp.Expr, other: exp.Expr) -> exp.Expr:

@@ -285,6 +285,8 @@ def _result_type(derived: exp.DataType | None, kind: str, arrow: pa.DataType) ->
         return derived
     if derived.this == DType.MAP and not derived.expressions:  # MAP()
         return actual
-    if derived.this == DType.JSON or (derived.this == actual.this and derived.this not in (DType.DECIMAL,)):
+    if derived.this in (DType.JSON, DType.CHAR) or (
+        derived.this == actual.this and derived.this not in (DType.DECIMAL,)
+    ):
         return derived
     return actual

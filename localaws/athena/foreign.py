@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 from sqlglot.dialects.trino import Trino
-from sqlglot.tokenizer_core import TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from localaws.athena.errors import QueryFailed, not_supported
 
@@ -53,6 +53,8 @@ def refuse_foreign(tree: exp.Expr, sql: str) -> None:
         parts = _PARTS.get(type(node))
         if parts is not None:
             for name, value in node.args.items():
+                if value and name.rstrip("_") == "match":
+                    raise not_supported("MATCH_RECOGNIZE")
                 if value and name.rstrip("_") not in parts:
                     raise _refused(f"{type(node).__name__} with {name.rstrip('_')}")
         if isinstance(node, exp.Join) and str(node.args.get("method") or "").upper() == "NATURAL":
@@ -67,8 +69,9 @@ def refuse_foreign(tree: exp.Expr, sql: str) -> None:
 
 
 def _is_athenas(sample: exp.TableSample) -> bool:
-    """Return whether this is ``TABLESAMPLE BERNOULLI (n)``: Athena has it; it is refused later, as not simulated."""
-    return str(sample.args.get("method") or "").upper() in {"BERNOULLI", "SYSTEM"}
+    """Return whether this is ``TABLESAMPLE BERNOULLI (n)`` or ``SYSTEM (n)``, which Athena has."""
+    plain = isinstance(sample.args.get("percent"), exp.Literal) and not sample.args.get("seed")
+    return plain and str(sample.args.get("method") or "").upper() in {"BERNOULLI", "SYSTEM"}
 
 
 def _refuse_tokens(sql: str) -> None:
@@ -81,6 +84,12 @@ def _refuse_tokens(sql: str) -> None:
             raise _refused("FROM without SELECT")
         if token.token_type == TokenType.FROM and before is not None and before.token_type == TokenType.COMMA:
             raise _refused("a comma before FROM")
+        if token.token_type == TokenType.OFFSET and _limited(tokens[: tokens.index(token)]):
+            line, column = sql.count("\n", 0, token.start) + 1, token.start - sql.rfind("\n", 0, token.start)
+            raise QueryFailed(
+                "SYNTAX_ERROR",
+                f"line {line}:{column}: mismatched input '{token.text}'. Expecting: <EOF> (OFFSET stands before LIMIT)",
+            )
         if before is not None and before.token_type == token.token_type == TokenType.STRING:
             raise _refused("a text behind a text")
         beside = before is not None and before.token_type == TokenType.NUMBER and before.end + 1 == token.start
@@ -92,6 +101,13 @@ def _refuse_tokens(sql: str) -> None:
             raise _refused(token.text)
         if token.token_type == TokenType.L_BRACKET and before is not None and before.token_type in _BEFORE_A_VALUE:
             raise _refused("[…] for an array")
+
+
+def _limited(before: list[Token]) -> bool:
+    """Return whether these words end with LIMIT and its number: sqlglot also takes OFFSET behind that."""
+    plain = [token for token in before[-6:] if token.token_type not in (TokenType.L_PAREN, TokenType.R_PAREN)]
+    number = plain and (plain[-1].token_type in (TokenType.NUMBER, TokenType.PLACEHOLDER, TokenType.ALL))
+    return bool(number) and len(plain) > 1 and plain[-2].token_type == TokenType.LIMIT
 
 
 def _refused(what: str) -> QueryFailed:

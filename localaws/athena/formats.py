@@ -98,6 +98,14 @@ def date_format(moment: datetime, pattern: str) -> str:
     return re.sub("%(.)", lambda match: _mysql(match[1])(moment), pattern)
 
 
+def month_of(name: str) -> int:
+    """Return the number of a month by its name or its first three letters; ``ValueError`` in Trino's words if none."""
+    for number, month in enumerate(_MONTHS, 1):
+        if name.lower() in (month.lower(), month[:3].lower()):
+            return number
+    raise ValueError(f'INVALID_FUNCTION_ARGUMENT: Invalid format: "{name}"')
+
+
 def date_parse(text: str, pattern: str) -> datetime:
     """Return the timestamp that ``text`` spells in a MySQL pattern; ``ValueError`` in Trino's words if it does not."""
     try:

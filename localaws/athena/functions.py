@@ -17,6 +17,7 @@ import re2
 
 from localaws.athena import formats
 from localaws.athena.macros import MACROS
+from localaws.athena.text_functions import PYTHON
 
 
 def now(moment: datetime) -> str:
@@ -262,6 +263,7 @@ def _words(text: str, separator: str) -> list[str]:
 
 _TEXT, _MOMENT = "VARCHAR", "TIMESTAMP"
 _PYTHON: dict[str, tuple[Callable[..., Any], list[str], str]] = {
+    **PYTHON,
     "double_text": (formats.double_text, ["DOUBLE"], _TEXT),
     "real_text": (formats.real_text, ["FLOAT"], _TEXT),
     "timestamp_text": (formats.timestamp_text, [_MOMENT, "INTEGER"], _TEXT),

@@ -57,6 +57,18 @@ class IcebergSource:
         }
         self.hidden = file_columns(PATH, MODIFIED)
 
+    def partitioned_by(self) -> list[str]:
+        """Return the fields that the table is partitioned by now, each as PARTITIONED BY names it."""
+        found = []
+        for field in self._table.spec().fields:
+            column = f"`{self._table.schema().find_column_name(field.source_id)}`"
+            function, _, argument = str(field.transform).removesuffix("]").partition("[")
+            if function == "identity":
+                found.append(column)
+            elif function != "void":
+                found.append(f"{function}({f'{argument}, ' * bool(argument)}{column})")
+        return found
+
     def rows(self, wanted: set[str]) -> Rows:
         """Return the snapshot's rows: a data set that DuckDB scans, or a whole table when deletes must be applied."""
         arrow = schema_to_pyarrow(self._schema, include_field_ids=False)

@@ -5,12 +5,15 @@ Trino's rules: https://trino.io/docs/current/functions/json.html#cast-to-json
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+
 from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.errors import not_supported
 from localaws.athena.typing import DType
-from localaws.athena.unnest import call, cast
+from localaws.athena.unnest import DONE, call, cast
 
 _PLAIN = (*types.INTEGERS, DType.BOOLEAN, DType.NULL)
 _NULL = exp.Literal.string("null")
@@ -25,6 +28,8 @@ def json_text(value: exp.Expr, kind: exp.DataType | None, depth: int = 0) -> exp
         element = exp.column(f"json_{depth}")
         inner = _or_null(json_text(element, kind.expressions[0], depth + 1))
         return _between("[", _each(value, element, inner), "]")
+    if kind is not None and kind.this == DType.STRUCT:
+        return _object(value, kind, depth)
     if kind is not None and kind.this == DType.MAP and not kind.expressions:  # MAP()
         return exp.If(this=exp.Is(this=value, expression=exp.null()).not_(), true=_text("{}"))
     if kind is not None and kind.this == DType.MAP and kind.expressions[0].this in types.TEXT:
@@ -38,7 +43,60 @@ def json_text(value: exp.Expr, kind: exp.DataType | None, depth: int = 0) -> exp
     raise not_supported(f"a cast of {types.trino_name(kind) if kind else 'this'} to json")
 
 
-def _plain(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
+def holds_rows(kind: exp.DataType) -> bool:
+    """Return whether a type is of rows with names, or of arrays of them."""
+    if kind.this == DType.ARRAY:
+        return holds_rows(kind.expressions[0])
+    return kind.this == DType.STRUCT and all(name is not None for name, _ in types.fields(kind))
+
+
+def row_of_json(
+    value: exp.Expr,
+    kind: exp.DataType,
+    plain: Callable[[exp.Expr, exp.DataType], exp.Expr],
+    *,
+    attempt: bool,
+    depth: int = 0,
+) -> exp.Expr:
+    """Return the row, or array of rows, of a JSON text; ``plain`` returns the value of another type.
+
+    What is neither object nor array is an error, or NULL where a cast is only tried. The fields of a row are those of
+    an object by their names, or the elements of an array.
+    """
+    if not holds_rows(kind):
+        return plain(value, kind)
+    if kind.this == DType.ARRAY:
+        element = exp.column(f"of_json_{depth}")
+        inner = row_of_json(cast(element, DType.VARCHAR), kind.expressions[0], plain, attempt=attempt, depth=depth + 1)
+        elements = cast(cast(value, DType.JSON), types.nested(DType.ARRAY, [exp.DataType(this=DType.JSON)]))
+        return call("list_transform", elements, exp.Lambda(this=inner, expressions=[element.this.copy()]))
+    form = call("json_type", value.copy())
+    parts = []
+    for number, (name, found) in enumerate(types.fields(kind)):
+        is_array = exp.EQ(this=form.copy(), expression=_text("ARRAY"), meta={DONE: True})
+        by_place = exp.If(this=is_array, true=_text(f"$[{number}]"))
+        path = exp.Case(ifs=[by_place], default=_text(f'$["{name}"]'), meta={DONE: True})
+        parts.append(
+            row_of_json(call("athena_json_extract", value.copy(), path), found, plain, attempt=attempt, depth=depth)
+        )
+    name_of_kind = exp.null() if attempt else _text(types.trino_name(kind))  # an error's text with NULL is none
+    return call("athena_row_of_json", form, call("row", *parts), name_of_kind)
+
+
+def _object(value: exp.Expr, kind: exp.DataType, depth: int) -> exp.Expr:
+    """Return the JSON of a row: an object of its fields, whose names are empty where it has none."""
+    text: exp.Expr = _text("{")
+    for number, (name, found) in enumerate(types.fields(kind)):
+        place = exp.Literal.number(number + 1) if name is None else _text(name)
+        inner = _or_null(json_text(call("struct_extract", value.copy(), place), found, depth))
+        begun = _text(f"{',' * (number > 0)}{json.dumps(name or '', ensure_ascii=False)}:")
+        text = exp.DPipe(this=exp.DPipe(this=text, expression=begun), expression=inner)
+    whole = exp.DPipe(this=text, expression=_text("}"))
+    there = exp.Is(this=value.copy(), expression=exp.null()).not_()
+    return exp.Case(ifs=[exp.If(this=there, true=exp.Paren(this=whole))], meta={DONE: True})
+
+
+def _plain(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:  # noqa: PLR0911
     """Return the JSON of a value that holds no others; None for a type that does."""
     if kind.this == DType.JSON:
         return value
@@ -46,6 +104,15 @@ def _plain(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:
         return call("athena_json_string", value)
     if kind.this == DType.DECIMAL:
         return call("athena_decimal_text", value)
+    if kind.this == DType.DATE:
+        return call("athena_json_string", cast(value, DType.VARCHAR))
+    if kind.this in types.TIMESTAMPS:
+        precision = exp.Literal.number((types.parameters(kind) or [3])[0])
+        return call("athena_json_string", call("athena_timestamp_text", cast(value, "TIMESTAMP"), precision))
+    if kind.this == DType.DOUBLE:
+        text = call("athena_double_text", value.copy())
+        number = exp.If(this=call("isfinite", value), true=text)
+        return exp.Case(ifs=[number], default=call("athena_json_string", text.copy()), meta={DONE: True})
     return cast(value, DType.VARCHAR) if kind.this in _PLAIN else None
 
 

@@ -57,6 +57,12 @@ MACROS = (
     """CREATE MACRO athena_map(ks, vs) AS CASE WHEN list_unique(ks) = len(ks) THEN map(ks, vs)
          ELSE map(list_filter(ks, lambda x, i: list_position(ks, x) = i),
                   list_filter(vs, lambda x, i: list_position(ks, ks[i]) = i)) END""",
+    """CREATE MACRO athena_multimap(ks, vs) AS map(list_filter(ks, lambda x, i: list_position(ks, x) = i),
+         list_transform(list_filter(ks, lambda x, i: list_position(ks, x) = i),
+           lambda k: list_filter(vs, lambda v, i: ks[i] = k)))""",
+    # Of a key that is in several maps, Trino gives the value of any.
+    """CREATE MACRO athena_map_union(maps) AS
+         list_reduce(list_filter(maps, lambda x: x IS NOT NULL), lambda x, y: map_concat(x, y))""",
     # One NULL among the answers leaves open what the others do not decide.
     """CREATE MACRO athena_any(flags) AS CASE WHEN list_contains(flags, true) THEN true
          WHEN list_count(flags) < len(flags) THEN NULL WHEN flags IS NOT NULL THEN false END""",
@@ -103,6 +109,26 @@ MACROS = (
            || ' than or equal to start value if step is greater than zero otherwise stop should be less than or equal'
            || ' to start' AS BIGINT)
          ELSE step END)""",
+    # Months are counted from the first value: from the 31st of January to the last day of February, then the 31st.
+    """CREATE MACRO athena_months(first, last, step) AS list_filter(list_transform(range(0, CASE
+         WHEN step = 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: step must not be zero' AS BIGINT)
+         WHEN step > 0 AND first > last OR step < 0 AND first < last
+         THEN CAST('INVALID_FUNCTION_ARGUMENT: sequence stop value should be greater'
+           || ' than or equal to start value if step is greater than zero otherwise stop should be less than or equal'
+           || ' to start' AS BIGINT)
+         ELSE abs(date_diff('month', first, last)) // abs(step) + 2 END),
+         lambda i: first + to_months(CAST(i * step AS INTEGER))), lambda m: (m <= last) = (step > 0) OR m = last)""",
+    """CREATE MACRO athena_width_bucket(x, low, high, n) AS CASE
+         WHEN n <= 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: bucketCount must be greater than 0' AS BIGINT)
+         WHEN isnan(x) THEN CAST('INVALID_FUNCTION_ARGUMENT: operand must not be NaN' AS BIGINT)
+         WHEN low = high THEN CAST('INVALID_FUNCTION_ARGUMENT: bounds cannot equal each other' AS BIGINT)
+         WHEN low < high AND x < low OR low > high AND x > low THEN 0
+         WHEN low < high AND x >= high OR low > high AND x <= high THEN n + 1
+         ELSE CAST(floor(n * (x - low) / (high - low)) AS BIGINT) + 1 END""",
+    """CREATE MACRO athena_row_of_json(form, value, name) AS CASE WHEN form = 'NULL' THEN NULL
+         WHEN form IN ('OBJECT', 'ARRAY') THEN value
+         WHEN CAST('INVALID_CAST_ARGUMENT: Cannot cast a JSON ' || lower(form) || ' to ' || name AS BIGINT) = 0
+         THEN value END""",
     # Java has no upper case of this letter.
     """CREATE MACRO athena_upper(x) AS replace(upper(replace(x, 'ß', chr(57344))), chr(57344), 'ß')""",
     """CREATE MACRO athena_when_matches(x, pattern) AS CASE WHEN regexp_full_match(x, pattern) THEN x END""",

@@ -16,7 +16,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed
-from localaws.athena.signatures import CALL
+from localaws.athena.signatures import AS_WRITTEN, CALL
 from localaws.athena.typing import DType
 
 _DECIMAL = re.compile(r"[+-]?(?P<whole>\d[\d_]*)?(?:\.(?P<fraction>\d[\d_]*)?)?")
@@ -94,7 +94,15 @@ class AthenaParser(_Counted, AthenaTrinoParser):
             while isinstance(node, _AROUND):
                 node = node.this
             own_grammar = name.text.upper() in self.FUNCTION_PARSERS
+            node.meta.setdefault("start", name.start)  # where sqlglot notes the place of a name
             node.meta[CALL] = (name.text.lower(), _places(node, None if own_grammar else arguments))
+        return found
+
+    def _parse_bracket(self, this: exp.Expr | None = None) -> exp.Expr | None:
+        # Each subscript comes here again, as what the next one may be of.
+        if isinstance(this, exp.Bracket) and this.this.type is not None:
+            this.meta.setdefault(AS_WRITTEN, this.this.type.this not in (DType.UNKNOWN, DType.ARRAY))
+        found: exp.Expr | None = super()._parse_bracket(this)
         return found
 
     def _parse_function_args(self, alias: bool = False) -> list[exp.Expr]:

@@ -23,6 +23,7 @@ from localaws.athena.signatures import check_names, check_types
 from localaws.athena.statements.words import CATALOG
 from localaws.athena.unnest import rewrite_unnests
 from localaws.athena.views import View, expand
+from localaws.athena.zones import with_zones
 
 _UNNEST_PASSES = 6
 
@@ -100,14 +101,11 @@ def plan(
     tree: exp.Expr = query.tree if isinstance(query, Parsed) else parsed_query(query)
     sql = query.sql if isinstance(query, Parsed) else query
     refuse_foreign(tree, sql)
-    check_names(tree)
+    check_names(tree, lambda node: position(node, sql))
     _within_catalog(tree, sql)
     expand(tree, database, lambda db, name, node: view_of(db, name, position(node, sql)), parse)
     tree = _in_session(tree, database)
-    for node in list(tree.find_all(exp.Anonymous)):
-        if node.name.lower() == "at_timezone" and len(node.expressions) == 2:
-            moment, zone = node.expressions
-            node.replace(exp.AtTimeZone(this=moment.copy(), zone=zone.copy()))
+    with_zones(tree)
     written = _prepare(_query(tree))
     relations, schema = _relations(tree, database, columns_of, sql)
     try:
@@ -246,11 +244,9 @@ def _relations(
         old = table.args.get("alias")
         kept = exp.TableAlias(this=exp.to_identifier(alias), columns=old.args.get("columns") if old else None)
         replacement.set("alias", kept)
-        for key in ("joins", "laterals", "pivots"):
+        for key in ("joins", "laterals", "pivots", "sample"):
             if table.args.get(key):
                 replacement.set(key, table.args[key])
-        if table.args.get("sample"):
-            raise not_supported("TABLESAMPLE")
         table.replace(replacement)
     for column in tree.find_all(exp.Column):
         if (column.text("db"), column.table) in renamed:

@@ -17,6 +17,7 @@ from localaws.athena import typing as types
 from localaws.athena.engine import Column, Stream
 from localaws.athena.kept_rows import KeptRows, Text
 from localaws.athena.typing import DType
+from localaws.athena.zones import shown
 
 _API_NAMES = {
     DType.ARRAY: "array",
@@ -60,7 +61,8 @@ def of_stream(stream: Stream) -> Results:
 
 def of_lines(*names: str, lines: list[str]) -> Results:
     """Return the results of a SHOW or DESCRIBE, without a header: a line is one text, its columns between tabs."""
-    infos = [column_info(Column(name, exp.DataType(this=DType.VARCHAR))) for name in names]
+    said = {"Type": "string", "Precision": 0, "CaseSensitive": False}  # Hive's own type, not Trino's
+    infos = [column_info(Column(name, exp.DataType(this=DType.VARCHAR))) | said for name in names]
     return Results(infos, [[line] for line in lines], header=False, labels=list(names))
 
 
@@ -116,7 +118,7 @@ def _zone(kind: exp.DataType) -> str:
 
 def _precision(kind: exp.DataType) -> tuple[int, int]:
     if kind.this in types.TEXT:
-        return (types.parameters(kind) or [2147483647])[0], 0
+        return (types.parameters(kind) or [1 if kind.this == DType.CHAR else 2147483647])[0], 0
     if kind.this == DType.DECIMAL:
         return types.as_decimal(kind) or (38, 0)
     fixed = {DType.TINYINT: 3, DType.SMALLINT: 5, DType.INT: 10, DType.BIGINT: 19, DType.DOUBLE: 17, DType.FLOAT: 17}
@@ -136,8 +138,8 @@ def _writer(kind: exp.DataType, arrow: pa.DataType) -> Callable[[Any], str]:  # 
         return lambda value: "{" + ", ".join(f"{key(k)}={item(v)}" for k, v in value) + "}"
     if this == DType.STRUCT:
         parts = [
-            (column.name, arrow.field(position).name, _nested(_writer(column.kind, arrow.field(position).type)))
-            for position, column in enumerate(kind.expressions)
+            (name or f"field{place}", arrow.field(place).name, _nested(_writer(found, arrow.field(place).type)))
+            for place, (name, found) in enumerate(types.fields(kind))
         ]
         return lambda value: "{" + ", ".join(f"{shown}={write(value[name])}" for shown, name, write in parts) + "}"
     if this in types.TIMESTAMPS:
@@ -145,7 +147,7 @@ def _writer(kind: exp.DataType, arrow: pa.DataType) -> Callable[[Any], str]:  # 
         return lambda value: formats.timestamp_text(value, precision)
     if this == DType.TIMESTAMPTZ:
         precision = (types.parameters(kind) or [3])[0]
-        return lambda value: formats.timestamp_text(formats.to_utc(value), precision) + " UTC"
+        return lambda value: f"{formats.timestamp_text(shown(value, kind), precision)} {types.zone_of(kind)}"
     if this == DType.FLOAT:
         return formats.real_text
     return _scalar

@@ -10,13 +10,13 @@ from typing import Any
 
 from sqlglot import exp
 
+from localaws.athena import equality, zones
 from localaws.athena import typing as types
 from localaws.athena.aggregates import average, cast_after, sum_type, wrapped
 from localaws.athena.arithmetic import arithmetic, kind_of, operand
 from localaws.athena.arrays import bracket, join_array, reduce, sort_array, without
-from localaws.athena.casts import branches_rule, cast_rule, comparison_rule, in_utc
+from localaws.athena.casts import branches_rule, cast_rule, comparison_rule
 from localaws.athena.dates import (
-    at_time_zone,
     date_add,
     date_diff,
     date_trunc,
@@ -27,6 +27,8 @@ from localaws.athena.dates import (
 )
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.rewrite_functions import NAMED_FUNCTIONS, text_of
+from localaws.athena.rewrite_nested import row, sorted_by
+from localaws.athena.rewrite_texts import TEXT_NODES, json_query
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 
@@ -79,8 +81,6 @@ def _turn(node: exp.Expr) -> exp.Expr:
         return named(node)
     if isinstance(node, exp.Func) and not isinstance(node, _SAME):
         raise not_supported(f"the function '{node.sql_name().lower()}'")
-    if isinstance(node, exp.Min | exp.Max) and node.expressions:
-        raise not_supported(f"{node.sql_name().lower()} with a number of rows")
     return node
 
 
@@ -215,12 +215,6 @@ def _listagg(node: Any) -> exp.Expr:
     return made
 
 
-def _row(node: Any) -> exp.Expr:
-    if not (isinstance(node.parent, exp.Cast) and node.parent.to.this == DType.STRUCT):
-        raise not_supported("row(…) outside a cast to row(name type, …)")
-    return call("row", *[part.copy() for part in node.expressions])
-
-
 def _trim(node: Any) -> exp.Expr:
     if node.expression is not None:
         return node  # type: ignore[no-any-return]
@@ -265,7 +259,7 @@ def _date(node: Any) -> exp.Expr:
         made = exp.Cast(this=node.this.copy(), to=exp.DataType(this=DType.DATE))
         made.this.type = node.this.type
         return cast_rule(made)
-    return cast(in_utc(node.this), "DATE")
+    return cast(zones.local(node.this), "DATE")
 
 
 def _truncate(node: Any) -> exp.Expr:
@@ -274,17 +268,20 @@ def _truncate(node: Any) -> exp.Expr:
     return call("trunc", node.this.copy())
 
 
+_JSON_EXTRACT = _json("athena_json_extract")
 _RULES: dict[type, Rule] = {
     **dict.fromkeys((exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod), arithmetic),
     **dict.fromkeys((exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In), comparison_rule),
     **dict.fromkeys((exp.Cast, exp.TryCast), cast_rule),
-    **dict.fromkeys((exp.Case, exp.If, exp.Coalesce, exp.Union, exp.Except, exp.Intersect), branches_rule),
+    exp.Case: lambda node: equality.simple_case(branches_rule(node)),
+    **dict.fromkeys((exp.If, exp.Coalesce, exp.Union, exp.Except, exp.Intersect), branches_rule),
     exp.Literal: _literal,
     exp.Reverse: _reverse,
     exp.Length: _length,
     exp.Typeof: _typeof,
     exp.Upper: lambda node: call("athena_upper", node.this.copy()),
-    exp.ArrayContains: lambda node: call("athena_contains", *_pair(node)),
+    exp.ArrayContains: equality.contains,
+    exp.Nullif: equality.nullif,
     exp.ArrayMax: lambda node: call("athena_array_max", node.this.copy()),
     exp.ArrayMin: lambda node: call("athena_array_min", node.this.copy()),
     exp.ArrayDistinct: lambda node: call("athena_array_distinct", node.this.copy()),
@@ -305,7 +302,24 @@ _RULES: dict[type, Rule] = {
     exp.Floor: _whole("floor"),
     exp.Sign: lambda node: cast(call("sign", node.this.copy()), node.type),
     exp.Log: lambda n: call("log", *[cast(part.copy(), DType.DOUBLE) for part in (n.this, n.expression) if part]),
-    exp.AtTimeZone: at_time_zone,
+    exp.AtTimeZone: zones.at_time_zone,
+    **dict.fromkeys(
+        (
+            exp.Year,
+            exp.Month,
+            exp.Day,
+            exp.DayOfMonth,
+            exp.Hour,
+            exp.Minute,
+            exp.Second,
+            exp.Quarter,
+            exp.DayOfYear,
+            exp.DayOfWeekIso,
+            exp.WeekOfYear,
+            exp.YearOfWeek,
+        ),
+        zones.part,
+    ),
     exp.ApproxDistinct: lambda node: exp.Count(this=exp.Distinct(expressions=[node.this.copy()]), meta={DONE: True}),
     exp.ApproxQuantile: _quantile,
     exp.ArgMax: _by("arg_max_null"),
@@ -315,13 +329,12 @@ _RULES: dict[type, Rule] = {
         call("cardinality" if kind_of(n.this) == DType.MAP else "len", n.this.copy()), DType.BIGINT
     ),
     exp.ArraySlice: lambda n: call("athena_slice", n.this.copy(), n.args["start"].copy(), n.args["end"].copy()),
-    exp.ArraySort: sort_array,
-    exp.ArrayPosition: lambda n: cast(
-        call("coalesce", call("list_position", *_pair(n)), exp.Literal.number(0)), "BIGINT"
-    ),
+    exp.ArraySort: lambda node: sorted_by(node) if node.expression else sort_array(node),
+    exp.ArrayPosition: lambda n: cast(equality.position(n), "BIGINT"),
     exp.Reduce: reduce,
     exp.JSONExtractScalar: _json("athena_json_extract_scalar"),
-    exp.JSONExtract: _json("athena_json_extract"),
+    exp.JSONExtract: lambda node: json_query(node) if node.args.get("json_query") else _JSON_EXTRACT(node),
+    **TEXT_NODES,
     exp.ParseJSON: _python("json_parse"),
     exp.JSONFormat: lambda node: node.this.copy(),
     exp.RegexpExtract: _regexp_extract,
@@ -334,7 +347,7 @@ _RULES: dict[type, Rule] = {
     exp.Substring: _substring,
     exp.TimeToStr: mysql_format("athena_date_format"),
     exp.StrToTime: lambda node: call("athena_date_parse", node.this.copy(), mysql_pattern(node.args["format"])),
-    exp.TimeToUnix: lambda node: call("epoch", in_utc(node.this)),
+    exp.TimeToUnix: lambda node: call("epoch", zones.instant(node.this)),
     exp.UnixToTime: lambda n: call("to_timestamp", cast(n.this.copy(), DType.DOUBLE)),
     exp.Date: _date,
     exp.FromISO8601Timestamp: lambda node: cast(call("athena_moment", node.this.copy()), "TIMESTAMPTZ"),
@@ -342,7 +355,8 @@ _RULES: dict[type, Rule] = {
     exp.Localtimestamp: lambda node: call("timezone", exp.Literal.string("UTC"), call("athena_now")),
     exp.GenerateSeries: sequence,
     exp.GroupConcat: _listagg,
-    exp.Struct: _row,
+    exp.Struct: row,
+    exp.MapFromEntries: lambda node: call("map_from_entries", node.this.copy()),
     exp.Hex: lambda node: call("hex", node.this.copy()),
     exp.Unhex: lambda node: call("unhex", node.this.copy()),
     exp.Pad: _pad,
@@ -359,7 +373,7 @@ _RULES: dict[type, Rule] = {
     exp.BitwiseNot: lambda node: call("xor", cast(node.this.copy(), DType.BIGINT), cast(_number("-1"), DType.BIGINT)),
     exp.BitwiseAndAgg: lambda node: call("bit_and", cast(node.this.copy(), DType.BIGINT)),
     exp.BitwiseOrAgg: lambda node: call("bit_or", cast(node.this.copy(), DType.BIGINT)),
-    exp.LastDay: lambda node: call("last_day", in_utc(node.this)),
+    exp.LastDay: lambda node: call("last_day", zones.local(node.this)),
     exp.RegexpExtractAll: _regexp_extract_all,
     exp.RegexpSplit: _python("regexp_split", "expression"),
     exp.SHA: _digest("sha1"),

@@ -9,10 +9,12 @@ from typing import Any
 from sqlglot import exp
 
 from localaws.athena import typing as types
-from localaws.athena.casts import in_utc
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.rewrite_nested import NESTED_FUNCTIONS
+from localaws.athena.rewrite_texts import TEXT_FUNCTIONS
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
+from localaws.athena.zones import elsewhere, local, with_timezone
 
 _QUOTED, _ZONE_LETTER = re.compile("'[^']*'"), re.compile("[zZ]")
 
@@ -31,15 +33,6 @@ def text_of(value: Any) -> exp.Expr:
     return copied
 
 
-def _map_agg(node: Any) -> exp.Expr:
-    key, value = node.expressions
-    kept = exp.Not(this=exp.Is(this=key.copy(), expression=exp.null()))
-    lists = [
-        exp.Filter(this=call("list", part.copy()), expression=exp.Where(this=kept.copy())) for part in (key, value)
-    ]
-    return call("athena_map", *lists)
-
-
 def _match(aggregate: str) -> Callable[[Any], exp.Expr]:
     def rule(node: Any) -> exp.Expr:
         array, function = node.expressions
@@ -52,16 +45,16 @@ def _format_datetime(node: Any) -> exp.Expr:
     moment, pattern = node.expressions
     if not (isinstance(pattern, exp.Literal) and pattern.is_string):
         raise not_supported("a date pattern that is not a literal")
+    if elsewhere(moment) and _ZONE_LETTER.search(_QUOTED.sub("", pattern.name)):
+        raise not_supported("the zone (z, Z) in a pattern of format_datetime of AT TIME ZONE")
     zoned = moment.type is not None and moment.type.this == DType.TIMESTAMPTZ
     if not zoned and _ZONE_LETTER.search(_QUOTED.sub("", pattern.name)):
-        if moment.name == "timezone":
-            raise not_supported("the zone (z, Z) in a pattern of format_datetime of AT TIME ZONE")
         raise QueryFailed(
             "INVALID_FUNCTION_ARGUMENT",
             "format_datetime for TIMESTAMP type, cannot use 'Z' nor 'z' in format, as this type does not contain TZ "
             "information",
         )
-    return call("athena_format_datetime", cast(in_utc(moment), "TIMESTAMP"), pattern.copy())
+    return call("athena_format_datetime", cast(local(moment), "TIMESTAMP"), pattern.copy())
 
 
 def _to_iso8601(node: Any) -> exp.Expr:
@@ -69,8 +62,10 @@ def _to_iso8601(node: Any) -> exp.Expr:
     kind: Any = moment.type
     if kind.this == DType.DATE:
         return cast(moment.copy(), DType.VARCHAR)
+    if elsewhere(moment):
+        raise not_supported("to_iso8601 in a zone other than UTC")
     precision = exp.Literal.number((types.parameters(kind) or [3])[0])
-    text = call("athena_timestamp_text", cast(in_utc(moment), "TIMESTAMP"), precision)
+    text = call("athena_timestamp_text", cast(local(moment), "TIMESTAMP"), precision)
     text = call("replace", text, exp.Literal.string(" "), exp.Literal.string("T"))
     zone = exp.Literal.string("Z" if kind.this == DType.TIMESTAMPTZ else "")
     return exp.Paren(this=exp.DPipe(this=text, expression=zone, meta={DONE: True}))
@@ -83,11 +78,12 @@ def _histogram(node: Any) -> exp.Expr:
 
 
 NAMED_FUNCTIONS: dict[str, Callable[[Any], exp.Expr]] = {
+    "with_timezone": with_timezone,
     "every": _same("bool_and"),
     "geometric_mean": _same("geomean"),
     "e": lambda node: cast(exp.Literal.string("2.718281828459045"), DType.DOUBLE),
     "yow": lambda node: cast(
-        call("date_part", exp.Literal.string("isoyear"), in_utc(node.expressions[0])), DType.BIGINT
+        call("date_part", exp.Literal.string("isoyear"), local(node.expressions[0])), DType.BIGINT
     ),
     "to_iso8601": _to_iso8601,
     "hamming_distance": _same("athena_hamming_distance"),
@@ -96,7 +92,8 @@ NAMED_FUNCTIONS: dict[str, Callable[[Any], exp.Expr]] = {
     "url_extract_fragment": _same("athena_url_extract_fragment"),
     "array_union": _same("athena_array_union"),
     "arrays_overlap": _same("athena_arrays_overlap"),
-    "map_agg": _map_agg,
+    **NESTED_FUNCTIONS,
+    **TEXT_FUNCTIONS,
     "map_values": _same("map_values"),
     "map_concat": _same("map_concat"),
     "histogram": _histogram,
@@ -120,7 +117,7 @@ NAMED_FUNCTIONS: dict[str, Callable[[Any], exp.Expr]] = {
     "nan": lambda node: cast(exp.Literal.string("nan"), DType.DOUBLE),
     "millisecond": lambda node: cast(
         exp.Mod(
-            this=call("date_part", exp.Literal.string("millisecond"), in_utc(node.expressions[0])),
+            this=call("date_part", exp.Literal.string("millisecond"), local(node.expressions[0])),
             expression=exp.Literal.number(1000),
         ),
         DType.BIGINT,

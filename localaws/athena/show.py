@@ -151,6 +151,8 @@ def _create(statement: kinds.ShowCreate, database: str, catalog: Catalog) -> Res
     keys = [f"  `{column}` {kind}{said.get(column, '')}" for column, kind, key in columns if key]
     if keys:
         lines += ["PARTITIONED BY ( ", ", \n".join(keys) + ")"]
+    if iceberg and (parts := catalog.partitioned_by(place, name)):
+        lines += [f"PARTITIONED BY ({', '.join(parts)})"]
     lines += ["LOCATION", f"  '{location}'"]
     shown = {"table_type": "iceberg"} if iceberg else parameters
     if shown:

@@ -6,16 +6,20 @@ overloads. An overload is listed only if the function's rewriting rule uses each
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.errors import not_supported
+from localaws.athena.known_functions import no_such_function
 from localaws.athena.typing import DType
 
 #: The key under which the parser notes on a node the call's function name, and where its arguments are in the node.
 CALL = "athena_call"
+#: The key under which it notes on a subscript that its number is as written: of other values sqlglot counts from zero.
+AS_WRITTEN = "athena_subscript"
 #: Where an argument stands that the parser has made something else of: a literal's kind is all that is left of it.
 LITERALS = {"'text'": DType.VARCHAR, "'number'": DType.INT}
 
@@ -42,12 +46,14 @@ _TIME = "S|Z"
 
 SIGNATURES: dict[str, str] = {
     # aggregates
-    "count": "|X", "count_if": "B", "sum": "X", "avg": "X", "min": "X", "max": "X", "arbitrary": "X", "any_value": "X",
+    "count": "|X", "count_if": "B", "sum": "X", "avg": "X", "min": "X|XI", "max": "X|XI", "arbitrary": "X",
+    "any_value": "X",
     "approx_distinct": "X", "approx_percentile": "NF|NA", "max_by": "XX", "min_by": "XX", "bool_and": "B",
-    "bool_or": "B", "every": "B", "array_agg": "X", "map_agg": "XX", "histogram": "X", "listagg": "T|TT", "stddev": "N",
-    "stddev_samp": "N", "stddev_pop": "N", "variance": "N", "var_samp": "N", "var_pop": "N", "corr": "FF",
-    "covar_pop": "FF", "covar_samp": "FF", "grouping": "X+", "geometric_mean": "N", "regr_slope": "FF",
-    "regr_intercept": "FF", "bitwise_and_agg": "I", "bitwise_or_agg": "I",
+    "bool_or": "B", "every": "B", "array_agg": "X", "map_agg": "XX",
+    "multimap_agg": "XX", "map_union": "M", "histogram": "X", "listagg": "T|TT", "stddev": "N",
+    "stddev_samp": "N", "stddev_pop": "N", "variance": "N", "var_samp": "N", "var_pop": "N", "corr": "NN",
+    "covar_pop": "NN", "covar_samp": "NN", "grouping": "X+", "geometric_mean": "N", "regr_slope": "NN",
+    "regr_intercept": "NN", "bitwise_and_agg": "I", "bitwise_or_agg": "I",
     # windows
     "row_number": "", "rank": "", "dense_rank": "", "percent_rank": "", "cume_dist": "", "ntile": "I",
     "lag": "X|XI|XIX", "lead": "X|XI|XIX", "first_value": "X", "last_value": "X", "nth_value": "XI",
@@ -57,12 +63,14 @@ SIGNATURES: dict[str, str] = {
     "abs": "N", "sign": "N", "ceil": "N", "ceiling": "N", "floor": "N", "round": "N|NI", "truncate": "F", "mod": "NN",
     "power": "NN", "pow": "NN", "sqrt": "N", "cbrt": "N", "ln": "N", "exp": "N", "log": "NN", "log2": "N",
     "log10": "N", "degrees": "N", "radians": "N", "sin": "N", "cos": "N", "tan": "N", "acos": "N", "asin": "N",
-    "atan": "N", "atan2": "NN", "pi": "", "rand": "", "random": "", "is_nan": "F", "is_finite": "F",
+    "atan": "N", "atan2": "NN", "pi": "", "rand": "|I|II", "random": "|I|II", "width_bucket": "NNNI",
+    "bitwise_left_shift": "II", "bitwise_right_shift": "II", "bitwise_right_shift_arithmetic": "II", "bit_count": "II",
+    "to_base": "II", "from_base": "TI", "is_nan": "F", "is_finite": "F",
     "is_infinite": "F", "infinity": "", "nan": "", "e": "", "sinh": "N", "cosh": "N", "tanh": "N",
     "bitwise_and": "II", "bitwise_or": "II", "bitwise_xor": "II", "bitwise_not": "I",
     # text
     "lower": "T", "upper": "T", "length": "T|V", "trim": "T|TT", "ltrim": "T", "rtrim": "T", "substr": "TI|TII",
-    "substring": "TI|TII", "strpos": "TT", "position": "TT", "replace": "TT|TTT", "reverse": "T|A", "concat": "XX+",
+    "substring": "TI|TII", "strpos": "TT|TTI", "position": "TT", "replace": "TT|TTT", "reverse": "T|A", "concat": "XX+",
     "concat_ws": "TT+", "split": "TT", "split_part": "TTI", "lpad": "TIT", "rpad": "TIT", "chr": "I",
     "codepoint": "T", "starts_with": "TT", "levenshtein_distance": "TT", "translate": "TTT", "regexp_like": "TT",
     "regexp_extract": "TT|TTI", "regexp_replace": "TT|TTT", "regexp_count": "TT", "url_extract_host": "T",
@@ -73,7 +81,9 @@ SIGNATURES: dict[str, str] = {
     # bytes
     "to_utf8": "T", "from_utf8": "V", "to_hex": "V", "from_hex": "T", "md5": "V", "sha256": "V",
     "sha1": "V", "sha512": "V", "crc32": "V", "to_base64": "V", "from_base64": "T",
+    "format": "TX+",
     # json
+    "json_exists": "TT|JT", "json_array_contains": "TX|JX", "json_array_get": "TI|JI", "is_json_scalar": "T|J",
     "json_extract": "TT|JT", "json_extract_scalar": "TT|JT", "json_parse": "T", "json_format": "J",
     "json_array_length": "T|J",
     # dates and times
@@ -85,24 +95,31 @@ SIGNATURES: dict[str, str] = {
     "extract": "XD|XS|XZ", "date": "D|S|Z|T", "date_add": "TID|TIS|TIZ",
     "date_diff": "TDD|TSS|TZZ|TDS|TSD|TSZ|TZS|TDZ|TZD",
     "date_trunc": "TD|TS|TZ", "date_format": "DT|ST|ZT", "date_parse": "TT", "format_datetime": "DT|ST|ZT",
-    "from_unixtime": "N", "to_unixtime": _MOMENT, "from_iso8601_date": "T", "from_iso8601_timestamp": "T", "now": "",
+    "from_unixtime": "N|NT", "with_timezone": "ST", "to_unixtime": _MOMENT, "from_iso8601_date": "T",
+    "from_iso8601_timestamp": "T", "now": "",
+    "parse_datetime": "TT",
     "at_timezone": "ST|ZT", "last_day_of_month": _MOMENT, "to_iso8601": _MOMENT,
     # arrays, maps, rows
-    "cardinality": "A|M", "contains": "AX", "element_at": "AI|MX", "array_distinct": "A", "array_sort": "A",
+    "cardinality": "A|M", "contains": "AX", "element_at": "AI|MX", "array_distinct": "A", "array_sort": "A|AL",
     "array_max": "A", "array_min": "A", "array_position": "AX", "array_remove": "AX", "array_join": "AT|ATT",
     "slice": "AII", "filter": "AL", "transform": "AL", "reduce": "AXLL", "any_match": "AL", "all_match": "AL",
     "none_match": "AL", "array_union": "AA", "array_except": "AA", "array_intersect": "AA", "arrays_overlap": "AA",
     "repeat": "XI",
     "flatten": "A", "map": "|AA", "map_keys": "M", "map_values": "M", "map_concat": "MM+",
+    "map_entries": "M", "map_from_entries": "A",
+    "map_filter": "ML", "transform_values": "ML", "transform_keys": "ML", "zip": "AA+", "zip_with": "AAL",
     "sequence": "II|III|DD|DDU|SSU", "row": "X+",
 }  # fmt: skip
 
 #: Forms with their own grammar; their nodes have rewriting rules of their own.
-SPECIAL = frozenset({"cast", "try_cast", "exists", "unnest", "any", "all", "some"})
+SPECIAL = frozenset({"json_value", "json_query", "cast", "try_cast", "exists", "unnest", "any", "all", "some"})
 
 
-def check_names(tree: exp.Expr) -> None:
-    """Raise, naming the function, for a call of one that is not in the table or with another number of arguments."""
+def check_names(tree: exp.Expr, position: Callable[[exp.Expr], str]) -> None:
+    """Raise, naming the function, for a call of one that is not in the table or with another number of arguments.
+
+    ``position`` returns the line and column of a call.
+    """
     for node in tree.walk():
         if (noted := node.meta.get(CALL)) is None:
             continue
@@ -110,7 +127,7 @@ def check_names(tree: exp.Expr) -> None:
         if name in SPECIAL:
             continue
         if name not in SIGNATURES:
-            raise not_supported(f"the function '{name}'")
+            raise no_such_function(name, position(node))
         if isinstance(node, exp.Count) and isinstance(node.this, exp.Distinct) and len(node.this.expressions) > 1:
             raise not_supported("count(DISTINCT …) of several columns")
         if not any(_fits_number(overload, len(places)) for overload in overloads(name)):

@@ -67,6 +67,18 @@ def hive_type(declared: str) -> exp.DataType:
     return kind
 
 
+def declared_type(table: dict[str, Any], declared: str) -> exp.DataType:
+    """Return the type of a column of a Glue table: Iceberg's timestamps have microseconds."""
+    kind = hive_type(declared)
+    if "metadata_location" not in (table.get("Parameters") or {}):
+        return kind
+    kind = kind.copy()
+    for node in kind.find_all(exp.DataType):
+        if node.this == DType.TIMESTAMP:
+            node.set("expressions", [_param(6)])
+    return kind
+
+
 def iceberg_type(kind: Any) -> exp.DataType:  # noqa: PLR0911
     """Return the type of an Iceberg field."""
     if isinstance(kind, iceberg.DecimalType):
@@ -111,9 +123,54 @@ def timestamp(precision: int) -> exp.DataType:
     return exp.DataType(this=DType.TIMESTAMP, expressions=[_param(precision)])
 
 
+#: Names of the zone that a timestamp with a zone has when its type names none.
+UTC = frozenset({"UTC", "Etc/UTC", "Z", "+00:00"})
+
+
+def zoned(zone: str, precision: int) -> exp.DataType:
+    """Return ``timestamp(precision) with time zone``, all of whose values have this zone."""
+    kind = exp.DataType(this=DType.TIMESTAMPTZ, expressions=[_param(precision)])
+    if zone != "UTC":
+        kind.set("zone", zone)
+    return kind
+
+
+def zone_of(kind: exp.DataType) -> str:
+    """Return the zone that the values of a type of timestamps with a zone have."""
+    return str(kind.args.get("zone") or "UTC")
+
+
 def nested(kind: DType, inner: list[Any]) -> exp.DataType:
     """Return an array, map or row type with these inner types."""
     return exp.DataType(this=kind, expressions=inner, nested=True)
+
+
+def array_of(kind: Any) -> Any:
+    """Return the type of an array of values of ``kind``; None when that is not known."""
+    if kind is None or kind.this == DType.UNKNOWN:
+        return None
+    return nested(DType.ARRAY, [kind.copy()])
+
+
+def element_of(kind: Any) -> Any:
+    """Return the type of an array's elements; None for another type."""
+    return kind.expressions[0] if kind is not None and kind.this == DType.ARRAY and kind.expressions else None
+
+
+def row_of(kinds: list[Any]) -> Any:
+    """Return the type of a row without names; None when the type of one of its fields is not known."""
+    if any(kind is None or kind.this == DType.UNKNOWN for kind in kinds):
+        return None
+    return nested(DType.STRUCT, [kind.copy() for kind in kinds])
+
+
+def fields(kind: exp.DataType) -> list[tuple[str | None, exp.DataType]]:
+    """Return the fields of a row, each with its name; None for that of a field without one."""
+    found: list[tuple[str | None, exp.DataType]] = []
+    for part in kind.expressions:
+        named: Any = part
+        found.append((named.name, named.kind) if isinstance(part, exp.ColumnDef) else (None, named))
+    return found
 
 
 def parameters(kind: exp.DataType) -> list[int]:
@@ -136,6 +193,8 @@ def as_decimal(kind: exp.DataType | None) -> tuple[int, int] | None:
 def trino_name(kind: Any) -> str:  # noqa: PLR0911
     """Return the type as Trino spells it: ``array(varchar)``, ``row(a integer)``, ``decimal(12,2)``."""
     this = kind.this
+    if this == DType.CHAR:
+        return f"char({(parameters(kind) or [1])[0]})"
     if this in TEXT:
         size = parameters(kind)
         return f"varchar({size[0]})" if size else "varchar"

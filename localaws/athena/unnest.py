@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from localaws.athena import typing as types
 from localaws.athena.errors import not_supported
 from localaws.athena.typing import DType
 
@@ -85,14 +86,17 @@ def _columns(argument: exp.Expr) -> list[exp.Expr]:
             cast(call("unnest", call("map_values", argument.copy())), value),
         ]
     element = kind.expressions[0]
-    if element.this == DType.STRUCT and not all(isinstance(each, exp.ColumnDef) for each in element.expressions):
-        raise not_supported("UNNEST of rows without names", allowed="CAST(… AS array(row(name type, …)))")
     if element.this == DType.STRUCT:
         return [
-            cast(call("struct_extract", call("unnest", argument.copy()), exp.Literal.string(f.name)), f.kind)
-            for f in element.expressions
+            cast(call("struct_extract", call("unnest", argument.copy()), _place(name, number)), found)
+            for number, (name, found) in enumerate(types.fields(element), 1)
         ]
     return [cast(call("unnest", argument.copy()), element)]
+
+
+def _place(name: str | None, number: int) -> exp.Expr:
+    """Return by what DuckDB finds a field of a row: its name, or its number where it has none."""
+    return exp.Literal.number(number) if name is None else exp.Literal.string(name)
 
 
 def _one() -> exp.Expr:

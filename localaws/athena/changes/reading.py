@@ -23,7 +23,7 @@ CLAUSE: Final = "$clause"
 #: What names the target's rows with their numbers, behind the name of the table.
 ROWS: Final = "$target rows"
 #: Functions that may answer otherwise when they are asked again, as each value of a clause asks its condition.
-_VOLATILE: Final = (exp.Rand, exp.Uuid)
+_VOLATILE: Final = (exp.Rand, exp.Uuid, exp.TableSample)
 #: What a list in brackets is: one of one item is no tuple.
 _LISTS: Final = (exp.Tuple, exp.Paren)
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from localaws.athena import typing
+from localaws.athena import results, typing
 from localaws.athena.engine import Answer
 
 
@@ -35,3 +35,9 @@ def _plain(value: Any, kind: str = "") -> Any:
     if kind.startswith("map"):
         return sorted(([str(key), _plain(item)] for key, item in value), key=str)
     return [_plain(item) for item in (value.values() if isinstance(value, dict) else value)]
+
+
+def texts(answer: Answer) -> str:
+    """Return the rows as Athena writes them: ``|`` between columns, ``;`` between rows, NULL for nothing."""
+    rows = results.writer(answer.columns, answer.table.schema)(answer.table)
+    return " ; ".join("|".join("NULL" if text is None else text for text in row) for row in rows)

@@ -112,7 +112,7 @@ def filled(ctx: Context) -> Client:
 
 
 def no_function(name: str) -> str:
-    return f"NOT_SUPPORTED: the function {name!r} is not supported by the local Athena yet"
+    return f"Function {name!r} not registered"
 
 
 @pytest.mark.parametrize(
@@ -151,6 +151,8 @@ def no_function(name: str) -> str:
         ('DELETE FROM t WHERE EXISTS (SELECT 1 FROM "t$target rows")', "TABLE_NOT_FOUND"),
         ('UPDATE t SET "$row" = 1', "COLUMN_NOT_FOUND"),
         ("MERGE INTO t USING hive AS s ON t.id = s.a WHEN MATCHED AND rand() < 0.5 THEN DELETE", "by chance"),
+        ("MERGE INTO t USING hive AS s ON t.id = s.a WHEN MATCHED AND s.a IN (SELECT a FROM hive TABLESAMPLE "
+         "BERNOULLI (50)) THEN DELETE", "by chance"),
         ("MERGE INTO t USING hive AS s ON t.id = s.a WHEN NOT MATCHED BY SOURCE THEN DELETE", "SYNTAX_ERROR"),
         ("MERGE INTO t USING hive AS s ON t.id = s.a WHEN NOT MATCHED THEN DELETE", "SYNTAX_ERROR"),
         ("MERGE INTO t USING hive AS s ON t.id = s.a WHEN NOT MATCHED THEN INSERT (id) VALUES (1, 2)", "TYPE_MISMATCH"),

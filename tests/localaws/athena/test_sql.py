@@ -166,9 +166,13 @@ def test_a_query_gives_what_trino_gives(engine: QueryEngine, sql: str, types: st
         ("SELECT s || 1 FROM t", "TYPE_MISMATCH"),
         ("SELECT arr[9] FROM t", "INVALID_FUNCTION_ARGUMENT: Array subscript must be less than or equal"),
         ("SELECT m['zz'] FROM t", "INVALID_FUNCTION_ARGUMENT: Key not present in map"),
-        ("SELECT at_timezone(from_unixtime(0), 'Asia/Tokyo')", "NOT_SUPPORTED: AT TIME ZONE"),
         ("SELECT soundex('a')", "NOT_SUPPORTED: the function 'soundex'"),
-        ("SELECT * FROM t TABLESAMPLE BERNOULLI (10)", "NOT_SUPPORTED: TABLESAMPLE"),
+        ("SELECT k FROM t LIMIT 1 OFFSET 2", "SYNTAX_ERROR: line 1:25: mismatched input 'OFFSET'"),
+        ("SELECT k FROM (SELECT k FROM t\nLIMIT (1) OFFSET (0))", "SYNTAX_ERROR: line 2:11: mismatched input 'OFFSET'"),
+        (
+            "SELECT * FROM t MATCH_RECOGNIZE (MEASURES A.k AS s PATTERN (A) DEFINE A AS A.k > 1)",
+            "NOT_SUPPORTED: MATCH_RECOGNIZE",
+        ),
         ("SELECT nope FROM t", "COLUMN_NOT_FOUND: line 1:8: Column 'nope'"),
         ("SELECT k FROM t a JOIN t b ON a.k = b.k", "AMBIGUOUS"),
         ("SELECT date_parse('x', '%Y')", 'INVALID_FUNCTION_ARGUMENT: Invalid format: "x"'),
@@ -199,3 +203,18 @@ def test_duckdb_cannot_reach_files(engine: QueryEngine, sql: str) -> None:
     connection = engine.computing.connection.cursor()
     with pytest.raises(Exception, match=r"disabled by configuration|does not exist"):
         connection.execute(sql)
+
+
+@pytest.mark.parametrize("method", ["BERNOULLI", "SYSTEM"])
+def test_a_sample_has_its_share_of_the_rows(engine: QueryEngine, method: str) -> None:
+    """All, none, and of many rows about as many as are asked for."""
+    engine.catalog = OneTable()  # type: ignore[assignment]
+
+    def count(source: str) -> int:
+        return int(engine.answer(f"SELECT count(*) FROM {source}", "db").table.column(0)[0].as_py())
+
+    assert count(f"t TABLESAMPLE {method} (100)") == count("t")
+    assert count(f"t AS u TABLESAMPLE {method} (0)") == 0
+    many = "(SELECT x FROM UNNEST(sequence(1, 10000)) AS n (x)) AS s"
+    if method == "BERNOULLI":  # SYSTEM takes whole blocks of rows
+        assert 1500 < count(f"{many} TABLESAMPLE {method} (20)") < 2500

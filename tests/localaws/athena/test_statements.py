@@ -180,6 +180,27 @@ def test_an_iceberg_table_is_created_filled_evolved_and_dropped_with_its_files(c
     assert ctx.client("s3").list_objects_v2(Bucket="stored", Prefix=f"iceberg/{client.database}/")["KeyCount"] == 0
 
 
+def test_what_is_shown_of_an_iceberg_table_makes_it_again(ctx: Context, client: Client) -> None:
+    """With its columns, comments and partitions; information_schema has its types as Iceberg does."""
+    at = f"s3://stored/again/{client.database}"
+    client.rows(
+        "CREATE TABLE t (id bigint COMMENT 'it\\'s the key', at timestamp, name string, kind string) "
+        f"PARTITIONED BY (kind, month(at), bucket(4, id), truncate(3, name)) LOCATION '{at}' "
+        "TBLPROPERTIES ('table_type'='ICEBERG')"
+    )
+    shown = "\n".join(row[0] or "" for row in client.rows("SHOW CREATE TABLE t"))
+    assert "PARTITIONED BY (`kind`, month(`at`), bucket(4, `id`), truncate(3, `name`))" in shown
+    client.rows(shown.replace(f"{client.database}.t(", "again(").replace(at, f"{at}-2"))
+    catalog = iceberg_catalog(ctx, "s3://stored/warehouse")
+    made, again = (catalog.load_table(f"{client.database}.{name}") for name in ("t", "again"))
+    assert (again.spec(), again.schema()) == (made.spec(), made.schema())
+    asked = f"SELECT data_type FROM information_schema.columns WHERE table_schema = '{client.database}'"
+    assert client.rows(f"{asked} AND table_name = 't' AND column_name = 'at'") == [["timestamp(6)"]]
+    client.rows("CREATE VIEW seen AS SELECT id FROM t")
+    views = f"SELECT * FROM information_schema.views WHERE table_schema = '{client.database}'"
+    assert client.rows(views) == [["awsdatacatalog", client.database, "seen", "SELECT id FROM t"]]
+
+
 def test_tables_are_made_of_queries(ctx: Context, client: Client) -> None:
     client.rows("CREATE TABLE made WITH (format = 'PARQUET') AS SELECT 1 AS a, 'x' AS b UNION ALL SELECT 2, 'y'")
     assert client.rows("SELECT a, b FROM made ORDER BY a") == [["1", "x"], ["2", "y"]]
@@ -247,6 +268,33 @@ def test_a_prepared_statement_may_be_of_any_kind(client: Client) -> None:
     assert client.rows("SELECT sum(a) FROM made") == [["6"]]
     client.rows("DEALLOCATE PREPARE more")
     assert "Prepared statement not found" in client.fails("EXECUTE more USING 5")
+
+
+@pytest.mark.parametrize(
+    ("sql", "columns"),
+    [
+        ("CREATE TABLE {at}.counted AS SELECT 1 AS a", [("rows", "bigint", 19)]),
+        ("INSERT INTO {at}.filled VALUES (1)", [("rows", "bigint", 19)]),
+        ("SHOW TABLES", [("tab_name", "string", 0)]),
+        ("DESCRIBE {at}.filled", [("col_name", "string", 0), ("data_type", "string", 0), ("comment", "string", 0)]),
+        ("DROP TABLE {at}.filled", []),
+        (
+            "SELECT CAST('a' AS varchar(3)) AS v, CAST('a' AS char(4)) AS c, CAST('a' AS varchar(3)) || 'bcd' AS w",
+            [("v", "varchar", 3), ("c", "char", 4), ("w", "varchar", 2147483647)],
+        ),
+    ],
+)
+def test_the_columns_of_an_answer_are_told_as_athena_does(
+    client: Client, sql: str, columns: list[tuple[str, str, int]]
+) -> None:
+    """A statement that writes rows answers their number; Hive's statements have Hive's texts."""
+    place = f"LOCATION 's3://stored/filled/{client.database}' TBLPROPERTIES ('table_type'='ICEBERG')"
+    client.rows(f"CREATE TABLE filled (a int) {place}")
+    found = client.execution(sql.format(at=client.database))
+    assert found["Status"]["State"] == "SUCCEEDED", found["Status"]
+    answer = client.athena.get_query_results(QueryExecutionId=found["QueryExecutionId"])
+    told = answer["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+    assert [(each["Name"], each["Type"], each["Precision"]) for each in told] == columns
 
 
 def test_a_plan_is_shown(client: Client) -> None:

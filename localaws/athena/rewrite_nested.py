@@ -1,0 +1,133 @@
+"""Functions of arrays, maps and rows whose lambdas have two parameters, or whose rows have no names, for DuckDB.
+
+DuckDB's lambdas take an element and its number; a map's entry, or two elements side by side, is one element there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from sqlglot import exp
+
+from localaws.athena.annotate_nested import FIELD
+from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.unnest import DONE, call
+
+
+def row(node: Any) -> exp.Expr:
+    """Return a row without names, whose fields DuckDB casts by their place."""
+    return call("row", *[part.copy() for part in node.expressions])
+
+
+def field(node: Any) -> exp.Expr:
+    """Return the field of a row that a subscript names by its number."""
+    found = node.meta.get(FIELD)
+    if found is None:
+        raise QueryFailed("INVALID_FUNCTION_ARGUMENT", "line 1:1: the subscript of a row is the number of a field")
+    return _part(node.this.copy(), found)
+
+
+def sorted_by(node: Any) -> exp.Expr:
+    """Return an array in the order of a comparator: each element behind those that it says come before it."""
+    one, other, number, another = map(exp.to_identifier, ("sorted_one", "sorted_other", "sorted_nth", "sorted_mth"))
+    before: exp.Expr = exp.LT(
+        this=_with(node.expression, other, one), expression=exp.Literal.number(0), meta={DONE: True}
+    )
+    before = exp.and_(before, exp.NEQ(this=number.copy(), expression=another.copy(), meta={DONE: True}))
+    smaller = call("len", call("list_filter", node.this.copy(), exp.Lambda(this=before, expressions=[other, another])))
+    ranked = call("list_transform", node.this.copy(), exp.Lambda(
+        this=call("row", smaller, number.copy()), expressions=[one, number]
+    ))  # fmt: skip
+    place = exp.to_identifier("sorted_place")
+    found = call("list_extract", node.this.copy(), _part(place.copy(), 2))
+    return call("list_transform", call("list_sort", ranked), exp.Lambda(this=found, expressions=[place]))
+
+
+def _with(function: Any, *values: exp.Expr) -> exp.Expr:
+    """Return a lambda's body with these values in the place of its parameters."""
+    given = dict(zip((parameter.name for parameter in function.expressions), values, strict=False))
+    if len(given) != len(function.expressions) or len(values) != len(function.expressions):
+        raise not_supported(f"a lambda of {len(function.expressions)} parameters here")
+
+    def put(node: exp.Expr) -> exp.Expr:
+        named = isinstance(node, exp.Identifier) and not isinstance(node.parent, exp.Column)
+        return given[node.name].copy() if named and node.name in given else node
+
+    return exp.Paren(this=function.this.copy().transform(put))
+
+
+def _part(value: exp.Expr, place: str | int) -> exp.Expr:
+    name = exp.Literal.number(place) if isinstance(place, int) else exp.Literal.string(place)
+    return call("struct_extract", value, name)
+
+
+def _pairs(function: Any, one: str | int, other: str | int) -> exp.Expr:
+    """Return a lambda of two parameters as one of a pair, whose parts are found at these places."""
+    pair = exp.to_identifier("pair_" + "_".join(parameter.name for parameter in function.expressions))
+    body = _with(function, _part(pair.copy(), one), _part(pair.copy(), other))
+    return exp.Lambda(this=body, expressions=[pair])
+
+
+def _map_filter(node: Any) -> exp.Expr:
+    entries, function = node.expressions
+    kept = call("list_filter", call("map_entries", entries.copy()), _pairs(function, "key", "value"))
+    return call("map_from_entries", kept)
+
+
+def _made(node: Any) -> exp.Expr:
+    entries, function = node.expressions
+    return call("list_transform", call("map_entries", entries.copy()), _pairs(function, "key", "value"))
+
+
+def _map_entries(node: Any) -> exp.Expr:
+    entry = exp.to_identifier("map_entry")
+    body = call("row", _part(entry.copy(), "key"), _part(entry.copy(), "value"))
+    entries = call("map_entries", node.expressions[0].copy())
+    return call("list_transform", entries, exp.Lambda(this=body, expressions=[entry]))
+
+
+def _zip(node: Any) -> exp.Expr:
+    return _unless_null([each.copy() for each in node.expressions], lambda arrays: call("list_zip", *arrays))
+
+
+def _zip_with(node: Any) -> exp.Expr:
+    *arrays, function = node.expressions
+    return _unless_null(
+        [each.copy() for each in arrays],
+        lambda given: call("list_transform", call("list_zip", *given), _pairs(function, 1, 2)),
+    )
+
+
+def _unless_null(arrays: list[exp.Expr], made: Callable[[list[exp.Expr]], exp.Expr]) -> exp.Expr:
+    there = exp.and_(*[each.copy().is_(exp.null()).not_() for each in arrays])
+    return exp.Case(ifs=[exp.If(this=there, true=made(arrays))], meta={DONE: True})
+
+
+def _multimap_agg(node: Any) -> exp.Expr:
+    key, value = node.expressions
+    return call("athena_multimap", *[_where_key(part, key) for part in (key, value)])
+
+
+def map_agg(node: Any) -> exp.Expr:
+    """Return the map of all pairs: of the first value of each key."""
+    key, value = node.expressions
+    return call("athena_map", *[_where_key(part, key) for part in (key, value)])
+
+
+def _where_key(part: exp.Expr, key: exp.Expr) -> exp.Expr:
+    kept = exp.Not(this=exp.Is(this=key.copy(), expression=exp.null()))
+    return exp.Filter(this=call("list", part.copy()), expression=exp.Where(this=kept))
+
+
+NESTED_FUNCTIONS: Final[dict[str, Callable[[Any], exp.Expr]]] = {
+    "map_agg": map_agg,
+    "multimap_agg": _multimap_agg,
+    "map_union": lambda node: call("athena_map_union", call("list", node.expressions[0].copy())),
+    "map_entries": _map_entries,
+    "map_filter": _map_filter,
+    "transform_values": lambda node: call("map", call("map_keys", node.expressions[0].copy()), _made(node)),
+    "transform_keys": lambda node: call("map", _made(node), call("map_values", node.expressions[0].copy())),
+    "zip": _zip,
+    "zip_with": _zip_with,
+}

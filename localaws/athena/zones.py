@@ -1,0 +1,148 @@
+"""Timestamps with a zone: DuckDB keeps moments without one, so the zone is part of a value's type here.
+
+So it is one that is written in the query: ``AT TIME ZONE 'Europe/Vienna'``. A zone of each row's own is known only to
+what takes the local time at once. https://trino.io/docs/current/language/types.html#timestamp-with-time-zone
+"""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from datetime import datetime
+from typing import Any, Final
+
+from sqlglot import exp
+
+from localaws.athena import typing as types
+from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.typing import DType
+from localaws.athena.unnest import DONE, call, cast
+
+_WRITTEN: Final = re.compile(
+    r"\s*(\d{4,}-\d{1,2}-\d{1,2}(?: \d{1,2}:\d{1,2}(?::\d{1,2}(?:\.\d+)?)?)?)\s+([A-Z]\w+(?:/\w+)+)\s*"
+)
+
+
+def with_zones(tree: exp.Expr) -> None:
+    """Have every form that names a zone be ``AT TIME ZONE``, or ``with_timezone`` of a time that is local there."""
+    for node in list(tree.find_all(exp.Anonymous, exp.Cast, exp.UnixToTime)):
+        if isinstance(node, exp.Anonymous) and node.name.lower() == "at_timezone" and len(node.expressions) == 2:
+            moment, zone = node.expressions
+            node.replace(exp.AtTimeZone(this=moment.copy(), zone=zone.copy()))
+        elif isinstance(node, exp.UnixToTime) and node.args.get("zone") is not None:
+            zone = node.args["zone"].pop()
+            node.replace(exp.AtTimeZone(this=node.copy(), zone=zone))
+        elif isinstance(node, exp.Cast) and node.to.this == DType.TIMESTAMPTZ and isinstance(node.this, exp.Literal):
+            found = _WRITTEN.fullmatch(node.this.name)
+            if found is not None and found[2] not in types.UTC:
+                local = exp.Cast(this=exp.Literal.string(found[1]), to=types.timestamp(_digits(found[1])))
+                node.replace(exp.Anonymous(this="with_timezone", expressions=[local, exp.Literal.string(found[2])]))
+
+
+def zoned(moment: Any, zone: Any) -> exp.DataType | None:
+    """Return the type of a moment in a zone; None of that in a zone of each row's own."""
+    if not (isinstance(zone, exp.Literal) and zone.is_string):
+        return None
+    kind = moment.type
+    known = kind is not None and kind.this in (DType.TIMESTAMPTZ, *types.TIMESTAMPS)
+    return types.zoned(
+        "UTC" if zone.name in types.UTC else zone.name, (types.parameters(kind) or [3])[0] if known else 3
+    )
+
+
+def local(value: Any) -> exp.Expr:
+    """Return a timestamp with a zone as the local time there; values without a zone are returned unchanged."""
+    copied: exp.Expr = value.copy()
+    if value.type is not None and value.type.this == DType.TIMESTAMPTZ:
+        return call("timezone", exp.Literal.string(types.zone_of(value.type)), copied)
+    return copied
+
+
+def instant(value: Any) -> exp.Expr:
+    """Return a timestamp with a zone as the time in UTC; values without a zone are returned unchanged."""
+    copied: exp.Expr = value.copy()
+    if value.type is not None and value.type.this == DType.TIMESTAMPTZ:
+        return call("timezone", exp.Literal.string("UTC"), copied)
+    return copied
+
+
+def moved(value: exp.Expr, kind: Any) -> exp.Expr:
+    """Return a local time in the zone of a type as that moment."""
+    return call("timezone", exp.Literal.string(types.zone_of(kind)), cast(value, "TIMESTAMP"))
+
+
+def elsewhere(value: Any) -> bool:
+    """Return whether a value has a zone other than UTC."""
+    return value.type is not None and value.type.this == DType.TIMESTAMPTZ and types.zone_of(value.type) != "UTC"
+
+
+def at_time_zone(node: Any) -> exp.Expr:
+    """Return the moment itself, whose type has the zone; or the local time, where nothing but that is asked for."""
+    moment, given = node.this.copy(), node.this.type
+    if given is not None and given.this not in (DType.TIMESTAMPTZ, DType.NULL, DType.UNKNOWN, *types.TIMESTAMPS):
+        raise QueryFailed(
+            "TYPE_MISMATCH",
+            "line 1:1: Type of value must be a time or timestamp with or without time zone (actual "
+            f"{types.trino_name(given)})",
+        )
+    if node.this.type is None or node.this.type.this != DType.TIMESTAMPTZ:
+        moment = cast(moment, "TIMESTAMPTZ")
+    kind = zoned(node.this, node.args["zone"])
+    if kind is not None:
+        _check(types.zone_of(kind))
+        made: exp.Expr = exp.Paren(this=moment, meta={DONE: True})
+        made.type = kind
+        return made
+    if not _takes_local(node.parent):
+        # DuckDB's timestamps keep no zone: a result that is shown, grouped or truncated would silently be in UTC.
+        raise not_supported("AT TIME ZONE of a zone that is not written there, other than inside a cast to timestamp "
+                            "or date, extract or a format function")  # fmt: skip
+    result = call("timezone", node.args["zone"].copy(), moment)
+    result.type = types.timestamp(3)
+    return result
+
+
+def with_timezone(node: Any) -> exp.Expr:
+    """Return the moment of a local time in a zone."""
+    if node.type is None or node.type.this != DType.TIMESTAMPTZ:
+        raise not_supported("with_timezone of a zone that is not written there")
+    _check(types.zone_of(node.type))
+    return moved(node.expressions[0].copy(), node.type)
+
+
+def part(node: Any) -> exp.Expr:
+    """Return ``year(x)`` and its like: of the local time of a timestamp with a zone."""
+    if node.this.type is not None and node.this.type.this == DType.TIMESTAMPTZ:
+        node.set("this", local(node.this))
+    return node  # type: ignore[no-any-return]
+
+
+def _takes_local(parent: Any) -> bool:
+    of_local = (exp.Year, exp.Month, exp.Day, exp.Hour, exp.Minute, exp.Extract, exp.TimeToStr, exp.Date)
+    if isinstance(parent, exp.Cast):
+        return parent.to.this in (DType.DATE, *types.TIMESTAMPS)
+    return isinstance(parent, of_local) or (
+        isinstance(parent, exp.Anonymous) and parent.name.lower() == "format_datetime"
+    )
+
+
+def _check(zone: str) -> None:
+    if re.fullmatch(r"[+-]\d\d:?\d\d", zone):
+        raise not_supported(f"the zone {zone}", allowed="a name, as 'Europe/Vienna'")
+    if zone not in zoneinfo.available_timezones():
+        raise QueryFailed("INVALID_FUNCTION_ARGUMENT", f"Time zone not supported: {zone}")
+
+
+def _digits(moment: str) -> int:
+    return len(moment.partition(".")[2])
+
+
+def common_zone(left: exp.DataType, right: exp.DataType) -> None:
+    """Raise for values of one column or branch that would each have another zone."""
+    if types.zone_of(left) != types.zone_of(right):
+        raise not_supported(f"one column of the zones {types.zone_of(left)} and {types.zone_of(right)}")
+
+
+def shown(moment: datetime, kind: exp.DataType) -> datetime:
+    """Return a moment as the local time of the zone of its type."""
+    return moment.astimezone(zoneinfo.ZoneInfo(types.zone_of(kind))).replace(tzinfo=None)

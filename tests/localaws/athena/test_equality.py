@@ -1,0 +1,117 @@
+# ruff: noqa: E501  (a table of queries reads best one to a line)
+"""What is equal to what: https://trino.io/docs/current/functions/comparison.html; and moments so and so many steps away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+from dateutil.relativedelta import relativedelta
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from localaws.athena.engine import QueryEngine
+from localaws.athena.errors import QueryFailed
+from localaws.context import Context
+from tests.localaws.athena.answers import texts
+from tests.localaws.athena.test_functions import answer
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueryEngine]:
+    context = Context(endpoint="http://127.0.0.1:1", scratch=tmp_path_factory.mktemp("athena"))
+    found = QueryEngine(context, account="123456789012", region="us-east-1")
+    yield found
+    found.close()
+
+
+Value = int | None | list["Value"]
+
+
+def equal(one: Value, other: Value) -> bool | None:
+    """Return what SQL says of two values: None where a NULL leaves it open."""
+    if one is None or other is None:
+        return None
+    if isinstance(one, int) or isinstance(other, int):
+        return one == other
+    if len(one) != len(other):
+        return False
+    parts = [equal(mine, theirs) for mine, theirs in zip(one, other, strict=True)]
+    return False if False in parts else None if None in parts else True
+
+
+def written(value: Value) -> str:
+    if isinstance(value, list):
+        return f"ARRAY[{', '.join(map(written, value))}]"
+    return "CAST(NULL AS integer)" if value is None else str(value)
+
+
+_NUMBERS = st.lists(st.none() | st.integers(0, 2), max_size=3)
+_LISTS = st.lists(st.lists(st.none() | st.integers(0, 1), min_size=1, max_size=2), min_size=1, max_size=2)
+_SQL = {True: "true", False: "false", None: "NULL"}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.tuples(_NUMBERS, _NUMBERS) | st.tuples(_LISTS, _LISTS))
+def test_arrays_are_equal_as_their_elements_are(opened: QueryEngine, pair: tuple[Value, Value]) -> None:
+    one, other = (
+        f"CAST({written(each)} AS {'array(array(integer))' if each and isinstance(each[0], list) else 'array(integer)'})"
+        for each in map(list, pair)
+    )  # type: ignore[arg-type]
+    wanted = equal(*pair)
+    found = texts(answer(opened, f"SELECT {one} = {other}, {one} <> {other}"))
+    assert found == f"{_SQL[wanted]}|{_SQL[None if wanted is None else not wanted]}"
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("ROW(1, CAST(NULL AS integer)) = ROW(1, CAST(NULL AS integer)), ROW(1, CAST(NULL AS integer)) = ROW(2, CAST(NULL AS integer))", "NULL|false"),
+        ("map(ARRAY['a'], ARRAY[CAST(NULL AS integer)]) = map(ARRAY['a'], ARRAY[1]), map(ARRAY['a'], ARRAY[1]) = map(ARRAY['b'], ARRAY[1]), map(ARRAY['a', 'b'], ARRAY[1, 2]) = map(ARRAY['b', 'a'], ARRAY[2, 1])", "NULL|false|true"),
+        ("ARRAY[1, NULL] IS NOT DISTINCT FROM ARRAY[1, NULL], ARRAY[nan()] = ARRAY[nan()], CAST(NULL AS array(integer)) = ARRAY[1]", "true|false|NULL"),
+        ("count(*) FROM (VALUES ARRAY[1, NULL], ARRAY[3]) t(x) JOIN (VALUES ARRAY[1, NULL], ARRAY[3]) s(y) ON x = y", "1"),
+        ("count(*) FROM (SELECT DISTINCT x FROM (VALUES ARRAY[1, NULL], ARRAY[1, NULL]) t(x))", "1"),
+        # https://trino.io/docs/current/language/types.html#char: as long as it says, and what is compared with it is padded.
+        ("CAST('a' AS char(3)) || 'b', length(CAST('a' AS char(3))), CAST('abc' AS char(2)), CAST(CAST('a' AS char(3)) AS varchar) || '.'", "a  b|3|ab|a  ."),
+        ("CAST('a' AS char(3)) = 'a', CAST('a ' AS char(5)) = CAST('a' AS char(2)), CAST('a' AS char(3)) IN ('b', 'a'), CAST('b' AS char(3)) BETWEEN 'a' AND 'b', CAST('a' AS char(2)) <> 'b '", "true|true|true|true|true"),
+        ("CAST(5 AS char(2)) || '.', CAST(CAST(NULL AS varchar) AS char(3)), CAST('ab' AS char)", "5 .|NULL|a"),
+        # NaN is equal to nothing, wherever equality is asked for.
+        ("contains(ARRAY[nan()], nan()), contains(ARRAY[nan(), NULL], 1e0), contains(ARRAY[nan(), 1e0], 1e0)", "false|NULL|true"),
+        ("nullif(nan(), nan()), nullif(1e0, 1e0), array_position(ARRAY[nan(), 1e0], nan()), array_position(ARRAY[nan(), 1e0], 1e0)", "NaN|NULL|0|2"),
+        ("CASE nan() WHEN nan() THEN 1 ELSE 2 END, CASE x WHEN 1 THEN 'one' WHEN nan() THEN 'nan' END FROM (VALUES 1e0) t(x)", "2|one"),
+        # https://trino.io/docs/current/functions/datetime.html#date-and-time-operators
+        ("TIMESTAMP '2026-03-01 10:00:00.000' + 3 * INTERVAL '1' DAY, DATE '2026-01-31' + INTERVAL '1' MONTH * 2, d - n * INTERVAL '1' YEAR FROM (VALUES (DATE '2026-01-01', 5)) t(d, n)", "2026-03-04 10:00:00.000|2026-03-31|2021-01-01"),
+        ("INTERVAL '1' DAY / 2, 2 * INTERVAL '1' HOUR, INTERVAL '3' DAY * 1.5", "0 12:00:00.000|0 02:00:00.000|4 12:00:00.000"),
+        ("d FROM UNNEST(sequence(DATE '2020-02-29', DATE '2024-03-01', INTERVAL '2' YEAR)) t(d)", "2020-02-29 ; 2022-02-28 ; 2024-02-29"),
+    ],
+)  # fmt: skip
+def test_it_is_answered_as_in_trino(opened: QueryEngine, sql: str, said: str) -> None:
+    assert texts(answer(opened, f"SELECT {sql}")) == said
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("2 / INTERVAL '1' DAY", "Cannot apply operator: integer / interval"),
+        ("DATE '2026-01-01' * INTERVAL '1' DAY", "Cannot apply operator: date \\* interval"),
+        ("DATE '2026-01-01' + 2 * INTERVAL '1' HOUR", "Cannot add hour, minutes or seconds to a date"),
+        ("INTERVAL '1' MONTH * 2.5", "NOT_SUPPORTED: a part of a month"),
+        ("sequence(DATE '2024-01-31', DATE '2023-05-31', INTERVAL '1' MONTH)", "sequence stop value should be greater"),
+        ("sequence(DATE '2024-01-31', DATE '2024-05-31', INTERVAL '0' MONTH)", "step must not be zero"),
+    ],
+)
+def test_what_cannot_be_is_refused(opened: QueryEngine, sql: str, said: str) -> None:
+    with pytest.raises(QueryFailed, match=said):
+        answer(opened, f"SELECT {sql}")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dates(date(1990, 1, 1), date(2040, 12, 31)), st.integers(0, 400), st.integers(1, 14))
+def test_months_are_counted_from_the_first(opened: QueryEngine, first: date, days: int, step: int) -> None:
+    last = first + relativedelta(days=days)
+    wanted = []
+    while (moment := first + relativedelta(months=step * len(wanted))) <= last:
+        wanted.append(str(moment))
+    found = answer(opened, f"SELECT sequence(DATE '{first}', DATE '{last}', INTERVAL '{step}' MONTH)")
+    assert texts(found) == f"[{', '.join(wanted)}]"
