@@ -191,7 +191,7 @@ def manifests_of(store: Store, lake: str, dataset: str) -> list[str]:
 
 
 def read_staged(store: Store, lake: str, dataset: str, manifests: Sequence[str]) -> list[Staged]:
-    """Return the units of the manifests; a manifest that cannot be decoded is set aside."""
+    """Return the units of the manifests; one that cannot be decoded, or names files of others, is set aside."""
     with ThreadPoolExecutor(READS_AT_ONCE) as pool:
         bodies = list(pool.map(lambda path: _read(store, path), manifests))
     found = []
@@ -199,12 +199,40 @@ def read_staged(store: Store, lake: str, dataset: str, manifests: Sequence[str])
         if body is None:
             continue
         try:
-            found.append(Staged(manifest, decode_unit(body)))
+            unit = decode_unit(body)
+            if problem := foreign_files(unit, manifest, lake, dataset):
+                problem = f"its manifest {problem}"
         except msgspec.DecodeError as error:
-            log.error("%s is no manifest and is set aside: %s", manifest, error)
-            problem = f"its manifest cannot be read: {error}"
-            set_aside(store, lake, dataset=dataset, manifest=manifest, error=problem, unit=None)
+            unit, problem = None, f"its manifest cannot be read: {error}"
+        if unit is not None and not problem:
+            found.append(Staged(manifest, unit))
+            continue
+        log.error("%s is set aside: %s", manifest, problem)
+        set_aside(store, lake, dataset=dataset, manifest=manifest, error=problem, unit=None)
     return found
+
+
+def foreign_files(unit: StagedUnit, manifest: str, lake: str, dataset: str) -> str:
+    """Return what a manifest names that its own attempt has not written; an empty text when it names nothing else.
+
+    What a unit names is read into tables, and deleted. Whoever may put a manifest into staging, by hand or by a fault,
+    must not reach by it what is another's: the files of tables, of other datasets, or of other attempts.
+    """
+    staged = staging_prefix(lake, dataset)
+    if unit.dataset != dataset or manifest != f"{staged}{unit.attempt}.json":
+        return f"is of {unit.dataset}, attempt {unit.attempt}"
+    others = [path for path in unit.quarantine if not _is_of(path, staged, unit.attempt)]
+    for path in unit.rows:
+        # Adopted files lie in the data folder of the dataset's table, in whichever database that is.
+        database = path.removeprefix(f"{lake}/").partition("/")[0]
+        folder = f"{lake}/{database}/{dataset}/data/" if unit.adopted and database != ".." else staged
+        others += [] if _is_of(path, folder, unit.attempt) else [path]
+    return f"names what its attempt has not written: {', '.join(others[:3])}" if others else ""
+
+
+def _is_of(path: str, folder: str, attempt: str) -> bool:
+    """Return whether a file lies right in the folder under a name that begins with the attempt's."""
+    return path.startswith(f"{folder}{attempt}-") and "/" not in path.removeprefix(folder)
 
 
 def _read(store: Store, address: str) -> bytes | None:

@@ -35,7 +35,14 @@ def write_data_files(table: Table, rows: pa.Table | pa.RecordBatchReader) -> lis
 
 
 def adopt_data_files(table: Table, paths: Iterable[str]) -> list[DataFile]:
-    """Return Parquet files under the table's location as its data files; nothing is copied or committed."""
+    """Return Parquet files right in the table's data folder as its data files; nothing is copied or committed.
+
+    Raise ``ValueError`` for a file elsewhere, which is another table's or a query's.
+    """
+    folder = f"{table.location()}/data/"
+    paths = list(paths)
+    if others := [path for path in paths if not path.startswith(folder) or "/" in path.removeprefix(folder)]:
+        raise ValueError(f"{', '.join(others[:3])} is not in {folder}")
     return [parquet_file_to_data_file(table.io, table.metadata, path) for path in paths]
 
 

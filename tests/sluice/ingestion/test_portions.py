@@ -263,3 +263,39 @@ def test_no_mark_is_left_after_a_good_end(committer: Committer) -> None:
     committer.stage(*names(3))
     assert committer.live(again=True)
     assert committer.store.list(committer.lake) == []
+
+
+@pytest.mark.parametrize("adopted", [False, True])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "{lake}/bronze/things/data/live-0.parquet", "{lake}/bronze/others/data/{attempt}-0.parquet",
+        "{lake}/staging/others/{attempt}-0.parquet", "{lake}/staging/things/another-0.parquet",
+        "{lake}/staging/things/{attempt}0-0.parquet", "{lake}/staging/things/{attempt}-x/../another-0.parquet",
+        "{lake}/staging/things/sub/{attempt}-0.parquet", "{lake}/../elsewhere/{attempt}-0.parquet", "",
+        "{elsewhere}/{attempt}-0.parquet",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("field", ["rows", "quarantine"])
+def test_a_manifest_that_names_what_its_attempt_has_not_written_is_set_aside_and_nothing_of_it_is_read_or_deleted(
+    committer: Committer, tmp_path: Path, field: str, path: str, adopted: bool
+) -> None:
+    address = path.format(lake=committer.lake, attempt="mine", elsewhere=tmp_path.parent)
+    unit = StagedUnit("things", "mine", (StagedDelivery("d", "s3://x/d", "v", 10),), adopted=adopted)
+    unit = msgspec.structs.replace(unit, **{field: (address,)})
+    committer.store.put(f"{staging_prefix(committer.lake, 'things')}mine.json", msgspec.json.encode(unit))
+    committer.stage("sound")
+    assert committer.live()
+    assert committer.committed == ["sound"]
+    (aside,) = units_aside(committer.store, committer.lake)
+    assert (aside.attempt, aside.deliveries) == ("mine", ())
+    assert "names what its attempt has not written" in aside.error
+
+
+@pytest.mark.parametrize(("dataset", "attempt"), [("others", "mine"), ("things", "another")])
+def test_a_manifest_under_anothers_name_is_set_aside(committer: Committer, dataset: str, attempt: str) -> None:
+    unit = StagedUnit(dataset, attempt, (StagedDelivery("d", "s3://x/d", "v", 10),))
+    committer.store.put(f"{staging_prefix(committer.lake, 'things')}mine.json", msgspec.json.encode(unit))
+    assert committer.live()
+    (aside,) = units_aside(committer.store, committer.lake)
+    assert aside.error == f"its manifest is of {dataset}, attempt {attempt}"
