@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -312,4 +313,15 @@ def test_writers_at_once_lose_nothing(client: Client) -> None:
     assert client.rows("SELECT id, n FROM t ORDER BY id") == [
         ["1", "4"], ["2", "4"], ["100", "4"], ["200", "1"], ["201", "1"], ["202", "1"], ["203", "1"],
     ]  # fmt: skip
-    assert stray(client) == []
+    assert [key for key in stray(client) if not lost_by_pyiceberg(client, key)] == []
+
+
+def lost_by_pyiceberg(client: Client, key: str) -> bool:
+    """Whether a stray object is PyIceberg's, which leaves what it wrote for an append that another writer overtook.
+
+    It is the metadata with that append, or the mark of a folder, which Arrow makes where it deleted a file.
+    """
+    if key.endswith("/"):
+        return True
+    body = client.ctx.client("s3").get_object(Bucket=client.workgroup, Key=key)["Body"].read()
+    return key.endswith(".metadata.json") and json.loads(body)["snapshots"][-1]["summary"]["operation"] == "append"
