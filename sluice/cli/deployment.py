@@ -94,12 +94,13 @@ def refused_by_aws(error: ClientError | BotoCoreError) -> type[CommandError]:
 class Deployment:
     """The deployed stacks of one environment; ``outputs`` are theirs by name, as `sluice outputs` prints them.
 
-    ``name_prefix`` and ``environment`` are what the stacks' names begin with.
+    ``name_prefix`` and ``environment`` are what the names of its ``stacks`` begin with.
     """
 
     outputs: Mapping[str, str]
     name_prefix: str = ""
     environment: str = ""
+    stacks: tuple[str, ...] = ()
 
     @property
     def settings(self) -> Settings:
@@ -208,18 +209,15 @@ def deployed(environment: str, contracts: Iterable[Path] = ()) -> Deployment:
             next_step=how,
             value=environment,
         )
-    return Deployment(
-        {
-            output["OutputKey"]: output["OutputValue"]
-            for name, stack in stacks.items()
-            # Whole names: another project may be called shop-dev, and stacks of one's own are called as one likes.
-            if re.fullmatch(re.escape(prefix) + PART, name)
-            for output in stack.get("Outputs", [])
-            if not output["OutputKey"].startswith("PublishOutput")
-        },
-        title,
-        environment,
-    )
+    # Whole names: another project may be called shop-dev, and stacks of one's own are called as one likes.
+    own = tuple(sorted(name for name in stacks if re.fullmatch(re.escape(prefix) + PART, name)))
+    outputs = {
+        output["OutputKey"]: output["OutputValue"]
+        for name in own
+        for output in stacks[name].get("Outputs", [])
+        if not output["OutputKey"].startswith("PublishOutput")
+    }
+    return Deployment(outputs, title, environment, own)
 
 
 def _visible_stacks(environment: str, project: ProjectFolder | None) -> dict[str, dict[str, Any]]:
