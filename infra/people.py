@@ -230,8 +230,8 @@ class People:
                 f"The {called}s' role of {self.environment.name} needs {made} managed policies to name each of "
                 f"the project's tables, streams and functions, and a role has at most {_MOST_POLICIES}.",
                 safe="nothing was deployed or changed.",
-                next_step="give the project fewer derived tables or streams: the others go into a project of their own, "
-                "with another `name_prefix` in its environments.yaml.",
+                next_step="give the project fewer derived tables or streams: the others go into a project of their "
+                "own, with another `name_prefix` in its environments.yaml.",
                 value=made,
             )
 

@@ -267,8 +267,8 @@ class _File:
         if (size := sum(len(each) + len('"",') for each in value)) > _MOST_PRINCIPALS:
             self.refuse(
                 at,
-                f"these ARNs have {size:,} characters, and the role's trust policy has room for {_MOST_PRINCIPALS:,}: name "
-                "an account's root, which lets its own policies decide, or one role that they all take",
+                f"these ARNs have {size:,} characters, and the role's trust policy has room for {_MOST_PRINCIPALS:,}: "
+                "name an account's root, which lets its own policies decide, or one role that they all take",
             )
         return tuple(value)
 
