@@ -190,6 +190,8 @@ def deployed(environment: str, contracts: Iterable[Path] = ()) -> Deployment:
     try:
         stacks = _visible_stacks(environment, project)
     except (ClientError, BotoCoreError) as error:
+        if project is None and _may_not(error):
+            how = "give the command in the project's folder: a role for people reads its environment's stacks by name."
         raise refused_by_aws(error)(
             f"The stacks of {environment} cannot be read: {error}",
             next_step=how,
@@ -210,7 +212,7 @@ def deployed(environment: str, contracts: Iterable[Path] = ()) -> Deployment:
             value=environment,
         )
     # Whole names: another project may be called shop-dev, and stacks of one's own are called as one likes.
-    own = tuple(sorted(name for name in stacks if re.fullmatch(re.escape(prefix) + PART, name)))
+    own = tuple(name for name in stacks if re.fullmatch(re.escape(prefix) + PART, name))
     outputs = {
         output["OutputKey"]: output["OutputValue"]
         for name in own
@@ -228,13 +230,18 @@ def _visible_stacks(environment: str, project: ProjectFolder | None) -> dict[str
     try:
         pages = list(client("cloudformation").get_paginator("describe_stacks").paginate())
     except ClientError as error:
-        if project is None or error.response["Error"]["Code"] not in ("AccessDenied", "AccessDeniedException"):
+        if project is None or not _may_not(error):
             raise
         prefix = f"{_declared_prefix(project)}-{environment}-"
         names = (f"{prefix}{part}" for part in (*STACKS, "recovery"))
         streams = takewhile(bool, (_stack(f"{prefix}streams{number or ''}") for number in count()))
         return {stack["StackName"]: stack for stack in (*filter(None, map(_stack, names)), *streams) if stack}
     return {stack["StackName"]: stack for page in pages for stack in page["Stacks"]}
+
+
+def _may_not(error: ClientError | BotoCoreError) -> bool:
+    denied = ("AccessDenied", "AccessDeniedException")
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] in denied
 
 
 def _stack(name: str) -> dict[str, Any] | None:
