@@ -86,7 +86,14 @@ class People:
         read = [f"{storage.folders('quarantine')[0]}*", "records/*"]
         grants.allow(role, ["s3:GetObject"], [storage.lake.arn_for_objects(each) for each in read])
         grants.allow(role, ["s3:PutObject"], [storage.lake.arn_for_objects("retractions/*")])
-        grants.use_ledger(role, storage.ledger, "PutItem")  # of what is given up
+        # What is given up; runs, backfills and pauses, which are kept under `refresh`, are the planner's.
+        given_up = {
+            "ForAllValues:StringNotEquals": {"dynamodb:LeadingKeys": ["refresh"]},
+            "Null": {"dynamodb:LeadingKeys": "false"},
+        }
+        role.add_to_policy(
+            iam.PolicyStatement(actions=["dynamodb:PutItem"], resources=[storage.ledger.table_arn], conditions=given_up)
+        )
 
     def _add_operator(self) -> None:
         processing = self.processing

@@ -51,6 +51,8 @@ def asked(cloud: Cloud, action: str, resource: str) -> dict[str, str]:
         given["kms:viaservice"] = f"s3.{cloud.environment.region}.amazonaws.com"
     if action == "s3:ListBucket" and resource.endswith("Lake"):
         given["s3:prefix"] = "staging/orders/"
+    if action == "dynamodb:PutItem":
+        given["dynamodb:leadingkeys"] = "orders"
     return given
 
 
@@ -87,6 +89,13 @@ def test_lists_of_the_lake_are_of_what_waits_alone(cloud: Cloud) -> None:
         for prefix in ("", "silver/", "bronze/orders/data/", "quarantine/"):
             assert not may(cloud, role, "s3:ListBucket", "arn:aws:s3:::Lake", **{"s3:prefix": prefix})
         assert not may(cloud, role, "s3:ListBucket", "arn:aws:s3:::Lake")
+
+
+def test_a_steward_writes_nothing_of_refreshes_into_the_ledger(cloud: Cloud) -> None:
+    ledger = ("dynamodb:PutItem", f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/Ledger")
+    assert may(cloud, "StewardRole", *ledger, **{"dynamodb:leadingkeys": "orders"})
+    assert not may(cloud, "StewardRole", *ledger, **{"dynamodb:leadingkeys": "refresh"})
+    assert not may(cloud, "StewardRole", *ledger)
 
 
 def test_a_producer_delivers_its_dataset_and_no_other(cloud: Cloud) -> None:
