@@ -26,7 +26,7 @@ from .recovery import RecoveryStack
 from .storage import StorageStack
 from .streams import StreamsStack, construct_title
 
-#: The part of the results' bucket that a session of a role may write and read, and no other session.
+#: The part of the results' bucket that a session of a role may write and read, and none of another name.
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 OWN_RESULTS = "people/${aws:userid}/*"
 #: Of the ARNs in one managed policy, which has 6,144 at most; and how many such policies a role has.
@@ -151,7 +151,7 @@ class People:
     # ---- what several roles do
 
     def _allow_queries(self, role: iam.Role) -> None:
-        """Let ``role`` ask in the workgroup for people, with results that no other session reads."""
+        """Let ``role`` ask in the workgroup for people, with results that no session of another name reads."""
         results = self.storage.results
         group = self._arn("athena", f"workgroup/{self.group.name}")
         grants.allow(role, [f"athena:{action}" for action in _QUERY], [group])
@@ -239,7 +239,7 @@ class People:
                 safe="nothing was deployed or changed.",
                 next_step="give the project fewer derived tables or streams: the others go into a project of their "
                 "own, with another `name_prefix` in its environments.yaml.",
-                value=made,
+                value=str(made),
             )
 
     def _allow_stacks(self, role: iam.Role, *, resources: bool = False) -> None:
