@@ -95,7 +95,7 @@ ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
         },
         "StewardRole": {
             "*": "Event sources and metrics, of the whole account, know no resources; `sluice status` asks for them.",
-            "{results}/people/<aws:userid>/*": "What a steward sees of quarantine is read by sessions of that name alone.",
+            "{results}/people/<aws:userid>/*": "What a steward sees of quarantine is for sessions of that name alone.",
             "{lake}/{db}quarantine/*": "Every dataset's rejected records are the steward's work, personal ones too.",
             "{tables}/{db}quarantine/*": "Which quarantine tables there are follows from the landing contracts.",
             "{tables}/{db}bronze/*": "`sluice status` lists datasets by their bronze tables; no file of them is read.",
