@@ -92,12 +92,10 @@ ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
     "serving": {
         "AnalystRole": {
             "{results}/people/<aws:userid>/*": "Athena names a query's results; they lie below the session's own id.",
-            "{stacks}/{title}-*/*": "An analyst finds workgroup and databases by the outputs of these stacks.",
         },
         "StewardRole": {
-            "*": "Lists of functions and event sources, and metrics, know no resources; `sluice status` asks them.",
-            "{results}/people/<aws:userid>/*": "What a steward sees of quarantine is read by that very session alone.",
-            "{stacks}/{title}-*/*": "A steward finds queues, ledger and buckets by the outputs of these stacks.",
+            "*": "Event sources and metrics, of the whole account, know no resources; `sluice status` asks for them.",
+            "{results}/people/<aws:userid>/*": "What a steward sees of quarantine is for sessions of that name alone.",
             "{lake}/{db}quarantine/*": "Every dataset's rejected records are the steward's work, personal ones too.",
             "{tables}/{db}quarantine/*": "Which quarantine tables there are follows from the landing contracts.",
             "{tables}/{db}bronze/*": "`sluice status` lists datasets by their bronze tables; no file of them is read.",
@@ -107,19 +105,12 @@ ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
             "{lake}/retractions/*": "A request to retract is named by its delivery, of whichever dataset.",
         },
         "OperatorRole": {
-            "*": "The same three lists without resources, since operators watch with the same command.",
-            "{stacks}/{title}-*/*": "An operator finds the workflow and its functions by the outputs of these stacks.",
-            "{tables}/{db}bronze/*": "The datasets are listed by their tables' names; an operator sees no row.",
+            "*": "Event sources and metrics of the whole account, since operators watch with the same command.",
+            "{tables}/{db}bronze/*": "The datasets are listed by their tables' names; no file of these tables is read.",
             "{lake}/set-aside/*": "An operator tries units again that could not be committed.",
             "{lake}/staging/*": "Where such a unit goes to be committed, as the ingestor had staged it.",
             "arn:{partition}:states:{region}:<AWS::AccountId>:execution:{machine}:*": (
                 "Waits for refreshes, whose executions AWS names."
-            ),
-            "arn:{partition}:lambda:{region}:<AWS::AccountId>:function:{title}-*": (
-                "`sluice logs` finds any of this environment's functions; only how they are configured is read."
-            ),
-            "arn:{partition}:logs:{region}:<AWS::AccountId>:log-group:{title}-*": (
-                "The functions' log groups have names that CloudFormation makes."
             ),
             "arn:{partition}:logs:{region}:<AWS::AccountId>:log-group:/aws-glue/jobs/*": (
                 "Glue writes what every job of the account says to the same two groups."
@@ -222,6 +213,14 @@ def acknowledge_files(
         acknowledge(construct, f"AwsSolutions-IAM5[Resource::{bucket}/{folder}]", reason)
 
 
+def acknowledge_stacks(construct: IConstruct, storage: StorageStack, names: Sequence[str]) -> None:
+    """Accept that a role asks about the stacks called ``names``; the id behind a name is CloudFormation's."""
+    stacks = _placeholders(storage, storage)["stacks"]
+    for name in names:
+        reason = f"Outputs of {name} say where everything is; CloudFormation gives the stack an id of its own."
+        acknowledge(construct, f"AwsSolutions-IAM5[Resource::{stacks}/{name}/*]", reason)
+
+
 def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
     """Accept a finding of ``rule`` on ``construct``."""
     Validations.of(construct).acknowledge(Acknowledgment(id=f"AwsSolutions::{rule}", reason=reason))
@@ -241,7 +240,6 @@ def _placeholders(stack: Stack, storage: StorageStack) -> dict[str, str]:
         "region": environment.region,
         "machine": f"{environment.title}-refresh",
         "stacks": f"arn:{storage.partition}:cloudformation:{where}:stack",
-        "title": environment.title,
         "db": environment.database_prefix,
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from aws_cdk import CfnOutput, Stack
@@ -19,18 +19,21 @@ from sluice.nearest import nearest
 from sluice.project import Project
 
 from . import grants
-from .accepted import acknowledge_files
+from .accepted import acknowledge_files, acknowledge_stacks
 from .ingestion import IngestionStack
 from .processing import ProcessingStack
+from .recovery import RecoveryStack
 from .storage import StorageStack
 from .streams import StreamsStack, construct_title
 
-#: The part of the results' bucket that a session of a role may write and read, and no other session.
+#: The part of the results' bucket that a session of a role may write and read, and none of another name.
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 OWN_RESULTS = "people/${aws:userid}/*"
-#: Of the ARNs in one managed policy, which has 6,144 at most; a role has ten such policies.
+#: Of the ARNs in one managed policy, which has 6,144 at most; and how many such policies a role has.
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-_POLICY_CHARACTERS = 5_800
+_POLICY_CHARACTERS, _MOST_POLICIES = 5_800, 10
+#: Stacks of each environment, by what their names end with, beside those of streams.
+_PARTS = ("storage", "ingestion", "processing", "recovery", "serving")
 #: What a query takes of Athena, in the workgroup for people.
 _QUERY = ("StartQueryExecution", "StopQueryExecution", "GetQueryExecution", "GetQueryResults", "GetWorkGroup")
 
@@ -47,6 +50,7 @@ class People:
     ingestion: IngestionStack
     processing: ProcessingStack
     streams: Sequence[StreamsStack]
+    recovery: RecoveryStack
 
     def add(self) -> None:
         """Add all roles, each with an output that names it."""
@@ -82,10 +86,17 @@ class People:
         read = [f"{storage.folders('quarantine')[0]}*", "records/*"]
         grants.allow(role, ["s3:GetObject"], [storage.lake.arn_for_objects(each) for each in read])
         grants.allow(role, ["s3:PutObject"], [storage.lake.arn_for_objects("retractions/*")])
-        grants.use_ledger(role, storage.ledger, "PutItem")  # of what is given up
+        # What is given up; runs, backfills and pauses, which are kept under `refresh`, are the planner's.
+        given_up = {
+            "ForAllValues:StringNotEquals": {"dynamodb:LeadingKeys": ["refresh"]},
+            "Null": {"dynamodb:LeadingKeys": "false"},
+        }
+        role.add_to_policy(
+            iam.PolicyStatement(actions=["dynamodb:PutItem"], resources=[storage.ledger.table_arn], conditions=given_up)
+        )
 
     def _add_operator(self) -> None:
-        processing, title = self.processing, self.environment.title
+        processing = self.processing
         role = self._role(
             "Operator", self.environment.operators, "Sees how the deployment does, refreshes, pauses, tries again"
         )
@@ -93,9 +104,13 @@ class People:
         self._allow_redriving(role)
         grants.allow(role, ["states:StartExecution"], [processing.machine.state_machine_arn])
         grants.allow(role, ["states:DescribeExecution"], [processing.executions_arn])
-        functions, groups = self._arn("lambda", f"function:{title}-*"), self._arn("logs", f"log-group:{title}-*")
-        grants.allow(role, ["lambda:GetFunctionConfiguration"], [functions])
-        grants.allow(role, ["logs:FilterLogEvents"], [groups, self._arn("logs", "log-group:/aws-glue/jobs/*")])
+        functions = list(self._functions())
+        # By their own names: what begins with this environment's name may be another project's.
+        configured = [each.function_arn for each in functions]
+        self._allow_each(role, "Functions", ["lambda:GetFunctionConfiguration"], configured)
+        groups = [each.log_group.log_group_arn for each in functions]
+        self._allow_each(role, "Logs", ["logs:FilterLogEvents"], groups)
+        grants.allow(role, ["logs:FilterLogEvents"], [self._arn("logs", "log-group:/aws-glue/jobs/*")])
         grants.allow(role, ["glue:GetJobRuns"], [self._arn("glue", f"job/{processing.spark_job.ref}")])
 
     def _add_producer(self, contract: LandingContract, who: Sequence[str]) -> None:
@@ -136,7 +151,7 @@ class People:
     # ---- what several roles do
 
     def _allow_queries(self, role: iam.Role) -> None:
-        """Let ``role`` ask in the workgroup for people, with results that no other session reads."""
+        """Let ``role`` ask in the workgroup for people, with results that no session of another name reads."""
         results = self.storage.results
         group = self._arn("athena", f"workgroup/{self.group.name}")
         grants.allow(role, [f"athena:{action}" for action in _QUERY], [group])
@@ -152,7 +167,7 @@ class People:
     def _allow_watching(self, role: iam.Role) -> None:
         """Let ``role`` see what `sluice status` and `sluice runs` show; no row of a table."""
         storage, lake = self.storage, self.storage.lake
-        self._allow_stacks(role)
+        self._allow_stacks(role, resources=True)
         grants.use_ledger(role, storage.ledger, "Query", "BatchGetItem")
         grants.allow(role, ["s3:ListBucketVersions"], [storage.landing.bucket_arn])
         role.add_to_policy(
@@ -179,7 +194,7 @@ class People:
             asked = ["ListShards", "GetShardIterator", "GetRecords"]
             self._allow_each(role, "Streams", [f"kinesis:{action}" for action in asked], streams)
             grants.allow(role, ["lambda:GetFunctionConfiguration"], self._stream_functions())
-        unlimited = ["lambda:ListFunctions", "lambda:ListEventSourceMappings", "cloudwatch:GetMetricData"]
+        unlimited = ["lambda:ListEventSourceMappings", "cloudwatch:GetMetricData"]
         grants.allow(role, unlimited, ["*"])  # AWS knows no resources of them
 
     def _allow_redriving(self, role: iam.Role) -> None:
@@ -215,15 +230,35 @@ class People:
         for number, some in enumerate(policies):
             statement = iam.PolicyStatement(actions=list(actions), resources=some)
             iam.ManagedPolicy(role, f"{name}{number or ''}", roles=[role], statements=[statement])
+        made = sum(isinstance(each, iam.ManagedPolicy) for each in role.node.children)
+        if made > _MOST_POLICIES:
+            called = role.node.id.removesuffix("Role").lower()
+            raise WrongArgument(
+                f"The {called}s' role of {self.environment.name} needs {made} managed policies to name each of "
+                f"the project's tables, streams and functions, and a role has at most {_MOST_POLICIES}.",
+                safe="nothing was deployed or changed.",
+                next_step="give the project fewer derived tables or streams: the others go into a project of their "
+                "own, with another `name_prefix` in its environments.yaml.",
+                value=str(made),
+            )
 
-    def _allow_stacks(self, role: iam.Role) -> None:
-        """Let ``role`` read the outputs of this environment's stacks, by which `sluice` finds everything."""
-        stacks = self._arn("cloudformation", f"stack/{self.environment.title}-*/*")
-        grants.allow(role, ["cloudformation:DescribeStacks"], [stacks])
+    def _allow_stacks(self, role: iam.Role, *, resources: bool = False) -> None:
+        """Let ``role`` read the outputs of this environment's stacks, by which `sluice` finds everything.
+
+        With ``resources`` it sees which functions there are: Lambda's own list has the settings of all.
+        """
+        there = [f"{self.environment.title}-{part}" for part in _PARTS] + [each.stack_name for each in self.streams]
+        # `sluice` asks for the next stack of streams until there is none.
+        names = [*there, f"{self.environment.title}-streams{len(self.streams) or ''}"]
+        stacks = [self._arn("cloudformation", f"stack/{name}/*") for name in names]
+        grants.allow(role, ["cloudformation:DescribeStacks"], stacks)
+        if resources:
+            grants.allow(role, ["cloudformation:ListStackResources"], stacks[:-1])
+        acknowledge_stacks(role, self.storage, names)
 
     def _allow_key(self, role: iam.Role, *actions: str) -> None:
         """Let ``role`` use the key by S3 alone, for the objects that it may read or write."""
-        service = f"s3.{self.environment.region}.amazonaws.com"
+        service = f"s3.{self.environment.region}.{self.stack.url_suffix}"
         role.add_to_policy(
             iam.PolicyStatement(
                 actions=list(actions),
@@ -231,6 +266,11 @@ class People:
                 conditions={"StringEquals": {"kms:ViaService": service}},
             )
         )
+
+    def _functions(self) -> Iterator[lambda_.Function]:
+        """Yield every function of the environment's stacks."""
+        for stack in (self.storage, self.ingestion, self.processing, *self.streams, self.recovery):
+            yield from (each for each in stack.node.children if isinstance(each, lambda_.Function))
 
     def _stream_functions(self) -> list[str]:
         functions: Iterable[lambda_.Function] = (stack.ingest for stack in self.streams)

@@ -16,6 +16,7 @@ from sluice.project import Project
 from .ingestion import IngestionStack
 from .people import People
 from .processing import ProcessingStack
+from .recovery import RecoveryStack
 from .streams import StreamsStack
 
 
@@ -32,6 +33,7 @@ class ServingStack(Stack):
         ingestion: IngestionStack,
         processing: ProcessingStack,
         streams: Sequence[StreamsStack],
+        recovery: RecoveryStack,
     ) -> None:
         super().__init__(scope, name, env={"region": environment.region}, description="Sluice: how people read")
         self.environment_, storage = environment, ingestion.storage
@@ -63,7 +65,7 @@ class ServingStack(Stack):
             "PeopleWorkGroup", f"{environment.title}-people", "Queries of people's roles, each with its own results"
         )
         CfnOutput(self, "PeopleWorkGroupName", value=asking.name)
-        People(self, asking, environment, project, storage, ingestion, processing, streams).add()
+        People(self, asking, environment, project, storage, ingestion, processing, streams, recovery).add()
 
     def _workgroup(
         self,

@@ -76,6 +76,7 @@ def add_stacks(app: App, environment: Environment, project: Project, bundle: Bun
         ingestion=ingestion,
         processing=processing,
         streams=streams,
+        recovery=recovery,
     )
     named = {
         "storage": storage,

@@ -119,6 +119,9 @@ _MOST_TAGS = 50
 #: Who takes a role, as its trust policy names them: never everybody, and no pattern.
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 _PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:(root|(role|user)/[\w+=,.@/-]+)")
+#: Characters of them at most: a trust policy has 2,048, some of which are the policy's own.
+#: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+_MOST_PRINCIPALS = 1_900
 _PEOPLE = ("analysts", "stewards", "operators")
 
 
@@ -261,6 +264,12 @@ class _File:
         for each in value:
             if not isinstance(each, str) or not _PRINCIPAL.fullmatch(each):
                 self.refuse(at, f"{each!r} is not allowed; the ARN of a role, a user, or an account's root")
+        if (size := sum(len(each) + len('"",') for each in value)) > _MOST_PRINCIPALS:
+            self.refuse(
+                at,
+                f"these ARNs have {size:,} characters, and the role's trust policy has room for {_MOST_PRINCIPALS:,}: "
+                "name an account's root, which lets its own policies decide, or one role that they all take",
+            )
         return tuple(value)
 
     def mapping(self, at: tuple[str, ...], value: Any) -> dict[str, Any]:

@@ -19,9 +19,11 @@ def printable(text: str) -> str:
 def harmless(text: str) -> str:
     """Return a text for a terminal: with an escape for each control character in it but line breaks and tabs.
 
-    Names of files and values of tables are their producers', and a terminal obeys what begins with ESC.
+    Names of files and values of tables are their producers'. A terminal obeys what begins with ESC, and shows what
+    follows a mark of direction (U+202E) in another order.
     """
     return text.translate(_CONTROLS)
 
 
-_CONTROLS = {code: ascii(chr(code))[1:-1] for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+_CODES = (*range(32), *range(127, 160), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_CONTROLS = {code: ascii(chr(code))[1:-1] for code in _CODES if chr(code) not in "\n\t"}

@@ -220,7 +220,11 @@ def _sts_refusal(ctx: Context, request: calls.Request, principal: Principal) -> 
         )
     if request.action != "AssumeRole":
         return _policy_refusal(ctx, request, principal) if principal.session else None
-    return _unread(request.parameters) or _trust_refusal(ctx, request, principal)
+    return (
+        trust.misnamed(str(request.parameters.get("RoleSessionName") or ""))
+        or _unread(request.parameters)
+        or _trust_refusal(ctx, request, principal)
+    )
 
 
 def _unread(given: Mapping[str, Any]) -> Refused | None:

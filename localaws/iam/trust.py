@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_pri
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from moto.sts.models import STSBackend, sts_backends
@@ -21,6 +22,8 @@ from localaws.moto_patches import original, replace
 
 #: The lifetime in seconds of a service's credentials: AWS renews them; here they outlast every local run.
 _SERVICE_SESSION = 10 * 365 * 24 * 3600
+#: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 
 
 class NotTrusted(Exception):
@@ -45,6 +48,17 @@ def trusts(ctx: Context, role: Any, principal: Principal, context: Conditions) -
     """
     policies = held.trust(ctx, role, principal.session)
     return evaluate(policies, principal, "sts:AssumeRole", role.arn, context)
+
+
+def misnamed(name: str) -> Refused | None:
+    """Return why a session's name is refused: one with a wildcard could be read in a policy as all others'."""
+    if _SESSION_NAME.fullmatch(name):
+        return None
+    return Refused(
+        "ValidationError",
+        f"1 validation error detected: Value '{name}' at 'roleSessionName' failed to satisfy constraint: Member must "
+        f"satisfy regular expression pattern: [\\w+=,.@-]*, and have from 2 to 64 characters",
+    )
 
 
 def assume_as_service(ctx: Context, role_arn: str, service: str, session_name: str, source_arn: str = "") -> Any:

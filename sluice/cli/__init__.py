@@ -137,7 +137,9 @@ def _denied(error: Exception) -> bool:
     exceptions = sys.modules.get("botocore.exceptions")  # not imported here, as above
     if exceptions is None or not isinstance(error, exceptions.ClientError):
         return False
-    return str(error.response.get("Error", {}).get("Code", "")).startswith("AccessDenied")
+    # S3 answers a HEAD without a text: its status is the code.
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    return code == "403" or code.startswith("AccessDenied")
 
 
 def _end_in_order() -> None:

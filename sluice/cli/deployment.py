@@ -94,12 +94,13 @@ def refused_by_aws(error: ClientError | BotoCoreError) -> type[CommandError]:
 class Deployment:
     """The deployed stacks of one environment; ``outputs`` are theirs by name, as `sluice outputs` prints them.
 
-    ``name_prefix`` and ``environment`` are what the stacks' names begin with.
+    ``name_prefix`` and ``environment`` are what the names of its ``stacks`` begin with.
     """
 
     outputs: Mapping[str, str]
     name_prefix: str = ""
     environment: str = ""
+    stacks: tuple[str, ...] = ()
 
     @property
     def settings(self) -> Settings:
@@ -189,6 +190,8 @@ def deployed(environment: str, contracts: Iterable[Path] = ()) -> Deployment:
     try:
         stacks = _visible_stacks(environment, project)
     except (ClientError, BotoCoreError) as error:
+        if project is None and _may_not(error):
+            how = "give the command in the project's folder: a role for people reads its environment's stacks by name."
         raise refused_by_aws(error)(
             f"The stacks of {environment} cannot be read: {error}",
             next_step=how,
@@ -208,18 +211,15 @@ def deployed(environment: str, contracts: Iterable[Path] = ()) -> Deployment:
             next_step=how,
             value=environment,
         )
-    return Deployment(
-        {
-            output["OutputKey"]: output["OutputValue"]
-            for name, stack in stacks.items()
-            # Whole names: another project may be called shop-dev, and stacks of one's own are called as one likes.
-            if re.fullmatch(re.escape(prefix) + PART, name)
-            for output in stack.get("Outputs", [])
-            if not output["OutputKey"].startswith("PublishOutput")
-        },
-        title,
-        environment,
-    )
+    # Whole names: another project may be called shop-dev, and stacks of one's own are called as one likes.
+    own = tuple(name for name in stacks if re.fullmatch(re.escape(prefix) + PART, name))
+    outputs = {
+        output["OutputKey"]: output["OutputValue"]
+        for name in own
+        for output in stacks[name].get("Outputs", [])
+        if not output["OutputKey"].startswith("PublishOutput")
+    }
+    return Deployment(outputs, title, environment, own)
 
 
 def _visible_stacks(environment: str, project: ProjectFolder | None) -> dict[str, dict[str, Any]]:
@@ -230,13 +230,18 @@ def _visible_stacks(environment: str, project: ProjectFolder | None) -> dict[str
     try:
         pages = list(client("cloudformation").get_paginator("describe_stacks").paginate())
     except ClientError as error:
-        if project is None or error.response["Error"]["Code"] not in ("AccessDenied", "AccessDeniedException"):
+        if project is None or not _may_not(error):
             raise
         prefix = f"{_declared_prefix(project)}-{environment}-"
         names = (f"{prefix}{part}" for part in (*STACKS, "recovery"))
         streams = takewhile(bool, (_stack(f"{prefix}streams{number or ''}") for number in count()))
         return {stack["StackName"]: stack for stack in (*filter(None, map(_stack, names)), *streams) if stack}
     return {stack["StackName"]: stack for page in pages for stack in page["Stacks"]}
+
+
+def _may_not(error: ClientError | BotoCoreError) -> bool:
+    denied = ("AccessDenied", "AccessDeniedException")
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] in denied
 
 
 def _stack(name: str) -> dict[str, Any] | None:

@@ -31,6 +31,8 @@ def print_table(
 
     Where the columns are wider than the terminal, each row is its first value and, below it, the others by name.
     """
+    headers = [harmless(name) for name in headers]
+    right = map(harmless, right)
     texts = [[cell if isinstance(cell, Text) else Text(harmless(str(cell))) for cell in row] for row in rows]
     widths = [max([cell_len(name), *(_width(row[at]) for row in texts)]) for at, name in enumerate(headers)]
     if sum(widths) + _GAP * (len(widths) - 1) <= console.width:

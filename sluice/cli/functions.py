@@ -12,11 +12,17 @@ _QUERIES_A_CALL = 500
 
 
 def function_names(deployment: Deployment) -> list[str]:
-    """Return the names of the deployment's functions, in order."""
-    stack = deployment.plan_function.partition("processing")[0]
-    pages = client("lambda").get_paginator("list_functions").paginate()
-    names = [found["FunctionName"] for page in pages for found in page["Functions"]]
-    return sorted(name for name in names if name.startswith(stack))
+    """Return the names of the deployment's functions, in order.
+
+    Its stacks say them: Lambda's own list has the settings of every function in the account.
+    """
+    return sorted(
+        resource["PhysicalResourceId"]
+        for stack in deployment.stacks
+        for page in client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceType"] == "AWS::Lambda::Function" and "PhysicalResourceId" in resource
+    )
 
 
 def read_function_errors(deployment: Deployment) -> dict[str, int]:

@@ -74,13 +74,13 @@ def print_profile(profile: Profile, console: Console | None = None) -> None:
     for name in ("range", "top values"):
         shown.add_column(name, overflow="fold")
     for column in profile.columns:
-        shown.add_row(*map(Text, _row(column)))
+        shown.add_row(*(Text(printable(cell)) for cell in _row(column)))
     out.print(shown)
     for note in profile.notes:
         out.print(Text(printable(f"Note: {note}")), soft_wrap=True)
     for column in profile.columns:
         for found in column.suspicious:
-            out.print(Text(f"{column.studied.name}: {in_words(found)}"), soft_wrap=True)
+            out.print(Text(printable(f"{column.studied.name}: {in_words(found)}")), soft_wrap=True)
 
 
 def in_words(found: Suspicion) -> str:

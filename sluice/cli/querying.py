@@ -144,13 +144,17 @@ def print_rows(answer: Answer, form: str, console: Callable[[], Console]) -> Non
                 right=numbers)  # fmt: skip
 
 
-#: What a text begins with that a spreadsheet computes, also behind blanks.
+#: Where a spreadsheet may begin a cell in a text, and computes it: at its begin; behind a line's end, semicolon, tab or
+#: bar, should it take one of them for what separates cells; also behind blanks, quotes, and what is not seen.
 #: https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = re.compile(r"[\t\r]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+_FORMULA = re.compile(
+    r"^(?=[\t\r])|(?:^|(?<=[;|\t\n\r\v\f\x85\u2028\u2029]))"
+    r"(?=[\s\"\x00-\x1f\xad\u200b-\u200f\u2060\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20])"
+)
 
 
 def _for_sheet(answer: Answer) -> Answer:
-    """Return the rows with an apostrophe before each text that a spreadsheet would compute; numbers stay numbers."""
+    """Return the rows with an apostrophe before what a spreadsheet would compute of a text; numbers stay numbers."""
     texts = [not (_is_number(kind) or kind in ("date", "boolean")) for kind in answer.types]
     return Answer(
         tuple(map(_as_text, answer.names)),
@@ -163,7 +167,7 @@ def _for_sheet(answer: Answer) -> Answer:
 
 
 def _as_text(cell: str) -> str:
-    return f"'{cell}" if _FORMULA.match(cell) else cell
+    return _FORMULA.sub("'", cell)
 
 
 def _is_number(kind: str) -> bool:

@@ -1,6 +1,6 @@
 """What people do in each role, on example resources: by `sluice`, and by their own clients. As ``uses`` for functions.
 
-``tests/end_to_end/test_people.py`` does all of it with each role's own credentials.
+``tests/infra/test_people_at_work.py`` does all of it with each role's own credentials.
 """
 
 from __future__ import annotations
@@ -42,9 +42,12 @@ def _objects(actions: str, *keys: str) -> set[Use]:
 
 
 _CRYPT = _each("kms", "Decrypt GenerateDataKey", _KEY)
-_FIND = _each(
-    "cloudformation", "DescribeStacks", f"arn:aws:cloudformation:{_AT}:stack/sluice-{{environment}}-storage/id"
+#: `sluice` asks for the next stack of streams until there is none.
+_STACKS = tuple(
+    f"arn:aws:cloudformation:{_AT}:stack/sluice-{{environment}}-{part}/id"
+    for part in ("storage", "ingestion", "processing", "recovery", "serving", "streams", "streams1")
 )
+_FIND = _each("cloudformation", "DescribeStacks", *_STACKS)
 _ASK = {
     *_FIND,
     *_CRYPT,
@@ -61,6 +64,7 @@ _STREAMS = ("clicks", "customer_changes", "readings")
 _DEAD = tuple(f"arn:aws:sqs:{_AT}:{name}DeadLetters" for name in ("Landing", "Commit"))
 _WATCH = {
     *_FIND,
+    *_each("cloudformation", "ListStackResources", *_STACKS[:-1]),
     *_each("dynamodb", "Query BatchGetItem", f"arn:aws:dynamodb:{_AT}:table/Ledger"),
     *_each("s3", "ListBucketVersions", "arn:aws:s3:::Landing"),
     *_each("s3", "ListBucket", "arn:aws:s3:::Lake"),
@@ -90,6 +94,12 @@ _REDRIVE = {
     *_objects("PutObject", "Lake/staging/orders/one.json", "Lake/aws/lambda/one/shard/batch"),
     *_objects("GetObject", "Lake/aws/lambda/one/shard/batch"),
 }
+#: Each has its own log, `sluice logs` shows any; one that empties buckets is there where no data are kept.
+_EMPTIES = "EmptyBuckets"
+_FUNCTIONS = (
+    "ManageTables", _EMPTIES, "IngestFile", "IngestFileAlone", "CommitTable", "PlanRefresh", "RunTransform",
+    "RunTransformLarge", "IngestStream", "Sweep",
+)  # fmt: skip
 #: The derived tables of the small project; none has a private column.
 _OPEN = ("silver/orders", "silver/clicks", "gold/customer_orders")
 PEOPLE: dict[str, set[Use]] = {
@@ -115,12 +125,11 @@ PEOPLE: dict[str, set[Use]] = {
         *_each("states", "StartExecution", f"arn:aws:states:{_AT}:stateMachine:sluice-{{environment}}-refresh"),
         *_each("states", "DescribeExecution", f"arn:aws:states:{_AT}:execution:sluice-{{environment}}-refresh:one"),
         *_each(
-            "lambda", "GetFunctionConfiguration",
-            f"arn:aws:lambda:{_AT}:function:sluice-{{environment}}-ingestion-IngestFile",
+            "lambda", "GetFunctionConfiguration", *(f"arn:aws:lambda:{_AT}:function:{name}" for name in _FUNCTIONS)
         ),
         *_each(
             "logs", "FilterLogEvents",
-            f"arn:aws:logs:{_AT}:log-group:sluice-{{environment}}-ingestion-IngestFileLog:*",
+            *(f"arn:aws:logs:{_AT}:log-group:{name}Log:*" for name in _FUNCTIONS),
             f"arn:aws:logs:{_AT}:log-group:/aws-glue/jobs/output:log-stream:one",
         ),
         *_each("glue", "GetJobRuns", f"arn:aws:glue:{_AT}:job/SparkJob"),
@@ -139,4 +148,5 @@ ROLES = {f"{name}Role" for name in PEOPLE}
 
 def uses_of_people(environment: Environment, role: str) -> set[Use]:
     """Return what people in a role do in an environment."""
-    return {(action, named_in(environment, resource)) for action, resource in PEOPLE[role]}
+    uses = {(action, named_in(environment, resource)) for action, resource in PEOPLE[role]}
+    return {use for use in uses if _EMPTIES not in use[1] or not environment.keep_data}

@@ -100,7 +100,10 @@ class Cloud:
         raise NotImplementedError(f"{function} in {stack}: {given}")
 
     def _reference(self, stack: str, name: str) -> str:
-        pseudo = {"AWS::AccountId": ACCOUNT, "AWS::Region": self.environment.region, "AWS::Partition": "aws"}
+        pseudo = {
+            "AWS::AccountId": ACCOUNT, "AWS::Region": self.environment.region, "AWS::Partition": "aws",
+            "AWS::URLSuffix": "amazonaws.com",
+        }  # fmt: skip
         if name in pseudo:
             return pseudo[name]
         if name == "AWS::StackId":

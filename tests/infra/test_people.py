@@ -6,10 +6,16 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from infra.bundle import Bundle
+from localaws import wildcards
 from localaws.iam.policies import parse_of_resource
+from sluice.cli.deployment import STACKS
+from sluice.environments import NAME_PREFIX
 from sluice.errors import WrongArgument
 from sluice.project import Project
 from tests.folders import ENVIRONMENTS
@@ -45,6 +51,8 @@ def asked(cloud: Cloud, action: str, resource: str) -> dict[str, str]:
         given["kms:viaservice"] = f"s3.{cloud.environment.region}.amazonaws.com"
     if action == "s3:ListBucket" and resource.endswith("Lake"):
         given["s3:prefix"] = "staging/orders/"
+    if action == "dynamodb:PutItem":
+        given["dynamodb:leadingkeys"] = "orders"
     return given
 
 
@@ -83,6 +91,13 @@ def test_lists_of_the_lake_are_of_what_waits_alone(cloud: Cloud) -> None:
         assert not may(cloud, role, "s3:ListBucket", "arn:aws:s3:::Lake")
 
 
+def test_a_steward_writes_nothing_of_refreshes_into_the_ledger(cloud: Cloud) -> None:
+    ledger = ("dynamodb:PutItem", f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/Ledger")
+    assert may(cloud, "StewardRole", *ledger, **{"dynamodb:leadingkeys": "orders"})
+    assert not may(cloud, "StewardRole", *ledger, **{"dynamodb:leadingkeys": "refresh"})
+    assert not may(cloud, "StewardRole", *ledger)
+
+
 def test_a_producer_delivers_its_dataset_and_no_other(cloud: Cloud) -> None:
     put = "s3:PutObject"
     assert may(cloud, "OrdersProducerRole", put, "arn:aws:s3:::Landing/orders/a/b.ndjson")
@@ -94,6 +109,48 @@ def test_a_producer_delivers_its_dataset_and_no_other(cloud: Cloud) -> None:
     assert may(cloud, "ClicksProducerRole", "kinesis:PutRecord", f"{stream}clicks")
     assert not may(cloud, "ClicksProducerRole", "kinesis:PutRecord", f"{stream}readings")
     assert not may(cloud, "ClicksProducerRole", "kinesis:GetRecords", f"{stream}clicks")
+
+
+_PREFIXES = st.from_regex(NAME_PREFIX, fullmatch=True) | st.sampled_from(
+    ["sluice", "sluice-dev", "sluice-prod", "sluice-dev-storage", "sluice-dev-x", "sluice-d", "sluic"]
+)
+
+
+@given(prefix=_PREFIXES, name=st.from_regex("[a-z][a-z0-9]{0,15}", fullmatch=True) | st.sampled_from(["dev", "x"]))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_no_role_reaches_a_stack_function_or_log_of_another_title(cloud: Cloud, prefix: str, name: str) -> None:
+    other = replace(cloud.environment, name_prefix=prefix, name=name).title
+    assume(other != cloud.environment.title)
+    at = f"{cloud.environment.region}:{ACCOUNT}"
+    for part in (*STACKS, "recovery", "streams", "streams1"):
+        theirs = (
+            ("cloudformation:DescribeStacks", f"arn:aws:cloudformation:{at}:stack/{other}-{part}/id"),
+            ("cloudformation:ListStackResources", f"arn:aws:cloudformation:{at}:stack/{other}-{part}/id"),
+            ("lambda:GetFunctionConfiguration", f"arn:aws:lambda:{at}:function:{other}-{part}-IngestFile1-x"),
+            ("lambda:InvokeFunction", f"arn:aws:lambda:{at}:function:{other}-{part}-IngestFile1-x"),
+            ("logs:FilterLogEvents", f"arn:aws:logs:{at}:log-group:{other}-{part}-IngestFileLog1-x:*"),
+        )
+        allowed = [
+            (action, resource)
+            for role in ROLES
+            for does, pattern in granted(cloud, role)
+            for action, resource in theirs
+            if does == action and wildcards.matches(pattern, resource)
+        ]
+        assert allowed == []
+
+
+def test_in_china_the_key_is_used_through_the_s3_of_china(project: Project, bundle: Bundle, tmp_path: Path) -> None:
+    cloud = synthesize(replace(ENVIRONMENTS["dev"], region="cn-north-1"), project, bundle, tmp_path)
+    policies = [each for each in cloud.resources("AWS::IAM::Policy") if set(each.properties["Roles"]) & ROLES]
+    through = [
+        statement["Condition"]["StringEquals"]["kms:ViaService"]
+        for policy in policies
+        for statement in policy.body["Properties"]["PolicyDocument"]["Statement"]
+        if "kms:ViaService" in statement.get("Condition", {}).get("StringEquals", {})
+    ]
+    assert len(through) == 3
+    assert all(each == {"Fn::Join": ["", ["s3.cn-north-1.", {"Ref": "AWS::URLSuffix"}]]} for each in through)
 
 
 def trusted(cloud: Cloud, role: str) -> list[dict[str, object]]:
@@ -137,6 +194,16 @@ def test_producers_of_what_does_not_arrive_are_refused(project: Project, bundle:
     environment = replace(ENVIRONMENTS["dev"], producers={"customer_orders": ()})
     with pytest.raises(WrongArgument, match="names producers of customer_orders, which is no dataset that arrives"):
         synthesize(environment, project, bundle, tmp_path)
+
+
+def test_more_tables_than_a_role_has_policies_for_are_refused(project: Project, bundle: Bundle, tmp_path: Path) -> None:
+    gold = project.contract("gold.customer_orders")
+    names = [f"{'a' * 40}_{number}" for number in range(700)]
+    tables = tuple(msgspec.structs.replace(gold, name=name) for name in names)
+    many = msgspec.structs.replace(project, contracts=(*project.contracts, *tables))
+    with pytest.raises(WrongArgument, match=r"The analysts' role of dev needs 1[1-9] managed policies") as refused:
+        synthesize(ENVIRONMENTS["dev"], many, bundle, tmp_path)
+    assert "a project of their own" in refused.value.next_step
 
 
 def test_nothing_of_another_account_is_let_in_by_a_queue_or_a_function(cloud: Cloud) -> None:

@@ -219,6 +219,9 @@ def test_an_operator_watches_refreshes_pauses_and_tries_again(peopled: Deployed)
     assert "will be recomputed" in operator.did("backfill", "gold.customer_orders")
     assert "START RequestId" in operator.did("logs", "ingest_file")
     assert "run_transform" in operator.did("logs", "gold.customer_orders")
+    for function in ("manage_tables", "empty_buckets", "ingest_file_alone", "commit_table", "plan_refresh",
+                     "run_transform_large", "ingest_stream", "sweep"):  # fmt: skip
+        operator.did("logs", function)
     redrives(operator)
     # What only a Spark job has: its runs and its two log groups, which Glue makes with the first line.
     assert operator("glue").get_job_runs(JobName=peopled.outputs["SparkJobName"])["JobRuns"] == []

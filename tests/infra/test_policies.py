@@ -23,10 +23,8 @@ WITHOUT_RESOURCES = {
     ("RefreshRole", "xray:GetSamplingRules"): "X-Ray has no resources for sampling.",
     ("RefreshRole", "xray:GetSamplingTargets"): "X-Ray has no resources for sampling.",
     ("SparkRole", "cloudwatch:PutMetricData"): "Knows no resources; a condition holds it to the namespace Glue.",
-    ("StewardRole", "lambda:ListFunctions"): "A list of all; names and settings, no code.",
     ("StewardRole", "lambda:ListEventSourceMappings"): "AWS knows no resources of it.",
     ("StewardRole", "cloudwatch:GetMetricData"): "CloudWatch knows no resources of metrics.",
-    ("OperatorRole", "lambda:ListFunctions"): "A list of all; names and settings, no code.",
     ("OperatorRole", "lambda:ListEventSourceMappings"): "AWS knows no resources of it.",
     ("OperatorRole", "cloudwatch:GetMetricData"): "CloudWatch knows no resources of metrics.",
 }  # fmt: skip

@@ -97,6 +97,17 @@ def test_a_role_is_for_those_who_are_named(tmp_path: Path) -> None:
     assert found.producers == {"orders": (ROLE,), "clicks": ()}
 
 
+@pytest.mark.parametrize("field", ["analysts", "stewards", "operators", "producers"])
+def test_more_names_than_a_trust_policy_holds_are_refused_with_their_line(tmp_path: Path, field: str) -> None:
+    many = [f"arn:aws:iam::111122223333:role/{number:0>40}" for number in range(26)]
+    given: Any = {"orders": many} if field == "producers" else many
+    settings = {**SOUND, field: given}
+    with pytest.raises(EnvironmentRefused, match=rf"{field}.*the role's trust policy has room for 1,900: name"):
+        read(tmp_path, settings)
+    some = many[:25]
+    read(tmp_path, {**SOUND, field: {"orders": some} if field == "producers" else some})
+
+
 DIFFERENT = {"account": "111122223333"}, {"account": "444455556666"}
 
 

@@ -28,7 +28,8 @@ def query(
     output: Annotated[
         Format,
         typer.Option(
-            "--format", help="How to print the rows; sheet is CSV for a spreadsheet, which computes no text in it."
+            "--format",
+            help="How to print the rows; sheet is CSV for a spreadsheet, with ' before what it would compute.",
         ),
     ] = Format.table,
     env: Environment = "dev",

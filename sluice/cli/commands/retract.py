@@ -10,6 +10,7 @@ import typer
 from sluice.cli.console import tell
 from sluice.cli.options import Environment, finite
 from sluice.counted import counted
+from sluice.shortened import harmless
 
 commands = typer.Typer()
 
@@ -35,7 +36,7 @@ def retract(
     if as_json:
         typer.echo(json.dumps({**msgspec.to_builtins(done), "records": done.records}))
         return
-    name = f"{done.uri}?versionId={done.version_id}"
+    name = harmless(f"{done.uri}?versionId={done.version_id}")
     if done.already:
         records = counted(done.accepted + (done.quarantined or 0), "record")
         typer.echo(f"{name} is retracted already ({records}); nothing was changed.")

@@ -40,6 +40,15 @@ def test_a_control_character_is_shown() -> None:
     assert out.getvalue() == "orders/\\x1b]0;owned\\x07.csv\n"
 
 
+@pytest.mark.parametrize("width", [200, 20])
+def test_no_name_of_a_column_acts_nor_turns_what_follows(width: int) -> None:
+    odd = ("a\x1b[2Jb", "c\u202ed", "e\x9bf")
+    text = printed(width, lambda console: print_table(console, odd, [("x" * 9, "\u2066y", "z")], right=[odd[1]]))
+    assert not [letter for letter in text if letter != "\n" and not letter.isprintable()]
+    assert "c\\u202ed" in text
+    assert "\\u2066y" in text
+
+
 WIDTHS = (40, 60, 80, 120, 200)
 LONG = "customer_lifetime_value_by_acquisition_channel_and_month_2026_v2"
 TABLES = [f"gold.{LONG}", f"gold.{LONG}_b", "silver.orders", "gold.[bold]odd"]

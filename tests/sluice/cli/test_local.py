@@ -143,12 +143,16 @@ def test_who_may_not_list_stacks_reads_those_of_the_environment(monkeypatch: pyt
 
     monkeypatch.setattr(deployment, "client", lambda _: Stacks())
     assert sorted(deployment.deployed("dev").outputs.values()) == sorted(there)
+    assert sorted(deployment.deployed("dev").stacks) == sorted(there)
+    asked.clear()
+    deployment.deployed("dev")
     assert asked == [*stacks("sluice-dev"), "sluice-dev-recovery", *(f"sluice-dev-streams{n}" for n in ("", 1, 2))]
     with pytest.raises(CommandError, match="There is no stack sluice-prod-storage, "):
         deployment.deployed("prod")
     monkeypatch.setattr(deployment, "meant_project", lambda _: None)
-    with pytest.raises(CommandError, match=r"The stacks of dev cannot be read: .* not authorized"):
+    with pytest.raises(CommandError, match=r"The stacks of dev cannot be read: .* not authorized") as outside:
         deployment.deployed("dev")
+    assert outside.value.next_step.startswith("give the command in the project's folder")
 
 
 @pytest.mark.parametrize(

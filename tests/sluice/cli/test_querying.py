@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -138,7 +139,11 @@ def test_whoever_asks_in_a_role_for_people_has_results_of_their_own(caller: str,
 
 
 @given(
-    st.lists(st.text() | st.sampled_from(["=1+1", " =1", "+49 30", "-2", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1", "a=1"]))
+    st.lists(
+        st.text()
+        | st.sampled_from(["=1+1", " =1", "+49 30", "-2", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1", "a=1", "\ufeff=1"])
+        | st.text(st.sampled_from("=+-@\uff1d;,|\t\n\r \"'\ufeff\u200bx1"), max_size=12)
+    )
 )
 def test_a_sheet_has_no_text_that_is_computed_and_loses_none(cells: list[str]) -> None:
     answer = Answer(
@@ -151,8 +156,14 @@ def test_a_sheet_has_no_text_that_is_computed_and_loses_none(cells: list[str]) -
     assert header == ["'=cmd|' /C calc'!A0", "n", "d"]
     assert [row[1:] for row in rows] == [["-5", ""]] * len(cells)
     for (shown, *_), cell in zip(rows, cells, strict=True):
-        assert shown in (cell, f"'{cell}")
-        assert not shown.strip().startswith(("=", "+", "-", "@", "\uff1d")), shown
+        assert shown.replace("'", "") == cell.replace("'", "")
+        if not any(letter in cell for letter in "=+-@\uff1d\uff0b\uff0d\uff20\t\r"):
+            assert shown == cell
+    # A spreadsheet that takes another character for what separates cells computes nothing, either.
+    for separator in ",;\t|":
+        for row in csv.reader(io.StringIO(out.getvalue(), newline=""), delimiter=separator):
+            for shown in row if separator != "," else row[:1]:
+                assert not re.match(r"[\s\ufeff\u200b]*[=+\-@\uff1d]", shown), (separator, row)
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         print_rows(answer, "csv", lambda: pytest.fail("no console"))

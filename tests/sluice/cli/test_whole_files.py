@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import stat
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from sluice.cli.drafting import in_words as drafted_in_words
-from sluice.cli.profile_output import in_words, page, refuse_source
+from sluice.cli.profile_output import in_words, page, print_profile, refuse_source
 from sluice.cli.whole_files import refuse_place, write_whole
 from sluice.errors import WrongArgument
 from sluice.profiling.profiles import profile_files
@@ -93,5 +95,9 @@ def test_no_escape_of_the_data_reaches_the_terminal(tmp_path: Path) -> None:
     assert "\x1b" not in in_words(Suspicion("odd", 2, ("'\x1b]0;taken\x07", '"\x1b[2J')))
     (tmp_path / "p.csv").write_text("a,b\n" + "'\x1b]0;taken\x07,1\n" * 9)
     assert "\x1b" not in page(profile_files(tmp_path / "p.csv"))
+    (tmp_path / "p.csv").write_text("\x1b[2Ja,b\n" + "1,2\n" * 9 + "x,3\n")
+    print_profile(profile_files(tmp_path / "p.csv"), Console(file=(out := io.StringIO()), width=200))
+    assert "\\x1b[2Ja" in out.getvalue()
+    assert "\x1b" not in out.getvalue()
     found = drafted(tmp_path, "a,b\n1,2\n")
     assert "\x1b" not in drafted_in_words(tmp_path / "\x1b[2J.yaml", found)
