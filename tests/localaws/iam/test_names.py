@@ -31,7 +31,7 @@ PATHS = {
     "SecretId",
 }  # fmt: skip
 #: Of these the whole rest of the ARN is the name.
-ANYTHING = {"ObjectName", "StreamLabel"}
+ANYTHING = {"AlarmName", "ObjectName", "StreamLabel"}
 NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,12}", fullmatch=True)
 
 
