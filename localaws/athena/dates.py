@@ -12,7 +12,7 @@ from localaws.athena.arithmetic import kind_of, operand
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
-from localaws.athena.zones import elsewhere, local, moved
+from localaws.athena.zones import elsewhere, instant, local, moved
 
 _DATE_UNITS: Final = ("day", "week", "month", "quarter", "year")
 _UNITS: Final = ("millisecond", "second", "minute", "hour", *_DATE_UNITS)
@@ -76,9 +76,26 @@ def date_trunc(node: Any) -> exp.Expr:
 def extract(node: Any) -> exp.Expr:
     """Return the DuckDB expression for ``extract``, with weeks and weekdays by ISO 8601."""
     unit = node.name.lower()
+    if unit.startswith("timezone_"):
+        return _offset(unit, node.expression)
     part = {"dow": "isodow", "day_of_week": "isodow", "doy": "doy", "day_of_year": "doy", "yow": "isoyear",
             "year_of_week": "isoyear"}.get(unit, unit)  # fmt: skip
     return cast(call("date_part", exp.Literal.string(part), local(node.expression)), DType.BIGINT)
+
+
+def _offset(unit: str, value: Any) -> exp.Expr:
+    """Return the whole hours by which the local time of a zone is ahead, or the minutes beside them; both below 0."""
+    if kind_of(value) != DType.TIMESTAMPTZ:
+        actual = types.trino_name(value.type) if value.type else "unknown"
+        raise QueryFailed(
+            "TYPE_MISMATCH",
+            f"line 1:1: Type of value to extract time zone from must be timestamp with time zone (actual {actual})",
+        )
+    ahead = call("date_sub", exp.Literal.string("minute"), instant(value), local(value))
+    sixty = exp.Literal.number(60)
+    if unit == "timezone_minute":
+        return cast(exp.Paren(this=exp.Mod(this=ahead, expression=sixty, meta={DONE: True})), DType.BIGINT)
+    return cast(call("trunc", exp.Div(this=cast(ahead, DType.DOUBLE), expression=sixty)), DType.BIGINT)
 
 
 def mysql_format(name: str) -> Callable[[Any], exp.Expr]:

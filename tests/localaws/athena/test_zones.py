@@ -45,6 +45,8 @@ _BEFORE = "with_timezone(TIMESTAMP '2026-03-28 12:00:00.000', 'Europe/Vienna')"
         (f"array_agg(x), map(ARRAY['a'], ARRAY[max(x)]), lag(max(x)) OVER (ORDER BY 1) FROM (SELECT {_YORK} AS x)", "[2026-06-30 21:11:12.000 America/New_York]|{a=2026-06-30 21:11:12.000 America/New_York}|NULL"),
         (f"x = TIMESTAMP '2026-07-01 01:11:12.000 UTC', x AT TIME ZONE 'UTC' FROM (SELECT {_YORK} AS x)", "true|2026-07-01 01:11:12.000 UTC"),
         ("transform(ARRAY[TIMESTAMP '2026-07-01 23:11:12.000 UTC'], t -> day(t AT TIME ZONE 'Europe/Vienna'))", "[2]"),
+        (f"extract(timezone_hour FROM {_YORK}), extract(timezone_minute FROM {_YORK}), extract(timezone_hour FROM now())", "-4|0|0"),
+        ("extract(timezone_hour FROM x), extract(timezone_minute FROM x) FROM (SELECT TIMESTAMP '2026-01-01 00:00:00.000 UTC' AT TIME ZONE 'America/St_Johns' AS x)", "-3|-30"),
         ("CAST(ts AT TIME ZONE z AS date) FROM t, (VALUES 'Asia/Tokyo') v(z) WHERE k = 1", "2024-01-31"),
     ],
 )  # fmt: skip
@@ -63,6 +65,7 @@ def test_it_is_answered_as_in_trino(opened: QueryEngine, sql: str, said: str) ->
         ("CAST(now() AT TIME ZONE 'Asia/Tokyo' AS timestamp with time zone)", "NOT_SUPPORTED: a cast to a timestamp with a"),
         ("with_timezone(ts, s) FROM t", "NOT_SUPPORTED: with_timezone of a zone that is not written there"),
         ("to_iso8601(now() AT TIME ZONE 'Asia/Tokyo')", "NOT_SUPPORTED: to_iso8601 in a zone"),
+        ("extract(timezone_hour FROM ts) FROM t", "TYPE_MISMATCH: line 1:1: Type of value to extract time zone from"),
         ("now() AT TIME ZONE 'Asia/Tokyo' + INTERVAL '1' MONTH", "NOT_SUPPORTED: months added to a timestamp in a zone"),
     ],
 )  # fmt: skip
