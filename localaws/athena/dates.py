@@ -12,7 +12,7 @@ from localaws.athena.arithmetic import kind_of, operand
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
-from localaws.athena.zones import elsewhere, instant, local, moved
+from localaws.athena.zones import elsewhere, instant, local
 
 _DATE_UNITS: Final = ("day", "week", "month", "quarter", "year")
 _UNITS: Final = ("millisecond", "second", "minute", "hour", *_DATE_UNITS)
@@ -33,11 +33,10 @@ def date_add(node: Any) -> exp.Expr:
     count: exp.Expr = operand(node.expression.copy())
     if times > 1:
         count = exp.Mul(this=count, expression=exp.Literal.number(times))
-    here = unit in _DATE_UNITS and elsewhere(node.this)  # a day is one there, of 23 hours perhaps
-    given = local(node.this) if here else node.this.copy()
-    moment = exp.Add(this=operand(given), expression=call("to_" + step, cast(count, DType.BIGINT)))
-    if here:
-        return moved(exp.Paren(this=moment), node.this.type)
+    added = call("to_" + step, cast(count, DType.BIGINT))
+    if unit in _DATE_UNITS and elsewhere(node.this):  # a day is one there, of 23 hours perhaps
+        return call("athena_add_there", added, node.this.copy(), exp.Literal.string(types.zone_of(node.this.type)))
+    moment = exp.Add(this=operand(node.this.copy()), expression=added)
     return cast(exp.Paren(this=moment), {DType.DATE: "DATE", DType.TIMESTAMPTZ: "TIMESTAMPTZ"}.get(kind, "TIMESTAMP"))
 
 
@@ -69,7 +68,7 @@ def date_trunc(node: Any) -> exp.Expr:
         raise not_supported("date_trunc of a value whose type cannot be derived")
     target = {DType.DATE: "DATE", DType.TIMESTAMPTZ: "TIMESTAMPTZ"}.get(kind, "TIMESTAMP")
     if elsewhere(node.this):
-        return moved(call("date_trunc", unit, local(node.this)), node.this.type)
+        return call("athena_trunc_there", unit, node.this.copy(), exp.Literal.string(types.zone_of(node.this.type)))
     return cast(call("date_trunc", unit, node.this.copy()), target)
 
 
