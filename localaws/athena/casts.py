@@ -12,6 +12,7 @@ from localaws.athena import typing as types
 from localaws.athena.equality import holds_others, may_be_nan, nested_comparison
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.json_casts import holds_rows, json_text, row_of_json
+from localaws.athena.mixtures import check_char_inside, check_inner
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 from localaws.athena.zones import common_zone, elsewhere, local
@@ -26,7 +27,6 @@ _ANY_TEXT = r"(?s).*"
 _UTC_TEXT = re.compile(
     r"\s*[+-]?\d{4,}-\d{1,2}-\d{1,2}( \d{1,2}:\d{1,2}(:\d{1,2}(\.\d+)?)?)?\s*(UTC|Etc/UTC|Z|\+00:00)?\s*"
 )
-_NESTED = (DType.ARRAY, DType.MAP, DType.STRUCT)
 _ORDERED = {exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}
 
 
@@ -35,7 +35,7 @@ def cast_rule(node: Any) -> exp.Expr:  # noqa: PLR0911
     target, source = node.to, node.this.type
     kind = source.this if source is not None else DType.UNKNOWN
     attempt = isinstance(node, exp.TryCast) or isinstance(node.parent, exp.Try)
-    _check_char(target)
+    check_char_inside(target)
     if isinstance(node.this, exp.Null) or kind == DType.NULL:
         return cast(node.this.copy(), _duckdb_type(target))
     if target.this in types.TEXT:
@@ -55,7 +55,7 @@ def cast_rule(node: Any) -> exp.Expr:  # noqa: PLR0911
     if kind == DType.UNKNOWN and target.this in (*types.INTEGERS, *types.TIMESTAMPS, DType.DATE):
         raise not_supported(f"a cast to {types.trino_name(target)} of a value whose type cannot be derived")
     _keep_zone(node)
-    _check_inner(source, target)
+    check_inner(source, target)
     value = node.this.copy()
     if target.this in types.INTEGERS and (kind in types.FLOATS or kind == DType.DECIMAL):
         value = call("round", value)  # half up, away from zero
@@ -74,39 +74,6 @@ def _keep_zone(node: Any) -> None:
     """Raise where a timestamp in a zone is cast to one with a zone: it would keep its own, which the type has not."""
     if node.to.this == DType.TIMESTAMPTZ and elsewhere(node.this):
         raise not_supported("a cast to a timestamp with a zone of one that has a zone")
-
-
-def _check_inner(source: Any, target: Any) -> None:
-    """Raise where DuckDB would cast what is inside of an array, map or row otherwise: it knows no zone and no char(n).
-
-    Of moments, doubles and decimals it makes other texts.
-    """
-    given, wanted = _inner(source), _inner(target)
-    if source is not None and len(given) == len(wanted) and wanted:
-        for one, other in zip(given, wanted, strict=True):
-            _check_inner(one, other)
-            if one.this in _NESTED or other.this in _NESTED:
-                continue
-            finer = (types.parameters(one) or [3])[0] > (types.parameters(other) or [3])[0]
-            moment = one.this in (DType.TIMESTAMPTZ, *types.TIMESTAMPS)
-            if (
-                (one.this == DType.TIMESTAMPTZ and types.zone_of(one) != "UTC")
-                or (moment and other.this in (DType.TIMESTAMPTZ, *types.TIMESTAMPS) and finer)
-                or (other.this in types.TEXT and (moment or one.this in (*types.FLOATS, DType.DECIMAL)))
-            ):
-                raise not_supported(f"a cast of {types.trino_name(source)} to {types.trino_name(target)}")
-
-
-def _check_char(target: exp.DataType) -> None:
-    """Raise for a cast of what is inside of an array, map or row to char(n): it would not get its spaces."""
-    if target.this in _NESTED and any(each.this == DType.CHAR for each in target.find_all(exp.DataType)):
-        raise not_supported(f"a cast to {types.trino_name(target)}")
-
-
-def _inner(kind: Any) -> list[Any]:
-    if kind is None or kind.this not in _NESTED:
-        return []
-    return [each for _, each in types.fields(kind)]
 
 
 def _of_json_text(value: exp.Expr, target: exp.DataType) -> exp.Expr:

@@ -14,13 +14,14 @@ from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.errors import not_supported
+from localaws.athena.signatures import CALL, SIGNATURES
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE
 
 #: What keeps each of its arguments' types beside the others', or takes the type of one of them alone.
 _APART: Final = (
     exp.Struct, exp.Map, exp.VarMap, exp.ArgMax, exp.ArgMin, exp.Window, exp.Filter, exp.AtTimeZone, exp.Cast,
-    exp.GroupConcat, exp.Lambda,
+    exp.GroupConcat, exp.ArrayToString, exp.Lambda,
 )  # fmt: skip
 _APART_NAMES: Final = frozenset({"map_agg", "multimap_agg", "zip", "zip_with", "with_timezone", "format"})
 #: Those of texts that take a char(n) with its spaces, and do not give one back.
@@ -64,6 +65,39 @@ def has_zone(kind: Any) -> bool:
     return any(mark.startswith("zone ") for mark in marks(kind))
 
 
+def check_inner(source: Any, target: Any) -> None:
+    """Raise where DuckDB would cast what is inside of an array, map or row otherwise: it knows no zone and no char(n).
+
+    Of moments, doubles and decimals it makes other texts.
+    """
+    given, wanted = _inner(source), _inner(target)
+    if source is not None and len(given) == len(wanted) and wanted:
+        for one, other in zip(given, wanted, strict=True):
+            check_inner(one, other)
+            if one.this in _NESTED or other.this in _NESTED:
+                continue
+            finer = (types.parameters(one) or [3])[0] > (types.parameters(other) or [3])[0]
+            moment = one.this in (DType.TIMESTAMPTZ, *types.TIMESTAMPS)
+            if (
+                (one.this == DType.TIMESTAMPTZ and types.zone_of(one) != "UTC")
+                or (moment and other.this in (DType.TIMESTAMPTZ, *types.TIMESTAMPS) and finer)
+                or (other.this in types.TEXT and (moment or one.this in (*types.FLOATS, DType.DECIMAL)))
+            ):
+                raise not_supported(f"a cast of {types.trino_name(source)} to {types.trino_name(target)}")
+
+
+def check_char_inside(target: exp.DataType) -> None:
+    """Raise for a cast of what is inside of an array, map or row to char(n): it would not get its spaces."""
+    if target.this in _NESTED and any(each.this == DType.CHAR for each in target.find_all(exp.DataType)):
+        raise not_supported(f"a cast to {types.trino_name(target)}")
+
+
+def _inner(kind: Any) -> list[Any]:
+    if kind is None or kind.this not in _NESTED:
+        return []
+    return [each for _, each in types.fields(kind)]
+
+
 def _away(mark: str) -> bool:
     return mark.startswith("zone ") and mark != "zone UTC"
 
@@ -78,15 +112,14 @@ def _special(kind: Any) -> bool:
 
 def _check(node: Any) -> None:
     if isinstance(node, exp.SetOperation):
-        for left, right in zip(node.left.selects, node.right.selects, strict=False):
-            if _unknown(left.type) and _special(right.type):
-                raise not_supported(f"NULL in the first query, where another has {types.trino_name(right.type)}")
-            _alike([left.type, right.type])
+        _check_columns(node)
     elif isinstance(node, exp.Values):
         for column in zip(*[row.expressions or [row.this] for row in node.expressions], strict=False):
             _alike([each.type for each in column])
     elif isinstance(node, _COMPARED):
         _check_comparison(node)
+    elif isinstance(node, exp.JSONValue) and any(map(_of_length, marks(node.type))):
+        raise not_supported("json_value returning char(n)")
     elif isinstance(node, exp.Case):
         _alike([each.args["true"].type for each in node.args["ifs"]] + [_kind(node, "default")])
         if node.this is not None:
@@ -101,6 +134,14 @@ def _check(node: Any) -> None:
         _check_known(node, [whole])
     elif isinstance(node, exp.Func | exp.DPipe) and not isinstance(node, exp.UDTF):
         _check_call(node)
+
+
+def _check_columns(node: Any) -> None:
+    """Raise for columns of a set operation: theirs is the type of the first query."""
+    for left, right in zip(node.left.selects, node.right.selects, strict=False):
+        if _unknown(left.type) and _special(right.type):
+            raise not_supported(f"NULL in the first query, where another has {types.trino_name(right.type)}")
+        _alike([left.type, right.type])
 
 
 def _check_comparison(node: Any) -> None:
@@ -132,8 +173,8 @@ def _check_call(node: Any) -> None:
         raise not_supported("reduce of timestamps in a zone, or of char(n)")
     apart = isinstance(node, _APART) or _name(node) in _APART_NAMES
     if not apart:
-        texts = isinstance(node, exp.DPipe | exp.Concat) and all(_text(each.type) for each in given)
-        if not texts:
+        joined = isinstance(node, exp.DPipe | exp.Concat) and all(_text(each.type) for each in given)
+        if not joined and not _of_texts(node):
             _alike([each.type for each in given], zones=has_zone(node.type) and not isinstance(node, exp.Nullif))
     if _text(node.type) and node.type.this != DType.CHAR and not isinstance(node, _OF_CHAR):
         for each in given:
@@ -151,6 +192,12 @@ def _name(node: Any) -> str:
     if isinstance(node, exp.Anonymous):
         return str(node.name.lower())
     return str(node.sql_name().lower()) if isinstance(node, exp.Func) else str(node.key)
+
+
+def _of_texts(node: Any) -> bool:
+    """Return whether a function takes texts and numbers alone: to it a char(n) is the text with its spaces."""
+    noted = node.meta.get(CALL)
+    return noted is not None and set(SIGNATURES.get(noted[0], "X")) <= set("TINFJV|+")
 
 
 def _unknown(kind: Any) -> bool:

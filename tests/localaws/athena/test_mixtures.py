@@ -74,6 +74,10 @@ _CHAR = "CAST('a' AS char(3))"
         f"upper({_CHAR}) = 'A'",
         f"trim({_CHAR})",
         "CAST(ARRAY['a'] AS array(char(3)))",
+        "CAST(json_parse('[\"a\"]') AS array(char(3)))",
+        """json_value('{"a":"b"}', 'lax $.a' RETURNING char(3))""",
+        f"reduce(ARRAY[1], {_HERE}, (s, x) -> s, s -> hour(s))",
+        f"{_CHAR} = (SELECT 'a ')",
     ],
 )  # fmt: skip
 def test_a_mixture_is_refused(opened: QueryEngine, sql: str) -> None:
@@ -91,6 +95,7 @@ def test_a_mixture_is_refused(opened: QueryEngine, sql: str) -> None:
         (f"x FROM UNNEST(ARRAY[{_HERE}]) t(x) WHERE x IN (SELECT {_UTC}) AND x > DATE '2026-01-01'", _SHOWN),
         (f"CAST(ARRAY[{_UTC}] AS array(date)), CAST(ARRAY[{_UTC}] AS array(timestamp))", "[2026-07-01]|[2026-07-01 00:30:00.000]"),
         (f"coalesce({_UTC}, {_PLAIN})", "2026-07-01 00:30:00.000 UTC"),
+        (f"regexp_like({_CHAR}, 'a$'), split({_CHAR}, ' '), starts_with({_CHAR}, 'a '), array_join(ARRAY[{_CHAR}, {_CHAR}], ',')", "false|[a, , ]|true|a  ,a  "),
         (f"x FROM (SELECT {_CHAR} AS x UNION SELECT CAST('a ' AS char(3)))", "a  "),
         ("count(DISTINCT x), count(*) FROM (VALUES CAST('a' AS char(3)), CAST('a ' AS char(3))) t(x)", "1|2"),
         (f"coalesce({_CHAR}, NULL), ARRAY[{_CHAR}], CAST(CAST('1' AS char(3)) AS integer), {_CHAR} LIKE 'a  '", "a  |[a  ]|1|true"),
