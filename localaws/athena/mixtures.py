@@ -42,9 +42,9 @@ def check_mixtures(tree: exp.Expr) -> bool:
 
 
 def marks(kind: Any) -> list[str]:
-    """Return what the values inside of a type have by it alone, in order: a zone, a length of char(n), none of these.
+    """Return what the values inside of a type have by it alone, in order: a zone, or a length of char(n).
 
-    Types of which there is neither are left out: what is no moment and no text.
+    Moments without a zone and texts of any length are in it too, what is neither is not.
     """
     if not isinstance(kind, exp.DataType):
         return []
